@@ -1,0 +1,124 @@
+/**
+ * Reverse-mode differentiation. A tape records every op applied to something it tracks; `gradients` walks it backwards
+ * and adds up. First order only: the gradient's own computation is not recorded.
+ */
+import { formatShape, UnrollError } from './errors.js';
+import { apply1, NONE, type Op, type Recorder, recording } from './op.js';
+import { add } from './ops/elementwise.js';
+import { Parameter } from './parameter.js';
+import { runtime } from './runtime.js';
+import { scope } from './scope.js';
+import { full, type Tensor } from './tensor.js';
+
+interface Node {
+  op: Op<unknown>;
+  inputs: readonly (Tensor | null)[];
+  attrs: unknown;
+  outputs: readonly Tensor[];
+  saved: unknown;
+}
+
+export class Tape implements Recorder {
+  readonly #nodes: Node[] = [];
+  readonly #watched: Set<Tensor>;
+
+  /** Tracks trainable parameters, and the tensors given. */
+  constructor(watched: Iterable<Tensor> = []) {
+    this.#watched = new Set(watched);
+  }
+
+  tracks(tensor: Tensor): boolean {
+    return (
+      tensor.tape === this || this.#watched.has(tensor) || (tensor instanceof Parameter && tensor.trainable)
+    );
+  }
+
+  record<A>(
+    op: Op<A>,
+    inputs: readonly (Tensor | null)[],
+    attrs: A,
+    outputs: readonly Tensor[],
+    saved: unknown,
+  ): void {
+    for (const output of outputs) output.tape = this;
+    this.#nodes.push({ op: op as Op<unknown>, inputs, attrs, outputs, saved });
+  }
+
+  /** Runs `work` with this tape recording. */
+  recordDuring<T>(work: () => T): T {
+    if (recording.current !== null) {
+      throw new UnrollError(
+        'gradient',
+        'A gradient was asked for inside the function whose gradient is being taken. Gradients are first order: ' +
+          'compute the inner one before, and pass its value in.',
+      );
+    }
+    recording.current = this;
+    try {
+      return work();
+    } finally {
+      recording.current = null;
+    }
+  }
+
+  /**
+   * Gradients of the scalar `loss` for everything tracked that it depends on. `seed` scales them (a loss weight).
+   * To be called in the scope that recorded.
+   */
+  gradients(loss: Tensor, seed = 1): Map<Tensor, Tensor> {
+    if (loss.size !== 1) {
+      throw new UnrollError(
+        'gradient',
+        `A gradient is taken of one number, but the loss has shape ${formatShape(loss.shape)}. Take its sum or mean.`,
+        { shape: loss.shape },
+      );
+    }
+    const grads = new Map<Tensor, Tensor>([[loss, full(loss.shape, seed)]]);
+    const { kernels } = runtime.scope!.backend;
+    for (let n = this.#nodes.length - 1; n >= 0; n--) {
+      const { op, inputs, attrs, outputs, saved } = this.#nodes[n]!;
+      const incoming = outputs.map((output) => grads.get(output) ?? null);
+      if (incoming.every((grad) => grad === null)) continue;
+      const needs = inputs.map((input) => input !== null && this.tracks(input));
+      const found = op.backward({ inputs, attrs, outputs, saved, grads: incoming, needs, kernels });
+      for (const output of outputs) grads.delete(output);
+      inputs.forEach((input, i) => {
+        const grad = found[i];
+        if (!needs[i] || !grad) return;
+        const before = grads.get(input!);
+        grads.set(input!, before ? add(before, grad) : grad);
+      });
+    }
+    return grads;
+  }
+}
+
+/**
+ * The value of a function and its gradients.
+ * @param work returns a scalar tensor; may be any composition of ops
+ * @param of the tensors or parameters to differentiate by
+ * @returns the value, and one gradient per entry of `of` with its shape (zeros where the value does not depend on it)
+ */
+export function valueAndGrad(work: () => Tensor, of: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
+  return scope(() => {
+    const tape = new Tape(of);
+    const value = tape.recordDuring(work);
+    const grads = tape.gradients(value);
+    return { value, grads: of.map((tensor) => grads.get(tensor) ?? full(tensor.shape, 0)) };
+  });
+}
+
+/** The identity whose gradient is zero. */
+const stopGradientOp: Op<typeof NONE> = {
+  name: 'stopGradient',
+  shapes: ([x]) => [x!],
+  forward({ inputs, outputs, kernels }) {
+    kernels.copy(inputs[0]!.block(), 0, [1], outputs[0]!.block(), 0, [1], [inputs[0]!.size]);
+  },
+  backward: () => [null],
+};
+
+/** Treats `x` as a constant: no gradient flows through it. */
+export function stopGradient(x: Tensor): Tensor {
+  return apply1(stopGradientOp, [x], NONE);
+}

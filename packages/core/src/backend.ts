@@ -1,0 +1,190 @@
+/**
+ * The seam between tensors and the code that computes them. A backend owns memory (opaque `Block`s) and offers the
+ * kernels below over it. Three implementations stand behind it: `reference` (plain TypeScript, float32 or float64: the
+ * specification), and `cpu` over WebAssembly or the native addon. This file imports no implementation; one contract
+ * suite (packages/testkit) runs against each of them.
+ *
+ * Kernels compute on row-major blocks; sizes, offsets and strides count elements. They do not allocate results: the
+ * caller passes them. Letters: B batch, T time steps, I input features, H hidden units.
+ */
+
+export type FloatArray = Float32Array | Float64Array;
+
+/** Memory of one backend: a run of `length` elements. Opaque outside its backend. */
+export interface Block {
+  readonly length: number;
+}
+
+export type UnaryName =
+  | 'neg' | 'abs' | 'sign' | 'square' | 'sqrt' | 'reciprocal' | 'exp' | 'log' | 'tanh' | 'sigmoid' | 'hardSigmoid'
+  | 'relu' | 'softplus' | 'floor' | 'log1p' | 'erf' | 'isFinite'; // biome-ignore format: a list
+export type BinaryName =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'max'
+  | 'min'
+  | 'pow'
+  | 'eq'
+  | 'gt'
+  | 'ge'
+  | 'tanhGrad'
+  | 'sigmoidGrad'
+  | 'hardSigmoidGrad'
+  | 'reluGrad';
+export type ReduceName = 'sum' | 'max' | 'min' | 'sumSquares';
+/** Activations that the fused cells know. */
+export type ActivationName = 'tanh' | 'sigmoid' | 'relu' | 'hardSigmoid' | 'linear';
+
+export interface GemmShape {
+  m: number;
+  n: number;
+  k: number;
+  /** `a` is stored [k, m] instead of [m, k]. */
+  transA?: boolean;
+  /** `b` is stored [n, k] instead of [k, n]. */
+  transB?: boolean;
+  /** Elements between stored rows; default: the matrices are dense. */
+  lda?: number;
+  ldb?: number;
+  ldc?: number;
+  /** y += product instead of y = product. */
+  add?: boolean;
+  /** Number of products, with the distances between their matrices (0 shares one). */
+  batch?: number;
+  strideA?: number;
+  strideB?: number;
+  strideC?: number;
+}
+
+/** Where a sequence of [T, B, H] values is read or written in a larger block: element (t, b, u) at offset+t*T+b*B+u. */
+export interface SequenceView {
+  block: Block;
+  offset: number;
+  strideT: number;
+  strideB: number;
+}
+
+interface RecurrentCall {
+  T: number;
+  B: number;
+  H: number;
+  activation: ActivationName;
+  recurrentActivation: ActivationName;
+  /** Recurrent dropout mask [B, H], already scaled; applied to h' in the products only. */
+  rmask: Block | null;
+  /** [T, B]: 1 valid, 0 the step keeps every state. */
+  mask: Block | null;
+  /** [T, B]: y = emit ? h : 0; null iff `mask` is. */
+  emit: Block | null;
+}
+
+export interface LstmForwardCall extends RecurrentCall {
+  I: number;
+  W: Block; // [I, 4H] gates i f g o
+  U: Block; // [H, 4H]
+  b: Block | null; // [4H]
+  /** [T+1, B, I+H]: x_t then h_{t-1} (times rmask); the caller fills x of rows 0..T-1 and h of row 0. */
+  xh: Block;
+  /** [T+1, B, H], or [B, H] updated in place when `keepCells` is false; row 0 holds the initial cell state. */
+  c: Block;
+  keepCells: boolean;
+  /** [T+1, B, H] h without dropout; present iff `rmask` is. Row 0 is the initial state. */
+  hs: Block | null;
+  /** [T, B, 4H] gates after activation, needed for backward. */
+  gates: Block | null;
+  y: SequenceView | null;
+}
+
+export interface LstmBackwardCall extends RecurrentCall {
+  U: Block;
+  gates: Block;
+  c: Block; // [T+1, B, H]
+  dy: SequenceView | null;
+  dh: Block; // [B, H] in: gradient of the last state, out: of the initial one
+  dc: Block; // [B, H] likewise
+  dG: Block; // [T, B, 4H] out
+  dhAll: Block | null; // [T, B, H]
+  dcAll: Block | null;
+}
+
+export interface AdamCall {
+  w: Block;
+  g: Block;
+  m: Block;
+  v: Block;
+  rate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  vScale: number;
+  decay: number;
+  gScale: number;
+}
+
+/** What every backend computes. The names are the unit of {@link Backend.supports}. */
+export interface Kernels {
+  fill(y: Block, value: number): void;
+  /** y[offsetY + i·stridesY] = x[offsetX + i·stridesX] for every index i of `shape`; negative strides reverse. */
+  copy(
+    x: Block,
+    offsetX: number,
+    stridesX: readonly number[],
+    y: Block,
+    offsetY: number,
+    stridesY: readonly number[],
+    shape: readonly number[],
+  ): void;
+  unary(op: UnaryName, x: Block, y: Block): void;
+  /** y (dense, `shape`) = op(a, b), a and b read with strides (0: broadcast). */
+  binary(
+    op: BinaryName,
+    a: Block,
+    stridesA: readonly number[],
+    b: Block,
+    stridesB: readonly number[],
+    y: Block,
+    shape: readonly number[],
+  ): void;
+  /** y[outer, inner] = op over the middle axis of x[outer, n, inner]. */
+  reduce(op: ReduceName, x: Block, y: Block, outer: number, n: number, inner: number): void;
+  /** y += scale * x */
+  accumulate(y: Block, x: Block, scale: number): void;
+  gemm(a: Block, b: Block, y: Block, shape: GemmShape): void;
+  softmax(x: Block, y: Block, rows: number, n: number, log: boolean): void;
+  /** y[i] = table[ids[i]], rows of `width`. */
+  gather(table: Block, ids: Block, y: Block, width: number): void;
+  /** table[ids[i]] += g[i] */
+  scatterAdd(table: Block, ids: Block, g: Block, width: number): void;
+  /** Uniform numbers in [0, 1) from the counter-based stream (see random.ts). */
+  randomUniform(key: readonly [number, number], counter: number, y: Block): void;
+  /** Inverted dropout mask: `scale` with probability `keep`, else 0. */
+  randomMask(key: readonly [number, number], counter: number, y: Block, keep: number, scale: number): void;
+  adam(call: AdamCall): void;
+  lstmForward(call: LstmForwardCall): void;
+  lstmBackward(call: LstmBackwardCall): void;
+}
+export type KernelName = keyof Kernels;
+
+export interface Backend {
+  /** `reference`, `cpu` or another family. */
+  readonly name: string;
+  /** What runs, for people: "native avx512, 2 threads". */
+  readonly description: string;
+  readonly float: Float32ArrayConstructor | Float64ArrayConstructor;
+  readonly kernels: Kernels;
+  supports(kernel: KernelName): boolean;
+  /** Memory that lives until `release`; zeroed. */
+  allocate(length: number): Block;
+  release(block: Block): void;
+  /** Memory of the innermost open arena, not zeroed. */
+  temporary(length: number): Block;
+  openArena(): void;
+  closeArena(): void;
+  /** A part of a block, sharing its memory. */
+  view(block: Block, offset: number, length: number): Block;
+  write(block: Block, data: ArrayLike<number>): void;
+  /** A copy of the block's values that the garbage collector owns. */
+  read(block: Block): FloatArray;
+}

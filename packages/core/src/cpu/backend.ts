@@ -1,0 +1,156 @@
+/**
+ * The fast backend: one adapter over the compiled kernels, whether they come as WebAssembly or as the native addon
+ * (both present the same functions over one linear memory). Addresses and offsets stay inside this file.
+ */
+import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
+import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
+import { Heap } from './heap.js';
+import { recurrentKernels } from './recurrent.js';
+
+/** A part of an allocation; `root` counts its writes, so that packed weights know when they are stale. */
+export interface CpuBlock extends Block {
+  readonly at: number;
+  readonly root: Allocation;
+}
+
+export interface Allocation {
+  readonly start: number;
+  version: number;
+  /** Null for temporary memory. Packed forms of resident weights, by what they are. */
+  readonly packed: Map<string, PackedForm> | null;
+}
+
+export interface PackedForm {
+  version: number;
+  readonly at: number;
+}
+
+/** Address of a block; 0, the kernels' null, for none. */
+export function address(block: Block | null): number {
+  return block === null ? 0 : (block as CpuBlock).at;
+}
+
+const FLOAT = 4;
+const MAX_DIMS = 24;
+
+export function cpuBackend(
+  module: KernelModule,
+): Backend & { readonly module: KernelModule; readonly heap: Heap } {
+  const heap = new Heap(module.memory);
+  const dimsAt = heap.allocate(MAX_DIMS * 4);
+  const floats = (at: number, length: number): Float32Array =>
+    new Float32Array(module.memory.buffer, at, length);
+  const k = module.kernels;
+
+  /** Writes an index space (shape, then strides of each operand) where the kernels read it; returns its rank. */
+  const putDims = (shape: readonly number[], ...strides: (readonly number[])[]): number => {
+    new Int32Array(module.memory.buffer, dimsAt, MAX_DIMS).set([shape, ...strides].flat());
+    return shape.length;
+  };
+  const touched = (block: Block): void => {
+    (block as CpuBlock).root.version++;
+  };
+
+  const kernels: Kernels = {
+    fill(y, value) {
+      k.fill(address(y), y.length, value);
+      touched(y);
+    },
+    copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
+      const rank = putDims(shape, stridesX, stridesY);
+      k.copy_strided(address(x) + offsetX * FLOAT, address(y) + offsetY * FLOAT, rank, dimsAt);
+      touched(y);
+    },
+    unary(op, x, y) {
+      k.unary(UnaryOp[op], address(x), address(y), y.length);
+      touched(y);
+    },
+    binary(op, a, stridesA, b, stridesB, y, shape) {
+      const rank = putDims(shape, stridesA, stridesB);
+      k.binary(BinaryOp[op], address(a), address(b), address(y), rank, dimsAt);
+      touched(y);
+    },
+    reduce: (op, x, y, outer, n, inner) => k.reduce(ReduceOp[op], address(x), address(y), outer, n, inner),
+    accumulate(y, x, scale) {
+      k.accumulate(address(y), address(x), y.length, scale);
+      touched(y);
+    },
+    gemm(a, b, y, s) {
+      const { m, n } = s;
+      const lda = s.lda ?? (s.transA ? m : s.k);
+      const ldb = s.ldb ?? (s.transB ? s.k : n);
+      k.gemm(
+        ...([s.transA ? 1 : 0, s.transB ? 1 : 0, m, n, s.k, address(a), lda, address(b), ldb] as const),
+        ...([address(y), s.ldc ?? n, s.add ? 1 : 0] as const),
+        ...([s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0] as const),
+      );
+      touched(y);
+    },
+    softmax: (x, y, rows, n, log) => k.softmax(address(x), address(y), rows, n, log ? 1 : 0),
+    gather: (table, ids, y, width) => k.gather(address(table), address(ids), address(y), ids.length, width),
+    scatterAdd(table, ids, g, width) {
+      k.scatter_add(address(table), address(ids), address(g), ids.length, width);
+      touched(table);
+    },
+    randomUniform: (key, counter, y) =>
+      k.random_uniform(key[0], key[1], counter >>> 0, Math.floor(counter / 2 ** 32), address(y), y.length),
+    randomMask: (key, counter, y, keep, scale) =>
+      k.random_mask(
+        key[0],
+        key[1],
+        counter >>> 0,
+        Math.floor(counter / 2 ** 32),
+        address(y),
+        y.length,
+        keep,
+        scale,
+      ),
+    adam(c) {
+      const at = [address(c.w), address(c.g), address(c.m), address(c.v)] as const;
+      k.adam(...at, c.w.length, c.rate, c.beta1, c.beta2, c.epsilon, c.vScale, c.decay, c.gScale);
+      touched(c.w);
+    },
+    ...recurrentKernels(k, heap),
+  };
+
+  return {
+    module,
+    heap,
+    name: 'cpu',
+    get description() {
+      return `${module.kind === 'wasm' ? 'WebAssembly' : 'native'} ${module.variant}, ${threadCount(module.threads)}`;
+    },
+    float: Float32Array,
+    kernels,
+    supports: (kernel) => kernel in kernels,
+    allocate(length): CpuBlock {
+      const start = heap.allocate(length * FLOAT);
+      floats(start, length).fill(0);
+      return { length, at: start, root: { start, version: 0, packed: new Map() } };
+    },
+    release(block) {
+      const { root } = block as CpuBlock;
+      for (const form of root.packed?.values() ?? []) heap.free(form.at);
+      heap.free(root.start);
+    },
+    temporary(length): CpuBlock {
+      const start = heap.temporary(length * FLOAT);
+      return { length, at: start, root: { start, version: 0, packed: null } };
+    },
+    openArena: () => heap.openArena(),
+    closeArena: () => heap.closeArena(),
+    view(block, offset, length): CpuBlock {
+      const { at, root } = block as CpuBlock;
+      return { length, at: at + offset * FLOAT, root };
+    },
+    write(block, data) {
+      floats(address(block), block.length).set(data);
+      touched(block);
+    },
+    read: (block): FloatArray => floats(address(block), block.length).slice(),
+  };
+}
+
+function threadCount(count: number): string {
+  return count === 1 ? '1 thread' : `${count} threads`;
+}

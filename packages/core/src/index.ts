@@ -1,0 +1,20 @@
+/** @unroll/core: tensors, ops with their gradients, backends and random streams. */
+export { stopGradient, valueAndGrad } from './autograd.js';
+export type { ActivationName, Backend, FloatArray } from './backend.js';
+export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';
+export * from './ops/elementwise.js';
+export { type LstmInputs, lstmSequence } from './ops/lstm.js';
+export { type MatmulOptions, matmul } from './ops/matmul.js';
+export type { RecurrentAttributes } from './ops/recurrent.js';
+export { type Axes, max, mean, min, sum, sumSquares } from './ops/reduce.js';
+export { gather, logSoftmax, softmax } from './ops/rows.js';
+export * from './ops/shape.js';
+export type { Flow, ForwardContext, Model } from './model.js';
+export { Parameter } from './parameter.js';
+export { RandomStream, type StreamState } from './random.js';
+export { referenceBackend } from './reference/backend.js';
+export { currentBackend } from './runtime.js';
+export { keep, scope } from './scope.js';
+export { type BackendName, ready, setBackend, setThreads } from './select.js';
+export type { Shape } from './shape.js';
+export { asTensor, full, type NestedArray, ones, Tensor, type TensorLike, tensor, zeros } from './tensor.js';

@@ -1,0 +1,19 @@
+/**
+ * What other packages of Unroll build on and users do not: tapes, flat buffers, ops as values. No promise is made about
+ * it between versions.
+ */
+export { Tape } from './autograd.js';
+export type * from './backend.js';
+export { cpuBackend } from './cpu/backend.js';
+export { Heap } from './cpu/heap.js';
+export { apply, apply1, type BackwardCall, type ForwardCall, type Op, recording } from './op.js';
+export { type OpName, type OpTable, opTable } from './ops/table.js';
+export { layOut } from './parameter.js';
+export { exactLog } from './random.js';
+export { FlatBuffer } from './resident.js';
+export { runtime } from './runtime.js';
+export { ensureScope } from './scope.js';
+export { backendSync } from './select.js';
+export * from './shape.js';
+export { hostTensor, temporaryTensor } from './tensor.js';
+export { randomWord, threefry2x32 } from './threefry.js';

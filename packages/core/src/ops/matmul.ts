@@ -1,0 +1,111 @@
+/** The matrix product, with transposes and batches. */
+import { formatShape, shapeError } from '../errors.js';
+import { apply1, type Op } from '../op.js';
+import { broadcastShapes, type Shape, sameShape, sizeOf } from '../shape.js';
+import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
+import { sumTo } from './reduce.js';
+import { broadcastTo, reshape } from './shape.js';
+
+export interface MatmulOptions {
+  /** Use the transpose of a's last two axes. */
+  transA?: boolean;
+  /** Use the transpose of b's last two axes. */
+  transB?: boolean;
+}
+
+interface Dimensions {
+  m: number;
+  n: number;
+  k: number;
+  batch: number;
+  sharedB: boolean;
+}
+
+/** a [..., m, k] times b [k, n] (shared by the whole batch) or b [..., k, n] with equal leading axes. */
+function dimensions(a: Shape, b: Shape, { transA, transB }: MatmulOptions): Dimensions {
+  const [am, ak] = a.slice(-2) as [number, number];
+  const [bk, bn] = b.slice(-2) as [number, number];
+  return {
+    m: transA ? ak : am,
+    k: transA ? am : ak,
+    n: transB ? bk : bn,
+    batch: sizeOf(a.slice(0, -2)),
+    sharedB: b.length === 2,
+  };
+}
+
+const matmulOp: Op<MatmulOptions> = {
+  name: 'matmul',
+  shapes([a, b], options) {
+    const { m, n, k } = dimensions(a!, b!, options);
+    const inner = options.transB ? b!.at(-1)! : b!.at(-2)!;
+    if (k !== inner) {
+      throw shapeError(
+        `matmul: ${formatShape(a!)}${options.transA ? ' transposed' : ''} times ${formatShape(b!)}` +
+          `${options.transB ? ' transposed' : ''}: the inner sizes ${k} and ${inner} differ.`,
+        { a, b, ...options },
+      );
+    }
+    return [[...a!.slice(0, -2), m, n]];
+  },
+  forward({ inputs: [a, b], outputs: [y], attrs, kernels }) {
+    const { m, n, k, batch, sharedB } = dimensions(a!.shape, b!.shape, attrs);
+    // Without a transpose of a, a shared b makes the whole batch one tall matrix.
+    const tall = sharedB && !attrs.transA;
+    kernels.gemm(a!.block(), b!.block(), y!.block(), {
+      ...attrs,
+      m: tall ? m * batch : m,
+      n,
+      k,
+      batch: tall ? 1 : batch,
+      strideA: m * k,
+      strideB: sharedB ? 0 : k * n,
+      strideC: m * n,
+    });
+  },
+  backward({ inputs: [a, b], grads: [g], attrs: { transA = false, transB = false }, needs }) {
+    const { sharedB } = dimensions(a!.shape, b!.shape, { transA, transB });
+    let gradA: Tensor | null = null;
+    let gradB: Tensor | null = null;
+    if (needs[0]) {
+      // y = a b: da = g bᵀ; y = aᵀ b: da = b gᵀ. A shared b must stand second, so that case transposes g b afterwards.
+      if (!transA) gradA = apply1(matmulOp, [g!, b!], { transB: !transB });
+      else gradA = apply1(matmulOp, [spreadB(b!, g!), g!], { transA: transB, transB: true });
+    }
+    if (needs[1]) {
+      const [x, y] = sharedB && !transA ? [flatRows(a!), flatRows(g!)] : [a!, g!];
+      gradB = transB
+        ? apply1(matmulOp, [y, x], { transA: true, transB: transA })
+        : apply1(matmulOp, [x, y], { transA: !transA });
+      gradB = sumTo(gradB, b!.shape);
+    }
+    return [gradA, gradB];
+  },
+};
+
+const flatRows = (x: Tensor): Tensor => reshape(x, [-1, x.shape.at(-1)!]);
+const spreadB = (b: Tensor, like: Tensor): Tensor =>
+  b.rank === like.rank ? b : broadcastTo(b, [...like.shape.slice(0, -2), ...b.shape]);
+
+export const matmulOps = { matmul: matmulOp };
+
+/**
+ * Matrix product of a [..., m, k] and b [..., k, n]; leading axes broadcast. A b of rank 2 is shared by the batch.
+ * @throws UnrollError `shape` when the inner sizes differ or a tensor has fewer than two axes
+ */
+export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptions = {}): Tensor {
+  let a = asTensor(left);
+  let b = asTensor(right);
+  if (a.rank < 2 || b.rank < 2) {
+    throw shapeError(
+      `matmul takes matrices (rank 2 or more), got ${formatShape(a.shape)} and ${formatShape(b.shape)}.`,
+      { a: a.shape, b: b.shape },
+    );
+  }
+  if (b.rank > 2) {
+    const lead = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+    if (!sameShape(lead, a.shape.slice(0, -2))) a = broadcastTo(a, [...lead, ...a.shape.slice(-2)]);
+    if (!sameShape(lead, b.shape.slice(0, -2))) b = broadcastTo(b, [...lead, ...b.shape.slice(-2)]);
+  }
+  return apply1(matmulOp, [a, b], options);
+}

@@ -1,0 +1,111 @@
+/** Reductions over axes: sum, mean, max, min, and `sumTo`, the transpose of broadcasting. */
+import type { ReduceName } from '../backend.js';
+import { apply1, type Op } from '../op.js';
+import { normaliseAxes, type Shape, sameShape, sizeOf } from '../shape.js';
+import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
+import { div, equal, mul } from './elementwise.js';
+import { broadcastTo, permute, reshape } from './shape.js';
+
+/** Reduces the middle one of three axes; every other reduction is brought to this form. */
+export interface MiddleAttributes {
+  outer: number;
+  n: number;
+  inner: number;
+}
+
+function middleOp(
+  name: ReduceName,
+  gradient: (g: Tensor, x: Tensor, y: Tensor, at: MiddleAttributes) => Tensor,
+): Op<MiddleAttributes> {
+  return {
+    name,
+    shapes: (_inputs, { outer, inner }) => [[outer, 1, inner]],
+    forward({ inputs, outputs, attrs, kernels }) {
+      kernels.reduce(name, inputs[0]!.block(), outputs[0]!.block(), attrs.outer, attrs.n, attrs.inner);
+    },
+    backward: ({ inputs, outputs, grads, attrs }) => [gradient(grads[0]!, inputs[0]!, outputs[0]!, attrs)],
+  };
+}
+
+const spread = (g: Tensor, { outer, n, inner }: MiddleAttributes): Tensor =>
+  broadcastTo(g, [outer, n, inner]);
+
+/** Equal extremes share the gradient evenly, so that the result does not depend on their order. */
+function extremeGradient(g: Tensor, x: Tensor, y: Tensor, at: MiddleAttributes): Tensor {
+  const hit = equal(reshape(x, [at.outer, at.n, at.inner]), y);
+  const count = apply1(reduceOps.sum, [hit], at);
+  return reshape(mul(hit, div(g, count)), x.shape);
+}
+
+export const reduceOps = {
+  sum: middleOp('sum', (g, x, _y, at) => reshape(spread(g, at), x.shape)),
+  max: middleOp('max', extremeGradient),
+  min: middleOp('min', extremeGradient),
+  sumSquares: middleOp('sumSquares', (g, x, _y, at) =>
+    reshape(mul(mul(reshape(x, [at.outer, at.n, at.inner]), g), 2), x.shape),
+  ),
+} satisfies Record<string, Op<MiddleAttributes>>;
+
+/** Axes to reduce over: one, several, or (undefined) all; negative ones count from the end. */
+export type Axes = number | readonly number[];
+
+function reduceWith(
+  op: Op<MiddleAttributes>,
+  value: TensorLike,
+  axes: Axes | undefined,
+  keepDims: boolean,
+): Tensor {
+  const x = asTensor(value);
+  const list = normaliseAxes(op.name, axes, x.rank);
+  const kept = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));
+  const out = keepDims ? kept : x.shape.filter((_, d) => !list.includes(d));
+  if (list.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
+  const first = list[0]!;
+  const contiguous = list.every((axis, i) => axis === first + i);
+  // Scattered axes are brought together at the end first.
+  const rest = x.shape.map((_, d) => d).filter((d) => !list.includes(d));
+  const source = contiguous ? x : permute(x, [...rest, ...list]);
+  const at: MiddleAttributes = {
+    outer: sizeOf(contiguous ? x.shape.slice(0, first) : rest.map((d) => x.shape[d]!)),
+    n: sizeOf(list.map((d) => x.shape[d]!)),
+    inner: contiguous ? sizeOf(x.shape.slice(first + list.length)) : 1,
+  };
+  return reshape(apply1(op, [source], at), out);
+}
+
+/** Sum over axes (all by default). @param keepDims keep reduced axes with size 1 */
+export function sum(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  return reduceWith(reduceOps.sum, x, axes, keepDims);
+}
+
+/** Arithmetic mean over axes (all by default). */
+export function mean(value: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  const x = asTensor(value);
+  const count = sizeOf(normaliseAxes('mean', axes, x.rank).map((d) => x.shape[d]!));
+  return mul(sum(x, axes, keepDims), 1 / count);
+}
+
+/** Largest value over axes (all by default). */
+export function max(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  return reduceWith(reduceOps.max, x, axes, keepDims);
+}
+
+/** Smallest value over axes (all by default). */
+export function min(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  return reduceWith(reduceOps.min, x, axes, keepDims);
+}
+
+/** Sum of squares over axes (all by default). */
+export function sumSquares(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  return reduceWith(reduceOps.sumSquares, x, axes, keepDims);
+}
+
+/** Sums a gradient back to the shape of an input that was broadcast. */
+export function sumTo(g: Tensor, shape: Shape): Tensor {
+  if (sameShape(g.shape, shape)) return g;
+  const lead = g.rank - shape.length;
+  const axes = g.shape
+    .map((_, d) => d)
+    .filter((d) => d < lead || (shape[d - lead] === 1 && g.shape[d] !== 1));
+  return reshape(sum(g, axes, true), shape);
+}

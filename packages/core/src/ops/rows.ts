@@ -1,0 +1,84 @@
+/** Ops on rows: softmax over the last axis, and rows looked up in a table (embeddings). */
+import { formatShape, shapeError, valueError } from '../errors.js';
+import { apply1, type NoAttributes, NONE, type Op } from '../op.js';
+import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
+import { exp, mul, sub } from './elementwise.js';
+import { sum } from './reduce.js';
+
+const softmaxOp: Op<NoAttributes> = {
+  name: 'softmax',
+  shapes: ([x]) => [x!],
+  forward({ inputs: [x], outputs: [y], kernels }) {
+    const n = x!.shape.at(-1)!;
+    kernels.softmax(x!.block(), y!.block(), n === 0 ? 0 : x!.size / n, n, false);
+  },
+  // dx = y (g - Σ g y)
+  backward: ({ outputs: [y], grads: [g] }) => [mul(y!, sub(g!, sum(mul(g!, y!), -1, true)))],
+};
+
+const logSoftmaxOp: Op<NoAttributes> = {
+  name: 'logSoftmax',
+  shapes: ([x]) => [x!],
+  forward({ inputs: [x], outputs: [y], kernels }) {
+    const n = x!.shape.at(-1)!;
+    kernels.softmax(x!.block(), y!.block(), n === 0 ? 0 : x!.size / n, n, true);
+  },
+  // dx = g - e^y Σ g
+  backward: ({ outputs: [y], grads: [g] }) => [sub(g!, mul(exp(y!), sum(g!, -1, true)))],
+};
+
+const gatherOp: Op<NoAttributes> = {
+  name: 'gather',
+  shapes: ([table, ids]) => [[...ids!, table![1]!]],
+  forward({ inputs: [table, ids], outputs: [y], kernels }) {
+    kernels.gather(table!.block(), ids!.block(), y!.block(), table!.shape[1]!);
+  },
+  backward({ inputs: [table, ids], grads: [g], needs, kernels }) {
+    if (!needs[0]) return [null, null];
+    const dTable = temporaryTensor(table!.shape);
+    kernels.fill(dTable.block(), 0);
+    kernels.scatterAdd(dTable.block(), ids!.block(), g!.block(), table!.shape[1]!);
+    return [dTable, null];
+  },
+};
+
+export const rowOps = { softmax: softmaxOp, logSoftmax: logSoftmaxOp, gather: gatherOp };
+
+/** e^x / Σ e^x over the last axis, computed without overflow. */
+export function softmax(x: TensorLike): Tensor {
+  return apply1(softmaxOp, [checkRows('softmax', asTensor(x))], NONE);
+}
+
+/** log(softmax(x)) over the last axis, without the loss of accuracy of doing one after the other. */
+export function logSoftmax(x: TensorLike): Tensor {
+  return apply1(logSoftmaxOp, [checkRows('logSoftmax', asTensor(x))], NONE);
+}
+
+function checkRows(name: string, x: Tensor): Tensor {
+  if (x.rank === 0)
+    throw shapeError(`${name} works along the last axis, but this tensor is a single number.`);
+  return x;
+}
+
+/**
+ * Rows of `table` [n, width] at `ids` (whole numbers 0..n-1, any shape): the result has shape [...ids, width].
+ * @throws UnrollError `value` naming the first id outside the table and its position
+ */
+export function gather(table: Tensor, ids: TensorLike): Tensor {
+  if (table.rank !== 2) {
+    throw shapeError(`gather takes its rows from a table of rank 2, got ${formatShape(table.shape)}.`);
+  }
+  const index = asTensor(ids);
+  const [count] = table.shape as [number, number];
+  const values = index.dataSync();
+  for (let i = 0; i < values.length; i++) {
+    const id = values[i]!;
+    if (!(Number.isInteger(id) && id >= 0 && id < count)) {
+      throw valueError(
+        `gather: id ${id} at position ${i} is not a row of a table of ${count} rows (0 to ${count - 1}).`,
+        { id, position: i, rows: count },
+      );
+    }
+  }
+  return apply1(gatherOp, [table, index], NONE);
+}

@@ -1,0 +1,254 @@
+/** Ops that move elements and compute nothing: reshape, permute, slice, concatenate, reverse, broadcast. */
+import { formatShape, shapeError, valueError } from '../errors.js';
+import { apply1, type Op } from '../op.js';
+import {
+  broadcastShapes,
+  broadcastStrides,
+  collapse,
+  normaliseAxis,
+  type Shape,
+  sameShape,
+  sizeOf,
+  stridesOf,
+} from '../shape.js';
+import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
+import { sumTo } from './reduce.js';
+
+const reshapeOp: Op<{ shape: Shape }> = {
+  name: 'reshape',
+  view: true,
+  shapes: (_inputs, { shape }) => [shape],
+  forward: () => null,
+  backward: ({ inputs, grads }) => [reshape(grads[0]!, inputs[0]!.shape)],
+};
+
+const permuteOp: Op<{ order: readonly number[] }> = {
+  name: 'permute',
+  shapes: ([x], { order }) => [order.map((d) => x![d]!)],
+  forward({ inputs: [x], outputs: [y], attrs, kernels }) {
+    const own = stridesOf(x!.shape);
+    const { shape, strides } = collapse(
+      y!.shape,
+      attrs.order.map((d) => own[d]!),
+      stridesOf(y!.shape),
+    );
+    kernels.copy(x!.block(), 0, strides[0]!, y!.block(), 0, strides[1]!, shape);
+  },
+  backward({ grads, attrs }) {
+    const inverse = new Array<number>(attrs.order.length);
+    attrs.order.forEach((d, i) => {
+      inverse[d] = i;
+    });
+    return [permute(grads[0]!, inverse)];
+  },
+};
+
+const broadcastOp: Op<{ shape: Shape }> = {
+  name: 'broadcastTo',
+  shapes: (_inputs, { shape }) => [shape],
+  forward({ inputs: [x], outputs: [y], kernels }) {
+    const { shape, strides } = collapse(y!.shape, broadcastStrides(x!.shape, y!.shape), stridesOf(y!.shape));
+    kernels.copy(x!.block(), 0, strides[0]!, y!.block(), 0, strides[1]!, shape);
+  },
+  backward: ({ inputs, grads }) => [sumTo(grads[0]!, inputs[0]!.shape)],
+};
+
+/** The part of x that starts at `starts` and has the shape `sizes`. */
+const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }> = {
+  name: 'slice',
+  shapes: (_inputs, { sizes }) => [sizes],
+  forward({ inputs: [x], outputs: [y], attrs, kernels }) {
+    const own = stridesOf(x!.shape);
+    const { shape, strides } = collapse(y!.shape, own, stridesOf(y!.shape));
+    kernels.copy(x!.block(), dot(attrs.starts, own), strides[0]!, y!.block(), 0, strides[1]!, shape);
+  },
+  backward: ({ inputs, grads, attrs }) => [
+    apply1(padOp, [grads[0]!], { starts: attrs.starts, shape: inputs[0]!.shape }),
+  ],
+};
+
+/** Zeros of `shape` with x placed at `starts`: the transpose of slice. */
+const padOp: Op<{ starts: readonly number[]; shape: Shape }> = {
+  name: 'pad',
+  shapes: (_inputs, { shape }) => [shape],
+  forward({ inputs: [x], outputs: [y], attrs, kernels }) {
+    const own = stridesOf(y!.shape);
+    const { shape, strides } = collapse(x!.shape, stridesOf(x!.shape), own);
+    kernels.fill(y!.block(), 0);
+    kernels.copy(x!.block(), 0, strides[0]!, y!.block(), dot(attrs.starts, own), strides[1]!, shape);
+  },
+  backward: ({ inputs, grads, attrs }) => [
+    apply1(sliceOp, [grads[0]!], { starts: attrs.starts, sizes: inputs[0]!.shape }),
+  ],
+};
+
+const concatOp: Op<{ axis: number }> = {
+  name: 'concat',
+  shapes(inputs, { axis }) {
+    const first = inputs[0]!;
+    for (const shape of inputs) {
+      if (shape!.length !== first.length || shape!.some((extent, d) => d !== axis && extent !== first[d])) {
+        throw shapeError(
+          `concat along axis ${axis}: shapes ${inputs.map((s) => formatShape(s!)).join(', ')} differ elsewhere.`,
+          { shapes: inputs, axis },
+        );
+      }
+    }
+    return [first.map((extent, d) => (d === axis ? inputs.reduce((n, s) => n + s![axis]!, 0) : extent))];
+  },
+  forward({ inputs, outputs: [y], attrs: { axis }, kernels }) {
+    const strides = stridesOf(y!.shape);
+    let at = 0;
+    for (const x of inputs) {
+      const part = collapse(x!.shape, stridesOf(x!.shape), strides);
+      kernels.copy(
+        x!.block(),
+        0,
+        part.strides[0]!,
+        y!.block(),
+        at * strides[axis]!,
+        part.strides[1]!,
+        part.shape,
+      );
+      at += x!.shape[axis]!;
+    }
+  },
+  backward({ inputs, grads, attrs: { axis }, needs }) {
+    let at = 0;
+    return inputs.map((x, i) => {
+      const start = at;
+      at += x!.shape[axis]!;
+      return needs[i] ? slice(grads[0]!, axis, start, at) : null;
+    });
+  },
+};
+
+const reverseOp: Op<{ axis: number }> = {
+  name: 'reverse',
+  shapes: ([x]) => [x!],
+  forward({ inputs: [x], outputs: [y], attrs: { axis }, kernels }) {
+    const own = stridesOf(x!.shape);
+    const back = own.map((stride, d) => (d === axis ? -stride : stride));
+    const start = own[axis]! * Math.max(0, x!.shape[axis]! - 1);
+    const { shape, strides } = collapse(x!.shape, back, own);
+    kernels.copy(x!.block(), start, strides[0]!, y!.block(), 0, strides[1]!, shape);
+  },
+  backward: ({ grads, attrs }) => [reverse(grads[0]!, attrs.axis)],
+};
+
+export const shapeOps = {
+  reshape: reshapeOp,
+  permute: permuteOp,
+  broadcastTo: broadcastOp,
+  slice: sliceOp,
+  pad: padOp,
+  concat: concatOp,
+  reverse: reverseOp,
+};
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((total, value, i) => total + value * b[i]!, 0);
+}
+
+/** The same elements under another shape; one extent may be -1 and is worked out. */
+export function reshape(value: TensorLike, shape: Shape): Tensor {
+  const x = asTensor(value);
+  const known = sizeOf(shape.filter((extent) => extent !== -1));
+  const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
+  if (
+    shape.filter((extent) => extent === -1).length > 1 ||
+    !full.every(Number.isInteger) ||
+    sizeOf(full) !== x.size
+  ) {
+    throw shapeError(`reshape: ${formatShape(x.shape)} does not fill ${formatShape(shape)}.`, {
+      from: x.shape,
+      to: shape,
+    });
+  }
+  return sameShape(x.shape, full) ? x : apply1(reshapeOp, [x], { shape: full });
+}
+
+/** Axes in another order: axis i of the result is axis order[i] of x. */
+export function permute(value: TensorLike, order: readonly number[]): Tensor {
+  const x = asTensor(value);
+  const axes = order.map((axis) => normaliseAxis('permute', axis, x.rank));
+  if (new Set(axes).size !== x.rank) {
+    throw valueError(`permute: ${formatShape(order)} is not an order of the ${x.rank} axes.`, {
+      order,
+      rank: x.rank,
+    });
+  }
+  return axes.every((axis, d) => axis === d) ? x : apply1(permuteOp, [x], { order: axes });
+}
+
+/** The last two axes exchanged. */
+export function transpose(value: TensorLike): Tensor {
+  const x = asTensor(value);
+  const order = x.shape.map((_, d) => d);
+  return permute(x, [...order.slice(0, -2), x.rank - 1, x.rank - 2]);
+}
+
+/** x repeated to `shape` along axes of size 1 and new leading axes. */
+export function broadcastTo(value: TensorLike, shape: Shape): Tensor {
+  const x = asTensor(value);
+  if (sameShape(x.shape, shape)) return x;
+  if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
+    throw shapeError(`broadcastTo: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}.`);
+  }
+  return apply1(broadcastOp, [x], { shape: [...shape] });
+}
+
+/** Elements start..end-1 along one axis; negative positions count from the end. */
+export function slice(value: TensorLike, axis: number, start: number, end?: number): Tensor {
+  const x = asTensor(value);
+  const d = normaliseAxis('slice', axis, x.rank);
+  const extent = x.shape[d]!;
+  const from = start < 0 ? start + extent : start;
+  const stop = end === undefined ? extent : end < 0 ? end + extent : end;
+  if (!Number.isInteger(from) || !Number.isInteger(stop) || from < 0 || stop > extent || from > stop) {
+    throw valueError(`slice: ${start}..${end ?? ''} does not lie within axis ${axis} of size ${extent}.`, {
+      shape: x.shape,
+      axis,
+      start,
+      end,
+    });
+  }
+  if (from === 0 && stop === extent) return x;
+  const starts = x.shape.map((_, i) => (i === d ? from : 0));
+  return apply1(sliceOp, [x], { starts, sizes: x.shape.map((size, i) => (i === d ? stop - from : size)) });
+}
+
+/** Zeros added before and after along one axis. */
+export function pad(value: TensorLike, axis: number, before: number, after: number): Tensor {
+  const x = asTensor(value);
+  const d = normaliseAxis('pad', axis, x.rank);
+  return apply1(padOp, [x], {
+    starts: x.shape.map((_, i) => (i === d ? before : 0)),
+    shape: x.shape.map((size, i) => (i === d ? size + before + after : size)),
+  });
+}
+
+/** Tensors joined along an existing axis. */
+export function concat(values: readonly TensorLike[], axis = -1): Tensor {
+  if (values.length === 0) throw valueError('concat needs at least one tensor.');
+  const list = values.map(asTensor);
+  const d = normaliseAxis('concat', axis, list[0]!.rank);
+  return list.length === 1 ? list[0]! : apply1(concatOp, list, { axis: d });
+}
+
+/** Tensors of one shape joined along a new axis. */
+export function stack(values: readonly TensorLike[], axis = 0): Tensor {
+  const list = values.map(asTensor);
+  const rank = (list[0]?.rank ?? 0) + 1;
+  const d = normaliseAxis('stack', axis, rank);
+  return concat(
+    list.map((x) => reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)])),
+    d,
+  );
+}
+
+/** The order along one axis turned round. */
+export function reverse(value: TensorLike, axis: number): Tensor {
+  const x = asTensor(value);
+  return apply1(reverseOp, [x], { axis: normaliseAxis('reverse', axis, x.rank) });
+}

@@ -1,0 +1,36 @@
+/**
+ * The op table: every op that can stand on a tape. Tests walk it, so an op that is added here is gradient-checked in
+ * float64 or the test table does not compile.
+ */
+import type { Op } from '../op.js';
+import { elementwiseOps } from './elementwise.js';
+import { lstmOps } from './lstm.js';
+import { matmulOps } from './matmul.js';
+import { reduceOps } from './reduce.js';
+import { rowOps } from './rows.js';
+import { shapeOps } from './shape.js';
+
+const table = {
+  ...elementwiseOps,
+  ...prefixed(reduceOps),
+  ...shapeOps,
+  ...matmulOps,
+  ...rowOps,
+  ...lstmOps,
+};
+
+/** Reductions share names with element-wise ops (max), so they are listed as `reduceMax` and so on. */
+function prefixed<T extends Record<string, unknown>>(
+  ops: T,
+): { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] } {
+  const renamed = Object.entries(ops).map(([name, op]) => [
+    `reduce${name[0]!.toUpperCase()}${name.slice(1)}`,
+    op,
+  ]);
+  return Object.fromEntries(renamed) as { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] };
+}
+
+type AttributesOf<O> = O extends Op<infer A> ? A : never;
+export type OpName = keyof typeof table;
+export type OpTable = { readonly [K in OpName]: Op<AttributesOf<(typeof table)[K]>> };
+export const opTable: OpTable = table as OpTable;

@@ -1,0 +1,78 @@
+/** Parameters: the tensors of a model that training changes, or that a model carries along (batch statistics). */
+import type { FloatArray } from './backend.js';
+import { formatShape, shapeError } from './errors.js';
+import { FlatBuffer } from './resident.js';
+import { type Shape, sizeOf } from './shape.js';
+import { hostTensor, Tensor } from './tensor.js';
+
+export class Parameter extends Tensor {
+  /** Name within its layer in Keras's words: `kernel`, `recurrent_kernel`, `bias`, ... */
+  name: string;
+  /** False: no gradient is formed and no optimizer touches it. */
+  trainable: boolean;
+  #buffer: FlatBuffer;
+  #offset: number;
+
+  constructor(name: string, shape: Shape, values: ArrayLike<number>, trainable = true) {
+    const buffer = new FlatBuffer(sizeOf(shape));
+    super([...shape], { kind: 'resident', memory: buffer, offset: 0 });
+    this.name = name;
+    this.trainable = trainable;
+    this.#buffer = buffer;
+    this.#offset = 0;
+    this.assign(values);
+  }
+
+  /** The buffer that holds this parameter, and where in it. */
+  get home(): { buffer: FlatBuffer; offset: number } {
+    return { buffer: this.#buffer, offset: this.#offset };
+  }
+
+  /** Replaces the values; a tensor or row-major numbers of the same size. */
+  assign(values: Tensor | ArrayLike<number>): void {
+    const list = values instanceof Tensor ? values.dataSync() : values;
+    if (list.length !== this.size) {
+      throw shapeError(
+        `Parameter ${this.name} of shape ${formatShape(this.shape)} takes ${this.size} values, got ${list.length}.`,
+        { name: this.name, shape: this.shape, got: list.length },
+      );
+    }
+    this.#buffer.write(list, this.#offset);
+  }
+
+  /** A copy of the values as a tensor of their own. */
+  snapshot(): Tensor {
+    return hostTensor(this.dataSync() as FloatArray, this.shape);
+  }
+
+  /** @internal */
+  moveTo(buffer: FlatBuffer, offset: number): void {
+    buffer.write(this.dataSync(), offset);
+    this.#buffer = buffer;
+    this.#offset = offset;
+    this.settle(buffer, offset);
+  }
+}
+
+/**
+ * Lays parameters side by side in one buffer, in the given order, and returns it. The order decides nothing about the
+ * numbers: each parameter keeps its name, shape and values.
+ */
+export function layOut(parameters: readonly Parameter[]): FlatBuffer {
+  const first = parameters[0]?.home.buffer;
+  let offset = 0;
+  const dense = parameters.every((parameter) => {
+    const fits = parameter.home.buffer === first && parameter.home.offset === offset;
+    offset += parameter.size;
+    return fits;
+  });
+  if (first && dense && first.length === offset) return first;
+  const total = parameters.reduce((sum, parameter) => sum + parameter.size, 0);
+  const buffer = new FlatBuffer(total);
+  let at = 0;
+  for (const parameter of parameters) {
+    parameter.moveTo(buffer, at);
+    at += parameter.size;
+  }
+  return buffer;
+}

@@ -1,0 +1,160 @@
+/**
+ * Random streams. Everything random (initial weights, shuffles, dropout masks) comes from counter-based streams named by
+ * a seed and a path, and gives the same integers on every machine: no `Math.exp`, `Math.log` or `Math.cos`, whose last
+ * bits differ between engines, lies on the way from the integers to the numbers.
+ */
+import { valueError } from './errors.js';
+import { sizeOf, type Shape } from './shape.js';
+import { apply1, type Op } from './op.js';
+import { threefry2x32, randomWord } from './threefry.js';
+import type { Tensor } from './tensor.js';
+
+/** Where a stream stands; enough to go on from there in another process. */
+export interface StreamState {
+  key: [number, number];
+  /** Blocks of two words used so far. */
+  counter: number;
+}
+
+export class RandomStream {
+  #key: readonly [number, number];
+  #counter = 0;
+
+  /**
+   * @param seed a whole number from 0 to 2^53-1
+   * @param path names of what the stream is for: each path gives an independent stream of one seed
+   */
+  constructor(seed: number, ...path: (string | number)[]) {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw valueError(`A seed is a whole number from 0 to 2^53 - 1, got ${seed}.`, { seed });
+    }
+    let key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
+    for (const part of path) {
+      for (const character of `${part}/`) key = threefry2x32(key, [character.codePointAt(0)!, 1]);
+    }
+    this.#key = key;
+  }
+
+  get state(): StreamState {
+    return { key: [...this.#key], counter: this.#counter };
+  }
+
+  /** Continues at a recorded state. */
+  set state({ key, counter }: StreamState) {
+    this.#key = [...key];
+    this.#counter = counter;
+  }
+
+  /** An independent stream below this one; does not change this one. */
+  child(...path: (string | number)[]): RandomStream {
+    const stream = new RandomStream(0);
+    let key: [number, number] = [...this.#key];
+    for (const part of path) {
+      for (const character of `${part}/`) key = threefry2x32(key, [character.codePointAt(0)!, 1]);
+    }
+    stream.state = { key, counter: 0 };
+    return stream;
+  }
+
+  /** `count` fresh 32-bit words. */
+  words(count: number): Uint32Array {
+    const at = this.#advance(count);
+    return Uint32Array.from({ length: count }, (_, i) => randomWord(this.#key, at, i));
+  }
+
+  /** Numbers uniform in [low, high), of 24 random bits each. */
+  uniform(count: number, low = 0, high = 1): Float64Array {
+    return Float64Array.from(this.words(count), (word) => low + (high - low) * ((word >>> 8) * 2 ** -24));
+  }
+
+  /** Numbers of a normal distribution (Marsaglia's polar method, with a logarithm of our own). */
+  normal(count: number, mean = 0, deviation = 1): Float64Array {
+    const out = new Float64Array(count);
+    for (let i = 0; i < count; ) {
+      const [u, v] = this.uniform(2, -1, 1) as unknown as [number, number];
+      const s = u * u + v * v;
+      if (s >= 1 || s === 0) continue;
+      const scale = deviation * Math.sqrt((-2 * exactLog(s)) / s);
+      out[i++] = mean + u * scale;
+      if (i < count) out[i++] = mean + v * scale;
+    }
+    return out;
+  }
+
+  /** The numbers 0..count-1 in random order (Fisher-Yates). */
+  permutation(count: number): Uint32Array {
+    const order = Uint32Array.from({ length: count }, (_, i) => i);
+    const words = this.words(Math.max(0, count - 1));
+    for (let i = count - 1; i > 0; i--) {
+      // Multiply-shift: unbiased to 2^-32 for any count that fits memory.
+      const j = Math.floor((words[count - 1 - i]! * (i + 1)) / 2 ** 32);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return order;
+  }
+
+  /** Uniform numbers in [0, 1) made by the backend: the same integers as {@link uniform}. */
+  uniformTensor(shape: Shape): Tensor {
+    return apply1(uniformOp, [], { ...this.#take(shape), shape });
+  }
+
+  /** An inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0. @param rate in [0, 1) */
+  dropoutMask(shape: Shape, rate: number): Tensor {
+    if (!(rate >= 0 && rate < 1)) throw valueError(`A dropout rate lies in [0, 1), got ${rate}.`, { rate });
+    return apply1(maskOp, [], { ...this.#take(shape), shape, keep: 1 - rate });
+  }
+
+  #take(shape: Shape): { key: readonly [number, number]; counter: number } {
+    return { key: this.#key, counter: this.#advance(sizeOf(shape)) };
+  }
+
+  #advance(words: number): number {
+    const at = this.#counter;
+    this.#counter += Math.ceil(words / 2);
+    return at;
+  }
+}
+
+interface DrawAttributes {
+  key: readonly [number, number];
+  counter: number;
+  shape: Shape;
+}
+
+const uniformOp: Op<DrawAttributes> = {
+  name: 'randomUniform',
+  shapes: (_inputs, { shape }) => [[...shape]],
+  forward: ({ attrs, outputs, kernels }) =>
+    kernels.randomUniform(attrs.key, attrs.counter, outputs[0]!.block()),
+  backward: () => [],
+};
+
+const maskOp: Op<DrawAttributes & { keep: number }> = {
+  name: 'dropoutMask',
+  shapes: (_inputs, { shape }) => [[...shape]],
+  forward: ({ attrs, outputs, kernels }) =>
+    kernels.randomMask(attrs.key, attrs.counter, outputs[0]!.block(), attrs.keep, 1 / attrs.keep),
+  backward: () => [],
+};
+
+const bits = new DataView(new ArrayBuffer(8));
+const SQRT_HALF = 0.7071067811865476;
+const LN2 = 0.6931471805599453;
+
+/** ln x for x > 0 by additions, products and one division only: the same bits in every JavaScript engine. */
+export function exactLog(x: number): number {
+  bits.setFloat64(0, x);
+  const high = bits.getUint32(0);
+  let exponent = ((high >>> 20) & 0x7ff) - 1022;
+  bits.setUint32(0, (high & 0x800fffff) | (1022 << 20));
+  let m = bits.getFloat64(0); // in [1/2, 1)
+  if (m < SQRT_HALF) {
+    m *= 2;
+    exponent -= 1;
+  }
+  const z = (m - 1) / (m + 1); // ln m = 2 artanh z, |z| < 0.172
+  const z2 = z * z;
+  let series = 0;
+  for (let k = 23; k >= 1; k -= 2) series = series * z2 + 1 / k;
+  return exponent * LN2 + 2 * z * series;
+}

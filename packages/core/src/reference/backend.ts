@@ -1,0 +1,209 @@
+/**
+ * The reference backend: every kernel as the plainest loop that is right, in float32 or float64. It is the
+ * specification that fast backends are held against, and what gradient checks run on. Read it first; never tune it.
+ */
+import type { Backend, Block, FloatArray, Kernels, ReduceName } from '../backend.js';
+import { randomWord } from '../threefry.js';
+import { binaryFunctions, unaryFunctions } from './functions.js';
+import { lstmBackward, lstmForward } from './lstm.js';
+
+/** A block here is simply an array. */
+export interface ArrayBlock extends Block {
+  readonly values: FloatArray;
+}
+
+export function values(block: Block): FloatArray {
+  return (block as ArrayBlock).values;
+}
+
+/** Calls `visit` with the positions given by each list of strides, for every index of `shape` in row-major order. */
+function forEachIndex(
+  shape: readonly number[],
+  strides: readonly (readonly number[])[],
+  visit: (at: number[]) => void,
+): void {
+  const walk = (depth: number, at: number[]): void => {
+    if (depth === shape.length) {
+      visit(at);
+      return;
+    }
+    for (let i = 0; i < shape[depth]!; i++) {
+      walk(
+        depth + 1,
+        at.map((position, s) => position + i * strides[s]![depth]!),
+      );
+    }
+  };
+  walk(
+    0,
+    strides.map(() => 0),
+  );
+}
+
+const reducers: Record<ReduceName, { start: number; step: (total: number, x: number) => number }> = {
+  sum: { start: 0, step: (total, x) => total + x },
+  sumSquares: { start: 0, step: (total, x) => total + x * x },
+  // Written so that a NaN stays.
+  max: {
+    start: Number.NEGATIVE_INFINITY,
+    step: (best, x) => (best >= x ? best : Number.isNaN(best) ? best : x),
+  },
+  min: {
+    start: Number.POSITIVE_INFINITY,
+    step: (best, x) => (best <= x ? best : Number.isNaN(best) ? best : x),
+  },
+};
+
+const kernels: Kernels = {
+  fill: (y, value) => void values(y).fill(value),
+
+  copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
+    const from = values(x);
+    const to = values(y);
+    forEachIndex(shape, [stridesX, stridesY], ([i, o]) => {
+      to[offsetY + o!] = from[offsetX + i!]!;
+    });
+  },
+
+  unary(op, x, y) {
+    const f = unaryFunctions[op];
+    const from = values(x);
+    values(y).forEach((_, i, to) => {
+      to[i] = f(from[i]!);
+    });
+  },
+
+  binary(op, a, stridesA, b, stridesB, y, shape) {
+    const f = binaryFunctions[op];
+    const left = values(a);
+    const right = values(b);
+    const out = values(y);
+    let at = 0;
+    forEachIndex(shape, [stridesA, stridesB], ([i, j]) => {
+      out[at++] = f(left[i!]!, right[j!]!);
+    });
+  },
+
+  reduce(op, x, y, outer, n, inner) {
+    const { start, step } = reducers[op];
+    const from = values(x);
+    const to = values(y);
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        let total = start;
+        for (let k = 0; k < n; k++) total = step(total, from[(o * n + k) * inner + i]!);
+        to[o * inner + i] = total;
+      }
+    }
+  },
+
+  accumulate(y, x, scale) {
+    const from = values(x);
+    values(y).forEach((_, i, to) => {
+      to[i]! += scale * from[i]!;
+    });
+  },
+
+  gemm(a, b, y, s) {
+    const lda = s.lda ?? (s.transA ? s.m : s.k);
+    const ldb = s.ldb ?? (s.transB ? s.k : s.n);
+    const ldc = s.ldc ?? s.n;
+    const [left, right, out] = [values(a), values(b), values(y)];
+    for (let batch = 0; batch < (s.batch ?? 1); batch++) {
+      const [A, B, C] = [batch * (s.strideA ?? 0), batch * (s.strideB ?? 0), batch * (s.strideC ?? 0)];
+      for (let i = 0; i < s.m; i++) {
+        for (let j = 0; j < s.n; j++) {
+          let total = s.add ? out[C + i * ldc + j]! : 0;
+          for (let k = 0; k < s.k; k++) {
+            total +=
+              left[A + (s.transA ? k * lda + i : i * lda + k)]! *
+              right[B + (s.transB ? j * ldb + k : k * ldb + j)]!;
+          }
+          out[C + i * ldc + j] = total;
+        }
+      }
+    }
+  },
+
+  softmax(x, y, rows, n, log) {
+    const from = values(x);
+    const to = values(y);
+    for (let r = 0; r < rows; r++) {
+      const row = from.subarray(r * n, (r + 1) * n);
+      let largest = Number.NEGATIVE_INFINITY;
+      for (const value of row) largest = reducers.max.step(largest, value);
+      let total = 0;
+      for (const value of row) total += Math.exp(value - largest);
+      const logTotal = Math.log(total);
+      for (let j = 0; j < n; j++) {
+        const shifted = row[j]! - largest;
+        to[r * n + j] = log ? shifted - logTotal : Math.exp(shifted) / total;
+      }
+    }
+  },
+
+  gather(table, ids, y, width) {
+    const [rows, index, out] = [values(table), values(ids), values(y)];
+    index.forEach((id, i) => {
+      out.set(rows.subarray(id * width, (id + 1) * width), i * width);
+    });
+  },
+
+  scatterAdd(table, ids, g, width) {
+    const [rows, index, grad] = [values(table), values(ids), values(g)];
+    index.forEach((id, i) => {
+      for (let j = 0; j < width; j++) rows[id * width + j]! += grad[i * width + j]!;
+    });
+  },
+
+  randomUniform(key, counter, y) {
+    values(y).forEach((_, i, out) => {
+      out[i] = (randomWord(key, counter, i) >>> 8) * 2 ** -24;
+    });
+  },
+
+  randomMask(key, counter, y, keep, scale) {
+    const limit = Math.fround(keep) * 2 ** 24; // as the kernels compare, in float32
+    values(y).forEach((_, i, out) => {
+      out[i] = randomWord(key, counter, i) >>> 8 < limit ? Math.fround(scale) : 0;
+    });
+  },
+
+  adam({ w, g, m, v, rate, beta1, beta2, epsilon, vScale, decay, gScale }) {
+    const [weights, grads, first, second] = [values(w), values(g), values(m), values(v)];
+    for (let i = 0; i < weights.length; i++) {
+      const grad = grads[i]! * gScale;
+      first[i] = beta1 * first[i]! + (1 - beta1) * grad;
+      second[i] = beta2 * second[i]! + (1 - beta2) * grad * grad;
+      weights[i] =
+        weights[i]! * (1 - decay) - (rate * first[i]!) / (Math.sqrt(second[i]!) * vScale + epsilon);
+    }
+  },
+
+  lstmForward,
+  lstmBackward,
+};
+
+/** The reference backend in the given precision. */
+export function referenceBackend(dtype: 'float32' | 'float64' = 'float32'): Backend {
+  const float = dtype === 'float64' ? Float64Array : Float32Array;
+  const allocate = (length: number): ArrayBlock => ({ length, values: new float(length) });
+  return {
+    name: 'reference',
+    description: `reference, plain TypeScript in ${dtype}`,
+    float,
+    kernels,
+    supports: (kernel) => kernel in kernels,
+    allocate,
+    release: () => {},
+    temporary: allocate,
+    openArena: () => {},
+    closeArena: () => {},
+    view: (block, offset, length): ArrayBlock => ({
+      length,
+      values: values(block).subarray(offset, offset + length),
+    }),
+    write: (block, data) => values(block).set(data),
+    read: (block) => values(block).slice(),
+  };
+}

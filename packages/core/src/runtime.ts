@@ -1,0 +1,33 @@
+/**
+ * The state of the running program: which backend computes, and which scope is open. Kept apart from tensors and
+ * backends so that neither imports the other.
+ */
+import type { Backend } from './backend.js';
+import { UnrollError } from './errors.js';
+
+/** A stretch of work that owns the temporary memory made in it; see scope.ts. */
+export interface ScopeState {
+  readonly backend: Backend;
+  readonly parent: ScopeState | null;
+  open: boolean;
+}
+
+interface Runtime {
+  backend: Backend | null;
+  /** Makes the default backend at first use; throws where that needs `await ready()`. */
+  makeDefault: (() => Backend) | null;
+  scope: ScopeState | null;
+}
+
+export const runtime: Runtime = { backend: null, makeDefault: null, scope: null };
+
+/** The backend that computes now. */
+export function currentBackend(): Backend {
+  if (runtime.backend === null) {
+    if (runtime.makeDefault === null) {
+      throw new UnrollError('backend', 'No backend is loaded. Import @unroll/core from its main entry.');
+    }
+    runtime.backend = runtime.makeDefault();
+  }
+  return runtime.backend;
+}

@@ -1,0 +1,110 @@
+/**
+ * Which backend computes: the native kernels where they load, else WebAssembly, else (nothing compiled was found) the
+ * reference. `UNROLL_BACKEND` and `setBackend` force one, by a name such as `native`, `native:avx2`, `wasm`,
+ * `wasm:relaxed`, `reference` or `reference:float64`.
+ */
+import { type KernelChoice, type KernelModule, loadKernels, loadKernelsSync } from '@unroll/kernels';
+import type { Backend } from './backend.js';
+import { cpuBackend } from './cpu/backend.js';
+import { UnrollError } from './errors.js';
+import { referenceBackend } from './reference/backend.js';
+import { currentBackend, runtime } from './runtime.js';
+
+/** A backend by name: see the top of this file. */
+export type BackendName =
+  | 'native'
+  | 'wasm'
+  | 'reference'
+  | `native:${string}`
+  | `wasm:${string}`
+  | `reference:${string}`;
+
+/** One instance per name and process: memory and threads are shared by all who ask for it. */
+const made = new Map<string, Backend>();
+
+function fromEnvironment(): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.UNROLL_BACKEND || undefined;
+}
+
+function kernelChoice(name: string): KernelChoice {
+  const [kind, variant] = name.split(':') as [string, string?];
+  if (kind === 'native') return variant ? { kind, isa: variant } : { kind };
+  const choice: KernelChoice = { kind: 'wasm' };
+  if (variant?.includes('relaxed')) choice.relaxed = true;
+  if (variant?.includes('single')) choice.threads = false;
+  return choice;
+}
+
+function parse(name: string): { reference?: Backend; choice?: KernelChoice } {
+  const [kind, variant] = name.split(':') as [string, string?];
+  if (kind === 'reference' && (variant === undefined || variant === 'float32' || variant === 'float64')) {
+    return { reference: referenceBackend(variant) };
+  }
+  if (kind === 'native' || kind === 'wasm') return { choice: kernelChoice(name) };
+  throw new UnrollError(
+    'backend',
+    `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:single, ` +
+      'reference or reference:float64.',
+    { name },
+  );
+}
+
+function remember(name: string, module: KernelModule): Backend {
+  const backend = cpuBackend(module);
+  made.set(name, backend);
+  return backend;
+}
+
+/** @internal The backend of that name, loaded at once (Node). */
+export function backendSync(name: string): Backend {
+  const known = made.get(name);
+  if (known) return known;
+  const { reference, choice } = parse(name);
+  if (reference) made.set(name, reference);
+  return reference ?? remember(name, loadKernelsSync(choice));
+}
+
+runtime.makeDefault = () => {
+  const forced = fromEnvironment();
+  return forced ? backendSync(forced) : (made.get('default') ?? remember('default', loadKernelsSync()));
+};
+
+/**
+ * Loads the backend that will compute. In Node this is never needed; in a browser it must have resolved before the
+ * first eager op (`fit`, `predict` and loading a model await it themselves).
+ */
+export async function ready(): Promise<Backend> {
+  if (runtime.backend) return runtime.backend;
+  const forced = fromEnvironment();
+  return setBackend(forced as BackendName | undefined);
+}
+
+/**
+ * Makes another backend compute from now on; without an argument, the best that loads. Models and tensors carry over.
+ * @throws UnrollError `backend` for an unknown name, KernelLoadError where this machine cannot load it
+ */
+export async function setBackend(name?: BackendName | Backend): Promise<Backend> {
+  if (runtime.scope) throw new UnrollError('backend', 'The backend cannot change inside a step.');
+  if (typeof name === 'object') return (runtime.backend = name);
+  const key = name ?? 'default';
+  let backend = made.get(key);
+  if (!backend) {
+    const { reference, choice } = name ? parse(name) : {};
+    if (reference) made.set(key, reference);
+    backend = reference ?? remember(key, await loadKernels(choice));
+  }
+  runtime.backend = backend;
+  return backend;
+}
+
+/** The number of threads that kernels use; results do not depend on it. */
+export function setThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new UnrollError('value', `The number of threads is a whole number from 1, got ${count}.`, {
+      count,
+    });
+  }
+  const backend = currentBackend();
+  if ('module' in backend) (backend as { module: KernelModule }).module.setThreads(count);
+}

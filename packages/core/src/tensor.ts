@@ -1,0 +1,222 @@
+/**
+ * Tensors: immutable n-dimensional arrays of real numbers. Nobody disposes of them. A tensor's values lie in one of
+ * three places:
+ *
+ * - host: an array that the garbage collector owns. What `tensor()` makes and what a scope returns lies there, and it
+ *   may be used for ever and on any backend;
+ * - block: temporary memory of the scope it was made in. Once that scope has closed, using the tensor throws;
+ * - resident: a part of a buffer that stays in a backend's memory (parameters, optimizer slots).
+ */
+import type { Block, FloatArray } from './backend.js';
+import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
+import { currentBackend, runtime, type ScopeState } from './runtime.js';
+import { checkShape, type Shape, sizeOf } from './shape.js';
+
+/** Memory that outlives scopes, found anew when the backend changes (see resident.ts). */
+export interface ResidentMemory {
+  blockFor(offset: number, length: number): Block;
+  readPart(offset: number, length: number): FloatArray;
+}
+
+type Storage =
+  | { kind: 'host'; values: FloatArray; upload: { scope: ScopeState; block: Block } | null }
+  | { kind: 'block'; block: Block; scope: ScopeState }
+  | { kind: 'resident'; memory: ResidentMemory; offset: number };
+
+/** Nested arrays of numbers, for making tensors and reading them. */
+export type NestedArray = number | NestedArray[];
+/** What ops accept in place of a tensor. */
+export type TensorLike = Tensor | NestedArray | Float32Array | Float64Array;
+
+export class Tensor {
+  readonly shape: Shape;
+  readonly size: number;
+  /** @internal The tape that knows how this tensor came about; set by autograd. */
+  tape: object | null = null;
+  #storage: Storage;
+
+  /** @internal Use {@link tensor}, {@link zeros} or an op. */
+  constructor(shape: Shape, storage: Storage) {
+    this.shape = shape;
+    this.size = sizeOf(shape);
+    this.#storage = storage;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** The values, row-major, as an array of your own. Works on every backend. */
+  async data(): Promise<FloatArray> {
+    return this.dataSync();
+  }
+
+  /** The values at once; only CPU backends can do this. */
+  dataSync(): FloatArray {
+    const storage = this.#storage;
+    if (storage.kind === 'host') return storage.values.slice();
+    if (storage.kind === 'resident') return storage.memory.readPart(storage.offset, this.size);
+    return storage.scope.backend.read(this.#liveBlock(storage));
+  }
+
+  /** The single value of a tensor of size 1. */
+  item(): number {
+    if (this.size !== 1) {
+      throw shapeError(
+        `item() needs a tensor of one element, this one has shape ${formatShape(this.shape)}.`,
+      );
+    }
+    return this.dataSync()[0]!;
+  }
+
+  /** The values as nested arrays. */
+  toArray(): NestedArray {
+    const values = this.dataSync();
+    let at = 0;
+    const build = (depth: number): NestedArray =>
+      depth === this.rank
+        ? values[at++]!
+        : Array.from({ length: this.shape[depth]! }, () => build(depth + 1));
+    return build(0);
+  }
+
+  toString(): string {
+    return `Tensor${formatShape(this.shape)}`;
+  }
+
+  /** @internal The memory of this tensor for the current backend; uploads host values once per scope. */
+  block(): Block {
+    const storage = this.#storage;
+    if (storage.kind === 'block') return this.#liveBlock(storage);
+    if (storage.kind === 'resident') return storage.memory.blockFor(storage.offset, this.size);
+    const scope = runtime.scope;
+    if (scope === null) throw new UnrollError('scope', 'block() is for use inside a scope.');
+    if (storage.upload?.scope.open && storage.upload.scope.backend === scope.backend)
+      return storage.upload.block;
+    const block = scope.backend.temporary(this.size);
+    scope.backend.write(block, storage.values);
+    storage.upload = { scope, block };
+    return block;
+  }
+
+  /** @internal Another shape over the same memory. */
+  withShape(shape: Shape): Tensor {
+    return new Tensor(shape, this.#storage);
+  }
+
+  /** @internal Moves the values to memory that the garbage collector owns, if `scope` is about to close. */
+  moveOut(scope: ScopeState | null): void {
+    const storage = this.#storage;
+    if (storage.kind !== 'block' || (scope !== null && storage.scope !== scope)) return;
+    const values = storage.scope.backend.read(this.#liveBlock(storage));
+    this.#storage = { kind: 'host', values, upload: null };
+    this.tape = null;
+  }
+
+  /** @internal Places the values in resident memory. */
+  settle(memory: ResidentMemory, offset: number): void {
+    this.#storage = { kind: 'resident', memory, offset };
+  }
+
+  #liveBlock(storage: { block: Block; scope: ScopeState }): Block {
+    if (storage.scope.open) return storage.block;
+    throw new UnrollError(
+      'scope',
+      `This tensor of shape ${formatShape(this.shape)} belongs to a step that has ended, and its memory has been ` +
+        'used again. Return it from the step, or keep() it inside the step.',
+      { shape: this.shape },
+    );
+  }
+}
+
+/** @internal A host tensor over `values`, which it owns from now on. */
+export function hostTensor(values: FloatArray, shape: Shape): Tensor {
+  return new Tensor(shape, { kind: 'host', values, upload: null });
+}
+
+/** @internal A fresh tensor in the temporary memory of the open scope. */
+export function temporaryTensor(shape: Shape): Tensor {
+  const scope = runtime.scope!;
+  return new Tensor(shape, { kind: 'block', block: scope.backend.temporary(sizeOf(shape)), scope });
+}
+
+/** @internal A tensor over part of another one's temporary memory. */
+export function viewTensor(block: Block, shape: Shape): Tensor {
+  return new Tensor(shape, { kind: 'block', block, scope: runtime.scope! });
+}
+
+/**
+ * A tensor of the given values.
+ * @param values nested arrays of equal lengths, or a typed array together with `shape`
+ * @param shape needed for typed arrays; for nested arrays it may reshape them
+ * @throws UnrollError `shape` when the values are ragged or do not fill the shape
+ */
+export function tensor(values: NestedArray | FloatArray | readonly number[], shape?: Shape): Tensor {
+  const Float = currentBackend().float;
+  if (values instanceof Float32Array || values instanceof Float64Array) {
+    const own = shape ?? [values.length];
+    checkFill(values.length, own);
+    return hostTensor(Float.from(values), [...own]);
+  }
+  const found: number[] = [];
+  const flat: number[] = [];
+  flatten(values as NestedArray, 0, found, flat);
+  const own = shape ?? found;
+  checkFill(flat.length, own);
+  return hostTensor(Float.from(flat), [...own]);
+}
+
+function checkFill(count: number, shape: Shape): void {
+  checkShape(shape);
+  if (count !== sizeOf(shape)) {
+    throw shapeError(
+      `${count} values do not fill the shape ${formatShape(shape)} (${sizeOf(shape)} elements).`,
+      {
+        count,
+        shape,
+      },
+    );
+  }
+}
+
+function flatten(values: NestedArray, depth: number, shape: number[], out: number[]): void {
+  if (typeof values === 'number') {
+    if (depth < shape.length)
+      throw shapeError('The nested arrays are ragged: a number stands where a row was expected.');
+    out.push(values);
+    return;
+  }
+  if (!Array.isArray(values)) {
+    throw valueError(`A tensor is made of numbers or nested arrays of numbers, got ${typeof values}.`);
+  }
+  if (depth === shape.length) {
+    if (out.length > 0)
+      throw shapeError('The nested arrays are ragged: a row stands where a number was expected.');
+    shape.push(values.length);
+  } else if (shape[depth] !== values.length) {
+    throw shapeError(
+      `The nested arrays are ragged: a row of ${values.length} stands among rows of ${shape[depth]}. ` +
+        'Pad sequences of different lengths first.',
+    );
+  }
+  for (const value of values) flatten(value, depth + 1, shape, out);
+}
+
+/** A tensor from whatever an op accepts. */
+export function asTensor(value: TensorLike): Tensor {
+  return value instanceof Tensor ? value : tensor(value);
+}
+
+/** A tensor filled with one value. */
+export function full(shape: Shape, value: number): Tensor {
+  checkShape(shape);
+  return hostTensor(new (currentBackend().float)(sizeOf(shape)).fill(value), [...shape]);
+}
+
+export function zeros(shape: Shape): Tensor {
+  return full(shape, 0);
+}
+
+export function ones(shape: Shape): Tensor {
+  return full(shape, 1);
+}

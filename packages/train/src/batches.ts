@@ -1,0 +1,65 @@
+/** Batches: rows of the training data in a given order, copied side by side. */
+import { formatShape, type RandomStream, shapeError, type Tensor, valueError } from '@unroll/core';
+import { hostTensor, sizeOf } from '@unroll/core/internal';
+
+/** Inputs and targets of a model: one tensor, or several that share their first axis. */
+export interface Examples {
+  x: Tensor | readonly Tensor[];
+  y: Tensor;
+}
+
+/** Examples laid out for fast row access. */
+export interface Rows {
+  readonly count: number;
+  readonly inputs: readonly Table[];
+  readonly target: Table;
+}
+
+interface Table {
+  readonly values: Float32Array | Float64Array;
+  readonly shape: readonly number[];
+  readonly width: number;
+}
+
+const table = (tensor: Tensor): Table => {
+  const shape = tensor.shape.slice(1);
+  return { values: tensor.dataSync(), shape, width: sizeOf(shape) };
+};
+
+export function toRows({ x, y }: Examples): Rows {
+  const inputs = Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor];
+  const count = y.shape[0] ?? 0;
+  for (const input of inputs) {
+    if (input.shape[0] !== count) {
+      throw shapeError(
+        `x has ${input.shape[0]} examples (${formatShape(input.shape)}) and y has ${count} (${formatShape(y.shape)}). ` +
+          'Each example needs one target.',
+        { x: input.shape, y: y.shape },
+      );
+    }
+  }
+  if (count === 0) throw valueError('There are no examples to train on: x and y are empty.');
+  return { count, inputs: inputs.map(table), target: table(y) };
+}
+
+/** The row numbers of each batch of one epoch. */
+export function* batchIndices(
+  count: number,
+  batchSize: number,
+  shuffle: RandomStream | null,
+): Generator<Uint32Array> {
+  const order = shuffle ? shuffle.permutation(count) : Uint32Array.from({ length: count }, (_, i) => i);
+  for (let at = 0; at < count; at += batchSize) yield order.subarray(at, at + batchSize);
+}
+
+/** The given rows of a table as a tensor. */
+export function takeRows({ values, shape, width }: Table, rows: Uint32Array): Tensor {
+  const out =
+    values instanceof Float64Array
+      ? new Float64Array(rows.length * width)
+      : new Float32Array(rows.length * width);
+  rows.forEach((row, i) => {
+    out.set(values.subarray(row * width, (row + 1) * width), i * width);
+  });
+  return hostTensor(out, [rows.length, ...shape]);
+}
