@@ -1,0 +1,27 @@
+"""Golden test vectors of training: losses, metrics, optimizers and schedules, training runs.
+
+    pip install -r tools/goldens/requirements.txt -r tools/goldens/requirements-training.txt
+    python tools/goldens/training.py [losses] [metrics] [optimizers] [trajectories]
+
+writes packages/testkit/goldens/training/*.json, all of them unless some are named. From Keras 3 (torch
+backend), PyTorch and scikit-learn; each case names its source. training.md beside this file describes
+the format and what Keras does where one would not expect it.
+"""
+
+import sys
+
+import training_losses
+import training_metrics
+import training_optimizers
+import training_trajectories
+
+FILES = {
+    "losses": training_losses.write,
+    "metrics": training_metrics.write,
+    "optimizers": training_optimizers.write,
+    "trajectories": training_trajectories.write,
+}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or FILES:
+        FILES[name]()
