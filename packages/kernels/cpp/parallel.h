@@ -27,7 +27,7 @@ void team_barrier();
 
 // Scratch memory of the calling thread, 64-byte aligned, not cleared, valid until the kernel returns (or, in a body,
 // until the body returns). Every call on one thread gives the same memory.
-constexpr long scratch_floats() { return 1l << 18; }  // 1 MiB
+static constexpr long scratch_floats() { return 1l << 18; }  // 1 MiB
 float* scratch();
 
 // The same with a lambda: parallel(count, [&](int i) { ... });

@@ -1,0 +1,397 @@
+// The kernels as a Node-API addon that presents itself as the WebAssembly instance does: one linear memory, and the
+// same exported names taking offsets into it as plain numbers.
+//
+//   instantiate({ isa?, cores?, reserveBytes? }) -> { memory: { buffer }, exports, isa, activeThreads() }
+//   cpu: { isas: [...] }        the instruction sets of this build that this machine has, best first
+//
+// The memory is address space only (16 GiB where the system gives it) and costs nothing until it is touched. Offset 0 is
+// null. Every instance has its own memory and its own thread pool, so the addon can be loaded in several worker threads
+// at once; one instance must be used by the thread that made it, which JavaScript ensures.
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "list.generated.h"
+#include "pool.h"
+
+#define DECLARE(result, name, arguments, names) result name arguments;
+namespace unroll {
+#if defined(__x86_64__)
+namespace avx512 { UNROLL_DECLARATIONS(DECLARE) }
+namespace avx2 { UNROLL_DECLARATIONS(DECLARE) }
+namespace baseline { UNROLL_DECLARATIONS(DECLARE) }
+#else
+namespace neon { UNROLL_DECLARATIONS(DECLARE) }
+#endif
+int parallel_threads();
+}  // namespace unroll
+
+namespace {
+
+// Leaves the calling function with a JavaScript exception pending if a Node-API call fails.
+#define TRY(call)                                                                              \
+  do {                                                                                         \
+    if ((call) != napi_ok) return failed(env, #call);                                          \
+  } while (0)
+
+napi_value failed(napi_env env, const char* what) {
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_error(env, "ERR_UNROLL_NODE_API", (std::string("Node-API call failed: ") + what).c_str());
+  return nullptr;
+}
+
+// ------------------------------------------------------------------------------------------------------ an instance
+
+struct Instance {
+  char* base = nullptr;
+  uint64_t size = 0;
+  bool mapped = false;      // by us: to be unmapped
+  napi_env env = nullptr;   // else: whose buffer it is,
+  napi_ref held = nullptr;  // held by this
+  unroll::Pool* pool = nullptr;
+  int references = 0;  // functions and buffers that JavaScript still holds
+
+  ~Instance() {
+    unroll::pool_destroy(pool);
+    if (mapped) munmap(base, size);
+    if (held) napi_delete_reference(env, held);
+  }
+};
+
+void release(Instance* instance) {
+  if (--instance->references == 0) delete instance;
+}
+
+// While a kernel runs, its instance's pool is the current one and denormal numbers count as zero.
+struct Entered {
+  unroll::Pool* outer;
+#if defined(__x86_64__)
+  unsigned control = __builtin_ia32_stmxcsr();
+  explicit Entered(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
+    __builtin_ia32_ldmxcsr(control | 0x8040);
+  }
+  ~Entered() {
+    __builtin_ia32_ldmxcsr(control);
+    unroll::pool_enter(outer);
+  }
+#else
+  uint64_t control;
+  explicit Entered(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
+    asm volatile("mrs %0, fpcr" : "=r"(control));
+    asm volatile("msr fpcr, %0" : : "r"(control | (uint64_t(1) << 24)));
+  }
+  ~Entered() {
+    asm volatile("msr fpcr, %0" : : "r"(control));
+    unroll::pool_enter(outer);
+  }
+#endif
+};
+
+// ---------------------------------------------------------------------------------------------------------- arguments
+
+// Each reads one JavaScript number as the kernel's own type; false if it is none (or an address outside of the memory).
+template <class T>
+bool read(napi_env env, napi_value value, const Instance& instance, T& out) {
+  if constexpr (std::is_pointer_v<T>) {
+    int64_t offset;  // exact up to 2^53; NaN and infinities read as 0 and -1
+    if (napi_get_value_int64(env, value, &offset) != napi_ok || uint64_t(offset) >= instance.size) return false;
+    out = offset ? reinterpret_cast<T>(instance.base + offset) : nullptr;
+    return true;
+  } else if constexpr (std::is_same_v<T, uint32_t>) {
+    return napi_get_value_uint32(env, value, &out) == napi_ok;
+  } else if constexpr (std::is_integral_v<T>) {
+    return napi_get_value_int32(env, value, &out) == napi_ok;
+  } else {
+    double number;
+    if (napi_get_value_double(env, value, &number) != napi_ok) return false;
+    out = static_cast<T>(number);
+    return true;
+  }
+}
+
+napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t arity, size_t index, bool pointer) {
+  std::string text = std::string(kernel) + ": ";
+  if (given < arity) {
+    text += "takes " + std::to_string(arity) + " arguments, got " + std::to_string(given);
+  } else {
+    text += "argument " + std::to_string(index + 1) +
+            (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
+  }
+  napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
+  return nullptr;
+}
+
+struct Kernel {
+  const char* name;
+  size_t arity;
+  napi_callback call;
+};
+
+template <auto function, const char* const* name, class Result, class... Args, size_t... index>
+napi_value call_with(Result (*)(Args...), std::index_sequence<index...>, napi_env env, napi_callback_info info) {
+  constexpr size_t arity = sizeof...(Args);
+  napi_value values[arity + 1];
+  size_t given = arity;
+  void* data;
+  if (napi_get_cb_info(env, info, &given, values, nullptr, &data) != napi_ok) return nullptr;
+  Instance& instance = *static_cast<Instance*>(data);
+  std::tuple<Args...> args;
+  [[maybe_unused]] size_t bad = 0;
+  [[maybe_unused]] bool pointer = false;
+  if (given < arity ||
+      !((read(env, values[index], instance, std::get<index>(args)) ||
+         (bad = index, pointer = std::is_pointer_v<Args>, false)) && ...)) {
+    return bad_argument(env, *name, given, arity, bad, pointer);
+  }
+  Entered entered(instance);
+  if constexpr (std::is_void_v<Result>) {
+    function(std::get<index>(args)...);
+    return nullptr;
+  } else {
+    napi_value result = nullptr;
+    napi_create_double(env, static_cast<double>(function(std::get<index>(args)...)), &result);
+    return result;
+  }
+}
+
+template <class Result, class... Args>
+constexpr auto indices(Result (*)(Args...)) { return std::make_index_sequence<sizeof...(Args)>(); }
+
+template <auto function, const char* const* name>
+napi_value call_kernel(napi_env env, napi_callback_info info) {
+  return call_with<function, name>(function, indices(function), env, info);
+}
+
+#define NAME(name) constexpr const char* name_of_##name = #name;
+UNROLL_KERNELS(NAME)
+
+template <auto function, const char* const* name>
+constexpr Kernel kernel() { return {*name, indices(function).size(), call_kernel<function, name>}; }
+
+// --------------------------------------------------------------------------------------------------- instruction sets
+
+struct Isa {
+  const char* name;
+  const Kernel* kernels;
+  bool (*available)();
+};
+
+#define TABLE(isa)                                                   \
+  namespace tables_of_##isa {                                        \
+    using namespace unroll::isa;                                     \
+    constexpr Kernel kernels[] = {UNROLL_KERNELS(ENTRY)};            \
+  }
+#define ENTRY(name) kernel<&name, &name_of_##name>(),
+#define COUNT(name) +1
+constexpr size_t kernel_count = 0 UNROLL_KERNELS(COUNT);
+
+#if defined(__x86_64__)
+TABLE(avx512)
+TABLE(avx2)
+TABLE(baseline)
+// __builtin_cpu_supports also asks the operating system whether it saves the wide registers.
+const Isa isas[] = {
+    {"avx512", tables_of_avx512::kernels,
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+     }},
+    {"avx2", tables_of_avx2::kernels, [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+    {"baseline", tables_of_baseline::kernels, [] { return true; }},
+};
+#else
+TABLE(neon)
+const Isa isas[] = {{"neon", tables_of_neon::kernels, [] { return true; }}};
+#endif
+
+// ------------------------------------------------------------------------------------------------------------- memory
+
+// What an external buffer's finalizer needs. Node may call the finalizer of a buffer whose creation failed, and late: a
+// Lease that was never taken is then left as it is.
+struct Lease {
+  Instance* instance;
+  bool taken = false;
+};
+void end_lease(napi_env, void*, void* hint) {
+  Lease* lease = static_cast<Lease*>(hint);
+  if (!lease->taken) return;
+  release(lease->instance);
+  delete lease;
+}
+
+void clear_exception(napi_env env) {
+  napi_value ignored;
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
+}
+
+// Address space as an external buffer: nothing is committed, whatever the system's rules of overcommitting are.
+napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
+  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return nullptr;
+  Lease* lease = new Lease{instance};
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(env, base, size, end_lease, lease, &buffer) != napi_ok) {
+    clear_exception(env);
+    munmap(base, size);
+    return nullptr;
+  }
+  lease->taken = true;
+  instance->references++;
+  instance->base = static_cast<char*>(base);
+  instance->size = size;
+  instance->mapped = true;
+  return buffer;
+}
+
+// A buffer of V8's own, for hosts that allow no external ones, or none so long (Node 20: 4 GiB). Zeroed memory of this
+// size comes untouched from the system, so it costs nothing either.
+napi_value own_buffer(napi_env env, Instance* instance, uint64_t size) {
+  napi_value buffer = nullptr;
+  void* base;
+  if (napi_create_arraybuffer(env, size, &base, &buffer) != napi_ok || !base ||
+      napi_create_reference(env, buffer, 1, &instance->held) != napi_ok) {
+    clear_exception(env);
+    return nullptr;
+  }
+  instance->env = env;
+  instance->base = static_cast<char*>(base);
+  instance->size = size;
+  return buffer;
+}
+
+napi_value make_memory(napi_env env, Instance* instance, uint64_t bytes) {
+  for (uint64_t size = bytes; size >= 1 << 20; size /= 4) {
+    if (napi_value buffer = map_buffer(env, instance, size)) return buffer;
+    if (napi_value buffer = own_buffer(env, instance, size)) return buffer;
+  }
+  napi_throw_error(env, "ERR_UNROLL_MEMORY", "the system gives no address space for the kernels' memory");
+  return nullptr;
+}
+
+// -------------------------------------------------------------------------------------------------------- the exports
+
+napi_value string_of(napi_env env, const char* text) {
+  napi_value value = nullptr;
+  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
+  return value;
+}
+
+napi_value available_isas(napi_env env) {
+  napi_value list;
+  TRY(napi_create_array(env, &list));
+  uint32_t count = 0;
+  for (const Isa& isa : isas) {
+    if (isa.available()) TRY(napi_set_element(env, list, count++, string_of(env, isa.name)));
+  }
+  return list;
+}
+
+// A function of the instance, which it keeps alive.
+napi_value add_function(napi_env env, napi_value object, const char* name, size_t arity, napi_callback callback,
+                        Instance* instance) {
+  napi_value function, length;
+  TRY(napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, instance, &function));
+  TRY(napi_create_uint32(env, static_cast<uint32_t>(arity), &length));
+  napi_property_descriptor property = {"length", nullptr, nullptr, nullptr, nullptr, length, napi_default, nullptr};
+  TRY(napi_define_properties(env, function, 1, &property));
+  TRY(napi_add_finalizer(env, function, instance, [](napi_env, void* data, void*) { release(static_cast<Instance*>(data)); },
+                         nullptr, nullptr));
+  instance->references++;
+  TRY(napi_set_named_property(env, object, name, function));
+  return function;
+}
+
+napi_value active_threads(napi_env env, napi_callback_info info) {
+  void* instance;
+  TRY(napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &instance));
+  Entered entered(*static_cast<Instance*>(instance));
+  napi_value result;
+  TRY(napi_create_int32(env, unroll::parallel_threads(), &result));
+  return result;
+}
+
+bool read_option(napi_env env, napi_value options, const char* name, napi_valuetype wanted, napi_value* value) {
+  napi_valuetype type;
+  return options && napi_typeof(env, options, &type) == napi_ok && type == napi_object &&
+         napi_get_named_property(env, options, name, value) == napi_ok && napi_typeof(env, *value, &type) == napi_ok &&
+         type == wanted;
+}
+
+const Isa* choose_isa(const char* wanted) {
+  for (const Isa& isa : isas) {
+    if ((!*wanted || !strcmp(isa.name, wanted)) && isa.available()) return &isa;
+  }
+  return nullptr;
+}
+
+napi_value instantiate(napi_env env, napi_callback_info info) {
+  size_t given = 1;
+  napi_value options = nullptr, value;
+  TRY(napi_get_cb_info(env, info, &given, &options, nullptr, nullptr));
+  if (!given) options = nullptr;
+  char wanted[32] = "";
+  if (read_option(env, options, "isa", napi_string, &value)) {
+    TRY(napi_get_value_string_utf8(env, value, wanted, sizeof wanted, nullptr));
+  }
+  double reserve = 16.0 * (1ull << 30);
+  if (read_option(env, options, "reserveBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &reserve));
+  double cores = 1;
+  if (read_option(env, options, "cores", napi_number, &value)) TRY(napi_get_value_double(env, value, &cores));
+
+  const Isa* isa = choose_isa(wanted);
+  if (!isa) {
+    std::string text = std::string("the instruction set \"") + wanted + "\" is not available on this machine; it has";
+    for (const Isa& other : isas) {
+      if (other.available()) text += std::string(" ") + other.name;
+    }
+    napi_throw_error(env, "ERR_UNROLL_ISA", text.c_str());
+    return nullptr;
+  }
+
+  Instance* instance = new Instance;
+  instance->pool = unroll::pool_create(static_cast<int>(cores));
+  instance->references = 1;  // this function's own, until all others are taken
+  napi_value buffer = make_memory(env, instance, static_cast<uint64_t>(reserve) & ~uint64_t(65535));
+  napi_value result = nullptr, memory, exports;
+  auto fill = [&]() -> napi_value {
+    if (!buffer) return nullptr;
+    TRY(napi_create_object(env, &memory));
+    TRY(napi_set_named_property(env, memory, "buffer", buffer));
+    TRY(napi_create_object(env, &exports));
+    for (size_t i = 0; i < kernel_count; i++) {
+      const Kernel& kernel = isa->kernels[i];
+      if (!add_function(env, exports, kernel.name, kernel.arity, kernel.call, instance)) return nullptr;
+    }
+    TRY(napi_create_object(env, &result));
+    TRY(napi_set_named_property(env, result, "memory", memory));
+    TRY(napi_set_named_property(env, result, "exports", exports));
+    TRY(napi_set_named_property(env, result, "isa", string_of(env, isa->name)));
+    if (!add_function(env, result, "activeThreads", 0, active_threads, instance)) return nullptr;
+    return result;
+  };
+  result = fill();
+  release(instance);
+  return result;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_value function, cpu;
+  TRY(napi_create_function(env, "instantiate", NAPI_AUTO_LENGTH, instantiate, nullptr, &function));
+  TRY(napi_set_named_property(env, exports, "instantiate", function));
+  TRY(napi_create_object(env, &cpu));
+  TRY(napi_set_named_property(env, cpu, "isas", available_isas(env)));
+  TRY(napi_set_named_property(env, exports, "cpu", cpu));
+  return exports;
+}

@@ -1,0 +1,396 @@
+// The thread pool behind parallel.h: one algorithm for native threads, WebAssembly threads and no threads at all.
+//
+// Every worker owns a slot, one word on a cache line of its own, and all that happens between the caller and a worker
+// happens on that word:
+//
+//   absent -> idle <-> asleep            the worker arrives, spins for a while, goes to sleep
+//   idle | asleep -> assigned            the caller offers the job (and wakes a sleeper)
+//   assigned -> running -> idle          the worker accepts it and finishes it
+//   assigned -> idle                     the caller takes the offer back: all items were done before the worker came
+//   running -> watched -> idle           the caller has nothing left to do and sleeps until the worker is done
+//
+// So a job never waits for a worker that is slow to wake, and a worker never reads a job that is over: it reads the job
+// only while its slot says running, and the caller leaves the job alone until no slot says so.
+#include "parallel.h"
+
+#include "pool.h"
+
+#if defined(__wasm__)
+#if defined(__wasm_atomics__)
+#define UNROLL_THREADS 1
+#else
+#define UNROLL_THREADS 0
+#endif
+#else
+#define UNROLL_THREADS 1
+#include <atomic>
+#include <new>
+#include <system_error>
+#include <thread>
+#endif
+
+namespace unroll {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------- the platform
+// Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): a polite turn of a
+// spin loop. spin_limit: turns before sleeping, 20 to 50 microseconds, about what waking a sleeper costs.
+
+#if !defined(__wasm__)
+
+struct Word {
+  std::atomic<int32_t> value{0};
+  int32_t load() const { return value.load(std::memory_order_acquire); }
+  void store(int32_t v) { value.store(v, std::memory_order_release); }
+  int32_t exchange(int32_t v) { return value.exchange(v); }
+  int32_t add(int32_t v) { return value.fetch_add(v); }
+  bool replace(int32_t expected, int32_t v) { return value.compare_exchange_strong(expected, v); }
+  void wait(int32_t while_equal) { value.wait(while_equal); }
+  void wake() { value.notify_all(); }
+  void wait_briefly(int32_t) { std::this_thread::yield(); }
+};
+
+#if defined(__x86_64__)
+inline void pause() { __builtin_ia32_pause(); }
+constexpr int spin_limit = 1000;
+#elif defined(__aarch64__)
+inline void pause() { asm volatile("isb"); }
+constexpr int spin_limit = 2000;
+#else
+inline void pause() {}
+constexpr int spin_limit = 20000;
+#endif
+
+// Denormal numbers count as zero in kernels: they slow backpropagation through time down and carry no information.
+inline void flush_denormals() {
+#if defined(__x86_64__)
+  __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
+#elif defined(__aarch64__)
+  uint64_t control;
+  asm volatile("mrs %0, fpcr" : "=r"(control));
+  asm volatile("msr fpcr, %0" : : "r"(control | (uint64_t(1) << 24)));
+#endif
+}
+
+#elif UNROLL_THREADS
+
+struct Word {
+  int32_t value = 0;
+  int32_t load() const { return __atomic_load_n(&value, __ATOMIC_SEQ_CST); }
+  void store(int32_t v) { __atomic_store_n(&value, v, __ATOMIC_SEQ_CST); }
+  int32_t exchange(int32_t v) { return __atomic_exchange_n(&value, v, __ATOMIC_SEQ_CST); }
+  int32_t add(int32_t v) { return __atomic_fetch_add(&value, v, __ATOMIC_SEQ_CST); }
+  bool replace(int32_t expected, int32_t v) {
+    return __atomic_compare_exchange_n(&value, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  }
+  void wait(int32_t while_equal) { __builtin_wasm_memory_atomic_wait32(&value, while_equal, -1); }
+  void wake() { __builtin_wasm_memory_atomic_notify(&value, 0xffffffffu); }
+  void wait_briefly(int32_t while_equal) { __builtin_wasm_memory_atomic_wait32(&value, while_equal, 50000); }
+};
+inline void pause() {}
+constexpr int spin_limit = 20000;
+
+#endif
+
+#if UNROLL_THREADS
+
+enum State : int32_t { absent, idle, asleep, assigned, running, watched, ended };
+
+struct alignas(128) Slot {
+  Word state;
+#if !defined(__wasm__)
+  std::thread thread;
+#endif
+};
+
+#endif
+}  // namespace
+
+#if UNROLL_THREADS
+
+struct Pool {
+  // The job. Written by the caller while no slot says assigned or running.
+  void (*body)(void*, int) = nullptr;
+  void* context = nullptr;
+  int count = 0;
+  bool is_team = false;
+  alignas(128) Word next;  // the next item to be taken
+
+  // The barrier of a team: how many have come, and how often all have.
+  alignas(128) Word barrier_count;
+  alignas(128) Word barrier_phase;
+
+  Word wanted;                 // threads to use, the caller's included
+  alignas(128) Word arrivals;  // tickets for slots
+  int present = 0;             // leading slots whose workers the caller has seen
+  int cores = 0;
+  bool may_wait = false;
+  Slot slots[most_threads - 1];
+
+  // More threads than cores must not spin: the one that is waited for may need this very core.
+  int spins(int threads) const { return threads <= cores ? spin_limit : 0; }
+};
+
+namespace {
+
+#if defined(__wasm__)
+Pool the_pool;
+inline Pool* entered() { return &the_pool; }
+#else
+thread_local Pool* the_pool = nullptr;
+inline Pool* entered() { return the_pool; }
+#endif
+
+thread_local int team_size = 0;  // 0: not in a body; 1: in a body without a team; n: in a team of n
+
+// Returns when word is no longer `value`: spins first, then sleeps where the thread may.
+inline void wait_while(Word& word, int32_t value, int spins, bool may_wait) {
+  for (int turn = 0; word.load() == value; turn++) {
+    if (turn < spins || !may_wait) {
+      pause();
+    } else {
+      word.wait(value);
+    }
+  }
+}
+
+void take_items(Pool& pool) {
+  for (int i; (i = pool.next.add(1)) < pool.count;) pool.body(pool.context, i);
+}
+
+// What a worker does from its arrival to the end of its pool.
+void work(Pool& pool, int index) {
+  Slot& slot = pool.slots[index];
+  slot.state.store(idle);
+  for (;;) {
+    int32_t state = slot.state.load();
+    for (int turn = 0; state == idle && turn < pool.spins(pool.wanted.load()); turn++) {
+      pause();
+      state = slot.state.load();
+    }
+    if (state == idle && slot.state.replace(idle, asleep)) state = asleep;
+    while (state == asleep) {
+      slot.state.wait(asleep);
+      state = slot.state.load();
+    }
+    if (state == ended) return;
+    if (state != assigned || !slot.state.replace(assigned, running)) continue;
+    if (pool.is_team) {
+      team_size = pool.count;
+      pool.body(pool.context, index + 1);
+    } else {
+      team_size = 1;
+      take_items(pool);
+    }
+    team_size = 0;
+    if (slot.state.exchange(idle) == watched) slot.state.wake();
+  }
+}
+
+// Waits for the helpers; those that have not accepted the job are let off, except in a team.
+void finish(Pool& pool, int helpers) {
+  int spins = pool.spins(helpers + 1);
+  for (int w = 0; w < helpers; w++) {
+    Word& state = pool.slots[w].state;
+    if (pool.is_team) {
+      while (state.load() == assigned) {
+        if (spins || !pool.may_wait) {
+          pause();
+        } else {
+          state.wait_briefly(assigned);
+        }
+      }
+    } else if (state.replace(assigned, idle)) {
+      continue;
+    }
+    for (int turn = 0; turn < spins && state.load() == running; turn++) pause();
+    if (pool.may_wait) {
+      if (state.replace(running, watched)) wait_while(state, watched, 0, true);
+    } else {
+      wait_while(state, running, 0, false);
+    }
+  }
+}
+
+void run(Pool& pool, int helpers, int count, void (*body)(void*, int), void* context, bool is_team) {
+  pool.body = body;
+  pool.context = context;
+  pool.count = count;
+  pool.is_team = is_team;
+  pool.next.store(0);
+  pool.barrier_count.store(0);
+  for (int w = 0; w < helpers; w++) {
+    Word& state = pool.slots[w].state;
+    if (state.exchange(assigned) == asleep) state.wake();
+  }
+  if (is_team) {
+    team_size = count;
+    body(context, 0);
+  } else {
+    team_size = 1;
+    take_items(pool);
+  }
+  finish(pool, helpers);
+  team_size = 0;
+}
+
+}  // namespace
+
+int parallel_threads() {
+  Pool* pool = entered();
+  if (!pool || team_size) return 1;
+  int helpers = pool->wanted.load() - 1;
+  while (pool->present < helpers && pool->slots[pool->present].state.load() != absent) pool->present++;
+  return 1 + (helpers < pool->present ? helpers : pool->present);
+}
+
+static void serial(int count, void (*body)(void*, int), void* context) {
+  int outer = team_size;
+  team_size = 1;
+  for (int i = 0; i < count; i++) body(context, i);
+  team_size = outer;
+}
+
+void parallel_for(int count, void (*body)(void*, int), void* context) {
+  int threads = count > 1 ? parallel_threads() : 1;
+  if (threads > count) threads = count;
+  if (threads < 2) return serial(count, body, context);
+  run(*entered(), threads - 1, count, body, context, false);
+}
+
+void parallel_team(int count, void (*body)(void*, int), void* context) {
+  if (count < 2) return serial(count, body, context);
+  if (count > parallel_threads()) __builtin_trap();  // bodies that wait for one another cannot share a thread
+  run(*entered(), count - 1, count, body, context, true);
+}
+
+void team_barrier() {
+  if (team_size < 2) return;
+  Pool& pool = *entered();
+  int32_t phase = pool.barrier_phase.load();
+  if (pool.barrier_count.add(1) + 1 == team_size) {
+    pool.barrier_count.store(0);
+    pool.barrier_phase.store(phase + 1);
+    pool.barrier_phase.wake();
+  } else {
+    wait_while(pool.barrier_phase, phase, pool.spins(team_size), pool.may_wait);
+  }
+}
+
+int pool_get_threads() { return entered() && entered()->wanted.load() > 1 ? entered()->wanted.load() : 1; }
+static int store_wanted(Pool& pool, int count) {
+  count = count < 1 ? 1 : count > most_threads ? most_threads : count;
+  pool.wanted.store(count);
+  return count;
+}
+
+#else  // no threads
+
+void parallel_for(int count, void (*body)(void*, int), void* context) {
+  for (int i = 0; i < count; i++) body(context, i);
+}
+void parallel_team(int count, void (*body)(void*, int), void* context) {
+  if (count > 1) __builtin_trap();
+  if (count == 1) body(context, 0);
+}
+int parallel_threads() { return 1; }
+void team_barrier() {}
+int pool_get_threads() { return 1; }
+void pool_set_threads(int) {}
+
+#endif
+
+#if defined(__wasm__)
+
+// Scratch memory lies where the loader says.
+#if UNROLL_THREADS
+static thread_local float* own_scratch = nullptr;
+#else
+static float* own_scratch = nullptr;
+#endif
+float* scratch() { return own_scratch; }
+
+#if UNROLL_THREADS
+void pool_set_threads(int count) { store_wanted(the_pool, count); }
+extern "C" {
+void pool_configure(int cores, int may_wait, float* scratch_memory) {
+  the_pool.cores = cores;
+  the_pool.may_wait = may_wait != 0;
+  own_scratch = scratch_memory;
+}
+void pool_worker(float* scratch_memory) {
+  own_scratch = scratch_memory;
+  int index = the_pool.arrivals.add(1);
+  if (index < most_threads - 1) work(the_pool, index);
+}
+}
+#else
+extern "C" void pool_configure(int, int, float* scratch_memory) { own_scratch = scratch_memory; }
+#endif
+extern "C" int pool_active() { return parallel_threads(); }
+extern "C" int pool_scratch_bytes() { return scratch_floats() * sizeof(float); }
+
+#else  // native
+
+namespace {
+struct Scratch {
+  float* memory = nullptr;
+  ~Scratch() { ::operator delete[](memory, std::align_val_t(64)); }
+};
+thread_local Scratch own_scratch;
+}  // namespace
+
+float* scratch() {
+  if (!own_scratch.memory) {
+    own_scratch.memory = static_cast<float*>(::operator new[](scratch_floats() * sizeof(float), std::align_val_t(64)));
+  }
+  return own_scratch.memory;
+}
+
+Pool* pool_create(int cores) {
+  Pool* pool = new Pool;
+  pool->cores = cores;
+  pool->may_wait = true;
+  return pool;
+}
+
+void pool_destroy(Pool* pool) {
+  for (Slot& slot : pool->slots) {
+    if (!slot.thread.joinable()) continue;
+    // A thread that is only now arriving must not overwrite the end with idle.
+    while (slot.state.load() == absent) std::this_thread::yield();
+    slot.state.exchange(ended);
+    slot.state.wake();
+    slot.thread.join();
+  }
+  delete pool;
+}
+
+Pool* pool_enter(Pool* pool) {
+  Pool* before = the_pool;
+  the_pool = pool;
+  return before;
+}
+
+void pool_set_threads(int count) {
+  Pool* pool = entered();
+  if (!pool) return;
+  count = store_wanted(*pool, count);
+  for (int index = 0; index < count - 1; index++) {
+    Slot& slot = pool->slots[index];
+    if (slot.thread.joinable()) continue;
+    try {
+      slot.thread = std::thread([pool, index] {
+        the_pool = pool;
+        flush_denormals();
+        work(*pool, index);
+      });
+    } catch (const std::system_error&) {
+      return;  // the system gives no more threads: those that run are used
+    }
+  }
+}
+
+#endif
+
+}  // namespace unroll

@@ -1,0 +1,11 @@
+// The exports of the WebAssembly modules: every kernel under its plain name. Empty in native builds.
+#include "kernels_impl.h"
+#include "list.generated.h"
+
+#define EXPORT(result, name, arguments, names)                                      \
+  extern "C" __attribute__((export_name(#name))) result export_##name arguments {   \
+    return unroll::UNROLL_ISA::name names;                                          \
+  }
+#ifdef __wasm__
+UNROLL_DECLARATIONS(EXPORT)
+#endif

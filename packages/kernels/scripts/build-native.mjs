@@ -1,0 +1,140 @@
+// Builds the kernels as a Node-API addon, dist/unroll.node, with the machine's own C++ compiler: the math once per
+// instruction set, chosen at load. Without a compiler, or when it fails, Unroll runs on WebAssembly; this script says so
+// in one line and ends well, unless UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  cache,
+  cpp,
+  dist,
+  eachParallel,
+  forget,
+  hash,
+  isCurrent,
+  prune,
+  readSources,
+  run,
+  setCurrent,
+} from './common.mjs';
+
+const output = join(dist, 'unroll.node');
+
+const COMMON = [
+  ...['-std=c++20', '-O3', '-fPIC', '-pthread', '-ffp-contract=off', '-fno-math-errno'],
+  ...['-fvisibility=hidden', '-fvisibility-inlines-hidden', '-Wall', '-c'],
+];
+const ISAS = {
+  x64: {
+    baseline: ['-march=x86-64'],
+    avx2: ['-march=x86-64', '-mavx2', '-mfma'],
+    avx512: [
+      ...['-march=x86-64', '-mavx2', '-mfma', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl'],
+      '-mprefer-vector-width=512',
+    ],
+  },
+  arm64: { neon: [] },
+};
+// Files that are not math: compiled once, for every machine.
+const SHARED = ['parallel.cpp', 'addon.cpp'];
+const ONLY_WASM = ['wasm.cpp'];
+
+const findCompiler = async () => {
+  const wanted = process.env.CXX?.trim();
+  for (const candidate of wanted ? [wanted] : ['c++', 'g++', 'clang++']) {
+    const [command, ...prefix] = candidate.split(/\s+/);
+    const { code, output: text } = await run(command, [...prefix, '--version']);
+    if (code === 0) return { command, prefix, version: text.split('\n')[0].trim() };
+  }
+  return undefined;
+};
+
+const fallback = (why) =>
+  `${why}: Unroll will run on WebAssembly; for native kernels install g++ or clang++ and run \`npm run build\``;
+
+const compile = async (compiler, args) => {
+  const { code, output: text } = await run(compiler.command, [...compiler.prefix, ...args]);
+  if (code === 0) {
+    if (text.trim()) process.stderr.write(text);
+    return;
+  }
+  const lines = text.trim().split('\n');
+  const errors = lines.filter((line) => /error|undefined/i.test(line));
+  const shown = (errors.length ? errors : lines).slice(0, 10);
+  throw new Error(`${[compiler.command, ...args].join(' ')}\n${shown.join('\n')}`);
+};
+
+/** Builds what is out of date; returns { line, failed }. Never throws for want of a compiler. */
+export const buildNative = async () => {
+  const isas = process.platform === 'win32' ? undefined : ISAS[process.arch];
+  if (!isas) {
+    return { line: `no native kernels for ${process.platform}-${process.arch}: Unroll will run on WebAssembly`, failed: true };
+  }
+  const compiler = await findCompiler();
+  if (!compiler) {
+    forget(output);
+    return { line: fallback(process.env.CXX ? `CXX=${process.env.CXX} does not run` : 'no C++ compiler found'), failed: true };
+  }
+  let include;
+  try {
+    include = createRequire(import.meta.url)('node-api-headers').include_dir;
+  } catch {
+    forget(output);
+    return { line: fallback('node-api-headers is not installed'), failed: true };
+  }
+
+  const { headers, units } = readSources();
+  const extra = (process.env.CXXFLAGS ?? '').split(/\s+/).filter(Boolean);
+  const objects = new Map();
+  const add = (unit, isa, flags) => {
+    const text = units[unit] ?? readFileSync(join(cpp, unit), 'utf8');
+    const all = [...COMMON, ...flags, ...extra, `-I${cpp}`, `-I${include}`];
+    const key = hash(compiler.version, all, headers, unit, text);
+    const name = `${unit.replace('.cpp', '')}-${isa}-${key}.o`;
+    objects.set(name, { name, path: join(cache, 'native', name), args: [...all, join(cpp, unit)] });
+  };
+  for (const unit of SHARED) add(unit, 'shared', isas.baseline ?? []);
+  for (const [isa, flags] of Object.entries(isas)) {
+    for (const unit of Object.keys(units)) {
+      if (!SHARED.includes(unit) && !ONLY_WASM.includes(unit)) add(unit, isa, [`-DUNROLL_ISA=${isa}`, ...flags]);
+    }
+  }
+  const key = hash([...objects.keys()], extra);
+  const what = `${compiler.version}, ${Object.keys(isas).join(' ')}`;
+  if (isCurrent(output, key)) return { line: 'up to date', failed: false };
+
+  const missing = [...objects.values()].filter(({ path }) => !existsSync(path));
+  try {
+    mkdirSync(join(cache, 'native'), { recursive: true });
+    mkdirSync(dist, { recursive: true });
+    await eachParallel(missing, availableParallelism(), async ({ path, args }) => {
+      const draft = `${path}.${process.pid}.draft`;
+      await compile(compiler, [...args, '-o', draft]);
+      renameSync(draft, path);
+    });
+    const parts = [...objects.values()].map(({ path }) => path);
+    const draft = `${output}.${process.pid}.draft`;
+    if (process.platform === 'darwin') {
+      await compile(compiler, ['-bundle', '-undefined', 'dynamic_lookup', '-o', draft, ...parts]);
+    } else {
+      const link = ['-shared', '-pthread', '-Wl,-s', '-Wl,--exclude-libs,ALL', '-o', draft, ...parts];
+      // With its C++ runtime inside, the file runs on systems with an older one; not every system has the static one.
+      await compile(compiler, ['-static-libstdc++', '-static-libgcc', ...link]).catch(() => compile(compiler, link));
+    }
+    renameSync(draft, output);
+    setCurrent(output, key);
+    prune(join(cache, 'native'), objects);
+    return { line: `unroll.node (${what}; ${missing.length} compiled)`, failed: false };
+  } catch (error) {
+    forget(output); // an older build would not have the same kernels
+    return { line: `${error.message}\n${fallback('the C++ compiler failed')}`, failed: true };
+  }
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { line, failed } = await buildNative();
+  console.log(line);
+  if (failed && process.env.UNROLL_REQUIRE_NATIVE === '1') process.exitCode = 1;
+}

@@ -1,0 +1,124 @@
+// Builds the WebAssembly modules of the kernels with @yowasp/clang, so that no system toolchain is needed:
+//   dist/kernels.wasm                  strict SIMD: the same bits on every machine
+//   dist/kernels-threads.wasm          the same on shared memory
+//   dist/kernels-relaxed.wasm          relaxed SIMD: fused multiply-add where the host has it
+//   dist/kernels-relaxed-threads.wasm
+// The math is compiled once for strict and once for relaxed (with atomics, which a program without threads may contain);
+// only the pool differs between builds with and without threads.
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { cache, dist, eachParallel, hash, isCurrent, prune, readSources, setCurrent, writeWhole } from './common.mjs';
+
+const COMPILE = [
+  ...['-c', '--target=wasm32', '-std=c++20', '-O3', '-msimd128', '-mbulk-memory', '-mnontrapping-fptoint'],
+  ...['-nostdlib', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fno-math-errno'],
+  ...['-fvisibility=hidden', '-Wall', '-DUNROLL_ISA=wasm'],
+];
+const LINK = [
+  ...['--no-entry', '--stack-first', '-z', 'stack-size=262144', '--strip-all', '--gc-sections'],
+  '--initial-memory=1048576', // the loader makes shared memory of this size, see src/wasm.ts
+];
+const THREADS = ['--shared-memory', '--import-memory', '--max-memory=4294967296'];
+const THREAD_EXPORTS = ['__wasm_init_tls', '__tls_size', '__tls_align', 'pool_worker'];
+const EXPORTS = ['__stack_pointer', '__heap_base', 'pool_configure', 'pool_active', 'pool_scratch_bytes'];
+
+const VARIANTS = [
+  { file: 'kernels.wasm', relaxed: false, threads: false },
+  { file: 'kernels-threads.wasm', relaxed: false, threads: true },
+  { file: 'kernels-relaxed.wasm', relaxed: true, threads: false },
+  { file: 'kernels-relaxed-threads.wasm', relaxed: true, threads: true },
+];
+
+/** Compilers in worker threads, each started when first needed: a hundred megabytes of WebAssembly apiece. */
+const startCompilers = (count) => {
+  const free = [];
+  const workers = [];
+  const waiting = [];
+  const start = () => {
+    const worker = new Worker(new URL('./wasm-compiler.mjs', import.meta.url));
+    workers.push(worker);
+    return worker;
+  };
+  const call = async (command, args, files, output) => {
+    const worker =
+      free.pop() ?? (workers.length < count ? start() : await new Promise((resolve) => waiting.push(resolve)));
+    try {
+      return await new Promise((resolve, reject) => {
+        worker.once('error', reject);
+        worker.once('message', ({ bytes, error, log }) => {
+          worker.removeListener('error', reject);
+          if (log) process.stderr.write(log);
+          bytes ? resolve(bytes) : reject(new Error(error));
+        });
+        worker.postMessage({ command, args, files, output });
+      });
+    } finally {
+      const next = waiting.shift();
+      next ? next(worker) : free.push(worker);
+    }
+  };
+  return { call, stop: () => Promise.all(workers.map((worker) => worker.terminate())) };
+};
+
+const compilerVersion = () => {
+  const require = createRequire(import.meta.url);
+  const entry = require.resolve('@yowasp/clang');
+  return JSON.parse(readFileSync(join(entry, '../../package.json'), 'utf8')).version;
+};
+
+/** Builds what is out of date; returns a line for people. Throws with the compiler's words if that fails. */
+export const buildWasm = async () => {
+  let version;
+  try {
+    version = compilerVersion();
+  } catch {
+    if (VARIANTS.every(({ file }) => existsSync(join(dist, file)))) return 'kept as they are (no @yowasp/clang)';
+    throw new Error('@yowasp/clang is missing: run `npm install` with its dev dependencies');
+  }
+  const { headers, units } = readSources();
+
+  const objects = new Map();
+  const objectOf = (unit, relaxed, threads) => {
+    const flags = [...COMPILE];
+    if (relaxed) flags.push('-mrelaxed-simd');
+    if (threads || unit !== 'parallel.cpp') flags.push('-matomics');
+    const key = hash(version, flags, headers, unit, units[unit]);
+    const name = `${unit.replace('.cpp', '')}-${key}.o`;
+    objects.set(name, { name, unit, flags, path: join(cache, 'wasm', name) });
+    return name;
+  };
+  const modules = VARIANTS.map(({ file, relaxed, threads }) => {
+    const exports = [...EXPORTS, ...(threads ? THREAD_EXPORTS : [])];
+    const parts = Object.keys(units).map((unit) => objectOf(unit, relaxed, threads));
+    const args = [...LINK, ...(threads ? THREADS : []), ...exports.map((name) => `--export=${name}`), ...parts];
+    return { file, path: join(dist, file), args, parts, key: hash(version, args) };
+  });
+  const stale = modules.filter(({ path, key }) => !isCurrent(path, key));
+  if (!stale.length) return 'up to date';
+
+  const needed = new Set(stale.flatMap(({ parts }) => parts));
+  const missing = [...objects.values()].filter(({ name, path }) => needed.has(name) && !existsSync(path));
+  const width = Math.min(availableParallelism(), 4);
+  const compilers = startCompilers(Math.min(width, Math.max(1, missing.length)));
+  try {
+    await eachParallel(missing, width, async ({ unit, flags, path }) => {
+      const files = { ...headers, [unit]: units[unit] };
+      writeWhole(path, await compilers.call('clang++', [...flags, unit, '-o', 'out.o'], files, 'out.o'));
+    });
+    await eachParallel(stale, width, async ({ path, args, parts, key }) => {
+      const files = Object.fromEntries(parts.map((name) => [name, readFileSync(objects.get(name).path)]));
+      writeWhole(path, await compilers.call('wasm-ld', [...args, '-o', 'out.wasm'], files, 'out.wasm'));
+      setCurrent(path, key);
+    });
+  } finally {
+    await compilers.stop();
+  }
+  prune(join(cache, 'wasm'), objects);
+  return `${stale.map(({ file }) => file).join(', ')} (clang ${version.split('-')[0]}, ${missing.length} compiled)`;
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await buildWasm());

@@ -1,0 +1,79 @@
+// What the build scripts share: paths, hashes, cached outputs and child processes.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+export const cpp = join(root, 'cpp');
+export const dist = join(root, 'dist');
+export const cache = join(root, 'build');
+
+/** The C++ sources as { name: text }: headers, and the files that are compiled (all but the addon). */
+export const readSources = () => {
+  const read = (names) => Object.fromEntries(names.map((n) => [n, readFileSync(join(cpp, n), 'utf8')]));
+  const names = readdirSync(cpp).sort();
+  return {
+    headers: read(names.filter((n) => n.endsWith('.h'))),
+    units: read(names.filter((n) => n.endsWith('.cpp') && n !== 'addon.cpp')),
+  };
+};
+
+export const hash = (...parts) => {
+  const h = createHash('sha256');
+  for (const part of parts) h.update(typeof part === 'string' ? part : JSON.stringify(part)).update('\0');
+  return h.digest('hex').slice(0, 24);
+};
+
+/** Writes so that no reader ever sees half a file, and a process that has the old one mapped keeps it. */
+export const writeWhole = (file, data) => {
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}.draft`;
+  writeFileSync(draft, data);
+  renameSync(draft, file);
+};
+
+const stamp = (file) => join(cache, `${hash(file)}.stamp`);
+
+/** Whether `file` is there and was made from what `key` describes. */
+export const isCurrent = (file, key) =>
+  existsSync(file) && existsSync(stamp(file)) && readFileSync(stamp(file), 'utf8') === key;
+export const setCurrent = (file, key) => writeWhole(stamp(file), key);
+export const forget = (file) => {
+  rmSync(file, { force: true });
+  rmSync(stamp(file), { force: true });
+};
+
+/** Runs a program to its end: { code, output }; code is null when it could not be started. */
+export const run = (command, args, options = {}) =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let output = '';
+    child.stdout.on('data', (data) => (output += data));
+    child.stderr.on('data', (data) => (output += data));
+    child.on('error', (error) => resolve({ code: null, output: error.message }));
+    child.on('close', (code) => resolve({ code, output }));
+  });
+
+/** Calls work(item) for every item, at most `width` at a time; stops starting new ones after a failure. */
+export const eachParallel = async (items, width, work) => {
+  const queue = [...items];
+  let failure;
+  const lane = async () => {
+    for (let item; !failure && (item = queue.shift()) !== undefined; ) {
+      try {
+        await work(item);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, width) }, lane));
+  if (failure) throw failure;
+};
+
+/** Removes the files of a cache folder that are not among `names`. */
+export const prune = (folder, names) => {
+  for (const file of readdirSync(folder)) if (!names.has(file)) rmSync(join(folder, file), { force: true });
+};

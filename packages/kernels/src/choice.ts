@@ -1,0 +1,42 @@
+// What both loaders share: reading a choice and a number of threads.
+import { type KernelChoice, KernelLoadError } from './types.js';
+
+const WASM_VARIANTS: Record<string, KernelChoice> = {
+  strict: { kind: 'wasm', relaxed: false, threads: false },
+  'strict-threads': { kind: 'wasm', relaxed: false, threads: true },
+  relaxed: { kind: 'wasm', relaxed: true, threads: false },
+  'relaxed-threads': { kind: 'wasm', relaxed: true, threads: true },
+};
+
+/** The choice that loads exactly the given variant. */
+export const choiceFor = (variant: string): KernelChoice =>
+  WASM_VARIANTS[variant] ?? { kind: 'native', isa: variant };
+
+/** The kind that a choice asks for, undefined if any will do. */
+export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined => {
+  const { kind, isa, relaxed, threads } = choice;
+  if (isa !== undefined && (kind === 'wasm' || relaxed || threads)) {
+    throw new KernelLoadError(
+      `isa "${isa}" belongs to native kernels, relaxed and threads to WebAssembly: choose one side`,
+      'bad-choice',
+    );
+  }
+  if (kind === 'native' && (relaxed || threads)) {
+    throw new KernelLoadError(
+      "relaxed and threads belong to WebAssembly: leave them out or set kind to 'wasm'",
+      'bad-choice',
+    );
+  }
+  if (kind !== undefined && kind !== 'native' && kind !== 'wasm') {
+    throw new KernelLoadError(`kind must be 'native' or 'wasm', not ${JSON.stringify(kind)}`, 'bad-choice');
+  }
+  return kind ?? (isa !== undefined ? 'native' : relaxed || threads ? 'wasm' : undefined);
+};
+
+/** Checks a number of threads and holds it to the most there can be. */
+export const checkedThreads = (count: number, most: number, source = 'setThreads'): number => {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new KernelLoadError(`${source}: threads must be a whole number from 1 up, not ${count}`, 'bad-threads');
+  }
+  return Math.min(count, most);
+};

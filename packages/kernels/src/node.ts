@@ -1,0 +1,116 @@
+// The entry for Node: native kernels where they load, WebAssembly everywhere else, both at once without waiting.
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { checkedThreads, wantedKind } from './choice.js';
+import { loadNative, nativeIsas } from './native-node.js';
+import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
+import { instantiateWasm, type WorkerStart } from './wasm.js';
+
+export { choiceFor } from './choice.js';
+export * from './interface.generated.js';
+export * from './types.js';
+
+/** UNROLL_THREADS, or as many as can run at once. */
+const defaultThreads = (most: number): number => {
+  const wanted = process.env.UNROLL_THREADS;
+  return checkedThreads(wanted ? Number(wanted) : availableParallelism(), most, 'UNROLL_THREADS');
+};
+
+const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
+  try {
+    return new Uint8Array(readFileSync(new URL(`./${file}`, import.meta.url)));
+  } catch (error) {
+    throw new KernelLoadError(`${file} is missing: run \`npm install\` or \`npm run build\``, 'wasm-missing', {
+      cause: error,
+    });
+  }
+};
+
+const wasmFile = (relaxed: boolean, threads: boolean): string =>
+  `kernels${relaxed ? '-relaxed' : ''}${threads ? '-threads' : ''}.wasm`;
+
+const spawn = (start: WorkerStart): void => {
+  const late = (error: unknown): void =>
+    process.emitWarning(`a kernel thread could not start, the others do its work: ${(error as Error).message}`);
+  try {
+    const worker = new Worker(new URL('./worker-node.js', import.meta.url), {
+      workerData: start,
+      execArgv: [],
+      env: SHARE_ENV,
+    });
+    worker.on('error', late);
+    worker.unref(); // a process ends although its kernel threads sleep
+  } catch (error) {
+    late(error);
+  }
+};
+
+const loadWasmVariant = (relaxed: boolean, threads: boolean): KernelModule => {
+  const bytes = readWasm(wasmFile(relaxed, threads));
+  if (relaxed && !WebAssembly.validate(bytes)) {
+    throw new KernelLoadError(
+      `this Node (${process.version}) has no relaxed SIMD: use Node 21 or later, or leave relaxed out`,
+      'relaxed-unavailable',
+    );
+  }
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(bytes);
+  } catch (error) {
+    throw new KernelLoadError(`the kernels do not compile here: ${(error as Error).message}`, 'wasm-failed', {
+      cause: error,
+    });
+  }
+  const cores = availableParallelism();
+  const maxThreads = Math.min(64, Math.max(8, cores));
+  return instantiateWasm({ module, relaxed, threads, cores, maxThreads, mayWait: true, spawn });
+};
+
+const loadWasm = ({ relaxed = false, threads }: KernelChoice): KernelModule => {
+  if (threads !== undefined) return loadWasmVariant(relaxed, threads);
+  if (defaultThreads(2) === 1) return loadWasmVariant(relaxed, false);
+  try {
+    return loadWasmVariant(relaxed, true);
+  } catch (error) {
+    if (!(error instanceof KernelLoadError) || error.code === 'relaxed-unavailable') throw error;
+    return loadWasmVariant(relaxed, false);
+  }
+};
+
+const load = (choice: KernelChoice): KernelModule => {
+  const kind = wantedKind(choice);
+  if (kind === 'wasm') return loadWasm(choice);
+  if (kind === 'native') return loadNative(choice.isa);
+  try {
+    return loadNative();
+  } catch (error) {
+    if (!(error instanceof KernelLoadError)) throw error;
+    return withFallback(loadWasm(choice), error);
+  }
+};
+
+const withFallback = (module: KernelModule, fallback: KernelLoadError): KernelModule =>
+  Object.defineProperty(module, 'fallback', { value: fallback, enumerable: true });
+
+/** Loads kernels at once. Throws KernelLoadError. */
+export const loadKernelsSync = (choice: KernelChoice = {}): KernelModule => {
+  const module = load(choice);
+  module.setThreads(defaultThreads(module.maxThreads));
+  return module;
+};
+
+/** The same, in the form that works in every environment. */
+export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> => loadKernelsSync(choice);
+
+/** Every variant that this machine can load, the default first. */
+export const listVariants = (): string[] => {
+  const wasm = ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'].filter((variant) => {
+    try {
+      return WebAssembly.validate(readWasm(wasmFile(variant.startsWith('relaxed'), variant.endsWith('threads'))));
+    } catch {
+      return false;
+    }
+  });
+  return [...nativeIsas(), ...wasm];
+};

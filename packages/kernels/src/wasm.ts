@@ -1,0 +1,172 @@
+// Makes a KernelModule of a compiled WebAssembly module, in Node and in the browser. The platform gives the module and
+// a way to start a worker; everything else, also the layout of the memory, is decided here:
+//
+//   [stack, data] | __heap_base: scratch of the first thread | per worker: thread-local storage, stack, scratch | heap
+//
+// A worker takes part from the moment it has entered the pool; until then kernels run without it.
+import { checkedThreads } from './choice.js';
+import { type KernelExports, kernelArity } from './interface.generated.js';
+import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
+
+/** What a worker needs to enter the pool. */
+export interface WorkerStart {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  stackTop: number;
+  storage: number;
+  scratch: number;
+}
+
+export interface WasmHost {
+  module: WebAssembly.Module;
+  relaxed: boolean;
+  threads: boolean;
+  /** Threads that can run at the same time: more of them do not spin. */
+  cores: number;
+  maxThreads: number;
+  /** Whether this thread may block. The main thread of a page may not. */
+  mayWait: boolean;
+  spawn(start: WorkerStart): void;
+}
+
+interface PoolExports {
+  memory?: WebAssembly.Memory;
+  __heap_base: WebAssembly.Global;
+  __stack_pointer: WebAssembly.Global;
+  pool_configure(cores: number, mayWait: number, scratch: number): void;
+  pool_active(): number;
+  pool_scratch_bytes(): number;
+}
+
+interface WorkerExports extends PoolExports {
+  __tls_size: WebAssembly.Global;
+  __wasm_init_tls(storage: number): void;
+  pool_worker(scratch: number): void;
+}
+
+const PAGE = 65536;
+const INITIAL_PAGES = 16; // as linked, see build-wasm.mjs
+const MOST_PAGES = 65536;
+const STACK = 256 * 1024;
+
+const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/** Shared memory has its limit from the start; not every browser gives 4 GiB of addresses. */
+const sharedMemory = (): WasmMemory => {
+  let failure: unknown;
+  for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
+    try {
+      return new WasmMemory(new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true }), pages);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw new KernelLoadError('no address space for shared WebAssembly memory', 'threads-unavailable', {
+    cause: failure,
+  });
+};
+
+class WasmMemory implements LinearMemory {
+  readonly wasm: WebAssembly.Memory;
+  readonly limit: number;
+  heapBase = 0;
+
+  constructor(wasm: WebAssembly.Memory, pages: number) {
+    this.wasm = wasm;
+    this.limit = pages * PAGE;
+  }
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    return this.wasm.buffer;
+  }
+
+  reserve(bytes: number): boolean {
+    const missing = Math.ceil((bytes - this.wasm.buffer.byteLength) / PAGE);
+    if (missing <= 0) return true;
+    try {
+      this.wasm.grow(missing);
+      return true;
+    } catch {
+      return false; // past the limit, or the system has no more: grow tells the two apart no better
+    }
+  }
+}
+
+const checkExports = (exports: WebAssembly.Exports): KernelExports => {
+  for (const [name, arity] of Object.entries(kernelArity)) {
+    const kernel = exports[name];
+    if (typeof kernel !== 'function' || kernel.length !== arity) {
+      throw new KernelLoadError(
+        `the WebAssembly build does not match this version (kernel ${name}): run \`npm run build\``,
+        'wasm-failed',
+      );
+    }
+  }
+  return exports as unknown as KernelExports;
+};
+
+/** Instantiates the module and lays out its memory. */
+export const instantiateWasm = (host: WasmHost): KernelModule => {
+  const shared = host.threads ? sharedMemory() : undefined;
+  let instance: WebAssembly.Instance;
+  try {
+    instance = new WebAssembly.Instance(host.module, shared ? { env: { memory: shared.wasm } } : {});
+  } catch (error) {
+    throw new KernelLoadError(`the kernels could not be instantiated: ${(error as Error).message}`, 'wasm-failed', {
+      cause: error,
+    });
+  }
+  const kernels = checkExports(instance.exports);
+  const pool = instance.exports as unknown as PoolExports & Partial<WorkerExports>;
+  const memory = shared ?? new WasmMemory(pool.memory!, MOST_PAGES);
+
+  const scratchBytes = align(pool.pool_scratch_bytes());
+  const storageBytes = align(pool.__tls_size?.value ?? 0);
+  const workerBytes = storageBytes + STACK + scratchBytes;
+  const maxThreads = host.threads ? host.maxThreads : 1;
+  const firstScratch = align(pool.__heap_base.value);
+  const firstWorker = firstScratch + scratchBytes;
+  memory.heapBase = firstWorker + (maxThreads - 1) * workerBytes;
+  if (!memory.reserve(memory.heapBase)) {
+    throw new KernelLoadError(`no memory for ${maxThreads} threads of kernels`, 'wasm-failed');
+  }
+  pool.pool_configure(host.cores, host.mayWait ? 1 : 0, firstScratch);
+
+  let started = 1;
+  let threads = 1;
+  return {
+    kind: 'wasm',
+    variant: `${host.relaxed ? 'relaxed' : 'strict'}${host.threads ? '-threads' : ''}`,
+    kernels,
+    memory,
+    maxThreads,
+    get threads() {
+      return threads;
+    },
+    get activeThreads() {
+      return pool.pool_active();
+    },
+    setThreads(count: number) {
+      threads = checkedThreads(count, maxThreads);
+      for (; started < threads; started++) {
+        const base = firstWorker + (started - 1) * workerBytes;
+        host.spawn({
+          module: host.module,
+          memory: memory.wasm,
+          storage: base,
+          stackTop: base + storageBytes + STACK,
+          scratch: base + storageBytes + STACK,
+        });
+      }
+      kernels.set_threads(threads);
+    },
+  };
+};
+
+/** The life of a worker: enters the pool on the given memory and stays. */
+export const enterPool = ({ module, memory, storage, stackTop, scratch }: WorkerStart): void => {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const own = exports as unknown as WorkerExports;
+  own.__stack_pointer.value = stackTop;
+  own.__wasm_init_tls(storage);
+  own.pool_worker(scratch);
+};
