@@ -1,0 +1,246 @@
+// Matrix products. Large ones are cut into blocks that fit the caches (KC deep, NC wide, MC high), B's block is packed
+// into panels and A's too where it is stored transposed, and the tile of tile.h runs over them. Three shapes go other
+// ways: a few rows use B where it lies; a few columns are computed as the transposed product; and where both operands
+// lie along k the product is a set of dot products. The way is chosen by the shape alone, never by the threads.
+#include "kernels_impl.h"
+#include "tile.h"
+
+namespace unroll::UNROLL_ISA {
+namespace {
+
+struct Product {
+  bool transA, transB;
+  int m, n, k;
+  const float* A;
+  long lda;
+  const float* B;
+  long ldb;
+  float* C;
+  long ldc;
+  bool add;
+};
+
+// A's block and B's panels stay in the second cache (608 KiB of scratch), one panel of B passes through the first.
+constexpr int KC = 256, MC = 96, NC = 512;
+static_assert(KC * (MC + NC) <= scratch_floats());
+
+// Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly.
+void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k, float* packed) {
+  for (int i = 0; i < tiles; i++) {
+    const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
+    const float* a = p.A + (long)from * p.lda + row + first;
+    for (int j = 0; j < k; j++, a += p.lda, packed += m)
+      for (int r = 0; r < m; r++) packed[r] = a[r];
+  }
+}
+
+// One tile into C: straight where its width is whole vectors, else through a buffer.
+void tile_into(const Product& p, Tile t, int m, int nv, int row, int column, int columns, bool add) {
+  float* C = p.C + row * p.ldc + column;
+  if (columns == nv * VL) {
+    t.start = add ? C : nullptr, t.startRow = p.ldc;
+    t.out = C, t.outRow = p.ldc;
+    return tile(m, nv, t);
+  }
+  alignas(64) float z[accumulators * VL];
+  t.start = nullptr, t.out = z, t.outRow = nv * VL;
+  tile(m, nv, t);
+  for (int r = 0; r < m; r++, C += p.ldc)
+    for (int j = 0; j < columns; j += VL) {
+      const int n = smaller(columns - j, VL);
+      v x = load(z + r * nv * VL + j);
+      if (add) x += load(C + j, n);
+      store(C + j, x, n);
+    }
+}
+
+// The general case: blocked and packed, by one thread.
+void blocked(const Product& p) {
+  float *packedA = scratch(), *packedB = packedA + KC * MC;
+  const int depths = ceil_div(p.k, KC);
+  for (int column = 0; column < p.n; column += NC) {
+    const int columns = smaller(p.n - column, NC);
+    const Panels panels(columns);
+    for (int d = 0; d < depths; d++) {
+      const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
+      const bool add = p.add || d > 0;
+      const float* B = p.transB ? p.B + from : p.B + from * p.ldb;
+      for (int j = 0; j < panels.count; j++)
+        pack_panel(B, p.ldb, p.transB, k, column + panels.column(j), panels.columns(j), panels.width(j),
+                   packedB + (long)panels.column(j) * k);
+      for (int row = 0; row < p.m; row += MC) {
+        const int rows = smaller(p.m - row, MC);
+        for (int j = 0; j < panels.count; j++) {
+          const int nv = panels.width(j), tiles = ceil_div(rows, most_rows(nv));
+          if (p.transA && (j == 0 || nv != panels.width(j - 1))) pack_tiles(p, row, rows, tiles, from, k, packedA);
+          const float* b = packedB + (long)panels.column(j) * k;
+          for (int i = 0; i < tiles; i++) {
+            const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
+            Tile t = {k, packedA + (long)first * k, 0, b, nv * VL, nullptr, 0, nullptr, 0};
+            if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
+            tile_into(p, t, m, nv, row + first, column + panels.column(j), panels.columns(j), add);
+          }
+        }
+      }
+    }
+  }
+}
+
+// A few rows (at most most_rows(4)) and B not transposed: packing B would cost as much as the product.
+void few_rows(const Product& p) {
+  const Panels panels(p.n);
+  const int depths = ceil_div(p.k, KC);
+  for (int d = 0; d < depths; d++) {
+    const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
+    const float* A = p.A + from;
+    long aRow = p.lda;
+    if (p.transA) pack_tiles(p, 0, p.m, 1, from, k, scratch()), A = scratch(), aRow = 0;
+    for (int j = 0; j < panels.count; j++) {
+      int nv = panels.width(j), column = panels.column(j), columns = panels.columns(j);
+      const int whole = columns / VL;  // the rest of the columns: B's rows end there and must not be read beyond
+      Tile t = {k, A, aRow, p.B + from * p.ldb + column, p.ldb, nullptr, 0, nullptr, 0};
+      if (whole) tile_into(p, t, p.m, whole, 0, column, whole * VL, p.add || d > 0);
+      if (whole == nv) continue;
+      float* edge = scratch() + KC * most_rows(4);
+      column += whole * VL, columns -= whole * VL;
+      pack_panel(p.B + from * p.ldb, p.ldb, false, k, column, columns, 1, edge);
+      t.b = edge, t.bRow = VL;
+      tile_into(p, t, p.m, 1, 0, column, columns, p.add || d > 0);
+    }
+  }
+}
+
+// M rows of A by N columns of B, both contiguous along k; C[i][j] is at C[i*rowStep + j*columnStep].
+template <int M, int N>
+void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, long rowStep, long columnStep, bool add) {
+  v sum[M][N];
+  FULLY for (int i = 0; i < M; i++) FULLY for (int j = 0; j < N; j++) sum[i][j] = splat(0);
+  for (int x = 0; x < k; x += VL) {
+    const int n = smaller(k - x, VL);
+    v b[N];
+    FULLY for (int j = 0; j < N; j++) b[j] = n == VL ? load(B + j * ldb + x) : load(B + j * ldb + x, n);
+    FULLY for (int i = 0; i < M; i++) {
+      const v a = n == VL ? load(A + i * lda + x) : load(A + i * lda + x, n);
+      FULLY for (int j = 0; j < N; j++) sum[i][j] = madd(a, b[j], sum[i][j]);
+    }
+  }
+  FULLY for (int i = 0; i < M; i++) FULLY for (int j = 0; j < N; j++) {
+    float* c = C + i * rowStep + j * columnStep;
+    *c = add ? *c + sum_lanes(sum[i][j]) : sum_lanes(sum[i][j]);
+  }
+}
+
+// A [m][k] by B [n][k]: in squares of two by four, so that each load serves several sums.
+void all_dots(int m, int n, int k, const float* A, long lda, const float* B, long ldb, float* C, long rowStep,
+              long columnStep, bool add) {
+  for (int j = 0; j < n;) {
+    const int width = n - j >= 4 ? 4 : 1;
+    for (int i = 0; i < m;) {
+      const float *a = A + i * lda, *b = B + j * ldb;
+      float* c = C + i * rowStep + j * columnStep;
+      const int height = width == 4 ? (m - i >= 2 ? 2 : 1) : m - i >= 4 ? 4 : 1;
+      const auto squares = width == 4 ? (height == 2 ? dots<2, 4> : dots<1, 4>) : height == 4 ? dots<4, 1> : dots<1, 1>;
+      squares(k, a, lda, b, ldb, c, rowStep, columnStep, add);
+      i += height;
+    }
+    j += width;
+  }
+}
+
+// A few columns: C^T = op(B)^T op(A)^T has a few rows.
+void few_columns(const Product& p) {
+  if (p.transA) {  // op(A)^T lies as it is stored; the rows of C^T go through a buffer
+    constexpr int width = 4096;
+    static_assert(KC * most_rows(4) + KC * VL + width * VL <= scratch_floats());
+    float* rows = scratch() + KC * most_rows(4) + KC * VL;
+    for (int first = 0; first < p.m; first += width)
+      for (int j = 0; j < p.n; j += most_rows(4)) {
+        const int columns = smaller(p.m - first, width), m = smaller(p.n - j, most_rows(4));
+        few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
+                  columns, false});
+        for (int i = 0; i < columns; i++)
+          for (int r = 0; r < m; r++) {
+            float* c = p.C + (first + i) * p.ldc + j + r;
+            *c = p.add ? *c + rows[(long)r * columns + i] : rows[(long)r * columns + i];
+          }
+      }
+    return;
+  }
+  if (p.transB || p.ldb == 1) {
+    const long ldb = p.transB ? p.ldb : p.k;
+    return all_dots(p.m, p.n, p.k, p.A, p.lda, p.B, ldb, p.C, p.ldc, 1, p.add);
+  }
+  const int depths = ceil_div(p.k, (int)(scratch_floats() / VL));  // B's columns, made contiguous
+  for (int d = 0; d < depths; d++) {
+    const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
+    float* columns = scratch();
+    for (int i = 0; i < k; i++)
+      for (int j = 0; j < p.n; j++) columns[(long)j * k + i] = p.B[(from + i) * p.ldb + j];
+    all_dots(p.m, p.n, k, p.A + from, p.lda, columns, k, p.C, p.ldc, 1, p.add || d > 0);
+  }
+}
+
+enum Way { way_blocked, way_few_rows, way_few_columns, way_dots };
+Way choose(const Product& p) {
+  if (p.m <= most_rows(4)) {
+    if (!p.transB) return way_few_rows;
+    if (!p.transA || (p.m == 1 && p.lda == 1)) return way_dots;
+  }
+  if (2 * p.n <= VL && (p.transA || p.k >= 2 * VL)) return way_few_columns;
+  return way_blocked;
+}
+
+void run(Way way, const Product& p) {
+  switch (way) {
+    case way_few_rows: return few_rows(p);
+    case way_few_columns: return few_columns(p);
+    case way_dots: return all_dots(p.n, p.m, p.k, p.B, p.ldb, p.A, p.lda, p.C, 1, p.ldc, p.add);
+    default: return blocked(p);
+  }
+}
+
+// Part i of `parts` of C, cut along its longer side.
+Product part(Product p, int parts, int i) {
+  if (p.n >= p.m) {
+    const int from = split(p.n, parts, i);
+    p.n = split(p.n, parts, i + 1) - from;
+    p.B += p.transB ? from * p.ldb : from;
+    p.C += from;
+  } else {
+    const int from = split(p.m, parts, i);
+    p.m = split(p.m, parts, i + 1) - from;
+    p.A += p.transA ? from : from * p.lda;
+    p.C += from * p.ldc;
+  }
+  return p;
+}
+
+}  // namespace
+
+void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C,
+          int ldc, int add, int batch, int strideA, int strideB, int strideC) {
+  if (m <= 0 || n <= 0) return;
+  if (k <= 0) {
+    if (!add)
+      for (long i = 0; i < batch; i++)
+        for (long r = 0; r < m; r++) fill(C + i * strideC + r * ldc, n, 0);
+    return;
+  }
+  const Product whole = {transA != 0, transB != 0, m, n, k, A, lda, B, ldb, C, ldc, add != 0};
+  const Way way = choose(whole);
+  const double operations = 2.0 * m * n * k;
+  const int threads = worthwhile_threads(operations * batch);
+  const int parts = batch >= threads ? 1 : smaller(threads, larger(m, n));
+  auto job = [&](int i) {
+    const long b = i / parts;
+    Product p = whole;
+    p.A += b * strideA, p.B += b * strideB, p.C += b * strideC;
+    run(way, part(p, parts, i % parts));
+  };
+  if (threads == 1)
+    for (int i = 0; i < batch; i++) job(i);
+  else
+    parallel(batch * parts, job);
+}
+
+}  // namespace unroll::UNROLL_ISA

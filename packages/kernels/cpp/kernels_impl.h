@@ -1,0 +1,9 @@
+// kernels.h for the files that implement it: every kernel is a plain function of namespace unroll::UNROLL_ISA, so that
+// the same files can be compiled once per instruction set and linked together.
+#pragma once
+#ifndef UNROLL_ISA
+#define UNROLL_ISA portable
+#endif
+#define KERNEL(result, name, arguments) namespace unroll::UNROLL_ISA { result name arguments; }
+#include "kernels.h"
+#undef KERNEL

@@ -1,0 +1,23 @@
+// What the benchmark and the loaders ask about this build.
+#include "kernels_impl.h"
+#include "vec.h"
+
+namespace unroll::UNROLL_ISA {
+
+int vector_width() { return VL; }
+int fuses_multiply_add() { return UNROLL_FUSED; }
+
+double multiply_add_peak(int iterations, float* out) {
+  // 12 chains where there are 16 registers: more would be spilled, and 12 already cover the latency.
+  constexpr int chains = VL == 16 ? 24 : 12;
+  v x[chains];
+  const v a = splat(0.999f + *out * 0.f), b = splat(0.001f + *out * 0.f);
+  FULLY for (int j = 0; j < chains; j++) x[j] = splat((float)j);
+  for (int i = 0; i < iterations; i++) FULLY for (int j = 0; j < chains; j++) x[j] = madd(x[j], a, b);
+  v sum = splat(0);
+  FULLY for (int j = 0; j < chains; j++) sum += x[j];
+  *out = sum_lanes(sum);
+  return 2.0 * VL * chains * iterations;
+}
+
+}  // namespace unroll::UNROLL_ISA

@@ -1,0 +1,133 @@
+// Elementary functions on vectors, and the activations of the cells with their derivatives. Polynomials are minimax
+// fits (relative error, Lawson's weighting); the largest errors seen are beside each function. NaN goes through all of
+// them: a clamp is written so that it keeps NaN, and scaling by a power of two is a product, not an addition of bits.
+#pragma once
+#include "kernels_impl.h"
+#include "vec.h"
+
+namespace unroll::UNROLL_ISA {
+
+// Keeps NaN.
+ALWAYS v clamp(v x, float low, float high) { return below(splat(high), above(splat(low), x)); }
+ALWAYS v polynomial(v, float c) { return splat(c); }
+// c0 + c1*x + c2*x^2 + ...
+template <class... Rest>
+ALWAYS v polynomial(v x, float c0, Rest... rest) {
+  return madd(polynomial(x, rest...), x, splat(c0));
+}
+
+// x = n*ln2 + f with |f| <= ln2/2 and e^f. For |x| < 2^21.
+struct Exponential {
+  v fraction;  // e^f
+  vi n;
+};
+ALWAYS Exponential exponential(v x) {
+  const v magic = splat(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer that stands in the low bits
+  v z = madd(x, splat(1.44269504f), magic);
+  v n = z - magic;
+  v f = madd(n, splat(-0.693359375f), x);  // ln2 in two parts, the first exact when times n
+  f = madd(n, splat(2.12194440e-4f), f);
+  v p = polynomial(f, 0.49999994f, 0.16666509f, 0.041668527f, 0.008370135f, 0.0013811663f);
+  return {madd(f * f, p, f) + 1.f, (vi)z - 0x4B400000};
+}
+ALWAYS v power_of_two(vi n) { return (v)((n + 127) << 23); }
+
+// exp for arguments whose result is a normal number: |x| <= 87.
+ALWAYS v exp_normal(v x) {
+  Exponential e = exponential(x);
+  return e.fraction * power_of_two(e.n);
+}
+// 1 ULP; overflows to inf, underflows gradually. The scale is applied in halves, as 2^128 and 2^-150 are no floats.
+ALWAYS v exp(v x) {
+  Exponential e = exponential(clamp(x, -104.f, 89.f));
+  vi half = e.n >> 1;
+  return e.fraction * power_of_two(half) * power_of_two(e.n - half);
+}
+
+// 1 ULP; log 0 = -inf, of a negative number NaN.
+ALWAYS v log(v x) {
+  const v least = splat(1.17549435e-38f);
+  vi tiny = x < least;
+  v y = select(tiny, x * 8388608.f, x);  // brings denormals into the normal range
+  vi bits = (vi)y;
+  vi n = ((bits - 0x3f3504f3) >> 23);  // the exponent that leaves a mantissa in [sqrt 1/2, sqrt 2)
+  v f = (v)(bits - (n << 23)) - 1.f;
+  v e = __builtin_convertvector(n, v) - select(tiny, splat(23.f), splat(0));
+  v square = f * f;
+  v p = polynomial(f, 0.33333313f, -0.25000009f, 0.20002119f, -0.16667996f, 0.14219552f, -0.12405589f, 0.11888164f,
+                   -0.116756506f, 0.067466356f);
+  v r = madd(e, splat(-2.12194440e-4f), f * square * p);
+  r = madd(square, splat(-0.5f), r) + f;
+  r = madd(e, splat(0.693359375f), r);
+  const v infinity = splat(__builtin_inff());
+  r = select(x < infinity, r, x);  // +inf and NaN
+  r = select(x == splat(0), -infinity, r);
+  return select(x < splat(0), splat(__builtin_nanf("")), r);
+}
+// log(1 + x): the rounding of 1 + x is put back.
+ALWAYS v log1p(v x) {
+  v u = x + 1.f;
+  v r = log(u) + (x - (u - 1.f)) / u;
+  r = select((vi)(u == splat(1)), x, r);
+  return select((u == splat(0)) | (u == splat(__builtin_inff())), log(u), r);
+}
+
+// 2 ULP.
+ALWAYS v sigmoid(v x) { return 1.f / (exp_normal(clamp(-x, -87.f, 88.f)) + 1.f); }
+
+// A rational function of degrees 9 and 8: one division, relative accuracy kept near 0, never above 1.
+ALWAYS v tanh(v x) {
+  x = clamp(x, -8.7f, 8.7f);
+  v u = x * x;
+  v p = polynomial(u, 1.f, 0.13400468f, 0.0035187455f, 2.0993859e-5f, 1.3897666e-8f);
+  v q = polynomial(u, 1.f, 0.46733788f, 0.025964899f, 0.00033236505f, 7.9965417e-7f);
+  return x * p / q;
+}
+
+// log(1 + e^x)
+ALWAYS v softplus(v x) {
+  v positive = select(x < splat(0), splat(0), x);
+  return positive + log1p(exp(-magnitude(x)));
+}
+ALWAYS v hard_sigmoid(v x) { return clamp(madd(x, splat(1.f / 6), splat(0.5f)), 0.f, 1.f); }
+ALWAYS v relu(v x) { return select(x < splat(0), splat(0), x); }
+
+// x + x*P(x^2) below 1, 1 - exp(|x|*Q(|x|)) above.
+ALWAYS v erf(v x) {
+  v t = magnitude(x);
+  v near = polynomial(x * x, 0.12837917f, -0.37612626f, 0.11283585f, -0.026853813f, 0.0051883287f, -0.0008010201f,
+                      7.853884e-5f);
+  v s = below(splat(3.95f), t);
+  v far = s * polynomial(s, -1.1286803f, -0.6350238f, -0.106445156f, 0.0239394f, -0.0037254111f, 0.000343003f,
+                         -1.3231045e-5f);
+  return select(t < splat(1), madd(x, near, x), with_sign_of(1.f - exp_normal(far), x));
+}
+
+// Towards minus infinity, -0 kept: 2^23 is added and taken away, so the rounding is done by the addition.
+ALWAYS v floor(v x) {
+  v t = with_sign_of((magnitude(x) + 8388608.f) - 8388608.f, x);
+  t = with_sign_of(magnitude(t - select(t > x, splat(1), splat(0))), x);
+  return select(magnitude(x) < splat(8388608.f), t, x);
+}
+
+ALWAYS v activate(int activation, v x) {
+  switch (activation) {
+    case a_tanh: return tanh(x);
+    case a_sigmoid: return sigmoid(x);
+    case a_relu: return relu(x);
+    case a_hard_sigmoid: return hard_sigmoid(x);
+    default: return x;
+  }
+}
+// The derivative, from the activation's own output.
+ALWAYS v slope(int activation, v y) {
+  switch (activation) {
+    case a_tanh: return 1.f - y * y;
+    case a_sigmoid: return y * (1.f - y);
+    case a_relu: return select(y > splat(0), splat(1), splat(0));
+    case a_hard_sigmoid: return select((y > splat(0)) & (y < splat(1)), splat(1.f / 6), splat(0));
+    default: return splat(1);
+  }
+}
+
+}  // namespace unroll::UNROLL_ISA

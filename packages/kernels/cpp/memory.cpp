@@ -1,0 +1,159 @@
+// Kernels that move or add up memory: strided copies, reductions, gather and scatter.
+#include "kernels_impl.h"
+#include "shape.h"
+#include "vec.h"
+#include "work.h"
+
+namespace unroll::UNROLL_ISA {
+
+// ---------------------------------------------------------------------------------------------------------------- copy
+namespace {
+
+ALWAYS void copy_row(const float* x, float* y, int n) {
+  int i = 0;
+  for (; i + VL <= n; i += VL) store(y + i, load(x + i));
+  if (i < n) store(y + i, load(x + i, n - i), n - i);
+}
+
+// y[i*yRow + j] = x[i + j*xRow]: squares of 32, so that both sides stay in the first cache, of 4 by 4 in registers.
+void transpose(const float* x, long xRow, float* y, long yRow, int rows, int columns) {
+  constexpr int side = 32;
+  for (int i0 = 0; i0 < rows; i0 += side)
+    for (int j0 = 0; j0 < columns; j0 += side) {
+      const int i1 = smaller(i0 + side, rows), j1 = smaller(j0 + side, columns);
+      for (long i = i0; i < i1; i += 4)
+        for (long j = j0; j < j1; j += 4) {
+          if (i + 4 <= i1 && j + 4 <= j1) {
+            transpose_4x4(x + i + j * xRow, xRow, y + i * yRow + j, yRow);
+            continue;
+          }
+          for (long r = i; r < i + 4 && r < i1; r++)
+            for (long c = j; c < j + 4 && c < j1; c++) y[r * yRow + c] = x[r + c * xRow];
+        }
+    }
+}
+
+}  // namespace
+
+void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
+  Shape s(rank, dims);
+  if (s.empty()) return;
+  s.sort();
+  s.merge();
+  const int last = s.rank - 1, n = s.size[last];
+  const long xs = s.x[last], ys = s.y[last];
+  if (ys == 1 && xs != 1 && xs != 0)
+    for (int d = 0; d < last; d++)
+      if (s.x[d] == 1) {
+        const int rows = s.size[d];
+        const long yRow = s.y[d];
+        s.exchange(d, last - 1);
+        s.rank -= 2;
+        return s.each([&](long atX, long atY) { transpose(x + atX, xs, y + atY, yRow, rows, n); });
+      }
+  s.rank--;
+  if (ys == 1 && xs == 1) return s.each([&](long atX, long atY) { copy_row(x + atX, y + atY, n); });
+  if (ys == 1 && xs == 0) return s.each([&](long atX, long atY) { fill(y + atY, n, x[atX]); });
+  s.each([&](long atX, long atY) {
+    for (int i = 0; i < n; i++) y[atY + i * ys] = x[atX + i * xs];
+  });
+}
+
+// -------------------------------------------------------------------------------------------------------------- reduce
+namespace {
+
+template <int op>
+ALWAYS v fold(v a, v x) {
+  switch (op) {
+    case r_sum: return a + x;
+    case r_max: return select((a > x) | (a != a), a, x);
+    case r_min: return select((a < x) | (a != a), a, x);
+    default: return madd(x, x, a);  // r_sum_squares
+  }
+}
+template <int op>
+constexpr float neutral = op == r_max ? -__builtin_inff() : op == r_min ? __builtin_inff() : 0;
+// Joins two results; sums of squares are joined by addition.
+template <int op>
+ALWAYS v join(v a, v b) {
+  return op == r_sum_squares ? a + b : fold<op>(a, b);
+}
+
+// Long sums are added up in stretches of this many vectors, which keeps the rounding of millions of terms small.
+constexpr int stretch = 64;
+
+template <int op>
+float reduce_row(const float* x, int n) {
+  v total = splat(neutral<op>);
+  int i = 0;
+  while (i < n) {
+    v a[4] = {splat(neutral<op>), splat(neutral<op>), splat(neutral<op>), splat(neutral<op>)};
+    const int end = smaller(n - n % VL, i + 4 * VL * stretch);
+    for (; i + 4 * VL <= end; i += 4 * VL) FULLY for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
+    for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
+    if (n - i < VL && i < n) {
+      const v rest = fold<op>(splat(neutral<op>), load(x + i, n - i));
+      a[1] = join<op>(a[1], select(lanes() < n - i, rest, splat(neutral<op>)));
+      i = n;
+    }
+    total = join<op>(total, join<op>(join<op>(a[0], a[1]), join<op>(a[2], a[3])));
+  }
+  for (int half = VL / 2; half; half /= 2) {
+    v other = splat(neutral<op>);
+    for (int j = 0; j < half; j++) other[j] = total[j + half];
+    total = join<op>(total, other);
+  }
+  return total[0];
+}
+
+// `width` vectors of columns (the last `edge` lanes wide) down n rows.
+template <int op, int width>
+ALWAYS void reduce_columns(const float* x, float* y, int n, long row, int edge) {
+  v total[width];
+  FULLY for (int j = 0; j < width; j++) total[j] = splat(neutral<op>);
+  for (int i = 0; i < n;) {
+    v a[width];
+    FULLY for (int j = 0; j < width; j++) a[j] = splat(neutral<op>);
+    for (const int end = smaller(n, i + stretch); i < end; i++, x += row)
+      FULLY for (int j = 0; j < width; j++)
+        a[j] = fold<op>(a[j], j < width - 1 || edge == VL ? load(x + j * VL) : load(x + j * VL, edge));
+    FULLY for (int j = 0; j < width; j++) total[j] = join<op>(total[j], a[j]);
+  }
+  FULLY for (int j = 0; j < width - 1; j++) store(y + j * VL, total[j]);
+  store(y + (width - 1) * VL, total[width - 1], edge);
+}
+
+template <int op>
+void reduce_all(const float* x, float* y, int outer, int n, int inner) {
+  if (inner == 1) {
+    for (long o = 0; o < outer; o++) y[o] = reduce_row<op>(x + o * n, n);
+    return;
+  }
+  for (long o = 0; o < outer; o++, x += (long)n * inner, y += inner) {
+    int i = 0;
+    for (; i + 4 * VL <= inner; i += 4 * VL) reduce_columns<op, 4>(x + i, y + i, n, inner, VL);
+    for (; i < inner; i += VL) reduce_columns<op, 1>(x + i, y + i, n, inner, smaller(inner - i, VL));
+  }
+}
+
+}  // namespace
+
+void reduce(int op, const float* x, float* y, int outer, int n, int inner) {
+  switch (op) {
+    case r_sum: return reduce_all<r_sum>(x, y, outer, n, inner);
+    case r_max: return reduce_all<r_max>(x, y, outer, n, inner);
+    case r_min: return reduce_all<r_min>(x, y, outer, n, inner);
+    default: return reduce_all<r_sum_squares>(x, y, outer, n, inner);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ rows of a table
+void gather(const float* table, const float* ids, float* y, int count, int width) {
+  for (long i = 0; i < count; i++) copy_row(table + (long)ids[i] * width, y + i * width, width);
+}
+
+void scatter_add(float* table, const float* ids, const float* g, int count, int width) {
+  for (long i = 0; i < count; i++) accumulate(table + (long)ids[i] * width, g + i * width, width, 1);
+}
+
+}  // namespace unroll::UNROLL_ISA

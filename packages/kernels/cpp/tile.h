@@ -1,0 +1,48 @@
+// The tile that every matrix product here is made of: a few rows times up to four vectors of columns, summed over k in
+// registers. gemm, the recurrent cells and their backward passes differ only in what they do with its result.
+//
+//   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m, nv vectors wide
+//
+// Every element is summed in the order of k and start is added last, whatever the shape of the tile, so results do not
+// depend on how the rows are split.
+#pragma once
+#include "vec.h"
+#include "work.h"
+
+namespace unroll::UNROLL_ISA {
+
+struct Tile {
+  int k;
+  const float* a;
+  long aRow;  // floats between rows of a, whose k are contiguous; or 0: a is packed [k][m]
+  const float* b;
+  long bRow;           // floats between rows of b
+  const float* start;  // or null
+  long startRow;       // 0: one row for all
+  float* out;
+  long outRow;
+};
+
+// The accumulators must fit the registers, together with one row of b and the elements of a.
+constexpr int accumulators = VL == 16 ? 24 : VL == 8 ? 12 : 8;
+constexpr int most_vectors = 4;
+// The most rows of a tile nv vectors wide.
+constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
+
+// 1 <= nv <= most_vectors, 1 <= m <= most_rows(nv).
+void tile(int m, int nv, const Tile& t);
+
+// n columns as panels of at most most_vectors vectors, nearly equal in width; the last is padded to whole vectors.
+struct Panels {
+  int n, vectors, count;
+  constexpr explicit Panels(int n) : n(n), vectors(ceil_div(n, VL)), count(ceil_div(vectors, most_vectors)) {}
+  constexpr int first_vector(int p) const { return split(vectors, count, p); }
+  constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
+  constexpr int column(int p) const { return first_vector(p) * VL; }                        // where it starts
+  constexpr int columns(int p) const { return smaller(n - column(p), width(p) * VL); }      // without the padding
+};
+
+// Packs columns [column, column + columns) of a matrix into [k][width*VL], zeros behind. trans: B is stored [n][k].
+void pack_panel(const float* B, long ldb, bool trans, int k, int column, int columns, int width, float* packed);
+
+}  // namespace unroll::UNROLL_ISA

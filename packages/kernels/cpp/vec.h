@@ -1,0 +1,142 @@
+// The vector of this build: VL floats in one register, and the few operations that need the machine's own names. This
+// is the only header with intrinsics; everything else is arithmetic on `v` (floats) and `vi` (32-bit integers, also
+// the lane masks that comparisons give: all ones or 0).
+//
+// Every file is compiled once per instruction set with -DUNROLL_ISA=<name>, and every symbol, inline ones included,
+// lives in namespace unroll::UNROLL_ISA: the linker must never take a function of one instruction set for another's.
+// Sums are fused only by madd(), as everything is compiled with -ffp-contract=off.
+#pragma once
+#include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#ifndef UNROLL_ISA
+#define UNROLL_ISA portable
+#endif
+
+#if defined(__AVX512F__)
+#define VL 16
+#elif defined(__AVX2__) && defined(__FMA__)
+#define VL 8
+#else
+#define VL 4
+#endif
+
+#define ALWAYS static inline __attribute__((always_inline))
+// Before a loop over a tile: the accumulators stay in registers only if every such loop is unrolled whole.
+#if defined(__clang__)
+#define FULLY _Pragma("clang loop unroll(full)")
+#else
+#define FULLY _Pragma("GCC unroll 32")
+#endif
+
+namespace unroll::UNROLL_ISA {
+
+typedef float v __attribute__((vector_size(VL * 4)));
+typedef int32_t vi __attribute__((vector_size(VL * 4)));
+typedef float v_anywhere __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
+ALWAYS v splat(float x) { return v{} + x; }
+ALWAYS vi splat_int(int32_t x) { return vi{} + x; }
+ALWAYS v load(const float* p) { return *(const v_anywhere*)p; }
+ALWAYS void store(float* p, v x) { *(v_anywhere*)p = x; }
+ALWAYS v select(vi mask, v a, v b) { return mask ? a : b; }
+// 0, 1, 2, ...
+ALWAYS vi lanes() {
+  vi r = {};
+  FULLY for (int i = 0; i < VL; i++) r[i] = i;
+  return r;
+}
+
+// The first n lanes (0 <= n <= VL); the others read 0 and are not written. Nothing behind p[n) is touched.
+#if defined(__AVX512F__)
+ALWAYS v load(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+ALWAYS void store(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
+#elif VL == 8
+ALWAYS v load(const float* p, int n) { return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n)); }
+ALWAYS void store(float* p, v x, int n) { _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x); }
+#else
+ALWAYS v load(const float* p, int n) {
+  if (n >= 4) return load(p);
+  return v{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
+}
+ALWAYS void store(float* p, v x, int n) {
+  if (n >= 4) return store(p, x);
+  if (n > 0) p[0] = x[0];
+  if (n > 1) p[1] = x[1];
+  if (n > 2) p[2] = x[2];
+}
+#endif
+
+// a*b + c, in one rounding where the machine has it; above(a, b) = a > b ? a : b and below(a, b) = a < b ? a : b, so a
+// NaN in b passes through them; root = square root.
+#if defined(__AVX512F__)
+#define UNROLL_FUSED 1
+ALWAYS v madd(v a, v b, v c) { return (v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+ALWAYS v above(v a, v b) { return (v)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
+ALWAYS v below(v a, v b) { return (v)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
+ALWAYS v root(v x) { return (v)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
+#elif VL == 8
+#define UNROLL_FUSED 1
+ALWAYS v madd(v a, v b, v c) { return (v)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+ALWAYS v above(v a, v b) { return (v)_mm256_max_ps((__m256)a, (__m256)b); }
+ALWAYS v below(v a, v b) { return (v)_mm256_min_ps((__m256)a, (__m256)b); }
+ALWAYS v root(v x) { return (v)_mm256_sqrt_ps((__m256)x); }
+#elif defined(__x86_64__)
+#define UNROLL_FUSED 0
+ALWAYS v madd(v a, v b, v c) { return a * b + c; }
+ALWAYS v above(v a, v b) { return (v)_mm_max_ps((__m128)a, (__m128)b); }
+ALWAYS v below(v a, v b) { return (v)_mm_min_ps((__m128)a, (__m128)b); }
+ALWAYS v root(v x) { return (v)_mm_sqrt_ps((__m128)x); }
+#elif defined(__wasm_simd128__)
+#if defined(__wasm_relaxed_simd__)
+#define UNROLL_FUSED 1
+ALWAYS v madd(v a, v b, v c) { return (v)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c); }
+#else
+#define UNROLL_FUSED 0
+ALWAYS v madd(v a, v b, v c) { return a * b + c; }
+#endif
+ALWAYS v above(v a, v b) { return (v)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
+ALWAYS v below(v a, v b) { return (v)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+ALWAYS v root(v x) { return (v)wasm_f32x4_sqrt((v128_t)x); }
+#elif defined(__ARM_NEON)
+#define UNROLL_FUSED 1
+ALWAYS v madd(v a, v b, v c) { return (v)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+ALWAYS v above(v a, v b) { return select(a > b, a, b); }
+ALWAYS v below(v a, v b) { return select(a < b, a, b); }
+ALWAYS v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
+#else
+#error "no vectors are known for this machine: compile with SIMD, or add it here"
+#endif
+
+ALWAYS v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
+ALWAYS v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
+
+// Over the lanes, in halves: always the same order.
+ALWAYS float sum_lanes(v x) {
+  float t[VL];
+  store(t, x);
+  FULLY for (int half = VL / 2; half; half /= 2) FULLY for (int i = 0; i < half; i++) t[i] += t[i + half];
+  return t[0];
+}
+
+// Four rows of four floats and back again, for transposes.
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v4_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
+ALWAYS void transpose_4x4(const float* x, long xRow, float* y, long yRow) {
+  v4 a = *(const v4_anywhere*)x, b = *(const v4_anywhere*)(x + xRow);
+  v4 c = *(const v4_anywhere*)(x + 2 * xRow), d = *(const v4_anywhere*)(x + 3 * xRow);
+  v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  v4 AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  *(v4_anywhere*)y = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+  *(v4_anywhere*)(y + yRow) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  *(v4_anywhere*)(y + 2 * yRow) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+  *(v4_anywhere*)(y + 3 * yRow) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+}
+
+}  // namespace unroll::UNROLL_ISA
