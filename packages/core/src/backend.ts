@@ -66,12 +66,13 @@ export interface SequenceView {
   strideB: number;
 }
 
-interface RecurrentCall {
+/** What every fused recurrent kernel reads. */
+export interface RecurrentCall {
   T: number;
   B: number;
   H: number;
+  /** Of the candidate and the output. */
   activation: ActivationName;
-  recurrentActivation: ActivationName;
   /** Recurrent dropout mask [B, H], already scaled; applied to h' in the products only. */
   rmask: Block | null;
   /** [T, B]: 1 valid, 0 the step keeps every state. */
@@ -80,33 +81,75 @@ interface RecurrentCall {
   emit: Block | null;
 }
 
-export interface LstmForwardCall extends RecurrentCall {
+export interface ForwardCall extends RecurrentCall {
   I: number;
-  W: Block; // [I, 4H] gates i f g o
-  U: Block; // [H, 4H]
-  b: Block | null; // [4H]
+  W: Block; // [I, G*H]
+  U: Block; // [H, G*H]
+  b: Block | null;
   /** [T+1, B, I+H]: x_t then h_{t-1} (times rmask); the caller fills x of rows 0..T-1 and h of row 0. */
   xh: Block;
-  /** [T+1, B, H], or [B, H] updated in place when `keepCells` is false; row 0 holds the initial cell state. */
-  c: Block;
-  keepCells: boolean;
   /** [T+1, B, H] h without dropout; present iff `rmask` is. Row 0 is the initial state. */
   hs: Block | null;
-  /** [T, B, 4H] gates after activation, needed for backward. */
-  gates: Block | null;
   y: SequenceView | null;
 }
 
-export interface LstmBackwardCall extends RecurrentCall {
+export interface BackwardCall extends RecurrentCall {
   U: Block;
-  gates: Block;
-  c: Block; // [T+1, B, H]
   dy: SequenceView | null;
   dh: Block; // [B, H] in: gradient of the last state, out: of the initial one
-  dc: Block; // [B, H] likewise
+  dhAll: Block | null; // [T, B, H] out, on request: the gradient of every h_t
+}
+
+export interface LstmForwardCall extends ForwardCall {
+  recurrentActivation: ActivationName;
+  /** [T+1, B, H], or [B, H] updated in place when `keepCells` is false; row 0 holds the initial cell state. */
+  c: Block;
+  keepCells: boolean;
+  /** [T, B, 4H] gates i f g o after activation, needed for backward. */
+  gates: Block | null;
+}
+
+export interface LstmBackwardCall extends BackwardCall {
+  recurrentActivation: ActivationName;
+  gates: Block;
+  c: Block; // [T+1, B, H]
+  dc: Block; // [B, H] like dh
   dG: Block; // [T, B, 4H] out
-  dhAll: Block | null; // [T, B, H]
   dcAll: Block | null;
+}
+
+/** The plain recurrent cell: h = act(x W + h' U + b). */
+export type RnnForwardCall = ForwardCall;
+
+export interface RnnBackwardCall extends BackwardCall {
+  I: number;
+  xh: Block;
+  hs: Block | null;
+  dG: Block; // [T, B, H] out
+}
+
+interface GruVariant {
+  recurrentActivation: ActivationName;
+  /** The reset gate acts on h' U (bias [2, 3H]) instead of on h' (bias [3H]). */
+  resetAfter: boolean;
+  /** h = (1-z) h' + z n instead of h = z h' + (1-z) n. */
+  textbook: boolean;
+}
+
+export interface GruForwardCall extends ForwardCall, GruVariant {
+  /** Needed for backward. Reset after: [T, B, 4H] z r n and q = h' Un + b1n. Reset before: [T, B, 3H] z r n. */
+  gates: Block | null;
+  /** Reset before: [T, B, H] r * h' (times rmask), needed for backward. */
+  rh: Block | null;
+}
+
+export interface GruBackwardCall extends BackwardCall, GruVariant {
+  I: number;
+  xh: Block;
+  hs: Block | null;
+  gates: Block;
+  /** Out. Reset after: [T, B, 4H] dz dr dn dq. Reset before: [T, B, 3H] dz dr dn. */
+  dG: Block;
 }
 
 export interface AdamCall {
@@ -162,8 +205,12 @@ export interface Kernels {
   /** Inverted dropout mask: `scale` with probability `keep`, else 0. */
   randomMask(key: readonly [number, number], counter: number, y: Block, keep: number, scale: number): void;
   adam(call: AdamCall): void;
+  rnnForward(call: RnnForwardCall): void;
+  rnnBackward(call: RnnBackwardCall): void;
   lstmForward(call: LstmForwardCall): void;
   lstmBackward(call: LstmBackwardCall): void;
+  gruForward(call: GruForwardCall): void;
+  gruBackward(call: GruBackwardCall): void;
 }
 export type KernelName = keyof Kernels;
 

@@ -2,14 +2,16 @@
 export { stopGradient, valueAndGrad } from './autograd.js';
 export type { ActivationName, Backend, FloatArray } from './backend.js';
 export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';
+export type { Flow, ForwardContext, Model } from './model.js';
 export * from './ops/elementwise.js';
+export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';
 export { type LstmInputs, lstmSequence } from './ops/lstm.js';
 export { type MatmulOptions, matmul } from './ops/matmul.js';
-export type { RecurrentAttributes } from './ops/recurrent.js';
+export type { RecurrentAttributes, SequenceAttributes } from './ops/recurrent.js';
 export { type Axes, max, mean, min, sum, sumSquares } from './ops/reduce.js';
+export { type RnnInputs, rnnSequence } from './ops/rnn.js';
 export { gather, logSoftmax, softmax } from './ops/rows.js';
 export * from './ops/shape.js';
-export type { Flow, ForwardContext, Model } from './model.js';
 export { Parameter } from './parameter.js';
 export { RandomStream, type StreamState } from './random.js';
 export { referenceBackend } from './reference/backend.js';

@@ -4,10 +4,10 @@
  * bits differ between engines, lies on the way from the integers to the numbers.
  */
 import { valueError } from './errors.js';
-import { sizeOf, type Shape } from './shape.js';
 import { apply1, type Op } from './op.js';
-import { threefry2x32, randomWord } from './threefry.js';
+import { type Shape, sizeOf } from './shape.js';
 import type { Tensor } from './tensor.js';
+import { randomWord, threefry2x32 } from './threefry.js';
 
 /** Where a stream stands; enough to go on from there in another process. */
 export interface StreamState {

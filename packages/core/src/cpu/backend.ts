@@ -4,6 +4,7 @@
  */
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
+import { UnrollError } from '../errors.js';
 import { Heap } from './heap.js';
 import { recurrentKernels } from './recurrent.js';
 
@@ -111,6 +112,7 @@ export function cpuBackend(
       touched(c.w);
     },
     ...recurrentKernels(k, heap),
+    ...{ rnnForward: missing, rnnBackward: missing, gruForward: missing, gruBackward: missing },
   };
 
   return {
@@ -122,7 +124,7 @@ export function cpuBackend(
     },
     float: Float32Array,
     kernels,
-    supports: (kernel) => kernel in kernels,
+    supports: (kernel) => kernels[kernel] !== missing,
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
@@ -149,6 +151,10 @@ export function cpuBackend(
     },
     read: (block): FloatArray => floats(address(block), block.length).slice(),
   };
+}
+
+function missing(): never {
+  throw new UnrollError('backend', 'This kernel has no compiled form yet.');
 }
 
 function threadCount(count: number): string {

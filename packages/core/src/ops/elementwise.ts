@@ -1,6 +1,6 @@
 /** Ops on single elements, forward beside backward. Binary ops broadcast as NumPy does. */
 import type { BinaryName, UnaryName } from '../backend.js';
-import { apply1, type NoAttributes, NONE, type Op } from '../op.js';
+import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { broadcastShapes, broadcastStrides, collapse } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { sumTo } from './reduce.js';

@@ -6,19 +6,17 @@
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
-  addLastOutput,
+  backwardCall,
   biasGradient,
   checkSequence,
   copyOrZeros,
-  fillInputs,
+  finish,
+  forwardCall,
   inputGradient,
-  lastOutput,
   loadRows,
-  loadState,
-  outputView,
+  type Prepared,
+  prepare,
   type RecurrentAttributes,
-  type StepMasks,
-  stepMasks,
   weightGradients,
 } from './recurrent.js';
 
@@ -43,10 +41,9 @@ export interface LstmInputs {
 }
 
 interface Saved {
-  xh: Tensor;
+  prepared: Prepared;
   c: Tensor;
   gates: Tensor;
-  masks: StepMasks | null;
 }
 
 const G = 4;
@@ -54,76 +51,48 @@ const G = 4;
 const lstmOp: Op<RecurrentAttributes> = {
   name: 'lstm',
   shapes([x, W, U, b, h0, c0, mask, rmask], { returnSequences }) {
-    const states = { h0: h0 ?? null, c0: c0 ?? null };
-    const bias = [G * U![0]!];
-    const { B, T, H } = checkSequence('lstm', G, {
-      x: x!,
-      W: W!,
-      U: U!,
-      b: b!,
-      bias,
-      states,
-      mask: mask!,
-      rmask: rmask!,
-    });
+    const operands = { x: x!, W: W!, U: U!, b: b!, bias: [G * U![0]!], mask: mask!, rmask: rmask! };
+    const { B, T, H } = checkSequence('lstm', G, { ...operands, states: { h0: h0!, c0: c0! } });
     return [returnSequences ? [B, T, H] : [B, H], [B, H], [B, H]];
   },
 
-  forward({ inputs, attrs, outputs: [y, hLast, cLast], kernels, saving }) {
-    const [x, W, U, b, h0, c0, mask, rmask] = inputs as readonly (Tensor | null)[];
-    const [B, T, I] = x!.shape as [number, number, number];
-    const H = U!.shape[0]!;
-    const K = I + H;
-    const xh = temporaryTensor([T + 1, B, K]);
-    const hs = rmask ? temporaryTensor([T + 1, B, H]) : null;
-    fillInputs(kernels, xh, x!, attrs.reverse);
-    loadState(kernels, h0 ?? null, rmask ?? null, xh, hs, H);
+  forward({ inputs, attrs, outputs, kernels, saving }) {
+    const [x, W, U, b, h0, c0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const [y, hLast, cLast] = outputs as [Tensor, Tensor, Tensor];
+    const H = U.shape[0]!;
+    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, H, attrs);
+    const { T, B } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
-    loadRows(kernels, c0 ?? null, c, B * H);
-    const masks = mask ? stepMasks(mask, attrs) : null;
+    loadRows(kernels, c0!, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
     kernels.lstmForward({
-      ...{ T, B, I, H, activation: attrs.activation, recurrentActivation: attrs.recurrentActivation },
-      ...{ W: W!.block(), U: U!.block(), b: b?.block() ?? null },
-      ...{
-        xh: xh.block(),
-        c: c.block(),
-        keepCells: saving,
-        hs: hs?.block() ?? null,
-        rmask: rmask?.block() ?? null,
-      },
-      ...{
-        mask: masks?.mask.block() ?? null,
-        emit: masks?.emit.block() ?? null,
-        gates: gates?.block() ?? null,
-      },
-      y: attrs.returnSequences ? outputView(y!, attrs) : null,
+      ...forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs),
+      recurrentActivation: attrs.recurrentActivation,
+      ...{ c: c.block(), keepCells: saving, gates: gates?.block() ?? null },
     });
-    if (hs) kernels.copy(hs.block(), T * B * H, [1], hLast!.block(), 0, [1], [B * H]);
-    else kernels.copy(xh.block(), T * B * K + I, [K, 1], hLast!.block(), 0, [H, 1], [B, H]);
-    kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast!.block(), 0, [1], [B * H]);
-    if (!attrs.returnSequences) lastOutput(kernels, hLast!, masks, y!);
-    return gates && ({ xh, c, gates, masks } satisfies Saved);
+    finish(kernels, prepared, y, hLast, attrs);
+    kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
+    return gates && ({ prepared, c, gates } satisfies Saved);
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels }) {
-    const [x, W, U, b, , , , rmask] = inputs;
-    const { xh, c, gates, masks } = saved as Saved;
-    const [B, T, I] = x!.shape as [number, number, number];
-    const H = U!.shape[0]!;
-    const dh = copyOrZeros(kernels, [B, H], dhLast!);
+    const [, W, U, b, , , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const { prepared, c, gates } = saved as Saved;
+    const { T, B, H } = prepared;
+    const { call, dh } = backwardCall(
+      kernels,
+      prepared,
+      { U, rmask: rmask!, dy: dy!, dhLast: dhLast! },
+      attrs,
+    );
     const dc = copyOrZeros(kernels, [B, H], dcLast!);
-    if (dy && !attrs.returnSequences) addLastOutput(kernels, dy, masks, dh);
     const dG = temporaryTensor([T, B, G * H]);
     kernels.lstmBackward({
-      ...{ T, B, H, activation: attrs.activation, recurrentActivation: attrs.recurrentActivation },
-      ...{ U: U!.block(), gates: gates.block(), c: c.block(), rmask: rmask?.block() ?? null },
-      ...{ mask: masks?.mask.block() ?? null, emit: masks?.emit.block() ?? null },
-      dy: dy && attrs.returnSequences ? outputView(dy, attrs) : null,
-      ...{ dh: dh.block(), dc: dc.block(), dG: dG.block(), dhAll: null, dcAll: null },
+      ...{ ...call, recurrentActivation: attrs.recurrentActivation },
+      ...{ gates: gates.block(), c: c.block(), dc: dc.block(), dG: dG.block(), dcAll: null },
     });
-    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, xh, dG, I) : [null, null];
-    const dx = needs[0] ? inputGradient(kernels, dG, W!, attrs.reverse) : null;
+    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
+    const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, dc, null, null];
   },
 };

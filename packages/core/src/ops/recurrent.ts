@@ -3,17 +3,15 @@
  * that are plain products once the kernel has walked back through time. Letters: B batch, T time steps, I input
  * features, H hidden units, G gates.
  */
-import type { ActivationName, Kernels, SequenceView } from '../backend.js';
+import type { ActivationName, BackwardCall, ForwardCall, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import { runtime } from '../runtime.js';
-import type { Shape } from '../shape.js';
+import { type Shape, sizeOf } from '../shape.js';
 import { type Tensor, temporaryTensor, viewTensor } from '../tensor.js';
 
-export interface RecurrentAttributes {
+export interface SequenceAttributes {
   /** Activation of the candidate and the output. */
   activation: ActivationName;
-  /** Activation of the gates. */
-  recurrentActivation: ActivationName;
   /** y holds every step, [B,T,H]; otherwise the last output, [B,H]. */
   returnSequences: boolean;
   /** Walk from the last step to the first. */
@@ -22,6 +20,12 @@ export interface RecurrentAttributes {
   realign: boolean;
   /** Outputs of masked steps are 0; otherwise they repeat the last valid output (0 before the first). */
   zeroOutputForMask: boolean;
+}
+
+/** Attributes of cells with gates. */
+export interface RecurrentAttributes extends SequenceAttributes {
+  /** Activation of the gates. */
+  recurrentActivation: ActivationName;
 }
 
 export interface SequenceShapes {
@@ -74,45 +78,10 @@ export function checkSequence(
   return { B, T, I, H };
 }
 
-/** Copies x [B,T,I] into the x part of xh [T+1,B,I+H], turned round where time runs backwards. */
-export function fillInputs(kernels: Kernels, xh: Tensor, x: Tensor, reverse: boolean): void {
-  const [B, T, I] = x.shape as [number, number, number];
-  const K = xh.shape[2]!;
-  const step = reverse ? -I : I;
-  kernels.copy(
-    x.block(),
-    reverse ? (T - 1) * I : 0,
-    [step, T * I, 1],
-    xh.block(),
-    0,
-    [B * K, K, 1],
-    [T, B, I],
-  );
-}
-
 /** Row 0 of a [T+1,B,H] (or [B,H]) buffer of states: the initial state, zeros if null. */
 export function loadRows(kernels: Kernels, state: Tensor | null, rows: Tensor, count: number): void {
   if (state) kernels.copy(state.block(), 0, [1], rows.block(), 0, [1], [count]);
   else kernels.fill(runtime.scope!.backend.view(rows.block(), 0, count), 0);
-}
-
-/** Puts the initial state h0 (zeros if null) into row 0 of xh, times rmask, and undropped into row 0 of hs. */
-export function loadState(
-  kernels: Kernels,
-  h0: Tensor | null,
-  rmask: Tensor | null,
-  xh: Tensor,
-  hs: Tensor | null,
-  H: number,
-): void {
-  const [, B, K] = xh.shape as [number, number, number];
-  if (hs) loadRows(kernels, h0, hs, B * H);
-  let seen = h0 ?? copyOrZeros(kernels, [B, H], null);
-  if (h0 && rmask) {
-    seen = temporaryTensor([B, H]);
-    kernels.binary('mul', h0.block(), [1], rmask.block(), [1], seen.block(), [B * H]);
-  }
-  kernels.copy(seen.block(), 0, [H, 1], xh.block(), K - H, [K, 1], [B, H]);
 }
 
 export interface StepMasks {
@@ -126,7 +95,7 @@ export interface StepMasks {
  * The masks as the kernels take them. Masked steps before the first valid one give 0 (the rule of Keras's TensorFlow and
  * PyTorch backends); later ones repeat the last output, which equals the carried h.
  */
-export function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: RecurrentAttributes): StepMasks {
+function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttributes): StepMasks {
   const [B, T] = mask.shape as [number, number];
   const { backend } = runtime.scope!;
   const given = mask.dataSync();
@@ -147,22 +116,117 @@ export function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: Recurren
   return out;
 }
 
+/** The memory that every fused forward pass needs, filled up to the first step. */
+export interface Prepared {
+  T: number;
+  B: number;
+  I: number;
+  H: number;
+  /** [T+1,B,I+H]: x_t, then h_{t-1} as the products see it. */
+  xh: Tensor;
+  /** [T+1,B,H]: h without dropout, where there is dropout. */
+  hs: Tensor | null;
+  masks: StepMasks | null;
+}
+
+export interface SequenceOperands {
+  x: Tensor;
+  h0: Tensor | null;
+  mask: Tensor | null;
+  rmask: Tensor | null;
+}
+
+/** Copies x (turned round where time runs backwards), the initial state and the masks to where the kernels read them. */
+export function prepare(
+  kernels: Kernels,
+  { x, h0, mask, rmask }: SequenceOperands,
+  H: number,
+  attrs: SequenceAttributes,
+): Prepared {
+  const [B, T, I] = x.shape as [number, number, number];
+  const K = I + H;
+  const xh = temporaryTensor([T + 1, B, K]);
+  const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
+  kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
+  const hs = rmask ? temporaryTensor([T + 1, B, H]) : null;
+  if (hs) loadRows(kernels, h0, hs, B * H);
+  let seen = h0;
+  if (h0 && rmask) {
+    seen = temporaryTensor([B, H]);
+    kernels.binary('mul', h0.block(), [1], rmask.block(), [1], seen.block(), [B * H]);
+  }
+  const initial = seen ?? copyOrZeros(kernels, [B, H], null);
+  kernels.copy(initial.block(), 0, [H, 1], xh.block(), I, [K, 1], [B, H]);
+  return { T, B, I, H, xh, hs, masks: mask ? stepMasks(mask, attrs) : null };
+}
+
+/** The part of a forward call that all cells share. */
+export function forwardCall(
+  { T, B, I, H, xh, hs, masks }: Prepared,
+  weights: { W: Tensor; U: Tensor; b: Tensor | null; rmask: Tensor | null },
+  y: Tensor,
+  attrs: SequenceAttributes,
+): ForwardCall {
+  return {
+    ...{ T, B, I, H, activation: attrs.activation, xh: xh.block(), hs: hs?.block() ?? null },
+    ...{ W: weights.W.block(), U: weights.U.block(), b: weights.b?.block() ?? null },
+    ...{
+      rmask: weights.rmask?.block() ?? null,
+      mask: masks?.mask.block() ?? null,
+      emit: masks?.emit.block() ?? null,
+    },
+    y: attrs.returnSequences ? outputView(y, attrs) : null,
+  };
+}
+
+/** Reads the final state h, and the last output where that is all that is returned. */
+export function finish(
+  kernels: Kernels,
+  { T, B, I, H, xh, hs, masks }: Prepared,
+  y: Tensor,
+  hLast: Tensor,
+  attrs: SequenceAttributes,
+): void {
+  const K = I + H;
+  if (hs) kernels.copy(hs.block(), T * B * H, [1], hLast.block(), 0, [1], [B * H]);
+  else kernels.copy(xh.block(), T * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
+  if (!attrs.returnSequences) lastOutput(kernels, hLast, masks, y);
+}
+
+/** The part of a backward call that all cells share; `dh` starts as the gradient of the final state. */
+export function backwardCall(
+  kernels: Kernels,
+  { T, B, H, masks }: Prepared,
+  { U, rmask, dy, dhLast }: { U: Tensor; rmask: Tensor | null; dy: Tensor | null; dhLast: Tensor | null },
+  attrs: SequenceAttributes,
+): { call: BackwardCall; dh: Tensor } {
+  const dh = copyOrZeros(kernels, [B, H], dhLast);
+  if (dy && !attrs.returnSequences) addLastOutput(kernels, dy, masks, dh);
+  const call: BackwardCall = {
+    ...{ T, B, H, activation: attrs.activation, U: U.block(), rmask: rmask?.block() ?? null },
+    ...{ mask: masks?.mask.block() ?? null, emit: masks?.emit.block() ?? null },
+    dy: dy && attrs.returnSequences ? outputView(dy, attrs) : null,
+    ...{ dh: dh.block(), dhAll: null },
+  };
+  return { call, dh };
+}
+
 /** Where step t of row b lies in a [B,T,H] tensor. */
-export function outputView(y: Tensor, { reverse, realign }: RecurrentAttributes): SequenceView {
+function outputView(y: Tensor, { reverse, realign }: SequenceAttributes): SequenceView {
   const [, T, H] = y.shape as [number, number, number];
   const turned = reverse && realign;
   return { block: y.block(), offset: turned ? (T - 1) * H : 0, strideT: turned ? -H : H, strideB: T * H };
 }
 
 /** y [B,H] = the output of the last step: h, or 0 where the last step emits nothing. */
-export function lastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
+function lastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
   const [B, H] = h.shape as [number, number];
   if (masks === null) kernels.copy(h.block(), 0, [1], y.block(), 0, [1], [B * H]);
   else kernels.binary('mul', h.block(), [H, 1], lastRow(masks.emit).block(), [1, 0], y.block(), [B, H]);
 }
 
 /** dh += the gradient that reaches h_T through the last output. */
-export function addLastOutput(kernels: Kernels, dy: Tensor, masks: StepMasks | null, dh: Tensor): void {
+function addLastOutput(kernels: Kernels, dy: Tensor, masks: StepMasks | null, dh: Tensor): void {
   let part = dy;
   if (masks !== null) {
     part = temporaryTensor(dy.shape);
@@ -185,27 +249,26 @@ export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null)
 }
 
 /** [dW; dU] = xhᵀ dG as one product over all T*B rows; dW [I,width] and dU [H,width] are views of it. */
-export function weightGradients(kernels: Kernels, xh: Tensor, dG: Tensor, I: number): [Tensor, Tensor] {
-  const [T, B, width] = dG.shape as [number, number, number];
-  const K = xh.shape[2]!;
-  const both = temporaryTensor([K, width]);
-  kernels.gemm(xh.block(), dG.block(), both.block(), { m: K, n: width, k: T * B, transA: true });
-  const { backend } = runtime.scope!;
-  return [
-    viewTensor(backend.view(both.block(), 0, I * width), [I, width]),
-    viewTensor(backend.view(both.block(), I * width, (K - I) * width), [K - I, width]),
-  ];
+export function weightGradients(
+  kernels: Kernels,
+  { T, B, I, H, xh }: Prepared,
+  dG: Tensor,
+): [Tensor, Tensor] {
+  const width = dG.shape[2]!;
+  const both = temporaryTensor([I + H, width]);
+  kernels.gemm(xh.block(), dG.block(), both.block(), { m: I + H, n: width, k: T * B, transA: true });
+  return [part(both, 0, [I, width]), part(both, I * width, [H, width])];
 }
 
-/** dx [B,T,I] = dG Wᵀ, brought back from time-major (and from reversed time). */
+/** dx [B,T,I] = dG Wᵀ, brought back from time-major (and from reversed time). dG's rows may be wider than W's. */
 export function inputGradient(kernels: Kernels, dG: Tensor, W: Tensor, reverse: boolean): Tensor {
   const [T, B, width] = dG.shape as [number, number, number];
-  const I = W.shape[0]!;
+  const [I, k] = W.shape as [number, number];
   const turned = temporaryTensor([T, B, I]);
-  kernels.gemm(dG.block(), W.block(), turned.block(), { m: T * B, n: I, k: width, transB: true });
+  kernels.gemm(dG.block(), W.block(), turned.block(), { m: T * B, n: I, k, lda: width, transB: true });
   const dx = temporaryTensor([B, T, I]);
-  const start = reverse ? (T - 1) * I : 0;
-  kernels.copy(turned.block(), 0, [B * I, I, 1], dx.block(), start, [reverse ? -I : I, T * I, 1], [T, B, I]);
+  const [start, step] = reverse ? [(T - 1) * I, -I] : [0, I];
+  kernels.copy(turned.block(), 0, [B * I, I, 1], dx.block(), start, [step, T * I, 1], [T, B, I]);
   return dx;
 }
 
@@ -215,4 +278,9 @@ export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
   const db = temporaryTensor([width]);
   kernels.reduce('sum', dG.block(), db.block(), 1, T * B, width);
   return db;
+}
+
+/** The part of a tensor's memory that starts at `offset`, as a tensor. */
+export function part(tensor: Tensor, offset: number, shape: Shape): Tensor {
+  return viewTensor(runtime.scope!.backend.view(tensor.block(), offset, sizeOf(shape)), shape);
 }

@@ -1,6 +1,6 @@
 /** Ops on rows: softmax over the last axis, and rows looked up in a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, type NoAttributes, NONE, type Op } from '../op.js';
+import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';

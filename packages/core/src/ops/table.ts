@@ -4,9 +4,11 @@
  */
 import type { Op } from '../op.js';
 import { elementwiseOps } from './elementwise.js';
+import { gruOps } from './gru.js';
 import { lstmOps } from './lstm.js';
 import { matmulOps } from './matmul.js';
 import { reduceOps } from './reduce.js';
+import { rnnOps } from './rnn.js';
 import { rowOps } from './rows.js';
 import { shapeOps } from './shape.js';
 
@@ -16,7 +18,9 @@ const table = {
   ...shapeOps,
   ...matmulOps,
   ...rowOps,
+  ...rnnOps,
   ...lstmOps,
+  ...gruOps,
 };
 
 /** Reductions share names with element-wise ops (max), so they are listed as `reduceMax` and so on. */

@@ -5,7 +5,9 @@
 import type { Backend, Block, FloatArray, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
+import { gruBackward, gruForward } from './gru.js';
 import { lstmBackward, lstmForward } from './lstm.js';
+import { rnnBackward, rnnForward } from './rnn.js';
 
 /** A block here is simply an array. */
 export interface ArrayBlock extends Block {
@@ -180,8 +182,12 @@ const kernels: Kernels = {
     }
   },
 
+  rnnForward,
+  rnnBackward,
   lstmForward,
   lstmBackward,
+  gruForward,
+  gruBackward,
 };
 
 /** The reference backend in the given precision. */

@@ -1,0 +1,144 @@
+/** The GRU over a whole sequence as one op; see lstm.ts for the form, and reference/gru.ts for the equations. */
+
+import type { Kernels } from '../backend.js';
+import { apply, type Op } from '../op.js';
+import { type Tensor, temporaryTensor } from '../tensor.js';
+import {
+  backwardCall,
+  biasGradient,
+  checkSequence,
+  finish,
+  forwardCall,
+  inputGradient,
+  type Prepared,
+  part,
+  prepare,
+  type RecurrentAttributes,
+} from './recurrent.js';
+
+/** What {@link gruSequence} reads. Gates are stacked in Keras's order z r n. */
+export interface GruInputs {
+  /** [B, T, I] */
+  x: Tensor;
+  /** Input kernel [I, 3H]. */
+  W: Tensor;
+  /** Recurrent kernel [H, 3H]. */
+  U: Tensor;
+  /** Bias: [2, 3H] (of the inputs, of the state) with `resetAfter`, else [3H]. */
+  b?: Tensor | null;
+  /** Initial state [B, H], zeros by default. */
+  h0?: Tensor | null;
+  /** [B, T], 0 where a step is to be skipped. */
+  mask?: Tensor | null;
+  /** Recurrent dropout mask [B, H], already scaled. */
+  recurrentMask?: Tensor | null;
+}
+
+export interface GruAttributes extends RecurrentAttributes {
+  /** The reset gate acts on the product h' U instead of on h'. */
+  resetAfter: boolean;
+  /** h = (1-z) h' + z n instead of h = z h' + (1-z) n. */
+  textbook: boolean;
+}
+
+interface Saved {
+  prepared: Prepared;
+  gates: Tensor;
+  rh: Tensor | null;
+}
+
+const gruOp: Op<GruAttributes> = {
+  name: 'gru',
+  shapes([x, W, U, b, h0, mask, rmask], { returnSequences, resetAfter }) {
+    const H = U![0]!;
+    const bias = resetAfter ? [2, 3 * H] : [3 * H];
+    const operands = { x: x!, W: W!, U: U!, b: b!, bias, mask: mask!, rmask: rmask! };
+    const { B, T } = checkSequence('gru', 3, { ...operands, states: { h0: h0! } });
+    return [returnSequences ? [B, T, H] : [B, H], [B, H]];
+  },
+
+  forward({ inputs, attrs, outputs, kernels, saving }) {
+    const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const [y, hLast] = outputs as [Tensor, Tensor];
+    const { recurrentActivation, resetAfter, textbook } = attrs;
+    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs);
+    const { T, B, H } = prepared;
+    const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
+    const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
+    kernels.gruForward({
+      ...forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs),
+      ...{ recurrentActivation, resetAfter, textbook },
+      ...{ gates: gates?.block() ?? null, rh: rh?.block() ?? null },
+    });
+    finish(kernels, prepared, y, hLast, attrs);
+    return gates && ({ prepared, gates, rh } satisfies Saved);
+  },
+
+  backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
+    const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const { recurrentActivation, resetAfter, textbook } = attrs;
+    const { prepared, gates, rh } = saved as Saved;
+    const { T, B, I, H, xh, hs } = prepared;
+    const { call, dh } = backwardCall(
+      kernels,
+      prepared,
+      { U, rmask: rmask!, dy: dy!, dhLast: dhLast! },
+      attrs,
+    );
+    const dG = temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]);
+    kernels.gruBackward({
+      ...{ ...call, I, xh: xh.block(), hs: hs?.block() ?? null, gates: gates.block(), dG: dG.block() },
+      ...{ recurrentActivation, resetAfter, textbook },
+    });
+    const dW = needs[1] ? inputKernelGradient(kernels, prepared, dG) : null;
+    const dU = needs[2] ? recurrentKernelGradient(kernels, prepared, dG, rh) : null;
+    const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
+    const db = b && needs[3] ? gruBiasGradient(kernels, dG, H, resetAfter) : null;
+    return [dx, dW, dU, db, dh, null, null];
+  },
+};
+
+/** dW = xᵀ [dz dr dn], read out of the wider rows of xh and dG. */
+function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: Prepared, dG: Tensor): Tensor {
+  const dW = temporaryTensor([I, 3 * H]);
+  const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2]!, transA: true };
+  kernels.gemm(xh.block(), dG.block(), dW.block(), rows);
+  return dW;
+}
+
+/** dU = h'ᵀ [dz dr] beside h'ᵀ dq (reset after) or (r h')ᵀ dn (reset before). */
+function recurrentKernelGradient(
+  kernels: Kernels,
+  { T, B, I, H, xh }: Prepared,
+  dG: Tensor,
+  rh: Tensor | null,
+): Tensor {
+  const dU = temporaryTensor([H, 3 * H]);
+  const width = dG.shape[2]!;
+  const states = part(xh, I, [T * B * (I + H) - I]).block();
+  const rows = { m: H, k: T * B, ldb: width, ldc: 3 * H, transA: true };
+  kernels.gemm(states, dG.block(), dU.block(), { ...rows, n: 2 * H, lda: I + H });
+  const candidate = part(dG, width - H, [T * B * width - (width - H)]).block();
+  const target = part(dU, 2 * H, [H * 3 * H - 2 * H]).block();
+  kernels.gemm(rh ? rh.block() : states, candidate, target, { ...rows, n: H, lda: rh ? H : I + H });
+  return dU;
+}
+
+function gruBiasGradient(kernels: Kernels, dG: Tensor, H: number, resetAfter: boolean): Tensor {
+  const sums = biasGradient(kernels, dG);
+  if (!resetAfter) return sums;
+  const db = temporaryTensor([2, 3 * H]);
+  kernels.copy(sums.block(), 0, [1], db.block(), 0, [1], [3 * H]);
+  kernels.copy(sums.block(), 0, [1], db.block(), 3 * H, [1], [2 * H]);
+  kernels.copy(sums.block(), 3 * H, [1], db.block(), 5 * H, [1], [H]);
+  return db;
+}
+
+export const gruOps = { gru: gruOp };
+
+/** The outputs y ([B,T,H], or the last one [B,H]) and the final state h [B,H]. */
+export function gruSequence(inputs: GruInputs, attributes: GruAttributes): { y: Tensor; h: Tensor } {
+  const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
+  const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
+  return { y: y!, h: h! };
+}

@@ -1,0 +1,77 @@
+/** The plain recurrent cell over a whole sequence as one op; see lstm.ts for the form. */
+import { apply, type Op } from '../op.js';
+import { type Tensor, temporaryTensor } from '../tensor.js';
+import {
+  backwardCall,
+  biasGradient,
+  checkSequence,
+  finish,
+  forwardCall,
+  inputGradient,
+  type Prepared,
+  prepare,
+  type SequenceAttributes,
+  weightGradients,
+} from './recurrent.js';
+
+/** What {@link rnnSequence} reads. */
+export interface RnnInputs {
+  /** [B, T, I] */
+  x: Tensor;
+  /** Input kernel [I, H]. */
+  W: Tensor;
+  /** Recurrent kernel [H, H]. */
+  U: Tensor;
+  /** Bias [H]. */
+  b?: Tensor | null;
+  /** Initial state [B, H], zeros by default. */
+  h0?: Tensor | null;
+  /** [B, T], 0 where a step is to be skipped. */
+  mask?: Tensor | null;
+  /** Recurrent dropout mask [B, H], already scaled. */
+  recurrentMask?: Tensor | null;
+}
+
+const rnnOp: Op<SequenceAttributes> = {
+  name: 'rnn',
+  shapes([x, W, U, b, h0, mask, rmask], { returnSequences }) {
+    const operands = { x: x!, W: W!, U: U!, b: b!, bias: [U![0]!], mask: mask!, rmask: rmask! };
+    const { B, T, H } = checkSequence('rnn', 1, { ...operands, states: { h0: h0! } });
+    return [returnSequences ? [B, T, H] : [B, H], [B, H]];
+  },
+
+  forward({ inputs, attrs, outputs, kernels, saving }) {
+    const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const [y, hLast] = outputs as [Tensor, Tensor];
+    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs);
+    kernels.rnnForward(forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs));
+    finish(kernels, prepared, y, hLast, attrs);
+    return saving ? prepared : null;
+  },
+
+  backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
+    const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const prepared = saved as Prepared;
+    const { T, B, I, H, xh, hs } = prepared;
+    const { call, dh } = backwardCall(
+      kernels,
+      prepared,
+      { U, rmask: rmask!, dy: dy!, dhLast: dhLast! },
+      attrs,
+    );
+    const dG = temporaryTensor([T, B, H]);
+    kernels.rnnBackward({ ...call, I, xh: xh.block(), hs: hs?.block() ?? null, dG: dG.block() });
+    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
+    const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
+    return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, null, null];
+  },
+};
+
+export const rnnOps = { rnn: rnnOp };
+
+/** The outputs y ([B,T,H], or the last one [B,H]) and the final state h [B,H]. */
+export function rnnSequence(inputs: RnnInputs, attributes: SequenceAttributes): { y: Tensor; h: Tensor } {
+  const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
+  const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
+  return { y: y!, h: h! };
+}

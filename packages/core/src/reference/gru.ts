@@ -1,0 +1,85 @@
+/**
+ * The GRU in plain loops (Cho et al. 2014). Letters: x input, h hidden state; W [I,3H], U [H,3H] with gates z r n in this
+ * order; ' marks the value of the step before.
+ *
+ *   z = σ(x Wz + h' Uz + bz)    r = σ(x Wr + h' Ur + br)
+ *   reset before:  n = φ(x Wn + (r h') Un + bn)                      b [3H]
+ *   reset after:   n = φ(x Wn + b0n + r (h' Un + b1n))               b [2, 3H]: of the inputs, of the state
+ *   h = z h' + (1-z) n,  or in the form most textbooks print  h = (1-z) h' + z n
+ */
+import type { GruBackwardCall, GruForwardCall } from '../backend.js';
+import { values } from './backend.js';
+import { activations, derivatives } from './functions.js';
+import { product, walkBackward, walkForward } from './walk.js';
+
+export function gruForward(call: GruForwardCall): void {
+  const { I, H, resetAfter, textbook } = call;
+  const [W, U, bias] = [values(call.W), values(call.U), call.b && values(call.b)];
+  const gates = call.gates && values(call.gates);
+  const reset = call.rh && values(call.rh);
+  const phi = activations[call.activation];
+  const sigma = activations[call.recurrentActivation];
+  const G = resetAfter ? 4 : 3;
+  const inputBias = (j: number): number => (bias ? bias[j]! : 0);
+  const stateBias = (j: number): number => (bias && resetAfter ? bias[3 * H + j]! : 0);
+  walkForward(call, ({ step, xh, before, h }) => {
+    const seen = xh.subarray(I);
+    const ax = product(xh.subarray(0, I), W, 3 * H, 0, 3 * H);
+    const ah = product(seen, U, 3 * H, 0, 2 * H);
+    const gate = (j: number): number => sigma(ax[j]! + ah[j]! + inputBias(j) + stateBias(j));
+    const rh = seen.map((value, u) => value * gate(H + u));
+    const q = product(resetAfter ? seen : rh, U, 3 * H, 2 * H, H).map(
+      (value, u) => value + stateBias(2 * H + u),
+    );
+    for (let u = 0; u < H; u++) {
+      const [z, r] = [gate(u), gate(H + u)];
+      const n = phi(ax[2 * H + u]! + inputBias(2 * H + u) + (resetAfter ? r * q[u]! : q[u]!));
+      h[u] = textbook ? (1 - z) * before[u]! + z * n : z * before[u]! + (1 - z) * n;
+      if (gates) {
+        const at = step * G * H + u;
+        [gates[at], gates[at + H], gates[at + 2 * H]] = [z, r, n];
+        if (resetAfter) gates[at + 3 * H] = q[u]!;
+      }
+      if (reset) reset[step * H + u] = rh[u]!;
+    }
+  });
+}
+
+export function gruBackward(call: GruBackwardCall): void {
+  const { I, H, resetAfter, textbook } = call;
+  const [xh, hs] = [values(call.xh), call.hs && values(call.hs)];
+  const [gates, dG] = [values(call.gates), values(call.dG)];
+  const dPhi = derivatives[call.activation];
+  const dSigma = derivatives[call.recurrentActivation];
+  const G = resetAfter ? 4 : 3;
+  walkBackward(call, { dG: G * H, U: 3 * H }, ({ step, dh, throughU }) => {
+    const before = (u: number): number => (hs ? hs[step * H + u]! : xh[step * (I + H) + I + u]!);
+    const kept = new Float64Array(H);
+    for (let u = 0; u < H; u++) {
+      const at = step * G * H + u;
+      const [z, r, n] = [gates[at]!, gates[at + H]!, gates[at + 2 * H]!];
+      const keep = textbook ? 1 - z : z;
+      kept[u] = dh[u]! * keep;
+      dG[at] = dh[u]! * (textbook ? n - before(u) : before(u) - n) * dSigma(z);
+      const dn = dh[u]! * (1 - keep) * dPhi(n);
+      dG[at + 2 * H] = dn;
+      if (resetAfter) {
+        dG[at + H] = dn * gates[at + 3 * H]! * dSigma(r);
+        dG[at + 3 * H] = dn * r;
+      }
+    }
+    if (!resetAfter) {
+      // The candidate's product sees r h' (h' as the products see it): its gradient splits between r and h'.
+      const dReset = throughU(2 * H, H, 2 * H);
+      for (let u = 0; u < H; u++) {
+        const at = step * G * H + u;
+        const r = gates[at + H]!;
+        dG[at + H] = dReset[u]! * before(u) * dSigma(r);
+        kept[u]! += dReset[u]! * r;
+      }
+    }
+    const through = throughU(0, 2 * H, 0);
+    const candidate = resetAfter ? throughU(3 * H, H, 2 * H) : null;
+    for (let u = 0; u < H; u++) dh[u] = kept[u]! + through[u]! + (candidate ? candidate[u]! : 0);
+  });
+}
