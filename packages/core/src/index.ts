@@ -13,6 +13,7 @@ export { type RnnInputs, rnnSequence } from './ops/rnn.js';
 export { gather, logSoftmax, softmax } from './ops/rows.js';
 export * from './ops/shape.js';
 export { Parameter } from './parameter.js';
+export { type PredictOptions, predict, predictAll } from './predict.js';
 export { RandomStream, type StreamState } from './random.js';
 export { referenceBackend } from './reference/backend.js';
 export { currentBackend } from './runtime.js';

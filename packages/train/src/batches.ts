@@ -1,6 +1,6 @@
 /** Batches: rows of the training data in a given order, copied side by side. */
 import { formatShape, type RandomStream, shapeError, type Tensor, valueError } from '@unroll/core';
-import { hostTensor, sizeOf } from '@unroll/core/internal';
+import { type Table, tableOf } from '@unroll/core/internal';
 
 /** Inputs and targets of a model: one tensor, or several that share their first axis. */
 export interface Examples {
@@ -15,17 +15,6 @@ export interface Rows {
   readonly target: Table;
 }
 
-interface Table {
-  readonly values: Float32Array | Float64Array;
-  readonly shape: readonly number[];
-  readonly width: number;
-}
-
-const table = (tensor: Tensor): Table => {
-  const shape = tensor.shape.slice(1);
-  return { values: tensor.dataSync(), shape, width: sizeOf(shape) };
-};
-
 export function toRows({ x, y }: Examples): Rows {
   const inputs = Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor];
   const count = y.shape[0] ?? 0;
@@ -39,7 +28,7 @@ export function toRows({ x, y }: Examples): Rows {
     }
   }
   if (count === 0) throw valueError('There are no examples to train on: x and y are empty.');
-  return { count, inputs: inputs.map(table), target: table(y) };
+  return { count, inputs: inputs.map(tableOf), target: tableOf(y) };
 }
 
 /** The row numbers of each batch of one epoch. */
@@ -50,16 +39,4 @@ export function* batchIndices(
 ): Generator<Uint32Array> {
   const order = shuffle ? shuffle.permutation(count) : Uint32Array.from({ length: count }, (_, i) => i);
   for (let at = 0; at < count; at += batchSize) yield order.subarray(at, at + batchSize);
-}
-
-/** The given rows of a table as a tensor. */
-export function takeRows({ values, shape, width }: Table, rows: Uint32Array): Tensor {
-  const out =
-    values instanceof Float64Array
-      ? new Float64Array(rows.length * width)
-      : new Float32Array(rows.length * width);
-  rows.forEach((row, i) => {
-    out.set(values.subarray(row * width, (row + 1) * width), i * width);
-  });
-  return hostTensor(out, [rows.length, ...shape]);
 }

@@ -1,4 +1,6 @@
 /** @unroll/train: losses, optimizers and the training loop, for any model of the structural type of @unroll/core. */
+
+export { type PredictOptions, predict } from '@unroll/core';
 export type { Examples } from './batches.js';
 export { type Loss, mse } from './losses.js';
 export { type AdamOptions, adam, type Optimizer } from './optimizers.js';
@@ -8,8 +10,6 @@ export {
   type EpochEvent,
   fit,
   type History,
-  type PredictOptions,
-  predict,
   type StepEvent,
   type TrainEvent,
   type TrainOptions,

@@ -3,19 +3,16 @@
  * event loop after every step, so that a page stays alive and an AbortSignal is heard.
  */
 import {
-  type Flow,
   type ForwardContext,
   type Model,
   RandomStream,
   ready,
-  scope,
   type Shape,
-  type Tensor,
+  scope,
   UnrollError,
-  valueError,
 } from '@unroll/core';
-import { hostTensor } from '@unroll/core/internal';
-import { batchIndices, type Examples, type Rows, takeRows, toRows } from './batches.js';
+import { checkCount, flowsOf, inferenceContext, nextTurn, takeRows } from '@unroll/core/internal';
+import { batchIndices, type Examples, type Rows, toRows } from './batches.js';
 import type { Loss } from './losses.js';
 import type { Optimizer } from './optimizers.js';
 import { type Clip, Stepper } from './step.js';
@@ -152,49 +149,12 @@ export async function fit(
   return history;
 }
 
-export interface PredictOptions {
-  /** Examples computed at once. Default 256. */
-  batchSize?: number;
-}
-
-/** The model's outputs for x [N, ...]: a tensor [N, ...]. */
-export async function predict(
-  model: Model,
-  x: Tensor | readonly Tensor[],
-  { batchSize = 256 }: PredictOptions = {},
-): Promise<Tensor> {
-  await ready();
-  checkCount('batchSize', batchSize);
-  const first = (Array.isArray(x) ? x[0] : x) as Tensor;
-  const rows = toRows({ x, y: first });
-  const parts: Tensor[] = [];
-  for (const batch of batchIndices(rows.count, batchSize, null)) {
-    parts.push(scope(() => inference(model, rows, batch).value));
-    await nextTurn();
-  }
-  if (parts.length === 1) return parts[0]!;
-  const values = parts.map((part) => part.dataSync());
-  const all = new Float64Array(values.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of values) {
-    all.set(part, at);
-    at += part.length;
-  }
-  const own = values[0] instanceof Float32Array ? Float32Array.from(all) : all;
-  return hostTensor(own, [rows.count, ...parts[0]!.shape.slice(1)]);
-}
-
-function inference(model: Model, rows: Rows, batch: Uint32Array): Flow {
-  const flows = rows.inputs.map((table) => ({ value: takeRows(table, batch), mask: null }));
-  const context: ForwardContext = { training: false, random: new RandomStream(0), afterStep: () => {} };
-  return model.forward(flows, context)[0]!;
-}
-
 async function validate(model: Model, rows: Rows, loss: Loss, batchSize: number): Promise<number> {
   let total = 0;
   for (const batch of batchIndices(rows.count, batchSize, null)) {
     const value = scope(() => {
-      const { value: output, mask } = inference(model, rows, batch);
+      const inputs = rows.inputs.map((table) => takeRows(table, batch));
+      const { value: output, mask } = model.forward(flowsOf(inputs, null), inferenceContext())[0]!;
       return loss.compute(output, takeRows(rows.target, batch), mask).item();
     });
     total += value * batch.length;
@@ -206,25 +166,4 @@ async function validate(model: Model, rows: Rows, loss: Loss, batchSize: number)
 function buildFor(model: Model, rows: Rows): void {
   const shapes: Shape[] = rows.inputs.map((table) => [-1, ...table.shape]);
   model.build(shapes);
-}
-
-function checkCount(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw valueError(`${name} is a whole number from 1, got ${value}.`);
-}
-
-/** Lets the event loop take a turn: timers, input, messages. */
-function nextTurn(): Promise<void> {
-  const host = globalThis as { setImmediate?: (work: () => void) => unknown };
-  return new Promise((resolve) => {
-    if (host.setImmediate) host.setImmediate(resolve);
-    else {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        port1.close();
-        resolve();
-      };
-      port2.postMessage(null);
-    }
-  });
 }

@@ -1,0 +1,86 @@
+/** Running a model: `predict` and what training shares with it. Any model of the structural type will do. */
+import { formatShape, shapeError, valueError } from './errors.js';
+import type { Flow, ForwardContext, Model } from './model.js';
+import { RandomStream } from './random.js';
+import { joinRows, type Table, tableOf, takeRows } from './rows.js';
+import { scope } from './scope.js';
+import { ready } from './select.js';
+import type { Tensor } from './tensor.js';
+import { nextTurn } from './turn.js';
+
+export interface PredictOptions {
+  /** Examples computed at once. Default 256. */
+  batchSize?: number;
+  /** Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find. */
+  mask?: Tensor;
+}
+
+/** The context of a forward pass that does not train. */
+export function inferenceContext(): ForwardContext {
+  return { training: false, random: new RandomStream(0), afterStep: () => {} };
+}
+
+/** Inputs of a forward pass, the mask beside those that are sequences of its length. */
+export function flowsOf(inputs: readonly Tensor[], mask: Tensor | null): Flow[] {
+  return inputs.map((value) => {
+    const fits = mask !== null && value.rank >= 2 && value.shape[1] === mask.shape[1];
+    return { value, mask: fits ? mask : null };
+  });
+}
+
+/**
+ * All outputs of the model for x, each [N, ...]. The event loop takes a turn between batches.
+ * @param x one tensor [N, ...], or one for each of the model's inputs
+ * @throws UnrollError `shape` where the inputs do not fit each other or the model
+ */
+export async function predictAll(
+  model: Model,
+  x: Tensor | readonly Tensor[],
+  { batchSize = 256, mask }: PredictOptions = {},
+): Promise<Tensor[]> {
+  await ready();
+  checkCount('batchSize', batchSize);
+  const tables = (Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor]).map(tableOf);
+  const maskTable = mask ? tableOf(mask) : null;
+  const count = sameCount(maskTable ? [...tables, maskTable] : tables);
+  const parts: Tensor[][] = [];
+  for (let at = 0; at < count; at += batchSize) {
+    const rows = Uint32Array.from({ length: Math.min(batchSize, count - at) }, (_, i) => at + i);
+    parts.push(
+      scope(() => {
+        const inputs = tables.map((table) => takeRows(table, rows));
+        const flows = flowsOf(inputs, maskTable && takeRows(maskTable, rows));
+        return model.forward(flows, inferenceContext()).map((flow) => flow.value);
+      }),
+    );
+    await nextTurn();
+  }
+  return parts[0]!.map((_, output) => joinRows(parts.map((part) => part[output]!)));
+}
+
+/** The model's output for x: a tensor [N, ...]; of several outputs, the first. See {@link predictAll}. */
+export async function predict(
+  model: Model,
+  x: Tensor | readonly Tensor[],
+  options: PredictOptions = {},
+): Promise<Tensor> {
+  return (await predictAll(model, x, options))[0]!;
+}
+
+function sameCount(tables: readonly Table[]): number {
+  const count = tables[0]?.count ?? 0;
+  if (count === 0) throw valueError('There is nothing to predict: x is empty.');
+  const other = tables.find((table) => table.count !== count);
+  if (!other) return count;
+  throw shapeError(
+    `The inputs have ${count} and ${other.count} examples (${formatShape([other.count, ...other.shape])}). ` +
+      'Give each input as many.',
+    { counts: tables.map((table) => table.count) },
+  );
+}
+
+/** Throws unless `value` is a whole number from 1. */
+export function checkCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw valueError(`${name} is a whole number from 1, got ${value}.`, { name, value });
+}

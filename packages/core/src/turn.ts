@@ -1,0 +1,27 @@
+/** Lets the event loop take a turn (timers, input, messages), so that a page stays alive between batches. */
+export function nextTurn(): Promise<void> {
+  const host = globalThis as { setImmediate?: (work: () => void) => unknown };
+  return new Promise((resolve) => {
+    if (host.setImmediate) host.setImmediate(resolve);
+    else if (waiting.push(resolve) === 1) channel().postMessage(null);
+  });
+}
+
+interface Port {
+  onmessage: (() => void) | null;
+  postMessage(message: unknown): void;
+}
+
+const waiting: (() => void)[] = [];
+let port: Port | null = null;
+
+/** One message channel for the page's life: a message is a turn without the minimum delay that timers have. */
+function channel(): Port {
+  if (port) return port;
+  const host = globalThis as unknown as { MessageChannel: new () => { port1: Port; port2: Port } };
+  const { port1, port2 } = new host.MessageChannel();
+  port1.onmessage = () => {
+    for (const resolve of waiting.splice(0)) resolve();
+  };
+  return (port = port2);
+}
