@@ -2,7 +2,15 @@
  * One training step: forward, backward, clip, update. The trainable weights, their gradients and the optimizer's slots
  * lie in one flat buffer each.
  */
-import { type Flow, type ForwardContext, type Model, scope, type Tensor } from '@unroll/core';
+import {
+  type Flow,
+  type ForwardContext,
+  type Model,
+  reshape,
+  type Shape,
+  scope,
+  type Tensor,
+} from '@unroll/core';
 import { FlatBuffer, layOut, runtime, Tape } from '@unroll/core/internal';
 import type { Loss } from './losses.js';
 import type { Optimizer } from './optimizers.js';
@@ -47,7 +55,7 @@ export class Stepper {
       const flows: Flow[] = inputs.map((value) => ({ value, mask: null }));
       const lossTensor = tape.recordDuring(() => {
         const [output] = this.#model.forward(flows, context);
-        return this.#loss.compute(output!.value, target, output!.mask);
+        return this.#loss.compute(output!.value, asColumn(target, output!.value.shape), output!.mask);
       });
       const found = tape.gradients(lossTensor);
       const { kernels } = runtime.scope!.backend;
@@ -83,4 +91,10 @@ export class Stepper {
       });
     });
   }
+}
+
+/** Targets [N] beside predictions [N, 1] are meant as a column; so at any depth. */
+export function asColumn(target: Tensor, prediction: Shape): Tensor {
+  const lacksOne = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
+  return lacksOne ? reshape(target, [...target.shape, 1]) : target;
 }

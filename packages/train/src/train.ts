@@ -15,7 +15,7 @@ import { checkCount, flowsOf, inferenceContext, nextTurn, takeRows } from '@unro
 import { batchIndices, type Examples, type Rows, toRows } from './batches.js';
 import type { Loss } from './losses.js';
 import type { Optimizer } from './optimizers.js';
-import { type Clip, Stepper } from './step.js';
+import { asColumn, type Clip, Stepper } from './step.js';
 
 export interface TrainOptions extends Examples {
   loss: Loss;
@@ -155,7 +155,7 @@ async function validate(model: Model, rows: Rows, loss: Loss, batchSize: number)
     const value = scope(() => {
       const inputs = rows.inputs.map((table) => takeRows(table, batch));
       const { value: output, mask } = model.forward(flowsOf(inputs, null), inferenceContext())[0]!;
-      return loss.compute(output, takeRows(rows.target, batch), mask).item();
+      return loss.compute(output, asColumn(takeRows(rows.target, batch), output.shape), mask).item();
     });
     total += value * batch.length;
     await nextTurn();

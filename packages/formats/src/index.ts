@@ -1,0 +1,2 @@
+/** @unroll/formats: model files, read strictly. */
+export {};
