@@ -55,7 +55,7 @@ export function workOf(row: Row): { infer: Work; train: Work } {
   const y = normal([B, H]);
   const model = sequential([makers[row.cell](H)]);
   model.build([[-1, T, I]]);
-  const context: ForwardContext = { training: false, random, afterStep: () => {} };
+  const context: ForwardContext = { training: false, random, afterStep: () => {}, addLoss: () => {} };
   // One batch an epoch, for ever: the loop that `fit` runs, told of at every step.
   const steps = train(model, {
     x,

@@ -21,6 +21,8 @@ export interface ForwardContext {
   random: RandomStream;
   /** Work to do once the step's gradient has been taken, such as moving statistics. */
   afterStep(work: () => void): void;
+  /** Adds a scalar to the loss of this pass: regularisers of weights and of activities. */
+  addLoss(term: Tensor): void;
 }
 
 export interface Model {

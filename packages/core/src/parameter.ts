@@ -10,6 +10,10 @@ export class Parameter extends Tensor {
   name: string;
   /** False: no gradient is formed and no optimizer touches it. */
   trainable: boolean;
+  /** A scalar that this parameter adds to the loss while it is trained; null: nothing. */
+  regularizer: ((weights: Tensor) => Tensor) | null = null;
+  /** What becomes of the values after each update of an optimizer; null: they stay as they are. */
+  constraint: ((weights: Tensor) => Tensor) | null = null;
   #buffer: FlatBuffer;
   #offset: number;
 

@@ -15,9 +15,9 @@ export interface PredictOptions {
   mask?: Tensor;
 }
 
-/** The context of a forward pass that does not train. */
+/** The context of a forward pass that does not train; what layers add to the loss goes nowhere. */
 export function inferenceContext(): ForwardContext {
-  return { training: false, random: new RandomStream(0), afterStep: () => {} };
+  return { training: false, random: new RandomStream(0), afterStep: () => {}, addLoss: () => {} };
 }
 
 /** Inputs of a forward pass, the mask beside those that are sequences of its length. */

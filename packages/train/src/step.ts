@@ -3,6 +3,7 @@
  * lie in one flat buffer each.
  */
 import {
+  add,
   type Flow,
   type ForwardContext,
   type Model,
@@ -54,8 +55,11 @@ export class Stepper {
       const tape = new Tape();
       const flows: Flow[] = inputs.map((value) => ({ value, mask: null }));
       const lossTensor = tape.recordDuring(() => {
-        const [output] = this.#model.forward(flows, context);
-        return this.#loss.compute(output!.value, asColumn(target, output!.value.shape), output!.mask);
+        const terms: Tensor[] = []; // what layers add to the loss: regularisers
+        const addLoss = (term: Tensor): void => void terms.push(term);
+        const [output] = this.#model.forward(flows, { ...context, addLoss });
+        const { value, mask } = output!;
+        return terms.reduce(add, this.#loss.compute(value, asColumn(target, value.shape), mask));
       });
       const found = tape.gradients(lossTensor);
       const { kernels } = runtime.scope!.backend;
@@ -89,6 +93,9 @@ export class Stepper {
         rate: this.#optimizer.learningRate,
         gScale,
       });
+      for (const parameter of this.#model.parameters) {
+        if (parameter.trainable && parameter.constraint) parameter.assign(parameter.constraint(parameter));
+      }
     });
   }
 }

@@ -9,6 +9,7 @@ import {
   ready,
   type Shape,
   scope,
+  type Tensor,
   UnrollError,
 } from '@unroll/core';
 import { checkCount, flowsOf, inferenceContext, nextTurn, takeRows } from '@unroll/core/internal';
@@ -102,6 +103,7 @@ export async function* train(model: Model, options: TrainOptions): AsyncGenerato
         training: true,
         random: random.child('dropout', epoch, step),
         afterStep: (work) => void after.push(work),
+        addLoss: () => {}, // the stepper puts its own here
       };
       const inputs = rows.inputs.map((table) => takeRows(table, batch));
       const result = stepper.gradients(inputs, takeRows(rows.target, batch), context);
@@ -154,8 +156,10 @@ async function validate(model: Model, rows: Rows, loss: Loss, batchSize: number)
   for (const batch of batchIndices(rows.count, batchSize, null)) {
     const value = scope(() => {
       const inputs = rows.inputs.map((table) => takeRows(table, batch));
-      const { value: output, mask } = model.forward(flowsOf(inputs, null), inferenceContext())[0]!;
-      return loss.compute(output, asColumn(takeRows(rows.target, batch), output.shape), mask).item();
+      let added = 0;
+      const context = { ...inferenceContext(), addLoss: (term: Tensor) => void (added += term.item()) };
+      const { value: output, mask } = model.forward(flowsOf(inputs, null), context)[0]!;
+      return added + loss.compute(output, asColumn(takeRows(rows.target, batch), output.shape), mask).item();
     });
     total += value * batch.length;
     await nextTurn();
