@@ -138,8 +138,6 @@ const maskOp: Op<DrawAttributes & { keep: number }> = {
 };
 
 const bits = new DataView(new ArrayBuffer(8));
-const SQRT_HALF = 0.7071067811865476;
-const LN2 = 0.6931471805599453;
 
 /** ln x for x > 0 by additions, products and one division only: the same bits in every JavaScript engine. */
 export function exactLog(x: number): number {
@@ -148,7 +146,7 @@ export function exactLog(x: number): number {
   let exponent = ((high >>> 20) & 0x7ff) - 1022;
   bits.setUint32(0, (high & 0x800fffff) | (1022 << 20));
   let m = bits.getFloat64(0); // in [1/2, 1)
-  if (m < SQRT_HALF) {
+  if (m < Math.SQRT1_2) {
     m *= 2;
     exponent -= 1;
   }
@@ -156,5 +154,5 @@ export function exactLog(x: number): number {
   const z2 = z * z;
   let series = 0;
   for (let k = 23; k >= 1; k -= 2) series = series * z2 + 1 / k;
-  return exponent * LN2 + 2 * z * series;
+  return exponent * Math.LN2 + 2 * z * series;
 }

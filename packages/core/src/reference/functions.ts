@@ -16,7 +16,7 @@ export const unaryFunctions: Record<UnaryName, (x: number) => number> = {
   tanh: Math.tanh,
   sigmoid,
   hardSigmoid,
-  relu: (x) => (x < 0 ? 0 : x),
+  relu: (x) => Math.max(x, 0),
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   floor: Math.floor,
   log1p: Math.log1p,

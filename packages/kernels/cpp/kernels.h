@@ -1,0 +1,130 @@
+// The kernels of Unroll: plain functions over memory. They know arrays, not tensors.
+//
+// This header is the single source of the interface. The build reads it and writes from it the TypeScript types
+// (src/interface.generated.ts) and the list that the Node addon exports (cpp/list.generated.h); a name, an argument or
+// an operation is therefore declared here and nowhere else.
+//
+// Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
+// ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. Inside the kernels sequences are
+// TIME-MAJOR [T][B][...]. "null" means address 0: where a pointer may be null its comment says so. Nothing may alias
+// unless its comment says so. Results do not depend on the number of threads: an element's sum is formed in an order
+// fixed by the shapes alone.
+//
+// No libc, no STL and no exceptions behind this header: the same files are compiled for WebAssembly.
+#pragma once
+#include <stdint.h>
+
+#ifndef KERNEL
+#define KERNEL(result, name, arguments) extern "C" result name arguments;
+#endif
+
+// ---------------------------------------------------------------------------------------------------------- op codes
+// CODES(Group, names...) numbers names from 0; TypeScript sees the same lists.
+#define CODES(group, ...) enum group : int32_t { __VA_ARGS__ };
+namespace unroll {
+CODES(UnaryOp, u_neg, u_abs, u_sign, u_square, u_sqrt, u_reciprocal, u_exp, u_log, u_tanh, u_sigmoid, u_hard_sigmoid,
+      u_relu, u_softplus, u_floor, u_log1p, u_erf, u_is_finite)
+// The *_grad forms take (y, g): the function's own output and the incoming gradient.
+CODES(BinaryOp, b_add, b_sub, b_mul, b_div, b_max, b_min, b_pow, b_eq, b_gt, b_ge, b_tanh_grad, b_sigmoid_grad,
+      b_hard_sigmoid_grad, b_relu_grad)
+CODES(ReduceOp, r_sum, r_max, r_min, r_sum_squares)
+// Activations of the fused cells.
+CODES(Activation, a_tanh, a_sigmoid, a_relu, a_hard_sigmoid, a_linear)
+}  // namespace unroll
+
+// -------------------------------------------------------------------------------------------------------- elementwise
+// y[0..n) = value
+KERNEL(void, fill, (float* y, int n, float value))
+// Copy with strides: y[sum i_d*sy_d] = x[sum i_d*sx_d] over the index space shape[0..rank). Strides may be negative or 0
+// (x only); dims holds rank shapes, then rank strides of x, then rank strides of y. rank <= 8. Serves permute, slice,
+// concatenate, broadcast, pad and the change between batch-major and (possibly reversed) time-major.
+KERNEL(void, copy_strided, (const float* x, float* y, int rank, const int32_t* dims))
+// y[i] = op(x[i]). y may be x.
+KERNEL(void, unary, (int op, const float* x, float* y, int n))
+// y (contiguous, shape[0..rank)) = op(a, b), a and b read with strides, 0 where they are broadcast; dims holds rank
+// shapes, rank strides of a, rank strides of b. y may be a or b where that one is not broadcast.
+KERNEL(void, binary, (int op, const float* a, const float* b, float* y, int rank, const int32_t* dims))
+// y[outer][inner] = op over the middle axis of x[outer][n][inner]
+KERNEL(void, reduce, (int op, const float* x, float* y, int outer, int n, int inner))
+// y += scale * x
+KERNEL(void, accumulate, (float* y, const float* x, int n, float scale))
+
+// ---------------------------------------------------------------------------------------------------- matrix product
+// C[m][n] (+)= op(A)[m][k] * op(B)[k][n], `batch` times with the given strides between matrices (a stride of 0 shares
+// the matrix). transA: A is stored [k][m]; transB: B is stored [n][k]. lda, ldb, ldc: floats between stored rows.
+// add != 0: C += product, else C = product.
+KERNEL(void, gemm, (int transA, int transB, int m, int n, int k, const float* A, int lda, const float* B, int ldb,
+                    float* C, int ldc, int add, int batch, int strideA, int strideB, int strideC))
+
+// ------------------------------------------------------------------------------------------------ rows and tables
+// y[r][:] = softmax(x[r][:]) over n columns; log != 0: the logarithm of it. y may be x.
+KERNEL(void, softmax, (const float* x, float* y, int rows, int n, int log))
+// y[i][:] = table[ids[i]][:], ids are whole numbers held as floats and already checked.
+KERNEL(void, gather, (const float* table, const float* ids, float* y, int count, int width))
+// table[ids[i]][:] += g[i][:], in order of i.
+KERNEL(void, scatter_add, (float* table, const float* ids, const float* g, int count, int width))
+
+// ------------------------------------------------------------------------------------------------------------- random
+// Threefry-2x32, 20 rounds (Salmon et al. 2011): block i of the stream (key0, key1) is threefry(key, counter + i), two
+// words; word w of the stream is half of block w/2. counter is given as two words, low first.
+// y[i] = (word[i] >> 8) * 2^-24, uniform in [0, 1).
+KERNEL(void, random_uniform, (uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n))
+// y[i] = (word[i] >> 8) < keep * 2^24 ? scale : 0: an inverted dropout mask.
+KERNEL(void, random_mask, (uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n,
+                           float keep, float scale))
+
+// --------------------------------------------------------------------------------------------------------- optimizers
+// Adam (Kingma & Ba 2015). m and v are updated in place, then w -= rate * m / (sqrt(v) * vScale + epsilon).
+// Keras: rate = lr*sqrt(1-beta2^t)/(1-beta1^t), vScale = 1. PyTorch: rate = lr/(1-beta1^t), vScale = 1/sqrt(1-beta2^t).
+// decay: decoupled weight decay, w is multiplied by (1 - decay) first (pass lr * weightDecay). gScale multiplies g.
+KERNEL(void, adam, (float* w, const float* g, float* m, float* v, int n, float rate, float beta1, float beta2,
+                    float epsilon, float vScale, float decay, float gScale))
+
+// ------------------------------------------------------------------------------------------------------ recurrent cells
+// Common arguments of the *_forward and *_backward kernels. One call runs all T steps.
+//   xh     [T+1][B][I+H]  row t holds x_t and, behind it, h_{t-1} as the products see it (that is times rmask where one
+//                         is given). The caller fills the x parts of rows 0..T-1 and the h part of row 0 (the initial
+//                         state, zeros if none); forward fills the h parts of rows 1..T.
+//   hs     [T+1][B][H]    h without dropout; needed iff rmask is given, else null. Row 0 is the initial state.
+//   rmask  [B][H] | null  recurrent dropout mask (already scaled), one for all steps and all gates.
+//   mask   [T][B] | null  1: the step is valid; 0: every state keeps its previous value.
+//   emit   [T][B] | null  null iff mask is null. y_t = emit ? h_t : 0.
+//   y      | null         outputs, written at y[t*yT + b*yB + unit]; strides may be negative (reversed time), so the
+//                         caller gets any layout without another pass. dy (backward) is read in the same way.
+//   act    Activation of candidate and output, ract of the gates.
+//   dh     [B][H] in/out  on entry the gradient of the last state, on exit that of the initial state (undropped).
+//   dhAll  [T][B][H]|null the full gradient of h_t at each step (dcAll: of c_t).
+// From xh and dG the caller makes dW and dU with one gemm: [dW; dU] = xh^T dG over T*B rows.
+
+// Floats that lstm_pack writes.
+KERNEL(int, lstm_packed_size, (int I, int H))
+// Packs W [I][4H], U [H][4H], b [4H] | null, gates in the order i f g o, for lstm_forward.
+KERNEL(void, lstm_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
+// i,f,o = ract(..), g = act(..), c = f*c' + i*g, h = o*act(c).
+//   c      [T+1][B][H] with cStep = B*H, or one [B][H] updated in place with cStep = 0 (inference). Row 0: initial.
+//   gates  [T][B][4H] | null: i f g o after activation, needed for backward.
+KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, const float* packed, float* xh, float* c,
+                            int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
+                            float* gates, float* y, int yT, int yB))
+// Floats that lstm_pack_backward writes.
+KERNEL(int, lstm_packed_backward_size, (int H))
+// Packs U [H][4H] transposed for lstm_backward.
+KERNEL(void, lstm_pack_backward, (int H, const float* U, float* packed))
+//   dc     [B][H] in/out like dh.
+//   dG     [T][B][4H] out: the gradient of the gates before activation, 0 at masked steps.
+KERNEL(void, lstm_backward, (int T, int B, int H, int act, int ract, const float* packed, const float* gates,
+                             const float* c, const float* rmask, const float* mask, const float* emit,
+                             const float* dy, int dyT, int dyB, float* dh, float* dc, float* dG, float* dhAll,
+                             float* dcAll))
+
+// ------------------------------------------------------------------------------------------------------------ machine
+// Runs `iterations` rounds of independent multiply-adds (24 chains of full vectors) on this thread and returns the
+// floating-point operations done: the benchmark's measure of the peak. out takes one float so that nothing is dropped.
+KERNEL(double, multiply_add_peak, (int iterations, float* out))
+// Floats in one vector of this build.
+KERNEL(int, vector_width, ())
+// 1 if the build fuses multiply and add (one rounding).
+KERNEL(int, fuses_multiply_add, ())
+// Threads that kernels may use, the caller's included (>= 1). Work too small to pay runs on one.
+KERNEL(void, set_threads, (int count))
+KERNEL(int, get_threads, ())
