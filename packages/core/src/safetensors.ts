@@ -1,0 +1,220 @@
+/**
+ * The safetensors file (github.com/huggingface/safetensors): tensors by name, read by most tools, holding nothing but
+ * numbers and text. Checkpoints and artifacts are such files. The layout, all integers little-endian:
+ *
+ *   8 bytes        H, the length of the header
+ *   H bytes        JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { text: text } }
+ *   the rest       the values; offsets count from here, and tensors fill it without holes or overlap
+ *
+ * The reader is strict: what the specification forbids is refused before anything is allocated for it.
+ */
+import { UnrollError } from './errors.js';
+import type { Shape } from './shape.js';
+import { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';
+
+/** Bits per element of every dtype of the format. */
+const BITS = {
+  BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F4: 4, F6_E2M3: 6, F6_E3M2: 6,
+  I16: 16, U16: 16, F16: 16, BF16: 16, I32: 32, U32: 32, F32: 32, F64: 64, I64: 64, U64: 64, C64: 64,
+} as const; // biome-ignore format: a table
+
+export type SafetensorsType = keyof typeof BITS;
+
+export interface StoredTensor {
+  dtype: SafetensorsType;
+  shape: Shape;
+  /** The values, little-endian, row-major. From the reader: a part of the file's bytes, not a copy. */
+  bytes: Uint8Array;
+}
+
+export interface SafetensorsFile {
+  tensors: ReadonlyMap<string, StoredTensor>;
+  metadata: ReadonlyMap<string, string>;
+}
+
+/** As the reference implementation: no header may be longer. */
+const MAX_HEADER = 100_000_000;
+const METADATA = '__metadata__';
+
+function bad(message: string, data: Record<string, unknown> = {}): UnrollError {
+  return new UnrollError('format', `This is not a valid safetensors file: ${message}`, data);
+}
+
+/** The file's tensors and metadata. @throws UnrollError `format` for anything the specification forbids */
+export function readSafetensors(file: Uint8Array): SafetensorsFile {
+  const { header, start } = readHeader(file);
+  const metadata = readMetadata(header[METADATA]);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== METADATA)
+    .map(([name, entry]) => readEntry(name, entry, file.length - start));
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let expected = 0;
+  for (const { name, begin, end } of entries) {
+    if (begin !== expected) {
+      const what = begin > expected ? 'a hole before' : 'an overlap with';
+      throw bad(`there is ${what} tensor "${name}", at byte ${begin} of the values instead of ${expected}.`, {
+        name,
+        begin,
+        expected,
+      });
+    }
+    expected = end;
+  }
+  if (expected !== file.length - start) {
+    throw bad(`${file.length - start - expected} bytes follow the last tensor.`, {
+      length: file.length,
+      expected: start + expected,
+    });
+  }
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    tensors.set(name, { dtype, shape, bytes: file.subarray(start + begin, start + end) });
+  }
+  return { tensors, metadata };
+}
+
+function readHeader(file: Uint8Array): { header: JsonObject; start: number } {
+  if (file.length < 8) throw bad(`it has ${file.length} bytes, and the length of the header takes 8.`);
+  const view = new DataView(file.buffer, file.byteOffset, 8);
+  const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (size > MAX_HEADER || size > file.length - 8) {
+    throw bad(
+      `it says its header has ${size} bytes, and ${file.length - 8} bytes follow (${MAX_HEADER} at most).`,
+      {
+        size,
+        length: file.length,
+      },
+    );
+  }
+  if (file[8] !== 0x7b) throw bad('the header does not begin with "{".');
+  const what = 'The header of the safetensors file';
+  const header = parseStrictJson(decodeUtf8(file.subarray(8, 8 + size), what), what);
+  return { header: header as JsonObject, start: 8 + size };
+}
+
+function readMetadata(value: Json | undefined): Map<string, string> {
+  if (value === undefined) return new Map();
+  if (!isObject(value)) throw bad(`${METADATA} is not an object.`);
+  const wrong = Object.keys(value).find((key) => typeof value[key] !== 'string');
+  if (wrong !== undefined) throw bad(`the metadata "${wrong}" is not text.`, { key: wrong });
+  return new Map(Object.entries(value) as [string, string][]);
+}
+
+interface Entry {
+  name: string;
+  dtype: SafetensorsType;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+function readEntry(name: string, entry: Json, available: number): Entry {
+  if (!isObject(entry)) throw bad(`the entry of tensor "${name}" is not an object.`, { name });
+  const extra = Object.keys(entry).find((key) => !['dtype', 'shape', 'data_offsets'].includes(key));
+  if (extra !== undefined) throw bad(`tensor "${name}" has a field "${extra}".`, { name, field: extra });
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== 'string' || !Object.hasOwn(BITS, dtype)) {
+    throw bad(`tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}.`, { name, dtype });
+  }
+  if (!isCounts(shape))
+    throw bad(`the shape of tensor "${name}" is not a list of whole numbers.`, { name, shape });
+  if (!isCounts(offsets) || offsets.length !== 2) {
+    throw bad(`data_offsets of tensor "${name}" are not two whole numbers.`, { name, offsets });
+  }
+  const [begin, end] = offsets as [number, number];
+  if (begin > end || end > available) {
+    throw bad(`tensor "${name}" lies at bytes ${begin} to ${end} of ${available}.`, {
+      name,
+      begin,
+      end,
+      available,
+    });
+  }
+  const bits = bitsOf(shape, dtype as SafetensorsType, available);
+  if (bits !== (end - begin) * 8) {
+    throw bad(
+      `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not take ${end - begin} bytes.`,
+      {
+        name,
+        shape,
+        dtype,
+        bytes: end - begin,
+      },
+    );
+  }
+  return { name, dtype: dtype as SafetensorsType, shape, begin, end };
+}
+
+/** Bits that a tensor takes; Infinity where it cannot fit `available` bytes, so that no product overflows. */
+function bitsOf(shape: readonly number[], dtype: SafetensorsType, available: number): number {
+  if (shape.includes(0)) return 0;
+  let bits: number = BITS[dtype];
+  for (const extent of shape) {
+    bits *= extent;
+    if (bits > available * 8) return Number.POSITIVE_INFINITY;
+  }
+  return bits;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCounts(value: Json | undefined): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+}
+
+/**
+ * A safetensors file. Wide dtypes come first, as the reference implementation writes them, so that every tensor is
+ * aligned; otherwise the order is kept.
+ * @throws UnrollError `value` where bytes do not fill a shape, or a name is `__metadata__`
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): Uint8Array {
+  const entries = [...tensors].sort(([, a], [, b]) => BITS[b.dtype] - BITS[a.dtype]);
+  const fields: string[] = [];
+  if (metadata.size > 0) fields.push(`"${METADATA}":${JSON.stringify(Object.fromEntries(metadata))}`);
+  let end = 0;
+  for (const [name, { dtype, shape, bytes }] of entries) {
+    if (name === METADATA || bitsOf(shape, dtype, bytes.length) !== bytes.length * 8) {
+      throw new UnrollError(
+        'value',
+        `Tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} with ${bytes.length} bytes cannot be stored.`,
+        { name, shape, dtype, bytes: bytes.length },
+      );
+    }
+    const entry = { dtype, shape, data_offsets: [end, end + bytes.length] };
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+    end += bytes.length;
+  }
+  const header = encodeUtf8(`{${fields.join(',')}}`);
+  const padded = Math.ceil(header.length / 8) * 8;
+  const file = new Uint8Array(8 + padded + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.fill(0x20, 8, 8 + padded).set(header, 8);
+  let at = 8 + padded;
+  for (const [, { bytes }] of entries) {
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}
+
+/** Floats as a stored tensor, sharing their memory. */
+export function storeFloats(values: Float32Array | Float64Array, shape: Shape): StoredTensor {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { dtype: values instanceof Float64Array ? 'F64' : 'F32', shape: [...shape], bytes };
+}
+
+/** The values of an F32 or F64 tensor, copied. @throws UnrollError `format` for other dtypes */
+export function loadFloats({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
+  const own = bytes.slice().buffer;
+  if (dtype === 'F32') return new Float32Array(own);
+  if (dtype === 'F64') return new Float64Array(own);
+  throw new UnrollError('format', `Tensor "${name}" is stored as ${dtype}; F32 or F64 was expected.`, {
+    name,
+    dtype,
+  });
+}
