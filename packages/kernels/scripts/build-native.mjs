@@ -70,12 +70,18 @@ const compile = async (compiler, args) => {
 export const buildNative = async () => {
   const isas = process.platform === 'win32' ? undefined : ISAS[process.arch];
   if (!isas) {
-    return { line: `no native kernels for ${process.platform}-${process.arch}: Unroll will run on WebAssembly`, failed: true };
+    return {
+      line: `no native kernels for ${process.platform}-${process.arch}: Unroll will run on WebAssembly`,
+      failed: true,
+    };
   }
   const compiler = await findCompiler();
   if (!compiler) {
     forget(output);
-    return { line: fallback(process.env.CXX ? `CXX=${process.env.CXX} does not run` : 'no C++ compiler found'), failed: true };
+    return {
+      line: fallback(process.env.CXX ? `CXX=${process.env.CXX} does not run` : 'no C++ compiler found'),
+      failed: true,
+    };
   }
   let include;
   try {
@@ -98,7 +104,8 @@ export const buildNative = async () => {
   for (const unit of SHARED) add(unit, 'shared', isas.baseline ?? []);
   for (const [isa, flags] of Object.entries(isas)) {
     for (const unit of Object.keys(units)) {
-      if (!SHARED.includes(unit) && !ONLY_WASM.includes(unit)) add(unit, isa, [`-DUNROLL_ISA=${isa}`, ...flags]);
+      if (!SHARED.includes(unit) && !ONLY_WASM.includes(unit))
+        add(unit, isa, [`-DUNROLL_ISA=${isa}`, ...flags]);
     }
   }
   const key = hash([...objects.keys()], extra);
@@ -121,7 +128,9 @@ export const buildNative = async () => {
     } else {
       const link = ['-shared', '-pthread', '-Wl,-s', '-Wl,--exclude-libs,ALL', '-o', draft, ...parts];
       // With its C++ runtime inside, the file runs on systems with an older one; not every system has the static one.
-      await compile(compiler, ['-static-libstdc++', '-static-libgcc', ...link]).catch(() => compile(compiler, link));
+      await compile(compiler, ['-static-libstdc++', '-static-libgcc', ...link]).catch(() =>
+        compile(compiler, link),
+      );
     }
     renameSync(draft, output);
     setCurrent(output, key);

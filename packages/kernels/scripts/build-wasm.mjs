@@ -11,7 +11,17 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { cache, dist, eachParallel, hash, isCurrent, prune, readSources, setCurrent, writeWhole } from './common.mjs';
+import {
+  cache,
+  dist,
+  eachParallel,
+  hash,
+  isCurrent,
+  prune,
+  readSources,
+  setCurrent,
+  writeWhole,
+} from './common.mjs';
 
 const COMPILE = [
   ...['-c', '--target=wasm32', '-std=c++20', '-O3', '-msimd128', '-mbulk-memory', '-mnontrapping-fptoint'],
@@ -45,7 +55,8 @@ const startCompilers = (count) => {
   };
   const call = async (command, args, files, output) => {
     const worker =
-      free.pop() ?? (workers.length < count ? start() : await new Promise((resolve) => waiting.push(resolve)));
+      free.pop() ??
+      (workers.length < count ? start() : await new Promise((resolve) => waiting.push(resolve)));
     try {
       return await new Promise((resolve, reject) => {
         worker.once('error', reject);
@@ -76,7 +87,8 @@ export const buildWasm = async () => {
   try {
     version = compilerVersion();
   } catch {
-    if (VARIANTS.every(({ file }) => existsSync(join(dist, file)))) return 'kept as they are (no @yowasp/clang)';
+    if (VARIANTS.every(({ file }) => existsSync(join(dist, file))))
+      return 'kept as they are (no @yowasp/clang)';
     throw new Error('@yowasp/clang is missing: run `npm install` with its dev dependencies');
   }
   const { headers, units } = readSources();
@@ -94,7 +106,12 @@ export const buildWasm = async () => {
   const modules = VARIANTS.map(({ file, relaxed, threads }) => {
     const exports = [...EXPORTS, ...(threads ? THREAD_EXPORTS : [])];
     const parts = Object.keys(units).map((unit) => objectOf(unit, relaxed, threads));
-    const args = [...LINK, ...(threads ? THREADS : []), ...exports.map((name) => `--export=${name}`), ...parts];
+    const args = [
+      ...LINK,
+      ...(threads ? THREADS : []),
+      ...exports.map((name) => `--export=${name}`),
+      ...parts,
+    ];
     return { file, path: join(dist, file), args, parts, key: hash(version, args) };
   });
   const stale = modules.filter(({ path, key }) => !isCurrent(path, key));

@@ -10,7 +10,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NUMBERS = new Set(['int', 'int32_t', 'uint32_t', 'float', 'double', 'long']);
 
 const typeOf = (type, where) => {
-  const plain = type.replace(/\bconst\b/g, '').replace(/\s+/g, ' ').trim();
+  const plain = type
+    .replace(/\bconst\b/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   if (plain.endsWith('*')) return 'Pointer';
   if (plain === 'void') return 'void';
   if (NUMBERS.has(plain)) return 'number';
@@ -78,7 +81,7 @@ const typescript = ({ codes, kernels }) => {
   out.push('};');
   for (const { group, names } of codes) {
     out.push('', `export const ${group} = {`);
-    names.forEach((name, i) => out.push(`  ${name}: ${i},`));
+    for (const [i, name] of names.entries()) out.push(`  ${name}: ${i},`);
     out.push('} as const;', `export type ${group}Name = keyof typeof ${group};`);
   }
   return `${out.join('\n')}\n`;

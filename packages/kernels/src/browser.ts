@@ -46,9 +46,13 @@ const compile = async (url: URL): Promise<WebAssembly.Module> => {
   } catch (error) {
     if (error instanceof KernelLoadError) throw error;
     const csp = "; under a content security policy it needs script-src 'wasm-unsafe-eval'";
-    throw new KernelLoadError(`${url} could not be loaded: ${(error as Error).message}${csp}`, 'wasm-failed', {
-      cause: error,
-    });
+    throw new KernelLoadError(
+      `${url} could not be loaded: ${(error as Error).message}${csp}`,
+      'wasm-failed',
+      {
+        cause: error,
+      },
+    );
   }
 };
 

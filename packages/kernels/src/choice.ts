@@ -36,7 +36,10 @@ export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined 
 /** Checks a number of threads and holds it to the most there can be. */
 export const checkedThreads = (count: number, most: number, source = 'setThreads'): number => {
   if (!Number.isInteger(count) || count < 1) {
-    throw new KernelLoadError(`${source}: threads must be a whole number from 1 up, not ${count}`, 'bad-threads');
+    throw new KernelLoadError(
+      `${source}: threads must be a whole number from 1 up, not ${count}`,
+      'bad-threads',
+    );
   }
   return Math.min(count, most);
 };

@@ -66,7 +66,10 @@ export const loadNative = (isa?: string): KernelModule => {
       'isa-unavailable',
     );
   }
-  const instance = addon.instantiate({ ...(isa === undefined ? {} : { isa }), cores: availableParallelism() });
+  const instance = addon.instantiate({
+    ...(isa === undefined ? {} : { isa }),
+    cores: availableParallelism(),
+  });
   const kernels = instance.exports;
   for (const [name, arity] of Object.entries(kernelArity)) {
     if (kernels[name as keyof KernelExports]?.length !== arity) {
@@ -81,7 +84,12 @@ export const loadNative = (isa?: string): KernelModule => {
     kind: 'native',
     variant: instance.isa,
     kernels,
-    memory: { buffer, heapBase: 64, limit: buffer.byteLength, reserve: (bytes) => bytes <= buffer.byteLength },
+    memory: {
+      buffer,
+      heapBase: 64,
+      limit: buffer.byteLength,
+      reserve: (bytes) => bytes <= buffer.byteLength,
+    },
     maxThreads: MOST_THREADS,
     get threads() {
       return kernels.get_threads();

@@ -21,9 +21,13 @@ const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
   try {
     return new Uint8Array(readFileSync(new URL(`./${file}`, import.meta.url)));
   } catch (error) {
-    throw new KernelLoadError(`${file} is missing: run \`npm install\` or \`npm run build\``, 'wasm-missing', {
-      cause: error,
-    });
+    throw new KernelLoadError(
+      `${file} is missing: run \`npm install\` or \`npm run build\``,
+      'wasm-missing',
+      {
+        cause: error,
+      },
+    );
   }
 };
 
@@ -32,7 +36,9 @@ const wasmFile = (relaxed: boolean, threads: boolean): string =>
 
 const spawn = (start: WorkerStart): void => {
   const late = (error: unknown): void =>
-    process.emitWarning(`a kernel thread could not start, the others do its work: ${(error as Error).message}`);
+    process.emitWarning(
+      `a kernel thread could not start, the others do its work: ${(error as Error).message}`,
+    );
   try {
     const worker = new Worker(new URL('./worker-node.js', import.meta.url), {
       workerData: start,
@@ -101,13 +107,16 @@ export const loadKernelsSync = (choice: KernelChoice = {}): KernelModule => {
 };
 
 /** The same, in the form that works in every environment. */
-export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> => loadKernelsSync(choice);
+export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> =>
+  loadKernelsSync(choice);
 
 /** Every variant that this machine can load, the default first. */
 export const listVariants = (): string[] => {
   const wasm = ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'].filter((variant) => {
     try {
-      return WebAssembly.validate(readWasm(wasmFile(variant.startsWith('relaxed'), variant.endsWith('threads'))));
+      return WebAssembly.validate(
+        readWasm(wasmFile(variant.startsWith('relaxed'), variant.endsWith('threads'))),
+      );
     } catch {
       return false;
     }

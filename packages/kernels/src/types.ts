@@ -58,11 +58,7 @@ export type KernelLoadErrorCode =
 export class KernelLoadError extends Error {
   override readonly name = 'KernelLoadError';
   readonly code: KernelLoadErrorCode;
-  constructor(
-    message: string,
-    code: KernelLoadErrorCode,
-    options?: ErrorOptions,
-  ) {
+  constructor(message: string, code: KernelLoadErrorCode, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

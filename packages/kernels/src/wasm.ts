@@ -56,7 +56,10 @@ const sharedMemory = (): WasmMemory => {
   let failure: unknown;
   for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
     try {
-      return new WasmMemory(new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true }), pages);
+      return new WasmMemory(
+        new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true }),
+        pages,
+      );
     } catch (error) {
       failure = error;
     }
@@ -111,9 +114,13 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   try {
     instance = new WebAssembly.Instance(host.module, shared ? { env: { memory: shared.wasm } } : {});
   } catch (error) {
-    throw new KernelLoadError(`the kernels could not be instantiated: ${(error as Error).message}`, 'wasm-failed', {
-      cause: error,
-    });
+    throw new KernelLoadError(
+      `the kernels could not be instantiated: ${(error as Error).message}`,
+      'wasm-failed',
+      {
+        cause: error,
+      },
+    );
   }
   const kernels = checkExports(instance.exports);
   const pool = instance.exports as unknown as PoolExports & Partial<WorkerExports>;
