@@ -1,0 +1,46 @@
+/**
+ * Callbacks: consumers of the events of `train` that `fit` runs beside it. While a callback works, training waits, so what
+ * it sees of the model is the state right after the event.
+ */
+import type { Model, Shape } from '@unroll/core';
+import type { TrainEvent } from '../events.js';
+
+/** JSON values. Numbers may also be NaN or infinite: checkpoints keep them. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** Numbers to be kept in a checkpoint. */
+export interface SavedTensor {
+  shape: Shape;
+  values: Float32Array | Float64Array;
+}
+
+/** What a callback needs to go on in another process. */
+export interface CallbackState {
+  json: JsonValue;
+  tensors?: Readonly<Record<string, SavedTensor>>;
+}
+
+/** What a callback may do to a run. */
+export interface RunControl {
+  readonly model: Model;
+  /** Ends the run after this event; the end event's reason is then `stopped`. */
+  stop(): void;
+  /** Factor on the learning rate that the optimizer's schedule gives. At first 1; checkpoints keep it. */
+  learningRateScale: number;
+}
+
+export interface Callback {
+  /** Key of its state in a checkpoint: constant, and different from that of others in one run. */
+  readonly name: string;
+  onEvent(event: TrainEvent, run: RunControl): void | Promise<void>;
+  /** Its state, to be kept in a checkpoint. Absent: it has none. */
+  state?(): CallbackState;
+  /** Goes on from a state of {@link Callback.state}, before the first event. May return a warning. */
+  restore?(state: CallbackState, run: RunControl): void | string;
+}
