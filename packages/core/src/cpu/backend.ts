@@ -5,31 +5,9 @@
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { UnrollError } from '../errors.js';
+import { address, type CpuBlock } from './block.js';
 import { Heap } from './heap.js';
 import { recurrentKernels } from './recurrent.js';
-
-/** A part of an allocation; `root` counts its writes, so that packed weights know when they are stale. */
-export interface CpuBlock extends Block {
-  readonly at: number;
-  readonly root: Allocation;
-}
-
-export interface Allocation {
-  readonly start: number;
-  version: number;
-  /** Null for temporary memory. Packed forms of resident weights, by what they are. */
-  readonly packed: Map<string, PackedForm> | null;
-}
-
-export interface PackedForm {
-  version: number;
-  readonly at: number;
-}
-
-/** Address of a block; 0, the kernels' null, for none. */
-export function address(block: Block | null): number {
-  return block === null ? 0 : (block as CpuBlock).at;
-}
 
 const FLOAT = 4;
 const MAX_DIMS = 24;

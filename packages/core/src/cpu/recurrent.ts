@@ -5,7 +5,7 @@
  */
 import { Activation, type KernelExports } from '@unroll/kernels';
 import type { Block, Kernels, SequenceView } from '../backend.js';
-import { address, type CpuBlock } from './backend.js';
+import { address, type CpuBlock } from './block.js';
 import type { Heap } from './heap.js';
 
 type RecurrentKernels = Pick<Kernels, 'lstmForward' | 'lstmBackward'>;

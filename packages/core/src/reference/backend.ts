@@ -2,21 +2,13 @@
  * The reference backend: every kernel as the plainest loop that is right, in float32 or float64. It is the
  * specification that fast backends are held against, and what gradient checks run on. Read it first; never tune it.
  */
-import type { Backend, Block, FloatArray, Kernels, ReduceName } from '../backend.js';
+import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
+import { type ArrayBlock, values } from './block.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
 import { lstmBackward, lstmForward } from './lstm.js';
 import { rnnBackward, rnnForward } from './rnn.js';
-
-/** A block here is simply an array. */
-export interface ArrayBlock extends Block {
-  readonly values: FloatArray;
-}
-
-export function values(block: Block): FloatArray {
-  return (block as ArrayBlock).values;
-}
 
 /** Calls `visit` with the positions given by each list of strides, for every index of `shape` in row-major order. */
 function forEachIndex(

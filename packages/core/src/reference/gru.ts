@@ -8,7 +8,7 @@
  *   h = z h' + (1-z) n,  or in the form most textbooks print  h = (1-z) h' + z n
  */
 import type { GruBackwardCall, GruForwardCall } from '../backend.js';
-import { values } from './backend.js';
+import { values } from './block.js';
 import { activations, derivatives } from './functions.js';
 import { product, walkBackward, walkForward } from './walk.js';
 

@@ -6,7 +6,7 @@
  *   c = f c' + i g              h = o φ(c)
  */
 import type { LstmBackwardCall, LstmForwardCall } from '../backend.js';
-import { values } from './backend.js';
+import { values } from './block.js';
 import { activations, derivatives } from './functions.js';
 import { product, walkBackward, walkForward } from './walk.js';
 

@@ -1,6 +1,6 @@
 /** The plain recurrent cell in plain loops: h = φ(x W + h' U + b), with W [I,H], U [H,H], b [H]. */
 import type { RnnBackwardCall, RnnForwardCall } from '../backend.js';
-import { values } from './backend.js';
+import { values } from './block.js';
 import { activations, derivatives } from './functions.js';
 import { product, walkBackward, walkForward } from './walk.js';
 

@@ -3,7 +3,7 @@
  * read and written. What a cell adds is its equations for one row of one step.
  */
 import type { BackwardCall, FloatArray, ForwardCall } from '../backend.js';
-import { values } from './backend.js';
+import { values } from './block.js';
 
 /** One row of one step of the forward walk. */
 export interface ForwardRow {

@@ -1,0 +1,25 @@
+/** Memory of the compiled kernels: a stretch of linear memory, and whose it is. */
+import type { Block } from '../backend.js';
+
+/** A part of an allocation; `root` counts its writes, so that packed weights know when they are stale. */
+export interface CpuBlock extends Block {
+  readonly at: number;
+  readonly root: Allocation;
+}
+
+export interface Allocation {
+  readonly start: number;
+  version: number;
+  /** Null for temporary memory. Packed forms of resident weights, by what they are. */
+  readonly packed: Map<string, PackedForm> | null;
+}
+
+export interface PackedForm {
+  version: number;
+  readonly at: number;
+}
+
+/** Address of a block; 0, the kernels' null, for none. */
+export function address(block: Block | null): number {
+  return block === null ? 0 : (block as CpuBlock).at;
+}
