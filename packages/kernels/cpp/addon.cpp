@@ -1,7 +1,8 @@
 // The kernels as a Node-API addon that presents itself as the WebAssembly instance does: one linear memory, and the
 // same exported names taking offsets into it as plain numbers.
 //
-//   instantiate({ isa?, cores?, reserveBytes? }) -> { memory: { buffer }, exports, isa, activeThreads() }
+//   instantiate({ isa?, cores?, reserveBytes? }) -> { memory: { buffer }, exports, isa,
+//     activeThreads(), checkPool(rounds) }
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine has, best first
 //
 // The memory is address space only (16 GiB where the system gives it) and costs nothing until it is touched. Offset 0 is
@@ -320,6 +321,18 @@ napi_value active_threads(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value check_pool(napi_env env, napi_callback_info info) {
+  size_t given = 1;
+  napi_value value, result;
+  void* instance;
+  int32_t rounds;
+  TRY(napi_get_cb_info(env, info, &given, &value, nullptr, &instance));
+  TRY(napi_get_value_int32(env, value, &rounds));
+  Entered entered(*static_cast<Instance*>(instance));
+  TRY(napi_create_int32(env, unroll::pool_check(rounds), &result));
+  return result;
+}
+
 bool read_option(napi_env env, napi_value options, const char* name, napi_valuetype wanted, napi_value* value) {
   napi_valuetype type;
   return options && napi_typeof(env, options, &type) == napi_ok && type == napi_object &&
@@ -377,6 +390,7 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     TRY(napi_set_named_property(env, result, "exports", exports));
     TRY(napi_set_named_property(env, result, "isa", string_of(env, isa->name)));
     if (!add_function(env, result, "activeThreads", 0, active_threads, instance)) return nullptr;
+    if (!add_function(env, result, "checkPool", 1, check_pool, instance)) return nullptr;
     return result;
   };
   result = fill();

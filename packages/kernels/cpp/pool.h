@@ -19,6 +19,8 @@ void pool_worker(float* scratch);
 // Threads that kernels would use now, the caller's included: at most get_threads(), less while workers start.
 int pool_active();
 int pool_scratch_bytes();
+// Runs small jobs that check the pool and returns how many went wrong (pool_check.cpp).
+int pool_check(int rounds);
 }
 
 #else
@@ -29,6 +31,8 @@ Pool* pool_create(int cores);
 void pool_destroy(Pool* pool);
 // Makes `pool` the one that parallel_for uses on the calling thread; returns the one before it (null if none).
 Pool* pool_enter(Pool* pool);
+// Runs small jobs that check the entered pool and returns how many went wrong (pool_check.cpp).
+int pool_check(int rounds);
 
 #endif
 

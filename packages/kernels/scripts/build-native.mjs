@@ -38,7 +38,7 @@ const ISAS = {
   arm64: { neon: [] },
 };
 // Files that are not math: compiled once, for every machine.
-const SHARED = ['parallel.cpp', 'addon.cpp'];
+const SHARED = ['parallel.cpp', 'pool_check.cpp', 'addon.cpp'];
 const ONLY_WASM = ['wasm.cpp'];
 
 const findCompiler = async () => {

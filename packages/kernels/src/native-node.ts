@@ -14,6 +14,7 @@ interface Addon {
     exports: KernelExports;
     isa: string;
     activeThreads(): number;
+    checkPool(rounds: number): number;
   };
 }
 
@@ -97,6 +98,7 @@ export const loadNative = (isa?: string): KernelModule => {
     get activeThreads() {
       return instance.activeThreads();
     },
+    checkPool: (rounds) => instance.checkPool(rounds),
     setThreads: (count) => kernels.set_threads(checkedThreads(count, MOST_THREADS)),
   };
 };

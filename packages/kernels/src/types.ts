@@ -27,6 +27,8 @@ export interface KernelModule {
   readonly activeThreads: number;
   /** Sets `threads`; more than maxThreads count as maxThreads. */
   setThreads(count: number): void;
+  /** Runs small jobs that check the thread pool and returns how many went wrong: for tests. */
+  checkPool(rounds: number): number;
   /** Why these are not the native kernels, where they were wanted first. */
   readonly fallback?: KernelLoadError;
 }

@@ -36,6 +36,7 @@ interface PoolExports {
   pool_configure(cores: number, mayWait: number, scratch: number): void;
   pool_active(): number;
   pool_scratch_bytes(): number;
+  pool_check(rounds: number): number;
 }
 
 interface WorkerExports extends PoolExports {
@@ -152,6 +153,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
     get activeThreads() {
       return pool.pool_active();
     },
+    checkPool: (rounds) => pool.pool_check(rounds),
     setThreads(count: number) {
       threads = checkedThreads(count, maxThreads);
       for (; started < threads; started++) {
