@@ -1,0 +1,17 @@
+import { dense, lstm, sequential } from 'unrolljs';
+
+const wave = (t: number) => Math.sin(t / 5) + 0.3 * Math.sin(t / 2);
+const window = (t: number) => Array.from({ length: 24 }, (_, k) => [wave(t + k)]);
+const starts = Array.from({ length: 400 }, (_, t) => t);
+
+const model = sequential([lstm({ units: 32 }), dense({ units: 1 })]);
+model.compile({ optimizer: 'adam', loss: 'mse' });
+const { loss } = await model.fit(
+  starts.map(window),
+  starts.map((t) => [wave(t + 24)]),
+  { epochs: 30 },
+);
+console.log(`loss ${loss[0]!.toFixed(3)} at first, ${loss.at(-1)!.toFixed(5)} at last`);
+
+const [forecast] = await (await model.predict([window(1000)])).data();
+console.log(`forecast ${forecast!.toFixed(2)}, truth ${wave(1024).toFixed(2)}`);
