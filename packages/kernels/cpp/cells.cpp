@@ -4,12 +4,15 @@
 namespace unroll::UNROLL_ISA {
 
 void pack_gates(int I, int H, int G, const float* W, const float* U, const float* b, float* packed) {
+  const long row = (long)G * H;
   for (int unit = 0; unit < H; unit += VL) {
     const int n = smaller(H - unit, VL);
-    for (int k = -1; k < I + H; k++) {
-      const float* row = k < 0 ? b : k < I ? W + (long)k * G * H : U + (long)(k - I) * G * H;
-      for (int g = 0; g < G; g++, packed += VL) store(packed, row ? load(row + (long)g * H + unit, n) : splat(0));
-    }
+    for (int g = 0; g < G; g++, packed += VL) store(packed, b ? load(b + (long)g * H + unit, n) : splat(0));
+    for (int first = 0; first < G; first += panel_vectors)
+      for (long k = 0; k < I + H; k++) {
+        const float* w = (k < I ? W + k * row : U + (k - I) * row) + unit;
+        for (int g = first; g < G && g < first + panel_vectors; g++, packed += VL) store(packed, load(w + (long)g * H, n));
+      }
   }
 }
 

@@ -4,7 +4,8 @@
 
 namespace unroll::UNROLL_ISA {
 
-// Packs W [I][G*H], U [H][G*H] and b [G*H] | null: per vector of units the bias [G][VL], then [I+H][G][VL].
+// Packs W [I][G*H], U [H][G*H] and b [G*H] | null: per vector of units the bias [G][VL], then the gates
+// in groups of g = panel_vectors, [I+H][g][VL] each.
 void pack_gates(int I, int H, int G, const float* W, const float* U, const float* b, float* packed);
 
 // Packs U [H][G*H] transposed, in panels (tile.h) of H columns: [G*H][width*VL] each.

@@ -86,7 +86,7 @@ void blocked(const Product& p) {
   }
 }
 
-// A few rows (at most most_rows(4)) and B not transposed: packing B would cost as much as the product.
+// A few rows (at most most_rows(panel_vectors)) and B not transposed: packing B would cost as much as the product.
 void few_rows(const Product& p) {
   const Panels panels(p.n);
   const int depths = ceil_div(p.k, KC);
@@ -101,7 +101,7 @@ void few_rows(const Product& p) {
       Tile t = {k, A, aRow, p.B + from * p.ldb + column, p.ldb, nullptr, 0, nullptr, 0};
       if (whole) tile_into(p, t, p.m, whole, 0, column, whole * VL, p.add || d > 0);
       if (whole == nv) continue;
-      float* edge = scratch() + KC * most_rows(4);
+      float* edge = scratch() + KC * most_rows(panel_vectors);
       column += whole * VL, columns -= whole * VL;
       pack_panel(p.B + from * p.ldb, p.ldb, false, k, column, columns, 1, edge);
       t.b = edge, t.bRow = VL;
@@ -151,11 +151,11 @@ void all_dots(int m, int n, int k, const float* A, long lda, const float* B, lon
 void few_columns(const Product& p) {
   if (p.transA) {  // op(A)^T lies as it is stored; the rows of C^T go through a buffer
     constexpr int width = 4096;
-    static_assert(KC * most_rows(4) + KC * VL + width * VL <= scratch_floats());
-    float* rows = scratch() + KC * most_rows(4) + KC * VL;
+    static_assert(KC * most_rows(panel_vectors) + KC * VL + width * VL <= scratch_floats());
+    float* rows = scratch() + KC * most_rows(panel_vectors) + KC * VL;
     for (int first = 0; first < p.m; first += width)
-      for (int j = 0; j < p.n; j += most_rows(4)) {
-        const int columns = smaller(p.m - first, width), m = smaller(p.n - j, most_rows(4));
+      for (int j = 0; j < p.n; j += most_rows(panel_vectors)) {
+        const int columns = smaller(p.m - first, width), m = smaller(p.n - j, most_rows(panel_vectors));
         few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
                   columns, false});
         for (int i = 0; i < columns; i++)
@@ -182,7 +182,7 @@ void few_columns(const Product& p) {
 
 enum Way { way_blocked, way_few_rows, way_few_columns, way_dots };
 Way choose(const Product& p) {
-  if (p.m <= most_rows(4)) {
+  if (p.m <= most_rows(panel_vectors)) {
     if (!p.transB) return way_few_rows;
     if (!p.transA || (p.m == 1 && p.lda == 1)) return way_dots;
   }

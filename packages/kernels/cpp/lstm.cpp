@@ -2,8 +2,8 @@
 //
 //   i, f, o = ract(x W + h' U + b)    g = act(..)    c = f*c' + i*g    h = o*act(c)
 //
-// Forward: for a few rows of the batch and one vector of units, a tile of four vectors holds the sums of i, f, g and o
-// side by side (the weights are packed so), and the activations follow while they are still in the first cache. Backward:
+// Forward: for a few rows of the batch and one vector of units, tiles hold the sums of i, f, g and o side by side (the
+// weights are packed so), and the activations follow while those are still in the first cache. Backward:
 // per step the gradient of the gates, elementwise, then dh = dG U^T by the same tile. Threads take groups of rows and
 // run all T steps without meeting.
 #include "cells.h"
@@ -14,7 +14,6 @@ namespace unroll::UNROLL_ISA {
 
 int lstm_packed_size(int I, int H) { return ceil_div(H, VL) * (I + H + 1) * 4 * VL; }
 
-// Per vector of units: the bias [4][VL], then [I+H][4][VL].
 void lstm_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
   pack_gates(I, H, 4, W, U, b, packed);
 }
@@ -63,16 +62,19 @@ ALWAYS void cell(const Forward& f, const float* z, long t, long b, int unit, int
 // All steps for the rows [first, last).
 template <bool standard>
 void forward_rows(const Forward& f, int first, int last) {
-  alignas(64) float z[most_rows(4) * 4 * VL];
-  const int K = f.I + f.H, rows = last - first, tiles = ceil_div(rows, most_rows(4));
+  constexpr int passes = 4 / panel_vectors, width = panel_vectors * VL;
+  alignas(64) float z[most_rows(panel_vectors) * 4 * VL];
+  const int K = f.I + f.H, rows = last - first, tiles = ceil_div(rows, most_rows(panel_vectors));
   if (f.rmask) drop_initial(f.I, f.H, f.hs, f.rmask, f.xh, first, last);
   for (long t = 0; t < f.T; t++) {
-    const float* panel = f.packed;
-    for (int unit = 0; unit < f.H; unit += VL, panel += (K + 1) * 4 * VL) {  // a panel stays cached while the rows pass
+    const float* bias = f.packed;
+    for (int unit = 0; unit < f.H; unit += VL, bias += (K + 1) * 4 * VL) {  // the panel stays cached as the rows pass
       const int n = smaller(f.H - unit, VL);
       for (int i = 0; i < tiles; i++) {
         const int b = first + split(rows, tiles, i), m = first + split(rows, tiles, i + 1) - b;
-        tile(m, 4, {K, f.xh + (t * f.B + b) * K, K, panel + 4 * VL, 4 * VL, panel, 0, z, 4 * VL});
+        const float *a = f.xh + (t * f.B + b) * K, *panel = bias + 4 * VL;
+        for (int p = 0; p < passes; p++, panel += K * width)
+          tile(m, panel_vectors, {K, a, K, panel, width, bias + p * width, 0, z + p * width, 4 * VL});
         for (int r = 0; r < m; r++) cell<standard>(f, z + r * 4 * VL, t, b + r, unit, n);
       }
     }

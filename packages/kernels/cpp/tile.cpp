@@ -3,14 +3,23 @@
 
 namespace unroll::UNROLL_ISA {
 
-// The broadcasts of a are made first and b is read one vector at a time: so 12 accumulators fit 16 registers.
+// Of rows and vectors, the fewer are held in registers while the others come one at a time.
 template <int M, int NV>
 ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* b, v (&sum)[M][NV]) {
-  v s[M];
-  FULLY for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
-  FULLY for (int j = 0; j < NV; j++) {
-    v w = load(b + j * VL);
-    FULLY for (int r = 0; r < M; r++) sum[r][j] = madd(s[r], w, sum[r][j]);
+  if constexpr (M <= NV) {
+    v s[M];
+    FULLY for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
+    FULLY for (int j = 0; j < NV; j++) {
+      const v w = load(b + (unsigned)(j * VL));
+      FULLY for (int r = 0; r < M; r++) sum[r][j] = madd(s[r], w, sum[r][j]);
+    }
+  } else {
+    v w[NV];
+    FULLY for (int j = 0; j < NV; j++) w[j] = load(b + (unsigned)(j * VL));
+    FULLY for (int r = 0; r < M; r++) {
+      const v s = splat(a[r][k]);
+      FULLY for (int j = 0; j < NV; j++) sum[r][j] = madd(s, w[j], sum[r][j]);
+    }
   }
 }
 
@@ -18,17 +27,15 @@ template <int M, int NV>
 static void run(const Tile& t) {
   v sum[M][NV];
   FULLY for (int r = 0; r < M; r++) FULLY for (int j = 0; j < NV; j++) sum[r][j] = splat(0);
-  const float* a[M];
-  const float* b = t.b;
-  const long bRow = t.bRow;
-  const int K = t.k;
+  const float *a[M], *b = t.b;
+  const long bRow = t.bRow, K = t.k;
   if (t.aRow) {
     FULLY for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
     for (long k = 0; k < K; k++, b += bRow) row_of_products<M, NV>(a, k, b, sum);
   } else {
     const float* p = t.a;
     for (long k = 0; k < K; k++, b += bRow, p += M) {
-      FULLY for (int r = 0; r < M; r++) a[r] = p + r;
+      FULLY for (int r = 0; r < M; r++) a[r] = p + (unsigned)r;
       row_of_products<M, NV>(a, 0, b, sum);
     }
   }

@@ -23,19 +23,21 @@ struct Tile {
   long outRow;
 };
 
-// The accumulators must fit the registers, together with one row of b and the elements of a.
+// The accumulators must fit the registers (32, or 16 where vectors are narrow) together with what is multiplied.
 constexpr int accumulators = VL == 16 ? 24 : VL == 8 ? 12 : 8;
-constexpr int most_vectors = 4;
+// The widest tile is 4 vectors. Where registers are few a panel of 2 is best: more rows share each load of b, and the
+// panel is narrow enough to stay in the first cache.
+constexpr int panel_vectors = VL == 16 ? 4 : 2;
 // The most rows of a tile nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
 
-// 1 <= nv <= most_vectors, 1 <= m <= most_rows(nv).
+// 1 <= nv <= 4, 1 <= m <= most_rows(nv).
 void tile(int m, int nv, const Tile& t);
 
-// n columns as panels of at most most_vectors vectors, nearly equal in width; the last is padded to whole vectors.
+// n columns as panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.
 struct Panels {
   int n, vectors, count;
-  constexpr explicit Panels(int n) : n(n), vectors(ceil_div(n, VL)), count(ceil_div(vectors, most_vectors)) {}
+  constexpr explicit Panels(int n) : n(n), vectors(ceil_div(n, VL)), count(ceil_div(vectors, panel_vectors)) {}
   constexpr int first_vector(int p) const { return split(vectors, count, p); }
   constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // where it starts

@@ -41,8 +41,13 @@ typedef float v __attribute__((vector_size(VL * 4)));
 typedef int32_t vi __attribute__((vector_size(VL * 4)));
 typedef float v_anywhere __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
-ALWAYS v splat(float x) { return v{} + x; }
-ALWAYS vi splat_int(int32_t x) { return vi{} + x; }
+#if defined(__AVX512F__)
+ALWAYS v splat(float x) { return (v)_mm512_set1_ps(x); }
+#elif VL == 8
+ALWAYS v splat(float x) { return (v)_mm256_set1_ps(x); }
+#else
+ALWAYS v splat(float x) { return v{x, x, x, x}; }
+#endif
 ALWAYS v load(const float* p) { return *(const v_anywhere*)p; }
 ALWAYS void store(float* p, v x) { *(v_anywhere*)p = x; }
 ALWAYS v select(vi mask, v a, v b) { return mask ? a : b; }
@@ -58,15 +63,22 @@ ALWAYS vi lanes() {
 ALWAYS v load(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 ALWAYS void store(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
 #elif VL == 8
-ALWAYS v load(const float* p, int n) { return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n)); }
-ALWAYS void store(float* p, v x, int n) { _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x); }
+// Whole vectors go the plain way: a masked store takes some machines dozens of cycles.
+ALWAYS v load(const float* p, int n) {
+  if (n == VL) return load(p);
+  return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n));
+}
+ALWAYS void store(float* p, v x, int n) {
+  if (n == VL) return store(p, x);
+  _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x);
+}
 #else
 ALWAYS v load(const float* p, int n) {
-  if (n >= 4) return load(p);
+  if (n == VL) return load(p);
   return v{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
 }
 ALWAYS void store(float* p, v x, int n) {
-  if (n >= 4) return store(p, x);
+  if (n == VL) return store(p, x);
   if (n > 0) p[0] = x[0];
   if (n > 1) p[1] = x[1];
   if (n > 2) p[2] = x[2];
