@@ -152,18 +152,59 @@ export interface GruBackwardCall extends BackwardCall, GruVariant {
   dG: Block;
 }
 
-export interface AdamCall {
+/** Optimizers. Below d = g * gScale; w is multiplied by 1 - decay before the change is taken from it. */
+export interface OptimizerCall {
+  /** Weights, changed in place. */
   w: Block;
   g: Block;
+  decay: number;
+  gScale: number;
+}
+
+/** m = keep m + fresh d; w -= rateM m + rateG d. Without m: w -= rateG d. */
+export interface SgdCall extends OptimizerCall {
+  m: Block | null;
+  keep: number;
+  fresh: number;
+  rateM: number;
+  rateG: number;
+}
+
+/**
+ * v = keep v + fresh d²; with mean: mean = keep mean + fresh d, and v - mean² in place of v below;
+ * q = d / (√(v + inside) + outside); m = momentum m + rateQ q (without m: rateQ q); w -= rateM m.
+ */
+export interface RmspropCall extends OptimizerCall {
+  v: Block;
+  mean: Block | null;
+  m: Block | null;
+  keep: number;
+  fresh: number;
+  inside: number;
+  outside: number;
+  momentum: number;
+  rateQ: number;
+  rateM: number;
+}
+
+export interface MomentsCall extends OptimizerCall {
   m: Block;
   v: Block;
-  rate: number;
   beta1: number;
   beta2: number;
   epsilon: number;
   vScale: number;
-  decay: number;
-  gScale: number;
+}
+
+/** m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; w -= rate m / (√v vScale + epsilon). */
+export interface AdamCall extends MomentsCall {
+  rate: number;
+}
+
+/** m and v as in Adam; w -= (rateM m + rateG d) / (√v vScale + epsilon). */
+export interface NadamCall extends MomentsCall {
+  rateM: number;
+  rateG: number;
 }
 
 /** What every backend computes. The names are the unit of {@link Backend.supports}. */
@@ -204,7 +245,10 @@ export interface Kernels {
   randomUniform(key: readonly [number, number], counter: number, y: Block): void;
   /** Inverted dropout mask: `scale` with probability `keep`, else 0. */
   randomMask(key: readonly [number, number], counter: number, y: Block, keep: number, scale: number): void;
+  sgd(call: SgdCall): void;
+  rmsprop(call: RmspropCall): void;
   adam(call: AdamCall): void;
+  nadam(call: NadamCall): void;
   rnnForward(call: RnnForwardCall): void;
   rnnBackward(call: RnnBackwardCall): void;
   lstmForward(call: LstmForwardCall): void;

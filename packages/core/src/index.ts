@@ -5,8 +5,10 @@ export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from
 export type { Flow, ForwardContext, Model } from './model.js';
 export * from './ops/elementwise.js';
 export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';
+export { negativeBinomialLogLoss, studentTLogLoss } from './ops/likelihood.js';
 export { type LstmInputs, lstmSequence } from './ops/lstm.js';
 export { type MatmulOptions, matmul } from './ops/matmul.js';
+export { pick, sparseCrossentropy } from './ops/pick.js';
 export type { RecurrentAttributes, SequenceAttributes } from './ops/recurrent.js';
 export { type Axes, max, mean, min, sum, sumSquares } from './ops/reduce.js';
 export { type RnnInputs, rnnSequence } from './ops/rnn.js';

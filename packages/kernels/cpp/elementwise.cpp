@@ -1,4 +1,4 @@
-// Elementwise kernels: fill, unary, binary with broadcasting, accumulate, softmax and Adam.
+// Elementwise kernels: fill, unary, binary with broadcasting, accumulate and softmax.
 #include "math.h"
 #include "shape.h"
 #include "work.h"
@@ -206,23 +206,6 @@ void softmax(const float* x, float* y, int rows, int n, int log) {
       store(y + i, log ? t - shift : t * scale, few);
     }
   }
-}
-
-// ---------------------------------------------------------------------------------------------------------------- Adam
-void adam(float* w, const float* g, float* m, float* s, int n, float rate, float beta1, float beta2, float epsilon,
-          float vScale, float decay, float gScale) {
-  over_ranges(n, 20.0 * n, [&](int first, int last) {
-    const float keep = 1 - decay, fresh1 = 1 - beta1, fresh2 = 1 - beta2;
-    for (int i = first; i < last; i += VL) {
-      const int few = smaller(last - i, VL);
-      const v gradient = load(g + i, few) * gScale;
-      const v mean = madd(splat(fresh1), gradient, load(m + i, few) * beta1);
-      const v square = madd(gradient * fresh2, gradient, load(s + i, few) * beta2);
-      const v change = mean * rate / madd(root(square), splat(vScale), splat(epsilon));
-      store(m + i, mean, few), store(s + i, square, few);
-      store(w + i, load(w + i, few) * keep - change, few);
-    }
-  });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -74,11 +74,30 @@ KERNEL(void, random_mask, (uint32_t key0, uint32_t key1, uint32_t counter0, uint
                            float keep, float scale))
 
 // --------------------------------------------------------------------------------------------------------- optimizers
-// Adam (Kingma & Ba 2015). m and v are updated in place, then w -= rate * m / (sqrt(v) * vScale + epsilon).
+// Common arguments: w the weights, updated in place; g their gradients, which gScale multiplies first (d = g * gScale);
+// the other pointers what the optimizer remembers, updated in place; n the length of each. decay: decoupled weight
+// decay, w is multiplied by (1 - decay) before the change is taken from it (pass lr * weightDecay).
+
+// Gradient descent. m = keep*m + fresh*d, then w -= rateM*m + rateG*d. m may be null: w -= rateG*d.
+// Keras's momentum: fresh = lr, rateM = 1, rateG = 0; with Nesterov rateM = keep, rateG = lr. PyTorch's: fresh = 1,
+// rateM = lr, rateG = 0; with Nesterov rateM = lr*keep, rateG = lr.
+KERNEL(void, sgd, (float* w, const float* g, float* m, int n, float keep, float fresh, float rateM, float rateG,
+                   float decay, float gScale))
+// RMSprop and Adagrad. v = keep*v + fresh*d^2 (Adagrad: keep = fresh = 1); where mean is not null, mean = keep*mean +
+// fresh*d and v - mean^2 takes the place of v in what follows. q = d / (sqrt(v + inside) + outside), epsilon being
+// inside in Keras and outside in PyTorch. Where m is not null m = momentum*m + rateQ*q, else m = rateQ*q without being
+// kept; w -= rateM*m. Keras: rateQ = lr, rateM = 1; PyTorch: rateQ = 1, rateM = lr.
+KERNEL(void, rmsprop, (float* w, const float* g, float* v, float* mean, float* m, int n, float keep, float fresh,
+                       float inside, float outside, float momentum, float rateQ, float rateM, float decay,
+                       float gScale))
+// Adam (Kingma & Ba 2015). m = beta1*m + (1 - beta1)*d, v = beta2*v + (1 - beta2)*d^2, then
+// w -= rate*m / (sqrt(v)*vScale + epsilon).
 // Keras: rate = lr*sqrt(1-beta2^t)/(1-beta1^t), vScale = 1. PyTorch: rate = lr/(1-beta1^t), vScale = 1/sqrt(1-beta2^t).
-// decay: decoupled weight decay, w is multiplied by (1 - decay) first (pass lr * weightDecay). gScale multiplies g.
 KERNEL(void, adam, (float* w, const float* g, float* m, float* v, int n, float rate, float beta1, float beta2,
                     float epsilon, float vScale, float decay, float gScale))
+// Nadam (Dozat 2016): m and v as in Adam, then w -= (rateM*m + rateG*d) / (sqrt(v)*vScale + epsilon).
+KERNEL(void, nadam, (float* w, const float* g, float* m, float* v, int n, float rateM, float rateG, float beta1,
+                     float beta2, float epsilon, float vScale, float decay, float gScale))
 
 // ------------------------------------------------------------------------------------------------------ recurrent cells
 // Common arguments of the *_forward and *_backward kernels. One call runs all T steps.

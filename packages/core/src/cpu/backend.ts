@@ -7,6 +7,7 @@ import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { UnrollError } from '../errors.js';
 import { address, type CpuBlock } from './block.js';
 import { Heap } from './heap.js';
+import { optimizerKernels } from './optimizers.js';
 import { recurrentKernels } from './recurrent.js';
 
 const FLOAT = 4;
@@ -84,11 +85,7 @@ export function cpuBackend(
         keep,
         scale,
       ),
-    adam(c) {
-      const at = [address(c.w), address(c.g), address(c.m), address(c.v)] as const;
-      k.adam(...at, c.w.length, c.rate, c.beta1, c.beta2, c.epsilon, c.vScale, c.decay, c.gScale);
-      touched(c.w);
-    },
+    ...optimizerKernels(k),
     ...recurrentKernels(k, heap),
     ...{ rnnForward: missing, rnnBackward: missing, gruForward: missing, gruBackward: missing },
   };

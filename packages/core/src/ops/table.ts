@@ -5,8 +5,10 @@
 import type { Op } from '../op.js';
 import { elementwiseOps } from './elementwise.js';
 import { gruOps } from './gru.js';
+import { likelihoodOps } from './likelihood.js';
 import { lstmOps } from './lstm.js';
 import { matmulOps } from './matmul.js';
+import { pickOps } from './pick.js';
 import { reduceOps } from './reduce.js';
 import { rnnOps } from './rnn.js';
 import { rowOps } from './rows.js';
@@ -18,6 +20,8 @@ const table = {
   ...shapeOps,
   ...matmulOps,
   ...rowOps,
+  ...pickOps,
+  ...likelihoodOps,
   ...rnnOps,
   ...lstmOps,
   ...gruOps,

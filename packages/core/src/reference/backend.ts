@@ -8,6 +8,7 @@ import { type ArrayBlock, values } from './block.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
 import { lstmBackward, lstmForward } from './lstm.js';
+import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
 
 /** Calls `visit` with the positions given by each list of strides, for every index of `shape` in row-major order. */
@@ -163,17 +164,7 @@ const kernels: Kernels = {
     });
   },
 
-  adam({ w, g, m, v, rate, beta1, beta2, epsilon, vScale, decay, gScale }) {
-    const [weights, grads, first, second] = [values(w), values(g), values(m), values(v)];
-    for (let i = 0; i < weights.length; i++) {
-      const grad = grads[i]! * gScale;
-      first[i] = beta1 * first[i]! + (1 - beta1) * grad;
-      second[i] = beta2 * second[i]! + (1 - beta2) * grad * grad;
-      weights[i] =
-        weights[i]! * (1 - decay) - (rate * first[i]!) / (Math.sqrt(second[i]!) * vScale + epsilon);
-    }
-  },
-
+  ...optimizerKernels,
   rnnForward,
   rnnBackward,
   lstmForward,

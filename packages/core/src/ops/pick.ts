@@ -1,0 +1,124 @@
+/**
+ * Classes by number: one element picked from each row, and the cross-entropy of logits without one-hot targets, which
+ * for a vocabulary of many thousands would be larger than all the rest.
+ */
+import type { Block, Kernels } from '../backend.js';
+import { formatShape, shapeError, valueError } from '../errors.js';
+import { apply1, type NoAttributes, NONE, type Op } from '../op.js';
+import { runtime } from '../runtime.js';
+import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
+
+/** Whole numbers up to here are exact in float32, in which kernels take their row numbers. */
+const EXACT = 2 ** 24;
+
+/**
+ * Calls `visit` with the elements [r, ids[r]] of x [N, K] as rows of a one-column table, for stretches of rows that are
+ * short enough for the kernels: the stretch of x, the positions in it, and the first row and number of rows.
+ */
+function eachStretch(
+  x: Tensor,
+  ids: Tensor,
+  visit: (stretch: Block, positions: Block, first: number, count: number) => void,
+): void {
+  const { backend } = runtime.scope!;
+  const [N, K] = x.shape as [number, number];
+  const chosen = ids.dataSync();
+  const most = Math.max(1, Math.floor(EXACT / Math.max(K, 1)));
+  for (let first = 0; first < N; first += most) {
+    const count = Math.min(most, N - first);
+    const positions = backend.temporary(count);
+    backend.write(
+      positions,
+      chosen.subarray(first, first + count).map((id, r) => r * K + id),
+    );
+    visit(backend.view(x.block(), first * K, count * K), positions, first, count);
+  }
+}
+
+/** y[r] = x[r, ids[r]] */
+function pickInto(x: Tensor, ids: Tensor, y: Tensor, kernels: Kernels): void {
+  eachStretch(x, ids, (stretch, positions, first, count) => {
+    kernels.gather(stretch, positions, runtime.scope!.backend.view(y.block(), first, count), 1);
+  });
+}
+
+/** x[r, ids[r]] += g[r] */
+function addAt(x: Tensor, ids: Tensor, g: Block, kernels: Kernels): void {
+  eachStretch(x, ids, (stretch, positions, first, count) => {
+    kernels.scatterAdd(stretch, positions, runtime.scope!.backend.view(g, first, count), 1);
+  });
+}
+
+const pickOp: Op<NoAttributes> = {
+  name: 'pick',
+  shapes: ([x]) => [[x![0]!]],
+  forward: ({ inputs: [x, ids], outputs: [y], kernels }) => pickInto(x!, ids!, y!, kernels),
+  backward({ inputs: [x, ids], grads: [g], kernels }) {
+    const dx = temporaryTensor(x!.shape);
+    kernels.fill(dx.block(), 0);
+    addAt(dx, ids!, g!.block(), kernels);
+    return [dx, null];
+  },
+};
+
+const sparseCrossentropyOp: Op<NoAttributes> = {
+  name: 'sparseCrossentropy',
+  shapes: ([x]) => [[x![0]!]],
+  forward({ inputs: [x, ids], outputs: [y], kernels }) {
+    const [N, K] = x!.shape as [number, number];
+    const logP = temporaryTensor([N, K]);
+    kernels.softmax(x!.block(), logP.block(), N, K, true);
+    pickInto(logP, ids!, y!, kernels);
+    kernels.unary('neg', y!.block(), y!.block());
+    return logP;
+  },
+  // dx = g (softmax x - one-hot of the class)
+  backward({ inputs: [x, ids], saved, grads: [g], kernels }) {
+    const [N, K] = x!.shape as [number, number];
+    const dx = temporaryTensor([N, K]);
+    const minusOne = runtime.scope!.backend.temporary(N);
+    kernels.unary('exp', (saved as Tensor).block(), dx.block());
+    kernels.fill(minusOne, -1);
+    addAt(dx, ids!, minusOne, kernels);
+    kernels.binary('mul', dx.block(), [K, 1], g!.block(), [1, 0], dx.block(), [N, K]);
+    return [dx, null];
+  },
+};
+
+export const pickOps = { pick: pickOp, sparseCrossentropy: sparseCrossentropyOp };
+
+function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor] {
+  const ids = asTensor(classes);
+  if (x.rank !== 2 || ids.rank !== 1 || ids.size !== x.shape[0]) {
+    throw shapeError(
+      `${name} takes rows [N, K] and a class for each, [N]; got ${formatShape(x.shape)} and ${formatShape(ids.shape)}.`,
+      { x: x.shape, ids: ids.shape },
+    );
+  }
+  const count = x.shape[1]!;
+  const values = ids.dataSync();
+  const wrong = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < count));
+  if (wrong >= 0) {
+    throw valueError(
+      `${name}: class ${values[wrong]} of row ${wrong} is not one of ${count} (0 to ${count - 1}).`,
+      { id: values[wrong], row: wrong, classes: count },
+    );
+  }
+  return [x, ids];
+}
+
+/**
+ * The element x[r, ids[r]] of each row of x [N, K]: [N].
+ * @throws UnrollError `value` naming the first class that is none
+ */
+export function pick(x: Tensor, ids: TensorLike): Tensor {
+  return apply1(pickOp, checked('pick', x, ids), NONE);
+}
+
+/**
+ * -log softmax(x)[r, ids[r]] of each row of logits x [N, K]: [N], exact for logits of any size.
+ * @throws UnrollError `value` naming the first class that is none
+ */
+export function sparseCrossentropy(x: Tensor, ids: TensorLike): Tensor {
+  return apply1(sparseCrossentropyOp, checked('sparseCrossentropy', x, ids), NONE);
+}
