@@ -1,39 +1,67 @@
-/** Losses: how wrong a prediction is, as one number. All average over the elements that count. */
-import { formatShape, mean, mul, type Shape, shapeError, square, sub, sum, type Tensor } from '@unroll/core';
+/** The losses by name: what `compile`, artifacts and the command line choose from. */
+import { negativeBinomialNll, poisson } from './losses/counts.js';
+import {
+  binaryCrossentropy,
+  categoricalCrossentropy,
+  sparseCategoricalCrossentropy,
+} from './losses/crossentropy.js';
+import { mae, mse } from './losses/errors.js';
+import { binaryFocalCrossentropy, categoricalFocalCrossentropy } from './losses/focal.js';
+import { gaussianNll } from './losses/gaussian.js';
+import type { Loss } from './losses/loss.js';
+import { pinball } from './losses/quantile.js';
+import { huber, logCosh } from './losses/robust.js';
+import { studentTNll } from './losses/student-t.js';
+import { resolve } from './registry.js';
 
-export interface Loss {
-  readonly name: string;
-  /**
-   * The loss of one batch, a scalar.
-   * @param mask [B] or [B, T], 1 where an element counts; null: everywhere. The mean is over what counts.
-   */
-  compute(prediction: Tensor, target: Tensor, mask: Tensor | null): Tensor;
-}
+export { negativeBinomialNll, poisson } from './losses/counts.js';
+export {
+  binaryCrossentropy,
+  type CrossentropyOptions,
+  categoricalCrossentropy,
+  type SmoothedCrossentropyOptions,
+  type SparseCrossentropyOptions,
+  sparseCategoricalCrossentropy,
+} from './losses/crossentropy.js';
+export { mae, mse } from './losses/errors.js';
+export {
+  type BinaryFocalOptions,
+  binaryFocalCrossentropy,
+  type CategoricalFocalOptions,
+  categoricalFocalCrossentropy,
+} from './losses/focal.js';
+export { type GaussianOptions, gaussianNll } from './losses/gaussian.js';
+export type { Loss, LossOptions, Reduction } from './losses/loss.js';
+export { type PinballOptions, pinball } from './losses/quantile.js';
+export { type HuberOptions, huber, logCosh } from './losses/robust.js';
+export { type ClassWeights, classWeighted } from './losses/row-factors.js';
+export { studentTNll } from './losses/student-t.js';
 
-/** Mean squared error. */
-export function mse(): Loss {
-  return {
-    name: 'mse',
-    compute(prediction, target, mask) {
-      checkSame('mse', prediction.shape, target.shape);
-      const perItem = mean(square(sub(prediction, target)), -1);
-      return mask ? maskedMean(perItem, mask) : mean(perItem);
-    },
-  };
-}
+const losses = {
+  mse,
+  mae,
+  huber,
+  logCosh,
+  binaryCrossentropy,
+  categoricalCrossentropy,
+  sparseCategoricalCrossentropy,
+  binaryFocalCrossentropy,
+  categoricalFocalCrossentropy,
+  poisson,
+  pinball,
+  gaussianNll,
+  studentTNll,
+  negativeBinomialNll,
+};
 
-/** Σ value·mask / Σ mask. */
-function maskedMean(value: Tensor, mask: Tensor): Tensor {
-  let count = 0;
-  for (const m of mask.dataSync()) count += m;
-  return mul(sum(mul(value, mask)), count > 0 ? 1 / count : 0);
-}
+export type LossName = keyof typeof losses;
+/** A loss by its name, by its name and options, or itself. */
+export type LossSpec = LossName | { name: LossName; readonly [option: string]: unknown } | Loss;
 
-function checkSame(loss: string, prediction: Shape, target: Shape): void {
-  if (formatShape(prediction) === formatShape(target)) return;
-  throw shapeError(
-    `${loss}: the model predicts ${formatShape(prediction)} and the target is ${formatShape(target)}. ` +
-      'Give the last layer as many units as the target has columns, and returnSequences where the target has steps.',
-    { prediction, target },
-  );
+/**
+ * The loss that `spec` asks for.
+ * @throws UnrollError `value` for an unknown name or option, with those there are
+ */
+export function resolveLoss(spec: LossSpec): Loss {
+  return resolve<Loss>('loss', losses, spec);
 }

@@ -1,0 +1,181 @@
+/**
+ * Cross-entropy: the negative log-likelihood of classes. From logits (the last layer without an activation) it is exact
+ * for numbers of any size; from probabilities these are clipped to [1e-7, 1 - 1e-7] as in Keras, and the gradient is 0
+ * beyond: a model that is certain and wrong does not learn. Prefer `fromLogits: true`.
+ */
+import {
+  add,
+  div,
+  log,
+  logSoftmax,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  neg,
+  pick,
+  reshape,
+  softplus,
+  sparseCrossentropy,
+  sub,
+  sum,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
+import { fitOnePerRow, fitSame } from './fit.js';
+import { type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
+
+export interface CrossentropyOptions extends LossOptions {
+  /** The predictions are logits: the last layer has no activation. Default false: they are probabilities. */
+  fromLogits?: boolean;
+}
+
+export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
+  /** From 0 to 1: how much of the target is spread evenly over the classes. Default 0. */
+  labelSmoothing?: number;
+}
+
+const EPSILON = 1e-7;
+
+/** p within [1e-7, 1 - 1e-7]; no gradient flows where it was outside. */
+export function clipProbability(p: Tensor): Tensor {
+  return maximum(minimum(p, 1 - EPSILON), EPSILON);
+}
+
+/** Probabilities divided by their sum, then clipped. */
+export function normalised(p: Tensor): Tensor {
+  return clipProbability(div(p, sum(p, -1, true)));
+}
+
+/** y (1 - s) + s / K. */
+export function smoothed(target: Tensor, smoothing: number, classes: number): Tensor {
+  return smoothing === 0 ? target : add(mul(target, 1 - smoothing), smoothing / classes);
+}
+
+/** y log p + (1 - y) log(1 - p), negative, of each element: from logits log(1 + e^∓x), which no logit overflows. */
+export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boolean): Tensor {
+  if (fromLogits) {
+    return add(mul(target, softplus(neg(prediction))), mul(sub(1, target), softplus(prediction)));
+  }
+  const p = clipProbability(prediction);
+  return neg(add(mul(target, log(p)), mul(sub(1, target), log(sub(1, p)))));
+}
+
+export function checkSmoothing(loss: string, labelSmoothing: number): void {
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw valueError(`${loss}: labelSmoothing lies between 0 and 1, got ${labelSmoothing}.`, {
+      labelSmoothing,
+    });
+  }
+}
+
+/** Throws for a target outside [0, 1]. */
+export function checkShares(loss: string, { target }: Pair, at: (i: number) => string, hint: string): void {
+  const values = target.dataSync();
+  const wrong = values.findIndex((value) => !(value >= 0 && value <= 1));
+  if (wrong < 0) return;
+  throw valueError(`${loss}: the target at ${at(wrong)} is ${values[wrong]}, not between 0 and 1. ${hint}`, {
+    target: values[wrong],
+    position: at(wrong),
+  });
+}
+
+const BINARY_HINT = 'Write the two classes as 0 and 1.';
+export const ONE_HOT_HINT = 'Targets are one-hot; for class numbers use sparseCategoricalCrossentropy.';
+
+/**
+ * Binary cross-entropy: the mean over K of -(y log p + (1 - y) log(1 - p)), for K yes-or-no questions.
+ * With smoothing s the target is y (1 - s) + s/2.
+ * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryCrossentropy` of Keras 3.
+ */
+export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
+  const name = 'binaryCrossentropy';
+  const { fromLogits = false, labelSmoothing = 0 } = options;
+  checkSmoothing(name, labelSmoothing);
+  return makeLoss(
+    {
+      name,
+      config: { fromLogits, labelSmoothing },
+      fit: (prediction, target) => fitSame(name, prediction, target),
+      check: (pair, at) => checkShares(name, pair, at, BINARY_HINT),
+      rows: (prediction, target) =>
+        mean(binaryLosses(prediction, smoothed(target, labelSmoothing, 2), fromLogits), -1),
+    },
+    options,
+  );
+}
+
+/**
+ * Categorical cross-entropy: -Σ y log p over the K classes, for one-hot targets (or any shares).
+ * With smoothing s the target is y (1 - s) + s/K. Probabilities are divided by their sum first.
+ * @remarks prediction and target [B, K] or [B, T, K]. As `CategoricalCrossentropy` of Keras 3.
+ */
+export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
+  const name = 'categoricalCrossentropy';
+  const { fromLogits = false, labelSmoothing = 0 } = options;
+  checkSmoothing(name, labelSmoothing);
+  return makeLoss(
+    {
+      name,
+      config: { fromLogits, labelSmoothing },
+      fit: (prediction, target) => fitSame(name, prediction, target),
+      check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
+      rows(prediction, target) {
+        const y = smoothed(target, labelSmoothing, prediction.shape[1]!);
+        return neg(sum(mul(y, fromLogits ? logSoftmax(prediction) : log(normalised(prediction))), -1));
+      },
+    },
+    options,
+  );
+}
+
+export interface SparseCrossentropyOptions extends CrossentropyOptions {
+  /** A class number whose rows do not count, as if they were masked (-1 for unlabelled rows, say). Default none. */
+  ignoreClass?: number | null;
+}
+
+/**
+ * Categorical cross-entropy for targets that are class numbers: -log p of the class.
+ * Probabilities are divided by their sum first.
+ * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of whole numbers from 0 to K - 1. As
+ * `SparseCategoricalCrossentropy` of Keras 3.
+ */
+export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
+  const name = 'sparseCategoricalCrossentropy';
+  const { fromLogits = false, ignoreClass = null } = options;
+  return makeLoss(
+    {
+      name,
+      config: { fromLogits, ignoreClass },
+      fit: (prediction, target) =>
+        fitOnePerRow(
+          name,
+          prediction,
+          target,
+          'a class number',
+          ', or use categoricalCrossentropy for one-hot targets',
+        ),
+      ...(ignoreClass === null ? {} : { ignores: (target: number) => target === ignoreClass }),
+      check: (pair, at) => checkClasses(name, pair, at),
+      rows(prediction, target) {
+        const ids = reshape(target, [prediction.shape[0]!]);
+        if (fromLogits) return sparseCrossentropy(prediction, ids);
+        return neg(log(clipProbability(div(pick(prediction, ids), sum(prediction, -1)))));
+      },
+    },
+    options,
+  );
+}
+
+/** Throws for a target that is no class of the prediction [N, K]. */
+export function checkClasses(loss: string, { prediction, target }: Pair, at: (i: number) => string): void {
+  const classes = prediction.shape.at(-1)!;
+  const ids = target.dataSync();
+  const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < classes));
+  if (wrong < 0) return;
+  throw valueError(
+    `${loss}: the target at ${at(wrong)} is ${ids[wrong]}, and the model predicts ${classes} classes, 0 to ` +
+      `${classes - 1}. Give the last layer as many units as there are classes, number these from 0, and mask padding.`,
+    { target: ids[wrong], position: at(wrong), classes },
+  );
+}

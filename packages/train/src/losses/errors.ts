@@ -1,0 +1,36 @@
+/** Squared and absolute errors. */
+import { abs, mean, square, sub } from '@unroll/core';
+import { fitSame } from './fit.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
+
+/**
+ * Mean squared error: the mean over K of (y - p)².
+ * @remarks prediction and target [B, K] or [B, T, K]. As `mean_squared_error` of Keras 3.
+ */
+export function mse(options: LossOptions = {}): Loss {
+  return makeLoss(
+    {
+      name: 'mse',
+      config: {},
+      fit: (prediction, target) => fitSame('mse', prediction, target),
+      rows: (prediction, target) => mean(square(sub(prediction, target)), -1),
+    },
+    options,
+  );
+}
+
+/**
+ * Mean absolute error: the mean over K of |y - p|. Its gradient at an error of 0 is 0.
+ * @remarks prediction and target [B, K] or [B, T, K]. As `mean_absolute_error` of Keras 3.
+ */
+export function mae(options: LossOptions = {}): Loss {
+  return makeLoss(
+    {
+      name: 'mae',
+      config: {},
+      fit: (prediction, target) => fitSame('mae', prediction, target),
+      rows: (prediction, target) => mean(abs(sub(prediction, target)), -1),
+    },
+    options,
+  );
+}

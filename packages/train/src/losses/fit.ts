@@ -1,0 +1,60 @@
+/** How targets are brought to a prediction's shape: the three forms that losses know. */
+import { formatShape, reshape, type Shape, shapeError, type Tensor } from '@unroll/core';
+import { sameShape } from '@unroll/core/internal';
+import type { Pair } from './loss.js';
+
+/** [B] counts as [B, 1]: one number per example. */
+function asRows(loss: string, prediction: Tensor): Tensor {
+  if (prediction.rank >= 2) return prediction;
+  if (prediction.rank === 1) return reshape(prediction, [...prediction.shape, 1]);
+  throw shapeError(`${loss}: a prediction has a batch axis, [B, ...], and this one is a single number.`);
+}
+
+/** The target with the same axes as the prediction: [..., K]; a last axis of 1 may be missing. */
+export function fitSame(loss: string, given: Tensor, target: Tensor): Pair {
+  const prediction = asRows(loss, given);
+  const reshaped = reshapedTo(prediction.shape, target);
+  if (reshaped) return { prediction, target: reshaped };
+  throw shapeError(
+    `${loss}: the model predicts ${formatShape(given.shape)} and the target is ${formatShape(target.shape)}. ` +
+      'Give the last layer as many units as the target has columns, and returnSequences where the target has steps.',
+    { prediction: given.shape, target: target.shape },
+  );
+}
+
+/** One target per row, [...] or [..., 1]; for a prediction [..., K]. `what` says what it is, in the error. */
+export function fitOnePerRow(loss: string, given: Tensor, target: Tensor, what: string, hint: string): Pair {
+  const prediction = asRows(loss, given);
+  const reshaped = reshapedTo([...prediction.shape.slice(0, -1), 1], target);
+  if (reshaped) return { prediction, target: reshaped };
+  throw shapeError(
+    `${loss}: the model predicts ${formatShape(given.shape)} and the target is ${formatShape(target.shape)}. ` +
+      `Give ${what} for each row, ${formatShape(prediction.shape.slice(0, -1))}${hint}.`,
+    { prediction: given.shape, target: target.shape },
+  );
+}
+
+/** Targets [..., K] for a prediction of `parts` numbers each, [..., parts * K]. */
+export function fitParts(loss: string, given: Tensor, target: Tensor, parts: readonly string[]): Pair {
+  const prediction = asRows(loss, given);
+  const width = prediction.shape.at(-1)!;
+  const reshaped =
+    width % parts.length === 0
+      ? reshapedTo([...prediction.shape.slice(0, -1), width / parts.length], target)
+      : null;
+  if (reshaped) return { prediction, target: reshaped };
+  const columns = target.rank === given.rank ? target.shape.at(-1)! : 1;
+  throw shapeError(
+    `${loss}: the model predicts ${formatShape(given.shape)} and the target is ${formatShape(target.shape)}. ` +
+      `Each target takes ${parts.length} outputs (first all of ${parts.join(', then all of ')}): give the last layer ` +
+      `${parts.length} x ${columns} = ${parts.length * columns} units.`,
+    { prediction: given.shape, target: target.shape, parts },
+  );
+}
+
+/** The target under the shape, if they differ by a last axis of 1 at most. */
+function reshapedTo(shape: Shape, target: Tensor): Tensor | null {
+  if (sameShape(shape, target.shape)) return target;
+  const short = shape.at(-1) === 1 ? shape.slice(0, -1) : null;
+  return short && sameShape(short, target.shape) ? reshape(target, shape) : null;
+}

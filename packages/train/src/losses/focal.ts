@@ -1,0 +1,127 @@
+/**
+ * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that counts less what is already
+ * right, by a factor (1 - p of the true class)^gamma.
+ *
+ * From probabilities they are Keras's to the last bit of its clipping. From logits they are computed without clipping,
+ * where Keras applies the sigmoid or softmax and clips: the same up to logits of about 16, but here a model that is
+ * certain and wrong has its full loss and gradient.
+ */
+import {
+  add,
+  exp,
+  log,
+  logSoftmax,
+  maximum,
+  mean,
+  mul,
+  neg,
+  pow,
+  sigmoid,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+  valueError,
+} from '@unroll/core';
+import {
+  binaryLosses,
+  checkShares,
+  checkSmoothing,
+  normalised,
+  ONE_HOT_HINT,
+  type SmoothedCrossentropyOptions,
+  smoothed,
+} from './crossentropy.js';
+import { fitSame } from './fit.js';
+import { type Loss, makeLoss } from './loss.js';
+
+export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
+  /** How much less the easy examples count. Default 2; 0 is plain cross-entropy. */
+  gamma?: number;
+  /** With `applyClassBalancing`: the weight of class 1, that of class 0 being 1 - alpha. Default 0.25. */
+  alpha?: number;
+  /** Default false. */
+  applyClassBalancing?: boolean;
+}
+
+/** wrong^gamma, with a finite gradient at 0. */
+function focus(wrong: Tensor, gamma: number): Tensor | number {
+  if (gamma === 0) return 1;
+  if (gamma === 1) return wrong;
+  return gamma === 2 ? square(wrong) : pow(gamma < 1 ? maximum(wrong, 1e-7) : wrong, gamma);
+}
+
+function checkGamma(loss: string, gamma: number): void {
+  if (!(gamma >= 0)) throw valueError(`${loss}: gamma is a number >= 0, got ${gamma}.`, { gamma });
+}
+
+/**
+ * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p where y = 1 and 1 - p where y = 0.
+ * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryFocalCrossentropy` of Keras 3.
+ */
+export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss {
+  const name = 'binaryFocalCrossentropy';
+  const { fromLogits = false, labelSmoothing = 0 } = options;
+  const { gamma = 2, alpha = 0.25, applyClassBalancing = false } = options;
+  checkSmoothing(name, labelSmoothing);
+  checkGamma(name, gamma);
+  return makeLoss(
+    {
+      name,
+      config: { fromLogits, labelSmoothing, gamma, alpha, applyClassBalancing },
+      fit: (prediction, target) => fitSame(name, prediction, target),
+      check: (pair, at) => checkShares(name, pair, at, 'Write the two classes as 0 and 1.'),
+      rows(prediction, target) {
+        const y = smoothed(target, labelSmoothing, 2);
+        const p = fromLogits ? sigmoid(prediction) : prediction;
+        const wrong = add(mul(y, sub(1, p)), mul(sub(1, y), p));
+        const losses = mul(focus(wrong, gamma), binaryLosses(prediction, y, fromLogits));
+        const balance = (): Tensor => add(mul(y, alpha), mul(sub(1, y), 1 - alpha));
+        return mean(applyClassBalancing ? mul(balance(), losses) : losses, -1);
+      },
+    },
+    options,
+  );
+}
+
+export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
+  /** How much less the easy examples count. Default 2. */
+  gamma?: number;
+  /** A factor on the loss, or one per class. Default 0.25. */
+  alpha?: number | readonly number[];
+}
+
+/**
+ * Categorical focal cross-entropy: -Σ alpha (1 - p)^gamma y log p over the K classes, for one-hot targets.
+ * @remarks prediction and target [B, K] or [B, T, K]. As `CategoricalFocalCrossentropy` of Keras 3.
+ */
+export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = {}): Loss {
+  const name = 'categoricalFocalCrossentropy';
+  const { fromLogits = false, labelSmoothing = 0, gamma = 2, alpha = 0.25 } = options;
+  checkSmoothing(name, labelSmoothing);
+  checkGamma(name, gamma);
+  return makeLoss(
+    {
+      name,
+      config: { fromLogits, labelSmoothing, gamma, alpha },
+      fit: (prediction, target) => fitSame(name, prediction, target),
+      check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
+      rows(prediction, target) {
+        const classes = prediction.shape[1]!;
+        if (typeof alpha !== 'number' && alpha.length !== classes) {
+          throw valueError(`${name}: alpha has ${alpha.length} numbers, and there are ${classes} classes.`, {
+            alpha,
+            classes,
+          });
+        }
+        const clipped = fromLogits ? null : normalised(prediction);
+        const logP = clipped ? log(clipped) : logSoftmax(prediction);
+        const p = clipped ?? exp(logP);
+        const factor = mul(focus(sub(1, p), gamma), typeof alpha === 'number' ? alpha : tensor([...alpha]));
+        return neg(sum(mul(factor, mul(smoothed(target, labelSmoothing, classes), logP)), -1));
+      },
+    },
+    options,
+  );
+}

@@ -1,0 +1,62 @@
+/** The normal distribution as a loss: a model that predicts a mean and how sure it is of it. */
+import {
+  add,
+  div,
+  log,
+  maximum,
+  mean,
+  mul,
+  square,
+  stopGradient,
+  sub,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
+import { positive, splitParts } from './counts.js';
+import { fitParts } from './fit.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
+
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+export interface GaussianOptions extends LossOptions {
+  /** What the second half of the outputs is: `scale`, softplus of it is the deviation; or `variance`, itself one.
+   * Default `scale`. */
+  spread?: 'scale' | 'variance';
+  /** With the constant log(2π)/2, so that the losses of different distributions compare. Default true. */
+  full?: boolean;
+  /** The least variance where `spread` is `variance`; the gradient passes it. Default 1e-6. */
+  epsilon?: number;
+}
+
+/**
+ * Negative log-likelihood of a normal distribution, the mean over K: log s + ((y - m) / s)² / 2 + log(2π)/2.
+ * @remarks The model's outputs are [..., 2 K], first the K means m, then K raw scales (any number): s = softplus(raw).
+ * With `spread: 'variance'` the second half is the variance v = s² itself, kept at `epsilon` at least, as PyTorch's
+ * `GaussianNLLLoss`; the last layer must then give numbers above 0. Target [..., K].
+ */
+export function gaussianNll(options: GaussianOptions = {}): Loss {
+  const name = 'gaussianNll';
+  const { spread = 'scale', full = true, epsilon = 1e-6 } = options;
+  if (spread !== 'scale' && spread !== 'variance') {
+    throw valueError(`${name}: spread is 'scale' or 'variance', got "${spread}".`, { spread });
+  }
+  const constant = full ? HALF_LOG_TWO_PI : 0;
+  return makeLoss(
+    {
+      name,
+      config: { spread, full, epsilon },
+      fit: (prediction, target) => fitParts(name, prediction, target, ['mean', spread]),
+      rows(prediction, target) {
+        const [m, second] = splitParts(prediction, 2) as [Tensor, Tensor];
+        const error = sub(target, m);
+        if (spread === 'scale') {
+          const s = positive(second);
+          return add(mean(add(log(s), mul(square(div(error, s)), 0.5)), -1), constant);
+        }
+        const v = add(second, stopGradient(sub(maximum(second, epsilon), second)));
+        return add(mul(mean(add(log(v), div(square(error), v)), -1), 0.5), constant);
+      },
+    },
+    options,
+  );
+}

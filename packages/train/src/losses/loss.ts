@@ -1,0 +1,180 @@
+/**
+ * What a loss is, and what all losses share.
+ *
+ * A row is a prediction's last axis: [B, K] has B rows, [B, T, K] has B T. A loss gives one number l per row (`rows`);
+ * everything after that is the same for all of them. With m the mask (1: counts) and w the weights, the loss of a batch is
+ *
+ *   Σ l w m / Σ m        sumOverBatchSize, the default (without a mask: divided by the number of rows)
+ *   Σ l w m / Σ w m      meanWithSampleWeight
+ *   Σ l w m              sum
+ *   l w m                none
+ *
+ * as in Keras 3: weights are no divisor unless asked for, so doubling them doubles the loss; a row of weight 0 still
+ * counts, a masked one does not. Where the divisor is 0 the loss is 0 and so is its gradient. Unlike in Keras, masked
+ * rows are left out and not multiplied by 0: whatever stands there, NaN included, has no effect.
+ */
+import {
+  formatShape,
+  gather,
+  mul,
+  reshape,
+  type Shape,
+  sum,
+  type Tensor,
+  tensor,
+  valueError,
+  zeros,
+} from '@unroll/core';
+import { sizeOf } from '@unroll/core/internal';
+import { rowFactors, selectRows } from './row-factors.js';
+
+const REDUCTIONS = ['sumOverBatchSize', 'meanWithSampleWeight', 'sum', 'none'] as const;
+export type Reduction = (typeof REDUCTIONS)[number];
+
+/** Options of every loss. */
+export interface LossOptions {
+  /** How the losses of the rows become one number. Default `sumOverBatchSize`, the mean over what counts. */
+  reduction?: Reduction;
+}
+
+export interface Loss {
+  readonly name: string;
+  /** The options with their defaults, as JSON: `{ name, ...config }` makes the same loss again. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /**
+   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T, K].
+   * @throws UnrollError `shape` or `value` when the target does not fit the prediction
+   */
+  rows(prediction: Tensor, target: Tensor): Tensor;
+  /**
+   * The loss of a batch: a scalar (with the reduction `none` one number per row).
+   * @param mask [B] or [B, T], 1 where a row counts; null: all do
+   * @param weights [B], one per sequence, or [B, T]: what each row's loss is multiplied by; null: 1
+   * @throws UnrollError `shape` or `value` when target, mask or weights do not fit the prediction
+   */
+  compute(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): Tensor;
+  /**
+   * What `compute` divides by (1 for `sum`): the losses of several batches, weighted by it, average to the loss of all
+   * of them as one batch.
+   */
+  divisor(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): number;
+}
+
+/** Prediction [..., K] and target [..., width] with the same leading axes. */
+export interface Pair {
+  prediction: Tensor;
+  target: Tensor;
+}
+
+/** What one loss adds to the common rules. */
+export interface LossDefinition {
+  name: string;
+  config: Record<string, unknown>;
+  /** Brings the target into a shape with one row per row of the prediction, or throws. */
+  fit(prediction: Tensor, target: Tensor): Pair;
+  /** Throws where a row's target is not allowed. `at` gives the position, for the message, of element i of the target. */
+  check?(target: Pair, at: (i: number) => string): void;
+  /** Whether a target means that its row does not count. */
+  ignores?(target: number): boolean;
+  /** The loss of each of N rows, [N]: prediction [N, K], target [N, width]. */
+  rows(prediction: Tensor, target: Tensor): Tensor;
+}
+
+/** The loss of a definition. */
+export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatchSize' }: LossOptions): Loss {
+  const { name } = definition;
+  if (!REDUCTIONS.includes(reduction)) {
+    throw valueError(
+      `${name}: there is no reduction "${reduction}". Choose one of ${REDUCTIONS.join(', ')}.`,
+      {
+        reduction,
+      },
+    );
+  }
+  const every = (pair: Pair): Tensor => {
+    const lead = pair.prediction.shape.slice(0, -1);
+    return reshape(checkedRows(definition, pair, null), lead);
+  };
+  /** Which rows count, what they are multiplied by, and what their sum is divided by. */
+  const weigh = (pair: Pair, mask: Tensor | null, weights: Tensor | null) => {
+    const lead = pair.prediction.shape.slice(0, -1);
+    const { counts, factors } = rowFactors(name, lead, mask, weights, ignored(definition, pair.target));
+    const kept = counts && selected(counts);
+    const number = kept ? kept.length : sizeOf(lead);
+    const w = factors && (kept ? selectRows(factors, kept) : factors);
+    const mean = reduction === 'meanWithSampleWeight' && w ? total(w) : number;
+    return { counts, factors, kept, w, number, divisor: reduction === 'sum' ? 1 : mean };
+  };
+  return {
+    name,
+    config: { ...definition.config, reduction },
+    rows: (prediction, target) => every(definition.fit(prediction, target)),
+    divisor: (prediction, target, mask, weights = null) =>
+      weigh(definition.fit(prediction, target), mask, weights).divisor,
+    compute(prediction, target, mask, weights = null) {
+      const pair = definition.fit(prediction, target);
+      const { counts, factors, kept, w, number, divisor } = weigh(pair, mask, weights);
+      if (reduction === 'none') return masked(every(pair), counts, factors);
+      if (number === 0 || divisor === 0) return zeros([]);
+      const rows = checkedRows(definition, pair, kept);
+      return mul(sum(w ? mul(rows, tensor(w)) : rows), 1 / divisor);
+    },
+  };
+}
+
+/** The losses [N] of the given rows (null: all), their targets checked. */
+function checkedRows(
+  definition: LossDefinition,
+  { prediction, target }: Pair,
+  kept: Uint32Array | null,
+): Tensor {
+  const lead = prediction.shape.slice(0, -1);
+  const flat = (x: Tensor): Tensor => {
+    const table = reshape(x, [sizeOf(lead), x.shape.at(-1)!]);
+    return kept ? gather(table, Float64Array.from(kept)) : table;
+  };
+  const pair = { prediction: flat(prediction), target: flat(target) };
+  const width = target.shape.at(-1)!;
+  definition.check?.(pair, (i) => {
+    const row = Math.floor(i / width);
+    return position((kept ? kept[row]! : row) * width + (i % width), width === 1 ? lead : target.shape);
+  });
+  return definition.rows(pair.prediction, pair.target);
+}
+
+/** Row numbers whose target tells that they do not count; null where the loss has no such targets. */
+function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) => boolean) | null {
+  if (!ignores) return null;
+  const values = target.dataSync();
+  return (row) => ignores(values[row]!);
+}
+
+/** rows · factors, 0 where a row does not count. */
+function masked(rows: Tensor, counts: Uint8Array | null, factors: Float64Array | null): Tensor {
+  if (!counts && !factors) return rows;
+  const each = Float64Array.from({ length: rows.size }, (_, i) =>
+    counts && !counts[i] ? 0 : (factors?.[i] ?? 1),
+  );
+  return mul(rows, tensor(each, rows.shape));
+}
+
+/** The numbers of the rows that count; null when all do. */
+function selected(counts: Uint8Array): Uint32Array | null {
+  const numbers = Uint32Array.from(counts.keys()).filter((row) => counts[row] === 1);
+  return numbers.length === counts.length ? null : numbers;
+}
+
+function total(values: Float64Array): number {
+  return values.reduce((all, value) => all + value, 0);
+}
+
+/** `[2, 3]`: the indices of element i of a tensor of this shape. */
+function position(i: number, shape: Shape): string {
+  const indices: number[] = [];
+  let rest = i;
+  for (const extent of shape.toReversed()) {
+    indices.unshift(rest % extent);
+    rest = Math.floor(rest / extent);
+  }
+  return formatShape(indices);
+}

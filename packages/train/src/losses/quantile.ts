@@ -1,0 +1,57 @@
+/** The pinball loss: models that predict quantiles. */
+import { maximum, mean, mul, sub, tensor, valueError } from '@unroll/core';
+import { fitOnePerRow, fitSame } from './fit.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
+
+export interface PinballOptions extends LossOptions {
+  /** The quantile to predict, between 0 and 1. Default 0.5, the median. */
+  quantile?: number;
+  /** Instead of one, several: the last axis of the prediction then holds one number per quantile, in this order. */
+  quantiles?: readonly number[];
+}
+
+/**
+ * Pinball loss (Koenker & Bassett 1978): max(q (y - p), (q - 1)(y - p)), the mean over K or over the quantiles. Its
+ * minimum is where a share q of the targets lies below the prediction.
+ * @remarks One quantile: prediction and target [B, K] or [B, T, K]. Several: prediction [B, Q] or [B, T, Q], target [B]
+ * or [B, T] (or with a last axis of 1).
+ */
+export function pinball(options: PinballOptions = {}): Loss {
+  const name = 'pinball';
+  const { quantile, quantiles } = options;
+  if (quantile !== undefined && quantiles !== undefined) {
+    throw valueError('pinball: give either quantile or quantiles, not both.', { quantile, quantiles });
+  }
+  const list = quantiles ?? [quantile ?? 0.5];
+  const wrong = list.find((q) => !(q > 0 && q < 1));
+  if (list.length === 0 || wrong !== undefined) {
+    throw valueError(`pinball: a quantile lies between 0 and 1, got ${wrong ?? 'none'}.`, {
+      quantiles: list,
+    });
+  }
+  return makeLoss(
+    {
+      name,
+      config: quantiles ? { quantiles: [...quantiles] } : { quantile: list[0]! },
+      fit(prediction, target) {
+        if (!quantiles) return fitSame(name, prediction, target);
+        const pair = fitOnePerRow(name, prediction, target, 'one number', ' (all quantiles share it)');
+        const width = pair.prediction.shape.at(-1)!;
+        if (width !== list.length) {
+          throw valueError(
+            `pinball: there are ${list.length} quantiles, and the model predicts ${width} numbers. ` +
+              `Give the last layer ${list.length} units.`,
+            { quantiles: list, width },
+          );
+        }
+        return pair;
+      },
+      rows(prediction, target) {
+        const q = tensor([...list]);
+        const error = sub(target, prediction);
+        return mean(maximum(mul(q, error), mul(sub(q, 1), error)), -1);
+      },
+    },
+    options,
+  );
+}

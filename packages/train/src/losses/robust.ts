@@ -1,0 +1,52 @@
+/** Errors that are squared near 0 and absolute far from it: outliers pull with a bounded force. */
+import { abs, add, log1p, mean, minimum, mul, square, sub, tanh, valueError } from '@unroll/core';
+import { fitSame } from './fit.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
+
+export interface HuberOptions extends LossOptions {
+  /** The error up to which the loss is a square. Default 1. */
+  delta?: number;
+}
+
+/**
+ * Huber's loss (Huber 1964), the mean over K of e²/2 where |e| <= delta, else delta |e| - delta²/2, with e = y - p.
+ * @remarks prediction and target [B, K] or [B, T, K]. As `Huber` of Keras 3.
+ */
+export function huber(options: HuberOptions = {}): Loss {
+  const { delta = 1 } = options;
+  if (!(delta > 0)) throw valueError(`huber: delta is a number above 0, got ${delta}.`, { delta });
+  return makeLoss(
+    {
+      name: 'huber',
+      config: { delta },
+      fit: (prediction, target) => fitSame('huber', prediction, target),
+      rows(prediction, target) {
+        // With q = min(|e|, delta) both branches are q²/2 + delta (|e| - q).
+        const size = abs(sub(prediction, target));
+        const q = minimum(size, delta);
+        return mean(add(mul(square(q), 0.5), mul(sub(size, q), delta)), -1);
+      },
+    },
+    options,
+  );
+}
+
+/**
+ * The mean over K of log cosh e, about e²/2 for small errors e = y - p and |e| - log 2 for large ones.
+ * @remarks prediction and target [B, K] or [B, T, K]. As `LogCosh` of Keras 3, in the form |e| - log(1 + tanh |e|), which
+ * neither overflows nor loses a small error in the rounding of log 2.
+ */
+export function logCosh(options: LossOptions = {}): Loss {
+  return makeLoss(
+    {
+      name: 'logCosh',
+      config: {},
+      fit: (prediction, target) => fitSame('logCosh', prediction, target),
+      rows(prediction, target) {
+        const size = abs(sub(prediction, target));
+        return mean(sub(size, log1p(tanh(size))), -1);
+      },
+    },
+    options,
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * What each row of a prediction counts: masks, sample weights [B], temporal weights [B, T] and class weights, brought to
+ * one number per row. Shared by losses and metrics.
+ */
+import { formatShape, type Shape, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
+import { sizeOf } from '@unroll/core/internal';
+
+export interface RowFactors {
+  /** 1 for each row that counts; null: all do. */
+  counts: Uint8Array | null;
+  /** What each row is multiplied by; null: 1. */
+  factors: Float64Array | null;
+}
+
+/**
+ * @param lead the shape of the rows: a prediction's shape without its last axis
+ * @param mask [B] or [B, T]: not 0 where a row counts
+ * @param weights [B] or [B, T]
+ * @param ignored further rows that do not count
+ */
+export function rowFactors(
+  what: string,
+  lead: Shape,
+  mask: Tensor | null,
+  weights: Tensor | null,
+  ignored: ((row: number) => boolean) | null = null,
+): RowFactors {
+  const valid = mask && spread(what, 'mask', mask, lead);
+  const counts =
+    valid || ignored
+      ? Uint8Array.from({ length: sizeOf(lead) }, (_, row) =>
+          (valid && valid[row] === 0) || ignored?.(row) ? 0 : 1,
+        )
+      : null;
+  return { counts, factors: weights && spread(what, 'weights', weights, lead) };
+}
+
+/** The values at the given rows. */
+export function selectRows(values: Float64Array, rows: Uint32Array): Float64Array {
+  return Float64Array.from(rows, (row) => values[row]!);
+}
+
+/** One value per row, from values whose axes are the first of the rows' axes (or 1 where they are repeated). */
+function spread(what: string, kind: string, values: Tensor, lead: Shape): Float64Array {
+  const own = [...values.shape];
+  while (own.length > lead.length && own.at(-1) === 1) own.pop();
+  if (own.length > lead.length || own.some((extent, d) => extent !== lead[d] && extent !== 1)) {
+    const [B = 0, ...T] = lead;
+    const steps = T.length > 0 ? ` or one per step, ${formatShape([B, ...T])}` : '';
+    throw shapeError(
+      `${what}: the ${kind} has shape ${formatShape(values.shape)}, and the loss is per ` +
+        `${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. Give one number per example, [${B}]${steps}.` +
+        (own.length > lead.length && kind === 'mask'
+          ? ' A layer that gives one output for a whole sequence must not pass its mask on.'
+          : ''),
+      { [kind]: values.shape, rows: lead },
+    );
+  }
+  const from = values.dataSync();
+  const out = new Float64Array(sizeOf(lead));
+  const extents = lead.map((_, d) => own[d] ?? 1);
+  for (let row = 0; row < out.length; row++) {
+    let rest = row;
+    let at = 0;
+    let stride = 1;
+    for (let d = lead.length - 1; d >= 0; d--) {
+      const index = rest % lead[d]!;
+      rest = Math.floor(rest / lead[d]!);
+      if (extents[d] !== 1) at += index * stride;
+      stride *= extents[d]!;
+    }
+    out[row] = from[at]!;
+  }
+  return out;
+}
+
+/** Weights of classes by their number: an array, or an object that leaves out those of weight 1. */
+export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
+
+/**
+ * Sample weights and class weights as one tensor of weights, as `Loss.compute` takes them: each row's weight times that
+ * of its class. The class is a target's value where targets are class numbers ([B] or [B, T], or with a last axis of 1),
+ * and the largest entry where they are one-hot ([B, K] or [B, T, K]).
+ * @param rows the shape of the rows: the prediction's without its last axis
+ * @throws UnrollError `value` for a target that is no class and a weight that is no number >= 0
+ */
+export function classWeighted(
+  target: Tensor,
+  rows: Shape,
+  classWeights: ClassWeights,
+  weights: Tensor | null = null,
+): Tensor {
+  const entries = Object.entries(classWeights).map(([key, weight]) => [Number(key), weight] as const);
+  for (const [key, weight] of entries) {
+    if (!Number.isInteger(key) || key < 0 || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
+      throw valueError(
+        `classWeights: class ${key} has weight ${weight}. Give numbers >= 0 by class number, such as { 0: 1, 1: 5 }.`,
+        { class: key, weight },
+      );
+    }
+  }
+  const table = new Map(entries);
+  const count = sizeOf(rows);
+  const width = count === 0 ? 1 : target.size / count;
+  if (!Number.isInteger(width) || formatShape(target.shape.slice(0, rows.length)) !== formatShape(rows)) {
+    throw shapeError(
+      `classWeights: the target ${formatShape(target.shape)} has no class for each row of ${formatShape(rows)}.`,
+      { target: target.shape, rows },
+    );
+  }
+  const values = target.dataSync();
+  const given = weights && spread('classWeights', 'weights', weights, rows);
+  const out = Float64Array.from({ length: count }, (_, row) => {
+    const own = width === 1 ? values[row]! : largest(values.subarray(row * width, (row + 1) * width));
+    return (table.get(Math.round(own)) ?? 1) * (given?.[row] ?? 1);
+  });
+  return tensor(out, rows);
+}
+
+/** The index of the largest value; of equal ones the first. */
+export function largest(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}

@@ -1,0 +1,74 @@
+/** Optimizers that divide each gradient by the root of its mean or total square. */
+import {
+  checkAtLeast,
+  checkShare,
+  commonOptions,
+  makeOptimizer,
+  type Optimizer,
+  type OptimizerOptions,
+} from './optimizer.js';
+
+export interface RmspropOptions extends OptimizerOptions {
+  /** Default 0.001. */
+  learningRate?: OptimizerOptions['learningRate'];
+  /** Decay of the mean of squares (PyTorch's alpha). Default 0.9. */
+  rho?: number;
+  /** Default 0. */
+  momentum?: number;
+  /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
+  epsilon?: number;
+  /** Divide by the deviation of the gradients, their mean taken away, instead of their root mean square. Default false. */
+  centered?: boolean;
+}
+
+/**
+ * RMSprop (Tieleman & Hinton 2012; centered and with momentum as in Graves 2013): v = ρ v + (1 - ρ) g²,
+ * w -= learningRate g / √(v + epsilon). Centered: v - a² in place of v, a the moving mean of g. With momentum μ:
+ * m = μ m + learningRate g / √(v + epsilon), w -= m.
+ */
+export function rmsprop(options: RmspropOptions = {}): Optimizer {
+  const name = 'rmsprop';
+  const { rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options;
+  const common = commonOptions(options, 0.001);
+  checkShare(name, { rho, momentum });
+  checkAtLeast(name, { epsilon });
+  const keras = common.convention === 'keras';
+  const slots = ['v', ...(centered ? ['mean'] : []), ...(momentum > 0 ? ['momentum'] : [])];
+  const own = { rho, momentum, epsilon, centered };
+  return makeOptimizer(name, common, own, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
+    const [v, ...others] = slots;
+    kernels.rmsprop({
+      ...{ w, g, v: v!, mean: centered ? others[0]! : null, m: momentum > 0 ? others.at(-1)! : null },
+      ...{ keep: rho, fresh: 1 - rho, momentum, decay, gScale },
+      ...(keras ? { rateQ: rate, rateM: 1 } : { rateQ: 1, rateM: rate }),
+      ...(keras ? { inside: epsilon, outside: 0 } : { inside: 0, outside: epsilon }),
+    });
+  });
+}
+
+export interface AdagradOptions extends OptimizerOptions {
+  /** Default 0.001. */
+  learningRate?: OptimizerOptions['learningRate'];
+  /** What the sum of squares starts at. Default 0.1 (PyTorch's own: 0). */
+  initialAccumulatorValue?: number;
+  /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
+  epsilon?: number;
+}
+
+/** Adagrad (Duchi, Hazan & Singer 2011): v += g², w -= learningRate g / √(v + epsilon). */
+export function adagrad(options: AdagradOptions = {}): Optimizer {
+  const name = 'adagrad';
+  const { initialAccumulatorValue = 0.1, epsilon = 1e-7 } = options;
+  const common = commonOptions(options, 0.001);
+  checkAtLeast(name, { initialAccumulatorValue, epsilon });
+  const keras = common.convention === 'keras';
+  const own = { initialAccumulatorValue, epsilon };
+  return makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, step, rate, gScale }, decay) => {
+    const [v] = slots;
+    if (step === 1) kernels.fill(v!, initialAccumulatorValue);
+    kernels.rmsprop({
+      ...{ w, g, v: v!, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
+      ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
+    });
+  });
+}

@@ -1,0 +1,44 @@
+/** Stochastic gradient descent, with momentum. */
+import { valueError } from '@unroll/core';
+import {
+  checkShare,
+  commonOptions,
+  makeOptimizer,
+  type Optimizer,
+  type OptimizerOptions,
+} from './optimizer.js';
+
+export interface SgdOptions extends OptimizerOptions {
+  /** Default 0.01. */
+  learningRate?: OptimizerOptions['learningRate'];
+  /** The share of the last change that is made again. Default 0. */
+  momentum?: number;
+  /** Take the gradient as if after the momentum's move (Nesterov 1983). Default false. */
+  nesterov?: boolean;
+}
+
+/**
+ * Gradient descent: w -= learningRate g; with momentum μ: m = μ m - learningRate g, w += m; Nesterov's:
+ * w += μ m - learningRate g. PyTorch's m = μ m + g (at first g), w -= learningRate m, or learningRate (g + μ m): the same
+ * while the learning rate stays the same.
+ */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  const name = 'sgd';
+  const { momentum = 0, nesterov = false } = options;
+  const common = commonOptions(options, 0.01);
+  checkShare(name, { momentum });
+  if (nesterov && momentum === 0) {
+    throw valueError('sgd: nesterov needs a momentum above 0, such as 0.9.', { nesterov, momentum });
+  }
+  const keras = common.convention === 'keras';
+  const slots = momentum > 0 ? ['momentum'] : [];
+  return makeOptimizer(name, common, { momentum, nesterov }, slots, (call, decay) => {
+    const { kernels, w, g, slots, rate, gScale } = call;
+    const share = nesterov ? momentum : 1;
+    kernels.sgd({
+      ...{ w, g, m: slots[0] ?? null, keep: momentum, fresh: keras ? rate : 1, decay, gScale },
+      rateM: keras ? share : rate * share,
+      rateG: momentum === 0 || nesterov ? rate : 0,
+    });
+  });
+}

@@ -1,0 +1,292 @@
+/**
+ * Learning-rate schedules: the rate of each update as a pure function of how many updates came before it. They are plain
+ * values, and are kept in artifacts and checkpoints by name and options. Formulas and option names are Keras 3's; the
+ * step schedule and the one-cycle policy are PyTorch's.
+ */
+import { valueError } from '@unroll/core';
+import { type Configured, resolve } from './registry.js';
+
+export interface Schedule extends Configured {
+  /** The learning rate of the update that follows `step` others: the first has step 0. */
+  rate(step: number): number;
+}
+
+/** A learning rate: a number, a schedule, or a schedule's name and options. */
+export type LearningRate = number | Schedule | ScheduleConfig;
+
+function make(name: string, config: Record<string, unknown>, rate: (step: number) => number): Schedule {
+  return { name, config, rate };
+}
+
+/** Throws unless every one is a finite number above `least` (at least it, with `orEqual`). */
+function check(name: string, values: Record<string, number>, least = 0, orEqual = false): void {
+  for (const [option, value] of Object.entries(values)) {
+    if (Number.isFinite(value) && (orEqual ? value >= least : value > least)) continue;
+    throw valueError(`${name}: ${option} is a number ${orEqual ? '>=' : 'above'} ${least}, got ${value}.`, {
+      [option]: value,
+    });
+  }
+}
+
+export interface DecayOptions {
+  /** The rate at step 0. */
+  initialLearningRate: number;
+  /** Steps of one decay. */
+  decaySteps: number;
+  /** What the decay is by. */
+  decayRate: number;
+  /** Decay in jumps after every `decaySteps` instead of a little at every step. Default false. */
+  staircase?: boolean;
+}
+
+function decays(
+  name: string,
+  options: DecayOptions,
+): { p: (step: number) => number; config: Required<DecayOptions> } {
+  const config = { staircase: false, ...options };
+  const { initialLearningRate, decaySteps, decayRate, staircase } = config;
+  check(name, { initialLearningRate, decaySteps, decayRate });
+  return { config, p: (step) => (staircase ? Math.floor(step / decaySteps) : step / decaySteps) };
+}
+
+/** initialLearningRate · decayRate^(step / decaySteps). */
+export function exponentialDecay(options: DecayOptions): Schedule {
+  const { config, p } = decays('exponentialDecay', options);
+  return make(
+    'exponentialDecay',
+    { ...config },
+    (step) => config.initialLearningRate * config.decayRate ** p(step),
+  );
+}
+
+/** initialLearningRate / (1 + decayRate · step / decaySteps). */
+export function inverseTimeDecay(options: DecayOptions): Schedule {
+  const { config, p } = decays('inverseTimeDecay', options);
+  return make(
+    'inverseTimeDecay',
+    { ...config },
+    (step) => config.initialLearningRate / (1 + config.decayRate * p(step)),
+  );
+}
+
+export interface StepDecayOptions {
+  initialLearningRate: number;
+  /** Steps between two decays. */
+  stepSize: number;
+  /** Factor of one decay. Default 0.1. */
+  gamma?: number;
+}
+
+/** initialLearningRate · gamma^⌊step / stepSize⌋ (PyTorch's StepLR). */
+export function stepDecay(options: StepDecayOptions): Schedule {
+  const { initialLearningRate, stepSize, gamma = 0.1 } = options;
+  check('stepDecay', { initialLearningRate, stepSize, gamma });
+  const config = { initialLearningRate, stepSize, gamma };
+  return make('stepDecay', config, (step) => initialLearningRate * gamma ** Math.floor(step / stepSize));
+}
+
+export interface PiecewiseOptions {
+  /** Steps, rising; the step of a boundary belongs to the piece before it. */
+  boundaries: readonly number[];
+  /** The rate of each piece: one more than boundaries. */
+  values: readonly number[];
+}
+
+/** One rate up to each boundary, and a last one after them. */
+export function piecewiseConstantDecay({ boundaries, values }: PiecewiseOptions): Schedule {
+  const name = 'piecewiseConstantDecay';
+  if (values.length !== boundaries.length + 1) {
+    throw valueError(
+      `${name}: ${boundaries.length} boundaries cut the steps in ${boundaries.length + 1} pieces, got ` +
+        `${values.length} values.`,
+      { boundaries, values },
+    );
+  }
+  if (boundaries.some((boundary, i) => i > 0 && !(boundary > boundaries[i - 1]!))) {
+    throw valueError(`${name}: boundaries rise, got ${boundaries.join(', ')}.`, { boundaries });
+  }
+  check(name, Object.fromEntries(values.map((value, i) => [`values[${i}]`, value])), 0, true);
+  return make(name, { boundaries: [...boundaries], values: [...values] }, (step) => {
+    const piece = boundaries.findIndex((boundary) => step <= boundary);
+    return values[piece < 0 ? boundaries.length : piece]!;
+  });
+}
+
+export interface PolynomialOptions {
+  initialLearningRate: number;
+  decaySteps: number;
+  /** Default 0.0001. */
+  endLearningRate?: number;
+  /** Default 1: a straight line. */
+  power?: number;
+  /** Go on with a decay twice, three times, ... as long instead of staying at the end. Default false. */
+  cycle?: boolean;
+}
+
+/** (initialLearningRate - endLearningRate) (1 - step / decaySteps)^power + endLearningRate. */
+export function polynomialDecay(options: PolynomialOptions): Schedule {
+  const name = 'polynomialDecay';
+  const config = { endLearningRate: 0.0001, power: 1, cycle: false, ...options };
+  const { initialLearningRate, decaySteps, endLearningRate, power, cycle } = config;
+  check(name, { initialLearningRate, decaySteps, power });
+  check(name, { endLearningRate }, 0, true);
+  return make(name, config, (step) => {
+    const length = cycle ? decaySteps * Math.max(1, Math.ceil(step / decaySteps)) : decaySteps;
+    const left = 1 - Math.min(step, length) / length;
+    return (initialLearningRate - endLearningRate) * left ** power + endLearningRate;
+  });
+}
+
+export interface CosineOptions {
+  /** The rate at step 0. */
+  initialLearningRate: number;
+  /** Steps from the top to the end; the warm-up's are not among them. */
+  decaySteps: number;
+  /** The rate at the end, as a share of that at the top. Default 0. */
+  alpha?: number;
+  /** The rate that the warm-up leads to. Default none: the decay begins at once. */
+  warmupTarget?: number | null;
+  /** Steps of the warm-up, a straight line from initialLearningRate to warmupTarget. Default 0. */
+  warmupSteps?: number;
+}
+
+/** Half a cosine wave from 1 (at 0) to alpha (at 1). */
+const cosine = (p: number, alpha: number): number => ((1 - alpha) * (1 + Math.cos(Math.PI * p))) / 2 + alpha;
+
+/** Half a cosine wave from the top to alpha times it (Loshchilov & Hutter 2017), after a warm-up if asked for. */
+export function cosineDecay(options: CosineOptions): Schedule {
+  const name = 'cosineDecay';
+  const config = { alpha: 0, warmupTarget: null, warmupSteps: 0, ...options };
+  const { initialLearningRate, decaySteps, alpha, warmupTarget, warmupSteps } = config;
+  check(name, { decaySteps });
+  check(name, { initialLearningRate, alpha, warmupSteps, warmupTarget: warmupTarget ?? 0 }, 0, true);
+  const top = warmupTarget ?? initialLearningRate;
+  const warm = warmupTarget === null ? 0 : warmupSteps;
+  return make(name, config, (step) => {
+    if (step < warm) return initialLearningRate + ((top - initialLearningRate) * step) / warm;
+    return top * cosine(Math.min(step - warm, decaySteps) / decaySteps, alpha);
+  });
+}
+
+export interface RestartOptions {
+  initialLearningRate: number;
+  /** Steps before the first restart. */
+  firstDecaySteps: number;
+  /** Each stretch is this many times as long as the one before. Default 2. */
+  tMul?: number;
+  /** Each stretch starts at this share of the one before. Default 1. */
+  mMul?: number;
+  /** The least rate, as a share of initialLearningRate. Default 0. */
+  alpha?: number;
+}
+
+/** Cosine decay that starts again and again (SGDR, Loshchilov & Hutter 2017). */
+export function cosineDecayRestarts(options: RestartOptions): Schedule {
+  const name = 'cosineDecayRestarts';
+  const config = { tMul: 2, mMul: 1, alpha: 0, ...options };
+  const { initialLearningRate, firstDecaySteps, tMul, mMul, alpha } = config;
+  check(name, { initialLearningRate, firstDecaySteps, mMul });
+  check(name, { alpha }, 0, true);
+  check(name, { tMul }, 1, true);
+  return make(name, config, (step) => {
+    let since = step;
+    let length = firstDecaySteps;
+    let height = 1;
+    if (tMul === 1) {
+      const restarts = Math.floor(step / length);
+      since -= restarts * length;
+      height = mMul ** restarts;
+    } else {
+      for (; since >= length; length *= tMul, height *= mMul) since -= length;
+    }
+    return initialLearningRate * ((1 - alpha) * height * cosine(since / length, 0) + alpha);
+  });
+}
+
+export interface OneCycleOptions {
+  /** The highest rate. */
+  maxLearningRate: number;
+  /** Steps of the whole cycle; afterwards the rate stays where it ended. */
+  totalSteps: number;
+  /** Share of the steps in which the rate rises. Default 0.3. */
+  pctStart?: number;
+  /** The first rate is maxLearningRate / divFactor. Default 25. */
+  divFactor?: number;
+  /** The last rate is the first one / finalDivFactor. Default 10000. */
+  finalDivFactor?: number;
+  /** Default `cos`. */
+  annealStrategy?: 'cos' | 'linear';
+  /** Fall back to the first rate as fast as it rose, then to the last, instead of in one go. Default false. */
+  threePhase?: boolean;
+}
+
+/** Up to the highest rate and down to almost nothing, once (Smith & Topin 2019; PyTorch's OneCycleLR). */
+export function oneCycle(options: OneCycleOptions): Schedule {
+  const name = 'oneCycle';
+  const defaults = {
+    pctStart: 0.3,
+    divFactor: 25,
+    finalDivFactor: 1e4,
+    annealStrategy: 'cos',
+    threePhase: false,
+  };
+  const config = { ...defaults, ...options };
+  const { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor, annealStrategy, threePhase } =
+    config;
+  check(name, { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor });
+  if (pctStart > 1)
+    throw valueError(`${name}: pctStart lies between 0 and 1, got ${pctStart}.`, { pctStart });
+  if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
+    throw valueError(`${name}: annealStrategy is 'cos' or 'linear', got "${annealStrategy}".`, {
+      annealStrategy,
+    });
+  }
+  const first = maxLearningRate / divFactor;
+  const last = first / finalDivFactor;
+  const rise = pctStart * totalSteps - 1;
+  const phases: readonly { end: number; from: number; to: number }[] = [
+    { end: rise, from: first, to: maxLearningRate },
+    ...(threePhase ? [{ end: 2 * rise, from: maxLearningRate, to: first }] : []),
+    { end: totalSteps - 1, from: threePhase ? first : maxLearningRate, to: last },
+  ];
+  return make(name, config, (step) => {
+    const n = phases.findIndex(({ end }) => step <= end);
+    if (n < 0) return last;
+    const { end, from, to } = phases[n]!;
+    const start = n === 0 ? 0 : phases[n - 1]!.end;
+    const p = end > start ? (step - start) / (end - start) : 1;
+    return annealStrategy === 'cos' ? to + (from - to) * cosine(p, 0) : from + (to - from) * p;
+  });
+}
+
+const schedules = {
+  exponentialDecay,
+  inverseTimeDecay,
+  stepDecay,
+  piecewiseConstantDecay,
+  polynomialDecay,
+  cosineDecay,
+  cosineDecayRestarts,
+  oneCycle,
+};
+
+export type ScheduleName = keyof typeof schedules;
+/** A schedule by its name and options, as artifacts keep it. */
+export type ScheduleConfig = { name: ScheduleName; readonly [option: string]: unknown };
+
+/** The schedule of that name and options. @throws UnrollError `value` for an unknown name or option */
+export function resolveSchedule(spec: Schedule | ScheduleConfig): Schedule {
+  return resolve<Schedule>('schedule', schedules, spec);
+}
+
+/** The learning rate, checked; schedules by name become schedules. */
+export function resolveRate(optimizer: string, learningRate: LearningRate): number | Schedule {
+  if (typeof learningRate !== 'number') return resolveSchedule(learningRate);
+  check(optimizer, { learningRate });
+  return learningRate;
+}
+
+/** The rate after that many updates. */
+export function rateAt(learningRate: number | Schedule, step: number): number {
+  return typeof learningRate === 'number' ? learningRate : learningRate.rate(step);
+}
