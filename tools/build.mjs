@@ -1,5 +1,6 @@
 // Builds the repository: `npm install` runs this. One line a stage. Nothing is fetched, and nothing beyond Node and the
 // packages of package.json is needed: without a C++ compiler the native stage says so and Unroll runs on WebAssembly.
+import { fileURLToPath } from 'node:url';
 import { buildNative } from '../packages/kernels/scripts/build-native.mjs';
 import { buildWasm } from '../packages/kernels/scripts/build-wasm.mjs';
 import { generate } from '../packages/kernels/scripts/generate.mjs';
@@ -28,10 +29,15 @@ const native = async () => {
   return line;
 };
 
-const results = [
-  await stage('generate', async () => `${generate().kernels.length} kernels`),
-  await stage('wasm', buildWasm),
-  await stage('native', native),
-  await stage('typescript', async () => compileTypeScript()),
-];
-if (results.includes(false)) process.exitCode = 1;
+/** Brings everything up to date; true if every stage succeeded. */
+export const build = async () => {
+  const results = [
+    await stage('generate', async () => `${generate().kernels.length} kernels`),
+    await stage('wasm', buildWasm),
+    await stage('native', native),
+    await stage('typescript', async () => compileTypeScript()),
+  ];
+  return !results.includes(false);
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && !(await build())) process.exitCode = 1;

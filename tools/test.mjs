@@ -9,7 +9,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect, parseArgs } from 'node:util';
-import { compileTypeScript } from './tsc.mjs';
+import { build } from './build.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TIMEOUT_MS = 10 * 60_000;
@@ -35,17 +35,6 @@ const findTests = () => {
     ...compiled.filter((file) => existsSync(source(file))),
     ...filesIn(join(root, 'tools'), '.test.mjs'),
   ];
-};
-
-/** Tests run compiled: brings the compiled files up to date first. */
-const build = () => {
-  try {
-    compileTypeScript();
-    return true;
-  } catch (error) {
-    console.log(`${error.message}; tests run on what was built before`);
-    return false;
-  }
 };
 
 const causeOf = (error) =>
@@ -134,7 +123,9 @@ const main = async () => {
     },
     allowPositionals: true,
   });
-  const built = values['no-build'] || build();
+  // Tests run what was compiled: it is brought up to date first.
+  const built = values['no-build'] || (await build());
+  if (!built) console.log('the build failed (see above): tests run on what was built before');
 
   const queue = findTests().filter(
     (file) => !positionals.length || positionals.some((part) => relative(root, file).includes(part)),

@@ -34,7 +34,14 @@ const LINK = [
 ];
 const THREADS = ['--shared-memory', '--import-memory', '--max-memory=4294967296'];
 const THREAD_EXPORTS = ['__wasm_init_tls', '__tls_size', '__tls_align', 'pool_worker'];
-const EXPORTS = ['__stack_pointer', '__heap_base', 'pool_configure', 'pool_active', 'pool_check', 'pool_scratch_bytes'];
+const EXPORTS = [
+  '__stack_pointer',
+  '__heap_base',
+  'pool_configure',
+  'pool_active',
+  'pool_check',
+  'pool_scratch_bytes',
+];
 
 const VARIANTS = [
   { file: 'kernels.wasm', relaxed: false, threads: false },

@@ -37,9 +37,9 @@ export const parseKernels = (text) => {
       .map((arg) => arg.replace(/\s+/g, ' ').trim())
       .filter(Boolean)
       .map((arg) => {
-        const [, type, id] = /^(.*?)\s*(\w+)$/.exec(arg) ?? [];
+        const [, type, id] = /^(.+[\s*])(\w+)$/.exec(arg) ?? [];
         if (!id) throw new Error(`kernels.h: ${name}: cannot read the argument "${arg}"`);
-        return { type, id };
+        return { type: type.trim(), id };
       });
     kernels.push({
       name,

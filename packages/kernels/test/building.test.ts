@@ -1,0 +1,71 @@
+// Without a C++ compiler, or with one that fails, the build says so, ends well, and Unroll runs on WebAssembly.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const kernels = fileURLToPath(new URL('..', import.meta.url));
+let copy = '';
+
+const node = (args: string[], env: Record<string, string>) =>
+  new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const child = execFile(
+      process.execPath,
+      args,
+      { env: { ...process.env, UNROLL_REQUIRE_NATIVE: '', ...env } },
+      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+
+describe('no native kernels', {
+  skip: process.platform === 'win32' ? 'nothing native is built there' : false,
+}, () => {
+  before(async () => {
+    // A copy of the package, so that the real build stays as it is.
+    const root = await mkdtemp(join(tmpdir(), 'unroll-build-'));
+    copy = join(root, 'packages/kernels');
+    for (const part of ['cpp', 'scripts', 'dist', 'package.json']) {
+      await cp(join(kernels, part), join(copy, part), { recursive: true });
+    }
+    await symlink(join(kernels, '../../node_modules'), join(root, 'node_modules'));
+  });
+  after(() => rm(join(copy, '../..'), { recursive: true, force: true }));
+
+  const build = (env: Record<string, string>) => node([join(copy, 'scripts/build-native.mjs')], env);
+  const load = () => {
+    const entry = pathToFileURL(join(copy, 'dist/node.js')).href;
+    const script = `import { loadKernelsSync } from ${JSON.stringify(entry)};
+      const { kind, fallback } = loadKernelsSync();
+      console.log(kind, fallback?.code);
+      try { loadKernelsSync({ kind: 'native' }) } catch (error) { console.log(error.message) }`;
+    return node(['--input-type=module', '-e', script], {});
+  };
+
+  test('no compiler: one line, a good end, and WebAssembly', async () => {
+    const { code, stdout } = await build({ PATH: '/nonexistent', CXX: '' });
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^no C\+\+ compiler found: Unroll will run on WebAssembly; .* install g\+\+ or clang\+\+.*\n$/,
+    );
+    const { stdout: loaded } = await load();
+    assert.match(loaded, /^wasm native-missing\nthere are no native kernels .*install g\+\+ or clang\+\+/);
+  });
+  test('a compiler that fails: its error, one line, a good end', async () => {
+    const { code, stdout } = await build({ CXXFLAGS: '-include /nonexistent/header.h' });
+    assert.equal(code, 0);
+    assert.match(stdout, /nonexistent\/header\.h/);
+    assert.match(stdout, /the C\+\+ compiler failed: Unroll will run on WebAssembly/);
+    assert.ok(stdout.split('\n').length < 20, stdout);
+  });
+  test('a bad end where native kernels are required', async () => {
+    assert.equal((await build({ PATH: '/nonexistent', CXX: '', UNROLL_REQUIRE_NATIVE: '1' })).code, 1);
+    assert.match(
+      (await build({ CXX: '/nonexistent/c++' })).stdout,
+      /^CXX=\/nonexistent\/c\+\+ does not run: /,
+    );
+  });
+});

@@ -1,0 +1,173 @@
+// Choosing and loading: what is chosen when nothing is asked for, what is refused and how, and memory.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { choiceFor, KernelLoadError, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
+
+const variants = listVariants();
+const isNative = (variant: string): boolean => choiceFor(variant).kind === 'native';
+const entry = fileURLToPath(import.meta.resolve('@unroll/kernels'));
+
+const runScript = async (script: string, env: Record<string, string> = {}, cwd?: string) => {
+  const start = performance.now();
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', script],
+    {
+      env: { ...process.env, ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+      timeout: 30_000,
+    },
+  );
+  return { stdout: stdout.trim(), stderr: stderr.trim(), ms: performance.now() - start };
+};
+
+describe('choice', () => {
+  test('the default is the best variant of this machine', async () => {
+    assert.equal(loadKernelsSync().variant, variants[0]);
+    assert.equal((await loadKernels()).variant, variants[0]);
+  });
+  test('each variant can be asked for by name', () => {
+    for (const variant of variants) assert.equal(loadKernelsSync(choiceFor(variant)).variant, variant);
+  });
+  test('UNROLL_THREADS sets the threads, and one thread needs no shared memory', async () => {
+    const script = `import { loadKernelsSync as load } from ${JSON.stringify(entry)};
+      const modules = [load(), load({ kind: 'wasm' })];
+      console.log(modules.map((m) => m.threads).join(), modules[1].variant);`;
+    assert.equal((await runScript(script, { UNROLL_THREADS: '3' })).stdout, '3,3 strict-threads');
+    assert.equal((await runScript(script, { UNROLL_THREADS: '1' })).stdout, '1,1 strict');
+  });
+
+  const refused = (choice: object, code: string, message: RegExp) =>
+    assert.throws(
+      () => loadKernelsSync(choice),
+      (error) => error instanceof KernelLoadError && error.code === code && message.test(error.message),
+    );
+  test('what belongs to the other kind is refused', () => {
+    refused({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" belongs to native/);
+    refused({ kind: 'native', relaxed: true }, 'bad-choice', /belong to WebAssembly/);
+    refused({ kind: 'gpu' }, 'bad-choice', /'native' or 'wasm', not "gpu"/);
+  });
+  test('an instruction set that is not here is refused with those that are', {
+    skip: variants.some(isNative) ? false : 'no native kernels were built',
+  }, () => {
+    refused(
+      { isa: 'sse9' },
+      'isa-unavailable',
+      new RegExp(`"sse9" is not available here; these are: ${variants[0]}`),
+    );
+  });
+  test('relaxed SIMD is refused where the host has none', {
+    skip: variants.includes('relaxed') ? 'this Node has relaxed SIMD' : false,
+  }, () => {
+    refused({ relaxed: true }, 'relaxed-unavailable', /use Node 21 or later/);
+  });
+  test('a bad number of threads is refused', async () => {
+    const module = loadKernelsSync();
+    for (const count of [0, -1, 1.5, Number.NaN]) {
+      assert.throws(() => module.setThreads(count), /whole number from 1 up/);
+    }
+    const script = `import { loadKernelsSync } from ${JSON.stringify(entry)};
+      try { loadKernelsSync() } catch (error) { console.log(error.code, error.message) }`;
+    const { stdout } = await runScript(script, { UNROLL_THREADS: 'many' });
+    assert.match(stdout, /^bad-threads UNROLL_THREADS: threads must be a whole number/);
+  });
+  test('more threads than there can be are as many as there can be', () => {
+    for (const variant of variants) {
+      const module = loadKernelsSync(choiceFor(variant));
+      const count = Math.min(module.maxThreads, 3);
+      module.setThreads(3);
+      assert.equal(module.threads, count, variant);
+    }
+    const single = loadKernelsSync({ kind: 'wasm', threads: false });
+    single.setThreads(1000);
+    assert.equal(single.threads, 1);
+  });
+});
+
+describe('arguments', () => {
+  test('native kernels refuse what is no number, no address, or too little', {
+    skip: variants.some(isNative) ? false : 'no native kernels were built',
+  }, () => {
+    const { kernels, memory } = loadKernelsSync({ kind: 'native' });
+    const fill = kernels.fill as (...args: unknown[]) => void;
+    assert.throws(() => fill(64, 1), /fill: takes 3 arguments, got 2/);
+    assert.throws(() => fill(64, 'one', 1), /fill: argument 2 must be a number/);
+    assert.throws(() => fill(-4, 1, 1), /fill: argument 1 must be an address/);
+    assert.throws(() => fill(memory.limit, 1, 1), /fill: argument 1 must be an address/);
+  });
+});
+
+describe('memory', () => {
+  for (const variant of variants) {
+    test(`${variant}: grows when asked, keeps what it holds, and says when there is no more`, () => {
+      const { memory, kernels } = loadKernelsSync(choiceFor(variant));
+      assert.equal(memory.heapBase % 64, 0);
+      assert.ok(memory.heapBase > 0);
+      assert.ok(memory.reserve(memory.heapBase + 4096));
+      kernels.fill(memory.heapBase, 1024, 1.5);
+      assert.ok(memory.reserve(memory.heapBase + (64 << 20)));
+      assert.ok(memory.buffer.byteLength >= memory.heapBase + (64 << 20));
+      const view = new Float32Array(memory.buffer, memory.heapBase, 1024);
+      assert.ok(view.every((value) => value === 1.5));
+      const last = memory.heapBase + (64 << 20) - 64;
+      kernels.fill(last, 16, 2);
+      assert.equal(new Float32Array(memory.buffer, last, 16)[15], 2);
+      assert.equal(memory.reserve(memory.limit + 1), false);
+      assert.equal(memory.reserve(2 ** 52), false);
+    });
+  }
+  test('addresses above 2 GiB work', () => {
+    for (const variant of variants) {
+      const { memory, kernels } = loadKernelsSync(choiceFor(variant));
+      const high = 2 ** 31 + 2 ** 20;
+      if (!memory.reserve(high + 4096)) continue; // a machine without that much address space
+      kernels.fill(high, 64, 7);
+      const source = new Float32Array(memory.buffer, high, 64);
+      assert.ok(
+        source.every((value) => value === 7),
+        variant,
+      );
+    }
+  });
+  test('instances do not share memory', () => {
+    for (const variant of variants) {
+      const [a, b] = [loadKernelsSync(choiceFor(variant)), loadKernelsSync(choiceFor(variant))];
+      for (const { memory } of [a, b]) memory.reserve(memory.heapBase + 4096);
+      a.kernels.fill(a.memory.heapBase, 16, 1);
+      b.kernels.fill(b.memory.heapBase, 16, 2);
+      assert.equal(new Float32Array(a.memory.buffer, a.memory.heapBase, 1)[0], 1, variant);
+    }
+  });
+});
+
+describe('processes', () => {
+  for (const variant of variants) {
+    test(`${variant}: a process with sleeping threads ends by itself, and soon`, async () => {
+      const script = `import { choiceFor, loadKernelsSync } from ${JSON.stringify(entry)};
+        const module = loadKernelsSync(choiceFor(${JSON.stringify(variant)}));
+        module.setThreads(4);
+        const start = performance.now();
+        while (module.activeThreads < module.threads && performance.now() - start < 10000) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        if (module.checkPool(50)) throw new Error('wrong');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        console.log(module.activeThreads === module.threads, Date.now());`;
+      const { stdout, stderr } = await runScript(script);
+      const ended = Date.now();
+      const [arrived, at] = stdout.split(' ');
+      assert.equal(arrived, 'true');
+      assert.equal(stderr, '');
+      assert.ok(ended - Number(at) < 3000, `the process lived on for ${ended - Number(at)} ms`);
+    });
+  }
+  test('a process may exit while its threads are still starting', async () => {
+    const script = `import { loadKernelsSync } from ${JSON.stringify(entry)};
+      loadKernelsSync({ kind: 'wasm', threads: true }).setThreads(8);
+      process.exit(3);`;
+    await assert.rejects(runScript(script), (error: { code?: unknown }) => error.code === 3);
+  });
+});

@@ -1,0 +1,64 @@
+// The kernels in several worker threads of one process at once: each has its own memory and its own pool.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { listVariants } from '@unroll/kernels';
+
+const entry = fileURLToPath(import.meta.resolve('@unroll/kernels'));
+
+// A hundred products of changing sizes; the sum of every result goes back.
+const script = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  import(workerData.entry).then(({ choiceFor, loadKernelsSync }) => {
+    const { kernels, memory, ...module } = loadKernelsSync(choiceFor(workerData.variant));
+    kernels.set_threads(2);
+    const base = memory.heapBase;
+    memory.reserve(base + (4 << 20));
+    let sum = 0;
+    for (let round = 0; round < 100; round++) {
+      const n = 100 + round;
+      kernels.fill(base, n * n, workerData.value);
+      kernels.gemm(0, 0, n, n, n, base, n, base, n, base + (1 << 20), n, 0, 1, 0, 0, 0);
+      const c = new Float32Array(memory.buffer, base + (1 << 20), n * n);
+      sum += c[0] + c[n * n - 1];
+    }
+    parentPort.postMessage(sum);
+  });`;
+
+for (const variant of listVariants()) {
+  test(`${variant}: three workers at once`, async () => {
+    const values = [1, 2, 3];
+    const results = await Promise.all(
+      values.map(async (value) => {
+        const worker = new Worker(script, { eval: true, workerData: { entry, variant, value } });
+        const [[sum], [code]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+        return [sum, code];
+      }),
+    );
+    // Entries are n * value^2, for n from 100 to 199, two of each.
+    assert.deepEqual(
+      results,
+      values.map((value) => [2 * 14950 * value * value, 0]),
+    );
+  });
+}
+
+test('a worker that is terminated in the middle of its kernels takes nobody along', async () => {
+  for (const variant of listVariants()) {
+    const worker = new Worker(
+      `import(${JSON.stringify(entry)}).then(({ choiceFor, loadKernelsSync }) => {
+        const module = loadKernelsSync(choiceFor(${JSON.stringify(variant)}));
+        module.setThreads(3);
+        require('node:worker_threads').parentPort.postMessage('ready');
+        for (;;) module.checkPool(10);
+      });`,
+      { eval: true },
+    );
+    await once(worker, 'message');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await worker.terminate();
+  }
+  assert.ok(true);
+});

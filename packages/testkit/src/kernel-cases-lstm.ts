@@ -1,0 +1,193 @@
+// The fused LSTM against the textbook's equations in double precision, forward and backward through time.
+import { Activation, type KernelModule, type Pointer } from '@unroll/kernels';
+import { Arena, expectClose, someFloats } from './arena.js';
+import type { KernelCase } from './kernel-cases.js';
+
+export interface LstmShape {
+  T: number;
+  B: number;
+  I: number;
+  H: number;
+}
+
+/** Weights, inputs and initial states of one run, and the gradient of its outputs. */
+export const lstmInputs = ({ T, B, I, H }: LstmShape) => ({
+  W: someFloats(I * 4 * H, 11).map((v) => v * 0.5),
+  U: someFloats(H * 4 * H, 12).map((v) => v * 0.5),
+  b: someFloats(4 * H, 13),
+  x: someFloats(T * B * I, 14),
+  h0: someFloats(B * H, 15),
+  c0: someFloats(B * H, 16),
+  dy: someFloats(T * B * H, 17),
+});
+
+export interface LstmResult {
+  y: Float32Array;
+  h: Float32Array;
+  c: Float32Array;
+  dG: Float32Array;
+  dh0: Float32Array;
+  dc0: Float32Array;
+}
+
+/** Runs the kernels forward and backward. */
+export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
+  const { T, B, I, H } = shape;
+  const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
+  const { kernels } = module;
+  const arena = new Arena(module);
+  const packed = arena.empty(kernels.lstm_packed_size(I, H));
+  kernels.lstm_pack(I, H, arena.floats(W), arena.floats(U), arena.floats(b), packed);
+
+  const rows = new Float32Array((T + 1) * B * (I + H));
+  for (let t = 0; t < T; t++) {
+    for (let r = 0; r < B; r++)
+      rows.set(x.subarray((t * B + r) * I, (t * B + r + 1) * I), (t * B + r) * (I + H));
+  }
+  for (let r = 0; r < B; r++) rows.set(h0.subarray(r * H, (r + 1) * H), r * (I + H) + I);
+  const xh = arena.floats(rows);
+  const c = arena.empty((T + 1) * B * H);
+  new Float32Array(module.memory.buffer, c, B * H).set(c0);
+  const gates = arena.empty(T * B * 4 * H);
+  const y = arena.empty(T * B * H);
+  const { tanh, sigmoid } = Activation;
+  kernels.lstm_forward(T, B, I, H, tanh, sigmoid, packed, xh, c, B * H, 0, 0, 0, 0, gates, y, B * H, H);
+
+  const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
+  kernels.lstm_pack_backward(H, arena.floats(U), packedBack);
+  const dh = arena.floats(new Float32Array(B * H));
+  const dc = arena.floats(new Float32Array(B * H));
+  const dG = arena.empty(T * B * 4 * H);
+  const upstream: Pointer = arena.floats(dy);
+  kernels.lstm_backward(
+    ...([
+      T,
+      B,
+      H,
+      tanh,
+      sigmoid,
+      packedBack,
+      gates,
+      c,
+      0,
+      0,
+      0,
+      upstream,
+      B * H,
+      H,
+      dh,
+      dc,
+      dG,
+      0,
+      0,
+    ] as const),
+  );
+  const states = arena.read(xh, (T + 1) * B * (I + H));
+  const h = new Float32Array(T * B * H);
+  for (let r = 0; r < T * B; r++) {
+    const at = (r + B) * (I + H) + I;
+    h.set(states.subarray(at, at + H), r * H);
+  }
+  return {
+    y: arena.read(y, T * B * H),
+    h,
+    c: arena.read(c + 4 * B * H, T * B * H),
+    dG: arena.read(dG, T * B * 4 * H),
+    dh0: arena.read(dh, B * H),
+    dc0: arena.read(dc, B * H),
+  };
+};
+
+const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
+
+/** The same by the equations, all numbers in double precision. */
+export const plainLstm = (shape: LstmShape): LstmResult => {
+  const { T, B, I, H } = shape;
+  const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
+  const size = B * H;
+  const h = new Float64Array((T + 1) * size);
+  const c = new Float64Array((T + 1) * size);
+  const gates = new Float64Array(T * B * 4 * H);
+  h.set(h0);
+  c.set(c0);
+  for (let t = 0; t < T; t++) {
+    for (let r = 0; r < B; r++) {
+      const at = (t * B + r) * 4 * H;
+      for (let q = 0; q < 4 * H; q++) {
+        let z = b[q]!;
+        for (let i = 0; i < I; i++) z += x[(t * B + r) * I + i]! * W[i * 4 * H + q]!;
+        for (let j = 0; j < H; j++) z += h[t * size + r * H + j]! * U[j * 4 * H + q]!;
+        gates[at + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
+      }
+      for (let j = 0; j < H; j++) {
+        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]!) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const here = r * H + j;
+        const next = f * c[t * size + here]! + i * g;
+        c[(t + 1) * size + here] = next;
+        h[(t + 1) * size + here] = o * Math.tanh(next);
+      }
+    }
+  }
+  const dG = new Float64Array(T * B * 4 * H);
+  let dh = new Float64Array(size);
+  const dc = new Float64Array(size);
+  for (let t = T - 1; t >= 0; t--) {
+    const before = new Float64Array(size);
+    for (let r = 0; r < B; r++) {
+      const at = (t * B + r) * 4 * H;
+      for (let j = 0; j < H; j++) {
+        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]!) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const here = r * H + j;
+        const dht = dh[here]! + dy[t * size + here]!;
+        const tanhC = Math.tanh(c[(t + 1) * size + here]!);
+        const dct = dc[here]! + dht * o * (1 - tanhC * tanhC);
+        dG[at + j] = dct * g * i * (1 - i);
+        dG[at + H + j] = dct * c[t * size + here]! * f * (1 - f);
+        dG[at + 2 * H + j] = dct * i * (1 - g * g);
+        dG[at + 3 * H + j] = dht * tanhC * o * (1 - o);
+        dc[here] = dct * f;
+      }
+      for (let j = 0; j < H; j++) {
+        let sum = 0;
+        for (let q = 0; q < 4 * H; q++) sum += dG[at + q]! * U[j * 4 * H + q]!;
+        before[r * H + j] = sum;
+      }
+    }
+    dh = before;
+  }
+  const y = Float32Array.from(h.subarray(size));
+  return {
+    y,
+    h: y,
+    c: Float32Array.from(c.subarray(size)),
+    dG: Float32Array.from(dG),
+    dh0: Float32Array.from(dh),
+    dc0: Float32Array.from(dc),
+  };
+};
+
+const SHAPES: LstmShape[] = [
+  { T: 1, B: 1, I: 1, H: 1 },
+  { T: 7, B: 3, I: 5, H: 16 },
+  { T: 5, B: 13, I: 9, H: 37 },
+];
+
+export const lstmCases: KernelCase[] = SHAPES.map((shape) => ({
+  name: `lstm forward and backward, ${JSON.stringify(shape).replaceAll('"', '')}`,
+  run: (module) => {
+    const got = runLstm(module, shape);
+    const wanted = plainLstm(shape);
+    for (const key of Object.keys(wanted) as (keyof LstmResult)[])
+      expectClose(got[key], wanted[key], 2e-5, key);
+  },
+}));

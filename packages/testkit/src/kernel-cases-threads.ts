@@ -1,0 +1,92 @@
+// The pool under stress, and results that must not depend on how many threads there were.
+import type { KernelModule } from '@unroll/kernels';
+import { Arena, expectSame, someFloats } from './arena.js';
+import type { KernelCase } from './kernel-cases.js';
+import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
+
+/** Sets the number of threads and waits until they are there, so that a test of threads tests threads. */
+export const withThreads = async (module: KernelModule, count: number): Promise<void> => {
+  module.setThreads(count);
+  const deadline = performance.now() + 20_000;
+  while (module.activeThreads < module.threads) {
+    if (performance.now() > deadline) {
+      throw new Error(`only ${module.activeThreads} of ${module.threads} threads have started after 20 s`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+};
+
+/** Runs `work` on 1, 2 and 3 threads (as far as the build has them) and restores the number. */
+const onEach = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
+  const before = module.threads;
+  const results: R[] = [];
+  for (const count of [1, 2, 3]) {
+    await withThreads(module, count);
+    results.push(work());
+  }
+  module.setThreads(before);
+  return results;
+};
+
+const gemm = (module: KernelModule, m: number, n: number, k: number): Float32Array => {
+  const arena = new Arena(module);
+  const c = arena.empty(m * n);
+  const [a, b] = [arena.floats(someFloats(m * k, 5)), arena.floats(someFloats(k * n, 6))];
+  module.kernels.gemm(0, 0, m, n, k, a, k, b, n, c, n, 0, 1, 0, 0, 0);
+  return arena.read(c, m * n);
+};
+
+export const threadCases: KernelCase[] = [
+  {
+    name: 'the pool runs every item once and holds its barriers, 10,000 jobs',
+    run: async (module) => {
+      const before = module.threads;
+      for (const count of [2, 1, 3, 5, 2]) {
+        await withThreads(module, count);
+        const wrong = module.checkPool(2000);
+        if (wrong) throw new Error(`${wrong} jobs went wrong on ${count} threads`);
+      }
+      module.setThreads(before);
+    },
+  },
+  {
+    name: 'the pool is right while workers are still starting',
+    run: (module) => {
+      const before = module.threads;
+      for (const count of [6, 2, 8, 1, 7]) {
+        module.setThreads(count);
+        const wrong = module.checkPool(200);
+        if (wrong) throw new Error(`${wrong} jobs went wrong on up to ${count} threads`);
+      }
+      module.setThreads(before);
+    },
+  },
+  {
+    name: 'gemm gives the same bits on any number of threads',
+    run: async (module) => {
+      for (const [m, n, k] of [
+        [257, 129, 300],
+        [3, 1024, 700],
+        [1000, 5, 500],
+      ] as const) {
+        const [one, ...more] = await onEach(module, () => gemm(module, m, n, k));
+        for (const other of more) expectSame(other, one!, `${m} x ${n} x ${k}`);
+      }
+    },
+  },
+  {
+    name: 'lstm gives the same bits on any number of threads',
+    run: async (module) => {
+      for (const shape of [
+        { T: 6, B: 33, I: 20, H: 96 },
+        { T: 4, B: 2, I: 64, H: 320 },
+      ]) {
+        const [one, ...more] = await onEach(module, () => runLstm(module, shape));
+        for (const other of more) {
+          for (const key of Object.keys(other) as (keyof LstmResult)[])
+            expectSame(other[key], one![key], key);
+        }
+      }
+    },
+  },
+];

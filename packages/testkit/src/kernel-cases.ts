@@ -1,0 +1,310 @@
+// The cases that every build of the kernels must pass, native or WebAssembly, in Node and in the browser: each kernel
+// held against plain JavaScript in double precision, and against itself on other numbers of threads.
+import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
+import { Arena, expectClose, expectSame, someFloats } from './arena.js';
+import { lstmCases } from './kernel-cases-lstm.js';
+import { threadCases } from './kernel-cases-threads.js';
+import { KNOWN_ANSWERS, threefry, words } from './threefry.js';
+
+export interface KernelCase {
+  name: string;
+  /** Throws when the kernels are wrong. */
+  run(module: KernelModule): void | Promise<void>;
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** The error function by its series (small x) or its continued fraction (large x). */
+const erf = (x: number): number => {
+  const a = Math.abs(x);
+  if (a < 2.5) {
+    let term = a;
+    let sum = a;
+    for (let n = 1; n < 60; n++) {
+      term *= (-a * a) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let n = 60; n > 0; n--) fraction = n / 2 / (a + fraction);
+  return Math.sign(x) * (1 - Math.exp(-a * a) / ((a + fraction) * Math.sqrt(Math.PI)));
+};
+
+const UNARY: Record<keyof typeof UnaryOp, (x: number) => number> = {
+  neg: (x) => -x,
+  abs: Math.abs,
+  sign: Math.sign,
+  square: (x) => x * x,
+  sqrt: Math.sqrt,
+  reciprocal: (x) => 1 / x,
+  exp: Math.exp,
+  log: Math.log,
+  tanh: Math.tanh,
+  sigmoid,
+  hardSigmoid: (x) => Math.min(1, Math.max(0, x / 6 + 0.5)),
+  relu: (x) => Math.max(0, x),
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  floor: Math.floor,
+  log1p: Math.log1p,
+  erf,
+  isFinite: (x) => (Number.isFinite(x) ? 1 : 0),
+};
+
+const BINARY: Record<keyof typeof BinaryOp, (a: number, b: number) => number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  max: Math.max,
+  min: Math.min,
+  pow: (a, b) => a ** b,
+  eq: (a, b) => (a === b ? 1 : 0),
+  gt: (a, b) => (a > b ? 1 : 0),
+  ge: (a, b) => (a >= b ? 1 : 0),
+  tanhGrad: (y, g) => g * (1 - y * y),
+  sigmoidGrad: (y, g) => g * y * (1 - y),
+  hardSigmoidGrad: (y, g) => (y > 0 && y < 1 ? g / 6 : 0),
+  reluGrad: (y, g) => (y > 0 ? g : 0),
+};
+
+const POSITIVE_ONLY = new Set(['sqrt', 'log', 'log1p']);
+
+const unaryCases: KernelCase[] = Object.entries(UNARY).map(([name, expected]) => ({
+  name: `unary ${name}`,
+  run: (module) => {
+    const arena = new Arena(module);
+    const edges = [0, 0.5, 1, 5, 20, 80, 1e-6, ...(POSITIVE_ONLY.has(name) ? [] : [-0.5, -1, -5, -20, -80])];
+    const scale = POSITIVE_ONLY.has(name) ? (v: number) => Math.abs(v) * 9 : (v: number) => v * 9;
+    const x = Float32Array.from([...edges, ...[...someFloats(91)].map(scale)]);
+    const p = arena.floats(x);
+    const y = arena.empty(x.length + 1);
+    module.kernels.unary(UnaryOp[name as keyof typeof UnaryOp], p, y, x.length);
+    const got = arena.read(y, x.length + 1);
+    expectClose(got.subarray(0, -1), Float32Array.from(x, expected), 2e-6, name);
+    if (got[x.length] !== -12345.5) throw new Error(`${name} wrote behind its output`);
+  },
+}));
+
+const binaryCases: KernelCase[] = Object.entries(BINARY).map(([name, expected]) => ({
+  name: `binary ${name}`,
+  run: (module) => {
+    const arena = new Arena(module);
+    const [rows, columns] = [5, 23];
+    const isGrad = name.endsWith('Grad');
+    const base = name === 'pow' || isGrad ? (v: number) => Math.abs(v) : (v: number) => Math.round(v * 4) / 2;
+    const a = someFloats(rows * columns, 2).map(base);
+    const b = someFloats(columns, 3).map((v) => Math.round(v * 4) / 2 || 0.5);
+    const y = arena.empty(rows * columns);
+    // b is broadcast over the rows: its stride there is 0.
+    const dims = arena.ints([rows, columns, columns, 1, 0, 1]);
+    const op = BinaryOp[name as keyof typeof BinaryOp];
+    module.kernels.binary(op, arena.floats(a), arena.floats(b), y, 2, dims);
+    const wanted = a.map((value, i) => expected(value, b[i % columns]!));
+    expectClose(arena.read(y, rows * columns), wanted, 2e-6, name);
+  },
+}));
+
+const gemmReference = (
+  m: number,
+  n: number,
+  k: number,
+  a: Float32Array,
+  b: Float32Array,
+  tA: number,
+  tB: number,
+) => {
+  const c = new Float32Array(m * n);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let p = 0; p < k; p++) sum += a[tA ? p * m + i : i * k + p]! * b[tB ? j * k + p : p * n + j]!;
+      c[i * n + j] = sum;
+    }
+  }
+  return c;
+};
+
+const GEMM_SHAPES = [
+  [1, 1, 1],
+  [7, 5, 3],
+  [17, 33, 65],
+  [64, 48, 100],
+  [1, 130, 70],
+  [90, 1, 40],
+] as const;
+
+const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
+  name: `gemm ${form & 1 ? 'transposed ' : ''}A, ${form & 2 ? 'transposed ' : ''}B`,
+  run: (module) => {
+    const [tA, tB] = [form & 1, form >> 1];
+    for (const [m, n, k] of GEMM_SHAPES) {
+      const arena = new Arena(module);
+      const a = someFloats(m * k, m);
+      const b = someFloats(k * n, n);
+      const c = someFloats(m * n, k);
+      const pointer = arena.floats(c);
+      const args = [arena.floats(a), tA ? m : k, arena.floats(b), tB ? k : n, pointer, n] as const;
+      const product = gemmReference(m, n, k, a, b, tA, tB);
+      module.kernels.gemm(tA, tB, m, n, k, ...args, 1, 1, 0, 0, 0);
+      expectClose(
+        arena.read(pointer, m * n),
+        product.map((v, i) => v + c[i]!),
+        1e-5,
+        `C += of ${m} ${n} ${k}`,
+      );
+      module.kernels.gemm(tA, tB, m, n, k, ...args, 0, 1, 0, 0, 0);
+      expectClose(arena.read(pointer, m * n), product, 1e-5, `C = of ${m} ${n} ${k}`);
+    }
+  },
+}));
+
+const otherCases: KernelCase[] = [
+  {
+    name: 'the known answers of threefry hold for its plain form',
+    run: () => {
+      for (const [counter, key, wanted] of KNOWN_ANSWERS) {
+        if (threefry(key, counter).join() !== wanted.join())
+          throw new Error(`key ${key}, counter ${counter}`);
+      }
+    },
+  },
+  {
+    name: 'random_uniform and random_mask give the words of threefry',
+    run: (module) => {
+      const arena = new Arena(module);
+      const n = 1001;
+      // A counter whose low word overflows on the way.
+      const stream = words([0x12345678, 0x9abcdef0], [0xfffffff0, 7], n).map((word) => word >>> 8);
+      const y = arena.empty(n);
+      module.kernels.random_uniform(0x12345678, 0x9abcdef0, 0xfffffff0, 7, y, n);
+      expectSame(
+        arena.read(y, n),
+        Float32Array.from(stream, (word) => word * 2 ** -24),
+        'uniform',
+      );
+      module.kernels.random_mask(0x12345678, 0x9abcdef0, 0xfffffff0, 7, y, n, 0.75, 4 / 3);
+      const mask = Float32Array.from(stream, (word) => (word < 0.75 * 2 ** 24 ? 4 / 3 : 0));
+      expectSame(arena.read(y, n), mask, 'mask');
+    },
+  },
+  {
+    name: 'copy_strided transposes, reverses and broadcasts',
+    run: (module) => {
+      const arena = new Arena(module);
+      const [rows, columns] = [9, 13];
+      const x = someFloats(rows * columns);
+      const p = arena.floats(x);
+      const y = arena.empty(rows * columns);
+      module.kernels.copy_strided(p, y, 2, arena.ints([columns, rows, 1, columns, rows, 1]));
+      const transposed = x.map((_, i) => x[(i % rows) * columns + Math.floor(i / rows)]!);
+      expectSame(arena.read(y, rows * columns), transposed, 'transpose');
+      const last = p + 4 * (rows - 1) * columns;
+      module.kernels.copy_strided(last, y, 2, arena.ints([rows, columns, -columns, 1, columns, 1]));
+      const reversed = x.map((_, i) => x[(rows - 1 - Math.floor(i / columns)) * columns + (i % columns)]!);
+      expectSame(arena.read(y, rows * columns), reversed, 'reversed rows');
+      module.kernels.copy_strided(p, y, 2, arena.ints([rows, columns, 0, 1, columns, 1]));
+      expectSame(
+        arena.read(y, rows * columns),
+        x.map((_, i) => x[i % columns]!),
+        'broadcast',
+      );
+    },
+  },
+  {
+    name: 'reduce',
+    run: (module) => {
+      const [outer, n, inner] = [3, 37, 5];
+      const x = someFloats(outer * n * inner);
+      const forms: Record<keyof typeof ReduceOp, (values: number[]) => number> = {
+        sum: (values) => values.reduce((a, b) => a + b),
+        max: (values) => Math.max(...values),
+        min: (values) => Math.min(...values),
+        sumSquares: (values) => values.reduce((a, b) => a + b * b, 0),
+      };
+      for (const [name, expected] of Object.entries(forms)) {
+        const arena = new Arena(module);
+        const y = arena.empty(outer * inner);
+        module.kernels.reduce(ReduceOp[name as keyof typeof ReduceOp], arena.floats(x), y, outer, n, inner);
+        const wanted = Float32Array.from({ length: outer * inner }, (_, at) => {
+          const start = Math.floor(at / inner) * n * inner + (at % inner);
+          return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]!));
+        });
+        expectClose(arena.read(y, outer * inner), wanted, 2e-6, name);
+      }
+    },
+  },
+  {
+    name: 'softmax, gather, scatter_add, accumulate, fill',
+    run: (module) => {
+      const arena = new Arena(module);
+      const [rows, n] = [3, 19];
+      const x = someFloats(rows * n).map((v) => v * 30);
+      const p = arena.floats(x);
+      const y = arena.empty(rows * n);
+      module.kernels.softmax(p, y, rows, n, 0);
+      const wanted = x.map((v, i) => {
+        const row = x.subarray(i - (i % n), i - (i % n) + n);
+        return Math.exp(v) / row.reduce((sum, other) => sum + Math.exp(other), 0);
+      });
+      expectClose(arena.read(y, rows * n), wanted, 2e-6, 'softmax');
+      const ids = arena.floats([2, 0, 2, 1]);
+      const g = arena.empty(4 * n);
+      module.kernels.gather(p, ids, g, 4, n);
+      const gathered = Float32Array.from(
+        { length: 4 * n },
+        (_, i) => x[[2, 0, 2, 1][Math.floor(i / n)]! * n + (i % n)]!,
+      );
+      expectSame(arena.read(g, 4 * n), gathered, 'gather');
+      module.kernels.fill(y, rows * n, 0.5);
+      module.kernels.scatter_add(y, ids, g, 4, n);
+      const scattered = x.map((v, i) => 0.5 + v * (i >= 2 * n ? 2 : 1));
+      expectClose(arena.read(y, rows * n), scattered, 1e-6, 'scatter_add');
+      module.kernels.accumulate(y, p, rows * n, -2);
+      expectClose(
+        arena.read(y, rows * n),
+        scattered.map((v, i) => v - 2 * x[i]!),
+        1e-5,
+        'accumulate',
+      );
+    },
+  },
+  {
+    name: 'adam',
+    run: (module) => {
+      const arena = new Arena(module);
+      const n = 45;
+      const [w, g, m, v] = [1, 2, 3, 4].map((seed) => someFloats(n, seed)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      v.forEach((value, i) => {
+        v[i] = value * value;
+      });
+      const [pw, pm, pv] = [arena.floats(w), arena.floats(m), arena.floats(v)];
+      module.kernels.adam(pw, arena.floats(g), pm, pv, n, 0.01, 0.9, 0.999, 1e-7, 1.5, 0.001, 0.5);
+      const half = g.map((value) => value * 0.5);
+      // The kernel sees the betas as float32, and so 1 - beta: that shows where v is small.
+      const [beta1, beta2] = [Math.fround(0.9), Math.fround(0.999)];
+      const newM = m.map((value, i) => beta1 * value + (1 - beta1) * half[i]!);
+      const newV = v.map((value, i) => beta2 * value + (1 - beta2) * half[i]! ** 2);
+      const newW = w.map(
+        (value, i) => value * 0.999 - (0.01 * newM[i]!) / (Math.sqrt(newV[i]!) * 1.5 + 1e-7),
+      );
+      expectClose(arena.read(pm, n), newM, 1e-6, 'm');
+      expectClose(arena.read(pv, n), newV, 1e-6, 'v');
+      expectClose(arena.read(pw, n), newW, 1e-6, 'w');
+    },
+  },
+];
+
+export const kernelCases: KernelCase[] = [
+  ...unaryCases,
+  ...binaryCases,
+  ...gemmCases,
+  ...otherCases,
+  ...lstmCases,
+  ...threadCases,
+];
