@@ -83,7 +83,7 @@ const matmulOp: Op<MatmulOptions> = {
   },
 };
 
-const flatRows = (x: Tensor): Tensor => reshape(x, [-1, x.shape.at(-1)!]);
+const flatRows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 const spreadB = (b: Tensor, like: Tensor): Tensor =>
   b.rank === like.rank ? b : broadcastTo(b, [...like.shape.slice(0, -2), ...b.shape]);
 

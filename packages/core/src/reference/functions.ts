@@ -32,7 +32,8 @@ export const binaryFunctions: Record<BinaryName, (a: number, b: number) => numbe
   div: (a, b) => a / b,
   max: Math.max,
   min: Math.min,
-  pow: (a, b) => a ** b,
+  // IEEE 754's pow, which JavaScript departs from where the base is 1 or -1.
+  pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
   eq: (a, b) => (a === b ? 1 : 0),
   gt: (a, b) => (a > b ? 1 : 0),
   ge: (a, b) => (a >= b ? 1 : 0),

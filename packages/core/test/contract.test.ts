@@ -1,0 +1,19 @@
+/**
+ * The backend contract on every backend that loads here. Rejects: a kernel that is wrong for some size, stride, option or
+ * special value, or writes beside its result; an op whose fast path disagrees with the reference.
+ */
+import { describe, test } from 'node:test';
+import { contractCases, skipReason } from '@unroll/testkit';
+import { testBackends, useThreads } from '@unroll/testkit/node';
+
+for (const { name, backend, reason } of testBackends()) {
+  describe(`contract on ${name}`, { skip: reason || false }, () => {
+    if (!backend) return;
+    test('threads, where it has them', async (t) => {
+      if (!(await useThreads(backend, 3))) t.skip(`${backend.description} has no three threads`);
+    });
+    for (const each of contractCases()) {
+      test(each.name, { skip: skipReason(each, backend) ?? false }, () => each.run(backend));
+    }
+  });
+}

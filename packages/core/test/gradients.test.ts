@@ -1,0 +1,115 @@
+/**
+ * Every op's backward against central differences in float64. Rejects: a gradient with a wrong factor, sign, element,
+ * shape or index anywhere, one that is missing, and one that depends on which others are asked for.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { mul, sub, sum } from '@unroll/core';
+import { type Op, opTable } from '@unroll/core/internal';
+import { checkGradients, normal, opNames, opWithSamples, type Sample, samples } from '@unroll/testkit';
+
+/** Ops without any gradient: constant but for jumps. */
+const WITHOUT = ['sign', 'floor', 'isFinite', 'eq', 'gt', 'ge'];
+
+describe('gradients of every op in float64', () => {
+  for (const name of opNames) {
+    test(name, () => {
+      const { op, samples: all } = opWithSamples(name);
+      const reports = all.map((sample) => checkGradients(name, op, sample));
+      const problems = reports.flatMap((report) => report.problems);
+      assert.deepEqual(problems.slice(0, 8), []);
+      const checked = reports.reduce((total, report) => total + report.checked, 0);
+      assert.equal(checked > 0, !WITHOUT.includes(name), `${checked} derivatives were checked`);
+    });
+  }
+
+  test('names of samples are unique, so that each has a stream of its own', () => {
+    for (const name of opNames) {
+      const names = opWithSamples(name).samples.map((sample) => sample.name);
+      assert.equal(new Set(names).size, names.length, name);
+    }
+  });
+});
+
+describe('the gradient check finds a wrong gradient', () => {
+  const sample: Sample<Record<string, never>> = {
+    name: 'a row',
+    inputs: [normal([7])],
+    attrs: {},
+    gradients: [true],
+  };
+  const tanh = (backward: (typeof opTable.tanh)['backward']): Op<Record<string, never>> => ({
+    ...opTable.tanh,
+    backward,
+  });
+
+  test('a wrong formula, and the right one passes', () => {
+    assert.deepEqual(checkGradients('tanh', opTable.tanh, sample).problems, []);
+    // 1 - y instead of 1 - y²
+    const wrong = tanh(({ outputs, grads }) => [mul(grads[0]!, sub(1, outputs[0]!))]);
+    const { problems, worst } = checkGradients('tanh', wrong, sample);
+    assert.ok(problems.length >= 7);
+    assert.match(problems[0]!, /^tanh a row: along a direction of all inputs: backward gives /);
+    assert.ok(worst!.ratio > 1e4);
+  });
+
+  test('one wrong element, and says which', () => {
+    const wrong = tanh((call) => {
+      const right = opTable.tanh.backward(call)[0]!;
+      const nudge = [0, 0, 0, 0.001, 0, 0, 0];
+      return [sub(right, nudge)];
+    });
+    const { problems } = checkGradients('tanh', wrong, sample);
+    assert.equal(problems.length, 2);
+    assert.match(problems[1]!, /input 0, element 3/);
+  });
+
+  test('a missing gradient', () => {
+    const wrong = tanh(() => [null]);
+    assert.match(checkGradients('tanh', wrong, sample).problems[0]!, /input 0: backward gives no gradient/);
+  });
+
+  test('a gradient of another shape', () => {
+    const wrong = tanh((call) => [sum(opTable.tanh.backward(call)[0]!, 0, true)]);
+    assert.match(
+      checkGradients('tanh', wrong, sample).problems[0]!,
+      /input 0 \[7\]: gradient of shape \[1\]/,
+    );
+  });
+
+  test('a gradient that depends on which others are asked for', () => {
+    const wrong: typeof opTable.matmul = {
+      ...opTable.matmul,
+      backward: (call) => {
+        const [a, b] = opTable.matmul.backward(call);
+        return [call.needs[1] || !a ? a! : mul(a, 2), b!];
+      },
+    };
+    const { problems } = checkGradients(
+      'matmul',
+      wrong,
+      samples.matmul.find((each) => each.name === '[3, 5] times [5, 4]')!,
+    );
+    assert.deepEqual(problems, [
+      'matmul [3, 5] times [5, 4]: input 0: its gradient differs when others are not asked for',
+    ]);
+  });
+
+  test('a fused cell that forgets the gradient of one initial state', () => {
+    const wrong: typeof opTable.lstm = {
+      ...opTable.lstm,
+      backward: (call) =>
+        opTable.lstm.backward(call).map((grad, i) => (i === 5 && grad ? mul(grad, 0.99) : grad)),
+    };
+    const withStates = samples.lstm.find((each) => each.gradients[5] === true)!;
+    assert.match(checkGradients('lstm', wrong, withStates).problems.join('\n'), /input 5, element/);
+  });
+
+  test('a second output that is left out', () => {
+    const wrong: typeof opTable.lstm = {
+      ...opTable.lstm,
+      backward: (call) => opTable.lstm.backward({ ...call, grads: [call.grads[0]!, null, call.grads[2]!] }),
+    };
+    assert.ok(checkGradients('lstm', wrong, samples.lstm[0]!).problems.length > 0);
+  });
+});

@@ -1,0 +1,17 @@
+/** What a case of the backend contract is. */
+import type { Backend } from '@unroll/core';
+import type { KernelName } from '@unroll/core/internal';
+
+export interface ContractCase {
+  readonly name: string;
+  /** The kernels it needs: a backend that lacks one (see `supports`) is not asked. */
+  readonly kernels: readonly KernelName[];
+  /** Throws an error that says what is wrong. Leaves the program's current backend as it was. */
+  run(backend: Backend): void;
+}
+
+/** Why the case cannot run on the backend, or null. */
+export function skipReason({ kernels }: ContractCase, backend: Backend): string | null {
+  const missing = kernels.filter((kernel) => !backend.supports(kernel));
+  return missing.length === 0 ? null : `${backend.description} has no kernel ${missing.join(', ')}`;
+}

@@ -1,0 +1,138 @@
+/** Cases for the matrix product. Matrices of small whole numbers make every sum exact, so that results must be equal. */
+import type { GemmShape } from '@unroll/core/internal';
+import type { ContractCase } from './case.js';
+import { differentialCase, draw, type Trial } from './differential.js';
+
+/** A matrix of `rows` rows that lie `stride` apart, `count` times `distance` apart; what lies between is NaN. */
+function spaced(
+  fill: (count: number, name: string) => Float64Array,
+  name: string,
+  at: { rows: number; columns: number; stride: number; count: number; distance: number },
+): Float64Array {
+  const { rows, columns, stride, count, distance } = at;
+  const last = rows === 0 || columns === 0 ? 0 : (rows - 1) * stride + columns;
+  const out = draw.blank((count - 1) * distance + last);
+  const source = fill(rows * columns * count, name);
+  for (let n = 0; n < count; n++) {
+    for (let r = 0; r < rows; r++) {
+      const row = source.subarray((n * rows + r) * columns, (n * rows + r + 1) * columns);
+      if (columns > 0) out.set(row, n * distance + r * stride);
+    }
+  }
+  return out;
+}
+
+interface Form extends GemmShape {
+  /** Elements of a gap after each row, and after each matrix of a batch. */
+  gap?: number;
+  /** One matrix serves the whole batch. */
+  shareA?: boolean;
+  shareB?: boolean;
+}
+
+function trial(form: Form, fill = draw.whole): Trial {
+  const { m, n, k, transA = false, transB = false, add = false, batch, gap = 0, shareA, shareB } = form;
+  const [aRows, aColumns] = transA ? [k, m] : [m, k];
+  const [bRows, bColumns] = transB ? [n, k] : [k, n];
+  const [lda, ldb, ldc] = [aColumns + gap, bColumns + gap, n + gap];
+  const count = batch ?? 1;
+  const place = (rows: number, columns: number, stride: number, shared = false) => ({
+    ...{ rows, columns, stride, count: shared ? 1 : count, distance: rows * stride + gap },
+  });
+  const [a, b, c] = [
+    place(aRows, aColumns, lda, shareA),
+    place(bRows, bColumns, ldb, shareB),
+    place(m, n, ldc),
+  ];
+  const shape: GemmShape = {
+    ...{ m, n, k, transA, transB, add },
+    ...(gap ? { lda, ldb, ldc } : {}),
+    ...(batch === undefined
+      ? {}
+      : { batch, strideA: shareA ? 0 : a.distance, strideB: shareB ? 0 : b.distance, strideC: c.distance }),
+  };
+  const letters = `${transA ? 'ᵀ' : ''}${transB ? 'ᵗ' : ''}`;
+  return {
+    name: `${m}x${k}x${n}${letters}${add ? ' added' : ''}${gap ? ' with gaps' : ''}${batch === undefined ? '' : ` by ${batch}`}`,
+    arrays: {
+      a: spaced(fill, 'a', a),
+      b: spaced(fill, 'b', b),
+      y: add ? spaced(fill, 'c', c) : draw.blank((count - 1) * c.distance + (m && n ? (m - 1) * ldc + n : 0)),
+    },
+    call: (kernels, blocks) => kernels.gemm(blocks.a!, blocks.b!, blocks.y!, shape),
+  };
+}
+
+const TRANSPOSES = [
+  { transA: false, transB: false },
+  { transA: false, transB: true },
+  { transA: true, transB: false },
+  { transA: true, transB: true },
+];
+const EXTENTS = [1, 3, 6, 17, 33];
+
+/** Around the edges of tiles, panels and blocks. */
+const EDGES = [
+  [12, 16, 256], [13, 48, 257], [7, 64, 31], [97, 33, 5], [96, 513, 3], [100, 8, 300], [30, 7, 515], [2, 130, 600],
+  [1, 1000, 3], [1000, 1, 3], [1, 1, 1000], [4, 100, 1],
+] as const; // biome-ignore format: a list
+
+function exactTrials(transposes: { transA: boolean; transB: boolean }): Trial[] {
+  const cube = EXTENTS.flatMap((m) => EXTENTS.flatMap((n) => EXTENTS.map((k) => ({ m, n, k }))));
+  const edges = EDGES.map(([m, n, k]) => ({ m, n, k }));
+  return [
+    ...[...cube, ...edges].map((sizes) => trial({ ...sizes, ...transposes })),
+    ...[...cube, ...edges]
+      .filter((_, i) => i % 3 === 0)
+      .flatMap((sizes) => [
+        trial({ ...sizes, ...transposes, add: true }),
+        trial({ ...sizes, ...transposes, gap: 3 }),
+        trial({ ...sizes, ...transposes, gap: 5, add: true }),
+      ]),
+  ];
+}
+
+function batchTrials(): Trial[] {
+  const sizes = [{ m: 3, n: 5, k: 4 }, { m: 1, n: 17, k: 3 }, { m: 17, n: 1, k: 33 }, { m: 20, n: 18, k: 19 }]; // biome-ignore format: a list
+  return sizes.flatMap((size) =>
+    TRANSPOSES.flatMap((transposes) => [
+      trial({ ...size, ...transposes, batch: 3 }),
+      trial({ ...size, ...transposes, batch: 2, gap: 2, add: true }),
+      trial({ ...size, ...transposes, batch: 3, shareB: true }),
+      trial({ ...size, ...transposes, batch: 3, shareA: true, gap: 1 }),
+    ]),
+  );
+}
+
+/** Sizes of nothing: an empty sum is 0, or adds nothing. */
+function emptyTrials(): Trial[] {
+  return TRANSPOSES.flatMap((transposes) => [
+    trial({ m: 3, n: 5, k: 0, ...transposes }),
+    trial({ m: 3, n: 5, k: 0, add: true, ...transposes }),
+    trial({ m: 3, n: 5, k: 0, gap: 2, ...transposes }),
+    trial({ m: 2, n: 17, k: 0, batch: 3, ...transposes }),
+    trial({ m: 0, n: 5, k: 3, ...transposes }),
+    trial({ m: 3, n: 0, k: 5, ...transposes }),
+    trial({ m: 3, n: 5, k: 2, batch: 0, ...transposes }),
+  ]);
+}
+
+/** Enough work for several threads. */
+function largeTrials(): Trial[] {
+  return TRANSPOSES.flatMap((transposes) => [
+    trial({ m: 130, n: 150, k: 160, ...transposes }, draw.normal),
+    trial({ m: 12, n: 30, k: 260, batch: 33, ...transposes }, draw.normal),
+  ]);
+}
+
+export function gemmCases(): ContractCase[] {
+  return [
+    ...TRANSPOSES.map((transposes) => {
+      const name = `${transposes.transA ? 'aᵀ' : 'a'} ${transposes.transB ? 'bᵀ' : 'b'}`;
+      return differentialCase('gemm', name, () => exactTrials(transposes), 'bits');
+    }),
+    differentialCase('gemm', 'batches', batchTrials, 'bits'),
+    differentialCase('gemm', 'sizes of nothing', emptyTrials, 'bits'),
+    differentialCase('gemm', 'large', largeTrials),
+  ];
+}

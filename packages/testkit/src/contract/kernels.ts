@@ -1,0 +1,367 @@
+/** Cases for the kernels that move, map and reduce: called directly, with the sizes and values that ops seldom meet. */
+import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
+import { largest } from '../compare.js';
+import type { ContractCase } from './case.js';
+import { type Allowed, differentialCase, draw, SIZES, type Trial } from './differential.js';
+import { gemmCases } from './gemm.js';
+import { recurrentKernelCases } from './recurrent.js';
+
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+
+const UNARY = [
+  'neg', 'abs', 'sign', 'square', 'sqrt', 'reciprocal', 'exp', 'log', 'tanh', 'sigmoid', 'hardSigmoid',
+  'relu', 'softplus', 'floor', 'log1p', 'erf', 'isFinite',
+] as const satisfies readonly UnaryName[]; // biome-ignore format: a list
+const BINARY = [
+  'add', 'sub', 'mul', 'div', 'max', 'min', 'pow', 'eq', 'gt', 'ge', 'tanhGrad', 'sigmoidGrad', 'hardSigmoidGrad',
+  'reluGrad',
+] as const satisfies readonly BinaryName[]; // biome-ignore format: a list
+const REDUCE = ['sum', 'max', 'min', 'sumSquares'] as const satisfies readonly ReduceName[];
+
+/** Values where functions change their form: zeros, infinities, NaN, and the ends of the float32 range. */
+const SPECIAL = [
+  0, -0, nan, inf, -inf, 1, -1, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 1e-30, -1e-30, 3, -3, 2.999, -3.001,
+  20, -20, 80, -80, 88, -87, 1000, -1000, 8388608, -8388609, 1e30, -1e30,
+].map(Math.fround); // biome-ignore format: a list
+
+/** Elements enough for three threads of elementwise work. */
+const MANY = 310_000;
+
+/** Relative to the largest element; below the smallest normal number of float32 anything will do. */
+function relative(factor: number): Allowed {
+  return (expected) => Math.max(factor * largest(expected), 2 ** -126);
+}
+
+function fillTrials(): Trial[] {
+  return SIZES.flatMap((size) =>
+    [0, -1.5, nan, inf].map((value) => ({
+      name: `${size} times ${value}`,
+      arrays: { y: draw.normal(size, 'fill') },
+      call: (kernels, { y }) => kernels.fill(y!, value),
+    })),
+  );
+}
+
+interface CopyForm {
+  shape: readonly number[];
+  x: readonly number[];
+  y: readonly number[];
+  /** Elements of x and y; the offsets are worked out so that the lowest index read or written is 0. */
+}
+
+const COPIES: Record<string, CopyForm> = {
+  'a row': { shape: [33], x: [1], y: [1] },
+  'one number': { shape: [], x: [], y: [] },
+  nothing: { shape: [3, 0, 2], x: [1, 1, 1], y: [2, 2, 1] },
+  'turned round': { shape: [17], x: [-1], y: [1] },
+  'written backwards': { shape: [17], x: [1], y: [-1] },
+  'both backwards': { shape: [33], x: [-1], y: [-1] },
+  'one number repeated': { shape: [100], x: [0], y: [1] },
+  'every third': { shape: [33], x: [3], y: [1] },
+  'to every second': { shape: [33], x: [1], y: [2] },
+  'a transposed matrix': { shape: [5, 7], x: [1, 5], y: [7, 1] },
+  'a transposed large matrix': { shape: [67, 131], x: [1, 67], y: [131, 1] },
+  'a transposed part of a matrix': { shape: [33, 18], x: [1, 40], y: [21, 1] },
+  'rows turned round': { shape: [3, 17], x: [17, -1], y: [17, 1] },
+  'the order of rows turned round': { shape: [5, 16], x: [-16, 1], y: [16, 1] },
+  'a transposed matrix, turned round': { shape: [9, 33], x: [1, -9], y: [33, 1] },
+  'a row repeated': { shape: [9, 17], x: [0, 1], y: [17, 1] },
+  'a column repeated': { shape: [9, 17], x: [1, 0], y: [17, 1] },
+  'batch to time-major': { shape: [4, 3, 5], x: [5, 20, 1], y: [24, 8, 1] },
+  'batch to reversed time-major': { shape: [4, 3, 5], x: [-5, 20, 1], y: [24, 8, 1] },
+  'three axes permuted': { shape: [3, 17, 5], x: [1, 15, 3], y: [85, 5, 1] },
+  'eight axes': {
+    shape: [2, 1, 3, 2, 1, 2, 2, 3],
+    x: [1, 9, 2, 6, 5, 12, 24, 48],
+    y: [72, 72, 24, 12, 12, 6, 3, 1],
+  },
+};
+
+/** Where to start so that every index stays at or above 0, and the number of elements spanned. */
+function span(shape: readonly number[], strides: readonly number[]): { offset: number; length: number } {
+  const reach = strides.map((stride, d) => stride * Math.max(0, shape[d]! - 1));
+  const low = reach.reduce((total, r) => total + Math.min(0, r), 0);
+  const high = reach.reduce((total, r) => total + Math.max(0, r), 0);
+  return { offset: -low, length: high - low + 1 };
+}
+
+function copyTrials(): Trial[] {
+  return Object.entries(COPIES).flatMap(([name, { shape, x, y }]) =>
+    [0, 5].map((extra) => {
+      const [from, to] = [span(shape, x), span(shape, y)];
+      return {
+        name: `${name}${extra ? ', at an offset' : ''}`,
+        arrays: {
+          x: draw.normal(from.length + extra, 'copy'),
+          y: draw.blank(to.length + extra),
+        },
+        call: (kernels, blocks) =>
+          kernels.copy(blocks.x!, from.offset + extra, x, blocks.y!, to.offset + extra, y, shape),
+      };
+    }),
+  );
+}
+
+function unaryTrials(op: UnaryName): Trial[] {
+  const ordinary = SIZES.map((size) => ({
+    name: `${op} of ${size} numbers`,
+    arrays: { x: draw.normal(size, 'unary'), y: draw.blank(size) },
+  }));
+  // One at a time, so that the tolerance is each number's own.
+  const special = SPECIAL.map((x) => ({
+    name: `${op} of ${x}`,
+    arrays: { x: new Float64Array(3).fill(x), y: draw.blank(3) },
+    allowed: relative(op === 'hardSigmoid' ? 1e-5 : 1e-6),
+  }));
+  const many = { name: `${op} of many`, arrays: { x: draw.normal(MANY, 'many'), y: draw.blank(MANY) } };
+  const apart = [...ordinary, ...special, ...(op === 'tanh' ? [many] : [])].map(
+    (trial): Trial => ({ ...trial, call: (kernels, { x, y }) => kernels.unary(op, x!, y!) }),
+  );
+  const inPlace: Trial = {
+    name: `${op} in place`,
+    arrays: { x: draw.normal(37, 'unary') },
+    call: (kernels, { x }) => kernels.unary(op, x!, x!),
+  };
+  return [...apart, inPlace];
+}
+
+const BROADCASTS: Record<string, { shape: number[]; a: number[]; b: number[] }> = {
+  'row and row': { shape: [33], a: [1], b: [1] },
+  'row and number': { shape: [33], a: [1], b: [0] },
+  'number and row': { shape: [33], a: [0], b: [1] },
+  'number and number': { shape: [5], a: [0], b: [0] },
+  'matrix and row': { shape: [5, 17], a: [17, 1], b: [0, 1] },
+  'matrix and column': { shape: [5, 17], a: [17, 1], b: [1, 0] },
+  'column and row': { shape: [5, 17], a: [1, 0], b: [0, 1] },
+  'matrix and transposed': { shape: [5, 17], a: [17, 1], b: [1, 5] },
+  'every second and every third': { shape: [33], a: [2], b: [3] },
+  'three axes': { shape: [3, 4, 5], a: [20, 5, 1], b: [5, 0, 1] },
+  nothing: { shape: [0, 5], a: [5, 1], b: [0, 1] },
+};
+
+/** Values both operands may have: the domain of pow, and kept off ties and off division by 0. */
+const operand = (op: BinaryName, count: number, name: string): Float64Array =>
+  draw.normal(count, name).map((x) => (op === 'pow' || op === 'div' ? Math.fround(Math.abs(x) + 0.25) : x));
+
+function binaryTrials(op: BinaryName): Trial[] {
+  const ordinary = Object.entries(BROADCASTS).map(([name, { shape, a, b }]): Trial => {
+    const [from, other] = [span(shape, a), span(shape, b)];
+    const size = shape.reduce((total, extent) => total * extent, 1);
+    return {
+      name: `${op} of ${name}`,
+      arrays: {
+        a: operand(op, from.length, 'a'),
+        b: operand(op, other.length, 'b'),
+        y: draw.blank(size),
+      },
+      call: (kernels, blocks) => kernels.binary(op, blocks.a!, a, blocks.b!, b, blocks.y!, shape),
+    };
+  });
+  // The *Grad forms read an activation's own output: nothing beyond 1.
+  const left = SPECIAL.filter((x) => !op.endsWith('Grad') || op === 'reluGrad' || !(Math.abs(x) > 1));
+  const pairs = left.flatMap((a) => [0, nan, inf, -inf, 1, -2, 2.5].map((b) => [a, b] as const));
+  const special = pairs.map(
+    ([a, b]): Trial => ({
+      name: `${op} of ${a} and ${b}`,
+      arrays: { a: new Float64Array(2).fill(a), b: new Float64Array(2).fill(b), y: draw.blank(2) },
+      call: (kernels, blocks) => kernels.binary(op, blocks.a!, [1], blocks.b!, [1], blocks.y!, [2]),
+      allowed: relative(1e-6),
+    }),
+  );
+  const inPlace: Trial = {
+    name: `${op} in place`,
+    arrays: { a: operand(op, 37, 'a'), b: operand(op, 37, 'b') },
+    call: (kernels, { a, b }) => kernels.binary(op, a!, [1], b!, [1], a!, [37]),
+  };
+  return [...ordinary, ...special, inPlace];
+}
+
+const MIDDLES = [
+  [1, 1, 1], [1, 17, 1], [3, 33, 1], [1, 3, 17], [3, 5, 33], [2, 67, 130], [5, 1, 3], [0, 3, 5], [3, 0, 5],
+  [3, 5, 0], [1, 0, 1], [1, 5000, 1], [1, 300, 9],
+] as const; // biome-ignore format: a list
+
+function reduceTrials(op: ReduceName): Trial[] {
+  const of = (
+    name: string,
+    x: Float64Array,
+    [outer, n, inner]: readonly [number, number, number],
+  ): Trial => ({
+    name: `${op} of ${name}[${outer}, (${n}), ${inner}]`,
+    arrays: { x, y: draw.blank(outer * inner) },
+    call: (kernels, blocks) => kernels.reduce(op, blocks.x!, blocks.y!, outer, n, inner),
+  });
+  const ordinary = MIDDLES.map((middle) =>
+    of('', draw.normal(middle[0] * middle[1] * middle[2], 'reduce'), middle),
+  );
+  const places = [0, 5, 16, 36].flatMap((at) =>
+    [nan, inf, -inf].map((value) => {
+      const x = draw.normal(37, 'reduce');
+      x[at] = value;
+      return of(`${value} at ${at} in `, x, [1, 37, 1]);
+    }),
+  );
+  const column = draw.normal(5 * 19, 'reduce');
+  column[2 * 19 + 18] = nan;
+  return [...ordinary, ...places, of('a NaN in ', column, [1, 5, 19])];
+}
+
+/** A million numbers: in one running float32 sum the error would be a hundred times what is allowed. */
+function longSums(): Trial[] {
+  const x = Float64Array.from({ length: 1 << 20 }, (_, i) => Math.fround(0.5 + ((i * Math.SQRT2) % 1)));
+  return (['sum', 'sumSquares'] as const).map((op) => ({
+    name: op,
+    arrays: { x, y: draw.blank(1) },
+    call: (kernels, blocks) => kernels.reduce(op, blocks.x!, blocks.y!, 1, x.length, 1),
+    allowed: relative(2e-6),
+  }));
+}
+
+function accumulateTrials(): Trial[] {
+  return SIZES.flatMap((size) =>
+    [1, -0.5, 0].map((scale) => ({
+      name: `${size} times ${scale}`,
+      arrays: { y: draw.normal(size, 'sum'), x: draw.normal(size, 'part') },
+      call: (kernels, { x, y }) => kernels.accumulate(y!, x!, scale),
+    })),
+  );
+}
+
+function softmaxTrials(): Trial[] {
+  const shapes = [[1, 1], [3, 1], [1, 17], [5, 3], [3, 33], [7, 130], [0, 5], [3, 0]] as const; // biome-ignore format: a list
+  const rows: Record<string, number[]> = {
+    'huge values': [1e30, -1e30, 9.9e29, 3e38, 0],
+    'large equal values': new Array<number>(19).fill(1e4),
+    'far apart': [-200, 0, -100, -30, 88],
+    'minus infinity': [-inf, 1, 2, -inf, 0.5],
+    'nothing but minus infinity': [-inf, -inf, -inf],
+    infinity: [1, inf, 2],
+    NaN: [1, 2, nan, ...new Array<number>(20).fill(0)],
+  };
+  return [false, true].flatMap((log): Trial[] => [
+    ...shapes.map(([count, n]): Trial => ({
+      name: `${log ? 'log ' : ''}[${count}, ${n}]`,
+      arrays: { x: draw.normal(count * n, 'softmax').map((x) => 3 * x).map(Math.fround), y: draw.blank(count * n) },
+      call: (kernels, { x, y }) => kernels.softmax(x!, y!, count, n, log),
+    })),
+    ...Object.entries(rows).map(([name, row]): Trial => ({
+      name: `${log ? 'log of ' : ''}${name}, beside an ordinary row`,
+      arrays: { x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround), y: draw.blank(2 * row.length) },
+      call: (kernels, { x, y }) => kernels.softmax(x!, y!, 2, row.length, log),
+    })),
+    {
+      name: `${log ? 'log ' : ''}in place`,
+      arrays: { x: draw.normal(3 * 19, 'softmax') },
+      call: (kernels, { x }) => kernels.softmax(x!, x!, 3, 19, log),
+    },
+  ]); // biome-ignore format: a list
+}
+
+const LOOKUPS = [[1, [0]], [17, [3, 0, 3, 3, 4]], [33, [4, 4, 4, 1]], [3, []], [16, [2, 1, 0]]] as const; // biome-ignore format: a list
+
+function gatherTrials(): Trial[] {
+  return LOOKUPS.map(([width, ids]) => ({
+    name: `${ids.length} rows of ${width}`,
+    arrays: {
+      table: draw.normal(5 * width, 'table'),
+      ids: Float64Array.from(ids),
+      y: draw.blank(ids.length * width),
+    },
+    call: (kernels, { table, ids: at, y }) => kernels.gather(table!, at!, y!, width),
+    allowed: 'bits',
+  }));
+}
+
+function scatterTrials(): Trial[] {
+  return LOOKUPS.map(([width, ids]) => ({
+    name: `${ids.length} rows of ${width}`,
+    arrays: {
+      table: draw.whole(5 * width, 'table'),
+      ids: Float64Array.from(ids),
+      g: draw.whole(ids.length * width, 'rows'),
+    },
+    call: (kernels, { table, ids: at, g }) => kernels.scatterAdd(table!, at!, g!, width),
+    allowed: 'bits',
+  }));
+}
+
+const KEYS = [[0, 0], [0x12345678, 0x9abcdef0], [0xffffffff, 1]] as const; // biome-ignore format: a list
+/** Counters at the start, where the low word runs over within a call, and beyond 32 bits. */
+const COUNTERS = [0, 1, 2 ** 32 - 3, 2 ** 32 - 40, 2 ** 40 + 7] as const;
+
+function randomTrials(
+  call: (draw: { key: readonly [number, number]; counter: number }) => Trial['call'],
+): Trial[] {
+  return KEYS.flatMap((key) =>
+    COUNTERS.flatMap((counter) =>
+      [0, 1, 2, 17, 64, 131].map((size) => ({
+        name: `${size} of key ${key[0]},${key[1]} from ${counter}`,
+        arrays: { y: draw.blank(size) },
+        call: call({ key, counter }),
+      })),
+    ),
+  );
+}
+
+function maskTrials(): Trial[] {
+  return [1, 0.75, 0.1, 2 ** -24, 0.30000001192092896].flatMap((keep) =>
+    randomTrials(({ key, counter }) => (kernels, { y }) => kernels.randomMask(key, counter, y!, keep, Math.fround(1 / keep))),
+  ); // biome-ignore format: one line
+}
+
+function adamTrials(): Trial[] {
+  const plain = { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, vScale: 1, decay: 0, gScale: 1 };
+  const rates = {
+    plain,
+    other: { ...plain, rate: 0.1, beta1: 0.5, vScale: 3, decay: 0.01, gScale: 0.25, epsilon: 1e-3 },
+  };
+  const trial = (size: number, name: keyof typeof rates, source = ''): Trial => ({
+    name: `${name} with ${size} weights`,
+    arrays: {
+      w: draw.normal(size, source || 'w'),
+      g: draw.normal(size, source || 'g'),
+      m: draw.normal(size, source || 'm').map((x) => Math.fround(x / 10)),
+      v: draw.normal(size, source || 'v').map((x) => Math.fround(x * x)),
+    },
+    call: (kernels, { w, g, m, v }) => kernels.adam({ w: w!, g: g!, m: m!, v: v!, ...rates[name] }),
+  });
+  return [
+    ...SIZES.flatMap((size) => [trial(size, 'plain'), trial(size, 'other')]),
+    trial(MANY, 'plain', 'many'),
+  ];
+}
+
+/** Cases of every kernel: one that is added to the interface without cases does not compile. */
+const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
+  fill: [differentialCase('fill', 'sizes', fillTrials, 'bits')],
+  copy: [differentialCase('copy', 'strides', copyTrials, 'bits')],
+  unary: UNARY.map((op) => differentialCase('unary', op, () => unaryTrials(op))),
+  binary: BINARY.map((op) => differentialCase('binary', op, () => binaryTrials(op))),
+  reduce: [
+    ...REDUCE.map((op) => differentialCase('reduce', op, () => reduceTrials(op))),
+    differentialCase('reduce', 'long sums', longSums),
+  ],
+  accumulate: [differentialCase('accumulate', 'sizes', accumulateTrials)],
+  gemm: gemmCases(),
+  softmax: [differentialCase('softmax', 'rows', softmaxTrials)],
+  gather: [differentialCase('gather', 'rows', gatherTrials)],
+  scatterAdd: [differentialCase('scatterAdd', 'rows, repeated ones too', scatterTrials)],
+  randomUniform: [
+    differentialCase(
+      'randomUniform',
+      'the same integers everywhere',
+      () =>
+        randomTrials(
+          (at) =>
+            (kernels, { y }) =>
+              kernels.randomUniform(at.key, at.counter, y!),
+        ),
+      'bits',
+    ),
+  ],
+  randomMask: [differentialCase('randomMask', 'the same integers everywhere', maskTrials, 'bits')],
+  adam: [differentialCase('adam', 'one update', adamTrials)],
+  ...recurrentKernelCases,
+};
+
+export const kernelCases = (): ContractCase[] => Object.values(cases).flat();

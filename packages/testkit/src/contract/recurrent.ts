@@ -1,0 +1,281 @@
+/**
+ * Cases for the fused recurrent kernels, called directly: what ops do not ask of them. Gradients of every h_t and c_t,
+ * outputs written into a wider block or backwards, no outputs and no gates at all, large batches, and large states.
+ */
+import type { ActivationName, Block, KernelName, SequenceView } from '@unroll/core/internal';
+import { gradientTolerance, outputTolerance } from '../compare.js';
+import type { ContractCase } from './case.js';
+import { type Arrays, type Blocks, differentialCase, draw, type Trial } from './differential.js';
+
+type RecurrentKernel = Extract<KernelName, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'Backward'}`>;
+
+interface Form {
+  name: string;
+  T: number;
+  B: number;
+  I: number;
+  H: number;
+  masked: boolean;
+  dropped: boolean;
+  bias: boolean;
+  /** Keep what backward needs. */
+  saving: boolean;
+  /** The width of the block that outputs are a part of, where in it they begin, and whether time runs backwards; null: none. */
+  output: { width: number; at: number; backwards: boolean } | null;
+  activation: ActivationName;
+}
+
+const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
+  ...{ T: 4, B: 5, I: 3, H: 19, masked: true, dropped: true, bias: true, saving: true, activation: 'tanh' },
+  output: { width: 19, at: 0, backwards: false },
+  ...changes,
+});
+
+const FORMS: readonly Form[] = [
+  form({ name: 'everything' }),
+  form({ name: 'no outputs, nothing saved', output: null, saving: false }),
+  form({ name: 'nothing saved', saving: false, masked: false }),
+  form({ name: 'no mask, no dropout, no bias', masked: false, dropped: false, bias: false }),
+  form({ name: 'into the second half of a wider block', output: { width: 45, at: 22, backwards: false } }),
+  form({ name: 'outputs backwards in time', output: { width: 19, at: 0, backwards: true } }),
+  form({ name: 'relu', activation: 'relu', dropped: false }),
+  form({ name: 'one of each', T: 1, B: 1, I: 1, H: 1, output: { width: 1, at: 0, backwards: false } }),
+  form({
+    name: 'many rows',
+    T: 7,
+    B: 67,
+    H: 64,
+    dropped: false,
+    output: { width: 64, at: 0, backwards: false },
+  }),
+  form({ name: 'a large state', T: 2, B: 9, H: 257, I: 5, output: { width: 257, at: 0, backwards: false } }),
+  form({ name: 'no rows', B: 0 }),
+];
+
+/** [T, B] in processing order: rows differ, the last one is never valid. */
+function masks(T: number, B: number): Arrays {
+  const mask = Float64Array.from({ length: T * B }, (_, i) => {
+    const [t, b] = [Math.floor(i / B), i % B];
+    return (t + b) % 3 !== 0 && !(b === B - 1 && B > 1) ? 1 : 0;
+  });
+  const emit = mask.slice();
+  for (let i = B; i < emit.length; i++) emit[i] = Math.max(emit[i]!, emit[i - B]!);
+  return { mask, emit };
+}
+
+/** What every forward kernel reads and writes. */
+function common(f: Form, G: number, biasSize: number): Arrays {
+  const { T, B, I, H, output } = f;
+  const K = I + H;
+  const xh = draw.blank((T + 1) * B * K);
+  const x = draw.normal(T * B * I, 'x');
+  const h = draw.normal(B * H, 'h');
+  const rmask = draw.normal(B * H, 'rmask').map((value) => (value < -0.5 ? 0 : 1.25));
+  for (let i = 0; i < T * B; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
+  for (let b = 0; b < B; b++) {
+    for (let u = 0; u < H; u++)
+      xh[b * K + I + u] = Math.fround(h[b * H + u]! * (f.dropped ? rmask[b * H + u]! : 1));
+  }
+  const hs = draw.blank((T + 1) * B * H);
+  hs.set(h);
+  return {
+    W: draw.normal(I * G * H, 'W').map((value) => Math.fround(value / Math.sqrt(I))),
+    U: draw.normal(H * G * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
+    xh,
+    ...(f.bias ? { b: draw.normal(biasSize, 'b') } : {}),
+    ...(f.masked ? masks(T, B) : {}),
+    ...(f.dropped ? { hs, rmask } : {}),
+    ...(output ? { y: draw.blank(B * T * output.width) } : {}),
+  };
+}
+
+function view(f: Form, block: Block | undefined): SequenceView | null {
+  if (!f.output || !block) return null;
+  const { width, at, backwards } = f.output;
+  const step = backwards ? -width : width;
+  return { block, offset: at + (backwards ? (f.T - 1) * width : 0), strideT: step, strideB: f.T * width };
+}
+
+const shared = (f: Form, blocks: Blocks) => ({
+  ...{ T: f.T, B: f.B, H: f.H, activation: f.activation },
+  ...{ rmask: blocks.rmask ?? null, mask: blocks.mask ?? null, emit: blocks.emit ?? null, U: blocks.U! },
+});
+const forward = (f: Form, blocks: Blocks) => ({
+  ...shared(f, blocks),
+  ...{
+    I: f.I,
+    W: blocks.W!,
+    b: blocks.b ?? null,
+    xh: blocks.xh!,
+    hs: blocks.hs ?? null,
+    y: view(f, blocks.y),
+  },
+});
+
+/** The inputs of a backward kernel besides what forward saved: gradients of outputs and states, and blocks for results. */
+function incoming(f: Form, dGWidth: number): Arrays {
+  const { T, B, H, output } = f;
+  return {
+    U: draw.normal(H * dGWidth, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
+    ...(f.masked ? masks(T, B) : {}),
+    ...(f.dropped ? { rmask: draw.normal(B * H, 'rmask').map((value) => (value < -0.5 ? 0 : 1.25)) } : {}),
+    ...(output ? { dy: draw.normal(B * T * output.width, 'dy') } : {}),
+    dh: draw.normal(B * H, 'dh'),
+    dG: draw.blank(T * B * dGWidth),
+    ...(f.saving ? { dhAll: draw.blank(T * B * H) } : {}),
+  };
+}
+
+const backward = (f: Form, blocks: Blocks) => ({
+  ...shared(f, blocks),
+  ...{ dy: view(f, blocks.dy), dh: blocks.dh!, dhAll: blocks.dhAll ?? null, dG: blocks.dG! },
+});
+
+/** Numbers in (0, 1), as gates are. */
+const gateValues = (count: number, name: string): Float64Array =>
+  draw.normal(count, name).map((x) => Math.fround(1 / (1 + Math.exp(-x))));
+
+const SIGMOID = { recurrentActivation: 'sigmoid' } as const;
+/** Activations are smooth, but relu's slope jumps where a sum is within rounding of 0: those sums are not drawn. */
+const backwardTolerance = (expected: Float64Array): number => gradientTolerance(expected);
+
+function lstmForwardTrial(f: Form): Trial {
+  const { T, B, H } = f;
+  const c = draw.blank((f.saving ? T + 1 : 1) * B * H);
+  c.set(draw.normal(B * H, 'c'));
+  const saved: Arrays = f.saving ? { gates: draw.blank(T * B * 4 * H) } : {};
+  return {
+    name: f.name,
+    arrays: { ...common(f, 4, 4 * H), c, ...saved },
+    call: (kernels, blocks) =>
+      kernels.lstmForward({
+        ...forward(f, blocks),
+        ...{ ...SIGMOID, c: blocks.c!, keepCells: f.saving, gates: blocks.gates ?? null },
+      }),
+  };
+}
+
+function lstmBackwardTrial(f: Form): Trial {
+  const { T, B, H } = f;
+  return {
+    name: f.name,
+    arrays: {
+      ...incoming(f, 4 * H),
+      gates: gateValues(T * B * 4 * H, 'gates'),
+      c: draw.normal((T + 1) * B * H, 'c'),
+      dc: draw.normal(B * H, 'dc'),
+      ...(f.saving ? { dcAll: draw.blank(T * B * H) } : {}),
+    },
+    call: (kernels, blocks) =>
+      kernels.lstmBackward({
+        ...backward(f, blocks),
+        ...{ ...SIGMOID, gates: blocks.gates!, c: blocks.c!, dc: blocks.dc!, dcAll: blocks.dcAll ?? null },
+      }),
+  };
+}
+
+function rnnForwardTrial(f: Form): Trial {
+  return {
+    name: f.name,
+    arrays: common(f, 1, f.H),
+    call: (kernels, blocks) => kernels.rnnForward(forward(f, blocks)),
+  };
+}
+
+/** xh and hs as forward leaves them. */
+function walked({ T, B, I, H, dropped }: Form): Arrays {
+  return {
+    xh: draw.normal((T + 1) * B * (I + H), 'xh'),
+    ...(dropped ? { hs: draw.normal((T + 1) * B * H, 'hs') } : {}),
+  };
+}
+
+function rnnBackwardTrial(f: Form): Trial {
+  return {
+    name: f.name,
+    arrays: { ...incoming(f, f.H), ...walked(f) },
+    call: (kernels, blocks) =>
+      kernels.rnnBackward({ ...backward(f, blocks), I: f.I, xh: blocks.xh!, hs: blocks.hs ?? null }),
+  };
+}
+
+interface GruForm {
+  resetAfter: boolean;
+  textbook: boolean;
+}
+const GRU_FORMS: readonly GruForm[] = [
+  { resetAfter: true, textbook: false },
+  { resetAfter: false, textbook: false },
+  { resetAfter: true, textbook: true },
+  { resetAfter: false, textbook: true },
+];
+/** Every form in every variant, but the large ones in two of them. */
+const gruForms = (): [Form, GruForm][] =>
+  FORMS.flatMap((f) =>
+    GRU_FORMS.filter((v) => !v.textbook || f.B * f.H < 1000).map((v): [Form, GruForm] => [f, v]),
+  );
+const gruName = ({ resetAfter, textbook }: GruForm): string =>
+  `, reset ${resetAfter ? 'after' : 'before'}${textbook ? ', textbook' : ''}`;
+
+function gruForwardTrial(f: Form, variant: GruForm): Trial {
+  const { T, B, H } = f;
+  const { resetAfter } = variant;
+  const saved: Arrays = f.saving
+    ? {
+        gates: draw.blank(T * B * (resetAfter ? 4 : 3) * H),
+        ...(resetAfter ? {} : { rh: draw.blank(T * B * H) }),
+      }
+    : {};
+  return {
+    name: f.name + gruName(variant),
+    arrays: { ...common(f, 3, (resetAfter ? 6 : 3) * H), ...saved },
+    call: (kernels, blocks) =>
+      kernels.gruForward({
+        ...forward(f, blocks),
+        ...{ ...SIGMOID, ...variant, gates: blocks.gates ?? null, rh: blocks.rh ?? null },
+      }),
+  };
+}
+
+function gruBackwardTrial(f: Form, variant: GruForm): Trial {
+  const { T, B, H } = f;
+  const width = (variant.resetAfter ? 4 : 3) * H;
+  return {
+    name: f.name + gruName(variant),
+    arrays: {
+      ...incoming(f, width),
+      ...walked(f),
+      U: draw.normal(H * 3 * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
+      gates: gateValues(T * B * width, 'gates'),
+    },
+    call: (kernels, blocks) =>
+      kernels.gruBackward({
+        ...backward(f, blocks),
+        ...{ ...SIGMOID, ...variant, I: f.I, xh: blocks.xh!, hs: blocks.hs ?? null, gates: blocks.gates! },
+      }),
+  };
+}
+
+const direct = (
+  kernel: RecurrentKernel,
+  trials: () => Trial[],
+  allowed: (expected: Float64Array) => number,
+): ContractCase[] => [differentialCase(kernel, 'called directly', trials, allowed)];
+
+/** The activations' derivatives are taken from stored gates, so any numbers in (0, 1) will do for backward. */
+export const recurrentKernelCases: { readonly [K in RecurrentKernel]: readonly ContractCase[] } = {
+  rnnForward: direct('rnnForward', () => FORMS.map(rnnForwardTrial), outputTolerance),
+  rnnBackward: direct('rnnBackward', () => FORMS.map(rnnBackwardTrial), backwardTolerance),
+  lstmForward: direct('lstmForward', () => FORMS.map(lstmForwardTrial), outputTolerance),
+  lstmBackward: direct('lstmBackward', () => FORMS.map(lstmBackwardTrial), backwardTolerance),
+  gruForward: direct(
+    'gruForward',
+    () => gruForms().map(([f, variant]) => gruForwardTrial(f, variant)),
+    outputTolerance,
+  ),
+  gruBackward: direct(
+    'gruBackward',
+    () => gruForms().map(([f, variant]) => gruBackwardTrial(f, variant)),
+    backwardTolerance,
+  ),
+};

@@ -1,0 +1,87 @@
+/** Cases for a backend's memory: what `allocate`, `temporary`, `view`, `write` and `read` promise. */
+import type { Backend } from '@unroll/core';
+import { bitMismatch, report } from '../compare.js';
+import type { ContractCase } from './case.js';
+
+const storageCase = (name: string, run: (backend: Backend) => (string | null)[]): ContractCase => ({
+  name: `memory: ${name}`,
+  kernels: [],
+  run: (backend) => report(run(backend)),
+});
+
+const counting = (length: number, from = 0): Float64Array =>
+  Float64Array.from({ length }, (_, i) => from + i);
+
+export const storageCases = (): ContractCase[] => [
+  storageCase('a block holds what was written', (backend) => {
+    const block = backend.allocate(33);
+    backend.write(block, counting(33));
+    const problems = [bitMismatch('read', backend.read(block), counting(33))];
+    backend.release(block);
+    return problems;
+  }),
+  storageCase('a fresh block is zero, also where others were', (backend) => {
+    const first = backend.allocate(1000);
+    backend.write(first, counting(1000, 1));
+    backend.release(first);
+    const second = backend.allocate(1000);
+    const problems = [bitMismatch('read', backend.read(second), new Float64Array(1000))];
+    backend.release(second);
+    return problems;
+  }),
+  storageCase('read gives a copy', (backend) => {
+    const block = backend.allocate(3);
+    const copy = backend.read(block);
+    backend.write(block, [1, 2, 3]);
+    copy[0] = 9;
+    const problems = [
+      bitMismatch('block', backend.read(block), [1, 2, 3]),
+      bitMismatch('copy', copy, [9, 0, 0]),
+    ];
+    backend.release(block);
+    return problems;
+  }),
+  storageCase('a view shares its block, and so does a view of it', (backend) => {
+    const block = backend.allocate(10);
+    const view = backend.view(block, 3, 5);
+    const inner = backend.view(view, 1, 2);
+    backend.write(inner, [7, 8]);
+    const problems = [
+      bitMismatch('block', backend.read(block), [0, 0, 0, 0, 7, 8, 0, 0, 0, 0]),
+      bitMismatch('view', backend.read(view), [0, 7, 8, 0, 0]),
+    ];
+    backend.release(block);
+    return problems;
+  }),
+  storageCase('blocks of no elements', (backend) => {
+    const block = backend.allocate(0);
+    backend.write(block, []);
+    const problems = [bitMismatch('read', backend.read(block), [])];
+    backend.release(block);
+    return problems;
+  }),
+  storageCase('blocks do not overlap, within an arena and across them', (backend) => {
+    backend.openArena();
+    const outer = [1, 17, 300_000, 5].map((length, i) => {
+      const block = backend.temporary(length);
+      backend.write(block, counting(length, i));
+      return { block, length, from: i };
+    });
+    backend.openArena();
+    const inner = backend.temporary(400_000);
+    backend.write(inner, counting(400_000, 0.5));
+    const resident = backend.allocate(100);
+    backend.write(resident, counting(100, -100));
+    backend.closeArena();
+    const later = backend.temporary(400_000);
+    backend.write(later, counting(400_000, 0.25));
+    const problems = outer.map(({ block, length, from }) =>
+      bitMismatch(`block of ${length}`, backend.read(block), counting(length, from)),
+    );
+    problems.push(bitMismatch('resident block', backend.read(resident), counting(100, -100)));
+    problems.push(bitMismatch('later block', backend.read(later), counting(400_000, 0.25)));
+    backend.closeArena();
+    backend.release(resident);
+    return problems;
+  }),
+];

@@ -1,0 +1,186 @@
+/**
+ * Gradient checks: an op's backward against central differences of its forward, in float64 on the reference backend. The
+ * scalar that is differentiated is the sum of all outputs, each element times a weight of its own. Two kinds of change
+ * are tried: along a random direction of all inputs at once, where an error in any element shows; and of single elements,
+ * which say where it is.
+ */
+import { formatShape, type RandomStream, referenceBackend } from '@unroll/core';
+import type { Op } from '@unroll/core/internal';
+import { gradientsOf, onBackend, outputsOf, type Values } from './calls.js';
+import { largest } from './compare.js';
+import { type Drawn, normal } from './draw.js';
+import { drawInputs, type Sample, streamOf } from './samples.js';
+
+export interface GradientReport {
+  /** Derivatives compared. */
+  checked: number;
+  /** Where backward and the differences are furthest apart: the fault, if there is one. */
+  worst: { where: string; backward: number; difference: number; ratio: number } | null;
+  problems: string[];
+}
+
+/** Change of an input. Large enough that rounding does not show, small enough that the third derivative does not. */
+const STEP = 1e-5;
+/** Allowed error, relative to the largest gradient (at least 1). */
+const TOLERANCE = 1e-7;
+
+/** Elements of each input to check one at a time. */
+const ALL = 40;
+
+const float64 = referenceBackend('float64');
+
+/** Checks all gradients that `sample` declares. */
+export function checkGradients<A>(name: string, op: Op<A>, sample: Sample<A>): GradientReport {
+  return onBackend(float64, () => new Check(name, op, sample).run());
+}
+
+class Check<A> {
+  readonly #op: Op<A>;
+  readonly #sample: Sample<A>;
+  readonly #title: string;
+  readonly #stream: RandomStream;
+  readonly #inputs: (Drawn | null)[];
+  readonly #weights: Drawn[] = [];
+  readonly #report: GradientReport = { checked: 0, worst: null, problems: [] };
+
+  constructor(name: string, op: Op<A>, sample: Sample<A>) {
+    this.#op = op;
+    this.#sample = sample;
+    this.#title = `${name} ${sample.name}`;
+    this.#inputs = drawInputs(name, sample);
+    this.#stream = streamOf(name, sample).child('check');
+  }
+
+  run(): GradientReport {
+    const weigh = (shapes: readonly (readonly number[])[]): Drawn[] =>
+      shapes.map((shape, i) => (this.#weights[i] = normal(shape)(this.#stream.child('weights', i))));
+    const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, weigh);
+    const checked = this.#sample.gradients.flatMap((wanted, i) => (wanted === true ? [i] : []));
+    for (const i of checked) {
+      const [own, grad] = [this.#inputs[i]!, gradients[i]];
+      if (!grad) this.#problem(`input ${i}: backward gives no gradient`);
+      else if (formatShape(grad.shape) !== formatShape(own.shape)) {
+        this.#problem(`input ${i} ${formatShape(own.shape)}: gradient of shape ${formatShape(grad.shape)}`);
+      }
+    }
+    if (this.#report.problems.length > 0) return this.#report;
+    const found = new Map(checked.map((i) => [i, gradients[i]!.values]));
+    this.#alongDirection(found);
+    // Where the direction shows a fault, the elements are to say where it is.
+    const elements = this.#report.problems.length > 0 ? ALL : (this.#sample.elements ?? ALL);
+    for (const [i, grad] of found) this.#elements(i, grad, elements);
+    this.#someAlone(found);
+    this.#outputsAlone(found);
+    return this.#report;
+  }
+
+  /** The weighted sum of the outputs with input i moved by `distance` along `direction`. */
+  #loss(moves: ReadonlyMap<number, { direction: Values; distance: number }>): number {
+    const inputs = this.#inputs.map((input, i) => {
+      const move = moves.get(i);
+      if (!input || !move) return input;
+      const { direction, distance } = move;
+      return { shape: input.shape, values: input.values.map((x, j) => x + distance * direction[j]!) };
+    });
+    const outputs = outputsOf(this.#op, inputs, this.#sample.attrs);
+    let total = 0;
+    outputs.forEach((output, k) => {
+      const weights = this.#weights[k]!.values;
+      for (let j = 0; j < output.length; j++) total += weights[j]! * output[j]!;
+    });
+    return total;
+  }
+
+  #difference(directions: ReadonlyMap<number, Values>): number {
+    const at = (distance: number): number =>
+      this.#loss(new Map([...directions].map(([i, direction]) => [i, { direction, distance }])));
+    return (at(STEP) - at(-STEP)) / (2 * STEP);
+  }
+
+  #alongDirection(found: ReadonlyMap<number, Values>): void {
+    const stream = this.#stream.child('direction');
+    const directions = new Map([...found].map(([i, grad]) => [i, stream.normal(grad.length)]));
+    let expected = 0;
+    let scale = 1;
+    for (const [i, grad] of found) {
+      const direction = directions.get(i)!;
+      for (let j = 0; j < grad.length; j++) {
+        expected += grad[j]! * direction[j]!;
+        scale = Math.max(scale, Math.abs(grad[j]!) * Math.sqrt(grad.length));
+      }
+    }
+    if ([...found.values()].every((grad) => grad.length === 0)) return;
+    this.#compare('along a direction of all inputs', expected, this.#difference(directions), scale);
+  }
+
+  #elements(i: number, grad: Values, count: number): void {
+    const scale = Math.max(1, largest(grad));
+    const order = this.#stream.child('elements', i).permutation(grad.length);
+    for (const j of order.subarray(0, count)) {
+      const direction = new Float64Array(grad.length);
+      direction[j] = 1;
+      this.#compare(`input ${i}, element ${j}`, grad[j]!, this.#difference(new Map([[i, direction]])), scale);
+    }
+  }
+
+  /** Asked for without its neighbours, the gradient of each input is the same as among the others. */
+  #someAlone(found: ReadonlyMap<number, Values>): void {
+    if (found.size < 2) return;
+    for (const odd of [0, 1]) {
+      const needs = this.#inputs.map((_, i) => found.has(i) && i % 2 === odd);
+      const { gradients } = gradientsOf(
+        this.#op,
+        this.#inputs,
+        this.#sample.attrs,
+        () => this.#weights,
+        needs,
+      );
+      for (const [i, all] of found) {
+        if (needs[i] && gradients[i]?.values.some((x, j) => !Object.is(x, all[j])) !== false) {
+          this.#problem(`input ${i}: its gradient differs when others are not asked for`);
+        }
+      }
+    }
+  }
+
+  /** With a gradient coming in from one output only, the parts add up to the whole. */
+  #outputsAlone(found: ReadonlyMap<number, Values>): void {
+    if (this.#weights.length < 2) return;
+    const sums = new Map([...found].map(([i, grad]) => [i, new Float64Array(grad.length)]));
+    this.#weights.forEach((_, k) => {
+      const upstream = this.#weights.map((weights, n) => (n === k ? weights : null));
+      const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, () => upstream);
+      for (const [i, total] of sums) {
+        gradients[i]?.values.forEach((x, j) => {
+          total[j]! += x;
+        });
+      }
+    });
+    for (const [i, total] of sums) {
+      const all = found.get(i)!;
+      const scale = Math.max(1, largest(all));
+      if (total.some((x, j) => !(Math.abs(x - all[j]!) <= 1e-12 * scale))) {
+        this.#problem(`input ${i}: the gradients of single outputs do not add up to the gradient of all`);
+      }
+    }
+  }
+
+  #compare(where: string, backward: number, difference: number, scale: number): void {
+    this.#report.checked++;
+    const error = Math.abs(backward - difference);
+    const ratio = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / (TOLERANCE * scale);
+    if (ratio > (this.#report.worst?.ratio ?? -1)) {
+      this.#report.worst = { where: `${this.#title}: ${where}`, backward, difference, ratio };
+    }
+    if (ratio > 1) {
+      this.#problem(
+        `${where}: backward gives ${backward}, the central difference ${difference} ` +
+          `(off by ${error.toExponential(2)}, allowed ${(TOLERANCE * scale).toExponential(2)})`,
+      );
+    }
+  }
+
+  #problem(text: string): void {
+    this.#report.problems.push(`${this.#title}: ${text}`);
+  }
+}

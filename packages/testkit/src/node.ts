@@ -1,0 +1,77 @@
+/** What tests need of Node: the backends that load on this machine, and the golden numbers. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Backend } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import { type KernelModule, KernelLoadError, listVariants } from '@unroll/kernels';
+
+/** The backend's name by which `setBackend` and UNROLL_BACKEND know a variant of the kernels. */
+const WASM_NAMES: Record<string, string> = {
+  strict: 'wasm:single',
+  'strict-threads': 'wasm',
+  relaxed: 'wasm:relaxed-single',
+  'relaxed-threads': 'wasm:relaxed',
+};
+
+export interface TestBackend {
+  /** As `setBackend` takes it. */
+  name: string;
+  /** Null where it does not load; then `reason` says why. */
+  backend: Backend | null;
+  reason: string;
+}
+
+/**
+ * Every backend to test: the reference in float32, the native kernels at each instruction set of this machine, and each
+ * WebAssembly build. What does not load is listed too, with the reason, so that a suite that does not run is seen.
+ * With UNROLL_REQUIRE_NATIVE=1 a machine without native kernels is an error.
+ */
+export function testBackends(): TestBackend[] {
+  const isas = listVariants().filter((variant) => !(variant in WASM_NAMES));
+  if (isas.length === 0 && process.env.UNROLL_REQUIRE_NATIVE === '1') {
+    throw new Error('UNROLL_REQUIRE_NATIVE=1 asks for native kernels, and none load on this machine');
+  }
+  const native = isas.length ? isas.map((isa) => `native:${isa}`) : ['native'];
+  return ['reference', ...native, ...Object.values(WASM_NAMES)].map(loaded);
+}
+
+function loaded(name: string): TestBackend {
+  try {
+    return { name, backend: backendSync(name), reason: '' };
+  } catch (error) {
+    if (!(error instanceof KernelLoadError)) throw error;
+    return { name, backend: null, reason: error.message };
+  }
+}
+
+/** The kernels behind a backend; null for the reference. */
+export function moduleOf(backend: Backend): KernelModule | null {
+  return 'module' in backend ? (backend.module as KernelModule) : null;
+}
+
+/**
+ * Sets the number of threads and waits until so many take part, so that a test of threads is not one of a single one.
+ * @returns false where the backend has no more than one
+ */
+export async function useThreads(backend: Backend, count: number): Promise<boolean> {
+  const module = moduleOf(backend);
+  if (module === null || module.maxThreads < count) return false;
+  module.setThreads(count);
+  for (let waited = 0; module.activeThreads < count; waited += 10) {
+    if (waited > 20_000)
+      throw new Error(`${backend.description}: ${module.activeThreads} of ${count} threads came`);
+    await sleep(10);
+  }
+  return true;
+}
+
+const root = dirname(fileURLToPath(new URL('../package.json', import.meta.url)));
+
+/** A golden file as JSON. @param name below packages/testkit/goldens, such as recurrent/lstm.json */
+export function readGoldens(name: string): unknown {
+  const file = join(root, 'goldens', name);
+  if (!existsSync(file)) throw new Error(`${file} is missing: see tools/goldens/README.md`);
+  return JSON.parse(readFileSync(file, 'utf8'));
+}

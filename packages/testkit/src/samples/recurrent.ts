@@ -1,0 +1,209 @@
+/**
+ * Samples of the fused recurrent ops: every combination of their options at one size that fills a vector and leaves a
+ * rest, every pair of activations, and all options together at sizes that are awkward for tiles and threads.
+ */
+import { formatShape, type RandomStream, type Shape } from '@unroll/core';
+import type { ActivationName } from '@unroll/core/internal';
+import { type Drawn, type Maker, normal } from '../draw.js';
+import { ABSENT, type AttributesOf, type Sample, type Samples } from './sample.js';
+
+interface CellKind {
+  /** Gates. */
+  G: number;
+  /** Initial states. */
+  states: number;
+  bias(H: number): Shape;
+}
+
+type Size = readonly [B: number, T: number, I: number, H: number];
+type MaskKind = 'holes' | 'leading' | 'trailing' | 'wholeRow';
+
+interface Options {
+  size: Size;
+  returnSequences: boolean;
+  reverse: boolean;
+  realign: boolean;
+  states: boolean;
+  mask: MaskKind | null;
+  zeroOutputForMask: boolean;
+  recurrentMask: boolean;
+  bias: boolean;
+  activation: ActivationName;
+}
+
+const FULL: Options = {
+  size: [2, 3, 2, 17],
+  ...{ returnSequences: true, reverse: false, realign: false, states: true, mask: 'holes' },
+  ...{ zeroOutputForMask: false, recurrentMask: true, bias: true, activation: 'tanh' },
+};
+
+const ACTIVATIONS: readonly ActivationName[] = ['tanh', 'relu', 'sigmoid', 'hardSigmoid', 'linear'];
+
+/** [B, T]; the pattern shifts from row to row, so that rows of one batch differ. */
+function mask(kind: MaskKind, B: number, T: number): Maker {
+  const valid: Record<MaskKind, (b: number, t: number) => boolean> = {
+    holes: (b, t) => (b + t) % 3 !== 1,
+    leading: (b, t) => t >= Math.min(b, T - 1),
+    trailing: (b, t) => t < Math.max(1, T - b),
+    wholeRow: (b, t) => b % 2 === 1 && t !== 1,
+  };
+  const at = (i: number): number => (valid[kind](Math.floor(i / T), i % T) ? 1 : 0);
+  return (): Drawn => ({ shape: [B, T], values: Float64Array.from({ length: B * T }, (_, i) => at(i)) });
+}
+
+/** Inverted dropout of a rate of 1/4: 0 or 4/3. */
+function dropped(shape: Shape): Maker {
+  return (stream: RandomStream): Drawn => {
+    const { values } = normal(shape)(stream);
+    return { shape, values: values.map((x) => (x < -0.67 ? 0 : Math.fround(4 / 3))) };
+  };
+}
+
+function build<A extends object>(kind: CellKind, options: Options, attrs: A, elements: number): Sample<A> {
+  const [B, T, I, H] = options.size;
+  const width = kind.G * H;
+  const states = Array.from({ length: kind.states }, () => (options.states ? normal([B, H]) : null));
+  const inputs: [Maker | null, true | string][] = [
+    [normal([B, T, I]), true],
+    [normal([I, width], 0.7 / Math.sqrt(I)), true],
+    [normal([H, width], 0.7 / Math.sqrt(H)), true],
+    [options.bias ? normal(kind.bias(H), 0.3) : null, options.bias || ABSENT],
+    ...states.map((state): [Maker | null, true | string] => [state, options.states || ABSENT]),
+    [options.mask && mask(options.mask, B, T), 'a mask chooses'],
+    [options.recurrentMask ? dropped([B, H]) : null, 'dropout masks are constants'],
+  ];
+  return {
+    name: describe(options, attrs),
+    inputs: inputs.map(([maker]) => maker),
+    attrs,
+    gradients: inputs.map(([, gradient]) => gradient),
+    elements,
+  };
+}
+
+function describe(o: Options, attrs: object): string {
+  const own = attrs as { recurrentActivation?: string; resetAfter?: boolean; textbook?: boolean };
+  const words = [
+    formatShape(o.size),
+    o.returnSequences ? 'sequences' : 'last',
+    o.reverse && 'reverse',
+    o.realign && 'realign',
+    o.states && 'states',
+    o.mask && `mask=${o.mask}`,
+    o.zeroOutputForMask && 'zeroOutput',
+    o.recurrentMask && 'recurrentMask',
+    !o.bias && 'noBias',
+    own.resetAfter === false && 'resetBefore',
+    own.textbook && 'textbook',
+    `${o.activation}${own.recurrentActivation ? `/${own.recurrentActivation}` : ''}`,
+  ];
+  return words.filter(Boolean).join(' ');
+}
+
+const BOTH = [false, true] as const;
+
+/** Every combination of the options that are not activations. */
+function combinations(): Options[] {
+  const masks = [
+    { mask: null, zeroOutputForMask: false },
+    ...(['holes', 'leading', 'wholeRow'] as const).flatMap((kind) =>
+      BOTH.map((zeroOutputForMask) => ({ mask: kind, zeroOutputForMask })),
+    ),
+  ];
+  const directions = [
+    { reverse: false, realign: false },
+    { reverse: true, realign: false },
+    { reverse: true, realign: true },
+  ];
+  const out: Options[] = [];
+  for (const returnSequences of BOTH)
+    for (const direction of directions)
+      for (const states of BOTH)
+        for (const masking of masks)
+          for (const recurrentMask of BOTH)
+            for (const bias of BOTH)
+              out.push({ ...FULL, returnSequences, ...direction, states, ...masking, recurrentMask, bias });
+  return out;
+}
+
+const SIZES: readonly Size[] = [
+  [1, 1, 1, 1],
+  [3, 4, 2, 3],
+  [17, 3, 1, 17],
+  [5, 2, 33, 33],
+  [1, 9, 3, 64],
+  [33, 3, 5, 20],
+  [2, 40, 1, 8],
+  [7, 2, 3, 130],
+  [0, 3, 2, 4],
+];
+const MANY_ROWS: Size = [64, 4, 3, 48];
+
+const sized = (): Options[] => [
+  ...SIZES.flatMap((size): Options[] => [
+    { ...FULL, size },
+    { ...FULL, size, mask: null, recurrentMask: false, states: false, returnSequences: false },
+  ]),
+  { ...FULL, size: MANY_ROWS, mask: 'trailing' },
+];
+
+/** The attributes of any of the cells, without those of its own. */
+const layout = ({ returnSequences, reverse, realign, zeroOutputForMask, activation }: Options) => ({
+  ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
+});
+
+function cellSamples<A extends object>(
+  kind: CellKind,
+  attributes: (options: Options) => A,
+  only = combinations(),
+): Sample<A>[] {
+  return only.map((options) => build(kind, options, attributes(options), 0));
+}
+
+const RNN: CellKind = { G: 1, states: 1, bias: (H) => [H] };
+const LSTM: CellKind = { G: 4, states: 2, bias: (H) => [4 * H] };
+const GRU_AFTER: CellKind = { G: 3, states: 1, bias: (H) => [2, 3 * H] };
+const GRU_BEFORE: CellKind = { G: 3, states: 1, bias: (H) => [3 * H] };
+
+const sigmoidGates = { recurrentActivation: 'sigmoid' } as const;
+const plain = (options: Options): AttributesOf<'rnn'> => layout(options);
+const gated = (options: Options): AttributesOf<'lstm'> => ({ ...layout(options), ...sigmoidGates });
+const gruOf =
+  (resetAfter: boolean, textbook: boolean) =>
+  (options: Options): AttributesOf<'gru'> => ({ ...layout(options), ...sigmoidGates, resetAfter, textbook });
+
+const activated = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
+
+/** Every pair of an activation and one of the gates. */
+function pairs<A extends { recurrentActivation: ActivationName }>(
+  kind: CellKind,
+  attributes: (options: Options) => A,
+): Sample<A>[] {
+  return activated.flatMap((options) =>
+    ACTIVATIONS.filter((name) => !(options.activation === 'tanh' && name === 'sigmoid')).map(
+      (recurrentActivation) => build(kind, options, { ...attributes(options), recurrentActivation }, 2),
+    ),
+  );
+}
+
+/** The options that meet in the cell itself; the rest is the same code for every form of a cell. */
+const core = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
+
+export const recurrentSamples = {
+  rnn: [
+    ...cellSamples(RNN, plain),
+    ...cellSamples(RNN, plain, activated.slice(1)),
+    ...cellSamples(RNN, plain, sized()),
+  ],
+  lstm: [...cellSamples(LSTM, gated), ...pairs(LSTM, gated), ...cellSamples(LSTM, gated, sized())],
+  gru: [
+    ...cellSamples(GRU_AFTER, gruOf(true, false)),
+    ...pairs(GRU_AFTER, gruOf(true, false)),
+    ...cellSamples(GRU_AFTER, gruOf(true, false), sized()),
+    ...cellSamples(GRU_AFTER, gruOf(true, true), core),
+    ...cellSamples(GRU_BEFORE, gruOf(false, true), core),
+    ...cellSamples(GRU_BEFORE, gruOf(false, false), core),
+    ...pairs(GRU_BEFORE, gruOf(false, false)),
+    ...cellSamples(GRU_BEFORE, gruOf(false, false), sized()),
+  ],
+} satisfies Partial<Samples>;
