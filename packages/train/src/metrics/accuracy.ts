@@ -1,0 +1,106 @@
+/** Metrics that count how many are right. */
+import { valueError } from '@unroll/core';
+import { largest } from '../losses/row-factors.js';
+import {
+  eachRow,
+  fitClasses,
+  fitElements,
+  type Metric,
+  type MetricBatch,
+  makeMetric,
+  ratio,
+  rowOf,
+} from './metric.js';
+
+export interface ThresholdOptions {
+  /** A prediction above it means class 1 (strictly above). Default 0.5; 0 for logits. */
+  threshold?: number;
+}
+
+type Fit = ReturnType<typeof fitClasses>;
+
+/** The share of rows for which `right` holds. */
+function share(
+  name: string,
+  config: Record<string, unknown>,
+  fit: Fit,
+  right: (batch: MetricBatch, row: number) => boolean,
+): Metric {
+  return makeMetric({
+    name,
+    config,
+    better: 'higher',
+    fit,
+    size: () => 2,
+    add(sums, batch) {
+      eachRow(batch, (row, weight) => {
+        if (right(batch, row)) sums[0]! += weight;
+        sums[1]! += weight;
+      });
+    },
+    result: ([hits = 0, count = 0]) => ratio(hits, count),
+  });
+}
+
+const isClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
+  largest(rowOf(prediction, row, width)) === target[row];
+
+const isSide =
+  (threshold: number) =>
+  ({ prediction, target }: MetricBatch, row: number): boolean =>
+    (prediction[row]! > threshold ? 1 : 0) === target[row];
+
+/** Share of numbers on the right side of the threshold; predictions and targets (0 or 1) of one shape. */
+export function binaryAccuracy({ threshold = 0.5 }: ThresholdOptions = {}): Metric {
+  return share('binaryAccuracy', { threshold }, fitElements('binaryAccuracy'), isSide(threshold));
+}
+
+/** Share of rows whose largest score is that of the target's class; targets one-hot [..., K] or numbers [...]. */
+export function categoricalAccuracy(): Metric {
+  return share('categoricalAccuracy', {}, fitClasses('categoricalAccuracy'), isClass);
+}
+
+/** The same as {@link categoricalAccuracy}, by Keras's name for class numbers. */
+export function sparseCategoricalAccuracy(): Metric {
+  return share('sparseCategoricalAccuracy', {}, fitClasses('sparseCategoricalAccuracy'), isClass);
+}
+
+/**
+ * Accuracy of the kind that the shapes ask for, as Keras chooses: one number per row is binary (threshold 0.5), several
+ * are classes. For several yes-or-no questions a row use {@link binaryAccuracy}.
+ */
+export function accuracy(): Metric {
+  const elements = fitElements('accuracy');
+  const classes = fitClasses('accuracy');
+  const side = isSide(0.5);
+  const fit: Fit = (prediction, target, mask, weights) =>
+    (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
+      prediction,
+      target,
+      mask,
+      weights,
+    );
+  return share('accuracy', {}, fit, (batch, row) => (batch.width === 1 ? side : isClass)(batch, row));
+}
+
+export interface TopKOptions {
+  /** How many guesses. Default 5. */
+  k?: number;
+}
+
+/**
+ * Share of rows whose class is among the k with the largest scores; a class that ties with the k-th counts. Targets are
+ * class numbers [...] or one-hot.
+ */
+export function topKAccuracy({ k = 5 }: TopKOptions = {}): Metric {
+  const name = 'topKAccuracy';
+  if (!Number.isInteger(k) || k < 1)
+    throw valueError(`${name}: k is a whole number from 1, got ${k}.`, { k });
+  return share(name, { k }, fitClasses(name), ({ prediction, target, width }, row) => {
+    const scores = rowOf(prediction, row, width);
+    const own = scores[target[row]!]!;
+    let better = 0;
+    for (const score of scores) if (score > own) better++;
+    return better < k;
+  });
+}

@@ -1,0 +1,54 @@
+/** The area under the ROC curve, exact. */
+import { valueError } from '@unroll/core';
+import { eachRow, fitElements, type Metric, type MetricState, ratio } from './metric.js';
+
+/**
+ * The chance that a yes scores above a no, ties counting half: the area under the ROC curve, without the thresholds that
+ * Keras approximates it by. It keeps every distinct score. 0 while it has seen only one of the two classes.
+ */
+export function auc(): Metric {
+  const fit = fitElements('auc');
+  /** Weights of no and yes by score. */
+  let scores = new Map<number, [no: number, yes: number]>();
+  const metric: Metric = {
+    name: 'auc',
+    config: {},
+    better: 'higher',
+    update(prediction, target, mask = null, weights = null) {
+      const batch = fit(prediction, target, mask, weights);
+      eachRow(batch, (row, weight) => {
+        const score = batch.prediction[row]!;
+        if (Number.isNaN(score))
+          throw valueError(`auc: the prediction of row ${row} is not a number.`, { row });
+        const both = scores.get(score) ?? [0, 0];
+        both[batch.target[row] === 0 ? 0 : 1] += weight;
+        scores.set(score, both);
+      });
+    },
+    result() {
+      let [below, total, pairs] = [0, 0, 0];
+      for (const [, [no, yes]] of sorted(scores)) {
+        pairs += yes * (below + no / 2);
+        below += no;
+        total += yes;
+      }
+      return ratio(pairs, below * total);
+    },
+    reset() {
+      scores = new Map();
+    },
+    /** Score, no and yes in turn, by score. */
+    get state(): MetricState {
+      return { width: 1, sums: sorted(scores).flatMap(([score, both]) => [score, ...both]) };
+    },
+    set state({ sums }) {
+      scores = new Map();
+      for (let i = 0; i < sums.length; i += 3) scores.set(sums[i]!, [sums[i + 1]!, sums[i + 2]!]);
+    },
+  };
+  return metric;
+}
+
+function sorted<T>(scores: ReadonlyMap<number, T>): [number, T][] {
+  return [...scores].sort(([a], [b]) => a - b);
+}

@@ -1,0 +1,194 @@
+/**
+ * What a metric is: an accumulator that sees a batch at a time and gives one figure over all of them. A row (the last axis
+ * of a prediction) counts mask · weight times, and means divide by the sum of that, as in Keras; unlike in Keras every
+ * metric heeds the mask, also precision, recall and R². All sums are doubles. Of nothing at all every metric is 0, but
+ * perplexity 1.
+ */
+import type { FloatArray, Shape, Tensor } from '@unroll/core';
+import { formatShape, shapeError, valueError } from '@unroll/core';
+import { sameShape, sizeOf } from '@unroll/core/internal';
+import { largest, rowFactors } from '../losses/row-factors.js';
+import type { Configured } from '../registry.js';
+
+/** What a metric has gathered, as JSON. */
+export interface MetricState {
+  /** Classes or columns that the sums are for; 0 before the first batch. */
+  readonly width: number;
+  readonly sums: readonly number[];
+}
+
+export interface Metric<R = number> extends Configured {
+  /** Which way it improves. */
+  readonly better: 'higher' | 'lower';
+  /**
+   * Takes a batch into account.
+   * @param mask [B] or [B, T], 1 where a row counts; null: all do
+   * @param weights [B] or [B, T], how many times it counts; null: once
+   */
+  update(prediction: Tensor, target: Tensor, mask?: Tensor | null, weights?: Tensor | null): void;
+  /** The figure over all batches since the beginning or `reset`. */
+  result(): R;
+  reset(): void;
+  /** For checkpoints; setting it goes on from there. */
+  state: MetricState;
+}
+
+/** One batch as a metric's sums see it. */
+export interface MetricBatch {
+  prediction: FloatArray;
+  target: FloatArray;
+  /** Numbers of each row of the prediction: classes or columns. */
+  width: number;
+  /** Times that each row counts. */
+  weights: ArrayLike<number>;
+}
+
+export interface MetricDefinition<R> {
+  name: string;
+  config: Record<string, unknown>;
+  better: 'higher' | 'lower';
+  /** Brings a batch into the form that `add` takes; throws where the shapes do not fit. */
+  fit(prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null): MetricBatch;
+  /** How many sums there are for rows of `width` numbers. */
+  size(width: number): number;
+  add(sums: Float64Array, batch: MetricBatch): void;
+  /** `width` is 0 before the first batch. */
+  result(sums: Float64Array, width: number): R;
+}
+
+/** A metric of sums. */
+export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<R> {
+  const { name, config, better } = definition;
+  let width = 0;
+  let sums = new Float64Array(0);
+  return {
+    name,
+    config,
+    better,
+    update(prediction, target, mask = null, weights = null) {
+      const batch = definition.fit(prediction, target, mask, weights);
+      if (width === 0) {
+        width = batch.width;
+        sums = new Float64Array(definition.size(width));
+      } else if (width !== batch.width) {
+        throw shapeError(
+          `${name}: rows of ${batch.width} numbers after rows of ${width}. Reset the metric between models.`,
+          {
+            before: width,
+            now: batch.width,
+          },
+        );
+      }
+      definition.add(sums, batch);
+    },
+    result: () => definition.result(sums, width),
+    reset() {
+      width = 0;
+      sums = new Float64Array(0);
+    },
+    get state() {
+      return { width, sums: [...sums] };
+    },
+    set state(state) {
+      const size = state.width === 0 ? 0 : definition.size(state.width);
+      if (state.sums.length !== size) {
+        throw valueError(
+          `${name}: this state is of another metric: ${state.sums.length} sums instead of ${size}.`,
+        );
+      }
+      width = state.width;
+      sums = Float64Array.from(state.sums);
+    },
+  };
+}
+
+/** total / count, 0 of nothing. */
+export function ratio(total: number, count: number): number {
+  return count === 0 ? 0 : total / count;
+}
+
+/** Times that each row counts. */
+function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Tensor | null): Float64Array {
+  const { counts, factors } = rowFactors(name, lead, mask, weights);
+  const each = factors ?? new Float64Array(sizeOf(lead)).fill(1);
+  return counts ? each.map((weight, row) => (counts[row] === 1 ? weight : 0)) : each;
+}
+
+/** Every number is a row of its own: predictions and targets of one shape (a last axis of 1 may be missing). */
+export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
+  return (prediction, target, mask, weights) => {
+    if (!sameShape(withoutOne(prediction.shape), withoutOne(target.shape))) {
+      throw shapeError(
+        `${name}: the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} differ. ` +
+          "For predictions of several classes give { average: 'macro' } or 'micro', or use the categorical metrics.",
+        { prediction: prediction.shape, target: target.shape },
+      );
+    }
+    return {
+      prediction: prediction.dataSync(),
+      target: target.dataSync(),
+      width: 1,
+      weights: rowWeights(name, prediction.shape, mask, weights),
+    };
+  };
+}
+
+/** Rows of columns: predictions and targets of one shape, [..., K]. */
+export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
+  return (prediction, target, mask, weights) => {
+    const batch = fitElements(name)(prediction, target, null, null);
+    const shape = prediction.rank === 1 ? [...prediction.shape, 1] : prediction.shape;
+    return { ...batch, width: shape.at(-1)!, weights: rowWeights(name, shape.slice(0, -1), mask, weights) };
+  };
+}
+
+/** Rows of class scores [..., K] and a class for each, as a number [...] (or [..., 1]) or one-hot [..., K]. */
+export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
+  return (prediction, target, mask, weights) => {
+    const lead = prediction.shape.slice(0, -1);
+    const width = prediction.shape.at(-1) ?? 0;
+    const oneHot = width > 1 && sameShape(prediction.shape, target.shape);
+    if (
+      !oneHot &&
+      !sameShape(withoutOne(target.shape), withoutOne(lead)) &&
+      !sameShape(target.shape, [...lead, 1])
+    ) {
+      throw shapeError(
+        `${name}: the model predicts ${formatShape(prediction.shape)} and the target is ${formatShape(target.shape)}. ` +
+          `Give a class number for each row, ${formatShape(lead)}, or one-hot classes, ${formatShape(prediction.shape)}.`,
+        { prediction: prediction.shape, target: target.shape },
+      );
+    }
+    const values = target.dataSync();
+    const classes = oneHot ? values.slice(0, values.length / width) : values;
+    if (oneHot) classes.forEach((_, row) => void (classes[row] = largest(rowOf(values, row, width))));
+    const each = rowWeights(name, lead, mask, weights);
+    checkClasses(name, classes, each, width);
+    return { prediction: prediction.dataSync(), target: classes, width, weights: each };
+  };
+}
+
+function checkClasses(name: string, classes: FloatArray, weights: Float64Array, width: number): void {
+  const wrong = classes.findIndex(
+    (id, i) => weights[i] !== 0 && !(Number.isInteger(id) && id >= 0 && id < width),
+  );
+  if (wrong < 0) return;
+  throw valueError(
+    `${name}: the target of row ${wrong} is ${classes[wrong]}, and the model predicts ${width} classes, 0 to ${width - 1}.`,
+    { target: classes[wrong], row: wrong, classes: width },
+  );
+}
+
+/** Row `row` of rows of `width` numbers, without a copy. */
+export function rowOf(values: FloatArray, row: number, width: number): FloatArray {
+  return values.subarray(row * width, (row + 1) * width);
+}
+
+function withoutOne(shape: Shape): Shape {
+  return shape.length > 1 && shape.at(-1) === 1 ? shape.slice(0, -1) : shape;
+}
+
+/** Calls `visit` for each row that counts, with the times that it does. */
+export function eachRow({ weights }: MetricBatch, visit: (row: number, weight: number) => void): void {
+  for (let row = 0; row < weights.length; row++) if (weights[row] !== 0) visit(row, weights[row]!);
+}

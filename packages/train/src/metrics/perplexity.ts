@@ -1,0 +1,35 @@
+/** Perplexity: how many classes a model is as good as guessing among. */
+import { eachRow, fitClasses, type Metric, makeMetric, ratio, rowOf } from './metric.js';
+
+export interface PerplexityOptions {
+  /** The predictions are logits. Default false: they are probabilities, counted as 1e-7 at least. */
+  fromLogits?: boolean;
+}
+
+/** e to the mean of -log p of the target's class, over all rows of all batches. */
+export function perplexity({ fromLogits = false }: PerplexityOptions = {}): Metric {
+  return makeMetric({
+    name: 'perplexity',
+    config: { fromLogits },
+    better: 'lower',
+    fit: fitClasses('perplexity'),
+    size: () => 2,
+    add(sums, batch) {
+      eachRow(batch, (row, weight) => {
+        const scores = rowOf(batch.prediction, row, batch.width);
+        const own = scores[batch.target[row]!]!;
+        sums[0]! += weight * (fromLogits ? logSumExp(scores) - own : -Math.log(Math.max(own, 1e-7)));
+        sums[1]! += weight;
+      });
+    },
+    result: ([total = 0, count = 0]) => Math.exp(ratio(total, count)),
+  });
+}
+
+function logSumExp(values: ArrayLike<number> & Iterable<number>): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const value of values) largest = Math.max(largest, value);
+  let total = 0;
+  for (const value of values) total += Math.exp(value - largest);
+  return largest + Math.log(total);
+}

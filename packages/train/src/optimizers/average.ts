@@ -1,0 +1,97 @@
+/** A moving average of the weights: steadier than the weights themselves, and often better to predict with. */
+import { scope, valueError } from '@unroll/core';
+import { FlatBuffer, runtime } from '@unroll/core/internal';
+import { scaleInPlace } from './optimizer.js';
+
+export interface AverageOptions {
+  /** Share of the old average that an update keeps. Default 0.99. */
+  momentum?: number;
+  /** Put the average in place of the weights after every so many updates. Default null: never. */
+  overwriteEvery?: number | null;
+}
+
+/**
+ * Keeps average = momentum · average + (1 - momentum) · weights after each update. As in Keras it starts as the weights
+ * after the first update, not as the initial ones.
+ */
+export class WeightAverage {
+  readonly momentum: number;
+  readonly overwriteEvery: number | null;
+  /** The average; while `swapped`, the weights. For checkpoints. */
+  readonly buffer: FlatBuffer;
+  readonly #weights: FlatBuffer;
+  #updates = 0;
+  #swapped = false;
+
+  constructor(weights: FlatBuffer, { momentum = 0.99, overwriteEvery = null }: AverageOptions = {}) {
+    if (!(momentum >= 0 && momentum < 1)) {
+      throw valueError(`The momentum of a weight average lies in [0, 1), got ${momentum}.`, { momentum });
+    }
+    if (overwriteEvery !== null && !(Number.isInteger(overwriteEvery) && overwriteEvery >= 1)) {
+      throw valueError(`overwriteEvery is a whole number from 1, or null, got ${overwriteEvery}.`, {
+        overwriteEvery,
+      });
+    }
+    this.momentum = momentum;
+    this.overwriteEvery = overwriteEvery;
+    this.buffer = new FlatBuffer(weights.length);
+    this.#weights = weights;
+  }
+
+  /** Updates seen. Set it (with the buffer's values) to go on from a checkpoint. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  set updates(count: number) {
+    this.#updates = count;
+  }
+
+  /** Whether the average stands in the place of the weights. */
+  get swapped(): boolean {
+    return this.#swapped;
+  }
+
+  /** Takes the weights into account; to be called after each update of them. */
+  update(): void {
+    const keep = this.#updates === 0 ? 0 : this.momentum;
+    this.#updates++;
+    scope(() => {
+      const { kernels } = runtime.scope!.backend;
+      const average = this.buffer.block();
+      const weights = this.#weights.block();
+      if (keep === 0) kernels.fill(average, 0);
+      else scaleInPlace(kernels, average, keep);
+      kernels.accumulate(average, weights, 1 - keep);
+      if (this.overwriteEvery !== null && this.#updates % this.overwriteEvery === 0) {
+        kernels.copy(average, 0, [1], weights, 0, [1], [weights.length]);
+      }
+    });
+  }
+
+  /** Exchanges weights and average: once to evaluate with the average, and once more to train on. */
+  swap(): void {
+    scope(() => {
+      const { backend } = runtime.scope!;
+      const { kernels } = backend;
+      const [average, weights] = [this.buffer.block(), this.#weights.block()];
+      const held = backend.temporary(weights.length);
+      const size = [weights.length];
+      kernels.copy(weights, 0, [1], held, 0, [1], size);
+      kernels.copy(average, 0, [1], weights, 0, [1], size);
+      kernels.copy(held, 0, [1], average, 0, [1], size);
+    });
+    this.#swapped = !this.#swapped;
+  }
+
+  /** Runs `work` with the average in place of the weights, if there is one yet. */
+  async during<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.#updates === 0 || this.#swapped) return work();
+    this.swap();
+    try {
+      return await work();
+    } finally {
+      this.swap();
+    }
+  }
+}
