@@ -6,13 +6,19 @@ import { RandomStream } from '@unroll/core';
 import { type Op, type OpName, opTable } from '@unroll/core/internal';
 import type { Drawn } from './draw.js';
 import { elementwiseSamples } from './samples/elementwise.js';
+import { lossSamples } from './samples/losses.js';
 import { recurrentSamples } from './samples/recurrent.js';
 import type { Sample, Samples } from './samples/sample.js';
 import { shapeSamples } from './samples/shapes.js';
 
 export type { Sample } from './samples/sample.js';
 
-export const samples: Samples = { ...elementwiseSamples, ...shapeSamples, ...recurrentSamples };
+export const samples: Samples = {
+  ...elementwiseSamples,
+  ...shapeSamples,
+  ...lossSamples,
+  ...recurrentSamples,
+};
 
 export const opNames = Object.keys(opTable) as OpName[];
 

@@ -105,3 +105,5 @@ export const draw = {
 };
 
 export const SIZES = [0, 1, 3, 15, 16, 17, 33, 100] as const;
+/** Elements enough for three threads of elementwise work. */
+export const MANY = 310_000;

@@ -2,8 +2,9 @@
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
 import type { ContractCase } from './case.js';
-import { type Allowed, differentialCase, draw, SIZES, type Trial } from './differential.js';
+import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from './differential.js';
 import { gemmCases } from './gemm.js';
+import { optimizerCases } from './optimizers.js';
 import { recurrentKernelCases } from './recurrent.js';
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
@@ -23,9 +24,6 @@ const SPECIAL = [
   0, -0, nan, inf, -inf, 1, -1, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 1e-30, -1e-30, 3, -3, 2.999, -3.001,
   20, -20, 80, -80, 88, -87, 1000, -1000, 8388608, -8388609, 1e30, -1e30,
 ].map(Math.fround); // biome-ignore format: a list
-
-/** Elements enough for three threads of elementwise work. */
-const MANY = 310_000;
 
 /** Relative to the largest element; below the smallest normal number of float32 anything will do. */
 function relative(factor: number): Allowed {
@@ -309,28 +307,6 @@ function maskTrials(): Trial[] {
   ); // biome-ignore format: one line
 }
 
-function adamTrials(): Trial[] {
-  const plain = { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, vScale: 1, decay: 0, gScale: 1 };
-  const rates = {
-    plain,
-    other: { ...plain, rate: 0.1, beta1: 0.5, vScale: 3, decay: 0.01, gScale: 0.25, epsilon: 1e-3 },
-  };
-  const trial = (size: number, name: keyof typeof rates, source = ''): Trial => ({
-    name: `${name} with ${size} weights`,
-    arrays: {
-      w: draw.normal(size, source || 'w'),
-      g: draw.normal(size, source || 'g'),
-      m: draw.normal(size, source || 'm').map((x) => Math.fround(x / 10)),
-      v: draw.normal(size, source || 'v').map((x) => Math.fround(x * x)),
-    },
-    call: (kernels, { w, g, m, v }) => kernels.adam({ w: w!, g: g!, m: m!, v: v!, ...rates[name] }),
-  });
-  return [
-    ...SIZES.flatMap((size) => [trial(size, 'plain'), trial(size, 'other')]),
-    trial(MANY, 'plain', 'many'),
-  ];
-}
-
 /** Cases of every kernel: one that is added to the interface without cases does not compile. */
 const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   fill: [differentialCase('fill', 'sizes', fillTrials, 'bits')],
@@ -360,7 +336,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
     ),
   ],
   randomMask: [differentialCase('randomMask', 'the same integers everywhere', maskTrials, 'bits')],
-  adam: [differentialCase('adam', 'one update', adamTrials)],
+  ...optimizerCases,
   ...recurrentKernelCases,
 };
 
