@@ -1,26 +1,107 @@
-/** Activations by Keras's names in camelCase. The first five also run inside the fused cells. */
-import type { ActivationName, Tensor } from '@unroll/core';
-import { hardSigmoid, relu, sigmoid, softmax, tanh, valueError } from '@unroll/core';
+/**
+ * Activations: all that Keras 3 knows by name, in camelCase and with Keras's default slopes and thresholds. Each is
+ * composed from ops, so its gradient follows. The first five also run inside the fused cells.
+ */
+import {
+  type ActivationName,
+  abs,
+  add,
+  div,
+  erf,
+  exp,
+  greater,
+  hardSigmoid,
+  logSoftmax,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  relu,
+  reshape,
+  sigmoid,
+  slice,
+  softmax,
+  softplus,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+  valueError,
+} from '@unroll/core';
+
+// Klambauer et al. 2017, "Self-normalizing neural networks"
+const SELU_ALPHA = 1.6732632423543772;
+const SELU_SCALE = 1.0507009873554805;
+
+/** x clipped to [low, high]. */
+const clip = (x: Tensor, low: number, high: number): Tensor => minimum(maximum(x, low), high);
+/** max(x, 0) + alpha (e^min(x, 0) - 1) */
+const eluWith = (x: Tensor, alpha: number): Tensor => add(relu(x), mul(sub(exp(minimum(x, 0)), 1), alpha));
+/** x where |x| > threshold, else 0 */
+const hardShrinkAt = (x: Tensor, threshold: number): Tensor => mul(x, greater(abs(x), threshold));
 
 const activations = {
   tanh,
   sigmoid,
   relu,
+  /** clip(x/6 + 1/2, 0, 1) (Keras 2 had clip(0.2 x + 1/2, 0, 1)) */
   hardSigmoid,
   linear: (x: Tensor): Tensor => x,
   softmax,
+  logSoftmax,
+  softplus,
+  /** x / (1 + |x|) */
+  softsign: (x: Tensor): Tensor => div(x, add(abs(x), 1)),
+  elu: (x: Tensor): Tensor => eluWith(x, 1),
+  /** The same as elu where alpha is 1. */
+  celu: (x: Tensor): Tensor => eluWith(x, 1),
+  selu: (x: Tensor): Tensor => mul(eluWith(x, SELU_ALPHA), SELU_SCALE),
+  exponential: (x: Tensor): Tensor => exp(x),
+  /** x Φ(x), exact, with the error function (Keras's default; not the tanh approximation) */
+  gelu: (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)),
+  /** x σ(x), also named swish */
+  silu: (x: Tensor): Tensor => mul(x, sigmoid(x)),
+  swish: (x: Tensor): Tensor => mul(x, sigmoid(x)),
+  hardSilu: (x: Tensor): Tensor => mul(x, hardSigmoid(x)),
+  hardSwish: (x: Tensor): Tensor => mul(x, hardSigmoid(x)),
+  /** x, and 0.2 x below 0 */
+  leakyRelu: (x: Tensor): Tensor => add(mul(relu(x), 0.8), mul(x, 0.2)),
+  relu6: (x: Tensor): Tensor => minimum(relu(x), 6),
+  mish: (x: Tensor): Tensor => mul(x, tanh(softplus(x))),
+  hardTanh: (x: Tensor): Tensor => clip(x, -1, 1),
+  tanhShrink: (x: Tensor): Tensor => sub(x, tanh(x)),
+  hardShrink: (x: Tensor): Tensor => hardShrinkAt(x, 0.5),
+  /** x moved towards 0 by 0.5, and 0 within 0.5 of it */
+  softShrink: (x: Tensor): Tensor => sub(relu(sub(x, 0.5)), relu(sub(neg(x), 0.5))),
+  logSigmoid: (x: Tensor): Tensor => neg(softplus(neg(x))),
+  /** (x + √(x² + 4)) / 2 */
+  squareplus: (x: Tensor): Tensor => mul(add(x, sqrt(add(square(x), 4))), 0.5),
+  /** 0 below -1, x above 1, (x + 1)²/4 between */
+  sparsePlus: (x: Tensor): Tensor => add(square(mul(add(clip(x, -1, 1), 1), 0.5)), relu(sub(x, 1))),
+  /** clip((x + 1)/2, 0, 1) */
+  sparseSigmoid: (x: Tensor): Tensor => mul(add(clip(x, -1, 1), 1), 0.5),
+  sparsemax,
+  glu,
 } satisfies Record<string, (x: Tensor) => Tensor>;
 
+/** Name of an activation. */
 export type Activation = keyof typeof activations;
 
-/** The function of that name. @throws UnrollError `value` that lists the names there are */
-export function activation(name: Activation): (x: Tensor) => Tensor {
-  const found = activations[name];
-  if (found === undefined) {
-    const names = Object.keys(activations).join(', ');
-    throw valueError(`There is no activation "${name}". Choose one of ${names}.`, { name });
-  }
-  return found as (x: Tensor) => Tensor;
+/** The function of that name. @throws UnrollError `value` that names the layer and lists the names there are */
+export function activation(name: Activation, owner = ''): (x: Tensor) => Tensor {
+  if (Object.hasOwn(activations, name)) return activations[name] as (x: Tensor) => Tensor;
+  const names = Object.keys(activations).join(', ');
+  throw valueError(`${owner && `${owner}: `}there is no activation "${name}". Choose one of ${names}.`, {
+    owner,
+    name,
+  });
+}
+
+/** Width of the last axis after an activation: `glu` halves it, every other keeps it. */
+export function activatedWidth(name: Activation, width: number): number {
+  return name === 'glu' && width > 0 ? width / 2 : width;
 }
 
 const FUSED: readonly string[] = [
@@ -32,6 +113,26 @@ const FUSED: readonly string[] = [
 ] satisfies ActivationName[];
 
 /** Whether the fused kernels know the activation. */
-export function isFused(name: Activation): name is ActivationName {
+export function isFused(name: Activation): name is ActivationName & Activation {
   return FUSED.includes(name);
+}
+
+/** a σ(b) for the halves a and b of the last axis (Dauphin et al. 2017). */
+function glu(x: Tensor): Tensor {
+  const width = x.shape.at(-1) ?? 0;
+  if (width % 2 !== 0) throw valueError(`glu halves the last axis, whose size ${width} is odd.`, { width });
+  return mul(slice(x, -1, 0, width / 2), sigmoid(slice(x, -1, width / 2)));
+}
+
+/**
+ * The point of the simplex nearest to x, along the last axis (Martins & Astudillo 2016). An element belongs to the
+ * support where 1 > Σ_j max(x_j - x_i, 0), which says the same as the paper's sorted form without a sort.
+ */
+function sparsemax(x: Tensor): Tensor {
+  const n = x.shape.at(-1)!;
+  const lead = x.shape.slice(0, -1);
+  const above = relu(sub(reshape(x, [...lead, 1, n]), reshape(x, [...lead, n, 1])));
+  const support = greater(1, sum(above, -1));
+  const threshold = div(sub(sum(mul(x, support), -1, true), 1), sum(support, -1, true));
+  return relu(sub(x, threshold));
 }

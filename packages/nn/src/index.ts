@@ -1,10 +1,64 @@
 /** @unroll/nn: cells, layers and models. Forward only; @unroll/train trains them. */
 export type { Activation } from './activations.js';
-export type { Cell, CellState, ParameterMaker, SequenceContext, StepContext } from './cells/cell.js';
-export { LstmCell, type LstmCellOptions } from './cells/lstm.js';
-export type { Initializer } from './initializers.js';
+export type {
+  Cell,
+  CellClass,
+  CellMasks,
+  CellState,
+  ParameterMaker,
+  ParameterOptions,
+  SequenceContext,
+  SequenceResult,
+  StepContext,
+  StepResult,
+} from './cells/cell.js';
+export * from './cells/index.js';
+export { type CellOptions, type GatedCellOptions, MatrixCell } from './cells/matrix-cell.js';
+export {
+  type Constraint,
+  type ConstraintConfig,
+  type MaxNormOptions,
+  type MinMaxNormOptions,
+  maxNorm,
+  minMaxNorm,
+  nonNeg,
+  unitNorm,
+} from './constraints.js';
+export { cellFromConfig, layerFromConfig, modelFromConfig } from './from-config.js';
+export { Functional, type FunctionalOptions, model } from './functional.js';
+export { type ApplyOptions, SymbolicTensor } from './graph.js';
+export {
+  type ChronoOptions,
+  chronoInitializer,
+  constant,
+  type GainOptions,
+  type Initializer,
+  type InitializerConfig,
+  type InitializerFunction,
+  identityMatrix,
+  type NormalOptions,
+  orthogonal,
+  randomNormal,
+  randomUniform,
+  truncatedNormal,
+  type UniformOptions,
+  type VarianceScalingOptions,
+  varianceScaling,
+} from './initializers.js';
 export { Layer, type LayerConfig, type LayerOptions } from './layer.js';
-export { type Dense, type DenseOptions, dense } from './layers/dense.js';
-export { type LstmOptions, lstm } from './layers/lstm.js';
-export { Recurrent, type RecurrentOptions } from './layers/recurrent.js';
-export { Sequential, type SequentialOptions, sequential, type WeightArray } from './sequential.js';
+export * from './layers/index.js';
+export { lengthMask } from './masks.js';
+export type { Memory, MemoryJson } from './memory.js';
+export { Network, type NetworkOptions } from './network.js';
+export { type BuildTools, type LayerClass, registerCell, registerLayer } from './registry.js';
+export {
+  l1,
+  l1l2,
+  l2,
+  orthogonalPenalty,
+  type Regularizer,
+  type RegularizerConfig,
+} from './regularizers.js';
+export { Sequential, type SequentialOptions, sequential } from './sequential.js';
+export { Stream, type StreamInput, type StreamOptions, type StreamState } from './stream.js';
+export type { WeightArray } from './weights.js';

@@ -1,77 +1,200 @@
 /**
  * Initial weights, by Keras 3's names and definitions. All come from counter-based streams and elementary arithmetic, so
- * that one seed gives the same weights on every machine.
+ * that one seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`), or, where it takes
+ * options, the plain object that a function of this file makes (`constant({ value: 2 })`), which a model's config keeps.
  */
-import { type RandomStream, type Shape, valueError } from '@unroll/core';
+import { RandomStream, type Shape, valueError } from '@unroll/core';
+import { exactLog, sizeOf } from '@unroll/core/internal';
+import { orthogonalMatrix } from './orthogonal.js';
 
 /** Makes the initial values of a tensor of `shape`, row-major. */
 export type InitializerFunction = (shape: Shape, random: RandomStream) => ArrayLike<number>;
 
-const initializers = {
-  zeros: (shape: Shape): ArrayLike<number> => new Float64Array(size(shape)),
-  ones: (shape: Shape): ArrayLike<number> => new Float64Array(size(shape)).fill(1),
-  /** Uniform in ±sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio 2010). */
-  glorotUniform(shape: Shape, random: RandomStream): ArrayLike<number> {
-    const [fanIn, fanOut] = fans(shape);
-    const limit = Math.sqrt(6 / (fanIn + fanOut));
-    return random.uniform(size(shape), -limit, limit);
-  },
-  orthogonal,
-} satisfies Record<string, InitializerFunction>;
+interface Seeded {
+  /** A seed of its own, instead of the model's. */
+  seed?: number;
+}
+export interface UniformOptions extends Seeded {
+  /** Default -0.05. */
+  minval?: number;
+  /** Default 0.05. */
+  maxval?: number;
+}
+export interface NormalOptions extends Seeded {
+  /** Default 0. */
+  mean?: number;
+  /** Default 0.05. */
+  stddev?: number;
+}
+export interface VarianceScalingOptions extends Seeded {
+  /** Default 1. */
+  scale?: number;
+  /** What the variance is divided by. Default `fanIn`. */
+  mode?: 'fanIn' | 'fanOut' | 'fanAvg';
+  /** Default `truncatedNormal`. */
+  distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
+}
+export interface GainOptions extends Seeded {
+  /** Factor on the matrix. Default 1. */
+  gain?: number;
+}
+export interface ChronoOptions extends Seeded {
+  /** The longest dependency expected, in steps; above 2. */
+  maxSteps: number;
+  /** The cell whose bias this is. Default `lstm`. */
+  cell?: 'lstm' | 'gru';
+  /** The GRU's reading of its update gate, as in its options. Default `keep`. */
+  updateGate?: 'keep' | 'candidate';
+}
 
-export type InitializerName = keyof typeof initializers;
-/** An initialiser by name, or a function of your own (which an artifact does not need: it holds the weights). */
-export type Initializer = InitializerName | InitializerFunction;
+type Draw<O> = (options: O, shape: Shape, random: RandomStream) => ArrayLike<number>;
 
-export function initialize(how: Initializer, shape: Shape, random: RandomStream): ArrayLike<number> {
+const scaled =
+  (scale: number, mode: 'fanIn' | 'fanAvg', distribution: 'truncatedNormal' | 'uniform'): Draw<Seeded> =>
+  (_options, shape, random) =>
+    varianceScaled({ scale, mode, distribution }, shape, random);
+
+const table = {
+  zeros: (_options: object, shape: Shape) => new Float64Array(sizeOf(shape)),
+  ones: (_options: object, shape: Shape) => new Float64Array(sizeOf(shape)).fill(1),
+  constant: ({ value = 0 }: { value?: number }, shape: Shape) => new Float64Array(sizeOf(shape)).fill(value),
+  randomUniform: ({ minval = -0.05, maxval = 0.05 }: UniformOptions, shape: Shape, random: RandomStream) =>
+    random.uniform(sizeOf(shape), minval, maxval),
+  randomNormal: ({ mean = 0, stddev = 0.05 }: NormalOptions, shape: Shape, random: RandomStream) =>
+    random.normal(sizeOf(shape), mean, stddev),
+  truncatedNormal: ({ mean = 0, stddev = 0.05 }: NormalOptions, shape: Shape, random: RandomStream) =>
+    truncated(sizeOf(shape), mean, stddev, random),
+  varianceScaling: varianceScaled,
+  /** Uniform in ±√(6 / (fanIn + fanOut)) (Glorot & Bengio 2010). */
+  glorotUniform: scaled(1, 'fanAvg', 'uniform'),
+  glorotNormal: scaled(1, 'fanAvg', 'truncatedNormal'),
+  /** He et al. 2015 */
+  heUniform: scaled(2, 'fanIn', 'uniform'),
+  heNormal: scaled(2, 'fanIn', 'truncatedNormal'),
+  /** LeCun et al. 1998; what selu wants */
+  lecunUniform: scaled(1, 'fanIn', 'uniform'),
+  lecunNormal: scaled(1, 'fanIn', 'truncatedNormal'),
+  orthogonal: ({ gain = 1 }: GainOptions, shape: Shape, random: RandomStream) =>
+    orthogonalMatrix(shape, gain, random),
+  identity,
+  chrono,
+};
+
+type Options<N extends InitializerName> = Parameters<(typeof table)[N]>[0];
+/** An initialiser with options, as plain data. */
+export interface InitializerConfig {
+  className: InitializerName;
+  config: Readonly<Record<string, unknown>>;
+}
+export type InitializerName = keyof typeof table;
+/**
+ * An initialiser: by name with its default options, with options, or a function of your own (which an artifact does not
+ * need: it holds the weights).
+ */
+export type Initializer = Exclude<InitializerName, 'chrono'> | InitializerConfig | InitializerFunction;
+
+/** @throws UnrollError `value` that names the owner and lists the initialisers there are */
+export function initialize(
+  how: Initializer,
+  shape: Shape,
+  random: RandomStream,
+  owner = '',
+): ArrayLike<number> {
   if (typeof how === 'function') return how(shape, random);
-  const found = initializers[how] as InitializerFunction | undefined;
-  if (!found) {
-    const names = Object.keys(initializers).join(', ');
-    throw valueError(`There is no initializer "${how}". Choose one of ${names}.`, { name: how });
+  const { className, config } = typeof how === 'string' ? { className: how, config: {} } : how;
+  if (!Object.hasOwn(table, className)) {
+    const names = Object.keys(table).join(', ');
+    throw valueError(
+      `${owner && `${owner}: `}there is no initializer "${className}". Choose one of ${names}.`,
+      {
+        owner,
+        name: className,
+      },
+    );
   }
-  return found(shape, random);
+  const { seed } = config as Seeded;
+  const stream = seed === undefined ? random : new RandomStream(seed);
+  return (table[className] as Draw<unknown>)(config, shape, stream);
 }
 
-function size(shape: Shape): number {
-  return shape.reduce((product, extent) => product * extent, 1);
+const named =
+  <N extends InitializerName>(className: N) =>
+  (config: Options<N>): InitializerConfig => ({ className, config: { ...config } });
+
+/** Every element `value`. */
+export const constant = /* @__PURE__ */ named('constant');
+/** Uniform in [minval, maxval). */
+export const randomUniform = /* @__PURE__ */ named('randomUniform');
+/** Normal. */
+export const randomNormal = /* @__PURE__ */ named('randomNormal');
+/** Normal, drawn again where it falls more than two standard deviations from the mean. */
+export const truncatedNormal = /* @__PURE__ */ named('truncatedNormal');
+/** Variance `scale` over the fan: the family of Glorot's, He's and LeCun's. */
+export const varianceScaling = /* @__PURE__ */ named('varianceScaling');
+/** A matrix with orthonormal rows or columns, times `gain`. */
+export const orthogonal = /* @__PURE__ */ named('orthogonal');
+/** The identity matrix times `gain` (for recurrent kernels of relu cells: Le et al. 2015). */
+export const identityMatrix = /* @__PURE__ */ named('identity');
+/**
+ * Biases of gates that start out remembering for 1 to `maxSteps` steps, spread over the units (Tallec & Ollivier 2018,
+ * "Can recurrent neural networks warp time?"). LSTM: forget gates ln u with u uniform in [1, maxSteps - 1], input gates
+ * the negative of it; GRU: update gates ln u. For `biasInitializer`; an LSTM's `unitForgetBias` then has no say.
+ */
+export const chronoInitializer = /* @__PURE__ */ named('chrono');
+
+function varianceScaled(options: VarianceScalingOptions, shape: Shape, random: RandomStream): Float64Array {
+  const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal' } = options;
+  const [fanIn, fanOut] = fans(shape);
+  const fan = { fanIn, fanOut, fanAvg: (fanIn + fanOut) / 2 }[mode];
+  const variance = scale / Math.max(1, fan);
+  if (!(variance > 0)) throw valueError(`varianceScaling: scale must be above 0, got ${scale}.`, { scale });
+  const count = sizeOf(shape);
+  if (distribution === 'uniform') {
+    const limit = Math.sqrt(3 * variance);
+    return random.uniform(count, -limit, limit);
+  }
+  if (distribution === 'untruncatedNormal') return random.normal(count, 0, Math.sqrt(variance));
+  // Cutting at two deviations leaves 0.8796 of the deviation.
+  return truncated(count, 0, Math.sqrt(variance) / 0.87962566103423978, random);
 }
 
+function truncated(count: number, mean: number, stddev: number, random: RandomStream): Float64Array {
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; ) {
+    for (const value of random.normal(count - i)) {
+      if (Math.abs(value) <= 2) out[i++] = mean + stddev * value;
+    }
+  }
+  return out;
+}
+
+/** Inputs that meet in an output, and outputs that an input reaches. */
 function fans(shape: Shape): [number, number] {
   if (shape.length < 2) return [shape[0] ?? 1, shape[0] ?? 1];
-  const field = size(shape.slice(0, -2));
+  const field = sizeOf(shape.slice(0, -2));
   return [shape.at(-2)! * field, shape.at(-1)! * field];
 }
 
-/**
- * A matrix with orthonormal rows or columns, whichever are fewer: the Q of a normal matrix's QR decomposition with the
- * signs of R's diagonal put right, so that it is uniform over the orthogonal group (Saxe et al. 2014).
- */
-function orthogonal(shape: Shape, random: RandomStream): ArrayLike<number> {
-  const cols = shape.at(-1)!;
-  const rows = size(shape.slice(0, -1));
-  const [tall, narrow] = [Math.max(rows, cols), Math.min(rows, cols)];
-  // Column j of the tall matrix, by modified Gram-Schmidt done twice: as orthogonal as Householder's, and shorter. Its
-  // R has a positive diagonal by construction, which is the sign correction.
-  const q = Array.from({ length: narrow }, () => random.normal(tall));
-  for (let j = 0; j < narrow; j++) {
-    const column = q[j]!;
-    for (let pass = 0; pass < 2; pass++) {
-      for (let i = 0; i < j; i++) {
-        const other = q[i]!;
-        let dot = 0;
-        for (let r = 0; r < tall; r++) dot += other[r]! * column[r]!;
-        for (let r = 0; r < tall; r++) column[r]! -= dot * other[r]!;
-      }
-    }
-    let norm = 0;
-    for (const value of column) norm += value * value;
-    norm = Math.sqrt(norm);
-    for (let r = 0; r < tall; r++) column[r]! /= norm;
-  }
+function identity({ gain = 1 }: GainOptions, shape: Shape): Float64Array {
+  if (shape.length !== 2) throw valueError(`identity makes matrices, not a tensor of rank ${shape.length}.`);
+  const [rows, cols] = shape as [number, number];
   const out = new Float64Array(rows * cols);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) out[r * cols + c] = rows >= cols ? q[c]![r]! : q[r]![c]!;
-  }
+  for (let i = 0; i < Math.min(rows, cols); i++) out[i * cols + i] = gain;
+  return out;
+}
+
+function chrono(options: ChronoOptions, shape: Shape, random: RandomStream): Float64Array {
+  const { maxSteps, cell = 'lstm', updateGate = 'keep' } = options;
+  if (!(maxSteps > 2)) throw valueError(`chronoInitializer: maxSteps must be above 2, got ${maxSteps}.`);
+  const out = new Float64Array(sizeOf(shape));
+  const units = shape.at(-1)! / (cell === 'lstm' ? 4 : 3);
+  random.uniform(units, 1, maxSteps - 1).forEach((u, i) => {
+    const bias = exactLog(u);
+    if (cell === 'gru') out[i] = updateGate === 'keep' ? bias : -bias;
+    else {
+      out[i] = -bias;
+      out[units + i] = bias;
+    }
+  });
   return out;
 }

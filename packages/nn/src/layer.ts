@@ -1,91 +1,247 @@
 /**
  * The layer: something with parameters that turns values into values. Layers make their parameters when they first learn
- * the shape of their input; the same layer object may stand in several places and then shares its weights.
+ * the shape of their input; the same layer object may stand in several places and then shares its weights. A model is a
+ * layer made of layers, so that models nest.
  */
 import {
+  type ErrorCode,
   type Flow,
   type ForwardContext,
   formatShape,
   Parameter,
   RandomStream,
   type Shape,
+  type Tensor,
   UnrollError,
 } from '@unroll/core';
+import type { ParameterOptions } from './cells/cell.js';
+import { constraint } from './constraints.js';
+import { type ApplyOptions, applySymbolic, type SymbolicTensor } from './graph.js';
 import { type Initializer, initialize } from './initializers.js';
+import { cleanConfig } from './json.js';
+import { type Memory, nextMemory } from './memory.js';
+import { type Regularizer, regularizer } from './regularizers.js';
+import { getWeights, setWeights, type WeightArray } from './weights.js';
 
 /** Options that every layer takes. */
 export interface LayerOptions {
-  /** Name in summaries, errors and artifacts. Default: the kind of layer, numbered. */
+  /** Name in summaries, errors and artifacts. Default: the kind of layer, numbered within its model. */
   name?: string;
   /** False: the layer's weights are not trained. Default true. */
   trainable?: boolean;
+  /** What each of the layer's outputs adds to the loss. Default: nothing. */
+  activityRegularizer?: Regularizer | null;
 }
 
 /** JSON that rebuilds a layer. */
-export interface LayerConfig {
+export type LayerConfig = {
   /** Keras's class name: `LSTM`, `Dense`, ... */
   className: string;
   config: Record<string, unknown>;
-}
+};
 
-export abstract class Layer {
-  /** Keras's class name. */
-  abstract readonly className: string;
+export abstract class Layer<O extends LayerOptions = LayerOptions> {
+  /** Keras's class name: `LSTM`, `Dense`, ... Configs name the class by it. */
+  static readonly className: string = 'Layer';
+  /** Empty until the user or a model gives one. */
   name: string;
+  /** @internal The name is not the user's: a model may number it. */
+  autoNamed: boolean;
   built = false;
-  readonly trainable: boolean;
-  protected readonly options: Readonly<LayerOptions>;
-  readonly #parameters: Parameter[] = [];
-  #random: RandomStream | null = null;
+  protected readonly options: Readonly<O>;
+  readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
+  readonly #activity: ((output: Tensor) => Tensor) | null;
+  #trainable: boolean;
+  #building: { random: RandomStream | null; path: string } | null = null;
 
-  constructor(options: LayerOptions) {
+  constructor(options: O) {
     this.options = options;
     this.name = options.name ?? '';
-    this.trainable = options.trainable ?? true;
+    this.autoNamed = !options.name;
+    this.#trainable = options.trainable ?? true;
+    const { activityRegularizer } = options;
+    this.#activity = activityRegularizer ? regularizer(activityRegularizer, this.label) : null;
+  }
+
+  get className(): string {
+    return (this.constructor as typeof Layer).className;
+  }
+
+  /** How messages call the layer. */
+  get label(): string {
+    return `Layer ${this.name || this.className}`;
+  }
+
+  /** The layers inside this one. */
+  get sublayers(): readonly Layer[] {
+    return [];
   }
 
   /** The parameters in Keras's order of weights; empty until built. */
   get parameters(): readonly Parameter[] {
-    return this.#parameters;
+    const inner = this.sublayers.flatMap((layer) => layer.parameters);
+    return [...new Set([...this.#own.map(({ parameter }) => parameter), ...inner])];
+  }
+
+  /** Whether training changes the layer's weights. Setting it freezes or frees the layers inside too. */
+  get trainable(): boolean {
+    return this.#trainable;
+  }
+  set trainable(value: boolean) {
+    this.#trainable = value;
+    for (const { parameter, trainable } of this.#own) parameter.trainable = value && trainable;
+    for (const layer of this.sublayers) layer.trainable = value;
   }
 
   /** Shapes of the outputs for inputs of these shapes ([batch, ...]; -1: any extent). Throws where they do not fit. */
   abstract outputShapes(inputs: readonly Shape[]): Shape[];
 
-  /** Makes the parameters. */
-  protected abstract makeParameters(inputs: readonly Shape[]): void;
-
-  /** Outputs for inputs; a sequence's mask travels beside it. */
+  /** Outputs for inputs; a sequence's mask travels beside it. Models use {@link flow}, which checks before. */
   abstract call(inputs: readonly Flow[], context: ForwardContext): Flow[];
 
-  /** Builds the layer for inputs of these shapes, once; initial weights come from `random`. */
-  build(inputs: readonly Shape[], random: RandomStream = new RandomStream(0, this.name)): void {
+  /** Makes the parameters, with {@link addParameter}. */
+  protected makeParameters(_inputs: readonly Shape[]): void {}
+
+  /**
+   * Builds the layer for inputs of these shapes, once.
+   * @param random where initial weights come from; null: zeros, for weights that are about to be loaded
+   * @param path name of the layer in its model, which its parameters' names begin with
+   */
+  build(
+    inputs: readonly Shape[],
+    random: RandomStream | null = new RandomStream(0, this.name),
+    path: string = this.name || this.className.toLowerCase(),
+  ): void {
     if (this.built) return;
     this.outputShapes(inputs);
-    this.#random = random;
+    this.#building = { random, path };
     this.makeParameters(inputs);
-    this.#random = null;
+    this.#building = null;
     this.built = true;
   }
 
-  protected addParameter(name: string, shape: Shape, initializer: Initializer, trainable = true): Parameter {
-    const values = initialize(initializer, shape, this.#random!.child(name));
-    const parameter = new Parameter(`${this.name}/${name}`, shape, values, trainable && this.trainable);
-    this.#parameters.push(parameter);
+  /** Inside {@link makeParameters}: a parameter of this layer. */
+  protected addParameter(
+    name: string,
+    shape: Shape,
+    initializer: Initializer,
+    options: ParameterOptions = {},
+  ): Parameter {
+    const { random, path } = this.#building!;
+    const values = random
+      ? initialize(initializer, shape, random.child(name), this.label)
+      : new Float32Array(shape.reduce((size, extent) => size * extent, 1));
+    const trainable = options.trainable ?? true;
+    const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
+    if (options.regularizer) parameter.regularizer = regularizer(options.regularizer, this.label);
+    if (options.constraint) parameter.constraint = constraint(options.constraint, this.label);
+    this.#own.push({ parameter, trainable });
     return parameter;
+  }
+
+  /** Inside {@link makeParameters}: builds a layer that is part of this one. */
+  protected buildInner(layer: Layer, inputs: readonly Shape[], part: string): void {
+    const { random, path } = this.#building!;
+    layer.build(inputs, random?.child(part) ?? null, path ? `${path}/${part}` : part);
+    if (!this.trainable) layer.trainable = false;
+  }
+
+  /** What models call: builds at the first call, checks shapes and masks, adds the activity regulariser. */
+  flow(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+    this.#check(inputs);
+    const outputs = this.call(inputs, context);
+    if (this.#activity) for (const { value } of outputs) context.addLoss(this.#activity(value));
+    return outputs;
+  }
+
+  /** The layer in a graph of symbolic tensors. A result of several outputs can be taken apart: `const [y, h] = ...`. */
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
+    return applySymbolic(this, inputs, options);
+  }
+
+  /**
+   * For streams: which outputs run along time, given which inputs do. Throws where the layer must see a whole sequence
+   * before its first output. Layers of your own that treat every step alone return `inputs`.
+   */
+  alongTime(_inputs: readonly boolean[]): boolean[] {
+    throw this.looksAhead('does not say that it can run step by step (it has no alongTime method)');
+  }
+
+  /** One chunk of a stream. `memory` is what the chunks before have left, and is changed. */
+  advance(inputs: readonly Flow[], _memory: Memory, context: ForwardContext): Flow[] {
+    return this.flow(inputs, context);
+  }
+
+  /** Forgets the states that stateful layers carry from call to call. */
+  resetStates(): void {
+    for (const layer of this.sublayers) layer.resetStates();
+  }
+
+  /** The states that stateful layers carry, for checkpoints; setting them continues there. */
+  get carriedStates(): Memory {
+    return nextMemory(this.sublayers.map((layer) => [layer.name, layer.carriedStates]));
+  }
+  set carriedStates(memory: Memory) {
+    for (const layer of this.sublayers) {
+      const part = memory.parts[layer.name];
+      if (part) layer.carriedStates = part;
+    }
+  }
+
+  /** The weights, in Keras's order and layout. */
+  getWeights(): WeightArray[] {
+    return getWeights(this.parameters);
+  }
+
+  /**
+   * Sets the weights from arrays in the order of {@link getWeights}.
+   * @throws UnrollError `shape` where number or shapes differ, `nan` for values that are not finite
+   */
+  setWeights(weights: readonly { shape: Shape; values: ArrayLike<number> }[]): void {
+    setWeights(this, weights);
+  }
+
+  /** Number of parameters, trainable or not. */
+  countParams(): number {
+    return this.parameters.reduce((total, parameter) => total + parameter.size, 0);
   }
 
   /** JSON that rebuilds this layer (without its weights). */
   get config(): LayerConfig {
-    return { className: this.className, config: { ...this.options, name: this.name } };
+    return {
+      className: this.className,
+      config: { ...cleanConfig(this.options), ...(this.name && { name: this.name }) },
+    };
+  }
+
+  /** An error that names this layer. */
+  protected error(code: ErrorCode, message: string, data: Record<string, unknown> = {}): UnrollError {
+    return new UnrollError(code, `${this.label}: ${message}`, { layer: this.name, ...data });
   }
 
   /** An error that names this layer, what came and what was expected. */
-  protected shapeError(got: Shape, expected: string): UnrollError {
-    return new UnrollError(
-      'shape',
-      `Layer ${this.name || this.className}: expected ${expected}, got ${formatShape(got)}.`,
-      { layer: this.name, got, expected },
-    );
+  protected shapeError(got: Shape, expected: string, remedy = ''): UnrollError {
+    const message = `expected ${expected}, got ${formatShape(got)}.${remedy && ` ${remedy}`}`;
+    return this.error('shape', message, { got, expected });
+  }
+
+  /** An error that says why this layer cannot be streamed. */
+  protected looksAhead(why: string): UnrollError {
+    return this.error('state', `cannot be streamed: it ${why}. Use predict() on whole sequences.`);
+  }
+
+  #check(inputs: readonly Flow[]): void {
+    const shapes = inputs.map((input) => input.value.shape);
+    if (!this.built) this.build(shapes.map((shape) => [-1, ...shape.slice(1)]));
+    this.outputShapes(shapes);
+    for (const { value, mask } of inputs) {
+      if (mask === null || (mask.rank === 2 && mask.shape.every((extent, d) => extent === value.shape[d])))
+        continue;
+      throw this.shapeError(
+        mask.shape,
+        `a mask [batch, time] of shape ${formatShape(value.shape.slice(0, 2))} for a sequence ${formatShape(value.shape)}`,
+        'Give one number per step: 1 where it counts, 0 where it is padding.',
+      );
+    }
   }
 }

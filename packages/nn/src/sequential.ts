@@ -1,126 +1,94 @@
 /** `sequential`: layers one after another, each taking what the one before gives. */
-import {
-  type Flow,
-  type ForwardContext,
-  formatShape,
-  type Model,
-  type Parameter,
-  RandomStream,
-  type Shape,
-  shapeError,
-  valueError,
-} from '@unroll/core';
-import type { Layer } from './layer.js';
+import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/core';
+import { SymbolicTensor } from './graph.js';
+import type { Layer, LayerConfig } from './layer.js';
+import { emptyMemory, type Memory } from './memory.js';
+import { Network, type NetworkOptions, nameLayers } from './network.js';
+import type { SummaryRow } from './summary.js';
 
-export interface SequentialOptions {
-  name?: string;
-  /** Seed of the initial weights. Default 0: the same weights every time. */
-  seed?: number;
-}
+export type SequentialOptions = NetworkOptions;
 
-/** Initial or trained weights: one array per parameter, in Keras's order. */
-export interface WeightArray {
-  name: string;
-  shape: Shape;
-  values: Float32Array | Float64Array;
-}
-
-export class Sequential implements Model {
-  readonly name: string;
+export class Sequential extends Network<SequentialOptions> {
+  static override readonly className = 'Sequential';
   readonly layers: readonly Layer[];
-  readonly #seed: number;
-  built = false;
+  #inputShapes: readonly Shape[] | null = null;
 
-  constructor(layers: readonly Layer[], options: SequentialOptions = {}) {
-    if (layers.length === 0) throw valueError('sequential() needs at least one layer.');
-    this.name = options.name ?? 'sequential';
-    this.#seed = options.seed ?? 0;
-    this.layers = layers;
-    nameLayers(layers);
+  constructor(layers: readonly (Layer | SymbolicTensor)[], options: SequentialOptions = {}) {
+    super(options);
+    const [first] = layers;
+    if (first instanceof SymbolicTensor) this.#inputShapes = [first.shape];
+    this.layers = layers.filter((layer) => layer !== first || !(first instanceof SymbolicTensor)) as Layer[];
+    if (this.layers.length === 0) throw valueError('sequential() needs at least one layer.');
+    if (this.layers.some((layer) => layer instanceof SymbolicTensor)) {
+      throw valueError('In sequential(), input() can only come first.');
+    }
+    nameLayers(this.layers);
   }
 
-  get parameters(): readonly Parameter[] {
-    return this.layers.flatMap((layer) => layer.parameters);
+  get inputShapes(): readonly Shape[] | null {
+    return this.#inputShapes;
   }
 
-  /** Makes all parameters for inputs of this shape, [batch, ...] with -1 for any extent. */
-  build(inputShapes: readonly Shape[]): void {
-    if (this.built) return;
-    let shapes: readonly Shape[] = inputShapes;
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    return this.layers.reduce(
+      (shapes: readonly Shape[], layer) => layer.outputShapes(shapes),
+      inputs,
+    ) as Shape[];
+  }
+
+  protected override makeParameters(inputs: readonly Shape[]): void {
+    this.#inputShapes ??= inputs;
+    let shapes = inputs;
     for (const layer of this.layers) {
-      layer.build(shapes, new RandomStream(this.#seed, 'weights', layer.name));
+      this.buildInner(layer, shapes, layer.name);
       shapes = layer.outputShapes(shapes);
     }
-    this.built = true;
   }
 
-  forward(inputs: readonly Flow[], context: ForwardContext): Flow[] {
-    this.build(inputs.map((input) => [-1, ...input.value.shape.slice(1)]));
-    return this.layers.reduce<readonly Flow[]>((flow, layer) => layer.call(flow, context), inputs) as Flow[];
+  call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+    return this.layers.reduce((flow: readonly Flow[], layer) => layer.flow(flow, context), inputs) as Flow[];
   }
 
-  /** The weights, in Keras's order and layout. */
-  getWeights(): WeightArray[] {
-    return this.parameters.map((p) => ({ name: p.name, shape: p.shape, values: p.dataSync() }));
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return this.layers.reduce(
+      (along: readonly boolean[], layer) => layer.alongTime(along),
+      inputs,
+    ) as boolean[];
   }
 
-  /** Sets the weights from arrays in the order of {@link getWeights}; shapes must agree. */
-  setWeights(weights: readonly { shape: Shape; values: ArrayLike<number> }[]): void {
-    const own = this.parameters;
-    if (weights.length !== own.length) {
-      throw shapeError(
-        `${this.name} has ${own.length} weights, got ${weights.length}.` +
-          (this.built ? '' : ' It is not built yet: call build([batch, ...]) first.'),
-        { expected: own.length, got: weights.length },
-      );
-    }
-    weights.forEach((weight, i) => {
-      if (formatShape(weight.shape) !== formatShape(own[i]!.shape)) {
-        throw shapeError(
-          `Weight ${own[i]!.name} has shape ${formatShape(own[i]!.shape)}, got ${formatShape(weight.shape)}.`,
-          { name: own[i]!.name, expected: own[i]!.shape, got: weight.shape },
-        );
-      }
-    });
-    weights.forEach((weight, i) => {
-      own[i]!.assign(weight.values);
-    });
+  override advance(inputs: readonly Flow[], memory: Memory, context: ForwardContext): Flow[] {
+    return this.layers.reduce((flow: readonly Flow[], layer) => {
+      const part = (memory.parts[layer.name] ??= emptyMemory());
+      return layer.advance(flow, part, context);
+    }, inputs) as Flow[];
   }
 
-  /** Number of parameters, trainable or not. */
-  countParams(): number {
-    return this.parameters.reduce((total, parameter) => total + parameter.size, 0);
-  }
-
-  get config(): Readonly<Record<string, unknown>> {
+  override get config(): LayerConfig {
+    const { config } = super.config;
+    const inputShape = this.#inputShapes?.[0];
+    const layers = this.layers.map((layer) => layer.config);
     return {
-      className: 'Sequential',
-      config: { name: this.name, seed: this.#seed, layers: this.layers.map((layer) => layer.config) },
+      className: this.className,
+      config: { ...config, seed: this.options.seed ?? 0, ...(inputShape && { inputShape }), layers },
     };
   }
-}
 
-/** Gives unnamed layers the name of their kind, numbered, and refuses two layers of one name. */
-export function nameLayers(layers: readonly Layer[]): void {
-  const counts = new Map<string, number>();
-  const taken = new Set<string>();
-  for (const layer of layers) {
-    if (layer.name === '') {
-      const kind = layer.className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
-      const count = counts.get(kind) ?? 0;
-      counts.set(kind, count + 1);
-      layer.name = count === 0 ? kind : `${kind}_${count}`;
-    }
-    if (taken.has(layer.name)) {
-      throw valueError(`Two layers are named "${layer.name}". Give one of them another name.`, {
-        name: layer.name,
-      });
-    }
-    taken.add(layer.name);
+  protected override summaryRows(): SummaryRow[] {
+    let shapes = this.#inputShapes;
+    return this.layers.map((layer) => {
+      shapes = shapes && layer.outputShapes(shapes);
+      return { layer, shapes, from: [] };
+    });
   }
 }
 
-/** A model of layers one after another. Shapes are worked out at the first call, or by `build`. */
-export function sequential(layers: readonly Layer[], options?: SequentialOptions): Sequential {
+/**
+ * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once where the
+ * first entry is an `input({ shape })`.
+ */
+export function sequential(
+  layers: readonly (Layer | SymbolicTensor)[],
+  options?: SequentialOptions,
+): Sequential {
   return new Sequential(layers, options);
 }

@@ -11,122 +11,82 @@
  * The four matrices are stacked side by side in this order, as in Keras: W [I, 4H], U [H, 4H], b [4H]. The fast version
  * of the same equations is packages/kernels/cpp/lstm.cpp; both are held equal by test.
  */
-import {
-  add,
-  lstmSequence,
-  matmul,
-  mul,
-  type Parameter,
-  slice,
-  type Tensor,
-  valueError,
-  zeros,
-} from '@unroll/core';
-import { type Activation, activation, isFused } from '../activations.js';
+import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
+import { isFused } from '../activations.js';
 import { type Initializer, initialize } from '../initializers.js';
-import type { Cell, CellState, ParameterMaker, SequenceContext, StepContext } from './cell.js';
+import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import type {
+  CellState,
+  ParameterMaker,
+  SequenceContext,
+  SequenceResult,
+  StepContext,
+  StepResult,
+} from './cell.js';
+import { dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
-export interface LstmCellOptions {
-  /** H, the width of h and c. */
-  units: number;
-  /** φ, of candidate and output. Default `tanh`. */
-  activation?: Activation;
-  /** σ, of the gates. Default `sigmoid`. */
-  recurrentActivation?: Activation;
-  /** Default true. */
-  useBias?: boolean;
-  /** Of W. Default `glorotUniform`. */
-  kernelInitializer?: Initializer;
-  /** Of U. Default `orthogonal`. */
-  recurrentInitializer?: Initializer;
-  /** Of b. Default `zeros`. */
-  biasInitializer?: Initializer;
+export interface LstmCellOptions extends GatedCellOptions {
   /** Start the forget gate's bias at 1, so that the cell remembers at first (Jozefowicz et al. 2015). Default true. */
   unitForgetBias?: boolean;
 }
 
-export class LstmCell implements Cell {
-  readonly className = 'LSTM';
-  readonly units: number;
-  readonly stateSizes: Readonly<Record<'h' | 'c', number>>;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly #options: LstmCellOptions;
-  readonly #phi: Activation;
-  readonly #sigma: Activation;
-  #W!: Parameter;
-  #U!: Parameter;
-  #b: Parameter | null = null;
-
-  constructor(options: LstmCellOptions) {
-    if (!Number.isInteger(options.units) || options.units < 1) {
-      throw valueError(`LSTM: units is a whole number from 1, got ${options.units}.`, {
-        units: options.units,
-      });
-    }
-    this.#options = options;
-    this.config = { ...options };
-    this.units = options.units;
-    this.stateSizes = { h: options.units, c: options.units };
-    this.#phi = options.activation ?? 'tanh';
-    this.#sigma = options.recurrentActivation ?? 'sigmoid';
-    activation(this.#phi);
-    activation(this.#sigma);
-  }
+export class LstmCell extends MatrixCell<LstmCellOptions> {
+  static readonly className = 'LSTMCell';
+  readonly stateSizes = { h: this.units, c: this.units } as const;
 
   build(inputSize: number, make: ParameterMaker): void {
-    const H = this.units;
-    const o = this.#options;
-    this.#W = make('kernel', [inputSize, 4 * H], o.kernelInitializer ?? 'glorotUniform');
-    this.#U = make('recurrent_kernel', [H, 4 * H], o.recurrentInitializer ?? 'orthogonal');
-    if (o.useBias === false) return;
-    const initializer = o.biasInitializer ?? 'zeros';
-    this.#b = make('bias', [4 * H], (shape, random) => {
-      const bias = Float64Array.from(initialize(initializer, shape, random));
-      return o.unitForgetBias === false ? bias : bias.fill(1, H, 2 * H);
-    });
+    this.makeMatrices(inputSize, 4, make, { initializer: lstmBias(this.options) });
   }
 
-  zeroState(batch: number): CellState {
-    return { h: zeros([batch, this.units]), c: zeros([batch, this.units]) };
-  }
-
-  step(x: Tensor, state: CellState, { recurrentMask }: StepContext): { y: Tensor; state: CellState } {
-    const H = this.units;
-    const phi = activation(this.#phi);
-    const sigma = activation(this.#sigma);
-    const hSeen = recurrentMask ? mul(state.h!, recurrentMask) : state.h!;
-    const products = add(matmul(x, this.#W), matmul(hSeen, this.#U));
-    const a = this.#b ? add(products, this.#b) : products;
-    const part = (gate: number): Tensor => slice(a, 1, gate * H, (gate + 1) * H);
-    const i = sigma(part(0));
-    const f = sigma(part(1));
-    const g = phi(part(2));
-    const o = sigma(part(3));
+  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+    const { phi, sigma } = this;
+    const a = this.products(x, dropped(state.h!, context));
+    const i = sigma(this.gate(a, 0));
+    const f = sigma(this.gate(a, 1));
+    const g = phi(this.gate(a, 2));
+    const o = sigma(this.gate(a, 3));
     const c = add(mul(f, state.c!), mul(i, g));
     const h = mul(o, phi(c));
-    return { y: h, state: { h, c } };
+    return { y: h, state: { h, c }, gates: { i, f, g, o } };
   }
 
-  sequence(
-    x: Tensor,
-    state: CellState | null,
-    context: SequenceContext,
-  ): { y: Tensor; state: CellState } | null {
-    if (!isFused(this.#phi) || !isFused(this.#sigma)) return null;
-    const { mask, recurrentMask, ...layout } = context;
-    const { y, h, c } = lstmSequence(
-      {
-        x,
-        W: this.#W,
-        U: this.#U,
-        b: this.#b,
-        h0: state?.h ?? null,
-        c0: state?.c ?? null,
-        mask,
-        recurrentMask,
-      },
-      { activation: this.#phi, recurrentActivation: this.#sigma, ...layout },
-    );
+  sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
+    const { W, U, b, phiName, sigmaName } = this;
+    if (!isFused(phiName) || !isFused(sigmaName)) return null;
+    const { mask, recurrentMask, inner: _, ...layout } = context;
+    const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentMask };
+    const { y, h, c } = lstmSequence(operands, {
+      activation: phiName,
+      recurrentActivation: sigmaName,
+      ...layout,
+    });
     return { y, state: { h, c } };
   }
+}
+
+/** The bias initialiser, with the forget gate's part at 1 where that is asked for. */
+export function lstmBias(options: LstmCellOptions): Initializer {
+  const { biasInitializer = 'zeros', unitForgetBias = true } = options;
+  const ownForget = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
+  if (!unitForgetBias || ownForget) return biasInitializer;
+  return (shape, random) => {
+    const bias = Float64Array.from(initialize(biasInitializer, shape, random));
+    return bias.fill(1, options.units, 2 * options.units);
+  };
+}
+
+/** An LSTM cell, for `recurrent` and `stackedCells`. */
+export function lstmCell(options: LstmCellOptions): LstmCell {
+  return new LstmCell(options);
+}
+
+export type LstmOptions = LstmCellOptions & RecurrentOptions;
+
+/**
+ * A long short-term memory layer over sequences x [B, T, I].
+ * @returns a layer giving [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h and c [B, H]. As inputs
+ * it takes x, or x, h0 and c0.
+ */
+export function lstm(options: LstmOptions): Recurrent {
+  return Recurrent.over(LstmCell, options);
 }

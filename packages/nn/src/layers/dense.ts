@@ -1,16 +1,11 @@
 /** `dense`: y = φ(x W + b) on the last axis. */
-import {
-  add,
-  type Flow,
-  type ForwardContext,
-  matmul,
-  type Parameter,
-  type Shape,
-  valueError,
-} from '@unroll/core';
-import { type Activation, activation } from '../activations.js';
+import { add, type Flow, matmul, type Parameter, type Shape } from '@unroll/core';
+import { type Activation, activatedWidth, activation } from '../activations.js';
+import { checkUnits } from '../cells/matrix-cell.js';
+import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import type { Regularizer } from '../regularizers.js';
 
 export interface DenseOptions extends LayerOptions {
   /** Width of the output. */
@@ -23,49 +18,60 @@ export interface DenseOptions extends LayerOptions {
   kernelInitializer?: Initializer;
   /** Of b [units]. Default `zeros`. */
   biasInitializer?: Initializer;
+  /** What W and b add to the loss. Default: nothing. */
+  kernelRegularizer?: Regularizer | null;
+  biasRegularizer?: Regularizer | null;
+  /** What becomes of W and b after each update. Default: nothing. */
+  kernelConstraint?: Constraint | null;
+  biasConstraint?: Constraint | null;
 }
 
-export class Dense extends Layer {
-  readonly className = 'Dense';
-  protected override readonly options: Readonly<DenseOptions>;
+export class Dense extends Layer<DenseOptions> {
+  static override readonly className = 'Dense';
+  readonly #activation: Activation;
   #W!: Parameter;
   #b: Parameter | null = null;
 
   constructor(options: DenseOptions) {
     super(options);
-    if (!Number.isInteger(options.units) || options.units < 1) {
-      throw valueError(`Dense: units is a whole number from 1, got ${options.units}.`, {
-        units: options.units,
-      });
-    }
-    this.options = options;
-    activation(options.activation ?? 'linear');
+    checkUnits(this.label, options.units);
+    this.#activation = options.activation ?? 'linear';
+    activation(this.#activation, this.label);
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     const width = this.built ? this.#W.shape[0]! : (x!.at(-1) ?? -1);
     if (x!.length < 2 || x!.at(-1) !== width || width < 1) {
-      throw this.shapeError(x!, `[batch, ..., ${width > 0 ? width : 'features'}]`);
+      throw this.shapeError(
+        x!,
+        `[batch, ..., ${width > 0 ? width : 'features'}]`,
+        width > 0 ? '' : 'The number of features must be known.',
+      );
     }
-    return [[...x!.slice(0, -1), this.options.units]];
+    return [[...x!.slice(0, -1), activatedWidth(this.#activation, this.options.units)]];
   }
 
-  protected makeParameters([x]: readonly Shape[]): void {
-    const {
-      units,
-      useBias = true,
-      kernelInitializer = 'glorotUniform',
-      biasInitializer = 'zeros',
-    } = this.options;
-    this.#W = this.addParameter('kernel', [x!.at(-1)!, units], kernelInitializer);
-    if (useBias) this.#b = this.addParameter('bias', [units], biasInitializer);
+  protected override makeParameters([x]: readonly Shape[]): void {
+    const o = this.options;
+    this.#W = this.addParameter('kernel', [x!.at(-1)!, o.units], o.kernelInitializer ?? 'glorotUniform', {
+      regularizer: o.kernelRegularizer,
+      constraint: o.kernelConstraint,
+    });
+    if (o.useBias === false) return;
+    this.#b = this.addParameter('bias', [o.units], o.biasInitializer ?? 'zeros', {
+      regularizer: o.biasRegularizer,
+      constraint: o.biasConstraint,
+    });
   }
 
-  call([x]: readonly Flow[], _context: ForwardContext): Flow[] {
-    this.outputShapes([x!.value.shape]);
+  call([x]: readonly Flow[]): Flow[] {
     const product = matmul(x!.value, this.#W);
     const sum = this.#b ? add(product, this.#b) : product;
-    return [{ value: activation(this.options.activation ?? 'linear')(sum), mask: x!.mask }];
+    return [{ value: activation(this.#activation)(sum), mask: x!.mask }];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [...inputs];
   }
 }
 

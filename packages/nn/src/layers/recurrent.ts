@@ -1,6 +1,6 @@
 /**
- * `Recurrent`: the layer that runs a cell along a sequence, one step at a time or, where the cell offers it, as one fused
- * op. Unrolled, it is the cell copied once per step with the same weights, the state handed from copy to copy.
+ * `Recurrent`: the layer that runs a cell along a sequence. The cell knows one step; here are sequences: masks, dropout,
+ * direction, initial and carried states, streams. `lstm`, `gru`, `simpleRNN` and any cell of your own are this layer.
  */
 import {
   add,
@@ -8,15 +8,27 @@ import {
   type ForwardContext,
   mul,
   reshape,
+  reverse as reversed,
   type Shape,
   slice,
-  stack,
   sub,
   type Tensor,
-  zeros,
+  valueError,
 } from '@unroll/core';
-import type { Cell, CellState, SequenceContext } from '../cells/cell.js';
-import { Layer, type LayerOptions } from '../layer.js';
+import {
+  type Cell,
+  type CellState,
+  drawMasks,
+  type SequenceContext,
+  type SequenceResult,
+} from '../cells/cell.js';
+import { checkRate } from '../cells/matrix-cell.js';
+import { runCell, stepThrough } from '../cells/run.js';
+import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import { startedMask } from '../masks.js';
+import { detach, type Memory } from '../memory.js';
+import { runPacked } from '../packing.js';
+import { seededStream } from '../seeds.js';
 
 /** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
 export interface RecurrentOptions extends LayerOptions {
@@ -26,118 +38,234 @@ export interface RecurrentOptions extends LayerOptions {
   returnState?: boolean;
   /** Walk the sequence from its end; outputs come in the order they were made. Default false. */
   goBackwards?: boolean;
+  /** Start each call with the states that the last one ended with, until `resetStates()`. Default false. */
+  stateful?: boolean;
   /** Outputs of masked steps are 0 instead of the last valid output. Default false. */
   zeroOutputForMask?: boolean;
-  /** Share of the inputs dropped while training, the same ones at every step. Default 0. */
+  /** Share of the inputs dropped while training, the same ones at every step. Default: the cell's, or 0. */
   dropout?: number;
-  /** Share of h' dropped inside the products while training, the same at every step and gate. Default 0. */
+  /** Share of h' dropped inside the products while training, the same at every step and gate. Default: the cell's, or 0. */
   recurrentDropout?: number;
+  /** Seed of the dropout masks. Default: the training's. */
+  seed?: number;
 }
 
-export class Recurrent extends Layer {
-  readonly className: string;
+export class Recurrent extends Layer<RecurrentOptions> {
+  static override readonly className: string = 'RNN';
   readonly cell: Cell;
-  protected override readonly options: Readonly<RecurrentOptions>;
   /** @internal Step the cell even where it offers a fused sequence: how tests hold the two equal. */
   composed = false;
+  /** Keras's class name, where it is not `RNN`. Undefined while the base is being made. */
+  protected readonly kind: string | undefined;
+  #inputWidth: number | null = null;
+  #carried: CellState | null = null;
 
-  constructor(cell: Cell, options: RecurrentOptions = {}) {
+  constructor(cell: Cell, options: RecurrentOptions = {}, className: string = Recurrent.className) {
     super(options);
-    this.options = options;
     this.cell = cell;
-    this.className = cell.className;
+    this.kind = className;
+    checkRate(this.label, 'dropout', options.dropout);
+    checkRate(this.label, 'recurrentDropout', options.recurrentDropout);
+    if (cell.cells && options.recurrentDropout) {
+      throw valueError(`${this.label}: give recurrentDropout to the stacked cells, each its own.`);
+    }
+  }
+
+  /** The layer over a cell whose options stand among the layer's: `LSTM` over LSTMCell. */
+  static over<O extends RecurrentOptions>(
+    kind: { readonly className: string; new (options: O): Cell },
+    options: O,
+  ): Recurrent {
+    return new Recurrent(new kind(options), options, kind.className.replace(/Cell$/, ''));
+  }
+
+  override get className(): string {
+    return this.kind ?? Recurrent.className;
+  }
+
+  get returnSequences(): boolean {
+    return this.options.returnSequences ?? false;
+  }
+  get returnState(): boolean {
+    return this.options.returnState ?? false;
+  }
+  get goBackwards(): boolean {
+    return this.options.goBackwards ?? false;
+  }
+  get stateful(): boolean {
+    return this.options.stateful ?? false;
+  }
+
+  /** A layer of the same kind with some options changed and weights of its own. @param cell default: a clone */
+  withOptions(changes: RecurrentOptions, cell: Cell | undefined = this.cell.clone?.()): Recurrent {
+    if (!cell) {
+      throw this.error(
+        'value',
+        `a second layer like this one is needed, and ${this.cell.className} has no clone(). Give the cell one.`,
+      );
+    }
+    return new Recurrent(cell, { ...this.options, ...changes }, this.className);
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     const [x, ...states] = inputs as [Shape, ...Shape[]];
-    if (x.length !== 3) throw this.shapeError(x, 'a sequence [batch, time, features]');
-    const sizes = Object.entries(this.cell.stateSizes);
-    if (states.length !== 0 && states.length !== sizes.length) {
+    if (x.length < 3) {
       throw this.shapeError(
-        [states.length],
-        `initial states ${sizes.map(([name]) => name).join(', ')}, or none`,
+        x,
+        'a sequence [batch, time, features]',
+        x.length === 2
+          ? 'A layer before this one needs returnSequences: true, or the data an axis of features.'
+          : '',
       );
     }
-    states.forEach((shape, i) => {
-      const [name, size] = sizes[i]!;
-      const fits =
-        shape.length === 2 && shape[1] === size && (shape[0] === x[0] || shape[0] === -1 || x[0] === -1);
-      if (!fits) throw this.shapeError(shape, `an initial state ${name} of shape [${x[0]}, ${size}]`);
-    });
-    const y = this.options.returnSequences ? [x[0]!, x[1]!, this.cell.units] : [x[0]!, this.cell.units];
-    return this.options.returnState ? [y, ...sizes.map(([, size]) => [x[0]!, size])] : [y];
+    const width = this.#inputWidth;
+    if (width !== null && x[2] !== width) throw this.shapeError(x, `[batch, time, ${width}]`);
+    this.#checkStates(x[0]!, states);
+    const y = this.returnSequences ? [x[0]!, x[1]!, this.cell.units] : [x[0]!, this.cell.units];
+    if (!this.returnState) return [y];
+    return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0]!, size])];
   }
 
-  protected makeParameters([x]: readonly Shape[]): void {
-    this.cell.build(x![2]!, (name, shape, initializer) => this.addParameter(name, shape, initializer));
+  protected override makeParameters([x]: readonly Shape[]): void {
+    const width = x!.slice(2).reduce((size, extent) => size * extent, 1);
+    if (width < 1)
+      throw this.shapeError(x!, 'a sequence [batch, time, features] whose number of features is known');
+    this.#inputWidth = x!.length === 3 ? x![2]! : null;
+    this.cell.build(width, (...parameter) => this.addParameter(...parameter));
   }
 
   call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+    return this.flowAlong(inputs, context, false);
+  }
+
+  /** As {@link call}; `realign` puts the outputs of a layer that goes backwards in the order of time. */
+  flowAlong(inputs: readonly Flow[], context: ForwardContext, realign: boolean): Flow[] {
     const [{ value: x, mask }, ...initial] = inputs as [Flow, ...Flow[]];
-    this.outputShapes(inputs.map((input) => input.value.shape));
     const [B, , I] = x.shape as [number, number, number];
-    const names = Object.keys(this.cell.stateSizes);
-    const state = initial.length
-      ? Object.fromEntries(names.map((name, i) => [name, initial[i]!.value]))
-      : null;
-    const draw = (rate: number | undefined, width: number): Tensor | null =>
-      context.training && rate ? context.random.dropoutMask([B, width], rate) : null;
-    const inputMask = draw(this.options.dropout, I);
-    const { returnSequences = false, goBackwards = false, zeroOutputForMask = false } = this.options;
-    const sequence: SequenceContext = {
-      returnSequences,
-      reverse: goBackwards,
-      realign: false,
-      zeroOutputForMask,
-      mask,
-      recurrentMask: draw(this.options.recurrentDropout, this.cell.units),
-    };
-    const result = this.run(inputMask ? mul(x, reshape(inputMask, [B, 1, I])) : x, state, sequence);
-    const y: Flow = { value: result.y, mask: returnSequences && !goBackwards ? mask : null };
-    if (!this.options.returnState) return [y];
-    return [y, ...names.map((name) => ({ value: result.state[name]!, mask: null }))];
+    const state = initial.length > 0 ? this.#named(initial.map(({ value }) => value)) : this.#carriedFor(B);
+    const random = context.training ? seededStream(context.random, this.options.seed) : null;
+    const masks = random && drawMasks(this.cell, this.options, B, I, random);
+    const { inputMask = null, ...step } = masks ?? { recurrentMask: null };
+    const seen = inputMask ? mul(x, reshape(inputMask, [B, 1, I])) : x;
+    const result = this.run(seen, state, { ...this.#layout(mask), ...step, realign });
+    if (this.stateful) this.#carried = detach(result.state);
+    const outMask =
+      this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
+    return this.#outputs(result, outMask);
   }
 
-  /** The outputs and final state for x [B, T, I]; `state` null: zeros. */
-  run(x: Tensor, state: CellState | null, context: SequenceContext): { y: Tensor; state: CellState } {
-    const fused = this.composed ? null : this.cell.sequence?.(x, state, context);
-    return fused ?? stepThrough(this.cell, x, state, context);
+  /** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
+  run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
+    return runPacked(x, context, (part, told) =>
+      this.composed ? stepThrough(this.cell, part, state, told) : runCell(this.cell, part, state, told),
+    );
   }
-}
 
-/** The sequence one step at a time: what a fused kernel must equal. */
-export function stepThrough(
-  cell: Cell,
-  x: Tensor,
-  initial: CellState | null,
-  { returnSequences, reverse, realign, zeroOutputForMask, mask, recurrentMask }: SequenceContext,
-): { y: Tensor; state: CellState } {
-  const [B, T, I] = x.shape as [number, number, number];
-  let state = initial ?? cell.zeroState(B);
-  let y: Tensor = zeros([B, cell.units]);
-  const outputs: Tensor[] = [];
-  for (let n = 0; n < T; n++) {
-    const t = reverse ? T - 1 - n : n;
-    const step = cell.step(reshape(slice(x, 1, t, t + 1), [B, I]), state, { recurrentMask });
-    if (mask === null) {
-      state = step.state;
-      y = step.y;
-    } else {
-      const valid = slice(mask, 1, t, t + 1); // [B, 1]
-      const before = state;
-      state = Object.fromEntries(
-        Object.keys(state).map((name) => [name, choose(valid, step.state[name]!, before[name]!)]),
+  override alongTime([x, ...states]: readonly boolean[]): boolean[] {
+    if (this.goBackwards) throw this.looksAhead('goes backwards, from the end of a sequence to its start');
+    if (states.length > 0) {
+      throw this.looksAhead(
+        'takes its initial state from another layer; stream that part as a model of its own',
       );
-      y = zeroOutputForMask ? mul(step.y, valid) : choose(valid, step.y, y);
     }
-    outputs.push(y);
+    if (!x) throw this.looksAhead('repeats a whole sequence made from one vector');
+    return [
+      this.returnSequences,
+      ...(this.returnState ? Object.keys(this.cell.stateSizes).map(() => false) : []),
+    ];
   }
-  if (!returnSequences) return { y, state };
-  if (reverse && realign) outputs.reverse();
-  return { y: stack(outputs, 1), state };
+
+  override advance([x]: readonly Flow[], memory: Memory, _context: ForwardContext): Flow[] {
+    const { value, mask } = x!;
+    this.outputShapes([value.shape]);
+    const before = memory.parts.output?.tensors.y ?? null;
+    const state = Object.keys(memory.tensors).length > 0 ? memory.tensors : null;
+    const layout = { ...this.#layout(mask), recurrentMask: null, realign: false };
+    const result = this.run(value, state, layout);
+    const y = mask && before && !layout.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
+    const last = this.returnSequences ? reshape(slice(y, 1, -1), [y.shape[0]!, this.cell.units]) : y;
+    memory.tensors = detach(result.state);
+    memory.parts.output = { tensors: detach({ y: last }), parts: {} };
+    return this.#outputs({ y, state: result.state }, this.returnSequences ? mask : null);
+  }
+
+  override resetStates(): void {
+    this.#carried = null;
+  }
+
+  override get carriedStates(): Memory {
+    return { tensors: { ...this.#carried }, parts: {} };
+  }
+  override set carriedStates({ tensors }: Memory) {
+    this.#carried = Object.keys(tensors).length > 0 ? { ...tensors } : null;
+  }
+
+  override get config(): LayerConfig {
+    const { className, config } = super.config;
+    if (className !== Recurrent.className) return { className, config };
+    const { cell } = this;
+    return { className, config: { ...config, cell: { className: cell.className, config: cell.config } } };
+  }
+
+  #layout(mask: Tensor | null) {
+    const { returnSequences, goBackwards: reverse } = this;
+    return { returnSequences, reverse, zeroOutputForMask: this.options.zeroOutputForMask ?? false, mask };
+  }
+
+  #outputs({ y, state }: SequenceResult, mask: Tensor | null): Flow[] {
+    if (!this.returnState) return [{ value: y, mask }];
+    const states = Object.keys(this.cell.stateSizes).map((name) => ({ value: state[name]!, mask: null }));
+    return [{ value: y, mask }, ...states];
+  }
+
+  #named(states: readonly Tensor[]): CellState {
+    return Object.fromEntries(Object.keys(this.cell.stateSizes).map((name, i) => [name, states[i]!]));
+  }
+
+  #carriedFor(batch: number): CellState | null {
+    if (!this.stateful || this.#carried === null) return null;
+    const size = Object.values(this.#carried)[0]!.shape[0]!;
+    if (size === batch) return this.#carried;
+    throw this.error(
+      'shape',
+      `it is stateful and carries the states of ${size} sequences, got a batch of ${batch}. ` +
+        'Keep the batch size, or call resetStates() first.',
+      { carried: size, got: batch },
+    );
+  }
+
+  #checkStates(batch: number, states: readonly Shape[]): void {
+    const sizes = Object.entries(this.cell.stateSizes);
+    if (states.length !== 0 && states.length !== sizes.length) {
+      const names = sizes.map(([name]) => name).join(', ');
+      throw this.error('shape', `takes the initial states ${names}, or none; got ${states.length}.`);
+    }
+    states.forEach((shape, i) => {
+      const [name, size] = sizes[i]!;
+      const rows = shape[0] === batch || shape[0] === -1 || batch === -1;
+      if (shape.length === 2 && shape[1] === size && rows) return;
+      throw this.shapeError(
+        shape,
+        `an initial state ${name} of shape [${batch === -1 ? 'batch' : batch}, ${size}]`,
+      );
+    });
+  }
 }
 
-/** a where valid is 1, b where it is 0. */
-function choose(valid: Tensor, a: Tensor, b: Tensor): Tensor {
-  return add(mul(valid, a), mul(sub(1, valid), b));
+/** Outputs of a chunk of a stream, with those before the chunk's first valid step carried over from `before` [B, H]. */
+function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
+  const started = startedMask(mask);
+  const [B, T] = mask.shape as [number, number];
+  const sequences = y.rank === 3;
+  const here = sequences ? reshape(started, [B, T, 1]) : slice(started, 1, T - 1, T);
+  const carried = sequences ? reshape(before, [B, 1, before.shape[1]!]) : before;
+  return add(y, mul(sub(1, here), carried));
+}
+
+/**
+ * A layer over any cell.
+ * @param cell one of Unroll's, several in `stackedCells`, or your own: see {@link Cell}
+ */
+export function recurrent(cell: Cell, options: RecurrentOptions = {}): Recurrent {
+  return new Recurrent(cell, options);
 }

@@ -1,0 +1,109 @@
+/**
+ * The GRU cell (Cho et al. 2014).
+ *
+ *   z = σ(x Wz + h Uz + bz)            update gate: how much of the old state to keep
+ *   r = σ(x Wr + h Ur + br)            reset gate: how much of the old state the candidate sees
+ *   n = φ(x Wn + bn + r (h Un + bu))   candidate, reset after the product (Keras's default, cuDNN, PyTorch)
+ *   n = φ(x Wn + bn + (r h) Un)        candidate, reset before the product (the paper, most textbooks)
+ *   h ← z h + (1 - z) n
+ *
+ * Many texts print the last line with z and 1 - z exchanged: `updateGate: 'candidate'`. The matrices are stacked in the
+ * order z r n, as in Keras: W [I, 3H], U [H, 3H]; the bias is [2, 3H] (of the inputs, of the state) with `resetAfter`,
+ * else [3H]. The fast version of the same equations is packages/kernels/cpp/gru.cpp; both are held equal by test.
+ */
+import { add, gruSequence, matmul, mul, reshape, slice, sub, type Tensor, valueError } from '@unroll/core';
+import { isFused } from '../activations.js';
+import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import type {
+  CellState,
+  ParameterMaker,
+  SequenceContext,
+  SequenceResult,
+  StepContext,
+  StepResult,
+} from './cell.js';
+import { dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
+
+export interface GruCellOptions extends GatedCellOptions {
+  /** The reset gate acts on the product h U instead of on h. Default true. */
+  resetAfter?: boolean;
+  /** What the update gate weighs: `keep`, h ← z h + (1-z) n; `candidate`, h ← (1-z) h + z n. Default `keep`. */
+  updateGate?: 'keep' | 'candidate';
+}
+
+export class GruCell extends MatrixCell<GruCellOptions> {
+  static readonly className = 'GRUCell';
+  readonly stateSizes = { h: this.units } as const;
+  readonly #resetAfter: boolean;
+  readonly #textbook: boolean;
+
+  constructor(options: GruCellOptions) {
+    super(options);
+    const { resetAfter = true, updateGate = 'keep' } = options;
+    if (updateGate !== 'keep' && updateGate !== 'candidate') {
+      throw valueError(`GRUCell: updateGate is keep or candidate, got ${String(updateGate)}.`, {
+        updateGate,
+      });
+    }
+    this.#resetAfter = resetAfter;
+    this.#textbook = updateGate === 'candidate';
+  }
+
+  build(inputSize: number, make: ParameterMaker): void {
+    const width = 3 * this.units;
+    this.makeMatrices(inputSize, 3, make, { shape: this.#resetAfter ? [2, width] : [width] });
+  }
+
+  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+    const { U, phi, sigma } = this;
+    const H = this.units;
+    const h = state.h!;
+    const seen = dropped(h, context);
+    const ax = this.#biased(matmul(x, this.W), 0);
+    const ah = this.#resetAfter ? this.#biased(matmul(seen, U), 1) : matmul(seen, slice(U, 1, 0, 2 * H));
+    const z = sigma(add(this.gate(ax, 0), this.gate(ah, 0)));
+    const r = sigma(add(this.gate(ax, 1), this.gate(ah, 1)));
+    const q = this.#resetAfter ? mul(r, this.gate(ah, 2)) : matmul(mul(r, seen), this.gate(U, 2));
+    const n = phi(add(this.gate(ax, 2), q));
+    const [keep, write] = this.#textbook ? [sub(1, z), z] : [z, sub(1, z)];
+    const next = add(mul(keep, h), mul(write, n));
+    return { y: next, state: { h: next }, gates: { z, r, n } };
+  }
+
+  sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
+    const { W, U, b, phiName, sigmaName } = this;
+    if (!isFused(phiName) || !isFused(sigmaName)) return null;
+    const { mask, recurrentMask, inner: _, ...layout } = context;
+    const form = { resetAfter: this.#resetAfter, textbook: this.#textbook };
+    const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
+    const { y, h } = gruSequence(operands, {
+      ...{ activation: phiName, recurrentActivation: sigmaName },
+      ...form,
+      ...layout,
+    });
+    return { y, state: { h } };
+  }
+
+  /** Plus the bias of the inputs (row 0) or of the state (row 1). */
+  #biased(product: Tensor, row: 0 | 1): Tensor {
+    if (!this.b) return product;
+    if (!this.#resetAfter) return add(product, this.b);
+    return add(product, reshape(slice(this.b, 0, row, row + 1), [3 * this.units]));
+  }
+}
+
+/** A GRU cell, for `recurrent` and `stackedCells`. */
+export function gruCell(options: GruCellOptions): GruCell {
+  return new GruCell(options);
+}
+
+export type GruOptions = GruCellOptions & RecurrentOptions;
+
+/**
+ * A gated recurrent unit layer over sequences x [B, T, I].
+ * @returns a layer giving [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. As inputs it
+ * takes x, or x and h0.
+ */
+export function gru(options: GruOptions): Recurrent {
+  return Recurrent.over(GruCell, options);
+}

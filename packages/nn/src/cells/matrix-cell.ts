@@ -1,0 +1,146 @@
+/**
+ * What the classic cells share: their options, and the three parameters W [I, G*H], U [H, G*H] and b, the matrices of all
+ * G gates side by side as Keras stacks them. A cell file is then its equations.
+ */
+import { add, matmul, mul, type Parameter, type Shape, slice, type Tensor, valueError } from '@unroll/core';
+import { type Activation, activatedWidth, activation } from '../activations.js';
+import type { Constraint } from '../constraints.js';
+import type { Initializer } from '../initializers.js';
+import { cleanConfig } from '../json.js';
+import type { Regularizer } from '../regularizers.js';
+import type { Cell, CellState, ParameterMaker, StepContext, StepResult } from './cell.js';
+
+export interface CellOptions {
+  /** H, the width of the state and of the output. */
+  units: number;
+  /** φ, of the candidate and the output. Default `tanh`. */
+  activation?: Activation;
+  /** Default true. */
+  useBias?: boolean;
+  /** Of W. Default `glorotUniform`. */
+  kernelInitializer?: Initializer;
+  /** Of U. Default `orthogonal`. */
+  recurrentInitializer?: Initializer;
+  /** Of b. Default `zeros`. */
+  biasInitializer?: Initializer;
+  /** What W, U and b add to the loss. Default: nothing. */
+  kernelRegularizer?: Regularizer | null;
+  recurrentRegularizer?: Regularizer | null;
+  biasRegularizer?: Regularizer | null;
+  /** What becomes of W, U and b after each update. Default: nothing. */
+  kernelConstraint?: Constraint | null;
+  recurrentConstraint?: Constraint | null;
+  biasConstraint?: Constraint | null;
+  /** Share of the inputs dropped while training, the same ones at every step. Default 0. */
+  dropout?: number;
+  /** Share of h' dropped inside the products while training, the same ones at every step and gate. Default 0. */
+  recurrentDropout?: number;
+}
+
+export interface GatedCellOptions extends CellOptions {
+  /** σ, of the gates. Default `sigmoid`. */
+  recurrentActivation?: Activation;
+}
+
+export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> implements Cell {
+  readonly units: number;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly dropout: number;
+  readonly recurrentDropout: number;
+  abstract readonly stateSizes: Readonly<Record<string, number>>;
+  protected readonly options: Readonly<O>;
+  protected readonly phiName: Activation;
+  protected readonly sigmaName: Activation;
+  /** φ and σ */
+  protected readonly phi: (x: Tensor) => Tensor;
+  protected readonly sigma: (x: Tensor) => Tensor;
+  protected W!: Parameter;
+  protected U!: Parameter;
+  protected b: Parameter | null = null;
+
+  constructor(options: O) {
+    checkUnits(this.className, options.units);
+    this.options = options;
+    this.config = cleanConfig(options);
+    this.units = options.units;
+    this.dropout = checkRate(this.className, 'dropout', options.dropout);
+    this.recurrentDropout = checkRate(this.className, 'recurrentDropout', options.recurrentDropout);
+    this.phiName = options.activation ?? 'tanh';
+    this.sigmaName = options.recurrentActivation ?? 'sigmoid';
+    this.phi = cellActivation(this.phiName, this.className);
+    this.sigma = cellActivation(this.sigmaName, this.className);
+  }
+
+  get className(): string {
+    return (this.constructor as unknown as { className: string }).className;
+  }
+
+  abstract build(inputSize: number, make: ParameterMaker): void;
+  abstract step(x: Tensor, state: CellState, context: StepContext): StepResult;
+
+  clone(): Cell {
+    return new (this.constructor as new (options: Readonly<O>) => Cell)(this.options);
+  }
+
+  /** Makes W, U and b for G gates. */
+  protected makeMatrices(
+    inputSize: number,
+    gates: number,
+    make: ParameterMaker,
+    bias: { shape?: Shape; initializer?: Initializer } = {},
+  ): void {
+    const H = this.units;
+    const o = this.options;
+    const hooks = (part: 'kernel' | 'recurrent' | 'bias') => ({
+      regularizer: o[`${part}Regularizer`],
+      constraint: o[`${part}Constraint`],
+    });
+    this.W = make('kernel', [inputSize, gates * H], o.kernelInitializer ?? 'glorotUniform', hooks('kernel'));
+    this.U = make(
+      'recurrent_kernel',
+      [H, gates * H],
+      o.recurrentInitializer ?? 'orthogonal',
+      hooks('recurrent'),
+    );
+    if (o.useBias === false) return;
+    const initializer = bias.initializer ?? o.biasInitializer ?? 'zeros';
+    this.b = make('bias', bias.shape ?? [gates * H], initializer, hooks('bias'));
+  }
+
+  /** x W + h U + b for all gates side by side, [B, G*H]. */
+  protected products(x: Tensor, h: Tensor): Tensor {
+    const sum = add(matmul(x, this.W), matmul(h, this.U));
+    return this.b ? add(sum, this.b) : sum;
+  }
+
+  /** Columns of one gate out of [..., G*H]. */
+  protected gate(stacked: Tensor, index: number): Tensor {
+    return slice(stacked, -1, index * this.units, (index + 1) * this.units);
+  }
+}
+
+/** h as the products see it: with recurrent dropout. */
+export function dropped(h: Tensor, { recurrentMask }: StepContext): Tensor {
+  return recurrentMask ? mul(h, recurrentMask) : h;
+}
+
+/** @throws UnrollError `value` unless `units` is a whole number from 1 */
+export function checkUnits(owner: string, units: number, name = 'units'): void {
+  if (Number.isInteger(units) && units >= 1) return;
+  throw valueError(`${owner}: ${name} is a whole number from 1, got ${units}.`, { owner, [name]: units });
+}
+
+/** @throws UnrollError `value` unless `rate` lies in [0, 1) */
+export function checkRate(owner: string, name: string, rate = 0): number {
+  if (rate >= 0 && rate < 1) return rate;
+  throw valueError(`${owner}: ${name} lies in [0, 1), got ${rate}.`, { owner, [name]: rate });
+}
+
+function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
+  const found = activation(name, owner);
+  if (activatedWidth(name, 2) === 2) return found;
+  throw valueError(`${owner}: the activation "${name}" changes the width, which a cell cannot use.`, {
+    owner,
+    name,
+  });
+}

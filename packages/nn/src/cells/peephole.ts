@@ -1,0 +1,59 @@
+/**
+ * The LSTM with peephole connections (Gers, Schraudolph & Schmidhuber 2002): the gates also see the cell state, each
+ * unit its own, through the weights p.
+ *
+ *   i = σ(x Wi + h Ui + pi c + bi)
+ *   f = σ(x Wf + h Uf + pf c + bf)
+ *   g = φ(x Wg + h Ug + bg)
+ *   c ← f c + i g
+ *   o = σ(x Wo + h Uo + po c + bo)       with the new c
+ *   h ← o φ(c)
+ *
+ * W [I, 4H], U [H, 4H] and b [4H] are those of the LSTM; the peephole weights are p [3, H] in the order i f o. It has no
+ * fused kernel, and needs none to work everywhere: this file is all there is to it.
+ */
+import { add, mul, type Parameter, reshape, slice, type Tensor } from '@unroll/core';
+import type { Initializer } from '../initializers.js';
+import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import type { CellState, ParameterMaker, StepContext, StepResult } from './cell.js';
+import { type LstmCellOptions, lstmBias } from './lstm.js';
+import { dropped, MatrixCell } from './matrix-cell.js';
+
+export interface PeepholeLstmCellOptions extends LstmCellOptions {
+  /** Of p. Default `zeros`: at first an LSTM. */
+  peepholeInitializer?: Initializer;
+}
+
+export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions> {
+  static readonly className = 'PeepholeLSTMCell';
+  readonly stateSizes = { h: this.units, c: this.units } as const;
+  #p!: Parameter;
+
+  build(inputSize: number, make: ParameterMaker): void {
+    this.makeMatrices(inputSize, 4, make, { initializer: lstmBias(this.options) });
+    this.#p = make('peephole', [3, this.units], this.options.peepholeInitializer ?? 'zeros');
+  }
+
+  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+    const { phi, sigma } = this;
+    const a = this.products(x, dropped(state.h!, context));
+    const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));
+    const i = sigma(add(this.gate(a, 0), mul(p[0]!, state.c!)));
+    const f = sigma(add(this.gate(a, 1), mul(p[1]!, state.c!)));
+    const g = phi(this.gate(a, 2));
+    const c = add(mul(f, state.c!), mul(i, g));
+    const o = sigma(add(this.gate(a, 3), mul(p[2]!, c)));
+    const h = mul(o, phi(c));
+    return { y: h, state: { h, c }, gates: { i, f, g, o } };
+  }
+}
+
+/** A peephole LSTM cell, for `recurrent` and `stackedCells`. */
+export function peepholeLstmCell(options: PeepholeLstmCellOptions): PeepholeLstmCell {
+  return new PeepholeLstmCell(options);
+}
+
+/** A peephole LSTM layer over sequences x [B, T, I]; options, inputs and outputs are those of `lstm`. */
+export function peepholeLstm(options: PeepholeLstmCellOptions & RecurrentOptions): Recurrent {
+  return Recurrent.over(PeepholeLstmCell, options);
+}

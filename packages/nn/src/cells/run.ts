@@ -1,0 +1,56 @@
+/**
+ * A cell over a whole sequence: as one fused op where the cell offers it, else one step at a time. Unrolled, it is the
+ * cell copied once per step with the same weights, the state handed from copy to copy.
+ */
+import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
+import { type Cell, type CellState, type SequenceContext, type SequenceResult, zeroState } from './cell.js';
+
+/** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
+export function runCell(
+  cell: Cell,
+  x: Tensor,
+  state: CellState | null,
+  context: SequenceContext,
+): SequenceResult {
+  const first = state ?? (cell.zeroState ? cell.zeroState(x.shape[0]!) : null);
+  return cell.sequence?.(x, first, context) ?? stepThrough(cell, x, first, context);
+}
+
+/** The sequence one step at a time: what a fused kernel must equal. */
+export function stepThrough(
+  cell: Cell,
+  x: Tensor,
+  initial: CellState | null,
+  context: SequenceContext,
+): SequenceResult {
+  const { returnSequences, reverse, realign, zeroOutputForMask, mask, recurrentMask, inner } = context;
+  const told = inner ? { recurrentMask, inner } : { recurrentMask };
+  const [B, T, ...rest] = x.shape as [number, number, ...number[]];
+  let state = initial ?? zeroState(cell, B);
+  let y: Tensor = zeros([B, cell.units]);
+  const outputs: Tensor[] = [];
+  for (let n = 0; n < T; n++) {
+    const t = reverse ? T - 1 - n : n;
+    const step = cell.step(reshape(slice(x, 1, t, t + 1), [B, ...rest]), state, told);
+    if (mask === null) {
+      state = step.state;
+      y = step.y;
+    } else {
+      const valid = slice(mask, 1, t, t + 1); // [B, 1]
+      const before = state;
+      state = Object.fromEntries(
+        Object.keys(state).map((name) => [name, choose(valid, step.state[name]!, before[name]!)]),
+      );
+      y = zeroOutputForMask ? mul(step.y, valid) : choose(valid, step.y, y);
+    }
+    if (returnSequences) outputs.push(y);
+  }
+  if (!returnSequences) return { y, state };
+  if (reverse && realign) outputs.reverse();
+  return { y: stack(outputs, 1), state };
+}
+
+/** a where valid is 1, b where it is 0. */
+export function choose(valid: Tensor, a: Tensor, b: Tensor): Tensor {
+  return add(mul(valid, a), mul(sub(1, valid), b));
+}

@@ -1,0 +1,61 @@
+/**
+ * The plain recurrent cell (Elman 1990).
+ *
+ *   h ← φ(x W + h U + b)
+ *
+ * W [I, H], U [H, H], b [H]. The fast version of the same equation is packages/kernels/cpp/rnn.cpp; both are held equal
+ * by test.
+ */
+import { rnnSequence, type Tensor } from '@unroll/core';
+import { isFused } from '../activations.js';
+import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import type {
+  CellState,
+  ParameterMaker,
+  SequenceContext,
+  SequenceResult,
+  StepContext,
+  StepResult,
+} from './cell.js';
+import { type CellOptions, dropped, MatrixCell } from './matrix-cell.js';
+
+export type SimpleRnnCellOptions = CellOptions;
+
+export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
+  static readonly className = 'SimpleRNNCell';
+  readonly stateSizes = { h: this.units } as const;
+
+  build(inputSize: number, make: ParameterMaker): void {
+    this.makeMatrices(inputSize, 1, make);
+  }
+
+  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+    const h = this.phi(this.products(x, dropped(state.h!, context)));
+    return { y: h, state: { h } };
+  }
+
+  sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
+    const { W, U, b, phiName } = this;
+    if (!isFused(phiName)) return null;
+    const { mask, recurrentMask, inner: _, ...layout } = context;
+    const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
+    const { y, h } = rnnSequence(operands, { activation: phiName, ...layout });
+    return { y, state: { h } };
+  }
+}
+
+/** A plain recurrent cell, for `recurrent` and `stackedCells`. */
+export function simpleRNNCell(options: SimpleRnnCellOptions): SimpleRnnCell {
+  return new SimpleRnnCell(options);
+}
+
+export type SimpleRnnOptions = SimpleRnnCellOptions & RecurrentOptions;
+
+/**
+ * A plain recurrent layer over sequences x [B, T, I].
+ * @returns a layer giving [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. As inputs it
+ * takes x, or x and h0.
+ */
+export function simpleRNN(options: SimpleRnnOptions): Recurrent {
+  return Recurrent.over(SimpleRnnCell, options);
+}

@@ -1,0 +1,85 @@
+/** Constraints: what becomes of weights after each update. Plain data, so that a model's config keeps them. */
+import { add, div, maximum, minimum, mul, sqrt, square, sum, type Tensor, valueError } from '@unroll/core';
+
+export interface MaxNormOptions {
+  /** Default 2. */
+  maxValue?: number;
+  /** Axis along which a norm is taken: 0 for the weights into one unit. Default 0. */
+  axis?: number | readonly number[];
+}
+export interface MinMaxNormOptions {
+  /** Default 0. */
+  minValue?: number;
+  /** Default 1. */
+  maxValue?: number;
+  /** How far towards the allowed norm each update goes. Default 1. */
+  rate?: number;
+  /** Default 0. */
+  axis?: number | readonly number[];
+}
+
+type Projection<O> = (weights: Tensor, options: O) => Tensor;
+
+const EPSILON = 1e-7; // Keras's
+const norm = (w: Tensor, axis: number | readonly number[]): Tensor => sqrt(sum(square(w), axis, true));
+
+const table = {
+  maxNorm(w: Tensor, { maxValue = 2, axis = 0 }: MaxNormOptions): Tensor {
+    const norms = norm(w, axis);
+    return mul(w, div(minimum(norms, maxValue), add(norms, EPSILON)));
+  },
+  nonNeg: (w: Tensor): Tensor => maximum(w, 0),
+  unitNorm: (w: Tensor, { axis = 0 }: { axis?: number | readonly number[] }): Tensor =>
+    div(w, add(norm(w, axis), EPSILON)),
+  minMaxNorm(w: Tensor, { minValue = 0, maxValue = 1, rate = 1, axis = 0 }: MinMaxNormOptions): Tensor {
+    const norms = norm(w, axis);
+    const allowed = minimum(maximum(norms, minValue), maxValue);
+    const wanted = add(mul(allowed, rate), mul(norms, 1 - rate));
+    return mul(w, div(wanted, add(norms, EPSILON)));
+  },
+};
+
+export type ConstraintName = keyof typeof table;
+/** A constraint with options, as plain data. */
+export interface ConstraintConfig {
+  className: ConstraintName;
+  config: Readonly<Record<string, unknown>>;
+}
+/** By name with its default options, or made by {@link maxNorm}, {@link unitNorm}, ... */
+export type Constraint = ConstraintName | ConstraintConfig;
+
+/** @throws UnrollError `value` for a name there is not */
+export function constraint(how: Constraint, owner = ''): (weights: Tensor) => Tensor {
+  const { className, config } = typeof how === 'string' ? { className: how, config: {} } : how;
+  if (!Object.hasOwn(table, className)) {
+    const names = Object.keys(table).join(', ');
+    throw valueError(
+      `${owner && `${owner}: `}there is no constraint "${className}". Choose one of ${names}.`,
+      {
+        owner,
+        className,
+      },
+    );
+  }
+  return (weights) => (table[className] as Projection<unknown>)(weights, config);
+}
+
+/** Norms along `axis` of at most `maxValue`. */
+export function maxNorm(options: MaxNormOptions = {}): ConstraintConfig {
+  return { className: 'maxNorm', config: { ...options } };
+}
+
+/** No negative weights. */
+export function nonNeg(): ConstraintConfig {
+  return { className: 'nonNeg', config: {} };
+}
+
+/** Norms along `axis` (default 0) of 1. */
+export function unitNorm(options: { axis?: number | readonly number[] } = {}): ConstraintConfig {
+  return { className: 'unitNorm', config: { ...options } };
+}
+
+/** Norms along `axis` between `minValue` and `maxValue`, approached at `rate`. */
+export function minMaxNorm(options: MinMaxNormOptions = {}): ConstraintConfig {
+  return { className: 'minMaxNorm', config: { ...options } };
+}

@@ -1,0 +1,39 @@
+/** `activation`: one of the activations as a layer of its own. */
+import type { Flow, Shape } from '@unroll/core';
+import {
+  type Activation as ActivationName,
+  activatedWidth,
+  activation as activationFunction,
+} from '../activations.js';
+import { Layer, type LayerOptions } from '../layer.js';
+
+export interface ActivationOptions extends LayerOptions {
+  activation: ActivationName;
+}
+
+export class Activation extends Layer<ActivationOptions> {
+  static override readonly className = 'Activation';
+  readonly #function: ReturnType<typeof activationFunction>;
+
+  constructor(options: ActivationOptions) {
+    super(options);
+    this.#function = activationFunction(options.activation, this.label);
+  }
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    return [[...x!.slice(0, -1), activatedWidth(this.options.activation, x!.at(-1)!)]];
+  }
+
+  call([x]: readonly Flow[]): Flow[] {
+    return [{ value: this.#function(x!.value), mask: x!.mask }];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [...inputs];
+  }
+}
+
+/** An activation on x of any shape; `softmax` and the like act on the last axis. */
+export function activation(options: ActivationOptions | ActivationName): Activation {
+  return new Activation(typeof options === 'string' ? { activation: options } : options);
+}

@@ -1,0 +1,160 @@
+/**
+ * `bidirectional`: one layer along the sequence and one against it (Schuster & Paliwal 1997), their outputs merged step
+ * by step. Keras's rules: both zero the outputs of masked steps if and only if they return sequences; without sequences,
+ * the last output of each direction is merged (forward's at the end, backward's at the start); states come forward's
+ * first, and initial states are given in the same order.
+ */
+import {
+  add,
+  concat,
+  type Flow,
+  type ForwardContext,
+  mul,
+  type Shape,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
+import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import type { BuildTools } from '../registry.js';
+import { Recurrent } from './recurrent.js';
+
+const merges = {
+  concat: (forward: Tensor, backward: Tensor): Tensor => concat([forward, backward], -1),
+  sum: add,
+  ave: (forward: Tensor, backward: Tensor): Tensor => mul(add(forward, backward), 0.5),
+  mul,
+} satisfies Record<string, (forward: Tensor, backward: Tensor) => Tensor>;
+
+export type MergeMode = keyof typeof merges | 'none';
+
+export interface BidirectionalOptions extends LayerOptions {
+  /** How the two outputs become one; `none` gives both, forward's first. Default `concat`. */
+  mergeMode?: MergeMode;
+  /** The layer against the direction of time, with `goBackwards`. Default: one like the first, with its own weights. */
+  backwardLayer?: Recurrent;
+}
+
+export class Bidirectional extends Layer<BidirectionalOptions> {
+  static override readonly className = 'Bidirectional';
+  readonly forwardLayer: Recurrent;
+  readonly backwardLayer: Recurrent;
+  readonly mergeMode: MergeMode;
+
+  constructor(layer: Recurrent, options: BidirectionalOptions = {}) {
+    super(options);
+    if (!(layer instanceof Recurrent)) {
+      throw this.error('value', 'it goes around a recurrent layer: bidirectional(lstm({ ... })).');
+    }
+    this.mergeMode = options.mergeMode ?? 'concat';
+    if (this.mergeMode !== 'none' && !Object.hasOwn(merges, this.mergeMode)) {
+      const names = [...Object.keys(merges), 'none'].join(', ');
+      throw this.error('value', `there is no mergeMode "${String(this.mergeMode)}". Choose one of ${names}.`);
+    }
+    const zeroOutputForMask = layer.returnSequences;
+    const kind = layer.name || layer.className.toLowerCase();
+    this.forwardLayer = layer.withOptions({ name: `forward_${kind}`, zeroOutputForMask }, layer.cell);
+    const { backwardLayer } = options;
+    this.backwardLayer = backwardLayer
+      ? backwardLayer.withOptions({ name: `backward_${kind}`, zeroOutputForMask }, backwardLayer.cell)
+      : layer.withOptions({ name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
+    this.#checkPair();
+  }
+
+  static fromConfig(
+    { layer, backwardLayer, ...options }: Record<string, unknown>,
+    build: BuildTools,
+  ): Bidirectional {
+    return new Bidirectional(build.layer(layer) as Recurrent, {
+      ...options,
+      backwardLayer: build.layer(backwardLayer) as Recurrent,
+    });
+  }
+
+  override get sublayers(): readonly Layer[] {
+    return [this.forwardLayer, this.backwardLayer];
+  }
+
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    const { forward, backward } = this.#halves(inputs);
+    const [y, ...states] = this.forwardLayer.outputShapes(forward) as [Shape, ...Shape[]];
+    const [yBack, ...backStates] = this.backwardLayer.outputShapes(backward) as [Shape, ...Shape[]];
+    if (this.mergeMode === 'none') return [y, yBack, ...states, ...backStates];
+    const width = y.at(-1)! + (this.mergeMode === 'concat' ? yBack.at(-1)! : 0);
+    return [[...y.slice(0, -1), width], ...states, ...backStates];
+  }
+
+  protected override makeParameters(inputs: readonly Shape[]): void {
+    const { forward, backward } = this.#halves(inputs);
+    this.buildInner(this.forwardLayer, forward, this.forwardLayer.name);
+    this.buildInner(this.backwardLayer, backward, this.backwardLayer.name);
+  }
+
+  call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+    const { forward, backward } = this.#halves(inputs);
+    const [y, ...states] = this.forwardLayer.flowAlong(forward, context, true) as [Flow, ...Flow[]];
+    const [yBack, ...backStates] = this.backwardLayer.flowAlong(backward, context, true) as [Flow, ...Flow[]];
+    return [...this.merge(y, yBack), ...states, ...backStates];
+  }
+
+  /** The outputs of both directions, each in the order of time, as one (or as two). */
+  merge(forward: Flow, backward: Flow): Flow[] {
+    if (this.mergeMode === 'none') return [forward, backward];
+    const value = merges[this.mergeMode](forward.value, backward.value);
+    return [{ value, mask: forward.mask }];
+  }
+
+  override alongTime(): boolean[] {
+    throw this.looksAhead('is bidirectional and reads the sequence from its end as well');
+  }
+
+  override get config(): LayerConfig {
+    const { className, config } = super.config;
+    return {
+      className,
+      config: {
+        ...config,
+        mergeMode: this.mergeMode,
+        layer: this.forwardLayer.config,
+        backwardLayer: this.backwardLayer.config,
+      },
+    };
+  }
+
+  #checkPair(): void {
+    const { forwardLayer: one, backwardLayer: other } = this;
+    if (one.goBackwards || !other.goBackwards) {
+      throw this.error('value', 'the first layer goes forward and backwardLayer has goBackwards: true.');
+    }
+    for (const option of ['returnSequences', 'returnState', 'stateful'] as const) {
+      if (one[option] === other[option]) continue;
+      throw this.error(
+        'value',
+        `${option} is ${one[option]} forward and ${other[option]} backward. Make them equal.`,
+      );
+    }
+    if (this.mergeMode !== 'none' && this.mergeMode !== 'concat' && one.cell.units !== other.cell.units) {
+      throw valueError(`${this.label}: ${this.mergeMode} needs as many units in both directions.`);
+    }
+  }
+
+  /** The inputs of each direction: the sequence, and the initial states' first or second half. */
+  #halves<T>([x, ...states]: readonly T[]): { forward: T[]; backward: T[] } {
+    const half = Object.keys(this.forwardLayer.cell.stateSizes).length;
+    const rest = Object.keys(this.backwardLayer.cell.stateSizes).length;
+    if (states.length !== 0 && states.length !== half + rest) {
+      throw this.error(
+        'shape',
+        `takes ${half + rest} initial states, forward's then backward's, or none; got ${states.length}.`,
+      );
+    }
+    return { forward: [x!, ...states.slice(0, half)], backward: [x!, ...states.slice(half)] };
+  }
+}
+
+/**
+ * A recurrent layer in both directions: x [B, T, I] to [B, 2H] with `concat`, [B, T, 2H] with `returnSequences`.
+ * @param layer a layer that goes forward; its name and options are taken over, not its weights
+ */
+export function bidirectional(layer: Recurrent, options?: BidirectionalOptions): Bidirectional {
+  return new Bidirectional(layer, options);
+}

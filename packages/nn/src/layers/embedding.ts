@@ -1,0 +1,97 @@
+/** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
+import { type Flow, gather, type Parameter, type Shape, type Tensor } from '@unroll/core';
+import { hostTensor } from '@unroll/core/internal';
+import { checkUnits } from '../cells/matrix-cell.js';
+import type { Constraint } from '../constraints.js';
+import type { Initializer } from '../initializers.js';
+import { Layer, type LayerOptions } from '../layer.js';
+import type { Regularizer } from '../regularizers.js';
+
+export interface EmbeddingOptions extends LayerOptions {
+  /** Number of ids, 0 to inputDim - 1: the size of the vocabulary, plus 1 for padding with `maskZero`. */
+  inputDim: number;
+  /** Width of the vectors. */
+  outputDim: number;
+  /** Id 0 is padding: the steps that hold it are masked in what follows. Default false. */
+  maskZero?: boolean;
+  /** Default `randomUniform`, in ±0.05. */
+  embeddingsInitializer?: Initializer;
+  /** What the table adds to the loss. Default: nothing. */
+  embeddingsRegularizer?: Regularizer | null;
+  /** What becomes of the table after each update. Default: nothing. */
+  embeddingsConstraint?: Constraint | null;
+  /** Pretrained vectors [inputDim][outputDim] to start from. They are not kept in the config: artifacts hold weights. */
+  weights?: readonly (readonly number[])[] | Tensor;
+}
+
+export class Embedding extends Layer<EmbeddingOptions> {
+  static override readonly className = 'Embedding';
+  readonly #pretrained: ArrayLike<number> | null;
+  #table!: Parameter;
+
+  constructor({ weights, ...options }: EmbeddingOptions) {
+    super(options);
+    checkUnits(this.label, options.inputDim, 'inputDim');
+    checkUnits(this.label, options.outputDim, 'outputDim');
+    this.#pretrained = weights ? ('shape' in weights ? weights.dataSync() : weights.flat()) : null;
+    const size = options.inputDim * options.outputDim;
+    if (this.#pretrained && this.#pretrained.length !== size) {
+      throw this.error(
+        'shape',
+        `weights hold ${this.#pretrained.length} numbers, expected ${options.inputDim} x ${options.outputDim} = ${size}.`,
+      );
+    }
+  }
+
+  outputShapes([ids]: readonly Shape[]): Shape[] {
+    return [[...ids!, this.options.outputDim]];
+  }
+
+  protected override makeParameters(): void {
+    const { inputDim, outputDim, embeddingsInitializer = 'randomUniform', ...o } = this.options;
+    const pretrained = this.#pretrained;
+    const initializer = pretrained ? () => pretrained : embeddingsInitializer;
+    this.#table = this.addParameter('embeddings', [inputDim, outputDim], initializer, {
+      regularizer: o.embeddingsRegularizer,
+      constraint: o.embeddingsConstraint,
+    });
+  }
+
+  call([ids]: readonly Flow[]): Flow[] {
+    const values = ids!.value.dataSync();
+    const { inputDim, maskZero } = this.options;
+    const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
+    if (bad >= 0) throw this.#unknown(values[bad]!, bad, ids!.value.shape);
+    const mask = maskZero && ids!.value.rank === 2 ? paddingMask(values, ids!.value.shape) : null;
+    return [{ value: gather(this.#table, ids!.value), mask }];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [...inputs];
+  }
+
+  #unknown(id: number, at: number, shape: Shape): Error {
+    const { inputDim } = this.options;
+    const length = shape.length > 1 ? shape.at(-1)! : 1;
+    const position =
+      shape.length > 1 ? `row ${Math.floor(at / length)}, step ${at % length}` : `position ${at}`;
+    return this.error(
+      'value',
+      `the token ${id} at ${position} is not one of its ${inputDim} ids (0 to ${inputDim - 1}). ` +
+        'Make inputDim the size of the vocabulary (plus 1 where 0 is padding), or map unknown words to an id of their own.',
+      { id, position: at, inputDim },
+    );
+  }
+}
+
+function paddingMask(ids: Float32Array | Float64Array, shape: Shape): Tensor {
+  return hostTensor(
+    ids.map((id) => (id === 0 ? 0 : 1)),
+    shape,
+  );
+}
+
+/** Vectors for ids: [B, T] to [B, T, outputDim]. */
+export function embedding(options: EmbeddingOptions): Embedding {
+  return new Embedding(options);
+}

@@ -1,0 +1,38 @@
+/** `input`: where a functional model's values come from. */
+import type { Flow, Shape } from '@unroll/core';
+import { makeNode, type SymbolicTensor } from '../graph.js';
+import { Layer, type LayerOptions } from '../layer.js';
+
+export interface InputOptions extends LayerOptions {
+  /** Shape of one example, without the batch; null: any extent. `[null, 8]` are sequences of any length. */
+  shape: readonly (number | null)[];
+  /** The number of examples in every batch, which stateful layers may want. Default: any. */
+  batchSize?: number;
+}
+
+export class InputLayer extends Layer<InputOptions> {
+  static override readonly className = 'InputLayer';
+
+  /** [batch, ...]; -1: any extent. */
+  get shape(): Shape {
+    return [this.options.batchSize ?? -1, ...this.options.shape.map((extent) => extent ?? -1)];
+  }
+
+  outputShapes(_inputs: readonly Shape[]): Shape[] {
+    return [this.shape];
+  }
+
+  call(inputs: readonly Flow[]): Flow[] {
+    return [...inputs];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [...inputs];
+  }
+}
+
+/** A symbolic tensor for a functional model, or the first entry of `sequential`. */
+export function input(options: InputOptions): SymbolicTensor {
+  const layer = new InputLayer(options);
+  return makeNode(layer, [], null, [layer.shape]).outputs[0]!;
+}

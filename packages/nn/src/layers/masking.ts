@@ -1,0 +1,41 @@
+/** `masking`: steps whose features all equal one value are padding. */
+import { type Flow, type ForwardContext, mul, reshape, type Shape } from '@unroll/core';
+import { Layer, type LayerOptions } from '../layer.js';
+import { maskWhere } from '../masks.js';
+
+export interface MaskingOptions extends LayerOptions {
+  /** Default 0. */
+  maskValue?: number;
+}
+
+export class Masking extends Layer<MaskingOptions> {
+  static override readonly className = 'Masking';
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    if (x!.length !== 3) throw this.shapeError(x!, 'a sequence [batch, time, features]');
+    return [x!];
+  }
+
+  call([x]: readonly Flow[], _context: ForwardContext): Flow[] {
+    const [B, T, I] = x!.value.shape as [number, number, number];
+    const values = x!.value.dataSync();
+    // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
+    const padding =
+      values instanceof Float32Array ? Math.fround(this.options.maskValue ?? 0) : this.options.maskValue;
+    const isPadding = (at: number): boolean => {
+      for (let i = at; i < at + I; i++) if (values[i] !== (padding ?? 0)) return false;
+      return true;
+    };
+    const mask = maskWhere(B, T, (row, step) => !isPadding((row * T + step) * I));
+    return [{ value: mul(x!.value, reshape(mask, [B, T, 1])), mask }];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [...inputs];
+  }
+}
+
+/** Marks steps of x [B, T, I] whose features all equal `maskValue` as padding, and zeroes them. */
+export function masking(options: MaskingOptions = {}): Masking {
+  return new Masking(options);
+}

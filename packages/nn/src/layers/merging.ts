@@ -1,0 +1,134 @@
+/**
+ * Layers of several inputs: `addLayer`, `multiply`, `concatenate`. Inputs broadcast; those of lower rank first get axes
+ * after the batch. As in Keras, a step counts where any of the masks says so, if all inputs have one. (`add` is the op.)
+ */
+import { add, concat, type Flow, mul, reshape, type Shape, type Tensor } from '@unroll/core';
+import { broadcastShapes } from '@unroll/core/internal';
+import { Layer, type LayerOptions } from '../layer.js';
+import { anyMask } from '../masks.js';
+
+abstract class Merge extends Layer {
+  protected abstract readonly combine: (a: Tensor, b: Tensor) => Tensor;
+
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    if (inputs.length < 2) throw this.error('shape', `takes two inputs or more, got ${inputs.length}.`);
+    const rank = Math.max(...inputs.map((shape) => shape.length));
+    const lifted = inputs.map((shape) => lift(shape, rank));
+    return [lifted.reduce((a, b) => this.#broadcast(a, b))];
+  }
+
+  call(inputs: readonly Flow[]): Flow[] {
+    const rank = Math.max(...inputs.map(({ value }) => value.rank));
+    const values = inputs.map(({ value }) => reshape(value, lift(value.shape, rank)));
+    return [
+      { value: values.reduce((a, b) => this.combine(a, b)), mask: anyMask(inputs.map(({ mask }) => mask)) },
+    ];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [inputs.some((along) => along)];
+  }
+
+  #broadcast(a: Shape, b: Shape): Shape {
+    const known = a.map((extent, d) => (extent === -1 || b[d] === -1 ? 1 : extent));
+    const other = b.map((extent, d) => (extent === -1 || a[d] === -1 ? 1 : extent));
+    try {
+      const shape = broadcastShapes(this.label, known, other);
+      return shape.map((extent, d) => (a[d] === -1 || b[d] === -1 ? Math.max(a[d]!, b[d]!) : extent));
+    } catch {
+      throw this.shapeError(b, `inputs of shapes that broadcast, such as [${a.join(', ')}] again`);
+    }
+  }
+}
+
+/** [B, ...rest] with ones after the batch up to the rank. */
+function lift(shape: Shape, rank: number): Shape {
+  return [shape[0]!, ...new Array<number>(rank - shape.length).fill(1), ...shape.slice(1)];
+}
+
+export class Add extends Merge {
+  static override readonly className = 'Add';
+  protected readonly combine = add;
+}
+
+/** The sum of the inputs, element by element: a residual connection is `addLayer().apply([x, y])`. */
+export function addLayer(options: LayerOptions = {}): Add {
+  return new Add(options);
+}
+
+export class Multiply extends Merge {
+  static override readonly className = 'Multiply';
+  protected readonly combine = mul;
+}
+
+/** The product of the inputs, element by element. */
+export function multiply(options: LayerOptions = {}): Multiply {
+  return new Multiply(options);
+}
+
+export interface ConcatenateOptions extends LayerOptions {
+  /** Default -1, the features. */
+  axis?: number;
+}
+
+export class Concatenate extends Layer<ConcatenateOptions> {
+  static override readonly className = 'Concatenate';
+
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    const [first, ...others] = inputs as [Shape, ...Shape[]];
+    if (others.length === 0) throw this.error('shape', 'takes two inputs or more, got 1.');
+    const at = this.#axis(first.length);
+    for (const shape of others) {
+      const fits =
+        shape.length === first.length &&
+        shape.every((extent, d) => d === at || extent === first[d] || extent === -1 || first[d] === -1);
+      if (!fits) throw this.shapeError(shape, `[${first.join(', ')}] but for axis ${at}, as the first input`);
+    }
+    const total = inputs.some((shape) => shape[at] === -1)
+      ? -1
+      : inputs.reduce((sum, shape) => sum + shape[at]!, 0);
+    return [
+      first.map((extent, d) => (d === at ? total : Math.max(...inputs.map((shape) => shape[d]!), extent))),
+    ];
+  }
+
+  call(inputs: readonly Flow[]): Flow[] {
+    const value = concat(
+      inputs.map((input) => input.value),
+      this.#axis(inputs[0]!.value.rank),
+    );
+    return [{ value, mask: this.#mask(inputs) }];
+  }
+
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    if (!inputs.some((along) => along)) return [false];
+    if (inputs.some((along) => !along)) throw this.looksAhead('joins a sequence and something that is none');
+    if (this.options.axis === 1) throw this.looksAhead('puts sequences one behind the other');
+    return [true];
+  }
+
+  #axis(rank: number): number {
+    const { axis = -1 } = this.options;
+    const at = axis < 0 ? axis + rank : axis;
+    if (at < 1 || at >= rank)
+      throw this.error('value', `axis ${axis} is not one of the axes 1 to ${rank - 1}.`);
+    return at;
+  }
+
+  /** Along time the masks are joined too (where there is none, every step counts); else any of them counts. */
+  #mask(inputs: readonly Flow[]): Tensor | null {
+    if (inputs.every(({ mask }) => mask === null)) return null;
+    if (this.#axis(inputs[0]!.value.rank) !== 1) return anyMask(inputs.map(({ mask }) => mask));
+    return concat(
+      inputs.map(
+        ({ value, mask }) => mask ?? new Array(value.shape[0]!).fill(new Array(value.shape[1]!).fill(1)),
+      ),
+      1,
+    );
+  }
+}
+
+/** The inputs side by side along an axis: [B, ..., I] and [B, ..., J] to [B, ..., I+J]. */
+export function concatenate(options: ConcatenateOptions = {}): Concatenate {
+  return new Concatenate(options);
+}

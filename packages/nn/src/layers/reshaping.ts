@@ -1,0 +1,140 @@
+/**
+ * Layers that move elements and compute nothing: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. As in Keras,
+ * masks end at them, but for `repeatVector` there is none before. (`reshape` and `permute` are the names of the ops.)
+ */
+import { broadcastTo, type Flow, permute, reshape, type Shape } from '@unroll/core';
+import { checkUnits } from '../cells/matrix-cell.js';
+import { Layer, type LayerOptions } from '../layer.js';
+
+const sizeOf = (shape: Shape): number =>
+  shape.includes(-1) ? -1 : shape.reduce((size, extent) => size * extent, 1);
+
+export class Flatten extends Layer {
+  static override readonly className = 'Flatten';
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    return [[x![0]!, sizeOf(x!.slice(1))]];
+  }
+
+  call([x]: readonly Flow[]): Flow[] {
+    const { shape } = x!.value;
+    return [{ value: reshape(x!.value, [shape[0]!, sizeOf(shape.slice(1))]), mask: null }];
+  }
+
+  override alongTime([along]: readonly boolean[]): boolean[] {
+    if (along) throw this.looksAhead('puts all steps of a sequence side by side');
+    return [false];
+  }
+}
+
+/** All elements of an example in one row: [B, ...] to [B, n]. */
+export function flatten(options: LayerOptions = {}): Flatten {
+  return new Flatten(options);
+}
+
+export interface ReshapeOptions extends LayerOptions {
+  /** Shape of one example, without the batch; one extent may be -1 and is worked out. */
+  targetShape: readonly number[];
+}
+
+export class Reshape extends Layer<ReshapeOptions> {
+  static override readonly className = 'Reshape';
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    const { targetShape } = this.options;
+    const size = sizeOf(x!.slice(1));
+    const known = targetShape.filter((extent) => extent !== -1).reduce((n, extent) => n * extent, 1);
+    const free = targetShape.length - targetShape.filter((extent) => extent !== -1).length;
+    const fits = size === -1 || (free === 0 ? known === size : free === 1 && size % known === 0);
+    if (!fits) throw this.shapeError(x!, `[batch, ...] with elements for [${targetShape.join(', ')}]`);
+    const worked = size === -1 ? -1 : size / known;
+    return [[x![0]!, ...targetShape.map((extent) => (extent === -1 ? worked : extent))]];
+  }
+
+  call([x]: readonly Flow[]): Flow[] {
+    return [{ value: reshape(x!.value, this.outputShapes([x!.value.shape])[0]!), mask: null }];
+  }
+
+  override alongTime([along]: readonly boolean[]): boolean[] {
+    if (along) throw this.looksAhead('changes the shape of whole sequences');
+    return [false];
+  }
+}
+
+/** The elements of each example under another shape: [B, ...] to [B, ...targetShape]. */
+export function reshapeLayer(options: ReshapeOptions): Reshape {
+  return new Reshape(options);
+}
+
+export interface PermuteOptions extends LayerOptions {
+  /** Order of the axes of one example, counted from 1: `[2, 1]` exchanges the first two. */
+  dims: readonly number[];
+}
+
+export class Permute extends Layer<PermuteOptions> {
+  static override readonly className = 'Permute';
+
+  constructor(options: PermuteOptions) {
+    super(options);
+    const sorted = [...options.dims].sort((a, b) => a - b);
+    if (sorted.some((dim, i) => dim !== i + 1)) {
+      throw this.error(
+        'value',
+        `dims is an order of 1 to ${sorted.length}, got [${options.dims.join(', ')}].`,
+      );
+    }
+  }
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    const { dims } = this.options;
+    if (x!.length !== dims.length + 1) throw this.shapeError(x!, `[batch, ...] of rank ${dims.length + 1}`);
+    return [[x![0]!, ...dims.map((dim) => x![dim]!)]];
+  }
+
+  call([x]: readonly Flow[]): Flow[] {
+    return [{ value: permute(x!.value, [0, ...this.options.dims]), mask: null }];
+  }
+
+  override alongTime([along]: readonly boolean[]): boolean[] {
+    if (along && this.options.dims[0] !== 1) throw this.looksAhead('exchanges the axis of time with another');
+    return [along!];
+  }
+}
+
+/** The axes of each example in another order. */
+export function permuteLayer(options: PermuteOptions): Permute {
+  return new Permute(options);
+}
+
+export interface RepeatVectorOptions extends LayerOptions {
+  /** How often. */
+  n: number;
+}
+
+export class RepeatVector extends Layer<RepeatVectorOptions> {
+  static override readonly className = 'RepeatVector';
+
+  constructor(options: RepeatVectorOptions) {
+    super(options);
+    checkUnits(this.label, options.n, 'n');
+  }
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    if (x!.length !== 2) throw this.shapeError(x!, 'a vector [batch, features]');
+    return [[x![0]!, this.options.n, x![1]!]];
+  }
+
+  call([x]: readonly Flow[]): Flow[] {
+    const [B, I] = x!.value.shape as [number, number];
+    return [{ value: broadcastTo(reshape(x!.value, [B, 1, I]), [B, this.options.n, I]), mask: null }];
+  }
+
+  override alongTime(): boolean[] {
+    throw this.looksAhead('makes a whole sequence out of one vector');
+  }
+}
+
+/** A vector as a sequence of equal steps, as decoders take it: [B, I] to [B, n, I]. */
+export function repeatVector(options: RepeatVectorOptions | number): RepeatVector {
+  return new RepeatVector(typeof options === 'number' ? { n: options } : options);
+}

@@ -1,0 +1,66 @@
+/** `timeDistributed`: one layer at every step of a sequence, with the same weights. */
+import { type Flow, type ForwardContext, reshape, type Shape } from '@unroll/core';
+import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import type { BuildTools } from '../registry.js';
+
+export class TimeDistributed extends Layer {
+  static override readonly className = 'TimeDistributed';
+  readonly layer: Layer;
+
+  constructor(layer: Layer, options: LayerOptions = {}) {
+    super(options);
+    if (!(layer instanceof Layer)) {
+      throw this.error('value', 'it goes around a layer: timeDistributed(dense({ ... })).');
+    }
+    this.layer = layer;
+    if (layer.name === '') layer.name = layer.className.toLowerCase();
+  }
+
+  static fromConfig({ layer, ...options }: Record<string, unknown>, build: BuildTools): TimeDistributed {
+    return new TimeDistributed(build.layer(layer), options);
+  }
+
+  override get sublayers(): readonly Layer[] {
+    return [this.layer];
+  }
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    if (x!.length < 3) throw this.shapeError(x!, 'a sequence [batch, time, ...]');
+    return this.layer.outputShapes([this.#step(x!)]).map((y) => [x![0]!, x![1]!, ...y.slice(1)]);
+  }
+
+  protected override makeParameters([x]: readonly Shape[]): void {
+    this.buildInner(this.layer, [this.#step(x!)], this.layer.name);
+  }
+
+  /** All steps of all examples are one batch of the inner layer. */
+  call([x]: readonly Flow[], context: ForwardContext): Flow[] {
+    const [B, T, ...rest] = x!.value.shape as [number, number, ...number[]];
+    const steps = { value: reshape(x!.value, [B * T, ...rest]), mask: null };
+    return this.layer.flow([steps], context).map(({ value }) => ({
+      value: reshape(value, [B, T, ...value.shape.slice(1)]),
+      mask: x!.mask,
+    }));
+  }
+
+  override alongTime([along]: readonly boolean[]): boolean[] {
+    return [along!];
+  }
+
+  override get config(): LayerConfig {
+    const { className, config } = super.config;
+    return { className, config: { ...config, layer: this.layer.config } };
+  }
+
+  #step(x: Shape): Shape {
+    return [x[0] === -1 || x[1] === -1 ? -1 : x[0]! * x[1]!, ...x.slice(2)];
+  }
+}
+
+/**
+ * A layer at every step: x [B, T, ...] to [B, T, ...]. (Statistics of a batchNormalization inside are over all steps; in
+ * Keras over each step alone.)
+ */
+export function timeDistributed(layer: Layer, options?: LayerOptions): TimeDistributed {
+  return new TimeDistributed(layer, options);
+}

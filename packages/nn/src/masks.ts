@@ -1,0 +1,88 @@
+/**
+ * Masks [B, T], 1 where a step counts. What is known of a mask is worked out once and kept beside it, since every layer
+ * of a model meets the same mask.
+ */
+import { full, type Tensor } from '@unroll/core';
+import { hostTensor, runtime } from '@unroll/core/internal';
+
+export interface MaskFacts {
+  /** Every step counts. */
+  all: boolean;
+  /** Valid steps come first in every row, then padding. */
+  rightPadded: boolean;
+  /** One more than the last step that counts in any row. */
+  longest: number;
+  /** Per row: one more than the last step that counts. */
+  lengths: Uint32Array;
+}
+
+const known = new WeakMap<Tensor, MaskFacts>();
+
+export function maskFacts(mask: Tensor): MaskFacts {
+  let facts = known.get(mask);
+  if (facts === undefined) {
+    facts = readMask(mask);
+    known.set(mask, facts);
+  }
+  return facts;
+}
+
+function readMask(mask: Tensor): MaskFacts {
+  const [B, T] = mask.shape as [number, number];
+  const values = mask.dataSync();
+  const lengths = new Uint32Array(B);
+  let rightPadded = true;
+  for (let b = 0; b < B; b++) {
+    let valid = 0;
+    for (let t = 0; t < T; t++) {
+      if (values[b * T + t] === 0) continue;
+      valid++;
+      lengths[b] = t + 1;
+    }
+    rightPadded &&= lengths[b] === valid;
+  }
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  return { all: rightPadded && lengths.every((length) => length === T), rightPadded, longest, lengths };
+}
+
+/** The mask [B, T] of sequences of these lengths, padded on the right. */
+export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
+  const values = full([lengths.length, steps], 0).dataSync();
+  for (let b = 0; b < lengths.length; b++) values.fill(1, b * steps, b * steps + lengths[b]!);
+  return hostTensor(values, [lengths.length, steps]);
+}
+
+/** 1 where a row has had a valid step by then, [B, T]. */
+export function startedMask(mask: Tensor): Tensor {
+  const [B, T] = mask.shape as [number, number];
+  const values = mask.dataSync();
+  for (let b = 0; b < B; b++) {
+    for (let t = 1; t < T; t++) {
+      if (values[b * T + t - 1] !== 0) values[b * T + t] = 1;
+    }
+  }
+  return hostTensor(values, [B, T]);
+}
+
+/** 1 where any of several masks has 1; null where one of them is null. */
+export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
+  const [first, ...rest] = masks;
+  if (!first || rest.some((mask) => mask === null)) return null;
+  const values = first.dataSync();
+  for (const mask of rest) {
+    mask!.dataSync().forEach((value, i) => {
+      if (value !== 0) values[i] = 1;
+    });
+  }
+  return hostTensor(values, first.shape);
+}
+
+/** A mask [B, T] where a test of row b, step t holds. */
+export function maskWhere(B: number, T: number, test: (row: number, step: number) => boolean): Tensor {
+  const float = (runtime.scope?.backend ?? null)?.float ?? Float32Array;
+  const values = new float(B * T);
+  for (let b = 0; b < B; b++) {
+    for (let t = 0; t < T; t++) values[b * T + t] = test(b, t) ? 1 : 0;
+  }
+  return hostTensor(values, [B, T]);
+}

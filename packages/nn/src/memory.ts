@@ -1,0 +1,70 @@
+/**
+ * What layers remember between calls: the states of a stream, and those that stateful layers carry. A tree of tensors
+ * that has the shape of the model, and that JSON can hold.
+ */
+import { keep, type Shape, stopGradient, type Tensor, tensor, UnrollError } from '@unroll/core';
+
+export interface Memory {
+  tensors: Record<string, Tensor>;
+  /** What the layers inside remember, by name. */
+  parts: Record<string, Memory>;
+}
+
+/** A {@link Memory} as JSON. Float32 numbers survive JSON unchanged. */
+export interface MemoryJson {
+  tensors: Record<string, { shape: Shape; values: number[] }>;
+  parts: Record<string, MemoryJson>;
+}
+
+export function emptyMemory(): Memory {
+  return { tensors: {}, parts: {} };
+}
+
+/** A memory of parts, without the empty ones. */
+export function nextMemory(parts: readonly (readonly [string, Memory])[]): Memory {
+  return { tensors: {}, parts: Object.fromEntries(parts.filter(([, part]) => !isEmpty(part))) };
+}
+
+function isEmpty({ tensors, parts }: Memory): boolean {
+  return Object.keys(tensors).length === 0 && Object.keys(parts).length === 0;
+}
+
+/** Copies of tensors that outlive the step and carry no gradient. */
+export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, value]) => [name, keep(stopGradient(value))]),
+  );
+}
+
+/** The same tensors under a tree of its own: tensors do not change, so that a copy is free. */
+export function copyMemory(memory: Memory): Memory {
+  return mapMemory(memory, (tensor) => tensor);
+}
+
+export function mapMemory({ tensors, parts }: Memory, map: (tensor: Tensor) => Tensor): Memory {
+  return { tensors: mapValues(tensors, map), parts: mapValues(parts, (part) => mapMemory(part, map)) };
+}
+
+export function memoryToJson({ tensors, parts }: Memory): MemoryJson {
+  return {
+    tensors: mapValues(tensors, (value) => ({ shape: value.shape, values: Array.from(value.dataSync()) })),
+    parts: mapValues(parts, memoryToJson),
+  };
+}
+
+/** @throws UnrollError `format` for what {@link memoryToJson} did not make */
+export function memoryFromJson(json: MemoryJson): Memory {
+  try {
+    return {
+      tensors: mapValues(json.tensors, ({ shape, values }) => tensor(values, shape)),
+      parts: mapValues(json.parts, memoryFromJson),
+    };
+  } catch (error) {
+    if (error instanceof UnrollError && error.code === 'format') throw error;
+    throw new UnrollError('format', `This is not a saved state: ${(error as Error).message}`);
+  }
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+}

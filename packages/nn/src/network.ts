@@ -1,0 +1,118 @@
+/**
+ * What all models of layers share: names, initial weights, weights in and out, losses of regularisers, streams, a summary.
+ * `sequential` and functional models say which layers there are and how values go through them.
+ */
+import {
+  type Flow,
+  type ForwardContext,
+  type Model,
+  RandomStream,
+  type Shape,
+  valueError,
+} from '@unroll/core';
+import { Layer, type LayerOptions } from './layer.js';
+import { Stream, type StreamOptions } from './stream.js';
+import { type SummaryRow, summaryTable } from './summary.js';
+
+export interface NetworkOptions extends LayerOptions {
+  /** Seed of the initial weights. Default 0: the same weights every time. */
+  seed?: number;
+}
+
+export abstract class Network<O extends NetworkOptions = NetworkOptions> extends Layer<O> implements Model {
+  abstract readonly layers: readonly Layer[];
+  /** Shapes of the inputs, where the model knows them before it is built. */
+  abstract readonly inputShapes: readonly Shape[] | null;
+
+  constructor(options: O) {
+    super(options);
+    if (this.name === '') this.name = kindOf(this);
+  }
+
+  override get label(): string {
+    return `Model ${this.name}`;
+  }
+
+  override get sublayers(): readonly Layer[] {
+    return this.layers;
+  }
+
+  /** The parameters of all layers, in Keras's order of weights; empty until the shape of the inputs is known. */
+  override get parameters() {
+    if (!this.built && this.inputShapes) this.build(this.inputShapes);
+    return super.parameters;
+  }
+
+  /** Makes all parameters for inputs of these shapes, [batch, ...] with -1 for any extent. */
+  override build(
+    inputs: readonly Shape[],
+    random: RandomStream | null = new RandomStream(this.options.seed ?? 0, 'weights'),
+    path = '',
+  ): void {
+    super.build(inputs, random, path);
+  }
+
+  /** The outputs for a batch; what weights and activities add to the loss goes to the context. */
+  forward(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+    const outputs = this.flow(inputs, context);
+    for (const parameter of this.parameters) {
+      if (parameter.trainable && parameter.regularizer) context.addLoss(parameter.regularizer(parameter));
+    }
+    return outputs;
+  }
+
+  /** The layer of that name. @throws UnrollError `value` listing the names there are */
+  getLayer(name: string): Layer {
+    const found = this.layers.find((layer) => layer.name === name);
+    if (found) return found;
+    const names = this.layers.map((layer) => layer.name).join(', ');
+    throw valueError(`${this.label} has no layer "${name}". It has ${names}.`, { name });
+  }
+
+  /**
+   * The model step by step: see {@link Stream}.
+   * @throws UnrollError `state` naming the first layer that must see the whole sequence
+   */
+  stream(options?: StreamOptions): Stream {
+    return new Stream(this, options);
+  }
+
+  /** Layers, output shapes and numbers of parameters, as a table of 80 columns. */
+  summary(): string {
+    if (!this.built && this.inputShapes) this.build(this.inputShapes);
+    return summaryTable(this, this.summaryRows());
+  }
+
+  protected abstract summaryRows(): SummaryRow[];
+}
+
+/** `LSTM` as `lstm`, `BatchNormalization` as `batch_normalization`. */
+function kindOf(layer: Layer): string {
+  return layer.className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+}
+
+/** Gives unnamed layers the name of their kind, numbered, and refuses two layers of one name. */
+export function nameLayers(layers: readonly Layer[]): void {
+  const taken = new Set<string>();
+  const unnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;
+  for (const layer of layers) {
+    if (unnamed(layer)) continue;
+    if (taken.has(layer.name)) {
+      throw valueError(`Two layers are named "${layer.name}". Give one of them another name.`, {
+        name: layer.name,
+      });
+    }
+    taken.add(layer.name);
+  }
+  const counts = new Map<string, number>();
+  for (const layer of layers.filter(unnamed)) {
+    const kind = kindOf(layer);
+    let count = counts.get(kind) ?? 0;
+    const numbered = (): string => (count === 0 ? kind : `${kind}_${count}`);
+    while (taken.has(numbered())) count++;
+    layer.name = numbered();
+    layer.autoNamed = false;
+    taken.add(layer.name);
+    counts.set(kind, count + 1);
+  }
+}

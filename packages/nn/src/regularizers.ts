@@ -1,0 +1,99 @@
+/**
+ * Regularisers: what weights or activities add to the loss. Plain data, so that a model's config keeps them. On weights
+ * they are added once per step, on activities once per call, over the whole batch (as Keras 3 does; Keras 2 divided by
+ * the batch size).
+ */
+import {
+  abs,
+  add,
+  div,
+  matmul,
+  maximum,
+  mul,
+  sqrt,
+  square,
+  sub,
+  sum,
+  sumSquares,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
+
+type Penalty<O> = (weights: Tensor, options: O) => Tensor;
+
+const table = {
+  /** l1 Σ|w| */
+  l1: (w: Tensor, { l1 = 0.01 }: { l1?: number }): Tensor => mul(sum(abs(w)), l1),
+  /** l2 Σw² */
+  l2: (w: Tensor, { l2 = 0.01 }: { l2?: number }): Tensor => mul(sumSquares(w), l2),
+  l1l2: (w: Tensor, { l1 = 0, l2 = 0 }: { l1?: number; l2?: number }): Tensor =>
+    add(mul(sum(abs(w)), l1), mul(sumSquares(w), l2)),
+  orthogonalRegularizer,
+};
+
+export type RegularizerName = keyof typeof table;
+/** A regulariser with options, as plain data. */
+export interface RegularizerConfig {
+  className: RegularizerName;
+  config: Readonly<Record<string, unknown>>;
+}
+/** By name with its default factor (0.01), or made by {@link l1}, {@link l2}, {@link l1l2}, ... */
+export type Regularizer = RegularizerName | RegularizerConfig;
+
+/** @throws UnrollError `value` for a name there is not, or a negative factor */
+export function regularizer(how: Regularizer, owner = ''): (weights: Tensor) => Tensor {
+  const { className, config } = typeof how === 'string' ? { className: how, config: {} } : how;
+  const prefix = owner && `${owner}: `;
+  if (!Object.hasOwn(table, className)) {
+    const names = Object.keys(table).join(', ');
+    throw valueError(`${prefix}there is no regularizer "${className}". Choose one of ${names}.`, {
+      className,
+    });
+  }
+  for (const [name, factor] of Object.entries(config)) {
+    if (typeof factor === 'number' && !(factor >= 0 && factor < Number.POSITIVE_INFINITY)) {
+      throw valueError(`${prefix}${className}: ${name} is a number from 0, got ${factor}.`, {
+        [name]: factor,
+      });
+    }
+  }
+  return (weights) => (table[className] as Penalty<unknown>)(weights, config);
+}
+
+/** l1 Σ|w|: drives weights to exactly 0. @param l1 default 0.01 */
+export function l1(l1 = 0.01): RegularizerConfig {
+  return { className: 'l1', config: { l1 } };
+}
+
+/** l2 Σw² (weight decay, as a term of the loss). @param l2 default 0.01 */
+export function l2(l2 = 0.01): RegularizerConfig {
+  return { className: 'l2', config: { l2 } };
+}
+
+/** l1 Σ|w| + l2 Σw². Both factors are 0 by default. */
+export function l1l2(factors: { l1?: number; l2?: number }): RegularizerConfig {
+  return { className: 'l1l2', config: { ...factors } };
+}
+
+/** Drives the rows (or columns) of a matrix to be orthogonal to each other. Defaults: factor 0.01, rows. */
+export function orthogonalPenalty(
+  options: { factor?: number; mode?: 'rows' | 'columns' } = {},
+): RegularizerConfig {
+  return { className: 'orthogonalRegularizer', config: { ...options } };
+}
+
+/** factor/2 · mean over pairs of |cosine| */
+function orthogonalRegularizer(
+  w: Tensor,
+  { factor = 0.01, mode = 'rows' }: { factor?: number; mode?: 'rows' | 'columns' },
+): Tensor {
+  if (w.rank !== 2)
+    throw valueError(`orthogonalPenalty is for matrices, not for a tensor of rank ${w.rank}.`);
+  const axis = mode === 'rows' ? 1 : 0;
+  const unit = div(w, maximum(sqrt(sum(square(w), axis, true)), 1e-12));
+  const cosines = matmul(unit, unit, { transA: mode === 'columns', transB: mode === 'rows' });
+  const size = cosines.shape[0]!;
+  // |cosine| of every vector with itself is 1: they are taken away from the sum of all.
+  const pairs = (size * (size - 1)) / 2;
+  return mul(sub(sum(abs(cosines)), size), (factor * 0.5) / pairs);
+}
