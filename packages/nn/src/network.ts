@@ -43,9 +43,9 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return super.parameters;
   }
 
-  /** Makes all parameters for inputs of these shapes, [batch, ...] with -1 for any extent. */
+  /** Makes all parameters for inputs of these shapes, [batch, ...] with -1 for any extent; by default those it knows. */
   override build(
-    inputs: readonly Shape[],
+    inputs: readonly Shape[] = this.#knownShapes(),
     random: RandomStream | null = new RandomStream(this.options.seed ?? 0, 'weights'),
     path = '',
   ): void {
@@ -84,6 +84,14 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   }
 
   protected abstract summaryRows(): SummaryRow[];
+
+  #knownShapes(): readonly Shape[] {
+    if (this.inputShapes) return this.inputShapes;
+    throw this.error(
+      'state',
+      'the shape of its input is not known: call build([[-1, ...]]), or begin with input().',
+    );
+  }
 }
 
 /** `LSTM` as `lstm`, `BatchNormalization` as `batch_normalization`. */

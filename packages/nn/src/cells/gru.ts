@@ -22,7 +22,7 @@ import type {
   StepContext,
   StepResult,
 } from './cell.js';
-import { dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
+import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
 export interface GruCellOptions extends GatedCellOptions {
   /** The reset gate acts on the product h U instead of on h. Default true. */
@@ -72,7 +72,7 @@ export class GruCell extends MatrixCell<GruCellOptions> {
 
   sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
     const { W, U, b, phiName, sigmaName } = this;
-    if (!isFused(phiName) || !isFused(sigmaName)) return null;
+    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gru')) return null;
     const { mask, recurrentMask, inner: _, ...layout } = context;
     const form = { resetAfter: this.#resetAfter, textbook: this.#textbook };
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };

@@ -23,7 +23,7 @@ import type {
   StepContext,
   StepResult,
 } from './cell.js';
-import { dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
+import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
 export interface LstmCellOptions extends GatedCellOptions {
   /** Start the forget gate's bias at 1, so that the cell remembers at first (Jozefowicz et al. 2015). Default true. */
@@ -52,7 +52,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions> {
 
   sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
     const { W, U, b, phiName, sigmaName } = this;
-    if (!isFused(phiName) || !isFused(sigmaName)) return null;
+    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstm')) return null;
     const { mask, recurrentMask, inner: _, ...layout } = context;
     const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentMask };
     const { y, h, c } = lstmSequence(operands, {

@@ -2,7 +2,17 @@
  * What the classic cells share: their options, and the three parameters W [I, G*H], U [H, G*H] and b, the matrices of all
  * G gates side by side as Keras stacks them. A cell file is then its equations.
  */
-import { add, matmul, mul, type Parameter, type Shape, slice, type Tensor, valueError } from '@unroll/core';
+import {
+  add,
+  currentBackend,
+  matmul,
+  mul,
+  type Parameter,
+  type Shape,
+  slice,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
@@ -117,6 +127,12 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
   protected gate(stacked: Tensor, index: number): Tensor {
     return slice(stacked, -1, index * this.units, (index + 1) * this.units);
   }
+}
+
+/** Whether the whole sequence can run as one op: the backend has kernels for it. */
+export function canFuse(kernel: 'rnn' | 'lstm' | 'gru'): boolean {
+  const backend = currentBackend();
+  return backend.supports(`${kernel}Forward`) && backend.supports(`${kernel}Backward`);
 }
 
 /** h as the products see it: with recurrent dropout. */

@@ -17,7 +17,7 @@ import type {
   StepContext,
   StepResult,
 } from './cell.js';
-import { type CellOptions, dropped, MatrixCell } from './matrix-cell.js';
+import { type CellOptions, canFuse, dropped, MatrixCell } from './matrix-cell.js';
 
 export type SimpleRnnCellOptions = CellOptions;
 
@@ -36,7 +36,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
 
   sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
     const { W, U, b, phiName } = this;
-    if (!isFused(phiName)) return null;
+    if (!isFused(phiName) || !canFuse('rnn')) return null;
     const { mask, recurrentMask, inner: _, ...layout } = context;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
     const { y, h } = rnnSequence(operands, { activation: phiName, ...layout });

@@ -1,0 +1,114 @@
+/** Golden cases as tensors, layers with their weights, and the comparison with Keras's and PyTorch's numbers. */
+import { add, mul, type Parameter, type Shape, sum, type Tensor, tensor, valueAndGrad } from '@unroll/core';
+import { type Backend, inferenceContext } from '@unroll/core/internal';
+import type { Activation, Layer } from '@unroll/nn';
+import { gradientTolerance, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
+import { readGoldens, type TestBackend, testBackends } from '@unroll/testkit/node';
+
+/** A tensor as the golden files hold it. */
+export interface GoldenTensor {
+  shape: Shape;
+  /** base64 of little-endian float32 */
+  data: string;
+}
+
+export interface GoldenWeight {
+  name: string;
+  tensor: GoldenTensor;
+}
+
+export interface GoldenCase<Options, Inputs, Gradients> {
+  name: string;
+  options: Options;
+  inputs: Inputs & { outputWeights: GoldenTensor[] };
+  weights: GoldenWeight[];
+  outputs: GoldenTensor[];
+  gradients: Gradients;
+}
+
+export function readCases<C>(file: string): C[] {
+  return (readGoldens(`recurrent/${file}.json`) as { cases: C[] }).cases;
+}
+
+export function valuesOf({ data }: GoldenTensor): Float32Array {
+  const bytes = Buffer.from(data, 'base64');
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
+}
+
+export function tensorFrom(golden: GoldenTensor): Tensor {
+  return tensor(valuesOf(golden), golden.shape);
+}
+
+/** `hard_sigmoid` as `hardSigmoid`. */
+export function camel(name: string): Activation {
+  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) as Activation;
+}
+
+/** Builds a layer and gives it the golden weights. */
+export function withWeights<L extends Layer>(
+  layer: L,
+  shapes: readonly Shape[] | undefined,
+  weights: readonly GoldenWeight[],
+): L {
+  if (shapes) layer.build(shapes);
+  layer.setWeights(weights.map(({ tensor: golden }) => ({ shape: golden.shape, values: valuesOf(golden) })));
+  return layer;
+}
+
+export interface Expected {
+  outputs: readonly GoldenTensor[];
+  outputWeights: readonly GoldenTensor[];
+  gradients: readonly GoldenTensor[];
+}
+
+/**
+ * Runs `work` for its outputs and, by the weighted sum of them, for the gradients of `of`, and compares all with the
+ * goldens. Throws one error that lists every tensor that is off.
+ */
+export function compare(work: () => readonly Tensor[], of: readonly Tensor[], expected: Expected): void {
+  let outputs: { shape: Shape; values: ArrayLike<number> }[] = [];
+  const { grads } = valueAndGrad(() => {
+    const found = work();
+    outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
+    const terms = found.map((output, k) => sum(mul(output, tensorFrom(expected.outputWeights[k]!))));
+    return terms.reduce((total, term) => add(total, term));
+  }, of);
+  report([
+    ...compared('output', outputs, expected.outputs, outputTolerance),
+    ...compared(
+      'gradient',
+      grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })),
+      expected.gradients,
+      gradientTolerance,
+    ),
+  ]);
+}
+
+function compared(
+  kind: string,
+  got: readonly { shape: Shape; values: ArrayLike<number> }[],
+  want: readonly GoldenTensor[],
+  tolerance: (expected: ArrayLike<number>) => number,
+): (string | null)[] {
+  if (got.length !== want.length) return [`${got.length} ${kind}s instead of ${want.length}`];
+  return want.map((golden, i) => {
+    const { shape, values } = got[i]!;
+    if (shape.join() !== golden.shape.join())
+      return `${kind} ${i}: shape [${shape}] instead of [${golden.shape}]`;
+    const expected = valuesOf(golden);
+    return mismatch(`${kind} ${i}`, values, expected, tolerance(expected));
+  });
+}
+
+/** Every backend that loads, and the reasons of those that do not. */
+export const backends: TestBackend[] = testBackends();
+
+export function on(backend: Backend, work: () => void): void {
+  onBackend(backend, work);
+}
+
+export function parametersOf(layer: Layer): readonly Parameter[] {
+  return layer.parameters.filter((parameter) => parameter.trainable);
+}
+
+export { inferenceContext };

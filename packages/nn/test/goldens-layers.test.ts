@@ -1,0 +1,187 @@
+/**
+ * The other layers against Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an encoder and decoder, normalisation
+ * with its moving statistics, embeddings with their mask, time-distributed and dense layers with every activation; outputs
+ * and gradients, on every backend.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Flow, ForwardContext, Tensor } from '@unroll/core';
+import {
+  batchNormalization,
+  bidirectional,
+  dense,
+  embedding,
+  gru,
+  input,
+  type Layer,
+  layerNormalization,
+  lstm,
+  model,
+  timeDistributed,
+} from '@unroll/nn';
+import { mismatch, outputTolerance } from '@unroll/testkit';
+import {
+  backends,
+  camel,
+  compare,
+  type GoldenCase,
+  type GoldenTensor,
+  inferenceContext,
+  on,
+  parametersOf,
+  readCases,
+  tensorFrom,
+  valuesOf,
+  withWeights,
+} from './golden-case.js';
+
+type Inputs = Record<string, GoldenTensor | GoldenTensor[]>;
+type Gradients = Record<string, GoldenTensor | GoldenTensor[]> & { weights: GoldenTensor[] };
+interface ExtraCase extends GoldenCase<Record<string, never>, Inputs, Gradients> {
+  layer: string;
+  movingMean?: GoldenTensor;
+  movingVariance?: GoldenTensor;
+  outputMask?: GoldenTensor;
+}
+
+interface Built {
+  layer: Layer;
+  /** The inputs, of which `differentiable` have gradients. */
+  flows: Flow[];
+  differentiable: Tensor[];
+  gradients: GoldenTensor[];
+}
+
+const one = (golden: GoldenTensor | GoldenTensor[] | undefined): Tensor => tensorFrom(golden as GoldenTensor);
+
+/** A layer of one input x, perhaps with a mask. */
+function single(golden: ExtraCase, layer: Layer): Built {
+  const x = one(golden.inputs.x);
+  const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
+  withWeights(layer, [x.shape], golden.weights);
+  return {
+    layer,
+    flows: [{ value: x, mask }],
+    differentiable: [x],
+    gradients: [golden.gradients.x as GoldenTensor],
+  };
+}
+
+/** Layers in a row that hand on sequence and mask; the states of all are outputs. */
+function stack(golden: ExtraCase): Built {
+  const { cell, layers, bidirectional: mergeMode, activation, recurrentActivation, ...rest } = golden.options;
+  const x = one(golden.inputs.x);
+  const states = (golden.inputs.initialState as GoldenTensor[]).map(tensorFrom);
+  const inputs = [
+    input({ shape: x.shape.slice(1) }),
+    ...states.map((state) => input({ shape: state.shape.slice(1) })),
+  ];
+  const each = states.length / layers;
+  let y = inputs[0]!;
+  const finals = [];
+  for (let n = 0; n < layers; n++) {
+    const units = states[0]!.shape[1]!;
+    const gates = { activation: camel(activation), recurrentActivation: camel(recurrentActivation) };
+    const made = (cell === 'lstm' ? lstm : gru)({ ...(rest as object), ...gates, units });
+    const layer = mergeMode ? bidirectional(made, { mergeMode }) : made;
+    const initialState = inputs.slice(1 + n * each, 1 + (n + 1) * each);
+    const [output, ...final] = layer.apply(y, { initialState });
+    y = output!;
+    finals.push(...final);
+  }
+  const layer = withWeights(model({ inputs, outputs: [y, ...finals] }), undefined, golden.weights);
+  const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
+  return {
+    layer,
+    flows: [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))],
+    differentiable: [x, ...states],
+    gradients: [golden.gradients.x as GoldenTensor, ...(golden.gradients.initialState as GoldenTensor[])],
+  };
+}
+
+function encoderDecoder(golden: ExtraCase): Built {
+  const { units, classes } = golden.options;
+  const [source, target] = [one(golden.inputs.source), one(golden.inputs.target)];
+  const inputs = [source, target].map((x) => input({ shape: [null, x.shape[2]!] }));
+  const [, h, c] = lstm({ units, returnState: true, name: 'encoder' }).apply(inputs[0]!);
+  const decoder = lstm({ units, returnSequences: true, name: 'decoder' });
+  const decoded = decoder.apply(inputs[1]!, { initialState: [h!, c!] });
+  const outputs = dense({ units: classes, activation: 'softmax' }).apply(decoded);
+  const layer = withWeights(model({ inputs, outputs }), undefined, golden.weights);
+  const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
+  return {
+    layer,
+    flows: [
+      { value: source, mask },
+      { value: target, mask: null },
+    ],
+    differentiable: [source, target],
+    gradients: [golden.gradients.source as GoldenTensor, golden.gradients.target as GoldenTensor],
+  };
+}
+
+function embedded(golden: ExtraCase): Built {
+  const ids = one(golden.inputs.ids);
+  const layer = withWeights(embedding(golden.options as never), [ids.shape], golden.weights);
+  return { layer, flows: [{ value: ids, mask: null }], differentiable: [], gradients: [] };
+}
+
+const builders: Record<string, (golden: ExtraCase) => Built> = {
+  stacked: stack,
+  encoderDecoder,
+  embedding: embedded,
+  layerNormalization: (golden) => single(golden, layerNormalization(golden.options)),
+  batchNormalization: (golden) => {
+    const { training: _, ...options } = golden.options as Record<string, unknown>;
+    return single(golden, batchNormalization(options));
+  },
+  timeDistributedDense: (golden) => single(golden, timeDistributed(dense(denseOptions(golden)))),
+  dense: (golden) => single(golden, dense(denseOptions(golden))),
+};
+
+function denseOptions({ options }: ExtraCase) {
+  const { activation, ...rest } = options as unknown as { units: number; activation: string };
+  return { ...rest, activation: camel(activation) };
+}
+
+function check(golden: ExtraCase): void {
+  const { layer, flows, differentiable, gradients } = builders[golden.layer]!(golden);
+  const after: (() => void)[] = [];
+  const training = (golden.options as { training?: boolean }).training ?? false;
+  const context: ForwardContext = {
+    ...inferenceContext(),
+    training,
+    afterStep: (work) => void after.push(work),
+  };
+  const work = (): Tensor[] => layer.flow(flows, context).map((flow) => flow.value);
+  compare(work, [...differentiable, ...parametersOf(layer)], {
+    outputs: golden.outputs,
+    outputWeights: golden.inputs.outputWeights,
+    gradients: [...gradients, ...golden.gradients.weights],
+  });
+  for (const update of after) update();
+  checkMoving(golden, layer);
+  if (golden.outputMask) {
+    const { mask } = layer.flow(flows, context)[0]!;
+    assert.deepEqual([...mask!.dataSync()], [...valuesOf(golden.outputMask)]);
+  }
+}
+
+function checkMoving(golden: ExtraCase, layer: Layer): void {
+  for (const [part, expected] of [
+    ['moving_mean', golden.movingMean],
+    ['moving_variance', golden.movingVariance],
+  ] as const) {
+    if (!expected) continue;
+    const got = layer.getWeights().find(({ name }) => name.endsWith(part))!;
+    const want = valuesOf(expected);
+    assert.equal(mismatch(part, got.values, want, outputTolerance(want)), null);
+  }
+}
+
+const cases = readCases<ExtraCase>('cells-extra');
+for (const { name, backend, reason } of backends) {
+  describe(`cells-extra on ${name}`, { skip: backend === null && reason }, () => {
+    for (const golden of cases) test(golden.name, () => on(backend!, () => check(golden)));
+  });
+}
