@@ -1,0 +1,61 @@
+/** The progress of a forecast: a bar with time left, loss and sequences per second, or a line when a stage ends. */
+import type { ForecastEvent, Stage } from '@unroll/tasks';
+import type { Reporter } from './reporter.js';
+
+type Training = Extract<ForecastEvent, { type: 'step' | 'epoch' }>;
+
+const REFRESH_MS = 100;
+const STAGES: Record<Stage['name'], string> = {
+  search: 'how long to train',
+  backtest: 'backtest',
+  refit: 'all rows',
+};
+
+export class Progress {
+  readonly #reporter: Reporter;
+  readonly #began = performance.now();
+  #drawn = 0;
+  #last: { stage: Stage; loss: number; sequencesPerSecond: number } | null = null;
+
+  constructor(reporter: Reporter) {
+    this.#reporter = reporter;
+  }
+
+  update(event: Training): void {
+    const { stage } = event;
+    if (this.#last !== null && this.#last.stage.index !== stage.index) this.#endStage();
+    const speed = event.type === 'step' ? event.sequencesPerSecond : (this.#last?.sequencesPerSecond ?? 0);
+    this.#last = { stage, loss: event.loss, sequencesPerSecond: speed };
+    const now = performance.now();
+    if (!this.#reporter.live || now - this.#drawn < REFRESH_MS) return;
+    this.#drawn = now;
+    this.#reporter.bar(this.#barLine(event, now - this.#began));
+  }
+
+  /** Ends the stage that runs: before other lines are written, and at the end. */
+  finish(): void {
+    this.#endStage();
+    this.#reporter.clearBar();
+  }
+
+  /** On a terminal the bar says it all; elsewhere a line a stage does. */
+  #endStage(): void {
+    if (this.#last === null || this.#reporter.live) return;
+    const { stage, loss, sequencesPerSecond } = this.#last;
+    this.#reporter.say(
+      `training ${stage.index}/${stage.count} (${STAGES[stage.name]}): loss ${loss.toPrecision(3)}, ` +
+        `${Math.round(sequencesPerSecond)} sequences/s`,
+    );
+    this.#last = null;
+  }
+
+  #barLine(event: Training, elapsed: number): string {
+    const { stage, epoch, epochs, loss } = event;
+    const done = Math.min(1, (stage.index - 1 + epoch / epochs) / stage.count);
+    const filled = Math.round(done * 20);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(20 - filled)}`;
+    const left = done > 0 ? Math.ceil((elapsed / done - elapsed) / 1000) : 0;
+    const speed = Math.round(this.#last?.sequencesPerSecond ?? 0);
+    return `training ${stage.index}/${stage.count} ${bar} ETA ${left} s  loss ${loss.toPrecision(3)}  ${speed} sequences/s`;
+  }
+}

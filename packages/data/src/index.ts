@@ -1,0 +1,36 @@
+/** @unroll/data: tables, time, windows, scalers, metrics and baselines. No Node built-ins: it runs in browsers too. */
+export { drift, naive, seasonalNaive } from './baselines.js';
+export { type CsvOptions, parseCsv } from './csv.js';
+export {
+  addPeriods,
+  describeFrequency,
+  type Frequency,
+  inferFrequency,
+  periodsBetween,
+} from './frequency.js';
+export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
+export { nearest } from './nearest.js';
+export {
+  LogScaler,
+  MinMaxScaler,
+  quantile,
+  RobustScaler,
+  type Scaler,
+  type ScalerConfig,
+  StandardScaler,
+  scalerFromConfig,
+} from './scalers.js';
+export { autocorrelation, inferSeason } from './season.js';
+export {
+  type Cell,
+  type Column,
+  cellNumber,
+  column,
+  isMissing,
+  makeTable,
+  numbers,
+  type Table,
+  texts,
+} from './table.js';
+export { formatTime, parseTime, type TimeColumn, type TimeStyle, times } from './time.js';
+export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

@@ -1,0 +1,88 @@
+/**
+ * Metrics of point forecasts. `actual` and `predicted` are of equal length; pairs whose actual value is missing (NaN) are
+ * left out; with no pair left the result is NaN. Percentages are numbers like 12.5, not fractions.
+ */
+import { shapeError } from '@unroll/core';
+
+type Values = ArrayLike<number>;
+
+/** Mean of `term` over the pairs whose actual value is known. */
+function meanOver(
+  actual: Values,
+  predicted: Values,
+  term: (actual: number, predicted: number) => number,
+): number {
+  if (actual.length !== predicted.length) {
+    throw shapeError(
+      `${actual.length} actual values cannot be compared with ${predicted.length} predicted ones.`,
+    );
+  }
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < actual.length; i++) {
+    if (Number.isNaN(actual[i]!)) continue;
+    sum += term(actual[i]!, predicted[i]!);
+    count++;
+  }
+  return count === 0 ? Number.NaN : sum / count;
+}
+
+/** Mean absolute error, in the unit of the values. */
+export function mae(actual: Values, predicted: Values): number {
+  return meanOver(actual, predicted, (a, p) => Math.abs(a - p));
+}
+
+/** Root mean squared error, in the unit of the values. */
+export function rmse(actual: Values, predicted: Values): number {
+  return Math.sqrt(meanOver(actual, predicted, (a, p) => (a - p) ** 2));
+}
+
+/** Mean absolute percentage error. Infinite where an actual value is 0 and not predicted exactly. */
+export function mape(actual: Values, predicted: Values): number {
+  return 100 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs((a - p) / a)));
+}
+
+/** Symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): 0 to 200; a pair of zeros counts 0. */
+export function smape(actual: Values, predicted: Values): number {
+  return (
+    200 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs(a - p) / (Math.abs(a) + Math.abs(p))))
+  );
+}
+
+/** Weighted absolute percentage error, 100·Σ|a - p| / Σ|a|. NaN when all actual values are 0. */
+export function wmape(actual: Values, predicted: Values): number {
+  const size = meanOver(actual, predicted, (a) => Math.abs(a));
+  return size === 0 ? Number.NaN : (100 * mae(actual, predicted)) / size;
+}
+
+/** Coefficient of determination: 1 is perfect, 0 is the mean of the actual values. NaN for constant actual values. */
+export function r2(actual: Values, predicted: Values): number {
+  const mean = meanOver(actual, predicted, (a) => a);
+  const variance = meanOver(actual, predicted, (a) => (a - mean) ** 2);
+  return variance === 0 ? Number.NaN : 1 - meanOver(actual, predicted, (a, p) => (a - p) ** 2) / variance;
+}
+
+/** The error of "same as one season before" inside the training values, which scaled metrics divide by. */
+function seasonalScale(training: Values, season: number, power: 1 | 2): number {
+  const earlier = Array.from(training).slice(0, Math.max(0, training.length - season));
+  const later = Array.from(training).slice(season);
+  const pairs = later
+    .map((value, i) => Math.abs(value - earlier[i]!) ** power)
+    .filter((value) => !Number.isNaN(value));
+  return pairs.length === 0 ? Number.NaN : pairs.reduce((sum, value) => sum + value, 0) / pairs.length;
+}
+
+/**
+ * Mean absolute scaled error: the mean absolute error divided by that of "same as `season` rows before" inside the
+ * training values. Below 1 is better than that rule was in training. NaN when the training values never change.
+ */
+export function mase(actual: Values, predicted: Values, training: Values, season = 1): number {
+  const scale = seasonalScale(training, season, 1);
+  return scale === 0 ? Number.NaN : mae(actual, predicted) / scale;
+}
+
+/** Root mean squared scaled error: like {@link mase} with squared errors under one root. */
+export function rmsse(actual: Values, predicted: Values, training: Values, season = 1): number {
+  const scale = seasonalScale(training, season, 2);
+  return scale === 0 ? Number.NaN : rmse(actual, predicted) / Math.sqrt(scale);
+}

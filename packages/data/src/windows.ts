@@ -1,0 +1,70 @@
+/** Sliding windows: how a long series becomes many short training pairs. */
+import { shapeError, type Tensor, tensor, UnrollError, valueError } from '@unroll/core';
+
+export interface WindowOptions {
+  /** Rows the network sees. */
+  window: number;
+  /** Rows it forecasts. */
+  horizon: number;
+  /** Rows between the beginnings of two windows; default 1. */
+  step?: number;
+}
+
+export interface Windows {
+  /** [N, window, I] */
+  inputs: Tensor;
+  /** [N, horizon, K] */
+  targets: Tensor;
+  /** Row index of the last input row of each window. */
+  origins: Int32Array;
+}
+
+/**
+ * Cuts columns into windows: inputs from row i to i + window - 1, targets from the row after to i + window + horizon - 1.
+ * @param inputs the I input columns, each of length T
+ * @param targets the K target columns, each of length T; default: the inputs
+ * @throws UnrollError `data` when there are fewer rows than window + horizon
+ */
+export function slidingWindows(
+  inputs: readonly ArrayLike<number>[],
+  options: WindowOptions,
+  targets: readonly ArrayLike<number>[] = inputs,
+): Windows {
+  const { window, horizon, step = 1 } = options;
+  for (const [name, value] of Object.entries({ window, horizon, step })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw valueError(`${name} is a whole number from 1, got ${value}.`);
+  }
+  const rows = inputs[0]?.length ?? 0;
+  if ([...inputs, ...targets].some((column) => column.length !== rows)) {
+    throw shapeError('All columns of a series have the same number of rows.');
+  }
+  if (rows < window + horizon) {
+    throw new UnrollError(
+      'data',
+      `${rows} rows are too few for a window of ${window} and a horizon of ${horizon}: at least ${window + horizon} are needed.`,
+      { rows, window, horizon },
+    );
+  }
+  const count = Math.floor((rows - window - horizon) / step) + 1;
+  const starts = Array.from({ length: count }, (_, n) => n * step);
+  return {
+    inputs: gather(inputs, starts, window),
+    targets: gather(
+      targets,
+      starts.map((start) => start + window),
+      horizon,
+    ),
+    origins: Int32Array.from(starts, (start) => start + window - 1),
+  };
+}
+
+/** [N, length, columns] of the rows that follow each start. */
+function gather(columns: readonly ArrayLike<number>[], starts: readonly number[], length: number): Tensor {
+  const values = new Float64Array(starts.length * length * columns.length);
+  let at = 0;
+  for (const start of starts) {
+    for (let t = 0; t < length; t++) for (const column of columns) values[at++] = column[start + t]!;
+  }
+  return tensor(values, [starts.length, length, columns.length]);
+}

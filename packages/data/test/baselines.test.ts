@@ -1,0 +1,22 @@
+// The rules that every model is measured against.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { drift, naive, seasonalNaive } from '@unroll/data';
+
+test('naive repeats the last value', () => assert.deepEqual([...naive([1, 2, 7], 3)], [7, 7, 7]));
+
+test('seasonal-naive takes the value one season before, and repeats the season beyond', () => {
+  assert.deepEqual([...seasonalNaive([9, 1, 2, 3], 7, 3)], [1, 2, 3, 1, 2, 3, 1]);
+});
+
+test('drift goes on with the mean step: (7-1)/3 a row', () =>
+  assert.deepEqual([...drift([1, 4, 3, 7], 3)], [9, 11, 13]));
+
+test('too short a history says how much is needed', () => {
+  assert.throws(() => seasonalNaive([1, 2], 1, 3), /needs 3 past values, and there are 2/);
+  assert.throws(() => drift([1], 1), /needs 2 past values/);
+  assert.throws(() => naive([], 1), /needs 1 past values/);
+});
+
+test('a horizon below 1 is an error', () =>
+  assert.throws(() => naive([1], 0), /horizon is a whole number from 1, got 0/));

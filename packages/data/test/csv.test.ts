@@ -1,0 +1,93 @@
+// CSV in: dialects, the line numbers of rows, and one message for each way a file can be wrong.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { column, numbers, parseCsv, texts } from '@unroll/data';
+
+const read = (text: string) => parseCsv(text, { source: 'sales.csv' });
+
+describe('dialects', () => {
+  const plain = [1.5, -2, 3e3];
+  const dialects = {
+    commas: 'a,b\nx,1.5\ny,-2\nz,3e3\n',
+    semicolons: 'a;b\nx;1.5\ny;-2\nz;3e3\n',
+    'semicolons and decimal commas': 'a;b\nx;1,5\ny;-2\nz;3e3\n',
+    tabs: 'a\tb\nx\t1.5\ny\t-2\nz\t3e3\n',
+    'carriage returns': 'a,b\r\nx,1.5\r\ny,-2\r\nz,3e3\r\n',
+    'old Macintosh line ends': 'a,b\rx,1.5\ry,-2\rz,3e3\r',
+    'a byte order mark': '\uFEFFa,b\nx,1.5\ny,-2\nz,3e3\n',
+    'no line end at the end': 'a,b\nx,1.5\ny,-2\nz,3e3',
+    'quotes everywhere': '"a","b"\n"x","1.5"\n"y","-2"\n"z","3e3"\n',
+    'spaces around values': ' a , b \nx, 1.5\ny ,-2 \nz, 3e3\n',
+    'empty lines': '\na,b\n\nx,1.5\ny,-2\n,\nz,3e3\n\n\n',
+  };
+  for (const [name, text] of Object.entries(dialects)) {
+    test(name, () => {
+      const table = read(text);
+      assert.deepEqual([...numbers(table, 'b')], plain);
+      assert.deepEqual(texts(table, 'a'), ['x', 'y', 'z']);
+    });
+  }
+});
+
+test('a quoted field may hold separators, quotes and line breaks, and later lines keep their numbers', () => {
+  const table = read('a,b\n"one, ""two""\nthree",1\n\nx,2\n');
+  assert.deepEqual(texts(table, 'a'), ['one, "two"\nthree', 'x']);
+  assert.deepEqual([...table.lines], [2, 5]);
+});
+
+test('missing cells are NaN, however they are written', () => {
+  const table = read('a,b\n1,\n2,NA\n3,null\n4,n/a\n5,7\n');
+  assert.deepEqual([...numbers(table, 'b')], [Number.NaN, Number.NaN, Number.NaN, Number.NaN, 7]);
+  assert.equal(column(table, 'b').kind, 'number');
+});
+
+test('columns know what they hold', () => {
+  const table = read('n,t,m\n1,x,1\n2,y,z\n');
+  assert.deepEqual(
+    table.columns.map((each) => each.kind),
+    ['number', 'text', 'text'],
+  );
+});
+
+const wrong: Record<string, [string, RegExp]> = {
+  'an empty file': ['', /^sales\.csv is empty\. It needs a header line/],
+  'only white space': [' \n\n', /^sales\.csv is empty/],
+  'a header alone': ['a,b\n', /^sales\.csv has a header but no rows/],
+  'no header': ['1949-01,112\n1949-02,118\n', /line 1: the first line must name the columns.*1949-01, 112/],
+  'a name twice': ['a,b,a\n1,2,3\n', /^sales\.csv: columns 1 and 3 are both called "a"/],
+  'a field too many': [
+    'a,b\n1,2\n1,2,3\n',
+    /line 3: 3 fields, more than the header's 2 \(a, b; separated by ","\)/,
+  ],
+  'a field too few': ['a,b\n1,2\n\n1\n', /line 4: 1 fields, fewer than the header's 2/],
+  'an open quote': ['a,b\n1,2\n"1,2\n3,4\n', /line 3: a quotation mark is not closed/],
+};
+for (const [name, [text, message]] of Object.entries(wrong)) {
+  test(`${name} is told`, () => assert.throws(() => read(text), { message, code: 'data' }));
+}
+
+test('text among numbers is told with file, line, column and what would be right', () => {
+  const table = read('month,sold\n1,5\n2,"1,200"\n3,many\n');
+  assert.throws(() => numbers(table, 'sold'), {
+    message:
+      'sales.csv, line 3, column "sold" (2): "1,200" is not a number. Write a number such as 1200, or leave the cell empty.',
+  });
+  assert.throws(() => numbers(read('a\n1\n2\nmany\n'), 'a'), {
+    message: /line 4, column "a" \(1\): "many" is not a number/,
+  });
+});
+
+test('an infinite number is not a number', () => {
+  assert.throws(() => numbers(read('a\n1e999\n'), 'a'), /line 2.*"1e999" is not a number/);
+});
+
+test('an unknown column is told with the nearest name and the names there are', () => {
+  const table = read('month,passengers\n1,2\n');
+  assert.throws(() => column(table, 'Passenger'), {
+    message:
+      'sales.csv has no column "Passenger". Did you mean "passengers"? Its columns: month, passengers.',
+  });
+  assert.throws(() => column(table, 'price'), {
+    message: 'sales.csv has no column "price". Its columns: month, passengers.',
+  });
+});

@@ -1,0 +1,51 @@
+// Every metric against a vector worked out by hand. The working is beside the number.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from '@unroll/data';
+
+const actual = [2, 4, 8, 10];
+const predicted = [3, 4, 6, 14];
+// errors -1 0 2 -4; absolute 1 0 2 4; squares 1 0 4 16
+const near = (got: number, want: number) => assert.ok(Math.abs(got - want) < 1e-12, `${got} is not ${want}`);
+
+describe('metrics of point forecasts', () => {
+  test('mae: (1+0+2+4)/4', () => near(mae(actual, predicted), 7 / 4));
+  test('rmse: sqrt((1+0+4+16)/4)', () => near(rmse(actual, predicted), Math.sqrt(21 / 4)));
+  test('mape: 100·(1/2 + 0/4 + 2/8 + 4/10)/4', () => near(mape(actual, predicted), (100 * 1.15) / 4));
+  test('smape: 200·(1/5 + 0 + 2/14 + 4/24)/4', () => {
+    near(smape(actual, predicted), (200 * (1 / 5 + 2 / 14 + 4 / 24)) / 4);
+  });
+  test('wmape: 100·7/24', () => near(wmape(actual, predicted), 700 / 24));
+  test('r2: 1 - 21/40, the mean of the actual values being 6', () =>
+    near(r2(actual, predicted), 1 - 21 / 40));
+
+  // training 1 3 2 6: steps 2 1 4, their mean 7/3, of squares 21/3; two rows apart 1 3, mean 2, of squares 5
+  const training = [1, 3, 2, 6];
+  test('mase, season 1: (7/4)/(7/3)', () => near(mase(actual, predicted, training), 3 / 4));
+  test('mase, season 2: (7/4)/2', () => near(mase(actual, predicted, training, 2), 7 / 8));
+  test('rmsse, season 1: sqrt((21/4)/7)', () => near(rmsse(actual, predicted, training), Math.sqrt(3) / 2));
+  test('rmsse, season 2: sqrt((21/4)/5)', () =>
+    near(rmsse(actual, predicted, training, 2), Math.sqrt(21 / 20)));
+});
+
+describe('edges of metrics', () => {
+  test('pairs without an actual value do not count', () => {
+    near(mae([2, Number.NaN, 8], [3, 100, 6]), 1.5);
+    near(rmse([2, Number.NaN, 8], [3, 100, 6]), Math.sqrt(2.5));
+  });
+  test('a missing prediction is not forgiven', () => assert.ok(Number.isNaN(mae([1, 2], [1, Number.NaN]))));
+  test('no pair left gives NaN', () => assert.ok(Number.isNaN(mae([Number.NaN], [1]))));
+  test('gaps in training are passed over: steps 2 and 4', () =>
+    near(mase([1], [4], [1, 3, Number.NaN, 2, 6]), 1));
+  test('a training part that never changes gives no scale', () => {
+    assert.ok(Number.isNaN(mase([1], [2], [5, 5, 5])));
+    assert.ok(Number.isNaN(rmsse([1], [2], [5, 5, 5])));
+  });
+  test('two zeros are no percentage error', () => {
+    assert.equal(smape([0, 1], [0, 1]), 0);
+    assert.equal(mape([0], [0]), 0);
+  });
+  test('unequal lengths are an error that gives both', () => {
+    assert.throws(() => mae([1, 2], [1]), /2 actual values cannot be compared with 1 predicted/);
+  });
+});

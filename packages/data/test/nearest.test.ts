@@ -1,0 +1,19 @@
+// "Did you mean": near names are offered, far ones are not.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nearest } from '@unroll/data';
+
+const names = ['month', 'passengers', 'price_eur'];
+
+test('case, punctuation, a missing letter, swapped letters and beginnings are near', () => {
+  assert.equal(nearest('Month', names), 'month');
+  assert.equal(nearest('price eur', names), 'price_eur');
+  assert.equal(nearest('passenger', names), 'passengers');
+  assert.equal(nearest('mnoth', names), 'month');
+  assert.equal(nearest('pass', names), 'passengers');
+});
+
+test('other words are not', () => {
+  assert.equal(nearest('temperature', names), undefined);
+  assert.equal(nearest('xyz', names), undefined);
+});

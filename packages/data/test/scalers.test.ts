@@ -1,0 +1,74 @@
+// Scalers: hand-computed fits, inverses, configs that survive JSON, and values they have never seen.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  LogScaler,
+  MinMaxScaler,
+  quantile,
+  RobustScaler,
+  StandardScaler,
+  scalerFromConfig,
+} from '@unroll/data';
+
+const values = [2, 4, 4, 10]; // mean 5, variance (9+1+1+25)/4 = 9; quartiles 3.5, 4, 5.5
+const scalers = [
+  { scaler: () => new StandardScaler(), scaled: [-1, -1 / 3, -1 / 3, 5 / 3], eight: 1 },
+  { scaler: () => new MinMaxScaler(), scaled: [0, 0.25, 0.25, 1], eight: 0.75 },
+  { scaler: () => new RobustScaler(), scaled: [-1, 0, 0, 3], eight: 2 },
+  { scaler: () => new LogScaler(), scaled: values.map(Math.log), eight: Math.log(8) },
+];
+function close(got: ArrayLike<number>, want: readonly number[]): void {
+  for (const [i, value] of want.entries()) {
+    assert.ok(Math.abs(got[i]! - value) < 1e-12, `${Array.from(got)} is not ${want}`);
+  }
+}
+
+for (const { scaler, scaled, eight } of scalers) {
+  describe(scaler().constructor.name, () => {
+    test('scales the values it was fitted on', () => close(scaler().fit(values).transform(values), scaled));
+    test('scales a new value with what it learned before', () =>
+      close(scaler().fit(values).transform([8]), [eight]));
+    test('inverts', () => {
+      const fitted = scaler().fit(values);
+      close(fitted.inverse(fitted.transform([7.25, 123])), [7.25, 123]);
+    });
+    test('comes back from JSON', () => {
+      const config = JSON.parse(JSON.stringify(scaler().fit(values).config()));
+      close(scalerFromConfig(config).transform([8]), [eight]);
+    });
+    test('passes missing values over', () => {
+      const fitted = scaler().fit([...values, Number.NaN]);
+      close(fitted.transform([8]), [eight]);
+      assert.ok(Number.isNaN(fitted.transform([Number.NaN])[0]));
+    });
+  });
+}
+
+test('a constant series becomes 0 and comes back', () => {
+  for (const Scaler of [StandardScaler, MinMaxScaler, RobustScaler]) {
+    const fitted = new Scaler().fit([5, 5]);
+    assert.deepEqual([...fitted.transform([5])], [0]);
+    assert.deepEqual([...fitted.inverse([0])], [5]);
+  }
+});
+
+test('a scaler that was never fitted says so', () => {
+  assert.throws(() => new StandardScaler().transform([1]), /has not been fitted: call fit/);
+});
+
+test('the logarithm of what is not positive names the value', () => {
+  assert.throws(() => new LogScaler().transform([1, 0]), /needs values above 0, and value 1 is 0/);
+  close(new LogScaler(1).transform([0]), [0]);
+});
+
+test('a config of an unknown kind is refused', () => {
+  assert.throws(() => scalerFromConfig({ kind: 'cube' } as never), /no scaler of kind "cube"/);
+});
+
+test('quantiles lie between neighbours', () => {
+  assert.equal(quantile([1, 2, 3, 4], 0.5), 2.5);
+  assert.equal(quantile([1, 2, 3, 4], 0), 1);
+  assert.equal(quantile([1, 2, 3, 4], 1), 4);
+  assert.throws(() => quantile([], 0.5), /at least one value/);
+  assert.throws(() => quantile([1], 1.5), /between 0 and 1, got 1.5/);
+});

@@ -1,0 +1,45 @@
+// Seasons: found where they are, and not found in noise.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { autocorrelation, inferSeason } from '@unroll/data';
+
+const wave = (n: number, season: number, noise: number, seed: number): Float64Array => {
+  const random = new RandomStream(seed, 'season').normal(n);
+  return Float64Array.from(
+    { length: n },
+    (_, t) => 3 * Math.sin((2 * Math.PI * t) / season) + t * 0.1 + noise * random[t]!,
+  );
+};
+
+describe('a season is found', () => {
+  test('twelve months', () =>
+    assert.equal(inferSeason(wave(96, 12, 0.5, 1), { unit: 'month', every: 1 }), 12));
+  test('24 hours, and not the week they also repeat in', () => {
+    assert.equal(inferSeason(wave(600, 24, 0.5, 2), { unit: 'hour', every: 1 }), 24);
+  });
+  test('96 quarters of an hour', () =>
+    assert.equal(inferSeason(wave(400, 96, 0.1, 3), { unit: 'minute', every: 15 }), 96));
+  test('seven steps, without a calendar to suggest them', () => {
+    assert.equal(inferSeason(wave(120, 7, 0.3, 4), { unit: 'step', every: 1 }), 7);
+  });
+});
+
+test('noise and random walks have no season', () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const noise = wave(96, 1e9, 1, seed);
+    const walk = noise.map((_, i) => noise.slice(0, i + 1).reduce((sum, value) => sum + value, 0));
+    assert.equal(inferSeason(noise, { unit: 'month', every: 1 }), 1, `noise ${seed}`);
+    assert.equal(inferSeason(walk, { unit: 'month', every: 1 }), 1, `walk ${seed}`);
+  }
+});
+
+test('less than two seasons are no season', () => {
+  assert.equal(inferSeason(wave(20, 12, 0, 5), { unit: 'month', every: 1 }), 1);
+});
+
+test('autocorrelation by hand: values -1 1 -1 1 give -3/4 at lag 1 and 2/4 at lag 2', () => {
+  assert.equal(autocorrelation([-1, 1, -1, 1], 1), -0.75);
+  assert.equal(autocorrelation([-1, 1, -1, 1], 2), 0.5);
+  assert.equal(autocorrelation([2, 2, 2], 1), 0);
+});

@@ -1,0 +1,155 @@
+// Times: reading, writing back in the file's own way, and frequencies with and without gaps.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  addPeriods,
+  describeFrequency,
+  formatTime,
+  inferFrequency,
+  makeTable,
+  parseCsv,
+  periodsBetween,
+  type TimeColumn,
+  times,
+} from '@unroll/data';
+
+const read = (cells: string[]): TimeColumn =>
+  times(makeTable({ source: 'f.csv', names: ['t'], cells: [cells], lines: cells.map((_, i) => i + 2) }), 't');
+const next = (cells: string[], count: number): { name: string; times: string[] } => {
+  const column = read(cells);
+  const frequency = inferFrequency(column.values, column.style);
+  const last = column.values.at(-1)!;
+  return {
+    name: describeFrequency(frequency),
+    times: Array.from({ length: count }, (_, k) => formatTime(addPeriods(last, k + 1, frequency), column)),
+  };
+};
+
+describe('the next rows are written as the file writes its own', () => {
+  const series: Record<string, { rows: string[]; frequency: string; next: string[] }> = {
+    months: { rows: ['1960-10', '1960-11', '1960-12'], frequency: 'monthly', next: ['1961-01', '1961-02'] },
+    'month starts': {
+      rows: ['2023-11-01', '2023-12-01', '2024-01-01'],
+      frequency: 'monthly',
+      next: ['2024-02-01', '2024-03-01'],
+    },
+    'month ends over a leap day': {
+      rows: ['2023-11-30', '2023-12-31', '2024-01-31'],
+      frequency: 'monthly',
+      next: ['2024-02-29', '2024-03-31'],
+    },
+    quarters: {
+      rows: ['2023-Q2', '2023-Q3', '2023-Q4'],
+      frequency: 'quarterly',
+      next: ['2024-Q1', '2024-Q2'],
+    },
+    'years as dates': {
+      rows: ['2021-01-01', '2022-01-01', '2023-01-01'],
+      frequency: 'yearly',
+      next: ['2024-01-01', '2025-01-01'],
+    },
+    'years as numbers': {
+      rows: ['2021', '2022', '2023'],
+      frequency: 'one step a row',
+      next: ['2024', '2025'],
+    },
+    days: {
+      rows: ['2024-02-26', '2024-02-27', '2024-02-28'],
+      frequency: 'daily',
+      next: ['2024-02-29', '2024-03-01'],
+    },
+    'days with slashes': {
+      rows: ['2024/2/27', '2024/2/28'],
+      frequency: 'daily',
+      next: ['2024/02/29', '2024/03/01'],
+    },
+    weeks: {
+      rows: ['2024-01-01', '2024-01-08', '2024-01-15'],
+      frequency: 'weekly',
+      next: ['2024-01-22', '2024-01-29'],
+    },
+    'business days': {
+      rows: [
+        '2024-01-04',
+        '2024-01-05',
+        '2024-01-08',
+        '2024-01-09',
+        '2024-01-10',
+        '2024-01-11',
+        '2024-01-12',
+      ],
+      frequency: 'on business days',
+      next: ['2024-01-15', '2024-01-16'],
+    },
+    hours: {
+      rows: ['2024-01-01 22:00', '2024-01-01 23:00'],
+      frequency: 'hourly',
+      next: ['2024-01-02 00:00', '2024-01-02 01:00'],
+    },
+    'quarters of an hour with a zone': {
+      rows: ['2024-01-01T23:30:00+02:00', '2024-01-01T23:45:00+02:00'],
+      frequency: 'every 15 minutes',
+      next: ['2024-01-02T00:00:00+02:00', '2024-01-02T00:15:00+02:00'],
+    },
+    steps: { rows: ['0.1', '0.2', '0.3'], frequency: 'steps of 0.1', next: ['0.4', '0.5'] },
+  };
+  for (const [name, expected] of Object.entries(series)) {
+    test(name, () => {
+      assert.deepEqual(next(expected.rows, 2), { name: expected.frequency, times: expected.next });
+    });
+  }
+});
+
+test('a missing row does not change the frequency, and is counted', () => {
+  const { values, style } = read(['1960-01', '1960-02', '1960-05', '1960-06']);
+  const frequency = inferFrequency(values, style);
+  assert.deepEqual(frequency, { unit: 'month', every: 1, day: 1 });
+  assert.equal(periodsBetween(values[0]!, values[3]!, frequency), 5);
+});
+
+test('periods between are the inverse of adding periods, for every unit', () => {
+  const from = Date.UTC(2024, 0, 5);
+  const units = ['second', 'minute', 'hour', 'day', 'business-day', 'week', 'month', 'step'] as const;
+  for (const unit of units) {
+    for (const count of [1, 4, 5, 6, 23, 260]) {
+      const frequency = { unit, every: unit === 'business-day' ? 1 : 3, day: 5 };
+      assert.equal(
+        periodsBetween(from, addPeriods(from, count, frequency), frequency),
+        count,
+        `${count} ${unit}s`,
+      );
+    }
+  }
+});
+
+test('a zone moves the instant', () => {
+  assert.equal(read(['2024-01-01T02:00+02:00']).values[0], Date.UTC(2024, 0, 1));
+  assert.equal(read(['2024-01-01T02:00:30.5Z']).values[0], Date.UTC(2024, 0, 1, 2, 0, 30, 500));
+});
+
+test('times that follow no step are told', () => {
+  const { values, style } = read(['2024-01-01', '2024-01-02', '2024-01-03', '2024-01-03T12:00'].slice(0, 3));
+  assert.throws(() => inferFrequency([...values, values[2]! + 1000], style), /follow no regular step/);
+});
+
+const wrong: Record<string, [string[], RegExp]> = {
+  'a day that does not exist': [
+    ['2024-02-28', '2024-02-30'],
+    /line 3, column "t" \(1\): "2024-02-30" is not a time/,
+  ],
+  'a month 13': [['2024-13'], /"2024-13" is not a time\. Write 1960-12,/],
+  'a missing time': [['2024-01', ''], /line 3, column "t" \(1\): the time is missing/],
+  words: [['yesterday'], /"yesterday" is not a time/],
+  'two styles': [
+    ['2024-01', '2024-02-01'],
+    /line 3.*"2024-02-01" is written in another way than "2024-01" above/,
+  ],
+  'a zone on some': [['2024-01-01T00:00Z', '2024-01-01T01:00'], /do not agree on having a time zone/],
+};
+for (const [name, [cells, message]] of Object.entries(wrong)) {
+  test(`${name} is told`, () => assert.throws(() => read(cells), { message, code: 'data' }));
+}
+
+test('a time column is found in a table read from text', () => {
+  assert.equal(times(parseCsv('when,y\n2024-01-01,1\n'), 'when').style, 'date');
+});

@@ -1,0 +1,152 @@
+/**
+ * What turns a stretch of a series into network inputs, and network outputs back into values. With season s, window L,
+ * horizon h and z the series or its logarithm:
+ *
+ *   d_t = z_t - z_{t-s}                        change over one season (d = z where there is no season)
+ *   input_i = (d_{t-i} - d_t) / scale          the last L changes, measured from the last one
+ *           , (d_{t-i} - mean) / deviation     and, where asked for, from their mean in training
+ *   target_k = ((z_{t+k} - z_{t+k-ms}) / m - d_t) / scale,  m = ceil(k / s)
+ *
+ * Trend and season are thus taken away window by window, whatever level the series has reached, and a network that
+ * answers 0 forecasts last season's values moved by the latest change. The second channel lets a network see whether
+ * that change is an unusual one. `scale`, `mean` and `deviation` are fitted on training rows only.
+ */
+import { UnrollError, valueError } from '@unroll/core';
+import { StandardScaler } from '@unroll/data';
+
+export interface TransformPlan {
+  log: boolean;
+  /** Rows in a season; 1 where there is none. */
+  season: number;
+  window: number;
+  horizon: number;
+  /** Adds the second input channel. */
+  absolute: boolean;
+}
+
+export interface TransformConfig extends TransformPlan {
+  /** Root mean square of the unscaled inputs of the training windows. */
+  scale: number;
+  /** Of d over the training rows. */
+  mean: number;
+  deviation: number;
+  /** Least value whose logarithm is taken: values that fall lower after training are raised to it. */
+  floor: number;
+}
+
+export interface ExampleRows {
+  count: number;
+  /** [count, window, channels] */
+  inputs: Float64Array;
+  /** [count, horizon] */
+  targets: Float64Array;
+}
+
+/** Rows before the first window can end: the season that differences need, and the window. */
+export function warmUp({ season, window }: Pick<TransformPlan, 'season' | 'window'>): number {
+  return (season > 1 ? season : 0) + window;
+}
+
+export class WindowTransform {
+  readonly config: TransformConfig;
+  /** Input features of each row. */
+  readonly channels: number;
+
+  constructor(config: TransformConfig) {
+    this.config = config;
+    this.channels = config.absolute ? 2 : 1;
+  }
+
+  /**
+   * Fits scale and floor on training values that have no gaps.
+   * @throws UnrollError `data` when there is not one full window, `value` for a logarithm of values that are not positive
+   */
+  static fit(values: Float64Array, plan: TransformPlan): WindowTransform {
+    if (values.length < warmUp(plan)) {
+      throw new UnrollError('data', `${values.length} training rows do not fill one window.`, { ...plan });
+    }
+    const floor = plan.log ? values.reduce((a, b) => Math.min(a, b)) / 100 : 0;
+    if (plan.log && !(floor > 0)) throw valueError('A logarithm needs training values above 0.');
+    const { changes } = prepare(values, { ...plan, floor });
+    let total = 0;
+    let count = 0;
+    for (let t = warmUp(plan) - 1; t < values.length; t++) {
+      for (let i = 0; i < plan.window; i++, count++) total += (changes[t - i]! - changes[t]!) ** 2;
+    }
+    const known = new StandardScaler().fit(changes).config() as { mean: number; deviation: number };
+    const { mean, deviation } = known;
+    return new WindowTransform({ ...plan, floor, mean, deviation, scale: Math.sqrt(total / count) || 1 });
+  }
+
+  /** Every training pair in the values: one for each row that has a full window behind it and a full horizon ahead. */
+  examples(values: Float64Array): ExampleRows {
+    const { window, horizon, scale } = this.config;
+    const series = prepare(values, this.config);
+    const first = warmUp(this.config) - 1;
+    const count = Math.max(0, values.length - horizon - first);
+    const width = window * this.channels;
+    const inputs = new Float64Array(count * width);
+    const targets = new Float64Array(count * horizon);
+    for (let n = 0; n < count; n++) {
+      const t = first + n;
+      inputs.set(this.#window(series.changes.subarray(t - window + 1, t + 1)), n * width);
+      for (let k = 1; k <= horizon; k++) {
+        targets[n * horizon + k - 1] = (changeAhead(series, t, k) - series.changes[t]!) / scale;
+      }
+    }
+    return { count, inputs, targets };
+  }
+
+  /** The network's input [window, channels] after the last row of the history. */
+  input(history: Float64Array): Float64Array {
+    const { changes } = prepare(history.slice(-warmUp(this.config)), this.config);
+    return this.#window(changes.subarray(-this.config.window));
+  }
+
+  #window(changes: Float64Array): Float64Array {
+    const { scale, mean, deviation } = this.config;
+    const last = changes.at(-1)!;
+    const input = new Float64Array(changes.length * this.channels);
+    for (const [i, change] of changes.entries()) {
+      input[i * this.channels] = (change - last) / scale;
+      if (this.channels === 2) input[i * this.channels + 1] = (change - mean) / deviation;
+    }
+    return input;
+  }
+
+  /** The values that the network's output [horizon] stands for, after the last row of the history. */
+  output(history: Float64Array, scaled: ArrayLike<number>): Float64Array {
+    const { season, horizon, scale, log } = this.config;
+    const { z, changes } = prepare(history.slice(-warmUp(this.config)), this.config);
+    const ahead = Float64Array.from({ length: horizon }, (_, i) => {
+      const change = scaled[i]! * scale + changes.at(-1)!;
+      if (season === 1) return change;
+      const seasons = Math.ceil((i + 1) / season);
+      return z[z.length + i - seasons * season]! + seasons * change;
+    });
+    return log ? ahead.map(Math.exp) : ahead;
+  }
+}
+
+interface Prepared {
+  z: Float64Array;
+  /** d; NaN in the first season. */
+  changes: Float64Array;
+  season: number;
+}
+
+function prepare(
+  values: Float64Array,
+  { log, season, floor }: Pick<TransformConfig, 'log' | 'season' | 'floor'>,
+): Prepared {
+  const z = log ? values.map((value) => Math.log(Math.max(value, floor))) : values;
+  const changes = season === 1 ? z : z.map((value, t) => (t < season ? Number.NaN : value - z[t - season]!));
+  return { z, changes, season };
+}
+
+/** The mean change per season from row t to row t + k; z itself where there is no season. */
+function changeAhead({ z, season }: Prepared, t: number, k: number): number {
+  if (season === 1) return z[t + k]!;
+  const seasons = Math.ceil(k / season);
+  return (z[t + k]! - z[t + k - seasons * season]!) / seasons;
+}

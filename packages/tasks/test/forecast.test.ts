@@ -1,0 +1,131 @@
+// The whole run on real and made series: better than the rules it is measured against, honest when it is not, blind to
+// the future, and the same again with the same seed.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable, parseCsv, type Table } from '@unroll/data';
+import { type ForecastEvent, type ForecastOptions, type ForecastResult, forecast } from '@unroll/tasks';
+
+const file = new URL('../../cli/data/air-passengers.csv', import.meta.url);
+const passengers = parseCsv(readFileSync(file, 'utf8'));
+const steps = (values: ArrayLike<number>): Table =>
+  makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] });
+const quick: ForecastOptions = { target: 'y', horizon: 4, season: 4, window: 4, units: 4, epochs: 3 };
+const rmseOf = (result: ForecastResult, model: string) =>
+  result.leaderboard.find((row) => row.model === model)!.rmse;
+
+describe('air passengers, trained on the first 96 months, tested on the last 48', () => {
+  test('twelve months ahead, four times', async () => {
+    const result = await forecast(passengers, { target: 'passengers', horizon: 12 });
+    assert.equal(result.winner, 'lstm');
+    assert.ok(Math.abs(rmseOf(result, 'seasonal-naive') - 41.85) < 0.01, 'same month last year');
+    assert.ok(rmseOf(result, 'lstm') < 35, `RMSE ${rmseOf(result, 'lstm')}`);
+    assert.equal(result.forecast.time[0], '1961-01');
+    assert.equal(result.forecast.time.length, 12);
+    const [july, november] = [result.forecast.mean[6]!, result.forecast.mean[10]!];
+    assert.ok(july > 600 && july < 750, `July 1961: ${july}`);
+    assert.ok(november > 380 && november < 480, `November 1961: ${november}`);
+  });
+
+  test('one month ahead, 48 times', async () => {
+    const result = await forecast(passengers, { target: 'passengers', horizon: 1, windows: 48, step: 1 });
+    assert.ok(Math.abs(rmseOf(result, 'seasonal-naive') - 41.85) < 0.01, 'same month last year');
+    assert.ok(Math.abs(rmseOf(result, 'naive') - 48.04) < 0.01, 'last month');
+    assert.ok(rmseOf(result, 'lstm') < 20, `RMSE ${rmseOf(result, 'lstm')}`);
+  });
+});
+
+describe('changing what comes after an origin changes nothing that was forecast there', () => {
+  const values = Float64Array.from(
+    new RandomStream(3, 'series').normal(60),
+    (noise, t) => 50 + t + 3 * noise,
+  );
+  for (const refit of [false, true]) {
+    test(refit ? 'trained again before each origin' : 'trained once', async () => {
+      const options = { ...quick, windows: 3, refit };
+      const one = await forecast(steps(values), options);
+      const other = await forecast(
+        steps(values.map((value, t) => (t < 52 ? value : -1000 * value))),
+        options,
+      );
+      assert.deepEqual(one.plan.origins, [48, 52, 56]);
+      for (const [m, { model, forecasts }] of one.backtest.entries()) {
+        assert.deepEqual(other.backtest[m]!.forecasts.slice(0, 2), forecasts.slice(0, 2), model);
+        assert.notDeepEqual(
+          other.backtest[m]!.forecasts[2],
+          forecasts[2],
+          `${model} sees rows before its origin`,
+        );
+      }
+    });
+  }
+});
+
+test('the same seed gives the same numbers, another seed others', async () => {
+  const values = new RandomStream(4, 'series').normal(60);
+  const run = async (seed: number) => {
+    const { backtest, networks } = await forecast(steps(values), { ...quick, seed });
+    return {
+      forecasts: backtest.at(-1)!.forecasts,
+      weights: networks.map(({ model }) => model.getWeights()),
+    };
+  };
+  assert.deepEqual(await run(1), await run(1));
+  assert.notDeepEqual(await run(1), await run(2));
+});
+
+test('a baseline that is as good wins, and its forecast is the one that is given', async () => {
+  const season = [10, 20, 15, 40];
+  const result = await forecast(steps(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);
+  assert.equal(result.winner, 'seasonal-naive');
+  assert.deepEqual([...result.forecast.mean], season);
+});
+
+test('without a season the leaderboard has no seasonal rule', async () => {
+  const result = await forecast(steps(new RandomStream(5, 'series').normal(60)), { ...quick, season: 1 });
+  assert.deepEqual(result.leaderboard.map((row) => row.model).sort(), ['drift', 'lstm', 'naive']);
+});
+
+test('values that are missing are not scored', async () => {
+  const values = Array.from({ length: 48 }, (_, t) => (t % 4) * 10 + t);
+  const gaps = values.map((value, t) => (t === 46 ? Number.NaN : value));
+  const result = await forecast(steps(gaps), { ...quick, windows: 1 });
+  assert.equal(rmseOf(result, 'seasonal-naive'), 4); // rows 44, 45 and 47 are each 4 above the season before
+  assert.ok(result.leaderboard.every((row) => Number.isFinite(row.mae)));
+});
+
+test('events tell of the plan, every pass of every training in order, the leaderboard and the result', async () => {
+  const events: ForecastEvent[] = [];
+  await forecast(steps(new RandomStream(6, 'series').normal(60)), {
+    ...quick,
+    onEvent: (event) => events.push(event),
+  });
+  assert.equal(events[0]!.type, 'plan');
+  assert.equal(events.at(-1)!.type, 'result');
+  const trainings = events.flatMap((event) => (event.type === 'epoch' ? [event.stage] : []));
+  assert.deepEqual(
+    [...new Set(trainings.map(({ index, name }) => `${index} ${name}`))],
+    ['1 search', '2 search', '3 backtest', '4 backtest', '5 refit', '6 refit'],
+  );
+  assert.ok(trainings.every(({ count }) => count === 6));
+});
+
+test('a signal stops the run with its reason', async () => {
+  const controller = new AbortController();
+  const run = forecast(steps(new RandomStream(7, 'series').normal(60)), {
+    ...quick,
+    epochs: 1000,
+    signal: controller.signal,
+    onEvent: (event) => event.type === 'epoch' && controller.abort(),
+  });
+  await assert.rejects(run, { name: 'AbortError' });
+});
+
+test('options that are not whole numbers are told', async () => {
+  await assert.rejects(
+    forecast(passengers, { target: 'passengers', horizon: 12, units: 0 }),
+    /The units must be/,
+  );
+  await assert.rejects(forecast(passengers, { target: 'sold', horizon: 12 }), /no column "sold"/);
+});

@@ -1,0 +1,100 @@
+// How a run is laid out: from the training part alone, and honest about what is too long.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { makeTable, parseCsv } from '@unroll/data';
+import { type Series, seriesFromTable } from '@unroll/tasks';
+import { growsWithLevel, planForecast } from '@unroll/tasks/internal';
+
+const file = new URL('../../cli/data/air-passengers.csv', import.meta.url);
+const passengers = seriesFromTable(parseCsv(readFileSync(file, 'utf8')), { target: 'passengers' });
+const steps = (values: number[]): Series =>
+  seriesFromTable(makeTable({ source: 's', names: ['y'], cells: [values] }), { target: 'y' });
+
+test('air passengers: season 12, logarithm, four origins in the last third', () => {
+  assert.deepEqual(planForecast(passengers, { horizon: 12 }), {
+    horizon: 12,
+    season: 12,
+    window: 12,
+    log: true,
+    trainingRows: 96,
+    origins: [96, 108, 120, 132],
+  });
+});
+
+test('windows, step, season and window are what was asked for', () => {
+  const plan = planForecast(passengers, { horizon: 1, windows: 48, step: 1, season: 6, window: 20 });
+  assert.equal(plan.trainingRows, 96);
+  assert.equal(plan.origins.length, 48);
+  assert.equal(plan.origins.at(-1), 143);
+  assert.deepEqual([plan.season, plan.window], [6, 20]);
+});
+
+test('rows after the first origin do not bear on season or logarithm', () => {
+  const changed = {
+    ...passengers,
+    values: passengers.values.map((value, i) => (i < 96 ? value : (i * 7919) % 100)),
+  };
+  assert.deepEqual(planForecast(changed, { horizon: 12 }), planForecast(passengers, { horizon: 12 }));
+});
+
+test('a horizon that is too long is told with the longest that would do, and that one does', () => {
+  let longest = 0;
+  assert.throws(
+    () => planForecast(passengers, { horizon: 100 }),
+    (error: Error & { data: { longest: number } }) => {
+      longest = error.data.longest;
+      return /144 rows, too few to forecast 100 ahead .* longest horizon for this series is \d+/.test(
+        error.message,
+      );
+    },
+  );
+  planForecast(passengers, { horizon: longest });
+  assert.throws(() => planForecast(passengers, { horizon: longest + 1 }), /too few/);
+});
+
+test('a handful of rows is told', () => {
+  assert.throws(
+    () => planForecast(steps([1, 2, 3, 4, 5]), { horizon: 1 }),
+    /5 rows, too few.*More rows are needed/,
+  );
+});
+
+test('counts below 1 are told by name', () => {
+  assert.throws(
+    () => planForecast(passengers, { horizon: 0 }),
+    /The horizon must be a whole number from 1, and it is 0/,
+  );
+  assert.throws(
+    () => planForecast(passengers, { horizon: 1, windows: 1.5 }),
+    /The windows must be .* it is 1.5/,
+  );
+});
+
+describe('the logarithm', () => {
+  const grow = (t: number, size: number) => size * (1 + 0.2 * Math.sin(t));
+  test('is taken where variation grows with the level', () => {
+    assert.ok(
+      growsWithLevel(
+        Float64Array.from({ length: 80 }, (_, t) => grow(t, 1.04 ** t)),
+        8,
+      ),
+    );
+  });
+  test('is not taken where it does not', () => {
+    assert.ok(
+      !growsWithLevel(
+        Float64Array.from({ length: 80 }, (_, t) => 100 + t + 5 * Math.sin(t)),
+        8,
+      ),
+    );
+  });
+  test('is not taken of zeros', () => {
+    assert.ok(
+      !growsWithLevel(
+        Float64Array.from({ length: 80 }, (_, t) => (t === 40 ? 0 : grow(t, 1.04 ** t))),
+        8,
+      ),
+    );
+  });
+});

@@ -1,0 +1,83 @@
+// The transform: one window worked out by hand, and outputs that undo targets exactly.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { WindowTransform } from '@unroll/tasks/internal';
+
+const plan = { log: false, season: 2, window: 2, horizon: 3, absolute: true };
+
+test('one pair by hand', () => {
+  // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
+  const transform = new WindowTransform({ ...plan, scale: 2, mean: 1, deviation: 4, floor: 0 });
+  const { count, inputs, targets } = transform.examples(Float64Array.of(1, 2, 4, 6, 9, 11, 15));
+  assert.equal(count, 1);
+  // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
+  assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
+  // ahead: 9-4=5, 11-6=5, then two seasons (15-4)/2=5.5; less 4, over 2
+  assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
+});
+
+test('fitting by hand: scale over all windows, mean and deviation of the changes', () => {
+  const { config } = WindowTransform.fit(Float64Array.of(1, 2, 4, 6, 9, 11), plan);
+  // changes 3 4 5 5; windows end in rows 3, 4, 5 and hold, from their last: (-1 0) (-1 0) (0 0)
+  assert.equal(config.scale, Math.sqrt(2 / 6));
+  assert.equal(config.mean, 17 / 4);
+  assert.ok(Math.abs(config.deviation - Math.sqrt(11 / 16)) < 1e-15);
+});
+
+function close(got: Float64Array, want: Float64Array): void {
+  assert.equal(got.length, want.length);
+  for (const [i, value] of got.entries())
+    assert.ok(Math.abs(value - want[i]!) < 1e-9, `${got} is not ${want}`);
+}
+
+describe('outputs undo targets', () => {
+  for (const log of [false, true]) {
+    for (const season of [1, 2, 5]) {
+      for (const absolute of [false, true]) {
+        test(`log ${log}, season ${season}, absolute ${absolute}`, () => {
+          const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
+          const own = { log, season, absolute, window: 4, horizon: 7 };
+          const transform = WindowTransform.fit(values, own);
+          const { count, inputs, targets } = transform.examples(values);
+          const width = 4 * transform.channels;
+          for (let n = 0; n < count; n++) {
+            const known = values.slice(0, values.length - 7 - (count - 1 - n));
+            close(transform.input(known), inputs.slice(n * width, (n + 1) * width));
+            close(
+              transform.output(known, targets.subarray(n * 7, (n + 1) * 7)),
+              values.slice(known.length, known.length + 7),
+            );
+          }
+        });
+      }
+    }
+  }
+});
+
+test('a network that answers 0 forecasts last season moved by the latest change', () => {
+  const transform = new WindowTransform({
+    ...plan,
+    absolute: false,
+    scale: 1,
+    mean: 0,
+    deviation: 1,
+    floor: 0,
+  });
+  // last season 9 11, latest change 11-6=5: 14, 16, and two seasons on 9+10
+  assert.deepEqual([...transform.output(Float64Array.of(1, 2, 4, 6, 9, 11), [0, 0, 0])], [14, 16, 19]);
+});
+
+test('a value that falls to zero after training does not break the logarithm', () => {
+  const transform = WindowTransform.fit(Float64Array.of(4, 5, 4, 5, 4, 5), { ...plan, log: true });
+  const later = transform.output(Float64Array.of(4, 5, 4, 5, 4, 0), [0, 0, 0]);
+  assert.ok(later.every((value) => Number.isFinite(value)));
+});
+
+test('too few rows and logarithms of zero are errors', () => {
+  assert.throws(
+    () => WindowTransform.fit(Float64Array.of(1, 2, 3), plan),
+    /3 training rows do not fill one window/,
+  );
+  assert.throws(() => WindowTransform.fit(new Float64Array(9), { ...plan, log: true }), /values above 0/);
+});
