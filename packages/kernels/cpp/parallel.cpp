@@ -141,7 +141,8 @@ thread_local Pool* the_pool = nullptr;
 inline Pool* entered() { return the_pool; }
 #endif
 
-thread_local int team_size = 0;  // 0: not in a body; 1: in a body without a team; n: in a team of n
+thread_local bool is_worker = false;  // workers may always wait, the caller where pool.may_wait says so
+thread_local int team_size = 0;       // 0: not in a body; 1: in a body without a team; n: in a team of n
 
 // Returns when word is no longer `value`: spins first, then sleeps where the thread may.
 inline void wait_while(Word& word, int32_t value, int spins, bool may_wait) {
@@ -161,6 +162,7 @@ void take_items(Pool& pool) {
 // What a worker does from its arrival to the end of its pool.
 void work(Pool& pool, int index) {
   Slot& slot = pool.slots[index];
+  is_worker = true;
   slot.state.store(idle);
   for (;;) {
     int32_t state = slot.state.load();
@@ -273,7 +275,7 @@ void team_barrier() {
     pool.barrier_phase.store(phase + 1);
     pool.barrier_phase.wake();
   } else {
-    wait_while(pool.barrier_phase, phase, pool.spins(team_size), pool.may_wait);
+    wait_while(pool.barrier_phase, phase, pool.spins(team_size), is_worker || pool.may_wait);
   }
 }
 

@@ -1,0 +1,43 @@
+// `npm run check`, the one command that is CI: types, lint, format, import rules, tests. Runs them all whatever fails,
+// then says in one table which did; the exit code is 1 if any failed.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Runs a script with this Node and shows what it says; true if it succeeded. */
+const run = (...args) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+
+const biome = (...args) => {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@biomejs/biome/package.json');
+    return run(join(dirname(manifest), 'bin/biome'), ...args, '.');
+  } catch {
+    console.log('@biomejs/biome is missing: run `npm install` with its dev dependencies');
+    return false;
+  }
+};
+
+const CHECKS = [
+  ['build and types', build],
+  ['lint', () => biome('lint', '--error-on-warnings')],
+  ['format', () => biome('format')],
+  ['import rules', () => run('tools/check-imports.mjs')],
+  ['tests', () => run('tools/test.mjs', '--no-build')],
+];
+
+const summary = [];
+for (const [name, check] of CHECKS) {
+  console.log(`\n== ${name}`);
+  const start = performance.now();
+  const ok = await check();
+  summary.push({ name, ok, seconds: ((performance.now() - start) / 1000).toFixed(1) });
+}
+console.log('\n== summary');
+for (const { name, ok, seconds } of summary) {
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(16)} ${seconds.padStart(6)}s`);
+}
+if (summary.some(({ ok }) => !ok)) process.exitCode = 1;
