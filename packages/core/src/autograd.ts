@@ -20,17 +20,15 @@ interface Node {
 
 export class Tape implements Recorder {
   readonly #nodes: Node[] = [];
-  readonly #watched: Set<Tensor>;
+  readonly #tracked: Set<Tensor>;
 
-  /** Tracks trainable parameters, and the tensors given. */
+  /** Tracks trainable parameters, the tensors given, and what is made of them. */
   constructor(watched: Iterable<Tensor> = []) {
-    this.#watched = new Set(watched);
+    this.#tracked = new Set(watched);
   }
 
   tracks(tensor: Tensor): boolean {
-    return (
-      tensor.tape === this || this.#watched.has(tensor) || (tensor instanceof Parameter && tensor.trainable)
-    );
+    return this.#tracked.has(tensor) || (tensor instanceof Parameter && tensor.trainable);
   }
 
   record<A>(
@@ -40,7 +38,7 @@ export class Tape implements Recorder {
     outputs: readonly Tensor[],
     saved: unknown,
   ): void {
-    for (const output of outputs) output.tape = this;
+    for (const output of outputs) this.#tracked.add(output);
     this.#nodes.push({ op: op as Op<unknown>, inputs, attrs, outputs, saved });
   }
 
@@ -53,11 +51,14 @@ export class Tape implements Recorder {
           'compute the inner one before, and pass its value in.',
       );
     }
+    const open = runtime.scope;
     recording.current = this;
+    if (open) open.recording = true;
     try {
       return work();
     } finally {
       recording.current = null;
+      if (open) open.recording = false;
     }
   }
 

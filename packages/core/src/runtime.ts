@@ -10,6 +10,8 @@ export interface ScopeState {
   readonly backend: Backend;
   readonly parent: ScopeState | null;
   open: boolean;
+  /** A gradient is being recorded in it. */
+  recording: boolean;
 }
 
 interface Runtime {

@@ -14,19 +14,14 @@ import { Tensor } from './tensor.js';
  */
 export function scope<T>(work: () => T): T {
   const parent = runtime.scope;
+  // What a gradient is being taken of must outlive scopes inside it: backward still reads it.
+  if (parent?.recording) return synchronous(work());
   const backend = parent?.backend ?? currentBackend();
-  const state: ScopeState = { backend, parent, open: true };
+  const state: ScopeState = { backend, parent, open: true, recording: false };
   backend.openArena();
   runtime.scope = state;
   try {
-    const result = work();
-    if (result instanceof Promise) {
-      throw new UnrollError(
-        'scope',
-        'A scope runs synchronous work only, and this function returned a promise. Await outside the scope, or keep() ' +
-          'what outlives it.',
-      );
-    }
+    const result = synchronous(work());
     moveOutAll(result, state, 0);
     return result;
   } finally {
@@ -34,6 +29,15 @@ export function scope<T>(work: () => T): T {
     runtime.scope = parent;
     backend.closeArena();
   }
+}
+
+function synchronous<T>(result: T): T {
+  if (!(result instanceof Promise)) return result;
+  throw new UnrollError(
+    'scope',
+    'A scope runs synchronous work only, and this function returned a promise. Await outside the scope, or keep() ' +
+      'what outlives it.',
+  );
 }
 
 /** Runs `work` in the open scope, or in one of its own where none is open. */

@@ -31,8 +31,6 @@ export type TensorLike = Tensor | NestedArray | Float32Array | Float64Array;
 export class Tensor {
   readonly shape: Shape;
   readonly size: number;
-  /** @internal The tape that knows how this tensor came about; set by autograd. */
-  tape: object | null = null;
   #storage: Storage;
 
   /** @internal Use {@link tensor}, {@link zeros} or an op. */
@@ -110,7 +108,6 @@ export class Tensor {
     if (storage.kind !== 'block' || (scope !== null && storage.scope !== scope)) return;
     const values = storage.scope.backend.read(this.#liveBlock(storage));
     this.#storage = { kind: 'host', values, upload: null };
-    this.tape = null;
   }
 
   /** @internal Places the values in resident memory. */

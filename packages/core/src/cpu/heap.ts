@@ -14,11 +14,10 @@ interface Range {
   size: number;
 }
 
-interface Arena {
-  chunks: Range[];
-  /** Index of the chunk in use, and the next free address in it. */
-  current: number;
-  next: number;
+/** How far the arenas' memory is used: chunks before `chunk` wholly, and so many bytes of it. */
+interface Mark {
+  chunk: number;
+  used: number;
 }
 
 export class Heap {
@@ -26,9 +25,11 @@ export class Heap {
   /** Free ranges below `#top`, by address, never adjacent. */
   readonly #free: Range[] = [];
   readonly #sizes = new Map<number, number>();
-  readonly #arenas: Arena[] = [];
-  /** A closed arena's memory, kept for the next scope: steady work allocates nothing. */
-  #spare: Range | null = null;
+  /** The memory of all arenas. It is kept when they close, so that steady work allocates nothing. */
+  #chunks: Range[] = [];
+  /** Where each open arena began, the innermost last. */
+  readonly #began: Mark[] = [];
+  #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
 
   constructor(memory: LinearMemory) {
@@ -43,7 +44,19 @@ export class Heap {
 
   /** Address of a fresh block. */
   allocate(bytes: number): number {
-    const size = align(Math.max(bytes, 1));
+    const start = this.#place(align(Math.max(bytes, 1)));
+    if (start !== null) return start;
+    throw new UnrollError(
+      'memory',
+      `Out of memory: ${megabytes(bytes)} more do not fit (${megabytes(this.extent)} in use, the limit is ` +
+        `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
+        (this.#memory.limit < 2 ** 33 ? ', or the native backend, which is not bound to 4 GiB.' : '.'),
+      { bytes, inUse: this.extent, limit: this.#memory.limit },
+    );
+  }
+
+  /** Address of `size` bytes, or null where there is no room. */
+  #place(size: number): number | null {
     const at = this.#free.findIndex((range) => range.size >= size);
     let start: number;
     if (at >= 0) {
@@ -54,8 +67,9 @@ export class Heap {
       if (range.size === 0) this.#free.splice(at, 1);
     } else {
       start = this.#top;
-      this.#reserve(start + size, bytes);
-      this.#top += size;
+      const end = start + size;
+      if (end > this.#memory.limit || !this.#memory.reserve(end)) return null;
+      this.#top = end;
     }
     this.#sizes.set(start, size);
     return start;
@@ -90,59 +104,50 @@ export class Heap {
     }
   }
 
+  /** Arenas are nested: one that opens goes on where the one around it stands. */
   openArena(): void {
-    const chunks = this.#spare ? [this.#spare] : [];
-    this.#spare = null;
-    this.#arenas.push({ chunks, current: 0, next: chunks[0]?.start ?? 0 });
+    this.#began.push({ ...this.#mark });
   }
 
   /** Memory of the innermost arena. */
   temporary(bytes: number): number {
-    const arena = this.#arenas.at(-1);
-    if (!arena) throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
-    const size = align(Math.max(bytes, 1));
-    const chunk = arena.chunks[arena.current];
-    if (!chunk || arena.next + size > chunk.start + chunk.size) {
-      // Chunks grow with what the scope already holds, so a large step needs few of them.
-      const held = arena.chunks.reduce((total, range) => total + range.size, 0);
-      const fresh = align(Math.max(size, CHUNK, Math.floor(held / 2)));
-      arena.chunks.push({ start: this.allocate(fresh), size: fresh });
-      arena.current = arena.chunks.length - 1;
-      arena.next = arena.chunks[arena.current]!.start;
+    if (this.#began.length === 0) {
+      throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
     }
-    const start = arena.next;
-    arena.next += size;
+    const size = align(Math.max(bytes, 1));
+    const mark = this.#mark;
+    while (!this.#fits(size)) {
+      const next = mark.chunk + (this.#chunks.length > 0 ? 1 : 0);
+      if (next === this.#chunks.length) this.#addChunk(size);
+      mark.chunk = next;
+      mark.used = 0;
+    }
+    const start = this.#chunks[mark.chunk]!.start + mark.used;
+    mark.used += size;
     return start;
   }
 
+  /** Gives the innermost arena's memory back, to whatever is temporary next. */
   closeArena(): void {
-    const { chunks } = this.#arenas.pop()!;
-    const spare = this.#spare;
-    if (spare) {
-      // An inner scope has already left its memory here; keep the larger.
-      chunks.push(spare);
-      this.#spare = null;
-    }
-    if (chunks.length === 1) {
-      this.#spare = chunks[0]!;
-      return;
-    }
+    this.#mark = this.#began.pop()!;
+    if (this.#began.length > 0 || this.#chunks.length < 2) return;
     // Several chunks become one of their total size, so that the next such scope fits one.
-    const total = chunks.reduce((sum, range) => sum + range.size, 0);
-    for (const chunk of chunks) this.free(chunk.start);
-    if (total > 0 && this.#arenas.length === 0) this.#spare = { start: this.allocate(total), size: total };
-    else if (total > 0) this.#spare = null;
+    const size = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
+    for (const chunk of this.#chunks) this.free(chunk.start);
+    const start = this.#place(size);
+    this.#chunks = start === null ? [] : [{ start, size }];
   }
 
-  #reserve(end: number, asked: number): void {
-    if (end <= this.#memory.limit && this.#memory.reserve(end)) return;
-    throw new UnrollError(
-      'memory',
-      `Out of memory: ${megabytes(asked)} more do not fit (${megabytes(this.extent)} in use, the limit is ` +
-        `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
-        (this.#memory.limit < 2 ** 33 ? ', or the native backend, which is not bound to 4 GiB.' : '.'),
-      { bytes: asked, inUse: this.extent, limit: this.#memory.limit },
-    );
+  #fits(size: number): boolean {
+    const chunk = this.#chunks[this.#mark.chunk];
+    return chunk !== undefined && this.#mark.used + size <= chunk.size;
+  }
+
+  /** Chunks grow with what there already is, so that a large step needs few of them. */
+  #addChunk(needed: number): void {
+    const held = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
+    const size = align(Math.max(needed, CHUNK, Math.floor(held / 2)));
+    this.#chunks.push({ start: this.allocate(size), size });
   }
 }
 

@@ -1,0 +1,232 @@
+/**
+ * Taking gradients. Rejects: a tape that forgets or double-counts a path, gradients for what was not asked for, ties that
+ * depend on order, and silent second-order gradients.
+ */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import {
+  add,
+  broadcastTo,
+  gather,
+  matmul,
+  max,
+  maximum,
+  mean,
+  min,
+  minimum,
+  mul,
+  Parameter,
+  reshape,
+  scope,
+  setBackend,
+  slice,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+  tensor,
+  UnrollError,
+  valueAndGrad,
+} from '@unroll/core';
+import { layOut, Tape } from '@unroll/core/internal';
+
+before(() => setBackend('reference:float64'));
+
+const gradOf = (work: () => Tensor, ...of: Tensor[]): unknown[] =>
+  valueAndGrad(work, of).grads.map((grad) => grad.toArray());
+
+describe('valueAndGrad', () => {
+  test('gives the value, and one gradient per tensor in its shape', () => {
+    const [x, y] = [tensor([[1, 2, 3]]), tensor(4)];
+    const { value, grads } = valueAndGrad(() => sum(mul(square(x), y)), [x, y]);
+    assert.equal(value.item(), 56);
+    assert.deepEqual(
+      grads.map((grad) => grad.toArray()),
+      [[[8, 16, 24]], 14],
+    );
+  });
+
+  test('adds up every path to a tensor that is used several times', () => {
+    const x = tensor([2, 3]);
+    // d/dx (x² + x·x + 5x) = 4x + 5
+    assert.deepEqual(
+      gradOf(() => sum(add(add(square(x), mul(x, x)), mul(5, x))), x),
+      [[13, 17]],
+    );
+    assert.deepEqual(
+      gradOf(() => sum(mul(x, x)), x, x),
+      [
+        [4, 6],
+        [4, 6],
+      ],
+    );
+  });
+
+  test('gives zeros where the value does not depend on a tensor', () => {
+    const [x, y] = [tensor([1, 2]), tensor([[3], [4]])];
+    assert.deepEqual(
+      gradOf(() => sum(x), x, y),
+      [
+        [1, 1],
+        [[0], [0]],
+      ],
+    );
+  });
+
+  test('of a tensor itself is 1', () => {
+    const x = tensor([[7]]);
+    assert.deepEqual(
+      gradOf(() => x, x),
+      [[[1]]],
+    );
+  });
+
+  test('follows what an op made before, but not ops applied before it began', () => {
+    const x = tensor([1, 2]);
+    const before = square(x);
+    assert.deepEqual(
+      gradOf(() => sum(mul(before, x)), x),
+      [[1, 4]],
+      'square(x) counts as a constant',
+    );
+  });
+
+  test('leaves a branch that nothing uses out', () => {
+    const x = tensor([1, 2]);
+    const work = (): Tensor => {
+      tanh(square(x));
+      return sum(mul(x, 3));
+    };
+    assert.deepEqual(gradOf(work, x), [[3, 3]]);
+  });
+
+  test('goes through views, slices, broadcasts and lookups', () => {
+    const x = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
+    const work = (): Tensor => {
+      const row = slice(reshape(x, [3, 2]), 0, 1, 2); // [[3, 4]]
+      const wide = broadcastTo(row, [5, 2]);
+      return add(sum(wide), sum(gather(x, [1, 1])));
+    };
+    assert.deepEqual(gradOf(work, x), [[[0, 0, 5], [7, 2, 2]]]); // biome-ignore format: a matrix
+  });
+
+  test('stops where it is told to', () => {
+    const x = tensor([3]);
+    assert.deepEqual(
+      gradOf(() => sum(mul(x, stopGradient(x))), x),
+      [[3]],
+    );
+  });
+
+  test('needs one number', () => {
+    const x = tensor([1, 2]);
+    assert.throws(
+      () => valueAndGrad(() => square(x), [x]),
+      new UnrollError(
+        'gradient',
+        'A gradient is taken of one number, but the loss has shape [2]. Take its sum or mean.',
+        { shape: [2] },
+      ),
+    );
+  });
+
+  test('is first order only, and says so', () => {
+    const x = tensor([1, 2]);
+    assert.throws(
+      () => valueAndGrad(() => sum(valueAndGrad(() => sum(square(x)), [x]).grads[0]!), [x]),
+      new UnrollError(
+        'gradient',
+        'A gradient was asked for inside the function whose gradient is being taken. Gradients are first order: ' +
+          'compute the inner one before, and pass its value in.',
+      ),
+    );
+    assert.deepEqual(
+      gradOf(() => sum(square(x)), x),
+      [[2, 4]],
+      'and works again afterwards',
+    );
+  });
+
+  test('an inner gradient computed before and passed in is a constant', () => {
+    const x = tensor([1, 2]);
+    const inner = valueAndGrad(() => sum(square(x)), [x]).grads[0]!; // 2x
+    assert.deepEqual(
+      gradOf(() => sum(mul(inner, x)), x),
+      [[2, 4]],
+    );
+  });
+});
+
+describe('parameters', () => {
+  test('are tracked without being asked for, unless they are not trainable', () => {
+    const w = new Parameter('w', [2], [1, 2]);
+    const fixed = new Parameter('fixed', [2], [3, 4], false);
+    scope(() => {
+      const tape = new Tape();
+      const loss = tape.recordDuring(() => sum(mul(w, fixed)));
+      const grads = tape.gradients(loss);
+      assert.deepEqual(grads.get(w)!.toArray(), [3, 4]);
+      assert.equal(grads.has(fixed), false);
+    });
+    assert.deepEqual(
+      gradOf(() => sum(mul(w, fixed)), fixed),
+      [[1, 2]],
+      'asked for, it has a gradient',
+    );
+  });
+
+  test('keep theirs when they are laid out side by side', () => {
+    const w = new Parameter('w', [2], [1, 2]);
+    const b = new Parameter('b', [1], [5]);
+    const before = valueAndGrad(() => sum(add(square(w), b)), [w, b]);
+    const buffer = layOut([w, b]);
+    const after = valueAndGrad(() => sum(add(square(w), b)), [w, b]);
+    assert.deepEqual(Array.from(buffer.read()), [1, 2, 5]);
+    assert.deepEqual(after.grads.map((g) => g.toArray()), before.grads.map((g) => g.toArray())); // biome-ignore format: one line
+    assert.equal(layOut([w, b]), buffer, 'laid out once, they stay where they are');
+  });
+
+  test('take values of their size only', () => {
+    const w = new Parameter('lstm/kernel', [2, 2], [1, 2, 3, 4]);
+    assert.throws(
+      () => w.assign([1, 2, 3]),
+      new UnrollError('shape', 'Parameter lstm/kernel of shape [2, 2] takes 4 values, got 3.', {
+        name: 'lstm/kernel',
+        shape: [2, 2],
+        got: 3,
+      }),
+    );
+    const snapshot = w.snapshot();
+    w.assign(tensor([[5, 6], [7, 8]])); // biome-ignore format: a matrix
+    assert.deepEqual(Array.from(w.dataSync()), [5, 6, 7, 8]);
+    assert.deepEqual(Array.from(snapshot.dataSync()), [1, 2, 3, 4]);
+  });
+});
+
+describe('ties', () => {
+  test('between two tensors go to the first', () => {
+    const [a, b] = [tensor([1, 2, 3]), tensor([1, 5, 0])];
+    assert.deepEqual(gradOf(() => sum(maximum(a, b)), a, b), [[1, 0, 1], [0, 1, 0]]); // biome-ignore format: rows
+    assert.deepEqual(gradOf(() => sum(minimum(a, b)), a, b), [[1, 1, 0], [0, 0, 1]]); // biome-ignore format: rows
+  });
+
+  test('within one tensor are shared evenly', () => {
+    const x = tensor([[3, 1, 3, 3], [2, 2, 0, 1]]); // biome-ignore format: a matrix
+    assert.deepEqual(gradOf(() => sum(max(x, 1)), x), [[[1 / 3, 0, 1 / 3, 1 / 3], [1 / 2, 1 / 2, 0, 0]]]); // biome-ignore format: rows
+    assert.deepEqual(gradOf(() => min(x), x), [[[0, 0, 0, 0], [0, 0, 1, 0]]]); // biome-ignore format: rows
+  });
+});
+
+test('a training step by hand: a line is fitted', () => {
+  const [w, b] = [new Parameter('w', [1, 1], [0]), new Parameter('b', [1], [0])];
+  const x = tensor([[0], [1], [2], [3]]);
+  const y = tensor([[1], [3], [5], [7]]);
+  for (let step = 0; step < 400; step++) {
+    const { grads } = valueAndGrad(() => mean(square(sub(add(matmul(x, w), b), y))), [w, b]);
+    w.assign(sub(w, mul(0.1, grads[0]!)));
+    b.assign(sub(b, mul(0.1, grads[1]!)));
+  }
+  assert.ok(Math.abs(w.item() - 2) < 1e-6 && Math.abs(b.item() - 1) < 1e-6);
+});
