@@ -210,7 +210,7 @@ export function storeFloats(values: Float32Array | Float64Array, shape: Shape): 
 
 /** The values of an F32 or F64 tensor, copied. @throws UnrollError `format` for other dtypes */
 export function loadFloats({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
-  const own = bytes.slice().buffer;
+  const own = new Uint8Array(bytes).buffer; // a copy; a Node Buffer's own slice would not be one
   if (dtype === 'F32') return new Float32Array(own);
   if (dtype === 'F64') return new Float64Array(own);
   throw new UnrollError('format', `Tensor "${name}" is stored as ${dtype}; F32 or F64 was expected.`, {

@@ -1,42 +1,266 @@
-/** Batches: rows of the training data in a given order, copied side by side. */
-import { formatShape, type RandomStream, shapeError, type Tensor, valueError } from '@unroll/core';
-import { type Table, tableOf } from '@unroll/core/internal';
+/**
+ * Training data. Arrays and tensors of all examples, or any (async) iterable of batches; either becomes a `BatchSource`
+ * that gives prepared batches, epoch by epoch, from any step on: what a resumed run asks for.
+ */
+import {
+  asTensor,
+  formatShape,
+  type RandomStream,
+  type Shape,
+  shapeError,
+  Tensor,
+  type TensorLike,
+  valueError,
+} from '@unroll/core';
+import { sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
 
-/** Inputs and targets of a model: one tensor, or several that share their first axis. */
+/** Tensors in the order of a model's inputs or outputs; null where one has none. */
+export type TensorList = readonly (Tensor | null)[];
+
+/** Examples: all of them, or those of one batch. First axes count examples. */
 export interface Examples {
-  x: Tensor | readonly Tensor[];
-  y: Tensor;
+  /** [N, ...]: one tensor (or nested arrays), or one tensor for each of the model's inputs. */
+  x: TensorLike | readonly Tensor[];
+  /** [N, ...]: likewise, for each output. */
+  y: TensorLike | readonly Tensor[];
+  /** What each example's loss is multiplied by, [N], or each step's, [N, T]; for several outputs a list. Default 1. */
+  sampleWeights?: TensorLike | TensorList;
+  /** Which steps are valid, [N, T] with 1 and 0; for inputs of different lengths a list. Default: all. */
+  mask?: TensorLike | TensorList;
 }
 
-/** Examples laid out for fast row access. */
+/** Batches one after another. A function is called at the start of each epoch, with its number from 1. */
+export type Batches =
+  | Iterable<Examples>
+  | AsyncIterable<Examples>
+  | ((epoch: number) => Iterable<Examples> | AsyncIterable<Examples>);
+
+/** One batch, ready for a step. */
+export interface PreparedBatch {
+  inputs: readonly Tensor[];
+  /** Beside each input. */
+  masks: TensorList;
+  targets: readonly Tensor[];
+  /** Beside each target. */
+  weights: TensorList;
+  /** Number of examples. */
+  examples: number;
+  /** Which rows of the data set they are, where that is known. */
+  rows?: Uint32Array;
+  /** Whether the epoch ends with it. */
+  last: boolean;
+}
+
+/** Where the loop gets its batches. */
+export interface BatchSource {
+  /** Batches of an epoch; null where only its end will tell. */
+  readonly steps: number | null;
+  /** Prepared batches of the epoch, without its first `skip`. */
+  epoch(epoch: number, skip: number): AsyncIterable<PreparedBatch>;
+}
+
+type Prepared = Omit<PreparedBatch, 'last'>;
+
+/** Examples as tensors, checked. @throws UnrollError `shape` where counts differ, `value` where there are none */
+export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
+  const inputs = listOf(x) as Tensor[];
+  const targets = listOf(y) as Tensor[];
+  const weights = besides('sampleWeights', sampleWeights, targets.length, () => true);
+  const masks = besides('mask', mask, inputs.length, (single, i) => {
+    const input = inputs[i]!;
+    return input.rank >= 2 && input.shape[1] === single.shape[1];
+  });
+  const examples = targets[0]?.shape[0] ?? 0;
+  const named = [
+    ...inputs.map((tensor) => ['x', tensor] as const),
+    ...targets.map((tensor) => ['y', tensor] as const),
+    ...weights.map((tensor) => ['sampleWeights', tensor] as const),
+    ...masks.map((tensor) => ['mask', tensor] as const),
+  ];
+  for (const [name, tensor] of named) {
+    if (tensor === null || tensor.shape[0] === examples) continue;
+    throw shapeError(
+      `${name} has ${tensor.shape[0]} examples (${formatShape(tensor.shape)}) and y has ${examples} ` +
+        `(${formatShape(targets[0]!.shape)}). Each example needs one of each.`,
+      { [name]: tensor.shape, y: targets[0]!.shape },
+    );
+  }
+  if (examples === 0) throw valueError('There are no examples: x and y are empty.');
+  return { inputs, masks, targets, weights, examples };
+}
+
+function listOf(values: TensorLike | TensorList): TensorList {
+  return isTensorList(values) ? values : [asTensor(values as TensorLike)];
+}
+
+function isTensorList(values: TensorLike | TensorList): values is TensorList {
+  return (
+    Array.isArray(values) &&
+    values.length > 0 &&
+    values.every((value) => value === null || value instanceof Tensor)
+  );
+}
+
+/** One tensor for each of `count`: those of a list, or the single one wherever it fits. */
+function besides(
+  name: string,
+  values: TensorLike | TensorList | undefined,
+  count: number,
+  fits: (single: Tensor, i: number) => boolean,
+): TensorList {
+  if (values === undefined) return Array.from({ length: count }, () => null);
+  const list = listOf(values);
+  if (list.length === count && count > 1) return list;
+  if (list.length === 1) {
+    return Array.from({ length: count }, (_, i) => (list[0] && fits(list[0], i) ? list[0] : null));
+  }
+  throw valueError(`${name} has ${list.length} entries, and the model has ${count} to go beside.`, {
+    [name]: list.length,
+    count,
+  });
+}
+
+/** All examples of a data set, as rows. */
 export interface Rows {
   readonly count: number;
   readonly inputs: readonly Table[];
-  readonly target: Table;
+  readonly masks: readonly (Table | null)[];
+  readonly targets: readonly Table[];
+  readonly weights: readonly (Table | null)[];
 }
 
-export function toRows({ x, y }: Examples): Rows {
-  const inputs = Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor];
-  const count = y.shape[0] ?? 0;
-  for (const input of inputs) {
-    if (input.shape[0] !== count) {
-      throw shapeError(
-        `x has ${input.shape[0]} examples (${formatShape(input.shape)}) and y has ${count} (${formatShape(y.shape)}). ` +
-          'Each example needs one target.',
-        { x: input.shape, y: y.shape },
-      );
-    }
+export function toRows(examples: Examples): Rows {
+  const { inputs, masks, targets, weights, examples: count } = prepare(examples);
+  const optional = (list: TensorList): (Table | null)[] => list.map((tensor) => tensor && tableOf(tensor));
+  return {
+    count,
+    inputs: inputs.map(tableOf),
+    masks: optional(masks),
+    targets: targets.map(tableOf),
+    weights: optional(weights),
+  };
+}
+
+/**
+ * The first rows for training and the last share of them for validation, as Keras splits: before any shuffling.
+ * @param share in (0, 1)
+ */
+export function splitRows(rows: Rows, share: number): { training: Rows; validation: Rows } {
+  const at = Math.floor(rows.count * (1 - share));
+  if (!(share > 0 && share < 1) || at === 0 || at === rows.count) {
+    throw valueError(
+      `validationSplit ${share} of ${rows.count} examples leaves ${Math.max(0, at)} to train on. Give a share between ` +
+        '0 and 1 that leaves at least one on either side.',
+      { validationSplit: share, count: rows.count },
+    );
   }
-  if (count === 0) throw valueError('There are no examples to train on: x and y are empty.');
-  return { count, inputs: inputs.map(tableOf), target: tableOf(y) };
+  const part = (from: number, to: number): Rows => ({
+    count: to - from,
+    inputs: rows.inputs.map((table) => sliceTable(table, from, to)),
+    masks: rows.masks.map((table) => table && sliceTable(table, from, to)),
+    targets: rows.targets.map((table) => sliceTable(table, from, to)),
+    weights: rows.weights.map((table) => table && sliceTable(table, from, to)),
+  });
+  return { training: part(0, at), validation: part(at, rows.count) };
 }
 
-/** The row numbers of each batch of one epoch. */
-export function* batchIndices(
-  count: number,
+/** Batches of rows, in the order that `shuffle` gives for an epoch (null: as they stand). */
+export function rowSource(
+  rows: Rows,
   batchSize: number,
-  shuffle: RandomStream | null,
-): Generator<Uint32Array> {
-  const order = shuffle ? shuffle.permutation(count) : Uint32Array.from({ length: count }, (_, i) => i);
-  for (let at = 0; at < count; at += batchSize) yield order.subarray(at, at + batchSize);
+  shuffle: ((epoch: number) => RandomStream) | null = null,
+): BatchSource {
+  const steps = Math.ceil(rows.count / batchSize);
+  return {
+    steps,
+    async *epoch(epoch, skip) {
+      const order = shuffle
+        ? shuffle(epoch).permutation(rows.count)
+        : Uint32Array.from({ length: rows.count }, (_, i) => i);
+      for (let step = skip; step < steps; step++) {
+        const chosen = order.subarray(step * batchSize, (step + 1) * batchSize);
+        const optional = (tables: readonly (Table | null)[]): TensorList =>
+          tables.map((table) => table && takeRows(table, chosen));
+        yield {
+          inputs: rows.inputs.map((table) => takeRows(table, chosen)),
+          masks: optional(rows.masks),
+          targets: rows.targets.map((table) => takeRows(table, chosen)),
+          weights: optional(rows.weights),
+          examples: chosen.length,
+          rows: chosen,
+          last: step === steps - 1,
+        };
+      }
+    },
+  };
+}
+
+/**
+ * Batches of an iterable. One that can be walked again (an array, a function) is walked once an epoch; one that cannot
+ * (a generator object) goes on from epoch to epoch, and then `stepsPerEpoch` must say how many steps an epoch has.
+ */
+export function iterableSource(batches: Batches, stepsPerEpoch: number | null): BatchSource {
+  const walk = (epoch: number): AsyncIterator<Examples> | Iterator<Examples> => {
+    const iterable = typeof batches === 'function' ? batches(epoch) : batches;
+    return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
+  };
+  let going: ReturnType<typeof walk> | null = null; // a one-shot iterator on its way
+  return {
+    steps: stepsPerEpoch,
+    async *epoch(epoch, skip) {
+      const iterator = going ?? walk(epoch);
+      const oneShot = (iterator as object) === batches;
+      // What a one-shot iterator has given to earlier epochs of a run that is resumed, it gives again first.
+      const behind = oneShot && going === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
+      if (oneShot) going = iterator;
+      const take = async (): Promise<Examples | null> => {
+        const { value, done } = await iterator.next();
+        return done ? null : (value as Examples);
+      };
+      try {
+        for (let i = 0; i < behind + skip; i++) await take();
+        yield* follow(take, skip, stepsPerEpoch, epoch);
+      } finally {
+        if (!oneShot) await iterator.return?.();
+      }
+    },
+  };
+}
+
+/** Batches up to the end, each knowing whether it is the last: without a given count one is taken ahead. */
+async function* follow(
+  take: () => Promise<Examples | null>,
+  skip: number,
+  steps: number | null,
+  epoch: number,
+): AsyncGenerator<PreparedBatch> {
+  if (steps !== null) {
+    for (let step = skip; step < steps; step++) {
+      const batch = await take();
+      if (batch === null) throw endedEarly(epoch, step, steps);
+      yield { ...prepare(batch), last: step === steps - 1 };
+    }
+    return;
+  }
+  let next = await take();
+  if (next === null && skip === 0) throw endedEarly(epoch, 0, null);
+  while (next !== null) {
+    const batch = next;
+    next = await take();
+    yield { ...prepare(batch), last: next === null };
+  }
+}
+
+function endedEarly(epoch: number, step: number, steps: number | null): Error {
+  const found = steps === null ? 'gave no batch' : `ended after ${step} of ${steps} batches`;
+  return valueError(
+    `The batches ${found} in epoch ${epoch}. A generator object can be walked once: give a function that makes one for ` +
+      'each epoch, or stepsPerEpoch that fits it.',
+    { epoch, step, steps },
+  );
+}
+
+/** Shapes of the inputs, [-1, ...] for any number of examples. */
+export function inputShapes(inputs: readonly Tensor[]): Shape[] {
+  return inputs.map((input) => [-1, ...input.shape.slice(1)]);
 }

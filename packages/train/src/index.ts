@@ -1,17 +1,32 @@
 /** @unroll/train: losses, optimizers and the training loop, for any model of the structural type of @unroll/core. */
 
 export { type PredictOptions, predict } from '@unroll/core';
-export type { Examples } from './batches.js';
-export { type Loss, mse } from './losses.js';
-export { type AdamOptions, adam, type Optimizer } from './optimizers.js';
-export type { Clip } from './step.js';
-export {
-  type EndEvent,
-  type EpochEvent,
-  fit,
-  type History,
-  type StepEvent,
-  type TrainEvent,
-  type TrainOptions,
-  train,
-} from './train.js';
+export type { Batches, Examples, TensorList } from './batches.js';
+export type {
+  Callback,
+  CallbackState,
+  JsonValue,
+  RunControl,
+  SavedTensor,
+} from './callbacks/callback.js';
+export { type CheckpointOptions, type CheckpointStore, checkpointsTo } from './callbacks/checkpoints.js';
+export { type EarlyStoppingOptions, earlyStopping } from './callbacks/early-stopping.js';
+export { type MonitorOptions, monitored } from './callbacks/monitor.js';
+export { type ReduceOnPlateauOptions, reduceOnPlateau } from './callbacks/reduce-on-plateau.js';
+export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+export type { Clip } from './clip.js';
+export { type EvaluateOptions, evaluate } from './evaluate.js';
+export * from './events.js';
+export { type FitExtras, type FitOptions, fit } from './fit.js';
+export type { History } from './history.js';
+export * from './losses.js';
+export type { Metric, MetricName, MetricSpec, MetricState } from './metrics.js';
+export * as metrics from './metrics.js';
+export type { ObjectiveOptions, PerOutput } from './objective.js';
+export { type AverageOptions, WeightAverage } from './optimizers/average.js';
+export * from './optimizers.js';
+export { Plateau, type PlateauOptions, type PlateauState } from './plateau.js';
+export * from './schedules.js';
+export type { RunSnapshot } from './snapshot.js';
+export { type GradientHook, type Gradients, OptimizerMemory } from './step.js';
+export { type Run, type RunOptions, type TrainingData, type TrainOptions, train } from './train.js';

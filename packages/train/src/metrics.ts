@@ -13,12 +13,27 @@ import type { Metric } from './metrics/metric.js';
 import { perplexity } from './metrics/perplexity.js';
 import { resolve } from './registry.js';
 
-export { accuracy, binaryAccuracy, categoricalAccuracy, sparseCategoricalAccuracy, topKAccuracy };
-export { auc, confusionMatrix, f1, mae, mse, perplexity, precision, r2, recall, rmse };
 export type { ThresholdOptions, TopKOptions } from './metrics/accuracy.js';
 export type { ConfusionOptions, CountsOptions } from './metrics/counts.js';
 export type { Metric, MetricState } from './metrics/metric.js';
 export type { PerplexityOptions } from './metrics/perplexity.js';
+export {
+  accuracy,
+  auc,
+  binaryAccuracy,
+  categoricalAccuracy,
+  confusionMatrix,
+  f1,
+  mae,
+  mse,
+  perplexity,
+  precision,
+  r2,
+  recall,
+  rmse,
+  sparseCategoricalAccuracy,
+  topKAccuracy,
+};
 
 const metrics = {
   accuracy,

@@ -5,9 +5,20 @@ import { type AdagradOptions, adagrad, type RmspropOptions, rmsprop } from './op
 import { type SgdOptions, sgd } from './optimizers/sgd.js';
 import { resolve } from './registry.js';
 
-export { type AdagradOptions, type AdamOptions, adagrad, adam, adamw };
-export { type NadamOptions, nadam, type RmspropOptions, rmsprop, type SgdOptions, sgd };
 export type { Optimizer, OptimizerOptions, Place, UpdateCall } from './optimizers/optimizer.js';
+export {
+  type AdagradOptions,
+  type AdamOptions,
+  adagrad,
+  adam,
+  adamw,
+  type NadamOptions,
+  nadam,
+  type RmspropOptions,
+  rmsprop,
+  type SgdOptions,
+  sgd,
+};
 
 const optimizers = { sgd, rmsprop, adagrad, adam, adamw, nadam };
 

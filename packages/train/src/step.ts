@@ -1,107 +1,285 @@
 /**
- * One training step: forward, backward, clip, update. The trainable weights, their gradients and the optimizer's slots
- * lie in one flat buffer each.
+ * One training step: forward, backward, gather, clip, update. The trainable weights, their gradients and each of the
+ * optimizer's slots lie in one flat buffer each.
  */
 import {
-  add,
+  type FloatArray,
   type Flow,
   type ForwardContext,
   type Model,
-  reshape,
-  type Shape,
+  type Parameter,
   scope,
   type Tensor,
+  UnrollError,
 } from '@unroll/core';
 import { FlatBuffer, layOut, runtime, Tape } from '@unroll/core/internal';
-import type { Loss } from './losses.js';
-import type { Optimizer } from './optimizers.js';
+import type { PreparedBatch } from './batches.js';
+import { type Clip, clipGradients, normOf } from './clip.js';
+import type { BatchLoss, Objective } from './objective.js';
+import { type AverageOptions, WeightAverage } from './optimizers/average.js';
+import type { Optimizer, Place } from './optimizers.js';
 
-/** Gradient clipping; by the norm of all gradients together. */
-export interface Clip {
-  globalNorm: number;
-}
-
-export interface StepResult {
+/** The losses of a batch, as numbers, and its gradient's norm. */
+export interface StepResult extends Omit<BatchLoss, 'total'> {
   loss: number;
   /** Norm of all gradients together, before clipping. */
   gradientNorm: number;
-  clipped: boolean;
+}
+
+/** The gradients between backward and update, for whoever works on them (an all-reduce, noise). */
+export interface Gradients {
+  /** Number of weights. */
+  readonly length: number;
+  /** What these gradients count for in an average with others: the rows that their loss is the mean of. */
+  readonly count: number;
+  /** A copy. */
+  read(): FloatArray;
+  /** Puts others in their place, before clipping. */
+  write(values: ArrayLike<number>): void;
+}
+
+export type GradientHook = (gradients: Gradients) => void | Promise<void>;
+
+/**
+ * What an optimizer remembers between updates, apart from any run: hand it from one `train` to the next and the second
+ * goes on as if it were the first. Made empty; follows the model it is used with.
+ */
+export class OptimizerMemory {
+  /** Updates done. */
+  updates = 0;
+  #slots: FlatBuffer[] = [];
+  #owner = '';
+
+  /** The slots of `optimizer` over these weights: kept if they are the ones from before, else zeros. */
+  slotsFor(optimizer: Optimizer, parameters: readonly Parameter[], length: number): readonly FlatBuffer[] {
+    const owner = JSON.stringify([optimizer.name, optimizer.slots, parameters.map((p) => [p.name, p.shape])]);
+    if (owner !== this.#owner) {
+      this.#owner = owner;
+      this.#slots = optimizer.slots.map(() => new FlatBuffer(length));
+      this.updates = 0;
+    }
+    return this.#slots;
+  }
+}
+
+/** What of a stepper goes into a checkpoint, besides the buffers. */
+export interface StepperState {
+  updates: number;
+  /** Batches gathered since the last update, and what they count for. */
+  gathered: number;
+  gatheredCount: number;
+  /** Updates that the weights' average has seen. */
+  averaged: number;
+}
+
+export interface StepperOptions {
+  optimizer: Optimizer;
+  objective: Objective;
+  clip: Clip | null;
+  /** Batches per update. */
+  accumulate: number;
+  memory: OptimizerMemory;
+  /** Keep a moving average of the weights; null: none. */
+  average: AverageOptions | null;
 }
 
 export class Stepper {
   readonly #model: Model;
-  readonly #optimizer: Optimizer;
-  readonly #loss: Loss;
-  readonly #clip: Clip | null;
+  readonly #trained: readonly Parameter[];
+  readonly #options: StepperOptions;
   readonly #weights: FlatBuffer;
+  readonly #places: readonly Place[];
   readonly #grads: FlatBuffer;
-  readonly #slots: FlatBuffer[];
-  #steps = 0;
+  readonly #slots: readonly FlatBuffer[];
+  /** Sum of the gradients gathered so far, each times its count; null where every batch updates. */
+  readonly #sum: FlatBuffer | null;
+  readonly #average: WeightAverage | null;
+  #gathered = 0;
+  #gatheredCount = 0;
+  #rate: number;
 
   /** The model must be built. */
-  constructor(model: Model, optimizer: Optimizer, loss: Loss, clip: Clip | null) {
+  constructor(model: Model, options: StepperOptions) {
     this.#model = model;
-    this.#optimizer = optimizer;
-    this.#loss = loss;
-    this.#clip = clip;
-    this.#weights = layOut(model.parameters.filter((parameter) => parameter.trainable));
-    this.#grads = new FlatBuffer(this.#weights.length);
-    this.#slots = optimizer.slots.map(() => new FlatBuffer(this.#weights.length));
+    this.#options = options;
+    this.#trained = model.parameters.filter((parameter) => parameter.trainable);
+    if (this.#trained.length === 0) {
+      throw new UnrollError('state', `${model.name} has no trainable weights: there is nothing to train.`);
+    }
+    this.#weights = layOut(this.#trained);
+    this.#places = this.#trained.map(({ name, home, size }) => ({ name, offset: home.offset, size }));
+    const { length } = this.#weights;
+    this.#grads = new FlatBuffer(length);
+    this.#slots = options.memory.slotsFor(options.optimizer, this.#trained, length);
+    this.#sum = options.accumulate > 1 ? new FlatBuffer(length) : null;
+    this.#average = options.average && new WeightAverage(this.#weights, options.average);
+    this.#rate = options.optimizer.rate(Math.max(0, options.memory.updates - 1));
   }
 
-  /** Forward and backward: leaves the gradients in their buffer. */
-  gradients(inputs: readonly Tensor[], target: Tensor, context: ForwardContext): StepResult {
+  /** Updates done. */
+  get updates(): number {
+    return this.#options.memory.updates;
+  }
+
+  /** Learning rate of the latest update, before any factor. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** Whether enough batches are gathered for an update. */
+  get full(): boolean {
+    return this.#gathered >= this.#options.accumulate;
+  }
+
+  /**
+   * Forward and backward: leaves the gradients, of all batches gathered so far, in their buffer.
+   * @param watch sees the model's outputs
+   */
+  gradients(
+    batch: PreparedBatch,
+    context: Omit<ForwardContext, 'addLoss'>,
+    watch: (outputs: readonly Flow[]) => void,
+  ): StepResult {
+    const { objective } = this.#options;
     return scope(() => {
       const tape = new Tape();
-      const flows: Flow[] = inputs.map((value) => ({ value, mask: null }));
-      const lossTensor = tape.recordDuring(() => {
-        const terms: Tensor[] = []; // what layers add to the loss: regularisers
-        const addLoss = (term: Tensor): void => void terms.push(term);
-        const [output] = this.#model.forward(flows, { ...context, addLoss });
-        const { value, mask } = output!;
-        return terms.reduce(add, this.#loss.compute(value, asColumn(target, value.shape), mask));
+      const terms: Tensor[] = []; // what layers add to the loss
+      let outputs: readonly Flow[] = [];
+      const losses = tape.recordDuring(() => {
+        const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
+        const all = { ...context, addLoss: (term: Tensor) => void terms.push(term) };
+        outputs = this.#model.forward(flows, all);
+        return objective.compute(outputs, batch, terms);
       });
-      const found = tape.gradients(lossTensor);
-      const { kernels } = runtime.scope!.backend;
-      const total = this.#grads.block();
-      for (const parameter of this.#model.parameters) {
-        if (!parameter.trainable) continue;
-        const place = this.#grads.blockFor(parameter.home.offset, parameter.size);
-        const grad = found.get(parameter);
-        if (grad) kernels.copy(grad.block(), 0, [1], place, 0, [1], [parameter.size]);
-        else kernels.fill(place, 0);
-      }
-      const squares = runtime.scope!.backend.temporary(1);
-      kernels.reduce('sumSquares', total, squares, 1, this.#grads.length, 1);
-      const gradientNorm = Math.sqrt(runtime.scope!.backend.read(squares)[0]!);
-      const limit = this.#clip?.globalNorm ?? Number.POSITIVE_INFINITY;
-      return { loss: lossTensor.item(), gradientNorm, clipped: gradientNorm > limit };
+      watch(outputs);
+      const { total, ...rest } = losses;
+      const weight = objective.sums ? 1 : rest.count;
+      this.#collect(tape.gradients(total, this.#sum ? weight : 1));
+      this.#gathered++;
+      this.#gatheredCount += rest.count;
+      if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#gatheredCount);
+      return { ...rest, loss: total.item(), gradientNorm: this.#norm() };
     });
   }
 
-  /** The optimizer's update from the gradients in the buffer. */
-  update({ gradientNorm, clipped }: StepResult): void {
-    this.#steps++;
-    const gScale = clipped ? this.#clip!.globalNorm / gradientNorm : 1;
-    scope(() => {
-      this.#optimizer.update({
-        kernels: runtime.scope!.backend.kernels,
+  /** Copies the gradients found side by side. */
+  #collect(found: ReadonlyMap<Tensor, Tensor>): void {
+    const { kernels } = runtime.scope!.backend;
+    for (const parameter of this.#trained) {
+      const place = this.#grads.blockFor(parameter.home.offset, parameter.size);
+      const grad = found.get(parameter);
+      if (grad) kernels.copy(grad.block(), 0, [1], place, 0, [1], [parameter.size]);
+      else kernels.fill(place, 0);
+    }
+  }
+
+  /** sum += grads; grads = sum / count */
+  #meanOf(sum: FlatBuffer, count: number): void {
+    const { kernels } = runtime.scope!.backend;
+    const grads = this.#grads.block();
+    kernels.accumulate(sum.block(), grads, 1);
+    kernels.fill(grads, 0);
+    kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
+  }
+
+  #norm(): number {
+    return normOf(runtime.scope!.backend, this.#grads.block());
+  }
+
+  /** Lets `hook` work on the gradients; returns their norm afterwards. */
+  async offer(hook: GradientHook): Promise<number> {
+    const grads = this.#grads;
+    await hook({
+      length: grads.length,
+      count: this.#gatheredCount,
+      read: () => grads.read(),
+      write: (values) => grads.write(values),
+    });
+    return scope(() => this.#norm());
+  }
+
+  /**
+   * The optimizer's update from the gradients in the buffer.
+   * @param rateScale factor on the learning rate
+   * @returns whether the gradients were clipped
+   */
+  update(gradientNorm: number, rateScale: number): boolean {
+    const { optimizer, clip, memory } = this.#options;
+    this.#rate = optimizer.rate(memory.updates);
+    memory.updates++;
+    const clipped = scope(() => {
+      const { backend } = runtime.scope!;
+      const [g, places] = [this.#grads.block(), this.#places];
+      const { clipped, gScale } = clipGradients(clip, { backend, g, places }, gradientNorm);
+      optimizer.update({
+        kernels: backend.kernels,
         w: this.#weights.block(),
-        g: this.#grads.block(),
+        g,
         slots: this.#slots.map((slot) => slot.block()),
-        step: this.#steps,
-        rate: this.#optimizer.learningRate,
+        step: memory.updates,
+        rate: this.#rate * rateScale,
         gScale,
+        places,
+        part: (block, offset, length) => backend.view(block, offset, length),
       });
-      for (const parameter of this.#model.parameters) {
-        if (parameter.trainable && parameter.constraint) parameter.assign(parameter.constraint(parameter));
+      if (this.#sum) backend.kernels.fill(this.#sum.block(), 0);
+      for (const parameter of this.#trained) {
+        if (parameter.constraint) parameter.assign(parameter.constraint(parameter));
       }
+      return clipped;
     });
+    this.#average?.update();
+    this.#gathered = 0;
+    this.#gatheredCount = 0;
+    return clipped;
   }
-}
 
-/** Targets [N] beside predictions [N, 1] are meant as a column; so at any depth. */
-export function asColumn(target: Tensor, prediction: Shape): Tensor {
-  const lacksOne = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
-  return lacksOne ? reshape(target, [...target.shape, 1]) : target;
+  /** Reads the model with the average of the weights in their place, where there is one. */
+  readAverage<T>(read: () => T): T {
+    const average = this.#average;
+    if (!average || average.updates === 0) return read();
+    average.swap();
+    try {
+      return read();
+    } finally {
+      average.swap();
+    }
+  }
+
+  /** Runs `work` with the average of the weights in their place, where there is one. */
+  async withAverage<T>(work: () => Promise<T>): Promise<T> {
+    return this.#average ? this.#average.during(work) : work();
+  }
+
+  /** Leaves the average in the place of the weights, where there is one: for the end of a run. */
+  settleAverage(): void {
+    const average = this.#average;
+    if (average && average.updates > 0) this.#weights.write(average.buffer.read());
+  }
+
+  get state(): StepperState {
+    return {
+      updates: this.updates,
+      gathered: this.#gathered,
+      gatheredCount: this.#gatheredCount,
+      averaged: this.#average?.updates ?? 0,
+    };
+  }
+
+  set state({ updates, gathered, gatheredCount, averaged }) {
+    this.#options.memory.updates = updates;
+    this.#gathered = gathered;
+    this.#gatheredCount = gatheredCount;
+    if (this.#average) this.#average.updates = averaged;
+    this.#rate = this.#options.optimizer.rate(Math.max(0, updates - 1));
+  }
+
+  /** The buffers that go into a checkpoint, by name. */
+  get buffers(): ReadonlyMap<string, FlatBuffer> {
+    const { optimizer } = this.#options;
+    const buffers = new Map(this.#slots.map((slot, i) => [`optimizer/${optimizer.slots[i]}`, slot]));
+    if (this.#sum) buffers.set('gathered', this.#sum);
+    if (this.#average) buffers.set('average', this.#average.buffer);
+    return buffers;
+  }
 }

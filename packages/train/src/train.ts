@@ -1,173 +1,175 @@
 /**
- * The training loop: `train` is an async generator of what happens, and `fit` a thin consumer of it. It yields to the
- * event loop after every step, so that a page stays alive and an AbortSignal is heard.
+ * Training as a stream of events: `train` gives an async generator that says what happens. It lets the event loop take a
+ * turn after every batch, so that a page stays alive and an AbortSignal is heard. The loop itself is in loop.ts.
  */
+import { type Model, RandomStream, valueError } from '@unroll/core';
+import { checkCount } from '@unroll/core/internal';
 import {
-  type ForwardContext,
-  type Model,
-  RandomStream,
-  ready,
-  type Shape,
-  scope,
-  type Tensor,
-  UnrollError,
-} from '@unroll/core';
-import { checkCount, flowsOf, inferenceContext, nextTurn, takeRows } from '@unroll/core/internal';
-import { batchIndices, type Examples, type Rows, toRows } from './batches.js';
-import type { Loss } from './losses.js';
-import type { Optimizer } from './optimizers.js';
-import { asColumn, type Clip, Stepper } from './step.js';
+  type Batches,
+  type BatchSource,
+  type Examples,
+  iterableSource,
+  type Rows,
+  rowSource,
+  splitRows,
+  toRows,
+} from './batches.js';
+import type { JsonValue, RunControl } from './callbacks/callback.js';
+import { type Clip, checkClip } from './clip.js';
+import { sourceOf } from './evaluate.js';
+import type { TrainEvent } from './events.js';
+import { Loop } from './loop.js';
+import type { ObjectiveOptions } from './objective.js';
+import type { AverageOptions } from './optimizers/average.js';
+import { type OptimizerSpec, resolveOptimizer } from './optimizers.js';
+import type { MetricOptions } from './scores.js';
+import type { RunSnapshot } from './snapshot.js';
+import { type GradientHook, OptimizerMemory } from './step.js';
 
-export interface TrainOptions extends Examples {
-  loss: Loss;
-  optimizer: Optimizer;
+/** What to train on: all examples, or batches of them. */
+export type TrainingData =
+  | (Examples & { batches?: undefined; stepsPerEpoch?: undefined })
+  | {
+      /** Batches, each as Examples; a function is called at the start of each epoch. `batchSize` does not apply. */
+      batches: Batches;
+      /** Batches of one epoch. Default: until the iterable ends. */
+      stepsPerEpoch?: number;
+      x?: undefined;
+      y?: undefined;
+      sampleWeights?: undefined;
+      mask?: undefined;
+    };
+
+export interface RunOptions extends ObjectiveOptions, MetricOptions {
+  /** By name (with default options), by name and options, or itself. */
+  optimizer: OptimizerSpec;
   /** Passes over the data. Default 1. */
   epochs?: number;
   /** Examples per step. Default 32. */
   batchSize?: number;
-  /** A new order of the examples in every epoch. Default true. */
+  /** A new order of the examples in every epoch. Iterables keep their order. Default true. */
   shuffle?: boolean;
   /** Seed of shuffles and dropout. Default 0. */
   seed?: number;
   /** Default none. */
   clip?: Clip;
-  /** Examples to measure the loss on after every epoch. */
-  validationData?: Examples;
-  /** Stops the run after the current step. */
+  /**
+   * Batches whose gradients are gathered for one update: n of them change the weights as one batch n times as large
+   * would. What is left at the end of an epoch makes an update of its own. Default 1.
+   */
+  accumulate?: number;
+  /** Data to measure loss and metrics on after every epoch. */
+  validationData?: Examples | Batches;
+  /** Share of the examples, the last ones before any shuffling, to keep from training for validation. */
+  validationSplit?: number;
+  /** Ends the run after the current batch; the end event's reason is then `aborted`. */
   signal?: AbortSignal;
+  /** May work on the gradients of an update before they are clipped and used. */
+  beforeUpdate?: GradientHook;
+  /**
+   * Keep a moving average of the weights. Validation measures it, and it becomes the weights when the run ends (not when
+   * it is aborted). Default: none.
+   */
+  average?: AverageOptions;
+  /** What the optimizer remembers from earlier runs, and is to remember for later ones. Default: nothing. */
+  memory?: OptimizerMemory;
+  /** The state to go on from. See {@link Run.snapshot}. */
+  resume?: RunSnapshot;
+  /** Steps that each sequence should have: a shorter one gives a warning. Default: no check. */
+  window?: number;
+  /** Kept in checkpoints as it is: scalers, vocabularies, whatever belongs to the model. */
+  extra?: JsonValue;
 }
 
-export interface StepEvent {
-  type: 'step';
-  epoch: number;
-  epochs: number;
-  step: number;
-  steps: number;
-  loss: number;
-  gradientNorm: number;
-  clipped: boolean;
-  /** Training examples per second, since the epoch began. */
-  sequencesPerSecond: number;
+export type TrainOptions = RunOptions & TrainingData;
+
+/** A run: its events, and what a consumer may do to it between two of them. */
+export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> {
+  /**
+   * The state of the run after the last event, whole: weights, optimizer, gathered gradients, carried states, cursor.
+   * `resume` goes on from it, bit for bit as if there had been no interruption. Null before there is anything to keep.
+   */
+  snapshot(): RunSnapshot | null;
 }
 
-export interface EpochEvent {
-  type: 'epoch';
-  epoch: number;
-  epochs: number;
-  /** Mean over the epoch's examples, while the weights were changing. */
-  loss: number;
-  validationLoss?: number;
-  seconds: number;
-}
-
-export interface EndEvent {
-  type: 'end';
-  /** False when the signal stopped the run. */
-  completed: boolean;
-}
-
-export type TrainEvent = StepEvent | EpochEvent | EndEvent;
-
-/** What {@link fit} returns: one entry per epoch. */
-export interface History {
-  loss: number[];
-  validationLoss: number[];
-  completed: boolean;
-}
-
-/** Trains `model` and tells of every step and epoch; epochs and steps count from 1. */
-export async function* train(model: Model, options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
-  await ready();
-  const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, clip = null, signal } = options;
+/**
+ * Trains `model` and tells of every step and epoch.
+ * @throws UnrollError `value`, `shape` or `data` where options or data do not fit; `nan` where numbers go astray
+ */
+export function train(model: Model, options: TrainOptions): Run {
+  const { epochs = 1, batchSize = 32, seed = 0, shuffle = true, accumulate = 1 } = options;
   checkCount('epochs', epochs);
   checkCount('batchSize', batchSize);
-  const rows = toRows(options);
-  const validation = options.validationData ? toRows(options.validationData) : null;
-  buildFor(model, rows);
-  const stepper = new Stepper(model, options.optimizer, options.loss, clip);
+  checkCount('accumulate', accumulate);
   const random = new RandomStream(seed, 'train');
-  const steps = Math.ceil(rows.count / batchSize);
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    const began = performance.now();
-    let step = 0;
-    let seen = 0;
-    let total = 0;
-    for (const batch of batchIndices(
-      rows.count,
-      batchSize,
-      shuffle ? random.child('shuffle', epoch) : null,
-    )) {
-      step++;
-      const after: (() => void)[] = [];
-      const context: ForwardContext = {
-        training: true,
-        random: random.child('dropout', epoch, step),
-        afterStep: (work) => void after.push(work),
-        addLoss: () => {}, // the stepper puts its own here
-      };
-      const inputs = rows.inputs.map((table) => takeRows(table, batch));
-      const result = stepper.gradients(inputs, takeRows(rows.target, batch), context);
-      if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) {
-        throw new UnrollError(
-          'nan',
-          `The ${Number.isFinite(result.loss) ? 'gradient' : 'loss'} is not finite at epoch ${epoch}, step ${step}. ` +
-            'Clip the gradients, lower the learning rate, or look for missing values and unscaled columns in the data.',
-          { epoch, step, ...result },
-        );
-      }
-      await nextTurn();
-      stepper.update(result);
-      for (const work of after) work();
-      seen += batch.length;
-      total += result.loss * batch.length;
-      const sequencesPerSecond = (seen * 1000) / Math.max(performance.now() - began, 1e-3);
-      yield { type: 'step', epoch, epochs, step, steps, ...result, sequencesPerSecond };
-      if (signal?.aborted) {
-        yield { type: 'end', completed: false };
-        return;
-      }
+  const shuffling = shuffle ? (epoch: number) => random.child('shuffle', epoch) : null;
+  const { training, validation, rows } = sources(options, batchSize, shuffling);
+  const loop = new Loop(model, {
+    training,
+    validation,
+    rows,
+    objective: options,
+    optimizer: resolveOptimizer(options.optimizer),
+    clip: checkClip(options.clip ?? null),
+    random,
+    epochs,
+    seed,
+    shuffle: shuffle && rows !== null,
+    batchSize,
+    accumulate,
+    signal: options.signal ?? null,
+    beforeUpdate: options.beforeUpdate ?? null,
+    memory: options.memory ?? new OptimizerMemory(),
+    average: options.average ?? null,
+    resume: options.resume ?? null,
+    window: options.window ?? null,
+    extra: options.extra ?? null,
+  });
+  return asRun(loop);
+}
+
+type Shuffling = Parameters<typeof rowSource>[2];
+
+function sources(
+  options: TrainOptions,
+  batchSize: number,
+  shuffling: Shuffling,
+): { training: BatchSource; validation: BatchSource | null; rows: Rows | null } {
+  const { validationData, validationSplit } = options;
+  if (validationData && validationSplit) {
+    throw valueError('Give validationData or validationSplit, not both.');
+  }
+  const held = validationData ? sourceOf(validationData, batchSize) : null;
+  if (options.batches) {
+    if (validationSplit) {
+      throw valueError(
+        'validationSplit is for arrays and tensors; batches of an iterable need validationData.',
+      );
     }
-    const event: EpochEvent = { type: 'epoch', epoch, epochs, loss: total / rows.count, seconds: 0 };
-    if (validation) event.validationLoss = await validate(model, validation, options.loss, batchSize);
-    event.seconds = (performance.now() - began) / 1000;
-    yield event;
+    if (options.stepsPerEpoch !== undefined) checkCount('stepsPerEpoch', options.stepsPerEpoch);
+    const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);
+    return { training, validation: held, rows: null };
   }
-  yield { type: 'end', completed: true };
+  const all = toRows(options);
+  const split = validationSplit ? splitRows(all, validationSplit) : null;
+  const rows = split?.training ?? all;
+  const training = rowSource(rows, batchSize, shuffling);
+  return { training, validation: split ? rowSource(split.validation, batchSize) : held, rows };
 }
 
-/** Trains `model` to the end, telling `onEvent` what happens. */
-export async function fit(
-  model: Model,
-  options: TrainOptions & { onEvent?: (event: TrainEvent) => void },
-): Promise<History> {
-  const history: History = { loss: [], validationLoss: [], completed: false };
-  for await (const event of train(model, options)) {
-    options.onEvent?.(event);
-    if (event.type === 'epoch') {
-      history.loss.push(event.loss);
-      if (event.validationLoss !== undefined) history.validationLoss.push(event.validationLoss);
-    } else if (event.type === 'end') history.completed = event.completed;
-  }
-  return history;
-}
-
-async function validate(model: Model, rows: Rows, loss: Loss, batchSize: number): Promise<number> {
-  let total = 0;
-  for (const batch of batchIndices(rows.count, batchSize, null)) {
-    const value = scope(() => {
-      const inputs = rows.inputs.map((table) => takeRows(table, batch));
-      let added = 0;
-      const context = { ...inferenceContext(), addLoss: (term: Tensor) => void (added += term.item()) };
-      const { value: output, mask } = model.forward(flowsOf(inputs, null), context)[0]!;
-      return added + loss.compute(output, asColumn(takeRows(rows.target, batch), output.shape), mask).item();
-    });
-    total += value * batch.length;
-    await nextTurn();
-  }
-  return total / rows.count;
-}
-
-function buildFor(model: Model, rows: Rows): void {
-  const shapes: Shape[] = rows.inputs.map((table) => [-1, ...table.shape]);
-  model.build(shapes);
+function asRun(loop: Loop): Run {
+  const controls: RunControl & Pick<Run, 'snapshot'> = {
+    model: loop.model,
+    stop: () => loop.stop(),
+    weights: () => loop.weights(),
+    snapshot: () => loop.snapshot(),
+    get learningRateScale() {
+      return loop.learningRateScale;
+    },
+    set learningRateScale(scale) {
+      loop.learningRateScale = scale;
+    },
+  };
+  const events = loop.events();
+  return Object.defineProperties(events, Object.getOwnPropertyDescriptors(controls)) as Run;
 }

@@ -9,6 +9,7 @@
  *     const forecast = await model.predict(x);
  */
 export * from '@unroll/core';
+export type { StreamState } from '@unroll/nn';
 export * from '@unroll/nn';
 export * from '@unroll/train';
 export type { LossName, OptimizerName } from './compile.js';

@@ -3,6 +3,7 @@
  * it sees of the model is the state right after the event.
  */
 import type { Model, Shape } from '@unroll/core';
+import type { Checkpoint } from '../checkpoint.js';
 import type { TrainEvent } from '../events.js';
 
 /** JSON values. Numbers may also be NaN or infinite: checkpoints keep them. */
@@ -31,6 +32,8 @@ export interface RunControl {
   readonly model: Model;
   /** Ends the run after this event; the end event's reason is then `stopped`. */
   stop(): void;
+  /** A copy of the weights as validation measures them: with `average`, the average. */
+  weights(): Record<string, SavedTensor>;
   /** Factor on the learning rate that the optimizer's schedule gives. At first 1; checkpoints keep it. */
   learningRateScale: number;
 }
@@ -41,6 +44,13 @@ export interface Callback {
   onEvent(event: TrainEvent, run: RunControl): void | Promise<void>;
   /** Its state, to be kept in a checkpoint. Absent: it has none. */
   state?(): CallbackState;
-  /** Goes on from a state of {@link Callback.state}, before the first event. May return a warning. */
-  restore?(state: CallbackState, run: RunControl): void | string;
+  /** Goes on from a state of {@link Callback.state}, before the first event. Returns what to warn of, or null. */
+  restore?(state: CallbackState, run: RunControl): string | null;
+  /**
+   * Called for each event once every callback has seen it: what `snapshot` gives is then whole. For what writes
+   * checkpoints.
+   */
+  afterEvent?(event: TrainEvent, run: RunControl, snapshot: () => Checkpoint | null): void | Promise<void>;
+  /** For an error that ends the run: where the last state is that the callback has kept; null: nowhere. */
+  lastKept?(): string | null;
 }

@@ -1,0 +1,76 @@
+/** Checkpoints in a folder. Each file is written whole under another name first, so that a crash never leaves half of one. */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Checkpoint, decodeCheckpoint } from '../checkpoint.js';
+import type { Callback } from './callback.js';
+import { type CheckpointOptions, checkpointsTo } from './checkpoints.js';
+
+export interface CheckpointFolderOptions extends CheckpointOptions {
+  /** The folder; made where it is not there. */
+  directory: string;
+}
+
+/** A callback that also reads back what it wrote. */
+export interface CheckpointFiles extends Callback {
+  /** The checkpoint `last`; null where there is none. @throws UnrollError `format` for a file that is damaged */
+  load(): Promise<Checkpoint | null>;
+}
+
+/**
+ * Writes checkpoints as `<name>.safetensors` into a folder: `last` after every epoch and when the run ends, others as the
+ * options say.
+ */
+export function checkpoints({ directory, ...options }: CheckpointFolderOptions): CheckpointFiles {
+  const place = (name: string): string => join(directory, `${name}.safetensors`);
+  const store = {
+    place,
+    write: (name: string, bytes: Uint8Array) => writeWhole(directory, place(name), bytes),
+  };
+  return { ...checkpointsTo(store, options), load: () => readCheckpoint(place('last')) };
+}
+
+/** The checkpoint in a file; null where there is no file. @throws UnrollError `format` for a file that is damaged */
+export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
+  try {
+    return decodeCheckpoint(await readFile(file));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** For `fit({ checkpointDir })`. */
+export function openCheckpoints(directory: string, everySteps: number | null): CheckpointFiles {
+  return checkpoints(everySteps === null ? { directory } : { directory, everySteps });
+}
+
+/** Replaces `file` at once: other readers, and a crash at any moment, see the old bytes or the new. */
+export async function writeWhole(directory: string, file: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const temporary = `${file}.tmp`;
+  try {
+    const handle = await open(temporary, 'w');
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(directory);
+}
+
+/** Puts the renaming itself on disk. Windows has no such call for folders. */
+async function syncFolder(directory: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,68 @@
+/** Checkpoints as a callback: when they are written. Where to is the business of a store (checkpoints-node.ts: files). */
+import type { Checkpoint } from '../checkpoint.js';
+import { encodeCheckpoint } from '../checkpoint.js';
+import type { EpochEvent } from '../events.js';
+import type { Callback } from './callback.js';
+import { isBetter, type MonitorOptions, modeOf, monitored } from './monitor.js';
+
+export interface CheckpointOptions {
+  /** Write `last` also after every so many steps. Default: after every epoch and when the run ends. */
+  everySteps?: number;
+  /** Keep a checkpoint of its own, `epoch-0010`, after every so many epochs. Default: none. */
+  everyEpochs?: number;
+  /** Keep `best`, the checkpoint of the best epoch by this figure. True: by `validationLoss`, or `loss`. Default false. */
+  best?: boolean | MonitorOptions;
+}
+
+/** Keeps bytes under names, each write whole or not at all. */
+export interface CheckpointStore {
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Where that name is, for messages. */
+  place(name: string): string;
+}
+
+/** A callback that writes checkpoints. */
+export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions): Callback {
+  const { everySteps, everyEpochs, best: keepBest = false } = options;
+  const watch = typeof keepBest === 'object' ? keepBest : {};
+  let best: number | null = null;
+  let kept: string | null = null;
+
+  /** Names to write after an epoch. */
+  const namesFor = (event: EpochEvent): string[] => {
+    const names: string[] = [];
+    if (everyEpochs && event.epoch % everyEpochs === 0)
+      names.push(`epoch-${String(event.epoch).padStart(4, '0')}`);
+    if (keepBest) {
+      const { name, value } = monitored(event, watch.monitor);
+      if (isBetter(value, best, modeOf(name, watch.mode))) {
+        best = value;
+        names.push('best');
+      }
+    }
+    return [...names, 'last']; // last: what it says of the best is then already there
+  };
+  const write = async (names: readonly string[], checkpoint: Checkpoint | null): Promise<void> => {
+    if (checkpoint === null || names.length === 0) return;
+    const bytes = encodeCheckpoint(checkpoint);
+    for (const name of names) await store.write(name, bytes);
+    kept = store.place('last');
+  };
+
+  let names: string[] = [];
+  return {
+    name: 'checkpoints',
+    onEvent(event) {
+      if (event.type === 'epoch') names = namesFor(event);
+      else if (event.type === 'end') names = ['last'];
+      else names = event.type === 'step' && everySteps && event.step % everySteps === 0 ? ['last'] : [];
+    },
+    afterEvent: (_event, _run, snapshot) => (names.length > 0 ? write(names, snapshot()) : undefined),
+    state: () => ({ json: { best } }),
+    restore({ json }) {
+      ({ best } = json as { best: number | null });
+      return null;
+    },
+    lastKept: () => kept,
+  };
+}

@@ -1,0 +1,73 @@
+/** Early stopping: ends a run that has stopped getting better, and takes the best weights back. */
+import type { Model } from '@unroll/core';
+import { checkCount } from '@unroll/core/internal';
+import type { EpochEvent } from '../events.js';
+import { restoreWeights } from '../snapshot.js';
+import type { Callback, CallbackState, RunControl, SavedTensor } from './callback.js';
+import { isBetter, type MonitorOptions, modeOf, monitored } from './monitor.js';
+
+export interface EarlyStoppingOptions extends MonitorOptions {
+  /** Epochs without an improvement that are waited for. Default 0: the first such epoch ends the run. */
+  patience?: number;
+  /** Smallest change that counts as an improvement. Default 0. */
+  minDelta?: number;
+  /** Give the model the weights of its best epoch when the run ends (not when it is aborted). Default true. */
+  restoreBestWeights?: boolean;
+  /** What must be reached to count as an improvement at all. Default none. */
+  baseline?: number;
+  /** Epochs before which nothing is watched. Default 0. */
+  startFromEpoch?: number;
+}
+
+interface State {
+  best: number | null;
+  bestEpoch: number;
+  /** Epochs since the best one. */
+  wait: number;
+}
+
+/** @throws UnrollError `value` when the run has no figure of the monitored name */
+export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
+  const {
+    monitor,
+    mode,
+    patience = 0,
+    minDelta = 0,
+    restoreBestWeights = true,
+    startFromEpoch = 0,
+  } = options;
+  if (patience !== 0) checkCount('earlyStopping: patience', patience);
+  let state: State = { best: options.baseline ?? null, bestEpoch: 0, wait: 0 };
+  let weights: Record<string, SavedTensor> | null = null;
+
+  const onEpoch = (event: EpochEvent, run: RunControl): void => {
+    if (event.epoch <= startFromEpoch) return;
+    const { name, value } = monitored(event, monitor);
+    if (isBetter(value, state.best, modeOf(name, mode), minDelta)) {
+      state = { best: value, bestEpoch: event.epoch, wait: 0 };
+      if (restoreBestWeights) weights = run.weights();
+      return;
+    }
+    state.wait++;
+    if (state.wait >= patience) run.stop();
+  };
+  const takeBack = (model: Model): void => {
+    if (weights) restoreWeights(model, weights);
+  };
+
+  return {
+    name: 'earlyStopping',
+    onEvent(event, run) {
+      if (event.type === 'epoch') onEpoch(event, run);
+      else if (event.type === 'end' && event.completed) takeBack(run.model);
+    },
+    state(): CallbackState {
+      return weights ? { json: { ...state }, tensors: weights } : { json: { ...state } };
+    },
+    restore({ json, tensors }) {
+      state = json as unknown as State;
+      weights = tensors ? { ...tensors } : null;
+      return null;
+    },
+  };
+}

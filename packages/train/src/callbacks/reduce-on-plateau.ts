@@ -1,0 +1,36 @@
+/** Lowers the learning rate when a figure stops improving; the rule itself is in ../plateau.ts. */
+import { Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
+import type { Callback } from './callback.js';
+import { type MonitorOptions, modeOf, monitored } from './monitor.js';
+
+export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOptions, 'better'> {}
+
+/**
+ * Multiplies the learning rate by `factor` after `patience` epochs without an improvement.
+ * @throws UnrollError `value` when the run has no figure of the monitored name
+ */
+export function reduceOnPlateau({ monitor, mode, ...options }: ReduceOnPlateauOptions = {}): Callback {
+  let plateau: Plateau | null = null;
+  let restored: PlateauState | null = null;
+  const ruleFor = (name: string): Plateau => {
+    const rule = new Plateau({ ...options, better: modeOf(name, mode) === 'max' ? 'higher' : 'lower' });
+    if (restored) rule.state = restored;
+    return rule;
+  };
+  return {
+    name: 'reduceOnPlateau',
+    onEvent(event, run) {
+      if (event.type !== 'epoch') return;
+      const { name, value } = monitored(event, monitor);
+      plateau ??= ruleFor(name);
+      const next = plateau.observe(value, event.learningRate);
+      if (next !== event.learningRate) run.learningRateScale *= next / event.learningRate;
+    },
+    state: () => ({ json: { ...(plateau?.state ?? restored) } }),
+    restore({ json }) {
+      const saved = json as unknown as Partial<PlateauState>;
+      restored = saved.wait === undefined ? null : (saved as PlateauState);
+      return null;
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** The states that stateful layers carry from batch to batch, as far as training must know of them. */
+import { type Model, type Tensor, tensor } from '@unroll/core';
+import type { SavedTensor } from './callbacks/callback.js';
+
+/** A tree of tensors in the shape of the model. Models of @unroll/nn have it. */
+interface Memory {
+  tensors: Record<string, Tensor>;
+  parts: Record<string, Memory>;
+}
+
+/** A model that carries states. Others simply lack the members. */
+interface Carrier {
+  carriedStates: Memory;
+  resetStates(): void;
+}
+
+interface LayerLike {
+  readonly stateful?: boolean;
+  readonly sublayers?: readonly LayerLike[];
+}
+
+/** Whether some layer of the model carries its state from batch to batch. */
+export function isStateful(model: Model): boolean {
+  const walk = (layer: LayerLike): boolean => layer.stateful === true || (layer.sublayers ?? []).some(walk);
+  return walk(model as LayerLike);
+}
+
+/** A function that puts the present states back. */
+export function holdStates(model: Model): () => void {
+  if (!isStateful(model)) return () => {};
+  const carrier = model as unknown as Carrier;
+  const kept = carrier.carriedStates;
+  return () => {
+    carrier.resetStates();
+    carrier.carriedStates = kept;
+  };
+}
+
+/** Runs `work` from zero states, and puts the present ones back afterwards. */
+export async function withFreshStates<T>(model: Model, work: () => Promise<T>): Promise<T> {
+  if (!isStateful(model)) return work();
+  const putBack = holdStates(model);
+  (model as unknown as Carrier).resetStates();
+  try {
+    return await work();
+  } finally {
+    putBack();
+  }
+}
+
+const PREFIX = 'carried/';
+
+/** The carried states by their paths. */
+export function saveStates(model: Model): Record<string, SavedTensor> {
+  const saved: Record<string, SavedTensor> = {};
+  const walk = ({ tensors, parts }: Memory, path: string): void => {
+    for (const [name, value] of Object.entries(tensors)) {
+      saved[`${path}${encodeURIComponent(name)}`] = { shape: value.shape, values: value.dataSync() };
+    }
+    for (const [name, part] of Object.entries(parts)) walk(part, `${path}${encodeURIComponent(name)}/`);
+  };
+  if (isStateful(model)) walk((model as unknown as Carrier).carriedStates, PREFIX);
+  return saved;
+}
+
+/** Sets the carried states from {@link saveStates}. */
+export function restoreStates(model: Model, saved: Readonly<Record<string, SavedTensor>>): void {
+  if (!isStateful(model)) return;
+  const memory: Memory = { tensors: {}, parts: {} };
+  for (const [path, { shape, values }] of Object.entries(saved)) {
+    if (!path.startsWith(PREFIX)) continue;
+    const names = path.slice(PREFIX.length).split('/').map(decodeURIComponent);
+    let place = memory;
+    for (const name of names.slice(0, -1)) place = place.parts[name] ??= { tensors: {}, parts: {} };
+    place.tensors[names.at(-1)!] = tensor(values, shape);
+  }
+  const carrier = model as unknown as Carrier;
+  carrier.resetStates();
+  carrier.carriedStates = memory;
+}

@@ -1,0 +1,92 @@
+/**
+ * Checkpoints: everything a run needs to go on as if it had never stopped. As a file a checkpoint is a safetensors file, so
+ * that its weights can be read by other tools: tensors by the names of {@link RunSnapshot}, those of callbacks as
+ * `callback/<name>/<tensor>`, and all else as JSON in the metadata, under `state`. See docs/checkpoints.md.
+ */
+import { UnrollError } from '@unroll/core';
+import {
+  loadFloats,
+  readSafetensors,
+  type StoredTensor,
+  storeFloats,
+  writeSafetensors,
+} from '@unroll/core/internal';
+import type { CallbackState, SavedTensor } from './callbacks/callback.js';
+import type { History } from './history.js';
+import type { RunSnapshot } from './snapshot.js';
+
+const FORMAT = 'unroll-checkpoint-1';
+
+/** A run at one moment, whole. */
+export interface Checkpoint {
+  run: RunSnapshot;
+  /** By the callbacks' names. */
+  callbacks: Readonly<Record<string, CallbackState>>;
+  history: History;
+}
+
+/** The checkpoint as the bytes of a file. */
+export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8Array {
+  const { tensors, ...rest } = run;
+  const stored = new Map<string, StoredTensor>();
+  const put = (name: string, { shape, values }: SavedTensor): void =>
+    void stored.set(name, storeFloats(values, shape));
+  for (const [name, saved] of Object.entries(tensors)) put(name, saved);
+  for (const [callback, { tensors: own = {} }] of Object.entries(callbacks)) {
+    for (const [name, saved] of Object.entries(own)) put(`callback/${callback}/${name}`, saved);
+  }
+  const states = Object.fromEntries(Object.entries(callbacks).map(([name, { json }]) => [name, json]));
+  const state = JSON.stringify({ run: rest, callbacks: states, history }, keepNumbers);
+  return writeSafetensors(
+    stored,
+    new Map([
+      ['format', FORMAT],
+      ['state', state],
+    ]),
+  );
+}
+
+/** The checkpoint in a file's bytes. @throws UnrollError `format` for anything {@link encodeCheckpoint} did not write */
+export function decodeCheckpoint(file: Uint8Array): Checkpoint {
+  const { tensors, metadata } = readSafetensors(file);
+  if (metadata.get('format') !== FORMAT) {
+    throw new UnrollError('format', `This is a safetensors file, but no checkpoint (${FORMAT}).`, {
+      format: metadata.get('format') ?? null,
+    });
+  }
+  const state = JSON.parse(metadata.get('state') ?? 'null', restoreNumbers) as {
+    run: Omit<RunSnapshot, 'tensors'>;
+    callbacks: Record<string, CallbackState['json']>;
+    history: History;
+  };
+  const run: Record<string, SavedTensor> = {};
+  const own: Record<string, Record<string, SavedTensor>> = {};
+  for (const [name, stored] of tensors) {
+    const saved: SavedTensor = { shape: stored.shape, values: loadFloats(stored, name) };
+    const [, callback, tensor] = /^callback\/([^/]*)\/(.*)$/s.exec(name) ?? [];
+    if (callback === undefined) run[name] = saved;
+    else (own[callback] ??= {})[tensor!] = saved;
+  }
+  const callbacks = Object.entries(state.callbacks).map(([name, json]): [string, CallbackState] => [
+    name,
+    own[name] ? { json, tensors: own[name] } : { json },
+  ]);
+  return {
+    run: { ...state.run, tensors: run },
+    callbacks: Object.fromEntries(callbacks),
+    history: state.history,
+  };
+}
+
+/** JSON has no NaN, infinities and -0; here they are objects of one key. */
+const NUMBER = '$number';
+
+function keepNumbers(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value;
+  return { [NUMBER]: Object.is(value, -0) ? '-0' : String(value) };
+}
+
+function restoreNumbers(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, NUMBER)) return value;
+  return Number((value as Record<string, string>)[NUMBER]);
+}

@@ -1,0 +1,39 @@
+/** What computes: recorded in checkpoints, because the last bits of results depend on it. */
+import { type Backend, currentBackend } from '@unroll/core';
+
+export interface Environment {
+  /** `cpu`, `reference` or another family of backends. */
+  backend: string;
+  /** Which of its builds: `native avx512`, `WebAssembly strict-threads`, `reference float32`. */
+  build: string;
+  /** Results do not depend on it. */
+  threads: number;
+}
+
+/** What the backend is. */
+export function environmentOf(backend: Backend = currentBackend()): Environment {
+  const { module } = backend as { module?: { kind: string; variant: string; threads: number } };
+  if (module)
+    return { backend: backend.name, build: `${module.kind} ${module.variant}`, threads: module.threads };
+  const precision = backend.float === Float64Array ? 'float64' : 'float32';
+  return { backend: backend.name, build: `${backend.name} ${precision}`, threads: 1 };
+}
+
+/** What to warn of when a run goes on in another environment than it was in; null: nothing. */
+export function environmentWarning(before: Environment, now: Environment): string | null {
+  if (before.build !== now.build) {
+    return (
+      `The checkpoint was made on ${before.build}, and this is ${now.build}: the run goes on, but its last bits will ` +
+      'differ from those of the run it continues.'
+    );
+  }
+  if (before.threads === now.threads) return null;
+  return (
+    `The checkpoint was made with ${count(before.threads)}, and this run has ${count(now.threads)}. Results are the ` +
+    'same; only the speed differs.'
+  );
+}
+
+function count(threads: number): string {
+  return threads === 1 ? '1 thread' : `${threads} threads`;
+}

@@ -1,0 +1,120 @@
+/** `fit`: runs `train` to its end, callbacks beside it. */
+import { type Model, UnrollError } from '@unroll/core';
+import { openCheckpoints } from '#checkpoints';
+import type { Callback, RunControl } from './callbacks/callback.js';
+import type { CheckpointFiles } from './callbacks/checkpoints-node.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { TrainEvent } from './events.js';
+import { emptyHistory, type History, record } from './history.js';
+import { type Run, type RunOptions, type TrainingData, train } from './train.js';
+
+export interface FitExtras {
+  /** Consumers of the events, in this order. A function sees every event. */
+  callbacks?: readonly (Callback | Callback['onEvent'])[];
+  /** Sees every event, after the callbacks. */
+  onEvent?: (event: TrainEvent) => void;
+  /** Sees every warning's text. Default: `console.warn`. */
+  onWarning?: (message: string) => void;
+  /** Folder for checkpoints (Node only): `last.safetensors` after every epoch and when the run ends. Default: none. */
+  checkpointDir?: string;
+  /** Write a checkpoint also after every so many steps. Default: after epochs only. */
+  checkpointSteps?: number;
+  /**
+   * True: go on from the checkpoint in `checkpointDir`, or start if there is none. Or go on from this one. Default false.
+   */
+  resume?: boolean | Checkpoint;
+}
+
+export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
+
+/**
+ * Trains `model` to the end and returns the figures of every epoch, also those of the run it resumed.
+ * @throws UnrollError as `train` does; a `nan` error says where the last good checkpoint is
+ */
+export async function fit(model: Model, options: FitOptions): Promise<History> {
+  const {
+    callbacks: given = [],
+    onEvent,
+    onWarning,
+    checkpointDir,
+    checkpointSteps,
+    resume,
+    ...rest
+  } = options;
+  const callbacks = withNames(given);
+  const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
+  if (files) callbacks.push(files);
+  const saved = await checkpointFor(resume ?? false, callbacks);
+  const run = train(model, saved ? { ...rest, resume: saved.run } : rest);
+  const history = saved ? structuredClone(saved.history) : emptyHistory();
+  const warn = onWarning ?? ((message: string) => console.warn(message));
+  for (const message of restore(callbacks, saved, run)) warn(message);
+  const snapshot = (): Checkpoint | null => wholeOf(run, callbacks, history);
+  try {
+    for await (const event of run) {
+      record(history, event);
+      if (event.type === 'warning') warn(event.message);
+      for (const callback of callbacks) await callback.onEvent(event, run);
+      onEvent?.(event);
+      for (const callback of callbacks) await callback.afterEvent?.(event, run, snapshot);
+    }
+  } catch (error) {
+    throw withLastKept(error, callbacks);
+  }
+  return history;
+}
+
+/** The checkpoint to resume from; null: there is none. */
+async function checkpointFor(
+  resume: boolean | Checkpoint,
+  callbacks: readonly Callback[],
+): Promise<Checkpoint | null> {
+  if (typeof resume === 'object') return resume;
+  if (!resume) return null;
+  const files = callbacks.find((callback): callback is CheckpointFiles => 'load' in callback);
+  if (files) return files.load();
+  throw new UnrollError('value', 'resume: true needs the checkpointDir to resume from.');
+}
+
+/** Functions as callbacks; no two callbacks of one name, since a checkpoint keeps their states by it. */
+function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback[] {
+  const callbacks = given.map((one, i) =>
+    typeof one === 'function' ? { name: `function${i}`, onEvent: one } : one,
+  );
+  const names = callbacks.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice === undefined) return callbacks;
+  throw new UnrollError(
+    'value',
+    `Two callbacks are named "${twice}", and checkpoints keep their states by name. Give one another name.`,
+    { name: twice },
+  );
+}
+
+/** Hands the callbacks their saved states; returns what they warn of. */
+function restore(callbacks: readonly Callback[], saved: Checkpoint | null, run: RunControl): string[] {
+  return callbacks.flatMap((callback) => {
+    const state = saved?.callbacks[callback.name];
+    const message = state ? (callback.restore?.(state, run) ?? null) : null;
+    return message === null ? [] : [message];
+  });
+}
+
+function wholeOf(run: Run, callbacks: readonly Callback[], history: History): Checkpoint | null {
+  const snapshot = run.snapshot();
+  if (snapshot === null) return null;
+  const states = callbacks.flatMap((callback) =>
+    callback.state ? [[callback.name, callback.state()] as const] : [],
+  );
+  return { run: snapshot, callbacks: Object.fromEntries(states), history };
+}
+
+function withLastKept(error: unknown, callbacks: readonly Callback[]): unknown {
+  if (!(error instanceof UnrollError) || error.code !== 'nan') return error;
+  const place = callbacks.map((callback) => callback.lastKept?.() ?? null).find((found) => found !== null);
+  if (place === undefined) return error;
+  return new UnrollError(error.code, `${error.message} The last good checkpoint is ${place}.`, {
+    ...error.data,
+    checkpoint: place,
+  });
+}

@@ -1,0 +1,288 @@
+/** The training loop: epochs of batches, each one gradient, and every so many batches one update. */
+import { type ForwardContext, type Model, type RandomStream, ready, type Shape } from '@unroll/core';
+import { nextTurn } from '@unroll/core/internal';
+import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
+import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
+import { holdStates, restoreStates, saveStates } from './carried.js';
+import type { Clip } from './clip.js';
+import { environmentOf, environmentWarning } from './environment.js';
+import { measure, outputNames } from './evaluate.js';
+import type { EndReason, EpochEvent, StepEvent, TrainEvent } from './events.js';
+import { fingerprint } from './fingerprint.js';
+import { explainNonFinite } from './guard.js';
+import { Objective, type ObjectiveOptions } from './objective.js';
+import type { AverageOptions } from './optimizers/average.js';
+import type { Optimizer } from './optimizers.js';
+import { type MetricOptions, Scores } from './scores.js';
+import {
+  type Cursor,
+  checkSettings,
+  type RunSettings,
+  type RunSnapshot,
+  restoreBuffers,
+  restoreWeights,
+  saveBuffers,
+  saveWeights,
+} from './snapshot.js';
+import { type GradientHook, type OptimizerMemory, Stepper, type StepResult } from './step.js';
+import { Warnings } from './warnings.js';
+
+export interface LoopOptions {
+  training: BatchSource;
+  validation: BatchSource | null;
+  /** The training examples where they are all at hand. */
+  rows: Rows | null;
+  objective: ObjectiveOptions & MetricOptions;
+  optimizer: Optimizer;
+  clip: Clip | null;
+  /** The run's stream; shuffles and dropout have children of it. */
+  random: RandomStream;
+  seed: number;
+  epochs: number;
+  shuffle: boolean;
+  batchSize: number;
+  accumulate: number;
+  signal: AbortSignal | null;
+  beforeUpdate: GradientHook | null;
+  memory: OptimizerMemory;
+  average: AverageOptions | null;
+  resume: RunSnapshot | null;
+  window: number | null;
+  extra: JsonValue;
+}
+
+/** Speed of the epoch since it began here. */
+interface Pace {
+  began: number;
+  examples: number;
+}
+
+export class Loop implements RunControl {
+  readonly model: Model;
+  learningRateScale = 1;
+  readonly #options: LoopOptions;
+  readonly #objective: Objective;
+  readonly #scores: Scores;
+  readonly #warnings: Warnings;
+  #stepper: Stepper | null = null;
+  #inputShapes: readonly Shape[] = [];
+  #cursor: Cursor = { epoch: 1, step: 0, finished: false };
+  /** Batches of an epoch, once one has ended. */
+  #steps: number | null;
+  #stopped = false;
+  #fingerprint: string | null = null;
+
+  constructor(model: Model, options: LoopOptions) {
+    this.model = model;
+    this.#options = options;
+    const names = outputNames(model);
+    this.#objective = new Objective(options.objective, names);
+    this.#scores = new Scores(this.#objective, options.objective, names);
+    this.#warnings = new Warnings(model, options, this.#objective);
+    this.#steps = options.training.steps;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  weights(): Record<string, SavedTensor> {
+    const read = () => saveWeights(this.model);
+    return this.#stepper ? this.#stepper.readAverage(read) : read();
+  }
+
+  async *events(): AsyncGenerator<TrainEvent, void, void> {
+    await ready();
+    const { resume, rows, epochs } = this.#options;
+    if (resume) this.#restore(resume);
+    else if (rows) this.#start([...rows.inputs].map(({ shape }) => [-1, ...shape]));
+    yield* this.#warnings.take();
+    while (!this.#cursor.finished && this.#cursor.epoch <= epochs && !this.#ending) yield* this.#epoch();
+    if (this.#stopped) this.#cursor.finished = true;
+    if (this.#cursor.finished || this.#cursor.epoch > epochs) this.#stepper?.settleAverage();
+    const done: EndReason = this.#cursor.epoch > epochs ? 'done' : 'aborted';
+    const reason = this.#cursor.finished ? 'stopped' : done;
+    yield { type: 'end', reason, completed: reason !== 'aborted' };
+  }
+
+  get #ending(): boolean {
+    return this.#stopped || this.#options.signal?.aborted === true;
+  }
+
+  /** Makes what needs a built model. */
+  #start(shapes: readonly Shape[]): Stepper {
+    if (this.#stepper) return this.#stepper;
+    this.model.build(shapes);
+    this.#inputShapes = shapes;
+    const { optimizer, clip, accumulate, memory, average } = this.#options;
+    return (this.#stepper = new Stepper(this.model, {
+      objective: this.#objective,
+      optimizer,
+      clip,
+      accumulate,
+      memory,
+      average,
+    }));
+  }
+
+  async *#epoch(): AsyncGenerator<TrainEvent, void, void> {
+    const { training } = this.#options;
+    const { epoch } = this.#cursor;
+    const pace: Pace = { began: performance.now(), examples: 0 };
+    for await (const batch of training.epoch(epoch, this.#cursor.step)) {
+      const event = await this.#step(batch, pace);
+      yield* this.#warnings.take();
+      yield event;
+      if (this.#ending && !batch.last) return;
+    }
+    this.#steps ??= this.#cursor.step;
+    if (this.#ending) return;
+    const event = await this.#finishEpoch(pace);
+    if (event === null) return;
+    yield* this.#warnings.take();
+    yield event;
+  }
+
+  /** One batch: its gradient, and the update if enough are gathered. */
+  async #step(batch: PreparedBatch, pace: Pace): Promise<StepEvent> {
+    const { random, epochs, beforeUpdate } = this.#options;
+    const stepper = this.#start(inputShapes(batch.inputs));
+    const { epoch } = this.#cursor;
+    const step = this.#cursor.step + 1;
+    const after: (() => void)[] = [];
+    const context = (): Omit<ForwardContext, 'addLoss'> => ({
+      training: true,
+      random: random.child('dropout', epoch, step),
+      afterStep: (work) => void after.push(work),
+    });
+    const putStatesBack = holdStates(this.model);
+    const warner = this.#warnings.watcher(batch);
+    const result = stepper.gradients(batch, context(), (outputs) => {
+      warner?.(outputs);
+      this.#scores.see(outputs, batch);
+    });
+    const check = (norm: number): void => {
+      if (Number.isFinite(result.loss) && Number.isFinite(norm)) return;
+      putStatesBack();
+      throw explainNonFinite(this.model, this.#objective, batch, context, { epoch, step, ...result });
+    };
+    check(result.gradientNorm);
+    const updated = stepper.full || batch.last;
+    let { gradientNorm } = result;
+    if (updated && beforeUpdate) check((gradientNorm = await stepper.offer(beforeUpdate)));
+    await nextTurn();
+    const clipped = updated && stepper.update(gradientNorm, this.learningRateScale);
+    for (const work of after) work();
+    this.#scores.add(result);
+    this.#cursor.step = step;
+    pace.examples += batch.examples;
+    return this.#stepEvent({ ...result, gradientNorm }, { epochs, updated, clipped }, pace);
+  }
+
+  #stepEvent(
+    { loss, gradientNorm, examples }: StepResult,
+    done: { epochs: number; updated: boolean; clipped: boolean },
+    pace: Pace,
+  ): StepEvent {
+    const { epoch, step } = this.#cursor;
+    const seconds = Math.max(performance.now() - pace.began, 1e-3) / 1000;
+    return {
+      type: 'step',
+      epoch,
+      epochs: done.epochs,
+      step,
+      steps: this.#steps,
+      updates: this.#stepper!.updates,
+      updated: done.updated,
+      loss,
+      gradientNorm,
+      clipped: done.clipped,
+      learningRate: this.#learningRate,
+      examples,
+      sequencesPerSecond: pace.examples / seconds,
+    };
+  }
+
+  get #learningRate(): number {
+    return this.#stepper!.rate * this.learningRateScale;
+  }
+
+  /** Validation and the epoch's event; null if the run was told to end on the way. */
+  async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
+    const { validation, epochs } = this.#options;
+    const { epoch } = this.#cursor;
+    const measured =
+      validation &&
+      (await measure(this.model, this.#objective, this.#scores, validation, () => this.#ending));
+    if (validation && !measured) return null;
+    const event: EpochEvent = {
+      type: 'epoch',
+      epoch,
+      epochs,
+      loss: this.#scores.loss,
+      metrics: this.#scores.figures,
+      learningRate: this.#learningRate,
+      seconds: (performance.now() - pace.began) / 1000,
+    };
+    if (measured) {
+      event.validationLoss = measured.loss;
+      event.validationMetrics = measured.metrics;
+    }
+    this.#scores.reset();
+    this.#cursor = { epoch: epoch + 1, step: 0, finished: false };
+    return event;
+  }
+
+  get #settings(): RunSettings {
+    const { optimizer, seed, shuffle, batchSize, accumulate, rows } = this.#options;
+    return { optimizer: optimizer.name, seed, shuffle, batchSize, accumulate, examples: rows?.count ?? null };
+  }
+
+  snapshot(): RunSnapshot | null {
+    const stepper = this.#stepper;
+    return (
+      stepper && {
+        cursor: { ...this.#cursor },
+        settings: this.#settings,
+        fingerprint: this.#dataFingerprint(),
+        inputShapes: this.#inputShapes,
+        learningRateScale: this.learningRateScale,
+        stepper: stepper.state,
+        scores: this.#scores.state,
+        environment: environmentOf(),
+        extra: this.#options.extra,
+        tensors: { ...saveWeights(this.model), ...saveBuffers(stepper.buffers), ...saveStates(this.model) },
+      }
+    );
+  }
+
+  #dataFingerprint(): string | null {
+    const { rows } = this.#options;
+    if (!rows) return null;
+    return (this.#fingerprint ??= fingerprint([
+      ...rows.inputs,
+      ...rows.targets,
+      ...rows.masks,
+      ...rows.weights,
+    ]));
+  }
+
+  #restore(saved: RunSnapshot): void {
+    checkSettings(saved.settings, this.#settings);
+    const stepper = this.#start(saved.inputShapes);
+    restoreWeights(this.model, saved.tensors);
+    restoreBuffers(stepper.buffers, saved.tensors);
+    restoreStates(this.model, saved.tensors);
+    stepper.state = saved.stepper;
+    this.#scores.state = saved.scores;
+    this.#cursor = { ...saved.cursor };
+    this.learningRateScale = saved.learningRateScale;
+    this.#warnings.add('environment-changed', environmentWarning(saved.environment, environmentOf()));
+    if (saved.fingerprint !== this.#dataFingerprint()) {
+      this.#warnings.add(
+        'data-changed',
+        'The training data are not those of the checkpoint: the run goes on, but not as it would have.',
+      );
+    }
+  }
+}

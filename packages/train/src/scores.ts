@@ -1,0 +1,164 @@
+/** The figures of an epoch or of `evaluate`: running means of the losses, and metrics. */
+import type { Flow } from '@unroll/core';
+import type { PreparedBatch } from './batches.js';
+import type { Figures } from './events.js';
+import { type Metric, type MetricSpec, type MetricState, resolveMetric } from './metrics.js';
+import {
+  asColumn,
+  type BatchLoss,
+  byOutput,
+  type Objective,
+  type Part,
+  type PerOutput,
+} from './objective.js';
+
+export interface MetricOptions {
+  /**
+   * Metrics, by name, by name and options, or themselves: a list for every output, or for several outputs one list each.
+   * They heed masks and no weights, as in Keras.
+   */
+  metrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
+  /** Metrics that count each example as often as its sample weight says. */
+  weightedMetrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
+}
+
+interface Watched {
+  /** Name of its figure. */
+  name: string;
+  metric: Metric;
+  /** Number of the output among those that have a loss. */
+  output: number;
+  weighted: boolean;
+}
+
+/** As JSON. */
+export interface ScoresState {
+  losses: readonly Part[];
+  added: number;
+  examples: number;
+  metrics: readonly MetricState[];
+}
+
+export class Scores {
+  readonly #objective: Objective;
+  readonly #watched: readonly Watched[];
+  #losses: Part[];
+  #added = 0;
+  #examples = 0;
+
+  /** @param names of the model's outputs; null: it has one */
+  constructor(objective: Objective, options: MetricOptions, names: readonly string[] | null) {
+    this.#objective = objective;
+    this.#watched = withNames(
+      [
+        ...resolveAll(options.metrics ?? [], objective, names).map((one) => ({ ...one, weighted: false })),
+        ...resolveAll(options.weightedMetrics ?? [], objective, names).map((one) => ({
+          ...one,
+          weighted: true,
+        })),
+      ],
+      objective,
+    );
+    this.#losses = objective.outputs.map(() => ({ loss: 0, count: 0 }));
+  }
+
+  /** Shows the metrics what the model gave for a batch. */
+  see(flows: readonly Flow[], batch: PreparedBatch): void {
+    for (const { metric, output, weighted } of this.#watched) {
+      const { value: prediction, mask } = flows[this.#objective.outputs[output]!.index]!;
+      const target = asColumn(batch.targets[output]!, prediction.shape);
+      metric.update(prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null);
+    }
+  }
+
+  /** Takes the losses of a batch into the means. */
+  add({ parts, added, examples }: Omit<BatchLoss, 'total'>): void {
+    parts.forEach(({ loss, count }, i) => {
+      this.#losses[i]!.loss += loss * count;
+      this.#losses[i]!.count += count;
+    });
+    this.#added += added * examples;
+    this.#examples += examples;
+  }
+
+  reset(): void {
+    for (const { metric } of this.#watched) metric.reset();
+    this.#losses = this.#losses.map(() => ({ loss: 0, count: 0 }));
+    this.#added = 0;
+    this.#examples = 0;
+  }
+
+  /** The weighted sum of the outputs' means, and what layers added. */
+  get loss(): number {
+    let total = this.#examples > 0 ? this.#added / this.#examples : 0;
+    this.#objective.outputs.forEach(({ weight }, i) => {
+      total += weight * mean(this.#losses[i]!);
+    });
+    return total;
+  }
+
+  /** Metrics, and of several outputs the loss of each, `<output>Loss`. */
+  get figures(): Figures {
+    const { outputs } = this.#objective;
+    const losses =
+      outputs.length > 1 ? outputs.map(({ name }, i) => [`${name}Loss`, mean(this.#losses[i]!)]) : [];
+    return Object.fromEntries([
+      ...losses,
+      ...this.#watched.map(({ name, metric }) => [name, metric.result()]),
+    ]);
+  }
+
+  get state(): ScoresState {
+    return {
+      losses: this.#losses.map((part) => ({ ...part })),
+      added: this.#added,
+      examples: this.#examples,
+      metrics: this.#watched.map(({ metric }) => metric.state),
+    };
+  }
+
+  set state({ losses, added, examples, metrics }) {
+    this.#losses = losses.map((part) => ({ ...part }));
+    this.#added = added;
+    this.#examples = examples;
+    this.#watched.forEach(({ metric }, i) => {
+      if (metrics[i]) metric.state = metrics[i];
+      else metric.reset();
+    });
+  }
+}
+
+function mean({ loss, count }: Part): number {
+  return count > 0 ? loss / count : 0;
+}
+
+function resolveAll(
+  specs: NonNullable<MetricOptions['metrics']>,
+  objective: Objective,
+  names: readonly string[] | null,
+): { metric: Metric; output: number }[] {
+  const lists: readonly (readonly MetricSpec[] | null)[] = isFlat(specs)
+    ? objective.outputs.map(() => specs)
+    : objective.outputs.map(({ index }) => byOutput('metrics', specs, names ?? ['output'])[index]!);
+  return lists.flatMap((list, output) =>
+    (list ?? []).map((spec) => ({ metric: resolveMetric(spec), output })),
+  );
+}
+
+function isFlat(specs: NonNullable<MetricOptions['metrics']>): specs is readonly MetricSpec[] {
+  return Array.isArray(specs) && !specs.some((entry) => entry === null || Array.isArray(entry));
+}
+
+/** Names the figures: the metric's name, with the output's before it where there are several; numbered where taken. */
+function withNames(watched: readonly Omit<Watched, 'name'>[], objective: Objective): Watched[] {
+  const taken = new Set<string>();
+  return watched.map((one) => {
+    const own = one.metric.name;
+    const output = objective.outputs[one.output]!.name;
+    const plain = objective.outputs.length > 1 ? `${output}${own[0]!.toUpperCase()}${own.slice(1)}` : own;
+    let name = plain;
+    for (let n = 2; taken.has(name); n++) name = `${plain}${n}`;
+    taken.add(name);
+    return { ...one, name };
+  });
+}

@@ -1,0 +1,120 @@
+/** The state of a run between two batches, as plain data: what `train` resumes from, and checkpoints keep. */
+import { type Model, type Parameter, UnrollError } from '@unroll/core';
+import type { FlatBuffer } from '@unroll/core/internal';
+import type { JsonValue, SavedTensor } from './callbacks/callback.js';
+import type { Environment } from './environment.js';
+import type { ScoresState } from './scores.js';
+import type { StepperState } from './step.js';
+
+/** Where a run stands: `step` batches of `epoch` are done. */
+export interface Cursor {
+  epoch: number;
+  step: number;
+  /** Whether there is nothing more to do. */
+  finished: boolean;
+}
+
+/** What must be the same for a run to go on as if it had not been interrupted. */
+export interface RunSettings {
+  optimizer: string;
+  seed: number;
+  shuffle: boolean;
+  batchSize: number;
+  accumulate: number;
+  /** Number of training examples; null for an iterable. */
+  examples: number | null;
+}
+
+export interface RunSnapshot {
+  cursor: Cursor;
+  settings: RunSettings;
+  /** Of the training data; null for an iterable. */
+  fingerprint: string | null;
+  /** Shapes of the model's inputs, [-1, ...]. */
+  inputShapes: readonly (readonly number[])[];
+  learningRateScale: number;
+  stepper: StepperState;
+  /** Running losses and metrics of the epoch. */
+  scores: ScoresState;
+  environment: Environment;
+  extra: JsonValue;
+  /** Weights, the optimizer's slots, gathered gradients, carried states. */
+  tensors: Readonly<Record<string, SavedTensor>>;
+}
+
+/** Throws where a snapshot is of another run than the settings describe. */
+export function checkSettings(saved: RunSettings, own: RunSettings): void {
+  for (const key of Object.keys(own) as (keyof RunSettings)[]) {
+    if (saved[key] === own[key]) continue;
+    throw new UnrollError(
+      'state',
+      `The checkpoint is of a run with ${key} ${saved[key]}, and this one has ${own[key]}: it cannot go on from there. ` +
+        'Set it as it was, or start a new run.',
+      { setting: key, checkpoint: saved[key], run: own[key] },
+    );
+  }
+}
+
+/** All parameters by unique names, `weights/lstm/kernel`. */
+function named(model: Model): Map<string, Parameter> {
+  const found = new Map<string, Parameter>();
+  for (const parameter of model.parameters) {
+    let name = `weights/${parameter.name}`;
+    for (let n = 2; found.has(name); n++) name = `weights/${parameter.name}#${n}`;
+    found.set(name, parameter);
+  }
+  return found;
+}
+
+/** The values of the model's parameters, trained or not. */
+export function saveWeights(model: Model): Record<string, SavedTensor> {
+  return Object.fromEntries(
+    [...named(model)].map(([name, parameter]) => [
+      name,
+      { shape: parameter.shape, values: parameter.dataSync() },
+    ]),
+  );
+}
+
+/** Sets the parameters from {@link saveWeights}. @throws UnrollError `state` where the model is another one */
+export function restoreWeights(model: Model, tensors: Readonly<Record<string, SavedTensor>>): void {
+  const own = named(model);
+  for (const [name, parameter] of own) {
+    const saved = tensors[name];
+    if (saved && String(saved.shape) === String(parameter.shape)) continue;
+    const got = saved ? `it has shape [${saved.shape.join(', ')}] there` : 'it is not there';
+    throw new UnrollError(
+      'state',
+      `The checkpoint is of another model: ${parameter.name} has shape [${parameter.shape.join(', ')}], and ${got}.`,
+      { parameter: parameter.name, shape: parameter.shape, saved: saved?.shape ?? null },
+    );
+  }
+  const extra = Object.keys(tensors).find((name) => name.startsWith('weights/') && !own.has(name));
+  if (extra !== undefined) {
+    throw new UnrollError(
+      'state',
+      `The checkpoint is of another model: it has ${extra.slice(8)}, and this one does not.`,
+      { parameter: extra },
+    );
+  }
+  for (const [name, parameter] of own) parameter.assign(tensors[name]!.values);
+}
+
+export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): Record<string, SavedTensor> {
+  return Object.fromEntries(
+    [...buffers].map(([name, buffer]) => [name, { shape: [buffer.length], values: buffer.read() }]),
+  );
+}
+
+export function restoreBuffers(
+  buffers: ReadonlyMap<string, FlatBuffer>,
+  tensors: Readonly<Record<string, SavedTensor>>,
+): void {
+  for (const [name, buffer] of buffers) {
+    const saved = tensors[name];
+    if (saved?.values.length !== buffer.length) {
+      throw new UnrollError('state', `The checkpoint has no ${name} for ${buffer.length} weights.`, { name });
+    }
+    buffer.write(saved.values);
+  }
+}

@@ -1,0 +1,151 @@
+/** Warnings: what is allowed and is probably a mistake all the same. Each kind is given once a run. */
+import type { Flow, Model, Tensor } from '@unroll/core';
+import type { PreparedBatch } from './batches.js';
+import { isStateful } from './carried.js';
+import type { WarningCode, WarningEvent } from './events.js';
+import type { Objective } from './objective.js';
+
+/** Losses of targets that are quantities: a fresh network's outputs are of size 1, and so should they be. */
+const QUANTITY_LOSSES = ['mse', 'mae', 'huber', 'logCosh', 'pinball'];
+/** Root mean square of targets beyond which training is a long way to walk. */
+const UNSCALED = 10;
+
+export interface WarningOptions {
+  shuffle: boolean;
+  /** Steps that each sequence should have; null: no check. */
+  window: number | null;
+}
+
+export class Warnings {
+  readonly #objective: Objective;
+  readonly #window: number | null;
+  readonly #stateful: boolean;
+  readonly #given = new Set<WarningCode>();
+  #waiting: WarningEvent[] = [];
+  #looked = false;
+
+  constructor(model: Model, { shuffle, window }: WarningOptions, objective: Objective) {
+    this.#objective = objective;
+    this.#window = window;
+    this.#stateful = isStateful(model);
+    if (this.#stateful && shuffle) {
+      this.add(
+        'shuffle-stateful',
+        'The model carries its states from batch to batch, and the examples are shuffled: each sequence would go on from ' +
+          'the state of another one. Set shuffle: false.',
+      );
+    }
+  }
+
+  /** Gives a warning, unless there is nothing to say or one of its kind has been given. */
+  add(code: WarningCode, message: string | null): void {
+    if (message === null || this.#given.has(code)) return;
+    this.#given.add(code);
+    this.#waiting.push({ type: 'warning', code, message });
+  }
+
+  /** The warnings since the last call. */
+  take(): WarningEvent[] {
+    const taken = this.#waiting;
+    this.#waiting = [];
+    return taken;
+  }
+
+  /** Looks at a batch; returns what wants to see the model's outputs for it, if anything does. */
+  watcher(batch: PreparedBatch): ((outputs: readonly Flow[]) => void) | null {
+    this.#lookAtSequences(batch);
+    if (this.#looked) return null;
+    this.#looked = true;
+    this.#lookAtTargets(batch);
+    return (outputs) => this.#lookAtOutputs(outputs);
+  }
+
+  #lookAtSequences({ inputs, masks }: PreparedBatch): void {
+    const window = this.#window;
+    inputs.forEach((input, i) => {
+      const mask = masks[i] ?? null;
+      if (this.#stateful && mask && !this.#given.has('left-padding-stateful') && startsMasked(mask)) {
+        this.add(
+          'left-padding-stateful',
+          'Sequences are padded at their start, and the model carries its states from batch to batch: the states that ' +
+            'arrive pass through the padding. Pad at the end.',
+        );
+      }
+      if (window === null || input.rank < 2 || this.#given.has('short-sequence')) return;
+      const steps = shortest(input, mask);
+      if (steps >= window) return;
+      this.add(
+        'short-sequence',
+        `A sequence has ${steps} steps, and the window is ${window}: what is missing is padding. Leave such sequences ` +
+          'out, or take a shorter window.',
+      );
+    });
+  }
+
+  #lookAtTargets({ targets }: PreparedBatch): void {
+    this.#objective.outputs.forEach(({ loss, name }, i) => {
+      if (!QUANTITY_LOSSES.includes(loss.name)) return;
+      const values = targets[i]!.dataSync();
+      let squares = 0;
+      for (const value of values) squares += value * value;
+      const size = Math.sqrt(squares / values.length);
+      if (!(size > UNSCALED)) return;
+      this.add(
+        'targets-unscaled',
+        `The targets of ${name} are about ${size.toPrecision(2)} in size, and a fresh network's outputs are about 1: ` +
+          'training will be slow or diverge. Scale them (StandardScaler), and scale predictions back.',
+      );
+    });
+  }
+
+  #lookAtOutputs(outputs: readonly Flow[]): void {
+    for (const { loss, name, index } of this.#objective.outputs) {
+      if (loss.config.fromLogits !== true || !isSoftmax(outputs[index]!.value)) continue;
+      this.add(
+        'softmax-as-logits',
+        `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's output: the softmax ` +
+          'is taken twice. Leave the activation out of the last layer, or set fromLogits: false.',
+      );
+    }
+  }
+}
+
+/** Whether some sequence is masked at its first step and valid later. */
+function startsMasked(mask: Tensor): boolean {
+  const [, T = 0] = mask.shape;
+  const values = mask.dataSync();
+  for (let at = 0; at < values.length; at += T) {
+    if (values[at] === 0 && values.subarray(at, at + T).some((valid) => valid !== 0)) return true;
+  }
+  return false;
+}
+
+/** Steps of the shortest sequence: those that the mask calls valid, or all. */
+function shortest(input: Tensor, mask: Tensor | null): number {
+  const T = input.shape[1]!;
+  if (mask === null) return T;
+  const values = mask.dataSync();
+  let least = T;
+  for (let at = 0; at < values.length; at += T) {
+    let valid = 0;
+    for (let t = 0; t < T; t++) if (values[at + t] !== 0) valid++;
+    least = Math.min(least, valid);
+  }
+  return least;
+}
+
+/** Whether every row is a distribution: numbers >= 0 whose sum is 1. Chance alone does not give that. */
+function isSoftmax(output: Tensor): boolean {
+  const width = output.shape.at(-1)!;
+  const values = output.dataSync();
+  if (width < 2 || values.length === 0) return false;
+  for (let at = 0; at < values.length; at += width) {
+    let sum = 0;
+    for (const value of values.subarray(at, at + width)) {
+      if (!(value >= 0)) return false;
+      sum += value;
+    }
+    if (Math.abs(sum - 1) > 1e-3) return false;
+  }
+  return true;
+}
