@@ -3,7 +3,7 @@
  * computes value and derivatives of one element in double precision; one op, one distribution, no intermediate tensors.
  */
 import { formatShape, shapeError } from '../errors.js';
-import { apply1, type NoAttributes, NONE, type Op } from '../op.js';
+import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { runtime } from '../runtime.js';
 import { digamma, lgamma, logRest, stirlingRest } from '../special.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';

@@ -4,7 +4,7 @@
  */
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, type NoAttributes, NONE, type Op } from '../op.js';
+import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { runtime } from '../runtime.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 

@@ -1,0 +1,62 @@
+/** What the tests of losses share: examples that fit each loss, and comparisons. */
+import assert from 'node:assert/strict';
+import { RandomStream } from '@unroll/core';
+import type { LossName, LossSpec } from '@unroll/train';
+
+/** Raw predictions and targets that fit a loss, [2, 3, K]: away from kinks by chance of the seed. */
+export function example(
+  loss: LossName,
+  seed: number,
+): { prediction: number[][][]; target: number[][] | number[][][] } {
+  const random = new RandomStream(seed, loss);
+  const width = { pinball: 3, studentTNll: 6, gaussianNll: 4, negativeBinomialNll: 4 }[loss as string] ?? 3;
+  const rows = <T>(make: () => T): T[][] => [0, 1].map(() => [0, 1, 2].map(make));
+  const list = (count: number, low: number, high: number): number[] => [...random.uniform(count, low, high)];
+  const whole = (count: number, most: number): number[] => list(count, 0, most).map(Math.floor);
+  const probabilities = /rossentropy/.test(loss) || loss === 'poisson';
+  const prediction = rows(() => (probabilities ? list(3, 0.1, 0.9) : list(width, -2, 2)));
+  const oneHot = (): number[] =>
+    [0, 1, 2].map((k, _, all) => (k === Math.floor(random.uniform(1, 0, all.length)[0]!) ? 1 : 0));
+  if (loss === 'sparseCategoricalCrossentropy') return { prediction, target: rows(() => whole(1, 3)[0]!) };
+  if (loss === 'pinball') return { prediction, target: rows(() => list(1, -2, 2)) };
+  if (/rossentropy/.test(loss)) return { prediction, target: rows(oneHot) };
+  if (loss === 'poisson') return { prediction, target: rows(() => whole(3, 5)) };
+  if (loss === 'negativeBinomialNll') return { prediction, target: rows(() => whole(2, 9)) };
+  const columns = loss === 'studentTNll' || loss === 'gaussianNll' ? 2 : 3;
+  return { prediction, target: rows(() => list(columns, -2, 2)) };
+}
+
+/** Every loss, the ones with options in several forms. */
+export const CHECKED: LossSpec[] = [
+  ...([
+    'mse',
+    'mae',
+    'huber',
+    'logCosh',
+    'poisson',
+    'gaussianNll',
+    'studentTNll',
+    'negativeBinomialNll',
+  ] as const),
+  { name: 'huber', delta: 0.7 },
+  { name: 'pinball', quantiles: [0.1, 0.5, 0.9] },
+  ...[false, true].flatMap((fromLogits): LossSpec[] => [
+    { name: 'binaryCrossentropy', fromLogits, labelSmoothing: 0.1 },
+    { name: 'categoricalCrossentropy', fromLogits, labelSmoothing: 0.1 },
+    { name: 'sparseCategoricalCrossentropy', fromLogits },
+    { name: 'binaryFocalCrossentropy', fromLogits, applyClassBalancing: true },
+    { name: 'binaryFocalCrossentropy', fromLogits, gamma: 0.5 },
+    { name: 'categoricalFocalCrossentropy', fromLogits, gamma: 1.5 },
+    { name: 'categoricalFocalCrossentropy', fromLogits, gamma: 0, alpha: [1, 2, 3] },
+  ]),
+];
+
+export function close(actual: ArrayLike<number>, expected: readonly number[], allowed = 1e-6): void {
+  assert.equal(actual.length, expected.length);
+  expected.forEach((value, i) => {
+    const size = Math.max(1, Math.abs(value));
+    assert.ok(Math.abs(actual[i]! - value) <= allowed * size, `${actual[i]} is not ${value}`);
+  });
+}
+
+export const title = (spec: LossSpec): string => (typeof spec === 'string' ? spec : JSON.stringify(spec));

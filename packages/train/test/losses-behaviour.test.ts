@@ -1,0 +1,203 @@
+/** How losses behave on empty, masked and extreme input, and what shapes they take. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
+import {
+  classWeighted,
+  type LossName,
+  type LossSpec,
+  resolveLoss,
+  sparseCategoricalCrossentropy,
+} from '@unroll/train';
+import { CHECKED, close, example, title } from './loss-examples.js';
+
+const { log } = Math;
+
+const ALL: LossSpec[] = [...new Set(CHECKED.map((spec) => (spec as { name: string }).name ?? spec))].map(
+  (name) => (name === 'pinball' ? { name: 'pinball', quantiles: [0.1, 0.5, 0.9] } : (name as LossName)),
+);
+
+describe('losses of nothing', () => {
+  for (const spec of ALL) {
+    test(`${title(spec)}: masked everywhere, empty, or weighed by nothing: 0 and no gradient`, () => {
+      const loss = resolveLoss(spec);
+      const { prediction, target } = example(loss.name as LossName, 3);
+      const p = tensor(prediction);
+      const y = tensor(target as number[][]);
+      const none = (work: () => Tensor, by: Tensor): void => {
+        const { value, grads } = valueAndGrad(work, [by]);
+        assert.equal(value.item(), 0);
+        assert.deepEqual(
+          [...grads[0]!.dataSync()],
+          Array.from({ length: by.size }, () => 0),
+        );
+      };
+      none(() => loss.compute(p, y, zeros([2, 3])), p);
+      const emptyP = zeros([0, 3, prediction[0]![0]!.length]);
+      none(() => loss.compute(emptyP, zeros([0, ...y.shape.slice(1)]), null), emptyP);
+      const byWeight = resolveLoss({
+        ...(typeof spec === 'string' ? { name: spec } : spec),
+        reduction: 'meanWithSampleWeight',
+      } as LossSpec);
+      none(() => byWeight.compute(p, y, null, zeros([2])), p);
+    });
+
+    test(`${title(spec)}: what the mask hides has no effect, NaN included`, () => {
+      const loss = resolveLoss(spec);
+      const { prediction, target } = example(loss.name as LossName, 5);
+      const y = tensor(target as number[][]);
+      const mask = tensor([
+        [1, 1, 1],
+        [1, 0, 0],
+      ]);
+      const hide = (values: Tensor, rubbish: number): Tensor => {
+        const width = values.size / 6;
+        return tensor(
+          values.dataSync().map((value, i) => (i >= 4 * width ? rubbish : value)),
+          values.shape,
+        );
+      };
+      const of = (p: Tensor, t: Tensor): { value: number; gradient: readonly number[] } => {
+        const { value, grads } = valueAndGrad(() => loss.compute(p, t, mask), [p]);
+        return { value: value.item(), gradient: [...grads[0]!.dataSync()] };
+      };
+      const clean = of(tensor(prediction), y);
+      assert.ok(Number.isFinite(clean.value));
+      assert.deepEqual(of(hide(tensor(prediction), Number.NaN), hide(y, Number.NaN)), clean);
+      assert.deepEqual(of(tensor(prediction), hide(y, -1)), clean); // -1 as padding is no class and no count
+    });
+  }
+});
+
+describe('losses of extreme input', () => {
+  const BIG = [1000, -1000, 88, -88, 0];
+  for (const name of ['binaryCrossentropy', 'binaryFocalCrossentropy'] as const) {
+    test(`${name} from logits of ±1000 is finite, and certain mistakes have their full gradient`, () => {
+      const loss = resolveLoss({ name, fromLogits: true });
+      for (const target of [0, 1]) {
+        const p = tensor(BIG.map((x) => [x]));
+        const { value, grads } = valueAndGrad(
+          () => loss.compute(p, tensor(BIG.map(() => [target])), null),
+          [p],
+        );
+        assert.ok(Number.isFinite(value.item()));
+        const wrong = BIG.map((x) => (target === 1 ? x === -1000 : x === 1000));
+        grads[0]!.dataSync().forEach((grad, i) => {
+          assert.ok(Number.isFinite(grad));
+          if (wrong[i]) close([grad], [(target === 1 ? -1 : 1) / BIG.length]);
+        });
+        close(
+          loss
+            .rows(p, tensor(BIG.map(() => [target])))
+            .dataSync()
+            .filter((_, i) => wrong[i]),
+          [1000],
+        );
+      }
+    });
+  }
+  for (const name of [
+    'categoricalCrossentropy',
+    'sparseCategoricalCrossentropy',
+    'categoricalFocalCrossentropy',
+  ] as const) {
+    test(`${name} from logits of ±1000 is finite, and certain mistakes have their full gradient`, () => {
+      const loss = resolveLoss({ name, fromLogits: true });
+      const p = tensor([
+        [1000, -1000, 0],
+        [-1000, 1000, 0],
+        [1000, 1000, 1000],
+      ]);
+      const y = name.startsWith('sparse')
+        ? tensor([0, 0, 0])
+        : tensor([
+            [1, 0, 0],
+            [1, 0, 0],
+            [1, 0, 0],
+          ]);
+      const { grads } = valueAndGrad(() => loss.compute(p, y, null), [p]);
+      const share = name === 'categoricalFocalCrossentropy' ? 0.25 : 1;
+      const third = name === 'categoricalFocalCrossentropy' ? 0.25 * (2 / 3) ** 2 : 1;
+      close(loss.rows(p, y).dataSync(), [0, 2000 * share, log(3) * third]);
+      close(grads[0]!.dataSync().slice(0, 6), [0, 0, 0, -share / 3, share / 3, 0]);
+      assert.ok(grads[0]!.dataSync().every(Number.isFinite));
+    });
+  }
+  for (const name of ['gaussianNll', 'studentTNll', 'negativeBinomialNll'] as const) {
+    test(`${name}: raw outputs of ±1000 give a finite loss and gradient`, () => {
+      const loss = resolveLoss(name);
+      const parts = name === 'studentTNll' ? 3 : 2;
+      for (let signs = 0; signs < 2 ** parts; signs++) {
+        const p = tensor([Array.from({ length: parts }, (_, i) => ((signs >> i) & 1 ? 1000 : -1000))]);
+        for (const y of [0, 3]) {
+          const { value, grads } = valueAndGrad(() => loss.compute(p, tensor([[y]]), null), [p]);
+          assert.ok(Number.isFinite(value.item()), `value for ${p.toArray()}`);
+          assert.ok(grads[0]!.dataSync().every(Number.isFinite), `gradient for ${p.toArray()}`);
+        }
+      }
+    });
+  }
+  test('focal losses with gamma below 1 have a finite gradient where all is right', () => {
+    const p = tensor([[1], [0]]);
+    const loss = resolveLoss({ name: 'binaryFocalCrossentropy', gamma: 0.5 });
+    const { grads } = valueAndGrad(() => loss.compute(p, tensor([[1], [0]]), null), [p]);
+    assert.ok(grads[0]!.dataSync().every(Number.isFinite));
+  });
+});
+
+describe('shapes of predictions, targets, masks and weights', () => {
+  const mse = resolveLoss('mse');
+  test('a missing last axis of 1 is put there, and [B] is a row per example', () => {
+    const p = tensor([[1], [3]]);
+    assert.equal(mse.compute(p, tensor([0, 0]), null).item(), 5);
+    assert.deepEqual([...mse.rows(tensor([1, 3]), tensor([0, 0])).dataSync()], [1, 9]);
+    assert.equal(sparseCategoricalCrossentropy().rows(tensor([[0.5, 0.5]]), tensor([[1]])).size, 1);
+  });
+  test('weights [B] are those of whole sequences, [B, T] those of steps', () => {
+    const p = tensor([
+      [[1], [2]],
+      [[3], [4]],
+    ]);
+    const y = zeros([2, 2, 1]);
+    assert.equal(mse.compute(p, y, null, tensor([1, 2])).item(), (1 + 4 + 2 * 9 + 2 * 16) / 4);
+    assert.equal(
+      mse
+        .compute(
+          p,
+          y,
+          null,
+          tensor([
+            [1, 0],
+            [0, 1],
+          ]),
+        )
+        .item(),
+      (1 + 16) / 4,
+    );
+    assert.equal(mse.compute(p, y, tensor([1, 0]), null).item(), (1 + 4) / 2);
+  });
+  test('class weights, from class numbers and from one-hot targets, times sample weights', () => {
+    const ids = classWeighted(tensor([0, 1, 2]), [3], { 1: 5, 2: 0.5 });
+    assert.deepEqual([...ids.dataSync()], [1, 5, 0.5]);
+    const oneHot = classWeighted(
+      tensor([
+        [0, 1],
+        [1, 0],
+      ]),
+      [2],
+      [3, 4],
+      tensor([1, 2]),
+    );
+    assert.deepEqual([...oneHot.dataSync()], [4, 6]);
+    const steps = classWeighted(
+      tensor([
+        [0, 1],
+        [1, 1],
+      ]),
+      [2, 2],
+      [1, 7],
+      tensor([1, 10]),
+    );
+    assert.deepEqual([...steps.dataSync()], [1, 7, 70, 70]);
+  });
+});

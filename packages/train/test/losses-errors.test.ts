@@ -1,0 +1,177 @@
+/** What losses say when shapes, targets or options are wrong. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type ErrorCode, type Tensor, tensor, zeros } from '@unroll/core';
+import {
+  classWeighted,
+  type LossName,
+  type LossSpec,
+  pinball,
+  resolveLoss,
+  sparseCategoricalCrossentropy,
+} from '@unroll/train';
+import { fails } from './fails.js';
+
+describe('errors of losses', () => {
+  const compute = (spec: LossSpec, prediction: number[][], target: number[] | number[][]) => (): Tensor =>
+    resolveLoss(spec).compute(tensor(prediction), tensor(target as number[][]), null);
+  const cases: [string, () => unknown, ErrorCode, RegExp][] = [
+    [
+      'an unknown name',
+      () => resolveLoss('mes' as LossName),
+      'value',
+      /no loss "mes".*Choose one of mse, mae/,
+    ],
+    [
+      'an unknown option',
+      () => resolveLoss({ name: 'mse', delta: 1 }),
+      'value',
+      /mse has no option "delta".*reduction/,
+    ],
+    [
+      'an unknown reduction',
+      () => resolveLoss({ name: 'mse', reduction: 'avg' }),
+      'value',
+      /no reduction "avg"/,
+    ],
+    [
+      'a target of another width',
+      compute('mse', [[1, 2]], [[1, 2, 3]]),
+      'shape',
+      /\[1, 2\].*\[1, 3\].*as many units/,
+    ],
+    [
+      'one-hot targets for class numbers',
+      compute('sparseCategoricalCrossentropy', [[1, 2]], [[0, 1]]),
+      'shape',
+      /class number for each row, \[1\], or use categoricalCrossentropy/,
+    ],
+    [
+      'a class that is none',
+      compute(
+        'sparseCategoricalCrossentropy',
+        [
+          [1, 2],
+          [1, 2],
+        ],
+        [0, 2],
+      ),
+      'value',
+      /target at \[1\] is 2.*2 classes, 0 to 1/,
+    ],
+    [
+      'a class that is not whole',
+      compute('sparseCategoricalCrossentropy', [[1, 2]], [0.5]),
+      'value',
+      /is 0.5/,
+    ],
+    [
+      'a target below 0',
+      compute('binaryCrossentropy', [[0.5, 0.5]], [[0, -1]]),
+      'value',
+      /target at \[0, 1\] is -1.*as 0 and 1/,
+    ],
+    [
+      'class numbers for one-hot targets',
+      compute('categoricalCrossentropy', [[0.5, 0.5]], [[0, 2]]),
+      'value',
+      /is 2.*sparseCategorical/,
+    ],
+    [
+      'a negative count',
+      compute('poisson', [[1], [1]], [[0], [-2]]),
+      'value',
+      /target at \[1\] is -2.*not differenced/,
+    ],
+    [
+      'a count with a fraction',
+      compute('negativeBinomialNll', [[1, 1]], [[0.5]]),
+      'value',
+      /is 0.5, not a whole number/,
+    ],
+    [
+      'too few outputs for a distribution',
+      compute('studentTNll', [[1, 1]], [[1]]),
+      'shape',
+      /3 outputs.*3 x 1 = 3 units/,
+    ],
+    [
+      'quantiles and outputs that differ',
+      compute({ name: 'pinball', quantiles: [0.1, 0.9] }, [[1, 2, 3]], [1]),
+      'value',
+      /2 quantiles.*3 numbers/,
+    ],
+    ['a quantile of 1', () => pinball({ quantile: 1 }), 'value', /between 0 and 1, got 1/],
+    ['quantile and quantiles', () => pinball({ quantile: 0.5, quantiles: [0.5] }), 'value', /not both/],
+    ['a delta of 0', () => resolveLoss({ name: 'huber', delta: 0 }), 'value', /above 0, got 0/],
+    [
+      'a smoothing above 1',
+      () => resolveLoss({ name: 'binaryCrossentropy', labelSmoothing: 2 }),
+      'value',
+      /labelSmoothing/,
+    ],
+    ['a negative gamma', () => resolveLoss({ name: 'binaryFocalCrossentropy', gamma: -1 }), 'value', /gamma/],
+    [
+      'alphas for other classes',
+      compute({ name: 'categoricalFocalCrossentropy', alpha: [1, 2, 3] }, [[0.5, 0.5]], [[0, 1]]),
+      'value',
+      /3 numbers.*2 classes/,
+    ],
+    [
+      'an unknown spread',
+      () => resolveLoss({ name: 'gaussianNll', spread: 'sd' }),
+      'value',
+      /'scale' or 'variance'/,
+    ],
+    [
+      'a mask of steps for a loss of sequences',
+      () => resolveLoss('mse').compute(zeros([2, 1]), zeros([2, 1]), zeros([2, 5])),
+      'shape',
+      /mask has shape \[2, 5\].*must not pass its mask on/,
+    ],
+    [
+      'weights of another batch',
+      () => resolveLoss('mse').compute(zeros([2, 3, 1]), zeros([2, 3, 1]), null, zeros([3])),
+      'shape',
+      /weights has shape \[3\].*\[2\] or one per step, \[2, 3\]/,
+    ],
+    [
+      'a single number',
+      () => resolveLoss('mse').compute(zeros([]), zeros([]), null),
+      'shape',
+      /single number/,
+    ],
+    [
+      'a class weight below 0',
+      () => classWeighted(zeros([2]), [2], { 0: -1 }),
+      'value',
+      /class 0 has weight -1/,
+    ],
+    [
+      'targets without a class for each row',
+      () => classWeighted(zeros([2]), [2, 3], [1]),
+      'shape',
+      /no class for each row/,
+    ],
+  ];
+  for (const [name, run, code, message] of cases) {
+    test(name, () => {
+      assert.throws(run, fails(code, message));
+    });
+  }
+  test('the position of a wrong class counts masked rows too', () => {
+    const run = (): Tensor =>
+      sparseCategoricalCrossentropy().compute(
+        zeros([2, 3, 4]),
+        tensor([
+          [9, 0, 1],
+          [9, 9, 2],
+        ]),
+        tensor([
+          [0, 1, 1],
+          [0, 1, 1],
+        ]),
+      );
+    assert.throws(run, fails('value', /target at \[1, 1\] is 9/));
+  });
+});
