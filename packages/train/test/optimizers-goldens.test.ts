@@ -1,0 +1,154 @@
+/**
+ * Every optimizer, clip, weight decay and moving average over eight steps against Keras and PyTorch, and every schedule
+ * (packages/testkit/goldens/training/optimizers.json, written by tools/goldens/training_optimizers.py). Rejects: a wrong
+ * place of epsilon, bias correction, order of clip and decay, or rule for a norm that is not finite.
+ */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { setBackend } from '@unroll/core';
+import { mismatch, report } from '@unroll/testkit';
+import {
+  type Clip,
+  type OptimizerName,
+  resolveOptimizer,
+  resolveSchedule,
+  type ScheduleConfig,
+  type ScheduleName,
+} from '@unroll/train';
+import { type Packed, trainingGoldens, unpack } from './goldens.js';
+import { runOptimizer } from './optimizer-run.js';
+
+interface OptimizerCase {
+  name: string;
+  optimizer: OptimizerName;
+  source: 'keras' | 'pytorch';
+  options: Record<string, unknown>;
+  gradients?: Packed[];
+  after: Packed[];
+  averages?: Packed[];
+}
+
+interface ScheduleCase {
+  name: string;
+  schedule: string;
+  options: Record<string, unknown>;
+  learningRates: Packed;
+}
+
+const goldens = trainingGoldens<{
+  initial: Packed[];
+  gradients: Packed[];
+  cases: OptimizerCase[];
+  schedules: ScheduleCase[];
+}>('optimizers.json');
+
+const SKIPPED: Record<string, string> = {
+  'pytorch sgd momentum dampening': 'there is no dampening here: it is not in Keras',
+  'keras adam accumulating 2': "accumulation is the training step's, see trajectories.test.ts",
+  'keras sgd accumulating 3, globalClipNorm': "accumulation is the training step's, see trajectories.test.ts",
+};
+
+/** What of a case's options are options of an optimizer here. */
+function optionsOf({ source, options }: OptimizerCase): Record<string, unknown> {
+  const { learningRate, excludeFromWeightDecay, ...rest } = options;
+  const scheduled = learningRate as { schedule: string; options: Record<string, unknown> } | number;
+  const foreign = /^(amsgrad|clip|globalClip|useEma|ema|dampening)/;
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(([name]) => !foreign.test(name))),
+    learningRate:
+      typeof scheduled === 'number' ? scheduled : { name: scheduled.schedule, ...scheduled.options },
+    excludeFromWeightDecay: ((excludeFromWeightDecay as number[] | undefined) ?? []).map((i) => `p${i}/`),
+    convention: source,
+  };
+}
+
+function clipOf(options: Record<string, unknown>): Clip | null {
+  const value = options.clipValue ?? options.clipGradValue;
+  const globalNorm = options.globalClipNorm ?? options.clipGradNorm;
+  if (value) return { value: value as number };
+  if (options.clipNorm) return { norm: options.clipNorm as number };
+  return globalNorm ? { globalNorm: globalNorm as number } : null;
+}
+
+/** For each step the values of each tensor, from tensors with a first axis of steps. */
+function bySteps(tensors: readonly Packed[]): Float32Array[][] {
+  const parts = tensors.map(unpack);
+  return Array.from({ length: parts[0]!.shape[0]! }, (_, step) =>
+    parts.map(({ values, shape }) => {
+      const size = values.length / shape[0]!;
+      return values.slice(step * size, (step + 1) * size);
+    }),
+  );
+}
+
+const joined = (parts: readonly Float32Array[]): number[] => parts.flatMap((part) => [...part]);
+
+function check(golden: OptimizerCase, allowed: number): void {
+  const { options } = golden;
+  const average = options.useEma
+    ? {
+        momentum: options.emaMomentum as number,
+        overwriteEvery: options.emaOverwriteFrequency as number | null,
+      }
+    : null;
+  const optimizer = resolveOptimizer({ name: golden.optimizer, ...optionsOf(golden) });
+  const found = runOptimizer(optimizer, {
+    initial: goldens.initial.map((packed) => unpack(packed).values),
+    gradients: bySteps(golden.gradients ?? goldens.gradients),
+    clip: clipOf(options),
+    average,
+  });
+  const compare = (
+    what: string,
+    steps: readonly Float64Array[],
+    expected: readonly Packed[],
+  ): (string | null)[] =>
+    bySteps(expected).map((parts, n) => mismatch(`${what} ${n + 1}`, steps[n]!, joined(parts), allowed));
+  report([
+    ...compare('after step', found.after, golden.after),
+    ...(golden.averages ? compare('average after step', found.averages, golden.averages) : []),
+  ]);
+}
+
+after(() => setBackend());
+
+for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as const) {
+  describe(`optimizers against the goldens, backend ${backend}`, () => {
+    for (const golden of goldens.cases) {
+      test(golden.name, { skip: SKIPPED[golden.name] ?? false }, async () => {
+        await (backend === 'default' ? setBackend() : setBackend(backend));
+        // Keras computes the powers of its betas in float32, and is off by some 1e-5 of a step.
+        const powers = golden.source === 'keras' && golden.optimizer.includes('adam');
+        check(golden, powers ? 5e-6 : 2e-6);
+      });
+    }
+  });
+}
+
+describe('schedules against the goldens', () => {
+  const names: Record<string, ScheduleName> = { step: 'stepDecay' };
+  for (const { name, schedule, options, learningRates } of goldens.schedules) {
+    test(name, () => {
+      const spelled = Object.fromEntries(
+        Object.entries(options)
+          .filter(([option]) => option !== 'cycleMomentum')
+          .map(([option, value]) => [option === 'maxLr' ? 'maxLearningRate' : option, value]),
+      );
+      const made = resolveSchedule({ name: names[schedule] ?? schedule, ...spelled } as ScheduleConfig);
+      const expected = unpack(learningRates).values;
+      report([
+        mismatch(
+          name,
+          Array.from(expected, (_, step) => made.rate(step)),
+          expected,
+          1e-7,
+        ),
+      ]);
+      assert.deepEqual(JSON.parse(JSON.stringify(made.config)), made.config);
+      assert.equal(
+        resolveSchedule({ name: made.name as ScheduleName, ...made.config }).rate(3),
+        made.rate(3),
+      );
+    });
+  }
+});
