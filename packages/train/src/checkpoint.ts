@@ -33,7 +33,8 @@ export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8
     void stored.set(name, storeFloats(values, shape));
   for (const [name, saved] of Object.entries(tensors)) put(name, saved);
   for (const [callback, { tensors: own = {} }] of Object.entries(callbacks)) {
-    for (const [name, saved] of Object.entries(own)) put(`callback/${callback}/${name}`, saved);
+    for (const [name, saved] of Object.entries(own))
+      put(`callback/${encodeURIComponent(callback)}/${name}`, saved);
   }
   const states = Object.fromEntries(Object.entries(callbacks).map(([name, { json }]) => [name, json]));
   const state = JSON.stringify({ run: rest, callbacks: states, history }, keepNumbers);
@@ -65,7 +66,7 @@ export function decodeCheckpoint(file: Uint8Array): Checkpoint {
     const saved: SavedTensor = { shape: stored.shape, values: loadFloats(stored, name) };
     const [, callback, tensor] = /^callback\/([^/]*)\/(.*)$/s.exec(name) ?? [];
     if (callback === undefined) run[name] = saved;
-    else (own[callback] ??= {})[tensor!] = saved;
+    else (own[decodeURIComponent(callback)] ??= {})[tensor!] = saved;
   }
   const callbacks = Object.entries(state.callbacks).map(([name, json]): [string, CallbackState] => [
     name,

@@ -63,8 +63,7 @@ export type WarningCode =
   | 'shuffle-stateful' // shuffled batches whose states are carried along
   | 'short-sequence' // a sequence of fewer steps than the window
   | 'environment-changed' // a run resumed on another backend, instruction set or number of threads
-  | 'data-changed' // a run resumed on other data
-  | 'log-shortened'; // a log file that has lost its end since the checkpoint
+  | 'data-changed'; // a run resumed on other data
 
 /** Why a run ended. */
 export type EndReason =

@@ -5,3 +5,5 @@ export {
   checkpoints,
   readCheckpoint,
 } from './callbacks/checkpoints-node.js';
+export { type CsvLogOptions, csvLog } from './callbacks/csv-log-node.js';
+export { type TensorBoardOptions, tensorBoard } from './callbacks/tensor-board-node.js';

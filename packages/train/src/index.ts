@@ -12,6 +12,7 @@ export type {
 export { type CheckpointOptions, type CheckpointStore, checkpointsTo } from './callbacks/checkpoints.js';
 export { type EarlyStoppingOptions, earlyStopping } from './callbacks/early-stopping.js';
 export { type MonitorOptions, monitored } from './callbacks/monitor.js';
+export { type ProgressOptions, type ProgressStream, progress } from './callbacks/progress.js';
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from './callbacks/reduce-on-plateau.js';
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 export type { Clip } from './clip.js';

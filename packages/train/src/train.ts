@@ -28,12 +28,10 @@ import { type GradientHook, OptimizerMemory } from './step.js';
 
 /** What to train on: all examples, or batches of them. */
 export type TrainingData =
-  | (Examples & { batches?: undefined; stepsPerEpoch?: undefined })
+  | (Examples & { batches?: undefined })
   | {
       /** Batches, each as Examples; a function is called at the start of each epoch. `batchSize` does not apply. */
       batches: Batches;
-      /** Batches of one epoch. Default: until the iterable ends. */
-      stepsPerEpoch?: number;
       x?: undefined;
       y?: undefined;
       sampleWeights?: undefined;
@@ -47,6 +45,8 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   epochs?: number;
   /** Examples per step. Default 32. */
   batchSize?: number;
+  /** Batches of one epoch, of an iterable. Default: until it ends. */
+  stepsPerEpoch?: number;
   /** A new order of the examples in every epoch. Iterables keep their order. Default true. */
   shuffle?: boolean;
   /** Seed of shuffles and dropout. Default 0. */

@@ -12,7 +12,15 @@ export * from '@unroll/core';
 export type { StreamState } from '@unroll/nn';
 export * from '@unroll/nn';
 export * from '@unroll/train';
-export type { LossName, OptimizerName } from './compile.js';
-export { InferenceModel, type PredictOptions } from './inference-model.js';
-export { type CompileOptions, type FitOptions, Model, SequentialModel, sequential } from './model.js';
+export { model, sequential } from './models.js';
+export { type PredictOptions, type Runnable, runnable } from './runnable.js';
+export {
+  type CompileOptions,
+  type EvaluateOptions,
+  type ExampleOptions,
+  type ExamplePair,
+  type FitOptions,
+  type Trainable,
+  trainable,
+} from './trainable.js';
 export { type ModelValues, type NestedNumbers, type NumberArray, toTensor, type Values } from './values.js';

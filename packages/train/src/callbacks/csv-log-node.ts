@@ -1,0 +1,52 @@
+/** A line of figures per epoch, as CSV. */
+import { type EpochEvent, figuresOf } from '../events.js';
+import type { Callback } from './callback.js';
+import { LogFile } from './log-file-node.js';
+
+export interface CsvLogOptions {
+  /** Default `,`. */
+  separator?: string;
+}
+
+/**
+ * Writes `epoch`, the figures and the learning rate of every epoch to a file. The columns are those of the first epoch.
+ * A new run replaces the file; a resumed one goes on in it.
+ */
+export function csvLog(path: string, { separator = ',' }: CsvLogOptions = {}): Callback {
+  const file = new LogFile(path);
+  let columns: readonly string[] | null = null;
+
+  const onEpoch = (event: EpochEvent): void => {
+    const figures: Readonly<Record<string, number>> = {
+      epoch: event.epoch,
+      ...figuresOf(event),
+      learningRate: event.learningRate,
+    };
+    if (columns === null) {
+      columns = Object.keys(figures);
+      file.append(`${columns.map((name) => quoted(name, separator)).join(separator)}\n`);
+    }
+    file.append(`${columns.map((name) => figures[name] ?? '').join(separator)}\n`);
+  };
+
+  return {
+    name: `csvLog ${path}`,
+    onEvent(event) {
+      if (event.type === 'epoch') onEpoch(event);
+    },
+    state() {
+      file.sync();
+      return { json: { length: file.length, columns } };
+    },
+    restore({ json }) {
+      const saved = json as { length: number; columns: readonly string[] | null };
+      const warning = file.resume(saved.length);
+      if (warning === null) columns = saved.columns;
+      return warning;
+    },
+  };
+}
+
+function quoted(text: string, separator: string): string {
+  return text.includes(separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,96 @@
+/**
+ * TensorBoard's event files: records of TFRecord framing, each a hand-encoded protobuf `Event`.
+ *
+ *   record  u64 length, u32 masked CRC-32C of the length, the bytes, u32 masked CRC-32C of the bytes; little-endian
+ *   Event   1: double wall_time   2: int64 step   3: string file_version   5: Summary
+ *   Summary 1: Value, repeated;  Value  1: string tag   2: float simple_value
+ *
+ * (tensorflow/core/lib/io/record_writer.cc, tensorflow/core/util/event.proto and framework/summary.proto.)
+ */
+import { encodeUtf8 } from '@unroll/core/internal';
+
+/** The record that a file begins with. @param wallTime in seconds since 1970 */
+export function fileHeader(wallTime: number): Uint8Array {
+  return tfRecord(join([double(1, wallTime), bytes(3, encodeUtf8('brain.Event:2'))]));
+}
+
+/** A record of scalars at one step. */
+export function scalarRecord(
+  wallTime: number,
+  step: number,
+  scalars: Readonly<Record<string, number>>,
+): Uint8Array {
+  const values = Object.entries(scalars).map(([tag, value]) =>
+    bytes(1, join([bytes(1, encodeUtf8(tag)), float(2, value)])),
+  );
+  return tfRecord(join([double(1, wallTime), int(2, step), bytes(5, join(values))]));
+}
+
+function tfRecord(data: Uint8Array): Uint8Array {
+  const record = new Uint8Array(16 + data.length);
+  const view = new DataView(record.buffer);
+  view.setBigUint64(0, BigInt(data.length), true);
+  view.setUint32(8, maskedCrc(record.subarray(0, 8)), true);
+  record.set(data, 12);
+  view.setUint32(12 + data.length, maskedCrc(data), true);
+  return record;
+}
+
+/** A key of protobuf: the field's number and how its value is laid out. */
+const key = (field: number, wire: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wire);
+
+function varint(value: number): Uint8Array {
+  const out: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    out.push((rest % 0x80) + 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  return Uint8Array.of(...out, rest);
+}
+
+const int = (field: number, value: number): Uint8Array => join([key(field, 0), varint(value)]);
+
+const bytes = (field: number, value: Uint8Array): Uint8Array =>
+  join([key(field, 2), varint(value.length), value]);
+
+function double(field: number, value: number): Uint8Array {
+  const out = new Uint8Array(8);
+  new DataView(out.buffer).setFloat64(0, value, true);
+  return join([key(field, 1), out]);
+}
+
+function float(field: number, value: number): Uint8Array {
+  const out = new Uint8Array(4);
+  new DataView(out.buffer).setFloat32(0, value, true);
+  return join([key(field, 5), out]);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** CRC-32C (Castagnoli), reflected polynomial. */
+const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1;
+  return c >>> 0;
+});
+
+export function crc32c(data: Uint8Array): number {
+  let c = 0xffffffff;
+  for (const byte of data) c = (c >>> 8) ^ TABLE[(c ^ byte) & 0xff]!;
+  return (c ^ 0xffffffff) >>> 0;
+}
+
+/** TFRecord's mask: so that a CRC of bytes that hold CRCs is still of use. */
+export function maskedCrc(data: Uint8Array): number {
+  const crc = crc32c(data);
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}

@@ -1,0 +1,143 @@
+/**
+ * Progress for people and programs: on a terminal one line that is written over and a line per epoch, elsewhere plain
+ * lines, and on request each event as a line of JSON.
+ */
+import { type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from '../events.js';
+import type { Callback } from './callback.js';
+
+/** Where lines go; a part of Node's writable streams. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface ProgressOptions {
+  /** `auto`: a bar on a terminal, plain lines elsewhere. `ndjson`: the events. Default `auto`. */
+  format?: 'auto' | 'bar' | 'lines' | 'ndjson';
+  /** Default: standard output; in a page the console. */
+  stream?: ProgressStream;
+}
+
+const BAR_WIDTH = 20;
+const REDRAW_MS = 100;
+/** How often plain lines tell of an epoch that takes long. */
+const LINE_MS = 30_000;
+
+export function progress({ format = 'auto', stream = defaultStream() }: ProgressOptions = {}): Callback {
+  const style = format === 'auto' ? (stream.isTTY ? 'bar' : 'lines') : format;
+  if (style === 'ndjson') {
+    return { name: 'progress', onEvent: (event) => void stream.write(`${JSON.stringify(event)}\n`) };
+  }
+  const meter = new Meter();
+  const pause = style === 'bar' ? REDRAW_MS : LINE_MS;
+  let shown = style === 'bar' ? Number.NEGATIVE_INFINITY : performance.now();
+  let bar = false; // a bar stands on the present line
+  const line = (text: string): void => {
+    stream.write(bar ? `\r\x1b[K${text}\n` : `${text}\n`);
+    bar = false;
+  };
+  const onStep = (event: StepEvent): void => {
+    meter.step(event);
+    const now = performance.now();
+    if (now - shown < pause) return;
+    shown = now;
+    const text = meter.line(event, style === 'bar');
+    if (style === 'lines') line(text);
+    else {
+      stream.write(`\r\x1b[K${text.slice(0, (stream.columns ?? 80) - 1)}`);
+      bar = true;
+    }
+  };
+  return {
+    name: 'progress',
+    onEvent(event: TrainEvent) {
+      if (event.type === 'step') onStep(event);
+      else if (event.type === 'epoch') line(meter.epochLine(event));
+      else if (event.type === 'end' && event.reason === 'aborted') line('stopped before the end');
+      else if (event.type === 'end' && bar) line('');
+    },
+  };
+}
+
+/** What steps add up to. */
+class Meter {
+  #epoch = 0;
+  #loss = 0;
+  #examples = 0;
+  #updates = 0;
+  #clipped = 0;
+  readonly #began = performance.now();
+  #steps = 0;
+
+  step(event: StepEvent): void {
+    if (event.epoch !== this.#epoch) {
+      this.#epoch = event.epoch;
+      this.#loss = 0;
+      this.#examples = 0;
+      this.#updates = 0;
+      this.#clipped = 0;
+    }
+    this.#steps++;
+    this.#loss += event.loss * event.examples;
+    this.#examples += event.examples;
+    if (!event.updated) return;
+    this.#updates++;
+    if (event.clipped) this.#clipped++;
+  }
+
+  get #clippedShare(): string {
+    return `${Math.round((100 * this.#clipped) / Math.max(1, this.#updates))}%`;
+  }
+
+  line(event: StepEvent, bar: boolean): string {
+    const { epoch, epochs, step, steps, gradientNorm, sequencesPerSecond } = event;
+    const filled = steps ? Math.round((BAR_WIDTH * step) / steps) : 0;
+    const drawn = `[${'='.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] `;
+    return (
+      `epoch ${epoch}/${epochs} ${bar && steps ? drawn : ''}${step}${steps ? `/${steps}` : ''}` +
+      `${steps ? `  eta ${clock(this.#secondsLeft(event, steps))}` : ''}  ${rate(sequencesPerSecond)}` +
+      `  loss ${short(this.#loss / this.#examples)}  grad ${short(gradientNorm)}  clipped ${this.#clippedShare}`
+    );
+  }
+
+  #secondsLeft({ epoch, epochs, step }: StepEvent, steps: number): number {
+    const left = (epochs - epoch) * steps + steps - step;
+    return (left * (performance.now() - this.#began)) / this.#steps / 1000;
+  }
+
+  epochLine(event: EpochEvent): string {
+    const figures = Object.entries(figuresOf(event)).map(([name, value]) => `${name} ${short(value)}`);
+    const speed = this.#examples > 0 ? `  ${rate(this.#examples / Math.max(event.seconds, 1e-6))}` : '';
+    const clipped = this.#clipped > 0 ? `  clipped ${this.#clippedShare}` : '';
+    return (
+      `epoch ${event.epoch}/${event.epochs}  ${figures.join('  ')}${clipped}  ` +
+      `${event.seconds.toFixed(event.seconds < 10 ? 2 : 0)} s${speed}`
+    );
+  }
+}
+
+/** Four significant digits, without an exponent where that is short. */
+function short(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e5)) return value.toExponential(3);
+  return String(Number(value.toPrecision(4)));
+}
+
+function rate(perSecond: number): string {
+  return `${perSecond >= 100 ? Math.round(perSecond) : short(perSecond)} seq/s`;
+}
+
+/** `0:07`, `1:02:03`. */
+function clock(seconds: number): string {
+  const total = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const two = (n: number): string => String(n).padStart(2, '0');
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+function defaultStream(): ProgressStream {
+  const { process } = globalThis as { process?: { stdout?: ProgressStream } };
+  return process?.stdout ?? { write: (text: string) => console.log(text.trimEnd()) };
+}

@@ -1,0 +1,163 @@
+/**
+ * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is a short call
+ * to a function of @unroll/train that may also be used on its own.
+ */
+import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
+import {
+  type Batches,
+  type Callback,
+  type Examples,
+  evaluate,
+  type Figures,
+  type FitExtras,
+  fit,
+  type History,
+  OptimizerMemory,
+  type OptimizerSpec,
+  progress,
+  type RunOptions,
+  resolveLoss,
+  resolveOptimizer,
+} from '@unroll/train';
+import { inputsOf, type Runnable, runnable, targetsOf } from './runnable.js';
+import { type ModelValues, toTensor, type Values } from './values.js';
+
+type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
+
+export interface CompileOptions extends Pick<RunOptions, Compiled> {
+  /** By name (with default options), by name and options, or itself. Default `adam`. */
+  optimizer?: OptimizerSpec;
+}
+
+/** What belongs to examples besides x and y. */
+export interface ExampleOptions {
+  /** What each example's loss is multiplied by, [N], or each step's, [N, T]. Default 1. */
+  sampleWeights?: Values;
+  /** Which steps are valid, [N, T] with 1 and 0. Default: as the model's layers find. */
+  mask?: Values;
+}
+
+/** Examples as x, y and, if need be, sample weights. */
+export type ExamplePair = readonly [x: ModelValues, y: ModelValues, sampleWeights?: Values];
+
+type Passed = Compiled | 'optimizer' | 'memory' | 'validationData' | 'resume';
+
+export interface FitOptions extends Omit<RunOptions, Passed>, FitExtras, ExampleOptions {
+  /** Examples, or batches of them, to measure loss and metrics on after every epoch. */
+  validationData?: ExamplePair | Batches;
+  /** 0: silent. 1: progress. 2: a line per epoch. Default `auto`: progress on a terminal, else silent. */
+  verbose?: 0 | 1 | 2 | 'auto';
+}
+
+export interface EvaluateOptions extends ExampleOptions {
+  /** Examples computed at once. Default 256. */
+  batchSize?: number;
+}
+
+export interface Trainable extends Runnable {
+  /** Says what to train with. May be called again: the weights stay, the optimizer starts anew. Returns the model. */
+  compile(options: CompileOptions): this;
+  /**
+   * Trains on examples x and targets y, whose first axes count examples. A second call goes on where the first ended.
+   * @throws UnrollError `state` before `compile`, `shape` where x, y and the model do not fit, `nan` when numbers go astray
+   */
+  fit(x: ModelValues, y: ModelValues, options?: FitOptions): Promise<History>;
+  /** Trains on batches. */
+  fit(batches: Batches, options?: FitOptions): Promise<History>;
+  /** Loss and metrics by name. @throws UnrollError `state` before `compile` */
+  evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Figures>;
+  evaluate(batches: Batches, options?: EvaluateOptions): Promise<Figures>;
+}
+
+/** The network, with the methods of {@link Trainable}. */
+export function trainable<N extends Network>(network: N): N & Trainable {
+  let compiled: (Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory }) | null =
+    null;
+  const ready = (method: string) => {
+    if (compiled) return compiled;
+    throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
+  };
+  const methods = {
+    compile({ optimizer = 'adam', ...options }: CompileOptions) {
+      if (typeof options.loss === 'string') resolveLoss(options.loss); // a wrong name is told of here
+      compiled = { ...options, optimizer: resolveOptimizer(optimizer), memory: new OptimizerMemory() };
+      return whole;
+    },
+    async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
+      const { data, options } = dataOf(network, first, rest);
+      const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options as FitOptions;
+      const held = validationData && { validationData: heldOf(network, validationData) };
+      return fit(network, {
+        ...ready('fit'),
+        ...own,
+        ...data,
+        ...held,
+        callbacks: [...callbacks, ...verbosity(verbose ?? 'auto')],
+      });
+    },
+    async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Figures> {
+      const { data, options } = dataOf(network, first, rest);
+      const { batchSize } = options as EvaluateOptions;
+      const size = batchSize === undefined ? {} : { batchSize };
+      return evaluate(network, data.batches ?? (data as Examples), { ...ready('evaluate'), ...size });
+    },
+  };
+  const whole = Object.assign(runnable(network), methods) as N & Trainable;
+  return whole;
+}
+
+type Data = (Examples & { batches?: undefined }) | { batches: Batches };
+
+/** (x, y, options) or (batches, options). */
+function dataOf(
+  network: Network,
+  first: ModelValues | Batches,
+  rest: readonly unknown[],
+): { data: Data; options: FitOptions | EvaluateOptions } {
+  if (isBatches(first)) return { data: { batches: first }, options: (rest[0] ?? {}) as FitOptions };
+  const options = (rest[1] ?? {}) as FitOptions;
+  return { data: examplesOf(network, [first, rest[0] as ModelValues], options), options };
+}
+
+function examplesOf(
+  network: Network,
+  [x, y]: ExamplePair,
+  { sampleWeights, mask }: ExampleOptions,
+): Examples {
+  return {
+    x: inputsOf(network, x),
+    y: targetsOf(network, y),
+    ...(sampleWeights !== undefined && { sampleWeights: toTensor(sampleWeights) }),
+    ...(mask !== undefined && { mask: toTensor(mask) }),
+  };
+}
+
+function heldOf(network: Network, data: ExamplePair | Batches): Examples | Batches {
+  if (!isPair(data)) return data;
+  const [, , sampleWeights] = data;
+  return examplesOf(network, data, sampleWeights === undefined ? {} : { sampleWeights });
+}
+
+/** An iterable of batches, and not numbers. */
+function isBatches(data: ModelValues | Batches): data is Batches {
+  if (typeof data === 'function') return true;
+  if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
+    return false;
+  if (Array.isArray(data)) return isExamples(data[0]);
+  return Symbol.iterator in data || Symbol.asyncIterator in data;
+}
+
+function isExamples(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'x' in value && 'y' in value;
+}
+
+function isPair(data: ExamplePair | Batches): data is ExamplePair {
+  return Array.isArray(data) && !isExamples(data[0]);
+}
+
+function verbosity(verbose: NonNullable<FitOptions['verbose']>): Callback[] {
+  if (verbose === 0) return [];
+  if (verbose === 2) return [progress({ format: 'lines' })];
+  const { process } = globalThis as { process?: { stdout?: { isTTY?: boolean } } };
+  return verbose === 1 || process?.stdout?.isTTY ? [progress()] : [];
+}
