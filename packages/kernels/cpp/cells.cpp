@@ -3,61 +3,64 @@
 
 namespace unroll::UNROLL_ISA {
 
-void pack_gates(int I, int H, int G, const float* W, const float* U, const float* b, float* packed) {
-  const long row = (long)G * H;
-  for (int unit = 0; unit < H; unit += VL) {
-    const int n = smaller(H - unit, VL);
-    for (int g = 0; g < G; g++, packed += VL) store(packed, b ? load(b + (long)g * H + unit, n) : splat(0));
-    for (int first = 0; first < G; first += panel_vectors)
-      for (long k = 0; k < I + H; k++) {
-        const float* w = (k < I ? W + k * row : U + (k - I) * row) + unit;
-        for (int g = first; g < G && g < first + panel_vectors; g++, packed += VL) store(packed, load(w + (long)g * H, n));
-      }
-  }
-}
-
-int transposed_size(int H, int G) { return G * H * ceil_div(H, VL) * VL; }
-
-void pack_transposed(int H, int G, const float* U, float* packed) {
-  const Panels panels(H);
-  for (int p = 0; p < panels.count; p++) {
-    pack_panel(U, (long)G * H, true, G * H, panels.column(p), panels.columns(p), panels.width(p), packed);
-    packed += (long)G * H * panels.width(p) * VL;
-  }
-}
-
-void times_transposed(int H, int G, const float* packed, const float* dG, long dGRow, const float* rmask,
-                      const float* mask, float* dh, const float* carry, int first, int last) {
-  alignas(64) float z[accumulators * VL];
-  const Panels panels(H);
-  for (int p = 0; p < panels.count; p++) {
-    const int nv = panels.width(p), column = panels.column(p), columns = panels.columns(p), rows = last - first;
-    const int tiles = ceil_div(rows, most_rows(nv));
-    for (int i = 0; i < tiles; i++) {
-      const int b = first + split(rows, tiles, i), m = first + split(rows, tiles, i + 1) - b;
-      tile(m, nv, {G * H, dG + b * dGRow, dGRow, packed, nv * VL, nullptr, 0, z, nv * VL});
-      for (int r = 0; r < m; r++) {
-        if (mask && mask[b + r] == 0) continue;
-        const long at = (long)(b + r) * H + column;
-        for (int j = 0; j < columns; j += VL) {
-          const int n = smaller(columns - j, VL);
-          v x = load(z + r * nv * VL + j);
-          if (rmask) x *= load(rmask + at + j, n);
-          if (carry) x += load(carry + at + j, n);
-          store(dh + at + j, x, n);
-        }
-      }
-    }
-    packed += (long)G * H * nv * VL;
-  }
-}
-
-void drop_initial(int I, int H, const float* hs, const float* rmask, float* xh, int first, int last) {
+void drop_initial(const Sequence& s, int first, int last) {
   for (long b = first; b < last; b++)
-    for (int u = 0; u < H; u += VL) {
-      const int n = smaller(H - u, VL);
-      store(xh + b * (I + H) + I + u, load(hs + b * H + u, n) * load(rmask + b * H + u, n), n);
+    for (int u = 0; u < s.H; u += VL) {
+      const int n = smaller(s.H - u, VL);
+      store(s.xh + b * (s.I + s.H) + s.I + u, load(s.hs + b * s.H + u, n) * load(s.rmask + b * s.H + u, n), n);
     }
+}
+
+void pack_gates(int I, int H, int G, int gates, const float* W, const float* U, const float* b, float* packed) {
+  const long row = (long)gates * H;
+  const int group = gates_together(G);
+  for (int unit = 0; unit < H; unit += VL)
+    for (int g = 0; g < G; g++, packed += VL)
+      store(packed, b ? load(b + (long)g * H + unit, smaller(H - unit, VL)) : splat(0));
+  for (int unit = 0; unit < H; unit += VL)
+    for (int first = 0; first < G; first += group)
+      for (long k = 0; k < I + H; k++) {
+        const float* w = k < I ? W + k * row : U + (k - I) * row;
+        for (int g = first; g < first + group; g++, packed += VL)
+          store(packed, load(w + (long)g * H + unit, smaller(H - unit, VL)));
+      }
+}
+
+void pack_panels(int I, int H, int n, const float* W, const float* U, long ld, float* packed) {
+  const Panels panels(n);
+  for (int p = 0; p < panels.count; p++) {
+    const int column = panels.column(p), columns = panels.columns(p), width = panels.width(p);
+    if (I) pack_panel(W, ld, false, I, column, columns, width, packed);
+    packed += (long)I * width * VL;
+    if (H) pack_panel(U, ld, false, H, column, columns, width, packed);
+    packed += (long)H * width * VL;
+  }
+}
+
+void pack_transposed(int n, int k, const float* U, long ld, float* packed) {
+  const Panels panels(n);
+  for (int p = 0; p < panels.count; p++) {
+    pack_panel(U, ld, true, k, panels.column(p), panels.columns(p), panels.width(p), packed);
+    packed += (long)k * panels.width(p) * VL;
+  }
+}
+
+void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, int first,
+                  int last) {
+  const float *mask = s.mask ? s.mask + t * s.B : nullptr, *rmask = s.rmask;
+  over_panels(s.H, first, last, nullptr, x, y, [&](const float* z, long zRow, long b, int m, long column, int columns) {
+    for (int r = 0; r < m; r++, b++, z += zRow) {
+      if (mask && mask[b] == 0) continue;
+      const long at = b * s.H + column;
+      for (int j = 0; j < columns; j += VL) {
+        const int n = smaller(columns - j, VL);
+        v sum = load(z + j);
+        if (rmask) sum *= load(rmask + at + j, n);
+        if (add) sum += load(dh + at + j, n);
+        store(dh + at + j, sum, n);
+      }
+    }
+  });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -34,21 +34,22 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
   }
 }
 
-// One tile into C: straight where its width is whole vectors, else through a buffer.
-void tile_into(const Product& p, Tile t, int m, int nv, int row, int column, int columns, bool add) {
+// One tile (`panels` of nv vectors) into C: straight where its width is whole vectors, else through a buffer.
+void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add) {
   float* C = p.C + row * p.ldc + column;
-  if (columns == nv * VL) {
+  const int width = panels * nv * VL;
+  if (columns == width) {
     t.start = add ? C : nullptr, t.startRow = p.ldc;
     t.out = C, t.outRow = p.ldc;
-    return tile(m, nv, t);
+    return tile(m, nv, panels, t);
   }
   alignas(64) float z[accumulators * VL];
-  t.start = nullptr, t.out = z, t.outRow = nv * VL;
-  tile(m, nv, t);
+  t.start = nullptr, t.out = z, t.outRow = width;
+  tile(m, nv, panels, t);
   for (int r = 0; r < m; r++, C += p.ldc)
     for (int j = 0; j < columns; j += VL) {
       const int n = smaller(columns - j, VL);
-      v x = load(z + r * nv * VL + j);
+      v x = load(z + r * width + j);
       if (add) x += load(C + j, n);
       store(C + j, x, n);
     }
@@ -76,9 +77,9 @@ void blocked(const Product& p) {
           const float* b = packedB + (long)panels.column(j) * k;
           for (int i = 0; i < tiles; i++) {
             const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
-            Tile t = {k, packedA + (long)first * k, 0, b, nv * VL, nullptr, 0, nullptr, 0};
+            Tile t = {k, packedA + (long)first * k, 0, b, nv * VL, 0, nullptr, 0, nullptr, 0};
             if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
-            tile_into(p, t, m, nv, row + first, column + panels.column(j), panels.columns(j), add);
+            tile_into(p, t, m, nv, 1, row + first, column + panels.column(j), panels.columns(j), add);
           }
         }
       }
@@ -88,25 +89,25 @@ void blocked(const Product& p) {
 
 // A few rows (at most most_rows(panel_vectors)) and B not transposed: packing B would cost as much as the product.
 void few_rows(const Product& p) {
-  const Panels panels(p.n);
   const int depths = ceil_div(p.k, KC);
   for (int d = 0; d < depths; d++) {
     const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
     const float* A = p.A + from;
     long aRow = p.lda;
     if (p.transA) pack_tiles(p, 0, p.m, 1, from, k, scratch()), A = scratch(), aRow = 0;
-    for (int j = 0; j < panels.count; j++) {
-      int nv = panels.width(j), column = panels.column(j), columns = panels.columns(j);
-      const int whole = columns / VL;  // the rest of the columns: B's rows end there and must not be read beyond
-      Tile t = {k, A, aRow, p.B + from * p.ldb + column, p.ldb, nullptr, 0, nullptr, 0};
-      if (whole) tile_into(p, t, p.m, whole, 0, column, whole * VL, p.add || d > 0);
-      if (whole == nv) continue;
-      float* edge = scratch() + KC * most_rows(panel_vectors);
-      column += whole * VL, columns -= whole * VL;
-      pack_panel(p.B + from * p.ldb, p.ldb, false, k, column, columns, 1, edge);
-      t.b = edge, t.bRow = VL;
-      tile_into(p, t, p.m, 1, 0, column, columns, p.add || d > 0);
+    const float* B = p.B + from * p.ldb;
+    const int whole = p.n / VL, rest = p.n - whole * VL;
+    for (int vector = 0; vector < whole;) {
+      const int left = whole - vector, nv = smaller(left, panel_vectors), most = most_panels(p.m, nv);
+      const int some = most * nv <= left ? most : 1;
+      tile_into(p, {k, A, aRow, B + vector * VL, p.ldb, nv * VL, nullptr, 0, nullptr, 0}, p.m, nv, some, 0, vector * VL,
+                some * nv * VL, p.add || d > 0);
+      vector += some * nv;
     }
+    if (!rest) continue;
+    float* edge = scratch() + KC * most_rows(panel_vectors);  // B must not be read behind the ends of its rows
+    pack_panel(B, p.ldb, false, k, p.n - rest, rest, 1, edge);
+    tile_into(p, {k, A, aRow, edge, VL, 0, nullptr, 0, nullptr, 0}, p.m, 1, 1, 0, p.n - rest, rest, p.add || d > 0);
   }
 }
 

@@ -4,64 +4,74 @@
 namespace unroll::UNROLL_ISA {
 
 // Of rows and vectors, the fewer are held in registers while the others come one at a time.
-template <int M, int NV>
-ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* b, v (&sum)[M][NV]) {
-  if constexpr (M <= NV) {
+template <int M, int NV, int P>
+ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* const (&b)[P], v (&sum)[M][P * NV]) {
+  if constexpr (M <= P * NV) {
     v s[M];
     FULLY for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
-    FULLY for (int j = 0; j < NV; j++) {
-      const v w = load(b + (unsigned)(j * VL));
+    FULLY for (int j = 0; j < P * NV; j++) {
+      const v w = load(b[j / NV] + (unsigned)(j % NV * VL));
       FULLY for (int r = 0; r < M; r++) sum[r][j] = madd(s[r], w, sum[r][j]);
     }
   } else {
-    v w[NV];
-    FULLY for (int j = 0; j < NV; j++) w[j] = load(b + (unsigned)(j * VL));
+    v w[P * NV];
+    FULLY for (int j = 0; j < P * NV; j++) w[j] = load(b[j / NV] + (unsigned)(j % NV * VL));
     FULLY for (int r = 0; r < M; r++) {
       const v s = splat(a[r][k]);
-      FULLY for (int j = 0; j < NV; j++) sum[r][j] = madd(s, w[j], sum[r][j]);
+      FULLY for (int j = 0; j < P * NV; j++) sum[r][j] = madd(s, w[j], sum[r][j]);
     }
   }
 }
 
-template <int M, int NV>
+template <int M, int NV, int P>
 static void run(const Tile& t) {
-  v sum[M][NV];
-  FULLY for (int r = 0; r < M; r++) FULLY for (int j = 0; j < NV; j++) sum[r][j] = splat(0);
-  const float *a[M], *b = t.b;
+  v sum[M][P * NV];
+  FULLY for (int r = 0; r < M; r++) FULLY for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
+  const float *a[M], *b[P];
+  FULLY for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
   const long bRow = t.bRow, K = t.k;
   if (t.aRow) {
     FULLY for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
-    for (long k = 0; k < K; k++, b += bRow) row_of_products<M, NV>(a, k, b, sum);
+    for (long k = 0; k < K; k++) {
+      row_of_products<M, NV, P>(a, k, b, sum);
+      FULLY for (int p = 0; p < P; p++) b[p] += bRow;
+    }
   } else {
-    const float* p = t.a;
-    for (long k = 0; k < K; k++, b += bRow, p += M) {
-      FULLY for (int r = 0; r < M; r++) a[r] = p + (unsigned)r;
-      row_of_products<M, NV>(a, 0, b, sum);
+    const float* packed = t.a;
+    for (long k = 0; k < K; k++, packed += M) {
+      FULLY for (int r = 0; r < M; r++) a[r] = packed + (unsigned)r;
+      row_of_products<M, NV, P>(a, 0, b, sum);
+      FULLY for (int p = 0; p < P; p++) b[p] += bRow;
     }
   }
   const float* start = t.start;
   if (start) {
     FULLY for (int r = 0; r < M; r++, start += t.startRow)
-      FULLY for (int j = 0; j < NV; j++) sum[r][j] += load(start + j * VL);
+      FULLY for (int j = 0; j < P * NV; j++) sum[r][j] += load(start + j * VL);
   }
   float* out = t.out;
-  FULLY for (int r = 0; r < M; r++, out += t.outRow) FULLY for (int j = 0; j < NV; j++) store(out + j * VL, sum[r][j]);
+  FULLY for (int r = 0; r < M; r++, out += t.outRow)
+    FULLY for (int j = 0; j < P * NV; j++) store(out + j * VL, sum[r][j]);
 }
 
 template <int NV, int M = most_rows(NV)>
-ALWAYS void choose_rows(int m, const Tile& t) {
-  if (m == M)
-    run<M, NV>(t);
-  else if constexpr (M > 1)
-    choose_rows<NV, M - 1>(m, t);
+ALWAYS void choose_rows(int m, int panels, const Tile& t) {
+  if (m == M) {
+    if constexpr (most_panels(M, NV) >= 4)
+      if (panels == 4) return run<M, NV, 4>(t);
+    if constexpr (most_panels(M, NV) >= 2)
+      if (panels == 2) return run<M, NV, 2>(t);
+    return run<M, NV, 1>(t);
+  }
+  if constexpr (M > 1) choose_rows<NV, M - 1>(m, panels, t);
 }
 
-void tile(int m, int nv, const Tile& t) {
+void tile(int m, int nv, int panels, const Tile& t) {
   switch (nv) {
-    case 1: return choose_rows<1>(m, t);
-    case 2: return choose_rows<2>(m, t);
-    case 3: return choose_rows<3>(m, t);
-    default: return choose_rows<4>(m, t);
+    case 1: return choose_rows<1>(m, panels, t);
+    case 2: return choose_rows<2>(m, panels, t);
+    case 3: return choose_rows<3>(m, panels, t);
+    default: return choose_rows<4>(m, panels, t);
   }
 }
 

@@ -1,10 +1,10 @@
-// The tile that every matrix product here is made of: a few rows times up to four vectors of columns, summed over k in
+// The tile that every matrix product here is made of: a few rows times a few vectors of columns, summed over k in
 // registers. gemm, the recurrent cells and their backward passes differ only in what they do with its result.
 //
-//   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m, nv vectors wide
+//   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m
 //
-// Every element is summed in the order of k and start is added last, whatever the shape of the tile, so results do not
-// depend on how the rows are split.
+// b is `panels` panels, each nv vectors wide; usually one. Every element is summed in the order of k and start is added
+// last, whatever the shape of the tile, so results do not depend on how the rows are split.
 #pragma once
 #include "vec.h"
 #include "work.h"
@@ -16,8 +16,8 @@ struct Tile {
   const float* a;
   long aRow;  // floats between rows of a, whose k are contiguous; or 0: a is packed [k][m]
   const float* b;
-  long bRow;           // floats between rows of b
-  const float* start;  // or null
+  long bRow, bPanel;   // floats between rows of b, and between panels
+  const float* start;  // or null; in start and out the panels' columns lie side by side
   long startRow;       // 0: one row for all
   float* out;
   long outRow;
@@ -31,8 +31,15 @@ constexpr int panel_vectors = VL == 16 ? 4 : 2;
 // The most rows of a tile nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
 
-// 1 <= nv <= 4, 1 <= m <= most_rows(nv).
-void tile(int m, int nv, const Tile& t);
+// A tile of few rows takes several panels at once (1, 2 or 4), as it would else wait for its own sums: an addition takes
+// several cycles and two can begin in each.
+constexpr int most_panels(int m, int nv) {
+  const int chains = (VL == 16 ? 8 : accumulators) / (m * nv);
+  return chains >= 4 ? 4 : chains >= 2 ? 2 : 1;
+}
+
+// 1 <= nv <= 4, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
+void tile(int m, int nv, int panels, const Tile& t);
 
 // n columns as panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.
 struct Panels {
@@ -42,6 +49,12 @@ struct Panels {
   constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // where it starts
   constexpr int columns(int p) const { return smaller(n - column(p), width(p) * VL); }      // without the padding
+  // How many from p on a tile of m rows takes at once.
+  constexpr int together(int p, int m) const {
+    int some = most_panels(m, width(p));
+    while (p + some > count || width(p + some - 1) != width(p)) some /= 2;
+    return some;
+  }
 };
 
 // Packs columns [column, column + columns) of a matrix into [k][width*VL], zeros behind. trans: B is stored [n][k].
