@@ -7,22 +7,13 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setBackend } from '@unroll/core';
 import { mismatch, report } from '@unroll/testkit';
-import {
-  type Clip,
-  type OptimizerName,
-  resolveOptimizer,
-  resolveSchedule,
-  type ScheduleConfig,
-  type ScheduleName,
-} from '@unroll/train';
+import { resolveOptimizer, resolveSchedule, type ScheduleConfig, type ScheduleName } from '@unroll/train';
 import { type Packed, trainingGoldens, unpack } from './goldens.js';
+import { clipOf, type GoldenOptions, optimizerOf } from './optimizer-options.js';
 import { runOptimizer } from './optimizer-run.js';
 
-interface OptimizerCase {
+interface OptimizerCase extends GoldenOptions {
   name: string;
-  optimizer: OptimizerName;
-  source: 'keras' | 'pytorch';
-  options: Record<string, unknown>;
   gradients?: Packed[];
   after: Packed[];
   averages?: Packed[];
@@ -48,28 +39,6 @@ const SKIPPED: Record<string, string> = {
   'keras sgd accumulating 3, globalClipNorm': "accumulation is the training step's, see trajectories.test.ts",
 };
 
-/** What of a case's options are options of an optimizer here. */
-function optionsOf({ source, options }: OptimizerCase): Record<string, unknown> {
-  const { learningRate, excludeFromWeightDecay, ...rest } = options;
-  const scheduled = learningRate as { schedule: string; options: Record<string, unknown> } | number;
-  const foreign = /^(amsgrad|clip|globalClip|useEma|ema|dampening)/;
-  return {
-    ...Object.fromEntries(Object.entries(rest).filter(([name]) => !foreign.test(name))),
-    learningRate:
-      typeof scheduled === 'number' ? scheduled : { name: scheduled.schedule, ...scheduled.options },
-    excludeFromWeightDecay: ((excludeFromWeightDecay as number[] | undefined) ?? []).map((i) => `p${i}/`),
-    convention: source,
-  };
-}
-
-function clipOf(options: Record<string, unknown>): Clip | null {
-  const value = options.clipValue ?? options.clipGradValue;
-  const globalNorm = options.globalClipNorm ?? options.clipGradNorm;
-  if (value) return { value: value as number };
-  if (options.clipNorm) return { norm: options.clipNorm as number };
-  return globalNorm ? { globalNorm: globalNorm as number } : null;
-}
-
 /** For each step the values of each tensor, from tensors with a first axis of steps. */
 function bySteps(tensors: readonly Packed[]): Float32Array[][] {
   const parts = tensors.map(unpack);
@@ -91,11 +60,11 @@ function check(golden: OptimizerCase, allowed: number): void {
         overwriteEvery: options.emaOverwriteFrequency as number | null,
       }
     : null;
-  const optimizer = resolveOptimizer({ name: golden.optimizer, ...optionsOf(golden) });
+  const optimizer = resolveOptimizer(optimizerOf(golden, ['p0/', 'p1/', 'p2/']));
   const found = runOptimizer(optimizer, {
     initial: goldens.initial.map((packed) => unpack(packed).values),
     gradients: bySteps(golden.gradients ?? goldens.gradients),
-    clip: clipOf(options),
+    clip: clipOf(golden),
     average,
   });
   const compare = (
