@@ -4,29 +4,36 @@
  */
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { UnrollError } from '../errors.js';
+import { formatShape, shapeError, UnrollError } from '../errors.js';
 import { address, type CpuBlock } from './block.js';
 import { Heap } from './heap.js';
 import { optimizerKernels } from './optimizers.js';
 import { recurrentKernels } from './recurrent.js';
 
 const FLOAT = 4;
-const MAX_DIMS = 24;
+const MAX_RANK = 8;
 
 export function cpuBackend(
   module: KernelModule,
 ): Backend & { readonly module: KernelModule; readonly heap: Heap } {
   const heap = new Heap(module.memory);
-  const dimsAt = heap.allocate(MAX_DIMS * 4);
+  const dimsAt = heap.allocate(3 * MAX_RANK * 4);
   const floats = (at: number, length: number): Float32Array =>
     new Float32Array(module.memory.buffer, at, length);
   const k = module.kernels;
 
   /** Writes an index space (shape, then strides of each operand) where the kernels read it; returns its rank. */
   const putDims = (shape: readonly number[], ...strides: (readonly number[])[]): number => {
-    new Int32Array(module.memory.buffer, dimsAt, MAX_DIMS).set([shape, ...strides].flat());
+    if (shape.length > MAX_RANK) {
+      throw shapeError(
+        `At most ${MAX_RANK} axes can be walked at once, got ${formatShape(shape)}. Reshape to fewer first.`,
+        { shape },
+      );
+    }
+    new Int32Array(module.memory.buffer, dimsAt, 3 * MAX_RANK).set([shape, ...strides].flat());
     return shape.length;
   };
+  /** To be said of whatever a kernel has written: packed forms of it are stale. */
   const touched = (block: Block): void => {
     (block as CpuBlock).root.version++;
   };
@@ -50,7 +57,10 @@ export function cpuBackend(
       k.binary(BinaryOp[op], address(a), address(b), address(y), rank, dimsAt);
       touched(y);
     },
-    reduce: (op, x, y, outer, n, inner) => k.reduce(ReduceOp[op], address(x), address(y), outer, n, inner),
+    reduce(op, x, y, outer, n, inner) {
+      k.reduce(ReduceOp[op], address(x), address(y), outer, n, inner);
+      touched(y);
+    },
     accumulate(y, x, scale) {
       k.accumulate(address(y), address(x), y.length, scale);
       touched(y);
@@ -66,25 +76,27 @@ export function cpuBackend(
       );
       touched(y);
     },
-    softmax: (x, y, rows, n, log) => k.softmax(address(x), address(y), rows, n, log ? 1 : 0),
-    gather: (table, ids, y, width) => k.gather(address(table), address(ids), address(y), ids.length, width),
+    softmax(x, y, rows, n, log) {
+      k.softmax(address(x), address(y), rows, n, log ? 1 : 0);
+      touched(y);
+    },
+    gather(table, ids, y, width) {
+      k.gather(address(table), address(ids), address(y), ids.length, width);
+      touched(y);
+    },
     scatterAdd(table, ids, g, width) {
       k.scatter_add(address(table), address(ids), address(g), ids.length, width);
       touched(table);
     },
-    randomUniform: (key, counter, y) =>
-      k.random_uniform(key[0], key[1], counter >>> 0, Math.floor(counter / 2 ** 32), address(y), y.length),
-    randomMask: (key, counter, y, keep, scale) =>
-      k.random_mask(
-        key[0],
-        key[1],
-        counter >>> 0,
-        Math.floor(counter / 2 ** 32),
-        address(y),
-        y.length,
-        keep,
-        scale,
-      ),
+    randomUniform(key, counter, y) {
+      k.random_uniform(key[0], key[1], counter >>> 0, Math.floor(counter / 2 ** 32), address(y), y.length);
+      touched(y);
+    },
+    randomMask(key, counter, y, keep, scale) {
+      const block = [counter >>> 0, Math.floor(counter / 2 ** 32)] as const;
+      k.random_mask(key[0], key[1], ...block, address(y), y.length, keep, scale);
+      touched(y);
+    },
     ...optimizerKernels(k),
     ...recurrentKernels(k, heap),
     ...{ rnnForward: missing, rnnBackward: missing, gruForward: missing, gruBackward: missing },

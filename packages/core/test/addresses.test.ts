@@ -1,0 +1,43 @@
+/**
+ * Memory above 2 GiB (WebAssembly) and above 4 GiB (native): part of the contract, run there. Rejects: addresses that are
+ * cut to 31 or 32 bits or taken for negative, on either side of the call.
+ */
+import { describe, test } from 'node:test';
+import { UnrollError } from '@unroll/core';
+import { cpuBackend } from '@unroll/core/internal';
+import { KernelLoadError, loadKernelsSync } from '@unroll/kernels';
+import { contractCases, skipReason } from '@unroll/testkit';
+
+const GiB = 2 ** 30;
+const CASES =
+  /^memory|^kernel (fill|copy|unary: exp|binary: add|reduce: max|gemm: a b|softmax|gather|scatterAdd|random|adam|lstm)|^op (lstm, part 1|matmul|concat)/;
+const KINDS = {
+  native: { choice: { kind: 'native' }, below: 5 * GiB },
+  WebAssembly: { choice: { kind: 'wasm', threads: false }, below: 2.25 * GiB },
+} as const;
+
+function highBackend({
+  choice,
+  below,
+}: (typeof KINDS)[keyof typeof KINDS]): ReturnType<typeof cpuBackend> | string {
+  try {
+    const backend = cpuBackend(loadKernelsSync(choice));
+    backend.heap.allocate(below); // never touched: it costs addresses, not memory
+    return backend;
+  } catch (error) {
+    if (error instanceof KernelLoadError || (error instanceof UnrollError && error.code === 'memory'))
+      return error.message;
+    throw error;
+  }
+}
+
+for (const [kind, settings] of Object.entries(KINDS)) {
+  const backend = highBackend(settings);
+  const unavailable = typeof backend === 'string' ? backend : false;
+  describe(`above ${settings.below / GiB} GiB, ${kind}`, { skip: unavailable }, () => {
+    if (typeof backend === 'string') return;
+    for (const each of contractCases().filter(({ name }) => CASES.test(name))) {
+      test(each.name, { skip: skipReason(each, backend) ?? false }, () => each.run(backend));
+    }
+  });
+}

@@ -1,0 +1,238 @@
+/**
+ * Weights that stay in memory are packed once per version. Rejects: a packed form that is used after its weights have
+ * changed, by whatever way; one that is taken for another layer's; and packing at every call.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type Backend,
+  lstmSequence,
+  Parameter,
+  permute,
+  RandomStream,
+  type RecurrentAttributes,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@unroll/core';
+import {
+  type Block,
+  cpuBackend,
+  type FlatBuffer,
+  type Kernels,
+  layOut,
+  runtime,
+} from '@unroll/core/internal';
+import { type KernelExports, type KernelModule, loadKernelsSync } from '@unroll/kernels';
+import { bitMismatch, onBackend } from '@unroll/testkit';
+import { moduleOf, testBackends } from '@unroll/testkit/node';
+
+const [T, B, I, H] = [3, 2, 3, 5];
+const x = new RandomStream(1, 'x').normal(B * T * I);
+
+interface Layer {
+  W: Parameter;
+  U: Parameter;
+  b: Parameter;
+}
+
+function makeLayer(seed: number): Layer {
+  const make = (name: string, shape: number[]): Parameter =>
+    new Parameter(name, shape, new RandomStream(seed, name).normal(shape.reduce((a, n) => a * n)));
+  return { W: make('W', [I, 4 * H]), U: make('U', [H, 4 * H]), b: make('b', [4 * H]) };
+}
+
+const ATTRIBUTES: RecurrentAttributes = {
+  ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
+  ...{ reverse: false, realign: false, zeroOutputForMask: false },
+};
+
+const run = (weights: { W: Tensor; U: Tensor; b: Tensor }): Float32Array | Float64Array =>
+  lstmSequence({ x: tensor(x, [B, T, I]), ...weights }, ATTRIBUTES).y.dataSync();
+
+/** What the layer gives now; equal to what copies of its weights give, which are packed afresh at every call. */
+function check({ W, U, b }: Layer, what: string): Float32Array | Float64Array {
+  const found = run({ W, U, b });
+  const fresh = run({ W: W.snapshot(), U: U.snapshot(), b: b.snapshot() });
+  assert.equal(bitMismatch(what, found, fresh), null);
+  return found;
+}
+
+/** A backend of its own over the kernels of `backend`, that counts how often weights are packed. */
+function countingBackend(backend: Backend): { backend: Backend; packs: () => number } {
+  const { kind, variant } = moduleOf(backend)!;
+  const module = loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
+  let packs = 0;
+  const kernels = new Proxy(module.kernels, {
+    get(target, name: keyof KernelExports) {
+      if (name === 'lstm_pack') packs++;
+      return target[name];
+    },
+  });
+  const counting = Object.create(module, { kernels: { value: kernels } }) as KernelModule;
+  return { backend: cpuBackend(counting), packs: () => packs };
+}
+
+function blockOf(parameter: Parameter): Block {
+  return parameter.home.buffer.blockFor(parameter.home.offset, parameter.size);
+}
+
+/** Every way in which a kernel or the backend may change weights in place. */
+const CHANGES: Record<string, (kernels: Kernels, w: Block, backend: Backend) => void> = {
+  fill: (kernels, w) => kernels.fill(w, 0.25),
+  copy: (kernels, w, backend) => kernels.copy(noise(backend, w.length), 0, [1], w, 0, [1], [w.length]),
+  unary: (kernels, w) => kernels.unary('neg', w, w),
+  binary: (kernels, w) => kernels.binary('add', w, [1], w, [1], w, [w.length]),
+  reduce: (kernels, w, backend) => kernels.reduce('sum', noise(backend, 2 * w.length), w, 1, 2, w.length),
+  accumulate: (kernels, w, backend) => kernels.accumulate(w, noise(backend, w.length), 0.5),
+  gemm: (kernels, w, backend) =>
+    kernels.gemm(noise(backend, w.length), noise(backend, 1), w, { m: w.length, n: 1, k: 1 }),
+  softmax: (kernels, w, backend) => kernels.softmax(noise(backend, w.length), w, 1, w.length, false),
+  gather: (kernels, w, backend) => {
+    const ids = backend.temporary(w.length);
+    kernels.fill(ids, 1);
+    kernels.gather(noise(backend, 2), ids, w, 1);
+  },
+  scatterAdd: (kernels, w, backend) => {
+    const ids = backend.temporary(1);
+    kernels.fill(ids, 0);
+    kernels.scatterAdd(w, ids, noise(backend, w.length), w.length);
+  },
+  randomUniform: (kernels, w) => kernels.randomUniform([1, 2], 0, w),
+  randomMask: (kernels, w) => kernels.randomMask([1, 2], 0, w, 0.5, 2),
+  sgd: (kernels, w, backend) =>
+    kernels.sgd({ ...update(w, backend), m: null, keep: 0, fresh: 0, rateM: 0, rateG: 0.1 }),
+  rmsprop: (kernels, w, backend) =>
+    kernels.rmsprop({
+      ...{ ...update(w, backend), v: noise(backend, w.length), mean: null, m: null, keep: 0.9, fresh: 0.1 },
+      ...{ inside: 1, outside: 0, momentum: 0, rateQ: 0.1, rateM: 1 },
+    }),
+  adam: (kernels, w, backend) => kernels.adam({ ...update(w, backend), ...moments(w, backend), rate: 0.1 }),
+  nadam: (kernels, w, backend) =>
+    kernels.nadam({ ...update(w, backend), ...moments(w, backend), rateM: 0.1, rateG: 0.1 }),
+  write: (_kernels, w, backend) => backend.write(w, new RandomStream(8).normal(w.length)),
+};
+
+function noise(backend: Backend, length: number): Block {
+  const block = backend.temporary(length);
+  backend.write(block, new RandomStream(7).uniform(length));
+  return block;
+}
+const update = (w: Block, backend: Backend) => ({ w, g: noise(backend, w.length), decay: 0, gScale: 1 });
+const moments = (w: Block, backend: Backend) => ({
+  ...{ m: noise(backend, w.length), v: noise(backend, w.length) },
+  ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-7, vScale: 1 },
+});
+
+const cpus = testBackends().filter(({ backend }) => backend !== null && moduleOf(backend) !== null);
+for (const { name, backend } of cpus) {
+  describe(`packed weights on ${name}`, () => {
+    const laidOut = (...seeds: number[]): { layers: Layer[]; buffer: FlatBuffer } => {
+      const layers = seeds.map(makeLayer);
+      return { layers, buffer: layOut(layers.flatMap(({ W, U, b }) => [W, U, b])) };
+    };
+
+    for (const part of ['W', 'U', 'b'] as const) {
+      test(`assigning ${part} shows at once`, () => {
+        onBackend(backend!, () => {
+          const [layer] = laidOut(1).layers as [Layer];
+          const before = check(layer, 'before');
+          layer[part].assign(new RandomStream(5, part).normal(layer[part].size));
+          assert.notDeepEqual(check(layer, 'after'), before);
+        });
+      });
+    }
+
+    for (const [kernel, change] of Object.entries(CHANGES)) {
+      test(`${kernel} over the buffer, and over a part of it, shows at once`, () => {
+        onBackend(backend!, () => {
+          for (const whole of [true, false]) {
+            const { layers, buffer } = laidOut(1);
+            const [layer] = layers as [Layer];
+            const before = check(layer, 'before');
+            scope(() => {
+              const { backend: own } = runtime.scope!;
+              change(own.kernels, whole ? buffer.block() : blockOf(layer.U), own);
+            });
+            assert.notDeepEqual(check(layer, 'after'), before);
+          }
+        });
+      });
+    }
+
+    test('two layers in one buffer keep their own, whichever of them changes', () => {
+      onBackend(backend!, () => {
+        const [first, second] = laidOut(1, 2).layers as [Layer, Layer];
+        const [one, two] = [check(first, 'first'), check(second, 'second')];
+        assert.notDeepEqual(one, two);
+        second.U.assign(first.U);
+        assert.equal(bitMismatch('first', check(first, 'first'), one), null);
+        assert.notDeepEqual(check(second, 'second'), two);
+        first.b.assign(new Float64Array(4 * H));
+        assert.notDeepEqual(check(first, 'first'), one);
+      });
+    });
+
+    test('memory that is given back and used again for other weights is packed anew', () => {
+      onBackend(backend!, () => {
+        const { W, U, b } = laidOut(3).layers[0]!;
+        const sizes = [W, U, b].map((parameter) => parameter.size);
+        const total = sizes.reduce((a, n) => a + n);
+        const results = [1, 2].map((seed) => {
+          const block = backend!.allocate(total);
+          backend!.write(block, new RandomStream(seed).normal(total));
+          const [w, u, bias] = sizes.map((size, i) =>
+            backend!.view(block, sizes.slice(0, i).reduce((a, n) => a + n, 0), size),
+          ) as [Block, Block, Block]; // biome-ignore format: one expression
+          const y = scope(() => firstStep(backend!, w, u, bias));
+          backend!.release(block);
+          return y;
+        });
+        assert.notDeepEqual(results[0], results[1]);
+      });
+    });
+  });
+}
+
+/** h after one step from x = 1, straight from the kernel. */
+function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
+  const xh = backend.temporary(2 * (I + H));
+  const c = backend.temporary(H);
+  backend.write(xh, new Float64Array(2 * (I + H)).fill(1, 0, I));
+  backend.write(c, new Float64Array(H));
+  const nothing = { rmask: null, mask: null, emit: null, hs: null, gates: null, y: null };
+  backend.kernels.lstmForward({
+    ...{ T: 1, B: 1, I, H, activation: 'tanh', recurrentActivation: 'sigmoid' },
+    ...{ W, U, b, xh, c, keepCells: false, ...nothing },
+  });
+  return Array.from(backend.read(xh).slice(-H));
+}
+
+for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(each.name)).slice(0, 4)) {
+  test(`weights are packed once per version on ${name}`, () => {
+    const { backend: counting, packs } = countingBackend(backend!);
+    onBackend(counting, () => {
+      const layer = makeLayer(4);
+      layOut([layer.W, layer.U, layer.b]);
+      for (let i = 0; i < 4; i++) run(layer);
+      assert.equal(packs(), 1, 'four calls, one packing');
+      layer.b.assign(zeros([4 * H]));
+      for (let i = 0; i < 4; i++) run(layer);
+      assert.equal(packs(), 2);
+      run({ W: layer.W.snapshot(), U: layer.U, b: layer.b });
+      run({ W: layer.W.snapshot(), U: layer.U, b: layer.b });
+      assert.equal(packs(), 4, 'weights that do not stay are packed at every call');
+    });
+  });
+
+  test(`more axes than a kernel walks are refused on ${name}`, () => {
+    onBackend(backend!, () => {
+      const nine = zeros([2, 2, 2, 2, 2, 2, 2, 2, 2]);
+      assert.throws(
+        () => permute(nine, [8, 7, 6, 5, 4, 3, 2, 1, 0]),
+        /^UnrollError: At most 8 axes can be walked at once, got \[2, 2, 2, 2, 2, 2, 2, 2, 2\]\. Reshape to fewer first\.$/,
+      );
+    });
+  });
+}

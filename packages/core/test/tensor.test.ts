@@ -1,0 +1,101 @@
+/** Tensors made and read. Rejects: wrong shapes or order, shared memory between tensor and caller, and silent raggedness. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { full, type NestedArray, ones, tensor, UnrollError, zeros } from '@unroll/core';
+
+const shapeError = (message: string, data?: Record<string, unknown>): UnrollError =>
+  new UnrollError('shape', message, data);
+
+describe('tensor()', () => {
+  test('takes numbers and nested arrays', () => {
+    const cases: [NestedArray, number[]][] = [
+      [3, []],
+      [[], [0]],
+      [[1, 2], [2]],
+      [
+        [[1], [2], [3]],
+        [3, 1],
+      ],
+      [
+        [[[1, 2]], [[3, 4]]],
+        [2, 1, 2],
+      ],
+    ];
+    for (const [values, shape] of cases) {
+      const made = tensor(values);
+      assert.deepEqual(made.shape, shape);
+      assert.deepEqual(made.toArray(), values);
+      assert.equal(made.rank, shape.length);
+    }
+  });
+
+  test('takes typed arrays with a shape, and copies them', () => {
+    const values = new Float32Array([1, 2, 3, 4, 5, 6]);
+    const made = tensor(values, [2, 3]);
+    values[0] = 9;
+    assert.deepEqual(made.toArray(), [[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
+    assert.deepEqual(tensor(new Float64Array(3)).shape, [3]);
+    assert.deepEqual(tensor([1, 2, 3, 4], [2, 2]).toArray(), [[1, 2], [3, 4]]); // biome-ignore format: a matrix
+  });
+
+  test('gives its values as copies', async () => {
+    const made = tensor([1, 2]);
+    made.dataSync()[0] = 7;
+    (await made.data())[1] = 7;
+    assert.deepEqual(made.toArray(), [1, 2]);
+  });
+
+  test('refuses ragged arrays', () => {
+    const cases: [NestedArray, string][] = [
+      [
+        [[1, 2], [3]],
+        'The nested arrays are ragged: a row of 1 stands among rows of 2. Pad sequences of different lengths first.',
+      ],
+      [[[1], 2], 'The nested arrays are ragged: a number stands where a row was expected.'],
+      [[1, [2]], 'The nested arrays are ragged: a row stands where a number was expected.'],
+    ];
+    for (const [values, message] of cases) assert.throws(() => tensor(values), shapeError(message));
+  });
+
+  test('refuses what is not a number', () => {
+    for (const value of ['1', null, undefined, true, {}]) {
+      assert.throws(
+        () => tensor([value] as unknown as NestedArray),
+        new UnrollError(
+          'value',
+          `A tensor is made of numbers or nested arrays of numbers, got ${typeof value}.`,
+        ),
+      );
+    }
+  });
+
+  test('refuses values that do not fill the shape, and shapes that are none', () => {
+    assert.throws(
+      () => tensor(new Float32Array(5), [2, 3]),
+      shapeError('5 values do not fill the shape [2, 3] (6 elements).', { count: 5, shape: [2, 3] }),
+    );
+    for (const shape of [[-1], [1.5], [Number.NaN]]) {
+      const message = `A shape holds whole numbers >= 0, got [${shape}].`;
+      assert.throws(() => zeros(shape), shapeError(message, { shape }));
+    }
+  });
+});
+
+test('full, zeros and ones', () => {
+  assert.deepEqual(full([2, 1], 3).toArray(), [[3], [3]]);
+  assert.deepEqual(zeros([2]).toArray(), [0, 0]);
+  assert.equal(ones([]).item(), 1);
+  assert.deepEqual(zeros([2, 0]).toArray(), [[], []]);
+});
+
+test('item() reads one number', () => {
+  assert.equal(tensor([[5]]).item(), 5);
+  assert.throws(
+    () => tensor([1, 2]).item(),
+    shapeError('item() needs a tensor of one element, this one has shape [2].'),
+  );
+});
+
+test('a tensor prints its shape', () => {
+  assert.equal(`${zeros([2, 3])}`, 'Tensor[2, 3]');
+});
