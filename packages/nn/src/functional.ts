@@ -61,6 +61,20 @@ export class Functional extends Network<NetworkOptions> {
     return this.inputs.map((tensor) => tensor.shape);
   }
 
+  /** Names of the inputs: those of their layers. */
+  get inputNames(): readonly string[] {
+    return this.inputs.map((tensor) => tensor.node.layer.name);
+  }
+
+  /** Names of the outputs: those of the layers that give them, numbered where one gives several. */
+  get outputNames(): readonly string[] {
+    const names = this.outputs.map((tensor) => tensor.node.layer.name);
+    return names.map((name, i) => {
+      const before = names.slice(0, i).filter((other) => other === name).length;
+      return before === 0 ? name : `${name}_${before}`;
+    });
+  }
+
   outputShapes(inputs: readonly Shape[]): Shape[] {
     this.#checkInputs(inputs);
     const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]!]));
