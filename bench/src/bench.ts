@@ -1,85 +1,161 @@
 /**
- * `npm run bench`: how close the kernels come to what the machine can do. The peak is measured by independent
- * multiply-adds at the same vector width, in the same run; every figure is a ratio to it, never a time alone.
- *
- *   npm run bench -- [--backends native,native:avx2,wasm] [--rows lstm-128-128-32-100,...] [--json FILE]
+ * `npm run bench`: Unroll against its peers, turn and turn about in one run, and against what the machine can
+ * do at all. Every engine runs in a process of its own; this one makes the data, compares the results, hands
+ * out the turns and writes the tables. bench/README.md says how to read them.
  */
-import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
-import { type Backend, type BackendName, setBackend, setThreads } from '@unroll/core';
-import type { KernelChoice } from '@unroll/kernels';
-import { time } from './measure.js';
-import { forwardFlops, javascriptShare, type Row, rowName, trainingFlops, workOf } from './rows.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, platform, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CellResult, FULL, measureCell, QUICK, type Running, type Speeds } from './cell.js';
+import { makeData, writeData } from './data.js';
+import { type EngineSpec, installed, launchPeak } from './engines.js';
+import { type Options, readOptions } from './options.js';
+import { EngineProcess } from './process.js';
+import type { Peaks } from './protocol.js';
+import { cellLines, jsonResult, type Machine, nameOf, ofPeak, peakLines, plural, report } from './report.js';
+import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
-const { values } = parseArgs({
-  options: {
-    backends: { type: 'string', default: 'native,native:avx2,wasm:single' },
-    rows: { type: 'string', default: 'lstm-128-128-32-100,lstm-32-64-32-50' },
-    json: { type: 'string' },
-  },
-});
-
-interface PeakModule {
-  kernels: { multiply_add_peak(iterations: number, out: number): number };
-}
-
-/** GFLOP/s of independent multiply-adds on one thread: the best of several runs, as a peak is a maximum. */
-function measurePeak(backend: Backend): number {
-  const { module } = backend as unknown as { module: PeakModule };
-  const out = (backend.allocate(16) as unknown as { at: number }).at;
-  let best = 0;
-  for (let run = 0; run < 20; run++) {
-    const start = performance.now();
-    const flops = module.kernels.multiply_add_peak(2e6, out);
-    best = Math.max(best, flops / (performance.now() - start) / 1e6);
+/** The peak on so many threads: as many processes at once, added up. Keeps the best seen. */
+async function measurePeaks(machine: Machine, threads: number): Promise<void> {
+  const processes = Array.from({ length: threads }, () => new EngineProcess(launchPeak()));
+  await Promise.all(processes.map((one) => one.ask({ do: 'hello' })));
+  const all = await Promise.all(processes.map((one) => one.ask({ do: 'peak' })));
+  for (const one of processes) one.stop();
+  const best = (machine.peakGflopsOnThreads[threads] ??= {});
+  for (const width of Object.keys(all[0]!) as (keyof Peaks)[]) {
+    const sum = all.reduce((total, peaks) => total + (peaks[width] ?? 0), 0);
+    best[width] = Math.max(best[width] ?? 0, sum);
   }
-  return best;
+  if (threads === 1) machine.peakGflops = best;
 }
 
-function parseRow(name: string): Row {
-  const [cell, ...sizes] = name.split('-');
-  const [I, H, B, T] = sizes.map(Number);
-  return { cell: cell as Row['cell'], I: I!, H: H!, B: B!, T: T! };
+/** Starts an engine on each number of threads; null where it does not run here. */
+async function start(
+  spec: EngineSpec,
+  threads: number,
+  versions: Record<string, string>,
+): Promise<Running | null> {
+  const process = new EngineProcess(spec.launch(threads));
+  try {
+    const { version, description } = await process.ask({ do: 'hello' }, 180);
+    versions[spec.name] ??= `${version}, ${description}`;
+    return { spec, process };
+  } catch (error) {
+    console.log(`${spec.name} does not run here: ${(error as Error).message}`);
+    return null;
+  }
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(8);
-const results: Record<string, unknown>[] = [];
-console.log(`${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}, one thread\n`);
-console.log(
-  'backend                      row                     mode      ms     GFLOP/s   of peak   JavaScript',
-);
-for (const name of values.backends.split(',')) {
-  const backend = await setBackend(name as BackendName);
-  setThreads(1);
-  const [kind, variant] = name.split(':');
-  const choice: KernelChoice = kind === 'native' ? { kind, isa: variant } : { kind: 'wasm', threads: false };
-  const peakBefore = measurePeak(backend);
-  for (const row of values.rows.split(',').map(parseRow)) {
-    const work = workOf(row);
-    for (const mode of ['infer', 'train'] as const) {
-      const { median, min, max } = await time(work[mode]);
-      const flops = mode === 'infer' ? forwardFlops(row) : trainingFlops(row);
-      const gflops = flops / median / 1e6;
-      const peak = Math.max(peakBefore, measurePeak(backend));
-      const script = mode === 'train' ? await javascriptShare(choice, row) : undefined;
-      results.push({
-        backend: backend.description,
-        row: rowName(row),
-        mode,
-        median,
-        min,
-        max,
-        gflops,
-        peak,
-        script,
-      });
-      console.log(
-        `${backend.description.padEnd(28)} ${rowName(row).padEnd(22)} ${mode.padEnd(6)} ${median.toFixed(2).padStart(7)} ` +
-          `${gflops.toFixed(1).padStart(10)}  ${percent(gflops / peak)}   ${script === undefined ? '' : percent(script)}`,
-      );
+function missingPeers({ engines, python }: Options): EngineSpec[] {
+  const missing = engines.filter((spec) => !installed(spec, python));
+  if (missing.length > 0) {
+    console.log(`Not installed: ${missing.map(({ name }) => name).join(', ')}.`);
+    console.log(
+      '  `npm run bench:peers` installs them under bench/peers, and only there; for a PyTorch that you have,',
+    );
+    console.log('  pass --python PATH.\n');
+  }
+  return missing;
+}
+
+/**
+ * The cells that one row gives. A stream has one step whatever the row's T and B: it is run once for each
+ * width.
+ */
+function cellsOf(options: Options): { row: Row; mode: Mode }[] {
+  const seen = new Set<string>();
+  return options.rows.flatMap((row) =>
+    options.modes
+      .filter((mode) => modeFits(row, mode))
+      .map((mode) => ({ row: rowFor(row, mode), mode }))
+      .filter((cell) => {
+        const key = `${nameOf(cell)} ${cell.mode}`;
+        return !seen.has(key) && seen.add(key);
+      }),
+  );
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  const machine: Machine = {
+    cpu: cpus()[0]?.model ?? 'unknown processor',
+    cores: cpus().length,
+    os: `${platform()} ${release()}`,
+    node: process.versions.node,
+    peakGflops: {},
+    peakGflopsOnThreads: {},
+  };
+  const missing = missingPeers(options);
+  const specs = options.engines.filter((spec) => !missing.includes(spec));
+  const versions: Record<string, string> = {};
+  const running = new Map<number, Running[]>();
+  const peaksOf = new Set([1, ...options.threads]);
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
+  const results: CellResult[] = [];
+  try {
+    for (const threads of peaksOf) await measurePeaks(machine, threads);
+    for (const line of [machine.cpu, ...peakLines(machine)]) console.log(line);
+    for (const threads of options.threads) {
+      const started: Running[] = [];
+      for (const spec of specs) {
+        const engine = await start(spec, threads, versions);
+        if (engine) started.push(engine);
+      }
+      running.set(threads, started);
     }
+    for (const [name, version] of Object.entries(versions)) console.log(`${name}: ${version}`);
+    const speeds: Speeds = new Map();
+    const pace = { ...(options.quick ? QUICK : FULL), ...(options.limit && { limit: options.limit }) };
+    for (const { row, mode } of cellsOf(options)) {
+      const data = makeData(row, mode);
+      const file = writeData(join(folder, 'row.bin'), data);
+      for (const threads of options.threads) {
+        console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
+        const cell = { row, mode, threads };
+        const result = await measureCell(cell, running.get(threads)!, data, file, pace, speeds);
+        results.push(result);
+        for (const line of cellLines(result, specs, machine)) console.log(line);
+      }
+    }
+    for (const threads of peaksOf) await measurePeaks(machine, threads);
+    const javascriptShare = options.modes.includes('train')
+      ? await shares(running.values().next().value ?? [])
+      : {};
+    const result = { machine, quick: options.quick, versions, cells: results, javascriptShare };
+    const text = report(result, specs);
+    console.log(`\n${text}`);
+    if (options.markdown) writeFileSync(options.markdown, text);
+    if (options.json) writeFileSync(options.json, `${JSON.stringify(jsonResult(result, specs), null, 2)}\n`);
+    complain(results, specs, machine);
+  } finally {
+    for (const engine of [...running.values()].flat()) engine.process.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
-  console.log(`${backend.description.padEnd(28)} peak of multiply-adds: ${peakBefore.toFixed(1)} GFLOP/s\n`);
 }
-if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+
+/** JavaScript's share of a training step, of each of Unroll's engines. */
+async function shares(engines: readonly Running[]): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const { spec, process } of engines) {
+    if (spec.peer === null) found[spec.name] = (await process.ask({ do: 'share' })).share;
+  }
+  return found;
+}
+
+/** Says what a reader must not miss; engines that computed something else make the run fail. */
+function complain(results: readonly CellResult[], specs: EngineSpec[], machine: Machine): void {
+  const above = results
+    .flatMap(({ measured }) => measured)
+    .filter((one) => (ofPeak(one, specs, machine) ?? 0) > 1);
+  for (const one of above) {
+    console.log(
+      `${one.engine} at ${nameOf(one)} came out above the measured peak: the machine was disturbed.`,
+    );
+  }
+  for (const one of results.flatMap(({ absent }) => absent).filter(({ wrong }) => wrong)) {
+    console.log(`${one.engine} at ${nameOf(one)}, ${one.mode}: ${one.reason}`);
+    process.exitCode = 1;
+  }
+}
+
+await main();

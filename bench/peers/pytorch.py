@@ -1,0 +1,225 @@
+"""PyTorch's process: `pytorch.py <threads>`; speaks the protocol of bench/src/protocol.ts.
+
+float32 throughout (no bfloat16 in products), no autograd in inference, Adam in its fused form. Where PyTorch
+has several ways to the same result (oneDNN's fused LSTM on or off, a module of one step or a cell) each is tried
+and the fastest is timed.
+"""
+
+import base64
+import json
+import os
+import sys
+import time
+
+reply = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # whatever libraries print goes to stderr
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+THREADS = int(sys.argv[1])
+torch.set_num_threads(THREADS)
+torch.set_num_interop_threads(1)
+torch.set_float32_matmul_precision("highest")
+
+MODULES = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
+
+
+def read_tensors(data):
+    """The tensors of the data file, in its order."""
+    entries = data["entries"]
+    total = sum(entry["size"] for entry in entries)
+    flat = torch.from_file(data["path"], shared=False, size=total, dtype=torch.float32)
+    return [flat[e["at"] : e["at"] + e["size"]].reshape(e["shape"]).clone() for e in entries]
+
+
+def gates(row, tensor):
+    """The last axis in PyTorch's order of gates: z r n becomes r z n, the others are the same."""
+    if row["kind"] != "gru":
+        return tensor
+    z, r, n = tensor.chunk(3, dim=-1)
+    return torch.cat([r, z, n], dim=-1)
+
+
+def weights_of(row, W, U, b):
+    """weight_ih, weight_hh, bias_ih, bias_hh."""
+    bias = [b[0], b[1]] if row["kind"] == "gru" else [b, torch.zeros_like(b)]
+    return [gates(row, W).t().contiguous(), gates(row, U).t().contiguous(), *(gates(row, v) for v in bias)]
+
+
+def set_weights(row, parameters, weights):
+    values = [v for i in range(0, len(weights), 3) for v in weights_of(row, *weights[i : i + 3])]
+    with torch.no_grad():
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter.copy_(value)
+
+
+def build(row, weights):
+    layers = row["layers"]
+    module = MODULES[row["kind"]](
+        row["I"], row["H"], num_layers=len(layers), bidirectional=layers[0]["bidirectional"]
+    )
+    set_weights(row, [p for group in module.all_weights for p in group], weights)
+    return module
+
+
+def last(row, state):
+    """Keras's last output: the last step of each direction of the last layer, side by side."""
+    h = state[0] if row["kind"] == "lstm" else state
+    return torch.cat([h[-2], h[-1]], dim=-1) if row["layers"][-1]["bidirectional"] else h[-1]
+
+
+class Task:
+    """A row made ready: what it computes, and ways to do one call: (with oneDNN or not, function) by name."""
+
+    def __init__(self, row, mode, data):
+        x, y, *weights = read_tensors(data)
+        self.row, self.mode = row, mode
+        self.x = x.transpose(0, 1).contiguous()  # time-major, as its kernels want it
+        self.y = y
+        if mode == "stream":
+            self.prepare_stream(weights)
+        else:
+            self.module = build(row, weights)
+            self.module.train(mode == "train")
+            if mode == "train":
+                self.prepare_training()
+            work = self.step if mode == "train" else self.infer
+            self.ways = {None: (True, work), "oneDNN off": (False, work)}
+
+    def infer(self):
+        return self.module(self.x)[1]
+
+    def prepare_training(self):
+        if self.row["kind"] != "gru":
+            # One bias counts, as in the other engines; its second one stays zero.
+            for name, parameter in self.module.named_parameters():
+                if name.startswith("bias_hh"):
+                    parameter.requires_grad_(False)
+        trained = [p for p in self.module.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=1e-3, fused=True)
+
+    def step(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.mse_loss(last(self.row, self.module(self.x)[1]), self.y)
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def prepare_stream(self, weights):
+        row = self.row
+        module = build(row, weights).eval()
+        cell = CELLS[row["kind"]](row["I"], row["H"]).eval()
+        set_weights(row, [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh], weights)
+        steps = [step.contiguous() for step in self.x]  # [1, I] each
+        sequences = [step.unsqueeze(0) for step in steps]
+        zero = torch.zeros(1, row["H"])
+        lstm = row["kind"] == "lstm"
+
+        def stream(call, inputs, state):
+            at = 0
+
+            def work():
+                nonlocal at, state
+                state = call(inputs[at], state)
+                at = (at + 1) % len(inputs)
+                return state
+
+            return work
+
+        deep = zero.unsqueeze(0)
+        initial = ((zero, zero), (deep, deep)) if lstm else (zero, deep)
+        as_cell = stream(cell, steps, initial[0])
+        as_module = stream(lambda x, s: module(x, s)[1], sequences, initial[1])
+        self.ways = {
+            "cell": (True, as_cell),
+            "module of one step": (True, as_module),
+            "module of one step, oneDNN off": (False, as_module),
+        }
+        self.outputs_of_stream = lambda: [as_cell() for _ in steps][-1]
+
+    def results(self):
+        if self.mode == "train":
+            return {"losses": [self.step().item() for _ in range(3)]}
+        with torch.inference_mode():
+            if self.mode == "infer":
+                out = last(self.row, self.infer())
+            else:
+                state = self.outputs_of_stream()
+                out = state[0] if self.row["kind"] == "lstm" else state
+        values = bytes(out.contiguous().view(torch.uint8).flatten().tolist())
+        return {"outputs": base64.b64encode(values).decode()}
+
+
+def timed(work, seconds):
+    """Milliseconds per call, of at least one call."""
+    calls, start = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < seconds:
+        work()
+        calls += 1
+    return (time.perf_counter() - start) / calls * 1e3
+
+
+class Server:
+    def __init__(self):
+        self.task = None
+        self.way = (True, None)
+
+    def hello(self, _request):
+        if torch.get_num_threads() != THREADS:
+            raise RuntimeError(f"{torch.get_num_threads()} of {THREADS} threads")
+        onednn = "with oneDNN" if torch.backends.mkldnn.is_available() else "without oneDNN"
+        return {"version": f"torch {torch.__version__}", "description": f"CPU, float32, {onednn}"}
+
+    def load(self, request):
+        if request.get("variant", "standard") != "standard":
+            return {"unavailable": "has no such cell"}
+        self.task = Task(request["row"], request["mode"], request["data"])
+        return {"variant": "standard", **self.task.results()}
+
+    def warm(self, request):
+        seconds = request["milliseconds"] / 1e3 / len(self.task.ways) / 2
+        best = {"milliseconds": float("inf")}
+        for note, (onednn, work) in self.task.ways.items():
+            torch.backends.mkldnn.set_flags(onednn)
+            timed(work, seconds)
+            milliseconds = timed(work, seconds)
+            if milliseconds < best["milliseconds"]:
+                best = {"milliseconds": milliseconds, **({"note": note} if note else {})}
+                self.way = (onednn, work)
+        torch.backends.mkldnn.set_flags(True)
+        return best
+
+    def round(self, request):
+        (onednn, work), calls = self.way, request["calls"]
+        torch.backends.mkldnn.set_flags(onednn)
+        work()
+        start = time.perf_counter()
+        for _ in range(calls):
+            work()
+        milliseconds = (time.perf_counter() - start) / calls * 1e3
+        torch.backends.mkldnn.set_flags(True)
+        return {"milliseconds": milliseconds}
+
+    def drop(self, _request):
+        self.task, self.way = None, (True, None)
+        return {}
+
+
+def main():
+    server = Server()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            training = server.task is not None and server.task.mode == "train"
+            quiet = request["do"] in ("warm", "round") and not training
+            with torch.inference_mode(quiet):
+                answer = {"id": request["id"], "ok": getattr(server, request["do"])(request)}
+        except Exception as error:  # noqa: BLE001 - the coordinator shows it in the table
+            answer = {"id": request["id"], "error": f"{type(error).__name__}: {error}"}
+        reply.write(json.dumps(answer) + "\n")
+        reply.flush()
+
+
+main()

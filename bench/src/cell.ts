@@ -1,0 +1,203 @@
+/**
+ * One cell of the benchmark: a row in a mode on a number of threads. All engines load it and are compared,
+ * then they warm up, then they take turns: a round of the first, a round of the second, and so on, and again,
+ * so that a machine that grows slower or faster does so for all of them.
+ */
+import { Agreement } from './agree.js';
+import { type DataFile, type RowData, stepsOf } from './data.js';
+import type { EngineSpec } from './engines.js';
+import type { EngineProcess } from './process.js';
+import type { Loaded } from './protocol.js';
+import { creditedFlops, executedFlops, type Mode, makeRow, type Row, type Variant } from './rows.js';
+
+export interface Pace {
+  /** Milliseconds of untimed calls. */
+  warm: number;
+  rounds: number;
+  /** Milliseconds a round should take. */
+  round: number;
+  /** Seconds that a call may take; an engine known to need more is left out. */
+  limit: number;
+}
+
+export const FULL: Pace = { warm: 400, rounds: 7, round: 150, limit: 10 };
+export const QUICK: Pace = { warm: 150, rounds: 3, round: 60, limit: 2 };
+
+/** What is asked for. */
+export interface Cell {
+  row: Row;
+  mode: Mode;
+  threads: number;
+}
+
+export interface Measured extends Cell {
+  engine: string;
+  /** Milliseconds per call over the rounds. */
+  ms: number;
+  msMin: number;
+  msMax: number;
+  /** Credited and executed operations, per nanosecond of the median. */
+  gflops: number;
+  executedGflops: number;
+  variant: Variant;
+  /** Which of its ways was fastest. */
+  note?: string;
+}
+
+export interface Absent extends Cell {
+  engine: string;
+  reason: string;
+  /** It computed something else: a failure of the benchmark, not a gap. */
+  wrong: boolean;
+}
+
+export interface Running {
+  spec: EngineSpec;
+  process: EngineProcess;
+}
+
+export interface CellResult {
+  measured: Measured[];
+  absent: Absent[];
+}
+
+/** GFLOP/s that engines reached so far, by engine and mode: what a further row will take. */
+export type Speeds = Map<string, number>;
+
+interface Racer extends Running {
+  loaded: Loaded;
+  milliseconds: number;
+  calls: number;
+  rounds: number;
+  times: number[];
+  note?: string;
+}
+
+const PAUSE = 25; // lets the threads of the engine before stop spinning
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE));
+
+export async function measureCell(
+  cell: Cell,
+  engines: readonly Running[],
+  data: RowData,
+  file: DataFile,
+  pace: Pace,
+  speeds: Speeds,
+): Promise<CellResult> {
+  const result: CellResult = { measured: [], absent: [] };
+  const leave = (engine: EngineSpec, reason: string, wrong = false): void => {
+    result.absent.push({ ...cell, engine: engine.name, reason, wrong });
+  };
+  const racers = await loadAll(cell, engines, data, file, pace, speeds, leave);
+  const guarded = async (racer: Racer, work: () => Promise<void>): Promise<void> => {
+    try {
+      if (!racing.has(racer)) return;
+      await work();
+      await pause();
+    } catch (error) {
+      racing.delete(racer);
+      leave(racer.spec, (error as Error).message);
+    }
+  };
+  const racing = new Set(racers);
+  for (const racer of racers) await guarded(racer, () => warm(racer, pace));
+  for (let round = 0; round < pace.rounds; round++) {
+    const first = round % Math.max(1, racers.length);
+    for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
+      if (round >= racer.rounds) continue;
+      await guarded(racer, async () => {
+        const { milliseconds } = await racer.process.ask({ do: 'round', calls: racer.calls });
+        racer.times.push(milliseconds);
+      });
+    }
+  }
+  for (const racer of racers) {
+    await guarded(racer, async () => void (await racer.process.ask({ do: 'drop' })));
+    if (racing.has(racer)) result.measured.push(summary(cell, racer, speeds));
+  }
+  return result;
+}
+
+async function loadAll(
+  cell: Cell,
+  engines: readonly Running[],
+  data: RowData,
+  file: DataFile,
+  pace: Pace,
+  speeds: Speeds,
+  leave: (engine: EngineSpec, reason: string, wrong?: boolean) => void,
+): Promise<Racer[]> {
+  const { row, mode } = cell;
+  // The oracle sees the steps that were fed, which for a stream are several calls.
+  const seen = mode === 'stream' ? makeRow(row.cell, row.I, row.H, row.B, stepsOf(row, mode)) : row;
+  const agreement = new Agreement(seen, data);
+  const racers: Racer[] = [];
+  for (const engine of engines) {
+    const { spec, process } = engine;
+    const known = speeds.get(`${spec.name} ${mode} ${cell.threads}`);
+    const seconds = known === undefined ? 0 : creditedFlops(row, mode) / known / 1e9;
+    if (seconds > pace.limit) {
+      leave(spec, `too slow: about ${seconds.toFixed(0)} s a call`);
+      continue;
+    }
+    try {
+      const load = { do: 'load', row, mode, data: file } as const;
+      const loaded = await process.ask(load, 60 + 10 * pace.limit);
+      if (loaded.unavailable !== undefined) {
+        leave(spec, loaded.unavailable);
+        continue;
+      }
+      const { variant = 'standard' } = loaded;
+      if (mode === 'train' && variant !== 'standard' && !agreement.knows(variant)) {
+        // The first engine (Unroll) computes the same equations once, to be compared with.
+        const judge = engines[0]!.process;
+        agreement.judge(engines[0]!.spec.name, await judge.ask({ ...load, variant }));
+        await judge.ask(load);
+        if (!agreement.knows(variant)) {
+          leave(spec, 'other equations, and nothing to compare them with');
+          continue;
+        }
+      }
+      const wrong = agreement.judge(spec.name, loaded);
+      if (wrong !== null) {
+        leave(spec, wrong, true);
+        continue;
+      }
+      racers.push({ ...engine, loaded, milliseconds: 0, calls: 1, rounds: pace.rounds, times: [] });
+    } catch (error) {
+      leave(spec, (error as Error).message);
+    }
+  }
+  return racers;
+}
+
+async function warm(racer: Racer, pace: Pace): Promise<void> {
+  const { milliseconds, note } = await racer.process.ask({ do: 'warm', milliseconds: pace.warm });
+  racer.milliseconds = milliseconds;
+  racer.calls = Math.max(1, Math.round(pace.round / milliseconds));
+  // A call of many seconds is not made many times: three rounds, or one.
+  if (milliseconds > 10 * pace.round) racer.rounds = Math.min(3, pace.rounds);
+  if (milliseconds > 5000) racer.rounds = 1;
+  if (note !== undefined) racer.note = note;
+}
+
+function summary(cell: Cell, { spec, times, loaded, note }: Racer, speeds: Speeds): Measured {
+  const { row, mode, threads } = cell;
+  const sorted = times.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const ms = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const gflops = creditedFlops(row, mode) / ms / 1e6;
+  speeds.set(`${spec.name} ${mode} ${threads}`, gflops);
+  return {
+    ...cell,
+    engine: spec.name,
+    ms,
+    msMin: sorted[0]!,
+    msMax: sorted.at(-1)!,
+    gflops,
+    executedGflops: executedFlops(row, mode) / ms / 1e6,
+    variant: loaded.variant ?? 'standard',
+    ...(note !== undefined && { note }),
+  };
+}

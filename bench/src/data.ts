@@ -1,0 +1,108 @@
+/**
+ * The data of a row: inputs, targets and initial weights, made here once and handed to every engine as one
+ * file of float32, so that all of them compute the same thing.
+ */
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { type Mode, outputWidth, type Row, weightSpecs } from './rows.js';
+
+/** Where a tensor lies in the file; `at` counts floats. */
+export interface Entry {
+  name: string;
+  shape: number[];
+  at: number;
+  size: number;
+}
+
+/** A row's data on disk. `x` is [B, T, I], `y` [B, outputs]; the weights follow in Keras's order. */
+export interface DataFile {
+  path: string;
+  entries: Entry[];
+}
+
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  values: Float32Array;
+}
+
+export interface RowData {
+  x: NamedTensor;
+  y: NamedTensor;
+  weights: NamedTensor[];
+}
+
+/** Steps that a streaming check runs. */
+export const STREAM_STEPS = 5;
+
+/** Steps of x in a mode. */
+export const stepsOf = (row: Row, mode: Mode): number => (mode === 'stream' ? STREAM_STEPS : row.T);
+
+/** Uniform numbers from a 32-bit counter through a finaliser (murmur3's): the same on every machine. */
+function* uniform(seed: number): Generator<number, never> {
+  for (let counter = seed; ; counter = (counter + 0x9e3779b9) | 0) {
+    let word = counter;
+    word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+    word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
+    yield ((word ^ (word >>> 16)) >>> 8) * 2 ** -24;
+  }
+}
+
+/** Makes the row's data: x of unit variance, y in [-1/2, 1/2), weights in ±1/√H as PyTorch starts them. */
+export function makeData(row: Row, mode: Mode): RowData {
+  const tensor = (name: string, shape: number[], limit: number, seed: number): NamedTensor => {
+    const values = new Float32Array(shape.reduce((a, b) => a * b));
+    const numbers = uniform(Math.imul(seed + 1, 0x01000193));
+    for (let i = 0; i < values.length; i++) values[i] = (2 * numbers.next().value - 1) * limit;
+    return { name, shape, values };
+  };
+  return {
+    x: tensor('x', [row.B, stepsOf(row, mode), row.I], Math.sqrt(3), 0),
+    y: tensor('y', [row.B, outputWidth(row)], 0.5, 1),
+    weights: weightSpecs(row).map(({ name, shape }, i) => tensor(name, shape, 1 / Math.sqrt(row.H), i + 2)),
+  };
+}
+
+export function writeData(path: string, { x, y, weights }: RowData): DataFile {
+  const entries: Entry[] = [];
+  const file = openSync(path, 'w');
+  let at = 0;
+  for (const { name, shape, values } of [x, y, ...weights]) {
+    entries.push({ name, shape, at, size: values.length });
+    writeSync(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    at += values.length;
+  }
+  closeSync(file);
+  return { path, entries };
+}
+
+export function readData({ path, entries }: DataFile): RowData {
+  const bytes = readFileSync(path);
+  const tensors = entries.map(({ name, shape, at, size }) => {
+    const values = new Float32Array(size);
+    new Uint8Array(values.buffer).set(bytes.subarray(at * 4, (at + size) * 4));
+    return { name, shape, values };
+  });
+  const [x, y, ...weights] = tensors as [NamedTensor, NamedTensor, ...NamedTensor[]];
+  return { x, y, weights };
+}
+
+/** [rows, columns] to [columns, rows]. */
+export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!;
+  }
+  return out;
+}
+
+/** [B, T, I] to [T, B, I]. */
+export function timeMajor({ shape, values }: NamedTensor): Float32Array {
+  const [B, T, I] = shape as [number, number, number];
+  const out = new Float32Array(values.length);
+  for (let b = 0; b < B; b++) {
+    for (let t = 0; t < T; t++) {
+      out.set(values.subarray((b * T + t) * I, (b * T + t + 1) * I), (t * B + b) * I);
+    }
+  }
+  return out;
+}

@@ -1,0 +1,44 @@
+/**
+ * The little of Protocol Buffers' wire format that writing an ONNX file takes. A message is a list of encoded
+ * fields.
+ */
+
+/** Bytes of one field: its number, its wire type and its value. */
+export type Field = Uint8Array[];
+
+const text = new TextEncoder();
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 128) {
+    bytes.push((rest % 128) + 128);
+    rest = Math.floor(rest / 128);
+  }
+  return Uint8Array.of(...bytes, rest);
+}
+
+/** A whole number from 0. */
+export const integer = (field: number, value: number): Field => [varint(field * 8), varint(value)];
+
+export const bytes = (field: number, value: Uint8Array): Field => [
+  varint(field * 8 + 2),
+  varint(value.length),
+  value,
+];
+
+export const string = (field: number, value: string): Field => bytes(field, text.encode(value));
+
+export const message = (field: number, fields: readonly Field[]): Field => bytes(field, encode(fields));
+
+/** The fields one after another. */
+export function encode(fields: readonly Field[]): Uint8Array {
+  const parts = fields.flat();
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,100 @@
+/** The command line of the benchmark. */
+import { parseArgs } from 'node:util';
+import { ENGINE_NAMES, type EngineSpec, engineSpec, pythonPath } from './engines.js';
+import { ALL_ROWS, chooseRows, MODES, type Mode, QUICK_ROWS, type Row } from './rows.js';
+
+export interface Options {
+  rows: Row[];
+  modes: Mode[];
+  engines: EngineSpec[];
+  threads: number[];
+  quick: boolean;
+  python: string;
+  /** Seconds that a call may take; absent: as the pace says. */
+  limit?: number;
+  json?: string;
+  markdown?: string;
+}
+
+const HELP = `npm run bench -- [options]
+
+  --rows LIST      rows such as lstm-128-128-32-100 (cell-I-H-B-T), or all that begin so: lstm, gru-128
+  --modes LIST     of infer, train, stream
+  --engines LIST   of ${ENGINE_NAMES.join(', ')};
+                   also unroll-native:avx2, unroll-wasm:relaxed and the like
+  --threads LIST   default 1,2
+  --quick          few rows, short rounds: for a look
+  --limit SECONDS  leaves out what takes longer a call
+  --python PATH    a Python that has PyTorch, default bench/peers/.venv
+  --json FILE      the result for machines
+  --markdown FILE  the result for people
+  --list           all rows, and nothing is run
+`;
+
+const words = (list: string): string[] => list.split(',').map((word) => word.trim());
+
+function chooseModes(list: string): Mode[] {
+  return words(list).map((word) => {
+    if (MODES.includes(word as Mode)) return word as Mode;
+    throw new Error(`There is no mode "${word}". There are: ${MODES.join(', ')}.`);
+  });
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`--${name} takes numbers above 0, got "${text}".`);
+  return value;
+}
+
+function threadCounts(list: string): number[] {
+  return words(list).map((word) => {
+    const count = positive('threads', word);
+    if (!Number.isInteger(count)) throw new Error(`--threads takes whole numbers, got "${word}".`);
+    return count;
+  });
+}
+
+/** Reads the command line; a mistake in it, or a wish for help, ends the program. */
+export function readOptions(args: string[]): Options {
+  try {
+    return parse(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+function parse(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rows: { type: 'string' },
+      modes: { type: 'string', default: MODES.join(',') },
+      engines: { type: 'string', default: ENGINE_NAMES.join(',') },
+      threads: { type: 'string', default: '1,2' },
+      quick: { type: 'boolean', default: false },
+      limit: { type: 'string' },
+      python: { type: 'string' },
+      json: { type: 'string' },
+      markdown: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help || values.list) {
+    console.log(values.help ? HELP : ALL_ROWS.map(({ name }) => name).join('\n'));
+    process.exit(0);
+  }
+  const python = pythonPath(values.python);
+  return {
+    rows: chooseRows(values.rows, values.quick ? QUICK_ROWS : ALL_ROWS),
+    modes: chooseModes(values.modes),
+    engines: words(values.engines).map((name) => engineSpec(name, python)),
+    threads: threadCounts(values.threads),
+    quick: values.quick,
+    python,
+    ...(values.limit && { limit: positive('limit', values.limit) }),
+    ...(values.json && { json: values.json }),
+    ...(values.markdown && { markdown: values.markdown }),
+  };
+}

@@ -1,0 +1,258 @@
+/**
+ * What people read: lines while the benchmark runs, and its tables in Markdown. Ratios first, times after.
+ */
+import type { Absent, CellResult, Measured } from './cell.js';
+import type { EngineSpec } from './engines.js';
+import { peakFor } from './engines.js';
+import type { Peaks } from './protocol.js';
+import { rowFor } from './rows.js';
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  os: string;
+  node: string;
+  /** GFLOP/s of multiply-adds on one thread. */
+  peakGflops: Peaks;
+  /** ... and by number of threads, all at once. */
+  peakGflopsOnThreads: Record<string, Peaks>;
+}
+
+export interface Result {
+  machine: Machine;
+  quick: boolean;
+  versions: Record<string, string>;
+  cells: CellResult[];
+  /** Share of a training step outside kernels, by engine. */
+  javascriptShare: Record<string, number>;
+}
+
+export const nameOf = ({ row, mode }: Pick<Measured, 'row' | 'mode'>): string => {
+  const { cell, I, H, name } = rowFor(row, mode);
+  return mode === 'stream' ? `${cell}-${I}-${H}` : name;
+};
+
+export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+
+const digits = (value: number): string =>
+  value >= 100
+    ? value.toFixed(0)
+    : value >= 10
+      ? value.toFixed(1)
+      : value >= 1
+        ? value.toFixed(2)
+        : value.toFixed(3);
+export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+const factor = (ratio: number): string => (ratio >= 100 ? ratio.toFixed(0) : ratio.toFixed(2));
+/** Half the range of the rounds. */
+const spread = ({ ms, msMin, msMax }: Measured): string => `±${((50 * (msMax - msMin)) / ms).toFixed(0)} %`;
+
+/** The fraction of the measured peak, on executed operations; null for engines without vectors. */
+export function ofPeak(measured: Measured, engines: readonly EngineSpec[], machine: Machine): number | null {
+  const spec = engines.find(({ name }) => name === measured.engine)!;
+  const peaks = machine.peakGflopsOnThreads[measured.threads];
+  const peak = peaks && peakFor(spec, peaks);
+  return peak ? measured.executedGflops / peak : null;
+}
+
+/** A finished cell: one line an engine. */
+export function cellLines(
+  { measured, absent }: CellResult,
+  engines: EngineSpec[],
+  machine: Machine,
+): string[] {
+  const base = measured.find(({ engine }) => engine.startsWith('unroll'));
+  const lines = measured.map((one) => {
+    const fraction = ofPeak(one, engines, machine);
+    const share = fraction === null ? '' : `${percent(fraction)} of peak`;
+    const ratio = base && one !== base ? `${base.engine} ${factor(one.ms / base.ms)}x as fast` : '';
+    const time = `${digits(one.ms).padStart(7)} ms ${spread(one).padStart(6)}`;
+    const rate = `${digits(one.gflops).padStart(7)} GFLOP/s`;
+    const note = one.note ? ` (${one.note})` : '';
+    return `  ${one.engine.padEnd(16)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
+  });
+  return [...lines, ...absent.map(({ engine, reason }) => `  ${engine.padEnd(16)} not available: ${reason}`)];
+}
+
+type Grid = string[][];
+
+function markdownTable(header: string[], body: Grid): string[] {
+  const rows = [header, ...body];
+  const widths = header.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
+  const fill = (text: string, i: number): string =>
+    i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!);
+  const line = (row: string[]): string => `| ${row.map(fill).join(' | ')} |`;
+  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(header), `| ${rule.join(' | ')} |`, ...body.map(line)];
+}
+
+/** Footnotes: each distinct text once. */
+class Notes {
+  readonly texts: string[] = [];
+  mark(text: string): string {
+    let at = this.texts.indexOf(text);
+    if (at < 0) at = this.texts.push(text) - 1;
+    return `[${at + 1}]`;
+  }
+}
+
+const VARIANTS: Record<string, string> = {
+  'reset-before': 'its GRU resets before the product; agreed with that form',
+  relu: 'its plain cell has ReLU in the place of tanh; agreed with that form',
+  'no-cell': 'its LSTM keeps h in the place of c; agreed with that form',
+};
+
+class Book {
+  readonly result: Result;
+  readonly engines: EngineSpec[];
+  readonly notes = new Notes();
+
+  constructor(result: Result, engines: EngineSpec[]) {
+    this.result = result;
+    this.engines = engines;
+  }
+
+  /** A cell's text for an engine; `write` says what of a measured one is shown. */
+  text(cell: CellResult, engine: string, write: (measured: Measured) => string): string {
+    const measured = cell.measured.find((one) => one.engine === engine);
+    if (measured) {
+      const variant = VARIANTS[measured.variant];
+      return write(measured) + (variant ? ` ${this.notes.mark(`${engine}: ${variant}`)}` : '');
+    }
+    const absent = cell.absent.find((one) => one.engine === engine);
+    return absent ? this.notes.mark(`${engine}: ${absent.reason}`) : '';
+  }
+
+  /** How many times as fast as each other engine `unroll` is. */
+  ratios(unroll: string): string[] {
+    const { cells } = this.result;
+    const others = this.engines.map(({ name }) => name).filter((name) => name !== unroll);
+    const torch = others.includes('pytorch') && new Set(cells.map((cell) => first(cell).threads)).size > 1;
+    const columns = torch
+      ? others.flatMap((name) => (name === 'pytorch' ? [name, 'pytorch, best'] : [name]))
+      : others;
+    const body = cells.map((cell): string[] => {
+      const base = cell.measured.find(({ engine }) => engine === unroll);
+      const fraction = base && ofPeak(base, this.engines, this.result.machine);
+      const own = [
+        this.text(cell, unroll, ({ ms }) => digits(ms)),
+        fraction === null || fraction === undefined ? '' : percent(fraction),
+      ];
+      return [
+        label(cell),
+        ...own,
+        ...columns.map((name) => {
+          if (!base) return '';
+          if (name === 'pytorch, best') return this.best(cell, base);
+          return this.text(cell, name, ({ ms }) => factor(ms / base.ms));
+        }),
+      ];
+    });
+    return markdownTable(
+      ['row, mode, threads', 'ms', 'of peak', ...columns.map((name) => `vs ${name}`)],
+      body,
+    );
+  }
+
+  /** Against PyTorch on the number of threads that suits it best. */
+  best(cell: CellResult, base: Measured): string {
+    const times = this.result.cells
+      .filter((other) => nameOf(first(other)) === nameOf(base) && first(other).mode === base.mode)
+      .flatMap(({ measured }) => measured.filter(({ engine }) => engine === 'pytorch'));
+    if (times.length === 0) return this.text(cell, 'pytorch', () => '');
+    const fastest = times.reduce((a, b) => (b.ms < a.ms ? b : a));
+    return `${factor(fastest.ms / base.ms)} (on ${fastest.threads})`;
+  }
+
+  /** Milliseconds, spread and fraction of the peak of every engine. */
+  times(): string[] {
+    const { cells, machine } = this.result;
+    const write = (one: Measured): string => {
+      const fraction = ofPeak(one, this.engines, machine);
+      return `${digits(one.ms)} ${spread(one)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
+    };
+    const names = this.engines.map(({ name }) => name);
+    const body = cells.map((cell) => [label(cell), ...names.map((name) => this.text(cell, name, write))]);
+    return markdownTable(['row, mode, threads', ...names], body);
+  }
+}
+
+const first = ({ measured, absent }: CellResult): Measured | Absent => (measured[0] ?? absent[0])!;
+
+function label(cell: CellResult): string {
+  const { row, mode, threads } = first(cell);
+  return `${nameOf({ row, mode })} ${mode} ${threads}`;
+}
+
+/** Peaks in words. */
+export function peakLines(machine: Machine): string[] {
+  return Object.entries(machine.peakGflopsOnThreads).map(([threads, peaks]) => {
+    const widths = Object.entries(peaks as Record<string, number>).map(
+      ([width, peak]) => `${width} ${peak.toFixed(0)}`,
+    );
+    const place = plural(Number(threads), 'thread');
+    return `Measured peak of multiply-adds on ${place}, GFLOP/s: ${widths.join(', ')}`;
+  });
+}
+
+/** The whole result in Markdown. */
+export function report(result: Result, engines: EngineSpec[]): string {
+  const { machine, versions, quick } = result;
+  const cells = result.cells.filter(({ measured, absent }) => measured.length + absent.length > 0);
+  const book = new Book({ ...result, cells }, engines);
+  const ours = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
+  const lines = [
+    '# Benchmark',
+    '',
+    `${machine.cpu}, ${plural(machine.cores, 'core')}, ${machine.os}, Node ${machine.node}.`,
+    '',
+    ...peakLines(machine).map((line) => `- ${line}`),
+    ...Object.entries(versions).map(([engine, version]) => `- ${engine}: ${version}`),
+    '',
+    ...(quick ? ['**A quick run: short rounds, few of them. Good for a look, not for a claim.**', ''] : []),
+    'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns; the share',
+    'of the peak is of executed matrix products. Results agreed within 1e-4 before anything was timed. A number',
+    'in brackets is a note below.',
+    '',
+  ];
+  for (const name of ours) {
+    lines.push(`## How many times as fast ${name} is`, '', ...book.ratios(name), '');
+  }
+  lines.push('## Milliseconds, half range of the rounds, share of the peak', '', ...book.times(), '');
+  lines.push(...book.notes.texts.map((text, i) => `[${i + 1}] ${text}  `));
+  const shares = Object.entries(result.javascriptShare).map(([name, share]) => `${name} ${percent(share)}`);
+  if (shares.length > 0) {
+    lines.push(
+      '',
+      `JavaScript's share of a training step at lstm-32-64-32-50, one thread: ${shares.join(', ')}.`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The result for machines. */
+export function jsonResult(
+  { machine, quick, versions, cells, javascriptShare }: Result,
+  engines: EngineSpec[],
+): object {
+  const place = ({ row, mode, threads, engine }: Measured | Absent): object => {
+    const { cell, I, H, B, T } = rowFor(row, mode);
+    return { cell, I, H, B, T, mode, threads, engine };
+  };
+  return {
+    machine,
+    quick,
+    versions,
+    javascriptShare,
+    rows: cells.flatMap(({ measured }) =>
+      measured.map((one) => {
+        const { ms, msMin, msMax, gflops, executedGflops, variant, note } = one;
+        const share = ofPeak(one, engines, machine);
+        return { ...place(one), ms, msMin, msMax, gflops, executedGflops, ofPeak: share, variant, note };
+      }),
+    ),
+    absent: cells.flatMap(({ absent }) =>
+      absent.map((one) => ({ ...place(one), reason: one.reason, wrong: one.wrong })),
+    ),
+  };
+}

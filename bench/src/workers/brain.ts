@@ -1,0 +1,107 @@
+/**
+ * brain.js's process. Its networks run one sequence at a time and have equations of their own: the plain cell
+ * has ReLU, the GRU resets before the product, and the "LSTM" keeps no cell state (it multiplies the forget
+ * gate with h). Each is compared with the same equations. Training is by its own RMSprop after every
+ * sequence: no Adam, no batch, no row.
+ */
+import type { RowData } from '../data.js';
+import { type CellName, GATES, type Mode, type Row, type Variant } from '../rows.js';
+import { importPeer, type Prepared, peerVersion, serve, threads, Unavailable } from './serve.js';
+
+interface Matrix {
+  weights: Float32Array | number[];
+}
+interface Network {
+  initialize(): void;
+  bindEquation(): void;
+  run(sequence: readonly (number | Float32Array)[]): unknown;
+  model: {
+    hiddenLayers: Record<string, Matrix>[];
+    equationConnections: Matrix[][];
+  };
+}
+type NetworkClass = new (options: {
+  inputSize: number;
+  hiddenLayers: number[];
+  outputSize: number;
+}) => Network;
+interface Brain {
+  recurrent: Record<'RNNTimeStep' | 'LSTMTimeStep' | 'GRUTimeStep', NetworkClass>;
+}
+
+const CLASSES = { rnn: 'RNNTimeStep', lstm: 'LSTMTimeStep', gru: 'GRUTimeStep' } as const;
+const VARIANTS: Record<CellName, Variant> = { rnn: 'relu', lstm: 'no-cell', gru: 'reset-before' };
+
+/** Its names of W, U and b of each gate, in our order of gates. */
+const NAMES: Record<CellName, [W: string, U: string, b: string][]> = {
+  rnn: [['weight', 'transition', 'bias']],
+  lstm: ['input', 'forget', 'cellActivation', 'output'].map((gate) => [
+    `${gate}Matrix`,
+    `${gate}Hidden`,
+    `${gate}Bias`,
+  ]),
+  gru: ['updateGate', 'resetGate', 'cellWrite'].map((gate) => [
+    `${gate}InputMatrix`,
+    `${gate}HiddenMatrix`,
+    `${gate}Bias`,
+  ]),
+};
+
+const brain = await importPeer<Brain>('brain.js');
+
+function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): void {
+  const G = GATES[kind];
+  const layer = network.model.hiddenLayers[0]!;
+  NAMES[kind].forEach((names, gate) => {
+    names.forEach((name, which) => {
+      const source = weights[which]!.values;
+      const target = layer[name]!.weights;
+      // Its matrices are [H, rows], ours [rows, G·H].
+      const rows = target.length / H;
+      for (let r = 0; r < rows; r++) {
+        for (let u = 0; u < H; u++) target[u * rows + r] = source[r * G * H + gate * H + u]!;
+      }
+    });
+  });
+}
+
+async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
+  if (mode === 'train')
+    throw new Unavailable('trains one sequence at a time by an RMSprop of its own: no Adam');
+  if (mode === 'stream') throw new Unavailable('keeps no state between calls');
+  if (row.cell === 'bilstm2') throw new Unavailable('no bidirectional layers');
+  if (threads > 1) throw new Unavailable('one thread only');
+  const { I, H, B, T } = row;
+  const network = new brain.recurrent[CLASSES[row.kind]]({
+    inputSize: I,
+    hiddenLayers: [H],
+    outputSize: 1,
+  });
+  network.initialize();
+  network.bindEquation(); // without one it refuses to run, as it takes itself for untrained
+  setWeights(network, row, data);
+  const step = (b: number, t: number): number | Float32Array => {
+    const values = data.x.values.subarray((b * T + t) * I, (b * T + t + 1) * I);
+    return I === 1 ? values[0]! : values;
+  };
+  const sequences = Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => step(b, t)));
+  return {
+    variant: VARIANTS[row.kind],
+    work: () => {
+      for (const sequence of sequences) network.run(sequence);
+    },
+    outputs: () => {
+      const out = new Float32Array(B * H);
+      sequences.forEach((sequence, b) => {
+        network.run(sequence);
+        out.set(network.model.equationConnections[T - 1]!.at(-1)!.weights, b * H);
+      });
+      return out;
+    },
+  };
+}
+
+serve({
+  hello: () => ({ version: peerVersion('brain.js'), description: 'plain JavaScript, one thread' }),
+  prepare,
+});

@@ -1,0 +1,107 @@
+/**
+ * The processes of ONNX Runtime, native and WebAssembly: `ort.js <threads> node|web`. One session a row with
+ * all graph optimisations, threads as told, inputs and outputs bound beforehand as far as its JavaScript
+ * interface lets them be.
+ */
+import { type RowData, timeMajor } from '../data.js';
+import { onnxModel } from '../onnx/model.js';
+import type { Mode, Row } from '../rows.js';
+import { importPeer, type Prepared, peerVersion, serve, threads, Unavailable } from './serve.js';
+
+interface OrtTensor {
+  readonly data: Float32Array;
+}
+type Named = Record<string, OrtTensor>;
+interface Session {
+  run(feeds: Named, fetches?: Named): Promise<Named>;
+  release(): Promise<void>;
+}
+interface Ort {
+  Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
+  InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> };
+  env: { wasm: { numThreads?: number } };
+}
+
+const web = process.argv[3] === 'web';
+const name = web ? 'onnxruntime-web' : 'onnxruntime-node';
+const ort = await importPeer<Ort>(name);
+if (web) ort.env.wasm.numThreads = threads;
+
+const tensor = (values: Float32Array, ...dims: number[]): OrtTensor =>
+  new ort.Tensor('float32', values, dims);
+
+const createSession = (model: Uint8Array): Promise<Session> =>
+  ort.InferenceSession.create(model, {
+    executionProviders: [web ? 'wasm' : 'cpu'],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+  });
+
+/** WebAssembly has a memory of its own, from which it copies its outputs in any case. */
+const run = (session: Session, feeds: Named, fetches: Named): Promise<Named> =>
+  web ? session.run(feeds) : session.run(feeds, fetches);
+
+/** [D, B, H] to [B, D·H]. */
+function batchMajor(h: Float32Array, { B, H }: Row): Float32Array {
+  const D = h.length / (B * H);
+  const out = new Float32Array(h.length);
+  for (let d = 0; d < D; d++) {
+    for (let b = 0; b < B; b++) out.set(h.subarray((d * B + b) * H, (d * B + b + 1) * H), (b * D + d) * H);
+  }
+  return out;
+}
+
+async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
+  const { I, H } = row;
+  const names = row.kind === 'lstm' ? ['h', 'c'] : ['h'];
+  const session = await createSession(onnxModel(row, data, true));
+  const steps = Array.from({ length: data.x.shape[1]! }, (_, t) =>
+    tensor(data.x.values.slice(t * I, (t + 1) * I), 1, 1, I),
+  );
+  // The native runtime writes into the tensors it is given: two sets of states, what one call writes the next
+  // one reads.
+  const makeSet = (): Named =>
+    Object.fromEntries(names.map((name) => [name, tensor(new Float32Array(H), 1, 1, H)]));
+  const sets = [makeSet(), makeSet()];
+  let at = 0;
+  let states = makeSet();
+  const work = async (): Promise<void> => {
+    const feeds: Named = { x: steps[at % steps.length]!, h0: states.h! };
+    if (states.c) feeds.c0 = states.c;
+    states = await run(session, feeds, sets[at++ & 1]!);
+  };
+  return {
+    work,
+    outputs: async () => {
+      for (const _ of steps) await work();
+      return states.h!.data;
+    },
+    drop: () => session.release(),
+  };
+}
+
+async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
+  if (mode === 'train') throw new Unavailable('does not train');
+  if (mode === 'stream') return prepareStream(row, data);
+  const { I, H, B, T } = row;
+  const session = await createSession(onnxModel(row, data, false));
+  const D = row.layers.at(-1)!.bidirectional ? 2 : 1;
+  const feeds = { x: tensor(timeMajor(data.x), T, B, I) };
+  const fetches = { h: tensor(new Float32Array(D * B * H), D, B, H) };
+  const work = (): Promise<Named> => run(session, feeds, fetches);
+  return {
+    work,
+    outputs: async () => batchMajor((await work()).h!.data, row),
+    drop: () => session.release(),
+  };
+}
+
+serve({
+  hello: () => ({
+    version: peerVersion(name),
+    description: web ? 'WebAssembly SIMD' : 'native, CPU provider',
+  }),
+  prepare,
+});

@@ -1,0 +1,161 @@
+/**
+ * The loop of an engine's process in Node: reads commands from stdin, answers on stdout, and times calls.
+ * Whatever the engine's own library prints to the console goes to stderr.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { type DataFile, type RowData, readData } from '../data.js';
+import type { Hello, Loaded, Peaks, Request, Round, Warmed } from '../protocol.js';
+import type { Mode, Row, Variant } from '../rows.js';
+
+/** One call; asynchronous where the engine's is. */
+export type Work = () => unknown;
+
+/** A row made ready. */
+export interface Prepared {
+  /** The timed call. */
+  work: Work;
+  /** Ways to do the same; the fastest is timed in place of `work`. */
+  others?: Record<string, Work>;
+  /** Which equations were built; default standard. */
+  variant?: Variant;
+  /**
+   * infer: the last outputs of the row's data; stream: those after its steps. Runs before anything is timed.
+   */
+  outputs?: () => Float32Array | Promise<Float32Array>;
+  /** train: one step's loss, before its update. Run three times before anything is timed. */
+  step?: () => Promise<number>;
+  drop?: () => unknown;
+}
+
+export interface Engine {
+  hello(): Hello | Promise<Hello>;
+  /** @throws Unavailable where the engine has no such row */
+  prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<Prepared>;
+  share?(): Promise<number>;
+  peak?(): Peaks;
+}
+
+/** Why an engine cannot do a row, for the table. */
+export class Unavailable extends Error {}
+
+const peers = new URL('../../peers/', import.meta.url);
+
+/** The module of a peer, from the folder where the peers are installed. */
+export async function importPeer<T>(name: string): Promise<T> {
+  const path = createRequire(new URL('package.json', peers)).resolve(name);
+  return ((await import(pathToFileURL(path).href)) as { default: T }).default;
+}
+
+export function peerVersion(name: string): string {
+  const manifest = readFileSync(new URL(`node_modules/${name}/package.json`, peers), 'utf8');
+  return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
+}
+
+/** Number of threads that this process may use, as the coordinator said. */
+export const threads = Number(process.argv[2] ?? 1);
+
+export function serve(engine: Engine): void {
+  console.log = console.info = console.error;
+  let loaded: Prepared | null = null;
+  let work: Work = () => {};
+  const drop = async (): Promise<void> => {
+    await loaded?.drop?.();
+    loaded = null;
+    work = () => {};
+  };
+  const load = async (row: Row, mode: Mode, file: DataFile, variant: Variant): Promise<Loaded> => {
+    await drop();
+    try {
+      loaded = await engine.prepare(row, mode, readData(file), variant);
+    } catch (error) {
+      if (error instanceof Unavailable) return { unavailable: error.message };
+      throw error;
+    }
+    work = loaded.work;
+    const answer: Loaded = { variant: loaded.variant ?? 'standard' };
+    if (loaded.outputs) answer.outputs = encode(await loaded.outputs());
+    if (loaded.step) answer.losses = [await loaded.step(), await loaded.step(), await loaded.step()];
+    return answer;
+  };
+  const warm = async (milliseconds: number): Promise<Warmed> => {
+    const others = Object.entries(loaded?.others ?? {});
+    const share = milliseconds / (1 + others.length);
+    const best: Warmed = { milliseconds: await warmUp(work, share) };
+    for (const [note, other] of others) {
+      const time = await warmUp(other, share);
+      if (time < best.milliseconds) {
+        Object.assign(best, { milliseconds: time, note });
+        work = other;
+      }
+    }
+    return best;
+  };
+  const run = (request: Request): unknown => {
+    switch (request.do) {
+      case 'hello':
+        return engine.hello();
+      case 'load':
+        return load(request.row, request.mode, request.data, request.variant ?? 'standard');
+      case 'warm':
+        return warm(request.milliseconds);
+      case 'round':
+        return timeRound(work, request.calls);
+      case 'drop':
+        return drop().then(() => ({}));
+      case 'share':
+        return engine.share?.().then((share) => ({ share }));
+      case 'peak':
+        return engine.peak?.();
+    }
+  };
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    const request = JSON.parse(line) as Request;
+    Promise.resolve()
+      .then(() => run(request))
+      .then((ok) => answer({ id: request.id, ok }))
+      .catch((error: unknown) => answer({ id: request.id, error: messageOf(error) }));
+  });
+  lines.on('close', () => process.exit(0));
+}
+
+function answer(message: object): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function encode(values: Float32Array): string {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+}
+
+/** Calls untimed for so many milliseconds, and says how long a call took in the second half. */
+async function warmUp(work: Work, milliseconds: number): Promise<number> {
+  const half = async (): Promise<number> => {
+    const start = performance.now();
+    let calls = 0;
+    while (calls === 0 || performance.now() - start < milliseconds / 2) {
+      const pending = work();
+      if (pending instanceof Promise) await pending;
+      calls++;
+    }
+    return (performance.now() - start) / calls;
+  };
+  await half();
+  return half();
+}
+
+/** One call to fetch what other processes pushed out of the caches, then `calls` timed ones. */
+async function timeRound(work: Work, calls: number): Promise<Round> {
+  const first = work();
+  if (first instanceof Promise) await first;
+  const start = performance.now();
+  for (let i = 0; i < calls; i++) {
+    const pending = work();
+    if (pending instanceof Promise) await pending;
+  }
+  return { milliseconds: (performance.now() - start) / calls };
+}

@@ -1,0 +1,94 @@
+/**
+ * Unroll's own process: `unroll.js <threads> <backend>`. Rows go through the calls that its users' do: a
+ * model of layers run forward in a scope (what `predict` does), and the steps of `train` (what `fit` does),
+ * which copy each batch out of the data set and give the event loop a turn.
+ */
+import {
+  type Backend,
+  type BackendName,
+  type Flow,
+  scope,
+  setBackend,
+  setThreads,
+  type Tensor,
+  tensor,
+} from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import type { KernelModule } from '@unroll/kernels';
+import type { NamedTensor, RowData } from '../data.js';
+import type { Mode, Row, Variant } from '../rows.js';
+import { type Prepared, serve, threads, Unavailable } from './serve.js';
+import { javascriptShare } from './share.js';
+import { buildModel, trainingStep } from './unroll-model.js';
+
+const toTensor = ({ values, shape }: NamedTensor): Tensor => tensor(values, shape);
+const context = inferenceContext();
+const flow = (value: Tensor): Flow => ({ value, mask: null });
+
+function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
+  const { I, H } = row;
+  const model = buildModel(row, data, variant, true);
+  const steps = Array.from({ length: data.x.shape[1]! }, (_, t) =>
+    tensor(data.x.values.slice(t * I, (t + 1) * I), [1, 1, I]),
+  );
+  const zeroStates = (): Tensor[] =>
+    Array.from({ length: row.kind === 'lstm' ? 2 : 1 }, () => tensor(new Float32Array(H), [1, H]));
+  let states = zeroStates();
+  let at = 0;
+  const work = (): void => {
+    const inputs = [steps[at++ % steps.length]!, ...states].map(flow);
+    states = scope(() => model.forward(inputs, context).map(({ value }) => value)).slice(1);
+  };
+  return {
+    work,
+    outputs: () => {
+      states = zeroStates();
+      at = 0;
+      for (const _ of steps) work();
+      return states[0]!.dataSync() as Float32Array;
+    },
+  };
+}
+
+async function prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<Prepared> {
+  if (variant !== 'standard' && variant !== 'reset-before')
+    throw new Unavailable(`has no such ${row.kind} cell`);
+  if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
+  const model = buildModel(row, data, variant);
+  const x = toTensor(data.x);
+  if (mode === 'infer') {
+    const work = (): Tensor => scope(() => model.forward([flow(x)], context)[0]!.value);
+    return { work, outputs: () => work().dataSync() as Float32Array, variant };
+  }
+  const step = trainingStep(model, x, toTensor(data.y));
+  return { work: step, step, variant };
+}
+
+/** Waits until the worker threads of the kernels are there; they start on their own time. */
+async function settled({ module }: { module: KernelModule }): Promise<number> {
+  for (let i = 0; i < 100 && module.activeThreads < threads; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return module.activeThreads;
+}
+
+const backendName = (process.argv[3] ?? 'native') as BackendName;
+const backend: Backend = await setBackend(backendName);
+setThreads(threads);
+
+serve({
+  hello: async () => {
+    const cpu = backend as Backend & { module: KernelModule };
+    const active = await settled(cpu);
+    if (active !== threads) throw new Error(`${active} of ${threads} threads started`);
+    const description = backend.description.replace(/, \d+ threads?$/, '');
+    return { version: 'unroll', description };
+  },
+  prepare,
+  share: () => {
+    const [kind, isa] = backendName.split(':');
+    if (kind !== 'native')
+      return javascriptShare({ kind: 'wasm', relaxed: isa === 'relaxed', threads: false });
+    return javascriptShare(isa ? { kind, isa } : { kind });
+  },
+});
