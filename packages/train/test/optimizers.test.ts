@@ -1,0 +1,147 @@
+/** Optimizers by hand: options, names, weight decay, moving averages. Goldens are in optimizers-goldens.test.ts. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FlatBuffer } from '@unroll/core/internal';
+import {
+  adam,
+  cosineDecay,
+  nadam,
+  type OptimizerName,
+  type OptimizerSpec,
+  resolveOptimizer,
+  sgd,
+  WeightAverage,
+} from '@unroll/train';
+import { fails } from './fails.js';
+import { close } from './loss-examples.js';
+import { runOptimizer } from './optimizer-run.js';
+
+const NAMES: OptimizerName[] = ['sgd', 'rmsprop', 'adagrad', 'adam', 'adamw', 'nadam'];
+
+describe('optimizers by name', () => {
+  for (const name of NAMES) {
+    test(`${name} is made again from its name and options, its schedule too`, () => {
+      const made = resolveOptimizer({
+        name,
+        learningRate: cosineDecay({ initialLearningRate: 1, decaySteps: 4 }),
+      });
+      const again = resolveOptimizer(JSON.parse(JSON.stringify({ name, ...made.config })) as OptimizerSpec);
+      assert.deepEqual(again.config, made.config);
+      assert.deepEqual([made.learningRate, again.rate(2), again.rate(9)], [1, 0.5, 0]);
+      assert.deepEqual(again.slots, made.slots);
+    });
+  }
+  test('the defaults of Keras', () => {
+    const rates = NAMES.map((name) => resolveOptimizer(name).learningRate);
+    assert.deepEqual(rates, [0.01, 0.001, 0.001, 0.001, 0.001, 0.001]);
+    const { learningRate, excludeFromWeightDecay, ...rest } = adam().config;
+    assert.deepEqual([learningRate, excludeFromWeightDecay], [0.001, []]);
+    assert.deepEqual(rest, { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0, convention: 'keras' });
+    assert.equal(resolveOptimizer('adamw').config.weightDecay, 0.004);
+    assert.deepEqual(sgd({ momentum: 0.9 }).slots, ['momentum']);
+    assert.deepEqual(resolveOptimizer({ name: 'rmsprop', centered: true, momentum: 0.5 }).slots, [
+      'v',
+      'mean',
+      'momentum',
+    ]);
+  });
+});
+
+describe('updates by hand', () => {
+  test('the first step of Adam is the learning rate, whatever the gradient', () => {
+    const { after } = runOptimizer(adam({ learningRate: 0.5, epsilon: 0 }), {
+      initial: [[1, 1, 1]],
+      gradients: [[[1e-6, -3, 2000]]],
+    });
+    close(after[0]!, [0.5, 1.5, 0.5]);
+  });
+  test('weight decay leaves out the parameters that are excluded, and gradients stay apart', () => {
+    const optimizer = sgd({ learningRate: 0.1, weightDecay: 1, excludeFromWeightDecay: ['p1'] });
+    const { after } = runOptimizer(optimizer, { initial: [[10], [20], [30]], gradients: [[[1], [2], [3]]] });
+    close(after[0]!, [9 - 0.1, 20 - 0.2, 27 - 0.3]);
+  });
+  test('one Nadam serves two runs at once: what it remembers lies in the slots', () => {
+    const optimizer = nadam({ learningRate: 0.1 });
+    const run = { initial: [[1, 2]], gradients: Array.from({ length: 5 }, (_, n) => [[n - 2, 0.3]]) };
+    const first = runOptimizer(optimizer, run).after.at(-1)!;
+    assert.deepEqual(runOptimizer(optimizer, run).after.at(-1), first);
+    assert.deepEqual(runOptimizer(nadam({ learningRate: 0.1 }), run).after.at(-1), first);
+  });
+});
+
+describe('the moving average of weights', () => {
+  const weights = (values: number[]): FlatBuffer => {
+    const buffer = new FlatBuffer(values.length);
+    buffer.write(values);
+    return buffer;
+  };
+  test('starts as the weights after the first update, then moves', () => {
+    const own = weights([4]);
+    const average = new WeightAverage(own, { momentum: 0.75 });
+    average.update();
+    own.write([8]);
+    average.update();
+    close(average.buffer.read(), [5]);
+    assert.equal(average.updates, 2);
+  });
+  test('is exchanged for a while, and put back also after an error', async () => {
+    const own = weights([4, 5]);
+    const average = new WeightAverage(own);
+    assert.deepEqual(await average.during(() => [...own.read()]), [4, 5]); // there is none yet
+    average.update();
+    own.write([0, 1]);
+    assert.deepEqual(await average.during(async () => [...own.read()]), [4, 5]);
+    await assert.rejects(
+      average.during(() => Promise.reject(new Error('stop'))),
+      /stop/,
+    );
+    assert.deepEqual([[...own.read()], [...average.buffer.read()], average.swapped], [[0, 1], [4, 5], false]);
+  });
+  test('may take the place of the weights every few updates', () => {
+    const own = weights([4]);
+    const average = new WeightAverage(own, { momentum: 0.5, overwriteEvery: 2 });
+    average.update();
+    own.write([8]);
+    average.update();
+    close(own.read(), [6]);
+  });
+  test('errors', () => {
+    assert.throws(
+      () => new WeightAverage(weights([1]), { momentum: 1 }),
+      fails('value', /lies in \[0, 1\), got 1/),
+    );
+    const every = { overwriteEvery: 0 };
+    assert.throws(() => new WeightAverage(weights([1]), every), fails('value', /overwriteEvery.*got 0/));
+  });
+});
+
+describe('errors of optimizers', () => {
+  const cases: [string, () => unknown, RegExp][] = [
+    [
+      'an unknown name',
+      () => resolveOptimizer('adamax' as OptimizerName),
+      /no optimizer "adamax".*sgd, rmsprop/,
+    ],
+    [
+      'an unknown option',
+      () => resolveOptimizer({ name: 'sgd', beta1: 0.5 }),
+      /sgd has no option "beta1".*momentum/,
+    ],
+    ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate is a number above 0, got 0/],
+    ['a momentum of 1', () => sgd({ momentum: 1 }), /momentum lies in \[0, 1\), got 1/],
+    ['Nesterov without momentum', () => sgd({ nesterov: true }), /needs a momentum/],
+    ['a beta of 1', () => adam({ beta2: 1 }), /beta2 lies in \[0, 1\)/],
+    ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon is a number >= 0, got -1/],
+    ['a negative decay', () => adam({ weightDecay: -1 }), /weightDecay is a number >= 0/],
+    [
+      'an unknown convention',
+      () => resolveOptimizer({ name: 'adam', convention: 'tf' }),
+      /'keras' or 'pytorch'/,
+    ],
+  ];
+  for (const [name, run, message] of cases) {
+    test(name, () => {
+      assert.throws(run, fails('value', message));
+    });
+  }
+});

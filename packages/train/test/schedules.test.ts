@@ -1,0 +1,111 @@
+/** Schedules at their edges, and the plateau rule. Goldens are in optimizers-goldens.test.ts. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  cosineDecay,
+  cosineDecayRestarts,
+  exponentialDecay,
+  oneCycle,
+  Plateau,
+  piecewiseConstantDecay,
+  polynomialDecay,
+  resolveSchedule,
+  type ScheduleConfig,
+  stepDecay,
+} from '@unroll/train';
+import { fails } from './fails.js';
+import { close } from './loss-examples.js';
+
+describe('schedules', () => {
+  test('the warm-up rises in a straight line and the decay begins after it', () => {
+    const made = cosineDecay({
+      initialLearningRate: 0,
+      warmupTarget: 2,
+      warmupSteps: 4,
+      decaySteps: 10,
+      alpha: 0.1,
+    });
+    close([0, 1, 4, 9, 14, 99].map(made.rate), [0, 0.5, 2, 1.1, 0.2, 0.2]);
+  });
+  test('restarts of growing length begin exactly where the last stretch ends', () => {
+    const made = cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 3, tMul: 2, mMul: 0.5 });
+    close([0, 3, 9, 21, 6].map(made.rate), [1, 0.5, 0.25, 0.125, 0.25]);
+  });
+  test('after their end schedules stay where they are', () => {
+    close(
+      [polynomialDecay({ initialLearningRate: 1, decaySteps: 5, endLearningRate: 0.5 }).rate(100)],
+      [0.5],
+    );
+    close([oneCycle({ maxLearningRate: 1, totalSteps: 10 }).rate(1000)], [1 / 25 / 1e4]);
+    assert.equal(piecewiseConstantDecay({ boundaries: [2], values: [3, 4] }).rate(1e9), 4);
+  });
+  test('errors', () => {
+    const cases: [() => unknown, RegExp][] = [
+      [
+        () => resolveSchedule({ name: 'cosine' } as unknown as ScheduleConfig),
+        /no schedule "cosine".*cosineDecay/,
+      ],
+      [
+        () => resolveSchedule({ name: 'stepDecay', initialLearningRate: 1, stepSize: 2, steps: 3 }),
+        /no option "steps"/,
+      ],
+      [() => stepDecay({ initialLearningRate: 1, stepSize: 0 }), /stepSize is a number above 0, got 0/],
+      [
+        () => exponentialDecay({ initialLearningRate: -1, decaySteps: 1, decayRate: 1 }),
+        /initialLearningRate/,
+      ],
+      [() => piecewiseConstantDecay({ boundaries: [1, 2], values: [1, 2] }), /3 pieces, got 2 values/],
+      [() => piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 2, 3] }), /boundaries rise, got 2, 1/],
+      [
+        () => cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 1, tMul: 0.5 }),
+        /tMul is a number >= 1/,
+      ],
+      [() => oneCycle({ maxLearningRate: 1, totalSteps: 9, pctStart: 2 }), /pctStart/],
+      [
+        () => resolveSchedule({ name: 'oneCycle', maxLearningRate: 1, totalSteps: 9, annealStrategy: 'x' }),
+        /'cos' or 'linear'/,
+      ],
+    ];
+    for (const [run, message] of cases) assert.throws(run, fails('value', message));
+  });
+});
+
+describe('the plateau rule', () => {
+  const rates = (plateau: Plateau, figures: readonly number[], start = 1): number[] => {
+    let rate = start;
+    return figures.map((figure) => (rate = plateau.observe(figure, rate)));
+  };
+  test('reduces after `patience` epochs without improvement, and starts to count again', () => {
+    const plateau = new Plateau({ factor: 0.5, patience: 2 });
+    assert.deepEqual(rates(plateau, [5, 4, 4, 4, 4, 4, 3, 3]), [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]);
+  });
+  test('what is not better by more than minDelta is no improvement', () => {
+    const plateau = new Plateau({ factor: 0.5, patience: 1, minDelta: 0.5 });
+    assert.deepEqual(rates(plateau, [5, 4.5, 4.4]), [1, 0.5, 0.5]);
+  });
+  test('nothing is counted in the cooldown', () => {
+    const plateau = new Plateau({ factor: 0.5, patience: 1, cooldown: 2 });
+    assert.deepEqual(rates(plateau, [5, 5, 5, 5, 5]), [1, 0.5, 0.5, 0.25, 0.25]);
+  });
+  test('the rate does not go below its least', () => {
+    const plateau = new Plateau({ factor: 0.1, patience: 1, minLearningRate: 0.05 });
+    assert.deepEqual(rates(plateau, [5, 5, 5, 5]), [1, 0.1, 0.05, 0.05]);
+  });
+  test('larger may be better, and NaN never is', () => {
+    const plateau = new Plateau({ factor: 0.5, patience: 1, better: 'higher' });
+    assert.deepEqual(rates(plateau, [1, 2, Number.NaN, 3]), [1, 1, 0.5, 0.5]);
+  });
+  test('goes on from its state', () => {
+    const figures = [5, 5, 5, 4, 4, 4, 4];
+    const whole = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), figures);
+    const first = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
+    const begun = rates(first, figures.slice(0, 4));
+    const second = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
+    second.state = JSON.parse(JSON.stringify(first.state)) as typeof first.state;
+    assert.deepEqual([...begun, ...rates(second, figures.slice(4), begun.at(-1))], whole);
+  });
+  test('errors', () => {
+    assert.throws(() => new Plateau({ factor: 1 }), fails('value', /between 0 and 1, got 1/));
+    assert.throws(() => new Plateau({ patience: -1 }), fails('value', /patience is a number >= 0/));
+  });
+});
