@@ -1,0 +1,261 @@
+/**
+ * What the recurrent goldens leave out, against Keras 3 (tools/goldens/layers.py): every activation, regularisers,
+ * constraints, stacked cells, stateful layers, masks through merging layers, and the order of a graph's weights.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Flow, formatShape, type Tensor } from '@unroll/core';
+import {
+  activation,
+  addLayer,
+  batchNormalization,
+  type Constraint,
+  concatenate,
+  dense,
+  embedding,
+  type Functional,
+  gru,
+  gruCell,
+  input,
+  type Layer,
+  l1,
+  l1l2,
+  l2,
+  lstm,
+  lstmCell,
+  maxNorm,
+  minMaxNorm,
+  model,
+  multiply,
+  nonNeg,
+  orthogonalPenalty,
+  type Regularizer,
+  recurrent,
+  sequential,
+  simpleRNN,
+  stackedCells,
+  unitNorm,
+} from '@unroll/nn';
+import { mismatch, outputTolerance } from '@unroll/testkit';
+import { readGoldens } from '@unroll/testkit/node';
+import {
+  backends,
+  camel,
+  compare,
+  type GoldenTensor,
+  inferenceContext,
+  on,
+  parametersOf,
+  tensorFrom,
+  valuesOf,
+} from './golden-case.js';
+
+interface Case {
+  name: string;
+  kind: string;
+  options: Record<string, never>;
+  inputs: GoldenTensor[];
+  weights: GoldenTensor[];
+  outputWeights: GoldenTensor[];
+  outputs: GoldenTensor[];
+  gradients: { inputs: GoldenTensor[]; weights: GoldenTensor[] };
+  layers: string[];
+  order: string[];
+}
+
+const { cases } = readGoldens('layers/layers.json') as { cases: Case[] };
+const flowOf = (value: Tensor, mask: Tensor | null = null): Flow => ({ value, mask });
+const values = (flows: readonly Flow[]): Tensor[] => flows.map(({ value }) => value);
+
+function load(layer: Layer, inputs: readonly Tensor[], weights: readonly GoldenTensor[]): void {
+  layer.build(inputs.map(({ shape }) => shape));
+  layer.setWeights([
+    ...weights.map((golden) => ({ shape: golden.shape, values: valuesOf(golden) })),
+    // Statistics that move come after what is trained, and start as they are.
+    ...layer.getWeights().slice(weights.length),
+  ]);
+}
+
+/** A layer's outputs and gradients. */
+function checkLayer(golden: Case, layer: Layer, training = false, mask: Tensor | null = null): void {
+  const inputs = golden.inputs.map(tensorFrom);
+  load(layer, inputs, golden.weights);
+  const flows = inputs.map((value, i) => flowOf(value, i === 0 ? mask : null));
+  const context = { ...inferenceContext(), training };
+  compare(() => values(layer.flow(flows, context)), [...inputs, ...parametersOf(layer)], {
+    outputs: golden.outputs,
+    outputWeights: golden.outputWeights,
+    gradients: [...golden.gradients.inputs, ...golden.gradients.weights],
+  });
+}
+
+const regularizers: Record<string, Regularizer> = {
+  l1: l1(0.02),
+  l2: l2(0.03),
+  l1l2: l1l2({ l1: 0.02, l2: 0.03 }),
+  orthogonalRows: orthogonalPenalty({ factor: 0.5 }),
+  orthogonalColumns: orthogonalPenalty({ factor: 0.5, mode: 'columns' }),
+};
+
+/** The penalty as the activity regulariser of a layer that changes nothing. */
+function checkRegularizer(golden: Case): void {
+  const [x] = golden.inputs.map(tensorFrom);
+  const layer = activation({
+    activation: 'linear',
+    activityRegularizer: regularizers[golden.options.regularizer!]!,
+  });
+  const work = (): Tensor[] => {
+    const terms: Tensor[] = [];
+    layer.flow([flowOf(x!)], { ...inferenceContext(), addLoss: (term) => void terms.push(term) });
+    return terms;
+  };
+  compare(work, [x!], {
+    outputs: golden.outputs,
+    outputWeights: golden.outputWeights,
+    gradients: golden.gradients.inputs,
+  });
+}
+
+const constraints: Record<string, Constraint> = {
+  maxNorm: maxNorm({ maxValue: 1.5 }),
+  maxNormRows: maxNorm({ maxValue: 1, axis: 1 }),
+  nonNeg: nonNeg(),
+  unitNorm: unitNorm(),
+  minMaxNorm: minMaxNorm({ minValue: 0.8, maxValue: 1.2, rate: 0.7 }),
+};
+
+function checkConstraint(golden: Case): void {
+  const w = golden.inputs[0]!;
+  const layer = dense({ units: w.shape[1]!, kernelConstraint: constraints[golden.options.constraint!]! });
+  layer.build([[1, w.shape[0]!]]);
+  const [kernel] = layer.parameters;
+  kernel!.assign(valuesOf(w));
+  const want = valuesOf(golden.outputs[0]!);
+  const got = kernel!.constraint!(kernel!).dataSync();
+  assert.equal(mismatch(golden.name, got, want, outputTolerance(want)), null);
+}
+
+function checkStacked(golden: Case): void {
+  const { goBackwards, resetAfter, mask } = golden.options as unknown as {
+    goBackwards: boolean;
+    resetAfter: boolean;
+    mask: GoldenTensor | null;
+  };
+  for (const composed of [false, true]) {
+    const cells = stackedCells([lstmCell({ units: 3 }), gruCell({ units: 4, resetAfter })]);
+    const layer = recurrent(cells, { returnSequences: true, returnState: true, goBackwards });
+    layer.composed = composed;
+    checkLayer(golden, layer, false, mask && tensorFrom(mask));
+  }
+}
+
+function checkStateful(golden: Case): void {
+  const maker = { lstm, gru, rnn: simpleRNN }[golden.options.cell as 'lstm' | 'gru' | 'rnn'];
+  const layer = maker({ units: golden.options.units!, stateful: true, returnSequences: true });
+  const [first, second] = golden.inputs.map(tensorFrom) as [Tensor, Tensor];
+  load(layer, [first], golden.weights);
+  const run = (x: Tensor): ArrayLike<number> =>
+    layer.flow([flowOf(x)], inferenceContext())[0]!.value.dataSync();
+  const got = [run(first), run(second)];
+  layer.resetStates();
+  got.push(run(second));
+  golden.outputs.forEach((expected, i) => {
+    const want = valuesOf(expected);
+    assert.equal(mismatch(`call ${i}`, got[i]!, want, outputTolerance(want)), null);
+  });
+}
+
+const merges: Record<string, () => Layer> = {
+  add: () => addLayer(),
+  multiply: () => multiply(),
+  concatenate: () => concatenate(),
+  concatenateTime: () => concatenate({ axis: 1 }),
+};
+
+function checkMask(golden: Case): void {
+  const { layer: name, both } = golden.options as unknown as { layer: string; both: boolean };
+  const flows = golden.inputs.map((ids, i) => {
+    const layer = embedding({ inputDim: 3, outputDim: 2, maskZero: i === 0 || both });
+    return layer.flow([flowOf(tensorFrom(ids))], inferenceContext())[0]!;
+  });
+  const { mask, value } = merges[name]!().flow(flows, inferenceContext())[0]!;
+  const ones = new Array<number>(value.shape[0]! * value.shape[1]!).fill(1);
+  // No mask and a mask of ones say the same.
+  const want = golden.outputs[0] ? [...valuesOf(golden.outputs[0])] : ones;
+  assert.deepEqual(mask ? [...mask.dataSync()] : ones, want);
+}
+
+const d = (name: string, units = 2) => dense({ units, name });
+const graphs: Record<string, () => Functional> = {
+  two_towers() {
+    const [a, b] = [input({ shape: [3], name: 'a' }), input({ shape: [3], name: 'b' })];
+    const left = d('left_2').apply(d('left_1').apply(a));
+    const joined = concatenate({ name: 'join' }).apply([left, d('right_1').apply(b)]);
+    return model({ inputs: [a, b], outputs: d('head').apply(joined) });
+  },
+  shared() {
+    const [a, b] = [input({ shape: [3], name: 'a' }), input({ shape: [3], name: 'b' })];
+    const common = d('common');
+    const deep = common.apply(d('first', 3).apply(a));
+    return model({
+      inputs: [a, b],
+      outputs: [d('out_1').apply(deep), d('out_2').apply(common.apply(b))],
+    });
+  },
+  skip() {
+    const a = input({ shape: [3], name: 'a' });
+    const early = d('early').apply(a);
+    const late = d('late').apply(d('middle').apply(early));
+    return model({ inputs: a, outputs: addLayer({ name: 'sum' }).apply([early, late]) });
+  },
+  seq2seq() {
+    const source = input({ shape: [null, 3], name: 'source' });
+    const target = input({ shape: [null, 2], name: 'target' });
+    const [, h, c] = lstm({ units: 4, returnState: true, name: 'encoder' }).apply(source);
+    const decoder = lstm({ units: 4, returnSequences: true, name: 'decoder' });
+    const decoded = decoder.apply(target, { initialState: [h!, c!] });
+    return model({ inputs: [source, target], outputs: d('head').apply(decoded) });
+  },
+  several_outputs() {
+    const a = input({ shape: [3], name: 'a' });
+    const x = d('trunk', 3).apply(a);
+    return model({ inputs: a, outputs: [d('b_2').apply(d('b_1').apply(x)), d('c_1').apply(x)] });
+  },
+};
+
+function checkOrder(golden: Case): void {
+  const made = graphs[golden.options.graph!]!();
+  assert.deepEqual(
+    made.layers.map(({ name }) => name),
+    golden.layers,
+  );
+  const got = made.getWeights().map(({ name, shape }) => `${name.split('/')[0]} ${formatShape(shape)}`);
+  assert.deepEqual(got, golden.order);
+}
+
+const checks: Record<string, (golden: Case) => void> = {
+  activation: (golden) => checkLayer(golden, activation(camel(golden.options.activation!))),
+  regularizer: checkRegularizer,
+  constraint: checkConstraint,
+  stackedCells: checkStacked,
+  stateful: checkStateful,
+  batchNormalization: (golden) => checkLayer(golden, batchNormalization(golden.options), true),
+  mask: checkMask,
+  order: checkOrder,
+};
+
+for (const { name, backend, reason } of backends) {
+  describe(`layers on ${name}`, { skip: backend === null && reason }, () => {
+    for (const golden of cases) test(golden.name, () => on(backend!, () => checks[golden.kind]!(golden)));
+  });
+}
+
+test('a model of weights in another order does not take them', () => {
+  const made = sequential([dense({ units: 2 }), dense({ units: 3 })]);
+  made.build([[-1, 4]]);
+  const [a, b, c, e] = made.getWeights();
+  assert.throws(
+    () => made.setWeights([c!, b!, a!, e!]),
+    /Weight dense\/kernel has shape \[4, 2\], got \[2, 3\]/,
+  );
+});
