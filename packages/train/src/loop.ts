@@ -211,9 +211,9 @@ export class Loop implements RunControl {
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
-    const measured =
-      validation &&
-      (await measure(this.model, this.#objective, this.#scores, validation, () => this.#ending));
+    const measuring = (source: BatchSource) =>
+      measure(this.model, this.#objective, this.#scores, source, () => this.#ending);
+    const measured = validation && (await this.#stepper!.withAverage(() => measuring(validation)));
     if (validation && !measured) return null;
     const event: EpochEvent = {
       type: 'epoch',

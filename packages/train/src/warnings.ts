@@ -92,7 +92,7 @@ export class Warnings {
       if (!(size > UNSCALED)) return;
       this.add(
         'targets-unscaled',
-        `The targets of ${name} are about ${size.toPrecision(2)} in size, and a fresh network's outputs are about 1: ` +
+        `The targets of ${name} are about ${Number(size.toPrecision(2))} in size, and a fresh network's outputs are about 1: ` +
           'training will be slow or diverge. Scale them (StandardScaler), and scale predictions back.',
       );
     });

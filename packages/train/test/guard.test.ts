@@ -1,0 +1,209 @@
+/** What stops a run that has gone astray, and the warnings before: each names its cause. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import {
+  type Flow,
+  type ForwardContext,
+  log,
+  mul,
+  type Shape,
+  sqrt,
+  tensor,
+  UnrollError,
+} from '@unroll/core';
+import { dense, embedding, Layer, lstm, type Network, sequential } from '@unroll/nn';
+import { type FitOptions, fit, type TrainOptions, train, type WarningEvent } from '@unroll/train';
+import { readCheckpoint } from '@unroll/train/node';
+import { forecaster, waves, weightsOf } from './small-model.js';
+
+const { x, y } = waves();
+const common = { x, y, loss: 'mse', optimizer: 'sgd', batchSize: 16, shuffle: false } as const;
+
+/** A layer that is one function. */
+class Apply extends Layer {
+  readonly #f: (x: Flow['value']) => Flow['value'];
+  constructor(name: string, f: (x: Flow['value']) => Flow['value']) {
+    super({ name });
+    this.#f = f;
+  }
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    return [...inputs];
+  }
+  call([flow]: readonly Flow[], _context: ForwardContext): Flow[] {
+    return [{ value: this.#f(flow!.value), mask: null }];
+  }
+}
+
+async function failure(network: Network, options: Partial<FitOptions> = {}): Promise<UnrollError> {
+  const error: unknown = await fit(network, { ...common, ...options } as FitOptions).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof UnrollError, String(error));
+  assert.equal(error.code, 'nan');
+  return error;
+}
+
+describe('the error of a run that has gone astray', () => {
+  test('names the layer whose output is not finite, the step and the batch', async () => {
+    let calls = 0;
+    const network = sequential([
+      dense({ units: 2, name: 'first' }),
+      new Apply('breaks', (value) => (++calls >= 3 ? log(mul(value, 0)) : value)),
+      lstm({ units: 2, name: 'after' }),
+      dense({ units: 1 }),
+    ]);
+    const error = await failure(network);
+    assert.match(
+      error.message,
+      /The loss is not finite at epoch 1, step 3 \(a batch of 8\)\. The output of layer breaks holds -Infinity\./,
+    );
+    assert.deepEqual([error.data.layer, error.data.epoch, error.data.step], ['breaks', 1, 3]);
+  });
+
+  test('names the layer on whose way back the gradient breaks', async () => {
+    // The root of 0 is 0, and its slope is infinite.
+    const network = sequential([
+      dense({ units: 2, name: 'first', kernelInitializer: 'zeros' }),
+      new Apply('root', (value) => sqrt(mul(value, value))),
+      lstm({ units: 2, name: 'after' }),
+      dense({ units: 1, name: 'last' }),
+    ]);
+    const error = await failure(network);
+    assert.match(
+      error.message,
+      /The gradient is not finite at epoch 1, step 1 .*The gradient at the output of layer first/,
+    );
+    assert.equal(error.data.layer, 'first');
+  });
+
+  test('names the example that holds the bad number', async () => {
+    const values = x.dataSync();
+    values[20 * 6 + 2] = Number.NaN;
+    const error = await failure(forecaster(), { x: tensor(values, x.shape) });
+    assert.match(error.message, /epoch 1, step 2 .* x holds NaN in example 20\. Look for missing values/);
+    const targets = y.dataSync();
+    targets[3] = Number.POSITIVE_INFINITY;
+    const other = await failure(forecaster(), { y: tensor(targets, y.shape) });
+    assert.match(other.message, /y holds Infinity in example 3\./);
+  });
+
+  test('names the weights that an update has thrown away', async () => {
+    const error = await failure(forecaster(), { optimizer: { name: 'adam', learningRate: 1e39 } });
+    assert.match(
+      error.message,
+      /step 2 .*The weights lstm\/kernel of layer lstm are not finite since an update before/,
+    );
+    assert.match(error.message, /Clip the gradients/);
+  });
+
+  test('leaves the last good checkpoint and says where it is', async (t) => {
+    const checkpointDir = mkdtempSync(join(tmpdir(), 'unroll-guard-'));
+    t.after(() => rmSync(checkpointDir, { recursive: true }));
+    let calls = 0;
+    const network = sequential([
+      new Apply('breaks', (value) => (++calls > 4 ? log(mul(value, 0)) : value)),
+      lstm({ units: 2 }),
+      dense({ units: 1 }),
+    ]);
+    const good: number[][] = [];
+    const onEvent: FitOptions['onEvent'] = (event) =>
+      void (event.type === 'epoch' && good.push(weightsOf(network)));
+    const error = await failure(network, { checkpointDir, epochs: 3, onEvent });
+    assert.equal(error.data.checkpoint, join(checkpointDir, 'last.safetensors'));
+    assert.match(error.message, /The last good checkpoint is .*last\.safetensors\./);
+    const kept = await readCheckpoint(join(checkpointDir, 'last.safetensors'));
+    assert.deepEqual(kept!.run.cursor, { epoch: 2, step: 0, finished: false });
+    const saved = Object.entries(kept!.run.tensors).filter(([name]) => name.startsWith('weights/'));
+    assert.deepEqual(
+      saved.flatMap(([, { values }]) => [...values]),
+      good[0],
+    );
+  });
+});
+
+describe('warnings', () => {
+  async function warnings(network: Network, options: Partial<TrainOptions>): Promise<WarningEvent[]> {
+    const found: WarningEvent[] = [];
+    for await (const event of train(network, { ...common, epochs: 2, ...options } as TrainOptions)) {
+      if (event.type === 'warning') found.push(event);
+    }
+    return found;
+  }
+  const codes = async (...args: Parameters<typeof warnings>): Promise<string[]> =>
+    (await warnings(...args)).map(({ code }) => code);
+
+  const words = tensor([
+    [1, 2, 3],
+    [4, 1, 2],
+    [2, 2, 1],
+    [3, 1, 4],
+  ]);
+  const labels = tensor([0, 1, 1, 0]);
+  const classifier = (activation: 'softmax' | 'linear'): Network =>
+    sequential([
+      embedding({ inputDim: 5, outputDim: 3 }),
+      lstm({ units: 3 }),
+      dense({ units: 2, activation }),
+    ]);
+
+  test('none where all is well', async () => {
+    assert.deepEqual(await codes(forecaster(), {}), []);
+    assert.deepEqual(await codes(forecaster({ stateful: true }), { ...waves(32), batchSize: 16 }), []);
+    const loss = 'sparseCategoricalCrossentropy';
+    assert.deepEqual(await codes(classifier('softmax'), { x: words, y: labels, loss }), []);
+    const fromLogits = { name: loss, fromLogits: true } as const;
+    assert.deepEqual(await codes(classifier('linear'), { x: words, y: labels, loss: fromLogits }), []);
+  });
+
+  test('a softmax given as logits', async () => {
+    const loss = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
+    const [found, ...rest] = await warnings(classifier('softmax'), { x: words, y: labels, loss });
+    assert.deepEqual([found!.code, rest.length], ['softmax-as-logits', 0]);
+    assert.match(found!.message, /fromLogits: false/);
+  });
+
+  test('targets that are not scaled', async () => {
+    const passengers = tensor(
+      Float32Array.from(y.dataSync(), (value) => 300 + 100 * value),
+      [40, 1],
+    );
+    const found = await warnings(forecaster(), { y: passengers, clip: { globalNorm: 1 } });
+    assert.deepEqual(
+      found.map(({ code }) => code),
+      ['targets-unscaled'],
+    );
+    assert.match(found[0]!.message, /The targets of output are about 290 in size/);
+  });
+
+  test('left padding and shuffling of a stateful model', async () => {
+    const data = waves(32);
+    const left = Array.from({ length: 32 }, () => [0, 0, 1, 1, 1, 1]);
+    const right = Array.from({ length: 32 }, () => [1, 1, 1, 1, 0, 0]);
+    const stateful = (): Network => forecaster({ stateful: true });
+    assert.deepEqual(await codes(stateful(), { ...data, mask: left }), ['left-padding-stateful']);
+    assert.deepEqual(await codes(stateful(), { ...data, mask: right }), []);
+    assert.deepEqual(await codes(forecaster(), { ...data, mask: left }), []);
+    assert.deepEqual(await codes(stateful(), { ...data, shuffle: true }), ['shuffle-stateful']);
+  });
+
+  test('a sequence shorter than the window', async () => {
+    const mask = Array.from({ length: 40 }, (_, i) => (i === 21 ? [1, 1, 1, 0, 0, 0] : [1, 1, 1, 1, 1, 1]));
+    const [found, ...rest] = await warnings(forecaster(), { mask, window: 6 });
+    assert.deepEqual([found!.code, rest.length], ['short-sequence', 0]);
+    assert.match(found!.message, /has 3 steps, and the window is 6/);
+    assert.deepEqual(await codes(forecaster(), { mask }), []);
+    assert.deepEqual(await codes(forecaster(), { window: 7 }), ['short-sequence']);
+  });
+
+  test('fit hands each text over once', async () => {
+    const texts: string[] = [];
+    const data = { ...waves(32), shuffle: true, onWarning: (text: string) => void texts.push(text) };
+    await fit(forecaster({ stateful: true }), { ...common, ...data, epochs: 3 });
+    assert.equal(texts.length, 1);
+    assert.match(texts[0]!, /Set shuffle: false\./);
+  });
+});

@@ -1,0 +1,172 @@
+/** Training data in all their forms: the same examples must train the same weights, however they come. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { tensor } from '@unroll/core';
+import {
+  type Batches,
+  type Examples,
+  evaluate,
+  type FitOptions,
+  fit,
+  type TrainOptions,
+  train,
+} from '@unroll/train';
+import { fails } from './fails.js';
+import { forecaster, rows, waves, weightsOf } from './small-model.js';
+
+const { x, y } = waves();
+const common = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
+
+/** Batches of 16, 16 and 8. */
+const cut = (): Examples[] =>
+  [0, 16, 32].map((from) => ({
+    x: rows(x, from, Math.min(from + 16, 40)),
+    y: rows(y, from, Math.min(from + 16, 40)),
+  }));
+
+async function trained(data: Partial<FitOptions>): Promise<number[]> {
+  const model = forecaster();
+  await fit(model, { ...common, shuffle: false, ...data } as FitOptions);
+  return weightsOf(model);
+}
+
+describe('forms of data', () => {
+  const forms: Record<string, () => Partial<FitOptions>> = {
+    'nested arrays': () => ({ x: x.toArray(), y: y.toArray(), batchSize: 16 }),
+    'targets without their axis of 1': () => ({ x, y: tensor(y.dataSync()), batchSize: 16 }),
+    'an array of batches': () => ({ batches: cut() }),
+    'a generator function': () => ({
+      batches: function* () {
+        yield* cut();
+      },
+    }),
+    'an async generator function': () => ({
+      batches: async function* () {
+        for (const batch of cut()) yield await Promise.resolve(batch);
+      },
+    }),
+    'an endless generator with stepsPerEpoch': () => ({ batches: endless(), stepsPerEpoch: 3 }),
+    'one batch size, in a list of inputs': () => ({ x: [x], y: [y], batchSize: 16 }),
+  };
+  function* endless(): Generator<Examples> {
+    for (;;) yield* cut();
+  }
+  for (const [name, data] of Object.entries(forms)) {
+    test(`${name} train the same weights as tensors`, async () => {
+      const expected = await trained({ x, y, batchSize: 16 });
+      assert.deepEqual(await trained(data()), expected);
+    });
+  }
+});
+
+test('shuffling is the seed and the epoch, and nothing else', async () => {
+  const run = (seed: number) => trained({ x, y, batchSize: 16, shuffle: true, seed });
+  const first = await run(1);
+  assert.deepEqual(await run(1), first);
+  assert.notDeepEqual(await run(2), first);
+  assert.notDeepEqual(await trained({ x, y, batchSize: 16 }), first);
+});
+
+test('validationSplit keeps the last share of the examples, before shuffling', async () => {
+  const split = forecaster();
+  const apart = forecaster();
+  const a = await fit(split, { ...common, x, y, validationSplit: 0.25 });
+  const validationData = { x: rows(x, 30, 40), y: rows(y, 30, 40) };
+  const b = await fit(apart, { ...common, x: rows(x, 0, 30), y: rows(y, 0, 30), validationData });
+  assert.deepEqual(weightsOf(split), weightsOf(apart));
+  assert.deepEqual(a.validationLoss, b.validationLoss);
+  assert.equal(a.validationLoss.length, 3);
+});
+
+test('validation and evaluate do not depend on the batch size, also under a mask', async () => {
+  const model = forecaster();
+  model.build([[-1, 6, 1]]);
+  const figures = [];
+  for (const batchSize of [3, 7, 40]) {
+    figures.push(await evaluate(model, { x, y }, { loss: 'mse', metrics: ['mae'], batchSize }));
+  }
+  for (const { loss, mae } of figures) {
+    assert.ok(Math.abs(loss! - figures[0]!.loss!) < 1e-6 && Math.abs(mae! - figures[0]!.mae!) < 1e-6);
+  }
+});
+
+describe('mistakes in data', () => {
+  const consume = async (data: Partial<TrainOptions>): Promise<void> => {
+    for await (const _ of train(forecaster(), { ...common, ...data } as TrainOptions));
+  };
+  const cases: [string, () => Partial<TrainOptions>, Parameters<typeof fails>][] = [
+    ['fewer targets', () => ({ x, y: rows(y, 0, 39) }), ['shape', /x has 40 examples .* and y has 39/]],
+    [
+      'no examples',
+      () => ({ x: tensor([], [0, 6, 1]), y: tensor([], [0, 1]) }),
+      ['value', /There are no examples/],
+    ],
+    [
+      'sample weights of another length',
+      () => ({ x, y, sampleWeights: [1, 2] }),
+      ['shape', /sampleWeights has 2 examples/],
+    ],
+    [
+      'a split that leaves nothing',
+      () => ({ x, y, validationSplit: 0.999 }),
+      ['value', /leaves 0 to train on/],
+    ],
+    ['a split of 1', () => ({ x, y, validationSplit: 1 }), ['value', /Give a share between 0 and 1/]],
+    [
+      'a split and data',
+      () => ({ x, y, validationSplit: 0.5, validationData: { x, y } }),
+      ['value', /not both/],
+    ],
+    [
+      'a split of an iterable',
+      () => ({ batches: cut(), validationSplit: 0.5 }),
+      ['value', /need validationData/],
+    ],
+    [
+      'a used generator',
+      () => ({ batches: once() }),
+      ['value', /gave no batch in epoch 2.*a function that makes one/s],
+    ],
+    [
+      'too few batches',
+      () => ({ batches: cut(), stepsPerEpoch: 4 }),
+      ['value', /ended after 3 of 4 batches/],
+    ],
+    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /gave no batch in epoch 1/]],
+    ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs is a whole number from 1/]],
+    ['two targets for one output', () => ({ x, y: [y, y] }), ['value', /1 outputs.*y has 2 tensors/s]],
+  ];
+  function* once(): Generator<Examples> {
+    yield* cut();
+  }
+  for (const [name, data, expected] of cases) {
+    test(name, () => assert.rejects(async () => consume(data()), fails(...expected)));
+  }
+});
+
+test('an iterable is told when training leaves it early', async () => {
+  let closed = 0;
+  const batches: Batches = () => ({
+    *[Symbol.iterator](): Generator<Examples> {
+      try {
+        for (;;) yield* cut();
+      } finally {
+        closed++;
+      }
+    },
+  });
+  for await (const event of train(forecaster(), { ...common, batches })) if (event.type === 'step') break;
+  assert.equal(closed, 1);
+});
+
+test('a mask given beside the data is as good as a shorter sequence', async () => {
+  const valid: number[][] = Array.from({ length: 40 }, () => [1, 1, 1, 1, 0, 0]);
+  const short = Float32Array.from(
+    { length: 40 * 4 },
+    (_, i) => x.dataSync()[Math.floor(i / 4) * 6 + (i % 4)]!,
+  );
+  const masked = await trained({ x, y, mask: valid, batchSize: 40 });
+  const cropped = await trained({ x: tensor(short, [40, 4, 1]), y, batchSize: 40 });
+  const far = masked.reduce((most, value, i) => Math.max(most, Math.abs(value - cropped[i]!)), 0);
+  assert.ok(far < 1e-6, `${far}`);
+});

@@ -1,0 +1,215 @@
+/** Losses, weights, accumulation and several outputs: what the gradient is of. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { concat, type Tensor, tensor } from '@unroll/core';
+import { dense, embedding, gru, input, l2, lstm, model, type Network, sequential } from '@unroll/nn';
+import { evaluate, type FitOptions, fit, type StepEvent, train } from '@unroll/train';
+import { fails } from './fails.js';
+import { distance, forecaster, rows, waves, weightsOf } from './small-model.js';
+
+const { x, y } = waves();
+const common = { loss: 'mse', optimizer: 'sgd', shuffle: false } as const;
+
+async function after(network: Network, options: Partial<FitOptions>): Promise<number[]> {
+  await fit(network, { ...common, x, y, ...options } as FitOptions);
+  return weightsOf(network);
+}
+
+describe('accumulation', () => {
+  const cases: Record<string, Partial<FitOptions>> = {
+    plain: {},
+    'sample weights': { sampleWeights: Array.from({ length: 40 }, (_, i) => (i % 5) / 2) },
+    clipping: { clip: { globalNorm: 0.05 } },
+    'the mean by weights': {
+      loss: { name: 'mse', reduction: 'meanWithSampleWeight' },
+      sampleWeights: Array.from({ length: 40 }, (_, i) => 0.5 + (i % 3)),
+    },
+    sums: { loss: { name: 'mse', reduction: 'sum' }, optimizer: { name: 'sgd', learningRate: 1e-3 } },
+  };
+  for (const [name, options] of Object.entries(cases)) {
+    test(`4 batches of 4 are one of 16, the rest of an epoch too: ${name}`, async () => {
+      const whole = await after(forecaster(), { ...options, batchSize: 16, epochs: 3 });
+      const parts = await after(forecaster(), { ...options, batchSize: 4, accumulate: 4, epochs: 3 });
+      assert.ok(distance(whole, parts) < 2e-6, `${distance(whole, parts)}`);
+      const uneven = await after(forecaster(), { ...options, batchSize: 8, accumulate: 3, epochs: 3 });
+      const large = await after(forecaster(), { ...options, batchSize: 24, epochs: 3 });
+      assert.ok(distance(uneven, large) < 2e-6, `${distance(uneven, large)}`);
+    });
+  }
+
+  test('batches of unequal numbers of valid steps weigh by them', async () => {
+    const words = tensor([
+      [1, 2, 3, 0],
+      [4, 0, 0, 0],
+      [2, 2, 0, 0],
+      [3, 1, 4, 1],
+    ]);
+    const tags = tensor([
+      [0, 1, 1, 0],
+      [1, 0, 0, 0],
+      [0, 0, 0, 0],
+      [1, 0, 1, 0],
+    ]);
+    const tagger = (): Network =>
+      sequential(
+        [
+          embedding({ inputDim: 5, outputDim: 3, maskZero: true }),
+          gru({ units: 3, returnSequences: true }),
+          dense({ units: 2, kernelRegularizer: l2(0.1) }),
+        ],
+        { seed: 2 },
+      );
+    const loss = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
+    const whole = await after(tagger(), { x: words, y: tags, loss, batchSize: 4 });
+    const parts = await after(tagger(), { x: words, y: tags, loss, batchSize: 1, accumulate: 4 });
+    assert.ok(distance(whole, parts) < 1e-6, `${distance(whole, parts)}`);
+  });
+
+  test('events tell which steps changed the weights', async () => {
+    const steps: StepEvent[] = [];
+    for await (const event of train(forecaster(), { ...common, x, y, batchSize: 8, accumulate: 2 })) {
+      if (event.type === 'step') steps.push(event);
+    }
+    assert.deepEqual(
+      steps.map(({ updated, updates }) => [updated, updates]),
+      [
+        [false, 0],
+        [true, 1],
+        [false, 1],
+        [true, 2],
+        [true, 3],
+      ],
+    );
+  });
+});
+
+describe('weights', () => {
+  test('a sample weight of 2 is the example twice', async () => {
+    const twice = { x: concat([x, rows(x, 0, 1)], 0), y: concat([y, rows(y, 0, 1)], 0) };
+    const weights = Array.from({ length: 40 }, (_, i) => (i === 0 ? 2 : 1));
+    const sum = { name: 'mse', reduction: 'sum' } as const;
+    const optimizer = { name: 'sgd', learningRate: 1e-3 } as const;
+    const doubled = await after(forecaster(), { ...twice, loss: sum, optimizer, batchSize: 64 });
+    const weighted = await after(forecaster(), {
+      sampleWeights: weights,
+      loss: sum,
+      optimizer,
+      batchSize: 64,
+    });
+    assert.ok(distance(doubled, weighted) < 1e-6, `${distance(doubled, weighted)}`);
+  });
+
+  const words = tensor([
+    [1, 2, 3],
+    [4, 1, 2],
+    [2, 2, 1],
+    [3, 1, 4],
+  ]);
+  const classifier = (sequences = false): Network =>
+    sequential([
+      embedding({ inputDim: 5, outputDim: 3 }),
+      lstm({ units: 3, returnSequences: sequences }),
+      dense({ units: 2, activation: 'softmax' }),
+    ]);
+  const loss = 'sparseCategoricalCrossentropy';
+
+  test('class weights are sample weights by class', async () => {
+    const labels = tensor([0, 1, 1, 0]);
+    const byClass = await after(classifier(), { x: words, y: labels, loss, classWeights: { 1: 3 } });
+    const bySample = await after(classifier(), { x: words, y: labels, loss, sampleWeights: [1, 3, 3, 1] });
+    assert.ok(distance(byClass, bySample) < 1e-7);
+    assert.ok(distance(byClass, await after(classifier(), { x: words, y: labels, loss })) > 1e-4);
+  });
+
+  test('temporal weights of 0 leave steps out', async () => {
+    const tags = tensor([
+      [0, 1, 1],
+      [1, 0, 0],
+      [0, 0, 1],
+      [1, 1, 0],
+    ]);
+    const other = tensor([
+      [0, 1, 0],
+      [1, 0, 1],
+      [0, 0, 0],
+      [1, 1, 1],
+    ]); // differs in the last step only
+    const sampleWeights = Array.from({ length: 4 }, () => [1, 1, 0]);
+    const a = await after(classifier(true), { x: words, y: tags, loss, sampleWeights });
+    const b = await after(classifier(true), { x: words, y: other, loss, sampleWeights });
+    assert.deepEqual(a, b);
+  });
+
+  test('metrics heed no weights, weighted metrics do', async () => {
+    const labels = tensor([0, 1, 1, 0]);
+    const network = classifier();
+    const figures = await evaluate(
+      network,
+      { x: words, y: labels, sampleWeights: [1, 0, 0, 1] },
+      { loss, metrics: ['accuracy'], weightedMetrics: ['accuracy'] },
+    );
+    const alone = await evaluate(network, { x: words, y: labels }, { loss, metrics: ['accuracy'] });
+    assert.equal(figures.accuracy, alone.accuracy);
+    const zeros = tensor([
+      [1, 2, 3],
+      [3, 1, 4],
+    ]);
+    const some = await evaluate(network, { x: zeros, y: tensor([0, 0]) }, { loss, metrics: ['accuracy'] });
+    assert.equal(figures.accuracy2, some.accuracy);
+  });
+});
+
+describe('several outputs', () => {
+  const twoHeads = (): ReturnType<typeof model> => {
+    const source = input({ shape: [6, 1], name: 'source' });
+    const h = lstm({ units: 4 }).apply(source);
+    const value = dense({ units: 1, name: 'value' }).apply(h);
+    const sign = dense({ units: 1, activation: 'sigmoid', name: 'sign' }).apply(h);
+    return model({ inputs: source, outputs: [value, sign], seed: 5 });
+  };
+  const signs: Tensor = tensor(
+    Float32Array.from(y.dataSync(), (value) => (value > 0 ? 1 : 0)),
+    [40, 1],
+  );
+  const losses = { value: 'mse', sign: 'binaryCrossentropy' } as const;
+
+  test('losses and metrics are found by name, and weighted', async () => {
+    const network = twoHeads();
+    const history = await fit(network, {
+      ...{ x, y: [y, signs], loss: losses, lossWeights: { sign: 0.5 }, optimizer: 'adam', epochs: 2 },
+      metrics: { sign: ['binaryAccuracy'] },
+    });
+    const { loss, metrics } = history;
+    assert.deepEqual(Object.keys(metrics), ['valueLoss', 'signLoss', 'signBinaryAccuracy']);
+    loss.forEach((whole, i) => {
+      assert.ok(Math.abs(whole - (metrics.valueLoss![i]! + 0.5 * metrics.signLoss![i]!)) < 1e-6);
+    });
+  });
+
+  test('a list of losses is the same as names; an output without a loss is not trained', async () => {
+    const named = twoHeads();
+    const listed = twoHeads();
+    await fit(named, { x, y: [y, signs], loss: losses, optimizer: 'sgd' });
+    await fit(listed, { x, y: [y, signs], loss: ['mse', 'binaryCrossentropy'], optimizer: 'sgd' });
+    assert.deepEqual(weightsOf(named), weightsOf(listed));
+    const one = twoHeads();
+    one.build(one.inputShapes);
+    const before = one.getLayer('sign').getWeights();
+    await fit(one, { x, y, loss: { value: 'mse' }, optimizer: 'sgd' });
+    assert.deepEqual(one.getLayer('sign').getWeights(), before);
+    assert.notDeepEqual(weightsOf(one), weightsOf(twoHeads()));
+  });
+
+  test('mistakes name the outputs', async () => {
+    const wrong = (options: Partial<FitOptions>): Promise<unknown> =>
+      fit(twoHeads(), { ...common, x, y: [y, signs], ...options } as FitOptions);
+    await assert.rejects(
+      wrong({ loss: { values: 'mse' } }),
+      fails('value', /no output "values".*value, sign/s),
+    );
+    await assert.rejects(wrong({ loss: ['mse'] }), fails('value', /loss has 1 entries.*2 outputs/s));
+    await assert.rejects(wrong({ loss: losses, y }), fails('value', /2 of them with a loss, and y has 1/));
+    await assert.rejects(wrong({ loss: {} }), fails('value', /No output has a loss/));
+    await assert.rejects(wrong({ loss: losses, classWeights: { 1: 2 } }), fails('value', /one output/));
+  });
+});

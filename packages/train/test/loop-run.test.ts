@@ -1,0 +1,186 @@
+/** The run as a stream of events: order, stopping, the hook, learning rates, averages, and leaving the event loop free. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { tensor } from '@unroll/core';
+import { dense, lstm, sequential } from '@unroll/nn';
+import {
+  exponentialDecay,
+  fit,
+  OptimizerMemory,
+  type StepEvent,
+  type TrainEvent,
+  type TrainOptions,
+  train,
+} from '@unroll/train';
+import { distance, forecaster, waves, weightsOf } from './small-model.js';
+
+const { x, y } = waves();
+const common = { x, y, loss: 'mse', optimizer: 'adam', batchSize: 16, shuffle: false } as const;
+
+async function eventsOf(options: Partial<TrainOptions>, network = forecaster()): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = [];
+  for await (const event of train(network, { ...common, ...options } as TrainOptions)) events.push(event);
+  return events;
+}
+
+test('events come in order: the steps of an epoch, the epoch, the end', async () => {
+  const events = await eventsOf({ epochs: 2, validationData: { x, y } });
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['step', 'step', 'step', 'epoch', 'step', 'step', 'step', 'epoch', 'end'],
+  );
+  const [, second, third, epoch] = events as [
+    StepEvent,
+    StepEvent,
+    StepEvent,
+    TrainEvent & { type: 'epoch' },
+  ];
+  assert.deepEqual([second.epoch, second.step, second.steps, second.examples], [1, 2, 3, 16]);
+  assert.equal(third.examples, 8);
+  const losses = (events.slice(0, 3) as StepEvent[]).map(({ loss, examples }) => loss * examples);
+  assert.ok(Math.abs(epoch.loss - losses.reduce((a, b) => a + b) / 40) < 1e-6);
+  assert.ok(epoch.validationLoss! > 0);
+  assert.deepEqual(events.at(-1), { type: 'end', reason: 'done', completed: true });
+});
+
+test('a signal ends the run after the batch at hand', async () => {
+  const controller = new AbortController();
+  const seen: string[] = [];
+  for await (const event of train(forecaster(), { ...common, epochs: 5, signal: controller.signal })) {
+    seen.push(event.type === 'end' ? `end ${event.reason} ${event.completed}` : event.type);
+    if (event.type === 'step' && event.step === 2) controller.abort();
+  }
+  assert.deepEqual(seen, ['step', 'step', 'end aborted false']);
+  const before = new AbortController();
+  before.abort();
+  assert.deepEqual(
+    (await eventsOf({ signal: before.signal })).map((event) => event.type),
+    ['end'],
+  );
+});
+
+test('stop() ends the run after the event', async () => {
+  const run = train(forecaster(), { ...common, epochs: 5 });
+  const seen: TrainEvent[] = [];
+  for await (const event of run) {
+    seen.push(event);
+    if (event.type === 'epoch') run.stop();
+  }
+  assert.deepEqual(
+    seen.slice(3).map((event) => event.type),
+    ['epoch', 'end'],
+  );
+  assert.deepEqual(seen.at(-1), { type: 'end', reason: 'stopped', completed: true });
+});
+
+test('timers run between any two batches, also of a validation', async () => {
+  // Batches that take about 20 ms each: were the loop to keep the event loop for several, the timer would come late.
+  const network = sequential([lstm({ units: 96 }), dense({ units: 1 })]);
+  const count = 64 * 6;
+  const data = {
+    x: tensor(new Float32Array(count * 60 * 8), [count, 60, 8]),
+    y: tensor(new Float32Array(count), [count, 1]),
+  };
+  let ticks = 0;
+  const timer = setInterval(() => void ticks++, 1);
+  const began = performance.now();
+  await fit(network, { ...common, ...data, batchSize: 64, validationData: data });
+  clearInterval(timer);
+  const batches = 12;
+  assert.ok(ticks >= batches - 2, `${ticks} turns in ${batches} batches, ${performance.now() - began} ms`);
+});
+
+describe('the hook before an update', () => {
+  test('sees the gradients, and what it writes is used', async () => {
+    const plain = forecaster();
+    await fit(plain, { ...common, optimizer: { name: 'sgd', learningRate: 0.02 } });
+    const doubled = forecaster();
+    await fit(doubled, {
+      ...common,
+      optimizer: { name: 'sgd', learningRate: 0.01 },
+      async beforeUpdate(gradients) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        gradients.write(gradients.read().map((value) => 2 * value));
+      },
+    });
+    assert.ok(distance(weightsOf(plain), weightsOf(doubled)) < 1e-7);
+  });
+
+  test('runs once an update, with the count of what was gathered, before clipping', async () => {
+    const counts: number[] = [];
+    const events = await eventsOf({
+      batchSize: 8,
+      accumulate: 2,
+      clip: { globalNorm: 1e-6 },
+      beforeUpdate: ({ count, length }) => {
+        counts.push(count);
+        assert.equal(length, weightsOf(forecaster()).length || length);
+      },
+    });
+    assert.deepEqual(counts, [16, 16, 8]);
+    const steps = events.filter((event): event is StepEvent => event.type === 'step');
+    assert.deepEqual(
+      steps.map(({ clipped }) => clipped),
+      [false, true, false, true, true],
+    );
+  });
+});
+
+test('the learning rate follows its schedule by updates, and a factor lies on top', async () => {
+  const learningRate = exponentialDecay({ initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.5 });
+  const run = train(forecaster(), { ...common, optimizer: { name: 'sgd', learningRate } });
+  const rates: number[] = [];
+  for await (const event of run) {
+    if (event.type !== 'step') continue;
+    rates.push(event.learningRate);
+    run.learningRateScale = 0.1;
+  }
+  assert.ok(distance(rates, [0.1, 0.005, 0.0025]) < 1e-12, String(rates));
+});
+
+test('an optimizer that is remembered goes on, one that is not starts anew', async () => {
+  const whole = forecaster();
+  await fit(whole, { ...common, epochs: 4 });
+  const memory = new OptimizerMemory();
+  const twice = forecaster();
+  await fit(twice, { ...common, epochs: 2, memory });
+  await fit(twice, { ...common, epochs: 2, memory });
+  assert.deepEqual(weightsOf(twice), weightsOf(whole));
+  const anew = forecaster();
+  await fit(anew, { ...common, epochs: 2 });
+  await fit(anew, { ...common, epochs: 2 });
+  assert.notDeepEqual(weightsOf(anew), weightsOf(whole));
+});
+
+test('the average of the weights is what validation measures, and what is left at the end', async () => {
+  const network = forecaster();
+  const seen: number[][] = [];
+  let last = Number.NaN;
+  for await (const event of train(network, {
+    ...common,
+    validationData: { x, y },
+    average: { momentum: 0.5 },
+  })) {
+    if (event.type === 'step') seen.push(weightsOf(network));
+    if (event.type === 'epoch') last = event.validationLoss!;
+  }
+  const [a, b, c] = seen as [number[], number[], number[]];
+  const mean = a.map((value, i) => 0.25 * value + 0.25 * b[i]! + 0.5 * c[i]!);
+  assert.ok(distance(mean, weightsOf(network)) < 1e-6);
+  const events = await eventsOf(
+    { optimizer: { name: 'sgd', learningRate: 1e-12 }, validationData: { x, y } },
+    network,
+  );
+  const epoch = events.find((event) => event.type === 'epoch')!;
+  assert.ok(Math.abs(epoch.validationLoss! - last) < 1e-6);
+});
+
+test('validation leaves the states that a stateful model carries as they were', async () => {
+  const data = waves(8);
+  const options = { ...common, ...data, batchSize: 4, epochs: 3 };
+  const watched = forecaster({ stateful: true });
+  await fit(watched, { ...options, validationData: waves(4) });
+  const alone = forecaster({ stateful: true });
+  await fit(alone, options);
+  assert.deepEqual(weightsOf(watched), weightsOf(alone));
+});
