@@ -20,6 +20,13 @@ export { type EvaluateOptions, evaluate } from './evaluate.js';
 export * from './events.js';
 export { type FitExtras, type FitOptions, fit } from './fit.js';
 export type { History } from './history.js';
+export {
+  type FindLearningRateOptions,
+  findLearningRate,
+  type LearningRateCurve,
+  type RangeTestOptions,
+  type RatePoint,
+} from './learning-rate-finder.js';
 export * from './losses.js';
 export type { Metric, MetricName, MetricSpec, MetricState } from './metrics.js';
 export * as metrics from './metrics.js';

@@ -1,0 +1,122 @@
+/**
+ * The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks"): train for a few
+ * batches while the learning rate grows from tiny to huge, and look where the loss falls and where it explodes.
+ */
+import { type FloatArray, type Model, type Parameter, UnrollError, valueError } from '@unroll/core';
+import { checkCount } from '@unroll/core/internal';
+import { withFreshStates } from './carried.js';
+import { type Optimizer, resolveOptimizer } from './optimizers.js';
+import { type RunOptions, type TrainingData, train } from './train.js';
+
+export interface RangeTestOptions {
+  /** The first learning rate. Default 1e-6. */
+  from?: number;
+  /** The last one. Default 1. */
+  to?: number;
+  /** Batches, one a rate. Default 100. */
+  steps?: number;
+  /** Share of the smoothed loss that a step keeps. Default 0.9. */
+  smoothing?: number;
+  /** Ends where the smoothed loss is this many times its least. Default 4. */
+  stopAt?: number;
+}
+
+/** What is trained with and on, as for `train`; the optimizer's learning rate does not matter. */
+export type FindLearningRateOptions = RangeTestOptions &
+  TrainingData &
+  Pick<
+    RunOptions,
+    | 'loss'
+    | 'lossWeights'
+    | 'classWeights'
+    | 'optimizer'
+    | 'batchSize'
+    | 'shuffle'
+    | 'seed'
+    | 'clip'
+    | 'signal'
+  >;
+
+/** One batch of the test. */
+export interface RatePoint {
+  rate: number;
+  loss: number;
+  /** A moving mean of the losses, its start corrected. */
+  smoothed: number;
+}
+
+export interface LearningRateCurve {
+  points: RatePoint[];
+  /** A tenth of the rate at which the smoothed loss was least; null where it never fell. */
+  suggestion: number | null;
+  /** Whether the loss exploded. If not, the right rate may be larger than `to`. */
+  diverged: boolean;
+}
+
+/**
+ * Tries learning rates on a model and puts its weights back as they were.
+ * @throws UnrollError `value` for options that do not fit, and what `train` throws
+ */
+export async function findLearningRate(
+  model: Model,
+  { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options }: FindLearningRateOptions,
+): Promise<LearningRateCurve> {
+  checkCount('steps', steps);
+  if (!(from > 0 && from < to && to < Number.POSITIVE_INFINITY)) {
+    throw valueError(`findLearningRate: from and to are rising numbers above 0, got ${from} and ${to}.`, {
+      from,
+      to,
+    });
+  }
+  if (!(smoothing >= 0 && smoothing < 1)) {
+    throw valueError(`findLearningRate: smoothing lies in [0, 1), got ${smoothing}.`, { smoothing });
+  }
+  const rate = (step: number): number => from * (to / from) ** (step / Math.max(steps - 1, 1));
+  const optimizer = withRate(resolveOptimizer(options.optimizer), rate);
+  const points: RatePoint[] = [];
+  const held: [Parameter, FloatArray][] = [];
+  const hold = (): void => {
+    if (held.length > 0) return;
+    for (const parameter of model.parameters) held.push([parameter, parameter.dataSync()]);
+  };
+  if (model.built) hold();
+  const sweep = async (): Promise<boolean> => {
+    let mean = 0;
+    for await (const event of train(model, { ...options, optimizer, epochs: steps, beforeUpdate: hold })) {
+      if (event.type !== 'step') continue;
+      mean = smoothing * mean + (1 - smoothing) * event.loss;
+      const smoothed = mean / (1 - smoothing ** (points.length + 1));
+      points.push({ rate: rate(points.length), loss: event.loss, smoothed });
+      if (smoothed > stopAt * least(points).smoothed) return true;
+      if (points.length === steps) return false;
+    }
+    return false;
+  };
+  try {
+    const diverged = await withFreshStates(model, () => sweep().catch(explosion));
+    return { points, suggestion: suggested(points), diverged };
+  } finally {
+    for (const [parameter, values] of held) parameter.assign(values);
+  }
+}
+
+/** A loss that is not a number any more ends the test; other errors are the caller's. */
+function explosion(error: unknown): true {
+  if (error instanceof UnrollError && error.code === 'nan') return true;
+  throw error;
+}
+
+function withRate(optimizer: Optimizer, rate: (updates: number) => number): Optimizer {
+  const { name, config, slots } = optimizer;
+  return { name, config, slots, learningRate: rate(0), rate, update: (call) => optimizer.update(call) };
+}
+
+function least(points: readonly RatePoint[]): RatePoint {
+  return points.reduce((best, point) => (point.smoothed < best.smoothed ? point : best));
+}
+
+function suggested(points: readonly RatePoint[]): number | null {
+  if (points.length === 0) return null;
+  const best = least(points);
+  return best === points[0] ? null : best.rate / 10;
+}
