@@ -35,8 +35,8 @@ const goldens = trainingGoldens<{
 
 const SKIPPED: Record<string, string> = {
   'pytorch sgd momentum dampening': 'there is no dampening here: it is not in Keras',
-  'keras adam accumulating 2': "accumulation is the training step's, see trajectories.test.ts",
-  'keras sgd accumulating 3, globalClipNorm': "accumulation is the training step's, see trajectories.test.ts",
+  'keras adam accumulating 2': "accumulation is the loop's: see optimizers-loop.test.ts",
+  'keras sgd accumulating 3, globalClipNorm': "accumulation is the loop's: see optimizers-loop.test.ts",
 };
 
 /** For each step the values of each tensor, from tensors with a first axis of steps. */
