@@ -61,8 +61,8 @@ export interface CellResult {
   absent: Absent[];
 }
 
-/** GFLOP/s that engines reached so far, by engine and mode: what a further row will take. */
-export type Speeds = Map<string, number>;
+/** The most that engines reached so far, by engine, mode and threads: how long a further row will take. */
+export type Speeds = Map<string, { gflops: number; flops: number }>;
 
 interface Racer extends Running {
   loaded: Loaded;
@@ -119,6 +119,13 @@ export async function measureCell(
   return result;
 }
 
+/** How long a call will take, from rows that are not much smaller; 0 where that is not known. */
+function expectedSeconds({ row, mode, threads }: Cell, { name }: EngineSpec, speeds: Speeds): number {
+  const known = speeds.get(`${name} ${mode} ${threads}`);
+  const flops = creditedFlops(row, mode);
+  return known && flops < 100 * known.flops ? flops / known.gflops / 1e9 : 0;
+}
+
 async function loadAll(
   cell: Cell,
   engines: readonly Running[],
@@ -135,8 +142,7 @@ async function loadAll(
   const racers: Racer[] = [];
   for (const engine of engines) {
     const { spec, process } = engine;
-    const known = speeds.get(`${spec.name} ${mode} ${cell.threads}`);
-    const seconds = known === undefined ? 0 : creditedFlops(row, mode) / known / 1e9;
+    const seconds = expectedSeconds(cell, spec, speeds);
     if (seconds > pace.limit) {
       leave(spec, `too slow: about ${seconds.toFixed(0)} s a call`);
       continue;
@@ -187,8 +193,10 @@ function summary(cell: Cell, { spec, times, loaded, note }: Racer, speeds: Speed
   const sorted = times.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const ms = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  const gflops = creditedFlops(row, mode) / ms / 1e6;
-  speeds.set(`${spec.name} ${mode} ${threads}`, gflops);
+  const flops = creditedFlops(row, mode);
+  const gflops = flops / ms / 1e6;
+  const key = `${spec.name} ${mode} ${threads}`;
+  if (!(gflops <= (speeds.get(key)?.gflops ?? 0))) speeds.set(key, { gflops, flops });
   return {
     ...cell,
     engine: spec.name,

@@ -26,27 +26,16 @@ const context = inferenceContext();
 const flow = (value: Tensor): Flow => ({ value, mask: null });
 
 function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
-  const { I, H } = row;
-  const model = buildModel(row, data, variant, true);
+  const { I } = row;
+  const stream = buildModel(row, data, variant).stream();
   const steps = Array.from({ length: data.x.shape[1]! }, (_, t) =>
-    tensor(data.x.values.slice(t * I, (t + 1) * I), [1, 1, I]),
+    tensor(data.x.values.slice(t * I, (t + 1) * I), [1, I]),
   );
-  const zeroStates = (): Tensor[] =>
-    Array.from({ length: row.kind === 'lstm' ? 2 : 1 }, () => tensor(new Float32Array(H), [1, H]));
-  let states = zeroStates();
   let at = 0;
-  const work = (): void => {
-    const inputs = [steps[at++ % steps.length]!, ...states].map(flow);
-    states = scope(() => model.forward(inputs, context).map(({ value }) => value)).slice(1);
-  };
+  const work = (): Tensor => stream.step(steps[at++ % steps.length]!);
   return {
     work,
-    outputs: () => {
-      states = zeroStates();
-      at = 0;
-      for (const _ of steps) work();
-      return states[0]!.dataSync() as Float32Array;
-    },
+    outputs: () => steps.map(() => work().dataSync() as Float32Array).at(-1)!,
   };
 }
 
