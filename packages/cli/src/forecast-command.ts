@@ -128,7 +128,7 @@ function showPlan(
   { series, plan, frequency }: Extract<ForecastEvent, { type: 'plan' }>,
   reporter: Reporter,
 ): void {
-  const at = (row: number) => formatTime(series.time.values[row]!, series.time);
+  const at = (row: number) => formatTime(series.time.values[row]!, series.time.format);
   const rows = series.values.length;
   const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
   const first = plan.origins[0]!;
@@ -188,8 +188,8 @@ function forecastCsv({ forecast }: ForecastResult): string {
 function showForecast({ series, plan, winner, forecast }: ForecastResult, reporter: Reporter): void {
   const shown = Math.min(series.values.length, Math.max(4 * plan.season, 5 * plan.horizon, 24));
   const history = series.values.slice(-shown);
-  const from = formatTime(series.time.values.at(-shown)!, series.time);
-  const to = formatTime(series.time.values.at(-1)!, series.time);
+  const from = formatTime(series.time.values.at(-shown)!, series.time.format);
+  const to = formatTime(series.time.values.at(-1)!, series.time.format);
   const labels = [from, to, forecast.time.at(-1)!] as const;
   reporter.say(`${series.target}: the last ${shown} rows, and ● the next ${plan.horizon} by ${winner}`);
   const paint = (mark: string) => reporter.accent(mark);

@@ -1,6 +1,6 @@
 /** How far apart the rows of a series lie: inferring it from the times, walking along it, and finding what is missing. */
-import { UnrollError } from '@unroll/core';
-import type { TimeStyle } from './time.js';
+import { UnrollError, valueError } from '@unroll/core';
+import type { TimeFormat } from './time.js';
 
 /** `every` steps of `unit` lie between two rows. `step` is a plain number; `business-day` is Monday to Friday. */
 export type FrequencyUnit =
@@ -49,43 +49,70 @@ export function describeFrequency({ unit, every }: Frequency): string {
   return names[unit] ?? `every ${unit}`;
 }
 
+/** Times of one series, or of several, each sorted. */
+type TimeRuns = ArrayLike<number> | readonly ArrayLike<number>[];
+
+function runsOf(times: TimeRuns): readonly ArrayLike<number>[] {
+  return typeof times[0] === 'number' || times.length === 0
+    ? [times as ArrayLike<number>]
+    : (times as readonly ArrayLike<number>[]);
+}
+
 /**
- * The frequency of a column of times, which must be sorted and without duplicates. Rows may be missing: the frequency is
- * the largest step of which (nearly) all distances are multiples.
+ * The frequency of the times of one series, or of several together; each must be sorted and without duplicates. Rows may
+ * be missing: the frequency is the most frequent step, if all distances are multiples of it; else the largest step of
+ * which all are, if not too many rows are missing then.
  * @throws UnrollError `data` for fewer than two rows, or times that follow no step
  */
-export function inferFrequency(times: ArrayLike<number>, style: TimeStyle): Frequency {
-  if (times.length < 2) throw new UnrollError('data', 'A frequency needs at least two rows.');
-  if (style === 'number') return { unit: 'step', every: commonStep(times) };
-  const monthly = monthFrequency(times);
+export function inferFrequency(times: TimeRuns, format: Pick<TimeFormat, 'template'>): Frequency {
+  const runs = runsOf(times).filter((run) => run.length > 1);
+  if (runs.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
+  if (format.template === 'number') return { unit: 'step', every: commonStep(runs, 'step') };
+  const monthly = monthFrequency(runs);
   if (monthly !== null) return monthly;
-  if (onBusinessDays(times)) return { unit: 'business-day', every: 1 };
-  const step = commonStep(times);
+  if (runs.every(onBusinessDays)) return { unit: 'business-day', every: 1 };
+  return msFrequency(commonStep(runs, 'millisecond'));
+}
+
+function msFrequency(step: number): Frequency {
   for (const unit of ['week', 'day', 'hour', 'minute', 'second'] as const) {
     if (step % MS[unit]! === 0) return { unit, every: step / MS[unit]! };
   }
   return { unit: 'millisecond', every: step };
 }
 
-/** The most frequent distance, provided that all distances are multiples of it. */
-function commonStep(times: ArrayLike<number>): number {
+/** The smallest distance is the step only if rows stand on at least this share of the grid it makes. */
+const LEAST_FILLED = 0.05;
+
+function commonStep(runs: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
   const counts = new Map<number, number>();
-  for (let i = 1; i < times.length; i++) {
-    const distance = Number((times[i]! - times[i - 1]!).toPrecision(12));
-    counts.set(distance, (counts.get(distance) ?? 0) + 1);
+  let total = 0;
+  for (const run of runs) {
+    for (let i = 1; i < run.length; i++, total++) {
+      const distance = Number((run[i]! - run[i - 1]!).toPrecision(12));
+      counts.set(distance, (counts.get(distance) ?? 0) + 1);
+    }
   }
-  const [step] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]!;
-  const odd = [...counts.keys()].find(
-    (distance) => Math.abs(distance / step - Math.round(distance / step)) > 1e-6,
-  );
-  if (odd === undefined) return step;
+  const fits = (step: number) =>
+    [...counts.keys()].find((distance) => Math.abs(distance / step - Math.round(distance / step)) > 1e-6) ===
+    undefined;
+  const [usual] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]!;
+  if (fits(usual)) return usual;
+  const smallest = Math.min(...counts.keys());
+  const span = [...counts].reduce((sum, [distance, count]) => sum + distance * count, 0);
+  if (fits(smallest) && total >= (span / smallest) * LEAST_FILLED) return smallest;
+  const odd = [...counts.keys()].find((distance) => distance % usual !== 0)!;
+  const show = (step: number) =>
+    unit === 'millisecond' ? describeStep(msFrequency(step)) : `${step} ${unit}s`;
   throw new UnrollError(
     'data',
-    `The times follow no regular step: most rows lie ${step} apart and some ${odd} apart. ` +
+    `The times follow no regular step: most rows lie ${show(usual)} apart, and some ${show(odd)}. ` +
       'Bring the rows to one frequency first.',
-    { step, odd },
+    { step: usual, odd },
   );
 }
+
+const describeStep = ({ unit, every }: Frequency) => `${every} ${unit}${every === 1 ? '' : 's'}`;
 
 function monthIndex(time: number): number {
   const date = new Date(time);
@@ -96,15 +123,15 @@ function isMonthEnd(time: number): boolean {
   return new Date(time + DAY).getUTCDate() === 1;
 }
 
-function monthFrequency(times: ArrayLike<number>): Frequency | null {
-  const all = Array.from(times);
+function monthFrequency(runs: readonly ArrayLike<number>[]): Frequency | null {
+  const all = runs.flatMap((run) => Array.from(run));
   const first = new Date(all[0]!);
   const sameClock = all.every((time) => (time - first.getTime()) % DAY === 0);
   const sameDay = all.every((time) => new Date(time).getUTCDate() === first.getUTCDate());
   if (!sameClock || (!sameDay && !all.every(isMonthEnd))) return null;
-  const months = all.map(monthIndex);
-  if (months.some((month, i) => i > 0 && month === months[i - 1])) return null;
-  return { unit: 'month', every: commonStep(months), day: sameDay ? first.getUTCDate() : 31 };
+  const months = runs.map((run) => Array.from(run, monthIndex));
+  if (months.some((run) => run.some((month, i) => i > 0 && month === run[i - 1]))) return null;
+  return { unit: 'month', every: commonStep(months, 'month'), day: sameDay ? first.getUTCDate() : 31 };
 }
 
 function weekday(time: number): number {
@@ -155,4 +182,50 @@ export function periodsBetween(from: number, to: number, frequency: Frequency): 
   let rest = weeks * 5;
   for (let at = from + weeks * 7 * DAY; at < to; rest++) at = addBusinessDays(at, 1);
   return rest;
+}
+
+const NAMES: Readonly<Record<string, Frequency>> = {
+  yearly: { unit: 'month', every: 12 },
+  quarterly: { unit: 'month', every: 3 },
+  monthly: { unit: 'month', every: 1 },
+  weekly: { unit: 'week', every: 1 },
+  daily: { unit: 'day', every: 1 },
+  'business days': { unit: 'business-day', every: 1 },
+  hourly: { unit: 'hour', every: 1 },
+};
+const UNITS: Readonly<Record<string, FrequencyUnit>> = {
+  ms: 'millisecond',
+  s: 'second',
+  sec: 'second',
+  min: 'minute',
+  h: 'hour',
+  d: 'day',
+  b: 'business-day',
+  w: 'week',
+  m: 'month',
+  q: 'month',
+  y: 'month',
+};
+
+/**
+ * A frequency by name (`monthly`, `business days`), by number and unit (`15 minutes`, `15min`, `2 weeks`) or by letter
+ * (`h`, `d`, `b`, `w`, `m`, `q`, `y`).
+ * @throws UnrollError `value` for anything else
+ */
+export function parseFrequency(text: string): Frequency {
+  const plain = text.trim().toLowerCase();
+  if (Object.hasOwn(NAMES, plain)) return NAMES[plain]!;
+  const match = /^(\d+)?\s*([a-z-]+?)$/.exec(plain);
+  const count = Number(match?.[1] ?? 1);
+  const name = match?.[2] ?? '';
+  const singular = name.length > 3 ? name.replace(/s$/, '') : name;
+  const months = { month: 1, m: 1, quarter: 3, q: 3, year: 12, y: 12 }[singular];
+  if (months !== undefined && count > 0) return { unit: 'month', every: count * months };
+  const unit = UNITS[singular] ?? (Object.hasOwn(MS, singular) ? (singular as FrequencyUnit) : undefined);
+  if (unit === 'business-day' && count === 1) return { unit, every: 1 };
+  if (unit !== undefined && unit !== 'business-day' && count > 0) return { unit, every: count };
+  throw valueError(
+    `"${text}" is no frequency. Write monthly, weekly, daily, hourly, 15 minutes, or one of h, d, b, w, m, q, y.`,
+    { frequency: text },
+  );
 }

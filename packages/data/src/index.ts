@@ -1,15 +1,29 @@
 /** @unroll/data: tables, time, windows, scalers, metrics and baselines. No Node built-ins: it runs in browsers too. */
 export { drift, naive, seasonalNaive } from './baselines.js';
 export { type CsvOptions, parseCsv } from './csv.js';
+export { type DecodedText, decodeText } from './decode.js';
 export {
   addPeriods,
   describeFrequency,
   type Frequency,
   inferFrequency,
+  parseFrequency,
   periodsBetween,
 } from './frequency.js';
+export { looksLikeJson, parseJsonLines } from './json-lines.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
 export { nearest } from './nearest.js';
+export {
+  coverage,
+  crpsOfNormal,
+  crpsOfQuantiles,
+  meanWidth,
+  normalCdf,
+  pinball,
+  type QuantileForecast,
+  weightedQuantileLoss,
+  winkler,
+} from './probabilistic.js';
 export {
   LogScaler,
   MinMaxScaler,
@@ -32,5 +46,5 @@ export {
   type Table,
   texts,
 } from './table.js';
-export { formatTime, parseTime, type TimeColumn, type TimeStyle, times } from './time.js';
+export { formatTime, holdsTimes, type TimeColumn, type TimeFormat, times } from './time.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

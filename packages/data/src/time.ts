@@ -1,177 +1,220 @@
 /**
- * Time columns. A column is read as a whole: every cell must be of one style, and the style is kept so that forecast
- * times are written the way the file writes its own. Instants are milliseconds of UTC; a time without a zone is read
- * as UTC; dates and months stand for their first instant. Plain numbers (a step counter, a year) stay numbers.
+ * Time columns. A column is read as a whole: every cell must be written in one way, and that way is kept so that
+ * forecast times are written like the file's own. Instants are milliseconds of UTC; a time without a zone is read as
+ * UTC; dates, weeks, months and quarters stand for their first instant. Plain numbers (a counter, a year) stay numbers.
  */
 import { UnrollError } from '@unroll/core';
+import { inferFrequency } from './frequency.js';
 import { type Cell, cellNumber, column, isMissing, showCell, type Table } from './table.js';
+import { type Moment, readByTemplate, TEMPLATES, writeByTemplate, zoneMinutes } from './time-template.js';
 
-/** How a time column is written. */
-export type TimeStyle = 'year-month' | 'year-quarter' | 'date' | 'datetime' | 'number';
+/** How the times of a column are written. JSON. */
+export interface TimeFormat {
+  /** A template of time-template.ts, or `number`, `epoch seconds`, `epoch milliseconds`. */
+  readonly template: string;
+  /** The zone that is written; null where none is. */
+  readonly zone: string | null;
+}
 
 export interface TimeColumn {
   readonly name: string;
-  readonly style: TimeStyle;
+  readonly format: TimeFormat;
   /** Milliseconds of UTC, or the numbers themselves. */
   readonly values: Float64Array;
-  /** The zone written in the column ("Z", "+02:00"); null where it names none. Mixed offsets are kept as "Z". */
-  readonly zone: string | null;
-  /** What stands between date and time of day, and between the parts of a date. */
-  readonly marks: { readonly date: string; readonly time: string; readonly seconds: boolean };
+  /** What was decided about the column beyond what is written in it, for people. */
+  readonly notes: readonly string[];
 }
 
-const MONTH = /^(\d{4})([-/.])(\d{1,2})$/;
-const QUARTER = /^(\d{4})([- ]?)[Qq]([1-4])$/;
-const DATE = /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})$/;
-const DATETIME =
-  /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})([T ])(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s?(Z|[+-]\d{2}:?\d{2})?$/;
+const COMPACT: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
+const EPOCHS: Readonly<Record<string, number>> = { 'epoch seconds': 1000, 'epoch milliseconds': 1 };
 
-interface Moment {
-  style: TimeStyle;
-  value: number;
-  zone: string | null;
-  date: string;
-  time: string;
-  seconds: boolean;
+/** A time as a column of this format writes it. */
+export function formatTime(value: number, { template, zone }: TimeFormat): string {
+  if (template === 'number') return String(Number(value.toPrecision(15)));
+  const unit = EPOCHS[template];
+  return unit === undefined ? writeByTemplate(value, template, zone) : String(value / unit);
 }
 
-const PLAIN = { zone: null, date: '-', time: 'T', seconds: false };
-
-/** Reads one cell as a time; undefined when it is none. */
-export function parseTime(cell: Cell): Moment | undefined {
-  if (cell instanceof Date)
-    return { ...PLAIN, style: 'datetime', value: cell.getTime(), zone: 'Z', seconds: true };
-  if (typeof cell === 'number') return { ...PLAIN, style: 'number', value: cell };
-  if (typeof cell !== 'string') return undefined;
-  const text = cell.trim();
-  let match: RegExpMatchArray | null;
-  if ((match = text.match(MONTH)))
-    return dated('year-month', match[2]!, Number(match[1]), Number(match[3]), 1);
-  if ((match = text.match(QUARTER))) {
-    return dated('year-quarter', match[2]!, Number(match[1]), Number(match[3]) * 3 - 2, 1);
-  }
-  if ((match = text.match(DATE))) {
-    return dated('date', match[2]!, Number(match[1]), Number(match[3]), Number(match[4]));
-  }
-  if ((match = text.match(DATETIME))) return parseDatetime(match);
-  const value = cellNumber(text);
-  return value === undefined || Number.isNaN(value) ? undefined : { ...PLAIN, style: 'number', value };
+/** True if most cells that are not missing are calendar times, not bare numbers: a column that was meant to be times. */
+export function holdsTimes(cells: readonly Cell[]): boolean {
+  const known = cells.filter((cell) => !isMissing(cell)).slice(0, 200);
+  if (known.length === 0) return false;
+  if (known.every((cell) => cell instanceof Date)) return true;
+  const written = textsOf(known);
+  if (compactTemplate(written) !== undefined) return true;
+  const candidates = new Set(known.slice(0, 3).flatMap((cell) => templatesOf(textOf(cell))));
+  const fitting = written.filter((text) =>
+    [...candidates].some((template) => readByTemplate(text, template)),
+  );
+  return fitting.length >= written.length / 2;
 }
 
-function dated(style: TimeStyle, mark: string, year: number, month: number, day: number): Moment | undefined {
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined;
-  return { ...PLAIN, style, value: Date.UTC(year, month - 1, day), date: mark };
+const textOf = (cell: Cell): string =>
+  typeof cell === 'string' ? cell.trim().replace(/\s+/g, ' ') : String(cell);
+const textsOf = (cells: readonly Cell[]): string[] => cells.map(textOf);
+
+const templatesOf = (text: string): string[] =>
+  TEMPLATES.filter((template) => readByTemplate(text, template) !== undefined);
+
+/** YYYYMM or YYYYMMDD, if that is what all these digits can be. */
+function compactTemplate(written: readonly string[]): string | undefined {
+  const template = /^\d+$/.test(written[0]!) ? COMPACT[written[0]!.length] : undefined;
+  if (template === undefined || written.length < 2) return undefined;
+  const fits = (text: string): boolean => {
+    const year = Number(text.slice(0, 4));
+    return (
+      text.length === template.length &&
+      year > 1700 &&
+      year < 2300 &&
+      readCompact(text, template) !== undefined
+    );
+  };
+  return written.every(fits) ? template : undefined;
 }
 
-function daysInMonth(year: number, month: number): number {
-  return new Date(Date.UTC(year, month, 0)).getUTCDate();
-}
-
-function parseDatetime(match: RegExpMatchArray): Moment | undefined {
-  const [, year, mark, month, day, time, hour, minute, second, fraction, zone] = match;
-  const start = dated('datetime', mark!, Number(year), Number(month), Number(day));
-  const [h, m, s] = [Number(hour), Number(minute), Number(second ?? 0)];
-  if (start === undefined || h > 23 || m > 59 || s > 59) return undefined;
-  const milliseconds = fraction === undefined ? 0 : Math.round(Number(`0.${fraction}`) * 1000);
-  const value = start.value + ((h * 60 + m) * 60 + s) * 1000 + milliseconds - offsetOf(zone ?? null) * 60_000;
-  return { ...start, value, time: time!, seconds: second !== undefined, zone: zone ?? null };
-}
-
-/** Minutes that a zone is ahead of UTC. */
-function offsetOf(zone: string | null): number {
-  if (zone === null || zone === 'Z') return 0;
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
-  return zone.startsWith('-') ? -minutes : minutes;
+function readCompact(text: string, template: string): Moment | undefined {
+  const parted = template === 'YYYYMM' ? text.replace(/(..)$/, '-$1') : text.replace(/(..)(..)$/, '-$1-$2');
+  return readByTemplate(parted, template === 'YYYYMM' ? 'YYYY-MM' : 'YYYY-MM-DD');
 }
 
 /**
  * A column as times.
  * @throws UnrollError `data` naming file, line and column of the first cell that is missing, is not a time, or is
- *   written in another style than the cells before it
+ *   written in another way than the cells before it; or when days and months cannot be told apart
  */
 export function times(table: Table, name: string): TimeColumn {
-  const { cells, position } = column(table, name);
-  const values = new Float64Array(cells.length);
-  let first: Moment | undefined;
-  let zone: string | null = null;
-  let seconds = false;
-  for (const [row, cell] of cells.entries()) {
-    const moment = isMissing(cell) ? undefined : parseTime(cell);
-    const where = { table, row, name, position };
-    if (moment === undefined) throw notATime(where, cell);
-    first ??= moment;
-    if (moment.style !== first.style) throw otherStyle(where, cell, cells[0]!);
-    if ((moment.zone === null) !== (first.zone === null)) throw mixedZones(where, cell);
-    zone = row === 0 || zone === moment.zone ? moment.zone : 'Z';
-    seconds ||= moment.seconds;
-    values[row] = moment.value;
+  const { cells } = column(table, name);
+  const gap = cells.findIndex(isMissing);
+  if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs one.');
+  if (cells.every((cell) => cell instanceof Date)) return dateCells(name, cells);
+  const written = textsOf(cells);
+  const compact = compactTemplate(written);
+  if (compact !== undefined) {
+    const values = Float64Array.from(written, (text) => readCompact(text, compact)!.value);
+    return { name, values, format: { template: compact, zone: null }, notes: [] };
   }
-  const style = first?.style ?? 'number';
-  return {
+  return numberCells(table, name) ?? calendarCells(table, name, written);
+}
+
+function dateCells(name: string, cells: readonly Date[]): TimeColumn {
+  const values = Float64Array.from(cells, (cell) => cell.getTime());
+  const days = values.every((value) => value % 86_400_000 === 0);
+  const format = days
+    ? { template: 'YYYY-MM-DD', zone: null }
+    : { template: 'YYYY-MM-DDTHH:mm:ssZ', zone: 'Z' };
+  return { name, values, format, notes: [] };
+}
+
+/** The column as numbers, if its first cell is one. */
+function numberCells(table: Table, name: string): TimeColumn | null {
+  const { cells } = column(table, name);
+  if (cellNumber(cells[0]!, table.decimal) === undefined) return null;
+  const values = Float64Array.from(cells, (cell, row) => {
+    const value = cellNumber(cell, table.decimal);
+    if (value === undefined) {
+      throw timeError(
+        table,
+        name,
+        row,
+        `${showCell(cell)} is not a number, and the times above are. Use one way.`,
+      );
+    }
+    return value;
+  });
+  const within = (low: number, high: number) =>
+    values.every((value) => Number.isInteger(value) && value >= low && value <= high);
+  const template = within(1e9, 4.2e9)
+    ? 'epoch seconds'
+    : within(1e12, 4.2e12)
+      ? 'epoch milliseconds'
+      : 'number';
+  const unit = EPOCHS[template] ?? 1;
+  return { name, values: values.map((value) => value * unit), format: { template, zone: null }, notes: [] };
+}
+
+function calendarCells(table: Table, name: string, written: readonly string[]): TimeColumn {
+  let candidates = templatesOf(written[0]!);
+  for (const [row, text] of written.entries()) {
+    const still = candidates.filter((template) => readByTemplate(text, template) !== undefined);
+    if (still.length === 0) throw misfit(table, name, row, written[0]!);
+    candidates = still;
+  }
+  const columns = distinctReadings(candidates, written).map((template) => reading(name, template, written));
+  if (columns.length === 1) return columns[0]!;
+  const regular = columns.filter(({ values, format }) => isRegular(values, format));
+  if (regular.length === 1) {
+    const note = `The times of "${name}" are read as ${regular[0]!.format.template}: so read they follow a regular step.`;
+    return { ...regular[0]!, notes: [note] };
+  }
+  const [a, b] = columns.map(({ values }) => writeByTemplate(values[0]!, 'DD MMMM YYYY', null));
+  throw timeError(
+    table,
     name,
-    style,
-    values,
-    zone,
-    marks: { date: first?.date ?? '-', time: first?.time ?? 'T', seconds },
-  };
-}
-
-interface Where {
-  table: Table;
-  row: number;
-  name: string;
-  position: number;
-}
-
-function place({ table, row, name, position }: Where): string {
-  return `${table.source}, line ${table.lines[row]}, column "${name}" (${position})`;
-}
-
-function timeError(where: Where, cell: Cell, message: string): UnrollError {
-  const { table, row, name } = where;
-  const data = { source: table.source, line: table.lines[row], column: name, cell };
-  return new UnrollError('data', `${place(where)}: ${message}`, data);
-}
-
-function notATime(where: Where, cell: Cell): UnrollError {
-  const what = isMissing(cell) ? 'the time is missing' : `${showCell(cell)} is not a time`;
-  return timeError(where, cell, `${what}. Write 1960-12, 1960-12-31, 1960-12-31T18:00, 1960-Q4 or a number.`);
-}
-
-function otherStyle(where: Where, cell: Cell, first: Cell): UnrollError {
-  return timeError(
-    where,
-    cell,
-    `${showCell(cell)} is written in another way than ${showCell(first)} above. Use one way.`,
+    0,
+    `"${written[0]}" may be ${a} or ${b}, and the other rows do not tell. Write the year first: 1960-12-31.`,
   );
 }
 
-function mixedZones(where: Where, cell: Cell): UnrollError {
-  return timeError(
-    where,
-    cell,
-    `${showCell(cell)} and the times above do not agree on having a time zone. Give all or none.`,
+/** One template for each different way of understanding the texts. */
+function distinctReadings(candidates: readonly string[], written: readonly string[]): string[] {
+  const seen = new Map<string, string>();
+  for (const template of candidates) {
+    const key = written.map((text) => readByTemplate(text, template)!.value).join();
+    if (!seen.has(key)) seen.set(key, template);
+  }
+  return [...seen.values()];
+}
+
+function isRegular(values: Float64Array, format: TimeFormat): boolean {
+  try {
+    inferFrequency(values.slice().sort(), format);
+    return true;
+  } catch {
+    return false; // the error says that there is no regular step, which is the answer
+  }
+}
+
+/**
+ * The texts by one template. Where offsets differ (daylight saving) and the instants follow no step, but the clocks on the
+ * wall do, the latter are taken: as times of the last offset.
+ */
+function reading(name: string, template: string, written: readonly string[]): TimeColumn {
+  const moments = written.map((text) => readByTemplate(text, template)!);
+  const values = Float64Array.from(moments, ({ value }) => value);
+  const zone = moments.at(-1)!.zone;
+  const mixed = moments.some((moment) => moment.zone !== zone);
+  if (!mixed) return { name, values, format: { template, zone }, notes: [] };
+  if (isRegular(values, { template, zone }))
+    return { name, values, format: { template, zone: 'Z' }, notes: [] };
+  const walls = values.map(
+    (value, i) => value + (zoneMinutes(moments[i]!.zone) - zoneMinutes(zone)) * 60_000,
   );
+  const notes = [`The offsets of "${name}" change; its times are taken as local clock times.`];
+  return { name, values: walls, format: { template, zone }, notes };
 }
 
-/** A time as the column writes it. */
-export function formatTime(value: number, column: Pick<TimeColumn, 'style' | 'zone' | 'marks'>): string {
-  if (column.style === 'number') return String(Number(value.toPrecision(15)));
-  const date = new Date(value + offsetOf(column.zone) * 60_000);
-  const mark = column.marks.date;
-  const [year, month, day] = [
-    pad(date.getUTCFullYear(), 4),
-    pad(date.getUTCMonth() + 1),
-    pad(date.getUTCDate()),
-  ];
-  if (column.style === 'year-month') return `${year}${mark}${month}`;
-  if (column.style === 'year-quarter') return `${year}${mark}Q${Math.floor(date.getUTCMonth() / 3) + 1}`;
-  if (column.style === 'date') return `${year}${mark}${month}${mark}${day}`;
-  const seconds = column.marks.seconds ? `:${pad(date.getUTCSeconds())}` : '';
-  const clock = `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}${seconds}`;
-  return `${year}${mark}${month}${mark}${day}${column.marks.time}${clock}${column.zone ?? ''}`;
+function misfit(table: Table, name: string, row: number, first: string): UnrollError {
+  const cell = column(table, name).cells[row]!;
+  const known = templatesOf(textOf(cell)).length > 0 || cellNumber(cell, table.decimal) !== undefined;
+  if (row === 0 || !known) {
+    return timeError(
+      table,
+      name,
+      row,
+      `${showCell(cell)} is not a time. Write 1960-12, 1960-12-31, 1960-12-31T18:00, 1960-Q4 or a number.`,
+    );
+  }
+  const message = `${showCell(cell)} is written in another way than "${first}" above. Use one way.`;
+  return timeError(table, name, row, message);
 }
 
-function pad(value: number, width = 2): string {
-  return String(value).padStart(width, '0');
+function timeError(table: Table, name: string, row: number, message: string): UnrollError {
+  const { position, cells } = column(table, name);
+  const line = table.lines[row];
+  const data = { source: table.source, line, column: name, cell: cells[row] };
+  return new UnrollError(
+    'data',
+    `${table.source}, line ${line}, column "${name}" (${position}): ${message}`,
+    data,
+  );
 }

@@ -5,9 +5,11 @@ import {
   addPeriods,
   describeFrequency,
   formatTime,
+  holdsTimes,
   inferFrequency,
   makeTable,
   parseCsv,
+  parseFrequency,
   periodsBetween,
   type TimeColumn,
   times,
@@ -17,11 +19,13 @@ const read = (cells: string[]): TimeColumn =>
   times(makeTable({ source: 'f.csv', names: ['t'], cells: [cells], lines: cells.map((_, i) => i + 2) }), 't');
 const next = (cells: string[], count: number): { name: string; times: string[] } => {
   const column = read(cells);
-  const frequency = inferFrequency(column.values, column.style);
+  const frequency = inferFrequency(column.values, column.format);
   const last = column.values.at(-1)!;
   return {
     name: describeFrequency(frequency),
-    times: Array.from({ length: count }, (_, k) => formatTime(addPeriods(last, k + 1, frequency), column)),
+    times: Array.from({ length: count }, (_, k) =>
+      formatTime(addPeriods(last, k + 1, frequency), column.format),
+    ),
   };
 };
 
@@ -100,9 +104,117 @@ describe('the next rows are written as the file writes its own', () => {
   }
 });
 
+describe('other ways of writing times', () => {
+  const ways: Record<string, { rows: string[]; frequency: string; next: string }> = {
+    'day first': { rows: ['29.12.2023', '30.12.2023', '31.12.2023'], frequency: 'daily', next: '01.01.2024' },
+    'month first': { rows: ['12/29/2023', '12/30/2023'], frequency: 'daily', next: '12/31/2023' },
+    'month first by its regularity': {
+      rows: ['01/05/2024', '01/06/2024', '01/08/2024', '02/01/2024'],
+      frequency: 'daily',
+      next: '02/02/2024',
+    },
+    'month names': { rows: ['Nov 1959', 'Dec 1959'], frequency: 'monthly', next: 'Jan 1960' },
+    'whole month names': {
+      rows: ['31 March 2024', '30 April 2024'],
+      frequency: 'monthly',
+      next: '31 May 2024',
+    },
+    'American dates': { rows: ['Dec 30, 2023', 'Dec 31, 2023'], frequency: 'daily', next: 'Jan 01, 2024' },
+    'morning and afternoon': {
+      rows: ['2024-01-01 10:00 AM', '2024-01-01 11:00 AM', '2024-01-01 12:00 PM'],
+      frequency: 'hourly',
+      next: '2024-01-01 01:00 PM',
+    },
+    'ISO weeks': { rows: ['2020-W52', '2020-W53'], frequency: 'weekly', next: '2021-W01' },
+    'bare digits of months': { rows: ['195911', '195912'], frequency: 'monthly', next: '196001' },
+    'bare digits of days': { rows: ['20240227', '20240228'], frequency: 'daily', next: '20240229' },
+    'seconds since 1970': { rows: ['1704067200', '1704070800'], frequency: 'hourly', next: '1704074400' },
+    'milliseconds since 1970': {
+      rows: ['1704067200000', '1704070800000'],
+      frequency: 'hourly',
+      next: '1704074400000',
+    },
+    seconds: {
+      rows: ['2024-01-01T00:00:58', '2024-01-01T00:00:59'],
+      frequency: 'every second',
+      next: '2024-01-01T00:01:00',
+    },
+  };
+  for (const [name, expected] of Object.entries(ways)) {
+    test(name, () => {
+      assert.deepEqual(next(expected.rows, 1), { name: expected.frequency, times: [expected.next] });
+    });
+  }
+});
+
+test('days and months that cannot be told apart are not guessed', () => {
+  assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
+    message:
+      'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
+      'not tell. Write the year first: 1960-12-31.',
+  });
+});
+
+describe('daylight saving', () => {
+  test('hours with offsets are instants', () => {
+    const rows = ['2024-03-31T01:00+01:00', '2024-03-31T03:00+02:00', '2024-03-31T04:00+02:00'];
+    assert.deepEqual(next(rows, 1), { name: 'hourly', times: ['2024-03-31T03:00Z'] });
+  });
+  test('days with offsets are local days', () => {
+    const rows = [
+      '2024-03-29T00:00+01:00',
+      '2024-03-30T00:00+01:00',
+      '2024-03-31T00:00+01:00',
+      '2024-04-01T00:00+02:00',
+    ];
+    assert.deepEqual(next(rows, 1), { name: 'daily', times: ['2024-04-02T00:00+02:00'] });
+    assert.match(read(rows).notes.join(), /offsets of "t" change; its times are taken as local/);
+  });
+});
+
+test('dates of other formats than text', () => {
+  const cells = [new Date(Date.UTC(2024, 0, 1)), new Date(Date.UTC(2024, 0, 2))];
+  const column = times(makeTable({ source: 'f', names: ['t'], cells: [cells] }), 't');
+  assert.equal(formatTime(column.values[1]!, column.format), '2024-01-02');
+  assert.ok(holdsTimes(cells));
+});
+
+test('a column of words or plain numbers holds no times', () => {
+  assert.ok(!holdsTimes(['a', 'b']));
+  assert.ok(!holdsTimes(['1', '2']));
+  assert.ok(holdsTimes(['2024-01', '2024-02', '']));
+  assert.ok(!holdsTimes([]));
+});
+
+test('a frequency may have gaps on most of its grid, but not nearly everywhere', () => {
+  const day = 86_400_000;
+  assert.deepEqual(
+    inferFrequency(
+      [0, 2, 4, 6, 8, 9].map((d) => d * day),
+      { template: 'YYYY-MM-DD' },
+    ),
+    { unit: 'day', every: 1 },
+  );
+  assert.throws(() => inferFrequency([0, day, 2 * day + 1000], { template: 'YYYY-MM-DDTHH:mm' }), {
+    message:
+      'The times follow no regular step: most rows lie 1 day apart, and some 86401 seconds. Bring the rows to one frequency first.',
+  });
+});
+
+test('frequencies by name', () => {
+  assert.deepEqual(parseFrequency('monthly'), { unit: 'month', every: 1 });
+  assert.deepEqual(parseFrequency('Q'), { unit: 'month', every: 3 });
+  assert.deepEqual(parseFrequency('15min'), { unit: 'minute', every: 15 });
+  assert.deepEqual(parseFrequency('2 weeks'), { unit: 'week', every: 2 });
+  assert.deepEqual(parseFrequency('business days'), { unit: 'business-day', every: 1 });
+  for (const text of ['', 'often', '0 days', '2 business-days', '1.5h']) {
+    assert.throws(() => parseFrequency(text), /is no frequency\. Write monthly/, text);
+  }
+});
+
 test('a missing row does not change the frequency, and is counted', () => {
-  const { values, style } = read(['1960-01', '1960-02', '1960-05', '1960-06']);
-  const frequency = inferFrequency(values, style);
+  const { values, format } = read(['1960-01', '1960-02', '1960-05', '1960-06']);
+  const frequency = inferFrequency(values, format);
   assert.deepEqual(frequency, { unit: 'month', every: 1, day: 1 });
   assert.equal(periodsBetween(values[0]!, values[3]!, frequency), 5);
 });
@@ -128,8 +240,8 @@ test('a zone moves the instant', () => {
 });
 
 test('times that follow no step are told', () => {
-  const { values, style } = read(['2024-01-01', '2024-01-02', '2024-01-03', '2024-01-03T12:00'].slice(0, 3));
-  assert.throws(() => inferFrequency([...values, values[2]! + 1000], style), /follow no regular step/);
+  const { values, format } = read(['2024-01-01', '2024-01-02', '2024-01-03', '2024-01-03T12:00'].slice(0, 3));
+  assert.throws(() => inferFrequency([...values, values[2]! + 1000], format), /follow no regular step/);
 });
 
 const wrong: Record<string, [string[], RegExp]> = {
@@ -144,12 +256,15 @@ const wrong: Record<string, [string[], RegExp]> = {
     ['2024-01', '2024-02-01'],
     /line 3.*"2024-02-01" is written in another way than "2024-01" above/,
   ],
-  'a zone on some': [['2024-01-01T00:00Z', '2024-01-01T01:00'], /do not agree on having a time zone/],
+  'a zone on some': [
+    ['2024-01-01T00:00Z', '2024-01-01T01:00'],
+    /line 3.*"2024-01-01T01:00" is written in another way/,
+  ],
 };
 for (const [name, [cells, message]] of Object.entries(wrong)) {
   test(`${name} is told`, () => assert.throws(() => read(cells), { message, code: 'data' }));
 }
 
 test('a time column is found in a table read from text', () => {
-  assert.equal(times(parseCsv('when,y\n2024-01-01,1\n'), 'when').style, 'date');
+  assert.equal(times(parseCsv('when,y\n2024-01-01,1\n'), 'when').format.template, 'YYYY-MM-DD');
 });

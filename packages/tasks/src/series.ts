@@ -5,14 +5,12 @@
 import { UnrollError } from '@unroll/core';
 import {
   addPeriods,
-  type Column,
   describeFrequency,
   type Frequency,
   formatTime,
+  holdsTimes,
   inferFrequency,
-  isMissing,
   numbers,
-  parseTime,
   periodsBetween,
   type Table,
   type TimeColumn,
@@ -47,7 +45,7 @@ export function seriesFromTable(table: Table, options: SeriesOptions): Series {
   const all = numbers(table, options.target);
   const name = options.time ?? findTimeColumn(table, options.target);
   const time = name === null ? rowNumbers(table) : times(table, name);
-  const notes: string[] = [];
+  const notes = [...time.notes];
   const known = Array.from(all.keys()).filter((row) => !Number.isNaN(all[row]!));
   if (known.length < 2) {
     throw new UnrollError(
@@ -65,18 +63,12 @@ export function seriesFromTable(table: Table, options: SeriesOptions): Series {
 /** The first column that holds times; failing that, one of numbers that rise by one equal step. */
 function findTimeColumn(table: Table, target: string): string | null {
   const others = table.columns.filter((candidate) => candidate.name !== target);
-  const calendar = others.find((candidate) => holdsTimes(candidate));
+  const calendar = others.find((candidate) => holdsTimes(candidate.cells));
   if (calendar !== undefined) return calendar.name;
   const counter = others.find(
     (candidate) => candidate.kind === 'number' && risesEvenly(table, candidate.name),
   );
   return counter?.name ?? null;
-}
-
-function holdsTimes({ cells }: Column): boolean {
-  const filled = cells.filter((cell) => !isMissing(cell));
-  const fitting = filled.filter((cell) => (parseTime(cell)?.style ?? 'number') !== 'number').length;
-  return filled.length > 0 && fitting >= filled.length * 0.9;
 }
 
 function risesEvenly(table: Table, name: string): boolean {
@@ -89,13 +81,7 @@ function risesEvenly(table: Table, name: string): boolean {
 
 function rowNumbers(table: Table): TimeColumn {
   const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
-  return {
-    name: 'row',
-    style: 'number',
-    values,
-    zone: null,
-    marks: { date: '-', time: 'T', seconds: false },
-  };
+  return { name: 'row', format: { template: 'number', zone: null }, values, notes: [] };
 }
 
 /** Row numbers in order of time. */
@@ -107,7 +93,7 @@ function sortedRows(table: Table, time: TimeColumn, notes: string[]): number[] {
   for (let i = 1; i < sorted.length; i++) {
     const [a, b] = [sorted[i - 1]!, sorted[i]!];
     if (time.values[a] !== time.values[b]) continue;
-    const shown = formatTime(time.values[a]!, time);
+    const shown = formatTime(time.values[a]!, time.format);
     throw new UnrollError(
       'data',
       `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: the time ${shown} stands twice in column ` +
@@ -122,7 +108,7 @@ function regularFrequency(table: Table, time: TimeColumn, order: readonly number
   try {
     return inferFrequency(
       order.map((row) => time.values[row]!),
-      time.style,
+      time.format,
     );
   } catch (error) {
     if (!(error instanceof UnrollError)) throw error;
@@ -165,7 +151,7 @@ function offGrid(table: Table, time: TimeColumn, row: number, frequency: Frequen
   const line = table.lines[row];
   return new UnrollError(
     'data',
-    `${table.source}, line ${line}, column "${time.name}": ${formatTime(time.values[row]!, time)} does not fit the ` +
+    `${table.source}, line ${line}, column "${time.name}": ${formatTime(time.values[row]!, time.format)} does not fit the ` +
       `other times, which are ${describeFrequency(frequency)}. Bring the rows to one frequency first.`,
     { source: table.source, line, column: time.name },
   );
@@ -174,7 +160,7 @@ function offGrid(table: Table, time: TimeColumn, row: number, frequency: Frequen
 function noteMissing(values: Float64Array, grid: Float64Array, time: TimeColumn, notes: string[]): void {
   const gaps = Array.from(values.keys()).filter((i) => Number.isNaN(values[i]!));
   if (gaps.length === 0) return;
-  const shown = gaps.slice(0, 3).map((i) => formatTime(grid[i]!, time));
+  const shown = gaps.slice(0, 3).map((i) => formatTime(grid[i]!, time.format));
   const rest = gaps.length > 3 ? `, and ${gaps.length - 3} more` : '';
   notes.push(
     `${gaps.length} ${gaps.length === 1 ? 'value is' : 'values are'} missing (${shown.join(', ')}${rest}): filled from ` +
@@ -195,6 +181,6 @@ export function filled(values: Float64Array, season: number): Float64Array {
 export function futureTimes(series: Series, count: number): string[] {
   const last = series.time.values.at(-1)!;
   return Array.from({ length: count }, (_, k) =>
-    formatTime(addPeriods(last, k + 1, series.frequency), series.time),
+    formatTime(addPeriods(last, k + 1, series.frequency), series.time.format),
   );
 }

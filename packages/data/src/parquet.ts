@@ -1,0 +1,44 @@
+/** Tables from Parquet files, read by hyparquet. An entry of its own, so that nothing else carries a Parquet reader. */
+import { UnrollError } from '@unroll/core';
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { type Cell, makeTable, type Table } from './table.js';
+
+/** True if the bytes begin as a Parquet file does. */
+export function looksLikeParquet(bytes: Uint8Array): boolean {
+  return bytes.length >= 4 && String.fromCharCode(...bytes.subarray(0, 4)) === 'PAR1';
+}
+
+/**
+ * Reads a whole Parquet file. Rows are numbered from 1 in messages.
+ * @throws UnrollError `format` when the file cannot be read, `data` for columns of lists or structures
+ */
+export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {
+  const source = options.source ?? 'table';
+  const file = Uint8Array.from(bytes).buffer;
+  let rows: Record<string, unknown>[];
+  try {
+    rows = await parquetReadObjects({ file, compressors });
+  } catch (error) {
+    throw new UnrollError('format', `${source} cannot be read as Parquet: ${(error as Error).message}.`, {
+      source,
+    });
+  }
+  if (rows.length === 0) throw new UnrollError('data', `${source} holds no rows.`, { source });
+  const names = Object.keys(rows[0]!);
+  const cells = names.map((name) =>
+    rows.map((row, i) => cellOf(row[name], `${source}, row ${i + 1}, column "${name}"`)),
+  );
+  return makeTable({ source, names, cells });
+}
+
+function cellOf(value: unknown, where: string): Cell {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (value instanceof Date) return value;
+  throw new UnrollError(
+    'data',
+    `${where}: a number, text or time is needed, and this is a list or a structure.`,
+  );
+}

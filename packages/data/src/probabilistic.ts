@@ -1,0 +1,99 @@
+/**
+ * Metrics of quantile and interval forecasts. As with point metrics, pairs whose actual value is missing (NaN) are left
+ * out, and with no pair left the result is NaN.
+ */
+import { shapeError, valueError } from '@unroll/core';
+
+type Values = ArrayLike<number>;
+
+/** Forecasts of one quantile: `values[i]` is to be exceeded by actual value i with probability 1 - `level`. */
+export interface QuantileForecast {
+  /** Between 0 and 1. */
+  level: number;
+  values: Values;
+}
+
+function meanTerm(actual: Values, others: readonly Values[], term: (i: number) => number): number {
+  for (const other of others) {
+    if (other.length !== actual.length) {
+      throw shapeError(`${actual.length} actual values cannot be compared with ${other.length} forecasts.`);
+    }
+  }
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < actual.length; i++) {
+    if (Number.isNaN(actual[i]!)) continue;
+    sum += term(i);
+    count++;
+  }
+  return count === 0 ? Number.NaN : sum / count;
+}
+
+function checkLevel(level: number): void {
+  if (!(level > 0 && level < 1)) throw valueError(`A level lies between 0 and 1, got ${level}.`, { level });
+}
+
+/** Mean pinball loss: `level` times what was missed above, 1 - `level` times what was missed below. */
+export function pinball(actual: Values, { level, values }: QuantileForecast): number {
+  checkLevel(level);
+  return meanTerm(actual, [values], (i) => {
+    const missed = actual[i]! - values[i]!;
+    return missed >= 0 ? level * missed : (level - 1) * missed;
+  });
+}
+
+/** Weighted quantile loss: the mean over the quantiles of 2·Σ pinball / Σ|actual|. NaN when all actual values are 0. */
+export function weightedQuantileLoss(actual: Values, quantiles: readonly QuantileForecast[]): number {
+  const size = meanTerm(actual, [], (i) => Math.abs(actual[i]!));
+  return size === 0 ? Number.NaN : crpsOfQuantiles(actual, quantiles) / size;
+}
+
+/**
+ * Continuous ranked probability score of forecasts given as quantiles: twice their mean pinball loss, which approaches
+ * the score of the whole distribution as evenly spaced levels grow in number. In the unit of the values.
+ */
+export function crpsOfQuantiles(actual: Values, quantiles: readonly QuantileForecast[]): number {
+  if (quantiles.length === 0) throw valueError('At least one quantile is needed.');
+  return (2 * quantiles.reduce((sum, quantile) => sum + pinball(actual, quantile), 0)) / quantiles.length;
+}
+
+/** Continuous ranked probability score of normal distributions (Gneiting & Raftery 2007, their equation 21). */
+export function crpsOfNormal(actual: Values, means: Values, deviations: Values): number {
+  return meanTerm(actual, [means, deviations], (i) => {
+    const z = (actual[i]! - means[i]!) / deviations[i]!;
+    const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+    return deviations[i]! * (z * (2 * normalCdf(z) - 1) + 2 * density - 1 / Math.sqrt(Math.PI));
+  });
+}
+
+/** Share of actual values inside their intervals, ends included: 0 to 1. */
+export function coverage(actual: Values, lower: Values, upper: Values): number {
+  return meanTerm(actual, [lower, upper], (i) => Number(actual[i]! >= lower[i]! && actual[i]! <= upper[i]!));
+}
+
+/** Mean width of the intervals of known actual values. */
+export function meanWidth(actual: Values, lower: Values, upper: Values): number {
+  return meanTerm(actual, [lower, upper], (i) => upper[i]! - lower[i]!);
+}
+
+/**
+ * Winkler score (interval score): the width, and 2/(1 - level) times how far the actual value lies outside.
+ * @param level the probability the interval is meant to hold, such as 0.95
+ */
+export function winkler(actual: Values, lower: Values, upper: Values, level: number): number {
+  checkLevel(level);
+  return meanTerm(actual, [lower, upper], (i) => {
+    const outside = Math.max(lower[i]! - actual[i]!, actual[i]! - upper[i]!, 0);
+    return upper[i]! - lower[i]! + (2 / (1 - level)) * outside;
+  });
+}
+
+/** Standard normal distribution function, to 1.5e-7 (Abramowitz & Stegun 7.1.26). */
+export function normalCdf(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * x);
+  const series =
+    t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  const tail = (series * Math.exp(-x * x)) / 2;
+  return z > 0 ? 1 - tail : tail;
+}

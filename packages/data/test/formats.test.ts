@@ -1,0 +1,120 @@
+// Bytes, JSON and Parquet: the same little table through every door, and what each refuses.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  decodeText,
+  looksLikeJson,
+  numbers,
+  parseCsv,
+  parseJsonLines,
+  type Table,
+  texts,
+} from '@unroll/data';
+import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+
+const holdsTheTable = (table: Table) => {
+  assert.deepEqual(texts(table, 'place'), ['Köln', '', 'Łódź']);
+  assert.deepEqual([...numbers(table, 'sold')], [1.5, 2, Number.NaN]);
+};
+const csv = 'place,sold\nKöln,1.5\n,2\nŁódź,\n';
+const utf16 = (text: string, big: boolean) => {
+  const bytes = new Uint8Array(text.length * 2);
+  for (let i = 0; i < text.length; i++) new DataView(bytes.buffer).setUint16(i * 2, text.charCodeAt(i), !big);
+  return bytes;
+};
+
+describe('encodings', () => {
+  const encodings: Record<string, [Uint8Array, string]> = {
+    'UTF-8': [new TextEncoder().encode(csv), 'UTF-8'],
+    'UTF-8 with a mark': [new TextEncoder().encode(`\uFEFF${csv}`), 'UTF-8'],
+    'UTF-16, little end first': [utf16(`\uFEFF${csv}`, false), 'UTF-16'],
+    'UTF-16, big end first': [utf16(`\uFEFF${csv}`, true), 'UTF-16'],
+    'UTF-16 without a mark': [utf16(csv, false), 'UTF-16'],
+    'UTF-16 without a mark, big end first': [utf16(csv, true), 'UTF-16'],
+  };
+  for (const [name, [bytes, encoding]] of Object.entries(encodings)) {
+    test(name, () => {
+      const decoded = decodeText(bytes);
+      assert.equal(decoded.encoding, encoding);
+      holdsTheTable(parseCsv(decoded.text));
+    });
+  }
+  test('Windows-1252 where the bytes are not UTF-8', () => {
+    const decoded = decodeText(Uint8Array.from('place\nK\xf6ln\n', (letter) => letter.charCodeAt(0)));
+    assert.deepEqual(decoded, { text: 'place\nKöln\n', encoding: 'Windows-1252' });
+  });
+  test('bytes that are no text are refused', () => {
+    assert.throws(
+      () => decodeText(Uint8Array.of(80, 0, 0, 3, 4, 0, 0, 9, 9), 'a.zip'),
+      /^UnrollError: a\.zip is not a text file/,
+    );
+  });
+});
+
+describe('JSON', () => {
+  const rows = [{ place: 'Köln', sold: 1.5 }, { sold: 2 }, { place: 'Łódź', sold: null }];
+  test('an object a line', () =>
+    holdsTheTable(parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\r\n'))));
+  test('one array', () => holdsTheTable(parseJsonLines(JSON.stringify(rows, null, 2))));
+  test('is told from CSV', () => {
+    assert.ok(looksLikeJson('{"a":1}') && looksLikeJson('\n[ {"a":1}]') && looksLikeJson('\uFEFF{ "a": 1 }'));
+    assert.ok(!looksLikeJson(csv) && !looksLikeJson('[a],{b}\n1,2') && !looksLikeJson(''));
+  });
+  test('lines keep their numbers', () =>
+    assert.deepEqual([...parseJsonLines('\n{"a":1}\n\n{"a":2}').lines], [2, 4]));
+
+  const wrong: Record<string, [string, RegExp]> = {
+    'a line that is cut off': ['{"a":1}\n{"a":', /^f\.jsonl, line 2: this is not JSON \(/],
+    'a line that is no object': [
+      '{"a":1}\n[1]',
+      /line 2: an object is needed, and this is an array\. Each line/,
+    ],
+    'a record that is no object': ['[{"a":1}, 7]', /record 2: an object is needed, and this is a number/],
+    'a cell that is an object': [
+      '{"a":{"b":1}}',
+      /line 1, key "a": a number or text is needed, and this is an object/,
+    ],
+    'no rows': ['[]', /f\.jsonl holds no rows/],
+  };
+  for (const [name, [text, message]] of Object.entries(wrong)) {
+    test(`${name} is told`, () =>
+      assert.throws(() => parseJsonLines(text, { source: 'f.jsonl' }), { message, code: 'data' }));
+  }
+});
+
+describe('Parquet', () => {
+  const write = (columnData: Parameters<typeof parquetWriteBuffer>[0]['columnData']) =>
+    new Uint8Array(parquetWriteBuffer({ columnData }));
+
+  test('texts, numbers and missing cells', async () => {
+    const bytes = write([
+      { name: 'place', data: ['Köln', null, 'Łódź'], type: 'STRING' },
+      { name: 'sold', data: [1.5, 2, null], type: 'DOUBLE' },
+    ]);
+    assert.ok(looksLikeParquet(bytes) && !looksLikeParquet(new TextEncoder().encode(csv)));
+    holdsTheTable(await parseParquet(bytes));
+  });
+  test('64-bit integers and times', async () => {
+    const day = new Date(Date.UTC(2024, 0, 2));
+    const table = await parseParquet(
+      write([
+        { name: 'n', data: [12n], type: 'INT64' },
+        { name: 't', data: [day], type: 'TIMESTAMP' },
+      ]),
+    );
+    assert.deepEqual([...numbers(table, 'n')], [12]);
+    assert.deepEqual(
+      table.columns.map(({ kind }) => kind),
+      ['number', 'time'],
+    );
+    assert.equal((table.columns[1]!.cells[0] as Date).getTime(), day.getTime());
+  });
+  test('a file that is cut off is told', async () => {
+    const bytes = write([{ name: 'n', data: [1, 2], type: 'INT32' }]);
+    await assert.rejects(parseParquet(bytes.subarray(0, bytes.length - 5), { source: 'f.parquet' }), {
+      message: /^f\.parquet cannot be read as Parquet/,
+      code: 'format',
+    });
+  });
+});

@@ -1,0 +1,83 @@
+// Metrics of quantiles and intervals against vectors worked out by hand.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  coverage,
+  crpsOfNormal,
+  crpsOfQuantiles,
+  meanWidth,
+  pinball,
+  weightedQuantileLoss,
+  winkler,
+} from '@unroll/data';
+
+const actual = [10, 20, 30, 40];
+const low = [8, 21, 30, 30]; // missed by 2 -1 0 10
+const high = [12, 25, 33, 36]; // missed by -2 -5 -3 4
+const near = (got: number, want: number, by = 1e-12) =>
+  assert.ok(Math.abs(got - want) < by, `${got} is not ${want}`);
+
+describe('quantiles', () => {
+  test('pinball at 0.1: (0.1·2 + 0.9·1 + 0 + 0.1·10)/4', () => {
+    near(pinball(actual, { level: 0.1, values: low }), 2.1 / 4);
+  });
+  test('pinball at 0.9: (0.1·2 + 0.1·5 + 0.1·3 + 0.9·4)/4', () => {
+    near(pinball(actual, { level: 0.9, values: high }), 4.6 / 4);
+  });
+  const quantiles = [
+    { level: 0.1, values: low },
+    { level: 0.9, values: high },
+  ];
+  test('crps of quantiles: 2·(2.1 + 4.6)/4/2', () => near(crpsOfQuantiles(actual, quantiles), 6.7 / 4));
+  test('wql: 2·(2.1 + 4.6)/2 over 100', () => near(weightedQuantileLoss(actual, quantiles), 0.067));
+  test('the median alone makes wql the weighted absolute error', () => {
+    near(weightedQuantileLoss([10, 30], [{ level: 0.5, values: [12, 27] }]), 5 / 40);
+  });
+  test('many quantiles come near the closed form of the normal distribution', () => {
+    // Quantiles of the standard normal at 0.005, 0.015, ...: 0.2337 is its score at 0 (Gneiting & Raftery 2007).
+    near(crpsOfNormal([0], [0], [1]), (Math.SQRT2 - 1) / Math.sqrt(Math.PI), 1e-6);
+    const levels = Array.from({ length: 100 }, (_, i) => (i + 0.5) / 100);
+    const values = levels.map((level) => [normalQuantile(level)]);
+    near(
+      crpsOfQuantiles(
+        [0],
+        levels.map((level, i) => ({ level, values: values[i]! })),
+      ),
+      0.2337,
+      2e-4,
+    );
+  });
+  test('crps of a narrow normal distribution is the absolute error', () =>
+    near(crpsOfNormal([3], [5], [1e-9]), 2, 1e-6));
+});
+
+describe('intervals', () => {
+  test('coverage: 10 in 8..12 and 30 in 30..33, ends included', () => near(coverage(actual, low, high), 0.5));
+  test('width: (4 + 4 + 3 + 6)/4', () => near(meanWidth(actual, low, high), 17 / 4));
+  test('winkler at 0.8: widths, and 10 times 1 and 4 outside', () =>
+    near(winkler(actual, low, high, 0.8), (17 + 50) / 4));
+  test('what is missing does not count', () => {
+    near(coverage([10, Number.NaN], [8, 0], [12, 0]), 1);
+    near(winkler([10, Number.NaN], [8, 0], [12, 0], 0.8), 4);
+    assert.ok(Number.isNaN(coverage([], [], [])));
+  });
+});
+
+test('levels outside 0..1 and unequal lengths are errors', () => {
+  assert.throws(() => pinball([1], { level: 1, values: [1] }), /level lies between 0 and 1, got 1/);
+  assert.throws(() => winkler([1], [1], [1], 95), /got 95/);
+  assert.throws(() => coverage([1, 2], [1], [1]), /2 actual values cannot be compared with 1/);
+  assert.throws(() => crpsOfQuantiles([1], []), /At least one quantile/);
+});
+
+/** Bisection on the closed form of the distribution function's integral: slow, and independent of the code under test. */
+function normalQuantile(level: number): number {
+  const cdf = (z: number) => {
+    let sum = 0;
+    for (let x = -9; x < z; x += 1e-3) sum += Math.exp((-x * x) / 2) * 1e-3;
+    return sum / Math.sqrt(2 * Math.PI);
+  };
+  let [a, b] = [-6, 6];
+  for (let i = 0; i < 20; i++) [a, b] = cdf((a + b) / 2) < level ? [(a + b) / 2, b] : [a, (a + b) / 2];
+  return (a + b) / 2;
+}
