@@ -1,7 +1,7 @@
 /** What Unroll's tests share. Runs in Node and in browsers; what needs Node is in ./node. */
 export { gradientsOf, onBackend, outputsOf, tensorOf } from './calls.js';
 export * from './compare.js';
+export { type ContractCase, contractCases, skipReason } from './contract.js';
 export * from './draw.js';
 export { checkGradients, type GradientReport } from './gradcheck.js';
 export { drawInputs, opNames, opWithSamples, type Sample, samples, streamOf } from './samples.js';
-export { type ContractCase, contractCases, skipReason } from './contract.js';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Backend } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
-import { type KernelModule, KernelLoadError, listVariants } from '@unroll/kernels';
+import { KernelLoadError, type KernelModule, listVariants } from '@unroll/kernels';
 
 /** The backend's name by which `setBackend` and UNROLL_BACKEND know a variant of the kernels. */
 const WASM_NAMES: Record<string, string> = {

@@ -1,7 +1,8 @@
 /** Cases for the optimizers' kernels: one update, with and without each of the slots that may be left out. */
+
+import type { ContractCase } from './case.js';
 import type { Blocks, Trial } from './differential.js';
 import { differentialCase, draw, MANY, SIZES } from './differential.js';
-import type { ContractCase } from './case.js';
 
 type Slots = Record<string, 'signed' | 'positive'>;
 

@@ -1,0 +1,238 @@
+/** Recurrent layers of every kind under every combination of options, and the numbers that the ways to run them give. */
+import {
+  add,
+  hardSigmoid,
+  mul,
+  Parameter,
+  RandomStream,
+  relu,
+  type Shape,
+  sigmoid,
+  sum,
+  type Tensor,
+  tanh,
+  tensor,
+  valueAndGrad,
+} from '@unroll/core';
+import type { KernelName } from '@unroll/core/internal';
+import { type Cell, gru, lstm, type Recurrent, simpleRNN } from '@unroll/nn';
+import { OwnGru, OwnLstm, type OwnOptions, OwnRnn, rowByRow } from './own-cells.js';
+
+const [B, T, I, H] = [3, 4, 2, 3];
+
+type MaskName = 'right' | 'short' | 'left' | 'holes' | 'wholeRow' | 'nothing';
+const MASKS: Record<MaskName, number[][]> = {
+  right: [[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]],
+  short: [[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]],
+  left: [[0, 0, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1]],
+  holes: [[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 1]],
+  wholeRow: [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]],
+  nothing: [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+}; // biome-ignore format: patterns
+
+/** The activations of the fused kernels, as a user would pass them to a cell of his own. */
+const FUNCTIONS = { tanh, relu, sigmoid, hardSigmoid, linear: (x: Tensor): Tensor => x };
+type FunctionName = keyof typeof FUNCTIONS;
+const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+export interface Options {
+  returnSequences: boolean;
+  goBackwards: boolean;
+  states: boolean;
+  mask: MaskName | null;
+  zeroOutputForMask: boolean;
+  recurrentMask: boolean;
+  useBias: boolean;
+  activation: FunctionName;
+  recurrentActivation: FunctionName;
+}
+
+const BOTH = [false, true] as const;
+const PLAIN: Options = {
+  ...{ returnSequences: true, goBackwards: false, states: true, mask: 'holes', zeroOutputForMask: false },
+  ...{ recurrentMask: true, useBias: true, activation: 'tanh', recurrentActivation: 'sigmoid' },
+};
+
+function combinations(): Options[] {
+  const masks = [
+    { mask: null, zeroOutputForMask: false },
+    ...(Object.keys(MASKS) as MaskName[]).flatMap((mask) =>
+      BOTH.map((zeroOutputForMask) => ({ mask, zeroOutputForMask })),
+    ),
+  ];
+  return BOTH.flatMap((returnSequences) =>
+    BOTH.flatMap((goBackwards) =>
+      BOTH.flatMap((states) =>
+        BOTH.flatMap((recurrentMask) =>
+          BOTH.flatMap((useBias) =>
+            masks.map((masking) => ({
+              ...{ ...PLAIN, returnSequences, goBackwards, states, recurrentMask, useBias, ...masking },
+            })),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+const activationPairs = (): Options[] =>
+  NAMES.flatMap((activation) =>
+    NAMES.map((recurrentActivation) => ({ ...PLAIN, activation, recurrentActivation })),
+  );
+
+export interface Kind {
+  gates: number;
+  layer(options: Options): Recurrent;
+  own(options: OwnOptions): Cell;
+  kernel: KernelName;
+  options: Options[];
+}
+
+const settings = (o: Options) => ({
+  ...{ units: H, activation: o.activation, useBias: o.useBias, returnState: true },
+  ...{
+    returnSequences: o.returnSequences,
+    goBackwards: o.goBackwards,
+    zeroOutputForMask: o.zeroOutputForMask,
+  },
+});
+const gated = (o: Options) => ({ ...settings(o), recurrentActivation: o.recurrentActivation });
+
+function gruKind(resetAfter: boolean, textbook: boolean, options: Options[]): Kind {
+  const updateGate = textbook ? 'candidate' : 'keep';
+  return {
+    gates: 3,
+    layer: (o) => gru({ ...gated(o), resetAfter, updateGate }),
+    own: (o) => new OwnGru(o, { resetAfter, textbook }),
+    kernel: 'gruForward',
+    options,
+  };
+}
+
+const few = combinations().filter((o) => o.useBias && o.returnSequences && o.recurrentMask);
+export const KINDS: Record<string, Kind> = {
+  lstm: {
+    gates: 4,
+    layer: (o) => lstm(gated(o)),
+    own: (o) => new OwnLstm(o),
+    kernel: 'lstmForward',
+    options: [...combinations(), ...activationPairs()],
+  },
+  'plain rnn': {
+    gates: 1,
+    layer: (o) => simpleRNN(settings(o)),
+    own: (o) => new OwnRnn(o),
+    kernel: 'rnnForward',
+    options: [...few, ...NAMES.map((activation) => ({ ...PLAIN, activation }))],
+  },
+  'gru, reset after': gruKind(true, false, [...few, ...activationPairs()]),
+  'gru, reset before': gruKind(false, false, [...few, ...activationPairs()]),
+  'gru, reset after, textbook': gruKind(true, true, few),
+  'gru, reset before, textbook': gruKind(false, true, few),
+};
+
+const random = (shape: number[], ...name: string[]): Tensor =>
+  tensor(
+    new RandomStream(5, ...name).normal(shape.reduce((size, extent) => size * extent, 1)).map(Math.fround),
+    shape,
+  );
+
+/** Weights small enough that cells of linear gates stay finite. */
+const weight = (shape: Shape, index: number): Tensor => mul(random([...shape], 'weight', `${index}`), 0.35);
+
+interface Inputs {
+  x: Tensor;
+  states: Tensor[];
+  mask: Tensor | null;
+  recurrentMask: Tensor | null;
+}
+
+function inputsOf(o: Options, states: number): Inputs {
+  const rmask = [1.5, 0, 1.5, 1.5, 1.5, 0, 0, 1.5, 1.5];
+  return {
+    x: random([B, T, I], 'x'),
+    states: o.states ? Array.from({ length: states }, (_, i) => random([B, H], 'state', `${i}`)) : [],
+    mask: o.mask && tensor(MASKS[o.mask]),
+    recurrentMask: o.recurrentMask ? tensor(rmask, [B, H]) : null,
+  };
+}
+
+export interface Numbers {
+  outputs: ArrayLike<number>[];
+  gradients: ArrayLike<number>[];
+}
+
+/** Outputs of `work`, and the gradients of their weighted sum. */
+function numbersOf(work: () => readonly Tensor[], of: readonly Tensor[]): Numbers {
+  let outputs: ArrayLike<number>[] = [];
+  const { grads } = valueAndGrad(() => {
+    const found = work();
+    outputs = found.map((output) => output.dataSync());
+    const terms = found.map((output, k) => sum(mul(output, random([...output.shape], 'weights', `${k}`))));
+    return terms.reduce((total, term) => add(total, term));
+  }, of);
+  return { outputs, gradients: grads.map((grad) => grad.dataSync()) };
+}
+
+/** The layer with weights of its own, run as its owner asks. */
+export function layerNumbers(kind: Kind, o: Options, composed: boolean): Numbers {
+  const layer = kind.layer(o);
+  layer.composed = composed;
+  layer.build([[-1, -1, I]]);
+  layer.parameters.forEach((parameter, i) => {
+    parameter.assign(weight(parameter.shape, i));
+  });
+  const names = Object.keys(layer.cell.stateSizes);
+  const { x, states, mask, recurrentMask } = inputsOf(o, names.length);
+  const state = states.length ? Object.fromEntries(names.map((name, i) => [name, states[i]!])) : null;
+  const work = (): Tensor[] => {
+    const { y, state: last } = layer.run(x, state, {
+      ...{ returnSequences: o.returnSequences, reverse: o.goBackwards, realign: false },
+      ...{ zeroOutputForMask: o.zeroOutputForMask, mask, recurrentMask },
+    });
+    return [y, ...names.map((name) => last[name]!)];
+  };
+  return numbersOf(work, [x, ...states, ...layer.parameters]);
+}
+
+/** The same from the user's cell and the meaning of a sequence. */
+export function ownNumbers(kind: Kind, o: Options): Numbers {
+  const cell = kind.own({
+    ...{
+      units: H,
+      useBias: o.useBias,
+      phi: FUNCTIONS[o.activation],
+      sigma: FUNCTIONS[o.recurrentActivation],
+    },
+  });
+  const parameters: Parameter[] = [];
+  cell.build(I, (name, shape) => {
+    const values = weight(shape, parameters.length).dataSync();
+    const parameter = new Parameter(name, shape, values);
+    parameters.push(parameter);
+    return parameter;
+  });
+  const names = Object.keys(cell.stateSizes);
+  const { x, states, recurrentMask } = inputsOf(o, names.length);
+  const state = states.length ? Object.fromEntries(names.map((name, i) => [name, states[i]!])) : null;
+  const work = (): Tensor[] =>
+    rowByRow(cell, x, state, {
+      ...{ returnSequences: o.returnSequences, reverse: o.goBackwards },
+      ...{ zeroOutputForMask: o.zeroOutputForMask, mask: o.mask && MASKS[o.mask], recurrentMask },
+    });
+  return numbersOf(work, [x, ...states, ...parameters]);
+}
+
+export function describeOptions(o: Options): string {
+  const words = [
+    o.returnSequences ? 'sequences' : 'last',
+    o.goBackwards && 'backwards',
+    o.states && 'states',
+    o.mask && `mask=${o.mask}`,
+    o.zeroOutputForMask && 'zeroOutput',
+    o.recurrentMask && 'recurrentMask',
+    !o.useBias && 'noBias',
+    `${o.activation}/${o.recurrentActivation}`,
+  ];
+  return words.filter(Boolean).join(' ');
+}

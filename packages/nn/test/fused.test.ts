@@ -1,0 +1,103 @@
+/**
+ * The three ways to compute a recurrent layer give the same numbers: the fused op, the cell stepped through the sequence,
+ * and a user's own cell taken row by row, valid step by valid step, for every combination of options. In float64 on the
+ * reference to 1e-12; in float32 on every fast backend to the tolerances. Rejects: an option that the fused path reads
+ * differently, a mask rule that leaks from row to row, packed padding that changes anything, and a fused path that is
+ * never taken.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Backend, referenceBackend } from '@unroll/core';
+import type { KernelName } from '@unroll/core/internal';
+import { gradientTolerance, largest, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
+import { testBackends } from '@unroll/testkit/node';
+import { describeOptions, KINDS, type Kind, layerNumbers, type Numbers, ownNumbers } from './fused-cases.js';
+
+type Tolerance = (expected: ArrayLike<number>) => number;
+
+function compare(title: string, found: Numbers, wanted: Numbers, output: Tolerance, gradient: Tolerance) {
+  const lists = [
+    ['output', found.outputs, wanted.outputs, output],
+    ['gradient', found.gradients, wanted.gradients, gradient],
+  ] as const;
+  return lists.flatMap(([what, actual, expected, allowed]) =>
+    expected.map((values, i) => mismatch(`${title}: ${what} ${i}`, actual[i]!, values, allowed(values))),
+  );
+}
+
+/** A backend that counts the calls of one kernel. */
+function counting(backend: Backend, kernel: KernelName): { backend: Backend; calls: () => number } {
+  let calls = 0;
+  const kernels = new Proxy(backend.kernels, {
+    get(target, name: KernelName) {
+      if (name === kernel) calls++;
+      return target[name];
+    },
+  });
+  return { backend: Object.create(backend, { kernels: { value: kernels } }) as Backend, calls: () => calls };
+}
+
+const float64 = referenceBackend('float64');
+const tight: Tolerance = (expected) => 1e-12 * Math.max(1, largest(expected));
+const wanted = new Map<string, Numbers[]>();
+
+/** The user's own numbers in float64, worked out once. */
+function truth(name: string, kind: Kind): Numbers[] {
+  let numbers = wanted.get(name);
+  if (!numbers) {
+    numbers = onBackend(float64, () => kind.options.map((options) => ownNumbers(kind, options)));
+    wanted.set(name, numbers);
+  }
+  return numbers;
+}
+
+for (const [name, kind] of Object.entries(KINDS)) {
+  describe(name, () => {
+    for (const composed of [false, true]) {
+      test(`${composed ? 'stepped' : 'fused'} in float64`, () => {
+        const problems = kind.options.flatMap((options, i) =>
+          onBackend(float64, () =>
+            compare(
+              describeOptions(options),
+              layerNumbers(kind, options, composed),
+              truth(name, kind)[i]!,
+              tight,
+              tight,
+            ),
+          ),
+        );
+        report(problems);
+      });
+    }
+
+    for (const { name: backendName, backend, reason } of testBackends()) {
+      const lacks = backend?.supports(kind.kernel) ? false : `it has no kernel ${kind.kernel}`;
+      test(`fused on ${backendName}`, { skip: reason || lacks }, () => {
+        const problems = kind.options.flatMap((options, i) => {
+          const found = onBackend(backend!, () => layerNumbers(kind, options, false));
+          return compare(
+            describeOptions(options),
+            found,
+            truth(name, kind)[i]!,
+            outputTolerance,
+            gradientTolerance,
+          );
+        });
+        report(problems);
+      });
+    }
+
+    test('the fused path is the one that is taken', () => {
+      const [options] = kind.options;
+      for (const [composed, expected] of [
+        [false, 1],
+        [true, 0],
+      ] as const) {
+        // biome-ignore format: pairs
+        const { backend, calls } = counting(float64, kind.kernel);
+        onBackend(backend, () => layerNumbers(kind, options!, composed));
+        assert.equal(calls(), expected);
+      }
+    });
+  });
+}

@@ -1,0 +1,237 @@
+/**
+ * The LSTM layer as a user meets it: its weights in Keras's names, order and layout, its initial values, and the message
+ * of every mistake, once. Rejects: gates in another order, a forget bias in the wrong place, weights that depend on the
+ * backend, and an error that does not say what to do.
+ */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { ones, type Shape, setBackend, tensor, UnrollError, zeros } from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import {
+  type Activation,
+  bidirectional,
+  dense,
+  type LstmOptions,
+  lstm,
+  type Recurrent,
+  recurrent,
+  sequential,
+  type WeightArray,
+} from '@unroll/nn';
+import { bitMismatch, onBackend } from '@unroll/testkit';
+import { testBackends } from '@unroll/testkit/node';
+import { OwnRnn } from './own-cells.js';
+
+const [I, H] = [3, 4];
+
+function built(options: Partial<LstmOptions> = {}): Recurrent {
+  const layer = lstm({ units: H, ...options });
+  layer.build([[-1, -1, I]]);
+  return layer;
+}
+
+const flow = (layer: Recurrent, shapes: readonly Shape[], mask: Shape | null = null) =>
+  layer.flow(
+    shapes.map((shape, i) => ({ value: zeros(shape), mask: i === 0 && mask ? ones(mask) : null })),
+    inferenceContext(),
+  );
+
+before(() => setBackend('reference'));
+
+describe('weights', () => {
+  test('are kernel, recurrent_kernel and bias, with the gates i f g o side by side', () => {
+    const layer = built();
+    assert.deepEqual(
+      layer.getWeights().map(({ name, shape }) => [name, shape]),
+      [
+        ['lstm/kernel', [I, 4 * H]],
+        ['lstm/recurrent_kernel', [H, 4 * H]],
+        ['lstm/bias', [4 * H]],
+      ],
+    );
+    assert.equal(layer.countParams(), 4 * H * (I + H + 1));
+    assert.equal(built({ useBias: false }).parameters.length, 2);
+  });
+
+  test('each gate reads its own columns', () => {
+    // One unit, one feature: h = σ(o) tanh(σ(f) c + σ(i) tanh(g)) with every gate driven by its bias alone.
+    const layer = lstm({ units: 1 });
+    layer.build([[-1, -1, 1]]);
+    const [i, f, g, o] = [0.3, -0.7, 1.1, 0.5];
+    layer.setWeights([
+      { shape: [1, 4], values: [0, 0, 0, 0] },
+      { shape: [1, 4], values: [0, 0, 0, 0] },
+      { shape: [4], values: [i, f, g, o] },
+    ]);
+    const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
+    const states = [zeros([1, 1]), tensor([[2]])];
+    const inputs = [zeros([1, 1, 1]), ...states].map((value) => ({ value, mask: null }));
+    const [y] = layer.flow(inputs, inferenceContext());
+    const wanted = sigma(o) * Math.tanh(sigma(f) * 2 + sigma(i) * Math.tanh(g));
+    assert.ok(Math.abs(y!.value.item() - wanted) < 1e-7);
+  });
+
+  test('begin orthogonal, within Glorot limits, and with the forget gate open', () => {
+    const [kernel, recurrentKernel, bias] = built().getWeights() as [WeightArray, WeightArray, WeightArray];
+    const limit = Math.sqrt(6 / (I + 4 * H));
+    assert.ok(kernel.values.every((x) => Math.abs(x) <= limit && x !== 0));
+    assert.ok(kernel.values.some((x) => Math.abs(x) > 0.7 * limit));
+    for (let a = 0; a < H; a++) {
+      for (let b = 0; b < H; b++) {
+        let dot = 0;
+        for (let k = 0; k < 4 * H; k++)
+          dot += recurrentKernel.values[a * 4 * H + k]! * recurrentKernel.values[b * 4 * H + k]!;
+        assert.ok(Math.abs(dot - (a === b ? 1 : 0)) < 1e-6, `rows ${a} and ${b}`);
+      }
+    }
+    assert.deepEqual(Array.from(bias.values), [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    const closed = built({ unitForgetBias: false }).getWeights()[2]!;
+    assert.ok(closed.values.every((x) => x === 0));
+  });
+
+  test('of one seed are the same on every backend, of another seed not', () => {
+    const make = (seed: number) => {
+      const model = sequential([lstm({ units: H })], { seed });
+      model.build([[-1, -1, I]]);
+      return model.getWeights()[1]!.values;
+    };
+    const first = make(1);
+    assert.notDeepEqual(make(2), first);
+    for (const { backend } of testBackends()) {
+      if (backend)
+        assert.equal(
+          bitMismatch(
+            backend.description,
+            onBackend(backend, () => make(1)),
+            first,
+          ),
+          null,
+        );
+    }
+  });
+});
+
+describe('outputs', () => {
+  test('have the shapes that were asked for', () => {
+    const shapes = (options: Partial<LstmOptions>): Shape[] =>
+      flow(built(options), [[2, 5, I]]).map(({ value }) => value.shape);
+    assert.deepEqual(shapes({}), [[2, H]]);
+    assert.deepEqual(shapes({ returnSequences: true }), [[2, 5, H]]);
+    assert.deepEqual(shapes({ returnState: true }), [[2, H], [2, H], [2, H]]); // biome-ignore format: shapes
+    assert.deepEqual(shapes({ returnSequences: true, returnState: true })[0], [2, 5, H]);
+    const layer = built({ returnSequences: true, returnState: true });
+    assert.deepEqual(layer.outputShapes([[-1, -1, I]]), [[-1, -1, H], [-1, H], [-1, H]]); // biome-ignore format: shapes
+  });
+
+  test('carry the mask on only where they are a sequence', () => {
+    const maskOf = (options: Partial<LstmOptions>) => flow(built(options), [[2, 5, I]], [2, 5])[0]!.mask;
+    assert.equal(maskOf({}), null);
+    assert.deepEqual(maskOf({ returnSequences: true })!.shape, [2, 5]);
+  });
+});
+
+describe('mistakes', () => {
+  const shape = (message: string, of: () => unknown): void =>
+    assert.throws(of, (error) => {
+      assert.ok(error instanceof UnrollError);
+      assert.deepEqual([error.code, error.message], ['shape', message]);
+      return true;
+    });
+  const value = (message: string | RegExp, of: () => unknown): void =>
+    assert.throws(of, (error) => {
+      assert.ok(error instanceof UnrollError);
+      assert.equal(error.code, 'value');
+      if (typeof message === 'string') assert.equal(error.message, message);
+      else assert.match(error.message, message);
+      return true;
+    });
+
+  test('a wrong rank', () => {
+    shape(
+      'Layer LSTM: expected a sequence [batch, time, features], got [2, 3]. A layer before this one needs ' +
+        'returnSequences: true, or the data an axis of features.',
+      () => flow(built(), [[2, 3]]),
+    );
+    shape('Layer LSTM: expected a sequence [batch, time, features], got [2].', () => flow(built(), [[2]]));
+  });
+
+  test('another width than the layer was built for', () => {
+    shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => flow(built(), [[2, 5, 4]]));
+    shape(
+      'Layer LSTM: expected a sequence [batch, time, features] whose number of features is known, got [-1, -1, -1].',
+      () => lstm({ units: H }).build([[-1, -1, -1]]),
+    );
+  });
+
+  test('a mask of another length', () => {
+    shape(
+      'Layer LSTM: expected a mask [batch, time] of shape [2, 5] for a sequence [2, 5, 3], got [2, 4]. Give one number ' +
+        'per step: 1 where it counts, 0 where it is padding.',
+      () => flow(built(), [[2, 5, I]], [2, 4]),
+    );
+  });
+
+  test('initial states of another number or size', () => {
+    shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => flow(built(), [[2, 5, I], [2, H]])); // biome-ignore format: one line
+    shape('Layer LSTM: expected an initial state c of shape [2, 4], got [2, 5].', () =>
+      flow(built(), [[2, 5, I], [2, H], [2, 5]]),
+    ); // biome-ignore format: one line
+    shape('Layer LSTM: expected an initial state h of shape [2, 4], got [3, 4].', () =>
+      flow(built(), [[2, 5, I], [3, H], [2, H]]),
+    ); // biome-ignore format: one line
+  });
+
+  test('units that are none', () => {
+    for (const units of [0, -1, 2.5, Number.NaN]) {
+      value(`LSTMCell: units is a whole number from 1, got ${units}.`, () => lstm({ units }));
+    }
+  });
+
+  test('activations that there are not, or that change the width', () => {
+    value(/^LSTMCell: there is no activation "swoosh"\. Choose one of tanh, sigmoid, relu, /, () =>
+      lstm({ units: H, activation: 'swoosh' as Activation }),
+    );
+    value(/^LSTMCell: there is no activation "toString"/, () =>
+      lstm({ units: H, recurrentActivation: 'toString' as Activation }),
+    );
+    value('LSTMCell: the activation "glu" changes the width, which a cell cannot use.', () =>
+      lstm({ units: H, activation: 'glu' }),
+    );
+  });
+
+  test('shares to drop outside [0, 1)', () => {
+    value('LSTMCell: dropout lies in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
+    value('LSTMCell: recurrentDropout lies in [0, 1), got -0.5.', () =>
+      lstm({ units: H, recurrentDropout: -0.5 }),
+    );
+  });
+
+  test('another batch size than the carried states', () => {
+    const layer = built({ stateful: true });
+    flow(layer, [[2, 5, I]]);
+    shape(
+      'Layer LSTM: it is stateful and carries the states of 2 sequences, got a batch of 3. Keep the batch size, or call ' +
+        'resetStates() first.',
+      () => flow(layer, [[3, 5, I]]),
+    );
+    layer.resetStates();
+    flow(layer, [[3, 5, I]]);
+  });
+
+  test('a second layer like one whose cell cannot be cloned', () => {
+    const cell = new OwnRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
+    value(
+      'Layer RNN: a second layer like this one is needed, and OwnCell has no clone(). Give the cell one.',
+      () => bidirectional(recurrent(cell, { returnSequences: true })),
+    );
+  });
+
+  test('inside a model the message names the layer', () => {
+    const model = sequential([lstm({ units: H }), dense({ units: 1 }), lstm({ units: 2, name: 'last' })]);
+    shape(
+      'Layer last: expected a sequence [batch, time, features], got [-1, 1]. A layer before this one needs ' +
+        'returnSequences: true, or the data an axis of features.',
+      () => model.build([[-1, 5, I]]),
+    );
+  });
+});

@@ -1,0 +1,104 @@
+/**
+ * A cell that a user wrote, in the place of a built-in one: in a layer over sequences, with masks, states and dropout, in
+ * a model, and in training. Rejects: anything that only the built-in cells get.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { keep, predict, RandomStream, sigmoid, type Tensor, tanh, tensor } from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import {
+  type CellState,
+  dense,
+  lstm,
+  type RecurrentOptions,
+  recurrent,
+  type Sequential,
+  sequential,
+} from '@unroll/nn';
+import { mismatch, onBackend, report } from '@unroll/testkit';
+import { testBackends } from '@unroll/testkit/node';
+import { OwnLstm } from './own-cells.js';
+
+const [B, T, I, H] = [4, 6, 3, 5];
+const x = new RandomStream(1).normal(B * T * I);
+const ownCell = (): OwnLstm => new OwnLstm({ units: H, phi: tanh, sigma: sigmoid, useBias: true });
+
+/** The same model over the built-in cell and over the user's, with equal weights. */
+function pair(options: RecurrentOptions): [Sequential, Sequential] {
+  const builtIn = sequential([lstm({ units: H, ...options }), dense({ units: 2 })], { seed: 1 });
+  const own = sequential([recurrent(ownCell(), options), dense({ units: 2 })], { seed: 2 });
+  for (const model of [builtIn, own]) model.build([[-1, -1, I]]);
+  own.setWeights(builtIn.getWeights());
+  return [builtIn, own];
+}
+
+const OPTIONS: Record<string, RecurrentOptions> = {
+  'the last output': {},
+  'every output': { returnSequences: true },
+  backwards: { returnSequences: true, goBackwards: true },
+  'zeros where masked': { returnSequences: true, zeroOutputForMask: true },
+  'dropout of inputs and state': { dropout: 0.4, recurrentDropout: 0.4, seed: 7 },
+};
+
+for (const { name, backend, reason } of testBackends()) {
+  describe(`a user's LSTM on ${name}`, { skip: reason || false }, () => {
+    for (const [title, options] of Object.entries(OPTIONS)) {
+      test(`gives the built-in one's numbers: ${title}`, () => {
+        onBackend(backend!, () => {
+          const input = tensor(x, [B, T, I]);
+          const masks = [null, tensor(Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_u, t) => (t === b ? 0 : 1))))]; // biome-ignore format: one line
+          for (const mask of masks) {
+            const outputs = pair(options).map((model) => {
+              // In training, so that dropout drops: both draw the same masks.
+              const context = { ...inferenceContext(), training: true, random: new RandomStream(3) };
+              return model.forward([{ value: input, mask }], context)[0]!.value;
+            }) as [Tensor, Tensor];
+            assert.deepEqual(outputs[1].shape, outputs[0].shape);
+            report([mismatch(mask ? 'masked' : 'plain', outputs[1].dataSync(), outputs[0].dataSync(), 1e-5)]);
+          }
+        });
+      });
+    }
+  });
+}
+
+test('what a cell stashes away inside a step throws later; what it keeps stays right', async () => {
+  const stashed: CellState[] = [];
+  const kept: Tensor[] = [];
+  class Peeking extends OwnLstm {
+    override step(...call: Parameters<OwnLstm['step']>): ReturnType<OwnLstm['step']> {
+      const result = super.step(...call);
+      stashed.push(result.state);
+      kept.push(keep(result.state.h!));
+      return result;
+    }
+  }
+  const layer = recurrent(new Peeking({ units: H, phi: tanh, sigma: sigmoid, useBias: true }), {
+    returnSequences: true,
+  });
+  const model = sequential([layer]);
+  const y = await predict(model, tensor(x, [B, T, I]));
+  await predict(model, tensor(x, [B, T, I])); // uses the memory again
+  assert.throws(() => stashed[0]!.c!.dataSync(), /belongs to a step that has ended/);
+  const rows = kept.slice(0, T).map((h) => h.toArray());
+  assert.deepEqual(
+    y.toArray(),
+    Array.from({ length: B }, (_, b) => rows.map((row) => (row as number[][])[b])),
+  );
+});
+
+test('a cell needs no more than its sizes, its parameters and a step', async () => {
+  const counter = {
+    ...{ className: 'Counter', units: 1, stateSizes: { n: 1 }, config: {} },
+    build: () => {},
+    step: (_x: Tensor, { n }: CellState) => {
+      const next = tensor(
+        n!.dataSync().map((value) => value + 1),
+        n!.shape,
+      );
+      return { y: next, state: { n: next } };
+    },
+  };
+  const y = await predict(sequential([recurrent(counter, { returnSequences: true })]), tensor(x, [B, T, I]));
+  assert.deepEqual(y.toArray(), Array.from({ length: B }, () => [[1], [2], [3], [4], [5], [6]])); // biome-ignore format: one line
+});

@@ -1,0 +1,186 @@
+/**
+ * Cells as a user would write them, outside the library and with nothing of it but tensors: LSTM, GRU and the plain RNN
+ * from their textbook equations. And the meaning of a sequence, from first principles: row by row, valid step by valid
+ * step.
+ */
+import {
+  add,
+  concat,
+  matmul,
+  mul,
+  type Parameter,
+  reshape,
+  slice,
+  stack,
+  sub,
+  type Tensor,
+  zeros,
+} from '@unroll/core';
+import type { Cell, CellState, ParameterMaker, StepContext, StepResult } from '@unroll/nn';
+
+export type Function1 = (x: Tensor) => Tensor;
+
+export interface OwnOptions {
+  units: number;
+  phi: Function1;
+  sigma: Function1;
+  useBias: boolean;
+}
+
+abstract class OwnCell implements Cell {
+  readonly className: string = 'OwnCell';
+  readonly units: number;
+  abstract readonly stateSizes: Record<string, number>;
+  readonly config: Record<string, unknown>;
+  protected readonly o: OwnOptions;
+  protected W!: Parameter;
+  protected U!: Parameter;
+  protected b: Parameter | null = null;
+
+  constructor(options: OwnOptions) {
+    this.o = options;
+    this.units = options.units;
+    this.config = { units: options.units };
+  }
+
+  build(inputSize: number, make: ParameterMaker): void {
+    this.W = make('kernel', [inputSize, this.gates * this.units], 'glorotUniform');
+    this.U = make('recurrent_kernel', [this.units, this.gates * this.units], 'orthogonal');
+    if (this.o.useBias) this.b = make('bias', this.biasShape, 'zeros');
+  }
+
+  protected abstract readonly gates: number;
+  protected get biasShape(): number[] {
+    return [this.gates * this.units];
+  }
+
+  /** The columns of gate n. */
+  protected columns(matrix: Tensor, n: number): Tensor {
+    return slice(matrix, -1, n * this.units, (n + 1) * this.units);
+  }
+
+  abstract step(x: Tensor, state: CellState, context: StepContext): StepResult;
+}
+
+const dropped = (h: Tensor, mask: Tensor | null): Tensor => (mask ? mul(h, mask) : h);
+
+export class OwnLstm extends OwnCell {
+  protected readonly gates = 4;
+  readonly stateSizes = { h: this.units, c: this.units };
+
+  step(x: Tensor, { h, c }: { h: Tensor; c: Tensor }, { recurrentMask }: StepContext): StepResult {
+    const { phi, sigma } = this.o;
+    const seen = dropped(h, recurrentMask);
+    // One gate at a time: four small products where the library has one large one.
+    const sum = (n: number): Tensor => {
+      const products = add(matmul(x, this.columns(this.W, n)), matmul(seen, this.columns(this.U, n)));
+      return this.b ? add(products, this.columns(this.b, n)) : products;
+    };
+    const [i, f, g, o] = [sigma(sum(0)), sigma(sum(1)), phi(sum(2)), sigma(sum(3))];
+    const next = add(mul(f, c), mul(i, g));
+    const y = mul(o, phi(next));
+    return { y, state: { h: y, c: next } };
+  }
+}
+
+export class OwnRnn extends OwnCell {
+  protected readonly gates = 1;
+  readonly stateSizes = { h: this.units };
+
+  step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
+    const products = add(matmul(x, this.W), matmul(dropped(h, recurrentMask), this.U));
+    const y = this.o.phi(this.b ? add(products, this.b) : products);
+    return { y, state: { h: y } };
+  }
+}
+
+export interface GruForm {
+  resetAfter: boolean;
+  /** The update gate weighs the candidate. */
+  textbook: boolean;
+}
+
+export class OwnGru extends OwnCell {
+  protected readonly gates = 3;
+  readonly stateSizes = { h: this.units };
+  readonly #form: GruForm;
+
+  constructor(options: OwnOptions, form: GruForm) {
+    super(options);
+    this.#form = form;
+  }
+
+  protected override get biasShape(): number[] {
+    return this.#form.resetAfter ? [2, 3 * this.units] : [3 * this.units];
+  }
+
+  /** The bias of gate n: of the inputs, or (reset after) of the state. */
+  #bias(n: number, ofState: boolean): Tensor | number {
+    if (!this.b) return 0;
+    if (!this.#form.resetAfter) return ofState ? 0 : this.columns(this.b, n);
+    const row = ofState ? 1 : 0;
+    return reshape(this.columns(slice(this.b, 0, row, row + 1), n), [this.units]);
+  }
+
+  step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
+    const { phi, sigma } = this.o;
+    const seen = dropped(h, recurrentMask);
+    const fromX = (n: number): Tensor => add(matmul(x, this.columns(this.W, n)), this.#bias(n, false));
+    const fromH = (n: number, state: Tensor): Tensor =>
+      add(matmul(state, this.columns(this.U, n)), this.#bias(n, true));
+    const z = sigma(add(fromX(0), fromH(0, seen)));
+    const r = sigma(add(fromX(1), fromH(1, seen)));
+    const pull = this.#form.resetAfter ? mul(r, fromH(2, seen)) : fromH(2, mul(r, seen));
+    const n = phi(add(fromX(2), pull));
+    const y = this.#form.textbook ? add(mul(sub(1, z), h), mul(z, n)) : add(mul(z, h), mul(sub(1, z), n));
+    return { y, state: { h: y } };
+  }
+}
+
+export interface SequenceMeaning {
+  returnSequences: boolean;
+  /** From the last step to the first; outputs in the order they are made. */
+  reverse: boolean;
+  zeroOutputForMask: boolean;
+  /** [B][T]; null: every step is valid. */
+  mask: readonly (readonly number[])[] | null;
+  recurrentMask: Tensor | null;
+}
+
+/**
+ * What a cell gives along sequences x [B, T, I]: each row alone, its masked steps left out altogether. The output at a
+ * masked step is the last one made (zeros if there is none yet), or zeros where that is asked for.
+ * @returns y ([B, T, units], or the last [B, units]), then the final states
+ */
+export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: SequenceMeaning): Tensor[] {
+  const [B, T, I] = x.shape as [number, number, number];
+  const names = Object.keys(cell.stateSizes);
+  const rows = Array.from({ length: B }, (_, b) => {
+    const rowOf = (matrix: Tensor): Tensor => slice(matrix, 0, b, b + 1);
+    let state: CellState = Object.fromEntries(
+      names.map((name) => [name, initial ? rowOf(initial[name]!) : zeros([1, cell.stateSizes[name]!])]),
+    );
+    const nothing = zeros([1, cell.units]);
+    const recurrentMask = o.recurrentMask && rowOf(o.recurrentMask);
+    const outputs: Tensor[] = [];
+    let last = nothing;
+    for (let n = 0; n < T; n++) {
+      const t = o.reverse ? T - 1 - n : n;
+      const valid = o.mask === null || o.mask[b]![t] === 1;
+      if (valid) {
+        const step = cell.step(reshape(slice(rowOf(x), 1, t, t + 1), [1, I]), state, { recurrentMask });
+        state = step.state;
+        last = step.y;
+      }
+      outputs.push(valid || !o.zeroOutputForMask ? last : nothing);
+    }
+    const y = o.returnSequences ? stack(outputs, 1) : outputs.at(-1)!;
+    return [y, ...names.map((name) => state[name]!)];
+  });
+  return rows[0]!.map((_, k) =>
+    concat(
+      rows.map((row) => row[k]!),
+      0,
+    ),
+  );
+}

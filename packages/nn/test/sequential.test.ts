@@ -1,0 +1,184 @@
+/**
+ * `sequential`: names, weights in and out, prediction, and mistakes. Rejects: layers called in another order, weights
+ * half set, names that collide, and predictions that depend on how rows are batched.
+ */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { predict, RandomStream, setBackend, type Tensor, tensor, UnrollError, zeros } from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import { dense, input, lstm, type Sequential, sequential } from '@unroll/nn';
+import { mismatch } from '@unroll/testkit';
+
+before(() => setBackend());
+
+const make = (seed = 3): Sequential =>
+  sequential([lstm({ units: 5, returnSequences: true }), lstm({ units: 4 }), dense({ units: 2 })], { seed });
+
+function built(): Sequential {
+  const model = make();
+  model.build([[-1, -1, 3]]);
+  return model;
+}
+
+const is =
+  (code: string, message: string) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof UnrollError);
+    assert.deepEqual([error.code, error.message], [code, message]);
+    return true;
+  };
+
+describe('layers', () => {
+  test('are named by their kind, numbered, unless they have a name', () => {
+    const names = (model: Sequential): string[] => model.layers.map((layer) => layer.name);
+    assert.deepEqual(names(make()), ['lstm', 'lstm_1', 'dense']);
+    const mixed = sequential([lstm({ units: 1, name: 'lstm_1' }), lstm({ units: 1 }), lstm({ units: 1 })]);
+    assert.deepEqual(names(mixed), ['lstm_1', 'lstm', 'lstm_2']);
+    const model = make();
+    assert.equal(model.getLayer('lstm_1'), model.layers[1]);
+  });
+
+  test('run one after another', () => {
+    const model = built();
+    const x = tensor(new RandomStream(1).normal(2 * 4 * 3), [2, 4, 3]);
+    const context = inferenceContext();
+    const whole = model.forward([{ value: x, mask: null }], context)[0]!.value;
+    const steps = model.layers.reduce(
+      (flow, layer) => layer.flow(flow, context),
+      [{ value: x, mask: null as Tensor | null }],
+    );
+    assert.deepEqual(whole.toArray(), steps[0]!.value.toArray());
+    assert.deepEqual(whole.shape, [2, 2]);
+  });
+
+  test('know their shapes at once behind an input', () => {
+    const model = sequential([input({ shape: [4, 3] }), lstm({ units: 5 }), dense({ units: 1 })]);
+    assert.equal(model.layers.length, 2);
+    assert.equal(model.countParams(), 4 * 5 * (3 + 5 + 1) + 6);
+  });
+});
+
+describe('weights', () => {
+  test('come out by name in the order of the layers, and go in again', () => {
+    const [from, to] = [built(), make(4)];
+    assert.deepEqual(
+      from.getWeights().map(({ name }) => name),
+      [
+        'lstm/kernel',
+        'lstm/recurrent_kernel',
+        'lstm/bias',
+        'lstm_1/kernel',
+        'lstm_1/recurrent_kernel',
+        'lstm_1/bias',
+        'dense/kernel',
+        'dense/bias',
+      ],
+    );
+    to.build([[-1, -1, 3]]);
+    to.setWeights(from.getWeights());
+    assert.deepEqual(to.getWeights(), from.getWeights());
+    assert.equal(from.countParams(), 180 + 160 + 10);
+  });
+
+  test('are set all or not at all', () => {
+    const model = built();
+    const before = model.getWeights();
+    const changed = before.map(({ shape, values }) => ({ shape, values: values.map((x) => x + 1) }));
+    const [first, ...rest] = changed;
+    const wrongShape = [first!, { shape: [16, 5], values: rest[0]!.values }, ...rest.slice(1)];
+    assert.throws(
+      () => model.setWeights(wrongShape),
+      is('shape', 'Weight lstm/recurrent_kernel has shape [5, 20], got [16, 5].'),
+    );
+    changed[7]!.values[1] = Number.NaN;
+    assert.throws(
+      () => model.setWeights(changed),
+      is(
+        'nan',
+        'Weight dense/bias has the value NaN at position 1 of 2. A model that has diverged cannot be used: take the ' +
+          'weights from before, or train again with clipped gradients.',
+      ),
+    );
+    assert.throws(() => model.setWeights(rest), is('shape', 'Model sequential has 8 weights, got 7.'));
+    assert.deepEqual(model.getWeights(), before);
+    assert.throws(
+      () => make().setWeights(before),
+      is(
+        'shape',
+        'Model sequential has 0 weights, got 8. It is not built yet: call build([[batch, ...]]) first.',
+      ),
+    );
+  });
+});
+
+describe('predict', () => {
+  const x = tensor(new RandomStream(2).normal(7 * 4 * 3), [7, 4, 3]);
+
+  test('gives the same for any batch size, within rounding', async () => {
+    const model = built();
+    const whole = await predict(model, x);
+    assert.deepEqual(whole.shape, [7, 2]);
+    for (const batchSize of [1, 2, 3, 7, 100]) {
+      const parts = await predict(model, x, { batchSize });
+      assert.equal(mismatch(`batches of ${batchSize}`, parts.dataSync(), whole.dataSync(), 1e-6), null);
+    }
+  });
+
+  test('builds a model that was not', async () => {
+    const model = make();
+    assert.deepEqual((await predict(model, x)).dataSync(), (await predict(built(), x)).dataSync());
+    assert.equal(model.built, true);
+  });
+
+  test('takes a mask', async () => {
+    const model = built();
+    const mask = tensor(Array.from({ length: 7 }, () => [1, 1, 0, 0]));
+    const masked = await predict(model, x, { mask });
+    const cut = await predict(
+      model,
+      tensor(
+        x.dataSync().filter((_, i) => i % 12 < 6),
+        [7, 2, 3],
+      ),
+    );
+    assert.equal(mismatch('padding', masked.dataSync(), cut.dataSync(), 1e-6), null);
+  });
+
+  test('says what is wrong', async () => {
+    await assert.rejects(
+      () => predict(built(), zeros([0, 4, 3])),
+      is('value', 'There is nothing to predict: x is empty.'),
+    );
+    await assert.rejects(
+      () => predict(built(), [x, zeros([6, 5])]),
+      is('shape', 'The inputs have 7 and 6 examples ([6, 5]). Give each input as many.'),
+    );
+    await assert.rejects(
+      () => predict(built(), x, { batchSize: 0 }),
+      is('value', 'batchSize is a whole number from 1, got 0.'),
+    );
+  });
+});
+
+test('mistakes in making one', () => {
+  assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer.'));
+  assert.throws(
+    () => sequential([lstm({ units: 1 }), input({ shape: [3] })]),
+    is('value', 'In sequential(), input() can only come first.'),
+  );
+  assert.throws(
+    () => sequential([dense({ units: 1, name: 'a' }), dense({ units: 1, name: 'a' })]),
+    is('value', 'Two layers are named "a". Give one of them another name.'),
+  );
+  assert.throws(
+    () => make().getLayer('gru'),
+    is('value', 'Model sequential has no layer "gru". It has lstm, lstm_1, dense.'),
+  );
+  assert.throws(
+    () => make().build(),
+    is(
+      'state',
+      'Model sequential: the shape of its input is not known: call build([[-1, ...]]), or begin with input().',
+    ),
+  );
+});
