@@ -1,0 +1,277 @@
+/** Callbacks: what they do to a run, and what they write. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import {
+  type Callback,
+  type EpochEvent,
+  earlyStopping,
+  type FitOptions,
+  fit,
+  type History,
+  progress,
+  type ReduceOnPlateauOptions,
+  type RunControl,
+  reduceOnPlateau,
+  type TrainEvent,
+} from '@unroll/train';
+import { crc32c, maskedCrc } from '@unroll/train/internal';
+import { checkpoints, csvLog, tensorBoard } from '@unroll/train/node';
+import { fails } from './fails.js';
+import { forecaster, waves, weightsOf } from './small-model.js';
+
+const { x, y } = waves();
+const common = { x, y, loss: 'mse', optimizer: 'adam', batchSize: 16 } as const;
+
+function folderFor(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-callbacks-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const epochOf = (epoch: number, validationLoss: number, metrics = {}): EpochEvent => ({
+  ...{ type: 'epoch', epoch, epochs: 99, loss: 1, metrics, validationLoss, learningRate: 0.1, seconds: 1 },
+});
+
+/** Plays epochs to a callback; the number of the epoch after which it stopped the run, or null. */
+async function stoppedAfter(callback: Callback, losses: readonly number[]): Promise<number | null> {
+  let stopped = false;
+  const run: RunControl = {
+    model: forecaster(),
+    stop: () => void (stopped = true),
+    weights: () => ({}),
+    learningRateScale: 1,
+  };
+  for (const [i, loss] of losses.entries()) {
+    await callback.onEvent(epochOf(i + 1, loss), run);
+    if (stopped) return i + 1;
+  }
+  return null;
+}
+
+describe('earlyStopping', () => {
+  const losses = [5, 4, 3, 3.5, 3.2, 2.9, 3.3, 3.1, 3];
+  const cases: [string, Parameters<typeof earlyStopping>[0], number | null][] = [
+    ['patience 0: the first epoch that is no better', {}, 4],
+    ['patience 2', { patience: 2 }, 5],
+    ['patience 3: an improvement starts the count anew', { patience: 3 }, 9],
+    ['patience 4: not at all', { patience: 4 }, null],
+    ['minDelta: 2.9 is no improvement on 3', { patience: 3, minDelta: 0.2 }, 6],
+    ['startFromEpoch', { startFromEpoch: 3 }, 7],
+    ['baseline', { baseline: 2, patience: 2 }, 2],
+    ['mode max', { mode: 'max' }, 2],
+  ];
+  for (const [name, options, expected] of cases) {
+    test(name, async () => assert.equal(await stoppedAfter(earlyStopping(options), losses), expected));
+  }
+
+  test('a NaN is no improvement', async () => {
+    assert.equal(await stoppedAfter(earlyStopping({ patience: 2 }), [3, Number.NaN, Number.NaN]), 3);
+  });
+
+  test('takes the best weights back, but not when the run is aborted', async () => {
+    const wild = {
+      ...common,
+      optimizer: { name: 'sgd', learningRate: 2 },
+      epochs: 12,
+      validationSplit: 0.5,
+    } as const;
+    const run = async (
+      callback: Callback,
+      signal?: AbortSignal,
+    ): Promise<[History, number[][], number[]]> => {
+      const network = forecaster();
+      const seen: number[][] = [];
+      const keep = (event: TrainEvent): void =>
+        void (event.type === 'epoch' && seen.push(weightsOf(network)));
+      const history = await fit(network, {
+        ...wild,
+        callbacks: [callback, keep],
+        ...(signal && { signal }),
+      } as FitOptions);
+      return [history, seen, weightsOf(network)];
+    };
+    const [history, seen, final] = await run(earlyStopping({ patience: 100 }));
+    const best = history.validationLoss.indexOf(Math.min(...history.validationLoss));
+    assert.notEqual(best, seen.length - 1, 'a run whose last epoch is not its best');
+    assert.deepEqual(final, seen[best]);
+    const [, lastSeen, last] = await run(earlyStopping({ patience: 100, restoreBestWeights: false }));
+    assert.deepEqual(last, lastSeen.at(-1));
+    const controller = new AbortController();
+    const abortLate: Callback = {
+      ...earlyStopping({ patience: 100 }),
+      afterEvent: (event) => void (event.type === 'epoch' && event.epoch === 10 && controller.abort()),
+    };
+    const [, abortedSeen, aborted] = await run(abortLate, controller.signal);
+    assert.deepEqual(aborted, abortedSeen.at(-1));
+  });
+
+  test('a wrong name is answered with those there are', async () => {
+    const run = fit(forecaster(), { ...common, callbacks: [earlyStopping({ monitor: 'val_loss' })] });
+    await assert.rejects(
+      run,
+      fails('value', /no figure "val_loss".*There are loss; validationLoss comes with/s),
+    );
+  });
+});
+
+describe('reduceOnPlateau', () => {
+  const rates = async (options: ReduceOnPlateauOptions, learningRates: number[]): Promise<void> => {
+    const callback = reduceOnPlateau({ monitor: 'loss', ...options });
+    await fit(forecaster(), {
+      ...{ ...common, epochs: 6, optimizer: { name: 'sgd', learningRate: 1e-9 } },
+      callbacks: [
+        callback,
+        (event) => void (event.type === 'epoch' && learningRates.push(event.learningRate)),
+      ],
+    });
+  };
+  test('lowers the rate of later epochs by the factor after its patience', async () => {
+    const learningRates: number[] = [];
+    await rates({ patience: 2, factor: 0.5 }, learningRates);
+    const expected = [1, 1, 1, 0.5, 0.5, 0.25].map((share) => share * 1e-9);
+    learningRates.forEach((rate, i) => {
+      assert.ok(Math.abs(rate / expected[i]! - 1) < 1e-12, `${learningRates}`);
+    });
+  });
+  test('not below the least rate', async () => {
+    const learningRates: number[] = [];
+    await rates({ patience: 1, factor: 0.1, minLearningRate: 5e-10 }, learningRates);
+    assert.ok(learningRates.every((rate) => rate > 4.9999e-10));
+    assert.ok(Math.abs(learningRates.at(-1)! / 5e-10 - 1) < 1e-12);
+  });
+});
+
+describe('progress', () => {
+  const shown = async (options: Parameters<typeof progress>[0], isTTY: boolean): Promise<string> => {
+    let text = '';
+    const stream = { isTTY, columns: 200, write: (part: string) => void (text += part) };
+    await fit(forecaster(), {
+      ...{ ...common, epochs: 2, validationSplit: 0.25, clip: { globalNorm: 1e-3 } },
+      callbacks: [progress({ ...options, stream })],
+    });
+    return text;
+  };
+  test('plain lines off a terminal: one per epoch', async () => {
+    const text = await shown({}, false);
+    assert.match(
+      text,
+      /^epoch 1\/2 {2}loss [\d.]+ {2}validationLoss [\d.]+ {2}clipped 100% {2}[\d.]+ s {2}[\d.]+ seq\/s\nepoch 2\/2 .*\n$/,
+    );
+    assert.ok(!text.includes('\x1b'));
+  });
+  test('on a terminal a bar with time left, speed, loss, gradient norm and clipping', async () => {
+    const text = await shown({}, true);
+    assert.ok(text.startsWith('\r\x1b[Kepoch 1/2'), 'the line is written over');
+    assert.match(
+      text,
+      /epoch 1\/2 \[=+\.+\] 1\/2 {2}eta \d+:\d\d {2}[\d.]+ seq\/s {2}loss [\d.]+ {2}grad [\d.]+ {2}clipped 100%/,
+    );
+    assert.match(text, /epoch 2\/2 {2}loss [^\n]*\n$/);
+  });
+  test('the events as JSON', async () => {
+    const events = (await shown({ format: 'ndjson' }, true))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as TrainEvent);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['step', 'step', 'epoch', 'step', 'step', 'epoch', 'end'],
+    );
+  });
+});
+
+describe('logs', () => {
+  test('csvLog writes a line per epoch, and a new run replaces the file', async (t) => {
+    const file = join(folderFor(t), 'logs/log.csv');
+    for (let run = 0; run < 2; run++) {
+      await fit(forecaster(), {
+        ...common,
+        epochs: 3,
+        metrics: ['mae'],
+        validationSplit: 0.25,
+        callbacks: [csvLog(file)],
+      });
+    }
+    const [header, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
+    assert.equal(header, 'epoch,loss,mae,validationLoss,validationMae,learningRate');
+    assert.deepEqual(
+      lines.map((line) => line.split(',')[0]),
+      ['1', '2', '3'],
+    );
+    assert.equal(lines[2]!.split(',').at(-1), '0.001');
+  });
+
+  test('a log that has lost its end starts anew, and says so', async (t) => {
+    const folder = folderFor(t);
+    const file = join(folder, 'log.csv');
+    const options = { ...common, checkpointDir: join(folder, 'checkpoints') };
+    await fit(forecaster(), { ...options, epochs: 2, callbacks: [csvLog(file)] });
+    writeFileSync(file, 'epoch');
+    const told: string[] = [];
+    const onWarning = (message: string): void => void told.push(message);
+    await fit(forecaster(), { ...options, epochs: 3, resume: true, callbacks: [csvLog(file)], onWarning });
+    assert.match(
+      told.join(),
+      /log\.csv has 5 bytes, and had \d+ when the checkpoint was made: it starts anew/,
+    );
+    assert.match(readFileSync(file, 'utf8'), /^epoch,loss,learningRate\n3,/);
+  });
+
+  test('tensorBoard writes records whose checksums hold', async (t) => {
+    const folder = folderFor(t);
+    await fit(forecaster(), {
+      ...common,
+      epochs: 2,
+      validationSplit: 0.25,
+      callbacks: [tensorBoard(folder)],
+    });
+    for (const [part, count] of [
+      ['train', 3],
+      ['validation', 3],
+    ] as const) {
+      const bytes = readFileSync(join(folder, part, readdirSync(join(folder, part))[0]!));
+      let records = 0;
+      for (let at = 0; at < bytes.length; records++) {
+        const length = Number(bytes.readBigUInt64LE(at));
+        assert.equal(bytes.readUInt32LE(at + 8), maskedCrc(bytes.subarray(at, at + 8)));
+        const data = bytes.subarray(at + 12, at + 12 + length);
+        assert.equal(bytes.readUInt32LE(at + 12 + length), maskedCrc(data));
+        at += 16 + length;
+      }
+      assert.equal(records, count);
+      assert.ok(bytes.includes('brain.Event:2') && bytes.includes('epoch_loss'));
+    }
+  });
+
+  test('CRC-32C is that of RFC 3720', () => {
+    assert.equal(crc32c(new TextEncoder().encode('123456789')), 0xe3069283);
+    assert.equal(crc32c(new Uint8Array(32)), 0x8a9136aa);
+    assert.equal(crc32c(new Uint8Array(32).fill(0xff)), 0x62a8ab43);
+  });
+});
+
+test('checkpoints keeps the last, the best and every n-th', async (t) => {
+  const directory = join(folderFor(t), 'kept');
+  const files = checkpoints({ directory, best: { monitor: 'loss', mode: 'max' }, everyEpochs: 2 });
+  await fit(forecaster(), { ...common, epochs: 5, callbacks: [files] });
+  assert.deepEqual(readdirSync(directory).sort(), [
+    ...['best.safetensors', 'epoch-0002.safetensors', 'epoch-0004.safetensors', 'last.safetensors'],
+  ]);
+  assert.equal((await files.load())!.run.cursor.epoch, 6);
+});
+
+test('two callbacks of one name are refused, and resume: true without a folder', async () => {
+  const callbacks = [earlyStopping(), earlyStopping()];
+  await assert.rejects(
+    fit(forecaster(), { ...common, callbacks }),
+    fails('value', /Two callbacks are named "earlyStopping"/),
+  );
+  await assert.rejects(
+    fit(forecaster(), { ...common, resume: true }),
+    fails('value', /needs the checkpointDir/),
+  );
+  assert.ok(!existsSync('last.safetensors'));
+});

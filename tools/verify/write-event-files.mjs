@@ -1,0 +1,49 @@
+// Trains a small model with TensorBoard and CSV logs below the folder given, in two runs: one that is aborted, and one that
+// resumes it. Prints the events as JSON lines.
+import { join } from 'node:path';
+import { tensor } from '../../packages/core/dist/index.js';
+import { dense, lstm, sequential } from '../../packages/nn/dist/index.js';
+import { fit } from '../../packages/train/dist/index.js';
+import { csvLog, tensorBoard } from '../../packages/train/dist/index-node.js';
+
+const folder = process.argv[2];
+const [count, steps] = [48, 6];
+const x = tensor(
+  Float32Array.from({ length: count * steps }, (_, i) => Math.sin(Math.floor(i / steps) + (i % steps) / 3)),
+  [count, steps, 1],
+);
+const y = tensor(
+  Float32Array.from({ length: count }, (_, i) => Math.sin(i + 2)),
+  [count, 1],
+);
+
+const run = async (signal, resume) => {
+  const events = [];
+  await fit(sequential([lstm({ units: 4 }), dense({ units: 1 })]), {
+    ...{
+      x,
+      y,
+      loss: 'mse',
+      optimizer: 'adam',
+      metrics: ['mae'],
+      epochs: 5,
+      batchSize: 8,
+      validationSplit: 0.25,
+    },
+    ...{ clip: { globalNorm: 0.1 }, checkpointDir: join(folder, 'checkpoints'), resume },
+    callbacks: [
+      tensorBoard(join(folder, 'logs'), { everyUpdates: 1 }),
+      csvLog(join(folder, 'log.csv')),
+      (event) => void events.push(event),
+    ],
+    ...(signal && { signal }),
+    onEvent: (event) => {
+      if (signal && event.type === 'step' && event.epoch === 3 && event.step === 2) abort.abort();
+    },
+  });
+  return events;
+};
+const abort = new AbortController();
+const first = await run(abort.signal, false);
+const second = await run(null, true);
+for (const event of [...first, ...second]) console.log(JSON.stringify(event));
