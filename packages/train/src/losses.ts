@@ -23,6 +23,7 @@ export {
   type SparseCrossentropyOptions,
   sparseCategoricalCrossentropy,
 } from './losses/crossentropy.js';
+export { customLoss } from './losses/custom.js';
 export { mae, mse } from './losses/errors.js';
 export {
   type BinaryFocalOptions,

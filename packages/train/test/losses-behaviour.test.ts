@@ -1,14 +1,16 @@
 /** How losses behave on empty, masked and extreme input, and what shapes they take. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
+import { mul, sub, sum, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
 import {
   classWeighted,
+  customLoss,
   type LossName,
   type LossSpec,
   resolveLoss,
   sparseCategoricalCrossentropy,
 } from '@unroll/train';
+import { fails } from './fails.js';
 import { CHECKED, close, example, title } from './loss-examples.js';
 
 const { log } = Math;
@@ -142,6 +144,30 @@ describe('losses of extreme input', () => {
     const loss = resolveLoss({ name: 'binaryFocalCrossentropy', gamma: 0.5 });
     const { grads } = valueAndGrad(() => loss.compute(p, tensor([[1], [0]]), null), [p]);
     assert.ok(grads[0]!.dataSync().every(Number.isFinite));
+  });
+});
+
+describe('losses of single rows', () => {
+  const loss = resolveLoss({ name: 'sparseCategoricalCrossentropy', ignoreClass: -1, reduction: 'none' });
+  const p = tensor([
+    [0.5, 0.5],
+    [0.25, 0.75],
+    [0.5, 0.5],
+  ]);
+  test('0 where a row is masked or ignored, whatever its target', () => {
+    const rows = loss.compute(p, tensor([9, 0, -1]), tensor([0, 1, 1]), tensor([1, 2, 3]));
+    close(rows.dataSync(), [0, -2 * log(0.25), 0]);
+    close(loss.rows(p, tensor([-1, 0, -1])).dataSync(), [0, -log(0.25), 0]);
+    close(loss.rows(p, tensor([-1, -1, -1])).dataSync(), [0, 0, 0]);
+  });
+  test('a loss of your own has masks and weights like the others', () => {
+    const own = customLoss('cubed', (prediction, target) => {
+      const error = sub(prediction, target);
+      return sum(mul(error, mul(error, error)), -1);
+    });
+    const cubes = own.compute(tensor([[[1], [2]], [[3], [4]]]), zeros([2, 2]), tensor([[1, 1], [1, 0]]), tensor([1, 2])); // biome-ignore format: a table
+    assert.equal(cubes.item(), (1 + 8 + 2 * 27) / 3);
+    assert.throws(() => own.compute(zeros([2, 1]), zeros([3]), null), fails('shape', /^cubed: /));
   });
 });
 

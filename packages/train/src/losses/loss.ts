@@ -14,6 +14,7 @@
  * rows are left out and not multiplied by 0: whatever stands there, NaN included, has no effect.
  */
 import {
+  concat,
   formatShape,
   gather,
   mul,
@@ -42,7 +43,8 @@ export interface Loss {
   /** The options with their defaults, as JSON: `{ name, ...config }` makes the same loss again. */
   readonly config: Readonly<Record<string, unknown>>;
   /**
-   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T, K].
+   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T, K]. Rows that
+   * the loss itself ignores have 0.
    * @throws UnrollError `shape` or `value` when the target does not fit the prediction
    */
   rows(prediction: Tensor, target: Tensor): Tensor;
@@ -91,10 +93,6 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
       },
     );
   }
-  const every = (pair: Pair): Tensor => {
-    const lead = pair.prediction.shape.slice(0, -1);
-    return reshape(checkedRows(definition, pair, null), lead);
-  };
   /** Which rows count, what they are multiplied by, and what their sum is divided by. */
   const weigh = (pair: Pair, mask: Tensor | null, weights: Tensor | null) => {
     const lead = pair.prediction.shape.slice(0, -1);
@@ -103,18 +101,24 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
     const number = kept ? kept.length : sizeOf(lead);
     const w = factors && (kept ? selectRows(factors, kept) : factors);
     const mean = reduction === 'meanWithSampleWeight' && w ? total(w) : number;
-    return { counts, factors, kept, w, number, divisor: reduction === 'sum' ? 1 : mean };
+    return { factors, kept, w, number, divisor: reduction === 'sum' ? 1 : mean };
   };
   return {
     name,
     config: { ...definition.config, reduction },
-    rows: (prediction, target) => every(definition.fit(prediction, target)),
+    rows(prediction, target) {
+      const pair = definition.fit(prediction, target);
+      return everyRow(definition, pair, weigh(pair, null, null).kept);
+    },
     divisor: (prediction, target, mask, weights = null) =>
       weigh(definition.fit(prediction, target), mask, weights).divisor,
     compute(prediction, target, mask, weights = null) {
       const pair = definition.fit(prediction, target);
-      const { counts, factors, kept, w, number, divisor } = weigh(pair, mask, weights);
-      if (reduction === 'none') return masked(every(pair), counts, factors);
+      const { factors, kept, w, number, divisor } = weigh(pair, mask, weights);
+      if (reduction === 'none') {
+        const rows = everyRow(definition, pair, kept);
+        return factors ? mul(rows, tensor(factors, rows.shape)) : rows;
+      }
       if (number === 0 || divisor === 0) return zeros([]);
       const rows = checkedRows(definition, pair, kept);
       return mul(sum(w ? mul(rows, tensor(w)) : rows), 1 / divisor);
@@ -149,13 +153,17 @@ function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) =>
   return (row) => ignores(values[row]!);
 }
 
-/** rows · factors, 0 where a row does not count. */
-function masked(rows: Tensor, counts: Uint8Array | null, factors: Float64Array | null): Tensor {
-  if (!counts && !factors) return rows;
-  const each = Float64Array.from({ length: rows.size }, (_, i) =>
-    counts && !counts[i] ? 0 : (factors?.[i] ?? 1),
-  );
-  return mul(rows, tensor(each, rows.shape));
+/** The losses of all rows, [B] or [B, T], 0 where a row does not count. */
+function everyRow(definition: LossDefinition, pair: Pair, kept: Uint32Array | null): Tensor {
+  const lead = pair.prediction.shape.slice(0, -1);
+  if (kept === null) return reshape(checkedRows(definition, pair, null), lead);
+  if (kept.length === 0) return zeros(lead);
+  const rows = reshape(checkedRows(definition, pair, kept), [kept.length, 1]);
+  const places = new Float64Array(sizeOf(lead)).fill(kept.length); // the row of zero, but for those that count
+  kept.forEach((row, i) => {
+    places[row] = i;
+  });
+  return reshape(gather(concat([rows, zeros([1, 1])], 0), places), lead);
 }
 
 /** The numbers of the rows that count; null when all do. */
