@@ -1,0 +1,80 @@
+/** Small things that the tests of layers share. */
+import {
+  add,
+  type Flow,
+  mul,
+  RandomStream,
+  type Shape,
+  sum,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import type { Layer } from '@unroll/nn';
+import { mismatch, report } from '@unroll/testkit';
+
+/** Normal numbers, the same for the same name. */
+export function drawn(name: string, ...shape: number[]): Tensor {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  return tensor(Float64Array.from(new RandomStream(1, 'test', name).normal(size)), shape);
+}
+
+/** [B, T] of 1 and 0 from strings such as '1110'. */
+export function maskOf(...rows: string[]): Tensor {
+  return tensor(rows.map((row) => [...row].map(Number)));
+}
+
+/** What `layer` gives for tensors, the mask beside the first. */
+export function run(
+  layer: Layer,
+  inputs: Tensor | readonly Tensor[],
+  {
+    mask = null,
+    training = false,
+    seed = 0,
+  }: { mask?: Tensor | null; training?: boolean; seed?: number } = {},
+): Flow[] {
+  const list = 'shape' in inputs ? [inputs] : inputs;
+  const flows = list.map((value, i) => ({ value, mask: i === 0 ? mask : null }));
+  return layer.flow(flows, { ...inferenceContext(), training, random: new RandomStream(seed, 'run') });
+}
+
+export interface Measured {
+  outputs: { shape: Shape; values: ArrayLike<number> }[];
+  gradients: { shape: Shape; values: ArrayLike<number> }[];
+}
+
+/** Outputs, and the gradients of a random weighting of them. */
+export function measure(work: () => readonly Tensor[], of: readonly Tensor[]): Measured {
+  let outputs: Measured['outputs'] = [];
+  const { grads } = valueAndGrad(() => {
+    const found = work();
+    outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
+    const terms = found.map((output, k) => sum(mul(output, drawn(`weights ${k}`, ...output.shape))));
+    return terms.reduce((total, term) => add(total, term));
+  }, of);
+  return { outputs, gradients: grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })) };
+}
+
+/** Throws where two measurements differ by more than `tolerance` times the largest number of a tensor (or 1). */
+export function same(what: string, got: Measured, want: Measured, tolerance: number): void {
+  const problems: (string | null)[] = [];
+  for (const kind of ['outputs', 'gradients'] as const) {
+    if (got[kind].length !== want[kind].length) problems.push(`${what}: ${got[kind].length} ${kind}`);
+    want[kind].forEach(({ shape, values }, i) => {
+      const other = got[kind][i]!;
+      const name = `${what}: ${kind} ${i}`;
+      if (other.shape.join() !== shape.join())
+        problems.push(`${name}: [${other.shape}] instead of [${shape}]`);
+      else problems.push(mismatch(name, other.values, values, tolerance * Math.max(1, largest(values))));
+    });
+  }
+  report(problems);
+}
+
+function largest(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
+  return most;
+}

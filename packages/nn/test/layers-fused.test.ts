@@ -1,0 +1,164 @@
+/**
+ * The fused kernels against the cells' own equations, stepped: every cell, mask, direction and way out, with initial
+ * states and recurrent dropout, outputs and gradients. Tight in float64 on the reference, and on every other backend.
+ * Rejects: a kernel that skips an option, and a cell whose two forms drift apart.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Tensor } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import {
+  type CellMasks,
+  gru,
+  gruCell,
+  lstm,
+  lstmCell,
+  peepholeLstm,
+  type Recurrent,
+  recurrent,
+  simpleRNN,
+  simpleRNNCell,
+  stackedCells,
+} from '@unroll/nn';
+import { onBackend } from '@unroll/testkit';
+import { backends } from './golden-case.js';
+import { drawn, maskOf, measure, same } from './helpers.js';
+
+const units = 3;
+const [B, T, I] = [4, 5, 2];
+const bias = { biasInitializer: 'ones', unitForgetBias: false } as const;
+
+const layers: Record<string, () => Recurrent> = {
+  simpleRNN: () => simpleRNN({ units, ...bias }),
+  'simpleRNN relu without bias': () => simpleRNN({ units, activation: 'relu', useBias: false }),
+  lstm: () => lstm({ units, ...bias }),
+  'lstm relu, hard gates': () => lstm({ units, activation: 'relu', recurrentActivation: 'hardSigmoid' }),
+  'lstm without bias': () => lstm({ units, useBias: false }),
+  gru: () => gru({ units, ...bias }),
+  'gru without bias': () => gru({ units, useBias: false }),
+  'gru, reset before': () => gru({ units, resetAfter: false, ...bias }),
+  'gru, reset before, without bias': () => gru({ units, resetAfter: false, useBias: false }),
+  'gru, update gate weighs the candidate': () => gru({ units, updateGate: 'candidate', ...bias }),
+  'gru, textbook': () => gru({ units, resetAfter: false, updateGate: 'candidate', ...bias }),
+  'gru linear, tanh gates': () => gru({ units, activation: 'linear', recurrentActivation: 'tanh' }),
+  'stacked cells': () =>
+    recurrent(
+      stackedCells([lstmCell({ units: 4, ...bias }), gruCell({ units: 2 }), simpleRNNCell({ units })]),
+    ),
+};
+
+const masks: Record<string, Tensor | null> = {
+  'no mask': null,
+  'right padding': maskOf('11111', '11000', '11110', '10000'),
+  'right padding in every row': maskOf('11000', '10000', '11100', '00000'),
+  holes: maskOf('10101', '01101', '11111', '00110'),
+};
+
+const RATE = 2; // what dropout masks that keep a half hold
+
+function dropoutMasks(layer: Recurrent): CellMasks {
+  const zeroOrTwo = (width: number): Tensor =>
+    maskOf(...Array.from({ length: B }, (_, b) => '1010011'.slice(b, b + width).replaceAll('1', `${RATE}`)));
+  const first = (cell: Recurrent['cell']): number => Object.values(cell.stateSizes)[0]!;
+  const inner = layer.cell.cells?.map((cell, n) => ({
+    inputMask: n === 0 ? null : zeroOrTwo(layer.cell.cells![n - 1]!.units),
+    recurrentMask: zeroOrTwo(first(cell)),
+  }));
+  return { inputMask: null, recurrentMask: zeroOrTwo(first(layer.cell)), ...(inner && { inner }) };
+}
+
+function* situations() {
+  for (const [maskName, mask] of Object.entries(masks)) {
+    for (const [way, reverse, realign] of [
+      ['forward', false, false],
+      ['backwards', true, false],
+      ['realigned', true, true],
+    ] as const) {
+      for (const returnSequences of [true, false]) {
+        for (const zeroOutputForMask of [false, true]) {
+          for (const extras of [false, true]) {
+            const what = [
+              maskName,
+              way,
+              returnSequences ? 'sequences' : 'last',
+              zeroOutputForMask && 'zeroed',
+            ];
+            const layout = { mask, reverse, realign, returnSequences, zeroOutputForMask };
+            yield {
+              name: [...what, extras && 'states and dropout'].filter(Boolean).join(', '),
+              layout,
+              extras,
+            };
+          }
+        }
+      }
+    }
+  }
+}
+
+/** @param all every situation, or only those with states and dropout and the usual rule for masked outputs */
+function compareForms(make: () => Recurrent, tolerance: number, all: boolean): void {
+  const layer = make();
+  layer.build([[B, T, I]]);
+  const x = drawn('x', B, T, I);
+  const sizes = Object.entries(layer.cell.stateSizes);
+  const states = Object.fromEntries(sizes.map(([name, size]) => [name, drawn(name, B, size)]));
+  for (const { name, layout, extras } of situations()) {
+    if (!all && (!extras || layout.zeroOutputForMask !== layout.returnSequences)) continue;
+    const context = { ...layout, ...(extras ? dropoutMasks(layer) : { recurrentMask: null }) };
+    const run = (composed: boolean) => {
+      layer.composed = composed;
+      return measure(() => {
+        const { y, state } = layer.run(x, extras ? states : null, context);
+        return [y, ...sizes.map(([part]) => state[part]!)];
+      }, [x, ...(extras ? Object.values(states) : []), ...layer.parameters]);
+    };
+    same(name, run(false), run(true), tolerance);
+  }
+}
+
+describe('fused equals stepped in float64', () => {
+  const backend = backendSync('reference:float64');
+  for (const [name, make] of Object.entries(layers)) {
+    test(name, () => onBackend(backend, () => compareForms(make, 1e-12, true)));
+  }
+});
+
+for (const { name: backendName, backend, reason } of backends) {
+  describe(`fused equals stepped on ${backendName}`, { skip: backend === null && reason }, () => {
+    for (const [name, make] of Object.entries(layers)) {
+      test(name, () => onBackend(backend!, () => compareForms(make, 1e-5, false)));
+    }
+  });
+}
+
+describe('which form runs', () => {
+  const runs = (layer: Recurrent): 'fused' | 'stepped' => {
+    layer.build([[B, T, I]]);
+    let steps = 0;
+    const { cell } = layer;
+    const step = cell.step.bind(cell);
+    cell.step = (...all) => {
+      steps++;
+      return step(...all);
+    };
+    const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
+    layer.run(drawn('x', B, T, I), null, { ...layout, mask: null, recurrentMask: null });
+    return steps === 0 ? 'fused' : 'stepped';
+  };
+
+  test('the classic cells never step where the backend has their kernels', () => {
+    onBackend(backendSync('reference'), () => {
+      for (const make of [layers.simpleRNN!, layers.lstm!, layers.gru!, layers['gru, textbook']!]) {
+        assert.equal(runs(make()), 'fused');
+      }
+    });
+  });
+
+  test('an activation that the kernels do not know is stepped', () => {
+    onBackend(backendSync('reference'), () => {
+      assert.equal(runs(lstm({ units, activation: 'softsign' })), 'stepped');
+      assert.equal(runs(peepholeLstm({ units })), 'stepped');
+    });
+  });
+});

@@ -1,0 +1,189 @@
+/**
+ * Ragged batches. The same sequences one at a time, padded and masked, and padded far more (so that the packed path cuts
+ * steps off) give the same outputs and gradients. Rejects: padding that leaks into states, outputs or gradients, and a
+ * packed path that forgets an option.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { concat, pad, slice, type Tensor } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import {
+  bidirectional,
+  dense,
+  gru,
+  lengthMask,
+  lstm,
+  masking,
+  peepholeLstm,
+  type Recurrent,
+  sequential,
+  simpleRNN,
+} from '@unroll/nn';
+import { onBackend } from '@unroll/testkit';
+import { drawn, maskOf, measure, run, same } from './helpers.js';
+
+const lengths = [3, 5, 1, 4];
+const longest = 5;
+const I = 2;
+const units = 3;
+const rows = lengths.map((length, b) => drawn(`row ${b}`, 1, length, I));
+
+/** The rows, padded with `filler` to `steps`. */
+function padded(steps: number, filler: number): Tensor {
+  const full = rows.map((row, b) => {
+    const zeros = pad(row, 1, 0, steps - lengths[b]!);
+    if (filler === 0) return zeros;
+    const noise = drawn(`noise ${b}`, 1, steps - lengths[b]!, I);
+    return concat([slice(zeros, 1, 0, lengths[b]!), noise], 1);
+  });
+  return concat(full, 0);
+}
+
+const makers: Record<string, (options: object) => Recurrent> = {
+  simpleRNN: (o) => simpleRNN({ units, ...o }),
+  lstm: (o) => lstm({ units, ...o }),
+  gru: (o) => gru({ units, ...o }),
+  peephole: (o) => peepholeLstm({ units, peepholeInitializer: 'ones', ...o }),
+};
+
+const float64 = backendSync('reference:float64');
+
+/** Runs of one layer over the same data laid out in three ways: outputs at the valid steps, and weight gradients. */
+function threeWays(make: () => Recurrent): void {
+  const layer = make();
+  layer.build([[-1, -1, I]]);
+  const sequences = layer.returnSequences;
+  // Backwards the outputs come in the order of processing: the padding first.
+  const valid = (y: Tensor, b: number, steps: number): Tensor => {
+    const row = slice(y, 0, b, b + 1);
+    if (!sequences) return row;
+    return layer.goBackwards ? slice(row, 1, steps - lengths[b]!) : slice(row, 1, 0, lengths[b]!);
+  };
+  const batch = (x: Tensor, steps: number) =>
+    measure(() => {
+      const mask = lengthMask(lengths, steps);
+      const y = run(layer, x, { mask })[0]!.value;
+      return lengths.map((_, b) => valid(y, b, steps));
+    }, layer.parameters);
+  const alone = measure(() => rows.map((row) => run(layer, row)[0]!.value), layer.parameters);
+  same('padded', batch(padded(longest, 0), longest), alone, 1e-12);
+  same('padded with noise', batch(padded(longest, 1), longest), alone, 1e-12);
+  same('padded far', batch(padded(longest + 4, 1), longest + 4), alone, 1e-12);
+}
+
+describe('one at a time, padded, and packed agree', () => {
+  for (const [name, make] of Object.entries(makers)) {
+    for (const options of [
+      {},
+      { returnSequences: true },
+      { goBackwards: true },
+      { returnSequences: true, goBackwards: true },
+    ]) {
+      const title = [name, ...Object.keys(options)].join(' ');
+      test(title, () => onBackend(float64, () => threeWays(() => make(options))));
+    }
+  }
+
+  test('a bidirectional layer with a head', () => {
+    onBackend(float64, () => {
+      const layer = bidirectional(lstm({ units, returnSequences: true }));
+      const head = dense({ units: 2 });
+      const model = sequential([layer, head]);
+      model.build([[-1, -1, I]]);
+      const outputs = (x: Tensor, steps: number) =>
+        measure(() => {
+          const y = run(model, x, { mask: lengthMask(lengths, steps) })[0]!.value;
+          return lengths.map((length, b) => slice(slice(y, 0, b, b + 1), 1, 0, length));
+        }, model.parameters);
+      const alone = measure(() => rows.map((row) => run(model, row)[0]!.value), model.parameters);
+      same('padded', outputs(padded(longest, 1), longest), alone, 1e-12);
+      same('padded far', outputs(padded(longest + 3, 1), longest + 3), alone, 1e-12);
+    });
+  });
+});
+
+describe('steps that are pure padding', () => {
+  const x = drawn('x', 2, 6, I);
+  const short = maskOf('110000', '111000');
+
+  test('are not computed', () => {
+    onBackend(float64, () => {
+      const layer = lstm({ units, returnSequences: true });
+      layer.build([x.shape]);
+      const seen: number[] = [];
+      const { cell } = layer;
+      const sequence = cell.sequence!.bind(cell);
+      cell.sequence = (part, ...rest) => {
+        seen.push(part.shape[1]!);
+        return sequence(part, ...rest);
+      };
+      run(layer, x, { mask: short });
+      run(layer, x, { mask: maskOf('110000', '111001') });
+      run(layer, x, { mask: maskOf('000000', '000000') });
+      assert.deepEqual(seen, [3, 6, 1]);
+    });
+  });
+
+  test('repeat the last output, or are zero', () => {
+    onBackend(float64, () => {
+      const layer = gru({ units, returnSequences: true });
+      const y = run(layer, x, { mask: short })[0]!.value.toArray() as number[][][];
+      assert.deepEqual(y[0]!.slice(2), new Array(4).fill(y[0]![1]));
+      assert.deepEqual(y[1]!.slice(3), new Array(3).fill(y[1]![2]));
+      const zeroed = gru({ units, returnSequences: true, zeroOutputForMask: true });
+      const z = run(zeroed, x, { mask: short })[0]!.value.toArray() as number[][][];
+      assert.deepEqual(z[0]!.slice(2), new Array(4).fill([0, 0, 0]));
+    });
+  });
+
+  test('a batch that is padding only gives zeros and keeps the initial state', () => {
+    onBackend(float64, () => {
+      const layer = lstm({ units, returnSequences: true, returnState: true });
+      const states = [drawn('h', 2, units), drawn('c', 2, units)];
+      const [y, h, c] = run(layer, [x, ...states], { mask: maskOf('000000', '000000') });
+      assert.ok(y!.value.dataSync().every((value) => value === 0));
+      assert.deepEqual(h!.value.dataSync(), states[0]!.dataSync());
+      assert.deepEqual(c!.value.dataSync(), states[1]!.dataSync());
+    });
+  });
+
+  test('masking finds them from the data', () => {
+    const values = [
+      [
+        [1, 2],
+        [0, 3],
+        [0, 0],
+      ],
+      [
+        [0, 0],
+        [4, 0],
+        [5, 6],
+      ],
+    ];
+    const { value, mask } = run(
+      masking(),
+      onBackend(float64, () => concat([values], 0)),
+    )[0]!;
+    assert.deepEqual(mask!.toArray(), [
+      [1, 1, 0],
+      [0, 1, 1],
+    ]);
+    assert.deepEqual(value.toArray(), values);
+    const minus = run(
+      masking({ maskValue: 0.1 }),
+      concat(
+        [
+          [
+            [
+              [0.1, 0.1],
+              [0.1, 2],
+            ],
+          ],
+        ],
+        0,
+      ),
+    )[0]!;
+    assert.deepEqual(minus.mask!.toArray(), [[0, 1]]);
+    assert.deepEqual((minus.value.toArray() as number[][][])[0]![0], [0, 0]);
+  });
+});

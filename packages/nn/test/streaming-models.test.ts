@@ -1,0 +1,352 @@
+/**
+ * Streams. Step by step and chunk by chunk equals the whole run, for every layer that does not look ahead; states can be
+ * saved, restored, forked and picked; what looks ahead is refused by name.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { slice, type Tensor, tensor } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import {
+  activation,
+  addLayer,
+  batchNormalization,
+  bidirectional,
+  concatenate,
+  dense,
+  dropout,
+  embedding,
+  flatten,
+  gru,
+  gruCell,
+  input,
+  type Layer,
+  layerNormalization,
+  lstm,
+  lstmCell,
+  masking,
+  model,
+  multiply,
+  type Network,
+  peepholeLstm,
+  permuteLayer,
+  recurrent,
+  repeatVector,
+  reshapeLayer,
+  sequential,
+  simpleRNN,
+  stackedCells,
+  timeDistributed,
+} from '@unroll/nn';
+import { mismatch, onBackend } from '@unroll/testkit';
+import { drawn, maskOf, run } from './helpers.js';
+
+const float64 = backendSync('reference:float64');
+const [B, T, I] = [3, 7, 2];
+const units = 4;
+
+const layers: Record<string, () => Layer[]> = {
+  simpleRNN: () => [simpleRNN({ units, returnSequences: true })],
+  lstm: () => [lstm({ units, returnSequences: true })],
+  gru: () => [gru({ units, returnSequences: true })],
+  'gru, reset before': () => [gru({ units, resetAfter: false, returnSequences: true })],
+  peephole: () => [peepholeLstm({ units, returnSequences: true, peepholeInitializer: 'ones' })],
+  'stacked cells': () => [
+    recurrent(stackedCells([lstmCell({ units }), gruCell({ units: 2 })]), { returnSequences: true }),
+  ],
+  'two layers and a head': () => [
+    lstm({ units, returnSequences: true, dropout: 0.5, recurrentDropout: 0.5 }),
+    dropout({ rate: 0.5 }),
+    gru({ units: 3, returnSequences: true }),
+    layerNormalization(),
+    batchNormalization(),
+    dense({ units: 2, activation: 'softmax' }),
+  ],
+  'time-distributed': () => [
+    timeDistributed(dense({ units: 3 })),
+    activation('tanh'),
+    lstm({ units, returnSequences: true }),
+    permuteLayer({ dims: [1, 2] }),
+  ],
+  'stateful layers': () => [lstm({ units, stateful: true, returnSequences: true })],
+};
+
+const valuesOf = (tensor: Tensor): ArrayLike<number> => tensor.dataSync();
+const equal = (what: string, got: Tensor, want: Tensor): void => {
+  assert.deepEqual(got.shape, want.shape, what);
+  assert.equal(mismatch(what, valuesOf(got), valuesOf(want), 1e-13), null);
+};
+
+/** Runs chunks of these lengths and checks each against the whole. */
+function checkChunks(network: Network, x: Tensor, whole: Tensor, chunks: readonly number[]): void {
+  const stream = network.stream({ batch: x.shape[0]! });
+  let at = 0;
+  for (const length of chunks) {
+    equal(`steps ${at}..`, stream.push(slice(x, 1, at, at + length)), slice(whole, 1, at, at + length));
+    at += length;
+  }
+  assert.equal(stream.steps, at);
+}
+
+describe('a stream equals the whole run', () => {
+  for (const [name, make] of Object.entries(layers)) {
+    test(name, () => {
+      onBackend(float64, () => {
+        const network = sequential(make());
+        const x = drawn('x', B, T, I);
+        network.build([[-1, -1, I]]);
+        const whole = run(network, x)[0]!.value;
+        const stream = network.stream({ batch: B });
+        for (let t = 0; t < T; t++) {
+          const step = slice(x, 1, t, t + 1);
+          const y = stream.step(tensor(step.dataSync(), [B, I]));
+          equal(`step ${t}`, y, tensor(slice(whole, 1, t, t + 1).dataSync(), [B, whole.shape[2]!]));
+        }
+        checkChunks(network, x, whole, [3, 1, 2, 1]);
+        checkChunks(network, x, whole, [7]);
+      });
+    });
+  }
+
+  test('a model that gives one output gives that of the sequence so far', () => {
+    onBackend(float64, () => {
+      const network = sequential([lstm({ units }), dense({ units: 2 })]);
+      const x = drawn('x', B, T, I);
+      network.build([[-1, -1, I]]);
+      const stream = network.stream({ batch: B });
+      for (let t = 0; t < T; t++) {
+        const y = stream.push(slice(x, 1, t, t + 1));
+        equal(`after step ${t}`, y, run(network, slice(x, 1, 0, t + 1))[0]!.value);
+      }
+    });
+  });
+
+  test('masked steps, from ids and from data, also where a chunk begins with them', () => {
+    onBackend(float64, () => {
+      const ids = tensor([
+        [1, 2, 0, 0, 3, 4, 0],
+        [0, 0, 1, 2, 0, 0, 3],
+        [4, 3, 2, 1, 0, 0, 0],
+      ]);
+      for (const zeroOutputForMask of [false, true]) {
+        const network = sequential([
+          embedding({ inputDim: 5, outputDim: I, maskZero: true }),
+          lstm({ units, returnSequences: true, zeroOutputForMask }),
+          gru({ units, returnSequences: true }),
+        ]);
+        network.build([[-1, -1]]);
+        const whole = run(network, ids)[0]!.value;
+        for (const chunks of [
+          [1, 1, 1, 1, 1, 1, 1],
+          [2, 2, 3],
+          [4, 3],
+        ])
+          checkChunks(network, ids, whole, chunks);
+      }
+      const network = sequential([masking(), gru({ units, returnSequences: true })]);
+      const x = tensor(drawn('x', B, T, I).dataSync(), [B, T, I]);
+      const holes = tensor(
+        [...x.dataSync()].map((value, i) => (Math.floor(i / I) % 3 === 1 ? 0 : value)),
+        [B, T, I],
+      );
+      network.build([[-1, -1, I]]);
+      checkChunks(network, holes, run(network, holes)[0]!.value, [2, 2, 2, 1]);
+    });
+  });
+
+  test('a mask given with each chunk', () => {
+    onBackend(float64, () => {
+      const network = sequential([gru({ units, returnSequences: true })]);
+      const x = drawn('x', 1, 6, I);
+      network.build([[-1, -1, I]]);
+      const whole = run(network, x, { mask: maskOf('101101') })[0]!.value;
+      const stream = network.stream();
+      equal('first', stream.push(slice(x, 1, 0, 3), maskOf('101')), slice(whole, 1, 0, 3));
+      equal('second', stream.push(slice(x, 1, 3, 6), maskOf('101')), slice(whole, 1, 3, 6));
+    });
+  });
+
+  test('a graph with a residual connection, a shared layer and two outputs', () => {
+    onBackend(float64, () => {
+      const x = input({ shape: [null, I] });
+      const shared = gru({ units: I, returnSequences: true });
+      const once = shared.apply(x);
+      const twice = shared.apply(once);
+      const joined = concatenate().apply([addLayer().apply([x, twice]), multiply().apply([once, x])]);
+      const network = model({ inputs: x, outputs: [dense({ units: 1 }).apply(joined), once] });
+      const values = drawn('x', B, T, I);
+      const [whole, second] = run(network, values).map(({ value }) => value);
+      const stream = network.stream({ batch: B });
+      for (let t = 0; t < T; t += 2) {
+        stream.push(slice(values, 1, t, Math.min(T, t + 2)));
+        equal(`first, from ${t}`, stream.outputs[0]!, slice(whole!, 1, t, Math.min(T, t + 2)));
+        equal(`second, from ${t}`, stream.outputs[1]!, slice(second!, 1, t, Math.min(T, t + 2)));
+      }
+    });
+  });
+
+  test('a model inside a model', () => {
+    onBackend(float64, () => {
+      const inner = sequential([gru({ units, returnSequences: true }), sequential([dense({ units: 3 })])]);
+      const network = sequential([inner, lstm({ units, returnSequences: true })]);
+      const x = drawn('x', B, T, I);
+      network.build([[-1, -1, I]]);
+      checkChunks(network, x, run(network, x)[0]!.value, [2, 4, 1]);
+    });
+  });
+
+  test('in float32 as well, on the backend that computes by default', () => {
+    const network = sequential([lstm({ units: 16, returnSequences: true }), dense({ units: 2 })]);
+    const x = tensor(Float32Array.from(drawn('x', 2, 20, 3).dataSync()), [2, 20, 3]);
+    network.build([[-1, -1, 3]]);
+    const whole = run(network, x)[0]!.value;
+    const stream = network.stream({ batch: 2 });
+    for (let t = 0; t < 20; t++) {
+      const got = stream.push(slice(x, 1, t, t + 1));
+      const want = slice(whole, 1, t, t + 1);
+      assert.equal(mismatch(`step ${t}`, got.dataSync(), want.dataSync(), 1e-6), null);
+    }
+  });
+});
+
+describe('the state of a stream', () => {
+  const x = drawn('x', B, T, I);
+  const make = (): Network => {
+    const network = sequential([
+      lstm({ units, returnSequences: true }),
+      gru({ units, returnSequences: true }),
+    ]);
+    network.build([[-1, -1, I]]);
+    return network;
+  };
+  const rest = (stream: { push(x: Tensor): Tensor }): Tensor => stream.push(slice(x, 1, 4));
+
+  test('goes on after a trip through JSON, in another model of the same weights', () => {
+    onBackend(float64, () => {
+      const stream = make().stream({ batch: B });
+      stream.push(slice(x, 1, 0, 4));
+      const saved = JSON.parse(JSON.stringify(stream.save()));
+      const other = make().stream({ state: saved });
+      assert.equal(other.batch, B);
+      assert.equal(other.steps, 4);
+      equal('the rest', rest(other), rest(stream));
+    });
+  });
+
+  test('is saved at a point, whatever happens after', () => {
+    onBackend(float64, () => {
+      const stream = make().stream({ batch: B });
+      stream.push(slice(x, 1, 0, 4));
+      const saved = stream.save();
+      const first = rest(stream);
+      stream.restore(saved);
+      equal('again', rest(stream), first);
+      stream.reset();
+      assert.equal(stream.steps, 0);
+      stream.push(slice(x, 1, 0, 4));
+      equal('from the start', rest(stream), first);
+    });
+  });
+
+  test('forks: what one does, the other does not see', () => {
+    onBackend(float64, () => {
+      const stream = make().stream({ batch: B });
+      stream.push(slice(x, 1, 0, 4));
+      const fork = stream.fork();
+      fork.push(drawn('elsewhere', B, 3, I));
+      const whole = run(make(), x)[0]!.value;
+      equal('the rest', rest(stream), slice(whole, 1, 4));
+    });
+  });
+
+  test('picks rows, as a search over many continuations needs', () => {
+    onBackend(float64, () => {
+      const stream = make().stream({ batch: B });
+      stream.push(slice(x, 1, 0, 4));
+      const picked = stream.select([2, 0, 2, 2]);
+      const all = rest(stream);
+      const y = picked.push(
+        tensor([2, 0, 2, 2].flatMap((b) => slice(slice(x, 1, 4), 0, b, b + 1).toArray()) as number[][][]),
+      );
+      [2, 0, 2, 2].forEach((b, i) => {
+        equal(`row ${i}`, slice(y, 0, i, i + 1), slice(all, 0, b, b + 1));
+      });
+    });
+  });
+
+  test('of another batch or of something else is refused', () => {
+    onBackend(float64, () => {
+      const stream = make().stream({ batch: 2 });
+      const saved = make().stream({ batch: B }).save();
+      assert.throws(() => stream.restore(saved), /The saved state is of 3 sequences, this stream runs 2/);
+      assert.throws(() => stream.restore({} as never), /not the state of a stream/);
+      assert.throws(
+        () => stream.restore({ ...make().stream({ batch: 2 }).save(), memory: null as never }),
+        /not a saved state/,
+      );
+      assert.throws(() => stream.push(x), /runs 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
+    });
+  });
+
+  test('does not touch the states that stateful layers carry', () => {
+    onBackend(float64, () => {
+      const network = sequential([gru({ units, stateful: true, returnSequences: true })]);
+      const [one, two] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
+      run(network, one);
+      network.stream({ batch: B }).push(drawn('elsewhere', B, 2, I));
+      const fresh = sequential([gru({ units, returnSequences: true })]);
+      equal('second call', run(network, two)[0]!.value, slice(run(fresh, x)[0]!.value, 1, 3));
+    });
+  });
+});
+
+describe('layers that look ahead are refused, by name and with the reason', () => {
+  const refused: [string, Layer[], RegExp][] = [
+    [
+      'bidirectional',
+      [bidirectional(lstm({ units, name: 'both' }), { name: 'ends' })],
+      /Layer ends: .*bidirectional/,
+    ],
+    [
+      'goBackwards',
+      [gru({ units, goBackwards: true, name: 'back' })],
+      /Layer back: cannot be streamed: it goes backwards/,
+    ],
+    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*all steps .* side by side/],
+    [
+      'reshape over time',
+      [reshapeLayer({ targetShape: [-1], name: 'shape' })],
+      /Layer shape: .*whole sequences/,
+    ],
+    ['permute time', [permuteLayer({ dims: [2, 1], name: 'turn' })], /Layer turn: .*axis of time/],
+    [
+      'repeatVector',
+      [lstm({ units }), repeatVector({ n: 3, name: 'again' })],
+      /Layer again: .*out of one vector/,
+    ],
+    [
+      'normalising along time',
+      [layerNormalization({ axis: [1, 2], name: 'norm' })],
+      /Layer norm: .*along time/,
+    ],
+  ];
+  for (const [name, list, message] of refused) {
+    test(name, () => {
+      assert.throws(() => sequential(list).stream(), message);
+    });
+  }
+
+  test('concatenation along time, and initial states from another layer', () => {
+    const x = input({ shape: [null, I] });
+    const [y, h, c] = lstm({ units, returnState: true, returnSequences: true }).apply(x);
+    const along = concatenate({ axis: 1, name: 'chain' }).apply([y!, y!]);
+    assert.throws(() => model({ inputs: x, outputs: along }).stream(), /Layer chain: .*one behind the other/);
+    const decoded = lstm({ units, name: 'decoder' }).apply(x, { initialState: [h!, c!] });
+    assert.throws(() => model({ inputs: x, outputs: decoded }).stream(), /Layer decoder: .*initial state/);
+  });
+
+  test('flatten after the sequence has ended is no look ahead', () => {
+    const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
+    network.build([[-1, -1, I]]);
+    assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);
+  });
+});
