@@ -11,19 +11,24 @@ void drop_initial(const Sequence& s, int first, int last) {
     }
 }
 
-void pack_gates(int I, int H, int G, int gates, const float* W, const float* U, const float* b, float* packed) {
-  const long row = (long)gates * H;
+void pack_gates(int I, int H, int units, int G, int gates, const float* W, const float* U, const float* b,
+                float* packed) {
+  const long row = (long)gates * units;
   const int group = gates_together(G);
-  for (int unit = 0; unit < H; unit += VL)
+  for (int unit = 0; unit < units; unit += VL)
     for (int g = 0; g < G; g++, packed += VL)
-      store(packed, b ? load(b + (long)g * H + unit, smaller(H - unit, VL)) : splat(0));
-  for (int unit = 0; unit < H; unit += VL)
+      store(packed, b ? load(b + (long)g * units + unit, smaller(units - unit, VL)) : splat(0));
+  for (int unit = 0; unit < units; unit += VL)
     for (int first = 0; first < G; first += group)
       for (long k = 0; k < I + H; k++) {
         const float* w = k < I ? W + k * row : U + (k - I) * row;
         for (int g = first; g < first + group; g++, packed += VL)
-          store(packed, load(w + (long)g * H + unit, smaller(H - unit, VL)));
+          store(packed, load(w + (long)g * units + unit, smaller(units - unit, VL)));
       }
+}
+
+void pack_bias(int n, const float* b, float* packed) {
+  for (int i = 0; i < n; i += VL) store(packed + i, b ? load(b + i, smaller(n - i, VL)) : splat(0));
 }
 
 void pack_panels(int I, int H, int n, const float* W, const float* U, long ld, float* packed) {

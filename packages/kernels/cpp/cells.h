@@ -69,9 +69,10 @@ ALWAYS v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, lo
 constexpr int gates_together(int G) { return G == 4 ? panel_vectors : G; }
 constexpr int gates_size(int k, int H, int G) { return ceil_div(H, VL) * (k + 1) * G * VL; }
 
-// The columns of G gates, H each, `gates` of them in all: W [I][gates*H] above U [H][gates*H] (either may have no
-// rows), b [gates*H] | null.
-void pack_gates(int I, int H, int G, int gates, const float* W, const float* U, const float* b, float* packed);
+// The first G of `gates` gates of `units` columns each: W with I rows above U with H rows (either may have none), and
+// b [gates*units] | null.
+void pack_gates(int I, int H, int units, int G, int gates, const float* W, const float* U, const float* b,
+                float* packed);
 
 // The split of some rows into tiles for the products with gates.
 template <int G>
@@ -104,6 +105,8 @@ struct GateTiles {
 // ---------------------------------------------------------------------------------------------------- packed by panels
 constexpr int panels_size(int k, int n) { return ceil_div(n, VL) * VL * k; }
 
+// b [n] | null as a row of whole vectors.
+void pack_bias(int n, const float* b, float* packed);
 // Panels of an [I+H][n] matrix: W [I][..] above U [H][..], ld floats between their rows.
 void pack_panels(int I, int H, int n, const float* W, const float* U, long ld, float* packed);
 // Panels of the transpose of U [n][k], ld floats between its rows.

@@ -102,8 +102,9 @@ KERNEL(void, nadam, (float* w, const float* g, float* m, float* v, int n, float 
 // ------------------------------------------------------------------------------------------------------ recurrent cells
 // Common arguments of the *_forward and *_backward kernels. One call runs all T steps.
 //   xh     [T+1][B][I+H]  row t holds x_t and, behind it, h_{t-1} as the products see it (that is times rmask where one
-//                         is given). The caller fills the x parts of rows 0..T-1 and the h part of row 0 (the initial
-//                         state, zeros if none); forward fills the h parts of rows 1..T.
+//                         is given). The caller fills the x parts of rows 0..T-1 and, without rmask, the h part of row
+//                         0 (the initial state, zeros if none); forward fills the h parts of rows 1..T, with rmask that
+//                         of row 0 too.
 //   hs     [T+1][B][H]    h without dropout; needed iff rmask is given, else null. Row 0 is the initial state.
 //   rmask  [B][H] | null  recurrent dropout mask (already scaled), one for all steps and all gates.
 //   mask   [T][B] | null  1: the step is valid; 0: every state keeps its previous value.
@@ -135,6 +136,73 @@ KERNEL(void, lstm_backward, (int T, int B, int H, int act, int ract, const float
                              const float* c, const float* rmask, const float* mask, const float* emit,
                              const float* dy, int dyT, int dyB, float* dh, float* dc, float* dG, float* dhAll,
                              float* dcAll))
+
+// Floats that rnn_pack writes.
+KERNEL(int, rnn_packed_size, (int I, int H))
+// Packs W [I][H], U [H][H], b [H] | null for rnn_forward.
+KERNEL(void, rnn_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
+// h = act(x W + h' U + b)
+KERNEL(void, rnn_forward, (int T, int B, int I, int H, int act, const float* packed, float* xh, float* hs,
+                           const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB))
+// Floats that rnn_pack_backward writes.
+KERNEL(int, rnn_packed_backward_size, (int H))
+// Packs U [H][H] transposed for rnn_backward.
+KERNEL(void, rnn_pack_backward, (int H, const float* U, float* packed))
+//   xh, hs as forward left them.
+//   dG     [T][B][H] out: the gradient before activation, 0 at masked steps.
+KERNEL(void, rnn_backward, (int T, int B, int I, int H, int act, const float* packed, const float* xh, const float* hs,
+                            const float* rmask, const float* mask, const float* emit, const float* dy, int dyT,
+                            int dyB, float* dh, float* dG, float* dhAll))
+
+// GRU. Gates in the order z r h, n being the candidate: z, r = ract(..), n = act(..), then h = z*h' + (1-z)*n as in
+// Keras, PyTorch and ONNX, or, with textbook != 0, h = (1-z)*h' + z*n. h' is without dropout there.
+//
+// With the reset after the product: n = act(x Wh + b0h + r*(h' Uh + b1h)); z and r take both biases.
+
+// Floats that gru_pack writes.
+KERNEL(int, gru_packed_size, (int I, int H))
+// Packs W [I][3H], U [H][3H], b [2][3H] | null for gru_forward.
+KERNEL(void, gru_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
+// GRU with the reset after the product.
+//   gates  [T][B][4H] | null: z r n q with q = h' Uh + b1h, needed for backward.
+KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh,
+                           float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
+                           int yT, int yB))
+// Floats that gru_pack_backward writes.
+KERNEL(int, gru_packed_backward_size, (int H))
+// Packs U [H][3H] transposed for gru_backward.
+KERNEL(void, gru_pack_backward, (int H, const float* U, float* packed))
+//   xh, hs as forward left them.
+//   dG     [T][B][4H] out: dz dr dn dq, the gradients before activation (dq: of q), 0 at masked steps. The caller makes
+//          dW = x^T [dz dr dn] and dU = h^T [dz dr | dq]; the biases' gradients are the sums of the same columns.
+KERNEL(void, gru_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+                            const float* gates, const float* xh, const float* hs, const float* rmask,
+                            const float* mask, const float* emit, const float* dy, int dyT, int dyB, float* dh,
+                            float* dG, float* dhAll))
+
+// With the reset before the product: n = act(x Wh + bh + (r*h') Uh).
+
+// Floats that gru_before_pack writes.
+KERNEL(int, gru_before_packed_size, (int I, int H))
+// Packs W [I][3H], U [H][3H], b [3H] | null for gru_before_forward.
+KERNEL(void, gru_before_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
+// GRU with the reset before the product.
+//   gates  [T][B][3H] | null: z r n, needed for backward.
+//   rh     [T][B][H] with rhStep = B*H, or one [B][H] with rhStep = 0 (inference), out: r*h', h' as the products see it.
+KERNEL(void, gru_before_forward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+                                  float* xh, float* hs, const float* rmask, const float* mask, const float* emit,
+                                  float* gates, float* rh, int rhStep, float* y, int yT, int yB))
+// Floats that gru_before_pack_backward writes.
+KERNEL(int, gru_before_packed_backward_size, (int H))
+// Packs U [H][3H] transposed for gru_before_backward.
+KERNEL(void, gru_before_pack_backward, (int H, const float* U, float* packed))
+//   xh, hs as forward left them.
+//   dG     [T][B][3H] out: dz dr dn, the gradients before activation, 0 at masked steps. The caller makes dW = x^T dG
+//          and dU = [h^T [dz dr] | rh^T dn].
+KERNEL(void, gru_before_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+                                   const float* gates, const float* xh, const float* hs, const float* rmask,
+                                   const float* mask, const float* emit, const float* dy, int dyT, int dyB, float* dh,
+                                   float* dG, float* dhAll))
 
 // ------------------------------------------------------------------------------------------------------------ machine
 // Runs `iterations` rounds of independent multiply-adds (24 chains of full vectors) on this thread and returns the

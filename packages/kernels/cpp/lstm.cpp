@@ -14,7 +14,7 @@ namespace unroll::UNROLL_ISA {
 int lstm_packed_size(int I, int H) { return gates_size(I + H, H, 4); }
 
 void lstm_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
-  pack_gates(I, H, 4, 4, W, U, b, packed);
+  pack_gates(I, H, H, 4, 4, W, U, b, packed);
 }
 
 namespace {

@@ -1,0 +1,153 @@
+// GRU with the reset after the product, over a whole sequence in one call, forward and backward.
+//
+//   z, r = ract(x W + h' U + b)    n = act(x Wh + b0h + r*q)    q = h' Uh + b1h    h = z*h' + (1-z)*n
+//
+// As in the LSTM all gates of a vector of units lie side by side, but x and h' have products of their own, since the
+// reset gate comes between their sums in n.
+#include "cells.h"
+#include "math.h"
+
+namespace unroll::UNROLL_ISA {
+
+// The gates of x, then those of h'; each with its own row of the bias.
+int gru_packed_size(int I, int H) { return gates_size(I, H, 3) + gates_size(H, H, 3); }
+
+void gru_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
+  pack_gates(I, 0, H, 3, 3, W, nullptr, b, packed);
+  pack_gates(0, H, H, 3, 3, nullptr, U, b ? b + 3 * H : nullptr, packed + gates_size(I, H, 3));
+}
+
+namespace {
+
+struct Forward {
+  Sequence s;
+  int act, ract;
+  bool textbook;
+  const float* packed;
+  float* gates;
+};
+
+// The cell of row b and one vector of units (n of them real) from the three sums of x and of h'.
+template <bool standard>
+ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* x, const float* h, long b, long unit,
+                 int n) {
+  const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
+  const v z = activate(ract, load(x) + load(h)), r = activate(ract, load(x + VL) + load(h + VL));
+  const v q = load(h + 2 * VL), candidate = activate(act, madd(r, q, load(x + 2 * VL)));
+  if (gates) {
+    const long H = f.s.H;
+    float* p = gates + b * 4 * H + unit;
+    store(p, z, n), store(p + H, r, n), store(p + 2 * H, candidate, n), store(p + 3 * H, q, n);
+  }
+  const v before = step.h_before(b, unit, n), keep = f.textbook ? 1.f - z : z;
+  step.put_h(b, unit, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
+}
+
+// All steps for the rows [first, last).
+template <bool standard>
+void forward_rows(const Forward& f, int first, int last) {
+  alignas(64) float x[GateTiles<3>::buffer];
+  alignas(64) float h[GateTiles<3>::buffer];
+  const GateTiles<3> tiles(last - first);
+  const int I = f.s.I, H = f.s.H, K = I + H;
+  const float* packedH = f.packed + gates_size(I, H, 3);
+  if (f.s.rmask) drop_initial(f.s, first, last);
+  for (long t = 0; t < f.s.T; t++) {
+    const Step step(f.s, t);
+    float* gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
+    for (int unit = 0, some; unit < H; unit += some * VL) {
+      some = tiles.vectors(H - unit);
+      for (int i = 0; i < tiles.count; i++) {
+        const int b = first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
+        const float* row = step.x + (long)b * K;
+        tiles.sums(m, some, I, row, K, f.packed, H, unit, x);
+        tiles.sums(m, some, H, row + I, K, packedH, H, unit, h);
+        for (int j = 0; j < some; j++) {
+          const int u = unit + j * VL, n = H - u;
+          long at = j * 3 * VL;
+          if (n >= VL)
+            for (int r = 0; r < m; r++, at += some * 3 * VL)
+              cell<standard>(f, step, gates, x + at, h + at, b + r, u, VL);
+          else
+            for (int r = 0; r < m; r++, at += some * 3 * VL) cell<standard>(f, step, gates, x + at, h + at, b + r, u, n);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh, float* hs,
+                 const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT, int yB) {
+  const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, textbook != 0, packed, gates};
+  const auto body = act == a_tanh && ract == a_sigmoid ? forward_rows<true> : forward_rows<false>;
+  over_ranges(B, 6.0 * T * B * H * (I + H), [&](int first, int last) { body(f, first, last); });
+}
+
+// U of z and r transposed, then that of n.
+int gru_packed_backward_size(int H) { return panels_size(2 * H, H) + panels_size(H, H); }
+void gru_pack_backward(int H, const float* U, float* packed) {
+  pack_transposed(H, 2 * H, U, 3 * H, packed);
+  pack_transposed(H, H, U + 2 * H, 3 * H, packed + panels_size(2 * H, H));
+}
+
+namespace {
+
+struct Backward {
+  Sequence s;
+  Gradients g;
+  int act, ract;
+  bool textbook;
+  const float *packed, *gates;
+  float* dG;
+};
+
+// The gradient of the gates of row b at step t. dh keeps what reaches h' past the gates.
+template <bool standard>
+ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b) {
+  const long H = f.s.H, at = t * f.s.B + b;
+  const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
+  const float* gates = f.gates + at * 4 * H;
+  float *dh = f.g.dh + b * H, *dG = f.dG + at * 4 * H;
+  for (int u = 0; u < H; u += VL) {
+    const int n = smaller(f.s.H - u, VL);
+    v dhu = gradient_of_h(f.s, f.g, t, b, u, n), dz = splat(0), dr = dz, dn = dz, dq = dz;
+    if (step.valid(b)) {
+      const v z = load(gates + u, n), r = load(gates + H + u, n), candidate = load(gates + 2 * H + u, n);
+      const v keep = f.textbook ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
+      dn = dhu * (1.f - keep) * slope(act, candidate);
+      dz = (f.textbook ? -gain : gain) * slope(ract, z);
+      dr = dn * load(gates + 3 * H + u, n) * slope(ract, r);
+      dq = dn * r;
+      dhu *= keep;
+    }
+    store(dh + u, dhu, n);
+    store(dG + u, dz, n), store(dG + H + u, dr, n), store(dG + 2 * H + u, dn, n), store(dG + 3 * H + u, dq, n);
+  }
+}
+
+template <bool standard>
+void backward_rows(const Backward& f, int first, int last) {
+  const int H = f.s.H;
+  for (long t = f.s.T - 1; t >= 0; t--) {
+    const Step step(f.s, t);
+    for (int b = first; b < last; b++) cell_gradient<standard>(f, step, t, b);
+    const float* dG = f.dG + t * f.s.B * 4 * H;
+    back_through(f.s, t, {dG, 4 * H, 2 * H, f.packed}, {dG + 3 * H, 4 * H, H, f.packed + panels_size(2 * H, H)}, true,
+                 f.g.dh, first, last);
+  }
+}
+
+}  // namespace
+
+void gru_backward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, const float* gates,
+                  const float* xh, const float* hs, const float* rmask, const float* mask, const float* emit,
+                  const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
+  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, emit, nullptr, 0, 0};
+  const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
+  const auto body = act == a_tanh && ract == a_sigmoid ? backward_rows<true> : backward_rows<false>;
+  over_ranges(B, 6.0 * T * B * H * H, [&](int first, int last) { body(f, first, last); });
+}
+
+}  // namespace unroll::UNROLL_ISA

@@ -1,0 +1,185 @@
+// GRU with the reset before the product, over a whole sequence in one call, forward and backward.
+//
+//   z, r = ract(x W + h' U + b)    n = act(x Wh + bh + (r*h') Uh)    h = z*h' + (1-z)*n
+//
+// n needs r of all units, so that every step has two phases forward and, in the other order, two backward.
+#include "cells.h"
+#include "math.h"
+
+namespace unroll::UNROLL_ISA {
+
+namespace {
+
+// Where the parts of the packed weights begin: z and r by gates; then, by panels, the bias of n, its W and its U.
+struct Parts {
+  int bias, W, U, end;
+  constexpr Parts(int I, int H)
+      : bias(gates_size(I + H, H, 2)),
+        W(bias + ceil_div(H, VL) * VL),
+        U(W + panels_size(I, H)),
+        end(U + panels_size(H, H)) {}
+};
+
+}  // namespace
+
+int gru_before_packed_size(int I, int H) { return Parts(I, H).end; }
+
+void gru_before_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
+  const Parts parts(I, H);
+  pack_gates(I, H, H, 2, 3, W, U, b, packed);
+  pack_bias(H, b ? b + 2 * H : nullptr, packed + parts.bias);
+  pack_panels(I, 0, H, W + 2 * H, nullptr, 3 * H, packed + parts.W);
+  pack_panels(0, H, H, nullptr, U + 2 * H, 3 * H, packed + parts.U);
+}
+
+namespace {
+
+struct Forward {
+  Sequence s;
+  int act, ract;
+  bool textbook;
+  const float* packed;
+  float *gates, *rh;
+  long rhStep;
+};
+
+// z, r and r*h' for the rows [first, last). z waits where h_t will stand.
+template <bool standard>
+void resets(const Forward& f, const Step& step, float* gates, float* rh, int first, int last) {
+  alignas(64) float sums[GateTiles<2>::buffer];
+  const GateTiles<2> tiles(last - first);
+  const int H = f.s.H, K = f.s.I + H, ract = standard ? (int)a_sigmoid : f.ract;
+  for (int unit = 0, some; unit < H; unit += some * VL) {
+    some = tiles.vectors(H - unit);
+    for (int i = 0; i < tiles.count; i++) {
+      const int from = first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
+      tiles.sums(m, some, K, step.x + (long)from * K, K, f.packed, H, unit, sums);
+      for (int r = 0; r < m; r++)
+        for (int j = 0; j < some; j++) {
+          const long b = from + r, u = unit + j * VL;
+          const int n = smaller(H - (int)u, VL);
+          const float* s = sums + (r * some + j) * 2 * VL;
+          const v update = activate(ract, load(s)), reset = activate(ract, load(s + VL));
+          store(step.xh + b * K + u, update, n);
+          store(rh + b * H + u, reset * step.h_dropped(b, u, n), n);
+          if (gates) store(gates + b * 3 * H + u, update, n), store(gates + b * 3 * H + H + u, reset, n);
+        }
+    }
+  }
+}
+
+// n and h for the rows [first, last).
+template <bool standard>
+void candidates(const Forward& f, const Step& step, float* gates, const float* rh, int first, int last) {
+  const int I = f.s.I, H = f.s.H, K = I + H, act = standard ? (int)a_tanh : f.act;
+  const Parts parts(I, H);
+  const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
+    for (int r = 0; r < m; r++, b++, sums += row)
+      for (int j = 0; j < columns; j += VL) {
+        const int u = column + j, n = smaller(columns - j, VL);
+        const v z = load(step.xh + (long)b * K + u, n), candidate = activate(act, load(sums + j));
+        const v before = step.h_before(b, u, n), keep = f.textbook ? 1.f - z : z;
+        if (gates) store(gates + (long)b * 3 * H + 2 * H + u, candidate, n);
+        step.put_h(b, u, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
+      }
+  };
+  over_panels(H, first, last, f.packed + parts.bias, {step.x, K, I, f.packed + parts.W}, {rh, H, H, f.packed + parts.U},
+              finish);
+}
+
+template <bool standard>
+void forward_rows(const Forward& f, int first, int last) {
+  const long BH = (long)f.s.B * f.s.H;
+  if (f.s.rmask) drop_initial(f.s, first, last);
+  for (long t = 0; t < f.s.T; t++) {
+    const Step step(f.s, t);
+    float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
+    resets<standard>(f, step, gates, rh, first, last);
+    candidates<standard>(f, step, gates, rh, first, last);
+  }
+}
+
+}  // namespace
+
+void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh,
+                        float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* rh,
+                        int rhStep, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
+  const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
+  const auto body = act == a_tanh && ract == a_sigmoid ? forward_rows<true> : forward_rows<false>;
+  over_ranges(B, 6.0 * T * B * H * (I + H), [&](int first, int last) { body(f, first, last); });
+}
+
+// U of z and r transposed, then that of n.
+int gru_before_packed_backward_size(int H) { return gru_packed_backward_size(H); }
+void gru_before_pack_backward(int H, const float* U, float* packed) { gru_pack_backward(H, U, packed); }
+
+namespace {
+
+struct Backward {
+  Sequence s;
+  Gradients g;
+  int act, ract;
+  bool textbook;
+  const float *packed, *gates;
+  float* dG;
+};
+
+// dz and dn of row b at step t; dr follows. dh keeps what reaches h' past the gates.
+ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b) {
+  const long H = f.s.H, at = t * f.s.B + b;
+  const float* gates = f.gates + at * 3 * H;
+  float *dh = f.g.dh + b * H, *dG = f.dG + at * 3 * H;
+  for (int u = 0; u < H; u += VL) {
+    const int n = smaller(f.s.H - u, VL);
+    v dhu = gradient_of_h(f.s, f.g, t, b, u, n), dz = splat(0), dn = dz;
+    if (step.valid(b)) {
+      const v z = load(gates + u, n), candidate = load(gates + 2 * H + u, n);
+      const v keep = f.textbook ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
+      dn = dhu * (1.f - keep) * slope(f.act, candidate);
+      dz = (f.textbook ? -gain : gain) * slope(f.ract, z);
+      dhu *= keep;
+    }
+    store(dh + u, dhu, n);
+    store(dG + u, dz, n), store(dG + H + u, splat(0), n), store(dG + 2 * H + u, dn, n);
+  }
+}
+
+void backward_rows(const Backward& f, int first, int last) {
+  const int H = f.s.H;
+  for (long t = f.s.T - 1; t >= 0; t--) {
+    const Step step(f.s, t);
+    for (int b = first; b < last; b++) cell_gradient(f, step, t, b);
+    const long at = t * f.s.B * 3 * H;
+    float* dG = f.dG + at;
+    // d(r*h') = dn Uh^T gives dr and a part of dh'.
+    const auto finish = [&](const float* sums, long row, long b, int m, int column, int columns) {
+      for (int i = 0; i < m; i++, b++, sums += row) {
+        if (!step.valid(b)) continue;
+        for (int j = 0; j < columns; j += VL) {
+          const int u = column + j, n = smaller(columns - j, VL);
+          float* dh = f.g.dh + b * H + u;
+          const v product = load(sums + j), r = load(f.gates + at + b * 3 * H + H + u, n);
+          store(dG + b * 3 * H + H + u, product * step.h_dropped(b, u, n) * slope(f.ract, r), n);
+          v through = product * r;
+          if (f.s.rmask) through *= load(f.s.rmask + b * H + u, n);
+          store(dh, load(dh, n) + through, n);
+        }
+      }
+    };
+    over_panels(H, first, last, nullptr, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}, {}, finish);
+    back_through(f.s, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.g.dh, first, last);
+  }
+}
+
+}  // namespace
+
+void gru_before_backward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+                         const float* gates, const float* xh, const float* hs, const float* rmask, const float* mask,
+                         const float* emit, const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
+  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, emit, nullptr, 0, 0};
+  const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
+  over_ranges(B, 6.0 * T * B * H * H, [&](int first, int last) { backward_rows(f, first, last); });
+}
+
+}  // namespace unroll::UNROLL_ISA

@@ -1,0 +1,70 @@
+// The simple recurrent cell over a whole sequence in one call, forward and backward.
+//
+//   h = act(x W + h' U + b)
+//
+// The weights are packed in panels of units; x and h' lie behind one another, so that one product gives the sum.
+#include "cells.h"
+#include "math.h"
+
+namespace unroll::UNROLL_ISA {
+
+namespace {
+int padded(int H) { return ceil_div(H, VL) * VL; }
+}  // namespace
+
+// The bias, then the panels.
+int rnn_packed_size(int I, int H) { return padded(H) + panels_size(I + H, H); }
+
+void rnn_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
+  pack_bias(H, b, packed);
+  pack_panels(I, H, H, W, U, H, packed + padded(H));
+}
+
+void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float* xh, float* hs, const float* rmask,
+                 const float* mask, const float* emit, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
+  const int K = I + H;
+  over_ranges(B, 2.0 * T * B * H * K, [&](int first, int last) {
+    if (rmask) drop_initial(s, first, last);
+    for (long t = 0; t < T; t++) {
+      const Step step(s, t);
+      const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
+        for (int r = 0; r < m; r++, b++, z += zRow)
+          for (int j = 0; j < columns; j += VL) {
+            const int n = smaller(columns - j, VL);
+            const v h = step.valid(b) ? activate(act, load(z + j)) : step.h_before(b, column + j, n);
+            step.put_h(b, column + j, n, h);
+          }
+      };
+      over_panels(H, first, last, packed, {step.x, K, K, packed + padded(H)}, {}, finish);
+    }
+  });
+}
+
+int rnn_packed_backward_size(int H) { return panels_size(H, H); }
+void rnn_pack_backward(int H, const float* U, float* packed) { pack_transposed(H, H, U, H, packed); }
+
+void rnn_backward(int T, int B, int I, int H, int act, const float* packed, const float* xh, const float* hs,
+                  const float* rmask, const float* mask, const float* emit, const float* dy, int dyT, int dyB,
+                  float* dh, float* dG, float* dhAll) {
+  const Sequence s = {T, B, I, H, nullptr, nullptr, rmask, mask, emit, nullptr, 0, 0};
+  const Gradients g = {dy, dyT, dyB, dh, dhAll};
+  over_ranges(B, 2.0 * T * B * H * H, [&](int first, int last) {
+    for (long t = T - 1; t >= 0; t--) {
+      for (long b = first; b < last; b++) {
+        const long at = t * B + b;
+        const bool valid = !mask || mask[at] != 0;
+        const float* after = hs ? hs + (at + B) * H : xh + (at + B) * (I + H) + I;
+        for (int u = 0; u < H; u += VL) {
+          const int n = smaller(H - u, VL);
+          const v dhu = gradient_of_h(s, g, t, b, u, n);
+          store(dG + at * H + u, valid ? dhu * slope(act, load(after + u, n)) : splat(0), n);
+          if (!valid) store(dh + b * H + u, dhu, n);
+        }
+      }
+      back_through(s, t, {dG + t * B * H, H, H, packed}, {}, false, dh, first, last);
+    }
+  });
+}
+
+}  // namespace unroll::UNROLL_ISA
