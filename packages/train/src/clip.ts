@@ -1,9 +1,10 @@
 /**
  * Gradient clipping: what keeps a recurrent network's exploding gradients from throwing its weights away.
  *
- * Norms that are not finite follow Keras 3, which lets the mistake show instead of hiding it: with `norm`, an infinite
- * entry becomes NaN and the others of its parameter 0; with `globalNorm` an infinite or NaN norm makes every gradient
- * NaN; `value` maps infinities to the limit and leaves NaN. (The training loop stops at such a gradient before.)
+ * Norms that are not finite follow Keras 3, which lets the mistake show instead of hiding it: with `norm`, an
+ * infinite entry becomes NaN and the others of its parameter 0; with `globalNorm` an infinite or NaN norm
+ * makes every gradient NaN; `value` maps infinities to the limit and leaves NaN. (The training loop stops at
+ * such a gradient before.)
  */
 import { valueError } from '@unroll/core';
 import type { Backend, Block, Kernels } from '@unroll/core/internal';
@@ -27,7 +28,8 @@ export function checkClip(clip: Clip | null): Clip | null {
   const [kind, limit] = given[0] ?? [];
   if (given.length !== 1 || !KINDS.includes(kind as (typeof KINDS)[number])) {
     throw valueError(
-      `clip is exactly one of { value }, { norm } and { globalNorm }, got { ${given.map(([key]) => key).join(', ')} }.`,
+      `clip is exactly one of { value }, { norm } and { globalNorm }, ` +
+        `got { ${given.map(([key]) => key).join(', ')} }.`,
       { clip },
     );
   }
@@ -39,7 +41,10 @@ export function checkClip(clip: Clip | null): Clip | null {
   return clip;
 }
 
-/** The norm of a block's values, without overflow: the squares of gradients beyond 1e19 have no place in float32. */
+/**
+ * The norm of a block's values, without overflow: the squares of gradients beyond 1e19 have no place in
+ * float32.
+ */
 export function normOf(backend: Backend, g: Block): number {
   const { kernels } = backend;
   const reduced = (op: 'sumSquares' | 'max' | 'min', x: Block): number => {

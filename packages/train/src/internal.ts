@@ -1,5 +1,6 @@
 /**
- * What other packages of Unroll and its tests build on and users do not. No promise is made about it between versions.
+ * What other packages of Unroll and its tests build on and users do not. No promise is made about it between
+ * versions.
  */
 export { crc32c, maskedCrc } from './callbacks/event-file.js';
 export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock, normOf } from './clip.js';

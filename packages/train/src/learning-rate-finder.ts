@@ -1,6 +1,7 @@
 /**
- * The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks"): train for a few
- * batches while the learning rate grows from tiny to huge, and look where the loss falls and where it explodes.
+ * The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks"): train
+ * for a few batches while the learning rate grows from tiny to huge, and look where the loss falls and where
+ * it explodes.
  */
 import { type FloatArray, type Model, type Parameter, UnrollError, valueError } from '@unroll/core';
 import { checkCount } from '@unroll/core/internal';

@@ -1,7 +1,7 @@
 /**
- * The rule of reducing the learning rate when a figure stops improving, as a state machine of plain numbers: one `observe`
- * an epoch. It knows no model and no loop; the callback of that name applies what it says. Rule and defaults are those of
- * Keras's ReduceLROnPlateau.
+ * The rule of reducing the learning rate when a figure stops improving, as a state machine of plain numbers:
+ * one `observe` an epoch. It knows no model and no loop; the callback of that name applies what it says. Rule
+ * and defaults are those of Keras's ReduceLROnPlateau.
  */
 import { valueError } from '@unroll/core';
 

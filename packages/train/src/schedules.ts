@@ -1,7 +1,7 @@
 /**
- * Learning-rate schedules: the rate of each update as a pure function of how many updates came before it. They are plain
- * values, and are kept in artifacts and checkpoints by name and options. Formulas and option names are Keras 3's; the
- * step schedule and the one-cycle policy are PyTorch's.
+ * Learning-rate schedules: the rate of each update as a pure function of how many updates came before it.
+ * They are plain values, and are kept in artifacts and checkpoints by name and options. Formulas and option
+ * names are Keras 3's; the step schedule and the one-cycle policy are PyTorch's.
  */
 import { valueError } from '@unroll/core';
 import { type Configured, resolve } from './registry.js';
@@ -153,7 +153,9 @@ export interface CosineOptions {
 /** Half a cosine wave from 1 (at 0) to alpha (at 1). */
 const cosine = (p: number, alpha: number): number => ((1 - alpha) * (1 + Math.cos(Math.PI * p))) / 2 + alpha;
 
-/** Half a cosine wave from the top to alpha times it (Loshchilov & Hutter 2017), after a warm-up if asked for. */
+/**
+ * Half a cosine wave from the top to alpha times it (Loshchilov & Hutter 2017), after a warm-up if asked for.
+ */
 export function cosineDecay(options: CosineOptions): Schedule {
   const name = 'cosineDecay';
   const config = { alpha: 0, warmupTarget: null, warmupSteps: 0, ...options };
@@ -216,7 +218,9 @@ export interface OneCycleOptions {
   finalDivFactor?: number;
   /** Default `cos`. */
   annealStrategy?: 'cos' | 'linear';
-  /** Fall back to the first rate as fast as it rose, then to the last, instead of in one go. Default false. */
+  /**
+   * Fall back to the first rate as fast as it rose, then to the last, instead of in one go. Default false.
+   */
   threePhase?: boolean;
 }
 

@@ -1,4 +1,7 @@
-/** Losses of counts: the Poisson distribution, and the negative binomial for counts that vary more than it allows. */
+/**
+ * Losses of counts: the Poisson distribution, and the negative binomial for counts that vary more than it
+ * allows.
+ */
 import {
   add,
   log,
@@ -25,15 +28,15 @@ function checkCounts(loss: string, { target }: Pair, at: (i: number) => string, 
   if (wrong < 0) return;
   const [kind, hint] = whole ? ['a whole number >= 0', 'counts as they are'] : ['a number >= 0', 'counts'];
   throw valueError(
-    `${loss}: the target at ${at(wrong)} is ${values[wrong]}, not ${kind}. Give ${hint}: not differenced, and not ` +
-      'scaled by anything that takes a mean away.',
+    `${loss}: the target at ${at(wrong)} is ${values[wrong]}, not ${kind}. Give ${hint}: not differenced, ` +
+      'and not scaled by anything that takes a mean away.',
     { target: values[wrong], position: at(wrong) },
   );
 }
 
 /**
- * Poisson loss: the mean over K of p - y log(p + 1e-7), the negative log-likelihood of counts y of rate p without its
- * term of y alone. The last layer must give numbers above 0 (`softplus` or `exp`).
+ * Poisson loss: the mean over K of p - y log(p + 1e-7), the negative log-likelihood of counts y of rate p
+ * without its term of y alone. The last layer must give numbers above 0 (`softplus` or `exp`).
  * @remarks prediction and target [B, K] or [B, T, K], targets >= 0. As `Poisson` of Keras 3.
  */
 export function poisson(options: LossOptions = {}): Loss {
@@ -51,14 +54,14 @@ export function poisson(options: LossOptions = {}): Loss {
 }
 
 /**
- * Negative log-likelihood of a negative binomial distribution, the mean over K: counts of mean mu and variance
- * mu + alpha mu² (with r = 1/alpha, the number of failures: p = r / (r + mu)).
+ * Negative log-likelihood of a negative binomial distribution, the mean over K: counts of mean mu and
+ * variance mu + alpha mu² (with r = 1/alpha, the number of failures: p = r / (r + mu)).
  *
  *   -log Γ(y + r) + log Γ(r) + log y! - r log(r / (r + mu)) - y log(mu / (r + mu))
  *
- * @remarks The model's outputs are raw: [..., 2 K], first K of the mean, then K of the dispersion, both any number;
- * mu = softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of whole numbers >= 0. As DeepAR (Salinas et al.
- * 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
+ * @remarks The model's outputs are raw: [..., 2 K], first K of the mean, then K of the dispersion, both any
+ * number; mu = softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of whole numbers >= 0. As
+ * DeepAR (Salinas et al. 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
  */
 export function negativeBinomialNll(options: LossOptions = {}): Loss {
   const name = 'negativeBinomialNll';

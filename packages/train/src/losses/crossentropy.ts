@@ -1,7 +1,7 @@
 /**
- * Cross-entropy: the negative log-likelihood of classes. From logits (the last layer without an activation) it is exact
- * for numbers of any size; from probabilities these are clipped to [1e-7, 1 - 1e-7] as in Keras, and the gradient is 0
- * beyond: a model that is certain and wrong does not learn. Prefer `fromLogits: true`.
+ * Cross-entropy: the negative log-likelihood of classes. From logits (the last layer without an activation)
+ * it is exact for numbers of any size; from probabilities these are clipped to [1e-7, 1 - 1e-7] as in Keras,
+ * and the gradient is 0 beyond: a model that is certain and wrong does not learn. Prefer `fromLogits: true`.
  */
 import {
   add,
@@ -52,7 +52,10 @@ export function smoothed(target: Tensor, smoothing: number, classes: number): Te
   return smoothing === 0 ? target : add(mul(target, 1 - smoothing), smoothing / classes);
 }
 
-/** y log p + (1 - y) log(1 - p), negative, of each element: from logits log(1 + e^∓x), which no logit overflows. */
+/**
+ * y log p + (1 - y) log(1 - p), negative, of each element: from logits log(1 + e^∓x), which no logit
+ * overflows.
+ */
 export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boolean): Tensor {
   if (fromLogits) {
     return add(mul(target, softplus(neg(prediction))), mul(sub(1, target), softplus(prediction)));
@@ -130,7 +133,10 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
 }
 
 export interface SparseCrossentropyOptions extends CrossentropyOptions {
-  /** A class number whose rows do not count, as if they were masked (-1 for unlabelled rows, say). Default none. */
+  /**
+   * A class number whose rows do not count, as if they were masked (-1 for unlabelled rows, say). Default
+   * none.
+   */
   ignoreClass?: number | null;
 }
 
@@ -175,7 +181,8 @@ export function checkClasses(loss: string, { prediction, target }: Pair, at: (i:
   if (wrong < 0) return;
   throw valueError(
     `${loss}: the target at ${at(wrong)} is ${ids[wrong]}, and the model predicts ${classes} classes, 0 to ` +
-      `${classes - 1}. Give the last layer as many units as there are classes, number these from 0, and mask padding.`,
+      `${classes - 1}. Give the last layer as many units as there are classes, number these from 0, and mask ` +
+      'padding.',
     { target: ids[wrong], position: at(wrong), classes },
   );
 }

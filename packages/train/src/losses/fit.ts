@@ -16,8 +16,8 @@ export function fitSame(loss: string, given: Tensor, target: Tensor): Pair {
   const reshaped = reshapedTo(prediction.shape, target);
   if (reshaped) return { prediction, target: reshaped };
   throw shapeError(
-    `${loss}: the model predicts ${formatShape(given.shape)} and the target is ${formatShape(target.shape)}. ` +
-      'Give the last layer as many units as the target has columns, and returnSequences where the target has steps.',
+    `${mismatch(loss, given, target)} ` +
+      'Give the last layer as many units as the target has columns, and returnSequences where it has steps.',
     { prediction: given.shape, target: target.shape },
   );
 }
@@ -28,7 +28,7 @@ export function fitOnePerRow(loss: string, given: Tensor, target: Tensor, what: 
   const reshaped = reshapedTo([...prediction.shape.slice(0, -1), 1], target);
   if (reshaped) return { prediction, target: reshaped };
   throw shapeError(
-    `${loss}: the model predicts ${formatShape(given.shape)} and the target is ${formatShape(target.shape)}. ` +
+    `${mismatch(loss, given, target)} ` +
       `Give ${what} for each row, ${formatShape(prediction.shape.slice(0, -1))}${hint}.`,
     { prediction: given.shape, target: target.shape },
   );
@@ -45,11 +45,16 @@ export function fitParts(loss: string, given: Tensor, target: Tensor, parts: rea
   if (reshaped) return { prediction, target: reshaped };
   const columns = target.rank === given.rank ? target.shape.at(-1)! : 1;
   throw shapeError(
-    `${loss}: the model predicts ${formatShape(given.shape)} and the target is ${formatShape(target.shape)}. ` +
-      `Each target takes ${parts.length} outputs (first all of ${parts.join(', then all of ')}): give the last layer ` +
-      `${parts.length} x ${columns} = ${parts.length * columns} units.`,
+    `${mismatch(loss, given, target)} ` +
+      `Each target takes ${parts.length} outputs (first all of ${parts.join(', then all of ')}): ` +
+      `give the last layer ${parts.length} x ${columns} = ${parts.length * columns} units.`,
     { prediction: given.shape, target: target.shape, parts },
   );
+}
+
+function mismatch(loss: string, prediction: Tensor, target: Tensor): string {
+  const [predicted, wanted] = [formatShape(prediction.shape), formatShape(target.shape)];
+  return `${loss}: the model predicts ${predicted} and the target is ${wanted}.`;
 }
 
 /** The target under the shape, if they differ by a last axis of 1 at most. */

@@ -1,10 +1,10 @@
 /**
- * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that counts less what is already
- * right, by a factor (1 - p of the true class)^gamma.
+ * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that counts less
+ * what is already right, by a factor (1 - p of the true class)^gamma.
  *
- * From probabilities they are Keras's to the last bit of its clipping. From logits they are computed without clipping,
- * where Keras applies the sigmoid or softmax and clips: the same up to logits of about 16, but here a model that is
- * certain and wrong has its full loss and gradient.
+ * From probabilities they are Keras's to the last bit of its clipping. From logits they are computed without
+ * clipping, where Keras applies the sigmoid or softmax and clips: the same up to logits of about 16, but here
+ * a model that is certain and wrong has its full loss and gradient.
  */
 import {
   add,
@@ -57,8 +57,10 @@ function checkGamma(loss: string, gamma: number): void {
 }
 
 /**
- * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p where y = 1 and 1 - p where y = 0.
- * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryFocalCrossentropy` of Keras 3.
+ * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p where y = 1 and 1 - p
+ * where y = 0.
+ * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryFocalCrossentropy` of
+ * Keras 3.
  */
 export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss {
   const name = 'binaryFocalCrossentropy';

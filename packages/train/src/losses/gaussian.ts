@@ -30,9 +30,9 @@ export interface GaussianOptions extends LossOptions {
 
 /**
  * Negative log-likelihood of a normal distribution, the mean over K: log s + ((y - m) / s)² / 2 + log(2π)/2.
- * @remarks The model's outputs are [..., 2 K], first the K means m, then K raw scales (any number): s = softplus(raw).
- * With `spread: 'variance'` the second half is the variance v = s² itself, kept at `epsilon` at least, as PyTorch's
- * `GaussianNLLLoss`; the last layer must then give numbers above 0. Target [..., K].
+ * @remarks The model's outputs are [..., 2 K], first the K means m, then K raw scales (any number): s =
+ * softplus(raw). With `spread: 'variance'` the second half is the variance v = s² itself, kept at `epsilon`
+ * at least, as PyTorch's `GaussianNLLLoss`; the last layer must then give numbers above 0. Target [..., K].
  */
 export function gaussianNll(options: GaussianOptions = {}): Loss {
   const name = 'gaussianNll';

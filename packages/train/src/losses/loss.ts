@@ -1,17 +1,19 @@
 /**
  * What a loss is, and what all losses share.
  *
- * A row is a prediction's last axis: [B, K] has B rows, [B, T, K] has B T. A loss gives one number l per row (`rows`);
- * everything after that is the same for all of them. With m the mask (1: counts) and w the weights, the loss of a batch is
+ * A row is a prediction's last axis: [B, K] has B rows, [B, T, K] has B T. A loss gives one number l per row
+ * (`rows`); everything after that is the same for all of them. With m the mask (1: counts) and w the weights,
+ * the loss of a batch is
  *
  *   Σ l w m / Σ m        sumOverBatchSize, the default (without a mask: divided by the number of rows)
  *   Σ l w m / Σ w m      meanWithSampleWeight
  *   Σ l w m              sum
  *   l w m                none
  *
- * as in Keras 3: weights are no divisor unless asked for, so doubling them doubles the loss; a row of weight 0 still
- * counts, a masked one does not. Where the divisor is 0 the loss is 0 and so is its gradient. Unlike in Keras, masked
- * rows are left out and not multiplied by 0: whatever stands there, NaN included, has no effect.
+ * as in Keras 3: weights are no divisor unless asked for, so doubling them doubles the loss; a row of weight
+ * 0 still counts, a masked one does not. Where the divisor is 0 the loss is 0 and so is its gradient. Unlike
+ * in Keras, masked rows are left out and not multiplied by 0: whatever stands there, NaN included, has no
+ * effect.
  */
 import {
   concat,
@@ -43,8 +45,8 @@ export interface Loss {
   /** The options with their defaults, as JSON: `{ name, ...config }` makes the same loss again. */
   readonly config: Readonly<Record<string, unknown>>;
   /**
-   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T, K]. Rows that
-   * the loss itself ignores have 0.
+   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T,
+   * K]. Rows that the loss itself ignores have 0.
    * @throws UnrollError `shape` or `value` when the target does not fit the prediction
    */
   rows(prediction: Tensor, target: Tensor): Tensor;
@@ -56,8 +58,8 @@ export interface Loss {
    */
   compute(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): Tensor;
   /**
-   * What `compute` divides by (1 for `sum`): the losses of several batches, weighted by it, average to the loss of all
-   * of them as one batch.
+   * What `compute` divides by (1 for `sum`): the losses of several batches, weighted by it, average to the
+   * loss of all of them as one batch.
    */
   divisor(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): number;
 }
@@ -74,7 +76,10 @@ export interface LossDefinition {
   config: Record<string, unknown>;
   /** Brings the target into a shape with one row per row of the prediction, or throws. */
   fit(prediction: Tensor, target: Tensor): Pair;
-  /** Throws where a row's target is not allowed. `at` gives the position, for the message, of element i of the target. */
+  /**
+   * Throws where a row's target is not allowed. `at` gives the position, for the message, of element i of the
+   * target.
+   */
   check?(target: Pair, at: (i: number) => string): void;
   /** Whether a target means that its row does not count. */
   ignores?(target: number): boolean;
@@ -159,7 +164,8 @@ function everyRow(definition: LossDefinition, pair: Pair, kept: Uint32Array | nu
   if (kept === null) return reshape(checkedRows(definition, pair, null), lead);
   if (kept.length === 0) return zeros(lead);
   const rows = reshape(checkedRows(definition, pair, kept), [kept.length, 1]);
-  const places = new Float64Array(sizeOf(lead)).fill(kept.length); // the row of zero, but for those that count
+  // The row of zero, but for those that count.
+  const places = new Float64Array(sizeOf(lead)).fill(kept.length);
   kept.forEach((row, i) => {
     places[row] = i;
   });

@@ -6,15 +6,18 @@ import { type Loss, type LossOptions, makeLoss } from './loss.js';
 export interface PinballOptions extends LossOptions {
   /** The quantile to predict, between 0 and 1. Default 0.5, the median. */
   quantile?: number;
-  /** Instead of one, several: the last axis of the prediction then holds one number per quantile, in this order. */
+  /**
+   * Instead of one, several: the last axis of the prediction then holds one number per quantile, in this
+   * order.
+   */
   quantiles?: readonly number[];
 }
 
 /**
- * Pinball loss (Koenker & Bassett 1978): max(q (y - p), (q - 1)(y - p)), the mean over K or over the quantiles. Its
- * minimum is where a share q of the targets lies below the prediction.
- * @remarks One quantile: prediction and target [B, K] or [B, T, K]. Several: prediction [B, Q] or [B, T, Q], target [B]
- * or [B, T] (or with a last axis of 1).
+ * Pinball loss (Koenker & Bassett 1978): max(q (y - p), (q - 1)(y - p)), the mean over K or over the
+ * quantiles. Its minimum is where a share q of the targets lies below the prediction.
+ * @remarks One quantile: prediction and target [B, K] or [B, T, K]. Several: prediction [B, Q] or [B, T, Q],
+ * target [B] or [B, T] (or with a last axis of 1).
  */
 export function pinball(options: PinballOptions = {}): Loss {
   const name = 'pinball';

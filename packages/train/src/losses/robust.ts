@@ -9,7 +9,8 @@ export interface HuberOptions extends LossOptions {
 }
 
 /**
- * Huber's loss (Huber 1964), the mean over K of e²/2 where |e| <= delta, else delta |e| - delta²/2, with e = y - p.
+ * Huber's loss (Huber 1964), the mean over K of e²/2 where |e| <= delta, else delta |e| - delta²/2, with e =
+ * y - p.
  * @remarks prediction and target [B, K] or [B, T, K]. As `Huber` of Keras 3.
  */
 export function huber(options: HuberOptions = {}): Loss {
@@ -33,8 +34,8 @@ export function huber(options: HuberOptions = {}): Loss {
 
 /**
  * The mean over K of log cosh e, about e²/2 for small errors e = y - p and |e| - log 2 for large ones.
- * @remarks prediction and target [B, K] or [B, T, K]. As `LogCosh` of Keras 3, in the form |e| - log(1 + tanh |e|), which
- * neither overflows nor loses a small error in the rounding of log 2.
+ * @remarks prediction and target [B, K] or [B, T, K]. As `LogCosh` of Keras 3, in the form |e| - log(1 + tanh
+ * |e|), which neither overflows nor loses a small error in the rounding of log 2.
  */
 export function logCosh(options: LossOptions = {}): Loss {
   return makeLoss(

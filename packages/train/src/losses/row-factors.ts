@@ -1,6 +1,6 @@
 /**
- * What each row of a prediction counts: masks, sample weights [B], temporal weights [B, T] and class weights, brought to
- * one number per row. Shared by losses and metrics.
+ * What each row of a prediction counts: masks, sample weights [B], temporal weights [B, T] and class weights,
+ * brought to one number per row. Shared by losses and metrics.
  */
 import { formatShape, type Shape, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
 import { sizeOf } from '@unroll/core/internal';
@@ -40,7 +40,9 @@ export function selectRows(values: Float64Array, rows: Uint32Array): Float64Arra
   return Float64Array.from(rows, (row) => values[row]!);
 }
 
-/** One value per row, from values whose axes are the first of the rows' axes (or 1 where they are repeated). */
+/**
+ * One value per row, from values whose axes are the first of the rows' axes (or 1 where they are repeated).
+ */
 function spread(what: string, kind: string, values: Tensor, lead: Shape): Float64Array {
   const own = [...values.shape];
   while (own.length > lead.length && own.at(-1) === 1) own.pop();
@@ -49,7 +51,8 @@ function spread(what: string, kind: string, values: Tensor, lead: Shape): Float6
     const steps = T.length > 0 ? ` or one per step, ${formatShape([B, ...T])}` : '';
     throw shapeError(
       `${what}: the ${kind} has shape ${formatShape(values.shape)}, and the loss is per ` +
-        `${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. Give one number per example, [${B}]${steps}.` +
+        `${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. ` +
+        `Give one number per example, [${B}]${steps}.` +
         (own.length > lead.length && kind === 'mask'
           ? ' A layer that gives one output for a whole sequence must not pass its mask on.'
           : ''),
@@ -78,9 +81,9 @@ function spread(what: string, kind: string, values: Tensor, lead: Shape): Float6
 export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
 
 /**
- * Sample weights and class weights as one tensor of weights, as `Loss.compute` takes them: each row's weight times that
- * of its class. The class is a target's value where targets are class numbers ([B] or [B, T], or with a last axis of 1),
- * and the largest entry where they are one-hot ([B, K] or [B, T, K]).
+ * Sample weights and class weights as one tensor of weights, as `Loss.compute` takes them: each row's weight
+ * times that of its class. The class is a target's value where targets are class numbers ([B] or [B, T], or
+ * with a last axis of 1), and the largest entry where they are one-hot ([B, K] or [B, T, K]).
  * @param rows the shape of the rows: the prediction's without its last axis
  * @throws UnrollError `value` for a target that is no class and a weight that is no number >= 0
  */
@@ -94,7 +97,8 @@ export function classWeighted(
   for (const [key, weight] of entries) {
     if (!Number.isInteger(key) || key < 0 || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
       throw valueError(
-        `classWeights: class ${key} has weight ${weight}. Give numbers >= 0 by class number, such as { 0: 1, 1: 5 }.`,
+        `classWeights: class ${key} has weight ${weight}. ` +
+          'Give numbers >= 0 by class number, such as { 0: 1, 1: 5 }.',
         { class: key, weight },
       );
     }
@@ -104,7 +108,8 @@ export function classWeighted(
   const width = count === 0 ? 1 : target.size / count;
   if (!Number.isInteger(width) || formatShape(target.shape.slice(0, rows.length)) !== formatShape(rows)) {
     throw shapeError(
-      `classWeights: the target ${formatShape(target.shape)} has no class for each row of ${formatShape(rows)}.`,
+      `classWeights: the target ${formatShape(target.shape)} has no class for each row ` +
+        `of ${formatShape(rows)}.`,
       { target: target.shape, rows },
     );
   }

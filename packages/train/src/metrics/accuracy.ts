@@ -55,7 +55,9 @@ export function binaryAccuracy({ threshold = 0.5 }: ThresholdOptions = {}): Metr
   return share('binaryAccuracy', { threshold }, fitElements('binaryAccuracy'), isSide(threshold));
 }
 
-/** Share of rows whose largest score is that of the target's class; targets one-hot [..., K] or numbers [...]. */
+/**
+ * Share of rows whose largest score is that of the target's class; targets one-hot [..., K] or numbers [...].
+ */
 export function categoricalAccuracy(): Metric {
   return share('categoricalAccuracy', {}, fitClasses('categoricalAccuracy'), isClass);
 }
@@ -66,8 +68,8 @@ export function sparseCategoricalAccuracy(): Metric {
 }
 
 /**
- * Accuracy of the kind that the shapes ask for, as Keras chooses: one number per row is binary (threshold 0.5), several
- * are classes. For several yes-or-no questions a row use {@link binaryAccuracy}.
+ * Accuracy of the kind that the shapes ask for, as Keras chooses: one number per row is binary (threshold
+ * 0.5), several are classes. For several yes-or-no questions a row use {@link binaryAccuracy}.
  */
 export function accuracy(): Metric {
   const elements = fitElements('accuracy');
@@ -89,8 +91,8 @@ export interface TopKOptions {
 }
 
 /**
- * Share of rows whose class is among the k with the largest scores; a class that ties with the k-th counts. Targets are
- * class numbers [...] or one-hot.
+ * Share of rows whose class is among the k with the largest scores; a class that ties with the k-th counts.
+ * Targets are class numbers [...] or one-hot.
  */
 export function topKAccuracy({ k = 5 }: TopKOptions = {}): Metric {
   const name = 'topKAccuracy';

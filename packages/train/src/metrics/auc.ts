@@ -3,8 +3,9 @@ import { valueError } from '@unroll/core';
 import { eachRow, fitElements, type Metric, type MetricState, ratio } from './metric.js';
 
 /**
- * The chance that a yes scores above a no, ties counting half: the area under the ROC curve, without the thresholds that
- * Keras approximates it by. It keeps every distinct score. 0 while it has seen only one of the two classes.
+ * The chance that a yes scores above a no, ties counting half: the area under the ROC curve, without the
+ * thresholds that Keras approximates it by. It keeps every distinct score. 0 while it has seen only one of
+ * the two classes.
  */
 export function auc(): Metric {
   const fit = fitElements('auc');

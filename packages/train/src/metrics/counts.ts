@@ -14,15 +14,17 @@ import {
 
 export interface CountsOptions {
   /**
-   * Predictions of K classes, by the largest score: `macro` is the mean over the classes (one that never occurs counts as
-   * 0), `micro` counts all rows together. Default none: each number is a yes-or-no question.
+   * Predictions of K classes, by the largest score: `macro` is the mean over the classes (one that never
+   * occurs counts as 0), `micro` counts all rows together. Default none: each number is a yes-or-no question.
    */
   average?: 'macro' | 'micro';
   /** Without `average`: a prediction above it is a yes (strictly above). Default 0.5; 0 for logits. */
   threshold?: number;
 }
 
-/** Of one class, or of yes: rows that are it and were found, rows that were taken for it, rows that are it. */
+/**
+ * Of one class, or of yes: rows that are it and were found, rows that were taken for it, rows that are it.
+ */
 type Counts = readonly [found: number, taken: number, actual: number];
 
 /** Three sums per class (one class where each number is a question), and a figure of them. */
@@ -101,7 +103,9 @@ export interface ConfusionOptions {
   threshold?: number;
 }
 
-/** How often each true class (row) was taken for each class (column). One number per row makes two classes. */
+/**
+ * How often each true class (row) was taken for each class (column). One number per row makes two classes.
+ */
 export function confusionMatrix({ threshold = 0.5 }: ConfusionOptions = {}): Metric<number[][]> {
   const name = 'confusionMatrix';
   const [elements, classes] = [fitElements(name), fitClasses(name)];

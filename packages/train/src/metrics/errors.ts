@@ -41,12 +41,15 @@ export function rmse(): Metric {
   return meanError('rmse', (error) => error * error, Math.sqrt);
 }
 
-/** Sums per column: the first target, the weights, and of target - first target: the sum and the sum of squares; errors². */
+/**
+ * Sums per column: the first target, the weights, and of target - first target: the sum and the sum of
+ * squares; errors².
+ */
 const R2_SUMS = 5;
 
 /**
- * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² in each column, then the plain mean of the columns.
- * Of a constant target it is 0, or 1 if every prediction is exact (as in scikit-learn).
+ * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² in each column, then the plain mean of
+ * the columns. Of a constant target it is 0, or 1 if every prediction is exact (as in scikit-learn).
  */
 export function r2(): Metric {
   return makeMetric({

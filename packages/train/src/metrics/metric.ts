@@ -1,8 +1,8 @@
 /**
- * What a metric is: an accumulator that sees a batch at a time and gives one figure over all of them. A row (the last axis
- * of a prediction) counts mask · weight times, and means divide by the sum of that, as in Keras; unlike in Keras every
- * metric heeds the mask, also precision, recall and R². All sums are doubles. Of nothing at all every metric is 0, but
- * perplexity 1.
+ * What a metric is: an accumulator that sees a batch at a time and gives one figure over all of them. A row
+ * (the last axis of a prediction) counts mask · weight times, and means divide by the sum of that, as in
+ * Keras; unlike in Keras every metric heeds the mask, also precision, recall and R². All sums are doubles. Of
+ * nothing at all every metric is 0, but perplexity 1.
  */
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
@@ -114,13 +114,16 @@ function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Ten
   return counts ? each.map((weight, row) => (counts[row] === 1 ? weight : 0)) : each;
 }
 
-/** Every number is a row of its own: predictions and targets of one shape (a last axis of 1 may be missing). */
+/**
+ * Every number is a row of its own: predictions and targets of one shape (a last axis of 1 may be missing).
+ */
 export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
     if (!sameShape(withoutOne(prediction.shape), withoutOne(target.shape))) {
       throw shapeError(
-        `${name}: the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} differ. ` +
-          "For predictions of several classes give { average: 'macro' } or 'micro', or use the categorical metrics.",
+        `${name}: the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} ` +
+          "differ. For predictions of several classes give { average: 'macro' } or 'micro', or use the " +
+          'categorical metrics.',
         { prediction: prediction.shape, target: target.shape },
       );
     }
@@ -142,7 +145,9 @@ export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
   };
 }
 
-/** Rows of class scores [..., K] and a class for each, as a number [...] (or [..., 1]) or one-hot [..., K]. */
+/**
+ * Rows of class scores [..., K] and a class for each, as a number [...] (or [..., 1]) or one-hot [..., K].
+ */
 export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
     const lead = prediction.shape.slice(0, -1);
@@ -154,8 +159,9 @@ export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
       !sameShape(target.shape, [...lead, 1])
     ) {
       throw shapeError(
-        `${name}: the model predicts ${formatShape(prediction.shape)} and the target is ${formatShape(target.shape)}. ` +
-          `Give a class number for each row, ${formatShape(lead)}, or one-hot classes, ${formatShape(prediction.shape)}.`,
+        `${name}: the model predicts ${formatShape(prediction.shape)} and the target is ` +
+          `${formatShape(target.shape)}. Give a class number for each row, ${formatShape(lead)}, or one-hot ` +
+          `classes, ${formatShape(prediction.shape)}.`,
         { prediction: prediction.shape, target: target.shape },
       );
     }
@@ -174,7 +180,8 @@ function checkClasses(name: string, classes: FloatArray, weights: Float64Array, 
   );
   if (wrong < 0) return;
   throw valueError(
-    `${name}: the target of row ${wrong} is ${classes[wrong]}, and the model predicts ${width} classes, 0 to ${width - 1}.`,
+    `${name}: the target of row ${wrong} is ${classes[wrong]}, and the model predicts ${width} classes, ` +
+      `0 to ${width - 1}.`,
     { target: classes[wrong], row: wrong, classes: width },
   );
 }

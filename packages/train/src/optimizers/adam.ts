@@ -1,4 +1,6 @@
-/** Adam and its kin: a moving mean of the gradients, divided by the root of a moving mean of their squares. */
+/**
+ * Adam and its kin: a moving mean of the gradients, divided by the root of a moving mean of their squares.
+ */
 import {
   asStored,
   checkAtLeast,
@@ -16,7 +18,10 @@ export interface AdamOptions extends OptimizerOptions {
   beta1?: number;
   /** Decay of the second moment. Default 0.999. */
   beta2?: number;
-  /** Default 1e-7. Added to √v before bias correction, as Keras does (the paper's "epsilon hat"), or after (PyTorch). */
+  /**
+   * Default 1e-7. Added to √v before bias correction, as Keras does (the paper's "epsilon hat"), or after
+   * (PyTorch).
+   */
   epsilon?: number;
 }
 
@@ -60,7 +65,9 @@ export function adam(options: AdamOptions = {}): Optimizer {
   return adamNamed('adam', options, 0);
 }
 
-/** AdamW (Loshchilov & Hutter 2019): Adam whose weights decay, by default by 0.004 times the learning rate. */
+/**
+ * AdamW (Loshchilov & Hutter 2019): Adam whose weights decay, by default by 0.004 times the learning rate.
+ */
 export function adamw(options: AdamOptions = {}): Optimizer {
   return adamNamed('adamw', options, 0.004);
 }
@@ -71,8 +78,9 @@ export interface NadamOptions extends AdamOptions {
 }
 
 /**
- * Nadam (Dozat 2016): Adam with Nesterov's look ahead. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P the product
- * of u₁ to uₜ: w -= learningRate (uₜ₊₁ m / (1 - P uₜ₊₁) + (1 - uₜ) g / (1 - P)) / (√(v / (1 - β₂ᵗ)) + epsilon).
+ * Nadam (Dozat 2016): Adam with Nesterov's look ahead. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P
+ * the product of u₁ to uₜ: w -= learningRate (uₜ₊₁ m / (1 - P uₜ₊₁) + (1 - uₜ) g / (1 - P)) / (√(v / (1 -
+ * β₂ᵗ)) + epsilon).
  */
 export function nadam(options: NadamOptions = {}): Optimizer {
   const name = 'nadam';
@@ -103,7 +111,10 @@ export function nadam(options: NadamOptions = {}): Optimizer {
   );
 }
 
-/** The product of factor(1) to factor(t), the last one remembered: asked for t after t, each is one multiplication. */
+/**
+ * The product of factor(1) to factor(t), the last one remembered: asked for t after t, each is one
+ * multiplication.
+ */
 function runningProduct(factor: (t: number) => number): (t: number) => number {
   let at = 0;
   let product = 1;

@@ -1,4 +1,6 @@
-/** A moving average of the weights: steadier than the weights themselves, and often better to predict with. */
+/**
+ * A moving average of the weights: steadier than the weights themselves, and often better to predict with.
+ */
 import { scope, valueError } from '@unroll/core';
 import { FlatBuffer, runtime } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
@@ -11,8 +13,8 @@ export interface AverageOptions {
 }
 
 /**
- * Keeps average = momentum · average + (1 - momentum) · weights after each update. As in Keras it starts as the weights
- * after the first update, not as the initial ones.
+ * Keeps average = momentum · average + (1 - momentum) · weights after each update. As in Keras it starts as
+ * the weights after the first update, not as the initial ones.
  */
 export class WeightAverage {
   readonly momentum: number;

@@ -1,6 +1,6 @@
 /**
- * What an optimizer is. All weights lie in one buffer, and so do their gradients and each of the optimizer's slots, so
- * that an update is one kernel call over them.
+ * What an optimizer is. All weights lie in one buffer, and so do their gradients and each of the optimizer's
+ * slots, so that an update is one kernel call over them.
  */
 import { currentBackend, valueError } from '@unroll/core';
 import type { Block, Kernels } from '@unroll/core/internal';
@@ -51,21 +51,23 @@ export interface OptimizerOptions {
   /** A number, or a schedule. */
   learningRate?: LearningRate;
   /**
-   * Each update first multiplies the weights by 1 - learningRate * weightDecay (Loshchilov & Hutter 2019), in every
-   * optimizer, as in Keras. Default 0; 0.004 for AdamW.
+   * Each update first multiplies the weights by 1 - learningRate * weightDecay (Loshchilov & Hutter 2019), in
+   * every optimizer, as in Keras. Default 0; 0.004 for AdamW.
    */
   weightDecay?: number;
   /** Parameters that do not decay: those whose name contains one of these, such as `bias`. Default none. */
   excludeFromWeightDecay?: readonly string[];
   /**
-   * Whose formulas: Keras's and PyTorch's differ in where epsilon stands, in whether momentum holds the learning rate, and
-   * in weight decay, which in PyTorch is added to the gradient except in AdamW. Defaults of the other options stay
-   * Keras's. Default `keras`.
+   * Whose formulas: Keras's and PyTorch's differ in where epsilon stands, in whether momentum holds the
+   * learning rate, and in weight decay, which in PyTorch is added to the gradient except in AdamW. Defaults
+   * of the other options stay Keras's. Default `keras`.
    */
   convention?: 'keras' | 'pytorch';
 }
 
-/** One update of the weights in `call`, all of which decay by the same `decay` (learningRate * weightDecay). */
+/**
+ * One update of the weights in `call`, all of which decay by the same `decay` (learningRate * weightDecay).
+ */
 export type Rule = (call: UpdateCall, decay: number) => void;
 
 /** An optimizer from its options (defaults filled in), the names of its slots and its rule. */
@@ -149,8 +151,8 @@ export function scalarBlock(kernels: Kernels, value: number): Block {
 }
 
 /**
- * The number as the backend's kernels see it. A decay rate of 0.999 is 0.99900001 in float32; where a correction divides
- * by 1 - 0.999^t it must come from the same number.
+ * The number as the backend's kernels see it. A decay rate of 0.999 is 0.99900001 in float32; where a
+ * correction divides by 1 - 0.999^t it must come from the same number.
  */
 export function asStored(value: number): number {
   return currentBackend().float === Float32Array ? Math.fround(value) : value;

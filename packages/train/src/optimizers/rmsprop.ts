@@ -17,14 +17,17 @@ export interface RmspropOptions extends OptimizerOptions {
   momentum?: number;
   /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
   epsilon?: number;
-  /** Divide by the deviation of the gradients, their mean taken away, instead of their root mean square. Default false. */
+  /**
+   * Divide by the deviation of the gradients, their mean taken away, instead of their root mean square.
+   * Default false.
+   */
   centered?: boolean;
 }
 
 /**
- * RMSprop (Tieleman & Hinton 2012; centered and with momentum as in Graves 2013): v = ρ v + (1 - ρ) g²,
- * w -= learningRate g / √(v + epsilon). Centered: v - a² in place of v, a the moving mean of g. With momentum μ:
- * m = μ m + learningRate g / √(v + epsilon), w -= m.
+ * RMSprop (Tieleman & Hinton 2012; centered and with momentum as in Graves 2013): v = ρ v + (1 - ρ) g², w -=
+ * learningRate g / √(v + epsilon). Centered: v - a² in place of v, a the moving mean of g. With momentum μ: m
+ * = μ m + learningRate g / √(v + epsilon), w -= m.
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const name = 'rmsprop';

@@ -18,9 +18,9 @@ export interface SgdOptions extends OptimizerOptions {
 }
 
 /**
- * Gradient descent: w -= learningRate g; with momentum μ: m = μ m - learningRate g, w += m; Nesterov's:
- * w += μ m - learningRate g. PyTorch's m = μ m + g (at first g), w -= learningRate m, or learningRate (g + μ m): the same
- * while the learning rate stays the same.
+ * Gradient descent: w -= learningRate g; with momentum μ: m = μ m - learningRate g, w += m; Nesterov's: w +=
+ * μ m - learningRate g. PyTorch's m = μ m + g (at first g), w -= learningRate m, or learningRate (g + μ m):
+ * the same while the learning rate stays the same.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';

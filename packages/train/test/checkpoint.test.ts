@@ -1,0 +1,322 @@
+/** Checkpoints: a run that goes on from one must end with the weights, bit for bit, of one that was never interrupted. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setThreads, tensor } from '@unroll/core';
+import { readSafetensors } from '@unroll/core/internal';
+import { batchNormalization, dense, dropout, lstm, type Network, sequential } from '@unroll/nn';
+import {
+  type Callback,
+  type Checkpoint,
+  decodeCheckpoint,
+  earlyStopping,
+  encodeCheckpoint,
+  type FitOptions,
+  fit,
+  type History,
+  type RunSnapshot,
+  reduceOnPlateau,
+  train,
+} from '@unroll/train';
+import { checkpoints, csvLog, readCheckpoint } from '@unroll/train/node';
+import { fails } from './fails.js';
+import { forecaster, waves, weightsOf } from './small-model.js';
+
+const { x, y } = waves();
+
+/** Dropout, batch statistics, an optimizer with two slots, gathering, metrics, a schedule, an average. */
+const options = {
+  ...{
+    x,
+    y,
+    loss: 'mse',
+    batchSize: 8,
+    accumulate: 2,
+    epochs: 3,
+    metrics: ['mae', 'r2'],
+    validationSplit: 0.2,
+  },
+  optimizer: {
+    name: 'adam',
+    learningRate: { name: 'exponentialDecay', initialLearningRate: 0.02, decaySteps: 5, decayRate: 0.9 },
+  },
+  ...{ clip: { globalNorm: 0.5 }, average: { momentum: 0.9 }, seed: 11 },
+} as const satisfies Partial<FitOptions>;
+
+const network = (): Network =>
+  sequential([
+    lstm({ units: 4, returnSequences: true, dropout: 0.2, recurrentDropout: 0.2 }),
+    batchNormalization(),
+    lstm({ units: 3 }),
+    dropout({ rate: 0.3 }),
+    dense({ units: 1 }),
+  ]);
+
+/** Runs to the event of that number, takes a snapshot there, and leaves. */
+async function snapshotAt(event: number): Promise<RunSnapshot> {
+  const run = train(network(), options);
+  let seen = 0;
+  for await (const _ of run) if (++seen === event) return run.snapshot()!;
+  throw new Error(`the run has ${seen} events`);
+}
+
+function folderFor(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-checkpoint-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+describe('a run that resumes', () => {
+  test('from a snapshot at any event ends as the uninterrupted one', async () => {
+    const whole = network();
+    const figures: unknown[] = [];
+    for await (const event of train(whole, options))
+      if (event.type === 'epoch') figures.push({ ...event, seconds: 0 });
+    // 4 batches and the epoch's event, three times.
+    for (let event = 1; event <= 15; event++) {
+      const resume = await snapshotAt(event);
+      const again = network();
+      const later: unknown[] = [];
+      for await (const seen of train(again, { ...options, resume })) {
+        if (seen.type === 'epoch') later.push({ ...seen, seconds: 0 });
+      }
+      assert.deepEqual(weightsOf(again), weightsOf(whole), `from event ${event}`);
+      assert.deepEqual(later, figures.slice(figures.length - later.length), `from event ${event}`);
+    }
+  });
+
+  test('a checkpoint survives its bytes', async () => {
+    const run = await snapshotAt(7);
+    const callbacks = {
+      'a/b c': { json: { best: Number.POSITIVE_INFINITY, odd: [Number.NaN, -0, null] } },
+      weights: { json: null, tensors: { 'lstm/kernel': { shape: [1, 2], values: Float32Array.of(-0, 3) } } },
+    };
+    const history = {
+      epochs: 1,
+      loss: [0.1],
+      validationLoss: [],
+      metrics: {},
+      completed: false,
+      reason: null,
+    };
+    const checkpoint: Checkpoint = { run, callbacks, history };
+    assert.deepEqual(decodeCheckpoint(encodeCheckpoint(checkpoint)), checkpoint);
+  });
+
+  test('holds what the design says it does', async () => {
+    const run = await snapshotAt(6);
+    assert.deepEqual(run.cursor, { epoch: 2, step: 1, finished: false });
+    assert.deepEqual(run.stepper, { updates: 2, gathered: 1, gatheredCount: 8, averaged: 2 });
+    const names = Object.keys(run.tensors);
+    for (const name of [
+      'weights/lstm/kernel',
+      'weights/batch_normalization/moving_mean',
+      'average',
+      'gathered',
+    ]) {
+      assert.ok(names.includes(name), `${name} in ${names}`);
+    }
+    assert.deepEqual(names.filter((name) => name.startsWith('optimizer/')).length, 2);
+    assert.equal(run.scores.metrics.length, 2);
+    assert.ok(run.environment.threads >= 1 && run.environment.build !== '');
+  });
+
+  test('goes on with carried states', async () => {
+    const data = {
+      ...waves(16),
+      batchSize: 4,
+      shuffle: false,
+      loss: 'mse',
+      optimizer: 'adam',
+      epochs: 2,
+    } as const;
+    const whole = forecaster({ stateful: true });
+    await fit(whole, data);
+    const run = train(forecaster({ stateful: true }), data);
+    let resume: RunSnapshot | null = null;
+    for (let event = 0; event < 3; event++) {
+      await run.next();
+      resume = run.snapshot();
+    }
+    await run.return();
+    assert.deepEqual(
+      Object.keys(resume!.tensors).filter((name) => name.startsWith('carried/')),
+      [...['carried/lstm/h', 'carried/lstm/c']],
+    );
+    const again = forecaster({ stateful: true });
+    for await (const _ of train(again, { ...data, resume: resume! }));
+    assert.deepEqual(weightsOf(again), weightsOf(whole));
+  });
+
+  test('goes on in iterables, also in one that can be walked once', async () => {
+    const cut = function* (): Generator<{ x: number[][][]; y: number[][] }> {
+      for (let i = 0; ; i++)
+        yield {
+          x: [
+            [[i % 3], [1]],
+            [[0], [i % 2]],
+          ],
+          y: [[i % 5], [1]],
+        };
+    };
+    const three = function* (): Generator<{ x: number[][][]; y: number[][] }> {
+      let left = 3;
+      for (const batch of cut())
+        if (left-- > 0) yield batch;
+        else return;
+    };
+    const forms = [() => ({ batches: cut(), stepsPerEpoch: 3 }), () => ({ batches: three })];
+    for (const form of forms) {
+      const own = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
+      const whole = forecaster();
+      await fit(whole, { ...own, ...form() });
+      for (const events of [2, 4, 5, 7]) {
+        const run = train(forecaster(), { ...own, ...form() });
+        for (let event = 0; event < events; event++) await run.next();
+        const resume = run.snapshot()!;
+        await run.return();
+        const again = forecaster();
+        for await (const _ of train(again, { ...own, ...form(), resume }));
+        assert.deepEqual(weightsOf(again), weightsOf(whole), `after ${events} events`);
+      }
+    }
+  });
+});
+
+describe('fit with checkpointDir', () => {
+  test('aborts, resumes, and gives the history of the whole', async (t) => {
+    const checkpointDir = join(folderFor(t), 'made/here');
+    const callbacks = (): Callback[] => [
+      earlyStopping({ patience: 2 }),
+      reduceOnPlateau({ patience: 1, factor: 0.5 }),
+      csvLog(join(checkpointDir, 'log.csv')),
+    ];
+    const own = { ...options, epochs: 12, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
+    const whole = network();
+    const history = await fit(whole, { ...own, callbacks: callbacks() });
+    let broken: History | null = null;
+    const part = network();
+    for (let round = 0; broken === null || broken.reason === 'aborted'; round++) {
+      const abort = new AbortController();
+      let steps = 0;
+      const onEvent: FitOptions['onEvent'] = (event) => {
+        if (event.type === 'step' && ++steps === 3) abort.abort();
+      };
+      const again = {
+        ...own,
+        callbacks: callbacks(),
+        checkpointDir,
+        resume: true,
+        onEvent,
+        signal: abort.signal,
+      };
+      broken = await fit(round % 2 ? network() : part, again);
+      const last = await readCheckpoint(join(checkpointDir, 'last.safetensors'));
+      if (broken.reason === 'aborted') continue;
+      assert.equal(last!.run.cursor.finished, broken.reason === 'stopped');
+    }
+    assert.deepEqual(broken, history);
+    const finished = network();
+    const nothingLeft = await fit(finished, { ...own, callbacks: callbacks(), checkpointDir, resume: true });
+    assert.deepEqual(nothingLeft, history);
+    assert.deepEqual(weightsOf(finished), weightsOf(whole));
+    const lines = readFileSync(join(checkpointDir, 'log.csv'), 'utf8').trimEnd().split('\n');
+    assert.deepEqual(
+      lines.slice(1).map((line) => Number(line.split(',')[0])),
+      Array.from(history.loss, (_, i) => i + 1),
+    );
+  });
+
+  test('more epochs than before go on from the end', async (t) => {
+    const checkpointDir = folderFor(t);
+    const own = { ...options, average: undefined } as unknown as FitOptions;
+    const whole = network();
+    await fit(whole, { ...own, epochs: 4 });
+    await fit(network(), { ...own, epochs: 2, checkpointDir });
+    const longer = network();
+    const history = await fit(longer, { ...own, epochs: 4, checkpointDir, resume: true });
+    assert.equal(history.loss.length, 4);
+    assert.deepEqual(weightsOf(longer), weightsOf(whole));
+  });
+
+  test('without a checkpoint, resume: true starts; nothing half-written is left behind', async (t) => {
+    const checkpointDir = folderFor(t);
+    const started = network();
+    await fit(started, { ...options, checkpointDir, checkpointSteps: 1, resume: true });
+    const plain = network();
+    await fit(plain, options);
+    assert.deepEqual(weightsOf(started), weightsOf(plain));
+    assert.deepEqual(readdirSync(checkpointDir), ['last.safetensors']);
+  });
+
+  test('what belongs to the model beside its weights is kept as it is', async (t) => {
+    const checkpointDir = folderFor(t);
+    const extra = { scaler: { kind: 'standard', mean: 280.3, deviation: 119.9 } };
+    await fit(network(), { ...options, checkpointDir, extra });
+    assert.deepEqual((await checkpoints({ directory: checkpointDir }).load())!.run.extra, extra);
+  });
+});
+
+describe('a checkpoint that does not fit', () => {
+  const cases: [string, Partial<FitOptions>, Network, RegExp][] = [
+    ['another batch size', { batchSize: 4 }, network(), /a run with batchSize 8, and this one has 4/],
+    ['another seed', { seed: 12 }, network(), /a run with seed 11, and this one has 12/],
+    ['another optimizer', { optimizer: 'sgd' }, network(), /a run with optimizer adam, and this one has sgd/],
+    ['fewer examples', { ...waves(20) }, network(), /a run with examples 32, and this one has 16/],
+    [
+      'another model',
+      {},
+      forecaster(),
+      /of another model: lstm\/kernel has shape \[1, 20\], and it has shape \[1, 16\]/,
+    ],
+  ];
+  for (const [name, changes, model, message] of cases) {
+    test(`${name} is refused`, async () => {
+      const resume = await snapshotAt(3);
+      const going = async (): Promise<void> => {
+        for await (const _ of train(model, { ...options, ...changes, resume } as Parameters<
+          typeof train
+        >[1]));
+      };
+      await assert.rejects(going, fails('state', message));
+    });
+  }
+
+  test('other data and another number of threads are warned of', async () => {
+    const resume = await snapshotAt(3);
+    const values = x.dataSync();
+    values[0]! += 1;
+    const changed = { ...options, x: tensor(values, x.shape) };
+    const environment = { ...resume.environment, threads: resume.environment.threads + 1 };
+    const codes: string[] = [];
+    for await (const event of train(network(), { ...changed, resume: { ...resume, environment } })) {
+      if (event.type === 'warning') codes.push(event.code, event.message);
+    }
+    assert.deepEqual([codes[0], codes[2]], ['environment-changed', 'data-changed']);
+    assert.match(codes[1]!, /Results are the same; only the speed differs/);
+    const other = { ...resume.environment, build: 'native sse9' };
+    const run = train(network(), { ...options, resume: { ...resume, environment: other } });
+    const { value } = await run.next();
+    assert.match((value as { message: string }).message, /made on native sse9.*last bits will differ/s);
+    await run.return();
+    setThreads(resume.environment.threads);
+  });
+
+  test('a damaged file is refused by kind', async (t) => {
+    const directory = folderFor(t);
+    const file = join(directory, 'last.safetensors');
+    const again = (): Promise<History> =>
+      fit(network(), { ...options, checkpointDir: directory, resume: true });
+    writeFileSync(file, 'not a checkpoint');
+    await assert.rejects(again(), fails('format', /not a valid safetensors file/));
+    rmSync(file);
+    await fit(network(), { ...options, checkpointDir: directory });
+    const bytes = readFileSync(file);
+    assert.ok(readSafetensors(bytes).tensors.size > 5);
+    writeFileSync(file, bytes.subarray(0, bytes.length - 1));
+    await assert.rejects(again(), fails('format', /not a valid safetensors file/));
+    assert.ok(existsSync(file), 'and is left for whoever wants to look at it');
+  });
+});

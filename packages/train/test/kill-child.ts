@@ -1,0 +1,33 @@
+/** The training run that kill.test.ts kills: `node kill-child.js <folder>`. Goes on from where the folder's checkpoint is. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { batchNormalization, dense, lstm, sequential } from '@unroll/nn';
+import { earlyStopping, fit, reduceOnPlateau } from '@unroll/train';
+import { csvLog, tensorBoard } from '@unroll/train/node';
+import { waves, weightsOf } from './small-model.js';
+
+const folder = process.argv[2]!;
+const network = sequential(
+  [lstm({ units: 6, dropout: 0.1, recurrentDropout: 0.1 }), batchNormalization(), dense({ units: 1 })],
+  { seed: 3 },
+);
+const history = await fit(network, {
+  ...{ ...waves(96), loss: 'mse', optimizer: { name: 'adam', learningRate: 0.05 }, epochs: 40 },
+  ...{
+    batchSize: 6,
+    accumulate: 4,
+    clip: { globalNorm: 1 },
+    metrics: ['mae'],
+    validationSplit: 0.25,
+    seed: 5,
+  },
+  ...{ checkpointDir: folder, checkpointSteps: 2, resume: true },
+  callbacks: [
+    earlyStopping({ patience: 5 }),
+    reduceOnPlateau({ patience: 1, factor: 0.7 }),
+    csvLog(join(folder, 'log.csv')),
+    tensorBoard(join(folder, 'board'), { everyUpdates: 2 }),
+  ],
+  onEvent: (event) => void (event.type === 'step' && process.stdout.write('.')),
+});
+writeFileSync(join(folder, 'result.json'), JSON.stringify({ history, weights: weightsOf(network) }));

@@ -1,0 +1,74 @@
+/**
+ * A run killed with SIGKILL at random moments and resumed each time must end as if it had been left alone: the same weights
+ * bit for bit, the same figures, and logs in which nothing stands twice. Dropout, batch statistics, gathered gradients,
+ * early stopping and the plateau rule are on, and a checkpoint is written after every other batch, so that many kills
+ * fall into the writing of one.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
+const KILLS = 20;
+
+interface Result {
+  history: { epochs: number; reason: string };
+  weights: number[];
+}
+
+const ended = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
+  new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
+
+/** Runs the child; kills it that long after its first step, if it is still there. `ms`: from its first step to its end. */
+async function run(folder: string, killAfter: number | null): Promise<{ killed: boolean; ms: number }> {
+  const child = spawn(process.execPath, [CHILD, folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (text: Buffer) => void (errors += text));
+  let began = 0;
+  child.stdout.once('data', () => {
+    began = performance.now();
+    if (killAfter !== null) setTimeout(() => child.kill('SIGKILL'), killAfter);
+  });
+  const how = await ended(child);
+  if (how !== 0 && how !== 'SIGKILL') assert.fail(`the child ended with ${how}: ${errors}`);
+  return { killed: how === 'SIGKILL', ms: performance.now() - began };
+}
+
+const files = (folder: string) => ({
+  result: JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) as Result,
+  csv: readFileSync(join(folder, 'log.csv'), 'utf8'),
+  // Records differ in their wall time only, which has a fixed size.
+  board: ['train', 'validation'].map(
+    (part) => readFileSync(join(folder, 'board', part, 'events.out.tfevents.unroll')).length,
+  ),
+});
+
+test(`killed ${KILLS} times and resumed, a run ends as the one left alone`, async (t) => {
+  const [whole, broken] = ['whole', 'broken'].map((name) => {
+    const folder = mkdtempSync(join(tmpdir(), `unroll-kill-${name}-`));
+    t.after(() => rmSync(folder, { recursive: true }));
+    return folder;
+  }) as [string, string];
+  const { ms } = await run(whole, null);
+  const expected = files(whole);
+  assert.equal(expected.result.history.reason, 'stopped', 'early stopping has its say');
+
+  const moments: number[] = [];
+  while (moments.length < KILLS) {
+    // Together about two thirds of the run, so that it does not get to its end before the last kill.
+    const moment = (Math.random() * 1.4 * ms) / KILLS;
+    if (!(await run(broken, moment)).killed) break;
+    moments.push(moment);
+  }
+  assert.equal(moments.length, KILLS, 'the run ended before it was killed often enough: make it longer');
+  await run(broken, null);
+  const found = files(broken);
+  const where = `killed after ${moments.map((ms) => ms.toFixed(1)).join(', ')} ms`;
+  t.diagnostic(`${where}; the run takes ${ms.toFixed(0)} ms`);
+  assert.deepEqual(found, expected, where);
+  assert.ok(!existsSync(join(broken, 'last.safetensors.tmp')), where);
+});
