@@ -134,7 +134,8 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   protected override summaryRows(): SummaryRow[] {
-    return this.#nodes.map((node) => ({
+    const nodes = this.layers.flatMap((layer) => this.#nodes.filter((node) => node.layer === layer));
+    return nodes.map((node) => ({
       layer: node.layer,
       shapes: node.outputs.map((tensor) => tensor.shape),
       from: sourcesOf(node).map((tensor) => tensor.node.layer.name),

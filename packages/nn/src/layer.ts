@@ -232,8 +232,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   #check(inputs: readonly Flow[]): void {
     const shapes = inputs.map((input) => input.value.shape);
-    if (!this.built) this.build(shapes.map((shape) => [-1, ...shape.slice(1)]));
     this.outputShapes(shapes);
+    if (!this.built) this.build(shapes.map((shape) => [-1, ...shape.slice(1)]));
     for (const { value, mask } of inputs) {
       if (mask === null || (mask.rank === 2 && mask.shape.every((extent, d) => extent === value.shape[d])))
         continue;

@@ -51,7 +51,7 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
       throw this.error('value', `there is no mergeMode "${String(this.mergeMode)}". Choose one of ${names}.`);
     }
     const zeroOutputForMask = layer.returnSequences;
-    const kind = layer.name || layer.className.toLowerCase();
+    const kind = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
     this.forwardLayer = layer.withOptions({ name: `forward_${kind}`, zeroOutputForMask }, layer.cell);
     const { backwardLayer } = options;
     this.backwardLayer = backwardLayer
