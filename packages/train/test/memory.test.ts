@@ -1,0 +1,70 @@
+/**
+ * Memory in a long run. Rejects: a step that leaves anything behind, in linear memory, in JavaScript's heap or outside it.
+ * The full length is `node tools/soak.mjs`; here it is a short one, on each kind of kernels.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Backend, predict, scope, setBackend, valueAndGrad } from '@unroll/core';
+import type { Heap } from '@unroll/core/internal';
+import { moduleOf, testBackends } from '@unroll/testkit/node';
+import { fit, mse } from '@unroll/train';
+import { forecaster, waves } from './small-model.js';
+
+after(() => setBackend());
+
+const soak = fileURLToPath(new URL('../../../tools/soak.mjs', import.meta.url));
+for (const name of ['native', 'wasm:single']) {
+  const available = testBackends().some((each) => each.backend && each.name.startsWith(name));
+  test(`2,000 steps leave nothing behind on ${name}`, {
+    skip: available ? false : 'it does not load here',
+  }, () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [soak, '--steps', '2000', '--backend', name],
+      {
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /, flat$/m);
+  });
+}
+
+describe('linear memory stays as it is after the first runs', () => {
+  const { x, y } = waves();
+  const loss = mse();
+  const work: Record<string, () => Promise<unknown>> = {
+    training: () => fit(forecaster({ dropout: 0.2 }), { x, y, loss, optimizer: 'adam', batchSize: 7 }),
+    prediction: () => predict(forecaster(), x, { batchSize: 3 }),
+    'gradients inside a scope': async () => {
+      const model = forecaster();
+      await predict(model, x);
+      scope(() => valueAndGrad(() => loss.compute(y, y, null), [y]));
+    },
+    'a step that fails': async () => {
+      const broken = { ...loss, compute: (): never => assert.fail('mine') };
+      await assert.rejects(() => fit(forecaster(), { x, y, loss: broken, optimizer: 'adam' }), /mine/);
+    },
+  };
+  for (const { name, backend } of testBackends()) {
+    if (!backend || moduleOf(backend) === null) continue;
+    for (const [title, once] of Object.entries(work)) {
+      test(`${title} on ${name}`, async () => {
+        await setBackend(backend);
+        const { heap } = backend as Backend & { heap: Heap };
+        // Models are given back by the garbage collector only: what is measured is the temporary memory.
+        const used = async (): Promise<number> => {
+          const before = heap.extent;
+          await once();
+          return heap.extent - before;
+        };
+        for (let i = 0; i < 3; i++) await used();
+        const growth: number[] = [];
+        for (let i = 0; i < 5; i++) growth.push(await used());
+        assert.ok(Math.min(...growth) < 64 * 1024, `each run took ${growth} bytes`);
+      });
+    }
+  }
+});

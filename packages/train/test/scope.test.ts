@@ -1,0 +1,93 @@
+/**
+ * Tensors taken out of a training step. Rejects: a stashed tensor that reads what a later step has written there, a kept
+ * one that does not last, and a user's code that changes training by looking on.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { keep, mean, setBackend, square, sub, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { testBackends } from '@unroll/testkit/node';
+import { fit, type Loss, mse, train } from '@unroll/train';
+import { forecaster, waves, weightsOf } from './small-model.js';
+
+const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
+const { x, y } = waves();
+const options = { x, y, optimizer: 'adam', batchSize: 8, shuffle: false } as const;
+
+/** Mean squared error, handing each prediction and its error to `look`. */
+const watched = (look: (prediction: Tensor, error: Tensor) => void): Loss => ({
+  ...mse(),
+  name: 'watched',
+  compute(prediction, target) {
+    const error = sub(prediction, target);
+    look(prediction, error);
+    return mean(square(error));
+  },
+});
+
+for (const { name, backend, reason } of testBackends()) {
+  describe(`training on ${name}`, { skip: reason || false }, () => {
+    test('what a loss stashes away throws later', async () => {
+      await setBackend(backend!);
+      const stashed: Tensor[] = [];
+      await fit(forecaster(), { ...options, loss: watched((prediction) => stashed.push(prediction)) });
+      assert.ok(stashed.length >= 5);
+      for (const prediction of stashed) assert.throws(() => prediction.dataSync(), isEnded);
+    });
+
+    test('what it stashes away throws in the very next step', async () => {
+      await setBackend(backend!);
+      let before: Tensor | null = null;
+      const loss = watched((prediction) => {
+        if (before) sub(prediction, before);
+        before = prediction;
+      });
+      await assert.rejects(() => fit(forecaster(), { ...options, loss }), isEnded);
+    });
+
+    test('what it keeps is right for ever, and training is none the wiser', async () => {
+      await setBackend(backend!);
+      const kept: { prediction: Tensor; error: Tensor; seen: number[] }[] = [];
+      const model = forecaster();
+      await fit(model, {
+        ...options,
+        loss: watched((prediction, error) => {
+          kept.push({ ...keep({ prediction, error }), seen: [...error.dataSync()] });
+        }),
+      });
+      for (const { prediction, error, seen } of kept) {
+        assert.deepEqual([...error.dataSync()], seen);
+        assert.equal(prediction.size, seen.length);
+      }
+      assert.notDeepEqual(kept[0]!.seen, kept[1]!.seen);
+      const plain = forecaster();
+      await fit(plain, { ...options, loss: watched(() => {}) });
+      assert.deepEqual(weightsOf(model), weightsOf(plain));
+    });
+
+    test('a consumer of events may compute what it likes between two steps', async () => {
+      await setBackend(backend!);
+      const model = forecaster();
+      const made: { tensor: Tensor; loss: number }[] = [];
+      for await (const event of train(model, { ...options, loss: 'mse' })) {
+        if (event.type === 'step') made.push({ tensor: square(tensor([event.loss, 1])), loss: event.loss });
+      }
+      for (const each of made) {
+        assert.deepEqual(each.tensor.toArray(), square(tensor([each.loss, 1])).toArray());
+      }
+      const plain = forecaster();
+      await fit(plain, { ...options, loss: 'mse' });
+      assert.deepEqual(weightsOf(model), weightsOf(plain));
+    });
+
+    test('an event consumer that stashes what a loss made throws too', async () => {
+      await setBackend(backend!);
+      let prediction: Tensor | null = null;
+      const loss = watched((latest) => {
+        prediction = latest;
+      });
+      for await (const event of train(forecaster(), { ...options, loss })) {
+        if (event.type === 'step') assert.throws(() => prediction!.dataSync(), isEnded);
+      }
+    });
+  });
+}
