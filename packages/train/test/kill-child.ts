@@ -23,8 +23,8 @@ const history = await fit(network, {
   },
   ...{ checkpointDir: folder, checkpointSteps: 2, resume: true },
   callbacks: [
-    earlyStopping({ patience: 5 }),
-    reduceOnPlateau({ patience: 1, factor: 0.7 }),
+    earlyStopping({ patience: 3, minDelta: 0.02 }),
+    reduceOnPlateau({ patience: 1, factor: 0.8, minDelta: 0.02 }),
     csvLog(join(folder, 'log.csv')),
     tensorBoard(join(folder, 'board'), { everyUpdates: 2 }),
   ],
