@@ -69,16 +69,18 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
   protected b: Parameter | null = null;
 
   constructor(options: O) {
-    checkUnits(this.className, options.units);
+    const { name } = options as { name?: string }; // the layer's, where the options are a layer's
+    const owner = name ? `Layer ${name}` : this.className;
+    checkUnits(owner, options.units);
     this.options = options;
     this.config = cleanConfig(options);
     this.units = options.units;
-    this.dropout = checkRate(this.className, 'dropout', options.dropout);
-    this.recurrentDropout = checkRate(this.className, 'recurrentDropout', options.recurrentDropout);
+    this.dropout = checkRate(owner, 'dropout', options.dropout);
+    this.recurrentDropout = checkRate(owner, 'recurrentDropout', options.recurrentDropout);
     this.phiName = options.activation ?? 'tanh';
     this.sigmaName = options.recurrentActivation ?? 'sigmoid';
-    this.phi = cellActivation(this.phiName, this.className);
-    this.sigma = cellActivation(this.sigmaName, this.className);
+    this.phi = cellActivation(this.phiName, owner);
+    this.sigma = cellActivation(this.sigmaName, owner);
   }
 
   get className(): string {

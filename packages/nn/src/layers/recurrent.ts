@@ -118,6 +118,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
           : '',
       );
     }
+    if (x[1] === 0) throw this.shapeError(x, 'sequences of one time step or more');
     const width = this.#inputWidth;
     if (width !== null && x[2] !== width) throw this.shapeError(x, `[batch, time, ${width}]`);
     this.#checkStates(x[0]!, states);

@@ -1,0 +1,284 @@
+/** Mistakes: each is answered by an error that names the layer, what came, what was expected, and often the remedy. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { tensor } from '@unroll/core';
+import {
+  activation,
+  batchNormalization,
+  bidirectional,
+  dense,
+  dropout,
+  embedding,
+  flatten,
+  gru,
+  gruCell,
+  layerNormalization,
+  lstm,
+  masking,
+  permuteLayer,
+  recurrent,
+  registerLayer,
+  repeatVector,
+  reshapeLayer,
+  sequential,
+  simpleRNN,
+  stackedCells,
+  timeDistributed,
+} from '@unroll/nn';
+import { drawn, maskOf, run } from './helpers.js';
+
+const x = drawn('x', 2, 4, 3);
+const reader = () => lstm({ units: 5, name: 'reader' });
+
+const mistakes: Record<string, [() => unknown, RegExp]> = {
+  'a matrix for a sequence': [
+    () => run(reader(), drawn('m', 2, 3)),
+    /^UnrollError: Layer reader: expected a sequence \[batch, time, features\], got \[2, 3\]\. A layer before this one needs returnSequences: true/,
+  ],
+  'a second width': [
+    () => {
+      const layer = reader();
+      run(layer, x);
+      run(layer, drawn('wide', 2, 4, 7));
+    },
+    /Layer reader: expected \[batch, time, 3\], got \[2, 4, 7\]/,
+  ],
+  'a second width of a dense layer': [
+    () => {
+      const layer = dense({ units: 2, name: 'head' });
+      run(layer, drawn('a', 2, 3));
+      run(layer, drawn('b', 2, 4));
+    },
+    /Layer head: expected \[batch, \.\.\., 3\], got \[2, 4\]/,
+  ],
+  'a mask of another length': [
+    () => run(reader(), x, { mask: maskOf('11111', '11000') }),
+    /Layer reader: expected a mask \[batch, time\] of shape \[2, 4\] for a sequence \[2, 4, 3\], got \[2, 5\]\. Give one number per step/,
+  ],
+  'a mask of another batch': [() => run(reader(), x, { mask: maskOf('1111') }), /mask .* got \[1, 4\]/],
+  'a state of another width': [
+    () => run(reader(), [x, drawn('h', 2, 5), drawn('c', 2, 6)]),
+    /Layer reader: expected an initial state c of shape \[2, 5\], got \[2, 6\]/,
+  ],
+  'a state of another batch': [
+    () => run(reader(), [x, drawn('h', 3, 5), drawn('c', 2, 5)]),
+    /Layer reader: expected an initial state h of shape \[2, 5\], got \[3, 5\]/,
+  ],
+  'too few states': [
+    () => run(reader(), [x, drawn('h', 2, 5)]),
+    /Layer reader: takes the initial states h, c, or none; got 1/,
+  ],
+  'states of one direction for two': [
+    () => run(bidirectional(gru({ units: 2 }), { name: 'both' }), [x, drawn('h', 2, 2)]),
+    /Layer both: takes 2 initial states, forward's then backward's, or none; got 1/,
+  ],
+  'a stateful layer with another batch': [
+    () => {
+      const layer = gru({ units: 2, stateful: true, name: 'memory' });
+      run(layer, x);
+      run(layer, drawn('three', 3, 4, 3));
+    },
+    /Layer memory: it is stateful and carries the states of 2 sequences, got a batch of 3\. Keep the batch size, or call resetStates/,
+  ],
+  'no time steps': [
+    () => run(reader(), tensor([[], []]).withShape([2, 0, 3])),
+    /Layer reader: expected sequences of one time step or more, got \[2, 0, 3\]/,
+  ],
+  'an unknown activation': [
+    () => dense({ units: 1, activation: 'tahn' as never, name: 'head' }),
+    /Layer head: there is no activation "tahn"\. Choose one of tanh, sigmoid, relu/,
+  ],
+  'an unknown activation of a cell': [
+    () => gru({ units: 1, recurrentActivation: 'constructor' as never, name: 'reader' }),
+    /Layer reader: there is no activation "constructor"/,
+  ],
+  'an activation that changes the width': [
+    () => lstm({ units: 2, activation: 'glu' }),
+    /LSTMCell: .*"glu" changes the width/,
+  ],
+  'an unknown initializer': [
+    () => run(dense({ units: 1, kernelInitializer: 'glorot' as never, name: 'head' }), drawn('m', 2, 3)),
+    /Layer head: there is no initializer "glorot"\. Choose one of zeros, ones/,
+  ],
+  'an unknown regularizer': [
+    () => run(dense({ units: 1, kernelRegularizer: 'l3' as never, name: 'head' }), drawn('m', 2, 3)),
+    /Layer head: there is no regularizer "l3"\. Choose one of l1, l2/,
+  ],
+  'an unknown constraint': [
+    () => run(dense({ units: 1, kernelConstraint: 'max' as never, name: 'head' }), drawn('m', 2, 3)),
+    /Layer head: there is no constraint "max"\. Choose one of maxNorm/,
+  ],
+  'units that are no whole number': [
+    () => lstm({ units: 2.5 }),
+    /LSTMCell: units is a whole number from 1, got 2\.5/,
+  ],
+  'no units': [() => dense({ units: 0, name: 'head' }), /Layer head: units is a whole number from 1, got 0/],
+  'a dropout rate of 1': [
+    () => dropout({ rate: 1, name: 'drop' }),
+    /Layer drop: rate lies in \[0, 1\), got 1/,
+  ],
+  'a recurrent dropout rate below 0': [
+    () => gru({ units: 1, recurrentDropout: -0.1 }),
+    /recurrentDropout lies in \[0, 1\), got -0\.1/,
+  ],
+  'recurrent dropout on a stack': [
+    () => recurrent(stackedCells([gruCell({ units: 1 })]), { recurrentDropout: 0.5, name: 'stack' }),
+    /Layer stack: give recurrentDropout to the stacked cells/,
+  ],
+  'an empty stack': [() => stackedCells([]), /stackedCells needs at least one cell/],
+  'an unknown update gate': [
+    () => gru({ units: 1, updateGate: 'z' as never }),
+    /updateGate is keep or candidate, got z/,
+  ],
+  'an unknown merge mode': [
+    () => bidirectional(gru({ units: 1 }), { mergeMode: 'join' as never }),
+    /there is no mergeMode "join"\. Choose one of concat, sum, ave, mul, none/,
+  ],
+  'bidirectional around a dense layer': [
+    () => bidirectional(dense({ units: 1 }) as never),
+    /goes around a recurrent layer/,
+  ],
+  'a backward layer that goes forward': [
+    () => bidirectional(gru({ units: 1 }), { backwardLayer: gru({ units: 1 }) }),
+    /the first layer goes forward and backwardLayer has goBackwards: true/,
+  ],
+  'a backward layer with other options': [
+    () =>
+      bidirectional(gru({ units: 1 }), {
+        backwardLayer: gru({ units: 1, goBackwards: true, returnSequences: true }),
+      }),
+    /returnSequences is false forward and true backward\. Make them equal/,
+  ],
+  'a token beyond the vocabulary': [
+    () =>
+      run(
+        embedding({ inputDim: 10, outputDim: 2, name: 'words' }),
+        tensor([
+          [1, 2, 3],
+          [4, 10, 0],
+        ]),
+      ),
+    /Layer words: the token 10 at row 1, step 1 is not one of its 10 ids \(0 to 9\)\. Make inputDim the size of the vocabulary/,
+  ],
+  'a token that is no whole number': [
+    () => run(embedding({ inputDim: 10, outputDim: 2, name: 'words' }), tensor([[1, 2.5]])),
+    /Layer words: the token 2\.5 at row 0, step 1/,
+  ],
+  'a negative token': [
+    () => run(embedding({ inputDim: 10, outputDim: 2, name: 'words' }), tensor([[-1]])),
+    /the token -1 at row 0, step 0/,
+  ],
+  'pretrained vectors of another size': [
+    () =>
+      embedding({
+        inputDim: 3,
+        outputDim: 2,
+        weights: [
+          [1, 2],
+          [3, 4],
+        ],
+        name: 'words',
+      }),
+    /Layer words: weights hold 4 numbers, expected 3 x 2 = 6/,
+  ],
+  'weights that are not finite': [
+    () => {
+      const model = sequential([dense({ units: 2, name: 'head' })]);
+      model.build([[-1, 1]]);
+      model.setWeights([
+        { shape: [1, 2], values: [1, Number.NaN] },
+        { shape: [2], values: [0, 0] },
+      ]);
+    },
+    /Weight head\/kernel has the value NaN at position 1 of 2\. A model that has diverged cannot be used/,
+  ],
+  'too few weights': [
+    () => {
+      const model = sequential([dense({ units: 2 })], { name: 'small' });
+      model.build([[-1, 1]]);
+      model.setWeights([{ shape: [1, 2], values: [1, 2] }]);
+    },
+    /Model small has 2 weights, got 1/,
+  ],
+  'weights before the model is built': [
+    () => sequential([dense({ units: 2 })]).setWeights([{ shape: [1], values: [1] }]),
+    /Model sequential has 0 weights, got 1\. It is not built yet/,
+  ],
+  'building without a shape': [
+    () => sequential([dense({ units: 1 })]).build(),
+    /Model sequential: the shape of its input is not known/,
+  ],
+  'flattening an unknown length before a dense layer': [
+    () => sequential([flatten(), dense({ units: 1, name: 'head' })]).build([[-1, -1, 3]]),
+    /Layer head: .*The number of features must be known/,
+  ],
+  'reshaping to another size': [
+    () => run(reshapeLayer({ targetShape: [5, -1], name: 'shape' }), x),
+    /Layer shape: expected \[batch, \.\.\.\] with elements for \[5, -1\], got \[2, 4, 3\]/,
+  ],
+  'permuting what is no order': [
+    () => permuteLayer({ dims: [1, 3], name: 'turn' }),
+    /Layer turn: dims is an order of 1 to 2, got \[1, 3\]/,
+  ],
+  'permuting another rank': [
+    () => run(permuteLayer({ dims: [2, 1] }), drawn('v', 2, 3)),
+    /expected \[batch, \.\.\.\] of rank 3/,
+  ],
+  'repeating a sequence': [
+    () => run(repeatVector({ n: 2, name: 'again' }), x),
+    /Layer again: expected a vector \[batch, features\]/,
+  ],
+  'masking a matrix': [
+    () => run(masking({ name: 'pad' }), drawn('m', 2, 3)),
+    /Layer pad: expected a sequence/,
+  ],
+  'distributing over a matrix': [
+    () => run(timeDistributed(dense({ units: 1 }), { name: 'steps' }), drawn('m', 2, 3)),
+    /Layer steps: expected a sequence \[batch, time, \.\.\.\]/,
+  ],
+  'an axis that is not there': [
+    () => run(batchNormalization({ axis: 3, name: 'norm' }), x),
+    /Layer norm: expected an input with the axis 3/,
+  ],
+  'normalising another size': [
+    () => {
+      const layer = layerNormalization({ name: 'norm' });
+      run(layer, x);
+      run(layer, drawn('wide', 2, 4, 5));
+    },
+    /Layer norm: expected size 3 along axis 2, got \[2, 4, 5\]/,
+  ],
+  'a noise shape of another rank': [
+    () => run(dropout({ rate: 0.5, noiseShape: [null, 1], name: 'drop' }), x),
+    /Layer drop: expected rank 2/,
+  ],
+  'halving an odd width': [
+    () => run(activation('glu'), drawn('m', 2, 3)),
+    /glu halves the last axis, whose size 3 is odd/,
+  ],
+  'a class without a name': [
+    () => registerLayer(class {} as never),
+    /needs a name: static readonly className/,
+  ],
+  'a layer that is not there': [
+    () => sequential([dense({ units: 1, name: 'head' })]).getLayer('tail'),
+    /Model sequential has no layer "tail"\. It has head/,
+  ],
+  'no layers': [() => sequential([]), /sequential\(\) needs at least one layer/],
+  'simpleRNN of an unknown activation': [
+    () => simpleRNN({ units: 1, activation: '' as never }),
+    /SimpleRNNCell: there is no activation ""/,
+  ],
+};
+
+describe('a mistake is answered by name', () => {
+  for (const [name, [work, message]] of Object.entries(mistakes)) {
+    test(name, () => {
+      assert.throws(work, (error: Error) => {
+        assert.equal(error.name, 'UnrollError');
+        assert.match(String(error), message);
+        return true;
+      });
+    });
+  }
+});

@@ -1,0 +1,325 @@
+/**
+ * What layers do while a model is trained: dropout with its seeds, moving statistics, regularisers in the loss,
+ * constraints after each update, frozen layers, states carried from call to call.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type ForwardContext,
+  mean,
+  mul,
+  RandomStream,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+} from '@unroll/core';
+import { backendSync, inferenceContext } from '@unroll/core/internal';
+import {
+  activation,
+  batchNormalization,
+  bidirectional,
+  dense,
+  dropout,
+  embedding,
+  gru,
+  gruCell,
+  type Layer,
+  l1,
+  l2,
+  lstm,
+  lstmCell,
+  maxNorm,
+  nonNeg,
+  recurrent,
+  sequential,
+  simpleRNN,
+  stackedCells,
+  timeDistributed,
+} from '@unroll/nn';
+import { mismatch, onBackend } from '@unroll/testkit';
+import { fit, mse, sgd } from '@unroll/train';
+import { drawn, measure, run } from './helpers.js';
+
+const float64 = backendSync('reference:float64');
+const zeroShare = (tensor: Tensor): number => {
+  const values = tensor.dataSync();
+  return values.filter((value) => value === 0).length / values.length;
+};
+
+describe('dropout', () => {
+  const x = tensor(new Array(4000).fill(1), [40, 10, 10]);
+
+  test('drops its share while training, keeps the mean, and does nothing else', () => {
+    const layer = dropout({ rate: 0.3 });
+    const y = run(layer, x, { training: true })[0]!.value;
+    assert.ok(Math.abs(zeroShare(y) - 0.3) < 0.03);
+    assert.ok(y.dataSync().every((value) => value === 0 || Math.abs(value - 1 / 0.7) < 1e-6));
+    assert.deepEqual(run(layer, x)[0]!.value, x);
+  });
+
+  test('a noise shape shares its mask', () => {
+    const y = run(dropout({ rate: 0.5, noiseShape: [null, 1, null] }), x, { training: true })[0]!.value;
+    const rows = y.toArray() as number[][][];
+    for (const row of rows) for (const step of row) assert.deepEqual(step, row[0]);
+    assert.ok(Math.abs(zeroShare(y) - 0.5) < 0.1);
+  });
+
+  test('comes from the step, or from the layer where it has a seed', () => {
+    const first = (layer: Layer, seed: number): number[] => [
+      ...run(layer, x, { training: true, seed })[0]!.value.dataSync(),
+    ];
+    const plain = dropout({ rate: 0.5 });
+    assert.deepEqual(first(plain, 1), first(plain, 1));
+    assert.notDeepEqual(first(plain, 1), first(plain, 2));
+    // Whatever is drawn before: a seed of its own makes a stream of its own.
+    const seeded = sequential([dropout({ rate: 0.5 }), dropout({ rate: 0.5, seed: 3, name: 'own' })]);
+    const alone = run(seeded.getLayer('own'), x, { training: true, seed: 1 })[0]!.value.dataSync();
+    const behind = run(seeded, x, { training: true, seed: 1 })[0]!.value.dataSync();
+    alone.forEach((value, i) => void assert.ok(value !== 0 || behind[i] === 0));
+    // Two calls in one step draw twice.
+    const twice = sequential([dropout({ rate: 0.5, seed: 3 }), dropout({ rate: 0.5, seed: 3 })]);
+    assert.ok(zeroShare(run(twice, x, { training: true })[0]!.value) > 0.7);
+  });
+
+  for (const [name, make] of Object.entries({
+    simpleRNN: (o: object) => simpleRNN({ units: 4, ...o }),
+    lstm: (o: object) => lstm({ units: 4, ...o }),
+    gru: (o: object) => gru({ units: 4, ...o }),
+  })) {
+    test(`in ${name}: on the inputs the same at every step, on the state inside the products`, () => {
+      onBackend(float64, () => {
+        const data = drawn('x', 3, 5, 2);
+        const layer = make({ dropout: 0.5, recurrentDropout: 0.5, seed: 5, returnSequences: true });
+        const got = run(layer, data, { training: true, seed: 9 })[0]!.value;
+        // The same draws by hand: inputs first, then the state.
+        const random = new RandomStream(9, 'run').child('seed', 5);
+        const inputMask = random.dropoutMask([3, 2], 0.5);
+        const recurrentMask = random.dropoutMask([3, 4], 0.5);
+        const dropped = mul(data, tensor(inputMask.dataSync(), [3, 1, 2]));
+        const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
+        const want = layer.run(dropped, null, { ...layout, mask: null, recurrentMask }).y;
+        assert.deepEqual(got.dataSync(), want.dataSync());
+        assert.notDeepEqual(got.dataSync(), run(layer, data)[0]!.value.dataSync());
+      });
+    });
+  }
+
+  test('each cell of a stack has its own', () => {
+    onBackend(float64, () => {
+      const cells = stackedCells([
+        lstmCell({ units: 6, dropout: 0.5 }),
+        gruCell({ units: 5, recurrentDropout: 0.5 }),
+      ]);
+      const layer = recurrent(cells, { returnSequences: true });
+      const data = drawn('x', 2, 4, 3);
+      const one = run(layer, data, { training: true, seed: 1 })[0]!.value;
+      layer.composed = true;
+      const stepped = run(layer, data, { training: true, seed: 1 })[0]!.value;
+      assert.equal(mismatch('stepped', stepped.dataSync(), one.dataSync(), 1e-14), null);
+      assert.notDeepEqual(one.dataSync(), run(layer, data)[0]!.value.dataSync());
+    });
+  });
+});
+
+describe('regularisers', () => {
+  test('of weights are added once a step, also for shared layers and models in models', () => {
+    onBackend(float64, () => {
+      const shared = dense({
+        units: 2,
+        kernelRegularizer: l2(0.5),
+        biasRegularizer: l1(2),
+        biasInitializer: 'ones',
+      });
+      const inner = sequential([gru({ units: 2, recurrentRegularizer: l2(3), returnSequences: true })]);
+      const network = sequential([shared, inner, activation('tanh')]);
+      const terms: number[] = [];
+      const context: ForwardContext = {
+        ...inferenceContext(),
+        addLoss: (term) => void terms.push(term.item()),
+      };
+      network.forward([{ value: drawn('x', 2, 3, 2), mask: null }], context);
+      const [W, b, , U] = network.parameters;
+      const want = [0.5 * sum(square(W!)).item(), 2 * sum(b!).item(), 3 * sum(square(U!)).item()];
+      assert.equal(terms.length, 3);
+      terms.forEach((term, i) => void assert.ok(Math.abs(term - want[i]!) < 1e-12));
+    });
+  });
+
+  test('of frozen weights are not', () => {
+    const network = sequential([dense({ units: 2, kernelRegularizer: 'l2', trainable: false })]);
+    let terms = 0;
+    network.forward([{ value: drawn('x', 2, 3), mask: null }], {
+      ...inferenceContext(),
+      addLoss: () => void terms++,
+    });
+    assert.equal(terms, 0);
+  });
+
+  test('shrink weights that nothing else holds', async () => {
+    const network = sequential([dense({ units: 1, useBias: false, kernelRegularizer: l2(0.1) })]);
+    network.build([[-1, 2]]);
+    const [before] = network.getWeights();
+    // Inputs are 0: the loss has no gradient but the regulariser's, 2 · 0.1 · w.
+    const data = { x: tensor([[0, 0]]), y: tensor([[0]]) };
+    await fit(network, { ...data, loss: mse(), optimizer: sgd({ learningRate: 0.5 }), epochs: 1 });
+    const [after] = network.getWeights();
+    after!.values.forEach((value, i) => void assert.ok(Math.abs(value - 0.9 * before!.values[i]!) < 1e-6));
+  });
+});
+
+describe('constraints', () => {
+  test('hold after every update, on the weights they are on', async () => {
+    const network = sequential([
+      dense({ units: 3, kernelConstraint: maxNorm({ maxValue: 0.1 }), name: 'bound' }),
+      dense({ units: 1, kernelConstraint: nonNeg(), kernelInitializer: 'glorotUniform', name: 'free' }),
+    ]);
+    const data = { x: drawn('x', 16, 4), y: drawn('y', 16, 1) };
+    await fit(network, {
+      ...data,
+      loss: mse(),
+      optimizer: sgd({ learningRate: 1 }),
+      epochs: 2,
+      batchSize: 4,
+    });
+    const [bound, bias, free] = network.parameters;
+    const norms = [0, 1, 2].map((unit) =>
+      Math.hypot(...(bound!.toArray() as number[][]).map((row) => row[unit]!)),
+    );
+    for (const norm of norms) assert.ok(norm <= 0.1 + 1e-6);
+    assert.ok(free!.dataSync().every((value) => value >= 0));
+    assert.ok(Math.hypot(...bias!.dataSync()) > 0);
+  });
+});
+
+describe('frozen layers', () => {
+  test('keep their weights, and their statistics', async () => {
+    const network = sequential([
+      embedding({ inputDim: 5, outputDim: 3, trainable: false }),
+      batchNormalization({ trainable: false }),
+      gru({ units: 2, name: 'reader' }),
+      dense({ units: 1 }),
+    ]);
+    network.build([[-1, 4]]);
+    network.getLayer('reader').trainable = false;
+    const before = network.getWeights();
+    const data = {
+      x: tensor([
+        [1, 2, 3, 4],
+        [4, 3, 2, 1],
+      ]),
+      y: tensor([[1], [2]]),
+    };
+    await fit(network, { ...data, loss: mse(), optimizer: sgd({ learningRate: 0.1 }), epochs: 2 });
+    const changed = network
+      .getWeights()
+      .flatMap(({ name, values }, i) =>
+        values.every((value, k) => value === before[i]!.values[k]) ? [] : [name],
+      );
+    assert.deepEqual(changed, ['dense/kernel', 'dense/bias']);
+    assert.match(network.summary(), /trainable 3, not trainable/);
+  });
+
+  test('freezing a wrapper freezes what is in it, also before it is built', () => {
+    const layers = [
+      bidirectional(lstm({ units: 2 }), { trainable: false }),
+      timeDistributed(dense({ units: 1 }), { trainable: false }),
+      sequential([lstm({ units: 1 })], { trainable: false }),
+    ];
+    for (const layer of layers) {
+      run(layer, drawn('x', 2, 3, 2));
+      assert.ok(layer.parameters.length > 0 && layer.parameters.every(({ trainable }) => !trainable));
+      layer.trainable = true;
+      assert.ok(layer.parameters.every(({ trainable }) => trainable));
+    }
+  });
+
+  test('statistics stay untrainable when a layer is freed', () => {
+    const layer = batchNormalization();
+    run(layer, drawn('x', 4, 2));
+    layer.trainable = false;
+    layer.trainable = true;
+    assert.deepEqual(
+      layer.parameters.map(({ trainable }) => trainable),
+      [true, true, false, false],
+    );
+  });
+});
+
+test('moving statistics follow the data, and then stand in for the batch', async () => {
+  const network = sequential([batchNormalization({ momentum: 0.5 }), dense({ units: 1 })]);
+  const x = tensor(
+    drawn('x', 64, 2)
+      .dataSync()
+      .map((value, i) => (i % 2 ? 3 * value + 5 : value)),
+    [64, 2],
+  );
+  const data = { x, y: drawn('y', 64, 1) };
+  await fit(network, {
+    ...data,
+    loss: mse(),
+    optimizer: sgd({ learningRate: 0.01 }),
+    epochs: 30,
+    batchSize: 64,
+  });
+  const [, , moving, variance] = network.getWeights().map(({ values }) => [...values]);
+  const center = [...mean(x, 0).dataSync()];
+  const spread = [...mean(square(sub(x, mean(x, 0, true))), 0).dataSync()];
+  center.forEach((value, i) => void assert.ok(Math.abs(value - moving![i]!) < 1e-3));
+  spread.forEach((value, i) => void assert.ok(Math.abs(value - variance![i]!) < 1e-2));
+});
+
+describe('stateful layers', () => {
+  const x = drawn('x', 2, 6, 3);
+  const halves = (values: Tensor): Tensor[] => {
+    const rows = values.toArray() as number[][][];
+    return [rows.map((row) => row.slice(0, 3)), rows.map((row) => row.slice(3))].map((part) => tensor(part));
+  };
+
+  test('two calls equal one, in both directions of a stack of models', () => {
+    onBackend(float64, () => {
+      const make = (stateful: boolean) =>
+        sequential([
+          lstm({ units: 3, returnSequences: true, stateful }),
+          sequential([gru({ units: 2, stateful })]),
+        ]);
+      const carried = make(true);
+      const whole = run(make(false), x)[0]!.value.dataSync();
+      const [first, second] = halves(x);
+      for (let round = 0; round < 2; round++) {
+        run(carried, first!);
+        const got = run(carried, second!)[0]!.value.dataSync();
+        assert.equal(mismatch('second call', got, whole, 1e-14), null);
+        carried.resetStates();
+      }
+    });
+  });
+
+  test('their states can be taken out and put back, as a checkpoint does', () => {
+    onBackend(float64, () => {
+      const network = sequential([lstm({ units: 3, stateful: true }), dense({ units: 1 })]);
+      const [first, second] = halves(x);
+      run(network, first!);
+      const saved = network.carriedStates;
+      const want = run(network, second!)[0]!.value.dataSync();
+      network.resetStates();
+      network.carriedStates = saved;
+      assert.deepEqual(run(network, second!)[0]!.value.dataSync(), want);
+    });
+  });
+
+  test('gradients end at the boundary between calls', () => {
+    onBackend(float64, () => {
+      const layer = simpleRNN({ units: 2, stateful: true, returnState: true, returnSequences: true });
+      const plain = simpleRNN({ units: 2, returnState: true, returnSequences: true });
+      const [first, second] = halves(x);
+      const state = run(layer, first!)[1]!.value;
+      run(plain, first!);
+      plain.setWeights(layer.getWeights());
+      const carried = measure(() => run(layer, second!).map(({ value }) => value), layer.parameters);
+      const given = measure(() => run(plain, [second!, state]).map(({ value }) => value), plain.parameters);
+      assert.deepEqual(carried, given);
+    });
+  });
+});
