@@ -1,6 +1,6 @@
 /**
- * Special functions for x > 0 in double precision: log Γ and its derivative, by Stirling's series after the recurrence
- * Γ(x + 1) = x Γ(x) has made x large; and two functions that cancel when written out.
+ * Special functions for x > 0 in double precision: log Γ and its derivative, by Stirling's series after the
+ * recurrence Γ(x + 1) = x Γ(x) has made x large; and two functions that cancel when written out.
  */
 
 /** From here on the series below are exact to the last bits of a double. */

@@ -1,7 +1,7 @@
 /**
- * Exploding gradients, seen and cured. A plain recurrent network whose recurrent weights stretch by 5 % a step, over 200
- * steps: the gradient is 1.05^200 times too large for the weights. Without clipping the second step has no numbers left;
- * with any kind of it the network learns.
+ * Exploding gradients, seen and cured. A plain recurrent network whose recurrent weights stretch by 5 % a
+ * step, over 200 steps: the gradient is 1.05^200 times too large for the weights. Without clipping the second
+ * step has no numbers left; with any kind of it the network learns.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,6 @@
-/** The training goldens of other frameworks, decoded. Their format is described in tools/goldens/training.md. */
+/**
+ * The training goldens of other frameworks, decoded. Their format is described in tools/goldens/training.md.
+ */
 import { type Shape, type Tensor, tensor } from '@unroll/core';
 import { readGoldens } from '@unroll/testkit/node';
 

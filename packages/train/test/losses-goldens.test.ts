@@ -1,7 +1,8 @@
 /**
- * Every loss, value and gradient, against Keras, PyTorch and formulas (packages/testkit/goldens/training/losses.json,
- * written by tools/goldens/training_losses.py). Rejects: a wrong formula, default, clip, smoothing or reduction; a mask or
- * weights that divide otherwise than Keras does.
+ * Every loss, value and gradient, against Keras, PyTorch and formulas
+ * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Rejects: a
+ * wrong formula, default, clip, smoothing or reduction; a mask or weights that divide otherwise than Keras
+ * does.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -55,7 +56,10 @@ const PARTS: Record<string, readonly string[]> = {
   prediction: ['prediction'],
 };
 
-/** From logits our focal losses do not clip (see losses/focal.ts): Keras's gradient dies there. Tested in losses-behaviour.test.ts. */
+/**
+ * From logits our focal losses do not clip (see losses/focal.ts): Keras's gradient dies there. Tested in
+ * losses-behaviour.test.ts.
+ */
 const DEVIATES = /^edge: (binary|categorical) focal logits/;
 
 /** The loss of a case; parameters that are not raw go to the ops themselves. */

@@ -1,6 +1,6 @@
 /**
- * Losses by hand, and their gradients by central differences in float64. Agreement with other frameworks is in
- * losses-goldens.test.ts.
+ * Losses by hand, and their gradients by central differences in float64. Agreement with other frameworks is
+ * in losses-goldens.test.ts.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -24,7 +24,7 @@ interface Hand {
 const HAND: Hand[] = [
   { spec: 'mse', prediction: [[1, 2], [3, 5]], target: [[0, 4], [3, 5]], rows: [2.5, 0] },
   { spec: 'mae', prediction: [[1, 2], [3, 5]], target: [[0, 4], [4, 5]], rows: [1.5, 0.5] },
-  { spec: 'huber', prediction: [[1, 0.5], [-4, 0]], target: [[0, 0], [0, 0]], rows: [(0.5 + 0.125) / 2, 3.5 / 2] },
+  { spec: 'huber', prediction: [[1, 0.5], [-4, 0]], target: [[0, 0], [0, 0]], rows: [0.625 / 2, 3.5 / 2] },
   { spec: { name: 'huber', delta: 2 }, prediction: [[5]], target: [[0]], rows: [2 * 5 - 2] },
   {
     spec: 'logCosh',
@@ -52,7 +52,12 @@ const HAND: Hand[] = [
     target: [[0, 1, 0]],
     rows: [-(0.8 * log(0.5) + 0.2 * log(0.25))],
   },
-  { spec: 'sparseCategoricalCrossentropy', prediction: [[0.2, 0.5, 0.3], [1, 1, 2]], target: [1, 2], rows: [log(2), log(2)] },
+  {
+    spec: 'sparseCategoricalCrossentropy',
+    prediction: [[0.2, 0.5, 0.3], [1, 1, 2]],
+    target: [1, 2],
+    rows: [log(2), log(2)],
+  },
   {
     spec: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
     prediction: [[0, log(2), 0], [1000, 0, -1000]],

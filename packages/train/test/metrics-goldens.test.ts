@@ -1,12 +1,13 @@
 /**
- * Every metric against scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json, written by
- * tools/goldens/training_metrics.py): whole, and gathered batch by batch. Rejects: a wrong formula, tie or average; a mask
- * or weights that count otherwise than by row; figures that depend on the batches.
+ * Every metric against scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json,
+ * written by tools/goldens/training_metrics.py): whole, and gathered batch by batch. Rejects: a wrong
+ * formula, tie or average; a mask or weights that count otherwise than by row; figures that depend on the
+ * batches.
  */
 import { describe, test } from 'node:test';
 import { slice, type Tensor } from '@unroll/core';
 import { mismatch, report } from '@unroll/testkit';
-import { type Metric, metrics } from '@unroll/train';
+import { type Metric, type MetricName, metrics } from '@unroll/train';
 import {
   type GoldenNumber,
   numbersOf,
@@ -18,7 +19,7 @@ import {
 
 interface MetricCase {
   name: string;
-  metric: 'accuracy' | 'topKAccuracy' | 'precision' | 'recall' | 'f1' | 'auc' | 'confusionMatrix' | 'mae' | 'rmse' | 'r2' | 'perplexity'; // biome-ignore format: a list
+  metric: MetricName | 'confusionMatrix';
   options: Record<string, unknown>;
   prediction: Packed;
   target: Packed;

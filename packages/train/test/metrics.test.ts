@@ -1,4 +1,7 @@
-/** Metrics by hand: which one a name means, what nothing gives, and errors. Goldens are in metrics-goldens.test.ts. */
+/**
+ * Metrics by hand: which one a name means, what nothing gives, and errors. Goldens are in
+ * metrics-goldens.test.ts.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor, zeros } from '@unroll/core';
@@ -69,7 +72,8 @@ describe('metrics of nothing', () => {
 describe('metrics by hand', () => {
   test('top k, with a padded row that is no class', () => {
     const metric = resolveMetric({ name: 'topKAccuracy', k: 2 });
-    metric.update(tensor([[4, 3, 2], [4, 3, 2], [4, 3, 2]]), tensor([1, 2, -1]), tensor([1, 1, 0])); // biome-ignore format: a table
+    const scores = tensor([4, 3, 2, 4, 3, 2, 4, 3, 2], [3, 3]);
+    metric.update(scores, tensor([1, 2, -1]), tensor([1, 1, 0]));
     assert.equal(metric.result(), 0.5);
   });
   test('precision, recall and F1 of yes-or-no questions', () => {

@@ -1,4 +1,6 @@
-/** Runs an optimizer over given gradients, without a model: the buffers that a training step would hand it. */
+/**
+ * Runs an optimizer over given gradients, without a model: the buffers that a training step would hand it.
+ */
 import { scope } from '@unroll/core';
 import { FlatBuffer, runtime } from '@unroll/core/internal';
 import { type AverageOptions, type Clip, type Optimizer, WeightAverage } from '@unroll/train';

@@ -1,7 +1,8 @@
 /**
- * Every optimizer, clip, weight decay and moving average over eight steps against Keras and PyTorch, and every schedule
- * (packages/testkit/goldens/training/optimizers.json, written by tools/goldens/training_optimizers.py). Rejects: a wrong
- * place of epsilon, bias correction, order of clip and decay, or rule for a norm that is not finite.
+ * Every optimizer, clip, weight decay and moving average over eight steps against Keras and PyTorch, and
+ * every schedule (packages/testkit/goldens/training/optimizers.json, written by
+ * tools/goldens/training_optimizers.py). Rejects: a wrong place of epsilon, bias correction, order of clip
+ * and decay, or rule for a norm that is not finite.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';

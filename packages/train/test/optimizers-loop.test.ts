@@ -1,7 +1,7 @@
 /**
- * The optimizers' goldens once more, through the training loop: a model whose gradient is whatever the batch says. Here
- * gathered gradients, clipping and moving averages stand in the order that Keras puts them: mean of what is gathered,
- * clip, weight decay, update, average.
+ * The optimizers' goldens once more, through the training loop: a model whose gradient is whatever the batch
+ * says. Here gathered gradients, clipping and moving averages stand in the order that Keras puts them: mean
+ * of what is gathered, clip, weight decay, update, average.
  */
 import { describe, test } from 'node:test';
 import { concat, type Flow, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';

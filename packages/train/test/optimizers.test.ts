@@ -1,4 +1,7 @@
-/** Optimizers by hand: options, names, weight decay, moving averages. Goldens are in optimizers-goldens.test.ts. */
+/**
+ * Optimizers by hand: options, names, weight decay, moving averages. Goldens are in
+ * optimizers-goldens.test.ts.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FlatBuffer } from '@unroll/core/internal';

@@ -1,8 +1,9 @@
 /**
- * Whole training runs against Keras and PyTorch: three models (a forecaster, a classifier under a mask, an encoder-decoder
- * with carried states), 20 steps by each optimizer and each kind of clipping (packages/testkit/goldens/training/
- * trajectories.json, written by tools/goldens/training_trajectories.py). Here everything meets: layers, their gradients,
- * loss, clipping, optimizer and loop. Rejects whatever is wrong in any of them by more than rounding.
+ * Whole training runs against Keras and PyTorch: three models (a forecaster, a classifier under a mask, an
+ * encoder-decoder with carried states), 20 steps by each optimizer and each kind of clipping
+ * (packages/testkit/goldens/training/ trajectories.json, written by tools/goldens/training_trajectories.py).
+ * Here everything meets: layers, their gradients, loss, clipping, optimizer and loop. Rejects whatever is
+ * wrong in any of them by more than rounding.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * Negative log-likelihoods of distributions whose formulas lose their digits in float32 (differences of log Γ). Each op
- * computes value and derivatives of one element in double precision; one op, one distribution, no intermediate tensors.
+ * Negative log-likelihoods of distributions whose formulas lose their digits in float32 (differences of log
+ * Γ). Each op computes value and derivatives of one element in double precision; one op, one distribution, no
+ * intermediate tensors.
  */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
@@ -9,7 +10,10 @@ import { digamma, lgamma, logRest, stirlingRest } from '../special.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { mul } from './elementwise.js';
 
-/** Fills `out` with the value for a target y and up to three parameters, and behind it the derivative by each of these. */
+/**
+ * Fills `out` with the value for a target y and up to three parameters, and behind it the derivative by each
+ * of these.
+ */
 type Formula = (y: number, p: number, q: number, r: number, out: Float64Array) => void;
 
 /** An op over the elements of equally shaped inputs, the first of which is the target. */
@@ -78,8 +82,8 @@ const negativeBinomial: Formula = (y, mu, a, _, out) => {
 };
 
 /**
- * Into out[0]: D = log Γ(y + 1/a) - log Γ(1/a) + y log a, the sum of log(1 + k a) over whole k < y; into out[2] its
- * derivative by a.
+ * Into out[0]: D = log Γ(y + 1/a) - log Γ(1/a) + y log a, the sum of log(1 + k a) over whole k < y; into
+ * out[2] its derivative by a.
  */
 function risingPower(y: number, a: number, out: Float64Array): void {
   const r = 1 / a;
@@ -90,7 +94,8 @@ function risingPower(y: number, a: number, out: Float64Array): void {
   }
   // Stirling's series of both, subtracted term by term.
   const u = y * a;
-  const slope = (x: number): number => 1 / 12 - 1 / (120 * x * x) + 1 / (252 * x ** 4); // of the rest, times -x²
+  // Slope of the rest, times -x².
+  const slope = (x: number): number => 1 / 12 - 1 / (120 * x * x) + 1 / (252 * x ** 4);
   const bySlopes = slope(y + r) / (1 + u) ** 2 - slope(r);
   out[0] = Math.log1p(u) * (r + y - 0.5) - y + stirlingRest(y + r) - stirlingRest(r);
   out[2] = ((y - 0.5) * y) / (1 + u) - y * y * logRest(u) + bySlopes;

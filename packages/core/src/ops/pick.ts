@@ -1,6 +1,6 @@
 /**
- * Classes by number: one element picked from each row, and the cross-entropy of logits without one-hot targets, which
- * for a vocabulary of many thousands would be larger than all the rest.
+ * Classes by number: one element picked from each row, and the cross-entropy of logits without one-hot
+ * targets, which for a vocabulary of many thousands would be larger than all the rest.
  */
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
@@ -12,8 +12,9 @@ import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tens
 const EXACT = 2 ** 24;
 
 /**
- * Calls `visit` with the elements [r, ids[r]] of x [N, K] as rows of a one-column table, for stretches of rows that are
- * short enough for the kernels: the stretch of x, the positions in it, and the first row and number of rows.
+ * Calls `visit` with the elements [r, ids[r]] of x [N, K] as rows of a one-column table, for stretches of
+ * rows that are short enough for the kernels: the stretch of x, the positions in it, and the first row and
+ * number of rows.
  */
 function eachStretch(
   x: Tensor,
@@ -91,7 +92,8 @@ function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor]
   const ids = asTensor(classes);
   if (x.rank !== 2 || ids.rank !== 1 || ids.size !== x.shape[0]) {
     throw shapeError(
-      `${name} takes rows [N, K] and a class for each, [N]; got ${formatShape(x.shape)} and ${formatShape(ids.shape)}.`,
+      `${name} takes rows [N, K] and a class for each, [N]; ` +
+        `got ${formatShape(x.shape)} and ${formatShape(ids.shape)}.`,
       { x: x.shape, ids: ids.shape },
     );
   }

@@ -181,8 +181,8 @@ export function checkClasses(loss: string, { prediction, target }: Pair, at: (i:
   if (wrong < 0) return;
   throw valueError(
     `${loss}: the target at ${at(wrong)} is ${ids[wrong]}, and the model predicts ${classes} classes, 0 to ` +
-      `${classes - 1}. Give the last layer as many units as there are classes, number these from 0, and mask ` +
-      'padding.',
+      `${classes - 1}. Give the last layer as many units as there are classes, number these from 0, ` +
+      'and mask padding.',
     { target: ids[wrong], position: at(wrong), classes },
   );
 }

@@ -19,8 +19,7 @@ import { type Loss, type LossOptions, makeLoss } from './loss.js';
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 export interface GaussianOptions extends LossOptions {
-  /** What the second half of the outputs is: `scale`, softplus of it is the deviation; or `variance`, itself one.
-   * Default `scale`. */
+  /** What the second half of the outputs is: raw scales, or the variance itself. Default `scale`. */
   spread?: 'scale' | 'variance';
   /** With the constant log(2π)/2, so that the losses of different distributions compare. Default true. */
   full?: boolean;

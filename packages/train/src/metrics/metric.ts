@@ -121,8 +121,9 @@ export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
     if (!sameShape(withoutOne(prediction.shape), withoutOne(target.shape))) {
       throw shapeError(
-        `${name}: the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} ` +
-          "differ. For predictions of several classes give { average: 'macro' } or 'micro', or use the " +
+        `${name}: the prediction ${formatShape(prediction.shape)} and the target ` +
+          `${formatShape(target.shape)} differ. ` +
+          "For predictions of several classes give { average: 'macro' } or 'micro', or use the " +
           'categorical metrics.',
         { prediction: prediction.shape, target: target.shape },
       );
@@ -160,8 +161,8 @@ export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
     ) {
       throw shapeError(
         `${name}: the model predicts ${formatShape(prediction.shape)} and the target is ` +
-          `${formatShape(target.shape)}. Give a class number for each row, ${formatShape(lead)}, or one-hot ` +
-          `classes, ${formatShape(prediction.shape)}.`,
+          `${formatShape(target.shape)}. Give a class number for each row, ${formatShape(lead)}, ` +
+          `or one-hot classes, ${formatShape(prediction.shape)}.`,
         { prediction: prediction.shape, target: target.shape },
       );
     }
