@@ -48,27 +48,29 @@ const files = (folder: string) => ({
 });
 
 test(`killed ${KILLS} times and resumed, a run ends as the one left alone`, async (t) => {
-  const [whole, broken] = ['whole', 'broken'].map((name) => {
+  const folderFor = (name: string): string => {
     const folder = mkdtempSync(join(tmpdir(), `unroll-kill-${name}-`));
     t.after(() => rmSync(folder, { recursive: true }));
     return folder;
-  }) as [string, string];
+  };
+  const whole = folderFor('whole');
   const { ms } = await run(whole, null);
   const expected = files(whole);
   assert.equal(expected.result.history.reason, 'stopped', 'early stopping has its say');
 
-  const moments: number[] = [];
-  while (moments.length < KILLS) {
-    // Together about two thirds of the run, so that it does not get to its end before the last kill.
-    const moment = (Math.random() * 1.4 * ms) / KILLS;
-    if (!(await run(broken, moment)).killed) break;
-    moments.push(moment);
+  const moments: string[] = [];
+  for (let kills = 0; kills < KILLS; ) {
+    // One run, killed until it gets to its end or all kills are done; then the next one.
+    const folder = folderFor('broken');
+    for (let killed = true; killed; ) {
+      const moment = kills < KILLS ? (Math.random() * 3 * ms) / KILLS : null;
+      ({ killed } = await run(folder, moment));
+      if (killed) kills++;
+      moments.push(killed ? moment!.toFixed(1) : 'end');
+    }
+    const where = `killed after ms: ${moments.join(', ')}; undisturbed the run takes ${ms.toFixed(0)}`;
+    assert.deepEqual(files(folder), expected, where);
+    assert.ok(!existsSync(join(folder, 'last.safetensors.tmp')), where);
+    t.diagnostic(where);
   }
-  assert.equal(moments.length, KILLS, 'the run ended before it was killed often enough: make it longer');
-  await run(broken, null);
-  const found = files(broken);
-  const where = `killed after ${moments.map((ms) => ms.toFixed(1)).join(', ')} ms`;
-  t.diagnostic(`${where}; the run takes ${ms.toFixed(0)} ms`);
-  assert.deepEqual(found, expected, where);
-  assert.ok(!existsSync(join(broken, 'last.safetensors.tmp')), where);
 });
