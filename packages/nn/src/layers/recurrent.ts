@@ -15,6 +15,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { sizeOf } from '@unroll/core/internal';
 import {
   type Cell,
   type CellState,
@@ -128,7 +129,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
-    const width = x!.slice(2).reduce((size, extent) => size * extent, 1);
+    const width = sizeOf(x!.slice(2));
     if (width < 1)
       throw this.shapeError(x!, 'a sequence [batch, time, features] whose number of features is known');
     this.#inputWidth = x!.length === 3 ? x![2]! : null;
@@ -142,13 +143,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
   /** As {@link call}; `realign` puts the outputs of a layer that goes backwards in the order of time. */
   flowAlong(inputs: readonly Flow[], context: ForwardContext, realign: boolean): Flow[] {
     const [{ value: x, mask }, ...initial] = inputs as [Flow, ...Flow[]];
-    const [B, , I] = x.shape as [number, number, number];
+    const [B, , ...step] = x.shape as [number, number, ...number[]];
     const state = initial.length > 0 ? this.#named(initial.map(({ value }) => value)) : this.#carriedFor(B);
     const random = context.training ? seededStream(context.random, this.options.seed) : null;
-    const masks = random && drawMasks(this.cell, this.options, B, I, random);
-    const { inputMask = null, ...step } = masks ?? { recurrentMask: null };
-    const seen = inputMask ? mul(x, reshape(inputMask, [B, 1, I])) : x;
-    const result = this.run(seen, state, { ...this.#layout(mask), ...step, realign });
+    const masks = random && drawMasks(this.cell, this.options, B, sizeOf(step), random);
+    const { inputMask = null, ...inside } = masks ?? { recurrentMask: null };
+    const seen = inputMask ? mul(x, reshape(inputMask, [B, 1, ...step])) : x;
+    const result = this.run(seen, state, { ...this.#layout(mask), ...inside, realign });
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
       this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;

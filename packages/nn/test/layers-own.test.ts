@@ -1,0 +1,182 @@
+/**
+ * Layers and cells of a user's own: in models, in configs once they are registered, in streams, inside bidirectional
+ * layers and stacks.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { add, type Flow, matmul, mul, type Parameter, type Shape, type Tensor, tanh } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import {
+  bidirectional,
+  type Cell,
+  type CellState,
+  dense,
+  gruCell,
+  Layer,
+  type LayerOptions,
+  modelFromConfig,
+  type ParameterMaker,
+  recurrent,
+  registerCell,
+  registerLayer,
+  type Sequential,
+  type StepContext,
+  sequential,
+  stackedCells,
+} from '@unroll/nn';
+import { mismatch, onBackend } from '@unroll/testkit';
+import { drawn, maskOf, run } from './helpers.js';
+
+const float64 = backendSync('reference:float64');
+
+interface ScaleOptions extends LayerOptions {
+  start: number;
+}
+
+/** One factor per feature. */
+class Scale extends Layer<ScaleOptions> {
+  static override readonly className = 'Scale';
+  #factor!: Parameter;
+
+  outputShapes([x]: readonly Shape[]): Shape[] {
+    return [x!];
+  }
+  protected override makeParameters([x]: readonly Shape[]): void {
+    this.#factor = this.addParameter('factor', [x!.at(-1)!], () =>
+      new Float32Array(x!.at(-1)!).fill(this.options.start),
+    );
+  }
+  call([x]: readonly Flow[]): Flow[] {
+    return [{ value: mul(x!.value, this.#factor), mask: x!.mask }];
+  }
+  override alongTime(inputs: readonly boolean[]): boolean[] {
+    return [...inputs];
+  }
+}
+
+/** h ← (1 - rate) h + rate tanh(x W + h U): a leaky unit. */
+class LeakyCell implements Cell {
+  static readonly className = 'LeakyCell';
+  readonly className = LeakyCell.className;
+  readonly units: number;
+  readonly stateSizes: { h: number };
+  readonly config: { units: number; rate: number };
+  #W!: Parameter;
+  #U!: Parameter;
+
+  constructor(config: { units: number; rate: number }) {
+    this.config = config;
+    this.units = config.units;
+    this.stateSizes = { h: config.units };
+  }
+  build(inputSize: number, make: ParameterMaker): void {
+    this.#W = make('kernel', [inputSize, this.units], 'glorotUniform');
+    this.#U = make('recurrent_kernel', [this.units, this.units], 'orthogonal');
+  }
+  step(x: Tensor, { h }: CellState, { recurrentMask }: StepContext) {
+    const { rate } = this.config;
+    const seen = recurrentMask ? mul(h!, recurrentMask) : h!;
+    const next = add(mul(h!, 1 - rate), mul(tanh(add(matmul(x, this.#W), matmul(seen, this.#U))), rate));
+    return { y: next, state: { h: next } };
+  }
+  clone(): LeakyCell {
+    return new LeakyCell(this.config);
+  }
+}
+
+const leaky = (units = 3): LeakyCell => new LeakyCell({ units, rate: 0.3 });
+const model = (): Sequential =>
+  sequential([
+    new Scale({ start: 2 }),
+    recurrent(leaky(), { returnSequences: true, recurrentDropout: 0.2 }),
+    recurrent(stackedCells([leaky(2), gruCell({ units: 2 })]), { returnSequences: true }),
+    dense({ units: 1 }),
+  ]);
+const x = drawn('x', 2, 5, 2);
+
+describe("a user's own layer and cell", () => {
+  test('are refused in a config until they are registered, and then loaded', () => {
+    const network = model();
+    const want = run(network, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync();
+    const config: unknown = JSON.parse(JSON.stringify(network.config));
+    assert.throws(() => modelFromConfig(config), /There is no layer class "Scale".*registerLayer\(Scale\)/);
+    registerLayer(Scale);
+    assert.throws(
+      () => modelFromConfig(config),
+      /There is no cell class "LeakyCell".*registerCell\(LeakyCell\)/,
+    );
+    registerCell(LeakyCell);
+    const made = modelFromConfig(config);
+    made.build([[-1, -1, 2]]);
+    made.setWeights(network.getWeights());
+    assert.deepEqual(run(made, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync(), want);
+    assert.deepEqual(JSON.parse(JSON.stringify(made.config)), config);
+  });
+
+  test('stream', () => {
+    onBackend(float64, () => {
+      const network = model();
+      const whole = run(network, x)[0]!.value;
+      const stream = network.stream({ batch: 2 });
+      const outputs = [0, 1, 2, 3, 4].map((t) => {
+        const rows = (x.toArray() as number[][][]).map((row) => row[t]!);
+        return stream.step(rows).toArray() as number[][];
+      });
+      const got = [0, 1].flatMap((b) => outputs.map((rows) => rows[b]![0]!));
+      assert.equal(mismatch('stream', got, whole.dataSync(), 1e-14), null);
+    });
+  });
+
+  test('without alongTime a layer is refused in a stream, by name', () => {
+    class Silent extends Scale {
+      override alongTime(inputs: readonly boolean[]): boolean[] {
+        return Layer.prototype.alongTime.call(this, inputs);
+      }
+    }
+    assert.throws(
+      () => sequential([new Silent({ start: 1, name: 'quiet' })]).stream(),
+      /Layer quiet: cannot be streamed: it does not say that it can run step by step/,
+    );
+  });
+
+  test('a cell goes both ways where it has a clone, or is given twice', () => {
+    const both = bidirectional(recurrent(leaky(), { returnSequences: true }));
+    assert.deepEqual(run(both, x)[0]!.value.shape, [2, 5, 6]);
+    const mute = (): Cell => Object.assign(leaky(), { clone: undefined });
+    assert.throws(
+      () => bidirectional(recurrent(mute(), { name: 'reader' })),
+      /Layer reader: .*LeakyCell has no clone\(\)/,
+    );
+    const given = bidirectional(recurrent(mute()), {
+      backwardLayer: recurrent(mute(), { goBackwards: true }),
+    });
+    assert.deepEqual(run(given, x)[0]!.value.shape, [2, 6]);
+  });
+
+  test('a first state that is not zero', () => {
+    class Warm extends LeakyCell {
+      zeroState(batch: number): CellState {
+        return { h: drawn('h', batch, this.units) };
+      }
+    }
+    const [warm, cold] = [recurrent(new Warm({ units: 3, rate: 0.3 })), recurrent(leaky())];
+    const want = run(cold, [x, drawn('h', 2, 3)])[0]!.value;
+    run(warm, x);
+    warm.setWeights(cold.getWeights());
+    assert.deepEqual(run(warm, x)[0]!.value.dataSync(), want.dataSync());
+  });
+
+  test('sequences of images, say: a cell over steps of a higher rank sees them whole', () => {
+    const seen: Shape[] = [];
+    const cell: Cell = {
+      ...{ className: 'Sum', units: 1, stateSizes: { h: 1 }, config: {} },
+      build: () => {},
+      step: (step, state) => {
+        seen.push(step.shape);
+        return { y: state.h!, state };
+      },
+    };
+    run(recurrent(cell), drawn('video', 2, 3, 4, 5));
+    assert.deepEqual(seen, [[2, 4, 5], [2, 4, 5], [2, 4, 5]]); // biome-ignore format: one line
+  });
+});
