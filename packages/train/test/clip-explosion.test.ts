@@ -56,9 +56,9 @@ describe('exploding gradients', () => {
     await assert.rejects(run(200, 3), fails('nan', /epoch 2, step 1/));
   });
 
-  for (const clip of [{ value: 0.01 }, { norm: 0.1 }, { globalNorm: 0.1 }]) {
+  for (const clip of [{ value: 0.02 }, { norm: 0.2 }, { globalNorm: 0.2 }]) {
     test(`clip ${JSON.stringify(clip)} cures it`, async () => {
-      const events = await run(200, 100, clip);
+      const events = await run(200, 60, clip);
       const losses = events.map(({ loss }) => loss);
       assert.ok(losses.every(Number.isFinite));
       assert.ok(events[0]!.clipped && events[0]!.gradientNorm > 1e8);
