@@ -61,4 +61,4 @@ export {
 } from './regularizers.js';
 export { Sequential, type SequentialOptions, sequential } from './sequential.js';
 export { Stream, type StreamInput, type StreamOptions, type StreamState } from './stream.js';
-export type { WeightArray } from './weights.js';
+export type { WeightArray, WeightSource } from './weights.js';

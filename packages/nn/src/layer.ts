@@ -14,6 +14,7 @@ import {
   type Tensor,
   UnrollError,
 } from '@unroll/core';
+import { sizeOf } from '@unroll/core/internal';
 import type { ParameterOptions } from './cells/cell.js';
 import { constraint } from './constraints.js';
 import { type ApplyOptions, applySymbolic, type SymbolicTensor } from './graph.js';
@@ -21,7 +22,7 @@ import { type Initializer, initialize } from './initializers.js';
 import { cleanConfig } from './json.js';
 import { type Memory, nextMemory } from './memory.js';
 import { type Regularizer, regularizer } from './regularizers.js';
-import { getWeights, setWeights, type WeightArray } from './weights.js';
+import { getWeights, setWeights, type WeightArray, type WeightSource } from './weights.js';
 
 /** Options that every layer takes. */
 export interface LayerOptions {
@@ -52,7 +53,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
   readonly #activity: ((output: Tensor) => Tensor) | null;
   #trainable: boolean;
-  #building: { random: RandomStream | null; path: string } | null = null;
+  #building: { random: RandomStream | WeightSource | null; path: string } | null = null;
 
   constructor(options: O) {
     this.options = options;
@@ -104,12 +105,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /**
    * Builds the layer for inputs of these shapes, once.
-   * @param random where initial weights come from; null: zeros, for weights that are about to be loaded
+   * @param random where weights come from: initialisers by this stream, or a file; null: zeros, for weights that are
+   * about to be set
    * @param path name of the layer in its model, which its parameters' names begin with
    */
   build(
     inputs: readonly Shape[],
-    random: RandomStream | null = new RandomStream(0, this.name),
+    random: RandomStream | WeightSource | null = new RandomStream(0, this.name),
     path: string = this.name || this.className.toLowerCase(),
   ): void {
     if (this.built) return;
@@ -128,9 +130,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     options: ParameterOptions = {},
   ): Parameter {
     const { random, path } = this.#building!;
-    const values = random
-      ? initialize(initializer, shape, random.child(name), this.label)
-      : new Float32Array(shape.reduce((size, extent) => size * extent, 1));
+    const values =
+      random instanceof RandomStream
+        ? initialize(initializer, shape, random.child(name), this.label)
+        : (random?.values(`${path}/${name}`, shape) ?? new Float32Array(sizeOf(shape)));
     const trainable = options.trainable ?? true;
     const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
     if (options.regularizer) parameter.regularizer = regularizer(options.regularizer, this.label);
@@ -142,7 +145,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Inside {@link makeParameters}: builds a layer that is part of this one. */
   protected buildInner(layer: Layer, inputs: readonly Shape[], part: string): void {
     const { random, path } = this.#building!;
-    layer.build(inputs, random?.child(part) ?? null, path ? `${path}/${part}` : part);
+    const inner = random instanceof RandomStream ? random.child(part) : random;
+    layer.build(inputs, inner, path ? `${path}/${part}` : part);
     if (!this.trainable) layer.trainable = false;
   }
 

@@ -13,6 +13,7 @@ import {
 import { Layer, type LayerOptions } from './layer.js';
 import { Stream, type StreamOptions } from './stream.js';
 import { type SummaryRow, summaryTable } from './summary.js';
+import type { WeightSource } from './weights.js';
 
 export interface NetworkOptions extends LayerOptions {
   /** Seed of the initial weights. Default 0: the same weights every time. */
@@ -46,7 +47,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   /** Makes all parameters for inputs of these shapes, [batch, ...] with -1 for any extent; by default those it knows. */
   override build(
     inputs: readonly Shape[] = this.#knownShapes(),
-    random: RandomStream | null = new RandomStream(this.options.seed ?? 0, 'weights'),
+    random: RandomStream | WeightSource | null = new RandomStream(this.options.seed ?? 0, 'weights'),
     path = '',
   ): void {
     super.build(inputs, random, path);

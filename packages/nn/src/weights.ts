@@ -8,6 +8,12 @@ export interface WeightArray {
   values: Float32Array | Float64Array;
 }
 
+/** Where a model that is being loaded gets its weights, instead of from initialisers. */
+export interface WeightSource {
+  /** The values of the parameter of that name, row-major. Throws where it has none of this shape. */
+  values(name: string, shape: Shape): ArrayLike<number>;
+}
+
 export function getWeights(parameters: readonly Parameter[]): WeightArray[] {
   return parameters.map((p) => ({ name: p.name, shape: p.shape, values: p.dataSync() }));
 }
