@@ -4,7 +4,7 @@
  */
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { formatShape, shapeError, UnrollError } from '../errors.js';
+import { formatShape, shapeError } from '../errors.js';
 import { address, type CpuBlock } from './block.js';
 import { Heap } from './heap.js';
 import { optimizerKernels } from './optimizers.js';
@@ -99,7 +99,6 @@ export function cpuBackend(
     },
     ...optimizerKernels(k),
     ...recurrentKernels(k, heap),
-    ...{ rnnForward: missing, rnnBackward: missing, gruForward: missing, gruBackward: missing },
   };
 
   return {
@@ -111,7 +110,7 @@ export function cpuBackend(
     },
     float: Float32Array,
     kernels,
-    supports: (kernel) => kernels[kernel] !== missing,
+    supports: (kernel) => kernel in kernels,
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
@@ -138,10 +137,6 @@ export function cpuBackend(
     },
     read: (block): FloatArray => floats(address(block), block.length).slice(),
   };
-}
-
-function missing(): never {
-  throw new UnrollError('backend', 'This kernel has no compiled form yet.');
 }
 
 function threadCount(count: number): string {

@@ -4,11 +4,11 @@
  * into the open arena for the one call.
  */
 import { Activation, type KernelExports } from '@unroll/kernels';
-import type { Block, Kernels, SequenceView } from '../backend.js';
+import type { ActivationName, Block, Kernels, RecurrentCall, SequenceView } from '../backend.js';
 import { address, type CpuBlock } from './block.js';
 import type { Heap } from './heap.js';
 
-type RecurrentKernels = Pick<Kernels, 'lstmForward' | 'lstmBackward'>;
+type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'Backward'}`>;
 
 const FLOAT = 4;
 
@@ -42,23 +42,40 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
   };
 
   return {
+    rnnForward(c) {
+      const weights = packed('rnn', [c.W, c.U, c.b], k.rnn_packed_size(c.I, c.H), (to) =>
+        k.rnn_pack(c.I, c.H, address(c.W), address(c.U), address(c.b), to),
+      );
+      const at = [weights, address(c.xh), address(c.hs)] as const;
+      k.rnn_forward(c.T, c.B, c.I, c.H, Activation[c.activation], ...at, ...masks(c), ...sequence(c.y));
+    },
+    rnnBackward(c) {
+      const weights = packed('rnn backward', [c.U], k.rnn_packed_backward_size(c.H), (to) =>
+        k.rnn_pack_backward(c.H, address(c.U), to),
+      );
+      const at = [weights, address(c.xh), address(c.hs)] as const;
+      const out = [address(c.dh), address(c.dG), address(c.dhAll)] as const;
+      k.rnn_backward(
+        c.T,
+        c.B,
+        c.I,
+        c.H,
+        Activation[c.activation],
+        ...at,
+        ...masks(c),
+        ...sequence(c.dy),
+        ...out,
+      );
+    },
+
     lstmForward(c) {
       const weights = packed('lstm', [c.W, c.U, c.b], k.lstm_packed_size(c.I, c.H), (to) =>
         k.lstm_pack(c.I, c.H, address(c.W), address(c.U), address(c.b), to),
       );
+      const cells = [address(c.c), c.keepCells ? c.B * c.H : 0] as const;
       k.lstm_forward(
-        ...([
-          c.T,
-          c.B,
-          c.I,
-          c.H,
-          Activation[c.activation],
-          Activation[c.recurrentActivation],
-          weights,
-        ] as const),
-        ...([address(c.xh), address(c.c), c.keepCells ? c.B * c.H : 0, address(c.hs)] as const),
-        ...([address(c.rmask), address(c.mask), address(c.emit), address(c.gates)] as const),
-        ...sequence(c.y),
+        ...([c.T, c.B, c.I, c.H, ...activations(c), weights, address(c.xh), ...cells] as const),
+        ...([address(c.hs), ...masks(c), address(c.gates), ...sequence(c.y)] as const),
       );
     },
     lstmBackward(c) {
@@ -66,13 +83,58 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
         k.lstm_pack_backward(c.H, address(c.U), to),
       );
       k.lstm_backward(
-        ...([c.T, c.B, c.H, Activation[c.activation], Activation[c.recurrentActivation], weights] as const),
-        ...([address(c.gates), address(c.c), address(c.rmask), address(c.mask), address(c.emit)] as const),
-        ...sequence(c.dy),
-        ...([address(c.dh), address(c.dc), address(c.dG), address(c.dhAll), address(c.dcAll)] as const),
+        ...([c.T, c.B, c.H, ...activations(c), weights, address(c.gates), address(c.c)] as const),
+        ...([...masks(c), ...sequence(c.dy), address(c.dh), address(c.dc), address(c.dG)] as const),
+        ...([address(c.dhAll), address(c.dcAll)] as const),
+      );
+    },
+
+    gruForward(c) {
+      const { T, B, I, H } = c;
+      const form = [T, B, I, H, ...activations(c), c.textbook ? 1 : 0] as const;
+      const from = [address(c.W), address(c.U), address(c.b)] as const;
+      const sources = [c.W, c.U, c.b];
+      if (c.resetAfter) {
+        const weights = packed('gru', sources, k.gru_packed_size(I, H), (to) =>
+          k.gru_pack(I, H, ...from, to),
+        );
+        const at = [weights, address(c.xh), address(c.hs)] as const;
+        k.gru_forward(...form, ...at, ...masks(c), address(c.gates), ...sequence(c.y));
+        return;
+      }
+      const weights = packed('gru before', sources, k.gru_before_packed_size(I, H), (to) =>
+        k.gru_before_pack(I, H, ...from, to),
+      );
+      const at = [weights, address(c.xh), address(c.hs)] as const;
+      // Without a block to keep r h' of every step in, one step's serves them all.
+      const rh = c.rh ? ([address(c.rh), B * H] as const) : ([heap.temporary(B * H * FLOAT), 0] as const);
+      k.gru_before_forward(...form, ...at, ...masks(c), address(c.gates), ...rh, ...sequence(c.y));
+    },
+    gruBackward(c) {
+      const { T, B, I, H } = c;
+      const weights = c.resetAfter
+        ? packed('gru backward', [c.U], k.gru_packed_backward_size(H), (to) =>
+            k.gru_pack_backward(H, address(c.U), to),
+          )
+        : packed('gru before backward', [c.U], k.gru_before_packed_backward_size(H), (to) =>
+            k.gru_before_pack_backward(H, address(c.U), to),
+          );
+      const run = c.resetAfter ? k.gru_backward : k.gru_before_backward;
+      run(
+        ...([T, B, I, H, ...activations(c), c.textbook ? 1 : 0, weights, address(c.gates)] as const),
+        ...([address(c.xh), address(c.hs), ...masks(c), ...sequence(c.dy)] as const),
+        ...([address(c.dh), address(c.dG), address(c.dhAll)] as const),
       );
     },
   };
+}
+
+function activations(c: { activation: ActivationName; recurrentActivation: ActivationName }) {
+  return [Activation[c.activation], Activation[c.recurrentActivation]] as const;
+}
+
+function masks({ rmask, mask, emit }: RecurrentCall) {
+  return [address(rmask), address(mask), address(emit)] as const;
 }
 
 /** Pointer and strides of a sequence; a null pointer where there is none. */
