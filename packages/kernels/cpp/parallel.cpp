@@ -141,8 +141,9 @@ thread_local Pool* the_pool = nullptr;
 inline Pool* entered() { return the_pool; }
 #endif
 
-thread_local bool is_worker = false;  // workers may always wait, the caller where pool.may_wait says so
-thread_local int team_size = 0;       // 0: not in a body; 1: in a body without a team; n: in a team of n
+// 0: not in a body; 1: in a body without a team; n: the caller in a team of n; -n: a worker in a team of n. Workers may
+// always wait, the caller where pool.may_wait says so.
+thread_local int team_size = 0;
 
 // Returns when word is no longer `value`: spins first, then sleeps where the thread may.
 inline void wait_while(Word& word, int32_t value, int spins, bool may_wait) {
@@ -162,7 +163,6 @@ void take_items(Pool& pool) {
 // What a worker does from its arrival to the end of its pool.
 void work(Pool& pool, int index) {
   Slot& slot = pool.slots[index];
-  is_worker = true;
   slot.state.store(idle);
   for (;;) {
     int32_t state = slot.state.load();
@@ -178,7 +178,7 @@ void work(Pool& pool, int index) {
     if (state == ended) return;
     if (state != assigned || !slot.state.replace(assigned, running)) continue;
     if (pool.is_team) {
-      team_size = pool.count;
+      team_size = -pool.count;
       pool.body(pool.context, index + 1);
     } else {
       team_size = 1;
@@ -267,15 +267,16 @@ void parallel_team(int count, void (*body)(void*, int), void* context) {
 }
 
 void team_barrier() {
-  if (team_size < 2) return;
+  const int members = team_size < 0 ? -team_size : team_size;
+  if (members < 2) return;
   Pool& pool = *entered();
   int32_t phase = pool.barrier_phase.load();
-  if (pool.barrier_count.add(1) + 1 == team_size) {
+  if (pool.barrier_count.add(1) + 1 == members) {
     pool.barrier_count.store(0);
     pool.barrier_phase.store(phase + 1);
     pool.barrier_phase.wake();
   } else {
-    wait_while(pool.barrier_phase, phase, pool.spins(team_size), is_worker || pool.may_wait);
+    wait_while(pool.barrier_phase, phase, pool.spins(members), team_size < 0 || pool.may_wait);
   }
 }
 
