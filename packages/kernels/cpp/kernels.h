@@ -205,8 +205,9 @@ KERNEL(void, gru_before_backward, (int T, int B, int I, int H, int act, int ract
                                    float* dG, float* dhAll))
 
 // ------------------------------------------------------------------------------------------------------------ machine
-// Runs `iterations` rounds of independent multiply-adds (24 chains of full vectors) on this thread and returns the
-// floating-point operations done: the benchmark's measure of the peak. out takes one float so that nothing is dropped.
+// Runs `iterations` rounds of independent multiply-adds (as many chains of full vectors as the registers hold) on this
+// thread and returns the floating-point operations done: the benchmark's measure of the peak. *out is read and written so
+// that nothing is dropped.
 KERNEL(double, multiply_add_peak, (int iterations, float* out))
 // Floats in one vector of this build.
 KERNEL(int, vector_width, ())

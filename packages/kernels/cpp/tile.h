@@ -23,19 +23,18 @@ struct Tile {
   long outRow;
 };
 
-// The accumulators must fit the registers (32, or 16 where vectors are narrow) together with what is multiplied.
-constexpr int accumulators = VL == 16 ? 24 : VL == 8 ? 12 : 8;
+// Sums that fit the registers together with what is multiplied; a product that is not fused takes one register more.
+constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : UNROLL_FUSED ? 9 : 8;
 // The widest tile is 4 vectors. Where registers are few a panel of 2 is best: more rows share each load of b, and the
 // panel is narrow enough to stay in the first cache.
-constexpr int panel_vectors = VL == 16 ? 4 : 2;
+constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
 // The most rows of a tile nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
-
 // A tile of few rows takes several panels at once (1, 2 or 4), as it would else wait for its own sums: an addition takes
 // several cycles and two can begin in each.
 constexpr int most_panels(int m, int nv) {
-  const int chains = (VL == 16 ? 8 : accumulators) / (m * nv);
-  return chains >= 4 ? 4 : chains >= 2 ? 2 : 1;
+  const int together = (UNROLL_REGISTERS == 32 ? 8 : accumulators) / (m * nv);
+  return together >= 4 ? 4 : together >= 2 ? 2 : 1;
 }
 
 // 1 <= nv <= 4, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.

@@ -27,6 +27,13 @@
 #define VL 4
 #endif
 
+// Vector registers of the machine (what WebAssembly runs on has 16).
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+#define UNROLL_REGISTERS 32
+#else
+#define UNROLL_REGISTERS 16
+#endif
+
 #define ALWAYS static inline __attribute__((always_inline))
 // Before a loop over a tile: the accumulators stay in registers only if every such loop is unrolled whole.
 #if defined(__clang__)
