@@ -2,7 +2,7 @@
  * What other packages of Unroll and its tests build on and users do not. No promise is made about it between
  * versions.
  */
-export { crc32c, maskedCrc } from './callbacks/event-file.js';
+export { maskedCrc } from './callbacks/event-file.js';
 export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock, normOf } from './clip.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { crc32c } from '@unroll/core/internal';
 import {
   type Callback,
   type EpochEvent,
@@ -17,7 +18,7 @@ import {
   reduceOnPlateau,
   type TrainEvent,
 } from '@unroll/train';
-import { crc32c, maskedCrc } from '@unroll/train/internal';
+import { maskedCrc } from '@unroll/train/internal';
 import { checkpoints, csvLog, tensorBoard } from '@unroll/train/node';
 import { fails } from './fails.js';
 import { forecaster, waves, weightsOf } from './small-model.js';

@@ -1,6 +1,7 @@
-/** Checkpoints in a folder. Each file is written whole under another name first, so that a crash never leaves half of one. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+/** Checkpoints in a folder, each file written whole: a crash never leaves half of one. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeWhole } from '@unroll/core/node';
 import { type Checkpoint, decodeCheckpoint } from '../checkpoint.js';
 import type { Callback } from './callback.js';
 import { type CheckpointOptions, checkpointsTo } from './checkpoints.js';
@@ -24,7 +25,7 @@ export function checkpoints({ directory, ...options }: CheckpointFolderOptions):
   const place = (name: string): string => join(directory, `${name}.safetensors`);
   const store = {
     place,
-    write: (name: string, bytes: Uint8Array) => writeWhole(directory, place(name), bytes),
+    write: (name: string, bytes: Uint8Array) => writeWhole(place(name), bytes),
   };
   return { ...checkpointsTo(store, options), load: () => readCheckpoint(place('last')) };
 }
@@ -42,35 +43,4 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
 /** For `fit({ checkpointDir })`. */
 export function openCheckpoints(directory: string, everySteps: number | null): CheckpointFiles {
   return checkpoints(everySteps === null ? { directory } : { directory, everySteps });
-}
-
-/** Replaces `file` at once: other readers, and a crash at any moment, see the old bytes or the new. */
-export async function writeWhole(directory: string, file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const temporary = `${file}.tmp`;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(directory);
-}
-
-/** Puts the renaming itself on disk. Windows has no such call for folders. */
-async function syncFolder(directory: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

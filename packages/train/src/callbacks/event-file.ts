@@ -7,7 +7,7 @@
  *
  * (tensorflow/core/lib/io/record_writer.cc, tensorflow/core/util/event.proto and framework/summary.proto.)
  */
-import { encodeUtf8 } from '@unroll/core/internal';
+import { crc32c, encodeUtf8 } from '@unroll/core/internal';
 
 /** The record that a file begins with. @param wallTime in seconds since 1970 */
 export function fileHeader(wallTime: number): Uint8Array {
@@ -74,19 +74,6 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return out;
-}
-
-/** CRC-32C (Castagnoli), reflected polynomial. */
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1;
-  return c >>> 0;
-});
-
-export function crc32c(data: Uint8Array): number {
-  let c = 0xffffffff;
-  for (const byte of data) c = (c >>> 8) ^ TABLE[(c ^ byte) & 0xff]!;
-  return (c ^ 0xffffffff) >>> 0;
 }
 
 /** TFRecord's mask: so that a CRC of bytes that hold CRCs is still of use. */
