@@ -1,5 +1,7 @@
-// What tools/test-browser.mjs runs in a page: the kernel cases on every variant that the page can load.
+// What tools/test-browser.mjs runs in a page: the kernel cases, the backend contract and a short training
+// run on every variant that the page can load.
 import { choiceFor, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
+import { runBackends } from './browser-backends.js';
 import { kernelCases } from './kernel-cases.js';
 
 export interface BrowserResult {
@@ -53,4 +55,5 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     }
     for (const { name, run: work } of kernelCases) await attempt(`${variant}: ${name}`, () => work(module));
   }
+  await runBackends(attempt, (name, skipped) => report({ name, skipped }));
 };
