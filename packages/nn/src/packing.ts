@@ -1,27 +1,47 @@
 /**
- * Padding that costs nothing. Where a mask is pure right padding, the steps after the longest sequence of the batch are
- * never computed; what they would have given is known without: the last output again, or zeros.
+ * Padding that costs nothing, or little. Where a mask is pure right padding, the steps after the longest sequence of the
+ * batch are never computed: what they would have given is known without, the last output again or zeros. And where the
+ * lengths differ much, the batch shrinks on the way (shrinking.ts).
  */
 import { broadcastTo, concat, slice, type Tensor, zeros } from '@unroll/core';
-import type { SequenceContext, SequenceResult } from './cells/cell.js';
+import type { CellState, SequenceContext, SequenceResult } from './cells/cell.js';
 import { lengthMask, maskFacts } from './masks.js';
+import { runShrinking, worthwhileSegments } from './shrinking.js';
 
-/** Runs `run` on the part of x [B, T, ...] that has valid steps, with the same result as on all of it. */
-export function runPacked(
-  x: Tensor,
-  context: SequenceContext,
-  run: (x: Tensor, context: SequenceContext) => SequenceResult,
-): SequenceResult {
-  if (context.mask === null) return run(x, context);
+/** A cell over x [B, T, ...]; `state` null: the cell's first. */
+export type Run = (x: Tensor, state: CellState | null, context: SequenceContext) => SequenceResult;
+
+export interface PackedCall {
+  x: Tensor;
+  state: CellState | null;
+  context: SequenceContext;
+  run: Run;
+  /** The state before the first step, written out. */
+  firstState: () => CellState;
+  /** Number of the cell's parameters, by which the cost of a step is judged. */
+  weights: number;
+}
+
+/** Runs the cell where there are valid steps, with the same result as everywhere. */
+export function runPacked(call: PackedCall): SequenceResult {
+  const { x, state, context, run } = call;
+  if (context.mask === null) return run(x, state, context);
   const { all, rightPadded, longest, lengths } = maskFacts(context.mask);
-  if (all) return run(x, { ...context, mask: null });
+  if (all) return run(x, state, { ...context, mask: null });
+  if (!rightPadded) return run(x, state, context);
   const [B, T] = x.shape as [number, number];
   const steps = Math.max(longest, 1);
-  if (!rightPadded || steps === T) return run(x, context);
-  const full = lengths.every((length) => length === steps);
-  const mask = full ? null : lengthMask(lengths, steps);
-  const { y, state } = run(slice(x, 1, 0, steps), { ...context, mask });
-  return { y: restored(y, B, T - steps, context), state };
+  const part = steps === T ? x : slice(x, 1, 0, steps);
+  const segments = worthwhileSegments(lengths, steps, call.weights);
+  const result = segments
+    ? runShrinking({ ...call, x: part, state: state ?? call.firstState() }, lengths, segments)
+    : run(part, state, { ...context, mask: maskUpTo(context.mask, lengths, steps) });
+  return steps === T ? result : { ...result, y: restored(result.y, B, T - steps, context) };
+}
+
+function maskUpTo(mask: Tensor, lengths: Uint32Array, steps: number): Tensor | null {
+  if (lengths.every((length) => length === steps)) return null;
+  return mask.shape[1] === steps ? mask : lengthMask(lengths, steps);
 }
 
 /** The outputs, with those of `missing` masked steps put back. */

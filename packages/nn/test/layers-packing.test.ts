@@ -5,22 +5,32 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concat, pad, slice, type Tensor } from '@unroll/core';
+import { concat, type Parameter, pad, slice, type Tensor } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
 import {
   bidirectional,
+  type Cell,
   dense,
   gru,
+  gruCell,
+  type Layer,
   lengthMask,
   lstm,
+  lstmCell,
   masking,
+  type ParameterMaker,
   peepholeLstm,
+  peepholeLstmCell,
   type Recurrent,
+  type RecurrentOptions,
+  recurrent,
   sequential,
   simpleRNN,
+  simpleRNNCell,
+  stackedCells,
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
-import { drawn, maskOf, measure, run, same } from './helpers.js';
+import { drawn, type Measured, maskOf, measure, run, same } from './helpers.js';
 
 const lengths = [3, 5, 1, 4];
 const longest = 5;
@@ -98,6 +108,109 @@ describe('one at a time, padded, and packed agree', () => {
       const alone = measure(() => rows.map((row) => run(model, row)[0]!.value), model.parameters);
       same('padded', outputs(padded(longest, 1), longest), alone, 1e-12);
       same('padded far', outputs(padded(longest + 3, 1), longest + 3), alone, 1e-12);
+    });
+  });
+});
+
+/** The same cell with many more parameters, which it does not use: so costly a batch is worth shrinking. */
+function ballasted(cell: Cell): Cell {
+  const build = cell.build.bind(cell);
+  return Object.assign(cell, {
+    build(inputSize: number, make: ParameterMaker) {
+      build(inputSize, make);
+      make('ballast', [1500, 1000], 'zeros');
+    },
+  });
+}
+
+/** Rows of each call of the cell's whole sequence, or else of its step. */
+function countRows(cell: Cell): number[] {
+  const rows: number[] = [];
+  const method = cell.sequence ? 'sequence' : 'step';
+  const own = cell[method]!.bind(cell) as (part: Tensor, ...rest: never[]) => never;
+  Object.assign(cell, {
+    [method](part: Tensor, ...rest: never[]) {
+      rows.push(part.shape[0]!);
+      return own(part, ...rest);
+    },
+  });
+  return rows;
+}
+
+describe('batches that shrink', () => {
+  const many = [3, 12, 1, 7, 12, 2, 0, 5, 9, 4];
+  const [B, T] = [many.length, 12];
+  const cells: Record<string, () => Cell> = {
+    simpleRNN: () => simpleRNNCell({ units }),
+    lstm: () => lstmCell({ units }),
+    gru: () => gruCell({ units }),
+    peephole: () => peepholeLstmCell({ units, peepholeInitializer: 'ones' }),
+    stacked: () =>
+      stackedCells([lstmCell({ units: 4, dropout: 0.5 }), gruCell({ units, recurrentDropout: 0.5 })]),
+  };
+
+  /** Outputs and gradients of a layer while training; its dropout masks are those of the seed. */
+  const numbers = (layer: Recurrent, steps: number, weights: readonly Parameter[]): Measured => {
+    const x = pad(drawn('x', B, T, I), 1, 0, steps - T);
+    const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => drawn(name, B, size));
+    const given = { mask: lengthMask(many, steps), training: true };
+    const work = (): Tensor[] => run(layer, [x, ...states], given).map(({ value }) => value);
+    return measure(work, [x, ...states, ...weights]);
+  };
+
+  function check(make: () => Cell, options: RecurrentOptions, steps: number): void {
+    const [light, heavy] = [recurrent(make(), options), recurrent(ballasted(make()), options)];
+    for (const layer of [light, heavy]) layer.build([[-1, -1, I]]);
+    const weights = heavy.parameters.slice(0, -1);
+    light.parameters.forEach((parameter, i) => {
+      weights[i]!.assign(parameter.dataSync());
+    });
+    const rows = countRows(heavy.cell);
+    same(
+      JSON.stringify(options),
+      numbers(heavy, steps, weights),
+      numbers(light, steps, light.parameters),
+      1e-12,
+    );
+    assert.ok(new Set(rows).size > 2, `the batch had ${rows.join()} rows`);
+    assert.ok(rows.length < 4 * steps);
+  }
+
+  for (const [name, make] of Object.entries(cells)) {
+    test(`${name}: the same numbers as one masked batch`, () => {
+      onBackend(float64, () => {
+        for (const returnSequences of [true, false]) {
+          for (const goBackwards of [false, true]) {
+            for (const zeroOutputForMask of [false, true]) {
+              for (const steps of [T, T + 3]) {
+                const options = { returnSequences, goBackwards, zeroOutputForMask, returnState: true };
+                check(make, options, steps);
+                if (name !== 'stacked')
+                  check(make, { ...options, dropout: 0.5, recurrentDropout: 0.5 }, steps);
+              }
+            }
+          }
+        }
+      });
+    });
+  }
+
+  test('both directions of a bidirectional layer', () => {
+    onBackend(float64, () => {
+      const layer = (cell: Cell) => bidirectional(recurrent(cell, { returnSequences: true }));
+      const plain = layer(gruCell({ units }));
+      const heavy = bidirectional(recurrent(ballasted(gruCell({ units })), { returnSequences: true }), {
+        backwardLayer: recurrent(ballasted(gruCell({ units })), { returnSequences: true, goBackwards: true }),
+      });
+      for (const one of [plain, heavy]) one.build([[-1, -1, I]]);
+      const used = heavy.parameters.filter(({ name }) => !name.endsWith('ballast'));
+      plain.parameters.forEach((parameter, i) => {
+        used[i]!.assign(parameter.dataSync());
+      });
+      const x = drawn('x', B, T, I);
+      const numbersOf = (one: Layer, weights: readonly Parameter[]) =>
+        measure(() => [run(one, x, { mask: lengthMask(many, T) })[0]!.value], [x, ...weights]);
+      same('both', numbersOf(heavy, used), numbersOf(plain, plain.parameters), 1e-12);
     });
   });
 });

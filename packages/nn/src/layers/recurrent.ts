@@ -22,6 +22,7 @@ import {
   drawMasks,
   type SequenceContext,
   type SequenceResult,
+  zeroState,
 } from '../cells/cell.js';
 import { checkRate } from '../cells/matrix-cell.js';
 import { runCell, stepThrough } from '../cells/run.js';
@@ -158,9 +159,12 @@ export class Recurrent extends Layer<RecurrentOptions> {
 
   /** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
-    return runPacked(x, context, (part, told) =>
-      this.composed ? stepThrough(this.cell, part, state, told) : runCell(this.cell, part, state, told),
-    );
+    const run = this.composed ? stepThrough : runCell;
+    return runPacked({
+      ...{ x, state, context, weights: this.countParams() },
+      run: (part, before, told) => run(this.cell, part, before, told),
+      firstState: () => zeroState(this.cell, x.shape[0]!),
+    });
   }
 
   override alongTime([x, ...states]: readonly boolean[]): boolean[] {

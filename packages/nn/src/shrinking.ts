@@ -1,0 +1,154 @@
+/**
+ * Batches that shrink. The rows are sorted by length, and time is cut into segments; each segment runs with the rows that
+ * still have steps in it, so that a short sequence costs little in a batch with long ones. (The same as PyTorch's packed
+ * sequences, in larger pieces: a segment may hold up to 30 % of rows that have ended, which are masked.) Backwards, the
+ * batch grows instead: a row joins, with its initial state, in the segment that it ends in.
+ */
+import { broadcastTo, concat, gather, reshape, slice, type Tensor, tensor, zeros } from '@unroll/core';
+import type { CellState, SequenceContext, SequenceResult, StepContext } from './cells/cell.js';
+import { lengthMask } from './masks.js';
+import type { PackedCall } from './packing.js';
+
+export interface Segment {
+  from: number;
+  to: number;
+  /** How many of the sorted rows take part. */
+  rows: number;
+}
+
+/** Share of the rows at which a new segment begins. */
+const SHRINK = 0.7;
+
+/** What a segment must save to pay for its calls, in floating-point operations of a forward pass: measured. */
+const WORTH = 1.5e7;
+
+/** Segments for rows of these lengths, or null where one batch is as fast. */
+export function worthwhileSegments(lengths: Uint32Array, steps: number, weights: number): Segment[] | null {
+  const sorted = lengths.toSorted((a, b) => b - a);
+  const segments: Segment[] = [];
+  let cost = 0;
+  for (let from = 0; from < steps; ) {
+    // The first takes all rows, also those without any step.
+    const rows = from === 0 ? sorted.length : sorted.findLastIndex((length) => length > from) + 1;
+    let alive = rows;
+    let to = from + 1;
+    for (; to < steps; to++) {
+      while (sorted[alive - 1]! <= to) alive--;
+      if (alive <= SHRINK * rows) break;
+    }
+    segments.push({ from, to, rows });
+    cost += rows * (to - from);
+    from = to;
+  }
+  const saved = 2 * weights * (sorted.length * steps - cost);
+  return segments.length > 1 && saved > WORTH * segments.length ? segments : null;
+}
+
+/** Runs the segments, with the result of one masked run over all rows. */
+export function runShrinking(
+  { x, state, context, run }: PackedCall & { state: CellState },
+  lengths: Uint32Array,
+  segments: readonly Segment[],
+): SequenceResult {
+  const order = Array.from(lengths.keys()).sort((a, b) => lengths[b]! - lengths[a]!);
+  const sorted = order.map((row) => lengths[row]!);
+  const first = mapState(state, (part) => pick(part, order));
+  const rows = pick(x, order);
+  const dropout = mapMasks(context, (mask) => pick(mask, order));
+  const runSegment = (segment: Segment, before: CellState): SequenceResult => {
+    const part = slice(head(rows, segment.rows), 1, segment.from, segment.to);
+    const masks = { ...mapMasks(dropout, (mask) => head(mask, segment.rows)), mask: maskOf(sorted, segment) };
+    return run(part, before, { ...context, ...masks });
+  };
+  const result = (context.reverse ? growing : dwindling)(first, segments, context, runSegment);
+  const back = order.map((_, row) => order.indexOf(row));
+  return { y: pick(result.y, back), state: mapState(result.state, (part) => pick(part, back)) };
+}
+
+type RunSegment = (segment: Segment, before: CellState) => SequenceResult;
+
+/** Forwards: rows leave, and what they ended with is kept. */
+function dwindling(
+  first: CellState,
+  segments: readonly Segment[],
+  { returnSequences, zeroOutputForMask }: SequenceContext,
+  runSegment: RunSegment,
+): SequenceResult {
+  let state = first; // of all rows: what a row ended with stays
+  let last: Tensor | null = null; // the last output of all rows
+  const outputs: Tensor[] = [];
+  for (const segment of segments) {
+    const { rows, from, to } = segment;
+    const { y, state: after } = runSegment(
+      segment,
+      mapState(state, (part) => head(part, rows)),
+    );
+    const end: Tensor = returnSequences ? reshape(slice(y, 1, -1), [rows, y.shape[2]!]) : y;
+    const gone: Tensor | null = last && tail(last, rows);
+    const idle = gone && (zeroOutputForMask ? zeros(gone.shape) : gone);
+    state = mapState(after, (part, name) => joined(part, tail(state[name]!, rows)));
+    last = joined(end, idle);
+    if (!returnSequences) continue;
+    const [missing, units] = (idle?.shape ?? [0, 0]) as [number, number];
+    const still = idle && broadcastTo(reshape(idle, [missing, 1, units]), [missing, to - from, units]);
+    outputs.push(joined(y, still));
+  }
+  return { y: returnSequences ? concat(outputs, 1) : last!, state };
+}
+
+/** Backwards: rows join with their initial state. */
+function growing(
+  first: CellState,
+  segments: readonly Segment[],
+  { returnSequences, realign }: SequenceContext,
+  runSegment: RunSegment,
+): SequenceResult {
+  const all = segments[0]!.rows;
+  let result: SequenceResult | null = null;
+  const outputs: Tensor[] = [];
+  for (const segment of segments.toReversed()) {
+    const { rows, from, to } = segment;
+    const before: CellState | undefined = result?.state;
+    const running = before ? Object.values(before)[0]!.shape[0]! : 0;
+    const joins = mapState(first, (part) => slice(part, 0, running, rows));
+    result = runSegment(
+      segment,
+      before ? mapState(before, (part, name) => joined(part, joins[name]!)) : joins,
+    );
+    if (returnSequences) outputs.push(joined(result.y, zeros([all - rows, to - from, result.y.shape[2]!])));
+  }
+  if (!returnSequences) return result!;
+  return { y: concat(realign ? outputs.reverse() : outputs, 1), state: result!.state };
+}
+
+/** The mask of a segment's rows; null where all of them have a step throughout. */
+function maskOf(sorted: readonly number[], { from, to, rows }: Segment): Tensor | null {
+  const lengths = sorted.slice(0, rows).map((length) => Math.min(Math.max(length - from, 0), to - from));
+  return lengths.every((length) => length === to - from) ? null : lengthMask(lengths, to - from);
+}
+
+function mapState(state: CellState, map: (part: Tensor, name: string) => Tensor): CellState {
+  return Object.fromEntries(Object.entries(state).map(([name, part]) => [name, map(part, name)]));
+}
+
+/** Dropout masks with something done to each of them. */
+function mapMasks({ recurrentMask, inner }: StepContext, map: (mask: Tensor) => Tensor): StepContext {
+  const each = (mask: Tensor | null): Tensor | null => mask && map(mask);
+  const inside = inner?.map((masks) => ({ ...mapMasks(masks, map), inputMask: each(masks.inputMask) }));
+  return { recurrentMask: each(recurrentMask), ...(inside && { inner: inside }) };
+}
+
+const head = (x: Tensor, rows: number): Tensor => slice(x, 0, 0, rows);
+const tail = (x: Tensor, rows: number): Tensor | null => (rows === x.shape[0] ? null : slice(x, 0, rows));
+
+/** Rows below each other; nothing where there are none. */
+function joined(above: Tensor, below: Tensor | null): Tensor {
+  return below ? concat([above, below], 0) : above;
+}
+
+/** Rows in another order. */
+function pick(x: Tensor, order: readonly number[]): Tensor {
+  if (order.every((row, i) => row === i)) return x;
+  const [B, ...rest] = x.shape as [number, ...number[]];
+  return reshape(gather(reshape(x, [B, x.size / B]), tensor([...order])), [B, ...rest]);
+}
