@@ -1,8 +1,8 @@
 """PyTorch's process: `pytorch.py <threads>`; speaks the protocol of bench/src/protocol.ts.
 
 float32 throughout (no bfloat16 in products), no autograd in inference, Adam in its fused form. Where PyTorch
-has several ways to the same result (oneDNN's fused LSTM on or off, a module of one step or a cell) each is tried
-and the fastest is timed.
+has several ways to the same result (oneDNN's fused LSTM on or off, a module of one step or a cell) each is
+tried and the fastest is timed.
 """
 
 import base64
@@ -49,10 +49,84 @@ def weights_of(row, W, U, b):
 
 
 def set_weights(row, parameters, weights):
-    values = [v for i in range(0, len(weights), 3) for v in weights_of(row, *weights[i : i + 3])]
+    triples = [weights[i : i + 3] for i in range(0, len(weights), 3)]
+    copy_into(parameters, [value for triple in triples for value in weights_of(row, *triple)])
+
+
+def copy_into(parameters, values):
     with torch.no_grad():
         for parameter, value in zip(parameters, values, strict=True):
             parameter.copy_(value)
+
+
+class Classifier(nn.Module):
+    """Embedding, GRU, a dense layer with ReLU, logits."""
+
+    def __init__(self, row, weights):
+        super().__init__()
+        whole = row["whole"]
+        self.embedding = nn.Embedding(whole["vocabulary"], row["I"])
+        self.cell = MODULES[row["kind"]](row["I"], row["H"])
+        self.hidden = nn.Linear(row["H"], whole["hidden"])
+        self.out = nn.Linear(whole["hidden"], whole["classes"])
+        table, W, U, b, *dense = weights
+        dense = [w.t() if w.dim() == 2 else w for w in dense]
+        copy_into(self.parameters(), [table, *weights_of(row, W, U, b), *dense])
+
+    def forward(self, text):
+        return self.out(torch.relu(self.hidden(self.cell(self.embedding(text))[1][-1])))
+
+    def loss(self, inputs, y):
+        return nn.functional.cross_entropy(self(*inputs), y.long())
+
+    def last(self, out):
+        return out
+
+
+class Translator(nn.Module):
+    """An encoder whose states start a decoder, and logits of every step."""
+
+    def __init__(self, row, weights):
+        super().__init__()
+        vocabulary, sizes = row["whole"]["vocabulary"], (row["I"], row["H"])
+        self.source, self.encoder = nn.Embedding(vocabulary, row["I"]), MODULES[row["kind"]](*sizes)
+        self.target, self.decoder = nn.Embedding(vocabulary, row["I"]), MODULES[row["kind"]](*sizes)
+        self.out = nn.Linear(row["H"], row["whole"]["classes"])
+        halves = [[w[0], *weights_of(row, *w[1:])] for w in (weights[:4], weights[4:8])]
+        copy_into(self.parameters(), [*halves[0], *halves[1], weights[8].t(), weights[9]])
+
+    def forward(self, source, target):
+        _, state = self.encoder(self.source(source))
+        return self.out(self.decoder(self.target(target), state)[0])
+
+    def loss(self, inputs, y):
+        return nn.functional.cross_entropy(self(*inputs).flatten(0, 1), y.t().flatten().long())
+
+    def last(self, out):
+        return out[-1]
+
+
+class Layers(nn.Module):
+    """Recurrent layers alone; gives their last states."""
+
+    def __init__(self, row, weights):
+        super().__init__()
+        self.row = row
+        self.cells = build(row, weights)
+
+    def forward(self, x):
+        return self.cells(x)[1]
+
+    def loss(self, inputs, y):
+        return nn.functional.mse_loss(self.last(self(*inputs)), y)
+
+    def last(self, state):
+        """Keras's last output: the last step of each direction of the last layer, side by side."""
+        h = state[0] if self.row["kind"] == "lstm" else state
+        return torch.cat([h[-2], h[-1]], dim=-1) if self.row["layers"][-1]["bidirectional"] else h[-1]
+
+
+WHOLE = {"classifier": Classifier, "translator": Translator}
 
 
 def build(row, weights):
@@ -64,24 +138,20 @@ def build(row, weights):
     return module
 
 
-def last(row, state):
-    """Keras's last output: the last step of each direction of the last layer, side by side."""
-    h = state[0] if row["kind"] == "lstm" else state
-    return torch.cat([h[-2], h[-1]], dim=-1) if row["layers"][-1]["bidirectional"] else h[-1]
-
-
 class Task:
     """A row made ready: what it computes, and ways to do one call: (with oneDNN or not, function) by name."""
 
     def __init__(self, row, mode, data):
-        x, y, *weights = read_tensors(data)
+        tensors, count = read_tensors(data), data["inputs"]
+        weights, self.y = tensors[count + 1 :], tensors[count]
+        # Time-major, as its kernels want it; token numbers are whole.
+        inputs = [x.transpose(0, 1).contiguous() for x in tensors[:count]]
+        self.inputs = [x.long() for x in inputs] if row.get("whole") else inputs
         self.row, self.mode = row, mode
-        self.x = x.transpose(0, 1).contiguous()  # time-major, as its kernels want it
-        self.y = y
         if mode == "stream":
             self.prepare_stream(weights)
         else:
-            self.module = build(row, weights)
+            self.module = WHOLE[row["cell"]](row, weights) if row.get("whole") else Layers(row, weights)
             self.module.train(mode == "train")
             if mode == "train":
                 self.prepare_training()
@@ -89,20 +159,20 @@ class Task:
             self.ways = {None: (True, work), "oneDNN off": (False, work)}
 
     def infer(self):
-        return self.module(self.x)[1]
+        return self.module(*self.inputs)
 
     def prepare_training(self):
         if self.row["kind"] != "gru":
             # One bias counts, as in the other engines; its second one stays zero.
             for name, parameter in self.module.named_parameters():
-                if name.startswith("bias_hh"):
+                if "bias_hh" in name:
                     parameter.requires_grad_(False)
         trained = [p for p in self.module.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=1e-3, fused=True)
+        self.optimizer = torch.optim.Adam(trained, lr=1e-3, eps=1e-12, fused=True)
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = nn.functional.mse_loss(last(self.row, self.module(self.x)[1]), self.y)
+        loss = self.module.loss(self.inputs, self.y)
         loss.backward()
         self.optimizer.step()
         return loss
@@ -112,7 +182,7 @@ class Task:
         module = build(row, weights).eval()
         cell = CELLS[row["kind"]](row["I"], row["H"]).eval()
         set_weights(row, [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh], weights)
-        steps = [step.contiguous() for step in self.x]  # [1, I] each
+        steps = [step.contiguous() for step in self.inputs[0]]  # [1, I] each
         sequences = [step.unsqueeze(0) for step in steps]
         zero = torch.zeros(1, row["H"])
         lstm = row["kind"] == "lstm"
@@ -144,7 +214,7 @@ class Task:
             return {"losses": [self.step().item() for _ in range(3)]}
         with torch.inference_mode():
             if self.mode == "infer":
-                out = last(self.row, self.infer())
+                out = self.module.last(self.infer())
             else:
                 state = self.outputs_of_stream()
                 out = state[0] if self.row["kind"] == "lstm" else state

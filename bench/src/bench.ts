@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CellResult, FULL, measureCell, QUICK, type Running, type Speeds } from './cell.js';
+import { type CellResult, CHECK, FULL, measureCell, QUICK, type Running, type Speeds } from './cell.js';
 import { makeData, writeData } from './data.js';
 import { type EngineSpec, installed, launchPeak } from './engines.js';
 import { type Options, readOptions } from './options.js';
@@ -93,7 +93,7 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
   const results: CellResult[] = [];
   try {
-    for (const threads of peaksOf) await measurePeaks(machine, threads);
+    if (!options.check) for (const threads of peaksOf) await measurePeaks(machine, threads);
     for (const line of [machine.cpu, ...peakLines(machine)]) console.log(line);
     for (const threads of options.threads) {
       const started: Running[] = [];
@@ -105,7 +105,8 @@ async function main(): Promise<void> {
     }
     for (const [name, version] of Object.entries(versions)) console.log(`${name}: ${version}`);
     const speeds: Speeds = new Map();
-    const pace = { ...(options.quick ? QUICK : FULL), ...(options.limit && { limit: options.limit }) };
+    const standard = options.check ? CHECK : options.quick ? QUICK : FULL;
+    const pace = { ...standard, ...(options.limit && { limit: options.limit }) };
     for (const { row, mode } of cellsOf(options)) {
       const data = makeData(row, mode);
       const file = writeData(join(folder, 'row.bin'), data);
@@ -117,6 +118,7 @@ async function main(): Promise<void> {
         for (const line of cellLines(result, specs, machine)) console.log(line);
       }
     }
+    if (options.check) return complain(results, specs, machine);
     for (const threads of peaksOf) await measurePeaks(machine, threads);
     const javascriptShare = options.modes.includes('train')
       ? await shares(running.values().next().value ?? [])

@@ -13,6 +13,7 @@ import { creditedFlops, executedFlops, type Mode, makeRow, type Row, type Varian
 export interface Pace {
   /** Milliseconds of untimed calls. */
   warm: number;
+  /** 0: nothing is timed. */
   rounds: number;
   /** Milliseconds a round should take. */
   round: number;
@@ -22,6 +23,8 @@ export interface Pace {
 
 export const FULL: Pace = { warm: 400, rounds: 7, round: 150, limit: 10 };
 export const QUICK: Pace = { warm: 150, rounds: 3, round: 60, limit: 2 };
+/** Compares, and times nothing. */
+export const CHECK: Pace = { warm: 0, rounds: 0, round: 0, limit: 10 };
 
 /** What is asked for. */
 export interface Cell {
@@ -57,6 +60,8 @@ export interface Running {
 }
 
 export interface CellResult {
+  /** Engines that computed the same. */
+  agreed: string[];
   measured: Measured[];
   absent: Absent[];
 }
@@ -85,7 +90,7 @@ export async function measureCell(
   pace: Pace,
   speeds: Speeds,
 ): Promise<CellResult> {
-  const result: CellResult = { measured: [], absent: [] };
+  const result: CellResult = { agreed: [], measured: [], absent: [] };
   const leave = (engine: EngineSpec, reason: string, wrong = false): void => {
     result.absent.push({ ...cell, engine: engine.name, reason, wrong });
   };
@@ -101,7 +106,8 @@ export async function measureCell(
     }
   };
   const racing = new Set(racers);
-  for (const racer of racers) await guarded(racer, () => warm(racer, pace));
+  result.agreed = racers.map(({ spec }) => spec.name);
+  if (pace.rounds > 0) for (const racer of racers) await guarded(racer, () => warm(racer, pace));
   for (let round = 0; round < pace.rounds; round++) {
     const first = round % Math.max(1, racers.length);
     for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
@@ -114,7 +120,7 @@ export async function measureCell(
   }
   for (const racer of racers) {
     await guarded(racer, async () => void (await racer.process.ask({ do: 'drop' })));
-    if (racing.has(racer)) result.measured.push(summary(cell, racer, speeds));
+    if (racing.has(racer) && racer.times.length > 0) result.measured.push(summary(cell, racer, speeds));
   }
   return result;
 }

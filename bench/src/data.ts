@@ -13,9 +13,11 @@ export interface Entry {
   size: number;
 }
 
-/** A row's data on disk. `x` is [B, T, I], `y` [B, outputs]; the weights follow in Keras's order. */
+/** A row's data on disk: its inputs, the target, the weights. */
 export interface DataFile {
   path: string;
+  /** How many of the entries are inputs. */
+  inputs: number;
   entries: Entry[];
 }
 
@@ -25,8 +27,12 @@ export interface NamedTensor {
   values: Float32Array;
 }
 
+/**
+ * `inputs`: [B, T, I]; of a whole model token numbers [B, T], of a translator for source and target. `y`: [B,
+ * outputs]; of a classifier class numbers [B], of a translator [B, T]. Weights in the order of `weightSpecs`.
+ */
 export interface RowData {
-  x: NamedTensor;
+  inputs: NamedTensor[];
   y: NamedTensor;
   weights: NamedTensor[];
 }
@@ -47,43 +53,56 @@ function* uniform(seed: number): Generator<number, never> {
   }
 }
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b);
+
 /** Makes the row's data: x of unit variance, y in [-1/2, 1/2), weights in ±1/√H as PyTorch starts them. */
 export function makeData(row: Row, mode: Mode): RowData {
-  const tensor = (name: string, shape: number[], limit: number, seed: number): NamedTensor => {
-    const values = new Float32Array(shape.reduce((a, b) => a * b));
-    const numbers = uniform(Math.imul(seed + 1, 0x01000193));
-    for (let i = 0; i < values.length; i++) values[i] = (2 * numbers.next().value - 1) * limit;
+  let seed = 0;
+  const numbers = (name: string, shape: number[], limit: number): NamedTensor => {
+    const stream = uniform(Math.imul(++seed, 0x01000193));
+    const values = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < values.length; i++) values[i] = (2 * stream.next().value - 1) * limit;
     return { name, shape, values };
   };
-  return {
-    x: tensor('x', [row.B, stepsOf(row, mode), row.I], Math.sqrt(3), 0),
-    y: tensor('y', [row.B, outputWidth(row)], 0.5, 1),
-    weights: weightSpecs(row).map(({ name, shape }, i) => tensor(name, shape, 1 / Math.sqrt(row.H), i + 2)),
+  const tokens = (name: string, shape: number[], below: number): NamedTensor => {
+    const { values } = numbers(name, shape, 1);
+    return { name, shape, values: values.map((value) => Math.floor(((value + 1) / 2) * below)) };
   };
+  const { B, I, whole } = row;
+  const T = stepsOf(row, mode);
+  const inputs = whole
+    ? (whole.model === 'translator' ? ['source', 'target'] : ['text']).map((name) =>
+        tokens(name, [B, T], whole.vocabulary),
+      )
+    : [numbers('x', [B, T, I], Math.sqrt(3))];
+  const y = whole
+    ? tokens('y', whole.model === 'translator' ? [B, T] : [B], whole.classes)
+    : numbers('y', [B, outputWidth(row)], 0.5);
+  const limit = 1 / Math.sqrt(row.H);
+  return { inputs, y, weights: weightSpecs(row).map(({ name, shape }) => numbers(name, shape, limit)) };
 }
 
-export function writeData(path: string, { x, y, weights }: RowData): DataFile {
+export function writeData(path: string, { inputs, y, weights }: RowData): DataFile {
   const entries: Entry[] = [];
   const file = openSync(path, 'w');
   let at = 0;
-  for (const { name, shape, values } of [x, y, ...weights]) {
+  for (const { name, shape, values } of [...inputs, y, ...weights]) {
     entries.push({ name, shape, at, size: values.length });
     writeSync(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     at += values.length;
   }
   closeSync(file);
-  return { path, entries };
+  return { path, inputs: inputs.length, entries };
 }
 
-export function readData({ path, entries }: DataFile): RowData {
+export function readData({ path, inputs, entries }: DataFile): RowData {
   const bytes = readFileSync(path);
   const tensors = entries.map(({ name, shape, at, size }) => {
     const values = new Float32Array(size);
     new Uint8Array(values.buffer).set(bytes.subarray(at * 4, (at + size) * 4));
     return { name, shape, values };
   });
-  const [x, y, ...weights] = tensors as [NamedTensor, NamedTensor, ...NamedTensor[]];
-  return { x, y, weights };
+  return { inputs: tensors.slice(0, inputs), y: tensors[inputs]!, weights: tensors.slice(inputs + 1) };
 }
 
 /** [rows, columns] to [columns, rows]. */

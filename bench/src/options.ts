@@ -9,6 +9,7 @@ export interface Options {
   engines: EngineSpec[];
   threads: number[];
   quick: boolean;
+  check: boolean;
   python: string;
   /** Seconds that a call may take; absent: as the pace says. */
   limit?: number;
@@ -24,6 +25,7 @@ const HELP = `npm run bench -- [options]
                    also unroll-native:avx2, unroll-wasm:relaxed and the like
   --threads LIST   default 1,2
   --quick          few rows, short rounds: for a look
+  --check          compares what the engines compute, and times nothing
   --limit SECONDS  leaves out what takes longer a call
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
   --json FILE      the result for machines
@@ -73,6 +75,7 @@ function parse(args: string[]): Options {
       engines: { type: 'string', default: ENGINE_NAMES.join(',') },
       threads: { type: 'string', default: '1,2' },
       quick: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
       limit: { type: 'string' },
       python: { type: 'string' },
       json: { type: 'string' },
@@ -92,6 +95,7 @@ function parse(args: string[]): Options {
     engines: words(values.engines).map((name) => engineSpec(name, python)),
     threads: threadCounts(values.threads),
     quick: values.quick,
+    check: values.check,
     python,
     ...(values.limit && { limit: positive('limit', values.limit) }),
     ...(values.json && { json: values.json }),

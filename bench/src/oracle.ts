@@ -2,10 +2,15 @@
  * The arbiter: the recurrences in plain loops and float64, written here from the equations and sharing no
  * code with any engine. It runs a few examples of a batch only, as it is slow.
  */
-import type { RowData } from './data.js';
+import type { NamedTensor, RowData } from './data.js';
 import { GATES, type Row, type Variant } from './rows.js';
 
-const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
+type Vector = Float64Array<ArrayBuffer>;
+
+interface State {
+  h: Vector;
+  c: Vector;
+}
 
 interface Weights {
   W: Float32Array;
@@ -13,72 +18,96 @@ interface Weights {
   b: Float32Array;
 }
 
+const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
+
 /** The last outputs [examples, outputs] of the given examples. */
-export function oracle(
-  row: Row,
-  data: RowData,
-  examples: readonly number[],
-  variant: Variant,
-): Float64Array[] {
-  const [, T, I] = data.x.shape as [number, number, number];
+export function oracle(row: Row, data: RowData, examples: readonly number[], variant: Variant): Vector[] {
   return examples.map((example) => {
-    let steps: Float64Array[] = Array.from({ length: T }, (_, t) =>
-      Float64Array.from(data.x.values.subarray((example * T + t) * I, (example * T + t + 1) * I)),
-    );
-    let weight = 0;
-    let last = new Float64Array();
-    const next = (): Weights => {
-      const [W, U, b] = data.weights.slice(weight, (weight += 3)).map((tensor) => tensor.values);
-      return { W: W!, U: U!, b: b! };
+    const weights = data.weights.values();
+    const next = (): Float32Array => (weights.next().value as NamedTensor).values;
+    const cell = (steps: readonly Vector[], state?: State): { outputs: Vector[]; state: State } => {
+      const [W, U, b] = [next(), next(), next()];
+      return runCell(row, steps, { W, U, b }, variant, state);
     };
+    const rows = ({ shape, values }: NamedTensor): Vector[] => {
+      const [, T, I = 1] = shape as [number, number, number?];
+      return Array.from({ length: T }, (_, t) => {
+        const at = (example * T + t) * I;
+        return Float64Array.from(values.subarray(at, at + I));
+      });
+    };
+    const embedded = (tokens: NamedTensor): Vector[] => {
+      const table = next();
+      return rows(tokens).map(([token]) =>
+        Float64Array.from(table.subarray(token! * row.I, (token! + 1) * row.I)),
+      );
+    };
+    const dense = (x: Vector): Vector => {
+      const W = next();
+      const y = Float64Array.from(next());
+      addProduct(x, W, y, 0, y.length);
+      return y;
+    };
+    if (row.whole?.model === 'classifier') {
+      const { h } = cell(embedded(data.inputs[0]!)).state;
+      return dense(dense(h).map((value) => Math.max(0, value)));
+    }
+    if (row.whole?.model === 'translator') {
+      const { state } = cell(embedded(data.inputs[0]!));
+      return dense(cell(embedded(data.inputs[1]!), state).state.h);
+    }
+    let steps = rows(data.inputs[0]!);
+    let last = new Float64Array();
     for (const layer of row.layers) {
-      const outputs = [runCell(row, steps, next(), variant)];
-      if (layer.bidirectional) outputs.push(runCell(row, steps.toReversed(), next(), variant));
-      last = join(outputs.map((output) => output.at(-1)!));
-      if (outputs.length === 2) outputs[1]!.reverse();
-      steps = steps.map((_, t) => join(outputs.map((output) => output[t]!)));
+      const directions = [cell(steps).outputs];
+      if (layer.bidirectional) directions.push(cell(steps.toReversed()).outputs);
+      last = join(directions.map((outputs) => outputs.at(-1)!));
+      directions[1]?.reverse();
+      steps = steps.map((_, t) => join(directions.map((outputs) => outputs[t]!)));
     }
     return last;
   });
 }
 
-function join(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
+function join(parts: readonly Vector[]): Vector {
   return Float64Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** h of every step, from zero states. */
+/** h of every step, and the last state; from zeros by default. */
 function runCell(
   row: Row,
-  steps: readonly Float64Array[],
+  steps: readonly Vector[],
   weights: Weights,
   variant: Variant,
-): Float64Array[] {
+  initial?: State,
+): { outputs: Vector[]; state: State } {
   const { H } = row;
-  let h = new Float64Array(H);
-  let c = new Float64Array(H);
-  return steps.map((x) => {
-    const before = h;
-    h = new Float64Array(H);
-    if (row.kind === 'lstm') c = lstmStep(x, before, variant === 'no-cell' ? before : c, h, weights);
-    else if (row.kind === 'gru') gruStep(x, before, h, weights, variant === 'reset-before');
+  const state: State = { h: new Float64Array(H), c: new Float64Array(H), ...initial };
+  const outputs = steps.map((x) => {
+    const before = state.h;
+    const h = new Float64Array(H);
+    if (row.kind === 'lstm') {
+      state.c = lstmStep(x, before, variant === 'no-cell' ? before : state.c, h, weights);
+    } else if (row.kind === 'gru') gruStep(x, before, h, weights, variant === 'reset-before');
     else {
       const a = products(x, before, weights, H);
       for (let u = 0; u < H; u++) h[u] = variant === 'relu' ? Math.max(0, a[u]!) : Math.tanh(a[u]!);
     }
-    return h;
+    return (state.h = h);
   });
+  return { outputs, state };
 }
 
 /** x W + h U + b, over all gates. */
-function products(x: Float64Array, h: Float64Array, { W, U, b }: Weights, width: number): Float64Array {
+function products(x: Vector, h: Vector, { W, U, b }: Weights, width: number): Vector {
   const a = Float64Array.from(b.subarray(0, width));
   addProduct(x, W, a, 0, width);
   addProduct(h, U, a, 0, width);
   return a;
 }
 
-/** a += x M, in the columns from `from` of M, which has as many columns as a. */
-function addProduct(x: Float64Array, M: Float32Array, a: Float64Array, from: number, to: number): void {
+/** a += x M in the columns from `from` to `to`; M has as many columns as a. */
+function addProduct(x: Vector, M: Float32Array, a: Vector, from: number, to: number): void {
   for (let i = 0; i < x.length; i++) {
     const factor = x[i]!;
     const base = i * a.length;
@@ -86,13 +115,7 @@ function addProduct(x: Float64Array, M: Float32Array, a: Float64Array, from: num
   }
 }
 
-function lstmStep(
-  x: Float64Array,
-  hBefore: Float64Array,
-  cBefore: Float64Array,
-  h: Float64Array,
-  weights: Weights,
-): Float64Array<ArrayBuffer> {
+function lstmStep(x: Vector, hBefore: Vector, cBefore: Vector, h: Vector, weights: Weights): Vector {
   const H = h.length;
   const a = products(x, hBefore, weights, GATES.lstm * H);
   const c = new Float64Array(H);
@@ -105,19 +128,12 @@ function lstmStep(
 }
 
 /**
- * Gates z r n; the bias of the recurrent product is the second row of b, and is unused where the reset comes
- * before.
+ * Gates z r n. The second row of b is the bias of the recurrent product; where the reset comes before, it is
+ * unused.
  */
-function gruStep(
-  x: Float64Array,
-  hBefore: Float64Array,
-  h: Float64Array,
-  weights: Weights,
-  before: boolean,
-): void {
+function gruStep(x: Vector, hBefore: Vector, h: Vector, { W, U, b }: Weights, before: boolean): void {
   const H = h.length;
   const width = GATES.gru * H;
-  const { W, U, b } = weights;
   const inputs = Float64Array.from(b.subarray(0, width));
   addProduct(x, W, inputs, 0, width);
   const states = before ? new Float64Array(width) : Float64Array.from(b.subarray(width));

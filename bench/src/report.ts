@@ -56,11 +56,8 @@ export function ofPeak(measured: Measured, engines: readonly EngineSpec[], machi
 }
 
 /** A finished cell: one line an engine. */
-export function cellLines(
-  { measured, absent }: CellResult,
-  engines: EngineSpec[],
-  machine: Machine,
-): string[] {
+export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Machine): string[] {
+  const { agreed, measured, absent } = cell;
   const base = measured.find(({ engine }) => engine.startsWith('unroll'));
   const lines = measured.map((one) => {
     const fraction = ofPeak(one, engines, machine);
@@ -71,6 +68,7 @@ export function cellLines(
     const note = one.note ? ` (${one.note})` : '';
     return `  ${one.engine.padEnd(16)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
   });
+  if (measured.length === 0) lines.push(`  agree: ${agreed.join(', ') || 'none'}`);
   return [...lines, ...absent.map(({ engine, reason }) => `  ${engine.padEnd(16)} not available: ${reason}`)];
 }
 
@@ -211,8 +209,8 @@ export function report(result: Result, engines: EngineSpec[]): string {
     '',
     ...(quick ? ['**A quick run: short rounds, few of them. Good for a look, not for a claim.**', ''] : []),
     'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns; the share',
-    'of the peak is of executed matrix products. Results agreed within 1e-4 before anything was timed. A number',
-    'in brackets is a note below.',
+    'of the peak is of executed matrix products. Results agreed within 1e-4 before anything was timed. A',
+    'number in brackets is a note below.',
     '',
   ];
   for (const name of ours) {

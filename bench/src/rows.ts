@@ -17,6 +17,27 @@ export const GATES: Readonly<Record<CellName, number>> = { rnn: 1, gru: 3, lstm:
  */
 export type Variant = 'standard' | 'reset-before' | 'relu' | 'no-cell';
 
+/**
+ * Models of token numbers, I being the width of their embeddings. `classifier`: embedding, GRU, a dense layer
+ * with ReLU, logits of the classes. `translator`: an LSTM reads the source, its states start the one that
+ * reads the target, and a dense layer gives the logits of every step.
+ */
+export type WholeName = 'classifier' | 'translator';
+
+export interface Whole {
+  model: WholeName;
+  /** Number of different tokens. */
+  vocabulary: number;
+  /** Width of the classifier's dense layer; 0 without one. */
+  hidden: number;
+  classes: number;
+}
+
+const WHOLE: Readonly<Record<WholeName, Whole & { kind: CellName }>> = {
+  classifier: { model: 'classifier', kind: 'gru', vocabulary: 10000, hidden: 64, classes: 2 },
+  translator: { model: 'translator', kind: 'lstm', vocabulary: 5000, hidden: 0, classes: 5000 },
+};
+
 /** One recurrent layer of a row. */
 export interface LayerSpec {
   input: number;
@@ -27,10 +48,12 @@ export interface LayerSpec {
 
 export interface Row {
   name: string;
-  /** What the name begins with: a cell, or `bilstm2`. */
-  cell: CellName | 'bilstm2';
+  /** What the name begins with: a cell, `bilstm2`, or a whole model. */
+  cell: CellName | 'bilstm2' | WholeName;
   /** The cell of every layer. */
   kind: CellName;
+  /** Set for whole models; their recurrent layers are not in `layers`. */
+  whole?: Whole;
   I: number;
   H: number;
   B: number;
@@ -44,24 +67,29 @@ export interface WeightSpec {
 }
 
 export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: number): Row {
-  const two = cell === 'bilstm2';
-  const layers: LayerSpec[] = two
-    ? [
-        { input: I, bidirectional: true, sequences: true },
-        { input: 2 * H, bidirectional: true, sequences: false },
-      ]
-    : [{ input: I, bidirectional: false, sequences: false }];
-  return { name: `${cell}-${I}-${H}-${B}-${T}`, cell, kind: two ? 'lstm' : cell, I, H, B, T, layers };
+  const row = { name: `${cell}-${I}-${H}-${B}-${T}`, cell, I, H, B, T };
+  if (cell === 'classifier' || cell === 'translator') {
+    const { kind, ...whole } = WHOLE[cell];
+    return { ...row, kind, whole, layers: [] };
+  }
+  if (cell !== 'bilstm2') {
+    return { ...row, cell, kind: cell, layers: [{ input: I, bidirectional: false, sequences: false }] };
+  }
+  const layers = [
+    { input: I, bidirectional: true, sequences: true },
+    { input: 2 * H, bidirectional: true, sequences: false },
+  ];
+  return { ...row, cell, kind: 'lstm', layers };
 }
 
 /** The row of that name. @throws Error that says how names are built */
 export function parseRow(name: string): Row {
-  const found = /^(rnn|lstm|gru|bilstm2)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
+  const found = /^(rnn|lstm|gru|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
   const sizes = found?.slice(2).map(Number) ?? [];
   if (!found || sizes.some((size) => size < 1)) {
     throw new Error(
       `"${name}" is no row. Rows are <cell>-<I>-<H>-<B>-<T>, such as lstm-128-128-32-100; the cells are ` +
-        'rnn, lstm, gru and bilstm2.',
+        'rnn, lstm, gru, bilstm2, classifier and translator.',
     );
   }
   const [I, H, B, T] = sizes as [number, number, number, number];
@@ -69,20 +97,38 @@ export function parseRow(name: string): Row {
 }
 
 /** Width of the output. */
-export const outputWidth = (row: Row): number => row.H * (row.layers.at(-1)!.bidirectional ? 2 : 1);
+export const outputWidth = (row: Row): number =>
+  row.whole?.classes ?? row.H * (row.layers.at(-1)!.bidirectional ? 2 : 1);
 
-/**
- * The weights in Keras's order and layout: per layer and direction W [I, GH], U [H, GH], b [GH] (GRU: [2,
- * 3H]).
- */
-export function weightSpecs({ kind, H, layers }: Row): WeightSpec[] {
-  const G = GATES[kind];
+const cellSpecs = ({ kind, H }: Row, name: string, input: number): WeightSpec[] => [
+  { name: `${name}/W`, shape: [input, GATES[kind] * H] },
+  { name: `${name}/U`, shape: [H, GATES[kind] * H] },
+  { name: `${name}/b`, shape: kind === 'gru' ? [2, GATES[kind] * H] : [GATES[kind] * H] },
+];
+
+const denseSpecs = (name: string, input: number, units: number): WeightSpec[] => [
+  { name: `${name}/W`, shape: [input, units] },
+  { name: `${name}/b`, shape: [units] },
+];
+
+/** The weights in Keras's order and layout: W [I, GH], U [H, GH], b [GH] (GRU: [2, 3H]) of each cell. */
+export function weightSpecs(row: Row): WeightSpec[] {
+  const { I, H, layers, whole } = row;
+  const table = (name: string): WeightSpec => ({ name, shape: [whole!.vocabulary, I] });
+  if (whole?.model === 'classifier') {
+    const { hidden, classes } = whole;
+    const head = [...denseSpecs('hidden', H, hidden), ...denseSpecs('out', hidden, classes)];
+    return [table('embedding'), ...cellSpecs(row, 'cell', I), ...head];
+  }
+  if (whole?.model === 'translator') {
+    const encoder = [table('source'), ...cellSpecs(row, 'encoder', I)];
+    const decoder = [table('target'), ...cellSpecs(row, 'decoder', I)];
+    return [...encoder, ...decoder, ...denseSpecs('out', H, whole.classes)];
+  }
   return layers.flatMap(({ input, bidirectional }, layer) =>
-    (bidirectional ? ['forward', 'backward'] : ['forward']).flatMap((direction) => [
-      { name: `${layer}/${direction}/W`, shape: [input, G * H] },
-      { name: `${layer}/${direction}/U`, shape: [H, G * H] },
-      { name: `${layer}/${direction}/b`, shape: kind === 'gru' ? [2, G * H] : [G * H] },
-    ]),
+    (bidirectional ? ['forward', 'backward'] : ['forward']).flatMap((direction) =>
+      cellSpecs(row, `${layer}/${direction}`, input),
+    ),
   );
 }
 
@@ -90,31 +136,31 @@ export function weightSpecs({ kind, H, layers }: Row): WeightSpec[] {
 export const rowFor = (row: Row, mode: Mode): Row =>
   mode === 'stream' ? makeRow(row.cell, row.I, row.H, 1, 1) : row;
 
-/** Whether a mode makes sense for a row: a bidirectional network cannot stream. */
-export const modeFits = (row: Row, mode: Mode): boolean => mode !== 'stream' || row.cell !== 'bilstm2';
+/** Whether a mode makes sense for a row: single cells stream. */
+export const modeFits = (row: Row, mode: Mode): boolean => mode !== 'stream' || row.cell === row.kind;
 
-function layerFlops({ kind, H, B, T }: Row, layer: LayerSpec): { inputs: number; states: number } {
-  const directions = layer.bidirectional ? 2 : 1;
-  const perColumn = 2 * T * B * GATES[kind] * H * directions;
-  return { inputs: perColumn * layer.input, states: perColumn * H };
+/** Floating-point operations of the products with a cell's inputs, over the whole sequence. */
+const inputFlops = ({ kind, H, B, T }: Row, input: number): number => 2 * T * B * GATES[kind] * H * input;
+
+function forwardFlops(row: Row): number {
+  const { I, H, B, T, layers, whole } = row;
+  const cell = (input: number): number => inputFlops(row, input) + inputFlops(row, H);
+  if (whole?.model === 'classifier') return cell(I) + 2 * B * whole.hidden * (H + whole.classes);
+  if (whole?.model === 'translator') return 2 * cell(I) + 2 * B * T * H * whole.classes;
+  return layers.reduce((sum, layer) => sum + (layer.bidirectional ? 2 : 1) * cell(layer.input), 0);
 }
+
+/** Operations of the matrix products, as the field credits them: 2·T·B·G·H·(I+H) a layer, thrice to train. */
+export const creditedFlops = (row: Row, mode: Mode): number => (mode === 'train' ? 3 : 1) * forwardFlops(row);
 
 /**
- * Floating-point operations of the matrix products, as the field credits them: 2·T·B·G·H·(I+H), thrice to
- * train.
+ * ... and as they must be executed: the gradient of the first layer's input serves nobody, but for a table.
  */
-export function creditedFlops(row: Row, mode: Mode): number {
-  const forward = row.layers.reduce((sum, layer) => {
-    const { inputs, states } = layerFlops(row, layer);
-    return sum + inputs + states;
-  }, 0);
-  return mode === 'train' ? 3 * forward : forward;
-}
-
-/** ... and as they must be executed: the gradient of a first layer's input is asked for by nobody. */
 export function executedFlops(row: Row, mode: Mode): number {
   const credited = creditedFlops(row, mode);
-  return mode === 'train' ? credited - layerFlops(row, row.layers[0]!).inputs : credited;
+  if (mode !== 'train' || row.whole) return credited;
+  const { input, bidirectional } = row.layers[0]!;
+  return credited - (bidirectional ? 2 : 1) * inputFlops(row, input);
 }
 
 /** (I, H, B, T) of every cell: small ones that people train, and the squares that others publish. */
@@ -132,7 +178,7 @@ const SIZES: readonly (readonly [number, number, number, number])[] = [
   [1024, 1024, 64, 25],
 ];
 
-/** The rows of Baidu's DeepBench that a processor finishes, and a network of two bidirectional layers. */
+/** The rows of Baidu's DeepBench that a processor finishes, two bidirectional layers, and whole models. */
 const FURTHER = [
   'lstm-256-256-16-150',
   'lstm-256-256-32-150',
@@ -140,6 +186,8 @@ const FURTHER = [
   'lstm-1536-1536-8-50',
   'gru-512-512-32-25',
   'bilstm2-128-128-32-100',
+  'classifier-128-128-32-100',
+  'translator-128-256-32-20',
 ];
 
 export const ALL_ROWS: readonly Row[] = [

@@ -3,11 +3,12 @@
  * so that a runtime may pack them once. GRU in the linear_before_reset form, which is Keras's and PyTorch's.
  * Numbers of fields are those of onnx.proto3.
  */
-import { type RowData, transposed } from '../data.js';
+import { type NamedTensor, type RowData, transposed } from '../data.js';
 import { GATES, type Row } from '../rows.js';
 import { bytes, encode, type Field, integer, message, string } from './protobuf.js';
 
-const FLOAT = 1;
+export const FLOAT = 1;
+export const INT32 = 6;
 const INT64 = 7;
 const OPSET = 17;
 
@@ -15,7 +16,7 @@ const OPS = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' } as const;
 /** Our gate at each place of ONNX's order: i o f c for LSTM, z r h for GRU. */
 const ORDER = { rnn: [0], lstm: [0, 3, 1, 2], gru: [0, 1, 2] } as const;
 
-const attribute = {
+export const attribute = {
   integer: (name: string, value: number): Field =>
     message(5, [string(1, name), integer(3, value), integer(20, 2)]),
   string: (name: string, value: string): Field =>
@@ -24,12 +25,12 @@ const attribute = {
     message(5, [string(1, name), ...values.map((value) => integer(8, value)), integer(20, 7)]),
 };
 
-function node(op: string, inputs: string[], outputs: string[], attributes: Field[] = []): Field {
+export function node(op: string, inputs: string[], outputs: string[], attributes: Field[] = []): Field {
   const names = [...inputs.map((name) => string(1, name)), ...outputs.map((name) => string(2, name))];
   return message(1, [...names, string(3, outputs.join('_')), string(4, op), ...attributes]);
 }
 
-function constant(name: string, shape: readonly number[], data: Float32Array | BigInt64Array): Field {
+export function constant(name: string, shape: readonly number[], data: Float32Array | BigInt64Array): Field {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const type = data instanceof Float32Array ? FLOAT : INT64;
   return message(5, [
@@ -41,9 +42,17 @@ function constant(name: string, shape: readonly number[], data: Float32Array | B
 }
 
 /** A graph's input (field 11) or output (field 12). */
-function value(field: 11 | 12, name: string, shape: readonly number[]): Field {
+export function value(field: 11 | 12, name: string, shape: readonly number[], type = FLOAT): Field {
   const dims = shape.map((extent) => message(1, [integer(1, extent)]));
-  return message(field, [string(1, name), message(2, [message(1, [integer(1, FLOAT), message(2, dims)])])]);
+  const tensor = message(1, [integer(1, type), message(2, dims)]);
+  return message(field, [string(1, name), message(2, [tensor])]);
+}
+
+/** The file of a graph. */
+export function modelFile(name: string, graph: readonly Field[]): Uint8Array {
+  const opset = message(8, [integer(2, OPSET)]);
+  const fields = [integer(1, 8), string(2, 'unroll-bench'), message(7, [string(2, name), ...graph]), opset];
+  return encode(fields);
 }
 
 /** [rows, G·H] in our gates to [G·H, rows] in ONNX's. */
@@ -69,23 +78,41 @@ function joined(parts: readonly Float32Array[]): Float32Array {
   return out;
 }
 
-/** W [D, GH, I], R [D, GH, H] and B [D, 2GH] of one layer of D directions. */
-function layerConstants(row: Row, data: RowData, layer: number, first: number): Field[] {
+/**
+ * W, U, b of each direction of a layer, as constants W [D, GH, I], R [D, GH, H] and B [D, 2GH] of that name.
+ */
+export function cellConstants(row: Row, name: string, weights: readonly NamedTensor[]): Field[] {
   const { kind, H } = row;
-  const { input, bidirectional } = row.layers[layer]!;
   const GH = GATES[kind] * H;
-  const directions = bidirectional ? 2 : 1;
-  const part = (which: number): Float32Array[] =>
-    Array.from({ length: directions }, (_, d) => data.weights[first + 3 * d + which]!.values);
-  const biases = part(2).flatMap((b) => {
-    const ofStates = kind === 'gru' ? b.subarray(GH) : new Float32Array(GH);
-    return [gateRows(row, b.subarray(0, GH)), gateRows(row, ofStates)];
+  const directions = weights.length / 3;
+  const part = (which: number): NamedTensor[] => weights.filter((_, i) => i % 3 === which);
+  const biases = part(2).flatMap(({ values }) => {
+    const ofStates = kind === 'gru' ? values.subarray(GH) : new Float32Array(GH);
+    return [gateRows(row, values.subarray(0, GH)), gateRows(row, ofStates)];
   });
+  const rows = (which: number): Float32Array =>
+    joined(part(which).map(({ values }) => gateRows(row, values)));
   return [
-    constant(`W${layer}`, [directions, GH, input], joined(part(0).map((W) => gateRows(row, W)))),
-    constant(`R${layer}`, [directions, GH, H], joined(part(1).map((U) => gateRows(row, U)))),
-    constant(`B${layer}`, [directions, 2 * GH], joined(biases)),
+    constant(`W${name}`, [directions, GH, weights[0]!.shape[0]!], rows(0)),
+    constant(`R${name}`, [directions, GH, H], rows(1)),
+    constant(`B${name}`, [directions, 2 * GH], joined(biases)),
   ];
+}
+
+/** The node of a layer over the constants of that name; `initial` are its first states, where given. */
+export function cellNode(
+  { kind, H }: Row,
+  name: string,
+  from: string,
+  outputs: string[],
+  { initial = [] as string[], bidirectional = false } = {},
+): Field {
+  const inputs = [from, `W${name}`, `R${name}`, `B${name}`, ...(initial.length > 0 ? ['', ...initial] : [])];
+  return node(OPS[kind], inputs, outputs, [
+    attribute.integer('hidden_size', H),
+    attribute.string('direction', bidirectional ? 'bidirectional' : 'forward'),
+    ...(kind === 'gru' ? [attribute.integer('linear_before_reset', 1)] : []),
+  ]);
 }
 
 /**
@@ -96,45 +123,30 @@ export function onnxModel(row: Row, data: RowData, states: boolean): Uint8Array 
   const { kind, H, B, T, I, layers } = row;
   const nodes: Field[] = [];
   const constants: Field[] = [];
+  const names = kind === 'lstm' ? ['h', 'c'] : ['h'];
+  const initial = states ? names.map((name) => `${name}0`) : [];
   let from = 'x';
   let weight = 0;
   layers.forEach(({ bidirectional, sequences }, layer) => {
-    constants.push(...layerConstants(row, data, layer, weight));
-    weight += bidirectional ? 6 : 3;
-    const initial = states ? ['', 'h0', ...(kind === 'lstm' ? ['c0'] : [])] : [];
-    const outputs = sequences ? [`y${layer}`] : ['', 'h', ...(states && kind === 'lstm' ? ['c'] : [])];
-    nodes.push(
-      node(OPS[kind], [from, `W${layer}`, `R${layer}`, `B${layer}`, ...initial], outputs, [
-        attribute.integer('hidden_size', H),
-        attribute.string('direction', bidirectional ? 'bidirectional' : 'forward'),
-        ...(kind === 'gru' ? [attribute.integer('linear_before_reset', 1)] : []),
-      ]),
-    );
+    const name = String(layer);
+    const count = bidirectional ? 6 : 3;
+    constants.push(...cellConstants(row, name, data.weights.slice(weight, (weight += count))));
+    const outputs = sequences ? [`y${name}`] : ['', 'h', ...(states ? names.slice(1) : [])];
+    nodes.push(cellNode(row, name, from, outputs, { initial, bidirectional }));
     if (!sequences) return;
     const width = (bidirectional ? 2 : 1) * H;
-    nodes.push(
-      node('Transpose', [`y${layer}`], [`turned${layer}`], [attribute.integers('perm', [0, 2, 1, 3])]),
-    );
-    constants.push(constant(`shape${layer}`, [3], BigInt64Array.of(BigInt(T), BigInt(B), BigInt(width))));
-    nodes.push(node('Reshape', [`turned${layer}`, `shape${layer}`], [`x${layer + 1}`]));
+    nodes.push(node('Transpose', [`y${name}`], [`t${name}`], [attribute.integers('perm', [0, 2, 1, 3])]));
+    constants.push(constant(`shape${name}`, [3], BigInt64Array.of(BigInt(T), BigInt(B), BigInt(width))));
+    nodes.push(node('Reshape', [`t${name}`, `shape${name}`], [`x${layer + 1}`]));
     from = `x${layer + 1}`;
   });
   const directions = layers.at(-1)!.bidirectional ? 2 : 1;
   const state = [directions, B, H];
-  const names = states ? ['h0', ...(kind === 'lstm' ? ['c0'] : [])] : [];
-  const graph = [
+  return modelFile(row.name, [
     ...nodes,
-    string(2, row.name),
     ...constants,
     value(11, 'x', [T, B, I]),
-    ...names.map((name) => value(11, name, state)),
-    value(12, 'h', state),
-    ...(states && kind === 'lstm' ? [value(12, 'c', state)] : []),
-  ];
-  return encode([
-    integer(1, 8),
-    string(2, 'unroll-bench'),
-    message(7, graph),
-    message(8, [integer(2, OPSET)]),
+    ...initial.map((name) => value(11, name, state)),
+    ...(states ? names : ['h']).map((name) => value(12, name, state)),
   ]);
 }

@@ -69,6 +69,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (mode === 'train')
     throw new Unavailable('trains one sequence at a time by an RMSprop of its own: no Adam');
   if (mode === 'stream') throw new Unavailable('keeps no state between calls');
+  if (row.whole) throw new Unavailable('has no such model');
   if (row.cell === 'bilstm2') throw new Unavailable('no bidirectional layers');
   if (threads > 1) throw new Unavailable('one thread only');
   const { I, H, B, T } = row;
@@ -81,7 +82,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   network.bindEquation(); // without one it refuses to run, as it takes itself for untrained
   setWeights(network, row, data);
   const step = (b: number, t: number): number | Float32Array => {
-    const values = data.x.values.subarray((b * T + t) * I, (b * T + t + 1) * I);
+    const values = data.inputs[0]!.values.subarray((b * T + t) * I, (b * T + t + 1) * I);
     return I === 1 ? values[0]! : values;
   };
   const sequences = Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => step(b, t)));

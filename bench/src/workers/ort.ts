@@ -5,7 +5,8 @@
  */
 import { type RowData, timeMajor } from '../data.js';
 import { onnxModel } from '../onnx/model.js';
-import type { Mode, Row } from '../rows.js';
+import { wholeModel } from '../onnx/whole.js';
+import type { Mode, Row, Whole } from '../rows.js';
 import { importPeer, type Prepared, peerVersion, serve, threads, Unavailable } from './serve.js';
 
 interface OrtTensor {
@@ -17,7 +18,11 @@ interface Session {
   release(): Promise<void>;
 }
 interface Ort {
-  Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
+  Tensor: new (
+    type: 'float32' | 'int32',
+    data: Float32Array | Int32Array,
+    dims: readonly number[],
+  ) => OrtTensor;
   InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> };
   env: { wasm: { numThreads?: number } };
 }
@@ -57,8 +62,8 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   const { I, H } = row;
   const names = row.kind === 'lstm' ? ['h', 'c'] : ['h'];
   const session = await createSession(onnxModel(row, data, true));
-  const steps = Array.from({ length: data.x.shape[1]! }, (_, t) =>
-    tensor(data.x.values.slice(t * I, (t + 1) * I), 1, 1, I),
+  const steps = Array.from({ length: data.inputs[0]!.shape[1]! }, (_, t) =>
+    tensor(data.inputs[0]!.values.slice(t * I, (t + 1) * I), 1, 1, I),
   );
   // The native runtime writes into the tensors it is given: two sets of states, what one call writes the next
   // one reads.
@@ -82,13 +87,34 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   };
 }
 
+async function prepareWhole(row: Row, whole: Whole, data: RowData): Promise<Prepared> {
+  const { B, T } = row;
+  const session = await createSession(wholeModel(row, whole, data));
+  const feeds = Object.fromEntries(
+    data.inputs.map((input) => {
+      const tokens = Int32Array.from(timeMajor({ ...input, shape: [B, T, 1] }));
+      return [input.name, new ort.Tensor('int32', tokens, [T, B])];
+    }),
+  );
+  const steps = whole.model === 'translator' ? [T] : [];
+  const logits = new Float32Array((steps[0] ?? 1) * B * whole.classes);
+  const fetches = { logits: tensor(logits, ...steps, B, whole.classes) };
+  const work = (): Promise<Named> => run(session, feeds, fetches);
+  return {
+    work,
+    outputs: async () => (await work()).logits!.data.slice(-B * whole.classes),
+    drop: () => session.release(),
+  };
+}
+
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (mode === 'train') throw new Unavailable('does not train');
   if (mode === 'stream') return prepareStream(row, data);
+  if (row.whole) return prepareWhole(row, row.whole, data);
   const { I, H, B, T } = row;
   const session = await createSession(onnxModel(row, data, false));
   const D = row.layers.at(-1)!.bidirectional ? 2 : 1;
-  const feeds = { x: tensor(timeMajor(data.x), T, B, I) };
+  const feeds = { x: tensor(timeMajor(data.inputs[0]!), T, B, I) };
   const fetches = { h: tensor(new Float32Array(D * B * H), D, B, H) };
   const work = (): Promise<Named> => run(session, feeds, fetches);
   return {

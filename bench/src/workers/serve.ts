@@ -54,6 +54,18 @@ export function peerVersion(name: string): string {
   return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
 }
 
+/** The last step's outputs [B, classes] of a translator's [B, T, classes]; of the others' all. */
+export function lastSteps(values: Float32Array, { B, T, whole }: Row): Float32Array {
+  if (whole?.model !== 'translator') return values;
+  const { classes } = whole;
+  const out = new Float32Array(B * classes);
+  for (let b = 0; b < B; b++) {
+    const at = (b * T + T - 1) * classes;
+    out.set(values.subarray(at, at + classes), b * classes);
+  }
+  return out;
+}
+
 /** Number of threads that this process may use, as the coordinator said. */
 export const threads = Number(process.argv[2] ?? 1);
 

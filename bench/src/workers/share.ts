@@ -31,11 +31,8 @@ export async function javascriptShare(choice: KernelChoice): Promise<number> {
   await setBackend(cpuBackend(Object.create(module, { kernels: { value: Object.fromEntries(clocked) } })));
   setThreads(1);
   const data = makeData(ROW, 'train');
-  const step = trainingStep(
-    buildModel(ROW, data, 'standard'),
-    tensor(data.x.values, data.x.shape),
-    tensor(data.y.values, data.y.shape),
-  );
+  const [x, y] = [...data.inputs, data.y].map(({ values, shape }) => tensor(values, shape));
+  const step = trainingStep(ROW, buildModel(ROW, data, 'standard'), [x!], y!);
   const run = async (limit: number): Promise<number> => {
     const start = performance.now();
     inside = 0;

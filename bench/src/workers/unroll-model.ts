@@ -1,47 +1,90 @@
 /** A row as a model of Unroll's layers, and the steps that train it. */
 import type { Tensor } from '@unroll/core';
-import { bidirectional, gru, lstm, type Network, type Recurrent, sequential, simpleRNN } from '@unroll/nn';
-import { adam, mse, train } from '@unroll/train';
+import {
+  bidirectional,
+  dense,
+  embedding,
+  gru,
+  input,
+  type Layer,
+  lstm,
+  model,
+  type Network,
+  type Recurrent,
+  sequential,
+  simpleRNN,
+} from '@unroll/nn';
+import { adam, mse, sparseCategoricalCrossentropy, train } from '@unroll/train';
 import type { RowData } from '../data.js';
 import type { Row, Variant } from '../rows.js';
-
-const makers: Record<Row['kind'], (units: number, returnSequences: boolean, variant: Variant) => Recurrent> =
-  {
-    rnn: (units, returnSequences) => simpleRNN({ units, returnSequences, ...ZEROS }),
-    lstm: (units, returnSequences) => lstm({ units, returnSequences, ...ZEROS }),
-    gru: (units, returnSequences, variant) =>
-      gru({ units, returnSequences, resetAfter: variant !== 'reset-before', ...ZEROS }),
-  };
 
 /** The weights are set right after; orthogonal ones take seconds to make at these sizes. */
 const ZEROS = { kernelInitializer: 'zeros', recurrentInitializer: 'zeros' } as const;
 
-export function buildModel(row: Row, { weights }: RowData, variant: Variant): Network {
-  const model = sequential(
-    row.layers.map((spec) => {
-      const layer = makers[row.kind](row.H, spec.sequences, variant);
-      return spec.bidirectional ? bidirectional(layer) : layer;
-    }),
-  );
-  model.build([[-1, row.T, row.I]]);
-  const oneBias = row.kind === 'gru' && variant === 'reset-before';
-  model.setWeights(
-    weights.map(({ name, shape, values }) => {
-      const width = shape.at(-1)!;
-      return oneBias && name.endsWith('/b')
-        ? { shape: [width], values: values.slice(0, width) }
-        : { shape, values };
-    }),
-  );
-  return model;
+interface RecurrentChoice {
+  units: number;
+  returnSequences?: boolean;
+  returnState?: boolean;
+}
+
+function recurrentLayer({ kind }: Row, options: RecurrentChoice, variant: Variant): Recurrent {
+  const chosen = { ...options, ...ZEROS };
+  if (kind === 'gru') return gru({ ...chosen, resetAfter: variant !== 'reset-before' });
+  return kind === 'lstm' ? lstm(chosen) : simpleRNN(chosen);
+}
+
+/** The model, not built yet, and its layers in the order of the row's weights. */
+function assemble(row: Row, variant: Variant): { network: Network; layers: Layer[] } {
+  const { I, H, whole } = row;
+  const table = (): Layer => embedding({ inputDim: whole!.vocabulary, outputDim: I });
+  if (whole?.model === 'classifier') {
+    const cell = recurrentLayer(row, { units: H }, variant);
+    const hidden = dense({ units: whole.hidden, activation: 'relu' });
+    const layers = [table(), cell, hidden, dense({ units: whole.classes })];
+    return { network: sequential(layers), layers };
+  }
+  if (whole?.model === 'translator') {
+    const source = input({ shape: [null] });
+    const target = input({ shape: [null] });
+    const tables = [table(), table()] as const;
+    const encoder = recurrentLayer(row, { units: H, returnState: true }, variant);
+    const decoder = recurrentLayer(row, { units: H, returnSequences: true }, variant);
+    const out = dense({ units: whole.classes });
+    const [, ...initialState] = encoder.apply(tables[0].apply(source));
+    const decoded = decoder.apply(tables[1].apply(target), { initialState });
+    const network = model({ inputs: [source, target], outputs: out.apply(decoded) });
+    return { network, layers: [tables[0], encoder, tables[1], decoder, out] };
+  }
+  const layers = row.layers.map((spec) => {
+    const layer = recurrentLayer(row, { units: H, returnSequences: spec.sequences }, variant);
+    return spec.bidirectional ? bidirectional(layer) : layer;
+  });
+  return { network: sequential(layers), layers };
+}
+
+export function buildModel(row: Row, { inputs, weights }: RowData, variant: Variant): Network {
+  const { network, layers } = assemble(row, variant);
+  network.build(inputs.map(({ shape }) => [-1, ...shape.slice(1)]));
+  const parameters = layers.flatMap((layer) => layer.parameters);
+  parameters.forEach((parameter, i) => {
+    // A GRU that resets before the product has one bias, the first of the two.
+    parameter.assign(weights[i]!.values.subarray(0, parameter.size));
+  });
+  return network;
 }
 
 /** One step of the loop that `fit` runs: one batch an epoch, for ever. Gives its loss. */
-export function trainingStep(model: Network, x: Tensor, y: Tensor): () => Promise<number> {
-  // Keras adds epsilon before the bias correction, PyTorch after it: one too small to matter makes them agree.
-  const optimizer = adam({ epsilon: 1e-10 });
-  const options = { loss: mse(), optimizer, batchSize: x.shape[0]!, epochs: 1e9, shuffle: false };
-  const events = train(model, { x, y, ...options });
+export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor): () => Promise<number> {
+  const events = train(network, {
+    x,
+    y,
+    loss: row.whole ? sparseCategoricalCrossentropy({ fromLogits: true }) : mse(),
+    // As in every engine, too small to matter: Keras adds it before the bias correction, PyTorch after it.
+    optimizer: adam({ epsilon: 1e-12 }),
+    batchSize: row.B,
+    epochs: 1e9,
+    shuffle: false,
+  });
   return async () => {
     for (;;) {
       const { value } = await events.next();

@@ -17,7 +17,7 @@ import { inferenceContext } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
-import { type Prepared, serve, threads, Unavailable } from './serve.js';
+import { lastSteps, type Prepared, serve, threads, Unavailable } from './serve.js';
 import { javascriptShare } from './share.js';
 import { buildModel, trainingStep } from './unroll-model.js';
 
@@ -28,8 +28,9 @@ const flow = (value: Tensor): Flow => ({ value, mask: null });
 function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
   const { I } = row;
   const stream = buildModel(row, data, variant).stream();
-  const steps = Array.from({ length: data.x.shape[1]! }, (_, t) =>
-    tensor(data.x.values.slice(t * I, (t + 1) * I), [1, I]),
+  const [x] = data.inputs;
+  const steps = Array.from({ length: x!.shape[1]! }, (_, t) =>
+    tensor(x!.values.slice(t * I, (t + 1) * I), [1, I]),
   );
   let at = 0;
   const work = (): Tensor => stream.step(steps[at++ % steps.length]!);
@@ -44,13 +45,14 @@ async function prepare(row: Row, mode: Mode, data: RowData, variant: Variant): P
     throw new Unavailable(`has no such ${row.kind} cell`);
   if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
   const model = buildModel(row, data, variant);
-  const x = toTensor(data.x);
-  if (mode === 'infer') {
-    const work = (): Tensor => scope(() => model.forward([flow(x)], context)[0]!.value);
-    return { work, outputs: () => work().dataSync() as Float32Array, variant };
+  const inputs = data.inputs.map(toTensor);
+  if (mode === 'train') {
+    const step = trainingStep(row, model, inputs, toTensor(data.y));
+    return { work: step, step, variant };
   }
-  const step = trainingStep(model, x, toTensor(data.y));
-  return { work: step, step, variant };
+  const flows = inputs.map(flow);
+  const work = (): Tensor => scope(() => model.forward(flows, context)[0]!.value);
+  return { work, outputs: () => lastSteps(work().dataSync() as Float32Array, row), variant };
 }
 
 /** Waits until the worker threads of the kernels are there; they start on their own time. */

@@ -1,0 +1,56 @@
+/** The part of TensorFlow.js that is used here, loaded with its WebAssembly backend. */
+import type { Row } from '../rows.js';
+import { importPeer, threads } from './serve.js';
+
+export interface TfTensor {
+  dataSync(): Float32Array;
+  dispose(): void;
+}
+/** A value of a functional model. */
+export type TfSymbol = object;
+export interface TfLayer {
+  build(shape: number[]): void;
+  call(inputs: TfTensor[], options: object): TfTensor[];
+  setWeights(weights: TfTensor[]): void;
+  apply(x: unknown, options?: object): unknown;
+  dispose(): void;
+}
+export interface TfModel extends TfLayer {
+  compile(options: { optimizer: TfOptimizer; loss: string }): void;
+  apply(x: TfTensor[], options?: { training: boolean }): TfTensor;
+  trainOnBatch(x: TfTensor[], y: TfTensor): Promise<number>;
+}
+export interface TfOptimizer {
+  minimize(loss: () => TfTensor, returnCost: true): TfTensor;
+}
+export type LayerMaker = (options: object) => TfLayer;
+export interface Tf {
+  setBackend(name: string): Promise<boolean>;
+  getBackend(): string;
+  env(): { get(flag: string): unknown };
+  tensor(values: Float32Array | Int32Array, shape: number[], type?: 'float32' | 'int32'): TfTensor;
+  zeros(shape: number[]): TfTensor;
+  tidy<T>(work: () => T): T;
+  keep(tensor: TfTensor): TfTensor;
+  oneHot(indices: TfTensor, depth: number): TfTensor;
+  sequential(options: { layers: TfLayer[] }): TfModel;
+  input(options: { shape: number[] }): TfSymbol;
+  model(options: { inputs: TfSymbol[]; outputs: TfSymbol }): TfModel;
+  layers: Record<string, LayerMaker>;
+  train: { adam(rate: number, beta1: number, beta2: number, epsilon: number): TfOptimizer };
+  losses: Record<'meanSquaredError' | 'softmaxCrossEntropy', (y: TfTensor, prediction: TfTensor) => TfTensor>;
+}
+
+export const tf = await importPeer<Tf>('@tensorflow/tfjs');
+const wasm = await importPeer<{ setThreadsCount(count: number): void }>('@tensorflow/tfjs-backend-wasm');
+wasm.setThreadsCount(threads);
+await tf.setBackend('wasm');
+
+/** A recurrent layer by the cell. */
+export const LAYERS = { rnn: 'simpleRNN', lstm: 'lstm', gru: 'gru' } as const;
+
+export const recurrentOptions = ({ kind, H }: Row): object => ({
+  units: H,
+  recurrentInitializer: 'zeros', // set right after; its own default is slow to make
+  ...(kind === 'rnn' ? {} : { recurrentActivation: 'sigmoid' }),
+});
