@@ -19,7 +19,7 @@ export interface PackedCall {
   /** The state before the first step, written out. */
   firstState: () => CellState;
   /** Number of the cell's parameters, by which the cost of a step is judged. */
-  weights: number;
+  weights: () => number;
 }
 
 /** Runs the cell where there are valid steps, with the same result as everywhere. */
@@ -32,7 +32,7 @@ export function runPacked(call: PackedCall): SequenceResult {
   const [B, T] = x.shape as [number, number];
   const steps = Math.max(longest, 1);
   const part = steps === T ? x : slice(x, 1, 0, steps);
-  const segments = worthwhileSegments(lengths, steps, call.weights);
+  const segments = worthwhileSegments(lengths, steps, call.weights());
   const result = segments
     ? runShrinking({ ...call, x: part, state: state ?? call.firstState() }, lengths, segments)
     : run(part, state, { ...context, mask: maskUpTo(context.mask, lengths, steps) });

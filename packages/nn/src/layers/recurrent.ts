@@ -161,7 +161,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
     const run = this.composed ? stepThrough : runCell;
     return runPacked({
-      ...{ x, state, context, weights: this.countParams() },
+      ...{ x, state, context, weights: () => this.countParams() },
       run: (part, before, told) => run(this.cell, part, before, told),
       firstState: () => zeroState(this.cell, x.shape[0]!),
     });
