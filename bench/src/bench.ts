@@ -123,7 +123,9 @@ async function main(): Promise<void> {
     const javascriptShare = options.modes.includes('train')
       ? await shares(running.values().next().value ?? [])
       : {};
-    const result = { machine, quick: options.quick, versions, cells: results, javascriptShare };
+    const { quick } = options;
+    const names = missing.map(({ name }) => name);
+    const result = { machine, quick, versions, missing: names, cells: results, javascriptShare };
     const text = report(result, specs);
     console.log(`\n${text}`);
     if (options.markdown) writeFileSync(options.markdown, text);

@@ -22,6 +22,8 @@ export interface Result {
   machine: Machine;
   quick: boolean;
   versions: Record<string, string>;
+  /** Engines that are not installed. */
+  missing: string[];
   cells: CellResult[];
   /** Share of a training step outside kernels, by engine. */
   javascriptShare: Record<string, number>;
@@ -195,7 +197,7 @@ export function peakLines(machine: Machine): string[] {
 
 /** The whole result in Markdown. */
 export function report(result: Result, engines: EngineSpec[]): string {
-  const { machine, versions, quick } = result;
+  const { machine, versions, missing, quick } = result;
   const cells = result.cells.filter(({ measured, absent }) => measured.length + absent.length > 0);
   const book = new Book({ ...result, cells }, engines);
   const ours = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
@@ -206,6 +208,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
     '',
     ...peakLines(machine).map((line) => `- ${line}`),
     ...Object.entries(versions).map(([engine, version]) => `- ${engine}: ${version}`),
+    ...(missing.length > 0 ? [`- Not installed: ${missing.join(', ')}`] : []),
     '',
     ...(quick ? ['**A quick run: short rounds, few of them. Good for a look, not for a claim.**', ''] : []),
     'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns; the share',
@@ -229,10 +232,8 @@ export function report(result: Result, engines: EngineSpec[]): string {
 }
 
 /** The result for machines. */
-export function jsonResult(
-  { machine, quick, versions, cells, javascriptShare }: Result,
-  engines: EngineSpec[],
-): object {
+export function jsonResult(result: Result, engines: EngineSpec[]): object {
+  const { machine, quick, versions, missing, cells, javascriptShare } = result;
   const place = ({ row, mode, threads, engine }: Measured | Absent): object => {
     const { cell, I, H, B, T } = rowFor(row, mode);
     return { cell, I, H, B, T, mode, threads, engine };
@@ -241,6 +242,7 @@ export function jsonResult(
     machine,
     quick,
     versions,
+    missing,
     javascriptShare,
     rows: cells.flatMap(({ measured }) =>
       measured.map((one) => {

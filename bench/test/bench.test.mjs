@@ -1,0 +1,124 @@
+/** The parts of the benchmark that need no engine: `node --test bench/test` after a build. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Agreement, difference } from '../dist/agree.js';
+import { makeData, timeMajor, transposed } from '../dist/data.js';
+import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
+import { oracle } from '../dist/oracle.js';
+import { report } from '../dist/report.js';
+import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
+
+test('operations are credited as the field does, and executed without the first dx', () => {
+  const row = parseRow('lstm-32-64-8-10');
+  const forward = 2 * 10 * 8 * 4 * 64 * (32 + 64);
+  assert.equal(creditedFlops(row, 'infer'), forward);
+  assert.equal(creditedFlops(row, 'train'), 3 * forward);
+  assert.equal(executedFlops(row, 'train'), 3 * forward - 2 * 10 * 8 * 4 * 64 * 32);
+  const square = parseRow('gru-64-64-4-5');
+  assert.equal(executedFlops(square, 'train') / creditedFlops(square, 'train'), 5 / 6);
+  assert.equal(creditedFlops(rowFor(row, 'stream'), 'stream'), forward / 80);
+});
+
+test('rows are chosen by full name or by what they begin with', () => {
+  assert.deepEqual(
+    chooseRows('rnn-3-4-5-6', ALL_ROWS).map((row) => row.name),
+    ['rnn-3-4-5-6'],
+  );
+  const some = chooseRows('gru-128', ALL_ROWS).map((row) => row.name);
+  assert.deepEqual(some, ['gru-128-128-1-100', 'gru-128-128-32-100']);
+  assert.throws(() => parseRow('lstm-1-2'), /is no row/);
+});
+
+test('layouts', () => {
+  assert.deepEqual([...transposed(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
+  const x = { name: 'x', shape: [2, 2, 1], values: Float32Array.of(1, 2, 3, 4) };
+  assert.deepEqual([...timeMajor(x)], [1, 3, 2, 4]);
+});
+
+test('protocol buffers', () => {
+  assert.deepEqual([...encode([integer(1, 300), string(2, 'ab')])], [8, 0xac, 2, 18, 2, 97, 98]);
+  assert.deepEqual([...encode([message(3, [integer(1, 1)])])], [26, 2, 8, 1]);
+});
+
+test('the oracle: one unit, one step, by hand', () => {
+  const data = (name, weights) => ({
+    row: parseRow(`${name}-1-1-1-1`),
+    data: {
+      inputs: [{ name: 'x', shape: [1, 1, 1], values: Float32Array.of(2) }],
+      y: { name: 'y', shape: [1, 1], values: Float32Array.of(0) },
+      weights: weights.map((list, i) => ({
+        name: `${i}`,
+        shape: [list.length],
+        values: Float64Array.from(list),
+      })),
+    },
+  });
+  const sigmoid = (a) => 1 / (1 + Math.exp(-a));
+  const run = ({ row, data: made }, variant = 'standard') => oracle(row, made, [0], variant)[0][0];
+  assert.equal(run(data('rnn', [[0.5], [9], [0.25]])), Math.tanh(1.25));
+  const lstm = data('lstm', [
+    [1, 2, 0.5, 0.25],
+    [9, 9, 9, 9],
+    [0, 0, 0, 0.5],
+  ]);
+  assert.equal(run(lstm), sigmoid(1) * Math.tanh(sigmoid(2) * Math.tanh(1)));
+  const gru = data('gru', [
+    [1, 2, 0.5],
+    [9, 9, 9],
+    [0, 0, 0, 0, 0, 0.5],
+  ]);
+  assert.equal(run(gru), (1 - sigmoid(2)) * Math.tanh(1 + sigmoid(4) * 0.5));
+  assert.equal(run(gru, 'reset-before'), (1 - sigmoid(2)) * Math.tanh(1));
+});
+
+test('what disagrees is found', () => {
+  assert.equal(difference([1, 2], [1, 2]), 0);
+  assert.equal(difference([1, 2.5], [1, 2]), 0.25);
+  assert.equal(difference([1, Number.NaN], [1, 2]), Number.POSITIVE_INFINITY);
+  const row = parseRow('rnn-2-3-2-4');
+  const data = makeData(row, 'infer');
+  const right = Float32Array.from(oracle(row, data, [0, 1], 'standard').flatMap((h) => [...h]));
+  const encoded = (values) => Buffer.from(values.buffer).toString('base64');
+  const judge = new Agreement(row, data);
+  assert.equal(judge.judge('a', { variant: 'standard', outputs: encoded(right) }), null);
+  const wrong = right.map((value, i) => (i === 1 ? value + 0.01 : value));
+  assert.match(judge.judge('b', { variant: 'standard', outputs: encoded(wrong) }), /disagrees/);
+  assert.equal(judge.judge('a', { losses: [1, 0.5, 0.25] }), null);
+  assert.match(judge.judge('b', { losses: [1, 0.5, 0.26] }), /disagrees with a/);
+});
+
+test('the report: ratios, shares of the peak, notes', () => {
+  const row = parseRow('lstm-128-128-1-10');
+  const cell = { row, mode: 'infer', threads: 1 };
+  const times = { msMin: 1, msMax: 3, gflops: 40, executedGflops: 40, variant: 'standard' };
+  const result = {
+    machine: {
+      cpu: 'X',
+      cores: 2,
+      os: 'y',
+      node: '1',
+      peakGflops: {},
+      peakGflopsOnThreads: { 1: { avx2: 80 } },
+    },
+    quick: false,
+    versions: { 'unroll-native': 'u', pytorch: 'p' },
+    missing: ['brain'],
+    cells: [
+      {
+        agreed: [],
+        measured: [
+          { ...cell, ...times, engine: 'unroll-native', ms: 2 },
+          { ...cell, ...times, engine: 'pytorch', ms: 3 },
+        ],
+        absent: [{ ...cell, engine: 'ort-node', reason: 'cannot', wrong: false }],
+      },
+    ],
+    javascriptShare: { 'unroll-native': 0.125 },
+  };
+  const spec = (name, peer) => ({ name, peer, vectors: 'native' });
+  const text = report(result, [spec('unroll-native', null), spec('pytorch', 'torch'), spec('ort-node', 'o')]);
+  assert.match(text, /\| lstm-128-128-1-10 infer 1 \| +2\.00 \| +50 % \| +1\.50 \| +\[1\] \|/);
+  assert.match(text, /\[1\] ort-node: cannot/);
+  assert.match(text, /Not installed: brain/);
+  assert.match(text, /unroll-native 13 %/);
+});
