@@ -14,6 +14,16 @@ export { looksLikeJson, parseJsonLines } from './json-lines.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
 export { nearest } from './nearest.js';
 export {
+  type BucketOptions,
+  bucketByLength,
+  type LengthSummary,
+  type Padded,
+  type PadOptions,
+  padSequences,
+  type Sequence,
+  summarizeLengths,
+} from './padding.js';
+export {
   coverage,
   crpsOfNormal,
   crpsOfQuantiles,

@@ -51,6 +51,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   built = false;
   protected readonly options: Readonly<O>;
   readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
+  #all: readonly Parameter[] | null = null;
   readonly #activity: ((output: Tensor) => Tensor) | null;
   #trainable: boolean;
   #building: { random: RandomStream | WeightSource | null; path: string } | null = null;
@@ -80,8 +81,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** The parameters in Keras's order of weights; empty until built. */
   get parameters(): readonly Parameter[] {
+    if (this.#all) return this.#all;
     const inner = this.sublayers.flatMap((layer) => layer.parameters);
-    return [...new Set([...this.#own.map(({ parameter }) => parameter), ...inner])];
+    const all = [...new Set([...this.#own.map(({ parameter }) => parameter), ...inner])];
+    if (this.built) this.#all = all;
+    return all;
   }
 
   /** Whether training changes the layer's weights. Setting it freezes or frees the layers inside too. */

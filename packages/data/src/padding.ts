@@ -1,0 +1,134 @@
+/**
+ * Sequences of different lengths: padded to one tensor with a mask beside it, and put into batches of similar lengths, so
+ * that little is padding. Layers compute nothing for the padding that is left (see packages/nn/src/packing.ts).
+ */
+import { type RandomStream, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
+
+/** One sequence: numbers (ids, or one value a step), or a row of I features a step. */
+export type Sequence = ArrayLike<number> | readonly (readonly number[])[];
+
+export interface PadOptions {
+  /** Steps of the result. Default: those of the longest sequence. */
+  steps?: number;
+  /** Where the padding goes. Default `right`, which layers make the most of. */
+  side?: 'right' | 'left';
+  /** What a sequence that is too long loses: its end, or its start (the oldest steps). Default `end`. */
+  truncate?: 'end' | 'start';
+  /** What the padding holds. Default 0. */
+  value?: number;
+}
+
+export interface Padded {
+  /** [N, T] for sequences of numbers, [N, T, I] for rows of features. */
+  values: Tensor;
+  /** [N, T]: 1 where a step is of the sequence, 0 where it is padding. */
+  mask: Tensor;
+  /** Steps of each sequence, after truncation. */
+  lengths: Uint32Array;
+}
+
+/**
+ * Pads sequences to one length.
+ * @throws UnrollError `shape` where rows of features differ in width, `value` where there are no sequences
+ */
+export function padSequences(sequences: readonly Sequence[], options: PadOptions = {}): Padded {
+  if (sequences.length === 0) throw valueError('padSequences needs at least one sequence.');
+  const { side = 'right', truncate = 'end', value = 0 } = options;
+  const longest = sequences.reduce((most, sequence) => Math.max(most, sequence.length), 0);
+  const steps = options.steps ?? Math.max(longest, 1);
+  if (!Number.isInteger(steps) || steps < 1)
+    throw valueError(`steps is a whole number from 1, got ${steps}.`);
+  const features = widthOf(sequences);
+  const width = features ?? 1;
+  const values = new Float64Array(sequences.length * steps * width).fill(value);
+  const mask = new Float64Array(sequences.length * steps);
+  const lengths = Uint32Array.from(sequences, (sequence) => Math.min(sequence.length, steps));
+  sequences.forEach((sequence, n) => {
+    const length = lengths[n]!;
+    const from = truncate === 'start' ? sequence.length - length : 0;
+    const at = n * steps + (side === 'left' ? steps - length : 0);
+    mask.fill(1, at, at + length);
+    for (let t = 0; t < length; t++)
+      values.set(stepOf(sequence[from + t]!, features, n, from + t), (at + t) * width);
+  });
+  const shape = features === null ? [sequences.length, steps] : [sequences.length, steps, features];
+  return { values: tensor(values, shape), mask: tensor(mask, [sequences.length, steps]), lengths };
+}
+
+export interface BucketOptions {
+  /** Sequences in a batch. Default 32. */
+  batchSize?: number;
+  /** Where the shuffling comes from: batches in random order, each of random sequences of similar length. Default: none. */
+  random?: RandomStream | null;
+  /** With `random`: batches whose sequences are sorted together. Fewer mix more, more pad less. Default 50. */
+  pool?: number;
+}
+
+/**
+ * Batches of sequences of similar lengths, as row numbers: every row once, the last batch of a pool may be smaller.
+ * Without `random` the batches run from short to long.
+ */
+export function bucketByLength(lengths: ArrayLike<number>, options: BucketOptions = {}): Uint32Array[] {
+  const { batchSize = 32, random = null, pool = 50 } = options;
+  for (const [name, value] of Object.entries({ batchSize, pool })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw valueError(`${name} is a whole number from 1, got ${value}.`);
+  }
+  const count = lengths.length;
+  const rows = random ? random.permutation(count) : Uint32Array.from({ length: count }, (_, row) => row);
+  const together = random ? batchSize * pool : Math.max(count, 1);
+  const batches: Uint32Array[] = [];
+  for (let from = 0; from < count; from += together) {
+    const sorted = rows.slice(from, from + together).sort((a, b) => lengths[a]! - lengths[b]!);
+    for (let at = 0; at < sorted.length; at += batchSize) batches.push(sorted.slice(at, at + batchSize));
+  }
+  return random ? Array.from(random.permutation(batches.length), (n) => batches[n]!) : batches;
+}
+
+export interface LengthSummary {
+  count: number;
+  shortest: number;
+  longest: number;
+  mean: number;
+  /** Lengths that half, 90 %, 95 % and 99 % of the sequences do not exceed. */
+  percentiles: Readonly<Record<50 | 90 | 95 | 99, number>>;
+  /** Share of padding where all are padded to the longest. */
+  padding: number;
+}
+
+/** How long sequences are: what to choose `steps` by. @throws UnrollError `value` where there are none */
+export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
+  const sorted = Float64Array.from(lengths).sort();
+  const count = sorted.length;
+  if (count === 0) throw valueError('There are no lengths to summarize.');
+  const longest = sorted[count - 1]!;
+  const mean = sorted.reduce((total, length) => total + length, 0) / count;
+  const percentile = (p: number): number => sorted[Math.max(0, Math.ceil((p / 100) * count) - 1)]!;
+  return {
+    ...{ count, shortest: sorted[0]!, longest, mean },
+    percentiles: { 50: percentile(50), 90: percentile(90), 95: percentile(95), 99: percentile(99) },
+    padding: longest > 0 ? 1 - mean / longest : 0,
+  };
+}
+
+/** Features of a step; null where sequences hold plain numbers. */
+function widthOf(sequences: readonly Sequence[]): number | null {
+  const first = sequences.find((sequence) => sequence.length > 0)?.[0];
+  return typeof first === 'object' ? first.length : null;
+}
+
+function stepOf(
+  step: number | readonly number[],
+  features: number | null,
+  sequence: number,
+  at: number,
+): readonly number[] {
+  const row = typeof step === 'number' ? [step] : step;
+  if (typeof step === 'number' ? features === null : row.length === features) return row;
+  const wanted = features === null ? 'a number' : `a row of ${features} features`;
+  const got = typeof step === 'number' ? 'a number' : `a row of ${row.length}`;
+  throw shapeError(`Step ${at} of sequence ${sequence} is ${got}, and the first step is ${wanted}.`, {
+    sequence,
+    step: at,
+  });
+}

@@ -1,0 +1,86 @@
+/** Padding and bucketing: every row once, masks that fit, similar lengths together, and what goes wrong is named. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { bucketByLength, padSequences, summarizeLengths } from '@unroll/data';
+
+describe('padSequences', () => {
+  test('pads numbers on the right, with a mask', () => {
+    const { values, mask, lengths } = padSequences([[3, 4, 5], [6], []]);
+    assert.deepEqual(values.toArray(), [[3, 4, 5], [6, 0, 0], [0, 0, 0]]); // biome-ignore format: a table
+    assert.deepEqual(mask.toArray(), [[1, 1, 1], [1, 0, 0], [0, 0, 0]]); // biome-ignore format: a table
+    assert.deepEqual([...lengths], [3, 1, 0]);
+  });
+
+  test('pads rows of features on the left, with a value', () => {
+    const { values, mask } = padSequences([[[1, 2]], [[3, 4], [5, 6]]], { side: 'left', value: -1 }); // biome-ignore format: a table
+    assert.deepEqual(values.toArray(), [[[-1, -1], [1, 2]], [[3, 4], [5, 6]]]); // biome-ignore format: a table
+    assert.deepEqual(mask.toArray(), [[0, 1], [1, 1]]); // biome-ignore format: a table
+  });
+
+  test('cuts what is too long, at the end or at the start', () => {
+    const long = [[1, 2, 3, 4], [5]];
+    assert.deepEqual(padSequences(long, { steps: 2 }).values.toArray(), [[1, 2], [5, 0]]); // biome-ignore format: a table
+    assert.deepEqual(padSequences(long, { steps: 2, truncate: 'start' }).values.toArray(), [[3, 4], [5, 0]]); // biome-ignore format: a table
+    assert.deepEqual(padSequences([Float32Array.of(1, 2)], { steps: 3 }).values.toArray(), [[1, 2, 0]]);
+  });
+
+  test('names the step that does not fit', () => {
+    assert.throws(() => padSequences([[[1, 2]], [[3, 4], [5]]]), /Step 1 of sequence 1 is a row of 1, .* a row of 2 features/); // biome-ignore format: one line
+    assert.throws(() => padSequences([]), /at least one sequence/);
+    assert.throws(() => padSequences([[1]], { steps: 0 }), /steps is a whole number from 1, got 0/);
+  });
+});
+
+describe('bucketByLength', () => {
+  const lengths = [...new RandomStream(1).uniform(1000, 1, 100)].map(Math.floor);
+  const paddingOf = (batches: readonly Uint32Array[]): number => {
+    let [steps, padded] = [0, 0];
+    for (const batch of batches) {
+      const longest = Math.max(...Array.from(batch, (row) => lengths[row]!));
+      for (const row of batch) {
+        steps += longest;
+        padded += longest - lengths[row]!;
+      }
+    }
+    return padded / steps;
+  };
+
+  test('takes every row once, from short to long', () => {
+    const batches = bucketByLength(lengths, { batchSize: 16 });
+    assert.deepEqual([...batches.flatMap((batch) => [...batch])].sort((a, b) => a - b), lengths.map((_, row) => row)); // biome-ignore format: one line
+    const firsts = batches.map((batch) => lengths[batch[0]!]!);
+    assert.deepEqual(
+      firsts,
+      firsts.toSorted((a, b) => a - b),
+    );
+    assert.ok(paddingOf(batches) < 0.03);
+  });
+
+  test('shuffles within pools: another order each time, the same for the same stream, little padding', () => {
+    const draw = (seed: number) =>
+      bucketByLength(lengths, { batchSize: 16, pool: 20, random: new RandomStream(seed) });
+    const one = draw(1);
+    assert.deepEqual(one, draw(1));
+    assert.notDeepEqual(one, draw(2));
+    assert.equal(new Set(one.flatMap((batch) => [...batch])).size, lengths.length);
+    assert.ok(paddingOf(one) < 0.1);
+    assert.ok(
+      paddingOf(bucketByLength(lengths, { batchSize: 16, pool: 1, random: new RandomStream(1) })) > 0.4,
+    );
+  });
+
+  test('an empty list has no batches, and sizes are checked', () => {
+    assert.deepEqual(bucketByLength([]), []);
+    assert.throws(() => bucketByLength([1], { batchSize: 0 }), /batchSize is a whole number from 1, got 0/);
+  });
+});
+
+test('summarizeLengths', () => {
+  const summary = summarizeLengths([1, 2, 3, 4]);
+  assert.deepEqual(summary, {
+    ...{ count: 4, shortest: 1, longest: 4, mean: 2.5, padding: 0.375 },
+    percentiles: { 50: 2, 90: 4, 95: 4, 99: 4 },
+  });
+  assert.throws(() => summarizeLengths([]), /no lengths/);
+});
