@@ -29,8 +29,8 @@ export type NestedNumbers = number | NumberArray | readonly NestedNumbers[];
 export type Values = Tensor | NestedNumbers;
 
 /**
- * What a model takes or is to give: numbers for one input; for several, a list of tensors in the order of the model's
- * inputs, or an object by their names.
+ * What a model takes or is to give: numbers for one input; for several, a list in the order of the model's inputs, or an
+ * object by their names.
  */
 export type ModelValues = Values | readonly Tensor[] | Readonly<Record<string, Values>>;
 
@@ -56,6 +56,9 @@ export function toTensors(
 ): Tensor[] {
   if (Array.isArray(values) && values.length > 0 && values.every((value) => value instanceof Tensor)) {
     return [...(values as readonly Tensor[])];
+  }
+  if (names && names.length > 1 && Array.isArray(values) && values.length === names.length) {
+    return (values as readonly Values[]).map((value, i) => toTensor(value, rows?.[i] ?? null));
   }
   if (!isNamed(values)) return [toTensor(values as Values, rows?.[0] ?? null)];
   const wanted = names ?? Object.keys(values);

@@ -1,0 +1,81 @@
+/**
+ * Sequence to sequence with the functional API: dates in words become ISO dates. The encoder's final states are the
+ * decoder's initial ones; training shows the decoder the right answer one step late (teacher forcing), and afterwards a
+ * loop feeds it what it said itself, one character at a time.
+ */
+import { dense, embedding, input, lstm, model, RandomStream } from 'unrolljs';
+
+const MONTHS = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october', 'november', 'december']; // biome-ignore format: a list
+const random = new RandomStream(5, 'dates');
+const draw = (from: number, to: number): number => from + Math.floor(random.uniform(1)[0]! * (to - from + 1));
+
+function example(): { words: string; iso: string } {
+  const [year, month, day] = [draw(1950, 2049), draw(1, 12), draw(1, 28)];
+  const name = MONTHS[month - 1]!;
+  const words = [`${day} ${name} ${year}`, `${name} ${day}, ${year}`, `${name.slice(0, 3)} ${day} ${year}`][
+    draw(0, 2)
+  ]!;
+  return { words, iso: `${year}-${`${month}`.padStart(2, '0')}-${`${day}`.padStart(2, '0')}` };
+}
+
+const SOURCE = ' ,0123456789abcdefghijklmnopqrstuvwxyz'; // id 0 is padding
+const TARGET = '^0123456789-'; // id 0 begins an answer
+const LONGEST = 18;
+const ANSWER = 10;
+const encode = (text: string): number[] =>
+  Array.from({ length: LONGEST }, (_, i) => SOURCE.indexOf(text[i] ?? '\0') + 1);
+const data = Array.from({ length: 4000 }, example);
+const sources = data.map(({ words }) => encode(words));
+const answers = data.map(({ iso }) => [...iso].map((character) => TARGET.indexOf(character)));
+const shifted = answers.map((ids) => [0, ...ids.slice(0, -1)]);
+
+const source = input({ shape: [LONGEST] });
+const encoderIn = embedding({ inputDim: SOURCE.length + 1, outputDim: 32, maskZero: true });
+const [, h, c] = lstm({ units: 96, returnState: true }).apply(encoderIn.apply(source));
+const previous = input({ shape: [null] });
+const decoderIn = embedding({ inputDim: TARGET.length, outputDim: 32 });
+const decoder = lstm({ units: 96, returnSequences: true });
+const decoded = decoder.apply(decoderIn.apply(previous), { initialState: [h!, c!] });
+const outputs = dense({ units: TARGET.length, activation: 'softmax' }).apply(decoded);
+const translator = model({ inputs: [source, previous], outputs });
+
+translator.compile({
+  optimizer: { name: 'adam', learningRate: 0.004 },
+  loss: 'sparseCategoricalCrossentropy',
+});
+const train = 3600;
+const { loss } = await translator.fit(
+  [sources.slice(0, train), shifted.slice(0, train)],
+  answers.slice(0, train),
+  {
+    epochs: 14,
+    batchSize: 64,
+  },
+);
+console.log(`loss ${loss[0]!.toFixed(3)} at first, ${loss.at(-1)!.toFixed(4)} at last`);
+
+/** The decoding loop: every answer grows by the character that the model finds most likely. */
+async function translate(texts: readonly string[]): Promise<string[]> {
+  const encoded = texts.map(encode);
+  const said = texts.map(() => [0]);
+  for (let step = 0; step < ANSWER; step++) {
+    const probabilities = await (await translator.predict([encoded, said])).data();
+    said.forEach((ids, row) => {
+      const at = (row * (step + 1) + step) * TARGET.length;
+      const chances = [...probabilities.subarray(at, at + TARGET.length)];
+      ids.push(chances.indexOf(Math.max(...chances)));
+    });
+  }
+  return said.map((ids) =>
+    ids
+      .slice(1)
+      .map((id) => TARGET[id])
+      .join(''),
+  );
+}
+
+const held = data.slice(train);
+const translated = await translate(held.map(({ words }) => words));
+const right = held.filter(({ iso }, i) => iso === translated[i]).length;
+console.log(`${right} of ${held.length} unseen dates right`);
+for (const [i, { words }] of held.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
