@@ -1,2 +1,19 @@
 /** @unroll/formats: model files, read strictly. */
-export {};
+export {
+  readSafetensors,
+  type SafetensorsFile,
+  type SafetensorsType,
+  type StoredTensor,
+  storeFloats,
+  writeSafetensors,
+} from '@unroll/core/internal';
+export {
+  ARTIFACT_FILES,
+  type Artifact,
+  type ArtifactExtras,
+  type ArtifactFiles,
+  fromArtifact,
+  toArtifact,
+} from './artifact.js';
+export { floatsOf } from './dtypes.js';
+export { fromZip, toZip } from './zip.js';

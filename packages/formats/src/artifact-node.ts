@@ -1,0 +1,35 @@
+/** Artifacts in files: a folder, or one zip. */
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ready, UnrollError } from '@unroll/core';
+import { writeWhole } from '@unroll/core/node';
+import type { Network } from '@unroll/nn';
+import { ARTIFACT_FILES, type Artifact, type ArtifactExtras, fromArtifact, toArtifact } from './artifact.js';
+import { fromZip, toZip } from './zip.js';
+
+/**
+ * Saves a model as a folder of files, or as one file if the path ends in `.zip`. Each file is written whole, the config
+ * last; what was there is replaced.
+ * @throws UnrollError `state` for a model that is not built, `nan` for weights that are not finite
+ */
+export async function saveArtifact(path: string, model: Network, extras: ArtifactExtras = {}): Promise<void> {
+  const files = toArtifact(model, extras);
+  if (path.endsWith('.zip')) return writeWhole(path, toZip(files));
+  const gone = ARTIFACT_FILES.filter((name) => !files.has(name));
+  for (const name of gone) await rm(join(path, name), { force: true });
+  for (const [name, bytes] of files) await writeWhole(join(path, name), bytes);
+}
+
+/** The model in a folder or a zip. @throws UnrollError `format` where there is none, or it is damaged */
+export async function loadArtifact(path: string): Promise<Artifact> {
+  await ready();
+  const found = await stat(path).catch(() => null);
+  if (!found) throw new UnrollError('format', `There is no artifact at ${path}.`, { path });
+  if (!found.isDirectory()) return fromArtifact(await fromZip(await readFile(path), ARTIFACT_FILES));
+  const files = new Map<string, Uint8Array>();
+  for (const name of ARTIFACT_FILES) {
+    const bytes = await readFile(join(path, name)).catch(() => null);
+    if (bytes) files.set(name, bytes);
+  }
+  return fromArtifact(files);
+}

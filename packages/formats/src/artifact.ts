@@ -1,0 +1,210 @@
+/**
+ * Unroll's own artifact: a trained model as a few files.
+ *
+ *   config.json        format, layers and their options, and a checksum of the weights
+ *   model.safetensors  the weights, by the names of the parameters
+ *   training.json      how it was trained: seed, figures, fingerprint of the data (optional)
+ *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
+ *
+ * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes nothing that the
+ * files do not hold, so that a forged size costs no memory.
+ */
+import { formatShape, type Parameter, type Shape, UnrollError } from '@unroll/core';
+import {
+  crc32c,
+  decodeUtf8,
+  encodeUtf8,
+  type Json,
+  type JsonObject,
+  parseStrictJson,
+  readSafetensors,
+  type StoredTensor,
+  storeFloats,
+  writeSafetensors,
+} from '@unroll/core/internal';
+import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
+import { floatsOf } from './dtypes.js';
+
+/** Files by their names. */
+export type ArtifactFiles = ReadonlyMap<string, Uint8Array>;
+
+export interface ArtifactExtras {
+  /** For `training.json`: anything that JSON holds. */
+  training?: unknown;
+  /** For `pipeline.json`: anything that JSON holds. */
+  pipeline?: unknown;
+}
+
+export interface Artifact {
+  model: Network;
+  /** Null where there is no such file. */
+  training: Json;
+  pipeline: Json;
+}
+
+const FORMAT = 'unroll-artifact-1';
+const CONFIG = 'config.json';
+const WEIGHTS = 'model.safetensors';
+
+/** Every name that an artifact may have. */
+export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
+
+/**
+ * The files of a model. `config.json` comes last: who writes them in this order never leaves a new config beside old weights.
+ * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name, `nan` for
+ * weights that are not finite
+ */
+export function toArtifact(
+  model: Network,
+  { training, pipeline }: ArtifactExtras = {},
+): Map<string, Uint8Array> {
+  const weights = writeSafetensors(storedWeights(model), new Map([['format', FORMAT]]));
+  const config = {
+    format: FORMAT,
+    model: model.config,
+    weights: { file: WEIGHTS, bytes: weights.length, crc32c: hex(crc32c(weights)) },
+  };
+  const files = new Map([[WEIGHTS, weights]]);
+  if (training !== undefined) files.set('training.json', toJson(training));
+  if (pipeline !== undefined) files.set('pipeline.json', toJson(pipeline));
+  return files.set(CONFIG, toJson(config));
+}
+
+function storedWeights(model: Network): Map<string, StoredTensor> {
+  if (!model.built) {
+    throw new UnrollError(
+      'state',
+      `${model.label} has no weights to save yet: train it, or call build([[batch, ...]]) first.`,
+    );
+  }
+  const stored = new Map<string, StoredTensor>();
+  for (const parameter of model.parameters) {
+    if (stored.has(parameter.name)) {
+      throw new UnrollError(
+        'value',
+        `Two parameters are named "${parameter.name}". Give their layers other names.`,
+        {
+          name: parameter.name,
+        },
+      );
+    }
+    stored.set(parameter.name, storeFloats(finite(parameter), parameter.shape));
+  }
+  return stored;
+}
+
+function finite(parameter: Parameter): Float32Array | Float64Array {
+  const values = parameter.dataSync();
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return values;
+  throw new UnrollError(
+    'nan',
+    `Weight ${parameter.name} has the value ${values[at]} at position ${at}: a model that has diverged is not saved.`,
+    { name: parameter.name, position: at, value: values[at] },
+  );
+}
+
+const toJson = (value: unknown): Uint8Array => encodeUtf8(`${JSON.stringify(value, null, 2)}\n`);
+
+const hex = (word: number): string => word.toString(16).padStart(8, '0');
+
+/**
+ * The model in an artifact's files.
+ * @throws UnrollError `format` for files that are missing, damaged or of a class that is not known (registerLayer)
+ */
+export function fromArtifact(files: ArtifactFiles): Artifact {
+  const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
+  if (config.format !== FORMAT) {
+    throw bad(`its format is ${JSON.stringify(config.format)?.slice(0, 80)}, and "${FORMAT}" was expected`, {
+      format: config.format,
+    });
+  }
+  const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
+  return {
+    model: build(config.model, new Weights(tensors)),
+    training: jsonOf(files, 'training.json', false),
+    pipeline: jsonOf(files, 'pipeline.json', false),
+  };
+}
+
+/** The bytes of the weights, if they are those that the config speaks of. */
+function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: JsonObject): Uint8Array {
+  if (file !== WEIGHTS)
+    throw bad(`its weights are in ${JSON.stringify(file)}, and "${WEIGHTS}" was expected`, { file });
+  const found = files.get(WEIGHTS);
+  if (!found) throw bad(`there is no ${WEIGHTS}`);
+  if (found.length !== bytes || hex(crc32c(found)) !== sum) {
+    throw bad(
+      `${WEIGHTS} is not the file that ${CONFIG} was written with: it is damaged, or of another model`,
+      {
+        bytes: found.length,
+        expected: bytes,
+      },
+    );
+  }
+  return found;
+}
+
+/** Hands out the stored tensors; a parameter that the file does not hold as it should be is never made. */
+class Weights implements WeightSource {
+  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #used = new Set<string>();
+
+  constructor(tensors: ReadonlyMap<string, StoredTensor>) {
+    this.#tensors = tensors;
+  }
+
+  values(name: string, shape: Shape): ArrayLike<number> {
+    const stored = this.#tensors.get(name);
+    if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
+    if (formatShape(stored.shape) !== formatShape(shape)) {
+      throw bad(`"${name}" has shape ${formatShape(stored.shape)}, and the model has ${formatShape(shape)}`, {
+        ...{ name, stored: stored.shape, expected: shape },
+      });
+    }
+    this.#used.add(name);
+    const values = floatsOf(stored, name);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw bad(`"${name}" holds ${values[at]} at position ${at}`, { name, position: at });
+    return values;
+  }
+
+  /** A tensor that no parameter has asked for. */
+  get unused(): string | undefined {
+    return [...this.#tensors.keys()].find((name) => !this.#used.has(name));
+  }
+}
+
+/** The model of a config with the weights of a file. What layers say of wrong options becomes a `format` error. */
+function build(config: Json | undefined, weights: Weights): Network {
+  try {
+    const model = modelFromConfig(config);
+    const shapes = model.inputShapes;
+    if (!shapes) throw bad('the config does not say what shape the model takes');
+    model.build(shapes, weights);
+    const { unused } = weights;
+    if (unused !== undefined) throw bad(`${WEIGHTS} has a tensor "${unused}" that the model has no use for`);
+    return model;
+  } catch (error) {
+    if (error instanceof UnrollError && error.code === 'format') throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw bad(`its config makes no model: ${why}`, error instanceof UnrollError ? { ...error.data } : {});
+  }
+}
+
+function jsonOf(files: ArtifactFiles, name: string, needed: boolean): Json {
+  const bytes = files.get(name);
+  if (bytes) return parseStrictJson(decodeUtf8(bytes, name), name);
+  if (needed) throw bad(`there is no ${name}`);
+  return null;
+}
+
+function objectOf(value: Json | undefined, what: string): JsonObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw bad(`${what} does not hold what it should`);
+}
+
+/** @param what a clause without its full stop */
+function bad(what: string, data: Record<string, unknown> = {}): UnrollError {
+  return new UnrollError('format', `This artifact cannot be read: ${what.replace(/\.$/, '')}.`, data);
+}

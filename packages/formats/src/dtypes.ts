@@ -1,0 +1,79 @@
+/** Numbers of a safetensors file as floats, whatever type they are stored in. */
+import { UnrollError } from '@unroll/core';
+import type { SafetensorsType, StoredTensor } from '@unroll/core/internal';
+
+/** How one element is read; the types that are missing are known by name only. */
+const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {
+  BOOL: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
+  U8: (view, at) => view.getUint8(at),
+  I8: (view, at) => view.getInt8(at),
+  U16: (view, at) => view.getUint16(at, true),
+  I16: (view, at) => view.getInt16(at, true),
+  U32: (view, at) => view.getUint32(at, true),
+  I32: (view, at) => view.getInt32(at, true),
+  U64: (view, at) => Number(view.getBigUint64(at, true)),
+  I64: (view, at) => Number(view.getBigInt64(at, true)),
+  F16: (view, at) => fromHalf(view.getUint16(at, true)),
+  BF16: (view, at) => fromBrain(view.getUint16(at, true)),
+  F32: (view, at) => view.getFloat32(at, true),
+  F64: (view, at) => view.getFloat64(at, true),
+};
+
+const BYTES: Partial<Record<SafetensorsType, number>> = {
+  ...{
+    BOOL: 1,
+    U8: 1,
+    I8: 1,
+    U16: 2,
+    I16: 2,
+    F16: 2,
+    BF16: 2,
+    U32: 4,
+    I32: 4,
+    F32: 4,
+    U64: 8,
+    I64: 8,
+    F64: 8,
+  },
+};
+
+/**
+ * The values of a stored tensor, copied. Whole numbers and doubles keep their value as far as a double can hold it; all
+ * else fits float32 exactly.
+ * @param name of the tensor, for the error
+ * @throws UnrollError `format` for types that hold no plain numbers (8-bit floats and smaller, complex numbers)
+ */
+export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
+  const read = readers[dtype];
+  const size = BYTES[dtype];
+  if (!read || !size) {
+    throw new UnrollError(
+      'format',
+      `Tensor "${name}" is stored as ${dtype}, which cannot be read as numbers here. Convert it to F32 first.`,
+      { name, dtype },
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const wide = ['F64', 'U32', 'I32', 'U64', 'I64'].includes(dtype);
+  const out = wide ? new Float64Array(bytes.length / size) : new Float32Array(bytes.length / size);
+  for (let i = 0; i < out.length; i++) out[i] = read(view, i * size);
+  return out;
+}
+
+/** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+const word = new DataView(new ArrayBuffer(4));
+
+/** bfloat16: the upper half of a float32. */
+function fromBrain(bits: number): number {
+  word.setUint32(0, bits << 16);
+  return word.getFloat32(0);
+}

@@ -1,0 +1,220 @@
+/**
+ * An artifact as one zip file. Written without compression (weights do not get smaller), so that any tool can open it; read
+ * also compressed, as tools make them, by the platform's own decompression. The reader is strict: the directory must agree
+ * with the file, nothing may overlap, and nothing grows to more than a bound.
+ */
+import { UnrollError } from '@unroll/core';
+import { decodeUtf8, encodeUtf8 } from '@unroll/core/internal';
+
+/** What decompressed files may have together: this many times the zip's bytes, and this much besides. */
+const MOST_TIMES = 32;
+const MOST_MORE = 1 << 20;
+
+const LOCAL = 0x04034b50;
+const CENTRAL = 0x02014b50;
+const END = 0x06054b50;
+const [LOCAL_SIZE, CENTRAL_SIZE, END_SIZE] = [30, 46, 22];
+const STORED = 0;
+const DEFLATED = 8;
+/** 1 January 1980, the least date that a zip can have: the same files make the same bytes. */
+const DATE = 0x21;
+
+function bad(what: string, data: Record<string, unknown> = {}): UnrollError {
+  return new UnrollError('format', `This zip file cannot be read: ${what}.`, data);
+}
+
+/** A zip of the files, stored, in their order. @throws UnrollError `value` beyond 4 GiB: use a folder */
+export function toZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const directory: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, bytes] of files) {
+    const path = encodeUtf8(name);
+    const header = common(path, bytes);
+    const local = new Uint8Array(LOCAL_SIZE + path.length);
+    new DataView(local.buffer).setUint32(0, LOCAL, true);
+    local.set(header, 4);
+    local.set(path, LOCAL_SIZE);
+    const entry = new Uint8Array(CENTRAL_SIZE + path.length);
+    const view = new DataView(entry.buffer);
+    view.setUint32(0, CENTRAL, true);
+    view.setUint16(4, 20, true); // made by: version 2.0, no attributes
+    entry.set(header, 6);
+    view.setUint32(42, at, true);
+    entry.set(path, CENTRAL_SIZE);
+    directory.push(entry);
+    parts.push(local, bytes);
+    at += local.length + bytes.length;
+  }
+  const size = directory.reduce((total, entry) => total + entry.length, 0);
+  if (at + size > 0xffffffff)
+    throw new UnrollError('value', 'A zip holds at most 4 GiB: save the model as a folder.');
+  const end = new DataView(new ArrayBuffer(END_SIZE));
+  end.setUint32(0, END, true);
+  end.setUint16(8, directory.length, true);
+  end.setUint16(10, directory.length, true);
+  end.setUint32(12, size, true);
+  end.setUint32(16, at, true);
+  return join([...parts, ...directory, new Uint8Array(end.buffer)]);
+}
+
+/** The 26 bytes that an entry's two headers share, from `version needed` on. */
+function common(path: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(26);
+  const view = new DataView(out.buffer);
+  view.setUint16(0, 20, true);
+  view.setUint16(2, 0x800, true); // names are UTF-8
+  view.setUint16(4, STORED, true);
+  view.setUint16(8, DATE, true);
+  view.setUint32(10, crc32(bytes), true);
+  view.setUint32(14, bytes.length, true);
+  view.setUint32(18, bytes.length, true);
+  view.setUint16(22, path.length, true);
+  return out;
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+interface Entry {
+  name: string;
+  method: number;
+  crc: number;
+  /** Bytes in the zip, and decompressed. */
+  packed: number;
+  size: number;
+  /** Where its local header is. */
+  at: number;
+}
+
+/**
+ * The files in a zip whose names are among `wanted`, be it in one folder; others are left alone.
+ * @throws UnrollError `format` for anything but a plain zip whose checksums hold
+ */
+export async function fromZip(zip: Uint8Array, wanted: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const entries = directoryOf(zip).filter(({ name }) => !name.endsWith('/'));
+  const inside = entries.find(
+    ({ name }) => /^[^/]+\/[^/]+$/.test(name) && wanted.includes(name.split('/')[1]!),
+  );
+  const plain = entries.some(({ name }) => wanted.includes(name));
+  const folder = plain || !inside ? '' : `${inside.name.split('/')[0]}/`;
+  const chosen = entries.filter(
+    ({ name }) => name.startsWith(folder) && wanted.includes(name.slice(folder.length)),
+  );
+  const total = chosen.reduce((sum, { size }) => sum + size, 0);
+  if (total > MOST_TIMES * zip.length + MOST_MORE) {
+    throw bad(`its files would take ${total} bytes, and it has ${zip.length}`, { total, length: zip.length });
+  }
+  const files = new Map<string, Uint8Array>();
+  for (const entry of chosen) {
+    const name = entry.name.slice(folder.length);
+    if (files.has(name)) throw bad(`it holds ${name} twice`, { name });
+    files.set(name, await contentOf(zip, entry));
+  }
+  return files;
+}
+
+/** The entries of the central directory, which must end where the end record begins. */
+function directoryOf(zip: Uint8Array): Entry[] {
+  const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
+  const end = zip.length - END_SIZE;
+  if (end < 0 || view.getUint32(end, true) !== END || view.getUint16(end + 20, true) !== 0) {
+    throw bad('it does not end as a zip does');
+  }
+  const count = view.getUint16(end + 10, true);
+  const size = view.getUint32(end + 12, true);
+  let at = view.getUint32(end + 16, true);
+  if (view.getUint32(end + 4, true) !== 0 || view.getUint16(end + 8, true) !== count || at + size !== end) {
+    throw bad('its directory is not where it says');
+  }
+  const entries: Entry[] = [];
+  for (let i = 0; i < count; i++) {
+    if (at + CENTRAL_SIZE > end || view.getUint32(at, true) !== CENTRAL)
+      throw bad('its directory is damaged');
+    const [length, extra, comment] = [28, 30, 32].map((offset) => view.getUint16(at + offset, true));
+    const next = at + CENTRAL_SIZE + length! + extra! + comment!;
+    if (next > end) throw bad('its directory is damaged');
+    if (view.getUint16(at + 8, true) & 1) throw bad('it is encrypted');
+    entries.push({
+      name: decodeUtf8(zip.subarray(at + CENTRAL_SIZE, at + CENTRAL_SIZE + length!), 'A name in the zip'),
+      method: view.getUint16(at + 10, true),
+      crc: view.getUint32(at + 16, true),
+      packed: view.getUint32(at + 20, true),
+      size: view.getUint32(at + 24, true),
+      at: view.getUint32(at + 42, true),
+    });
+    at = next;
+  }
+  if (at !== end) throw bad('its directory is damaged');
+  return checkApart(entries, end - size);
+}
+
+/** Throws where two entries share bytes: a small file could hold the same megabytes many times over. */
+function checkApart(entries: Entry[], end: number): Entry[] {
+  const sorted = [...entries].sort((a, b) => a.at - b.at);
+  sorted.forEach(({ name, at, packed }, i) => {
+    const next = sorted[i + 1]?.at ?? end;
+    if (at + LOCAL_SIZE + packed > next) throw bad(`${name} runs into what follows it`, { name });
+  });
+  return entries;
+}
+
+async function contentOf(
+  zip: Uint8Array,
+  { name, method, crc, packed, size, at }: Entry,
+): Promise<Uint8Array> {
+  const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
+  if (view.getUint32(at, true) !== LOCAL) throw bad(`${name} is not where the directory says`, { name });
+  const start = at + LOCAL_SIZE + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
+  if (start + packed > zip.length) throw bad(`${name} is cut off`, { name });
+  const data = zip.subarray(start, start + packed);
+  if (method !== STORED && method !== DEFLATED)
+    throw bad(`${name} is compressed by method ${method}`, { name, method });
+  const content = method === STORED ? data : await inflate(data, size, name);
+  if (content.length !== size || crc32(content) !== crc)
+    throw bad(`${name} is damaged: its checksum differs`, { name });
+  return content;
+}
+
+/** Decompresses at most `size` bytes. */
+async function inflate(data: Uint8Array, size: number, name: string): Promise<Uint8Array> {
+  const out = new Uint8Array(size);
+  let at = 0;
+  const stream = new Blob([data as Uint8Array<ArrayBuffer>])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate-raw'));
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return out.subarray(0, at);
+      if (at + value.length > size) throw bad(`${name} is larger than the directory says`, { name, size });
+      out.set(value, at);
+      at += value.length;
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    if (error instanceof UnrollError) throw error;
+    throw bad(`${name} is damaged: it does not decompress`, { name });
+  }
+}
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  return c >>> 0;
+});
+
+/** The CRC-32 of zip (IEEE 802.3). */
+export function crc32(data: Uint8Array): number {
+  let c = 0xffffffff;
+  for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ TABLE[(c ^ data[i]!) & 0xff]!;
+  return (c ^ 0xffffffff) >>> 0;
+}

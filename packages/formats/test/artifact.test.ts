@@ -1,0 +1,389 @@
+/** Artifacts: what is saved comes back as it was, in a folder, in a zip, and from one's own classes; nothing else does. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
+import { type ErrorCode, type Flow, type Shape, tensor, UnrollError } from '@unroll/core';
+import { crc32c, encodeUtf8 } from '@unroll/core/internal';
+import { ARTIFACT_FILES, fromArtifact, fromZip, toArtifact, toZip, writeSafetensors } from '@unroll/formats';
+import { loadArtifact, saveArtifact } from '@unroll/formats/node';
+import { dense, Layer, type LayerOptions, lstm, type Network, registerLayer, sequential } from '@unroll/nn';
+import { models, outputOf } from './models.js';
+
+const fails =
+  (code: ErrorCode, message: RegExp) =>
+  (error: unknown): true => {
+    assert.ok(error instanceof UnrollError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+
+function folderFor(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-artifact-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const weightsOf = (model: Network): [string, readonly number[], number[]][] =>
+  model.getWeights().map(({ name, shape, values }) => [name, shape, [...values]]);
+
+describe('a model comes back as it was', () => {
+  for (const [name, make] of Object.entries(models)) {
+    test(name, async (t) => {
+      const { model, x } = make();
+      const before = outputOf(model, x);
+      const extras = {
+        training: { seed: 3, loss: [0.5, 0.25] },
+        pipeline: { scaler: { kind: 'minMax' }, ü: null },
+      };
+      const places = [join(folderFor(t), 'model'), join(folderFor(t), 'model.zip')];
+      const found = [fromArtifact(toArtifact(model, extras))];
+      for (const place of places) {
+        await saveArtifact(place, model, extras);
+        found.push(await loadArtifact(place));
+      }
+      for (const { model: own, training, pipeline } of found) {
+        assert.deepEqual(outputOf(own, x), before);
+        assert.deepEqual(weightsOf(own), weightsOf(model));
+        assert.deepEqual(JSON.parse(JSON.stringify([training, pipeline])), [
+          extras.training,
+          extras.pipeline,
+        ]);
+        assert.deepEqual(own.config, model.config);
+        assert.equal(own.summary(), model.summary());
+      }
+    });
+  }
+
+  test('saving again replaces what was there, what is not there any more too', async (t) => {
+    const folder = folderFor(t);
+    const { model } = models.forecaster!();
+    model.build([[-1, 6, 2]]);
+    await saveArtifact(folder, model, { training: {}, pipeline: {} });
+    await saveArtifact(folder, model);
+    assert.deepEqual(readdirSync(folder).sort(), ['config.json', 'model.safetensors']);
+    assert.deepEqual([(await loadArtifact(folder)).training], [null]);
+  });
+
+  test('the same model makes the same bytes', () => {
+    const made = [1, 2].map(() => {
+      const { model, x } = models.classifier!();
+      outputOf(model, x);
+      return toZip(toArtifact(model));
+    });
+    assert.deepEqual(made[0], made[1]);
+  });
+});
+
+class Scale extends Layer<LayerOptions & { by: number }> {
+  static override readonly className: string = 'Scale';
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    return [...inputs];
+  }
+  call([flow]: readonly Flow[]): Flow[] {
+    return [flow!];
+  }
+}
+
+describe('layers of your own', () => {
+  const own = (): Network => {
+    const model = sequential([new Scale({ by: 3 }), dense({ units: 1 })]);
+    model.build([[-1, 2]]);
+    return model;
+  };
+  test('are refused by name until they are registered', () => {
+    const files = toArtifact(own());
+    assert.throws(
+      () => fromArtifact(files),
+      fails('format', /no layer class "Scale".*registerLayer\(Scale\) before/),
+    );
+    registerLayer(Scale);
+    const [scale] = fromArtifact(files).model.layers;
+    assert.ok(scale instanceof Scale);
+    assert.equal((scale.config.config as { by: number }).by, 3);
+  });
+});
+
+describe('what is no artifact is refused', () => {
+  const { model } = models.forecaster!();
+  model.build([[-1, 6, 2]]);
+  const files = toArtifact(model);
+  const config = JSON.parse(Buffer.from(files.get('config.json')!).toString()) as {
+    format: string;
+    model: {
+      className: string;
+      config: { inputShape?: number[]; layers: { className: string; config: Record<string, unknown> }[] };
+    };
+    weights: { file: string; bytes: number; crc32c: string };
+  };
+  /** The files with another config. */
+  const withConfig = (change: (draft: typeof config) => void): Map<string, Uint8Array> => {
+    const draft = structuredClone(config);
+    change(draft);
+    return new Map([...files, ['config.json', encodeUtf8(JSON.stringify(draft))]]);
+  };
+  const withWeights = (weights: Uint8Array): Map<string, Uint8Array> =>
+    new Map(files).set('model.safetensors', weights);
+
+  const cases: [string, () => ReadonlyMap<string, Uint8Array>, RegExp][] = [
+    ['nothing', () => new Map(), /there is no config\.json/],
+    [
+      'no weights',
+      () => new Map([['config.json', files.get('config.json')!]]),
+      /there is no model\.safetensors/,
+    ],
+    [
+      'another format',
+      () => withConfig((draft) => void (draft.format = 'keras')),
+      /format is "keras", and "unroll-artifact-1"/,
+    ],
+    [
+      'other weights',
+      () => withWeights(writeSafetensors(new Map())),
+      /not the file that config\.json was written with/,
+    ],
+    [
+      'weights elsewhere',
+      () => withConfig((draft) => void (draft.weights.file = '../../x')),
+      /weights are in "\.\.\/\.\.\/x"/,
+    ],
+    [
+      'a layer of a million units',
+      () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = 1e6)),
+      /"dense\/kernel" has shape \[5, 2\], and the model has \[5, 1000000\]/,
+    ],
+    [
+      'a negative number of units',
+      () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = -1)),
+      /makes no model: .*units/,
+    ],
+    [
+      'a layer of no class',
+      () => withConfig((draft) => void (draft.model.config.layers[1]!.className = 'Function')),
+      /no layer class "Function"/,
+    ],
+    [
+      'a class that objects have',
+      () => withConfig((draft) => void (draft.model.config.layers[1]!.className = '__proto__')),
+      /no layer class "__proto__"/,
+    ],
+    [
+      'a layer for a model',
+      () => withConfig((draft) => void ((draft as { model: unknown }).model = draft.model.config.layers[0])),
+      /config of a layer/,
+    ],
+    [
+      'an unknown activation',
+      () => withConfig((draft) => void (draft.model.config.layers[0]!.config.activation = 'eval')),
+      /no activation "eval"/,
+    ],
+    [
+      'layers that are no list',
+      () => withConfig((draft) => void ((draft.model.config as { layers: unknown }).layers = 7)),
+      /makes no model/,
+    ],
+    [
+      'no shape',
+      () => withConfig((draft) => void Reflect.deleteProperty(draft.model.config, 'inputShape')),
+      /does not say what shape/,
+    ],
+    [
+      'a layer more',
+      () =>
+        withConfig(
+          (draft) =>
+            void draft.model.config.layers.push({ className: 'Dense', config: { units: 1, name: 'more' } }),
+        ),
+      /no tensor "more\/kernel"/,
+    ],
+    [
+      'a layer less',
+      () => withConfig((draft) => void draft.model.config.layers.pop()),
+      /a tensor "dense\/kernel" that the model has no use for/,
+    ],
+  ];
+  for (const [name, make, message] of cases) {
+    test(name, () => assert.throws(() => fromArtifact(make()), fails('format', message)));
+  }
+
+  test('weights that are not finite are neither saved nor loaded', () => {
+    const { model: broken } = models.forecaster!();
+    broken.build([[-1, 6, 2]]);
+    broken.parameters[1]!.assign(new Float32Array(broken.parameters[1]!.size).fill(Number.NaN));
+    assert.throws(
+      () => toArtifact(broken),
+      fails('nan', /Weight lstm\/recurrent_kernel has the value NaN at position 0/),
+    );
+  });
+
+  test('a model that is not built has nothing to save', () => {
+    const bare = sequential([lstm({ units: 2 })]);
+    assert.throws(() => toArtifact(bare), fails('state', /no weights to save yet/));
+  });
+
+  test('a path where there is nothing', async (t) => {
+    await assert.rejects(
+      loadArtifact(join(folderFor(t), 'gone')),
+      fails('format', /There is no artifact at/),
+    );
+  });
+});
+
+/** A zip as tools make them: compressed, in a folder, with entries that are not ours. */
+function packed(files: ReadonlyMap<string, Uint8Array>, folder = 'my model/'): Uint8Array {
+  const named = new Map<string, Uint8Array>();
+  for (const [name, bytes] of files) named.set(`${folder}${name}`, bytes);
+  const zip = toZip(named);
+  const view = new DataView(zip.buffer);
+  const end = zip.length - 22;
+  let at = view.getUint32(end + 16, true);
+  const out: Uint8Array[] = [];
+  const directory: Uint8Array[] = [];
+  let length = 0;
+  for (let i = view.getUint16(end + 10, true); i > 0; i--) {
+    const entrySize = 46 + view.getUint16(at + 28, true);
+    const entry = zip.slice(at, at + entrySize);
+    const start = view.getUint32(at + 42, true);
+    const local = zip.slice(start, start + 30 + view.getUint16(at + 28, true));
+    const data = deflateRawSync(
+      zip.subarray(start + local.length, start + local.length + view.getUint32(at + 20, true)),
+    );
+    for (const [header, from] of [
+      [entry, 10],
+      [local, 8],
+    ] as const) {
+      const part = new DataView(header.buffer);
+      part.setUint16(from, 8, true);
+      part.setUint32(from + 10, data.length, true);
+    }
+    new DataView(entry.buffer).setUint32(42, length, true);
+    directory.push(entry);
+    out.push(local, data);
+    length += local.length + data.length;
+    at += entrySize;
+  }
+  const tail = zip.slice(end);
+  const size = directory.reduce((total, entry) => total + entry.length, 0);
+  new DataView(tail.buffer).setUint32(12, size, true);
+  new DataView(tail.buffer).setUint32(16, length, true);
+  return new Uint8Array(Buffer.concat([...out, ...directory, tail]));
+}
+
+describe('zip files', () => {
+  const files = new Map([
+    ['config.json', encodeUtf8('{}'.padEnd(3000))],
+    ['model.safetensors', new Uint8Array(5000).map((_, i) => (i * i) % 251)],
+  ]);
+
+  test('are read as other tools write them', async () => {
+    assert.deepEqual(await fromZip(packed(files), ARTIFACT_FILES), files);
+    assert.deepEqual(await fromZip(packed(files, ''), ARTIFACT_FILES), files);
+    assert.ok(packed(files).length < 6000, 'compressed');
+    const more = new Map([...files, ['notes.txt', encodeUtf8('hello')]]);
+    assert.deepEqual(await fromZip(toZip(more), ARTIFACT_FILES), files);
+  });
+
+  const damage = (change: (view: DataView, zip: Uint8Array) => void, zip = toZip(files)): Uint8Array => {
+    const copy = zip.slice();
+    change(new DataView(copy.buffer), copy);
+    return copy;
+  };
+  const directoryAt = (view: DataView): number => view.getUint32(view.byteLength - 6, true);
+  const cases: [string, Uint8Array, RegExp][] = [
+    ['nothing', new Uint8Array(0), /does not end as a zip does/],
+    ['text', encodeUtf8('x'.repeat(100)), /does not end as a zip does/],
+    ['cut off', toZip(files).subarray(0, 4000), /does not end as a zip does/],
+    [
+      'a changed byte',
+      damage((_, zip) => void (zip[100]! ^= 1)),
+      /config\.json is damaged: its checksum differs/,
+    ],
+    [
+      'a changed byte, compressed',
+      damage((_, zip) => void (zip[60]! ^= 1), packed(files)),
+      /config\.json is damaged/,
+    ],
+    [
+      'a directory elsewhere',
+      damage((view) => view.setUint32(view.byteLength - 6, 7, true)),
+      /directory is not where it says/,
+    ],
+    [
+      'an entry that runs on',
+      damage((view) => view.setUint32(directoryAt(view) + 20, 1e9, true)),
+      /runs into what follows/,
+    ],
+    [
+      'a size of 4 GB',
+      damage((view) => view.setUint32(directoryAt(view) + 24, 0xffffffff, true)),
+      /would take 42949\d+ bytes/,
+    ],
+    [
+      'a size that is too small',
+      damage((view) => view.setUint32(directoryAt(view) + 24, 10, true), packed(files, '')),
+      /larger than the directory says/,
+    ],
+    [
+      'an unknown method',
+      damage((view) => view.setUint16(directoryAt(view) + 10, 99, true)),
+      /compressed by method 99/,
+    ],
+    ['a password', damage((view) => view.setUint16(directoryAt(view) + 8, 1, true)), /encrypted/],
+    [
+      'two entries on the same bytes',
+      damage((view) => view.setUint32(directoryAt(view) + 46 + 11 + 42, 0, true)),
+      /runs into what follows/,
+    ],
+  ];
+  for (const [name, zip, message] of cases) {
+    test(`refused: ${name}`, () => assert.rejects(fromZip(zip, ARTIFACT_FILES), fails('format', message)));
+  }
+
+  test('refused: a file twice', async () => {
+    const zip = packed(new Map([...files, ['training.json', encodeUtf8('{}'.padEnd(3000))]]), '');
+    const name = Buffer.from(zip).lastIndexOf('training.json');
+    const twice = Buffer.from(zip);
+    twice.write('config.json  ', name);
+    await assert.doesNotReject(fromZip(twice, ARTIFACT_FILES)); // another name, and left alone
+    const same = toZip(
+      new Map([
+        ['config.json', encodeUtf8('1')],
+        ['config.jsoN', encodeUtf8('2')],
+      ]),
+    );
+    const forged = Buffer.from(Buffer.from(same).toString('latin1').replaceAll('jsoN', 'json'), 'latin1');
+    await assert.rejects(fromZip(forged, ARTIFACT_FILES), fails('format', /holds config\.json twice/));
+  });
+
+  test('a file on disk that is no zip', async (t) => {
+    const file = join(folderFor(t), 'model.zip');
+    writeFileSync(file, 'hello');
+    await assert.rejects(loadArtifact(file), fails('format', /zip file cannot be read/));
+  });
+});
+
+test('tensors of other types than float32 are converted', () => {
+  const model = sequential([dense({ units: 2, useBias: false })]);
+  model.build([[-1, 2]]);
+  const files = toArtifact(model);
+  const weights = writeSafetensors(
+    new Map([
+      [
+        'dense/kernel',
+        { dtype: 'BF16', shape: [2, 2], bytes: Uint8Array.of(0x80, 0x3f, 0, 0x40, 0, 0, 0x80, 0xbf) },
+      ],
+    ]),
+  );
+  const config = JSON.parse(Buffer.from(files.get('config.json')!).toString()) as { weights: object };
+  const known = {
+    ...config.weights,
+    bytes: weights.length,
+    crc32c: crc32c(weights).toString(16).padStart(8, '0'),
+  };
+  const own = new Map(files).set('model.safetensors', weights);
+  own.set('config.json', encodeUtf8(JSON.stringify({ ...config, weights: known })));
+  assert.deepEqual(outputOf(fromArtifact(own).model, [tensor([[1, 1]])]), [1, 1]);
+});

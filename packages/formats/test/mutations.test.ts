@@ -1,0 +1,326 @@
+/**
+ * 10,000 damaged and forged artifacts, as files and as zips: each must load as what its files say, or be refused by a
+ * `format` error; none may crash, hang, or make the reader ask for more memory than a set multiple of the file's size. Half
+ * of the time the checksums are put right after the damage, so that what lies behind them is tried too.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Backend, referenceBackend, setBackend, UnrollError } from '@unroll/core';
+import { crc32c, encodeUtf8 } from '@unroll/core/internal';
+import { ARTIFACT_FILES, fromArtifact, fromZip, toArtifact, toZip } from '@unroll/formats';
+import { Draw } from './draw.js';
+import { models, outputOf } from './models.js';
+
+const COUNT = 10_000;
+/** Bytes of typed arrays that loading may ask for: so many times the artifact, and so many besides. */
+const BUDGET = { times: 4, more: 4096 };
+const LONGEST_MS = 2000;
+
+type Files = Map<string, Uint8Array>;
+
+const originals: Files[] = Object.values(models).map((make) => {
+  const { model, x } = make();
+  outputOf(model, x);
+  return toArtifact(model, { training: { seed: 1, loss: [0.5] }, pipeline: { columns: ['a', 'b'] } });
+});
+
+/** Values that a forger might put in the place of another. */
+const FORGED = [
+  ...[
+    '0',
+    '-1',
+    '1',
+    '2',
+    '3',
+    '7',
+    '0.5',
+    '1e9',
+    '1e308',
+    '-0',
+    '4294967296',
+    '9007199254740993',
+    '18446744073709551615',
+  ],
+  ...[
+    'null',
+    'true',
+    '""',
+    '"x"',
+    '[]',
+    '{}',
+    '[[]]',
+    '"__proto__"',
+    '"constructor"',
+    '{"__proto__":{"units":1}}',
+  ],
+  ...[
+    '"Sequential"',
+    '"LSTM"',
+    '"Functional"',
+    '"tanh"',
+    '"softmax"',
+    '[1e9,1e9]',
+    '[-1,-1,-1]',
+    '"../../etc/passwd"',
+  ],
+];
+const JSON_PART = /"(?:[^"\\]|\\.)*"(?=\s*[:,\]}\n])|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null|\[\]/g;
+
+function forgeJson(text: string, draw: Draw): string {
+  const found = [...text.matchAll(JSON_PART)];
+  const edits = 1 + draw.below(3);
+  let out = text;
+  for (let n = 0; n < edits && found.length > 0; n++) {
+    const at = draw.below(found.length);
+    const { index, 0: part } = found[at]!;
+    const by = draw.chance(0.3) ? found[draw.below(found.length)]![0] : draw.from(FORGED);
+    if (out.slice(index, index + part.length) === part)
+      out = out.slice(0, index) + by + out.slice(index + part.length);
+  }
+  return out;
+}
+
+/** A line of a formatted text gone, twice, or in another place. */
+function shuffleLines(text: string, draw: Draw): string {
+  const lines = text.split('\n');
+  const from = draw.below(lines.length);
+  const [line] = lines.splice(from, draw.below(2));
+  if (draw.chance(0.6)) lines.splice(draw.below(lines.length + 1), 0, line ?? lines[from] ?? '');
+  return lines.join('\n');
+}
+
+function flip(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const out = bytes.slice();
+  for (let n = 1 + draw.below(8); n > 0 && out.length > 0; n--) {
+    out[draw.below(out.length)]! ^= draw.chance(0.5) ? 1 << draw.below(8) : 1 + draw.below(255);
+  }
+  return out;
+}
+
+function cut(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const from = draw.below(bytes.length + 1);
+  if (draw.chance(0.5)) return bytes.slice(0, from);
+  const to = Math.min(bytes.length, from + 1 + draw.below(64));
+  const added = draw.bytes(draw.below(64));
+  return new Uint8Array(Buffer.concat([bytes.subarray(0, from), added, bytes.subarray(to)]));
+}
+
+/** The header of a safetensors file forged: its length, or numbers and words in it, with or without its length put right. */
+function forgeHeader(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const out = bytes.slice();
+  const view = new DataView(out.buffer);
+  const size = Number(view.getBigUint64(0, true));
+  if (draw.chance(0.2)) {
+    view.setBigUint64(
+      0,
+      draw.from([0n, 1n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n, BigInt(size) + 1n]),
+      true,
+    );
+    return out;
+  }
+  const header = encodeUtf8(forgeJson(Buffer.from(out.subarray(8, 8 + size)).toString(), draw));
+  const forged = new Uint8Array(Buffer.concat([out.subarray(0, 8), header, out.subarray(8 + size)]));
+  if (draw.chance(0.9)) new DataView(forged.buffer).setBigUint64(0, BigInt(header.length), true);
+  return forged;
+}
+
+/** The files, damaged; and whether the weights are still those that the config was written with. */
+function mutate(files: Files, draw: Draw): { files: Files; mended: boolean } {
+  const out = new Map(files);
+  const name = draw.chance(0.45)
+    ? 'model.safetensors'
+    : draw.chance(0.8)
+      ? 'config.json'
+      : draw.from(ARTIFACT_FILES);
+  const bytes = files.get(name)!;
+  const asText = (change: (text: string) => string): Uint8Array =>
+    encodeUtf8(change(Buffer.from(bytes).toString()));
+  const kinds: (() => Uint8Array)[] = [() => flip(bytes, draw), () => cut(bytes, draw)];
+  if (name === 'model.safetensors')
+    kinds.push(
+      () => forgeHeader(bytes, draw),
+      () => forgeHeader(bytes, draw),
+    );
+  else
+    kinds.push(
+      () => asText((text) => forgeJson(text, draw)),
+      () => asText((text) => shuffleLines(text, draw)),
+    );
+  const rare = draw.below(30);
+  if (rare === 0) out.delete(name);
+  else if (rare === 1) out.set(name, files.get(draw.from(ARTIFACT_FILES))!);
+  else out.set(name, draw.from(kinds)());
+  const mended = draw.chance(0.5) && mend(out);
+  return { files: out, mended };
+}
+
+/** Makes the config speak of the weights as they are now, if it is still a config. */
+function mend(files: Files): boolean {
+  const [config, weights] = [files.get('config.json'), files.get('model.safetensors')];
+  if (!config || !weights) return false;
+  const sum = crc32c(weights).toString(16).padStart(8, '0');
+  const text = Buffer.from(config)
+    .toString()
+    .replace(/"bytes": [^,]*/, `"bytes": ${weights.length}`);
+  files.set('config.json', encodeUtf8(text.replace(/"crc32c": "[^"]*"/, `"crc32c": "${sum}"`)));
+  return true;
+}
+
+/** Bytes of typed arrays, buffers and a backend's memory asked for since `start`. */
+class Meter {
+  bytes = 0;
+  #undo: (() => void)[] = [];
+
+  start(): void {
+    this.bytes = 0;
+    const names = [
+      'Uint8Array',
+      'Uint16Array',
+      'Uint32Array',
+      'Float32Array',
+      'Float64Array',
+      'ArrayBuffer',
+    ] as const;
+    for (const name of names) {
+      const own = globalThis[name];
+      const size = name === 'ArrayBuffer' ? 1 : globalThis[name].BYTES_PER_ELEMENT;
+      const count = (first: unknown): void => {
+        if (typeof first === 'number') this.bytes += first * size;
+        else if (Array.isArray(first) || ArrayBuffer.isView(first)) {
+          this.bytes += (first as { length: number }).length * size;
+        }
+      };
+      const counted: object = new Proxy(own, {
+        construct(_target: object, values: unknown[], self: object): object {
+          count(values[0]);
+          return Reflect.construct(own, values, self === counted ? own : (self as typeof own)) as object;
+        },
+      } as ProxyHandler<typeof own>);
+      Object.assign(globalThis, { [name]: counted });
+      this.#undo.push(() => void Object.assign(globalThis, { [name]: own }));
+    }
+  }
+
+  stop(): void {
+    for (const restore of this.#undo.splice(0)) restore();
+  }
+
+  /** The reference backend, its memory counted. */
+  backend(): Backend {
+    const own = referenceBackend();
+    const counted = (allocate: Backend['allocate']) => (length: number) => {
+      this.bytes += 4 * length;
+      return allocate(length);
+    };
+    return { ...own, allocate: counted(own.allocate), temporary: counted(own.temporary) };
+  }
+}
+
+const meter = new Meter();
+
+interface Tally {
+  loaded: number;
+  refused: number;
+  other: string[];
+  /** The most bytes asked for, as a share of the budget. */
+  most: number;
+  slowest: number;
+}
+
+async function attempt(
+  seed: number,
+  size: number,
+  tally: Tally,
+  load: () => Promise<void> | void,
+): Promise<void> {
+  meter.start();
+  const began = performance.now();
+  try {
+    await load();
+    tally.loaded++;
+  } catch (error) {
+    if (error instanceof UnrollError && error.code === 'format') tally.refused++;
+    else tally.other.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+  } finally {
+    meter.stop();
+  }
+  const share = meter.bytes / (BUDGET.times * size + BUDGET.more);
+  tally.most = Math.max(tally.most, share);
+  tally.slowest = Math.max(tally.slowest, performance.now() - began);
+  if (share > 1) tally.other.push(`seed ${seed}: ${meter.bytes} bytes asked for by ${size}`);
+}
+
+describe('damaged artifacts', { timeout: 300_000 }, () => {
+  const run = async (
+    from: number,
+    to: number,
+    one: (draw: Draw, files: Files) => { size: number; load: () => Promise<void> | void },
+  ): Promise<Tally> => {
+    await setBackend(meter.backend());
+    const tally: Tally = { loaded: 0, refused: 0, other: [], most: 0, slowest: 0 };
+    for (let seed = from; seed < to; seed++) {
+      const draw = new Draw(seed);
+      const { size, load } = one(draw, draw.from(originals));
+      await attempt(seed, size, tally, load);
+      if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve)); // memory of models goes back between turns
+    }
+    return tally;
+  };
+  const judge = ({ loaded, refused, other, most, slowest }: Tally, count: number): string => {
+    assert.deepEqual(other.slice(0, 3), []);
+    assert.equal(loaded + refused, count);
+    assert.ok(refused > 0.5 * count && loaded > 0.01 * count, `${loaded} loaded, ${refused} refused`);
+    assert.ok(slowest < LONGEST_MS, `${slowest} ms`);
+    return `${loaded} loaded, ${refused} refused; at most ${(100 * most).toFixed(0)}% of the memory budget, ${slowest.toFixed(0)} ms`;
+  };
+  const before = process.memoryUsage().rss;
+
+  test('as files', async (t) => {
+    const tally = await run(0, 0.8 * COUNT, (draw, files) => {
+      const { files: broken, mended } = mutate(files, draw);
+      const size = [...broken.values()].reduce((total, bytes) => total + bytes.length, 0);
+      const load = (): void => {
+        const { model } = fromArtifact(broken);
+        const same = Buffer.compare(broken.get('model.safetensors')!, files.get('model.safetensors')!) === 0;
+        assert.ok(same || mended, 'weights that the config does not speak of');
+        assert.ok(model.parameters.every((parameter) => parameter.dataSync().every(Number.isFinite)));
+      };
+      return { size, load };
+    });
+    t.diagnostic(judge(tally, 0.8 * COUNT));
+  });
+
+  test('as zips', async (t) => {
+    const tally = await run(0.8 * COUNT, COUNT, (draw, files) => {
+      const inner = draw.chance(0.3) ? mutate(files, draw).files : files;
+      const zip = toZip(inner);
+      const broken = inner === files ? draw.from([flip, cut, forgeDirectory])(zip, draw) : zip;
+      return {
+        size: broken.length,
+        load: async () => void fromArtifact(await fromZip(broken, ARTIFACT_FILES)),
+      };
+    });
+    t.diagnostic(judge(tally, 0.2 * COUNT));
+  });
+
+  test('leave memory as it was', async (t) => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+    t.diagnostic(`${grown.toFixed(0)} MiB more than before`);
+    assert.ok(grown < 200, `${grown} MiB`);
+  });
+});
+
+/** A field of the zip's directory or its end replaced. */
+function forgeDirectory(zip: Uint8Array, draw: Draw): Uint8Array {
+  const out = zip.slice();
+  const view = new DataView(out.buffer);
+  const end = out.length - 22;
+  const start = view.getUint32(end + 16, true);
+  const at = draw.chance(0.3)
+    ? end + 4 + 2 * draw.below(9)
+    : start + 4 + 2 * draw.below(Math.floor((end - start) / 2) - 4);
+  const value = draw.from([0, 1, 2, 8, 0xff, 0xffff, view.getUint16(at, true) + 1, draw.below(0x10000)]);
+  view.setUint16(at, value & 0xffff, true);
+  return out;
+}
