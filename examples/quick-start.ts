@@ -5,7 +5,7 @@ const window = (t: number) => Array.from({ length: 24 }, (_, k) => [wave(t + k)]
 const starts = Array.from({ length: 400 }, (_, t) => t);
 
 const model = sequential([lstm({ units: 32 }), dense({ units: 1 })]);
-model.compile({ optimizer: 'adam', loss: 'mse' });
+model.compile({ optimizer: { name: 'adam', learningRate: 0.01 }, loss: 'mse' });
 const { loss } = await model.fit(
   starts.map(window),
   starts.map((t) => [wave(t + 24)]),
