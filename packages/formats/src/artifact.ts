@@ -180,7 +180,7 @@ function build(config: Json | undefined, weights: Weights): Network {
   try {
     const model = modelFromConfig(config);
     const shapes = model.inputShapes;
-    if (!shapes) throw bad('the config does not say what shape the model takes');
+    if (!shapes?.every(isShape)) throw bad('the config does not say what shape the model takes');
     model.build(shapes, weights);
     const { unused } = weights;
     if (unused !== undefined) throw bad(`${WEIGHTS} has a tensor "${unused}" that the model has no use for`);
@@ -190,6 +190,10 @@ function build(config: Json | undefined, weights: Weights): Network {
     const why = error instanceof Error ? error.message : String(error);
     throw bad(`its config makes no model: ${why}`, error instanceof UnrollError ? { ...error.data } : {});
   }
+}
+
+function isShape(shape: Shape): boolean {
+  return shape.every((extent) => Number.isSafeInteger(extent) && extent >= -1);
 }
 
 function jsonOf(files: ArtifactFiles, name: string, needed: boolean): Json {

@@ -1,0 +1,38 @@
+// write FOLDER: an artifact and a checkpoint in FOLDER, and on standard output their tensors as JSON.
+// read FILE: the tensors and metadata of a safetensors file as JSON.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tensor } from '../../packages/core/dist/index.js';
+import { floatsOf, readSafetensors } from '../../packages/formats/dist/index.js';
+import { saveArtifact } from '../../packages/formats/dist/index-node.js';
+import { bidirectional, dense, lstm, sequential } from '../../packages/nn/dist/index.js';
+import { fit } from '../../packages/train/dist/index.js';
+
+/** JSON has no NaN and no infinities: text. */
+const number = (value) => (Number.isFinite(value) ? value : String(value));
+
+const tensorsOf = (file) => {
+  const { tensors, metadata } = readSafetensors(readFileSync(file));
+  const found = [...tensors].map(([name, stored]) => [
+    name,
+    { dtype: stored.dtype, shape: stored.shape, values: Array.from(floatsOf(stored, name), number) },
+  ]);
+  return { tensors: Object.fromEntries(found), metadata: Object.fromEntries(metadata) };
+};
+
+const [verb, place] = process.argv.slice(2);
+if (verb === 'write') {
+  const model = sequential([bidirectional(lstm({ units: 3 })), dense({ units: 2 })]);
+  const x = tensor(
+    Float32Array.from({ length: 96 }, (_, i) => Math.sin(i)),
+    [8, 6, 2],
+  );
+  const y = tensor(
+    Float32Array.from({ length: 16 }, (_, i) => Math.cos(i)),
+    [8, 2],
+  );
+  await fit(model, { x, y, loss: 'mse', optimizer: 'adam', epochs: 2, checkpointDir: place });
+  await saveArtifact(join(place, 'artifact'), model, { training: { epochs: 2 } });
+  const weights = model.getWeights().map(({ name, shape, values }) => [name, { shape, values: [...values] }]);
+  console.log(JSON.stringify({ weights: Object.fromEntries(weights) }));
+} else console.log(JSON.stringify(tensorsOf(place)));
