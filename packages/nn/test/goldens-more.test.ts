@@ -29,6 +29,7 @@ import {
   multiply,
   nonNeg,
   orthogonalPenalty,
+  peepholeLstm,
   type Regularizer,
   recurrent,
   sequential,
@@ -248,6 +249,31 @@ for (const { name, backend, reason } of backends) {
   describe(`layers on ${name}`, { skip: backend === null && reason }, () => {
     for (const golden of cases) test(golden.name, () => on(backend!, () => checks[golden.kind]!(golden)));
   });
+}
+
+/** The peephole LSTM, which Keras and PyTorch lack, against ONNX Runtime (tools/goldens/peephole.py). */
+const peepholes = (readGoldens('layers/peephole.json') as { cases: Case[] }).cases;
+for (const { name, backend, reason } of backends) {
+  for (const golden of peepholes) {
+    test(`${golden.name} on ${name}`, { skip: backend === null && reason }, () => {
+      on(backend!, () => {
+        const goBackwards = golden.name.endsWith('reverse');
+        const layer = peepholeLstm({ units: 6, returnSequences: true, returnState: true, goBackwards });
+        const inputs = golden.inputs.map(tensorFrom);
+        load(layer, inputs, golden.weights);
+        const got = values(
+          layer.flow(
+            inputs.map((value) => flowOf(value)),
+            inferenceContext(),
+          ),
+        );
+        golden.outputs.forEach((expected, i) => {
+          const want = valuesOf(expected);
+          assert.equal(mismatch(`output ${i}`, got[i]!.dataSync(), want, outputTolerance(want)), null);
+        });
+      });
+    });
+  }
 }
 
 test('a model of weights in another order does not take them', () => {
