@@ -1,9 +1,10 @@
 /** A fingerprint of data: equal for equal numbers and shapes, on every machine. For noticing change, not for security. */
 import { formatShape } from '@unroll/core';
 import type { Table } from '@unroll/core/internal';
+import { type Examples, type Rows, toRows } from './batches.js';
 
 /** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, by different multipliers. */
-export function fingerprint(tables: readonly (Table | null)[]): string {
+function fingerprint(tables: readonly (Table | null)[]): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
   const mix = (word: number): void => {
@@ -21,4 +22,14 @@ export function fingerprint(tables: readonly (Table | null)[]): string {
   }
   const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
   return hex(a) + hex(b);
+}
+
+/** The fingerprint of examples, laid out for training. */
+export function fingerprintOfRows({ inputs, targets, masks, weights }: Rows): string {
+  return fingerprint([...inputs, ...targets, ...masks, ...weights]);
+}
+
+/** The fingerprint of examples: 16 hexadecimal digits. */
+export function fingerprintOf(examples: Examples): string {
+  return fingerprintOfRows(toRows(examples));
 }

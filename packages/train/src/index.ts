@@ -16,8 +16,10 @@ export { type ProgressOptions, type ProgressStream, progress } from './callbacks
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from './callbacks/reduce-on-plateau.js';
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 export type { Clip } from './clip.js';
+export { type Environment, environmentOf } from './environment.js';
 export { type EvaluateOptions, evaluate } from './evaluate.js';
 export * from './events.js';
+export { fingerprintOf } from './fingerprint.js';
 export { type FitExtras, type FitOptions, fit } from './fit.js';
 export type { History } from './history.js';
 export {

@@ -8,7 +8,7 @@ import type { Clip } from './clip.js';
 import { environmentOf, environmentWarning } from './environment.js';
 import { measure, outputNames } from './evaluate.js';
 import type { EndReason, EpochEvent, StepEvent, TrainEvent } from './events.js';
-import { fingerprint } from './fingerprint.js';
+import { fingerprintOfRows } from './fingerprint.js';
 import { explainNonFinite } from './guard.js';
 import { Objective, type ObjectiveOptions } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
@@ -259,12 +259,7 @@ export class Loop implements RunControl {
   #dataFingerprint(): string | null {
     const { rows } = this.#options;
     if (!rows) return null;
-    return (this.#fingerprint ??= fingerprint([
-      ...rows.inputs,
-      ...rows.targets,
-      ...rows.masks,
-      ...rows.weights,
-    ]));
+    return (this.#fingerprint ??= fingerprintOfRows(rows));
   }
 
   #restore(saved: RunSnapshot): void {

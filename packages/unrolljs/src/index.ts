@@ -9,10 +9,20 @@
  *     const forecast = await model.predict(x);
  */
 export * from '@unroll/core';
+export {
+  type Artifact,
+  type ArtifactExtras,
+  type ArtifactFiles,
+  fromArtifact,
+  fromZip,
+  toArtifact,
+  toZip,
+} from '@unroll/formats';
 export type { StreamState } from '@unroll/nn';
 export * from '@unroll/nn';
 export * from '@unroll/train';
-export { model, sequential } from './models.js';
+export type { ArtifactSource } from './load.js';
+export { load, model, sequential } from './models.js';
 export { type PredictOptions, type Runnable, runnable } from './runnable.js';
 export {
   type CompileOptions,

@@ -4,11 +4,14 @@ import {
   type FunctionalOptions,
   model as functional,
   type Layer,
+  type Network,
   type Sequential,
   type SequentialOptions,
   type SymbolicTensor,
   sequential as sequence,
 } from '@unroll/nn';
+import { compiledFromJson } from './compiled.js';
+import { type ArtifactSource, readArtifact } from './load.js';
 import { type Trainable, trainable } from './trainable.js';
 
 /**
@@ -25,4 +28,16 @@ export function sequential(
 /** A model of a graph of layers, from symbolic inputs to symbolic outputs. */
 export function model(options: FunctionalOptions): Functional & Trainable {
   return trainable(functional(options));
+}
+
+/**
+ * A saved model, ready to predict and, if it was saved compiled, to train on (the optimizer starts anew).
+ * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files themselves
+ * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not registered
+ */
+export async function load(source: ArtifactSource): Promise<Network & Trainable> {
+  const { model: network, training } = await readArtifact(source);
+  const loaded = trainable(network);
+  const compiled = compiledFromJson(training);
+  return compiled ? loaded.compile(compiled) : loaded;
 }

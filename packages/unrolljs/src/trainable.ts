@@ -3,13 +3,17 @@
  * to a function of @unroll/train that may also be used on its own.
  */
 import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
+import type { ArtifactExtras } from '@unroll/formats';
+import { Network as Layered } from '@unroll/nn';
 import {
   type Batches,
   type Callback,
   type Examples,
+  environmentOf,
   evaluate,
   type Figures,
   type FitExtras,
+  fingerprintOf,
   fit,
   type History,
   OptimizerMemory,
@@ -19,6 +23,8 @@ import {
   resolveLoss,
   resolveOptimizer,
 } from '@unroll/train';
+import { saveTo } from '#files';
+import { compiledToJson } from './compiled.js';
 import { inputsOf, type Runnable, runnable, targetsOf } from './runnable.js';
 import { type ModelValues, toTensor, type Values } from './values.js';
 
@@ -67,12 +73,19 @@ export interface Trainable extends Runnable {
   /** Loss and metrics by name. @throws UnrollError `state` before `compile` */
   evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Figures>;
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Figures>;
+  /**
+   * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path ends in `.zip`.
+   * @param extras what else is to be kept: `pipeline` for scalers, vocabularies and the like
+   * @throws UnrollError `state` for a model that is not built yet, `nan` for weights that are not finite
+   */
+  save(path: string, extras?: Pick<ArtifactExtras, 'pipeline'>): Promise<void>;
 }
 
 /** The network, with the methods of {@link Trainable}. */
 export function trainable<N extends Network>(network: N): N & Trainable {
   let compiled: (Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory }) | null =
     null;
+  let trained: Record<string, unknown> | null = null; // by the latest fit
   const ready = (method: string) => {
     if (compiled) return compiled;
     throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
@@ -87,19 +100,35 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       const { data, options } = dataOf(network, first, rest);
       const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options as FitOptions;
       const held = validationData && { validationData: heldOf(network, validationData) };
-      return fit(network, {
+      const history = await fit(network, {
         ...ready('fit'),
         ...own,
         ...data,
         ...held,
         callbacks: [...callbacks, ...verbosity(verbose ?? 'auto')],
       });
+      const { seed = 0, epochs = 1, batchSize = 32 } = own;
+      const fingerprint = data.batches ? null : fingerprintOf(data);
+      trained = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
+      return history;
     },
     async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Figures> {
       const { data, options } = dataOf(network, first, rest);
       const { batchSize } = options as EvaluateOptions;
       const size = batchSize === undefined ? {} : { batchSize };
       return evaluate(network, data.batches ?? (data as Examples), { ...ready('evaluate'), ...size });
+    },
+    async save(path: string, extras: Pick<ArtifactExtras, 'pipeline'> = {}): Promise<void> {
+      if (!(network instanceof Layered)) {
+        throw new UnrollError(
+          'value',
+          `${network.name} is no model of layers: an artifact cannot describe it.`,
+        );
+      }
+      await saveTo(path, network, {
+        ...extras,
+        training: { compiled: compiled && compiledToJson(compiled), trained },
+      });
     },
   };
   const whole = Object.assign(runnable(network), methods) as N & Trainable;

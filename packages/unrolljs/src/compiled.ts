@@ -1,0 +1,28 @@
+/** What a model was compiled with, kept in its artifact so that a loaded model can go on training. */
+import type { Json } from '@unroll/core/internal';
+import type { CompileOptions } from './trainable.js';
+
+const KEPT = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'clip', 'average'] as const;
+
+/** The options as JSON: losses, optimizers and metrics by their names and options. */
+export function compiledToJson(options: CompileOptions): Record<string, unknown> {
+  const entries = KEPT.filter((key) => options[key] !== undefined).map(
+    (key) => [key, plain(options[key])] as const,
+  );
+  return Object.fromEntries(entries);
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  if ('name' in value && 'config' in value) return { name: value.name, ...(value.config as object) };
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+}
+
+/** The options of {@link compiledToJson}; null where an artifact does not say. */
+export function compiledFromJson(training: Json): CompileOptions | null {
+  if (typeof training !== 'object' || training === null || Array.isArray(training)) return null;
+  const { compiled } = training;
+  if (typeof compiled !== 'object' || compiled === null || Array.isArray(compiled)) return null;
+  return 'loss' in compiled ? ({ ...compiled } as unknown as CompileOptions) : null;
+}
