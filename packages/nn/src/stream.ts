@@ -56,6 +56,7 @@ export class Stream {
   readonly #network: Network;
   /** Which outputs run along time. */
   readonly #along: readonly boolean[];
+  readonly #context = inferenceContext();
   #memory: Memory = emptyMemory();
 
   /** @throws UnrollError `state` naming the first layer that must see the whole sequence */
@@ -99,7 +100,7 @@ export class Stream {
         .advance(
           values.map((value) => ({ value, mask })),
           memory,
-          inferenceContext(),
+          this.#context,
         )
         .map((flow) => flow.value),
     );

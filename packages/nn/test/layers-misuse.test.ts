@@ -125,6 +125,21 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => recurrent(stackedCells([gruCell({ units: 1 })]), { recurrentDropout: 0.5, name: 'stack' }),
     /Layer stack: give recurrentDropout to the stacked cells/,
   ],
+  'a cell in two layers': [
+    () => {
+      const cell = gruCell({ units: 1 });
+      run(recurrent(stackedCells([cell]), { name: 'first' }), x);
+      run(recurrent(cell, { name: 'second' }), x);
+    },
+    /Layer second: its GRUCell is already in Layer first\. Give each layer a cell of its own/,
+  ],
+  'a cell twice in a stack': [
+    () => {
+      const cell = gruCell({ units: 3 });
+      stackedCells([cell, cell]);
+    },
+    /each cell of a stack is one of its own/,
+  ],
   'an empty stack': [() => stackedCells([]), /stackedCells needs at least one cell/],
   'an unknown update gate': [
     () => gru({ units: 1, updateGate: 'z' as never }),

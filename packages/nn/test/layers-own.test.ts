@@ -153,6 +153,13 @@ describe("a user's own layer and cell", () => {
     assert.deepEqual(run(given, x)[0]!.value.shape, [2, 6]);
   });
 
+  test('a bidirectional layer takes options and no weights: the layer it was made of is free', () => {
+    const layer = recurrent(leaky(), { returnSequences: true });
+    const both = bidirectional(layer);
+    const wide = drawn('wide', 2, 5, 4);
+    assert.deepEqual([run(layer, x), run(both, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
+  });
+
   test('a first state that is not zero', () => {
     class Warm extends LeakyCell {
       zeroState(batch: number): CellState {

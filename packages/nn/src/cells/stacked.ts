@@ -28,6 +28,8 @@ export class StackedCells implements Cell {
 
   constructor({ cells }: { cells: readonly Cell[] }) {
     if (cells.length === 0) throw valueError('stackedCells needs at least one cell.');
+    if (new Set(cells).size < cells.length)
+      throw valueError('stackedCells: each cell of a stack is one of its own.');
     this.cells = cells;
     this.units = cells.at(-1)!.units;
     this.stateSizes = Object.fromEntries(

@@ -14,6 +14,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import type { Cell } from '../cells/cell.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import type { BuildTools } from '../registry.js';
 import { Recurrent } from './recurrent.js';
@@ -52,10 +53,11 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     }
     const zeroOutputForMask = layer.returnSequences;
     const kind = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
-    this.forwardLayer = layer.withOptions({ name: `forward_${kind}`, zeroOutputForMask }, layer.cell);
+    const own = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
+    this.forwardLayer = layer.withOptions({ name: `forward_${kind}`, zeroOutputForMask }, own(layer));
     const { backwardLayer } = options;
     this.backwardLayer = backwardLayer
-      ? backwardLayer.withOptions({ name: `backward_${kind}`, zeroOutputForMask }, backwardLayer.cell)
+      ? backwardLayer.withOptions({ name: `backward_${kind}`, zeroOutputForMask }, own(backwardLayer))
       : layer.withOptions({ name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
     this.#checkPair();
   }

@@ -34,11 +34,14 @@ import { seededStream } from '../seeds.js';
 
 /** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
 export interface RecurrentOptions extends LayerOptions {
-  /** Give the output of every step, [B, T, H], instead of the last one, [B, H]. Default false. */
+  /**
+   * Give the output of every step, [B, T, H], instead of the last one, [B, H]; the mask then goes on to the next layer.
+   * Default false.
+   */
   returnSequences?: boolean;
   /** Give the final states as further outputs, [B, H] each: h, then c for an LSTM. Default false. */
   returnState?: boolean;
-  /** Walk the sequence from its end; outputs come in the order they were made. Default false. */
+  /** Walk the sequence from its end; outputs, and their mask, come in the order they were made. Default false. */
   goBackwards?: boolean;
   /** Start each call with the states that the last one ended with, until `resetStates()`. Default false. */
   stateful?: boolean;
@@ -51,6 +54,9 @@ export interface RecurrentOptions extends LayerOptions {
   /** Seed of the dropout masks. Default: the training's. */
   seed?: number;
 }
+
+/** Which layer has built a cell. */
+const owners = new WeakMap<Cell, Recurrent>();
 
 export class Recurrent extends Layer<RecurrentOptions> {
   static override readonly className: string = 'RNN';
@@ -134,6 +140,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (width < 1)
       throw this.shapeError(x!, 'a sequence [batch, time, features] whose number of features is known');
     this.#inputWidth = x!.length === 3 ? x![2]! : null;
+    this.#claim(this.cell);
     this.cell.build(width, (...parameter) => this.addParameter(...parameter));
   }
 
@@ -211,6 +218,19 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (className !== Recurrent.className) return { className, config };
     const { cell } = this;
     return { className, config: { ...config, cell: { className: cell.className, config: cell.config } } };
+  }
+
+  /** A cell holds the parameters of one layer: in a second one it would lose them. */
+  #claim(cell: Cell): void {
+    const owner = owners.get(cell) ?? this;
+    if (owner !== this) {
+      throw this.error(
+        'value',
+        `its ${cell.className} is already in ${owner.label}. Give each layer a cell of its own, or use that layer twice.`,
+      );
+    }
+    owners.set(cell, this);
+    for (const inner of cell.cells ?? []) this.#claim(inner);
   }
 
   #layout(mask: Tensor | null) {
