@@ -4,7 +4,6 @@ import {
   constants,
   existsSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,24 +12,8 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from './args.js';
 
-/**
- * The text of a file.
- * @throws UsageError when it cannot be read or is not text
- */
-export function readText(path: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
-  }
-  if (bytes.subarray(0, 8192).includes(0)) {
-    throw new UsageError(`${path} is not a text file: it holds zero bytes. A CSV file in UTF-8 is needed.`);
-  }
-  return bytes.toString('utf8');
-}
-
-function reasonOf(error: unknown, otherwise: string): string {
+/** Why a file operation failed, in words. */
+export function reasonOf(error: unknown, otherwise: string): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EISDIR') return 'this is a folder, and a file is needed';
@@ -42,10 +25,11 @@ function reasonOf(error: unknown, otherwise: string): string {
 }
 
 /**
- * Makes sure, before long work, that files can be written into a folder that may not exist yet. Creates nothing.
+ * Makes sure, before long work, that files of these names can be written into a folder that may not exist yet. Creates
+ * nothing.
  * @throws UsageError when they cannot
  */
-export function checkWritable(folder: string): void {
+export function checkWritable(folder: string, names: readonly string[]): void {
   let nearestFolder = resolve(folder);
   while (!existsSync(nearestFolder)) nearestFolder = dirname(nearestFolder);
   if (!statSync(nearestFolder).isDirectory()) {
@@ -56,24 +40,36 @@ export function checkWritable(folder: string): void {
   } catch (error) {
     throw new UsageError(`--out ${folder}: ${reasonOf(error, 'cannot be written to')}.`);
   }
+  for (const name of names) {
+    const path = join(folder, name);
+    if (existsSync(path) && statSync(path).isDirectory()) {
+      throw new UsageError(`${path}: a folder stands where a file is to be written.`);
+    }
+  }
 }
 
 /**
- * Writes a file whole or not at all: into a temporary file beside it, which then takes its name.
+ * Writes files whole or not at all: first all of them under temporary names, which then become their own.
+ * @param files content by name
  * @throws UsageError when the folder cannot be made or written to
  */
-export function writeAtomically(folder: string, name: string, content: string): string {
-  const path = join(folder, name);
-  const temporary = join(folder, `.${name}.${process.pid}.tmp`);
+export function writeAtomically(folder: string, files: ReadonlyMap<string, string>): void {
+  const temporary = (name: string) => join(folder, `.${name}.${process.pid}.tmp`);
+  let path = folder;
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(temporary, content);
-    renameSync(temporary, path);
+    for (const [name, content] of files) {
+      path = join(folder, name);
+      writeFileSync(temporary(name), content);
+    }
+    for (const name of files.keys()) {
+      path = join(folder, name);
+      renameSync(temporary(name), path);
+    }
   } catch (error) {
-    rmSync(temporary, { force: true });
+    for (const name of files.keys()) rmSync(temporary(name), { force: true });
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);
   }
-  return path;
 }
 
 /** One line of CSV: fields with separators, quotes or line breaks are quoted. */

@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/data';
 import { UsageError } from './args.js';
-import { FORECAST_HELP, forecastCommand } from './forecast-command.js';
+import { forecastCommand } from './forecast-command.js';
+import { FORECAST_HELP } from './forecast-options.js';
 
 interface Verb {
   help: string;

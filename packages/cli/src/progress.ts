@@ -7,6 +7,7 @@ type Training = Extract<ForecastEvent, { type: 'step' | 'epoch' }>;
 const REFRESH_MS = 100;
 const STAGES: Record<Stage['name'], string> = {
   search: 'how long to train',
+  calibrate: 'intervals',
   backtest: 'backtest',
   refit: 'all rows',
 };
@@ -43,7 +44,7 @@ export class Progress {
     if (this.#last === null || this.#reporter.live) return;
     const { stage, loss, sequencesPerSecond } = this.#last;
     this.#reporter.say(
-      `training ${stage.index}/${stage.count} (${STAGES[stage.name]}): loss ${loss.toPrecision(3)}, ` +
+      `training ${stage.index}/${stage.count} (${stage.model}, ${STAGES[stage.name]}): loss ${loss.toPrecision(3)}, ` +
         `${Math.round(sequencesPerSecond)} sequences/s`,
     );
     this.#last = null;
@@ -51,7 +52,7 @@ export class Progress {
 
   #barLine(event: Training, elapsed: number): string {
     const { stage, epoch, epochs, loss } = event;
-    const done = Math.min(1, (stage.index - 1 + epoch / epochs) / stage.count);
+    const done = Math.min(1, stage.before + (stage.share * epoch) / epochs);
     const filled = Math.round(done * 20);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(20 - filled)}`;
     const left = done > 0 ? Math.ceil((elapsed / done - elapsed) / 1000) : 0;

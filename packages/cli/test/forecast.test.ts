@@ -36,6 +36,12 @@ function unroll(args: string[], onStart?: (child: ChildProcess) => void): Promis
   return new Promise((resolve) => child.on('close', (code) => resolve({ ...run, code })));
 }
 
+const csv = (name: string): string[][] =>
+  readFileSync(join(folder, name), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','));
+
 before(() => (folder = mkdtempSync(join(tmpdir(), 'unroll-cli-'))));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -48,10 +54,10 @@ describe('a good run', () => {
     assert.match(stdout, /144 rows of "passengers" by "month", 1949-01 to 1960-12/);
     assert.match(stdout, /monthly, season of 12 rows, taken as logarithms/);
     assert.match(stdout, /4 forecasts of 12 rows from 1957-01 to 1960-12/);
-    assert.match(stdout, /^training 6\/6 .*loss [\d.]+, \d+ sequences\/s$/m);
+    assert.match(stdout, /^training 8\/8 .*loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(
       stdout,
-      /^model +MASE +sMAPE +RMSE +MAE\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
+      /^model +MASE +sMAPE +RMSE +MAE +WQL +in 80% +in 95%\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
     );
     assert.equal(stdout.match(/●/g)!.length, 13, 'twelve points and the caption');
     assert.ok(!stdout.includes('\x1b'), 'no colour and no bar where nobody watches');
@@ -60,14 +66,50 @@ describe('a good run', () => {
       'at most 80 columns',
     );
 
-    assert.deepEqual(readdirSync(join(folder, 'air')), ['forecast.csv']);
-    const [head, ...rows] = readFileSync(join(folder, 'air/forecast.csv'), 'utf8').trimEnd().split('\n');
-    assert.equal(head, 'time,mean');
+    assert.deepEqual(readdirSync(join(folder, 'air')).sort(), [
+      'backtest.csv',
+      'forecast.csv',
+      'report.html',
+    ]);
+    const [head, ...rows] = csv('air/forecast.csv');
+    assert.deepEqual(head, ['time', 'mean', 'median', 'lo-80', 'hi-80', 'lo-95', 'hi-95']);
+    assert.deepEqual([rows[0]![0], rows[11]![0], rows.length], ['1961-01', '1961-12', 12]);
+    for (const row of rows) {
+      const [mean, median, low80, high80, low95, high95] = row.slice(1).map(Number) as [number, ...number[]];
+      assert.ok(
+        300 < low95! &&
+          low95! <= low80! &&
+          low80! <= median! &&
+          median! <= high80! &&
+          high80! <= high95! &&
+          high95! < 900,
+      );
+      assert.ok(Math.abs(mean - median!) < 20);
+    }
+
+    const [names, ...tests] = csv('air/backtest.csv');
+    assert.deepEqual(names, [
+      'origin',
+      'time',
+      'model',
+      'actual',
+      'median',
+      'lo-80',
+      'hi-80',
+      'lo-95',
+      'hi-95',
+    ]);
+    assert.equal(tests.length, 4 * 4 * 12, 'four origins, four models, twelve months');
+    const naive = tests.filter((row) => row[2] === 'seasonal-naive' && row[1]!.endsWith('-07'));
     assert.deepEqual(
-      rows.map((row) => row.split(',')[0]).filter((_, k) => k % 11 === 0),
-      ['1961-01', '1961-12'],
+      naive.map((row) => row.slice(0, 5)),
+      [
+        ['1956-12', '1957-07', 'seasonal-naive', '465', '413'],
+        ['1957-12', '1958-07', 'seasonal-naive', '491', '465'],
+        ['1958-12', '1959-07', 'seasonal-naive', '548', '491'],
+        ['1959-12', '1960-07', 'seasonal-naive', '622', '548'],
+      ],
     );
-    assert.ok(rows.every((row) => Number(row.split(',')[1]) > 300 && Number(row.split(',')[1]) < 800));
   });
 
   test('for programs: JSON lines on stdout, the result last, text on stderr', async () => {
@@ -89,7 +131,15 @@ describe('a good run', () => {
     assert.equal(result.frequency, 'monthly');
     assert.equal(result.out, 'json');
     assert.equal(result.winner, result.leaderboard[0].model);
-    assert.deepEqual(Object.keys(result.leaderboard[0]), ['model', 'mase', 'smape', 'rmse', 'mae']);
+    assert.deepEqual(Object.keys(result.leaderboard[0]), [
+      'model',
+      'mase',
+      'smape',
+      'rmse',
+      'mae',
+      'wql',
+      'coverage',
+    ]);
   });
 
   test('quiet: nothing but the file', async () => {
@@ -102,7 +152,7 @@ describe('a good run', () => {
     mkdirSync(join(folder, 'again'));
     writeFileSync(join(folder, 'again/forecast.csv'), 'old');
     await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'again']);
-    assert.match(readFileSync(join(folder, 'again/forecast.csv'), 'utf8'), /^time,mean\n1961-01,/);
+    assert.match(readFileSync(join(folder, 'again/forecast.csv'), 'utf8'), /^time,mean,median,.*\n1961-01,/);
   });
 });
 
@@ -122,7 +172,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
   });
   const good = ['good.csv', '--target', 'sold', '--horizon', '2'];
   const cases: Record<string, [string[], RegExp]> = {
-    'no file': [['--target', 'sold', '--horizon', '2'], /Which file\? unroll forecast <file\.csv>/],
+    'no file': [['--target', 'sold', '--horizon', '2'], /Which file\? unroll forecast <file>/],
     'two files': [
       ['good.csv', 'text.csv', '--target', 'sold', '--horizon', '2'],
       /One file at a time, and 2 are named: good\.csv, text\.csv/,
@@ -138,7 +188,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     'an empty file': [['empty.csv', '--target', 'sold', '--horizon', '2'], /empty\.csv is empty/],
     'a file that is not text': [
       ['zero.csv', '--target', 'sold', '--horizon', '2'],
-      /zero\.csv is not a text file/,
+      /zero\.csv is not a text file: it holds zero bytes/,
     ],
     'no target': [['good.csv', '--horizon', '2'], /--target <column> is missing/],
     'no horizon': [['good.csv', '--target', 'sold'], /--horizon <n> is missing/],
@@ -173,7 +223,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a horizon beyond the data': [
       ['good.csv', '--target', 'sold', '--horizon', '39'],
-      /40 rows, too few to forecast 39 ahead.*The longest horizon for this series is \d+/,
+      /40 rows, too few to forecast 39 ahead.*The longest horizon that these rows allow is \d+/,
     ],
     'units 0': [[...good, '--units', '0'], /--units must be a whole number from 1/],
     'an option that is not known': [
@@ -188,7 +238,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a folder where the forecast should be': [
       [...good, ...QUICK, '--out', 'blocked'],
-      /blocked\/forecast\.csv: /,
+      /blocked\/forecast\.csv: a folder stands where a file is to be written/,
     ],
   };
   for (const [name, [args, message]] of Object.entries(cases)) {

@@ -1,32 +1,57 @@
 /** Rolling-origin tests: every model forecasts from the same origins, knowing only the rows before each. */
-import { drift, mae, mase, naive, rmse, seasonalNaive, smape } from '@unroll/data';
+import {
+  coverage,
+  drift,
+  mae,
+  mase,
+  naive,
+  type QuantileForecast,
+  rmse,
+  seasonalNaive,
+  smape,
+  weightedQuantileLoss,
+} from '@unroll/data';
+import type { Intervals } from './calibration.js';
+import type { Origin } from './encoder.js';
+import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { filled } from './series.js';
+import { filled } from './rows.js';
 
-/** Forecasts of one model: one [horizon] array for each origin. */
+/** A model's forecasts, one for each origin of the backtest. */
 export interface ModelForecasts {
   model: string;
-  forecasts: Float64Array[];
+  forecasts: Intervals[];
 }
 
 /** One row of the leaderboard: errors over all origins and all rows ahead. */
 export interface Score {
   model: string;
-  /** Mean absolute error over that of "same as one season before" in the training rows. */
+  /** Mean absolute error over that of "same as one season before" in the training rows; the mean over the series. */
   mase: number;
   /** Percent, 0 to 200. */
   smape: number;
   /** In the unit of the target, like `mae`. */
   rmse: number;
   mae: number;
+  /** Weighted quantile loss over the ends of the intervals and the median; a fraction. */
+  wql: number;
+  /** Share of the values inside the intervals, by level: `{ "80": 0.79 }`. Null where no interval could be formed yet. */
+  coverage: Record<string, number | null>;
 }
 
-/** The rows known at each origin, their gaps filled from the past. */
-export function historiesAt(values: Float64Array, plan: ForecastPlan): Float64Array[] {
-  return plan.origins.map((rows) => filled(values.slice(0, rows), plan.season));
+/** The rows known at an origin, their gaps filled from the past. */
+export function historyAt(panel: Panel, { series, origin }: Origin, season: number): Float64Array {
+  const { offset, values } = panel.series[series]!;
+  return filled(values.slice(0, Math.max(0, origin - offset)), season);
 }
 
-/** A forecast that needs no training, by name. */
+/** What came after an origin: [horizon], NaN where it is missing or has not come yet. */
+export function actualAt(panel: Panel, { series, origin }: Origin, horizon: number): Float64Array {
+  const { offset, values } = panel.series[series]!;
+  return Float64Array.from({ length: horizon }, (_, k) => values[origin - offset + k] ?? Number.NaN);
+}
+
+/** A forecast that needs no training. */
 export type Baseline = (history: Float64Array) => Float64Array;
 
 /** The baselines of every leaderboard; the seasonal one only where there is a season. */
@@ -35,34 +60,98 @@ export function baselines({
   horizon,
 }: Pick<ForecastPlan, 'season' | 'horizon'>): Map<string, Baseline> {
   const all = new Map<string, Baseline>();
-  if (season > 1) all.set('seasonal-naive', (history) => seasonalNaive(history, horizon, season));
+  if (season > 1) {
+    all.set('seasonal-naive', (history) =>
+      history.length < season ? naive(history, horizon) : seasonalNaive(history, horizon, season),
+    );
+  }
   all.set('naive', (history) => naive(history, horizon));
-  all.set('drift', (history) => drift(history, horizon));
+  all.set('drift', (history) => (history.length < 2 ? naive(history, horizon) : drift(history, horizon)));
   return all;
 }
 
-/** Scores the forecasts against what came; rows whose value is missing do not count. Best (least MASE) first. */
+/** A point forecast as intervals of no width. */
+export function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
+  return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
+}
+
+/** Scores the forecasts against what came; values that are missing do not count. Best (least MASE) first. */
 export function leaderboard(
-  values: Float64Array,
+  panel: Panel,
   plan: ForecastPlan,
+  origins: readonly Origin[],
   entries: readonly ModelForecasts[],
+  levels: readonly number[],
 ): Score[] {
-  const actual = Float64Array.from(
-    plan.origins.flatMap((rows) => Array.from(values.slice(rows, rows + plan.horizon))),
-  );
-  const training = values.slice(0, plan.trainingRows);
-  const scores = entries.map(({ model, forecasts }) => {
-    const predicted = Float64Array.from(forecasts.flatMap((forecast) => Array.from(forecast)));
+  const actuals = origins.map((origin) => actualAt(panel, origin, plan.horizon));
+  const actual = joined(actuals);
+  const scores = entries.map(({ model, forecasts }): Score => {
+    const median = joined(forecasts.map((forecast) => forecast.median));
     return {
       model,
-      mase: mase(actual, predicted, training, plan.season),
-      smape: smape(actual, predicted),
-      rmse: rmse(actual, predicted),
-      mae: mae(actual, predicted),
+      mase: meanMase(panel, plan, origins, actuals, forecasts),
+      smape: smape(actual, median),
+      rmse: rmse(actual, median),
+      mae: mae(actual, median),
+      ...intervalScores(actual, median, forecasts, levels),
     };
   });
   return scores.sort((a, b) => compare(a.mase, b.mase) || compare(a.mae, b.mae));
 }
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** The mean over the series of their scaled errors; series whose training values never change are left out. */
+function meanMase(
+  panel: Panel,
+  plan: ForecastPlan,
+  origins: readonly Origin[],
+  actuals: readonly Float64Array[],
+  forecasts: readonly Intervals[],
+): number {
+  const places = panel.series.map((): number[] => []);
+  for (const [n, { series }] of origins.entries()) places[series]!.push(n);
+  const each = panel.series.map(({ offset, values }, series) => {
+    const own = places[series]!;
+    const training = values.slice(0, Math.max(0, plan.cut - offset));
+    const actual = joined(own.map((n) => actuals[n]!));
+    return mase(actual, joined(own.map((n) => forecasts[n]!.median)), training, plan.season);
+  });
+  const known = each.filter((value) => !Number.isNaN(value));
+  return known.length === 0 ? Number.NaN : known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+/** Scores of the intervals, over the rows where there are some. */
+function intervalScores(
+  actual: Float64Array,
+  median: Float64Array,
+  forecasts: readonly Intervals[],
+  levels: readonly number[],
+): Pick<Score, 'wql' | 'coverage'> {
+  const quantiles: QuantileForecast[] = [{ level: 0.5, values: median }];
+  const shares: Record<string, number | null> = {};
+  const known = actual.slice();
+  for (const [l, level] of levels.entries()) {
+    const lower = joined(forecasts.map((forecast) => forecast.lower[l]!));
+    const upper = joined(forecasts.map((forecast) => forecast.upper[l]!));
+    for (const [i, value] of lower.entries()) if (Number.isNaN(value)) known[i] = Number.NaN;
+    quantiles.push({ level: (1 - level) / 2, values: lower }, { level: (1 + level) / 2, values: upper });
+    const share = coverage(known, lower, upper);
+    shares[levelName(level)] = Number.isNaN(share) ? null : share;
+  }
+  return { wql: weightedQuantileLoss(known, quantiles), coverage: shares };
+}
+
+/** A level as columns and flags name it: 0.95 is "95". */
+export const levelName = (level: number): string => String(Number((level * 100).toPrecision(6)));
 
 /** Ascending, with NaN last. */
 function compare(a: number, b: number): number {

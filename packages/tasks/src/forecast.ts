@@ -1,27 +1,43 @@
 /**
- * `forecast`: from a table to a tested forecast. The series is read and laid out (series.ts, plan.ts); a network is
- * trained on the rows before the first backtest origin and forecasts from every origin beside the baselines
- * (backtest.ts); whichever has the least MASE is fitted again on all rows and forecasts what comes.
+ * `forecast`: from a table to a tested forecast. The panel is read and laid out (panel.ts, plan.ts); networks are
+ * trained on the rows before the first backtest origin and forecast from every origin beside the baselines
+ * (backtest.ts), with intervals from errors seen before each origin (calibration.ts); whichever has the least MASE
+ * forecasts what comes, a network after training on all rows.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { describeFrequency, type Table } from '@unroll/data';
-import type { EpochEvent, StepEvent, TrainEvent, WarningEvent } from '@unroll/train';
-import { baselines, historiesAt, leaderboard, type ModelForecasts, type Score } from './backtest.js';
+import { baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
+import { Calibration, type Intervals } from './calibration.js';
+import { normalQuantile } from './distributions.js';
+import type { Origin } from './encoder.js';
 import {
-  type FittedNetwork,
-  fitNetwork,
-  type NetworkOptions,
-  networkForecasts,
-  searchEpochs,
-  VIEWS,
-} from './network.js';
+  baselineForecasts,
+  NetworkForecaster,
+  type RunContext,
+  Schedule,
+  type TrainingEvent,
+  trainingsOf,
+} from './forecaster.js';
+import { checkFuture } from './future.js';
+import { type HeadName, makeHead } from './heads.js';
+import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
+import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { filled, futureTimes, type Series, type SeriesOptions, seriesFromTable } from './series.js';
+import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
+import { heldRows, validationFolds } from './search.js';
 
-export interface ForecastOptions extends SeriesOptions, PlanOptions {
-  /** Hidden units of the LSTM. Default 32. */
+export interface ForecastOptions extends PanelOptions, PlanOptions {
+  /** Cells to try; each is a row of the leaderboard. Default `lstm` alone. */
+  cells?: readonly CellName[];
+  /** Hidden units of each recurrent layer. Default 32. */
   units?: number;
-  /** Most passes over the training windows; fewer are taken where validation says so. Default 60. */
+  /** Recurrent layers. Default 1. */
+  layers?: number;
+  /** What the network says of a row: a number, quantiles or a distribution. Default `point`. */
+  head?: HeadName;
+  /** Probabilities of the intervals. Default 0.8 and 0.95. */
+  levels?: readonly number[];
+  /** Most passes over the training pairs; fewer are taken where validation says so. Default 60. */
   epochs?: number;
   /** Seed of the weights and of the order of the examples. Default 0. */
   seed?: number;
@@ -31,63 +47,89 @@ export interface ForecastOptions extends SeriesOptions, PlanOptions {
   signal?: AbortSignal;
 }
 
+/** The forecast of one series, in the unit of the target: arrays of [horizon]. */
+export interface SeriesForecast extends Intervals {
+  id: string;
+  time: string[];
+  /** The median, or where logarithms are taken the mean of the lognormal distribution with these intervals. */
+  mean: Float64Array;
+}
+
 export interface ForecastResult {
-  series: Series;
+  panel: Panel;
   plan: ForecastPlan;
   /** "monthly" */
   frequency: string;
+  levels: readonly number[];
   leaderboard: Score[];
   /** The first model of the leaderboard: the one whose forecast this is. */
   winner: string;
-  /** The forecast, in the unit of the target. */
-  forecast: { time: string[]; mean: Float64Array };
-  /** What every model said at every origin. */
+  forecasts: SeriesForecast[];
+  /** Where the backtest forecast from, and what every model said there. */
+  origins: Origin[];
   backtest: ModelForecasts[];
-  /** The networks fitted on all rows; their mean is the forecast of "lstm". */
-  networks: FittedNetwork[];
-}
-
-/** Where a run is: `search` for the number of passes, `backtest` training, `refit` on all rows. */
-export interface Stage {
-  name: 'search' | 'backtest' | 'refit';
-  /** From 1. */
-  index: number;
-  count: number;
+  /** The networks trained on all rows, whose mean the forecast is; null where a baseline won. */
+  networks: FittedNetwork[] | null;
+  /** What was done to the rows and which series were too short, one sentence each. */
+  notes: string[];
 }
 
 export type ForecastEvent =
-  | { type: 'plan'; series: Series; plan: ForecastPlan; frequency: string }
-  | ({ stage: Stage } & (StepEvent | EpochEvent | WarningEvent))
+  | { type: 'plan'; panel: Panel; plan: ForecastPlan; frequency: string }
+  | TrainingEvent
   | { type: 'leaderboard'; leaderboard: Score[] }
   | { type: 'result'; result: ForecastResult };
 
-/** Name of the network on the leaderboard. */
-const NETWORK = 'lstm';
-const DEFAULTS = { units: 32, epochs: 60, seed: 0, learningRate: 3e-3 };
+const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3, levels: [0.8, 0.95] };
+
+/**
+ * Reads the table and lays out a run without training: what a dry run shows.
+ * @throws UnrollError `data` or `value` for everything that can be wrong with table and options
+ */
+export function prepareForecast(
+  table: Table,
+  options: ForecastOptions,
+): { panel: Panel; plan: ForecastPlan; frequency: string } {
+  checkOptions(options);
+  const panel = panelFromTable(table, options);
+  const plan = planForecast(panel, options);
+  checkFuture(panel, plan.horizon);
+  return { panel, plan, frequency: describeFrequency(panel.frequency) };
+}
 
 /** Runs a forecast, telling of every step; the last event carries the result. */
 export async function* forecastEvents(
   table: Table,
   options: ForecastOptions,
 ): AsyncGenerator<ForecastEvent, void, void> {
-  checkOptions(options);
-  const series = seriesFromTable(table, options);
-  const plan = planForecast(series, options);
-  const frequency = describeFrequency(series.frequency);
-  yield { type: 'plan', series, plan, frequency };
-  const run = new NetworkRun(series, plan, options);
-  const forecasts = yield* run.backtest();
-  // Baselines first: where two models do equally well, the simpler one wins.
-  const backtest = [...backtestBaselines(series, plan), { model: NETWORK, forecasts }];
-  const scores = leaderboard(series.values, plan, backtest);
+  const { panel, plan, frequency } = prepareForecast(table, options);
+  yield { type: 'plan', panel, plan, frequency };
+  const { context, networks } = setUp(panel, plan, options);
+  for (const network of networks) yield* network.prepare();
+  const origins = backtestOrigins(panel, plan, context.refit);
+  const earlier = calibrationOrigins(panel, plan, context.calibrationCut);
+  const models = await calibrated(context, networks, origins, earlier);
+  const backtest = models.map(({ model, forecasts }) => ({ model, forecasts }));
+  const scores = leaderboard(panel, plan, origins, backtest, context.levels);
   yield { type: 'leaderboard', leaderboard: scores };
-  const whole = filled(series.values, plan.season);
-  const networks = yield* run.train('refit', whole);
   const winner = scores[0]!.model;
-  const rule = baselines(plan).get(winner);
-  const mean = rule === undefined ? (await networkForecasts(networks, [whole]))[0]! : rule(whole);
-  const forecast = { time: futureTimes(series, plan.horizon), mean };
-  const result = { series, plan, frequency, leaderboard: scores, winner, forecast, backtest, networks };
+  const network = networks.find(({ name }) => name === winner);
+  const fitted = network === undefined ? null : yield* network.refit();
+  const { forecasts, notes } = await forecastAll(context, scores, models, network);
+  const { levels } = context;
+  const result: ForecastResult = {
+    panel,
+    plan,
+    frequency,
+    levels,
+    leaderboard: scores,
+    winner,
+    forecasts,
+    origins,
+    backtest,
+    networks: fitted,
+    notes: [...panel.notes, ...notes],
+  };
   yield { type: 'result', result };
 }
 
@@ -104,7 +146,7 @@ export async function forecast(
 }
 
 function checkOptions(options: ForecastOptions): void {
-  for (const name of ['units', 'epochs'] as const) {
+  for (const name of ['units', 'layers', 'epochs'] as const) {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
     throw valueError(`The ${name} must be a whole number from 1, and it is ${value}.`, {
@@ -112,78 +154,140 @@ function checkOptions(options: ForecastOptions): void {
       value,
     });
   }
+  for (const cell of options.cells ?? []) {
+    if (CELL_NAMES.includes(cell)) continue;
+    throw valueError(`There is no cell "${cell}". Choose among ${CELL_NAMES.join(', ')}.`, {
+      option: 'cells',
+      cell,
+    });
+  }
+  for (const level of options.levels ?? []) {
+    if (level > 0 && level < 1) continue;
+    throw valueError(`A level lies between 0 and 1, and it is ${level}.`, { option: 'levels', level });
+  }
+  makeHead(options.head ?? 'point', options.levels ?? DEFAULTS.levels);
 }
 
-/** The trainings of one run: a search for the number of passes, the backtest's, and the last on all rows. */
-class NetworkRun {
-  readonly #series: Series;
-  readonly #plan: ForecastPlan;
-  readonly #options: ForecastOptions;
-  readonly #network: NetworkOptions;
-  /** Passes for each view, once searched. */
-  readonly #epochs: number[] = [];
-  readonly #count: number;
-  #index = 0;
-
-  constructor(series: Series, plan: ForecastPlan, options: ForecastOptions) {
-    this.#series = series;
-    this.#plan = plan;
-    this.#options = options;
-    const { units = DEFAULTS.units, seed = DEFAULTS.seed, signal } = options;
-    const batchSize = plan.trainingRows > 2000 ? 64 : 16;
-    const { learningRate } = DEFAULTS;
-    this.#network = { units, seed, batchSize, learningRate, ...(signal === undefined ? {} : { signal }) };
-    this.#count = VIEWS.length * (2 + (options.refit ? plan.origins.length : 1));
-  }
-
-  /** The networks' forecasts from every origin. */
-  async *backtest(): AsyncGenerator<ForecastEvent, Float64Array[], void> {
-    const histories = historiesAt(this.#series.values, this.#plan);
-    for (const absolute of VIEWS) {
-      const most = this.#options.epochs ?? DEFAULTS.epochs;
-      const events = searchEpochs(histories[0]!, { ...this.#plan, absolute }, this.#network, most);
-      this.#epochs.push(yield* this.#staged('search', events));
-    }
-    if (!this.#options.refit)
-      return networkForecasts(yield* this.train('backtest', histories[0]!), histories);
-    const forecasts: Float64Array[] = [];
-    for (const history of histories) {
-      forecasts.push(...(await networkForecasts(yield* this.train('backtest', history), [history])));
-    }
-    return forecasts;
-  }
-
-  /** Networks trained on all windows of `values`. */
-  async *train(
-    name: Stage['name'],
-    values: Float64Array,
-  ): AsyncGenerator<ForecastEvent, FittedNetwork[], void> {
-    const networks: FittedNetwork[] = [];
-    for (const [i, absolute] of VIEWS.entries()) {
-      const events = fitNetwork(values, { ...this.#plan, absolute }, this.#network, this.#epochs[i]!);
-      networks.push(yield* this.#staged(name, events));
-    }
-    return networks;
-  }
-
-  /** Passes training events on with their stage, and stops when the signal says so. */
-  async *#staged<T>(
-    name: Stage['name'],
-    events: AsyncGenerator<TrainEvent, T, void>,
-  ): AsyncGenerator<ForecastEvent, T, void> {
-    const stage = { name, index: ++this.#index, count: this.#count };
-    const { signal } = this.#options;
-    for (;;) {
-      signal?.throwIfAborted();
-      const next = await events.next();
-      signal?.throwIfAborted();
-      if (next.done) return next.value;
-      if (next.value.type !== 'end') yield { stage, ...next.value };
-    }
-  }
+function setUp(
+  panel: Panel,
+  plan: ForecastPlan,
+  options: ForecastOptions,
+): { context: RunContext; networks: NetworkForecaster[] } {
+  const { signal, refit = false, epochs = DEFAULTS.epochs, head = 'point' } = options;
+  const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort();
+  const cells = [...new Set(options.cells ?? ['lstm' as const])];
+  const start = Math.min(...panel.series.map(({ offset }) => offset));
+  const parted = validationFolds(panel, { ...plan, absolute: false }, plan.cut).length > 0;
+  const calibrationCut = parted ? plan.cut - heldRows({ ...plan, absolute: false }, start, plan.cut) : null;
+  const each = trainingsOf(refit ? plan.origins.length : 1, parted);
+  const last = trainingsOf(0, false).map(() => 'refit' as const);
+  const schedule = new Schedule([...cells.flatMap(() => each), ...last]);
+  const context: RunContext = { panel, plan, levels, calibrationCut, epochs, refit, signal, schedule };
+  const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
+  const networks = cells.map((cell) => {
+    const own = {
+      cell,
+      units,
+      layers,
+      seed,
+      learningRate: DEFAULTS.learningRate,
+      head: makeHead(head, levels),
+    };
+    return new NetworkForecaster(cell, context, signal === undefined ? own : { ...own, signal });
+  });
+  return { context, networks };
 }
 
-function backtestBaselines(series: Series, plan: ForecastPlan): ModelForecasts[] {
-  const histories = historiesAt(series.values, plan);
-  return Array.from(baselines(plan), ([model, rule]) => ({ model, forecasts: histories.map(rule) }));
+/** A model with its backtest forecasts and what its errors have taught about its intervals. */
+interface CalibratedModel extends ModelForecasts {
+  calibration: Calibration;
+}
+
+/**
+ * The backtest of all models: each forecasts at the origins of the backtest and, for calibration, at the rows between.
+ * Baselines first: where two models do equally well, the simpler one wins.
+ */
+async function calibrated(
+  context: RunContext,
+  networks: readonly NetworkForecaster[],
+  origins: readonly Origin[],
+  earlier: readonly Origin[],
+): Promise<CalibratedModel[]> {
+  const { panel, plan, levels } = context;
+  const scale = scoreScale(panel, plan);
+  const models: CalibratedModel[] = [];
+  const add = async (
+    model: string,
+    at: (origins: readonly Origin[]) => Promise<Intervals[]> | Intervals[],
+    known: readonly Origin[],
+  ) => {
+    const calibration = new Calibration(levels, plan.horizon, scale);
+    for (const [n, forecast] of (await at(known)).entries()) calibration.learn(panel, known[n]!, forecast);
+    const forecasts = (await at(origins)).map((forecast, n) => calibration.widen(origins[n]!, forecast));
+    models.push({ model, forecasts, calibration });
+  };
+  for (const [model, rule] of baselines(plan)) {
+    await add(model, (at) => baselineForecasts(context, rule, at), earlier);
+  }
+  for (const network of networks) {
+    await add(
+      network.name,
+      (at) => network.forecasts(at),
+      earlier.filter((origin) => network.reaches(origin)),
+    );
+  }
+  return models;
+}
+
+/** The forecast of every series from its last row, by the winner; by the best baseline where a series is too short. */
+async function forecastAll(
+  context: RunContext,
+  scores: readonly Score[],
+  models: readonly CalibratedModel[],
+  network: NetworkForecaster | undefined,
+): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
+  const { panel, plan, levels } = context;
+  const ends = panel.series.map((series, i): Origin => ({ series: i, origin: endOf(series) }));
+  const rules = baselines(plan);
+  const rule = scores.find(({ model }) => rules.has(model))!.model;
+  const reached = ends.filter((origin) => network?.reaches(origin) ?? false);
+  const byNetwork = network === undefined ? [] : await network.forecasts(reached);
+  const named = (name: string) => models.find(({ model }) => model === name)!.calibration;
+  const places = new Map(reached.map((origin, n) => [origin, n]));
+  const forecasts = ends.map((origin) => {
+    const n = places.get(origin) ?? -1;
+    const intervals =
+      n >= 0
+        ? named(network!.name).widen(origin, byNetwork[n]!)
+        : named(rule).widen(origin, baselineForecasts(context, rules.get(rule)!, [origin])[0]!);
+    return {
+      id: panel.series[origin.series]!.id,
+      ...timed(panel, origin, plan),
+      ...intervals,
+      mean: meanOf(intervals, plan, levels),
+    };
+  });
+  const short = network === undefined ? [] : ends.filter((origin) => !places.has(origin));
+  const ids = short.slice(0, 3).map(({ series }) => panel.series[series]!.id);
+  const rest = short.length > 3 ? `, and ${short.length - 3} more` : '';
+  const notes =
+    short.length === 0 ? [] : [`Too short for the network, forecast by ${rule}: ${ids.join(', ')}${rest}.`];
+  return { forecasts, notes };
+}
+
+function timed(panel: Panel, { origin }: Origin, { horizon }: ForecastPlan): { time: string[] } {
+  return { time: Array.from({ length: horizon }, (_, k) => timeAt(panel, origin + k)) };
+}
+
+function meanOf(
+  { median, lower, upper }: Intervals,
+  { log }: ForecastPlan,
+  levels: readonly number[],
+): Float64Array {
+  if (!log || levels.length === 0) return median;
+  const width = 2 * normalQuantile((1 + levels[0]!) / 2);
+  return median.map((value, k) => {
+    const deviation = Math.log(upper[0]![k]! / lower[0]![k]!) / width;
+    return Number.isFinite(deviation) ? value * Math.exp(deviation ** 2 / 2) : value;
+  });
 }

@@ -1,14 +1,28 @@
 /** @unroll/tasks: from data to a trained and tested model. No Node built-ins: it runs in browsers too. */
-export type { ModelForecasts, Score } from './backtest.js';
+export { actualAt, levelName, type ModelForecasts, type Score } from './backtest.js';
+export type { Intervals } from './calibration.js';
+export type { CovariateNames, Role } from './covariates.js';
+export type { Origin } from './encoder.js';
 export {
   type ForecastEvent,
   type ForecastOptions,
   type ForecastResult,
   forecast,
   forecastEvents,
-  type Stage,
+  prepareForecast,
+  type SeriesForecast,
 } from './forecast.js';
-export type { FittedNetwork } from './network.js';
+export type { Stage } from './forecaster.js';
+export type { FutureTemplate } from './future.js';
+export type { HeadName } from './heads.js';
+export type { CellName, FittedNetwork } from './network.js';
+export {
+  endOf,
+  type Panel,
+  type PanelOptions,
+  type PanelSeries,
+  panelEnd,
+  panelFromTable,
+  timeAt,
+} from './panel.js';
 export type { ForecastPlan } from './plan.js';
-export { type Series, seriesFromTable } from './series.js';
-export type { TransformConfig, WindowTransform } from './transform.js';

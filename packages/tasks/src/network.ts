@@ -1,170 +1,180 @@
 /**
- * The recurrent forecaster: the mean of two networks, LSTM and a dense head each. One sees the changes of the window
- * measured from the last one, the other their absolute size too; where one of them errs the other errs differently.
+ * The recurrent forecaster: the mean of two networks. One sees the changes of the window measured from the last one, the
+ * other their absolute size too; where one of them errs the other errs differently.
+ *
+ * Without future covariates a network is recurrent layers and a dense layer for all rows ahead; with them an encoder
+ * reads the window and a decoder, which begins with the encoder's states, reads the covariates of the rows ahead.
  */
-import { type Tensor, tensor } from '@unroll/core';
-import { dense, lstm, type Sequential, sequential } from '@unroll/nn';
-import { adam, mse, predict, type TrainEvent, train } from '@unroll/train';
-import { type ExampleRows, type TransformPlan, WindowTransform, warmUp } from './transform.js';
+import { type Tensor, tensor, valueError } from '@unroll/core';
+import {
+  dense,
+  gru,
+  input,
+  lstm,
+  model,
+  type Network,
+  type Recurrent,
+  type RecurrentOptions,
+  reshapeLayer,
+  type SymbolicTensor,
+  simpleRNN,
+} from '@unroll/nn';
+import { adam, predict, type TrainEvent, train } from '@unroll/train';
+import { type EncodedRows, type Origin, PanelEncoder } from './encoder.js';
+import type { Head } from './heads.js';
+import type { Panel } from './panel.js';
+import type { TransformPlan } from './transform.js';
+
+export type CellName = 'rnn' | 'lstm' | 'gru';
+const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
+  rnn: simpleRNN,
+  lstm,
+  gru,
+};
+export const CELL_NAMES = Object.keys(CELLS) as CellName[];
 
 export interface NetworkOptions {
-  /** Hidden units of the LSTM. */
+  cell: CellName;
+  /** Hidden units of each recurrent layer. */
   units: number;
-  batchSize: number;
+  /** Recurrent layers. */
+  layers: number;
+  head: Head;
   learningRate: number;
   seed: number;
   signal?: AbortSignal;
 }
 
-/** A trained network with the transform it was trained for. */
+/** A trained network with the encoder it was trained for. */
 export interface FittedNetwork {
-  model: Sequential;
-  transform: WindowTransform;
+  model: Network;
+  encoder: PanelEncoder;
+  plan: TransformPlan;
+  head: Head;
   /** Passes it was trained for. */
   epochs: number;
 }
 
 /** Whether each network of the forecaster sees the absolute size of changes. */
-export const VIEWS = [false, true];
-/** Passes without a better validation loss before a search over one fold ends. */
-const PATIENCE = 10;
-/** With more training rows than this, one fold tells enough. */
-const MANY_ROWS = 2000;
+export const VIEWS: readonly boolean[] = [false, true];
+/** Training pairs beyond this number are thinned out: they overlap nearly wholly anyway. */
+const MOST_PAIRS = 40_000;
 
-function makeModel(transform: WindowTransform, { units, seed }: NetworkOptions): Sequential {
-  const { window, horizon } = transform.config;
-  const model = sequential([lstm({ units }), dense({ units: horizon })], { seed });
-  model.build([[-1, window, transform.channels]]);
-  return model;
+/** Examples of one step: few while there are few pairs, so that a pass has some steps. */
+export function batchSizeFor(pairs: number): number {
+  if (pairs > 8000) return 128;
+  return pairs > 1500 ? 64 : 16;
 }
 
-/** The pairs from number `from` on as tensors x [N, window, channels] and y [N, horizon]. */
-function tensors(
-  { count, inputs, targets }: ExampleRows,
-  transform: WindowTransform,
-  from = 0,
-): { x: Tensor; y: Tensor } {
-  const { window, horizon } = transform.config;
-  const width = window * transform.channels;
-  return {
-    x: tensor(inputs.subarray(from * width), [count - from, window, transform.channels]),
-    y: tensor(targets.subarray(from * horizon), [count - from, horizon]),
-  };
+export function makeModel(encoder: PanelEncoder, plan: TransformPlan, options: NetworkOptions): Network {
+  const { cell, units, layers, head, seed } = options;
+  if (!Object.hasOwn(CELLS, cell)) {
+    throw valueError(`There is no cell "${cell}". Choose one of ${CELL_NAMES.join(', ')}.`, { cell });
+  }
+  const rows = input({ shape: [plan.window, encoder.inputWidth] });
+  if (encoder.futureWidth === 0) {
+    const last = stack(rows, options, false).at(-1)![0]!;
+    const flat = dense({ units: plan.horizon * head.parts }).apply(last);
+    const outputs = reshapeLayer({ targetShape: [plan.horizon, head.parts] }).apply(flat);
+    return model({ inputs: rows, outputs, seed });
+  }
+  const ahead = input({ shape: [plan.horizon, encoder.futureWidth] });
+  const states = stack(rows, options, true).map((outputs) => outputs.slice(1));
+  let decoded = ahead;
+  for (let layer = 0; layer < layers; layer++) {
+    const decoder = CELLS[cell]({ units, returnSequences: true });
+    decoded = decoder.apply(decoded, { initialState: states[layer]! });
+  }
+  const outputs = dense({ units: head.parts }).apply(decoded);
+  return model({ inputs: [rows, ahead], outputs, seed });
 }
 
-function trainOptions({ learningRate, batchSize, seed, signal }: NetworkOptions) {
-  return {
-    loss: mse(),
-    optimizer: adam({ learningRate }),
-    batchSize,
-    shuffle: true,
-    seed,
-    clip: { globalNorm: 1 },
-    ...(signal === undefined ? {} : { signal }),
-  };
+/** Recurrent layers one above the other; all but the last give whole sequences. [output, ...states] of each. */
+function stack(
+  rows: SymbolicTensor,
+  { cell, units, layers }: NetworkOptions,
+  returnState: boolean,
+): SymbolicTensor[][] {
+  const outputs: SymbolicTensor[][] = [];
+  let below = rows;
+  for (let layer = 0; layer < layers; layer++) {
+    const made = CELLS[cell]({ units, returnSequences: layer < layers - 1, returnState }).apply(below);
+    outputs.push([...made]);
+    below = made;
+  }
+  return outputs;
 }
 
-/** A stretch of training rows and the number of rows at its end that are held out. */
-interface Fold {
-  values: Float64Array;
-  held: number;
+/** Encoded rows as the model's inputs: x [N, window, I], and [N, horizon, F] where there are future covariates. */
+function inputTensors(
+  rows: EncodedRows,
+  encoder: PanelEncoder,
+  { window, horizon }: TransformPlan,
+): Tensor | Tensor[] {
+  const x = tensor(rows.inputs, [rows.count, window, encoder.inputWidth]);
+  if (encoder.futureWidth === 0) return x;
+  return [x, tensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
 }
 
-/** Up to three rolling splits of the training values, the latest first; none where there are too few rows. */
-export function validationFolds(values: Float64Array, plan: TransformPlan): Fold[] {
-  const held = Math.max(plan.horizon, Math.round(values.length / 5));
-  const most = values.length > MANY_ROWS ? 1 : 3;
-  const shift = Math.max(6, plan.horizon);
-  return Array.from({ length: most }, (_, i) => ({
-    values: values.slice(0, values.length - i * shift),
-    held,
-  })).filter((fold) => fold.values.length - held - plan.horizon - warmUp(plan) >= 4);
+function examples(rows: EncodedRows, encoder: PanelEncoder, plan: TransformPlan) {
+  return { x: inputTensors(rows, encoder, plan), y: tensor(rows.targets, [rows.count, plan.horizon, 1]) };
+}
+
+/** Rows to train on, all before grid place `cut`, and the rows after it whose loss is to be measured. */
+export interface Split {
+  cut: number;
+  heldTo?: number;
 }
 
 /**
- * How many passes to train for: on each fold trains on the earlier rows, measures the loss on windows whose targets lie
- * in the held rows, and takes the pass at which the sum of these losses is least. Where the values are too few to be
- * parted, a third of `most`.
+ * Trains a network on all pairs before `cut` for a fixed number of passes. With `heldTo`, epoch events tell the loss on
+ * pairs whose targets lie in between, for a point head in the unit of unscaled changes.
  */
-export async function* searchEpochs(
-  values: Float64Array,
-  plan: TransformPlan,
-  options: NetworkOptions,
-  most: number,
-): AsyncGenerator<TrainEvent, number, void> {
-  const folds = validationFolds(values, plan);
-  if (folds.length === 0) return Math.max(1, Math.round(most / 3));
-  const losses: number[] = [];
-  for (const fold of folds) {
-    let epoch = 0;
-    for await (const event of trainFold(fold, plan, options, most)) {
-      yield event;
-      if (event.type !== 'epoch') continue;
-      losses[epoch] = (losses[epoch] ?? 0) + event.validationLoss!;
-      epoch++;
-      if (folds.length === 1 && epoch - losses.indexOf(Math.min(...losses)) > PATIENCE) break;
-    }
-  }
-  return losses.indexOf(Math.min(...losses)) + 1;
-}
-
-/** Trains on the rows of a fold that are not held out, with validation losses in the unit of unscaled changes. */
-async function* trainFold(
-  { values, held }: Fold,
-  plan: TransformPlan,
-  options: NetworkOptions,
-  epochs: number,
-): AsyncGenerator<TrainEvent, void, void> {
-  const early = values.slice(0, values.length - held);
-  const transform = WindowTransform.fit(early, plan);
-  const all = transform.examples(values);
-  const firstHeld = all.count - held + plan.horizon - 1;
-  const events = train(makeModel(transform, options), {
-    ...tensors(transform.examples(early), transform),
-    ...trainOptions(options),
-    epochs,
-    validationData: tensors(all, transform, firstHeld),
-  });
-  for await (const event of events) {
-    if (event.type !== 'epoch') yield event;
-    else yield { ...event, validationLoss: event.validationLoss! * transform.config.scale ** 2 };
-  }
-}
-
-/** Trains a network on all windows of `values` for a fixed number of passes. */
 export async function* fitNetwork(
-  values: Float64Array,
+  panel: Panel,
   plan: TransformPlan,
+  { cut, heldTo }: Split,
   options: NetworkOptions,
   epochs: number,
 ): AsyncGenerator<TrainEvent, FittedNetwork, void> {
-  const transform = WindowTransform.fit(values, plan);
-  const model = makeModel(transform, options);
-  yield* train(model, {
-    ...tensors(transform.examples(values), transform),
-    ...trainOptions(options),
+  const encoder = PanelEncoder.fit(panel, plan, cut);
+  const network = makeModel(encoder, plan, options);
+  const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, most: MOST_PAIRS });
+  const held = heldTo === undefined ? null : encoder.pairs({ from: cut, to: heldTo, most: MOST_PAIRS / 4 });
+  const { learningRate, head, seed, signal } = options;
+  yield* train(network, {
+    ...examples(pairs, encoder, plan),
+    ...(held === null ? {} : { validationData: examples(held, encoder, plan) }),
+    ...(signal === undefined ? {} : { signal }),
+    loss: head.loss(),
+    optimizer: adam({ learningRate }),
+    batchSize: batchSizeFor(pairs.count),
+    shuffle: true,
+    seed,
+    clip: { globalNorm: 1 },
     epochs,
   });
-  return { model, transform, epochs };
+  return { model: network, encoder, plan, head, epochs };
 }
 
-/** The networks' mean forecast [horizon] after each history, in the scale of the histories. */
-export async function networkForecasts(
-  networks: readonly FittedNetwork[],
-  histories: readonly Float64Array[],
-): Promise<Float64Array[]> {
-  const { horizon } = networks[0]!.transform.config;
-  const means = histories.map(() => new Float64Array(horizon));
-  for (const { model, transform } of networks) {
-    const width = transform.config.window * transform.channels;
-    const inputs = new Float64Array(histories.length * width);
-    for (const [n, history] of histories.entries()) inputs.set(transform.input(history), n * width);
-    const x = tensor(inputs, [histories.length, transform.config.window, transform.channels]);
-    const scaled = await (await predict(model, x)).data();
-    for (const [n, history] of histories.entries()) {
-      const values = transform.output(history, scaled.subarray(n * horizon, (n + 1) * horizon));
-      for (const [k, value] of values.entries()) means[n]![k]! += value / networks.length;
-    }
-  }
-  return means;
+/** The head's numbers [horizon, parts] at each origin, as values of the series: one array for each level asked for. */
+export async function networkQuantiles(
+  network: FittedNetwork,
+  origins: readonly Origin[],
+  levels: readonly number[],
+): Promise<Float64Array[][]> {
+  const { model: net, encoder, plan, head } = network;
+  if (origins.length === 0) return [];
+  const rows = encoder.encode(origins, false);
+  const outputs = await (await predict(net, inputTensors(rows, encoder, plan))).data();
+  const width = plan.horizon * head.parts;
+  return origins.map((origin, n) =>
+    levels.map((level) => {
+      const scaled = Float64Array.from({ length: plan.horizon }, (_, k) => {
+        const at = n * width + k * head.parts;
+        return head.quantile(outputs.subarray(at, at + head.parts), level);
+      });
+      return encoder.output(origin, scaled);
+    }),
+  );
 }

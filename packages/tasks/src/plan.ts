@@ -1,13 +1,15 @@
 /**
- * Defaults, chosen from the training part of the data: season, logarithm, window, how the backtest is laid out, and how
- * long to train. Nothing here looks at rows after the first backtest origin, except to count them.
+ * Defaults, chosen from the training part of the data: season, logarithm, window, how the backtest is laid out. Nothing
+ * here looks at rows after the first backtest origin, except to count them.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
-import { filled, type Series } from './series.js';
+import { type Panel, type PanelSeries, panelEnd } from './panel.js';
+import { filled } from './rows.js';
 import { type TransformPlan, warmUp } from './transform.js';
 
 export interface PlanOptions {
+  /** Rows to forecast. */
   horizon: number;
   /** Rows in a season; 1 for none. Default: inferred. */
   season?: number;
@@ -20,36 +22,40 @@ export interface PlanOptions {
 }
 
 export interface ForecastPlan extends Omit<TransformPlan, 'absolute'> {
-  /** Rows before the first backtest origin: what the backtest trains on. */
-  trainingRows: number;
-  /** Number of rows known at each backtest origin. */
+  /** Grid place before which the backtest trains. */
+  cut: number;
+  /** Grid places from which the backtest forecasts: rows before each are known. */
   origins: number[];
 }
 
 /** Fewer training pairs than this teach a network nothing. */
 const MIN_PAIRS = 8;
+/** Share of the series that a window must fit. */
+const MOST_SERIES = 0.8;
 
 /**
  * Lays out the whole run.
- * @throws UnrollError `value` for options that are not positive whole numbers, `data` when the series is too short for
+ * @throws UnrollError `value` for options that are not positive whole numbers, `data` when the series are too short for
  *   the horizon; `data.longest` is then the longest horizon that would do
  */
-export function planForecast(series: Series, options: PlanOptions): ForecastPlan {
+export function planForecast(panel: Panel, options: PlanOptions): ForecastPlan {
   for (const name of ['horizon', 'season', 'window', 'windows', 'step'] as const)
     checkCount(name, options[name]);
-  const plan = tryPlan(series, options);
+  const plan = tryPlan(panel, options);
   if (plan !== null) return plan;
-  const rows = series.values.length;
+  const rows = Math.max(...panel.series.map(({ values }) => values.length));
   let longest = Math.min(options.horizon - 1, rows);
-  while (longest > 0 && tryPlan(series, { ...options, horizon: longest }) === null) longest--;
+  while (longest > 0 && tryPlan(panel, { ...options, horizon: longest }) === null) longest--;
   const also = Object.entries({ window: options.window, windows: options.windows, season: options.season })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`);
+  const what =
+    panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`;
   throw new UnrollError(
     'data',
-    `The series has ${rows} rows, too few to forecast ${options.horizon} ahead` +
-      `${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to test it on rows left out of training. ` +
-      (longest > 0 ? `The longest horizon for this series is ${longest}.` : 'More rows are needed.'),
+    `${what}, too few to forecast ${options.horizon} ahead${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to ` +
+      'test it on rows left out of training. ' +
+      (longest > 0 ? `The longest horizon that these rows allow is ${longest}.` : 'More rows are needed.'),
     { rows, horizon: options.horizon, longest },
   );
 }
@@ -59,36 +65,70 @@ function checkCount(name: string, value: number | undefined): void {
   throw valueError(`The ${name} must be a whole number from 1, and it is ${value}.`, { option: name, value });
 }
 
-function tryPlan(series: Series, options: PlanOptions): ForecastPlan | null {
+function tryPlan(panel: Panel, options: PlanOptions): ForecastPlan | null {
   const { horizon, step = horizon } = options;
-  const rows = series.values.length;
-  const third = Math.floor((rows / 3 - horizon) / step) + 1;
+  const end = panelEnd(panel);
+  const span = end - Math.min(...panel.series.map(({ offset }) => offset));
+  const third = Math.floor((span / 3 - horizon) / step) + 1;
   const most = options.windows ?? Math.max(1, Math.min(4, third));
   for (let windows = most; windows >= (options.windows ?? 1); windows--) {
-    const trainingRows = rows - horizon - (windows - 1) * step;
-    if (trainingRows < 4) continue;
-    const origins = Array.from({ length: windows }, (_, i) => trainingRows + i * step);
-    const transform = chooseTransform(series, trainingRows, options);
-    if (warmUp(transform) + horizon + MIN_PAIRS - 1 <= trainingRows)
-      return { ...transform, trainingRows, origins };
+    const cut = end - horizon - (windows - 1) * step;
+    const training = panel.series
+      .map((series) => knownBefore(series, cut))
+      .filter((values) => values.length > 0);
+    if (training.every((values) => values.length < 4)) continue;
+    const transform = chooseTransform(panel, training, options);
+    if (transform === null) continue;
+    return { ...transform, cut, origins: Array.from({ length: windows }, (_, i) => cut + i * step) };
   }
   return null;
 }
 
+/** The values of a series before a grid place, without trailing gaps. */
+function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array {
+  let length = Math.min(values.length, Math.max(0, cut - offset));
+  while (length > 0 && Number.isNaN(values[length - 1]!)) length--;
+  return values.slice(0, length);
+}
+
+type Choice = Omit<TransformPlan, 'absolute'>;
+
 function chooseTransform(
-  series: Series,
-  trainingRows: number,
+  panel: Panel,
+  training: readonly Float64Array[],
   options: PlanOptions,
-): Omit<TransformPlan, 'absolute'> {
+): Choice | null {
   const { horizon } = options;
-  const known = filled(series.values.slice(0, trainingRows), 1);
-  const room = trainingRows - horizon - MIN_PAIRS + 1;
-  const inferred = options.season ?? inferSeason(known, series.frequency);
-  const season = options.season === undefined && inferred + Math.min(inferred, 4) > room ? 1 : inferred;
-  const forWindow = Math.max(1, room - (season > 1 ? season : 0));
-  const window = options.window ?? Math.min(defaultWindow(season, trainingRows, horizon), forWindow);
-  const whole = filled(series.values.slice(0, trainingRows), season);
-  return { horizon, season, window, log: growsWithLevel(whole, season) };
+  const inferred = options.season ?? commonSeason(panel, training);
+  const seasons = options.season === undefined && inferred > 1 ? [inferred, 1] : [inferred];
+  for (const season of seasons) {
+    const longest = Math.max(...training.map((values) => values.length));
+    const usual = options.window ?? defaultWindow(season, longest, horizon);
+    const least = options.window ?? (season > 1 ? Math.min(season, 4) : 1);
+    for (let window = usual; window >= least; window--) {
+      const choice: Choice = { horizon, season, window, log: false };
+      if (fits(training, choice)) return { ...choice, log: takesLogarithm(training, season) };
+    }
+  }
+  return null;
+}
+
+/** True if there are pairs enough to train on, and all but a few of the series have some. */
+function fits(training: readonly Float64Array[], choice: Choice): boolean {
+  const pairs = training.map((values) => Math.max(0, values.length - warmUp(choice) - choice.horizon + 1));
+  const used = pairs.filter((count) => count > 0).length;
+  return pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MOST_SERIES;
+}
+
+/** The season most series have, of at most 50 of them. */
+function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
+  const every = Math.ceil(training.length / 50);
+  const votes = new Map<number, number>();
+  for (const values of training.filter((_, i) => i % every === 0)) {
+    const season = inferSeason(filled(values, 1), panel.frequency);
+    votes.set(season, (votes.get(season) ?? 0) + 1);
+  }
+  return [...votes].sort((a, b) => b[1] - a[1])[0]![0];
 }
 
 /** At least 8 rows and whole seasons: one, or two where 20 of them are known; without a season, twice the horizon. */
@@ -98,6 +138,13 @@ function defaultWindow(season: number, trainingRows: number, horizon: number): n
   return trainingRows >= 20 * whole && whole <= 84 ? 2 * whole : whole;
 }
 
+/** True if all training values are positive and the variation of most series grows with their level. */
+function takesLogarithm(training: readonly Float64Array[], season: number): boolean {
+  const whole = training.map((values) => filled(values, season));
+  if (!whole.every((values) => values.every((value) => value > 0))) return false;
+  return whole.filter((values) => growsWithLevel(values, season)).length > whole.length / 2;
+}
+
 /**
  * True if the series is positive and its variation grows with its level, so that its logarithm is steadier: the slope
  * of log(deviation) on log(mean) over blocks of one season (Guerrero 1993) is nearer to 1 than to 0.
@@ -105,25 +152,25 @@ function defaultWindow(season: number, trainingRows: number, horizon: number): n
 export function growsWithLevel(values: Float64Array, season: number): boolean {
   if (!values.every((value) => value > 0)) return false;
   const length = season > 3 ? season : Math.max(4, Math.min(12, Math.floor(values.length / 6)));
-  const points: { level: number; variation: number }[] = [];
+  const levels: number[] = [];
+  const variations: number[] = [];
   for (let end = values.length; end >= length; end -= length) {
     const block = values.subarray(end - length, end);
     const mean = block.reduce((sum, value) => sum + value, 0) / length;
     const deviation = Math.sqrt(block.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (length - 1));
-    if (deviation > 0) points.push({ level: Math.log(mean), variation: Math.log(deviation) });
+    if (deviation === 0) continue;
+    levels.push(Math.log(mean));
+    variations.push(Math.log(deviation));
   }
-  if (points.length < 4) return false;
-  const centre = (key: 'level' | 'variation') =>
-    points.reduce((sum, point) => sum + point[key], 0) / points.length;
-  const [level, variation] = [centre('level'), centre('variation')];
-  const spread = (a: 'level' | 'variation', b: 'level' | 'variation') =>
-    points.reduce(
-      (sum, p) =>
-        sum + (p[a] - (a === 'level' ? level : variation)) * (p[b] - (b === 'level' ? level : variation)),
-      0,
-    );
-  const slope = spread('level', 'variation') / spread('level', 'level');
-  const correlation =
-    spread('level', 'variation') / Math.sqrt(spread('level', 'level') * spread('variation', 'variation'));
+  if (levels.length < 4) return false;
+  const shared = covariance(levels, variations);
+  const slope = shared / covariance(levels, levels);
+  const correlation = shared / Math.sqrt(covariance(levels, levels) * covariance(variations, variations));
   return slope > 0.5 && correlation > 0.6;
+}
+
+function covariance(a: readonly number[], b: readonly number[]): number {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [centreA, centreB] = [mean(a), mean(b)];
+  return mean(a.map((value, i) => (value - centreA) * (b[i]! - centreB)));
 }

@@ -36,6 +36,8 @@ export interface TransformConfig extends TransformPlan {
 
 export interface ExampleRows {
   count: number;
+  /** Row of the first target of the first pair; each further pair begins one row later. */
+  first: number;
   /** [count, window, channels] */
   inputs: Float64Array;
   /** [count, horizon] */
@@ -65,8 +67,7 @@ export class WindowTransform {
     if (values.length < warmUp(plan)) {
       throw new UnrollError('data', `${values.length} training rows do not fill one window.`, { ...plan });
     }
-    const floor = plan.log ? values.reduce((a, b) => Math.min(a, b)) / 100 : 0;
-    if (plan.log && !(floor > 0)) throw valueError('A logarithm needs training values above 0.');
+    const floor = plan.log ? leastPositive(values) / 100 : 0;
     const { changes } = prepare(values, { ...plan, floor });
     let total = 0;
     let count = 0;
@@ -78,23 +79,26 @@ export class WindowTransform {
     return new WindowTransform({ ...plan, floor, mean, deviation, scale: Math.sqrt(total / count) || 1 });
   }
 
-  /** Every training pair in the values: one for each row that has a full window behind it and a full horizon ahead. */
-  examples(values: Float64Array): ExampleRows {
+  /**
+   * Every training pair in the values: one for each row that has a full window behind it and a full horizon ahead, its
+   * targets beginning at row `from` or later. Gives the row after each window (that of the first target), too.
+   */
+  examples(values: Float64Array, from = 0): ExampleRows {
     const { window, horizon, scale } = this.config;
     const series = prepare(values, this.config);
-    const first = warmUp(this.config) - 1;
-    const count = Math.max(0, values.length - horizon - first);
+    const first = Math.max(warmUp(this.config), from);
+    const count = Math.max(0, values.length - horizon - first + 1);
     const width = window * this.channels;
     const inputs = new Float64Array(count * width);
     const targets = new Float64Array(count * horizon);
     for (let n = 0; n < count; n++) {
-      const t = first + n;
+      const t = first + n - 1;
       inputs.set(this.#window(series.changes.subarray(t - window + 1, t + 1)), n * width);
       for (let k = 1; k <= horizon; k++) {
         targets[n * horizon + k - 1] = (changeAhead(series, t, k) - series.changes[t]!) / scale;
       }
     }
-    return { count, inputs, targets };
+    return { count, first, inputs, targets };
   }
 
   /** The network's input [window, channels] after the last row of the history. */
@@ -128,6 +132,12 @@ export class WindowTransform {
   }
 }
 
+function leastPositive(values: Float64Array): number {
+  const least = values.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Number.POSITIVE_INFINITY);
+  if (least === Number.POSITIVE_INFINITY) throw valueError('A logarithm needs training values above 0.');
+  return least;
+}
+
 interface Prepared {
   z: Float64Array;
   /** d; NaN in the first season. */
@@ -140,12 +150,16 @@ function prepare(
   { log, season, floor }: Pick<TransformConfig, 'log' | 'season' | 'floor'>,
 ): Prepared {
   const z = log ? values.map((value) => Math.log(Math.max(value, floor))) : values;
-  const changes = season === 1 ? z : z.map((value, t) => (t < season ? Number.NaN : value - z[t - season]!));
-  return { z, changes, season };
+  return { z, changes: changesOf(z, season), season };
+}
+
+/** Change over one season, NaN in the first; the values themselves where there is no season. */
+export function changesOf(z: Float64Array, season: number): Float64Array {
+  return season === 1 ? z : z.map((value, t) => (t < season ? Number.NaN : value - z[t - season]!));
 }
 
 /** The mean change per season from row t to row t + k; z itself where there is no season. */
-function changeAhead({ z, season }: Prepared, t: number, k: number): number {
+export function changeAhead({ z, season }: Pick<Prepared, 'z' | 'season'>, t: number, k: number): number {
   if (season === 1) return z[t + k]!;
   const seasons = Math.ceil(k / season);
   return (z[t + k]! - z[t + k - seasons * season]!) / seasons;

@@ -12,6 +12,7 @@ const passengers = parseCsv(readFileSync(file, 'utf8'));
 const steps = (values: ArrayLike<number>): Table =>
   makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] });
 const quick: ForecastOptions = { target: 'y', horizon: 4, season: 4, window: 4, units: 4, epochs: 3 };
+const air: ForecastOptions = { target: 'passengers', horizon: 4, units: 4, epochs: 3 };
 const rmseOf = (result: ForecastResult, model: string) =>
   result.leaderboard.find((row) => row.model === model)!.rmse;
 
@@ -21,9 +22,9 @@ describe('air passengers, trained on the first 96 months, tested on the last 48'
     assert.equal(result.winner, 'lstm');
     assert.ok(Math.abs(rmseOf(result, 'seasonal-naive') - 41.85) < 0.01, 'same month last year');
     assert.ok(rmseOf(result, 'lstm') < 35, `RMSE ${rmseOf(result, 'lstm')}`);
-    assert.equal(result.forecast.time[0], '1961-01');
-    assert.equal(result.forecast.time.length, 12);
-    const [july, november] = [result.forecast.mean[6]!, result.forecast.mean[10]!];
+    assert.equal(result.forecasts[0]!.time[0], '1961-01');
+    assert.equal(result.forecasts[0]!.time.length, 12);
+    const [july, november] = [result.forecasts[0]!.median[6]!, result.forecasts[0]!.median[10]!];
     assert.ok(july > 600 && july < 750, `July 1961: ${july}`);
     assert.ok(november > 380 && november < 480, `November 1961: ${november}`);
   });
@@ -63,13 +64,9 @@ describe('changing what comes after an origin changes nothing that was forecast 
 });
 
 test('the same seed gives the same numbers, another seed others', async () => {
-  const values = new RandomStream(4, 'series').normal(60);
   const run = async (seed: number) => {
-    const { backtest, networks } = await forecast(steps(values), { ...quick, seed });
-    return {
-      forecasts: backtest.at(-1)!.forecasts,
-      weights: networks.map(({ model }) => model.getWeights()),
-    };
+    const { backtest, networks, forecasts } = await forecast(passengers, { ...air, seed });
+    return { backtest, forecasts, weights: networks!.map(({ model }) => model.getWeights()) };
   };
   assert.deepEqual(await run(1), await run(1));
   assert.notDeepEqual(await run(1), await run(2));
@@ -79,7 +76,7 @@ test('a baseline that is as good wins, and its forecast is the one that is given
   const season = [10, 20, 15, 40];
   const result = await forecast(steps(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);
   assert.equal(result.winner, 'seasonal-naive');
-  assert.deepEqual([...result.forecast.mean], season);
+  assert.deepEqual([...result.forecasts[0]!.median], season);
 });
 
 test('without a season the leaderboard has no seasonal rule', async () => {
@@ -97,18 +94,15 @@ test('values that are missing are not scored', async () => {
 
 test('events tell of the plan, every pass of every training in order, the leaderboard and the result', async () => {
   const events: ForecastEvent[] = [];
-  await forecast(steps(new RandomStream(6, 'series').normal(60)), {
-    ...quick,
-    onEvent: (event) => events.push(event),
-  });
+  await forecast(passengers, { ...air, onEvent: (event) => events.push(event) });
   assert.equal(events[0]!.type, 'plan');
   assert.equal(events.at(-1)!.type, 'result');
   const trainings = events.flatMap((event) => (event.type === 'epoch' ? [event.stage] : []));
   assert.deepEqual(
     [...new Set(trainings.map(({ index, name }) => `${index} ${name}`))],
-    ['1 search', '2 search', '3 backtest', '4 backtest', '5 refit', '6 refit'],
+    ['1 search', '2 search', '3 calibrate', '4 calibrate', '5 backtest', '6 backtest', '7 refit', '8 refit'],
   );
-  assert.ok(trainings.every(({ count }) => count === 6));
+  assert.ok(trainings.every(({ count }) => count === 8));
 });
 
 test('a signal stops the run with its reason', async () => {
@@ -128,4 +122,58 @@ test('options that are not whole numbers are told', async () => {
     /The units must be/,
   );
   await assert.rejects(forecast(passengers, { target: 'sold', horizon: 12 }), /no column "sold"/);
+});
+
+describe('heads, cells and layers', () => {
+  for (const head of ['quantile', 'gaussian', 'studentt'] as const) {
+    test(`head ${head}: intervals lie around the median, the wider ones outside`, async () => {
+      const { backtest, forecasts } = await forecast(passengers, { ...air, head });
+      for (const { median, lower, upper } of [...forecasts, ...backtest.at(-1)!.forecasts]) {
+        for (let k = 0; k < 4; k++) {
+          const ends = [lower[1]![k]!, lower[0]![k]!, median[k]!, upper[0]![k]!, upper[1]![k]!];
+          assert.deepEqual(
+            ends.toSorted((a, b) => a - b),
+            ends,
+            `${head} ${ends}`,
+          );
+        }
+      }
+    });
+  }
+  test('each cell is a row of the leaderboard, layers may be stacked', async () => {
+    const { leaderboard } = await forecast(passengers, { ...air, cells: ['rnn', 'lstm', 'gru'], layers: 2 });
+    const models = leaderboard.map(({ model }) => model).sort();
+    assert.deepEqual(models, ['drift', 'gru', 'lstm', 'naive', 'rnn', 'seasonal-naive']);
+  });
+  test('unknown ones are told', async () => {
+    await assert.rejects(
+      forecast(passengers, { ...air, cells: ['lsmt' as never] }),
+      /no cell "lsmt"\. Choose among rnn, lstm, gru/,
+    );
+    await assert.rejects(forecast(passengers, { ...air, head: 'sharp' as never }), /no head "sharp"/);
+    await assert.rejects(
+      forecast(passengers, { ...air, levels: [95] }),
+      /A level lies between 0 and 1, and it is 95/,
+    );
+  });
+});
+
+test('a series that is too short for the network is forecast by a baseline, and that is said', async () => {
+  const long = Array.from({ length: 6 }, (_, s) =>
+    Array.from({ length: 60 }, (__, t) => ({ s: `s${s}`, t, y: (t % 4) * s + t })),
+  );
+  const rows = [...long.flat(), ...Array.from({ length: 5 }, (_, t) => ({ s: 'new', t: 55 + t, y: t }))];
+  const cells = [rows.map(({ s }) => s), rows.map(({ t }) => t), rows.map(({ y }) => y)];
+  const table = makeTable({ source: 'made', names: ['s', 't', 'y'], cells });
+  const { winner, forecasts, notes } = await forecast(table, {
+    ...quick,
+    series: 's',
+    time: 't',
+    epochs: 40,
+    units: 8,
+  });
+  assert.equal(winner, 'lstm');
+  assert.equal(forecasts.at(-1)!.id, 'new');
+  assert.ok(forecasts.at(-1)!.median.every((value) => Number.isFinite(value)));
+  assert.match(notes.join(), /Too short for the network, forecast by [a-z-]+: new\./);
 });

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { makeTable, parseCsv } from '@unroll/data';
-import { type Series, seriesFromTable } from '@unroll/tasks';
+import { type Panel, panelFromTable } from '@unroll/tasks';
 import { growsWithLevel, planForecast } from '@unroll/tasks/internal';
 
 const file = new URL('../../cli/data/air-passengers.csv', import.meta.url);
-const passengers = seriesFromTable(parseCsv(readFileSync(file, 'utf8')), { target: 'passengers' });
-const steps = (values: number[]): Series =>
-  seriesFromTable(makeTable({ source: 's', names: ['y'], cells: [values] }), { target: 'y' });
+const passengers = panelFromTable(parseCsv(readFileSync(file, 'utf8')), { target: 'passengers' });
+const steps = (values: number[]): Panel =>
+  panelFromTable(makeTable({ source: 's', names: ['y'], cells: [values] }), { target: 'y' });
 
 test('air passengers: season 12, logarithm, four origins in the last third', () => {
   assert.deepEqual(planForecast(passengers, { horizon: 12 }), {
@@ -17,24 +17,23 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
     season: 12,
     window: 12,
     log: true,
-    trainingRows: 96,
+    cut: 96,
     origins: [96, 108, 120, 132],
   });
 });
 
 test('windows, step, season and window are what was asked for', () => {
   const plan = planForecast(passengers, { horizon: 1, windows: 48, step: 1, season: 6, window: 20 });
-  assert.equal(plan.trainingRows, 96);
+  assert.equal(plan.cut, 96);
   assert.equal(plan.origins.length, 48);
   assert.equal(plan.origins.at(-1), 143);
   assert.deepEqual([plan.season, plan.window], [6, 20]);
 });
 
 test('rows after the first origin do not bear on season or logarithm', () => {
-  const changed = {
-    ...passengers,
-    values: passengers.values.map((value, i) => (i < 96 ? value : (i * 7919) % 100)),
-  };
+  const [series] = passengers.series;
+  const values = series!.values.map((value, i) => (i < 96 ? value : (i * 7919) % 100));
+  const changed = { ...passengers, series: [{ ...series!, values }] };
   assert.deepEqual(planForecast(changed, { horizon: 12 }), planForecast(passengers, { horizon: 12 }));
 });
 
@@ -44,7 +43,7 @@ test('a horizon that is too long is told with the longest that would do, and tha
     () => planForecast(passengers, { horizon: 100 }),
     (error: Error & { data: { longest: number } }) => {
       longest = error.data.longest;
-      return /144 rows, too few to forecast 100 ahead .* longest horizon for this series is \d+/.test(
+      return /144 rows, too few to forecast 100 ahead .* longest horizon that these rows allow is \d+/.test(
         error.message,
       );
     },

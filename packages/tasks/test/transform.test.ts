@@ -9,12 +9,21 @@ const plan = { log: false, season: 2, window: 2, horizon: 3, absolute: true };
 test('one pair by hand', () => {
   // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
   const transform = new WindowTransform({ ...plan, scale: 2, mean: 1, deviation: 4, floor: 0 });
-  const { count, inputs, targets } = transform.examples(Float64Array.of(1, 2, 4, 6, 9, 11, 15));
-  assert.equal(count, 1);
+  const { count, first, inputs, targets } = transform.examples(Float64Array.of(1, 2, 4, 6, 9, 11, 15));
+  assert.deepEqual([count, first], [1, 4]);
   // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
   // ahead: 9-4=5, 11-6=5, then two seasons (15-4)/2=5.5; less 4, over 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
+});
+
+test('pairs may begin at a later row', () => {
+  const transform = new WindowTransform({ ...plan, scale: 2, mean: 1, deviation: 4, floor: 0 });
+  const values = Float64Array.of(1, 2, 4, 6, 9, 11, 15, 3, 8);
+  const [all, later] = [transform.examples(values), transform.examples(values, 6)];
+  assert.deepEqual([all.count, later.count, later.first], [3, 1, 6]);
+  assert.deepEqual(later.targets, all.targets.slice(6));
+  assert.deepEqual(later.inputs, all.inputs.slice(8));
 });
 
 test('fitting by hand: scale over all windows, mean and deviation of the changes', () => {

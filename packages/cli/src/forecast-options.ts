@@ -1,0 +1,148 @@
+/** The options of `unroll forecast`. */
+import type { CellName, ForecastOptions, HeadName } from '@unroll/tasks';
+import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError, wholeNumber } from './args.js';
+
+const OPTIONS = {
+  target: { type: 'string' },
+  horizon: { type: 'string' },
+  time: { type: 'string' },
+  series: { type: 'string' },
+  past: { type: 'string' },
+  future: { type: 'string' },
+  static: { type: 'string' },
+  frequency: { type: 'string' },
+  season: { type: 'string' },
+  cells: { type: 'string' },
+  units: { type: 'string' },
+  layers: { type: 'string' },
+  window: { type: 'string' },
+  head: { type: 'string' },
+  level: { type: 'string' },
+  windows: { type: 'string' },
+  step: { type: 'string' },
+  refit: { type: 'boolean' },
+  epochs: { type: 'string' },
+  seed: { type: 'string' },
+  threads: { type: 'string' },
+  out: { type: 'string' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const satisfies OptionSpecs;
+
+export const FORECAST_HELP = `Usage: unroll forecast <file> --target <column> --horizon <n> [options]
+
+Reads a table (CSV, JSON lines or Parquet), finds its time column, frequency and season, tests a recurrent network and
+simple baselines on the last rows, and forecasts the next <n> rows with whichever was best.
+
+What to forecast
+  --target <column>     column to forecast
+  --horizon <n>         rows to forecast
+  --time <column>       column of times (default: found)
+  --series <column>     column that names the series of each row (default: the table is one series)
+  --past <a,b>          columns that are known up to now
+  --future <c,d>        columns that are known also for the rows to forecast
+  --static <e>          columns that never change within a series
+  --frequency <f>       monthly, weekly, daily, hourly, 15 minutes, ... (default: found)
+  --season <n>          rows in a season, 1 for none (default: found)
+
+The network
+  --cells <rnn,lstm,gru>  cells to try (default: lstm)
+  --units <n>           hidden units of a layer (default 32)
+  --layers <n>          recurrent layers (default 1)
+  --window <n>          rows the network sees (default: one season or more)
+  --head <name>         point, quantile, gaussian or studentt (default: point)
+  --epochs <n>          most passes over the data (default 60)
+  --seed <n>            same seed, same numbers (default 0)
+
+The test
+  --windows <n>         backtest forecasts (default: up to 4)
+  --step <n>            rows between two of them (default: the horizon)
+  --refit               train again for each of them
+  --level <80,95>       intervals, in percent (default: 80,95)
+
+Running
+  --out <folder>        write forecast.csv, backtest.csv and report.html there
+  --threads <n>         threads (default: the machine's cores)
+  --dry-run             say what was found, and train nothing
+  --json                one JSON event a line on stdout, people's text on stderr
+  --quiet               no text for people
+`;
+
+export interface ForecastArguments {
+  file: string;
+  options: ForecastOptions;
+  out: string | undefined;
+  threads: number | undefined;
+  json: boolean;
+  quiet: boolean;
+  dryRun: boolean;
+}
+
+/** @throws UsageError for everything that can be wrong with the arguments themselves */
+export function readArguments(args: readonly string[]): ForecastArguments {
+  const parsed = parseOptions(args, OPTIONS);
+  const [file, ...extra] = parsed.positionals;
+  if (file === undefined) {
+    throw new UsageError('Which file? unroll forecast <file> --target <column> --horizon <n>');
+  }
+  if (extra.length > 0) {
+    const named = parsed.positionals.join(', ');
+    throw new UsageError(`One file at a time, and ${parsed.positionals.length} are named: ${named}.`);
+  }
+  return {
+    file,
+    options: forecastOptions(parsed),
+    out: text(parsed, 'out'),
+    threads: wholeNumber(parsed, 'threads'),
+    json: parsed.values.json === true,
+    quiet: parsed.values.quiet === true,
+    dryRun: parsed.values['dry-run'] === true,
+  };
+}
+
+function forecastOptions(args: ParsedArgs): ForecastOptions {
+  const target = text(args, 'target');
+  const horizon = wholeNumber(args, 'horizon');
+  if (target === undefined) throw new UsageError('--target <column> is missing: the column to forecast.');
+  if (horizon === undefined) throw new UsageError('--horizon <n> is missing: how many rows to forecast.');
+  const options: ForecastOptions = { target, horizon, refit: args.values.refit === true };
+  for (const name of ['time', 'series', 'frequency'] as const) {
+    const value = text(args, name);
+    if (value !== undefined) options[name] = value;
+  }
+  for (const name of ['past', 'future', 'static'] as const) {
+    const value = list(args, name);
+    if (value !== undefined) options[name] = value;
+  }
+  for (const name of ['season', 'window', 'windows', 'step', 'units', 'layers', 'epochs'] as const) {
+    const value = wholeNumber(args, name);
+    if (value !== undefined) options[name] = value;
+  }
+  const seed = wholeNumber(args, 'seed', 0);
+  if (seed !== undefined) options.seed = seed;
+  // What stands in them is checked where they are used, which names the right ones.
+  const cells = list(args, 'cells') as CellName[] | undefined;
+  if (cells !== undefined) options.cells = cells;
+  const head = text(args, 'head') as HeadName | undefined;
+  if (head !== undefined) options.head = head;
+  const levels = list(args, 'level')?.map(percent);
+  if (levels !== undefined) options.levels = levels;
+  return options;
+}
+
+/** Names between commas. */
+function list(args: ParsedArgs, name: string): string[] | undefined {
+  const names = text(args, name)
+    ?.split(',')
+    .map((part) => part.trim());
+  if (names?.includes('')) throw new UsageError(`--${name} has an empty place: "${args.values[name]}".`);
+  return names;
+}
+
+function percent(level: string): number {
+  const value = Number(level);
+  if (value > 0 && value < 100) return value / 100;
+  throw new UsageError(`--level holds percentages between 0 and 100 such as 80,95, and "${level}" is none.`);
+}

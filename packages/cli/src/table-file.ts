@@ -1,0 +1,47 @@
+/** A table from a file: what it is, is told from its bytes, not from its name. */
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { decodeText, looksLikeJson, parseCsv, parseJsonLines, type Table } from '@unroll/data';
+import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
+import { UsageError } from './args.js';
+import { reasonOf } from './files.js';
+
+/** A table, and what was found out about its file, for people. */
+export interface FileTable {
+  table: Table;
+  notes: string[];
+}
+
+/**
+ * Reads CSV, JSON lines, a JSON array or Parquet; any of them compressed with gzip, text in UTF-8, UTF-16 or Windows-1252.
+ * @throws UsageError when the file cannot be read, UnrollError when what it holds is no table
+ */
+export async function readTable(path: string): Promise<FileTable> {
+  const source = relative('.', path) || path;
+  const bytes = unzipped(readBytes(path), source);
+  if (looksLikeParquet(bytes)) return { table: await parseParquet(bytes, { source }), notes: [] };
+  const { text, encoding } = decodeText(bytes, source);
+  const notes = encoding === 'UTF-8' ? [] : [`The file is read as ${encoding}.`];
+  return {
+    table: looksLikeJson(text) ? parseJsonLines(text, { source }) : parseCsv(text, { source }),
+    notes,
+  };
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
+  }
+}
+
+function unzipped(bytes: Uint8Array, source: string): Uint8Array {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch {
+    throw new UsageError(`${source} begins as a gzip file and cannot be unpacked: it is cut off or damaged.`);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Intervals from past errors (split conformal prediction; with a probabilistic head, conformalised quantile regression).
+ * For each row ahead, a model's score at an earlier origin is how far the value that came lay outside the interval that
+ * the model gave (a point forecast is an interval of no width). The interval of a new forecast is widened by the score
+ * that a share of `level` of the earlier ones do not exceed. Only errors already seen at the time of a forecast are used.
+ *
+ * Scores are taken in the scale of the forecast (its logarithm, where the plan takes logarithms) and in units of the
+ * series' usual change, so that the errors of many series may be put together.
+ */
+import type { Origin } from './encoder.js';
+import type { Panel } from './panel.js';
+
+/** A forecast with its intervals: arrays of [horizon]. */
+export interface Intervals {
+  median: Float64Array;
+  /** One for each level. */
+  lower: Float64Array[];
+  upper: Float64Array[];
+}
+
+/** What scores are measured in. */
+export interface ScoreScale {
+  log: boolean;
+  /** Usual change of each series. */
+  units: readonly number[];
+  /** Least value of each series whose logarithm is taken. */
+  floors: readonly number[];
+}
+
+interface Score {
+  /** Grid place of the value that came. */
+  place: number;
+  score: number;
+}
+
+export class Calibration {
+  readonly levels: readonly number[];
+  readonly #scale: ScoreScale;
+  /** [level][row ahead] */
+  readonly #scores: Score[][][];
+  /** Margins [level][row ahead] by origin, for as long as nothing new is learned. */
+  readonly #margins = new Map<number, Float64Array[]>();
+
+  constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
+    this.levels = levels;
+    this.#scale = scale;
+    this.#scores = levels.map(() => Array.from({ length: horizon }, () => []));
+  }
+
+  /** Takes in how a forecast from `origin` compares with what came, as far as it has. */
+  learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
+    this.#margins.clear();
+    const { offset, values } = panel.series[series]!;
+    for (const [l, scores] of this.#scores.entries()) {
+      for (const [k, list] of scores.entries()) {
+        const actual = values[origin - offset + k];
+        if (actual === undefined || Number.isNaN(actual)) continue;
+        const below = this.#up(series, lower[l]![k]!) - this.#up(series, actual);
+        const above = this.#up(series, actual) - this.#up(series, upper[l]![k]!);
+        list.push({ place: origin + k, score: Math.max(below, above) / this.#scale.units[series]! });
+      }
+    }
+  }
+
+  /** The forecast with its intervals widened by what was known at its origin; NaN where nothing was. */
+  widen({ series, origin }: Origin, { median, lower, upper }: Intervals): Intervals {
+    const margins = this.#marginsAt(origin);
+    const unit = this.#scale.units[series]!;
+    const moved = (bounds: Float64Array[], sign: 1 | -1): Float64Array[] =>
+      bounds.map((bound, l) =>
+        bound.map((value, k) => {
+          const wide = this.#down(this.#up(series, value) + sign * margins[l]![k]! * unit);
+          // An interval that was too wide is narrowed, but never past the forecast itself.
+          return sign * (wide - median[k]!) < 0 ? median[k]! : wide;
+        }),
+      );
+    return { median, lower: moved(lower, -1), upper: moved(upper, 1) };
+  }
+
+  #marginsAt(origin: number): Float64Array[] {
+    let margins = this.#margins.get(origin);
+    if (margins === undefined) {
+      margins = this.#scores.map((scores, l) =>
+        Float64Array.from(scores, (list) => margin(list, origin, this.levels[l]!)),
+      );
+      this.#margins.set(origin, margins);
+    }
+    return margins;
+  }
+
+  #up(series: number, value: number): number {
+    return this.#scale.log ? Math.log(Math.max(value, this.#scale.floors[series]!)) : value;
+  }
+
+  #down(value: number): number {
+    return this.#scale.log ? Math.exp(value) : value;
+  }
+}
+
+/** The score that a new one exceeds with probability at most 1 - level, from the n seen: rank ceil((n + 1) level). */
+function margin(list: readonly Score[], origin: number, level: number): number {
+  const seen = Float64Array.from(
+    list.filter(({ place }) => place < origin),
+    ({ score }) => score,
+  ).sort();
+  if (seen.length === 0) return Number.NaN;
+  return seen[Math.min(seen.length, Math.ceil((seen.length + 1) * level)) - 1]!;
+}

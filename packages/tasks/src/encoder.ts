@@ -1,0 +1,201 @@
+/**
+ * From a panel to tensors: for each series the transform of its target (transform.ts), and beside it the channels of its
+ * covariates. A pair's inputs are the window [L, I]; where there are future covariates, also their rows ahead [h, F]:
+ *
+ *   I: the target's channels, then each past covariate's, each future one's twice (value; change from the last change,
+ *      just as the target is measured), each static one's
+ *   F: each future covariate's twice, and how far ahead the row lies, 0 to 1
+ */
+import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
+import type { Panel } from './panel.js';
+import { filled } from './rows.js';
+import {
+  changeAhead,
+  changesOf,
+  type TransformConfig,
+  type TransformPlan,
+  WindowTransform,
+  warmUp,
+} from './transform.js';
+
+/** Pairs for training, or inputs for forecasting (then without targets). */
+export interface EncodedRows {
+  count: number;
+  /** [count, window, inputWidth] */
+  inputs: Float64Array;
+  /** [count, horizon, futureWidth] */
+  future: Float64Array;
+  /** [count, horizon] */
+  targets: Float64Array;
+}
+
+export interface EncoderConfig {
+  /** One for each series, null for those with fewer training rows than a window needs. */
+  transforms: (TransformConfig | null)[];
+  channels: ChannelConfig[];
+}
+
+/** A place to forecast from: rows of the series up to grid place `origin` (exclusive) are known. */
+export interface Origin {
+  series: number;
+  origin: number;
+}
+
+/** Channels along one series. */
+interface SeriesChannels {
+  past: Float64Array[];
+  /** Value and change of each future covariate. */
+  future: { values: Float64Array; changes: Float64Array }[];
+  static: number[];
+}
+
+export class PanelEncoder {
+  readonly config: EncoderConfig;
+  /** Input features of a row of the window, and of a row ahead (0 without future covariates). */
+  readonly inputWidth: number;
+  readonly futureWidth: number;
+  readonly #panel: Panel;
+  readonly #plan: TransformPlan;
+  readonly #transforms: (WindowTransform | null)[];
+  readonly #values: Float64Array[];
+  readonly #channels: SeriesChannels[];
+
+  constructor(panel: Panel, plan: TransformPlan, config: EncoderConfig) {
+    this.#panel = panel;
+    this.#plan = plan;
+    this.config = config;
+    this.#transforms = config.transforms.map((each) => (each === null ? null : new WindowTransform(each)));
+    this.#values = panel.series.map(({ values }) => filled(values, plan.season));
+    this.#channels = panel.series.map((_, i) => this.#seriesChannels(i));
+    const { past, future, static: fixed } = this.#channels[0]!;
+    this.inputWidth = (plan.absolute ? 2 : 1) + past.length + 2 * future.length + fixed.length;
+    this.futureWidth = future.length === 0 ? 0 : 2 * future.length + 1;
+  }
+
+  /** Fits on the rows before grid place `cut`. */
+  static fit(panel: Panel, plan: TransformPlan, cut: number): PanelEncoder {
+    const transforms = panel.series.map(({ offset, values }) => {
+      const known = filled(values.slice(0, Math.max(0, cut - offset)), plan.season);
+      return known.length < warmUp(plan) ? null : WindowTransform.fit(known, plan).config;
+    });
+    const channels = panel.covariates.map((covariate, c) => {
+      const training = panel.series.flatMap(({ offset, covariates }) =>
+        Array.from(covariates[c]!.slice(0, Math.max(0, cut - offset))),
+      );
+      return fitChannels(covariate, Float64Array.from(training));
+    });
+    return new PanelEncoder(panel, plan, { transforms, channels });
+  }
+
+  /** True if the network can forecast from there: the series was known in training, and its window is full. */
+  reaches({ series, origin }: Origin): boolean {
+    return (
+      this.#transforms[series] !== null && origin - this.#panel.series[series]!.offset >= warmUp(this.#plan)
+    );
+  }
+
+  /**
+   * The training pairs whose targets lie in grid places `from` to `to` (exclusive), at most `most` of them, evenly
+   * chosen. Pairs with a missing target are left out.
+   */
+  pairs({ from, to, most }: { from: number; to: number; most: number }): EncodedRows {
+    const origins = this.#origins(from, to);
+    const every = Math.max(1, Math.ceil(origins.length / most));
+    return this.encode(
+      origins.filter((_, n) => (origins.length - 1 - n) % every === 0),
+      true,
+    );
+  }
+
+  /** How many pairs there are before grid place `to`. */
+  countPairs(to: number): number {
+    return this.#origins(Number.NEGATIVE_INFINITY, to).length;
+  }
+
+  #origins(from: number, to: number): Origin[] {
+    const { horizon } = this.#plan;
+    return this.#panel.series.flatMap(({ offset, values }, series) => {
+      if (this.#transforms[series] === null) return [];
+      const first = Math.max(warmUp(this.#plan), from - offset);
+      const last = Math.min(to - offset, values.length) - horizon;
+      const rows = Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n);
+      const whole = rows.filter((row) => !values.subarray(row, row + horizon).some(Number.isNaN));
+      return whole.map((row) => ({ series, origin: offset + row }));
+    });
+  }
+
+  /** The network's inputs at each origin, and the targets where `withTargets`. */
+  encode(origins: readonly Origin[], withTargets: boolean): EncodedRows {
+    const { window, horizon } = this.#plan;
+    const [width, ahead] = [window * this.inputWidth, horizon * this.futureWidth];
+    const rows: EncodedRows = {
+      count: origins.length,
+      inputs: new Float64Array(origins.length * width),
+      future: new Float64Array(origins.length * ahead),
+      targets: new Float64Array(withTargets ? origins.length * horizon : 0),
+    };
+    for (const [n, { series, origin }] of origins.entries()) {
+      const row = origin - this.#panel.series[series]!.offset;
+      this.#encodeWindow(series, row, rows.inputs.subarray(n * width, (n + 1) * width));
+      if (ahead > 0) this.#encodeAhead(series, row, rows.future.subarray(n * ahead, (n + 1) * ahead));
+      if (!withTargets) continue;
+      const reach = warmUp(this.#plan);
+      const around = this.#values[series]!.subarray(row - reach, row + horizon);
+      const { targets } = this.#transforms[series]!.examples(around, reach);
+      rows.targets.set(targets, n * horizon);
+    }
+    return rows;
+  }
+
+  /** The values [horizon] that scaled outputs stand for. */
+  output({ series, origin }: Origin, scaled: ArrayLike<number>): Float64Array {
+    return this.#transforms[series]!.output(this.#history({ series, origin }), scaled);
+  }
+
+  #history({ series, origin }: Origin): Float64Array {
+    return this.#values[series]!.subarray(0, origin - this.#panel.series[series]!.offset);
+  }
+
+  #encodeWindow(series: number, row: number, out: Float64Array): void {
+    const { window } = this.#plan;
+    const transform = this.#transforms[series]!;
+    const own = transform.input(this.#values[series]!.subarray(row - warmUp(this.#plan), row));
+    const { past, future, static: fixed } = this.#channels[series]!;
+    let at = 0;
+    for (let i = 0; i < window; i++) {
+      const r = row - window + i;
+      for (let c = 0; c < transform.channels; c++) out[at++] = own[i * transform.channels + c]!;
+      for (const channel of past) out[at++] = channel[r]!;
+      for (const { values, changes } of future) {
+        out[at++] = values[r]!;
+        out[at++] = changes[r]! - changes[row - 1]!;
+      }
+      for (const value of fixed) out[at++] = value;
+    }
+  }
+
+  #encodeAhead(series: number, row: number, out: Float64Array): void {
+    const { horizon, season } = this.#plan;
+    let at = 0;
+    for (let k = 1; k <= horizon; k++) {
+      for (const { values, changes } of this.#channels[series]!.future) {
+        out[at++] = values[row - 1 + k]!;
+        out[at++] = changeAhead({ z: values, season }, row - 1, k) - changes[row - 1]!;
+      }
+      out[at++] = k / horizon;
+    }
+  }
+
+  #seriesChannels(series: number): SeriesChannels {
+    const channels: SeriesChannels = { past: [], future: [], static: [] };
+    for (const [c, config] of this.config.channels.entries()) {
+      const values = this.#panel.series[series]!.covariates[c]!;
+      for (const channel of channelsOf(config, values)) {
+        if (config.role === 'past') channels.past.push(channel);
+        else if (config.role === 'static') channels.static.push(channel[0] ?? 0);
+        else channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.season) });
+      }
+    }
+    return channels;
+  }
+}

@@ -1,0 +1,65 @@
+/** Future covariates must be known for every row to forecast: where they are not, what is missing is named. */
+import { UnrollError } from '@unroll/core';
+import type { Panel } from './panel.js';
+import { endOf, timeAt } from './panel.js';
+
+/** The rows to fill in: a table whose last columns are empty. */
+export interface FutureTemplate {
+  columns: string[];
+  rows: string[][];
+}
+
+/**
+ * @throws UnrollError `data` that names series, times and columns; `data.template` holds the rows to fill in
+ */
+export function checkFuture(panel: Panel, horizon: number): void {
+  const needed = panel.covariates.flatMap(({ name, role }, c) => (role === 'future' ? [{ name, c }] : []));
+  if (needed.length === 0) return;
+  const gaps = panel.series.flatMap((series, s) => {
+    const rows = Array.from({ length: horizon }, (_, k) => series.values.length + k);
+    const missing = (row: number, c: number) => Number.isNaN(series.covariates[c]![row] ?? Number.NaN);
+    return rows
+      .filter((row) => needed.some(({ c }) => missing(row, c)))
+      .map((row) => ({ s, row, columns: needed.filter(({ c }) => missing(row, c)).map(({ name }) => name) }));
+  });
+  if (gaps.length === 0) return;
+  const columns = [...new Set(gaps.flatMap((gap) => gap.columns))];
+  const ids = [...new Set(gaps.map(({ s }) => s))];
+  const named = ids.slice(0, 3).map((s) => {
+    const rows = gaps.filter((gap) => gap.s === s).map(({ row }) => row);
+    const place = (row: number) => timeAt(panel, panel.series[s]!.offset + row);
+    const span = rows.length === 1 ? place(rows[0]!) : `${place(rows[0]!)} to ${place(rows.at(-1)!)}`;
+    return panel.idColumn === null ? span : `${panel.series[s]!.id} ${span}`;
+  });
+  const more = ids.length > 3 ? `, and ${ids.length - 3} more series` : '';
+  throw new UnrollError(
+    'data',
+    `${columns.map((name) => `"${name}"`).join(' and ')} must be known for the ${horizon} rows to forecast, and ` +
+      `${columns.length === 1 ? 'is' : 'are'} missing for ${named.join(', ')}${more}. Add these rows to ${panel.source}, ` +
+      `with "${panel.target}" left empty.`,
+    { columns, series: ids.map((s) => panel.series[s]!.id), template: templateOf(panel, needed, horizon) },
+  );
+}
+
+/** All rows ahead, what is known of them filled in. */
+function templateOf(
+  panel: Panel,
+  needed: readonly { name: string; c: number }[],
+  horizon: number,
+): FutureTemplate {
+  const ids = panel.idColumn === null ? [] : [panel.idColumn];
+  const rows = panel.series.flatMap((series) =>
+    Array.from({ length: horizon }, (_, k) => {
+      const row = series.values.length + k;
+      const known = needed.map(({ c }) => shown(panel, c, series.covariates[c]![row] ?? Number.NaN));
+      const id = panel.idColumn === null ? [] : [series.id];
+      return [...id, timeAt(panel, endOf(series) + k), '', ...known];
+    }),
+  );
+  return { columns: [...ids, panel.time.name, panel.target, ...needed.map(({ name }) => name)], rows };
+}
+
+function shown(panel: Panel, covariate: number, value: number): string {
+  if (Number.isNaN(value)) return '';
+  return panel.covariates[covariate]!.categories?.[value] ?? String(value);
+}

@@ -1,0 +1,58 @@
+/** Where models forecast from: for the backtest, and for learning the size of their errors. */
+import { quantile } from '@unroll/data';
+import type { ScoreScale } from './calibration.js';
+import type { Origin } from './encoder.js';
+import { type Panel, panelEnd } from './panel.js';
+import type { ForecastPlan } from './plan.js';
+import { filled } from './rows.js';
+import { warmUp } from './transform.js';
+
+/** Forecasts for calibration, of all series together. */
+const MOST_CALIBRATION = 10_000;
+
+/**
+ * The origins of the backtest: every series at every planned place where it is long enough for a network, was known in
+ * training, and at least one value came after.
+ */
+export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean): Origin[] {
+  return plan.origins.flatMap((origin) =>
+    panel.series.flatMap(({ offset, values }, series) => {
+      const trained = (refit ? origin : plan.cut) - offset >= warmUp(plan);
+      const came = values.subarray(Math.max(0, origin - offset), Math.max(0, origin - offset + plan.horizon));
+      return trained && came.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
+    }),
+  );
+}
+
+/** Every row from the calibration's cut to the end, for every series; thinned out evenly where these are too many. */
+export function calibrationOrigins(panel: Panel, plan: ForecastPlan, cut: number | null): Origin[] {
+  const end = panelEnd(panel);
+  const from = cut ?? plan.cut;
+  const all = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>
+    panel.series.flatMap(({ offset, values }, series) => {
+      const known = origin - offset;
+      return known >= warmUp(plan) && known < values.length ? [{ series, origin }] : [];
+    }),
+  );
+  const every = Math.ceil(all.length / MOST_CALIBRATION);
+  return all.filter((_, n) => (all.length - 1 - n) % every === 0);
+}
+
+/** The usual change of each series over a season, on the rows before the backtest; the median's where it has none. */
+export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
+  const training = panel.series.map(({ offset, values }) =>
+    filled(values.slice(0, Math.max(0, plan.cut - offset)), plan.season),
+  );
+  const floors = training.map((values) => {
+    const positive = values.filter((value) => value > 0);
+    return positive.length === 0 ? Number.MIN_VALUE : positive.reduce((a, b) => Math.min(a, b)) / 100;
+  });
+  const own = training.map((values, s) => {
+    const z = plan.log ? values.map((value) => Math.log(Math.max(value, floors[s]!))) : values;
+    const changes = Array.from(z.slice(plan.season), (value, i) => Math.abs(value - z[i]!));
+    return changes.reduce((sum, change) => sum + change, 0) / changes.length;
+  });
+  const known = Float64Array.from(own.filter((unit) => unit > 0)).sort();
+  const usual = known.length === 0 ? 1 : quantile(known, 0.5);
+  return { log: plan.log, floors, units: own.map((unit) => (unit > 0 ? unit : usual)) };
+}

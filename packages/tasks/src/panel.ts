@@ -1,0 +1,259 @@
+/**
+ * From a table to a panel: one or many series on one even grid of times, with their covariates. Which column holds the
+ * time and how far apart rows lie is found here; what was decided or done to the rows is kept as notes for people.
+ */
+import { UnrollError, valueError } from '@unroll/core';
+import {
+  addPeriods,
+  type Frequency,
+  formatTime,
+  holdsTimes,
+  inferFrequency,
+  numbers,
+  parseFrequency,
+  type Table,
+  type TimeColumn,
+  type TimeFormat,
+  texts,
+  times,
+} from '@unroll/data';
+import { type Covariate, type CovariateNames, readCovariates } from './covariates.js';
+import { checkDuplicates, gridPlaces, groupRows, ofSeries, type SeriesRows } from './rows.js';
+
+/** One series. Row i stands at grid place `offset` + i. */
+export interface PanelSeries {
+  /** What the id column says; empty where there is none. */
+  readonly id: string;
+  readonly offset: number;
+  /** NaN where the row or its value is missing in the table. The first and the last value are present. */
+  readonly values: Float64Array;
+  /** Values of each covariate of the panel, in its order; beyond the last target value where the table has them. */
+  readonly covariates: readonly Float64Array[];
+}
+
+export interface Panel {
+  readonly source: string;
+  readonly target: string;
+  readonly time: { readonly name: string; readonly format: TimeFormat };
+  /** The column that names the series; null where the table is one series. */
+  readonly idColumn: string | null;
+  readonly frequency: Frequency;
+  /** Time of grid place 0. */
+  readonly start: number;
+  readonly covariates: readonly Covariate[];
+  readonly series: readonly PanelSeries[];
+  /** What was done to the rows, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+export interface PanelOptions extends CovariateNames {
+  /** Column to forecast. */
+  target: string;
+  /** Column of times. Default: the first column that holds times; else rows count as steps. */
+  time?: string;
+  /** Column that names the series of a row. Default: the table is one series. */
+  series?: string;
+  /** Such as `monthly` or `15 minutes`. Default: inferred from the times. */
+  frequency?: string;
+}
+
+/** The grid place after the last known target value of any series. */
+export const panelEnd = (panel: Panel): number => Math.max(...panel.series.map(endOf));
+/** The grid place after the last known target value of a series. */
+export const endOf = ({ offset, values }: PanelSeries): number => offset + values.length;
+
+/** A grid place as the table writes its times. */
+export function timeAt(panel: Panel, place: number): string {
+  return formatTime(addPeriods(panel.start, place, panel.frequency), panel.time.format);
+}
+
+/**
+ * Reads a panel out of a table.
+ * @throws UnrollError `data` when a column is missing or holds something else, a time stands twice, or the times follow
+ *   no step
+ */
+export function panelFromTable(table: Table, options: PanelOptions): Panel {
+  const { target, series: idColumn = null } = options;
+  const all = numbers(table, target);
+  const ids = idColumn === null ? null : readIds(table, idColumn);
+  const name =
+    options.time ??
+    findTimeColumn(table, [target, ...covariateNames(options), ...(idColumn ? [idColumn] : [])]);
+  if (name === null && ids !== null) {
+    throw new UnrollError('data', `${table.source} has no column of times, which several series need.`, {
+      columns: table.columns.length,
+    });
+  }
+  const time = name === null ? rowNumbers(table) : times(table, name);
+  const taken = [target, ...(name === null ? [] : [name]), ...(idColumn === null ? [] : [idColumn])];
+  const covariates = readCovariates(table, options, taken);
+  const groups = groupRows(time, ids, table.rowCount);
+  for (const group of groups) checkDuplicates(table, time, group, ids !== null);
+  const { frequency, start } = gridOf(table, time, groups, options.frequency);
+  const notes = [...time.notes, ...orderNotes(time, groups)];
+  const series = groups.map((group) =>
+    placed(table, time, group, { target, all, covariates, frequency, start }),
+  );
+  checkStatics(table, covariates, groups);
+  const panel: Panel = {
+    source: table.source,
+    target,
+    time: { name: time.name, format: time.format },
+    idColumn,
+    frequency,
+    start,
+    covariates,
+    series,
+    notes,
+  };
+  return { ...panel, notes: [...notes, ...outsideNotes(panel, time, groups), ...gapNotes(panel)] };
+}
+
+const covariateNames = ({ past = [], future = [], static: fixed = [] }: CovariateNames): string[] => [
+  ...past,
+  ...future,
+  ...fixed,
+];
+
+function readIds(table: Table, name: string): string[] {
+  const ids = texts(table, name);
+  const gap = ids.indexOf('');
+  if (gap < 0) return ids;
+  throw new UnrollError(
+    'data',
+    `${table.source}, line ${table.lines[gap]}, column "${name}": the name of the series is missing.`,
+    { source: table.source, line: table.lines[gap], column: name },
+  );
+}
+
+/** The first column that holds times; failing that, one of numbers that rise by one equal step. */
+function findTimeColumn(table: Table, taken: readonly string[]): string | null {
+  const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
+  const calendar = others.find((candidate) => holdsTimes(candidate.cells));
+  if (calendar !== undefined) return calendar.name;
+  const counter = others.find(
+    (candidate) => candidate.kind === 'number' && risesEvenly(table, candidate.name),
+  );
+  return counter?.name ?? null;
+}
+
+function risesEvenly(table: Table, name: string): boolean {
+  const values = numbers(table, name);
+  const step = values[1]! - values[0]!;
+  return (
+    step > 0 && values.every((value, i) => i === 0 || Math.abs(value - values[i - 1]! - step) < 1e-9 * step)
+  );
+}
+
+function rowNumbers(table: Table): TimeColumn {
+  const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
+  return { name: 'row', format: { template: 'number', zone: null }, values, notes: [] };
+}
+
+function gridOf(
+  table: Table,
+  time: TimeColumn,
+  groups: readonly SeriesRows[],
+  wanted: string | undefined,
+): { frequency: Frequency; start: number } {
+  const start = time.values.reduce((a, b) => Math.min(a, b));
+  if (wanted !== undefined) {
+    if (time.format.template === 'number') {
+      throw valueError(
+        `The times of column "${time.name}" are plain numbers, which have no frequency "${wanted}".`,
+      );
+    }
+    const frequency = parseFrequency(wanted);
+    const day = new Date(start).getUTCDate();
+    return { frequency: frequency.unit === 'month' ? { ...frequency, day } : frequency, start };
+  }
+  try {
+    const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]!));
+    return { frequency: inferFrequency(runs, time.format), start };
+  } catch (error) {
+    if (!(error instanceof UnrollError)) throw error;
+    const message = `${table.source}, column "${time.name}": ${error.message}`;
+    throw new UnrollError('data', message, { ...error.data, column: time.name });
+  }
+}
+
+interface Grid {
+  target: string;
+  all: Float64Array;
+  covariates: readonly Covariate[];
+  frequency: Frequency;
+  start: number;
+}
+
+/** One value for each period from the first known value to the last; covariates go on to the last row. */
+function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: Grid): PanelSeries {
+  const places = gridPlaces(table, time, rows, grid);
+  const known = places.filter((_, i) => !Number.isNaN(grid.all[rows[i]!]!));
+  if (known.length < 2) {
+    const message = `${table.source}, column "${grid.target}"${ofSeries(id)}: ${known.length} values are too few to forecast from.`;
+    throw new UnrollError('data', message, { source: table.source, column: grid.target, series: id });
+  }
+  const offset = known[0]!;
+  const onGrid = (cells: Float64Array, last: number): Float64Array => {
+    const values = new Float64Array(last - offset + 1).fill(Number.NaN);
+    for (const [i, place] of places.entries())
+      if (place >= offset && place <= last) values[place - offset] = cells[rows[i]!]!;
+    return values;
+  };
+  return {
+    id,
+    offset,
+    values: onGrid(grid.all, known.at(-1)!),
+    covariates: grid.covariates.map(({ cells, role }) =>
+      onGrid(cells, role === 'past' ? known.at(-1)! : places.at(-1)!),
+    ),
+  };
+}
+
+function checkStatics(table: Table, covariates: readonly Covariate[], groups: readonly SeriesRows[]): void {
+  for (const { name, cells } of covariates.filter(({ role }) => role === 'static')) {
+    for (const { id, rows } of groups) {
+      const other = rows.find((row) => !Object.is(cells[row], cells[rows[0]!]));
+      if (other === undefined) continue;
+      throw new UnrollError(
+        'data',
+        `${table.source}, lines ${table.lines[rows[0]!]} and ${table.lines[other]}: the static column "${name}" changes ` +
+          `within a series${ofSeries(id)}. Name it among the past or future ones.`,
+        { source: table.source, column: name, series: id },
+      );
+    }
+  }
+}
+
+function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
+  const sorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]!));
+  return sorted ? [] : [`The rows were not in order of "${time.name}" and have been sorted.`];
+}
+
+/** Rows without a target value at either end; the later ones are of use where they bring future covariates. */
+function outsideNotes(panel: Panel, time: TimeColumn, groups: readonly SeriesRows[]): string[] {
+  const future = panel.covariates.some(({ role }) => role === 'future');
+  const place = (series: PanelSeries, i: number) =>
+    addPeriods(panel.start, series.offset + i, panel.frequency);
+  const outside = groups.flatMap(({ rows }, g) => {
+    const series = panel.series[g]!;
+    const [first, last] = [place(series, 0), place(series, series.values.length - 1)];
+    return rows.filter((row) => time.values[row]! < first || (!future && time.values[row]! > last));
+  }).length;
+  if (outside === 0) return [];
+  const are = outside === 1 ? 'row without a value was' : 'rows without a value were';
+  return [`${outside} ${are} left out at the ends.`];
+}
+
+function gapNotes(panel: Panel): string[] {
+  const gaps = panel.series.flatMap(({ id, offset, values }) =>
+    Array.from(values.keys())
+      .filter((i) => Number.isNaN(values[i]!))
+      .map((i) => `${id === '' ? '' : `${id} `}${timeAt(panel, offset + i)}`),
+  );
+  if (gaps.length === 0) return [];
+  const rest = gaps.length > 3 ? `, and ${gaps.length - 3} more` : '';
+  const are = gaps.length === 1 ? 'value is' : 'values are';
+  const what = 'filled from the past for the network, left out of every score';
+  return [`${gaps.length} ${are} missing (${gaps.slice(0, 3).join(', ')}${rest}): ${what}.`];
+}

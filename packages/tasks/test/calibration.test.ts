@@ -1,0 +1,107 @@
+// Intervals from past errors: by hand, blind to the future, and as wide as they claim.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable } from '@unroll/data';
+import { forecast, panelFromTable } from '@unroll/tasks';
+import { Calibration } from '@unroll/tasks/internal';
+
+const panelOf = (values: ArrayLike<number>) =>
+  panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
+const point = (value: number, levels: number) => ({
+  median: Float64Array.of(value),
+  lower: Array<Float64Array>(levels).fill(Float64Array.of(value)),
+  upper: Array<Float64Array>(levels).fill(Float64Array.of(value)),
+});
+const plain = { log: false, units: [2], floors: [0] };
+
+describe('by hand', () => {
+  // Forecasts of 0 at every row; errors 1 -2 3 -4 ... 9, whose absolute sizes are the scores.
+  const values = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? i + 1 : -(i + 1)));
+  const learned = (levels: number[]) => {
+    const calibration = new Calibration(levels, 1, plain);
+    for (let origin = 0; origin < 9; origin++)
+      calibration.learn(panelOf(values), { series: 0, origin }, point(0, levels.length));
+    return calibration;
+  };
+
+  test('of nine errors, the interval of 80 % holds the eighth: rank ceil(10·0.8)', () => {
+    const { lower, upper } = learned([0.8]).widen({ series: 0, origin: 9 }, point(100, 1));
+    assert.deepEqual([lower[0]![0], upper[0]![0]], [92, 108]);
+  });
+  test('where the rank is beyond all errors, the largest is taken', () => {
+    const { upper } = learned([0.8, 0.99]).widen({ series: 0, origin: 9 }, point(0, 2));
+    assert.deepEqual([upper[0]![0], upper[1]![0]], [8, 9]);
+  });
+  test('errors that came later than the origin do not count', () => {
+    const { upper } = learned([0.8]).widen({ series: 0, origin: 4 }, point(0, 1));
+    assert.equal(upper[0]![0], 4);
+  });
+  test('without any error there is no interval', () => {
+    assert.ok(Number.isNaN(learned([0.8]).widen({ series: 0, origin: 0 }, point(0, 1)).upper[0]![0]));
+  });
+  test('the interval of a head is widened or narrowed by what it missed, but never past its median', () => {
+    const calibration = new Calibration([0.5], 1, plain);
+    const wide = { median: Float64Array.of(0), lower: [Float64Array.of(-10)], upper: [Float64Array.of(10)] };
+    for (let origin = 0; origin < 9; origin++)
+      calibration.learn(panelOf(values), { series: 0, origin }, wide);
+    // The scores are 1-10, 2-10, ... 9-10, their median -5.
+    const { lower, upper } = calibration.widen({ series: 0, origin: 9 }, wide);
+    assert.deepEqual([lower[0]![0], upper[0]![0]], [-5, 5]);
+    const narrow = { median: Float64Array.of(0), lower: [Float64Array.of(-1)], upper: [Float64Array.of(1)] };
+    const tight = calibration.widen({ series: 0, origin: 9 }, narrow);
+    assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
+  });
+  test('with logarithms, errors are factors', () => {
+    const calibration = new Calibration([0.5], 1, { log: true, units: [1], floors: [1e-9] });
+    calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(10, 1));
+    const { lower, upper } = calibration.widen({ series: 0, origin: 1 }, point(30, 1));
+    assert.ok(Math.abs(lower[0]![0]! - 15) < 1e-9 && Math.abs(upper[0]![0]! - 60) < 1e-9);
+  });
+});
+
+test('intervals of 90 % hold 87 to 93 % of what comes, at every row ahead, for every model', async () => {
+  const [count, length, horizon] = [400, 60, 4];
+  const all = Array.from({ length: count }, (_, s) => {
+    const random = new RandomStream(s, 'coverage').normal(length + horizon);
+    let carried = 0;
+    return random.map((noise, t) => (carried = 0.7 * carried + noise) + 3 * Math.sin((t + s) / 2) + 10);
+  });
+  const rows = all.flatMap((values, s) =>
+    Array.from(values.slice(0, length), (value, t) => ({ s: `s${s}`, t, value })),
+  );
+  const table = makeTable({
+    source: 'made',
+    names: ['s', 't', 'y'],
+    cells: [rows.map(({ s }) => s), rows.map(({ t }) => t), rows.map(({ value }) => value)],
+  });
+  const options = {
+    target: 'y',
+    series: 's',
+    time: 't',
+    season: 1,
+    horizon,
+    levels: [0.9],
+    units: 8,
+    epochs: 3,
+  };
+  const held = (forecasts: { lower: Float64Array[]; upper: Float64Array[] }[]) =>
+    Array.from({ length: horizon }, (_, k) => {
+      const inside = all.filter(
+        (values, s) =>
+          values[length + k]! >= forecasts[s]!.lower[0]![k]! &&
+          values[length + k]! <= forecasts[s]!.upper[0]![k]!,
+      );
+      return inside.length / count;
+    });
+  const result = await forecast(table, options);
+  assert.equal(result.winner, 'lstm');
+  for (const share of held(result.forecasts))
+    assert.ok(share >= 0.87 && share <= 0.93, `${held(result.forecasts)}`);
+  for (const { model, coverage } of result.leaderboard) {
+    assert.ok(
+      coverage['90']! >= 0.87 && coverage['90']! <= 0.93,
+      `${model} in the backtest: ${coverage['90']}`,
+    );
+  }
+});

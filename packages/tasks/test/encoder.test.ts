@@ -1,0 +1,73 @@
+// What the networks see: every channel of one pair worked out by hand, and which pairs there are.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseCsv } from '@unroll/data';
+import { type PanelOptions, panelFromTable } from '@unroll/tasks';
+import { PanelEncoder } from '@unroll/tasks/internal';
+
+const read = (text: string, options: Partial<PanelOptions> = {}) =>
+  panelFromTable(parseCsv(text), { target: 'y', ...options });
+const plan = { log: false, season: 1, window: 2, horizon: 2, absolute: false };
+const everything = { from: Number.NEGATIVE_INFINITY, to: 99, most: 99 };
+
+test('all channels of one pair', () => {
+  const text = 't,y,sun,price,kind\n1,3,0,10,b\n2,5,2,20,b\n3,6,4,10,b\n4,4,9,40,b\n5,,9,30,b\n';
+  const panel = read(text, { time: 't', past: ['sun'], future: ['price'], static: ['kind'] });
+  const encoder = PanelEncoder.fit(panel, plan, 3);
+  // Fitted on rows 1 to 3: y moves by -2 0 and -1 0 in its two windows, so the scale is sqrt(5/4); sun has mean 2 and
+  // deviation sqrt(8/3); price mean 40/3 and deviation sqrt(200/9).
+  const [scale, sun, price] = [Math.sqrt(5 / 4), Math.sqrt(8 / 3), Math.sqrt(200 / 9)];
+  const { count, inputs, future, targets } = encoder.pairs({ ...everything, to: 4 });
+  assert.equal(count, 1);
+  assert.deepEqual([encoder.inputWidth, encoder.futureWidth], [5, 3]);
+  const near = (got: Float64Array, want: number[]) => {
+    assert.equal(got.length, want.length);
+    for (const [i, value] of want.entries())
+      assert.ok(Math.abs(got[i]! - value) < 1e-12, `${got} is not ${want}`);
+  };
+  const level = (value: number) => (value - 40 / 3) / price;
+  // Rows 1 and 2: y from the last; sun; price, and its change from the last; kind b, the only one.
+  near(inputs, [-2 / scale, -2 / sun, level(10), level(10) - level(20), 1, 0, 0, level(20), 0, 1]);
+  // Rows 3 and 4: price, its change from row 2, how far ahead.
+  near(future, [level(10), level(10) - level(20), 0.5, level(40), level(40) - level(20), 1]);
+  near(targets, [(6 - 5) / scale, (4 - 5) / scale]);
+});
+
+test('pairs lie where they are asked for, never with a missing target', () => {
+  const values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  const count = (cells: (number | string)[], range: { from: number; to: number }) => {
+    const panel = read(`t,y\n${cells.map((value, i) => `${i},${value}`).join('\n')}`, { time: 't' });
+    return PanelEncoder.fit(panel, plan, 10).pairs({ ...range, most: 99 }).count;
+  };
+  assert.equal(count(values, { from: Number.NEGATIVE_INFINITY, to: 10 }), 7); // targets from rows 2-3 to rows 8-9
+  assert.equal(count(values, { from: Number.NEGATIVE_INFINITY, to: 7 }), 4);
+  assert.equal(count(values, { from: 6, to: 10 }), 3);
+  assert.equal(
+    count(
+      values.map((value) => (value === 6 ? '' : value)),
+      { from: 0, to: 10 },
+    ),
+    5,
+  );
+});
+
+test('more pairs than wanted are thinned out evenly, the latest kept', () => {
+  const panel = read(`t,y\n${Array.from({ length: 24 }, (_, i) => `${i},${i * i}`).join('\n')}`, {
+    time: 't',
+  });
+  const encoder = PanelEncoder.fit(panel, plan, 24);
+  const all = encoder.pairs(everything);
+  const some = encoder.pairs({ ...everything, most: 7 });
+  assert.equal(all.count, 21);
+  assert.equal(some.count, 7);
+  assert.deepEqual(some.targets.slice(-2), all.targets.slice(-2));
+  assert.deepEqual(some.targets.slice(0, 2), all.targets.slice(4, 6));
+});
+
+test('series that are too short in training are not reached, later rows of known ones are', () => {
+  const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
+  const encoder = PanelEncoder.fit(panel, plan, 3);
+  assert.ok(encoder.reaches({ series: 0, origin: 3 }));
+  assert.ok(!encoder.reaches({ series: 0, origin: 1 }), 'a window is not full');
+  assert.ok(!encoder.reaches({ series: 1, origin: 5 }), 'too few rows in training');
+});

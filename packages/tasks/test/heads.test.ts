@@ -1,0 +1,65 @@
+// What a network's numbers stand for: quantiles against tables, and the order of learned ones.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { makeHead, normalQuantile, studentTQuantile } from '@unroll/tasks/internal';
+
+const near = (got: number, want: number, by: number) =>
+  assert.ok(Math.abs(got - want) <= by, `${got} is not ${want}`);
+const inverseSoftplus = (x: number) => Math.log(Math.expm1(x));
+
+test('quantiles of the normal distribution', () => {
+  for (const [p, z] of [
+    [0.5, 0],
+    [0.9, 1.2815515655],
+    [0.975, 1.9599639845],
+    [0.999, 3.0902323062],
+    [1e-6, -4.7534243088],
+  ]) {
+    near(normalQuantile(p!), z!, 1e-8);
+  }
+});
+
+test("quantiles of Student's t from printed tables", () => {
+  for (const [p, df, t] of [
+    [0.975, 2, 4.3027],
+    [0.9, 2, 1.8856],
+    [0.975, 5, 2.5706],
+    [0.9, 5, 1.4759],
+    [0.995, 3, 5.8409],
+    [0.975, 10, 2.2281],
+    [0.6, 10, 0.2602],
+    [0.975, 30, 2.0423],
+    [0.025, 10, -2.2281],
+    [0.5, 7, 0],
+  ]) {
+    near(studentTQuantile(p!, df!), t!, 2e-3);
+  }
+});
+
+describe('heads', () => {
+  test('a point is every quantile', () => {
+    const head = makeHead('point', [0.8]);
+    assert.deepEqual([head.parts, head.quantile([7], 0.1), head.quantile([7], 0.9)], [1, 7, 7]);
+  });
+  test('a normal distribution: mean 3, deviation 2', () => {
+    const head = makeHead('gaussian', [0.8]);
+    const numbers = [3, inverseSoftplus(2)];
+    near(head.quantile(numbers, 0.5), 3, 1e-12);
+    near(head.quantile(numbers, 0.9), 3 + 2 * 1.2815515655, 1e-8);
+  });
+  test("Student's t: location 3, scale 2, 5 degrees of freedom", () => {
+    const head = makeHead('studentt', [0.8]);
+    near(head.quantile([3, inverseSoftplus(2), inverseSoftplus(3)], 0.975), 3 + 2 * 2.5706, 4e-3);
+  });
+  test('quantiles that cross are put in order', () => {
+    const head = makeHead('quantile', [0.8]);
+    assert.equal(head.parts, 3);
+    assert.deepEqual(
+      [0.1, 0.5, 0.9].map((level) => head.quantile([5, 4, 6], level)),
+      [4, 5, 6],
+    );
+    assert.throws(() => head.quantile([1, 2, 3], 0.25), /has not learned the quantile 0.25/);
+  });
+  test('an unknown head is told', () =>
+    assert.throws(() => makeHead('cauchy' as never, []), /Choose one of point, quantile/));
+});

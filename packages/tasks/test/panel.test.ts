@@ -1,0 +1,182 @@
+// From tables to panels: which column is the time, sorting, gaps, several series, covariates, and what is refused.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseCsv } from '@unroll/data';
+import { type Panel, type PanelOptions, panelFromTable, timeAt } from '@unroll/tasks';
+import { filled } from '@unroll/tasks/internal';
+
+const read = (text: string, options: Partial<PanelOptions> = {}): Panel =>
+  panelFromTable(parseCsv(text, { source: 'f.csv' }), { target: 'y', ...options });
+const valuesOf = (panel: Panel, series = 0) => [...panel.series[series]!.values];
+const next = (panel: Panel, series = 0) =>
+  timeAt(panel, panel.series[series]!.offset + panel.series[series]!.values.length);
+
+test('the first column of times is the time, wherever it stands', () => {
+  const series = read('y,place,when\n1,a,2024-01\n2,b,2024-02\n');
+  assert.equal(series.time.name, 'when');
+  assert.equal(next(series), '2024-03');
+});
+
+test('without one, a column that rises evenly; without that, the row number', () => {
+  assert.equal(read('y,other,step\n5,3,10\n6,3,20\n4,1,30\n').time.name, 'step');
+  const rows = read('y,other\n5,3\n6,3\n4,1\n');
+  assert.equal(rows.time.name, 'row');
+  assert.equal(next(rows), '4');
+});
+
+test('rows out of order are sorted, and that is said', () => {
+  const series = read('t,y\n2024-03,3\n2024-01,1\n2024-02,2\n');
+  assert.deepEqual(valuesOf(series), [1, 2, 3]);
+  assert.match(series.notes.join(), /not in order of "t" and have been sorted/);
+});
+
+test('missing rows and missing values are gaps, and are named', () => {
+  const series = read('t,y\n2024-01,1\n2024-02,\n2024-05,5\n2024-06,6\n');
+  assert.deepEqual(valuesOf(series), [1, Number.NaN, Number.NaN, Number.NaN, 5, 6]);
+  assert.match(series.notes.join(), /3 values are missing \(2024-02, 2024-03, 2024-04\)/);
+});
+
+test('rows without a value at either end are left out', () => {
+  const series = read('t,y\n2024-01,\n2024-02,2\n2024-03,3\n2024-04,\n');
+  assert.deepEqual(valuesOf(series), [2, 3]);
+  assert.equal(next(series), '2024-04');
+  assert.match(series.notes.join(), /2 rows without a value were left out at the ends/);
+});
+
+test('gaps are filled from the past alone: one season before, else the last value', () => {
+  const gaps = Float64Array.of(1, Number.NaN, 3, 4, Number.NaN, Number.NaN);
+  assert.deepEqual([...filled(gaps, 3)], [1, 1, 3, 4, 1, 3]);
+  assert.deepEqual([...filled(gaps, 1)], [1, 1, 3, 4, 4, 4]);
+});
+
+const wrong: Record<string, [string, RegExp]> = {
+  'the same time twice': [
+    't,y\n2024-01,1\n2024-02,2\n2024-02,3\n',
+    /^f\.csv, lines 3 and 4: the time 2024-02 stands twice in column "t"/,
+  ],
+  'a time between the others': [
+    't,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-03T12:00,3\n',
+    /line 5.*written in another way/,
+  ],
+  'no step': [
+    't,y\n2024-01-01T00:00,1\n2024-01-01T01:00,2\n2024-01-01T02:00,3\n2024-01-01T02:17,4\n',
+    /^f\.csv, column "t": The times follow no regular step/,
+  ],
+  'a single value': ['t,y\n2024-01,1\n2024-02,\n', /column "y": 1 values are too few/],
+};
+for (const [name, [text, message]] of Object.entries(wrong)) {
+  test(`${name} is told`, () => assert.throws(() => read(text), { message, code: 'data' }));
+}
+
+describe('several series in one table', () => {
+  const table =
+    'shop,month,y,size\nA,2024-01,1,s\nB,2024-02,10,m\nA,2024-02,2,s\nB,2024-03,20,m\nA,2024-03,3,s\nB,2024-04,30,m\n';
+  const many = { series: 'shop' };
+
+  test('are parted by their name, each at its place on one grid', () => {
+    const panel = read(table, many);
+    assert.deepEqual(
+      panel.series.map(({ id, offset }) => [id, offset]),
+      [
+        ['A', 0],
+        ['B', 1],
+      ],
+    );
+    assert.deepEqual(
+      [valuesOf(panel, 0), valuesOf(panel, 1)],
+      [
+        [1, 2, 3],
+        [10, 20, 30],
+      ],
+    );
+    assert.deepEqual([next(panel, 0), next(panel, 1)], ['2024-04', '2024-05']);
+  });
+
+  test('may share times, but not within a series', () => {
+    assert.throws(() => read(`${table}B,2024-03,5,m\n`, many), {
+      message:
+        /lines 5 and 8: the time 2024-03 of series "B" stands twice in column "month"\. A series has one row/,
+    });
+    assert.throws(() => read(table), {
+      message: /stands twice.*several series in one table need a column that names them/,
+    });
+  });
+
+  const wrong: Record<string, [string, Partial<PanelOptions>, RegExp]> = {
+    'a row without a name': [
+      `${table},2024-05,1,s\n`,
+      many,
+      /line 8, column "shop": the name of the series is missing/,
+    ],
+    'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no column of times, which several series need/],
+    'a series of one value': [
+      `${table}C,2024-01,1,s\n`,
+      many,
+      /column "y" of series "C": 1 values are too few/,
+    ],
+    'a static column that changes': [
+      table.replace('A,2024-03,3,s', 'A,2024-03,3,m'),
+      { ...many, static: ['size'] },
+      /lines 2 and 6: the static column "size" changes within a series of series "A"/,
+    ],
+    'a column in two roles': [
+      table,
+      { ...many, past: ['size'], static: ['size'] },
+      /"size" cannot be a static covariate: it is a past covariate already/,
+    ],
+    'the target as a covariate': [
+      table,
+      { ...many, past: ['y'] },
+      /"y" cannot be a past covariate: it is the target/,
+    ],
+    'a covariate that is no column': [
+      table,
+      { ...many, past: ['sise'] },
+      /no column "sise"\. Did you mean "size"\?/,
+    ],
+  };
+  for (const [name, [text, options, message]] of Object.entries(wrong)) {
+    test(`${name} is told`, () => assert.throws(() => read(text, options), { message, code: 'data' }));
+  }
+});
+
+describe('covariates', () => {
+  const table =
+    't,y,price,day\n2024-01-01,1,5,mon\n2024-01-02,2,,tue\n2024-01-03,3,7,mon\n2024-01-04,,8,wed\n';
+
+  test('of the past end with the target, of the future go on', () => {
+    const panel = read(table, { past: ['day'], future: ['price'] });
+    assert.deepEqual(
+      panel.covariates.map(({ name, role }) => [name, role]),
+      [
+        ['day', 'past'],
+        ['price', 'future'],
+      ],
+    );
+    assert.deepEqual(panel.covariates[0]!.categories, ['mon', 'tue', 'wed']);
+    assert.deepEqual([...panel.series[0]!.covariates[0]!], [0, 1, 0]);
+    assert.deepEqual([...panel.series[0]!.covariates[1]!], [5, Number.NaN, 7, 8]);
+  });
+
+  test('too many texts are told', () => {
+    const rows = Array.from({ length: 51 }, (_, i) => `${2000 + i},${i},word${i}`);
+    assert.throws(() => read(`t,y,w\n${rows.join('\n')}`, { past: ['w'] }), {
+      message: /"w" holds 51 different texts/,
+    });
+  });
+});
+
+describe('a frequency that is given', () => {
+  test('is taken', () => {
+    const panel = read('t,y\n2024-01-01,1\n2024-01-03,2\n2024-01-05,3\n', { frequency: 'daily' });
+    assert.deepEqual(valuesOf(panel), [1, Number.NaN, 2, Number.NaN, 3]);
+  });
+  test('that does not fit is told with the line', () => {
+    assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-03,2\n', { frequency: 'weekly' }), {
+      message: /line 3, column "t": 2024-01-03 does not fit the other times, which are weekly/,
+    });
+    assert.throws(() => read('n,y\n1,1\n2,2\n', { frequency: 'weekly' }), {
+      message: /plain numbers, which have no frequency/,
+    });
+  });
+});
