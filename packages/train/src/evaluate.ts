@@ -7,6 +7,7 @@ import {
   type Examples,
   inputShapes,
   iterableSource,
+  type PreparedBatch,
   rowSource,
   toRows,
 } from './batches.js';
@@ -60,6 +61,7 @@ export function isExamples(data: Examples | Batches): data is Examples {
 /**
  * Loss and metrics over a source; null if `stop` said so on the way. The scores are as they were afterwards, and so are the
  * states that the model carries.
+ * @param check sees each loss of each batch, and may throw
  */
 export async function measure(
   model: Model,
@@ -67,11 +69,12 @@ export async function measure(
   scores: Scores,
   source: BatchSource,
   stop: () => boolean,
+  check: (batch: PreparedBatch, loss: number) => void = () => {},
 ): Promise<Measures | null> {
   const kept = scores.state;
   scores.reset();
   try {
-    return await withFreshStates(model, () => measureAll(model, objective, scores, source, stop));
+    return await withFreshStates(model, () => measureAll(model, objective, scores, source, stop, check));
   } finally {
     scores.state = kept;
   }
@@ -83,6 +86,7 @@ async function measureAll(
   scores: Scores,
   source: BatchSource,
   stop: () => boolean,
+  check: (batch: PreparedBatch, loss: number) => void,
 ): Promise<Measures | null> {
   for await (const batch of source.epoch(1, 0)) {
     model.build(inputShapes(batch.inputs));
@@ -95,6 +99,7 @@ async function measureAll(
       const { total, ...rest } = objective.compute(outputs, batch, terms);
       return rest;
     });
+    for (const { loss } of losses.parts) check(batch, loss);
     scores.add(losses);
     await nextTurn();
     if (stop()) return null;

@@ -13,7 +13,8 @@ export interface Sighting {
   epoch: number;
   step: number;
   loss: number;
-  gradientNorm: number;
+  /** Absent: of a validation. */
+  gradientNorm?: number;
 }
 
 /** What is known of the first number that is not finite. */
@@ -36,10 +37,12 @@ export function explainNonFinite(
   objective: Objective,
   batch: PreparedBatch,
   context: () => Context,
-  { epoch, step, loss, gradientNorm }: Sighting,
+  seen: Sighting,
 ): UnrollError {
+  const { epoch, step, loss, gradientNorm } = seen;
   const found = badData(batch) ?? badWeights(model) ?? badLayer(model, objective, batch, context());
-  const what = Number.isFinite(loss) ? 'The gradient' : 'The loss';
+  const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
+  const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
   const { text, data, remedy } = found ?? {
     text: 'Running the batch again gave finite numbers.',
     data: {},
@@ -48,8 +51,25 @@ export function explainNonFinite(
   return new UnrollError(
     'nan',
     `${what} is not finite at epoch ${epoch}, step ${step} (a batch of ${batch.examples}). ${text} ${remedy}`,
-    { epoch, step, loss, gradientNorm, examples: batch.examples, ...data },
+    {
+      ...{ epoch, step, loss },
+      ...(gradientNorm !== undefined && { gradientNorm }),
+      examples: batch.examples,
+      ...data,
+    },
   );
+}
+
+/** Throws if a parameter of the model is not finite: after the update that did it. */
+export function checkWeights(model: Model, { epoch, step }: { epoch: number; step: number }): void {
+  const found = badWeights(model);
+  if (!found) return;
+  const where = step === 0 ? `at the end of epoch ${epoch - 1}` : `at epoch ${epoch}, step ${step}`;
+  throw new UnrollError('nan', `${found.text} Seen ${where}. ${found.remedy}`, {
+    epoch,
+    step,
+    ...found.data,
+  });
 }
 
 /** The first place of a number that is not finite; -1: none. */

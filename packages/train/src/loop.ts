@@ -1,6 +1,6 @@
 /** The training loop: epochs of batches, each one gradient, and every so many batches one update. */
 import { type ForwardContext, type Model, type RandomStream, ready, type Shape } from '@unroll/core';
-import { nextTurn } from '@unroll/core/internal';
+import { inferenceContext, nextTurn } from '@unroll/core/internal';
 import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
 import { holdStates, restoreStates, saveStates } from './carried.js';
@@ -9,7 +9,7 @@ import { environmentOf, environmentWarning } from './environment.js';
 import { measure, outputNames } from './evaluate.js';
 import type { EndReason, EpochEvent, StepEvent, TrainEvent } from './events.js';
 import { fingerprintOfRows } from './fingerprint.js';
-import { explainNonFinite } from './guard.js';
+import { checkWeights, explainNonFinite } from './guard.js';
 import { Objective, type ObjectiveOptions } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
@@ -211,8 +211,16 @@ export class Loop implements RunControl {
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
+    checkWeights(this.model, this.#cursor);
     const measuring = (source: BatchSource) =>
-      measure(this.model, this.#objective, this.#scores, source, () => this.#ending);
+      measure(
+        this.model,
+        this.#objective,
+        this.#scores,
+        source,
+        () => this.#ending,
+        (batch, loss) => this.#checkValidation(batch, loss),
+      );
     const measured = validation && (await this.#stepper!.withAverage(() => measuring(validation)));
     if (validation && !measured) return null;
     const event: EpochEvent = {
@@ -231,6 +239,12 @@ export class Loop implements RunControl {
     this.#scores.reset();
     this.#cursor = { epoch: epoch + 1, step: 0, finished: false };
     return event;
+  }
+
+  #checkValidation(batch: PreparedBatch, loss: number): void {
+    if (Number.isFinite(loss)) return;
+    const { epoch, step } = this.#cursor;
+    throw explainNonFinite(this.model, this.#objective, batch, inferenceContext, { epoch, step, loss });
   }
 
   get #settings(): RunSettings {

@@ -100,6 +100,27 @@ describe('the error of a run that has gone astray', () => {
     assert.match(error.message, /Clip the gradients/);
   });
 
+  test('names weights that the last update of all has thrown away', async () => {
+    const error = await failure(forecaster(), {
+      optimizer: { name: 'adam', learningRate: 1e39 },
+      batchSize: 40,
+    });
+    assert.match(
+      error.message,
+      /weights lstm\/kernel of layer lstm are not finite .* Seen at epoch 1, step 1\./,
+    );
+  });
+
+  test('names the example of the validation data', async () => {
+    const values = x.dataSync();
+    values[7 * 6] = Number.NaN;
+    const error = await failure(forecaster(), { validationData: { x: tensor(values, x.shape), y } });
+    assert.match(
+      error.message,
+      /The validation loss is not finite at epoch 1, step 3 .* x holds NaN in example 7\./,
+    );
+  });
+
   test('leaves the last good checkpoint and says where it is', async (t) => {
     const checkpointDir = mkdtempSync(join(tmpdir(), 'unroll-guard-'));
     t.after(() => rmSync(checkpointDir, { recursive: true }));

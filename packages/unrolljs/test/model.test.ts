@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dense, lstm, sequential, type Tensor, tensor, type UnrollError } from 'unrolljs';
+import {
+  concatenate,
+  dense,
+  input,
+  lstm,
+  model,
+  sequential,
+  type Tensor,
+  tensor,
+  type UnrollError,
+} from 'unrolljs';
 
 /** Next value of a sine: 48 windows of 6 steps. */
 function sine(): { x: number[][][]; y: number[][] } {
@@ -41,6 +51,42 @@ test('nested arrays, rows of typed arrays, and tensors train the same weights', 
     trained.push(Float32Array.from(model.getWeights().flatMap((weight) => [...weight.values])));
   }
   for (const weights of trained.slice(1)) assert.deepEqual(weights, trained[0]);
+});
+
+test('a flat typed array is cut by the shape of the input', async () => {
+  const { x, y } = sine();
+  const trained = await Promise.all(
+    [x, Float32Array.from(x.flat(2))].map(async (form) => {
+      const model = sequential([input({ shape: [6, 1] }), lstm({ units: 3 }), dense({ units: 1 })]);
+      await model.compile({ loss: 'mse' }).fit(form, y);
+      return model.getWeights();
+    }),
+  );
+  assert.deepEqual(trained[1], trained[0]);
+});
+
+test('several inputs and outputs by name, batches, and the figures of evaluate', async () => {
+  const { x, y } = sine();
+  const source = input({ shape: [6, 1], name: 'source' });
+  const extra = input({ shape: [1], name: 'extra' });
+  const h = concatenate().apply([lstm({ units: 4 }).apply(source), extra]);
+  const outputs = [dense({ units: 1, name: 'next' }).apply(h), dense({ units: 1, name: 'last' }).apply(h)];
+  const network = model({ inputs: [source, extra], outputs });
+  network.compile({ loss: { next: 'mse', last: 'mae' }, metrics: ['r2'] });
+  const inputs = { extra: y, source: x };
+  const targets = { last: y.map(([value]) => [-value!]), next: y };
+  const history = await network.fit(inputs, targets, {
+    epochs: 2,
+    validationData: [inputs, targets],
+    verbose: 0,
+  });
+  assert.equal(history.validationLoss.length, 2);
+  const figures = await network.evaluate(inputs, targets);
+  assert.deepEqual(Object.keys(figures), ['loss', 'nextLoss', 'lastLoss', 'nextR2', 'lastR2']);
+  assert.equal((await network.predictAll(inputs)).length, 2);
+  const batches = [{ x: [tensor(x), tensor(y)], y: [tensor(y), tensor(targets.last)] }];
+  assert.equal((await network.fit(batches, { epochs: 3 })).loss.length, 3);
+  await assert.rejects(network.predict({ source: x }), /names here are source, extra/);
 });
 
 test('mistakes are answered with what would be right', async () => {
