@@ -34,6 +34,7 @@ async function start(
   spec: EngineSpec,
   threads: number,
   versions: Record<string, string>,
+  missing: Set<string>,
 ): Promise<Running | null> {
   const process = new EngineProcess(spec.launch(threads));
   try {
@@ -41,7 +42,9 @@ async function start(
     versions[spec.name] ??= `${version}, ${description}`;
     return { spec, process };
   } catch (error) {
-    console.log(`${spec.name} does not run here: ${(error as Error).message}`);
+    const reason = `${spec.name} (does not run here: ${(error as Error).message.trim()})`;
+    if (!missing.has(reason)) console.log(reason);
+    missing.add(reason);
     return null;
   }
 }
@@ -88,6 +91,7 @@ async function main(): Promise<void> {
   const missing = missingPeers(options);
   const specs = options.engines.filter((spec) => !missing.includes(spec));
   const versions: Record<string, string> = {};
+  const absent = new Set(missing.map(({ name }) => name));
   const running = new Map<number, Running[]>();
   const peaksOf = new Set([1, ...options.threads]);
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
@@ -98,7 +102,7 @@ async function main(): Promise<void> {
     for (const threads of options.threads) {
       const started: Running[] = [];
       for (const spec of specs) {
-        const engine = await start(spec, threads, versions);
+        const engine = await start(spec, threads, versions, absent);
         if (engine) started.push(engine);
       }
       running.set(threads, started);
@@ -124,8 +128,7 @@ async function main(): Promise<void> {
       ? await shares(running.values().next().value ?? [])
       : {};
     const { quick } = options;
-    const names = missing.map(({ name }) => name);
-    const result = { machine, quick, versions, missing: names, cells: results, javascriptShare };
+    const result = { machine, quick, versions, missing: [...absent], cells: results, javascriptShare };
     const text = report(result, specs);
     console.log(`\n${text}`);
     if (options.markdown) writeFileSync(options.markdown, text);

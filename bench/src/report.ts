@@ -22,7 +22,7 @@ export interface Result {
   machine: Machine;
   quick: boolean;
   versions: Record<string, string>;
-  /** Engines that are not installed. */
+  /** Engines that are not installed, or do not run. */
   missing: string[];
   cells: CellResult[];
   /** Share of a training step outside kernels, by engine. */
@@ -208,7 +208,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
     '',
     ...peakLines(machine).map((line) => `- ${line}`),
     ...Object.entries(versions).map(([engine, version]) => `- ${engine}: ${version}`),
-    ...(missing.length > 0 ? [`- Not installed: ${missing.join(', ')}`] : []),
+    ...(missing.length > 0 ? [`- Not here: ${missing.join(', ')}`] : []),
     '',
     ...(quick ? ['**A quick run: short rounds, few of them. Good for a look, not for a claim.**', ''] : []),
     'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns; the share',

@@ -119,6 +119,6 @@ test('the report: ratios, shares of the peak, notes', () => {
   const text = report(result, [spec('unroll-native', null), spec('pytorch', 'torch'), spec('ort-node', 'o')]);
   assert.match(text, /\| lstm-128-128-1-10 infer 1 \| +2\.00 \| +50 % \| +1\.50 \| +\[1\] \|/);
   assert.match(text, /\[1\] ort-node: cannot/);
-  assert.match(text, /Not installed: brain/);
+  assert.match(text, /Not here: brain/);
   assert.match(text, /unroll-native 13 %/);
 });
