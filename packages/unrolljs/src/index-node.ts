@@ -1,0 +1,12 @@
+/** unrolljs/node: what writes files. Models themselves save and load without it. */
+export { loadArtifact, saveArtifact } from '@unroll/formats/node';
+export {
+  type CheckpointFiles,
+  type CheckpointFolderOptions,
+  type CsvLogOptions,
+  checkpoints,
+  csvLog,
+  readCheckpoint,
+  type TensorBoardOptions,
+  tensorBoard,
+} from '@unroll/train/node';
