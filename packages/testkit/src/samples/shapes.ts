@@ -74,7 +74,7 @@ function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): Sample<MatmulOp
     inputs: [normal(a), normal(b)],
     attrs,
     gradients: [true, true],
-    elements: 12,
+    elements: 3,
   };
 }
 
