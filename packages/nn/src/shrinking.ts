@@ -53,16 +53,26 @@ export function runShrinking(
   const order = Array.from(lengths.keys()).sort((a, b) => lengths[b]! - lengths[a]!);
   const sorted = order.map((row) => lengths[row]!);
   const first = mapState(state, (part) => pick(part, order));
-  const rows = pick(x, order);
+  const parts = new Map(cut(pick(x, order), segments));
   const dropout = mapMasks(context, (mask) => pick(mask, order));
   const runSegment = (segment: Segment, before: CellState): SequenceResult => {
-    const part = slice(head(rows, segment.rows), 1, segment.from, segment.to);
     const masks = { ...mapMasks(dropout, (mask) => head(mask, segment.rows)), mask: maskOf(sorted, segment) };
-    return run(part, before, { ...context, ...masks });
+    return run(parts.get(segment)!, before, { ...context, ...masks });
   };
   const result = (context.reverse ? growing : dwindling)(first, segments, context, runSegment);
   const back = order.map((_, row) => order.indexOf(row));
   return { y: pick(result.y, back), state: mapState(result.state, (part) => pick(part, back)) };
+}
+
+/** The part of x in each segment, cut from what the segments before have left: a gradient then touches little twice. */
+function cut(x: Tensor, segments: readonly Segment[]): [Segment, Tensor][] {
+  let rest = x;
+  return segments.map((segment) => {
+    const alive = head(rest, segment.rows);
+    const steps = segment.to - segment.from;
+    rest = slice(alive, 1, steps);
+    return [segment, slice(alive, 1, 0, steps)];
+  });
 }
 
 type RunSegment = (segment: Segment, before: CellState) => SequenceResult;
