@@ -50,6 +50,19 @@ export const threadCases: KernelCase[] = [
     },
   },
   {
+    name: 'a job wakes the workers that have gone to sleep',
+    run: async (module) => {
+      const before = module.threads;
+      for (const count of [2, 3, 2]) {
+        await withThreads(module, count);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        const wrong = module.checkPool(1);
+        if (wrong) throw new Error(`${wrong} jobs went wrong on ${count} threads`);
+      }
+      module.setThreads(before);
+    },
+  },
+  {
     name: 'the pool is right while workers are still starting',
     run: (module) => {
       const before = module.threads;
