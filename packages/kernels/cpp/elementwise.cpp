@@ -191,8 +191,7 @@ void softmax(const float* x, float* y, int rows, int n, int log) {
       const v t = select(lanes() < few, load(x + i, few), splat(-__builtin_inff()));
       most = apply<b_max>(most, t);
     }
-    float top = most[0];
-    for (int i = 1; i < VL; i++) top = top > most[i] || top != top ? top : most[i];
+    const float top = over_lanes(most, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
     for (int i = 0; i < n; i += VL) {
       const int few = smaller(n - i, VL);
       const v t = load(x + i, few) - top, e = exp(t);

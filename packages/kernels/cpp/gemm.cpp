@@ -22,15 +22,15 @@ struct Product {
 
 // A's block and B's panels stay in the second cache (608 KiB of scratch), one panel of B passes through the first.
 constexpr int KC = 256, MC = 96, NC = 512;
-static_assert(KC * (MC + NC) <= scratch_floats());
+static_assert(KC * (MC + NC) + VL <= scratch_floats());
 
-// Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly.
+// Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly; up to VL floats behind are overwritten.
 void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k, float* packed) {
   for (int i = 0; i < tiles; i++) {
     const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
     const float* a = p.A + (long)from * p.lda + row + first;
     for (int j = 0; j < k; j++, a += p.lda, packed += m)
-      for (int r = 0; r < m; r++) packed[r] = a[r];
+      for (int r = 0; r < m; r += VL) store(packed + r, load(a + r, smaller(m - r, VL)));
   }
 }
 
@@ -55,59 +55,71 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
     }
 }
 
-// The general case: blocked and packed, by one thread.
-void blocked(const Product& p) {
-  float *packedA = scratch(), *packedB = packedA + KC * MC;
-  const int depths = ceil_div(p.k, KC);
-  for (int column = 0; column < p.n; column += NC) {
-    const int columns = smaller(p.n - column, NC);
-    const Panels panels(columns);
-    for (int d = 0; d < depths; d++) {
-      const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
-      const bool add = p.add || d > 0;
-      const float* B = p.transB ? p.B + from : p.B + from * p.ldb;
-      for (int j = 0; j < panels.count; j++)
-        pack_panel(B, p.ldb, p.transB, k, column + panels.column(j), panels.columns(j), panels.width(j),
-                   packedB + (long)panels.column(j) * k);
-      for (int row = 0; row < p.m; row += MC) {
-        const int rows = smaller(p.m - row, MC);
-        for (int j = 0; j < panels.count; j++) {
-          const int nv = panels.width(j), tiles = ceil_div(rows, most_rows(nv));
-          if (p.transA && (j == 0 || nv != panels.width(j - 1))) pack_tiles(p, row, rows, tiles, from, k, packedA);
-          const float* b = packedB + (long)panels.column(j) * k;
-          for (int i = 0; i < tiles; i++) {
-            const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
-            Tile t = {k, packedA + (long)first * k, 0, b, nv * VL, 0, nullptr, 0, nullptr, 0};
-            if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
-            tile_into(p, t, m, nv, 1, row + first, column + panels.column(j), panels.columns(j), add);
-          }
-        }
+// One block of C: columns [column, column + the panels' n), a depth of k from `from` on, all rows.
+void block(const Product& p, int column, const Panels& panels, int from, int k, bool add) {
+  float *packedA = scratch(), *packedB = packedA + KC * MC + VL;
+  for (int j = 0; j < panels.count; j++)
+    pack_panel(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, p.transB, k, column + panels.column(j),
+               panels.columns(j), panels.width(j), packedB + (long)panels.column(j) * k);
+  const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
+  for (int h = 0; h < heights; h++) {
+    const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
+    const int tiles = ceil_div(rows, most_rows(widest));
+    if (p.transA) pack_tiles(p, row, rows, tiles, from, k, packedA);
+    for (int j = 0; j < panels.count; j++) {
+      const int nv = panels.width(j), at = panels.column(j);
+      for (int i = 0; i < tiles; i++) {
+        const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
+        Tile t = {k, packedA + (long)first * k, 0, packedB + (long)at * k, nv * VL, 0, nullptr, 0, nullptr, 0};
+        if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
+        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add);
       }
     }
   }
 }
 
-// A few rows (at most most_rows(panel_vectors)) and B not transposed: packing B would cost as much as the product.
+// The general case.
+void blocked(const Product& p) {
+  const int vectors = ceil_div(p.n, VL), widths = ceil_div(p.n, NC), depths = ceil_div(p.k, KC);
+  for (int w = 0; w < widths; w++) {
+    const int column = split(vectors, widths, w) * VL, end = smaller(p.n, split(vectors, widths, w + 1) * VL);
+    const Panels panels(end - column);
+    for (int d = 0; d < depths; d++) {
+      const int from = split(p.k, depths, d);
+      block(p, column, panels, from, split(p.k, depths, d + 1) - from, p.add || d > 0);
+    }
+  }
+}
+
+// A few rows and B not transposed: packing B would cost too much of what the product does.
+constexpr int few = 6 * most_rows(panel_vectors);
+constexpr int few_scratch = KC * (few + VL) + VL;
 void few_rows(const Product& p) {
   const int depths = ceil_div(p.k, KC);
+  float *packedA = scratch(), *edge = packedA + KC * few + VL;
   for (int d = 0; d < depths; d++) {
     const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
-    const float* A = p.A + from;
-    long aRow = p.lda;
-    if (p.transA) pack_tiles(p, 0, p.m, 1, from, k, scratch()), A = scratch(), aRow = 0;
+    const int tiles = ceil_div(p.m, most_rows(panel_vectors));
     const float* B = p.B + from * p.ldb;
+    if (p.transA) pack_tiles(p, 0, p.m, tiles, from, k, packedA);
+    const auto columns = [&](int column, int count, int nv, int panels, const float* b, long bRow) {
+      for (int i = 0; i < tiles; i++) {
+        const int row = split(p.m, tiles, i), m = split(p.m, tiles, i + 1) - row;
+        Tile t = {k, packedA + row * k, 0, b, bRow, nv * VL, nullptr, 0, nullptr, 0};
+        if (!p.transA) t.a = p.A + row * p.lda + from, t.aRow = p.lda;
+        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0);
+      }
+    };
     const int whole = p.n / VL, rest = p.n - whole * VL;
     for (int vector = 0; vector < whole;) {
-      const int left = whole - vector, nv = smaller(left, panel_vectors), most = most_panels(p.m, nv);
+      const int left = whole - vector, nv = smaller(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
       const int some = most * nv <= left ? most : 1;
-      tile_into(p, {k, A, aRow, B + vector * VL, p.ldb, nv * VL, nullptr, 0, nullptr, 0}, p.m, nv, some, 0, vector * VL,
-                some * nv * VL, p.add || d > 0);
+      columns(vector * VL, some * nv * VL, nv, some, B + vector * VL, p.ldb);
       vector += some * nv;
     }
     if (!rest) continue;
-    float* edge = scratch() + KC * most_rows(panel_vectors);  // B must not be read behind the ends of its rows
-    pack_panel(B, p.ldb, false, k, p.n - rest, rest, 1, edge);
-    tile_into(p, {k, A, aRow, edge, VL, 0, nullptr, 0, nullptr, 0}, p.m, 1, 1, 0, p.n - rest, rest, p.add || d > 0);
+    pack_panel(B, p.ldb, false, k, p.n - rest, rest, 1, edge);  // B must not be read behind the ends of its rows
+    columns(p.n - rest, rest, 1, 1, edge, VL);
   }
 }
 
@@ -152,11 +164,11 @@ void all_dots(int m, int n, int k, const float* A, long lda, const float* B, lon
 void few_columns(const Product& p) {
   if (p.transA) {  // op(A)^T lies as it is stored; the rows of C^T go through a buffer
     constexpr int width = 4096;
-    static_assert(KC * most_rows(panel_vectors) + KC * VL + width * VL <= scratch_floats());
-    float* rows = scratch() + KC * most_rows(panel_vectors) + KC * VL;
+    static_assert(few_scratch + width * VL <= scratch_floats());
+    float* rows = scratch() + few_scratch;
     for (int first = 0; first < p.m; first += width)
-      for (int j = 0; j < p.n; j += most_rows(panel_vectors)) {
-        const int columns = smaller(p.m - first, width), m = smaller(p.n - j, most_rows(panel_vectors));
+      for (int j = 0; j < p.n; j += few) {
+        const int columns = smaller(p.m - first, width), m = smaller(p.n - j, few);
         few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
                   columns, false});
         for (int i = 0; i < columns; i++)
@@ -183,9 +195,10 @@ void few_columns(const Product& p) {
 
 enum Way { way_blocked, way_few_rows, way_few_columns, way_dots };
 Way choose(const Product& p) {
-  if (p.m <= most_rows(panel_vectors)) {
-    if (!p.transB) return way_few_rows;
-    if (!p.transA || (p.m == 1 && p.lda == 1)) return way_dots;
+  if (p.transB) {
+    if (p.m <= most_rows(panel_vectors) && (!p.transA || (p.m == 1 && p.lda == 1))) return way_dots;
+  } else if (p.m <= few) {
+    return way_few_rows;
   }
   if (2 * p.n <= VL && (p.transA || p.k >= 2 * VL)) return way_few_columns;
   return way_blocked;

@@ -98,12 +98,7 @@ float reduce_row(const float* x, int n) {
     }
     total = join<op>(total, join<op>(join<op>(a[0], a[1]), join<op>(a[2], a[3])));
   }
-  for (int half = VL / 2; half; half /= 2) {
-    v other = splat(neutral<op>);
-    for (int j = 0; j < half; j++) other[j] = total[j + half];
-    total = join<op>(total, other);
-  }
-  return total[0];
+  return over_lanes(total, [](v a, v b) __attribute__((always_inline)) { return join<op>(a, b); });
 }
 
 // `width` vectors of columns (the last `edge` lanes wide) down n rows.

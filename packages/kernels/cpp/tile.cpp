@@ -3,7 +3,8 @@
 
 namespace unroll::UNROLL_ISA {
 
-// Of rows and vectors, the fewer are held in registers while the others come one at a time.
+// Of rows and vectors, the fewer are held in registers while the others come one at a time. (Offsets are unsigned so that
+// in WebAssembly they become part of the load instead of an addition.)
 template <int M, int NV, int P>
 ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* const (&b)[P], v (&sum)[M][P * NV]) {
   if constexpr (M <= P * NV) {
@@ -30,6 +31,9 @@ static void run(const Tile& t) {
   const float *a[M], *b[P];
   FULLY for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
   const long bRow = t.bRow, K = t.k;
+  if (t.start && t.startRow)  // a tile of C, which is seldom in the first cache
+    FULLY for (int r = 0; r < M; r++)
+      FULLY for (int j = 0; j < P * NV; j++) __builtin_prefetch(t.start + r * t.startRow + j * VL);
   if (t.aRow) {
     FULLY for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
     for (long k = 0; k < K; k++) {

@@ -136,12 +136,29 @@ ALWAYS v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
 ALWAYS v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
 ALWAYS v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
 
-// Over the lanes, in halves: always the same order.
+// join(lane, lane) over the lanes, in halves: always the same order.
+template <int... i>
+struct Indices {};
+template <int n, int... i>
+struct Count : Count<n - 1, n - 1, i...> {};
+template <int... i>
+struct Count<0, i...> {
+  typedef Indices<i...> type;
+};
+template <int half, int... i>
+ALWAYS v upper_half(v x, Indices<i...>) {
+  return __builtin_shufflevector(x, x, (half + i % half)...);
+}
+template <int half = VL / 2, class Join>
+ALWAYS float over_lanes(v x, const Join& join) {
+  x = join(x, upper_half<half>(x, typename Count<VL>::type()));
+  if constexpr (half > 1)
+    return over_lanes<half / 2>(x, join);
+  else
+    return x[0];
+}
 ALWAYS float sum_lanes(v x) {
-  float t[VL];
-  store(t, x);
-  FULLY for (int half = VL / 2; half; half /= 2) FULLY for (int i = 0; i < half; i++) t[i] += t[i + half];
-  return t[0];
+  return over_lanes(x, [](v a, v b) __attribute__((always_inline)) { return a + b; });
 }
 
 // Four rows of four floats and back again, for transposes.
