@@ -1,0 +1,169 @@
+/**
+ * Every kind of layer through its config and back, with options that are not the defaults: the same config, the same
+ * parameters, the same numbers. Rejects: an option that a config loses, and a class that the registry does not know.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { tensor } from '@unroll/core';
+import {
+  activation,
+  addLayer,
+  batchNormalization,
+  bidirectional,
+  cellFromConfig,
+  chronoInitializer,
+  concatenate,
+  constant,
+  dense,
+  dropout,
+  embedding,
+  flatten,
+  gru,
+  gruCell,
+  type Layer,
+  l1,
+  l1l2,
+  l2,
+  layerFromConfig,
+  layerNormalization,
+  lstm,
+  lstmCell,
+  masking,
+  maxNorm,
+  minMaxNorm,
+  multiply,
+  orthogonal,
+  peepholeLstm,
+  peepholeLstmCell,
+  permuteLayer,
+  randomUniform,
+  recurrent,
+  repeatVector,
+  reshapeLayer,
+  simpleRNN,
+  simpleRNNCell,
+  stackedCells,
+  timeDistributed,
+} from '@unroll/nn';
+import { drawn, maskOf, measure, run, same } from './helpers.js';
+
+const [B, T, I] = [2, 4, 3];
+const sequence = drawn('x', B, T, I);
+const vector = drawn('v', B, I);
+
+const regularised = {
+  kernelRegularizer: l2(0.1),
+  recurrentRegularizer: l1(0.2),
+  biasRegularizer: l1l2({ l1: 0.1, l2: 0.2 }),
+  activityRegularizer: 'l2',
+  kernelConstraint: maxNorm({ maxValue: 0.5 }),
+  recurrentConstraint: minMaxNorm({ rate: 0.5 }),
+  biasConstraint: 'nonNeg',
+  kernelInitializer: randomUniform({ minval: -0.3, maxval: 0.4 }),
+  recurrentInitializer: orthogonal({ gain: 0.7 }),
+} as const;
+const walked = {
+  ...{ returnSequences: true, goBackwards: true, zeroOutputForMask: true, returnState: true },
+  ...{ dropout: 0.2, recurrentDropout: 0.3, seed: 4 },
+};
+
+const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
+  SimpleRNN: [() => simpleRNN({ units: 2, ...regularised, ...walked, activation: 'elu' }), [sequence]],
+  LSTM: [
+    () => lstm({ units: 2, ...regularised, ...walked, biasInitializer: chronoInitializer({ maxSteps: 9 }) }),
+    [sequence],
+  ],
+  'LSTM without bias, relu': [
+    () => lstm({ units: 2, useBias: false, activation: 'relu', unitForgetBias: false, stateful: true }),
+    [sequence],
+  ],
+  GRU: [
+    () => gru({ units: 2, ...regularised, ...walked, resetAfter: false, updateGate: 'candidate' }),
+    [sequence],
+  ],
+  PeepholeLSTM: [
+    () => peepholeLstm({ units: 2, ...walked, peepholeInitializer: constant({ value: 0.5 }) }),
+    [sequence],
+  ],
+  RNN: [() => recurrent(gruCell({ units: 2, resetAfter: false }), walked), [sequence]],
+  StackedRNNCells: [
+    () => recurrent(stackedCells([lstmCell({ units: 2 }), simpleRNNCell({ units: 3, useBias: false })])),
+    [sequence],
+  ],
+  Bidirectional: [
+    () =>
+      bidirectional(peepholeLstm({ units: 2, returnSequences: true, name: 'pair' }), { mergeMode: 'ave' }),
+    [sequence],
+  ],
+  'Bidirectional, both outputs': [
+    () => bidirectional(gru({ units: 2, returnState: true }), { mergeMode: 'none' }),
+    [sequence],
+  ],
+  Dense: [
+    () => dense({ units: 2, ...regularised, activation: 'gelu', biasInitializer: 'ones', trainable: false }),
+    [vector],
+  ],
+  Embedding: [
+    () => embedding({ inputDim: 5, outputDim: 2, maskZero: true, embeddingsInitializer: 'heNormal' }),
+    [tensor([[1, 2, 0]])],
+  ],
+  Masking: [() => masking({ maskValue: 2 }), [sequence]],
+  Dropout: [() => dropout({ rate: 0.5, noiseShape: [null, 1, null], seed: 1 }), [sequence]],
+  BatchNormalization: [
+    () =>
+      batchNormalization({ axis: 1, momentum: 0.5, epsilon: 0.1, center: false, gammaInitializer: 'ones' }),
+    [sequence],
+  ],
+  LayerNormalization: [
+    () => layerNormalization({ axis: [1, 2], epsilon: 0.1, scale: false, betaRegularizer: 'l1' }),
+    [sequence],
+  ],
+  TimeDistributed: [() => timeDistributed(dense({ units: 2, activation: 'tanh' })), [sequence]],
+  Activation: [() => activation('glu'), [drawn('even', 2, 4)]],
+  Flatten: [() => flatten(), [sequence]],
+  Reshape: [() => reshapeLayer({ targetShape: [-1, 2] }), [sequence]],
+  Permute: [() => permuteLayer({ dims: [2, 1] }), [sequence]],
+  RepeatVector: [() => repeatVector(3), [vector]],
+  Concatenate: [() => concatenate({ axis: 1 }), [sequence, drawn('y', B, 2, I)]],
+  Add: [() => addLayer(), [sequence, drawn('y', B, T, I)]],
+  Multiply: [() => multiply(), [sequence, vector]],
+};
+
+describe('a layer through its config and back', () => {
+  for (const [name, [make, inputs]] of Object.entries(layers)) {
+    test(name, () => {
+      const layer = make();
+      layer.name ||= 'here';
+      const config = JSON.parse(JSON.stringify(layer.config));
+      assert.equal(config.className, name.split(/[ ,]/)[0]!.replace('StackedRNNCells', 'RNN'));
+      const other = layerFromConfig(config);
+      assert.deepEqual(JSON.parse(JSON.stringify(other.config)), config);
+      const mask = inputs[0] === sequence && name !== 'Masking' ? maskOf('1110', '0110') : null;
+      const numbers = (one: Layer) => {
+        one.build(inputs.map(({ shape }) => shape));
+        const terms: string[] = [];
+        const measured = measure(
+          () => run(one, inputs, { mask, training: true }).map(({ value }) => value),
+          one.parameters,
+        );
+        for (const parameter of one.parameters) {
+          const penalty = parameter.regularizer?.(parameter).item();
+          const bound = parameter.constraint && [...parameter.constraint(parameter).dataSync()];
+          terms.push(JSON.stringify([parameter.name, parameter.trainable, penalty, bound]));
+        }
+        return { measured, terms };
+      };
+      const [first, second] = [numbers(layer), numbers(other)];
+      same(name, second.measured, first.measured, 0);
+      assert.deepEqual(second.terms, first.terms);
+    });
+  }
+
+  test('a cell', () => {
+    const cell = peepholeLstmCell({ units: 3, recurrentDropout: 0.1, recurrentActivation: 'hardSigmoid' });
+    const { className, config } = cell;
+    const made = cellFromConfig(JSON.parse(JSON.stringify({ className, config })));
+    assert.deepEqual(made.config, config);
+    assert.equal(made.recurrentDropout, 0.1);
+  });
+});
