@@ -1,14 +1,15 @@
-// Trains a small model for many steps, predicts with it many times, and watches the memory: `node tools/soak.mjs --steps
-// 100000 --predictions 10000`. Prints tables of what the process holds at intervals and ends with 1 if any of it grows
-// beyond its bound, so that a leak of a few bytes a step is found before a long run is.
+// Trains a small model for many steps, predicts with it many times, and watches the memory: `node
+// tools/soak.mjs --steps 100000 --predictions 10000`. Prints tables of what the process holds at intervals
+// and ends with 1 if any of it grows beyond its bound, so that a leak of a few bytes a step is found before a
+// long run is.
 //
 //   --steps <n>        training steps, with a prediction after every 50 (default 100000; 0: none)
 //   --predictions <n>  calls of predict() afterwards (default 0)
 //   --backend <name>   as UNROLL_BACKEND takes it (default: the best that loads)
 //
-// The bounds are on the growth from the second quarter of the run to the last, each measured as the median of its rows
-// after a full garbage collection: the linear memory must not grow at all, JavaScript's heap and the memory outside it by
-// no more than what compiled code and counters come to. The first quarter is warming up.
+// The bounds are on the growth from the second quarter of the run to the last, each measured as the median of
+// its rows after a full garbage collection: the linear memory must not grow at all, JavaScript's heap and the
+// memory outside it by no more than what compiled code and counters come to. The first quarter is warming up.
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -44,7 +45,9 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 const backend = await setBackend(values.backend);
 
-/** The addresses of the linear memory, which count as memory outside the heap whether they are used or not. */
+/**
+ * The addresses of the linear memory, which count as memory outside the heap whether they are used or not.
+ */
 const linear = () => ('module' in backend ? backend.module.memory.buffer.byteLength : 0);
 
 const sample = (at) => {
@@ -64,7 +67,10 @@ const show = (row) =>
 
 const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
-/** Walks `work` (one turn per unit), shows what is held at intervals, and tells whether it stays within the bounds. */
+/**
+ * Walks `work` (one turn per unit), shows what is held at intervals, and tells whether it stays within the
+ * bounds.
+ */
 const watch = async (title, count, work) => {
   console.log(`${count} ${title} on ${backend.description}; MiB`);
   console.log(columns.map((name) => name.padStart(12)).join(''));
@@ -87,7 +93,8 @@ const watch = async (title, count, work) => {
     const wrong = growth > bound;
     flat &&= !wrong;
     console.log(
-      `${name} grew by ${(growth / MiB).toFixed(3)} MiB, the bound is ${(bound / MiB).toFixed(3)} MiB${wrong ? ': TOO MUCH' : ''}`,
+      `${name} grew by ${(growth / MiB).toFixed(3)} MiB, the bound is ${(bound / MiB).toFixed(3)} ` +
+        `MiB${wrong ? ': TOO MUCH' : ''}`,
     );
   }
   console.log(`${((performance.now() - began) / 1000).toFixed(1)} s, ${flat ? 'flat' : 'failed'}`);

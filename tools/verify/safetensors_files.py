@@ -1,4 +1,4 @@
-"""The safetensors library reads what Unroll writes (an artifact, a checkpoint), and Unroll reads what the library writes."""
+"""The safetensors library reads what Unroll writes (an artifact, a checkpoint), and Unroll what it writes."""
 import json
 import pathlib
 import subprocess
@@ -38,7 +38,8 @@ def check_ours(folder: pathlib.Path) -> int:
 
 def check_theirs(file: pathlib.Path) -> int:
     random = np.random.default_rng(3)
-    types = [np.float64, np.float32, np.float16, np.int64, np.int32, np.int16, np.int8, np.uint8, np.uint16, np.uint32, bool]
+    types = [np.float64, np.float32, np.float16, np.int64, np.int32, np.int16, np.int8]
+    types += [np.uint8, np.uint16, np.uint32, bool]
     tensors = {
         f"{np.dtype(kind).name}/ü {shape}": np.array(random.normal(size=shape) * 50).astype(kind)
         for kind in types
@@ -62,7 +63,7 @@ def main() -> None:
         folder = pathlib.Path(name)
         ours = check_ours(folder)
         theirs = check_theirs(folder / "theirs.safetensors")
-    print(f"safetensors read {ours} weights of an artifact and of a checkpoint; Unroll read {theirs} tensors of theirs")
+    print(f"safetensors read {ours} weights of an artifact and a checkpoint; Unroll read its {theirs} tensors")
 
 
 if __name__ == "__main__":

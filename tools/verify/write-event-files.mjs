@@ -1,5 +1,5 @@
-// Trains a small model with TensorBoard and CSV logs below the folder given, in two runs: one that is aborted, and one that
-// resumes it. Prints the events as JSON lines.
+// Trains a small model with TensorBoard and CSV logs below the folder given, in two runs: one that is
+// aborted, and one that resumes it. Prints the events as JSON lines.
 import { join } from 'node:path';
 import { tensor } from '../../packages/core/dist/index.js';
 import { dense, lstm, sequential } from '../../packages/nn/dist/index.js';

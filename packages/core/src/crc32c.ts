@@ -1,4 +1,7 @@
-/** CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that notices damaged files. It is no protection from intent. */
+/**
+ * CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that notices damaged files. It is no protection from
+ * intent.
+ */
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1;

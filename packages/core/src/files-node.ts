@@ -3,8 +3,9 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Puts `bytes` in the place of `file` at once: other readers, and a crash at any moment, see the old bytes or the new.
- * They are written under another name in the same folder (made where it is not there), put on disk, and renamed.
+ * Puts `bytes` in the place of `file` at once: other readers, and a crash at any moment, see the old bytes or
+ * the new. They are written under another name in the same folder (made where it is not there), put on disk,
+ * and renamed.
  */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);

@@ -11,7 +11,9 @@ import { nextTurn } from './turn.js';
 export interface PredictOptions {
   /** Examples computed at once. Default 256. */
   batchSize?: number;
-  /** Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find. */
+  /**
+   * Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find.
+   */
   mask?: Tensor;
 }
 

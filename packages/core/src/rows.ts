@@ -1,6 +1,6 @@
 /**
- * Rows of examples. Models read batches, and people hold whole data sets: a `Table` keeps the values of one tensor laid
- * out for fast row access, and batches are rows of it copied side by side.
+ * Rows of examples. Models read batches, and people hold whole data sets: a `Table` keeps the values of one
+ * tensor laid out for fast row access, and batches are rows of it copied side by side.
  */
 import type { FloatArray } from './backend.js';
 import { formatShape, shapeError } from './errors.js';

@@ -1,10 +1,11 @@
 /**
- * The safetensors file (github.com/huggingface/safetensors): tensors by name, read by most tools, holding nothing but
- * numbers and text. Checkpoints and artifacts are such files. The layout, all integers little-endian:
+ * The safetensors file (github.com/huggingface/safetensors): tensors by name, read by most tools, holding
+ * nothing but numbers and text. Checkpoints and artifacts are such files. The layout, all integers
+ * little-endian:
  *
- *   8 bytes        H, the length of the header
- *   H bytes        JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { text: text } }
- *   the rest       the values; offsets count from here, and tensors fill it without holes or overlap
+ *   8 bytes    H, the length of the header
+ *   H bytes    JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { k: text } }
+ *   the rest   the values; offsets count from here, and tensors fill it without holes or overlap
  *
  * The reader is strict: what the specification forbids is refused before anything is allocated for it.
  */
@@ -133,7 +134,8 @@ function readEntry(name: string, entry: Json, available: number): Entry {
   const bits = bitsOf(shape, dtype as SafetensorsType, available);
   if (bits !== (end - begin) * 8) {
     throw bad(
-      `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not take ${end - begin} bytes.`,
+      `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not take ${end - begin} ` +
+        'bytes.',
       {
         name,
         shape,
@@ -165,8 +167,8 @@ function isCounts(value: Json | undefined): value is number[] {
 }
 
 /**
- * A safetensors file. Wide dtypes come first, as the reference implementation writes them, so that every tensor is
- * aligned; otherwise the order is kept.
+ * A safetensors file. Wide dtypes come first, as the reference implementation writes them, so that every
+ * tensor is aligned; otherwise the order is kept.
  * @throws UnrollError `value` where bytes do not fill a shape, or a name is `__metadata__`
  */
 export function writeSafetensors(
@@ -181,7 +183,8 @@ export function writeSafetensors(
     if (name === METADATA || bitsOf(shape, dtype, bytes.length) !== bytes.length * 8) {
       throw new UnrollError(
         'value',
-        `Tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} with ${bytes.length} bytes cannot be stored.`,
+        `Tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} with ${bytes.length} bytes ` +
+          'cannot be stored.',
         { name, shape, dtype, bytes: bytes.length },
       );
     }

@@ -1,6 +1,7 @@
 /**
- * JSON read strictly (RFC 8259): one value and nothing after it, no key twice in one object, bounded depth. Objects have
- * no prototype, so that a key `__proto__` is a key like any other. For files that somebody else may have written.
+ * JSON read strictly (RFC 8259): one value and nothing after it, no key twice in one object, bounded depth.
+ * Objects have no prototype, so that a key `__proto__` is a key like any other. For files that somebody else
+ * may have written.
  */
 import { UnrollError } from './errors.js';
 
@@ -162,7 +163,8 @@ class Parser {
     const found = got ?? (here === undefined ? 'its end' : JSON.stringify(here));
     return new UnrollError(
       'format',
-      `${this.#what} is not valid JSON: at character ${this.#at} ${expected} was expected, and ${found} was found.`,
+      `${this.#what} is not valid JSON: at character ${this.#at} ${expected} was expected, and ${found} ` +
+        'was found.',
       { what: this.#what, at: this.#at },
     );
   }

@@ -15,7 +15,9 @@ interface Port {
 const waiting: (() => void)[] = [];
 let port: Port | null = null;
 
-/** One message channel for the page's life: a message is a turn without the minimum delay that timers have. */
+/**
+ * One message channel for the page's life: a message is a turn without the minimum delay that timers have.
+ */
 function channel(): Port {
   if (port) return port;
   const host = globalThis as unknown as { MessageChannel: new () => { port1: Port; port2: Port } };

@@ -8,8 +8,8 @@ import { ARTIFACT_FILES, type Artifact, type ArtifactExtras, fromArtifact, toArt
 import { fromZip, toZip } from './zip.js';
 
 /**
- * Saves a model as a folder of files, or as one file if the path ends in `.zip`. Each file is written whole, the config
- * last; what was there is replaced.
+ * Saves a model as a folder of files, or as one file if the path ends in `.zip`. Each file is written whole,
+ * the config last; what was there is replaced.
  * @throws UnrollError `state` for a model that is not built, `nan` for weights that are not finite
  */
 export async function saveArtifact(path: string, model: Network, extras: ArtifactExtras = {}): Promise<void> {

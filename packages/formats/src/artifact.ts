@@ -6,8 +6,8 @@
  *   training.json      how it was trained: seed, figures, fingerprint of the data (optional)
  *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
  *
- * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes nothing that the
- * files do not hold, so that a forged size costs no memory.
+ * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
+ * nothing that the files do not hold, so that a forged size costs no memory.
  */
 import { formatShape, type Parameter, type Shape, UnrollError } from '@unroll/core';
 import {
@@ -50,9 +50,10 @@ const WEIGHTS = 'model.safetensors';
 export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
 
 /**
- * The files of a model. `config.json` comes last: who writes them in this order never leaves a new config beside old weights.
- * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name, `nan` for
- * weights that are not finite
+ * The files of a model. `config.json` comes last: who writes them in this order never leaves a new config
+ * beside old weights.
+ * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name,
+ * `nan` for weights that are not finite
  */
 export function toArtifact(
   model: Network,
@@ -99,7 +100,8 @@ function finite(parameter: Parameter): Float32Array | Float64Array {
   if (at < 0) return values;
   throw new UnrollError(
     'nan',
-    `Weight ${parameter.name} has the value ${values[at]} at position ${at}: a model that has diverged is not saved.`,
+    `Weight ${parameter.name} has the value ${values[at]} at position ${at}: a model that has diverged is ` +
+      'not saved.',
     { name: parameter.name, position: at, value: values[at] },
   );
 }
@@ -110,7 +112,8 @@ const hex = (word: number): string => word.toString(16).padStart(8, '0');
 
 /**
  * The model in an artifact's files.
- * @throws UnrollError `format` for files that are missing, damaged or of a class that is not known (registerLayer)
+ * @throws UnrollError `format` for files that are missing, damaged or of a class that is not known
+ * (registerLayer)
  */
 export function fromArtifact(files: ArtifactFiles): Artifact {
   const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
@@ -175,7 +178,10 @@ class Weights implements WeightSource {
   }
 }
 
-/** The model of a config with the weights of a file. What layers say of wrong options becomes a `format` error. */
+/**
+ * The model of a config with the weights of a file. What layers say of wrong options becomes a `format`
+ * error.
+ */
 function build(config: Json | undefined, weights: Weights): Network {
   try {
     const model = modelFromConfig(config);

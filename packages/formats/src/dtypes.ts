@@ -38,10 +38,11 @@ const BYTES: Partial<Record<SafetensorsType, number>> = {
 };
 
 /**
- * The values of a stored tensor, copied. Whole numbers and doubles keep their value as far as a double can hold it; all
- * else fits float32 exactly.
+ * The values of a stored tensor, copied. Whole numbers and doubles keep their value as far as a double can
+ * hold it; all else fits float32 exactly.
  * @param name of the tensor, for the error
- * @throws UnrollError `format` for types that hold no plain numbers (8-bit floats and smaller, complex numbers)
+ * @throws UnrollError `format` for types that hold no plain numbers (8-bit floats and smaller, complex
+ * numbers)
  */
 export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
   const read = readers[dtype];
@@ -49,7 +50,8 @@ export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32A
   if (!read || !size) {
     throw new UnrollError(
       'format',
-      `Tensor "${name}" is stored as ${dtype}, which cannot be read as numbers here. Convert it to F32 first.`,
+      `Tensor "${name}" is stored as ${dtype}, which cannot be read as numbers here. Convert it to F32 ` +
+        'first.',
       { name, dtype },
     );
   }

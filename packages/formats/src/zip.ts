@@ -1,7 +1,8 @@
 /**
- * An artifact as one zip file. Written without compression (weights do not get smaller), so that any tool can open it; read
- * also compressed, as tools make them, by the platform's own decompression. The reader is strict: the directory must agree
- * with the file, nothing may overlap, and nothing grows to more than a bound.
+ * An artifact as one zip file. Written without compression (weights do not get smaller), so that any tool can
+ * open it; read also compressed, as tools make them, by the platform's own decompression. The reader is
+ * strict: the directory must agree with the file, nothing may overlap, and nothing grows to more than a
+ * bound.
  */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8, encodeUtf8 } from '@unroll/core/internal';

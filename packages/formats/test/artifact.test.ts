@@ -1,4 +1,7 @@
-/** Artifacts: what is saved comes back as it was, in a folder, in a zip, and from one's own classes; nothing else does. */
+/**
+ * Artifacts: what is saved comes back as it was, in a folder, in a zip, and from one's own classes; nothing
+ * else does.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

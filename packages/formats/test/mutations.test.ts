@@ -1,7 +1,8 @@
 /**
- * 10,000 damaged and forged artifacts, as files and as zips: each must load as what its files say, or be refused by a
- * `format` error; none may crash, hang, or make the reader ask for more memory than a set multiple of the file's size. Half
- * of the time the checksums are put right after the damage, so that what lies behind them is tried too.
+ * 10,000 damaged and forged artifacts, as files and as zips: each must load as what its files say, or be
+ * refused by a `format` error; none may crash, hang, or make the reader ask for more memory than a set
+ * multiple of the file's size. Half of the time the checksums are put right after the damage, so that what
+ * lies behind them is tried too.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -105,7 +106,10 @@ function cut(bytes: Uint8Array, draw: Draw): Uint8Array {
   return new Uint8Array(Buffer.concat([bytes.subarray(0, from), added, bytes.subarray(to)]));
 }
 
-/** The header of a safetensors file forged: its length, or numbers and words in it, with or without its length put right. */
+/**
+ * The header of a safetensors file forged: its length, or numbers and words in it, with or without its length
+ * put right.
+ */
 function forgeHeader(bytes: Uint8Array, draw: Draw): Uint8Array {
   const out = bytes.slice();
   const view = new DataView(out.buffer);
@@ -262,7 +266,8 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
       const draw = new Draw(seed);
       const { size, load } = one(draw, draw.from(originals));
       await attempt(seed, size, tally, load);
-      if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve)); // memory of models goes back between turns
+      // Memory of models goes back between turns of the event loop.
+      if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     return tally;
   };
@@ -271,7 +276,8 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
     assert.equal(loaded + refused, count);
     assert.ok(refused > 0.5 * count && loaded > 0.01 * count, `${loaded} loaded, ${refused} refused`);
     assert.ok(slowest < LONGEST_MS, `${slowest} ms`);
-    return `${loaded} loaded, ${refused} refused; at most ${(100 * most).toFixed(0)}% of the memory budget, ${slowest.toFixed(0)} ms`;
+    const memory = `at most ${(100 * most).toFixed(0)}% of the memory budget`;
+    return `${loaded} loaded, ${refused} refused; ${memory}, ${slowest.toFixed(0)} ms`;
   };
   const before = process.memoryUsage().rss;
 

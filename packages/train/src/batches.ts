@@ -1,6 +1,6 @@
 /**
- * Training data. Arrays and tensors of all examples, or any (async) iterable of batches; either becomes a `BatchSource`
- * that gives prepared batches, epoch by epoch, from any step on: what a resumed run asks for.
+ * Training data. Arrays and tensors of all examples, or any (async) iterable of batches; either becomes a
+ * `BatchSource` that gives prepared batches, epoch by epoch, from any step on: what a resumed run asks for.
  */
 import {
   asTensor,
@@ -23,7 +23,10 @@ export interface Examples {
   x: TensorLike | readonly Tensor[];
   /** [N, ...]: likewise, for each output. */
   y: TensorLike | readonly Tensor[];
-  /** What each example's loss is multiplied by, [N], or each step's, [N, T]; for several outputs a list. Default 1. */
+  /**
+   * What each example's loss is multiplied by, [N], or each step's, [N, T]; for several outputs a list.
+   * Default 1.
+   */
   sampleWeights?: TensorLike | TensorList;
   /** Which steps are valid, [N, T] with 1 and 0; for inputs of different lengths a list. Default: all. */
   mask?: TensorLike | TensorList;
@@ -61,7 +64,9 @@ export interface BatchSource {
 
 type Prepared = Omit<PreparedBatch, 'last'>;
 
-/** Examples as tensors, checked. @throws UnrollError `shape` where counts differ, `value` where there are none */
+/**
+ * Examples as tensors, checked. @throws UnrollError `shape` where counts differ, `value` where there are none
+ */
 export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
   const inputs = listOf(x) as Tensor[];
   const targets = listOf(y) as Tensor[];
@@ -142,14 +147,16 @@ export function toRows(examples: Examples): Rows {
 }
 
 /**
- * The first rows for training and the last share of them for validation, as Keras splits: before any shuffling.
+ * The first rows for training and the last share of them for validation, as Keras splits: before any
+ * shuffling.
  * @param share in (0, 1)
  */
 export function splitRows(rows: Rows, share: number): { training: Rows; validation: Rows } {
   const at = Math.floor(rows.count * (1 - share));
   if (!(share > 0 && share < 1) || at === 0 || at === rows.count) {
     throw valueError(
-      `validationSplit ${share} of ${rows.count} examples leaves ${Math.max(0, at)} to train on. Give a share between ` +
+      `validationSplit ${share} of ${rows.count} examples leaves ${Math.max(0, at)} to train on. Give a ` +
+        'share between ' +
         '0 and 1 that leaves at least one on either side.',
       { validationSplit: share, count: rows.count },
     );
@@ -196,8 +203,9 @@ export function rowSource(
 }
 
 /**
- * Batches of an iterable. One that can be walked again (an array, a function) is walked once an epoch; one that cannot
- * (a generator object) goes on from epoch to epoch, and then `stepsPerEpoch` must say how many steps an epoch has.
+ * Batches of an iterable. One that can be walked again (an array, a function) is walked once an epoch; one
+ * that cannot (a generator object) goes on from epoch to epoch, and then `stepsPerEpoch` must say how many
+ * steps an epoch has.
  */
 export function iterableSource(batches: Batches, stepsPerEpoch: number | null): BatchSource {
   const walk = (epoch: number): AsyncIterator<Examples> | Iterator<Examples> => {
@@ -254,7 +262,8 @@ async function* follow(
 function endedEarly(epoch: number, step: number, steps: number | null): Error {
   const found = steps === null ? 'gave no batch' : `ended after ${step} of ${steps} batches`;
   return valueError(
-    `The batches ${found} in epoch ${epoch}. A generator object can be walked once: give a function that makes one for ` +
+    `The batches ${found} in epoch ${epoch}. A generator object can be walked once: give a function that ` +
+      'makes one for ' +
       'each epoch, or stepsPerEpoch that fits it.',
     { epoch, step, steps },
   );

@@ -1,7 +1,8 @@
 /**
- * Checkpoints: everything a run needs to go on as if it had never stopped. As a file a checkpoint is a safetensors file, so
- * that its weights can be read by other tools: tensors by the names of {@link RunSnapshot}, those of callbacks as
- * `callback/<name>/<tensor>`, and all else as JSON in the metadata, under `state`. See docs/checkpoints.md.
+ * Checkpoints: everything a run needs to go on as if it had never stopped. As a file a checkpoint is a
+ * safetensors file, so that its weights can be read by other tools: tensors by the names of {@link
+ * RunSnapshot}, those of callbacks as `callback/<name>/<tensor>`, and all else as JSON in the metadata, under
+ * `state`. See docs/checkpoints.md.
  */
 import { UnrollError } from '@unroll/core';
 import {
@@ -47,7 +48,10 @@ export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8
   );
 }
 
-/** The checkpoint in a file's bytes. @throws UnrollError `format` for anything {@link encodeCheckpoint} did not write */
+/**
+ * The checkpoint in a file's bytes. @throws UnrollError `format` for anything {@link encodeCheckpoint} did
+ * not write
+ */
 export function decodeCheckpoint(file: Uint8Array): Checkpoint {
   const { tensors, metadata } = readSafetensors(file);
   if (metadata.get('format') !== FORMAT) {

@@ -23,13 +23,15 @@ export function environmentOf(backend: Backend = currentBackend()): Environment 
 export function environmentWarning(before: Environment, now: Environment): string | null {
   if (before.build !== now.build) {
     return (
-      `The checkpoint was made on ${before.build}, and this is ${now.build}: the run goes on, but its last bits will ` +
+      `The checkpoint was made on ${before.build}, and this is ${now.build}: the run goes on, but its ` +
+      'last bits will ' +
       'differ from those of the run it continues.'
     );
   }
   if (before.threads === now.threads) return null;
   return (
-    `The checkpoint was made with ${count(before.threads)}, and this run has ${count(now.threads)}. Results are the ` +
+    `The checkpoint was made with ${count(before.threads)}, and this run has ${count(now.threads)}. ` +
+    'Results are the ' +
     'same; only the speed differs.'
   );
 }

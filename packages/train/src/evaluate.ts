@@ -28,8 +28,8 @@ export interface Measures {
 }
 
 /**
- * The loss and the metrics of a model on data. The averages are over all that counts (rows that no mask hides), so they
- * do not depend on the batch size.
+ * The loss and the metrics of a model on data. The averages are over all that counts (rows that no mask
+ * hides), so they do not depend on the batch size.
  * @param data all examples, or batches of them
  * @throws UnrollError `shape` where data and model do not fit each other
  */
@@ -59,8 +59,8 @@ export function isExamples(data: Examples | Batches): data is Examples {
 }
 
 /**
- * Loss and metrics over a source; null if `stop` said so on the way. The scores are as they were afterwards, and so are the
- * states that the model carries.
+ * Loss and metrics over a source; null if `stop` said so on the way. The scores are as they were afterwards,
+ * and so are the states that the model carries.
  * @param check sees each loss of each batch, and may throw
  */
 export async function measure(

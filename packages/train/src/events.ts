@@ -1,6 +1,6 @@
 /**
- * What `train` tells of. Progress bars, logs, early stopping and checkpoints are consumers of these events and of nothing
- * else; epochs and steps count from 1.
+ * What `train` tells of. Progress bars, logs, early stopping and checkpoints are consumers of these events
+ * and of nothing else; epochs and steps count from 1.
  */
 
 /** Named figures: the loss, the losses of single outputs, metrics. */

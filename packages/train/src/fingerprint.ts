@@ -1,4 +1,7 @@
-/** A fingerprint of data: equal for equal numbers and shapes, on every machine. For noticing change, not for security. */
+/**
+ * A fingerprint of data: equal for equal numbers and shapes, on every machine. For noticing change, not for
+ * security.
+ */
 import { formatShape } from '@unroll/core';
 import type { Table } from '@unroll/core/internal';
 import { type Examples, type Rows, toRows } from './batches.js';

@@ -15,12 +15,16 @@ export interface FitExtras {
   onEvent?: (event: TrainEvent) => void;
   /** Sees every warning's text. Default: `console.warn`. */
   onWarning?: (message: string) => void;
-  /** Folder for checkpoints (Node only): `last.safetensors` after every epoch and when the run ends. Default: none. */
+  /**
+   * Folder for checkpoints (Node only): `last.safetensors` after every epoch and when the run ends. Default:
+   * none.
+   */
   checkpointDir?: string;
   /** Write a checkpoint also after every so many steps. Default: after epochs only. */
   checkpointSteps?: number;
   /**
-   * True: go on from the checkpoint in `checkpointDir`, or start if there is none. Or go on from this one. Default false.
+   * True: go on from the checkpoint in `checkpointDir`, or start if there is none. Or go on from this one.
+   * Default false.
    */
   resume?: boolean | Checkpoint;
 }

@@ -1,7 +1,8 @@
 /**
- * What stops a run whose numbers have gone astray, and says where. When a loss or a gradient is not finite, the batch is run
- * again with a check behind every layer: the first output, or on the way back the first gradient, that is not finite
- * names the layer. Until then a run pays for nothing but the test of two numbers a step.
+ * What stops a run whose numbers have gone astray, and says where. When a loss or a gradient is not finite,
+ * the batch is run again with a check behind every layer: the first output, or on the way back the first
+ * gradient, that is not finite names the layer. Until then a run pays for nothing but the test of two numbers
+ * a step.
  */
 import { type Flow, type ForwardContext, type Model, scope, type Tensor, UnrollError } from '@unroll/core';
 import { apply1, type Op, Tape } from '@unroll/core/internal';

@@ -1,4 +1,7 @@
-/** @unroll/train: losses, optimizers and the training loop, for any model of the structural type of @unroll/core. */
+/**
+ * @unroll/train: losses, optimizers and the training loop, for any model of the structural type of
+ * @unroll/core.
+ */
 
 export { type PredictOptions, predict } from '@unroll/core';
 export type { Batches, Examples, TensorList } from './batches.js';

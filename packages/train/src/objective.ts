@@ -1,6 +1,6 @@
 /**
- * What training makes small: a loss for each output of the model, weighted and added up, and the terms that layers add
- * (regularisers).
+ * What training makes small: a loss for each output of the model, weighted and added up, and the terms that
+ * layers add (regularisers).
  */
 import { add, type Flow, mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
@@ -14,7 +14,9 @@ export interface ObjectiveOptions {
   loss: LossSpec | PerOutput<LossSpec>;
   /** What each output's loss is multiplied by. Default 1. */
   lossWeights?: PerOutput<number>;
-  /** What the examples of each class count for, by class number; for a model of one output. Default 1 each. */
+  /**
+   * What the examples of each class count for, by class number; for a model of one output. Default 1 each.
+   */
   classWeights?: ClassWeights;
 }
 
@@ -30,7 +32,10 @@ interface Output {
 export interface BatchLoss {
   /** What the gradient is taken of: a scalar. */
   total: Tensor;
-  /** For each output with a loss: the loss before its weight, and what it counts for in an average over batches. */
+  /**
+   * For each output with a loss: the loss before its weight, and what it counts for in an average over
+   * batches.
+   */
   parts: readonly Part[];
   /** What layers added; 0 for nothing. */
   added: number;
@@ -110,7 +115,8 @@ export class Objective {
     const last = this.outputs.at(-1)!.index;
     if (last < outputs && targets === this.outputs.length) return;
     throw valueError(
-      `The model has ${outputs} outputs, ${this.outputs.length} of them with a loss, and y has ${targets} tensors. ` +
+      `The model has ${outputs} outputs, ${this.outputs.length} of them with a loss, and y has ${targets} ` +
+        'tensors. ' +
         'Give one target for each loss: a list of tensors in the order of the outputs.',
       { outputs, losses: this.outputs.length, targets },
     );

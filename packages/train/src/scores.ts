@@ -14,8 +14,8 @@ import {
 
 export interface MetricOptions {
   /**
-   * Metrics, by name, by name and options, or themselves: a list for every output, or for several outputs one list each.
-   * They heed masks and no weights, as in Keras.
+   * Metrics, by name, by name and options, or themselves: a list for every output, or for several outputs one
+   * list each. They heed masks and no weights, as in Keras.
    */
   metrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
   /** Metrics that count each example as often as its sample weight says. */
@@ -149,7 +149,10 @@ function isFlat(specs: NonNullable<MetricOptions['metrics']>): specs is readonly
   return Array.isArray(specs) && !specs.some((entry) => entry === null || Array.isArray(entry));
 }
 
-/** Names the figures: the metric's name, with the output's before it where there are several; numbered where taken. */
+/**
+ * Names the figures: the metric's name, with the output's before it where there are several; numbered where
+ * taken.
+ */
 function withNames(watched: readonly Omit<Watched, 'name'>[], objective: Objective): Watched[] {
   const taken = new Set<string>();
   return watched.map((one) => {

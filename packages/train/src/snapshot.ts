@@ -48,7 +48,8 @@ export function checkSettings(saved: RunSettings, own: RunSettings): void {
     if (saved[key] === own[key]) continue;
     throw new UnrollError(
       'state',
-      `The checkpoint is of a run with ${key} ${saved[key]}, and this one has ${own[key]}: it cannot go on from there. ` +
+      `The checkpoint is of a run with ${key} ${saved[key]}, and this one has ${own[key]}: it cannot go ` +
+        'on from there. ' +
         'Set it as it was, or start a new run.',
       { setting: key, checkpoint: saved[key], run: own[key] },
     );
@@ -76,7 +77,9 @@ export function saveWeights(model: Model): Record<string, SavedTensor> {
   );
 }
 
-/** Sets the parameters from {@link saveWeights}. @throws UnrollError `state` where the model is another one */
+/**
+ * Sets the parameters from {@link saveWeights}. @throws UnrollError `state` where the model is another one
+ */
 export function restoreWeights(model: Model, tensors: Readonly<Record<string, SavedTensor>>): void {
   const own = named(model);
   for (const [name, parameter] of own) {
@@ -85,7 +88,8 @@ export function restoreWeights(model: Model, tensors: Readonly<Record<string, Sa
     const got = saved ? `it has shape [${saved.shape.join(', ')}] there` : 'it is not there';
     throw new UnrollError(
       'state',
-      `The checkpoint is of another model: ${parameter.name} has shape [${parameter.shape.join(', ')}], and ${got}.`,
+      `The checkpoint is of another model: ${parameter.name} has shape [${parameter.shape.join(', ')}], ` +
+        `and ${got}.`,
       { parameter: parameter.name, shape: parameter.shape, saved: saved?.shape ?? null },
     );
   }

@@ -1,6 +1,6 @@
 /**
- * One training step: forward, backward, gather, clip, update. The trainable weights, their gradients and each of the
- * optimizer's slots lie in one flat buffer each.
+ * One training step: forward, backward, gather, clip, update. The trainable weights, their gradients and each
+ * of the optimizer's slots lie in one flat buffer each.
  */
 import {
   type FloatArray,
@@ -41,8 +41,8 @@ export interface Gradients {
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
 /**
- * What an optimizer remembers between updates, apart from any run: hand it from one `train` to the next and the second
- * goes on as if it were the first. Made empty; follows the model it is used with.
+ * What an optimizer remembers between updates, apart from any run: hand it from one `train` to the next and
+ * the second goes on as if it were the first. Made empty; follows the model it is used with.
  */
 export class OptimizerMemory {
   /** Updates done. */

@@ -1,6 +1,7 @@
 /**
- * Training as a stream of events: `train` gives an async generator that says what happens. It lets the event loop take a
- * turn after every batch, so that a page stays alive and an AbortSignal is heard. The loop itself is in loop.ts.
+ * Training as a stream of events: `train` gives an async generator that says what happens. It lets the event
+ * loop take a turn after every batch, so that a page stays alive and an AbortSignal is heard. The loop itself
+ * is in loop.ts.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
 import { checkCount } from '@unroll/core/internal';
@@ -30,7 +31,10 @@ import { type GradientHook, OptimizerMemory } from './step.js';
 export type TrainingData =
   | (Examples & { batches?: undefined })
   | {
-      /** Batches, each as Examples; a function is called at the start of each epoch. `batchSize` does not apply. */
+      /**
+       * Batches, each as Examples; a function is called at the start of each epoch. `batchSize` does not
+       * apply.
+       */
       batches: Batches;
       x?: undefined;
       y?: undefined;
@@ -54,8 +58,8 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Default none. */
   clip?: Clip;
   /**
-   * Batches whose gradients are gathered for one update: n of them change the weights as one batch n times as large
-   * would. What is left at the end of an epoch makes an update of its own. Default 1.
+   * Batches whose gradients are gathered for one update: n of them change the weights as one batch n times as
+   * large would. What is left at the end of an epoch makes an update of its own. Default 1.
    */
   accumulate?: number;
   /** Data to measure loss and metrics on after every epoch. */
@@ -67,8 +71,8 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** May work on the gradients of an update before they are clipped and used. */
   beforeUpdate?: GradientHook;
   /**
-   * Keep a moving average of the weights. Validation measures it, and it becomes the weights when the run ends (not when
-   * it is aborted). Default: none.
+   * Keep a moving average of the weights. Validation measures it, and it becomes the weights when the run
+   * ends (not when it is aborted). Default: none.
    */
   average?: AverageOptions;
   /** What the optimizer remembers from earlier runs, and is to remember for later ones. Default: nothing. */
@@ -86,15 +90,17 @@ export type TrainOptions = RunOptions & TrainingData;
 /** A run: its events, and what a consumer may do to it between two of them. */
 export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> {
   /**
-   * The state of the run after the last event, whole: weights, optimizer, gathered gradients, carried states, cursor.
-   * `resume` goes on from it, bit for bit as if there had been no interruption. Null before there is anything to keep.
+   * The state of the run after the last event, whole: weights, optimizer, gathered gradients, carried states,
+   * cursor. `resume` goes on from it, bit for bit as if there had been no interruption. Null before there is
+   * anything to keep.
    */
   snapshot(): RunSnapshot | null;
 }
 
 /**
  * Trains `model` and tells of every step and epoch.
- * @throws UnrollError `value`, `shape` or `data` where options or data do not fit; `nan` where numbers go astray
+ * @throws UnrollError `value`, `shape` or `data` where options or data do not fit; `nan` where numbers go
+ * astray
  */
 export function train(model: Model, options: TrainOptions): Run {
   const { epochs = 1, batchSize = 32, seed = 0, shuffle = true, accumulate = 1 } = options;

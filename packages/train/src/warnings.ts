@@ -31,7 +31,8 @@ export class Warnings {
     if (this.#stateful && shuffle) {
       this.add(
         'shuffle-stateful',
-        'The model carries its states from batch to batch, and the examples are shuffled: each sequence would go on from ' +
+        'The model carries its states from batch to batch, and the examples are shuffled: each sequence ' +
+          'would go on from ' +
           'the state of another one. Set shuffle: false.',
       );
     }
@@ -67,7 +68,8 @@ export class Warnings {
       if (this.#stateful && mask && !this.#given.has('left-padding-stateful') && startsMasked(mask)) {
         this.add(
           'left-padding-stateful',
-          'Sequences are padded at their start, and the model carries its states from batch to batch: the states that ' +
+          'Sequences are padded at their start, and the model carries its states from batch to batch: the ' +
+            'states that ' +
             'arrive pass through the padding. Pad at the end.',
         );
       }
@@ -76,7 +78,8 @@ export class Warnings {
       if (steps >= window) return;
       this.add(
         'short-sequence',
-        `A sequence has ${steps} steps, and the window is ${window}: what is missing is padding. Leave such sequences ` +
+        `A sequence has ${steps} steps, and the window is ${window}: what is missing is padding. Leave ` +
+          'such sequences ' +
           'out, or take a shorter window.',
       );
     });
@@ -92,7 +95,8 @@ export class Warnings {
       if (!(size > UNSCALED)) return;
       this.add(
         'targets-unscaled',
-        `The targets of ${name} are about ${Number(size.toPrecision(2))} in size, and a fresh network's outputs are about 1: ` +
+        `The targets of ${name} are about ${Number(size.toPrecision(2))} in size, and a fresh network's ` +
+          'outputs are about 1: ' +
           'training will be slow or diverge. Scale them (StandardScaler), and scale predictions back.',
       );
     });
@@ -103,7 +107,8 @@ export class Warnings {
       if (loss.config.fromLogits !== true || !isSoftmax(outputs[index]!.value)) continue;
       this.add(
         'softmax-as-logits',
-        `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's output: the softmax ` +
+        `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's ` +
+          'output: the softmax ' +
           'is taken twice. Leave the activation out of the last layer, or set fromLogits: false.',
       );
     }

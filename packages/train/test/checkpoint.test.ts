@@ -1,4 +1,7 @@
-/** Checkpoints: a run that goes on from one must end with the weights, bit for bit, of one that was never interrupted. */
+/**
+ * Checkpoints: a run that goes on from one must end with the weights, bit for bit, of one that was never
+ * interrupted.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

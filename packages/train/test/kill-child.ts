@@ -1,4 +1,7 @@
-/** The training run that kill.test.ts kills: `node kill-child.js <folder>`. Goes on from where the folder's checkpoint is. */
+/**
+ * The training run that kill.test.ts kills: `node kill-child.js <folder>`. Goes on from where the folder's
+ * checkpoint is.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { batchNormalization, dense, lstm, sequential } from '@unroll/nn';

@@ -1,8 +1,8 @@
 /**
- * A run killed with SIGKILL at random moments and resumed each time must end as if it had been left alone: the same weights
- * bit for bit, the same figures, and logs in which nothing stands twice. Dropout, batch statistics, gathered gradients,
- * early stopping and the plateau rule are on, and a checkpoint is written after every other batch, so that many kills
- * fall into the writing of one.
+ * A run killed with SIGKILL at random moments and resumed each time must end as if it had been left alone:
+ * the same weights bit for bit, the same figures, and logs in which nothing stands twice. Dropout, batch
+ * statistics, gathered gradients, early stopping and the plateau rule are on, and a checkpoint is written
+ * after every other batch, so that many kills fall into the writing of one.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -23,7 +23,10 @@ interface Result {
 const ended = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
   new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
 
-/** Runs the child; kills it that long after its first step, if it is still there. `ms`: from its first step to its end. */
+/**
+ * Runs the child; kills it that long after its first step, if it is still there. `ms`: from its first step to
+ * its end.
+ */
 async function run(folder: string, killAfter: number | null): Promise<{ killed: boolean; ms: number }> {
   const child = spawn(process.execPath, [CHILD, folder], { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';

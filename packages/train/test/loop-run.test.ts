@@ -1,4 +1,7 @@
-/** The run as a stream of events: order, stopping, the hook, learning rates, averages, and leaving the event loop free. */
+/**
+ * The run as a stream of events: order, stopping, the hook, learning rates, averages, and leaving the event
+ * loop free.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -74,7 +77,8 @@ test('stop() ends the run after the event', async () => {
 });
 
 test('timers run between any two batches, also of a validation', async () => {
-  // Batches that take about 20 ms each: were the loop to keep the event loop for several, the timer would come late.
+  // Batches that take about 20 ms each: were the loop to keep the event loop for several, the timer would
+  // come late.
   const network = sequential([lstm({ units: 96 }), dense({ units: 1 })]);
   const count = 64 * 6;
   const data = {

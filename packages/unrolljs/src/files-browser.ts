@@ -5,7 +5,8 @@ import { ARTIFACT_FILES, type Artifact, fromArtifact, fromZip } from '@unroll/fo
 export function saveTo(_path: string): Promise<void> {
   throw new UnrollError(
     'value',
-    'A page has no folders to save to. Offer toZip(toArtifact(model)) as a download, or keep it in IndexedDB.',
+    'A page has no folders to save to. Offer toZip(toArtifact(model)) as a download, or keep it in ' +
+      'IndexedDB.',
   );
 }
 

@@ -11,8 +11,10 @@ export { type ModelValues, type NestedNumbers, type NumberArray, toTensor, type 
 
 /**
  * A saved model, ready to predict.
- * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files themselves
- * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not registered
+ * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files
+ * themselves
+ * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
+ * registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Runnable> {
   return runnable((await readArtifact(source)).model);

@@ -6,7 +6,10 @@ import { loadFrom } from '#files';
 /** A path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files themselves. */
 export type ArtifactSource = string | Uint8Array | ArtifactFiles;
 
-/** @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not registered */
+/**
+ * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
+ * registered
+ */
 export async function readArtifact(source: ArtifactSource): Promise<Artifact> {
   if (typeof source === 'string') return loadFrom(source);
   await ready();

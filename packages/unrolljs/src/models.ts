@@ -15,8 +15,8 @@ import { type ArtifactSource, readArtifact } from './load.js';
 import { type Trainable, trainable } from './trainable.js';
 
 /**
- * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once where the first
- * entry is an `input({ shape })`.
+ * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once
+ * where the first entry is an `input({ shape })`.
  */
 export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
@@ -32,8 +32,10 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 
 /**
  * A saved model, ready to predict and, if it was saved compiled, to train on (the optimizer starts anew).
- * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files themselves
- * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not registered
+ * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files
+ * themselves
+ * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
+ * registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Trainable> {
   const { model: network, training } = await readArtifact(source);

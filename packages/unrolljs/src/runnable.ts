@@ -9,7 +9,9 @@ import {
 import { type ModelValues, toTensor, toTensors, type Values } from './values.js';
 
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
-  /** Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find. */
+  /**
+   * Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find.
+   */
   mask?: Values;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is a short call
- * to a function of @unroll/train that may also be used on its own.
+ * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is
+ * a short call to a function of @unroll/train that may also be used on its own.
  */
 import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
 import type { ArtifactExtras } from '@unroll/formats';
@@ -61,11 +61,16 @@ export interface EvaluateOptions extends ExampleOptions {
 }
 
 export interface Trainable extends Runnable {
-  /** Says what to train with. May be called again: the weights stay, the optimizer starts anew. Returns the model. */
+  /**
+   * Says what to train with. May be called again: the weights stay, the optimizer starts anew. Returns the
+   * model.
+   */
   compile(options: CompileOptions): this;
   /**
-   * Trains on examples x and targets y, whose first axes count examples. A second call goes on where the first ended.
-   * @throws UnrollError `state` before `compile`, `shape` where x, y and the model do not fit, `nan` when numbers go astray
+   * Trains on examples x and targets y, whose first axes count examples. A second call goes on where the
+   * first ended.
+   * @throws UnrollError `state` before `compile`, `shape` where x, y and the model do not fit, `nan` when
+   * numbers go astray
    */
   fit(x: ModelValues, y: ModelValues, options?: FitOptions): Promise<History>;
   /** Trains on batches. */
@@ -74,7 +79,8 @@ export interface Trainable extends Runnable {
   evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Figures>;
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Figures>;
   /**
-   * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path ends in `.zip`.
+   * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path
+   * ends in `.zip`.
    * @param extras what else is to be kept: `pipeline` for scalers, vocabularies and the like
    * @throws UnrollError `state` for a model that is not built yet, `nan` for weights that are not finite
    */

@@ -29,8 +29,8 @@ export type NestedNumbers = number | NumberArray | readonly NestedNumbers[];
 export type Values = Tensor | NestedNumbers;
 
 /**
- * What a model takes or is to give: numbers for one input; for several, a list in the order of the model's inputs, or an
- * object by their names.
+ * What a model takes or is to give: numbers for one input; for several, a list in the order of the model's
+ * inputs, or an object by their names.
  */
 export type ModelValues = Values | readonly Tensor[] | Readonly<Record<string, Values>>;
 
@@ -93,7 +93,8 @@ function fromTyped(values: NumberArray, row: Shape | null): Tensor {
   const width = sizeOf(row);
   if (made.size % width !== 0) {
     throw shapeError(
-      `${made.size} values are not a whole number of examples of shape ${formatShape(row)} (${width} values each).`,
+      `${made.size} values are not a whole number of examples of shape ${formatShape(row)} (${width} ` +
+        'values each).',
       { count: made.size, row },
     );
   }
@@ -151,7 +152,8 @@ function misfit(value: unknown, path: readonly number[], expected: string): Erro
   }
   const got = typeof value === 'number' ? 'a number' : `a row of ${value.length}`;
   return shapeError(
-    `The nested arrays are ragged: ${where} is ${got}, and ${expected} was expected. Pad sequences of different ` +
+    `The nested arrays are ragged: ${where} is ${got}, and ${expected} was expected. Pad sequences of ` +
+      'different ' +
       'lengths first.',
     { path: where },
   );

@@ -36,7 +36,7 @@ function folderFor(t: TestContext): string {
   return folder;
 }
 
-test('a saved model predicts the same, with a trainer and without, from a folder, a zip and its bytes', async (t) => {
+test('a saved model predicts the same, with a trainer and without, from a folder and a zip', async (t) => {
   const model = compiled();
   await model.fit(x, y, { epochs: 3, seed: 8 });
   const expected = (await model.predict(x)).toArray();

@@ -1,6 +1,6 @@
 /**
- * Callbacks: consumers of the events of `train` that `fit` runs beside it. While a callback works, training waits, so what
- * it sees of the model is the state right after the event.
+ * Callbacks: consumers of the events of `train` that `fit` runs beside it. While a callback works, training
+ * waits, so what it sees of the model is the state right after the event.
  */
 import type { Model, Shape } from '@unroll/core';
 import type { Checkpoint } from '../checkpoint.js';
@@ -44,11 +44,13 @@ export interface Callback {
   onEvent(event: TrainEvent, run: RunControl): void | Promise<void>;
   /** Its state, to be kept in a checkpoint. Absent: it has none. */
   state?(): CallbackState;
-  /** Goes on from a state of {@link Callback.state}, before the first event. Returns what to warn of, or null. */
+  /**
+   * Goes on from a state of {@link Callback.state}, before the first event. Returns what to warn of, or null.
+   */
   restore?(state: CallbackState, run: RunControl): string | null;
   /**
-   * Called for each event once every callback has seen it: what `snapshot` gives is then whole. For what writes
-   * checkpoints.
+   * Called for each event once every callback has seen it: what `snapshot` gives is then whole. For what
+   * writes checkpoints.
    */
   afterEvent?(event: TrainEvent, run: RunControl, snapshot: () => Checkpoint | null): void | Promise<void>;
   /** For an error that ends the run: where the last state is that the callback has kept; null: nowhere. */

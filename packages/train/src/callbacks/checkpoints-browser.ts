@@ -5,7 +5,8 @@ import type { CheckpointFiles } from './checkpoints-node.js';
 export function openCheckpoints(_directory: string, _everySteps: number | null): CheckpointFiles {
   throw new UnrollError(
     'value',
-    'checkpointDir is for Node: a page has no folders. Use checkpointsTo(store, ...) with a store of your own, such as ' +
+    'checkpointDir is for Node: a page has no folders. Use checkpointsTo(store, ...) with a store of your ' +
+      'own, such as ' +
       'IndexedDB, and give fit its checkpoint as `resume`.',
   );
 }

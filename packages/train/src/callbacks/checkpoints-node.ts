@@ -13,13 +13,15 @@ export interface CheckpointFolderOptions extends CheckpointOptions {
 
 /** A callback that also reads back what it wrote. */
 export interface CheckpointFiles extends Callback {
-  /** The checkpoint `last`; null where there is none. @throws UnrollError `format` for a file that is damaged */
+  /**
+   * The checkpoint `last`; null where there is none. @throws UnrollError `format` for a file that is damaged
+   */
   load(): Promise<Checkpoint | null>;
 }
 
 /**
- * Writes checkpoints as `<name>.safetensors` into a folder: `last` after every epoch and when the run ends, others as the
- * options say.
+ * Writes checkpoints as `<name>.safetensors` into a folder: `last` after every epoch and when the run ends,
+ * others as the options say.
  */
 export function checkpoints({ directory, ...options }: CheckpointFolderOptions): CheckpointFiles {
   const place = (name: string): string => join(directory, `${name}.safetensors`);
@@ -30,7 +32,10 @@ export function checkpoints({ directory, ...options }: CheckpointFolderOptions):
   return { ...checkpointsTo(store, options), load: () => readCheckpoint(place('last')) };
 }
 
-/** The checkpoint in a file; null where there is no file. @throws UnrollError `format` for a file that is damaged */
+/**
+ * The checkpoint in a file; null where there is no file. @throws UnrollError `format` for a file that is
+ * damaged
+ */
 export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
   try {
     return decodeCheckpoint(await readFile(file));

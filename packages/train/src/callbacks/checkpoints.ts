@@ -1,4 +1,7 @@
-/** Checkpoints as a callback: when they are written. Where to is the business of a store (checkpoints-node.ts: files). */
+/**
+ * Checkpoints as a callback: when they are written. Where to is the business of a store (checkpoints-node.ts:
+ * files).
+ */
 import type { Checkpoint } from '../checkpoint.js';
 import { encodeCheckpoint } from '../checkpoint.js';
 import type { EpochEvent } from '../events.js';
@@ -10,7 +13,10 @@ export interface CheckpointOptions {
   everySteps?: number;
   /** Keep a checkpoint of its own, `epoch-0010`, after every so many epochs. Default: none. */
   everyEpochs?: number;
-  /** Keep `best`, the checkpoint of the best epoch by this figure. True: by `validationLoss`, or `loss`. Default false. */
+  /**
+   * Keep `best`, the checkpoint of the best epoch by this figure. True: by `validationLoss`, or `loss`.
+   * Default false.
+   */
   best?: boolean | MonitorOptions;
 }
 

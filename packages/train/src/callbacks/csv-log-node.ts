@@ -9,8 +9,8 @@ export interface CsvLogOptions {
 }
 
 /**
- * Writes `epoch`, the figures and the learning rate of every epoch to a file. The columns are those of the first epoch.
- * A new run replaces the file; a resumed one goes on in it.
+ * Writes `epoch`, the figures and the learning rate of every epoch to a file. The columns are those of the
+ * first epoch. A new run replaces the file; a resumed one goes on in it.
  */
 export function csvLog(path: string, { separator = ',' }: CsvLogOptions = {}): Callback {
   const file = new LogFile(path);

@@ -11,7 +11,9 @@ export interface EarlyStoppingOptions extends MonitorOptions {
   patience?: number;
   /** Smallest change that counts as an improvement. Default 0. */
   minDelta?: number;
-  /** Give the model the weights of its best epoch when the run ends (not when it is aborted). Default true. */
+  /**
+   * Give the model the weights of its best epoch when the run ends (not when it is aborted). Default true.
+   */
   restoreBestWeights?: boolean;
   /** What must be reached to count as an improvement at all. Default none. */
   baseline?: number;

@@ -1,7 +1,7 @@
 /**
  * TensorBoard's event files: records of TFRecord framing, each a hand-encoded protobuf `Event`.
  *
- *   record  u64 length, u32 masked CRC-32C of the length, the bytes, u32 masked CRC-32C of the bytes; little-endian
+ *   record  u64 length, u32 masked CRC-32C of it, the bytes, u32 masked CRC-32C of them; little-endian
  *   Event   1: double wall_time   2: int64 step   3: string file_version   5: Summary
  *   Summary 1: Value, repeated;  Value  1: string tag   2: float simple_value
  *

@@ -3,7 +3,10 @@ import { valueError } from '@unroll/core';
 import { type EpochEvent, figuresOf } from '../events.js';
 
 export interface MonitorOptions {
-  /** Name of the figure: `validationLoss`, `loss`, a metric, ... Default `validationLoss`, or `loss` without it. */
+  /**
+   * Name of the figure: `validationLoss`, `loss`, a metric, ... Default `validationLoss`, or `loss` without
+   * it.
+   */
   monitor?: string;
   /** Whether less or more of it is better. Default `auto`: by its name, less for losses and errors. */
   mode?: 'min' | 'max' | 'auto';
@@ -19,7 +22,7 @@ export function monitored(event: EpochEvent, monitor: string | undefined): { nam
   if (Object.hasOwn(figures, name)) return { name, value: figures[name]! };
   throw valueError(
     `There is no figure "${name}" to monitor. There are ${Object.keys(figures).join(', ')}` +
-      `${'validationLoss' in figures ? '' : '; validationLoss comes with validationData or validationSplit'}.`,
+      ('validationLoss' in figures ? '.' : '; validationLoss comes with validationData or validationSplit.'),
     { monitor: name, figures: Object.keys(figures) },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Progress for people and programs: on a terminal one line that is written over and a line per epoch, elsewhere plain
- * lines, and on request each event as a line of JSON.
+ * Progress for people and programs: on a terminal one line that is written over and a line per epoch,
+ * elsewhere plain lines, and on request each event as a line of JSON.
  */
 import { type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from '../events.js';
 import type { Callback } from './callback.js';
@@ -97,7 +97,8 @@ class Meter {
     return (
       `epoch ${epoch}/${epochs} ${bar && steps ? drawn : ''}${step}${steps ? `/${steps}` : ''}` +
       `${steps ? `  eta ${clock(this.#secondsLeft(event, steps))}` : ''}  ${rate(sequencesPerSecond)}` +
-      `  loss ${short(this.#loss / this.#examples)}  grad ${short(gradientNorm)}  clipped ${this.#clippedShare}`
+      `  loss ${short(this.#loss / this.#examples)}  grad ${short(gradientNorm)}` +
+      `  clipped ${this.#clippedShare}`
     );
   }
 

@@ -6,7 +6,10 @@ import { fileHeader, scalarRecord } from './event-file.js';
 import { LogFile } from './log-file-node.js';
 
 export interface TensorBoardOptions {
-  /** Also write loss, gradient norm, learning rate and clipping of every so many updates. Default: epochs only. */
+  /**
+   * Also write loss, gradient norm, learning rate and clipping of every so many updates. Default: epochs
+   * only.
+   */
   everyUpdates?: number;
 }
 
@@ -14,8 +17,8 @@ export interface TensorBoardOptions {
 const FILE = 'events.out.tfevents.unroll';
 
 /**
- * Writes `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of every epoch for `tensorboard --logdir <folder>`. A
- * new run replaces the files; a resumed one goes on in them.
+ * Writes `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of every epoch for `tensorboard --logdir
+ * <folder>`. A new run replaces the files; a resumed one goes on in them.
  */
 export function tensorBoard(folder: string, { everyUpdates }: TensorBoardOptions = {}): Callback {
   const files = {
