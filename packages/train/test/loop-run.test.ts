@@ -76,7 +76,7 @@ test('stop() ends the run after the event', async () => {
 });
 
 test('the event loop turns between any two batches, also of a validation', async () => {
-  const turns: number[] = [];
+  const turns = [0];
   let batch = 0;
   let going = true;
   const turn = (): void => {
