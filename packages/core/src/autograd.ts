@@ -3,8 +3,9 @@
  * and adds up. First order only: the gradient's own computation is not recorded.
  */
 import { formatShape, UnrollError } from './errors.js';
-import { apply1, NONE, type Op, type Recorder, recording } from './op.js';
+import { apply1, type BackwardCall, NONE, type Op, type Recorder, recording } from './op.js';
 import { add } from './ops/elementwise.js';
+import { sumTo } from './ops/reduce.js';
 import { Parameter } from './parameter.js';
 import { runtime } from './runtime.js';
 import { scope } from './scope.js';
@@ -81,7 +82,7 @@ export class Tape implements Recorder {
       const incoming = outputs.map((output) => grads.get(output) ?? null);
       if (incoming.every((grad) => grad === null)) continue;
       const needs = inputs.map((input) => input !== null && this.tracks(input));
-      const found = op.backward({ inputs, attrs, outputs, saved, grads: incoming, needs, kernels });
+      const found = inputGradients(op, { inputs, attrs, outputs, saved, grads: incoming, needs, kernels });
       for (const output of outputs) grads.delete(output);
       inputs.forEach((input, i) => {
         const grad = found[i];
@@ -92,6 +93,27 @@ export class Tape implements Recorder {
     }
     return grads;
   }
+}
+
+/**
+ * The gradients of an op's inputs, each in the shape of its input: an op whose inputs are broadcast may give them in the
+ * broadcast shape, and they are summed back here.
+ */
+export function inputGradients<A>(op: Op<A>, call: BackwardCall<A>): (Tensor | null)[] {
+  return op.backward(call).map((grad, i) => {
+    if (grad === null || !call.needs[i]) return null;
+    const { shape } = call.inputs[i]!;
+    const lead = grad.rank - shape.length;
+    if (lead >= 0 && shape.every((extent, d) => extent === 1 || extent === grad.shape[lead + d])) {
+      return sumTo(grad, shape);
+    }
+    throw new UnrollError(
+      'gradient',
+      `${op.name}: backward gave a gradient of shape ${formatShape(grad.shape)} for input ${i} of shape ` +
+        `${formatShape(shape)}. It must have that shape, or one that the input was broadcast to.`,
+      { op: op.name, input: i, got: grad.shape, expected: shape },
+    );
+  });
 }
 
 /**

@@ -2,7 +2,7 @@
  * What other packages of Unroll build on and users do not: tapes, flat buffers, ops as values. No promise is made about
  * it between versions.
  */
-export { Tape } from './autograd.js';
+export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';

@@ -36,7 +36,10 @@ export interface Op<A> {
   shapes(inputs: readonly (Shape | null)[], attrs: A): Shape[];
   /** Fills the outputs; what it returns is kept for backward. */
   forward(call: ForwardCall<A>): unknown;
-  /** Gradients of the inputs, in order; null where none is needed or it is zero everywhere. */
+  /**
+   * Gradients of the inputs, in order; null where none is needed or it is zero everywhere. Where an input was broadcast,
+   * its gradient may have the broadcast shape: the tape sums it back.
+   */
   backward(call: BackwardCall<A>): (Tensor | null)[];
   /** The output is the first input under another shape: no memory, no forward. */
   readonly view?: true;

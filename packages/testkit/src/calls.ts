@@ -1,7 +1,7 @@
 /** Calling an op forward and backward by hand, without a tape: so that one op is tested and no other. */
 import type { Backend, Tensor } from '@unroll/core';
 import { scope } from '@unroll/core';
-import { apply, hostTensor, type Op, recording, runtime } from '@unroll/core/internal';
+import { apply, hostTensor, inputGradients, type Op, recording, runtime } from '@unroll/core/internal';
 import type { Drawn } from './draw.js';
 
 /** Runs `work` with `backend` computing, and puts the one before back. */
@@ -78,7 +78,7 @@ export function gradientsOf<A>(
     const { kernels } = runtime.scope!.backend;
     const shapes = outputs.map((output) => output.shape);
     const grads = upstream(shapes).map((grad) => grad && tensorOf(grad));
-    const found = op.backward({ inputs: tensors, attrs, outputs, saved, grads, needs, kernels });
+    const found = inputGradients(op, { inputs: tensors, attrs, outputs, saved, grads, needs, kernels });
     return {
       outputs: outputs.map((output) => output.dataSync()),
       shapes,

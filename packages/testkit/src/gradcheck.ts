@@ -4,7 +4,7 @@
  * are tried: along a random direction of all inputs at once, where an error in any element shows; and of single elements,
  * which say where it is.
  */
-import { formatShape, type RandomStream, referenceBackend } from '@unroll/core';
+import { type RandomStream, referenceBackend } from '@unroll/core';
 import type { Op } from '@unroll/core/internal';
 import { gradientsOf, onBackend, outputsOf, type Values } from './calls.js';
 import { largest } from './compare.js';
@@ -57,11 +57,7 @@ class Check<A> {
     const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, weigh);
     const checked = this.#sample.gradients.flatMap((wanted, i) => (wanted === true ? [i] : []));
     for (const i of checked) {
-      const [own, grad] = [this.#inputs[i]!, gradients[i]];
-      if (!grad) this.#problem(`input ${i}: backward gives no gradient`);
-      else if (formatShape(grad.shape) !== formatShape(own.shape)) {
-        this.#problem(`input ${i} ${formatShape(own.shape)}: gradient of shape ${formatShape(grad.shape)}`);
-      }
+      if (!gradients[i]) this.#problem(`input ${i}: backward gives no gradient`);
     }
     if (this.#report.problems.length > 0) return this.#report;
     const found = new Map(checked.map((i) => [i, gradients[i]!.values]));

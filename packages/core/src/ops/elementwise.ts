@@ -3,7 +3,6 @@ import type { BinaryName, UnaryName } from '../backend.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { broadcastShapes, broadcastStrides, collapse } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
-import { sumTo } from './reduce.js';
 
 type UnaryGradient = (g: Tensor, x: Tensor, y: Tensor) => Tensor | null;
 
@@ -33,11 +32,7 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
       kernels.binary(name, a!.block(), strides[0]!, b!.block(), strides[1]!, y!.block(), shape);
     },
     backward({ inputs: [a, b], outputs: [y], grads: [g], needs }) {
-      const part = (rule: BinaryGradient, input: Tensor): Tensor | null => {
-        const grad = rule(g!, a!, b!, y!);
-        return grad && sumTo(grad, input.shape);
-      };
-      return [needs[0] ? part(gradA, a!) : null, needs[1] ? part(gradB, b!) : null];
+      return [needs[0] ? gradA(g!, a!, b!, y!) : null, needs[1] ? gradB(g!, a!, b!, y!) : null];
     },
   };
 }

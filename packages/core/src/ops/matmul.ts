@@ -3,7 +3,6 @@ import { formatShape, shapeError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
 import { broadcastShapes, type Shape, sameShape, sizeOf } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
-import { sumTo } from './reduce.js';
 import { broadcastTo, reshape } from './shape.js';
 
 export interface MatmulOptions {
@@ -77,7 +76,6 @@ const matmulOp: Op<MatmulOptions> = {
       gradB = transB
         ? apply1(matmulOp, [y, x], { transA: true, transB: transA })
         : apply1(matmulOp, [x, y], { transA: !transA });
-      gradB = sumTo(gradB, b!.shape);
     }
     return [gradA, gradB];
   },

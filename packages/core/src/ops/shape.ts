@@ -12,7 +12,6 @@ import {
   stridesOf,
 } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
-import { sumTo } from './reduce.js';
 
 const reshapeOp: Op<{ shape: Shape }> = {
   name: 'reshape',
@@ -50,7 +49,7 @@ const broadcastOp: Op<{ shape: Shape }> = {
     const { shape, strides } = collapse(y!.shape, broadcastStrides(x!.shape, y!.shape), stridesOf(y!.shape));
     kernels.copy(x!.block(), 0, strides[0]!, y!.block(), 0, strides[1]!, shape);
   },
-  backward: ({ inputs, grads }) => [sumTo(grads[0]!, inputs[0]!.shape)],
+  backward: ({ grads }) => [grads[0]!],
 };
 
 /** The part of x that starts at `starts` and has the shape `sizes`. */
