@@ -55,7 +55,11 @@ const runFile = async (file, filter) => {
     deepest = nesting;
     if (name === file && nesting === 0) {
       // The file itself, reported when it holds no test or its process failed.
-      if (failed) result.failures.push(['(the file)', 'its process failed; its output is above']);
+      const late = performance.now() - start >= TIMEOUT_MS;
+      const why = late
+        ? `it was ended after ${TIMEOUT_MS / 1000} s`
+        : 'its process failed; its output is above';
+      if (failed) result.failures.push(['(the file)', why]);
       if (failed) result.failed++;
       return;
     }
