@@ -22,18 +22,26 @@ export function cpuBackend(
     new Float32Array(module.memory.buffer, at, length);
   const k = module.kernels;
 
+  /** Where index spaces are passed to the kernels; made anew when the memory has grown. */
+  let dims = new Int32Array(module.memory.buffer, dimsAt, 3 * MAX_RANK);
   /** Writes an index space (shape, then strides of each operand) where the kernels read it; returns its rank. */
-  const putDims = (shape: readonly number[], ...strides: (readonly number[])[]): number => {
-    if (shape.length > MAX_RANK) {
+  const putDims = (shape: readonly number[], first: readonly number[], second: readonly number[]): number => {
+    if (dims.buffer !== module.memory.buffer)
+      dims = new Int32Array(module.memory.buffer, dimsAt, 3 * MAX_RANK);
+    const rank = shape.length;
+    if (rank > MAX_RANK) {
       throw shapeError(
         `At most ${MAX_RANK} axes can be walked at once, got ${formatShape(shape)}. Reshape to fewer first.`,
         { shape },
       );
     }
-    new Int32Array(module.memory.buffer, dimsAt, 3 * MAX_RANK).set([shape, ...strides].flat());
-    return shape.length;
+    for (let d = 0; d < rank; d++) {
+      dims[d] = shape[d]!;
+      dims[rank + d] = first[d]!;
+      dims[2 * rank + d] = second[d]!;
+    }
+    return rank;
   };
-  /** To be said of whatever a kernel has written: packed forms of it are stale. */
   const touched = (block: Block): void => {
     (block as CpuBlock).root.version++;
   };
