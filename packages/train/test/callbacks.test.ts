@@ -1,6 +1,14 @@
 /** Callbacks: what they do to a run, and what they write. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -19,7 +27,7 @@ import {
   type TrainEvent,
 } from '@unroll/train';
 import { maskedCrc } from '@unroll/train/internal';
-import { checkpoints, csvLog, tensorBoard } from '@unroll/train/node';
+import { checkpoints, csvLog, readCheckpoint, tensorBoard } from '@unroll/train/node';
 import { fails } from './fails.js';
 import { forecaster, waves, weightsOf } from './small-model.js';
 
@@ -205,6 +213,28 @@ describe('logs', () => {
     assert.equal(lines[2]!.split(',').at(-1), '0.001');
   });
 
+  test('what a log holds beyond the checkpoint is cut off when the run goes on', async (t) => {
+    const folder = folderFor(t);
+    const [file, board] = [join(folder, 'log.csv'), join(folder, 'board')];
+    const options = { ...common, checkpointDir: join(folder, 'checkpoints'), validationSplit: 0.25 };
+    const callbacks = (): Callback[] => [csvLog(file), tensorBoard(board)];
+    await fit(forecaster(), { ...options, epochs: 2, callbacks: callbacks() });
+    const events = ['train', 'validation'].map((part) => join(board, part, 'events.out.tfevents.unroll'));
+    const before = events.map((path) => readFileSync(path));
+    for (const path of [file, ...events]) appendFileSync(path, 'lost in a crash');
+    await fit(forecaster(), { ...options, epochs: 3, resume: true, callbacks: callbacks() });
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.split(',')[0]),
+      ['epoch', '1', '2', '3'],
+    );
+    events.forEach((path, i) => {
+      const bytes = readFileSync(path);
+      assert.deepEqual(bytes.subarray(0, before[i]!.length), before[i]);
+      assert.ok(bytes.length > before[i]!.length && !bytes.includes('lost'));
+    });
+  });
+
   test('a log that has lost its end starts anew, and says so', async (t) => {
     const folder = folderFor(t);
     const file = join(folder, 'log.csv');
@@ -262,6 +292,26 @@ test('checkpoints keeps the last, the best and every n-th', async (t) => {
     ...['best.safetensors', 'epoch-0002.safetensors', 'epoch-0004.safetensors', 'last.safetensors'],
   ]);
   assert.equal((await files.load())!.run.cursor.epoch, 6);
+});
+
+test('a run that goes on does not take a worse epoch for its best', async (t) => {
+  const directory = folderFor(t);
+  const run = async (epochs: number, resume: boolean): Promise<void> => {
+    const files = checkpoints({ directory, best: { monitor: 'learningCurve' } });
+    const figures = [0, 5, 2, 4, 3];
+    const curve: Callback = {
+      name: 'curve',
+      onEvent: (event) => {
+        if (event.type === 'epoch')
+          Object.assign(event, { metrics: { learningCurve: figures[event.epoch]! } });
+      },
+    };
+    await fit(forecaster(), { ...common, epochs, resume, callbacks: [curve, files] });
+  };
+  await run(2, false);
+  await run(4, true);
+  const best = await readCheckpoint(join(directory, 'best.safetensors'));
+  assert.equal(best!.run.cursor.epoch, 3, 'the end of epoch 2');
 });
 
 test('two callbacks of one name are refused, and resume: true without a folder', async () => {

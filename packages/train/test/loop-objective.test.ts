@@ -1,9 +1,9 @@
 /** Losses, weights, accumulation and several outputs: what the gradient is of. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concat, type Tensor, tensor } from '@unroll/core';
+import { concat, type Model, matmul, mul, Parameter, type Tensor, tensor } from '@unroll/core';
 import { dense, embedding, gru, input, l2, lstm, model, type Network, sequential } from '@unroll/nn';
-import { evaluate, type FitOptions, fit, type StepEvent, train } from '@unroll/train';
+import { evaluate, type FitOptions, fit, type Gradients, type StepEvent, train } from '@unroll/train';
 import { fails } from './fails.js';
 import { distance, forecaster, rows, waves, weightsOf } from './small-model.js';
 
@@ -159,6 +159,59 @@ describe('weights', () => {
   });
 });
 
+test('a weight that a batch does not use has the gradient 0, whatever it had before', async () => {
+  const [used, sometimes] = ['used', 'sometimes'].map((name) => new Parameter(name, [1, 1], [1]));
+  let calls = 0;
+  const own: Model = {
+    ...{ name: 'own', built: true, parameters: [used!, sometimes!], config: {} },
+    build: () => {},
+    forward: ([flow]) => {
+      const y = matmul(flow!.value, used!);
+      return [{ value: calls++ === 0 ? mul(y, sometimes!) : y, mask: null }];
+    },
+  };
+  const seen: number[][] = [];
+  const data = { x: tensor([[1], [1], [1]]), y: tensor([[0], [0], [0]]) };
+  const beforeUpdate = (gradients: Gradients): void => void seen.push([...gradients.read()]);
+  await fit(own, { ...common, ...data, batchSize: 1, beforeUpdate });
+  assert.notEqual(seen[0]![1], 0);
+  assert.deepEqual(
+    seen.slice(1).map(([, second]) => second),
+    [0, 0],
+  );
+});
+
+test('metrics heed the mask of the model', async () => {
+  const tagger = sequential([
+    embedding({ inputDim: 4, outputDim: 2, maskZero: true }),
+    gru({ units: 2, returnSequences: true }),
+    dense({ units: 2, activation: 'softmax' }),
+  ]);
+  const options = { loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] } as const;
+  const words = tensor([
+    [1, 2, 0, 0],
+    [3, 0, 0, 0],
+  ]);
+  const figures = [
+    [0, 1],
+    [1, 0],
+  ].map(([a, b]) =>
+    evaluate(
+      tagger,
+      {
+        x: words,
+        y: tensor([
+          [0, 1, a!, a!],
+          [1, b!, b!, b!],
+        ]),
+      },
+      options,
+    ),
+  );
+  const [left, right] = await Promise.all(figures);
+  assert.deepEqual(left, right);
+});
+
 describe('several outputs', () => {
   const twoHeads = (): ReturnType<typeof model> => {
     const source = input({ shape: [6, 1], name: 'source' });
@@ -184,6 +237,33 @@ describe('several outputs', () => {
     loss.forEach((whole, i) => {
       assert.ok(Math.abs(whole - (metrics.valueLoss![i]! + 0.5 * metrics.signLoss![i]!)) < 1e-6);
     });
+  });
+
+  test('the weight of a loss scales its gradient', async () => {
+    const data = { x, y: [y, signs], loss: losses };
+    const heavy = twoHeads();
+    await fit(heavy, {
+      ...data,
+      lossWeights: { value: 2, sign: 2 },
+      optimizer: { name: 'sgd', learningRate: 0.01 },
+    });
+    const light = twoHeads();
+    await fit(light, { ...data, optimizer: { name: 'sgd', learningRate: 0.02 } });
+    assert.ok(distance(weightsOf(heavy), weightsOf(light)) < 1e-6);
+  });
+
+  test('each output has its own sample weights, in its loss and its weighted metrics', async () => {
+    const network = twoHeads();
+    const ones = tensor(new Float32Array(40).fill(1));
+    const some = tensor(Float32Array.from({ length: 40 }, (_, i) => (i < 10 ? 1 : 0)));
+    const options = { loss: losses, weightedMetrics: { value: ['mae'], sign: ['mae'] } } as const;
+    const apart = await evaluate(network, { x, y: [y, signs], sampleWeights: [ones, some] }, options);
+    const all = await evaluate(network, { x, y: [y, signs] }, options);
+    const first = { x: rows(x, 0, 10), y: [rows(y, 0, 10), rows(signs, 0, 10)] };
+    const ten = await evaluate(network, first, options);
+    assert.equal(apart.valueMae, all.valueMae);
+    assert.ok(Math.abs(apart.signMae! - ten.signMae!) < 1e-6);
+    assert.ok(Math.abs(apart.signLoss! - ten.signLoss! / 4) < 1e-6, 'weights are no divisor');
   });
 
   test('a list of losses is the same as names; an output without a loss is not trained', async () => {

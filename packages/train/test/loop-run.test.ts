@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   type Examples,
+  evaluate,
   exponentialDecay,
   fit,
   OptimizerMemory,
@@ -43,6 +44,33 @@ test('events come in order: the steps of an epoch, the epoch, the end', async ()
   assert.ok(Math.abs(epoch.loss - losses.reduce((a, b) => a + b) / 40) < 1e-6);
   assert.ok(epoch.validationLoss! > 0);
   assert.deepEqual(events.at(-1), { type: 'end', reason: 'done', completed: true });
+});
+
+test('the figures of an epoch are of that epoch alone', async () => {
+  const events = await eventsOf({ epochs: 3, loss: 'mae', metrics: ['mae'] });
+  for (const epoch of events.filter((event) => event.type === 'epoch')) {
+    const steps = events.filter(
+      (event): event is StepEvent => event.type === 'step' && event.epoch === epoch.epoch,
+    );
+    const mean = steps.reduce((sum, { loss, examples }) => sum + (loss * examples) / 40, 0);
+    assert.ok(Math.abs(epoch.loss - mean) < 1e-6 && Math.abs(epoch.metrics.mae! - mean) < 1e-6);
+  }
+});
+
+test('dropout is another one at every step of every epoch, and the same in every run', async () => {
+  const run = async (seed: number): Promise<number[]> => {
+    const still = { optimizer: { name: 'sgd', learningRate: 1e-30 }, epochs: 2, seed } as const;
+    const same = { x: rows(x, 0, 4), y: rows(y, 0, 4) };
+    const events = await eventsOf(
+      { ...still, batches: [same, same, same], x: undefined, y: undefined },
+      forecaster({ dropout: 0.5 }),
+    );
+    return events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
+  };
+  const losses = await run(1);
+  assert.equal(new Set(losses).size, 6, String(losses));
+  assert.deepEqual(await run(1), losses);
+  assert.notDeepEqual(await run(2), losses);
 });
 
 test('a signal ends the run after the batch at hand', async () => {
@@ -189,4 +217,7 @@ test('validation leaves the states that a stateful model carries as they were', 
   const alone = forecaster({ stateful: true });
   await fit(alone, options);
   assert.deepEqual(weightsOf(watched), weightsOf(alone));
+  const fresh = forecaster({ stateful: true });
+  await evaluate(fresh, waves(8), { loss: 'mse', batchSize: 4 });
+  assert.deepEqual(fresh.carriedStates, { tensors: {}, parts: {} });
 });
