@@ -80,6 +80,17 @@ describe('the error of a run that has gone astray', () => {
     assert.equal(error.data.layer, 'first');
   });
 
+  test('looks again from the states before the batch, not from what it left in them', async () => {
+    let calls = 0;
+    const network = sequential([
+      new Apply('flickers', (value) => (++calls === 2 ? log(mul(value, 0)) : value)),
+      lstm({ units: 2, stateful: true }),
+      dense({ units: 1 }),
+    ]);
+    const error = await failure(network, { ...waves(8), batchSize: 4 });
+    assert.match(error.message, /Running the batch again gave finite numbers/);
+  });
+
   test('names the example that holds the bad number', async () => {
     const values = x.dataSync();
     values[20 * 6 + 2] = Number.NaN;
