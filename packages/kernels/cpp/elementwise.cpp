@@ -1,5 +1,5 @@
 // Elementwise kernels: fill, unary, binary with broadcasting, accumulate and softmax.
-#include "math.h"
+#include "functions.h"
 #include "shape.h"
 #include "work.h"
 

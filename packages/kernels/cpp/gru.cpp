@@ -5,7 +5,7 @@
 // As in the LSTM all gates of a vector of units lie side by side, but x and h' have products of their own, since the
 // reset gate comes between their sums in n.
 #include "cells.h"
-#include "math.h"
+#include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 

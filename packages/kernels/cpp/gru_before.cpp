@@ -4,7 +4,7 @@
 //
 // n needs r of all units, so that every step has two phases forward and, in the other order, two backward.
 #include "cells.h"
-#include "math.h"
+#include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 

@@ -7,7 +7,7 @@
 // gradient of the gates, elementwise, then dh = dG U^T by the same tile. Threads take groups of rows and run all T steps
 // without meeting.
 #include "cells.h"
-#include "math.h"
+#include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 

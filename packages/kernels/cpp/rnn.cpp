@@ -4,7 +4,7 @@
 //
 // The weights are packed in panels of units; x and h' lie behind one another, so that one product gives the sum.
 #include "cells.h"
-#include "math.h"
+#include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 
