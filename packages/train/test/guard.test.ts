@@ -11,6 +11,7 @@ import {
   mul,
   type Shape,
   sqrt,
+  sub,
   tensor,
   UnrollError,
 } from '@unroll/core';
