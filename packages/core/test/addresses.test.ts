@@ -1,6 +1,6 @@
 /**
- * Memory above 2 GiB (WebAssembly) and above 4 GiB (native): part of the contract, run there. Rejects: addresses that are
- * cut to 31 or 32 bits or taken for negative, on either side of the call.
+ * Memory above 2 GiB (WebAssembly) and above 4 GiB (native): part of the contract, run there. Rejects:
+ * addresses that are cut to 31 or 32 bits or taken for negative, on either side of the call.
  */
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
@@ -9,8 +9,11 @@ import { KernelLoadError, loadKernelsSync } from '@unroll/kernels';
 import { contractCases, skipReason } from '@unroll/testkit';
 
 const GiB = 2 ** 30;
-const CASES =
-  /^memory|^kernel (fill|copy|unary: exp|binary: add|reduce: max|gemm: a b|softmax|gather|scatterAdd|random|adam|lstm)|^op (lstm, part 1|matmul|concat)/;
+const KERNELS = [
+  ...['fill', 'copy', 'unary: exp', 'binary: add', 'reduce: max', 'gemm: a b', 'softmax', 'gather'],
+  ...['scatterAdd', 'random', 'adam', 'lstm', 'gru', 'rnn'],
+];
+const CASES = new RegExp(`^memory|^kernel (${KERNELS.join('|')})|^op (lstm, part 1|matmul|concat)`);
 const KINDS = {
   native: { choice: { kind: 'native' }, below: 5 * GiB },
   WebAssembly: { choice: { kind: 'wasm', threads: false }, below: 2.25 * GiB },

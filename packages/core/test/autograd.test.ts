@@ -1,6 +1,6 @@
 /**
- * Taking gradients. Rejects: a tape that forgets or double-counts a path, gradients for what was not asked for, ties that
- * depend on order, and silent second-order gradients.
+ * Taking gradients. Rejects: a tape that forgets or double-counts a path, gradients for what was not asked
+ * for, ties that depend on order, and silent second-order gradients.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -184,7 +184,8 @@ describe('parameters', () => {
     const buffer = layOut([w, b]);
     const after = valueAndGrad(() => sum(add(square(w), b)), [w, b]);
     assert.deepEqual(Array.from(buffer.read()), [1, 2, 5]);
-    assert.deepEqual(after.grads.map((g) => g.toArray()), before.grads.map((g) => g.toArray())); // biome-ignore format: one line
+    // biome-ignore format: one line
+    assert.deepEqual(after.grads.map((g) => g.toArray()), before.grads.map((g) => g.toArray()));
     assert.equal(layOut([w, b]), buffer, 'laid out once, they stay where they are');
   });
 
@@ -208,13 +209,16 @@ describe('parameters', () => {
 describe('ties', () => {
   test('between two tensors go to the first', () => {
     const [a, b] = [tensor([1, 2, 3]), tensor([1, 5, 0])];
-    assert.deepEqual(gradOf(() => sum(maximum(a, b)), a, b), [[1, 0, 1], [0, 1, 0]]); // biome-ignore format: rows
-    assert.deepEqual(gradOf(() => sum(minimum(a, b)), a, b), [[1, 1, 0], [0, 0, 1]]); // biome-ignore format: rows
+    // biome-ignore format: rows
+    assert.deepEqual(gradOf(() => sum(maximum(a, b)), a, b), [[1, 0, 1], [0, 1, 0]]);
+    // biome-ignore format: rows
+    assert.deepEqual(gradOf(() => sum(minimum(a, b)), a, b), [[1, 1, 0], [0, 0, 1]]);
   });
 
   test('within one tensor are shared evenly', () => {
     const x = tensor([[3, 1, 3, 3], [2, 2, 0, 1]]); // biome-ignore format: a matrix
-    assert.deepEqual(gradOf(() => sum(max(x, 1)), x), [[[1 / 3, 0, 1 / 3, 1 / 3], [1 / 2, 1 / 2, 0, 0]]]); // biome-ignore format: rows
+    // biome-ignore format: rows
+    assert.deepEqual(gradOf(() => sum(max(x, 1)), x), [[[1 / 3, 0, 1 / 3, 1 / 3], [1 / 2, 1 / 2, 0, 0]]]);
     assert.deepEqual(gradOf(() => min(x), x), [[[0, 0, 0, 0], [0, 0, 1, 0]]]); // biome-ignore format: rows
   });
 });

@@ -1,6 +1,7 @@
 /**
- * The backend contract on every backend that loads here. Rejects: a kernel that is wrong for some size, stride, option or
- * special value, or writes beside its result; an op whose fast path disagrees with the reference.
+ * The backend contract on every backend that loads here. Rejects: a kernel that is wrong for some size,
+ * stride, option or special value, or writes beside its result; an op whose fast path disagrees with the
+ * reference.
  */
 import { describe, test } from 'node:test';
 import { contractCases, skipReason } from '@unroll/testkit';

@@ -1,6 +1,6 @@
 /**
- * Every op's backward against central differences in float64. Rejects: a gradient with a wrong factor, sign, element,
- * shape or index anywhere, one that is missing, and one that depends on which others are asked for.
+ * Every op's backward against central differences in float64. Rejects: a gradient with a wrong factor, sign,
+ * element, shape or index anywhere, one that is missing, and one that depends on which others are asked for.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

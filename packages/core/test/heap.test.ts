@@ -1,6 +1,7 @@
 /**
- * The heap over linear memory. Rejects: blocks that overlap or are not aligned, freed memory that is not joined or not
- * used again, arenas that grow from step to step, addresses cut to 31 or 32 bits, and running out without a typed error.
+ * The heap over linear memory. Rejects: blocks that overlap or are not aligned, freed memory that is not
+ * joined or not used again, arenas that grow from step to step, addresses cut to 31 or 32 bits, and running
+ * out without a typed error.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * The functions that users call: what they make of axes, negative positions and shorthand, on numbers one can check by
- * eye; and every message they throw, once. Rejects: an axis counted from the wrong end, a shape that is off, and an error
- * that names the wrong thing.
+ * The functions that users call: what they make of axes, negative positions and shorthand, on numbers one can
+ * check by eye; and every message they throw, once. Rejects: an axis counted from the wrong end, a shape that
+ * is off, and an error that names the wrong thing.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -148,7 +148,8 @@ describe('reductions', () => {
 
 describe('shapes', () => {
   test('reshape, with one extent left to be found', () => {
-    assert.deepEqual(reshape(M, [3, -1]).toArray(), [[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
+    // biome-ignore format: a matrix
+    assert.deepEqual(reshape(M, [3, -1]).toArray(), [[1, 2], [3, 4], [5, 6]]);
     assert.deepEqual(reshape(M, [-1]).shape, [6]);
     for (const shape of [[4, -1], [5], [-1, -1]]) {
       assert.throws(
@@ -172,7 +173,8 @@ describe('shapes', () => {
   });
 
   test('broadcastTo', () => {
-    assert.deepEqual(broadcastTo([1, 2], [2, 2]).toArray(), [[1, 2], [1, 2]]); // biome-ignore format: a matrix
+    // biome-ignore format: a matrix
+    assert.deepEqual(broadcastTo([1, 2], [2, 2]).toArray(), [[1, 2], [1, 2]]);
     assert.throws(
       () => broadcastTo(M, [3]),
       new UnrollError('shape', 'broadcastTo: [2, 3] does not broadcast to [3].'),
@@ -189,7 +191,8 @@ describe('shapes', () => {
         ...{ shape: [2, 3], axis: 1, start: 1, end: 4 },
       }),
     );
-    for (const [start, end] of [[2, 1], [-4, 3], [0.5, 2]]) assert.throws(() => slice(M, 1, start!, end), /slice: /); // biome-ignore format: one line
+    // biome-ignore format: one line
+    for (const [start, end] of [[2, 1], [-4, 3], [0.5, 2]]) assert.throws(() => slice(M, 1, start!, end), /slice: /);
   });
 
   test('pad, concat, stack and reverse', () => {
@@ -212,7 +215,8 @@ describe('shapes', () => {
 
 describe('matmul', () => {
   test('with transposes, batches and broadcasting', () => {
-    assert.deepEqual(matmul(M, M, { transB: true }).toArray(), [[14, 32], [32, 77]]); // biome-ignore format: a matrix
+    // biome-ignore format: a matrix
+    assert.deepEqual(matmul(M, M, { transB: true }).toArray(), [[14, 32], [32, 77]]);
     assert.deepEqual(matmul(M, [[1], [1]], { transA: true }).toArray(), [[5], [7], [9]]);
     const batch = matmul(zeros([4, 2, 3]), zeros([3, 5]));
     assert.deepEqual(batch.shape, [4, 2, 5]);

@@ -1,6 +1,6 @@
 /**
- * Weights that stay in memory are packed once per version. Rejects: a packed form that is used after its weights have
- * changed, by whatever way; one that is taken for another layer's; and packing at every call.
+ * Weights that stay in memory are packed once per version. Rejects: a packed form that is used after its
+ * weights have changed, by whatever way; one that is taken for another layer's; and packing at every call.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -51,7 +51,9 @@ const ATTRIBUTES: RecurrentAttributes = {
 const run = (weights: { W: Tensor; U: Tensor; b: Tensor }): Float32Array | Float64Array =>
   lstmSequence({ x: tensor(x, [B, T, I]), ...weights }, ATTRIBUTES).y.dataSync();
 
-/** What the layer gives now; equal to what copies of its weights give, which are packed afresh at every call. */
+/**
+ * What the layer gives now; equal to what copies of its weights give, which are packed afresh at every call.
+ */
 function check({ W, U, b }: Layer, what: string): Float32Array | Float64Array {
   const found = run({ W, U, b });
   const fresh = run({ W: W.snapshot(), U: U.snapshot(), b: b.snapshot() });

@@ -1,7 +1,7 @@
 /**
- * Random streams. Rejects: another generator, streams that depend on each other or on the backend, a stream that cannot
- * be continued, and numbers that are not distributed as they say. The pinned numbers keep one seed's weights, shuffles and
- * masks the same from version to version.
+ * Random streams. Rejects: another generator, streams that depend on each other or on the backend, a stream
+ * that cannot be continued, and numbers that are not distributed as they say. The pinned numbers keep one
+ * seed's weights, shuffles and masks the same from version to version.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * Choosing a backend. Rejects: a name that gives another backend than it says, a default that is not the best, and a
- * forced backend that is not honoured.
+ * Choosing a backend. Rejects: a name that gives another backend than it says, a default that is not the
+ * best, and a forced backend that is not honoured.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** Tensors made and read. Rejects: wrong shapes or order, shared memory between tensor and caller, and silent raggedness. */
+/**
+ * Tensors made and read. Rejects: wrong shapes or order, shared memory between tensor and caller, and silent
+ * raggedness.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { full, type NestedArray, ones, tensor, UnrollError, zeros } from '@unroll/core';
@@ -35,7 +38,8 @@ describe('tensor()', () => {
     values[0] = 9;
     assert.deepEqual(made.toArray(), [[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
     assert.deepEqual(tensor(new Float64Array(3)).shape, [3]);
-    assert.deepEqual(tensor([1, 2, 3, 4], [2, 2]).toArray(), [[1, 2], [3, 4]]); // biome-ignore format: a matrix
+    // biome-ignore format: a matrix
+    assert.deepEqual(tensor([1, 2, 3, 4], [2, 2]).toArray(), [[1, 2], [3, 4]]);
   });
 
   test('gives its values as copies', async () => {

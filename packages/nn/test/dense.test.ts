@@ -1,4 +1,7 @@
-/** `dense`: values, gradients and mistakes. Rejects: a transposed kernel, a bias on the wrong axis, a lost mask. */
+/**
+ * `dense`: values, gradients and mistakes. Rejects: a transposed kernel, a bias on the wrong axis, a lost
+ * mask.
+ */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { ones, setBackend, sum, tensor, UnrollError, valueAndGrad, zeros } from '@unroll/core';
@@ -28,14 +31,19 @@ describe('dense', () => {
   const x = tensor([[1, 0, -1], [0, 2, 1]]); // biome-ignore format: a matrix
 
   test('is x W + b on the last axis, whatever is before it', () => {
-    assert.deepEqual(call(layerOf(), x).value.toArray(), [[6, -24], [21, -6]]); // biome-ignore format: a matrix
-    const sequence = tensor([[[1, 0, -1], [0, 2, 1]], [[0, 0, 0], [1, 1, 1]]]); // biome-ignore format: matrices
-    assert.deepEqual(call(layerOf(), sequence).value.toArray(), [[[6, -24], [21, -6]], [[10, -20], [19, -8]]]); // biome-ignore format: matrices
+    // biome-ignore format: a matrix
+    assert.deepEqual(call(layerOf(), x).value.toArray(), [[6, -24], [21, -6]]);
+    // biome-ignore format: matrices
+    const sequence = tensor([[[1, 0, -1], [0, 2, 1]], [[0, 0, 0], [1, 1, 1]]]);
+    // biome-ignore format: matrices
+    assert.deepEqual(call(layerOf(), sequence).value.toArray(), [[[6, -24], [21, -6]], [[10, -20], [19, -8]]]);
   });
 
   test('without bias, and with an activation', () => {
-    assert.deepEqual(call(layerOf({ useBias: false }), x).value.toArray(), [[-4, -4], [11, 14]]); // biome-ignore format: a matrix
-    assert.deepEqual(call(layerOf({ activation: 'relu' }), x).value.toArray(), [[6, 0], [21, 0]]); // biome-ignore format: a matrix
+    // biome-ignore format: a matrix
+    assert.deepEqual(call(layerOf({ useBias: false }), x).value.toArray(), [[-4, -4], [11, 14]]);
+    // biome-ignore format: a matrix
+    assert.deepEqual(call(layerOf({ activation: 'relu' }), x).value.toArray(), [[6, 0], [21, 0]]);
   });
 
   test('its gradients', () => {

@@ -1,4 +1,7 @@
-/** Recurrent layers of every kind under every combination of options, and the numbers that the ways to run them give. */
+/**
+ * Recurrent layers of every kind under every combination of options, and the numbers that the ways to run
+ * them give.
+ */
 import {
   add,
   hardSigmoid,

@@ -1,9 +1,9 @@
 /**
- * The three ways to compute a recurrent layer give the same numbers: the fused op, the cell stepped through the sequence,
- * and a user's own cell taken row by row, valid step by valid step, for every combination of options. In float64 on the
- * reference to 1e-12; in float32 on every fast backend to the tolerances. Rejects: an option that the fused path reads
- * differently, a mask rule that leaks from row to row, packed padding that changes anything, and a fused path that is
- * never taken.
+ * The three ways to compute a recurrent layer give the same numbers: the fused op, the cell stepped through
+ * the sequence, and a user's own cell taken row by row, valid step by valid step, for every combination of
+ * options. In float64 on the reference to 1e-12; in float32 on every fast backend to the tolerances. Rejects:
+ * an option that the fused path reads differently, a mask rule that leaks from row to row, packed padding
+ * that changes anything, and a fused path that is never taken.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * The LSTM layer as a user meets it: its weights in Keras's names, order and layout, its initial values, and the message
- * of every mistake, once. Rejects: gates in another order, a forget bias in the wrong place, weights that depend on the
- * backend, and an error that does not say what to do.
+ * The LSTM layer as a user meets it: its weights in Keras's names, order and layout, its initial values, and
+ * the message of every mistake, once. Rejects: gates in another order, a forget bias in the wrong place,
+ * weights that depend on the backend, and an error that does not say what to do.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -120,7 +120,8 @@ describe('outputs', () => {
     assert.deepEqual(shapes({ returnState: true }), [[2, H], [2, H], [2, H]]); // biome-ignore format: shapes
     assert.deepEqual(shapes({ returnSequences: true, returnState: true })[0], [2, 5, H]);
     const layer = built({ returnSequences: true, returnState: true });
-    assert.deepEqual(layer.outputShapes([[-1, -1, I]]), [[-1, -1, H], [-1, H], [-1, H]]); // biome-ignore format: shapes
+    // biome-ignore format: shapes
+    assert.deepEqual(layer.outputShapes([[-1, -1, I]]), [[-1, -1, H], [-1, H], [-1, H]]);
   });
 
   test('carry the mask on only where they are a sequence', () => {
@@ -172,7 +173,8 @@ describe('mistakes', () => {
   });
 
   test('initial states of another number or size', () => {
-    shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => flow(built(), [[2, 5, I], [2, H]])); // biome-ignore format: one line
+    // biome-ignore format: one line
+    shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => flow(built(), [[2, 5, I], [2, H]]));
     shape('Layer LSTM: expected an initial state c of shape [2, 4], got [2, 5].', () =>
       flow(built(), [[2, 5, I], [2, H], [2, 5]]),
     ); // biome-ignore format: one line

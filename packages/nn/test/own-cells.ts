@@ -1,7 +1,7 @@
 /**
- * Cells as a user would write them, outside the library and with nothing of it but tensors: LSTM, GRU and the plain RNN
- * from their textbook equations. And the meaning of a sequence, from first principles: row by row, valid step by valid
- * step.
+ * Cells as a user would write them, outside the library and with nothing of it but tensors: LSTM, GRU and the
+ * plain RNN from their textbook equations. And the meaning of a sequence, from first principles: row by row,
+ * valid step by valid step.
  */
 import {
   add,
@@ -148,8 +148,9 @@ export interface SequenceMeaning {
 }
 
 /**
- * What a cell gives along sequences x [B, T, I]: each row alone, its masked steps left out altogether. The output at a
- * masked step is the last one made (zeros if there is none yet), or zeros where that is asked for.
+ * What a cell gives along sequences x [B, T, I]: each row alone, its masked steps left out altogether. The
+ * output at a masked step is the last one made (zeros if there is none yet), or zeros where that is asked
+ * for.
  * @returns y ([B, T, units], or the last [B, units]), then the final states
  */
 export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: SequenceMeaning): Tensor[] {

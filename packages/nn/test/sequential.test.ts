@@ -1,6 +1,6 @@
 /**
- * `sequential`: names, weights in and out, prediction, and mistakes. Rejects: layers called in another order, weights
- * half set, names that collide, and predictions that depend on how rows are batched.
+ * `sequential`: names, weights in and out, prediction, and mistakes. Rejects: layers called in another order,
+ * weights half set, names that collide, and predictions that depend on how rows are batched.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';

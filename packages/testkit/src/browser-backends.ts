@@ -1,5 +1,5 @@
-// What a page runs besides the kernels' own cases: the backend contract on every WebAssembly build that loads there, and
-// a short training run on each, which must fall as far as it does on the reference.
+// What a page runs besides the kernels' own cases: the backend contract on every WebAssembly build that loads
+// there, and a short training run on each, which must fall as far as it does on the reference.
 import { type Backend, type BackendName, predict, setBackend, tensor } from '@unroll/core';
 import { nextTurn } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';

@@ -35,7 +35,9 @@ interface Recorded {
   saved: unknown;
 }
 
-/** Applies an op as if a gradient of every input were wanted, and gives what backward needs. In an open scope. */
+/**
+ * Applies an op as if a gradient of every input were wanted, and gives what backward needs. In an open scope.
+ */
 function applySaving<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Recorded {
   let recorded: Recorded | null = null;
   const before = recording.current;

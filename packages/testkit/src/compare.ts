@@ -7,7 +7,10 @@ export interface Difference {
   size: number;
 }
 
-/** The element that differs most. NaN equals NaN, an infinity equals itself; otherwise they differ without bound. */
+/**
+ * The element that differs most. NaN equals NaN, an infinity equals itself; otherwise they differ without
+ * bound.
+ */
 export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): Difference {
   let worst: Difference = { index: -1, actual: 0, expected: 0, size: 0 };
   for (let i = 0; i < expected.length; i++) {

@@ -1,6 +1,6 @@
 /**
- * The backend contract: what every backend must do, as a list of named cases that any test runner can run, in Node and in
- * a browser. The truth is the reference backend in float64.
+ * The backend contract: what every backend must do, as a list of named cases that any test runner can run, in
+ * Node and in a browser. The truth is the reference backend in float64.
  */
 import { type ContractCase, skipReason } from './contract/case.js';
 import { kernelCases } from './contract/kernels.js';

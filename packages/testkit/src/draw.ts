@@ -1,6 +1,6 @@
 /**
- * Values to test with. Every maker draws from a seeded stream, and every number it gives is exact in float32, so that
- * all backends and the float64 reference start from the same inputs.
+ * Values to test with. Every maker draws from a seeded stream, and every number it gives is exact in float32,
+ * so that all backends and the float64 reference start from the same inputs.
  */
 import type { RandomStream, Shape } from '@unroll/core';
 import { sizeOf } from '@unroll/core/internal';
@@ -51,7 +51,9 @@ export function awayFrom(points: readonly number[], shape: Shape): Maker {
     );
 }
 
-/** Multiples of 1/4 in [-2, 2) plus `offset`: two such tensors of different offsets have no element in common. */
+/**
+ * Multiples of 1/4 in [-2, 2) plus `offset`: two such tensors of different offsets have no element in common.
+ */
 export function grid(shape: Shape, offset = 0): Maker {
   return (stream) =>
     drawn(

@@ -1,8 +1,8 @@
 /**
- * Gradient checks: an op's backward against central differences of its forward, in float64 on the reference backend. The
- * scalar that is differentiated is the sum of all outputs, each element times a weight of its own. Two kinds of change
- * are tried: along a random direction of all inputs at once, where an error in any element shows; and of single elements,
- * which say where it is.
+ * Gradient checks: an op's backward against central differences of its forward, in float64 on the reference
+ * backend. The scalar that is differentiated is the sum of all outputs, each element times a weight of its
+ * own. Two kinds of change are tried: along a random direction of all inputs at once, where an error in any
+ * element shows; and of single elements, which say where it is.
  */
 import { type RandomStream, referenceBackend } from '@unroll/core';
 import type { Op } from '@unroll/core/internal';
@@ -19,7 +19,10 @@ export interface GradientReport {
   problems: string[];
 }
 
-/** Change of an input. Large enough that rounding does not show, small enough that the third derivative does not. */
+/**
+ * Change of an input. Large enough that rounding does not show, small enough that the third derivative does
+ * not.
+ */
 const STEP = 1e-5;
 /** Allowed error, relative to the largest gradient (at least 1). */
 const TOLERANCE = 1e-7;

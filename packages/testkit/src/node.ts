@@ -24,9 +24,9 @@ export interface TestBackend {
 }
 
 /**
- * Every backend to test: the reference in float32, the native kernels at each instruction set of this machine, and each
- * WebAssembly build. What does not load is listed too, with the reason, so that a suite that does not run is seen.
- * With UNROLL_REQUIRE_NATIVE=1 a machine without native kernels is an error.
+ * Every backend to test: the reference in float32, the native kernels at each instruction set of this
+ * machine, and each WebAssembly build. What does not load is listed too, with the reason, so that a suite
+ * that does not run is seen. With UNROLL_REQUIRE_NATIVE=1 a machine without native kernels is an error.
  */
 export function testBackends(): TestBackend[] {
   const isas = listVariants().filter((variant) => !(variant in WASM_NAMES));
@@ -52,7 +52,8 @@ export function moduleOf(backend: Backend): KernelModule | null {
 }
 
 /**
- * Sets the number of threads and waits until so many take part, so that a test of threads is not one of a single one.
+ * Sets the number of threads and waits until so many take part, so that a test of threads is not one of a
+ * single one.
  * @returns false where the backend has no more than one
  */
 export async function useThreads(backend: Backend, count: number): Promise<boolean> {

@@ -1,6 +1,7 @@
 /**
- * Samples of every op of the op table: the one list that gradient checks and the backend contract both walk. The type
- * makes it complete. Each sample draws its inputs from a stream of its own, so that adding one changes no other.
+ * Samples of every op of the op table: the one list that gradient checks and the backend contract both walk.
+ * The type makes it complete. Each sample draws its inputs from a stream of its own, so that adding one
+ * changes no other.
  */
 import { RandomStream } from '@unroll/core';
 import { type Op, type OpName, opTable } from '@unroll/core/internal';
@@ -23,8 +24,8 @@ export const samples: Samples = {
 export const opNames = Object.keys(opTable) as OpName[];
 
 /**
- * An op with its samples, when it does not matter which one it is. Attributes and op belong together by the types above;
- * a name that is not known before the program runs cannot show it.
+ * An op with its samples, when it does not matter which one it is. Attributes and op belong together by the
+ * types above; a name that is not known before the program runs cannot show it.
  */
 export function opWithSamples(name: OpName): { op: Op<unknown>; samples: readonly Sample<unknown>[] } {
   return { op: opTable[name] as Op<unknown>, samples: samples[name] };

@@ -1,6 +1,7 @@
 /**
- * What repeats to the bit. Rejects: sums whose order depends on threads, a kernel that is split differently on one thread
- * than on three, memory that is read before it is written, and anything random that does not come from the seed.
+ * What repeats to the bit. Rejects: sums whose order depends on threads, a kernel that is split differently
+ * on one thread than on three, memory that is read before it is written, and anything random that does not
+ * come from the seed.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -67,7 +68,9 @@ async function run(backend: Backend, { size, model }: Kind, seed = 1): Promise<R
 const drop = { dropout: 0.2, recurrentDropout: 0.2 };
 const ripple = (shape: Shape): Float64Array =>
   Float64Array.from({ length: shape.reduce((a, n) => a * n) }, (_, i) => Math.sin(i) / 20);
-/** Batches that are worth three threads; a state whose matrices do not fit a core's cache; and a small one. */
+/**
+ * Batches that are worth three threads; a state whose matrices do not fit a core's cache; and a small one.
+ */
 const LARGE: Kind = {
   size: { batch: 24, time: 12, features: 4, units: 64, steps: 20 },
   model: (units) => sequential([lstm({ units, ...drop }), dense({ units: 1 })], { seed: 1 }),

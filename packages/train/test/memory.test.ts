@@ -1,6 +1,6 @@
 /**
- * Memory in a long run. Rejects: a step that leaves anything behind, in linear memory, in JavaScript's heap or outside it.
- * The full length is `node tools/soak.mjs`; here it is a short one, on each kind of kernels.
+ * Memory in a long run. Rejects: a step that leaves anything behind, in linear memory, in JavaScript's heap
+ * or outside it. The full length is `node tools/soak.mjs`; here it is a short one, on each kind of kernels.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

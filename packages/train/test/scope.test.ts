@@ -1,6 +1,6 @@
 /**
- * Tensors taken out of a training step. Rejects: a stashed tensor that reads what a later step has written there, a kept
- * one that does not last, and a user's code that changes training by looking on.
+ * Tensors taken out of a training step. Rejects: a stashed tensor that reads what a later step has written
+ * there, a kept one that does not last, and a user's code that changes training by looking on.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

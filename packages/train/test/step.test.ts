@@ -1,7 +1,7 @@
 /**
- * One training step against the same step by hand: the gradient by `valueAndGrad`, the update by its formula. Rejects: a
- * gradient put in another parameter's place, an update of what is frozen, a step that uses weights of another version, and
- * a loss or norm that is reported of something else.
+ * One training step against the same step by hand: the gradient by `valueAndGrad`, the update by its formula.
+ * Rejects: a gradient put in another parameter's place, an update of what is frozen, a step that uses weights
+ * of another version, and a loss or norm that is reported of something else.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

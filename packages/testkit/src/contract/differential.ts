@@ -1,6 +1,6 @@
 /**
- * One kernel on a backend against the float64 reference, over the same arrays. Each array lies in the middle of a larger
- * block, away from any alignment, and what lies around it must not change.
+ * One kernel on a backend against the float64 reference, over the same arrays. Each array lies in the middle
+ * of a larger block, away from any alignment, and what lies around it must not change.
  */
 import { type Backend, RandomStream, referenceBackend, scope } from '@unroll/core';
 import type { Block, KernelName, Kernels } from '@unroll/core/internal';

@@ -1,9 +1,14 @@
-/** Cases for the matrix product. Matrices of small whole numbers make every sum exact, so that results must be equal. */
+/**
+ * Cases for the matrix product. Matrices of small whole numbers make every sum exact, so that results must be
+ * equal.
+ */
 import type { GemmShape } from '@unroll/core/internal';
 import type { ContractCase } from './case.js';
 import { differentialCase, draw, type Trial } from './differential.js';
 
-/** A matrix of `rows` rows that lie `stride` apart, `count` times `distance` apart; what lies between is NaN. */
+/**
+ * A matrix of `rows` rows that lie `stride` apart, `count` times `distance` apart; what lies between is NaN.
+ */
 function spaced(
   fill: (count: number, name: string) => Float64Array,
   name: string,
@@ -53,7 +58,14 @@ function trial(form: Form, fill = draw.whole): Trial {
   };
   const letters = `${transA ? 'ᵀ' : ''}${transB ? 'ᵗ' : ''}`;
   return {
-    name: `${m}x${k}x${n}${letters}${add ? ' added' : ''}${gap ? ' with gaps' : ''}${batch === undefined ? '' : ` by ${batch}`}`,
+    name: [
+      `${m}x${k}x${n}${letters}`,
+      add && 'added',
+      gap && 'with gaps',
+      batch !== undefined && `by ${batch}`,
+    ]
+      .filter(Boolean)
+      .join(' '),
     arrays: {
       a: spaced(fill, 'a', a),
       b: spaced(fill, 'b', b),
@@ -93,8 +105,9 @@ function exactTrials(transposes: { transA: boolean; transB: boolean }): Trial[] 
 }
 
 function batchTrials(): Trial[] {
-  const sizes = [{ m: 3, n: 5, k: 4 }, { m: 1, n: 17, k: 3 }, { m: 17, n: 1, k: 33 }, { m: 20, n: 18, k: 19 }]; // biome-ignore format: a list
-  return sizes.flatMap((size) =>
+  const sizes = [[3, 5, 4], [1, 17, 3], [17, 1, 33], [20, 18, 19]] as const; // biome-ignore format: a list
+  const shapes = sizes.map(([m, n, k]) => ({ m, n, k }));
+  return shapes.flatMap((size) =>
     TRANSPOSES.flatMap((transposes) => [
       trial({ ...size, ...transposes, batch: 3 }),
       trial({ ...size, ...transposes, batch: 2, gap: 2, add: true }),

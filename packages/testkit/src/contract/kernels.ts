@@ -1,4 +1,7 @@
-/** Cases for the kernels that move, map and reduce: called directly, with the sizes and values that ops seldom meet. */
+/**
+ * Cases for the kernels that move, map and reduce: called directly, with the sizes and values that ops seldom
+ * meet.
+ */
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
 import type { ContractCase } from './case.js';
@@ -226,7 +229,8 @@ function accumulateTrials(): Trial[] {
 }
 
 function softmaxTrials(): Trial[] {
-  const shapes = [[1, 1], [3, 1], [1, 17], [5, 3], [3, 33], [7, 130], [0, 5], [3, 0]] as const; // biome-ignore format: a list
+  // biome-ignore format: a list
+  const shapes = [[1, 1], [3, 1], [1, 17], [5, 3], [3, 33], [7, 130], [0, 5], [3, 0]] as const;
   const rows: Record<string, number[]> = {
     'huge values': [1e30, -1e30, 9.9e29, 3e38, 0],
     'large equal values': new Array<number>(19).fill(1e4),
@@ -239,12 +243,18 @@ function softmaxTrials(): Trial[] {
   return [false, true].flatMap((log): Trial[] => [
     ...shapes.map(([count, n]): Trial => ({
       name: `${log ? 'log ' : ''}[${count}, ${n}]`,
-      arrays: { x: draw.normal(count * n, 'softmax').map((x) => 3 * x).map(Math.fround), y: draw.blank(count * n) },
+      arrays: {
+        x: draw.normal(count * n, 'softmax').map((x) => Math.fround(3 * x)),
+        y: draw.blank(count * n),
+      },
       call: (kernels, { x, y }) => kernels.softmax(x!, y!, count, n, log),
     })),
     ...Object.entries(rows).map(([name, row]): Trial => ({
       name: `${log ? 'log of ' : ''}${name}, beside an ordinary row`,
-      arrays: { x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround), y: draw.blank(2 * row.length) },
+      arrays: {
+        x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround),
+        y: draw.blank(2 * row.length),
+      },
       call: (kernels, { x, y }) => kernels.softmax(x!, y!, 2, row.length, log),
     })),
     {
@@ -255,7 +265,8 @@ function softmaxTrials(): Trial[] {
   ]); // biome-ignore format: a list
 }
 
-const LOOKUPS = [[1, [0]], [17, [3, 0, 3, 3, 4]], [33, [4, 4, 4, 1]], [3, []], [16, [2, 1, 0]]] as const; // biome-ignore format: a list
+// biome-ignore format: a list
+const LOOKUPS = [[1, [0]], [17, [3, 0, 3, 3, 4]], [33, [4, 4, 4, 1]], [3, []], [16, [2, 1, 0]]] as const;
 
 function gatherTrials(): Trial[] {
   return LOOKUPS.map(([width, ids]) => ({
@@ -303,8 +314,12 @@ function randomTrials(
 
 function maskTrials(): Trial[] {
   return [1, 0.75, 0.1, 2 ** -24, 0.30000001192092896].flatMap((keep) =>
-    randomTrials(({ key, counter }) => (kernels, { y }) => kernels.randomMask(key, counter, y!, keep, Math.fround(1 / keep))),
-  ); // biome-ignore format: one line
+    randomTrials(
+      ({ key, counter }) =>
+        (kernels, { y }) =>
+          kernels.randomMask(key, counter, y!, keep, Math.fround(1 / keep)),
+    ),
+  );
 }
 
 /** Cases of every kernel: one that is added to the interface without cases does not compile. */

@@ -6,7 +6,9 @@ import { differentialCase, draw, MANY, SIZES } from './differential.js';
 
 type Slots = Record<string, 'signed' | 'positive'>;
 
-/** A trial over `size` weights with the named slots; large ones share one sequence, which is costly to draw. */
+/**
+ * A trial over `size` weights with the named slots; large ones share one sequence, which is costly to draw.
+ */
 function trial(name: string, size: number, slots: Slots, call: Trial['call']): Trial {
   const source = (own: string): Float64Array => draw.normal(size, size > 1000 ? 'many' : own);
   const values = Object.entries(slots).map(([slot, sign]) => [

@@ -1,6 +1,7 @@
 /**
- * Cases for the fused recurrent kernels, called directly: what ops do not ask of them. Gradients of every h_t and c_t,
- * outputs written into a wider block or backwards, no outputs and no gates at all, large batches, and large states.
+ * Cases for the fused recurrent kernels, called directly: what ops do not ask of them. Gradients of every h_t
+ * and c_t, outputs written into a wider block or backwards, no outputs and no gates at all, large batches,
+ * and large states.
  */
 import type { ActivationName, Block, KernelName, SequenceView } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';
@@ -20,7 +21,10 @@ interface Form {
   bias: boolean;
   /** Keep what backward needs. */
   saving: boolean;
-  /** The width of the block that outputs are a part of, where in it they begin, and whether time runs backwards; null: none. */
+  /**
+   * The width of the block that outputs are a part of, where in it they begin, and whether time runs
+   * backwards; null: none.
+   */
   output: { width: number; at: number; backwards: boolean } | null;
   activation: ActivationName;
 }
@@ -116,7 +120,10 @@ const forward = (f: Form, blocks: Blocks) => ({
   },
 });
 
-/** The inputs of a backward kernel besides what forward saved: gradients of outputs and states, and blocks for results. */
+/**
+ * The inputs of a backward kernel besides what forward saved: gradients of outputs and states, and blocks for
+ * results.
+ */
 function incoming(f: Form, dGWidth: number): Arrays {
   const { T, B, H, output } = f;
   return {
@@ -269,7 +276,9 @@ const direct = (
   allowed: (expected: Float64Array) => number,
 ): ContractCase[] => [differentialCase(kernel, 'called directly', trials, allowed)];
 
-/** The activations' derivatives are taken from stored gates, so any numbers in (0, 1) will do for backward. */
+/**
+ * The activations' derivatives are taken from stored gates, so any numbers in (0, 1) will do for backward.
+ */
 export const recurrentKernelCases: { readonly [K in RecurrentKernel]: readonly ContractCase[] } = {
   rnnForward: direct('rnnForward', () => FORMS.map(rnnForwardTrial), outputTolerance),
   rnnBackward: direct('rnnBackward', () => FORMS.map(rnnBackwardTrial), gradientTolerance),

@@ -79,7 +79,8 @@ const any: Sized = (shape) => normal(shape);
 const wide: Sized = (shape) => normal(shape, 3);
 const positive: Sized = (shape) => between(0.25, 3, shape);
 const nonzero: Sized = (shape) => eitherSign(0.4, 2, shape);
-const smooth = (...kinks: number[]): Sized => (shape) => awayFrom(kinks, shape); // biome-ignore format: one line
+// biome-ignore format: one line
+const smooth = (...kinks: number[]): Sized => (shape) => awayFrom(kinks, shape);
 const onGrid: Sized = (shape) => grid(shape);
 const offGrid: Sized = (shape) => grid(shape, 0.1);
 const small: Sized = (shape) => whole(3, shape);

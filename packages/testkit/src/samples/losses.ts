@@ -29,7 +29,8 @@ function likelihood(target: (shape: Shape) => Maker, ...parameters: ((shape: Sha
   }));
 }
 
-const uniform = (low: number, high: number) => (shape: Shape): Maker => between(low, high, shape); // biome-ignore format: one line
+// biome-ignore format: one line
+const uniform = (low: number, high: number) => (shape: Shape): Maker => between(low, high, shape);
 
 export const lossSamples = {
   pick: CLASS_SIZES,

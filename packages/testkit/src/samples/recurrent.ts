@@ -1,6 +1,7 @@
 /**
- * Samples of the fused recurrent ops: every combination of their options at one size that fills a vector and leaves a
- * rest, every pair of activations, and all options together at sizes that are awkward for tiles and threads.
+ * Samples of the fused recurrent ops: every combination of their options at one size that fills a vector and
+ * leaves a rest, every pair of activations, and all options together at sizes that are awkward for tiles and
+ * threads.
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
 import type { ActivationName } from '@unroll/core/internal';
@@ -190,8 +191,8 @@ function pairs<A extends { recurrentActivation: ActivationName }>(
 const core = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**
- * A third of all combinations, in which every two values of two options still meet: what is left to test of the cells that
- * share with the LSTM all that is not their equations.
+ * A third of all combinations, in which every two values of two options still meet: what is left to test of
+ * the cells that share with the LSTM all that is not their equations.
  */
 const third = combinations().filter((_, i) => i % 3 === 0);
 

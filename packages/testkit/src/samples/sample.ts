@@ -9,7 +9,10 @@ export interface Sample<A> {
   readonly attrs: A;
   /** Per input: true where its gradient is checked, else why there is none. */
   readonly gradients: readonly (true | string)[];
-  /** How many elements of each input to check one at a time, besides all at once along a direction. Default 40. */
+  /**
+   * How many elements of each input to check one at a time, besides all at once along a direction. Default
+   * 40.
+   */
   readonly elements?: number;
 }
 
