@@ -14,94 +14,10 @@
 #include "parallel.h"
 
 #include "pool.h"
-
-#if defined(__wasm__)
-#if defined(__wasm_atomics__)
-#define UNROLL_THREADS 1
-#else
-#define UNROLL_THREADS 0
-#endif
-#else
-#define UNROLL_THREADS 1
-#include <atomic>
-#include <new>
-#include <system_error>
-#include <thread>
-#endif
-
-#if defined(__wasm__) && UNROLL_THREADS
-// Functions of their own, with an argument that nobody reads as their last local: the first compiler of V8 11 (Node 20)
-// saves the 64-bit address of memory.atomic.wait32 in a slot of 32 bits, and so overwrites the local beside it.
-__attribute__((noinline)) void atomic_wait(int32_t* word, int32_t expected, int64_t nanoseconds, int) {
-  __builtin_wasm_memory_atomic_wait32(word, expected, nanoseconds);
-}
-__attribute__((noinline)) void atomic_notify(int32_t* word, int) {
-  __builtin_wasm_memory_atomic_notify(word, 0xffffffffu);
-}
-#endif
+#include "word.h"
 
 namespace unroll {
 namespace {
-
-// ---------------------------------------------------------------------------------------------------- the platform
-// Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): a polite turn of a
-// spin loop. spin_limit: turns before sleeping, 20 to 50 microseconds, about what waking a sleeper costs.
-
-#if !defined(__wasm__)
-
-struct Word {
-  std::atomic<int32_t> value{0};
-  int32_t load() const { return value.load(std::memory_order_acquire); }
-  void store(int32_t v) { value.store(v, std::memory_order_release); }
-  int32_t exchange(int32_t v) { return value.exchange(v); }
-  int32_t add(int32_t v) { return value.fetch_add(v); }
-  bool replace(int32_t expected, int32_t v) { return value.compare_exchange_strong(expected, v); }
-  void wait(int32_t while_equal) { value.wait(while_equal); }
-  void wake() { value.notify_all(); }
-  void wait_briefly(int32_t) { std::this_thread::yield(); }
-};
-
-#if defined(__x86_64__)
-inline void pause() { __builtin_ia32_pause(); }
-constexpr int spin_limit = 1000;
-#elif defined(__aarch64__)
-inline void pause() { asm volatile("isb"); }
-constexpr int spin_limit = 2000;
-#else
-inline void pause() {}
-constexpr int spin_limit = 20000;
-#endif
-
-// Denormal numbers count as zero in kernels: they slow backpropagation through time down and carry no information.
-inline void flush_denormals() {
-#if defined(__x86_64__)
-  __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
-#elif defined(__aarch64__)
-  uint64_t control;
-  asm volatile("mrs %0, fpcr" : "=r"(control));
-  asm volatile("msr fpcr, %0" : : "r"(control | (uint64_t(1) << 24)));
-#endif
-}
-
-#elif UNROLL_THREADS
-
-struct Word {
-  int32_t value = 0;
-  int32_t load() const { return __atomic_load_n(&value, __ATOMIC_SEQ_CST); }
-  void store(int32_t v) { __atomic_store_n(&value, v, __ATOMIC_SEQ_CST); }
-  int32_t exchange(int32_t v) { return __atomic_exchange_n(&value, v, __ATOMIC_SEQ_CST); }
-  int32_t add(int32_t v) { return __atomic_fetch_add(&value, v, __ATOMIC_SEQ_CST); }
-  bool replace(int32_t expected, int32_t v) {
-    return __atomic_compare_exchange_n(&value, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-  }
-  void wait(int32_t while_equal) { atomic_wait(&value, while_equal, -1, 0); }
-  void wake() { atomic_notify(&value, 0); }
-  void wait_briefly(int32_t while_equal) { atomic_wait(&value, while_equal, 50000, 0); }
-};
-inline void pause() {}
-constexpr int spin_limit = 20000;
-
-#endif
 
 #if UNROLL_THREADS
 

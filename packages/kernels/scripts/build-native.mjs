@@ -13,6 +13,7 @@ import {
   eachParallel,
   forget,
   hash,
+  headersOf,
   isCurrent,
   prune,
   readSources,
@@ -97,7 +98,7 @@ export const buildNative = async () => {
   const add = (unit, isa, flags) => {
     const text = units[unit] ?? readFileSync(join(cpp, unit), 'utf8');
     const all = [...COMMON, ...flags, ...extra, `-I${cpp}`, `-I${include}`];
-    const key = hash(compiler.version, all, headers, unit, text);
+    const key = hash(compiler.version, all, headersOf(text, headers), unit, text);
     const name = `${unit.replace('.cpp', '')}-${isa}-${key}.o`;
     objects.set(name, { name, path: join(cache, 'native', name), args: [...all, join(cpp, unit)] });
   };

@@ -16,6 +16,7 @@ import {
   dist,
   eachParallel,
   hash,
+  headersOf,
   isCurrent,
   prune,
   readSources,
@@ -105,9 +106,10 @@ export const buildWasm = async () => {
     const flags = [...COMPILE];
     if (relaxed) flags.push('-mrelaxed-simd');
     if (threads || unit !== 'parallel.cpp') flags.push('-matomics');
-    const key = hash(version, flags, headers, unit, units[unit]);
+    const used = headersOf(units[unit], headers);
+    const key = hash(version, flags, used, unit, units[unit]);
     const name = `${unit.replace('.cpp', '')}-${key}.o`;
-    objects.set(name, { name, unit, flags, path: join(cache, 'wasm', name) });
+    objects.set(name, { name, unit, flags, used, path: join(cache, 'wasm', name) });
     return name;
   };
   const modules = VARIANTS.map(({ file, relaxed, threads }) => {
@@ -129,8 +131,8 @@ export const buildWasm = async () => {
   const width = Math.min(availableParallelism(), 4);
   const compilers = startCompilers(Math.min(width, Math.max(1, missing.length)));
   try {
-    await eachParallel(missing, width, async ({ unit, flags, path }) => {
-      const files = { ...headers, [unit]: units[unit] };
+    await eachParallel(missing, width, async ({ unit, flags, used, path }) => {
+      const files = { ...used, [unit]: units[unit] };
       writeWhole(path, await compilers.call('clang++', [...flags, unit, '-o', 'out.o'], files, 'out.o'));
     });
     await eachParallel(stale, width, async ({ path, args, parts, key }) => {

@@ -1,7 +1,16 @@
 // What the build scripts share: paths, hashes, cached outputs and child processes.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +27,17 @@ export const readSources = () => {
     headers: read(names.filter((n) => n.endsWith('.h'))),
     units: read(names.filter((n) => n.endsWith('.cpp') && n !== 'addon.cpp')),
   };
+};
+
+/** The headers that a source includes, directly or through others, as { name: text }: what its object depends on. */
+export const headersOf = (text, headers, found = {}) => {
+  for (const [, name] of text.matchAll(/^\s*#include "([^"]+)"/gm)) {
+    if (name in headers && !(name in found)) {
+      found[name] = headers[name];
+      headersOf(headers[name], headers, found);
+    }
+  }
+  return found;
 };
 
 export const hash = (...parts) => {
@@ -73,7 +93,11 @@ export const eachParallel = async (items, width, work) => {
   if (failure) throw failure;
 };
 
-/** Removes the files of a cache folder that are not among `names`. */
+/** Removes the files of a cache folder that are not among `names`, but none that another build may be using. */
 export const prune = (folder, names) => {
-  for (const file of readdirSync(folder)) if (!names.has(file)) rmSync(join(folder, file), { force: true });
+  const anHourAgo = Date.now() - 3_600_000;
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name);
+    if (!names.has(name) && statSync(file).mtimeMs < anHourAgo) rmSync(file, { force: true });
+  }
 };

@@ -4,7 +4,14 @@ import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { choiceFor, KernelLoadError, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
+import {
+  choiceFor,
+  KernelLoadError,
+  listVariants,
+  loadKernels,
+  loadKernelsSync,
+  UnaryOp,
+} from '@unroll/kernels';
 
 const variants = listVariants();
 const isNative = (variant: string): boolean => choiceFor(variant).kind === 'native';
@@ -97,6 +104,29 @@ describe('arguments', () => {
     assert.throws(() => fill(64, 'one', 1), /fill: argument 2 must be a number/);
     assert.throws(() => fill(-4, 1, 1), /fill: argument 1 must be an address/);
     assert.throws(() => fill(memory.limit, 1, 1), /fill: argument 1 must be an address/);
+  });
+});
+
+describe('denormal numbers', () => {
+  test('count as zero inside native kernels, on every thread, and nowhere else', {
+    skip: variants.some(isNative) ? false : 'no native kernels were built',
+  }, async () => {
+    for (const variant of variants.filter(isNative)) {
+      const module = loadKernelsSync(choiceFor(variant));
+      const { kernels, memory } = module;
+      module.setThreads(2);
+      while (module.activeThreads < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+      const n = 1 << 20; // enough work for two threads
+      const values = new Float32Array(memory.buffer, memory.heapBase, n);
+      kernels.fill(memory.heapBase, n, 1e-20);
+      kernels.unary(UnaryOp.square, memory.heapBase, memory.heapBase, n); // 1e-40 is denormal
+      assert.ok(
+        values.every((value) => value === 0),
+        variant,
+      );
+      const denormal = new Float64Array([Number.MIN_VALUE]);
+      assert.equal(denormal[0]! * 2, 1e-323, 'JavaScript must keep its denormals');
+    }
   });
 });
 

@@ -1,0 +1,151 @@
+// An instance of the kernels in Node: its linear memory, its thread pool, and how long both live. For addon.cpp alone.
+#pragma once
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <string>
+
+#include "pool.h"
+
+namespace {
+
+// Leaves the calling function with a JavaScript exception pending if a Node-API call fails.
+#define TRY(call)                                                                              \
+  do {                                                                                         \
+    if ((call) != napi_ok) return failed(env, #call);                                          \
+  } while (0)
+
+napi_value failed(napi_env env, const char* what) {
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_error(env, "ERR_UNROLL_NODE_API", (std::string("Node-API call failed: ") + what).c_str());
+  return nullptr;
+}
+
+// ------------------------------------------------------------------------------------------------------ an instance
+
+struct Instance {
+  char* base = nullptr;
+  uint64_t size = 0;
+  bool mapped = false;      // by us: to be unmapped
+  napi_env env = nullptr;   // else: whose buffer it is,
+  napi_ref held = nullptr;  // held by this
+  unroll::Pool* pool = nullptr;
+  int references = 0;  // functions and buffers that JavaScript still holds
+
+  ~Instance() {
+    unroll::pool_destroy(pool);
+    if (mapped) munmap(base, size);
+    if (held) napi_delete_reference(env, held);
+  }
+};
+
+void release(Instance* instance) {
+  if (--instance->references == 0) delete instance;
+}
+
+// While a kernel runs, its instance's pool is the current one and denormal numbers count as zero.
+struct Entered {
+  unroll::Pool* outer;
+#if defined(__x86_64__)
+  unsigned control = __builtin_ia32_stmxcsr();
+  explicit Entered(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
+    __builtin_ia32_ldmxcsr(control | 0x8040);
+  }
+  ~Entered() {
+    __builtin_ia32_ldmxcsr(control);
+    unroll::pool_enter(outer);
+  }
+#else
+  uint64_t control;
+  explicit Entered(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
+    asm volatile("mrs %0, fpcr" : "=r"(control));
+    asm volatile("msr fpcr, %0" : : "r"(control | (uint64_t(1) << 24)));
+  }
+  ~Entered() {
+    asm volatile("msr fpcr, %0" : : "r"(control));
+    unroll::pool_enter(outer);
+  }
+#endif
+};
+
+// ------------------------------------------------------------------------------------------------------------- memory
+
+// What an external buffer's finalizer needs. Node may call the finalizer of a buffer whose creation failed, and late: a
+// Lease that was never taken is then left as it is.
+struct Lease {
+  Instance* instance;
+  bool taken = false;
+};
+void end_lease(napi_env, void*, void* hint) {
+  Lease* lease = static_cast<Lease*>(hint);
+  if (!lease->taken) return;
+  release(lease->instance);
+  delete lease;
+}
+
+void clear_exception(napi_env env) {
+  napi_value ignored;
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
+}
+
+// Child processes need none of it: without this, starting one can fail for want of memory that nobody uses.
+void keep_from_children(char* base, uint64_t size) {
+#ifdef MADV_DONTFORK
+  const uintptr_t page = 65536;  // a multiple of every page size
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(base) + page - 1) / page * page;
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(base) + size) / page * page;
+  if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTFORK);
+#endif
+}
+
+// Address space as an external buffer: nothing is committed, whatever the system's rules of overcommitting are.
+napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
+  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return nullptr;
+  Lease* lease = new Lease{instance};
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(env, base, size, end_lease, lease, &buffer) != napi_ok) {
+    clear_exception(env);
+    munmap(base, size);
+    return nullptr;
+  }
+  lease->taken = true;
+  instance->references++;
+  instance->base = static_cast<char*>(base);
+  instance->size = size;
+  instance->mapped = true;
+  keep_from_children(instance->base, size);
+  return buffer;
+}
+
+// A buffer of V8's own, for hosts that allow no external ones, or none so long (Node 20: 4 GiB). Zeroed memory of this
+// size comes untouched from the system, so it costs nothing either.
+napi_value own_buffer(napi_env env, Instance* instance, uint64_t size) {
+  napi_value buffer = nullptr;
+  void* base;
+  if (napi_create_arraybuffer(env, size, &base, &buffer) != napi_ok || !base ||
+      napi_create_reference(env, buffer, 1, &instance->held) != napi_ok) {
+    clear_exception(env);
+    return nullptr;
+  }
+  instance->env = env;
+  instance->base = static_cast<char*>(base);
+  instance->size = size;
+  keep_from_children(instance->base, size);
+  return buffer;
+}
+
+napi_value make_memory(napi_env env, Instance* instance, uint64_t bytes) {
+  for (uint64_t size = bytes; size >= 1 << 20; size /= 4) {
+    if (napi_value buffer = map_buffer(env, instance, size)) return buffer;
+    if (napi_value buffer = own_buffer(env, instance, size)) return buffer;
+  }
+  napi_throw_error(env, "ERR_UNROLL_MEMORY", "the system gives no address space for the kernels' memory");
+  return nullptr;
+}
+
+}  // namespace
