@@ -27,6 +27,8 @@ interface Form {
    */
   output: { width: number; at: number; backwards: boolean } | null;
   activation: ActivationName;
+  /** A step t and a row b whose inputs (backward: whose gates) are NaN. */
+  spoilt?: readonly [t: number, b: number];
 }
 
 const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
@@ -54,6 +56,9 @@ const FORMS: readonly Form[] = [
   }),
   form({ name: 'a large state', T: 2, B: 9, H: 257, I: 5, output: { width: 257, at: 0, backwards: false } }),
   form({ name: 'no rows', B: 0 }),
+  // A NaN stays in its row, and where the step is masked it goes nowhere.
+  form({ name: 'NaN at a valid step', spoilt: [1, 1] }),
+  form({ name: 'NaN at a masked step', spoilt: [0, 0] }),
 ];
 
 /** [T, B] in processing order: rows differ, the last one is never valid. */
@@ -71,12 +76,16 @@ function masks(T: number, B: number): Arrays {
 const dropoutMask = (count: number): Float64Array =>
   draw.normal(count, 'rmask').map((value) => (value < -0.5 ? 0 : 1.25));
 
+/** Where the spoilt step lies among the rows of [T, B]. */
+const rowOf = ({ B, spoilt }: Form): number => spoilt![0] * B + spoilt![1];
+
 /** What every forward kernel reads and writes. */
 function common(f: Form, G: number, biasSize: number): Arrays {
   const { T, B, I, H, output } = f;
   const K = I + H;
   const xh = draw.blank((T + 1) * B * K);
   const x = draw.normal(T * B * I, 'x');
+  if (f.spoilt) x.fill(Number.NaN, rowOf(f) * I, (rowOf(f) + 1) * I);
   const h = draw.normal(B * H, 'h');
   const rmask = dropoutMask(B * H);
   for (let i = 0; i < T * B; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
@@ -142,9 +151,12 @@ const backward = (f: Form, blocks: Blocks) => ({
   ...{ dy: view(f, blocks.dy), dh: blocks.dh!, dhAll: blocks.dhAll ?? null, dG: blocks.dG! },
 });
 
-/** Numbers in (0, 1), as gates are. */
-const gateValues = (count: number, name: string): Float64Array =>
-  draw.normal(count, name).map((x) => Math.fround(1 / (1 + Math.exp(-x))));
+/** Stored gates [T, B, width]: numbers in (0, 1). */
+function gateValues(f: Form, width: number): Float64Array {
+  const gates = draw.normal(f.T * f.B * width, 'gates').map((x) => Math.fround(1 / (1 + Math.exp(-x))));
+  if (f.spoilt) gates.fill(Number.NaN, rowOf(f) * width, (rowOf(f) + 1) * width);
+  return gates;
+}
 
 const SIGMOID = { recurrentActivation: 'sigmoid' } as const;
 
@@ -170,7 +182,7 @@ function lstmBackwardTrial(f: Form): Trial {
     name: f.name,
     arrays: {
       ...incoming(f, 4 * H),
-      gates: gateValues(T * B * 4 * H, 'gates'),
+      gates: gateValues(f, 4 * H),
       c: draw.normal((T + 1) * B * H, 'c'),
       dc: draw.normal(B * H, 'dc'),
       ...(f.saving ? { dcAll: draw.blank(T * B * H) } : {}),
@@ -252,7 +264,7 @@ function gruForwardTrial(f: Form, variant: GruForm): Trial {
 }
 
 function gruBackwardTrial(f: Form, variant: GruForm): Trial {
-  const { T, B, H } = f;
+  const { H } = f;
   const width = (variant.resetAfter ? 4 : 3) * H;
   return {
     name: f.name + gruName(variant),
@@ -260,7 +272,7 @@ function gruBackwardTrial(f: Form, variant: GruForm): Trial {
       ...incoming(f, width),
       ...walked(f),
       U: draw.normal(H * 3 * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
-      gates: gateValues(T * B * width, 'gates'),
+      gates: gateValues(f, width),
     },
     call: (kernels, blocks) =>
       kernels.gruBackward({
