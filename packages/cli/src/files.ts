@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from './args.js';
 
 /** Why a file operation failed, in words. */
@@ -48,24 +48,28 @@ export function checkWritable(folder: string, names: readonly string[]): void {
   }
 }
 
+/** What to write: content by name; names may lie in folders (`model/config.json`). */
+export type FileContents = ReadonlyMap<string, string | Uint8Array>;
+
 /**
  * Writes files whole or not at all: first all of them under temporary names, which then become their own.
- * @param files content by name
+ * @param stale names of files that an earlier run may have left and that would mislead beside these
  * @throws UsageError when the folder cannot be made or written to
  */
-export function writeAtomically(folder: string, files: ReadonlyMap<string, string>): void {
-  const temporary = (name: string) => join(folder, `.${name}.${process.pid}.tmp`);
+export function writeAtomically(folder: string, files: FileContents, stale: readonly string[] = []): void {
+  const temporary = (name: string) => join(folder, dirname(name), `.${basename(name)}.${process.pid}.tmp`);
   let path = folder;
   try {
-    mkdirSync(folder, { recursive: true });
     for (const [name, content] of files) {
       path = join(folder, name);
+      mkdirSync(dirname(path), { recursive: true });
       writeFileSync(temporary(name), content);
     }
     for (const name of files.keys()) {
       path = join(folder, name);
       renameSync(temporary(name), path);
     }
+    for (const name of stale) if (!files.has(name)) rmSync(join(folder, name), { force: true });
   } catch (error) {
     for (const name of files.keys()) rmSync(temporary(name), { force: true });
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);

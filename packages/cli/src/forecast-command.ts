@@ -3,58 +3,58 @@ import { currentBackend, ready, setThreads, UnrollError } from '@unroll/core';
 import {
   type ForecastEvent,
   type ForecastOptions,
+  type ForecastResult,
   type FutureTemplate,
   forecast,
   prepareForecast,
 } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { checkWritable, writeAtomically } from './files.js';
-import { backtestCsv, forecastCsv, templateCsv } from './forecast-files.js';
+import { backtestCsv, csvOf, forecastTable, templateCsv } from './forecast-files.js';
 import { readArguments } from './forecast-options.js';
+import { forecastReport } from './forecast-report.js';
 import { showForecast, showPlan, tell } from './forecast-text.js';
 import { Progress } from './progress.js';
 import { Reporter } from './reporter.js';
-import { forecastReport } from './forecast-report.js';
-import { readTable } from './table-file.js';
+import { type FileTable, readTable } from './table-file.js';
 
-const FILES = ['forecast.csv', 'backtest.csv', 'report.html'];
 const TEMPLATE = 'future-template.csv';
+const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(
+  (name) => `model/${name}`,
+);
+const FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL];
 
 export async function forecastCommand(args: string[], signal: AbortSignal): Promise<void> {
   const { file, options, out, threads, json, quiet, dryRun } = readArguments(args);
   const reporter = new Reporter({ json, quiet });
   if (out !== undefined) checkWritable(out, FILES);
-  const { table, notes } = await readTable(file);
-  for (const note of notes) reporter.say(note);
+  const read = await readTable(file);
+  for (const note of read.notes) reporter.say(note);
   if (dryRun) {
-    const prepared = withTemplate(out, () => prepareForecast(table, options));
-    showPlan({ type: 'plan', ...prepared }, reporter);
+    showPlan(
+      { type: 'plan', ...(await withTemplate(out, () => prepareForecast(read.table, options))) },
+      reporter,
+    );
     return;
   }
   await ready();
   if (threads !== undefined) setThreads(threads);
   const began = performance.now();
-  const result = await withTemplate(out, () => run(table, { ...options, signal }, reporter));
-  const files = new Map([
-    ['forecast.csv', forecastCsv(result)],
-    ['backtest.csv', backtestCsv(result)],
-    [
-      'report.html',
-      forecastReport(result, {
-        backend: currentBackend().description,
-        seconds: (performance.now() - began) / 1000,
-        options,
-      }),
-    ],
-  ]);
-  if (out !== undefined) writeAtomically(out, files);
+  const result = await withTemplate(out, () => run(read, { ...options, signal }, reporter));
+  const seconds = (performance.now() - began) / 1000;
+  if (out !== undefined)
+    writeAtomically(out, filesOf(result, { read, options, seconds }), [...MODEL, TEMPLATE]);
   showForecast(result, reporter);
-  if (out !== undefined) reporter.say(`\nwritten  ${out}: ${[...files.keys()].join(', ')}`);
+  if (out !== undefined) reporter.say(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
   const { winner, leaderboard, frequency, plan } = result;
   reporter.event('result', { winner, season: plan.season, frequency, leaderboard, out: out ?? null });
 }
 
-async function run(table: Parameters<typeof forecast>[0], options: ForecastOptions, reporter: Reporter) {
+async function run(
+  { table }: FileTable,
+  options: ForecastOptions,
+  reporter: Reporter,
+): Promise<ForecastResult> {
   const progress = new Progress(reporter);
   const onEvent = (event: ForecastEvent) => {
     if (event.type === 'plan') showBackend(reporter);
@@ -69,19 +69,38 @@ function showBackend(reporter: Reporter): void {
   reporter.event('backend', { backend: description });
 }
 
+interface RunFacts {
+  read: FileTable;
+  options: ForecastOptions;
+  seconds: number;
+}
+
+function filesOf(
+  result: ForecastResult,
+  { read, options, seconds }: RunFacts,
+): Map<string, string | Uint8Array> {
+  const { panel, forecasts, levels, leaderboard, model } = result;
+  const backend = currentBackend().description;
+  const data = { file: read.table.source, rows: read.table.rowCount, sha256: read.fingerprint };
+  const training = { command: 'forecast', options, data, leaderboard, backend, seconds };
+  return new Map<string, string | Uint8Array>([
+    ['forecast.csv', csvOf(forecastTable(forecasts, panel.idColumn !== null, levels))],
+    ['backtest.csv', backtestCsv(result)],
+    ['report.html', forecastReport(result, { backend, seconds, options })],
+    ...Array.from(model.toFiles(training), ([name, bytes]): [string, Uint8Array] => [`model/${name}`, bytes]),
+  ]);
+}
+
 /** Where future covariates are missing, the rows to fill in are written beside the error. */
-function withTemplate<T>(out: string | undefined, work: () => T): T {
-  const explain = (error: unknown): never => {
+export async function withTemplate<T>(out: string | undefined, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
     if (!(error instanceof UnrollError) || error.data.template === undefined) throw error;
-    if (out === undefined)
+    if (out === undefined) {
       throw new UsageError(`${error.message}\nWith --out <folder>, a file with these rows is written.`);
+    }
     writeAtomically(out, new Map([[TEMPLATE, templateCsv(error.data.template as FutureTemplate)]]));
     throw new UsageError(`${error.message}\n${out}/${TEMPLATE} holds these rows, to be filled in.`);
-  };
-  try {
-    const result = work();
-    return result instanceof Promise ? (result.catch(explain) as T) : result;
-  } catch (error) {
-    return explain(error);
   }
 }

@@ -5,6 +5,7 @@ import {
   type FutureTemplate,
   type Intervals,
   levelName,
+  type SeriesForecast,
   timeAt,
 } from '@unroll/tasks';
 import { csvLine } from './files.js';
@@ -18,9 +19,18 @@ const boundNames = (levels: readonly number[]): string[] =>
 const bounds = ({ lower, upper }: Intervals, k: number): string[] =>
   lower.flatMap((low, l) => [digits(low[k]!), digits(upper[l]![k]!)]);
 
+/** A table of text: names of columns, and a cell for each in every row. */
+export interface TextTable {
+  head: string[];
+  rows: string[][];
+}
+
 /** series?, time, mean, median, lo-80, hi-80, ... */
-export function forecastCsv({ panel, forecasts, levels }: ForecastResult): string {
-  const many = panel.idColumn !== null;
+export function forecastTable(
+  forecasts: readonly SeriesForecast[],
+  many: boolean,
+  levels: readonly number[],
+): TextTable {
   const head = [...(many ? ['series'] : []), 'time', 'mean', 'median', ...boundNames(levels)];
   const rows = forecasts.flatMap((forecast) =>
     forecast.time.map((time, k) => [
@@ -31,7 +41,20 @@ export function forecastCsv({ panel, forecasts, levels }: ForecastResult): strin
       ...bounds(forecast, k),
     ]),
   );
-  return [head, ...rows].map(csvLine).join('');
+  return { head, rows };
+}
+
+export const csvOf = ({ head, rows }: TextTable): string => [head, ...rows].map(csvLine).join('');
+
+/** The rows as JSON objects, one a line: times and names as text, the rest as numbers, what is empty as null. */
+export function jsonLinesOf({ head, rows }: TextTable): string {
+  const value = (name: string, cell: string) =>
+    name === 'time' || name === 'series' ? cell : cell === '' ? null : Number(cell);
+  return rows
+    .map(
+      (row) => `${JSON.stringify(Object.fromEntries(head.map((name, i) => [name, value(name, row[i]!)])))}\n`,
+    )
+    .join('');
 }
 
 /** series?, origin (the last known time), time, model, actual, median, lo-80, hi-80, ...; intervals may be empty. */
@@ -61,10 +84,10 @@ export function backtestCsv({ panel, plan, origins, backtest, levels }: Forecast
       ]),
     );
   });
-  return [head, ...rows].map(csvLine).join('');
+  return csvOf({ head, rows });
 }
 
 /** The rows of future covariates to fill in. */
 export function templateCsv({ columns, rows }: FutureTemplate): string {
-  return [columns, ...rows].map(csvLine).join('');
+  return csvOf({ head: columns, rows });
 }

@@ -63,7 +63,7 @@ The test
   --level <80,95>       intervals, in percent (default: 80,95)
 
 Running
-  --out <folder>        write forecast.csv, backtest.csv and report.html there
+  --out <folder>        write forecast.csv, backtest.csv, report.html and model there
   --threads <n>         threads (default: the machine's cores)
   --dry-run             say what was found, and train nothing
   --json                one JSON event a line on stdout, people's text on stderr

@@ -7,7 +7,7 @@ import {
   type Score,
   timeAt,
 } from '@unroll/tasks';
-import { plot } from './plot.js';
+import { historyRoom, plot } from './plot.js';
 import type { Progress } from './progress.js';
 import { alignColumns, type Reporter } from './reporter.js';
 
@@ -112,7 +112,8 @@ export function showForecast(
 ): void {
   for (const note of notes.slice(panel.notes.length)) reporter.say(`${note}\n`);
   const [series, forecast] = [panel.series[0]!, forecasts[0]!];
-  const shown = Math.min(series.values.length, Math.max(4 * plan.season, 5 * plan.horizon, 24));
+  const wanted = Math.max(4 * plan.season, 5 * plan.horizon, 24);
+  const shown = Math.min(series.values.length, wanted, historyRoom(reporter.width, plan.horizon));
   const end = series.offset + series.values.length;
   const labels = [timeAt(panel, end - shown), timeAt(panel, end - 1), forecast.time.at(-1)!] as const;
   const name = panel.idColumn === null ? panel.target : `${panel.target} of ${series.id}`;

@@ -1,2 +1,4 @@
 /** Parts of @unroll/cli for its own tests. */
-export { plot, shortNumber } from './plot.js';
+export { chart, niceTicks } from './chart.js';
+export { forecastReport } from './forecast-report.js';
+export { historyRoom, plot, shortNumber } from './plot.js';

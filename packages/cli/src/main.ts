@@ -8,6 +8,7 @@ import { nearest } from '@unroll/data';
 import { UsageError } from './args.js';
 import { forecastCommand } from './forecast-command.js';
 import { FORECAST_HELP } from './forecast-options.js';
+import { PREDICT_HELP, predictCommand } from './predict-command.js';
 
 interface Verb {
   help: string;
@@ -16,11 +17,13 @@ interface Verb {
 
 const VERBS: Readonly<Record<string, Verb>> = {
   forecast: { help: FORECAST_HELP, run: forecastCommand },
+  predict: { help: PREDICT_HELP, run: predictCommand },
 };
 
 const HELP = `Usage: unroll <verb> [options]
 
   forecast   from a table to a tested forecast
+  predict    forecast again with a saved model
 
 unroll <verb> --help tells more; unroll --version prints the version.
 `;

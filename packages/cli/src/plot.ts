@@ -32,8 +32,7 @@ const DOTS = [
 export function plot(data: PlotData, options: PlotOptions = {}): string[] {
   const { width = 80, height = 14, paint = (text: string) => text } = options;
   const columns = width - LABEL_WIDTH - 2;
-  const room = Math.max(2, columns - data.forecast.length - 1);
-  const history = Array.from(data.history).slice(-room);
+  const history = Array.from(data.history).slice(-historyRoom(width, data.forecast.length));
   const forecast = thin(Array.from(data.forecast), columns - 2 - Math.min(history.length, columns >> 1));
   const range = rangeOf([...history, ...forecast]);
   const ahead = forecast.length;
@@ -49,6 +48,12 @@ export function plot(data: PlotData, options: PlotOptions = {}): string[] {
     `${' '.repeat(LABEL_WIDTH)} └${'─'.repeat(past)}┴${'─'.repeat(ahead)}`,
     timeLabels(data.labels, width, past),
   ];
+}
+
+/** Rows of history that a plot of this width has room for, beside a forecast of so many rows: a column each. */
+export function historyRoom(width: number, horizon: number): number {
+  const columns = width - LABEL_WIDTH - 3;
+  return Math.max(columns >> 1, columns - horizon);
 }
 
 interface Range {

@@ -1,4 +1,5 @@
 /** A table from a file: what it is, is told from its bytes, not from its name. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -11,6 +12,8 @@ import { reasonOf } from './files.js';
 export interface FileTable {
   table: Table;
   notes: string[];
+  /** SHA-256 of the file. */
+  fingerprint: string;
 }
 
 /**
@@ -19,14 +22,16 @@ export interface FileTable {
  */
 export async function readTable(path: string): Promise<FileTable> {
   const source = relative('.', path) || path;
-  const bytes = unzipped(readBytes(path), source);
-  if (looksLikeParquet(bytes)) return { table: await parseParquet(bytes, { source }), notes: [] };
+  const packed = readBytes(path);
+  const fingerprint = createHash('sha256').update(packed).digest('hex');
+  const bytes = unzipped(packed, source);
+  if (looksLikeParquet(bytes)) {
+    return { table: await parseParquet(bytes, { source }), notes: [], fingerprint };
+  }
   const { text, encoding } = decodeText(bytes, source);
   const notes = encoding === 'UTF-8' ? [] : [`The file is read as ${encoding}.`];
-  return {
-    table: looksLikeJson(text) ? parseJsonLines(text, { source }) : parseCsv(text, { source }),
-    notes,
-  };
+  const table = looksLikeJson(text) ? parseJsonLines(text, { source }) : parseCsv(text, { source });
+  return { table, notes, fingerprint };
 }
 
 function readBytes(path: string): Uint8Array {

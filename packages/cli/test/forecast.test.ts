@@ -1,49 +1,13 @@
-// The command as a user runs it: what is printed and written, every mistake in the input, and Ctrl-C.
+// The command as a user runs it: what is printed and written, and Ctrl-C.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { AIR, passengers, QUICK, usePlace } from './helpers.js';
 
-const bin = fileURLToPath(new URL('../bin/unroll.js', import.meta.url));
-const passengers = fileURLToPath(new URL('../data/air-passengers.csv', import.meta.url));
-const AIR = [passengers, '--target', 'passengers', '--horizon', '12'];
-const QUICK = ['--epochs', '2', '--units', '4'];
-let folder = '';
-
-interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function unroll(args: string[], onStart?: (child: ChildProcess) => void): Promise<Run> {
-  const child = spawn(process.execPath, [bin, ...args], { cwd: folder });
-  const run: Run = { code: null, stdout: '', stderr: '' };
-  child.stdout.on('data', (data) => (run.stdout += data));
-  child.stderr.on('data', (data) => (run.stderr += data));
-  onStart?.(child);
-  return new Promise((resolve) => child.on('close', (code) => resolve({ ...run, code })));
-}
-
-const csv = (name: string): string[][] =>
-  readFileSync(join(folder, name), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(','));
-
-before(() => (folder = mkdtempSync(join(tmpdir(), 'unroll-cli-'))));
-after(() => rmSync(folder, { recursive: true }));
+const place = usePlace();
+const { unroll, csv } = place;
 
 describe('a good run', () => {
   test('for people: backend, what was inferred, progress, leaderboard, plot and file', async () => {
@@ -66,9 +30,10 @@ describe('a good run', () => {
       'at most 80 columns',
     );
 
-    assert.deepEqual(readdirSync(join(folder, 'air')).sort(), [
+    assert.deepEqual(readdirSync(join(place.folder, 'air')).sort(), [
       'backtest.csv',
       'forecast.csv',
+      'model',
       'report.html',
     ]);
     const [head, ...rows] = csv('air/forecast.csv');
@@ -145,117 +110,134 @@ describe('a good run', () => {
   test('quiet: nothing but the file', async () => {
     const run = await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'quiet']);
     assert.deepEqual(run, { code: 0, stdout: '', stderr: '' });
-    assert.ok(existsSync(join(folder, 'quiet/forecast.csv')));
+    assert.ok(existsSync(join(place.folder, 'quiet/forecast.csv')));
   });
 
   test('a forecast that is there already is replaced', async () => {
-    mkdirSync(join(folder, 'again'));
-    writeFileSync(join(folder, 'again/forecast.csv'), 'old');
+    mkdirSync(join(place.folder, 'again'));
+    writeFileSync(join(place.folder, 'again/forecast.csv'), 'old');
     await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'again']);
-    assert.match(readFileSync(join(folder, 'again/forecast.csv'), 'utf8'), /^time,mean,median,.*\n1961-01,/);
+    assert.match(
+      readFileSync(join(place.folder, 'again/forecast.csv'), 'utf8'),
+      /^time,mean,median,.*\n1961-01,/,
+    );
   });
 });
 
-describe('mistakes in the input: exit 2, a few clear lines, nothing written', () => {
-  const rows = Array.from({ length: 40 }, (_, t) => `2020-${String((t % 12) + 1).padStart(2, '0')},${t}`);
-  const files: Record<string, string> = {
-    'good.csv': `month,sold\n${rows.map((row, t) => row.replace('2020', String(2020 + Math.floor(t / 12)))).join('\n')}\n`,
-    'empty.csv': '',
-    'text.csv': 'month,sold\n2020-01,5\n2020-02,many\n2020-03,6\n',
-    'twice.csv': 'month,sold\n2020-01,5\n2020-02,6\n2020-02,7\n',
-    'ragged.csv': 'month,sold\n2020-01,5\n2020-02,6,7\n',
-    'zero.csv': 'month,sold\n2020-01,\0\n',
+test('a dry run says what it would do, and does nothing', async () => {
+  const { code, stdout } = await unroll(['forecast', ...AIR, '--dry-run', '--out', 'dry']);
+  assert.equal(code, 0);
+  assert.match(stdout, /monthly, season of 12 rows/);
+  assert.doesNotMatch(stdout, /training|MASE/);
+  assert.ok(!existsSync(join(place.folder, 'dry')));
+});
+
+test('the same table through every kind of file gives the same forecast', async () => {
+  const text = readFileSync(passengers, 'utf8');
+  const rows = text.trim().split('\n').slice(1);
+  const objects = rows
+    .map((row) => row.split(','))
+    .map(([month, sold]) => ({ month, passengers: Number(sold) }));
+  const kinds: Record<string, string | Uint8Array> = {
+    'plain.csv': text,
+    'excel.csv': Buffer.from(`\uFEFF${text.replaceAll(',', ';').replaceAll('\n', '\r\n')}`, 'utf16le'),
+    'packed.csv.gz': gzipSync(text),
+    'lines.jsonl': objects.map((row) => JSON.stringify(row)).join('\n'),
+    'array.json': JSON.stringify(objects),
+    'mixed.csv': `month,passengers\n${rows.toReversed().join('\n')}\n`,
   };
-  before(() => {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-    mkdirSync(join(folder, 'blocked/forecast.csv'), { recursive: true });
-  });
-  const good = ['good.csv', '--target', 'sold', '--horizon', '2'];
-  const cases: Record<string, [string[], RegExp]> = {
-    'no file': [['--target', 'sold', '--horizon', '2'], /Which file\? unroll forecast <file>/],
-    'two files': [
-      ['good.csv', 'text.csv', '--target', 'sold', '--horizon', '2'],
-      /One file at a time, and 2 are named: good\.csv, text\.csv/,
-    ],
-    'a file that is not there': [
-      ['gone.csv', '--target', 'sold', '--horizon', '2'],
-      /gone\.csv: there is no such file/,
-    ],
-    'a folder for a file': [
-      ['.', '--target', 'sold', '--horizon', '2'],
-      /this is a folder, and a file is needed/,
-    ],
-    'an empty file': [['empty.csv', '--target', 'sold', '--horizon', '2'], /empty\.csv is empty/],
-    'a file that is not text': [
-      ['zero.csv', '--target', 'sold', '--horizon', '2'],
-      /zero\.csv is not a text file: it holds zero bytes/,
-    ],
-    'no target': [['good.csv', '--horizon', '2'], /--target <column> is missing/],
-    'no horizon': [['good.csv', '--target', 'sold'], /--horizon <n> is missing/],
-    'a target that is no column': [
-      ['good.csv', '--target', 'solt', '--horizon', '2'],
-      /no column "solt"\. Did you mean "sold"\?/,
-    ],
-    'a time that is no column': [[...good, '--time', 'Month'], /no column "Month"\. Did you mean "month"\?/],
-    'a time column without times': [
-      [...good, '--time', 'sold', '--target', 'month'],
-      /line 2, column "month" \(1\): "2020-01" is not a number/,
-    ],
-    'text in a number': [
-      ['text.csv', '--target', 'sold', '--horizon', '1'],
-      /text\.csv, line 3, column "sold" \(2\): "many" is not a number/,
-    ],
-    'a time twice': [
-      ['twice.csv', '--target', 'sold', '--horizon', '1'],
-      /twice\.csv, lines 3 and 4: the time 2020-02 stands twice/,
-    ],
-    'a row that is too long': [
-      ['ragged.csv', '--target', 'sold', '--horizon', '1'],
-      /ragged\.csv, line 3: 3 fields, more than the header's 2/,
-    ],
-    'horizon 0': [
-      ['good.csv', '--target', 'sold', '--horizon', '0'],
-      /--horizon must be a whole number from 1, and it is "0"/,
-    ],
-    'a horizon in words': [
-      ['good.csv', '--target', 'sold', '--horizon', 'two'],
-      /--horizon must be a whole number from 1, and it is "two"/,
-    ],
-    'a horizon beyond the data': [
-      ['good.csv', '--target', 'sold', '--horizon', '39'],
-      /40 rows, too few to forecast 39 ahead.*The longest horizon that these rows allow is \d+/,
-    ],
-    'units 0': [[...good, '--units', '0'], /--units must be a whole number from 1/],
-    'an option that is not known': [
-      [...good, '--horizn', '3'],
-      /There is no option --horizn\. Did you mean --horizon\?/,
-    ],
-    'an option without its value': [[...good, '--seed'], /--seed needs a value/],
-    'a value for a switch': [[...good, '--json=yes'], /--json takes no value/],
-    'a file where the folder should be': [
-      [...good, '--out', 'good.csv/x'],
-      /--out good\.csv\/x: .*good\.csv is a file, and a folder is needed/,
-    ],
-    'a folder where the forecast should be': [
-      [...good, ...QUICK, '--out', 'blocked'],
-      /blocked\/forecast\.csv: a folder stands where a file is to be written/,
-    ],
-  };
-  for (const [name, [args, message]] of Object.entries(cases)) {
-    test(name, async () => {
-      const { code, stderr } = await unroll([
-        'forecast',
-        ...args,
-        ...(args.includes('--out') ? [] : ['--out', 'bad']),
-      ]);
-      assert.match(stderr, message);
-      assert.equal(code, 2);
-      assert.ok(stderr.trimEnd().split('\n').length <= 4, stderr);
-      assert.doesNotMatch(stderr, /\n\s+at |Error:/);
-      assert.ok(!existsSync(join(folder, 'bad')), 'nothing is written');
-      assert.deepEqual(readdirSync(join(folder, 'blocked')), ['forecast.csv']);
-    });
+  const results: string[] = [];
+  for (const [name, content] of Object.entries(kinds)) {
+    writeFileSync(join(place.folder, name), content);
+    const args = [
+      'forecast',
+      name,
+      '--target',
+      'passengers',
+      '--horizon',
+      '3',
+      ...QUICK,
+      '--out',
+      `of-${name}`,
+    ];
+    const { code, stderr } = await unroll([...args, '--quiet']);
+    assert.deepEqual([code, stderr], [0, ''], name);
+    results.push(readFileSync(join(place.folder, `of-${name}`, 'forecast.csv'), 'utf8'));
   }
+  assert.equal(new Set(results).size, 1);
+});
+
+describe('several series with covariates', () => {
+  const months = Array.from(
+    { length: 40 },
+    (_, t) => `${2020 + Math.floor(t / 12)}-${String((t % 12) + 1).padStart(2, '0')}`,
+  );
+  const table = (aheadPrice: string) =>
+    [
+      'shop,month,sold,price,town',
+      ...['A "one", big', 'B'].flatMap((shop, s) =>
+        months.map((month, t) => {
+          const cells = [
+            month,
+            t < 38 ? String(20 + t + 5 * (t % 4) + s) : '',
+            t < 38 ? String(t % 3) : aheadPrice,
+            s === 0 ? 'x' : 'y',
+          ];
+          return [`"${shop.replaceAll('"', '""')}"`, ...cells].join(',');
+        }),
+      ),
+    ].join('\n');
+  const options = [
+    '--target',
+    'sold',
+    '--horizon',
+    '2',
+    '--series',
+    'shop',
+    '--future',
+    'price',
+    '--static',
+    'town',
+    ...QUICK,
+  ];
+
+  test('give a forecast for each, names quoted where they must be', async () => {
+    writeFileSync(join(place.folder, 'shops.csv'), table('1'));
+    const { code, stdout } = await unroll([
+      'forecast',
+      'shops.csv',
+      ...options,
+      '--level',
+      '90',
+      '--out',
+      'shops',
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /76 rows of 2 series \("shop"\) of "sold" by "month", 2020-01 to 2023-02/);
+    assert.match(stdout, /beside it price \(future\), town \(static\)/);
+    const lines = readFileSync(join(place.folder, 'shops/forecast.csv'), 'utf8').split('\n');
+    assert.equal(lines[0], 'series,time,mean,median,lo-90,hi-90');
+    assert.match(lines[1]!, /^"A ""one"", big",2023-03,[\d.]+,[\d.]+,[\d.]+,[\d.]+$/);
+    assert.match(lines[4]!, /^B,2023-04,/);
+  });
+
+  test('without the covariates to come: exit 2 and a table to fill in, which is then accepted', async () => {
+    writeFileSync(join(place.folder, 'gaps.csv'), table(''));
+    const { code, stderr } = await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps']);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /"price" must be known for the 2 rows to forecast, and is missing for A "one", big 2023-03 to 2023-04, B /,
+    );
+    assert.match(stderr, /gaps\/future-template\.csv holds these rows, to be filled in/);
+    const template = readFileSync(join(place.folder, 'gaps/future-template.csv'), 'utf8');
+    assert.equal(template.split('\n')[1], '"A ""one"", big",2023-03,,');
+    assert.deepEqual(readdirSync(join(place.folder, 'gaps')), ['future-template.csv']);
+
+    writeFileSync(join(place.folder, 'gaps.csv'), table('2'));
+    assert.equal((await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps', '--quiet'])).code, 0);
+    assert.ok(!existsSync(join(place.folder, 'gaps/future-template.csv')), 'what was filled in is gone');
+  });
 });
 
 describe('verbs', () => {
@@ -283,7 +265,7 @@ test('Ctrl-C stops the run with exit 130 and writes nothing', async () => {
   assert.equal(code, 130);
   assert.match(stderr, /unroll: Stopped\. Nothing was written\.\n$/);
   assert.doesNotMatch(stdout, /"result"/);
-  assert.ok(!existsSync(join(folder, 'stopped')));
+  assert.ok(!existsSync(join(place.folder, 'stopped')));
 });
 
 test('a reader that goes away is no error', async () => {

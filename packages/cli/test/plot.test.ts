@@ -1,7 +1,7 @@
 // The plot: as wide as asked for, history and forecast told apart without colour, values in their places.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plot, shortNumber } from '@unroll/cli/internal';
+import { historyRoom, plot, shortNumber } from '@unroll/cli/internal';
 
 const history = Array.from({ length: 60 }, (_, t) => t % 12);
 const labels = ['1956-01', '1960-12', '1961-12'] as const;
@@ -50,6 +50,12 @@ test('the greatest value is drawn in the top row and the least in the bottom one
     Array.from(rows[13]!).findIndex(isBraille) < Array.from(rows[0]!).findIndex(isBraille),
     'rising to the right',
   );
+});
+
+test('history that has no room is left out from its beginning', () => {
+  assert.equal(historyRoom(80, 12), 57);
+  const long = Array.from({ length: 1000 }, (_, t) => (t < 900 ? 99 : t % 12));
+  assert.match(plot({ history: long, forecast: [5], labels })[0]!, /^ +11 │/);
 });
 
 test('paint wraps points alone', () => {

@@ -63,21 +63,13 @@ export class Calibration {
   }
 
   /** The forecast with its intervals widened by what was known at its origin; NaN where nothing was. */
-  widen({ series, origin }: Origin, { median, lower, upper }: Intervals): Intervals {
-    const margins = this.#marginsAt(origin);
-    const unit = this.#scale.units[series]!;
-    const moved = (bounds: Float64Array[], sign: 1 | -1): Float64Array[] =>
-      bounds.map((bound, l) =>
-        bound.map((value, k) => {
-          const wide = this.#down(this.#up(series, value) + sign * margins[l]![k]! * unit);
-          // An interval that was too wide is narrowed, but never past the forecast itself.
-          return sign * (wide - median[k]!) < 0 ? median[k]! : wide;
-        }),
-      );
-    return { median, lower: moved(lower, -1), upper: moved(upper, 1) };
+  widen({ series, origin }: Origin, intervals: Intervals): Intervals {
+    const { log, units, floors } = this.#scale;
+    return widened(intervals, this.margins(origin), { log, unit: units[series]!, floor: floors[series]! });
   }
 
-  #marginsAt(origin: number): Float64Array[] {
+  /** How far each interval [level][row ahead] is widened at an origin, in units of the usual change. */
+  margins(origin: number): Float64Array[] {
     let margins = this.#margins.get(origin);
     if (margins === undefined) {
       margins = this.#scores.map((scores, l) =>
@@ -89,12 +81,36 @@ export class Calibration {
   }
 
   #up(series: number, value: number): number {
-    return this.#scale.log ? Math.log(Math.max(value, this.#scale.floors[series]!)) : value;
+    return up(value, { log: this.#scale.log, floor: this.#scale.floors[series]! });
   }
+}
 
-  #down(value: number): number {
-    return this.#scale.log ? Math.exp(value) : value;
-  }
+/** What scores of one series are measured in. */
+export interface SeriesScale {
+  log: boolean;
+  unit: number;
+  floor: number;
+}
+
+const up = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): number =>
+  log ? Math.log(Math.max(value, floor)) : value;
+
+/** Intervals moved apart by margins [level][row ahead]. */
+export function widened(
+  { median, lower, upper }: Intervals,
+  margins: readonly ArrayLike<number>[],
+  scale: SeriesScale,
+): Intervals {
+  const moved = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
+    bounds.map((bound, l) =>
+      bound.map((value, k) => {
+        const far = up(value, scale) + sign * margins[l]![k]! * scale.unit;
+        const wide = scale.log ? Math.exp(far) : far;
+        // An interval that was too wide is narrowed, but never past the forecast itself.
+        return sign * (wide - median[k]!) < 0 ? median[k]! : wide;
+      }),
+    );
+  return { median, lower: moved(lower, -1), upper: moved(upper, 1) };
 }
 
 /** The score that a new one exceeds with probability at most 1 - level, from the n seen: rank ceil((n + 1) level). */

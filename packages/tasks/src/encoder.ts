@@ -18,6 +18,9 @@ import {
   warmUp,
 } from './transform.js';
 
+/** What an encoder is made for: the transform, and the rows in a season (1 for none), by which gaps are filled. */
+export type NetworkPlan = TransformPlan & { season: number };
+
 /** Pairs for training, or inputs for forecasting (then without targets). */
 export interface EncodedRows {
   count: number;
@@ -55,12 +58,12 @@ export class PanelEncoder {
   readonly inputWidth: number;
   readonly futureWidth: number;
   readonly #panel: Panel;
-  readonly #plan: TransformPlan;
+  readonly #plan: NetworkPlan;
   readonly #transforms: (WindowTransform | null)[];
   readonly #values: Float64Array[];
   readonly #channels: SeriesChannels[];
 
-  constructor(panel: Panel, plan: TransformPlan, config: EncoderConfig) {
+  constructor(panel: Panel, plan: NetworkPlan, config: EncoderConfig) {
     this.#panel = panel;
     this.#plan = plan;
     this.config = config;
@@ -73,7 +76,7 @@ export class PanelEncoder {
   }
 
   /** Fits on the rows before grid place `cut`. */
-  static fit(panel: Panel, plan: TransformPlan, cut: number): PanelEncoder {
+  static fit(panel: Panel, plan: NetworkPlan, cut: number): PanelEncoder {
     const transforms = panel.series.map(({ offset, values }) => {
       const known = filled(values.slice(0, Math.max(0, cut - offset)), plan.season);
       return known.length < warmUp(plan) ? null : WindowTransform.fit(known, plan).config;
@@ -175,12 +178,12 @@ export class PanelEncoder {
   }
 
   #encodeAhead(series: number, row: number, out: Float64Array): void {
-    const { horizon, season } = this.#plan;
+    const { horizon, lag } = this.#plan;
     let at = 0;
     for (let k = 1; k <= horizon; k++) {
       for (const { values, changes } of this.#channels[series]!.future) {
         out[at++] = values[row - 1 + k]!;
-        out[at++] = changeAhead({ z: values, season }, row - 1, k) - changes[row - 1]!;
+        out[at++] = changeAhead({ z: values, lag }, row - 1, k) - changes[row - 1]!;
       }
       out[at++] = k / horizon;
     }
@@ -193,7 +196,7 @@ export class PanelEncoder {
       for (const channel of channelsOf(config, values)) {
         if (config.role === 'past') channels.past.push(channel);
         else if (config.role === 'static') channels.static.push(channel[0] ?? 0);
-        else channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.season) });
+        else channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.lag) });
       }
     }
     return channels;

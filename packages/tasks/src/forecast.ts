@@ -7,8 +7,7 @@
 import { UnrollError, valueError } from '@unroll/core';
 import { describeFrequency, type Table } from '@unroll/data';
 import { baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
-import { Calibration, type Intervals } from './calibration.js';
-import { normalQuantile } from './distributions.js';
+import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import type { Origin } from './encoder.js';
 import {
   baselineForecasts,
@@ -21,8 +20,9 @@ import {
 import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
-import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
+import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
+import { ForecastModel, type SeriesForecast } from './model.js';
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { heldRows, validationFolds } from './search.js';
 
@@ -47,14 +47,6 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   signal?: AbortSignal;
 }
 
-/** The forecast of one series, in the unit of the target: arrays of [horizon]. */
-export interface SeriesForecast extends Intervals {
-  id: string;
-  time: string[];
-  /** The median, or where logarithms are taken the mean of the lognormal distribution with these intervals. */
-  mean: Float64Array;
-}
-
 export interface ForecastResult {
   panel: Panel;
   plan: ForecastPlan;
@@ -70,6 +62,8 @@ export interface ForecastResult {
   backtest: ModelForecasts[];
   /** The networks trained on all rows, whose mean the forecast is; null where a baseline won. */
   networks: FittedNetwork[] | null;
+  /** Gives this forecast again, or one from newer rows; can be saved. */
+  model: ForecastModel;
   /** What was done to the rows and which series were too short, one sentence each. */
   notes: string[];
 }
@@ -108,15 +102,23 @@ export async function* forecastEvents(
   for (const network of networks) yield* network.prepare();
   const origins = backtestOrigins(panel, plan, context.refit);
   const earlier = calibrationOrigins(panel, plan, context.calibrationCut);
-  const models = await calibrated(context, networks, origins, earlier);
-  const backtest = models.map(({ model, forecasts }) => ({ model, forecasts }));
+  const { backtest, ...learned } = await calibrated(context, networks, origins, earlier);
   const scores = leaderboard(panel, plan, origins, backtest, context.levels);
   yield { type: 'leaderboard', leaderboard: scores };
   const winner = scores[0]!.model;
   const network = networks.find(({ name }) => name === winner);
   const fitted = network === undefined ? null : yield* network.refit();
-  const { forecasts, notes } = await forecastAll(context, scores, models, network);
   const { levels } = context;
+  const model = ForecastModel.assemble({
+    panel,
+    plan,
+    levels,
+    scores,
+    networks: fitted,
+    head: options.head ?? 'point',
+    ...learned,
+  });
+  const { forecasts, notes } = await model.forecastPanel(panel);
   const result: ForecastResult = {
     panel,
     plan,
@@ -128,6 +130,7 @@ export async function* forecastEvents(
     origins,
     backtest,
     networks: fitted,
+    model,
     notes: [...panel.notes, ...notes],
   };
   yield { type: 'result', result };
@@ -198,9 +201,12 @@ function setUp(
   return { context, networks };
 }
 
-/** A model with its backtest forecasts and what its errors have taught about its intervals. */
-interface CalibratedModel extends ModelForecasts {
-  calibration: Calibration;
+/** The backtest forecasts of all models, and what their errors have taught about their intervals. */
+interface Calibrated {
+  backtest: ModelForecasts[];
+  /** By model. */
+  calibrations: Map<string, Calibration>;
+  scale: ScoreScale;
 }
 
 /**
@@ -212,10 +218,11 @@ async function calibrated(
   networks: readonly NetworkForecaster[],
   origins: readonly Origin[],
   earlier: readonly Origin[],
-): Promise<CalibratedModel[]> {
+): Promise<Calibrated> {
   const { panel, plan, levels } = context;
   const scale = scoreScale(panel, plan);
-  const models: CalibratedModel[] = [];
+  const backtest: ModelForecasts[] = [];
+  const calibrations = new Map<string, Calibration>();
   const add = async (
     model: string,
     at: (origins: readonly Origin[]) => Promise<Intervals[]> | Intervals[],
@@ -224,7 +231,8 @@ async function calibrated(
     const calibration = new Calibration(levels, plan.horizon, scale);
     for (const [n, forecast] of (await at(known)).entries()) calibration.learn(panel, known[n]!, forecast);
     const forecasts = (await at(origins)).map((forecast, n) => calibration.widen(origins[n]!, forecast));
-    models.push({ model, forecasts, calibration });
+    backtest.push({ model, forecasts });
+    calibrations.set(model, calibration);
   };
   for (const [model, rule] of baselines(plan)) {
     await add(model, (at) => baselineForecasts(context, rule, at), earlier);
@@ -236,58 +244,5 @@ async function calibrated(
       earlier.filter((origin) => network.reaches(origin)),
     );
   }
-  return models;
-}
-
-/** The forecast of every series from its last row, by the winner; by the best baseline where a series is too short. */
-async function forecastAll(
-  context: RunContext,
-  scores: readonly Score[],
-  models: readonly CalibratedModel[],
-  network: NetworkForecaster | undefined,
-): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
-  const { panel, plan, levels } = context;
-  const ends = panel.series.map((series, i): Origin => ({ series: i, origin: endOf(series) }));
-  const rules = baselines(plan);
-  const rule = scores.find(({ model }) => rules.has(model))!.model;
-  const reached = ends.filter((origin) => network?.reaches(origin) ?? false);
-  const byNetwork = network === undefined ? [] : await network.forecasts(reached);
-  const named = (name: string) => models.find(({ model }) => model === name)!.calibration;
-  const places = new Map(reached.map((origin, n) => [origin, n]));
-  const forecasts = ends.map((origin) => {
-    const n = places.get(origin) ?? -1;
-    const intervals =
-      n >= 0
-        ? named(network!.name).widen(origin, byNetwork[n]!)
-        : named(rule).widen(origin, baselineForecasts(context, rules.get(rule)!, [origin])[0]!);
-    return {
-      id: panel.series[origin.series]!.id,
-      ...timed(panel, origin, plan),
-      ...intervals,
-      mean: meanOf(intervals, plan, levels),
-    };
-  });
-  const short = network === undefined ? [] : ends.filter((origin) => !places.has(origin));
-  const ids = short.slice(0, 3).map(({ series }) => panel.series[series]!.id);
-  const rest = short.length > 3 ? `, and ${short.length - 3} more` : '';
-  const notes =
-    short.length === 0 ? [] : [`Too short for the network, forecast by ${rule}: ${ids.join(', ')}${rest}.`];
-  return { forecasts, notes };
-}
-
-function timed(panel: Panel, { origin }: Origin, { horizon }: ForecastPlan): { time: string[] } {
-  return { time: Array.from({ length: horizon }, (_, k) => timeAt(panel, origin + k)) };
-}
-
-function meanOf(
-  { median, lower, upper }: Intervals,
-  { log }: ForecastPlan,
-  levels: readonly number[],
-): Float64Array {
-  if (!log || levels.length === 0) return median;
-  const width = 2 * normalQuantile((1 + levels[0]!) / 2);
-  return median.map((value, k) => {
-    const deviation = Math.log(upper[0]![k]! / lower[0]![k]!) / width;
-    return Number.isFinite(deviation) ? value * Math.exp(deviation ** 2 / 2) : value;
-  });
+  return { backtest, calibrations, scale };
 }

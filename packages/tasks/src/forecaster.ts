@@ -6,6 +6,7 @@ import type { EpochEvent, StepEvent, TrainEvent, WarningEvent } from '@unroll/tr
 import { asIntervals, type Baseline, historyAt } from './backtest.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
+import { askedLevels, intervalsOf } from './intervals.js';
 import { type FittedNetwork, fitNetwork, type NetworkOptions, networkQuantiles, VIEWS } from './network.js';
 import { endOf, type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
@@ -120,11 +121,11 @@ export class NetworkForecaster {
       else places.push(n);
     }
     for (const [networks, places] of byNetwork) {
-      const intervals = await meanIntervals(
-        networks,
-        places.map((n) => origins[n]!),
-        this.#context.levels,
-      );
+      const own = places.map((n) => origins[n]!);
+      const { levels } = this.#context;
+      const each: Float64Array[][][] = [];
+      for (const network of networks) each.push(await networkQuantiles(network, own, askedLevels(levels)));
+      const intervals = intervalsOf(each, own.length, levels);
       for (const [i, n] of places.entries()) result[n] = intervals[i]!;
     }
     return result;
@@ -161,27 +162,4 @@ export class NetworkForecaster {
       if (next.value.type !== 'end') yield { stage, ...next.value };
     }
   }
-}
-
-/** The mean over the networks of their median and interval ends. */
-async function meanIntervals(
-  networks: readonly FittedNetwork[],
-  origins: readonly Origin[],
-  levels: readonly number[],
-): Promise<Intervals[]> {
-  const asked = [0.5, ...levels.flatMap((level) => [(1 - level) / 2, (1 + level) / 2])];
-  const each: Float64Array[][][] = [];
-  for (const network of networks) each.push(await networkQuantiles(network, origins, asked));
-  return origins.map((_, n) => {
-    const [median, ...ends] = asked.map((__, q) => meanOf(each.map((quantiles) => quantiles[n]![q]!)));
-    return {
-      median: median!,
-      lower: ends.filter((__, i) => i % 2 === 0),
-      upper: ends.filter((__, i) => i % 2 === 1),
-    };
-  });
-}
-
-function meanOf(arrays: readonly Float64Array[]): Float64Array {
-  return arrays[0]!.map((_, k) => arrays.reduce((sum, array) => sum + array[k]!, 0) / arrays.length);
 }

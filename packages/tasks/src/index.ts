@@ -10,7 +10,6 @@ export {
   forecast,
   forecastEvents,
   prepareForecast,
-  type SeriesForecast,
 } from './forecast.js';
 export type { Stage } from './forecaster.js';
 export type { FutureTemplate } from './future.js';
@@ -25,4 +24,6 @@ export {
   panelFromTable,
   timeAt,
 } from './panel.js';
+export { ForecastModel, type SeriesForecast } from './model.js';
+export type { Pipeline } from './pipeline.js';
 export type { ForecastPlan } from './plan.js';

@@ -8,11 +8,11 @@
 import { type Tensor, tensor, valueError } from '@unroll/core';
 import {
   dense,
+  type Functional,
   gru,
   input,
   lstm,
   model,
-  type Network,
   type Recurrent,
   type RecurrentOptions,
   reshapeLayer,
@@ -20,10 +20,9 @@ import {
   simpleRNN,
 } from '@unroll/nn';
 import { adam, predict, type TrainEvent, train } from '@unroll/train';
-import { type EncodedRows, type Origin, PanelEncoder } from './encoder.js';
+import { type EncodedRows, type NetworkPlan, type Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import type { Panel } from './panel.js';
-import type { TransformPlan } from './transform.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
 const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
@@ -47,9 +46,9 @@ export interface NetworkOptions {
 
 /** A trained network with the encoder it was trained for. */
 export interface FittedNetwork {
-  model: Network;
+  model: Functional;
   encoder: PanelEncoder;
-  plan: TransformPlan;
+  plan: NetworkPlan;
   head: Head;
   /** Passes it was trained for. */
   epochs: number;
@@ -66,26 +65,29 @@ export function batchSizeFor(pairs: number): number {
   return pairs > 1500 ? 64 : 16;
 }
 
-export function makeModel(encoder: PanelEncoder, plan: TransformPlan, options: NetworkOptions): Network {
+export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOptions): Functional {
   const { cell, units, layers, head, seed } = options;
   if (!Object.hasOwn(CELLS, cell)) {
     throw valueError(`There is no cell "${cell}". Choose one of ${CELL_NAMES.join(', ')}.`, { cell });
   }
-  const rows = input({ shape: [plan.window, encoder.inputWidth] });
+  // Named by what they see, so that both networks fit into one artifact.
+  const named = (name: string) => ({ name: `${plan.absolute ? 'absolute' : 'relative'}_${name}` });
+  const rows = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
+  const layersBelow = stack(rows, options, encoder.futureWidth > 0, named);
   if (encoder.futureWidth === 0) {
-    const last = stack(rows, options, false).at(-1)![0]!;
-    const flat = dense({ units: plan.horizon * head.parts }).apply(last);
-    const outputs = reshapeLayer({ targetShape: [plan.horizon, head.parts] }).apply(flat);
-    return model({ inputs: rows, outputs, seed });
+    const last = layersBelow.at(-1)![0]!;
+    const flat = dense({ units: plan.horizon * head.parts, ...named('head') }).apply(last);
+    const shape = reshapeLayer({ targetShape: [plan.horizon, head.parts], ...named('rows') });
+    return model({ inputs: rows, outputs: shape.apply(flat), seed });
   }
-  const ahead = input({ shape: [plan.horizon, encoder.futureWidth] });
-  const states = stack(rows, options, true).map((outputs) => outputs.slice(1));
+  const ahead = input({ shape: [plan.horizon, encoder.futureWidth], ...named('ahead') });
+  const states = layersBelow.map((outputs) => outputs.slice(1));
   let decoded = ahead;
   for (let layer = 0; layer < layers; layer++) {
-    const decoder = CELLS[cell]({ units, returnSequences: true });
+    const decoder = CELLS[cell]({ units, returnSequences: true, ...named(`decoder${layer + 1}`) });
     decoded = decoder.apply(decoded, { initialState: states[layer]! });
   }
-  const outputs = dense({ units: head.parts }).apply(decoded);
+  const outputs = dense({ units: head.parts, ...named('head') }).apply(decoded);
   return model({ inputs: [rows, ahead], outputs, seed });
 }
 
@@ -94,11 +96,14 @@ function stack(
   rows: SymbolicTensor,
   { cell, units, layers }: NetworkOptions,
   returnState: boolean,
+  named: (name: string) => { name: string },
 ): SymbolicTensor[][] {
   const outputs: SymbolicTensor[][] = [];
   let below = rows;
   for (let layer = 0; layer < layers; layer++) {
-    const made = CELLS[cell]({ units, returnSequences: layer < layers - 1, returnState }).apply(below);
+    const returnSequences = layer < layers - 1;
+    const own = { units, returnSequences, returnState, ...named(`${cell}${layer + 1}`) };
+    const made = CELLS[cell](own).apply(below);
     outputs.push([...made]);
     below = made;
   }
@@ -106,17 +111,17 @@ function stack(
 }
 
 /** Encoded rows as the model's inputs: x [N, window, I], and [N, horizon, F] where there are future covariates. */
-function inputTensors(
+export function inputTensors(
   rows: EncodedRows,
   encoder: PanelEncoder,
-  { window, horizon }: TransformPlan,
-): Tensor | Tensor[] {
+  { window, horizon }: NetworkPlan,
+): Tensor[] {
   const x = tensor(rows.inputs, [rows.count, window, encoder.inputWidth]);
-  if (encoder.futureWidth === 0) return x;
+  if (encoder.futureWidth === 0) return [x];
   return [x, tensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
 }
 
-function examples(rows: EncodedRows, encoder: PanelEncoder, plan: TransformPlan) {
+function examples(rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) {
   return { x: inputTensors(rows, encoder, plan), y: tensor(rows.targets, [rows.count, plan.horizon, 1]) };
 }
 
@@ -132,7 +137,7 @@ export interface Split {
  */
 export async function* fitNetwork(
   panel: Panel,
-  plan: TransformPlan,
+  plan: NetworkPlan,
   { cut, heldTo }: Split,
   options: NetworkOptions,
   epochs: number,
@@ -157,22 +162,32 @@ export async function* fitNetwork(
   return { model: network, encoder, plan, head, epochs };
 }
 
-/** The head's numbers [horizon, parts] at each origin, as values of the series: one array for each level asked for. */
+/** The quantiles of a network's forecasts at each origin, as values of the series: [origin][level] of [horizon]. */
 export async function networkQuantiles(
   network: FittedNetwork,
   origins: readonly Origin[],
   levels: readonly number[],
 ): Promise<Float64Array[][]> {
-  const { model: net, encoder, plan, head } = network;
   if (origins.length === 0) return [];
-  const rows = encoder.encode(origins, false);
-  const outputs = await (await predict(net, inputTensors(rows, encoder, plan))).data();
-  const width = plan.horizon * head.parts;
+  const { model: net, encoder, plan } = network;
+  const outputs = await predict(net, inputTensors(encoder.encode(origins, false), encoder, plan));
+  return quantilesOf(await outputs.data(), network, origins, levels);
+}
+
+/** Reads quantiles off a network's outputs [N, horizon, parts]. */
+export function quantilesOf(
+  outputs: ArrayLike<number>,
+  { encoder, plan, head }: Pick<FittedNetwork, 'encoder' | 'plan' | 'head'>,
+  origins: readonly Origin[],
+  levels: readonly number[],
+): Float64Array[][] {
+  const numbers = new Float64Array(head.parts);
   return origins.map((origin, n) =>
     levels.map((level) => {
       const scaled = Float64Array.from({ length: plan.horizon }, (_, k) => {
-        const at = n * width + k * head.parts;
-        return head.quantile(outputs.subarray(at, at + head.parts), level);
+        const at = (n * plan.horizon + k) * head.parts;
+        for (let part = 0; part < head.parts; part++) numbers[part] = outputs[at + part]!;
+        return head.quantile(numbers, level);
       });
       return encoder.output(origin, scaled);
     }),

@@ -53,8 +53,8 @@ export interface PanelOptions extends CovariateNames {
   time?: string;
   /** Column that names the series of a row. Default: the table is one series. */
   series?: string;
-  /** Such as `monthly` or `15 minutes`. Default: inferred from the times. */
-  frequency?: string;
+  /** Such as `monthly` or `15 minutes`, or what an earlier panel had. Default: inferred from the times. */
+  frequency?: string | Frequency;
 }
 
 /** The grid place after the last known target value of any series. */
@@ -154,9 +154,10 @@ function gridOf(
   table: Table,
   time: TimeColumn,
   groups: readonly SeriesRows[],
-  wanted: string | undefined,
+  wanted: string | Frequency | undefined,
 ): { frequency: Frequency; start: number } {
   const start = time.values.reduce((a, b) => Math.min(a, b));
+  if (typeof wanted === 'object') return { frequency: wanted, start };
   if (wanted !== undefined) {
     if (time.format.template === 'number') {
       throw valueError(

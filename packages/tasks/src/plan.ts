@@ -6,7 +6,8 @@ import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import { filled } from './rows.js';
-import { type TransformPlan, warmUp } from './transform.js';
+import type { NetworkPlan } from './encoder.js';
+import { changeAhead, warmUp } from './transform.js';
 
 export interface PlanOptions {
   /** Rows to forecast. */
@@ -21,7 +22,7 @@ export interface PlanOptions {
   step?: number;
 }
 
-export interface ForecastPlan extends Omit<TransformPlan, 'absolute'> {
+export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
   /** Grid place before which the backtest trains. */
   cut: number;
   /** Grid places from which the backtest forecasts: rows before each are known. */
@@ -91,26 +92,68 @@ function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array
   return values.slice(0, length);
 }
 
-type Choice = Omit<TransformPlan, 'absolute'>;
+type Choice = Omit<NetworkPlan, 'absolute'>;
 
 function chooseTransform(
   panel: Panel,
   training: readonly Float64Array[],
   options: PlanOptions,
 ): Choice | null {
-  const { horizon } = options;
-  const inferred = options.season ?? commonSeason(panel, training);
-  const seasons = options.season === undefined && inferred > 1 ? [inferred, 1] : [inferred];
-  for (const season of seasons) {
-    const longest = Math.max(...training.map((values) => values.length));
-    const usual = options.window ?? defaultWindow(season, longest, horizon);
-    const least = options.window ?? (season > 1 ? Math.min(season, 4) : 1);
-    for (let window = usual; window >= least; window--) {
-      const choice: Choice = { horizon, season, window, log: false };
-      if (fits(training, choice)) return { ...choice, log: takesLogarithm(training, season) };
-    }
+  const season = options.season ?? commonSeason(panel, training);
+  const log = takesLogarithm(training, season);
+  const whole = training.map((values) => filled(values, season));
+  const scaled = log ? whole.map((values) => values.map(Math.log)) : whole;
+  for (const lag of lagsByMerit(scaled, season, options.horizon)) {
+    const choice = withWindow(training, { horizon: options.horizon, season, lag, log }, options.window);
+    if (choice !== null) return choice;
   }
   return null;
+}
+
+/** The widest window up to the usual one that leaves pairs enough; null if none does. */
+function withWindow(
+  training: readonly Float64Array[],
+  choice: Omit<Choice, 'window'>,
+  wanted: number | undefined,
+): Choice | null {
+  const longest = Math.max(...training.map((values) => values.length));
+  const usual = wanted ?? defaultWindow(choice.season, longest, choice.horizon);
+  const least = wanted ?? (choice.lag > 1 ? Math.min(choice.lag, 4) : 1);
+  for (let window = usual; window >= least; window--) {
+    if (fits(training, { ...choice, window })) return { ...choice, window };
+  }
+  return null;
+}
+
+/** Origins of each series, and series, that the lags are compared on. */
+const MOST_COMPARED = 200;
+
+/**
+ * The season and 1, that one first with which a network that has learned nothing yet would have erred less in most of the
+ * series: "last season moved by the latest change", or "the last value".
+ */
+function lagsByMerit(training: readonly Float64Array[], season: number, horizon: number): number[] {
+  if (season === 1) return [1];
+  const every = Math.ceil(training.length / 50);
+  const compared = training.filter((values, i) => i % every === 0 && values.length > 2 * season + horizon);
+  const better = compared.filter(
+    (values) => restingError(values, season, season, horizon) <= restingError(values, 1, season, horizon),
+  );
+  return better.length * 2 >= compared.length ? [season, 1] : [1, season];
+}
+
+function restingError(z: Float64Array, lag: number, season: number, horizon: number): number {
+  const origins = z.length - horizon - season;
+  const every = Math.ceil(origins / MOST_COMPARED);
+  let total = 0;
+  for (let t = season; t + horizon < z.length; t += every) {
+    for (let k = 1; k <= horizon; k++) {
+      const latest = lag === 1 ? z[t]! : z[t]! - z[t - lag]!;
+      const seasons = lag === 1 ? 1 : Math.ceil(k / lag);
+      total += (seasons * (changeAhead({ z, lag }, t, k) - latest)) ** 2;
+    }
+  }
+  return total;
 }
 
 /** True if there are pairs enough to train on, and all but a few of the series have some. */
@@ -131,11 +174,17 @@ function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
   return [...votes].sort((a, b) => b[1] - a[1])[0]![0];
 }
 
-/** At least 8 rows and whole seasons: one, or two where 20 of them are known; without a season, twice the horizon. */
+/** Rows of a window that are still quickly trained on. */
+const LONG = 96;
+
+/**
+ * At least 8 rows and whole seasons: one, or two where 20 of them are known; twice the horizon where there is no season,
+ * or one too long to be seen whole.
+ */
 function defaultWindow(season: number, trainingRows: number, horizon: number): number {
-  if (season === 1) return Math.max(8, Math.min(48, 2 * horizon));
+  if (season === 1 || season > LONG) return Math.max(8, Math.min(48, 2 * horizon));
   const whole = season * Math.ceil(8 / season);
-  return trainingRows >= 20 * whole && whole <= 84 ? 2 * whole : whole;
+  return trainingRows >= 20 * whole && 2 * whole <= LONG ? 2 * whole : whole;
 }
 
 /** True if all training values are positive and the variation of most series grows with their level. */

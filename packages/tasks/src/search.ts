@@ -1,9 +1,9 @@
 /** How long to train: found on rows of the training part that are held out, never on the rows of the backtest. */
 import type { TrainEvent } from '@unroll/train';
-import { PanelEncoder } from './encoder.js';
+import { type NetworkPlan, PanelEncoder } from './encoder.js';
 import { fitNetwork, type NetworkOptions, type Split } from './network.js';
 import type { Panel } from './panel.js';
-import { type TransformPlan, warmUp } from './transform.js';
+import { warmUp } from './transform.js';
 
 /** Passes without a better validation loss before a search over one fold ends. */
 const PATIENCE = 10;
@@ -13,12 +13,12 @@ const MANY_PAIRS = 2000;
 const LEAST_PAIRS = 4;
 
 /** Rows at the end of the training part that a fold holds out. */
-export function heldRows(plan: TransformPlan, start: number, cut: number): number {
+export function heldRows(plan: NetworkPlan, start: number, cut: number): number {
   return Math.max(plan.horizon, Math.round((cut - start) / 5));
 }
 
 /** Up to three rolling splits of the rows before grid place `cut`, the latest first; none where there are too few. */
-export function validationFolds(panel: Panel, plan: TransformPlan, cut: number): Required<Split>[] {
+export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): Required<Split>[] {
   const start = Math.min(...panel.series.map(({ offset }) => offset));
   const held = heldRows(plan, start, cut);
   const encoder = PanelEncoder.fit(panel, plan, cut);
@@ -41,7 +41,7 @@ export function validationFolds(panel: Panel, plan: TransformPlan, cut: number):
  */
 export async function* searchEpochs(
   panel: Panel,
-  plan: TransformPlan,
+  plan: NetworkPlan,
   cut: number,
   options: NetworkOptions,
   most: number,

@@ -1,14 +1,14 @@
 /**
- * What turns a stretch of a series into network inputs, and network outputs back into values. With season s, window L,
+ * What turns a stretch of a series into network inputs, and network outputs back into values. With lag s, window L,
  * horizon h and z the series or its logarithm:
  *
- *   d_t = z_t - z_{t-s}                        change over one season (d = z where there is no season)
+ *   d_t = z_t - z_{t-s}                        change over one season (d = z where the lag is 1)
  *   input_i = (d_{t-i} - d_t) / scale          the last L changes, measured from the last one
  *           , (d_{t-i} - mean) / deviation     and, where asked for, from their mean in training
  *   target_k = ((z_{t+k} - z_{t+k-ms}) / m - d_t) / scale,  m = ceil(k / s)
  *
  * Trend and season are thus taken away window by window, whatever level the series has reached, and a network that
- * answers 0 forecasts last season's values moved by the latest change. The second channel lets a network see whether
+ * answers 0 forecasts last season's values moved by the latest change; with lag 1, the last value. The second channel lets a network see whether
  * that change is an unusual one. `scale`, `mean` and `deviation` are fitted on training rows only.
  */
 import { UnrollError, valueError } from '@unroll/core';
@@ -16,8 +16,8 @@ import { StandardScaler } from '@unroll/data';
 
 export interface TransformPlan {
   log: boolean;
-  /** Rows in a season; 1 where there is none. */
-  season: number;
+  /** Rows in a season; 1 takes the values as they are, not as changes. */
+  lag: number;
   window: number;
   horizon: number;
   /** Adds the second input channel. */
@@ -44,9 +44,9 @@ export interface ExampleRows {
   targets: Float64Array;
 }
 
-/** Rows before the first window can end: the season that differences need, and the window. */
-export function warmUp({ season, window }: Pick<TransformPlan, 'season' | 'window'>): number {
-  return (season > 1 ? season : 0) + window;
+/** Rows before the first window can end: those that changes need, and the window. */
+export function warmUp({ lag, window }: Pick<TransformPlan, 'lag' | 'window'>): number {
+  return (lag > 1 ? lag : 0) + window;
 }
 
 export class WindowTransform {
@@ -120,13 +120,13 @@ export class WindowTransform {
 
   /** The values that the network's output [horizon] stands for, after the last row of the history. */
   output(history: Float64Array, scaled: ArrayLike<number>): Float64Array {
-    const { season, horizon, scale, log } = this.config;
+    const { lag, horizon, scale, log } = this.config;
     const { z, changes } = prepare(history.slice(-warmUp(this.config)), this.config);
     const ahead = Float64Array.from({ length: horizon }, (_, i) => {
       const change = scaled[i]! * scale + changes.at(-1)!;
-      if (season === 1) return change;
-      const seasons = Math.ceil((i + 1) / season);
-      return z[z.length + i - seasons * season]! + seasons * change;
+      if (lag === 1) return change;
+      const seasons = Math.ceil((i + 1) / lag);
+      return z[z.length + i - seasons * lag]! + seasons * change;
     });
     return log ? ahead.map(Math.exp) : ahead;
   }
@@ -142,25 +142,25 @@ interface Prepared {
   z: Float64Array;
   /** d; NaN in the first season. */
   changes: Float64Array;
-  season: number;
+  lag: number;
 }
 
 function prepare(
   values: Float64Array,
-  { log, season, floor }: Pick<TransformConfig, 'log' | 'season' | 'floor'>,
+  { log, lag, floor }: Pick<TransformConfig, 'log' | 'lag' | 'floor'>,
 ): Prepared {
   const z = log ? values.map((value) => Math.log(Math.max(value, floor))) : values;
-  return { z, changes: changesOf(z, season), season };
+  return { z, changes: changesOf(z, lag), lag };
 }
 
-/** Change over one season, NaN in the first; the values themselves where there is no season. */
-export function changesOf(z: Float64Array, season: number): Float64Array {
-  return season === 1 ? z : z.map((value, t) => (t < season ? Number.NaN : value - z[t - season]!));
+/** Change over one season, NaN in the first; the values themselves where the lag is 1. */
+export function changesOf(z: Float64Array, lag: number): Float64Array {
+  return lag === 1 ? z : z.map((value, t) => (t < lag ? Number.NaN : value - z[t - lag]!));
 }
 
-/** The mean change per season from row t to row t + k; z itself where there is no season. */
-export function changeAhead({ z, season }: Pick<Prepared, 'z' | 'season'>, t: number, k: number): number {
-  if (season === 1) return z[t + k]!;
-  const seasons = Math.ceil(k / season);
-  return (z[t + k]! - z[t + k - seasons * season]!) / seasons;
+/** The mean change per season from row t to row t + k; z itself where the lag is 1. */
+export function changeAhead({ z, lag }: Pick<Prepared, 'z' | 'lag'>, t: number, k: number): number {
+  if (lag === 1) return z[t + k]!;
+  const seasons = Math.ceil(k / lag);
+  return (z[t + k]! - z[t + k - seasons * lag]!) / seasons;
 }

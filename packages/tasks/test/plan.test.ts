@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
 import { makeTable, parseCsv } from '@unroll/data';
 import { type Panel, panelFromTable } from '@unroll/tasks';
 import { growsWithLevel, planForecast } from '@unroll/tasks/internal';
@@ -15,6 +16,7 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
   assert.deepEqual(planForecast(passengers, { horizon: 12 }), {
     horizon: 12,
     season: 12,
+    lag: 12,
     window: 12,
     log: true,
     cut: 96,
@@ -35,6 +37,27 @@ test('rows after the first origin do not bear on season or logarithm', () => {
   const values = series!.values.map((value, i) => (i < 96 ? value : (i * 7919) % 100));
   const changed = { ...passengers, series: [{ ...series!, values }] };
   assert.deepEqual(planForecast(changed, { horizon: 12 }), planForecast(passengers, { horizon: 12 }));
+});
+
+test('changes over a season are taken only where they help: the last value says more of a noisy season', () => {
+  const random = new RandomStream(1, 'walk').normal(240);
+  let level = 50;
+  const walk = Array.from(random, (noise, t) => (level += 3 * noise) + 4 * Math.sin((2 * Math.PI * t) / 12));
+  const noisy = planForecast(steps(walk), { horizon: 1, season: 12 });
+  const clean = planForecast(
+    steps(Array.from(random, (noise, t) => noise / 10 + 4 * Math.sin((2 * Math.PI * t) / 12))),
+    { horizon: 1, season: 12 },
+  );
+  assert.deepEqual([noisy.season, noisy.lag], [12, 1]);
+  assert.deepEqual([clean.season, clean.lag], [12, 12]);
+});
+
+test('a window of a season that is too long is not as long as the season', () => {
+  const { window } = planForecast(
+    steps(Array.from({ length: 1500 }, (_, t) => Math.sin((2 * Math.PI * t) / 365))),
+    { horizon: 7, season: 365 },
+  );
+  assert.equal(window, 14);
 });
 
 test('a horizon that is too long is told with the longest that would do, and that one does', () => {

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { WindowTransform } from '@unroll/tasks/internal';
 
-const plan = { log: false, season: 2, window: 2, horizon: 3, absolute: true };
+const plan = { log: false, lag: 2, window: 2, horizon: 3, absolute: true };
 
 test('one pair by hand', () => {
   // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
@@ -42,11 +42,11 @@ function close(got: Float64Array, want: Float64Array): void {
 
 describe('outputs undo targets', () => {
   for (const log of [false, true]) {
-    for (const season of [1, 2, 5]) {
+    for (const lag of [1, 2, 5]) {
       for (const absolute of [false, true]) {
-        test(`log ${log}, season ${season}, absolute ${absolute}`, () => {
+        test(`log ${log}, lag ${lag}, absolute ${absolute}`, () => {
           const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
-          const own = { log, season, absolute, window: 4, horizon: 7 };
+          const own = { log, lag, absolute, window: 4, horizon: 7 };
           const transform = WindowTransform.fit(values, own);
           const { count, inputs, targets } = transform.examples(values);
           const width = 4 * transform.channels;

@@ -1,0 +1,54 @@
+/** Runs the command as a user does: a process of its own, in a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../bin/unroll.js', import.meta.url));
+export const passengers = fileURLToPath(new URL('../data/air-passengers.csv', import.meta.url));
+/** The bundled series, twelve months ahead. */
+export const AIR = [passengers, '--target', 'passengers', '--horizon', '12'];
+/** A network that is trained in no time, and learns as much. */
+export const QUICK = ['--epochs', '2', '--units', '4'];
+
+export interface Run {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Place {
+  /** The folder that commands run in; made before the tests of a file, removed after. */
+  readonly folder: string;
+  unroll(args: readonly string[], onStart?: (child: ChildProcess) => void): Promise<Run>;
+  /** A CSV file that a command wrote, as cells. */
+  csv(name: string): string[][];
+}
+
+export function usePlace(): Place {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'unroll-cli-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  return {
+    get folder() {
+      return folder;
+    },
+    unroll(args, onStart) {
+      const child = spawn(process.execPath, [bin, ...args], { cwd: folder });
+      const run: Run = { code: null, stdout: '', stderr: '' };
+      child.stdout.on('data', (data) => (run.stdout += data));
+      child.stderr.on('data', (data) => (run.stderr += data));
+      onStart?.(child);
+      return new Promise((resolve) => child.on('close', (code) => resolve({ ...run, code })));
+    },
+    csv: (name) =>
+      readFileSync(join(folder, name), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(',')),
+  };
+}

@@ -1,0 +1,166 @@
+// Every mistake in the input is answered by exit code 2 and a few clear lines, and leaves nothing behind.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { QUICK, usePlace } from './helpers.js';
+
+const place = usePlace();
+const { unroll } = place;
+
+describe('mistakes in the input: exit 2, a few clear lines, nothing written', () => {
+  const rows = Array.from({ length: 40 }, (_, t) => `2020-${String((t % 12) + 1).padStart(2, '0')},${t}`);
+  const files: Record<string, string> = {
+    'good.csv': `month,sold\n${rows.map((row, t) => row.replace('2020', String(2020 + Math.floor(t / 12)))).join('\n')}\n`,
+    'empty.csv': '',
+    'text.csv': 'month,sold\n2020-01,5\n2020-02,many\n2020-03,6\n',
+    'twice.csv': 'month,sold\n2020-01,5\n2020-02,6\n2020-02,7\n',
+    'ragged.csv': 'month,sold\n2020-01,5\n2020-02,6,7\n',
+    'zero.csv': 'month,sold\n2020-01,\0\n',
+    'bare.csv': '2020-01,5\n2020-02,6\n',
+    'quote.csv': 'month,sold\n"2020-01,5\n2020-02,6\n',
+    'gap.csv': 'month,sold\n2020-01,5\n,6\n',
+    'either.csv': 'day,sold\n01/02/2020,5\n01/03/2020,6\n01/04/2020,6\n',
+    'uneven.csv': 'day,sold\n2020-01-01T00:00,5\n2020-01-01T01:00,6\n2020-01-01T01:17,6\n',
+    'broken.jsonl': '{"month":"2020-01","sold":5}\n{"month":\n',
+    'broken.csv.gz': '\x1f\x8bnot gzip',
+    'header.csv': 'month,sold\n',
+  };
+  before(() => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(place.folder, name), text, 'latin1');
+    mkdirSync(join(place.folder, 'blocked/forecast.csv'), { recursive: true });
+  });
+  const good = ['good.csv', '--target', 'sold', '--horizon', '2'];
+  const cases: Record<string, [string[], RegExp]> = {
+    'no file': [['--target', 'sold', '--horizon', '2'], /Which file\? unroll forecast <file>/],
+    'two files': [
+      ['good.csv', 'text.csv', '--target', 'sold', '--horizon', '2'],
+      /One file at a time, and 2 are named: good\.csv, text\.csv/,
+    ],
+    'a file that is not there': [
+      ['gone.csv', '--target', 'sold', '--horizon', '2'],
+      /gone\.csv: there is no such file/,
+    ],
+    'a folder for a file': [
+      ['.', '--target', 'sold', '--horizon', '2'],
+      /this is a folder, and a file is needed/,
+    ],
+    'an empty file': [['empty.csv', '--target', 'sold', '--horizon', '2'], /empty\.csv is empty/],
+    'a file that is not text': [
+      ['zero.csv', '--target', 'sold', '--horizon', '2'],
+      /zero\.csv is not a text file: it holds zero bytes/,
+    ],
+    'no target': [['good.csv', '--horizon', '2'], /--target <column> is missing/],
+    'no horizon': [['good.csv', '--target', 'sold'], /--horizon <n> is missing/],
+    'a target that is no column': [
+      ['good.csv', '--target', 'solt', '--horizon', '2'],
+      /no column "solt"\. Did you mean "sold"\?/,
+    ],
+    'a time that is no column': [[...good, '--time', 'Month'], /no column "Month"\. Did you mean "month"\?/],
+    'a time column without times': [
+      [...good, '--time', 'sold', '--target', 'month'],
+      /line 2, column "month" \(1\): "2020-01" is not a number/,
+    ],
+    'text in a number': [
+      ['text.csv', '--target', 'sold', '--horizon', '1'],
+      /text\.csv, line 3, column "sold" \(2\): "many" is not a number/,
+    ],
+    'a time twice': [
+      ['twice.csv', '--target', 'sold', '--horizon', '1'],
+      /twice\.csv, lines 3 and 4: the time 2020-02 stands twice/,
+    ],
+    'a row that is too long': [
+      ['ragged.csv', '--target', 'sold', '--horizon', '1'],
+      /ragged\.csv, line 3: 3 fields, more than the header's 2/,
+    ],
+    'a header alone': [
+      ['header.csv', '--target', 'sold', '--horizon', '1'],
+      /header\.csv has a header but no rows/,
+    ],
+    'no header': [
+      ['bare.csv', '--target', 'sold', '--horizon', '1'],
+      /bare\.csv, line 1: the first line must name the columns/,
+    ],
+    'a quote that is not closed': [
+      ['quote.csv', '--target', 'sold', '--horizon', '1'],
+      /quote\.csv, line 2: a quotation mark is not closed/,
+    ],
+    'a row without its time': [
+      ['gap.csv', '--target', 'sold', '--horizon', '1'],
+      /gap\.csv, line 3, column "month" \(1\): the time is missing/,
+    ],
+    'days and months that cannot be told apart': [
+      ['either.csv', '--target', 'sold', '--horizon', '1'],
+      /may be 01 February 2020 or 02 January 2020/,
+    ],
+    'times without a step': [
+      ['uneven.csv', '--target', 'sold', '--horizon', '1'],
+      /uneven\.csv, column "day": The times follow no regular step/,
+    ],
+    'JSON that is cut off': [
+      ['broken.jsonl', '--target', 'sold', '--horizon', '1'],
+      /broken\.jsonl, line 2: this is not JSON/,
+    ],
+    'a damaged gzip file': [
+      ['broken.csv.gz', '--target', 'sold', '--horizon', '1'],
+      /broken\.csv\.gz begins as a gzip file and cannot be unpacked/,
+    ],
+    'a frequency that is none': [
+      [...good, '--frequency', 'often'],
+      /"often" is no frequency\. Write monthly/,
+    ],
+    'a cell that is none': [
+      [...good, '--cells', 'lstm,lsmt'],
+      /no cell "lsmt"\. Choose among rnn, lstm, gru/,
+    ],
+    'a head that is none': [[...good, '--head', 'sharp'], /no head "sharp"\. Choose one of point, quantile/],
+    'a level that is none': [
+      [...good, '--level', '80,950'],
+      /--level holds percentages between 0 and 100 such as 80,95, and "950" is none/,
+    ],
+    'an empty place in a list': [[...good, '--past', 'a,,b'], /--past has an empty place: "a,,b"/],
+    'a covariate that is no column': [[...good, '--future', 'prices'], /no column "prices"/],
+    'horizon 0': [
+      ['good.csv', '--target', 'sold', '--horizon', '0'],
+      /--horizon must be a whole number from 1, and it is "0"/,
+    ],
+    'a horizon in words': [
+      ['good.csv', '--target', 'sold', '--horizon', 'two'],
+      /--horizon must be a whole number from 1, and it is "two"/,
+    ],
+    'a horizon beyond the data': [
+      ['good.csv', '--target', 'sold', '--horizon', '39'],
+      /40 rows, too few to forecast 39 ahead.*The longest horizon that these rows allow is \d+/,
+    ],
+    'units 0': [[...good, '--units', '0'], /--units must be a whole number from 1/],
+    'an option that is not known': [
+      [...good, '--horizn', '3'],
+      /There is no option --horizn\. Did you mean --horizon\?/,
+    ],
+    'an option without its value': [[...good, '--seed'], /--seed needs a value/],
+    'a value for a switch': [[...good, '--json=yes'], /--json takes no value/],
+    'a file where the folder should be': [
+      [...good, '--out', 'good.csv/x'],
+      /--out good\.csv\/x: .*good\.csv is a file, and a folder is needed/,
+    ],
+    'a folder where the forecast should be': [
+      [...good, ...QUICK, '--out', 'blocked'],
+      /blocked\/forecast\.csv: a folder stands where a file is to be written/,
+    ],
+  };
+  for (const [name, [args, message]] of Object.entries(cases)) {
+    test(name, async () => {
+      const { code, stderr } = await unroll([
+        'forecast',
+        ...args,
+        ...(args.includes('--out') ? [] : ['--out', 'bad']),
+      ]);
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+      assert.ok(stderr.trimEnd().split('\n').length <= 4, stderr);
+      assert.doesNotMatch(stderr, /\n\s+at |Error:/);
+      assert.ok(!existsSync(join(place.folder, 'bad')), 'nothing is written');
+      assert.deepEqual(readdirSync(join(place.folder, 'blocked')), ['forecast.csv']);
+    });
+  }
+});

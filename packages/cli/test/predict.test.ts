@@ -1,0 +1,140 @@
+// A saved model: the same forecast again, from newer rows, for other series; and what it refuses.
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { AIR, passengers, QUICK, usePlace } from './helpers.js';
+
+const place = usePlace();
+const { unroll, csv } = place;
+const MODEL = 'air/model';
+const file = (name: string) => readFileSync(join(place.folder, name), 'utf8');
+
+before(async () => {
+  await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'air']);
+});
+
+test('forecasts the same again, without the data and with them', async () => {
+  const stored = await unroll(['predict', MODEL]);
+  assert.deepEqual(stored, { code: 0, stdout: file('air/forecast.csv'), stderr: '' });
+  const given = await unroll(['predict', MODEL, '--data', passengers, '--out', 'again']);
+  assert.equal(given.stdout, '');
+  assert.equal(file('again/forecast.csv'), file('air/forecast.csv'));
+});
+
+test('goes on from newer rows, fewer of them if asked', async () => {
+  writeFileSync(
+    join(place.folder, 'newer.csv'),
+    `${readFileSync(passengers, 'utf8')}1961-01,450\n1961-02,\n`,
+  );
+  const { code, stdout } = await unroll([
+    'predict',
+    MODEL,
+    '--data',
+    'newer.csv',
+    '--horizon',
+    '2',
+    '--json',
+  ]);
+  assert.equal(code, 0);
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    rows.map((row) => row.time),
+    ['1961-02', '1961-03'],
+  );
+  assert.ok(rows.every((row) => row['lo-95'] <= row.median && row.median <= row['hi-95']));
+});
+
+test('a model of many series forecasts one that it has never seen', async () => {
+  const rows = (shop: string, level: number) =>
+    Array.from({ length: 40 }, (_, t) => `${shop},${t},${level + t + 5 * (t % 4)}`);
+  const head = 'shop,t,sold';
+  writeFileSync(join(place.folder, 'shops.csv'), [head, ...rows('A', 10), ...rows('B', 50)].join('\n'));
+  writeFileSync(join(place.folder, 'new.csv'), [head, ...rows('C', 90)].join('\n'));
+  const options = [
+    '--target',
+    'sold',
+    '--time',
+    't',
+    '--series',
+    'shop',
+    '--horizon',
+    '4',
+    '--season',
+    '4',
+    ...QUICK,
+  ];
+  assert.equal((await unroll(['forecast', 'shops.csv', ...options, '--quiet', '--out', 'shops'])).code, 0);
+  const { code, stdout } = await unroll(['predict', 'shops/model', '--data', 'new.csv']);
+  assert.equal(code, 0);
+  const [, ...forecast] = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','));
+  assert.deepEqual(
+    forecast.map((row) => row.slice(0, 2)),
+    [
+      ['C', '40'],
+      ['C', '41'],
+      ['C', '42'],
+      ['C', '43'],
+    ],
+  );
+  for (const [k, row] of forecast.entries())
+    assert.ok(Math.abs(Number(row[3]) - (130 + k + 5 * (k % 4))) < 8, String(row));
+});
+
+test('where a baseline won, it is what is saved', async () => {
+  const season = [10, 20, 15, 40];
+  const rows = Array.from({ length: 48 }, (_, t) => `${t},${season[t % 4]}`);
+  writeFileSync(join(place.folder, 'wave.csv'), ['t,y', ...rows].join('\n'));
+  const options = ['--target', 'y', '--horizon', '4', '--season', '4', ...QUICK];
+  await unroll(['forecast', 'wave.csv', ...options, '--quiet', '--out', 'wave']);
+  const { stdout } = await unroll(['predict', 'wave/model']);
+  assert.equal(stdout, file('wave/forecast.csv'));
+  assert.deepEqual(
+    csv('wave/forecast.csv')
+      .slice(1)
+      .map((row) => Number(row[2])),
+    season,
+  );
+});
+
+describe('mistakes: exit 2', () => {
+  before(() => {
+    writeFileSync(join(place.folder, 'other.csv'), 'month,sold\n1961-01,5\n1961-02,5\n');
+    for (const name of ['empty', 'damaged', 'foreign']) mkdirSync(join(place.folder, name));
+    for (const name of ['config.json', 'pipeline.json'])
+      copyFileSync(join(place.folder, MODEL, name), join(place.folder, 'damaged', name));
+    writeFileSync(join(place.folder, 'damaged/model.safetensors'), 'nothing');
+    writeFileSync(join(place.folder, 'foreign/pipeline.json'), '{"format": "something else"}');
+  });
+  const cases: Record<string, [string[], RegExp]> = {
+    'no folder': [[], /Which model\? unroll predict <model folder>/],
+    'a folder that is not there': [['gone'], /gone: there is no such folder/],
+    'a folder without a model': [['empty'], /There is no model here: pipeline\.json is missing/],
+    'a model of another kind': [['foreign'], /this is not a model made by a forecast/],
+    'weights that are damaged': [['damaged'], /model\.safetensors/],
+    'a horizon beyond the model': [
+      [MODEL, '--horizon', '13'],
+      /This model forecasts 1 to 12 rows ahead, and 13 are asked for/,
+    ],
+    'data without the target': [[MODEL, '--data', 'other.csv'], /other\.csv has no column "passengers"/],
+    'an option that is not known': [
+      [MODEL, '--date', 'x'],
+      /There is no option --date\. Did you mean --data\?/,
+    ],
+  };
+  for (const [name, [args, message]] of Object.entries(cases)) {
+    test(name, async () => {
+      const { code, stdout, stderr } = await unroll(['predict', ...args]);
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+      assert.equal(stdout, '');
+      assert.ok(stderr.trimEnd().split('\n').length <= 4, stderr);
+    });
+  }
+});

@@ -1,0 +1,65 @@
+// The report: one file that needs no other, names escaped, a picture of everything it says, on wide and narrow screens.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chart, forecastReport, niceTicks } from '@unroll/cli/internal';
+import { makeTable } from '@unroll/data';
+import { type ForecastOptions, forecast } from '@unroll/tasks';
+
+const rows = ['<b>&"one"', 'two'].flatMap((id, s) =>
+  Array.from({ length: 60 }, (_, t) => [id, t, 10 * s + t + 5 * (t % 4)] as const),
+);
+const cells = [rows.map(([id]) => id), rows.map(([, t]) => t), rows.map(([, , y]) => y)];
+const table = makeTable({ source: 'shops.csv', names: ['shop', 't', 'y<i>'], cells });
+const options: ForecastOptions = {
+  target: 'y<i>',
+  series: 'shop',
+  time: 't',
+  season: 4,
+  horizon: 4,
+  epochs: 2,
+  units: 4,
+};
+const facts = { backend: 'native', seconds: 1, options };
+
+test('is one HTML file without script or anything from elsewhere', async () => {
+  const html = forecastReport(await forecast(table, options), facts);
+  assert.match(html, /^<!doctype html>\n<html lang="en">/);
+  assert.doesNotMatch(html, /<script|https?:|url\(|@import|<link|<img/);
+  assert.match(html, /prefers-color-scheme:dark/);
+  assert.match(html, /name="viewport"/);
+  const open = html.match(/<(section|svg|table|details|dl|p|h[123])\b/g)!.length;
+  const closed = html.match(/<\/(section|svg|table|details|dl|p|h[123])>/g)!.length;
+  assert.equal(open, closed);
+});
+
+test('names of columns and series are text, never markup', async () => {
+  const html = forecastReport(await forecast(table, options), facts);
+  assert.doesNotMatch(html, /<b>&"one"|y<i>/);
+  assert.match(html, /<h3>&lt;b&gt;&amp;&quot;one&quot;<\/h3>/);
+});
+
+test('draws both series, the errors by row ahead and the test, each for wide and for narrow screens', async () => {
+  const html = forecastReport(await forecast(table, options), facts);
+  for (const kind of ['wide', 'narrow'])
+    assert.equal(html.match(new RegExp(`<svg class="chart ${kind}"`, 'g'))!.length, 4);
+  assert.doesNotMatch(html, /NaN|Infinity|undefined/);
+});
+
+test('a chart places its values', () => {
+  const svg = chart({
+    title: 'a',
+    lines: [{ kind: 'actual', from: 0, values: [0, 10, Number.NaN, 5] }],
+    bands: [{ kind: 'band1', from: 1, lower: [1, 2], upper: [3, 4] }],
+    label: (row) => `row ${row}`,
+    dividers: [],
+  });
+  // 760 wide: rows 0 to 3 stand at 52, 284, 516 and 748; 300 high: 0 to 10 between 276 and 10.
+  assert.match(svg, /d="M52\.0 276\.0L284\.0 10\.0M748\.0 143\.0"/);
+  assert.match(svg, /points="284\.0,196\.2 516\.0,169\.6 516\.0,222\.8 284\.0,249\.4"/);
+  assert.match(svg, />row 3<\/text>/);
+});
+
+test('ticks are round numbers around the range', () => {
+  assert.deepEqual(niceTicks({ low: 104, high: 622 }, 6), [0, 200, 400, 600, 800]);
+  assert.deepEqual(niceTicks({ low: -0.3, high: 0.4 }, 5), [-0.4, -0.2, 0, 0.2, 0.4]);
+});

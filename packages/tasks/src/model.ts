@@ -1,0 +1,330 @@
+/**
+ * A forecasting model as it is used: from a panel's last rows to its next ones. It is what `forecast` ends with, what is
+ * saved and loaded, and what `unroll predict` runs; all of them compute by the same lines.
+ */
+import { predictAll, UnrollError, valueError } from '@unroll/core';
+import { quantile, type Table } from '@unroll/data';
+import { fromArtifact, toArtifact } from '@unroll/formats';
+import { model as joined, type Network } from '@unroll/nn';
+import { asIntervals, baselines, historyAt, type Score } from './backtest.js';
+import {
+  type Calibration,
+  type Intervals,
+  type ScoreScale,
+  type SeriesScale,
+  widened,
+} from './calibration.js';
+import { normalQuantile } from './distributions.js';
+import { type Origin, PanelEncoder } from './encoder.js';
+import { checkFuture } from './future.js';
+import { type HeadName, makeHead } from './heads.js';
+import { askedLevels, intervalsOf } from './intervals.js';
+import { type FittedNetwork, inputTensors, quantilesOf } from './network.js';
+import { endOf, type Panel, panelFromTable, timeAt } from './panel.js';
+import {
+  checkPipeline,
+  fromJsonNumbers,
+  historyOf,
+  PIPELINE_FORMAT,
+  type Pipeline,
+  storedPanel,
+  toJsonNumbers,
+} from './pipeline.js';
+import type { ForecastPlan } from './plan.js';
+import { filled } from './rows.js';
+import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
+
+/** The forecast of one series, in the unit of the target: arrays of [horizon]. */
+export interface SeriesForecast extends Intervals {
+  id: string;
+  time: string[];
+  /** The median, or where logarithms are taken the mean of the lognormal distribution with these intervals. */
+  mean: Float64Array;
+}
+
+/** What a run has found out, to make a model of. */
+export interface ModelParts {
+  panel: Panel;
+  plan: ForecastPlan;
+  levels: readonly number[];
+  head: HeadName;
+  scores: readonly Score[];
+  /** Null where a baseline won. */
+  networks: readonly FittedNetwork[] | null;
+  calibrations: ReadonlyMap<string, Calibration>;
+  scale: ScoreScale;
+}
+
+export class ForecastModel {
+  readonly pipeline: Pipeline;
+  /** The networks side by side: each takes its inputs and gives [N, horizon, parts]. Null for a baseline. */
+  readonly network: Network | null;
+
+  constructor(pipeline: Pipeline, network: Network | null) {
+    this.pipeline = pipeline;
+    this.network = network;
+  }
+
+  static assemble(parts: ModelParts): ForecastModel {
+    const { networks } = parts;
+    if (networks === null) return new ForecastModel(pipelineOf(parts), null);
+    const inputs = networks.flatMap(({ model }) => model.inputs);
+    const outputs = networks.flatMap(({ model }) => model.outputs);
+    return new ForecastModel(pipelineOf(parts), joined({ inputs, outputs }));
+  }
+
+  /**
+   * The model in files: `pipeline.json`, and for a network also `config.json` and `model.safetensors`.
+   * @param training what is known of how it was made, for `training.json`
+   */
+  toFiles(training?: unknown): Map<string, Uint8Array> {
+    const { pipeline } = this;
+    if (this.network !== null) return toArtifact(this.network, { pipeline, training });
+    return new Map([['pipeline.json', new TextEncoder().encode(`${JSON.stringify(pipeline, null, 2)}\n`)]]);
+  }
+
+  /** @throws UnrollError `format` for files that are missing, damaged, or not a forecasting model's */
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
+    if (files.has('config.json')) {
+      const { model, pipeline } = fromArtifact(files);
+      return new ForecastModel(checkPipeline(pipeline), model);
+    }
+    const bytes = files.get('pipeline.json');
+    if (bytes === undefined)
+      throw new UnrollError('format', 'There is no model here: pipeline.json is missing.');
+    let json: unknown;
+    try {
+      json = JSON.parse(new TextDecoder().decode(bytes));
+    } catch {
+      throw new UnrollError('format', 'pipeline.json is damaged: it is not JSON.');
+    }
+    const pipeline = checkPipeline(json);
+    if (pipeline.views.length > 0)
+      throw new UnrollError('format', 'There is no network here: config.json is missing.');
+    return new ForecastModel(pipeline, null);
+  }
+
+  /**
+   * Forecasts what comes after the rows of a table, or after the rows the model was made from.
+   * @throws UnrollError `data` when the table lacks columns or covariates that the model needs
+   */
+  async forecast(table?: Table): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
+    const panel = table === undefined ? storedPanel(this.pipeline) : this.#panelOf(table);
+    return { panel, ...(await this.forecastPanel(panel)) };
+  }
+
+  /** Forecasts every series from its last row; by the best baseline where one is too short for the network. */
+  async forecastPanel(panel: Panel): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
+    const { model, fallback, plan, margins, fallbackMargins, levels } = this.pipeline;
+    checkFuture(panel, plan.horizon);
+    const ends = panel.series.map((series, i): Origin => ({ series: i, origin: endOf(series) }));
+    const byNetwork = await this.#networkForecasts(panel, ends);
+    const rules = baselines(plan);
+    const rule = this.network === null ? model : fallback;
+    const scales = this.#scales(panel);
+    const forecasts = ends.map((origin, n): SeriesForecast => {
+      const own = byNetwork.get(n);
+      const known = historyAt(panel, origin, plan.season);
+      const plain = own ?? asIntervals(rules.get(rule)!(known), levels);
+      const widths = own !== undefined || this.network === null ? margins : fallbackMargins;
+      const intervals = widened(plain, widths.map(fromJsonNumbers), scales[n]!);
+      const time = Array.from({ length: plan.horizon }, (_, k) => timeAt(panel, origin.origin + k));
+      return { id: panel.series[n]!.id, time, ...intervals, mean: meanOf(intervals, plan, levels) };
+    });
+    const short = this.network === null ? [] : ends.filter((_, n) => !byNetwork.has(n));
+    return { forecasts, notes: shortNotes(panel, short, fallback) };
+  }
+
+  /** Uncalibrated forecasts of the networks, by series. */
+  async #networkForecasts(panel: Panel, ends: readonly Origin[]): Promise<Map<number, Intervals>> {
+    const { plan, levels, head: name, views } = this.pipeline;
+    if (this.network === null) return new Map();
+    const head = makeHead(name, levels);
+    const each = views.map(({ absolute, channels }, v) => {
+      const own = { ...plan, absolute };
+      return {
+        plan: own,
+        head,
+        encoder: new PanelEncoder(panel, own, { channels, transforms: this.#transforms(panel, v) }),
+      };
+    });
+    const reached = ends.filter((origin) => each.every(({ encoder }) => encoder.reaches(origin)));
+    if (reached.length === 0) return new Map();
+    const inputs = each.flatMap(({ encoder, plan: own }) =>
+      inputTensors(encoder.encode(reached, false), encoder, own),
+    );
+    const outputs = await predictAll(this.network, inputs);
+    const quantiles: Float64Array[][][] = [];
+    for (const [v, view] of each.entries()) {
+      quantiles.push(quantilesOf(await outputs[v]!.data(), view, reached, askedLevels(levels)));
+    }
+    const intervals = intervalsOf(quantiles, reached.length, levels);
+    return new Map(reached.map(({ series }, n) => [series, intervals[n]!]));
+  }
+
+  /** What each series' values are measured by: as in training; for a new series, fitted on the rows it has. */
+  #transforms(panel: Panel, view: number): (TransformConfig | null)[] {
+    const { plan, series, views } = this.pipeline;
+    const known = new Map(series.map(({ id, transforms }) => [id, transforms[view]!]));
+    const own = { ...plan, absolute: views[view]!.absolute };
+    return panel.series.map(({ id, values }) => {
+      const stored = known.get(id);
+      if (stored !== undefined && stored !== null) return stored;
+      const rows = filled(values, plan.season);
+      const usable = rows.length >= warmUp(own) && (!plan.log || rows.some((value) => value > 0));
+      return usable ? WindowTransform.fit(rows, own).config : null;
+    });
+  }
+
+  #scales(panel: Panel): SeriesScale[] {
+    const { plan, series } = this.pipeline;
+    const known = new Map(series.map(({ id, unit, floor }) => [id, { unit, floor }]));
+    const usual = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
+    const least = Math.min(...series.map(({ floor }) => floor));
+    return panel.series.map(({ id }) => ({
+      log: plan.log,
+      ...(known.get(id) ?? { unit: usual, floor: least }),
+    }));
+  }
+
+  #panelOf(table: Table): Panel {
+    const { target, time, idColumn, frequency, covariates } = this.pipeline;
+    const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
+    const panel = panelFromTable(table, {
+      target,
+      frequency,
+      ...(time.name === 'row' ? {} : { time: time.name }),
+      ...(idColumn === null ? {} : { series: idColumn }),
+      past: named('past'),
+      future: named('future'),
+      static: named('static'),
+    });
+    return this.#withKnownCategories(panel);
+  }
+
+  /** Categories numbered as in training; those that were not known there are taken as missing. */
+  #withKnownCategories(panel: Panel): Panel {
+    const mapped = this.pipeline.covariates.map(({ name, categories }, c) => {
+      const found = panel.covariates[c]!;
+      if ((categories === null) !== (found.categories === null)) {
+        const [was, is] = categories === null ? ['numbers', 'text'] : ['text', 'numbers'];
+        throw new UnrollError(
+          'data',
+          `${panel.source}, column "${name}" held ${was} in training and holds ${is} now.`,
+          { column: name },
+        );
+      }
+      if (categories === null) return null;
+      return found.categories!.map((word) =>
+        categories.includes(word) ? categories.indexOf(word) : Number.NaN,
+      );
+    });
+    const renumbered = (cells: Float64Array, numbers: readonly number[] | null) =>
+      numbers === null ? cells : cells.map((value) => numbers[value] ?? Number.NaN);
+    return {
+      ...panel,
+      covariates: panel.covariates.map((each, c) => ({
+        ...each,
+        categories: this.pipeline.covariates[c]!.categories,
+      })),
+      series: panel.series.map((series) => ({
+        ...series,
+        covariates: series.covariates.map((cells, c) => renumbered(cells, mapped[c]!)),
+      })),
+    };
+  }
+
+  /**
+   * The same forecasts cut to fewer rows ahead.
+   * @throws UnrollError `value` for more rows than the model forecasts
+   */
+  static cut(forecasts: readonly SeriesForecast[], horizon: number): SeriesForecast[] {
+    const most = forecasts[0]!.time.length;
+    if (!Number.isInteger(horizon) || horizon < 1 || horizon > most) {
+      throw valueError(`This model forecasts 1 to ${most} rows ahead, and ${horizon} are asked for.`, {
+        horizon,
+        most,
+      });
+    }
+    const first = (values: Float64Array) => values.slice(0, horizon);
+    return forecasts.map(({ id, time, mean, median, lower, upper }) => ({
+      id,
+      time: time.slice(0, horizon),
+      mean: first(mean),
+      median: first(median),
+      lower: lower.map(first),
+      upper: upper.map(first),
+    }));
+  }
+}
+
+function pipelineOf({
+  panel,
+  plan,
+  levels,
+  head,
+  scores,
+  networks,
+  calibrations,
+  scale,
+}: ModelParts): Pipeline {
+  const rules = baselines(plan);
+  const winner = scores[0]!.model;
+  const fallback = scores.find(({ model }) => rules.has(model))!.model;
+  const { horizon, season, lag, window, log } = plan;
+  const marginsOf = (name: string) =>
+    calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
+  // Drift looks at the first row too.
+  const reach = [winner, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + season;
+  return {
+    format: PIPELINE_FORMAT,
+    model: winner,
+    fallback,
+    target: panel.target,
+    time: panel.time,
+    idColumn: panel.idColumn,
+    frequency: panel.frequency,
+    start: panel.start,
+    covariates: panel.covariates.map(({ name, role, categories }) => ({
+      name,
+      role,
+      categories: categories === null ? null : [...categories],
+    })),
+    plan: { horizon, season, lag, window, log },
+    head,
+    levels: [...levels],
+    views: (networks ?? []).map((network) => ({
+      absolute: network.plan.absolute,
+      channels: network.encoder.config.channels,
+    })),
+    series: panel.series.map(({ id }, s) => ({
+      id,
+      transforms: (networks ?? []).map(({ encoder }) => encoder.config.transforms[s]!),
+      unit: scale.units[s]!,
+      floor: scale.floors[s]!,
+    })),
+    margins: marginsOf(winner),
+    fallbackMargins: marginsOf(fallback),
+    history: historyOf(panel, reach),
+  };
+}
+
+function shortNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
+  if (short.length === 0) return [];
+  const ids = short.slice(0, 3).map(({ series }) => panel.series[series]!.id);
+  const rest = short.length > 3 ? `, and ${short.length - 3} more` : '';
+  return [`Too short for the network, forecast by ${fallback}: ${ids.join(', ')}${rest}.`];
+}
+
+function meanOf(
+  { median, lower, upper }: Intervals,
+  { log }: Pick<ForecastPlan, 'log'>,
+  levels: readonly number[],
+): Float64Array {
+  if (!log || levels.length === 0) return median;
+  const width = 2 * normalQuantile((1 + levels[0]!) / 2);
+  return median.map((value, k) => {
+    const deviation = Math.log(upper[0]![k]! / lower[0]![k]!) / width;
+    return Number.isFinite(deviation) ? value * Math.exp(deviation ** 2 / 2) : value;
+  });
+}
