@@ -256,7 +256,8 @@ export class Loop implements RunControl {
     const stepper = this.#stepper;
     return (
       stepper && {
-        cursor: { ...this.#cursor },
+        // A run that was told to stop at this event has nothing more to do, whatever it was killed before.
+        cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
         settings: this.#settings,
         fingerprint: this.#dataFingerprint(),
         inputShapes: this.#inputShapes,

@@ -232,6 +232,29 @@ describe('fit with checkpointDir', () => {
     );
   });
 
+  test('a run killed between the event that stops it and its end is not run any further', async () => {
+    const own = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
+    let atStop: Checkpoint | null = null;
+    const keeper: Callback = {
+      name: 'keeper',
+      onEvent: () => {},
+      afterEvent: (event, _run, snapshot) => {
+        if (event.type === 'epoch') atStop = structuredClone(snapshot());
+      },
+    };
+    const whole = network();
+    const history = await fit(whole, { ...own, callbacks: [earlyStopping({ patience: 2 }), keeper] });
+    assert.equal(history.reason, 'stopped');
+    const seen: string[] = [];
+    const again = network();
+    const callbacks = [earlyStopping({ patience: 2 })];
+    const onEvent: FitOptions['onEvent'] = (event) => void seen.push(event.type);
+    const resumed = await fit(again, { ...own, callbacks, resume: atStop!, onEvent });
+    assert.deepEqual(seen, ['end']);
+    assert.deepEqual(resumed, history);
+    assert.deepEqual(weightsOf(again), weightsOf(whole));
+  });
+
   test('more epochs than before go on from the end', async (t) => {
     const checkpointDir = folderFor(t);
     const own = { ...options, average: undefined } as unknown as FitOptions;
