@@ -73,17 +73,19 @@ export function buildModel(row: Row, { inputs, weights }: RowData, variant: Vari
   return network;
 }
 
-/** One step of the loop that `fit` runs: one batch an epoch, for ever. Gives its loss. */
+/** One step of the loop that `fit` runs, on one batch that comes for ever in one epoch. Gives its loss. */
 export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor): () => Promise<number> {
+  const batches = {
+    *[Symbol.iterator]() {
+      for (;;) yield { x, y };
+    },
+  };
   const events = train(network, {
-    x,
-    y,
+    batches,
     loss: row.whole ? sparseCategoricalCrossentropy({ fromLogits: true }) : mse(),
     // As in every engine, too small to matter: Keras adds it before the bias correction, PyTorch after it.
     optimizer: adam({ epsilon: 1e-12 }),
-    batchSize: row.B,
-    epochs: 1e9,
-    shuffle: false,
+    epochs: 1,
   });
   return async () => {
     for (;;) {
