@@ -18,7 +18,7 @@ describe('a good run', () => {
     assert.match(stdout, /144 rows of "passengers" by "month", 1949-01 to 1960-12/);
     assert.match(stdout, /monthly, season of 12 rows, taken as logarithms/);
     assert.match(stdout, /4 forecasts of 12 rows from 1957-01 to 1960-12/);
-    assert.match(stdout, /^training 8\/8 .*loss [\d.]+, \d+ sequences\/s$/m);
+    assert.match(stdout, /^training 12\/12 .*loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(
       stdout,
       /^model +MASE +sMAPE +RMSE +MAE +WQL +in 80% +in 95%\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,

@@ -73,7 +73,7 @@ export class Calibration {
     let margins = this.#margins.get(origin);
     if (margins === undefined) {
       margins = this.#scores.map((scores, l) =>
-        Float64Array.from(scores, (list) => margin(list, origin, this.levels[l]!)),
+        Float64Array.from(scores, (list, k) => margin(list, origin, this.levels[l]!, k + 1)),
       );
       this.#margins.set(origin, margins);
     }
@@ -113,12 +113,18 @@ export function widened(
   return { median, lower: moved(lower, -1), upper: moved(upper, 1) };
 }
 
-/** The score that a new one exceeds with probability at most 1 - level, from the n seen: rank ceil((n + 1) level). */
-function margin(list: readonly Score[], origin: number, level: number): number {
+/**
+ * The score that a new one, `ahead` rows ahead, exceeds with probability at most 1 - level. From n independent ones it
+ * would be that of rank ceil((n + 1) level). Errors of neighbouring origins share all but one of the rows between origin
+ * and target, so n of them tell less than that: about as much as n / sqrt(ahead), which is what the rank allows for.
+ */
+function margin(list: readonly Score[], origin: number, level: number, ahead: number): number {
   const seen = Float64Array.from(
     list.filter(({ place }) => place < origin),
     ({ score }) => score,
   ).sort();
-  if (seen.length === 0) return Number.NaN;
-  return seen[Math.min(seen.length, Math.ceil((seen.length + 1) * level)) - 1]!;
+  const n = seen.length;
+  if (n === 0) return Number.NaN;
+  const rank = Math.ceil((n + Math.sqrt(ahead)) * level);
+  return seen[Math.min(n, rank) - 1]!;
 }

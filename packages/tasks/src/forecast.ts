@@ -24,7 +24,7 @@ import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
-import { heldRows, validationFolds } from './search.js';
+import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Cells to try; each is a row of the leaderboard. Default `lstm` alone. */
@@ -101,7 +101,7 @@ export async function* forecastEvents(
   const { context, networks } = setUp(panel, plan, options);
   for (const network of networks) yield* network.prepare();
   const origins = backtestOrigins(panel, plan, context.refit);
-  const earlier = calibrationOrigins(panel, plan, context.calibrationCut);
+  const earlier = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
   const { backtest, ...learned } = await calibrated(context, networks, origins, earlier);
   const scores = leaderboard(panel, plan, origins, backtest, context.levels);
   yield { type: 'leaderboard', leaderboard: scores };
@@ -179,13 +179,13 @@ function setUp(
   const { signal, refit = false, epochs = DEFAULTS.epochs, head = 'point' } = options;
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort();
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
-  const start = Math.min(...panel.series.map(({ offset }) => offset));
-  const parted = validationFolds(panel, { ...plan, absolute: false }, plan.cut).length > 0;
-  const calibrationCut = parted ? plan.cut - heldRows({ ...plan, absolute: false }, start, plan.cut) : null;
-  const each = trainingsOf(refit ? plan.origins.length : 1, parted);
-  const last = trainingsOf(0, false).map(() => 'refit' as const);
+  // Networks that calibrate are trained where the search parted the rows: they have seen nothing after.
+  const folds = validationFolds(panel, { ...plan, absolute: false }, plan.cut);
+  const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
+  const each = trainingsOf(calibrationCuts.length, refit ? plan.origins.length : 1);
+  const last = trainingsOf(0, 0).map(() => 'refit' as const);
   const schedule = new Schedule([...cells.flatMap(() => each), ...last]);
-  const context: RunContext = { panel, plan, levels, calibrationCut, epochs, refit, signal, schedule };
+  const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
   const networks = cells.map((cell) => {
     const own = {

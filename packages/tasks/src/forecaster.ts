@@ -31,8 +31,8 @@ export interface RunContext {
   panel: Panel;
   plan: ForecastPlan;
   levels: readonly number[];
-  /** Grid place before which the networks that calibrate are trained; null where there are too few rows. */
-  calibrationCut: number | null;
+  /** Grid places, rising, before which networks are trained whose errors calibrate; none where rows are too few. */
+  calibrationCuts: readonly number[];
   epochs: number;
   refit: boolean;
   signal: AbortSignal | undefined;
@@ -62,9 +62,9 @@ export class Schedule {
 }
 
 /** The trainings that one network of a run will need, in order. */
-export function trainingsOf(refitBacktest: number, calibrates: boolean): Stage['name'][] {
+export function trainingsOf(calibrations: number, backtests: number): Stage['name'][] {
   const each = (name: Stage['name'], times: number) => Array<Stage['name']>(times * VIEWS.length).fill(name);
-  return [...each('search', 1), ...each('calibrate', calibrates ? 1 : 0), ...each('backtest', refitBacktest)];
+  return [...each('search', 1), ...each('calibrate', calibrations), ...each('backtest', backtests)];
 }
 
 /** A baseline's forecasts. */
@@ -94,12 +94,12 @@ export class NetworkForecaster {
 
   /** Searches for the number of passes and trains what calibration and backtest need. */
   async *prepare(): AsyncGenerator<TrainingEvent, void, void> {
-    const { panel, plan, epochs, refit, calibrationCut } = this.#context;
+    const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
     for (const absolute of VIEWS) {
       const search = searchEpochs(panel, { ...plan, absolute }, plan.cut, this.#options, epochs);
       this.#epochs.push(yield* this.#staged('search', search));
     }
-    if (calibrationCut !== null) yield* this.#train('calibrate', calibrationCut);
+    for (const cut of calibrationCuts) yield* this.#train('calibrate', cut);
     for (const cut of refit ? plan.origins : [plan.cut]) yield* this.#train('backtest', cut);
   }
 

@@ -24,10 +24,9 @@ export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean
   );
 }
 
-/** Every row from the calibration's cut to the end, for every series; thinned out evenly where these are too many. */
-export function calibrationOrigins(panel: Panel, plan: ForecastPlan, cut: number | null): Origin[] {
+/** Every row from `from` to the end, for every series; thinned out evenly where these are too many. */
+export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): Origin[] {
   const end = panelEnd(panel);
-  const from = cut ?? plan.cut;
   const all = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>
     panel.series.flatMap(({ offset, values }, series) => {
       const known = origin - offset;

@@ -13,7 +13,7 @@ const MANY_PAIRS = 2000;
 const LEAST_PAIRS = 4;
 
 /** Rows at the end of the training part that a fold holds out. */
-export function heldRows(plan: NetworkPlan, start: number, cut: number): number {
+function heldRows(plan: NetworkPlan, start: number, cut: number): number {
   return Math.max(plan.horizon, Math.round((cut - start) / 5));
 }
 

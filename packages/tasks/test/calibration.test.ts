@@ -60,6 +60,31 @@ describe('by hand', () => {
   });
 });
 
+test('sixty errors of one series suffice for intervals of 90 % that hold 87 to 93 %, at every row ahead', () => {
+  const [count, horizon] = [2000, 6];
+  const held = new Float64Array(horizon);
+  for (let s = 0; s < count; s++) {
+    let level = 0;
+    const walk = new RandomStream(s, 'walk').normal(80 + horizon).map((noise) => (level += noise));
+    const panel = panelOf(walk);
+    const calibration = new Calibration([0.9], horizon, { log: false, units: [1], floors: [0] });
+    const last = (origin: number) => {
+      const median = new Float64Array(horizon).fill(walk[origin - 1]!);
+      return { median, lower: [median], upper: [median] };
+    };
+    for (let origin = 20; origin < 80; origin++)
+      calibration.learn(panel, { series: 0, origin }, last(origin));
+    const { lower, upper } = calibration.widen({ series: 0, origin: 80 }, last(80));
+    for (let k = 0; k < horizon; k++) {
+      held[k]! += Number(walk[80 + k]! >= lower[0]![k]! && walk[80 + k]! <= upper[0]![k]!) / count;
+    }
+  }
+  assert.ok(
+    held.every((share) => share >= 0.87 && share <= 0.93),
+    `${held}`,
+  );
+});
+
 test('intervals of 90 % hold 87 to 93 % of what comes, at every row ahead, for every model', async () => {
   const [count, length, horizon] = [400, 60, 4];
   const all = Array.from({ length: count }, (_, s) => {
