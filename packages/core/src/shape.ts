@@ -22,7 +22,9 @@ export function stridesOf(shape: Shape): number[] {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((extent, d) => extent === b[d]);
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
 }
 
 /** Throws unless `shape` holds whole numbers >= 0. */
@@ -36,6 +38,7 @@ export function checkShape(shape: Shape): void {
 
 /** The shape that `a` and `b` broadcast to; `what` names the operation in the error. */
 export function broadcastShapes(what: string, a: Shape, b: Shape): number[] {
+  if (b.length === 0 || sameShape(a, b)) return [...a];
   const rank = Math.max(a.length, b.length);
   const out = new Array<number>(rank);
   for (let d = 0; d < rank; d++) {

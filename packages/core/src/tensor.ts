@@ -201,7 +201,8 @@ function flatten(values: NestedArray, depth: number, shape: number[], out: numbe
 
 /** A tensor from whatever an op accepts. */
 export function asTensor(value: TensorLike): Tensor {
-  return value instanceof Tensor ? value : tensor(value);
+  if (value instanceof Tensor) return value;
+  return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensor(value);
 }
 
 /** A tensor filled with one value. */

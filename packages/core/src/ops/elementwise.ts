@@ -1,7 +1,7 @@
 /** Ops on single elements, forward beside backward. Binary ops broadcast as NumPy does. */
 import type { BinaryName, UnaryName } from '../backend.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
-import { broadcastShapes, broadcastStrides, collapse } from '../shape.js';
+import { broadcastShapes, broadcastStrides, collapse, sameShape } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 
 type UnaryGradient = (g: Tensor, x: Tensor, y: Tensor) => Tensor | null;
@@ -17,6 +17,10 @@ function unaryOp(name: UnaryName, gradient: UnaryGradient): Op<NoAttributes> {
   };
 }
 
+/** Strides of an operand that is read along with the result, and of one that is a single number. */
+const EACH = [1];
+const SAME = [0];
+
 type BinaryGradient = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => Tensor | null;
 
 function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient): Op<NoAttributes> {
@@ -24,6 +28,13 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
     name,
     shapes: ([a, b]) => [broadcastShapes(name, a!, b!)],
     forward({ inputs: [a, b], outputs: [y], kernels }) {
+      // Nearly all calls: both of one shape, or one of them a single number.
+      const whole = { a: sameShape(a!.shape, y!.shape), b: sameShape(b!.shape, y!.shape) };
+      if ((whole.a || a!.size === 1) && (whole.b || b!.size === 1)) {
+        const [stepA, stepB] = [whole.a ? EACH : SAME, whole.b ? EACH : SAME];
+        kernels.binary(name, a!.block(), stepA, b!.block(), stepB, y!.block(), [y!.size]);
+        return;
+      }
       const { shape, strides } = collapse(
         y!.shape,
         broadcastStrides(a!.shape, y!.shape),
