@@ -48,6 +48,14 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (mark) => entities[mark]!);
 }
 
+/** A sample of a line or band, for the words beside a chart that say what is what. */
+export function sample(kind: string): string {
+  const mark = kind.startsWith('band')
+    ? `<rect class="band ${kind}" width="24" height="12"/>`
+    : `<path class="line ${kind}" d="M0 6H24"/>`;
+  return `<svg class="key" width="24" height="12" aria-hidden="true">${mark}</svg>`;
+}
+
 /** The chart in two widths, of which CSS shows the one that fits: text keeps its size on a phone. */
 export function chart(data: ChartData): string {
   return drawn(data, 760, 300, 'wide') + drawn(data, 360, 260, 'narrow');
@@ -72,7 +80,7 @@ function drawn(data: ChartData, width: number, height: number, kind: string): st
   };
   const parts = [
     ...ticks.map((tick) => tickLine(tick, frame)),
-    ...timeTicks(rows, width > 500 ? 6 : 3).map((row, i, all) =>
+    ...timeTicks(rows, roomForLabels(data, rows, width)).map((row, i, all) =>
       timeLabel(data.label(row), row, i, all.length, frame),
     ),
     ...data.dividers.map((row) => divider(row, frame)),
@@ -123,6 +131,12 @@ function tickLine(tick: number, { width, y }: Frame): string {
     `<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${height}" y2="${height}"/>` +
     `<text x="${LEFT - 6}" y="${height}" dy="0.35em" text-anchor="end">${shown}</text>`
   );
+}
+
+/** How many time labels stand side by side: at seven pixels a letter, at most six, at least both ends. */
+function roomForLabels({ label }: ChartData, rows: number, width: number): number {
+  const longest = Math.max(label(0).length, label(rows - 1).length) * 7 + 14;
+  return Math.max(2, Math.min(6, Math.floor((width - LEFT - RIGHT) / longest)));
 }
 
 function timeTicks(rows: number, count: number): number[] {

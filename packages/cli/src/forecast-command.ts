@@ -1,4 +1,5 @@
 /** `unroll forecast`: one command from a table to a tested forecast. */
+import { basename } from 'node:path';
 import { currentBackend, ready, setThreads, UnrollError } from '@unroll/core';
 import {
   type ForecastEvent,
@@ -81,7 +82,7 @@ function filesOf(
 ): Map<string, string | Uint8Array> {
   const { panel, forecasts, levels, leaderboard, model } = result;
   const backend = currentBackend().description;
-  const data = { file: read.table.source, rows: read.table.rowCount, sha256: read.fingerprint };
+  const data = { file: basename(read.table.source), rows: read.table.rowCount, sha256: read.fingerprint };
   const training = { command: 'forecast', options, data, leaderboard, backend, seconds };
   return new Map<string, string | Uint8Array>([
     ['forecast.csv', csvOf(forecastTable(forecasts, panel.idColumn !== null, levels))],

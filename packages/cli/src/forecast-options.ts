@@ -57,7 +57,7 @@ The network
   --seed <n>            same seed, same numbers (default 0)
 
 The test
-  --windows <n>         backtest forecasts (default: up to 4)
+  --windows <n>         backtest forecasts (default: 4, more for long series)
   --step <n>            rows between two of them (default: the horizon)
   --refit               train again for each of them
   --level <80,95>       intervals, in percent (default: 80,95)

@@ -1,4 +1,5 @@
 /** The report of a forecast: one HTML file that needs nothing else, for light and dark screens, wide and narrow ones. */
+import { basename } from 'node:path';
 import {
   actualAt,
   type ForecastOptions,
@@ -7,7 +8,7 @@ import {
   panelEnd,
   timeAt,
 } from '@unroll/tasks';
-import { type ChartBand, chart, escapeHtml } from './chart.js';
+import { type ChartBand, chart, escapeHtml, sample } from './chart.js';
 import { leaderboardRows } from './forecast-text.js';
 import { STYLE } from './report-style.js';
 
@@ -64,11 +65,11 @@ function summary({ panel, frequency, plan }: ForecastResult): string {
   const rows = panel.series.reduce((sum, { values }) => sum + values.length, 0);
   const season = plan.season === 1 ? 'no season' : `a season of ${plan.season} rows`;
   const span = `${timeAt(panel, first)} to ${timeAt(panel, panelEnd(panel) - 1)}`;
-  return `${rows} rows${many} from ${panel.source}, ${span}: ${frequency}, ${season}.`;
+  return `${rows} rows${many} from ${basename(panel.source)}, ${span}: ${frequency}, ${season}.`;
 }
 
 function legend(entries: readonly [kind: string, text: string][]): string {
-  const items = entries.map(([kind, text]) => `<span><i class="key ${kind}"></i>${escapeHtml(text)}</span>`);
+  const items = entries.map(([kind, text]) => `<span>${sample(kind)}${escapeHtml(text)}</span>`);
   return `<p class="legend">${items.join('')}</p>`;
 }
 

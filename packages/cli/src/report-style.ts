@@ -31,14 +31,9 @@ th{color:var(--quiet);font-weight:600}
 .line.dash1{stroke-dasharray:2 3}.line.dash2{stroke-dasharray:9 3}.line.dash3{stroke-dasharray:9 3 2 3}
 .dot{fill:var(--forecast)}
 .band{fill:var(--forecast);stroke:none}
-.band1{fill-opacity:.14}.band2{fill-opacity:.2}.band3{fill-opacity:.26}
+.band1{fill-opacity:.14}.band2{fill-opacity:.2}.band3{fill-opacity:.26}.key .band2{fill-opacity:.32}.key .band3{fill-opacity:.5}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:.9rem;color:var(--quiet);margin:6px 0}
-.key{display:inline-block;width:22px;height:0;margin-right:6px;vertical-align:middle;border-top:2px solid var(--actual)}
-.key.forecast{border-top:2px dashed var(--forecast)}
-.key.other{border-top:2px solid var(--other)}
-.key.dash1{border-top-style:dotted}.key.dash2{border-top-style:dashed}.key.dash3{border-top-style:double}
-.key.band1,.key.band2,.key.band3{height:12px;border:0;background:var(--forecast);opacity:.18}
-.key.band2{opacity:.36}.key.band3{opacity:.5}
+.key{margin-right:6px;vertical-align:-1px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:8px 0;font-size:.95rem}
 dt{color:var(--quiet)}
 dd{margin:0;overflow-wrap:anywhere}

@@ -1,7 +1,6 @@
 /** A table from a file: what it is, is told from its bytes, not from its name. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { decodeText, looksLikeJson, parseCsv, parseJsonLines, type Table } from '@unroll/data';
 import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
@@ -21,16 +20,17 @@ export interface FileTable {
  * @throws UsageError when the file cannot be read, UnrollError when what it holds is no table
  */
 export async function readTable(path: string): Promise<FileTable> {
-  const source = relative('.', path) || path;
   const packed = readBytes(path);
   const fingerprint = createHash('sha256').update(packed).digest('hex');
-  const bytes = unzipped(packed, source);
+  const bytes = unzipped(packed, path);
   if (looksLikeParquet(bytes)) {
-    return { table: await parseParquet(bytes, { source }), notes: [], fingerprint };
+    return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
-  const { text, encoding } = decodeText(bytes, source);
+  const { text, encoding } = decodeText(bytes, path);
   const notes = encoding === 'UTF-8' ? [] : [`The file is read as ${encoding}.`];
-  const table = looksLikeJson(text) ? parseJsonLines(text, { source }) : parseCsv(text, { source });
+  const table = looksLikeJson(text)
+    ? parseJsonLines(text, { source: path })
+    : parseCsv(text, { source: path });
   return { table, notes, fingerprint };
 }
 

@@ -16,7 +16,7 @@ export interface PlanOptions {
   season?: number;
   /** Rows the network sees. Default: one season, two where the history is long. */
   window?: number;
-  /** Backtest forecasts. Default: up to four that fit into the last third. */
+  /** Backtest forecasts. Default: four that fit into the last third, more for long series. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
   step?: number;
@@ -71,7 +71,7 @@ function tryPlan(panel: Panel, options: PlanOptions): ForecastPlan | null {
   const end = panelEnd(panel);
   const span = end - Math.min(...panel.series.map(({ offset }) => offset));
   const third = Math.floor((span / 3 - horizon) / step) + 1;
-  const most = options.windows ?? Math.max(1, Math.min(4, third));
+  const most = options.windows ?? Math.max(1, Math.min(usualWindows(span), third));
   for (let windows = most; windows >= (options.windows ?? 1); windows--) {
     const cut = end - horizon - (windows - 1) * step;
     const training = panel.series
@@ -84,6 +84,9 @@ function tryPlan(panel: Panel, options: PlanOptions): ForecastPlan | null {
   }
   return null;
 }
+
+/** Four, or one for every 200 rows of a long series, at most 20: they cost little, and four say little of a long one. */
+const usualWindows = (rows: number): number => Math.max(4, Math.min(20, Math.floor(rows / 200)));
 
 /** The values of a series before a grid place, without trailing gaps. */
 function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array {
