@@ -67,8 +67,11 @@ const gruOp: Op<GruAttributes> = {
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
     kernels.gruForward({
       ...forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs),
-      ...{ recurrentActivation, resetAfter, textbook },
-      ...{ gates: gates?.block() ?? null, rh: rh?.block() ?? null },
+      recurrentActivation,
+      resetAfter,
+      textbook,
+      gates: gates?.block() ?? null,
+      rh: rh?.block() ?? null,
     });
     finish(kernels, prepared, y, hLast, attrs);
     return gates && ({ prepared, gates, rh } satisfies Saved);
@@ -87,8 +90,15 @@ const gruOp: Op<GruAttributes> = {
     );
     const dG = temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]);
     kernels.gruBackward({
-      ...{ ...call, I, xh: xh.block(), hs: hs?.block() ?? null, gates: gates.block(), dG: dG.block() },
-      ...{ recurrentActivation, resetAfter, textbook },
+      ...call,
+      I,
+      xh: xh.block(),
+      hs: hs?.block() ?? null,
+      recurrentActivation,
+      resetAfter,
+      textbook,
+      gates: gates.block(),
+      dG: dG.block(),
     });
     const dW = needs[1] ? inputKernelGradient(kernels, prepared, dG) : null;
     const dU = needs[2] ? recurrentKernelGradient(kernels, prepared, dG, rh) : null;

@@ -68,7 +68,9 @@ const lstmOp: Op<RecurrentAttributes> = {
     kernels.lstmForward({
       ...forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs),
       recurrentActivation: attrs.recurrentActivation,
-      ...{ c: c.block(), keepCells: saving, gates: gates?.block() ?? null },
+      c: c.block(),
+      keepCells: saving,
+      gates: gates?.block() ?? null,
     });
     finish(kernels, prepared, y, hLast, attrs);
     kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
@@ -88,8 +90,13 @@ const lstmOp: Op<RecurrentAttributes> = {
     const dc = copyOrZeros(kernels, [B, H], dcLast!);
     const dG = temporaryTensor([T, B, G * H]);
     kernels.lstmBackward({
-      ...{ ...call, recurrentActivation: attrs.recurrentActivation },
-      ...{ gates: gates.block(), c: c.block(), dc: dc.block(), dG: dG.block(), dcAll: null },
+      ...call,
+      recurrentActivation: attrs.recurrentActivation,
+      gates: gates.block(),
+      c: c.block(),
+      dc: dc.block(),
+      dG: dG.block(),
+      dcAll: null,
     });
     const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;

@@ -168,13 +168,19 @@ export function forwardCall(
   attrs: SequenceAttributes,
 ): ForwardCall {
   return {
-    ...{ T, B, I, H, activation: attrs.activation, xh: xh.block(), hs: hs?.block() ?? null },
-    ...{ W: weights.W.block(), U: weights.U.block(), b: weights.b?.block() ?? null },
-    ...{
-      rmask: weights.rmask?.block() ?? null,
-      mask: masks?.mask.block() ?? null,
-      emit: masks?.emit.block() ?? null,
-    },
+    T,
+    B,
+    I,
+    H,
+    activation: attrs.activation,
+    W: weights.W.block(),
+    U: weights.U.block(),
+    b: weights.b?.block() ?? null,
+    xh: xh.block(),
+    hs: hs?.block() ?? null,
+    rmask: weights.rmask?.block() ?? null,
+    mask: masks?.mask.block() ?? null,
+    emit: masks?.emit.block() ?? null,
     y: attrs.returnSequences ? outputView(y, attrs) : null,
   };
 }
@@ -203,10 +209,17 @@ export function backwardCall(
   const dh = copyOrZeros(kernels, [B, H], dhLast);
   if (dy && !attrs.returnSequences) addLastOutput(kernels, dy, masks, dh);
   const call: BackwardCall = {
-    ...{ T, B, H, activation: attrs.activation, U: U.block(), rmask: rmask?.block() ?? null },
-    ...{ mask: masks?.mask.block() ?? null, emit: masks?.emit.block() ?? null },
+    T,
+    B,
+    H,
+    activation: attrs.activation,
+    U: U.block(),
+    rmask: rmask?.block() ?? null,
+    mask: masks?.mask.block() ?? null,
+    emit: masks?.emit.block() ?? null,
     dy: dy && attrs.returnSequences ? outputView(dy, attrs) : null,
-    ...{ dh: dh.block(), dhAll: null },
+    dh: dh.block(),
+    dhAll: null,
   };
   return { call, dh };
 }
