@@ -258,54 +258,48 @@ export class ForecastModel {
   }
 }
 
-function pipelineOf({
-  panel,
-  plan,
-  levels,
-  head,
-  scores,
-  networks,
-  calibrations,
-  scale,
-}: ModelParts): Pipeline {
+function pipelineOf(parts: ModelParts): Pipeline {
+  const { panel, plan, levels, head, scores, calibrations } = parts;
   const rules = baselines(plan);
-  const winner = scores[0]!.model;
-  const fallback = scores.find(({ model }) => rules.has(model))!.model;
-  const { horizon, season, lag, window, log } = plan;
+  const model = scores[0]!.model;
+  const fallback = scores.find((score) => rules.has(score.model))!.model;
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
   // Drift looks at the first row too.
-  const reach = [winner, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + season;
+  const reach = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
+  const { target, time, idColumn, frequency, start } = panel;
+  const { horizon, season, lag, window, log } = plan;
   return {
     format: PIPELINE_FORMAT,
-    model: winner,
-    fallback,
-    target: panel.target,
-    time: panel.time,
-    idColumn: panel.idColumn,
-    frequency: panel.frequency,
-    start: panel.start,
+    ...{ model, fallback, target, time, idColumn, frequency, start },
     covariates: panel.covariates.map(({ name, role, categories }) => ({
-      name,
-      role,
+      ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
     plan: { horizon, season, lag, window, log },
     head,
     levels: [...levels],
-    views: (networks ?? []).map((network) => ({
-      absolute: network.plan.absolute,
-      channels: network.encoder.config.channels,
+    ...trainedParts(parts),
+    margins: marginsOf(model),
+    fallbackMargins: marginsOf(fallback),
+    history: historyOf(panel, reach),
+  };
+}
+
+/** What training has fitted for each network and series. */
+function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
+  const trained = networks ?? [];
+  return {
+    views: trained.map(({ plan, encoder }) => ({
+      absolute: plan.absolute,
+      channels: encoder.config.channels,
     })),
     series: panel.series.map(({ id }, s) => ({
       id,
-      transforms: (networks ?? []).map(({ encoder }) => encoder.config.transforms[s]!),
+      transforms: trained.map(({ encoder }) => encoder.config.transforms[s]!),
       unit: scale.units[s]!,
       floor: scale.floors[s]!,
     })),
-    margins: marginsOf(winner),
-    fallbackMargins: marginsOf(fallback),
-    history: historyOf(panel, reach),
   };
 }
 
