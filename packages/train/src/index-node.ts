@@ -1,4 +1,4 @@
-/** @unroll/train/node: callbacks that write files. */
+/** @unroll/train/node: callbacks that write files, and Ctrl-C as a signal. */
 export {
   type CheckpointFiles,
   type CheckpointFolderOptions,
@@ -7,3 +7,4 @@ export {
 } from './callbacks/checkpoints-node.js';
 export { type CsvLogOptions, csvLog } from './callbacks/csv-log-node.js';
 export { type TensorBoardOptions, tensorBoard } from './callbacks/tensor-board-node.js';
+export { interruptSignal } from './interrupt-node.js';

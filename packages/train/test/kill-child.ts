@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { batchNormalization, dense, lstm, sequential } from '@unroll/nn';
 import { earlyStopping, fit, reduceOnPlateau } from '@unroll/train';
-import { csvLog, tensorBoard } from '@unroll/train/node';
+import { csvLog, interruptSignal, tensorBoard } from '@unroll/train/node';
 import { waves, weightsOf } from './small-model.js';
 
 const folder = process.argv[2]!;
@@ -24,7 +24,7 @@ const history = await fit(network, {
     validationSplit: 0.25,
     seed: 5,
   },
-  ...{ checkpointDir: folder, checkpointSteps: 2, resume: true },
+  ...{ checkpointDir: folder, checkpointSteps: 2, resume: true, signal: interruptSignal() },
   callbacks: [
     earlyStopping({ patience: 3, minDelta: 0.02 }),
     reduceOnPlateau({ patience: 1, factor: 0.8, minDelta: 0.02 }),
@@ -33,4 +33,6 @@ const history = await fit(network, {
   ],
   onEvent: (event) => void (event.type === 'step' && process.stdout.write('.')),
 });
-writeFileSync(join(folder, 'result.json'), JSON.stringify({ history, weights: weightsOf(network) }));
+if (history.reason !== 'aborted') {
+  writeFileSync(join(folder, 'result.json'), JSON.stringify({ history, weights: weightsOf(network) }));
+}

@@ -27,18 +27,23 @@ const ended = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
  * Runs the child; kills it that long after its first step, if it is still there. `ms`: from its first step to
  * its end.
  */
-async function run(folder: string, killAfter: number | null): Promise<{ killed: boolean; ms: number }> {
+async function run(
+  folder: string,
+  killAfter: number | null,
+  signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL',
+): Promise<{ killed: boolean; ms: number; code: number | null }> {
   const child = spawn(process.execPath, [CHILD, folder], { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (text: Buffer) => void (errors += text));
   let began = 0;
   child.stdout.once('data', () => {
     began = performance.now();
-    if (killAfter !== null) setTimeout(() => child.kill('SIGKILL'), killAfter);
+    if (killAfter !== null) setTimeout(() => child.kill(signal), killAfter);
   });
   const how = await ended(child);
-  if (how !== 0 && how !== 'SIGKILL') assert.fail(`the child ended with ${how}: ${errors}`);
-  return { killed: how === 'SIGKILL', ms: performance.now() - began };
+  if (how !== 0 && how !== 130 && how !== 'SIGKILL') assert.fail(`the child ended with ${how}: ${errors}`);
+  const code = typeof how === 'number' ? how : null;
+  return { killed: how !== 0, ms: performance.now() - began, code };
 }
 
 const files = (folder: string) => ({
@@ -76,4 +81,19 @@ test(`killed ${KILLS} times and resumed, a run ends as the one left alone`, asyn
     assert.ok(!existsSync(join(folder, 'last.safetensors.tmp')), where);
     t.diagnostic(where);
   }
+});
+
+test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed', async (t) => {
+  const [whole, broken] = ['whole', 'interrupted'].map((name) => {
+    const folder = mkdtempSync(join(tmpdir(), `unroll-${name}-`));
+    t.after(() => rmSync(folder, { recursive: true }));
+    return folder;
+  }) as [string, string];
+  const { ms } = await run(whole, null);
+  const { code } = await run(broken, ms / 3, 'SIGINT');
+  assert.equal(code, 130);
+  assert.ok(existsSync(join(broken, 'last.safetensors')));
+  assert.ok(!existsSync(join(broken, 'result.json')), 'it was stopped on the way');
+  assert.equal((await run(broken, null)).code, 0);
+  assert.deepEqual(files(broken), files(whole));
 });
