@@ -48,8 +48,8 @@ export interface LayerSpec {
 
 export interface Row {
   name: string;
-  /** What the name begins with: a cell, `bilstm2`, or a whole model. */
-  cell: CellName | 'bilstm2' | WholeName;
+  /** What the name begins with: a cell, `grubefore` (the GRU that resets before the product), `bilstm2`, or a whole model. */
+  cell: CellName | 'grubefore' | 'bilstm2' | WholeName;
   /** The cell of every layer. */
   kind: CellName;
   /** Set for whole models; their recurrent layers are not in `layers`. */
@@ -73,7 +73,8 @@ export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: n
     return { ...row, kind, whole, layers: [] };
   }
   if (cell !== 'bilstm2') {
-    return { ...row, cell, kind: cell, layers: [{ input: I, bidirectional: false, sequences: false }] };
+    const kind = cell === 'grubefore' ? 'gru' : cell;
+    return { ...row, cell, kind, layers: [{ input: I, bidirectional: false, sequences: false }] };
   }
   const layers = [
     { input: I, bidirectional: true, sequences: true },
@@ -84,12 +85,12 @@ export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: n
 
 /** The row of that name. @throws Error that says how names are built */
 export function parseRow(name: string): Row {
-  const found = /^(rnn|lstm|gru|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
+  const found = /^(rnn|lstm|gru|grubefore|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
   const sizes = found?.slice(2).map(Number) ?? [];
   if (!found || sizes.some((size) => size < 1)) {
     throw new Error(
       `"${name}" is no row. Rows are <cell>-<I>-<H>-<B>-<T>, such as lstm-128-128-32-100; the cells are ` +
-        'rnn, lstm, gru, bilstm2, classifier and translator.',
+        'rnn, lstm, gru, grubefore, bilstm2, classifier and translator.',
     );
   }
   const [I, H, B, T] = sizes as [number, number, number, number];

@@ -40,7 +40,8 @@ function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
   };
 }
 
-async function prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<Prepared> {
+async function prepare(row: Row, mode: Mode, data: RowData, asked: Variant): Promise<Prepared> {
+  const variant = row.cell === 'grubefore' ? 'reset-before' : asked;
   if (variant !== 'standard' && variant !== 'reset-before')
     throw new Unavailable(`has no such ${row.kind} cell`);
   if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
