@@ -42,7 +42,7 @@ export const reduceOps = {
   max: middleOp('max', extremeGradient),
   min: middleOp('min', extremeGradient),
   sumSquares: middleOp('sumSquares', (g, x, _y, at) =>
-    reshape(mul(mul(reshape(x, [at.outer, at.n, at.inner]), g), 2), x.shape),
+    reshape(mul(reshape(x, [at.outer, at.n, at.inner]), mul(g, 2)), x.shape),
   ),
 } satisfies Record<string, Op<MiddleAttributes>>;
 

@@ -1,5 +1,5 @@
 /** Squared and absolute errors. */
-import { abs, mean, square, sub } from '@unroll/core';
+import { abs, mean, mul, square, sub, sumSquares } from '@unroll/core';
 import { fitSame } from './fit.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
@@ -14,6 +14,8 @@ export function mse(options: LossOptions = {}): Loss {
       config: {},
       fit: (prediction, target) => fitSame('mse', prediction, target),
       rows: (prediction, target) => mean(square(sub(prediction, target)), -1),
+      total: (prediction, target, scale) =>
+        mul(sumSquares(sub(prediction, target)), scale / prediction.shape.at(-1)!),
     },
     options,
   );
