@@ -206,8 +206,11 @@ export function backwardCall(
   { U, rmask, dy, dhLast }: { U: Tensor; rmask: Tensor | null; dy: Tensor | null; dhLast: Tensor | null },
   attrs: SequenceAttributes,
 ): { call: BackwardCall; dh: Tensor } {
-  const dh = copyOrZeros(kernels, [B, H], dhLast);
-  if (dy && !attrs.returnSequences) addLastOutput(kernels, dy, masks, dh);
+  const last = attrs.returnSequences ? null : dy;
+  // With no other gradient and no mask, that of the last output is that of the last state.
+  const alone = last !== null && dhLast === null && masks === null;
+  const dh = copyOrZeros(kernels, [B, H], alone ? last : dhLast);
+  if (last && !alone) addLastOutput(kernels, last, masks, dh);
   const call: BackwardCall = {
     T,
     B,
