@@ -98,6 +98,7 @@ export const prune = (folder, names) => {
   const anHourAgo = Date.now() - 3_600_000;
   for (const name of readdirSync(folder)) {
     const file = join(folder, name);
-    if (!names.has(name) && (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < anHourAgo) rmSync(file, { force: true });
+    if (!names.has(name) && (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < anHourAgo)
+      rmSync(file, { force: true });
   }
 };
