@@ -16,7 +16,6 @@ export { FlatBuffer } from './resident.js';
 export { joinRows, sliceTable, type Table, tableOf, takeRows } from './rows.js';
 export { runtime } from './runtime.js';
 export * from './safetensors.js';
-export { ensureScope } from './scope.js';
 export { backendSync } from './select.js';
 export * from './shape.js';
 export { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';

@@ -4,7 +4,7 @@
  */
 import type { Kernels } from './backend.js';
 import { runtime } from './runtime.js';
-import { ensureScope } from './scope.js';
+import { scope } from './scope.js';
 import type { Shape } from './shape.js';
 import { type Tensor, temporaryTensor } from './tensor.js';
 
@@ -62,21 +62,28 @@ export const recording: { current: Recorder | null } = { current: null };
 
 /** Applies an op in the open scope (in one of its own where none is open). */
 export function apply<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Tensor[] {
-  return ensureScope(() => {
-    const shapes = op.shapes(
-      inputs.map((input) => input?.shape ?? null),
-      attrs,
-    );
-    const recorder = recording.current;
-    const saving = recorder !== null && inputs.some((input) => input !== null && recorder.tracks(input));
-    const outputs = op.view
-      ? [inputs[0]!.withShape(shapes[0]!)]
-      : shapes.map((shape) => temporaryTensor(shape));
+  return runtime.scope === null ? scope(() => applyHere(op, inputs, attrs)) : applyHere(op, inputs, attrs);
+}
+
+function applyHere<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Tensor[] {
+  const shapes = op.shapes(inputs.map(shapeOf), attrs);
+  const recorder = recording.current;
+  const saving = recorder !== null && inputs.some((input) => input !== null && recorder.tracks(input));
+  let outputs: Tensor[];
+  let saved: unknown = null;
+  if (op.view) {
+    outputs = [inputs[0]!.withShape(shapes[0]!)];
+  } else {
+    outputs = shapes.map(temporaryTensor);
     const { kernels } = runtime.scope!.backend;
-    const saved = op.view ? null : op.forward({ inputs, attrs, outputs, kernels, saving });
-    if (saving) recorder.record(op, inputs, attrs, outputs, saved);
-    return outputs;
-  });
+    saved = op.forward({ inputs, attrs, outputs, kernels, saving });
+  }
+  if (saving) recorder.record(op, inputs, attrs, outputs, saved);
+  return outputs;
+}
+
+function shapeOf(input: Tensor | null): Shape | null {
+  return input === null ? null : input.shape;
 }
 
 /** Applies an op of one output. */

@@ -3,7 +3,7 @@ import type { FloatArray } from './backend.js';
 import { formatShape, shapeError } from './errors.js';
 import { FlatBuffer } from './resident.js';
 import { type Shape, sizeOf } from './shape.js';
-import { hostTensor, Tensor } from './tensor.js';
+import { hostTensor, Storage, Tensor } from './tensor.js';
 
 export class Parameter extends Tensor {
   /** Name within its layer in Keras's words: `kernel`, `recurrent_kernel`, `bias`, ... */
@@ -19,7 +19,7 @@ export class Parameter extends Tensor {
 
   constructor(name: string, shape: Shape, values: ArrayLike<number>, trainable = true) {
     const buffer = new FlatBuffer(sizeOf(shape));
-    super([...shape], { kind: 'resident', memory: buffer, offset: 0 });
+    super([...shape], new Storage(null, null, null, buffer, 0));
     this.name = name;
     this.trainable = trainable;
     this.#buffer = buffer;

@@ -10,6 +10,8 @@ import type { ResidentMemory } from './tensor.js';
 interface Home {
   backend: Backend;
   block: Block;
+  /** Parts that were asked for, by their offset: the same ones are, step after step. */
+  parts: Map<number, Block>;
 }
 
 /** Gives the memory of collected buffers back. A long synchronous loop that makes models delays this to its end. */
@@ -41,7 +43,14 @@ export class FlatBuffer implements ResidentMemory {
 
   blockFor(offset: number, length: number): Block {
     const whole = this.block();
-    return offset === 0 && length === this.length ? whole : this.#home.backend.view(whole, offset, length);
+    if (offset === 0 && length === this.length) return whole;
+    const { backend, parts } = this.#home;
+    let part = parts.get(offset);
+    if (part?.length !== length) {
+      part = backend.view(whole, offset, length);
+      parts.set(offset, part);
+    }
+    return part;
   }
 
   /** A copy of the values. */
@@ -58,7 +67,7 @@ export class FlatBuffer implements ResidentMemory {
   }
 
   #settleIn(backend: Backend): Home {
-    const home = { backend, block: backend.allocate(this.length) };
+    const home = { backend, block: backend.allocate(this.length), parts: new Map<number, Block>() };
     collected.register(this, home, home);
     return home;
   }

@@ -40,11 +40,6 @@ function synchronous<T>(result: T): T {
   );
 }
 
-/** Runs `work` in the open scope, or in one of its own where none is open. */
-export function ensureScope<T>(work: () => T): T {
-  return runtime.scope === null ? scope(work) : work();
-}
-
 /**
  * Makes tensors outlive the step they were made in: their values move to memory that the garbage collector owns.
  * Returns its argument.

@@ -18,10 +18,33 @@ export interface ResidentMemory {
   readPart(offset: number, length: number): FloatArray;
 }
 
-type Storage =
-  | { kind: 'host'; values: FloatArray; upload: { scope: ScopeState; block: Block } | null }
-  | { kind: 'block'; block: Block; scope: ScopeState }
-  | { kind: 'resident'; memory: ResidentMemory; offset: number };
+/**
+ * Where values lie; shared by tensors that show the same ones in different shapes, so that they move together. `values`
+ * is set where they lie in an array, else `memory` where they are resident, else they are in `block` of `scope`. An
+ * array's values may also have been copied to `block`, for as long as `scope` is open.
+ * @internal
+ */
+export class Storage {
+  values: FloatArray | null;
+  readonly memory: ResidentMemory | null;
+  readonly offset: number;
+  block: Block | null;
+  scope: ScopeState | null;
+
+  constructor(
+    values: FloatArray | null,
+    block: Block | null,
+    scope: ScopeState | null,
+    memory: ResidentMemory | null = null,
+    offset = 0,
+  ) {
+    this.values = values;
+    this.block = block;
+    this.scope = scope;
+    this.memory = memory;
+    this.offset = offset;
+  }
+}
 
 /** Nested arrays of numbers, for making tensors and reading them. */
 export type NestedArray = number | NestedArray[];
@@ -51,10 +74,10 @@ export class Tensor {
 
   /** The values at once; only CPU backends can do this. */
   dataSync(): FloatArray {
-    const storage = this.#storage;
-    if (storage.kind === 'host') return storage.values.slice();
-    if (storage.kind === 'resident') return storage.memory.readPart(storage.offset, this.size);
-    return storage.scope.backend.read(this.#liveBlock(storage));
+    const { values, memory, offset } = this.#storage;
+    if (values !== null) return values.slice();
+    if (memory !== null) return memory.readPart(offset, this.size);
+    return this.#storage.scope!.backend.read(this.#liveBlock());
   }
 
   /** The single value of a tensor of size 1. */
@@ -85,15 +108,16 @@ export class Tensor {
   /** @internal The memory of this tensor for the current backend; uploads host values once per scope. */
   block(): Block {
     const storage = this.#storage;
-    if (storage.kind === 'block') return this.#liveBlock(storage);
-    if (storage.kind === 'resident') return storage.memory.blockFor(storage.offset, this.size);
-    const scope = runtime.scope;
+    const { values, memory } = storage;
+    if (memory !== null) return memory.blockFor(storage.offset, this.size);
+    if (values === null) return this.#liveBlock();
+    const { scope } = runtime;
     if (scope === null) throw new UnrollError('scope', 'block() is for use inside a scope.');
-    if (storage.upload?.scope.open && storage.upload.scope.backend === scope.backend)
-      return storage.upload.block;
+    if (storage.scope?.open && storage.scope.backend === scope.backend) return storage.block!;
     const block = scope.backend.temporary(this.size);
-    scope.backend.write(block, storage.values);
-    storage.upload = { scope, block };
+    scope.backend.write(block, values);
+    storage.block = block;
+    storage.scope = scope;
     return block;
   }
 
@@ -105,18 +129,20 @@ export class Tensor {
   /** @internal Moves the values to memory that the garbage collector owns, if `scope` is about to close. */
   moveOut(scope: ScopeState | null): void {
     const storage = this.#storage;
-    if (storage.kind !== 'block' || (scope !== null && storage.scope !== scope)) return;
-    const values = storage.scope.backend.read(this.#liveBlock(storage));
-    this.#storage = { kind: 'host', values, upload: null };
+    if (storage.values !== null || storage.memory !== null || (scope !== null && storage.scope !== scope)) {
+      return;
+    }
+    storage.values = storage.scope!.backend.read(this.#liveBlock());
   }
 
   /** @internal Places the values in resident memory. */
   settle(memory: ResidentMemory, offset: number): void {
-    this.#storage = { kind: 'resident', memory, offset };
+    this.#storage = new Storage(null, null, null, memory, offset);
   }
 
-  #liveBlock(storage: { block: Block; scope: ScopeState }): Block {
-    if (storage.scope.open) return storage.block;
+  #liveBlock(): Block {
+    const { scope, block } = this.#storage;
+    if (scope!.open) return block!;
     throw new UnrollError(
       'scope',
       `This tensor of shape ${formatShape(this.shape)} belongs to a step that has ended, and its memory has been ` +
@@ -128,18 +154,18 @@ export class Tensor {
 
 /** @internal A host tensor over `values`, which it owns from now on. */
 export function hostTensor(values: FloatArray, shape: Shape): Tensor {
-  return new Tensor(shape, { kind: 'host', values, upload: null });
+  return new Tensor(shape, new Storage(values, null, null));
 }
 
 /** @internal A fresh tensor in the temporary memory of the open scope. */
 export function temporaryTensor(shape: Shape): Tensor {
   const scope = runtime.scope!;
-  return new Tensor(shape, { kind: 'block', block: scope.backend.temporary(sizeOf(shape)), scope });
+  return new Tensor(shape, new Storage(null, scope.backend.temporary(sizeOf(shape)), scope));
 }
 
 /** @internal A tensor over part of another one's temporary memory. */
 export function viewTensor(block: Block, shape: Shape): Tensor {
-  return new Tensor(shape, { kind: 'block', block, scope: runtime.scope! });
+  return new Tensor(shape, new Storage(null, block, runtime.scope!));
 }
 
 /**

@@ -3,6 +3,7 @@
  * that has the shape of the model, and that JSON can hold.
  */
 import { keep, type Shape, stopGradient, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { recording } from '@unroll/core/internal';
 
 export interface Memory {
   tensors: Record<string, Tensor>;
@@ -29,16 +30,21 @@ function isEmpty({ tensors, parts }: Memory): boolean {
   return Object.keys(tensors).length === 0 && Object.keys(parts).length === 0;
 }
 
-/** Copies of tensors that outlive the step and carry no gradient. */
+/** The tensors so that they outlive the step and carry no gradient. */
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, value]) => [name, keep(stopGradient(value))]),
-  );
+  const out: Record<string, Tensor> = {};
+  for (const name in tensors) {
+    const value = tensors[name]!;
+    out[name] = keep(recording.current ? stopGradient(value) : value);
+  }
+  return out;
 }
 
 /** The same tensors under a tree of its own: tensors do not change, so that a copy is free. */
-export function copyMemory(memory: Memory): Memory {
-  return mapMemory(memory, (tensor) => tensor);
+export function copyMemory({ tensors, parts }: Memory): Memory {
+  const copy: Memory = { tensors: { ...tensors }, parts: {} };
+  for (const name in parts) copy.parts[name] = copyMemory(parts[name]!);
+  return copy;
 }
 
 export function mapMemory({ tensors, parts }: Memory, map: (tensor: Tensor) => Tensor): Memory {

@@ -47,10 +47,12 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   /** Makes all parameters for inputs of these shapes, [batch, ...] with -1 for any extent; by default those it knows. */
   override build(
     inputs: readonly Shape[] = this.#knownShapes(),
-    random: RandomStream | WeightSource | null = new RandomStream(this.options.seed ?? 0, 'weights'),
+    random?: RandomStream | WeightSource | null,
     path = '',
   ): void {
-    super.build(inputs, random, path);
+    if (this.built) return;
+    const initial = random === undefined ? new RandomStream(this.options.seed ?? 0, 'weights') : random;
+    super.build(inputs, initial, path);
   }
 
   /** The outputs for a batch; what weights and activities add to the loss goes to the context. */

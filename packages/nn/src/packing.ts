@@ -15,6 +15,8 @@ export interface PackedCall {
   x: Tensor;
   state: CellState | null;
   context: SequenceContext;
+  /** That of the context. */
+  mask: Tensor;
   run: Run;
   /** The state before the first step, written out. */
   firstState: () => CellState;
@@ -24,9 +26,8 @@ export interface PackedCall {
 
 /** Runs the cell where there are valid steps, with the same result as everywhere. */
 export function runPacked(call: PackedCall): SequenceResult {
-  const { x, state, context, run } = call;
-  if (context.mask === null) return run(x, state, context);
-  const { all, rightPadded, longest, lengths } = maskFacts(context.mask);
+  const { x, state, context, mask, run } = call;
+  const { all, rightPadded, longest, lengths } = maskFacts(mask);
   if (all) return run(x, state, { ...context, mask: null });
   if (!rightPadded) return run(x, state, context);
   const [B, T] = x.shape as [number, number];
@@ -35,7 +36,7 @@ export function runPacked(call: PackedCall): SequenceResult {
   const segments = worthwhileSegments(lengths, steps, call.weights());
   const result = segments
     ? runShrinking({ ...call, x: part, state: state ?? call.firstState() }, lengths, segments)
-    : run(part, state, { ...context, mask: maskUpTo(context.mask, lengths, steps) });
+    : run(part, state, { ...context, mask: maskUpTo(mask, lengths, steps) });
   return steps === T ? result : { ...result, y: restored(result.y, B, T - steps, context) };
 }
 

@@ -73,12 +73,11 @@ export class Stream {
    * @returns the output of this step, without the time axis
    */
   step(x: StreamInput): Tensor {
-    const chunk = tensorsOf(x).map((one) => reshape(one, [one.shape[0] ?? -1, 1, ...one.shape.slice(1)]));
-    this.push(chunk);
-    this.outputs = this.outputs.map((y, i) =>
-      this.#along[i] ? reshape(y, [this.batch, ...y.shape.slice(2)]) : y,
-    );
-    return this.outputs[0]!;
+    const values = tensorsOf(x).map((one) => {
+      const [batch = -1, ...rest] = one.shape;
+      return one.withShape([batch, 1, ...rest]);
+    });
+    return this.#run(values, null, true);
   }
 
   /**
@@ -89,21 +88,23 @@ export class Stream {
    * after the last step
    */
   push(x: StreamInput, mask: Tensor | null = null): Tensor {
-    const values = tensorsOf(x);
+    return this.#run(tensorsOf(x), mask, false);
+  }
+
+  /** @param single the outputs without the time axis, which has one step */
+  #run(values: readonly Tensor[], mask: Tensor | null, single: boolean): Tensor {
     const network = this.#network;
     const shapes = values.map((value) => this.#checked(value));
     network.build(shapes);
     network.outputShapes(shapes);
     const memory = copyMemory(this.#memory);
-    this.outputs = scope(() =>
-      network
-        .advance(
-          values.map((value) => ({ value, mask })),
-          memory,
-          this.#context,
-        )
-        .map((flow) => flow.value),
-    );
+    this.outputs = scope(() => {
+      const flows = values.map((value) => ({ value, mask }));
+      return network.advance(flows, memory, this.#context).map(({ value }, i) => {
+        if (!single || !this.#along[i]) return value;
+        return reshape(value, [this.batch, ...value.shape.slice(2)]);
+      });
+    });
     this.#memory = memory;
     this.steps += values[0]!.shape[1]!;
     return this.outputs[0]!;

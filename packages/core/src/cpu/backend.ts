@@ -12,15 +12,29 @@ import { recurrentKernels } from './recurrent.js';
 
 const FLOAT = 4;
 const MAX_RANK = 8;
+/** Numbers in the longest array that every engine makes. */
+const LONGEST = 2 ** 31 - 1;
+/** Up to so many numbers a call of a kernel costs more than what JavaScript does in its place. */
+const FEW = 4096;
 
 export function cpuBackend(
   module: KernelModule,
 ): Backend & { readonly module: KernelModule; readonly heap: Heap } {
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(3 * MAX_RANK * 4);
+  const k = module.kernels;
+
+  /** All of the memory as numbers, but what lies beyond the longest array; made anew when the memory has grown. */
+  let all: Float32Array = new Float32Array(0);
+  /** Whether `all` shows the numbers at these addresses. */
+  const shows = (end: number): boolean => {
+    const { buffer } = module.memory;
+    if (all.buffer !== buffer)
+      all = new Float32Array(buffer, 0, Math.min(buffer.byteLength / FLOAT, LONGEST));
+    return end <= all.length * FLOAT;
+  };
   const floats = (at: number, length: number): Float32Array =>
     new Float32Array(module.memory.buffer, at, length);
-  const k = module.kernels;
 
   /** Where index spaces are passed to the kernels; made anew when the memory has grown. */
   let dims = new Int32Array(module.memory.buffer, dimsAt, 3 * MAX_RANK);
@@ -48,10 +62,25 @@ export function cpuBackend(
 
   const kernels: Kernels = {
     fill(y, value) {
-      k.fill(address(y), y.length, value);
+      const at = address(y);
+      if (y.length <= FEW && shows(at + y.length * FLOAT)) all.fill(value, at / FLOAT, at / FLOAT + y.length);
+      else k.fill(at, y.length, value);
       touched(y);
     },
     copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
+      const last = shape.length - 1;
+      const length = shape[last] ?? 1;
+      let lead = 0;
+      while (lead < last && shape[lead] === 1) lead++;
+      if (lead === last && length <= FEW && stridesX[last] === 1 && stridesY[last] === 1) {
+        const from = address(x) / FLOAT + offsetX;
+        const to = address(y) / FLOAT + offsetY;
+        if (shows((Math.max(from, to) + length) * FLOAT)) {
+          all.copyWithin(to, from, from + length);
+          touched(y);
+          return;
+        }
+      }
       const rank = putDims(shape, stridesX, stridesY);
       k.copy_strided(address(x) + offsetX * FLOAT, address(y) + offsetY * FLOAT, rank, dimsAt);
       touched(y);
@@ -77,10 +106,10 @@ export function cpuBackend(
       const { m, n } = s;
       const lda = s.lda ?? (s.transA ? m : s.k);
       const ldb = s.ldb ?? (s.transB ? s.k : n);
+      // biome-ignore format: as gemm lists them
       k.gemm(
-        ...([s.transA ? 1 : 0, s.transB ? 1 : 0, m, n, s.k, address(a), lda, address(b), ldb] as const),
-        ...([address(y), s.ldc ?? n, s.add ? 1 : 0] as const),
-        ...([s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0] as const),
+        s.transA ? 1 : 0, s.transB ? 1 : 0, m, n, s.k, address(a), lda, address(b), ldb, address(y), s.ldc ?? n,
+        s.add ? 1 : 0, s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0,
       );
       touched(y);
     },
@@ -122,11 +151,11 @@ export function cpuBackend(
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
-      return { length, at: start, root: { start, version: 0, packed: new Map() } };
+      return { length, at: start, root: { start, version: 0, packed: [] } };
     },
     release(block) {
       const { root } = block as CpuBlock;
-      for (const form of root.packed?.values() ?? []) heap.free(form.at);
+      for (const form of root.packed ?? []) heap.free(form.at);
       heap.free(root.start);
     },
     temporary(length): CpuBlock {
@@ -140,10 +169,16 @@ export function cpuBackend(
       return { length, at: at + offset * FLOAT, root };
     },
     write(block, data) {
-      floats(address(block), block.length).set(data);
+      const at = address(block);
+      if (shows(at + data.length * FLOAT)) all.set(data, at / FLOAT);
+      else floats(at, block.length).set(data);
       touched(block);
     },
-    read: (block): FloatArray => floats(address(block), block.length).slice(),
+    read(block): FloatArray {
+      const at = address(block);
+      if (!shows(at + block.length * FLOAT)) return floats(at, block.length).slice();
+      return all.slice(at / FLOAT, at / FLOAT + block.length);
+    },
   };
 }
 

@@ -10,12 +10,15 @@ export interface CpuBlock extends Block {
 export interface Allocation {
   readonly start: number;
   version: number;
-  /** Null for temporary memory. Packed forms of resident weights, by what they are. */
-  readonly packed: Map<string, PackedForm> | null;
+  /** Null for temporary memory. Packed forms of resident weights. */
+  readonly packed: PackedForm[] | null;
 }
 
 export interface PackedForm {
-  version: number;
+  /** Which packing. */
+  readonly form: string;
+  /** What it is made from, with the versions that were packed. */
+  readonly parts: readonly { readonly at: number; readonly root: Allocation; version: number }[];
   readonly at: number;
 }
 

@@ -4,8 +4,8 @@
  * into the open arena for the one call.
  */
 import { Activation, type KernelExports } from '@unroll/kernels';
-import type { ActivationName, Block, Kernels, RecurrentCall, SequenceView } from '../backend.js';
-import { address, type CpuBlock } from './block.js';
+import type { Block, Kernels, SequenceView } from '../backend.js';
+import { address, type CpuBlock, type PackedForm } from './block.js';
 import type { Heap } from './heap.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'Backward'}`>;
@@ -13,131 +13,128 @@ type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'B
 const FLOAT = 4;
 
 export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels {
-  /** The address of weights in packed form; `form` names the packing, `sources` are what it is made from. */
+  /** The address of these weights in packed form; `form` names the packing. */
   const packed = (
     form: string,
-    sources: readonly (Block | null)[],
-    floats: number,
+    weights: readonly (Block | null)[],
+    floats: () => number,
     pack: (to: number) => void,
   ): number => {
-    const blocks = sources.filter((source) => source !== null) as CpuBlock[];
-    const { root } = blocks[0]!;
-    // One allocation holds them all when they are parameters of one model; only then does one version speak for all.
-    if (root.packed === null || blocks.some((block) => block.root !== root)) {
-      const to = heap.temporary(floats * FLOAT);
+    const parts = weights as readonly (CpuBlock | null)[];
+    const forms = parts[0]!.root.packed;
+    if (forms === null || parts.some((part) => part?.root.packed === null)) {
+      const to = heap.temporary(floats() * FLOAT);
       pack(to);
       return to;
     }
-    const key = `${form}:${sources.map((source) => address(source)).join(':')}`;
-    let kept = root.packed.get(key);
+    let kept = forms.find((one) => one.form === form && isMadeFrom(one, parts));
     if (kept === undefined) {
-      kept = { version: -1, at: heap.allocate(floats * FLOAT) };
-      root.packed.set(key, kept);
+      const own = parts.filter((part) => part !== null);
+      const at = heap.allocate(floats() * FLOAT);
+      kept = { form, at, parts: own.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
+      forms.push(kept);
     }
-    if (kept.version !== root.version) {
+    if (kept.parts.some((part) => part.version !== part.root.version)) {
       pack(kept.at);
-      kept.version = root.version;
+      for (const part of kept.parts) part.version = part.root.version;
     }
     return kept.at;
   };
 
+  // biome-ignore format: the kernels' arguments as kernels.h lists them
   return {
     rnnForward(c) {
-      const weights = packed('rnn', [c.W, c.U, c.b], k.rnn_packed_size(c.I, c.H), (to) =>
-        k.rnn_pack(c.I, c.H, address(c.W), address(c.U), address(c.b), to),
+      const { T, B, I, H, W, U, b, y } = c;
+      const weights = packed('rnn', [W, U, b], () => k.rnn_packed_size(I, H), (to) =>
+        k.rnn_pack(I, H, address(W), address(U), address(b), to));
+      k.rnn_forward(
+        T, B, I, H, Activation[c.activation], weights, address(c.xh), address(c.hs),
+        address(c.rmask), address(c.mask), address(c.emit), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
-      const at = [weights, address(c.xh), address(c.hs)] as const;
-      k.rnn_forward(c.T, c.B, c.I, c.H, Activation[c.activation], ...at, ...masks(c), ...sequence(c.y));
     },
     rnnBackward(c) {
-      const weights = packed('rnn backward', [c.U], k.rnn_packed_backward_size(c.H), (to) =>
-        k.rnn_pack_backward(c.H, address(c.U), to),
-      );
-      const at = [weights, address(c.xh), address(c.hs)] as const;
-      const out = [address(c.dh), address(c.dG), address(c.dhAll)] as const;
+      const { T, B, I, H, U, dy } = c;
+      const weights = packed('rnn backward', [U], () => k.rnn_packed_backward_size(H), (to) =>
+        k.rnn_pack_backward(H, address(U), to));
       k.rnn_backward(
-        c.T,
-        c.B,
-        c.I,
-        c.H,
-        Activation[c.activation],
-        ...at,
-        ...masks(c),
-        ...sequence(c.dy),
-        ...out,
+        T, B, I, H, Activation[c.activation], weights, address(c.xh), address(c.hs),
+        address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0,
+        address(c.dh), address(c.dG), address(c.dhAll),
       );
     },
 
     lstmForward(c) {
-      const weights = packed('lstm', [c.W, c.U, c.b], k.lstm_packed_size(c.I, c.H), (to) =>
-        k.lstm_pack(c.I, c.H, address(c.W), address(c.U), address(c.b), to),
-      );
-      const cells = [address(c.c), c.keepCells ? c.B * c.H : 0] as const;
+      const { T, B, I, H, W, U, b, y } = c;
+      const weights = packed('lstm', [W, U, b], () => k.lstm_packed_size(I, H), (to) =>
+        k.lstm_pack(I, H, address(W), address(U), address(b), to));
       k.lstm_forward(
-        ...([c.T, c.B, c.I, c.H, ...activations(c), weights, address(c.xh), ...cells] as const),
-        ...([address(c.hs), ...masks(c), address(c.gates), ...sequence(c.y)] as const),
+        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], weights, address(c.xh),
+        address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
+        address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
     lstmBackward(c) {
-      const weights = packed('lstm backward', [c.U], k.lstm_packed_backward_size(c.H), (to) =>
-        k.lstm_pack_backward(c.H, address(c.U), to),
-      );
+      const { T, B, H, U, dy } = c;
+      const weights = packed('lstm backward', [U], () => k.lstm_packed_backward_size(H), (to) =>
+        k.lstm_pack_backward(H, address(U), to));
       k.lstm_backward(
-        ...([c.T, c.B, c.H, ...activations(c), weights, address(c.gates), address(c.c)] as const),
-        ...([...masks(c), ...sequence(c.dy), address(c.dh), address(c.dc), address(c.dG)] as const),
-        ...([address(c.dhAll), address(c.dcAll)] as const),
+        T, B, H, Activation[c.activation], Activation[c.recurrentActivation], weights, address(c.gates),
+        address(c.c), address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0,
+        dy?.strideB ?? 0, address(c.dh), address(c.dc), address(c.dG), address(c.dhAll), address(c.dcAll),
       );
     },
 
     gruForward(c) {
-      const { T, B, I, H } = c;
-      const form = [T, B, I, H, ...activations(c), c.textbook ? 1 : 0] as const;
-      const from = [address(c.W), address(c.U), address(c.b)] as const;
-      const sources = [c.W, c.U, c.b];
+      const { T, B, I, H, W, U, b, y } = c;
+      const [act, ract] = [Activation[c.activation], Activation[c.recurrentActivation]];
+      const textbook = c.textbook ? 1 : 0;
       if (c.resetAfter) {
-        const weights = packed('gru', sources, k.gru_packed_size(I, H), (to) =>
-          k.gru_pack(I, H, ...from, to),
+        const weights = packed('gru', [W, U, b], () => k.gru_packed_size(I, H), (to) =>
+          k.gru_pack(I, H, address(W), address(U), address(b), to));
+        k.gru_forward(
+          T, B, I, H, act, ract, textbook, weights, address(c.xh), address(c.hs), address(c.rmask),
+          address(c.mask), address(c.emit), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
         );
-        const at = [weights, address(c.xh), address(c.hs)] as const;
-        k.gru_forward(...form, ...at, ...masks(c), address(c.gates), ...sequence(c.y));
         return;
       }
-      const weights = packed('gru before', sources, k.gru_before_packed_size(I, H), (to) =>
-        k.gru_before_pack(I, H, ...from, to),
-      );
-      const at = [weights, address(c.xh), address(c.hs)] as const;
+      const weights = packed('gru before', [W, U, b], () => k.gru_before_packed_size(I, H), (to) =>
+        k.gru_before_pack(I, H, address(W), address(U), address(b), to));
       // Without a block to keep r h' of every step in, one step's serves them all.
-      const rh = c.rh ? ([address(c.rh), B * H] as const) : ([heap.temporary(B * H * FLOAT), 0] as const);
-      k.gru_before_forward(...form, ...at, ...masks(c), address(c.gates), ...rh, ...sequence(c.y));
+      const rh = c.rh ? address(c.rh) : heap.temporary(B * H * FLOAT);
+      k.gru_before_forward(
+        T, B, I, H, act, ract, textbook, weights, address(c.xh), address(c.hs), address(c.rmask),
+        address(c.mask), address(c.emit), address(c.gates), rh, c.rh ? B * H : 0, start(y), y?.strideT ?? 0,
+        y?.strideB ?? 0,
+      );
     },
     gruBackward(c) {
-      const { T, B, I, H } = c;
+      const { T, B, I, H, U, dy } = c;
       const weights = c.resetAfter
-        ? packed('gru backward', [c.U], k.gru_packed_backward_size(H), (to) =>
-            k.gru_pack_backward(H, address(c.U), to),
-          )
-        : packed('gru before backward', [c.U], k.gru_before_packed_backward_size(H), (to) =>
-            k.gru_before_pack_backward(H, address(c.U), to),
-          );
+        ? packed('gru backward', [U], () => k.gru_packed_backward_size(H), (to) =>
+            k.gru_pack_backward(H, address(U), to))
+        : packed('gru before backward', [U], () => k.gru_before_packed_backward_size(H), (to) =>
+            k.gru_before_pack_backward(H, address(U), to));
       const run = c.resetAfter ? k.gru_backward : k.gru_before_backward;
       run(
-        ...([T, B, I, H, ...activations(c), c.textbook ? 1 : 0, weights, address(c.gates)] as const),
-        ...([address(c.xh), address(c.hs), ...masks(c), ...sequence(c.dy)] as const),
-        ...([address(c.dh), address(c.dG), address(c.dhAll)] as const),
+        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], c.textbook ? 1 : 0, weights,
+        address(c.gates), address(c.xh), address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
+        start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0, address(c.dh), address(c.dG), address(c.dhAll),
       );
     },
   };
 }
 
-function activations(c: { activation: ActivationName; recurrentActivation: ActivationName }) {
-  return [Activation[c.activation], Activation[c.recurrentActivation]] as const;
+function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]): boolean {
+  let n = 0;
+  for (const weight of weights) {
+    if (weight === null) continue;
+    const part = parts[n++];
+    if (part?.at !== weight.at || part.root !== weight.root) return false;
+  }
+  return n === parts.length;
 }
 
-function masks({ rmask, mask, emit }: RecurrentCall) {
-  return [address(rmask), address(mask), address(emit)] as const;
-}
-
-/** Pointer and strides of a sequence; a null pointer where there is none. */
-function sequence(view: SequenceView | null): readonly [number, number, number] {
-  return view ? [address(view.block) + view.offset * FLOAT, view.strideT, view.strideB] : [0, 0, 0];
+/** Address of a sequence; null where there is none. */
+function start(view: SequenceView | null): number {
+  return view === null ? 0 : address(view.block) + view.offset * FLOAT;
 }

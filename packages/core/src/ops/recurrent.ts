@@ -6,7 +6,7 @@
 import type { ActivationName, BackwardCall, ForwardCall, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import { runtime } from '../runtime.js';
-import { type Shape, sizeOf } from '../shape.js';
+import { type Shape, sameShape, sizeOf } from '../shape.js';
 import { type Tensor, temporaryTensor, viewTensor } from '../tensor.js';
 
 export interface SequenceAttributes {
@@ -54,25 +54,20 @@ export function checkSequence(
   }
   const [B, T, I] = s.x as [number, number, number];
   const H = s.U[0] ?? 0;
-  const expect = (name: string, got: Shape | null, want: Shape): void => {
-    if (got !== null && (got.length !== want.length || got.some((extent, d) => extent !== want[d]))) {
-      throw shapeError(
-        `${op}: ${name} has shape ${formatShape(got)}, expected ${formatShape(want)} for x ${formatShape(s.x)} and ${H} units.`,
-        {
-          op,
-          name,
-          got,
-          want,
-        },
-      );
-    }
+  const expect = (name: string, got: Shape | null, want: Shape, of = ''): void => {
+    if (got === null || sameShape(got, want)) return;
+    const what = `${name}${of && ` ${of}`}`;
+    throw shapeError(
+      `${op}: ${what} has shape ${formatShape(got)}, expected ${formatShape(want)} for x ${formatShape(s.x)} and ${H} units.`,
+      { op, name: what, got, want },
+    );
   };
   if (T === 0)
     throw shapeError(`${op}: the sequences have no time steps (x is ${formatShape(s.x)}).`, { op, x: s.x });
   expect('the recurrent kernel U', s.U, [H, G * H]);
   expect('the kernel W', s.W, [I, G * H]);
   expect('the bias b', s.b, s.bias);
-  for (const [name, shape] of Object.entries(s.states)) expect(`the initial state ${name}`, shape, [B, H]);
+  for (const name in s.states) expect('the initial state', s.states[name]!, [B, H], name);
   expect('the mask', s.mask, [B, T]);
   expect('the recurrent dropout mask', s.rmask, [B, H]);
   return { B, T, I, H };

@@ -132,10 +132,16 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
 }
 
 /** Whether the whole sequence can run as one op: the backend has kernels for it. */
-export function canFuse(kernel: 'rnn' | 'lstm' | 'gru'): boolean {
+export function canFuse(kernel: keyof typeof KERNELS): boolean {
   const backend = currentBackend();
-  return backend.supports(`${kernel}Forward`) && backend.supports(`${kernel}Backward`);
+  const [forward, backward] = KERNELS[kernel];
+  return backend.supports(forward) && backend.supports(backward);
 }
+const KERNELS = {
+  rnn: ['rnnForward', 'rnnBackward'],
+  lstm: ['lstmForward', 'lstmBackward'],
+  gru: ['gruForward', 'gruBackward'],
+} as const;
 
 /** h as the products see it: with recurrent dropout. */
 export function dropped(h: Tensor, { recurrentMask }: StepContext): Tensor {

@@ -167,8 +167,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
   /** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
     const run = this.composed ? stepThrough : runCell;
+    const { mask } = context;
+    if (mask === null) return run(this.cell, x, state, context);
     return runPacked({
-      ...{ x, state, context, weights: () => this.countParams() },
+      ...{ x, state, context, mask, weights: () => this.countParams() },
       run: (part, before, told) => run(this.cell, part, before, told),
       firstState: () => zeroState(this.cell, x.shape[0]!),
     });
@@ -196,7 +198,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const layout = { ...this.#layout(mask), recurrentMask: null, realign: false };
     const result = this.run(value, state, layout);
     const y = mask && before && !layout.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
-    const last = this.returnSequences ? reshape(slice(y, 1, -1), [y.shape[0]!, this.cell.units]) : y;
+    const last = this.returnSequences ? lastStep(y) : y;
     memory.tensors = detach(result.state);
     memory.parts.output = { tensors: detach({ y: last }), parts: {} };
     return this.#outputs({ y, state: result.state }, this.returnSequences ? mask : null);
@@ -261,8 +263,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   #checkStates(batch: number, states: readonly Shape[]): void {
+    if (states.length === 0) return;
     const sizes = Object.entries(this.cell.stateSizes);
-    if (states.length !== 0 && states.length !== sizes.length) {
+    if (states.length !== sizes.length) {
       const names = sizes.map(([name]) => name).join(', ');
       throw this.error('shape', `takes the initial states ${names}, or none; got ${states.length}.`);
     }
@@ -276,6 +279,12 @@ export class Recurrent extends Layer<RecurrentOptions> {
       );
     });
   }
+}
+
+/** The last of the outputs y [B, T, H], as [B, H]. */
+function lastStep(y: Tensor): Tensor {
+  const [B, T, H] = y.shape as [number, number, number];
+  return reshape(T === 1 ? y : slice(y, 1, -1), [B, H]);
 }
 
 /** Outputs of a chunk of a stream, with those before the chunk's first valid step carried over from `before` [B, H]. */
