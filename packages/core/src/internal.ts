@@ -21,4 +21,4 @@ export * from './shape.js';
 export { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';
 export { hostTensor, temporaryTensor } from './tensor.js';
 export { randomWord, threefry2x32 } from './threefry.js';
-export { nextTurn } from './turn.js';
+export { nextTurn, nextTurnIfDue } from './turn.js';

@@ -6,7 +6,7 @@ import { joinRows, type Table, tableOf, takeRows } from './rows.js';
 import { scope } from './scope.js';
 import { ready } from './select.js';
 import type { Tensor } from './tensor.js';
-import { nextTurn } from './turn.js';
+import { nextTurnIfDue } from './turn.js';
 
 export interface PredictOptions {
   /** Examples computed at once. Default 256. */
@@ -17,9 +17,9 @@ export interface PredictOptions {
   mask?: Tensor;
 }
 
-/** The context of a forward pass that does not train; what layers add to the loss goes nowhere. */
-export function inferenceContext(): ForwardContext {
-  return { training: false, random: new RandomStream(0), afterStep: () => {}, addLoss: () => {} };
+/** The context of a forward pass that does not train. @param addLoss takes what layers add to the loss */
+export function inferenceContext(addLoss: (term: Tensor) => void = () => {}): ForwardContext {
+  return { training: false, random: new RandomStream(0), afterStep: () => {}, addLoss };
 }
 
 /** Inputs of a forward pass, the mask beside those that are sequences of its length. */
@@ -55,7 +55,7 @@ export async function predictAll(
         return model.forward(flows, inferenceContext()).map((flow) => flow.value);
       }),
     );
-    await nextTurn();
+    await nextTurnIfDue();
   }
   return parts[0]!.map((_, output) => joinRows(parts.map((part) => part[output]!)));
 }

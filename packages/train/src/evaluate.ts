@@ -1,6 +1,6 @@
 /** Measuring a model on data it does not train on. */
 import { type Flow, type Model, ready, scope, type Tensor } from '@unroll/core';
-import { checkCount, inferenceContext, nextTurn } from '@unroll/core/internal';
+import { checkCount, inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
@@ -92,7 +92,7 @@ async function measureAll(
     model.build(inputShapes(batch.inputs));
     const losses = scope(() => {
       const terms: Tensor[] = [];
-      const context = { ...inferenceContext(), addLoss: (term: Tensor) => void terms.push(term) };
+      const context = inferenceContext((term) => void terms.push(term));
       const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
       const outputs = model.forward(flows, context);
       scores.see(outputs, batch);
@@ -101,7 +101,7 @@ async function measureAll(
     });
     for (const { loss } of losses.parts) check(batch, loss);
     scores.add(losses);
-    await nextTurn();
+    await nextTurnIfDue();
     if (stop()) return null;
   }
   return { loss: scores.loss, metrics: scores.figures };

@@ -8,6 +8,7 @@ import { type Flow, type ForwardContext, type Model, scope, type Tensor, UnrollE
 import { apply1, type Op, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { Objective } from './objective.js';
+import type { ContextWith } from './step.js';
 
 /** Where in a run something happened, and what was seen. */
 export interface Sighting {
@@ -27,21 +28,19 @@ interface Finding {
   remedy: string;
 }
 
-type Context = Omit<ForwardContext, 'addLoss'>;
-
 const BLOWN_UP = 'Clip the gradients (clip: { globalNorm: 1 }) or lower the learning rate.';
 const IN_DATA = 'Look for missing values in the data.';
 
-/** The error that names layer, step and batch. @param context makes the context of the step anew */
+/** The error that names layer, step and batch. @param contextWith makes the context of the step anew */
 export function explainNonFinite(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
-  context: () => Context,
+  contextWith: ContextWith,
   seen: Sighting,
 ): UnrollError {
   const { epoch, step, loss, gradientNorm } = seen;
-  const found = badData(batch) ?? badWeights(model) ?? badLayer(model, objective, batch, context());
+  const found = badData(batch) ?? badWeights(model) ?? badLayer(model, objective, batch, contextWith);
   const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
   const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
   const { text, data, remedy } = found ?? {
@@ -159,7 +158,7 @@ function badLayer(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
-  context: Context,
+  contextWith: ContextWith,
 ): Finding | null {
   const { sublayers = [] } = model as { sublayers?: readonly LayerLike[] };
   let forward: Finding | null = null;
@@ -181,8 +180,8 @@ function badLayer(
     const losses = watchLayers(sublayers, '', see, () =>
       tape.recordDuring(() => {
         const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
-        const all = { ...context, addLoss: (term: Tensor) => void terms.push(term) };
-        return objective.compute(model.forward(flows, all), batch, terms);
+        const context = contextWith((term) => void terms.push(term));
+        return objective.compute(model.forward(flows, context), batch, terms);
       }),
     );
     if (forward) return forward;

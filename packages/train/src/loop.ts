@@ -1,6 +1,6 @@
 /** The training loop: epochs of batches, each one gradient, and every so many batches one update. */
 import { type ForwardContext, type Model, type RandomStream, ready, type Shape } from '@unroll/core';
-import { inferenceContext, nextTurn } from '@unroll/core/internal';
+import { inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
 import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
 import { holdStates, restoreStates, saveStates } from './carried.js';
@@ -150,14 +150,20 @@ export class Loop implements RunControl {
     const { epoch } = this.#cursor;
     const step = this.#cursor.step + 1;
     const after: (() => void)[] = [];
-    const context = (): Omit<ForwardContext, 'addLoss'> => ({
-      training: true,
-      random: random.child('dropout', epoch, step),
-      afterStep: (work) => void after.push(work),
-    });
+    const context = (addLoss: ForwardContext['addLoss']): ForwardContext => {
+      let stream: RandomStream | null = null;
+      return {
+        training: true,
+        get random() {
+          return (stream ??= random.child('dropout', epoch, step));
+        },
+        afterStep: (work) => void after.push(work),
+        addLoss,
+      };
+    };
     const putStatesBack = holdStates(this.model);
     const warner = this.#warnings.watcher(batch);
-    const result = stepper.gradients(batch, context(), (outputs) => {
+    const result = stepper.gradients(batch, context, (outputs) => {
       warner?.(outputs);
       this.#scores.see(outputs, batch);
     });
@@ -170,7 +176,7 @@ export class Loop implements RunControl {
     const updated = stepper.full || batch.last;
     let { gradientNorm } = result;
     if (updated && beforeUpdate) check((gradientNorm = await stepper.offer(beforeUpdate)));
-    await nextTurn();
+    await nextTurnIfDue();
     const clipped = updated && stepper.update(gradientNorm, this.learningRateScale);
     for (const work of after) work();
     this.#scores.add(result);

@@ -32,6 +32,8 @@ interface Output {
 export interface BatchLoss {
   /** What the gradient is taken of: a scalar. */
   total: Tensor;
+  /** Its value. */
+  loss: number;
   /**
    * For each output with a loss: the loss before its weight, and what it counts for in an average over
    * batches.
@@ -94,10 +96,13 @@ export class Objective {
       weighted.push(weight === 1 ? own : mul(own, weight));
       return { loss: own.item(), count: loss.divisor(prediction, target, mask, weights) };
     });
-    const total = weighted.reduce((a, b) => add(a, b));
+    const own = weighted.reduce((a, b) => add(a, b));
     const added = terms.length > 0 ? terms.reduce((a, b) => add(a, b)) : null;
+    const total = added ? add(own, added) : own;
+    const single = parts.length === 1 && this.outputs[0]!.weight === 1 && !added;
     return {
-      total: added ? add(total, added) : total,
+      total,
+      loss: single ? parts[0]!.loss : total.item(),
       parts,
       added: added?.item() ?? 0,
       // Several outputs may count differently: then each batch counts for its examples.

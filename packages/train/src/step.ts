@@ -21,7 +21,6 @@ import type { Optimizer, Place } from './optimizers.js';
 
 /** The losses of a batch, as numbers, and its gradient's norm. */
 export interface StepResult extends Omit<BatchLoss, 'total'> {
-  loss: number;
   /** Norm of all gradients together, before clipping. */
   gradientNorm: number;
 }
@@ -37,6 +36,9 @@ export interface Gradients {
   /** Puts others in their place, before clipping. */
   write(values: ArrayLike<number>): void;
 }
+
+/** Makes the context of a forward pass. */
+export type ContextWith = (addLoss: ForwardContext['addLoss']) => ForwardContext;
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
@@ -133,11 +135,12 @@ export class Stepper {
 
   /**
    * Forward and backward: leaves the gradients, of all batches gathered so far, in their buffer.
+   * @param contextWith the pass's context, given what takes the terms that layers add to the loss
    * @param watch sees the model's outputs
    */
   gradients(
     batch: PreparedBatch,
-    context: Omit<ForwardContext, 'addLoss'>,
+    contextWith: ContextWith,
     watch: (outputs: readonly Flow[]) => void,
   ): StepResult {
     const { objective } = this.#options;
@@ -147,8 +150,10 @@ export class Stepper {
       let outputs: readonly Flow[] = [];
       const losses = tape.recordDuring(() => {
         const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
-        const all = { ...context, addLoss: (term: Tensor) => void terms.push(term) };
-        outputs = this.#model.forward(flows, all);
+        outputs = this.#model.forward(
+          flows,
+          contextWith((term) => void terms.push(term)),
+        );
         return objective.compute(outputs, batch, terms);
       });
       watch(outputs);
@@ -158,7 +163,7 @@ export class Stepper {
       this.#gathered++;
       this.#gatheredCount += rest.count;
       if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#gatheredCount);
-      return { ...rest, loss: total.item(), gradientNorm: this.#norm() };
+      return { ...rest, gradientNorm: this.#norm() };
     });
   }
 
