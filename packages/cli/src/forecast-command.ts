@@ -5,6 +5,7 @@ import {
   type ForecastEvent,
   type ForecastOptions,
   type ForecastResult,
+  ForecastModel,
   type FutureTemplate,
   forecast,
   prepareForecast,
@@ -17,7 +18,7 @@ import { forecastReport } from './forecast-report.js';
 import { showForecast, showPlan, tell } from './forecast-text.js';
 import { Progress } from './progress.js';
 import { Reporter } from './reporter.js';
-import { type FileTable, readTable } from './table-file.js';
+import { type FileTable, readRows } from './table-file.js';
 
 const TEMPLATE = 'future-template.csv';
 const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(
@@ -26,10 +27,10 @@ const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.js
 const FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL];
 
 export async function forecastCommand(args: string[], signal: AbortSignal): Promise<void> {
-  const { file, options, out, threads, json, quiet, dryRun } = readArguments(args);
+  const { file, options, sql, out, threads, json, quiet, dryRun } = readArguments(args);
   const reporter = new Reporter({ json, quiet });
   if (out !== undefined) checkWritable(out, FILES);
-  const read = await readTable(file);
+  const read = await readRows(file, sql === undefined ? undefined : { sql, threads });
   for (const note of read.notes) reporter.say(note);
   if (dryRun) {
     showPlan(
@@ -44,7 +45,7 @@ export async function forecastCommand(args: string[], signal: AbortSignal): Prom
   const result = await withTemplate(out, () => run(read, { ...options, signal }, reporter));
   const seconds = (performance.now() - began) / 1000;
   if (out !== undefined)
-    writeAtomically(out, filesOf(result, { read, options, seconds }), [...MODEL, TEMPLATE]);
+    writeAtomically(out, filesOf(result, { file, read, options, sql, seconds }), [...MODEL, TEMPLATE]);
   showForecast(result, reporter);
   if (out !== undefined) reporter.say(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
   const { winner, leaderboard, frequency, plan } = result;
@@ -71,19 +72,22 @@ function showBackend(reporter: Reporter): void {
 }
 
 interface RunFacts {
+  file: string;
   read: FileTable;
   options: ForecastOptions;
+  sql: string | undefined;
   seconds: number;
 }
 
 function filesOf(
   result: ForecastResult,
-  { read, options, seconds }: RunFacts,
+  { file, read, options, sql, seconds }: RunFacts,
 ): Map<string, string | Uint8Array> {
-  const { panel, forecasts, levels, leaderboard, model } = result;
+  const { panel, forecasts, levels, leaderboard } = result;
+  const model = new ForecastModel({ ...result.model.pipeline, sql }, result.model.network);
   const backend = currentBackend().description;
-  const data = { file: basename(read.table.source), rows: read.table.rowCount, sha256: read.fingerprint };
-  const training = { command: 'forecast', options, data, leaderboard, backend, seconds };
+  const data = { file: basename(file), rows: read.table.rowCount, sha256: read.fingerprint };
+  const training = { command: 'forecast', options, sql, data, leaderboard, backend, seconds };
   return new Map<string, string | Uint8Array>([
     ['forecast.csv', csvOf(forecastTable(forecasts, panel.idColumn !== null, levels))],
     ['backtest.csv', backtestCsv(result)],

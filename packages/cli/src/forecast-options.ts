@@ -7,6 +7,7 @@ const OPTIONS = {
   horizon: { type: 'string' },
   time: { type: 'string' },
   series: { type: 'string' },
+  sql: { type: 'string' },
   past: { type: 'string' },
   future: { type: 'string' },
   static: { type: 'string' },
@@ -44,6 +45,8 @@ What to forecast
   --past <a,b>          columns that are known up to now
   --future <c,d>        columns that are known also for the rows to forecast
   --static <e>          columns that never change within a series
+  --sql <query>         forecast what this query gives, in which the file is the table "data"; it may be larger than
+                        the memory (needs DuckDB: npm install @duckdb/node-api)
   --frequency <f>       monthly, weekly, daily, hourly, 15 minutes, ... (default: found)
   --season <n>          rows in a season, 1 for none (default: found)
 
@@ -73,6 +76,7 @@ Running
 export interface ForecastArguments {
   file: string;
   options: ForecastOptions;
+  sql: string | undefined;
   out: string | undefined;
   threads: number | undefined;
   json: boolean;
@@ -94,6 +98,7 @@ export function readArguments(args: readonly string[]): ForecastArguments {
   return {
     file,
     options: forecastOptions(parsed),
+    sql: text(parsed, 'sql'),
     out: text(parsed, 'out'),
     threads: wholeNumber(parsed, 'threads'),
     json: parsed.values.json === true,

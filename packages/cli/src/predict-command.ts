@@ -2,16 +2,18 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ready } from '@unroll/core';
+import type { Table } from '@unroll/data';
 import { ForecastModel } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, text, UsageError, wholeNumber } from './args.js';
 import { checkWritable, reasonOf, writeAtomically } from './files.js';
 import { withTemplate } from './forecast-command.js';
 import { csvOf, forecastTable, jsonLinesOf } from './forecast-files.js';
 import { Reporter } from './reporter.js';
-import { readTable } from './table-file.js';
+import { readRows } from './table-file.js';
 
 const OPTIONS = {
   data: { type: 'string' },
+  sql: { type: 'string' },
   horizon: { type: 'string' },
   out: { type: 'string' },
   json: { type: 'boolean' },
@@ -24,6 +26,7 @@ Forecasts with a model that unroll forecast has written (<out>/model). Without -
 model was made from; with it, what comes after these rows. The forecast goes to stdout as CSV.
 
   --data <file>    rows up to now, with the columns the model was made from
+  --sql <query>    another query over this file than the one that the model was made with
   --horizon <n>    rows to forecast, at most as many as the model was made for (default: all of them)
   --out <folder>   write forecast.csv there instead
   --json           one JSON object a forecast row on stdout
@@ -44,7 +47,8 @@ export async function predictCommand(args: string[]): Promise<void> {
   if (out !== undefined) checkWritable(out, ['forecast.csv']);
   await ready();
   const model = ForecastModel.fromFiles(readModel(folder));
-  const table = data === undefined ? undefined : (await readTable(data)).table;
+  const sql = text(parsed, 'sql') ?? model.pipeline.sql;
+  const table = data === undefined ? undefined : await rowsOf(data, sql, reporter);
   const { panel, forecasts: all, notes } = await withTemplate(out, () => model.forecast(table));
   const forecasts = horizon === undefined ? all : ForecastModel.cut(all, horizon);
   for (const note of [...panel.notes, ...notes]) reporter.say(note);
@@ -54,6 +58,12 @@ export async function predictCommand(args: string[]): Promise<void> {
     reporter.say(`written  ${out}: forecast.csv`);
   } else if (parsed.values.json !== true) process.stdout.write(csvOf(rows));
   if (parsed.values.json === true) process.stdout.write(jsonLinesOf(rows));
+}
+
+async function rowsOf(data: string, sql: string | undefined, reporter: Reporter): Promise<Table> {
+  const { table, notes } = await readRows(data, sql === undefined ? undefined : { sql });
+  for (const note of notes) reporter.say(note);
+  return table;
 }
 
 function readModel(folder: string): Map<string, Uint8Array> {

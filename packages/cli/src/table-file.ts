@@ -1,11 +1,14 @@
 /** A table from a file: what it is, is told from its bytes, not from its name. */
+import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import { decodeText, looksLikeJson, parseCsv, parseJsonLines, type Table } from '@unroll/data';
 import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
+import { queryFile } from './query.js';
 
 /** A table, and what was found out about its file, for people. */
 export interface FileTable {
@@ -13,6 +16,28 @@ export interface FileTable {
   notes: string[];
   /** SHA-256 of the file. */
   fingerprint: string;
+}
+
+/** What is asked of a file instead of all its rows. */
+export interface Query {
+  sql: string;
+  threads?: number;
+}
+
+/**
+ * Reads the rows that a query gives, without reading the file whole; all of them where there is no query.
+ * @throws UsageError when the file cannot be read or the query is at fault, UnrollError when what it holds is no table
+ */
+export async function readRows(path: string, query?: Query): Promise<FileTable> {
+  if (query === undefined) return readTable(path);
+  const table = await queryFile(path, query.sql, query.threads);
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  const shown = query.sql.replace(/\s+/g, ' ').trim();
+  const notes = [
+    `The query "${shown.length > 40 ? `${shown.slice(0, 39)}…` : shown}" gives ${table.rowCount} rows.`,
+  ];
+  return { table, notes, fingerprint: hash.digest('hex') };
 }
 
 /**
@@ -26,6 +51,7 @@ export async function readTable(path: string): Promise<FileTable> {
   if (looksLikeParquet(bytes)) {
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
+  if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
   const { text, encoding } = decodeText(bytes, path);
   const notes = encoding === 'UTF-8' ? [] : [`The file is read as ${encoding}.`];
   const table = looksLikeJson(text)
@@ -38,6 +64,7 @@ function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') throw tooLarge(path);
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
   }
 }
@@ -45,8 +72,15 @@ function readBytes(path: string): Uint8Array {
 function unzipped(bytes: Uint8Array, source: string): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return gunzipSync(bytes);
-  } catch {
+    return gunzipSync(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(source);
     throw new UsageError(`${source} begins as a gzip file and cannot be unpacked: it is cut off or damaged.`);
   }
 }
+
+const tooLarge = (path: string): UsageError =>
+  new UsageError(
+    `${path} is too large to be read whole. Choose its columns or sum up its rows, with "data" for the file: ` +
+      '--sql "select day, sum(units) as units from data group by day".',
+  );

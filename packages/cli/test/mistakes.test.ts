@@ -1,6 +1,6 @@
 // Every mistake in the input is answered by exit code 2 and a few clear lines, and leaves nothing behind.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { QUICK, usePlace } from './helpers.js';
@@ -29,6 +29,9 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
   before(() => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(place.folder, name), text, 'latin1');
     mkdirSync(join(place.folder, 'blocked/forecast.csv'), { recursive: true });
+    // A hole of 3 GB takes no room on the disk.
+    writeFileSync(join(place.folder, 'huge.csv'), '');
+    truncateSync(join(place.folder, 'huge.csv'), 3e9);
   });
   const good = ['good.csv', '--target', 'sold', '--horizon', '2'];
   const cases: Record<string, [string[], RegExp]> = {
@@ -50,6 +53,11 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['zero.csv', '--target', 'sold', '--horizon', '2'],
       /zero\.csv is not a text file: it holds zero bytes/,
     ],
+    'a file that is too large': [
+      ['huge.csv', '--target', 'sold', '--horizon', '2'],
+      /huge\.csv is too large to be read whole\. Choose .* --sql "select day/,
+    ],
+    'an empty query': [[...good, '--sql', ''], /--sql is empty/],
     'no target': [['good.csv', '--horizon', '2'], /--target <column> is missing/],
     'no horizon': [['good.csv', '--target', 'sold'], /--horizon <n> is missing/],
     'a target that is no column': [

@@ -49,6 +49,7 @@ export {
   type Cell,
   type Column,
   cellNumber,
+  cellOf,
   column,
   isMissing,
   makeTable,

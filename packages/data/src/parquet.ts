@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { type Cell, makeTable, type Table } from './table.js';
+import { cellOf, makeTable, type Table } from './table.js';
 
 /** True if the bytes begin as a Parquet file does. */
 export function looksLikeParquet(bytes: Uint8Array): boolean {
@@ -30,15 +30,4 @@ export async function parseParquet(bytes: Uint8Array, options: { source?: string
     rows.map((row, i) => cellOf(row[name], `${source}, row ${i + 1}, column "${name}"`)),
   );
   return makeTable({ source, names, cells });
-}
-
-function cellOf(value: unknown, where: string): Cell {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (value instanceof Date) return value;
-  throw new UnrollError(
-    'data',
-    `${where}: a number, text or time is needed, and this is a list or a structure.`,
-  );
 }

@@ -50,6 +50,21 @@ export function cellNumber(cell: Cell, decimal: '.' | ',' = '.'): number | undef
   return POINT_NUMBER.test(text) ? Number(text) : undefined;
 }
 
+/**
+ * A value of a reader that has types (Parquet, DuckDB) as a cell.
+ * @throws UnrollError `data` for lists and structures
+ */
+export function cellOf(value: unknown, where: string): Cell {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (value instanceof Date) return value;
+  throw new UnrollError(
+    'data',
+    `${where}: a number, text or time is needed, and this is a list or a structure.`,
+  );
+}
+
 export interface TableParts {
   source: string;
   names: readonly string[];

@@ -14,6 +14,8 @@ export const PIPELINE_FORMAT = 'unroll-forecast-1';
 
 export interface Pipeline {
   format: typeof PIPELINE_FORMAT;
+  /** The query that the rows came from; who runs the model on a file asks it again. */
+  sql?: string;
   /** A baseline's name, or the network's cell. */
   model: string;
   /** The best baseline: for series that are too short for a network. */

@@ -1,0 +1,170 @@
+/**
+ * `--sql`: a query over a file, run by DuckDB. DuckDB reads the file itself, piece by piece, so that the file may be
+ * larger than the memory; only the rows of the result come here. DuckDB is not installed with Unroll: it is looked for
+ * when it is needed.
+ *
+ * The query sees the file as the table `data`, and nothing else of the machine: a saved model carries its query, and
+ * running somebody's model must not be able to read or write other files.
+ */
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { constants, gunzipSync } from 'node:zlib';
+import { UnrollError } from '@unroll/core';
+import { type Cell, cellOf, decodeText, looksLikeJson, makeTable, parseCsv, type Table } from '@unroll/data';
+import { looksLikeParquet } from '@unroll/data/parquet';
+import { UsageError } from './args.js';
+import { reasonOf } from './files.js';
+
+/** The part of @duckdb/node-api that is used: its own types are there only where it is installed. */
+interface DuckDB {
+  DuckDBInstance: { create(path: string, settings: Record<string, string>): Promise<Instance> };
+}
+interface Instance {
+  connect(): Promise<Connection>;
+  closeSync(): void;
+}
+interface Connection {
+  run(sql: string): Promise<unknown>;
+  prepare(sql: string): Promise<{ statementType: number }>;
+  stream(sql: string): Promise<{ columnNames(): string[]; yieldRowsJs(): AsyncIterable<unknown[][]> }>;
+  closeSync(): void;
+}
+
+const DUCKDB = '@duckdb/node-api';
+const SELECT = 1;
+
+/**
+ * The rows that a query gives.
+ * @param threads what DuckDB may use; default: all cores
+ * @throws UsageError where DuckDB is not installed, the file cannot be read, or the query is at fault
+ */
+export async function queryFile(path: string, sql: string, threads?: number): Promise<Table> {
+  const reader = readerOf(path);
+  const { DuckDBInstance } = await loadDuckDB();
+  const spill = mkdtempSync(join(tmpdir(), 'unroll-sql-'));
+  const settings = {
+    temp_directory: spill,
+    autoinstall_known_extensions: 'false',
+    ...(threads === undefined ? {} : { threads: String(threads) }),
+  };
+  try {
+    const instance = await DuckDBInstance.create(':memory:', settings);
+    const connection = await instance.connect();
+    try {
+      await shutIn(connection, path);
+      await connection.run(`create view data as select * from ${reader}`);
+      return await resultOf(connection, sql);
+    } catch (error) {
+      if (error instanceof UnrollError || error instanceof UsageError) throw error;
+      throw new UsageError(`--sql: ${shortMessage(error)}`);
+    } finally {
+      connection.closeSync();
+      instance.closeSync();
+    }
+  } finally {
+    rmSync(spill, { recursive: true, force: true });
+  }
+}
+
+async function loadDuckDB(): Promise<DuckDB> {
+  try {
+    return (await import(DUCKDB)) as DuckDB;
+  } catch {
+    const own = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+    const wanted = `${DUCKDB}@${own.peerDependencies[DUCKDB]}`;
+    throw new UsageError(`--sql needs DuckDB, which is not installed: npm install ${wanted}`);
+  }
+}
+
+async function shutIn(connection: Connection, path: string): Promise<void> {
+  await connection.run(`set allowed_paths = [${quoted(resolve(path))}]`);
+  await connection.run('set enable_external_access = false');
+  await connection.run('set lock_configuration = true');
+}
+
+async function resultOf(connection: Connection, sql: string): Promise<Table> {
+  const { statementType } = await connection.prepare(sql);
+  if (statementType !== SELECT) throw new UsageError('--sql holds one query, such as "select * from data".');
+  const result = await connection.stream(inFixedOrder(sql));
+  const names = result.columnNames();
+  const cells = names.map((): Cell[] => []);
+  const source = 'the result of --sql';
+  for await (const rows of result.yieldRowsJs()) {
+    for (const row of rows) {
+      for (const [c, value] of row.entries()) {
+        const column = cells[c]!;
+        column.push(cellOf(value, `${source}, row ${column.length + 1}, column "${names[c]}"`));
+      }
+    }
+  }
+  if (!cells[0]?.length) throw new UsageError('--sql: the query gives no rows.');
+  return makeTable({ source, names, cells });
+}
+
+/** Threads deliver rows in any order; a run is to repeat, so where the query asks for no order, one is asked for. */
+function inFixedOrder(sql: string): string {
+  const query = sql.replace(/;\s*$/, '');
+  return /\border\s+by\b/i.test(query) ? query : `select * from (${query}\n) order by all`;
+}
+
+/** What DuckDB says, without its advice on settings. */
+function shortMessage(error: unknown): string {
+  const lines = String((error as Error).message).split('\n');
+  const advice = lines.findIndex((line) => /^(Possible (fixes|solutions)|See also|\s*file ?= ?)/i.test(line));
+  const own = (advice < 0 ? lines : lines.slice(0, advice)).filter((line) => line.trim() !== '');
+  return own.slice(0, 4).join('\n');
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** The ways of writing "no value" that tables know, as DuckDB compares them: letter by letter. */
+const NO_VALUE = "['', 'NA', 'N/A', 'n/a', '#N/A', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
+const HEAD_BYTES = 65_536;
+
+/** DuckDB's function that reads the file; what the file is, is told from its first bytes. */
+function readerOf(path: string): string {
+  const packed = headOf(path);
+  const zipped = packed[0] === 0x1f && packed[1] === 0x8b;
+  const head = zipped ? unzippedHead(packed, path) : packed;
+  const file = quoted(resolve(path));
+  if (looksLikeParquet(head)) return `read_parquet(${file})`;
+  const compression = zipped ? ", compression = 'gzip'" : '';
+  // A character that is cut in two at the end would be taken for another encoding.
+  const lastLine = head.lastIndexOf(10);
+  const { text, encoding } = decodeText(lastLine < 0 ? head : head.subarray(0, lastLine + 1), path);
+  if (looksLikeJson(text)) return `read_json_auto(${file}${compression})`;
+  const read = { 'UTF-8': 'utf-8', 'UTF-16': 'utf-16' }[encoding] ?? 'latin-1';
+  const decimal = decimalOf(text);
+  return `read_csv(${file}${compression}, nullstr = ${NO_VALUE}, encoding = '${read}', decimal_separator = '${decimal}')`;
+}
+
+function headOf(path: string): Uint8Array {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    const bytes = new Uint8Array(HEAD_BYTES);
+    return bytes.subarray(0, readSync(file, bytes));
+  } catch (error) {
+    throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function unzippedHead(bytes: Uint8Array, path: string): Uint8Array {
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    throw new UsageError(`${path} begins as a gzip file and cannot be unpacked: it is damaged.`);
+  }
+}
+
+/** Point or comma, by the first rows. What else is wrong with them, DuckDB tells. */
+function decimalOf(text: string): '.' | ',' {
+  try {
+    return parseCsv(text).decimal;
+  } catch {
+    return '.';
+  }
+}
