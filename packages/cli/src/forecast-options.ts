@@ -40,7 +40,7 @@ simple baselines on the last rows, and forecasts the next <n> rows with whicheve
 What to forecast
   --target <column>     column to forecast
   --horizon <n>         rows to forecast
-  --time <column>       column of times (default: found)
+  --time <column>       column of times, or several that make them up: year,month,day,hour (default: found)
   --series <column>     column that names the series of each row (default: the table is one series)
   --past <a,b>          columns that are known up to now
   --future <c,d>        columns that are known also for the rows to forecast

@@ -87,6 +87,27 @@ test('a model of many series forecasts one that it has never seen', async () => 
     assert.ok(Math.abs(Number(row[3]) - (130 + k + 5 * (k % 4))) < 8, String(row));
 });
 
+test('times in several columns are found, written as one, and understood again', async () => {
+  const hour = (t: number) => new Date(Date.UTC(2024, 1, 27) + t * 3_600_000);
+  const rows = Array.from({ length: 60 }, (_, t) => {
+    const time = hour(t);
+    return [t + 1, 2024, time.getUTCMonth() + 1, time.getUTCDate(), time.getUTCHours(), 20 + (t % 6)].join();
+  });
+  const head = 'No,year,month,day,hour,load';
+  writeFileSync(join(place.folder, 'old.csv'), [head, ...rows.slice(0, 48)].join('\n'));
+  writeFileSync(join(place.folder, 'parts.csv'), [head, ...rows].join('\n'));
+  const options = ['--target', 'load', '--horizon', '6', '--season', '6', ...QUICK];
+  const { code, stdout } = await unroll(['forecast', 'old.csv', ...options, '--out', 'parts']);
+  assert.equal(code, 0);
+  assert.match(stdout, /Times are made of year, month, day, hour, and written as one: 2024-02-28T23:00\./);
+  assert.deepEqual(
+    csv('parts/forecast.csv').map((row) => row[0]),
+    ['time', ...Array.from({ length: 6 }, (_, k) => `2024-02-29T0${k}:00`)],
+  );
+  const again = await unroll(['predict', 'parts/model', '--data', 'parts.csv', '--horizon', '1']);
+  assert.match(again.stdout, /^time,.*\n2024-02-29T12:00,.*\n$/);
+});
+
 test('where a baseline won, it is what is saved', async () => {
   const season = [10, 20, 15, 40];
   const rows = Array.from({ length: 48 }, (_, t) => `${t},${season[t % 4]}`);

@@ -58,4 +58,5 @@ export {
   texts,
 } from './table.js';
 export { formatTime, holdsTimes, type TimeColumn, type TimeFormat, times } from './time.js';
+export { findTimeParts, withTimeParts } from './time-parts.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

@@ -6,6 +6,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import {
   addPeriods,
   type Frequency,
+  findTimeParts,
   formatTime,
   holdsTimes,
   inferFrequency,
@@ -16,6 +17,7 @@ import {
   type TimeFormat,
   texts,
   times,
+  withTimeParts,
 } from '@unroll/data';
 import { type Covariate, type CovariateNames, readCovariates } from './covariates.js';
 import { checkDuplicates, gridPlaces, groupRows, ofSeries, type SeriesRows } from './rows.js';
@@ -49,7 +51,10 @@ export interface Panel {
 export interface PanelOptions extends CovariateNames {
   /** Column to forecast. */
   target: string;
-  /** Column of times. Default: the first column that holds times; else rows count as steps. */
+  /**
+   * Column of times, or several between commas that make them up, such as `year,month,day,hour`. Default: the first
+   * column that holds times; else columns of these names; else rows count as steps.
+   */
   time?: string;
   /** Column that names the series of a row. Default: the table is one series. */
   series?: string;
@@ -72,13 +77,12 @@ export function timeAt(panel: Panel, place: number): string {
  * @throws UnrollError `data` when a column is missing or holds something else, a time stands twice, or the times follow
  *   no step
  */
-export function panelFromTable(table: Table, options: PanelOptions): Panel {
+export function panelFromTable(given: Table, options: PanelOptions): Panel {
   const { target, series: idColumn = null } = options;
+  const name = timeColumnOf(given, options);
+  const table = name === null ? given : withTimeParts(given, name);
   const all = numbers(table, target);
   const ids = idColumn === null ? null : readIds(table, idColumn);
-  const name =
-    options.time ??
-    findTimeColumn(table, [target, ...covariateNames(options), ...(idColumn ? [idColumn] : [])]);
   if (name === null && ids !== null) {
     throw new UnrollError('data', `${table.source} has no column of times, which several series need.`, {
       columns: table.columns.length,
@@ -90,7 +94,7 @@ export function panelFromTable(table: Table, options: PanelOptions): Panel {
   const groups = groupRows(time, ids, table.rowCount);
   for (const group of groups) checkDuplicates(table, time, group, ids !== null);
   const { frequency, start } = gridOf(table, time, groups, options.frequency);
-  const notes = [...time.notes, ...orderNotes(time, groups)];
+  const notes = [...time.notes, ...partNotes(given, time), ...orderNotes(time, groups)];
   const series = groups.map((group) =>
     placed(table, time, group, { target, all, covariates, frequency, start }),
   );
@@ -107,6 +111,12 @@ export function panelFromTable(table: Table, options: PanelOptions): Panel {
     notes,
   };
   return { ...panel, notes: [...notes, ...outsideNotes(panel, time, groups), ...gapNotes(panel)] };
+}
+
+/** The column of times: the one that is named, or found. */
+export function timeColumnOf(table: Table, options: PanelOptions): string | null {
+  const { target, series, time } = options;
+  return time ?? findTimeColumn(table, [target, ...covariateNames(options), ...(series ? [series] : [])]);
 }
 
 const covariateNames = ({ past = [], future = [], static: fixed = [] }: CovariateNames): string[] => [
@@ -126,11 +136,16 @@ function readIds(table: Table, name: string): string[] {
   );
 }
 
-/** The first column that holds times; failing that, one of numbers that rise by one equal step. */
+/**
+ * The first column that holds times; failing that, a year, a month and so on in columns of these names; failing that, one
+ * of numbers that rise by one equal step.
+ */
 function findTimeColumn(table: Table, taken: readonly string[]): string | null {
   const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
   const calendar = others.find((candidate) => holdsTimes(candidate.cells));
   if (calendar !== undefined) return calendar.name;
+  const parts = findTimeParts(others.map((candidate) => candidate.name));
+  if (parts !== undefined) return parts;
   const counter = others.find(
     (candidate) => candidate.kind === 'number' && risesEvenly(table, candidate.name),
   );
@@ -224,6 +239,15 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
       );
     }
   }
+}
+
+function partNotes(given: Table, { name, values, format }: TimeColumn): string[] {
+  if (name === 'row' || given.columns.some((each) => each.name === name)) return [];
+  const columns = name
+    .split(',')
+    .map((part) => part.trim())
+    .join(', ');
+  return [`Times are made of ${columns}, and written as one: ${formatTime(values.at(-1)!, format)}.`];
 }
 
 function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
