@@ -1,7 +1,9 @@
 /** `unroll forecast`: one command from a table to a tested forecast. */
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { currentBackend, ready, setThreads, UnrollError } from '@unroll/core';
 import {
+  addFutureRows,
   type ForecastEvent,
   type ForecastOptions,
   type ForecastResult,
@@ -27,14 +29,16 @@ const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.js
 const FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL];
 
 export async function forecastCommand(args: string[], signal: AbortSignal): Promise<void> {
-  const { file, options, sql, out, threads, json, quiet, dryRun } = readArguments(args);
+  const { file, options, sql, futureRows, out, threads, json, quiet, dryRun } = readArguments(args);
   const reporter = new Reporter({ json, quiet });
   if (out !== undefined) checkWritable(out, FILES);
   const read = await readRows(file, sql === undefined ? undefined : { sql, threads });
+  if (futureRows !== undefined)
+    read.table = addFutureRows(read.table, (await readRows(futureRows)).table, options);
   for (const note of read.notes) reporter.say(note);
   if (dryRun) {
     showPlan(
-      { type: 'plan', ...(await withTemplate(out, () => prepareForecast(read.table, options))) },
+      { type: 'plan', ...(await withTemplate(out, futureRows, () => prepareForecast(read.table, options))) },
       reporter,
     );
     return;
@@ -42,14 +46,19 @@ export async function forecastCommand(args: string[], signal: AbortSignal): Prom
   await ready();
   if (threads !== undefined) setThreads(threads);
   const began = performance.now();
-  const result = await withTemplate(out, () => run(read, { ...options, signal }, reporter));
+  const result = await withTemplate(out, futureRows, () => run(read, { ...options, signal }, reporter));
   const seconds = (performance.now() - began) / 1000;
   if (out !== undefined)
-    writeAtomically(out, filesOf(result, { file, read, options, sql, seconds }), [...MODEL, TEMPLATE]);
+    writeAtomically(out, filesOf(result, { file, read, options, sql, seconds }), staleFiles(out, futureRows));
   showForecast(result, reporter);
   if (out !== undefined) reporter.say(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
   const { winner, leaderboard, frequency, plan } = result;
   reporter.event('result', { winner, season: plan.season, frequency, leaderboard, out: out ?? null });
+}
+
+/** What an earlier run may have left; not what the user has just filled in. */
+function staleFiles(out: string, futureRows: string | undefined): string[] {
+  return isSameFile(join(out, TEMPLATE), futureRows) ? MODEL : [...MODEL, TEMPLATE];
 }
 
 async function run(
@@ -96,8 +105,15 @@ function filesOf(
   ]);
 }
 
-/** Where future covariates are missing, the rows to fill in are written beside the error. */
-export async function withTemplate<T>(out: string | undefined, work: () => T | Promise<T>): Promise<T> {
+/**
+ * Where future covariates are missing, the rows to fill in are written beside the error. A file of them that is there
+ * already, and was not read, may have been filled in: it is left alone.
+ */
+export async function withTemplate<T>(
+  out: string | undefined,
+  futureRows: string | undefined,
+  work: () => T | Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -105,7 +121,19 @@ export async function withTemplate<T>(out: string | undefined, work: () => T | P
     if (out === undefined) {
       throw new UsageError(`${error.message}\nWith --out <folder>, a file with these rows is written.`);
     }
+    const path = join(out, TEMPLATE);
+    if (existsSync(path) && !isSameFile(path, futureRows)) {
+      throw new UsageError(
+        `${error.message}\n${path} is there from before and is left as it is: once filled in, it is read by ` +
+          `--future-rows ${path}.`,
+      );
+    }
     writeAtomically(out, new Map([[TEMPLATE, templateCsv(error.data.template as FutureTemplate)]]));
-    throw new UsageError(`${error.message}\n${out}/${TEMPLATE} holds these rows, to be filled in.`);
+    throw new UsageError(
+      `${error.message}\n${path} holds these rows: fill them in and add --future-rows ${path}.`,
+    );
   }
 }
+
+const isSameFile = (path: string, other: string | undefined): boolean =>
+  other !== undefined && resolve(path) === resolve(other);

@@ -11,6 +11,7 @@ const OPTIONS = {
   past: { type: 'string' },
   future: { type: 'string' },
   static: { type: 'string' },
+  'future-rows': { type: 'string' },
   frequency: { type: 'string' },
   season: { type: 'string' },
   cells: { type: 'string' },
@@ -44,6 +45,7 @@ What to forecast
   --series <column>     column that names the series of each row (default: the table is one series)
   --past <a,b>          columns that are known up to now
   --future <c,d>        columns that are known also for the rows to forecast
+  --future-rows <file>  rows to forecast, with these columns filled in, if they are not in the table
   --static <e>          columns that never change within a series
   --sql <query>         forecast what this query gives, in which the file is the table "data"; it may be larger than
                         the memory (needs DuckDB: npm install @duckdb/node-api)
@@ -77,6 +79,7 @@ export interface ForecastArguments {
   file: string;
   options: ForecastOptions;
   sql: string | undefined;
+  futureRows: string | undefined;
   out: string | undefined;
   threads: number | undefined;
   json: boolean;
@@ -99,12 +102,19 @@ export function readArguments(args: readonly string[]): ForecastArguments {
     file,
     options: forecastOptions(parsed),
     sql: text(parsed, 'sql'),
+    futureRows: futureRowsOf(parsed),
     out: text(parsed, 'out'),
     threads: wholeNumber(parsed, 'threads'),
     json: parsed.values.json === true,
     quiet: parsed.values.quiet === true,
     dryRun: parsed.values['dry-run'] === true,
   };
+}
+
+function futureRowsOf(args: ParsedArgs): string | undefined {
+  const file = text(args, 'future-rows');
+  if (file === undefined || text(args, 'future') !== undefined) return file;
+  throw new UsageError('--future-rows goes with --future <columns>, the columns that it fills in.');
 }
 
 function forecastOptions(args: ParsedArgs): ForecastOptions {

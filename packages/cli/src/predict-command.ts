@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ready } from '@unroll/core';
 import type { Table } from '@unroll/data';
-import { ForecastModel } from '@unroll/tasks';
+import { addFutureRows, ForecastModel } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, text, UsageError, wholeNumber } from './args.js';
 import { checkWritable, reasonOf, writeAtomically } from './files.js';
 import { withTemplate } from './forecast-command.js';
@@ -14,6 +14,7 @@ import { readRows } from './table-file.js';
 const OPTIONS = {
   data: { type: 'string' },
   sql: { type: 'string' },
+  'future-rows': { type: 'string' },
   horizon: { type: 'string' },
   out: { type: 'string' },
   json: { type: 'boolean' },
@@ -25,11 +26,12 @@ export const PREDICT_HELP = `Usage: unroll predict <model folder> [options]
 Forecasts with a model that unroll forecast has written (<out>/model). Without --data, what comes after the rows the
 model was made from; with it, what comes after these rows. The forecast goes to stdout as CSV.
 
-  --data <file>    rows up to now, with the columns the model was made from
-  --sql <query>    another query over this file than the one that the model was made with
-  --horizon <n>    rows to forecast, at most as many as the model was made for (default: all of them)
-  --out <folder>   write forecast.csv there instead
-  --json           one JSON object a forecast row on stdout
+  --data <file>         rows up to now, with the columns the model was made from
+  --sql <query>         another query over this file than the one that the model was made with
+  --future-rows <file>  rows to forecast, with the future columns filled in, if they are not in the data
+  --horizon <n>         rows to forecast, at most as many as the model was made for (default: all of them)
+  --out <folder>        write forecast.csv there instead
+  --json                one JSON object a forecast row on stdout
 `;
 
 const FILES = ['config.json', 'model.safetensors', 'pipeline.json'];
@@ -47,23 +49,38 @@ export async function predictCommand(args: string[]): Promise<void> {
   if (out !== undefined) checkWritable(out, ['forecast.csv']);
   await ready();
   const model = ForecastModel.fromFiles(readModel(folder));
-  const sql = text(parsed, 'sql') ?? model.pipeline.sql;
-  const table = data === undefined ? undefined : await rowsOf(data, sql, reporter);
-  const { panel, forecasts: all, notes } = await withTemplate(out, () => model.forecast(table));
+  const futureRows = text(parsed, 'future-rows');
+  if (futureRows !== undefined && data === undefined)
+    throw new UsageError('--future-rows goes with --data <file>, the rows up to now.');
+  const table =
+    data === undefined
+      ? undefined
+      : await rowsOf(data, { sql: text(parsed, 'sql'), futureRows, model }, reporter);
+  const { panel, forecasts: all, notes } = await withTemplate(out, futureRows, () => model.forecast(table));
   const forecasts = horizon === undefined ? all : ForecastModel.cut(all, horizon);
   for (const note of [...panel.notes, ...notes]) reporter.say(note);
-  const rows = forecastTable(forecasts, panel.idColumn !== null, model.pipeline.levels);
+  const written = forecastTable(forecasts, panel.idColumn !== null, model.pipeline.levels);
   if (out !== undefined) {
-    writeAtomically(out, new Map([['forecast.csv', csvOf(rows)]]));
+    writeAtomically(out, new Map([['forecast.csv', csvOf(written)]]));
     reporter.say(`written  ${out}: forecast.csv`);
-  } else if (parsed.values.json !== true) process.stdout.write(csvOf(rows));
-  if (parsed.values.json === true) process.stdout.write(jsonLinesOf(rows));
+  } else if (parsed.values.json !== true) process.stdout.write(csvOf(written));
+  if (parsed.values.json === true) process.stdout.write(jsonLinesOf(written));
 }
 
-async function rowsOf(data: string, sql: string | undefined, reporter: Reporter): Promise<Table> {
+interface RowsWanted {
+  sql: string | undefined;
+  futureRows: string | undefined;
+  model: ForecastModel;
+}
+
+/** The rows up to now, read as the model's own were. */
+async function rowsOf(data: string, wanted: RowsWanted, reporter: Reporter): Promise<Table> {
+  const { futureRows, model } = wanted;
+  const sql = wanted.sql ?? model.pipeline.sql;
   const { table, notes } = await readRows(data, sql === undefined ? undefined : { sql });
   for (const note of notes) reporter.say(note);
-  return table;
+  if (futureRows === undefined) return table;
+  return addFutureRows(table, (await readRows(futureRows)).table, model.panelOptions);
 }
 
 function readModel(folder: string): Map<string, Uint8Array> {

@@ -229,7 +229,7 @@ describe('several series with covariates', () => {
       stderr,
       /"price" must be known for the 2 rows to forecast, and is missing for A "one", big 2023-03 to 2023-04, B /,
     );
-    assert.match(stderr, /gaps\/future-template\.csv holds these rows, to be filled in/);
+    assert.match(stderr, /gaps\/future-template\.csv holds these rows: fill them in and add --future-rows/);
     const template = readFileSync(join(place.folder, 'gaps/future-template.csv'), 'utf8');
     assert.equal(template.split('\n')[1], '"A ""one"", big",2023-03,,');
     assert.deepEqual(readdirSync(join(place.folder, 'gaps')), ['future-template.csv']);

@@ -13,6 +13,7 @@ export {
 } from './forecast.js';
 export type { Stage } from './forecaster.js';
 export type { FutureTemplate } from './future.js';
+export { addFutureRows } from './future-rows.js';
 export type { HeadName } from './heads.js';
 export type { CellName, FittedNetwork } from './network.js';
 export {

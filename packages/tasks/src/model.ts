@@ -20,7 +20,7 @@ import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { askedLevels, intervalsOf } from './intervals.js';
 import { type FittedNetwork, inputTensors, quantilesOf } from './network.js';
-import { endOf, type Panel, panelFromTable, timeAt } from './panel.js';
+import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
 import {
   checkPipeline,
   fromJsonNumbers,
@@ -187,10 +187,11 @@ export class ForecastModel {
     }));
   }
 
-  #panelOf(table: Table): Panel {
+  /** How the rows of a table are read: as those that the model was made from. */
+  get panelOptions(): PanelOptions {
     const { target, time, idColumn, frequency, covariates } = this.pipeline;
     const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
-    const panel = panelFromTable(table, {
+    return {
       target,
       frequency,
       ...(time.name === 'row' ? {} : { time: time.name }),
@@ -198,7 +199,11 @@ export class ForecastModel {
       past: named('past'),
       future: named('future'),
       static: named('static'),
-    });
+    };
+  }
+
+  #panelOf(table: Table): Panel {
+    const panel = panelFromTable(table, this.panelOptions);
     return this.#withKnownCategories(panel);
   }
 

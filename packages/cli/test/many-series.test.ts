@@ -1,0 +1,162 @@
+// Three hundred series in one file, with future covariates that are missing for some: what is missing is named, the
+// template is filled in, and all are forecast.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { usePlace } from './helpers.js';
+
+const place = usePlace();
+const { unroll, csv } = place;
+const DAY = 86_400_000;
+const HORIZON = 7;
+const TEMPLATE = 'out/future-template.csv';
+
+interface Shop {
+  id: string;
+  /** Days since the first of January. */
+  start: number;
+  rows: number;
+  /** How many of the days to forecast have their price in the file. */
+  known: number;
+}
+
+const shops = Array.from(
+  { length: 300 },
+  (_, n): Shop => ({
+    id: `shop-${n + 1}`,
+    start: (n * 7) % 31,
+    rows: 45 + ((n * 13) % 41),
+    known: n % 10 === 4 ? 0 : n % 10 === 8 ? 5 : HORIZON,
+  }),
+);
+const day = (at: number): string => new Date(Date.UTC(2024, 0, 1) + at * DAY).toISOString().slice(0, 10);
+const price = (shop: Shop, t: number): string => (2 + ((shop.start + t) % 5) / 4).toFixed(2);
+const ahead = ({ start, rows }: Shop): string[] =>
+  Array.from({ length: HORIZON }, (_, k) => day(start + rows + k));
+const missing = shops.filter(({ known }) => known < HORIZON);
+const args = ['sales.csv', '--target', 'sold', '--horizon', String(HORIZON), '--series', 'shop'];
+const options = [
+  '--future',
+  'price',
+  '--static',
+  'region',
+  '--epochs',
+  '1',
+  '--units',
+  '4',
+  '--windows',
+  '1',
+];
+const command = (...more: string[]) => ['forecast', ...args, ...options, '--out', 'out', ...more];
+const cells = (name: string) => csv(name).slice(1);
+/** The template with the prices of some rows filled in. */
+const filledIn = (fill: (row: number) => boolean) => {
+  const byId = new Map(shops.map((shop) => [shop.id, shop]));
+  return cells(TEMPLATE).map(([id, time, sold, old], row) => {
+    const shop = byId.get(id!)!;
+    const t = shop.rows + ahead(shop).indexOf(time!);
+    return [id!, time!, sold!, old === '' && fill(row) ? price(shop, t) : old!];
+  });
+};
+const write = (name: string, head: string[], rows: string[][], mark = ',') =>
+  writeFileSync(join(place.folder, name), [head, ...rows].map((row) => `${row.join(mark)}\n`).join(''));
+const HEAD = ['shop', 'day', 'sold', 'price'];
+
+before(async () => {
+  const rows = shops.flatMap((shop, n) =>
+    Array.from({ length: shop.rows + shop.known }, (_, t) => {
+      const sold = 20 + (n % 9) + 3 * ((shop.start + t) % 7) - 4 * Number(price(shop, t));
+      const region = n % 3 ? 'north' : 'south';
+      return [day(shop.start + t), shop.id, t < shop.rows ? String(sold) : '', price(shop, t), region];
+    }),
+  );
+  write('sales.csv', ['day', 'shop', 'sold', 'price', 'region'], rows);
+});
+
+test('what is missing is named, and a template of all rows ahead is written', async () => {
+  const { code, stdout, stderr } = await unroll(command());
+  const [a, b, c] = missing as [Shop, Shop, Shop];
+  assert.equal(
+    stderr,
+    `unroll: "price" must be known for the 7 rows to forecast, and is missing for ${a.id} ${ahead(a)[0]} to ${ahead(a)[6]}, ` +
+      `${b.id} ${ahead(b)[5]} to ${ahead(b)[6]}, ${c.id} ${ahead(c)[0]} to ${ahead(c)[6]}, and 57 more series. ` +
+      `Add these rows to sales.csv, with "sold" left empty.\n` +
+      `${TEMPLATE} holds these rows: fill them in and add --future-rows ${TEMPLATE}.\n`,
+  );
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.deepEqual(csv(TEMPLATE)[0], HEAD);
+  assert.deepEqual(
+    cells(TEMPLATE).map(([id, time]) => [id, time]),
+    shops.flatMap((shop) => ahead(shop).map((time) => [shop.id, time])),
+  );
+});
+
+test('partly filled in, what is still missing is named, and nothing that was written is lost', async () => {
+  const rows = filledIn((row) => row < 298 * HORIZON);
+  write(TEMPLATE, HEAD, rows);
+  const before = readFileSync(join(place.folder, TEMPLATE), 'utf8');
+  const careless = await unroll(command());
+  assert.match(
+    careless.stderr,
+    /is there from before and is left as it is: once filled in, it is read by --future-rows/,
+  );
+  assert.equal(readFileSync(join(place.folder, TEMPLATE), 'utf8'), before);
+  const { code, stderr } = await unroll(command('--future-rows', TEMPLATE));
+  assert.match(stderr, /is missing for shop-299 2024-\S+ to 2024-\S+\. Add/);
+  assert.equal(code, 2);
+  assert.deepEqual(
+    cells(TEMPLATE).map((row) => [...row.slice(0, 3), Number(row[3])]),
+    rows.map((row) => [...row.slice(0, 3), Number(row[3])]),
+  );
+});
+
+test('filled in, all three hundred are forecast; so are they from the model', async () => {
+  write(
+    TEMPLATE,
+    HEAD,
+    filledIn(() => true),
+  );
+  const run = await unroll(command('--future-rows', TEMPLATE, '--quiet'));
+  assert.deepEqual(run, { code: 0, stdout: '', stderr: '' });
+  const forecast = cells('out/forecast.csv');
+  assert.deepEqual(
+    forecast.map(([id, time]) => [id, time]),
+    shops.flatMap((shop) => ahead(shop).map((time) => [shop.id, time])),
+  );
+  assert.ok(
+    forecast.every((row) => row.slice(2).every((cell) => cell !== '' && Number.isFinite(Number(cell)))),
+  );
+  assert.equal(cells(TEMPLATE).length, 2100, 'what the user filled in stays');
+  const again = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
+  assert.equal(again.stdout, readFileSync(join(place.folder, 'out/forecast.csv'), 'utf8'));
+});
+
+describe('as a spreadsheet may leave it', () => {
+  const german = (date: string) => date.split('-').reverse().join('.');
+  const variants: Record<string, (rows: string[][]) => void> = {
+    'semicolons, decimal commas and other dates': (rows) =>
+      write(
+        'edited.csv',
+        HEAD,
+        rows.map(([id, time, sold, cost]) => [id!, german(time!), sold!, cost!.replace('.', ',')]),
+        ';',
+      ),
+    'tabs, other columns, in another order, without the target': (rows) =>
+      write(
+        'edited.csv',
+        ['price', 'note', 'day', 'shop'],
+        rows.map(([id, time, , cost]) => [cost!, 'x', time!, id!]),
+        '\t',
+      ),
+    'other rows first, and only those that were missing': (rows) =>
+      write('edited.csv', HEAD, rows.filter(([id]) => missing.some((shop) => shop.id === id)).reverse()),
+  };
+  for (const [name, edit] of Object.entries(variants)) {
+    test(name, async () => {
+      edit(filledIn(() => true));
+      const { code, stderr } = await unroll(command('--future-rows', 'edited.csv', '--dry-run'));
+      assert.deepEqual([code, stderr], [0, '']);
+    });
+  }
+});

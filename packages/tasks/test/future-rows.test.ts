@@ -1,0 +1,128 @@
+// Rows of the future in a table of their own: they join the data by series and time, however they are written.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { makeTable, parseCsv, type Table } from '@unroll/data';
+import { addFutureRows, panelFromTable } from '@unroll/tasks';
+
+const csv = (lines: string[], source = 'sales.csv'): Table => parseCsv(lines.join('\n'), { source });
+const OPTIONS = {
+  target: 'sold',
+  series: 'shop',
+  future: ['price', 'open'],
+  static: ['region'],
+  past: ['rain'],
+};
+const SALES = [
+  'shop,day,sold,price,open,region,rain',
+  'A,2024-01-30,5,1.5,yes,north,3',
+  'A,2024-01-31,6,2.5,no,north,4',
+  'A,2024-02-01,,3.5,,north,',
+  'B,2024-01-30,7,1.5,yes,south,5',
+  'B,2024-01-31,8,2.5,no,south,6',
+];
+/** All cells of a table as the panel reads them. */
+const read = (table: Table) => {
+  const { series, covariates } = panelFromTable(table, OPTIONS);
+  return series.map(({ id, values, covariates: cells }) => [
+    id,
+    [...values],
+    ...cells.map((column, c) => Array.from(column, (value) => covariates[c]!.categories?.[value] ?? value)),
+  ]);
+};
+/** rain, price, open, region */
+const EXPECTED = [
+  ['A', [5, 6], [3, 4], [1.5, 2.5, 3.5, 4.5], ['yes', 'no', 'no', 'yes'], Array(4).fill('north')],
+  ['B', [7, 8], [5, 6], [1.5, 2.5, 7.5, 8.5], ['yes', 'no', 'yes', 'no'], Array(4).fill('south')],
+];
+
+describe('the same rows, however they are written', () => {
+  const ways: Record<string, string[]> = {
+    'as the template': [
+      'shop,day,sold,price,open',
+      'A,2024-02-01,,3.5,no',
+      'A,2024-02-02,,4.5,yes',
+      'B,2024-02-01,,7.5,yes',
+      'B,2024-02-02,,8.5,no',
+    ],
+    'other order, other dates, decimal commas, an old row': [
+      'open;price;day;shop;note',
+      'no;8,5;02.02.2024;B;x',
+      'yes;7,5;01.02.2024;B;x',
+      'no;99,5;31.01.2024;B;x',
+      'yes;4,5;02.02.2024;A;x',
+      'no;;01.02.2024;A;what the data know stays',
+    ],
+  };
+  for (const [name, rows] of Object.entries(ways)) {
+    test(name, () => {
+      assert.deepEqual(read(addFutureRows(csv(SALES), csv(rows, 'future.csv'), OPTIONS)), EXPECTED);
+    });
+  }
+});
+
+test('dates of Parquet and times in several columns are joined too', () => {
+  const dates = ['2024-01-01', '2024-01-02'].map((day) => new Date(day));
+  const data = makeTable({ source: 'f', names: ['d', 'y', 'x'], cells: [dates, [1, 2], [3, 4]] });
+  const options = { target: 'y', time: 'd', future: ['x'] };
+  const panel = panelFromTable(addFutureRows(data, csv(['d,x', '2024-01-03,5']), options), options);
+  assert.deepEqual([...panel.series[0]!.covariates[0]!], [3, 4, 5]);
+
+  const parts = csv(['year,month,y,x', '2024,11,1,3', '2024,12,2,4']);
+  for (const more of [
+    ['"year,month",x', '2025-01,5'],
+    ['x,year,month', '5,2025,1'],
+  ]) {
+    const wanted = { target: 'y', future: ['x'] };
+    const joined = panelFromTable(addFutureRows(parts, csv(more), wanted), wanted);
+    assert.deepEqual([...joined.series[0]!.covariates[0]!], [3, 4, 5]);
+    assert.equal(joined.time.name, 'year,month');
+  }
+});
+
+describe('told, with file and line', () => {
+  const HEAD = 'shop,day,sold,price,open';
+  const cases: Record<string, [string[], RegExp]> = {
+    'a series that is not known': [
+      [HEAD, 'A,2024-02-01,,1,no', 'AA,2024-02-01,,1,no'],
+      /^future\.csv, line 3, column "shop": sales\.csv has no series "AA"\. Did you mean "A"\?$/,
+    ],
+    'a row twice': [
+      [HEAD, 'A,2024-02-01,,1,no', 'A,2024-02-01,,2,no'],
+      /^future\.csv, lines 2 and 3: the same time of series "A" twice\.$/,
+    ],
+    'a target': [
+      [HEAD, 'A,2024-02-01,9,1,no'],
+      /^future\.csv, line 2, column "sold": the target of rows to forecast is left empty\.$/,
+    ],
+    'text in a number': [
+      [HEAD, 'A,2024-02-01,,dear,no'],
+      /^future\.csv, line 2, column "price" \(4\): "dear" is not a number/,
+    ],
+    'a column that is missing': [['shop,day,price', 'A,2024-02-01,1'], /^future\.csv has no column "open"/],
+    'a time that is none': [
+      [HEAD, 'A,soon,,1,no'],
+      /^future\.csv, line 2, column "day" \(2\): "soon" is not a time/,
+    ],
+  };
+  for (const [name, [rows, message]] of Object.entries(cases)) {
+    test(name, () =>
+      assert.throws(() => addFutureRows(csv(SALES), csv(rows, 'future.csv'), OPTIONS), {
+        message,
+        code: 'data',
+      }),
+    );
+  }
+  test('data without a column of times', () => {
+    const data = makeTable({
+      source: 'f',
+      names: ['y', 'x'],
+      cells: [
+        [1, 5, 2],
+        [3, 9, 4],
+      ],
+    });
+    assert.throws(() => addFutureRows(data, data, { target: 'y', future: ['x'] }), {
+      message: 'f has no column of times, by which f could join it.',
+    });
+  });
+});
