@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// The command comes with the library. Nothing in src imports it, so no bundle grows by it.
+import { main } from '@unroll/cli';
+
+process.exitCode = await main(process.argv.slice(2));
