@@ -49,7 +49,7 @@ What to forecast
   --static <e>          columns that never change within a series
   --sql <query>         forecast what this query gives, in which the file is the table "data"; it may be larger than
                         the memory (needs DuckDB: npm install @duckdb/node-api)
-  --frequency <f>       monthly, weekly, daily, hourly, 15 minutes, ... (default: found)
+  --frequency <f>       monthly, weekly, business days, hourly, 15 minutes, ... (default: found)
   --season <n>          rows in a season, 1 for none (default: found)
 
 The network

@@ -1,6 +1,7 @@
 /** How far apart the rows of a series lie: inferring it from the times, walking along it, and finding what is missing. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { TimeFormat } from './time.js';
+import { zoneMinutes } from './time-template.js';
 
 /** `every` steps of `unit` lie between two rows. `step` is a plain number; `business-day` is Monday to Friday. */
 export type FrequencyUnit =
@@ -18,6 +19,8 @@ export interface Frequency {
   readonly every: number;
   /** Days of the month that rows stand on: the usual one, or 31 for the last day of each month. Months only. */
   readonly day?: number;
+  /** Milliseconds from UTC to the clock by which the file counts its months and business days; default 0. */
+  readonly offset?: number;
 }
 
 const SECOND = 1000;
@@ -52,27 +55,68 @@ export function describeFrequency({ unit, every }: Frequency): string {
 /** Times of one series, or of several, each sorted. */
 type TimeRuns = ArrayLike<number> | readonly ArrayLike<number>[];
 
+/** The runs of which a distance can be told. */
 function runsOf(times: TimeRuns): readonly ArrayLike<number>[] {
-  return typeof times[0] === 'number' || times.length === 0
-    ? [times as ArrayLike<number>]
-    : (times as readonly ArrayLike<number>[]);
+  const runs =
+    typeof times[0] === 'number' || times.length === 0
+      ? [times as ArrayLike<number>]
+      : (times as readonly ArrayLike<number>[]);
+  return runs.filter((run) => run.length > 1);
 }
+
+type WrittenTimes = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
 
 /**
  * The frequency of the times of one series, or of several together; each must be sorted and without duplicates. Rows may
  * be missing: the frequency is the most frequent step, if all distances are multiples of it; else the largest step of
- * which all are, if not too many rows are missing then.
+ * which all are, if not too many rows are missing then. One row a month, within a week of its beginning or its end (the
+ * last day of trade), is monthly too.
  * @throws UnrollError `data` for fewer than two rows, or times that follow no step
  */
-export function inferFrequency(times: TimeRuns, format: Pick<TimeFormat, 'template'>): Frequency {
-  const runs = runsOf(times).filter((run) => run.length > 1);
+export function inferFrequency(times: TimeRuns, format: WrittenTimes): Frequency {
+  try {
+    return exactFrequency(times, format);
+  } catch (error) {
+    const { local, offset } = onTheClock(runsOf(times), format);
+    const monthly = format.template === 'number' ? null : monthFrequency(local, nearAnchor);
+    if (monthly === null) throw error;
+    return withOffset(monthly, offset);
+  }
+}
+
+/** The same, where rows must stand on the frequency's days to the day. */
+export function exactFrequency(times: TimeRuns, format: WrittenTimes): Frequency {
+  const runs = runsOf(times);
   if (runs.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
   if (format.template === 'number') return { unit: 'step', every: commonStep(runs, 'step') };
-  const monthly = monthFrequency(runs);
-  if (monthly !== null) return monthly;
-  if (runs.every(onBusinessDays)) return { unit: 'business-day', every: 1 };
-  return msFrequency(commonStep(runs, 'millisecond'));
+  const { local, offset } = onTheClock(runs, format);
+  const calendar = monthFrequency(local, anchorDay) ?? (onBusinessDays(local) ? BUSINESS_DAYS : null);
+  return calendar === null ? msFrequency(commonStep(runs, 'millisecond')) : withOffset(calendar, offset);
 }
+
+/** Months and weekdays are those of the clock that the file is written by. */
+function onTheClock(
+  runs: readonly ArrayLike<number>[],
+  { zone = null }: WrittenTimes,
+): { local: Float64Array[]; offset: number } {
+  const offset = zoneMinutes(zone) * 60_000;
+  return { local: runs.map((run) => Float64Array.from(run, (time) => time + offset)), offset };
+}
+
+const withOffset = (frequency: Frequency, offset: number): Frequency =>
+  offset === 0 ? frequency : { ...frequency, offset };
+
+/** A frequency that was given, on the days of the month and by the clock of these times. */
+export function anchored(frequency: Frequency, times: ArrayLike<number>, format: WrittenTimes): Frequency {
+  if (frequency.unit !== 'month' && frequency.unit !== 'business-day') return frequency;
+  const { local, offset } = onTheClock([times], format);
+  const clock = withOffset(frequency, offset);
+  if (frequency.unit !== 'month') return clock;
+  const all = Array.from(local[0]!);
+  return { ...clock, day: anchorDay(all) ?? nearAnchor(all) ?? dayOf(all.reduce((a, b) => Math.min(a, b))) };
+}
+
+const BUSINESS_DAYS: Frequency = { unit: 'business-day', every: 1 };
 
 function msFrequency(step: number): Frequency {
   for (const unit of ['week', 'day', 'hour', 'minute', 'second'] as const) {
@@ -123,35 +167,51 @@ function isMonthEnd(time: number): boolean {
   return new Date(time + DAY).getUTCDate() === 1;
 }
 
-function monthFrequency(runs: readonly ArrayLike<number>[]): Frequency | null {
+const dayOf = (time: number): number => new Date(time).getUTCDate();
+
+/** The day of the month that all stand on: 31 for the last one; in short months the last one for what they lack. */
+function anchorDay(all: readonly number[]): number | null {
+  if (all.every(isMonthEnd)) return 31;
+  const day = all.reduce((most, time) => Math.max(most, dayOf(time)), 0);
+  return all.every((time) => dayOf(time) === day || (isMonthEnd(time) && dayOf(time) < day)) ? day : null;
+}
+
+/** The first day or the last (31), where all stand within a week of it. */
+function nearAnchor(all: readonly number[]): number | null {
+  if (all.every((time) => dayOf(time) <= 7)) return 1;
+  return all.every((time) => dayOf(time + 7 * DAY) <= 7) ? 31 : null;
+}
+
+function monthFrequency(
+  runs: readonly ArrayLike<number>[],
+  anchor: (all: readonly number[]) => number | null,
+): Frequency | null {
   const all = runs.flatMap((run) => Array.from(run));
-  const first = new Date(all[0]!);
-  const sameClock = all.every((time) => (time - first.getTime()) % DAY === 0);
-  const sameDay = all.every((time) => new Date(time).getUTCDate() === first.getUTCDate());
-  if (!sameClock || (!sameDay && !all.every(isMonthEnd))) return null;
+  const sameClock = all.length > 0 && all.every((time) => (time - all[0]!) % DAY === 0);
+  const day = sameClock ? anchor(all) : null;
+  if (day === null) return null;
   const months = runs.map((run) => Array.from(run, monthIndex));
   if (months.some((run) => run.some((month, i) => i > 0 && month === run[i - 1]))) return null;
-  return { unit: 'month', every: commonStep(months, 'month'), day: sameDay ? first.getUTCDate() : 31 };
+  return { unit: 'month', every: commonStep(months, 'month'), day };
 }
 
-function weekday(time: number): number {
-  return new Date(time).getUTCDay();
-}
+const weekday = (time: number): number => new Date(time).getUTCDay();
+const isWeekend = (time: number): boolean => weekday(time) % 6 === 0;
 
-function onBusinessDays(times: ArrayLike<number>): boolean {
-  const all = Array.from(times);
-  const days = new Set(all.map(weekday));
-  if (all.length < 6 || days.has(0) || days.has(6) || days.size !== 5) return false;
-  const gaps = all.slice(1).map((time, i) => time - all[i]!);
+/** No row on a weekend, and most rows a day after the one before. */
+function onBusinessDays(runs: readonly ArrayLike<number>[]): boolean {
+  const all = runs.flatMap((run) => Array.from(run));
+  if (all.length < 6 || all.some(isWeekend) || new Set(all.map(weekday)).size !== 5) return false;
+  const gaps = runs.flatMap((run) => Array.from(run, (time, i) => time - run[i - 1]!).slice(1));
   return gaps.every((gap) => gap % DAY === 0) && gaps.filter((gap) => gap === DAY).length > gaps.length / 2;
 }
 
 /** The time `count` rows after `time` (before it where negative). */
 export function addPeriods(time: number, count: number, frequency: Frequency): number {
-  const { unit, every } = frequency;
+  const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return time + count * every;
-  if (unit === 'month') return addMonths(time, count * every, frequency.day ?? 1);
-  if (unit === 'business-day') return addBusinessDays(time, count);
+  if (unit === 'month') return addMonths(time + offset, count * every, frequency.day ?? 1) - offset;
+  if (unit === 'business-day') return addBusinessDays(time + offset, count) - offset;
   return time + count * every * MS[unit]!;
 }
 
@@ -167,63 +227,74 @@ function addBusinessDays(time: number, count: number): number {
   let at = time;
   for (let left = Math.abs(count); left > 0; ) {
     at += direction * DAY;
-    if (weekday(at) !== 0 && weekday(at) !== 6) left--;
+    if (!isWeekend(at)) left--;
   }
   return at;
 }
 
 /** How many rows after `from` the time `to` lies: a whole number when both stand on the frequency's grid. */
 export function periodsBetween(from: number, to: number, frequency: Frequency): number {
-  const { unit, every } = frequency;
+  const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return Math.round(((to - from) / every) * 1e6) / 1e6;
-  if (unit === 'month') return (monthIndex(to) - monthIndex(from)) / every;
-  if (unit !== 'business-day') return (to - from) / (every * MS[unit]!);
+  if (unit === 'month') return (monthIndex(to + offset) - monthIndex(from + offset)) / every;
+  if (unit === 'business-day') return businessDaysBetween(from + offset, to + offset);
+  return (to - from) / (every * MS[unit]!);
+}
+
+function businessDaysBetween(from: number, to: number): number {
   const weeks = Math.floor((to - from) / (7 * DAY));
-  let rest = weeks * 5;
-  for (let at = from + weeks * 7 * DAY; at < to; rest++) at = addBusinessDays(at, 1);
-  return rest;
+  let count = weeks * 5;
+  for (let at = from + weeks * 7 * DAY; at < to; count++) at = addBusinessDays(at, 1);
+  return isWeekend(to) ? count - 0.5 : count;
 }
 
 const NAMES: Readonly<Record<string, Frequency>> = {
   yearly: { unit: 'month', every: 12 },
+  annual: { unit: 'month', every: 12 },
   quarterly: { unit: 'month', every: 3 },
   monthly: { unit: 'month', every: 1 },
   weekly: { unit: 'week', every: 1 },
   daily: { unit: 'day', every: 1 },
-  'business days': { unit: 'business-day', every: 1 },
+  'business days': BUSINESS_DAYS,
   hourly: { unit: 'hour', every: 1 },
-};
-const UNITS: Readonly<Record<string, FrequencyUnit>> = {
-  ms: 'millisecond',
-  s: 'second',
-  sec: 'second',
-  min: 'minute',
-  h: 'hour',
-  d: 'day',
-  b: 'business-day',
-  w: 'week',
-  m: 'month',
-  q: 'month',
-  y: 'month',
+  'half-hourly': { unit: 'minute', every: 30 },
 };
 
+/** Words and letters that follow a number, pandas's among them: where a month or week begins, the rows tell. */
+const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
+  ['millisecond', 1, ['millisecond', 'ms', 'l']],
+  ['second', 1, ['second', 'sec', 's']],
+  ['minute', 1, ['minute', 'min', 't']],
+  ['hour', 1, ['hour', 'hr', 'h']],
+  ['day', 1, ['day', 'd']],
+  ['business-day', 1, ['business day', 'business-day', 'b']],
+  ['week', 1, ['week', 'w']],
+  ['month', 1, ['month', 'm', 'me', 'bm', 'bme', 'bms']],
+  ['month', 3, ['quarter', 'q', 'qs', 'qe', 'bq', 'bqe', 'bqs']],
+  ['month', 12, ['year', 'y', 'ys', 'ye', 'a', 'as']],
+];
+const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$/;
+
 /**
- * A frequency by name (`monthly`, `business days`), by number and unit (`15 minutes`, `15min`, `2 weeks`) or by letter
- * (`h`, `d`, `b`, `w`, `m`, `q`, `y`).
+ * A frequency by name (`monthly`, `business days`), by number and unit (`15 minutes`, `15min`, `2 weeks`), by letter (`h`,
+ * `d`, `b`, `w`, `m`, `q`, `y`), as pandas names it (`MS`, `QE`, `W-SUN`, `15T`), or as it is described.
  * @throws UnrollError `value` for anything else
  */
 export function parseFrequency(text: string): Frequency {
-  const plain = text.trim().toLowerCase();
+  // To pandas MS is the start of a month and ms a millisecond: the one place where capitals count.
+  const plain = text
+    .trim()
+    .replace(/^(\d*)MS$/, '$1 month')
+    .toLowerCase()
+    .replace(/^(every|on) /, '');
   if (Object.hasOwn(NAMES, plain)) return NAMES[plain]!;
-  const match = /^(\d+)?\s*([a-z-]+?)$/.exec(plain);
+  const match = /^(\d+)?[\s-]*([a-z][a-z -]*)$/.exec(plain.replace(ANCHOR, ''));
   const count = Number(match?.[1] ?? 1);
   const name = match?.[2] ?? '';
-  const singular = name.length > 3 ? name.replace(/s$/, '') : name;
-  const months = { month: 1, m: 1, quarter: 3, q: 3, year: 12, y: 12 }[singular];
-  if (months !== undefined && count > 0) return { unit: 'month', every: count * months };
-  const unit = UNITS[singular] ?? (Object.hasOwn(MS, singular) ? (singular as FrequencyUnit) : undefined);
-  if (unit === 'business-day' && count === 1) return { unit, every: 1 };
-  if (unit !== undefined && unit !== 'business-day' && count > 0) return { unit, every: count };
+  const singular = name.length > 2 ? name.replace(/s$/, '') : name;
+  const found = UNITS.find(([, , names]) => names.includes(name) || names.includes(singular));
+  if (found !== undefined && count > 0 && (found[0] !== 'business-day' || count === 1))
+    return { unit: found[0], every: count * found[1] };
   throw valueError(
     `"${text}" is no frequency. Write monthly, weekly, daily, hourly, 15 minutes, or one of h, d, b, w, m, q, y.`,
     { frequency: text },

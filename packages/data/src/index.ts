@@ -4,6 +4,7 @@ export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
 export {
   addPeriods,
+  anchored,
   describeFrequency,
   type Frequency,
   inferFrequency,

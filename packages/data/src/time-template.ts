@@ -36,7 +36,7 @@ const TOKENS: Readonly<Record<string, string>> = {
   mm: '(\\d{2})',
   ss: '(\\d{2}(?:[.,]\\d{1,9})?)',
   A: '([AaPp]\\.?[Mm]\\.?)',
-  Z: '(Z|[+-]\\d{2}:?\\d{2})',
+  Z: '(Z|UTC|GMT|[+-]\\d{2}(?::?\\d{2})?)',
 };
 const SPLIT = /(\[[^\]]*\]|YYYY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA\b|Z)/;
 
@@ -129,14 +129,16 @@ function twelveHours(hour: number, half: string): number {
 }
 
 function clockValue(hour: number, minute: number, second: number): number | undefined {
-  if (!(hour <= 23 && minute <= 59 && second < 60)) return undefined;
+  // 24:00 is the end of the day.
+  const fits = hour <= 23 || (hour === 24 && minute === 0 && second === 0);
+  if (!(fits && minute <= 59 && second < 60)) return undefined;
   return Math.round(((hour * 60 + minute) * 60 + second) * 1000);
 }
 
 /** Minutes that a zone is ahead of UTC. */
 export function zoneMinutes(zone: string | null): number {
-  if (zone === null || zone === 'Z') return 0;
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
+  if (zone === null || /^[A-Z]/.test(zone)) return 0;
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', ''));
   return zone.startsWith('-') ? -minutes : minutes;
 }
 

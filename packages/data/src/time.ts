@@ -4,7 +4,7 @@
  * UTC; dates, weeks, months and quarters stand for their first instant. Plain numbers (a counter, a year) stay numbers.
  */
 import { UnrollError } from '@unroll/core';
-import { inferFrequency } from './frequency.js';
+import { exactFrequency } from './frequency.js';
 import { type Cell, cellNumber, column, isMissing, showCell, type Table } from './table.js';
 import { type Moment, readByTemplate, TEMPLATES, writeByTemplate, zoneMinutes } from './time-template.js';
 
@@ -167,7 +167,7 @@ function distinctReadings(candidates: readonly string[], written: readonly strin
 
 function isRegular(values: Float64Array, format: TimeFormat): boolean {
   try {
-    inferFrequency(values.slice().sort(), format);
+    exactFrequency(values.slice().sort(), format);
     return true;
   } catch {
     return false; // the error says that there is no regular step, which is the answer

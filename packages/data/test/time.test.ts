@@ -95,6 +95,41 @@ describe('the next rows are written as the file writes its own', () => {
       frequency: 'every 15 minutes',
       next: ['2024-01-02T00:00:00+02:00', '2024-01-02T00:15:00+02:00'],
     },
+    'quarter ends that look like the 30th': {
+      rows: ['2023-06-30', '2023-09-30'],
+      frequency: 'quarterly',
+      next: ['2023-12-31', '2024-03-31'],
+    },
+    'the 30th, where there is one': {
+      rows: ['2023-12-30', '2024-01-30', '2024-02-29', '2024-03-30'],
+      frequency: 'monthly',
+      next: ['2024-04-30', '2024-05-30'],
+    },
+    'last days of trade': {
+      rows: ['2024-01-31', '2024-02-29', '2024-03-28', '2024-04-30', '2024-05-31', '2024-06-28'],
+      frequency: 'monthly',
+      next: ['2024-07-31', '2024-08-31'],
+    },
+    'first days of trade': {
+      rows: ['2024-01-02', '2024-02-01', '2024-04-01', '2024-05-02', '2024-06-03'],
+      frequency: 'monthly',
+      next: ['2024-07-01', '2024-08-01'],
+    },
+    'month ends by a clock ahead of UTC': {
+      rows: ['2023-12-31T00:00+09:00', '2024-01-31T00:00+09:00', '2024-02-29T00:00+09:00'],
+      frequency: 'monthly',
+      next: ['2024-03-31T00:00+09:00', '2024-04-30T00:00+09:00'],
+    },
+    'business days by a clock ahead of UTC': {
+      rows: ['04', '05', '08', '09', '10', '11', '12'].map((day) => `2024-01-${day}T00:00+09:00`),
+      frequency: 'on business days',
+      next: ['2024-01-15T00:00+09:00', '2024-01-16T00:00+09:00'],
+    },
+    'weeks from Sunday': {
+      rows: ['2024-01-07', '2024-01-14'],
+      frequency: 'weekly',
+      next: ['2024-01-21', '2024-01-28'],
+    },
     steps: { rows: ['0.1', '0.2', '0.3'], frequency: 'steps of 0.1', next: ['0.4', '0.5'] },
   };
   for (const [name, expected] of Object.entries(series)) {
@@ -133,6 +168,21 @@ describe('other ways of writing times', () => {
       rows: ['1704067200000', '1704070800000'],
       frequency: 'hourly',
       next: '1704074400000',
+    },
+    'the end of the day as 24:00': {
+      rows: ['2024-02-29 23:00', '2024-02-29 24:00'],
+      frequency: 'hourly',
+      next: '2024-03-01 01:00',
+    },
+    'offsets of whole hours': {
+      rows: ['2024-01-01 22:00:00-05', '2024-01-01 23:00:00-05'],
+      frequency: 'hourly',
+      next: '2024-01-02 00:00:00-05',
+    },
+    'UTC by name': {
+      rows: ['2024-01-01 23:30:00 UTC', '2024-01-01 23:45:00 UTC'],
+      frequency: 'every 15 minutes',
+      next: '2024-01-02 00:00:00 UTC',
     },
     seconds: {
       rows: ['2024-01-01T00:00:58', '2024-01-01T00:00:59'],
@@ -207,9 +257,60 @@ test('frequencies by name', () => {
   assert.deepEqual(parseFrequency('15min'), { unit: 'minute', every: 15 });
   assert.deepEqual(parseFrequency('2 weeks'), { unit: 'week', every: 2 });
   assert.deepEqual(parseFrequency('business days'), { unit: 'business-day', every: 1 });
+  assert.deepEqual(parseFrequency('half-hourly'), { unit: 'minute', every: 30 });
+  assert.deepEqual(parseFrequency('15-minute'), { unit: 'minute', every: 15 });
   for (const text of ['', 'often', '0 days', '2 business-days', '1.5h']) {
     assert.throws(() => parseFrequency(text), /is no frequency\. Write monthly/, text);
   }
+});
+
+test('frequencies as pandas names them', () => {
+  const names: Record<string, [string, number]> = {
+    ...{ D: ['day', 1], B: ['business-day', 1], h: ['hour', 1], '2H': ['hour', 2], '7D': ['day', 7] },
+    ...{
+      min: ['minute', 1],
+      T: ['minute', 1],
+      '15T': ['minute', 15],
+      s: ['second', 1],
+      ms: ['millisecond', 1],
+    },
+    ...{ W: ['week', 1], 'W-SUN': ['week', 1], '2W-MON': ['week', 2] },
+    ...{ M: ['month', 1], MS: ['month', 1], ME: ['month', 1], '3MS': ['month', 3], BME: ['month', 1] },
+    ...{ Q: ['month', 3], QS: ['month', 3], 'QE-DEC': ['month', 3], 'QS-OCT': ['month', 3] },
+    ...{ Y: ['month', 12], A: ['month', 12], YS: ['month', 12], 'YE-JUN': ['month', 12] },
+  };
+  for (const [name, [unit, every]] of Object.entries(names)) {
+    assert.deepEqual(parseFrequency(name), { unit, every }, name);
+  }
+});
+
+test('a frequency is understood as it is described', () => {
+  for (const unit of ['second', 'minute', 'hour', 'day', 'week', 'month'] as const) {
+    for (const every of [1, 2, 3, 12, 15]) {
+      assert.deepEqual(parseFrequency(describeFrequency({ unit, every })), { unit, every });
+    }
+  }
+  assert.deepEqual(
+    parseFrequency(describeFrequency({ unit: 'business-day', every: 1 })).unit,
+    'business-day',
+  );
+});
+
+test('weekends lie between business days', () => {
+  const [friday, saturday, monday] = [5, 6, 8].map((day) => Date.UTC(2024, 0, day)) as [
+    number,
+    number,
+    number,
+  ];
+  const frequency = { unit: 'business-day', every: 1 } as const;
+  assert.equal(periodsBetween(friday, saturday, frequency), 0.5);
+  assert.equal(periodsBetween(friday, monday, frequency), 1);
+});
+
+test('business days are found in short series beside long ones', () => {
+  const days = (...list: number[]) => list.map((day) => Date.UTC(2024, 0, day));
+  const runs = [days(1, 2, 3, 4, 5, 8, 9, 10, 11, 12), days(11, 12), days(3, 4, 5)];
+  assert.equal(inferFrequency(runs, { template: 'YYYY-MM-DD' }).unit, 'business-day');
 });
 
 test('a missing row does not change the frequency, and is counted', () => {

@@ -5,6 +5,7 @@
 import { UnrollError, valueError } from '@unroll/core';
 import {
   addPeriods,
+  anchored,
   type Frequency,
   findTimeParts,
   formatTime,
@@ -179,9 +180,7 @@ function gridOf(
         `The times of column "${time.name}" are plain numbers, which have no frequency "${wanted}".`,
       );
     }
-    const frequency = parseFrequency(wanted);
-    const day = new Date(start).getUTCDate();
-    return { frequency: frequency.unit === 'month' ? { ...frequency, day } : frequency, start };
+    return { frequency: anchored(parseFrequency(wanted), time.values, time.format), start };
   }
   try {
     const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]!));

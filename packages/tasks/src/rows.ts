@@ -45,21 +45,32 @@ export function checkDuplicates(
     const [a, b] = [rows[i - 1]!, rows[i]!];
     if (time.values[a] !== time.values[b]) continue;
     const shown = formatTime(time.values[a]!, time.format);
-    const hint = hasIds
-      ? 'A series has one row for each time.'
-      : 'A series has one row for each time; several series in one table need a column that names them (series).';
     throw new UnrollError(
       'data',
       `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: the time ${shown}${ofSeries(id)} stands twice in ` +
-        `column "${time.name}". ${hint}`,
+        `column "${time.name}". ${duplicateHint(time, time.values[a]!, hasIds)}`,
       { source: table.source, lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
     );
   }
 }
 
+function duplicateHint(time: TimeColumn, value: number, hasIds: boolean): string {
+  if (clocksGoBack(time, value))
+    return 'When clocks go back, an hour comes twice: write times with their offset, as in 2024-10-27T02:00+01:00.';
+  const rule = 'A series has one row for each time';
+  return hasIds ? `${rule}.` : `${rule}; several series in one table need a column that names them (series).`;
+}
+
+/** True for the small hours of a Sunday in spring or autumn, written without an offset. */
+function clocksGoBack({ format }: TimeColumn, time: number): boolean {
+  const date = new Date(time);
+  const sunday = date.getUTCDay() === 0 && [3, 9, 10].includes(date.getUTCMonth());
+  return format.zone === null && /HH|hh/.test(format.template) && sunday && date.getUTCHours() < 4;
+}
+
 /**
  * Where each of the sorted rows stands on the grid that begins at `start`.
- * @throws UnrollError `data` for a time between two periods
+ * @throws UnrollError `data` for a time between two periods, or two in one
  */
 export function gridPlaces(
   table: Table,
@@ -67,17 +78,26 @@ export function gridPlaces(
   rows: readonly number[],
   { start, frequency }: { start: number; frequency: Frequency },
 ): number[] {
-  return rows.map((row) => {
+  const shown = (row: number) => formatTime(time.values[row]!, time.format);
+  const fail = (message: string, ...lines: number[]) => {
+    const where = `${table.source}, line${lines.length > 1 ? 's' : ''} ${lines.join(' and ')}, column "${time.name}"`;
+    const data = { source: table.source, line: lines[0], column: time.name };
+    return new UnrollError('data', `${where}: ${message}. Bring the rows to one frequency first.`, data);
+  };
+  const wanted = describeFrequency(frequency);
+  const places: number[] = [];
+  for (const row of rows) {
     const place = periodsBetween(start, time.values[row]!, frequency);
-    if (Math.abs(place - Math.round(place)) < 1e-6) return Math.round(place);
-    const line = table.lines[row];
-    throw new UnrollError(
-      'data',
-      `${table.source}, line ${line}, column "${time.name}": ${formatTime(time.values[row]!, time.format)} does not fit ` +
-        `the other times, which are ${describeFrequency(frequency)}. Bring the rows to one frequency first.`,
-      { source: table.source, line, column: time.name },
-    );
-  });
+    if (Math.abs(place - Math.round(place)) >= 1e-6)
+      throw fail(`${shown(row)} does not fit the other times, which are ${wanted}`, table.lines[row]!);
+    const last = rows[places.length - 1]!;
+    if (places.at(-1) === Math.round(place)) {
+      const both = `${shown(last)} and ${shown(row)} lie in one period, and rows are to be ${wanted}`;
+      throw fail(both, table.lines[last]!, table.lines[row]!);
+    }
+    places.push(Math.round(place));
+  }
+  return places;
 }
 
 /** Gaps filled from the past alone: the value one season earlier, else the last one. */

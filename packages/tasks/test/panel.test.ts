@@ -54,6 +54,10 @@ const wrong: Record<string, [string, RegExp]> = {
     't,y\n2024-01,1\n2024-02,2\n2024-02,3\n',
     /^f\.csv, lines 3 and 4: the time 2024-02 stands twice in column "t"/,
   ],
+  'an hour that comes twice': [
+    't,y\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 02:00,3\n',
+    /stands twice in column "t"\. When clocks go back, an hour comes twice: write times with their offset/,
+  ],
   'a time between the others': [
     't,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-03T12:00,3\n',
     /line 5.*written in another way/,
@@ -177,6 +181,22 @@ describe('a frequency that is given', () => {
     });
     assert.throws(() => read('n,y\n1,1\n2,2\n', { frequency: 'weekly' }), {
       message: /plain numbers, which have no frequency/,
+    });
+  });
+  test('a frequency that is given takes its days from the rows', () => {
+    const ends = read('t,y\n2023-11-30,1\n2023-12-31,2\n2024-01-31,3\n', { frequency: 'MS' });
+    assert.equal(next(ends), '2024-02-29');
+    const single = read('t,y\n2023-11-30,1\n2023-12-29,2\n2024-01-31,3\n', { frequency: 'monthly' });
+    assert.equal(next(single), '2024-02-29');
+  });
+  test('two rows in one period are told, not dropped', () => {
+    assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-02,2\n2024-02-01,3\n', { frequency: 'monthly' }), {
+      message:
+        'f.csv, lines 2 and 3, column "t": 2024-01-01 and 2024-01-02 lie in one period, and rows are to be monthly. ' +
+        'Bring the rows to one frequency first.',
+    });
+    assert.throws(() => read('t,y\n2024-01-05,1\n2024-01-06,2\n2024-01-08,3\n', { frequency: 'b' }), {
+      message: /line 3, column "t": 2024-01-06 does not fit the other times, which are on business days/,
     });
   });
 });
