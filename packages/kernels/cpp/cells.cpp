@@ -3,8 +3,8 @@
 
 namespace unroll::UNROLL_ISA {
 
-void drop_initial(const Sequence& s, int first, int last) {
-  for (long b = first; b < last; b++)
+void drop_initial(const Sequence& s) {
+  for (long b = 0; b < s.B; b++)
     for (int u = 0; u < s.H; u += VL) {
       const int n = smaller(s.H - u, VL);
       store(s.xh + b * (s.I + s.H) + s.I + u, load(s.hs + b * s.H + u, n) * load(s.rmask + b * s.H + u, n), n);
@@ -50,10 +50,17 @@ void pack_transposed(int n, int k, const float* U, long ld, float* packed) {
   }
 }
 
-void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, int first,
-                  int last) {
+void panel_sums(int columns, int n, const Part& part, const float* start, const Factor& x, float* out, long outRow) {
+  const Part rows = {0, n, part.from, part.to, part.unit, part.end};
+  over_panels(columns, rows, {start}, x, {}, [&](const float* z, long zRow, long row, int m, int column, int) {
+    for (int r = 0; r < m; r++, row++, z += zRow)
+      for (int j = 0; j < zRow; j += VL) store(out + row * outRow + column + j, load(z + j));
+  });
+}
+
+void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, const Part& part) {
   const float *mask = s.mask ? s.mask + t * s.B : nullptr, *rmask = s.rmask;
-  over_panels(s.H, first, last, nullptr, x, y, [&](const float* z, long zRow, long b, int m, long column, int columns) {
+  over_panels(s.H, part, {}, x, y, [&](const float* z, long zRow, long b, int m, long column, int columns) {
     for (int r = 0; r < m; r++, b++, z += zRow) {
       if (mask && mask[b] == 0) continue;
       const long at = b * s.H + column;

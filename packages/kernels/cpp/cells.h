@@ -46,7 +46,34 @@ struct Step {
 };
 
 // With dropout, the h part of row 0 as the products see it: xh[0][b][I..] = hs[0][b] * rmask[b].
-void drop_initial(const Sequence& s, int first, int last);
+void drop_initial(const Sequence& s);
+
+// Up to so many rows units are split; and the operations of a step that make up for one barrier a thread.
+constexpr int rows_to_split = 8;
+constexpr double enough_for_a_barrier = 8e4;
+
+// What one thread works on: some rows of the batch and some panels of units.
+struct Part {
+  int first, last;  // rows
+  int from, to;     // panels, and their units:
+  int unit, end;
+};
+
+// body(part) for the whole of [0, B) x [0, H), one part a thread. Rows are split where there are enough: those run all
+// steps without meeting. Few rows are not, as each thread would read all weights: there units are, and every thread
+// must meet the others (team_barrier) before it reads what a step has made of other units.
+template <class Body>
+void over_parts(const Sequence& s, double operations, const Body& body) {
+  const Panels panels(s.H);
+  if (s.B > rows_to_split)
+    return over_ranges(s.B, operations, [&](int first, int last) { body(Part{first, last, 0, panels.count, 0, s.H}); });
+  const int enough = larger(1, (int)(operations / larger(1, s.T) / enough_for_a_barrier));
+  const int threads = smaller(smaller(worthwhile_threads(operations), enough), panels.count);
+  team(threads, [&](int i) {
+    const int from = split(panels.count, threads, i), to = split(panels.count, threads, i + 1);
+    body(Part{0, s.B, from, to, panels.column(from), smaller(s.H, panels.column(to))});
+  });
+}
 
 // The gradients that flow backward: [B][H] from the step behind, and what the outputs add to it.
 struct Gradients {
@@ -64,6 +91,33 @@ ALWAYS v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, lo
   return dh;
 }
 
+// ----------------------------------------------------------------------------------------------- inputs of many steps
+// With few rows a step takes as long as its weights take to come from the second cache. Those of the inputs then come
+// once for several rows: what the inputs add to the sums is made for many steps at once, in scratch memory. Up to so
+// many rows of the whole batch; in narrow vectors the arithmetic takes longer than the weights.
+constexpr int few_rows = VL == 16 ? 3 : VL == 8 ? 1 : 0;
+static_assert(few_rows <= rows_to_split);
+
+class Ahead {
+  const Sequence& s;
+  const int steps;  // made at once
+
+ public:
+  const long row;  // floats of one row of sums
+
+  Ahead(const Sequence& s, int row)
+      : s(s), steps(s.B && row ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
+  // The sums of step t; null where each step takes its inputs together with h. To be asked for every step in turn.
+  // make(n, x, out) makes the sums of n rows of inputs.
+  template <class Make>
+  const float* at(long t, const Make& make) const {
+    if (s.B > few_rows || steps == 0) return nullptr;
+    float* sums = scratch();
+    if (t % steps == 0) make(s.B * smaller(steps, s.T - (int)t), s.xh + t * s.B * (s.I + s.H), sums);
+    return sums + t % steps * s.B * row;
+  }
+};
+
 // ----------------------------------------------------------------------------------------------------- packed by gates
 // [ceil(H/VL)][G][VL] biases, then per vector of units its gates in groups of gates_together(G), [k][group][VL] each.
 constexpr int gates_together(int G) { return G == 4 ? panel_vectors : G; }
@@ -73,6 +127,13 @@ constexpr int gates_size(int k, int H, int G) { return ceil_div(H, VL) * (k + 1)
 // b [gates*units] | null.
 void pack_gates(int I, int H, int units, int G, int gates, const float* W, const float* U, const float* b,
                 float* packed);
+
+// Rows [from, from + k) of weights packed by gates, whose panels hold `depth` rows.
+struct GateRows {
+  const float* packed;
+  int H, depth, from, k;
+  int H_padded() const { return ceil_div(H, VL) * VL; }
+};
 
 // The split of some rows into tiles for the products with gates.
 template <int G>
@@ -91,16 +152,33 @@ struct GateTiles {
     while (some > 1 && some > ceil_div(left, VL)) some /= 2;
     return some;
   }
-  // z [m][some][G][VL] = biases + products of m rows of a with the weights of `some` vectors of units from `unit` on.
-  void sums(int m, int some, int k, const float* a, long aRow, const float* packed, int H, int unit, float* z) const {
+  // z [m][some][G][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
+  // start: one row of biases (startRow 0) or a row each, of all units; z's rows are zRow floats apart.
+  void sums(int m, int some, const float* a, long aRow, const GateRows& w, int unit, const float* start, long startRow,
+            float* z, long zRow) const {
     const int vector = unit / VL, panels = some * passes, together = smaller(at_once, panels);
-    const long size = (long)k * width;
-    const float *bias = packed + vector * G * VL, *b = packed + ceil_div(H, VL) * G * VL + vector * passes * size;
+    const long size = (long)w.depth * width;
+    const float* b = w.packed + w.H_padded() * G + vector * passes * size + (long)w.from * width;
+    start += vector * G * VL;
     for (int p = 0; p < panels; p += together)
       tile(m, group, together,
-           {k, a, aRow, b + p * size, width, size, bias + p * width, 0, z + p * width, some * G * VL});
+           {w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow});
   }
 };
+
+// The sums of n rows of a for units [unit, end): out [n][ceil(H/VL)][G][VL] = biases + products.
+template <int G>
+void gate_sums(int n, const float* a, long aRow, const GateRows& w, int unit, int end, float* out, long outRow) {
+  const GateTiles<G> tiles(n);
+  for (int some; unit < end; unit += some * VL) {
+    some = tiles.vectors(end - unit);
+    for (int i = 0; i < tiles.count; i++) {
+      const long row = tiles.row(i);
+      tiles.sums(tiles.row(i + 1) - tiles.row(i), some, a + row * aRow, aRow, w, unit, w.packed, 0,
+                 out + row * outRow + unit * G, outRow);
+    }
+  }
+}
 
 // ---------------------------------------------------------------------------------------------------- packed by panels
 constexpr int panels_size(int k, int n) { return ceil_div(n, VL) * VL * k; }
@@ -112,41 +190,55 @@ void pack_panels(int I, int H, int n, const float* W, const float* U, long ld, f
 // Panels of the transpose of U [n][k], ld floats between its rows.
 void pack_transposed(int n, int k, const float* U, long ld, float* packed);
 
+// k numbers of each row of a, times rows [from, from + k) of panels that hold `depth` rows (0: just those k).
 struct Factor {
   const float* a;
   long aRow;
   int k;
   const float* packed;
+  int from = 0, depth = 0;
+  const float* panel(int column, int width) const { return packed + panel_size(column) + (long)from * width; }
+  long panel_size(int columns) const { return (long)(depth ? depth : k) * columns; }
 };
 
-// start (one row, whole vectors, or null) + x + y for the rows [first, last), n columns. The sums of each tile go to
-// finish(z, zRow, b, m, column, columns): rows b.. in z, zRow floats apart. y.k may be 0.
+// Rows of whole vectors that sums are added to: none, one for all (row 0) or one each.
+struct Start {
+  const float* at;
+  long row = 0;
+};
+
+// start + x + y for the rows and the panels (of n columns) of a part. The sums of each tile go to finish(z, zRow, b, m,
+// column, columns): rows b.. in z, zRow floats apart. y.k may be 0.
 template <class Finish>
-ALWAYS void over_panels(int n, int first, int last, const float* start, const Factor& x, const Factor& y,
+ALWAYS void over_panels(int n, const Part& part, const Start& start, const Factor& x, const Factor& y,
                         const Finish& finish) {
   alignas(64) float z[accumulators * VL];
   const Panels panels(n);
-  const int rows = last - first;
-  for (int p = 0, some; p < panels.count; p += some) {
+  const int rows = part.last - part.first;
+  for (int p = part.from, some; p < part.to; p += some) {
     const int nv = panels.width(p), tiles = ceil_div(rows, most_rows(nv)), column = panels.column(p);
-    some = rows ? panels.together(p, ceil_div(rows, tiles)) : 1;
+    some = rows ? panels.together(p, part.to, ceil_div(rows, tiles)) : 1;
     const int width = nv * VL;
     const long zRow = some * width;
     for (int i = 0; i < tiles; i++) {
-      const int b = first + split(rows, tiles, i), m = first + split(rows, tiles, i + 1) - b;
-      const float* from = start ? start + column : nullptr;
-      tile(m, nv, some,
-           {x.k, x.a + b * x.aRow, x.aRow, x.packed + (long)x.k * column, width, (long)x.k * width, from, 0, z, zRow});
-      if (y.k)
-        tile(m, nv, some,
-             {y.k, y.a + b * y.aRow, y.aRow, y.packed + (long)y.k * column, width, (long)y.k * width, z, zRow, z, zRow});
+      const int b = part.first + split(rows, tiles, i), m = part.first + split(rows, tiles, i + 1) - b;
+      const float* from = start.at ? start.at + b * start.row + column : nullptr;
+      const auto product = [&](const Factor& f, const float* start, long startRow) __attribute__((always_inline)) {
+        const float *a = f.a + b * f.aRow, *panel = f.panel(column, width);
+        tile(m, nv, some, {f.k, a, f.aRow, panel, width, f.panel_size(width), start, startRow, z, zRow});
+      };
+      product(x, from, start.row);
+      if (y.k) product(y, z, zRow);
       finish(z, zRow, b, m, column, smaller(n - column, (int)zRow));
     }
   }
 }
 
-// dh = (x + y) * rmask (+ dh if `add`) for the rows [first, last) that are valid at step t: the gradient of h_{t-1} from
+// out [n][..] = start + x for the panels of a part, in whole vectors.
+void panel_sums(int columns, int n, const Part& part, const float* start, const Factor& x, float* out, long outRow);
+
+// dh = (x + y) * rmask (+ dh if `add`) for the rows of a part that are valid at step t: the gradient of h_{t-1} from
 // that of the gates.
-void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, int first, int last);
+void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, const Part& part);
 
 }  // namespace unroll::UNROLL_ISA

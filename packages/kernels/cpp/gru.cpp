@@ -43,36 +43,40 @@ ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* 
   step.put_h(b, unit, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
 }
 
-// All steps for the rows [first, last).
+// All steps of a part.
 template <bool standard>
-void forward_rows(const Forward& f, int first, int last) {
+void forward(const Forward& f, const Part& part) {
   alignas(64) float x[GateTiles<3>::buffer];
   alignas(64) float h[GateTiles<3>::buffer];
-  const GateTiles<3> tiles(last - first);
+  const GateTiles<3> tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
-  const float* packedH = f.packed + gates_size(I, H, 3);
-  if (f.s.rmask) drop_initial(f.s, first, last);
+  const GateRows ofX = {f.packed, H, I, 0, I}, ofH = {f.packed + gates_size(I, H, 3), H, H, 0, H};
+  const Ahead inputs(f.s, 3 * ofX.H_padded());
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
+    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+      gate_sums<3>(n, x, K, ofX, part.unit, part.end, out, inputs.row);
+    });
     float* gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
-    for (int unit = 0, some; unit < H; unit += some * VL) {
-      some = tiles.vectors(H - unit);
+    for (int unit = part.unit, some; unit < part.end; unit += some * VL) {
+      some = tiles.vectors(part.end - unit);
       for (int i = 0; i < tiles.count; i++) {
-        const int b = first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
+        const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
         const float* row = step.x + (long)b * K;
-        tiles.sums(m, some, I, row, K, f.packed, H, unit, x);
-        tiles.sums(m, some, H, row + I, K, packedH, H, unit, h);
+        const long hRow = some * 3 * VL, xRow = ahead ? inputs.row : hRow;
+        if (!ahead) tiles.sums(m, some, row, K, ofX, unit, ofX.packed, 0, x, hRow);
+        tiles.sums(m, some, row + I, K, ofH, unit, ofH.packed, 0, h, hRow);
         for (int j = 0; j < some; j++) {
           const int u = unit + j * VL, n = H - u;
-          long at = j * 3 * VL;
+          const float *xs = (ahead ? ahead + b * xRow + unit * 3 : x) + j * 3 * VL, *hs = h + j * 3 * VL;
           if (n >= VL)
-            for (int r = 0; r < m; r++, at += some * 3 * VL)
-              cell<standard>(f, step, gates, x + at, h + at, b + r, u, VL);
+            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) cell<standard>(f, step, gates, xs, hs, b + r, u, VL);
           else
-            for (int r = 0; r < m; r++, at += some * 3 * VL) cell<standard>(f, step, gates, x + at, h + at, b + r, u, n);
+            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) cell<standard>(f, step, gates, xs, hs, b + r, u, n);
         }
       }
     }
+    team_barrier();
   }
 }
 
@@ -81,8 +85,9 @@ void forward_rows(const Forward& f, int first, int last) {
 void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh, float* hs,
                  const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT, int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, textbook != 0, packed, gates};
-  const auto body = act == a_tanh && ract == a_sigmoid ? forward_rows<true> : forward_rows<false>;
-  over_ranges(B, 6.0 * T * B * H * (I + H), [&](int first, int last) { body(f, first, last); });
+  const auto body = act == a_tanh && ract == a_sigmoid ? forward<true> : forward<false>;
+  if (rmask) drop_initial(f.s);
+  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { body(f, part); });
 }
 
 // U of z and r transposed, then that of n.
@@ -105,13 +110,13 @@ struct Backward {
 
 // The gradient of the gates of row b at step t. dh keeps what reaches h' past the gates.
 template <bool standard>
-ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b) {
+ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
   const long H = f.s.H, at = t * f.s.B + b;
   const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
   const float* gates = f.gates + at * 4 * H;
   float *dh = f.g.dh + b * H, *dG = f.dG + at * 4 * H;
-  for (int u = 0; u < H; u += VL) {
-    const int n = smaller(f.s.H - u, VL);
+  for (int u = unit; u < end; u += VL) {
+    const int n = smaller(end - u, VL);
     v dhu = gradient_of_h(f.s, f.g, t, b, u, n), dz = splat(0), dr = dz, dn = dz, dq = dz;
     if (step.valid(b)) {
       const v z = load(gates + u, n), r = load(gates + H + u, n), candidate = load(gates + 2 * H + u, n);
@@ -128,14 +133,15 @@ ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b) {
 }
 
 template <bool standard>
-void backward_rows(const Backward& f, int first, int last) {
+void backward(const Backward& f, const Part& part) {
   const int H = f.s.H;
   for (long t = f.s.T - 1; t >= 0; t--) {
     const Step step(f.s, t);
-    for (int b = first; b < last; b++) cell_gradient<standard>(f, step, t, b);
+    for (int b = part.first; b < part.last; b++) cell_gradient<standard>(f, step, t, b, part.unit, part.end);
+    team_barrier();
     const float* dG = f.dG + t * f.s.B * 4 * H;
     back_through(f.s, t, {dG, 4 * H, 2 * H, f.packed}, {dG + 3 * H, 4 * H, H, f.packed + panels_size(2 * H, H)}, true,
-                 f.g.dh, first, last);
+                 f.g.dh, part);
   }
 }
 
@@ -146,8 +152,8 @@ void gru_backward(int T, int B, int I, int H, int act, int ract, int textbook, c
                   const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
   const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, emit, nullptr, 0, 0};
   const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
-  const auto body = act == a_tanh && ract == a_sigmoid ? backward_rows<true> : backward_rows<false>;
-  over_ranges(B, 6.0 * T * B * H * H, [&](int first, int last) { body(f, first, last); });
+  const auto body = act == a_tanh && ract == a_sigmoid ? backward<true> : backward<false>;
+  over_parts(s, 6.0 * T * B * H * H, [&](const Part& part) { body(f, part); });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -43,17 +43,25 @@ struct Forward {
   long rhStep;
 };
 
+// The sums that the inputs give: those of z and r by gates, then those of n.
+constexpr long ahead_row(int H) { return 3l * ceil_div(H, VL) * VL; }
+
 // z, r and r*h' for the rows [first, last). z waits where h_t will stand.
 template <bool standard>
-void resets(const Forward& f, const Step& step, float* gates, float* rh, int first, int last) {
+void resets(const Forward& f, const Step& step, const float* ahead, float* gates, float* rh, const Part& part) {
   alignas(64) float sums[GateTiles<2>::buffer];
-  const GateTiles<2> tiles(last - first);
-  const int H = f.s.H, K = f.s.I + H, ract = standard ? (int)a_sigmoid : f.ract;
-  for (int unit = 0, some; unit < H; unit += some * VL) {
-    some = tiles.vectors(H - unit);
+  const GateTiles<2> tiles(part.last - part.first);
+  const int I = f.s.I, H = f.s.H, K = I + H, ract = standard ? (int)a_sigmoid : f.ract;
+  for (int unit = part.unit, some; unit < part.end; unit += some * VL) {
+    some = tiles.vectors(part.end - unit);
     for (int i = 0; i < tiles.count; i++) {
-      const int from = first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
-      tiles.sums(m, some, K, step.x + (long)from * K, K, f.packed, H, unit, sums);
+      const int from = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
+      const float* x = step.x + (long)from * K;
+      const long zRow = some * 2 * VL, row = ahead_row(H);
+      if (ahead)
+        tiles.sums(m, some, x + I, K, {f.packed, H, K, I, H}, unit, ahead + from * row, row, sums, zRow);
+      else
+        tiles.sums(m, some, x, K, {f.packed, H, K, 0, K}, unit, f.packed, 0, sums, zRow);
       for (int r = 0; r < m; r++)
         for (int j = 0; j < some; j++) {
           const long b = from + r, u = unit + j * VL;
@@ -70,7 +78,8 @@ void resets(const Forward& f, const Step& step, float* gates, float* rh, int fir
 
 // n and h for the rows [first, last).
 template <bool standard>
-void candidates(const Forward& f, const Step& step, float* gates, const float* rh, int first, int last) {
+void candidates(const Forward& f, const Step& step, const float* ahead, float* gates, const float* rh,
+                const Part& part) {
   const int I = f.s.I, H = f.s.H, K = I + H, act = standard ? (int)a_tanh : f.act;
   const Parts parts(I, H);
   const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
@@ -83,19 +92,32 @@ void candidates(const Forward& f, const Step& step, float* gates, const float* r
         step.put_h(b, u, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
       }
   };
-  over_panels(H, first, last, f.packed + parts.bias, {step.x, K, I, f.packed + parts.W}, {rh, H, H, f.packed + parts.U},
-              finish);
+  const Factor ofX = {step.x, K, I, f.packed + parts.W}, ofH = {rh, H, H, f.packed + parts.U};
+  const long row = ahead_row(H);
+  if (ahead)
+    over_panels(H, part, {ahead + row / 3 * 2, row}, ofH, {}, finish);
+  else
+    over_panels(H, part, {f.packed + parts.bias}, ofX, ofH, finish);
 }
 
 template <bool standard>
-void forward_rows(const Forward& f, int first, int last) {
-  const long BH = (long)f.s.B * f.s.H;
-  if (f.s.rmask) drop_initial(f.s, first, last);
+void forward(const Forward& f, const Part& part) {
+  const int I = f.s.I, H = f.s.H, K = I + H;
+  const long BH = (long)f.s.B * H;
+  const Parts parts(I, H);
+  const Ahead inputs(f.s, ahead_row(H));
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
+    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+      const long row = inputs.row;
+      gate_sums<2>(n, x, K, {f.packed, H, K, 0, I}, part.unit, part.end, out, row);
+      panel_sums(H, n, part, f.packed + parts.bias, {x, K, I, f.packed + parts.W}, out + row / 3 * 2, row);
+    });
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
-    resets<standard>(f, step, gates, rh, first, last);
-    candidates<standard>(f, step, gates, rh, first, last);
+    resets<standard>(f, step, ahead, gates, rh, part);
+    team_barrier();
+    candidates<standard>(f, step, ahead, gates, rh, part);
+    team_barrier();
   }
 }
 
@@ -106,8 +128,9 @@ void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textb
                         int rhStep, float* y, int yT, int yB) {
   const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
   const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
-  const auto body = act == a_tanh && ract == a_sigmoid ? forward_rows<true> : forward_rows<false>;
-  over_ranges(B, 6.0 * T * B * H * (I + H), [&](int first, int last) { body(f, first, last); });
+  const auto body = act == a_tanh && ract == a_sigmoid ? forward<true> : forward<false>;
+  if (rmask) drop_initial(f.s);
+  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { body(f, part); });
 }
 
 // U of z and r transposed, then that of n.
@@ -126,12 +149,12 @@ struct Backward {
 };
 
 // dz and dn of row b at step t; dr follows. dh keeps what reaches h' past the gates.
-ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b) {
+ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
   const long H = f.s.H, at = t * f.s.B + b;
   const float* gates = f.gates + at * 3 * H;
   float *dh = f.g.dh + b * H, *dG = f.dG + at * 3 * H;
-  for (int u = 0; u < H; u += VL) {
-    const int n = smaller(f.s.H - u, VL);
+  for (int u = unit; u < end; u += VL) {
+    const int n = smaller(end - u, VL);
     v dhu = gradient_of_h(f.s, f.g, t, b, u, n), dz = splat(0), dn = dz;
     if (step.valid(b)) {
       const v z = load(gates + u, n), candidate = load(gates + 2 * H + u, n);
@@ -145,11 +168,12 @@ ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b) {
   }
 }
 
-void backward_rows(const Backward& f, int first, int last) {
+void backward(const Backward& f, const Part& part) {
   const int H = f.s.H;
   for (long t = f.s.T - 1; t >= 0; t--) {
     const Step step(f.s, t);
-    for (int b = first; b < last; b++) cell_gradient(f, step, t, b);
+    for (int b = part.first; b < part.last; b++) cell_gradient(f, step, t, b, part.unit, part.end);
+    team_barrier();
     const long at = t * f.s.B * 3 * H;
     float* dG = f.dG + at;
     // d(r*h') = dn Uh^T gives dr and a part of dh'.
@@ -167,8 +191,9 @@ void backward_rows(const Backward& f, int first, int last) {
         }
       }
     };
-    over_panels(H, first, last, nullptr, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}, {}, finish);
-    back_through(f.s, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.g.dh, first, last);
+    over_panels(H, part, {}, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}, {}, finish);
+    team_barrier();
+    back_through(f.s, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.g.dh, part);
   }
 }
 
@@ -179,7 +204,7 @@ void gru_before_backward(int T, int B, int I, int H, int act, int ract, int text
                          const float* emit, const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
   const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, emit, nullptr, 0, 0};
   const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
-  over_ranges(B, 6.0 * T * B * H * H, [&](int first, int last) { backward_rows(f, first, last); });
+  over_parts(s, 6.0 * T * B * H * H, [&](const Part& part) { backward(f, part); });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -5,7 +5,7 @@
 // Forward: for a few rows of the batch and one vector of units, tiles hold the sums of i, f, g and o side by side (the
 // weights are packed so), and the activations follow while those are still in the first cache. Backward: per step the
 // gradient of the gates, elementwise, then dh = dG U^T by the same tile. Threads take groups of rows and run all T steps
-// without meeting.
+// without meeting; few rows are split by units instead (over_parts).
 #include "cells.h"
 #include "functions.h"
 
@@ -49,34 +49,44 @@ ALWAYS void cell(const Forward& f, const Step& step, const float* before, float*
   step.put_h(b, unit, n, h);
 }
 
-// All steps for the rows [first, last).
+// All steps of a part.
 template <bool standard>
-void forward_rows(const Forward& f, int first, int last) {
+void forward(const Forward& f, const Part& part) {
   alignas(64) float z[GateTiles<4>::buffer];
-  const GateTiles<4> tiles(last - first);
-  const int H = f.s.H, K = f.s.I + H;
-  if (f.s.rmask) drop_initial(f.s, first, last);
+  const GateTiles<4> tiles(part.last - part.first);
+  const int I = f.s.I, H = f.s.H, K = I + H;
+  const GateRows both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
+  const Ahead inputs(f.s, 4 * both.H_padded());
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
+    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+      gate_sums<4>(n, x, K, ofX, part.unit, part.end, out, inputs.row);
+    });
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
-    for (int unit = 0, some; unit < H; unit += some * VL) {  // the panels stay cached as the rows pass
-      some = tiles.vectors(H - unit);
+    for (int unit = part.unit, some; unit < part.end; unit += some * VL) {  // panels stay cached as the rows pass
+      some = tiles.vectors(part.end - unit);
       for (int i = 0; i < tiles.count; i++) {
-        const int b = first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
-        tiles.sums(m, some, K, step.x + (long)b * K, K, f.packed, H, unit, z);
+        const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
+        const float* x = step.x + (long)b * K;
+        const long zRow = some * 4 * VL;
+        if (ahead)
+          tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, z, zRow);
+        else
+          tiles.sums(m, some, x, K, both, unit, f.packed, 0, z, zRow);
         for (int j = 0; j < some; j++) {
           const int u = unit + j * VL, n = H - u;
           const float* sums = z + j * 4 * VL;
           if (n >= VL)
-            for (int r = 0; r < m; r++, sums += some * 4 * VL)
+            for (int r = 0; r < m; r++, sums += zRow)
               cell<standard>(f, step, before, after, gates, sums, b + r, u, VL);
           else
-            for (int r = 0; r < m; r++, sums += some * 4 * VL)
+            for (int r = 0; r < m; r++, sums += zRow)
               cell<standard>(f, step, before, after, gates, sums, b + r, u, n);
         }
       }
     }
+    team_barrier();
   }
 }
 
@@ -86,8 +96,9 @@ void lstm_forward(int T, int B, int I, int H, int act, int ract, const float* pa
                   float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT,
                   int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, packed, c, cStep, gates};
-  const auto body = act == a_tanh && ract == a_sigmoid ? forward_rows<true> : forward_rows<false>;
-  over_ranges(B, 8.0 * T * B * H * (I + H), [&](int first, int last) { body(f, first, last); });
+  if (rmask) drop_initial(f.s);
+  const auto body = act == a_tanh && ract == a_sigmoid ? forward<true> : forward<false>;
+  over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { body(f, part); });
 }
 
 int lstm_packed_backward_size(int H) { return panels_size(4 * H, H); }
@@ -105,14 +116,14 @@ struct Backward {
 
 // The gradient of the gates of row b at step t, and dc for the step before.
 template <bool standard>
-ALWAYS void cell_gradient(const Backward& s, long t, long b) {
+ALWAYS void cell_gradient(const Backward& s, long t, long b, int unit, int end) {
   const long H = s.s.H, at = t * s.s.B + b;
   const int act = standard ? (int)a_tanh : s.act, ract = standard ? (int)a_sigmoid : s.ract;
   const bool valid = !s.s.mask || s.s.mask[at] != 0;
   const float *gates = s.gates + at * 4 * H, *before = s.c + at * H, *after = before + s.s.B * H;
   float *dh = s.g.dh + b * H, *dc = s.dc + b * H, *dG = s.dG + at * 4 * H;
-  for (int u = 0; u < H; u += VL) {
-    const int n = smaller(s.s.H - u, VL);
+  for (int u = unit; u < end; u += VL) {
+    const int n = smaller(end - u, VL);
     const v dhu = gradient_of_h(s.s, s.g, t, b, u, n);
     v dcu = load(dc + u, n), di = splat(0), df = di, dg = di, dO = di, carried = dcu;
     if (valid) {
@@ -134,11 +145,12 @@ ALWAYS void cell_gradient(const Backward& s, long t, long b) {
 }
 
 template <bool standard>
-void backward_rows(const Backward& s, int first, int last) {
+void backward(const Backward& s, const Part& part) {
   const int G = 4 * s.s.H;
   for (long t = s.s.T - 1; t >= 0; t--) {
-    for (int b = first; b < last; b++) cell_gradient<standard>(s, t, b);
-    back_through(s.s, t, {s.dG + t * s.s.B * G, G, G, s.packed}, {}, false, s.g.dh, first, last);
+    for (int b = part.first; b < part.last; b++) cell_gradient<standard>(s, t, b, part.unit, part.end);
+    team_barrier();
+    back_through(s.s, t, {s.dG + t * s.s.B * G, G, G, s.packed}, {}, false, s.g.dh, part);
   }
 }
 
@@ -149,8 +161,8 @@ void lstm_backward(int T, int B, int H, int act, int ract, const float* packed, 
                    float* dh, float* dc, float* dG, float* dhAll, float* dcAll) {
   const Sequence sequence = {T, B, 0, H, nullptr, nullptr, rmask, mask, emit, nullptr, 0, 0};
   const Backward s = {sequence, {dy, dyT, dyB, dh, dhAll}, act, ract, packed, gates, c, dc, dG, dcAll};
-  const auto body = act == a_tanh && ract == a_sigmoid ? backward_rows<true> : backward_rows<false>;
-  over_ranges(B, 8.0 * T * B * H * H, [&](int first, int last) { body(s, first, last); });
+  const auto body = act == a_tanh && ract == a_sigmoid ? backward<true> : backward<false>;
+  over_parts(sequence, 8.0 * T * B * H * H, [&](const Part& part) { body(s, part); });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -203,7 +203,16 @@ void team_barrier() {
     pool.barrier_phase.store(phase + 1);
     pool.barrier_phase.wake();
   } else {
-    wait_while(pool.barrier_phase, phase, pool.spins(members), team_size < 0 || pool.may_wait);
+    // Members come together within a microsecond or two, unless one of them has no core: then it may need this one.
+    const bool may_wait = team_size < 0 || pool.may_wait;
+    for (int turn = 0; turn < pool.spins(members) && pool.barrier_phase.load() == phase; turn++) {
+      if (turn < barrier_spins || !may_wait) {
+        pause();
+      } else {
+        pool.barrier_phase.wait_briefly(phase);
+      }
+    }
+    wait_while(pool.barrier_phase, phase, 0, may_wait);
   }
 }
 

@@ -24,10 +24,15 @@ void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float
                  const float* mask, const float* emit, float* y, int yT, int yB) {
   const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
   const int K = I + H;
-  over_ranges(B, 2.0 * T * B * H * K, [&](int first, int last) {
-    if (rmask) drop_initial(s, first, last);
+  const float* panels = packed + padded(H);
+  if (rmask) drop_initial(s);
+  over_parts(s, 2.0 * T * B * H * K, [&](const Part& part) {
+    const Ahead inputs(s, padded(H));
     for (long t = 0; t < T; t++) {
       const Step step(s, t);
+      const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+        panel_sums(H, n, part, packed, {x, K, I, panels, 0, K}, out, inputs.row);
+      });
       const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
         for (int r = 0; r < m; r++, b++, z += zRow)
           for (int j = 0; j < columns; j += VL) {
@@ -36,7 +41,10 @@ void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float
             step.put_h(b, column + j, n, h);
           }
       };
-      over_panels(H, first, last, packed, {step.x, K, K, packed + padded(H)}, {}, finish);
+      const Start start = ahead ? Start{ahead, inputs.row} : Start{packed};
+      const Factor factor = ahead ? Factor{step.x + I, K, H, panels, I, K} : Factor{step.x, K, K, panels};
+      over_panels(H, part, start, factor, {}, finish);
+      team_barrier();
     }
   });
 }
@@ -49,20 +57,21 @@ void rnn_backward(int T, int B, int I, int H, int act, const float* packed, cons
                   float* dh, float* dG, float* dhAll) {
   const Sequence s = {T, B, I, H, nullptr, nullptr, rmask, mask, emit, nullptr, 0, 0};
   const Gradients g = {dy, dyT, dyB, dh, dhAll};
-  over_ranges(B, 2.0 * T * B * H * H, [&](int first, int last) {
+  over_parts(s, 2.0 * T * B * H * H, [&](const Part& part) {
     for (long t = T - 1; t >= 0; t--) {
-      for (long b = first; b < last; b++) {
+      for (long b = part.first; b < part.last; b++) {
         const long at = t * B + b;
         const bool valid = !mask || mask[at] != 0;
         const float* after = hs ? hs + (at + B) * H : xh + (at + B) * (I + H) + I;
-        for (int u = 0; u < H; u += VL) {
-          const int n = smaller(H - u, VL);
+        for (int u = part.unit; u < part.end; u += VL) {
+          const int n = smaller(part.end - u, VL);
           const v dhu = gradient_of_h(s, g, t, b, u, n);
           store(dG + at * H + u, valid ? dhu * slope(act, load(after + u, n)) : splat(0), n);
           if (!valid) store(dh + b * H + u, dhu, n);
         }
       }
-      back_through(s, t, {dG + t * B * H, H, H, packed}, {}, false, dh, first, last);
+      team_barrier();
+      back_through(s, t, {dG + t * B * H, H, H, packed}, {}, false, dh, part);
     }
   });
 }

@@ -48,10 +48,10 @@ struct Panels {
   constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // where it starts
   constexpr int columns(int p) const { return smaller(n - column(p), width(p) * VL); }      // without the padding
-  // How many from p on a tile of m rows takes at once.
-  constexpr int together(int p, int m) const {
+  // How many of those in [p, end) a tile of m rows takes at once.
+  constexpr int together(int p, int end, int m) const {
     int some = most_panels(m, width(p));
-    while (p + some > count || width(p + some - 1) != width(p)) some /= 2;
+    while (p + some > end || width(p + some - 1) != width(p)) some /= 2;
     return some;
   }
 };

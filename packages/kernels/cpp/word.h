@@ -48,13 +48,13 @@ struct Word {
 
 #if defined(__x86_64__)
 inline void pause() { __builtin_ia32_pause(); }
-constexpr int spin_limit = 1000;
+constexpr int spin_limit = 1000, barrier_spins = 50;
 #elif defined(__aarch64__)
 inline void pause() { asm volatile("isb"); }
-constexpr int spin_limit = 2000;
+constexpr int spin_limit = 2000, barrier_spins = 100;
 #else
 inline void pause() {}
-constexpr int spin_limit = 20000;
+constexpr int spin_limit = 20000, barrier_spins = 1000;
 #endif
 
 // Denormal numbers count as zero in kernels: they slow backpropagation through time down and carry no information.
@@ -84,7 +84,7 @@ struct Word {
   void wait_briefly(int32_t while_equal) { atomic_wait(&value, while_equal, 50000, 0); }
 };
 inline void pause() {}
-constexpr int spin_limit = 20000;
+constexpr int spin_limit = 20000, barrier_spins = 1000;
 
 #endif
 
