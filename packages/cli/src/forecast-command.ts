@@ -17,24 +17,29 @@ import { checkWritable, writeAtomically } from './files.js';
 import { backtestCsv, csvOf, forecastTable, templateCsv } from './forecast-files.js';
 import { readArguments } from './forecast-options.js';
 import { forecastReport } from './forecast-report.js';
+import { keptRun } from './forecast-resume.js';
 import { showForecast, showPlan, tell } from './forecast-text.js';
 import { Progress } from './progress.js';
 import { Reporter } from './reporter.js';
 import { type FileTable, readRows } from './table-file.js';
+import { version } from './version.js';
 
 const TEMPLATE = 'future-template.csv';
 const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(
   (name) => `model/${name}`,
 );
+const RESUMED = 'resume   going on with the run that was interrupted';
+const ANEW = 'resume   no run was interrupted';
+const STOPPED = 'Stopped. The same command with --resume goes on from here.';
 const FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL];
 
 export async function forecastCommand(args: string[], signal: AbortSignal): Promise<void> {
-  const { file, options, sql, futureRows, out, threads, json, quiet, dryRun } = readArguments(args);
+  const { file, options, sql, futureRows, out, resume, threads, json, quiet, dryRun } = readArguments(args);
   const reporter = new Reporter({ json, quiet });
   if (out !== undefined) checkWritable(out, FILES);
   const read = await readRows(file, sql === undefined ? undefined : { sql, threads });
-  if (futureRows !== undefined)
-    read.table = addFutureRows(read.table, (await readRows(futureRows)).table, options);
+  const future = futureRows === undefined ? undefined : await readRows(futureRows);
+  if (future !== undefined) read.table = addFutureRows(read.table, future.table, options);
   for (const note of read.notes) reporter.say(note);
   if (dryRun) {
     showPlan(
@@ -45,11 +50,20 @@ export async function forecastCommand(args: string[], signal: AbortSignal): Prom
   }
   await ready();
   if (threads !== undefined) setThreads(threads);
+  const data = [read, ...(future ? [future] : [])].map(({ fingerprint }) => fingerprint).join(' ');
+  const identity = { ...options, sql, data, version: version() };
+  const store = out === undefined ? undefined : keptRun(out, resume, identity);
+  if (resume) reporter.say(store?.resumed ? RESUMED : `${ANEW} in ${out}, the run starts anew`);
   const began = performance.now();
-  const result = await withTemplate(out, futureRows, () => run(read, { ...options, signal }, reporter));
+  const result = await withTemplate(out, futureRows, () =>
+    run(read, { ...options, signal, ...(store && { store }) }, reporter),
+  ).catch((error) => {
+    throw signal.aborted && out !== undefined ? new UsageError(STOPPED) : error;
+  });
   const seconds = (performance.now() - began) / 1000;
   if (out !== undefined)
     writeAtomically(out, filesOf(result, { file, read, options, sql, seconds }), staleFiles(out, futureRows));
+  store?.done();
   showForecast(result, reporter);
   if (out !== undefined) reporter.say(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
   const { winner, leaderboard, frequency, plan } = result;

@@ -27,6 +27,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   threads: { type: 'string' },
   out: { type: 'string' },
+  resume: { type: 'boolean' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
@@ -69,6 +70,7 @@ The test
 
 Running
   --out <folder>        write forecast.csv, backtest.csv, report.html and model there
+  --resume              go on with the run to that folder that was interrupted
   --threads <n>         threads (default: the machine's cores)
   --dry-run             say what was found, and train nothing
   --json                one JSON event a line on stdout, people's text on stderr
@@ -81,6 +83,7 @@ export interface ForecastArguments {
   sql: string | undefined;
   futureRows: string | undefined;
   out: string | undefined;
+  resume: boolean;
   threads: number | undefined;
   json: boolean;
   quiet: boolean;
@@ -98,12 +101,18 @@ export function readArguments(args: readonly string[]): ForecastArguments {
     const named = parsed.positionals.join(', ');
     throw new UsageError(`One file at a time, and ${parsed.positionals.length} are named: ${named}.`);
   }
+  const out = text(parsed, 'out');
+  const resume = parsed.values.resume === true;
+  if (resume && out === undefined) {
+    throw new UsageError('--resume needs --out <folder>: the folder of the run that was interrupted.');
+  }
   return {
     file,
     options: forecastOptions(parsed),
     sql: text(parsed, 'sql'),
     futureRows: futureRowsOf(parsed),
-    out: text(parsed, 'out'),
+    out,
+    resume,
     threads: wholeNumber(parsed, 'threads'),
     json: parsed.values.json === true,
     quiet: parsed.values.quiet === true,

@@ -2,13 +2,13 @@
  * The command `unroll <verb>`. Exit codes: 0 good, 1 the run failed, 2 the user's input is at fault, 130 stopped by
  * Ctrl-C. Mistakes in the input are answered by a few lines on stderr, never by a stack trace.
  */
-import { readFileSync } from 'node:fs';
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/data';
 import { UsageError } from './args.js';
 import { forecastCommand } from './forecast-command.js';
 import { FORECAST_HELP } from './forecast-options.js';
 import { PREDICT_HELP, predictCommand } from './predict-command.js';
+import { version } from './version.js';
 
 interface Verb {
   help: string;
@@ -65,7 +65,9 @@ async function runVerb(verb: Verb, args: string[]): Promise<number> {
     await verb.run(args, controller.signal);
     return 0;
   } catch (error) {
-    if (controller.signal.aborted) return complain('Stopped. Nothing was written.', 130);
+    if (controller.signal.aborted) {
+      return complain(error instanceof UsageError ? error.message : 'Stopped. Nothing was written.', 130);
+    }
     return explain(error);
   } finally {
     process.off('SIGINT', stop);
@@ -86,9 +88,4 @@ function explain(error: unknown): number {
 function complain(message: string, code: number): number {
   process.stderr.write(`unroll: ${message}\n`);
   return code;
-}
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -12,9 +12,14 @@ const STAGES: Record<Stage['name'], string> = {
   refit: 'all rows',
 };
 
+/** Share of the whole run's work that is done with this pass. */
+const doneAt = ({ stage, epoch, epochs }: Training): number =>
+  Math.min(1, stage.before + (stage.share * epoch) / epochs);
+
 export class Progress {
   readonly #reporter: Reporter;
-  readonly #began = performance.now();
+  /** When the first step was taken, and the share of the work that was done before. */
+  #began: { at: number; done: number } | null = null;
   #drawn = 0;
   #last: { stage: Stage; loss: number; sequencesPerSecond: number } | null = null;
 
@@ -25,12 +30,14 @@ export class Progress {
   update(event: Training): void {
     const { stage } = event;
     if (this.#last !== null && this.#last.stage.index !== stage.index) this.#endStage();
+    // A training that was done before an interruption has no steps.
     const speed = event.type === 'step' ? event.sequencesPerSecond : (this.#last?.sequencesPerSecond ?? 0);
     this.#last = { stage, loss: event.loss, sequencesPerSecond: speed };
     const now = performance.now();
+    if (event.type === 'step') this.#began ??= { at: now, done: doneAt(event) };
     if (!this.#reporter.live || now - this.#drawn < REFRESH_MS) return;
     this.#drawn = now;
-    this.#reporter.bar(this.#barLine(event, now - this.#began));
+    this.#reporter.bar(this.#barLine(event, now));
   }
 
   /** Ends the stage that runs: before other lines are written, and at the end. */
@@ -45,17 +52,19 @@ export class Progress {
     const { stage, loss, sequencesPerSecond } = this.#last;
     this.#reporter.say(
       `training ${stage.index}/${stage.count} (${stage.model}, ${STAGES[stage.name]}): loss ${loss.toPrecision(3)}, ` +
-        `${Math.round(sequencesPerSecond)} sequences/s`,
+        (sequencesPerSecond > 0 ? `${Math.round(sequencesPerSecond)} sequences/s` : 'done before'),
     );
     this.#last = null;
   }
 
-  #barLine(event: Training, elapsed: number): string {
-    const { stage, epoch, epochs, loss } = event;
-    const done = Math.min(1, stage.before + (stage.share * epoch) / epochs);
+  #barLine(event: Training, now: number): string {
+    const { stage, loss } = event;
+    const done = doneAt(event);
+    const began = this.#began ?? { at: now, done };
+    const left =
+      done > began.done ? Math.ceil((((now - began.at) / (done - began.done)) * (1 - done)) / 1000) : 0;
     const filled = Math.round(done * 20);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(20 - filled)}`;
-    const left = done > 0 ? Math.ceil((elapsed / done - elapsed) / 1000) : 0;
     const speed = Math.round(this.#last?.sequencesPerSecond ?? 0);
     return `training ${stage.index}/${stage.count} ${bar} ETA ${left} s  loss ${loss.toPrecision(3)}  ${speed} sequences/s`;
   }

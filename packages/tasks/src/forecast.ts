@@ -24,6 +24,7 @@ import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
+import { KeptTrainings, type RunStore } from './resume.js';
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
@@ -43,6 +44,8 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   seed?: number;
   /** Train again before every backtest origin instead of once. Default false. */
   refit?: boolean;
+  /** Keeps checkpoints: the same call with the same store goes on where it was interrupted. Default: none are kept. */
+  store?: RunStore;
   /** Stops the run: the promise or generator then throws the signal's reason. */
   signal?: AbortSignal;
 }
@@ -187,6 +190,7 @@ function setUp(
   const schedule = new Schedule([...cells.flatMap(() => each), ...last]);
   const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
+  const trainings = new KeptTrainings(options.store ?? null);
   const networks = cells.map((cell) => {
     const own = {
       cell,
@@ -195,6 +199,7 @@ function setUp(
       seed,
       learningRate: DEFAULTS.learningRate,
       head: makeHead(head, levels),
+      trainings,
     };
     return new NetworkForecaster(cell, context, signal === undefined ? own : { ...own, signal });
   });

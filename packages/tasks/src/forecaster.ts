@@ -154,12 +154,16 @@ export class NetworkForecaster {
   ): AsyncGenerator<TrainingEvent, T, void> {
     const { signal, schedule } = this.#context;
     const stage = schedule.next(name, this.name);
-    for (;;) {
-      signal?.throwIfAborted();
-      const next = await events.next();
-      signal?.throwIfAborted();
-      if (next.done) return next.value;
-      if (next.value.type !== 'end') yield { stage, ...next.value };
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        const next = await events.next();
+        signal?.throwIfAborted();
+        if (next.done) return next.value;
+        if (next.value.type !== 'end') yield { stage, ...next.value };
+      }
+    } finally {
+      await events.return(undefined as T); // A training that was stopped keeps its checkpoint.
     }
   }
 }

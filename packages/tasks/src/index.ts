@@ -28,3 +28,4 @@ export {
 export { ForecastModel, type SeriesForecast } from './model.js';
 export type { Pipeline } from './pipeline.js';
 export type { ForecastPlan } from './plan.js';
+export type { RunStore } from './resume.js';

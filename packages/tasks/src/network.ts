@@ -19,10 +19,11 @@ import {
   type SymbolicTensor,
   simpleRNN,
 } from '@unroll/nn';
-import { adam, predict, type TrainEvent, train } from '@unroll/train';
+import { adam, predict, type TrainEvent } from '@unroll/train';
 import { type EncodedRows, type NetworkPlan, type Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import type { Panel } from './panel.js';
+import type { KeptTrainings } from './resume.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
 const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
@@ -42,6 +43,8 @@ export interface NetworkOptions {
   learningRate: number;
   seed: number;
   signal?: AbortSignal;
+  /** What trains, and keeps checkpoints of it. */
+  trainings: KeptTrainings;
 }
 
 /** A trained network with the encoder it was trained for. */
@@ -146,8 +149,8 @@ export async function* fitNetwork(
   const network = makeModel(encoder, plan, options);
   const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, most: MOST_PAIRS });
   const held = heldTo === undefined ? null : encoder.pairs({ from: cut, to: heldTo, most: MOST_PAIRS / 4 });
-  const { learningRate, head, seed, signal } = options;
-  yield* train(network, {
+  const { learningRate, head, seed, signal, trainings } = options;
+  yield* trainings.train(network, {
     ...examples(pairs, encoder, plan),
     ...(held === null ? {} : { validationData: examples(held, encoder, plan) }),
     ...(signal === undefined ? {} : { signal }),

@@ -4,6 +4,7 @@
  */
 export { maskedCrc } from './callbacks/event-file.js';
 export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock, normOf } from './clip.js';
+export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';

@@ -1,0 +1,121 @@
+// A run that was killed or stopped goes on with --resume, and ends as one that was left alone: the same files.
+import assert from 'node:assert/strict';
+import { type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { AIR, passengers, QUICK, usePlace } from './helpers.js';
+
+const KILLS = 6;
+const place = usePlace();
+const { unroll } = place;
+const ARGS = ['forecast', ...AIR, '--cells', 'gru', '--epochs', '30', '--json'];
+/** What a run leaves, but for the time it took. */
+const RESULTS = [
+  'forecast.csv',
+  'backtest.csv',
+  'model/config.json',
+  'model/model.safetensors',
+  'model/pipeline.json',
+];
+const results = (out: string) => RESULTS.map((name) => readFileSync(join(place.folder, out, name), 'base64'));
+const inPlace = (name: string) => join(place.folder, name);
+
+let undisturbed = 0;
+before(async () => {
+  const began = performance.now();
+  await unroll([...ARGS, '--out', 'whole']);
+  undisturbed = performance.now() - began;
+});
+
+/** Sends the signal as soon as so many epochs have been told of. */
+const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
+  let epochs = 0;
+  child.stdout!.on('data', (data) => {
+    epochs += String(data).split('"epoch",').length - 1;
+    if (epochs >= count) child.kill(signal);
+  });
+};
+
+test(`killed ${KILLS} times at random moments and resumed, it ends with the same files`, async (t) => {
+  const moments: string[] = [];
+  let [kills, resumed] = [0, 0];
+  for (let code: number | null = null; code !== 0; ) {
+    // From loading the program to writing the files; a run that gets far is killed less often.
+    const moment = kills < KILLS ? 150 + Math.random() * undisturbed * 0.7 : null;
+    const run = await unroll([...ARGS, '--resume', '--out', 'killed'], (child) => {
+      if (moment !== null) setTimeout(() => child.kill('SIGKILL'), moment);
+    });
+    code = run.code;
+    moments.push(code === 0 ? 'end' : moment!.toFixed(0));
+    kills += Number(code !== 0);
+    resumed += Number(/going on with the run/.test(run.stderr));
+    assert.ok(code === 0 || code === null, run.stderr);
+  }
+  const where = `killed after ms: ${moments.join(', ')}; undisturbed it takes ${undisturbed.toFixed(0)}`;
+  t.diagnostic(where);
+  assert.ok(resumed > 0, where);
+  assert.deepEqual(results('killed'), results('whole'), where);
+  assert.deepEqual(readdirSync(inPlace('killed')).sort(), readdirSync(inPlace('whole')).sort());
+});
+
+test('what was trained before is not trained again', async () => {
+  const whole = (await unroll([...ARGS, '--out', 'counted'])).stderr;
+  assert.doesNotMatch(whole, /done before/);
+  await unroll([...ARGS, '--out', 'late'], afterEpochs(100, 'SIGKILL'));
+  const { stderr } = await unroll([...ARGS, '--resume', '--out', 'late']);
+  assert.match(stderr, /^training 1\/12 .* done before$/m);
+  assert.match(stderr, /^training 12\/12 .* sequences\/s$/m);
+});
+
+describe('Ctrl-C', () => {
+  before(async () => {
+    const { code, stderr } = await unroll([...ARGS, '--out', 'stopped'], afterEpochs(20, 'SIGINT'));
+    assert.equal(code, 130);
+    assert.match(stderr, /unroll: Stopped\. The same command with --resume goes on from here\.\n$/);
+    assert.deepEqual(readdirSync(inPlace('stopped')), ['.resume']);
+  });
+
+  test('other options and other data are refused, each by name', async () => {
+    const other = [...ARGS, '--resume', '--out', 'stopped', '--units', '8', '--level', '90'];
+    const { code, stderr } = await unroll(other);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /interrupted in stopped was another one: no --units is now --units 8; no --level is now --level 90\. Run it as it was/,
+    );
+    writeFileSync(inPlace('more.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
+    const more = ARGS.map((arg) => (arg === passengers ? 'more.csv' : arg));
+    const changed = await unroll([...more, '--resume', '--out', 'stopped']);
+    assert.equal(changed.code, 2);
+    assert.match(changed.stderr, /was another one: the file held other data\./);
+    assert.ok(existsSync(inPlace('stopped/.resume')), 'it can still be resumed');
+  });
+
+  test('is gone on from', async () => {
+    const { code, stderr } = await unroll([...ARGS, '--resume', '--out', 'stopped']);
+    assert.equal(code, 0);
+    assert.match(stderr, /^resume {3}going on with the run that was interrupted$/m);
+    assert.deepEqual(results('stopped'), results('whole'));
+  });
+});
+
+test('without --resume the run starts anew, whatever is there', async () => {
+  await unroll([...ARGS, '--out', 'again'], afterEpochs(20, 'SIGKILL'));
+  const { code, stderr } = await unroll([...ARGS, ...QUICK, '--out', 'again']);
+  assert.equal(code, 0);
+  assert.doesNotMatch(stderr, /resume|done before/);
+  assert.ok(!existsSync(inPlace('again/.resume')));
+});
+
+test('with nothing to go on from, --resume says so and starts anew', async () => {
+  const { code, stderr } = await unroll([...ARGS, ...QUICK, '--resume', '--out', 'fresh']);
+  assert.equal(code, 0);
+  assert.match(stderr, /^resume {3}no run was interrupted in fresh, the run starts anew$/m);
+});
+
+test('--resume without a folder: exit 2', async () => {
+  const { code, stderr } = await unroll([...ARGS, '--resume']);
+  assert.equal(code, 2);
+  assert.match(stderr, /--resume needs --out <folder>/);
+});
