@@ -1,5 +1,5 @@
 /** The options of `unroll forecast`. */
-import type { CellName, ForecastOptions, HeadName } from '@unroll/tasks';
+import type { CellName, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError, wholeNumber } from './args.js';
 
 const OPTIONS = {
@@ -19,6 +19,7 @@ const OPTIONS = {
   layers: { type: 'string' },
   window: { type: 'string' },
   head: { type: 'string' },
+  scaler: { type: 'string' },
   level: { type: 'string' },
   windows: { type: 'string' },
   step: { type: 'string' },
@@ -58,7 +59,9 @@ The network
   --units <n>           hidden units of a layer (default 32)
   --layers <n>          recurrent layers (default 1)
   --window <n>          rows the network sees (default: one season or more)
-  --head <name>         point, quantile, gaussian or studentt (default: point)
+  --head <name>         point, quantile, gaussian, studentt, or negbin for counts (default: point)
+  --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or
+                        log, by the data)
   --epochs <n>          most passes over the data (default 60)
   --seed <n>            same seed, same numbers (default 0)
 
@@ -151,6 +154,8 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   if (cells !== undefined) options.cells = cells;
   const head = text(args, 'head') as HeadName | undefined;
   if (head !== undefined) options.head = head;
+  const scaler = text(args, 'scaler') as ScalerName | undefined;
+  if (scaler !== undefined) options.scaler = scaler;
   const levels = list(args, 'level')?.map(percent);
   if (levels !== undefined) options.levels = levels;
   return options;

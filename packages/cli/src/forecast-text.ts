@@ -1,6 +1,7 @@
 /** What a forecast tells people while it runs, and the events that it tells programs. */
 import {
   type ForecastEvent,
+  type ForecastPlan,
   type ForecastResult,
   type Panel,
   panelEnd,
@@ -30,6 +31,17 @@ export function tell(event: ForecastEvent, reporter: Reporter, progress: Progres
   }
 }
 
+/** How the values are measured, where it is not as they are. */
+const takenAs = ({ log, scaler }: ForecastPlan): string =>
+  log ? ', taken as logarithms' : scaler === 'changes' ? '' : `, taken as ${TAKEN[scaler]}`;
+const TAKEN = {
+  counts: 'counts',
+  standard: 'deviations from the mean',
+  robust: 'distances from the median',
+  minmax: 'shares of the range',
+  instance: 'deviations from the mean of each window',
+};
+
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 function span(panel: Panel): { from: string; to: string; rows: number } {
@@ -45,7 +57,7 @@ export function showPlan({ panel, plan, frequency }: PlanEvent, reporter: Report
   const last = timeAt(panel, plan.origins.at(-1)! + plan.horizon - 1);
   const covariates = panel.covariates.map(({ name, role }) => `${name} (${role})`).join(', ');
   reporter.say(`data     ${rows} rows${many} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`);
-  reporter.say(`         ${frequency}, ${season}${plan.log ? ', taken as logarithms' : ''}`);
+  reporter.say(`         ${frequency}, ${season}${takenAs(plan)}`);
   if (covariates !== '') reporter.say(`         beside it ${covariates}`);
   for (const note of panel.notes) reporter.say(`         ${note}`);
   const forecasts = `${count(plan.origins.length, 'forecast')} of ${count(plan.horizon, 'row')}`;
@@ -61,6 +73,7 @@ export function showPlan({ panel, plan, frequency }: PlanEvent, reporter: Report
     frequency,
     season: plan.season,
     log: plan.log,
+    scaler: plan.scaler,
     window: plan.window,
     horizon: plan.horizon,
     origins: plan.origins.map((origin) => timeAt(panel, origin)),

@@ -16,11 +16,15 @@ export interface Intervals {
   /** One for each level. */
   lower: Float64Array[];
   upper: Float64Array[];
+  /** Where the model tells it apart from the median. */
+  mean?: Float64Array;
 }
 
 /** What scores are measured in. */
 export interface ScoreScale {
   log: boolean;
+  /** Counts do not fall below 0. */
+  counts: boolean;
   /** Usual change of each series. */
   units: readonly number[];
   /** Least value of each series whose logarithm is taken. */
@@ -64,8 +68,13 @@ export class Calibration {
 
   /** The forecast with its intervals widened by what was known at its origin; NaN where nothing was. */
   widen({ series, origin }: Origin, intervals: Intervals): Intervals {
-    const { log, units, floors } = this.#scale;
-    return widened(intervals, this.margins(origin), { log, unit: units[series]!, floor: floors[series]! });
+    const { log, counts, units, floors } = this.#scale;
+    return widened(intervals, this.margins(origin), {
+      log,
+      counts,
+      unit: units[series]!,
+      floor: floors[series]!,
+    });
   }
 
   /** How far each interval [level][row ahead] is widened at an origin, in units of the usual change. */
@@ -88,6 +97,7 @@ export class Calibration {
 /** What scores of one series are measured in. */
 export interface SeriesScale {
   log: boolean;
+  counts: boolean;
   unit: number;
   floor: number;
 }
@@ -97,20 +107,22 @@ const up = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): 
 
 /** Intervals moved apart by margins [level][row ahead]. */
 export function widened(
-  { median, lower, upper }: Intervals,
+  { lower, upper, ...intervals }: Intervals,
   margins: readonly ArrayLike<number>[],
   scale: SeriesScale,
 ): Intervals {
+  const { median } = intervals;
+  const least = scale.counts ? 0 : Number.NEGATIVE_INFINITY;
   const moved = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
     bounds.map((bound, l) =>
       bound.map((value, k) => {
         const far = up(value, scale) + sign * margins[l]![k]! * scale.unit;
-        const wide = scale.log ? Math.exp(far) : far;
+        const wide = Math.max(least, scale.log ? Math.exp(far) : far);
         // An interval that was too wide is narrowed, but never past the forecast itself.
         return sign * (wide - median[k]!) < 0 ? median[k]! : wide;
       }),
     );
-  return { median, lower: moved(lower, -1), upper: moved(upper, 1) };
+  return { ...intervals, lower: moved(lower, -1), upper: moved(upper, 1) };
 }
 
 /**

@@ -30,6 +30,8 @@ export interface EncodedRows {
   future: Float64Array;
   /** [count, horizon] */
   targets: Float64Array;
+  /** [count]: what the network sees counts in; else 1. */
+  units: Float64Array;
 }
 
 export interface EncoderConfig {
@@ -136,6 +138,7 @@ export class PanelEncoder {
       inputs: new Float64Array(origins.length * width),
       future: new Float64Array(origins.length * ahead),
       targets: new Float64Array(withTargets ? origins.length * horizon : 0),
+      units: Float64Array.from(origins, (origin) => this.unit(origin)),
     };
     for (const [n, { series, origin }] of origins.entries()) {
       const row = origin - this.#panel.series[series]!.offset;
@@ -153,6 +156,11 @@ export class PanelEncoder {
   /** The values [horizon] that scaled outputs stand for. */
   output({ series, origin }: Origin, scaled: ArrayLike<number>): Float64Array {
     return this.#transforms[series]!.output(this.#history({ series, origin }), scaled);
+  }
+
+  /** The unit that the network sees counts in; 1 for all that are not counted. */
+  unit(origin: Origin): number {
+    return this.#transforms[origin.series]!.unit(this.#history(origin));
   }
 
   #history({ series, origin }: Origin): Float64Array {

@@ -8,6 +8,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import { describeFrequency, type Table } from '@unroll/data';
 import { baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
+import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
 import {
   baselineForecasts,
@@ -34,7 +35,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   units?: number;
   /** Recurrent layers. Default 1. */
   layers?: number;
-  /** What the network says of a row: a number, quantiles or a distribution. Default `point`. */
+  /** What the network says of a row: a number, quantiles or a distribution; `negbin` for counts. Default `point`. */
   head?: HeadName;
   /** Probabilities of the intervals. Default 0.8 and 0.95. */
   levels?: readonly number[];
@@ -89,7 +90,8 @@ export function prepareForecast(
 ): { panel: Panel; plan: ForecastPlan; frequency: string } {
   checkOptions(options);
   const panel = panelFromTable(table, options);
-  const plan = planForecast(panel, options);
+  if (options.head === 'negbin') checkCounts(panel);
+  const plan = planForecast(panel, { ...options, counts: options.head === 'negbin' });
   checkFuture(panel, plan.horizon);
   return { panel, plan, frequency: describeFrequency(panel.frequency) };
 }

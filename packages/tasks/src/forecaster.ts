@@ -6,7 +6,7 @@ import type { EpochEvent, StepEvent, TrainEvent, WarningEvent } from '@unroll/tr
 import { asIntervals, type Baseline, historyAt } from './backtest.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
-import { askedLevels, intervalsOf } from './intervals.js';
+import { askedOf, intervalsOf } from './intervals.js';
 import { type FittedNetwork, fitNetwork, type NetworkOptions, networkQuantiles, VIEWS } from './network.js';
 import { endOf, type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
@@ -123,8 +123,9 @@ export class NetworkForecaster {
     for (const [networks, places] of byNetwork) {
       const own = places.map((n) => origins[n]!);
       const { levels } = this.#context;
+      const asked = askedOf(levels, this.#options.head);
       const each: Float64Array[][][] = [];
-      for (const network of networks) each.push(await networkQuantiles(network, own, askedLevels(levels)));
+      for (const network of networks) each.push(await networkQuantiles(network, own, asked));
       const intervals = intervalsOf(each, own.length, levels);
       for (const [i, n] of places.entries()) result[n] = intervals[i]!;
     }

@@ -1,13 +1,14 @@
 /**
  * What a network says of a row ahead: one number (`point`), quantiles, or a distribution. A head knows its loss, how many
- * numbers it takes, and how to read quantiles off them; all in the scale of the network's targets.
+ * numbers it takes, and how to read quantiles off them; all in the scale of the network's targets. That of counts is their
+ * own: they come with the unit in which the network sees them, by which the head scales its mean.
  */
 import { valueError } from '@unroll/core';
-import { gaussianNll, type Loss, mse, pinball, studentTNll } from '@unroll/train';
-import { normalQuantile, studentTQuantile } from './distributions.js';
+import { gaussianNll, type Loss, mse, negativeBinomialNll, pinball, studentTNll } from '@unroll/train';
+import { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './distributions.js';
 
-export type HeadName = 'point' | 'quantile' | 'gaussian' | 'studentt';
-export const HEADS: readonly HeadName[] = ['point', 'quantile', 'gaussian', 'studentt'];
+export type HeadName = 'point' | 'quantile' | 'gaussian' | 'studentt' | 'negbin';
+export const HEADS: readonly HeadName[] = ['point', 'quantile', 'gaussian', 'studentt', 'negbin'];
 
 export interface Head {
   readonly name: HeadName;
@@ -15,7 +16,9 @@ export interface Head {
   readonly parts: number;
   loss(): Loss;
   /** The quantile `level` (0 to 1) that the numbers of one row ahead stand for. */
-  quantile(numbers: ArrayLike<number>, level: number): number;
+  quantile(numbers: ArrayLike<number>, level: number, unit?: number): number;
+  /** Of counts: the mean, which tells more than the median where most of them are 0. Else the median is taken for it. */
+  mean?(numbers: ArrayLike<number>, unit?: number): number;
 }
 
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -44,6 +47,19 @@ export function makeHead(name: HeadName, levels: readonly number[]): Head {
         loss: () => studentTNll(),
         quantile: (numbers, level) =>
           numbers[0]! + softplus(numbers[1]!) * studentTQuantile(level, 2 + softplus(numbers[2]!)),
+      };
+    case 'negbin':
+      return {
+        name,
+        parts: 2,
+        loss: () => negativeBinomialNll({ units: true }),
+        mean: (numbers, unit = 1) => unit * softplus(numbers[0]!),
+        quantile: (numbers, level, unit = 1) =>
+          negativeBinomialQuantile(
+            level,
+            unit * softplus(numbers[0]!),
+            softplus(numbers[1]!) / Math.sqrt(unit),
+          ),
       };
     default:
       throw valueError(`There is no head "${name}". Choose one of ${HEADS.join(', ')}.`, { head: name });

@@ -1,8 +1,8 @@
 /** Parts of @unroll/tasks for its own tests. Nothing else imports it. */
 export { Calibration } from './calibration.js';
-export { normalQuantile, studentTQuantile } from './distributions.js';
+export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './distributions.js';
 export { PanelEncoder } from './encoder.js';
 export { makeHead } from './heads.js';
 export { growsWithLevel, planForecast } from './plan.js';
 export { filled } from './rows.js';
-export { WindowTransform } from './transform.js';
+export { type WindowScaler, WindowTransform } from './transform.js';

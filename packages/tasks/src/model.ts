@@ -14,11 +14,12 @@ import {
   type SeriesScale,
   widened,
 } from './calibration.js';
+import { checkCounts } from './counts.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
 import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
-import { askedLevels, intervalsOf } from './intervals.js';
+import { askedOf, intervalsOf } from './intervals.js';
 import { type FittedNetwork, inputTensors, quantilesOf } from './network.js';
 import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
 import {
@@ -38,7 +39,7 @@ import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 export interface SeriesForecast extends Intervals {
   id: string;
   time: string[];
-  /** The median, or where logarithms are taken the mean of the lognormal distribution with these intervals. */
+  /** Of counts that of their distribution; else the median, or with logarithms that of the lognormal with these intervals. */
   mean: Float64Array;
 }
 
@@ -129,7 +130,12 @@ export class ForecastModel {
       const widths = own !== undefined || this.network === null ? margins : fallbackMargins;
       const intervals = widened(plain, widths.map(fromJsonNumbers), scales[n]!);
       const time = Array.from({ length: plan.horizon }, (_, k) => timeAt(panel, origin.origin + k));
-      return { id: panel.series[n]!.id, time, ...intervals, mean: meanOf(intervals, plan, levels) };
+      return {
+        id: panel.series[n]!.id,
+        time,
+        ...intervals,
+        mean: intervals.mean ?? meanOf(intervals, plan, levels),
+      };
     });
     const short = this.network === null ? [] : ends.filter((_, n) => !byNetwork.has(n));
     return { forecasts, notes: shortNotes(panel, short, fallback) };
@@ -156,7 +162,7 @@ export class ForecastModel {
     const outputs = await predictAll(this.network, inputs);
     const quantiles: Float64Array[][][] = [];
     for (const [v, view] of each.entries()) {
-      quantiles.push(quantilesOf(await outputs[v]!.data(), view, reached, askedLevels(levels)));
+      quantiles.push(quantilesOf(await outputs[v]!.data(), view, reached, askedOf(levels, head)));
     }
     const intervals = intervalsOf(quantiles, reached.length, levels);
     return new Map(reached.map(({ series }, n) => [series, intervals[n]!]));
@@ -183,6 +189,7 @@ export class ForecastModel {
     const least = Math.min(...series.map(({ floor }) => floor));
     return panel.series.map(({ id }) => ({
       log: plan.log,
+      counts: plan.scaler === 'counts',
       ...(known.get(id) ?? { unit: usual, floor: least }),
     }));
   }
@@ -204,6 +211,7 @@ export class ForecastModel {
 
   #panelOf(table: Table): Panel {
     const panel = panelFromTable(table, this.panelOptions);
+    if (this.pipeline.plan.scaler === 'counts') checkCounts(panel);
     return this.#withKnownCategories(panel);
   }
 
@@ -273,7 +281,7 @@ function pipelineOf(parts: ModelParts): Pipeline {
   // Drift looks at the first row too.
   const reach = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, season, lag, window, log } = plan;
+  const { horizon, season, lag, window, log, scaler } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
@@ -281,7 +289,7 @@ function pipelineOf(parts: ModelParts): Pipeline {
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, season, lag, window, log },
+    plan: { horizon, season, lag, window, log, scaler },
     head,
     levels: [...levels],
     ...trainedParts(parts),

@@ -22,6 +22,7 @@ import {
 import { adam, predict, type TrainEvent } from '@unroll/train';
 import { type EncodedRows, type NetworkPlan, type Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
+import type { Asked } from './intervals.js';
 import type { Panel } from './panel.js';
 import type { KeptTrainings } from './resume.js';
 
@@ -124,8 +125,16 @@ export function inputTensors(
   return [x, tensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
 }
 
+/** Targets [N, horizon, 1]; of counts [N, horizon, 2], each with the unit the network sees it in. */
 function examples(rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) {
-  return { x: inputTensors(rows, encoder, plan), y: tensor(rows.targets, [rows.count, plan.horizon, 1]) };
+  const { count, targets, units } = rows;
+  const parts = plan.scaler === 'counts' ? 2 : 1;
+  const y = new Float64Array(targets.length * parts);
+  for (const [i, target] of targets.entries()) {
+    y[i * parts] = target;
+    if (parts === 2) y[i * parts + 1] = units[Math.floor(i / plan.horizon)]!;
+  }
+  return { x: inputTensors(rows, encoder, plan), y: tensor(y, [count, plan.horizon, parts]) };
 }
 
 /** Rows to train on, all before grid place `cut`, and the rows after it whose loss is to be measured. */
@@ -165,34 +174,35 @@ export async function* fitNetwork(
   return { model: network, encoder, plan, head, epochs };
 }
 
-/** The quantiles of a network's forecasts at each origin, as values of the series: [origin][level] of [horizon]. */
+/** What is asked of a network's forecasts, at each origin as values of the series: [origin][asked] of [horizon]. */
 export async function networkQuantiles(
   network: FittedNetwork,
   origins: readonly Origin[],
-  levels: readonly number[],
+  asked: readonly Asked[],
 ): Promise<Float64Array[][]> {
   if (origins.length === 0) return [];
   const { model: net, encoder, plan } = network;
   const outputs = await predict(net, inputTensors(encoder.encode(origins, false), encoder, plan));
-  return quantilesOf(await outputs.data(), network, origins, levels);
+  return quantilesOf(await outputs.data(), network, origins, asked);
 }
 
-/** Reads quantiles off a network's outputs [N, horizon, parts]. */
+/** Reads quantiles, and the mean, off a network's outputs [N, horizon, parts]. */
 export function quantilesOf(
   outputs: ArrayLike<number>,
   { encoder, plan, head }: Pick<FittedNetwork, 'encoder' | 'plan' | 'head'>,
   origins: readonly Origin[],
-  levels: readonly number[],
+  asked: readonly Asked[],
 ): Float64Array[][] {
   const numbers = new Float64Array(head.parts);
-  return origins.map((origin, n) =>
-    levels.map((level) => {
+  return origins.map((origin, n) => {
+    const unit = encoder.unit(origin);
+    return asked.map((what) => {
       const scaled = Float64Array.from({ length: plan.horizon }, (_, k) => {
         const at = (n * plan.horizon + k) * head.parts;
         for (let part = 0; part < head.parts; part++) numbers[part] = outputs[at + part]!;
-        return head.quantile(numbers, level);
+        return what === 'mean' ? head.mean!(numbers, unit) : head.quantile(numbers, what, unit);
       });
       return encoder.output(origin, scaled);
-    }),
-  );
+    });
+  });
 }

@@ -53,5 +53,10 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
   });
   const known = Float64Array.from(own.filter((unit) => unit > 0)).sort();
   const usual = known.length === 0 ? 1 : quantile(known, 0.5);
-  return { log: plan.log, floors, units: own.map((unit) => (unit > 0 ? unit : usual)) };
+  return {
+    log: plan.log,
+    counts: plan.scaler === 'counts',
+    floors,
+    units: own.map((unit) => (unit > 0 ? unit : usual)),
+  };
 }

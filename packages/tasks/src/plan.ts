@@ -5,7 +5,7 @@
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
-import { filled } from './rows.js';
+import { filled, ofSeries } from './rows.js';
 import type { NetworkPlan } from './encoder.js';
 import { changeAhead, warmUp } from './transform.js';
 
@@ -16,11 +16,20 @@ export interface PlanOptions {
   season?: number;
   /** Rows the network sees. Default: one season, two where the history is long. */
   window?: number;
+  /**
+   * What the network's values are measured by: by changes, or those of logarithms (`log`); by the series' training rows
+   * (`standard`, `robust`, `minmax`); or each window by itself (`instance`). Default: `changes`, or `log` where the
+   * variation grows with the level.
+   */
+  scaler?: ScalerName;
   /** Backtest forecasts. Default: four that fit into the last third, more for long series. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
   step?: number;
 }
+
+export const SCALERS = ['changes', 'log', 'standard', 'robust', 'minmax', 'instance'] as const;
+export type ScalerName = (typeof SCALERS)[number];
 
 export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
   /** Grid place before which the backtest trains. */
@@ -39,7 +48,8 @@ const MOST_SERIES = 0.8;
  * @throws UnrollError `value` for options that are not positive whole numbers, `data` when the series are too short for
  *   the horizon; `data.longest` is then the longest horizon that would do
  */
-export function planForecast(panel: Panel, options: PlanOptions): ForecastPlan {
+export function planForecast(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan {
+  checkScaler(options);
   for (const name of ['horizon', 'season', 'window', 'windows', 'step'] as const)
     checkCount(name, options[name]);
   const plan = tryPlan(panel, options);
@@ -66,7 +76,15 @@ function checkCount(name: string, value: number | undefined): void {
   throw valueError(`The ${name} must be a whole number from 1, and it is ${value}.`, { option: name, value });
 }
 
-function tryPlan(panel: Panel, options: PlanOptions): ForecastPlan | null {
+function checkScaler({ scaler, counts }: PlanOptions & { counts?: boolean }): void {
+  if (scaler === undefined) return;
+  if (!SCALERS.includes(scaler)) {
+    throw valueError(`There is no scaler "${scaler}". Choose one of ${SCALERS.join(', ')}.`, { scaler });
+  }
+  if (counts) throw valueError('The head negbin has a scaler of its own: leave the scaler out.', { scaler });
+}
+
+function tryPlan(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan | null {
   const { horizon, step = horizon } = options;
   const end = panelEnd(panel);
   const span = end - Math.min(...panel.series.map(({ offset }) => offset));
@@ -100,17 +118,35 @@ type Choice = Omit<NetworkPlan, 'absolute'>;
 function chooseTransform(
   panel: Panel,
   training: readonly Float64Array[],
-  options: PlanOptions,
+  options: PlanOptions & { counts?: boolean },
 ): Choice | null {
+  const { horizon } = options;
   const season = options.season ?? commonSeason(panel, training);
-  const log = takesLogarithm(training, season);
+  const { scaler, log } = chooseScaler(panel, training, season, options);
   const whole = training.map((values) => filled(values, season));
   const scaled = log ? whole.map((values) => values.map(Math.log)) : whole;
-  for (const lag of lagsByMerit(scaled, season, options.horizon)) {
-    const choice = withWindow(training, { horizon: options.horizon, season, lag, log }, options.window);
+  for (const lag of scaler === 'changes' ? lagsByMerit(scaled, season, horizon) : [1]) {
+    const choice = withWindow(training, { scaler, horizon, season, lag, log }, options.window);
     if (choice !== null) return choice;
   }
   return null;
+}
+
+function chooseScaler(
+  panel: Panel,
+  training: readonly Float64Array[],
+  season: number,
+  { scaler, counts }: PlanOptions & { counts?: boolean },
+): Pick<Choice, 'scaler' | 'log'> {
+  if (counts) return { scaler: 'counts', log: false };
+  if (scaler === undefined) return { scaler: 'changes', log: takesLogarithm(training, season) };
+  if (scaler !== 'log') return { scaler, log: false };
+  const low = panel.series.find(({ values }) => values.some((value) => value <= 0));
+  if (low === undefined) return { scaler: 'changes', log: true };
+  throw valueError(
+    `The scaler log needs values above 0, and "${panel.target}"${ofSeries(low.id)} has others. Choose another scaler.`,
+    { scaler, series: low.id },
+  );
 }
 
 /** The widest window up to the usual one that leaves pairs enough; null if none does. */

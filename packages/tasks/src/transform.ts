@@ -3,18 +3,27 @@
  * horizon h and z the series or its logarithm:
  *
  *   d_t = z_t - z_{t-s}                        change over one season (d = z where the lag is 1)
- *   input_i = (d_{t-i} - d_t) / scale          the last L changes, measured from the last one
+ *   input_i = (d_{t-i} - centre) / scale       the last L changes
  *           , (d_{t-i} - mean) / deviation     and, where asked for, from their mean in training
- *   target_k = ((z_{t+k} - z_{t+k-ms}) / m - d_t) / scale,  m = ceil(k / s)
+ *   target_k = ((z_{t+k} - z_{t+k-ms}) / m - centre) / scale,  m = ceil(k / s)
  *
- * Trend and season are thus taken away window by window, whatever level the series has reached, and a network that
- * answers 0 forecasts last season's values moved by the latest change; with lag 1, the last value. The second channel lets a network see whether
- * that change is an unusual one. `scale`, `mean` and `deviation` are fitted on training rows only.
+ * Usually (`changes`) the centre is d_t, the latest change, and the scale that of the series. Trend and season are thus
+ * taken away window by window, whatever level the series has reached, and a network that answers 0 forecasts last season's
+ * values moved by the latest change; with lag 1, the last value. The second channel lets a network see whether that change
+ * is an unusual one. `scale`, `mean` and `deviation` are fitted on training rows only.
+ *
+ * Other scalers have lag 1: `standard`, `robust` and `minmax` measure a series by its training rows, `instance` each
+ * window by its own mean and deviation (reversible instance normalisation). `counts` divides a window by 1 + its mean, and
+ * leaves the targets what they are, for a head that knows of counts.
  */
 import { UnrollError, valueError } from '@unroll/core';
-import { StandardScaler } from '@unroll/data';
+import { MinMaxScaler, RobustScaler, StandardScaler } from '@unroll/data';
+
+/** How the values of a window are measured. */
+export type WindowScaler = 'changes' | 'standard' | 'robust' | 'minmax' | 'instance' | 'counts';
 
 export interface TransformPlan {
+  scaler: WindowScaler;
   log: boolean;
   /** Rows in a season; 1 takes the values as they are, not as changes. */
   lag: number;
@@ -25,7 +34,9 @@ export interface TransformPlan {
 }
 
 export interface TransformConfig extends TransformPlan {
-  /** Root mean square of the unscaled inputs of the training windows. */
+  /** Of the training rows, for the scalers that measure by them; else 0. */
+  centre: number;
+  /** Root mean square of the unscaled inputs of the training windows; of those scalers, theirs. */
   scale: number;
   /** Of d over the training rows. */
   mean: number;
@@ -69,14 +80,9 @@ export class WindowTransform {
     }
     const floor = plan.log ? leastPositive(values) / 100 : 0;
     const { changes } = prepare(values, { ...plan, floor });
-    let total = 0;
-    let count = 0;
-    for (let t = warmUp(plan) - 1; t < values.length; t++) {
-      for (let i = 0; i < plan.window; i++, count++) total += (changes[t - i]! - changes[t]!) ** 2;
-    }
     const known = new StandardScaler().fit(changes).config() as { mean: number; deviation: number };
     const { mean, deviation } = known;
-    return new WindowTransform({ ...plan, floor, mean, deviation, scale: Math.sqrt(total / count) || 1 });
+    return new WindowTransform({ ...plan, floor, mean, deviation, ...fittedFrame(changes, plan) });
   }
 
   /**
@@ -84,7 +90,7 @@ export class WindowTransform {
    * targets beginning at row `from` or later. Gives the row after each window (that of the first target), too.
    */
   examples(values: Float64Array, from = 0): ExampleRows {
-    const { window, horizon, scale } = this.config;
+    const { window, horizon } = this.config;
     const series = prepare(values, this.config);
     const first = Math.max(warmUp(this.config), from);
     const count = Math.max(0, values.length - horizon - first + 1);
@@ -93,9 +99,11 @@ export class WindowTransform {
     const targets = new Float64Array(count * horizon);
     for (let n = 0; n < count; n++) {
       const t = first + n - 1;
-      inputs.set(this.#window(series.changes.subarray(t - window + 1, t + 1)), n * width);
+      const seen = series.changes.subarray(t - window + 1, t + 1);
+      inputs.set(this.#window(seen), n * width);
+      const { centre, scale } = this.#targetFrame(seen);
       for (let k = 1; k <= horizon; k++) {
-        targets[n * horizon + k - 1] = (changeAhead(series, t, k) - series.changes[t]!) / scale;
+        targets[n * horizon + k - 1] = (changeAhead(series, t, k) - centre) / scale;
       }
     }
     return { count, first, inputs, targets };
@@ -107,12 +115,33 @@ export class WindowTransform {
     return this.#window(changes.subarray(-this.config.window));
   }
 
+  /** The unit that the network sees counts in after the last row of the history; 1 for all that are not counted. */
+  unit(history: Float64Array): number {
+    return this.config.scaler === 'counts' ? this.#frame(history.slice(-this.config.window)).scale : 1;
+  }
+
+  /** What the changes of a window are measured from, and in. */
+  #frame(changes: Float64Array): Frame {
+    const { scaler, centre, scale } = this.config;
+    if (scaler === 'changes') return { centre: changes.at(-1)!, scale };
+    if (scaler === 'counts') return { centre: 0, scale: 1 + meanOf(changes) };
+    if (scaler !== 'instance') return { centre, scale };
+    const mean = meanOf(changes);
+    const variance = meanOf(changes.map((change) => (change - mean) ** 2));
+    // A window that hardly moves is not blown up: a hundredth of the usual variance is added.
+    return { centre: mean, scale: Math.sqrt(variance + (scale / 10) ** 2) };
+  }
+
+  #targetFrame(changes: Float64Array): Frame {
+    return this.config.scaler === 'counts' ? { centre: 0, scale: 1 } : this.#frame(changes);
+  }
+
   #window(changes: Float64Array): Float64Array {
-    const { scale, mean, deviation } = this.config;
-    const last = changes.at(-1)!;
+    const { mean, deviation } = this.config;
+    const { centre, scale } = this.#frame(changes);
     const input = new Float64Array(changes.length * this.channels);
     for (const [i, change] of changes.entries()) {
-      input[i * this.channels] = (change - last) / scale;
+      input[i * this.channels] = (change - centre) / scale;
       if (this.channels === 2) input[i * this.channels + 1] = (change - mean) / deviation;
     }
     return input;
@@ -120,10 +149,11 @@ export class WindowTransform {
 
   /** The values that the network's output [horizon] stands for, after the last row of the history. */
   output(history: Float64Array, scaled: ArrayLike<number>): Float64Array {
-    const { lag, horizon, scale, log } = this.config;
+    const { lag, horizon, window, log } = this.config;
     const { z, changes } = prepare(history.slice(-warmUp(this.config)), this.config);
+    const { centre, scale } = this.#targetFrame(changes.subarray(-window));
     const ahead = Float64Array.from({ length: horizon }, (_, i) => {
-      const change = scaled[i]! * scale + changes.at(-1)!;
+      const change = scaled[i]! * scale + centre;
       if (lag === 1) return change;
       const seasons = Math.ceil((i + 1) / lag);
       return z[z.length + i - seasons * lag]! + seasons * change;
@@ -131,6 +161,30 @@ export class WindowTransform {
     return log ? ahead.map(Math.exp) : ahead;
   }
 }
+
+interface Frame {
+  centre: number;
+  scale: number;
+}
+
+const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
+
+/** What all windows of a series have in common. */
+function fittedFrame(changes: Float64Array, { scaler, window, lag }: TransformPlan): Frame {
+  if (scaler in SCALERS) {
+    const [centre, one] = new SCALERS[scaler as keyof typeof SCALERS]().fit(changes).inverse([0, 1]);
+    return { centre: centre!, scale: one! - centre! };
+  }
+  let total = 0;
+  let count = 0;
+  for (let t = warmUp({ lag, window }) - 1; t < changes.length; t++) {
+    for (let i = 0; i < window; i++, count++) total += (changes[t - i]! - changes[t]!) ** 2;
+  }
+  return { centre: 0, scale: Math.sqrt(total / count) || 1 };
+}
+
+const meanOf = (values: Float64Array): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function leastPositive(values: Float64Array): number {
   const least = values.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Number.POSITIVE_INFINITY);

@@ -13,7 +13,7 @@ const point = (value: number, levels: number) => ({
   lower: Array<Float64Array>(levels).fill(Float64Array.of(value)),
   upper: Array<Float64Array>(levels).fill(Float64Array.of(value)),
 });
-const plain = { log: false, units: [2], floors: [0] };
+const plain = { log: false, counts: false, units: [2], floors: [0] };
 
 describe('by hand', () => {
   // Forecasts of 0 at every row; errors 1 -2 3 -4 ... 9, whose absolute sizes are the scores.
@@ -53,7 +53,7 @@ describe('by hand', () => {
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
   test('with logarithms, errors are factors', () => {
-    const calibration = new Calibration([0.5], 1, { log: true, units: [1], floors: [1e-9] });
+    const calibration = new Calibration([0.5], 1, { log: true, counts: false, units: [1], floors: [1e-9] });
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(10, 1));
     const { lower, upper } = calibration.widen({ series: 0, origin: 1 }, point(30, 1));
     assert.ok(Math.abs(lower[0]![0]! - 15) < 1e-9 && Math.abs(upper[0]![0]! - 60) < 1e-9);
@@ -67,7 +67,12 @@ test('sixty errors of one series suffice for intervals of 90 % that hold 87 to 9
     let level = 0;
     const walk = new RandomStream(s, 'walk').normal(80 + horizon).map((noise) => (level += noise));
     const panel = panelOf(walk);
-    const calibration = new Calibration([0.9], horizon, { log: false, units: [1], floors: [0] });
+    const calibration = new Calibration([0.9], horizon, {
+      log: false,
+      counts: false,
+      units: [1],
+      floors: [0],
+    });
     const last = (origin: number) => {
       const median = new Float64Array(horizon).fill(walk[origin - 1]!);
       return { median, lower: [median], upper: [median] };

@@ -7,7 +7,15 @@ import { PanelEncoder } from '@unroll/tasks/internal';
 
 const read = (text: string, options: Partial<PanelOptions> = {}) =>
   panelFromTable(parseCsv(text), { target: 'y', ...options });
-const plan = { log: false, season: 1, lag: 1, window: 2, horizon: 2, absolute: false };
+const plan = {
+  scaler: 'changes' as const,
+  log: false,
+  season: 1,
+  lag: 1,
+  window: 2,
+  horizon: 2,
+  absolute: false,
+};
 const everything = { from: Number.NEGATIVE_INFINITY, to: 99, most: 99 };
 
 test('all channels of one pair', () => {

@@ -1,7 +1,7 @@
 // What a network's numbers stand for: quantiles against tables, and the order of learned ones.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { makeHead, normalQuantile, studentTQuantile } from '@unroll/tasks/internal';
+import { makeHead, negativeBinomialQuantile, normalQuantile, studentTQuantile } from '@unroll/tasks/internal';
 
 const near = (got: number, want: number, by: number) =>
   assert.ok(Math.abs(got - want) <= by, `${got} is not ${want}`);
@@ -36,6 +36,33 @@ test("quantiles of Student's t from printed tables", () => {
   }
 });
 
+/** Level, mean, dispersion, quantile. */
+const NEGATIVE_BINOMIAL: [number, number, number, number][] = [
+  [0.5, 0.3, 2, 0],
+  [0.9, 0.3, 2, 1],
+  [0.975, 0.3, 2, 2],
+  [0.5, 5, 0.4, 4],
+  [0.1, 5, 0.4, 1],
+  [0.95, 5, 0.4, 12],
+  [0.9, 7, 0, 10],
+  [0.025, 900, 0.01, 723],
+  [0.975, 900, 0.01, 1095],
+  [0.5, 5000, 0.0001, 5000],
+  [0.975, 40, 3, 242],
+  [0.1, 9000, 1e-5, 8873],
+  [0.999, 0.01, 50, 2],
+  [0.5, 900, 0, 900],
+];
+
+// scipy.stats.nbinom.ppf(p, 1 / dispersion, 1 / (1 + dispersion * mean)); dispersion 0: scipy.stats.poisson.ppf(p, mean)
+test('quantiles of the negative binomial distribution, from rare to many', () => {
+  for (const [p, mean, dispersion, count] of NEGATIVE_BINOMIAL)
+    assert.equal(negativeBinomialQuantile(p, mean, dispersion), count, `${[p, mean, dispersion]}`);
+  // Beyond ten thousand, to a ten-thousandth.
+  near(negativeBinomialQuantile(0.975, 1e6, 0.5) / 2785823, 1, 3e-4);
+  near(negativeBinomialQuantile(0.5, 1e9, 1e-12) / 1e9, 1, 1e-3);
+});
+
 describe('heads', () => {
   test('a point is every quantile', () => {
     const head = makeHead('point', [0.8]);
@@ -50,6 +77,12 @@ describe('heads', () => {
   test("Student's t: location 3, scale 2, 5 degrees of freedom", () => {
     const head = makeHead('studentt', [0.8]);
     near(head.quantile([3, inverseSoftplus(2), inverseSoftplus(3)], 0.975), 3 + 2 * 2.5706, 4e-3);
+  });
+  test('a negative binomial: its mean scaled by the unit, its dispersion by the root of it', () => {
+    const head = makeHead('negbin', [0.8]);
+    const numbers = [inverseSoftplus(0.75), inverseSoftplus(1)];
+    near(head.mean!(numbers, 4), 3, 1e-12);
+    assert.equal(head.quantile(numbers, 0.9, 4), negativeBinomialQuantile(0.9, 3, 0.5));
   });
   test('quantiles that cross are put in order', () => {
     const head = makeHead('quantile', [0.8]);

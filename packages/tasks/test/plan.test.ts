@@ -18,6 +18,7 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
     season: 12,
     lag: 12,
     window: 12,
+    scaler: 'changes',
     log: true,
     cut: 96,
     origins: [96, 108, 120, 132],

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
-import { WindowTransform } from '@unroll/tasks/internal';
+import { type WindowScaler, WindowTransform } from '@unroll/tasks/internal';
 
-const plan = { log: false, lag: 2, window: 2, horizon: 3, absolute: true };
+const plan = { scaler: 'changes' as const, log: false, lag: 2, window: 2, horizon: 3, absolute: true };
 
 test('one pair by hand', () => {
   // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
-  const transform = new WindowTransform({ ...plan, scale: 2, mean: 1, deviation: 4, floor: 0 });
+  const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const { count, first, inputs, targets } = transform.examples(Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
   // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
@@ -18,7 +18,7 @@ test('one pair by hand', () => {
 });
 
 test('pairs may begin at a later row', () => {
-  const transform = new WindowTransform({ ...plan, scale: 2, mean: 1, deviation: 4, floor: 0 });
+  const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const values = Float64Array.of(1, 2, 4, 6, 9, 11, 15, 3, 8);
   const [all, later] = [transform.examples(values), transform.examples(values, 6)];
   assert.deepEqual([all.count, later.count, later.first], [3, 1, 6]);
@@ -46,7 +46,7 @@ describe('outputs undo targets', () => {
       for (const absolute of [false, true]) {
         test(`log ${log}, lag ${lag}, absolute ${absolute}`, () => {
           const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
-          const own = { log, lag, absolute, window: 4, horizon: 7 };
+          const own = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
           const transform = WindowTransform.fit(values, own);
           const { count, inputs, targets } = transform.examples(values);
           const width = 4 * transform.channels;
@@ -68,6 +68,7 @@ test('a network that answers 0 forecasts last season moved by the latest change'
   const transform = new WindowTransform({
     ...plan,
     absolute: false,
+    centre: 0,
     scale: 1,
     mean: 0,
     deviation: 1,
@@ -89,4 +90,46 @@ test('too few rows and logarithms of zero are errors', () => {
     /3 training rows do not fill one window/,
   );
   assert.throws(() => WindowTransform.fit(new Float64Array(9), { ...plan, log: true }), /values above 0/);
+});
+
+describe('other scalers', () => {
+  const values = Float64Array.of(3, 1, 4, 1, 5, 9, 2, 6);
+  const own = { log: false, lag: 1, window: 2, horizon: 1, absolute: false };
+  // Inputs 2 and 6 (the last window), and the target 2 after 5 and 9.
+  const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - 3.875) ** 2, 0) / 8);
+  const cases: [WindowScaler, (value: number) => number][] = [
+    ['standard', (value) => (value - 3.875) / spread],
+    ['robust', (value) => (value - 3.5) / (5.25 - 1.75)],
+    ['minmax', (value) => (value - 1) / 8],
+  ];
+  for (const [scaler, by] of cases) {
+    test(`${scaler}: by the training rows`, () => {
+      const transform = WindowTransform.fit(values, { ...own, scaler });
+      close(transform.input(values), Float64Array.of(by(2), by(6)));
+      close(transform.examples(values).targets.slice(-2, -1), Float64Array.of(by(2)));
+    });
+  }
+  test('instance: each window by itself, moved and stretched windows look alike', () => {
+    const transform = WindowTransform.fit(values, { ...own, scaler: 'instance' });
+    const moved = new WindowTransform({ ...transform.config, scale: 3 * transform.config.scale });
+    close(moved.input(values.map((value) => 3 * value + 100)), transform.input(values));
+    const [a, b] = transform.input(values);
+    assert.ok(Math.abs(a! + b!) < 1e-12 && b! > 0.5 && b! < 1, 'mean 0, deviation a little below 1');
+  });
+  test('counts: over 1 + the mean of the window, never shifted; targets as they are', () => {
+    const transform = WindowTransform.fit(values, { ...own, scaler: 'counts' });
+    close(transform.input(values), Float64Array.of(2 / 5, 6 / 5));
+    assert.deepEqual([...transform.examples(values).targets], [4, 1, 5, 9, 2, 6]);
+    assert.equal(transform.unit(values), 5);
+    assert.deepEqual([...transform.output(values, [7])], [7]);
+  });
+  for (const scaler of ['standard', 'robust', 'minmax', 'instance'] as const) {
+    test(`${scaler} inverts, for a constant series too`, () => {
+      for (const series of [values, new Float64Array(8).fill(7)]) {
+        const transform = WindowTransform.fit(series, { ...own, scaler, horizon: 2 });
+        const { targets } = transform.examples(series);
+        close(transform.output(series.slice(0, -2), targets.slice(-2)), series.slice(-2));
+      }
+    });
+  }
 });

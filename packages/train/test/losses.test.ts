@@ -117,6 +117,22 @@ const HAND: Hand[] = [
     target: [[2]],
     rows: [-log(0.25 * 0.75 ** 2)],
   },
+  {
+    // Counts and their units: -scipy.stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)), m = unit * softplus(raw mean),
+    // a = softplus(raw alpha) / sqrt(unit).
+    spec: { name: 'negativeBinomialNll', units: true },
+    prediction: [
+      [0.5, -1],
+      [-2, 0.3],
+      [1.5, 1],
+    ],
+    target: [
+      [3, 2.5],
+      [0, 1],
+      [120, 90],
+    ],
+    rows: [1.7754536655449134, 0.12050616682684669, 4.947071861265731],
+  },
 ];
 
 const shaped = (values: number[] | number[][]): Tensor => tensor(values as number[][]);

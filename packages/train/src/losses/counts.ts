@@ -4,6 +4,7 @@
  */
 import {
   add,
+  div,
   log,
   maximum,
   mean,
@@ -12,17 +13,18 @@ import {
   reshape,
   slice,
   softplus,
+  sqrt,
   sub,
   type Tensor,
   valueError,
 } from '@unroll/core';
 import { fitParts, fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
 const EPSILON = 1e-7;
 
 /** Throws for a target below 0 (whole: or with a fraction). */
-function checkCounts(loss: string, { target }: Pair, at: (i: number) => string, whole: boolean): void {
+function checkCounts(loss: string, target: Tensor, at: (i: number) => string, whole: boolean): void {
   const values = target.dataSync();
   const wrong = values.findIndex((value) => !(value >= 0 && (!whole || Number.isInteger(value))));
   if (wrong < 0) return;
@@ -46,11 +48,20 @@ export function poisson(options: LossOptions = {}): Loss {
       name,
       config: {},
       fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkCounts(name, pair, at, false),
+      check: ({ target }, at) => checkCounts(name, target, at, false),
       rows: (prediction, target) => mean(sub(prediction, mul(target, log(add(prediction, EPSILON)))), -1),
     },
     options,
   );
+}
+
+export interface NegativeBinomialOptions extends LossOptions {
+  /**
+   * The target is [..., 2 K]: K counts, then K units > 0 that they are measured in, such as the usual size of
+   * their series. Then mu = unit softplus(raw mean) and alpha = softplus(raw alpha) / sqrt(unit), so that one
+   * network learns from series of any size (DeepAR, section 3.3). Default false.
+   */
+  units?: boolean;
 }
 
 /**
@@ -63,17 +74,22 @@ export function poisson(options: LossOptions = {}): Loss {
  * number; mu = softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of whole numbers >= 0. As
  * DeepAR (Salinas et al. 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
  */
-export function negativeBinomialNll(options: LossOptions = {}): Loss {
+export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {
   const name = 'negativeBinomialNll';
+  const { units = false } = options;
+  const counts = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0]! : target);
   return makeLoss(
     {
       name,
-      config: {},
-      fit: (prediction, target) => fitParts(name, prediction, target, ['mean', 'alpha']),
-      check: (pair, at) => checkCounts(name, pair, at, true),
+      config: { units },
+      fit: (prediction, target) =>
+        units ? fitSame(name, prediction, target) : fitParts(name, prediction, target, ['mean', 'alpha']),
+      check: ({ target }, at) => checkCounts(name, counts(target), at, true),
       rows(prediction, target) {
-        const [rawMean, rawAlpha] = splitParts(prediction, 2) as [Tensor, Tensor];
-        return mean(negativeBinomialLogLoss(target, positive(rawMean), positive(rawAlpha)), -1);
+        const [m, a] = splitParts(prediction, 2).map(positive) as [Tensor, Tensor];
+        if (!units) return mean(negativeBinomialLogLoss(target, m, a), -1);
+        const [y, unit] = splitParts(target, 2) as [Tensor, Tensor];
+        return mean(negativeBinomialLogLoss(y, mul(m, unit), div(a, sqrt(unit))), -1);
       },
     },
     options,
