@@ -1,5 +1,5 @@
 /** The options of `unroll forecast`. */
-import type { CellName, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
+import type { CellName, Decoding, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError, wholeNumber } from './args.js';
 
 const OPTIONS = {
@@ -20,6 +20,7 @@ const OPTIONS = {
   window: { type: 'string' },
   head: { type: 'string' },
   scaler: { type: 'string' },
+  decoding: { type: 'string' },
   level: { type: 'string' },
   windows: { type: 'string' },
   step: { type: 'string' },
@@ -62,6 +63,7 @@ The network
   --head <name>         point, quantile, gaussian, studentt, or negbin for counts (default: point)
   --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or
                         log, by the data)
+  --decoding <how>      direct: all rows ahead at once; recursive: row by row (default: direct)
   --epochs <n>          most passes over the data (default 60)
   --seed <n>            same seed, same numbers (default 0)
 
@@ -156,6 +158,8 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   if (head !== undefined) options.head = head;
   const scaler = text(args, 'scaler') as ScalerName | undefined;
   if (scaler !== undefined) options.scaler = scaler;
+  const decoding = text(args, 'decoding') as Decoding | undefined;
+  if (decoding !== undefined) options.decoding = decoding;
   const levels = list(args, 'level')?.map(percent);
   if (levels !== undefined) options.levels = levels;
   return options;

@@ -26,10 +26,11 @@ export const PREDICT_HELP = `Usage: unroll predict <model folder> [options]
 Forecasts with a model that unroll forecast has written (<out>/model). Without --data, what comes after the rows the
 model was made from; with it, what comes after these rows. The forecast goes to stdout as CSV.
 
-  --data <file>         rows up to now, with the columns the model was made from
+  --data <file>         rows up to now, or those that are new, with the columns the model was made from
   --sql <query>         another query over this file than the one that the model was made with
   --future-rows <file>  rows to forecast, with the future columns filled in, if they are not in the data
-  --horizon <n>         rows to forecast, at most as many as the model was made for (default: all of them)
+  --horizon <n>         rows to forecast (default: as many as the model was made for; beyond, it goes on
+                        from its own forecast)
   --out <folder>        write forecast.csv there instead
   --json                one JSON object a forecast row on stdout
 `;

@@ -139,10 +139,7 @@ describe('mistakes: exit 2', () => {
     'a folder without a model': [['empty'], /There is no model here: pipeline\.json is missing/],
     'a model of another kind': [['foreign'], /this is not a model made by a forecast/],
     'weights that are damaged': [['damaged'], /model\.safetensors/],
-    'a horizon beyond the model': [
-      [MODEL, '--horizon', '13'],
-      /This model forecasts 1 to 12 rows ahead, and 13 are asked for/,
-    ],
+    'a horizon of no rows': [[MODEL, '--horizon', '0'], /--horizon must be a whole number from 1/],
     'data without the target': [[MODEL, '--data', 'other.csv'], /other\.csv has no column "passengers"/],
     'an option that is not known': [
       [MODEL, '--date', 'x'],

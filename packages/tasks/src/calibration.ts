@@ -105,6 +105,9 @@ export interface SeriesScale {
 const up = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): number =>
   log ? Math.log(Math.max(value, floor)) : value;
 
+const down = (value: number, { log, counts }: Pick<SeriesScale, 'log' | 'counts'>): number =>
+  log ? Math.exp(value) : counts ? Math.max(0, value) : value;
+
 /** Intervals moved apart by margins [level][row ahead]. */
 export function widened(
   { lower, upper, ...intervals }: Intervals,
@@ -112,17 +115,42 @@ export function widened(
   scale: SeriesScale,
 ): Intervals {
   const { median } = intervals;
-  const least = scale.counts ? 0 : Number.NEGATIVE_INFINITY;
   const moved = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
     bounds.map((bound, l) =>
       bound.map((value, k) => {
         const far = up(value, scale) + sign * margins[l]![k]! * scale.unit;
-        const wide = Math.max(least, scale.log ? Math.exp(far) : far);
+        const wide = down(far, scale);
         // An interval that was too wide is narrowed, but never past the forecast itself.
         return sign * (wide - median[k]!) < 0 ? median[k]! : wide;
       }),
     );
   return { ...intervals, lower: moved(lower, -1), upper: moved(upper, 1) };
+}
+
+/**
+ * Intervals of rows beyond those that margins are known for, too: there the model goes on from its own forecast, whose
+ * error comes to that of the rows that follow. Taken as independent, their squares add up, block by block.
+ */
+export function widenedBeyond(
+  intervals: Intervals,
+  margins: readonly ArrayLike<number>[],
+  scale: SeriesScale,
+): Intervals {
+  const { median } = intervals;
+  const known = margins[0]?.length ?? median.length;
+  const repeated = margins.map((margin) => median.map((_, k) => margin[k % known]!));
+  const wide = widened(intervals, repeated, scale);
+  const grown = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
+    bounds.map((bound) => {
+      const away = bound.map((value, k) => Math.abs(up(value, scale) - up(median[k]!, scale)));
+      for (let k = known; k < away.length; k++) {
+        away[k] = Math.hypot(away[k]!, away[known * Math.floor(k / known) - 1]!);
+      }
+      return bound.map((value, k) =>
+        k < known ? value : down(up(median[k]!, scale) + sign * away[k]!, scale),
+      );
+    });
+  return { ...wide, lower: grown(wide.lower, -1), upper: grown(wide.upper, 1) };
 }
 
 /**

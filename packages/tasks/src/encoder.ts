@@ -92,6 +92,14 @@ export class PanelEncoder {
     return new PanelEncoder(panel, plan, { transforms, channels });
   }
 
+  /** The same for another panel, whose series `n` goes on series `sources[n]` of this one. */
+  for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
+    if (panel === this.#panel) return this;
+    const { channels, transforms } = this.config;
+    const own = sources.map((series) => transforms[series]!);
+    return new PanelEncoder(panel, this.#plan, { channels, transforms: own });
+  }
+
   /** True if the network can forecast from there: the series was known in training, and its window is full. */
   reaches({ series, origin }: Origin): boolean {
     return (

@@ -7,10 +7,19 @@ import { asIntervals, type Baseline, historyAt } from './backtest.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { askedOf, intervalsOf } from './intervals.js';
-import { type FittedNetwork, fitNetwork, type NetworkOptions, networkQuantiles, VIEWS } from './network.js';
+import {
+  type FittedNetwork,
+  fitNetwork,
+  type NetworkOptions,
+  networkQuantiles,
+  VIEWS,
+  viewOf,
+} from './network.js';
 import { endOf, type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
+import { rollOut, type Stand } from './rollout.js';
 import { searchEpochs } from './search.js';
+import { warmUp } from './transform.js';
 
 /** Where a run is: which model is trained, and for what. */
 export interface Stage {
@@ -96,7 +105,7 @@ export class NetworkForecaster {
   async *prepare(): AsyncGenerator<TrainingEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
     for (const absolute of VIEWS) {
-      const search = searchEpochs(panel, { ...plan, absolute }, plan.cut, this.#options, epochs);
+      const search = searchEpochs(panel, viewOf(plan, absolute), plan.cut, this.#options, epochs);
       this.#epochs.push(yield* this.#staged('search', search));
     }
     for (const cut of calibrationCuts) yield* this.#train('calibrate', cut);
@@ -121,15 +130,26 @@ export class NetworkForecaster {
       else places.push(n);
     }
     for (const [networks, places] of byNetwork) {
+      const { panel, plan } = this.#context;
       const own = places.map((n) => origins[n]!);
-      const { levels } = this.#context;
-      const asked = askedOf(levels, this.#options.head);
-      const each: Float64Array[][][] = [];
-      for (const network of networks) each.push(await networkQuantiles(network, own, asked));
-      const intervals = intervalsOf(each, own.length, levels);
+      const intervals = await rollOut(panel, own, { ...plan, rows: warmUp(plan) }, (stand) =>
+        this.#block(networks, stand),
+      );
       for (const [i, n] of places.entries()) result[n] = intervals[i]!;
     }
     return result;
+  }
+
+  /** The rows that the networks say at once. */
+  async #block(networks: readonly FittedNetwork[], stand: Stand): Promise<Intervals[]> {
+    const { levels } = this.#context;
+    const asked = askedOf(levels, this.#options.head);
+    const each: Float64Array[][][] = [];
+    for (const network of networks) {
+      const there = { ...network, encoder: network.encoder.for(stand) };
+      each.push(await networkQuantiles(there, stand.origins, asked));
+    }
+    return intervalsOf(each, stand.origins.length, levels);
   }
 
   /** True if all networks can forecast there. */
@@ -142,7 +162,7 @@ export class NetworkForecaster {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
     for (const [i, absolute] of VIEWS.entries()) {
-      const events = fitNetwork(panel, { ...plan, absolute }, { cut }, this.#options, this.#epochs[i]!);
+      const events = fitNetwork(panel, viewOf(plan, absolute), { cut }, this.#options, this.#epochs[i]!);
       networks.push(yield* this.#staged(name, events));
     }
     this.#fitted.push({ from, networks });

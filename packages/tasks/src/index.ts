@@ -27,5 +27,5 @@ export {
 } from './panel.js';
 export { ForecastModel, type SeriesForecast } from './model.js';
 export type { Pipeline } from './pipeline.js';
-export type { ForecastPlan, ScalerName } from './plan.js';
+export type { Decoding, ForecastPlan, ScalerName } from './plan.js';
 export type { RunStore } from './resume.js';

@@ -12,7 +12,7 @@ import {
   type Intervals,
   type ScoreScale,
   type SeriesScale,
-  widened,
+  widenedBeyond,
 } from './calibration.js';
 import { checkCounts } from './counts.js';
 import { normalQuantile } from './distributions.js';
@@ -20,7 +20,7 @@ import { type Origin, PanelEncoder } from './encoder.js';
 import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { askedOf, intervalsOf } from './intervals.js';
-import { type FittedNetwork, inputTensors, quantilesOf } from './network.js';
+import { type FittedNetwork, inputTensors, quantilesOf, viewOf } from './network.js';
 import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
 import {
   checkPipeline,
@@ -32,6 +32,7 @@ import {
   toJsonNumbers,
 } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
+import { rollOut, type Stand, withRoomAhead } from './rollout.js';
 import { filled } from './rows.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 
@@ -106,73 +107,96 @@ export class ForecastModel {
   }
 
   /**
-   * Forecasts what comes after the rows of a table, or after the rows the model was made from.
+   * Forecasts what comes after the rows of a table, or after the rows the model was made from. A table may hold the newer
+   * rows alone: the stored ones of the same series are put before them.
+   * @param horizon rows to forecast; default: as many as the model was made for. For more, it goes on from its own forecast
    * @throws UnrollError `data` when the table lacks columns or covariates that the model needs
    */
-  async forecast(table?: Table): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
+  async forecast(
+    table?: Table,
+    horizon = this.pipeline.plan.horizon,
+  ): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
+    if (!Number.isInteger(horizon) || horizon < 1) {
+      throw valueError(`The horizon must be a whole number from 1, and it is ${horizon}.`, { horizon });
+    }
     const panel = table === undefined ? storedPanel(this.pipeline) : this.#panelOf(table);
-    return { panel, ...(await this.forecastPanel(panel)) };
+    return { panel, ...(await this.forecastPanel(panel, horizon)) };
   }
 
   /** Forecasts every series from its last row; by the best baseline where one is too short for the network. */
-  async forecastPanel(panel: Panel): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
+  async forecastPanel(
+    panel: Panel,
+    horizon = this.pipeline.plan.horizon,
+  ): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
     const { model, fallback, plan, margins, fallbackMargins, levels } = this.pipeline;
-    checkFuture(panel, plan.horizon);
+    checkFuture(panel, horizon);
     const ends = panel.series.map((series, i): Origin => ({ series: i, origin: endOf(series) }));
-    const byNetwork = await this.#networkForecasts(panel, ends);
-    const rules = baselines(plan);
-    const rule = this.network === null ? model : fallback;
+    const byNetwork = await this.#networkForecasts(panel, ends, horizon);
+    const rule = baselines({ ...plan, horizon }).get(this.network === null ? model : fallback)!;
     const scales = this.#scales(panel);
     const forecasts = ends.map((origin, n): SeriesForecast => {
       const own = byNetwork.get(n);
-      const known = historyAt(panel, origin, plan.season);
-      const plain = own ?? asIntervals(rules.get(rule)!(known), levels);
+      const plain = own ?? asIntervals(rule(historyAt(panel, origin, plan.season)), levels);
       const widths = own !== undefined || this.network === null ? margins : fallbackMargins;
-      const intervals = widened(plain, widths.map(fromJsonNumbers), scales[n]!);
-      const time = Array.from({ length: plan.horizon }, (_, k) => timeAt(panel, origin.origin + k));
-      return {
-        id: panel.series[n]!.id,
-        time,
-        ...intervals,
-        mean: intervals.mean ?? meanOf(intervals, plan, levels),
-      };
+      const intervals = widenedBeyond(plain, widths.map(fromJsonNumbers), scales[n]!);
+      const time = Array.from({ length: horizon }, (_, k) => timeAt(panel, origin.origin + k));
+      const mean = intervals.mean ?? meanOf(intervals, plan, levels);
+      return { id: panel.series[n]!.id, time, ...intervals, mean };
     });
     const short = this.network === null ? [] : ends.filter((_, n) => !byNetwork.has(n));
-    return { forecasts, notes: shortNotes(panel, short, fallback) };
+    const notes = [
+      ...this.#newNotes(panel),
+      ...shortNotes(panel, short, fallback),
+      ...beyondNotes(plan, horizon),
+    ];
+    return { forecasts, notes };
   }
 
   /** Uncalibrated forecasts of the networks, by series. */
-  async #networkForecasts(panel: Panel, ends: readonly Origin[]): Promise<Map<number, Intervals>> {
-    const { plan, levels, head: name, views } = this.pipeline;
+  async #networkForecasts(
+    panel: Panel,
+    ends: readonly Origin[],
+    horizon: number,
+  ): Promise<Map<number, Intervals>> {
+    const { plan, views } = this.pipeline;
     if (this.network === null) return new Map();
-    const head = makeHead(name, levels);
-    const each = views.map(({ absolute, channels }, v) => {
-      const own = { ...plan, absolute };
-      return {
-        plan: own,
-        head,
-        encoder: new PanelEncoder(panel, own, { channels, transforms: this.#transforms(panel, v) }),
-      };
-    });
-    const reached = ends.filter((origin) => each.every(({ encoder }) => encoder.reaches(origin)));
-    if (reached.length === 0) return new Map();
-    const inputs = each.flatMap(({ encoder, plan: own }) =>
-      inputTensors(encoder.encode(reached, false), encoder, own),
+    const roomy = withRoomAhead(panel, horizon + plan.reach);
+    const encoders = views.map(
+      ({ absolute, channels }, v) =>
+        new PanelEncoder(roomy, viewOf(plan, absolute), { channels, transforms: this.#transforms(panel, v) }),
     );
-    const outputs = await predictAll(this.network, inputs);
-    const quantiles: Float64Array[][][] = [];
-    for (const [v, view] of each.entries()) {
-      quantiles.push(quantilesOf(await outputs[v]!.data(), view, reached, askedOf(levels, head)));
-    }
-    const intervals = intervalsOf(quantiles, reached.length, levels);
+    const reached = ends.filter((origin) => encoders.every((encoder) => encoder.reaches(origin)));
+    if (reached.length === 0) return new Map();
+    const options = { ...plan, horizon, rows: warmUp(plan) };
+    const intervals = await rollOut(roomy, reached, options, (stand) => this.#block(encoders, stand));
     return new Map(reached.map(({ series }, n) => [series, intervals[n]!]));
+  }
+
+  /** The rows that the networks say at once. */
+  async #block(encoders: readonly PanelEncoder[], stand: Stand): Promise<Intervals[]> {
+    const { plan, levels, head: name, views } = this.pipeline;
+    const head = makeHead(name, levels);
+    const { origins } = stand;
+    const each = views.map(({ absolute }, v) => ({
+      plan: viewOf(plan, absolute),
+      head,
+      encoder: encoders[v]!.for(stand),
+    }));
+    const inputs = each.flatMap(({ encoder, plan: own }) =>
+      inputTensors(encoder.encode(origins, false), encoder, own),
+    );
+    const outputs = await predictAll(this.network!, inputs);
+    const quantiles: Float64Array[][][] = [];
+    for (const [v, view] of each.entries())
+      quantiles.push(quantilesOf(await outputs[v]!.data(), view, origins, askedOf(levels, head)));
+    return intervalsOf(quantiles, origins.length, levels);
   }
 
   /** What each series' values are measured by: as in training; for a new series, fitted on the rows it has. */
   #transforms(panel: Panel, view: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
     const known = new Map(series.map(({ id, transforms }) => [id, transforms[view]!]));
-    const own = { ...plan, absolute: views[view]!.absolute };
+    const own = viewOf(plan, views[view]!.absolute);
     return panel.series.map(({ id, values }) => {
       const stored = known.get(id);
       if (stored !== undefined && stored !== null) return stored;
@@ -247,27 +271,12 @@ export class ForecastModel {
     };
   }
 
-  /**
-   * The same forecasts cut to fewer rows ahead.
-   * @throws UnrollError `value` for more rows than the model forecasts
-   */
-  static cut(forecasts: readonly SeriesForecast[], horizon: number): SeriesForecast[] {
-    const most = forecasts[0]!.time.length;
-    if (!Number.isInteger(horizon) || horizon < 1 || horizon > most) {
-      throw valueError(`This model forecasts 1 to ${most} rows ahead, and ${horizon} are asked for.`, {
-        horizon,
-        most,
-      });
-    }
-    const first = (values: Float64Array) => values.slice(0, horizon);
-    return forecasts.map(({ id, time, mean, median, lower, upper }) => ({
-      id,
-      time: time.slice(0, horizon),
-      mean: first(mean),
-      median: first(median),
-      lower: lower.map(first),
-      upper: upper.map(first),
-    }));
+  /** Which series the model does not know, where it knows series by name. */
+  #newNotes(panel: Panel): string[] {
+    const known = new Set(this.pipeline.series.map(({ id }) => id));
+    const unknown = panel.series.filter(({ id }) => !known.has(id));
+    if (unknown.length === 0) return [];
+    return [`Not in training, measured by the rows given here: ${listed(unknown)}.`];
   }
 }
 
@@ -279,9 +288,9 @@ function pipelineOf(parts: ModelParts): Pipeline {
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
   // Drift looks at the first row too.
-  const reach = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
+  const kept = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, season, lag, window, log, scaler } = plan;
+  const { horizon, reach, season, lag, window, log, scaler } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
@@ -289,13 +298,13 @@ function pipelineOf(parts: ModelParts): Pipeline {
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, season, lag, window, log, scaler },
+    plan: { horizon, reach, season, lag, window, log, scaler },
     head,
     levels: [...levels],
     ...trainedParts(parts),
     margins: marginsOf(model),
     fallbackMargins: marginsOf(fallback),
-    history: historyOf(panel, reach),
+    history: historyOf(panel, kept),
   };
 }
 
@@ -318,9 +327,23 @@ function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'v
 
 function shortNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
   if (short.length === 0) return [];
-  const ids = short.slice(0, 3).map(({ series }) => panel.series[series]!.id);
-  const rest = short.length > 3 ? `, and ${short.length - 3} more` : '';
-  return [`Too short for the network, forecast by ${fallback}: ${ids.join(', ')}${rest}.`];
+  const series = short.map((origin) => panel.series[origin.series]!);
+  return [`Too short for the network, forecast by ${fallback}: ${listed(series)}.`];
+}
+
+/** The first three by name. */
+const listed = (series: readonly { id: string }[]): string =>
+  series
+    .slice(0, 3)
+    .map(({ id }) => id || 'the series')
+    .join(', ') + (series.length > 3 ? `, and ${series.length - 3} more` : '');
+
+function beyondNotes({ horizon: most }: Pick<ForecastPlan, 'horizon'>, horizon: number): string[] {
+  if (horizon <= most) return [];
+  return [
+    `The model was tested ${most} rows ahead. Rows ${most + 1} to ${horizon} go on from its own forecast, with intervals ` +
+      'widened as its errors add up.',
+  ];
 }
 
 function meanOf(

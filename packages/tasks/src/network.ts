@@ -24,6 +24,7 @@ import { type EncodedRows, type NetworkPlan, type Origin, PanelEncoder } from '.
 import type { Head } from './heads.js';
 import type { Asked } from './intervals.js';
 import type { Panel } from './panel.js';
+import type { ForecastPlan } from './plan.js';
 import type { KeptTrainings } from './resume.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
@@ -60,6 +61,13 @@ export interface FittedNetwork {
 
 /** Whether each network of the forecaster sees the absolute size of changes. */
 export const VIEWS: readonly boolean[] = [false, true];
+/** What one of these networks is made for. */
+export const viewOf = (plan: Omit<ForecastPlan, 'cut' | 'origins'>, absolute: boolean): NetworkPlan => ({
+  ...plan,
+  horizon: plan.reach,
+  absolute,
+});
+
 /** Training pairs beyond this number are thinned out: they overlap nearly wholly anyway. */
 const MOST_PAIRS = 40_000;
 

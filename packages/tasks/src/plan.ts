@@ -22,16 +22,23 @@ export interface PlanOptions {
    * variation grows with the level.
    */
   scaler?: ScalerName;
+  /** Whether a network says all rows ahead at once, or one, which is then fed to it for the next. Default `direct`. */
+  decoding?: Decoding;
   /** Backtest forecasts. Default: four that fit into the last third, more for long series. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
   step?: number;
 }
 
+export const DECODINGS = ['direct', 'recursive'] as const;
+export type Decoding = (typeof DECODINGS)[number];
+
 export const SCALERS = ['changes', 'log', 'standard', 'robust', 'minmax', 'instance'] as const;
 export type ScalerName = (typeof SCALERS)[number];
 
 export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
+  /** Rows that a network says at once; for more, it is fed with what it has said. */
+  reach: number;
   /** Grid place before which the backtest trains. */
   cut: number;
   /** Grid places from which the backtest forecasts: rows before each are known. */
@@ -50,6 +57,12 @@ const MOST_SERIES = 0.8;
  */
 export function planForecast(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan {
   checkScaler(options);
+  const { decoding } = options;
+  if (decoding !== undefined && !DECODINGS.includes(decoding)) {
+    throw valueError(`There is no decoding "${decoding}". Choose one of ${DECODINGS.join(', ')}.`, {
+      decoding,
+    });
+  }
   for (const name of ['horizon', 'season', 'window', 'windows', 'step'] as const)
     checkCount(name, options[name]);
   const plan = tryPlan(panel, options);
@@ -113,20 +126,21 @@ function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array
   return values.slice(0, length);
 }
 
-type Choice = Omit<NetworkPlan, 'absolute'>;
+type Choice = Omit<ForecastPlan, 'cut' | 'origins'>;
 
 function chooseTransform(
   panel: Panel,
   training: readonly Float64Array[],
   options: PlanOptions & { counts?: boolean },
 ): Choice | null {
-  const { horizon } = options;
+  const { horizon, decoding } = options;
+  const reach = decoding === 'recursive' ? 1 : horizon;
   const season = options.season ?? commonSeason(panel, training);
   const { scaler, log } = chooseScaler(panel, training, season, options);
   const whole = training.map((values) => filled(values, season));
   const scaled = log ? whole.map((values) => values.map(Math.log)) : whole;
   for (const lag of scaler === 'changes' ? lagsByMerit(scaled, season, horizon) : [1]) {
-    const choice = withWindow(training, { scaler, horizon, season, lag, log }, options.window);
+    const choice = withWindow(training, { scaler, horizon, reach, season, lag, log }, options.window);
     if (choice !== null) return choice;
   }
   return null;

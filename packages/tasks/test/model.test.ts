@@ -79,12 +79,55 @@ test('a column of another kind than in training is told', async () => {
   });
 });
 
-test('forecasts are cut to fewer rows, never stretched', async () => {
-  const { forecasts } = await made;
-  const [first] = ForecastModel.cut(forecasts, 2);
-  assert.deepEqual(first!.time, ['40', '41']);
-  assert.deepEqual(first!.upper[1], forecasts[0]!.upper[1]!.slice(0, 2));
-  assert.throws(() => ForecastModel.cut(forecasts, 4), /forecasts 1 to 3 rows ahead, and 4 are asked for/);
+describe('another horizon', () => {
+  const upTo = (ahead: number) =>
+    [...rowsOf('A', 'small'), ...rowsOf('B', 'big')].filter(({ t }) => t < 40 + ahead);
+
+  test('a shorter one is the beginning of the longer, and needs no covariates beyond it', async () => {
+    const { model, forecasts } = await made;
+    const { forecasts: short, notes } = await model.forecast(tableOf(upTo(2)), 2);
+    assert.deepEqual(short[1]!.time, ['40', '41']);
+    for (const part of ['median', 'mean'] as const)
+      assert.deepEqual(short[1]![part], forecasts[1]![part].slice(0, 2));
+    assert.deepEqual(short[1]!.upper[1], forecasts[1]!.upper[1]!.slice(0, 2));
+    assert.deepEqual(notes, []);
+  });
+  test('a longer one begins with the shorter, and goes on as if its forecast had come', async () => {
+    const { model, forecasts } = await made;
+    const long = [...rowsOf('A', 'small', 40), ...rowsOf('B', 'big', 40)];
+    const day = (s: string, kind: string, t: number): Row => ({
+      s,
+      t,
+      y: null,
+      sun: null,
+      day: days[t % 3]!,
+      kind,
+    });
+    const more = [43, 44, 45, 46].flatMap((t) => [day('A', 'small', t), day('B', 'big', t)]);
+    const { forecasts: all, notes } = await model.forecast(tableOf([...long, ...more]), 7);
+    assert.match(notes.join(), /tested 3 rows ahead\. Rows 4 to 7 go on from its own forecast/);
+    assert.deepEqual(all[1]!.median.slice(0, 3), forecasts[1]!.median);
+    assert.deepEqual(all[1]!.lower[0]!.slice(0, 3), forecasts[1]!.lower[0]);
+    // The same by hand: the forecast written into the table.
+    const came = [...long, ...more].map((row) => {
+      const ahead = row.t - 40;
+      const sun = row.t === 39 ? row.sun : Math.cos(39);
+      if (ahead < 0) return row;
+      if (ahead > 2) return row;
+      return { ...row, y: forecasts[row.s === 'A' ? 0 : 1]!.median[ahead]!, sun };
+    });
+    const { forecasts: next } = await model.forecast(tableOf(came));
+    for (let k = 0; k < 3; k++)
+      assert.ok(
+        Math.abs(next[1]!.median[k]! - all[1]!.median[3 + k]!) < 1e-4,
+        `${next[1]!.median} ${all[1]!.median}`,
+      );
+    const width = (k: number) => all[1]!.upper[0]![k]! - all[1]!.lower[0]![k]!;
+    assert.ok(width(3) > width(2) && width(6) > width(5), 'wider after each block');
+    await assert.rejects(model.forecast(tableOf(rows), 7), /"day" must be known for the 7 rows to forecast/);
+  });
+  test('is a whole number', async () =>
+    assert.rejects((await made).model.forecast(undefined, 0), /The horizon must be a whole number from 1/));
 });
 
 describe('files that are no model', () => {
