@@ -48,6 +48,25 @@ test('goes on from newer rows, fewer of them if asked', async () => {
   assert.ok(rows.every((row) => row['lo-95'] <= row.median && row.median <= row['hi-95']));
 });
 
+test('goes on from the newer rows alone, and beyond the rows it was tested for', async () => {
+  writeFileSync(join(place.folder, 'all.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
+  writeFileSync(join(place.folder, 'one.csv'), 'month,passengers\n1961-01,450\n');
+  const all = await unroll(['predict', MODEL, '--data', 'all.csv']);
+  const one = await unroll(['predict', MODEL, '--data', 'one.csv']);
+  assert.equal(one.stdout, all.stdout);
+  assert.equal(one.stderr, 'Rows up to 1960-12 are those stored with the model.\n');
+  assert.match(one.stdout, /\n1961-02,/);
+  const long = await unroll(['predict', MODEL, '--horizon', '30']);
+  assert.equal(long.code, 0);
+  assert.match(
+    long.stderr,
+    /^The model was tested 12 rows ahead\. Rows 13 to 30 go on from its own forecast/,
+  );
+  assert.ok(long.stdout.startsWith(file('air/forecast.csv')));
+  assert.equal(long.stdout.trimEnd().split('\n').length, 31);
+  assert.match(long.stdout, /\n1963-06,/);
+});
+
 test('a model of many series forecasts one that it has never seen', async () => {
   const rows = (shop: string, level: number) =>
     Array.from({ length: 40 }, (_, t) => `${shop},${t},${level + t + 5 * (t % 4)}`);

@@ -19,6 +19,7 @@ import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
 import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
+import { afterStored } from './history.js';
 import { askedOf, intervalsOf } from './intervals.js';
 import { type FittedNetwork, inputTensors, quantilesOf, viewOf } from './network.js';
 import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
@@ -233,10 +234,18 @@ export class ForecastModel {
     };
   }
 
+  /** The table as a panel, behind the stored rows. */
   #panelOf(table: Table): Panel {
-    const panel = panelFromTable(table, this.panelOptions);
-    if (this.pipeline.plan.scaler === 'counts') checkCounts(panel);
-    return this.#withKnownCategories(panel);
+    const stored = storedPanel(this.pipeline);
+    const known = new Set(stored.series.map(({ id }) => id));
+    // Rows that are only counted begin at 1 in every table: they cannot be put behind others.
+    const counted = stored.time.name === 'row';
+    const given = panelFromTable(table, this.panelOptions, (id) => (known.has(id) && !counted ? 0 : 2));
+    if (this.pipeline.plan.scaler === 'counts') checkCounts(given);
+    const renumbered = this.#withKnownCategories(given);
+    if (counted) return renumbered;
+    const { panel, notes } = afterStored(renumbered, stored);
+    return { ...panel, notes: [...panel.notes, ...notes] };
   }
 
   /** Categories numbered as in training; those that were not known there are taken as missing. */

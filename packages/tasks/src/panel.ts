@@ -75,10 +75,15 @@ export function timeAt(panel: Panel, place: number): string {
 
 /**
  * Reads a panel out of a table.
+ * @param least values that a series must have at least, by its id; default 2
  * @throws UnrollError `data` when a column is missing or holds something else, a time stands twice, or the times follow
  *   no step
  */
-export function panelFromTable(given: Table, options: PanelOptions): Panel {
+export function panelFromTable(
+  given: Table,
+  options: PanelOptions,
+  least: (id: string) => number = () => 2,
+): Panel {
   const { target, series: idColumn = null } = options;
   const name = timeColumnOf(given, options);
   const table = name === null ? given : withTimeParts(given, name);
@@ -97,7 +102,7 @@ export function panelFromTable(given: Table, options: PanelOptions): Panel {
   const { frequency, start } = gridOf(table, time, groups, options.frequency);
   const notes = [...time.notes, ...partNotes(given, time), ...orderNotes(time, groups)];
   const series = groups.map((group) =>
-    placed(table, time, group, { target, all, covariates, frequency, start }),
+    placed(table, time, group, { target, all, covariates, frequency, start, least: least(group.id) }),
   );
   checkStatics(table, covariates, groups);
   const panel: Panel = {
@@ -198,17 +203,19 @@ interface Grid {
   covariates: readonly Covariate[];
   frequency: Frequency;
   start: number;
+  least: number;
 }
 
 /** One value for each period from the first known value to the last; covariates go on to the last row. */
 function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: Grid): PanelSeries {
   const places = gridPlaces(table, time, rows, grid);
   const known = places.filter((_, i) => !Number.isNaN(grid.all[rows[i]!]!));
-  if (known.length < 2) {
+  if (known.length < grid.least) {
     const message = `${table.source}, column "${grid.target}"${ofSeries(id)}: ${known.length} values are too few to forecast from.`;
     throw new UnrollError('data', message, { source: table.source, column: grid.target, series: id });
   }
-  const offset = known[0]!;
+  const offset = known[0] ?? places[0]!;
+  const last = known.at(-1) ?? offset - 1;
   const onGrid = (cells: Float64Array, last: number): Float64Array => {
     const values = new Float64Array(last - offset + 1).fill(Number.NaN);
     for (const [i, place] of places.entries())
@@ -218,9 +225,9 @@ function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: 
   return {
     id,
     offset,
-    values: onGrid(grid.all, known.at(-1)!),
+    values: onGrid(grid.all, last),
     covariates: grid.covariates.map(({ cells, role }) =>
-      onGrid(cells, role === 'past' ? known.at(-1)! : places.at(-1)!),
+      onGrid(cells, role === 'past' ? last : places.at(-1)!),
     ),
   };
 }

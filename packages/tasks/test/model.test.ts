@@ -64,6 +64,54 @@ describe('saved and loaded', () => {
   });
 });
 
+describe('newer rows', () => {
+  const longer = [...rowsOf('A', 'small', 43), ...rowsOf('B', 'big', 43)];
+  const since = (t: number) => tableOf(longer.filter((row) => row.t >= t));
+
+  test('alone mean the same as behind all the others', async () => {
+    const { model, forecasts: before } = await made;
+    const { forecasts } = await model.forecast(tableOf(longer));
+    assert.deepEqual(forecasts[0]!.time, ['43', '44', '45']);
+    assert.notDeepEqual(forecasts[0]!.median, before[0]!.median);
+    for (const [from, note] of [
+      [20, ''],
+      [38, 'Rows up to 37 are those stored with the model.'],
+      [40, 'Rows up to 39 are those stored with the model.'],
+    ] as const) {
+      const { panel, forecasts: alone } = await model.forecast(since(from));
+      assert.deepEqual(alone, forecasts, `from ${from}`);
+      assert.equal(panel.notes.join(), note);
+    }
+  });
+  test('only covariates to come: what follows the stored rows, with them', async () => {
+    const { model, forecasts } = await made;
+    const ahead = tableOf(rows.filter(({ t }) => t >= 40));
+    assert.deepEqual((await model.forecast(ahead)).forecasts, forecasts);
+  });
+  test('after a gap, which is filled from the past and told', async () => {
+    const { model } = await made;
+    const { panel, forecasts } = await model.forecast(since(42));
+    assert.match(panel.notes.join(), /Rows up to 39 are those stored with the model; 2 missing after it\./);
+    assert.deepEqual(forecasts[1]!.time, ['43', '44', '45']);
+    assert.ok(forecasts[1]!.median.every((value) => Number.isFinite(value)));
+  });
+  test('of a series that is not known need rows of their own, and are told', async () => {
+    const { model } = await made;
+    const unknown = rowsOf('C', 'huge').map((row) => ({ ...row, y: row.y === null ? null : 3 * row.y }));
+    const { forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
+    assert.match(notes.join(), /^Not in training, measured by the rows given here: C\.$/);
+    assert.ok(
+      forecasts[2]!.median.every((value) => value > 100 && value < 300),
+      `${forecasts[2]!.median}`,
+    );
+    const { notes: two } = await model.forecast(tableOf(unknown.filter(({ t }) => t >= 37)));
+    assert.match(two.join('\n'), /Too short for the network, forecast by [a-z-]+: C\./);
+    await assert.rejects(model.forecast(tableOf(unknown.filter(({ t }) => t >= 39))), {
+      message: /column "y" of series "C": 1 values are too few to forecast from/,
+    });
+  });
+});
+
 test('covariates to come that are missing are asked for', async () => {
   const { model } = await made;
   await assert.rejects(model.forecast(tableOf(rows.filter(({ y }) => y !== null))), {
