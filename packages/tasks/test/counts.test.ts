@@ -1,0 +1,78 @@
+// The head of counts on made counts, rare and many: better than a normal distribution, never below 0, saved and loaded.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable, type Table } from '@unroll/data';
+import { type ForecastOptions, ForecastModel, forecast } from '@unroll/tasks';
+import { negativeBinomialQuantile } from '@unroll/tasks/internal';
+
+const [SERIES, ROWS] = [40, 84];
+
+/** Negative binomial counts with a week of seven rows, of means between 0.2 and 20; most are 0 where these are small. */
+function counts(): Table {
+  const cells: [string[], number[], number[]] = [[], [], []];
+  for (let s = 0; s < SERIES; s++) {
+    const random = new RandomStream(s, 'counts');
+    const [size] = random.uniform(1, -1.5, 3);
+    for (const [t, level] of random.uniform(ROWS).entries()) {
+      const mean = Math.exp(size!) * (1 + 0.8 * Math.sin((2 * Math.PI * (t + s)) / 7));
+      cells[0].push(`s${s}`);
+      cells[1].push(t);
+      cells[2].push(negativeBinomialQuantile(level, mean, 0.6));
+    }
+  }
+  return makeTable({ source: 'made', names: ['s', 't', 'y'], cells });
+}
+const options: ForecastOptions = {
+  ...{ target: 'y', series: 's', time: 't', season: 7, horizon: 7 },
+  ...{ levels: [0.2, 0.4, 0.6, 0.8, 0.95], units: 16, epochs: 15 },
+};
+const table = counts();
+const made = forecast(table, { ...options, head: 'negbin' });
+
+describe('head negbin', () => {
+  test("its quantiles are better than the normal distribution's by a tenth", async () => {
+    const wql = (result: Awaited<typeof made>) =>
+      result.leaderboard.find(({ model }) => model === 'lstm')!.wql;
+    const normal = wql(await forecast(table, { ...options, head: 'gaussian' }));
+    const own = wql(await made);
+    assert.ok(own < 0.9 * normal, `${own}, and ${normal} of the normal distribution`);
+  });
+
+  test('its intervals hold what they promise, and since counts are whole a little more', async () => {
+    const { coverage } = (await made).leaderboard.find(({ model }) => model === 'lstm')!;
+    assert.ok(coverage['80']! >= 0.77 && coverage['95']! >= 0.93, JSON.stringify(coverage));
+  });
+
+  test('nothing is below 0, and the mean tells more than a median of 0', async () => {
+    const { winner, forecasts, backtest } = await made;
+    assert.equal(winner, 'lstm');
+    const tested = backtest.find(({ model }) => model === 'lstm')!.forecasts;
+    for (const { lower } of [...forecasts, ...tested])
+      assert.ok(lower.every((bounds) => bounds.every((value) => value >= 0)));
+    const rare = forecasts.filter(({ median }) => median.every((value) => value === 0));
+    assert.ok(rare.length > 0, 'some series are mostly 0');
+    for (const { mean } of rare) assert.ok(mean.every((value) => value > 0 && value < 1.5));
+  });
+
+  test('saved and loaded it forecasts the same', async () => {
+    const { model, forecasts } = await made;
+    assert.deepEqual((await ForecastModel.fromFiles(model.toFiles()).forecast(table)).forecasts, forecasts);
+  });
+
+  test('values that are no counts are told with their place', async () => {
+    const none = (values: number[]) =>
+      makeTable({ source: 'sales.csv', names: ['t', 'y'], cells: [values.map((_, t) => t), values] });
+    const values = Array.from({ length: 40 }, (_, t) => t % 5);
+    const own = { target: 'y', time: 't', horizon: 2, head: 'negbin' } as const;
+    for (const wrong of [2.5, -1]) {
+      await assert.rejects(forecast(none(values.with(7, wrong)), own), {
+        message: `sales.csv, column "y": ${wrong} at 7 is not a count, and the head negbin forecasts counts, whole numbers from 0. Choose the head quantile.`,
+        code: 'data',
+      });
+    }
+    await assert.rejects(forecast(none(values), { ...own, scaler: 'standard' }), {
+      message: 'The head negbin has a scaler of its own: leave the scaler out.',
+    });
+  });
+});
