@@ -7,6 +7,7 @@
  * Scores are taken in the scale of the forecast (its logarithm, where the plan takes logarithms) and in units of the
  * series' usual change, so that the errors of many series may be put together.
  */
+import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 
@@ -157,6 +158,8 @@ export function widenedBeyond(
  * The score that a new one, `ahead` rows ahead, exceeds with probability at most 1 - level. From n independent ones it
  * would be that of rank ceil((n + 1) level). Errors of neighbouring origins share all but one of the rows between origin
  * and target, so n of them tell less than that: about as much as n / sqrt(ahead), which is what the rank allows for.
+ * Where that rank is beyond the largest, which n scores hold only for the share n / (n + sqrt(ahead)), the largest is
+ * stretched as the errors of a normal distribution would be between that share and the level.
  */
 function margin(list: readonly Score[], origin: number, level: number, ahead: number): number {
   const seen = Float64Array.from(
@@ -165,6 +168,13 @@ function margin(list: readonly Score[], origin: number, level: number, ahead: nu
   ).sort();
   const n = seen.length;
   if (n === 0) return Number.NaN;
-  const rank = Math.ceil((n + Math.sqrt(ahead)) * level);
-  return seen[Math.min(n, rank) - 1]!;
+  const all = n + Math.sqrt(ahead);
+  const rank = Math.ceil(all * level);
+  if (rank <= n) return seen[rank - 1]!;
+  const largest = seen[n - 1]!;
+  const share = n / all;
+  return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(share));
 }
+
+/** What the absolute value of a standard normal number exceeds with probability 1 - p. */
+const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);

@@ -8,7 +8,7 @@
  */
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
-import { filled } from './rows.js';
+import { filled, thinned } from './rows.js';
 import {
   changeAhead,
   changesOf,
@@ -108,16 +108,10 @@ export class PanelEncoder {
   }
 
   /**
-   * The training pairs whose targets lie in grid places `from` to `to` (exclusive), at most `most` of them, evenly
-   * chosen. Pairs with a missing target are left out.
+   * The training pairs whose targets lie in grid places `from` to `to` (exclusive), about `most` of them. Pairs with a missing target are left out.
    */
   pairs({ from, to, most }: { from: number; to: number; most: number }): EncodedRows {
-    const origins = this.#origins(from, to);
-    const every = Math.max(1, Math.ceil(origins.length / most));
-    return this.encode(
-      origins.filter((_, n) => (origins.length - 1 - n) % every === 0),
-      true,
-    );
+    return this.encode(thinned(this.#origins(from, to), most), true);
   }
 
   /** How many pairs there are before grid place `to`. */

@@ -4,5 +4,5 @@ export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './di
 export { PanelEncoder } from './encoder.js';
 export { makeHead } from './heads.js';
 export { growsWithLevel, planForecast } from './plan.js';
-export { filled } from './rows.js';
+export { filled, thinned } from './rows.js';
 export { type WindowScaler, WindowTransform } from './transform.js';

@@ -4,7 +4,7 @@ import type { ScoreScale } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { filled } from './rows.js';
+import { filled, thinned } from './rows.js';
 import { warmUp } from './transform.js';
 
 /** Forecasts for calibration, of all series together. */
@@ -24,8 +24,8 @@ export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean
   );
 }
 
-/** Every row from `from` to the end, for every series; thinned out evenly where these are too many. */
-export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): Origin[] {
+/** Every row from `from` to the end, for every series; thinned out where these are too many. */
+export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): readonly Origin[] {
   const end = panelEnd(panel);
   const all = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>
     panel.series.flatMap(({ offset, values }, series) => {
@@ -33,8 +33,7 @@ export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: numbe
       return known >= warmUp(plan) && known < values.length ? [{ series, origin }] : [];
     }),
   );
-  const every = Math.ceil(all.length / MOST_CALIBRATION);
-  return all.filter((_, n) => (all.length - 1 - n) % every === 0);
+  return thinned(all, MOST_CALIBRATION);
 }
 
 /** The usual change of each series over a season, on the rows before the backtest; the median's where it has none. */

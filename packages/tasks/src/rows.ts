@@ -1,5 +1,5 @@
 /** Rows of one series: in order of time, on an even grid, with what is missing known. */
-import { UnrollError } from '@unroll/core';
+import { RandomStream, UnrollError } from '@unroll/core';
 import {
   describeFrequency,
   type Frequency,
@@ -107,4 +107,14 @@ export function filled(values: Float64Array, season: number): Float64Array {
     if (Number.isNaN(out[i]!)) out[i] = out[i - season] ?? out[i - 1]!;
   }
   return out;
+}
+
+/**
+ * About `most` of the items, drawn by chance and each time the same; all where there are no more. Every second or twelfth
+ * would fall into step with a season, or with the number of series.
+ */
+export function thinned<T>(items: readonly T[], most: number): readonly T[] {
+  if (items.length <= most) return items;
+  const chance = new RandomStream(0, 'thinned').uniform(items.length);
+  return items.filter((_, n) => chance[n]! < most / items.length);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
-import { forecast, panelFromTable } from '@unroll/tasks';
+import { actualAt, forecast, type Intervals, panelFromTable } from '@unroll/tasks';
 import { Calibration } from '@unroll/tasks/internal';
 
 const panelOf = (values: ArrayLike<number>) =>
@@ -29,9 +29,11 @@ describe('by hand', () => {
     const { lower, upper } = learned([0.8]).widen({ series: 0, origin: 9 }, point(100, 1));
     assert.deepEqual([lower[0]![0], upper[0]![0]], [92, 108]);
   });
-  test('where the rank is beyond all errors, the largest is taken', () => {
+  test('where the rank is beyond all errors, the largest is stretched as a normal distribution would be', () => {
     const { upper } = learned([0.8, 0.99]).widen({ series: 0, origin: 9 }, point(0, 2));
-    assert.deepEqual([upper[0]![0], upper[1]![0]], [8, 9]);
+    assert.equal(upper[0]![0], 8);
+    // Nine errors hold nine tenths of what comes: 1.6449 deviations, and 99 % are 2.5758.
+    assert.ok(Math.abs(upper[1]![0]! - (9 * 2.5758) / 1.6449) < 1e-3, `${upper[1]}`);
   });
   test('errors that came later than the origin do not count', () => {
     const { upper } = learned([0.8]).widen({ series: 0, origin: 4 }, point(0, 1));
@@ -90,12 +92,31 @@ test('sixty errors of one series suffice for intervals of 90 % that hold 87 to 9
   );
 });
 
+test('five errors make intervals of 95 % that hold nearly as much', () => {
+  const count = 4000;
+  let held = 0;
+  for (let s = 0; s < count; s++) {
+    const values = new RandomStream(s, 'few').normal(6);
+    const calibration = new Calibration([0.95], 1, { log: false, counts: false, units: [1], floors: [0] });
+    const panel = panelOf(values);
+    for (let origin = 0; origin < 5; origin++) calibration.learn(panel, { series: 0, origin }, point(0, 1));
+    const { lower, upper } = calibration.widen({ series: 0, origin: 5 }, point(0, 1));
+    held += Number(values[5]! >= lower[0]![0]! && values[5]! <= upper[0]![0]!) / count;
+  }
+  // The largest of five alone would hold five sixths.
+  assert.ok(held > 0.9 && held < 0.96, `${held}`);
+});
+
 test('intervals of 90 % hold 87 to 93 % of what comes, at every row ahead, for every model', async () => {
-  const [count, length, horizon] = [400, 60, 4];
+  const [count, length, horizon] = [800, 48, 4];
+  // Autoregressive series around a level; every other one with a season of four rows.
   const all = Array.from({ length: count }, (_, s) => {
     const random = new RandomStream(s, 'coverage').normal(length + horizon);
     let carried = 0;
-    return random.map((noise, t) => (carried = 0.7 * carried + noise) + 3 * Math.sin((t + s) / 2) + 10);
+    return random.map((noise, t) => {
+      carried = 0.7 * carried + noise;
+      return carried + (s % 2) * 3 * Math.sin((Math.PI / 2) * (t + 0.3 * s)) + 10;
+    });
   });
   const rows = all.flatMap((values, s) =>
     Array.from(values.slice(0, length), (value, t) => ({ s: `s${s}`, t, value })),
@@ -105,33 +126,33 @@ test('intervals of 90 % hold 87 to 93 % of what comes, at every row ahead, for e
     names: ['s', 't', 'y'],
     cells: [rows.map(({ s }) => s), rows.map(({ t }) => t), rows.map(({ value }) => value)],
   });
-  const options = {
-    target: 'y',
-    series: 's',
-    time: 't',
-    season: 1,
-    horizon,
-    levels: [0.9],
-    units: 8,
-    epochs: 3,
-  };
-  const held = (forecasts: { lower: Float64Array[]; upper: Float64Array[] }[]) =>
-    Array.from({ length: horizon }, (_, k) => {
-      const inside = all.filter(
-        (values, s) =>
-          values[length + k]! >= forecasts[s]!.lower[0]![k]! &&
-          values[length + k]! <= forecasts[s]!.upper[0]![k]!,
-      );
-      return inside.length / count;
-    });
-  const result = await forecast(table, options);
+  const result = await forecast(table, {
+    ...{ target: 'y', series: 's', time: 't', season: 4, horizon },
+    ...{ levels: [0.9], units: 8, epochs: 10 },
+  });
   assert.equal(result.winner, 'lstm');
-  for (const share of held(result.forecasts))
-    assert.ok(share >= 0.87 && share <= 0.93, `${held(result.forecasts)}`);
-  for (const { model, coverage } of result.leaderboard) {
+  /** Share of what came in the intervals, by row ahead. */
+  const held = (forecasts: readonly Intervals[], came: readonly ArrayLike<number>[]) =>
+    Array.from({ length: horizon }, (_, k) => {
+      const inside = forecasts.filter(
+        ({ lower, upper }, n) => came[n]![k]! >= lower[0]![k]! && came[n]![k]! <= upper[0]![k]!,
+      );
+      return inside.length / forecasts.length;
+    });
+  const check = (name: string, shares: number[]) =>
     assert.ok(
-      coverage['90']! >= 0.87 && coverage['90']! <= 0.93,
-      `${model} in the backtest: ${coverage['90']}`,
+      shares.every((share) => share >= 0.87 && share <= 0.93),
+      `${name}: ${shares}`,
     );
-  }
+  const next = all.map((values) => values.subarray(length));
+  check('the forecast', held(result.forecasts, next));
+  const came = result.origins.map((origin) => actualAt(result.panel, origin, horizon));
+  assert.deepEqual(result.backtest.map(({ model }) => model).sort(), [
+    'drift',
+    'lstm',
+    'naive',
+    'seasonal-naive',
+  ]);
+  for (const { model, forecasts } of result.backtest)
+    check(`${model} in the backtest`, held(forecasts, came));
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCsv } from '@unroll/data';
 import { type PanelOptions, panelFromTable } from '@unroll/tasks';
-import { PanelEncoder } from '@unroll/tasks/internal';
+import { PanelEncoder, thinned } from '@unroll/tasks/internal';
 
 const read = (text: string, options: Partial<PanelOptions> = {}) =>
   panelFromTable(parseCsv(text), { target: 'y', ...options });
@@ -59,17 +59,24 @@ test('pairs lie where they are asked for, never with a missing target', () => {
   );
 });
 
-test('more pairs than wanted are thinned out evenly, the latest kept', () => {
-  const panel = read(`t,y\n${Array.from({ length: 24 }, (_, i) => `${i},${i * i}`).join('\n')}`, {
+test('more pairs than wanted are thinned out, in step with no season, each time the same', () => {
+  const panel = read(`t,y\n${Array.from({ length: 24_003 }, (_, i) => `${i},${i * i}`).join('\n')}`, {
     time: 't',
   });
-  const encoder = PanelEncoder.fit(panel, plan, 24);
-  const all = encoder.pairs(everything);
-  const some = encoder.pairs({ ...everything, most: 7 });
-  assert.equal(all.count, 21);
-  assert.equal(some.count, 7);
-  assert.deepEqual(some.targets.slice(-2), all.targets.slice(-2));
-  assert.deepEqual(some.targets.slice(0, 2), all.targets.slice(4, 6));
+  const encoder = PanelEncoder.fit(panel, plan, 24_003);
+  const some = encoder.pairs({ ...everything, to: 24_003, most: 2000 });
+  assert.ok(Math.abs(some.count - 2000) < 150, `${some.count}`);
+  assert.deepEqual(encoder.pairs({ ...everything, to: 24_003, most: 2000 }), some);
+  assert.equal(encoder.pairs({ ...everything, most: 97 }).count, 96, 'all there are');
+  const kept = thinned(
+    Array.from({ length: 24_000 }, (_, n) => n),
+    2400,
+  );
+  const hours = Array.from({ length: 24 }, (_, hour) => kept.filter((n) => n % 24 === hour).length);
+  assert.ok(
+    hours.every((count) => count > 60 && count < 140),
+    `a hundred of each hour: ${hours}`,
+  );
 });
 
 test('series that are too short in training are not reached, later rows of known ones are', () => {
