@@ -57,7 +57,7 @@ export type FileContents = ReadonlyMap<string, string | Uint8Array>;
  * @throws UsageError when the folder cannot be made or written to
  */
 export function writeAtomically(folder: string, files: FileContents, stale: readonly string[] = []): void {
-  const temporary = (name: string) => join(folder, dirname(name), `.${basename(name)}.${process.pid}.tmp`);
+  const temporary = (name: string) => join(folder, dirname(name), `.${basename(name)}.tmp`);
   let path = folder;
   try {
     for (const [name, content] of files) {

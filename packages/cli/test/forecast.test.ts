@@ -124,6 +124,28 @@ describe('a good run', () => {
   });
 });
 
+test('counts: the head negbin, its files and its report', async () => {
+  const sold = Array.from({ length: 80 }, (_, t) => `${t},${t % 5 === 0 ? 1 + (t % 3) : 0}`);
+  writeFileSync(join(place.folder, 'rare.csv'), ['t,sold', ...sold].join('\n'));
+  const options = ['--target', 'sold', '--horizon', '4', '--season', '1', ...QUICK];
+  const args = ['forecast', 'rare.csv', ...options, '--head', 'negbin', '--out', 'rare'];
+  const { code, stdout, stderr } = await unroll(args);
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /taken as counts/);
+  const [, ...rows] = csv('rare/forecast.csv');
+  assert.equal(rows.length, 4);
+  for (const row of rows)
+    assert.ok(
+      row.slice(1).every((cell) => Number(cell) >= 0),
+      String(row),
+    );
+  const again = await unroll(['predict', 'rare/model']);
+  assert.equal(again.stdout, readFileSync(join(place.folder, 'rare/forecast.csv'), 'utf8'));
+  const logs = await unroll(['forecast', 'rare.csv', ...options, '--scaler', 'log']);
+  assert.equal(logs.code, 2);
+  assert.match(logs.stderr, /The scaler log needs values above 0/);
+});
+
 test('a dry run says what it would do, and does nothing', async () => {
   const { code, stdout } = await unroll(['forecast', ...AIR, '--dry-run', '--out', 'dry']);
   assert.equal(code, 0);

@@ -1,5 +1,5 @@
 /** Parts of @unroll/tasks for its own tests. Nothing else imports it. */
-export { Calibration } from './calibration.js';
+export { Calibration, widenedBeyond } from './calibration.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './distributions.js';
 export { PanelEncoder } from './encoder.js';
 export { makeHead } from './heads.js';

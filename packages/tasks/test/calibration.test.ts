@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
 import { actualAt, forecast, type Intervals, panelFromTable } from '@unroll/tasks';
-import { Calibration } from '@unroll/tasks/internal';
+import { Calibration, widenedBeyond } from '@unroll/tasks/internal';
 
 const panelOf = (values: ArrayLike<number>) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
@@ -60,6 +60,22 @@ describe('by hand', () => {
     const { lower, upper } = calibration.widen({ series: 0, origin: 1 }, point(30, 1));
     assert.ok(Math.abs(lower[0]![0]! - 15) < 1e-9 && Math.abs(upper[0]![0]! - 60) < 1e-9);
   });
+});
+
+test('beyond the rows that margins are known for, half-widths add up as independent errors do', () => {
+  const zeros = new Float64Array(5);
+  const flat = { median: zeros, lower: [zeros], upper: [zeros] };
+  const scale = { log: false, counts: false, unit: 2, floor: 0 };
+  const { lower, upper } = widenedBeyond(flat, [[1, 2]], scale);
+  const want = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
+  for (const [k, half] of want.entries()) {
+    assert.ok(
+      Math.abs(upper[0]![k]! - half) < 1e-12 && Math.abs(lower[0]![k]! + half) < 1e-12,
+      `${upper[0]}`,
+    );
+  }
+  const counted = widenedBeyond(flat, [[1, 2]], { ...scale, counts: true });
+  assert.ok(counted.lower[0]!.every((value) => value === 0));
 });
 
 test('sixty errors of one series suffice for intervals of 90 % that hold 87 to 93 %, at every row ahead', () => {

@@ -129,7 +129,7 @@ test('options that are not whole numbers are told', async () => {
 });
 
 describe('heads, cells and layers', () => {
-  for (const head of ['quantile', 'gaussian', 'studentt'] as const) {
+  for (const head of ['quantile', 'gaussian', 'studentt', 'negbin'] as const) {
     test(`head ${head}: intervals lie around the median, the wider ones outside`, async () => {
       const { backtest, forecasts } = await forecast(passengers, { ...air, head });
       for (const { median, lower, upper } of [...forecasts, ...backtest.at(-1)!.forecasts]) {
@@ -160,6 +160,58 @@ describe('heads, cells and layers', () => {
       /A level lies between 0 and 1, and it is 95/,
     );
   });
+});
+
+describe('scalers', () => {
+  for (const scaler of ['changes', 'log', 'standard', 'robust', 'minmax', 'instance'] as const) {
+    test(`${scaler}: forecasts that are near what came, in the unit of the series`, async () => {
+      const result = await forecast(passengers, { ...air, epochs: 20, units: 16, horizon: 2, scaler });
+      const { scaler: used, log } = result.plan;
+      assert.deepEqual([used, log], scaler === 'log' ? ['changes', true] : [scaler, false]);
+      assert.ok(rmseOf(result, 'lstm') < 2 * rmseOf(result, 'naive'), `RMSE ${rmseOf(result, 'lstm')}`);
+      assert.ok(result.forecasts[0]!.median.every((value) => value > 200 && value < 800));
+    });
+  }
+  test('one that does not fit or is not known is told', async () => {
+    const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
+    await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
+      message: 'The scaler log needs values above 0, and "y" has others. Choose another scaler.',
+    });
+    await assert.rejects(
+      forecast(zero, { ...quick, scaler: 'zscore' as never }),
+      /no scaler "zscore"\. Choose one of changes, log, standard, robust, minmax, instance\./,
+    );
+  });
+});
+
+describe('recursive decoding', () => {
+  test('says one row, and takes it for known to say the next', async () => {
+    const { model, plan, networks, backtest } = await forecast(passengers, { ...air, decoding: 'recursive' });
+    assert.equal(plan.reach, 1);
+    assert.deepEqual(networks![0]!.model.outputs[0]!.shape, [-1, 1, 1]);
+    const [values] = [passengers.columns[1]!.cells.map(Number)];
+    const by = async (rows: number[]) => {
+      const cells = [
+        rows.map((_, t) => `${1949 + Math.floor(t / 12)}-${String((t % 12) + 1).padStart(2, '0')}`),
+        rows,
+      ];
+      const { forecasts } = await model.forecast(
+        makeTable({ source: 'm', names: ['month', 'passengers'], cells }),
+      );
+      return forecasts[0]!.median;
+    };
+    const whole = await by(values);
+    const next = await by([...values, whole[0]!]);
+    for (let k = 0; k < 3; k++) assert.ok(Math.abs(next[k]! / whole[k + 1]! - 1) < 1e-5, `${next} ${whole}`);
+    // Later rows err more, and their intervals know it.
+    const { lower, upper } = backtest.find((each) => each.model === 'lstm')!.forecasts.at(-1)!;
+    assert.ok(upper[0]![3]! / lower[0]![3]! > upper[0]![0]! / lower[0]![0]!);
+  });
+  test('a decoding that is not known is told', async () =>
+    assert.rejects(
+      forecast(passengers, { ...air, decoding: 'greedy' as never }),
+      /no decoding "greedy"\. Choose one of direct, recursive\./,
+    ));
 });
 
 test('a series that is too short for the network is forecast by a baseline, and that is said', async () => {
