@@ -26,6 +26,8 @@ export interface RunStore {
 
 /** Keeping checkpoints takes at most this share of the time. */
 const SHARE = 0.05;
+/** An epoch that takes longer than this keeps some on the way, not only at its end. */
+const LONG_MS = 10_000;
 
 /** The trainings of one run, kept in its store. */
 export class KeptTrainings {
@@ -56,7 +58,8 @@ export class KeptTrainings {
     try {
       for await (const event of run) {
         if (event.type === 'epoch') epochs.push(event);
-        if (event.type !== 'end' && performance.now() > due) await keep();
+        const patience = event.type === 'epoch' ? 0 : LONG_MS;
+        if (event.type !== 'end' && performance.now() > due + patience) await keep();
         yield event;
       }
     } finally {
