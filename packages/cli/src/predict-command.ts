@@ -57,8 +57,9 @@ export async function predictCommand(args: string[]): Promise<void> {
     data === undefined
       ? undefined
       : await rowsOf(data, { sql: text(parsed, 'sql'), futureRows, model }, reporter);
-  const { panel, forecasts: all, notes } = await withTemplate(out, futureRows, () => model.forecast(table));
-  const forecasts = horizon === undefined ? all : ForecastModel.cut(all, horizon);
+  const { panel, forecasts, notes } = await withTemplate(out, futureRows, () =>
+    model.forecast(table, horizon),
+  );
   for (const note of [...panel.notes, ...notes]) reporter.say(note);
   const written = forecastTable(forecasts, panel.idColumn !== null, model.pipeline.levels);
   if (out !== undefined) {
