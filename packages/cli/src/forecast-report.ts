@@ -240,7 +240,7 @@ function factsList({ panel, plan, networks, notes, winner }: ForecastResult, fac
     fact('Scale', plan.log ? 'logarithms, since the variation grows with the level' : 'as it is'),
     fact(
       'Window',
-      `${plan.window} rows, as changes ${plan.season === 1 ? 'from the last row' : 'over one season'}`,
+      `${plan.window} rows, as changes ${plan.lag === 1 ? 'from the last row' : 'over one season'}`,
     ),
     fact('Network', network),
     fact('Seed', String(options.seed ?? 0)),

@@ -103,6 +103,7 @@ describe('a good run', () => {
       'rmse',
       'mae',
       'wql',
+      'crps',
       'coverage',
     ]);
   });

@@ -1,6 +1,7 @@
 /** Rolling-origin tests: every model forecasts from the same origins, knowing only the rows before each. */
 import {
   coverage,
+  crpsOfQuantiles,
   drift,
   mae,
   mase,
@@ -35,6 +36,8 @@ export interface Score {
   mae: number;
   /** Weighted quantile loss over the ends of the intervals and the median; a fraction. */
   wql: number;
+  /** Continuous ranked probability score over the same quantiles, in the unit of the target. */
+  crps: number;
   /** Share of the values inside the intervals, by level: `{ "80": 0.79 }`. Null where no interval could be formed yet. */
   coverage: Record<string, number | null>;
 }
@@ -135,7 +138,7 @@ function intervalScores(
   median: Float64Array,
   forecasts: readonly Intervals[],
   levels: readonly number[],
-): Pick<Score, 'wql' | 'coverage'> {
+): Pick<Score, 'wql' | 'crps' | 'coverage'> {
   const quantiles: QuantileForecast[] = [{ level: 0.5, values: median }];
   const shares: Record<string, number | null> = {};
   const known = actual.slice();
@@ -147,7 +150,11 @@ function intervalScores(
     const share = coverage(known, lower, upper);
     shares[levelName(level)] = Number.isNaN(share) ? null : share;
   }
-  return { wql: weightedQuantileLoss(known, quantiles), coverage: shares };
+  return {
+    wql: weightedQuantileLoss(known, quantiles),
+    crps: crpsOfQuantiles(known, quantiles),
+    coverage: shares,
+  };
 }
 
 /** A level as columns and flags name it: 0.95 is "95". */

@@ -37,7 +37,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   layers?: number;
   /** What the network says of a row: a number, quantiles or a distribution; `negbin` for counts. Default `point`. */
   head?: HeadName;
-  /** Probabilities of the intervals. Default 0.8 and 0.95. */
+  /** Probabilities of the intervals; with none, the run is shorter. Default 0.8 and 0.95. */
   levels?: readonly number[];
   /** Most passes over the training pairs; fewer are taken where validation says so. Default 60. */
   epochs?: number;
@@ -75,7 +75,7 @@ export interface ForecastResult {
 export type ForecastEvent =
   | { type: 'plan'; panel: Panel; plan: ForecastPlan; frequency: string }
   | TrainingEvent
-  | { type: 'leaderboard'; leaderboard: Score[] }
+  | { type: 'leaderboard'; leaderboard: Score[]; origins: Origin[]; backtest: ModelForecasts[] }
   | { type: 'result'; result: ForecastResult };
 
 const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3, levels: [0.8, 0.95] };
@@ -109,7 +109,7 @@ export async function* forecastEvents(
   const earlier = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
   const { backtest, ...learned } = await calibrated(context, networks, origins, earlier);
   const scores = leaderboard(panel, plan, origins, backtest, context.levels);
-  yield { type: 'leaderboard', leaderboard: scores };
+  yield { type: 'leaderboard', leaderboard: scores, origins, backtest };
   const winner = scores[0]!.model;
   const network = networks.find(({ name }) => name === winner);
   const fitted = network === undefined ? null : yield* network.refit();
@@ -185,7 +185,7 @@ function setUp(
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort();
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
   // Networks that calibrate are trained where the search parted the rows: they have seen nothing after.
-  const folds = validationFolds(panel, { ...plan, absolute: false }, plan.cut);
+  const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
   const each = trainingsOf(calibrationCuts.length, refit ? plan.origins.length : 1);
   const last = trainingsOf(0, 0).map(() => 'refit' as const);

@@ -14,7 +14,7 @@ export interface PlanOptions {
   horizon: number;
   /** Rows in a season; 1 for none. Default: inferred. */
   season?: number;
-  /** Rows the network sees. Default: one season, two where the history is long. */
+  /** Rows the network sees. Default: one season, more where the history is long. */
   window?: number;
   /**
    * What the network's values are measured by: by changes, or those of logarithms (`log`); by the series' training rows
@@ -230,14 +230,18 @@ function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
 /** Rows of a window that are still quickly trained on. */
 const LONG = 96;
 
+/** A window may be as long as can be laid this many times into what is known. */
+const TIMES_KNOWN = 20;
+
 /**
- * At least 8 rows and whole seasons: one, or two where 20 of them are known; twice the horizon where there is no season,
- * or one too long to be seen whole.
+ * At least 8 rows; longer the more rows are known. Whole seasons where there is one: as many as make a long window. Where
+ * there is none, or one too long to be seen whole: at least two horizons, at most half of a long window.
  */
 function defaultWindow(season: number, trainingRows: number, horizon: number): number {
-  if (season === 1 || season > LONG) return Math.max(8, Math.min(48, 2 * horizon));
+  const known = Math.floor(trainingRows / TIMES_KNOWN);
+  if (season === 1 || season > LONG) return Math.max(8, Math.min(LONG / 2, Math.max(2 * horizon, known)));
   const whole = season * Math.ceil(8 / season);
-  return trainingRows >= 20 * whole && 2 * whole <= LONG ? 2 * whole : whole;
+  return whole * Math.max(1, Math.floor(Math.min(LONG, known) / whole));
 }
 
 /** True if all training values are positive and the variation of most series grows with their level. */

@@ -5,8 +5,8 @@ import { fitNetwork, type NetworkOptions, type Split } from './network.js';
 import type { Panel } from './panel.js';
 import { warmUp } from './transform.js';
 
-/** Passes without a better validation loss before a search over one fold ends. */
-const PATIENCE = 10;
+/** Steps without a better validation loss after which a search over one fold ends, if they make three to ten passes. */
+const PATIENCE_STEPS = 1000;
 /** With more pairs than this, one fold tells enough. */
 const MANY_PAIRS = 2000;
 /** A fold with fewer pairs to train on tells nothing. */
@@ -51,15 +51,18 @@ export async function* searchEpochs(
   const losses: number[] = [];
   for (const [f, fold] of folds.entries()) {
     let epoch = 0;
+    let steps = 1;
     for await (const event of fitNetwork(panel, plan, fold, options, most)) {
       // Told as one long training: passes of the folds one after another.
       if (event.type === 'step' || event.type === 'epoch') {
         yield { ...event, epoch: event.epoch + f * most, epochs: most * folds.length };
       } else yield event;
+      if (event.type === 'step') steps = event.step;
       if (event.type !== 'epoch') continue;
       losses[epoch] = (losses[epoch] ?? 0) + event.validationLoss!;
       epoch++;
-      if (folds.length === 1 && epoch - losses.indexOf(Math.min(...losses)) > PATIENCE) break;
+      const patience = Math.max(3, Math.min(10, Math.ceil(PATIENCE_STEPS / steps)));
+      if (folds.length === 1 && epoch - losses.indexOf(Math.min(...losses)) > patience) break;
     }
   }
   return losses.indexOf(Math.min(...losses)) + 1;

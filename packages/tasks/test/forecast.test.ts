@@ -72,6 +72,26 @@ test('the same seed gives the same numbers, another seed others', async () => {
   assert.notDeepEqual(await run(1), await run(2));
 });
 
+test('without levels nothing is trained for intervals, and the medians are the same', async () => {
+  const run = async (levels?: number[]) => {
+    const events: ForecastEvent[] = [];
+    const options = {
+      ...air,
+      ...(levels && { levels }),
+      onEvent: (event: ForecastEvent) => events.push(event),
+    };
+    await forecast(passengers, options);
+    const stages = new Set(events.flatMap((event) => (event.type === 'epoch' ? [event.stage.name] : [])));
+    const { backtest } = events.find((event) => event.type === 'leaderboard')!;
+    const medians = backtest.map(({ model, forecasts }) => [model, forecasts.map(({ median }) => median)]);
+    return { stages: [...stages], medians };
+  };
+  const [usual, none] = [await run(), await run([])];
+  assert.deepEqual(usual.stages, ['search', 'calibrate', 'backtest', 'refit']);
+  assert.deepEqual(none.stages, ['search', 'backtest', 'refit']);
+  assert.deepEqual(none.medians, usual.medians);
+});
+
 test('a baseline that is as good wins, and its forecast is the one that is given', async () => {
   const season = [10, 20, 15, 40];
   const result = await forecast(steps(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);

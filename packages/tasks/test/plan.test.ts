@@ -59,7 +59,26 @@ test('a window of a season that is too long is not as long as the season', () =>
     steps(Array.from({ length: 1500 }, (_, t) => Math.sin((2 * Math.PI * t) / 365))),
     { horizon: 7, season: 365 },
   );
-  assert.equal(window, 14);
+  assert.equal(window, 48);
+});
+
+test('a window is longer where more is known, by whole seasons, and never very long', () => {
+  const windowOf = (rows: number, season: number, horizon: number) =>
+    planForecast(steps(Array.from({ length: rows }, (_, t) => Math.sin((2 * Math.PI * t) / 24))), {
+      horizon,
+      season,
+      windows: 1,
+    }).window;
+  // 20 windows are to be known: of 24 rows or 48, 96 at most; without a season 8 rows, or two horizons, 48 at most
+  assert.deepEqual(
+    [300, 900, 1100, 9000].map((rows) => windowOf(rows, 24, 12)),
+    [24, 24, 48, 96],
+  );
+  assert.deepEqual(
+    [100, 300, 9000].map((rows) => windowOf(rows, 1, 1)),
+    [8, 14, 48],
+  );
+  assert.equal(windowOf(300, 1, 20), 40);
 });
 
 test('a horizon that is too long is told with the longest that would do, and that one does', () => {

@@ -1,0 +1,187 @@
+// Measured quality of forecasting: node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2]
+//
+// Runs what `unroll forecast` runs, on real series with fixed splits, and prints the tables of docs/quality.md. Networks
+// see the rows before the test part alone; season, window and number of passes are found there too. DIR holds a folder
+// for each data set; the airline series is in the repository.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import { currentBackend, ready } from '@unroll/core';
+import { makeTable, parseCsv } from '@unroll/data';
+import { actualAt, forecastEvents } from '@unroll/tasks';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const CELLS = ['rnn', 'lstm', 'gru'];
+
+const text = (path) => {
+  const bytes = readFileSync(path);
+  return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+};
+const csv = (path) => parseCsv(text(path), { source: path });
+const cellsOf = (table, name) => table.columns.find((column) => column.name === name).cells;
+
+/** The part of ETTh1 that the literature uses (12, 4 and 4 months of 30 days), one row for each series and hour. */
+const ETT = { validation: 8640, test: 11_520, end: 14_400, horizon: 24 };
+function etth1(folder) {
+  const wide = csv(join(folder, 'ETTh1.csv.gz'));
+  const [time, ...series] = wide.columns;
+  const cells = [[], [], []];
+  for (const { name, cells: values } of series) {
+    for (let row = 0; row < ETT.end; row++) {
+      cells[0].push(time.cells[row]);
+      cells[1].push(name);
+      cells[2].push(values[row]);
+    }
+  }
+  return makeTable({ source: 'ETTh1', names: ['date', 'series', 'value'], cells });
+}
+
+/** As the known tutorial takes it: the first day dropped, missing figures as 0. */
+function pm25(folder) {
+  const all = csv(join(folder, 'pollution.csv.gz'));
+  const [years, ...parts] = ['year', 'month', 'day', 'hour'].map((name) => cellsOf(all, name));
+  const two = (cell) => String(cell).padStart(2, '0');
+  const times = years.map((year, row) => {
+    const [month, day, hour] = parts.map((cells) => two(cells[row]));
+    return `${year}-${month}-${day} ${hour}:00`;
+  });
+  const figures = cellsOf(all, 'pm2.5').map((cell) => (cell === 'NA' || cell === '' ? '0' : cell));
+  const columns = [['time', times], ['pm2.5', figures], ...PAST.map((name) => [name, cellsOf(all, name)])];
+  const names = columns.map(([name]) => name);
+  return makeTable({ source: 'Beijing PM2.5', names, cells: columns.map(([, cells]) => cells.slice(24)) });
+}
+const PAST = ['DEWP', 'TEMP', 'PRES', 'cbwd', 'Iws', 'Is', 'Ir'];
+
+const airline = () => csv(join(root, 'packages/cli/data/air-passengers.csv'));
+const temperatures = (folder) => csv(join(folder, 'daily-min-temperatures.csv'));
+
+/** Backtests laid out so that networks are trained on the rows before the test part: windows = (rows - horizon) / step + 1. */
+const ofAirline = { set: 'airline', table: airline, target: 'passengers', cells: ['lstm'], scores };
+const ofTemperatures = { set: 'min-temperatures', table: temperatures, target: 'Temp', cells: CELLS, scores };
+const ofPm25 = { set: 'beijing-pm25', table: pm25, target: 'pm2.5', past: PAST, cells: CELLS, scores };
+const EVALUATIONS = [
+  { ...ofAirline, title: '12 months ahead, 4 forecasts', horizon: 12, levels: [0.8, 0.95] },
+  { ...ofAirline, title: '1 month ahead, 48 forecasts', horizon: 1, windows: 48, step: 1 },
+  {
+    set: 'etth1',
+    title: '24 hours ahead, 7 series, from every hour of the test part (19,999 forecasts)',
+    table: etth1,
+    ...{ target: 'value', series: 'series', cells: ['lstm'], horizon: ETT.horizon },
+    // From the end of the training part on; forecasts within validation and test part are told apart when scored.
+    ...{ windows: ETT.end - ETT.validation - ETT.horizon + 1, step: 1 },
+    scores: standardised,
+  },
+  { ...ofTemperatures, title: '1 day ahead, 365 forecasts', horizon: 1, windows: 365, step: 1 },
+  { ...ofTemperatures, title: '7 days ahead, 359 forecasts', horizon: 7, windows: 359, step: 1 },
+  { ...ofTemperatures, title: '30 days ahead, 336 forecasts', horizon: 30, windows: 336, step: 1 },
+  { ...ofPm25, title: '1 hour ahead, 35,040 forecasts', horizon: 1, windows: 35_040, step: 1 },
+  { ...ofPm25, title: '24 hours ahead, 1,460 forecasts', horizon: 24, windows: 1460, step: 24 },
+];
+
+/** Columns of a table, by model: the scores of the leaderboard. */
+function scores({ leaderboard }) {
+  const row = ({ model, rmse, mae, smape, mase, coverage }) => {
+    const shares = Object.entries(coverage).map(([level, share]) => [`in ${level}%`, 100 * share]);
+    return [model, { RMSE: rmse, MAE: mae, sMAPE: smape, MASE: mase, ...Object.fromEntries(shares) }];
+  };
+  return new Map(leaderboard.map(row));
+}
+
+/** MSE and MAE of values standardised by their training rows, as the literature on ETTh1 has them. */
+function standardised({ panel, origins, backtest }) {
+  const training = panel.series.map(({ values }) => values.subarray(0, ETT.validation));
+  const deviations = training.map((values) => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  });
+  const actuals = origins.map((origin) => actualAt(panel, origin, ETT.horizon));
+  const within = (forecasts, from, to) => {
+    const sums = { squared: 0, absolute: 0, count: 0 };
+    for (const [n, { series, origin }] of origins.entries()) {
+      if (origin < from || origin + ETT.horizon > to) continue;
+      for (const [k, actual] of actuals[n].entries()) {
+        const error = (forecasts[n].median[k] - actual) / deviations[series];
+        sums.squared += error * error;
+        sums.absolute += Math.abs(error);
+        sums.count++;
+      }
+    }
+    return [sums.squared / sums.count, sums.absolute / sums.count];
+  };
+  return new Map(
+    backtest.map(({ model, forecasts }) => {
+      const [MSE, MAE] = within(forecasts, ETT.test, ETT.end);
+      const [validationMse, validationMae] = within(forecasts, ETT.validation, ETT.test);
+      return [model, { MSE, MAE, 'validation MSE': validationMse, 'validation MAE': validationMae }];
+    }),
+  );
+}
+
+/** One run up to its leaderboard: the forecast after it is not needed. */
+async function run({ set: _, title: __, table, scores: scored, ...options }, folder, seed) {
+  const began = performance.now();
+  const found = {};
+  for await (const event of forecastEvents(table(folder), { levels: [], ...options, seed })) {
+    if (event.type === 'plan') Object.assign(found, event);
+    if (event.type !== 'leaderboard') continue;
+    const seconds = (performance.now() - began) / 1000;
+    return { plan: found.plan, scores: scored({ ...found, ...event }), seconds };
+  }
+}
+
+const cell = (value) => (value >= 10 ? value.toFixed(2) : value.toFixed(3));
+
+/** A table as docs/quality.md has it: networks by seed and their mean, baselines once; the least first column first. */
+function show(runs, seeds, cells) {
+  const columns = Object.keys(runs[0].scores.values().next().value);
+  const line = (name, seed, row) =>
+    `| ${[name, seed, ...columns.map((column) => cell(row[column]))].join(' | ')} |`;
+  console.log(`| model | seed | ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length + 2)}`);
+  const groups = [...runs[0].scores.keys()].map((model) => {
+    const rows = runs.map((each) => each.scores.get(model));
+    const mean = Object.fromEntries(
+      columns.map((column) => [column, rows.reduce((sum, row) => sum + row[column], 0) / rows.length]),
+    );
+    if (!cells.includes(model)) return { mean, lines: [line(model, '–', mean)] };
+    const each = rows.map((row, i) => line(model, seeds[i], row));
+    return { mean, lines: rows.length === 1 ? each : [...each, line(`${model}, mean`, '', mean)] };
+  });
+  groups.sort((a, b) => a.mean[columns[0]] - b.mean[columns[0]]);
+  for (const { lines } of groups) console.log(lines.join('\n'));
+}
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    only: { type: 'string' },
+    seeds: { type: 'string', default: '0,1,2' },
+  },
+});
+const sets = [...new Set(EVALUATIONS.map(({ set }) => set))];
+const wanted = values.only?.split(',') ?? sets;
+const unknown = wanted.find((set) => !sets.includes(set));
+if (unknown !== undefined) {
+  console.error(`There is no evaluation "${unknown}". Choose among ${sets.join(', ')}.`);
+  process.exit(2);
+}
+const seeds = values.seeds.split(',').map(Number);
+await ready();
+console.log(`${currentBackend().description}, Node ${process.version}`);
+for (const evaluation of EVALUATIONS.filter(({ set }) => wanted.includes(set))) {
+  const { set, title, cells } = evaluation;
+  console.log(`\n## ${set}: ${title}\n`);
+  const folder = set === 'airline' ? root : join(values.data ?? '', set);
+  if (set !== 'airline' && (values.data === undefined || !existsSync(folder))) {
+    console.log(`Not run: it needs --data DIR with a folder ${set} (see docs/quality.md).`);
+    continue;
+  }
+  const runs = [];
+  for (const seed of seeds) runs.push(await run(evaluation, folder, seed));
+  show(runs, seeds, cells);
+  const { window, lag, season, log } = runs[0].plan;
+  const seconds = Math.round(runs.reduce((sum, each) => sum + each.seconds, 0) / runs.length);
+  const plan = `season ${season}, window ${window}${lag > 1 ? `, changes over ${lag} rows` : ''}${log ? ', logarithms' : ''}`;
+  console.log(`\nChosen: ${plan}. ${seconds} s a seed.`);
+}

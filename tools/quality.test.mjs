@@ -1,0 +1,25 @@
+// The script of docs/quality.md: it says what it needs, and the tables of the bundled series come out of it.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const script = fileURLToPath(new URL('quality.mjs', import.meta.url));
+const run = (...args) => spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+
+test('data that are not there are asked for, and an unknown evaluation is told from the known ones', () => {
+  const { stdout, status } = run('--only', 'etth1');
+  assert.match(stdout, /Not run: it needs --data DIR with a folder etth1/);
+  assert.equal(status, 0);
+  const other = run('--only', 'weather');
+  assert.match(other.stderr, /no evaluation "weather".*airline, etth1/);
+  assert.equal(other.status, 2);
+});
+
+test('the airline tables: rules with known errors, and a network 25 % below the seasonal one', () => {
+  const { stdout } = run('--only', 'airline', '--seeds', '0');
+  const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  const mase = (model) => Number(rows.find((cells) => cells[1] === model)[6]);
+  assert.equal(mase('seasonal-naive'), 1.266);
+  assert.ok(mase('lstm') < 0.75 * mase('seasonal-naive'), `lstm ${mase('lstm')}`);
+});
