@@ -38,9 +38,18 @@ export function flowsOf(inputs: readonly Tensor[], mask: Tensor | null): Flow[] 
 export async function predictAll(
   model: Model,
   x: Tensor | readonly Tensor[],
-  { batchSize = 256, mask }: PredictOptions = {},
+  options: PredictOptions = {},
 ): Promise<Tensor[]> {
   await ready();
+  return predictLoaded(model, x, options);
+}
+
+/** {@link predictAll} for who has loaded a backend; it leads to no way of choosing one. */
+export async function predictLoaded(
+  model: Model,
+  x: Tensor | readonly Tensor[],
+  { batchSize = 256, mask }: PredictOptions = {},
+): Promise<Tensor[]> {
   checkCount('batchSize', batchSize);
   const tables = (Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor]).map(tableOf);
   const maskTable = mask ? tableOf(mask) : null;

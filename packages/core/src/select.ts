@@ -1,7 +1,7 @@
 /**
  * Which backend computes: the native kernels where they load, else WebAssembly, else (nothing compiled was found) the
  * reference. `UNROLL_BACKEND` and `setBackend` force one, by a name such as `native`, `native:avx2`, `wasm`,
- * `wasm:relaxed`, `reference` or `reference:float64`.
+ * `wasm:relaxed`, `wasm:infer`, `reference` or `reference:float64`.
  */
 import { type KernelChoice, type KernelModule, loadKernels, loadKernelsSync } from '@unroll/kernels';
 import type { Backend } from './backend.js';
@@ -32,6 +32,7 @@ function kernelChoice(name: string): KernelChoice {
   if (kind === 'native') return variant ? { kind, isa: variant } : { kind };
   const choice: KernelChoice = { kind: 'wasm' };
   if (variant?.includes('relaxed')) choice.relaxed = true;
+  if (variant?.includes('infer')) choice.infer = true;
   if (variant?.includes('single')) choice.threads = false;
   return choice;
 }
@@ -44,8 +45,8 @@ function parse(name: string): { reference?: Backend; choice?: KernelChoice } {
   if (kind === 'native' || kind === 'wasm') return { choice: kernelChoice(name) };
   throw new UnrollError(
     'backend',
-    `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:single, ` +
-      'reference or reference:float64.',
+    `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:infer, ` +
+      'wasm:single, reference or reference:float64.',
     { name },
   );
 }

@@ -5,9 +5,9 @@
  */
 import { describe, test } from 'node:test';
 import { contractCases, skipReason } from '@unroll/testkit';
-import { testBackends, useThreads } from '@unroll/testkit/node';
+import { inferenceBackends, testBackends, useThreads } from '@unroll/testkit/node';
 
-for (const { name, backend, reason } of testBackends()) {
+for (const { name, backend, reason } of [...testBackends(), ...inferenceBackends()]) {
   describe(`contract on ${name}`, { skip: reason || false }, () => {
     if (!backend) return;
     test('threads, where it has them', async (t) => {

@@ -61,8 +61,8 @@ describe('names', () => {
         () => setBackend(name as 'wasm'),
         new UnrollError(
           'backend',
-          `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:single, ` +
-            'reference or reference:float64.',
+          `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:infer, ` +
+            'wasm:single, reference or reference:float64.',
           { name },
         ),
       );

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { ready, UnrollError } from '@unroll/core';
 import { writeWhole } from '@unroll/core/node';
 import type { Network } from '@unroll/nn';
-import { ARTIFACT_FILES, type Artifact, type ArtifactExtras, fromArtifact, toArtifact } from './artifact.js';
+import {
+  ARTIFACT_FILES,
+  type Artifact,
+  type ArtifactExtras,
+  type ArtifactFiles,
+  fromArtifact,
+  toArtifact,
+} from './artifact.js';
 import { fromZip, toZip } from './zip.js';
 
 /**
@@ -23,13 +30,18 @@ export async function saveArtifact(path: string, model: Network, extras: Artifac
 /** The model in a folder or a zip. @throws UnrollError `format` where there is none, or it is damaged */
 export async function loadArtifact(path: string): Promise<Artifact> {
   await ready();
+  return fromArtifact(await artifactFiles(path));
+}
+
+/** The files of the artifact in a folder or a zip. @throws UnrollError `format` where there is nothing */
+export async function artifactFiles(path: string): Promise<ArtifactFiles> {
   const found = await stat(path).catch(() => null);
   if (!found) throw new UnrollError('format', `There is no artifact at ${path}.`, { path });
-  if (!found.isDirectory()) return fromArtifact(await fromZip(await readFile(path), ARTIFACT_FILES));
+  if (!found.isDirectory()) return fromZip(await readFile(path), ARTIFACT_FILES);
   const files = new Map<string, Uint8Array>();
   for (const name of ARTIFACT_FILES) {
     const bytes = await readFile(join(path, name)).catch(() => null);
     if (bytes) files.set(name, bytes);
   }
-  return fromArtifact(files);
+  return files;
 }

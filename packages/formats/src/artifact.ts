@@ -116,6 +116,11 @@ const hex = (word: number): string => word.toString(16).padStart(8, '0');
  * (registerLayer)
  */
 export function fromArtifact(files: ArtifactFiles): Artifact {
+  return artifactOf(files, modelFromConfig);
+}
+
+/** {@link fromArtifact}. @param modelOf makes the model of its config, out of the classes that it knows */
+export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => Network): Artifact {
   const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
   if (config.format !== FORMAT) {
     throw bad(`its format is ${JSON.stringify(config.format)?.slice(0, 80)}, and "${FORMAT}" was expected`, {
@@ -124,7 +129,7 @@ export function fromArtifact(files: ArtifactFiles): Artifact {
   }
   const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
   return {
-    model: build(config.model, new Weights(tensors)),
+    model: build(config.model, new Weights(tensors), modelOf),
     training: jsonOf(files, 'training.json', false),
     pipeline: jsonOf(files, 'pipeline.json', false),
   };
@@ -182,9 +187,9 @@ class Weights implements WeightSource {
  * The model of a config with the weights of a file. What layers say of wrong options becomes a `format`
  * error.
  */
-function build(config: Json | undefined, weights: Weights): Network {
+function build(config: Json | undefined, weights: Weights, modelOf: (config: unknown) => Network): Network {
   try {
-    const model = modelFromConfig(config);
+    const model = modelOf(config);
     const shapes = model.inputShapes;
     if (!shapes?.every(isShape)) throw bad('the config does not say what shape the model takes');
     model.build(shapes, weights);

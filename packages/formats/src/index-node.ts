@@ -1,2 +1,2 @@
 /** @unroll/formats/node: artifacts in files. */
-export { loadArtifact, saveArtifact } from './artifact-node.js';
+export { artifactFiles, loadArtifact, saveArtifact } from './artifact-node.js';

@@ -12,6 +12,7 @@ export {
   type Artifact,
   type ArtifactExtras,
   type ArtifactFiles,
+  artifactOf,
   fromArtifact,
   toArtifact,
 } from './artifact.js';

@@ -49,7 +49,10 @@ template <int op>
 void unary_loop(const float* x, float* y, int n) {
   int i = 0;
   for (; i + VL <= n; i += VL) store(y + i, apply<op>(load(x + i)));
-  if (i < n) store(y + i, apply<op>(load(x + i, n - i)), n - i);
+  if (i == n) return;
+  v rest = load(x + i, n - i);
+  unary_loop<op>((float*)&rest, (float*)&rest, VL);
+  store(y + i, rest, n - i);
 }
 
 typedef void (*UnaryLoop)(const float*, float*, int);
@@ -129,33 +132,30 @@ ALWAYS v apply(v a, v b) {
   }
 }
 
-// A row of n whose elements lie `stride` apart, read from i on.
-template <int stride>
-ALWAYS v read(const float* p, long i, int n) {
-  if (stride == 0) return splat(*p);
-  return n == VL ? load(p + i) : load(p + i, n);
-}
-ALWAYS v read(const float* p, long stride, long i, int n) {
+// n elements that lie `stride` apart.
+SELDOM v read(const float* p, long stride, int n) {
   v r = {};
-  for (int j = 0; j < n; j++) r[j] = p[(i + j) * stride];
+  for (int j = 0; j < n; j++) r[j] = p[j * stride];
   return r;
 }
 
-template <int op, int aStride, int bStride>
-ALWAYS void binary_row(const float* a, const float* b, float* y, int n) {
-  int i = 0;
-  for (; i + VL <= n; i += VL) store(y + i, apply<op>(read<aStride>(a, i, VL), read<bStride>(b, i, VL)));
-  if (i < n) store(y + i, apply<op>(read<aStride>(a, i, n - i), read<bStride>(b, i, n - i)), n - i);
-}
-
+// y[i] = op(a[i*aStride], b[i*bStride]). The end of a row, and a row with gaps, go through the first loop as whole
+// vectors of their own.
 template <int op>
 void binary_row(const float* a, long aStride, const float* b, long bStride, float* y, int n) {
-  if (aStride == 1 && bStride == 1) return binary_row<op, 1, 1>(a, b, y, n);
-  if (aStride == 1 && bStride == 0) return binary_row<op, 1, 0>(a, b, y, n);
-  if (aStride == 0 && bStride == 1) return binary_row<op, 0, 1>(a, b, y, n);
-  for (int i = 0; i < n; i += VL) {
+  int i = 0;
+  if (aStride == 1 && bStride == 1)
+    for (; i + VL <= n; i += VL) store(y + i, apply<op>(load(a + i), load(b + i)));
+  else if (aStride == 1 && bStride == 0)
+    for (const v all = splat(*b); i + VL <= n; i += VL) store(y + i, apply<op>(load(a + i), all));
+  else if (aStride == 0 && bStride == 1)
+    for (const v all = splat(*a); i + VL <= n; i += VL) store(y + i, apply<op>(all, load(b + i)));
+  for (; i < n; i += VL) {
     const int few = smaller(n - i, VL);
-    store(y + i, apply<op>(read(a, aStride, i, few), read(b, bStride, i, few)), few);
+    const v p = read(a + i * aStride, aStride, few), q = read(b + i * bStride, bStride, few);
+    v r;
+    binary_row<op>((const float*)&p, 1, (const float*)&q, 1, (float*)&r, VL);
+    store(y + i, r, few);
   }
 }
 

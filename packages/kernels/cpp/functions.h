@@ -119,6 +119,7 @@ ALWAYS v activate(int activation, v x) {
     default: return x;
   }
 }
+SELDOM v any_activation(int activation, v x) { return activate(activation, x); }
 // The derivative, from the activation's own output.
 ALWAYS v slope(int activation, v y) {
   switch (activation) {

@@ -27,13 +27,15 @@ struct Forward {
   float* gates;
 };
 
-// The cell of row b and one vector of units (n of them real) from the three sums of x and of h'.
+// The cell of row b and one vector of units (n of them real) from the three sums of x and of h'. standard: tanh and the
+// logistic function.
 template <bool standard>
 ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* x, const float* h, long b, long unit,
                  int n) {
-  const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
-  const v z = activate(ract, load(x) + load(h)), r = activate(ract, load(x + VL) + load(h + VL));
-  const v q = load(h + 2 * VL), candidate = activate(act, madd(r, q, load(x + 2 * VL)));
+  const auto act = [&](v sum) { return standard ? tanh(sum) : any_activation(f.act, sum); };
+  const auto ract = [&](v sum) { return standard ? sigmoid(sum) : any_activation(f.ract, sum); };
+  const v z = ract(load(x) + load(h)), r = ract(load(x + VL) + load(h + VL));
+  const v q = load(h + 2 * VL), candidate = act(madd(r, q, load(x + 2 * VL)));
   if (gates) {
     const long H = f.s.H;
     float* p = gates + b * 4 * H + unit;
@@ -43,11 +45,17 @@ ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* 
   step.put_h(b, unit, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
 }
 
+// The same for any activations and the last units.
+SELDOM void any_cell(const Forward& f, const Step& step, float* gates, const float* x, const float* h, long b, long unit,
+                     int n) {
+  cell<false>(f, step, gates, x, h, b, unit, n);
+}
+
 // All steps of a part.
-template <bool standard>
 void forward(const Forward& f, const Part& part) {
   alignas(64) float x[GateTiles<3>::buffer];
   alignas(64) float h[GateTiles<3>::buffer];
+  const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
   const GateTiles<3> tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
   const GateRows ofX = {f.packed, H, I, 0, I}, ofH = {f.packed + gates_size(I, H, 3), H, H, 0, H};
@@ -67,12 +75,12 @@ void forward(const Forward& f, const Part& part) {
         if (!ahead) tiles.sums(m, some, row, K, ofX, unit, ofX.packed, 0, x, hRow);
         tiles.sums(m, some, row + I, K, ofH, unit, ofH.packed, 0, h, hRow);
         for (int j = 0; j < some; j++) {
-          const int u = unit + j * VL, n = H - u;
+          const int u = unit + j * VL, n = smaller(H - u, VL);
           const float *xs = (ahead ? ahead + b * xRow + unit * 3 : x) + j * 3 * VL, *hs = h + j * 3 * VL;
-          if (n >= VL)
-            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) cell<standard>(f, step, gates, xs, hs, b + r, u, VL);
+          if (standard && n == VL)
+            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) cell<true>(f, step, gates, xs, hs, b + r, u, VL);
           else
-            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) cell<standard>(f, step, gates, xs, hs, b + r, u, n);
+            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) any_cell(f, step, gates, xs, hs, b + r, u, n);
         }
       }
     }
@@ -85,9 +93,8 @@ void forward(const Forward& f, const Part& part) {
 void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh, float* hs,
                  const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT, int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, textbook != 0, packed, gates};
-  const auto body = act == a_tanh && ract == a_sigmoid ? forward<true> : forward<false>;
   if (rmask) drop_initial(f.s);
-  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { body(f, part); });
+  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
 }
 
 // U of z and r transposed, then that of n.

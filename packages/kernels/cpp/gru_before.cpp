@@ -47,11 +47,10 @@ struct Forward {
 constexpr long ahead_row(int H) { return 3l * ceil_div(H, VL) * VL; }
 
 // z, r and r*h' for the rows [first, last). z waits where h_t will stand.
-template <bool standard>
 void resets(const Forward& f, const Step& step, const float* ahead, float* gates, float* rh, const Part& part) {
   alignas(64) float sums[GateTiles<2>::buffer];
   const GateTiles<2> tiles(part.last - part.first);
-  const int I = f.s.I, H = f.s.H, K = I + H, ract = standard ? (int)a_sigmoid : f.ract;
+  const int I = f.s.I, H = f.s.H, K = I + H;
   for (int unit = part.unit, some; unit < part.end; unit += some * VL) {
     some = tiles.vectors(part.end - unit);
     for (int i = 0; i < tiles.count; i++) {
@@ -67,7 +66,7 @@ void resets(const Forward& f, const Step& step, const float* ahead, float* gates
           const long b = from + r, u = unit + j * VL;
           const int n = smaller(H - (int)u, VL);
           const float* s = sums + (r * some + j) * 2 * VL;
-          const v update = activate(ract, load(s)), reset = activate(ract, load(s + VL));
+          const v update = any_activation(f.ract, load(s)), reset = any_activation(f.ract, load(s + VL));
           store(step.xh + b * K + u, update, n);
           store(rh + b * H + u, reset * step.h_dropped(b, u, n), n);
           if (gates) store(gates + b * 3 * H + u, update, n), store(gates + b * 3 * H + H + u, reset, n);
@@ -77,16 +76,15 @@ void resets(const Forward& f, const Step& step, const float* ahead, float* gates
 }
 
 // n and h for the rows [first, last).
-template <bool standard>
 void candidates(const Forward& f, const Step& step, const float* ahead, float* gates, const float* rh,
                 const Part& part) {
-  const int I = f.s.I, H = f.s.H, K = I + H, act = standard ? (int)a_tanh : f.act;
+  const int I = f.s.I, H = f.s.H, K = I + H;
   const Parts parts(I, H);
   const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
     for (int r = 0; r < m; r++, b++, sums += row)
       for (int j = 0; j < columns; j += VL) {
         const int u = column + j, n = smaller(columns - j, VL);
-        const v z = load(step.xh + (long)b * K + u, n), candidate = activate(act, load(sums + j));
+        const v z = load(step.xh + (long)b * K + u, n), candidate = any_activation(f.act, load(sums + j));
         const v before = step.h_before(b, u, n), keep = f.textbook ? 1.f - z : z;
         if (gates) store(gates + (long)b * 3 * H + 2 * H + u, candidate, n);
         step.put_h(b, u, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
@@ -100,7 +98,6 @@ void candidates(const Forward& f, const Step& step, const float* ahead, float* g
     over_panels(H, part, {f.packed + parts.bias}, ofX, ofH, finish);
 }
 
-template <bool standard>
 void forward(const Forward& f, const Part& part) {
   const int I = f.s.I, H = f.s.H, K = I + H;
   const long BH = (long)f.s.B * H;
@@ -114,9 +111,9 @@ void forward(const Forward& f, const Part& part) {
       panel_sums(H, n, part, f.packed + parts.bias, {x, K, I, f.packed + parts.W}, out + row / 3 * 2, row);
     });
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
-    resets<standard>(f, step, ahead, gates, rh, part);
+    resets(f, step, ahead, gates, rh, part);
     team_barrier();
-    candidates<standard>(f, step, ahead, gates, rh, part);
+    candidates(f, step, ahead, gates, rh, part);
     team_barrier();
   }
 }
@@ -128,9 +125,8 @@ void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textb
                         int rhStep, float* y, int yT, int yB) {
   const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
   const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
-  const auto body = act == a_tanh && ract == a_sigmoid ? forward<true> : forward<false>;
   if (rmask) drop_initial(f.s);
-  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { body(f, part); });
+  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
 }
 
 // U of z and r transposed, then that of n.

@@ -17,6 +17,8 @@
 #ifndef KERNEL
 #define KERNEL(result, name, arguments) extern "C" result name arguments;
 #endif
+// What only training and the benchmark call is declared so: the inference-only WebAssembly builds leave it out.
+#define TRAINING(result, name, arguments) KERNEL(result, name, arguments)
 
 // ---------------------------------------------------------------------------------------------------------- op codes
 // CODES(Group, names...) numbers names from 0; TypeScript sees the same lists.
@@ -47,7 +49,7 @@ KERNEL(void, binary, (int op, const float* a, const float* b, float* y, int rank
 // y[outer][inner] = op over the middle axis of x[outer][n][inner]
 KERNEL(void, reduce, (int op, const float* x, float* y, int outer, int n, int inner))
 // y += scale * x
-KERNEL(void, accumulate, (float* y, const float* x, int n, float scale))
+TRAINING(void, accumulate, (float* y, const float* x, int n, float scale))
 
 // ---------------------------------------------------------------------------------------------------- matrix product
 // C[m][n] (+)= op(A)[m][k] * op(B)[k][n], `batch` times with the given strides between matrices (a stride of 0 shares
@@ -62,15 +64,15 @@ KERNEL(void, softmax, (const float* x, float* y, int rows, int n, int log))
 // y[i][:] = table[ids[i]][:], ids are whole numbers held as floats and already checked.
 KERNEL(void, gather, (const float* table, const float* ids, float* y, int count, int width))
 // table[ids[i]][:] += g[i][:], in order of i.
-KERNEL(void, scatter_add, (float* table, const float* ids, const float* g, int count, int width))
+TRAINING(void, scatter_add, (float* table, const float* ids, const float* g, int count, int width))
 
 // ------------------------------------------------------------------------------------------------------------- random
 // Threefry-2x32, 20 rounds (Salmon et al. 2011): block i of the stream (key0, key1) is threefry(key, counter + i), two
 // words; word w of the stream is half of block w/2. counter is given as two words, low first.
 // y[i] = (word[i] >> 8) * 2^-24, uniform in [0, 1).
-KERNEL(void, random_uniform, (uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n))
+TRAINING(void, random_uniform, (uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n))
 // y[i] = (word[i] >> 8) < keep * 2^24 ? scale : 0: an inverted dropout mask.
-KERNEL(void, random_mask, (uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n,
+TRAINING(void, random_mask, (uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n,
                            float keep, float scale))
 
 // --------------------------------------------------------------------------------------------------------- optimizers
@@ -81,22 +83,22 @@ KERNEL(void, random_mask, (uint32_t key0, uint32_t key1, uint32_t counter0, uint
 // Gradient descent. m = keep*m + fresh*d, then w -= rateM*m + rateG*d. m may be null: w -= rateG*d.
 // Keras's momentum: fresh = lr, rateM = 1, rateG = 0; with Nesterov rateM = keep, rateG = lr. PyTorch's: fresh = 1,
 // rateM = lr, rateG = 0; with Nesterov rateM = lr*keep, rateG = lr.
-KERNEL(void, sgd, (float* w, const float* g, float* m, int n, float keep, float fresh, float rateM, float rateG,
+TRAINING(void, sgd, (float* w, const float* g, float* m, int n, float keep, float fresh, float rateM, float rateG,
                    float decay, float gScale))
 // RMSprop and Adagrad. v = keep*v + fresh*d^2 (Adagrad: keep = fresh = 1); where mean is not null, mean = keep*mean +
 // fresh*d and v - mean^2 takes the place of v in what follows. q = d / (sqrt(v + inside) + outside), epsilon being
 // inside in Keras and outside in PyTorch. Where m is not null m = momentum*m + rateQ*q, else m = rateQ*q without being
 // kept; w -= rateM*m. Keras: rateQ = lr, rateM = 1; PyTorch: rateQ = 1, rateM = lr.
-KERNEL(void, rmsprop, (float* w, const float* g, float* v, float* mean, float* m, int n, float keep, float fresh,
+TRAINING(void, rmsprop, (float* w, const float* g, float* v, float* mean, float* m, int n, float keep, float fresh,
                        float inside, float outside, float momentum, float rateQ, float rateM, float decay,
                        float gScale))
 // Adam (Kingma & Ba 2015). m = beta1*m + (1 - beta1)*d, v = beta2*v + (1 - beta2)*d^2, then
 // w -= rate*m / (sqrt(v)*vScale + epsilon).
 // Keras: rate = lr*sqrt(1-beta2^t)/(1-beta1^t), vScale = 1. PyTorch: rate = lr/(1-beta1^t), vScale = 1/sqrt(1-beta2^t).
-KERNEL(void, adam, (float* w, const float* g, float* m, float* v, int n, float rate, float beta1, float beta2,
+TRAINING(void, adam, (float* w, const float* g, float* m, float* v, int n, float rate, float beta1, float beta2,
                     float epsilon, float vScale, float decay, float gScale))
 // Nadam (Dozat 2016): m and v as in Adam, then w -= (rateM*m + rateG*d) / (sqrt(v)*vScale + epsilon).
-KERNEL(void, nadam, (float* w, const float* g, float* m, float* v, int n, float rateM, float rateG, float beta1,
+TRAINING(void, nadam, (float* w, const float* g, float* m, float* v, int n, float rateM, float rateG, float beta1,
                      float beta2, float epsilon, float vScale, float decay, float gScale))
 
 // ------------------------------------------------------------------------------------------------------ recurrent cells
@@ -127,12 +129,12 @@ KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, const
                             int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
                             float* gates, float* y, int yT, int yB))
 // Floats that lstm_pack_backward writes.
-KERNEL(int, lstm_packed_backward_size, (int H))
+TRAINING(int, lstm_packed_backward_size, (int H))
 // Packs U [H][4H] transposed for lstm_backward.
-KERNEL(void, lstm_pack_backward, (int H, const float* U, float* packed))
+TRAINING(void, lstm_pack_backward, (int H, const float* U, float* packed))
 //   dc     [B][H] in/out like dh.
 //   dG     [T][B][4H] out: the gradient of the gates before activation, 0 at masked steps.
-KERNEL(void, lstm_backward, (int T, int B, int H, int act, int ract, const float* packed, const float* gates,
+TRAINING(void, lstm_backward, (int T, int B, int H, int act, int ract, const float* packed, const float* gates,
                              const float* c, const float* rmask, const float* mask, const float* emit,
                              const float* dy, int dyT, int dyB, float* dh, float* dc, float* dG, float* dhAll,
                              float* dcAll))
@@ -145,12 +147,12 @@ KERNEL(void, rnn_pack, (int I, int H, const float* W, const float* U, const floa
 KERNEL(void, rnn_forward, (int T, int B, int I, int H, int act, const float* packed, float* xh, float* hs,
                            const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB))
 // Floats that rnn_pack_backward writes.
-KERNEL(int, rnn_packed_backward_size, (int H))
+TRAINING(int, rnn_packed_backward_size, (int H))
 // Packs U [H][H] transposed for rnn_backward.
-KERNEL(void, rnn_pack_backward, (int H, const float* U, float* packed))
+TRAINING(void, rnn_pack_backward, (int H, const float* U, float* packed))
 //   xh, hs as forward left them.
 //   dG     [T][B][H] out: the gradient before activation, 0 at masked steps.
-KERNEL(void, rnn_backward, (int T, int B, int I, int H, int act, const float* packed, const float* xh, const float* hs,
+TRAINING(void, rnn_backward, (int T, int B, int I, int H, int act, const float* packed, const float* xh, const float* hs,
                             const float* rmask, const float* mask, const float* emit, const float* dy, int dyT,
                             int dyB, float* dh, float* dG, float* dhAll))
 
@@ -169,13 +171,13 @@ KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int te
                            float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
                            int yT, int yB))
 // Floats that gru_pack_backward writes.
-KERNEL(int, gru_packed_backward_size, (int H))
+TRAINING(int, gru_packed_backward_size, (int H))
 // Packs U [H][3H] transposed for gru_backward.
-KERNEL(void, gru_pack_backward, (int H, const float* U, float* packed))
+TRAINING(void, gru_pack_backward, (int H, const float* U, float* packed))
 //   xh, hs as forward left them.
 //   dG     [T][B][4H] out: dz dr dn dq, the gradients before activation (dq: of q), 0 at masked steps. The caller makes
 //          dW = x^T [dz dr dn] and dU = h^T [dz dr | dq]; the biases' gradients are the sums of the same columns.
-KERNEL(void, gru_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+TRAINING(void, gru_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                             const float* gates, const float* xh, const float* hs, const float* rmask,
                             const float* mask, const float* emit, const float* dy, int dyT, int dyB, float* dh,
                             float* dG, float* dhAll))
@@ -193,13 +195,13 @@ KERNEL(void, gru_before_forward, (int T, int B, int I, int H, int act, int ract,
                                   float* xh, float* hs, const float* rmask, const float* mask, const float* emit,
                                   float* gates, float* rh, int rhStep, float* y, int yT, int yB))
 // Floats that gru_before_pack_backward writes.
-KERNEL(int, gru_before_packed_backward_size, (int H))
+TRAINING(int, gru_before_packed_backward_size, (int H))
 // Packs U [H][3H] transposed for gru_before_backward.
-KERNEL(void, gru_before_pack_backward, (int H, const float* U, float* packed))
+TRAINING(void, gru_before_pack_backward, (int H, const float* U, float* packed))
 //   xh, hs as forward left them.
 //   dG     [T][B][3H] out: dz dr dn, the gradients before activation, 0 at masked steps. The caller makes dW = x^T dG
 //          and dU = [h^T [dz dr] | rh^T dn].
-KERNEL(void, gru_before_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+TRAINING(void, gru_before_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                                    const float* gates, const float* xh, const float* hs, const float* rmask,
                                    const float* mask, const float* emit, const float* dy, int dyT, int dyB, float* dh,
                                    float* dG, float* dhAll))
@@ -208,7 +210,7 @@ KERNEL(void, gru_before_backward, (int T, int B, int I, int H, int act, int ract
 // Runs `iterations` rounds of independent multiply-adds (as many chains of full vectors as the registers hold) on this
 // thread and returns the floating-point operations done: the benchmark's measure of the peak. *out is read and written so
 // that nothing is dropped.
-KERNEL(double, multiply_add_peak, (int iterations, float* out))
+TRAINING(double, multiply_add_peak, (int iterations, float* out))
 // Floats in one vector of this build.
 KERNEL(int, vector_width, ())
 // 1 if the build fuses multiply and add (one rounding).

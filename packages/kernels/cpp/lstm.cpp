@@ -29,30 +29,36 @@ struct Forward {
 };
 
 // The cell of row b and one vector of units (n of them real) from z = the four sums. before, c, gates: those of this
-// step.
+// step. standard: tanh and the logistic function.
 template <bool standard>
 ALWAYS void cell(const Forward& f, const Step& step, const float* before, float* after, float* gates, const float* z,
                  long b, long unit, int n) {
   const long H = f.s.H, at = b * H + unit;
-  const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
-  const v i = activate(ract, load(z)), forget = activate(ract, load(z + VL));
-  const v g = activate(act, load(z + 2 * VL)), o = activate(ract, load(z + 3 * VL));
+  const auto act = [&](v x) { return standard ? tanh(x) : any_activation(f.act, x); };
+  const auto ract = [&](v x) { return standard ? sigmoid(x) : any_activation(f.ract, x); };
+  const v i = ract(load(z)), forget = ract(load(z + VL)), g = act(load(z + 2 * VL)), o = ract(load(z + 3 * VL));
   if (gates) {
     float* q = gates + b * 4 * H + unit;
     store(q, i, n), store(q + H, forget, n), store(q + 2 * H, g, n), store(q + 3 * H, o, n);
   }
   const v old = load(before + at, n);
   v c = madd(forget, old, i * g);
-  v h = o * activate(act, c);
+  v h = o * act(c);
   if (!step.valid(b)) c = old, h = step.h_before(b, unit, n);
   store(after + at, c, n);
   step.put_h(b, unit, n, h);
 }
 
+// The same for any activations and the last units.
+SELDOM void any_cell(const Forward& f, const Step& step, const float* before, float* after, float* gates,
+                     const float* z, long b, long unit, int n) {
+  cell<false>(f, step, before, after, gates, z, b, unit, n);
+}
+
 // All steps of a part.
-template <bool standard>
 void forward(const Forward& f, const Part& part) {
   alignas(64) float z[GateTiles<4>::buffer];
+  const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
   const GateTiles<4> tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
   const GateRows both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
@@ -75,14 +81,14 @@ void forward(const Forward& f, const Part& part) {
         else
           tiles.sums(m, some, x, K, both, unit, f.packed, 0, z, zRow);
         for (int j = 0; j < some; j++) {
-          const int u = unit + j * VL, n = H - u;
+          const int u = unit + j * VL, n = smaller(H - u, VL);
           const float* sums = z + j * 4 * VL;
-          if (n >= VL)
+          if (standard && n == VL)
             for (int r = 0; r < m; r++, sums += zRow)
-              cell<standard>(f, step, before, after, gates, sums, b + r, u, VL);
+              cell<true>(f, step, before, after, gates, sums, b + r, u, VL);
           else
             for (int r = 0; r < m; r++, sums += zRow)
-              cell<standard>(f, step, before, after, gates, sums, b + r, u, n);
+              any_cell(f, step, before, after, gates, sums, b + r, u, n);
         }
       }
     }
@@ -97,8 +103,7 @@ void lstm_forward(int T, int B, int I, int H, int act, int ract, const float* pa
                   int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, packed, c, cStep, gates};
   if (rmask) drop_initial(f.s);
-  const auto body = act == a_tanh && ract == a_sigmoid ? forward<true> : forward<false>;
-  over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { body(f, part); });
+  over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
 }
 
 int lstm_packed_backward_size(int H) { return panels_size(4 * H, H); }

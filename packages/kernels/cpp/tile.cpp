@@ -75,7 +75,8 @@ void tile(int m, int nv, int panels, const Tile& t) {
     case 1: return choose_rows<1>(m, panels, t);
     case 2: return choose_rows<2>(m, panels, t);
     case 3: return choose_rows<3>(m, panels, t);
-    default: return choose_rows<4>(m, panels, t);
+    default:
+      if constexpr (panel_vectors == 4) choose_rows<4>(m, panels, t);  // else no panel is so wide
   }
 }
 

@@ -37,7 +37,7 @@ constexpr int most_panels(int m, int nv) {
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;
 }
 
-// 1 <= nv <= 4, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
+// 1 <= nv <= larger(panel_vectors, 3), 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
 void tile(int m, int nv, int panels, const Tile& t);
 
 // n columns as panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.

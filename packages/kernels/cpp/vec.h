@@ -35,6 +35,12 @@
 #endif
 
 #define ALWAYS static inline __attribute__((always_inline))
+// For what runs seldom or costs little: a function of its own where the bytes of the build count.
+#ifdef UNROLL_INFERENCE_ONLY
+#define SELDOM static inline __attribute__((noinline))
+#else
+#define SELDOM ALWAYS
+#endif
 // Before a loop over a tile: the accumulators stay in registers only if every such loop is unrolled whole.
 #if defined(__clang__)
 #define FULLY _Pragma("clang loop unroll(full)")

@@ -3,8 +3,10 @@
 //   dist/kernels-threads.wasm          the same on shared memory
 //   dist/kernels-relaxed.wasm          relaxed SIMD: fused multiply-add where the host has it
 //   dist/kernels-relaxed-threads.wasm
+//   dist/kernels-infer.wasm            only the kernels that inference calls, in as few bytes as cost it no time (strict)
+//   dist/kernels-infer-threads.wasm
 // The math is compiled once for strict and once for relaxed (with atomics, which a program without threads may contain);
-// only the pool differs between builds with and without threads.
+// only the pool differs between builds with and without threads. The inference-only builds are compiled for themselves.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -25,7 +27,7 @@ import {
 } from './common.mjs';
 
 const COMPILE = [
-  ...['-c', '--target=wasm32', '-std=c++20', '-O3', '-msimd128', '-mbulk-memory', '-mnontrapping-fptoint'],
+  ...['-c', '--target=wasm32', '-std=c++20', '-msimd128', '-mbulk-memory', '-mnontrapping-fptoint'],
   ...['-nostdlib', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fno-math-errno'],
   ...['-fvisibility=hidden', '-Wall', '-DUNROLL_ISA=wasm'],
 ];
@@ -35,21 +37,20 @@ const LINK = [
 ];
 const THREADS = ['--shared-memory', '--import-memory', '--max-memory=4294967296'];
 const THREAD_EXPORTS = ['__wasm_init_tls', '__tls_size', '__tls_align', 'pool_worker'];
-const EXPORTS = [
-  '__stack_pointer',
-  '__heap_base',
-  'pool_configure',
-  'pool_active',
-  'pool_check',
-  'pool_scratch_bytes',
-];
+const EXPORTS = ['__stack_pointer', '__heap_base', 'pool_configure', 'pool_active', 'pool_scratch_bytes'];
 
 const VARIANTS = [
   { file: 'kernels.wasm', relaxed: false, threads: false },
   { file: 'kernels-threads.wasm', relaxed: false, threads: true },
   { file: 'kernels-relaxed.wasm', relaxed: true, threads: false },
   { file: 'kernels-relaxed-threads.wasm', relaxed: true, threads: true },
+  { file: 'kernels-infer.wasm', relaxed: false, threads: false, infer: true },
+  { file: 'kernels-infer-threads.wasm', relaxed: false, threads: true, infer: true },
 ];
+// In an inference-only build these stay as fast as they can be; the others are made small.
+const FAST = ['tile.cpp', 'lstm.cpp', 'gru.cpp', 'rnn.cpp'];
+// What no kernel of an inference-only build leads to.
+const ONLY_FULL = ['optimizers.cpp', 'random.cpp', 'pool_check.cpp'];
 
 /** Compilers in worker threads, each started when first needed: a hundred megabytes of WebAssembly apiece. */
 const startCompilers = (count) => {
@@ -102,8 +103,9 @@ export const buildWasm = async () => {
   const { headers, units } = readSources();
 
   const objects = new Map();
-  const objectOf = (unit, relaxed, threads) => {
-    const flags = [...COMPILE];
+  const objectOf = (unit, { relaxed, threads, infer }) => {
+    const flags = [...COMPILE, infer && !FAST.includes(unit) ? '-Oz' : '-O3'];
+    if (infer) flags.push('-DUNROLL_INFERENCE_ONLY');
     if (relaxed) flags.push('-mrelaxed-simd');
     if (threads || unit !== 'parallel.cpp') flags.push('-matomics');
     const used = headersOf(units[unit], headers);
@@ -112,9 +114,11 @@ export const buildWasm = async () => {
     objects.set(name, { name, unit, flags, used, path: join(cache, 'wasm', name) });
     return name;
   };
-  const modules = VARIANTS.map(({ file, relaxed, threads }) => {
-    const exports = [...EXPORTS, ...(threads ? THREAD_EXPORTS : [])];
-    const parts = Object.keys(units).map((unit) => objectOf(unit, relaxed, threads));
+  const modules = VARIANTS.map((variant) => {
+    const { file, threads, infer } = variant;
+    const exports = [...EXPORTS, ...(infer ? [] : ['pool_check']), ...(threads ? THREAD_EXPORTS : [])];
+    const needed = Object.keys(units).filter((unit) => !infer || !ONLY_FULL.includes(unit));
+    const parts = needed.map((unit) => objectOf(unit, variant));
     const args = [
       ...LINK,
       ...(threads ? THREADS : []),

@@ -1,5 +1,5 @@
 // Reads cpp/kernels.h, the one place where kernels are declared, and writes what others need of it:
-//   src/interface.generated.ts  the exports as a TypeScript interface, their arity, and the op codes
+//   src/interface.generated.ts  the exports as a TypeScript interface, their arity, which only train, and the op codes
 //   cpp/list.generated.h        macros that list the kernels (names alone, and whole declarations)
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -30,8 +30,8 @@ export const parseKernels = (text) => {
     names: names.split(',').map((n) => camel(n.trim())),
   }));
   const kernels = [];
-  const pattern = /((?:^\/\/.*\n)*)^KERNEL\((\w+),\s*(\w+),\s*\(([^)]*)\)\)/gm;
-  for (const [, comment, result, name, list] of body.matchAll(pattern)) {
+  const pattern = /((?:^\/\/.*\n)*)^(KERNEL|TRAINING)\((\w+),\s*(\w+),\s*\(([^)]*)\)\)/gm;
+  for (const [, comment, kind, result, name, list] of body.matchAll(pattern)) {
     const args = list
       .split(',')
       .map((arg) => arg.replace(/\s+/g, ' ').trim())
@@ -43,6 +43,7 @@ export const parseKernels = (text) => {
       });
     kernels.push({
       name,
+      training: kind === 'TRAINING',
       result,
       args,
       comment: comment
@@ -51,7 +52,7 @@ export const parseKernels = (text) => {
         .map((line) => line.replace(/^\/\/ ?/, '')),
     });
   }
-  const declared = body.match(/^KERNEL\(/gm)?.length ?? 0;
+  const declared = body.match(/^(KERNEL|TRAINING)\(/gm)?.length ?? 0;
   if (declared !== kernels.length) {
     throw new Error(`kernels.h declares ${declared} kernels but only ${kernels.length} could be read`);
   }
@@ -79,6 +80,10 @@ const typescript = ({ codes, kernels }) => {
   out.push('export const kernelArity: { readonly [K in keyof KernelExports]: number } = {');
   for (const { name, args } of kernels) out.push(`  ${name}: ${args.length},`);
   out.push('};');
+  out.push('', '/** What the inference-only builds leave out. */');
+  out.push('export const trainingKernels: readonly (keyof KernelExports)[] = [');
+  for (const { name, training } of kernels) if (training) out.push(`  '${name}',`);
+  out.push('];');
   for (const { group, names } of codes) {
     out.push('', `export const ${group} = {`);
     for (const [i, name] of names.entries()) out.push(`  ${name}: ${i},`);
@@ -88,16 +93,22 @@ const typescript = ({ codes, kernels }) => {
 };
 
 const header = ({ kernels }) => {
-  const declarations = kernels.map(
-    ({ name, result, args }) =>
-      `K(${result}, ${name}, (${args.map((a) => `${a.type} ${a.id}`).join(', ')}), (${args.map((a) => a.id).join(', ')}))`,
-  );
+  const declarations = (training) =>
+    kernels
+      .filter((kernel) => kernel.training === training)
+      .map(
+        ({ name, result, args }) =>
+          `  K(${result}, ${name}, (${args.map((a) => `${a.type} ${a.id}`).join(', ')}), (${args.map((a) => a.id).join(', ')}))`,
+      )
+      .join(' \\\n');
   return `// Written by scripts/generate.mjs from kernels.h: edit that file instead.
-// UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_DECLARATIONS(K): K(result, name, (arguments),
-// (names of the arguments)) for every kernel.
+// UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K), UNROLL_TRAINING(K): K(result, name, (arguments),
+// (names of the arguments)) for those declared with KERNEL and with TRAINING. UNROLL_DECLARATIONS(K): for all.
 #pragma once
 #define UNROLL_KERNELS(X) \\\n${kernels.map(({ name }) => `  X(${name})`).join(' \\\n')}
-#define UNROLL_DECLARATIONS(K) \\\n${declarations.map((d) => `  ${d}`).join(' \\\n')}
+#define UNROLL_INFERENCE(K) \\\n${declarations(false)}
+#define UNROLL_TRAINING(K) \\\n${declarations(true)}
+#define UNROLL_DECLARATIONS(K) UNROLL_INFERENCE(K) UNROLL_TRAINING(K)
 `;
 };
 

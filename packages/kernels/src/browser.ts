@@ -1,7 +1,7 @@
 // The entry for browsers (and for workers in them): WebAssembly, on threads where the page is cross-origin isolated.
 import { checkedThreads, wantedKind } from './choice.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
-import { instantiateWasm, type WorkerStart } from './wasm.js';
+import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
@@ -10,8 +10,16 @@ export * from './types.js';
 const MOST_THREADS = 16;
 const DEFAULT_MOST_THREADS = 8;
 
+/** Which WebAssembly build. */
+type Build = Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>;
+
 // Literal URLs, so that bundlers find the files and carry them along.
-const fileOf = (relaxed: boolean, threads: boolean): URL => {
+const fileOf = ({ relaxed, infer, threads }: Build): URL => {
+  if (infer) {
+    return threads
+      ? new URL('./kernels-infer-threads.wasm', import.meta.url)
+      : new URL('./kernels-infer.wasm', import.meta.url);
+  }
   if (relaxed) {
     return threads
       ? new URL('./kernels-relaxed-threads.wasm', import.meta.url)
@@ -68,12 +76,11 @@ const spawn = (start: WorkerStart): void => {
   }
 };
 
-const loadVariant = async (relaxed: boolean, threads: boolean): Promise<KernelModule> => {
-  const module = await compile(fileOf(relaxed, threads));
+const loadBuild = async (build: Build): Promise<KernelModule> => {
+  const module = await compile(fileOf(build));
   return instantiateWasm({
     module,
-    relaxed,
-    threads,
+    ...build,
     cores: navigator.hardwareConcurrency || 1,
     maxThreads: MOST_THREADS,
     mayWait: typeof document === 'undefined',
@@ -95,10 +102,10 @@ export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModu
   }
   const cores = navigator.hardwareConcurrency || 1;
   const threads = choice.threads ?? (canShare() && cores > 1);
-  const relaxed = choice.relaxed ?? false;
+  const { relaxed = false, infer = false } = choice;
   let module: KernelModule;
   try {
-    module = await loadVariant(relaxed, threads);
+    module = await loadBuild({ relaxed, infer, threads });
   } catch (error) {
     if (relaxed) {
       throw new KernelLoadError(
@@ -108,7 +115,7 @@ export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModu
       );
     }
     if (!threads || choice.threads) throw error;
-    module = await loadVariant(relaxed, false);
+    module = await loadBuild({ relaxed, infer, threads: false });
   }
   module.setThreads(checkedThreads(Math.min(cores, DEFAULT_MOST_THREADS), module.maxThreads));
   return module;
@@ -119,6 +126,6 @@ export const loadKernelsSync = (_choice: KernelChoice = {}): KernelModule => {
   throw new KernelLoadError('in a browser kernels load asynchronously: await ready() first', 'not-ready');
 };
 
-/** Every variant that this page could load, the default first. */
+/** Every full build that this page could load, the default first. */
 export const listVariants = (): string[] =>
   canShare() ? ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'] : ['strict', 'relaxed'];

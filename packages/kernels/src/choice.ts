@@ -6,6 +6,8 @@ const WASM_VARIANTS: Record<string, KernelChoice> = {
   'strict-threads': { kind: 'wasm', relaxed: false, threads: true },
   relaxed: { kind: 'wasm', relaxed: true, threads: false },
   'relaxed-threads': { kind: 'wasm', relaxed: true, threads: true },
+  infer: { kind: 'wasm', infer: true, threads: false },
+  'infer-threads': { kind: 'wasm', infer: true, threads: true },
 };
 
 /** The choice that loads exactly the given variant. */
@@ -14,23 +16,26 @@ export const choiceFor = (variant: string): KernelChoice =>
 
 /** The kind that a choice asks for, undefined if any will do. */
 export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined => {
-  const { kind, isa, relaxed, threads } = choice;
-  if (isa !== undefined && (kind === 'wasm' || relaxed || threads)) {
+  const { kind, isa, relaxed, infer, threads } = choice;
+  const wasm = relaxed || infer || threads;
+  if (isa !== undefined && (kind === 'wasm' || wasm)) {
     throw new KernelLoadError(
-      `isa "${isa}" belongs to native kernels, relaxed and threads to WebAssembly: choose one side`,
+      `isa "${isa}" belongs to native kernels, relaxed, infer and threads to WebAssembly: choose one side`,
       'bad-choice',
     );
   }
-  if (kind === 'native' && (relaxed || threads)) {
+  if (kind === 'native' && wasm) {
     throw new KernelLoadError(
-      "relaxed and threads belong to WebAssembly: leave them out or set kind to 'wasm'",
+      "relaxed, infer and threads belong to WebAssembly: leave them out or set kind to 'wasm'",
       'bad-choice',
     );
   }
+  if (relaxed && infer)
+    throw new KernelLoadError('there is no build with both relaxed and infer: choose one', 'bad-choice');
   if (kind !== undefined && kind !== 'native' && kind !== 'wasm') {
     throw new KernelLoadError(`kind must be 'native' or 'wasm', not ${JSON.stringify(kind)}`, 'bad-choice');
   }
-  return kind ?? (isa !== undefined ? 'native' : relaxed || threads ? 'wasm' : undefined);
+  return kind ?? (isa !== undefined ? 'native' : wasm ? 'wasm' : undefined);
 };
 
 /** Checks a number of threads and holds it to the most there can be. */

@@ -84,6 +84,7 @@ export const loadNative = (isa?: string): KernelModule => {
   return {
     kind: 'native',
     variant: instance.isa,
+    inferenceOnly: false,
     kernels,
     memory: {
       buffer,

@@ -5,7 +5,7 @@ import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { checkedThreads, wantedKind } from './choice.js';
 import { loadNative, nativeIsas } from './native-node.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
-import { instantiateWasm, type WorkerStart } from './wasm.js';
+import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
@@ -31,8 +31,11 @@ const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
   }
 };
 
-const wasmFile = (relaxed: boolean, threads: boolean): string =>
-  `kernels${relaxed ? '-relaxed' : ''}${threads ? '-threads' : ''}.wasm`;
+/** Which WebAssembly build. */
+type Build = Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>;
+
+const wasmFile = ({ relaxed, infer, threads }: Build): string =>
+  `kernels${relaxed ? '-relaxed' : ''}${infer ? '-infer' : ''}${threads ? '-threads' : ''}.wasm`;
 
 const spawn = (start: WorkerStart): void => {
   const late = (error: unknown): void =>
@@ -52,9 +55,9 @@ const spawn = (start: WorkerStart): void => {
   }
 };
 
-const loadWasmVariant = (relaxed: boolean, threads: boolean): KernelModule => {
-  const bytes = readWasm(wasmFile(relaxed, threads));
-  if (relaxed && !WebAssembly.validate(bytes)) {
+const loadBuild = (build: Build): KernelModule => {
+  const bytes = readWasm(wasmFile(build));
+  if (build.relaxed && !WebAssembly.validate(bytes)) {
     throw new KernelLoadError(
       `this Node (${process.version}) has no relaxed SIMD: use Node 21 or later, or leave relaxed out`,
       'relaxed-unavailable',
@@ -70,17 +73,18 @@ const loadWasmVariant = (relaxed: boolean, threads: boolean): KernelModule => {
   }
   const cores = availableParallelism();
   const maxThreads = Math.min(64, Math.max(8, cores));
-  return instantiateWasm({ module, relaxed, threads, cores, maxThreads, mayWait: true, spawn });
+  return instantiateWasm({ module, ...build, cores, maxThreads, mayWait: true, spawn });
 };
 
-const loadWasm = ({ relaxed = false, threads }: KernelChoice): KernelModule => {
-  if (threads !== undefined) return loadWasmVariant(relaxed, threads);
-  if (defaultThreads(2) === 1) return loadWasmVariant(relaxed, false);
+const loadWasm = ({ relaxed = false, infer = false, threads }: KernelChoice): KernelModule => {
+  if (threads !== undefined) return loadBuild({ relaxed, infer, threads });
+  const single = { relaxed, infer, threads: false };
+  if (defaultThreads(2) === 1) return loadBuild(single);
   try {
-    return loadWasmVariant(relaxed, true);
+    return loadBuild({ ...single, threads: true });
   } catch (error) {
     if (!(error instanceof KernelLoadError) || error.code === 'relaxed-unavailable') throw error;
-    return loadWasmVariant(relaxed, false);
+    return loadBuild(single);
   }
 };
 
@@ -110,13 +114,12 @@ export const loadKernelsSync = (choice: KernelChoice = {}): KernelModule => {
 export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> =>
   loadKernelsSync(choice);
 
-/** Every variant that this machine can load, the default first. */
+/** Every full build that this machine can load, the default first. */
 export const listVariants = (): string[] => {
   const wasm = ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'].filter((variant) => {
+    const [relaxed, threads] = [variant.startsWith('relaxed'), variant.endsWith('threads')];
     try {
-      return WebAssembly.validate(
-        readWasm(wasmFile(variant.startsWith('relaxed'), variant.endsWith('threads'))),
-      );
+      return WebAssembly.validate(readWasm(wasmFile({ relaxed, infer: false, threads })));
     } catch {
       return false;
     }

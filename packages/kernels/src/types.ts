@@ -15,8 +15,10 @@ export interface LinearMemory {
 
 export interface KernelModule {
   readonly kind: 'native' | 'wasm';
-  /** avx512, avx2, baseline or neon; strict, strict-threads, relaxed or relaxed-threads. */
+  /** avx512, avx2, baseline or neon; strict, relaxed or infer, alone or with -threads behind. */
   readonly variant: string;
+  /** The kernels that only training calls are not there, and throw. */
+  readonly inferenceOnly: boolean;
   readonly kernels: KernelExports;
   readonly memory: LinearMemory;
   /** The most that setThreads gives. */
@@ -27,7 +29,7 @@ export interface KernelModule {
   readonly activeThreads: number;
   /** Sets `threads`; more than maxThreads count as maxThreads. */
   setThreads(count: number): void;
-  /** Runs small jobs that check the thread pool and returns how many went wrong: for tests. */
+  /** Runs small jobs that check the thread pool and returns how many went wrong: for tests, and only in full builds. */
   checkPool(rounds: number): number;
   /** Why these are not the native kernels, where they were wanted first. */
   readonly fallback?: KernelLoadError;
@@ -40,6 +42,8 @@ export interface KernelChoice {
   isa?: string;
   /** WebAssembly: relaxed SIMD, faster where the host fuses multiply and add; results then depend on the host. */
   relaxed?: boolean;
+  /** WebAssembly: the small build without the kernels that only training calls; those throw. */
+  infer?: boolean;
   /** WebAssembly: the build on shared memory. Unset: where it can run and more than one thread is wanted. */
   threads?: boolean;
 }
@@ -53,6 +57,7 @@ export type KernelLoadErrorCode =
   | 'relaxed-unavailable'
   | 'threads-unavailable'
   | 'bad-choice'
+  | 'infers-only'
   | 'bad-threads'
   | 'not-ready';
 

@@ -5,7 +5,7 @@
 //
 // A worker takes part from the moment it has entered the pool; until then kernels run without it.
 import { checkedThreads } from './choice.js';
-import { type KernelExports, kernelArity } from './interface.generated.js';
+import { type KernelExports, kernelArity, trainingKernels } from './interface.generated.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
 /** What a worker needs to enter the pool. */
@@ -20,6 +20,7 @@ export interface WorkerStart {
 export interface WasmHost {
   module: WebAssembly.Module;
   relaxed: boolean;
+  infer: boolean;
   threads: boolean;
   /** Threads that can run at the same time: more of them do not spin. */
   cores: number;
@@ -36,7 +37,7 @@ interface PoolExports {
   pool_configure(cores: number, mayWait: number, scratch: number): void;
   pool_active(): number;
   pool_scratch_bytes(): number;
-  pool_check(rounds: number): number;
+  pool_check?(rounds: number): number;
 }
 
 interface WorkerExports extends PoolExports {
@@ -95,17 +96,29 @@ class WasmMemory implements LinearMemory {
   }
 }
 
-const checkExports = (exports: WebAssembly.Exports): KernelExports => {
+/** Stands where an inference-only build has no kernel. */
+const onlyInfers = (name: string) => (): never => {
+  throw new KernelLoadError(
+    `this build of the kernels only infers and has no ${name}: to train, import unrolljs instead of unrolljs/infer`,
+    'infers-only',
+  );
+};
+
+/** Every kernel: those of the module, and in an inference-only build what says so in place of the others. */
+const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {
+  const kernels: Record<string, unknown> = {};
   for (const [name, arity] of Object.entries(kernelArity)) {
-    const kernel = exports[name];
-    if (typeof kernel !== 'function' || kernel.length !== arity) {
+    const absent = infer && (trainingKernels as readonly string[]).includes(name);
+    const kernel = absent ? onlyInfers(name) : exports[name];
+    if (!absent && (typeof kernel !== 'function' || kernel.length !== arity)) {
       throw new KernelLoadError(
         `the WebAssembly build does not match this version (kernel ${name}): run \`npm run build\``,
         'wasm-failed',
       );
     }
+    kernels[name] = kernel;
   }
-  return exports as unknown as KernelExports;
+  return kernels as unknown as KernelExports;
 };
 
 /** Instantiates the module and lays out its memory. */
@@ -123,7 +136,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
       },
     );
   }
-  const kernels = checkExports(instance.exports);
+  const kernels = kernelsOf(instance.exports, host.infer);
   const pool = instance.exports as unknown as PoolExports & Partial<WorkerExports>;
   const memory = shared ?? new WasmMemory(pool.memory!, MOST_PAGES);
 
@@ -143,7 +156,8 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   let threads = 1;
   return {
     kind: 'wasm',
-    variant: `${host.relaxed ? 'relaxed' : 'strict'}${host.threads ? '-threads' : ''}`,
+    variant: `${host.infer ? 'infer' : host.relaxed ? 'relaxed' : 'strict'}${host.threads ? '-threads' : ''}`,
+    inferenceOnly: host.infer,
     kernels,
     memory,
     maxThreads,
@@ -153,7 +167,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
     get activeThreads() {
       return pool.pool_active();
     },
-    checkPool: (rounds) => pool.pool_check(rounds),
+    checkPool: (rounds) => pool.pool_check?.(rounds) ?? 0,
     setThreads(count: number) {
       threads = checkedThreads(count, maxThreads);
       for (; started < threads; started++) {

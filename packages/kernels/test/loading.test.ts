@@ -7,9 +7,11 @@ import { promisify } from 'node:util';
 import {
   choiceFor,
   KernelLoadError,
+  kernelArity,
   listVariants,
   loadKernels,
   loadKernelsSync,
+  trainingKernels,
   UnaryOp,
 } from '@unroll/kernels';
 
@@ -55,6 +57,7 @@ describe('choice', () => {
   test('what belongs to the other kind is refused', () => {
     refused({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" belongs to native/);
     refused({ kind: 'native', relaxed: true }, 'bad-choice', /belong to WebAssembly/);
+    refused({ relaxed: true, infer: true }, 'bad-choice', /no build with both relaxed and infer/);
     refused({ kind: 'gpu' }, 'bad-choice', /'native' or 'wasm', not "gpu"/);
   });
   test('an instruction set that is not here is refused with those that are', {
@@ -92,6 +95,22 @@ describe('choice', () => {
     single.setThreads(1000);
     assert.equal(single.threads, 1);
   });
+});
+
+describe('the inference-only builds', () => {
+  for (const variant of ['infer', 'infer-threads']) {
+    test(`${variant}: have every kernel but those for training, which say what to import`, () => {
+      const { variant: loaded, inferenceOnly, kernels } = loadKernelsSync(choiceFor(variant));
+      assert.equal(loaded, variant);
+      assert.equal(inferenceOnly, true);
+      for (const [name, arity] of Object.entries(kernelArity)) {
+        const kernel = kernels[name as keyof typeof kernels] as () => unknown;
+        if (!trainingKernels.includes(name as keyof typeof kernels)) assert.equal(kernel.length, arity, name);
+        else assert.throws(kernel, { code: 'infers-only', message: /to train, import unrolljs instead/ });
+      }
+      assert.ok(trainingKernels.includes('lstm_backward') && trainingKernels.includes('adam'));
+    });
+  }
 });
 
 describe('arguments', () => {

@@ -14,12 +14,15 @@ import {
   formatShape,
   type Shape,
   shapeError,
+  UnrollError,
   valueError,
 } from '@unroll/core';
 import { type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
+import { InputLayer, symbolicInput } from './layers/input.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
+import type { BuildTools } from './registry.js';
 import type { SummaryRow } from './summary.js';
 
 export interface FunctionalOptions extends NetworkOptions {
@@ -55,6 +58,26 @@ export class Functional extends Network<NetworkOptions> {
     this.layers = layers;
     nameLayers(layers);
     this.#nodeNames = nodeNames(nodes);
+  }
+
+  static fromConfig(config: Record<string, unknown>, build: BuildTools): Functional {
+    const { layers, nodes, inputs, outputs, ...options } = config as {
+      layers: unknown[];
+      nodes: NodeConfig[];
+      inputs: [number, number][];
+      outputs: [number, number][];
+    };
+    const byName = new Map(layers.map(build.layer).map((layer) => [layer.name, layer]));
+    const made: SymbolicTensor[][] = [];
+    const at = ([node, output]: readonly [number, number]): SymbolicTensor => made[node]![output]!;
+    for (const { layer: name, inputs: reads, mask } of nodes) {
+      const layer = byName.get(name);
+      if (!layer)
+        throw new UnrollError('format', `The config has a node of layer "${name}", which it does not list.`);
+      if (layer instanceof InputLayer) made.push([symbolicInput(layer)]);
+      else made.push([...layer.apply(reads.map(at), mask ? { mask: at(mask) } : {})]);
+    }
+    return new Functional({ ...options, inputs: inputs.map(at), outputs: outputs.map(at) });
   }
 
   get inputShapes(): readonly Shape[] {

@@ -1,5 +1,6 @@
 /** @unroll/nn: cells, layers and models. Forward only; @unroll/train trains them. */
 export type { Activation } from './activations.js';
+export { type Builder, builder, type ModelPart } from './builder.js';
 export type {
   Cell,
   CellClass,

@@ -44,7 +44,7 @@ export function registerCell(cell: CellClass): void {
   cells.set(checkedName(cell), cell);
 }
 
-/** The registered class of that name. */
+/** @internal The registered class of that name. */
 export function registered(kind: 'layer' | 'cell', className: string): LayerClass | CellClass | undefined {
   return (kind === 'layer' ? layers : cells).get(className);
 }

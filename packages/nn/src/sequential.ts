@@ -2,8 +2,10 @@
 import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/core';
 import { SymbolicTensor } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
+import { input } from './layers/input.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
+import type { BuildTools } from './registry.js';
 import type { SummaryRow } from './summary.js';
 
 export type SequentialOptions = NetworkOptions;
@@ -23,6 +25,16 @@ export class Sequential extends Network<SequentialOptions> {
       throw valueError('In sequential(), input() can only come first.');
     }
     nameLayers(this.layers);
+  }
+
+  static fromConfig(
+    { layers, inputShape, ...options }: Record<string, unknown>,
+    build: BuildTools,
+  ): Sequential {
+    const list = (layers as unknown[]).map(build.layer);
+    if (!inputShape) return new Sequential(list, options);
+    const [batch, ...shape] = inputShape as [number, ...number[]];
+    return new Sequential([input({ shape, ...(batch !== -1 && { batchSize: batch }) }), ...list], options);
   }
 
   get inputShapes(): readonly Shape[] | null {

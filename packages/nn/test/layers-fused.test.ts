@@ -21,7 +21,7 @@ import {
   stackedCells,
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
-import { backends } from './golden-case.js';
+import { testBackends } from '@unroll/testkit/node';
 import { drawn, maskOf, measure, same } from './helpers.js';
 
 const units = 3;
@@ -113,7 +113,7 @@ describe('fused equals stepped in float64', () => {
   }
 });
 
-for (const { name, backend, reason } of backends) {
+for (const { name, backend, reason } of testBackends()) {
   test(`stacked cells on ${name}`, { skip: backend === null && reason }, () => {
     const usual = [...situations()].filter(({ extras, layout }) => extras && !layout.zeroOutputForMask);
     onBackend(backend!, () => compareForms(layers['stacked cells']!, 1e-5, usual));

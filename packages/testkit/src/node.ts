@@ -37,6 +37,11 @@ export function testBackends(): TestBackend[] {
   return ['reference', ...native, ...Object.values(WASM_NAMES)].map(loaded);
 }
 
+/** The builds without the kernels for training: for tests that ask what a backend supports. */
+export function inferenceBackends(): TestBackend[] {
+  return ['wasm:infer', 'wasm:infer-single'].map(loaded);
+}
+
 function loaded(name: string): TestBackend {
   try {
     return { name, backend: backendSync(name), reason: '' };

@@ -1,6 +1,8 @@
-/** Artifacts by address, in a page. */
-import { ready, UnrollError } from '@unroll/core';
-import { ARTIFACT_FILES, type Artifact, fromArtifact, fromZip } from '@unroll/formats';
+/** Artifacts by address, and what `unrolljs/infer` runs on, in a page. */
+import { UnrollError } from '@unroll/core';
+import { ARTIFACT_FILES, type ArtifactFiles, fromZip } from '@unroll/formats';
+
+export { readyToInfer as readyToRun } from '@unroll/core/internal';
 
 export function saveTo(_path: string): Promise<void> {
   throw new UnrollError(
@@ -10,13 +12,12 @@ export function saveTo(_path: string): Promise<void> {
   );
 }
 
-/** The artifact at an address: a zip, or a folder with its files. */
-export async function loadFrom(address: string): Promise<Artifact> {
-  await ready();
+/** The files of the artifact at an address: a zip, or a folder. */
+export async function filesAt(address: string): Promise<ArtifactFiles> {
   if (address.endsWith('.zip')) {
     const zip = await bytesAt(address);
     if (!zip) throw new UnrollError('format', `There is no artifact at ${address}.`, { address });
-    return fromArtifact(await fromZip(zip, ARTIFACT_FILES));
+    return fromZip(zip, ARTIFACT_FILES);
   }
   const folder = address.endsWith('/') ? address : `${address}/`;
   const files = new Map<string, Uint8Array>();
@@ -24,7 +25,7 @@ export async function loadFrom(address: string): Promise<Artifact> {
     const bytes = await bytesAt(folder + name);
     if (bytes) files.set(name, bytes);
   }
-  return fromArtifact(files);
+  return files;
 }
 
 /** Null where there is nothing. */

@@ -1,5 +1,6 @@
-/** Artifacts by path, in Node. */
-import { loadArtifact, saveArtifact } from '@unroll/formats/node';
+/** Artifacts by path, and what `unrolljs/infer` runs on, in Node. */
+import { artifactFiles, saveArtifact } from '@unroll/formats/node';
 
+export { ready as readyToRun } from '@unroll/core';
 export const saveTo = saveArtifact;
-export const loadFrom = loadArtifact;
+export const filesAt = artifactFiles;

@@ -1,12 +1,18 @@
-/** unrolljs/infer: load a model and run it. Nothing here or below pulls in a trainer. */
-import type { Network } from '@unroll/nn';
-import { type ArtifactSource, readArtifact } from './load.js';
-import { type Runnable, runnable } from './runnable.js';
+/**
+ * unrolljs/infer: load a model and run it. Nothing here or below pulls in a trainer, and in a page the kernels come
+ * without those for training. Where every kilobyte counts, `loadWith` takes the place of `load`.
+ */
+import type { Model } from '@unroll/core';
+import { artifactOf } from '@unroll/formats';
+import { builder, type ModelPart, modelFromConfig, type Network, Sequential } from '@unroll/nn';
+import { readyToRun } from '#files';
+import { type ArtifactSource, filesOf } from './load.js';
+import { type Runnable, runnableOn } from './runnable.js';
 
 export { ready, setBackend, setThreads, Tensor, tensor, UnrollError } from '@unroll/core';
-export { registerCell, registerLayer, Stream, type StreamOptions, type StreamState } from '@unroll/nn';
+export * from '@unroll/nn';
 export type { ArtifactSource } from './load.js';
-export { type PredictOptions, type Runnable, runnable } from './runnable.js';
+export type { PredictOptions, Runnable } from './runnable.js';
 export { type ModelValues, type NestedNumbers, type NumberArray, toTensor, type Values } from './values.js';
 
 /**
@@ -17,5 +23,34 @@ export { type ModelValues, type NestedNumbers, type NumberArray, toTensor, type 
  * registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Runnable> {
-  return runnable((await readArtifact(source)).model);
+  return loadAs(source, modelFromConfig);
+}
+
+/**
+ * The same, made of the classes given and of `Sequential` alone, so that a bundler can leave the others out:
+ *
+ *     const model = await loadWith('/models/demand', [LstmCell, Dense]);
+ *
+ * @param parts the classes of the model's layers, and for recurrent layers those of their cells; `Functional` for a
+ * graph of layers
+ * @throws UnrollError `format` as `load` does, and for a class that is not among the parts
+ */
+export async function loadWith(
+  source: ArtifactSource,
+  parts: readonly ModelPart[],
+): Promise<Network & Runnable> {
+  return loadAs(source, builder([Sequential, ...parts]).model);
+}
+
+/** The network, with `predict` and `predictAll` as methods. */
+export function runnable<N extends Model>(network: N): N & Runnable {
+  return runnableOn(network, readyToRun);
+}
+
+async function loadAs(
+  source: ArtifactSource,
+  modelOf: (config: unknown) => Network,
+): Promise<Network & Runnable> {
+  await readyToRun();
+  return runnable(artifactOf(await filesOf(source), modelOf).model);
 }

@@ -1,17 +1,22 @@
 /** Artifacts from wherever they are. */
 import { ready } from '@unroll/core';
 import { ARTIFACT_FILES, type Artifact, type ArtifactFiles, fromArtifact, fromZip } from '@unroll/formats';
-import { loadFrom } from '#files';
+import { filesAt } from '#files';
 
 /** A path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files themselves. */
 export type ArtifactSource = string | Uint8Array | ArtifactFiles;
+
+/** @throws UnrollError `format` where there is no artifact */
+export async function filesOf(source: ArtifactSource): Promise<ArtifactFiles> {
+  if (typeof source === 'string') return filesAt(source);
+  return source instanceof Uint8Array ? fromZip(source, ARTIFACT_FILES) : source;
+}
 
 /**
  * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
  * registered
  */
 export async function readArtifact(source: ArtifactSource): Promise<Artifact> {
-  if (typeof source === 'string') return loadFrom(source);
   await ready();
-  return fromArtifact(source instanceof Uint8Array ? await fromZip(source, ARTIFACT_FILES) : source);
+  return fromArtifact(await filesOf(source));
 }

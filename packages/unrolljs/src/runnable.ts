@@ -2,10 +2,11 @@
 import {
   type PredictOptions as CorePredictOptions,
   type Model as Network,
-  predictAll,
+  ready,
   type Shape,
   type Tensor,
 } from '@unroll/core';
+import { predictLoaded } from '@unroll/core/internal';
 import { type ModelValues, toTensor, toTensors, type Values } from './values.js';
 
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
@@ -24,9 +25,15 @@ export interface Runnable {
 
 /** The network, with the methods of {@link Runnable}. */
 export function runnable<N extends Network>(network: N): N & Runnable {
-  const all = (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
+  return runnableOn(network, ready);
+}
+
+/** The same where `loaded` sees to it that a backend is there. */
+export function runnableOn<N extends Network>(network: N, loaded: () => Promise<unknown>): N & Runnable {
+  const all = async (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
+    await loaded();
     const call: CorePredictOptions = mask === undefined ? options : { ...options, mask: toTensor(mask) };
-    return predictAll(network, inputsOf(network, x), call);
+    return predictLoaded(network, inputsOf(network, x), call);
   };
   return Object.assign(network, {
     predictAll: all,

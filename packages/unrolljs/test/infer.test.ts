@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type Backend, setBackend, toArtifact } from 'unrolljs';
+import { Dense, dense, LstmCell, load, loadWith, lstm, sequential, tensor } from 'unrolljs/infer';
 
 /** Where `specifier`, written in `file`, leads in Node. */
 function resolve(specifier: string, file: string): string {
@@ -39,5 +41,38 @@ test('unrolljs/infer pulls in no trainer', () => {
   assert.ok(
     whole.some((file) => file.includes('/train/dist/train.js')),
     'the walk finds a trainer where there is one',
+  );
+});
+
+const x = tensor([[[1], [0.5], [-1]]]);
+
+function files(): Map<string, Uint8Array> {
+  const model = sequential([lstm({ units: 5 }), dense({ units: 2 })], { seed: 3 });
+  model.build([[-1, 3, 1]]);
+  return toArtifact(model);
+}
+
+test('loadWith makes the model of load, and the inference-only kernels run it fused', async () => {
+  const wanted = (await (await load(files())).predict(x)).dataSync();
+  const infer = await setBackend('wasm:infer-single');
+  let fused = 0;
+  const lstmForward: Backend['kernels']['lstmForward'] = (call) => {
+    fused++;
+    infer.kernels.lstmForward(call);
+  };
+  await setBackend({ ...infer, kernels: { ...infer.kernels, lstmForward } });
+  const found = (await (await loadWith(files(), [LstmCell, Dense])).predict(x)).dataSync();
+  await setBackend();
+  assert.equal(fused, 1);
+  assert.equal(found.length, 2);
+  found.forEach((value, i) => {
+    assert.ok(Math.abs(value - wanted[i]!) < 1e-5);
+  });
+});
+
+test('loadWith names the class that it was not given', async () => {
+  await assert.rejects(
+    loadWith(files(), [Dense]),
+    /There is no layer class "LSTM".*Known are Sequential, Dense/,
   );
 });

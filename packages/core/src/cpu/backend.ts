@@ -2,7 +2,7 @@
  * The fast backend: one adapter over the compiled kernels, whether they come as WebAssembly or as the native addon
  * (both present the same functions over one linear memory). Addresses and offsets stay inside this file.
  */
-import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
+import { BinaryOp, type KernelModule, ReduceOp, trainingKernels, UnaryOp } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import { address, type CpuBlock } from './block.js';
@@ -23,6 +23,7 @@ export function cpuBackend(
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(3 * MAX_RANK * 4);
   const k = module.kernels;
+  const absent = new Set(module.inferenceOnly ? trainingKernels.map(camel) : []);
 
   /** All of the memory as numbers, but what lies beyond the longest array; made anew when the memory has grown. */
   let all: Float32Array = new Float32Array(0);
@@ -147,7 +148,7 @@ export function cpuBackend(
     },
     float: Float32Array,
     kernels,
-    supports: (kernel) => kernel in kernels,
+    supports: (kernel) => kernel in kernels && !absent.has(kernel),
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
@@ -180,6 +181,11 @@ export function cpuBackend(
       return all.slice(at / FLOAT, at / FLOAT + block.length);
     },
   };
+}
+
+/** `lstm_backward` as `lstmBackward`. */
+function camel(name: string): string {
+  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function threadCount(count: number): string {

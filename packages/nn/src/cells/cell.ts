@@ -99,6 +99,8 @@ export interface Cell {
 export interface CellClass {
   readonly className: string;
   new (config: never): Cell;
+  /** For a cell made of cells: `build.cell` makes one of its config. Default: the constructor, given the config. */
+  fromConfig?(config: Record<string, unknown>, build: { cell(config: unknown): Cell }): Cell;
 }
 
 /** The state before the first step. */

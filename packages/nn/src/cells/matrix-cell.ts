@@ -13,6 +13,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { recording } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
@@ -131,11 +132,11 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
   }
 }
 
-/** Whether the whole sequence can run as one op: the backend has kernels for it. */
+/** Whether the whole sequence can run as one op: the backend has the kernels, that of the gradient where one is taken. */
 export function canFuse(kernel: keyof typeof KERNELS): boolean {
   const backend = currentBackend();
   const [forward, backward] = KERNELS[kernel];
-  return backend.supports(forward) && backend.supports(backward);
+  return backend.supports(forward) && (recording.current === null || backend.supports(backward));
 }
 const KERNELS = {
   rnn: ['rnnForward', 'rnnBackward'],

@@ -39,6 +39,13 @@ export class StackedCells implements Cell {
     );
   }
 
+  static fromConfig(
+    { cells }: Record<string, unknown>,
+    build: { cell(config: unknown): Cell },
+  ): StackedCells {
+    return new StackedCells({ cells: (cells as unknown[]).map(build.cell) });
+  }
+
   get config(): Readonly<Record<string, unknown>> {
     return { cells: this.cells.map(({ className, config }) => ({ className, config })) };
   }

@@ -33,6 +33,10 @@ export class InputLayer extends Layer<InputOptions> {
 
 /** A symbolic tensor for a functional model, or the first entry of `sequential`. */
 export function input(options: InputOptions): SymbolicTensor {
-  const layer = new InputLayer(options);
+  return symbolicInput(new InputLayer(options));
+}
+
+/** What comes out of an input layer. */
+export function symbolicInput(layer: InputLayer): SymbolicTensor {
   return makeNode(layer, [], null, [layer.shape]).outputs[0]!;
 }

@@ -30,6 +30,7 @@ import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
 import { runPacked } from '../packing.js';
+import type { BuildTools } from '../registry.js';
 import { seededStream } from '../seeds.js';
 
 /** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
@@ -85,6 +86,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
     options: O,
   ): Recurrent {
     return new Recurrent(new kind(options), options, kind.className.replace(/Cell$/, ''));
+  }
+
+  static fromConfig({ cell, ...options }: Record<string, unknown>, build: BuildTools): Recurrent {
+    return new Recurrent(build.cell(cell), options);
   }
 
   override get className(): string {
