@@ -1,4 +1,4 @@
-// `npm run check`, the one command that is CI: types, lint, format, import rules, tests. Runs them all whatever fails,
+// `npm run check`, the one command that is CI: types, lint, format, import rules, bytes, tests. Runs them all whatever fails,
 // then says in one table which did; the exit code is 1 if any failed. --no-tests leaves the tests to `npm test`.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -26,6 +26,7 @@ const CHECKS = [
   ['lint', () => biome('lint', '--error-on-warnings')],
   ['format', () => biome('format')],
   ['import rules', () => run('tools/check-imports.mjs')],
+  ['bytes', () => run('tools/size.mjs', '--check')],
   ['tests', () => run('tools/test.mjs', '--no-build')],
 ].filter(([name]) => name !== 'tests' || !process.argv.includes('--no-tests'));
 

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startServer } from './browser-server.mjs';
 import { build } from './build.mjs';
+import { writeApp } from './size.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -116,6 +117,7 @@ if (!chromium) {
 } else {
   ready = values['no-build'] || (await build());
   if (!ready) console.log('the build failed (see above): tests run on what was built before');
+  await writeApp();
   for (const isolated of [true, false])
     await runPage(chromium, isolated, Number(values.timeout) * 1000, total);
 }

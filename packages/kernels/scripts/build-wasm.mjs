@@ -105,7 +105,7 @@ export const buildWasm = async () => {
   const objects = new Map();
   const objectOf = (unit, { relaxed, threads, infer }) => {
     const flags = [...COMPILE, infer && !FAST.includes(unit) ? '-Oz' : '-O3'];
-    if (infer) flags.push('-DUNROLL_INFERENCE_ONLY');
+    if (infer) flags.push('-DUNROLL_INFERENCE_ONLY', '-fno-unroll-loops'); // loops over tiles are unrolled by pragma
     if (relaxed) flags.push('-mrelaxed-simd');
     if (threads || unit !== 'parallel.cpp') flags.push('-matomics');
     const used = headersOf(units[unit], headers);

@@ -1,8 +1,34 @@
 // What tools/test-browser.mjs runs in a page: the kernel cases, the backend contract and a short training
 // run on every variant that the page can load.
+import { predict, setBackend, tensor } from '@unroll/core';
+import { toArtifact } from '@unroll/formats';
 import { choiceFor, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
+import { dense, lstm, sequential } from '@unroll/nn';
 import { runBackends } from './browser-backends.js';
 import { kernelCases } from './kernel-cases.js';
+
+/** What tools/size.mjs bundles and measures, brought here by tools/test-browser.mjs. */
+const APP = '/build/size-app/app.js';
+
+/** The app's prediction is the reference's, and it has fetched no other kernels than those for inference. */
+async function runApp(): Promise<void> {
+  const x = [[[1], [0.5], [-1]]];
+  const model = sequential([lstm({ units: 8 }), dense({ units: 2 })], { seed: 1 });
+  await setBackend('reference');
+  const wanted = (await predict(model, tensor(x))).dataSync();
+  performance.clearResourceTimings(); // what has been fetched before fills the list
+  const app = (await import(APP)) as {
+    predict(files: Map<string, Uint8Array>, x: number[][][]): Promise<Float32Array>;
+  };
+  const found = await app.predict(toArtifact(model), x);
+  if (found.length !== wanted.length || found.some((value, i) => !(Math.abs(value - wanted[i]!) < 1e-5)))
+    throw new Error(`${found} instead of ${wanted}`);
+  const kernels = performance
+    .getEntriesByType('resource')
+    .filter(({ name }) => name.includes('/size-app/') && name.endsWith('.wasm'));
+  if (kernels.length !== 1 || !kernels[0]!.name.includes('kernels-infer'))
+    throw new Error(`fetched ${kernels.map(({ name }) => name).join(', ') || 'no kernels'}`);
+}
 
 export interface BrowserResult {
   name: string;
@@ -55,5 +81,6 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     }
     for (const { name, run: work } of kernelCases) await attempt(`${variant}: ${name}`, () => work(module));
   }
+  await attempt('a bundled app of unrolljs/infer predicts, with the kernels for inference alone', runApp);
   await runBackends(attempt, (name, skipped) => report({ name, skipped }));
 };

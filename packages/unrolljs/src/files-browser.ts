@@ -19,6 +19,11 @@ export async function filesAt(address: string): Promise<ArtifactFiles> {
     if (!zip) throw new UnrollError('format', `There is no artifact at ${address}.`, { address });
     return fromZip(zip, ARTIFACT_FILES);
   }
+  return filesIn(address);
+}
+
+/** The files of the artifact in the folder at an address. */
+export async function filesIn(address: string): Promise<ArtifactFiles> {
   const folder = address.endsWith('/') ? address : `${address}/`;
   const files = new Map<string, Uint8Array>();
   for (const name of ARTIFACT_FILES) {

@@ -4,3 +4,4 @@ import { artifactFiles, saveArtifact } from '@unroll/formats/node';
 export { ready as readyToRun } from '@unroll/core';
 export const saveTo = saveArtifact;
 export const filesAt = artifactFiles;
+export const filesIn = artifactFiles;

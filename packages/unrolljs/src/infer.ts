@@ -3,13 +3,14 @@
  * without those for training. Where every kilobyte counts, `loadWith` takes the place of `load`.
  */
 import type { Model } from '@unroll/core';
-import { artifactOf } from '@unroll/formats';
+import { type ArtifactFiles, artifactOf } from '@unroll/formats';
 import { builder, type ModelPart, modelFromConfig, type Network, Sequential } from '@unroll/nn';
-import { readyToRun } from '#files';
+import { filesIn, readyToRun } from '#files';
 import { type ArtifactSource, filesOf } from './load.js';
 import { type Runnable, runnableOn } from './runnable.js';
 
 export { ready, setBackend, setThreads, Tensor, tensor, UnrollError } from '@unroll/core';
+export { fromZip } from '@unroll/formats';
 export * from '@unroll/nn';
 export type { ArtifactSource } from './load.js';
 export type { PredictOptions, Runnable } from './runnable.js';
@@ -23,23 +24,26 @@ export { type ModelValues, type NestedNumbers, type NumberArray, toTensor, type 
  * registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Runnable> {
-  return loadAs(source, modelFromConfig);
+  return modelOf(await filesOf(source), modelFromConfig);
 }
 
 /**
  * The same, made of the classes given and of `Sequential` alone, so that a bundler can leave the others out:
  *
- *     const model = await loadWith('/models/demand', [LstmCell, Dense]);
+ *     const model = await loadWith('/models/demand/', [LstmCell, Dense]);
  *
+ * @param source a folder, by its path (Node) or address (pages), or the files themselves: `fromZip` gives those in the
+ * bytes of a zip
  * @param parts the classes of the model's layers, and for recurrent layers those of their cells; `Functional` for a
  * graph of layers
  * @throws UnrollError `format` as `load` does, and for a class that is not among the parts
  */
 export async function loadWith(
-  source: ArtifactSource,
+  source: string | ArtifactFiles,
   parts: readonly ModelPart[],
 ): Promise<Network & Runnable> {
-  return loadAs(source, builder([Sequential, ...parts]).model);
+  const files = typeof source === 'string' ? await filesIn(source) : source;
+  return modelOf(files, builder([Sequential, ...parts]).model);
 }
 
 /** The network, with `predict` and `predictAll` as methods. */
@@ -47,10 +51,10 @@ export function runnable<N extends Model>(network: N): N & Runnable {
   return runnableOn(network, readyToRun);
 }
 
-async function loadAs(
-  source: ArtifactSource,
-  modelOf: (config: unknown) => Network,
+async function modelOf(
+  files: ArtifactFiles,
+  build: (config: unknown) => Network,
 ): Promise<Network & Runnable> {
   await readyToRun();
-  return runnable(artifactOf(await filesOf(source), modelOf).model);
+  return runnable(artifactOf(files, build).model);
 }

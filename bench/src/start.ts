@@ -1,0 +1,140 @@
+/**
+ * `npm run bench:start`: the time from the start of a process to its first prediction, and the most memory that a
+ * training run takes. Every engine runs in fresh processes, turn and turn about; medians are printed as Markdown.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeData } from './data.js';
+import { pythonPath } from './engines.js';
+import { onnxModel } from './onnx/model.js';
+import { parseRow } from './rows.js';
+import { SMALL } from './start/task.js';
+
+const HELP = `npm run bench:start -- [options]
+
+  --rounds N       processes an engine and task, default 15 (memory: a fifth of it)
+  --python PATH    a Python that has PyTorch, default bench/peers/.venv
+`;
+
+interface Engine {
+  name: string;
+  command: string;
+  args: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** ONNX Runtime reads its model from a file. */
+function onnxFile(): string {
+  const row = parseRow(`lstm-${SMALL.I}-${SMALL.H}-1-${SMALL.T}`);
+  const file = join(mkdtempSync(join(tmpdir(), 'unroll-start-')), 'lstm.onnx');
+  writeFileSync(file, onnxModel(row, makeData(row, 'infer'), false));
+  return file;
+}
+
+function engines(python: string): Engine[] {
+  const node = (script: string, name: string, backend: string): Engine => ({
+    name,
+    command: process.execPath,
+    args: [here(`start/${script}.js`)],
+    env: { UNROLL_BACKEND: backend, UNROLL_THREADS: '1' },
+  });
+  return [
+    node('unroll', 'Unroll, native', 'native'),
+    node('unroll', 'Unroll, WebAssembly', 'wasm:single'),
+    { name: 'onnxruntime-node', command: process.execPath, args: [here('start/ort.js'), onnxFile()] },
+    node('tfjs', 'TensorFlow.js, WebAssembly', ''),
+    { name: 'PyTorch', command: python, args: [here('../peers/start.py')] },
+  ];
+}
+
+interface Outcome {
+  /** From the start of the process to the end of its first task. */
+  ms: number;
+  /** The most memory it has had, in MB. */
+  megabytes: number;
+}
+
+/** Runs a task in a process of its own; a string says why it could not. */
+function outcome({ command, args, env }: Engine, task: string): Outcome | string {
+  const started = Date.now();
+  const { stdout, stderr, error, status } = spawnSync(command, [...args, task], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    timeout: 300_000,
+  });
+  if (error) return error.message;
+  const line = stdout.trim().split('\n').at(-1) ?? '';
+  if (status !== 0 || !line.startsWith('{'))
+    return stderr.trim().split('\n').at(-1) || `ended with code ${status}`;
+  const { at, kilobytes } = JSON.parse(line) as { at: number; kilobytes: number };
+  return { ms: at - started, megabytes: kilobytes / 1024 };
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+/** The medians of some rounds over all engines, turn and turn about, beginning with another one each time. */
+function measure(list: readonly Engine[], task: string, rounds: number): Map<string, Outcome | string> {
+  const all = new Map<string, Outcome[] | string>(list.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < list.length; turn++) {
+      const engine = list[(turn + round) % list.length]!;
+      const before = all.get(engine.name)!;
+      if (typeof before === 'string') continue;
+      const found = outcome(engine, task);
+      if (typeof found === 'string') all.set(engine.name, found);
+      else before.push(found);
+    }
+  }
+  const medians = new Map<string, Outcome | string>();
+  for (const [name, found] of all) {
+    if (typeof found === 'string') medians.set(name, found);
+    else {
+      const [ms, megabytes] = (['ms', 'megabytes'] as const).map((key) => median(found.map((one) => one[key])));
+      medians.set(name, { ms: ms!, megabytes: megabytes! });
+    }
+  }
+  return medians;
+}
+
+function table(
+  title: string,
+  unit: string,
+  found: ReadonlyMap<string, Outcome | string>,
+  figure: keyof Outcome,
+): void {
+  const [first] = found.values();
+  const base = typeof first === 'object' ? first[figure] : Number.NaN;
+  console.log(`\n| ${title} | ${unit} | Unroll, native is |\n| --- | ---: | ---: |`);
+  for (const [name, one] of found) {
+    if (typeof one === 'string') console.log(`| ${name} | – | ${one} |`);
+    else console.log(`| ${name} | ${one[figure].toFixed(0)} | ${(base / one[figure]).toFixed(2)} |`);
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '15' },
+    python: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) console.log(HELP);
+else {
+  const list = engines(pythonPath(values.python));
+  const rounds = Number(values.rounds);
+  console.log(
+    `${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.version}, one thread each`,
+  );
+  const first = measure(list, 'predict', rounds);
+  table('first prediction after the start of the process', 'ms', first, 'ms');
+  const training = list.filter(({ name }) => name !== 'onnxruntime-node');
+  const runs = measure(training, 'train', Math.ceil(rounds / 5));
+  table('peak memory, 50 training steps of LSTM 128-128-32-100', 'MB', runs, 'megabytes');
+}

@@ -1,0 +1,22 @@
+/** Unroll's process of `bench:start`. Each task imports only what a program for it would. */
+import { LARGE, numbers, report, SMALL, task } from './task.js';
+
+if (task === 'predict') {
+  const { lstm, runnable, sequential, tensor } = await import('unrolljs/infer');
+  const { I, H, T } = SMALL;
+  const model = runnable(sequential([lstm({ units: H })]));
+  report((await model.predict(tensor(numbers(T * I), [1, T, I]))).dataSync()[0]!);
+} else {
+  const { dense, lstm, sequential, tensor } = await import('unrolljs');
+  const { I, H, B, T, steps } = LARGE;
+  const model = sequential([lstm({ units: H }), dense({ units: 1 })]);
+  model.compile({ optimizer: 'adam', loss: 'mse' });
+  const x = tensor(numbers(B * T * I), [B, T, I]);
+  const { loss } = await model.fit(x, tensor(numbers(B), [B, 1]), {
+    batchSize: B,
+    epochs: steps,
+    verbose: 0,
+  });
+  report(loss.at(-1)!);
+}
+process.exit(0);

@@ -1,0 +1,115 @@
+// What a page with one LSTM model loads: the bytes of JavaScript and WebAssembly, bundled and minified by esbuild, gzipped.
+// Beside it, where bench/peers has it, the same page on TensorFlow.js with each of its backends.
+//
+//   node tools/size.mjs           a Markdown table
+//   node tools/size.mjs --check   Unroll's part alone, as `npm run check` wants it; fails beyond the limit
+//   node tools/size.mjs --files   what the JavaScript is made of, file by file
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const kernels = join(root, 'packages/kernels/dist');
+const tfjs = join(root, 'bench/peers/node_modules/@tensorflow');
+
+/** Bytes, gzipped, of the page that uses `loadWith`. */
+const LIMIT = 60_000;
+
+const APP = `import { Dense, LstmCell, loadWith } from 'unrolljs/infer';
+export const predict = async (model, x) => (await (await loadWith(model, [LstmCell, Dense])).predict(x)).data();`;
+const APP_LOAD = `import { load } from 'unrolljs/infer';
+export const predict = async (model, x) => (await (await load(model)).predict(x)).data();`;
+const onTfjs = (backend) => `import '@tensorflow/tfjs-backend-${backend}';
+import { ready, setBackend, tensor } from '@tensorflow/tfjs-core';
+import { loadLayersModel } from '@tensorflow/tfjs-layers';
+export const predict = async (address, x) => {
+  await setBackend('${backend}');
+  await ready();
+  return (await loadLayersModel(address)).predict(tensor(x)).data();
+};`;
+
+const PAGES = [
+  { name: 'Unroll, `loadWith`', source: APP, wasm: join(kernels, 'kernels-infer.wasm') },
+  { name: 'Unroll, `load`', source: APP_LOAD, wasm: join(kernels, 'kernels-infer.wasm') },
+];
+const PEERS = [
+  {
+    name: 'TensorFlow.js, WebAssembly',
+    source: onTfjs('wasm'),
+    wasm: join(tfjs, 'tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm'),
+  },
+  { name: 'TensorFlow.js, WebGL', source: onTfjs('webgl') },
+  { name: 'TensorFlow.js, JavaScript (`cpu`)', source: onTfjs('cpu') },
+];
+
+const bundle = (options) =>
+  build({
+    ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', write: false },
+    ...{ legalComments: 'none', logLevel: 'error', metafile: true, absWorkingDir: root },
+    ...options,
+  });
+
+const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
+
+const measure = async ({ name, source, wasm }, resolveDir) => {
+  const { outputFiles, metafile } = await bundle({ stdin: { contents: source, resolveDir } });
+  const script = outputFiles[0].contents;
+  const module = wasm ? readFileSync(wasm) : new Uint8Array();
+  const parts = Object.entries(Object.values(metafile.outputs)[0].inputs);
+  return {
+    ...{ name, js: script.length, wasm: module.length },
+    ...{ jsGzipped: gzipped(script), wasmGzipped: wasm ? gzipped(module) : 0 },
+    total: gzipped(script) + (wasm ? gzipped(module) : 0),
+    parts: parts.map(([file, { bytesInOutput }]) => [bytesInOutput, file]).sort((a, b) => b[0] - a[0]),
+  };
+};
+
+/** Writes the page's script, its worker and the kernels to a folder, for tools/test-browser.mjs; returns the script. */
+export const writeApp = async () => {
+  const folder = join(root, 'build/size-app');
+  mkdirSync(folder, { recursive: true });
+  const script = join(folder, 'app.js');
+  await bundle({
+    stdin: { contents: APP, resolveDir: join(root, 'packages/unrolljs') },
+    outfile: script,
+    write: true,
+  });
+  const worker = {
+    entryPoints: [join(kernels, 'worker-browser.js')],
+    outfile: join(folder, 'worker-browser.js'),
+  };
+  await bundle({ ...worker, write: true });
+  for (const file of ['kernels-infer.wasm', 'kernels-infer-threads.wasm'])
+    copyFileSync(join(kernels, file), join(folder, file));
+  return relative(root, script);
+};
+
+const kB = (bytes) => (bytes / 1000).toFixed(1);
+
+const main = async () => {
+  const check = process.argv.includes('--check');
+  const own = [];
+  for (const page of check ? PAGES.slice(0, 1) : PAGES)
+    own.push(await measure(page, join(root, 'packages/unrolljs')));
+  const peers = [];
+  if (!check && existsSync(tfjs)) for (const page of PEERS) peers.push(await measure(page, join(tfjs, '..')));
+  const [{ total, parts }] = own;
+  if (process.argv.includes('--files')) for (const [bytes, file] of parts) console.log(`${bytes} ${file}`);
+  console.log(
+    '| page with one LSTM model | JavaScript, kB | gzipped | WebAssembly, kB | gzipped | together | Unroll is |',
+  );
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+  for (const page of [...own, ...peers]) {
+    const cells = [page.js, page.jsGzipped, page.wasm, page.wasmGzipped, page.total].map(kB);
+    const share = page === own[0] ? '' : (total / page.total).toFixed(2);
+    console.log(`| ${page.name} | ${cells.join(' | ')} | ${share} |`);
+  }
+  const trainers = parts.filter(([bytes, file]) => bytes > 0 && /packages\/(train|data|tasks)\//.test(file));
+  for (const [, file] of trainers) console.log(`${file} is in the page, which only infers`);
+  if (total > LIMIT) console.log(`${total} bytes are more than the limit of ${LIMIT} (tools/size.mjs)`);
+  if (total > LIMIT || trainers.length > 0) process.exitCode = 1;
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
