@@ -139,7 +139,7 @@ function tell({ stage, epoch, validationLoss }, seed) {
   console.error(`seed ${seed}, ${training}, pass ${epoch}${loss}`);
 }
 
-const cell = (value) => (value >= 10 ? value.toFixed(2) : value.toFixed(3));
+const cell = (value) => value.toFixed(value >= 10 ? 2 : value >= 1 ? 3 : 4);
 
 /** A table as docs/quality.md has it: networks by seed and their mean, baselines once; the least first column first. */
 function show(runs, seeds, cells) {
