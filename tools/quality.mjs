@@ -125,13 +125,21 @@ async function run({ set: _, title: __, table, scores: scored, ...options }, fol
   const found = {};
   for await (const event of forecastEvents(table(folder), { levels: [], ...options, seed })) {
     if (event.type === 'plan') Object.assign(found, event);
+    if (event.type === 'epoch') tell(event, seed);
     if (event.type !== 'leaderboard') continue;
     const seconds = (performance.now() - began) / 1000;
     return { plan: found.plan, scores: scored({ ...found, ...event }), seconds };
   }
 }
 
-const cell = (value) => (value >= 10 ? value.toFixed(2) : value.toFixed(3));
+/** Progress for people, beside the tables. */
+function tell({ stage, epoch, validationLoss }, seed) {
+  const loss = validationLoss === undefined ? '' : `, held-out loss ${validationLoss.toPrecision(4)}`;
+  const training = `training ${stage.index}/${stage.count} (${stage.model}, ${stage.name})`;
+  console.error(`seed ${seed}, ${training}, pass ${epoch}${loss}`);
+}
+
+const cell = (value) => value.toFixed(value >= 10 ? 2 : value >= 1 ? 3 : 4);
 
 /** A table as docs/quality.md has it: networks by seed and their mean, baselines once; the least first column first. */
 function show(runs, seeds, cells) {
