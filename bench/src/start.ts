@@ -3,11 +3,12 @@
  * training run takes. Every engine runs in fresh processes, turn and turn about; medians are printed as Markdown.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { lstm, sequential } from 'unrolljs';
 import { makeData } from './data.js';
 import { pythonPath } from './engines.js';
 import { onnxModel } from './onnx/model.js';
@@ -29,25 +30,29 @@ interface Engine {
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** ONNX Runtime reads its model from a file. */
-function onnxFile(): string {
-  const row = parseRow(`lstm-${SMALL.I}-${SMALL.H}-1-${SMALL.T}`);
-  const file = join(mkdtempSync(join(tmpdir(), 'unroll-start-')), 'lstm.onnx');
-  writeFileSync(file, onnxModel(row, makeData(row, 'infer'), false));
-  return file;
+/** The model of the first prediction, as Unroll and ONNX Runtime read it from disk. */
+async function writeModels(folder: string): Promise<{ artifact: string; onnx: string }> {
+  const { H, I, T } = SMALL;
+  const row = parseRow(`lstm-${I}-${H}-1-${T}`);
+  const files = { artifact: join(folder, 'lstm'), onnx: join(folder, 'lstm.onnx') };
+  writeFileSync(files.onnx, onnxModel(row, makeData(row, 'infer'), false));
+  const model = sequential([lstm({ units: H })]);
+  model.build([[-1, T, I]]);
+  await model.save(files.artifact);
+  return files;
 }
 
-function engines(python: string): Engine[] {
+function engines(python: string, { artifact, onnx }: { artifact: string; onnx: string }): Engine[] {
   const node = (script: string, name: string, backend: string): Engine => ({
     name,
     command: process.execPath,
-    args: [here(`start/${script}.js`)],
+    args: [here(`start/${script}.js`), artifact],
     env: { UNROLL_BACKEND: backend, UNROLL_THREADS: '1' },
   });
   return [
     node('unroll', 'Unroll, native', 'native'),
     node('unroll', 'Unroll, WebAssembly', 'wasm:single'),
-    { name: 'onnxruntime-node', command: process.execPath, args: [here('start/ort.js'), onnxFile()] },
+    { name: 'onnxruntime-node', command: process.execPath, args: [here('start/ort.js'), onnx] },
     node('tfjs', 'TensorFlow.js, WebAssembly', ''),
     { name: 'PyTorch', command: python, args: [here('../peers/start.py')] },
   ];
@@ -96,7 +101,9 @@ function measure(list: readonly Engine[], task: string, rounds: number): Map<str
   for (const [name, found] of all) {
     if (typeof found === 'string') medians.set(name, found);
     else {
-      const [ms, megabytes] = (['ms', 'megabytes'] as const).map((key) => median(found.map((one) => one[key])));
+      const [ms, megabytes] = (['ms', 'megabytes'] as const).map((key) =>
+        median(found.map((one) => one[key])),
+      );
       medians.set(name, { ms: ms!, megabytes: megabytes! });
     }
   }
@@ -127,7 +134,8 @@ const { values } = parseArgs({
 });
 if (values.help) console.log(HELP);
 else {
-  const list = engines(pythonPath(values.python));
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-start-'));
+  const list = engines(pythonPath(values.python), await writeModels(folder));
   const rounds = Number(values.rounds);
   console.log(
     `${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.version}, one thread each`,
@@ -137,4 +145,5 @@ else {
   const training = list.filter(({ name }) => name !== 'onnxruntime-node');
   const runs = measure(training, 'train', Math.ceil(rounds / 5));
   table('peak memory, 50 training steps of LSTM 128-128-32-100', 'MB', runs, 'megabytes');
+  rmSync(folder, { recursive: true });
 }

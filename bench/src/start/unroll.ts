@@ -1,10 +1,10 @@
-/** Unroll's process of `bench:start`. Each task imports only what a program for it would. */
+/** Unroll's process of `bench:start`: `unroll.js <artifact> predict|train`. Each task imports only what a program for it would. */
 import { LARGE, numbers, report, SMALL, task } from './task.js';
 
 if (task === 'predict') {
-  const { lstm, runnable, sequential, tensor } = await import('unrolljs/infer');
-  const { I, H, T } = SMALL;
-  const model = runnable(sequential([lstm({ units: H })]));
+  const { load, tensor } = await import('unrolljs/infer');
+  const { I, T } = SMALL;
+  const model = await load(process.argv[2]!);
   report((await model.predict(tensor(numbers(T * I), [1, T, I]))).dataSync()[0]!);
 } else {
   const { dense, lstm, sequential, tensor } = await import('unrolljs');

@@ -37,7 +37,8 @@ void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float
         for (int r = 0; r < m; r++, b++, z += zRow)
           for (int j = 0; j < columns; j += VL) {
             const int n = smaller(columns - j, VL);
-            const v h = step.valid(b) ? any_activation(act, load(z + j)) : step.h_before(b, column + j, n);
+            const v sum = load(z + j), after = act == a_tanh ? tanh(sum) : any_activation(act, sum);
+            const v h = step.valid(b) ? after : step.h_before(b, column + j, n);
             step.put_h(b, column + j, n, h);
           }
       };
