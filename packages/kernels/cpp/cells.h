@@ -94,8 +94,8 @@ ALWAYS v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, lo
 // ----------------------------------------------------------------------------------------------- inputs of many steps
 // With few rows a step takes as long as its weights take to come from the second cache. Those of the inputs then come
 // once for several rows: what the inputs add to the sums is made for many steps at once, in scratch memory. Up to so
-// many rows of the whole batch; in narrow vectors the arithmetic takes longer than the weights.
-constexpr int few_rows = VL == 16 ? 3 : VL == 8 ? 1 : 0;
+// many rows of the whole batch: with more, or in narrow vectors, the arithmetic takes longer than the weights.
+constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
 
 class Ahead {

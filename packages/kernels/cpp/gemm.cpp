@@ -24,14 +24,22 @@ struct Product {
 constexpr int KC = 256, MC = 96, NC = 512;
 static_assert(KC * (MC + NC) + VL <= scratch_floats());
 
-// Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly; up to VL floats behind are overwritten.
+// Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly.
+// All tiles take some k before the next: tiles share the cache lines of A's stored rows, which are then read once.
 void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k, float* packed) {
-  for (int i = 0; i < tiles; i++) {
-    const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
-    const float* a = p.A + (long)from * p.lda + row + first;
-    for (int j = 0; j < k; j++, a += p.lda, packed += m)
-      for (int r = 0; r < m; r += VL) store(packed + r, load(a + r, smaller(m - r, VL)));
-  }
+  constexpr int some = 16;
+  for (int j = 0; j < k; j += some)
+    for (int i = 0; i < tiles; i++) {
+      const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first, end = smaller(k, j + some);
+      const float* a = p.A + (long)(from + j) * p.lda + row + first;
+      float *to = packed + (long)first * k + j * m, *last = packed + (long)(first + m) * k - VL;
+      for (int n = j; n < end; n++, a += p.lda, to += m)
+        for (int r = 0; r < m; r += VL) {
+          const int left = smaller(m - r, VL);
+          // Whole vectors are faster, and right where the next rows of this tile follow.
+          store(to + r, load(a + r, left), to + r <= last ? VL : left);
+        }
+    }
 }
 
 // One tile (`panels` of nv vectors) into C: straight where its width is whole vectors, else through a buffer.

@@ -3,8 +3,19 @@
 
 namespace unroll::UNROLL_ISA {
 
-// Of rows and vectors, the fewer are held in registers while the others come one at a time. (Offsets are unsigned so that
-// in WebAssembly they become part of the load instead of an addition.)
+#if defined(__wasm__)
+// For V8, which takes a loop much as LLVM leaves it. KEEP_OFFSETS hides where a pointer comes from: else LLVM rewrites
+// the addresses of the loop, and what is added to them is an instruction of its own instead of a part of the load.
+// IN_ORDER keeps LLVM from loading everything first, for which there are too few registers.
+#define KEEP_OFFSETS(pointer) asm("" : "+r"(pointer))
+#define IN_ORDER asm volatile("" ::: "memory")
+#else
+#define KEEP_OFFSETS(pointer)
+#define IN_ORDER
+#endif
+
+// Of rows and vectors, the fewer are held in registers while the others come one at a time. (Offsets are unsigned, as
+// WebAssembly's are.)
 template <int M, int NV, int P>
 ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* const (&b)[P], v (&sum)[M][P * NV]) {
   if constexpr (M <= P * NV) {
@@ -12,6 +23,7 @@ ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* con
     FULLY for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
     FULLY for (int j = 0; j < P * NV; j++) {
       const v w = load(b[j / NV] + (unsigned)(j % NV * VL));
+      if constexpr (M == 1) IN_ORDER;
       FULLY for (int r = 0; r < M; r++) sum[r][j] = madd(s[r], w, sum[r][j]);
     }
   } else {
@@ -37,12 +49,15 @@ static void run(const Tile& t) {
   if (t.aRow) {
     FULLY for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
     for (long k = 0; k < K; k++) {
+      FULLY for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
       row_of_products<M, NV, P>(a, k, b, sum);
       FULLY for (int p = 0; p < P; p++) b[p] += bRow;
     }
   } else {
     const float* packed = t.a;
     for (long k = 0; k < K; k++, packed += M) {
+      KEEP_OFFSETS(packed);
+      FULLY for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
       FULLY for (int r = 0; r < M; r++) a[r] = packed + (unsigned)r;
       row_of_products<M, NV, P>(a, 0, b, sum);
       FULLY for (int p = 0; p < P; p++) b[p] += bRow;
