@@ -33,13 +33,7 @@ void transpose(const float* x, long xRow, float* y, long yRow, int rows, int col
     }
 }
 
-}  // namespace
-
-void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
-  Shape s(rank, dims);
-  if (s.empty()) return;
-  s.sort();
-  s.merge();
+void copy(const float* x, float* y, Shape s) {
   const int last = s.rank - 1, n = s.size[last];
   const long xs = s.x[last], ys = s.y[last];
   if (ys == 1 && xs != 1 && xs != 0)
@@ -56,6 +50,25 @@ void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
   if (ys == 1 && xs == 0) return s.each([&](long atX, long atY) { fill(y + atY, n, x[atX]); });
   s.each([&](long atX, long atY) {
     for (int i = 0; i < n; i++) y[atY + i * ys] = x[atX + i * xs];
+  });
+}
+
+// Moving one float takes as long as so many operations.
+constexpr double per_float = 4;
+
+}  // namespace
+
+void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
+  Shape s(rank, dims);
+  if (s.empty()) return;
+  s.sort();
+  s.merge();
+  double floats = 1;
+  for (int d = 0; d < s.rank; d++) floats *= s.size[d];
+  over_ranges(s.size[0], per_float * floats, [&](int first, int last) {
+    Shape part = s;
+    part.size[0] = last - first;
+    copy(x + first * s.x[0], y + first * s.y[0], part);
   });
 }
 
@@ -124,11 +137,13 @@ void reduce_all(const float* x, float* y, int outer, int n, int inner) {
     for (long o = 0; o < outer; o++) y[o] = reduce_row<op>(x + o * n, n);
     return;
   }
-  for (long o = 0; o < outer; o++, x += (long)n * inner, y += inner) {
-    int i = 0;
-    for (; i + 4 * VL <= inner; i += 4 * VL) reduce_columns<op, 4>(x + i, y + i, n, inner, VL);
-    for (; i < inner; i += VL) reduce_columns<op, 1>(x + i, y + i, n, inner, smaller(inner - i, VL));
-  }
+  for (long o = 0; o < outer; o++, x += (long)n * inner, y += inner)
+    over_ranges(ceil_div(inner, VL), per_float * n * inner, [&](int first, int last) {
+      int i = first * VL;
+      const int end = smaller(inner, last * VL);
+      for (; i + 4 * VL <= end; i += 4 * VL) reduce_columns<op, 4>(x + i, y + i, n, inner, VL);
+      for (; i < end; i += VL) reduce_columns<op, 1>(x + i, y + i, n, inner, smaller(end - i, VL));
+    });
 }
 
 }  // namespace

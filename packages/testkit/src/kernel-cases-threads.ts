@@ -1,5 +1,5 @@
 // The pool under stress, and results that must not depend on how many threads there were.
-import type { KernelModule } from '@unroll/kernels';
+import { type KernelModule, ReduceOp } from '@unroll/kernels';
 import { Arena, expectSame, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
@@ -34,6 +34,27 @@ const gemm = (module: KernelModule, m: number, n: number, k: number): Float32Arr
   const [a, b] = [arena.floats(someFloats(m * k, 5)), arena.floats(someFloats(k * n, 6))];
   module.kernels.gemm(0, 0, m, n, k, a, k, b, n, c, n, 0, 1, 0, 0, 0);
   return arena.read(c, m * n);
+};
+
+/** A large matrix moved (plainly, and turned) and its columns summed: each of them enough for three threads. */
+const moved = (module: KernelModule): Record<'same' | 'turned' | 'sums', Float32Array> => {
+  const [rows, columns] = [1003, 1531];
+  const arena = new Arena(module);
+  const x = arena.floats(someFloats(rows * columns, 7));
+  const [same, turned] = [arena.empty(rows * columns), arena.empty(rows * columns)];
+  const sums = arena.empty(columns);
+  const copy = (y: number, strides: readonly number[]): void => {
+    const dims = arena.ints([rows, columns, columns, 1, ...strides]);
+    module.kernels.copy_strided(x, y, 2, dims);
+  };
+  copy(same, [columns, 1]);
+  copy(turned, [1, rows]);
+  module.kernels.reduce(ReduceOp.sum, x, sums, 1, rows, columns);
+  return {
+    same: arena.read(same, rows * columns),
+    turned: arena.read(turned, rows * columns),
+    sums: arena.read(sums, columns),
+  };
 };
 
 export const threadCases: KernelCase[] = [
@@ -84,6 +105,15 @@ export const threadCases: KernelCase[] = [
       ] as const) {
         const [one, ...more] = await onEach(module, () => gemm(module, m, n, k));
         for (const other of more) expectSame(other, one!, `${m} x ${n} x ${k}`);
+      }
+    },
+  },
+  {
+    name: 'copies and sums give the same bits on any number of threads',
+    run: async (module) => {
+      const [one, ...more] = await onEach(module, () => moved(module));
+      for (const other of more) {
+        for (const key of ['same', 'turned', 'sums'] as const) expectSame(other[key], one![key], key);
       }
     },
   },
