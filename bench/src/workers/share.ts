@@ -1,77 +1,69 @@
 /**
- * The share of a training step that JavaScript takes: what a step takes beyond its kernel calls. Those of one step are
- * written down and made again, in their order, with nothing between them. What JavaScript does to the caches, and so to
- * the kernels in a step, counts as JavaScript's, and so does what it copies and fills itself.
+ * The share of a training step that JavaScript takes: all of it that is not inside a kernel call. Rounds of steps as they
+ * are, for the time of a step, take turns with rounds in which a clock stands around every kernel call. So the clock's own
+ * time, which is about as long as what it is to find, is no part of the result but for what it sees of itself.
  */
 import { currentBackend, setBackend, setThreads, tensor } from '@unroll/core';
 import { cpuBackend } from '@unroll/core/internal';
-import { type KernelChoice, type KernelModule, loadKernelsSync } from '@unroll/kernels';
+import { type KernelChoice, loadKernelsSync } from '@unroll/kernels';
 import { makeData } from '../data.js';
 import { parseRow } from '../rows.js';
 import { buildModel, trainingStep } from './unroll-model.js';
 
 /** The row it is measured at. */
 const ROW = parseRow('lstm-32-64-32-50');
-const WARM_UP = 300;
-const ROUNDS = 15;
+const WARM_UP = 400;
+const ROUNDS = 25;
 const STEPS = 40;
-/** Kernels that find the shape to walk in memory, at their last argument. */
-const WALKERS = ['copy_strided', 'binary'];
-const WALK = 24;
 
 type Kernel = (...args: number[]) => number;
 
-/** On one thread, for kernels of the given kind: the median over rounds of steps and of calls alone, in turn. */
+/** On one thread, for kernels of the given kind, by the medians over the rounds. */
 export async function javascriptShare(choice: KernelChoice): Promise<number> {
   const before = currentBackend();
-  // In memory of their own: without what JavaScript does in between, their numbers run away.
-  const alone = await callsOfStep(choice);
-  const step = await steps(loadKernelsSync(choice));
-  for (let i = 0; i < WARM_UP; i++) await step();
-  const shares: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = performance.now();
-    for (let i = 0; i < STEPS; i++) await step();
-    const between = performance.now();
-    for (let i = 0; i < STEPS; i++) for (const call of alone) call();
-    shares.push(1 - (performance.now() - between) / (between - start));
-  }
-  await setBackend(before);
-  return shares.sort((a, b) => a - b)[ROUNDS >> 1]!;
-}
-
-/** Training steps of the row on these kernels. */
-async function steps(module: KernelModule): Promise<() => Promise<number>> {
-  await setBackend(cpuBackend(module));
+  const clock = new Clock();
+  const module = loadKernelsSync(choice);
+  const watched = Object.entries(module.kernels).map(([name, kernel]) => [
+    name,
+    clock.around(kernel as unknown as Kernel),
+  ]);
+  await setBackend(cpuBackend(Object.create(module, { kernels: { value: Object.fromEntries(watched) } })));
   setThreads(1);
   const data = makeData(ROW, 'train');
   const [x, y] = [...data.inputs, data.y].map(({ values, shape }) => tensor(values, shape));
-  return trainingStep(ROW, buildModel(ROW, data, 'standard'), [x!], y!);
+  const step = trainingStep(ROW, buildModel(ROW, data, 'standard'), [x!], y!);
+  const time = async (steps: number, on: boolean): Promise<number> => {
+    clock.on = on;
+    clock.inside = 0;
+    const start = performance.now();
+    for (let i = 0; i < steps; i++) await step();
+    return performance.now() - start;
+  };
+  await time(WARM_UP, true);
+  const [all, inside]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    all.push(await time(STEPS, false));
+    await time(STEPS, true);
+    inside.push(clock.inside);
+  }
+  await setBackend(before);
+  return 1 - median(inside) / median(all);
 }
 
-/** The kernel calls of one step, in their order. */
-async function callsOfStep(choice: KernelChoice): Promise<(() => void)[]> {
-  const module = loadKernelsSync(choice);
-  let calls: (() => void)[] = [];
-  const watched = Object.entries(module.kernels).map(([name, kernel]): [string, Kernel] => {
-    const run = kernel as unknown as Kernel;
-    return [
-      name,
-      (...args) => {
-        const walk = WALKERS.includes(name) ? new Int32Array(module.memory.buffer, args.at(-1), WALK) : null;
-        const shape = walk?.slice();
-        calls.push(() => {
-          if (shape) walk!.set(shape);
-          run(...args);
-        });
-        return run(...args);
-      },
-    ];
-  });
-  const step = await steps(Object.create(module, { kernels: { value: Object.fromEntries(watched) } }));
-  await step();
-  await step();
-  calls = [];
-  await step();
-  return calls;
+const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
+
+/** Adds up the time inside the functions that it stands around. */
+class Clock {
+  on = false;
+  inside = 0;
+
+  around(kernel: Kernel): Kernel {
+    return (...args) => {
+      if (!this.on) return kernel(...args);
+      const start = performance.now();
+      const result = kernel(...args);
+      this.inside += performance.now() - start;
+      return result;
+    };
+  }
 }

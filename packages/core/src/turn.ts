@@ -7,8 +7,8 @@ export function nextTurn(): Promise<void> {
   });
 }
 
-/** So long, in milliseconds, work may hold the event loop: half of a page's frame at 60 a second. */
-const HOLD = 8;
+/** So long, in milliseconds, work may hold the event loop: a frame of a page at 60 a second. */
+const HOLD = 16;
 let lastTurn = 0;
 
 /**

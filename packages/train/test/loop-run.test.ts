@@ -114,7 +114,7 @@ test('the event loop turns between any two batches that take their time, also of
   setImmediate(turn);
   const batches = function* (): Generator<Examples> {
     for (let i = 0; i < 6; i++, batch++) {
-      for (const start = performance.now(); performance.now() - start < 10; ); // longer than quick batches share a turn
+      for (const start = performance.now(); performance.now() - start < 18; ); // longer than quick batches share a turn
       yield { x: rows(x, i, i + 4), y: rows(y, i, i + 4) };
     }
   };

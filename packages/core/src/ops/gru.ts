@@ -10,6 +10,7 @@ import {
   finish,
   forwardCall,
   inputGradient,
+  outputOf,
   type Prepared,
   part,
   prepare,
@@ -150,5 +151,5 @@ export const gruOps = { gru: gruOp };
 export function gruSequence(inputs: GruInputs, attributes: GruAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
-  return { y: y!, h: h! };
+  return { y: outputOf(y!, h!, mask, attributes), h: h! };
 }

@@ -14,6 +14,7 @@ import {
   forwardCall,
   inputGradient,
   loadRows,
+  outputOf,
   type Prepared,
   prepare,
   type RecurrentAttributes,
@@ -113,5 +114,5 @@ export function lstmSequence(
 ): { y: Tensor; h: Tensor; c: Tensor } {
   const { x, W, U, b = null, h0 = null, c0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h, c] = apply(lstmOp, [x, W, U, b, h0, c0, mask, recurrentMask], attributes);
-  return { y: y!, h: h!, c: c! };
+  return { y: outputOf(y!, h!, mask, attributes), h: h!, c: c! };
 }

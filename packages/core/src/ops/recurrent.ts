@@ -194,6 +194,11 @@ export function finish(
   if (!attrs.returnSequences) lastOutput(kernels, hLast, masks, y);
 }
 
+/** The output that a sequence gives: where it is the last state, that one itself, so that it is read and moved once. */
+export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: SequenceAttributes): Tensor {
+  return attrs.returnSequences || mask !== null ? y : h;
+}
+
 /** The part of a backward call that all cells share; `dh` starts as the gradient of the final state. */
 export function backwardCall(
   kernels: Kernels,

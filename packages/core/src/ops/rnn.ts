@@ -8,6 +8,7 @@ import {
   finish,
   forwardCall,
   inputGradient,
+  outputOf,
   type Prepared,
   prepare,
   type SequenceAttributes,
@@ -73,5 +74,5 @@ export const rnnOps = { rnn: rnnOp };
 export function rnnSequence(inputs: RnnInputs, attributes: SequenceAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
-  return { y: y!, h: h! };
+  return { y: outputOf(y!, h!, mask, attributes), h: h! };
 }
