@@ -6,6 +6,7 @@ import type { EngineSpec } from './engines.js';
 import { peakFor } from './engines.js';
 import type { Peaks } from './protocol.js';
 import { rowFor } from './rows.js';
+import { type SummaryRow, summaryLines } from './summary.js';
 
 export interface Machine {
   cpu: string;
@@ -76,7 +77,7 @@ export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Mach
 
 type Grid = string[][];
 
-function markdownTable(header: string[], body: Grid): string[] {
+export function markdownTable(header: string[], body: Grid): string[] {
   const rows = [header, ...body];
   const widths = header.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
   const fill = (text: string, i: number): string =>
@@ -216,6 +217,11 @@ export function report(result: Result, engines: EngineSpec[]): string {
     'number in brackets is a note below.',
     '',
   ];
+  const rows = (jsonResult(result, engines) as { rows: SummaryRow[] }).rows;
+  for (const name of ours) {
+    const short = summaryLines(rows, name, markdownTable);
+    if (short.length > 0) lines.push(`## ${name} in short`, '', ...short);
+  }
   for (const name of ours) {
     lines.push(`## How many times as fast ${name} is`, '', ...book.ratios(name), '');
   }

@@ -6,6 +6,7 @@ import { makeData, timeMajor, transposed } from '../dist/data.js';
 import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
 import { oracle } from '../dist/oracle.js';
 import { report } from '../dist/report.js';
+import { summarise } from '../dist/summary.js';
 import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
 
 test('operations are credited as the field does, and executed without the first dx', () => {
@@ -121,4 +122,37 @@ test('the report: ratios, shares of the peak, notes', () => {
   assert.match(text, /\[1\] ort-node: cannot/);
   assert.match(text, /Not here: brain/);
   assert.match(text, /unroll-native 13 %/);
+});
+
+test('a run in short: geometric means, the least row, threads, the peak', () => {
+  const row = (engine, sizes, threads, ms, ofPeak = null) => {
+    const [cell, I, H, B, T] = sizes.split('-').map((part, i) => (i === 0 ? part : Number(part)));
+    return { cell, I, H, B, T, mode: 'infer', threads, engine, ms, ofPeak };
+  };
+  const rows = [
+    row('unroll-native', 'lstm-8-8-16-5', 1, 2),
+    row('other', 'lstm-8-8-16-5', 1, 8),
+    row('unroll-native', 'lstm-8-256-32-5', 1, 4, 0.9),
+    row('other', 'lstm-8-256-32-5', 1, 4),
+    row('unroll-native', 'lstm-8-256-32-5', 2, 2, 0.8),
+    row('unroll-native', 'lstm-8-8-16-5', 2, 1.25),
+    row('unroll-native', 'lstm-8-8-1-5', 1, 0.5),
+    row('unroll-native', 'lstm-8-8-1-5', 2, 5),
+  ];
+  const { against, scaling, peak } = summarise(rows, 'unroll-native');
+  const [only, ...more] = against;
+  assert.deepEqual(more, []);
+  assert.equal(only.peer, 'other');
+  assert.ok(Math.abs(only.ratio - 2) < 1e-12, 'the geometric mean of 4 and 1');
+  assert.deepEqual([only.least, only.at, only.rows], [1, 'lstm-8-256-32-5', 2]);
+  assert.equal(scaling.length, 1);
+  assert.ok(Math.abs(scaling[0].factor - Math.sqrt(2 * 1.6)) < 1e-12);
+  assert.deepEqual([scaling[0].least, scaling[0].at, scaling[0].rows], [1.6, 'lstm-8-8-16-5', 2]);
+  assert.deepEqual(
+    peak.map(({ threads, share, at }) => [threads, share, at]),
+    [
+      [1, 0.9, 'lstm-8-256-32-5'],
+      [2, 0.8, 'lstm-8-256-32-5'],
+    ],
+  );
 });

@@ -276,6 +276,6 @@ export interface Backend {
   /** A part of a block, sharing its memory. */
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
-  /** A copy of the block's values that the garbage collector owns. */
-  read(block: Block): FloatArray;
+  /** A copy of the block's values that the garbage collector owns: in `to`, which has their number, or a new array. */
+  read(block: Block, to?: FloatArray): FloatArray;
 }

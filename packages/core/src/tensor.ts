@@ -132,7 +132,8 @@ export class Tensor {
     if (storage.values !== null || storage.memory !== null || (scope !== null && storage.scope !== scope)) {
       return;
     }
-    storage.values = storage.scope!.backend.read(this.#liveBlock());
+    const { backend } = storage.scope!;
+    storage.values = backend.read(this.#liveBlock(), placeFor(this.size, backend.float));
   }
 
   /** @internal Places the values in resident memory. */
@@ -150,6 +151,30 @@ export class Tensor {
       { shape: this.shape },
     );
   }
+}
+
+/** Numbers in an array that small tensors are moved out to side by side, and in the largest of these. */
+const SHELF = 4096;
+const SMALL = 256;
+const shelves = new Map<unknown, { array: FloatArray; used: number }>();
+
+/**
+ * Where a small tensor is moved out to: an array of its own costs more than all else of a small step. Nobody is handed
+ * such an array (`data` and `dataSync` copy).
+ */
+function placeFor(
+  size: number,
+  Float: Float32ArrayConstructor | Float64ArrayConstructor,
+): FloatArray | undefined {
+  if (size > SMALL) return undefined;
+  let shelf = shelves.get(Float);
+  if (shelf === undefined || shelf.used + size > SHELF) {
+    shelf = { array: new Float(SHELF), used: 0 };
+    shelves.set(Float, shelf);
+  }
+  const start = shelf.used;
+  shelf.used += size;
+  return shelf.array.subarray(start, shelf.used);
 }
 
 /** @internal A host tensor over `values`, which it owns from now on. */

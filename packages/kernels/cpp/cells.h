@@ -97,21 +97,28 @@ ALWAYS v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, lo
 // many rows of the whole batch: with more, or in narrow vectors, the arithmetic takes longer than the weights.
 constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
+// And up to rows_to_split where the weights, in floats, are more than the last cache holds.
+constexpr long uncached = 4l << 20;
 
 class Ahead {
   const Sequence& s;
   const int steps;  // made at once
 
+  static bool wanted(const Sequence& s, long row) {
+    if (s.B == 0 || row == 0) return false;
+    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > uncached);
+  }
+
  public:
   const long row;  // floats of one row of sums
 
   Ahead(const Sequence& s, int row)
-      : s(s), steps(s.B && row ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
+      : s(s), steps(wanted(s, row) ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
   // The sums of step t; null where each step takes its inputs together with h. To be asked for every step in turn.
   // make(n, x, out) makes the sums of n rows of inputs.
   template <class Make>
   const float* at(long t, const Make& make) const {
-    if (s.B > few_rows || steps == 0) return nullptr;
+    if (steps == 0) return nullptr;
     float* sums = scratch();
     if (t % steps == 0) make(s.B * smaller(steps, s.T - (int)t), s.xh + t * s.B * (s.I + s.H), sums);
     return sums + t % steps * s.B * row;

@@ -175,10 +175,15 @@ export function cpuBackend(
       else floats(at, block.length).set(data);
       touched(block);
     },
-    read(block): FloatArray {
+    read(block, to): FloatArray {
       const at = address(block);
-      if (!shows(at + block.length * FLOAT)) return floats(at, block.length).slice();
-      return all.slice(at / FLOAT, at / FLOAT + block.length);
+      const { length } = block;
+      const shown = shows(at + length * FLOAT);
+      if (to === undefined) {
+        return shown ? all.slice(at / FLOAT, at / FLOAT + length) : floats(at, length).slice();
+      }
+      to.set(shown ? all.subarray(at / FLOAT, at / FLOAT + length) : floats(at, length));
+      return to;
     },
   };
 }

@@ -6,11 +6,12 @@ import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   backwardCall,
   biasGradient,
+  blockOf,
   checkSequence,
   finish,
-  forwardCall,
   inputGradient,
   outputOf,
+  outputView,
   type Prepared,
   part,
   prepare,
@@ -53,8 +54,9 @@ const gruOp: Op<GruAttributes> = {
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences, resetAfter }) {
     const H = U![0]!;
     const bias = resetAfter ? [2, 3 * H] : [3 * H];
-    const operands = { x: x!, W: W!, U: U!, b: b!, bias, mask: mask!, rmask: rmask! };
-    const { B, T } = checkSequence('gru', 3, { ...operands, states: { h0: h0! } });
+    const states = { h0: h0! };
+    const operands = { x: x!, W: W!, U: U!, b: b!, bias, states, mask: mask!, rmask: rmask! };
+    const { B, T } = checkSequence('gru', 3, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H]];
   },
 
@@ -63,16 +65,29 @@ const gruOp: Op<GruAttributes> = {
     const [y, hLast] = outputs as [Tensor, Tensor];
     const { recurrentActivation, resetAfter, textbook } = attrs;
     const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs);
-    const { T, B, H } = prepared;
+    const { T, B, I, H, xh, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
     kernels.gruForward({
-      ...forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs),
+      T,
+      B,
+      I,
+      H,
+      activation: attrs.activation,
       recurrentActivation,
       resetAfter,
       textbook,
-      gates: gates?.block() ?? null,
-      rh: rh?.block() ?? null,
+      W: W.block(),
+      U: U.block(),
+      b: blockOf(b!),
+      xh: xh.block(),
+      hs: blockOf(hs),
+      rmask: blockOf(rmask!),
+      mask: blockOf(masks && masks.mask),
+      emit: blockOf(masks && masks.emit),
+      y: outputView(y, attrs),
+      gates: blockOf(gates),
+      rh: blockOf(rh),
     });
     finish(kernels, prepared, y, hLast, attrs);
     return gates && ({ prepared, gates, rh } satisfies Saved);

@@ -8,13 +8,14 @@ import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   backwardCall,
   biasGradient,
+  blockOf,
   checkSequence,
   copyOrZeros,
   finish,
-  forwardCall,
   inputGradient,
   loadRows,
   outputOf,
+  outputView,
   type Prepared,
   prepare,
   type RecurrentAttributes,
@@ -52,8 +53,10 @@ const G = 4;
 const lstmOp: Op<RecurrentAttributes> = {
   name: 'lstm',
   shapes([x, W, U, b, h0, c0, mask, rmask], { returnSequences }) {
-    const operands = { x: x!, W: W!, U: U!, b: b!, bias: [G * U![0]!], mask: mask!, rmask: rmask! };
-    const { B, T, H } = checkSequence('lstm', G, { ...operands, states: { h0: h0!, c0: c0! } });
+    const bias = [G * U![0]!];
+    const states = { h0: h0!, c0: c0! };
+    const operands = { x: x!, W: W!, U: U!, b: b!, bias, states, mask: mask!, rmask: rmask! };
+    const { B, T, H } = checkSequence('lstm', G, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H], [B, H]];
   },
 
@@ -62,16 +65,29 @@ const lstmOp: Op<RecurrentAttributes> = {
     const [y, hLast, cLast] = outputs as [Tensor, Tensor, Tensor];
     const H = U.shape[0]!;
     const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, H, attrs);
-    const { T, B } = prepared;
+    const { T, B, I, xh, hs, masks } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
     loadRows(kernels, c0!, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
     kernels.lstmForward({
-      ...forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs),
+      T,
+      B,
+      I,
+      H,
+      activation: attrs.activation,
       recurrentActivation: attrs.recurrentActivation,
+      W: W.block(),
+      U: U.block(),
+      b: blockOf(b!),
+      xh: xh.block(),
+      hs: blockOf(hs),
+      rmask: blockOf(rmask!),
+      mask: blockOf(masks && masks.mask),
+      emit: blockOf(masks && masks.emit),
+      y: outputView(y, attrs),
       c: c.block(),
       keepCells: saving,
-      gates: gates?.block() ?? null,
+      gates: blockOf(gates),
     });
     finish(kernels, prepared, y, hLast, attrs);
     kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);

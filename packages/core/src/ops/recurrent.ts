@@ -3,7 +3,7 @@
  * that are plain products once the kernel has walked back through time. Letters: B batch, T time steps, I input
  * features, H hidden units, G gates.
  */
-import type { ActivationName, BackwardCall, ForwardCall, Kernels, SequenceView } from '../backend.js';
+import type { ActivationName, BackwardCall, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import { runtime } from '../runtime.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
@@ -155,29 +155,9 @@ export function prepare(
   return { T, B, I, H, xh, hs, masks: mask ? stepMasks(mask, attrs) : null };
 }
 
-/** The part of a forward call that all cells share. */
-export function forwardCall(
-  { T, B, I, H, xh, hs, masks }: Prepared,
-  weights: { W: Tensor; U: Tensor; b: Tensor | null; rmask: Tensor | null },
-  y: Tensor,
-  attrs: SequenceAttributes,
-): ForwardCall {
-  return {
-    T,
-    B,
-    I,
-    H,
-    activation: attrs.activation,
-    W: weights.W.block(),
-    U: weights.U.block(),
-    b: weights.b?.block() ?? null,
-    xh: xh.block(),
-    hs: hs?.block() ?? null,
-    rmask: weights.rmask?.block() ?? null,
-    mask: masks?.mask.block() ?? null,
-    emit: masks?.emit.block() ?? null,
-    y: attrs.returnSequences ? outputView(y, attrs) : null,
-  };
+/** The memory of a tensor that may be missing. */
+export function blockOf(tensor: Tensor | null): Block | null {
+  return tensor === null ? null : tensor.block();
 }
 
 /** Reads the final state h, and the last output where that is all that is returned. */
@@ -220,15 +200,19 @@ export function backwardCall(
     rmask: rmask?.block() ?? null,
     mask: masks?.mask.block() ?? null,
     emit: masks?.emit.block() ?? null,
-    dy: dy && attrs.returnSequences ? outputView(dy, attrs) : null,
+    dy: dy && outputView(dy, attrs),
     dh: dh.block(),
     dhAll: null,
   };
   return { call, dh };
 }
 
-/** Where step t of row b lies in a [B,T,H] tensor. */
-function outputView(y: Tensor, { reverse, realign }: SequenceAttributes): SequenceView {
+/** Where step t of row b lies in y [B,T,H]; null where only the last output is asked for. */
+export function outputView(
+  y: Tensor,
+  { returnSequences, reverse, realign }: SequenceAttributes,
+): SequenceView | null {
+  if (!returnSequences) return null;
   const [, T, H] = y.shape as [number, number, number];
   const turned = reverse && realign;
   return { block: y.block(), offset: turned ? (T - 1) * H : 0, strideT: turned ? -H : H, strideB: T * H };

@@ -4,11 +4,12 @@ import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   backwardCall,
   biasGradient,
+  blockOf,
   checkSequence,
   finish,
-  forwardCall,
   inputGradient,
   outputOf,
+  outputView,
   type Prepared,
   prepare,
   type SequenceAttributes,
@@ -45,7 +46,23 @@ const rnnOp: Op<SequenceAttributes> = {
     const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast] = outputs as [Tensor, Tensor];
     const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs);
-    kernels.rnnForward(forwardCall(prepared, { W, U, b: b!, rmask: rmask! }, y, attrs));
+    const { T, B, I, H, xh, hs, masks } = prepared;
+    kernels.rnnForward({
+      T,
+      B,
+      I,
+      H,
+      activation: attrs.activation,
+      W: W.block(),
+      U: U.block(),
+      b: blockOf(b!),
+      xh: xh.block(),
+      hs: blockOf(hs),
+      rmask: blockOf(rmask!),
+      mask: blockOf(masks && masks.mask),
+      emit: blockOf(masks && masks.emit),
+      y: outputView(y, attrs),
+    });
     finish(kernels, prepared, y, hLast, attrs);
     return saving ? prepared : null;
   },

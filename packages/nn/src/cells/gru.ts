@@ -73,13 +73,17 @@ export class GruCell extends MatrixCell<GruCellOptions> {
   sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
     const { W, U, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gru')) return null;
-    const { mask, recurrentMask, inner: _, ...layout } = context;
-    const form = { resetAfter: this.#resetAfter, textbook: this.#textbook };
+    const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
     const { y, h } = gruSequence(operands, {
-      ...{ activation: phiName, recurrentActivation: sigmaName },
-      ...form,
-      ...layout,
+      activation: phiName,
+      recurrentActivation: sigmaName,
+      resetAfter: this.#resetAfter,
+      textbook: this.#textbook,
+      returnSequences,
+      reverse,
+      realign,
+      zeroOutputForMask,
     });
     return { y, state: { h } };
   }

@@ -53,12 +53,15 @@ export class LstmCell extends MatrixCell<LstmCellOptions> {
   sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
     const { W, U, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstm')) return null;
-    const { mask, recurrentMask, inner: _, ...layout } = context;
+    const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
     const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentMask };
     const { y, h, c } = lstmSequence(operands, {
       activation: phiName,
       recurrentActivation: sigmaName,
-      ...layout,
+      returnSequences,
+      reverse,
+      realign,
+      zeroOutputForMask,
     });
     return { y, state: { h, c } };
   }

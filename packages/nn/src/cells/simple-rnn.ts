@@ -37,9 +37,15 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
   sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
     const { W, U, b, phiName } = this;
     if (!isFused(phiName) || !canFuse('rnn')) return null;
-    const { mask, recurrentMask, inner: _, ...layout } = context;
+    const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
-    const { y, h } = rnnSequence(operands, { activation: phiName, ...layout });
+    const { y, h } = rnnSequence(operands, {
+      activation: phiName,
+      returnSequences,
+      reverse,
+      realign,
+      zeroOutputForMask,
+    });
     return { y, state: { h } };
   }
 }
