@@ -246,7 +246,7 @@ async function* follow(
     for (let step = skip; step < steps; step++) {
       const batch = await take();
       if (batch === null) throw endedEarly(epoch, step, steps);
-      yield { ...prepare(batch), last: step === steps - 1 };
+      yield withLast(prepare(batch), step === steps - 1);
     }
     return;
   }
@@ -255,8 +255,12 @@ async function* follow(
   while (next !== null) {
     const batch = next;
     next = await take();
-    yield { ...prepare(batch), last: next === null };
+    yield withLast(prepare(batch), next === null);
   }
+}
+
+function withLast({ inputs, masks, targets, weights, examples }: Prepared, last: boolean): PreparedBatch {
+  return { inputs, masks, targets, weights, examples, last };
 }
 
 function endedEarly(epoch: number, step: number, steps: number | null): Error {

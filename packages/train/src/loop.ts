@@ -182,12 +182,12 @@ export class Loop implements RunControl {
     this.#scores.add(result);
     this.#cursor.step = step;
     pace.examples += batch.examples;
-    return this.#stepEvent({ ...result, gradientNorm }, { epochs, updated, clipped }, pace);
+    return this.#stepEvent(result, { gradientNorm, epochs, updated, clipped }, pace);
   }
 
   #stepEvent(
-    { loss, gradientNorm, examples }: StepResult,
-    done: { epochs: number; updated: boolean; clipped: boolean },
+    { loss, examples }: StepResult,
+    done: { gradientNorm: number; epochs: number; updated: boolean; clipped: boolean },
     pace: Pace,
   ): StepEvent {
     const { epoch, step } = this.#cursor;
@@ -201,7 +201,7 @@ export class Loop implements RunControl {
       updates: this.#stepper!.updates,
       updated: done.updated,
       loss,
-      gradientNorm,
+      gradientNorm: done.gradientNorm,
       clipped: done.clipped,
       learningRate: this.#learningRate,
       examples,

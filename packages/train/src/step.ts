@@ -157,13 +157,13 @@ export class Stepper {
         return objective.compute(outputs, batch, terms);
       });
       watch(outputs);
-      const { total, ...rest } = losses;
-      const weight = objective.sums ? 1 : rest.count;
+      const { total, loss, parts, added, count, examples } = losses;
+      const weight = objective.sums ? 1 : count;
       this.#collect(tape.gradients(total, this.#sum ? weight : 1));
       this.#gathered++;
-      this.#gatheredCount += rest.count;
+      this.#gatheredCount += count;
       if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#gatheredCount);
-      return { ...rest, gradientNorm: this.#norm() };
+      return { loss, parts, added, count, examples, gradientNorm: this.#norm() };
     });
   }
 

@@ -4,10 +4,10 @@ import type { Kernels } from '../backend.js';
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
-  backwardCall,
   biasGradient,
   blockOf,
   checkSequence,
+  finalGradient,
   finish,
   inputGradient,
   outputOf,
@@ -97,24 +97,29 @@ const gruOp: Op<GruAttributes> = {
     const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const { recurrentActivation, resetAfter, textbook } = attrs;
     const { prepared, gates, rh } = saved as Saved;
-    const { T, B, I, H, xh, hs } = prepared;
-    const { call, dh } = backwardCall(
-      kernels,
-      prepared,
-      { U, rmask: rmask!, dy: dy!, dhLast: dhLast! },
-      attrs,
-    );
+    const { T, B, I, H, xh, hs, masks } = prepared;
+    const dh = finalGradient(kernels, prepared, dy!, dhLast!, attrs);
     const dG = temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]);
     kernels.gruBackward({
-      ...call,
+      T,
+      B,
       I,
-      xh: xh.block(),
-      hs: hs?.block() ?? null,
+      H,
+      activation: attrs.activation,
       recurrentActivation,
       resetAfter,
       textbook,
-      gates: gates.block(),
+      U: U.block(),
+      rmask: blockOf(rmask!),
+      mask: blockOf(masks && masks.mask),
+      emit: blockOf(masks && masks.emit),
+      dy: dy ? outputView(dy, attrs) : null,
+      dh: dh.block(),
+      dhAll: null,
       dG: dG.block(),
+      xh: xh.block(),
+      hs: blockOf(hs),
+      gates: gates.block(),
     });
     const dW = needs[1] ? inputKernelGradient(kernels, prepared, dG) : null;
     const dU = needs[2] ? recurrentKernelGradient(kernels, prepared, dG, rh) : null;

@@ -6,11 +6,11 @@
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
-  backwardCall,
   biasGradient,
   blockOf,
   checkSequence,
   copyOrZeros,
+  finalGradient,
   finish,
   inputGradient,
   loadRows,
@@ -97,22 +97,27 @@ const lstmOp: Op<RecurrentAttributes> = {
   backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels }) {
     const [, W, U, b, , , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const { prepared, c, gates } = saved as Saved;
-    const { T, B, H } = prepared;
-    const { call, dh } = backwardCall(
-      kernels,
-      prepared,
-      { U, rmask: rmask!, dy: dy!, dhLast: dhLast! },
-      attrs,
-    );
+    const { T, B, H, masks } = prepared;
+    const dh = finalGradient(kernels, prepared, dy!, dhLast!, attrs);
     const dc = copyOrZeros(kernels, [B, H], dcLast!);
     const dG = temporaryTensor([T, B, G * H]);
     kernels.lstmBackward({
-      ...call,
+      T,
+      B,
+      H,
+      activation: attrs.activation,
       recurrentActivation: attrs.recurrentActivation,
+      U: U.block(),
+      rmask: blockOf(rmask!),
+      mask: blockOf(masks && masks.mask),
+      emit: blockOf(masks && masks.emit),
+      dy: dy ? outputView(dy, attrs) : null,
+      dh: dh.block(),
+      dhAll: null,
+      dG: dG.block(),
       gates: gates.block(),
       c: c.block(),
       dc: dc.block(),
-      dG: dG.block(),
       dcAll: null,
     });
     const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];

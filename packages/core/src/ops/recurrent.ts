@@ -3,7 +3,7 @@
  * that are plain products once the kernel has walked back through time. Letters: B batch, T time steps, I input
  * features, H hidden units, G gates.
  */
-import type { ActivationName, BackwardCall, Block, Kernels, SequenceView } from '../backend.js';
+import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import { runtime } from '../runtime.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
@@ -179,32 +179,20 @@ export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: Seque
   return attrs.returnSequences || mask !== null ? y : h;
 }
 
-/** The part of a backward call that all cells share; `dh` starts as the gradient of the final state. */
-export function backwardCall(
+/** The gradient of the final state, [B,H], what comes through the last output included: where backward begins. */
+export function finalGradient(
   kernels: Kernels,
-  { T, B, H, masks }: Prepared,
-  { U, rmask, dy, dhLast }: { U: Tensor; rmask: Tensor | null; dy: Tensor | null; dhLast: Tensor | null },
+  { B, H, masks }: Prepared,
+  dy: Tensor | null,
+  dhLast: Tensor | null,
   attrs: SequenceAttributes,
-): { call: BackwardCall; dh: Tensor } {
+): Tensor {
   const last = attrs.returnSequences ? null : dy;
   // With no other gradient and no mask, that of the last output is that of the last state.
   const alone = last !== null && dhLast === null && masks === null;
   const dh = copyOrZeros(kernels, [B, H], alone ? last : dhLast);
   if (last && !alone) addLastOutput(kernels, last, masks, dh);
-  const call: BackwardCall = {
-    T,
-    B,
-    H,
-    activation: attrs.activation,
-    U: U.block(),
-    rmask: rmask?.block() ?? null,
-    mask: masks?.mask.block() ?? null,
-    emit: masks?.emit.block() ?? null,
-    dy: dy && outputView(dy, attrs),
-    dh: dh.block(),
-    dhAll: null,
-  };
-  return { call, dh };
+  return dh;
 }
 
 /** Where step t of row b lies in y [B,T,H]; null where only the last output is asked for. */

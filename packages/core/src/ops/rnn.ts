@@ -2,10 +2,10 @@
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
-  backwardCall,
   biasGradient,
   blockOf,
   checkSequence,
+  finalGradient,
   finish,
   inputGradient,
   outputOf,
@@ -37,8 +37,9 @@ export interface RnnInputs {
 const rnnOp: Op<SequenceAttributes> = {
   name: 'rnn',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences }) {
-    const operands = { x: x!, W: W!, U: U!, b: b!, bias: [U![0]!], mask: mask!, rmask: rmask! };
-    const { B, T, H } = checkSequence('rnn', 1, { ...operands, states: { h0: h0! } });
+    const states = { h0: h0! };
+    const operands = { x: x!, W: W!, U: U!, b: b!, bias: [U![0]!], states, mask: mask!, rmask: rmask! };
+    const { B, T, H } = checkSequence('rnn', 1, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H]];
   },
 
@@ -70,15 +71,26 @@ const rnnOp: Op<SequenceAttributes> = {
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
     const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const prepared = saved as Prepared;
-    const { T, B, I, H, xh, hs } = prepared;
-    const { call, dh } = backwardCall(
-      kernels,
-      prepared,
-      { U, rmask: rmask!, dy: dy!, dhLast: dhLast! },
-      attrs,
-    );
+    const { T, B, I, H, xh, hs, masks } = prepared;
+    const dh = finalGradient(kernels, prepared, dy!, dhLast!, attrs);
     const dG = temporaryTensor([T, B, H]);
-    kernels.rnnBackward({ ...call, I, xh: xh.block(), hs: hs?.block() ?? null, dG: dG.block() });
+    kernels.rnnBackward({
+      T,
+      B,
+      I,
+      H,
+      activation: attrs.activation,
+      U: U.block(),
+      rmask: blockOf(rmask!),
+      mask: blockOf(masks && masks.mask),
+      emit: blockOf(masks && masks.emit),
+      dy: dy ? outputView(dy, attrs) : null,
+      dh: dh.block(),
+      dhAll: null,
+      dG: dG.block(),
+      xh: xh.block(),
+      hs: blockOf(hs),
+    });
     const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, null, null];

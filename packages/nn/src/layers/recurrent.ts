@@ -160,9 +160,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const state = initial.length > 0 ? this.#named(initial.map(({ value }) => value)) : this.#carriedFor(B);
     const random = context.training ? seededStream(context.random, this.options.seed) : null;
     const masks = random && drawMasks(this.cell, this.options, B, sizeOf(step), random);
-    const { inputMask = null, ...inside } = masks ?? { recurrentMask: null };
-    const seen = inputMask ? mul(x, reshape(inputMask, [B, 1, ...step])) : x;
-    const result = this.run(seen, state, { ...this.#layout(mask), ...inside, realign });
+    const told = this.#told(mask, realign);
+    if (masks) {
+      told.recurrentMask = masks.recurrentMask;
+      if (masks.inner) told.inner = masks.inner;
+    }
+    const seen = masks?.inputMask ? mul(x, reshape(masks.inputMask, [B, 1, ...step])) : x;
+    const result = this.run(seen, state, told);
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
       this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
@@ -200,9 +204,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
     this.outputShapes([value.shape]);
     const before = memory.parts.output?.tensors.y ?? null;
     const state = Object.keys(memory.tensors).length > 0 ? memory.tensors : null;
-    const layout = { ...this.#layout(mask), recurrentMask: null, realign: false };
-    const result = this.run(value, state, layout);
-    const y = mask && before && !layout.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
+    const told = this.#told(mask, false);
+    const result = this.run(value, state, told);
+    const y = mask && before && !told.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
     const last = this.returnSequences ? lastStep(y) : y;
     memory.tensors = detach(result.state);
     memory.parts.output = { tensors: detach({ y: last }), parts: {} };
@@ -240,9 +244,16 @@ export class Recurrent extends Layer<RecurrentOptions> {
     for (const inner of cell.cells ?? []) this.#claim(inner);
   }
 
-  #layout(mask: Tensor | null) {
-    const { returnSequences, goBackwards: reverse } = this;
-    return { returnSequences, reverse, zeroOutputForMask: this.options.zeroOutputForMask ?? false, mask };
+  /** What a sequence is told without dropout. Written out: objects made by spreading take longer than a small step. */
+  #told(mask: Tensor | null, realign: boolean): SequenceContext {
+    return {
+      returnSequences: this.returnSequences,
+      reverse: this.goBackwards,
+      realign,
+      zeroOutputForMask: this.options.zeroOutputForMask ?? false,
+      mask,
+      recurrentMask: null,
+    };
   }
 
   #outputs({ y, state }: SequenceResult, mask: Tensor | null): Flow[] {

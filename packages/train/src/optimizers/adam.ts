@@ -47,7 +47,14 @@ function adamNamed(name: string, options: AdamOptions, weightDecay: number): Opt
       const root = Math.sqrt(1 - beta2 ** step);
       const keras = common.convention === 'keras';
       kernels.adam({
-        ...{ w, g, m: m!, v: v!, beta1, beta2, decay, gScale },
+        w,
+        g,
+        m: m!,
+        v: v!,
+        beta1,
+        beta2,
+        decay,
+        gScale,
         epsilon: own.epsilon,
         rate: (rate * (keras ? root : 1)) / (1 - beta1 ** step),
         vScale: keras ? 1 : 1 / root,
