@@ -156,8 +156,8 @@ export function prepare(
 }
 
 /** The memory of a tensor that may be missing. */
-export function blockOf(tensor: Tensor | null): Block | null {
-  return tensor === null ? null : tensor.block();
+export function blockOf(tensor: Tensor | null | undefined): Block | null {
+  return tensor ? tensor.block() : null;
 }
 
 /** Reads the final state h, and the last output where that is all that is returned. */

@@ -60,8 +60,8 @@ const rnnOp: Op<SequenceAttributes> = {
       xh: xh.block(),
       hs: blockOf(hs),
       rmask: blockOf(rmask!),
-      mask: blockOf(masks && masks.mask),
-      emit: blockOf(masks && masks.emit),
+      mask: blockOf(masks?.mask),
+      emit: blockOf(masks?.emit),
       y: outputView(y, attrs),
     });
     finish(kernels, prepared, y, hLast, attrs);
@@ -82,8 +82,8 @@ const rnnOp: Op<SequenceAttributes> = {
       activation: attrs.activation,
       U: U.block(),
       rmask: blockOf(rmask!),
-      mask: blockOf(masks && masks.mask),
-      emit: blockOf(masks && masks.emit),
+      mask: blockOf(masks?.mask),
+      emit: blockOf(masks?.emit),
       dy: dy ? outputView(dy, attrs) : null,
       dh: dh.block(),
       dhAll: null,
