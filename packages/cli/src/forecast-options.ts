@@ -1,5 +1,5 @@
 /** The options of `unroll forecast`. */
-import type { CellName, Decoding, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
+import type { CalendarName, CellName, Decoding, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError, wholeNumber } from './args.js';
 
 const OPTIONS = {
@@ -12,6 +12,7 @@ const OPTIONS = {
   future: { type: 'string' },
   static: { type: 'string' },
   'future-rows': { type: 'string' },
+  calendar: { type: 'string' },
   frequency: { type: 'string' },
   season: { type: 'string' },
   cells: { type: 'string' },
@@ -50,6 +51,8 @@ What to forecast
   --future <c,d>        columns that are known also for the rows to forecast
   --future-rows <file>  rows to forecast, with these columns filled in, if they are not in the table
   --static <e>          columns that never change within a series
+  --calendar <names>    what the network sees of the calendar: auto, none, or some of hour,weekday,month
+                        (default: none)
   --sql <query>         forecast what this query gives, in which the file is the table "data"; it may be larger than
                         the memory (needs DuckDB: npm install @duckdb/node-api)
   --frequency <f>       monthly, weekly, business days, hourly, 15 minutes, ... (default: found)
@@ -160,6 +163,9 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   if (scaler !== undefined) options.scaler = scaler;
   const decoding = text(args, 'decoding') as Decoding | undefined;
   if (decoding !== undefined) options.decoding = decoding;
+  const word = text(args, 'calendar');
+  const calendar = word === 'auto' || word === 'none' ? word : (list(args, 'calendar') as CalendarName[]);
+  if (word !== undefined) options.calendar = calendar;
   const levels = list(args, 'level')?.map(percent);
   if (levels !== undefined) options.levels = levels;
   return options;

@@ -9,7 +9,7 @@ import {
   timeAt,
 } from '@unroll/tasks';
 import { type ChartBand, chart, escapeHtml, sample } from './chart.js';
-import { leaderboardRows } from './forecast-text.js';
+import { besideTarget, leaderboardRows } from './forecast-text.js';
 import { STYLE } from './report-style.js';
 
 export interface ReportFacts {
@@ -246,7 +246,7 @@ function factsList({ panel, plan, networks, notes, winner }: ForecastResult, fac
     fact('Seed', String(options.seed ?? 0)),
     fact('Intervals', 'widened by the errors that were seen at each row ahead (conformal prediction)'),
     fact('Computed by', `${facts.backend}, in ${facts.seconds.toFixed(1)} s`),
-    ...panel.covariates.map(({ name, role }) => fact('Beside the target', `${name} (${role})`)),
+    ...besideTarget(panel, plan).map((what) => fact('Beside the target', what)),
     ...notes.map((note) => fact('Note', note)),
   ];
   return `<dl>${rows.join('')}</dl>`;

@@ -50,15 +50,21 @@ function span(panel: Panel): { from: string; to: string; rows: number } {
   return { from: timeAt(panel, first), to: timeAt(panel, panelEnd(panel) - 1), rows };
 }
 
+/** What the network sees beside the target. */
+export function besideTarget({ covariates }: Panel, { calendar = [] }: ForecastPlan): string[] {
+  const columns = covariates.map(({ name, role }) => `${name} (${role})`);
+  return calendar.length === 0 ? columns : [...columns, `the calendar (${calendar.join(', ')})`];
+}
+
 export function showPlan({ panel, plan, frequency }: PlanEvent, reporter: Reporter): void {
   const { from, to, rows } = span(panel);
   const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series ("${panel.idColumn}")`;
   const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
   const last = timeAt(panel, plan.origins.at(-1)! + plan.horizon - 1);
-  const covariates = panel.covariates.map(({ name, role }) => `${name} (${role})`).join(', ');
+  const beside = besideTarget(panel, plan).join(', ');
   reporter.say(`data     ${rows} rows${many} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`);
   reporter.say(`         ${frequency}, ${season}${takenAs(plan)}`);
-  if (covariates !== '') reporter.say(`         beside it ${covariates}`);
+  if (beside !== '') reporter.say(`         beside it ${beside}`);
   for (const note of panel.notes) reporter.say(`         ${note}`);
   const forecasts = `${count(plan.origins.length, 'forecast')} of ${count(plan.horizon, 'row')}`;
   reporter.say(`test     ${forecasts} from ${timeAt(panel, plan.cut)} to ${last}, by models`);
@@ -78,6 +84,7 @@ export function showPlan({ panel, plan, frequency }: PlanEvent, reporter: Report
     horizon: plan.horizon,
     origins: plan.origins.map((origin) => timeAt(panel, origin)),
     covariates: panel.covariates.map(({ name, role }) => ({ name, role })),
+    calendar: plan.calendar,
     notes: panel.notes,
   });
 }

@@ -155,6 +155,29 @@ test('a dry run says what it would do, and does nothing', async () => {
   assert.ok(!existsSync(join(place.folder, 'dry')));
 });
 
+test('what is seen of the calendar is told, and is part of the run', async () => {
+  const told = async (calendar: string) =>
+    (await unroll(['forecast', ...AIR, '--dry-run', '--calendar', calendar])).stdout;
+  assert.match(await told('auto'), /\n +beside it the calendar \(month\)\n/);
+  assert.match(await told('month'), /\n +beside it the calendar \(month\)\n/);
+  assert.doesNotMatch(await told('none'), /calendar/);
+  const { code } = await unroll([
+    'forecast',
+    ...AIR,
+    ...QUICK,
+    '--calendar',
+    'auto',
+    '--quiet',
+    '--out',
+    'cal',
+  ]);
+  assert.equal(code, 0);
+  const read = (name: string) => readFileSync(join(place.folder, 'cal', name), 'utf8');
+  assert.match(read('report.html'), /<dt>Beside the target<\/dt><dd>the calendar \(month\)<\/dd>/);
+  assert.deepEqual(JSON.parse(read('model/pipeline.json')).plan.calendar, ['month']);
+  assert.equal((await unroll(['predict', 'cal/model'])).stdout, read('forecast.csv'));
+});
+
 test('the same table through every kind of file gives the same forecast', async () => {
   const text = readFileSync(passengers, 'utf8');
   const rows = text.trim().split('\n').slice(1);

@@ -122,6 +122,14 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       /no cell "lsmt"\. Choose among rnn, lstm, gru/,
     ],
     'a head that is none': [[...good, '--head', 'sharp'], /no head "sharp"\. Choose one of point, quantile/],
+    'a calendar that is none': [
+      [...good, '--calendar', 'month,moon'],
+      /The calendar has no "moon"\. Write auto, none, or some of hour, weekday, month/,
+    ],
+    'a place in the calendar that never changes': [
+      [...good, '--calendar', 'hour'],
+      /good\.csv has no "hour": its rows are monthly/,
+    ],
     'a level that is none': [
       [...good, '--level', '80,950'],
       /--level holds percentages between 0 and 100 such as 80,95, and "950" is none/,

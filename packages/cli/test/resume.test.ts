@@ -77,12 +77,23 @@ describe('Ctrl-C', () => {
   });
 
   test('other options and other data are refused, each by name', async () => {
-    const other = [...ARGS, '--resume', '--out', 'stopped', '--units', '8', '--level', '90'];
+    const other = [
+      ...ARGS,
+      '--resume',
+      '--out',
+      'stopped',
+      '--units',
+      '8',
+      '--level',
+      '90',
+      '--calendar',
+      'auto',
+    ];
     const { code, stderr } = await unroll(other);
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /interrupted in stopped was another one: no --units is now --units 8; no --level is now --level 90\. Run it as it was/,
+      /interrupted in stopped was another one: no --units is now --units 8; no --calendar is now --calendar auto; no --level is now --level 90\. Run it as it was/,
     );
     writeFileSync(inPlace('more.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
     const more = ARGS.map((arg) => (arg === passengers ? 'more.csv' : arg));

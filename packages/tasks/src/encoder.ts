@@ -2,10 +2,11 @@
  * From a panel to tensors: for each series the transform of its target (transform.ts), and beside it the channels of its
  * covariates. A pair's inputs are the window [L, I]; where there are future covariates, also their rows ahead [h, F]:
  *
- *   I: the target's channels, then each past covariate's, each future one's twice (value; change from the last change,
- *      just as the target is measured), each static one's
+ *   I: the target's channels, then each past covariate's, the calendar's, each future covariate's twice (value; change
+ *      from the last change, just as the target is measured), each static one's
  *   F: each future covariate's twice, and how far ahead the row lies, 0 to 1
  */
+import { type CalendarName, calendarChannels } from './calendar.js';
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
 import { filled, thinned } from './rows.js';
@@ -18,8 +19,13 @@ import {
   warmUp,
 } from './transform.js';
 
-/** What an encoder is made for: the transform, and the rows in a season (1 for none), by which gaps are filled. */
-export type NetworkPlan = TransformPlan & { season: number };
+/** What an encoder is made for: the transform, and how rows are read. */
+export type NetworkPlan = TransformPlan & {
+  /** Rows in a season, 1 for none: by it gaps are filled. */
+  season: number;
+  /** What is seen of the calendar; default nothing. */
+  calendar?: readonly CalendarName[];
+};
 
 /** Pairs for training, or inputs for forecasting (then without targets). */
 export interface EncodedRows {
@@ -48,6 +54,7 @@ export interface Origin {
 
 /** Channels along one series. */
 interface SeriesChannels {
+  /** Of past covariates and the calendar. */
   past: Float64Array[];
   /** Value and change of each future covariate. */
   future: { values: Float64Array; changes: Float64Array }[];
@@ -209,6 +216,8 @@ export class PanelEncoder {
         else channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.lag) });
       }
     }
+    const { calendar = [] } = this.#plan;
+    channels.past.push(...calendarChannels(this.#panel, this.#panel.series[series]!, calendar));
     return channels;
   }
 }

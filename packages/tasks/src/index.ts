@@ -1,6 +1,7 @@
 /** @unroll/tasks: from data to a trained and tested model. No Node built-ins: it runs in browsers too. */
 export { actualAt, levelName, type ModelForecasts, type Score } from './backtest.js';
 export type { Intervals } from './calibration.js';
+export type { CalendarName, CalendarOption } from './calendar.js';
 export type { CovariateNames, Role } from './covariates.js';
 export type { Origin } from './encoder.js';
 export {

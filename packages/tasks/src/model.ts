@@ -299,7 +299,7 @@ function pipelineOf(parts: ModelParts): Pipeline {
   // Drift looks at the first row too.
   const kept = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, reach, season, lag, window, log, scaler } = plan;
+  const { horizon, reach, season, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
@@ -307,7 +307,7 @@ function pipelineOf(parts: ModelParts): Pipeline {
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, reach, season, lag, window, log, scaler },
+    plan: { horizon, reach, season, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
     ...trainedParts(parts),

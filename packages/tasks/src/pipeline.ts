@@ -26,7 +26,7 @@ export interface Pipeline {
   frequency: Frequency;
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: Pick<ForecastPlan, 'horizon' | 'reach' | 'season' | 'lag' | 'window' | 'log' | 'scaler'>;
+  plan: Pick<ForecastPlan, 'horizon' | 'reach' | 'season' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'>;
   head: HeadName;
   levels: number[];
   /** One for each network: whether it sees the absolute size of changes, and its covariates' channels. */

@@ -4,6 +4,7 @@
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
+import { type CalendarOption, chooseCalendar } from './calendar.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import { filled, ofSeries } from './rows.js';
 import type { NetworkPlan } from './encoder.js';
@@ -24,6 +25,11 @@ export interface PlanOptions {
   scaler?: ScalerName;
   /** Whether a network says all rows ahead at once, or one, which is then fed to it for the next. Default `direct`. */
   decoding?: Decoding;
+  /**
+   * What the network sees of the calendar beside the target: each row's place in the day (`hour`), in the week (`weekday`)
+   * and in the year (`month`), or `auto` for those that the rows can tell of. Default `none`.
+   */
+  calendar?: CalendarOption;
   /** Backtest forecasts. Default: four that fit into the last third, more for long series. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
@@ -66,7 +72,8 @@ export function planForecast(panel: Panel, options: PlanOptions & { counts?: boo
   for (const name of ['horizon', 'season', 'window', 'windows', 'step'] as const)
     checkCount(name, options[name]);
   const plan = tryPlan(panel, options);
-  if (plan !== null) return plan;
+  if (plan !== null)
+    return { ...plan, calendar: chooseCalendar(panel, options.calendar ?? 'none', plan.cut) };
   const rows = Math.max(...panel.series.map(({ values }) => values.length));
   let longest = Math.min(options.horizon - 1, rows);
   while (longest > 0 && tryPlan(panel, { ...options, horizon: longest }) === null) longest--;

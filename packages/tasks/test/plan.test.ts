@@ -21,6 +21,7 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
     window: 12,
     scaler: 'changes',
     log: true,
+    calendar: [],
     cut: 96,
     origins: [96, 108, 120, 132],
   });

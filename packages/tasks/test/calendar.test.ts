@@ -1,0 +1,218 @@
+// The calendar as inputs: places worked out by hand, which of them are taken, and what they are good for.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable, type Table } from '@unroll/data';
+import {
+  type CalendarName,
+  type CalendarOption,
+  type ForecastOptions,
+  ForecastModel,
+  forecast,
+  panelFromTable,
+  prepareForecast,
+} from '@unroll/tasks';
+import { PanelEncoder } from '@unroll/tasks/internal';
+
+const DAY = 86_400_000;
+const plan = {
+  scaler: 'changes' as const,
+  log: false,
+  season: 1,
+  lag: 1,
+  window: 2,
+  horizon: 1,
+  absolute: false,
+};
+const made = (times: readonly string[], values: readonly number[] = times.map((_, i) => i * i)): Table =>
+  makeTable({ source: 'made', names: ['t', 'y'], cells: [[...times], [...values]] });
+const days = (count: number, from = '2024-01-01'): string[] =>
+  Array.from({ length: count }, (_, i) => new Date(Date.parse(from) + i * DAY).toISOString().slice(0, 10));
+
+/** What is seen of the calendar at each time but the first, in turns from 0 to 1. */
+function places(times: readonly string[], name: CalendarName): number[] {
+  const panel = panelFromTable(made(times), { target: 'y' });
+  const encoder = PanelEncoder.fit(panel, { ...plan, calendar: [name] }, times.length);
+  assert.equal(encoder.inputWidth, 3);
+  const origins = times.slice(2).map((_, i) => ({ series: 0, origin: i + 3 }));
+  const { inputs } = encoder.encode([{ series: 0, origin: 2 }, ...origins], false);
+  return Array.from({ length: times.length - 1 }, (_, i) => {
+    // The last row of the window: its change, then a sine and a cosine.
+    const [sine, cosine] = inputs.subarray(6 * i + 4, 6 * i + 6) as unknown as [number, number];
+    assert.ok(Math.abs(Math.hypot(sine, cosine) - 1) < 1e-12);
+    return (Math.atan2(sine, cosine) / (2 * Math.PI) + 1) % 1;
+  });
+}
+function near(got: readonly number[], want: readonly number[]): void {
+  assert.equal(got.length, want.length);
+  for (const [i, place] of want.entries()) {
+    const apart = Math.abs(got[i]! - place);
+    assert.ok(Math.min(apart, 1 - apart) < 1e-9, `${got} is not ${want}`);
+  }
+}
+
+describe('places worked out by hand', () => {
+  test('days of a leap year, and of one that is none', () => {
+    // 1 February and 31 days of January before it; 29 February is day 60 of 366.
+    near(places(['2024-02-28', '2024-02-29', '2024-03-01'], 'month'), [59 / 366, 60 / 366]);
+    near(places(['2023-02-27', '2023-02-28', '2023-03-01'], 'month'), [58 / 365, 59 / 365]);
+    near(places(['2024-12-30', '2024-12-31', '2025-01-01'], 'month'), [365 / 366, 0]);
+  });
+  test('days of the week from Monday', () => {
+    // 29 February 2024 was a Thursday.
+    const week = ['2024-02-28', '2024-02-29', '2024-03-01', '2024-03-02', '2024-03-03', '2024-03-04'];
+    near(places(week, 'weekday'), [3 / 7, 4 / 7, 5 / 7, 6 / 7, 0]);
+  });
+  test('business days skip the weekend', () => {
+    // Friday 23 February, Monday 26 February, ... Friday 1 March, Monday 4 March.
+    const all = days(13, '2024-02-21').filter((day) => ![0, 6].includes(new Date(day).getUTCDay()));
+    near(
+      places(all, 'weekday'),
+      [3, 4, 0, 1, 2, 3, 4, 0].map((day) => day / 7),
+    );
+  });
+  test('hours of the day and of the week', () => {
+    const hours = Array.from({ length: 8 }, (_, i) => `2024-02-29T${String(3 * i).padStart(2, '0')}:00`);
+    near(
+      places(hours, 'hour'),
+      [1, 2, 3, 4, 5, 6, 7].map((i) => i / 8),
+    );
+    near(
+      places(hours, 'weekday'),
+      [1, 2, 3, 4, 5, 6, 7].map((i) => (3 + i / 8) / 7),
+    );
+  });
+  test('months and quarters', () => {
+    near(places(['2024-01', '2024-02', '2024-03', '2024-04'], 'month'), [31 / 366, 60 / 366, 91 / 366]);
+    near(places(['2022-10', '2023-01', '2023-04', '2023-07'], 'month'), [0, 90 / 365, 181 / 365]);
+  });
+});
+
+test('each series stands at its own times, and every row of the window is told', () => {
+  const rows = [...days(5).map((t) => ['A', t]), ...days(4, '2024-01-03').map((t) => ['B', t])];
+  const cells = [rows.map(([s]) => s!), rows.map(([, t]) => t!), rows.map((_, i) => i * i)];
+  const table = makeTable({ source: 'made', names: ['s', 't', 'y'], cells });
+  const panel = panelFromTable(table, { target: 'y', series: 's', time: 't' });
+  const encoder = PanelEncoder.fit(panel, { ...plan, calendar: ['weekday'] }, 6);
+  const origins = [0, 1].map((series) => ({ series, origin: 4 }));
+  const { inputs } = encoder.encode(origins, false);
+  // 1 January 2024 was a Monday: before 5 January come Wednesday and Thursday, to both.
+  const [wednesday, thursday] = [2, 3].map((day) => [
+    Math.sin((2 * Math.PI * day) / 7),
+    Math.cos((2 * Math.PI * day) / 7),
+  ]);
+  for (const n of [0, 1]) {
+    const seen = Array.from(inputs.subarray(6 * n, 6 * n + 6));
+    const want = [...wednesday!, ...thursday!];
+    for (const [i, at] of [1, 2, 4, 5].entries()) assert.ok(Math.abs(seen[at]! - want[i]!) < 1e-9);
+  }
+});
+
+test('what comes later changes nothing of what was seen before', () => {
+  const times = days(30);
+  const names: CalendarName[] = ['weekday', 'month'];
+  const origins = Array.from({ length: 17 }, (_, i) => ({ series: 0, origin: i + 3 }));
+  const seen = (count: number, later: number) => {
+    const values = times.map((_, i) => (i < 20 ? Math.sin(i) : later * i)).slice(0, count);
+    const panel = panelFromTable(made(times.slice(0, count), values), { target: 'y' });
+    return PanelEncoder.fit(panel, { ...plan, calendar: names }, 20).encode(origins, false).inputs;
+  };
+  assert.deepEqual(seen(30, 1), seen(20, 0));
+  assert.deepEqual(seen(30, -5), seen(20, 0));
+});
+
+describe('which are taken', () => {
+  const chosen = (table: Table, calendar: CalendarOption | undefined, horizon = 1, windows = 1) =>
+    prepareForecast(table, {
+      target: 'y',
+      horizon,
+      windows,
+      season: 1,
+      ...(calendar === undefined ? {} : { calendar }),
+    }).plan.calendar;
+  const hours = (count: number) =>
+    made(Array.from({ length: count }, (_, i) => new Date(i * 3_600_000).toISOString().slice(0, 16)));
+  const months = Array.from(
+    { length: 60 },
+    (_, i) => `${2000 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`,
+  );
+
+  test('none without being asked', () => {
+    assert.deepEqual(chosen(made(days(900)), undefined), []);
+    assert.deepEqual(chosen(made(days(900)), 'none'), []);
+  });
+  test('those that are asked for, in their own order, once', () => {
+    assert.deepEqual(chosen(hours(60), ['weekday', 'hour', 'weekday']), ['hour', 'weekday']);
+  });
+  test('automatically those longer than a step', () => {
+    assert.deepEqual(chosen(made(days(900)), 'auto'), ['weekday', 'month']);
+    assert.deepEqual(chosen(made(months), 'auto'), ['month']);
+    assert.deepEqual(chosen(made(Array.from({ length: 40 }, (_, i) => `${1960 + i}-01-01`)), 'auto'), []);
+  });
+  test('automatically those that the rows before the test hold twice', () => {
+    assert.deepEqual(chosen(hours(24 * 14 + 1), 'auto'), ['hour', 'weekday']);
+    assert.deepEqual(chosen(hours(24 * 14), 'auto'), ['hour'], 'one row is left to the test');
+    assert.deepEqual(chosen(made(days(733)), 'auto', 3), ['weekday', 'month']);
+    assert.deepEqual(chosen(made(days(733)), 'auto', 3, 2), ['weekday']);
+  });
+  test('a name that is none, and a place that never changes, are told', () => {
+    const wrong = ['hour', 'fortnight'] as unknown as CalendarName[];
+    assert.throws(
+      () => chosen(hours(60), wrong),
+      /The calendar has no "fortnight"\. Write auto, none, or some of hour, weekday, month\./,
+    );
+    assert.throws(
+      () => chosen(made(days(60)), ['hour', 'weekday']),
+      /made has no "hour": its rows are daily, and so do not move within the day\. Leave it out of the calendar\./,
+    );
+    const numbered = makeTable({ source: 'made', names: ['y'], cells: [days(60).map((_, i) => i * i)] });
+    assert.deepEqual(chosen(numbered, 'auto'), []);
+    assert.throws(() => chosen(numbered, ['month']), /made has no "month": its times are plain numbers\./);
+  });
+});
+
+// Ten on Wednesdays and nothing else: three rows mostly look the same, whatever day they end on.
+const noise = new RandomStream(1, 'noise').normal(240);
+const weekly = days(240).map((_, i) => (i % 7 === 2 ? 10 : 0) + 0.3 * noise[i]!);
+const options: ForecastOptions = {
+  target: 'y',
+  horizon: 3,
+  season: 1,
+  window: 3,
+  units: 12,
+  epochs: 30,
+  levels: [0.8],
+};
+const table = made(days(240), weekly);
+const withDays = forecast(table, { ...options, calendar: 'auto' });
+
+describe('a series that follows the days of the week, seen three days at a time', () => {
+  test('is forecast much better with the calendar than without', async () => {
+    const maeOf = async (run: typeof withDays) =>
+      (await run).leaderboard.find(({ model }) => model === 'lstm')!.mae;
+    const [known, unknown] = [await maeOf(withDays), await maeOf(forecast(table, options))];
+    assert.deepEqual((await withDays).plan.calendar, ['weekday']);
+    assert.ok(known < 0.5 * unknown, `${known} with, ${unknown} without`);
+  });
+
+  test('is forecast the same by the saved model, from its rows, from the table and from newer rows alone', async () => {
+    const { model, forecasts, winner } = await withDays;
+    assert.equal(winner, 'lstm');
+    const loaded = ForecastModel.fromFiles(model.toFiles());
+    assert.deepEqual(loaded.pipeline.plan.calendar, ['weekday']);
+    assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
+    assert.deepEqual((await loaded.forecast(table)).forecasts, forecasts);
+    const [times, values] = [days(242), [...weekly, 10, 0]];
+    const whole = await loaded.forecast(made(times, values));
+    const newer = await loaded.forecast(made(times.slice(-2), values.slice(-2)));
+    assert.deepEqual(newer.forecasts, whole.forecasts);
+  });
+
+  test('keeps its Wednesdays beyond the rows that the network says at once', async () => {
+    const { model } = await withDays;
+    const { time, median } = (await model.forecast(undefined, 21)).forecasts[0]!;
+    const high = time.filter((_, k) => median[k]! > 5);
+    const wednesdays = time.filter((day) => new Date(day).getUTCDay() === 3);
+    assert.deepEqual(high, wednesdays);
+  });
+});
