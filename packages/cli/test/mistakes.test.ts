@@ -124,7 +124,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     'a head that is none': [[...good, '--head', 'sharp'], /no head "sharp"\. Choose one of point, quantile/],
     'a calendar that is none': [
       [...good, '--calendar', 'month,moon'],
-      /The calendar has no "moon"\. Write auto, none, or some of hour, weekday, month/,
+      /The calendar has no "moon"\. Write auto or none alone, or some of hour, weekday, month/,
     ],
     'a place in the calendar that never changes': [
       [...good, '--calendar', 'hour'],

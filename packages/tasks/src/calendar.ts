@@ -54,9 +54,12 @@ export function chooseCalendar(panel: Panel, wanted: CalendarOption, cut: number
     return NAMES.filter((name) => varies(name) && span(0, cut) >= 2 * CYCLES[name].length);
   const unknown = wanted.find((name) => !NAMES.includes(name));
   if (unknown !== undefined) {
-    throw valueError(`The calendar has no "${unknown}". Write auto, none, or some of ${NAMES.join(', ')}.`, {
-      calendar: unknown,
-    });
+    throw valueError(
+      `The calendar has no "${unknown}". Write auto or none alone, or some of ${NAMES.join(', ')}.`,
+      {
+        calendar: unknown,
+      },
+    );
   }
   const same = wanted.find((name) => !varies(name));
   if (same === undefined) return NAMES.filter((name) => wanted.includes(name));

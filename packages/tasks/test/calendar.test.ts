@@ -159,7 +159,7 @@ describe('which are taken', () => {
     const wrong = ['hour', 'fortnight'] as unknown as CalendarName[];
     assert.throws(
       () => chosen(hours(60), wrong),
-      /The calendar has no "fortnight"\. Write auto, none, or some of hour, weekday, month\./,
+      /The calendar has no "fortnight"\. Write auto or none alone, or some of hour, weekday, month\./,
     );
     assert.throws(
       () => chosen(made(days(60)), ['hour', 'weekday']),
