@@ -4,6 +4,7 @@
  * the program switches backends, a buffer follows at its next use.
  */
 import type { Backend, Block, FloatArray } from './backend.js';
+import { shapeError } from './errors.js';
 import { currentBackend, runtime } from './runtime.js';
 import type { ResidentMemory } from './tensor.js';
 
@@ -62,7 +63,15 @@ export class FlatBuffer implements ResidentMemory {
     return this.#home.backend.read(this.#home.backend.view(this.#home.block, offset, length));
   }
 
+  /** @throws UnrollError `shape` where the values reach beyond the buffer */
   write(values: ArrayLike<number>, offset = 0): void {
+    if (offset + values.length > this.length) {
+      throw shapeError(`${values.length} values do not fit a buffer of ${this.length} from ${offset} on.`, {
+        values: values.length,
+        length: this.length,
+        offset,
+      });
+    }
     this.#home.backend.write(this.#home.backend.view(this.#home.block, offset, values.length), values);
   }
 

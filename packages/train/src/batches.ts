@@ -12,7 +12,7 @@ import {
   type TensorLike,
   valueError,
 } from '@unroll/core';
-import { sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
+import { nextTurnIfDue, sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null where one has none. */
 export type TensorList = readonly (Tensor | null)[];
@@ -222,6 +222,7 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
       const behind = oneShot && going === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
       if (oneShot) going = iterator;
       const take = async (): Promise<Examples | null> => {
+        await nextTurnIfDue(); // one is taken ahead: two in one turn would hold the page for both
         const { value, done } = await iterator.next();
         return done ? null : (value as Examples);
       };

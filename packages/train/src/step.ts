@@ -9,6 +9,7 @@ import {
   type Model,
   type Parameter,
   scope,
+  shapeError,
   type Tensor,
   UnrollError,
 } from '@unroll/core';
@@ -33,7 +34,7 @@ export interface Gradients {
   readonly count: number;
   /** A copy. */
   read(): FloatArray;
-  /** Puts others in their place, before clipping. */
+  /** Puts others in their place, as many, before clipping. @throws UnrollError `shape` for another number of them */
   write(values: ArrayLike<number>): void;
 }
 
@@ -198,7 +199,15 @@ export class Stepper {
       length: grads.length,
       count: this.#gatheredCount,
       read: () => grads.read(),
-      write: (values) => grads.write(values),
+      write: (values) => {
+        if (values.length !== grads.length) {
+          throw shapeError(`The gradients are ${grads.length} numbers, and ${values.length} were written.`, {
+            expected: grads.length,
+            got: values.length,
+          });
+        }
+        grads.write(values);
+      },
     });
     return scope(() => this.#norm());
   }

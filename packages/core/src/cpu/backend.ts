@@ -171,8 +171,11 @@ export function cpuBackend(
     },
     write(block, data) {
       const at = address(block);
-      if (shows(at + data.length * FLOAT)) all.set(data, at / FLOAT);
-      else floats(at, block.length).set(data);
+      const { length } = block;
+      if (data.length > length)
+        throw new RangeError(`${data.length} values do not fit a block of ${length}.`);
+      if (shows(at + length * FLOAT)) all.set(data, at / FLOAT);
+      else floats(at, length).set(data);
       touched(block);
     },
     read(block, to): FloatArray {
