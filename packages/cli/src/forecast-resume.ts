@@ -52,7 +52,14 @@ export function keptRun(out: string, resume: boolean, identity: RunIdentity): Ke
   };
   return {
     resumed,
-    read: (name) => readFile(place(name)).catch(() => null),
+    async read(name) {
+      try {
+        return await readFile(place(name));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+        throw new UsageError(`${place(name)}: ${reasonOf(error, 'cannot be read')}.`);
+      }
+    },
     async write(name, bytes) {
       if (!noted) await write(join(folder, NOTE), new TextEncoder().encode(note));
       noted = true;

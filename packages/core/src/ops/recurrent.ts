@@ -1,7 +1,8 @@
 /**
  * What the fused recurrent ops share: shape rules, the time-major buffer of inputs and states, masks, and the gradients
- * that are plain products once the kernel has walked back through time. Letters: B batch, T time steps, I input
- * features, H hidden units, G gates.
+ * that are plain products once the kernel has walked back through time. Each op writes its kernel call out: an object of
+ * this size made by spreading a shared part takes 6 µs in V8, more than all else of a stream's step. Letters: B batch, T
+ * time steps, I input features, H hidden units, G gates.
  */
 import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
