@@ -51,6 +51,8 @@ export interface GemmShape {
   ldc?: number;
   /** y += product instead of y = product. */
   add?: boolean;
+  /** [n], added to every row of the product. Not together with `add`. */
+  bias?: Block | null;
   /** Number of products, with the distances between their matrices (0 shares one). */
   batch?: number;
   strideA?: number;

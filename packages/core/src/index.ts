@@ -7,7 +7,7 @@ export * from './ops/elementwise.js';
 export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';
 export { negativeBinomialLogLoss, studentTLogLoss } from './ops/likelihood.js';
 export { type LstmInputs, lstmSequence } from './ops/lstm.js';
-export { type MatmulOptions, matmul } from './ops/matmul.js';
+export { linear, type MatmulOptions, matmul } from './ops/matmul.js';
 export { pick, sparseCrossentropy } from './ops/pick.js';
 export type { RecurrentAttributes, SequenceAttributes } from './ops/recurrent.js';
 export { type Axes, max, mean, min, sum, sumSquares } from './ops/reduce.js';

@@ -13,6 +13,7 @@ import {
   gather,
   logSoftmax,
   lstmSequence,
+  linear,
   matmul,
   max,
   mean,
@@ -220,6 +221,13 @@ describe('matmul', () => {
     assert.deepEqual(matmul(M, [[1], [1]], { transA: true }).toArray(), [[5], [7], [9]]);
     const batch = matmul(zeros([4, 2, 3]), zeros([3, 5]));
     assert.deepEqual(batch.shape, [4, 2, 5]);
+    assert.deepEqual(linear(M, [[1, 0], [0, 1], [1, 1]], [10, 20]).toArray(), [[14, 25], [20, 31]]); // biome-ignore format: matrices
+    assert.deepEqual(linear(M, zeros([3, 1]), null).toArray(), [[0], [0]]);
+    assert.throws(
+      () => linear(M, zeros([3, 4]), [1, 2]),
+      /linear: the bias has shape \[2\], expected \[4\] for weights \[3, 4\]/,
+    );
+    assert.throws(() => linear(M, zeros([1, 3, 4]), null), /linear takes x \[..., k\] and weights \[k, n\]/);
     assert.deepEqual(matmul(zeros([2, 1, 2, 3]), zeros([5, 3, 4])).shape, [2, 5, 2, 4]);
   });
 

@@ -92,13 +92,19 @@ void clear_exception(napi_env env) {
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
 }
 
-// Child processes need none of it: without this, starting one can fail for want of memory that nobody uses.
-void keep_from_children(char* base, uint64_t size) {
+// Child processes need none of it: without this, starting one can fail for want of memory that nobody uses. And pages
+// are to be large where the system has such: a large model's weights lie in more small ones than a processor remembers
+// the places of.
+void advise(char* base, uint64_t size) {
 #ifdef MADV_DONTFORK
   const uintptr_t page = 65536;  // a multiple of every page size
   const uintptr_t first = (reinterpret_cast<uintptr_t>(base) + page - 1) / page * page;
   const uintptr_t last = (reinterpret_cast<uintptr_t>(base) + size) / page * page;
-  if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTFORK);
+  if (last <= first) return;
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTFORK);
+#ifdef MADV_HUGEPAGE
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
 #endif
 }
 
@@ -118,7 +124,7 @@ napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
   instance->base = static_cast<char*>(base);
   instance->size = size;
   instance->mapped = true;
-  keep_from_children(instance->base, size);
+  advise(instance->base, size);
   return buffer;
 }
 
@@ -135,7 +141,7 @@ napi_value own_buffer(napi_env env, Instance* instance, uint64_t size) {
   instance->env = env;
   instance->base = static_cast<char*>(base);
   instance->size = size;
-  keep_from_children(instance->base, size);
+  advise(instance->base, size);
   return buffer;
 }
 

@@ -153,10 +153,10 @@ struct GateTiles {
         count(ceil_div(rows, most_rows(group))),
         at_once(rows ? most_panels(ceil_div(rows, count), group) : 1) {}
   int row(int i) const { return split(rows, count, i); }
-  // How many vectors of units are worked on at once, where so many units are left.
+  // How many vectors of units are worked on at once, where so many are left.
   int vectors(int left) const {
     int some = larger(1, at_once / passes);
-    while (some > 1 && some > ceil_div(left, VL)) some /= 2;
+    while (some > left) some /= 2;
     return some;
   }
   // z [m][some][G][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
@@ -178,12 +178,23 @@ template <int G>
 void gate_sums(int n, const float* a, long aRow, const GateRows& w, int unit, int end, float* out, long outRow) {
   const GateTiles<G> tiles(n);
   for (int some; unit < end; unit += some * VL) {
-    some = tiles.vectors(end - unit);
+    some = tiles.vectors(ceil_div(end - unit, VL));
     for (int i = 0; i < tiles.count; i++) {
       const long row = tiles.row(i);
       tiles.sums(tiles.row(i + 1) - tiles.row(i), some, a + row * aRow, aRow, w, unit, w.packed, 0,
                  out + row * outRow + unit * G, outRow);
     }
+  }
+}
+
+// body(unit, some) for the units of a part, `some` vectors at once. Every other step goes from the end to the start: the
+// weights that the step before used last are still in the caches.
+template <int G, class Body>
+ALWAYS void over_units(const GateTiles<G>& tiles, const Part& part, long t, const Body& body) {
+  for (int done = 0, left = ceil_div(part.end - part.unit, VL), some; left > 0; done += some) {
+    some = tiles.vectors(left);
+    left -= some;
+    body(part.unit + (t % 2 ? left : done) * VL, some);
   }
 }
 

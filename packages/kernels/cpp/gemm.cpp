@@ -18,6 +18,7 @@ struct Product {
   float* C;
   long ldc;
   bool add;
+  const float* bias;  // without `add`
 };
 
 // A's block and B's panels stay in the second cache (608 KiB of scratch), one panel of B passes through the first.
@@ -46,8 +47,9 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add) {
   float* C = p.C + row * p.ldc + column;
   const int width = panels * nv * VL;
+  const float* bias = add || !p.bias ? nullptr : p.bias + column;
   if (columns == width) {
-    t.start = add ? C : nullptr, t.startRow = p.ldc;
+    t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
     t.out = C, t.outRow = p.ldc;
     return tile(m, nv, panels, t);
   }
@@ -59,6 +61,7 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
       const int n = smaller(columns - j, VL);
       v x = load(z + r * width + j);
       if (add) x += load(C + j, n);
+      if (bias) x += load(bias + j, n);
       store(C + j, x, n);
     }
 }
@@ -178,7 +181,7 @@ void few_columns(const Product& p) {
       for (int j = 0; j < p.n; j += few) {
         const int columns = smaller(p.m - first, width), m = smaller(p.n - j, few);
         few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
-                  columns, false});
+                  columns, false, nullptr});
         for (int i = 0; i < columns; i++)
           for (int r = 0; r < m; r++) {
             float* c = p.C + (first + i) * p.ldc + j + r;
@@ -228,6 +231,7 @@ Product part(Product p, int parts, int i) {
     p.n = split(p.n, parts, i + 1) - from;
     p.B += p.transB ? from * p.ldb : from;
     p.C += from;
+    if (p.bias) p.bias += from;
   } else {
     const int from = split(p.m, parts, i);
     p.m = split(p.m, parts, i + 1) - from;
@@ -240,16 +244,22 @@ Product part(Product p, int parts, int i) {
 }  // namespace
 
 void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C,
-          int ldc, int add, int batch, int strideA, int strideB, int strideC) {
+          int ldc, int add, const float* bias, int batch, int strideA, int strideB, int strideC) {
   if (m <= 0 || n <= 0) return;
-  if (k <= 0) {
-    if (!add)
-      for (long i = 0; i < batch; i++)
-        for (long r = 0; r < m; r++) fill(C + i * strideC + r * ldc, n, 0);
-    return;
-  }
-  const Product whole = {transA != 0, transB != 0, m, n, k, A, lda, B, ldb, C, ldc, add != 0};
+  Product whole = {transA != 0, transB != 0, m, n, k, A, lda, B, ldb, C, ldc, add != 0, add ? nullptr : bias};
   const Way way = choose(whole);
+  // Only the ways of large products take the bias as they go; C is small in the others.
+  const bool begin = k <= 0 ? !add : whole.bias && way != way_blocked && way != way_few_rows;
+  if (begin)
+    for (long i = 0; i < batch; i++)
+      for (long r = 0; r < m; r++) {
+        float* row = C + i * strideC + r * ldc;
+        if (!whole.bias) fill(row, n, 0);
+        else
+          for (int j = 0; j < n; j += VL) store(row + j, load(bias + j, smaller(n - j, VL)), smaller(n - j, VL));
+      }
+  if (k <= 0) return;
+  if (begin) whole.add = true, whole.bias = nullptr;
   const double operations = 2.0 * m * n * k;
   const int threads = worthwhile_threads(operations * batch);
   const int parts = batch >= threads ? 1 : smaller(threads, larger(m, n));

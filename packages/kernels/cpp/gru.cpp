@@ -66,8 +66,7 @@ void forward(const Forward& f, const Part& part) {
       gate_sums<3>(n, x, K, ofX, part.unit, part.end, out, inputs.row);
     });
     float* gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
-    for (int unit = part.unit, some; unit < part.end; unit += some * VL) {
-      some = tiles.vectors(part.end - unit);
+    over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
       for (int i = 0; i < tiles.count; i++) {
         const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
         const float* row = step.x + (long)b * K;
@@ -83,7 +82,7 @@ void forward(const Forward& f, const Part& part) {
             for (int r = 0; r < m; r++, xs += xRow, hs += hRow) any_cell(f, step, gates, xs, hs, b + r, u, n);
         }
       }
-    }
+    });
     team_barrier();
   }
 }

@@ -52,7 +52,7 @@ void resets(const Forward& f, const Step& step, const float* ahead, float* gates
   const GateTiles<2> tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
   for (int unit = part.unit, some; unit < part.end; unit += some * VL) {
-    some = tiles.vectors(part.end - unit);
+    some = tiles.vectors(ceil_div(part.end - unit, VL));
     for (int i = 0; i < tiles.count; i++) {
       const int from = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
       const float* x = step.x + (long)from * K;

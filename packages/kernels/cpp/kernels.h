@@ -54,9 +54,9 @@ TRAINING(void, accumulate, (float* y, const float* x, int n, float scale))
 // ---------------------------------------------------------------------------------------------------- matrix product
 // C[m][n] (+)= op(A)[m][k] * op(B)[k][n], `batch` times with the given strides between matrices (a stride of 0 shares
 // the matrix). transA: A is stored [k][m]; transB: B is stored [n][k]. lda, ldb, ldc: floats between stored rows.
-// add != 0: C += product, else C = product.
+// add != 0: C += product, else C = product + bias [n] | null in every row.
 KERNEL(void, gemm, (int transA, int transB, int m, int n, int k, const float* A, int lda, const float* B, int ldb,
-                    float* C, int ldc, int add, int batch, int strideA, int strideB, int strideC))
+                    float* C, int ldc, int add, const float* bias, int batch, int strideA, int strideB, int strideC))
 
 // ------------------------------------------------------------------------------------------------ rows and tables
 // y[r][:] = softmax(x[r][:]) over n columns; log != 0: the logarithm of it. y may be x.

@@ -70,8 +70,7 @@ void forward(const Forward& f, const Part& part) {
     });
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
-    for (int unit = part.unit, some; unit < part.end; unit += some * VL) {  // panels stay cached as the rows pass
-      some = tiles.vectors(part.end - unit);
+    over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
       for (int i = 0; i < tiles.count; i++) {
         const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
         const float* x = step.x + (long)b * K;
@@ -91,7 +90,7 @@ void forward(const Forward& f, const Part& part) {
               any_cell(f, step, before, after, gates, sums, b + r, u, n);
         }
       }
-    }
+    });
     team_barrier();
   }
 }

@@ -20,7 +20,7 @@ const script = `
     for (let round = 0; round < 100; round++) {
       const n = 100 + round;
       kernels.fill(base, n * n, workerData.value);
-      kernels.gemm(0, 0, n, n, n, base, n, base, n, base + (1 << 20), n, 0, 1, 0, 0, 0);
+      kernels.gemm(0, 0, n, n, n, base, n, base, n, base + (1 << 20), n, 0, 0, 1, 0, 0, 0);
       const c = new Float32Array(memory.buffer, base + (1 << 20), n * n);
       sum += c[0] + c[n * n - 1];
     }

@@ -32,7 +32,7 @@ const gemm = (module: KernelModule, m: number, n: number, k: number): Float32Arr
   const arena = new Arena(module);
   const c = arena.empty(m * n);
   const [a, b] = [arena.floats(someFloats(m * k, 5)), arena.floats(someFloats(k * n, 6))];
-  module.kernels.gemm(0, 0, m, n, k, a, k, b, n, c, n, 0, 1, 0, 0, 0);
+  module.kernels.gemm(0, 0, m, n, k, a, k, b, n, c, n, 0, 0, 1, 0, 0, 0);
   return arena.read(c, m * n);
 };
 

@@ -146,15 +146,23 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
       const pointer = arena.floats(c);
       const args = [arena.floats(a), tA ? m : k, arena.floats(b), tB ? k : n, pointer, n] as const;
       const product = gemmReference(m, n, k, a, b, tA, tB);
-      module.kernels.gemm(tA, tB, m, n, k, ...args, 1, 1, 0, 0, 0);
+      module.kernels.gemm(tA, tB, m, n, k, ...args, 1, 0, 1, 0, 0, 0);
       expectClose(
         arena.read(pointer, m * n),
         product.map((v, i) => v + c[i]!),
         1e-5,
         `C += of ${m} ${n} ${k}`,
       );
-      module.kernels.gemm(tA, tB, m, n, k, ...args, 0, 1, 0, 0, 0);
+      module.kernels.gemm(tA, tB, m, n, k, ...args, 0, 0, 1, 0, 0, 0);
       expectClose(arena.read(pointer, m * n), product, 1e-5, `C = of ${m} ${n} ${k}`);
+      const bias = someFloats(n, 9);
+      module.kernels.gemm(tA, tB, m, n, k, ...args, 0, arena.floats(bias), 1, 0, 0, 0);
+      expectClose(
+        arena.read(pointer, m * n),
+        product.map((v, i) => v + bias[i % n]!),
+        1e-5,
+        `C = bias + of ${m} ${n} ${k}`,
+      );
     }
   },
 }));

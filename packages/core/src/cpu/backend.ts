@@ -110,7 +110,7 @@ export function cpuBackend(
       // biome-ignore format: as gemm lists them
       k.gemm(
         s.transA ? 1 : 0, s.transB ? 1 : 0, m, n, s.k, address(a), lda, address(b), ldb, address(y), s.ldc ?? n,
-        s.add ? 1 : 0, s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0,
+        s.add ? 1 : 0, s.bias ? address(s.bias) : 0, s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0,
       );
       touched(y);
     },

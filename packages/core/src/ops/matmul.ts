@@ -1,4 +1,4 @@
-/** The matrix product, with transposes and batches. */
+/** The matrix product, with transposes, batches and a bias. */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
 import { broadcastShapes, type Shape, sameShape, sizeOf } from '../shape.js';
@@ -35,7 +35,7 @@ function dimensions(a: Shape, b: Shape, { transA, transB }: MatmulOptions): Dime
 
 const matmulOp: Op<MatmulOptions> = {
   name: 'matmul',
-  shapes([a, b], options) {
+  shapes([a, b, bias], options) {
     const { m, n, k } = dimensions(a!, b!, options);
     const inner = options.transB ? b!.at(-1)! : b!.at(-2)!;
     if (k !== inner) {
@@ -45,9 +45,15 @@ const matmulOp: Op<MatmulOptions> = {
         { a, b, ...options },
       );
     }
+    if (bias && !sameShape(bias, [n])) {
+      throw shapeError(
+        `linear: the bias has shape ${formatShape(bias)}, expected [${n}] for weights ${formatShape(b!)}.`,
+        { bias, want: [n] },
+      );
+    }
     return [[...a!.slice(0, -2), m, n]];
   },
-  forward({ inputs: [a, b], outputs: [y], attrs, kernels }) {
+  forward({ inputs: [a, b, bias], outputs: [y], attrs, kernels }) {
     const { m, n, k, batch, sharedB } = dimensions(a!.shape, b!.shape, attrs);
     // Without a transpose of a, a shared b makes the whole batch one tall matrix.
     const tall = sharedB && !attrs.transA;
@@ -60,6 +66,7 @@ const matmulOp: Op<MatmulOptions> = {
       strideA: m * k,
       strideB: sharedB ? 0 : k * n,
       strideC: m * n,
+      bias: bias ? bias.block() : null,
     });
   },
   backward({ inputs: [a, b], grads: [g], attrs: { transA = false, transB = false }, needs }) {
@@ -77,7 +84,7 @@ const matmulOp: Op<MatmulOptions> = {
         ? apply1(matmulOp, [y, x], { transA: true, transB: transA })
         : apply1(matmulOp, [x, y], { transA: !transA });
     }
-    return [gradA, gradB];
+    return [gradA, gradB, needs[2] ? g! : null];
   },
 };
 
@@ -105,5 +112,20 @@ export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptio
     if (!sameShape(lead, a.shape.slice(0, -2))) a = broadcastTo(a, [...lead, ...a.shape.slice(-2)]);
     if (!sameShape(lead, b.shape.slice(0, -2))) b = broadcastTo(b, [...lead, ...b.shape.slice(-2)]);
   }
-  return apply1(matmulOp, [a, b], options);
+  return apply1(matmulOp, [a, b, null], options);
+}
+
+/**
+ * x W + b in one pass: x [..., k], W [k, n], b [n].
+ * @throws UnrollError `shape` when the sizes do not fit, or x has fewer than two axes and W others than two
+ */
+export function linear(x: TensorLike, W: TensorLike, b: TensorLike | null): Tensor {
+  const [rows, weights] = [asTensor(x), asTensor(W)];
+  if (rows.rank < 2 || weights.rank !== 2) {
+    throw shapeError(
+      `linear takes x [..., k] and weights [k, n], got ${formatShape(rows.shape)} and ${formatShape(weights.shape)}.`,
+      { x: rows.shape, W: weights.shape },
+    );
+  }
+  return apply1(matmulOp, [rows, weights, b === null ? null : asTensor(b)], {});
 }

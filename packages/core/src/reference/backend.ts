@@ -104,11 +104,12 @@ const kernels: Kernels = {
     const ldb = s.ldb ?? (s.transB ? s.k : s.n);
     const ldc = s.ldc ?? s.n;
     const [left, right, out] = [values(a), values(b), values(y)];
+    const bias = s.bias && !s.add ? values(s.bias) : null;
     for (let batch = 0; batch < (s.batch ?? 1); batch++) {
       const [A, B, C] = [batch * (s.strideA ?? 0), batch * (s.strideB ?? 0), batch * (s.strideC ?? 0)];
       for (let i = 0; i < s.m; i++) {
         for (let j = 0; j < s.n; j++) {
-          let total = s.add ? out[C + i * ldc + j]! : 0;
+          let total = s.add ? out[C + i * ldc + j]! : (bias?.[j] ?? 0);
           for (let k = 0; k < s.k; k++) {
             total +=
               left[A + (s.transA ? k * lda + i : i * lda + k)]! *

@@ -1,5 +1,5 @@
 /** `dense`: y = φ(x W + b) on the last axis. */
-import { add, type Flow, matmul, type Parameter, type Shape } from '@unroll/core';
+import { type Flow, linear, type Parameter, type Shape } from '@unroll/core';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
@@ -65,8 +65,7 @@ export class Dense extends Layer<DenseOptions> {
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    const product = matmul(x!.value, this.#W);
-    const sum = this.#b ? add(product, this.#b) : product;
+    const sum = linear(x!.value, this.#W, this.#b);
     return [{ value: activation(this.#activation)(sum), mask: x!.mask }];
   }
 

@@ -30,13 +30,27 @@ function spaced(
 interface Form extends GemmShape {
   /** Elements of a gap after each row, and after each matrix of a batch. */
   gap?: number;
+  /** A bias is added to every row. */
+  biased?: boolean;
   /** One matrix serves the whole batch. */
   shareA?: boolean;
   shareB?: boolean;
 }
 
 function trial(form: Form, fill = draw.whole): Trial {
-  const { m, n, k, transA = false, transB = false, add = false, batch, gap = 0, shareA, shareB } = form;
+  const {
+    m,
+    n,
+    k,
+    transA = false,
+    transB = false,
+    add = false,
+    batch,
+    gap = 0,
+    shareA,
+    shareB,
+    biased,
+  } = form;
   const [aRows, aColumns] = transA ? [k, m] : [m, k];
   const [bRows, bColumns] = transB ? [n, k] : [k, n];
   const [lda, ldb, ldc] = [aColumns + gap, bColumns + gap, n + gap];
@@ -61,6 +75,7 @@ function trial(form: Form, fill = draw.whole): Trial {
     name: [
       `${m}x${k}x${n}${letters}`,
       add && 'added',
+      biased && 'with a bias',
       gap && 'with gaps',
       batch !== undefined && `by ${batch}`,
     ]
@@ -70,8 +85,10 @@ function trial(form: Form, fill = draw.whole): Trial {
       a: spaced(fill, 'a', a),
       b: spaced(fill, 'b', b),
       y: add ? spaced(fill, 'c', c) : draw.blank((count - 1) * c.distance + (m && n ? (m - 1) * ldc + n : 0)),
+      ...(biased ? { bias: fill(n, 'bias') } : {}),
     },
-    call: (kernels, blocks) => kernels.gemm(blocks.a!, blocks.b!, blocks.y!, shape),
+    call: (kernels, blocks) =>
+      kernels.gemm(blocks.a!, blocks.b!, blocks.y!, { ...shape, bias: blocks.bias ?? null }),
   };
 }
 
@@ -98,8 +115,10 @@ function exactTrials(transposes: { transA: boolean; transB: boolean }): Trial[] 
       .filter((_, i) => i % 3 === 0)
       .flatMap((sizes) => [
         trial({ ...sizes, ...transposes, add: true }),
+        trial({ ...sizes, ...transposes, biased: true }),
         trial({ ...sizes, ...transposes, gap: 3 }),
         trial({ ...sizes, ...transposes, gap: 5, add: true }),
+        trial({ ...sizes, ...transposes, gap: 2, biased: true }),
       ]),
   ];
 }
@@ -112,6 +131,7 @@ function batchTrials(): Trial[] {
       trial({ ...size, ...transposes, batch: 3 }),
       trial({ ...size, ...transposes, batch: 2, gap: 2, add: true }),
       trial({ ...size, ...transposes, batch: 3, shareB: true }),
+      trial({ ...size, ...transposes, batch: 3, shareB: true, biased: true }),
       trial({ ...size, ...transposes, batch: 3, shareA: true, gap: 1 }),
     ]),
   );
@@ -123,6 +143,7 @@ function emptyTrials(): Trial[] {
     trial({ m: 3, n: 5, k: 0, ...transposes }),
     trial({ m: 3, n: 5, k: 0, add: true, ...transposes }),
     trial({ m: 3, n: 5, k: 0, gap: 2, ...transposes }),
+    trial({ m: 3, n: 5, k: 0, biased: true, ...transposes }),
     trial({ m: 2, n: 17, k: 0, batch: 3, ...transposes }),
     trial({ m: 0, n: 5, k: 3, ...transposes }),
     trial({ m: 3, n: 0, k: 5, ...transposes }),
@@ -134,6 +155,7 @@ function emptyTrials(): Trial[] {
 function largeTrials(): Trial[] {
   return TRANSPOSES.flatMap((transposes) => [
     trial({ m: 130, n: 150, k: 160, ...transposes }, draw.normal),
+    trial({ m: 130, n: 150, k: 600, biased: true, ...transposes }, draw.normal),
     trial({ m: 12, n: 30, k: 260, batch: 33, ...transposes }, draw.normal),
   ]);
 }

@@ -78,6 +78,13 @@ function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): Sample<MatmulOp
   };
 }
 
+/** The same with a bias of the last size in every row. */
+function biased(a: Shape, b: Shape, attrs: MatmulOptions = {}): Sample<MatmulOptions> {
+  const { name, inputs, gradients, ...rest } = product(a, b, attrs);
+  const bias = normal([attrs.transB ? b.at(-2)! : b.at(-1)!]);
+  return { ...rest, name: `${name} with a bias`, inputs: [...inputs, bias], gradients: [...gradients, true] };
+}
+
 /** [m, k] by [k, n] with every transposition, alone and in batches, with b shared or not. */
 function products(m: number, k: number, n: number): Sample<MatmulOptions>[] {
   return [0, 1, 2, 3].flatMap((which) => {
@@ -171,6 +178,12 @@ export const shapeSamples: Pick<Samples, Name> = {
     product([70, 65], [65, 130]),
     product([130, 70], [65, 70], { transB: true }),
     product([65, 130], [65, 70], { transA: true }),
+    biased([3, 5], [5, 4]),
+    biased([2, 3, 5], [5, 17]),
+    biased([2, 3, 5], [2, 5, 4]),
+    biased([40, 33], [33, 18]),
+    biased([3, 0], [0, 5]),
+    biased([5, 3], [4, 5], { transA: true, transB: true }),
   ],
   softmax: rows((shape) => normal(shape, 2)),
   logSoftmax: rows((shape) => between(-4, 4, shape)),
