@@ -8,6 +8,9 @@
 // The memory is address space only (16 GiB where the system gives it) and costs nothing until it is touched. Offset 0 is
 // null. Every instance has its own memory and its own thread pool, so the addon can be loaded in several worker threads
 // at once; one instance must be used by the thread that made it, which JavaScript ensures.
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -134,15 +137,21 @@ constexpr size_t kernel_count = 0 UNROLL_KERNELS(COUNT);
 TABLE(avx512)
 TABLE(avx2)
 TABLE(baseline)
-// __builtin_cpu_supports also asks the operating system whether it saves the wide registers.
+// __builtin_cpu_supports also asks the operating system whether it saves the wide registers. Not every compiler lets one
+// ask it for the conversion of 16-bit floats.
+bool has_avx2() {
+  unsigned a, b, c, d;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
+         (c & bit_F16C);
+}
 const Isa isas[] = {
     {"avx512", tables_of_avx512::kernels,
      [] {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-              __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+              has_avx2();
      }},
-    {"avx2", tables_of_avx2::kernels, [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+    {"avx2", tables_of_avx2::kernels, has_avx2},
     {"baseline", tables_of_baseline::kernels, [] { return true; }},
 };
 #else

@@ -11,21 +11,24 @@ void drop_initial(const Sequence& s) {
     }
 }
 
-void pack_gates(int I, int H, int units, int G, int gates, const float* W, const float* U, const float* b,
-                float* packed) {
-  const long row = (long)gates * units;
-  const int group = gates_together(G);
-  for (int unit = 0; unit < units; unit += VL)
-    for (int g = 0; g < G; g++, packed += VL)
-      store(packed, b ? load(b + (long)g * units + unit, smaller(units - unit, VL)) : splat(0));
-  for (int unit = 0; unit < units; unit += VL)
-    for (int first = 0; first < G; first += group)
-      for (long k = 0; k < I + H; k++) {
-        const float* w = k < I ? W + k * row : U + (k - I) * row;
-        for (int g = first; g < first + group; g++, packed += VL)
-          store(packed, load(w + (long)g * units + unit, smaller(units - unit, VL)));
-      }
+#if UNROLL_HALVES
+// Weights that the first caches hold are there soon enough, and with more rows the arithmetic takes longer than they do.
+int halves_pay(int rows, int weights) { return rows <= (weights > uncached ? rows_to_split : weights >= 1 << 17 ? 1 : 0); }
+
+int all_halves(const float* x, int n) {
+  for (int i = 0; i < n; i += VL) {
+    const v a = load(x + i, smaller(n - i, VL));
+    half bits[VL];
+    store(bits, a);
+    const v back = load(bits);
+    if (sum_lanes(select(a == back, splat(0), splat(1))) != 0) return 0;
+  }
+  return 1;
 }
+#else
+int halves_pay(int, int) { return 0; }
+int all_halves(const float*, int) { return 0; }
+#endif
 
 void pack_bias(int n, const float* b, float* packed) {
   for (int i = 0; i < n; i += VL) store(packed + i, b ? load(b + i, smaller(n - i, VL)) : splat(0));

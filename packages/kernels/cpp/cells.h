@@ -126,20 +126,44 @@ class Ahead {
 };
 
 // ----------------------------------------------------------------------------------------------------- packed by gates
-// [ceil(H/VL)][G][VL] biases, then per vector of units its gates in groups of gates_together(G), [k][group][VL] each.
+// [ceil(H/VL)][G][VL] biases, then per vector of units its gates in groups of gates_together(G), [k][group][VL] each:
+// weights of 32 bits, or of 16.
 constexpr int gates_together(int G) { return G == 4 ? panel_vectors : G; }
-constexpr int gates_size(int k, int H, int G) { return ceil_div(H, VL) * (k + 1) * G * VL; }
+// In floats.
+template <class Weight = float>
+constexpr int gates_size(int k, int H, int G) {
+  return ceil_div(H, VL) * G * VL + (int)(ceil_div(H, VL) * (long)k * G * VL * sizeof(Weight) / sizeof(float));
+}
 
 // The first G of `gates` gates of `units` columns each: W with I rows above U with H rows (either may have none), and
 // b [gates*units] | null.
+template <class Weight = float>
 void pack_gates(int I, int H, int units, int G, int gates, const float* W, const float* U, const float* b,
-                float* packed);
+                float* packed) {
+  const long row = (long)gates * units;
+  const int group = gates_together(G);
+  for (int unit = 0; unit < units; unit += VL)
+    for (int g = 0; g < G; g++, packed += VL)
+      store(packed, b ? load(b + (long)g * units + unit, smaller(units - unit, VL)) : splat(0));
+  Weight* to = (Weight*)packed;
+  for (int unit = 0; unit < units; unit += VL)
+    for (int first = 0; first < G; first += group)
+      for (long k = 0; k < I + H; k++) {
+        const float* w = k < I ? W + k * row : U + (k - I) * row;
+        for (int g = first; g < first + group; g++, to += VL)
+          store(to, load(w + (long)g * units + unit, smaller(units - unit, VL)));
+      }
+}
 
 // Rows [from, from + k) of weights packed by gates, whose panels hold `depth` rows.
+template <class Weight = float>
 struct GateRows {
   const float* packed;
   int H, depth, from, k;
   int H_padded() const { return ceil_div(H, VL) * VL; }
+  const Weight* panels(int G) const {
+    return (const Weight*)(packed + H_padded() * G) + (long)from * gates_together(G) * VL;
+  }
 };
 
 // The split of some rows into tiles for the products with gates.
@@ -161,21 +185,22 @@ struct GateTiles {
   }
   // z [m][some][G][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
   // start: one row of biases (startRow 0) or a row each, of all units; z's rows are zRow floats apart.
-  void sums(int m, int some, const float* a, long aRow, const GateRows& w, int unit, const float* start, long startRow,
-            float* z, long zRow) const {
+  template <class Weight>
+  void sums(int m, int some, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
+            long startRow, float* z, long zRow) const {
     const int vector = unit / VL, panels = some * passes, together = smaller(at_once, panels);
     const long size = (long)w.depth * width;
-    const float* b = w.packed + w.H_padded() * G + vector * passes * size + (long)w.from * width;
+    const Weight* b = w.panels(G) + vector * passes * size;
     start += vector * G * VL;
     for (int p = 0; p < panels; p += together)
       tile(m, group, together,
-           {w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow});
+           TileOf<Weight>{w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow});
   }
 };
 
 // The sums of n rows of a for units [unit, end): out [n][ceil(H/VL)][G][VL] = biases + products.
-template <int G>
-void gate_sums(int n, const float* a, long aRow, const GateRows& w, int unit, int end, float* out, long outRow) {
+template <int G, class Weight>
+void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int unit, int end, float* out, long outRow) {
   const GateTiles<G> tiles(n);
   for (int some; unit < end; unit += some * VL) {
     some = tiles.vectors(ceil_div(end - unit, VL));
@@ -196,6 +221,15 @@ ALWAYS void over_units(const GateTiles<G>& tiles, const Part& part, long t, cons
     left -= some;
     body(part.unit + (t % 2 ? left : done) * VL, some);
   }
+}
+
+// call(Weight()) for weights of 32 or of 16 bits.
+template <class Call>
+ALWAYS auto with_weights([[maybe_unused]] int halves, const Call& call) {
+#if UNROLL_HALVES
+  if (halves) return call(half());
+#endif
+  return call(float());
 }
 
 // ---------------------------------------------------------------------------------------------------- packed by panels

@@ -10,11 +10,18 @@
 namespace unroll::UNROLL_ISA {
 
 // The gates of x, then those of h'; each with its own row of the bias.
-int gru_packed_size(int I, int H) { return gates_size(I, H, 3) + gates_size(H, H, 3); }
+int gru_packed_size(int I, int H, int halves) {
+  return with_weights(halves, [&](auto weight) {
+    return gates_size<decltype(weight)>(I, H, 3) + gates_size<decltype(weight)>(H, H, 3);
+  });
+}
 
-void gru_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
-  pack_gates(I, 0, H, 3, 3, W, nullptr, b, packed);
-  pack_gates(0, H, H, 3, 3, nullptr, U, b ? b + 3 * H : nullptr, packed + gates_size(I, H, 3));
+void gru_pack(int I, int H, int halves, const float* W, const float* U, const float* b, float* packed) {
+  with_weights(halves, [&](auto weight) {
+    typedef decltype(weight) Weight;
+    pack_gates<Weight>(I, 0, H, 3, 3, W, nullptr, b, packed);
+    pack_gates<Weight>(0, H, H, 3, 3, nullptr, U, b ? b + 3 * H : nullptr, packed + gates_size<Weight>(I, H, 3));
+  });
 }
 
 namespace {
@@ -52,13 +59,14 @@ SELDOM void any_cell(const Forward& f, const Step& step, float* gates, const flo
 }
 
 // All steps of a part.
+template <class Weight>
 void forward(const Forward& f, const Part& part) {
   alignas(64) float x[GateTiles<3>::buffer];
   alignas(64) float h[GateTiles<3>::buffer];
   const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
   const GateTiles<3> tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
-  const GateRows ofX = {f.packed, H, I, 0, I}, ofH = {f.packed + gates_size(I, H, 3), H, H, 0, H};
+  const GateRows<Weight> ofX = {f.packed, H, I, 0, I}, ofH = {f.packed + gates_size<Weight>(I, H, 3), H, H, 0, H};
   const Ahead inputs(f.s, 3 * ofX.H_padded());
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
@@ -89,11 +97,14 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh, float* hs,
-                 const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT, int yB) {
+void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed, float* xh,
+                 float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT,
+                 int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, textbook != 0, packed, gates};
   if (rmask) drop_initial(f.s);
-  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
+  with_weights(halves, [&](auto weight) {
+    over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
+  });
 }
 
 // U of z and r transposed, then that of n.

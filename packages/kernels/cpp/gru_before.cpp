@@ -58,9 +58,9 @@ void resets(const Forward& f, const Step& step, const float* ahead, float* gates
       const float* x = step.x + (long)from * K;
       const long zRow = some * 2 * VL, row = ahead_row(H);
       if (ahead)
-        tiles.sums(m, some, x + I, K, {f.packed, H, K, I, H}, unit, ahead + from * row, row, sums, zRow);
+        tiles.sums(m, some, x + I, K, GateRows<>{f.packed, H, K, I, H}, unit, ahead + from * row, row, sums, zRow);
       else
-        tiles.sums(m, some, x, K, {f.packed, H, K, 0, K}, unit, f.packed, 0, sums, zRow);
+        tiles.sums(m, some, x, K, GateRows<>{f.packed, H, K, 0, K}, unit, f.packed, 0, sums, zRow);
       for (int r = 0; r < m; r++)
         for (int j = 0; j < some; j++) {
           const long b = from + r, u = unit + j * VL;
@@ -107,7 +107,7 @@ void forward(const Forward& f, const Part& part) {
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       const long row = inputs.row;
-      gate_sums<2>(n, x, K, {f.packed, H, K, 0, I}, part.unit, part.end, out, row);
+      gate_sums<2>(n, x, K, GateRows<>{f.packed, H, K, 0, I}, part.unit, part.end, out, row);
       panel_sums(H, n, part, f.packed + parts.bias, {x, K, I, f.packed + parts.W}, out + row / 3 * 2, row);
     });
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;

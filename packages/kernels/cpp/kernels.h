@@ -118,15 +118,23 @@ TRAINING(void, nadam, (float* w, const float* g, float* m, float* v, int n, floa
 //   dhAll  [T][B][H]|null the full gradient of h_t at each step (dcAll: of c_t).
 // From xh and dG the caller makes dW and dU with one gemm: [dW; dU] = xh^T dG over T*B rows.
 
+// Weights that 16 bits hold (all_halves) can be packed so for inference with few rows, when bringing them from memory is
+// what takes the time: `halves` != 0, the same for packing and for forward. Results are the same, bit for bit.
+
+// 1 if so many rows of a batch are faster with so many weights in 16 bits; always 0 where this build has no such weights.
+KERNEL(int, halves_pay, (int rows, int weights))
+// 1 if every x[i] is a float16 number.
+KERNEL(int, all_halves, (const float* x, int n))
+
 // Floats that lstm_pack writes.
-KERNEL(int, lstm_packed_size, (int I, int H))
+KERNEL(int, lstm_packed_size, (int I, int H, int halves))
 // Packs W [I][4H], U [H][4H], b [4H] | null, gates in the order i f g o, for lstm_forward.
-KERNEL(void, lstm_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
+KERNEL(void, lstm_pack, (int I, int H, int halves, const float* W, const float* U, const float* b, float* packed))
 // i,f,o = ract(..), g = act(..), c = f*c' + i*g, h = o*act(c).
 //   c      [T+1][B][H] with cStep = B*H, or one [B][H] updated in place with cStep = 0 (inference). Row 0: initial.
 //   gates  [T][B][4H] | null: i f g o after activation, needed for backward.
-KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, const float* packed, float* xh, float* c,
-                            int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
+KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int halves, const float* packed, float* xh,
+                            float* c, int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
                             float* gates, float* y, int yT, int yB))
 // Floats that lstm_pack_backward writes.
 TRAINING(int, lstm_packed_backward_size, (int H))
@@ -162,13 +170,13 @@ TRAINING(void, rnn_backward, (int T, int B, int I, int H, int act, const float* 
 // With the reset after the product: n = act(x Wh + b0h + r*(h' Uh + b1h)); z and r take both biases.
 
 // Floats that gru_pack writes.
-KERNEL(int, gru_packed_size, (int I, int H))
+KERNEL(int, gru_packed_size, (int I, int H, int halves))
 // Packs W [I][3H], U [H][3H], b [2][3H] | null for gru_forward.
-KERNEL(void, gru_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
+KERNEL(void, gru_pack, (int I, int H, int halves, const float* W, const float* U, const float* b, float* packed))
 // GRU with the reset after the product.
 //   gates  [T][B][4H] | null: z r n q with q = h' Uh + b1h, needed for backward.
-KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh,
-                           float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
+KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed,
+                           float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
                            int yT, int yB))
 // Floats that gru_pack_backward writes.
 TRAINING(int, gru_packed_backward_size, (int H))

@@ -11,10 +11,12 @@
 
 namespace unroll::UNROLL_ISA {
 
-int lstm_packed_size(int I, int H) { return gates_size(I + H, H, 4); }
+int lstm_packed_size(int I, int H, int halves) {
+  return with_weights(halves, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H, 4); });
+}
 
-void lstm_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
-  pack_gates(I, H, H, 4, 4, W, U, b, packed);
+void lstm_pack(int I, int H, int halves, const float* W, const float* U, const float* b, float* packed) {
+  with_weights(halves, [&](auto weight) { pack_gates<decltype(weight)>(I, H, H, 4, 4, W, U, b, packed); });
 }
 
 namespace {
@@ -56,12 +58,13 @@ SELDOM void any_cell(const Forward& f, const Step& step, const float* before, fl
 }
 
 // All steps of a part.
+template <class Weight>
 void forward(const Forward& f, const Part& part) {
   alignas(64) float z[GateTiles<4>::buffer];
   const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
   const GateTiles<4> tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
-  const GateRows both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
+  const GateRows<Weight> both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
   const Ahead inputs(f.s, 4 * both.H_padded());
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
@@ -97,12 +100,14 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void lstm_forward(int T, int B, int I, int H, int act, int ract, const float* packed, float* xh, float* c, int cStep,
-                  float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT,
-                  int yB) {
+void lstm_forward(int T, int B, int I, int H, int act, int ract, int halves, const float* packed, float* xh, float* c,
+                  int cStep, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
+                  int yT, int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, packed, c, cStep, gates};
   if (rmask) drop_initial(f.s);
-  over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
+  with_weights(halves, [&](auto weight) {
+    over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
+  });
 }
 
 int lstm_packed_backward_size(int H) { return panels_size(4 * H, H); }

@@ -16,8 +16,8 @@ namespace unroll::UNROLL_ISA {
 
 // Of rows and vectors, the fewer are held in registers while the others come one at a time. (Offsets are unsigned, as
 // WebAssembly's are.)
-template <int M, int NV, int P>
-ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* const (&b)[P], v (&sum)[M][P * NV]) {
+template <int M, int NV, int P, class Weight>
+ALWAYS void row_of_products(const float* const (&a)[M], long k, const Weight* const (&b)[P], v (&sum)[M][P * NV]) {
   if constexpr (M <= P * NV) {
     v s[M];
     FULLY for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
@@ -36,11 +36,12 @@ ALWAYS void row_of_products(const float* const (&a)[M], long k, const float* con
   }
 }
 
-template <int M, int NV, int P>
-static void run(const Tile& t) {
+template <int M, int NV, int P, class Weight>
+static void run(const TileOf<Weight>& t) {
   v sum[M][P * NV];
   FULLY for (int r = 0; r < M; r++) FULLY for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
-  const float *a[M], *b[P];
+  const float* a[M];
+  const Weight* b[P];
   FULLY for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
   const long bRow = t.bRow, K = t.k;
   if (t.start && t.startRow)  // a tile of C, which is seldom in the first cache
@@ -73,8 +74,8 @@ static void run(const Tile& t) {
     FULLY for (int j = 0; j < P * NV; j++) store(out + j * VL, sum[r][j]);
 }
 
-template <int NV, int M = most_rows(NV)>
-ALWAYS void choose_rows(int m, int panels, const Tile& t) {
+template <int NV, int M = most_rows(NV), class Weight>
+ALWAYS void choose_rows(int m, int panels, const TileOf<Weight>& t) {
   if (m == M) {
     if constexpr (most_panels(M, NV) >= 4)
       if (panels == 4) return run<M, NV, 4>(t);
@@ -85,7 +86,8 @@ ALWAYS void choose_rows(int m, int panels, const Tile& t) {
   if constexpr (M > 1) choose_rows<NV, M - 1>(m, panels, t);
 }
 
-void tile(int m, int nv, int panels, const Tile& t) {
+template <class Weight>
+ALWAYS void choose(int m, int nv, int panels, const TileOf<Weight>& t) {
   switch (nv) {
     case 1: return choose_rows<1>(m, panels, t);
     case 2: return choose_rows<2>(m, panels, t);
@@ -94,6 +96,11 @@ void tile(int m, int nv, int panels, const Tile& t) {
       if constexpr (panel_vectors == 4) choose_rows<4>(m, panels, t);  // else no panel is so wide
   }
 }
+
+void tile(int m, int nv, int panels, const Tile& t) { choose(m, nv, panels, t); }
+#if UNROLL_HALVES
+void tile(int m, int nv, int panels, const TileOf<half>& t) { choose(m, nv, panels, t); }
+#endif
 
 void pack_panel(const float* B, long ldb, bool trans, int k, int column, int columns, int width, float* packed) {
   const int all = width * VL;

@@ -3,7 +3,7 @@
 //
 //   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m
 //
-// b is `panels` panels, each nv vectors wide; usually one. Every element is summed in the order of k and start is added
+// b is `panels` panels, each nv vectors wide; usually one. Its numbers are of 32 or 16 bits; the sums are of 32. Every element is summed in the order of k and start is added
 // last, whatever the shape of the tile, so results do not depend on how the rows are split.
 #pragma once
 #include "vec.h"
@@ -11,17 +11,19 @@
 
 namespace unroll::UNROLL_ISA {
 
-struct Tile {
+template <class Weight>
+struct TileOf {
   int k;
   const float* a;
   long aRow;  // floats between rows of a, whose k are contiguous; or 0: a is packed [k][m]
-  const float* b;
-  long bRow, bPanel;   // floats between rows of b, and between panels
+  const Weight* b;
+  long bRow, bPanel;   // numbers between rows of b, and between panels
   const float* start;  // or null; in start and out the panels' columns lie side by side
   long startRow;       // 0: one row for all
   float* out;
   long outRow;
 };
+typedef TileOf<float> Tile;
 
 // Sums that fit the registers together with what is multiplied; a product that is not fused takes one register more.
 constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : UNROLL_FUSED ? 9 : 8;
@@ -31,14 +33,19 @@ constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
 // The most rows of a tile nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
 // A tile of few rows takes several panels at once (1, 2 or 4), as it would else wait for its own sums: an addition takes
-// several cycles and two can begin in each.
+// several cycles and two can begin in each. (Of a row of its own each weight is used once, and what takes the time is
+// bringing it: then one panel, of which a step finds more in the first cache.)
 constexpr int most_panels(int m, int nv) {
+  if (m == 1 && nv == 4 && VL == 16) return 1;
   const int together = (UNROLL_REGISTERS == 32 ? 8 : accumulators) / (m * nv);
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;
 }
 
 // 1 <= nv <= larger(panel_vectors, 3), 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
 void tile(int m, int nv, int panels, const Tile& t);
+#if UNROLL_HALVES
+void tile(int m, int nv, int panels, const TileOf<half>& t);
+#endif
 
 // n columns as panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.
 struct Panels {

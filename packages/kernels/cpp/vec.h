@@ -98,6 +98,30 @@ ALWAYS void store(float* p, v x, int n) {
 }
 #endif
 
+// Numbers of 16 bits (IEEE half precision) in memory, where the machine turns them into floats and back: exactly, and to
+// the nearest, ties to even.
+typedef uint16_t half;
+#if defined(__AVX512F__)
+#define UNROLL_HALVES 1
+// In two parts: the conversion of a whole vector takes Zen 4 longer than both and joining them.
+ALWAYS v load(const half* p) {
+  const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
+  const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1));
+  return (v)_mm512_maskz_insertf32x8(0xffff, _mm512_castps256_ps512(low), high, 1);
+}
+ALWAYS void store(half* p, v x) {
+  _mm256_storeu_si256((__m256i*)p, _mm512_maskz_cvtps_ph(0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT));
+}
+#elif VL == 8 && defined(__F16C__)
+#define UNROLL_HALVES 1
+ALWAYS v load(const half* p) { return (v)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)); }
+ALWAYS void store(half* p, v x) {
+  _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT));
+}
+#else
+#define UNROLL_HALVES 0
+#endif
+
 // a*b + c, in one rounding where the machine has it; above(a, b) = a > b ? a : b and below(a, b) = a < b ? a : b, so a
 // NaN in b passes through them; root = square root.
 #if defined(__AVX512F__)

@@ -30,9 +30,9 @@ const COMMON = [
 const ISAS = {
   x64: {
     baseline: ['-march=x86-64'],
-    avx2: ['-march=x86-64', '-mavx2', '-mfma'],
+    avx2: ['-march=x86-64', '-mavx2', '-mfma', '-mf16c'],
     avx512: [
-      ...['-march=x86-64', '-mavx2', '-mfma', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl'],
+      ...['-march=x86-64', '-mavx2', '-mfma', '-mf16c', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl'],
       '-mprefer-vector-width=512',
     ],
   },

@@ -36,8 +36,8 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
   const { kernels } = module;
   const arena = new Arena(module);
-  const packed = arena.empty(kernels.lstm_packed_size(I, H));
-  kernels.lstm_pack(I, H, arena.floats(W), arena.floats(U), arena.floats(b), packed);
+  const packed = arena.empty(kernels.lstm_packed_size(I, H, 0));
+  kernels.lstm_pack(I, H, 0, arena.floats(W), arena.floats(U), arena.floats(b), packed);
 
   const rows = new Float32Array((T + 1) * B * (I + H));
   for (let t = 0; t < T; t++) {
@@ -51,7 +51,7 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const gates = arena.empty(T * B * 4 * H);
   const y = arena.empty(T * B * H);
   const { tanh, sigmoid } = Activation;
-  kernels.lstm_forward(T, B, I, H, tanh, sigmoid, packed, xh, c, B * H, 0, 0, 0, 0, gates, y, B * H, H);
+  kernels.lstm_forward(T, B, I, H, tanh, sigmoid, 0, packed, xh, c, B * H, 0, 0, 0, 0, gates, y, B * H, H);
 
   const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
   kernels.lstm_pack_backward(H, arena.floats(U), packedBack);

@@ -152,7 +152,7 @@ export function cpuBackend(
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
-      return { length, at: start, root: { start, version: 0, packed: [] } };
+      return { length, at: start, root: { start, version: 0, packed: [], halves: new Map() } };
     },
     release(block) {
       const { root } = block as CpuBlock;
@@ -161,7 +161,7 @@ export function cpuBackend(
     },
     temporary(length): CpuBlock {
       const start = heap.temporary(length * FLOAT);
-      return { length, at: start, root: { start, version: 0, packed: null } };
+      return { length, at: start, root: { start, version: 0, packed: null, halves: null } };
     },
     openArena: () => heap.openArena(),
     closeArena: () => heap.closeArena(),

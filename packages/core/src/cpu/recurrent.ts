@@ -13,6 +13,15 @@ type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'B
 const FLOAT = 4;
 
 export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels {
+  /** 1 where few rows are inferred with large matrices that 16 bits hold: packed so, there are half as many bytes to read. */
+  const inHalves = (rows: number, training: boolean, W: Block, U: Block): number =>
+    !training &&
+    k.halves_pay(rows, W.length + U.length) &&
+    areHalves(k, W as CpuBlock) &&
+    areHalves(k, U as CpuBlock)
+      ? 1
+      : 0;
+
   /** The address of these weights in packed form; `form` names the packing. */
   const packed = (
     form: string,
@@ -65,10 +74,11 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
 
     lstmForward(c) {
       const { T, B, I, H, W, U, b, y } = c;
-      const weights = packed('lstm', [W, U, b], () => k.lstm_packed_size(I, H), (to) =>
-        k.lstm_pack(I, H, address(W), address(U), address(b), to));
+      const halves = inHalves(B, c.gates !== null, W, U);
+      const weights = packed(halves ? 'lstm halves' : 'lstm', [W, U, b], () => k.lstm_packed_size(I, H, halves),
+        (to) => k.lstm_pack(I, H, halves, address(W), address(U), address(b), to));
       k.lstm_forward(
-        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], weights, address(c.xh),
+        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], halves, weights, address(c.xh),
         address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
         address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
@@ -89,10 +99,11 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
       const [act, ract] = [Activation[c.activation], Activation[c.recurrentActivation]];
       const textbook = c.textbook ? 1 : 0;
       if (c.resetAfter) {
-        const weights = packed('gru', [W, U, b], () => k.gru_packed_size(I, H), (to) =>
-          k.gru_pack(I, H, address(W), address(U), address(b), to));
+        const halves = inHalves(B, c.gates !== null, W, U);
+        const weights = packed(halves ? 'gru halves' : 'gru', [W, U, b], () => k.gru_packed_size(I, H, halves),
+          (to) => k.gru_pack(I, H, halves, address(W), address(U), address(b), to));
         k.gru_forward(
-          T, B, I, H, act, ract, textbook, weights, address(c.xh), address(c.hs), address(c.rmask),
+          T, B, I, H, act, ract, textbook, halves, weights, address(c.xh), address(c.hs), address(c.rmask),
           address(c.mask), address(c.emit), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
         );
         return;
@@ -122,6 +133,17 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
       );
     },
   };
+}
+
+/** Whether 16 bits hold every value of a matrix that stays in memory. Asked once for each of its versions. */
+function areHalves(k: KernelExports, { at, length, root }: CpuBlock): boolean {
+  if (root.halves === null) return false;
+  let known = root.halves.get(at);
+  if (known?.version !== root.version) {
+    known = { version: root.version, yes: k.all_halves(at, length) !== 0 };
+    root.halves.set(at, known);
+  }
+  return known.yes;
 }
 
 function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]): boolean {
