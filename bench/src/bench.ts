@@ -102,6 +102,7 @@ async function main(): Promise<void> {
   const running = new Map<number, Running[]>();
   const peaksOf = new Set([1, ...options.threads]);
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const results: CellResult[] = [];
   const measurePeaks = async (): Promise<void> => {
     for (const launch of peakLaunches(specs)) {
@@ -149,7 +150,6 @@ async function main(): Promise<void> {
   } finally {
     for (const engine of [...running.values()].flat()) engine.process.stop();
     closeChromium();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

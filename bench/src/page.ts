@@ -28,3 +28,5 @@ orders.onmessage = ({ data }: MessageEvent<string>) => {
     workers.delete(order.engine);
   }
 };
+// The server is gone, and with it who would end this browser.
+orders.onerror = () => close();
