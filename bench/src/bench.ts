@@ -62,7 +62,7 @@ function missingPeers({ engines, python }: Options): EngineSpec[] {
       '  `npm run bench:peers` installs them under bench/peers, and only there; for a PyTorch that you have,',
     );
     console.log('  pass --python PATH.');
-    if (missing.some(inPage)) console.log(`  For those in a page: ${findChromium() ?? NO_CHROMIUM}.`);
+    if (missing.some(inPage) && !findChromium()) console.log(`  For those in a page: ${NO_CHROMIUM}.`);
     console.log();
   }
   return missing;

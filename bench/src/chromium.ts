@@ -59,10 +59,7 @@ class BenchPage {
         if (request.do === 'load') this.#data = request.data.path;
         this.#order({ engine, request });
       },
-      stop: () => {
-        this.#listeners.delete(engine);
-        this.#order({ engine, stop: true });
-      },
+      stop: () => this.#stop(engine),
     };
   }
 
@@ -89,6 +86,11 @@ class BenchPage {
   #lost(why: string): void {
     if (page === this) closeChromium();
     for (const listener of this.#listeners.values()) listener.lost(why);
+  }
+
+  #stop(engine: number): void {
+    this.#listeners.delete(engine);
+    this.#order({ engine, stop: true });
   }
 
   #order(order: Order): void {
@@ -125,7 +127,10 @@ class BenchPage {
       const report = JSON.parse(Buffer.concat(chunks).toString()) as Report;
       const listener = this.#listeners.get(engine);
       if ('answer' in report) listener?.answer(report.answer);
-      else listener?.lost(report.lost);
+      else {
+        this.#stop(engine); // a worker outlives its errors
+        listener?.lost(report.lost);
+      }
     });
   }
 }
