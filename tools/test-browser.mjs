@@ -1,5 +1,6 @@
 // Runs packages/testkit/dist/browser-main.js in headless Chromium, on a cross-origin isolated page (threads) and on a
-// plain one, both under a strict content security policy. The page posts its results; no browser driver is needed.
+// plain one, both under a strict content security policy. The page posts its results; no browser driver is needed. Then a
+// row of the benchmark on its own page (bench/test/chromium.mjs).
 // Chromium is taken from CHROME_PATH or the PATH. The very last line is `N passed, N failed`.
 //
 //   node tools/test-browser.mjs [--timeout <seconds a page>] [--no-build] [--verbose]
@@ -69,7 +70,11 @@ const runBenchmark = (total) => {
 };
 
 const { values } = parseArgs({
-  options: { timeout: { type: 'string', default: '180' }, 'no-build': { type: 'boolean', default: false } },
+  options: {
+    timeout: { type: 'string', default: '180' },
+    'no-build': { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+  },
 });
 const total = { passed: 0, failed: 0, skipped: 0 };
 const ready = values['no-build'] || (await build());
