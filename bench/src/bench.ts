@@ -6,18 +6,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
 import { type CellResult, CHECK, FULL, measureCell, QUICK, type Running, type Speeds } from './cell.js';
-import { makeData, writeData } from './data.js';
-import { type EngineSpec, installed, launchPeak } from './engines.js';
+import { closeChromium } from './chromium.js';
+import { makeData } from './data.js';
+import { writeData } from './data-node.js';
+import { type EngineSpec, inPage, installed, peakLaunches } from './engines.js';
 import { type Options, readOptions } from './options.js';
-import { EngineProcess } from './process.js';
+import { EngineProcess, type Launch } from './process.js';
 import type { Peaks } from './protocol.js';
 import { cellLines, jsonResult, type Machine, nameOf, ofPeak, peakLines, plural, report } from './report.js';
 import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
 /** The peak on so many threads: as many processes at once, added up. Keeps the best seen. */
-async function measurePeaks(machine: Machine, threads: number): Promise<void> {
-  const processes = Array.from({ length: threads }, () => new EngineProcess(launchPeak()));
+async function measurePeak(machine: Machine, threads: number, launch: Launch): Promise<void> {
+  const processes = Array.from({ length: threads }, () => new EngineProcess(launch));
   await Promise.all(processes.map((one) => one.ask({ do: 'hello' })));
   const all = await Promise.all(processes.map((one) => one.ask({ do: 'peak' })));
   for (const one of processes) one.stop();
@@ -35,10 +38,12 @@ async function start(
   threads: number,
   versions: Record<string, string>,
   missing: Set<string>,
+  machine: Machine,
 ): Promise<Running | null> {
   const process = new EngineProcess(spec.launch(threads));
   try {
-    const { version, description } = await process.ask({ do: 'hello' }, 180);
+    const { version, description, browser } = await process.ask({ do: 'hello' }, 180);
+    if (browser) machine.browser = browser;
     versions[spec.name] ??= `${version}, ${description}`;
     return { spec, process };
   } catch (error) {
@@ -56,7 +61,9 @@ function missingPeers({ engines, python }: Options): EngineSpec[] {
     console.log(
       '  `npm run bench:peers` installs them under bench/peers, and only there; for a PyTorch that you have,',
     );
-    console.log('  pass --python PATH.\n');
+    console.log('  pass --python PATH.');
+    if (missing.some(inPage) && !findChromium()) console.log(`  For those in a page: ${NO_CHROMIUM}.`);
+    console.log();
   }
   return missing;
 }
@@ -95,14 +102,20 @@ async function main(): Promise<void> {
   const running = new Map<number, Running[]>();
   const peaksOf = new Set([1, ...options.threads]);
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const results: CellResult[] = [];
+  const measurePeaks = async (): Promise<void> => {
+    for (const launch of peakLaunches(specs)) {
+      for (const threads of peaksOf) await measurePeak(machine, threads, launch);
+    }
+  };
   try {
-    if (!options.check) for (const threads of peaksOf) await measurePeaks(machine, threads);
+    if (!options.check) await measurePeaks();
     for (const line of [machine.cpu, ...peakLines(machine)]) console.log(line);
     for (const threads of options.threads) {
       const started: Running[] = [];
       for (const spec of specs) {
-        const engine = await start(spec, threads, versions, absent);
+        const engine = await start(spec, threads, versions, absent, machine);
         if (engine) started.push(engine);
       }
       running.set(threads, started);
@@ -123,7 +136,7 @@ async function main(): Promise<void> {
       }
     }
     if (options.check) return complain(results, specs, machine);
-    for (const threads of peaksOf) await measurePeaks(machine, threads);
+    await measurePeaks();
     const javascriptShare = options.modes.includes('train')
       ? await shares(running.values().next().value ?? [])
       : {};
@@ -136,7 +149,7 @@ async function main(): Promise<void> {
     complain(results, specs, machine);
   } finally {
     for (const engine of [...running.values()].flat()) engine.process.stop();
-    rmSync(folder, { recursive: true, force: true });
+    closeChromium();
   }
 }
 

@@ -2,7 +2,6 @@
  * The data of a row: inputs, targets and initial weights, made here once and handed to every engine as one
  * file of float32, so that all of them compute the same thing.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { type Mode, outputWidth, type Row, weightSpecs } from './rows.js';
 
 /** Where a tensor lies in the file; `at` counts floats. */
@@ -82,21 +81,8 @@ export function makeData(row: Row, mode: Mode): RowData {
   return { inputs, y, weights: weightSpecs(row).map(({ name, shape }) => numbers(name, shape, limit)) };
 }
 
-export function writeData(path: string, { inputs, y, weights }: RowData): DataFile {
-  const entries: Entry[] = [];
-  const file = openSync(path, 'w');
-  let at = 0;
-  for (const { name, shape, values } of [...inputs, y, ...weights]) {
-    entries.push({ name, shape, at, size: values.length });
-    writeSync(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    at += values.length;
-  }
-  closeSync(file);
-  return { path, inputs: inputs.length, entries };
-}
-
-export function readData({ path, inputs, entries }: DataFile): RowData {
-  const bytes = readFileSync(path);
+/** The tensors of a file, given its bytes. */
+export function dataOf({ inputs, entries }: DataFile, bytes: Uint8Array): RowData {
   const tensors = entries.map(({ name, shape, at, size }) => {
     const values = new Float32Array(size);
     new Uint8Array(values.buffer).set(bytes.subarray(at * 4, (at + size) * 4));

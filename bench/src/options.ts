@@ -1,6 +1,6 @@
 /** The command line of the benchmark. */
 import { parseArgs } from 'node:util';
-import { ENGINE_NAMES, type EngineSpec, engineSpec, pythonPath } from './engines.js';
+import { CHROMIUM_NAMES, ENGINE_NAMES, type EngineSpec, engineSpec, pythonPath } from './engines.js';
 import { ALL_ROWS, chooseRows, MODES, type Mode, QUICK_ROWS, type Row } from './rows.js';
 
 export interface Options {
@@ -22,7 +22,9 @@ const HELP = `npm run bench -- [options]
   --rows LIST      rows such as lstm-128-128-32-100 (cell-I-H-B-T), or all that begin so: lstm, gru-128
   --modes LIST     of infer, train, stream
   --engines LIST   of ${ENGINE_NAMES.join(', ')};
-                   also unroll-native:avx2, unroll-wasm:relaxed and the like
+                   also unroll-native:avx2, unroll-wasm:relaxed and the like; in headless Chromium
+                   ${CHROMIUM_NAMES.join(', ')},
+                   unroll-wasm:relaxed@chromium
   --threads LIST   default 1,2
   --quick          few rows, short rounds: for a look
   --check          compares what the engines compute, and times nothing

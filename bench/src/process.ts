@@ -1,15 +1,24 @@
 /**
- * An engine's process: started with a number of threads, asked one thing at a time, restarted after a crash.
+ * An engine that runs somewhere: started with a number of threads, asked one thing at a time, restarted after a crash.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Answer, Command, Replies } from './protocol.js';
+import type { Answer, Command, Replies, Request } from './protocol.js';
 
-export interface Launch {
-  command: string;
-  args: readonly string[];
-  env?: Readonly<Record<string, string>>;
+/** What a started engine is reached by. */
+export interface Channel {
+  send(request: Request): void;
+  stop(): void;
 }
+
+export interface Listener {
+  answer(answer: Answer): void;
+  /** It has ended by itself. */
+  lost(why: string): void;
+}
+
+/** Starts an engine. */
+export type Launch = (listener: Listener) => Channel;
 
 /** The process ended, or said nothing for too long. */
 export class EngineLost extends Error {}
@@ -22,11 +31,9 @@ interface Pending {
 
 export class EngineProcess {
   readonly #launch: Launch;
-  #child: ChildProcess | null = null;
+  #channel: Channel | null = null;
   #pending: Pending | null = null;
   #id = 0;
-  /** The last lines it wrote to stderr, for the reason of a crash. */
-  #complaints: string[] = [];
 
   constructor(launch: Launch) {
     this.#launch = launch;
@@ -34,7 +41,7 @@ export class EngineProcess {
 
   /** Asks, and waits for the answer. @throws EngineLost, or Error with what the engine answered */
   async ask<C extends Command>(command: C, seconds = 600): Promise<Replies[C['do']]> {
-    const child = (this.#child ??= this.#start());
+    const channel = (this.#channel ??= this.#start());
     const id = ++this.#id;
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -44,7 +51,7 @@ export class EngineProcess {
           this.stop();
           reject(new EngineLost(`no answer to "${command.do}" within ${seconds} s`));
         }, seconds * 1000);
-        child.stdin!.write(`${JSON.stringify({ id, ...command })}\n`);
+        channel.send({ id, ...command });
       });
     } finally {
       clearTimeout(timer);
@@ -53,26 +60,20 @@ export class EngineProcess {
   }
 
   stop(): void {
-    this.#child?.kill('SIGKILL');
-    this.#child = null;
+    this.#channel?.stop();
+    this.#channel = null;
   }
 
-  #start(): ChildProcess {
-    const { command, args, env } = this.#launch;
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
-    this.#complaints = [];
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line.startsWith('{"id"')) this.#settle(JSON.parse(line) as Answer);
+  #start(): Channel {
+    const channel = this.#launch({
+      answer: (answer) => this.#settle(answer),
+      lost: (why) => {
+        if (this.#channel !== channel) return;
+        this.#channel = null;
+        this.#pending?.reject(new EngineLost(why));
+      },
     });
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      this.#complaints = [...this.#complaints, line].slice(-40);
-    });
-    child.stdin.on('error', () => {}); // the exit below says more
-    child.on('error', (error) => this.#lost(child, error.message));
-    child.on('close', (code, signal) => {
-      this.#lost(child, `ended with ${signal ?? `code ${code}`}. ${this.#reason()}`);
-    });
-    return child;
+    return channel;
   }
 
   #settle({ id, ok, error }: Answer): void {
@@ -80,15 +81,37 @@ export class EngineProcess {
     if (error === undefined) this.#pending.resolve(ok);
     else this.#pending.reject(new Error(error));
   }
+}
 
-  #lost(child: ChildProcess, why: string): void {
-    if (this.#child !== child) return;
-    this.#child = null;
-    this.#pending?.reject(new EngineLost(why));
-  }
+/** An engine in a process of its own, which speaks over stdin and stdout. */
+export function spawned(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Launch {
+  return (listener) => {
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    /** The last lines it wrote to stderr, for the reason of a crash. */
+    let complaints: string[] = [];
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('{"id"')) listener.answer(JSON.parse(line) as Answer);
+    });
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      complaints = [...complaints, line].slice(-40);
+    });
+    child.stdin.on('error', () => {}); // the exit below says more
+    child.on('error', (error) => listener.lost(error.message));
+    child.on('close', (code, signal) => {
+      listener.lost(`ended with ${signal ?? `code ${code}`}. ${reason(complaints)}`);
+    });
+    return {
+      send: (request) => child.stdin.write(`${JSON.stringify(request)}\n`),
+      stop: () => child.kill('SIGKILL'),
+    };
+  };
+}
 
-  #reason(): string {
-    const named = this.#complaints.findLast((line) => /error|abort|killed|module/i.test(line));
-    return (named ?? this.#complaints.at(-1) ?? '').trim();
-  }
+function reason(complaints: readonly string[]): string {
+  const named = complaints.findLast((line) => /error|abort|killed|module/i.test(line));
+  return (named ?? complaints.at(-1) ?? '').trim();
 }

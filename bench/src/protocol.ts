@@ -1,6 +1,6 @@
 /**
- * What the coordinator and the engines' processes say to each other: one line of JSON a message, over stdin
- * and stdout. Engines in Node and the one in Python speak the same.
+ * What the coordinator and the engines say to each other. To a process it goes as one line of JSON a message, over
+ * stdin and stdout, in Node and in Python alike; to a worker of a page through the page (chromium.ts).
  */
 import type { DataFile } from './data.js';
 import type { Mode, Row, Variant } from './rows.js';
@@ -25,6 +25,14 @@ export interface Hello {
   version: string;
   /** What computes, for people. */
   description: string;
+  /** Of an engine in a page. */
+  browser?: BrowserHost;
+}
+
+export interface BrowserHost {
+  version: string;
+  /** Always true, as an engine does not start otherwise; for the record. */
+  crossOriginIsolated: boolean;
 }
 
 export interface Loaded {
@@ -47,9 +55,13 @@ export interface Round {
   milliseconds: number;
 }
 
-/** GFLOP/s by width of the vectors; a width that this machine lacks is absent. */
+/**
+ * GFLOP/s by width of the vectors; a width that this machine lacks is absent. WebAssembly in Chromium has 128 bits too
+ * but a line of its own: it may have the fused multiply-add that an older Node lacks.
+ */
 export interface Peaks {
   simd128?: number;
+  simd128Chromium?: number;
   avx2?: number;
   avx512?: number;
 }
@@ -71,3 +83,8 @@ export interface Answer {
   ok?: unknown;
   error?: string;
 }
+
+/** What the server tells the page about an engine: start its worker, pass a request on to it, end it. */
+export type Order = { engine: number } & ({ start: string } | { request: Request } | { stop: true });
+/** What a worker tells the page; the page passes it on with the engine's number. */
+export type Report = { answer: Answer } | { lost: string };

@@ -4,7 +4,7 @@
 import type { Absent, CellResult, Measured } from './cell.js';
 import type { EngineSpec } from './engines.js';
 import { peakFor } from './engines.js';
-import type { Peaks } from './protocol.js';
+import type { BrowserHost, Peaks } from './protocol.js';
 import { rowFor } from './rows.js';
 import { type SummaryRow, summaryLines } from './summary.js';
 
@@ -13,6 +13,8 @@ export interface Machine {
   cores: number;
   os: string;
   node: string;
+  /** Where an engine ran in a page. */
+  browser?: BrowserHost;
   /** GFLOP/s of multiply-adds on one thread. */
   peakGflops: Peaks;
   /** ... and by number of threads, all at once. */
@@ -62,6 +64,7 @@ export function ofPeak(measured: Measured, engines: readonly EngineSpec[], machi
 export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Machine): string[] {
   const { agreed, measured, absent } = cell;
   const base = measured.find(({ engine }) => engine.startsWith('unroll'));
+  const width = Math.max(16, ...engines.map(({ name }) => name.length));
   const lines = measured.map((one) => {
     const fraction = ofPeak(one, engines, machine);
     const share = fraction === null ? '' : `${percent(fraction)} of peak`;
@@ -69,10 +72,13 @@ export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Mach
     const time = `${digits(one.ms).padStart(7)} ms ${spread(one).padStart(6)}`;
     const rate = `${digits(one.gflops).padStart(7)} GFLOP/s`;
     const note = one.note ? ` (${one.note})` : '';
-    return `  ${one.engine.padEnd(16)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
+    return `  ${one.engine.padEnd(width)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
   });
   if (measured.length === 0) lines.push(`  agree: ${agreed.join(', ') || 'none'}`);
-  return [...lines, ...absent.map(({ engine, reason }) => `  ${engine.padEnd(16)} not available: ${reason}`)];
+  return [
+    ...lines,
+    ...absent.map(({ engine, reason }) => `  ${engine.padEnd(width)} not available: ${reason}`),
+  ];
 }
 
 type Grid = string[][];
@@ -207,6 +213,9 @@ export function report(result: Result, engines: EngineSpec[]): string {
     '',
     `${machine.cpu}, ${plural(machine.cores, 'core')}, ${machine.os}, Node ${machine.node}.`,
     '',
+    ...(machine.browser
+      ? [`Engines in Chromium: ${machine.browser.version}, a cross-origin isolated page.`, '']
+      : []),
     ...peakLines(machine).map((line) => `- ${line}`),
     ...Object.entries(versions).map(([engine, version]) => `- ${engine}: ${version}`),
     ...(missing.length > 0 ? [`- Not here: ${missing.join(', ')}`] : []),

@@ -1,11 +1,17 @@
 /** The parts of the benchmark that need no engine: `node --test bench/test` after a build. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Agreement, difference } from '../dist/agree.js';
-import { makeData, timeMajor, transposed } from '../dist/data.js';
+import { dataOf, makeData, timeMajor, transposed } from '../dist/data.js';
+import { writeData } from '../dist/data-node.js';
+import { engineSpec, peakFor } from '../dist/engines.js';
 import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
 import { oracle } from '../dist/oracle.js';
-import { report } from '../dist/report.js';
+import { EngineLost, EngineProcess, spawned } from '../dist/process.js';
+import { jsonResult, report } from '../dist/report.js';
 import { summarise } from '../dist/summary.js';
 import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
 
@@ -34,6 +40,68 @@ test('layouts', () => {
   assert.deepEqual([...transposed(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
   const x = { name: 'x', shape: [2, 2, 1], values: Float32Array.of(1, 2, 3, 4) };
   assert.deepEqual([...timeMajor(x)], [1, 3, 2, 4]);
+});
+
+test('a row on disk is what was written', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-test-'));
+  const data = makeData(parseRow('gru-2-3-2-4'), 'train');
+  const file = writeData(join(folder, 'row.bin'), data);
+  assert.deepEqual(dataOf(file, readFileSync(file.path)), data);
+  rmSync(folder, { recursive: true });
+});
+
+test('engines in Chromium: names, and a peak of their own', () => {
+  const peaks = { avx2: 100, simd128: 40, simd128Chromium: 60 };
+  for (const name of ['unroll-wasm:relaxed@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'])
+    assert.equal(peakFor(engineSpec(name, ''), peaks), 60);
+  assert.equal(peakFor(engineSpec('unroll-wasm:relaxed', ''), peaks), 40);
+  assert.equal(peakFor(engineSpec('unroll-native', ''), peaks), 100);
+  for (const name of ['unroll-native@chromium', 'unroll-wasm@firefox', 'pytorch@chromium'])
+    assert.throws(() => engineSpec(name, ''), /There is no engine/);
+});
+
+test('an engine: answers, what it complains of, its end, and its start anew', async () => {
+  let [listener, starts, sent] = [null, 0, null];
+  const engine = new EngineProcess((given) => {
+    listener = given;
+    starts++;
+    return { send: (request) => (sent = request), stop: () => {} };
+  });
+  const ask = (act) => {
+    const asked = engine.ask({ do: 'hello' }, 1);
+    act(sent);
+    return asked;
+  };
+  assert.equal(await ask(({ id }) => listener.answer({ id, ok: 7 })), 7);
+  await assert.rejects(
+    ask(({ id }) => listener.answer({ id, error: 'no' })),
+    /^Error: no$/,
+  );
+  const before = listener;
+  await assert.rejects(
+    ask(() => listener.lost('crash')),
+    (error) => error instanceof EngineLost && error.message === 'crash',
+  );
+  const again = ask(({ id }) => {
+    before.lost('the end of the one before is late'); // and concerns nobody
+    listener.answer({ id: id - 1, ok: 1 }); // nor does an answer to another question
+    listener.answer({ id, ok: 8 });
+  });
+  assert.equal(await again, 8);
+  assert.equal(starts, 2);
+  await assert.rejects(engine.ask({ do: 'hello' }, 0.01), /no answer to "hello" within 0.01 s/);
+});
+
+test('an engine in a process: lines there and back, and why it ended', async () => {
+  const script = `
+    console.log('a greeting of its library');
+    process.stdin.once('data', (line) => {
+      console.log(JSON.stringify({ id: JSON.parse(line).id, ok: process.env.UNROLL_TEST }));
+      process.stdin.once('data', () => { console.error('Error: out of luck'); process.exit(3); });
+    });`;
+  const engine = new EngineProcess(spawned(process.execPath, ['-e', script], { UNROLL_TEST: 'told' }));
+  assert.equal(await engine.ask({ do: 'hello' }, 20), 'told');
+  await assert.rejects(engine.ask({ do: 'hello' }, 20), /ended with code 3. Error: out of luck/);
 });
 
 test('protocol buffers', () => {
@@ -98,6 +166,7 @@ test('the report: ratios, shares of the peak, notes', () => {
       cores: 2,
       os: 'y',
       node: '1',
+      browser: { version: 'Chrome/1', crossOriginIsolated: true },
       peakGflops: {},
       peakGflopsOnThreads: { 1: { avx2: 80 } },
     },
@@ -117,7 +186,10 @@ test('the report: ratios, shares of the peak, notes', () => {
     javascriptShare: { 'unroll-native': 0.125 },
   };
   const spec = (name, peer) => ({ name, peer, vectors: 'native' });
-  const text = report(result, [spec('unroll-native', null), spec('pytorch', 'torch'), spec('ort-node', 'o')]);
+  const specs = [spec('unroll-native', null), spec('pytorch', 'torch'), spec('ort-node', 'o')];
+  const text = report(result, specs);
+  assert.match(text, /Chrome\/1, a cross-origin isolated page/);
+  assert.equal(jsonResult(result, specs).machine.browser.crossOriginIsolated, true);
   assert.match(text, /\| lstm-128-128-1-10 infer 1 \| +2\.00 \| +50 % \| +1\.50 \| +\[1\] \|/);
   assert.match(text, /\[1\] ort-node: cannot/);
   assert.match(text, /Not here: brain/);

@@ -1,5 +1,5 @@
 /** onnxruntime-node's process of `bench:start`: `ort.js <model file> predict`. */
-import { importPeer } from '../workers/serve.js';
+import { importPeer } from '#host';
 import { numbers, report, SMALL } from './task.js';
 
 interface Ort {

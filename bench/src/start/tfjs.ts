@@ -1,5 +1,5 @@
 /** TensorFlow.js's process of `bench:start`, on its WebAssembly backend. */
-import { importPeer } from '../workers/serve.js';
+import { importPeer } from '#host';
 import { LARGE, numbers, report, SMALL, task } from './task.js';
 
 interface Tensor {

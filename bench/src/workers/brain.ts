@@ -4,9 +4,10 @@
  * gate with h). Each is compared with the same equations. Training is by its own RMSprop after every
  * sequence: no Adam, no batch, no row.
  */
+import { importPeer, peerVersion, threads } from '#host';
 import type { RowData } from '../data.js';
 import { type CellName, GATES, type Mode, type Row, type Variant } from '../rows.js';
-import { importPeer, type Prepared, peerVersion, serve, threads, Unavailable } from './serve.js';
+import { type Prepared, serve, Unavailable } from './serve.js';
 
 interface Matrix {
   weights: Float32Array | number[];
@@ -103,6 +104,9 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
 }
 
 serve({
-  hello: () => ({ version: peerVersion('brain.js'), description: 'plain JavaScript, one thread' }),
+  hello: async () => ({
+    version: await peerVersion('brain.js'),
+    description: 'plain JavaScript, one thread',
+  }),
   prepare,
 });

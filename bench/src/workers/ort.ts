@@ -1,13 +1,14 @@
 /**
- * The processes of ONNX Runtime, native and WebAssembly: `ort.js <threads> node|web`. One session a row with
+ * ONNX Runtime, native and WebAssembly: `ort.js <threads> node|web`. One session a row with
  * all graph optimisations, threads as told, inputs and outputs bound beforehand as far as its JavaScript
  * interface lets them be.
  */
-import { type RowData, timeMajor } from '../data.js';
+import { argument, importPeer, peerVersion, threads, workersStarted } from '#host';
+import { makeData, type RowData, timeMajor } from '../data.js';
 import { onnxModel } from '../onnx/model.js';
 import { wholeModel } from '../onnx/whole.js';
-import type { Mode, Row, Whole } from '../rows.js';
-import { importPeer, type Prepared, peerVersion, serve, threads, Unavailable } from './serve.js';
+import { type Mode, parseRow, type Row, type Whole } from '../rows.js';
+import { type Prepared, serve, Unavailable } from './serve.js';
 
 interface OrtTensor {
   readonly data: Float32Array;
@@ -27,7 +28,7 @@ interface Ort {
   env: { wasm: { numThreads?: number } };
 }
 
-const web = process.argv[3] === 'web';
+const web = argument === 'web';
 const name = web ? 'onnxruntime-web' : 'onnxruntime-node';
 const ort = await importPeer<Ort>(name);
 if (web) ort.env.wasm.numThreads = threads;
@@ -124,10 +125,23 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   };
 }
 
+/** Starts the threads by a first session; where workers can be counted, proves that they are as many as told. */
+async function startThreads(): Promise<void> {
+  const row = parseRow('rnn-1-1-1-1');
+  await (await createSession(onnxModel(row, makeData(row, 'infer'), false))).release();
+  const workers = workersStarted();
+  // The caller of a session is one of its threads.
+  if (workers !== null && workers + 1 !== threads)
+    throw new Error(`${workers + 1} of ${threads} threads started`);
+}
+
 serve({
-  hello: () => ({
-    version: peerVersion(name),
-    description: web ? 'WebAssembly SIMD' : 'native, CPU provider',
-  }),
+  hello: async () => {
+    await startThreads();
+    return {
+      version: await peerVersion(name),
+      description: web ? 'WebAssembly SIMD' : 'native, CPU provider',
+    };
+  },
   prepare,
 });

@@ -1,12 +1,9 @@
 /**
- * The loop of an engine's process in Node: reads commands from stdin, answers on stdout, and times calls.
- * Whatever the engine's own library prints to the console goes to stderr.
+ * The loop of an engine in JavaScript, in a process of Node or in a worker of a page (`#host`): obeys commands and times
+ * calls.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
-import { type DataFile, type RowData, readData } from '../data.js';
+import { browser, listen, readData } from '#host';
+import type { DataFile, RowData } from '../data.js';
 import type { Hello, Loaded, Peaks, Request, Round, Warmed } from '../protocol.js';
 import type { Mode, Row, Variant } from '../rows.js';
 
@@ -41,19 +38,6 @@ export interface Engine {
 /** Why an engine cannot do a row, for the table. */
 export class Unavailable extends Error {}
 
-const peers = new URL('../../peers/', import.meta.url);
-
-/** The module of a peer, from the folder where the peers are installed. */
-export async function importPeer<T>(name: string): Promise<T> {
-  const path = createRequire(new URL('package.json', peers)).resolve(name);
-  return ((await import(pathToFileURL(path).href)) as { default: T }).default;
-}
-
-export function peerVersion(name: string): string {
-  const manifest = readFileSync(new URL(`node_modules/${name}/package.json`, peers), 'utf8');
-  return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
-}
-
 /** The last step's outputs [B, classes] of a translator's [B, T, classes]; of the others' all. */
 export function lastSteps(values: Float32Array, { B, T, whole }: Row): Float32Array {
   if (whole?.model !== 'translator') return values;
@@ -66,11 +50,7 @@ export function lastSteps(values: Float32Array, { B, T, whole }: Row): Float32Ar
   return out;
 }
 
-/** Number of threads that this process may use, as the coordinator said. */
-export const threads = Number(process.argv[2] ?? 1);
-
 export function serve(engine: Engine): void {
-  console.log = console.info = console.error;
   let loaded: Prepared | null = null;
   let work: Work = () => {};
   const drop = async (): Promise<void> => {
@@ -81,7 +61,7 @@ export function serve(engine: Engine): void {
   const load = async (row: Row, mode: Mode, file: DataFile, variant: Variant): Promise<Loaded> => {
     await drop();
     try {
-      loaded = await engine.prepare(row, mode, readData(file), variant);
+      loaded = await engine.prepare(row, mode, await readData(file), variant);
     } catch (error) {
       if (error instanceof Unavailable) return { unavailable: error.message };
       throw error;
@@ -105,10 +85,10 @@ export function serve(engine: Engine): void {
     }
     return best;
   };
-  const run = (request: Request): unknown => {
+  const run = async (request: Request): Promise<unknown> => {
     switch (request.do) {
       case 'hello':
-        return engine.hello();
+        return { ...(await engine.hello()), ...(browser && { browser }) };
       case 'load':
         return load(request.row, request.mode, request.data, request.variant ?? 'standard');
       case 'warm':
@@ -123,25 +103,20 @@ export function serve(engine: Engine): void {
         return engine.peak?.();
     }
   };
-  const lines = createInterface({ input: process.stdin });
-  lines.on('line', (line) => {
-    const request = JSON.parse(line) as Request;
-    Promise.resolve()
-      .then(() => run(request))
-      .then((ok) => answer({ id: request.id, ok }))
-      .catch((error: unknown) => answer({ id: request.id, error: messageOf(error) }));
+  listen(async (request) => {
+    const { id } = request;
+    return run(request).then(
+      (ok) => ({ id, ok }),
+      (error: unknown) => ({ id, error: messageOf(error) }),
+    );
   });
-  lines.on('close', () => process.exit(0));
-}
-
-function answer(message: object): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function encode(values: Float32Array): string {
-  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+function encode({ buffer, byteOffset, byteLength }: Float32Array): string {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
 /** Calls untimed for so many milliseconds, and says how long a call took in the second half. */

@@ -5,7 +5,7 @@
  */
 import { currentBackend, setBackend, setThreads, tensor } from '@unroll/core';
 import { cpuBackend } from '@unroll/core/internal';
-import { type KernelChoice, loadKernelsSync } from '@unroll/kernels';
+import { type KernelChoice, loadKernels } from '@unroll/kernels';
 import { makeData } from '../data.js';
 import { parseRow } from '../rows.js';
 import { buildModel, trainingStep } from './unroll-model.js';
@@ -22,7 +22,7 @@ type Kernel = (...args: number[]) => number;
 export async function javascriptShare(choice: KernelChoice): Promise<number> {
   const before = currentBackend();
   const clock = new Clock();
-  const module = loadKernelsSync(choice);
+  const module = await loadKernels(choice);
   const watched = Object.entries(module.kernels).map(([name, kernel]) => [
     name,
     clock.around(kernel as unknown as Kernel),

@@ -1,6 +1,6 @@
 /** The part of TensorFlow.js that is used here, loaded with its WebAssembly backend. */
+import { addressOf, importPeer, threads } from '#host';
 import type { Row } from '../rows.js';
-import { importPeer, threads } from './serve.js';
 
 export interface TfTensor {
   dataSync(): Float32Array;
@@ -42,9 +42,20 @@ export interface Tf {
 }
 
 export const tf = await importPeer<Tf>('@tensorflow/tfjs');
-const wasm = await importPeer<{ setThreadsCount(count: number): void }>('@tensorflow/tfjs-backend-wasm');
+const backend = '@tensorflow/tfjs-backend-wasm';
+export const wasm = await importPeer<{
+  setThreadsCount(count: number): void;
+  getThreadsCount(): number;
+  setWasmPaths(folder: string): void;
+}>(backend);
+const address = addressOf(backend);
+if (address !== null) {
+  wasm.setWasmPaths(`${address}dist/`);
+  // It takes no more threads than half of the cores, whatever it is told: on few cores it would be held back to one.
+  Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads });
+}
 wasm.setThreadsCount(threads);
-await tf.setBackend('wasm');
+if (!(await tf.setBackend('wasm'))) throw new Error('its WebAssembly backend did not start');
 
 /** A recurrent layer by the cell. */
 export const LAYERS = { rnn: 'simpleRNN', lstm: 'lstm', gru: 'gru' } as const;

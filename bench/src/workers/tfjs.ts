@@ -1,13 +1,15 @@
 /**
- * The process of TensorFlow.js with its WebAssembly backend (SIMD; in Node the library switches its threads
- * off itself). Its layers are what its users train recurrent networks with. Its GRU knows the reset before
+ * TensorFlow.js with its WebAssembly backend (SIMD; in Node the library switches its threads off itself). Its layers are what its users train recurrent networks with. Its GRU knows the reset before
  * the product only.
  */
+import { peerVersion, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row } from '../rows.js';
-import { lastSteps, type Prepared, peerVersion, serve, threads, Unavailable } from './serve.js';
-import { LAYERS, recurrentOptions, type TfTensor, tf } from './tf.js';
+import { lastSteps, type Prepared, serve, Unavailable } from './serve.js';
+import { LAYERS, recurrentOptions, type TfTensor, tf, wasm } from './tf.js';
 import { buildModel, weightTensors } from './tfjs-model.js';
+
+const hasThreads = tf.env().get('WASM_HAS_MULTITHREAD_SUPPORT') === true;
 
 function prepareStream(row: Row, data: RowData): Prepared {
   const { I, H } = row;
@@ -44,7 +46,7 @@ function prepareStream(row: Row, data: RowData): Prepared {
 }
 
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
-  if (threads > 1 && tf.env().get('WASM_HAS_MULTITHREAD_SUPPORT') !== true) {
+  if (threads > 1 && !hasThreads) {
     throw new Unavailable('one thread only in Node');
   }
   const variant = row.kind === 'gru' ? 'reset-before' : 'standard';
@@ -77,9 +79,13 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
 }
 
 serve({
-  hello: () => ({
-    version: peerVersion('@tensorflow/tfjs'),
-    description: `${tf.getBackend()} backend, SIMD ${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? 'on' : 'off'}`,
-  }),
+  hello: async () => {
+    const active = hasThreads ? wasm.getThreadsCount() : threads; // without threads, rows say so
+    if (active !== threads) throw new Error(`${active} of ${threads} threads started`);
+    return {
+      version: await peerVersion('@tensorflow/tfjs'),
+      description: `${tf.getBackend()} backend, SIMD ${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? 'on' : 'off'}`,
+    };
+  },
   prepare,
 });

@@ -1,8 +1,9 @@
 /**
- * Unroll's own process: `unroll.js <threads> <backend>`. Rows go through the calls that its users' do: a
+ * Unroll itself: `unroll.js <threads> <backend>`. Rows go through the calls that its users' do: a
  * model of layers run forward in a scope (what `predict` does), and the steps of `train` (what `fit` does),
  * which copy each batch out of the data set and give the event loop a turn.
  */
+import { argument, threads } from '#host';
 import {
   type Backend,
   type BackendName,
@@ -17,7 +18,7 @@ import { inferenceContext } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
-import { lastSteps, type Prepared, serve, threads, Unavailable } from './serve.js';
+import { lastSteps, type Prepared, serve, Unavailable } from './serve.js';
 import { javascriptShare } from './share.js';
 import { buildModel, trainingStep } from './unroll-model.js';
 
@@ -64,7 +65,7 @@ async function settled({ module }: { module: KernelModule }): Promise<number> {
   return module.activeThreads;
 }
 
-const backendName = (process.argv[3] ?? 'native') as BackendName;
+const backendName = (argument ?? 'native') as BackendName;
 const backend: Backend = await setBackend(backendName);
 setThreads(threads);
 

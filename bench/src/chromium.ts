@@ -1,0 +1,156 @@
+/**
+ * Engines in headless Chromium: one page, cross-origin isolated so that it has threads, with a worker for each engine. A
+ * loopback server gives it the scripts and the row's data, sends it orders and takes its reports.
+ */
+import { createReadStream, existsSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { basename, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Chromium, findChromium, NO_CHROMIUM, openChromium } from '@unroll/testkit/chromium';
+import { build } from 'esbuild';
+import type { Channel, Launch, Listener } from './process.js';
+import type { Order, Report } from './protocol.js';
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const PEERS = here('../peers/node_modules');
+const KERNELS = here('../../packages/kernels/dist');
+const ENTRIES = ['page', 'workers/unroll', 'workers/ort', 'workers/tfjs', 'workers/peak'];
+
+const PAGE =
+  '<!doctype html><meta charset="utf-8"><title>Unroll</title><link rel="icon" href="data:,">' +
+  '<script type="module" src="/page.js"></script>';
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+};
+const HEADERS = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** The browser and its server. It starts at once, and takes orders before it has. */
+class BenchPage {
+  readonly #scripts = new Map<string, Uint8Array>();
+  readonly #server: Server = createServer((request, response) => this.#serve(request, response));
+  readonly #listeners = new Map<number, Listener>();
+  #browser: Chromium | null = null;
+  #closed = false;
+  /** Where orders go; those that came before it wait. */
+  #orders: ServerResponse | null = null;
+  readonly #waiting: Order[] = [];
+  #engines = 0;
+  /** The file of the row that was asked for last. */
+  #data = '';
+
+  constructor(chromium: string) {
+    this.#open(chromium).catch((error: Error) => this.#lost(error.message));
+  }
+
+  start(script: string, listener: Listener): Channel {
+    const engine = ++this.#engines;
+    this.#listeners.set(engine, listener);
+    this.#order({ engine, start: script });
+    return {
+      send: (request) => {
+        if (request.do === 'load') this.#data = request.data.path;
+        this.#order({ engine, request });
+      },
+      stop: () => this.#stop(engine),
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#browser?.close();
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  async #open(chromium: string): Promise<void> {
+    const entryPoints = ENTRIES.map((entry) => here(`${entry}.js`));
+    const { outputFiles } = await build({
+      ...{ entryPoints, bundle: true, format: 'esm', platform: 'browser', target: 'es2022' },
+      ...{ write: false, outdir: '.', logLevel: 'error' },
+    });
+    for (const { path, contents } of outputFiles) this.#scripts.set(`/${basename(path)}`, contents);
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    if (this.#closed) return this.close();
+    const { port } = this.#server.address() as AddressInfo;
+    this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (why) => this.#lost(why));
+  }
+
+  #lost(why: string): void {
+    if (page === this) closeChromium();
+    for (const listener of this.#listeners.values()) listener.lost(why);
+  }
+
+  #stop(engine: number): void {
+    this.#listeners.delete(engine);
+    this.#order({ engine, stop: true });
+  }
+
+  #order(order: Order): void {
+    if (this.#orders) this.#orders.write(`data: ${JSON.stringify(order)}\n\n`);
+    else this.#waiting.push(order);
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const script = this.#scripts.get(pathname);
+    const begin = (type: string): ServerResponse =>
+      response.writeHead(200, { ...HEADERS, 'Content-Type': type });
+    if (pathname === '/') begin('text/html').end(PAGE);
+    else if (script) begin(TYPES['.js']!).end(script);
+    else if (pathname === '/data') createReadStream(this.#data).pipe(begin(''));
+    else if (pathname.startsWith('/report/')) this.#report(Number(basename(pathname)), request, response);
+    else if (pathname === '/orders') {
+      this.#orders = begin('text/event-stream');
+      this.#orders.flushHeaders();
+      for (const order of this.#waiting.splice(0)) this.#order(order);
+    } else {
+      const [root, path] = pathname.startsWith('/peers/') ? [PEERS, pathname.slice(7)] : [KERNELS, pathname];
+      const file = join(root, path);
+      if (existsSync(file)) createReadStream(file).pipe(begin(TYPES[extname(file)] ?? ''));
+      else response.writeHead(404, HEADERS).end();
+    }
+  }
+
+  #report(engine: number, request: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      response.writeHead(204, HEADERS).end();
+      const report = JSON.parse(Buffer.concat(chunks).toString()) as Report;
+      const listener = this.#listeners.get(engine);
+      if ('answer' in report) listener?.answer(report.answer);
+      else {
+        this.#stop(engine); // a worker outlives its errors
+        listener?.lost(report.lost);
+      }
+    });
+  }
+}
+
+let page: BenchPage | null = null;
+
+/** An engine's script of src/workers in a worker of the page, which opens with the first of them. */
+export function inChromium(script: string, threads: number, argument = ''): Launch {
+  return (listener) => {
+    const chromium = findChromium();
+    if (chromium === undefined) throw new Error(NO_CHROMIUM);
+    page ??= new BenchPage(chromium);
+    return page.start(
+      `/${script}.js?${new URLSearchParams({ threads: String(threads), argument })}`,
+      listener,
+    );
+  };
+}
+
+export function closeChromium(): void {
+  page?.close();
+  page = null;
+}

@@ -1,0 +1,69 @@
+/**
+ * The same as host-node.ts for a dedicated worker of a page: `<script>?threads=..&argument=..`, messages from and to the
+ * page (src/page.ts). In a worker, unlike in the page itself, an engine may wait for its threads.
+ */
+import { type DataFile, dataOf, type RowData } from '../data.js';
+import type { Answer, BrowserHost, Report, Request } from '../protocol.js';
+
+type Answering = (request: Request) => Promise<Answer>;
+
+const report = (what: Report): void => postMessage(what);
+
+// Messages come as soon as this line is reached, while the engine below still awaits its library.
+let listen!: (answer: Answering) => void;
+const answering = new Promise<Answering>((resolve) => {
+  listen = resolve;
+});
+addEventListener('message', async ({ data }: MessageEvent<Request>) => {
+  report({ answer: await (await answering)(data) });
+});
+addEventListener('unhandledrejection', ({ reason }) => report({ lost: String(reason?.message ?? reason) }));
+export { listen };
+
+const query = new URL(location.href).searchParams;
+export const threads = Number(query.get('threads') ?? 1);
+export const argument = query.get('argument') ?? undefined;
+
+if (!crossOriginIsolated) throw new Error('the page is not cross-origin isolated: it would have no threads');
+export const browser: BrowserHost | null = {
+  version: /Chrome\/\S+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent,
+  crossOriginIsolated,
+};
+
+/** The peers' builds for browsers, as published; those of TensorFlow.js leave themselves in a global variable. */
+const FILES: Readonly<Record<string, string>> = {
+  'onnxruntime-web': 'dist/ort.wasm.bundle.min.mjs',
+  '@tensorflow/tfjs': 'dist/tf.es2017.min.js',
+  '@tensorflow/tfjs-backend-wasm': 'dist/tf-backend-wasm.es2017.min.js',
+};
+const GLOBALS: Readonly<Record<string, string>> = {
+  '@tensorflow/tfjs': 'tf',
+  '@tensorflow/tfjs-backend-wasm': 'tf.wasm',
+};
+
+export const addressOf = (name: string): string | null => `/peers/${name}/`;
+
+export async function importPeer<T>(name: string): Promise<T> {
+  const module = (await import(`${addressOf(name)}${FILES[name]}`)) as { default: T };
+  const path = GLOBALS[name]?.split('.');
+  if (!path) return module.default;
+  return path.reduce((value, key) => (value as Record<string, unknown>)[key], globalThis as unknown) as T;
+}
+
+export async function peerVersion(name: string): Promise<string> {
+  const manifest = await fetch(`${addressOf(name)}package.json`);
+  return `${name} ${((await manifest.json()) as { version: string }).version}`;
+}
+
+let started = 0;
+export const workersStarted = (): number | null => started;
+globalThis.Worker = class extends Worker {
+  constructor(...args: ConstructorParameters<typeof Worker>) {
+    super(...args);
+    started++;
+  }
+};
+
+export async function readData(file: DataFile): Promise<RowData> {
+  return dataOf(file, new Uint8Array(await (await fetch('/data')).arrayBuffer()));
+}

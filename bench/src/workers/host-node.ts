@@ -1,0 +1,46 @@
+/**
+ * What an engine's process in Node is told and may ask for: `<script> <threads> <argument>`, commands on stdin, answers
+ * on stdout. Whatever the engine's own library prints to the console goes to stderr.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { type DataFile, dataOf, type RowData } from '../data.js';
+import type { Answer, BrowserHost, Request } from '../protocol.js';
+
+/** Number of threads that this process may use, as the coordinator said. */
+export const threads = Number(process.argv[2] ?? 1);
+/** What else it said; absent: nothing. */
+export const argument = process.argv[3];
+export const browser: BrowserHost | null = null;
+
+const peers = new URL('../../peers/', import.meta.url);
+
+/** The module of a peer, from the folder where the peers are installed. */
+export async function importPeer<T>(name: string): Promise<T> {
+  const path = createRequire(new URL('package.json', peers)).resolve(name);
+  return ((await import(pathToFileURL(path).href)) as { default: T }).default;
+}
+
+export async function peerVersion(name: string): Promise<string> {
+  const manifest = readFileSync(new URL(`node_modules/${name}/package.json`, peers), 'utf8');
+  return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
+}
+
+/** Where a page finds a peer's files; null: the peer finds them itself. */
+export const addressOf = (_name: string): string | null => null;
+
+/** How many workers were started so far; null where nobody can count them. */
+export const workersStarted = (): number | null => null;
+
+export const readData = async (file: DataFile): Promise<RowData> => dataOf(file, readFileSync(file.path));
+
+export function listen(answer: (request: Request) => Promise<Answer>): void {
+  console.log = console.info = console.error;
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', async (line) => {
+    process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line) as Request))}\n`);
+  });
+  lines.on('close', () => process.exit(0));
+}

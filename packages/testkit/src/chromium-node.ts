@@ -1,0 +1,84 @@
+/**
+ * Headless Chromium for the browser tests and the benchmark: found, opened on a page with a profile of its own, and ended
+ * with all its helpers, whatever ends this process.
+ */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+export const NO_CHROMIUM =
+  'no Chromium was found: install chromium or google-chrome, or set CHROME_PATH to one';
+
+/** Chromium from CHROME_PATH or the PATH. */
+export function findChromium(): string | undefined {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const candidates = process.env.CHROME_PATH
+    ? [process.env.CHROME_PATH]
+    : names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return candidates.find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const ARGS = [
+  ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  ...['--disable-default-apps', '--disable-extensions', '--no-default-browser-check'],
+];
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export interface Chromium {
+  /** What it wrote to stderr last. */
+  complaints(): string;
+  /** Ends it and removes its profile. */
+  close(): void;
+}
+
+/**
+ * Opens a page in a Chromium of its own.
+ * @param ended is told why it has ended by itself, if it does
+ */
+export function openChromium(chromium: string, url: string, ended: (why: string) => void): Chromium {
+  const profile = mkdtempSync(join(tmpdir(), 'unroll-chromium-'));
+  // A process group of its own, so that ending it ends its helpers and nothing else.
+  const browser = spawn(chromium, [...ARGS, `--user-data-dir=${profile}`, url], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
+  let errors = '';
+  // Without a desktop Chromium complains of its message bus all the time; that is not why something fails.
+  browser.stderr.on('data', (data) => {
+    errors = (errors + data)
+      .split('\n')
+      .filter((line) => !/dbus|DBus/.test(line))
+      .join('\n')
+      .slice(-3000);
+  });
+  const close = (): void => {
+    process.off('exit', close);
+    for (const signal of SIGNALS) process.off(signal, interrupted);
+    browser.removeAllListeners();
+    browser.on('error', () => {});
+    try {
+      process.kill(-browser.pid!, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  };
+  // A group of its own hears nothing of Ctrl-C.
+  const interrupted = (): void => process.exit(130);
+  process.on('exit', close);
+  for (const signal of SIGNALS) process.on(signal, interrupted);
+  browser.on('error', (error) => ended(`Chromium did not start: ${error.message}`));
+  browser.on('exit', (code, signal) => ended(`Chromium ended (${signal ?? code})\n${errors}`));
+  return { complaints: () => errors, close };
+}
