@@ -13,7 +13,7 @@ void drop_initial(const Sequence& s) {
 
 #if UNROLL_HALVES
 // Weights that the first caches hold are there soon enough, and with more rows the arithmetic takes longer than they do.
-int halves_pay(int rows, int weights) { return rows <= (weights > uncached ? rows_to_split : weights >= 1 << 17 ? 1 : 0); }
+int halves_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split ? uncached : 0; }
 
 int all_halves(const float* x, int n) {
   for (int i = 0; i < n; i += VL) {
@@ -26,7 +26,7 @@ int all_halves(const float* x, int n) {
   return 1;
 }
 #else
-int halves_pay(int, int) { return 0; }
+int halves_from(int) { return 0; }
 int all_halves(const float*, int) { return 0; }
 #endif
 

@@ -121,8 +121,8 @@ TRAINING(void, nadam, (float* w, const float* g, float* m, float* v, int n, floa
 // Weights that 16 bits hold (all_halves) can be packed so for inference with few rows, when bringing them from memory is
 // what takes the time: `halves` != 0, the same for packing and for forward. Results are the same, bit for bit.
 
-// 1 if so many rows of a batch are faster with so many weights in 16 bits; always 0 where this build has no such weights.
-KERNEL(int, halves_pay, (int rows, int weights))
+// From how many weights on so many rows of a batch are faster with them in 16 bits; 0: never, in this build or any.
+KERNEL(int, halves_from, (int rows))
 // 1 if every x[i] is a float16 number.
 KERNEL(int, all_halves, (const float* x, int n))
 
