@@ -45,14 +45,10 @@ ALWAYS v apply(v x) {
   }
 }
 
+// n is a number of whole vectors.
 template <int op>
 void unary_loop(const float* x, float* y, int n) {
-  int i = 0;
-  for (; i + VL <= n; i += VL) store(y + i, apply<op>(load(x + i)));
-  if (i == n) return;
-  v rest = load(x + i, n - i);
-  unary_loop<op>((float*)&rest, (float*)&rest, VL);
-  store(y + i, rest, n - i);
+  for (int i = 0; i < n; i += VL) store(y + i, apply<op>(load(x + i)));
 }
 
 typedef void (*UnaryLoop)(const float*, float*, int);
@@ -69,7 +65,14 @@ UnaryLoop unary_loop_of(int wanted) {
 
 void unary(int op, const float* x, float* y, int n) {
   const UnaryLoop loop = unary_loop_of(op);
-  over_ranges(n, 20.0 * n, [&](int first, int last) { loop(x + first, y + first, last - first); });
+  over_ranges(n, 20.0 * n, [&](int first, int last) {
+    const int rest = (last - first) % VL, end = last - rest;
+    loop(x + first, y + first, end - first);
+    if (!rest) return;
+    v some = load(x + end, rest);
+    loop((float*)&some, (float*)&some, VL);
+    store(y + end, some, rest);
+  });
 }
 
 // ------------------------------------------------------------------------------------------------------------- binary
@@ -132,6 +135,22 @@ ALWAYS v apply(v a, v b) {
   }
 }
 
+// n is a number of whole vectors; a and b go on by so many floats for each, which are VL or 0.
+template <int op>
+void binary_loop(const float* a, int aStep, const float* b, int bStep, float* y, int n) {
+  for (; n > 0; n -= VL, a += aStep, b += bStep, y += VL) store(y, apply<op>(load(a), load(b)));
+}
+
+typedef void (*BinaryLoop)(const float*, int, const float*, int, float*, int);
+template <int op = 0>
+BinaryLoop binary_loop_of(int wanted) {
+  if (op == wanted) return binary_loop<op>;
+  if constexpr (op < b_relu_grad)
+    return binary_loop_of<op + 1>(wanted);
+  else
+    return binary_loop<op>;
+}
+
 // n elements that lie `stride` apart.
 SELDOM v read(const float* p, long stride, int n) {
   v r = {};
@@ -139,71 +158,55 @@ SELDOM v read(const float* p, long stride, int n) {
   return r;
 }
 
-// y[i] = op(a[i*aStride], b[i*bStride]). The end of a row, and a row with gaps, go through the first loop as whole
-// vectors of their own.
-template <int op>
-void binary_row(const float* a, long aStride, const float* b, long bStride, float* y, int n) {
+// y[i] = op(a[i*aStride], b[i*bStride]). The end of a row, and a row with gaps, are read a vector at a time.
+void binary_row(BinaryLoop loop, const float* a, long aStride, const float* b, long bStride, float* y, int n) {
+  v p = splat(*a), q = splat(*b);
   int i = 0;
-  if (aStride == 1 && bStride == 1)
-    for (; i + VL <= n; i += VL) store(y + i, apply<op>(load(a + i), load(b + i)));
-  else if (aStride == 1 && bStride == 0)
-    for (const v all = splat(*b); i + VL <= n; i += VL) store(y + i, apply<op>(load(a + i), all));
-  else if (aStride == 0 && bStride == 1)
-    for (const v all = splat(*a); i + VL <= n; i += VL) store(y + i, apply<op>(all, load(b + i)));
+  if ((aStride | bStride) == 1) {
+    i = n - n % VL;
+    loop(aStride ? a : (float*)&p, aStride * VL, bStride ? b : (float*)&q, bStride * VL, y, i);
+  }
   for (; i < n; i += VL) {
     const int few = smaller(n - i, VL);
-    const v p = read(a + i * aStride, aStride, few), q = read(b + i * bStride, bStride, few);
-    v r;
-    binary_row<op>((const float*)&p, 1, (const float*)&q, 1, (float*)&r, VL);
-    store(y + i, r, few);
+    p = read(a + i * aStride, aStride, few), q = read(b + i * bStride, bStride, few);
+    loop((float*)&p, VL, (float*)&q, VL, (float*)&p, VL);
+    store(y + i, p, few);
   }
-}
-
-typedef void (*BinaryRow)(const float*, long, const float*, long, float*, int);
-template <int op = 0>
-BinaryRow binary_row_of(int wanted) {
-  if (op == wanted) return binary_row<op>;
-  if constexpr (op < b_relu_grad)
-    return binary_row_of<op + 1>(wanted);
-  else
-    return binary_row<op>;
 }
 
 }  // namespace
 
 void binary(int op, const float* a, const float* b, float* y, int rank, const int32_t* dims) {
-  const BinaryRow row = binary_row_of(op);
+  const BinaryLoop loop = binary_loop_of(op);
   Shape s(rank, dims);
   if (s.empty()) return;
   s.merge();
   const int n = s.size[s.rank - 1];
   const long aStride = s.x[s.rank - 1], bStride = s.y[s.rank - 1];
   s.rank--;
-  s.each([&](long atA, long atB) { row(a + atA, aStride, b + atB, bStride, y, n), y += n; });
+  s.each([&](long atA, long atB) { binary_row(loop, a + atA, aStride, b + atB, bStride, y, n), y += n; });
 }
 
 // ------------------------------------------------------------------------------------------------------------- softmax
 void softmax(const float* x, float* y, int rows, int n, int log) {
+  const int end = n - n % VL, rest = n - end;
+  const v low = splat(-__builtin_inff());
+  const vi valid = lanes() < rest;
   for (long r = 0; r < rows; r++, x += n, y += n) {
-    v most = splat(-__builtin_inff()), sum = splat(0);
-    for (int i = 0; i < n; i += VL) {
-      const int few = smaller(n - i, VL);
-      const v t = select(lanes() < few, load(x + i, few), splat(-__builtin_inff()));
-      most = apply<b_max>(most, t);
-    }
+    v most = select(valid, load_few(x + end, rest), low);
+    for (int i = 0; i < end; i += VL) most = apply<b_max>(most, load(x + i));
     const float top = over_lanes(most, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
-    for (int i = 0; i < n; i += VL) {
-      const int few = smaller(n - i, VL);
-      const v t = load(x + i, few) - top, e = exp(t);
-      store(y + i, log ? t : e, few);
-      sum += select(lanes() < few, e, splat(0));
+    const v t = load_few(x + end, rest) - top, e = exp(t);
+    v sum = select(valid, e, splat(0));
+    store_few(y + end, log ? t : e, rest);
+    for (int i = 0; i < end; i += VL) {
+      const v t = load(x + i) - top, e = exp(t);
+      store(y + i, log ? t : e);
+      sum += e;
     }
     const v total = splat(sum_lanes(sum)), shift = unroll::UNROLL_ISA::log(total), scale = 1.f / total;
-    for (int i = 0; i < n; i += VL) {
-      const int few = smaller(n - i, VL);
-      const v t = load(y + i, few);
-      store(y + i, log ? t - shift : t * scale, few);
-    }
+    for (int i = 0; i < end; i += VL) store(y + i, log ? load(y + i) - shift : load(y + i) * scale);
+    store_few(y + end, log ? load_few(y + end, rest) - shift : load_few(y + end, rest) * scale, rest);
   }
 }
 

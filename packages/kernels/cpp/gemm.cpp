@@ -154,11 +154,18 @@ void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, l
   }
 }
 
+// Columns of a square of dot products. Narrow ones are enough where bytes count: wide ones serve few shapes.
+#ifdef UNROLL_INFERENCE_ONLY
+constexpr int wide_dots = 1;
+#else
+constexpr int wide_dots = 4;
+#endif
+
 // A [m][k] by B [n][k]: in squares of two by four, so that each load serves several sums.
 void all_dots(int m, int n, int k, const float* A, long lda, const float* B, long ldb, float* C, long rowStep,
               long columnStep, bool add) {
   for (int j = 0; j < n;) {
-    const int width = n - j >= 4 ? 4 : 1;
+    const int width = n - j >= wide_dots ? wide_dots : 1;
     for (int i = 0; i < m;) {
       const float *a = A + i * lda, *b = B + j * ldb;
       float* c = C + i * rowStep + j * columnStep;

@@ -92,10 +92,8 @@ void candidates(const Forward& f, const Step& step, const float* ahead, float* g
   };
   const Factor ofX = {step.x, K, I, f.packed + parts.W}, ofH = {rh, H, H, f.packed + parts.U};
   const long row = ahead_row(H);
-  if (ahead)
-    over_panels(H, part, {ahead + row / 3 * 2, row}, ofH, {}, finish);
-  else
-    over_panels(H, part, {f.packed + parts.bias}, ofX, ofH, finish);
+  const Start start = ahead ? Start{ahead + row / 3 * 2, row} : Start{f.packed + parts.bias};
+  over_panels(H, part, start, ahead ? ofH : ofX, ahead ? Factor{} : ofH, finish);
 }
 
 void forward(const Forward& f, const Part& part) {

@@ -12,7 +12,7 @@ namespace {
 ALWAYS void copy_row(const float* x, float* y, int n) {
   int i = 0;
   for (; i + VL <= n; i += VL) store(y + i, load(x + i));
-  if (i < n) store(y + i, load(x + i, n - i), n - i);
+  if (i < n) store_few(y + i, load_few(x + i, n - i), n - i);
 }
 
 // y[i*yRow + j] = x[i + j*xRow]: squares of 32, so that both sides stay in the first cache, of 4 by 4 in registers.
@@ -105,7 +105,7 @@ float reduce_row(const float* x, int n) {
     for (; i + 4 * VL <= end; i += 4 * VL) FULLY for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
     for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
     if (n - i < VL && i < n) {
-      const v rest = fold<op>(splat(neutral<op>), load(x + i, n - i));
+      const v rest = fold<op>(splat(neutral<op>), load_few(x + i, n - i));
       a[1] = join<op>(a[1], select(lanes() < n - i, rest, splat(neutral<op>)));
       i = n;
     }
@@ -124,7 +124,7 @@ ALWAYS void reduce_columns(const float* x, float* y, int n, long row, int edge) 
     FULLY for (int j = 0; j < width; j++) a[j] = splat(neutral<op>);
     for (const int end = smaller(n, i + stretch); i < end; i++, x += row)
       FULLY for (int j = 0; j < width; j++)
-        a[j] = fold<op>(a[j], j < width - 1 || edge == VL ? load(x + j * VL) : load(x + j * VL, edge));
+        a[j] = fold<op>(a[j], j < width - 1 || edge == VL ? load(x + j * VL) : load_few(x + j * VL, edge));
     FULLY for (int j = 0; j < width; j++) total[j] = join<op>(total[j], a[j]);
   }
   FULLY for (int j = 0; j < width - 1; j++) store(y + j * VL, total[j]);

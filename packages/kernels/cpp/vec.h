@@ -35,9 +35,9 @@
 #endif
 
 #define ALWAYS static inline __attribute__((always_inline))
-// For what runs seldom or costs little: a function of its own where the bytes of the build count.
+// For what runs seldom or costs little: one function of its own where the bytes of the build count.
 #ifdef UNROLL_INFERENCE_ONLY
-#define SELDOM static inline __attribute__((noinline))
+#define SELDOM inline __attribute__((noinline))
 #else
 #define SELDOM ALWAYS
 #endif
@@ -71,31 +71,29 @@ ALWAYS vi lanes() {
   return r;
 }
 
-// The first n lanes (0 <= n <= VL); the others read 0 and are not written. Nothing behind p[n) is touched.
+// The first n lanes; the others read 0 and are not written. Nothing behind p[n) is touched. load_few and store_few: n < VL.
 #if defined(__AVX512F__)
-ALWAYS v load(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
-ALWAYS void store(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
-#elif VL == 8
-// Whole vectors go the plain way: a masked store takes some machines dozens of cycles.
-ALWAYS v load(const float* p, int n) {
-  if (n == VL) return load(p);
-  return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n));
-}
-ALWAYS void store(float* p, v x, int n) {
-  if (n == VL) return store(p, x);
-  _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x);
-}
+ALWAYS v load_few(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+ALWAYS void store_few(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
+ALWAYS v load(const float* p, int n) { return load_few(p, n); }
+ALWAYS void store(float* p, v x, int n) { store_few(p, x, n); }
 #else
-ALWAYS v load(const float* p, int n) {
-  if (n == VL) return load(p);
-  return v{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
-}
-ALWAYS void store(float* p, v x, int n) {
-  if (n == VL) return store(p, x);
+#if VL == 8
+ALWAYS v load_few(const float* p, int n) { return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n)); }
+ALWAYS void store_few(float* p, v x, int n) { _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x); }
+#else
+ALWAYS v load_few(const float* p, int n) { return v{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0}; }
+ALWAYS void store_few(float* p, v x, int n) {
   if (n > 0) p[0] = x[0];
   if (n > 1) p[1] = x[1];
   if (n > 2) p[2] = x[2];
 }
+#endif
+// Whole vectors go the plain way: a masked store takes some machines dozens of cycles.
+SELDOM v load_some(const float* p, int n) { return load_few(p, n); }
+SELDOM void store_some(float* p, v x, int n) { store_few(p, x, n); }
+ALWAYS v load(const float* p, int n) { return n == VL ? load(p) : load_some(p, n); }
+ALWAYS void store(float* p, v x, int n) { n == VL ? store(p, x) : store_some(p, x, n); }
 #endif
 
 // Numbers of 16 bits (IEEE half precision) in memory, where the machine turns them into floats and back: exactly, and to
