@@ -10,7 +10,7 @@ export { crc32c } from './crc32c.js';
 export { apply, apply1, type BackwardCall, type ForwardCall, type Op, recording } from './op.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { layOut } from './parameter.js';
-export { checkCount, flowsOf, inferenceContext, predictLoaded } from './predict.js';
+export { checkCount, flowsOf, inferenceContext, noLoss, predictLoaded } from './predict.js';
 export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';

@@ -219,6 +219,8 @@ TRAINING(void, gru_before_backward, (int T, int B, int I, int H, int act, int ra
 // thread and returns the floating-point operations done: the benchmark's measure of the peak. *out is read and written so
 // that nothing is dropped.
 TRAINING(double, multiply_add_peak, (int iterations, float* out))
+// A number that changes with this interface: the loaders refuse kernels of another version.
+KERNEL(int, interface_version, ())
 // Floats in one vector of this build.
 KERNEL(int, vector_width, ())
 // 1 if the build fuses multiply and add (one rounding).

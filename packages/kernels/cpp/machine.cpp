@@ -1,9 +1,11 @@
 // What the benchmark and the loaders ask about this build.
 #include "kernels_impl.h"
+#include "list.generated.h"
 #include "vec.h"
 
 namespace unroll::UNROLL_ISA {
 
+int interface_version() { return UNROLL_INTERFACE_VERSION; }
 int vector_width() { return VL; }
 int fuses_multiply_add() { return UNROLL_FUSED; }
 

@@ -1,6 +1,7 @@
 // Reads cpp/kernels.h, the one place where kernels are declared, and writes what others need of it:
-//   src/interface.generated.ts  the exports as a TypeScript interface, their arity, which only train, and the op codes
+//   src/interface.generated.ts  the exports as a TypeScript interface, its version, arities, which only train, the op codes
 //   cpp/list.generated.h        macros that list the kernels (names alone, and whole declarations)
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,6 +60,17 @@ export const parseKernels = (text) => {
   return { codes, kernels };
 };
 
+/** A number that changes with every name, argument and operation, so that scripts refuse kernels of another version. */
+export const versionOf = ({ codes, kernels }) => {
+  const declared = kernels.map(({ name, training, result, args }) => ({ name, training, result, args }));
+  return (
+    createHash('sha256')
+      .update(JSON.stringify([codes, declared]))
+      .digest()
+      .readUInt32LE() >>> 1
+  );
+};
+
 const typescript = ({ codes, kernels }) => {
   const out = [
     '// Written by scripts/generate.mjs from cpp/kernels.h: edit that file instead.',
@@ -76,7 +88,9 @@ const typescript = ({ codes, kernels }) => {
     const params = args.map(({ type, id }) => `${id}: ${typeOf(type, name)}`).join(', ');
     out.push(`  ${name}(${params}): ${typeOf(result, name)};`);
   }
-  out.push('}', '', '/** How many arguments each kernel takes. */');
+  out.push('}', '', '/** What `interface_version` of kernels that fit this interface gives. */');
+  out.push(`export const interfaceVersion = ${versionOf({ codes, kernels })};`);
+  out.push('', '/** How many arguments each kernel takes. */');
   out.push('export const kernelArity: { readonly [K in keyof KernelExports]: number } = {');
   for (const { name, args } of kernels) out.push(`  ${name}: ${args.length},`);
   out.push('};');
@@ -92,7 +106,7 @@ const typescript = ({ codes, kernels }) => {
   return `${out.join('\n')}\n`;
 };
 
-const header = ({ kernels }) => {
+const header = ({ codes, kernels }) => {
   const declarations = (training) =>
     kernels
       .filter((kernel) => kernel.training === training)
@@ -105,6 +119,7 @@ const header = ({ kernels }) => {
 // UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K), UNROLL_TRAINING(K): K(result, name, (arguments),
 // (names of the arguments)) for those declared with KERNEL and with TRAINING. UNROLL_DECLARATIONS(K): for all.
 #pragma once
+#define UNROLL_INTERFACE_VERSION ${versionOf({ codes, kernels })}
 #define UNROLL_KERNELS(X) \\\n${kernels.map(({ name }) => `  X(${name})`).join(' \\\n')}
 #define UNROLL_INFERENCE(K) \\\n${declarations(false)}
 #define UNROLL_TRAINING(K) \\\n${declarations(true)}

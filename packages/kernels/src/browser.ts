@@ -1,25 +1,18 @@
 // The entry for browsers (and for workers in them): WebAssembly, on threads where the page is cross-origin isolated.
-import { checkedThreads, wantedKind } from './choice.js';
+import { wantedKind } from './choice.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
 import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
 export * from './types.js';
+export { onlyInfers } from './wasm.js';
 
 const MOST_THREADS = 16;
 const DEFAULT_MOST_THREADS = 8;
 
-/** Which WebAssembly build. */
-type Build = Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>;
-
 // Literal URLs, so that bundlers find the files and carry them along.
-const fileOf = ({ relaxed, infer, threads }: Build): URL => {
-  if (infer) {
-    return threads
-      ? new URL('./kernels-infer-threads.wasm', import.meta.url)
-      : new URL('./kernels-infer.wasm', import.meta.url);
-  }
+const fullUrl = (relaxed: boolean, threads: boolean): URL => {
   if (relaxed) {
     return threads
       ? new URL('./kernels-relaxed-threads.wasm', import.meta.url)
@@ -29,6 +22,12 @@ const fileOf = ({ relaxed, infer, threads }: Build): URL => {
     ? new URL('./kernels-threads.wasm', import.meta.url)
     : new URL('./kernels.wasm', import.meta.url);
 };
+
+/** Functions of their own: a page that only infers carries nothing of the other builds. */
+const inferenceUrl = (threads: boolean): URL =>
+  threads
+    ? new URL('./kernels-infer-threads.wasm', import.meta.url)
+    : new URL('./kernels-infer.wasm', import.meta.url);
 
 const canShare = (): boolean =>
   typeof SharedArrayBuffer !== 'undefined' &&
@@ -76,17 +75,39 @@ const spawn = (start: WorkerStart): void => {
   }
 };
 
-const loadBuild = async (build: Build): Promise<KernelModule> => {
-  const module = await compile(fileOf(build));
-  return instantiateWasm({
-    module,
+const cores = (): number => navigator.hardwareConcurrency || 1;
+
+const loadBuild = async (
+  url: URL,
+  build: Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>,
+): Promise<KernelModule> => {
+  const kernels = instantiateWasm({
+    module: await compile(url),
     ...build,
-    cores: navigator.hardwareConcurrency || 1,
+    cores: cores(),
     maxThreads: MOST_THREADS,
     mayWait: typeof document === 'undefined',
     spawn,
   });
+  kernels.setThreads(Math.min(cores(), DEFAULT_MOST_THREADS, kernels.maxThreads));
+  return kernels;
 };
+
+/** The build on threads where there can be some, else, and where it does not load, the other. */
+const preferThreads = async (load: (threads: boolean) => Promise<KernelModule>): Promise<KernelModule> => {
+  if (canShare() && cores() > 1) {
+    try {
+      return await load(true);
+    } catch {
+      // Some browsers give a page no shared memory of this size.
+    }
+  }
+  return load(false);
+};
+
+/** Loads the kernels without those for training. Rejects with KernelLoadError. */
+export const loadInferenceKernels = (): Promise<KernelModule> =>
+  preferThreads((threads) => loadBuild(inferenceUrl(threads), { relaxed: false, infer: true, threads }));
 
 /** Loads kernels. Rejects with KernelLoadError. */
 export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> => {
@@ -100,25 +121,24 @@ export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModu
       'threads-unavailable',
     );
   }
-  const cores = navigator.hardwareConcurrency || 1;
-  const threads = choice.threads ?? (canShare() && cores > 1);
   const { relaxed = false, infer = false } = choice;
-  let module: KernelModule;
-  try {
-    module = await loadBuild({ relaxed, infer, threads });
-  } catch (error) {
-    if (relaxed) {
+  const load = async (threads: boolean): Promise<KernelModule> => {
+    try {
+      return await loadBuild(infer ? inferenceUrl(threads) : fullUrl(relaxed, threads), {
+        relaxed,
+        infer,
+        threads,
+      });
+    } catch (error) {
+      if (!relaxed) throw error;
       throw new KernelLoadError(
         `the relaxed SIMD build does not load here (${(error as Error).message}): leave relaxed out`,
         'relaxed-unavailable',
         { cause: error },
       );
     }
-    if (!threads || choice.threads) throw error;
-    module = await loadBuild({ relaxed, infer, threads: false });
-  }
-  module.setThreads(checkedThreads(Math.min(cores, DEFAULT_MOST_THREADS), module.maxThreads));
-  return module;
+  };
+  return choice.threads === undefined ? preferThreads(load) : load(choice.threads);
 };
 
 /** Not to be had in a browser, where WebAssembly is fetched. */

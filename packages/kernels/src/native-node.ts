@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { checkedThreads } from './choice.js';
-import { type KernelExports, kernelArity } from './interface.generated.js';
+import { interfaceVersion, type KernelExports } from './interface.generated.js';
 import { KernelLoadError, type KernelModule } from './types.js';
 
 interface Addon {
@@ -72,13 +72,11 @@ export const loadNative = (isa?: string): KernelModule => {
     cores: availableParallelism(),
   });
   const kernels = instance.exports;
-  for (const [name, arity] of Object.entries(kernelArity)) {
-    if (kernels[name as keyof KernelExports]?.length !== arity) {
-      throw new KernelLoadError(
-        `the native kernels do not match this version (kernel ${name}): run \`npm run build\``,
-        'native-failed',
-      );
-    }
+  if (kernels.interface_version?.() !== interfaceVersion) {
+    throw new KernelLoadError(
+      'the native kernels do not match this version: run `npm run build`',
+      'native-failed',
+    );
   }
   const { buffer } = instance.memory;
   return {

@@ -10,6 +10,7 @@ import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
 export * from './types.js';
+export { onlyInfers } from './wasm.js';
 
 /** UNROLL_THREADS, or as many as can run at once. */
 const defaultThreads = (most: number): number => {
@@ -113,6 +114,9 @@ export const loadKernelsSync = (choice: KernelChoice = {}): KernelModule => {
 /** The same, in the form that works in every environment. */
 export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> =>
   loadKernelsSync(choice);
+
+/** Loads the kernels without those for training, as pages that only infer do. Throws KernelLoadError. */
+export const loadInferenceKernels = async (): Promise<KernelModule> => loadKernelsSync({ infer: true });
 
 /** Every full build that this machine can load, the default first. */
 export const listVariants = (): string[] => {

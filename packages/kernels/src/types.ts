@@ -17,7 +17,7 @@ export interface KernelModule {
   readonly kind: 'native' | 'wasm';
   /** avx512, avx2, baseline or neon; strict, relaxed or infer, alone or with -threads behind. */
   readonly variant: string;
-  /** The kernels that only training calls are not there, and throw. */
+  /** The kernels that only training calls are not there; calling them throws. */
   readonly inferenceOnly: boolean;
   readonly kernels: KernelExports;
   readonly memory: LinearMemory;

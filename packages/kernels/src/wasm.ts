@@ -5,7 +5,7 @@
 //
 // A worker takes part from the moment it has entered the pool; until then kernels run without it.
 import { checkedThreads } from './choice.js';
-import { type KernelExports, kernelArity, trainingKernels } from './interface.generated.js';
+import { interfaceVersion, type KernelExports } from './interface.generated.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
 /** What a worker needs to enter the pool. */
@@ -96,29 +96,29 @@ class WasmMemory implements LinearMemory {
   }
 }
 
-/** Stands where an inference-only build has no kernel. */
-const onlyInfers = (name: string) => (): never => {
-  throw new KernelLoadError(
-    `this build of the kernels only infers and has no ${name}: to train, import unrolljs instead of unrolljs/infer`,
-    'infers-only',
-  );
-};
-
-/** Every kernel: those of the module, and in an inference-only build what says so in place of the others. */
-const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {
-  const kernels: Record<string, unknown> = {};
-  for (const [name, arity] of Object.entries(kernelArity)) {
-    const absent = infer && (trainingKernels as readonly string[]).includes(name);
-    const kernel = absent ? onlyInfers(name) : exports[name];
-    if (!absent && (typeof kernel !== 'function' || kernel.length !== arity)) {
+/** Stands behind what an inference-only build has: whatever else is called says so. */
+export const onlyInfers: object = /* @__PURE__ */ new Proxy(
+  {},
+  {
+    get: (_target, name) => () => {
       throw new KernelLoadError(
-        `the WebAssembly build does not match this version (kernel ${name}): run \`npm run build\``,
-        'wasm-failed',
+        `this build of the kernels only infers and has no ${String(name)}: to train, import unrolljs instead of ` +
+          'unrolljs/infer',
+        'infers-only',
       );
-    }
-    kernels[name] = kernel;
-  }
-  return kernels as unknown as KernelExports;
+    },
+  },
+);
+
+/** @throws KernelLoadError for kernels that were built, or cached by a browser, for another version of these scripts */
+const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {
+  const kernels = Object.assign(infer ? Object.create(onlyInfers) : {}, exports) as KernelExports;
+  if (Object.hasOwn(kernels, 'interface_version') && kernels.interface_version() === interfaceVersion)
+    return kernels;
+  throw new KernelLoadError(
+    "the WebAssembly build does not match this version: run `npm run build`, or clear the browser's cache",
+    'wasm-failed',
+  );
 };
 
 /** Instantiates the module and lays out its memory. */

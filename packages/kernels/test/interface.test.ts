@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BinaryOp, choiceFor, kernelArity, listVariants, loadKernelsSync, UnaryOp } from '@unroll/kernels';
 
-const { parseKernels } = (await import(new URL('../scripts/generate.mjs', import.meta.url).href)) as {
+const { parseKernels, versionOf } = (await import(
+  new URL('../scripts/generate.mjs', import.meta.url).href
+)) as {
   parseKernels(text: string): { kernels: { name: string; args: unknown[] }[] };
+  versionOf(parsed: object): number;
 };
 
 describe('names and arity', () => {
@@ -31,6 +34,19 @@ describe('names and arity', () => {
 
 describe('reading kernels.h', () => {
   const head = '#endif\n';
+  test('the version changes with names, arguments and operations, and with nothing else', () => {
+    const version = (text: string): number => versionOf(parseKernels(head + text));
+    const one = version('CODES(Op, o_a)\nKERNEL(void, f, (int n))');
+    assert.equal(version('CODES(Op, o_a)\n\n// What f does.\nKERNEL(void, f, (int n))'), one);
+    for (const other of [
+      '(void, g, (int n))',
+      '(int, f, (int n))',
+      '(void, f, (float n))',
+      '(void, f, (int m))',
+    ])
+      assert.notEqual(version(`CODES(Op, o_a)\nKERNEL${other}`), one, other);
+    assert.notEqual(version('CODES(Op, o_b)\nKERNEL(void, f, (int n))'), one);
+  });
   test('an argument without a name is refused', () => {
     assert.throws(() => parseKernels(`${head}KERNEL(void, f, (int))`), /f: cannot read the argument "int"/);
   });

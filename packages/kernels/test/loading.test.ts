@@ -113,6 +113,21 @@ describe('the inference-only builds', () => {
   }
 });
 
+describe('kernels of another version', () => {
+  test('are refused', async () => {
+    const { instantiateWasm } = await import(
+      new URL('./wasm.js', import.meta.resolve('@unroll/kernels')).href
+    );
+    const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)); // the smallest there is
+    for (const infer of [false, true]) {
+      assert.throws(() => instantiateWasm({ module, infer, threads: false }), {
+        code: 'wasm-failed',
+        message: /does not match this version/,
+      });
+    }
+  });
+});
+
 describe('arguments', () => {
   test('native kernels refuse what is no number, no address, or too little', {
     skip: variants.some(isNative) ? false : 'no native kernels were built',

@@ -8,8 +8,11 @@ import * as cellExports from './cells/index.js';
 import { Functional } from './functional.js';
 import type { Layer } from './layer.js';
 import * as layerExports from './layers/index.js';
+import { bringMakingTools } from './making-tools.js';
 import type { Network } from './network.js';
 import { Sequential } from './sequential.js';
+
+bringMakingTools();
 
 const all = builder([...classesIn(cellExports), ...classesIn(layerExports), Sequential, Functional]);
 

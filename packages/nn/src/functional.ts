@@ -20,6 +20,7 @@ import {
 import { type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
+import { bringMakingTools } from './making-tools.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
 import type { BuildTools } from './registry.js';
@@ -227,5 +228,6 @@ function nodeNames(nodes: readonly GraphNode[]): Map<GraphNode, string> {
 
 /** A model of a graph of layers, from symbolic inputs to symbolic outputs. Models can be applied like layers. */
 export function model(options: FunctionalOptions): Functional {
+  bringMakingTools();
   return new Functional(options);
 }

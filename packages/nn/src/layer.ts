@@ -9,19 +9,19 @@ import {
   type ForwardContext,
   formatShape,
   Parameter,
-  RandomStream,
+  type RandomStream,
   type Shape,
   type Tensor,
   UnrollError,
 } from '@unroll/core';
-import { sizeOf } from '@unroll/core/internal';
+import { noLoss, sizeOf } from '@unroll/core/internal';
 import type { ParameterOptions } from './cells/cell.js';
-import { constraint } from './constraints.js';
 import { type ApplyOptions, applySymbolic, type SymbolicTensor } from './graph.js';
-import { type Initializer, initialize } from './initializers.js';
+import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
+import { constraint, makingTools, regularizer } from './making.js';
 import { type Memory, nextMemory } from './memory.js';
-import { type Regularizer, regularizer } from './regularizers.js';
+import type { Regularizer } from './regularizers.js';
 import { getWeights, setWeights, type WeightArray, type WeightSource } from './weights.js';
 
 /** Options that every layer takes. */
@@ -110,17 +110,18 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /**
    * Builds the layer for inputs of these shapes, once.
    * @param random where weights come from: initialisers by this stream, or a file; null: zeros, for weights that are
-   * about to be set
+   * about to be set. Default: initialisers, by a stream of seed 0
    * @param path name of the layer in its model, which its parameters' names begin with
    */
   build(
     inputs: readonly Shape[],
-    random: RandomStream | WeightSource | null = new RandomStream(0, this.name),
+    random?: RandomStream | WeightSource | null,
     path: string = this.name || this.className.toLowerCase(),
   ): void {
     if (this.built) return;
     this.outputShapes(inputs);
-    this.#building = { random, path };
+    const source = random === undefined ? makingTools(this.label).stream(0, this.name) : random;
+    this.#building = { random: source, path };
     this.makeParameters(inputs);
     this.#building = null;
     this.built = true;
@@ -135,9 +136,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   ): Parameter {
     const { random, path } = this.#building!;
     const values =
-      random instanceof RandomStream
-        ? initialize(initializer, shape, random.child(name), this.label)
-        : (random?.values(`${path}/${name}`, shape) ?? new Float32Array(sizeOf(shape)));
+      random === null
+        ? new Float32Array(sizeOf(shape))
+        : 'values' in random
+          ? random.values(`${path}/${name}`, shape)
+          : makingTools(this.label).initialize(initializer, shape, random.child(name), this.label);
     const trainable = options.trainable ?? true;
     const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
     if (options.regularizer) parameter.regularizer = regularizer(options.regularizer, this.label);
@@ -149,7 +152,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Inside {@link makeParameters}: builds a layer that is part of this one. */
   protected buildInner(layer: Layer, inputs: readonly Shape[], part: string): void {
     const { random, path } = this.#building!;
-    const inner = random instanceof RandomStream ? random.child(part) : random;
+    const inner = random && !('values' in random) ? random.child(part) : random;
     layer.build(inputs, inner, path ? `${path}/${part}` : part);
     if (!this.trainable) layer.trainable = false;
   }
@@ -158,7 +161,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   flow(inputs: readonly Flow[], context: ForwardContext): Flow[] {
     this.#check(inputs);
     const outputs = this.call(inputs, context);
-    if (this.#activity) for (const { value } of outputs) context.addLoss(this.#activity(value));
+    if (this.#activity && context.addLoss !== noLoss)
+      for (const { value } of outputs) context.addLoss(this.#activity(value));
     return outputs;
   }
 

@@ -6,11 +6,13 @@ import {
   type Flow,
   type ForwardContext,
   type Model,
-  RandomStream,
+  type RandomStream,
   type Shape,
   valueError,
 } from '@unroll/core';
+import { noLoss } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from './layer.js';
+import { makingTools } from './making.js';
 import { Stream, type StreamOptions } from './stream.js';
 import { type SummaryRow, summaryTable } from './summary.js';
 import type { WeightSource } from './weights.js';
@@ -51,13 +53,18 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     path = '',
   ): void {
     if (this.built) return;
-    const initial = random === undefined ? new RandomStream(this.options.seed ?? 0, 'weights') : random;
-    super.build(inputs, initial, path);
+    const { seed = 0 } = this.options;
+    super.build(
+      inputs,
+      random === undefined ? makingTools(this.label).stream(seed, 'weights') : random,
+      path,
+    );
   }
 
   /** The outputs for a batch; what weights and activities add to the loss goes to the context. */
   forward(inputs: readonly Flow[], context: ForwardContext): Flow[] {
     const outputs = this.flow(inputs, context);
+    if (context.addLoss === noLoss) return outputs;
     for (const parameter of this.parameters) {
       if (parameter.trainable && parameter.regularizer) context.addLoss(parameter.regularizer(parameter));
     }

@@ -3,6 +3,7 @@ import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/
 import { SymbolicTensor } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { input } from './layers/input.js';
+import { bringMakingTools } from './making-tools.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
 import type { BuildTools } from './registry.js';
@@ -102,5 +103,6 @@ export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
   options?: SequentialOptions,
 ): Sequential {
+  bringMakingTools();
   return new Sequential(layers, options);
 }

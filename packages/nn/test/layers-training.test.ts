@@ -8,6 +8,7 @@ import {
   type ForwardContext,
   mean,
   mul,
+  predict,
   RandomStream,
   square,
   sub,
@@ -47,6 +48,22 @@ const zeroShare = (tensor: Tensor): number => {
   const values = tensor.dataSync();
   return values.filter((value) => value === 0).length / values.length;
 };
+
+test('what layers add to the loss is computed only where it is asked for', async () => {
+  const model = sequential([dense({ units: 1, kernelRegularizer: 'l2', activityRegularizer: 'l1' })]);
+  model.build([[-1, 2]]);
+  model.parameters[0]!.regularizer = () => assert.fail('computed');
+  const x = tensor([[1, 2]]);
+  await predict(model, x);
+  assert.throws(
+    () =>
+      model.forward(
+        [{ value: x, mask: null }],
+        inferenceContext(() => {}),
+      ),
+    /computed/,
+  );
+});
 
 describe('dropout', () => {
   const x = tensor(new Array(4000).fill(1), [40, 10, 10]);

@@ -52,6 +52,16 @@ function files(): Map<string, Uint8Array> {
   return toArtifact(model);
 }
 
+test('what only training calls says what to import', async () => {
+  const { kernels, supports } = (await setBackend('wasm:infer-single')) as Backend;
+  assert.equal(supports('lstmForward'), true);
+  assert.equal(supports('adam'), false);
+  assert.throws(() => kernels.adam({} as never), {
+    code: 'infers-only',
+    message: /has no adam: to train, import unrolljs/,
+  });
+});
+
 test('loadWith makes the model of load, and the inference-only kernels run it fused', async () => {
   const wanted = (await (await load(files())).predict(x)).dataSync();
   const infer = await setBackend('wasm:infer-single');

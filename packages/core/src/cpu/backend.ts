@@ -2,13 +2,13 @@
  * The fast backend: one adapter over the compiled kernels, whether they come as WebAssembly or as the native addon
  * (both present the same functions over one linear memory). Addresses and offsets stay inside this file.
  */
-import { BinaryOp, type KernelModule, ReduceOp, trainingKernels, UnaryOp } from '@unroll/kernels';
+import { BinaryOp, type KernelModule, onlyInfers, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import { address, type CpuBlock } from './block.js';
 import { Heap } from './heap.js';
-import { optimizerKernels } from './optimizers.js';
-import { recurrentKernels } from './recurrent.js';
+import { packer, recurrentKernels } from './recurrent.js';
+import { type TrainingKernels, trainingKernels } from './training.js';
 
 const FLOAT = 4;
 const MAX_RANK = 8;
@@ -17,13 +17,26 @@ const LONGEST = 2 ** 31 - 1;
 /** Up to so many numbers a call of a kernel costs more than what JavaScript does in its place. */
 const FEW = 4096;
 
-export function cpuBackend(
-  module: KernelModule,
-): Backend & { readonly module: KernelModule; readonly heap: Heap } {
+export interface CpuBackend extends Backend {
+  readonly module: KernelModule;
+  readonly heap: Heap;
+}
+
+/** The backend over these kernels. */
+export function cpuBackend(module: KernelModule): CpuBackend {
+  return backendOver(module, module.inferenceOnly ? null : trainingKernels);
+}
+
+/** The same without what only training calls, so that a page that only runs models does not carry it. */
+export function inferenceBackend(module: KernelModule): CpuBackend {
+  return backendOver(module, null);
+}
+
+function backendOver(module: KernelModule, training: typeof trainingKernels | null): CpuBackend {
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(3 * MAX_RANK * 4);
   const k = module.kernels;
-  const absent = new Set(module.inferenceOnly ? trainingKernels.map(camel) : []);
+  const packed = packer(heap);
 
   /** All of the memory as numbers, but what lies beyond the longest array; made anew when the memory has grown. */
   let all: Float32Array = new Float32Array(0);
@@ -61,7 +74,7 @@ export function cpuBackend(
     (block as CpuBlock).root.version++;
   };
 
-  const kernels: Kernels = {
+  const inference: Omit<Kernels, keyof TrainingKernels> = {
     fill(y, value) {
       const at = address(y);
       if (y.length <= FEW && shows(at + y.length * FLOAT)) all.fill(value, at / FLOAT, at / FLOAT + y.length);
@@ -99,10 +112,6 @@ export function cpuBackend(
       k.reduce(ReduceOp[op], address(x), address(y), outer, n, inner);
       touched(y);
     },
-    accumulate(y, x, scale) {
-      k.accumulate(address(y), address(x), y.length, scale);
-      touched(y);
-    },
     gemm(a, b, y, s) {
       const { m, n } = s;
       const lda = s.lda ?? (s.transA ? m : s.k);
@@ -122,22 +131,12 @@ export function cpuBackend(
       k.gather(address(table), address(ids), address(y), ids.length, width);
       touched(y);
     },
-    scatterAdd(table, ids, g, width) {
-      k.scatter_add(address(table), address(ids), address(g), ids.length, width);
-      touched(table);
-    },
-    randomUniform(key, counter, y) {
-      k.random_uniform(key[0], key[1], counter >>> 0, Math.floor(counter / 2 ** 32), address(y), y.length);
-      touched(y);
-    },
-    randomMask(key, counter, y, keep, scale) {
-      const block = [counter >>> 0, Math.floor(counter / 2 ** 32)] as const;
-      k.random_mask(key[0], key[1], ...block, address(y), y.length, keep, scale);
-      touched(y);
-    },
-    ...optimizerKernels(k),
-    ...recurrentKernels(k, heap),
+    ...recurrentKernels(k, heap, packed),
   };
+
+  const kernels: Kernels = training
+    ? { ...inference, ...training(k, packed) }
+    : Object.assign(Object.create(onlyInfers), inference);
 
   return {
     module,
@@ -148,7 +147,7 @@ export function cpuBackend(
     },
     float: Float32Array,
     kernels,
-    supports: (kernel) => kernel in kernels && !absent.has(kernel),
+    supports: (kernel) => kernel in kernels,
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
@@ -189,11 +188,6 @@ export function cpuBackend(
       return to;
     },
   };
-}
-
-/** `lstm_backward` as `lstmBackward`. */
-function camel(name: string): string {
-  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function threadCount(count: number): string {

@@ -8,25 +8,21 @@ import type { Block, Kernels, SequenceView } from '../backend.js';
 import { address, type CpuBlock, type PackedForm } from './block.js';
 import type { Heap } from './heap.js';
 
-type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'Backward'}`>;
+type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
+
+/** Gives the address of weights in packed form. */
+export type Packer = (
+  /** Names the packing. */
+  form: string,
+  weights: readonly (Block | null)[],
+  floats: () => number,
+  pack: (to: number) => void,
+) => number;
 
 const FLOAT = 4;
 
-export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels {
-  const halvesFrom = Array.from({ length: 16 }, (_, rows) => k.halves_from(rows) || Number.POSITIVE_INFINITY);
-  /** 1 where few rows are inferred with large matrices that 16 bits hold: packed so, there are half as many bytes to read. */
-  const inHalves = (rows: number, training: boolean, W: Block, U: Block): number => {
-    if (training || rows >= halvesFrom.length || W.length + U.length < halvesFrom[rows]!) return 0;
-    return areHalves(k, W as CpuBlock) && areHalves(k, U as CpuBlock) ? 1 : 0;
-  };
-
-  /** The address of these weights in packed form; `form` names the packing. */
-  const packed = (
-    form: string,
-    weights: readonly (Block | null)[],
-    floats: () => number,
-    pack: (to: number) => void,
-  ): number => {
+export function packer(heap: Heap): Packer {
+  return (form, weights, floats, pack) => {
     const parts = weights as readonly (CpuBlock | null)[];
     const forms = parts[0]!.root.packed;
     if (forms === null || parts.some((part) => part?.root.packed === null)) {
@@ -47,6 +43,15 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
     }
     return kept.at;
   };
+}
+
+export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): RecurrentKernels {
+  const halvesFrom = Array.from({ length: 16 }, (_, rows) => k.halves_from(rows) || Number.POSITIVE_INFINITY);
+  /** 1 where few rows are inferred with large matrices that 16 bits hold: packed so, there are half as many bytes to read. */
+  const inHalves = (rows: number, training: boolean, W: Block, U: Block): number => {
+    if (training || rows >= halvesFrom.length || W.length + U.length < halvesFrom[rows]!) return 0;
+    return areHalves(k, W as CpuBlock) && areHalves(k, U as CpuBlock) ? 1 : 0;
+  };
 
   // biome-ignore format: the kernels' arguments as kernels.h lists them
   return {
@@ -59,16 +64,6 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
         address(c.rmask), address(c.mask), address(c.emit), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
-    rnnBackward(c) {
-      const { T, B, I, H, U, dy } = c;
-      const weights = packed('rnn backward', [U], () => k.rnn_packed_backward_size(H), (to) =>
-        k.rnn_pack_backward(H, address(U), to));
-      k.rnn_backward(
-        T, B, I, H, Activation[c.activation], weights, address(c.xh), address(c.hs),
-        address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0,
-        address(c.dh), address(c.dG), address(c.dhAll),
-      );
-    },
 
     lstmForward(c) {
       const { T, B, I, H, W, U, b, y } = c;
@@ -79,16 +74,6 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
         T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], halves, weights, address(c.xh),
         address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
         address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
-      );
-    },
-    lstmBackward(c) {
-      const { T, B, H, U, dy } = c;
-      const weights = packed('lstm backward', [U], () => k.lstm_packed_backward_size(H), (to) =>
-        k.lstm_pack_backward(H, address(U), to));
-      k.lstm_backward(
-        T, B, H, Activation[c.activation], Activation[c.recurrentActivation], weights, address(c.gates),
-        address(c.c), address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0,
-        dy?.strideB ?? 0, address(c.dh), address(c.dc), address(c.dG), address(c.dhAll), address(c.dcAll),
       );
     },
 
@@ -116,20 +101,6 @@ export function recurrentKernels(k: KernelExports, heap: Heap): RecurrentKernels
         y?.strideB ?? 0,
       );
     },
-    gruBackward(c) {
-      const { T, B, I, H, U, dy } = c;
-      const weights = c.resetAfter
-        ? packed('gru backward', [U], () => k.gru_packed_backward_size(H), (to) =>
-            k.gru_pack_backward(H, address(U), to))
-        : packed('gru before backward', [U], () => k.gru_before_packed_backward_size(H), (to) =>
-            k.gru_before_pack_backward(H, address(U), to));
-      const run = c.resetAfter ? k.gru_backward : k.gru_before_backward;
-      run(
-        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], c.textbook ? 1 : 0, weights,
-        address(c.gates), address(c.xh), address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
-        start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0, address(c.dh), address(c.dG), address(c.dhAll),
-      );
-    },
   };
 }
 
@@ -155,6 +126,6 @@ function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]
 }
 
 /** Address of a sequence; null where there is none. */
-function start(view: SequenceView | null): number {
+export function start(view: SequenceView | null): number {
   return view === null ? 0 : address(view.block) + view.offset * FLOAT;
 }

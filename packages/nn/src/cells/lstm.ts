@@ -13,8 +13,9 @@
  */
 import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
 import { isFused } from '../activations.js';
-import { type Initializer, initialize } from '../initializers.js';
+import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import { makingTools } from '../making.js';
 import type {
   CellState,
   ParameterMaker,
@@ -73,7 +74,7 @@ export function lstmBias(options: LstmCellOptions): Initializer {
   const ownForget = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
   if (!unitForgetBias || ownForget) return biasInitializer;
   return (shape, random) => {
-    const bias = Float64Array.from(initialize(biasInitializer, shape, random));
+    const bias = Float64Array.from(makingTools('The bias').initialize(biasInitializer, shape, random));
     return bias.fill(1, options.units, 2 * options.units);
   };
 }

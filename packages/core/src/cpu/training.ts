@@ -1,0 +1,102 @@
+/** What only training calls, as the backend offers it: a page that only runs models is without. */
+import { Activation, type KernelExports } from '@unroll/kernels';
+import type { Block, Kernels } from '../backend.js';
+import { address, type CpuBlock } from './block.js';
+import { type Packer, start } from './recurrent.js';
+
+export type TrainingKernels = Pick<
+  Kernels,
+  | 'accumulate'
+  | 'scatterAdd'
+  | `random${'Uniform' | 'Mask'}`
+  | `${'rnn' | 'lstm' | 'gru'}Backward`
+  | 'sgd'
+  | 'rmsprop'
+  | 'adam'
+  | 'nadam'
+>;
+
+export function trainingKernels(k: KernelExports, packed: Packer): TrainingKernels {
+  /** Weights have changed: their packed forms are stale. */
+  const touched = (w: Block): void => {
+    (w as CpuBlock).root.version++;
+  };
+  // biome-ignore format: the kernels' arguments as kernels.h lists them
+  return {
+    accumulate(y, x, scale) {
+      k.accumulate(address(y), address(x), y.length, scale);
+      touched(y);
+    },
+    scatterAdd(table, ids, g, width) {
+      k.scatter_add(address(table), address(ids), address(g), ids.length, width);
+      touched(table);
+    },
+    randomUniform(key, counter, y) {
+      k.random_uniform(key[0], key[1], counter >>> 0, Math.floor(counter / 2 ** 32), address(y), y.length);
+      touched(y);
+    },
+    randomMask(key, counter, y, keep, scale) {
+      const block = [counter >>> 0, Math.floor(counter / 2 ** 32)] as const;
+      k.random_mask(key[0], key[1], ...block, address(y), y.length, keep, scale);
+      touched(y);
+    },
+
+    rnnBackward(c) {
+      const { T, B, I, H, U, dy } = c;
+      const weights = packed('rnn backward', [U], () => k.rnn_packed_backward_size(H), (to) =>
+        k.rnn_pack_backward(H, address(U), to));
+      k.rnn_backward(
+        T, B, I, H, Activation[c.activation], weights, address(c.xh), address(c.hs),
+        address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0,
+        address(c.dh), address(c.dG), address(c.dhAll),
+      );
+    },
+    lstmBackward(c) {
+      const { T, B, H, U, dy } = c;
+      const weights = packed('lstm backward', [U], () => k.lstm_packed_backward_size(H), (to) =>
+        k.lstm_pack_backward(H, address(U), to));
+      k.lstm_backward(
+        T, B, H, Activation[c.activation], Activation[c.recurrentActivation], weights, address(c.gates),
+        address(c.c), address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0,
+        dy?.strideB ?? 0, address(c.dh), address(c.dc), address(c.dG), address(c.dhAll), address(c.dcAll),
+      );
+    },
+    gruBackward(c) {
+      const { T, B, I, H, U, dy } = c;
+      const weights = c.resetAfter
+        ? packed('gru backward', [U], () => k.gru_packed_backward_size(H), (to) =>
+            k.gru_pack_backward(H, address(U), to))
+        : packed('gru before backward', [U], () => k.gru_before_packed_backward_size(H), (to) =>
+            k.gru_before_pack_backward(H, address(U), to));
+      const run = c.resetAfter ? k.gru_backward : k.gru_before_backward;
+      run(
+        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], c.textbook ? 1 : 0, weights,
+        address(c.gates), address(c.xh), address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
+        start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0, address(c.dh), address(c.dG), address(c.dhAll),
+      );
+    },
+
+    sgd(c) {
+      const at = [address(c.w), address(c.g), address(c.m)] as const;
+      k.sgd(...at, c.w.length, c.keep, c.fresh, c.rateM, c.rateG, c.decay, c.gScale);
+      touched(c.w);
+    },
+    rmsprop(c) {
+      const at = [address(c.w), address(c.g), address(c.v), address(c.mean), address(c.m)] as const;
+      const square = [c.keep, c.fresh, c.inside, c.outside] as const;
+      k.rmsprop(...at, c.w.length, ...square, c.momentum, c.rateQ, c.rateM, c.decay, c.gScale);
+      touched(c.w);
+    },
+    adam(c) {
+      const at = [address(c.w), address(c.g), address(c.m), address(c.v)] as const;
+      k.adam(...at, c.w.length, c.rate, c.beta1, c.beta2, c.epsilon, c.vScale, c.decay, c.gScale);
+      touched(c.w);
+    },
+    nadam(c) {
+      const at = [address(c.w), address(c.g), address(c.m), address(c.v)] as const;
+      const moments = [c.beta1, c.beta2, c.epsilon, c.vScale] as const;
+      k.nadam(...at, c.w.length, c.rateM, c.rateG, ...moments, c.decay, c.gScale);
+      touched(c.w);
+    },
+  };
+}

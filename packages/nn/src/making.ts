@@ -1,0 +1,43 @@
+/**
+ * What it takes to make new models and to train them, and not to run a loaded one: initialisers, regularisers,
+ * constraints. Layers reach them through here, so that a page that only runs models does not carry them. They are
+ * brought (making-tools.ts) by what makes models: `sequential`, `model`, `modelFromConfig`; in Node they are always there.
+ */
+import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
+import type { Constraint } from './constraints.js';
+import type { Initializer } from './initializers.js';
+import type { Regularizer } from './regularizers.js';
+
+export interface MakingTools {
+  /** The stream that weights are drawn from where none is given. */
+  stream(seed: number, path: string): RandomStream;
+  initialize(how: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
+  regularizer(how: Regularizer, owner?: string): (weights: Tensor) => Tensor;
+  constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
+}
+
+let tools: MakingTools | null = null;
+
+export function setMakingTools(brought: MakingTools): void {
+  tools = brought;
+}
+
+/** @throws UnrollError `state` where nobody has brought them */
+export function makingTools(owner: string): MakingTools {
+  if (tools) return tools;
+  throw new UnrollError(
+    'state',
+    `${owner} has no weights and nothing to make them with, or to train them: this program was bundled to run loaded ` +
+      'models. Make the model with sequential() or model(), or load it with load().',
+  );
+}
+
+/** What `how` adds to the loss. A name that is wrong is refused at once where the tools are there. */
+export function regularizer(how: Regularizer, owner: string): (weights: Tensor) => Tensor {
+  return tools?.regularizer(how, owner) ?? ((weights) => makingTools(owner).regularizer(how, owner)(weights));
+}
+
+/** What becomes of weights after an update, likewise. */
+export function constraint(how: Constraint, owner: string): (weights: Tensor) => Tensor {
+  return tools?.constraint(how, owner) ?? ((weights) => makingTools(owner).constraint(how, owner)(weights));
+}
