@@ -29,6 +29,18 @@ test('a page without what makes weights runs models, and says how to make one', 
   assert.throws(() => kernel.regularizer(kernel), refused);
 });
 
+test('a layer that draws while it runs says how to, where the page has no random streams', async () => {
+  const { model } = await bundled(`import { Layer, runnable, Sequential, setBackend } from 'unrolljs/infer';
+    await setBackend('reference');
+    class Noise extends Layer {
+      outputShapes(inputs) { return [...inputs]; }
+      call(inputs, { random }) { return random.uniform(1) && inputs; }
+    }
+    export const model = runnable(new Sequential([new Noise({})]));`);
+  model.build([[-1, 2]], null);
+  await assert.rejects(model.predict([[1, 2]]), { code: 'state', message: /new RandomStream\(seed\)/ });
+});
+
 test('sequential brings what makes weights', async () => {
   const { model } = await bundled(`import { dense, sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');

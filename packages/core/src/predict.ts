@@ -1,8 +1,9 @@
 /** Running a model: `predict` and what training shares with it. Any model of the structural type will do. */
-import { formatShape, shapeError, valueError } from './errors.js';
+import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import type { Flow, ForwardContext, Model } from './model.js';
-import { RandomStream } from './random.js';
+import type { RandomStream } from './random.js';
 import { joinRows, type Table, tableOf, takeRows } from './rows.js';
+import { runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { ready } from './select.js';
 import type { Tensor } from './tensor.js';
@@ -22,7 +23,23 @@ export const noLoss = (): void => {};
 
 /** The context of a forward pass that does not train. @param addLoss takes what layers add to the loss */
 export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): ForwardContext {
-  return { training: false, random: new RandomStream(0), afterStep: () => {}, addLoss };
+  let stream: RandomStream | null = null;
+  return {
+    training: false,
+    get random() {
+      return (stream ??= streamOf(0));
+    },
+    afterStep: () => {},
+    addLoss,
+  };
+}
+
+function streamOf(seed: number): RandomStream {
+  if (runtime.makeStream) return runtime.makeStream(seed);
+  throw new UnrollError(
+    'state',
+    'This program was bundled without random streams, and a layer asks for one: make it with new RandomStream(seed).',
+  );
 }
 
 /** Inputs of a forward pass, the mask beside those that are sequences of its length. */

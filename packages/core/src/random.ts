@@ -5,6 +5,7 @@
  */
 import { valueError } from './errors.js';
 import { apply1, type Op } from './op.js';
+import { runtime } from './runtime.js';
 import { type Shape, sizeOf } from './shape.js';
 import type { Tensor } from './tensor.js';
 import { randomWord, threefry2x32 } from './threefry.js';
@@ -114,6 +115,8 @@ export class RandomStream {
     return at;
   }
 }
+
+runtime.makeStream = (seed) => new RandomStream(seed);
 
 interface DrawAttributes {
   key: readonly [number, number];

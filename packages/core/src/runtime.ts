@@ -4,6 +4,7 @@
  */
 import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
+import type { RandomStream } from './random.js';
 
 /** A stretch of work that owns the temporary memory made in it; see scope.ts. */
 export interface ScopeState {
@@ -18,10 +19,12 @@ interface Runtime {
   backend: Backend | null;
   /** Makes the default backend at first use; throws where that needs `await ready()`. */
   makeDefault: (() => Backend) | null;
+  /** Makes a random stream. Models seldom draw while they only run: a page that does not make streams has none. */
+  makeStream: ((seed: number) => RandomStream) | null;
   scope: ScopeState | null;
 }
 
-export const runtime: Runtime = { backend: null, makeDefault: null, scope: null };
+export const runtime: Runtime = { backend: null, makeDefault: null, makeStream: null, scope: null };
 
 /** The backend that computes now. */
 export function currentBackend(): Backend {

@@ -14,12 +14,12 @@ import type { Shape } from './shape.js';
 import { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';
 
 /** Bits per element of every dtype of the format. */
-const BITS = {
+export const bitsPerElement = {
   BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F4: 4, F6_E2M3: 6, F6_E3M2: 6,
   I16: 16, U16: 16, F16: 16, BF16: 16, I32: 32, U32: 32, F32: 32, F64: 64, I64: 64, U64: 64, C64: 64,
 } as const; // biome-ignore format: a table
 
-export type SafetensorsType = keyof typeof BITS;
+export type SafetensorsType = keyof typeof bitsPerElement;
 
 export interface StoredTensor {
   dtype: SafetensorsType;
@@ -114,7 +114,7 @@ function readEntry(name: string, entry: Json, available: number): Entry {
   const extra = Object.keys(entry).find((key) => !['dtype', 'shape', 'data_offsets'].includes(key));
   if (extra !== undefined) throw bad(`tensor "${name}" has a field "${extra}".`, { name, field: extra });
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(BITS, dtype)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(bitsPerElement, dtype)) {
     throw bad(`tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}.`, { name, dtype });
   }
   if (!isCounts(shape))
@@ -150,7 +150,7 @@ function readEntry(name: string, entry: Json, available: number): Entry {
 /** Bits that a tensor takes; Infinity where it cannot fit `available` bytes, so that no product overflows. */
 function bitsOf(shape: readonly number[], dtype: SafetensorsType, available: number): number {
   if (shape.includes(0)) return 0;
-  let bits: number = BITS[dtype];
+  let bits: number = bitsPerElement[dtype];
   for (const extent of shape) {
     bits *= extent;
     if (bits > available * 8) return Number.POSITIVE_INFINITY;
@@ -175,7 +175,7 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  const entries = [...tensors].sort(([, a], [, b]) => BITS[b.dtype] - BITS[a.dtype]);
+  const entries = [...tensors].sort(([, a], [, b]) => bitsPerElement[b.dtype] - bitsPerElement[a.dtype]);
   const fields: string[] = [];
   if (metadata.size > 0) fields.push(`"${METADATA}":${JSON.stringify(Object.fromEntries(metadata))}`);
   let end = 0;

@@ -1,6 +1,6 @@
 /** Numbers of a safetensors file as floats, whatever type they are stored in. */
 import { UnrollError } from '@unroll/core';
-import type { SafetensorsType, StoredTensor } from '@unroll/core/internal';
+import { bitsPerElement, type SafetensorsType, type StoredTensor } from '@unroll/core/internal';
 
 /** How one element is read; the types that are missing are known by name only. */
 const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {
@@ -19,24 +19,6 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
   F64: (view, at) => view.getFloat64(at, true),
 };
 
-const BYTES: Partial<Record<SafetensorsType, number>> = {
-  ...{
-    BOOL: 1,
-    U8: 1,
-    I8: 1,
-    U16: 2,
-    I16: 2,
-    F16: 2,
-    BF16: 2,
-    U32: 4,
-    I32: 4,
-    F32: 4,
-    U64: 8,
-    I64: 8,
-    F64: 8,
-  },
-};
-
 /**
  * The values of a stored tensor, copied. Whole numbers and doubles keep their value as far as a double can
  * hold it; all else fits float32 exactly.
@@ -46,8 +28,7 @@ const BYTES: Partial<Record<SafetensorsType, number>> = {
  */
 export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
   const read = readers[dtype];
-  const size = BYTES[dtype];
-  if (!read || !size) {
+  if (!read) {
     throw new UnrollError(
       'format',
       `Tensor "${name}" is stored as ${dtype}, which cannot be read as numbers here. Convert it to F32 ` +
@@ -55,6 +36,7 @@ export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32A
       { name, dtype },
     );
   }
+  const size = bitsPerElement[dtype] / 8;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = ['F64', 'U32', 'I32', 'U64', 'I64'].includes(dtype);
   const out = wide ? new Float64Array(bytes.length / size) : new Float32Array(bytes.length / size);

@@ -50,6 +50,17 @@ const VARIANTS = [
 ];
 // In an inference-only build these stay as fast as they can be; the others are made small.
 const FAST = ['tile.cpp', 'lstm.cpp', 'gru.cpp', 'rnn.cpp'];
+// Like beside like: what compresses a page looks back 32 kB.
+const FIRST = [
+  'tile.cpp',
+  'lstm.cpp',
+  'gru.cpp',
+  'rnn.cpp',
+  'gru_before.cpp',
+  'cells.cpp',
+  'gemm.cpp',
+  'memory.cpp',
+];
 // What no kernel of an inference-only build leads to.
 const ONLY_FULL = ['optimizers.cpp', 'random.cpp', 'pool_check.cpp'];
 
@@ -143,7 +154,9 @@ export const buildWasm = async () => {
   const modules = VARIANTS.map((variant) => {
     const { file, threads, infer } = variant;
     const exports = [...EXPORTS, ...(infer ? [] : ['pool_check']), ...(threads ? THREAD_EXPORTS : [])];
-    const needed = Object.keys(units).filter((unit) => !infer || !ONLY_FULL.includes(unit));
+    const needed = [...new Set([...FIRST, ...Object.keys(units)])].filter(
+      (unit) => !infer || !ONLY_FULL.includes(unit),
+    );
     const parts = needed.map((unit) => objectOf(unit, variant));
     const args = [
       ...LINK,
