@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { buildNative } from '../packages/kernels/scripts/build-native.mjs';
 import { buildWasm } from '../packages/kernels/scripts/build-wasm.mjs';
 import { generate } from '../packages/kernels/scripts/generate.mjs';
+import { bundle } from './bundle.mjs';
 import { compileTypeScript } from './tsc.mjs';
 
 const stage = async (name, work) => {
@@ -36,6 +37,7 @@ export const build = async () => {
     await stage('wasm', buildWasm),
     await stage('native', native),
     await stage('typescript', async () => compileTypeScript()),
+    await stage('bundle', bundle),
   ];
   return !results.includes(false);
 };

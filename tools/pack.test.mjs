@@ -61,6 +61,32 @@ test('the library is there', () => {
   assert.equal(run('a.js'), 'function\n');
 });
 
+test('Node reads few files, and every class is there once', () => {
+  writeFileSync(
+    join(folder, 'b.js'),
+    `import { Dense, Tensor, UnrollError } from 'unrolljs';
+    import * as infer from 'unrolljs/infer';
+    import * as core from '@unroll/core';
+    import { Dense as own } from '@unroll/nn';
+    import 'unrolljs/node';
+    console.log([infer.Dense === Dense, own === Dense, infer.Tensor === Tensor, core.UnrollError === UnrollError].join());`,
+  );
+  writeFileSync(
+    join(folder, 'count.mjs'),
+    `import { register } from 'node:module';
+    const hooks = 'export const load = (url, context, next) => (url.startsWith("file:") && console.log(url), next(url, context));';
+    register('data:text/javascript,' + encodeURIComponent(hooks));`,
+  );
+  assert.equal(run('b.js'), 'true,true,true,true\n');
+  writeFileSync(join(folder, 'c.js'), "import 'unrolljs/infer';");
+  const files = run('--import', './count.mjs', 'c.js').trim().split('\n');
+  assert.ok(
+    files.some((file) => file.endsWith('nn/dist/index.bundle.js')),
+    files.join('\n'),
+  );
+  assert.ok(files.length < 20, files.join('\n'));
+});
+
 test('the command is there, and forecasts', () => {
   const command = join(modules, 'unrolljs', manifestOf('unrolljs').bin.unroll);
   assert.match(run(command, '--help'), /^Usage: unroll <verb>/);
