@@ -32,7 +32,16 @@ const ISAS = {
     baseline: ['-march=x86-64'],
     avx2: ['-march=x86-64', '-mavx2', '-mfma', '-mf16c'],
     avx512: [
-      ...['-march=x86-64', '-mavx2', '-mfma', '-mf16c', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl'],
+      ...[
+        '-march=x86-64',
+        '-mavx2',
+        '-mfma',
+        '-mf16c',
+        '-mavx512f',
+        '-mavx512bw',
+        '-mavx512dq',
+        '-mavx512vl',
+      ],
       '-mprefer-vector-width=512',
     ],
   },
