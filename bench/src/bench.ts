@@ -125,7 +125,7 @@ async function main(): Promise<void> {
     const standard = options.check ? CHECK : options.quick ? QUICK : FULL;
     const pace = { ...standard, ...(options.limit && { limit: options.limit }) };
     for (const { row, mode } of cellsOf(options)) {
-      const data = makeData(row, mode);
+      const data = makeData(row, mode, options.weights);
       const file = writeData(join(folder, 'row.bin'), data);
       for (const threads of options.threads) {
         console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
@@ -140,8 +140,16 @@ async function main(): Promise<void> {
     const javascriptShare = options.modes.includes('train')
       ? await shares(running.values().next().value ?? [])
       : {};
-    const { quick } = options;
-    const result = { machine, quick, versions, missing: [...absent], cells: results, javascriptShare };
+    const { quick, weights } = options;
+    const result = {
+      machine,
+      quick,
+      weights,
+      versions,
+      missing: [...absent],
+      cells: results,
+      javascriptShare,
+    };
     const text = report(result, specs);
     console.log(`\n${text}`);
     if (options.markdown) writeFileSync(options.markdown, text);

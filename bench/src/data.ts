@@ -36,6 +36,10 @@ export interface RowData {
   weights: NamedTensor[];
 }
 
+/** What all weights of a run are rounded to. They are float32 numbers in either case, the same for every engine. */
+export const WEIGHT_TYPES = ['float32', 'float16'] as const;
+export type WeightType = (typeof WEIGHT_TYPES)[number];
+
 /** Steps that a streaming check runs. */
 export const STREAM_STEPS = 5;
 
@@ -54,8 +58,14 @@ function* uniform(seed: number): Generator<number, never> {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b);
 
+/** The nearest float16, ties to even, of a number within its range: a whole number of steps of its last digit. */
+export function half(value: number): number {
+  const step = 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - 10, -24);
+  return (value / step + 1.5 * 2 ** 52 - 1.5 * 2 ** 52) * step;
+}
+
 /** Makes the row's data: x of unit variance, y in [-1/2, 1/2), weights in ±1/√H as PyTorch starts them. */
-export function makeData(row: Row, mode: Mode): RowData {
+export function makeData(row: Row, mode: Mode, type: WeightType = 'float32'): RowData {
   let seed = 0;
   const numbers = (name: string, shape: number[], limit: number): NamedTensor => {
     const stream = uniform(Math.imul(++seed, 0x01000193));
@@ -78,7 +88,9 @@ export function makeData(row: Row, mode: Mode): RowData {
     ? tokens('y', whole.model === 'translator' ? [B, T] : [B], whole.classes)
     : numbers('y', [B, outputWidth(row)], 0.5);
   const limit = 1 / Math.sqrt(row.H);
-  return { inputs, y, weights: weightSpecs(row).map(({ name, shape }) => numbers(name, shape, limit)) };
+  const weights = weightSpecs(row).map(({ name, shape }) => numbers(name, shape, limit));
+  if (type === 'float16') for (const { values } of weights) values.set(values.map(half));
+  return { inputs, y, weights };
 }
 
 /** The tensors of a file, given its bytes. */

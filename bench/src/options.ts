@@ -1,5 +1,6 @@
 /** The command line of the benchmark. */
 import { parseArgs } from 'node:util';
+import { WEIGHT_TYPES, type WeightType } from './data.js';
 import { CHROMIUM_NAMES, ENGINE_NAMES, type EngineSpec, engineSpec, pythonPath } from './engines.js';
 import { ALL_ROWS, chooseRows, MODES, type Mode, QUICK_ROWS, type Row } from './rows.js';
 
@@ -10,6 +11,7 @@ export interface Options {
   threads: number[];
   quick: boolean;
   check: boolean;
+  weights: WeightType;
   python: string;
   /** Seconds that a call may take; absent: as the pace says. */
   limit?: number;
@@ -27,6 +29,7 @@ const HELP = `npm run bench -- [options]
                    unroll-wasm:relaxed@chromium
   --threads LIST   default 1,2
   --quick          few rows, short rounds: for a look
+  --weights TYPE   float16: rounds all weights to numbers that float16 holds; default float32
   --check          compares what the engines compute, and times nothing
   --limit SECONDS  leaves out what takes longer a call
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
@@ -42,6 +45,11 @@ function chooseModes(list: string): Mode[] {
     if (MODES.includes(word as Mode)) return word as Mode;
     throw new Error(`There is no mode "${word}". There are: ${MODES.join(', ')}.`);
   });
+}
+
+function weightType(word: string): WeightType {
+  if (WEIGHT_TYPES.includes(word as WeightType)) return word as WeightType;
+  throw new Error(`Weights are ${WEIGHT_TYPES.join(' or ')}, got "${word}".`);
 }
 
 function positive(name: string, text: string): number {
@@ -77,6 +85,7 @@ function parse(args: string[]): Options {
       engines: { type: 'string', default: ENGINE_NAMES.join(',') },
       threads: { type: 'string', default: '1,2' },
       quick: { type: 'boolean', default: false },
+      weights: { type: 'string', default: 'float32' },
       check: { type: 'boolean', default: false },
       limit: { type: 'string' },
       python: { type: 'string' },
@@ -97,6 +106,7 @@ function parse(args: string[]): Options {
     engines: words(values.engines).map((name) => engineSpec(name, python)),
     threads: threadCounts(values.threads),
     quick: values.quick,
+    weights: weightType(values.weights),
     check: values.check,
     python,
     ...(values.limit && { limit: positive('limit', values.limit) }),

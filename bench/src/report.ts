@@ -2,6 +2,7 @@
  * What people read: lines while the benchmark runs, and its tables in Markdown. Ratios first, times after.
  */
 import type { Absent, CellResult, Measured } from './cell.js';
+import type { WeightType } from './data.js';
 import type { EngineSpec } from './engines.js';
 import { peakFor } from './engines.js';
 import type { BrowserHost, Peaks } from './protocol.js';
@@ -24,6 +25,7 @@ export interface Machine {
 export interface Result {
   machine: Machine;
   quick: boolean;
+  weights: WeightType;
   versions: Record<string, string>;
   /** Engines that are not installed, or do not run. */
   missing: string[];
@@ -204,7 +206,7 @@ export function peakLines(machine: Machine): string[] {
 
 /** The whole result in Markdown. */
 export function report(result: Result, engines: EngineSpec[]): string {
-  const { machine, versions, missing, quick } = result;
+  const { machine, versions, missing, quick, weights } = result;
   const cells = result.cells.filter(({ measured, absent }) => measured.length + absent.length > 0);
   const book = new Book({ ...result, cells }, engines);
   const ours = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
@@ -221,6 +223,9 @@ export function report(result: Result, engines: EngineSpec[]): string {
     ...(missing.length > 0 ? [`- Not here: ${missing.join(', ')}`] : []),
     '',
     ...(quick ? ['**A quick run: short rounds, few of them. Good for a look, not for a claim.**', ''] : []),
+    ...(weights === 'float16'
+      ? ['**All weights are rounded to numbers that float16 holds, the same for every engine.**', '']
+      : []),
     'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns; the share',
     'of the peak is of executed matrix products. Results agreed within 1e-4 before anything was timed. A',
     'number in brackets is a note below.',
@@ -248,7 +253,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
 
 /** The result for machines. */
 export function jsonResult(result: Result, engines: EngineSpec[]): object {
-  const { machine, quick, versions, missing, cells, javascriptShare } = result;
+  const { machine, quick, weights, versions, missing, cells, javascriptShare } = result;
   const place = ({ row, mode, threads, engine }: Measured | Absent): object => {
     const { cell, I, H, B, T } = rowFor(row, mode);
     return { cell, I, H, B, T, mode, threads, engine };
@@ -256,6 +261,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
   return {
     machine,
     quick,
+    weights,
     versions,
     missing,
     javascriptShare,

@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fromHalf, toHalves } from '@unroll/core/internal';
 import { Agreement, difference } from '../dist/agree.js';
-import { dataOf, makeData, timeMajor, transposed } from '../dist/data.js';
+import { dataOf, half, makeData, timeMajor, transposed } from '../dist/data.js';
 import { writeData } from '../dist/data-node.js';
 import { engineSpec, peakFor } from '../dist/engines.js';
 import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
@@ -140,6 +141,30 @@ test('the oracle: one unit, one step, by hand', () => {
   assert.equal(run(gru, 'reset-before'), (1 - sigmoid(2)) * Math.tanh(1));
 });
 
+test('weights rounded to float16: the nearest of its numbers, and nothing else of the row', () => {
+  // 1 + 2^-10 follows 1, and below 2^-14 all steps are 2^-24. Halfway: the even one.
+  const cases = [
+    [1, 1],
+    [1 + 2 ** -11, 1],
+    [1 + 3 * 2 ** -11, 1 + 2 ** -9],
+    [-1 - 2 ** -11 - 2 ** -20, -1 - 2 ** -10],
+    [1 - 2 ** -12, 1],
+    [1 - 3 * 2 ** -12, 1 - 2 ** -10],
+    [2 ** -25, 0],
+    [3 * 2 ** -25, 2 ** -23],
+    [1.25 * 2 ** -20 + 2 ** -26, 1.25 * 2 ** -20],
+    [0, 0],
+  ];
+  for (const [value, rounded] of cases) assert.equal(half(value), rounded);
+  const row = parseRow('gru-3-16-2-4');
+  const [whole, halves] = ['float32', 'float16'].map((type) => makeData(row, 'infer', type));
+  assert.deepEqual([halves.inputs, halves.y], [whole.inputs, whole.y]);
+  for (const [i, { values }] of halves.weights.entries()) {
+    assert.notDeepEqual(values, whole.weights[i].values);
+    assert.deepEqual(values, Float32Array.from(toHalves(whole.weights[i].values, ''), fromHalf));
+  }
+});
+
 test('what disagrees is found', () => {
   assert.equal(difference([1, 2], [1, 2]), 0);
   assert.equal(difference([1, 2.5], [1, 2]), 0.25);
@@ -171,6 +196,7 @@ test('the report: ratios, shares of the peak, notes', () => {
       peakGflopsOnThreads: { 1: { avx2: 80 } },
     },
     quick: false,
+    weights: 'float32',
     versions: { 'unroll-native': 'u', pytorch: 'p' },
     missing: ['brain'],
     cells: [
@@ -194,6 +220,10 @@ test('the report: ratios, shares of the peak, notes', () => {
   assert.match(text, /\[1\] ort-node: cannot/);
   assert.match(text, /Not here: brain/);
   assert.match(text, /unroll-native 13 %/);
+  assert.doesNotMatch(text, /float16/);
+  const halves = { ...result, weights: 'float16' };
+  assert.match(report(halves, specs), /weights are rounded to numbers that float16 holds/);
+  assert.equal(jsonResult(halves, specs).weights, 'float16');
 });
 
 test('a run in short: geometric means, the least row, threads, the peak', () => {
