@@ -1,16 +1,20 @@
 // Measured quality of forecasting: node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2]
+//   [--weights float16]
 //
 // Runs what `unroll forecast` runs, on real series with fixed splits, and prints the tables of docs/quality.md. Networks
 // see the rows before the test part alone; season, window and number of passes are found there too. DIR holds a folder
-// for each data set; the airline series is in the repository.
+// for each data set; the airline series is in the repository. With --weights float16 the trained networks forecast a second
+// time with their weights rounded (docs/float16.md).
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { currentBackend, ready } from '@unroll/core';
+import { fromHalf, toHalves } from '@unroll/core/internal';
 import { makeTable, parseCsv } from '@unroll/data';
 import { actualAt, forecastEvents } from '@unroll/tasks';
+import { decodeCheckpoint, encodeCheckpoint } from '@unroll/train';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const CELLS = ['rnn', 'lstm', 'gru'];
@@ -121,16 +125,56 @@ function standardised({ panel, origins, backtest }) {
 }
 
 /** One run up to its leaderboard: the forecast after it is not needed. */
-async function run({ set: _, title: __, table, scores: scored, ...options }, folder, seed) {
+async function run({ set: _, title: __, table, scores: scored, ...options }, folder, seed, store) {
   const began = performance.now();
   const found = {};
-  for await (const event of forecastEvents(table(folder), { levels: [], ...options, seed })) {
+  for await (const event of forecastEvents(table(folder), { levels: [], ...options, seed, store })) {
     if (event.type === 'plan') Object.assign(found, event);
     if (event.type === 'epoch') tell(event, seed);
     if (event.type !== 'leaderboard') continue;
     const seconds = (performance.now() - began) / 1000;
-    return { plan: found.plan, scores: scored({ ...found, ...event }), seconds };
+    return { ...found, ...event, scores: scored({ ...found, ...event }), seconds };
   }
+}
+
+/** A finished training with its weights rounded to float16; the optimizer's memory is not asked for any more. */
+function rounded(name, bytes) {
+  const checkpoint = decodeCheckpoint(bytes);
+  for (const [tensor, saved] of Object.entries(checkpoint.run.tensors)) {
+    if (!tensor.startsWith('weights/') && tensor !== 'average') continue;
+    saved.values = Float32Array.from(toHalves(saved.values, `${name} ${tensor}`), fromHalf);
+  }
+  return encodeCheckpoint(checkpoint);
+}
+
+/** One run, and the same trained networks once more with rounded weights: a run that is resumed reads them back. */
+async function runBoth(evaluation, folder, seed) {
+  const kept = new Map();
+  const store = {
+    read: async (name) => kept.get(name) ?? null,
+    write: async (name, bytes) => void kept.set(name, bytes),
+  };
+  const result = await run(evaluation, folder, seed, store);
+  for (const [name, bytes] of kept) kept.set(name, rounded(name, bytes));
+  const again = await run(evaluation, folder, seed, store);
+  for (const cell of evaluation.cells) result.scores.set(`${cell}, float16`, again.scores.get(cell));
+  return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, again)) };
+}
+
+/** How far a cell's forecasts of two runs lie apart, as a share of the first one's error: root mean squares. */
+function changeOf(cell, { panel, plan, origins, backtest }, again) {
+  const [own, other] = [backtest, again.backtest].map(
+    (all) => all.find(({ model }) => model === cell).forecasts,
+  );
+  const sums = { change: 0, error: 0 };
+  for (const [n, origin] of origins.entries()) {
+    for (const [k, actual] of actualAt(panel, origin, plan.horizon).entries()) {
+      if (!Number.isFinite(actual)) continue;
+      sums.change += (other[n].median[k] - own[n].median[k]) ** 2;
+      sums.error += (own[n].median[k] - actual) ** 2;
+    }
+  }
+  return Math.sqrt(sums.change / sums.error);
 }
 
 /** Progress for people, beside the tables. */
@@ -166,6 +210,7 @@ const { values } = parseArgs({
     data: { type: 'string' },
     only: { type: 'string' },
     seeds: { type: 'string', default: '0,1,2' },
+    weights: { type: 'string', default: 'float32' },
   },
 });
 const sets = [...new Set(EVALUATIONS.map(({ set }) => set))];
@@ -173,6 +218,10 @@ const wanted = values.only?.split(',') ?? sets;
 const unknown = wanted.find((set) => !sets.includes(set));
 if (unknown !== undefined) {
   console.error(`There is no evaluation "${unknown}". Choose among ${sets.join(', ')}.`);
+  process.exit(2);
+}
+if (!['float32', 'float16'].includes(values.weights)) {
+  console.error(`Weights are float32 or float16, and not "${values.weights}".`);
   process.exit(2);
 }
 const seeds = values.seeds.split(',').map(Number);
@@ -186,11 +235,16 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => wanted.includes(set))) 
     console.log(`Not run: it needs --data DIR with a folder ${set} (see docs/quality.md).`);
     continue;
   }
+  const both = values.weights === 'float16';
   const runs = [];
-  for (const seed of seeds) runs.push(await run(evaluation, folder, seed));
-  show(runs, seeds, cells);
+  for (const seed of seeds) runs.push(await (both ? runBoth : run)(evaluation, folder, seed));
+  show(runs, seeds, both ? cells.flatMap((each) => [each, `${each}, float16`]) : cells);
   const { window, lag, season, log } = runs[0].plan;
   const seconds = Math.round(runs.reduce((sum, each) => sum + each.seconds, 0) / runs.length);
   const plan = `season ${season}, window ${window}${lag > 1 ? `, changes over ${lag} rows` : ''}${log ? ', logarithms' : ''}`;
+  if (both) {
+    const changes = runs.flatMap((each) => each.changes).map((share) => `${(100 * share).toPrecision(2)} %`);
+    console.log(`\nFloat16 changes the forecasts by so much of their error: ${changes.join(', ')}.`);
+  }
   console.log(`\nChosen: ${plan}. ${seconds} s a seed.`);
 }

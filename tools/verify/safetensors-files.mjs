@@ -33,6 +33,7 @@ if (verb === 'write') {
   );
   await fit(model, { x, y, loss: 'mse', optimizer: 'adam', epochs: 2, checkpointDir: place });
   await saveArtifact(join(place, 'artifact'), model, { training: { epochs: 2 } });
+  await saveArtifact(join(place, 'float16'), model, { weights: 'float16' });
   const weights = model.getWeights().map(({ name, shape, values }) => [name, { shape, values: [...values] }]);
   console.log(JSON.stringify({ weights: Object.fromEntries(weights) }));
 } else console.log(JSON.stringify(tensorsOf(place)));

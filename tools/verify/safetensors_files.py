@@ -21,12 +21,16 @@ def check_ours(folder: pathlib.Path) -> int:
     weights = node("write", str(folder))["weights"]
     found = load_file(folder / "artifact" / "model.safetensors")
     assert found.keys() == weights.keys(), (sorted(found), sorted(weights))
+    halves = load_file(folder / "float16" / "model.safetensors")
+    assert halves.keys() == weights.keys(), sorted(halves)
     kept = load_file(folder / "last.safetensors")
     for name, weight in weights.items():
         expected = np.array(weight["values"], dtype=np.float32).reshape(weight["shape"])
         for own in (found[name], kept[f"weights/{name}"]):
             assert own.dtype == np.float32 and own.shape == expected.shape, name
             assert np.array_equal(own, expected), name
+        assert halves[name].dtype == np.float16 and np.array_equal(halves[name], expected.astype(np.float16)), name
+        assert not np.array_equal(halves[name].astype(np.float32), expected) or not expected.any(), name
     with safe_open(folder / "last.safetensors", framework="np") as file:
         metadata = file.metadata()
     state = json.loads(metadata["state"])

@@ -7,6 +7,7 @@ export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
 export { crc32c } from './crc32c.js';
+export { fromHalf, toHalves } from './float16.js';
 export { apply, apply1, type BackwardCall, type ForwardCall, type Op, recording } from './op.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { layOut } from './parameter.js';

@@ -17,7 +17,8 @@ import { fromZip, toZip } from './zip.js';
 /**
  * Saves a model as a folder of files, or as one file if the path ends in `.zip`. Each file is written whole,
  * the config last; what was there is replaced.
- * @throws UnrollError `state` for a model that is not built, `nan` for weights that are not finite
+ * @throws UnrollError `state` for a model that is not built, `nan` for weights that are not finite, `value` for one
+ * beyond float16
  */
 export async function saveArtifact(path: string, model: Network, extras: ArtifactExtras = {}): Promise<void> {
   const files = toArtifact(model, extras);

@@ -9,7 +9,7 @@
  * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
  * nothing that the files do not hold, so that a forged size costs no memory.
  */
-import { formatShape, type Parameter, type Shape, UnrollError } from '@unroll/core';
+import { formatShape, type Parameter, type Shape, UnrollError, valueError } from '@unroll/core';
 import {
   crc32c,
   decodeUtf8,
@@ -20,6 +20,7 @@ import {
   readSafetensors,
   type StoredTensor,
   storeFloats,
+  toHalves,
   writeSafetensors,
 } from '@unroll/core/internal';
 import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
@@ -33,6 +34,8 @@ export interface ArtifactExtras {
   training?: unknown;
   /** For `pipeline.json`: anything that JSON holds. */
   pipeline?: unknown;
+  /** How the file holds the weights; `float16`, rounded to the nearest (ties to even), takes half the bytes. Default `float32`. */
+  weights?: 'float32' | 'float16';
 }
 
 export interface Artifact {
@@ -51,15 +54,15 @@ export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pip
 
 /**
  * The files of a model. `config.json` comes last: who writes them in this order never leaves a new config
- * beside old weights.
- * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name,
- * `nan` for weights that are not finite
+ * beside old weights. The model stays as it is.
+ * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name or a
+ * weight lies beyond float16, `nan` for weights that are not finite
  */
 export function toArtifact(
   model: Network,
-  { training, pipeline }: ArtifactExtras = {},
+  { training, pipeline, weights: type = 'float32' }: ArtifactExtras = {},
 ): Map<string, Uint8Array> {
-  const weights = writeSafetensors(storedWeights(model), new Map([['format', FORMAT]]));
+  const weights = writeSafetensors(storedWeights(model, type), new Map([['format', FORMAT]]));
   const config = {
     format: FORMAT,
     model: model.config,
@@ -71,7 +74,10 @@ export function toArtifact(
   return files.set(CONFIG, toJson(config));
 }
 
-function storedWeights(model: Network): Map<string, StoredTensor> {
+function storedWeights(model: Network, type: 'float32' | 'float16'): Map<string, StoredTensor> {
+  if (type !== 'float32' && type !== 'float16') {
+    throw valueError(`Weights are saved as "float32" or "float16", and not as "${type}".`, { weights: type });
+  }
   if (!model.built) {
     throw new UnrollError(
       'state',
@@ -89,9 +95,15 @@ function storedWeights(model: Network): Map<string, StoredTensor> {
         },
       );
     }
-    stored.set(parameter.name, storeFloats(finite(parameter), parameter.shape));
+    const values = finite(parameter);
+    const { name, shape } = parameter;
+    stored.set(name, type === 'float32' ? storeFloats(values, shape) : storeHalves(values, shape, name));
   }
   return stored;
+}
+
+function storeHalves(values: ArrayLike<number>, shape: Shape, name: string): StoredTensor {
+  return { dtype: 'F16', shape: [...shape], bytes: new Uint8Array(toHalves(values, name).buffer) };
 }
 
 function finite(parameter: Parameter): Float32Array | Float64Array {

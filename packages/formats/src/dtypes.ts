@@ -1,6 +1,6 @@
 /** Numbers of a safetensors file as floats, whatever type they are stored in. */
 import { UnrollError } from '@unroll/core';
-import { bitsPerElement, type SafetensorsType, type StoredTensor } from '@unroll/core/internal';
+import { bitsPerElement, fromHalf, type SafetensorsType, type StoredTensor } from '@unroll/core/internal';
 
 /** How one element is read; the types that are missing are known by name only. */
 const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {
@@ -42,16 +42,6 @@ export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32A
   const out = wide ? new Float64Array(bytes.length / size) : new Float32Array(bytes.length / size);
   for (let i = 0; i < out.length; i++) out[i] = read(view, i * size);
   return out;
-}
-
-/** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 const word = new DataView(new ArrayBuffer(4));

@@ -3,16 +3,33 @@
  * else does.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { type ErrorCode, type Flow, type Shape, tensor, UnrollError } from '@unroll/core';
 import { crc32c, encodeUtf8 } from '@unroll/core/internal';
-import { ARTIFACT_FILES, fromArtifact, fromZip, toArtifact, toZip, writeSafetensors } from '@unroll/formats';
+import {
+  ARTIFACT_FILES,
+  fromArtifact,
+  fromZip,
+  readSafetensors,
+  toArtifact,
+  toZip,
+  writeSafetensors,
+} from '@unroll/formats';
 import { loadArtifact, saveArtifact } from '@unroll/formats/node';
-import { dense, Layer, type LayerOptions, lstm, type Network, registerLayer, sequential } from '@unroll/nn';
+import {
+  dense,
+  Layer,
+  type LayerOptions,
+  lstm,
+  type Network,
+  registerLayer,
+  roundWeights,
+  sequential,
+} from '@unroll/nn';
 import { models, outputOf } from './models.js';
 
 const fails =
@@ -78,6 +95,56 @@ describe('a model comes back as it was', () => {
       return toZip(toArtifact(model));
     });
     assert.deepEqual(made[0], made[1]);
+  });
+});
+
+describe('weights as float16', () => {
+  const weightBytes = (files: ReadonlyMap<string, Uint8Array>): { dtypes: string[]; bytes: number } => {
+    const tensors = [...readSafetensors(files.get('model.safetensors')!).tensors.values()];
+    const bytes = tensors.reduce((sum, one) => sum + one.bytes.length, 0);
+    return { dtypes: [...new Set(tensors.map(({ dtype }) => dtype))], bytes };
+  };
+  for (const [name, make] of Object.entries(models)) {
+    test(`${name}: half the bytes, and what is loaded is the model rounded`, async (t) => {
+      const { model, x } = make();
+      const before = outputOf(model, x);
+      const weights = weightsOf(model);
+      const [whole, half] = [toArtifact(model), toArtifact(model, { weights: 'float16' })];
+      const count = weights.reduce((sum, [, , values]) => sum + values.length, 0);
+      assert.deepEqual(weightBytes(whole), { dtypes: ['F32'], bytes: 4 * count });
+      assert.deepEqual(weightBytes(half), { dtypes: ['F16'], bytes: 2 * count });
+      assert.deepEqual(weightsOf(model), weights, 'the model stays as it is');
+      assert.deepEqual(outputOf(model, x), before);
+
+      const places = [join(folderFor(t), 'model'), join(folderFor(t), 'model.zip')];
+      for (const place of places) await saveArtifact(place, model, { weights: 'float16' });
+      roundWeights(model, 'float16');
+      assert.notDeepEqual(weightsOf(model), weights);
+      const found = [fromArtifact(half), ...(await Promise.all(places.map(loadArtifact)))];
+      for (const { model: own } of found) {
+        assert.deepEqual(weightsOf(own), weightsOf(model));
+        assert.deepEqual(outputOf(own, x), outputOf(model, x));
+      }
+    });
+  }
+
+  test('a weight that float16 does not reach is named, and nothing is written', async (t) => {
+    const place = join(folderFor(t), 'model');
+    const { model } = models.forecaster!();
+    model.build([[-1, 6, 2]]);
+    const bias = model.parameters.at(-1)!;
+    bias.assign([1, -70_000]);
+    const beyond = fails('value', /Weight dense\/bias has the value -70000 at position 1, .* in float32/);
+    assert.throws(() => toArtifact(model, { weights: 'float16' }), beyond);
+    await assert.rejects(saveArtifact(place, model, { weights: 'float16' }), beyond);
+    assert.equal(existsSync(place), false);
+    bias.assign([1, Number.NaN]);
+    assert.throws(() => toArtifact(model, { weights: 'float16' }), fails('nan', /has diverged is not saved/));
+    const other = 'int8' as 'float16';
+    assert.throws(
+      () => toArtifact(model, { weights: other }),
+      fails('value', /"float16", and not as "int8"/),
+    );
   });
 });
 

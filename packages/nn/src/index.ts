@@ -62,4 +62,4 @@ export {
 } from './regularizers.js';
 export { Sequential, type SequentialOptions, sequential } from './sequential.js';
 export { Stream, type StreamInput, type StreamOptions, type StreamState } from './stream.js';
-export type { WeightArray, WeightSource } from './weights.js';
+export { roundWeights, type WeightArray, type WeightSource } from './weights.js';

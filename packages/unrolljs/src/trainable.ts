@@ -60,6 +60,8 @@ export interface EvaluateOptions extends ExampleOptions {
   batchSize?: number;
 }
 
+type SaveExtras = Pick<ArtifactExtras, 'pipeline' | 'weights'>;
+
 export interface Trainable extends Runnable {
   /**
    * Says what to train with. May be called again: the weights stay, the optimizer starts anew. Returns the
@@ -81,10 +83,12 @@ export interface Trainable extends Runnable {
   /**
    * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path
    * ends in `.zip`.
-   * @param extras what else is to be kept: `pipeline` for scalers, vocabularies and the like
-   * @throws UnrollError `state` for a model that is not built yet, `nan` for weights that are not finite
+   * @param extras what else is to be kept: `pipeline` for scalers, vocabularies and the like; `weights: 'float16'` for
+   * half the bytes: what is loaded then has the weights rounded, and this model keeps its own
+   * @throws UnrollError `state` for a model that is not built yet, `nan` for weights that are not finite, `value` for
+   * one beyond float16
    */
-  save(path: string, extras?: Pick<ArtifactExtras, 'pipeline'>): Promise<void>;
+  save(path: string, extras?: SaveExtras): Promise<void>;
 }
 
 /** The network, with the methods of {@link Trainable}. */
@@ -124,7 +128,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       const size = batchSize === undefined ? {} : { batchSize };
       return evaluate(network, data.batches ?? (data as Examples), { ...ready('evaluate'), ...size });
     },
-    async save(path: string, extras: Pick<ArtifactExtras, 'pipeline'> = {}): Promise<void> {
+    async save(path: string, extras: SaveExtras = {}): Promise<void> {
       if (!(network instanceof Layered)) {
         throw new UnrollError(
           'value',

@@ -46,10 +46,10 @@ test('unrolljs/infer pulls in no trainer', () => {
 
 const x = tensor([[[1], [0.5], [-1]]]);
 
-function files(): Map<string, Uint8Array> {
+function files(weights: 'float32' | 'float16' = 'float32'): Map<string, Uint8Array> {
   const model = sequential([lstm({ units: 5 }), dense({ units: 2 })], { seed: 3 });
   model.build([[-1, 3, 1]]);
-  return toArtifact(model);
+  return toArtifact(model, { weights });
 }
 
 test('what only training calls says what to import', async () => {
@@ -64,6 +64,7 @@ test('what only training calls says what to import', async () => {
 
 test('loadWith makes the model of load, and the inference-only kernels run it fused', async () => {
   const wanted = (await (await load(files())).predict(x)).dataSync();
+  const rounded = (await (await load(files('float16'))).predict(x)).dataSync();
   const infer = await setBackend('wasm:infer-single');
   let fused = 0;
   const lstmForward: Backend['kernels']['lstmForward'] = (call) => {
@@ -72,11 +73,14 @@ test('loadWith makes the model of load, and the inference-only kernels run it fu
   };
   await setBackend({ ...infer, kernels: { ...infer.kernels, lstmForward } });
   const found = (await (await loadWith(files(), [LstmCell, Dense])).predict(x)).dataSync();
-  await setBackend();
   assert.equal(fused, 1);
+  const half = (await (await loadWith(files('float16'), [LstmCell, Dense])).predict(x)).dataSync();
+  await setBackend();
   assert.equal(found.length, 2);
   found.forEach((value, i) => {
     assert.ok(Math.abs(value - wanted[i]!) < 1e-5);
+    assert.ok(Math.abs(half[i]! - rounded[i]!) < 1e-6, 'the same rounded weights on either backend');
+    assert.ok(half[i] !== value);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   load,
   lstm,
   type Model,
+  roundWeights,
   sequential,
   toArtifact,
   toZip,
@@ -60,6 +61,26 @@ test('a saved model predicts the same, with a trainer and without, from a folder
   assert.equal(training.trained.seed, 8);
   assert.match(training.trained.data, /^[0-9a-f]{16}$/);
   assert.equal(training.trained.history.loss.length, 3);
+});
+
+test('weights saved as float16 are loaded rounded, with a trainer and without, and trained on', async (t) => {
+  const model = compiled();
+  await model.fit(x, y, { epochs: 2, seed: 8 });
+  const [folder, zip] = [join(folderFor(t), 'half'), join(folderFor(t), 'half.zip')];
+  const before = (await model.predict(x)).toArray();
+  for (const place of [folder, zip]) await model.save(place, { weights: 'float16' });
+  assert.deepEqual((await model.predict(x)).toArray(), before);
+  roundWeights(model, 'float16');
+  const expected = (await model.predict(x)).toArray();
+  assert.notDeepEqual(expected, before);
+  for (const loaded of [await load(folder), await load(zip), await loadToRun(folder), await loadToRun(zip)]) {
+    assert.deepEqual((await loaded.predict(x)).toArray(), expected);
+  }
+  const again = await load(folder);
+  await again.fit(x, y, { epochs: 1 });
+  const trained = again.getWeights();
+  roundWeights(again, 'float16');
+  assert.notDeepEqual(again.getWeights(), trained, 'training leaves float16');
 });
 
 test('a loaded model goes on as it was compiled', async (t) => {

@@ -1,0 +1,50 @@
+/**
+ * float16 (IEEE 754 half precision): 1 sign, 5 exponent and 10 fraction bits. Numbers from 2^-14 on have 11 binary digits,
+ * smaller ones are multiples of 2^-24, and 65504 is the largest.
+ */
+import { valueError } from './errors.js';
+
+const LARGEST = 65504;
+
+/** Doubles from here on are whole numbers: adding and subtracting it rounds to one, ties to even. */
+const WHOLE = 2 ** 52;
+
+/** The number that these bits stand for. */
+export function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/**
+ * The bits of the nearest float16 of each value, ties to even.
+ * @param name of the weight, for the error
+ * @throws UnrollError `value` for a number beyond ±65504 and for NaN
+ */
+export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
+  const word = new DataView(new ArrayBuffer(8));
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]!);
+    if (!(size <= LARGEST)) throw beyond(name, i, values[i]!);
+    word.setFloat64(0, values[i]!);
+    const high = word.getUint32(0);
+    // Subnormal numbers have the steps of the smallest normal ones.
+    const exponent = Math.max(((high >>> 20) & 0x7ff) - 1023, -14);
+    // In steps of the last digit; that of the leading 1, and a carry out of the fraction, add to the exponent's field.
+    const steps = size * 2 ** (10 - exponent) + WHOLE - WHOLE;
+    halves[i] = ((high >>> 16) & 0x8000) | (steps + (exponent + 14) * 1024);
+  }
+  return halves;
+}
+
+function beyond(name: string, position: number, value: number): Error {
+  return valueError(
+    `Weight ${name} has the value ${value} at position ${position}, and float16 ends at ${LARGEST}. Leave the model in ` +
+      'float32.',
+    { name, position, value },
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * float16, against its definition: every one of its numbers, every halfway point between two of them and what lies right
+ * beside it. numpy's rounding is compared with in tools/verify/safetensors_files.py. Rejects: rounding towards zero, away from
+ * it or to odd, subnormal numbers lost, a carry lost, a double rounded to float32 first.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RandomStream, UnrollError } from '@unroll/core';
+import { fromHalf, toHalves } from '@unroll/core/internal';
+
+/** All finite float16s from 0 up, in the order of their bits: steps of 2^-24, which double at each power of two from 2^-13 on. */
+const HALVES: readonly number[] = (() => {
+  const found = [0];
+  let step = 2 ** -24;
+  for (let power = 2 ** -13; found.length < 0x7c00; power *= 2, step *= 2) {
+    while (found.at(-1)! < power && found.length < 0x7c00) found.push(found.at(-1)! + step);
+  }
+  return found;
+})();
+const bits = (values: ArrayLike<number>): Uint16Array => toHalves(values, 'w');
+
+test('bits are read', () => {
+  assert.equal(HALVES.at(-1), 65504);
+  const read = (sign: number): number[] => HALVES.map((_, i) => fromHalf(sign | i));
+  assert.deepEqual(read(0), HALVES);
+  assert.deepEqual(
+    read(0x8000),
+    HALVES.map((value) => -value),
+  );
+  assert.deepEqual([0x7c00, 0xfc00, 0x7e00].map(fromHalf), [
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    Number.NaN,
+  ]);
+});
+
+test('every float16 stays as it is', () => {
+  const own = Uint16Array.from(HALVES, (_, i) => i);
+  assert.deepEqual(bits(HALVES), own);
+  assert.deepEqual(
+    bits(HALVES.map((value) => -value)),
+    own.map((half) => half | 0x8000),
+  );
+});
+
+test('halfway between two, the even one; a little beside it, the nearer one', () => {
+  for (const sign of [1, -1]) {
+    const middles = HALVES.slice(1).map((above, i) => (sign * (HALVES[i]! + above)) / 2);
+    const signBit = sign < 0 ? 0x8000 : 0;
+    const expected = (rule: (i: number) => number): Uint16Array =>
+      Uint16Array.from(middles, (_, i) => signBit | rule(i));
+    assert.deepEqual(
+      bits(middles),
+      expected((i) => i + (i % 2)),
+    );
+    assert.deepEqual(
+      bits(middles.map((value) => value * (1 - 2 ** -50))),
+      expected((i) => i),
+      'less by a double’s last digits',
+    );
+    assert.deepEqual(
+      bits(middles.map((value) => value * (1 + 2 ** -50))),
+      expected((i) => i + 1),
+    );
+  }
+});
+
+const { f16round } = Math as { f16round?: (value: number) => number };
+test('as Math.f16round has it', { skip: f16round ? false : 'this Node has no Math.f16round' }, () => {
+  const random = new RandomStream(7, 'float16');
+  const values = random.uniform(1e5, -1, 1).map((value, i) => value * 2 ** ((i % 42) - 26));
+  assert.deepEqual(Array.from(bits(values), fromHalf), Array.from(values, f16round!));
+});
+
+test('what float16 does not reach is named', () => {
+  for (const value of [65504.001, -65505, 1e30, Number.POSITIVE_INFINITY, Number.NaN]) {
+    assert.throws(
+      () => toHalves([1, 65504, value], 'lstm/kernel'),
+      (error: unknown) => {
+        assert.ok(error instanceof UnrollError && error.code === 'value');
+        assert.deepEqual(error.data, { name: 'lstm/kernel', position: 2, value });
+        assert.match(error.message, /^Weight lstm\/kernel has the value .* at position 2, .* in float32\.$/);
+        return true;
+      },
+    );
+  }
+});
