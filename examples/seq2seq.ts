@@ -79,3 +79,5 @@ const translated = await translate(held.map(({ words }) => words));
 const right = held.filter(({ iso }, i) => iso === translated[i]).length;
 console.log(`${right} of ${held.length} unseen dates right`);
 for (const [i, { words }] of held.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
+
+export { held, translate, translator }; // tools/float16.mjs rounds its weights

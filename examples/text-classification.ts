@@ -63,3 +63,5 @@ for (const text of ['the plot was not dull', 'the acting was great but the endin
   const [bad, mixed, good] = await (await model.predict([encode(text)])).data();
   console.log(`"${text}": bad ${bad!.toFixed(2)}, mixed ${mixed!.toFixed(2)}, good ${good!.toFixed(2)}`);
 }
+
+export { model, x, y }; // tools/float16.mjs rounds its weights

@@ -14,12 +14,22 @@ test('data that are not there are asked for, and an unknown evaluation is told f
   const other = run('--only', 'weather');
   assert.match(other.stderr, /no evaluation "weather".*airline, etth1/);
   assert.equal(other.status, 2);
+  const weights = run('--weights', 'int8');
+  assert.match(weights.stderr, /Weights are float32 or float16, and not "int8"/);
+  assert.equal(weights.status, 2);
 });
 
-test('the airline tables: rules with known errors, and a network 25 % below the seasonal one', () => {
-  const { stdout } = run('--only', 'airline', '--seeds', '0');
+test('the airline tables: rules with known errors, and a network 25 % below the seasonal one, rounded or not', () => {
+  const { stdout } = run('--only', 'airline', '--seeds', '0', '--weights', 'float16');
   const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
   const mase = (model) => Number(rows.find((cells) => cells[1] === model)[6]);
   assert.equal(mase('seasonal-naive'), 1.266);
   assert.ok(mase('lstm') < 0.75 * mase('seasonal-naive'), `lstm ${mase('lstm')}`);
+  assert.ok(Math.abs(mase('lstm, float16') / mase('lstm') - 1) < 0.002, 'rounding changes next to nothing');
+  const changes = [...stdout.matchAll(/so much of their error: (\S+) %/g)].map(([, share]) => Number(share));
+  assert.equal(changes.length, 2);
+  assert.ok(
+    changes.every((share) => share > 0 && share < 0.5),
+    `it changes something: ${changes} %`,
+  );
 });
