@@ -68,15 +68,19 @@ async function stateRows(name, layer, random) {
   roundWeights(states, 'float16');
   const rounded = await run();
   states.setWeights(weights);
-  for (const [i, steps] of STEPS.entries()) {
-    const size = own[i].reduce((sum, value) => sum + Math.abs(value), 0) / own[i].length;
-    const { mean, most } = differences(own[i], rounded[i]);
-    console.log(`| ${[name, steps, size.toFixed(2), short(mean), short(most)].join(' | ')} |`);
-  }
+  const size = own[0].reduce((sum, value) => sum + Math.abs(value), 0) / own[0].length;
+  const cells = own.map((each, i) => {
+    const { mean, most } = differences(each, rounded[i]);
+    return `${short(mean)}, ${short(most)}`;
+  });
+  console.log(`| ${[name, size.toFixed(2), ...cells].join(' | ')} |`);
 }
 
 async function states(seed) {
-  console.log('| layer | T | mean size of h | mean difference | largest |\n|---|---:|---:|---:|---:|');
+  const lengths = STEPS.map((steps) => `T ${steps}: mean difference, largest`);
+  console.log(
+    `| layer | mean size of h | ${lengths.join(' | ')} |\n|---|---:|${'---:|'.repeat(STEPS.length)}`,
+  );
   for (const [cell, make] of Object.entries(CELLS)) {
     for (const units of UNITS) {
       const random = new RandomStream(seed, cell, units);
