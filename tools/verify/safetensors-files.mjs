@@ -2,11 +2,11 @@
 // read FILE: the tensors and metadata of a safetensors file as JSON.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tensor } from '../../packages/core/dist/index.js';
-import { floatsOf, readSafetensors } from '../../packages/formats/dist/index.js';
-import { saveArtifact } from '../../packages/formats/dist/index-node.js';
-import { bidirectional, dense, lstm, sequential } from '../../packages/nn/dist/index.js';
-import { fit } from '../../packages/train/dist/index.js';
+import { tensor } from '@unroll/core';
+import { floatsOf, readSafetensors } from '@unroll/formats';
+import { saveArtifact } from '@unroll/formats/node';
+import { bidirectional, dense, lstm, sequential } from '@unroll/nn';
+import { fit } from '@unroll/train';
 
 /** JSON has no NaN and no infinities: text. */
 const number = (value) => (Number.isFinite(value) ? value : String(value));

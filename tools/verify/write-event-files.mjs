@@ -1,10 +1,10 @@
 // Trains a small model with TensorBoard and CSV logs below the folder given, in two runs: one that is
 // aborted, and one that resumes it. Prints the events as JSON lines.
 import { join } from 'node:path';
-import { tensor } from '../../packages/core/dist/index.js';
-import { dense, lstm, sequential } from '../../packages/nn/dist/index.js';
-import { fit } from '../../packages/train/dist/index.js';
-import { csvLog, tensorBoard } from '../../packages/train/dist/index-node.js';
+import { tensor } from '@unroll/core';
+import { dense, lstm, sequential } from '@unroll/nn';
+import { fit } from '@unroll/train';
+import { csvLog, tensorBoard } from '@unroll/train/node';
 
 const folder = process.argv[2];
 const [count, steps] = [48, 6];
