@@ -7,6 +7,7 @@ import { apply1, type BackwardCall, NONE, type Op, type Recorder, recording } fr
 import { add } from './ops/elementwise.js';
 import { sumTo } from './ops/reduce.js';
 import { Parameter } from './parameter.js';
+import { RowGradient } from './row-gradient.js';
 import { runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { full, type Tensor } from './tensor.js';
@@ -88,11 +89,17 @@ export class Tape implements Recorder {
         const grad = found[i];
         if (!needs[i] || !grad) return;
         const before = grads.get(input!);
-        grads.set(input!, before ? add(before, grad) : grad);
+        grads.set(input!, before ? total(before, grad) : grad);
       });
     }
     return grads;
   }
+}
+
+/** The sum of two gradients of one tensor; of rows that were looked up in it, while there is nothing else. */
+function total(before: Tensor, grad: Tensor): Tensor {
+  const rows = before instanceof RowGradient && grad instanceof RowGradient;
+  return rows ? before.plus(grad) : add(before, grad);
 }
 
 /**

@@ -15,6 +15,7 @@ export { checkCount, flowsOf, inferenceContext, noLoss, predictLoaded } from './
 export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';
+export { RowGradient } from './row-gradient.js';
 export { joinRows, sliceTable, type Table, tableOf, takeRows } from './rows.js';
 export { runtime } from './runtime.js';
 export * from './safetensors.js';

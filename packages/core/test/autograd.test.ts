@@ -30,7 +30,7 @@ import {
   UnrollError,
   valueAndGrad,
 } from '@unroll/core';
-import { layOut, Tape } from '@unroll/core/internal';
+import { layOut, RowGradient, Tape } from '@unroll/core/internal';
 
 before(() => setBackend('reference:float64'));
 
@@ -110,6 +110,25 @@ describe('valueAndGrad', () => {
       return add(sum(wide), sum(gather(x, [1, 1])));
     };
     assert.deepEqual(gradOf(work, x), [[[0, 0, 5], [7, 2, 2]]]); // biome-ignore format: a matrix
+  });
+
+  test('of looked-up rows is of them alone while nothing else uses the table', () => {
+    const table = new Parameter('table', [3, 2], [1, 2, 3, 4, 5, 6]);
+    const rows = (): Tensor => sum(add(mul(gather(table, [2, 0]), [[1, 2], [3, 4]]), gather(table, [2, 2]))); // biome-ignore format: a matrix
+    const gradient = (work: () => Tensor, read: (of: Tensor) => unknown): unknown =>
+      scope(() => {
+        const tape = new Tape();
+        return read(tape.gradients(tape.recordDuring(work)).get(table)!);
+      });
+    assert.equal(
+      gradient(rows, (of) => (of instanceof RowGradient ? of.lookups.length : null)),
+      2,
+    );
+    // Read twice, the first time in a scope that closes before the second.
+    const twice = (of: Tensor): unknown => [scope(() => mul(of, 2)).toArray(), of.toArray()];
+    assert.deepEqual(gradient(rows, twice), [[[6, 8], [0, 0], [6, 8]], [[3, 4], [0, 0], [3, 4]]]); // biome-ignore format: matrices
+    const both = (): Tensor => add(rows(), sum(mul(table, 10)));
+    assert.deepEqual(gradient(both, (of) => of.toArray()), [[13, 14], [10, 10], [13, 14]]); // biome-ignore format: a matrix
   });
 
   test('stops where it is told to', () => {

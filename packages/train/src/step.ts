@@ -13,12 +13,14 @@ import {
   type Tensor,
   UnrollError,
 } from '@unroll/core';
-import { FlatBuffer, layOut, runtime, Tape } from '@unroll/core/internal';
+import { FlatBuffer, layOut, RowGradient, runtime, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { type Clip, clipGradients, normOf } from './clip.js';
 import type { BatchLoss, Objective } from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
+import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, Place } from './optimizers.js';
+import { type TouchedState, TouchedRows } from './touched.js';
 
 /** The losses of a batch, as numbers, and its gradient's norm. */
 export interface StepResult extends Omit<BatchLoss, 'total'> {
@@ -73,6 +75,8 @@ export interface StepperState {
   gatheredCount: number;
   /** Updates that the weights' average has seen. */
   averaged: number;
+  /** Of a lazy optimizer, where batches are gathered: the rows that they look up. */
+  touched?: TouchedState;
 }
 
 export interface StepperOptions {
@@ -97,6 +101,8 @@ export class Stepper {
   /** Sum of the gradients gathered so far, each times its count; null where every batch updates. */
   readonly #sum: FlatBuffer | null;
   readonly #average: WeightAverage | null;
+  /** Null: the optimizer updates all rows. */
+  readonly #touched: TouchedRows | null;
   #gathered = 0;
   #gatheredCount = 0;
   #rate: number;
@@ -116,6 +122,7 @@ export class Stepper {
     this.#slots = options.memory.slotsFor(options.optimizer, this.#trained, length);
     this.#sum = options.accumulate > 1 ? new FlatBuffer(length) : null;
     this.#average = options.average && new WeightAverage(this.#weights, options.average);
+    this.#touched = options.optimizer.lazy ? new TouchedRows(this.#trained) : null;
     this.#rate = options.optimizer.rate(Math.max(0, options.memory.updates - 1));
   }
 
@@ -168,15 +175,21 @@ export class Stepper {
     });
   }
 
-  /** Copies the gradients found side by side. */
+  /** Puts the gradients found side by side; rows of a table are added where they belong. */
   #collect(found: ReadonlyMap<Tensor, Tensor>): void {
     const { kernels } = runtime.scope!.backend;
-    for (const parameter of this.#trained) {
+    this.#trained.forEach((parameter, i) => {
       const place = this.#grads.blockFor(parameter.home.offset, parameter.size);
-      const grad = found.get(parameter);
-      if (grad) kernels.copy(grad.block(), 0, [1], place, 0, [1], [parameter.size]);
-      else kernels.fill(place, 0);
-    }
+      const grad = found.get(parameter) ?? null;
+      if (grad && !(grad instanceof RowGradient)) {
+        kernels.copy(grad.block(), 0, [1], place, 0, [1], [parameter.size]);
+      } else {
+        if (this.#touched) this.#touched.clear(i, place);
+        else kernels.fill(place, 0);
+        grad?.addTo(place);
+      }
+      this.#touched?.note(i, grad, this.#gathered === 0);
+    });
   }
 
   /** sum += grads; grads = sum / count */
@@ -189,7 +202,14 @@ export class Stepper {
   }
 
   #norm(): number {
-    return normOf(runtime.scope!.backend, this.#grads.block());
+    const { backend } = runtime.scope!;
+    const g = this.#grads.block();
+    if (!this.#touched) return normOf(backend, g);
+    const norms = this.#touched.addedTo(this.#places).map(({ offset, size, rows }) => {
+      const own = backend.view(g, offset, size);
+      return normOf(backend, rows ? copyOfRows(own, rows) : own);
+    });
+    return Math.hypot(...norms);
   }
 
   /** Lets `hook` work on the gradients; returns their norm afterwards. */
@@ -207,6 +227,7 @@ export class Stepper {
           });
         }
         grads.write(values);
+        this.#touched?.noteAll();
       },
     });
     return scope(() => this.#norm());
@@ -223,7 +244,8 @@ export class Stepper {
     memory.updates++;
     const clipped = scope(() => {
       const { backend } = runtime.scope!;
-      const [g, places] = [this.#grads.block(), this.#places];
+      const g = this.#grads.block();
+      const places = this.#touched?.addedTo(this.#places) ?? this.#places;
       const { clipped, gScale } = clipGradients(clip, { backend, g, places }, gradientNorm);
       optimizer.update({
         kernels: backend.kernels,
@@ -277,14 +299,16 @@ export class Stepper {
       gathered: this.#gathered,
       gatheredCount: this.#gatheredCount,
       averaged: this.#average?.updates ?? 0,
+      ...(this.#touched && this.#gathered > 0 && { touched: this.#touched.state }),
     };
   }
 
-  set state({ updates, gathered, gatheredCount, averaged }) {
+  set state({ updates, gathered, gatheredCount, averaged, touched }) {
     this.#options.memory.updates = updates;
     this.#gathered = gathered;
     this.#gatheredCount = gatheredCount;
     if (this.#average) this.#average.updates = averaged;
+    if (this.#touched && touched) this.#touched.state = touched;
     this.#rate = this.#options.optimizer.rate(Math.max(0, updates - 1));
   }
 

@@ -1,7 +1,8 @@
 /** Ops on rows: softmax over the last axis, and rows looked up in a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
-import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
+import { RowGradient } from '../row-gradient.js';
+import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';
 
@@ -33,13 +34,10 @@ const gatherOp: Op<NoAttributes> = {
   forward({ inputs: [table, ids], outputs: [y], kernels }) {
     kernels.gather(table!.block(), ids!.block(), y!.block(), table!.shape[1]!);
   },
-  backward({ inputs: [table, ids], grads: [g], needs, kernels }) {
-    if (!needs[0]) return [null, null];
-    const dTable = temporaryTensor(table!.shape);
-    kernels.fill(dTable.block(), 0);
-    kernels.scatterAdd(dTable.block(), ids!.block(), g!.block(), table!.shape[1]!);
-    return [dTable, null];
-  },
+  backward: ({ inputs: [table, ids], grads: [g], needs }) => [
+    needs[0] ? new RowGradient(table!.shape, [{ ids: ids!, grad: g! }]) : null,
+    null,
+  ],
 };
 
 export const rowOps = { softmax: softmaxOp, logSoftmax: logSoftmaxOp, gather: gatherOp };

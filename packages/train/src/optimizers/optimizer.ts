@@ -31,6 +31,14 @@ export interface Place {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
+  /** For lazy optimizers: the rows that an update is of. Absent: all. */
+  readonly rows?: Rows;
+}
+
+/** Some rows of a table. */
+export interface Rows {
+  readonly ids: readonly number[];
+  readonly width: number;
 }
 
 export interface Optimizer {
@@ -43,6 +51,8 @@ export interface Optimizer {
   rate(updates: number): number;
   /** Names of what it remembers between updates, one number per weight each. */
   readonly slots: readonly string[];
+  /** It updates the rows in {@link Place.rows} only, and writes to no others, in the gradients neither. */
+  readonly lazy?: boolean;
   update(call: UpdateCall): void;
 }
 
@@ -63,6 +73,15 @@ export interface OptimizerOptions {
    * of the other options stay Keras's. Default `keras`.
    */
   convention?: 'keras' | 'pytorch';
+  /**
+   * Rows of embedding tables that were not looked up since the last update are left as they are, their moments too,
+   * which makes a large vocabulary cheap. `adam({ lazy: true })` is PyTorch's SparseAdam
+   * (https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html), and it goes likewise for parameters
+   * that were not used at all. Weight decay leaves these rows alone as well. A table whose gradient is not of rows
+   * alone (it has a regularizer, is used in a product too, or `beforeUpdate` wrote the gradients) is updated whole.
+   * Default false: moments decay, and move weights, at every update, as in Keras.
+   */
+  lazy?: boolean;
 }
 
 /**
@@ -78,7 +97,7 @@ export function makeOptimizer(
   slots: readonly string[],
   rule: Rule,
 ): Optimizer {
-  const { learningRate, weightDecay, excludeFromWeightDecay, convention } = options;
+  const { learningRate, weightDecay, excludeFromWeightDecay, convention, lazy } = options;
   const rate = resolveRate(name, learningRate);
   checkAtLeast(name, { weightDecay });
   if (convention !== 'keras' && convention !== 'pytorch') {
@@ -93,40 +112,88 @@ export function makeOptimizer(
       weightDecay,
       excludeFromWeightDecay: [...excludeFromWeightDecay],
       convention,
+      lazy,
     },
     learningRate: rateAt(rate, 0),
     rate: (updates) => rateAt(rate, updates),
     slots,
+    lazy,
     update(call) {
-      for (const [part, decays] of decayParts(call, weightDecay > 0 ? excludeFromWeightDecay : [])) {
+      eachPart(call, weightDecay > 0 ? excludeFromWeightDecay : [], (part, decays) => {
         if (!decays || weightDecay === 0) rule(part, 0);
         else if (coupled) rule(addedDecay(part, weightDecay), 0);
         else rule(part, call.rate * weightDecay);
-      }
+      });
     },
   };
 }
 
-/** The call cut into runs of parameters that decay and that do not: one, if all are alike. */
-function decayParts(call: UpdateCall, excluded: readonly string[]): [UpdateCall, boolean][] {
-  if (excluded.length === 0) return [[call, true]];
+type Update = (part: UpdateCall, decays: boolean) => void;
+
+/**
+ * Calls `update` for runs of parameters that decay and that do not (one, if all are alike), and for the rows of tables
+ * that are updated by rows.
+ */
+function eachPart(call: UpdateCall, excluded: readonly string[], update: Update): void {
   const { places, part } = call;
+  const byRows = places?.some(({ rows }) => rows) ?? false;
+  if (excluded.length === 0 && !byRows) {
+    update(call, true);
+    return;
+  }
   if (!places || !part) {
     throw valueError(
-      'excludeFromWeightDecay needs the parameters of the weights (UpdateCall.places and part).',
+      'excludeFromWeightDecay and lazy need the parameters of the weights (UpdateCall.places and part).',
     );
   }
-  const runs: { offset: number; length: number; decays: boolean }[] = [];
-  for (const { name, offset, size } of places) {
+  const runs: { offset: number; length: number; decays: boolean; rows: Rows | undefined }[] = [];
+  for (const { name, offset, size, rows } of places) {
     const decays = !excluded.some((word) => name.includes(word));
     const last = runs.at(-1);
-    if (last && last.decays === decays && last.offset + last.length === offset) last.length += size;
-    else runs.push({ offset, length: size, decays });
+    const alike = last && last.decays === decays && !last.rows && !rows;
+    if (alike && last.offset + last.length === offset) last.length += size;
+    else runs.push({ offset, length: size, decays, rows });
   }
-  return runs.map(({ offset, length, decays }) => {
+  for (const { offset, length, decays, rows } of runs) {
     const cut = (block: Block): Block => part(block, offset, length);
-    return [{ ...call, w: cut(call.w), g: cut(call.g), slots: call.slots.map(cut) }, decays];
+    const run = { ...call, w: cut(call.w), g: cut(call.g), slots: call.slots.map(cut) };
+    if (rows) updateRows(run, rows, (few) => update(few, decays));
+    else update(run, decays);
+  }
+}
+
+/** Updates rows of the table in `call`: copies of them, side by side, which are put back. */
+function updateRows(call: UpdateCall, rows: Rows, update: (few: UpdateCall) => void): void {
+  const { ids, width } = rows;
+  if (ids.length === 0) return;
+  const { kernels, w, g, slots } = call;
+  const few = {
+    ...call,
+    w: copyOfRows(w, rows),
+    g: copyOfRows(g, rows),
+    slots: slots.map((slot) => copyOfRows(slot, rows)),
+  };
+  update(few);
+  const [one, size] = [[1], [width]];
+  const putBack = (changed: Block, table: Block): void => {
+    for (let i = 0; i < ids.length; i++) {
+      kernels.copy(changed, i * width, one, table, ids[i]! * width, one, size);
+    }
+  };
+  putBack(few.w, w);
+  few.slots.forEach((changed, i) => {
+    putBack(changed, slots[i]!);
   });
+}
+
+/** Rows of a table side by side, in the open scope. */
+export function copyOfRows(table: Block, { ids, width }: Rows): Block {
+  const backend = currentBackend();
+  const index = backend.temporary(ids.length);
+  backend.write(index, ids);
+  const rows = backend.temporary(ids.length * width);
+  backend.kernels.gather(table, index, rows, width);
+  return rows;
 }
 
 /** g becomes g + weightDecay w, after clipping: PyTorch's decay. */
@@ -183,5 +250,6 @@ export function commonOptions(options: OptimizerOptions, learningRate: number): 
     weightDecay: options.weightDecay ?? 0,
     excludeFromWeightDecay: options.excludeFromWeightDecay ?? [],
     convention: options.convention ?? 'keras',
+    lazy: options.lazy ?? false,
   };
 }

@@ -66,12 +66,19 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   checkAtLeast(name, { initialAccumulatorValue, epsilon });
   const keras = common.convention === 'keras';
   const own = { initialAccumulatorValue, epsilon };
-  return makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, step, rate, gScale }, decay) => {
+  const made = makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v] = slots;
-    if (step === 1) kernels.fill(v!, initialAccumulatorValue);
     kernels.rmsprop({
       ...{ w, g, v: v!, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
       ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
     });
   });
+  return {
+    ...made,
+    update(call) {
+      // All of it, also where the rule is for some rows only.
+      if (call.step === 1) call.kernels.fill(call.slots[0]!, initialAccumulatorValue);
+      made.update(call);
+    },
+  };
 }

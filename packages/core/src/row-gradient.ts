@@ -1,0 +1,69 @@
+/**
+ * The gradient of a table of which rows were looked up: zeros but for those rows. To whoever reads it, it is a tensor
+ * like any other, and is written out then; training adds the rows to the gradients it gathers, and nothing of the
+ * table's size is made.
+ */
+import type { Block, FloatArray } from './backend.js';
+import { runtime, type ScopeState } from './runtime.js';
+import type { Shape } from './shape.js';
+import { Storage, Tensor, temporaryTensor } from './tensor.js';
+
+/** Rows that were looked up together. */
+export interface Lookup {
+  /** Their numbers, in any shape. */
+  ids: Tensor;
+  /** The gradient of each: [...ids, width]. */
+  grad: Tensor;
+}
+
+export class RowGradient extends Tensor {
+  /** In the order in which they are added up. */
+  readonly lookups: readonly Lookup[];
+  #kept: Tensor | null = null;
+
+  /** @param shape of the table: [rows, width] */
+  constructor(shape: Shape, lookups: readonly Lookup[]) {
+    super(shape, new Storage(null, null, runtime.scope));
+    this.lookups = lookups;
+  }
+
+  /** This one and then `other`, of the same table. */
+  plus(other: RowGradient): RowGradient {
+    return new RowGradient(this.shape, [...this.lookups, ...other.lookups]);
+  }
+
+  /** Adds the rows to theirs in `table`. */
+  addTo(table: Block): void {
+    const { kernels } = runtime.scope!.backend;
+    for (const { ids, grad } of this.lookups) {
+      kernels.scatterAdd(table, ids.block(), grad.block(), this.shape[1]!);
+    }
+  }
+
+  override dataSync(): FloatArray {
+    return this.#whole().dataSync();
+  }
+
+  override block(): Block {
+    return this.#whole().block();
+  }
+
+  override withShape(shape: Shape): Tensor {
+    return this.#whole().withShape(shape);
+  }
+
+  override moveOut(scope: ScopeState | null): void {
+    const whole = this.#whole();
+    whole.moveOut(scope);
+    this.#kept = whole;
+  }
+
+  /** Made anew for each reader: a scope inside this one may close between two of them. */
+  #whole(): Tensor {
+    if (this.#kept) return this.#kept;
+    const whole = temporaryTensor(this.shape);
+    runtime.scope!.backend.kernels.fill(whole.block(), 0);
+    this.addTo(whole.block());
+    return whole;
+  }
+}

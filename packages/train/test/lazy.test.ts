@@ -1,0 +1,246 @@
+/**
+ * Gradients of looked-up rows, and optimizers that leave all other rows as they are. Rejects: rows added twice or to
+ * others, gradients of an earlier batch left behind, moments or weights that move without a lookup, rows of a batch that
+ * was gathered before the one that updates, and a run that forgets them when it resumes.
+ */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import {
+  add,
+  type Flow,
+  type ForwardContext,
+  gather,
+  type Model,
+  mul,
+  Parameter,
+  scope,
+  setBackend,
+  sum,
+  type Tensor,
+  tensor,
+} from '@unroll/core';
+import { FlatBuffer, runtime } from '@unroll/core/internal';
+import { bitMismatch, mismatch } from '@unroll/testkit';
+import { testBackends } from '@unroll/testkit/node';
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Examples,
+  type OptimizerSpec,
+  resolveOptimizer,
+  type TrainOptions,
+  train,
+} from '@unroll/train';
+import { makeLoss } from '@unroll/train/internal';
+import { type Packed, trainingGoldens, unpack } from './goldens.js';
+
+after(() => setBackend());
+
+interface Goldens {
+  table: Packed;
+  ids: number[][];
+  coefficients: Packed;
+  cases: { name: string; optimizer: 'adam' | 'adagrad'; options: Record<string, unknown>; after: Packed }[];
+}
+
+const goldens = trainingGoldens<Goldens>('lazy.json');
+const { values: START } = unpack(goldens.table);
+const [ROWS, WIDTH] = goldens.table.shape as [number, number];
+const STEPS = goldens.ids.length;
+
+/** Looks rows of a table up; the gradient of each is its target. */
+class Lookups implements Model {
+  readonly name = 'lookups';
+  readonly built = true;
+  readonly config = {};
+  readonly table = new Parameter('table', [ROWS, WIDTH], START);
+  readonly bias = new Parameter('bias', [WIDTH], new Float32Array(WIDTH));
+  readonly parameters: Parameter[] = [this.table, this.bias];
+  /** What the squares of the table add to the loss. */
+  penalty = 0;
+  readonly #seen: (table: Parameter) => Tensor;
+
+  /** @param seen the table as it is looked up */
+  constructor(seen: (table: Parameter) => Tensor = (table) => table) {
+    this.#seen = seen;
+  }
+
+  build(): void {}
+
+  forward([ids]: readonly Flow[], context: ForwardContext): Flow[] {
+    if (this.penalty > 0) context.addLoss(mul(sum(mul(this.table, this.table)), this.penalty));
+    return [{ value: add(gather(this.#seen(this.table), ids!.value), this.bias), mask: null }];
+  }
+}
+
+/** The sum of outputs times targets. */
+const loss = makeLoss(
+  {
+    name: 'product',
+    config: {},
+    fit: (prediction, target) => ({ prediction, target }),
+    rows: (prediction, target) => sum(mul(prediction, target), -1),
+  },
+  { reduction: 'sum' },
+);
+
+const batches = goldens.ids.map((ids, step): Examples => {
+  const size = ids.length * WIDTH;
+  const coefficients = unpack(goldens.coefficients).values.slice(step * size, (step + 1) * size);
+  return { x: tensor(ids, [1, ids.length]), y: tensor(coefficients, [1, ids.length, WIDTH]) };
+});
+
+/** The table and the norm of the gradients after each step. */
+async function run(
+  optimizer: OptimizerSpec,
+  { model = new Lookups(), ...options }: Partial<TrainOptions> & { model?: Lookups } = {},
+): Promise<{ tables: ArrayLike<number>[]; norms: number[] }> {
+  const tables: ArrayLike<number>[] = [];
+  const norms: number[] = [];
+  for await (const event of train(model, { batches, loss, optimizer, ...options } as TrainOptions)) {
+    if (event.type !== 'step') continue;
+    tables.push(model.table.dataSync());
+    norms.push(event.gradientNorm);
+  }
+  assert.equal(tables.length, STEPS);
+  return { tables, norms };
+}
+
+const same = (what: string, a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]): void =>
+  a.forEach((values, i) => {
+    assert.equal(bitMismatch(`${what}, step ${i + 1}`, values, b[i]!), null);
+  });
+
+const adam = { name: 'adam', learningRate: 0.1 } as const;
+const lazyAdam = { ...adam, lazy: true } as const;
+
+for (const { name, backend, reason } of testBackends()) {
+  describe(`gradients of looked-up rows on ${name}`, { skip: reason || false }, () => {
+    test('are those of the whole table, to the bit', async () => {
+      await setBackend(backend!);
+      // Times 1 the table is another tensor, whose gradient is written out.
+      const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
+      same('rows', (await run(adam)).tables, whole.tables);
+    });
+
+    for (const { name, optimizer, options, after } of goldens.cases) {
+      test(`golden ${name}`, async () => {
+        await setBackend(backend!);
+        const { tables } = await run({ name: optimizer, ...options });
+        assert.equal(mismatch(name, tables.flatMap((t) => [...(t as Float32Array)]), unpack(after).values, 2e-6), null); // biome-ignore format: one line
+      });
+    }
+  });
+}
+
+/** The table after each step where all of it is updated, and then the rows that were not looked up are put back. */
+function putBack(spec: OptimizerSpec): Float64Array[] {
+  const optimizer = resolveOptimizer(spec);
+  const buffers = ['w', ...optimizer.slots].map(() => new FlatBuffer(START.length));
+  const initial = optimizer.config.initialAccumulatorValue as number | undefined;
+  buffers.forEach((buffer, i) => {
+    buffer.write(i === 0 ? START : START.map(() => initial ?? 0));
+  });
+  return goldens.ids.map((ids, step) => {
+    const before = buffers.map((buffer) => buffer.read());
+    const coefficients = (batches[step]!.y as Tensor).dataSync();
+    const grads = new Float32Array(START.length);
+    ids.forEach((id, i) => {
+      for (let j = 0; j < WIDTH; j++) grads[id * WIDTH + j]! += coefficients[i * WIDTH + j]!;
+    });
+    scope(() => {
+      const { backend } = runtime.scope!;
+      const g = backend.temporary(grads.length);
+      backend.write(g, grads);
+      const [w, ...slots] = buffers.map((buffer) => buffer.block());
+      const rate = optimizer.rate(step);
+      optimizer.update({ kernels: backend.kernels, w: w!, g, slots, step: step + 1, rate, gScale: 1 });
+    });
+    buffers.forEach((buffer, b) => {
+      for (let row = 0; row < ROWS; row++) {
+        if (!ids.includes(row)) {
+          buffer.write(before[b]!.subarray(row * WIDTH, (row + 1) * WIDTH), row * WIDTH);
+        }
+      }
+    });
+    return Float64Array.from(buffers[0]!.read());
+  });
+}
+
+describe('lazy optimizers', () => {
+  const specs: { name: 'sgd' | 'rmsprop' | 'adagrad' | 'adam' | 'adamw' | 'nadam'; [option: string]: unknown }[] = [
+    { name: 'sgd', momentum: 0.9 },
+    { name: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 0.1, convention: 'pytorch' },
+    { name: 'rmsprop', centered: true, momentum: 0.5 },
+    { name: 'adagrad' },
+    { name: 'adam' },
+    { name: 'adam', weightDecay: 0.1, convention: 'pytorch' },
+    { name: 'adamw', excludeFromWeightDecay: ['bias'] },
+    { name: 'nadam' },
+  ]; // biome-ignore format: a list
+  for (const options of specs) {
+    const spec = { learningRate: 0.05, ...options };
+    test(`change looked-up rows as ever and no others: ${JSON.stringify(options)}`, async () => {
+      await setBackend();
+      const { tables } = await run({ ...spec, lazy: true });
+      same('lazy', tables, putBack({ ...spec, excludeFromWeightDecay: [] }));
+      const untouched = (table: ArrayLike<number>): number[] => [...(table as Float32Array)].slice(-WIDTH);
+      assert.deepEqual(untouched(tables.at(-1)!), [...START.slice(-WIDTH)]);
+    });
+  }
+
+  test('move rows that were looked up before, unless they are lazy', async () => {
+    const [dense, lazy] = [await run(adam), await run(lazyAdam)];
+    const first = (tables: ArrayLike<number>[], step: number): number => tables[step]![0]!;
+    assert.deepEqual(goldens.ids[2]!.includes(0), false);
+    assert.notEqual(first(dense.tables, 2), first(dense.tables, 1));
+    assert.equal(first(lazy.tables, 2), first(lazy.tables, 1));
+  });
+
+  test('are clipped by the norm of the whole gradient', async () => {
+    const clip = { globalNorm: 0.5 };
+    const dense = await run({ name: 'sgd' }, { clip });
+    const lazy = await run({ name: 'sgd', lazy: true }, { clip });
+    assert.equal(mismatch('norms', lazy.norms, dense.norms, 1e-6), null);
+    assert.equal(mismatch('table', lazy.tables.at(-1)!, dense.tables.at(-1)!, 1e-6), null);
+  });
+
+  test('update the rows of all batches gathered, and resume in between to the bit', async () => {
+    const options = { batches, loss, optimizer: lazyAdam, accumulate: 4 };
+    const whole = new Lookups();
+    for await (const _ of train(whole, options));
+    // Row 5 is in batches 2 and 5 alone, which are not the ones that update.
+    assert.notDeepEqual(
+      whole.table.dataSync().slice(5 * WIDTH, 6 * WIDTH),
+      START.slice(5 * WIDTH, 6 * WIDTH),
+    );
+    for (let stop = 1; stop < STEPS; stop++) {
+      const begun = train(new Lookups(), options);
+      for (let i = 0; i < stop; i++) await begun.next();
+      const bytes = encodeCheckpoint({
+        run: begun.snapshot()!,
+        callbacks: {},
+        history: { epochs: 0, loss: [], validationLoss: [], metrics: {}, completed: false, reason: null },
+      });
+      const again = new Lookups();
+      for await (const _ of train(again, { ...options, resume: decodeCheckpoint(bytes).run }));
+      assert.equal(bitMismatch(`from ${stop}`, again.table.dataSync(), whole.table.dataSync()), null);
+    }
+  });
+
+  test('update the whole table where its gradient is not of rows alone', async () => {
+    const penalised = (): Lookups => Object.assign(new Lookups(), { penalty: 0.01 });
+    const regularized = await run(adam, { model: penalised() });
+    same('regularizer', (await run(lazyAdam, { model: penalised() })).tables, regularized.tables);
+    const beforeUpdate: TrainOptions['beforeUpdate'] = (gradients) => gradients.write(gradients.read());
+    same('hook', (await run(lazyAdam, { beforeUpdate })).tables, (await run(adam)).tables);
+  });
+
+  test('leave a table alone that a batch does not use', async () => {
+    const model = new Lookups();
+    const other = new Parameter('other', [2, 1], [3, 4]);
+    model.parameters.push(other);
+    await run({ ...lazyAdam, weightDecay: 0.1 }, { model });
+    assert.deepEqual([...other.dataSync()], [3, 4]);
+  });
+});
