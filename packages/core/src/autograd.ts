@@ -99,7 +99,7 @@ export class Tape implements Recorder {
 /** The sum of two gradients of one tensor; of rows that were looked up in it, while there is nothing else. */
 function total(before: Tensor, grad: Tensor): Tensor {
   const rows = before instanceof RowGradient && grad instanceof RowGradient;
-  return rows ? before.plus(grad) : add(before, grad);
+  return rows ? new RowGradient(grad.shape, [...before.lookups, ...grad.lookups]) : add(before, grad);
 }
 
 /**

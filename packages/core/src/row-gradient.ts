@@ -27,11 +27,6 @@ export class RowGradient extends Tensor {
     this.lookups = lookups;
   }
 
-  /** This one and then `other`, of the same table. */
-  plus(other: RowGradient): RowGradient {
-    return new RowGradient(this.shape, [...this.lookups, ...other.lookups]);
-  }
-
   /** Adds the rows to theirs in `table`. */
   addTo(table: Block): void {
     const { kernels } = runtime.scope!.backend;
