@@ -1,7 +1,8 @@
 // What the thread pool needs of the platform: a word to wait on, a pause, and threads at all (UNROLL_THREADS).
 //
 // Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): a polite turn of a
-// spin loop. spin_limit: turns before sleeping, 20 to 50 microseconds, about what waking a sleeper costs.
+// spin loop. spin_limit: turns before sleeping, 150 to 300 microseconds: what JavaScript takes between two kernels of a
+// step. Waking a sleeper would take half as long as a small kernel.
 #pragma once
 #include <stdint.h>
 
@@ -48,13 +49,13 @@ struct Word {
 
 #if defined(__x86_64__)
 inline void pause() { __builtin_ia32_pause(); }
-constexpr int spin_limit = 1000, barrier_spins = 50;
+constexpr int spin_limit = 8000, barrier_spins = 50;
 #elif defined(__aarch64__)
 inline void pause() { asm volatile("isb"); }
-constexpr int spin_limit = 2000, barrier_spins = 100;
+constexpr int spin_limit = 16000, barrier_spins = 100;
 #else
 inline void pause() {}
-constexpr int spin_limit = 20000, barrier_spins = 1000;
+constexpr int spin_limit = 120000, barrier_spins = 1000;
 #endif
 
 // Denormal numbers count as zero in kernels: they slow backpropagation through time down and carry no information.
@@ -84,7 +85,7 @@ struct Word {
   void wait_briefly(int32_t while_equal) { atomic_wait(&value, while_equal, 50000, 0); }
 };
 inline void pause() {}
-constexpr int spin_limit = 20000, barrier_spins = 1000;
+constexpr int spin_limit = 120000, barrier_spins = 1000;
 
 #endif
 
