@@ -68,7 +68,8 @@ void over_parts(const Sequence& s, double operations, const Body& body) {
   if (s.B > rows_to_split)
     return over_ranges(s.B, operations, [&](int first, int last) { body(Part{first, last, 0, panels.count, 0, s.H}); });
   const int enough = larger(1, (int)(operations / larger(1, s.T) / enough_for_a_barrier));
-  const int threads = smaller(smaller(worthwhile_threads(operations), enough), panels.count);
+  // An operation takes longer where each weight serves a few rows only.
+  const int threads = smaller(smaller(worthwhile_threads(1.5 * operations), enough), panels.count);
   team(threads, [&](int i) {
     const int from = split(panels.count, threads, i), to = split(panels.count, threads, i + 1);
     body(Part{0, s.B, from, to, panels.column(from), smaller(s.H, panels.column(to))});

@@ -85,7 +85,7 @@ struct Word {
   void wait_briefly(int32_t while_equal) { atomic_wait(&value, while_equal, 50000, 0); }
 };
 inline void pause() {}
-constexpr int spin_limit = 120000, barrier_spins = 1000;
+constexpr int spin_limit = 120000, barrier_spins = 16000;  // 1.5 nanoseconds a turn
 
 #endif
 
