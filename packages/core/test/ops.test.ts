@@ -225,9 +225,13 @@ describe('matmul', () => {
     assert.deepEqual(linear(M, zeros([3, 1]), null).toArray(), [[0], [0]]);
     assert.throws(
       () => linear(M, zeros([3, 4]), [1, 2]),
-      /linear: the bias has shape \[2\], expected \[4\] for weights \[3, 4\]/,
+      /linear: the bias b has shape \[2\], expected \[4\]\.$/,
     );
-    assert.throws(() => linear(M, zeros([1, 3, 4]), null), /linear takes x \[..., k\] and weights \[k, n\]/);
+    assert.throws(() => linear([1, 2], M, null), /matmul takes matrices/);
+    assert.deepEqual(linear(M, zeros([2, 3, 1]), [7]).toArray(), [
+      [[7], [7]],
+      [[7], [7]],
+    ]);
     assert.deepEqual(matmul(zeros([2, 1, 2, 3]), zeros([5, 3, 4])).shape, [2, 5, 2, 4]);
   });
 
@@ -328,7 +332,7 @@ describe('a fused recurrence says which operand does not fit', () => {
   const right = { x: zeros([2, 3, 4]), W: zeros([4, 20]), U: zeros([5, 20]) };
   const wrong: Record<string, [Partial<Parameters<typeof lstmSequence>[0]>, string]> = {
     x: [{ x: zeros([2, 3]) }, 'lstm takes sequences [batch, time, features], got [2, 3].'],
-    'no steps': [{ x: zeros([2, 0, 4]) }, 'lstm: the sequences have no time steps (x is [2, 0, 4]).'],
+    'no steps': [{ x: zeros([2, 0, 4]) }, 'lstm: x [2, 0, 4] has no time steps.'],
     W: [{ W: zeros([3, 20]) }, 'lstm: the kernel W has shape [3, 20], expected [4, 20]'],
     U: [{ U: zeros([5, 15]) }, 'lstm: the recurrent kernel U has shape [5, 15], expected [5, 20]'],
     b: [{ b: zeros([5]) }, 'lstm: the bias b has shape [5], expected [20]'],

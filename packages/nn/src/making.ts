@@ -27,8 +27,8 @@ export function makingTools(owner: string): MakingTools {
   if (tools) return tools;
   throw new UnrollError(
     'state',
-    `${owner} has no weights and nothing to make them with, or to train them: this program was bundled to run loaded ` +
-      'models. Make the model with sequential() or model(), or load it with load().',
+    `${owner} has nothing to make or train weights with: bundled to run models. ` +
+      'Use sequential(), model() or load().',
   );
 }
 

@@ -59,7 +59,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     const rank = shape.length;
     if (rank > MAX_RANK) {
       throw shapeError(
-        `At most ${MAX_RANK} axes can be walked at once, got ${formatShape(shape)}. Reshape to fewer first.`,
+        `At most ${MAX_RANK} axes can be walked, got ${formatShape(shape)}. Reshape to fewer.`,
         { shape },
       );
     }

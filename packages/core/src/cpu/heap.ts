@@ -50,7 +50,7 @@ export class Heap {
       'memory',
       `Out of memory: ${megabytes(bytes)} more do not fit (${megabytes(this.extent)} in use, the limit is ` +
         `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
-        (this.#memory.limit < 2 ** 33 ? ', or the native backend, which is not bound to 4 GiB.' : '.'),
+        (this.#memory.limit < 2 ** 33 ? ', or the native backend.' : '.'),
       { bytes, inUse: this.extent, limit: this.#memory.limit },
     );
   }

@@ -46,10 +46,7 @@ const matmulOp: Op<MatmulOptions> = {
       );
     }
     if (bias && !sameShape(bias, [n])) {
-      throw shapeError(
-        `linear: the bias has shape ${formatShape(bias)}, expected [${n}] for weights ${formatShape(b!)}.`,
-        { bias, want: [n] },
-      );
+      throw shapeError(`linear: the bias b has shape ${formatShape(bias)}, expected [${n}].`, { b: bias });
     }
     return [[...a!.slice(0, -2), m, n]];
   },
@@ -94,11 +91,12 @@ const spreadB = (b: Tensor, like: Tensor): Tensor =>
 
 export const matmulOps = { matmul: matmulOp };
 
-/**
- * Matrix product of a [..., m, k] and b [..., k, n]; leading axes broadcast. A b of rank 2 is shared by the batch.
- * @throws UnrollError `shape` when the inner sizes differ or a tensor has fewer than two axes
- */
-export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptions = {}): Tensor {
+function product(
+  left: TensorLike,
+  right: TensorLike,
+  bias: TensorLike | null,
+  options: MatmulOptions,
+): Tensor {
   let a = asTensor(left);
   let b = asTensor(right);
   if (a.rank < 2 || b.rank < 2) {
@@ -112,20 +110,21 @@ export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptio
     if (!sameShape(lead, a.shape.slice(0, -2))) a = broadcastTo(a, [...lead, ...a.shape.slice(-2)]);
     if (!sameShape(lead, b.shape.slice(0, -2))) b = broadcastTo(b, [...lead, ...b.shape.slice(-2)]);
   }
-  return apply1(matmulOp, [a, b, null], options);
+  return apply1(matmulOp, [a, b, bias === null ? null : asTensor(bias)], options);
 }
 
 /**
- * x W + b in one pass: x [..., k], W [k, n], b [n].
- * @throws UnrollError `shape` when the sizes do not fit, or x has fewer than two axes and W others than two
+ * Matrix product of a [..., m, k] and b [..., k, n]; leading axes broadcast. A b of rank 2 is shared by the batch.
+ * @throws UnrollError `shape` when the inner sizes differ or a tensor has fewer than two axes
+ */
+export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptions = {}): Tensor {
+  return product(left, right, null, options);
+}
+
+/**
+ * x W + b in one pass: x [..., k], W [k, n], b [n]. Where W has more axes, they broadcast as in {@link matmul}.
+ * @throws UnrollError `shape` when the sizes do not fit
  */
 export function linear(x: TensorLike, W: TensorLike, b: TensorLike | null): Tensor {
-  const [rows, weights] = [asTensor(x), asTensor(W)];
-  if (rows.rank < 2 || weights.rank !== 2) {
-    throw shapeError(
-      `linear takes x [..., k] and weights [k, n], got ${formatShape(rows.shape)} and ${formatShape(weights.shape)}.`,
-      { x: rows.shape, W: weights.shape },
-    );
-  }
-  return apply1(matmulOp, [rows, weights, b === null ? null : asTensor(b)], {});
+  return product(x, W, b, {});
 }

@@ -63,8 +63,7 @@ export function checkSequence(
       { op, name: what, got, want },
     );
   };
-  if (T === 0)
-    throw shapeError(`${op}: the sequences have no time steps (x is ${formatShape(s.x)}).`, { op, x: s.x });
+  if (T === 0) throw shapeError(`${op}: x ${formatShape(s.x)} has no time steps.`, { op, x: s.x });
   expect('the recurrent kernel U', s.U, [H, G * H]);
   expect('the kernel W', s.W, [I, G * H]);
   expect('the bias b', s.b, s.bias);
