@@ -21,7 +21,7 @@ test('a page without what makes weights runs models, and says how to make one', 
   const { model } = await bundled(`import { Dense, runnable, Sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
     export const model = runnable(new Sequential([new Dense({ units: 1, kernelRegularizer: 'l2' })]));`);
-  const refused = { code: 'state', message: /with sequential\(\) or model\(\)/ };
+  const refused = { code: 'state', message: /Use sequential\(\), model\(\) or load\(\)\./ };
   assert.throws(() => model.build([[-1, 2]]), refused);
   model.build([[-1, 2]], { values: (_name, [rows]) => [3, 4].slice(0, rows) });
   assert.deepEqual((await model.predict([[1, 2]])).toArray(), [[14]]);
