@@ -27,7 +27,7 @@ export function makingTools(owner: string): MakingTools {
   if (tools) return tools;
   throw new UnrollError(
     'state',
-    `${owner} has nothing to make or train weights with: bundled to run models. ` +
+    `${owner} has nothing to make or train weights with: it was bundled to run models. ` +
       'Use sequential(), model() or load().',
   );
 }

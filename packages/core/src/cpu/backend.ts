@@ -3,9 +3,9 @@
  * (both present the same functions over one linear memory). Addresses and offsets stay inside this file.
  */
 import { BinaryOp, type KernelModule, onlyInfers, ReduceOp, UnaryOp } from '@unroll/kernels';
-import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
+import type { Backend, FloatArray, Kernels } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
-import { address, type CpuBlock } from './block.js';
+import { address, type CpuBlock, touched } from './block.js';
 import { Heap } from './heap.js';
 import { packer, recurrentKernels } from './recurrent.js';
 import { type TrainingKernels, trainingKernels } from './training.js';
@@ -70,10 +70,6 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     }
     return rank;
   };
-  const touched = (block: Block): void => {
-    (block as CpuBlock).root.version++;
-  };
-
   const inference: Omit<Kernels, keyof TrainingKernels> = {
     fill(y, value) {
       const at = address(y);

@@ -28,3 +28,8 @@ export interface PackedForm {
 export function address(block: Block | null): number {
   return block === null ? 0 : (block as CpuBlock).at;
 }
+
+/** The block has been written to: what was packed from it is stale. */
+export function touched(block: Block): void {
+  (block as CpuBlock).root.version++;
+}

@@ -1,7 +1,7 @@
 /** What only training calls, as the backend offers it: a page that only runs models is without. */
 import { Activation, type KernelExports } from '@unroll/kernels';
-import type { Block, Kernels } from '../backend.js';
-import { address, type CpuBlock } from './block.js';
+import type { Kernels } from '../backend.js';
+import { address, touched } from './block.js';
 import { type Packer, start } from './recurrent.js';
 
 export type TrainingKernels = Pick<
@@ -17,10 +17,6 @@ export type TrainingKernels = Pick<
 >;
 
 export function trainingKernels(k: KernelExports, packed: Packer): TrainingKernels {
-  /** Weights have changed: their packed forms are stale. */
-  const touched = (w: Block): void => {
-    (w as CpuBlock).root.version++;
-  };
   // biome-ignore format: the kernels' arguments as kernels.h lists them
   return {
     accumulate(y, x, scale) {
