@@ -30,40 +30,42 @@ int halves_from(int) { return 0; }
 int all_halves(const float*, int) { return 0; }
 #endif
 
-void pack_bias(int n, const float* b, float* packed) {
-  for (int i = 0; i < n; i += VL) store(packed + i, b ? load(b + i, smaller(n - i, VL)) : splat(0));
-}
-
-void pack_panels(int I, int H, int n, const float* W, const float* U, long ld, float* packed) {
-  const Panels panels(n);
-  for (int p = 0; p < panels.count; p++) {
-    const int column = panels.column(p), columns = panels.columns(p), width = panels.width(p);
-    if (I) pack_panel(W, ld, false, I, column, columns, width, packed);
-    packed += (long)I * width * VL;
-    if (H) pack_panel(U, ld, false, H, column, columns, width, packed);
-    packed += (long)H * width * VL;
+void pack_bias(int n, const float* b, const float* plus, float* packed) {
+  for (int i = 0; i < n; i += VL) {
+    const int some = smaller(n - i, VL);
+    const v first = b ? load(b + i, some) : splat(0);
+    store(packed + i, plus ? first + load(plus + i, some) : first);
   }
 }
 
 void pack_transposed(int n, int k, const float* U, long ld, float* packed) {
   const Panels panels(n);
   for (int p = 0; p < panels.count; p++) {
-    pack_panel(U, ld, true, k, panels.column(p), panels.columns(p), panels.width(p), packed);
+    pack_panel_transposed(U, ld, k, panels.column(p), panels.columns(p), panels.width(p), packed);
     packed += (long)k * panels.width(p) * VL;
   }
 }
 
-void panel_sums(int columns, int n, const Part& part, const float* start, const Factor& x, float* out, long outRow) {
+template <class Weight>
+void panel_sums(int columns, int n, const Part& part, const float* start, const Factor<Weight>& x, float* out,
+                long outRow) {
   const Part rows = {0, n, part.from, part.to, part.unit, part.end};
-  over_panels(columns, rows, {start}, x, {}, [&](const float* z, long zRow, long row, int m, int column, int) {
-    for (int r = 0; r < m; r++, row++, z += zRow)
-      for (int j = 0; j < zRow; j += VL) store(out + row * outRow + column + j, load(z + j));
-  });
+  over_panels(columns, rows, 0, {Sum<Weight>{{start}, x}},
+              [&](const float* z, long zRow, long row, int m, int column, int) {
+                for (int r = 0; r < m; r++, row++, z += zRow)
+                  for (int j = 0; j < zRow; j += VL) store(out + row * outRow + column + j, load(z + j));
+              });
 }
 
-void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, const Part& part) {
+template void panel_sums(int, int, const Part&, const float*, const Factor<>&, float*, long);
+#if UNROLL_HALVES
+template void panel_sums(int, int, const Part&, const float*, const Factor<half>&, float*, long);
+#endif
+
+void back_through(const Sequence& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+                  const Part& part) {
   const float *mask = s.mask ? s.mask + t * s.B : nullptr, *rmask = s.rmask;
-  over_panels(s.H, part, {}, x, y, [&](const float* z, long zRow, long b, int m, long column, int columns) {
+  over_panels(s.H, part, t, {Sum<>{{}, x, y}}, [&](const float* z, long zRow, long b, int m, long column, int columns) {
     for (int r = 0; r < m; r++, b++, z += zRow) {
       if (mask && mask[b] == 0) continue;
       const long at = b * s.H + column;

@@ -1,7 +1,8 @@
 // What the recurrent cells share: the arrays of a sequence, packed weights, and the products over them.
 //
-// Weights are packed in one of two ways. By GATES: all gates of one vector of units lie side by side, so that the cell
-// can be finished as soon as their sums are. By PANELS (tile.h) where a product has one column a unit.
+// Weights are packed by PANELS (tile.h): every gate for itself, several vectors of units wide. The sums that a cell needs
+// of the same units are made one after another, and the cell follows while they are in the first cache. (The LSTM has its
+// own way, see lstm.cpp.)
 #pragma once
 #include "tile.h"
 
@@ -126,104 +127,6 @@ class Ahead {
   }
 };
 
-// ----------------------------------------------------------------------------------------------------- packed by gates
-// [ceil(H/VL)][G][VL] biases, then per vector of units its gates in groups of gates_together(G), [k][group][VL] each:
-// weights of 32 bits, or of 16.
-constexpr int gates_together(int G) { return G == 4 ? panel_vectors : G; }
-// In floats.
-template <class Weight = float>
-constexpr int gates_size(int k, int H, int G) {
-  return ceil_div(H, VL) * G * VL + (int)(ceil_div(H, VL) * (long)k * G * VL * sizeof(Weight) / sizeof(float));
-}
-
-// The first G of `gates` gates of `units` columns each: W with I rows above U with H rows (either may have none), and
-// b [gates*units] | null.
-template <class Weight = float>
-void pack_gates(int I, int H, int units, int G, int gates, const float* W, const float* U, const float* b,
-                float* packed) {
-  const long row = (long)gates * units;
-  const int group = gates_together(G);
-  for (int unit = 0; unit < units; unit += VL)
-    for (int g = 0; g < G; g++, packed += VL)
-      store(packed, b ? load(b + (long)g * units + unit, smaller(units - unit, VL)) : splat(0));
-  Weight* to = (Weight*)packed;
-  for (int unit = 0; unit < units; unit += VL)
-    for (int first = 0; first < G; first += group)
-      for (long k = 0; k < I + H; k++) {
-        const float* w = k < I ? W + k * row : U + (k - I) * row;
-        for (int g = first; g < first + group; g++, to += VL)
-          store(to, load(w + (long)g * units + unit, smaller(units - unit, VL)));
-      }
-}
-
-// Rows [from, from + k) of weights packed by gates, whose panels hold `depth` rows.
-template <class Weight = float>
-struct GateRows {
-  const float* packed;
-  int H, depth, from, k;
-  int H_padded() const { return ceil_div(H, VL) * VL; }
-  const Weight* panels(int G) const {
-    return (const Weight*)(packed + H_padded() * G) + (long)from * gates_together(G) * VL;
-  }
-};
-
-// The split of some rows into tiles for the products with gates.
-template <int G>
-struct GateTiles {
-  static constexpr int group = gates_together(G), passes = G / group, width = group * VL;
-  static constexpr int buffer = larger(most_rows(group) * G, accumulators) * VL;  // floats of z
-  int rows, count, at_once;  // panels
-  explicit GateTiles(int rows)
-      : rows(rows),
-        count(ceil_div(rows, most_rows(group))),
-        at_once(rows ? most_panels(ceil_div(rows, count), group) : 1) {}
-  int row(int i) const { return split(rows, count, i); }
-  // How many vectors of units are worked on at once, where so many are left.
-  int vectors(int left) const {
-    int some = larger(1, at_once / passes);
-    while (some > left) some /= 2;
-    return some;
-  }
-  // z [m][some][G][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
-  // start: one row of biases (startRow 0) or a row each, of all units; z's rows are zRow floats apart.
-  template <class Weight>
-  void sums(int m, int some, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
-            long startRow, float* z, long zRow) const {
-    const int vector = unit / VL, panels = some * passes, together = smaller(at_once, panels);
-    const long size = (long)w.depth * width;
-    const Weight* b = w.panels(G) + vector * passes * size;
-    start += vector * G * VL;
-    for (int p = 0; p < panels; p += together)
-      tile(m, group, together,
-           TileOf<Weight>{w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow});
-  }
-};
-
-// The sums of n rows of a for units [unit, end): out [n][ceil(H/VL)][G][VL] = biases + products.
-template <int G, class Weight>
-void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int unit, int end, float* out, long outRow) {
-  const GateTiles<G> tiles(n);
-  for (int some; unit < end; unit += some * VL) {
-    some = tiles.vectors(ceil_div(end - unit, VL));
-    for (int i = 0; i < tiles.count; i++) {
-      const long row = tiles.row(i);
-      tiles.sums(tiles.row(i + 1) - tiles.row(i), some, a + row * aRow, aRow, w, unit, w.packed, 0,
-                 out + row * outRow + unit * G, outRow);
-    }
-  }
-}
-
-// body(unit, some) for the units of a part, `some` vectors at once. Every other step goes from the end to the start: the
-// weights that the step before used last are still in the caches.
-template <int G, class Body>
-ALWAYS void over_units(const GateTiles<G>& tiles, const Part& part, long t, const Body& body) {
-  for (int done = 0, left = ceil_div(part.end - part.unit, VL), some; left > 0; done += some) {
-    some = tiles.vectors(left);
-    left -= some;
-    body(part.unit + (t % 2 ? left : done) * VL, some);
-  }
-}
-
 // call(Weight()) for weights of 32 or of 16 bits.
 template <class Call>
 ALWAYS auto with_weights([[maybe_unused]] int halves, const Call& call) {
@@ -233,65 +136,105 @@ ALWAYS auto with_weights([[maybe_unused]] int halves, const Call& call) {
   return call(float());
 }
 
-// ---------------------------------------------------------------------------------------------------- packed by panels
-constexpr int panels_size(int k, int n) { return ceil_div(n, VL) * VL * k; }
+// ------------------------------------------------------------------------------------------------- products by panels
+// In floats.
+template <class Weight = float>
+constexpr int panels_size(int k, int n) {
+  return (int)(whole_vectors(n) * (long)k * sizeof(Weight) / sizeof(float));
+}
 
-// b [n] | null as a row of whole vectors.
-void pack_bias(int n, const float* b, float* packed);
-// Panels of an [I+H][n] matrix: W [I][..] above U [H][..], ld floats between their rows.
-void pack_panels(int I, int H, int n, const float* W, const float* U, long ld, float* packed);
+// b [n] | null, plus another, as a row of whole vectors.
+void pack_bias(int n, const float* b, const float* plus, float* packed);
+// Panels of n columns and of the rows of several matrices, one below another; ld floats between rows.
+struct Rows {
+  const float* at;
+  int count;
+};
+template <int N, class Weight>
+void pack_panels(int n, long ld, const Rows (&rows)[N], Weight* packed) {
+  const Panels panels(n);
+  for (int p = 0; p < panels.count; p++)
+    for (const Rows& r : rows) {
+      pack_panel(r.at, ld, r.count, panels.column(p), panels.columns(p), panels.width(p), packed);
+      packed += (long)r.count * panels.width(p) * VL;
+    }
+}
 // Panels of the transpose of U [n][k], ld floats between its rows.
 void pack_transposed(int n, int k, const float* U, long ld, float* packed);
 
 // k numbers of each row of a, times rows [from, from + k) of panels that hold `depth` rows (0: just those k).
+template <class Weight = float>
 struct Factor {
   const float* a;
   long aRow;
   int k;
-  const float* packed;
+  const Weight* packed;
   int from = 0, depth = 0;
-  const float* panel(int column, int width) const { return packed + panel_size(column) + (long)from * width; }
   long panel_size(int columns) const { return (long)(depth ? depth : k) * columns; }
 };
 
 // Rows of whole vectors that sums are added to: none, one for all (row 0) or one each.
 struct Start {
-  const float* at;
+  const float* at = nullptr;
   long row = 0;
 };
 
-// start + x + y for the rows and the panels (of n columns) of a part. The sums of each tile go to finish(z, zRow, b, m,
-// column, columns): rows b.. in z, zRow floats apart. y.k may be 0.
-template <class Finish>
-ALWAYS void over_panels(int n, const Part& part, const Start& start, const Factor& x, const Factor& y,
-                        const Finish& finish) {
-  alignas(64) float z[accumulators * VL];
+// start + x + y. y.k may be 0.
+template <class Weight = float>
+struct Sum {
+  Start start;
+  Factor<Weight> x, y = {};
+};
+
+// A tile of each of several sums: m rows from b on, `some` panels of nv vectors from `column` on. Sum i is at
+// z + i * tile_size, in rows of some * nv vectors.
+constexpr int tile_size = accumulators * VL;
+template <class Weight>
+SELDOM void tiles(int count, const Sum<Weight>* sums, int m, int nv, int some, long b, int column, float* z) {
+  const int width = nv * VL, row = some * width;
+  for (; count > 0; count--, sums++, z += tile_size) {
+    const auto product = [&](const Factor<Weight>& f, const float* start, long startRow) {
+      const Weight* panel = f.packed + f.panel_size(column) + (long)f.from * width;
+      tile(m, nv, some, TileOf<Weight>{f.k, f.a + b * f.aRow, f.aRow, panel, width, f.panel_size(width), start, startRow,
+                                       z, row});
+    };
+    const Start& start = sums->start;
+    product(sums->x, start.at ? start.at + b * start.row + column : nullptr, start.row);
+    if (sums->y.k) product(sums->y, z, row);
+  }
+}
+
+// The sums for the rows and the panels (of n columns) of a part, tile by tile: finish(z, zRow, b, m, column, columns) gets
+// z as above, zRow floats a row. Every other step goes from the end to the start: the weights that the step before used
+// last are still in the caches.
+template <int N, class Weight, class Finish>
+ALWAYS void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
+  alignas(64) float z[N * tile_size];
   const Panels panels(n);
   const int rows = part.last - part.first;
-  for (int p = part.from, some; p < part.to; p += some) {
-    const int nv = panels.width(p), tiles = ceil_div(rows, most_rows(nv)), column = panels.column(p);
-    some = rows ? panels.together(p, part.to, ceil_div(rows, tiles)) : 1;
-    const int width = nv * VL;
-    const long zRow = some * width;
-    for (int i = 0; i < tiles; i++) {
-      const int b = part.first + split(rows, tiles, i), m = part.first + split(rows, tiles, i + 1) - b;
-      const float* from = start.at ? start.at + b * start.row + column : nullptr;
-      const auto product = [&](const Factor& f, const float* start, long startRow) __attribute__((always_inline)) {
-        const float *a = f.a + b * f.aRow, *panel = f.panel(column, width);
-        tile(m, nv, some, {f.k, a, f.aRow, panel, width, f.panel_size(width), start, startRow, z, zRow});
-      };
-      product(x, from, start.row);
-      if (y.k) product(y, z, zRow);
-      finish(z, zRow, b, m, column, smaller(n - column, (int)zRow));
+  if (rows == 0) return;
+  const bool back = t % 2;
+  for (int from = part.from, to = part.to; from < to;) {
+    const int first = back ? to - 1 : from, nv = panels.width(first), count = ceil_div(rows, most_rows(nv));
+    const int some = panels.together(first, back ? from - 1 : to, ceil_div(rows, count));
+    const int column = panels.column(back ? to -= some : from), width = some * nv * VL;
+    if (!back) from += some;
+    for (int i = 0; i < count; i++) {
+      const int b = part.first + split(rows, count, i), m = part.first + split(rows, count, i + 1) - b;
+      tiles(N, sums, m, nv, some, b, column, z);
+      finish(z, width, b, m, column, smaller(n - column, width));
     }
   }
 }
 
 // out [n][..] = start + x for the panels of a part, in whole vectors.
-void panel_sums(int columns, int n, const Part& part, const float* start, const Factor& x, float* out, long outRow);
+template <class Weight>
+void panel_sums(int columns, int n, const Part& part, const float* start, const Factor<Weight>& x, float* out,
+                long outRow);
 
 // dh = (x + y) * rmask (+ dh if `add`) for the rows of a part that are valid at step t: the gradient of h_{t-1} from
 // that of the gates.
-void back_through(const Sequence& s, long t, const Factor& x, const Factor& y, bool add, float* dh, const Part& part);
+void back_through(const Sequence& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+                  const Part& part);
 
 }  // namespace unroll::UNROLL_ISA

@@ -70,8 +70,9 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
 void block(const Product& p, int column, const Panels& panels, int from, int k, bool add) {
   float *packedA = scratch(), *packedB = packedA + KC * MC + VL;
   for (int j = 0; j < panels.count; j++)
-    pack_panel(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, p.transB, k, column + panels.column(j),
-               panels.columns(j), panels.width(j), packedB + (long)panels.column(j) * k);
+    (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
+                                                           column + panels.column(j), panels.columns(j),
+                                                           panels.width(j), packedB + (long)panels.column(j) * k);
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
     const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
@@ -129,7 +130,7 @@ void few_rows(const Product& p) {
       vector += some * nv;
     }
     if (!rest) continue;
-    pack_panel(B, p.ldb, false, k, p.n - rest, rest, 1, edge);  // B must not be read behind the ends of its rows
+    pack_panel(B, p.ldb, k, p.n - rest, rest, 1, edge);  // B must not be read behind the ends of its rows
     columns(p.n - rest, rest, 1, 1, edge, VL);
   }
 }

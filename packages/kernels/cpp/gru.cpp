@@ -2,25 +2,27 @@
 //
 //   z, r = ract(x W + h' U + b)    n = act(x Wh + b0h + r*q)    q = h' Uh + b1h    h = z*h' + (1-z)*n
 //
-// As in the LSTM all gates of a vector of units lie side by side, but x and h' have products of their own, since the
-// reset gate comes between their sums in n.
+// z and r are sums over x and h' at once. Those of n are made for each of the two, since the reset gate comes between.
 #include "cells.h"
 #include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 
-// The gates of x, then those of h'; each with its own row of the bias.
+// Packed: the biases of z and of r, and the two of n; then panels with the rows of W and U for z, for r and for n.
 int gru_packed_size(int I, int H, int halves) {
-  return with_weights(halves, [&](auto weight) {
-    return gates_size<decltype(weight)>(I, H, 3) + gates_size<decltype(weight)>(H, H, 3);
-  });
+  const int biases = 4 * whole_vectors(H);
+  return with_weights(halves, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
 }
 
 void gru_pack(int I, int H, int halves, const float* W, const float* U, const float* b, float* packed) {
+  const int padded = whole_vectors(H);
+  for (int gate = 0; gate < 2; gate++)
+    pack_bias(H, b ? b + gate * H : b, b ? b + (3 + gate) * H : b, packed + gate * padded);
+  pack_bias(H, b ? b + 2 * H : b, nullptr, packed + 2 * padded);
+  pack_bias(H, b ? b + 5 * H : b, nullptr, packed + 3 * padded);
   with_weights(halves, [&](auto weight) {
-    typedef decltype(weight) Weight;
-    pack_gates<Weight>(I, 0, H, 3, 3, W, nullptr, b, packed);
-    pack_gates<Weight>(0, H, H, 3, 3, nullptr, U, b ? b + 3 * H : nullptr, packed + gates_size<Weight>(I, H, 3));
+    pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}},
+                (decltype(weight)*)(packed + 4 * padded));
   });
 }
 
@@ -34,15 +36,14 @@ struct Forward {
   float* gates;
 };
 
-// The cell of row b and one vector of units (n of them real) from the three sums of x and of h'. standard: tanh and the
-// logistic function.
+// The cell of row b and one vector of units (n of them real) from its four sums: z, r, n of x, n of h', tile_size apart.
+// standard: tanh and the logistic function.
 template <bool standard>
-ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* x, const float* h, long b, long unit,
-                 int n) {
+ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   const auto act = [&](v sum) { return standard ? tanh(sum) : any_activation(f.act, sum); };
   const auto ract = [&](v sum) { return standard ? sigmoid(sum) : any_activation(f.ract, sum); };
-  const v z = ract(load(x) + load(h)), r = ract(load(x + VL) + load(h + VL));
-  const v q = load(h + 2 * VL), candidate = act(madd(r, q, load(x + 2 * VL)));
+  const v z = ract(load(sums)), r = ract(load(sums + tile_size));
+  const v q = load(sums + 3 * tile_size), candidate = act(madd(r, q, load(sums + 2 * tile_size)));
   if (gates) {
     const long H = f.s.H;
     float* p = gates + b * 4 * H + unit;
@@ -53,44 +54,44 @@ ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* 
 }
 
 // The same for any activations and the last units.
-SELDOM void any_cell(const Forward& f, const Step& step, float* gates, const float* x, const float* h, long b, long unit,
-                     int n) {
-  cell<false>(f, step, gates, x, h, b, unit, n);
+SELDOM void any_cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
+  cell<false>(f, step, gates, sums, b, unit, n);
 }
 
 // All steps of a part.
 template <class Weight>
 void forward(const Forward& f, const Part& part) {
-  alignas(64) float x[GateTiles<3>::buffer];
-  alignas(64) float h[GateTiles<3>::buffer];
   const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
-  const GateTiles<3> tiles(part.last - part.first);
-  const int I = f.s.I, H = f.s.H, K = I + H;
-  const GateRows<Weight> ofX = {f.packed, H, I, 0, I}, ofH = {f.packed + gates_size<Weight>(I, H, 3), H, H, 0, H};
-  const Ahead inputs(f.s, 3 * ofX.H_padded());
+  const int I = f.s.I, H = f.s.H, K = I + H, padded = whole_vectors(H);
+  const Weight* weights = (const Weight*)(f.packed + 4 * padded);
+  const Ahead inputs(f.s, 3 * padded);
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
-      gate_sums<3>(n, x, K, ofX, part.unit, part.end, out, inputs.row);
+      for (int gate = 0; gate < 3; gate++)
+        panel_sums(H, n, part, f.packed + gate * padded, Factor<Weight>{x, K, I, weights, gate * K, 3 * K},
+                   out + gate * padded, inputs.row);
     });
     float* gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
-    over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
-      for (int i = 0; i < tiles.count; i++) {
-        const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
-        const float* row = step.x + (long)b * K;
-        const long hRow = some * 3 * VL, xRow = ahead ? inputs.row : hRow;
-        if (!ahead) tiles.sums(m, some, row, K, ofX, unit, ofX.packed, 0, x, hRow);
-        tiles.sums(m, some, row + I, K, ofH, unit, ofH.packed, 0, h, hRow);
-        for (int j = 0; j < some; j++) {
-          const int u = unit + j * VL, n = smaller(H - u, VL);
-          const float *xs = (ahead ? ahead + b * xRow + unit * 3 : x) + j * 3 * VL, *hs = h + j * 3 * VL;
-          if (standard && n == VL)
-            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) cell<true>(f, step, gates, xs, hs, b + r, u, VL);
-          else
-            for (int r = 0; r < m; r++, xs += xRow, hs += hRow) any_cell(f, step, gates, xs, hs, b + r, u, n);
+    const auto finish = [&](const float* sums, long row, long b, int m, int column, int columns) {
+      for (int r = 0; r < m; r++, b++, sums += row)
+        for (int j = 0; j < columns; j += VL) {
+          const int n = smaller(columns - j, VL);
+          standard && n == VL ? cell<true>(f, step, gates, sums + j, b, column + j, VL)
+                              : any_cell(f, step, gates, sums + j, b, column + j, n);
         }
-      }
-    });
+    };
+    // What the inputs add is in `ahead`, where that is made; else they are summed together with h.
+    const float* start = ahead ? ahead : f.packed;
+    const long row = ahead ? inputs.row : 0;
+    const int skip = ahead ? I : 0;
+    const auto sum = [&](const float* start, long row, int from, int k) {
+      return Sum<Weight>{{start, row}, {step.x + from % K, K, k, weights, from, 3 * K}};
+    };
+    over_panels(H, part, t,
+                {sum(start, row, skip, K - skip), sum(start + padded, row, K + skip, K - skip),
+                 sum(start + 2 * padded, row, 2 * K, I - skip), sum(f.packed + 3 * padded, 0, 2 * K + I, H)},
+                finish);
     team_barrier();
   }
 }

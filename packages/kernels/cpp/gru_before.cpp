@@ -8,28 +8,12 @@
 
 namespace unroll::UNROLL_ISA {
 
-namespace {
-
-// Where the parts of the packed weights begin: z and r by gates; then, by panels, the bias of n, its W and its U.
-struct Parts {
-  int bias, W, U, end;
-  constexpr Parts(int I, int H)
-      : bias(gates_size(I + H, H, 2)),
-        W(bias + ceil_div(H, VL) * VL),
-        U(W + panels_size(I, H)),
-        end(U + panels_size(H, H)) {}
-};
-
-}  // namespace
-
-int gru_before_packed_size(int I, int H) { return Parts(I, H).end; }
+// Packed: the three biases, then panels with the rows of W and U for z, for r and for n.
+int gru_before_packed_size(int I, int H) { return 3 * whole_vectors(H) + panels_size(3 * (I + H), H); }
 
 void gru_before_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
-  const Parts parts(I, H);
-  pack_gates(I, H, H, 2, 3, W, U, b, packed);
-  pack_bias(H, b ? b + 2 * H : nullptr, packed + parts.bias);
-  pack_panels(I, 0, H, W + 2 * H, nullptr, 3 * H, packed + parts.W);
-  pack_panels(0, H, H, nullptr, U + 2 * H, 3 * H, packed + parts.U);
+  for (int gate = 0; gate < 3; gate++, packed += whole_vectors(H)) pack_bias(H, b ? b + gate * H : b, nullptr, packed);
+  pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}}, packed);
 }
 
 namespace {
@@ -41,45 +25,38 @@ struct Forward {
   const float* packed;
   float *gates, *rh;
   long rhStep;
+  const float* bias(int gate) const { return packed + gate * whole_vectors(s.H); }
+  // k numbers of each row of a, times the weights from row `from` on.
+  Factor<> factor(const float* a, long aRow, int k, int from) const {
+    return {a, aRow, k, packed + 3 * whole_vectors(s.H), from, 3 * (s.I + s.H)};
+  }
 };
 
-// The sums that the inputs give: those of z and r by gates, then those of n.
-constexpr long ahead_row(int H) { return 3l * ceil_div(H, VL) * VL; }
-
-// z, r and r*h' for the rows [first, last). z waits where h_t will stand.
-void resets(const Forward& f, const Step& step, const float* ahead, float* gates, float* rh, const Part& part) {
-  alignas(64) float sums[GateTiles<2>::buffer];
-  const GateTiles<2> tiles(part.last - part.first);
-  const int I = f.s.I, H = f.s.H, K = I + H;
-  for (int unit = part.unit, some; unit < part.end; unit += some * VL) {
-    some = tiles.vectors(ceil_div(part.end - unit, VL));
-    for (int i = 0; i < tiles.count; i++) {
-      const int from = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
-      const float* x = step.x + (long)from * K;
-      const long zRow = some * 2 * VL, row = ahead_row(H);
-      if (ahead)
-        tiles.sums(m, some, x + I, K, GateRows<>{f.packed, H, K, I, H}, unit, ahead + from * row, row, sums, zRow);
-      else
-        tiles.sums(m, some, x, K, GateRows<>{f.packed, H, K, 0, K}, unit, f.packed, 0, sums, zRow);
-      for (int r = 0; r < m; r++)
-        for (int j = 0; j < some; j++) {
-          const long b = from + r, u = unit + j * VL;
-          const int n = smaller(H - (int)u, VL);
-          const float* s = sums + (r * some + j) * 2 * VL;
-          const v update = any_activation(f.ract, load(s)), reset = any_activation(f.ract, load(s + VL));
-          store(step.xh + b * K + u, update, n);
-          store(rh + b * H + u, reset * step.h_dropped(b, u, n), n);
-          if (gates) store(gates + b * 3 * H + u, update, n), store(gates + b * 3 * H + H + u, reset, n);
-        }
-    }
-  }
+// z, r and r*h' for the rows and units of a part. z waits where h_t will stand. start: what the sums begin with.
+void resets(const Forward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
+            const Part& part) {
+  const int H = f.s.H, K = f.s.I + H;
+  const auto sum = [&](int gate) {
+    return Sum<>{{start.at + gate * whole_vectors(H), start.row}, f.factor(step.x + skip, K, K - skip, gate * K + skip)};
+  };
+  over_panels(H, part, t, {sum(0), sum(1)},
+              [&](const float* sums, long row, long b, int m, int column, int columns) {
+                for (int i = 0; i < m; i++, b++, sums += row)
+                  for (int j = 0; j < columns; j += VL) {
+                    const int u = column + j, n = smaller(columns - j, VL);
+                    const v update = any_activation(f.ract, load(sums + j));
+                    const v reset = any_activation(f.ract, load(sums + tile_size + j));
+                    store(step.xh + b * K + u, update, n);
+                    store(rh + b * H + u, reset * step.h_dropped(b, u, n), n);
+                    if (gates) store(gates + b * 3 * H + u, update, n), store(gates + b * 3 * H + H + u, reset, n);
+                  }
+              });
 }
 
-// n and h for the rows [first, last).
-void candidates(const Forward& f, const Step& step, const float* ahead, float* gates, const float* rh,
-                const Part& part) {
+// n and h for the same.
+void candidates(const Forward& f, const Step& step, long t, const Start& start, int skip, float* gates,
+                const float* rh, const Part& part) {
   const int I = f.s.I, H = f.s.H, K = I + H;
-  const Parts parts(I, H);
   const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
     for (int r = 0; r < m; r++, b++, sums += row)
       for (int j = 0; j < columns; j += VL) {
@@ -90,28 +67,30 @@ void candidates(const Forward& f, const Step& step, const float* ahead, float* g
         step.put_h(b, u, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
       }
   };
-  const Factor ofX = {step.x, K, I, f.packed + parts.W}, ofH = {rh, H, H, f.packed + parts.U};
-  const long row = ahead_row(H);
-  const Start start = ahead ? Start{ahead + row / 3 * 2, row} : Start{f.packed + parts.bias};
-  over_panels(H, part, start, ahead ? ofH : ofX, ahead ? Factor{} : ofH, finish);
+  over_panels(H, part, t,
+              {Sum<>{{start.at + 2 * whole_vectors(H), start.row},
+                     f.factor(step.x, K, I - skip, 2 * K),
+                     f.factor(rh, H, H, 2 * K + I)}},
+              finish);
 }
 
 void forward(const Forward& f, const Part& part) {
-  const int I = f.s.I, H = f.s.H, K = I + H;
+  const int I = f.s.I, H = f.s.H, K = I + H, padded = whole_vectors(H);
   const long BH = (long)f.s.B * H;
-  const Parts parts(I, H);
-  const Ahead inputs(f.s, ahead_row(H));
+  const Ahead inputs(f.s, 3 * padded);
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
-      const long row = inputs.row;
-      gate_sums<2>(n, x, K, GateRows<>{f.packed, H, K, 0, I}, part.unit, part.end, out, row);
-      panel_sums(H, n, part, f.packed + parts.bias, {x, K, I, f.packed + parts.W}, out + row / 3 * 2, row);
+      for (int gate = 0; gate < 3; gate++)
+        panel_sums(H, n, part, f.bias(gate), f.factor(x, K, I, gate * K), out + gate * padded, inputs.row);
     });
+    // What the inputs add is in `ahead`, where that is made; else they are summed together with h.
+    const Start start = ahead ? Start{ahead, inputs.row} : Start{f.packed};
+    const int skip = ahead ? I : 0;
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
-    resets(f, step, ahead, gates, rh, part);
+    resets(f, step, t, start, skip, gates, rh, part);
     team_barrier();
-    candidates(f, step, ahead, gates, rh, part);
+    candidates(f, step, t, start, skip, gates, rh, part);
     team_barrier();
   }
 }
@@ -185,7 +164,7 @@ void backward(const Backward& f, const Part& part) {
         }
       }
     };
-    over_panels(H, part, {}, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}, {}, finish);
+    over_panels(H, part, t, {Sum<>{{}, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}}}, finish);
     team_barrier();
     back_through(f.s, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.g.dh, part);
   }

@@ -11,12 +11,105 @@
 
 namespace unroll::UNROLL_ISA {
 
+namespace {
+
+// The four gates of a vector of units are summed in `passes` products, each of `group` gates side by side.
+constexpr int group = panel_vectors, passes = 4 / group, width = group * VL;
+
+// Weights packed by gates: [ceil(H/VL)][4][VL] biases, then per vector of units its gates in groups, [k][group][VL] each,
+// of 32 bits or of 16. In floats:
+template <class Weight>
+constexpr int gates_size(int k, int H) {
+  return whole_vectors(H) * 4 + (int)(whole_vectors(H) * (long)k * 4 * sizeof(Weight) / sizeof(float));
+}
+
+template <class Weight>
+void pack_gates(int I, int H, const float* W, const float* U, const float* b, float* packed) {
+  const long row = 4l * H;
+  for (int unit = 0; unit < H; unit += VL)
+    for (int g = 0; g < 4; g++, packed += VL)
+      store(packed, b ? load(b + (long)g * H + unit, smaller(H - unit, VL)) : splat(0));
+  Weight* to = (Weight*)packed;
+  for (int unit = 0; unit < H; unit += VL)
+    for (int first = 0; first < 4; first += group)
+      for (long k = 0; k < I + H; k++) {
+        const float* w = k < I ? W + k * row : U + (k - I) * row;
+        for (int g = first; g < first + group; g++, to += VL)
+          store(to, load(w + (long)g * H + unit, smaller(H - unit, VL)));
+      }
+}
+
+// Rows [from, from + k) of packed weights of `depth` rows.
+template <class Weight>
+struct GateRows {
+  const float* packed;
+  int H, depth, from, k;
+  const Weight* panels() const { return (const Weight*)(packed + 4 * whole_vectors(H)) + (long)from * width; }
+};
+
+// The split of some rows of the batch into tiles.
+struct Tiles {
+  static constexpr int buffer = larger(most_rows(group) * 4, accumulators) * VL;  // floats of z
+  int rows, count, at_once;                                                       // panels
+  explicit Tiles(int rows)
+      : rows(rows),
+        count(ceil_div(rows, most_rows(group))),
+        at_once(rows ? most_panels(ceil_div(rows, count), group) : 1) {}
+  int row(int i) const { return split(rows, count, i); }
+  // How many vectors of units are worked on at once, where so many are left.
+  int vectors(int left) const {
+    int some = larger(1, at_once / passes);
+    while (some > left) some /= 2;
+    return some;
+  }
+  // z [m][some][4][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
+  // start: one row of biases (startRow 0) or a row each, of all units; z's rows are zRow floats apart.
+  template <class Weight>
+  void sums(int m, int some, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
+            long startRow, float* z, long zRow) const {
+    const int vector = unit / VL, panels = some * passes, together = smaller(at_once, panels);
+    const long size = (long)w.depth * width;
+    const Weight* b = w.panels() + vector * passes * size;
+    start += vector * 4 * VL;
+    for (int p = 0; p < panels; p += together)
+      tile(m, group, together,
+           TileOf<Weight>{w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow});
+  }
+};
+
+// The sums of n rows of a for units [unit, end): out [n][ceil(H/VL)][4][VL] = biases + products.
+template <class Weight>
+void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int unit, int end, float* out, long outRow) {
+  const Tiles tiles(n);
+  for (int some; unit < end; unit += some * VL) {
+    some = tiles.vectors(ceil_div(end - unit, VL));
+    for (int i = 0; i < tiles.count; i++) {
+      const long row = tiles.row(i);
+      tiles.sums(tiles.row(i + 1) - tiles.row(i), some, a + row * aRow, aRow, w, unit, w.packed, 0,
+                 out + row * outRow + unit * 4, outRow);
+    }
+  }
+}
+
+// body(unit, some) for the units of a part, `some` vectors at once; every other step goes from the end to the start, as
+// in over_panels.
+template <class Body>
+ALWAYS void over_units(const Tiles& tiles, const Part& part, long t, const Body& body) {
+  for (int done = 0, left = ceil_div(part.end - part.unit, VL), some; left > 0; done += some) {
+    some = tiles.vectors(left);
+    left -= some;
+    body(part.unit + (t % 2 ? left : done) * VL, some);
+  }
+}
+
+}  // namespace
+
 int lstm_packed_size(int I, int H, int halves) {
-  return with_weights(halves, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H, 4); });
+  return with_weights(halves, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
 }
 
 void lstm_pack(int I, int H, int halves, const float* W, const float* U, const float* b, float* packed) {
-  with_weights(halves, [&](auto weight) { pack_gates<decltype(weight)>(I, H, H, 4, 4, W, U, b, packed); });
+  with_weights(halves, [&](auto weight) { pack_gates<decltype(weight)>(I, H, W, U, b, packed); });
 }
 
 namespace {
@@ -60,16 +153,16 @@ SELDOM void any_cell(const Forward& f, const Step& step, const float* before, fl
 // All steps of a part.
 template <class Weight>
 void forward(const Forward& f, const Part& part) {
-  alignas(64) float z[GateTiles<4>::buffer];
+  alignas(64) float z[Tiles::buffer];
   const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
-  const GateTiles<4> tiles(part.last - part.first);
+  const Tiles tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
   const GateRows<Weight> both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
-  const Ahead inputs(f.s, 4 * both.H_padded());
+  const Ahead inputs(f.s, 4 * whole_vectors(H));
   for (long t = 0; t < f.s.T; t++) {
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
-      gate_sums<4>(n, x, K, ofX, part.unit, part.end, out, inputs.row);
+      gate_sums(n, x, K, ofX, part.unit, part.end, out, inputs.row);
     });
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;

@@ -8,30 +8,26 @@
 
 namespace unroll::UNROLL_ISA {
 
-namespace {
-int padded(int H) { return ceil_div(H, VL) * VL; }
-}  // namespace
-
 // The bias, then the panels.
-int rnn_packed_size(int I, int H) { return padded(H) + panels_size(I + H, H); }
+int rnn_packed_size(int I, int H) { return whole_vectors(H) + panels_size(I + H, H); }
 
 void rnn_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
-  pack_bias(H, b, packed);
-  pack_panels(I, H, H, W, U, H, packed + padded(H));
+  pack_bias(H, b, nullptr, packed);
+  pack_panels(H, H, {{W, I}, {U, H}}, packed + whole_vectors(H));
 }
 
 void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float* xh, float* hs, const float* rmask,
                  const float* mask, const float* emit, float* y, int yT, int yB) {
   const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
   const int K = I + H;
-  const float* panels = packed + padded(H);
+  const float* panels = packed + whole_vectors(H);
   if (rmask) drop_initial(s);
   over_parts(s, 2.0 * T * B * H * K, [&](const Part& part) {
-    const Ahead inputs(s, padded(H));
+    const Ahead inputs(s, whole_vectors(H));
     for (long t = 0; t < T; t++) {
       const Step step(s, t);
       const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
-        panel_sums(H, n, part, packed, {x, K, I, panels, 0, K}, out, inputs.row);
+        panel_sums(H, n, part, packed, Factor<>{x, K, I, panels, 0, K}, out, inputs.row);
       });
       const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
         for (int r = 0; r < m; r++, b++, z += zRow)
@@ -43,8 +39,8 @@ void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float
           }
       };
       const Start start = ahead ? Start{ahead, inputs.row} : Start{packed};
-      const Factor factor = ahead ? Factor{step.x + I, K, H, panels, I, K} : Factor{step.x, K, K, panels};
-      over_panels(H, part, start, factor, {}, finish);
+      const Factor<> factor = ahead ? Factor<>{step.x + I, K, H, panels, I, K} : Factor<>{step.x, K, K, panels};
+      over_panels(H, part, t, {Sum<>{start, factor}}, finish);
       team_barrier();
     }
   });

@@ -91,10 +91,8 @@ ALWAYS void choose(int m, int nv, int panels, const TileOf<Weight>& t) {
   switch (nv) {
     case 1: return choose_rows<1>(m, panels, t);
     case 2: return choose_rows<2>(m, panels, t);
-    case 3: return choose_rows<3>(m, panels, t);
-    default:
-      if constexpr (panel_vectors == 4) choose_rows<4>(m, panels, t);  // else no panel is so wide
   }
+  if constexpr (panel_vectors == 4) nv == 3 ? choose_rows<3>(m, panels, t) : choose_rows<4>(m, panels, t);
 }
 
 void tile(int m, int nv, int panels, const Tile& t) { choose(m, nv, panels, t); }
@@ -102,19 +100,25 @@ void tile(int m, int nv, int panels, const Tile& t) { choose(m, nv, panels, t); 
 void tile(int m, int nv, int panels, const TileOf<half>& t) { choose(m, nv, panels, t); }
 #endif
 
-void pack_panel(const float* B, long ldb, bool trans, int k, int column, int columns, int width, float* packed) {
+template <class Weight>
+void pack_panel(const float* B, long ldb, int k, int column, int columns, int width, Weight* packed) {
   const int all = width * VL;
-  if (!trans) {
-    for (long i = 0; i < k; i++) {
-      const float* b = B + i * ldb + column;
-      float* p = packed + i * all;
-      int j = 0;
-      for (; j + VL <= columns; j += VL) store(p + j, load(b + j));
-      if (j < columns) store(p + j, load(b + j, columns - j)), j += VL;
-      for (; j < all; j += VL) store(p + j, splat(0));
-    }
-    return;
+  for (long i = 0; i < k; i++) {
+    const float* b = B + i * ldb + column;
+    Weight* p = packed + i * all;
+    int j = 0;
+    for (; j + VL <= columns; j += VL) store(p + j, load(b + j));
+    if (j < columns) store(p + j, load(b + j, columns - j)), j += VL;
+    for (; j < all; j += VL) store(p + j, splat(0));
   }
+}
+template void pack_panel(const float*, long, int, int, int, int, float*);
+#if UNROLL_HALVES
+template void pack_panel(const float*, long, int, int, int, int, half*);
+#endif
+
+void pack_panel_transposed(const float* B, long ldb, int k, int column, int columns, int width, float* packed) {
+  const int all = width * VL;
   for (int j = 0; j < all; j += 4) {
     const float* b = B + (long)(column + j) * ldb;
     float* p = packed + j;

@@ -3,8 +3,9 @@
 //
 //   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m
 //
-// b is `panels` panels, each nv vectors wide; usually one. Its numbers are of 32 or 16 bits; the sums are of 32. Every element is summed in the order of k and start is added
-// last, whatever the shape of the tile, so results do not depend on how the rows are split.
+// b is `panels` panels, each nv vectors wide; usually one. Its numbers are of 32 or 16 bits; the sums are of 32. Every
+// element is summed in the order of k and start is added last, whatever the shape of the tile, so results do not depend
+// on how the rows are split.
 #pragma once
 #include "vec.h"
 #include "work.h"
@@ -26,7 +27,7 @@ struct TileOf {
 typedef TileOf<float> Tile;
 
 // Sums that fit the registers together with what is multiplied; a product that is not fused takes one register more.
-constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : UNROLL_FUSED ? 9 : 8;
+constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : 8;
 // The widest tile is 4 vectors. Where registers are few a panel of 2 is best: more rows share each load of b, and the
 // panel is narrow enough to stay in the first cache.
 constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
@@ -41,12 +42,13 @@ constexpr int most_panels(int m, int nv) {
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;
 }
 
-// 1 <= nv <= larger(panel_vectors, 3), 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
+// 1 <= nv <= panel_vectors, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
 void tile(int m, int nv, int panels, const Tile& t);
 #if UNROLL_HALVES
 void tile(int m, int nv, int panels, const TileOf<half>& t);
 #endif
 
+constexpr int whole_vectors(int n) { return ceil_div(n, VL) * VL; }
 // n columns as panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.
 struct Panels {
   int n, vectors, count;
@@ -55,15 +57,19 @@ struct Panels {
   constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // where it starts
   constexpr int columns(int p) const { return smaller(n - column(p), width(p) * VL); }      // without the padding
-  // How many of those in [p, end) a tile of m rows takes at once.
+  // How many from p on, towards end (which may lie before p; without it), a tile of m rows takes at once.
   constexpr int together(int p, int end, int m) const {
+    const int step = p < end ? 1 : -1;
     int some = most_panels(m, width(p));
-    while (p + some > end || width(p + some - 1) != width(p)) some /= 2;
+    while (some > (end - p) * step || width(p + (some - 1) * step) != width(p)) some /= 2;
     return some;
   }
 };
 
-// Packs columns [column, column + columns) of a matrix into [k][width*VL], zeros behind. trans: B is stored [n][k].
-void pack_panel(const float* B, long ldb, bool trans, int k, int column, int columns, int width, float* packed);
+// Packs columns [column, column + columns) of a matrix [k][n], ldb floats between its rows, into [k][width*VL], zeros
+// behind; of a matrix stored [n][k] if transposed.
+template <class Weight>
+void pack_panel(const float* B, long ldb, int k, int column, int columns, int width, Weight* packed);
+void pack_panel_transposed(const float* B, long ldb, int k, int column, int columns, int width, float* packed);
 
 }  // namespace unroll::UNROLL_ISA
