@@ -136,6 +136,10 @@ ALWAYS auto with_weights([[maybe_unused]] int halves, const Call& call) {
   return call(float());
 }
 
+// In narrow vectors the usual gates of a whole tile are made before its cells, as then more of them are under way at
+// once: an activation is a long chain of operations. In wide ones storing them costs what that gains.
+constexpr bool gates_first = VL == 4;
+
 // ------------------------------------------------------------------------------------------------- products by panels
 // In floats.
 template <class Weight = float>

@@ -27,8 +27,10 @@ ALWAYS Exponential exponential(v x) {
   v n = z - magic;
   v f = madd(n, splat(-0.693359375f), x);  // ln2 in two parts, the first exact when times n
   f = madd(n, splat(2.12194440e-4f), f);
-  v p = polynomial(f, 0.49999994f, 0.16666509f, 0.041668527f, 0.008370135f, 0.0013811663f);
-  return {madd(f * f, p, f), (vi)z - 0x4B400000};
+  // The polynomial in two halves, as what comes next waits for it.
+  const v square = f * f, high = madd(splat(0.0013811663f), square, polynomial(f, 0.041668527f, 0.008370135f));
+  const v p = madd(high, square, polynomial(f, 0.49999994f, 0.16666509f));
+  return {madd(square, p, f), (vi)z - 0x4B400000};
 }
 ALWAYS v power_of_two(vi n) { return (v)((n + 127) << 23); }
 
@@ -74,6 +76,15 @@ ALWAYS v log1p(v x) {
 
 // 2.3 ULP.
 ALWAYS v sigmoid(v x) { return 1.f / (exp_normal(clamp(-x, -87.f, 88.f)) + 1.f); }
+
+// In place, of every stride-th vector in [x, x + size) and of those `apart` behind them: two at a time, as each is a long
+// chain of operations.
+SELDOM void sigmoids(float* x, long size, long stride, long apart) {
+  for (const float* end = x + size; x < end; x += stride) {
+    const v a = sigmoid(load(x)), b = sigmoid(load(x + apart));
+    store(x, a), store(x + apart, b);
+  }
+}
 
 // 2.6 ULP. tanh |x| = t / (t + 2) with t = e^2|x| - 1, and t = 2^n * (e^f - 1) + (2^n - 1) keeps its relative accuracy
 // near 0. One division; never above 1, as t <= t + 2; exactly 1 from 9 on.

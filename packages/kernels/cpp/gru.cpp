@@ -34,15 +34,17 @@ struct Forward {
   bool textbook;
   const float* packed;
   float* gates;
+  bool standard() const { return act == a_tanh && ract == a_sigmoid; }
 };
 
-// The cell of row b and one vector of units (n of them real) from its four sums: z, r, n of x, n of h', tile_size apart.
-// standard: tanh and the logistic function.
+// The cell of row b and one vector of units (n of them real) from its four sums: z, r (or those gates, where gates_first),
+// n of x, n of h', tile_size apart. standard: known to be the usual activations, tanh and the logistic function.
 template <bool standard>
 ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   const auto act = [&](v sum) { return standard ? tanh(sum) : any_activation(f.act, sum); };
   const auto ract = [&](v sum) { return standard ? sigmoid(sum) : any_activation(f.ract, sum); };
-  const v z = ract(load(sums)), r = ract(load(sums + tile_size));
+  v z = load(sums), r = load(sums + tile_size);
+  if (!gates_first || !(standard || f.standard())) z = ract(z), r = ract(r);
   const v q = load(sums + 3 * tile_size), candidate = act(madd(r, q, load(sums + 2 * tile_size)));
   if (gates) {
     const long H = f.s.H;
@@ -61,7 +63,7 @@ SELDOM void any_cell(const Forward& f, const Step& step, float* gates, const flo
 // All steps of a part.
 template <class Weight>
 void forward(const Forward& f, const Part& part) {
-  const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
+  const bool standard = f.standard();
   const int I = f.s.I, H = f.s.H, K = I + H, padded = whole_vectors(H);
   const Weight* weights = (const Weight*)(f.packed + 4 * padded);
   const Ahead inputs(f.s, 3 * padded);
@@ -73,7 +75,8 @@ void forward(const Forward& f, const Part& part) {
                    out + gate * padded, inputs.row);
     });
     float* gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
-    const auto finish = [&](const float* sums, long row, long b, int m, int column, int columns) {
+    const auto finish = [&](float* sums, long row, long b, int m, int column, int columns) {
+      if (gates_first && standard) sigmoids(sums, m * row, VL, tile_size);
       for (int r = 0; r < m; r++, b++, sums += row)
         for (int j = 0; j < columns; j += VL) {
           const int n = smaller(columns - j, VL);

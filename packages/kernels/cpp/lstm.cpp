@@ -121,17 +121,19 @@ struct Forward {
   float* c;
   long cStep;
   float* gates;
+  bool standard() const { return act == a_tanh && ract == a_sigmoid; }
 };
 
-// The cell of row b and one vector of units (n of them real) from z = the four sums. before, c, gates: those of this
-// step. standard: tanh and the logistic function.
+// The cell of row b and one vector of units (n of them real) from z = the four sums, or gates where gates_first.
+// before, c, gates: those of this step. standard: known to be the usual activations, tanh and the logistic function.
 template <bool standard>
 ALWAYS void cell(const Forward& f, const Step& step, const float* before, float* after, float* gates, const float* z,
                  long b, long unit, int n) {
   const long H = f.s.H, at = b * H + unit;
   const auto act = [&](v x) { return standard ? tanh(x) : any_activation(f.act, x); };
   const auto ract = [&](v x) { return standard ? sigmoid(x) : any_activation(f.ract, x); };
-  const v i = ract(load(z)), forget = ract(load(z + VL)), g = act(load(z + 2 * VL)), o = ract(load(z + 3 * VL));
+  v i = load(z), forget = load(z + VL), g = load(z + 2 * VL), o = load(z + 3 * VL);
+  if (!gates_first || !(standard || f.standard())) i = ract(i), forget = ract(forget), g = act(g), o = ract(o);
   if (gates) {
     float* q = gates + b * 4 * H + unit;
     store(q, i, n), store(q + H, forget, n), store(q + 2 * H, g, n), store(q + 3 * H, o, n);
@@ -154,7 +156,7 @@ SELDOM void any_cell(const Forward& f, const Step& step, const float* before, fl
 template <class Weight>
 void forward(const Forward& f, const Part& part) {
   alignas(64) float z[Tiles::buffer];
-  const bool standard = f.act == a_tanh && f.ract == a_sigmoid;
+  const bool standard = f.standard();
   const Tiles tiles(part.last - part.first);
   const int I = f.s.I, H = f.s.H, K = I + H;
   const GateRows<Weight> both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
@@ -175,6 +177,14 @@ void forward(const Forward& f, const Part& part) {
           tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, z, zRow);
         else
           tiles.sums(m, some, x, K, both, unit, f.packed, 0, z, zRow);
+        if (gates_first && standard) {
+          const long size = m * zRow;
+          sigmoids(z, size, 4 * VL, VL);
+          for (float *g = z + 2 * VL, *end = z + size; g < end; g += 4 * VL) {
+            const v candidate = tanh(load(g)), o = sigmoid(load(g + VL));
+            store(g, candidate), store(g + VL, o);
+          }
+        }
         for (int j = 0; j < some; j++) {
           const int u = unit + j * VL, n = smaller(H - u, VL);
           const float* sums = z + j * 4 * VL;

@@ -37,6 +37,7 @@ constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / 
 // several cycles and two can begin in each. (Of a row of its own each weight is used once, and what takes the time is
 // bringing it: then one panel, of which a step finds more in the first cache.)
 constexpr int most_panels(int m, int nv) {
+  if (2 * nv <= panel_vectors) return 1;  // panels are nearly equal in width: no second one is so narrow
   if (m == 1 && nv == 4 && VL == 16) return 1;
   const int together = (UNROLL_REGISTERS == 32 ? 8 : accumulators) / (m * nv);
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;

@@ -54,8 +54,8 @@ const FAST = ['tile.cpp', 'lstm.cpp', 'gru.cpp', 'rnn.cpp'];
 const FIRST = [
   'tile.cpp',
   'lstm.cpp',
-  'gru.cpp',
   'rnn.cpp',
+  'gru.cpp',
   'gru_before.cpp',
   'cells.cpp',
   'gemm.cpp',
@@ -119,7 +119,8 @@ const shrunk = async (bytes) => {
   module.setFeatures(used.reduce((all, name) => all | Features[name], 0));
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
-  module.optimize();
+  for (let round = 0; round < 3; round++) module.optimize(); // the third finds nothing more
+  module.runPasses(['reorder-locals']);
   const smaller = module.emitBinary();
   module.dispose();
   return smaller;
@@ -170,7 +171,7 @@ export const buildWasm = async () => {
       path: join(dist, file),
       args,
       parts,
-      key: hash(version, args, infer ? shrinker : ''),
+      key: hash(version, args, infer ? `${shrinker} ${shrunk}` : ''),
     };
   });
   const stale = modules.filter(({ path, key }) => !isCurrent(path, key));
