@@ -188,26 +188,30 @@ void binary(int op, const float* a, const float* b, float* y, int rank, const in
 }
 
 // ------------------------------------------------------------------------------------------------------------- softmax
-void softmax(const float* x, float* y, int rows, int n, int log) {
+void softmax(const float* all, float* out, int rows, int n, int log) {
   const int end = n - n % VL, rest = n - end;
   const v low = splat(-__builtin_inff());
   const vi valid = lanes() < rest;
-  for (long r = 0; r < rows; r++, x += n, y += n) {
-    v most = select(valid, load_few(x + end, rest), low);
-    for (int i = 0; i < end; i += VL) most = apply<b_max>(most, load(x + i));
-    const float top = over_lanes(most, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
-    const v t = load_few(x + end, rest) - top, e = exp(t);
-    v sum = select(valid, e, splat(0));
-    store_few(y + end, log ? t : e, rest);
-    for (int i = 0; i < end; i += VL) {
-      const v t = load(x + i) - top, e = exp(t);
-      store(y + i, log ? t : e);
-      sum += e;
+  over_ranges(rows, 40.0 * rows * n, [&](int first, int last) {
+    const float* x = all + (long)first * n;
+    float* y = out + (long)first * n;
+    for (int r = first; r < last; r++, x += n, y += n) {
+      v most = select(valid, load_few(x + end, rest), low);
+      for (int i = 0; i < end; i += VL) most = apply<b_max>(most, load(x + i));
+      const float top = over_lanes(most, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
+      const v t = load_few(x + end, rest) - top, e = exp(t);
+      v sum = select(valid, e, splat(0));
+      store_few(y + end, log ? t : e, rest);
+      for (int i = 0; i < end; i += VL) {
+        const v t = load(x + i) - top, e = exp(t);
+        store(y + i, log ? t : e);
+        sum += e;
+      }
+      const v total = splat(sum_lanes(sum)), shift = unroll::UNROLL_ISA::log(total), scale = 1.f / total;
+      for (int i = 0; i < end; i += VL) store(y + i, log ? load(y + i) - shift : load(y + i) * scale);
+      store_few(y + end, log ? load_few(y + end, rest) - shift : load_few(y + end, rest) * scale, rest);
     }
-    const v total = splat(sum_lanes(sum)), shift = unroll::UNROLL_ISA::log(total), scale = 1.f / total;
-    for (int i = 0; i < end; i += VL) store(y + i, log ? load(y + i) - shift : load(y + i) * scale);
-    store_few(y + end, log ? load_few(y + end, rest) - shift : load_few(y + end, rest) * scale, rest);
-  }
+  });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -23,7 +23,8 @@ struct Product {
 
 // A's block and B's panels stay in the second cache (608 KiB of scratch), one panel of B passes through the first.
 constexpr int KC = 256, MC = 96, NC = 512;
-static_assert(KC * (MC + NC) + VL <= scratch_floats());
+constexpr long products_scratch = KC * (MC + NC) + VL;
+static_assert(products_scratch <= scratch_floats());
 
 // Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly.
 // All tiles take some k before the next: tiles share the cache lines of A's stored rows, which are then read once.
@@ -249,6 +250,43 @@ Product part(Product p, int parts, int i) {
   return p;
 }
 
+#ifndef UNROLL_INFERENCE_ONLY
+// Gradients of weights: many products to sum into a small C. Each half of k is a sum of its own, also on one thread. Two
+// threads that have a half each read and pack half of A and of B; cut along C both would need all of one.
+bool in_halves(Way way, const Product& p) {
+  return p.transA && (way == way_blocked || way == way_few_rows) && p.k >= 4 * KC &&
+         (long)p.m * p.n <= scratch_floats() - products_scratch;
+}
+void halves(Way way, const Product& p, int threads) {
+  float* second = scratch() + products_scratch;  // [m][n], the sum of the second half
+  const int parts = threads % 2 ? smaller(threads, larger(p.m, p.n)) : threads / 2;
+  const auto job = [&](int i) {
+    Product half = p;
+    half.k = p.k / 2;
+    if (i % 2) {
+      half.A += p.transA ? half.k * p.lda : half.k, half.B += p.transB ? half.k : half.k * p.ldb;
+      half.k = p.k - half.k;
+      half.C = second, half.ldc = p.n, half.add = false, half.bias = nullptr;
+    }
+    run(way, part(half, parts, i / 2));
+  };
+  const auto add = [&](int from, int to) {
+    for (long r = from; r < to; r++)
+      for (int j = 0; j < p.n; j += VL) {
+        const int n = smaller(p.n - j, VL);
+        float* c = p.C + r * p.ldc + j;
+        store(c, load(c, n) + load(second + r * p.n + j, n), n);
+      }
+  };
+  if (threads == 1) {
+    job(0), job(1), add(0, p.m);
+  } else {
+    parallel(2 * parts, job);
+    parallel(threads, [&](int i) { add(split(p.m, threads, i), split(p.m, threads, i + 1)); });
+  }
+}
+#endif
+
 }  // namespace
 
 void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C,
@@ -270,6 +308,9 @@ void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, 
   if (begin) whole.add = true, whole.bias = nullptr;
   const double operations = 2.0 * m * n * k;
   const int threads = worthwhile_threads(operations * batch);
+#ifndef UNROLL_INFERENCE_ONLY
+  if (batch == 1 && in_halves(way, whole)) return halves(way, whole, threads);
+#endif
   const int parts = batch >= threads ? 1 : smaller(threads, larger(m, n));
   auto job = [&](int i) {
     const long b = i / parts;

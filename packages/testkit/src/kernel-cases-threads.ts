@@ -28,11 +28,11 @@ const onEach = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
   return results;
 };
 
-const gemm = (module: KernelModule, m: number, n: number, k: number): Float32Array => {
+const gemm = (module: KernelModule, m: number, n: number, k: number, transA: 0 | 1): Float32Array => {
   const arena = new Arena(module);
   const c = arena.empty(m * n);
   const [a, b] = [arena.floats(someFloats(m * k, 5)), arena.floats(someFloats(k * n, 6))];
-  module.kernels.gemm(0, 0, m, n, k, a, k, b, n, c, n, 0, 0, 1, 0, 0, 0);
+  module.kernels.gemm(transA, 0, m, n, k, a, transA ? m : k, b, n, c, n, 0, 0, 1, 0, 0, 0);
   return arena.read(c, m * n);
 };
 
@@ -98,12 +98,13 @@ export const threadCases: KernelCase[] = [
   {
     name: 'gemm gives the same bits on any number of threads',
     run: async (module) => {
-      for (const [m, n, k] of [
-        [257, 129, 300],
-        [3, 1024, 700],
-        [1000, 5, 500],
+      for (const [m, n, k, transA] of [
+        [257, 129, 300, 0],
+        [3, 1024, 700, 0],
+        [1000, 5, 500, 0],
+        [60, 100, 1501, 1],
       ] as const) {
-        const [one, ...more] = await onEach(module, () => gemm(module, m, n, k));
+        const [one, ...more] = await onEach(module, () => gemm(module, m, n, k, transA));
         for (const other of more) expectSame(other, one!, `${m} x ${n} x ${k}`);
       }
     },
@@ -115,6 +116,19 @@ export const threadCases: KernelCase[] = [
       for (const other of more) {
         for (const key of ['same', 'turned', 'sums'] as const) expectSame(other[key], one![key], key);
       }
+    },
+  },
+  {
+    name: 'softmax gives the same bits on any number of threads',
+    run: async (module) => {
+      const [rows, n] = [211, 1003];
+      const [one, ...more] = await onEach(module, () => {
+        const arena = new Arena(module);
+        const y = arena.empty(rows * n);
+        module.kernels.softmax(arena.floats(someFloats(rows * n, 8)), y, rows, n, 0);
+        return arena.read(y, rows * n);
+      });
+      for (const other of more) expectSame(other, one!, 'softmax');
     },
   },
   {

@@ -104,6 +104,7 @@ const EXTENTS = [1, 3, 6, 17, 33];
 const EDGES = [
   [12, 16, 256], [13, 48, 257], [7, 64, 31], [97, 33, 5], [96, 513, 3], [100, 8, 300], [30, 7, 515], [2, 130, 600],
   [1, 1000, 3], [1000, 1, 3], [1, 1, 1000], [4, 100, 1],
+  [9, 200, 2051], [40, 50, 1030],
 ] as const; // biome-ignore format: a list
 
 function exactTrials(transposes: { transA: boolean; transB: boolean }): Trial[] {
