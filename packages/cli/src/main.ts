@@ -4,6 +4,7 @@
  */
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/data';
+import { interruptSignal } from '@unroll/train/node';
 import { UsageError } from './args.js';
 import { forecastCommand } from './forecast-command.js';
 import { FORECAST_HELP } from './forecast-options.js';
@@ -58,19 +59,15 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runVerb(verb: Verb, args: string[]): Promise<number> {
-  const controller = new AbortController();
-  const stop = () => controller.abort();
-  process.once('SIGINT', stop);
+  const signal = interruptSignal();
   try {
-    await verb.run(args, controller.signal);
+    await verb.run(args, signal);
     return 0;
   } catch (error) {
-    if (controller.signal.aborted) {
+    if (signal.aborted) {
       return complain(error instanceof UsageError ? error.message : 'Stopped. Nothing was written.', 130);
     }
     return explain(error);
-  } finally {
-    process.off('SIGINT', stop);
   }
 }
 

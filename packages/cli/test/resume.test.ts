@@ -33,7 +33,8 @@ const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProc
   let epochs = 0;
   child.stdout!.on('data', (data) => {
     epochs += String(data).split('"epoch",').length - 1;
-    if (epochs >= count) child.kill(signal);
+    // Once only: a second one could come while the process is already being taken down.
+    if (epochs >= count && !child.killed) child.kill(signal);
   });
 };
 

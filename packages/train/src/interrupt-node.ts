@@ -1,14 +1,21 @@
 /** Ctrl-C as an AbortSignal: a run that it stops writes its checkpoint first. */
 
+/** Within so many milliseconds a second SIGINT is the same key: a key held down, or npm passing on what the terminal sent. */
+const AGAIN_MS = 500;
+
 /**
  * A signal that the first Ctrl-C (SIGINT) fires: `fit({ signal, checkpointDir })` then ends after the step it is in and
- * writes its checkpoint, and the process is to exit with code 130. A second Ctrl-C ends the process at once.
+ * writes its checkpoint, and the process is to exit with code 130. A second Ctrl-C, half a second later or more, ends the
+ * process at once.
  */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
-  process.once('SIGINT', () => {
+  const stop = () => {
+    if (controller.signal.aborted) return;
     process.exitCode = 130;
+    setTimeout(() => process.off('SIGINT', stop), AGAIN_MS).unref();
     controller.abort();
-  });
+  };
+  process.on('SIGINT', stop);
   return controller.signal;
 }

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { interruptSignal } from '@unroll/train/node';
 
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
 const KILLS = 20;
@@ -96,4 +97,19 @@ test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed'
   assert.ok(!existsSync(join(broken, 'result.json')), 'it was stopped on the way');
   assert.equal((await run(broken, null)).code, 0);
   assert.deepEqual(files(broken), files(whole));
+});
+
+test('a second Ctrl-C is taken for the first within half a second, and ends the process after it', async () => {
+  const others = process.listenerCount('SIGINT');
+  const signal = interruptSignal();
+  let fired = 0;
+  signal.addEventListener('abort', () => fired++);
+  process.emit('SIGINT');
+  process.emit('SIGINT');
+  assert.equal(fired, 1);
+  assert.equal(process.exitCode, 130);
+  process.exitCode = 0;
+  assert.equal(process.listenerCount('SIGINT'), others + 1, 'Node does not end the process');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  assert.equal(process.listenerCount('SIGINT'), others, 'Node ends the process');
 });
