@@ -2,7 +2,7 @@
 //
 // Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): a polite turn of a
 // spin loop. spin_limit: turns before sleeping, 150 to 300 microseconds: what JavaScript takes between two kernels of a
-// step. Waking a sleeper would take half as long as a small kernel.
+// step. Waking a sleeper would take half as long as a small kernel. Cores: where native threads run.
 #pragma once
 #include <stdint.h>
 
@@ -18,6 +18,10 @@
 #include <new>
 #include <system_error>
 #include <thread>
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
 #endif
 
 #if defined(__wasm__) && UNROLL_THREADS
@@ -46,6 +50,32 @@ struct Word {
   void wake() { value.notify_all(); }
   void wait_briefly(int32_t) { std::this_thread::yield(); }
 };
+
+#if defined(__linux__)
+class Cores {
+ public:
+  Cores() { known = sched_getaffinity(0, sizeof(all), &all) == 0; }
+  // The core that the calling thread is on; -1 where that is not known.
+  int current() const { return known ? sched_getcpu() : -1; }
+  // Lets a thread run on every core that the maker of this could run on but `core`; -1: on all.
+  void keep_off(std::thread& thread, int core) const {
+    cpu_set_t others = all;
+    if (core >= 0) CPU_CLR(core, &others);
+    // Where this fails (no other core is left), the thread stays where it may run now.
+    if (known) pthread_setaffinity_np(thread.native_handle(), sizeof(others), &others);
+  }
+
+ private:
+  cpu_set_t all;
+  bool known;
+};
+#else
+class Cores {
+ public:
+  int current() const { return -1; }
+  void keep_off(std::thread&, int) const {}
+};
+#endif
 
 #if defined(__x86_64__)
 inline void pause() { __builtin_ia32_pause(); }

@@ -1,10 +1,12 @@
 // The kernels in several worker threads of one process at once: each has its own memory and its own pool.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { listVariants } from '@unroll/kernels';
+import { choiceFor, listVariants, loadKernelsSync } from '@unroll/kernels';
 
 const entry = fileURLToPath(import.meta.resolve('@unroll/kernels'));
 
@@ -61,4 +63,40 @@ test('a worker that is terminated in the middle of its kernels takes nobody alon
     await worker.terminate();
   }
   assert.ok(true);
+});
+
+/** How many processors each thread of this process may run on, by thread. */
+function processors(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const id of readdirSync('/proc/self/task')) {
+    const status = readFileSync(`/proc/self/task/${id}/status`, 'utf8');
+    const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(status)![1]!;
+    const ranges = list.split(',').map((range) => range.split('-').map(Number));
+    counts.set(
+      id,
+      ranges.reduce((sum, [first, last = first]) => sum + last! - first! + 1, 0),
+    );
+  }
+  return counts;
+}
+
+const native = listVariants().find((variant) => choiceFor(variant).kind === 'native');
+const skip =
+  native === undefined || process.platform !== 'linux' || availableParallelism() < 2
+    ? 'needs Linux, the native kernels and two processors'
+    : false;
+test('native threads keep off the core of their caller while there are enough cores', { skip }, () => {
+  const before = processors();
+  const module = loadKernelsSync(choiceFor(native!));
+  /** The helpers' numbers of processors, once all of them have taken part. */
+  const helpers = (threads: number): number[] => {
+    module.setThreads(threads);
+    while (module.activeThreads < threads) module.checkPool(1);
+    assert.equal(module.checkPool(20), 0);
+    return [...processors()].filter(([id]) => !before.has(id)).map(([, count]) => count);
+  };
+  const all = availableParallelism();
+  assert.deepEqual(helpers(2), [all - 1]);
+  // Where threads must share cores, the system places them.
+  assert.deepEqual(new Set(helpers(all + 1)), new Set([all]));
 });
