@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
-import { type CellResult, CHECK, FULL, measureCell, QUICK, type Running, type Speeds } from './cell.js';
+import { type CellResult, CHECK, FULL, measureRow, QUICK, type Running, type Speeds } from './cell.js';
 import { closeChromium } from './chromium.js';
 import { makeData } from './data.js';
 import { writeData } from './data-node.js';
@@ -127,12 +127,11 @@ async function main(): Promise<void> {
     for (const { row, mode } of cellsOf(options)) {
       const data = makeData(row, mode, options.weights);
       const file = writeData(join(folder, 'row.bin'), data);
-      for (const threads of options.threads) {
+      const found = await measureRow({ row, mode }, running, data, file, pace, speeds);
+      results.push(...found);
+      for (const [i, threads] of options.threads.entries()) {
         console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
-        const cell = { row, mode, threads };
-        const result = await measureCell(cell, running.get(threads)!, data, file, pace, speeds);
-        results.push(result);
-        for (const line of cellLines(result, specs, machine)) console.log(line);
+        for (const line of cellLines(found[i]!, specs, machine)) console.log(line);
       }
     }
     if (options.check) return complain(results, specs, machine);

@@ -1,7 +1,7 @@
 /**
- * One cell of the benchmark: a row in a mode on a number of threads. All engines load it and are compared,
- * then they warm up, then they take turns: a round of the first, a round of the second, and so on, and again,
- * so that a machine that grows slower or faster does so for all of them.
+ * A row of the benchmark in a mode: a cell for each number of threads. All engines load it and are compared, then they
+ * warm up, then they take turns: a round of the first, a round of the second, and so on, the same with more threads,
+ * and again, so that a machine that grows slower or faster does so for all of them.
  */
 import { Agreement } from './agree.js';
 import { type DataFile, type RowData, stepsOf } from './data.js';
@@ -9,6 +9,7 @@ import type { EngineSpec } from './engines.js';
 import type { EngineProcess } from './process.js';
 import type { Loaded } from './protocol.js';
 import { creditedFlops, executedFlops, type Mode, makeRow, type Row, type Variant } from './rows.js';
+import { median } from './statistics.js';
 
 export interface Pace {
   /** Milliseconds of untimed calls. */
@@ -39,6 +40,8 @@ export interface Measured extends Cell {
   ms: number;
   msMin: number;
   msMax: number;
+  /** Of each round, in the order of the turns. */
+  rounds: readonly number[];
   /** Credited and executed operations, per nanosecond of the median. */
   gflops: number;
   executedGflops: number;
@@ -82,47 +85,73 @@ const PAUSE = 25; // lets the threads of the engine before stop spinning
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE));
 
-export async function measureCell(
-  cell: Cell,
-  engines: readonly Running[],
+/** The engines of one number of threads, and what they gave. */
+interface Field {
+  cell: Cell;
+  racers: Racer[];
+  result: CellResult;
+}
+
+/** @param running the engines by their number of threads */
+export async function measureRow(
+  { row, mode }: Omit<Cell, 'threads'>,
+  running: ReadonlyMap<number, readonly Running[]>,
   data: RowData,
   file: DataFile,
   pace: Pace,
   speeds: Speeds,
-): Promise<CellResult> {
-  const result: CellResult = { agreed: [], measured: [], absent: [] };
-  const leave = (engine: EngineSpec, reason: string, wrong = false): void => {
-    result.absent.push({ ...cell, engine: engine.name, reason, wrong });
-  };
-  const racers = await loadAll(cell, engines, data, file, pace, speeds, leave);
-  const guarded = async (racer: Racer, work: () => Promise<void>): Promise<void> => {
+): Promise<CellResult[]> {
+  const fields: Field[] = [];
+  for (const [threads, engines] of running) {
+    const cell = { row, mode, threads };
+    const result: CellResult = { agreed: [], measured: [], absent: [] };
+    const racers = await loadAll(cell, engines, data, file, pace, speeds, result);
+    result.agreed = racers.map(({ spec }) => spec.name);
+    fields.push({ cell, racers, result });
+  }
+  const racing = new Set(fields.flatMap(({ racers }) => racers));
+  const guarded = async (racer: Racer, { cell, result }: Field, work: () => Promise<void>): Promise<void> => {
     try {
       if (!racing.has(racer)) return;
       await work();
       await pause();
     } catch (error) {
       racing.delete(racer);
-      leave(racer.spec, (error as Error).message);
+      leave(result, cell, racer.spec, (error as Error).message);
     }
   };
-  const racing = new Set(racers);
-  result.agreed = racers.map(({ spec }) => spec.name);
-  if (pace.rounds > 0) for (const racer of racers) await guarded(racer, () => warm(racer, pace));
-  for (let round = 0; round < pace.rounds; round++) {
-    const first = round % Math.max(1, racers.length);
-    for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
-      if (round >= racer.rounds) continue;
-      await guarded(racer, async () => {
-        const { milliseconds } = await racer.process.ask({ do: 'round', calls: racer.calls });
-        racer.times.push(milliseconds);
-      });
+  for (let round = pace.rounds > 0 ? -1 : 0; round < pace.rounds; round++) {
+    for (const field of fields) {
+      const { racers } = field;
+      const first = Math.max(0, round) % Math.max(1, racers.length);
+      for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
+        if (round >= racer.rounds) continue;
+        await guarded(racer, field, async () => {
+          if (round < 0) return warm(racer, pace);
+          const { milliseconds } = await racer.process.ask({ do: 'round', calls: racer.calls });
+          racer.times.push(milliseconds);
+        });
+      }
     }
   }
-  for (const racer of racers) {
-    await guarded(racer, async () => void (await racer.process.ask({ do: 'drop' })));
-    if (racing.has(racer) && racer.times.length > 0) result.measured.push(summary(cell, racer, speeds));
+  for (const field of fields) {
+    const { cell, racers, result } = field;
+    for (const racer of racers) {
+      await guarded(racer, field, async () => void (await racer.process.ask({ do: 'drop' })));
+      if (racing.has(racer) && racer.times.length > 0) result.measured.push(summary(cell, racer, speeds));
+    }
   }
-  return result;
+  return fields.map(({ result }) => result);
+}
+
+function leave(
+  { absent }: CellResult,
+  cell: Cell,
+  { name }: EngineSpec,
+  reason: string,
+  wrong = false,
+): void {
+  absent.push({ ...cell, engine: name, reason, wrong });
 }
 
 /** How long a call will take, from rows that are not much smaller; 0 where that is not known. */
@@ -139,7 +168,7 @@ async function loadAll(
   file: DataFile,
   pace: Pace,
   speeds: Speeds,
-  leave: (engine: EngineSpec, reason: string, wrong?: boolean) => void,
+  result: CellResult,
 ): Promise<Racer[]> {
   const { row, mode } = cell;
   // The oracle sees the steps that were fed, which for a stream are several calls.
@@ -150,19 +179,19 @@ async function loadAll(
     const { spec, process } = engine;
     const seconds = expectedSeconds(cell, spec, speeds);
     if (seconds > pace.limit) {
-      leave(spec, `too slow: about ${seconds.toFixed(0)} s a call`);
+      leave(result, cell, spec, `too slow: about ${seconds.toFixed(0)} s a call`);
       continue;
     }
     try {
       const load = { do: 'load', row, mode, data: file } as const;
       const loaded = await process.ask(load, 60 + 10 * pace.limit);
       if (loaded.unavailable !== undefined) {
-        leave(spec, loaded.unavailable);
+        leave(result, cell, spec, loaded.unavailable);
         continue;
       }
       const { variant = 'standard' } = loaded;
       if (row.cell === 'grubefore' && variant !== 'reset-before') {
-        leave(spec, 'has the reset after the product only');
+        leave(result, cell, spec, 'has the reset after the product only');
         continue;
       }
       if (mode === 'train' && variant !== 'standard' && !agreement.knows(variant)) {
@@ -171,18 +200,18 @@ async function loadAll(
         agreement.judge(engines[0]!.spec.name, await judge.ask({ ...load, variant }));
         await judge.ask(load);
         if (!agreement.knows(variant)) {
-          leave(spec, 'other equations, and nothing to compare them with');
+          leave(result, cell, spec, 'other equations, and nothing to compare them with');
           continue;
         }
       }
       const wrong = agreement.judge(spec.name, loaded);
       if (wrong !== null) {
-        leave(spec, wrong, true);
+        leave(result, cell, spec, wrong, true);
         continue;
       }
       racers.push({ ...engine, loaded, milliseconds: 0, calls: 1, rounds: pace.rounds, times: [] });
     } catch (error) {
-      leave(spec, (error as Error).message);
+      leave(result, cell, spec, (error as Error).message);
     }
   }
   return racers;
@@ -200,9 +229,7 @@ async function warm(racer: Racer, pace: Pace): Promise<void> {
 
 function summary(cell: Cell, { spec, times, loaded, note }: Racer, speeds: Speeds): Measured {
   const { row, mode, threads } = cell;
-  const sorted = times.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const ms = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const ms = median(times);
   const flops = creditedFlops(row, mode);
   const gflops = flops / ms / 1e6;
   const key = `${spec.name} ${mode} ${threads}`;
@@ -211,8 +238,9 @@ function summary(cell: Cell, { spec, times, loaded, note }: Racer, speeds: Speed
     ...cell,
     engine: spec.name,
     ms,
-    msMin: sorted[0]!,
-    msMax: sorted.at(-1)!,
+    msMin: Math.min(...times),
+    msMax: Math.max(...times),
+    rounds: times,
     gflops,
     executedGflops: executedFlops(row, mode) / ms / 1e6,
     variant: loaded.variant ?? 'standard',

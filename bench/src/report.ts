@@ -7,6 +7,7 @@ import type { EngineSpec } from './engines.js';
 import { peakFor } from './engines.js';
 import type { BrowserHost, Peaks } from './protocol.js';
 import { rowFor } from './rows.js';
+import { pairedRatio } from './statistics.js';
 import { type SummaryRow, summaryLines } from './summary.js';
 
 export interface Machine {
@@ -70,7 +71,8 @@ export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Mach
   const lines = measured.map((one) => {
     const fraction = ofPeak(one, engines, machine);
     const share = fraction === null ? '' : `${percent(fraction)} of peak`;
-    const ratio = base && one !== base ? `${base.engine} ${factor(one.ms / base.ms)}x as fast` : '';
+    const ratio =
+      base && one !== base ? `${base.engine} ${factor(pairedRatio(one.rounds, base.rounds))}x as fast` : '';
     const time = `${digits(one.ms).padStart(7)} ms ${spread(one).padStart(6)}`;
     const rate = `${digits(one.gflops).padStart(7)} GFLOP/s`;
     const note = one.note ? ` (${one.note})` : '';
@@ -153,7 +155,7 @@ class Book {
         ...columns.map((name) => {
           if (!base) return '';
           if (name === 'pytorch, best') return this.best(cell, base);
-          return this.text(cell, name, ({ ms }) => factor(ms / base.ms));
+          return this.text(cell, name, ({ rounds }) => factor(pairedRatio(rounds, base.rounds)));
         }),
       ];
     });
@@ -170,7 +172,7 @@ class Book {
       .flatMap(({ measured }) => measured.filter(({ engine }) => engine === 'pytorch'));
     if (times.length === 0) return this.text(cell, 'pytorch', () => '');
     const fastest = times.reduce((a, b) => (b.ms < a.ms ? b : a));
-    return `${factor(fastest.ms / base.ms)} (on ${fastest.threads})`;
+    return `${factor(pairedRatio(fastest.rounds, base.rounds))} (on ${fastest.threads})`;
   }
 
   /** Milliseconds, spread and fraction of the peak of every engine. */
@@ -226,8 +228,9 @@ export function report(result: Result, engines: EngineSpec[]): string {
     ...(weights === 'float16'
       ? ['**All weights are rounded to numbers that float16 holds, the same for every engine.**', '']
       : []),
-    'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns; the share',
-    'of the peak is of executed matrix products. Results agreed within 1e-4 before anything was timed. A',
+    'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns, with each',
+    'number of threads; ratios are medians over the pairs of a turn; the share of the peak is of executed',
+    'matrix products. Results agreed within 1e-4 before anything was timed. A',
     'number in brackets is a note below.',
     '',
   ];
@@ -267,9 +270,20 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
     javascriptShare,
     rows: cells.flatMap(({ measured }) =>
       measured.map((one) => {
-        const { ms, msMin, msMax, gflops, executedGflops, variant, note } = one;
+        const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = one;
         const share = ofPeak(one, engines, machine);
-        return { ...place(one), ms, msMin, msMax, gflops, executedGflops, ofPeak: share, variant, note };
+        return {
+          ...place(one),
+          ms,
+          msMin,
+          msMax,
+          rounds,
+          gflops,
+          executedGflops,
+          ofPeak: share,
+          variant,
+          note,
+        };
       }),
     ),
     absent: cells.flatMap(({ absent }) =>

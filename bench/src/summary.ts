@@ -1,5 +1,6 @@
 /** The figures of a whole run in short: what of many rows is quoted. */
 import type { Mode } from './rows.js';
+import { geometricMean, mean, pairedRatio } from './statistics.js';
 
 /** A measured row as the JSON result has it. */
 export interface SummaryRow {
@@ -12,13 +13,11 @@ export interface SummaryRow {
   threads: number;
   engine: string;
   ms: number;
+  /** Of each round, in the order of the turns. */
+  rounds: readonly number[];
   ofPeak: number | null;
 }
 
-const geometricMean = (values: readonly number[]): number =>
-  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 const placeOf = ({ cell, I, H, B, T, mode, threads }: SummaryRow): string =>
   [cell, I, H, B, T, mode, threads].join('-');
 const nameOf = ({ cell, I, H, B, T, mode }: SummaryRow): string =>
@@ -47,7 +46,7 @@ export interface Summary {
 export function summarise(rows: readonly SummaryRow[], engine: string): Summary {
   const own = rows.filter((row) => row.engine === engine);
   const peers = distinct(rows.map((row) => row.engine)).filter((name) => !name.startsWith('unroll'));
-  const timeOf = new Map(rows.map((row) => [`${row.engine} ${placeOf(row)}`, row.ms]));
+  const roundsOf = new Map(rows.map((row) => [`${row.engine} ${placeOf(row)}`, row.rounds]));
   const groups = distinct(own.map(({ cell, mode, threads }) => JSON.stringify({ cell, mode, threads }))).map(
     (key) => JSON.parse(key) as { cell: string; mode: Mode; threads: number },
   );
@@ -63,8 +62,8 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
   const against = peers.flatMap((peer) =>
     groups.flatMap((group) => {
       const found = inGroup(group).flatMap((row) => {
-        const other = timeOf.get(`${peer} ${placeOf(row)}`);
-        return other === undefined ? [] : [{ row, value: other / row.ms }];
+        const other = roundsOf.get(`${peer} ${placeOf(row)}`);
+        return other === undefined ? [] : [{ row, value: pairedRatio(other, row.rounds) }];
       });
       if (found.length === 0) return [];
       return [{ peer, ...group, ratio: geometricMean(found.map(({ value }) => value)), ...least(found) }];
@@ -73,8 +72,10 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
   const scaling = groups.flatMap(({ cell, mode, threads }) => {
     if (threads !== 2) return [];
     const found = inGroup({ cell, mode, threads: 1 }).flatMap((row) => {
-      const two = timeOf.get(`${engine} ${placeOf({ ...row, threads: 2 })}`);
-      return two !== undefined && row.ms >= 1 && row.B >= 16 ? [{ row, value: row.ms / two }] : [];
+      const two = roundsOf.get(`${engine} ${placeOf({ ...row, threads: 2 })}`);
+      return two !== undefined && row.ms >= 1 && row.B >= 16
+        ? [{ row, value: pairedRatio(row.rounds, two) }]
+        : [];
     });
     if (found.length === 0) return [];
     return [{ cell, mode, factor: geometricMean(found.map(({ value }) => value)), ...least(found) }];

@@ -13,6 +13,7 @@ import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
 import { oracle } from '../dist/oracle.js';
 import { EngineLost, EngineProcess, spawned } from '../dist/process.js';
 import { jsonResult, report } from '../dist/report.js';
+import { pairedRatio } from '../dist/statistics.js';
 import { summarise } from '../dist/summary.js';
 import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
 
@@ -203,8 +204,8 @@ test('the report: ratios, shares of the peak, notes', () => {
       {
         agreed: [],
         measured: [
-          { ...cell, ...times, engine: 'unroll-native', ms: 2 },
-          { ...cell, ...times, engine: 'pytorch', ms: 3 },
+          { ...cell, ...times, engine: 'unroll-native', ms: 2, rounds: [2] },
+          { ...cell, ...times, engine: 'pytorch', ms: 3, rounds: [3] },
         ],
         absent: [{ ...cell, engine: 'ort-node', reason: 'cannot', wrong: false }],
       },
@@ -226,10 +227,17 @@ test('the report: ratios, shares of the peak, notes', () => {
   assert.equal(jsonResult(halves, specs).weights, 'float16');
 });
 
+test('ratios are of rounds that followed one another', () => {
+  // The machine at half its speed for two rounds of three.
+  assert.equal(pairedRatio([3, 6, 6], [1, 2, 2]), 3);
+  assert.equal(pairedRatio([4], [2, 9, 9]), 2, 'a slow engine has fewer rounds');
+  assert.equal(pairedRatio([1, 2, 3, 8], [1, 1, 1, 1]), 2.5);
+});
+
 test('a run in short: geometric means, the least row, threads, the peak', () => {
   const row = (engine, sizes, threads, ms, ofPeak = null) => {
     const [cell, I, H, B, T] = sizes.split('-').map((part, i) => (i === 0 ? part : Number(part)));
-    return { cell, I, H, B, T, mode: 'infer', threads, engine, ms, ofPeak };
+    return { cell, I, H, B, T, mode: 'infer', threads, engine, ms, rounds: [ms], ofPeak };
   };
   const rows = [
     row('unroll-native', 'lstm-8-8-16-5', 1, 2),
