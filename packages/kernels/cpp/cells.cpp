@@ -1,14 +1,21 @@
 // What the recurrent cells share: see cells.h.
 #include "cells.h"
 
+#include "kernels_impl.h"
+
 namespace unroll::UNROLL_ISA {
 
-void drop_initial(const Sequence& s) {
-  for (long b = 0; b < s.B; b++)
-    for (int u = 0; u < s.H; u += VL) {
-      const int n = smaller(s.H - u, VL);
-      store(s.xh + b * (s.I + s.H) + s.I + u, load(s.hs + b * s.H + u, n) * load(s.rmask + b * s.H + u, n), n);
-    }
+void begin(const Sequence& s) {
+  const long K = s.I + s.H;
+  if (s.rmask)
+    for (long b = 0; b < s.B; b++)
+      for (int u = 0; u < s.H; u += VL) {
+        const int n = smaller(s.H - u, VL);
+        store(s.xh + b * K + s.I + u, load(s.hs + b * s.H + u, n) * load(s.rmask + b * s.H + u, n), n);
+      }
+  if (s.mask)
+    for (long i = 0; i < (long)s.T * s.B; i++)
+      if (s.mask[i] == 0) fill(s.xh + i * K, s.I, 0);
 }
 
 #if UNROLL_HALVES

@@ -46,8 +46,9 @@ struct Step {
   }
 };
 
-// With dropout, the h part of row 0 as the products see it: xh[0][b][I..] = hs[0][b] * rmask[b].
-void drop_initial(const Sequence& s);
+// Before the first step. With dropout, the h part of row 0 becomes as the products see it: xh[0][b][I..] = hs[0][b] *
+// rmask[b]. Inputs of masked steps become 0, so that a NaN there does not reach the gradients of weights as 0 * NaN.
+void begin(const Sequence& s);
 
 // Up to so many rows units are split; and the operations of a step that make up for one barrier a thread.
 constexpr int rows_to_split = 8;

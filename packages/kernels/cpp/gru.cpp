@@ -105,7 +105,7 @@ void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, in
                  float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT,
                  int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, textbook != 0, packed, gates};
-  if (rmask) drop_initial(f.s);
+  begin(f.s);
   with_weights(halves, [&](auto weight) {
     over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });

@@ -102,7 +102,7 @@ void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textb
                         int rhStep, float* y, int yT, int yB) {
   const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
   const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
-  if (rmask) drop_initial(f.s);
+  begin(f.s);
   over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
 }
 

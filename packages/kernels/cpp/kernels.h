@@ -106,7 +106,7 @@ TRAINING(void, nadam, (float* w, const float* g, float* m, float* v, int n, floa
 //   xh     [T+1][B][I+H]  row t holds x_t and, behind it, h_{t-1} as the products see it (that is times rmask where one
 //                         is given). The caller fills the x parts of rows 0..T-1 and, without rmask, the h part of row
 //                         0 (the initial state, zeros if none); forward fills the h parts of rows 1..T, with rmask that
-//                         of row 0 too.
+//                         of row 0 too, and makes the x parts of masked steps 0.
 //   hs     [T+1][B][H]    h without dropout; needed iff rmask is given, else null. Row 0 is the initial state.
 //   rmask  [B][H] | null  recurrent dropout mask (already scaled), one for all steps and all gates.
 //   mask   [T][B] | null  1: the step is valid; 0: every state keeps its previous value.

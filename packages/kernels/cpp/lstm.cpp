@@ -207,7 +207,7 @@ void lstm_forward(int T, int B, int I, int H, int act, int ract, int halves, con
                   int cStep, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
                   int yT, int yB) {
   const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, packed, c, cStep, gates};
-  if (rmask) drop_initial(f.s);
+  begin(f.s);
   with_weights(halves, [&](auto weight) {
     over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });

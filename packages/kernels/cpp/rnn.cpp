@@ -21,7 +21,7 @@ void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float
   const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
   const int K = I + H;
   const float* panels = packed + whole_vectors(H);
-  if (rmask) drop_initial(s);
+  begin(s);
   over_parts(s, 2.0 * T * B * H * K, [&](const Part& part) {
     const Ahead inputs(s, whole_vectors(H));
     for (long t = 0; t < T; t++) {

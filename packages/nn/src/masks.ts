@@ -2,7 +2,7 @@
  * Masks [B, T], 1 where a step counts. What is known of a mask is worked out once and kept beside it, since every layer
  * of a model meets the same mask.
  */
-import { full, type Tensor } from '@unroll/core';
+import { concat, full, gather, reshape, type Tensor, zeros } from '@unroll/core';
 import { hostTensor, runtime } from '@unroll/core/internal';
 
 export interface MaskFacts {
@@ -62,6 +62,16 @@ export function startedMask(mask: Tensor): Tensor {
     }
   }
   return hostTensor(values, [B, T]);
+}
+
+/** x [B, T, ...] with zeros at the steps that do not count, whatever is there: a product with 0 would keep a NaN. */
+export function validSteps(x: Tensor, mask: Tensor): Tensor {
+  if (maskFacts(mask).all) return x;
+  const [B, T, ...rest] = x.shape as [number, number, ...number[]];
+  const width = rest.reduce((size, extent) => size * extent, 1);
+  const rows = concat([reshape(x, [B * T, width]), zeros([1, width])], 0);
+  const kept = mask.dataSync().map((counts, row) => (counts === 0 ? B * T : row));
+  return reshape(gather(rows, kept), x.shape);
 }
 
 /** 1 where any of several masks has 1; null where one of them is null. */

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concat, pad, slice, type Tensor } from '@unroll/core';
+import { concat, mul, pad, slice, type Tensor } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
 import {
   bidirectional,
@@ -36,12 +36,12 @@ const I = 2;
 const units = 3;
 const rows = lengths.map((length, b) => drawn(`row ${b}`, 1, length, I));
 
-/** The rows, padded with `filler` to `steps`. */
+/** The rows, padded to `steps` with `filler` times noise. */
 function padded(steps: number, filler: number): Tensor {
   const full = rows.map((row, b) => {
     const zeros = pad(row, 1, 0, steps - lengths[b]!);
     if (filler === 0) return zeros;
-    const noise = drawn(`noise ${b}`, 1, steps - lengths[b]!, I);
+    const noise = mul(drawn(`noise ${b}`, 1, steps - lengths[b]!, I), filler);
     return concat([slice(zeros, 1, 0, lengths[b]!), noise], 1);
   });
   return concat(full, 0);
@@ -76,6 +76,7 @@ function threeWays(make: () => Recurrent): void {
   const alone = measure(() => rows.map((row) => run(layer, row)[0]!.value), layer.parameters);
   same('padded', batch(padded(longest, 0), longest), alone, 1e-12);
   same('padded with noise', batch(padded(longest, 1), longest), alone, 1e-12);
+  same('padded with NaN', batch(padded(longest, Number.NaN), longest), alone, 1e-12);
   same('padded far', batch(padded(longest + 4, 1), longest + 4), alone, 1e-12);
 }
 

@@ -36,6 +36,8 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
       const step = t * B + r;
       const valid = mask === null || mask[step] !== 0;
       const row = xh.subarray(step * K, (step + 1) * K);
+      // As 0 they add nothing to the gradients of weights, a NaN included.
+      if (!valid) row.fill(0, 0, I);
       const before = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
       cell({ t, r, step, valid, xh: row, before, h });
       for (let u = 0; u < H; u++) {

@@ -3,6 +3,7 @@
  * cell copied once per step with the same weights, the state handed from copy to copy.
  */
 import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
+import { validSteps } from '../masks.js';
 import { type Cell, type CellState, type SequenceContext, type SequenceResult, zeroState } from './cell.js';
 
 /** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
@@ -26,12 +27,13 @@ export function stepThrough(
   const { returnSequences, reverse, realign, zeroOutputForMask, mask, recurrentMask, inner } = context;
   const told = inner ? { recurrentMask, inner } : { recurrentMask };
   const [B, T, ...rest] = x.shape as [number, number, ...number[]];
+  const seen = mask === null ? x : validSteps(x, mask);
   let state = initial ?? zeroState(cell, B);
   let y: Tensor = zeros([B, cell.units]);
   const outputs: Tensor[] = [];
   for (let n = 0; n < T; n++) {
     const t = reverse ? T - 1 - n : n;
-    const step = cell.step(reshape(slice(x, 1, t, t + 1), [B, ...rest]), state, told);
+    const step = cell.step(reshape(slice(seen, 1, t, t + 1), [B, ...rest]), state, told);
     if (mask === null) {
       state = step.state;
       y = step.y;
