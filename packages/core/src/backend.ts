@@ -88,8 +88,15 @@ export interface ForwardCall extends RecurrentCall {
   W: Block; // [I, G*H]
   U: Block; // [H, G*H]
   b: Block | null;
-  /** [T+1, B, I+H]: x_t then h_{t-1} (times rmask); the caller fills x of rows 0..T-1 and h of row 0. */
+  /**
+   * [T+1, B, I+H]: x_t then h_{t-1} (times rmask); the caller fills x of rows 0..T-1 and h of row 0. Where `x` is given,
+   * [2, B, I+H]: rows in turn, row t % 2 in the place of row t, and the kernel fills x.
+   */
   xh: Block;
+  /** [B, T, I]: the inputs, for inference of at least the backend's `fewestInTurn` rows. */
+  x: Block | null;
+  /** x is read from the last step to the first. */
+  reverse: boolean;
   /** [T+1, B, H] h without dropout; present iff `rmask` is. Row 0 is the initial state. */
   hs: Block | null;
   y: SequenceView | null;
@@ -268,6 +275,8 @@ export interface Backend {
   readonly float: Float32ArrayConstructor | Float64ArrayConstructor;
   readonly kernels: Kernels;
   supports(kernel: KernelName): boolean;
+  /** Rows of a batch from which on the forward kernels of recurrent cells take their inputs in turn. */
+  readonly fewestInTurn: number;
   /** Memory that lives until `release`; zeroed. */
   allocate(length: number): Block;
   release(block: Block): void;

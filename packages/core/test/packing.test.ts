@@ -203,7 +203,16 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
   const c = backend.temporary(H);
   backend.write(xh, new Float64Array(2 * (I + H)).fill(1, 0, I));
   backend.write(c, new Float64Array(H));
-  const nothing = { rmask: null, mask: null, emit: null, hs: null, gates: null, y: null };
+  const nothing = {
+    rmask: null,
+    mask: null,
+    emit: null,
+    hs: null,
+    gates: null,
+    x: null,
+    reverse: false,
+    y: null,
+  };
   backend.kernels.lstmForward({
     ...{ T: 1, B: 1, I, H, activation: 'tanh', recurrentActivation: 'sigmoid' },
     ...{ W, U, b, xh, c, keepCells: false, ...nothing },

@@ -5,17 +5,20 @@
 
 namespace unroll::UNROLL_ISA {
 
-void begin(const Sequence& s) {
-  const long K = s.I + s.H;
-  if (s.rmask)
-    for (long b = 0; b < s.B; b++)
-      for (int u = 0; u < s.H; u += VL) {
-        const int n = smaller(s.H - u, VL);
-        store(s.xh + b * K + s.I + u, load(s.hs + b * s.H + u, n) * load(s.rmask + b * s.H + u, n), n);
-      }
-  if (s.mask)
-    for (long i = 0; i < (long)s.T * s.B; i++)
-      if (s.mask[i] == 0) fill(s.xh + i * K, s.I, 0);
+void clear_masked(const Sequence& s) {
+  if (!s.mask || s.x) return;
+  const int K = s.I + s.H;
+  float* x = s.xh;
+  for (long i = 0; i < (long)s.T * s.B; i++, x += K)
+    if (s.mask[i] == 0) fill(x, s.I, 0);
+}
+
+void take_inputs(const Sequence& s, long t, const Part& part) {
+  if (!s.x) return;
+  const int K = s.I + s.H, rows = part.last - part.first;
+  const int32_t dims[] = {rows, s.I, s.T * s.I, 1, K, 1};
+  const float* x = s.x + ((long)part.first * s.T + (s.back ? s.T - 1 - t : t)) * s.I;
+  copy_strided(x, s.at(t) + (long)part.first * K, 2, dims);
 }
 
 #if UNROLL_HALVES

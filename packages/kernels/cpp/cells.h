@@ -16,6 +16,11 @@ struct Sequence {
   const float *rmask, *mask, *emit;
   float* y;
   long yT, yB;
+  const float* x = nullptr;  // given: inputs are copied to xh as they are needed,
+  int back = 0;
+  int kept = -1;  // and that has two rows, 0 and kept = 1
+  // Row t of xh.
+  float* at(long t) const { return xh + (t & kept) * B * (I + H); }
 };
 
 // Step t of a sequence: where its arrays begin, and how h is read and written. Null where there is none.
@@ -26,8 +31,8 @@ struct Step {
 
   Step(const Sequence& s, long t) {
     row = s.I + s.H, hsRow = s.H, yRow = s.yB, rmask = s.rmask;
-    x = s.xh + t * s.B * row;
-    xh = s.xh + (t + 1) * s.B * row + s.I;
+    x = s.at(t);
+    xh = s.at(t + 1) + s.I;
     before = s.hs ? s.hs + t * s.B * s.H : x + s.I, beforeRow = s.hs ? s.H : row;
     hs = s.hs ? s.hs + (t + 1) * s.B * s.H : nullptr;
     mask = s.mask ? s.mask + t * s.B : nullptr, emit = s.emit ? s.emit + t * s.B : nullptr;
@@ -46,12 +51,12 @@ struct Step {
   }
 };
 
-// Before the first step. With dropout, the h part of row 0 becomes as the products see it: xh[0][b][I..] = hs[0][b] *
-// rmask[b]. Inputs of masked steps become 0, so that a NaN there does not reach the gradients of weights as 0 * NaN.
-void begin(const Sequence& s);
+// Before the first step: inputs of masked steps become 0, so that a NaN there does not reach the gradients of weights as
+// 0 * NaN.
+void clear_masked(const Sequence& s);
 
 // Up to so many rows units are split; and the operations of a step that make up for one barrier a thread.
-constexpr int rows_to_split = 8;
+constexpr int rows_to_split = 8;  // core's cpu backend knows it: fewestInTurn
 constexpr double enough_for_a_barrier = 8e4;
 
 // What one thread works on: some rows of the batch and some panels of units.
@@ -60,6 +65,9 @@ struct Part {
   int from, to;     // panels, and their units:
   int unit, end;
 };
+
+// Where inputs are still to be copied: those of step t of a part's rows.
+void take_inputs(const Sequence& s, long t, const Part& part);
 
 // body(part) for the whole of [0, B) x [0, H), one part a thread. Rows are split where there are enough: those run all
 // steps without meeting. Few rows are not, as each thread would read all weights: there units are, and every thread

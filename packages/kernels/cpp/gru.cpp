@@ -68,6 +68,7 @@ void forward(const Forward& f, const Part& part) {
   const Weight* weights = (const Weight*)(f.packed + 4 * padded);
   const Ahead inputs(f.s, 3 * padded);
   for (long t = 0; t < f.s.T; t++) {
+    take_inputs(f.s, t, part);
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
@@ -101,11 +102,11 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed, float* xh,
-                 float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y, int yT,
-                 int yB) {
-  const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, textbook != 0, packed, gates};
-  begin(f.s);
+void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed,
+                 const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
+                 const float* emit, float* gates, float* y, int yT, int yB) {
+  const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1}, act, ract, textbook != 0, packed, gates};
+  clear_masked(f.s);
   with_weights(halves, [&](auto weight) {
     over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });

@@ -79,6 +79,7 @@ void forward(const Forward& f, const Part& part) {
   const long BH = (long)f.s.B * H;
   const Ahead inputs(f.s, 3 * padded);
   for (long t = 0; t < f.s.T; t++) {
+    take_inputs(f.s, t, part);
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
@@ -97,12 +98,12 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, float* xh,
-                        float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* rh,
-                        int rhStep, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
+void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
+                        const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
+                        const float* emit, float* gates, float* rh, int rhStep, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1};
   const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
-  begin(f.s);
+  clear_masked(f.s);
   over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
 }
 

@@ -104,9 +104,12 @@ TRAINING(void, nadam, (float* w, const float* g, float* m, float* v, int n, floa
 // ------------------------------------------------------------------------------------------------------ recurrent cells
 // Common arguments of the *_forward and *_backward kernels. One call runs all T steps.
 //   xh     [T+1][B][I+H]  row t holds x_t and, behind it, h_{t-1} as the products see it (that is times rmask where one
-//                         is given). The caller fills the x parts of rows 0..T-1 and, without rmask, the h part of row
-//                         0 (the initial state, zeros if none); forward fills the h parts of rows 1..T, with rmask that
-//                         of row 0 too, and makes the x parts of masked steps 0.
+//                         is given). The caller fills the x parts of rows 0..T-1 and the h part of row 0 (the initial
+//                         state, zeros if none); forward fills the h parts of rows 1..T, and makes the x parts of masked
+//                         steps 0.
+//   x      [B][T][I]|null the inputs, for inference with 9 rows or more; back: from the last step to the
+//                         first. xh is then [2][B][I+H], rows in turn (row t % 2 in the place of row t), and forward
+//                         fills its x parts.
 //   hs     [T+1][B][H]    h without dropout; needed iff rmask is given, else null. Row 0 is the initial state.
 //   rmask  [B][H] | null  recurrent dropout mask (already scaled), one for all steps and all gates.
 //   mask   [T][B] | null  1: the step is valid; 0: every state keeps its previous value.
@@ -133,8 +136,8 @@ KERNEL(void, lstm_pack, (int I, int H, int halves, const float* W, const float* 
 // i,f,o = ract(..), g = act(..), c = f*c' + i*g, h = o*act(c).
 //   c      [T+1][B][H] with cStep = B*H, or one [B][H] updated in place with cStep = 0 (inference). Row 0: initial.
 //   gates  [T][B][4H] | null: i f g o after activation, needed for backward.
-KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int halves, const float* packed, float* xh,
-                            float* c, int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
+KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int halves, const float* packed, const float* x,
+                            int back, float* xh, float* c, int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
                             float* gates, float* y, int yT, int yB))
 // Floats that lstm_pack_backward writes.
 TRAINING(int, lstm_packed_backward_size, (int H))
@@ -152,8 +155,8 @@ KERNEL(int, rnn_packed_size, (int I, int H))
 // Packs W [I][H], U [H][H], b [H] | null for rnn_forward.
 KERNEL(void, rnn_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
 // h = act(x W + h' U + b)
-KERNEL(void, rnn_forward, (int T, int B, int I, int H, int act, const float* packed, float* xh, float* hs,
-                           const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB))
+KERNEL(void, rnn_forward, (int T, int B, int I, int H, int act, const float* packed, const float* x, int back,
+                           float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB))
 // Floats that rnn_pack_backward writes.
 TRAINING(int, rnn_packed_backward_size, (int H))
 // Packs U [H][H] transposed for rnn_backward.
@@ -176,7 +179,7 @@ KERNEL(void, gru_pack, (int I, int H, int halves, const float* W, const float* U
 // GRU with the reset after the product.
 //   gates  [T][B][4H] | null: z r n q with q = h' Uh + b1h, needed for backward.
 KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed,
-                           float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
+                           const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
                            int yT, int yB))
 // Floats that gru_pack_backward writes.
 TRAINING(int, gru_packed_backward_size, (int H))
@@ -200,7 +203,7 @@ KERNEL(void, gru_before_pack, (int I, int H, const float* W, const float* U, con
 //   gates  [T][B][3H] | null: z r n, needed for backward.
 //   rh     [T][B][H] with rhStep = B*H, or one [B][H] with rhStep = 0 (inference), out: r*h', h' as the products see it.
 KERNEL(void, gru_before_forward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
-                                  float* xh, float* hs, const float* rmask, const float* mask, const float* emit,
+                                  const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask, const float* emit,
                                   float* gates, float* rh, int rhStep, float* y, int yT, int yB))
 // Floats that gru_before_pack_backward writes.
 TRAINING(int, gru_before_packed_backward_size, (int H))

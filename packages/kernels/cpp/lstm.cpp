@@ -162,6 +162,7 @@ void forward(const Forward& f, const Part& part) {
   const GateRows<Weight> both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
   const Ahead inputs(f.s, 4 * whole_vectors(H));
   for (long t = 0; t < f.s.T; t++) {
+    take_inputs(f.s, t, part);
     const Step step(f.s, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       gate_sums(n, x, K, ofX, part.unit, part.end, out, inputs.row);
@@ -203,11 +204,11 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void lstm_forward(int T, int B, int I, int H, int act, int ract, int halves, const float* packed, float* xh, float* c,
-                  int cStep, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
-                  int yT, int yB) {
-  const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB}, act, ract, packed, c, cStep, gates};
-  begin(f.s);
+void lstm_forward(int T, int B, int I, int H, int act, int ract, int halves, const float* packed, const float* x,
+                  int back, float* xh, float* c, int cStep, float* hs, const float* rmask, const float* mask,
+                  const float* emit, float* gates, float* y, int yT, int yB) {
+  const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1}, act, ract, packed, c, cStep, gates};
+  clear_masked(f.s);
   with_weights(halves, [&](auto weight) {
     over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });

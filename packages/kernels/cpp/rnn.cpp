@@ -16,15 +16,16 @@ void rnn_pack(int I, int H, const float* W, const float* U, const float* b, floa
   pack_panels(H, H, {{W, I}, {U, H}}, packed + whole_vectors(H));
 }
 
-void rnn_forward(int T, int B, int I, int H, int act, const float* packed, float* xh, float* hs, const float* rmask,
-                 const float* mask, const float* emit, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB};
+void rnn_forward(int T, int B, int I, int H, int act, const float* packed, const float* x, int back, float* xh,
+                 float* hs, const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1};
   const int K = I + H;
   const float* panels = packed + whole_vectors(H);
-  begin(s);
+  clear_masked(s);
   over_parts(s, 2.0 * T * B * H * K, [&](const Part& part) {
     const Ahead inputs(s, whole_vectors(H));
     for (long t = 0; t < T; t++) {
+      take_inputs(s, t, part);
       const Step step(s, t);
       const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
         panel_sums(H, n, part, packed, Factor<>{x, K, I, panels, 0, K}, out, inputs.row);

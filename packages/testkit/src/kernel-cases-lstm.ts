@@ -51,7 +51,29 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const gates = arena.empty(T * B * 4 * H);
   const y = arena.empty(T * B * H);
   const { tanh, sigmoid } = Activation;
-  kernels.lstm_forward(T, B, I, H, tanh, sigmoid, 0, packed, xh, c, B * H, 0, 0, 0, 0, gates, y, B * H, H);
+  kernels.lstm_forward(
+    T,
+    B,
+    I,
+    H,
+    tanh,
+    sigmoid,
+    0,
+    packed,
+    0,
+    0,
+    xh,
+    c,
+    B * H,
+    0,
+    0,
+    0,
+    0,
+    gates,
+    y,
+    B * H,
+    H,
+  );
 
   const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
   kernels.lstm_pack_backward(H, arena.floats(U), packedBack);

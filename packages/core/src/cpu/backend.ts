@@ -144,6 +144,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     float: Float32Array,
     kernels,
     supports: (kernel) => kernel in kernels,
+    fewestInTurn: 9, // one more than the kernels' rows_to_split
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);

@@ -64,8 +64,8 @@ const gruOp: Op<GruAttributes> = {
     const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast] = outputs as [Tensor, Tensor];
     const { recurrentActivation, resetAfter, textbook } = attrs;
-    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs);
-    const { T, B, I, H, xh, hs, masks } = prepared;
+    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs, saving);
+    const { T, B, I, H, xh, input, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
     kernels.gruForward({
@@ -81,6 +81,8 @@ const gruOp: Op<GruAttributes> = {
       U: U.block(),
       b: blockOf(b!),
       xh: xh.block(),
+      x: input,
+      reverse: attrs.reverse,
       hs: blockOf(hs),
       rmask: blockOf(rmask!),
       mask: blockOf(masks?.mask),

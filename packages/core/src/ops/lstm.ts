@@ -64,8 +64,8 @@ const lstmOp: Op<RecurrentAttributes> = {
     const [x, W, U, b, h0, c0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast, cLast] = outputs as [Tensor, Tensor, Tensor];
     const H = U.shape[0]!;
-    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, H, attrs);
-    const { T, B, I, xh, hs, masks } = prepared;
+    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, H, attrs, saving);
+    const { T, B, I, xh, input, hs, masks } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
     loadRows(kernels, c0!, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
@@ -80,6 +80,8 @@ const lstmOp: Op<RecurrentAttributes> = {
       U: U.block(),
       b: blockOf(b!),
       xh: xh.block(),
+      x: input,
+      reverse: attrs.reverse,
       hs: blockOf(hs),
       rmask: blockOf(rmask!),
       mask: blockOf(masks?.mask),

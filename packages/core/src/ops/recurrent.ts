@@ -117,8 +117,10 @@ export interface Prepared {
   B: number;
   I: number;
   H: number;
-  /** [T+1,B,I+H]: x_t, then h_{t-1} as the products see it. */
+  /** [T+1,B,I+H]: x_t, then h_{t-1} as the products see it; with `input` [2,B,I+H], rows in turn. */
   xh: Tensor;
+  /** What the kernels copy to xh step by step; null: it is there. */
+  input: Block | null;
   /** [T+1,B,H]: h without dropout, where there is dropout. */
   hs: Tensor | null;
   masks: StepMasks | null;
@@ -131,18 +133,23 @@ export interface SequenceOperands {
   rmask: Tensor | null;
 }
 
-/** Copies x (turned round where time runs backwards), the initial state and the masks to where the kernels read them. */
+/**
+ * Copies x (turned round where time runs backwards), the initial state and the masks to where the kernels read them. With
+ * many rows, and where nothing is saved for backward, x is copied step by step into two rows that stay in the caches.
+ */
 export function prepare(
   kernels: Kernels,
   { x, h0, mask, rmask }: SequenceOperands,
   H: number,
   attrs: SequenceAttributes,
+  saving: boolean,
 ): Prepared {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const xh = temporaryTensor([T + 1, B, K]);
+  const inTurn = !saving && B >= runtime.scope!.backend.fewestInTurn;
+  const xh = temporaryTensor([inTurn ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
-  kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
+  if (!inTurn) kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
   const hs = rmask ? temporaryTensor([T + 1, B, H]) : null;
   if (hs) loadRows(kernels, h0, hs, B * H);
   let seen = h0;
@@ -152,7 +159,16 @@ export function prepare(
   }
   const initial = seen ?? copyOrZeros(kernels, [B, H], null);
   kernels.copy(initial.block(), 0, [H, 1], xh.block(), I, [K, 1], [B, H]);
-  return { T, B, I, H, xh, hs, masks: mask ? stepMasks(mask, attrs) : null };
+  return {
+    T,
+    B,
+    I,
+    H,
+    xh,
+    input: inTurn ? x.block() : null,
+    hs,
+    masks: mask ? stepMasks(mask, attrs) : null,
+  };
 }
 
 /** The memory of a tensor that may be missing. */
@@ -170,7 +186,7 @@ export function finish(
 ): void {
   const K = I + H;
   if (hs) kernels.copy(hs.block(), T * B * H, [1], hLast.block(), 0, [1], [B * H]);
-  else kernels.copy(xh.block(), T * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
+  else kernels.copy(xh.block(), (T % xh.shape[0]!) * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
   if (!attrs.returnSequences) lastOutput(kernels, hLast, masks, y);
 }
 

@@ -46,8 +46,8 @@ const rnnOp: Op<SequenceAttributes> = {
   forward({ inputs, attrs, outputs, kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast] = outputs as [Tensor, Tensor];
-    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs);
-    const { T, B, I, H, xh, hs, masks } = prepared;
+    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs, saving);
+    const { T, B, I, H, xh, input, hs, masks } = prepared;
     kernels.rnnForward({
       T,
       B,
@@ -58,6 +58,8 @@ const rnnOp: Op<SequenceAttributes> = {
       U: U.block(),
       b: blockOf(b!),
       xh: xh.block(),
+      x: input,
+      reverse: attrs.reverse,
       hs: blockOf(hs),
       rmask: blockOf(rmask!),
       mask: blockOf(masks?.mask),

@@ -30,19 +30,26 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
   const mask = call.mask && values(call.mask);
   const emit = call.emit && values(call.emit);
   const out = y && values(y.block);
+  const [x, rows] = [call.x && values(call.x), call.x ? 2 : T + 1];
   const h = new Float64Array(H);
   for (let t = 0; t < T; t++) {
     for (let r = 0; r < B; r++) {
       const step = t * B + r;
       const valid = mask === null || mask[step] !== 0;
-      const row = xh.subarray(step * K, (step + 1) * K);
-      // As 0 they add nothing to the gradients of weights, a NaN included.
-      if (!valid) row.fill(0, 0, I);
+      const [at, next] = [((t % rows) * B + r) * K, (((t + 1) % rows) * B + r) * K];
+      const row = xh.subarray(at, at + K);
+      if (x) {
+        const from = (r * T + (call.reverse ? T - 1 - t : t)) * I;
+        row.set(x.subarray(from, from + I));
+      } else if (!valid) {
+        // As 0 they add nothing to the gradients of weights, a NaN included.
+        row.fill(0, 0, I);
+      }
       const before = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
       cell({ t, r, step, valid, xh: row, before, h });
       for (let u = 0; u < H; u++) {
         const value = valid ? h[u]! : before[u]!;
-        xh[(step + B) * K + I + u] = rmask ? value * rmask[r * H + u]! : value;
+        xh[next + I + u] = rmask ? value * rmask[r * H + u]! : value;
         if (hs) hs[(step + B) * H + u] = value;
         if (out) out[y!.offset + t * y!.strideT + r * y!.strideB + u] = emit && emit[step] === 0 ? 0 : value;
       }

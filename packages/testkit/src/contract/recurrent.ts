@@ -21,6 +21,8 @@ interface Form {
   bias: boolean;
   /** Keep what backward needs. */
   saving: boolean;
+  /** The kernel takes its inputs step by step. */
+  inTurn: boolean;
   /**
    * The width of the block that outputs are a part of, where in it they begin, and whether time runs
    * backwards; null: none.
@@ -32,7 +34,18 @@ interface Form {
 }
 
 const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
-  ...{ T: 4, B: 5, I: 3, H: 19, masked: true, dropped: true, bias: true, saving: true, activation: 'tanh' },
+  ...{
+    T: 4,
+    B: 5,
+    I: 3,
+    H: 19,
+    masked: true,
+    dropped: true,
+    bias: true,
+    saving: true,
+    inTurn: false,
+    activation: 'tanh',
+  },
   output: { width: 19, at: 0, backwards: false },
   ...changes,
 });
@@ -56,6 +69,17 @@ const FORMS: readonly Form[] = [
   }),
   form({ name: 'a large state', T: 2, B: 9, H: 257, I: 5, output: { width: 257, at: 0, backwards: false } }),
   form({ name: 'no rows', B: 0 }),
+  ...[
+    { name: 'inputs in turn', T: 7, B: 67, I: 21, H: 64, output: { width: 64, at: 0, backwards: false } },
+    { name: 'inputs in turn, an even number of steps', B: 13, bias: false },
+    { name: 'inputs in turn, one step', T: 1, B: 9, I: 1, masked: false },
+    {
+      name: 'inputs in turn, no dropout, NaN at a masked step',
+      B: 9,
+      dropped: false,
+      spoilt: [0, 0] as const,
+    },
+  ].map((changes) => form({ saving: false, inTurn: true, ...changes })),
   // A NaN stays in its row, and where the step is masked it goes nowhere.
   form({ name: 'NaN at a valid step', spoilt: [1, 1] }),
   form({ name: 'NaN at a masked step', spoilt: [0, 0] }),
@@ -83,12 +107,12 @@ const rowOf = ({ B, spoilt }: Form): number => spoilt![0] * B + spoilt![1];
 function common(f: Form, G: number, biasSize: number): Arrays {
   const { T, B, I, H, output } = f;
   const K = I + H;
-  const xh = draw.blank((T + 1) * B * K);
+  const xh = draw.blank((f.inTurn ? 2 : T + 1) * B * K);
   const x = draw.normal(T * B * I, 'x');
   if (f.spoilt) x.fill(Number.NaN, rowOf(f) * I, (rowOf(f) + 1) * I);
   const h = draw.normal(B * H, 'h');
   const rmask = dropoutMask(B * H);
-  for (let i = 0; i < T * B; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
+  for (let i = 0; i < T * B && !f.inTurn; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
   for (let b = 0; b < B; b++) {
     for (let u = 0; u < H; u++)
       xh[b * K + I + u] = Math.fround(h[b * H + u]! * (f.dropped ? rmask[b * H + u]! : 1));
@@ -99,6 +123,7 @@ function common(f: Form, G: number, biasSize: number): Arrays {
     W: draw.normal(I * G * H, 'W').map((value) => Math.fround(value / Math.sqrt(I))),
     U: draw.normal(H * G * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
     xh,
+    ...(f.inTurn ? { x } : {}),
     ...(f.bias ? { b: draw.normal(biasSize, 'b') } : {}),
     ...(f.masked ? masks(T, B) : {}),
     ...(f.dropped ? { hs, rmask } : {}),
@@ -124,6 +149,8 @@ const forward = (f: Form, blocks: Blocks) => ({
     W: blocks.W!,
     b: blocks.b ?? null,
     xh: blocks.xh!,
+    x: f.inTurn ? blocks.x! : null,
+    reverse: f.B === 67,
     hs: blocks.hs ?? null,
     y: view(f, blocks.y),
   },
