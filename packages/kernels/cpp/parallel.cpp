@@ -149,8 +149,8 @@ void finish(Pool& pool, int helpers) {
 #if defined(__wasm__)
 inline void keep_apart(Pool&) {}
 #else
-// Keeps the workers off the caller's core. Linux wakes a thread where its waker runs, more often than not, and then both
-// share that core until the balancer looks, 4 to 15 ms later: a fifth of the time of small training steps.
+// Keeps the workers off the caller's core. Linux likes to wake a thread where its waker runs, and then both share that
+// core until the balancer looks, 4 to 15 ms later.
 inline void keep_apart(Pool& pool) {
   const int core = pool.wanted.load() > pool.cores ? -1 : pool.machine.current();
   if (core == pool.callers_core) return;
