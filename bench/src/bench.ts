@@ -129,7 +129,7 @@ async function main(): Promise<void> {
       const file = writeData(join(folder, 'row.bin'), data);
       const found = await measureRow({ row, mode }, running, data, file, pace, speeds);
       results.push(...found);
-      for (const [i, threads] of options.threads.entries()) {
+      for (const [i, threads] of [...running.keys()].entries()) {
         console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
         for (const line of cellLines(found[i]!, specs, machine)) console.log(line);
       }
