@@ -16,11 +16,10 @@ struct Sequence {
   const float *rmask, *mask, *emit;
   float* y;
   long yT, yB;
-  const float* x = nullptr;  // given: inputs are copied to xh as they are needed,
+  const float* x = nullptr;  // given: inputs are copied to xh as they are needed, and that has two rows
   int back = 0;
-  int kept = -1;  // and that has two rows, 0 and kept = 1
   // Row t of xh.
-  float* at(long t) const { return xh + (t & kept) * B * (I + H); }
+  float* at(long t) const { return xh + (x ? t & 1 : t) * B * (I + H); }
 };
 
 // Step t of a sequence: where its arrays begin, and how h is read and written. Null where there is none.

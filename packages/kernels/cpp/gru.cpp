@@ -105,7 +105,8 @@ void forward(const Forward& f, const Part& part) {
 void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed,
                  const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
                  const float* emit, float* gates, float* y, int yT, int yB) {
-  const Forward f = {{T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1}, act, ract, textbook != 0, packed, gates};
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
+  const Forward f = {s, act, ract, textbook != 0, packed, gates};
   clear_masked(f.s);
   with_weights(halves, [&](auto weight) {
     over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });

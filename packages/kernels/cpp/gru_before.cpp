@@ -101,7 +101,7 @@ void forward(const Forward& f, const Part& part) {
 void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                         const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
                         const float* emit, float* gates, float* rh, int rhStep, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1};
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
   const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
   clear_masked(f.s);
   over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });

@@ -136,9 +136,9 @@ KERNEL(void, lstm_pack, (int I, int H, int halves, const float* W, const float* 
 // i,f,o = ract(..), g = act(..), c = f*c' + i*g, h = o*act(c).
 //   c      [T+1][B][H] with cStep = B*H, or one [B][H] updated in place with cStep = 0 (inference). Row 0: initial.
 //   gates  [T][B][4H] | null: i f g o after activation, needed for backward.
-KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int halves, const float* packed, const float* x,
-                            int back, float* xh, float* c, int cStep, float* hs, const float* rmask, const float* mask, const float* emit,
-                            float* gates, float* y, int yT, int yB))
+KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int halves, const float* packed,
+                            const float* x, int back, float* xh, float* c, int cStep, float* hs, const float* rmask,
+                            const float* mask, const float* emit, float* gates, float* y, int yT, int yB))
 // Floats that lstm_pack_backward writes.
 TRAINING(int, lstm_packed_backward_size, (int H))
 // Packs U [H][4H] transposed for lstm_backward.
@@ -156,7 +156,8 @@ KERNEL(int, rnn_packed_size, (int I, int H))
 KERNEL(void, rnn_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
 // h = act(x W + h' U + b)
 KERNEL(void, rnn_forward, (int T, int B, int I, int H, int act, const float* packed, const float* x, int back,
-                           float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB))
+                           float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* y,
+                           int yT, int yB))
 // Floats that rnn_pack_backward writes.
 TRAINING(int, rnn_packed_backward_size, (int H))
 // Packs U [H][H] transposed for rnn_backward.
@@ -178,9 +179,9 @@ KERNEL(int, gru_packed_size, (int I, int H, int halves))
 KERNEL(void, gru_pack, (int I, int H, int halves, const float* W, const float* U, const float* b, float* packed))
 // GRU with the reset after the product.
 //   gates  [T][B][4H] | null: z r n q with q = h' Uh + b1h, needed for backward.
-KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed,
-                           const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* gates, float* y,
-                           int yT, int yB))
+KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, int halves,
+                           const float* packed, const float* x, int back, float* xh, float* hs, const float* rmask,
+                           const float* mask, const float* emit, float* gates, float* y, int yT, int yB))
 // Floats that gru_pack_backward writes.
 TRAINING(int, gru_packed_backward_size, (int H))
 // Packs U [H][3H] transposed for gru_backward.
@@ -203,8 +204,9 @@ KERNEL(void, gru_before_pack, (int I, int H, const float* W, const float* U, con
 //   gates  [T][B][3H] | null: z r n, needed for backward.
 //   rh     [T][B][H] with rhStep = B*H, or one [B][H] with rhStep = 0 (inference), out: r*h', h' as the products see it.
 KERNEL(void, gru_before_forward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
-                                  const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask, const float* emit,
-                                  float* gates, float* rh, int rhStep, float* y, int yT, int yB))
+                                  const float* x, int back, float* xh, float* hs, const float* rmask,
+                                  const float* mask, const float* emit, float* gates, float* rh, int rhStep, float* y,
+                                  int yT, int yB))
 // Floats that gru_before_pack_backward writes.
 TRAINING(int, gru_before_packed_backward_size, (int H))
 // Packs U [H][3H] transposed for gru_before_backward.

@@ -18,7 +18,7 @@ void rnn_pack(int I, int H, const float* W, const float* U, const float* b, floa
 
 void rnn_forward(int T, int B, int I, int H, int act, const float* packed, const float* x, int back, float* xh,
                  float* hs, const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back, x ? 1 : -1};
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
   const int K = I + H;
   const float* panels = packed + whole_vectors(H);
   clear_masked(s);

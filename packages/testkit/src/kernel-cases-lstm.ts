@@ -51,28 +51,9 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const gates = arena.empty(T * B * 4 * H);
   const y = arena.empty(T * B * H);
   const { tanh, sigmoid } = Activation;
+  // biome-ignore format: the arguments as kernels.h lists them
   kernels.lstm_forward(
-    T,
-    B,
-    I,
-    H,
-    tanh,
-    sigmoid,
-    0,
-    packed,
-    0,
-    0,
-    xh,
-    c,
-    B * H,
-    0,
-    0,
-    0,
-    0,
-    gates,
-    y,
-    B * H,
-    H,
+    T, B, I, H, tanh, sigmoid, 0, packed, 0, 0, xh, c, B * H, 0, 0, 0, 0, gates, y, B * H, H,
   );
 
   const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
@@ -81,28 +62,9 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const dc = arena.floats(new Float32Array(B * H));
   const dG = arena.empty(T * B * 4 * H);
   const upstream: Pointer = arena.floats(dy);
+  // biome-ignore format: the arguments as kernels.h lists them
   kernels.lstm_backward(
-    ...([
-      T,
-      B,
-      H,
-      tanh,
-      sigmoid,
-      packedBack,
-      gates,
-      c,
-      0,
-      0,
-      0,
-      upstream,
-      B * H,
-      H,
-      dh,
-      dc,
-      dG,
-      0,
-      0,
-    ] as const),
+    T, B, H, tanh, sigmoid, packedBack, gates, c, 0, 0, 0, upstream, B * H, H, dh, dc, dG, 0, 0,
   );
   const states = arena.read(xh, (T + 1) * B * (I + H));
   const h = new Float32Array(T * B * H);

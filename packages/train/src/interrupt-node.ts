@@ -1,6 +1,6 @@
 /** Ctrl-C as an AbortSignal: a run that it stops writes its checkpoint first. */
 
-/** Within so many milliseconds a second SIGINT is the same key: a key held down, or npm passing on what the terminal sent. */
+/** A second SIGINT within so many milliseconds is the same key press: npm passes on what the terminal sent already. */
 const AGAIN_MS = 500;
 
 /**

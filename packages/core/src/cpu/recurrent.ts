@@ -71,9 +71,9 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
       const weights = packed(halves ? 'lstm halves' : 'lstm', [W, U, b], () => k.lstm_packed_size(I, H, halves),
         (to) => k.lstm_pack(I, H, halves, address(W), address(U), address(b), to));
       k.lstm_forward(
-        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], halves, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh),
-        address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
-        address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
+        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], halves, weights, address(c.x),
+        c.reverse ? 1 : 0, address(c.xh), address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask),
+        address(c.mask), address(c.emit), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
 
@@ -86,8 +86,9 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
         const weights = packed(halves ? 'gru halves' : 'gru', [W, U, b], () => k.gru_packed_size(I, H, halves),
           (to) => k.gru_pack(I, H, halves, address(W), address(U), address(b), to));
         k.gru_forward(
-          T, B, I, H, act, ract, textbook, halves, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs), address(c.rmask),
-          address(c.mask), address(c.emit), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
+          T, B, I, H, act, ract, textbook, halves, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh),
+          address(c.hs), address(c.rmask), address(c.mask), address(c.emit), address(c.gates), start(y),
+          y?.strideT ?? 0, y?.strideB ?? 0,
         );
         return;
       }
@@ -96,9 +97,9 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
       // Without a block to keep r h' of every step in, one step's serves them all.
       const rh = c.rh ? address(c.rh) : heap.temporary(B * H * FLOAT);
       k.gru_before_forward(
-        T, B, I, H, act, ract, textbook, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs), address(c.rmask),
-        address(c.mask), address(c.emit), address(c.gates), rh, c.rh ? B * H : 0, start(y), y?.strideT ?? 0,
-        y?.strideB ?? 0,
+        T, B, I, H, act, ract, textbook, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs),
+        address(c.rmask), address(c.mask), address(c.emit), address(c.gates), rh, c.rh ? B * H : 0, start(y),
+        y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
   };
