@@ -52,7 +52,7 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
   if (columns == width) {
     t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
     t.out = C, t.outRow = p.ldc;
-    if (!add)  // the sums come when these lines are there
+    if (!add)  // lines of a large C that nobody has read: they come while the sums are made
       for (int r = 0; r < m; r++)
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
     return tile(m, nv, panels, t);

@@ -106,6 +106,7 @@ void pack_panel(const float* B, long ldb, int k, int column, int columns, int wi
   for (long i = 0; i < k; i++) {
     const float* b = B + i * ldb + column;
     Weight* p = packed + i * all;
+    // Rows may be pages apart, where the processor does not look ahead by itself.
     for (int j = 0; j < columns; j += VL) __builtin_prefetch(b + 8 * ldb + j);
     int j = 0;
     for (; j + VL <= columns; j += VL) store(p + j, load(b + j));
