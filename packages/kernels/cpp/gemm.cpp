@@ -262,7 +262,7 @@ bool in_halves(Way way, const Product& p) {
 }
 void halves(Way way, const Product& p, int threads) {
   float* second = scratch() + products_scratch;  // [m][n], the sum of the second half
-  const int parts = threads % 2 ? smaller(threads, larger(p.m, p.n)) : threads / 2;
+  const int parts = smaller(threads % 2 ? threads : threads / 2, larger(p.m, p.n));
   const auto job = [&](int i) {
     Product half = p;
     half.k = p.k / 2;

@@ -57,6 +57,7 @@ export class Heap {
 
   /** Address of `size` bytes, or null where there is no room. */
   #place(size: number): number | null {
+    if (size > 8e9) return null; // kernels count the numbers of a block in 31 bits
     const at = this.#free.findIndex((range) => range.size >= size);
     let start: number;
     if (at >= 0) {
