@@ -38,7 +38,7 @@ function streamOf(seed: number): RandomStream {
   if (runtime.makeStream) return runtime.makeStream(seed);
   throw new UnrollError(
     'state',
-    'This program was bundled without random streams, and a layer asks for one: make it with new RandomStream(seed).',
+    'A layer needs random numbers, and this bundle has none: make new RandomStream(seed).',
   );
 }
 
@@ -73,6 +73,8 @@ export async function predictLoaded(
   checkCount('batchSize', batchSize);
   const tables = (Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor]).map(tableOf);
   const maskTable = mask ? tableOf(mask) : null;
+  if (maskTable && tables.every(({ shape }) => shape[0] !== maskTable.shape[0]))
+    throw shapeError(`mask is [N, ${maskTable.shape}], and no input is.`);
   const count = sameCount(maskTable ? [...tables, maskTable] : tables);
   const parts: Tensor[][] = [];
   for (let at = 0; at < count; at += batchSize) {

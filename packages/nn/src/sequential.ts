@@ -50,8 +50,7 @@ export class Sequential extends Network<SequentialOptions> {
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
-    this.#inputShapes ??= inputs;
-    let shapes = inputs;
+    let shapes = (this.#inputShapes ??= inputs);
     for (const layer of this.layers) {
       this.buildInner(layer, shapes, layer.name);
       shapes = layer.outputShapes(shapes);

@@ -194,7 +194,12 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
         ],
         name: 'words',
       }),
-    /Layer words: weights hold 4 numbers, expected 3 x 2 = 6/,
+    /Layer words: weights must be 3 rows of 2 numbers/,
+  ],
+  'pretrained vectors that stand on their side': [
+    () =>
+      embedding({ inputDim: 3, outputDim: 2, weights: tensor([1, 2, 3, 4, 5, 6], [2, 3]), name: 'words' }),
+    /Layer words: weights must be 3 rows of 2 numbers/,
   ],
   'weights that are not finite': [
     () => {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { predict, RandomStream, setBackend, type Tensor, tensor, UnrollError, zeros } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
-import { dense, input, lstm, type Sequential, sequential } from '@unroll/nn';
+import { dense, flatten, input, lstm, type Sequential, sequential } from '@unroll/nn';
 import { mismatch } from '@unroll/testkit';
 
 before(() => setBackend());
@@ -144,6 +144,15 @@ describe('predict', () => {
     assert.equal(mismatch('padding', masked.dataSync(), cut.dataSync(), 1e-6), null);
   });
 
+  test('is built for the shape that its input declares, and refuses others', async () => {
+    const model = sequential([input({ shape: [4, 2] }), flatten(), dense({ units: 1 })]);
+    await assert.rejects(
+      () => predict(model, zeros([2, 3, 2])),
+      /Layer dense: expected \[batch, \.\.\., 8\], got \[2, 6\]/,
+    );
+    assert.deepEqual((await predict(model, zeros([2, 4, 2]))).shape, [2, 1]);
+  });
+
   test('says what is wrong', async () => {
     await assert.rejects(
       () => predict(built(), zeros([0, 4, 3])),
@@ -152,6 +161,10 @@ describe('predict', () => {
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),
       is('shape', 'The inputs have 7 and 6 examples ([6, 5]). Give each input as many.'),
+    );
+    await assert.rejects(
+      () => predict(built(), x, { mask: zeros([7, 9]) }),
+      is('shape', 'mask is [N, 9], and no input is.'),
     );
     await assert.rejects(
       () => predict(built(), x, { batchSize: 0 }),

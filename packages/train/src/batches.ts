@@ -75,6 +75,14 @@ export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
     const input = inputs[i]!;
     return input.rank >= 2 && input.shape[1] === single.shape[1];
   });
+  const single = mask === undefined ? null : listOf(mask)[0];
+  if (single && masks.every((each) => each === null)) {
+    throw shapeError(
+      `mask ${formatShape(single.shape)} fits no input: it is [N, T], and the inputs are ` +
+        `${inputs.map(({ shape }) => formatShape(shape)).join(' and ')}.`,
+      { mask: single.shape },
+    );
+  }
   const examples = targets[0]?.shape[0] ?? 0;
   const named = [
     ...inputs.map((tensor) => ['x', tensor] as const),

@@ -107,6 +107,11 @@ describe('mistakes in data', () => {
       ['shape', /sampleWeights has 2 examples/],
     ],
     [
+      'a mask of another length',
+      () => ({ x, y, mask: tensor(new Float32Array(200), [40, 5]) }),
+      ['shape', /mask \[40, 5\] fits no input: it is \[N, T\], and the inputs are \[40, 6, 1\]/],
+    ],
+    [
       'a split that leaves nothing',
       () => ({ x, y, validationSplit: 0.999 }),
       ['value', /leaves 0 to train on/],

@@ -34,13 +34,12 @@ export class Embedding extends Layer<EmbeddingOptions> {
     checkUnits(this.label, options.inputDim, 'inputDim');
     checkUnits(this.label, options.outputDim, 'outputDim');
     this.#pretrained = weights ? ('shape' in weights ? weights.dataSync() : weights.flat()) : null;
-    const size = options.inputDim * options.outputDim;
-    if (this.#pretrained && this.#pretrained.length !== size) {
-      throw this.error(
-        'shape',
-        `weights hold ${this.#pretrained.length} numbers, expected ${options.inputDim} x ${options.outputDim} = ${size}.`,
-      );
-    }
+    if (!weights) return;
+    const { inputDim, outputDim } = options;
+    const rows = 'shape' in weights ? weights.shape[0] : weights.length;
+    const even = 'shape' in weights || weights.every(({ length }) => length === outputDim);
+    if (rows !== inputDim || !even || this.#pretrained!.length !== inputDim * outputDim)
+      throw this.error('shape', `weights must be ${inputDim} rows of ${outputDim} numbers.`);
   }
 
   outputShapes([ids]: readonly Shape[]): Shape[] {
