@@ -166,11 +166,18 @@ function notANumber(table: Table, row: number, name: string, position: number, c
   );
 }
 
-/** What the number in the cell would look like if its ornaments (thousands marks, units) were taken away. */
+/**
+ * What the number in the cell would look like if its ornaments (thousands marks, units) were taken away. Of points and
+ * commas the last kind is the decimal mark, but for three digits behind each of one kind alone.
+ */
 function numberHint(cell: Cell, decimal: '.' | ','): string {
   const example = decimal === ',' ? '12,5' : '12.5';
   if (typeof cell !== 'string') return example;
-  const bare = cell.replace(decimal === ',' ? /[^\d,+-]/g : /[^\d.+-]/g, '');
+  const marked = cell.replace(/[^\d.,+-]/g, '');
+  const last = marked.lastIndexOf('.') > marked.lastIndexOf(',') ? '.' : ',';
+  const other = last === '.' ? ',' : '.';
+  const thousands = last !== decimal && !marked.includes(other) && /^[+-]?\d{1,3}([.,]\d{3})+$/.test(marked);
+  const bare = thousands ? marked.replaceAll(last, '') : marked.replaceAll(other, '').replace(last, decimal);
   return bare !== '' && cellNumber(bare, decimal) !== undefined ? bare : example;
 }
 
@@ -181,10 +188,14 @@ export function showCell(cell: Cell): string {
   return `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
 }
 
-/** A column as text; missing cells become the empty string. */
+/** What programs write for no value in a column of text; NA, none, - and ? may be words there. */
+const NO_TEXT = new Set(['', '#n/a', 'nan', 'null']);
+
+/** A column as text; missing cells (empty, #N/A, NaN, null) become the empty string. */
 export function texts(table: Table, name: string): string[] {
   return column(table, name).cells.map((cell) => {
-    if (isMissing(cell)) return '';
-    return cell instanceof Date ? cell.toISOString() : String(cell).trim();
+    if (cell === null) return '';
+    const text = cell instanceof Date ? cell.toISOString() : String(cell).trim();
+    return NO_TEXT.has(text.toLowerCase()) ? '' : text;
   });
 }

@@ -4,7 +4,7 @@
  * UTC; dates, weeks, months and quarters stand for their first instant. Plain numbers (a counter, a year) stay numbers.
  */
 import { UnrollError } from '@unroll/core';
-import { exactFrequency } from './frequency.js';
+import { exactFrequency, periodsBetween } from './frequency.js';
 import { type Cell, cellNumber, column, isMissing, showCell, type Table } from './table.js';
 import { type Moment, readByTemplate, TEMPLATES, writeByTemplate, zoneMinutes } from './time-template.js';
 
@@ -141,19 +141,27 @@ function calendarCells(table: Table, name: string, written: readonly string[]): 
   }
   const columns = distinctReadings(candidates, written).map((template) => reading(name, template, written));
   if (columns.length === 1) return columns[0]!;
-  const regular = columns.filter(({ values, format }) => isRegular(values, format));
-  if (regular.length === 1) {
-    const note = `The times of "${name}" are read as ${regular[0]!.format.template}: so read they follow a regular step.`;
-    return { ...regular[0]!, notes: [note] };
+  const filled = columns.map(({ values, format }) => shareOfPlaces(values, format));
+  const [first, second] = filled.toSorted((a, b) => b - a) as [number, number];
+  if (first > 0 && first >= CLEARLY * second) {
+    const found = columns[filled.indexOf(first)]!;
+    const note = `The times of "${name}" are read as ${found.format.template}: so read they follow a regular step.`;
+    return { ...found, notes: [note] };
   }
-  const [a, b] = columns.map(({ values }) => writeByTemplate(values[0]!, 'DD MMMM YYYY', null));
+  const differs = written.findIndex((_, row) =>
+    columns.some(({ values }) => values[row] !== columns[0]!.values[row]),
+  );
+  const [a, b] = columns.map(({ values }) => writeByTemplate(values[differs]!, 'DD MMMM YYYY', null));
   throw timeError(
     table,
     name,
-    0,
-    `"${written[0]}" may be ${a} or ${b}, and the other rows do not tell. Write the year first: 1960-12-31.`,
+    differs,
+    `"${written[differs]}" may be ${a} or ${b}, and the other rows do not tell. Write the year first: 1960-12-31.`,
   );
 }
+
+/** Of two readings one is taken that fills so many times as many of its places. */
+const CLEARLY = 5;
 
 /** One template for each different way of understanding the texts. */
 function distinctReadings(candidates: readonly string[], written: readonly string[]): string[] {
@@ -165,12 +173,14 @@ function distinctReadings(candidates: readonly string[], written: readonly strin
   return [...seen.values()];
 }
 
-function isRegular(values: Float64Array, format: TimeFormat): boolean {
+/** Rows over the places of a regular step from the first time to the last; 0 where the times follow none. */
+function shareOfPlaces(values: Float64Array, format: TimeFormat): number {
+  const sorted = Float64Array.from(new Set(values)).sort();
   try {
-    exactFrequency(values.slice().sort(), format);
-    return true;
+    const places = periodsBetween(sorted[0]!, sorted.at(-1)!, exactFrequency(sorted, format)) + 1;
+    return sorted.length / places;
   } catch {
-    return false; // the error says that there is no regular step, which is the answer
+    return 0; // the error says that there is no regular step, which is the answer
   }
 }
 
@@ -184,7 +194,7 @@ function reading(name: string, template: string, written: readonly string[]): Ti
   const zone = moments.at(-1)!.zone;
   const mixed = moments.some((moment) => moment.zone !== zone);
   if (!mixed) return { name, values, format: { template, zone }, notes: [] };
-  if (isRegular(values, { template, zone }))
+  if (shareOfPlaces(values, { template, zone }) > 0)
     return { name, values, format: { template, zone: 'Z' }, notes: [] };
   const walls = values.map(
     (value, i) => value + (zoneMinutes(moments[i]!.zone) - zoneMinutes(zone)) * 60_000,

@@ -77,6 +77,20 @@ test('text among numbers is told with file, line, column and what would be right
   });
 });
 
+test('a number in other marks is proposed as what it is', () => {
+  const hints: Record<string, string> = {
+    '1.698,50': '1698.50',
+    '95,65': '95.65',
+    '1,234,567': '1234567',
+    '€ 12': '12',
+  };
+  for (const [cell, hint] of Object.entries(hints)) {
+    assert.throws(() => numbers(read(`a;b\n1.5;x\n"${cell}";y\n`), 'a'), {
+      message: new RegExp(`Write a number such as ${hint.replace('.', '[.]')},`),
+    });
+  }
+});
+
 test('an infinite number is not a number', () => {
   assert.throws(() => numbers(read('a\n1e999\n'), 'a'), /line 2.*"1e999" is not a number/);
 });

@@ -197,6 +197,19 @@ describe('other ways of writing times', () => {
   }
 });
 
+test('first days of months are months, and not the first days of Januaries', () => {
+  const months = (write: (month: string, year: number) => string) =>
+    Array.from({ length: 24 }, (_, i) =>
+      write(String((i % 12) + 1).padStart(2, '0'), 2020 + Math.floor(i / 12)),
+    );
+  for (const write of [
+    (month: string, year: number) => `01/${month}/${year}`,
+    (month: string, year: number) => `${month}/01/${year}`,
+  ]) {
+    assert.equal(next(months(write), 1).name, 'monthly');
+  }
+});
+
 test('days and months that cannot be told apart are not guessed', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:

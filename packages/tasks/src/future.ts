@@ -61,5 +61,6 @@ function templateOf(
 
 function shown(panel: Panel, covariate: number, value: number): string {
   if (Number.isNaN(value)) return '';
-  return panel.covariates[covariate]!.categories?.[value] ?? String(value);
+  const { categories } = panel.covariates[covariate]!;
+  return categories === null ? String(value) : (categories[value] ?? '');
 }

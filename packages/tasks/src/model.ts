@@ -248,8 +248,9 @@ export class ForecastModel {
     return { ...panel, notes: [...panel.notes, ...notes] };
   }
 
-  /** Categories numbered as in training; those that were not known there are taken as missing. */
+  /** Categories numbered as in training; one that was not there is -1: known, and none of them. */
   #withKnownCategories(panel: Panel): Panel {
+    const notes: string[] = [];
     const mapped = this.pipeline.covariates.map(({ name, categories }, c) => {
       const found = panel.covariates[c]!;
       if ((categories === null) !== (found.categories === null)) {
@@ -261,14 +262,21 @@ export class ForecastModel {
         );
       }
       if (categories === null) return null;
-      return found.categories!.map((word) =>
-        categories.includes(word) ? categories.indexOf(word) : Number.NaN,
-      );
+      const unknown = found.categories!.filter((word) => !categories.includes(word));
+      if (unknown.length > 0) {
+        const words = unknown.slice(0, 3).map((word) => `"${word}"`);
+        const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
+        notes.push(
+          `Column "${name}" did not hold ${words.join(', ')}${more} in training: counted as none of ${categories.join(', ')}.`,
+        );
+      }
+      return found.categories!.map((word) => categories.indexOf(word));
     });
     const renumbered = (cells: Float64Array, numbers: readonly number[] | null) =>
       numbers === null ? cells : cells.map((value) => numbers[value] ?? Number.NaN);
     return {
       ...panel,
+      notes: [...panel.notes, ...notes],
       covariates: panel.covariates.map((each, c) => ({
         ...each,
         categories: this.pipeline.covariates[c]!.categories,

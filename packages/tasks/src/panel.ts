@@ -94,7 +94,7 @@ export function panelFromTable(
       columns: table.columns.length,
     });
   }
-  const time = name === null ? rowNumbers(table) : times(table, name);
+  const time = name === null ? rowNumbers(table, given.columns.length > 1) : times(table, name);
   const taken = [target, ...(name === null ? [] : [name]), ...(idColumn === null ? [] : [idColumn])];
   const covariates = readCovariates(table, options, taken);
   const groups = groupRows(time, ids, table.rowCount);
@@ -116,13 +116,14 @@ export function panelFromTable(
     series,
     notes,
   };
-  return { ...panel, notes: [...notes, ...outsideNotes(panel, time, groups), ...gapNotes(panel)] };
+  return { ...panel, notes: [...notes, ...outsideNotes(table, panel, time, groups), ...gapNotes(panel)] };
 }
 
 /** The column of times: the one that is named, or found. */
 export function timeColumnOf(table: Table, options: PanelOptions): string | null {
   const { target, series, time } = options;
-  return time ?? findTimeColumn(table, [target, ...covariateNames(options), ...(series ? [series] : [])]);
+  const taken = [target, ...covariateNames(options), ...(series ? [series] : [])];
+  return time ?? findTimeColumn(table, taken, series);
 }
 
 const covariateNames = ({ past = [], future = [], static: fixed = [] }: CovariateNames): string[] => [
@@ -144,31 +145,48 @@ function readIds(table: Table, name: string): string[] {
 
 /**
  * The first column that holds times; failing that, a year, a month and so on in columns of these names; failing that, one
- * of numbers that rise by one equal step.
+ * of numbers that count the rows of each series, upwards or downwards.
  */
-function findTimeColumn(table: Table, taken: readonly string[]): string | null {
+function findTimeColumn(table: Table, taken: readonly string[], series: string | undefined): string | null {
   const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
   const calendar = others.find((candidate) => holdsTimes(candidate.cells));
   if (calendar !== undefined) return calendar.name;
   const parts = findTimeParts(others.map((candidate) => candidate.name));
   if (parts !== undefined) return parts;
   const counter = others.find(
-    (candidate) => candidate.kind === 'number' && risesEvenly(table, candidate.name),
+    (candidate) => candidate.kind === 'number' && counts(table, candidate.name, series),
   );
   return counter?.name ?? null;
 }
 
-function risesEvenly(table: Table, name: string): boolean {
+/** Share of the places of a counter that must have a row. */
+const LEAST_COUNTED = 0.8;
+
+/** True if the numbers of each series go up, or down, by one step of all, but for a few places that are left out. */
+function counts(table: Table, name: string, series: string | undefined): boolean {
   const values = numbers(table, name);
-  const step = values[1]! - values[0]!;
-  return (
-    step > 0 && values.every((value, i) => i === 0 || Math.abs(value - values[i - 1]! - step) < 1e-9 * step)
-  );
+  const ids = series === undefined ? null : texts(table, series);
+  const before = new Map<string, number>();
+  const steps: number[] = [];
+  for (const [row, value] of values.entries()) {
+    const id = ids === null ? '' : ids[row]!;
+    if (before.has(id)) steps.push(value - before.get(id)!);
+    before.set(id, value);
+  }
+  const upwards = steps[0]! > 0;
+  const step = steps.reduce((least, each) => Math.min(least, Math.abs(each)), Number.POSITIVE_INFINITY);
+  const places = steps.map((each) => (upwards ? each : -each) / step);
+  if (!places.every((place) => place > 0 && Math.abs(place - Math.round(place)) < 1e-9 * place)) return false;
+  const all = places.reduce((sum, place) => sum + place, before.size);
+  return steps.length > 0 && values.length >= LEAST_COUNTED * all;
 }
 
-function rowNumbers(table: Table): TimeColumn {
+function rowNumbers(table: Table, tell: boolean): TimeColumn {
   const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
-  return { name: 'row', format: { template: 'number', zone: null }, values, notes: [] };
+  const note =
+    'No column was read as times, and the rows are taken as they stand, one step apart. Name the column that holds ' +
+    'times, or write them such as 1960-12-31.';
+  return { name: 'row', format: { template: 'number', zone: null }, values, notes: tell ? [note] : [] };
 }
 
 function gridOf(
@@ -262,14 +280,12 @@ function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
 }
 
 /** Rows without a target value at either end; the later ones are of use where they bring future covariates. */
-function outsideNotes(panel: Panel, time: TimeColumn, groups: readonly SeriesRows[]): string[] {
+function outsideNotes(table: Table, panel: Panel, time: TimeColumn, groups: readonly SeriesRows[]): string[] {
   const future = panel.covariates.some(({ role }) => role === 'future');
-  const place = (series: PanelSeries, i: number) =>
-    addPeriods(panel.start, series.offset + i, panel.frequency);
   const outside = groups.flatMap(({ rows }, g) => {
     const series = panel.series[g]!;
-    const [first, last] = [place(series, 0), place(series, series.values.length - 1)];
-    return rows.filter((row) => time.values[row]! < first || (!future && time.values[row]! > last));
+    const places = gridPlaces(table, time, rows, panel);
+    return places.filter((place) => place < series.offset || (!future && place >= endOf(series)));
   }).length;
   if (outside === 0) return [];
   const are = outside === 1 ? 'row without a value was' : 'rows without a value were';

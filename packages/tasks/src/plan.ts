@@ -80,13 +80,16 @@ export function planForecast(panel: Panel, options: PlanOptions & { counts?: boo
   const also = Object.entries({ window: options.window, windows: options.windows, season: options.season })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`);
+  const gaps = panel.series.some(({ values }) => values.some(Number.isNaN));
   const what =
-    panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`;
+    (panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`) +
+    (gaps ? `, and between gaps of "${panel.target}" there are` : '');
   throw new UnrollError(
     'data',
-    `${what}, too few to forecast ${options.horizon} ahead${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to ` +
+    `${what}${gaps ? ' too few known ones in a row' : ', too few'} to forecast ${options.horizon} ahead${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to ` +
       'test it on rows left out of training. ' +
-      (longest > 0 ? `The longest horizon that these rows allow is ${longest}.` : 'More rows are needed.'),
+      (longest > 0 ? `The longest horizon that these rows allow is ${longest}.` : 'More rows are needed.') +
+      (gaps ? ' Fill the gaps, or leave out the rows that never hold a value, such as weekends.' : ''),
     { rows, horizon: options.horizon, longest },
   );
 }
@@ -218,9 +221,20 @@ function restingError(z: Float64Array, lag: number, season: number, horizon: num
 
 /** True if there are pairs enough to train on, and all but a few of the series have some. */
 function fits(training: readonly Float64Array[], choice: Choice): boolean {
-  const pairs = training.map((values) => Math.max(0, values.length - warmUp(choice) - choice.horizon + 1));
+  const pairs = training.map((values) => countPairs(values, warmUp(choice), choice.horizon));
   const used = pairs.filter((count) => count > 0).length;
   return pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MOST_SERIES;
+}
+
+/** Rows from `first` on at which a stretch of `horizon` known values begins. */
+function countPairs(values: Float64Array, first: number, horizon: number): number {
+  let pairs = 0;
+  let known = 0;
+  for (let row = first; row < values.length; row++) {
+    known = Number.isNaN(values[row]!) ? 0 : known + 1;
+    if (known >= horizon) pairs++;
+  }
+  return pairs;
 }
 
 /** The season most series have, of at most 50 of them. */

@@ -98,7 +98,8 @@ describe('newer rows', () => {
   test('of a series that is not known need rows of their own, and are told', async () => {
     const { model } = await made;
     const unknown = rowsOf('C', 'huge').map((row) => ({ ...row, y: row.y === null ? null : 3 * row.y }));
-    const { forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
+    const { panel, forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
+    assert.match(panel.notes.join(), /did not hold "huge" in training: counted as none of /);
     assert.match(notes.join(), /^Not in training, measured by the rows given here: C\.$/);
     assert.ok(
       forecasts[2]!.median.every((value) => value > 100 && value < 300),

@@ -24,6 +24,41 @@ test('without one, a column that rises evenly; without that, the row number', ()
   assert.equal(next(rows), '4');
 });
 
+test('a column that counts may fall, leave places out, and begin again with every series', () => {
+  const falling = read('year,y\n2023,3\n2022,2\n2021,1\n');
+  assert.equal(falling.time.name, 'year');
+  assert.deepEqual([valuesOf(falling), next(falling)], [[1, 2, 3], '2024']);
+  const years = Array.from({ length: 11 }, (_, i) => 2010 + i).filter((year) => year !== 2015);
+  const holed = read(`year,y\n${years.map((year) => `${year},1`).join('\n')}\n`);
+  assert.equal(holed.time.name, 'year');
+  const panel = read('land,year,y\na,2020,1\na,2021,2\nNA,2020,3\nNA,2021,4\n', { series: 'land' });
+  assert.equal(panel.time.name, 'year');
+  assert.deepEqual(
+    panel.series.map(({ id }) => id),
+    ['a', 'NA'],
+  );
+});
+
+test('a total that only grows is no time, and that rows are counted is said', () => {
+  const rows = read('total,y\n10,1\n11,2\n15,3\n29,4\n');
+  assert.equal(rows.time.name, 'row');
+  assert.match(rows.notes.join(), /No column was read as times/);
+  assert.deepEqual(read('y\n1\n2\n').notes, []);
+});
+
+test('days near the end of a month are that month, and no row is left out', () => {
+  const series = read('t,y\n2000-01-30,1\n2000-02-28,2\n2000-03-30,3\n2000-04-28,4\n');
+  assert.deepEqual(valuesOf(series), [1, 2, 3, 4]);
+  assert.doesNotMatch(series.notes.join(), /left out/);
+});
+
+test('"none" is a word where a column holds words', () => {
+  const text = 't,holiday,y\n2024-01,none,1\n2024-02,easter,2\n2024-03,none,3\n2024-04,,4\n';
+  const panel = read(text, { past: ['holiday'] });
+  assert.deepEqual(panel.covariates[0]!.categories, ['easter', 'none']);
+  assert.deepEqual([...panel.series[0]!.covariates[0]!], [1, 0, 1, Number.NaN]);
+});
+
 test('rows out of order are sorted, and that is said', () => {
   const series = read('t,y\n2024-03,3\n2024-01,1\n2024-02,2\n');
   assert.deepEqual(valuesOf(series), [1, 2, 3]);

@@ -97,6 +97,15 @@ test('a horizon that is too long is told with the longest that would do, and tha
   assert.throws(() => planForecast(passengers, { horizon: longest + 1 }), /too few/);
 });
 
+test('gaps that leave too few stretches of a horizon are told, with the horizon that they leave', () => {
+  const weekdays = Array.from({ length: 250 }, (_, t) => (t % 7 < 5 ? t : Number.NaN));
+  assert.throws(() => planForecast(steps(weekdays), { horizon: 7 }), {
+    message:
+      /between gaps of "y" there are too few known ones in a row to forecast 7 ahead .* is 5\. Fill the gaps, or leave out/,
+  });
+  planForecast(steps(weekdays), { horizon: 5 });
+});
+
 test('a handful of rows is told', () => {
   assert.throws(
     () => planForecast(steps([1, 2, 3, 4, 5]), { horizon: 1 }),
