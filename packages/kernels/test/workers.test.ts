@@ -101,3 +101,29 @@ test('native threads keep off the core of their caller while there are enough co
   // Where threads must share cores, the system places them.
   assert.deepEqual(new Set(helpers(availableParallelism() + 1)), new Set([all]));
 });
+
+// Few rows and so many threads that each of them has half of k and less than a row.
+const narrow: Readonly<Record<string, readonly [m: number, n: number]>> = {
+  avx2: [20, 16],
+  baseline: [9, 8],
+};
+for (const variant of listVariants().filter((name) => name in narrow)) {
+  test(`${variant}: more threads than a gradient of weights has rows`, () => {
+    const [m, n] = narrow[variant]!;
+    const k = 200_000;
+    const module = loadKernelsSync(choiceFor(variant));
+    const { kernels, memory } = module;
+    module.setThreads(64);
+    // The system may give fewer.
+    for (let turn = 0; turn < 1000 && module.activeThreads < 64; turn++) module.checkPool(1);
+    const a = memory.heapBase;
+    const b = a + 4 * m * k;
+    const c = b + 4 * n * k;
+    memory.reserve(c + 4 * m * n);
+    kernels.fill(a, m * k, 1);
+    kernels.fill(b, n * k, 2);
+    kernels.gemm(1, 0, m, n, k, a, m, b, n, c, n, 0, 0, 1, 0, 0, 0);
+    assert.deepEqual(new Set(new Float32Array(memory.buffer, c, m * n)), new Set([2 * k]));
+    module.setThreads(1);
+  });
+}
