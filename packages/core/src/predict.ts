@@ -42,12 +42,15 @@ function streamOf(seed: number): RandomStream {
   );
 }
 
-/** Inputs of a forward pass, the mask beside those that are sequences of its length. */
+/**
+ * Inputs of a forward pass, the mask beside those that are sequences of its length.
+ * @throws UnrollError `shape` where there are none
+ */
 export function flowsOf(inputs: readonly Tensor[], mask: Tensor | null): Flow[] {
-  return inputs.map((value) => {
-    const fits = mask !== null && value.rank >= 2 && value.shape[1] === mask.shape[1];
-    return { value, mask: fits ? mask : null };
-  });
+  const fits = inputs.map(({ shape }) => shape.length > 1 && shape[1] === mask?.shape[1]);
+  if (mask && !fits.includes(true))
+    throw shapeError(`mask ${formatShape(mask.shape)} fits no input [N, T, ...].`);
+  return inputs.map((value, i) => ({ value, mask: fits[i] ? mask : null }));
 }
 
 /**
@@ -73,8 +76,6 @@ export async function predictLoaded(
   checkCount('batchSize', batchSize);
   const tables = (Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor]).map(tableOf);
   const maskTable = mask ? tableOf(mask) : null;
-  if (maskTable && tables.every(({ shape }) => shape[0] !== maskTable.shape[0]))
-    throw shapeError(`mask is [N, ${maskTable.shape}], and no input is.`);
   const count = sameCount(maskTable ? [...tables, maskTable] : tables);
   const parts: Tensor[][] = [];
   for (let at = 0; at < count; at += batchSize) {

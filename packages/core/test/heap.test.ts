@@ -210,6 +210,21 @@ describe('arenas', () => {
 describe('running out', () => {
   const isOutOfMemory = (error: unknown): boolean => error instanceof UnrollError && error.code === 'memory';
 
+  test('a block of more numbers than kernels can count is refused, however much room there is', () => {
+    const heap = new Heap(new FakeMemory(32 * GiB));
+    assert.throws(() => heap.allocate(8 * GiB), isOutOfMemory);
+    heap.openArena();
+    assert.throws(() => heap.temporary(8 * GiB), isOutOfMemory);
+    // Two such steps: what temporary memory there is may be more than one block.
+    for (let step = 0; step < 2; step++) {
+      heap.openArena();
+      const [first, second] = [heap.temporary(5 * GiB), heap.temporary(5 * GiB)];
+      assert.ok(Math.abs(first - second) >= 5 * GiB);
+      heap.closeArena();
+    }
+    heap.closeArena();
+  });
+
   test('is an error that says how much was asked for, and what to do', () => {
     const heap = new Heap(new FakeMemory(64 * MiB));
     heap.allocate(32 * MiB);

@@ -194,12 +194,25 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
         ],
         name: 'words',
       }),
-    /Layer words: weights must be 3 rows of 2 numbers/,
+    /Layer words: weights have shape \[2, 2\], expected \[3, 2\]/,
+  ],
+  'pretrained vectors of unequal length': [
+    () =>
+      embedding({
+        inputDim: 2,
+        outputDim: 3,
+        weights: [
+          [1, 2],
+          [3, 4, 5, 6],
+        ],
+        name: 'words',
+      }),
+    /Layer words: weights have shape \[2, 2, 4\], expected \[2, 3\]/,
   ],
   'pretrained vectors that stand on their side': [
     () =>
       embedding({ inputDim: 3, outputDim: 2, weights: tensor([1, 2, 3, 4, 5, 6], [2, 3]), name: 'words' }),
-    /Layer words: weights must be 3 rows of 2 numbers/,
+    /Layer words: weights have shape \[2, 3\], expected \[3, 2\]/,
   ],
   'weights that are not finite': [
     () => {

@@ -164,7 +164,7 @@ describe('predict', () => {
     );
     await assert.rejects(
       () => predict(built(), x, { mask: zeros([7, 9]) }),
-      is('shape', 'mask is [N, 9], and no input is.'),
+      is('shape', 'mask [7, 9] fits no input [N, T, ...].'),
     );
     await assert.rejects(
       () => predict(built(), x, { batchSize: 0 }),

@@ -12,7 +12,7 @@ import {
   type TensorLike,
   valueError,
 } from '@unroll/core';
-import { nextTurnIfDue, sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
+import { flowsOf, nextTurnIfDue, sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null where one has none. */
 export type TensorList = readonly (Tensor | null)[];
@@ -70,19 +70,12 @@ type Prepared = Omit<PreparedBatch, 'last'>;
 export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
   const inputs = listOf(x) as Tensor[];
   const targets = listOf(y) as Tensor[];
-  const weights = besides('sampleWeights', sampleWeights, targets.length, () => true);
-  const masks = besides('mask', mask, inputs.length, (single, i) => {
-    const input = inputs[i]!;
-    return input.rank >= 2 && input.shape[1] === single.shape[1];
-  });
-  const single = mask === undefined ? null : listOf(mask)[0];
-  if (single && masks.every((each) => each === null)) {
-    throw shapeError(
-      `mask ${formatShape(single.shape)} fits no input: it is [N, T], and the inputs are ` +
-        `${inputs.map(({ shape }) => formatShape(shape)).join(' and ')}.`,
-      { mask: single.shape },
-    );
-  }
+  const weights = besides('sampleWeights', sampleWeights, targets.length, (single) =>
+    targets.map(() => single),
+  );
+  const masks = besides('mask', mask, inputs.length, (single) =>
+    flowsOf(inputs, single).map((flow) => flow.mask),
+  );
   const examples = targets[0]?.shape[0] ?? 0;
   const named = [
     ...inputs.map((tensor) => ['x', tensor] as const),
@@ -114,19 +107,17 @@ function isTensorList(values: TensorLike | TensorList): values is TensorList {
   );
 }
 
-/** One tensor for each of `count`: those of a list, or the single one wherever it fits. */
+/** One tensor for each of `count`: those of a list, or what `spread` makes of a single one. */
 function besides(
   name: string,
   values: TensorLike | TensorList | undefined,
   count: number,
-  fits: (single: Tensor, i: number) => boolean,
+  spread: (single: Tensor | null) => TensorList,
 ): TensorList {
   if (values === undefined) return Array.from({ length: count }, () => null);
   const list = listOf(values);
   if (list.length === count && count > 1) return list;
-  if (list.length === 1) {
-    return Array.from({ length: count }, (_, i) => (list[0] && fits(list[0], i) ? list[0] : null));
-  }
+  if (list.length === 1) return spread(list[0]!);
   throw valueError(`${name} has ${list.length} entries, and the model has ${count} to go beside.`, {
     [name]: list.length,
     count,

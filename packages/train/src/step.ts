@@ -20,7 +20,7 @@ import type { BatchLoss, Objective } from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, Place } from './optimizers.js';
-import { type TouchedState, TouchedRows } from './touched.js';
+import { TouchedRows, type TouchedState } from './touched.js';
 
 /** The losses of a batch, as numbers, and its gradient's norm. */
 export interface StepResult extends Omit<BatchLoss, 'total'> {

@@ -110,4 +110,9 @@ test('mistakes are answered with what would be right', async () => {
     'value',
     /values\[0\]\[0\]\[0\] is string, and a number was expected/,
   );
+  await fails(
+    () => model.fit([[[null]]] as unknown as number[][][], [[1]]),
+    'value',
+    /values\[0\]\[0\]\[0\] is null, and a number was expected/,
+  );
 });

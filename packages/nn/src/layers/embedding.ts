@@ -1,5 +1,5 @@
 /** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
-import { type Flow, gather, type Parameter, type Shape, type Tensor } from '@unroll/core';
+import { type Flow, formatShape, gather, type Parameter, type Shape, type Tensor } from '@unroll/core';
 import { hostTensor } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
@@ -35,11 +35,11 @@ export class Embedding extends Layer<EmbeddingOptions> {
     checkUnits(this.label, options.outputDim, 'outputDim');
     this.#pretrained = weights ? ('shape' in weights ? weights.dataSync() : weights.flat()) : null;
     if (!weights) return;
-    const { inputDim, outputDim } = options;
-    const rows = 'shape' in weights ? weights.shape[0] : weights.length;
-    const even = 'shape' in weights || weights.every(({ length }) => length === outputDim);
-    if (rows !== inputDim || !even || this.#pretrained!.length !== inputDim * outputDim)
-      throw this.error('shape', `weights must be ${inputDim} rows of ${outputDim} numbers.`);
+    const wanted = [options.inputDim, options.outputDim];
+    const given =
+      'shape' in weights ? weights.shape : [weights.length, ...new Set(weights.map((row) => row.length))];
+    if (given.length !== 2 || given.some((extent, axis) => extent !== wanted[axis]))
+      throw this.error('shape', `weights have shape ${formatShape(given)}, expected ${formatShape(wanted)}.`);
   }
 
   outputShapes([ids]: readonly Shape[]): Shape[] {
