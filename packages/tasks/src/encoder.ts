@@ -9,7 +9,7 @@
 import { type CalendarName, calendarChannels } from './calendar.js';
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
-import { filled, thinned } from './rows.js';
+import { filled, knownAhead, thinned } from './rows.js';
 import {
   changeAhead,
   changesOf,
@@ -115,7 +115,8 @@ export class PanelEncoder {
   }
 
   /**
-   * The training pairs whose targets lie in grid places `from` to `to` (exclusive), about `most` of them. Pairs with a missing target are left out.
+   * The training pairs whose targets lie in grid places `from` to `to` (exclusive), about `most` of them. Pairs with a
+   * missing target are left out.
    */
   pairs({ from, to, most }: { from: number; to: number; most: number }): EncodedRows {
     return this.encode(thinned(this.#origins(from, to), most), true);
@@ -131,10 +132,8 @@ export class PanelEncoder {
     return this.#panel.series.flatMap(({ offset, values }, series) => {
       if (this.#transforms[series] === null) return [];
       const first = Math.max(warmUp(this.#plan), from - offset);
-      const last = Math.min(to - offset, values.length) - horizon;
-      const rows = Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n);
-      const whole = rows.filter((row) => !values.subarray(row, row + horizon).some(Number.isNaN));
-      return whole.map((row) => ({ series, origin: offset + row }));
+      const rows = knownAhead(values.subarray(0, Math.max(0, to - offset)), first, horizon);
+      return rows.map((row) => ({ series, origin: offset + row }));
     });
   }
 

@@ -20,11 +20,11 @@ import {
 } from './forecaster.js';
 import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
+import { ForecastModel, type SeriesForecast } from './model.js';
 import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
+import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { ForecastModel, type SeriesForecast } from './model.js';
-import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { KeptTrainings, type RunStore } from './resume.js';
 import { validationFolds } from './search.js';
 

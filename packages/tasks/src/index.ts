@@ -1,7 +1,7 @@
 /** @unroll/tasks: from data to a trained and tested model. No Node built-ins: it runs in browsers too. */
 export { actualAt, levelName, type ModelForecasts, type Score } from './backtest.js';
-export type { Intervals } from './calibration.js';
 export type { CalendarName, CalendarOption } from './calendar.js';
+export type { Intervals } from './calibration.js';
 export type { CovariateNames, Role } from './covariates.js';
 export type { Origin } from './encoder.js';
 export {
@@ -16,6 +16,7 @@ export type { Stage } from './forecaster.js';
 export type { FutureTemplate } from './future.js';
 export { addFutureRows } from './future-rows.js';
 export type { HeadName } from './heads.js';
+export { ForecastModel, type SeriesForecast } from './model.js';
 export type { CellName, FittedNetwork } from './network.js';
 export {
   endOf,
@@ -26,7 +27,6 @@ export {
   panelFromTable,
   timeAt,
 } from './panel.js';
-export { ForecastModel, type SeriesForecast } from './model.js';
 export type { Pipeline } from './pipeline.js';
 export type { Decoding, ForecastPlan, ScalerName } from './plan.js';
 export type { RunStore } from './resume.js';

@@ -5,9 +5,9 @@
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
-import { type Panel, type PanelSeries, panelEnd } from './panel.js';
-import { filled, ofSeries } from './rows.js';
 import type { NetworkPlan } from './encoder.js';
+import { type Panel, type PanelSeries, panelEnd } from './panel.js';
+import { filled, knownAhead, ofSeries } from './rows.js';
 import { changeAhead, warmUp } from './transform.js';
 
 export interface PlanOptions {
@@ -80,16 +80,17 @@ export function planForecast(panel: Panel, options: PlanOptions & { counts?: boo
   const also = Object.entries({ window: options.window, windows: options.windows, season: options.season })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`);
+  const have =
+    panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`;
   const gaps = panel.series.some(({ values }) => values.some(Number.isNaN));
-  const what =
-    (panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`) +
-    (gaps ? `, and between gaps of "${panel.target}" there are` : '');
+  const few = gaps ? `and too few in a row that hold "${panel.target}"` : 'too few';
+  const allowed =
+    longest > 0 ? `The longest horizon that these rows allow is ${longest}.` : 'More rows are needed.';
+  const fill = gaps ? ' Fill the gaps, or leave out the rows that never hold a value, such as weekends.' : '';
   throw new UnrollError(
     'data',
-    `${what}${gaps ? ' too few known ones in a row' : ', too few'} to forecast ${options.horizon} ahead${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to ` +
-      'test it on rows left out of training. ' +
-      (longest > 0 ? `The longest horizon that these rows allow is ${longest}.` : 'More rows are needed.') +
-      (gaps ? ' Fill the gaps, or leave out the rows that never hold a value, such as weekends.' : ''),
+    `${have}, ${few} to forecast ${options.horizon} ahead${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to ` +
+      `test it on rows left out of training. ${allowed}${fill}`,
     { rows, horizon: options.horizon, longest },
   );
 }
@@ -221,20 +222,9 @@ function restingError(z: Float64Array, lag: number, season: number, horizon: num
 
 /** True if there are pairs enough to train on, and all but a few of the series have some. */
 function fits(training: readonly Float64Array[], choice: Choice): boolean {
-  const pairs = training.map((values) => countPairs(values, warmUp(choice), choice.horizon));
+  const pairs = training.map((values) => knownAhead(values, warmUp(choice), choice.horizon).length);
   const used = pairs.filter((count) => count > 0).length;
   return pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MOST_SERIES;
-}
-
-/** Rows from `first` on at which a stretch of `horizon` known values begins. */
-function countPairs(values: Float64Array, first: number, horizon: number): number {
-  let pairs = 0;
-  let known = 0;
-  for (let row = first; row < values.length; row++) {
-    known = Number.isNaN(values[row]!) ? 0 : known + 1;
-    if (known >= horizon) pairs++;
-  }
-  return pairs;
 }
 
 /** The season most series have, of at most 50 of them. */

@@ -100,6 +100,17 @@ export function gridPlaces(
   return places;
 }
 
+/** The rows from `first` on with which `horizon` known values begin. */
+export function knownAhead(values: Float64Array, first: number, horizon: number): number[] {
+  const rows: number[] = [];
+  let known = 0;
+  for (let row = first; row < values.length; row++) {
+    known = Number.isNaN(values[row]!) ? 0 : known + 1;
+    if (known >= horizon) rows.push(row - horizon + 1);
+  }
+  return rows;
+}
+
 /** Gaps filled from the past alone: the value one season earlier, else the last one. */
 export function filled(values: Float64Array, season: number): Float64Array {
   const out = values.slice();

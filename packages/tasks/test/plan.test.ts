@@ -101,7 +101,7 @@ test('gaps that leave too few stretches of a horizon are told, with the horizon 
   const weekdays = Array.from({ length: 250 }, (_, t) => (t % 7 < 5 ? t : Number.NaN));
   assert.throws(() => planForecast(steps(weekdays), { horizon: 7 }), {
     message:
-      /between gaps of "y" there are too few known ones in a row to forecast 7 ahead .* is 5\. Fill the gaps, or leave out/,
+      /250 rows, and too few in a row that hold "y" to forecast 7 ahead .* is 5\. Fill the gaps, or leave out/,
   });
   planForecast(steps(weekdays), { horizon: 5 });
 });
