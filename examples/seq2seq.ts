@@ -7,14 +7,14 @@ import { dense, embedding, input, lstm, model, RandomStream } from 'unrolljs';
 
 const MONTHS = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october', 'november', 'december']; // biome-ignore format: a list
 const random = new RandomStream(5, 'dates');
-const draw = (from: number, to: number): number => from + Math.floor(random.uniform(1)[0]! * (to - from + 1));
+const draw = (from: number, to: number): number => from + Math.floor(random.uniform(1)[0] * (to - from + 1));
 
 function example(): { words: string; iso: string } {
   const [year, month, day] = [draw(1950, 2049), draw(1, 12), draw(1, 28)];
-  const name = MONTHS[month - 1]!;
+  const name = MONTHS[month - 1];
   const words = [`${day} ${name} ${year}`, `${name} ${day}, ${year}`, `${name.slice(0, 3)} ${day} ${year}`][
     draw(0, 2)
-  ]!;
+  ];
   return { words, iso: `${year}-${`${month}`.padStart(2, '0')}-${`${day}`.padStart(2, '0')}` };
 }
 
@@ -35,7 +35,7 @@ const [, h, c] = lstm({ units: 96, returnState: true }).apply(encoderIn.apply(so
 const previous = input({ shape: [null] });
 const decoderIn = embedding({ inputDim: TARGET.length, outputDim: 32 });
 const decoder = lstm({ units: 96, returnSequences: true });
-const decoded = decoder.apply(decoderIn.apply(previous), { initialState: [h!, c!] });
+const decoded = decoder.apply(decoderIn.apply(previous), { initialState: [h, c] });
 const outputs = dense({ units: TARGET.length, activation: 'softmax' }).apply(decoded);
 const translator = model({ inputs: [source, previous], outputs });
 
@@ -52,7 +52,7 @@ const { loss } = await translator.fit(
     batchSize: 64,
   },
 );
-console.log(`loss ${loss[0]!.toFixed(3)} at first, ${loss.at(-1)!.toFixed(4)} at last`);
+console.log(`loss ${loss[0].toFixed(3)} at first, ${loss.at(-1)!.toFixed(4)} at last`);
 
 /** The decoding loop: every answer grows by the character that the model finds most likely. */
 async function translate(texts: readonly string[]): Promise<string[]> {

@@ -6,7 +6,7 @@
 import { dense, embedding, gru, RandomStream, sequential } from 'unrolljs';
 
 const random = new RandomStream(11, 'reviews');
-const pick = <T>(list: readonly T[]): T => list[Math.floor(random.uniform(1)[0]! * list.length)]!;
+const pick = <T>(list: readonly T[]): T => list[Math.floor(random.uniform(1)[0] * list.length)];
 
 const GOOD = ['great', 'clever', 'moving', 'funny', 'brilliant'];
 const BAD = ['dull', 'clumsy', 'boring', 'empty', 'awful'];
@@ -14,8 +14,8 @@ const PARTS = ['the plot', 'the acting', 'the ending', 'the music', 'this film']
 
 /** A clause and whether it praises. */
 function clause(): { text: string; good: boolean } {
-  const good = random.uniform(1)[0]! < 0.5;
-  const negated = random.uniform(1)[0]! < 0.4;
+  const good = random.uniform(1)[0] < 0.5;
+  const negated = random.uniform(1)[0] < 0.4;
   const word = pick(good !== negated ? GOOD : BAD);
   return {
     text: `${pick(PARTS)} was ${negated ? 'not ' : ''}${pick(['', 'really ', 'quite '])}${word}`,
@@ -57,11 +57,11 @@ const model = sequential([
 model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
 await model.fit(x.slice(0, 2400), y.slice(0, 2400), { epochs: 4, batchSize: 32 });
 const { accuracy } = await model.evaluate(x.slice(2400), y.slice(2400));
-console.log(`accuracy on 600 unseen reviews: ${(100 * accuracy!).toFixed(1)} %`);
+console.log(`accuracy on 600 unseen reviews: ${(100 * accuracy).toFixed(1)} %`);
 
 for (const text of ['the plot was not dull', 'the acting was great but the ending was not funny']) {
   const [bad, mixed, good] = await (await model.predict([encode(text)])).data();
-  console.log(`"${text}": bad ${bad!.toFixed(2)}, mixed ${mixed!.toFixed(2)}, good ${good!.toFixed(2)}`);
+  console.log(`"${text}": bad ${bad.toFixed(2)}, mixed ${mixed.toFixed(2)}, good ${good.toFixed(2)}`);
 }
 
 export { model, x, y }; // tools/float16.mjs rounds its weights

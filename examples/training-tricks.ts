@@ -19,10 +19,10 @@ import {
 function sequences(seed: string, count: number, steps: number): number[][][] {
   const values = new RandomStream(1, seed).normal(count * steps);
   return Array.from({ length: count }, (_, n) =>
-    Array.from({ length: steps }, (_, t) => [values[n * steps + t]!]),
+    Array.from({ length: steps }, (_, t) => [values[n * steps + t]]),
   );
 }
-const total = (sequence: number[][]): number => sequence.reduce((sum, [value]) => sum + value!, 0);
+const total = (sequence: number[][]): number => sequence.reduce((sum, [value]) => sum + value, 0);
 const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}`;
 
 // 1. Clipping. A plain network without bounds (relu) learns to add up 60 numbers: over so many steps gradients explode.
@@ -53,7 +53,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
 {
   const noise = new RandomStream(2, 'noise').normal(48, 0, 1);
   const x = sequences('few', 48, 12);
-  const y = x.map((sequence, n) => [total(sequence) / 3 + noise[n]!]);
+  const y = x.map((sequence, n) => [total(sequence) / 3 + noise[n]]);
   const unseen = sequences('unseen', 500, 12);
   const truth = unseen.map((sequence) => [total(sequence) / 3]);
   for (const rate of [0, 0.3]) {
@@ -92,7 +92,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
 {
   const steps = 12;
   const rises = (sequence: number[][]): number[][] =>
-    sequence.map(([value], t) => [t + 1 < steps && sequence[t + 1]![0]! > value! ? 1 : 0]);
+    sequence.map(([value], t) => [t + 1 < steps && sequence[t + 1][0] > value ? 1 : 0]);
   const [x, unseen] = [sequences('both', 600, steps), sequences('both, unseen', 300, steps)];
   for (const both of [false, true]) {
     const layer = lstm({ units: 24, returnSequences: true });
@@ -108,6 +108,6 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     await model.fit(x, x.map(rises), { epochs: 20 });
     const { binaryAccuracy } = await model.evaluate(unseen, unseen.map(rises));
     const name = both ? '                     both:' : 'directions           one:';
-    console.log(`${name} ${(100 * binaryAccuracy!).toFixed(1)} % of unseen steps right`);
+    console.log(`${name} ${(100 * binaryAccuracy).toFixed(1)} % of unseen steps right`);
   }
 }

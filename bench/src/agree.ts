@@ -17,10 +17,10 @@ export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let most = 0;
   let scale = 0;
   for (let i = 0; i < a.length; i++) {
-    const distance = Math.abs(a[i]! - b[i]!);
+    const distance = Math.abs(a[i] - b[i]);
     if (Number.isNaN(distance)) return Number.POSITIVE_INFINITY;
     most = Math.max(most, distance);
-    scale = Math.max(scale, Math.abs(b[i]!));
+    scale = Math.max(scale, Math.abs(b[i]));
   }
   return most === 0 ? 0 : most / scale;
 }
@@ -67,7 +67,7 @@ export class Agreement {
     this.#truth.set(variant, truth);
     const width = outputs.length / this.#row.B;
     const apart = examples.map((example, i) =>
-      difference(outputs.subarray(example * width, (example + 1) * width), truth[i]!),
+      difference(outputs.subarray(example * width, (example + 1) * width), truth[i]),
     );
     const wrong = complaint(Math.max(...apart), 'the float64 loops');
     if (wrong) return wrong;

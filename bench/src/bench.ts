@@ -25,7 +25,7 @@ async function measurePeak(machine: Machine, threads: number, launch: Launch): P
   const all = await Promise.all(processes.map((one) => one.ask({ do: 'peak' })));
   for (const one of processes) one.stop();
   const best = (machine.peakGflopsOnThreads[threads] ??= {});
-  for (const width of Object.keys(all[0]!) as (keyof Peaks)[]) {
+  for (const width of Object.keys(all[0]) as (keyof Peaks)[]) {
     const sum = all.reduce((total, peaks) => total + (peaks[width] ?? 0), 0);
     best[width] = Math.max(best[width] ?? 0, sum);
   }
@@ -131,7 +131,7 @@ async function main(): Promise<void> {
       results.push(...found);
       for (const [i, threads] of [...running.keys()].entries()) {
         console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
-        for (const line of cellLines(found[i]!, specs, machine)) console.log(line);
+        for (const line of cellLines(found[i], specs, machine)) console.log(line);
       }
     }
     if (options.check) return complain(results, specs, machine);

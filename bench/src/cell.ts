@@ -197,8 +197,8 @@ async function loadAll(
       }
       if (mode === 'train' && variant !== 'standard' && !agreement.knows(variant)) {
         // The first engine (Unroll) computes the same equations once, to be compared with.
-        const judge = engines[0]!.process;
-        agreement.judge(engines[0]!.spec.name, await judge.ask({ ...load, variant }));
+        const judge = engines[0].process;
+        agreement.judge(engines[0].spec.name, await judge.ask({ ...load, variant }));
         await judge.ask(load);
         if (!agreement.knows(variant)) {
           leave(result, cell, spec, 'other equations, and nothing to compare them with');

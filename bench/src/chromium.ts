@@ -104,7 +104,7 @@ class BenchPage {
     const begin = (type: string): ServerResponse =>
       response.writeHead(200, { ...HEADERS, 'Content-Type': type });
     if (pathname === '/') begin('text/html').end(PAGE);
-    else if (script) begin(TYPES['.js']!).end(script);
+    else if (script) begin(TYPES['.js']).end(script);
     else if (pathname === '/data') createReadStream(this.#data).pipe(begin(''));
     else if (pathname.startsWith('/report/')) this.#report(Number(basename(pathname)), request, response);
     else if (pathname === '/orders') {

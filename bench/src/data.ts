@@ -100,14 +100,14 @@ export function dataOf({ inputs, entries }: DataFile, bytes: Uint8Array): RowDat
     new Uint8Array(values.buffer).set(bytes.subarray(at * 4, (at + size) * 4));
     return { name, shape, values };
   });
-  return { inputs: tensors.slice(0, inputs), y: tensors[inputs]!, weights: tensors.slice(inputs + 1) };
+  return { inputs: tensors.slice(0, inputs), y: tensors[inputs], weights: tensors.slice(inputs + 1) };
 }
 
 /** [rows, columns] to [columns, rows]. */
 export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(values.length);
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!;
+    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c];
   }
   return out;
 }

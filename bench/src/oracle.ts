@@ -39,7 +39,7 @@ export function oracle(row: Row, data: RowData, examples: readonly number[], var
     const embedded = (tokens: NamedTensor): Vector[] => {
       const table = next();
       return rows(tokens).map(([token]) =>
-        Float64Array.from(table.subarray(token! * row.I, (token! + 1) * row.I)),
+        Float64Array.from(table.subarray(token * row.I, (token + 1) * row.I)),
       );
     };
     const dense = (x: Vector): Vector => {
@@ -49,21 +49,21 @@ export function oracle(row: Row, data: RowData, examples: readonly number[], var
       return y;
     };
     if (row.whole?.model === 'classifier') {
-      const { h } = cell(embedded(data.inputs[0]!)).state;
+      const { h } = cell(embedded(data.inputs[0])).state;
       return dense(dense(h).map((value) => Math.max(0, value)));
     }
     if (row.whole?.model === 'translator') {
-      const { state } = cell(embedded(data.inputs[0]!));
-      return dense(cell(embedded(data.inputs[1]!), state).state.h);
+      const { state } = cell(embedded(data.inputs[0]));
+      return dense(cell(embedded(data.inputs[1]), state).state.h);
     }
-    let steps = rows(data.inputs[0]!);
+    let steps = rows(data.inputs[0]);
     let last = new Float64Array();
     for (const layer of row.layers) {
       const directions = [cell(steps).outputs];
       if (layer.bidirectional) directions.push(cell(steps.toReversed()).outputs);
       last = join(directions.map((outputs) => outputs.at(-1)!));
       directions[1]?.reverse();
-      steps = steps.map((_, t) => join(directions.map((outputs) => outputs[t]!)));
+      steps = steps.map((_, t) => join(directions.map((outputs) => outputs[t])));
     }
     return last;
   });
@@ -91,7 +91,7 @@ function runCell(
     } else if (row.kind === 'gru') gruStep(x, before, h, weights, variant === 'reset-before');
     else {
       const a = products(x, before, weights, H);
-      for (let u = 0; u < H; u++) h[u] = variant === 'relu' ? Math.max(0, a[u]!) : Math.tanh(a[u]!);
+      for (let u = 0; u < H; u++) h[u] = variant === 'relu' ? Math.max(0, a[u]) : Math.tanh(a[u]);
     }
     return (state.h = h);
   });
@@ -109,9 +109,9 @@ function products(x: Vector, h: Vector, { W, U, b }: Weights, width: number): Ve
 /** a += x M in the columns from `from` to `to`; M has as many columns as a. */
 function addProduct(x: Vector, M: Float32Array, a: Vector, from: number, to: number): void {
   for (let i = 0; i < x.length; i++) {
-    const factor = x[i]!;
+    const factor = x[i];
     const base = i * a.length;
-    for (let u = from; u < to; u++) a[u]! += factor * M[base + u]!;
+    for (let u = from; u < to; u++) a[u] += factor * M[base + u];
   }
 }
 
@@ -120,9 +120,9 @@ function lstmStep(x: Vector, hBefore: Vector, cBefore: Vector, h: Vector, weight
   const a = products(x, hBefore, weights, GATES.lstm * H);
   const c = new Float64Array(H);
   for (let u = 0; u < H; u++) {
-    const [i, f, g, o] = [a[u]!, a[H + u]!, a[2 * H + u]!, a[3 * H + u]!];
-    c[u] = sigmoid(f) * cBefore[u]! + sigmoid(i) * Math.tanh(g);
-    h[u] = sigmoid(o) * Math.tanh(c[u]!);
+    const [i, f, g, o] = [a[u], a[H + u], a[2 * H + u], a[3 * H + u]];
+    c[u] = sigmoid(f) * cBefore[u] + sigmoid(i) * Math.tanh(g);
+    h[u] = sigmoid(o) * Math.tanh(c[u]);
   }
   return c;
 }
@@ -138,14 +138,14 @@ function gruStep(x: Vector, hBefore: Vector, h: Vector, { W, U, b }: Weights, be
   addProduct(x, W, inputs, 0, width);
   const states = before ? new Float64Array(width) : Float64Array.from(b.subarray(width));
   addProduct(hBefore, U, states, 0, before ? 2 * H : width);
-  const gate = (g: number, u: number): number => sigmoid(inputs[g * H + u]! + states[g * H + u]!);
+  const gate = (g: number, u: number): number => sigmoid(inputs[g * H + u] + states[g * H + u]);
   if (before) {
     const reset = hBefore.map((value, u) => gate(1, u) * value);
     addProduct(reset, U, states, 2 * H, width);
   }
   for (let u = 0; u < H; u++) {
     const z = gate(0, u);
-    const candidate = before ? states[2 * H + u]! : gate(1, u) * states[2 * H + u]!;
-    h[u] = z * hBefore[u]! + (1 - z) * Math.tanh(inputs[2 * H + u]! + candidate);
+    const candidate = before ? states[2 * H + u] : gate(1, u) * states[2 * H + u];
+    h[u] = z * hBefore[u] + (1 - z) * Math.tanh(inputs[2 * H + u] + candidate);
   }
 }

@@ -89,9 +89,9 @@ type Grid = string[][];
 
 export function markdownTable(header: string[], body: Grid): string[] {
   const rows = [header, ...body];
-  const widths = header.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
+  const widths = header.map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
   const fill = (text: string, i: number): string =>
-    i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!);
+    i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i]);
   const line = (row: string[]): string => `| ${row.map(fill).join(' | ')} |`;
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
   return [line(header), `| ${rule.join(' | ')} |`, ...body.map(line)];
@@ -188,7 +188,7 @@ class Book {
   }
 }
 
-const first = ({ measured, absent }: CellResult): Measured | Absent => (measured[0] ?? absent[0])!;
+const first = ({ measured, absent }: CellResult): Measured | Absent => measured[0] ?? absent[0];
 
 function label(cell: CellResult): string {
   const { row, mode, threads } = first(cell);

@@ -160,7 +160,7 @@ export const creditedFlops = (row: Row, mode: Mode): number => (mode === 'train'
 export function executedFlops(row: Row, mode: Mode): number {
   const credited = creditedFlops(row, mode);
   if (mode !== 'train' || row.whole) return credited;
-  const { input, bidirectional } = row.layers[0]!;
+  const { input, bidirectional } = row.layers[0];
   return credited - (bidirectional ? 2 : 1) * inputFlops(row, input);
 }
 

@@ -82,14 +82,14 @@ function outcome({ command, args, env }: Engine, task: string): Outcome | string
 }
 
 const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** The medians of some rounds over all engines, turn and turn about, beginning with another one each time. */
 function measure(list: readonly Engine[], task: string, rounds: number): Map<string, Outcome | string> {
   const all = new Map<string, Outcome[] | string>(list.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < list.length; turn++) {
-      const engine = list[(turn + round) % list.length]!;
+      const engine = list[(turn + round) % list.length];
       const before = all.get(engine.name)!;
       if (typeof before === 'string') continue;
       const found = outcome(engine, task);
@@ -104,7 +104,7 @@ function measure(list: readonly Engine[], task: string, rounds: number): Map<str
       const [ms, megabytes] = (['ms', 'megabytes'] as const).map((key) =>
         median(found.map((one) => one[key])),
       );
-      medians.set(name, { ms: ms!, megabytes: megabytes! });
+      medians.set(name, { ms: ms, megabytes: megabytes });
     }
   }
   return medians;

@@ -3,7 +3,7 @@
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /**
@@ -13,7 +13,7 @@ export function median(values: readonly number[]): number {
  */
 export function pairedRatio(other: readonly number[], time: readonly number[]): number {
   const pairs = Math.min(other.length, time.length);
-  return median(Array.from({ length: pairs }, (_, i) => other[i]! / time[i]!));
+  return median(Array.from({ length: pairs }, (_, i) => other[i] / time[i]));
 }
 
 export const mean = (values: readonly number[]): number =>

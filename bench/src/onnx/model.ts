@@ -93,7 +93,7 @@ export function cellConstants(row: Row, name: string, weights: readonly NamedTen
   const rows = (which: number): Float32Array =>
     joined(part(which).map(({ values }) => gateRows(row, values)));
   return [
-    constant(`W${name}`, [directions, GH, weights[0]!.shape[0]!], rows(0)),
+    constant(`W${name}`, [directions, GH, weights[0].shape[0]], rows(0)),
     constant(`R${name}`, [directions, GH, H], rows(1)),
     constant(`B${name}`, [directions, 2 * GH], joined(biases)),
   ];

@@ -37,7 +37,7 @@ function classifier(row: Row, { classes }: Whole, { weights }: RowData): Uint8Ar
 
 function translator(row: Row, { classes }: Whole, { weights }: RowData): Uint8Array {
   const { B, T } = row;
-  const [source, target, outW, outB] = [0, 4, 8, 9].map((i) => weights[i]!) as [
+  const [source, target, outW, outB] = [0, 4, 8, 9].map((i) => weights[i]) as [
     NamedTensor,
     NamedTensor,
     NamedTensor,

@@ -16,13 +16,13 @@ interface Ort {
 }
 
 const { InferenceSession, Tensor } = await importPeer<Ort>('onnxruntime-node');
-const session = await InferenceSession.create(process.argv[2]!, {
+const session = await InferenceSession.create(process.argv[2], {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
 });
 const { I, T } = SMALL;
 const outputs = await session.run({
-  [session.inputNames[0]!]: new Tensor('float32', numbers(T * I), [T, 1, I]),
+  [session.inputNames[0]]: new Tensor('float32', numbers(T * I), [T, 1, I]),
 });
-report(Object.values(outputs)[0]!.data[0]!);
+report(Object.values(outputs)[0].data[0]);
 process.exit(0);

@@ -4,8 +4,8 @@ import { LARGE, numbers, report, SMALL, task } from './task.js';
 if (task === 'predict') {
   const { load, tensor } = await import('unrolljs/infer');
   const { I, T } = SMALL;
-  const model = await load(process.argv[2]!);
-  report((await model.predict(tensor(numbers(T * I), [1, T, I]))).dataSync()[0]!);
+  const model = await load(process.argv[2]);
+  report((await model.predict(tensor(numbers(T * I), [1, T, I]))).dataSync()[0]);
 } else {
   const { dense, lstm, sequential, tensor } = await import('unrolljs');
   const { I, H, B, T, steps } = LARGE;

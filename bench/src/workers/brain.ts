@@ -52,15 +52,15 @@ const brain = await importPeer<Brain>('brain.js');
 
 function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): void {
   const G = GATES[kind];
-  const layer = network.model.hiddenLayers[0]!;
+  const layer = network.model.hiddenLayers[0];
   NAMES[kind].forEach((names, gate) => {
     names.forEach((name, which) => {
-      const source = weights[which]!.values;
-      const target = layer[name]!.weights;
+      const source = weights[which].values;
+      const target = layer[name].weights;
       // Its matrices are [H, rows], ours [rows, G·H].
       const rows = target.length / H;
       for (let r = 0; r < rows; r++) {
-        for (let u = 0; u < H; u++) target[u * rows + r] = source[r * G * H + gate * H + u]!;
+        for (let u = 0; u < H; u++) target[u * rows + r] = source[r * G * H + gate * H + u];
       }
     });
   });
@@ -83,8 +83,8 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   network.bindEquation(); // without one it refuses to run, as it takes itself for untrained
   setWeights(network, row, data);
   const step = (b: number, t: number): number | Float32Array => {
-    const values = data.inputs[0]!.values.subarray((b * T + t) * I, (b * T + t + 1) * I);
-    return I === 1 ? values[0]! : values;
+    const values = data.inputs[0].values.subarray((b * T + t) * I, (b * T + t + 1) * I);
+    return I === 1 ? values[0] : values;
   };
   const sequences = Array.from({ length: B }, (_, b) => Array.from({ length: T }, (_, t) => step(b, t)));
   return {

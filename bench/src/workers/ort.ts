@@ -63,8 +63,8 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   const { I, H } = row;
   const names = row.kind === 'lstm' ? ['h', 'c'] : ['h'];
   const session = await createSession(onnxModel(row, data, true));
-  const steps = Array.from({ length: data.inputs[0]!.shape[1]! }, (_, t) =>
-    tensor(data.inputs[0]!.values.slice(t * I, (t + 1) * I), 1, 1, I),
+  const steps = Array.from({ length: data.inputs[0].shape[1] }, (_, t) =>
+    tensor(data.inputs[0].values.slice(t * I, (t + 1) * I), 1, 1, I),
   );
   // The native runtime writes into the tensors it is given: two sets of states, what one call writes the next
   // one reads.
@@ -74,15 +74,15 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   let at = 0;
   let states = makeSet();
   const work = async (): Promise<void> => {
-    const feeds: Named = { x: steps[at % steps.length]!, h0: states.h! };
+    const feeds: Named = { x: steps[at % steps.length], h0: states.h };
     if (states.c) feeds.c0 = states.c;
-    states = await run(session, feeds, sets[at++ & 1]!);
+    states = await run(session, feeds, sets[at++ & 1]);
   };
   return {
     work,
     outputs: async () => {
       for (const _ of steps) await work();
-      return states.h!.data;
+      return states.h.data;
     },
     drop: () => session.release(),
   };
@@ -103,7 +103,7 @@ async function prepareWhole(row: Row, whole: Whole, data: RowData): Promise<Prep
   const work = (): Promise<Named> => run(session, feeds, fetches);
   return {
     work,
-    outputs: async () => (await work()).logits!.data.slice(-B * whole.classes),
+    outputs: async () => (await work()).logits.data.slice(-B * whole.classes),
     drop: () => session.release(),
   };
 }
@@ -115,12 +115,12 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   const { I, H, B, T } = row;
   const session = await createSession(onnxModel(row, data, false));
   const D = row.layers.at(-1)!.bidirectional ? 2 : 1;
-  const feeds = { x: tensor(timeMajor(data.inputs[0]!), T, B, I) };
+  const feeds = { x: tensor(timeMajor(data.inputs[0]), T, B, I) };
   const fetches = { h: tensor(new Float32Array(D * B * H), D, B, H) };
   const work = (): Promise<Named> => run(session, feeds, fetches);
   return {
     work,
-    outputs: async () => batchMajor((await work()).h!.data, row),
+    outputs: async () => batchMajor((await work()).h.data, row),
     drop: () => session.release(),
   };
 }

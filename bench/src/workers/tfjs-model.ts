@@ -29,7 +29,7 @@ function setWeights(row: Row, data: RowData, layers: [layer: TfLayer, count: num
 }
 
 const recurrent = (row: Row, options: object): TfLayer =>
-  tf.layers[LAYERS[row.kind]]!({ ...recurrentOptions(row), ...options });
+  tf.layers[LAYERS[row.kind]]({ ...recurrentOptions(row), ...options });
 
 export function buildModel(row: Row, data: RowData): TfModel {
   if (row.whole) return buildWhole(row, row.whole, data);
@@ -37,7 +37,7 @@ export function buildModel(row: Row, data: RowData): TfModel {
     const inputShape = i === 0 ? { inputShape: [row.T, row.I] } : {};
     if (!bidirectional) return recurrent(row, { returnSequences: sequences, ...inputShape });
     const layer = recurrent(row, { returnSequences: sequences });
-    return tf.layers.bidirectional!({ layer, mergeMode: 'concat', ...inputShape });
+    return tf.layers.bidirectional({ layer, mergeMode: 'concat', ...inputShape });
   });
   const model = tf.sequential({ layers });
   setWeights(row, data, [[model, data.weights.length]]);
@@ -45,8 +45,8 @@ export function buildModel(row: Row, data: RowData): TfModel {
 }
 
 function buildWhole(row: Row, { model, vocabulary, hidden, classes }: Whole, data: RowData): TfModel {
-  const table = (): TfLayer => tf.layers.embedding!({ inputDim: vocabulary, outputDim: row.I });
-  const dense = (units: number, activation = 'linear'): TfLayer => tf.layers.dense!({ units, activation });
+  const table = (): TfLayer => tf.layers.embedding({ inputDim: vocabulary, outputDim: row.I });
+  const dense = (units: number, activation = 'linear'): TfLayer => tf.layers.dense({ units, activation });
   const tokens = (): TfSymbol => tf.input({ shape: [row.T] });
   if (model === 'classifier') {
     const layers = [table(), recurrent(row, {}), dense(hidden, 'relu'), dense(classes)];

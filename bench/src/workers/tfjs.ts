@@ -13,12 +13,12 @@ const hasThreads = tf.env().get('WASM_HAS_MULTITHREAD_SUPPORT') === true;
 
 function prepareStream(row: Row, data: RowData): Prepared {
   const { I, H } = row;
-  const cell = tf.layers[`${LAYERS[row.kind]}Cell`]!(recurrentOptions(row));
+  const cell = tf.layers[`${LAYERS[row.kind]}Cell`](recurrentOptions(row));
   cell.build([1, I]);
   const weights = weightTensors(row, data);
   cell.setWeights(weights);
-  const steps = Array.from({ length: data.inputs[0]!.shape[1]! }, (_, t) =>
-    tf.tensor(data.inputs[0]!.values.slice(t * I, (t + 1) * I), [1, I]),
+  const steps = Array.from({ length: data.inputs[0].shape[1] }, (_, t) =>
+    tf.tensor(data.inputs[0].values.slice(t * I, (t + 1) * I), [1, I]),
   );
   const zeroStates = (): TfTensor[] =>
     Array.from({ length: row.kind === 'lstm' ? 2 : 1 }, () => tf.zeros([1, H]));
@@ -26,10 +26,10 @@ function prepareStream(row: Row, data: RowData): Prepared {
   let at = 0;
   const work = (): Float32Array =>
     tf.tidy(() => {
-      const [y, ...next] = cell.call([steps[at++ % steps.length]!, ...states], {});
+      const [y, ...next] = cell.call([steps[at++ % steps.length], ...states], {});
       for (const state of states) state.dispose();
       states = next.map((state) => tf.keep(state));
-      return y!.dataSync();
+      return y.dataSync();
     });
   return {
     work,

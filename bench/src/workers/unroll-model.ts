@@ -68,7 +68,7 @@ export function buildModel(row: Row, { inputs, weights }: RowData, variant: Vari
   const parameters = layers.flatMap((layer) => layer.parameters);
   parameters.forEach((parameter, i) => {
     // A GRU that resets before the product has one bias, the first of the two.
-    parameter.assign(weights[i]!.values.subarray(0, parameter.size));
+    parameter.assign(weights[i].values.subarray(0, parameter.size));
   });
   return network;
 }

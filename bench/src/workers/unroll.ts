@@ -30,11 +30,11 @@ function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
   const { I } = row;
   const stream = buildModel(row, data, variant).stream();
   const [x] = data.inputs;
-  const steps = Array.from({ length: x!.shape[1]! }, (_, t) =>
-    tensor(x!.values.slice(t * I, (t + 1) * I), [1, I]),
+  const steps = Array.from({ length: x.shape[1] }, (_, t) =>
+    tensor(x.values.slice(t * I, (t + 1) * I), [1, I]),
   );
   let at = 0;
-  const work = (): Tensor => stream.step(steps[at++ % steps.length]!);
+  const work = (): Tensor => stream.step(steps[at++ % steps.length]);
   return {
     work,
     outputs: () => steps.map(() => work().dataSync() as Float32Array).at(-1)!,
@@ -53,7 +53,7 @@ async function prepare(row: Row, mode: Mode, data: RowData, asked: Variant): Pro
     return { work: step, step, variant };
   }
   const flows = inputs.map(flow);
-  const work = (): Tensor => scope(() => model.forward(flows, context)[0]!.value);
+  const work = (): Tensor => scope(() => model.forward(flows, context)[0].value);
   return { work, outputs: () => lastSteps(work().dataSync() as Float32Array, row), variant };
 }
 

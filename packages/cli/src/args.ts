@@ -30,7 +30,7 @@ export function parseOptions(args: readonly string[], specs: OptionSpecs): Parse
     return { values: values as ParsedArgs['values'], positionals };
   } catch (error) {
     throw new UsageError(
-      `${(error as Error).message.split('\n')[0]!.replace(/ argument/g, '')}.`.replace('..', '.'),
+      `${(error as Error).message.split('\n')[0].replace(/ argument/g, '')}.`.replace('..', '.'),
     );
   }
 }

@@ -45,7 +45,7 @@ export function escapeHtml(text: string): string {
     '"': '&quot;',
     "'": '&#39;',
   };
-  return text.replace(/[&<>"']/g, (mark) => entities[mark]!);
+  return text.replace(/[&<>"']/g, (mark) => entities[mark]);
 }
 
 /** A sample of a line or band, for the words beside a chart that say what is what. */
@@ -102,9 +102,9 @@ function extent({ lines, bands, fromZero }: ChartData): { low: number; high: num
     ...bands.flatMap((band) => [band.lower, band.upper]),
   ]) {
     for (let i = 0; i < values.length; i++) {
-      if (!Number.isFinite(values[i]!)) continue;
-      low = Math.min(low, values[i]!);
-      high = Math.max(high, values[i]!);
+      if (!Number.isFinite(values[i])) continue;
+      low = Math.min(low, values[i]);
+      high = Math.max(high, values[i]);
     }
   }
   if (!(high >= low)) return { low: 0, high: 1 };
@@ -155,10 +155,10 @@ function divider(row: number, { x, height }: Frame): string {
 }
 
 function bandPath({ kind, from, lower, upper }: ChartBand, { x, y }: Frame): string {
-  const known = Array.from({ length: lower.length }, (_, i) => i).filter((i) => Number.isFinite(lower[i]!));
+  const known = Array.from({ length: lower.length }, (_, i) => i).filter((i) => Number.isFinite(lower[i]));
   if (known.length === 0) return '';
-  const above = known.map((i) => `${at(x(from + i))},${at(y(upper[i]!))}`);
-  const below = known.toReversed().map((i) => `${at(x(from + i))},${at(y(lower[i]!))}`);
+  const above = known.map((i) => `${at(x(from + i))},${at(y(upper[i]))}`);
+  const below = known.toReversed().map((i) => `${at(x(from + i))},${at(y(lower[i]))}`);
   return `<polygon class="band ${kind}" points="${[...above, ...below].join(' ')}"/>`;
 }
 
@@ -167,11 +167,11 @@ function linePath({ kind, from, values, dots }: ChartLine, { x, y }: Frame): str
   let pen = 'M';
   const points: string[] = [];
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i]!)) {
+    if (!Number.isFinite(values[i])) {
       pen = 'M';
       continue;
     }
-    const [px, py] = [at(x(from + i)), at(y(values[i]!))];
+    const [px, py] = [at(x(from + i)), at(y(values[i]))];
     path += `${pen}${px} ${py}`;
     pen = 'L';
     if (dots) points.push(`<circle class="dot ${kind}" cx="${px}" cy="${py}" r="2.5"/>`);

@@ -17,7 +17,7 @@ const boundNames = (levels: readonly number[]): string[] =>
   levels.flatMap((level) => [`lo-${levelName(level)}`, `hi-${levelName(level)}`]);
 
 const bounds = ({ lower, upper }: Intervals, k: number): string[] =>
-  lower.flatMap((low, l) => [digits(low[k]!), digits(upper[l]![k]!)]);
+  lower.flatMap((low, l) => [digits(low[k]), digits(upper[l][k])]);
 
 /** A table of text: names of columns, and a cell for each in every row. */
 export interface TextTable {
@@ -36,8 +36,8 @@ export function forecastTable(
     forecast.time.map((time, k) => [
       ...(many ? [forecast.id] : []),
       time,
-      digits(forecast.mean[k]!),
-      digits(forecast.median[k]!),
+      digits(forecast.mean[k]),
+      digits(forecast.median[k]),
       ...bounds(forecast, k),
     ]),
   );
@@ -52,7 +52,7 @@ export function jsonLinesOf({ head, rows }: TextTable): string {
     name === 'time' || name === 'series' ? cell : cell === '' ? null : Number(cell);
   return rows
     .map(
-      (row) => `${JSON.stringify(Object.fromEntries(head.map((name, i) => [name, value(name, row[i]!)])))}\n`,
+      (row) => `${JSON.stringify(Object.fromEntries(head.map((name, i) => [name, value(name, row[i])])))}\n`,
     )
     .join('');
 }
@@ -71,16 +71,16 @@ export function backtestCsv({ panel, plan, origins, backtest, levels }: Forecast
   ];
   const rows = origins.flatMap((place, n) => {
     const actual = actualAt(panel, place, plan.horizon);
-    const id = many ? [panel.series[place.series]!.id] : [];
+    const id = many ? [panel.series[place.series].id] : [];
     return backtest.flatMap(({ model, forecasts }) =>
-      Array.from(forecasts[n]!.median, (median, k) => [
+      Array.from(forecasts[n].median, (median, k) => [
         ...id,
         timeAt(panel, place.origin - 1),
         timeAt(panel, place.origin + k),
         model,
-        digits(actual[k]!),
+        digits(actual[k]),
         digits(median),
-        ...bounds(forecasts[n]!, k),
+        ...bounds(forecasts[n], k),
       ]),
     );
   });

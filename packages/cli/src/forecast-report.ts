@@ -81,7 +81,7 @@ function bandsOf(
   from: number,
 ): ChartBand[] {
   return lower
-    .map((low, l) => ({ kind: bandKind(l, lower.length), from, lower: low, upper: upper[l]! }))
+    .map((low, l) => ({ kind: bandKind(l, lower.length), from, lower: low, upper: upper[l] }))
     .toReversed();
 }
 
@@ -102,7 +102,7 @@ function forecastCharts(result: ForecastResult): string {
 }
 
 function seriesChart({ panel, plan, forecasts }: ForecastResult, s: number): string {
-  const [series, forecast] = [panel.series[s]!, forecasts[s]!];
+  const [series, forecast] = [panel.series[s], forecasts[s]];
   const rows = Math.min(series.values.length, Math.max(6 * plan.season, 5 * plan.horizon, 36), 600);
   const start = series.offset + series.values.length - rows;
   const joined = Float64Array.of(series.values.at(-1)!, ...forecast.median);
@@ -145,7 +145,7 @@ function stepChart(result: ForecastResult): string {
     from: 0,
     dots: model === winner,
     values: Float64Array.from({ length: plan.horizon }, (_, k) => {
-      const errors = actuals.map((actual, n) => Math.abs(actual[k]! - forecasts[n]!.median[k]!));
+      const errors = actuals.map((actual, n) => Math.abs(actual[k] - forecasts[n].median[k]));
       const known = errors.filter((error) => !Number.isNaN(error));
       return known.reduce((sum, error) => sum + error, 0) / known.length;
     }),
@@ -160,17 +160,17 @@ function stepChart(result: ForecastResult): string {
 function backtestChart({ panel, plan, origins, backtest, winner, levels }: ForecastResult): string {
   const { forecasts } = backtest.find(({ model }) => model === winner)!;
   const own = origins.flatMap(({ series, origin }, n) =>
-    series === origins[0]!.series ? [{ n, origin }] : [],
+    series === origins[0].series ? [{ n, origin }] : [],
   );
   const places = own.filter(
-    ({ origin }, i) => i === 0 || origin >= own[i - 1]!.origin + plan.horizon || plan.horizon === 1,
+    ({ origin }, i) => i === 0 || origin >= own[i - 1].origin + plan.horizon || plan.horizon === 1,
   );
   const apart = places.filter(({ origin }, i) =>
     places.slice(0, i).every((other) => Math.abs(origin - other.origin) >= plan.horizon),
   );
-  const series = panel.series[origins[0]!.series]!;
-  const before = Math.min(apart[0]!.origin - series.offset, Math.max(2 * plan.season, 2 * plan.horizon));
-  const start = apart[0]!.origin - before;
+  const series = panel.series[origins[0].series];
+  const before = Math.min(apart[0].origin - series.offset, Math.max(2 * plan.season, 2 * plan.horizon));
+  const start = apart[0].origin - before;
   const name = series.id === '' ? panel.target : `${panel.target} of ${series.id}`;
   const note =
     `<p>${origins.length} forecasts of ${plan.horizon} ${plan.horizon === 1 ? 'row' : 'rows'}, each from the rows before ` +
@@ -188,11 +188,11 @@ function backtestChart({ panel, plan, origins, backtest, winner, levels }: Forec
       ...apart.map(({ n, origin }) => ({
         kind: 'forecast',
         from: origin - start,
-        values: forecasts[n]!.median,
+        values: forecasts[n].median,
         dots: plan.horizon === 1,
       })),
     ],
-    bands: apart.flatMap(({ n, origin }) => bandsOf(forecasts[n]!, origin - start).slice(0, 1)),
+    bands: apart.flatMap(({ n, origin }) => bandsOf(forecasts[n], origin - start).slice(0, 1)),
     label: (row) => timeAt(panel, start + row),
     dividers: plan.horizon === 1 ? [] : apart.map(({ origin }) => origin - start - 0.5),
   });
@@ -202,15 +202,15 @@ function backtestChart({ panel, plan, origins, backtest, winner, levels }: Forec
 function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
   const many = panel.idColumn !== null;
   const bounds = levels.map((level) => `${levelName(level)} % interval`);
-  const head = [...(many ? [panel.idColumn!] : []), panel.time.name, 'median', ...bounds];
+  const head = [...(many ? [panel.idColumn] : []), panel.time.name, 'median', ...bounds];
   const drawn = forecasts.slice(0, MOST_CHARTS);
   const show = evenNumbers(drawn.flatMap(({ median }) => Array.from(median)));
   const rows = drawn.flatMap((forecast) =>
     forecast.time.map((time, k) => [
       ...(many ? [forecast.id] : []),
       time,
-      show(forecast.median[k]!),
-      ...levels.map((_, l) => `${show(forecast.lower[l]![k]!)} to ${show(forecast.upper[l]![k]!)}`),
+      show(forecast.median[k]),
+      ...levels.map((_, l) => `${show(forecast.lower[l][k])} to ${show(forecast.upper[l][k])}`),
     ]),
   );
   const cells = (row: readonly string[], tag: string) =>
@@ -233,7 +233,7 @@ function factsList({ panel, plan, networks, notes, winner }: ForecastResult, fac
   const network =
     networks === null
       ? `${winner} needs no training`
-      : `the mean of ${networks.length} networks of ${networks[0]!.model.countParams()} parameters or more, trained for ` +
+      : `the mean of ${networks.length} networks of ${networks[0].model.countParams()} parameters or more, trained for ` +
         `${networks.map(({ epochs }) => epochs).join(' and ')} passes`;
   const rows = [
     fact('Season', plan.season === 1 ? 'none found' : `${plan.season} rows`),

@@ -91,7 +91,7 @@ export function showPlan({ panel, plan, frequency }: PlanEvent, reporter: Report
 
 /** The leaderboard as rows of text, its head first. */
 export function leaderboardRows(leaderboard: readonly Score[]): string[][] {
-  const levels = Object.keys(leaderboard[0]!.coverage);
+  const levels = Object.keys(leaderboard[0].coverage);
   const rows = leaderboard.map((score) => [
     score.model,
     fixed(score.mase, 3),
@@ -100,7 +100,7 @@ export function leaderboardRows(leaderboard: readonly Score[]): string[][] {
     unitNumber(score.mae),
     fixed(score.wql, 4),
     ...levels.map((level) =>
-      score.coverage[level] === null ? '-' : `${fixed(100 * score.coverage[level]!, 0)} %`,
+      score.coverage[level] === null ? '-' : `${fixed(100 * score.coverage[level], 0)} %`,
     ),
   ]);
   return [
@@ -131,7 +131,7 @@ export function showForecast(
   reporter: Reporter,
 ): void {
   for (const note of notes.slice(panel.notes.length)) reporter.say(`${note}\n`);
-  const [series, forecast] = [panel.series[0]!, forecasts[0]!];
+  const [series, forecast] = [panel.series[0], forecasts[0]];
   const wanted = Math.max(4 * plan.season, 5 * plan.horizon, 24);
   const shown = Math.min(series.values.length, wanted, historyRoom(reporter.width, plan.horizon));
   const end = series.offset + series.values.length;

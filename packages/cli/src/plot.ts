@@ -82,20 +82,14 @@ function rowOf(value: number, rows: number, { low, high }: Range): number {
 function brailleLine(values: readonly number[], columns: number, rows: number, range: Range): string[] {
   const bits = Array.from({ length: rows }, () => new Uint8Array(columns));
   const dot = (x: number, y: number) => {
-    bits[y >> 2]![x >> 1]! |= DOTS[x & 1]![y & 3]!;
+    bits[y >> 2][x >> 1] |= DOTS[x & 1][y & 3];
   };
   const last = columns * 2 - 1;
   const xOf = (i: number) => (values.length === 1 ? last : Math.round((i / (values.length - 1)) * last));
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i]!)) continue;
+    if (!Number.isFinite(values[i])) continue;
     const from = Number.isFinite(values[i - 1] ?? Number.NaN) ? i - 1 : i;
-    segment(
-      xOf(from),
-      rowOf(values[from]!, rows * 4, range),
-      xOf(i),
-      rowOf(values[i]!, rows * 4, range),
-      dot,
-    );
+    segment(xOf(from), rowOf(values[from], rows * 4, range), xOf(i), rowOf(values[i], rows * 4, range), dot);
   }
   return bits.map((row) =>
     Array.from(row, (cell) => (cell === 0 ? ' ' : String.fromCodePoint(0x2800 + cell))).join(''),

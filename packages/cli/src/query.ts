@@ -93,7 +93,7 @@ async function resultOf(connection: Connection, sql: string): Promise<Table> {
   for await (const rows of result.yieldRowsJs()) {
     for (const row of rows) {
       for (const [c, value] of row.entries()) {
-        const column = cells[c]!;
+        const column = cells[c];
         column.push(cellOf(value, `${source}, row ${column.length + 1}, column "${names[c]}"`));
       }
     }

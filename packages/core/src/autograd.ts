@@ -79,7 +79,7 @@ export class Tape implements Recorder {
     const grads = new Map<Tensor, Tensor>([[loss, full(loss.shape, seed)]]);
     const { kernels } = runtime.scope!.backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
-      const { op, inputs, attrs, outputs, saved } = this.#nodes[n]!;
+      const { op, inputs, attrs, outputs, saved } = this.#nodes[n];
       const incoming = outputs.map((output) => grads.get(output) ?? null);
       if (incoming.every((grad) => grad === null)) continue;
       const needs = inputs.map((input) => input !== null && this.tracks(input));

@@ -10,6 +10,6 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 
 export function crc32c(data: Uint8Array): number {
   let c = 0xffffffff;
-  for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ TABLE[(c ^ data[i]!) & 0xff]!;
+  for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ TABLE[(c ^ data[i]) & 0xff];
   return (c ^ 0xffffffff) >>> 0;
 }

@@ -28,9 +28,9 @@ export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
   const word = new DataView(new ArrayBuffer(8));
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i]!);
-    if (!(size <= LARGEST)) throw beyond(name, i, values[i]!);
-    word.setFloat64(0, values[i]!);
+    const size = Math.abs(values[i]);
+    if (!(size <= LARGEST)) throw beyond(name, i, values[i]);
+    word.setFloat64(0, values[i]);
     const high = word.getUint32(0);
     // Subnormal numbers have the steps of the smallest normal ones.
     const exponent = Math.max(((high >>> 20) & 0x7ff) - 1023, -14);

@@ -72,7 +72,7 @@ function applyHere<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): 
   let outputs: Tensor[];
   let saved: unknown = null;
   if (op.view) {
-    outputs = [inputs[0]!.withShape(shapes[0]!)];
+    outputs = [inputs[0]!.withShape(shapes[0])];
   } else {
     outputs = shapes.map(temporaryTensor);
     const { kernels } = runtime.scope!.backend;
@@ -88,7 +88,7 @@ function shapeOf(input: Tensor | null): Shape | null {
 
 /** Applies an op of one output. */
 export function apply1<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Tensor {
-  return apply(op, inputs, attrs)[0]!;
+  return apply(op, inputs, attrs)[0];
 }
 
 /** Attributes of an op that has none. */

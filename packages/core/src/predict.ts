@@ -89,7 +89,7 @@ export async function predictLoaded(
     );
     await nextTurnIfDue();
   }
-  return parts[0]!.map((_, output) => joinRows(parts.map((part) => part[output]!)));
+  return parts[0].map((_, output) => joinRows(parts.map((part) => part[output])));
 }
 
 /** The model's output for x: a tensor [N, ...]; of several outputs, the first. See {@link predictAll}. */
@@ -98,7 +98,7 @@ export async function predict(
   x: Tensor | readonly Tensor[],
   options: PredictOptions = {},
 ): Promise<Tensor> {
-  return (await predictAll(model, x, options))[0]!;
+  return (await predictAll(model, x, options))[0];
 }
 
 function sameCount(tables: readonly Table[]): number {

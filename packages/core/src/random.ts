@@ -88,8 +88,8 @@ export class RandomStream {
     const words = this.words(Math.max(0, count - 1));
     for (let i = count - 1; i > 0; i--) {
       // Multiply-shift: unbiased to 2^-32 for any count that fits memory.
-      const j = Math.floor((words[count - 1 - i]! * (i + 1)) / 2 ** 32);
-      [order[i], order[j]] = [order[j]!, order[i]!];
+      const j = Math.floor((words[count - 1 - i] * (i + 1)) / 2 ** 32);
+      [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
   }
@@ -128,7 +128,7 @@ const uniformOp: Op<DrawAttributes> = {
   name: 'randomUniform',
   shapes: (_inputs, { shape }) => [[...shape]],
   forward: ({ attrs, outputs, kernels }) =>
-    kernels.randomUniform(attrs.key, attrs.counter, outputs[0]!.block()),
+    kernels.randomUniform(attrs.key, attrs.counter, outputs[0].block()),
   backward: () => [],
 };
 
@@ -136,7 +136,7 @@ const maskOp: Op<DrawAttributes & { keep: number }> = {
   name: 'dropoutMask',
   shapes: (_inputs, { shape }) => [[...shape]],
   forward: ({ attrs, outputs, kernels }) =>
-    kernels.randomMask(attrs.key, attrs.counter, outputs[0]!.block(), attrs.keep, 1 / attrs.keep),
+    kernels.randomMask(attrs.key, attrs.counter, outputs[0].block(), attrs.keep, 1 / attrs.keep),
   backward: () => [],
 };
 

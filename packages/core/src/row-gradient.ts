@@ -31,7 +31,7 @@ export class RowGradient extends Tensor {
   addTo(table: Block): void {
     const { kernels } = runtime.scope!.backend;
     for (const { ids, grad } of this.lookups) {
-      kernels.scatterAdd(table, ids.block(), grad.block(), this.shape[1]!);
+      kernels.scatterAdd(table, ids.block(), grad.block(), this.shape[1]);
     }
   }
 

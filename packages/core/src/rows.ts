@@ -22,7 +22,7 @@ export function tableOf(tensor: Tensor): Table {
   if (tensor.rank === 0)
     throw shapeError(`Examples lie along the first axis, but this tensor has shape ${formatShape([])}.`);
   const shape = tensor.shape.slice(1);
-  return { count: tensor.shape[0]!, values: tensor.dataSync(), shape, width: sizeOf(shape) };
+  return { count: tensor.shape[0], values: tensor.dataSync(), shape, width: sizeOf(shape) };
 }
 
 /** Rows `from` to `to` (exclusive) of a table, sharing its memory. */
@@ -35,7 +35,7 @@ export function sliceTable(table: Table, from: number, to: number): Table {
 export function takeRows({ values, shape, width }: Table, rows: ArrayLike<number>): Tensor {
   const out = new (values.constructor as new (length: number) => FloatArray)(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
+    const row = rows[i];
     out.set(values.subarray(row * width, (row + 1) * width), i * width);
   }
   return hostTensor(out, [rows.length, ...shape]);
@@ -43,15 +43,15 @@ export function takeRows({ values, shape, width }: Table, rows: ArrayLike<number
 
 /** Tensors of equal rows one after another, along the first axis. */
 export function joinRows(parts: readonly Tensor[]): Tensor {
-  if (parts.length === 1) return parts[0]!;
+  if (parts.length === 1) return parts[0];
   const values = parts.map((part) => part.dataSync());
   const total = values.reduce((sum, part) => sum + part.length, 0);
-  const out = new (values[0]!.constructor as new (length: number) => FloatArray)(total);
+  const out = new (values[0].constructor as new (length: number) => FloatArray)(total);
   let at = 0;
   for (const part of values) {
     out.set(part, at);
     at += part.length;
   }
-  const count = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
-  return hostTensor(out, [count, ...parts[0]!.shape.slice(1)]);
+  const count = parts.reduce((sum, part) => sum + part.shape[0], 0);
+  return hostTensor(out, [count, ...parts[0].shape.slice(1)]);
 }

@@ -16,7 +16,7 @@ export function stridesOf(shape: Shape): number[] {
   let stride = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     strides[d] = stride;
-    stride *= shape[d]!;
+    stride *= shape[d];
   }
   return strides;
 }
@@ -60,7 +60,7 @@ export function broadcastShapes(what: string, a: Shape, b: Shape): number[] {
 export function broadcastStrides(from: Shape, to: Shape): number[] {
   const own = stridesOf(from);
   const lead = to.length - from.length;
-  return to.map((extent, d) => (d < lead || (from[d - lead] === 1 && extent !== 1) ? 0 : own[d - lead]!));
+  return to.map((extent, d) => (d < lead || (from[d - lead] === 1 && extent !== 1) ? 0 : own[d - lead]));
 }
 
 /** An axis counted from the front; negative axes count from the end. */
@@ -97,16 +97,16 @@ export function collapse(
   for (let d = 0; d < shape.length; d++) {
     if (shape[d] === 1) continue;
     const last = outShape.length - 1;
-    const mergeable = last >= 0 && strides.every((list, s) => out[s]![last] === list[d]! * shape[d]!);
+    const mergeable = last >= 0 && strides.every((list, s) => out[s][last] === list[d] * shape[d]);
     if (mergeable) {
-      outShape[last]! *= shape[d]!;
+      outShape[last] *= shape[d];
       strides.forEach((list, s) => {
-        out[s]![last] = list[d]!;
+        out[s][last] = list[d];
       });
     } else {
-      outShape.push(shape[d]!);
+      outShape.push(shape[d]);
       strides.forEach((list, s) => {
-        out[s]!.push(list[d]!);
+        out[s].push(list[d]);
       });
     }
   }

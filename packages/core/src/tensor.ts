@@ -87,7 +87,7 @@ export class Tensor {
         `item() needs a tensor of one element, this one has shape ${formatShape(this.shape)}.`,
       );
     }
-    return this.dataSync()[0]!;
+    return this.dataSync()[0];
   }
 
   /** The values as nested arrays. */
@@ -95,9 +95,7 @@ export class Tensor {
     const values = this.dataSync();
     let at = 0;
     const build = (depth: number): NestedArray =>
-      depth === this.rank
-        ? values[at++]!
-        : Array.from({ length: this.shape[depth]! }, () => build(depth + 1));
+      depth === this.rank ? values[at++] : Array.from({ length: this.shape[depth] }, () => build(depth + 1));
     return build(0);
   }
 

@@ -14,15 +14,15 @@ export function threefry2x32(
   counter: readonly [number, number],
 ): [number, number] {
   const ks = [key[0] | 0, key[1] | 0, (PARITY ^ key[0] ^ key[1]) | 0];
-  let x0 = (counter[0] + ks[0]!) | 0;
-  let x1 = (counter[1] + ks[1]!) | 0;
+  let x0 = (counter[0] + ks[0]) | 0;
+  let x1 = (counter[1] + ks[1]) | 0;
   for (let round = 0; round < 20; round++) {
     x0 = (x0 + x1) | 0;
-    x1 = rotate(x1, ROTATIONS[round % 8]!) ^ x0;
+    x1 = rotate(x1, ROTATIONS[round % 8]) ^ x0;
     if (round % 4 === 3) {
       const s = (round + 1) / 4;
-      x0 = (x0 + ks[s % 3]!) | 0;
-      x1 = (x1 + ks[(s + 1) % 3]! + s) | 0;
+      x0 = (x0 + ks[s % 3]) | 0;
+      x1 = (x1 + ks[(s + 1) % 3] + s) | 0;
     }
   }
   return [x0 >>> 0, x1 >>> 0];
@@ -31,5 +31,5 @@ export function threefry2x32(
 /** Word `i` of the stream that starts at block `counter` (a whole number below 2^53). */
 export function randomWord(key: readonly [number, number], counter: number, i: number): number {
   const block = counter + Math.floor(i / 2);
-  return threefry2x32(key, [block >>> 0, Math.floor(block / 2 ** 32)])[i % 2]!;
+  return threefry2x32(key, [block >>> 0, Math.floor(block / 2 ** 32)])[i % 2];
 }

@@ -15,19 +15,19 @@ function checked(history: ArrayLike<number>, horizon: number, needed: number): v
 /** The last value, repeated. */
 export function naive(history: ArrayLike<number>, horizon: number): Float64Array {
   checked(history, horizon, 1);
-  return new Float64Array(horizon).fill(history[history.length - 1]!);
+  return new Float64Array(horizon).fill(history[history.length - 1]);
 }
 
 /** The value one season earlier; beyond one season ahead, the last season repeated. */
 export function seasonalNaive(history: ArrayLike<number>, horizon: number, season: number): Float64Array {
   checked(history, horizon, season);
-  return Float64Array.from({ length: horizon }, (_, k) => history[history.length - season + (k % season)]!);
+  return Float64Array.from({ length: horizon }, (_, k) => history[history.length - season + (k % season)]);
 }
 
 /** The last value plus the mean step of the whole history for every row ahead. */
 export function drift(history: ArrayLike<number>, horizon: number): Float64Array {
   checked(history, horizon, 2);
-  const last = history[history.length - 1]!;
-  const slope = (last - history[0]!) / (history.length - 1);
+  const last = history[history.length - 1];
+  const slope = (last - history[0]) / (history.length - 1);
   return Float64Array.from({ length: horizon }, (_, k) => last + slope * (k + 1));
 }

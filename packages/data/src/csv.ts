@@ -44,7 +44,7 @@ export function parseCsv(text: string, options: CsvOptions = {}): Table {
     throw new UnrollError('data', `${source} has a header but no rows.`, { source });
   }
   for (const record of records) checkWidth(record, names, source, delimiter);
-  const cells = names.map((_, i) => records.map((record) => record.fields[i]!));
+  const cells = names.map((_, i) => records.map((record) => record.fields[i]));
   const decimal = options.decimal ?? guessDecimal(cells, delimiter);
   return makeTable({ source, names, cells, lines: records.map((record) => record.line), decimal });
 }

@@ -32,8 +32,8 @@ function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   const head = bytes.subarray(0, 1024);
   if (head.length < 8 || head.length % 2 !== 0) return null;
   const zeros = [0, 0];
-  for (const [i, byte] of head.entries()) if (byte === 0) zeros[i % 2]!++;
+  for (const [i, byte] of head.entries()) if (byte === 0) zeros[i % 2]++;
   const half = head.length / 2;
-  if (zeros[0] === 0 && zeros[1]! > half * 0.7) return 'utf-16le';
-  return zeros[1] === 0 && zeros[0]! > half * 0.7 ? 'utf-16be' : null;
+  if (zeros[0] === 0 && zeros[1] > half * 0.7) return 'utf-16le';
+  return zeros[1] === 0 && zeros[0] > half * 0.7 ? 'utf-16be' : null;
 }

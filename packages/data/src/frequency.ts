@@ -112,7 +112,7 @@ export function anchored(frequency: Frequency, times: ArrayLike<number>, format:
   const { local, offset } = onTheClock([times], format);
   const clock = withOffset(frequency, offset);
   if (frequency.unit !== 'month') return clock;
-  const all = Array.from(local[0]!);
+  const all = Array.from(local[0]);
   return { ...clock, day: anchorDay(all) ?? nearAnchor(all) ?? dayOf(all.reduce((a, b) => Math.min(a, b))) };
 }
 
@@ -133,14 +133,14 @@ function commonStep(runs: readonly ArrayLike<number>[], unit: 'step' | 'millisec
   let total = 0;
   for (const run of runs) {
     for (let i = 1; i < run.length; i++, total++) {
-      const distance = Number((run[i]! - run[i - 1]!).toPrecision(12));
+      const distance = Number((run[i] - run[i - 1]).toPrecision(12));
       counts.set(distance, (counts.get(distance) ?? 0) + 1);
     }
   }
   const fits = (step: number) =>
     [...counts.keys()].find((distance) => Math.abs(distance / step - Math.round(distance / step)) > 1e-6) ===
     undefined;
-  const [usual] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]!;
+  const [usual] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0];
   if (fits(usual)) return usual;
   const smallest = Math.min(...counts.keys());
   const span = [...counts].reduce((sum, [distance, count]) => sum + distance * count, 0);
@@ -187,7 +187,7 @@ function monthFrequency(
   anchor: (all: readonly number[]) => number | null,
 ): Frequency | null {
   const all = runs.flatMap((run) => Array.from(run));
-  const sameClock = all.length > 0 && all.every((time) => (time - all[0]!) % DAY === 0);
+  const sameClock = all.length > 0 && all.every((time) => (time - all[0]) % DAY === 0);
   const day = sameClock ? anchor(all) : null;
   if (day === null) return null;
   const months = runs.map((run) => Array.from(run, monthIndex));
@@ -202,7 +202,7 @@ const isWeekend = (time: number): boolean => weekday(time) % 6 === 0;
 function onBusinessDays(runs: readonly ArrayLike<number>[]): boolean {
   const all = runs.flatMap((run) => Array.from(run));
   if (all.length < 6 || all.some(isWeekend) || new Set(all.map(weekday)).size !== 5) return false;
-  const gaps = runs.flatMap((run) => Array.from(run, (time, i) => time - run[i - 1]!).slice(1));
+  const gaps = runs.flatMap((run) => Array.from(run, (time, i) => time - run[i - 1]).slice(1));
   return gaps.every((gap) => gap % DAY === 0) && gaps.filter((gap) => gap === DAY).length > gaps.length / 2;
 }
 
@@ -287,7 +287,7 @@ export function parseFrequency(text: string): Frequency {
     .replace(/^(\d*)MS$/, '$1 month')
     .toLowerCase()
     .replace(/^(every|on) /, '');
-  if (Object.hasOwn(NAMES, plain)) return NAMES[plain]!;
+  if (Object.hasOwn(NAMES, plain)) return NAMES[plain];
   const match = /^(\d+)?[\s-]*([a-z][a-z -]*)$/.exec(plain.replace(ANCHOR, ''));
   const count = Number(match?.[1] ?? 1);
   const name = match?.[2] ?? '';

@@ -20,7 +20,7 @@ export function parseJsonLines(text: string, options: { source?: string } = {}):
   const { rows, lines } = body.trimStart().startsWith('[') ? arrayRows(body, source) : lineRows(body, source);
   if (rows.length === 0) throw new UnrollError('data', `${source} holds no rows.`, { source });
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = names.map((name) => rows.map((row) => (Object.hasOwn(row, name) ? row[name]! : null)));
+  const cells = names.map((name) => rows.map((row) => (Object.hasOwn(row, name) ? row[name] : null)));
   return makeTable({ source, names, cells, lines });
 }
 

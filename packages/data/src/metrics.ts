@@ -20,8 +20,8 @@ function meanOver(
   let sum = 0;
   let count = 0;
   for (let i = 0; i < actual.length; i++) {
-    if (Number.isNaN(actual[i]!)) continue;
-    sum += term(actual[i]!, predicted[i]!);
+    if (Number.isNaN(actual[i])) continue;
+    sum += term(actual[i], predicted[i]);
     count++;
   }
   return count === 0 ? Number.NaN : sum / count;
@@ -67,7 +67,7 @@ function seasonalScale(training: Values, season: number, power: 1 | 2): number {
   const earlier = Array.from(training).slice(0, Math.max(0, training.length - season));
   const later = Array.from(training).slice(season);
   const pairs = later
-    .map((value, i) => Math.abs(value - earlier[i]!) ** power)
+    .map((value, i) => Math.abs(value - earlier[i]) ** power)
     .filter((value) => !Number.isNaN(value));
   return pairs.length === 0 ? Number.NaN : pairs.reduce((sum, value) => sum + value, 0) / pairs.length;
 }

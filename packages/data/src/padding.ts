@@ -44,12 +44,12 @@ export function padSequences(sequences: readonly Sequence[], options: PadOptions
   const mask = new Float64Array(sequences.length * steps);
   const lengths = Uint32Array.from(sequences, (sequence) => Math.min(sequence.length, steps));
   sequences.forEach((sequence, n) => {
-    const length = lengths[n]!;
+    const length = lengths[n];
     const from = truncate === 'start' ? sequence.length - length : 0;
     const at = n * steps + (side === 'left' ? steps - length : 0);
     mask.fill(1, at, at + length);
     for (let t = 0; t < length; t++)
-      values.set(stepOf(sequence[from + t]!, features, n, from + t), (at + t) * width);
+      values.set(stepOf(sequence[from + t], features, n, from + t), (at + t) * width);
   });
   const shape = features === null ? [sequences.length, steps] : [sequences.length, steps, features];
   return { values: tensor(values, shape), mask: tensor(mask, [sequences.length, steps]), lengths };
@@ -79,10 +79,10 @@ export function bucketByLength(lengths: ArrayLike<number>, options: BucketOption
   const together = random ? batchSize * pool : Math.max(count, 1);
   const batches: Uint32Array[] = [];
   for (let from = 0; from < count; from += together) {
-    const sorted = rows.slice(from, from + together).sort((a, b) => lengths[a]! - lengths[b]!);
+    const sorted = rows.slice(from, from + together).sort((a, b) => lengths[a] - lengths[b]);
     for (let at = 0; at < sorted.length; at += batchSize) batches.push(sorted.slice(at, at + batchSize));
   }
-  return random ? Array.from(random.permutation(batches.length), (n) => batches[n]!) : batches;
+  return random ? Array.from(random.permutation(batches.length), (n) => batches[n]) : batches;
 }
 
 export interface LengthSummary {
@@ -101,11 +101,11 @@ export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
   const sorted = Float64Array.from(lengths).sort();
   const count = sorted.length;
   if (count === 0) throw valueError('There are no lengths to summarize.');
-  const longest = sorted[count - 1]!;
+  const longest = sorted[count - 1];
   const mean = sorted.reduce((total, length) => total + length, 0) / count;
-  const percentile = (p: number): number => sorted[Math.max(0, Math.ceil((p / 100) * count) - 1)]!;
+  const percentile = (p: number): number => sorted[Math.max(0, Math.ceil((p / 100) * count) - 1)];
   return {
-    ...{ count, shortest: sorted[0]!, longest, mean },
+    ...{ count, shortest: sorted[0], longest, mean },
     percentiles: { 50: percentile(50), 90: percentile(90), 95: percentile(95), 99: percentile(99) },
     padding: longest > 0 ? 1 - mean / longest : 0,
   };

@@ -25,7 +25,7 @@ export async function parseParquet(bytes: Uint8Array, options: { source?: string
     });
   }
   if (rows.length === 0) throw new UnrollError('data', `${source} holds no rows.`, { source });
-  const names = Object.keys(rows[0]!);
+  const names = Object.keys(rows[0]);
   const cells = names.map((name) =>
     rows.map((row, i) => cellOf(row[name], `${source}, row ${i + 1}, column "${name}"`)),
   );

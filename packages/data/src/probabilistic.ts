@@ -22,7 +22,7 @@ function meanTerm(actual: Values, others: readonly Values[], term: (i: number) =
   let sum = 0;
   let count = 0;
   for (let i = 0; i < actual.length; i++) {
-    if (Number.isNaN(actual[i]!)) continue;
+    if (Number.isNaN(actual[i])) continue;
     sum += term(i);
     count++;
   }
@@ -37,14 +37,14 @@ function checkLevel(level: number): void {
 export function pinball(actual: Values, { level, values }: QuantileForecast): number {
   checkLevel(level);
   return meanTerm(actual, [values], (i) => {
-    const missed = actual[i]! - values[i]!;
+    const missed = actual[i] - values[i];
     return missed >= 0 ? level * missed : (level - 1) * missed;
   });
 }
 
 /** Weighted quantile loss: the mean over the quantiles of 2·Σ pinball / Σ|actual|. NaN when all actual values are 0. */
 export function weightedQuantileLoss(actual: Values, quantiles: readonly QuantileForecast[]): number {
-  const size = meanTerm(actual, [], (i) => Math.abs(actual[i]!));
+  const size = meanTerm(actual, [], (i) => Math.abs(actual[i]));
   return size === 0 ? Number.NaN : crpsOfQuantiles(actual, quantiles) / size;
 }
 
@@ -60,20 +60,20 @@ export function crpsOfQuantiles(actual: Values, quantiles: readonly QuantileFore
 /** Continuous ranked probability score of normal distributions (Gneiting & Raftery 2007, their equation 21). */
 export function crpsOfNormal(actual: Values, means: Values, deviations: Values): number {
   return meanTerm(actual, [means, deviations], (i) => {
-    const z = (actual[i]! - means[i]!) / deviations[i]!;
+    const z = (actual[i] - means[i]) / deviations[i];
     const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
-    return deviations[i]! * (z * (2 * normalCdf(z) - 1) + 2 * density - 1 / Math.sqrt(Math.PI));
+    return deviations[i] * (z * (2 * normalCdf(z) - 1) + 2 * density - 1 / Math.sqrt(Math.PI));
   });
 }
 
 /** Share of actual values inside their intervals, ends included: 0 to 1. */
 export function coverage(actual: Values, lower: Values, upper: Values): number {
-  return meanTerm(actual, [lower, upper], (i) => Number(actual[i]! >= lower[i]! && actual[i]! <= upper[i]!));
+  return meanTerm(actual, [lower, upper], (i) => Number(actual[i] >= lower[i] && actual[i] <= upper[i]));
 }
 
 /** Mean width of the intervals of known actual values. */
 export function meanWidth(actual: Values, lower: Values, upper: Values): number {
-  return meanTerm(actual, [lower, upper], (i) => upper[i]! - lower[i]!);
+  return meanTerm(actual, [lower, upper], (i) => upper[i] - lower[i]);
 }
 
 /**
@@ -83,8 +83,8 @@ export function meanWidth(actual: Values, lower: Values, upper: Values): number 
 export function winkler(actual: Values, lower: Values, upper: Values, level: number): number {
   checkLevel(level);
   return meanTerm(actual, [lower, upper], (i) => {
-    const outside = Math.max(lower[i]! - actual[i]!, actual[i]! - upper[i]!, 0);
-    return upper[i]! - lower[i]! + (2 / (1 - level)) * outside;
+    const outside = Math.max(lower[i] - actual[i], actual[i] - upper[i], 0);
+    return upper[i] - lower[i] + (2 / (1 - level)) * outside;
   });
 }
 

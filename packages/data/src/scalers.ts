@@ -106,7 +106,7 @@ export class LogScaler implements Scaler {
   }
 
   fit(values: ArrayLike<number>): this {
-    for (let i = 0; i < values.length; i++) this.#check(values[i]!, i);
+    for (let i = 0; i < values.length; i++) this.#check(values[i], i);
     return this;
   }
 
@@ -157,5 +157,5 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   const at = q * (sorted.length - 1);
   const below = Math.floor(at);
   const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below]! + (at - below) * (sorted[above]! - sorted[below]!);
+  return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }

@@ -45,19 +45,19 @@ export function seasonCandidates(frequency: Frequency, rows: number): number[] {
 /** The values, missing ones replaced by the last known. */
 function carried(values: ArrayLike<number>): Float64Array {
   const out = Float64Array.from(values);
-  for (let i = 1; i < out.length; i++) if (Number.isNaN(out[i]!)) out[i] = out[i - 1]!;
+  for (let i = 1; i < out.length; i++) if (Number.isNaN(out[i])) out[i] = out[i - 1];
   return out;
 }
 
 /** The values less their centred moving average over `length` rows (fewer at the ends). */
 function withoutTrend(values: Float64Array, length: number): Float64Array {
   const sums = new Float64Array(values.length + 1);
-  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i]! + values[i]!;
+  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
   const half = length / 2;
   return values.map((value, i) => {
     const from = Math.max(0, Math.ceil(i - half));
     const to = Math.min(values.length, Math.ceil(i + half));
-    return value - (sums[to]! - sums[from]!) / (to - from);
+    return value - (sums[to] - sums[from]) / (to - from);
   });
 }
 
@@ -65,13 +65,13 @@ function withoutTrend(values: Float64Array, length: number): Float64Array {
 export function autocorrelation(values: ArrayLike<number>, lag: number): number {
   const n = values.length;
   let mean = 0;
-  for (let i = 0; i < n; i++) mean += values[i]! / n;
+  for (let i = 0; i < n; i++) mean += values[i] / n;
   let all = 0;
   let shared = 0;
   for (let i = 0; i < n; i++) {
-    const here = values[i]! - mean;
+    const here = values[i] - mean;
     all += here * here;
-    if (i >= lag) shared += here * (values[i - lag]! - mean);
+    if (i >= lag) shared += here * (values[i - lag] - mean);
   }
   return all === 0 ? 0 : shared / all;
 }

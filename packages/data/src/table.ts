@@ -90,10 +90,10 @@ export function makeTable(parts: TableParts): Table {
         { name },
       );
     }
-    if (cells[i]!.length !== rowCount) {
+    if (cells[i].length !== rowCount) {
       throw new UnrollError(
         'data',
-        `${source}: column "${name}" has ${cells[i]!.length} cells, not ${rowCount}.`,
+        `${source}: column "${name}" has ${cells[i].length} cells, not ${rowCount}.`,
       );
     }
   }
@@ -101,8 +101,8 @@ export function makeTable(parts: TableParts): Table {
   const columns = names.map((name, i) => ({
     name,
     position: i + 1,
-    kind: kindOf(cells[i]!, decimal),
-    cells: cells[i]!,
+    kind: kindOf(cells[i], decimal),
+    cells: cells[i],
   }));
   return { source, columns, rowCount, lines, decimal };
 }
@@ -156,7 +156,7 @@ export function numbers(table: Table, name: string): Float64Array {
 }
 
 function notANumber(table: Table, row: number, name: string, position: number, cell: Cell): UnrollError {
-  const line = table.lines[row]!;
+  const line = table.lines[row];
   const shown = showCell(cell);
   return new UnrollError(
     'data',

@@ -22,13 +22,13 @@ export function findTimeParts(names: readonly string[]): string | undefined {
 export function withTimeParts(table: Table, name: string): Table {
   if (!name.includes(',') || table.columns.some((each) => each.name === name)) return table;
   const parts = inOrder(name.split(',').map((part) => column(table, part.trim())));
-  const joined = parts[0]!.kind === 'number' ? joinNumbers : joinDate;
+  const joined = parts[0].kind === 'number' ? joinNumbers : joinDate;
   const cells = Array.from({ length: table.rowCount }, (_, row) => {
-    const own = parts.map((part) => part.cells[row]!);
+    const own = parts.map((part) => part.cells[row]);
     return own.some(isMissing) ? null : joined(own, parts, table.decimal);
   });
   // The position is for messages: where in the file to look.
-  const added: Column = { name, position: parts[0]!.position, kind: 'text', cells };
+  const added: Column = { name, position: parts[0].position, kind: 'text', cells };
   return { ...table, columns: [...table.columns, added] };
 }
 
@@ -48,7 +48,7 @@ const joinNumbers: Join = (cells, parts, decimal) => {
     const value = cellNumber(cell, decimal) ?? String(cell).trim();
     return String(value).padStart(i === 0 ? 4 : 2, '0');
   });
-  const second = parts[1]!.name.trim().toLowerCase();
+  const second = parts[1].name.trim().toLowerCase();
   if (second === 'quarter') return `${digits[0]}-Q${Number(digits[1])}`;
   if (second === 'week') return `${digits[0]}-W${digits[1]}`;
   return digits.map((part, i) => (MARKS[i] ?? ' ') + part).join('') + (digits.length === 4 ? ':00' : '');
@@ -58,7 +58,7 @@ const joinNumbers: Join = (cells, parts, decimal) => {
 const joinDate: Join = ([date, ...clock], _, decimal) => {
   const day = date instanceof Date ? date.toISOString().slice(0, 10) : String(date).trim();
   const rest = clock.map((cell) => {
-    const hour = cellNumber(cell!, decimal);
+    const hour = cellNumber(cell, decimal);
     return hour === undefined ? String(cell).trim() : `${String(hour).padStart(2, '0')}:00`;
   });
   return [day, ...rest].join(' ');

@@ -69,7 +69,7 @@ function compile(template: string): { pattern: RegExp; tokens: string[] } {
     const parts = partsOf(template);
     const source = parts
       .map(({ token, text }) =>
-        token === null ? text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : TOKENS[token]!,
+        token === null ? text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : TOKENS[token],
       )
       .join('');
     found = {
@@ -152,8 +152,8 @@ export function writeByTemplate(value: number, template: string, zone: string | 
   const week = template.includes('WW') ? weekOf(date.getTime()) : null;
   const fields: Record<string, () => string> = {
     YYYY: () => pad(week?.year ?? date.getUTCFullYear(), 4),
-    MMMM: () => MONTHS[month]!,
-    MMM: () => MONTHS[month]!.slice(0, 3),
+    MMMM: () => MONTHS[month],
+    MMM: () => MONTHS[month].slice(0, 3),
     MM: () => pad(month + 1),
     DD: () => pad(date.getUTCDate()),
     Q: () => String(Math.floor(month / 3) + 1),
@@ -166,7 +166,7 @@ export function writeByTemplate(value: number, template: string, zone: string | 
     Z: () => zone ?? 'Z',
   };
   return partsOf(template)
-    .map(({ token, text }) => (token === null ? text : fields[token]!()))
+    .map(({ token, text }) => (token === null ? text : fields[token]()))
     .join('');
 }
 

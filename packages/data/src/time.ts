@@ -58,7 +58,7 @@ const templatesOf = (text: string): string[] =>
 
 /** YYYYMM or YYYYMMDD, if that is what all these digits can be. */
 function compactTemplate(written: readonly string[]): string | undefined {
-  const template = /^\d+$/.test(written[0]!) ? COMPACT[written[0]!.length] : undefined;
+  const template = /^\d+$/.test(written[0]) ? COMPACT[written[0].length] : undefined;
   if (template === undefined || written.length < 2) return undefined;
   const fits = (text: string): boolean => {
     const year = Number(text.slice(0, 4));
@@ -108,7 +108,7 @@ function dateCells(name: string, cells: readonly Date[]): TimeColumn {
 /** The column as numbers, if its first cell is one. */
 function numberCells(table: Table, name: string): TimeColumn | null {
   const { cells } = column(table, name);
-  if (cellNumber(cells[0]!, table.decimal) === undefined) return null;
+  if (cellNumber(cells[0], table.decimal) === undefined) return null;
   const values = Float64Array.from(cells, (cell, row) => {
     const value = cellNumber(cell, table.decimal);
     if (value === undefined) {
@@ -133,25 +133,25 @@ function numberCells(table: Table, name: string): TimeColumn | null {
 }
 
 function calendarCells(table: Table, name: string, written: readonly string[]): TimeColumn {
-  let candidates = templatesOf(written[0]!);
+  let candidates = templatesOf(written[0]);
   for (const [row, text] of written.entries()) {
     const still = candidates.filter((template) => readByTemplate(text, template) !== undefined);
-    if (still.length === 0) throw misfit(table, name, row, written[0]!);
+    if (still.length === 0) throw misfit(table, name, row, written[0]);
     candidates = still;
   }
   const columns = distinctReadings(candidates, written).map((template) => reading(name, template, written));
-  if (columns.length === 1) return columns[0]!;
+  if (columns.length === 1) return columns[0];
   const filled = columns.map(({ values, format }) => shareOfPlaces(values, format));
   const [first, second] = filled.toSorted((a, b) => b - a) as [number, number];
   if (first > 0 && first >= CLEARLY * second) {
-    const found = columns[filled.indexOf(first)]!;
+    const found = columns[filled.indexOf(first)];
     const note = `The times of "${name}" are read as ${found.format.template}: so read they follow a regular step.`;
     return { ...found, notes: [note] };
   }
   const differs = written.findIndex((_, row) =>
-    columns.some(({ values }) => values[row] !== columns[0]!.values[row]),
+    columns.some(({ values }) => values[row] !== columns[0].values[row]),
   );
-  const [a, b] = columns.map(({ values }) => writeByTemplate(values[differs]!, 'DD MMMM YYYY', null));
+  const [a, b] = columns.map(({ values }) => writeByTemplate(values[differs], 'DD MMMM YYYY', null));
   throw timeError(
     table,
     name,
@@ -177,7 +177,7 @@ function distinctReadings(candidates: readonly string[], written: readonly strin
 function shareOfPlaces(values: Float64Array, format: TimeFormat): number {
   const sorted = Float64Array.from(new Set(values)).sort();
   try {
-    const places = periodsBetween(sorted[0]!, sorted.at(-1)!, exactFrequency(sorted, format)) + 1;
+    const places = periodsBetween(sorted[0], sorted.at(-1)!, exactFrequency(sorted, format)) + 1;
     return sorted.length / places;
   } catch {
     return 0; // the error says that there is no regular step, which is the answer

@@ -64,7 +64,7 @@ function gather(columns: readonly ArrayLike<number>[], starts: readonly number[]
   const values = new Float64Array(starts.length * length * columns.length);
   let at = 0;
   for (const start of starts) {
-    for (let t = 0; t < length; t++) for (const column of columns) values[at++] = column[start + t]!;
+    for (let t = 0; t < length; t++) for (const column of columns) values[at++] = column[start + t];
   }
   return tensor(values, [starts.length, length, columns.length]);
 }

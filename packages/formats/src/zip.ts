@@ -102,7 +102,7 @@ interface Entry {
 export async function fromZip(zip: Uint8Array, wanted: readonly string[]): Promise<Map<string, Uint8Array>> {
   const entries = directoryOf(zip).filter(({ name }) => !name.endsWith('/'));
   const inside = entries.find(
-    ({ name }) => /^[^/]+\/[^/]+$/.test(name) && wanted.includes(name.split('/')[1]!),
+    ({ name }) => /^[^/]+\/[^/]+$/.test(name) && wanted.includes(name.split('/')[1]),
   );
   const plain = entries.some(({ name }) => wanted.includes(name));
   const folder = plain || !inside ? '' : `${inside.name.split('/')[0]}/`;
@@ -140,11 +140,11 @@ function directoryOf(zip: Uint8Array): Entry[] {
     if (at + CENTRAL_SIZE > end || view.getUint32(at, true) !== CENTRAL)
       throw bad('its directory is damaged');
     const [length, extra, comment] = [28, 30, 32].map((offset) => view.getUint16(at + offset, true));
-    const next = at + CENTRAL_SIZE + length! + extra! + comment!;
+    const next = at + CENTRAL_SIZE + length + extra + comment;
     if (next > end) throw bad('its directory is damaged');
     if (view.getUint16(at + 8, true) & 1) throw bad('it is encrypted');
     entries.push({
-      name: decodeUtf8(zip.subarray(at + CENTRAL_SIZE, at + CENTRAL_SIZE + length!), 'A name in the zip'),
+      name: decodeUtf8(zip.subarray(at + CENTRAL_SIZE, at + CENTRAL_SIZE + length), 'A name in the zip'),
       method: view.getUint16(at + 10, true),
       crc: view.getUint32(at + 16, true),
       packed: view.getUint32(at + 20, true),
@@ -216,6 +216,6 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 /** The CRC-32 of zip (IEEE 802.3). */
 export function crc32(data: Uint8Array): number {
   let c = 0xffffffff;
-  for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ TABLE[(c ^ data[i]!) & 0xff]!;
+  for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ TABLE[(c ^ data[i]) & 0xff];
   return (c ^ 0xffffffff) >>> 0;
 }

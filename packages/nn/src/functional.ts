@@ -70,7 +70,7 @@ export class Functional extends Network<NetworkOptions> {
     };
     const byName = new Map(layers.map(build.layer).map((layer) => [layer.name, layer]));
     const made: SymbolicTensor[][] = [];
-    const at = ([node, output]: readonly [number, number]): SymbolicTensor => made[node]![output]!;
+    const at = ([node, output]: readonly [number, number]): SymbolicTensor => made[node][output];
     for (const { layer: name, inputs: reads, mask } of nodes) {
       const layer = byName.get(name);
       if (!layer)
@@ -101,7 +101,7 @@ export class Functional extends Network<NetworkOptions> {
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     this.#checkInputs(inputs);
-    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]!]));
+    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]]));
     this.#walk(known, (node, shapes) => node.layer.outputShapes(shapes));
     return this.outputs.map((tensor) => known.get(tensor)!);
   }
@@ -121,7 +121,7 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {
-    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]!]));
+    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]]));
     this.#walk(known, (node, along) => node.layer.alongTime(along));
     return this.outputs.map((tensor) => known.get(tensor)!);
   }
@@ -167,7 +167,7 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   #run(inputs: readonly Flow[], step: (node: GraphNode, flows: Flow[]) => Flow[]): Flow[] {
-    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]!]));
+    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]]));
     this.#walk(known, (node, flows) => {
       const [first, ...rest] = flows as [Flow, ...Flow[]];
       const mask = node.mask ? known.get(node.mask)!.value : first.mask;
@@ -185,7 +185,7 @@ export class Functional extends Network<NetworkOptions> {
         node.inputs.map((tensor) => known.get(tensor)!),
       );
       node.outputs.forEach((tensor, i) => {
-        known.set(tensor, results[i]!);
+        known.set(tensor, results[i]);
       });
     }
   }
@@ -198,7 +198,7 @@ export class Functional extends Network<NetworkOptions> {
       });
     }
     shapes.forEach((shape, i) => {
-      const { shape: want, node } = this.inputs[i]!;
+      const { shape: want, node } = this.inputs[i];
       const fits =
         shape.length === want.length &&
         shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);

@@ -61,7 +61,7 @@ export function applySymbolic(
     );
   }
   const shapes = layer.outputShapes(list.map((input) => input.shape));
-  return makeNode(layer, list, mask ?? null, shapes).outputs[0]!;
+  return makeNode(layer, list, mask ?? null, shapes).outputs[0];
 }
 
 /** A node with its outputs. */

@@ -48,7 +48,7 @@ function readMask(mask: Tensor): MaskFacts {
 /** The mask [B, T] of sequences of these lengths, padded on the right. */
 export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
   const values = full([lengths.length, steps], 0).dataSync();
-  for (let b = 0; b < lengths.length; b++) values.fill(1, b * steps, b * steps + lengths[b]!);
+  for (let b = 0; b < lengths.length; b++) values.fill(1, b * steps, b * steps + lengths[b]);
   return hostTensor(values, [lengths.length, steps]);
 }
 

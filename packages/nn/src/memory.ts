@@ -34,7 +34,7 @@ function isEmpty({ tensors, parts }: Memory): boolean {
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const out: Record<string, Tensor> = {};
   for (const name in tensors) {
-    const value = tensors[name]!;
+    const value = tensors[name];
     out[name] = keep(recording.current ? stopGradient(value) : value);
   }
   return out;
@@ -43,7 +43,7 @@ export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string
 /** The same tensors under a tree of its own: tensors do not change, so that a copy is free. */
 export function copyMemory({ tensors, parts }: Memory): Memory {
   const copy: Memory = { tensors: { ...tensors }, parts: {} };
-  for (const name in parts) copy.parts[name] = copyMemory(parts[name]!);
+  for (const name in parts) copy.parts[name] = copyMemory(parts[name]);
   return copy;
 }
 

@@ -35,12 +35,12 @@ function orthonormal(tall: number, narrow: number, random: RandomStream): Float6
     project(q, start, block);
     block.forEach((column, n) => {
       for (let i = 0; i < n; i++) subtract(column, block[i]!);
-      if (length(column) < before[n]! / 2) {
+      if (length(column) < before[n] / 2) {
         project(q, start, [column]);
-        for (let i = 0; i < n; i++) subtract(column, block[i]!);
+        for (let i = 0; i < n; i++) subtract(column, block[i]);
       }
       const scale = 1 / length(column);
-      for (let r = 0; r < tall; r++) column[r]! *= scale;
+      for (let r = 0; r < tall; r++) column[r] *= scale;
     });
   }
   return q;
@@ -50,9 +50,9 @@ function orthonormal(tall: number, narrow: number, random: RandomStream): Float6
 function project(q: readonly Float64Array[], count: number, columns: readonly Float64Array[]): void {
   let i = 0;
   for (; i + 4 <= count; i += 4) {
-    for (const column of columns) subtractFour(column, q[i]!, q[i + 1]!, q[i + 2]!, q[i + 3]!);
+    for (const column of columns) subtractFour(column, q[i], q[i + 1], q[i + 2], q[i + 3]);
   }
-  for (; i < count; i++) for (const column of columns) subtract(column, q[i]!);
+  for (; i < count; i++) for (const column of columns) subtract(column, q[i]);
 }
 
 function subtractFour(
@@ -64,21 +64,21 @@ function subtractFour(
 ): void {
   let [x, y, z, w] = [0, 0, 0, 0];
   for (let r = 0; r < column.length; r++) {
-    const value = column[r]!;
-    x += a[r]! * value;
-    y += b[r]! * value;
-    z += c[r]! * value;
-    w += d[r]! * value;
+    const value = column[r];
+    x += a[r] * value;
+    y += b[r] * value;
+    z += c[r] * value;
+    w += d[r] * value;
   }
   for (let r = 0; r < column.length; r++) {
-    column[r]! -= x * a[r]! + y * b[r]! + z * c[r]! + w * d[r]!;
+    column[r] -= x * a[r] + y * b[r] + z * c[r] + w * d[r];
   }
 }
 
 function subtract(column: Float64Array, unit: Float64Array): void {
   let dot = 0;
-  for (let r = 0; r < column.length; r++) dot += unit[r]! * column[r]!;
-  for (let r = 0; r < column.length; r++) column[r]! -= dot * unit[r]!;
+  for (let r = 0; r < column.length; r++) dot += unit[r] * column[r];
+  for (let r = 0; r < column.length; r++) column[r] -= dot * unit[r];
 }
 
 function length(column: Float64Array): number {

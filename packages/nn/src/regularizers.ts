@@ -92,7 +92,7 @@ function orthogonalRegularizer(
   const axis = mode === 'rows' ? 1 : 0;
   const unit = div(w, maximum(sqrt(sum(square(w), axis, true)), 1e-12));
   const cosines = matmul(unit, unit, { transA: mode === 'columns', transB: mode === 'rows' });
-  const size = cosines.shape[0]!;
+  const size = cosines.shape[0];
   // |cosine| of every vector with itself is 1: they are taken away from the sum of all.
   const pairs = (size * (size - 1)) / 2;
   return mul(sub(sum(abs(cosines)), size), (factor * 0.5) / pairs);

@@ -33,7 +33,7 @@ export function worthwhileSegments(lengths: Uint32Array, steps: number, weights:
     let alive = rows;
     let to = from + 1;
     for (; to < steps; to++) {
-      while (sorted[alive - 1]! <= to) alive--;
+      while (sorted[alive - 1] <= to) alive--;
       if (alive <= SHRINK * rows) break;
     }
     segments.push({ from, to, rows });
@@ -50,8 +50,8 @@ export function runShrinking(
   lengths: Uint32Array,
   segments: readonly Segment[],
 ): SequenceResult {
-  const order = Array.from(lengths.keys()).sort((a, b) => lengths[b]! - lengths[a]!);
-  const sorted = order.map((row) => lengths[row]!);
+  const order = Array.from(lengths.keys()).sort((a, b) => lengths[b] - lengths[a]);
+  const sorted = order.map((row) => lengths[row]);
   const first = mapState(state, (part) => pick(part, order));
   const parts = new Map(cut(pick(x, order), segments));
   const dropout = mapMasks(context, (mask) => pick(mask, order));
@@ -93,10 +93,10 @@ function dwindling(
       segment,
       mapState(state, (part) => head(part, rows)),
     );
-    const end: Tensor = returnSequences ? reshape(slice(y, 1, -1), [rows, y.shape[2]!]) : y;
+    const end: Tensor = returnSequences ? reshape(slice(y, 1, -1), [rows, y.shape[2]]) : y;
     const gone: Tensor | null = last && tail(last, rows);
     const idle = gone && (zeroOutputForMask ? zeros(gone.shape) : gone);
-    state = mapState(after, (part, name) => joined(part, tail(state[name]!, rows)));
+    state = mapState(after, (part, name) => joined(part, tail(state[name], rows)));
     last = joined(end, idle);
     if (!returnSequences) continue;
     const [missing, units] = (idle?.shape ?? [0, 0]) as [number, number];
@@ -113,19 +113,19 @@ function growing(
   { returnSequences, realign }: SequenceContext,
   runSegment: RunSegment,
 ): SequenceResult {
-  const all = segments[0]!.rows;
+  const all = segments[0].rows;
   let result: SequenceResult | null = null;
   const outputs: Tensor[] = [];
   for (const segment of segments.toReversed()) {
     const { rows, from, to } = segment;
     const before: CellState | undefined = result?.state;
-    const running = before ? Object.values(before)[0]!.shape[0]! : 0;
+    const running = before ? Object.values(before)[0].shape[0] : 0;
     const joins = mapState(first, (part) => slice(part, 0, running, rows));
     result = runSegment(
       segment,
-      before ? mapState(before, (part, name) => joined(part, joins[name]!)) : joins,
+      before ? mapState(before, (part, name) => joined(part, joins[name])) : joins,
     );
-    if (returnSequences) outputs.push(joined(result.y, zeros([all - rows, to - from, result.y.shape[2]!])));
+    if (returnSequences) outputs.push(joined(result.y, zeros([all - rows, to - from, result.y.shape[2]])));
   }
   if (!returnSequences) return result!;
   return { y: concat(realign ? outputs.reverse() : outputs, 1), state: result!.state };

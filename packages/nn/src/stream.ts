@@ -106,8 +106,8 @@ export class Stream {
       });
     });
     this.#memory = memory;
-    this.steps += values[0]!.shape[1]!;
-    return this.outputs[0]!;
+    this.steps += values[0].shape[1];
+    return this.outputs[0];
   }
 
   /** A stream that goes on from here on its own. */
@@ -156,7 +156,7 @@ export class Stream {
   }
 
   #checked({ shape }: Tensor): Shape {
-    if (shape.length >= 2 && shape[0] === this.batch && shape[1]! > 0)
+    if (shape.length >= 2 && shape[0] === this.batch && shape[1] > 0)
       return [shape[0], -1, ...shape.slice(2)];
     throw shapeError(
       `The stream of ${this.#network.label} runs ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +

@@ -19,7 +19,7 @@ export function summaryTable(model: Layer, rows: readonly SummaryRow[]): string 
   const titles = ['Layer (type)', 'Output shape', 'Parameters', 'From'];
   const line = (cells: readonly string[]): string =>
     widths
-      .map((width, i) => (i === 2 ? `${cells[i]!.padStart(width - 1)} ` : fit(cells[i] ?? '', width)))
+      .map((width, i) => (i === 2 ? `${cells[i].padStart(width - 1)} ` : fit(cells[i] ?? '', width)))
       .join('')
       .trimEnd();
   const seen = new Set<Layer>();

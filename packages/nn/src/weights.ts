@@ -39,10 +39,10 @@ export function setWeights(
     );
   }
   weights.forEach((weight, i) => {
-    checkWeight(own[i]!, weight);
+    checkWeight(own[i], weight);
   });
   weights.forEach((weight, i) => {
-    own[i]!.assign(weight.values);
+    own[i].assign(weight.values);
   });
 }
 
@@ -57,7 +57,7 @@ function checkWeight({ name, shape }: Parameter, weight: { shape: Shape; values:
 
 function checkFinite(name: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i]!)) continue;
+    if (Number.isFinite(values[i])) continue;
     throw new UnrollError(
       'nan',
       `Weight ${name} has the value ${values[i]} at position ${i} of ${values.length}. ` +
@@ -89,6 +89,6 @@ export function roundWeights(owner: WeightOwner, to: 'float16'): void {
     return toHalves(values, parameter.name);
   });
   parameters.forEach((parameter, i) => {
-    parameter.assign(Float32Array.from(halves[i]!, fromHalf));
+    parameter.assign(Float32Array.from(halves[i], fromHalf));
   });
 }

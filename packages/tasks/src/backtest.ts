@@ -44,13 +44,13 @@ export interface Score {
 
 /** The rows known at an origin, their gaps filled from the past. */
 export function historyAt(panel: Panel, { series, origin }: Origin, season: number): Float64Array {
-  const { offset, values } = panel.series[series]!;
+  const { offset, values } = panel.series[series];
   return filled(values.slice(0, Math.max(0, origin - offset)), season);
 }
 
 /** What came after an origin: [horizon], NaN where it is missing or has not come yet. */
 export function actualAt(panel: Panel, { series, origin }: Origin, horizon: number): Float64Array {
-  const { offset, values } = panel.series[series]!;
+  const { offset, values } = panel.series[series];
   return Float64Array.from({ length: horizon }, (_, k) => values[origin - offset + k] ?? Number.NaN);
 }
 
@@ -121,12 +121,12 @@ function meanMase(
   forecasts: readonly Intervals[],
 ): number {
   const places = panel.series.map((): number[] => []);
-  for (const [n, { series }] of origins.entries()) places[series]!.push(n);
+  for (const [n, { series }] of origins.entries()) places[series].push(n);
   const each = panel.series.map(({ offset, values }, series) => {
-    const own = places[series]!;
+    const own = places[series];
     const training = values.slice(0, Math.max(0, plan.cut - offset));
-    const actual = joined(own.map((n) => actuals[n]!));
-    return mase(actual, joined(own.map((n) => forecasts[n]!.median)), training, plan.season);
+    const actual = joined(own.map((n) => actuals[n]));
+    return mase(actual, joined(own.map((n) => forecasts[n].median)), training, plan.season);
   });
   const known = each.filter((value) => !Number.isNaN(value));
   return known.length === 0 ? Number.NaN : known.reduce((sum, value) => sum + value, 0) / known.length;
@@ -143,8 +143,8 @@ function intervalScores(
   const shares: Record<string, number | null> = {};
   const known = actual.slice();
   for (const [l, level] of levels.entries()) {
-    const lower = joined(forecasts.map((forecast) => forecast.lower[l]!));
-    const upper = joined(forecasts.map((forecast) => forecast.upper[l]!));
+    const lower = joined(forecasts.map((forecast) => forecast.lower[l]));
+    const upper = joined(forecasts.map((forecast) => forecast.upper[l]));
     for (const [i, value] of lower.entries()) if (Number.isNaN(value)) known[i] = Number.NaN;
     quantiles.push({ level: (1 - level) / 2, values: lower }, { level: (1 + level) / 2, values: upper });
     const share = coverage(known, lower, upper);

@@ -82,7 +82,7 @@ export function calendarChannels(
   // From row to row: business days are counted one by one, and would be from the start each time.
   const times = new Float64Array(values.length);
   for (let i = 0; i < times.length; i++) {
-    times[i] = i === 0 ? addPeriods(start, offset, frequency) : addPeriods(times[i - 1]!, 1, frequency);
+    times[i] = i === 0 ? addPeriods(start, offset, frequency) : addPeriods(times[i - 1], 1, frequency);
   }
   return names.flatMap((name) => {
     const angles = times.map((time) => 2 * Math.PI * CYCLES[name].turns(time));

@@ -55,14 +55,14 @@ export class Calibration {
   /** Takes in how a forecast from `origin` compares with what came, as far as it has. */
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
-    const { offset, values } = panel.series[series]!;
+    const { offset, values } = panel.series[series];
     for (const [l, scores] of this.#scores.entries()) {
       for (const [k, list] of scores.entries()) {
         const actual = values[origin - offset + k];
         if (actual === undefined || Number.isNaN(actual)) continue;
-        const below = this.#up(series, lower[l]![k]!) - this.#up(series, actual);
-        const above = this.#up(series, actual) - this.#up(series, upper[l]![k]!);
-        list.push({ place: origin + k, score: Math.max(below, above) / this.#scale.units[series]! });
+        const below = this.#up(series, lower[l][k]) - this.#up(series, actual);
+        const above = this.#up(series, actual) - this.#up(series, upper[l][k]);
+        list.push({ place: origin + k, score: Math.max(below, above) / this.#scale.units[series] });
       }
     }
   }
@@ -73,8 +73,8 @@ export class Calibration {
     return widened(intervals, this.margins(origin), {
       log,
       counts,
-      unit: units[series]!,
-      floor: floors[series]!,
+      unit: units[series],
+      floor: floors[series],
     });
   }
 
@@ -83,7 +83,7 @@ export class Calibration {
     let margins = this.#margins.get(origin);
     if (margins === undefined) {
       margins = this.#scores.map((scores, l) =>
-        Float64Array.from(scores, (list, k) => margin(list, origin, this.levels[l]!, k + 1)),
+        Float64Array.from(scores, (list, k) => margin(list, origin, this.levels[l], k + 1)),
       );
       this.#margins.set(origin, margins);
     }
@@ -91,7 +91,7 @@ export class Calibration {
   }
 
   #up(series: number, value: number): number {
-    return up(value, { log: this.#scale.log, floor: this.#scale.floors[series]! });
+    return up(value, { log: this.#scale.log, floor: this.#scale.floors[series] });
   }
 }
 
@@ -119,10 +119,10 @@ export function widened(
   const moved = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
     bounds.map((bound, l) =>
       bound.map((value, k) => {
-        const far = up(value, scale) + sign * margins[l]![k]! * scale.unit;
+        const far = up(value, scale) + sign * margins[l][k] * scale.unit;
         const wide = down(far, scale);
         // An interval that was too wide is narrowed, but never past the forecast itself.
-        return sign * (wide - median[k]!) < 0 ? median[k]! : wide;
+        return sign * (wide - median[k]) < 0 ? median[k] : wide;
       }),
     );
   return { ...intervals, lower: moved(lower, -1), upper: moved(upper, 1) };
@@ -139,16 +139,16 @@ export function widenedBeyond(
 ): Intervals {
   const { median } = intervals;
   const known = margins[0]?.length ?? median.length;
-  const repeated = margins.map((margin) => median.map((_, k) => margin[k % known]!));
+  const repeated = margins.map((margin) => median.map((_, k) => margin[k % known]));
   const wide = widened(intervals, repeated, scale);
   const grown = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
     bounds.map((bound) => {
-      const away = bound.map((value, k) => Math.abs(up(value, scale) - up(median[k]!, scale)));
+      const away = bound.map((value, k) => Math.abs(up(value, scale) - up(median[k], scale)));
       for (let k = known; k < away.length; k++) {
-        away[k] = Math.hypot(away[k]!, away[known * Math.floor(k / known) - 1]!);
+        away[k] = Math.hypot(away[k], away[known * Math.floor(k / known) - 1]);
       }
       return bound.map((value, k) =>
-        k < known ? value : down(up(median[k]!, scale) + sign * away[k]!, scale),
+        k < known ? value : down(up(median[k], scale) + sign * away[k], scale),
       );
     });
   return { ...wide, lower: grown(wide.lower, -1), upper: grown(wide.upper, 1) };
@@ -170,8 +170,8 @@ function margin(list: readonly Score[], origin: number, level: number, ahead: nu
   if (n === 0) return Number.NaN;
   const all = n + Math.sqrt(ahead);
   const rank = Math.ceil(all * level);
-  if (rank <= n) return seen[rank - 1]!;
-  const largest = seen[n - 1]!;
+  if (rank <= n) return seen[rank - 1];
+  const largest = seen[n - 1];
   const share = n / all;
   return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(share));
 }

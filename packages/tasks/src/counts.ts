@@ -8,7 +8,7 @@ export function checkCounts(panel: Panel): void {
   for (const { id, offset, values } of panel.series) {
     const row = values.findIndex((value) => value < 0 || (!Number.isInteger(value) && !Number.isNaN(value)));
     if (row < 0) continue;
-    const value = values[row]!;
+    const value = values[row];
     throw new UnrollError(
       'data',
       `${panel.source}, column "${panel.target}"${ofSeries(id)}: ${value} at ${timeAt(panel, offset + row)} is not a count, ` +

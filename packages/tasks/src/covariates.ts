@@ -89,7 +89,7 @@ export function fitChannels({ name, role, categories }: Covariate, training: Flo
 /** The channels of values along a series: gaps keep the last value, and are 0 (the mean, no category) before the first. */
 export function channelsOf(config: ChannelConfig, values: Float64Array): Float64Array[] {
   const known = values.slice();
-  for (let i = 1; i < known.length; i++) if (Number.isNaN(known[i]!)) known[i] = known[i - 1]!;
+  for (let i = 1; i < known.length; i++) if (Number.isNaN(known[i])) known[i] = known[i - 1];
   if ('categories' in config) {
     return config.categories.map((_, category) => known.map((value) => Number(value === category)));
   }

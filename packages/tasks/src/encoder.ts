@@ -79,7 +79,7 @@ export class PanelEncoder {
     this.#transforms = config.transforms.map((each) => (each === null ? null : new WindowTransform(each)));
     this.#values = panel.series.map(({ values }) => filled(values, plan.season));
     this.#channels = panel.series.map((_, i) => this.#seriesChannels(i));
-    const { past, future, static: fixed } = this.#channels[0]!;
+    const { past, future, static: fixed } = this.#channels[0];
     this.inputWidth = (plan.absolute ? 2 : 1) + past.length + 2 * future.length + fixed.length;
     this.futureWidth = future.length === 0 ? 0 : 2 * future.length + 1;
   }
@@ -92,7 +92,7 @@ export class PanelEncoder {
     });
     const channels = panel.covariates.map((covariate, c) => {
       const training = panel.series.flatMap(({ offset, covariates }) =>
-        Array.from(covariates[c]!.slice(0, Math.max(0, cut - offset))),
+        Array.from(covariates[c].slice(0, Math.max(0, cut - offset))),
       );
       return fitChannels(covariate, Float64Array.from(training));
     });
@@ -103,14 +103,14 @@ export class PanelEncoder {
   for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
-    const own = sources.map((series) => transforms[series]!);
+    const own = sources.map((series) => transforms[series]);
     return new PanelEncoder(panel, this.#plan, { channels, transforms: own });
   }
 
   /** True if the network can forecast from there: the series was known in training, and its window is full. */
   reaches({ series, origin }: Origin): boolean {
     return (
-      this.#transforms[series] !== null && origin - this.#panel.series[series]!.offset >= warmUp(this.#plan)
+      this.#transforms[series] !== null && origin - this.#panel.series[series].offset >= warmUp(this.#plan)
     );
   }
 
@@ -149,12 +149,12 @@ export class PanelEncoder {
       units: Float64Array.from(origins, (origin) => this.unit(origin)),
     };
     for (const [n, { series, origin }] of origins.entries()) {
-      const row = origin - this.#panel.series[series]!.offset;
+      const row = origin - this.#panel.series[series].offset;
       this.#encodeWindow(series, row, rows.inputs.subarray(n * width, (n + 1) * width));
       if (ahead > 0) this.#encodeAhead(series, row, rows.future.subarray(n * ahead, (n + 1) * ahead));
       if (!withTargets) continue;
       const reach = warmUp(this.#plan);
-      const around = this.#values[series]!.subarray(row - reach, row + horizon);
+      const around = this.#values[series].subarray(row - reach, row + horizon);
       const { targets } = this.#transforms[series]!.examples(around, reach);
       rows.targets.set(targets, n * horizon);
     }
@@ -197,9 +197,9 @@ export class PanelEncoder {
     const { horizon, lag } = this.#plan;
     let at = 0;
     for (let k = 1; k <= horizon; k++) {
-      for (const { values, changes } of this.#channels[series]!.future) {
-        out[at++] = values[row - 1 + k]!;
-        out[at++] = changeAhead({ z: values, lag }, row - 1, k) - changes[row - 1]!;
+      for (const { values, changes } of this.#channels[series].future) {
+        out[at++] = values[row - 1 + k];
+        out[at++] = changeAhead({ z: values, lag }, row - 1, k) - changes[row - 1];
       }
       out[at++] = k / horizon;
     }
@@ -208,7 +208,7 @@ export class PanelEncoder {
   #seriesChannels(series: number): SeriesChannels {
     const channels: SeriesChannels = { past: [], future: [], static: [] };
     for (const [c, config] of this.config.channels.entries()) {
-      const values = this.#panel.series[series]!.covariates[c]!;
+      const values = this.#panel.series[series].covariates[c];
       for (const channel of channelsOf(config, values)) {
         if (config.role === 'past') channels.past.push(channel);
         else if (config.role === 'static') channels.static.push(channel[0] ?? 0);
@@ -216,7 +216,7 @@ export class PanelEncoder {
       }
     }
     const { calendar = [] } = this.#plan;
-    channels.past.push(...calendarChannels(this.#panel, this.#panel.series[series]!, calendar));
+    channels.past.push(...calendarChannels(this.#panel, this.#panel.series[series], calendar));
     return channels;
   }
 }

@@ -110,7 +110,7 @@ export async function* forecastEvents(
   const { backtest, ...learned } = await calibrated(context, networks, origins, earlier);
   const scores = leaderboard(panel, plan, origins, backtest, context.levels);
   yield { type: 'leaderboard', leaderboard: scores, origins, backtest };
-  const winner = scores[0]!.model;
+  const winner = scores[0].model;
   const network = networks.find(({ name }) => name === winner);
   const fitted = network === undefined ? null : yield* network.refit();
   const { levels } = context;
@@ -236,8 +236,8 @@ async function calibrated(
     known: readonly Origin[],
   ) => {
     const calibration = new Calibration(levels, plan.horizon, scale);
-    for (const [n, forecast] of (await at(known)).entries()) calibration.learn(panel, known[n]!, forecast);
-    const forecasts = (await at(origins)).map((forecast, n) => calibration.widen(origins[n]!, forecast));
+    for (const [n, forecast] of (await at(known)).entries()) calibration.learn(panel, known[n], forecast);
+    const forecasts = (await at(origins)).map((forecast, n) => calibration.widen(origins[n], forecast));
     backtest.push({ model, forecasts });
     calibrations.set(model, calibration);
   };

@@ -131,11 +131,11 @@ export class NetworkForecaster {
     }
     for (const [networks, places] of byNetwork) {
       const { panel, plan } = this.#context;
-      const own = places.map((n) => origins[n]!);
+      const own = places.map((n) => origins[n]);
       const intervals = await rollOut(panel, own, { ...plan, rows: warmUp(plan) }, (stand) =>
         this.#block(networks, stand),
       );
-      for (const [i, n] of places.entries()) result[n] = intervals[i]!;
+      for (const [i, n] of places.entries()) result[n] = intervals[i];
     }
     return result;
   }
@@ -162,7 +162,7 @@ export class NetworkForecaster {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
     for (const [i, absolute] of VIEWS.entries()) {
-      const events = fitNetwork(panel, viewOf(plan, absolute), { cut }, this.#options, this.#epochs[i]!);
+      const events = fitNetwork(panel, viewOf(plan, absolute), { cut }, this.#options, this.#epochs[i]);
       networks.push(yield* this.#staged(name, events));
     }
     this.#fitted.push({ from, networks });

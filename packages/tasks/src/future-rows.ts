@@ -54,17 +54,17 @@ export function addFutureRows(table: Table, rows: Table, options: PanelOptions):
     if (own.name === name)
       return extended(
         own,
-        fresh.map((row) => timeCell(own, given.time.values[row]!, data.time)),
+        fresh.map((row) => timeCell(own, given.time.values[row], data.time)),
       );
     if (own.name === options.series)
       return extended(
         own,
-        fresh.map((row) => given.ids[row]!),
+        fresh.map((row) => given.ids[row]),
       );
     if (options.static?.includes(own.name))
       return extended(
         own,
-        fresh.map((row) => own.cells[firstOf.get(given.ids[row]!)!]!),
+        fresh.map((row) => own.cells[firstOf.get(given.ids[row])!]),
       );
     if (!options.future?.includes(own.name))
       return extended(
@@ -79,10 +79,10 @@ export function addFutureRows(table: Table, rows: Table, options: PanelOptions):
     }
     return extended(
       { ...own, cells },
-      fresh.map((row) => values[row]!),
+      fresh.map((row) => values[row]),
     );
   });
-  const lines = Int32Array.from([...table.lines, ...fresh.map((row) => rows.lines[row]!)]);
+  const lines = Int32Array.from([...table.lines, ...fresh.map((row) => rows.lines[row])]);
   return { ...data.table, columns, lines, rowCount: lines.length };
 }
 
@@ -126,7 +126,7 @@ function checkRows(given: Keyed, data: Keyed, { target, series }: PanelOptions):
       throw new UnrollError('data', message, { source, lines: [lines[first], lines[row]] });
     }
     seen.set(key, row);
-    if (targets !== undefined && !isMissing(targets[row]!))
+    if (targets !== undefined && !isMissing(targets[row]))
       throw fail(row, `, column "${target}": the target of rows to forecast is left empty.`);
   }
 }

@@ -17,7 +17,7 @@ export function checkFuture(panel: Panel, horizon: number): void {
   if (needed.length === 0) return;
   const gaps = panel.series.flatMap((series, s) => {
     const rows = Array.from({ length: horizon }, (_, k) => series.values.length + k);
-    const missing = (row: number, c: number) => Number.isNaN(series.covariates[c]![row] ?? Number.NaN);
+    const missing = (row: number, c: number) => Number.isNaN(series.covariates[c][row] ?? Number.NaN);
     return rows
       .filter((row) => needed.some(({ c }) => missing(row, c)))
       .map((row) => ({ s, row, columns: needed.filter(({ c }) => missing(row, c)).map(({ name }) => name) }));
@@ -27,9 +27,9 @@ export function checkFuture(panel: Panel, horizon: number): void {
   const ids = [...new Set(gaps.map(({ s }) => s))];
   const named = ids.slice(0, 3).map((s) => {
     const rows = gaps.filter((gap) => gap.s === s).map(({ row }) => row);
-    const place = (row: number) => timeAt(panel, panel.series[s]!.offset + row);
-    const span = rows.length === 1 ? place(rows[0]!) : `${place(rows[0]!)} to ${place(rows.at(-1)!)}`;
-    return panel.idColumn === null ? span : `${panel.series[s]!.id} ${span}`;
+    const place = (row: number) => timeAt(panel, panel.series[s].offset + row);
+    const span = rows.length === 1 ? place(rows[0]) : `${place(rows[0])} to ${place(rows.at(-1)!)}`;
+    return panel.idColumn === null ? span : `${panel.series[s].id} ${span}`;
   });
   const more = ids.length > 3 ? `, and ${ids.length - 3} more series` : '';
   throw new UnrollError(
@@ -37,7 +37,7 @@ export function checkFuture(panel: Panel, horizon: number): void {
     `${columns.map((name) => `"${name}"`).join(' and ')} must be known for the ${horizon} rows to forecast, and ` +
       `${columns.length === 1 ? 'is' : 'are'} missing for ${named.join(', ')}${more}. Add these rows to ${panel.source}, ` +
       `with "${panel.target}" left empty.`,
-    { columns, series: ids.map((s) => panel.series[s]!.id), template: templateOf(panel, needed, horizon) },
+    { columns, series: ids.map((s) => panel.series[s].id), template: templateOf(panel, needed, horizon) },
   );
 }
 
@@ -51,7 +51,7 @@ function templateOf(
   const rows = panel.series.flatMap((series) =>
     Array.from({ length: horizon }, (_, k) => {
       const row = series.values.length + k;
-      const known = needed.map(({ c }) => shown(panel, c, series.covariates[c]![row] ?? Number.NaN));
+      const known = needed.map(({ c }) => shown(panel, c, series.covariates[c][row] ?? Number.NaN));
       const id = panel.idColumn === null ? [] : [series.id];
       return [...id, timeAt(panel, endOf(series) + k), '', ...known];
     }),
@@ -61,6 +61,6 @@ function templateOf(
 
 function shown(panel: Panel, covariate: number, value: number): string {
   if (Number.isNaN(value)) return '';
-  const { categories } = panel.covariates[covariate]!;
+  const { categories } = panel.covariates[covariate];
   return categories === null ? String(value) : (categories[value] ?? '');
 }

@@ -30,7 +30,7 @@ const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Ma
 export function makeHead(name: HeadName, levels: readonly number[]): Head {
   switch (name) {
     case 'point':
-      return { name, parts: 1, loss: () => mse(), quantile: (numbers) => numbers[0]! };
+      return { name, parts: 1, loss: () => mse(), quantile: (numbers) => numbers[0] };
     case 'quantile':
       return quantileHead(levels);
     case 'gaussian':
@@ -38,7 +38,7 @@ export function makeHead(name: HeadName, levels: readonly number[]): Head {
         name,
         parts: 2,
         loss: () => gaussianNll(),
-        quantile: (numbers, level) => numbers[0]! + softplus(numbers[1]!) * normalQuantile(level),
+        quantile: (numbers, level) => numbers[0] + softplus(numbers[1]) * normalQuantile(level),
       };
     case 'studentt':
       return {
@@ -46,19 +46,19 @@ export function makeHead(name: HeadName, levels: readonly number[]): Head {
         parts: 3,
         loss: () => studentTNll(),
         quantile: (numbers, level) =>
-          numbers[0]! + softplus(numbers[1]!) * studentTQuantile(level, 2 + softplus(numbers[2]!)),
+          numbers[0] + softplus(numbers[1]) * studentTQuantile(level, 2 + softplus(numbers[2])),
       };
     case 'negbin':
       return {
         name,
         parts: 2,
         loss: () => negativeBinomialNll({ units: true }),
-        mean: (numbers, unit = 1) => unit * softplus(numbers[0]!),
+        mean: (numbers, unit = 1) => unit * softplus(numbers[0]),
         quantile: (numbers, level, unit = 1) =>
           negativeBinomialQuantile(
             level,
-            unit * softplus(numbers[0]!),
-            softplus(numbers[1]!) / Math.sqrt(unit),
+            unit * softplus(numbers[0]),
+            softplus(numbers[1]) / Math.sqrt(unit),
           ),
       };
     default:
@@ -76,10 +76,10 @@ function quantileHead(levels: readonly number[]): Head {
     loss: () => pinball({ quantiles }),
     quantile(numbers, level) {
       // Quantiles of a row are learned apart and may cross: in order they are right more often, never less.
-      const sorted = Float64Array.from({ length: quantiles.length }, (_, i) => numbers[i]!).sort();
+      const sorted = Float64Array.from({ length: quantiles.length }, (_, i) => numbers[i]).sort();
       const at = quantiles.findIndex((quantile) => Math.abs(quantile - level) < 1e-9);
       if (at < 0) throw valueError(`The head has not learned the quantile ${level}.`, { level, quantiles });
-      return sorted[at]!;
+      return sorted[at];
     },
   };
 }

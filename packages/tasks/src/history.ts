@@ -40,6 +40,6 @@ function behind(before: PanelSeries, { id, offset, values, covariates }: PanelSe
     id,
     offset: before.offset,
     values: values.length === 0 ? before.values : joined(before.values, values),
-    covariates: covariates.map((cells, c) => joined(before.covariates[c]!, cells)),
+    covariates: covariates.map((cells, c) => joined(before.covariates[c], cells)),
   };
 }

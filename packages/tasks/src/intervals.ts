@@ -19,11 +19,11 @@ export function intervalsOf(
   levels: readonly number[],
 ): Intervals[] {
   return Array.from({ length: count }, (_, n) => {
-    const [median, ...rest] = each[0]![n]!.map((__, q) => meanOf(each.map((asked) => asked[n]![q]!)));
+    const [median, ...rest] = each[0][n].map((__, q) => meanOf(each.map((asked) => asked[n][q])));
     const ends = rest.slice(0, 2 * levels.length);
     const mean = rest[2 * levels.length];
     return {
-      median: median!,
+      median: median,
       lower: ends.filter((__, i) => i % 2 === 0),
       upper: ends.filter((__, i) => i % 2 === 1),
       ...(mean && { mean }),
@@ -32,5 +32,5 @@ export function intervalsOf(
 }
 
 function meanOf(arrays: readonly Float64Array[]): Float64Array {
-  return arrays[0]!.map((_, k) => arrays.reduce((sum, array) => sum + array[k]!, 0) / arrays.length);
+  return arrays[0].map((_, k) => arrays.reduce((sum, array) => sum + array[k], 0) / arrays.length);
 }

@@ -170,7 +170,7 @@ export class ForecastModel {
     if (reached.length === 0) return new Map();
     const options = { ...plan, horizon, rows: warmUp(plan) };
     const intervals = await rollOut(roomy, reached, options, (stand) => this.#block(encoders, stand));
-    return new Map(reached.map(({ series }, n) => [series, intervals[n]!]));
+    return new Map(reached.map(({ series }, n) => [series, intervals[n]]));
   }
 
   /** The rows that the networks say at once. */
@@ -181,7 +181,7 @@ export class ForecastModel {
     const each = views.map(({ absolute }, v) => ({
       plan: viewOf(plan, absolute),
       head,
-      encoder: encoders[v]!.for(stand),
+      encoder: encoders[v].for(stand),
     }));
     const inputs = each.flatMap(({ encoder, plan: own }) =>
       inputTensors(encoder.encode(origins, false), encoder, own),
@@ -189,15 +189,15 @@ export class ForecastModel {
     const outputs = await predictAll(this.network!, inputs);
     const quantiles: Float64Array[][][] = [];
     for (const [v, view] of each.entries())
-      quantiles.push(quantilesOf(await outputs[v]!.data(), view, origins, askedOf(levels, head)));
+      quantiles.push(quantilesOf(await outputs[v].data(), view, origins, askedOf(levels, head)));
     return intervalsOf(quantiles, origins.length, levels);
   }
 
   /** What each series' values are measured by: as in training; for a new series, fitted on the rows it has. */
   #transforms(panel: Panel, view: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
-    const known = new Map(series.map(({ id, transforms }) => [id, transforms[view]!]));
-    const own = viewOf(plan, views[view]!.absolute);
+    const known = new Map(series.map(({ id, transforms }) => [id, transforms[view]]));
+    const own = viewOf(plan, views[view].absolute);
     return panel.series.map(({ id, values }) => {
       const stored = known.get(id);
       if (stored !== undefined && stored !== null) return stored;
@@ -252,7 +252,7 @@ export class ForecastModel {
   #withKnownCategories(panel: Panel): Panel {
     const notes: string[] = [];
     const mapped = this.pipeline.covariates.map(({ name, categories }, c) => {
-      const found = panel.covariates[c]!;
+      const found = panel.covariates[c];
       if ((categories === null) !== (found.categories === null)) {
         const [was, is] = categories === null ? ['numbers', 'text'] : ['text', 'numbers'];
         throw new UnrollError(
@@ -279,11 +279,11 @@ export class ForecastModel {
       notes: [...panel.notes, ...notes],
       covariates: panel.covariates.map((each, c) => ({
         ...each,
-        categories: this.pipeline.covariates[c]!.categories,
+        categories: this.pipeline.covariates[c].categories,
       })),
       series: panel.series.map((series) => ({
         ...series,
-        covariates: series.covariates.map((cells, c) => renumbered(cells, mapped[c]!)),
+        covariates: series.covariates.map((cells, c) => renumbered(cells, mapped[c])),
       })),
     };
   }
@@ -300,7 +300,7 @@ export class ForecastModel {
 function pipelineOf(parts: ModelParts): Pipeline {
   const { panel, plan, levels, head, scores, calibrations } = parts;
   const rules = baselines(plan);
-  const model = scores[0]!.model;
+  const model = scores[0].model;
   const fallback = scores.find((score) => rules.has(score.model))!.model;
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
@@ -335,16 +335,16 @@ function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'v
     })),
     series: panel.series.map(({ id }, s) => ({
       id,
-      transforms: trained.map(({ encoder }) => encoder.config.transforms[s]!),
-      unit: scale.units[s]!,
-      floor: scale.floors[s]!,
+      transforms: trained.map(({ encoder }) => encoder.config.transforms[s]),
+      unit: scale.units[s],
+      floor: scale.floors[s],
     })),
   };
 }
 
 function shortNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
   if (short.length === 0) return [];
-  const series = short.map((origin) => panel.series[origin.series]!);
+  const series = short.map((origin) => panel.series[origin.series]);
   return [`Too short for the network, forecast by ${fallback}: ${listed(series)}.`];
 }
 
@@ -369,9 +369,9 @@ function meanOf(
   levels: readonly number[],
 ): Float64Array {
   if (!log || levels.length === 0) return median;
-  const width = 2 * normalQuantile((1 + levels[0]!) / 2);
+  const width = 2 * normalQuantile((1 + levels[0]) / 2);
   return median.map((value, k) => {
-    const deviation = Math.log(upper[0]![k]! / lower[0]![k]!) / width;
+    const deviation = Math.log(upper[0][k] / lower[0][k]) / width;
     return Number.isFinite(deviation) ? value * Math.exp(deviation ** 2 / 2) : value;
   });
 }

@@ -94,7 +94,7 @@ export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: Net
   const rows = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
   const layersBelow = stack(rows, options, encoder.futureWidth > 0, named);
   if (encoder.futureWidth === 0) {
-    const last = layersBelow.at(-1)![0]!;
+    const last = layersBelow.at(-1)![0];
     const flat = dense({ units: plan.horizon * head.parts, ...named('head') }).apply(last);
     const shape = reshapeLayer({ targetShape: [plan.horizon, head.parts], ...named('rows') });
     return model({ inputs: rows, outputs: shape.apply(flat), seed });
@@ -104,7 +104,7 @@ export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: Net
   let decoded = ahead;
   for (let layer = 0; layer < layers; layer++) {
     const decoder = CELLS[cell]({ units, returnSequences: true, ...named(`decoder${layer + 1}`) });
-    decoded = decoder.apply(decoded, { initialState: states[layer]! });
+    decoded = decoder.apply(decoded, { initialState: states[layer] });
   }
   const outputs = dense({ units: head.parts, ...named('head') }).apply(decoded);
   return model({ inputs: [rows, ahead], outputs, seed });
@@ -147,7 +147,7 @@ function examples(rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) {
   const y = new Float64Array(targets.length * parts);
   for (const [i, target] of targets.entries()) {
     y[i * parts] = target;
-    if (parts === 2) y[i * parts + 1] = units[Math.floor(i / plan.horizon)]!;
+    if (parts === 2) y[i * parts + 1] = units[Math.floor(i / plan.horizon)];
   }
   return { x: inputTensors(rows, encoder, plan), y: tensor(y, [count, plan.horizon, parts]) };
 }
@@ -216,7 +216,7 @@ export function quantilesOf(
     return asked.map((what) => {
       const scaled = Float64Array.from({ length: plan.horizon }, (_, k) => {
         const at = (n * plan.horizon + k) * head.parts;
-        for (let part = 0; part < head.parts; part++) numbers[part] = outputs[at + part]!;
+        for (let part = 0; part < head.parts; part++) numbers[part] = outputs[at + part];
         return what === 'mean' ? head.mean!(numbers, unit) : head.quantile(numbers, what, unit);
       });
       return encoder.output(origin, scaled);

@@ -46,8 +46,8 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     return positive.length === 0 ? Number.MIN_VALUE : positive.reduce((a, b) => Math.min(a, b)) / 100;
   });
   const own = training.map((values, s) => {
-    const z = plan.log ? values.map((value) => Math.log(Math.max(value, floors[s]!))) : values;
-    const changes = Array.from(z.slice(plan.season), (value, i) => Math.abs(value - z[i]!));
+    const z = plan.log ? values.map((value) => Math.log(Math.max(value, floors[s]))) : values;
+    const changes = Array.from(z.slice(plan.season), (value, i) => Math.abs(value - z[i]));
     return changes.reduce((sum, change) => sum + change, 0) / changes.length;
   });
   const known = Float64Array.from(own.filter((unit) => unit > 0)).sort();

@@ -169,11 +169,11 @@ function counts(table: Table, name: string, series: string | undefined): boolean
   const before = new Map<string, number>();
   const steps: number[] = [];
   for (const [row, value] of values.entries()) {
-    const id = ids === null ? '' : ids[row]!;
+    const id = ids === null ? '' : ids[row];
     if (before.has(id)) steps.push(value - before.get(id)!);
     before.set(id, value);
   }
-  const upwards = steps[0]! > 0;
+  const upwards = steps[0] > 0;
   const step = steps.reduce((least, each) => Math.min(least, Math.abs(each)), Number.POSITIVE_INFINITY);
   const places = steps.map((each) => (upwards ? each : -each) / step);
   if (!places.every((place) => place > 0 && Math.abs(place - Math.round(place)) < 1e-9 * place)) return false;
@@ -206,7 +206,7 @@ function gridOf(
     return { frequency: anchored(parseFrequency(wanted), time.values, time.format), start };
   }
   try {
-    const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]!));
+    const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]));
     return { frequency: inferFrequency(runs, time.format), start };
   } catch (error) {
     if (!(error instanceof UnrollError)) throw error;
@@ -227,17 +227,17 @@ interface Grid {
 /** One value for each period from the first known value to the last; covariates go on to the last row. */
 function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: Grid): PanelSeries {
   const places = gridPlaces(table, time, rows, grid);
-  const known = places.filter((_, i) => !Number.isNaN(grid.all[rows[i]!]!));
+  const known = places.filter((_, i) => !Number.isNaN(grid.all[rows[i]]));
   if (known.length < grid.least) {
     const message = `${table.source}, column "${grid.target}"${ofSeries(id)}: ${known.length} values are too few to forecast from.`;
     throw new UnrollError('data', message, { source: table.source, column: grid.target, series: id });
   }
-  const offset = known[0] ?? places[0]!;
+  const offset = known[0] ?? places[0];
   const last = known.at(-1) ?? offset - 1;
   const onGrid = (cells: Float64Array, last: number): Float64Array => {
     const values = new Float64Array(last - offset + 1).fill(Number.NaN);
     for (const [i, place] of places.entries())
-      if (place >= offset && place <= last) values[place - offset] = cells[rows[i]!]!;
+      if (place >= offset && place <= last) values[place - offset] = cells[rows[i]];
     return values;
   };
   return {
@@ -253,11 +253,11 @@ function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: 
 function checkStatics(table: Table, covariates: readonly Covariate[], groups: readonly SeriesRows[]): void {
   for (const { name, cells } of covariates.filter(({ role }) => role === 'static')) {
     for (const { id, rows } of groups) {
-      const other = rows.find((row) => !Object.is(cells[row], cells[rows[0]!]));
+      const other = rows.find((row) => !Object.is(cells[row], cells[rows[0]]));
       if (other === undefined) continue;
       throw new UnrollError(
         'data',
-        `${table.source}, lines ${table.lines[rows[0]!]} and ${table.lines[other]}: the static column "${name}" changes ` +
+        `${table.source}, lines ${table.lines[rows[0]]} and ${table.lines[other]}: the static column "${name}" changes ` +
           `within a series${ofSeries(id)}. Name it among the past or future ones.`,
         { source: table.source, column: name, series: id },
       );
@@ -275,7 +275,7 @@ function partNotes(given: Table, { name, values, format }: TimeColumn): string[]
 }
 
 function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
-  const sorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]!));
+  const sorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]));
   return sorted ? [] : [`The rows were not in order of "${time.name}" and have been sorted.`];
 }
 
@@ -283,7 +283,7 @@ function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
 function outsideNotes(table: Table, panel: Panel, time: TimeColumn, groups: readonly SeriesRows[]): string[] {
   const future = panel.covariates.some(({ role }) => role === 'future');
   const outside = groups.flatMap(({ rows }, g) => {
-    const series = panel.series[g]!;
+    const series = panel.series[g];
     const places = gridPlaces(table, time, rows, panel);
     return places.filter((place) => place < series.offset || (!future && place >= endOf(series)));
   }).length;
@@ -295,7 +295,7 @@ function outsideNotes(table: Table, panel: Panel, time: TimeColumn, groups: read
 function gapNotes(panel: Panel): string[] {
   const gaps = panel.series.flatMap(({ id, offset, values }) =>
     Array.from(values.keys())
-      .filter((i) => Number.isNaN(values[i]!))
+      .filter((i) => Number.isNaN(values[i]))
       .map((i) => `${id === '' ? '' : `${id} `}${timeAt(panel, offset + i)}`),
   );
   if (gaps.length === 0) return [];

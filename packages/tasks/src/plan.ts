@@ -133,7 +133,7 @@ const usualWindows = (rows: number): number => Math.max(4, Math.min(20, Math.flo
 /** The values of a series before a grid place, without trailing gaps. */
 function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array {
   let length = Math.min(values.length, Math.max(0, cut - offset));
-  while (length > 0 && Number.isNaN(values[length - 1]!)) length--;
+  while (length > 0 && Number.isNaN(values[length - 1])) length--;
   return values.slice(0, length);
 }
 
@@ -212,7 +212,7 @@ function restingError(z: Float64Array, lag: number, season: number, horizon: num
   let total = 0;
   for (let t = season; t + horizon < z.length; t += every) {
     for (let k = 1; k <= horizon; k++) {
-      const latest = lag === 1 ? z[t]! : z[t]! - z[t - lag]!;
+      const latest = lag === 1 ? z[t] : z[t] - z[t - lag];
       const seasons = lag === 1 ? 1 : Math.ceil(k / lag);
       total += (seasons * (changeAhead({ z, lag }, t, k) - latest)) ** 2;
     }
@@ -235,7 +235,7 @@ function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
     const season = inferSeason(filled(values, 1), panel.frequency);
     votes.set(season, (votes.get(season) ?? 0) + 1);
   }
-  return [...votes].sort((a, b) => b[1] - a[1])[0]![0];
+  return [...votes].sort((a, b) => b[1] - a[1])[0][0];
 }
 
 /** Rows of a window that are still quickly trained on. */
@@ -289,5 +289,5 @@ export function growsWithLevel(values: Float64Array, season: number): boolean {
 function covariance(a: readonly number[], b: readonly number[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [centreA, centreB] = [mean(a), mean(b)];
-  return mean(a.map((value, i) => (value - centreA) * (b[i]! - centreB)));
+  return mean(a.map((value, i) => (value - centreA) * (b[i] - centreB)));
 }

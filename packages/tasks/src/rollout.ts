@@ -40,7 +40,7 @@ export async function rollOut(
   }
   return origins.map((_, n) =>
     joined(
-      blocks.map((each) => each[n]!),
+      blocks.map((each) => each[n]),
       horizon,
     ),
   );
@@ -53,13 +53,13 @@ function advanced(
   options: RollOptions,
 ): Stand {
   const series = origins.map(({ series, origin }, n) => {
-    const { mean, median } = block[n]!;
-    return continued(panel, panel.series[series]!, origin, mean ?? median, options);
+    const { mean, median } = block[n];
+    return continued(panel, panel.series[series], origin, mean ?? median, options);
   });
   return {
     panel: { ...panel, series },
     origins: series.map(({ offset, values }, n) => ({ series: n, origin: offset + values.length })),
-    sources: origins.map((origin) => sources[origin.series]!),
+    sources: origins.map((origin) => sources[origin.series]),
   };
 }
 
@@ -80,7 +80,7 @@ function continued(
     offset: offset + first,
     values: Float64Array.of(...history, ...forecast),
     covariates: covariates.map((cells, c) => {
-      const future = panel.covariates[c]!.role === 'future';
+      const future = panel.covariates[c].role === 'future';
       return section(cells.subarray(0, future ? cells.length : known), first, length + (future ? reach : 0));
     }),
   };
@@ -101,8 +101,8 @@ function joined(blocks: readonly Intervals[], horizon: number): Intervals {
   const [{ lower, mean }] = blocks as [Intervals];
   return {
     median: whole((block) => block.median),
-    lower: lower.map((_, l) => whole((block) => block.lower[l]!)),
-    upper: lower.map((_, l) => whole((block) => block.upper[l]!)),
+    lower: lower.map((_, l) => whole((block) => block.lower[l])),
+    upper: lower.map((_, l) => whole((block) => block.upper[l])),
     ...(mean && { mean: whole((block) => block.mean!) }),
   };
 }
@@ -112,7 +112,7 @@ export function withRoomAhead(panel: Panel, rows: number): Panel {
   const series = panel.series.map((each) => ({
     ...each,
     covariates: each.covariates.map((cells, c) =>
-      panel.covariates[c]!.role === 'future'
+      panel.covariates[c].role === 'future'
         ? section(cells, 0, Math.max(cells.length, each.values.length + rows))
         : cells,
     ),

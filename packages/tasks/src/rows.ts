@@ -23,14 +23,14 @@ export const ofSeries = (id: string): string => (id === '' ? '' : ` of series "$
 export function groupRows(time: TimeColumn, ids: readonly string[] | null, rowCount: number): SeriesRows[] {
   const groups = new Map<string, number[]>();
   for (let row = 0; row < rowCount; row++) {
-    const id = ids === null ? '' : ids[row]!;
+    const id = ids === null ? '' : ids[row];
     const group = groups.get(id);
     if (group === undefined) groups.set(id, [row]);
     else group.push(row);
   }
   return Array.from(groups, ([id, rows]) => ({
     id,
-    rows: rows.toSorted((a, b) => time.values[a]! - time.values[b]! || a - b),
+    rows: rows.toSorted((a, b) => time.values[a] - time.values[b] || a - b),
   }));
 }
 
@@ -42,13 +42,13 @@ export function checkDuplicates(
   hasIds: boolean,
 ): void {
   for (let i = 1; i < rows.length; i++) {
-    const [a, b] = [rows[i - 1]!, rows[i]!];
+    const [a, b] = [rows[i - 1], rows[i]];
     if (time.values[a] !== time.values[b]) continue;
-    const shown = formatTime(time.values[a]!, time.format);
+    const shown = formatTime(time.values[a], time.format);
     throw new UnrollError(
       'data',
       `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: the time ${shown}${ofSeries(id)} stands twice in ` +
-        `column "${time.name}". ${duplicateHint(time, time.values[a]!, hasIds)}`,
+        `column "${time.name}". ${duplicateHint(time, time.values[a], hasIds)}`,
       { source: table.source, lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
     );
   }
@@ -78,7 +78,7 @@ export function gridPlaces(
   rows: readonly number[],
   { start, frequency }: { start: number; frequency: Frequency },
 ): number[] {
-  const shown = (row: number) => formatTime(time.values[row]!, time.format);
+  const shown = (row: number) => formatTime(time.values[row], time.format);
   const fail = (message: string, ...lines: number[]) => {
     const where = `${table.source}, line${lines.length > 1 ? 's' : ''} ${lines.join(' and ')}, column "${time.name}"`;
     const data = { source: table.source, line: lines[0], column: time.name };
@@ -87,13 +87,13 @@ export function gridPlaces(
   const wanted = describeFrequency(frequency);
   const places: number[] = [];
   for (const row of rows) {
-    const place = periodsBetween(start, time.values[row]!, frequency);
+    const place = periodsBetween(start, time.values[row], frequency);
     if (Math.abs(place - Math.round(place)) >= 1e-6)
-      throw fail(`${shown(row)} does not fit the other times, which are ${wanted}`, table.lines[row]!);
-    const last = rows[places.length - 1]!;
+      throw fail(`${shown(row)} does not fit the other times, which are ${wanted}`, table.lines[row]);
+    const last = rows[places.length - 1];
     if (places.at(-1) === Math.round(place)) {
       const both = `${shown(last)} and ${shown(row)} lie in one period, and rows are to be ${wanted}`;
-      throw fail(both, table.lines[last]!, table.lines[row]!);
+      throw fail(both, table.lines[last], table.lines[row]);
     }
     places.push(Math.round(place));
   }
@@ -105,7 +105,7 @@ export function knownAhead(values: Float64Array, first: number, horizon: number)
   const rows: number[] = [];
   let known = 0;
   for (let row = first; row < values.length; row++) {
-    known = Number.isNaN(values[row]!) ? 0 : known + 1;
+    known = Number.isNaN(values[row]) ? 0 : known + 1;
     if (known >= horizon) rows.push(row - horizon + 1);
   }
   return rows;
@@ -115,7 +115,7 @@ export function knownAhead(values: Float64Array, first: number, horizon: number)
 export function filled(values: Float64Array, season: number): Float64Array {
   const out = values.slice();
   for (let i = 0; i < out.length; i++) {
-    if (Number.isNaN(out[i]!)) out[i] = out[i - season] ?? out[i - 1]!;
+    if (Number.isNaN(out[i])) out[i] = out[i - season] ?? out[i - 1];
   }
   return out;
 }
@@ -127,5 +127,5 @@ export function filled(values: Float64Array, season: number): Float64Array {
 export function thinned<T>(items: readonly T[], most: number): readonly T[] {
   if (items.length <= most) return items;
   const chance = new RandomStream(0, 'thinned').uniform(items.length);
-  return items.filter((_, n) => chance[n]! < most / items.length);
+  return items.filter((_, n) => chance[n] < most / items.length);
 }

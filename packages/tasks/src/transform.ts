@@ -153,10 +153,10 @@ export class WindowTransform {
     const { z, changes } = prepare(history.slice(-warmUp(this.config)), this.config);
     const { centre, scale } = this.#targetFrame(changes.subarray(-window));
     const ahead = Float64Array.from({ length: horizon }, (_, i) => {
-      const change = scaled[i]! * scale + centre;
+      const change = scaled[i] * scale + centre;
       if (lag === 1) return change;
       const seasons = Math.ceil((i + 1) / lag);
-      return z[z.length + i - seasons * lag]! + seasons * change;
+      return z[z.length + i - seasons * lag] + seasons * change;
     });
     return log ? ahead.map(Math.exp) : ahead;
   }
@@ -173,12 +173,12 @@ const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMax
 function fittedFrame(changes: Float64Array, { scaler, window, lag }: TransformPlan): Frame {
   if (scaler in SCALERS) {
     const [centre, one] = new SCALERS[scaler as keyof typeof SCALERS]().fit(changes).inverse([0, 1]);
-    return { centre: centre!, scale: one! - centre! };
+    return { centre: centre, scale: one - centre };
   }
   let total = 0;
   let count = 0;
   for (let t = warmUp({ lag, window }) - 1; t < changes.length; t++) {
-    for (let i = 0; i < window; i++, count++) total += (changes[t - i]! - changes[t]!) ** 2;
+    for (let i = 0; i < window; i++, count++) total += (changes[t - i] - changes[t]) ** 2;
   }
   return { centre: 0, scale: Math.sqrt(total / count) || 1 };
 }
@@ -209,12 +209,12 @@ function prepare(
 
 /** Change over one season, NaN in the first; the values themselves where the lag is 1. */
 export function changesOf(z: Float64Array, lag: number): Float64Array {
-  return lag === 1 ? z : z.map((value, t) => (t < lag ? Number.NaN : value - z[t - lag]!));
+  return lag === 1 ? z : z.map((value, t) => (t < lag ? Number.NaN : value - z[t - lag]));
 }
 
 /** The mean change per season from row t to row t + k; z itself where the lag is 1. */
 export function changeAhead({ z, lag }: Pick<Prepared, 'z' | 'lag'>, t: number, k: number): number {
-  if (lag === 1) return z[t + k]!;
+  if (lag === 1) return z[t + k];
   const seasons = Math.ceil(k / lag);
-  return (z[t + k]! - z[t + k - seasons * lag]!) / seasons;
+  return (z[t + k] - z[t + k - seasons * lag]) / seasons;
 }

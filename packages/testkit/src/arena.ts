@@ -58,8 +58,8 @@ export const expectClose = (
 ): void => {
   if (got.length !== wanted.length) throw new Error(`${what}: ${got.length} elements, not ${wanted.length}`);
   for (let i = 0; i < wanted.length; i++) {
-    const a = got[i]!;
-    const b = wanted[i]!;
+    const a = got[i];
+    const b = wanted[i];
     if (Object.is(a, b) || a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
     const error = Math.abs(a - b) / Math.max(1, Math.abs(b));
     if (!(error <= tolerance)) throw new Error(`${what}: element ${i} is ${a}, not ${b} (error ${error})`);

@@ -21,12 +21,12 @@ async function runApp(): Promise<void> {
     predict(files: Map<string, Uint8Array>, x: number[][][]): Promise<Float32Array>;
   };
   const found = await app.predict(toArtifact(model), x);
-  if (found.length !== wanted.length || found.some((value, i) => !(Math.abs(value - wanted[i]!) < 1e-5)))
+  if (found.length !== wanted.length || found.some((value, i) => !(Math.abs(value - wanted[i]) < 1e-5)))
     throw new Error(`${found} instead of ${wanted}`);
   const kernels = performance
     .getEntriesByType('resource')
     .filter(({ name }) => name.includes('/size-app/') && name.endsWith('.wasm'));
-  if (kernels.length !== 1 || !kernels[0]!.name.includes('kernels-infer'))
+  if (kernels.length !== 1 || !kernels[0].name.includes('kernels-infer'))
     throw new Error(`fetched ${kernels.map(({ name }) => name).join(', ') || 'no kernels'}`);
 }
 

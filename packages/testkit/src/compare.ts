@@ -14,7 +14,7 @@ export interface Difference {
 export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): Difference {
   let worst: Difference = { index: -1, actual: 0, expected: 0, size: 0 };
   for (let i = 0; i < expected.length; i++) {
-    const [a, b] = [actual[i]!, expected[i]!];
+    const [a, b] = [actual[i], expected[i]];
     const size = Object.is(a, b) || a === b ? 0 : Math.abs(a - b);
     const bounded = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
     if (bounded > worst.size || worst.index < 0) worst = { index: i, actual: a, expected: b, size: bounded };
@@ -26,7 +26,7 @@ export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<n
 export function largest(values: ArrayLike<number>): number {
   let most = 0;
   for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i]!);
+    const size = Math.abs(values[i]);
     if (size > most && size < Number.POSITIVE_INFINITY) most = size;
   }
   return most;

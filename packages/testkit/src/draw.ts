@@ -34,7 +34,7 @@ export function eitherSign(low: number, high: number, shape: Shape): Maker {
     const signs = stream.uniform(sizeOf(shape), -1, 1);
     return drawn(
       shape,
-      stream.uniform(sizeOf(shape), low, high).map((x, i) => (signs[i]! < 0 ? -x : x)),
+      stream.uniform(sizeOf(shape), low, high).map((x, i) => (signs[i] < 0 ? -x : x)),
     );
   };
 }

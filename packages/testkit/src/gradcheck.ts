@@ -79,13 +79,13 @@ class Check<A> {
       const move = moves.get(i);
       if (!input || !move) return input;
       const { direction, distance } = move;
-      return { shape: input.shape, values: input.values.map((x, j) => x + distance * direction[j]!) };
+      return { shape: input.shape, values: input.values.map((x, j) => x + distance * direction[j]) };
     });
     const outputs = outputsOf(this.#op, inputs, this.#sample.attrs);
     let total = 0;
     outputs.forEach((output, k) => {
-      const weights = this.#weights[k]!.values;
-      for (let j = 0; j < output.length; j++) total += weights[j]! * output[j]!;
+      const weights = this.#weights[k].values;
+      for (let j = 0; j < output.length; j++) total += weights[j] * output[j];
     });
     return total;
   }
@@ -118,7 +118,7 @@ class Check<A> {
     for (const j of order.subarray(0, count)) {
       const direction = new Float64Array(grad.length);
       direction[j] = 1;
-      this.#compare(`input ${i}, element ${j}`, grad[j]!, this.#difference(new Map([[i, direction]])), scale);
+      this.#compare(`input ${i}, element ${j}`, grad[j], this.#difference(new Map([[i, direction]])), scale);
     }
   }
 
@@ -151,7 +151,7 @@ class Check<A> {
       const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, () => upstream);
       for (const [i, total] of sums) {
         gradients[i]?.values.forEach((x, j) => {
-          total[j]! += x;
+          total[j] += x;
         });
       }
     });

@@ -98,20 +98,20 @@ export const plainLstm = (shape: LstmShape): LstmResult => {
     for (let r = 0; r < B; r++) {
       const at = (t * B + r) * 4 * H;
       for (let q = 0; q < 4 * H; q++) {
-        let z = b[q]!;
-        for (let i = 0; i < I; i++) z += x[(t * B + r) * I + i]! * W[i * 4 * H + q]!;
-        for (let j = 0; j < H; j++) z += h[t * size + r * H + j]! * U[j * 4 * H + q]!;
+        let z = b[q];
+        for (let i = 0; i < I; i++) z += x[(t * B + r) * I + i] * W[i * 4 * H + q];
+        for (let j = 0; j < H; j++) z += h[t * size + r * H + j] * U[j * 4 * H + q];
         gates[at + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
       }
       for (let j = 0; j < H; j++) {
-        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]!) as [
+        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]) as [
           number,
           number,
           number,
           number,
         ];
         const here = r * H + j;
-        const next = f * c[t * size + here]! + i * g;
+        const next = f * c[t * size + here] + i * g;
         c[(t + 1) * size + here] = next;
         h[(t + 1) * size + here] = o * Math.tanh(next);
       }
@@ -125,25 +125,25 @@ export const plainLstm = (shape: LstmShape): LstmResult => {
     for (let r = 0; r < B; r++) {
       const at = (t * B + r) * 4 * H;
       for (let j = 0; j < H; j++) {
-        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]!) as [
+        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]) as [
           number,
           number,
           number,
           number,
         ];
         const here = r * H + j;
-        const dht = dh[here]! + dy[t * size + here]!;
-        const tanhC = Math.tanh(c[(t + 1) * size + here]!);
-        const dct = dc[here]! + dht * o * (1 - tanhC * tanhC);
+        const dht = dh[here] + dy[t * size + here];
+        const tanhC = Math.tanh(c[(t + 1) * size + here]);
+        const dct = dc[here] + dht * o * (1 - tanhC * tanhC);
         dG[at + j] = dct * g * i * (1 - i);
-        dG[at + H + j] = dct * c[t * size + here]! * f * (1 - f);
+        dG[at + H + j] = dct * c[t * size + here] * f * (1 - f);
         dG[at + 2 * H + j] = dct * i * (1 - g * g);
         dG[at + 3 * H + j] = dht * tanhC * o * (1 - o);
         dc[here] = dct * f;
       }
       for (let j = 0; j < H; j++) {
         let sum = 0;
-        for (let q = 0; q < 4 * H; q++) sum += dG[at + q]! * U[j * 4 * H + q]!;
+        for (let q = 0; q < 4 * H; q++) sum += dG[at + q] * U[j * 4 * H + q];
         before[r * H + j] = sum;
       }
     }

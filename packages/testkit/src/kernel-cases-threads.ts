@@ -105,7 +105,7 @@ export const threadCases: KernelCase[] = [
         [60, 100, 1501, 1],
       ] as const) {
         const [one, ...more] = await onEach(module, () => gemm(module, m, n, k, transA));
-        for (const other of more) expectSame(other, one!, `${m} x ${n} x ${k}`);
+        for (const other of more) expectSame(other, one, `${m} x ${n} x ${k}`);
       }
     },
   },
@@ -114,7 +114,7 @@ export const threadCases: KernelCase[] = [
     run: async (module) => {
       const [one, ...more] = await onEach(module, () => moved(module));
       for (const other of more) {
-        for (const key of ['same', 'turned', 'sums'] as const) expectSame(other[key], one![key], key);
+        for (const key of ['same', 'turned', 'sums'] as const) expectSame(other[key], one[key], key);
       }
     },
   },
@@ -128,7 +128,7 @@ export const threadCases: KernelCase[] = [
         module.kernels.softmax(arena.floats(someFloats(rows * n, 8)), y, rows, n, 0);
         return arena.read(y, rows * n);
       });
-      for (const other of more) expectSame(other, one!, 'softmax');
+      for (const other of more) expectSame(other, one, 'softmax');
     },
   },
   {
@@ -140,8 +140,7 @@ export const threadCases: KernelCase[] = [
       ]) {
         const [one, ...more] = await onEach(module, () => runLstm(module, shape));
         for (const other of more) {
-          for (const key of Object.keys(other) as (keyof LstmResult)[])
-            expectSame(other[key], one![key], key);
+          for (const key of Object.keys(other) as (keyof LstmResult)[]) expectSame(other[key], one[key], key);
         }
       }
     },

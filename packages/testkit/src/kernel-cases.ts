@@ -100,7 +100,7 @@ const binaryCases: KernelCase[] = Object.entries(BINARY).map(([name, expected]) 
     const dims = arena.ints([rows, columns, columns, 1, 0, 1]);
     const op = BinaryOp[name as keyof typeof BinaryOp];
     module.kernels.binary(op, arena.floats(a), arena.floats(b), y, 2, dims);
-    const wanted = a.map((value, i) => expected(value, b[i % columns]!));
+    const wanted = a.map((value, i) => expected(value, b[i % columns]));
     expectClose(arena.read(y, rows * columns), wanted, 2e-6, name);
   },
 }));
@@ -118,7 +118,7 @@ const gemmReference = (
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
       let sum = 0;
-      for (let p = 0; p < k; p++) sum += a[tA ? p * m + i : i * k + p]! * b[tB ? j * k + p : p * n + j]!;
+      for (let p = 0; p < k; p++) sum += a[tA ? p * m + i : i * k + p] * b[tB ? j * k + p : p * n + j];
       c[i * n + j] = sum;
     }
   }
@@ -149,7 +149,7 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
       module.kernels.gemm(tA, tB, m, n, k, ...args, 1, 0, 1, 0, 0, 0);
       expectClose(
         arena.read(pointer, m * n),
-        product.map((v, i) => v + c[i]!),
+        product.map((v, i) => v + c[i]),
         1e-5,
         `C += of ${m} ${n} ${k}`,
       );
@@ -159,7 +159,7 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
       module.kernels.gemm(tA, tB, m, n, k, ...args, 0, arena.floats(bias), 1, 0, 0, 0);
       expectClose(
         arena.read(pointer, m * n),
-        product.map((v, i) => v + bias[i % n]!),
+        product.map((v, i) => v + bias[i % n]),
         1e-5,
         `C = bias + of ${m} ${n} ${k}`,
       );
@@ -205,16 +205,16 @@ const otherCases: KernelCase[] = [
       const p = arena.floats(x);
       const y = arena.empty(rows * columns);
       module.kernels.copy_strided(p, y, 2, arena.ints([columns, rows, 1, columns, rows, 1]));
-      const transposed = x.map((_, i) => x[(i % rows) * columns + Math.floor(i / rows)]!);
+      const transposed = x.map((_, i) => x[(i % rows) * columns + Math.floor(i / rows)]);
       expectSame(arena.read(y, rows * columns), transposed, 'transpose');
       const last = p + 4 * (rows - 1) * columns;
       module.kernels.copy_strided(last, y, 2, arena.ints([rows, columns, -columns, 1, columns, 1]));
-      const reversed = x.map((_, i) => x[(rows - 1 - Math.floor(i / columns)) * columns + (i % columns)]!);
+      const reversed = x.map((_, i) => x[(rows - 1 - Math.floor(i / columns)) * columns + (i % columns)]);
       expectSame(arena.read(y, rows * columns), reversed, 'reversed rows');
       module.kernels.copy_strided(p, y, 2, arena.ints([rows, columns, 0, 1, columns, 1]));
       expectSame(
         arena.read(y, rows * columns),
-        x.map((_, i) => x[i % columns]!),
+        x.map((_, i) => x[i % columns]),
         'broadcast',
       );
     },
@@ -236,7 +236,7 @@ const otherCases: KernelCase[] = [
         module.kernels.reduce(ReduceOp[name as keyof typeof ReduceOp], arena.floats(x), y, outer, n, inner);
         const wanted = Float32Array.from({ length: outer * inner }, (_, at) => {
           const start = Math.floor(at / inner) * n * inner + (at % inner);
-          return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]!));
+          return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]));
         });
         expectClose(arena.read(y, outer * inner), wanted, 2e-6, name);
       }
@@ -261,7 +261,7 @@ const otherCases: KernelCase[] = [
       module.kernels.gather(p, ids, g, 4, n);
       const gathered = Float32Array.from(
         { length: 4 * n },
-        (_, i) => x[[2, 0, 2, 1][Math.floor(i / n)]! * n + (i % n)]!,
+        (_, i) => x[[2, 0, 2, 1][Math.floor(i / n)] * n + (i % n)],
       );
       expectSame(arena.read(g, 4 * n), gathered, 'gather');
       module.kernels.fill(y, rows * n, 0.5);
@@ -271,7 +271,7 @@ const otherCases: KernelCase[] = [
       module.kernels.accumulate(y, p, rows * n, -2);
       expectClose(
         arena.read(y, rows * n),
-        scattered.map((v, i) => v - 2 * x[i]!),
+        scattered.map((v, i) => v - 2 * x[i]),
         1e-5,
         'accumulate',
       );
@@ -296,11 +296,9 @@ const otherCases: KernelCase[] = [
       const half = g.map((value) => value * 0.5);
       // The kernel sees the betas as float32, and so 1 - beta: that shows where v is small.
       const [beta1, beta2] = [Math.fround(0.9), Math.fround(0.999)];
-      const newM = m.map((value, i) => beta1 * value + (1 - beta1) * half[i]!);
-      const newV = v.map((value, i) => beta2 * value + (1 - beta2) * half[i]! ** 2);
-      const newW = w.map(
-        (value, i) => value * 0.999 - (0.01 * newM[i]!) / (Math.sqrt(newV[i]!) * 1.5 + 1e-7),
-      );
+      const newM = m.map((value, i) => beta1 * value + (1 - beta1) * half[i]);
+      const newV = v.map((value, i) => beta2 * value + (1 - beta2) * half[i] ** 2);
+      const newW = w.map((value, i) => value * 0.999 - (0.01 * newM[i]) / (Math.sqrt(newV[i]) * 1.5 + 1e-7));
       expectClose(arena.read(pm, n), newM, 1e-6, 'm');
       expectClose(arena.read(pv, n), newV, 1e-6, 'v');
       expectClose(arena.read(pw, n), newW, 1e-6, 'w');

@@ -5,16 +5,16 @@ const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24];
 
 export const threefry = (key: [number, number], counter: [number, number]): [number, number] => {
   const keys = [key[0] >>> 0, key[1] >>> 0, (0x1bd11bda ^ key[0] ^ key[1]) >>> 0];
-  let x = (counter[0] + keys[0]!) >>> 0;
-  let y = (counter[1] + keys[1]!) >>> 0;
+  let x = (counter[0] + keys[0]) >>> 0;
+  let y = (counter[1] + keys[1]) >>> 0;
   for (let round = 0; round < 20; round++) {
-    const r = ROTATIONS[round % 8]!;
+    const r = ROTATIONS[round % 8];
     x = (x + y) >>> 0;
     y = (((y << r) | (y >>> (32 - r))) ^ x) >>> 0;
     if (round % 4 === 3) {
       const s = (round + 1) / 4;
-      x = (x + keys[s % 3]!) >>> 0;
-      y = (y + keys[(s + 1) % 3]! + s) >>> 0;
+      x = (x + keys[s % 3]) >>> 0;
+      y = (y + keys[(s + 1) % 3] + s) >>> 0;
     }
   }
   return [x, y];

@@ -87,8 +87,8 @@ export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
     if (tensor === null || tensor.shape[0] === examples) continue;
     throw shapeError(
       `${name} has ${tensor.shape[0]} examples (${formatShape(tensor.shape)}) and y has ${examples} ` +
-        `(${formatShape(targets[0]!.shape)}). Each example needs one of each.`,
-      { [name]: tensor.shape, y: targets[0]!.shape },
+        `(${formatShape(targets[0].shape)}). Each example needs one of each.`,
+      { [name]: tensor.shape, y: targets[0].shape },
     );
   }
   if (examples === 0) throw valueError('There are no examples: x and y are empty.');
@@ -117,7 +117,7 @@ function besides(
   if (values === undefined) return Array.from({ length: count }, () => null);
   const list = listOf(values);
   if (list.length === count && count > 1) return list;
-  if (list.length === 1) return spread(list[0]!);
+  if (list.length === 1) return spread(list[0]);
   throw valueError(`${name} has ${list.length} entries, and the model has ${count} to go beside.`, {
     [name]: list.length,
     count,

@@ -70,7 +70,7 @@ export function decodeCheckpoint(file: Uint8Array): Checkpoint {
     const saved: SavedTensor = { shape: stored.shape, values: loadFloats(stored, name) };
     const [, callback, tensor] = /^callback\/([^/]*)\/(.*)$/s.exec(name) ?? [];
     if (callback === undefined) run[name] = saved;
-    else (own[decodeURIComponent(callback)] ??= {})[tensor!] = saved;
+    else (own[decodeURIComponent(callback)] ??= {})[tensor] = saved;
   }
   const callbacks = Object.entries(state.callbacks).map(([name, json]): [string, CallbackState] => [
     name,

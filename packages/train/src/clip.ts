@@ -50,7 +50,7 @@ export function normOf(backend: Backend, g: Block): number {
   const reduced = (op: 'sumSquares' | 'max' | 'min', x: Block): number => {
     const out = backend.temporary(1);
     kernels.reduce(op, x, out, 1, x.length, 1);
-    return backend.read(out)[0]!;
+    return backend.read(out)[0];
   };
   const squares = reduced('sumSquares', g);
   if (squares !== Number.POSITIVE_INFINITY) return Math.sqrt(squares);

@@ -88,7 +88,7 @@ export function figuresOf(event: EpochEvent): Figures {
   const figures: Record<string, number> = { loss: event.loss, ...event.metrics };
   if (event.validationLoss !== undefined) figures.validationLoss = event.validationLoss;
   for (const [name, value] of Object.entries(event.validationMetrics ?? {})) {
-    figures[`validation${name[0]!.toUpperCase()}${name.slice(1)}`] = value;
+    figures[`validation${name[0].toUpperCase()}${name.slice(1)}`] = value;
   }
   return figures;
 }

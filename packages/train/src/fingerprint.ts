@@ -21,7 +21,7 @@ function fingerprint(tables: readonly (Table | null)[]): string {
     if (!table) continue;
     const floats = table.values instanceof Float32Array ? table.values : Float32Array.from(table.values);
     const words = new Int32Array(floats.buffer, floats.byteOffset, floats.length);
-    for (let i = 0; i < words.length; i++) mix(words[i]!);
+    for (let i = 0; i < words.length; i++) mix(words[i]);
   }
   const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
   return hex(a) + hex(b);

@@ -74,7 +74,7 @@ export function checkWeights(model: Model, { epoch, step }: { epoch: number; ste
 
 /** The first place of a number that is not finite; -1: none. */
 function firstBad(values: ArrayLike<number>): number {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i]!)) return i;
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
   return -1;
 }
 
@@ -125,7 +125,7 @@ function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
     forward: () => null,
     backward({ grads: [grad] }) {
       onGradient(grad!);
-      return [grad!];
+      return [grad];
     },
   };
   return apply1(op, [x], null);
@@ -185,8 +185,8 @@ function badLayer(
       }),
     );
     if (forward) return forward;
-    const bad = objective.outputs.findIndex((_, i) => !Number.isFinite(losses.parts[i]!.loss));
-    if (bad >= 0) return badLoss(objective.outputs[bad]!, losses.parts[bad]!.loss);
+    const bad = objective.outputs.findIndex((_, i) => !Number.isFinite(losses.parts[i].loss));
+    if (bad >= 0) return badLoss(objective.outputs[bad], losses.parts[bad].loss);
     return badGradient(model, tape.gradients(losses.total), arrived);
   });
 }

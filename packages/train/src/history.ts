@@ -25,7 +25,7 @@ export function record(history: History, event: TrainEvent): void {
   if (event.type === 'epoch') {
     history.epochs++;
     const { loss, validationLoss, ...metrics } = figuresOf(event);
-    history.loss.push(loss!);
+    history.loss.push(loss);
     if (validationLoss !== undefined) history.validationLoss.push(validationLoss);
     for (const [name, value] of Object.entries(metrics)) (history.metrics[name] ??= []).push(value);
   } else if (event.type === 'end') {

@@ -89,8 +89,8 @@ export class Objective {
     this.#checkCount(flows.length, batch.targets.length);
     const weighted: Tensor[] = [];
     const parts = this.outputs.map(({ loss, weight, index }, i): Part => {
-      const { value: prediction, mask } = flows[index]!;
-      const target = asColumn(batch.targets[i]!, prediction.shape);
+      const { value: prediction, mask } = flows[index];
+      const target = asColumn(batch.targets[i], prediction.shape);
       const weights = this.#weights(target, prediction, batch.weights[i] ?? null);
       const own = loss.compute(prediction, target, mask, weights);
       weighted.push(weight === 1 ? own : mul(own, weight));
@@ -99,14 +99,14 @@ export class Objective {
     const own = weighted.reduce((a, b) => add(a, b));
     const added = terms.length > 0 ? terms.reduce((a, b) => add(a, b)) : null;
     const total = added ? add(own, added) : own;
-    const single = parts.length === 1 && this.outputs[0]!.weight === 1 && !added;
+    const single = parts.length === 1 && this.outputs[0].weight === 1 && !added;
     return {
       total,
-      loss: single ? parts[0]!.loss : total.item(),
+      loss: single ? parts[0].loss : total.item(),
       parts,
       added: added?.item() ?? 0,
       // Several outputs may count differently: then each batch counts for its examples.
-      count: parts.length === 1 ? parts[0]!.count : batch.examples,
+      count: parts.length === 1 ? parts[0].count : batch.examples,
       examples: batch.examples,
     };
   }

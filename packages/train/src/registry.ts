@@ -30,7 +30,7 @@ export function resolve<T extends Configured>(
       name,
     });
   }
-  const made = table[name]!(options as never);
+  const made = table[name](options as never);
   const unknown = Object.keys(options).find((option) => !(option in made.config));
   if (unknown === undefined) return made;
   throw valueError(

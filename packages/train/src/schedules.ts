@@ -102,13 +102,13 @@ export function piecewiseConstantDecay({ boundaries, values }: PiecewiseOptions)
       { boundaries, values },
     );
   }
-  if (boundaries.some((boundary, i) => i > 0 && !(boundary > boundaries[i - 1]!))) {
+  if (boundaries.some((boundary, i) => i > 0 && !(boundary > boundaries[i - 1]))) {
     throw valueError(`${name}: boundaries rise, got ${boundaries.join(', ')}.`, { boundaries });
   }
   check(name, Object.fromEntries(values.map((value, i) => [`values[${i}]`, value])), 0, true);
   return make(name, { boundaries: [...boundaries], values: [...values] }, (step) => {
     const piece = boundaries.findIndex((boundary) => step <= boundary);
-    return values[piece < 0 ? boundaries.length : piece]!;
+    return values[piece < 0 ? boundaries.length : piece];
   });
 }
 
@@ -256,8 +256,8 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   return make(name, config, (step) => {
     const n = phases.findIndex(({ end }) => step <= end);
     if (n < 0) return last;
-    const { end, from, to } = phases[n]!;
-    const start = n === 0 ? 0 : phases[n - 1]!.end;
+    const { end, from, to } = phases[n];
+    const start = n === 0 ? 0 : phases[n - 1].end;
     const p = end > start ? (step - start) / (end - start) : 1;
     return annealStrategy === 'cos' ? to + (from - to) * cosine(p, 0) : from + (to - from) * p;
   });

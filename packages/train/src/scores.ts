@@ -65,8 +65,8 @@ export class Scores {
   /** Shows the metrics what the model gave for a batch. */
   see(flows: readonly Flow[], batch: PreparedBatch): void {
     for (const { metric, output, weighted } of this.#watched) {
-      const { value: prediction, mask } = flows[this.#objective.outputs[output]!.index]!;
-      const target = asColumn(batch.targets[output]!, prediction.shape);
+      const { value: prediction, mask } = flows[this.#objective.outputs[output].index];
+      const target = asColumn(batch.targets[output], prediction.shape);
       metric.update(prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null);
     }
   }
@@ -74,8 +74,8 @@ export class Scores {
   /** Takes the losses of a batch into the means. */
   add({ parts, added, examples }: Omit<BatchLoss, 'total'>): void {
     parts.forEach(({ loss, count }, i) => {
-      this.#losses[i]!.loss += loss * count;
-      this.#losses[i]!.count += count;
+      this.#losses[i].loss += loss * count;
+      this.#losses[i].count += count;
     });
     this.#added += added * examples;
     this.#examples += examples;
@@ -92,7 +92,7 @@ export class Scores {
   get loss(): number {
     let total = this.#examples > 0 ? this.#added / this.#examples : 0;
     this.#objective.outputs.forEach(({ weight }, i) => {
-      total += weight * mean(this.#losses[i]!);
+      total += weight * mean(this.#losses[i]);
     });
     return total;
   }
@@ -101,7 +101,7 @@ export class Scores {
   get figures(): Figures {
     const { outputs } = this.#objective;
     const losses =
-      outputs.length > 1 ? outputs.map(({ name }, i) => [`${name}Loss`, mean(this.#losses[i]!)]) : [];
+      outputs.length > 1 ? outputs.map(({ name }, i) => [`${name}Loss`, mean(this.#losses[i])]) : [];
     return Object.fromEntries([
       ...losses,
       ...this.#watched.map(({ name, metric }) => [name, metric.result()]),
@@ -139,7 +139,7 @@ function resolveAll(
 ): { metric: Metric; output: number }[] {
   const lists: readonly (readonly MetricSpec[] | null)[] = isFlat(specs)
     ? objective.outputs.map(() => specs)
-    : objective.outputs.map(({ index }) => byOutput('metrics', specs, names ?? ['output'])[index]!);
+    : objective.outputs.map(({ index }) => byOutput('metrics', specs, names ?? ['output'])[index]);
   return lists.flatMap((list, output) =>
     (list ?? []).map((spec) => ({ metric: resolveMetric(spec), output })),
   );
@@ -157,8 +157,8 @@ function withNames(watched: readonly Omit<Watched, 'name'>[], objective: Objecti
   const taken = new Set<string>();
   return watched.map((one) => {
     const own = one.metric.name;
-    const output = objective.outputs[one.output]!.name;
-    const plain = objective.outputs.length > 1 ? `${output}${own[0]!.toUpperCase()}${own.slice(1)}` : own;
+    const output = objective.outputs[one.output].name;
+    const plain = objective.outputs.length > 1 ? `${output}${own[0].toUpperCase()}${own.slice(1)}` : own;
     let name = plain;
     for (let n = 2; taken.has(name); n++) name = `${plain}${n}`;
     taken.add(name);

@@ -101,7 +101,7 @@ export function restoreWeights(model: Model, tensors: Readonly<Record<string, Sa
       { parameter: extra },
     );
   }
-  for (const [name, parameter] of own) parameter.assign(tensors[name]!.values);
+  for (const [name, parameter] of own) parameter.assign(tensors[name].values);
 }
 
 export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): Record<string, SavedTensor> {

@@ -59,6 +59,6 @@ export class TouchedRows {
   }
 
   #width(i: number): number {
-    return this.#parameters[i]!.shape.at(-1) ?? 1;
+    return this.#parameters[i].shape.at(-1) ?? 1;
   }
 }

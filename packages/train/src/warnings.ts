@@ -88,7 +88,7 @@ export class Warnings {
   #lookAtTargets({ targets }: PreparedBatch): void {
     this.#objective.outputs.forEach(({ loss, name }, i) => {
       if (!QUANTITY_LOSSES.includes(loss.name)) return;
-      const values = targets[i]!.dataSync();
+      const values = targets[i].dataSync();
       let squares = 0;
       for (const value of values) squares += value * value;
       const size = Math.sqrt(squares / values.length);
@@ -104,7 +104,7 @@ export class Warnings {
 
   #lookAtOutputs(outputs: readonly Flow[]): void {
     for (const { loss, name, index } of this.#objective.outputs) {
-      if (loss.config.fromLogits !== true || !isSoftmax(outputs[index]!.value)) continue;
+      if (loss.config.fromLogits !== true || !isSoftmax(outputs[index].value)) continue;
       this.add(
         'softmax-as-logits',
         `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's ` +

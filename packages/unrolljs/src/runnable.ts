@@ -37,7 +37,7 @@ export function runnableOn<N extends Network>(network: N, loaded: () => Promise<
   };
   return Object.assign(network, {
     predictAll: all,
-    predict: async (x: ModelValues, options?: PredictOptions) => (await all(x, options))[0]!,
+    predict: async (x: ModelValues, options?: PredictOptions) => (await all(x, options))[0],
   });
 }
 

@@ -65,7 +65,7 @@ export function toTensors(
   const missing = wanted.find((name) => !(name in values));
   const extra = Object.keys(values).find((name) => !wanted.includes(name));
   if (missing === undefined && extra === undefined) {
-    return wanted.map((name, i) => toTensor(values[name]!, rows?.[i] ?? null));
+    return wanted.map((name, i) => toTensor(values[name], rows?.[i] ?? null));
   }
   throw valueError(
     `The model's names here are ${wanted.join(', ')}, and the values given are for ` +
@@ -139,7 +139,7 @@ function fill(values: NestedNumbers, state: Filling, depth: number): void {
   }
   for (let i = 0; i < values.length; i++) {
     path[depth] = i;
-    fill(values[i]!, state, depth + 1);
+    fill(values[i], state, depth + 1);
   }
   path.length = depth;
 }

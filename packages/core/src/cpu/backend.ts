@@ -64,9 +64,9 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
       );
     }
     for (let d = 0; d < rank; d++) {
-      dims[d] = shape[d]!;
-      dims[rank + d] = first[d]!;
-      dims[2 * rank + d] = second[d]!;
+      dims[d] = shape[d];
+      dims[rank + d] = first[d];
+      dims[2 * rank + d] = second[d];
     }
     return rank;
   };

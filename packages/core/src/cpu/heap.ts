@@ -61,7 +61,7 @@ export class Heap {
     const at = this.#free.findIndex((range) => range.size >= size);
     let start: number;
     if (at >= 0) {
-      const range = this.#free[at]!;
+      const range = this.#free[at];
       start = range.start;
       range.start += size;
       range.size -= size;
@@ -123,7 +123,7 @@ export class Heap {
       mark.chunk = next;
       mark.used = 0;
     }
-    const start = this.#chunks[mark.chunk]!.start + mark.used;
+    const start = this.#chunks[mark.chunk].start + mark.used;
     mark.used += size;
     return start;
   }

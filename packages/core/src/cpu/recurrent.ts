@@ -49,7 +49,7 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
   const halvesFrom = Array.from({ length: 16 }, (_, rows) => k.halves_from(rows) || Number.POSITIVE_INFINITY);
   /** 1 where few rows are inferred with large matrices that 16 bits hold: packed so, there are half as many bytes to read. */
   const inHalves = (rows: number, training: boolean, W: Block, U: Block): number => {
-    if (training || rows >= halvesFrom.length || W.length + U.length < halvesFrom[rows]!) return 0;
+    if (training || rows >= halvesFrom.length || W.length + U.length < halvesFrom[rows]) return 0;
     return areHalves(k, W as CpuBlock) && areHalves(k, U as CpuBlock) ? 1 : 0;
   };
 

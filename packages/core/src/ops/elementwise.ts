@@ -11,9 +11,9 @@ function unaryOp(name: UnaryName, gradient: UnaryGradient): Op<NoAttributes> {
     name,
     shapes: ([x]) => [x!],
     forward({ inputs, outputs, kernels }) {
-      kernels.unary(name, inputs[0]!.block(), outputs[0]!.block());
+      kernels.unary(name, inputs[0]!.block(), outputs[0].block());
     },
-    backward: ({ inputs, outputs, grads }) => [gradient(grads[0]!, inputs[0]!, outputs[0]!)],
+    backward: ({ inputs, outputs, grads }) => [gradient(grads[0]!, inputs[0]!, outputs[0])],
   };
 }
 
@@ -36,9 +36,9 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
         return;
       }
       const { shape, strides } = collapse(
-        y!.shape,
-        broadcastStrides(a!.shape, y!.shape),
-        broadcastStrides(b!.shape, y!.shape),
+        y.shape,
+        broadcastStrides(a!.shape, y.shape),
+        broadcastStrides(b!.shape, y.shape),
       );
       kernels.binary(name, a!.block(), strides[0]!, b!.block(), strides[1]!, y!.block(), shape);
     },

@@ -52,9 +52,9 @@ interface Saved {
 const gruOp: Op<GruAttributes> = {
   name: 'gru',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences, resetAfter }) {
-    const H = U![0]!;
+    const H = U![0];
     const bias = resetAfter ? [2, 3 * H] : [3 * H];
-    const states = { h0: h0! };
+    const states = { h0: h0 };
     const operands = { x: x!, W: W!, U: U!, b: b!, bias, states, mask: mask!, rmask: rmask! };
     const { B, T } = checkSequence('gru', 3, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H]];
@@ -64,7 +64,7 @@ const gruOp: Op<GruAttributes> = {
     const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast] = outputs as [Tensor, Tensor];
     const { recurrentActivation, resetAfter, textbook } = attrs;
-    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs, saving);
+    const prepared = prepare(kernels, { x, h0: h0, mask: mask, rmask: rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
@@ -79,12 +79,12 @@ const gruOp: Op<GruAttributes> = {
       textbook,
       W: W.block(),
       U: U.block(),
-      b: blockOf(b!),
+      b: blockOf(b),
       xh: xh.block(),
       x: input,
       reverse: attrs.reverse,
       hs: blockOf(hs),
-      rmask: blockOf(rmask!),
+      rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
       emit: blockOf(masks?.emit),
       y: outputView(y, attrs),
@@ -100,7 +100,7 @@ const gruOp: Op<GruAttributes> = {
     const { recurrentActivation, resetAfter, textbook } = attrs;
     const { prepared, gates, rh } = saved as Saved;
     const { T, B, I, H, xh, hs, masks } = prepared;
-    const dh = finalGradient(kernels, prepared, dy!, dhLast!, attrs);
+    const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
     const dG = temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]);
     kernels.gruBackward({
       T,
@@ -112,7 +112,7 @@ const gruOp: Op<GruAttributes> = {
       resetAfter,
       textbook,
       U: U.block(),
-      rmask: blockOf(rmask!),
+      rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
       emit: blockOf(masks?.emit),
       dy: dy ? outputView(dy, attrs) : null,
@@ -134,7 +134,7 @@ const gruOp: Op<GruAttributes> = {
 /** dW = xᵀ [dz dr dn], read out of the wider rows of xh and dG. */
 function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: Prepared, dG: Tensor): Tensor {
   const dW = temporaryTensor([I, 3 * H]);
-  const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2]!, transA: true };
+  const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2], transA: true };
   kernels.gemm(xh.block(), dG.block(), dW.block(), rows);
   return dW;
 }
@@ -147,7 +147,7 @@ function recurrentKernelGradient(
   rh: Tensor | null,
 ): Tensor {
   const dU = temporaryTensor([H, 3 * H]);
-  const width = dG.shape[2]!;
+  const width = dG.shape[2];
   const states = part(xh, I, [T * B * (I + H) - I]).block();
   const rows = { m: H, k: T * B, ldb: width, ldc: 3 * H, transA: true };
   kernels.gemm(states, dG.block(), dU.block(), { ...rows, n: 2 * H, lda: I + H });
@@ -173,5 +173,5 @@ export const gruOps = { gru: gruOp };
 export function gruSequence(inputs: GruInputs, attributes: GruAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
-  return { y: outputOf(y!, h!, mask, attributes), h: h! };
+  return { y: outputOf(y, h, mask, attributes), h: h };
 }

@@ -32,13 +32,13 @@ function elementOp(name: string, formula: Formula): Op<NoAttributes> {
     forward({ inputs, outputs: [y], saving }) {
       const { backend } = runtime.scope!;
       const [target, p, q, r] = inputs.map((input) => input!.dataSync());
-      const results = inputs.map(() => new backend.float(y!.size));
+      const results = inputs.map(() => new backend.float(y.size));
       const out = new Float64Array(inputs.length);
-      for (let i = 0; i < y!.size; i++) {
-        formula(target![i]!, p![i]!, q![i]!, r ? r[i]! : 0, out);
-        for (let n = 0; n < out.length; n++) results[n]![i] = out[n]!;
+      for (let i = 0; i < y.size; i++) {
+        formula(target[i], p[i], q[i], r ? r[i] : 0, out);
+        for (let n = 0; n < out.length; n++) results[n][i] = out[n];
       }
-      backend.write(y!.block(), results[0]!);
+      backend.write(y.block(), results[0]);
       return saving ? results : null;
     },
     backward({ inputs, saved, grads: [g], needs }) {
@@ -46,7 +46,7 @@ function elementOp(name: string, formula: Formula): Op<NoAttributes> {
       return inputs.map((input, n) => {
         if (n === 0 || !needs[n]) return null;
         const slope = temporaryTensor(input!.shape);
-        runtime.scope!.backend.write(slope.block(), results[n]!);
+        runtime.scope!.backend.write(slope.block(), results[n]);
         return mul(g!, slope);
       });
     },
@@ -76,9 +76,9 @@ const negativeBinomial: Formula = (y, mu, a, _, out) => {
   const grown = Math.log1p(u);
   const ofMean = y === 0 ? 0 : y * Math.log(mu);
   risingPower(y, a, out);
-  out[0] = lgamma(y + 1) - out[0]! + (u === 0 ? mu : grown / a) - ofMean + y * grown;
+  out[0] = lgamma(y + 1) - out[0] + (u === 0 ? mu : grown / a) - ofMean + y * grown;
   out[1] = (mu - y) / (mu * (1 + u));
-  out[2] = (y * mu) / (1 + u) - mu * mu * logRest(u) - out[2]!;
+  out[2] = (y * mu) / (1 + u) - mu * mu * logRest(u) - out[2];
 };
 
 /**

@@ -53,8 +53,8 @@ const G = 4;
 const lstmOp: Op<RecurrentAttributes> = {
   name: 'lstm',
   shapes([x, W, U, b, h0, c0, mask, rmask], { returnSequences }) {
-    const bias = [G * U![0]!];
-    const states = { h0: h0!, c0: c0! };
+    const bias = [G * U![0]];
+    const states = { h0: h0, c0: c0 };
     const operands = { x: x!, W: W!, U: U!, b: b!, bias, states, mask: mask!, rmask: rmask! };
     const { B, T, H } = checkSequence('lstm', G, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H], [B, H]];
@@ -63,11 +63,11 @@ const lstmOp: Op<RecurrentAttributes> = {
   forward({ inputs, attrs, outputs, kernels, saving }) {
     const [x, W, U, b, h0, c0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast, cLast] = outputs as [Tensor, Tensor, Tensor];
-    const H = U.shape[0]!;
-    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, H, attrs, saving);
+    const H = U.shape[0];
+    const prepared = prepare(kernels, { x, h0: h0, mask: mask, rmask: rmask }, H, attrs, saving);
     const { T, B, I, xh, input, hs, masks } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
-    loadRows(kernels, c0!, c, B * H);
+    loadRows(kernels, c0, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
     kernels.lstmForward({
       T,
@@ -78,12 +78,12 @@ const lstmOp: Op<RecurrentAttributes> = {
       recurrentActivation: attrs.recurrentActivation,
       W: W.block(),
       U: U.block(),
-      b: blockOf(b!),
+      b: blockOf(b),
       xh: xh.block(),
       x: input,
       reverse: attrs.reverse,
       hs: blockOf(hs),
-      rmask: blockOf(rmask!),
+      rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
       emit: blockOf(masks?.emit),
       y: outputView(y, attrs),
@@ -100,8 +100,8 @@ const lstmOp: Op<RecurrentAttributes> = {
     const [, W, U, b, , , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const { prepared, c, gates } = saved as Saved;
     const { T, B, H, masks } = prepared;
-    const dh = finalGradient(kernels, prepared, dy!, dhLast!, attrs);
-    const dc = copyOrZeros(kernels, [B, H], dcLast!);
+    const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
+    const dc = copyOrZeros(kernels, [B, H], dcLast);
     const dG = temporaryTensor([T, B, G * H]);
     kernels.lstmBackward({
       T,
@@ -110,7 +110,7 @@ const lstmOp: Op<RecurrentAttributes> = {
       activation: attrs.activation,
       recurrentActivation: attrs.recurrentActivation,
       U: U.block(),
-      rmask: blockOf(rmask!),
+      rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
       emit: blockOf(masks?.emit),
       dy: dy ? outputView(dy, attrs) : null,
@@ -137,5 +137,5 @@ export function lstmSequence(
 ): { y: Tensor; h: Tensor; c: Tensor } {
   const { x, W, U, b = null, h0 = null, c0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h, c] = apply(lstmOp, [x, W, U, b, h0, c0, mask, recurrentMask], attributes);
-  return { y: outputOf(y!, h!, mask, attributes), h: h!, c: c! };
+  return { y: outputOf(y, h, mask, attributes), h: h, c: c };
 }

@@ -72,8 +72,8 @@ const matmulOp: Op<MatmulOptions> = {
     let gradB: Tensor | null = null;
     if (needs[0]) {
       // y = a b: da = g bᵀ; y = aᵀ b: da = b gᵀ. A shared b must stand second, so that case transposes g b afterwards.
-      if (!transA) gradA = apply1(matmulOp, [g!, b!], { transB: !transB });
-      else gradA = apply1(matmulOp, [spreadB(b!, g!), g!], { transA: transB, transB: true });
+      if (!transA) gradA = apply1(matmulOp, [g, b], { transB: !transB });
+      else gradA = apply1(matmulOp, [spreadB(b!, g!), g], { transA: transB, transB: true });
     }
     if (needs[1]) {
       const [x, y] = sharedB && !transA ? [flatRows(a!), flatRows(g!)] : [a!, g!];
@@ -81,7 +81,7 @@ const matmulOp: Op<MatmulOptions> = {
         ? apply1(matmulOp, [y, x], { transA: true, transB: transA })
         : apply1(matmulOp, [x, y], { transA: !transA });
     }
-    return [gradA, gradB, needs[2] ? g! : null];
+    return [gradA, gradB, needs[2] ? g : null];
   },
 };
 

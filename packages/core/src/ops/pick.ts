@@ -52,8 +52,8 @@ function addAt(x: Tensor, ids: Tensor, g: Block, kernels: Kernels): void {
 
 const pickOp: Op<NoAttributes> = {
   name: 'pick',
-  shapes: ([x]) => [[x![0]!]],
-  forward: ({ inputs: [x, ids], outputs: [y], kernels }) => pickInto(x!, ids!, y!, kernels),
+  shapes: ([x]) => [[x![0]]],
+  forward: ({ inputs: [x, ids], outputs: [y], kernels }) => pickInto(x!, ids!, y, kernels),
   backward({ inputs: [x, ids], grads: [g], kernels }) {
     const dx = temporaryTensor(x!.shape);
     kernels.fill(dx.block(), 0);
@@ -64,13 +64,13 @@ const pickOp: Op<NoAttributes> = {
 
 const sparseCrossentropyOp: Op<NoAttributes> = {
   name: 'sparseCrossentropy',
-  shapes: ([x]) => [[x![0]!]],
+  shapes: ([x]) => [[x![0]]],
   forward({ inputs: [x, ids], outputs: [y], kernels }) {
     const [N, K] = x!.shape as [number, number];
     const logP = temporaryTensor([N, K]);
     kernels.softmax(x!.block(), logP.block(), N, K, true);
-    pickInto(logP, ids!, y!, kernels);
-    kernels.unary('neg', y!.block(), y!.block());
+    pickInto(logP, ids!, y, kernels);
+    kernels.unary('neg', y.block(), y.block());
     return logP;
   },
   // dx = g (softmax x - one-hot of the class)
@@ -97,7 +97,7 @@ function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor]
       { x: x.shape, ids: ids.shape },
     );
   }
-  const count = x.shape[1]!;
+  const count = x.shape[1];
   const values = ids.dataSync();
   const wrong = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < count));
   if (wrong >= 0) {

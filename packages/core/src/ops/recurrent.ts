@@ -67,7 +67,7 @@ export function checkSequence(
   expect('the recurrent kernel U', s.U, [H, G * H]);
   expect('the kernel W', s.W, [I, G * H]);
   expect('the bias b', s.b, s.bias);
-  for (const name in s.states) expect('the initial state', s.states[name]!, [B, H], name);
+  for (const name in s.states) expect('the initial state', s.states[name], [B, H], name);
   expect('the mask', s.mask, [B, T]);
   expect('the recurrent dropout mask', s.rmask, [B, H]);
   return { B, T, I, H };
@@ -99,7 +99,7 @@ function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttribu
   for (let b = 0; b < B; b++) {
     let seen = 0;
     for (let t = 0; t < T; t++) {
-      const use = given[b * T + (reverse ? T - 1 - t : t)]! !== 0 ? 1 : 0;
+      const use = given[b * T + (reverse ? T - 1 - t : t)] !== 0 ? 1 : 0;
       seen = zeroOutputForMask ? use : seen | use;
       valid[t * B + b] = use;
       emits[t * B + b] = seen;
@@ -186,7 +186,7 @@ export function finish(
 ): void {
   const K = I + H;
   if (hs) kernels.copy(hs.block(), T * B * H, [1], hLast.block(), 0, [1], [B * H]);
-  else kernels.copy(xh.block(), (T % xh.shape[0]!) * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
+  else kernels.copy(xh.block(), (T % xh.shape[0]) * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
   if (!attrs.returnSequences) lastOutput(kernels, hLast, masks, y);
 }
 
@@ -258,7 +258,7 @@ export function weightGradients(
   { T, B, I, H, xh }: Prepared,
   dG: Tensor,
 ): [Tensor, Tensor] {
-  const width = dG.shape[2]!;
+  const width = dG.shape[2];
   const both = temporaryTensor([I + H, width]);
   kernels.gemm(xh.block(), dG.block(), both.block(), { m: I + H, n: width, k: T * B, transA: true });
   return [part(both, 0, [I, width]), part(both, I * width, [H, width])];

@@ -21,9 +21,9 @@ function middleOp(
     name,
     shapes: (_inputs, { outer, inner }) => [[outer, 1, inner]],
     forward({ inputs, outputs, attrs, kernels }) {
-      kernels.reduce(name, inputs[0]!.block(), outputs[0]!.block(), attrs.outer, attrs.n, attrs.inner);
+      kernels.reduce(name, inputs[0]!.block(), outputs[0].block(), attrs.outer, attrs.n, attrs.inner);
     },
-    backward: ({ inputs, outputs, grads, attrs }) => [gradient(grads[0]!, inputs[0]!, outputs[0]!, attrs)],
+    backward: ({ inputs, outputs, grads, attrs }) => [gradient(grads[0]!, inputs[0]!, outputs[0], attrs)],
   };
 }
 
@@ -60,14 +60,14 @@ function reduceWith(
   const kept = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));
   const out = keepDims ? kept : x.shape.filter((_, d) => !list.includes(d));
   if (list.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
-  const first = list[0]!;
+  const first = list[0];
   const contiguous = list.every((axis, i) => axis === first + i);
   // Scattered axes are brought together at the end first.
   const rest = x.shape.map((_, d) => d).filter((d) => !list.includes(d));
   const source = contiguous ? x : permute(x, [...rest, ...list]);
   const at: MiddleAttributes = {
-    outer: sizeOf(contiguous ? x.shape.slice(0, first) : rest.map((d) => x.shape[d]!)),
-    n: sizeOf(list.map((d) => x.shape[d]!)),
+    outer: sizeOf(contiguous ? x.shape.slice(0, first) : rest.map((d) => x.shape[d])),
+    n: sizeOf(list.map((d) => x.shape[d])),
     inner: contiguous ? sizeOf(x.shape.slice(first + list.length)) : 1,
   };
   return reshape(apply1(op, [source], at), out);
@@ -81,7 +81,7 @@ export function sum(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
 /** Arithmetic mean over axes (all by default). */
 export function mean(value: TensorLike, axes?: Axes, keepDims = false): Tensor {
   const x = asTensor(value);
-  const count = sizeOf(normaliseAxes('mean', axes, x.rank).map((d) => x.shape[d]!));
+  const count = sizeOf(normaliseAxes('mean', axes, x.rank).map((d) => x.shape[d]));
   return mul(sum(x, axes, keepDims), 1 / count);
 }
 

@@ -37,7 +37,7 @@ export interface RnnInputs {
 const rnnOp: Op<SequenceAttributes> = {
   name: 'rnn',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences }) {
-    const states = { h0: h0! };
+    const states = { h0: h0 };
     const operands = { x: x!, W: W!, U: U!, b: b!, bias: [U![0]!], states, mask: mask!, rmask: rmask! };
     const { B, T, H } = checkSequence('rnn', 1, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H]];
@@ -46,7 +46,7 @@ const rnnOp: Op<SequenceAttributes> = {
   forward({ inputs, attrs, outputs, kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const [y, hLast] = outputs as [Tensor, Tensor];
-    const prepared = prepare(kernels, { x, h0: h0!, mask: mask!, rmask: rmask! }, U.shape[0]!, attrs, saving);
+    const prepared = prepare(kernels, { x, h0: h0, mask: mask, rmask: rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     kernels.rnnForward({
       T,
@@ -56,12 +56,12 @@ const rnnOp: Op<SequenceAttributes> = {
       activation: attrs.activation,
       W: W.block(),
       U: U.block(),
-      b: blockOf(b!),
+      b: blockOf(b),
       xh: xh.block(),
       x: input,
       reverse: attrs.reverse,
       hs: blockOf(hs),
-      rmask: blockOf(rmask!),
+      rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
       emit: blockOf(masks?.emit),
       y: outputView(y, attrs),
@@ -74,7 +74,7 @@ const rnnOp: Op<SequenceAttributes> = {
     const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
     const prepared = saved as Prepared;
     const { T, B, I, H, xh, hs, masks } = prepared;
-    const dh = finalGradient(kernels, prepared, dy!, dhLast!, attrs);
+    const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
     const dG = temporaryTensor([T, B, H]);
     kernels.rnnBackward({
       T,
@@ -83,7 +83,7 @@ const rnnOp: Op<SequenceAttributes> = {
       H,
       activation: attrs.activation,
       U: U.block(),
-      rmask: blockOf(rmask!),
+      rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
       emit: blockOf(masks?.emit),
       dy: dy ? outputView(dy, attrs) : null,
@@ -105,5 +105,5 @@ export const rnnOps = { rnn: rnnOp };
 export function rnnSequence(inputs: RnnInputs, attributes: SequenceAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
-  return { y: outputOf(y!, h!, mask, attributes), h: h! };
+  return { y: outputOf(y, h, mask, attributes), h: h };
 }

@@ -70,7 +70,7 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
   const [count] = table.shape as [number, number];
   const values = index.dataSync();
   for (let i = 0; i < values.length; i++) {
-    const id = values[i]!;
+    const id = values[i];
     if (!(Number.isInteger(id) && id >= 0 && id < count)) {
       throw valueError(
         `gather: id ${id} at position ${i} is not a row of a table of ${count} rows (0 to ${count - 1}).`,

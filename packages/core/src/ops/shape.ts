@@ -23,15 +23,15 @@ const reshapeOp: Op<{ shape: Shape }> = {
 
 const permuteOp: Op<{ order: readonly number[] }> = {
   name: 'permute',
-  shapes: ([x], { order }) => [order.map((d) => x![d]!)],
+  shapes: ([x], { order }) => [order.map((d) => x![d])],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
     const own = stridesOf(x!.shape);
     const { shape, strides } = collapse(
-      y!.shape,
-      attrs.order.map((d) => own[d]!),
-      stridesOf(y!.shape),
+      y.shape,
+      attrs.order.map((d) => own[d]),
+      stridesOf(y.shape),
     );
-    kernels.copy(x!.block(), 0, strides[0]!, y!.block(), 0, strides[1]!, shape);
+    kernels.copy(x!.block(), 0, strides[0], y.block(), 0, strides[1], shape);
   },
   backward({ grads, attrs }) {
     const inverse = new Array<number>(attrs.order.length);
@@ -46,10 +46,10 @@ const broadcastOp: Op<{ shape: Shape }> = {
   name: 'broadcastTo',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], kernels }) {
-    const { shape, strides } = collapse(y!.shape, broadcastStrides(x!.shape, y!.shape), stridesOf(y!.shape));
-    kernels.copy(x!.block(), 0, strides[0]!, y!.block(), 0, strides[1]!, shape);
+    const { shape, strides } = collapse(y.shape, broadcastStrides(x!.shape, y.shape), stridesOf(y.shape));
+    kernels.copy(x!.block(), 0, strides[0], y.block(), 0, strides[1], shape);
   },
-  backward: ({ grads }) => [grads[0]!],
+  backward: ({ grads }) => [grads[0]],
 };
 
 /** The part of x that starts at `starts` and has the shape `sizes`. */
@@ -58,11 +58,11 @@ const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }> = {
   shapes: (_inputs, { sizes }) => [sizes],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
     const own = stridesOf(x!.shape);
-    const { shape, strides } = collapse(y!.shape, own, stridesOf(y!.shape));
-    kernels.copy(x!.block(), dot(attrs.starts, own), strides[0]!, y!.block(), 0, strides[1]!, shape);
+    const { shape, strides } = collapse(y.shape, own, stridesOf(y.shape));
+    kernels.copy(x!.block(), dot(attrs.starts, own), strides[0], y.block(), 0, strides[1], shape);
   },
   backward: ({ inputs, grads, attrs }) => [
-    apply1(padOp, [grads[0]!], { starts: attrs.starts, shape: inputs[0]!.shape }),
+    apply1(padOp, [grads[0]], { starts: attrs.starts, shape: inputs[0]!.shape }),
   ],
 };
 
@@ -71,13 +71,13 @@ const padOp: Op<{ starts: readonly number[]; shape: Shape }> = {
   name: 'pad',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const own = stridesOf(y!.shape);
+    const own = stridesOf(y.shape);
     const { shape, strides } = collapse(x!.shape, stridesOf(x!.shape), own);
-    kernels.fill(y!.block(), 0);
-    kernels.copy(x!.block(), 0, strides[0]!, y!.block(), dot(attrs.starts, own), strides[1]!, shape);
+    kernels.fill(y.block(), 0);
+    kernels.copy(x!.block(), 0, strides[0], y.block(), dot(attrs.starts, own), strides[1], shape);
   },
   backward: ({ inputs, grads, attrs }) => [
-    apply1(sliceOp, [grads[0]!], { starts: attrs.starts, sizes: inputs[0]!.shape }),
+    apply1(sliceOp, [grads[0]], { starts: attrs.starts, sizes: inputs[0]!.shape }),
   ],
 };
 
@@ -103,20 +103,20 @@ const concatOp: Op<{ axis: number }> = {
       kernels.copy(
         x!.block(),
         0,
-        part.strides[0]!,
-        y!.block(),
-        at * strides[axis]!,
-        part.strides[1]!,
+        part.strides[0],
+        y.block(),
+        at * strides[axis],
+        part.strides[1],
         part.shape,
       );
-      at += x!.shape[axis]!;
+      at += x!.shape[axis];
     }
   },
   backward({ inputs, grads, attrs: { axis }, needs }) {
     let at = 0;
     return inputs.map((x, i) => {
       const start = at;
-      at += x!.shape[axis]!;
+      at += x!.shape[axis];
       return needs[i] ? slice(grads[0]!, axis, start, at) : null;
     });
   },
@@ -128,9 +128,9 @@ const reverseOp: Op<{ axis: number }> = {
   forward({ inputs: [x], outputs: [y], attrs: { axis }, kernels }) {
     const own = stridesOf(x!.shape);
     const back = own.map((stride, d) => (d === axis ? -stride : stride));
-    const start = own[axis]! * Math.max(0, x!.shape[axis]! - 1);
+    const start = own[axis] * Math.max(0, x!.shape[axis] - 1);
     const { shape, strides } = collapse(x!.shape, back, own);
-    kernels.copy(x!.block(), start, strides[0]!, y!.block(), 0, strides[1]!, shape);
+    kernels.copy(x!.block(), start, strides[0], y.block(), 0, strides[1], shape);
   },
   backward: ({ grads, attrs }) => [reverse(grads[0]!, attrs.axis)],
 };
@@ -146,7 +146,7 @@ export const shapeOps = {
 };
 
 function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((total, value, i) => total + value * b[i]!, 0);
+  return a.reduce((total, value, i) => total + value * b[i], 0);
 }
 
 /** The same elements under another shape; one extent may be -1 and is worked out. */
@@ -201,7 +201,7 @@ export function broadcastTo(value: TensorLike, shape: Shape): Tensor {
 export function slice(value: TensorLike, axis: number, start: number, end?: number): Tensor {
   const x = asTensor(value);
   const d = normaliseAxis('slice', axis, x.rank);
-  const extent = x.shape[d]!;
+  const extent = x.shape[d];
   const from = start < 0 ? start + extent : start;
   const stop = end === undefined ? extent : end < 0 ? end + extent : end;
   if (!Number.isInteger(from) || !Number.isInteger(stop) || from < 0 || stop > extent || from > stop) {
@@ -231,8 +231,8 @@ export function pad(value: TensorLike, axis: number, before: number, after: numb
 export function concat(values: readonly TensorLike[], axis = -1): Tensor {
   if (values.length === 0) throw valueError('concat needs at least one tensor.');
   const list = values.map(asTensor);
-  const d = normaliseAxis('concat', axis, list[0]!.rank);
-  return list.length === 1 ? list[0]! : apply1(concatOp, list, { axis: d });
+  const d = normaliseAxis('concat', axis, list[0].rank);
+  return list.length === 1 ? list[0] : apply1(concatOp, list, { axis: d });
 }
 
 /** Tensors of one shape joined along a new axis. */

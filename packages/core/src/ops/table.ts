@@ -32,7 +32,7 @@ function prefixed<T extends Record<string, unknown>>(
   ops: T,
 ): { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] } {
   const renamed = Object.entries(ops).map(([name, op]) => [
-    `reduce${name[0]!.toUpperCase()}${name.slice(1)}`,
+    `reduce${name[0].toUpperCase()}${name.slice(1)}`,
     op,
   ]);
   return Object.fromEntries(renamed) as { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] };

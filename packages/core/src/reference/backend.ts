@@ -22,10 +22,10 @@ function forEachIndex(
       visit(at);
       return;
     }
-    for (let i = 0; i < shape[depth]!; i++) {
+    for (let i = 0; i < shape[depth]; i++) {
       walk(
         depth + 1,
-        at.map((position, s) => position + i * strides[s]![depth]!),
+        at.map((position, s) => position + i * strides[s][depth]),
       );
     }
   };
@@ -56,7 +56,7 @@ const kernels: Kernels = {
     const from = values(x);
     const to = values(y);
     forEachIndex(shape, [stridesX, stridesY], ([i, o]) => {
-      to[offsetY + o!] = from[offsetX + i!]!;
+      to[offsetY + o] = from[offsetX + i];
     });
   },
 
@@ -64,7 +64,7 @@ const kernels: Kernels = {
     const f = unaryFunctions[op];
     const from = values(x);
     values(y).forEach((_, i, to) => {
-      to[i] = f(from[i]!);
+      to[i] = f(from[i]);
     });
   },
 
@@ -75,7 +75,7 @@ const kernels: Kernels = {
     const out = values(y);
     let at = 0;
     forEachIndex(shape, [stridesA, stridesB], ([i, j]) => {
-      out[at++] = f(left[i!]!, right[j!]!);
+      out[at++] = f(left[i], right[j]);
     });
   },
 
@@ -86,7 +86,7 @@ const kernels: Kernels = {
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         let total = start;
-        for (let k = 0; k < n; k++) total = step(total, from[(o * n + k) * inner + i]!);
+        for (let k = 0; k < n; k++) total = step(total, from[(o * n + k) * inner + i]);
         to[o * inner + i] = total;
       }
     }
@@ -95,7 +95,7 @@ const kernels: Kernels = {
   accumulate(y, x, scale) {
     const from = values(x);
     values(y).forEach((_, i, to) => {
-      to[i]! += scale * from[i]!;
+      to[i] += scale * from[i];
     });
   },
 
@@ -109,11 +109,11 @@ const kernels: Kernels = {
       const [A, B, C] = [batch * (s.strideA ?? 0), batch * (s.strideB ?? 0), batch * (s.strideC ?? 0)];
       for (let i = 0; i < s.m; i++) {
         for (let j = 0; j < s.n; j++) {
-          let total = s.add ? out[C + i * ldc + j]! : (bias?.[j] ?? 0);
+          let total = s.add ? out[C + i * ldc + j] : (bias?.[j] ?? 0);
           for (let k = 0; k < s.k; k++) {
             total +=
-              left[A + (s.transA ? k * lda + i : i * lda + k)]! *
-              right[B + (s.transB ? j * ldb + k : k * ldb + j)]!;
+              left[A + (s.transA ? k * lda + i : i * lda + k)] *
+              right[B + (s.transB ? j * ldb + k : k * ldb + j)];
           }
           out[C + i * ldc + j] = total;
         }
@@ -132,7 +132,7 @@ const kernels: Kernels = {
       for (const value of row) total += Math.exp(value - largest);
       const logTotal = Math.log(total);
       for (let j = 0; j < n; j++) {
-        const shifted = row[j]! - largest;
+        const shifted = row[j] - largest;
         to[r * n + j] = log ? shifted - logTotal : Math.exp(shifted) / total;
       }
     }
@@ -148,7 +148,7 @@ const kernels: Kernels = {
   scatterAdd(table, ids, g, width) {
     const [rows, index, grad] = [values(table), values(ids), values(g)];
     index.forEach((id, i) => {
-      for (let j = 0; j < width; j++) rows[id * width + j]! += grad[i * width + j]!;
+      for (let j = 0; j < width; j++) rows[id * width + j] += grad[i * width + j];
     });
   },
 

@@ -20,27 +20,27 @@ export function gruForward(call: GruForwardCall): void {
   const phi = activations[call.activation];
   const sigma = activations[call.recurrentActivation];
   const G = resetAfter ? 4 : 3;
-  const inputBias = (j: number): number => (bias ? bias[j]! : 0);
-  const stateBias = (j: number): number => (bias && resetAfter ? bias[3 * H + j]! : 0);
+  const inputBias = (j: number): number => (bias ? bias[j] : 0);
+  const stateBias = (j: number): number => (bias && resetAfter ? bias[3 * H + j] : 0);
   walkForward(call, ({ step, xh, before, h }) => {
     const seen = xh.subarray(I);
     const ax = product(xh.subarray(0, I), W, 3 * H, 0, 3 * H);
     const ah = product(seen, U, 3 * H, 0, 2 * H);
-    const gate = (j: number): number => sigma(ax[j]! + ah[j]! + inputBias(j) + stateBias(j));
+    const gate = (j: number): number => sigma(ax[j] + ah[j] + inputBias(j) + stateBias(j));
     const rh = seen.map((value, u) => value * gate(H + u));
     const q = product(resetAfter ? seen : rh, U, 3 * H, 2 * H, H).map(
       (value, u) => value + stateBias(2 * H + u),
     );
     for (let u = 0; u < H; u++) {
       const [z, r] = [gate(u), gate(H + u)];
-      const n = phi(ax[2 * H + u]! + inputBias(2 * H + u) + (resetAfter ? r * q[u]! : q[u]!));
-      h[u] = textbook ? (1 - z) * before[u]! + z * n : z * before[u]! + (1 - z) * n;
+      const n = phi(ax[2 * H + u] + inputBias(2 * H + u) + (resetAfter ? r * q[u] : q[u]));
+      h[u] = textbook ? (1 - z) * before[u] + z * n : z * before[u] + (1 - z) * n;
       if (gates) {
         const at = step * G * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H]] = [z, r, n];
-        if (resetAfter) gates[at + 3 * H] = q[u]!;
+        if (resetAfter) gates[at + 3 * H] = q[u];
       }
-      if (reset) reset[step * H + u] = rh[u]!;
+      if (reset) reset[step * H + u] = rh[u];
     }
   });
 }
@@ -53,18 +53,18 @@ export function gruBackward(call: GruBackwardCall): void {
   const dSigma = derivatives[call.recurrentActivation];
   const G = resetAfter ? 4 : 3;
   walkBackward(call, { dG: G * H, U: 3 * H }, ({ step, dh, throughU }) => {
-    const before = (u: number): number => (hs ? hs[step * H + u]! : xh[step * (I + H) + I + u]!);
+    const before = (u: number): number => (hs ? hs[step * H + u] : xh[step * (I + H) + I + u]);
     const kept = new Float64Array(H);
     for (let u = 0; u < H; u++) {
       const at = step * G * H + u;
-      const [z, r, n] = [gates[at]!, gates[at + H]!, gates[at + 2 * H]!];
+      const [z, r, n] = [gates[at], gates[at + H], gates[at + 2 * H]];
       const keep = textbook ? 1 - z : z;
-      kept[u] = dh[u]! * keep;
-      dG[at] = dh[u]! * (textbook ? n - before(u) : before(u) - n) * dSigma(z);
-      const dn = dh[u]! * (1 - keep) * dPhi(n);
+      kept[u] = dh[u] * keep;
+      dG[at] = dh[u] * (textbook ? n - before(u) : before(u) - n) * dSigma(z);
+      const dn = dh[u] * (1 - keep) * dPhi(n);
       dG[at + 2 * H] = dn;
       if (resetAfter) {
-        dG[at + H] = dn * gates[at + 3 * H]! * dSigma(r);
+        dG[at + H] = dn * gates[at + 3 * H] * dSigma(r);
         dG[at + 3 * H] = dn * r;
       }
     }
@@ -73,13 +73,13 @@ export function gruBackward(call: GruBackwardCall): void {
       const dReset = throughU(2 * H, H, 2 * H);
       for (let u = 0; u < H; u++) {
         const at = step * G * H + u;
-        const r = gates[at + H]!;
-        dG[at + H] = dReset[u]! * before(u) * dSigma(r);
-        kept[u]! += dReset[u]! * r;
+        const r = gates[at + H];
+        dG[at + H] = dReset[u] * before(u) * dSigma(r);
+        kept[u] += dReset[u] * r;
       }
     }
     const through = throughU(0, 2 * H, 0);
     const candidate = resetAfter ? throughU(3 * H, H, 2 * H) : null;
-    for (let u = 0; u < H; u++) dh[u] = kept[u]! + through[u]! + (candidate ? candidate[u]! : 0);
+    for (let u = 0; u < H; u++) dh[u] = kept[u] + through[u] + (candidate ? candidate[u] : 0);
   });
 }

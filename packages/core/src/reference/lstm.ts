@@ -20,13 +20,13 @@ export function lstmForward(call: LstmForwardCall): void {
   walkForward(call, ({ r, step, valid, xh, h }) => {
     const ax = product(xh.subarray(0, I), W, 4 * H, 0, 4 * H);
     const ah = product(xh.subarray(I), U, 4 * H, 0, 4 * H);
-    const a = ax.map((value, j) => value + ah[j]! + (bias ? bias[j]! : 0));
+    const a = ax.map((value, j) => value + ah[j] + (bias ? bias[j] : 0));
     for (let u = 0; u < H; u++) {
-      const [i, f, g, o] = [sigma(a[u]!), sigma(a[H + u]!), phi(a[2 * H + u]!), sigma(a[3 * H + u]!)];
+      const [i, f, g, o] = [sigma(a[u]), sigma(a[H + u]), phi(a[2 * H + u]), sigma(a[3 * H + u])];
       const before = (call.keepCells ? step : r) * H + u;
       const after = (call.keepCells ? step + B : r) * H + u;
-      c[after] = valid ? f * c[before]! + i * g : c[before]!;
-      h[u] = o * phi(c[after]!);
+      c[after] = valid ? f * c[before] + i * g : c[before];
+      h[u] = o * phi(c[after]);
       if (gates) {
         const at = step * 4 * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H], gates[at + 3 * H]] = [i, f, g, o];
@@ -51,14 +51,14 @@ export function lstmBackward(call: LstmBackwardCall): void {
     ({ r, step, dh, throughU }) => {
       for (let u = 0; u < H; u++) {
         const at = step * 4 * H + u;
-        const [i, f, g, o] = [gates[at]!, gates[at + H]!, gates[at + 2 * H]!, gates[at + 3 * H]!];
-        const cell = phi(c[(step + B) * H + u]!);
-        const dCell = dc[r * H + u]! + dh[u]! * o * dPhi(cell);
+        const [i, f, g, o] = [gates[at], gates[at + H], gates[at + 2 * H], gates[at + 3 * H]];
+        const cell = phi(c[(step + B) * H + u]);
+        const dCell = dc[r * H + u] + dh[u] * o * dPhi(cell);
         if (dcAll) dcAll[step * H + u] = dCell;
         dG[at] = dCell * g * dSigma(i);
-        dG[at + H] = dCell * c[step * H + u]! * dSigma(f);
+        dG[at + H] = dCell * c[step * H + u] * dSigma(f);
         dG[at + 2 * H] = dCell * i * dPhi(g);
-        dG[at + 3 * H] = dh[u]! * cell * dSigma(o);
+        dG[at + 3 * H] = dh[u] * cell * dSigma(o);
         dc[r * H + u] = dCell * f;
       }
       dh.set(throughU(0, 4 * H, 0));

@@ -6,14 +6,14 @@ import { values } from './block.js';
 function descend(call: OptimizerCall, change: (d: number, i: number) => number): void {
   const [w, g] = [values(call.w), values(call.g)];
   for (let i = 0; i < w.length; i++) {
-    const step = change(g[i]! * call.gScale, i);
-    w[i] = w[i]! * (1 - call.decay) - step;
+    const step = change(g[i] * call.gScale, i);
+    w[i] = w[i] * (1 - call.decay) - step;
   }
 }
 
 /** x[i] = keep x[i] + fresh value; returns it. */
 function moving(x: FloatArray, i: number, keep: number, fresh: number, value: number): number {
-  return (x[i] = keep * x[i]! + fresh * value);
+  return (x[i] = keep * x[i] + fresh * value);
 }
 
 /** Updates both moments and returns m and the divisor. */

@@ -11,7 +11,7 @@ export function rnnForward(call: RnnForwardCall): void {
   walkForward(call, ({ xh, h }) => {
     const ax = product(xh.subarray(0, I), W, H, 0, H);
     const ah = product(xh.subarray(I), U, H, 0, H);
-    for (let u = 0; u < H; u++) h[u] = phi(ax[u]! + ah[u]! + (bias ? bias[u]! : 0));
+    for (let u = 0; u < H; u++) h[u] = phi(ax[u] + ah[u] + (bias ? bias[u] : 0));
   });
 }
 
@@ -21,8 +21,8 @@ export function rnnBackward(call: RnnBackwardCall): void {
   const dPhi = derivatives[call.activation];
   walkBackward(call, { dG: H, U: H }, ({ step, dh, throughU }) => {
     for (let u = 0; u < H; u++) {
-      const h = hs ? hs[(step + B) * H + u]! : xh[(step + B) * (I + H) + I + u]!;
-      dG[step * H + u] = dh[u]! * dPhi(h);
+      const h = hs ? hs[(step + B) * H + u] : xh[(step + B) * (I + H) + I + u];
+      dG[step * H + u] = dh[u] * dPhi(h);
     }
     dh.set(throughU(0, H, 0));
   });

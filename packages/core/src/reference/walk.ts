@@ -48,10 +48,10 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
       const before = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
       cell({ t, r, step, valid, xh: row, before, h });
       for (let u = 0; u < H; u++) {
-        const value = valid ? h[u]! : before[u]!;
-        xh[next + I + u] = rmask ? value * rmask[r * H + u]! : value;
+        const value = valid ? h[u] : before[u];
+        xh[next + I + u] = rmask ? value * rmask[r * H + u] : value;
         if (hs) hs[(step + B) * H + u] = value;
-        if (out) out[y!.offset + t * y!.strideT + r * y!.strideB + u] = emit && emit[step] === 0 ? 0 : value;
+        if (out) out[y.offset + t * y.strideT + r * y.strideB + u] = emit && emit[step] === 0 ? 0 : value;
       }
     }
   }
@@ -90,7 +90,7 @@ export function walkBackward(
       const step = t * B + r;
       const row = dh.subarray(r * H, (r + 1) * H);
       if (incoming && (emit === null || emit[step] !== 0)) {
-        for (let u = 0; u < H; u++) row[u]! += incoming[dy.offset + t * dy.strideT + r * dy.strideB + u]!;
+        for (let u = 0; u < H; u++) row[u] += incoming[dy.offset + t * dy.strideT + r * dy.strideB + u];
       }
       dhAll?.set(row, step * H);
       if (mask !== null && mask[step] === 0) {
@@ -102,8 +102,8 @@ export function walkBackward(
         Float64Array.from({ length: H }, (_, u) => {
           let total = 0;
           for (let j = 0; j < width; j++)
-            total += dG[step * columns.dG + first + j]! * U[u * columns.U + column + j]!;
-          return rmask ? total * rmask[r * H + u]! : total;
+            total += dG[step * columns.dG + first + j] * U[u * columns.U + column + j];
+          return rmask ? total * rmask[r * H + u] : total;
         });
       cell({ t, r, step, dh: row, throughU });
     }
@@ -120,7 +120,7 @@ export function product(
 ): Float64Array {
   return Float64Array.from({ length: width }, (_, j) => {
     let total = 0;
-    for (let k = 0; k < row.length; k++) total += row[k]! * matrix[k * stride + column + j]!;
+    for (let k = 0; k < row.length; k++) total += row[k] * matrix[k * stride + column + j];
     return total;
   });
 }

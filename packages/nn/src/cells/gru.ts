@@ -57,7 +57,7 @@ export class GruCell extends MatrixCell<GruCellOptions> {
   step(x: Tensor, state: CellState, context: StepContext): StepResult {
     const { U, phi, sigma } = this;
     const H = this.units;
-    const h = state.h!;
+    const h = state.h;
     const seen = dropped(h, context);
     const ax = this.#biased(matmul(x, this.W), 0);
     const ah = this.#resetAfter ? this.#biased(matmul(seen, U), 1) : matmul(seen, slice(U, 1, 0, 2 * H));

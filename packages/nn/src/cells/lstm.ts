@@ -41,12 +41,12 @@ export class LstmCell extends MatrixCell<LstmCellOptions> {
 
   step(x: Tensor, state: CellState, context: StepContext): StepResult {
     const { phi, sigma } = this;
-    const a = this.products(x, dropped(state.h!, context));
+    const a = this.products(x, dropped(state.h, context));
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));
     const o = sigma(this.gate(a, 3));
-    const c = add(mul(f, state.c!), mul(i, g));
+    const c = add(mul(f, state.c), mul(i, g));
     const h = mul(o, phi(c));
     return { y: h, state: { h, c }, gates: { i, f, g, o } };
   }

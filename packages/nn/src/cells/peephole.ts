@@ -36,13 +36,13 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions> {
 
   step(x: Tensor, state: CellState, context: StepContext): StepResult {
     const { phi, sigma } = this;
-    const a = this.products(x, dropped(state.h!, context));
+    const a = this.products(x, dropped(state.h, context));
     const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));
-    const i = sigma(add(this.gate(a, 0), mul(p[0]!, state.c!)));
-    const f = sigma(add(this.gate(a, 1), mul(p[1]!, state.c!)));
+    const i = sigma(add(this.gate(a, 0), mul(p[0], state.c)));
+    const f = sigma(add(this.gate(a, 1), mul(p[1], state.c)));
     const g = phi(this.gate(a, 2));
-    const c = add(mul(f, state.c!), mul(i, g));
-    const o = sigma(add(this.gate(a, 3), mul(p[2]!, c)));
+    const c = add(mul(f, state.c), mul(i, g));
+    const o = sigma(add(this.gate(a, 3), mul(p[2], c)));
     const h = mul(o, phi(c));
     return { y: h, state: { h, c }, gates: { i, f, g, o } };
   }

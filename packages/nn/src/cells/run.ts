@@ -13,7 +13,7 @@ export function runCell(
   state: CellState | null,
   context: SequenceContext,
 ): SequenceResult {
-  const first = state ?? (cell.zeroState ? cell.zeroState(x.shape[0]!) : null);
+  const first = state ?? (cell.zeroState ? cell.zeroState(x.shape[0]) : null);
   return cell.sequence?.(x, first, context) ?? stepThrough(cell, x, first, context);
 }
 
@@ -41,7 +41,7 @@ export function stepThrough(
       const valid = slice(mask, 1, t, t + 1); // [B, 1]
       const before = state;
       state = Object.fromEntries(
-        Object.keys(state).map((name) => [name, choose(valid, step.state[name]!, before[name]!)]),
+        Object.keys(state).map((name) => [name, choose(valid, step.state[name], before[name])]),
       );
       y = zeroOutputForMask ? mul(step.y, valid) : choose(valid, step.y, y);
     }

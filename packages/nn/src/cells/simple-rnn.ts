@@ -30,7 +30,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
   }
 
   step(x: Tensor, state: CellState, context: StepContext): StepResult {
-    const h = this.phi(this.products(x, dropped(state.h!, context)));
+    const h = this.phi(this.products(x, dropped(state.h, context)));
     return { y: h, state: { h } };
   }
 

@@ -79,7 +79,7 @@ export class StackedCells implements Cell {
     const states = this.cells.map((cell, n) => {
       const last = n === this.cells.length - 1;
       const { inputMask, ...masks } = inner?.[n] ?? NO_MASKS;
-      const seen = inputMask ? mul(y, reshape(inputMask, [inputMask.shape[0]!, 1, inputMask.shape[1]!])) : y;
+      const seen = inputMask ? mul(y, reshape(inputMask, [inputMask.shape[0], 1, inputMask.shape[1]])) : y;
       const between = last ? {} : { returnSequences: true, realign: true };
       const own = state && this.#part(state, n);
       const result = runCell(cell, seen, own, { ...context, ...masks, ...between });
@@ -99,8 +99,8 @@ export class StackedCells implements Cell {
   }
 
   #part(state: CellState, n: number): CellState {
-    const names = Object.keys(this.cells[n]!.stateSizes);
-    return Object.fromEntries(names.map((name) => [name, state[`${n}.${name}`]!]));
+    const names = Object.keys(this.cells[n].stateSizes);
+    return Object.fromEntries(names.map((name) => [name, state[`${n}.${name}`]]));
   }
 }
 

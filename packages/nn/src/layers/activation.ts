@@ -21,11 +21,11 @@ export class Activation extends Layer<ActivationOptions> {
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    return [[...x!.slice(0, -1), activatedWidth(this.options.activation, x!.at(-1)!)]];
+    return [[...x.slice(0, -1), activatedWidth(this.options.activation, x!.at(-1)!)]];
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    return [{ value: this.#function(x!.value), mask: x!.mask }];
+    return [{ value: this.#function(x.value), mask: x.mask }];
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {

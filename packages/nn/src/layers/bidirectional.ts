@@ -149,7 +149,7 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
         `takes ${half + rest} initial states, forward's then backward's, or none; got ${states.length}.`,
       );
     }
-    return { forward: [x!, ...states.slice(0, half)], backward: [x!, ...states.slice(half)] };
+    return { forward: [x, ...states.slice(0, half)], backward: [x, ...states.slice(half)] };
   }
 }
 

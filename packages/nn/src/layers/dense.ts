@@ -40,15 +40,15 @@ export class Dense extends Layer<DenseOptions> {
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    const width = this.built ? this.#W.shape[0]! : (x!.at(-1) ?? -1);
-    if (x!.length < 2 || x!.at(-1) !== width || width < 1) {
+    const width = this.built ? this.#W.shape[0] : (x.at(-1) ?? -1);
+    if (x.length < 2 || x.at(-1) !== width || width < 1) {
       throw this.shapeError(
-        x!,
+        x,
         `[batch, ..., ${width > 0 ? width : 'features'}]`,
         width > 0 ? '' : 'The number of features must be known.',
       );
     }
-    return [[...x!.slice(0, -1), activatedWidth(this.#activation, this.options.units)]];
+    return [[...x.slice(0, -1), activatedWidth(this.#activation, this.options.units)]];
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
@@ -65,8 +65,8 @@ export class Dense extends Layer<DenseOptions> {
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    const sum = linear(x!.value, this.#W, this.#b);
-    return [{ value: activation(this.#activation)(sum), mask: x!.mask }];
+    const sum = linear(x.value, this.#W, this.#b);
+    return [{ value: activation(this.#activation)(sum), mask: x.mask }];
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {

@@ -23,18 +23,18 @@ export class Dropout extends Layer<DropoutOptions> {
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     const { noiseShape } = this.options;
-    if (noiseShape && noiseShape.length !== x!.length) {
-      throw this.shapeError(x!, `rank ${noiseShape.length}, as noiseShape has`);
+    if (noiseShape && noiseShape.length !== x.length) {
+      throw this.shapeError(x, `rank ${noiseShape.length}, as noiseShape has`);
     }
-    return [x!];
+    return [x];
   }
 
   call([x]: readonly Flow[], context: ForwardContext): Flow[] {
     const { rate, noiseShape, seed } = this.options;
-    if (!context.training || rate === 0) return [x!];
-    const shape = x!.value.shape.map((extent, d) => noiseShape?.[d] ?? extent);
+    if (!context.training || rate === 0) return [x];
+    const shape = x.value.shape.map((extent, d) => noiseShape?.[d] ?? extent);
     const mask = seededStream(context.random, seed).dropoutMask(shape, rate);
-    return [{ value: mul(x!.value, mask), mask: x!.mask }];
+    return [{ value: mul(x.value, mask), mask: x.mask }];
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {

@@ -43,7 +43,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
   }
 
   outputShapes([ids]: readonly Shape[]): Shape[] {
-    return [[...ids!, this.options.outputDim]];
+    return [[...ids, this.options.outputDim]];
   }
 
   protected override makeParameters(): void {
@@ -57,11 +57,11 @@ export class Embedding extends Layer<EmbeddingOptions> {
   }
 
   call([ids]: readonly Flow[]): Flow[] {
-    const values = ids!.value.dataSync();
+    const values = ids.value.dataSync();
     const { inputDim, maskZero } = this.options;
     const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
-    if (bad >= 0) throw this.#unknown(values[bad]!, bad, ids!.value.shape);
-    const mask = maskZero && ids!.value.rank === 2 ? paddingMask(values, ids!.value.shape) : null;
+    if (bad >= 0) throw this.#unknown(values[bad], bad, ids.value.shape);
+    const mask = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
     return [{ value: gather(this.#table, ids!.value), mask }];
   }
 

@@ -38,5 +38,5 @@ export function input(options: InputOptions): SymbolicTensor {
 
 /** What comes out of an input layer. */
 export function symbolicInput(layer: InputLayer): SymbolicTensor {
-  return makeNode(layer, [], null, [layer.shape]).outputs[0]!;
+  return makeNode(layer, [], null, [layer.shape]).outputs[0];
 }

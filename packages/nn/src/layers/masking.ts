@@ -12,13 +12,13 @@ export class Masking extends Layer<MaskingOptions> {
   static override readonly className = 'Masking';
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    if (x!.length !== 3) throw this.shapeError(x!, 'a sequence [batch, time, features]');
-    return [x!];
+    if (x.length !== 3) throw this.shapeError(x, 'a sequence [batch, time, features]');
+    return [x];
   }
 
   call([x]: readonly Flow[], _context: ForwardContext): Flow[] {
-    const [B, T, I] = x!.value.shape as [number, number, number];
-    const values = x!.value.dataSync();
+    const [B, T, I] = x.value.shape as [number, number, number];
+    const values = x.value.dataSync();
     // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
     const padding =
       values instanceof Float32Array ? Math.fround(this.options.maskValue ?? 0) : this.options.maskValue;
@@ -27,7 +27,7 @@ export class Masking extends Layer<MaskingOptions> {
       return true;
     };
     const mask = maskWhere(B, T, (row, step) => !isPadding((row * T + step) * I));
-    return [{ value: mul(x!.value, reshape(mask, [B, T, 1])), mask }];
+    return [{ value: mul(x.value, reshape(mask, [B, T, 1])), mask }];
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {

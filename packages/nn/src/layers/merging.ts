@@ -34,7 +34,7 @@ abstract class Merge extends Layer {
     const other = b.map((extent, d) => (extent === -1 || a[d] === -1 ? 1 : extent));
     try {
       const shape = broadcastShapes(this.label, known, other);
-      return shape.map((extent, d) => (a[d] === -1 || b[d] === -1 ? Math.max(a[d]!, b[d]!) : extent));
+      return shape.map((extent, d) => (a[d] === -1 || b[d] === -1 ? Math.max(a[d], b[d]) : extent));
     } catch {
       throw this.shapeError(b, `inputs of shapes that broadcast, such as [${a.join(', ')}] again`);
     }
@@ -43,7 +43,7 @@ abstract class Merge extends Layer {
 
 /** [B, ...rest] with ones after the batch up to the rank. */
 function lift(shape: Shape, rank: number): Shape {
-  return [shape[0]!, ...new Array<number>(rank - shape.length).fill(1), ...shape.slice(1)];
+  return [shape[0], ...new Array<number>(rank - shape.length).fill(1), ...shape.slice(1)];
 }
 
 export class Add extends Merge {
@@ -86,16 +86,16 @@ export class Concatenate extends Layer<ConcatenateOptions> {
     }
     const total = inputs.some((shape) => shape[at] === -1)
       ? -1
-      : inputs.reduce((sum, shape) => sum + shape[at]!, 0);
+      : inputs.reduce((sum, shape) => sum + shape[at], 0);
     return [
-      first.map((extent, d) => (d === at ? total : Math.max(...inputs.map((shape) => shape[d]!), extent))),
+      first.map((extent, d) => (d === at ? total : Math.max(...inputs.map((shape) => shape[d]), extent))),
     ];
   }
 
   call(inputs: readonly Flow[]): Flow[] {
     const value = concat(
       inputs.map((input) => input.value),
-      this.#axis(inputs[0]!.value.rank),
+      this.#axis(inputs[0].value.rank),
     );
     return [{ value, mask: this.#mask(inputs) }];
   }
@@ -118,10 +118,10 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   /** Along time the masks are joined too (where there is none, every step counts); else any of them counts. */
   #mask(inputs: readonly Flow[]): Tensor | null {
     if (inputs.every(({ mask }) => mask === null)) return null;
-    if (this.#axis(inputs[0]!.value.rank) !== 1) return anyMask(inputs.map(({ mask }) => mask));
+    if (this.#axis(inputs[0].value.rank) !== 1) return anyMask(inputs.map(({ mask }) => mask));
     return concat(
       inputs.map(
-        ({ value, mask }) => mask ?? new Array(value.shape[0]!).fill(new Array(value.shape[1]!).fill(1)),
+        ({ value, mask }) => mask ?? new Array(value.shape[0]).fill(new Array(value.shape[1]).fill(1)),
       ),
       1,
     );

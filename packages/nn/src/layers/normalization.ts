@@ -66,14 +66,14 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
   protected beta: Parameter | null = null;
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    const axes = this.axes(x!);
+    const axes = this.axes(x);
     const known = this.gamma ?? this.beta;
-    const shape = axes.map((axis) => x![axis]!);
-    if (shape.includes(-1)) throw this.shapeError(x!, `known sizes along axis ${axes.join(', ')}`);
+    const shape = axes.map((axis) => x[axis]);
+    if (shape.includes(-1)) throw this.shapeError(x, `known sizes along axis ${axes.join(', ')}`);
     if (known?.shape.some((extent, i) => extent !== shape[i])) {
-      throw this.shapeError(x!, `size ${known.shape.join(', ')} along axis ${axes.join(', ')}`);
+      throw this.shapeError(x, `size ${known.shape.join(', ')} along axis ${axes.join(', ')}`);
     }
-    return [x!];
+    return [x];
   }
 
   /** The axes that have γ and β of their own, ascending. */
@@ -86,7 +86,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
-    const shape = this.axes(x!).map((axis) => x![axis]!);
+    const shape = this.axes(x).map((axis) => x[axis]);
     const o = this.options;
     if (o.scale !== false) {
       const hooks = { regularizer: o.gammaRegularizer, constraint: o.gammaConstraint };
@@ -111,7 +111,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
   override alongTime([along]: readonly boolean[]): boolean[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
     if (along && [axis].flat().includes(1)) throw this.looksAhead('normalises along time');
-    return [along!];
+    return [along];
   }
 }
 
@@ -119,7 +119,7 @@ export class LayerNormalization extends Normalization<LayerNormalizationOptions>
   static override readonly className = 'LayerNormalization';
 
   call([x]: readonly Flow[]): Flow[] {
-    const { value, mask } = x!;
+    const { value, mask } = x;
     const axes = this.axes(value.shape);
     const mean = meanOf(value, axes, true);
     const variance = meanOf(square(sub(value, mean)), axes, true);
@@ -135,7 +135,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
   protected override makeParameters(inputs: readonly Shape[]): void {
     super.makeParameters(inputs);
     const [x] = inputs as [Shape];
-    const shape = this.axes(x).map((axis) => x[axis]!);
+    const shape = this.axes(x).map((axis) => x[axis]);
     const { movingMeanInitializer = 'zeros', movingVarianceInitializer = 'ones' } = this.options;
     this.#mean = this.addParameter('moving_mean', shape, movingMeanInitializer, { trainable: false });
     this.#variance = this.addParameter('moving_variance', shape, movingVarianceInitializer, {
@@ -144,7 +144,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
   }
 
   call([x]: readonly Flow[], context: ForwardContext): Flow[] {
-    const { value, mask } = x!;
+    const { value, mask } = x;
     const axes = this.axes(value.shape);
     if (!context.training || !this.trainable) {
       const spread = value.shape.map((extent, d) => (axes.includes(d) ? extent : 1));
@@ -162,7 +162,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
     const { momentum = 0.99 } = this.options;
     const seen = keep(stopGradient(batch)).dataSync();
     context.afterStep(() => {
-      moving.assign(moving.dataSync().map((old, i) => momentum * old + (1 - momentum) * seen[i]!));
+      moving.assign(moving.dataSync().map((old, i) => momentum * old + (1 - momentum) * seen[i]));
     });
   }
 }

@@ -134,17 +134,17 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (x[1] === 0) throw this.shapeError(x, 'sequences of one time step or more');
     const width = this.#inputWidth;
     if (width !== null && x[2] !== width) throw this.shapeError(x, `[batch, time, ${width}]`);
-    this.#checkStates(x[0]!, states);
-    const y = this.returnSequences ? [x[0]!, x[1]!, this.cell.units] : [x[0]!, this.cell.units];
+    this.#checkStates(x[0], states);
+    const y = this.returnSequences ? [x[0], x[1], this.cell.units] : [x[0], this.cell.units];
     if (!this.returnState) return [y];
-    return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0]!, size])];
+    return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0], size])];
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
-    const width = sizeOf(x!.slice(2));
+    const width = sizeOf(x.slice(2));
     if (width < 1)
-      throw this.shapeError(x!, 'a sequence [batch, time, features] whose number of features is known');
-    this.#inputWidth = x!.length === 3 ? x![2]! : null;
+      throw this.shapeError(x, 'a sequence [batch, time, features] whose number of features is known');
+    this.#inputWidth = x.length === 3 ? x[2] : null;
     this.#claim(this.cell);
     this.cell.build(width, (...parameter) => this.addParameter(...parameter));
   }
@@ -181,7 +181,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return runPacked({
       ...{ x, state, context, mask, weights: () => this.countParams() },
       run: (part, before, told) => run(this.cell, part, before, told),
-      firstState: () => zeroState(this.cell, x.shape[0]!),
+      firstState: () => zeroState(this.cell, x.shape[0]),
     });
   }
 
@@ -200,7 +200,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   override advance([x]: readonly Flow[], memory: Memory, _context: ForwardContext): Flow[] {
-    const { value, mask } = x!;
+    const { value, mask } = x;
     this.outputShapes([value.shape]);
     const before = memory.parts.output?.tensors.y ?? null;
     const state = Object.keys(memory.tensors).length > 0 ? memory.tensors : null;
@@ -258,17 +258,17 @@ export class Recurrent extends Layer<RecurrentOptions> {
 
   #outputs({ y, state }: SequenceResult, mask: Tensor | null): Flow[] {
     if (!this.returnState) return [{ value: y, mask }];
-    const states = Object.keys(this.cell.stateSizes).map((name) => ({ value: state[name]!, mask: null }));
+    const states = Object.keys(this.cell.stateSizes).map((name) => ({ value: state[name], mask: null }));
     return [{ value: y, mask }, ...states];
   }
 
   #named(states: readonly Tensor[]): CellState {
-    return Object.fromEntries(Object.keys(this.cell.stateSizes).map((name, i) => [name, states[i]!]));
+    return Object.fromEntries(Object.keys(this.cell.stateSizes).map((name, i) => [name, states[i]]));
   }
 
   #carriedFor(batch: number): CellState | null {
     if (!this.stateful || this.#carried === null) return null;
-    const size = Object.values(this.#carried)[0]!.shape[0]!;
+    const size = Object.values(this.#carried)[0].shape[0];
     if (size === batch) return this.#carried;
     throw this.error(
       'shape',
@@ -286,7 +286,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
       throw this.error('shape', `takes the initial states ${names}, or none; got ${states.length}.`);
     }
     states.forEach((shape, i) => {
-      const [name, size] = sizes[i]!;
+      const [name, size] = sizes[i];
       const rows = shape[0] === batch || shape[0] === -1 || batch === -1;
       if (shape.length === 2 && shape[1] === size && rows) return;
       throw this.shapeError(
@@ -309,7 +309,7 @@ function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
   const [B, T] = mask.shape as [number, number];
   const sequences = y.rank === 3;
   const here = sequences ? reshape(started, [B, T, 1]) : slice(started, 1, T - 1, T);
-  const carried = sequences ? reshape(before, [B, 1, before.shape[1]!]) : before;
+  const carried = sequences ? reshape(before, [B, 1, before.shape[1]]) : before;
   return add(y, mul(sub(1, here), carried));
 }
 

@@ -13,12 +13,12 @@ export class Flatten extends Layer {
   static override readonly className = 'Flatten';
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    return [[x![0]!, sizeOf(x!.slice(1))]];
+    return [[x[0], sizeOf(x.slice(1))]];
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    const { shape } = x!.value;
-    return [{ value: reshape(x!.value, [shape[0]!, sizeOf(shape.slice(1))]), mask: null }];
+    const { shape } = x.value;
+    return [{ value: reshape(x.value, [shape[0], sizeOf(shape.slice(1))]), mask: null }];
   }
 
   override alongTime([along]: readonly boolean[]): boolean[] {
@@ -42,17 +42,17 @@ export class Reshape extends Layer<ReshapeOptions> {
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     const { targetShape } = this.options;
-    const size = sizeOf(x!.slice(1));
+    const size = sizeOf(x.slice(1));
     const known = targetShape.filter((extent) => extent !== -1).reduce((n, extent) => n * extent, 1);
     const free = targetShape.length - targetShape.filter((extent) => extent !== -1).length;
     const fits = size === -1 || (free === 0 ? known === size : free === 1 && size % known === 0);
-    if (!fits) throw this.shapeError(x!, `[batch, ...] with elements for [${targetShape.join(', ')}]`);
+    if (!fits) throw this.shapeError(x, `[batch, ...] with elements for [${targetShape.join(', ')}]`);
     const worked = size === -1 ? -1 : size / known;
-    return [[x![0]!, ...targetShape.map((extent) => (extent === -1 ? worked : extent))]];
+    return [[x[0], ...targetShape.map((extent) => (extent === -1 ? worked : extent))]];
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    return [{ value: reshape(x!.value, this.outputShapes([x!.value.shape])[0]!), mask: null }];
+    return [{ value: reshape(x.value, this.outputShapes([x.value.shape])[0]), mask: null }];
   }
 
   override alongTime([along]: readonly boolean[]): boolean[] {
@@ -87,17 +87,17 @@ export class Permute extends Layer<PermuteOptions> {
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     const { dims } = this.options;
-    if (x!.length !== dims.length + 1) throw this.shapeError(x!, `[batch, ...] of rank ${dims.length + 1}`);
-    return [[x![0]!, ...dims.map((dim) => x![dim]!)]];
+    if (x.length !== dims.length + 1) throw this.shapeError(x, `[batch, ...] of rank ${dims.length + 1}`);
+    return [[x[0], ...dims.map((dim) => x[dim])]];
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    return [{ value: permute(x!.value, [0, ...this.options.dims]), mask: null }];
+    return [{ value: permute(x.value, [0, ...this.options.dims]), mask: null }];
   }
 
   override alongTime([along]: readonly boolean[]): boolean[] {
     if (along && this.options.dims[0] !== 1) throw this.looksAhead('exchanges the axis of time with another');
-    return [along!];
+    return [along];
   }
 }
 
@@ -120,13 +120,13 @@ export class RepeatVector extends Layer<RepeatVectorOptions> {
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    if (x!.length !== 2) throw this.shapeError(x!, 'a vector [batch, features]');
-    return [[x![0]!, this.options.n, x![1]!]];
+    if (x.length !== 2) throw this.shapeError(x, 'a vector [batch, features]');
+    return [[x[0], this.options.n, x[1]]];
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    const [B, I] = x!.value.shape as [number, number];
-    return [{ value: broadcastTo(reshape(x!.value, [B, 1, I]), [B, this.options.n, I]), mask: null }];
+    const [B, I] = x.value.shape as [number, number];
+    return [{ value: broadcastTo(reshape(x.value, [B, 1, I]), [B, this.options.n, I]), mask: null }];
   }
 
   override alongTime(): boolean[] {

@@ -25,26 +25,26 @@ export class TimeDistributed extends Layer {
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    if (x!.length < 3) throw this.shapeError(x!, 'a sequence [batch, time, ...]');
-    return this.layer.outputShapes([this.#step(x!)]).map((y) => [x![0]!, x![1]!, ...y.slice(1)]);
+    if (x.length < 3) throw this.shapeError(x, 'a sequence [batch, time, ...]');
+    return this.layer.outputShapes([this.#step(x)]).map((y) => [x[0], x[1], ...y.slice(1)]);
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
-    this.buildInner(this.layer, [this.#step(x!)], this.layer.name);
+    this.buildInner(this.layer, [this.#step(x)], this.layer.name);
   }
 
   /** All steps of all examples are one batch of the inner layer. */
   call([x]: readonly Flow[], context: ForwardContext): Flow[] {
-    const [B, T, ...rest] = x!.value.shape as [number, number, ...number[]];
-    const steps = { value: reshape(x!.value, [B * T, ...rest]), mask: null };
+    const [B, T, ...rest] = x.value.shape as [number, number, ...number[]];
+    const steps = { value: reshape(x.value, [B * T, ...rest]), mask: null };
     return this.layer.flow([steps], context).map(({ value }) => ({
       value: reshape(value, [B, T, ...value.shape.slice(1)]),
-      mask: x!.mask,
+      mask: x.mask,
     }));
   }
 
   override alongTime([along]: readonly boolean[]): boolean[] {
-    return [along!];
+    return [along];
   }
 
   override get config(): LayerConfig {
@@ -53,7 +53,7 @@ export class TimeDistributed extends Layer {
   }
 
   #step(x: Shape): Shape {
-    return [x[0] === -1 || x[1] === -1 ? -1 : x[0]! * x[1]!, ...x.slice(2)];
+    return [x[0] === -1 || x[1] === -1 ? -1 : x[0] * x[1], ...x.slice(2)];
   }
 }
 

@@ -72,8 +72,8 @@ export function differentialCase(
           const values = backend.float === Float32Array ? exact.map(Math.fround) : exact;
           const what = `${trial.name}: ${key}`;
           return limit === 'bits'
-            ? bitMismatch(what, found[key]!, values)
-            : mismatch(what, found[key]!, values, limit(values, key));
+            ? bitMismatch(what, found[key], values)
+            : mismatch(what, found[key], values, limit(values, key));
         });
       });
       report(problems);

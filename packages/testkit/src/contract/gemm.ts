@@ -88,7 +88,7 @@ function trial(form: Form, fill = draw.whole): Trial {
       ...(biased ? { bias: fill(n, 'bias') } : {}),
     },
     call: (kernels, blocks) =>
-      kernels.gemm(blocks.a!, blocks.b!, blocks.y!, { ...shape, bias: blocks.bias ?? null }),
+      kernels.gemm(blocks.a, blocks.b, blocks.y, { ...shape, bias: blocks.bias ?? null }),
   };
 }
 

@@ -38,7 +38,7 @@ function fillTrials(): Trial[] {
     [0, -1.5, nan, inf].map((value) => ({
       name: `${size} times ${value}`,
       arrays: { y: draw.normal(size, 'fill') },
-      call: (kernels, { y }) => kernels.fill(y!, value),
+      call: (kernels, { y }) => kernels.fill(y, value),
     })),
   );
 }
@@ -80,7 +80,7 @@ const COPIES: Record<string, CopyForm> = {
 
 /** Where to start so that every index stays at or above 0, and the number of elements spanned. */
 function span(shape: readonly number[], strides: readonly number[]): { offset: number; length: number } {
-  const reach = strides.map((stride, d) => stride * Math.max(0, shape[d]! - 1));
+  const reach = strides.map((stride, d) => stride * Math.max(0, shape[d] - 1));
   const low = reach.reduce((total, r) => total + Math.min(0, r), 0);
   const high = reach.reduce((total, r) => total + Math.max(0, r), 0);
   return { offset: -low, length: high - low + 1 };
@@ -97,7 +97,7 @@ function copyTrials(): Trial[] {
           y: draw.blank(to.length + extra),
         },
         call: (kernels, blocks) =>
-          kernels.copy(blocks.x!, from.offset + extra, x, blocks.y!, to.offset + extra, y, shape),
+          kernels.copy(blocks.x, from.offset + extra, x, blocks.y, to.offset + extra, y, shape),
       };
     }),
   );
@@ -116,12 +116,12 @@ function unaryTrials(op: UnaryName): Trial[] {
   }));
   const many = { name: `${op} of many`, arrays: { x: draw.normal(MANY, 'many'), y: draw.blank(MANY) } };
   const apart = [...ordinary, ...special, ...(op === 'tanh' ? [many] : [])].map(
-    (trial): Trial => ({ ...trial, call: (kernels, { x, y }) => kernels.unary(op, x!, y!) }),
+    (trial): Trial => ({ ...trial, call: (kernels, { x, y }) => kernels.unary(op, x, y) }),
   );
   const inPlace: Trial = {
     name: `${op} in place`,
     arrays: { x: draw.normal(37, 'unary') },
-    call: (kernels, { x }) => kernels.unary(op, x!, x!),
+    call: (kernels, { x }) => kernels.unary(op, x, x),
   };
   return [...apart, inPlace];
 }
@@ -155,7 +155,7 @@ function binaryTrials(op: BinaryName): Trial[] {
         b: operand(op, other.length, 'b'),
         y: draw.blank(size),
       },
-      call: (kernels, blocks) => kernels.binary(op, blocks.a!, a, blocks.b!, b, blocks.y!, shape),
+      call: (kernels, blocks) => kernels.binary(op, blocks.a, a, blocks.b, b, blocks.y, shape),
     };
   });
   // The *Grad forms read an activation's own output: nothing beyond 1.
@@ -165,14 +165,14 @@ function binaryTrials(op: BinaryName): Trial[] {
     ([a, b]): Trial => ({
       name: `${op} of ${a} and ${b}`,
       arrays: { a: new Float64Array(2).fill(a), b: new Float64Array(2).fill(b), y: draw.blank(2) },
-      call: (kernels, blocks) => kernels.binary(op, blocks.a!, [1], blocks.b!, [1], blocks.y!, [2]),
+      call: (kernels, blocks) => kernels.binary(op, blocks.a, [1], blocks.b, [1], blocks.y, [2]),
       allowed: relative(1e-6),
     }),
   );
   const inPlace: Trial = {
     name: `${op} in place`,
     arrays: { a: operand(op, 37, 'a'), b: operand(op, 37, 'b') },
-    call: (kernels, { a, b }) => kernels.binary(op, a!, [1], b!, [1], a!, [37]),
+    call: (kernels, { a, b }) => kernels.binary(op, a, [1], b, [1], a, [37]),
   };
   return [...ordinary, ...special, inPlace];
 }
@@ -190,7 +190,7 @@ function reduceTrials(op: ReduceName): Trial[] {
   ): Trial => ({
     name: `${op} of ${name}[${outer}, (${n}), ${inner}]`,
     arrays: { x, y: draw.blank(outer * inner) },
-    call: (kernels, blocks) => kernels.reduce(op, blocks.x!, blocks.y!, outer, n, inner),
+    call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, outer, n, inner),
   });
   const ordinary = MIDDLES.map((middle) =>
     of('', draw.normal(middle[0] * middle[1] * middle[2], 'reduce'), middle),
@@ -213,7 +213,7 @@ function longSums(): Trial[] {
   return (['sum', 'sumSquares'] as const).map((op) => ({
     name: op,
     arrays: { x, y: draw.blank(1) },
-    call: (kernels, blocks) => kernels.reduce(op, blocks.x!, blocks.y!, 1, x.length, 1),
+    call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, 1, x.length, 1),
     allowed: relative(1e-5),
   }));
 }
@@ -223,7 +223,7 @@ function accumulateTrials(): Trial[] {
     [1, -0.5, 0].map((scale) => ({
       name: `${size} times ${scale}`,
       arrays: { y: draw.normal(size, 'sum'), x: draw.normal(size, 'part') },
-      call: (kernels, { x, y }) => kernels.accumulate(y!, x!, scale),
+      call: (kernels, { x, y }) => kernels.accumulate(y, x, scale),
     })),
   );
 }
@@ -247,7 +247,7 @@ function softmaxTrials(): Trial[] {
         x: draw.normal(count * n, 'softmax').map((x) => Math.fround(3 * x)),
         y: draw.blank(count * n),
       },
-      call: (kernels, { x, y }) => kernels.softmax(x!, y!, count, n, log),
+      call: (kernels, { x, y }) => kernels.softmax(x, y, count, n, log),
     })),
     ...Object.entries(rows).map(([name, row]): Trial => ({
       name: `${log ? 'log of ' : ''}${name}, beside an ordinary row`,
@@ -255,12 +255,12 @@ function softmaxTrials(): Trial[] {
         x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround),
         y: draw.blank(2 * row.length),
       },
-      call: (kernels, { x, y }) => kernels.softmax(x!, y!, 2, row.length, log),
+      call: (kernels, { x, y }) => kernels.softmax(x, y, 2, row.length, log),
     })),
     {
       name: `${log ? 'log ' : ''}in place`,
       arrays: { x: draw.normal(3 * 19, 'softmax') },
-      call: (kernels, { x }) => kernels.softmax(x!, x!, 3, 19, log),
+      call: (kernels, { x }) => kernels.softmax(x, x, 3, 19, log),
     },
   ]); // biome-ignore format: a list
 }
@@ -276,7 +276,7 @@ function gatherTrials(): Trial[] {
       ids: Float64Array.from(ids),
       y: draw.blank(ids.length * width),
     },
-    call: (kernels, { table, ids: at, y }) => kernels.gather(table!, at!, y!, width),
+    call: (kernels, { table, ids: at, y }) => kernels.gather(table, at, y, width),
     allowed: 'bits',
   }));
 }
@@ -289,7 +289,7 @@ function scatterTrials(): Trial[] {
       ids: Float64Array.from(ids),
       g: draw.whole(ids.length * width, 'rows'),
     },
-    call: (kernels, { table, ids: at, g }) => kernels.scatterAdd(table!, at!, g!, width),
+    call: (kernels, { table, ids: at, g }) => kernels.scatterAdd(table, at, g, width),
     allowed: 'bits',
   }));
 }
@@ -317,7 +317,7 @@ function maskTrials(): Trial[] {
     randomTrials(
       ({ key, counter }) =>
         (kernels, { y }) =>
-          kernels.randomMask(key, counter, y!, keep, Math.fround(1 / keep)),
+          kernels.randomMask(key, counter, y, keep, Math.fround(1 / keep)),
     ),
   );
 }
@@ -345,7 +345,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
         randomTrials(
           (at) =>
             (kernels, { y }) =>
-              kernels.randomUniform(at.key, at.counter, y!),
+              kernels.randomUniform(at.key, at.counter, y),
         ),
       'bits',
     ),

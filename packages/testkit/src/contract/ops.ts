@@ -81,11 +81,11 @@ class OpCase implements ContractCase {
     spoil(backend);
     const plain = outputsOf(this.#op, inputs, sample.attrs);
     const outputs = wanted.outputs.flatMap((expected, k) => [
-      formatShape(found.shapes[k]!) === formatShape(wanted.shapes[k]!)
+      formatShape(found.shapes[k]) === formatShape(wanted.shapes[k])
         ? null
-        : `${title}: output ${k} has shape ${formatShape(found.shapes[k]!)}`,
-      mismatch(`${title}: output ${k}`, found.outputs[k]!, expected, outputTolerance(expected)),
-      bitMismatch(`${title}: output ${k} without a gradient`, plain[k]!, found.outputs[k]!),
+        : `${title}: output ${k} has shape ${formatShape(found.shapes[k])}`,
+      mismatch(`${title}: output ${k}`, found.outputs[k], expected, outputTolerance(expected)),
+      bitMismatch(`${title}: output ${k} without a gradient`, plain[k], found.outputs[k]),
     ]);
     const gradients = wanted.gradients.map((expected, i) => {
       if (sample.gradients[i] !== true || expected === null) return null;

@@ -22,9 +22,9 @@ function trial(name: string, size: number, slots: Slots, call: Trial['call']): T
   };
 }
 
-const sizes = (make: (size: number) => Trial[]): Trial[] => [...SIZES.flatMap(make), make(MANY)[0]!];
+const sizes = (make: (size: number) => Trial[]): Trial[] => [...SIZES.flatMap(make), make(MANY)[0]];
 const shared = ({ w, g }: Blocks, other: boolean) => ({
-  ...{ w: w!, g: g!, decay: other ? 0.01 : 0, gScale: other ? 0.25 : 1 },
+  ...{ w: w, g: g, decay: other ? 0.01 : 0, gScale: other ? 0.25 : 1 },
 });
 
 const sgd = (): Trial[] =>
@@ -33,10 +33,10 @@ const sgd = (): Trial[] =>
       kernels.sgd({ ...shared(at, false), m: null, keep: 0, fresh: 0, rateM: 0, rateG: 0.1 }),
     ),
     trial('momentum', size, { m: 'signed' }, (kernels, at) =>
-      kernels.sgd({ ...shared(at, true), m: at.m!, keep: 0.9, fresh: -0.1, rateM: -1, rateG: 0 }),
+      kernels.sgd({ ...shared(at, true), m: at.m, keep: 0.9, fresh: -0.1, rateM: -1, rateG: 0 }),
     ),
     trial('Nesterov', size, { m: 'signed' }, (kernels, at) =>
-      kernels.sgd({ ...shared(at, true), m: at.m!, keep: 0.9, fresh: 0.3, rateM: 0.7, rateG: 0.05 }),
+      kernels.sgd({ ...shared(at, true), m: at.m, keep: 0.9, fresh: 0.3, rateM: 0.7, rateG: 0.05 }),
     ),
   ]);
 
@@ -45,19 +45,19 @@ function rmsprop(): Trial[] {
   const outside = { ...settings, inside: 0, outside: 1e-2, momentum: 0.5, rateQ: 0.3, rateM: 0.1 };
   return sizes((size) => [
     trial('plain', size, { v: 'positive' }, (kernels, at) =>
-      kernels.rmsprop({ ...shared(at, false), ...settings, v: at.v!, mean: null, m: null }),
+      kernels.rmsprop({ ...shared(at, false), ...settings, v: at.v, mean: null, m: null }),
     ),
     trial('momentum', size, { v: 'positive', m: 'signed' }, (kernels, at) =>
-      kernels.rmsprop({ ...shared(at, true), ...outside, v: at.v!, mean: null, m: at.m! }),
+      kernels.rmsprop({ ...shared(at, true), ...outside, v: at.v, mean: null, m: at.m }),
     ),
     trial('centred', size, { v: 'positive', mean: 'signed', m: 'signed' }, (kernels, at) =>
       kernels.rmsprop({
         ...shared(at, true),
         ...settings,
         momentum: 0.9,
-        v: at.v!,
-        mean: at.mean!,
-        m: at.m!,
+        v: at.v,
+        mean: at.mean,
+        m: at.m,
       }),
     ),
   ]);
@@ -70,20 +70,20 @@ const OTHER = { beta1: 0.5, beta2: 0.99, epsilon: 1e-3, vScale: 3 };
 const adam = (): Trial[] =>
   sizes((size) => [
     trial('plain', size, MOMENTS, (kernels, at) =>
-      kernels.adam({ ...shared(at, false), ...PLAIN, m: at.m!, v: at.v!, rate: 0.01 }),
+      kernels.adam({ ...shared(at, false), ...PLAIN, m: at.m, v: at.v, rate: 0.01 }),
     ),
     trial('other', size, MOMENTS, (kernels, at) =>
-      kernels.adam({ ...shared(at, true), ...OTHER, m: at.m!, v: at.v!, rate: 0.1 }),
+      kernels.adam({ ...shared(at, true), ...OTHER, m: at.m, v: at.v, rate: 0.1 }),
     ),
   ]);
 
 const nadam = (): Trial[] =>
   sizes((size) => [
     trial('plain', size, MOMENTS, (kernels, at) =>
-      kernels.nadam({ ...shared(at, false), ...PLAIN, m: at.m!, v: at.v!, rateM: 0.01, rateG: 0.02 }),
+      kernels.nadam({ ...shared(at, false), ...PLAIN, m: at.m, v: at.v, rateM: 0.01, rateG: 0.02 }),
     ),
     trial('other', size, MOMENTS, (kernels, at) =>
-      kernels.nadam({ ...shared(at, true), ...OTHER, m: at.m!, v: at.v!, rateM: 0.1, rateG: 0.03 }),
+      kernels.nadam({ ...shared(at, true), ...OTHER, m: at.m, v: at.v, rateM: 0.1, rateG: 0.03 }),
     ),
   ]);
 

@@ -92,7 +92,7 @@ function masks(T: number, B: number): Arrays {
     return (t + b) % 3 !== 0 && !(b === B - 1 && B > 1) ? 1 : 0;
   });
   const emit = mask.slice();
-  for (let i = B; i < emit.length; i++) emit[i] = Math.max(emit[i]!, emit[i - B]!);
+  for (let i = B; i < emit.length; i++) emit[i] = Math.max(emit[i], emit[i - B]);
   return { mask, emit };
 }
 
@@ -115,7 +115,7 @@ function common(f: Form, G: number, biasSize: number): Arrays {
   for (let i = 0; i < T * B && !f.inTurn; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
   for (let b = 0; b < B; b++) {
     for (let u = 0; u < H; u++)
-      xh[b * K + I + u] = Math.fround(h[b * H + u]! * (f.dropped ? rmask[b * H + u]! : 1));
+      xh[b * K + I + u] = Math.fround(h[b * H + u] * (f.dropped ? rmask[b * H + u] : 1));
   }
   const hs = draw.blank((T + 1) * B * H);
   hs.set(h);
@@ -140,16 +140,16 @@ function view(f: Form, block: Block | undefined): SequenceView | null {
 
 const shared = (f: Form, blocks: Blocks) => ({
   ...{ T: f.T, B: f.B, H: f.H, activation: f.activation },
-  ...{ rmask: blocks.rmask ?? null, mask: blocks.mask ?? null, emit: blocks.emit ?? null, U: blocks.U! },
+  ...{ rmask: blocks.rmask ?? null, mask: blocks.mask ?? null, emit: blocks.emit ?? null, U: blocks.U },
 });
 const forward = (f: Form, blocks: Blocks) => ({
   ...shared(f, blocks),
   ...{
     I: f.I,
-    W: blocks.W!,
+    W: blocks.W,
     b: blocks.b ?? null,
-    xh: blocks.xh!,
-    x: f.inTurn ? blocks.x! : null,
+    xh: blocks.xh,
+    x: f.inTurn ? blocks.x : null,
     reverse: f.B === 67,
     hs: blocks.hs ?? null,
     y: view(f, blocks.y),
@@ -175,7 +175,7 @@ function incoming(f: Form, dGWidth: number): Arrays {
 
 const backward = (f: Form, blocks: Blocks) => ({
   ...shared(f, blocks),
-  ...{ dy: view(f, blocks.dy), dh: blocks.dh!, dhAll: blocks.dhAll ?? null, dG: blocks.dG! },
+  ...{ dy: view(f, blocks.dy), dh: blocks.dh, dhAll: blocks.dhAll ?? null, dG: blocks.dG },
 });
 
 /** Stored gates [T, B, width]: numbers in (0, 1). */
@@ -198,7 +198,7 @@ function lstmForwardTrial(f: Form): Trial {
     call: (kernels, blocks) =>
       kernels.lstmForward({
         ...forward(f, blocks),
-        ...{ ...SIGMOID, c: blocks.c!, keepCells: f.saving, gates: blocks.gates ?? null },
+        ...{ ...SIGMOID, c: blocks.c, keepCells: f.saving, gates: blocks.gates ?? null },
       }),
   };
 }
@@ -217,7 +217,7 @@ function lstmBackwardTrial(f: Form): Trial {
     call: (kernels, blocks) =>
       kernels.lstmBackward({
         ...backward(f, blocks),
-        ...{ ...SIGMOID, gates: blocks.gates!, c: blocks.c!, dc: blocks.dc!, dcAll: blocks.dcAll ?? null },
+        ...{ ...SIGMOID, gates: blocks.gates, c: blocks.c, dc: blocks.dc, dcAll: blocks.dcAll ?? null },
       }),
   };
 }
@@ -238,7 +238,7 @@ function walked({ T, B, I, H, dropped }: Form): Arrays {
   const rmask = dropoutMask(B * H);
   hs.forEach((value, i) => {
     const [row, u] = [Math.floor(i / H), i % H];
-    xh[row * (I + H) + I + u] = Math.fround(value * rmask[(row % B) * H + u]!);
+    xh[row * (I + H) + I + u] = Math.fround(value * rmask[(row % B) * H + u]);
   });
   return { xh, hs };
 }
@@ -248,7 +248,7 @@ function rnnBackwardTrial(f: Form): Trial {
     name: f.name,
     arrays: { ...incoming(f, f.H), ...walked(f) },
     call: (kernels, blocks) =>
-      kernels.rnnBackward({ ...backward(f, blocks), I: f.I, xh: blocks.xh!, hs: blocks.hs ?? null }),
+      kernels.rnnBackward({ ...backward(f, blocks), I: f.I, xh: blocks.xh, hs: blocks.hs ?? null }),
   };
 }
 
@@ -304,7 +304,7 @@ function gruBackwardTrial(f: Form, variant: GruForm): Trial {
     call: (kernels, blocks) =>
       kernels.gruBackward({
         ...backward(f, blocks),
-        ...{ ...SIGMOID, ...variant, I: f.I, xh: blocks.xh!, hs: blocks.hs ?? null, gates: blocks.gates! },
+        ...{ ...SIGMOID, ...variant, I: f.I, xh: blocks.xh, hs: blocks.hs ?? null, gates: blocks.gates },
       }),
   };
 }

@@ -19,7 +19,7 @@ const MORE_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
 export function monitored(event: EpochEvent, monitor: string | undefined): { name: string; value: number } {
   const figures = figuresOf(event);
   const name = monitor ?? ('validationLoss' in figures ? 'validationLoss' : 'loss');
-  if (Object.hasOwn(figures, name)) return { name, value: figures[name]! };
+  if (Object.hasOwn(figures, name)) return { name, value: figures[name] };
   throw valueError(
     `There is no figure "${name}" to monitor. There are ${Object.keys(figures).join(', ')}` +
       ('validationLoss' in figures ? '.' : '; validationLoss comes with validationData or validationSplit.'),

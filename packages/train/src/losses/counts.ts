@@ -77,7 +77,7 @@ export interface NegativeBinomialOptions extends LossOptions {
 export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {
   const name = 'negativeBinomialNll';
   const { units = false } = options;
-  const counts = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0]! : target);
+  const counts = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0] : target);
   return makeLoss(
     {
       name,

@@ -124,7 +124,7 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
       fit: (prediction, target) => fitSame(name, prediction, target),
       check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
       rows(prediction, target) {
-        const y = smoothed(target, labelSmoothing, prediction.shape[1]!);
+        const y = smoothed(target, labelSmoothing, prediction.shape[1]);
         return neg(sum(mul(y, fromLogits ? logSoftmax(prediction) : log(normalised(prediction))), -1));
       },
     },

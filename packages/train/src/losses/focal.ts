@@ -110,7 +110,7 @@ export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = 
       fit: (prediction, target) => fitSame(name, prediction, target),
       check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
       rows(prediction, target) {
-        const classes = prediction.shape[1]!;
+        const classes = prediction.shape[1];
         if (typeof alpha !== 'number' && alpha.length !== classes) {
           throw valueError(`${name}: alpha has ${alpha.length} numbers, and there are ${classes} classes.`, {
             alpha,

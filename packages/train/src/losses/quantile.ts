@@ -35,11 +35,11 @@ export function pinball(options: PinballOptions = {}): Loss {
   return makeLoss(
     {
       name,
-      config: quantiles ? { quantiles: [...quantiles] } : { quantile: list[0]! },
+      config: quantiles ? { quantiles: [...quantiles] } : { quantile: list[0] },
       fit(prediction, target) {
         if (!quantiles) return fitSame(name, prediction, target);
         const pair = fitOnePerRow(name, prediction, target, 'one number', ' (all quantiles share it)');
-        const width = pair.prediction.shape.at(-1)!;
+        const width = pair.prediction.shape.at(-1);
         if (width !== list.length) {
           throw valueError(
             `pinball: there are ${list.length} quantiles, and the model predicts ${width} numbers. ` +

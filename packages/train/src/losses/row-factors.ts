@@ -37,7 +37,7 @@ export function rowFactors(
 
 /** The values at the given rows. */
 export function selectRows(values: Float64Array, rows: Uint32Array): Float64Array {
-  return Float64Array.from(rows, (row) => values[row]!);
+  return Float64Array.from(rows, (row) => values[row]);
 }
 
 /**
@@ -67,12 +67,12 @@ function spread(what: string, kind: string, values: Tensor, lead: Shape): Float6
     let at = 0;
     let stride = 1;
     for (let d = lead.length - 1; d >= 0; d--) {
-      const index = rest % lead[d]!;
-      rest = Math.floor(rest / lead[d]!);
+      const index = rest % lead[d];
+      rest = Math.floor(rest / lead[d]);
       if (extents[d] !== 1) at += index * stride;
-      stride *= extents[d]!;
+      stride *= extents[d];
     }
-    out[row] = from[at]!;
+    out[row] = from[at];
   }
   return out;
 }
@@ -116,7 +116,7 @@ export function classWeighted(
   const values = target.dataSync();
   const given = weights && spread('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
-    const own = width === 1 ? values[row]! : largest(values.subarray(row * width, (row + 1) * width));
+    const own = width === 1 ? values[row] : largest(values.subarray(row * width, (row + 1) * width));
     return (table.get(Math.round(own)) ?? 1) * (given?.[row] ?? 1);
   });
   return tensor(out, rows);
@@ -125,6 +125,6 @@ export function classWeighted(
 /** The index of the largest value; of equal ones the first. */
 export function largest(values: ArrayLike<number>): number {
   let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;
 }

@@ -34,8 +34,8 @@ function share(
     size: () => 2,
     add(sums, batch) {
       eachRow(batch, (row, weight) => {
-        if (right(batch, row)) sums[0]! += weight;
-        sums[1]! += weight;
+        if (right(batch, row)) sums[0] += weight;
+        sums[1] += weight;
       });
     },
     result: ([hits = 0, count = 0]) => ratio(hits, count),
@@ -48,7 +48,7 @@ const isClass = ({ prediction, target, width }: MetricBatch, row: number): boole
 const isSide =
   (threshold: number) =>
   ({ prediction, target }: MetricBatch, row: number): boolean =>
-    (prediction[row]! > threshold ? 1 : 0) === target[row];
+    (prediction[row] > threshold ? 1 : 0) === target[row];
 
 /** Share of numbers on the right side of the threshold; predictions and targets (0 or 1) of one shape. */
 export function binaryAccuracy({ threshold = 0.5 }: ThresholdOptions = {}): Metric {
@@ -100,7 +100,7 @@ export function topKAccuracy({ k = 5 }: TopKOptions = {}): Metric {
     throw valueError(`${name}: k is a whole number from 1, got ${k}.`, { k });
   return share(name, { k }, fitClasses(name), ({ prediction, target, width }, row) => {
     const scores = rowOf(prediction, row, width);
-    const own = scores[target[row]!]!;
+    const own = scores[target[row]];
     let better = 0;
     for (const score of scores) if (score > own) better++;
     return better < k;

@@ -18,7 +18,7 @@ export function auc(): Metric {
     update(prediction, target, mask = null, weights = null) {
       const batch = fit(prediction, target, mask, weights);
       eachRow(batch, (row, weight) => {
-        const score = batch.prediction[row]!;
+        const score = batch.prediction[row];
         if (Number.isNaN(score))
           throw valueError(`auc: the prediction of row ${row} is not a number.`, { row });
         const both = scores.get(score) ?? [0, 0];
@@ -44,7 +44,7 @@ export function auc(): Metric {
     },
     set state({ sums }) {
       scores = new Map();
-      for (let i = 0; i < sums.length; i += 3) scores.set(sums[i]!, [sums[i + 1]!, sums[i + 2]!]);
+      for (let i = 0; i < sums.length; i += 3) scores.set(sums[i], [sums[i + 1], sums[i + 2]]);
     },
   };
   return metric;

@@ -65,21 +65,21 @@ function ofCounts(name: string, options: CountsOptions, figure: (counts: Counts)
 
 function addAnswers(sums: Float64Array, batch: MetricBatch, threshold: number): void {
   eachRow(batch, (row, weight) => {
-    const taken = batch.prediction[row]! > threshold;
+    const taken = batch.prediction[row] > threshold;
     const actual = batch.target[row] !== 0;
-    if (taken && actual) sums[0]! += weight;
-    if (taken) sums[1]! += weight;
-    if (actual) sums[2]! += weight;
+    if (taken && actual) sums[0] += weight;
+    if (taken) sums[1] += weight;
+    if (actual) sums[2] += weight;
   });
 }
 
 function addClasses(sums: Float64Array, batch: MetricBatch): void {
   eachRow(batch, (row, weight) => {
     const taken = largest(rowOf(batch.prediction, row, batch.width));
-    const actual = batch.target[row]!;
-    if (taken === actual) sums[3 * taken]! += weight;
-    sums[3 * taken + 1]! += weight;
-    sums[3 * actual + 2]! += weight;
+    const actual = batch.target[row];
+    if (taken === actual) sums[3 * taken] += weight;
+    sums[3 * taken + 1] += weight;
+    sums[3 * actual + 2] += weight;
   });
 }
 
@@ -126,9 +126,9 @@ export function confusionMatrix({ threshold = 0.5 }: ConfusionOptions = {}): Met
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         const taken =
-          width === 1 ? (prediction[row]! > threshold ? 1 : 0) : largest(rowOf(prediction, row, width));
-        const actual = width === 1 ? (target[row] === 0 ? 0 : 1) : target[row]!;
-        sums[actual * count(width) + taken]! += weight;
+          width === 1 ? (prediction[row] > threshold ? 1 : 0) : largest(rowOf(prediction, row, width));
+        const actual = width === 1 ? (target[row] === 0 ? 0 : 1) : target[row];
+        sums[actual * count(width) + taken] += weight;
       });
     },
     result: (sums, width) =>

@@ -17,8 +17,8 @@ function meanError(
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         for (let i = row * width; i < (row + 1) * width; i++) {
-          sums[0]! += weight * size(target[i]! - prediction[i]!);
-          sums[1]! += weight;
+          sums[0] += weight * size(target[i] - prediction[i]);
+          sums[1] += weight;
         }
       });
     },
@@ -62,13 +62,13 @@ export function r2(): Metric {
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         for (let k = 0; k < width; k++) {
-          const [at, y] = [R2_SUMS * k, target[row * width + k]!];
+          const [at, y] = [R2_SUMS * k, target[row * width + k]];
           if (sums[at + 1] === 0) sums[at] = y;
-          const shifted = y - sums[at]!; // against cancellation
-          sums[at + 1]! += weight;
-          sums[at + 2]! += weight * shifted;
-          sums[at + 3]! += weight * shifted * shifted;
-          sums[at + 4]! += weight * (y - prediction[row * width + k]!) ** 2;
+          const shifted = y - sums[at]; // against cancellation
+          sums[at + 1] += weight;
+          sums[at + 2] += weight * shifted;
+          sums[at + 3] += weight * shifted * shifted;
+          sums[at + 4] += weight * (y - prediction[row * width + k]) ** 2;
         }
       });
     },
@@ -77,8 +77,8 @@ export function r2(): Metric {
       for (let k = 0; k < width; k++) {
         const [, count, sum, squares, errors] = sums.subarray(R2_SUMS * k) as unknown as number[];
         if (count === 0) continue;
-        const variation = squares! - (sum! * sum!) / count!;
-        if (variation > 0) total += 1 - errors! / variation;
+        const variation = squares - (sum * sum) / count;
+        if (variation > 0) total += 1 - errors / variation;
         else if (errors === 0) total += 1;
       }
       return ratio(total, width);

@@ -198,5 +198,5 @@ function withoutOne(shape: Shape): Shape {
 
 /** Calls `visit` for each row that counts, with the times that it does. */
 export function eachRow({ weights }: MetricBatch, visit: (row: number, weight: number) => void): void {
-  for (let row = 0; row < weights.length; row++) if (weights[row] !== 0) visit(row, weights[row]!);
+  for (let row = 0; row < weights.length; row++) if (weights[row] !== 0) visit(row, weights[row]);
 }

@@ -17,9 +17,9 @@ export function perplexity({ fromLogits = false }: PerplexityOptions = {}): Metr
     add(sums, batch) {
       eachRow(batch, (row, weight) => {
         const scores = rowOf(batch.prediction, row, batch.width);
-        const own = scores[batch.target[row]!]!;
-        sums[0]! += weight * (fromLogits ? logSumExp(scores) - own : -Math.log(Math.max(own, 1e-7)));
-        sums[1]! += weight;
+        const own = scores[batch.target[row]];
+        sums[0] += weight * (fromLogits ? logSumExp(scores) - own : -Math.log(Math.max(own, 1e-7)));
+        sums[1] += weight;
       });
     },
     result: ([total = 0, count = 0]) => Math.exp(ratio(total, count)),

@@ -49,8 +49,8 @@ function adamNamed(name: string, options: AdamOptions, weightDecay: number): Opt
       kernels.adam({
         w,
         g,
-        m: m!,
-        v: v!,
+        m: m,
+        v: v,
         beta1,
         beta2,
         decay,
@@ -108,7 +108,7 @@ export function nadam(options: NadamOptions = {}): Optimizer {
       const next = momentum(step + 1);
       const P = product(step);
       kernels.nadam({
-        ...{ w, g, m: m!, v: v!, beta1: asStored(own.beta1), beta2, decay, gScale },
+        ...{ w, g, m: m, v: v, beta1: asStored(own.beta1), beta2, decay, gScale },
         epsilon: own.epsilon,
         rateM: (rate * next) / (1 - P * next),
         rateG: (rate * (1 - momentum(step))) / (1 - P),

@@ -177,12 +177,12 @@ function updateRows(call: UpdateCall, rows: Rows, update: (few: UpdateCall) => v
   const [one, size] = [[1], [width]];
   const putBack = (changed: Block, table: Block): void => {
     for (let i = 0; i < ids.length; i++) {
-      kernels.copy(changed, i * width, one, table, ids[i]! * width, one, size);
+      kernels.copy(changed, i * width, one, table, ids[i] * width, one, size);
     }
   };
   putBack(few.w, w);
   few.slots.forEach((changed, i) => {
-    putBack(changed, slots[i]!);
+    putBack(changed, slots[i]);
   });
 }
 

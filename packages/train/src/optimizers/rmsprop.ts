@@ -41,7 +41,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   return makeOptimizer(name, common, own, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v, ...others] = slots;
     kernels.rmsprop({
-      ...{ w, g, v: v!, mean: centered ? others[0]! : null, m: momentum > 0 ? others.at(-1)! : null },
+      ...{ w, g, v: v, mean: centered ? others[0] : null, m: momentum > 0 ? others.at(-1)! : null },
       ...{ keep: rho, fresh: 1 - rho, momentum, decay, gScale },
       ...(keras ? { rateQ: rate, rateM: 1 } : { rateQ: 1, rateM: rate }),
       ...(keras ? { inside: epsilon, outside: 0 } : { inside: 0, outside: epsilon }),
@@ -69,7 +69,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   const made = makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v] = slots;
     kernels.rmsprop({
-      ...{ w, g, v: v!, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
+      ...{ w, g, v: v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
       ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
     });
   });
@@ -77,7 +77,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     ...made,
     update(call) {
       // All of it, also where the rule is for some rows only.
-      if (call.step === 1) call.kernels.fill(call.slots[0]!, initialAccumulatorValue);
+      if (call.step === 1) call.kernels.fill(call.slots[0], initialAccumulatorValue);
       made.update(call);
     },
   };
