@@ -206,6 +206,49 @@ def mask_cases():
                    "inputs": [pack(x) for x in ids], "outputs": [] if mask is None else [pack(mask)]}  # fmt: skip
 
 
+def merge_cases():
+    """Values of merging layers under masks, forward and backward: the mask of each input is right-padded, holed or none."""
+    B, T, I = 3, 5, 4
+    masks = [right_mask(B, T), holed_mask(B, T), right_mask(B, T)[::-1].copy()]
+    merges = {
+        "add": keras.layers.Add(), "multiply": keras.layers.Multiply(), "concatenate": keras.layers.Concatenate(),
+        "concatenateTime": keras.layers.Concatenate(axis=1),
+    }  # fmt: skip
+    for name, layer in merges.items():
+        for which, given in [("two", masks[:2]), ("one", [masks[0], None]), ("three", masks)]:
+            rng = rng_of(f"merge {name} {which}")
+            xs = [normal(rng, B, T, I) for _ in given]
+
+            def run(inputs, _, layer=layer, given=given):
+                # A mask travels with its tensor: a fresh one for each call, since the layer reads it there.
+                flows = [jnp.asarray(x) for x in inputs]
+                boxed = [keras.ops.add(x, 0.0) for x in flows]
+                for x, mask in zip(boxed, given, strict=True):
+                    if mask is not None:
+                        keras.src.backend.set_keras_mask(x, jnp.asarray(mask, bool))
+                return [jnp.asarray(layer._merge_function(boxed))]
+
+            options = {"layer": name, "masks": [None if mask is None else pack(mask) for mask in given]}
+            yield gradient_case(f"merge/{name}-{which}", "merge", options, rng, xs, [], run)
+
+
+def activity_cases():
+    """What an activity regulariser of a layer adds to the loss: divided by the batch size."""
+    for name, shape in [("l1", (5, 3)), ("l2", (4, 6, 3)), ("l1l2", (7, 2))]:
+        rng = rng_of(f"activity {name}")
+        # In a model: a layer's own stateless_call leaves its activity regulariser out.
+        model = keras.Sequential([keras.layers.Dense(4, activity_regularizer=REGULARIZERS[name])])
+        x = normal(rng, *shape)
+        model.build(x.shape)
+        weights = [normal(rng, *w.shape) for w in model.trainable_variables]
+
+        def run(inputs, weights, model=model):
+            _, _, losses = model.stateless_call(weights, [], inputs[0], return_losses=True)
+            return [jnp.reshape(loss, ()) for loss in losses]
+
+        yield gradient_case(f"activity/{name}", "activity", {"regularizer": name}, rng, [x], weights, run)
+
+
 def order_cases():
     """Names of a functional model's weights in Keras's order."""
     layers = keras.layers
@@ -252,7 +295,7 @@ def order_cases():
 
 def main():
     makers = (activation_cases, regularizer_cases, constraint_cases, stacked_cases, stateful_cases,
-              normalization_cases, mask_cases, order_cases)  # fmt: skip
+              normalization_cases, mask_cases, merge_cases, activity_cases, order_cases)  # fmt: skip
     cases = [case for maker in makers for case in maker()]
     versions = {"keras": keras.__version__, "kerasBackend": "jax", "jax": jax.__version__, "numpy": np.__version__,
                 "python": platform.python_version()}  # fmt: skip

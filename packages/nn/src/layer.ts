@@ -4,6 +4,7 @@
  * layer made of layers, so that models nest.
  */
 import {
+  div,
   type ErrorCode,
   type Flow,
   type ForwardContext,
@@ -30,7 +31,7 @@ export interface LayerOptions {
   name?: string;
   /** False: the layer's weights are not trained. Default true. */
   trainable?: boolean;
-  /** What each of the layer's outputs adds to the loss. Default: nothing. */
+  /** Penalty on each output of the layer, divided by the batch size and added to the loss. Default: none. */
   activityRegularizer?: Regularizer | null;
 }
 
@@ -162,7 +163,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     this.#check(inputs);
     const outputs = this.call(inputs, context);
     if (this.#activity && context.addLoss !== noLoss)
-      for (const { value } of outputs) context.addLoss(this.#activity(value));
+      for (const { value } of outputs) context.addLoss(div(this.#activity(value), value.shape[0]));
     return outputs;
   }
 

@@ -98,19 +98,46 @@ const regularizers: Record<string, Regularizer> = {
   orthogonalColumns: orthogonalPenalty({ factor: 0.5, mode: 'columns' }),
 };
 
-/** The penalty as the activity regulariser of a layer that changes nothing. */
+/** The penalty of a layer's kernel. */
 function checkRegularizer(golden: Case): void {
-  const [x] = golden.inputs.map(tensorFrom);
-  const layer = activation({
-    activation: 'linear',
-    activityRegularizer: regularizers[golden.options.regularizer!]!,
+  const w = golden.inputs[0]!;
+  const layer = dense({ units: w.shape[1]!, kernelRegularizer: regularizers[golden.options.regularizer!]! });
+  layer.build([[1, w.shape[0]!]]);
+  const [kernel] = layer.parameters;
+  kernel!.assign(valuesOf(w));
+  compare(() => [kernel!.regularizer!(kernel!)], [kernel!], {
+    outputs: golden.outputs,
+    outputWeights: golden.outputWeights,
+    gradients: golden.gradients.inputs,
   });
+}
+
+/** What the activity regulariser of a layer adds to the loss. */
+function checkActivity(golden: Case): void {
+  const [x] = golden.inputs.map(tensorFrom) as [Tensor];
+  const layer = dense({ units: 4, activityRegularizer: regularizers[golden.options.regularizer!]! });
+  load(layer, [x], golden.weights);
   const work = (): Tensor[] => {
     const terms: Tensor[] = [];
-    layer.flow([flowOf(x!)], { ...inferenceContext(), addLoss: (term) => void terms.push(term) });
+    layer.flow([flowOf(x)], { ...inferenceContext(), addLoss: (term) => void terms.push(term) });
     return terms;
   };
-  compare(work, [x!], {
+  compare(work, [x, ...parametersOf(layer)], {
+    outputs: golden.outputs,
+    outputWeights: golden.outputWeights,
+    gradients: [...golden.gradients.inputs, ...golden.gradients.weights],
+  });
+}
+
+/** Values of merging layers under masks. */
+function checkMerge(golden: Case): void {
+  const { layer: name, masks } = golden.options as unknown as {
+    layer: string;
+    masks: (GoldenTensor | null)[];
+  };
+  const inputs = golden.inputs.map(tensorFrom);
+  const flows = inputs.map((value, i) => flowOf(value, masks[i] ? tensorFrom(masks[i]) : null));
+  compare(() => values(merges[name]!().flow(flows, inferenceContext())), inputs, {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: golden.gradients.inputs,
@@ -242,6 +269,8 @@ const checks: Record<string, (golden: Case) => void> = {
   stateful: checkStateful,
   batchNormalization: (golden) => checkLayer(golden, batchNormalization(golden.options), true),
   mask: checkMask,
+  merge: checkMerge,
+  activity: checkActivity,
   order: checkOrder,
 };
 

@@ -340,3 +340,25 @@ describe('stateful layers', () => {
     });
   });
 });
+
+test('a NaN at a masked step does not reach the statistics of batch normalisation', () => {
+  const mask = tensor([[1, 1, 0]]);
+  const [clean, poisoned] = [4, Number.NaN].map((masked) => {
+    const layer = batchNormalization({ momentum: 0.5 });
+    const after: (() => void)[] = [];
+    const context = {
+      ...inferenceContext(),
+      training: true,
+      afterStep: (work: () => void) => void after.push(work),
+    };
+    const flows = layer.flow([{ value: tensor([[[1], [3], [masked]]]), mask }], context);
+    for (const work of after) work();
+    const moving = layer.getWeights().slice(2);
+    return {
+      y: [...flows[0]!.value.dataSync()].slice(0, 2),
+      moving: moving.map(({ values }) => [...values]),
+    };
+  });
+  assert.deepEqual(poisoned, clean);
+  assert.ok(Math.abs(clean!.moving[0]![0]! - 1) < 1e-6); // half of the mean, which is 2
+});

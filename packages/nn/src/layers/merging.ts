@@ -2,10 +2,10 @@
  * Layers of several inputs: `addLayer`, `multiply`, `concatenate`. Inputs broadcast; those of lower rank first get axes
  * after the batch. As in Keras, a step counts where any of the masks says so, if all inputs have one. (`add` is the op.)
  */
-import { add, concat, type Flow, mul, reshape, type Shape, type Tensor } from '@unroll/core';
+import { add, concat, type Flow, mul, reshape, type Shape, sub, type Tensor } from '@unroll/core';
 import { broadcastShapes } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
-import { anyMask } from '../masks.js';
+import { anyMask, validSteps } from '../masks.js';
 
 abstract class Merge extends Layer {
   protected abstract readonly combine: (a: Tensor, b: Tensor) => Tensor;
@@ -19,10 +19,30 @@ abstract class Merge extends Layer {
 
   call(inputs: readonly Flow[]): Flow[] {
     const rank = Math.max(...inputs.map(({ value }) => value.rank));
-    const values = inputs.map(({ value }) => reshape(value, lift(value.shape, rank)));
+    const mask = anyMask(inputs.map((input) => input.mask));
+    const values = inputs.map((input) => {
+      const value = this.masked(input);
+      return reshape(value, lift(value.shape, rank));
+    });
     return [
-      { value: values.reduce((a, b) => this.combine(a, b)), mask: anyMask(inputs.map(({ mask }) => mask)) },
+      {
+        value: this.merged(
+          values.reduce((a, b) => this.combine(a, b)),
+          mask,
+        ),
+        mask,
+      },
     ];
+  }
+
+  /** An input as it is merged, given its mask. */
+  protected masked({ value }: Flow): Tensor {
+    return value;
+  }
+
+  /** The output, given its mask. */
+  protected merged(value: Tensor, _mask: Tensor | null): Tensor {
+    return value;
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {
@@ -59,9 +79,26 @@ export function addLayer(options: LayerOptions = {}): Add {
 export class Multiply extends Merge {
   static override readonly className = 'Multiply';
   protected readonly combine = mul;
+
+  protected override masked({ value, mask }: Flow): Tensor {
+    if (mask === null) return value;
+    return add(validSteps(value, mask), sub(1, besides(mask, value.rank)));
+  }
+
+  protected override merged(value: Tensor, mask: Tensor | null): Tensor {
+    return mask === null ? value : mul(value, besides(mask, value.rank));
+  }
 }
 
-/** The product of the inputs, element by element. */
+/** A mask [B, T] with axes of size 1 up to the rank. */
+function besides(mask: Tensor, rank: number): Tensor {
+  return reshape(mask, [...mask.shape, ...new Array<number>(rank - mask.rank).fill(1)]);
+}
+
+/**
+ * The product of the inputs, element by element. A masked step of an input counts as 1; if all inputs have masks, steps
+ * that are masked in every one of them are 0 (as in Keras).
+ */
 export function multiply(options: LayerOptions = {}): Multiply {
   return new Multiply(options);
 }

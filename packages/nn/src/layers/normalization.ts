@@ -24,6 +24,7 @@ import {
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { validSteps } from '../masks.js';
 import type { Regularizer } from '../regularizers.js';
 
 interface NormalizationOptions extends LayerOptions {
@@ -151,7 +152,8 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
       const [mean, variance] = [reshape(this.#mean, spread), reshape(this.#variance, spread)];
       return [{ value: this.normalised(value, mean, variance), mask }];
     }
-    const { mean, variance } = moments(value, mask, axes);
+    // For the statistics, masked steps are 0 already: a product with the mask would keep a NaN.
+    const { mean, variance } = moments(mask ? validSteps(value, mask) : value, mask, axes);
     this.#follow(this.#mean, mean, context);
     this.#follow(this.#variance, variance, context);
     return [{ value: this.normalised(value, mean, variance), mask }];
@@ -167,7 +169,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
   }
 }
 
-/** Mean and (biased) variance of each feature, over what the mask counts; axes kept with size 1. */
+/** Mean and (biased) variance of each feature over valid steps; x is 0 at the others. Axes are kept with size 1. */
 function moments(
   x: Tensor,
   mask: Tensor | null,
@@ -181,7 +183,7 @@ function moments(
   const counts = reshape(mask, [...mask.shape, ...new Array<number>(x.rank - 2).fill(1)]);
   const total = sum(broadcastTo(counts, x.shape), axes, true);
   const divisor = add(total, 1e-7); // as Keras: no division by 0 where nothing counts
-  const mean = div(sum(mul(x, counts), axes, true), divisor);
+  const mean = div(sum(x, axes, true), divisor);
   const variance = div(sum(mul(square(sub(x, mean)), counts), axes, true), divisor);
   return { mean, variance };
 }
