@@ -52,7 +52,7 @@ const { loss } = await translator.fit(
     batchSize: 64,
   },
 );
-console.log(`loss ${loss[0].toFixed(3)} at first, ${loss.at(-1)!.toFixed(4)} at last`);
+console.log(`loss ${loss[0].toFixed(3)} at first, ${loss[loss.length - 1].toFixed(4)} at last`);
 
 /** The decoding loop: every answer grows by the character that the model finds most likely. */
 async function translate(texts: readonly string[]): Promise<string[]> {

@@ -42,7 +42,7 @@ const words = [...new Set(reviews.flatMap(({ text }) => text.split(' ')))].sort(
 const ids = new Map(words.map((word, i) => [word, i + 1])); // 0 is padding
 const longest = Math.max(...reviews.map(({ text }) => text.split(' ').length));
 const encode = (text: string): number[] => {
-  const tokens = text.split(' ').map((word) => ids.get(word)!);
+  const tokens = text.split(' ').map((word) => ids.get(word) ?? 0);
   return [...tokens, ...new Array<number>(longest - tokens.length).fill(0)];
 };
 const x = reviews.map(({ text }) => encode(text));

@@ -38,7 +38,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     });
     try {
       const { loss } = await model.fit(x, y, { epochs: 20 });
-      return at('loss', loss.at(-1)!);
+      return at('loss', loss[loss.length - 1]);
     } catch (error) {
       if (error instanceof UnrollError && error.code === 'nan')
         return 'stopped, as the loss is not finite any more';
@@ -66,7 +66,9 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     const { loss } = await model.fit(x, y, { epochs: 150 });
     const { loss: onUnseen } = await model.evaluate(unseen, truth);
     const name = rate === 0 ? 'dropout              without:' : '                     with 0.3:';
-    console.log(`${name} ${at('loss on its 48 examples', loss.at(-1)!)}, ${at('on unseen', onUnseen)}`);
+    console.log(
+      `${name} ${at('loss on its 48 examples', loss[loss.length - 1])}, ${at('on unseen', onUnseen)}`,
+    );
   }
 }
 
@@ -84,7 +86,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     model.compile({ optimizer: 'adam', loss: 'binaryCrossentropy' });
     const { loss } = await model.fit(x, y, { epochs: 5 });
     const name = normalised ? '                     with:' : 'batch normalisation  without:';
-    console.log(`${name} ${at('loss after 5 epochs', loss.at(-1)!)}`);
+    console.log(`${name} ${at('loss after 5 epochs', loss[loss.length - 1])}`);
   }
 }
 

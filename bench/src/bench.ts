@@ -32,26 +32,45 @@ async function measurePeak(machine: Machine, threads: number, launch: Launch): P
   if (threads === 1) machine.peakGflops = best;
 }
 
-/** Starts an engine on each number of threads; null where it does not run here. */
-async function start(
-  spec: EngineSpec,
-  threads: number,
-  versions: Record<string, string>,
-  missing: Set<string>,
-  machine: Machine,
-): Promise<Running | null> {
+/** What one run is about, and what it has found. */
+interface Run {
+  readonly options: Options;
+  readonly specs: EngineSpec[];
+  readonly machine: Machine;
+  readonly versions: Record<string, string>;
+  /** Engines that are not installed or do not run here. */
+  readonly absent: Set<string>;
+  /** By number of threads. */
+  readonly running: Map<number, Running[]>;
+}
+
+/** Starts an engine; null where it does not run here. */
+async function start(spec: EngineSpec, threads: number, run: Run): Promise<Running | null> {
   const process = new EngineProcess(spec.launch(threads));
   try {
     const { version, description, browser } = await process.ask({ do: 'hello' }, 180);
-    if (browser) machine.browser = browser;
-    versions[spec.name] ??= `${version}, ${description}`;
+    if (browser) run.machine.browser = browser;
+    run.versions[spec.name] ??= `${version}, ${description}`;
     return { spec, process };
   } catch (error) {
     const reason = `${spec.name} (does not run here: ${(error as Error).message.trim()})`;
-    if (!missing.has(reason)) console.log(reason);
-    missing.add(reason);
+    if (!run.absent.has(reason)) console.log(reason);
+    run.absent.add(reason);
     return null;
   }
+}
+
+/** Starts every engine on each number of threads, and says which there are. */
+async function startAll(run: Run): Promise<void> {
+  for (const threads of run.options.threads) {
+    const started: Running[] = [];
+    for (const spec of run.specs) {
+      const engine = await start(spec, threads, run);
+      if (engine) started.push(engine);
+    }
+    run.running.set(threads, started);
+  }
+  for (const [name, version] of Object.entries(run.versions)) console.log(`${name}: ${version}`);
 }
 
 function missingPeers({ engines, python }: Options): EngineSpec[] {
@@ -87,77 +106,79 @@ function cellsOf(options: Options): { row: Row; mode: Mode }[] {
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
-  const machine: Machine = {
-    cpu: cpus()[0]?.model ?? 'unknown processor',
-    cores: cpus().length,
-    os: `${platform()} ${release()}`,
-    node: process.versions.node,
-    peakGflops: {},
-    peakGflopsOnThreads: {},
-  };
   const missing = missingPeers(options);
-  const specs = options.engines.filter((spec) => !missing.includes(spec));
-  const versions: Record<string, string> = {};
-  const absent = new Set(missing.map(({ name }) => name));
-  const running = new Map<number, Running[]>();
+  const run: Run = {
+    options,
+    specs: options.engines.filter((spec) => !missing.includes(spec)),
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown processor',
+      cores: cpus().length,
+      os: `${platform()} ${release()}`,
+      node: process.versions.node,
+      peakGflops: {},
+      peakGflopsOnThreads: {},
+    },
+    versions: {},
+    absent: new Set(missing.map(({ name }) => name)),
+    running: new Map(),
+  };
+  try {
+    if (!options.check) await measurePeaks(run);
+    for (const line of [run.machine.cpu, ...peakLines(run.machine)]) console.log(line);
+    await startAll(run);
+    const results = await measureCells(run);
+    if (!options.check) {
+      await measurePeaks(run);
+      await writeReport(run, results);
+    }
+    complain(results, run.specs, run.machine);
+  } finally {
+    for (const engine of [...run.running.values()].flat()) engine.process.stop();
+    closeChromium();
+  }
+}
+
+async function measurePeaks({ options, specs, machine }: Run): Promise<void> {
   const peaksOf = new Set([1, ...options.threads]);
+  for (const launch of peakLaunches(specs)) {
+    for (const threads of peaksOf) await measurePeak(machine, threads, launch);
+  }
+}
+
+/** Measures every cell, and shows its results as they come. */
+async function measureCells({ options, specs, machine, running }: Run): Promise<CellResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const results: CellResult[] = [];
-  const measurePeaks = async (): Promise<void> => {
-    for (const launch of peakLaunches(specs)) {
-      for (const threads of peaksOf) await measurePeak(machine, threads, launch);
+  const speeds: Speeds = new Map();
+  const standard = options.check ? CHECK : options.quick ? QUICK : FULL;
+  const pace = { ...standard, ...(options.limit && { limit: options.limit }) };
+  for (const { row, mode } of cellsOf(options)) {
+    const data = makeData(row, mode, options.weights);
+    const file = writeData(join(folder, 'row.bin'), data);
+    const found = await measureRow({ row, mode }, running, data, file, pace, speeds);
+    results.push(...found);
+    for (const [i, threads] of [...running.keys()].entries()) {
+      console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
+      for (const line of cellLines(found[i], specs, machine)) console.log(line);
     }
-  };
-  try {
-    if (!options.check) await measurePeaks();
-    for (const line of [machine.cpu, ...peakLines(machine)]) console.log(line);
-    for (const threads of options.threads) {
-      const started: Running[] = [];
-      for (const spec of specs) {
-        const engine = await start(spec, threads, versions, absent, machine);
-        if (engine) started.push(engine);
-      }
-      running.set(threads, started);
-    }
-    for (const [name, version] of Object.entries(versions)) console.log(`${name}: ${version}`);
-    const speeds: Speeds = new Map();
-    const standard = options.check ? CHECK : options.quick ? QUICK : FULL;
-    const pace = { ...standard, ...(options.limit && { limit: options.limit }) };
-    for (const { row, mode } of cellsOf(options)) {
-      const data = makeData(row, mode, options.weights);
-      const file = writeData(join(folder, 'row.bin'), data);
-      const found = await measureRow({ row, mode }, running, data, file, pace, speeds);
-      results.push(...found);
-      for (const [i, threads] of [...running.keys()].entries()) {
-        console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
-        for (const line of cellLines(found[i], specs, machine)) console.log(line);
-      }
-    }
-    if (options.check) return complain(results, specs, machine);
-    await measurePeaks();
-    const javascriptShare = options.modes.includes('train')
-      ? await shares(running.values().next().value ?? [])
-      : {};
-    const { quick, weights } = options;
-    const result = {
-      machine,
-      quick,
-      weights,
-      versions,
-      missing: [...absent],
-      cells: results,
-      javascriptShare,
-    };
-    const text = report(result, specs);
-    console.log(`\n${text}`);
-    if (options.markdown) writeFileSync(options.markdown, text);
-    if (options.json) writeFileSync(options.json, `${JSON.stringify(jsonResult(result, specs), null, 2)}\n`);
-    complain(results, specs, machine);
-  } finally {
-    for (const engine of [...running.values()].flat()) engine.process.stop();
-    closeChromium();
   }
+  return results;
+}
+
+async function writeReport(
+  { options, specs, machine, versions, absent, running }: Run,
+  cells: CellResult[],
+): Promise<void> {
+  const { quick, weights } = options;
+  const javascriptShare = options.modes.includes('train')
+    ? await shares(running.values().next().value ?? [])
+    : {};
+  const result = { machine, quick, weights, versions, missing: [...absent], cells, javascriptShare };
+  const text = report(result, specs);
+  console.log(`\n${text}`);
+  if (options.markdown) writeFileSync(options.markdown, text);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(jsonResult(result, specs), null, 2)}\n`);
 }
 
 /** JavaScript's share of a training step, of each of Unroll's engines. */

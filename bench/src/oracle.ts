@@ -61,7 +61,7 @@ export function oracle(row: Row, data: RowData, examples: readonly number[], var
     for (const layer of row.layers) {
       const directions = [cell(steps).outputs];
       if (layer.bidirectional) directions.push(cell(steps.toReversed()).outputs);
-      last = join(directions.map((outputs) => outputs.at(-1)!));
+      last = join(directions.map((outputs) => outputs[outputs.length - 1]));
       directions[1]?.reverse();
       steps = steps.map((_, t) => join(directions.map((outputs) => outputs[t])));
     }

@@ -99,7 +99,7 @@ export function parseRow(name: string): Row {
 
 /** Width of the output. */
 export const outputWidth = (row: Row): number =>
-  row.whole?.classes ?? row.H * (row.layers.at(-1)!.bidirectional ? 2 : 1);
+  row.whole?.classes ?? row.H * (row.layers[row.layers.length - 1].bidirectional ? 2 : 1);
 
 const cellSpecs = ({ kind, H }: Row, name: string, input: number): WeightSpec[] => [
   { name: `${name}/W`, shape: [input, GATES[kind] * H] },

@@ -140,7 +140,7 @@ export function onnxModel(row: Row, data: RowData, states: boolean): Uint8Array 
     nodes.push(node('Reshape', [`t${name}`, `shape${name}`], [`x${layer + 1}`]));
     from = `x${layer + 1}`;
   });
-  const directions = layers.at(-1)!.bidirectional ? 2 : 1;
+  const directions = layers[layers.length - 1].bidirectional ? 2 : 1;
   const state = [directions, B, H];
   return modelFile(row.name, [
     ...nodes,

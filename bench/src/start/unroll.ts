@@ -17,6 +17,6 @@ if (task === 'predict') {
     epochs: steps,
     verbose: 0,
   });
-  report(loss.at(-1)!);
+  report(loss[loss.length - 1]);
 }
 process.exit(0);

@@ -114,7 +114,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (row.whole) return prepareWhole(row, row.whole, data);
   const { I, H, B, T } = row;
   const session = await createSession(onnxModel(row, data, false));
-  const D = row.layers.at(-1)!.bidirectional ? 2 : 1;
+  const D = row.layers[row.layers.length - 1].bidirectional ? 2 : 1;
   const feeds = { x: tensor(timeMajor(data.inputs[0]), T, B, I) };
   const fetches = { h: tensor(new Float32Array(D * B * H), D, B, H) };
   const work = (): Promise<Named> => run(session, feeds, fetches);

@@ -14,7 +14,7 @@ import {
 /** The row's weights; of a GRU's two biases the input's only, as its own has no other. */
 export function weightTensors({ kind }: Row, { weights }: RowData): TfTensor[] {
   return weights.map(({ name, shape, values }) => {
-    const width = shape.at(-1)!;
+    const width = shape[shape.length - 1];
     const single = kind === 'gru' && name.endsWith('/b') && shape.length === 2;
     return single ? tf.tensor(values.slice(0, width), [width]) : tf.tensor(values, shape);
   });

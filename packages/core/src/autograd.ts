@@ -3,20 +3,32 @@
  * and adds up. First order only: the gradient's own computation is not recorded.
  */
 import { formatShape, UnrollError } from './errors.js';
-import { apply1, type BackwardCall, NONE, type Op, type Recorder, recording } from './op.js';
+import {
+  type AnyOp,
+  apply1,
+  type BackwardCall,
+  type Gradients,
+  type Inputs,
+  NONE,
+  type NoAttributes,
+  type Op,
+  type Outputs,
+  type Recorder,
+  recording,
+} from './op.js';
 import { add } from './ops/elementwise.js';
 import { sumTo } from './ops/reduce.js';
 import { Parameter } from './parameter.js';
 import { RowGradient } from './row-gradient.js';
-import { runtime } from './runtime.js';
+import { openScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { full, type Tensor } from './tensor.js';
 
 interface Node {
-  op: Op<unknown>;
-  inputs: readonly (Tensor | null)[];
+  op: AnyOp;
+  inputs: Inputs;
   attrs: unknown;
-  outputs: readonly Tensor[];
+  outputs: Outputs;
   saved: unknown;
 }
 
@@ -33,15 +45,9 @@ export class Tape implements Recorder {
     return this.#tracked.has(tensor) || (tensor instanceof Parameter && tensor.trainable);
   }
 
-  record<A>(
-    op: Op<A>,
-    inputs: readonly (Tensor | null)[],
-    attrs: A,
-    outputs: readonly Tensor[],
-    saved: unknown,
-  ): void {
+  record(op: AnyOp, inputs: Inputs, attrs: unknown, outputs: Outputs, saved: unknown): void {
     for (const output of outputs) this.#tracked.add(output);
-    this.#nodes.push({ op: op as Op<unknown>, inputs, attrs, outputs, saved });
+    this.#nodes.push({ op, inputs, attrs, outputs, saved });
   }
 
   /** Runs `work` with this tape recording. */
@@ -77,7 +83,7 @@ export class Tape implements Recorder {
       );
     }
     const grads = new Map<Tensor, Tensor>([[loss, full(loss.shape, seed)]]);
-    const { kernels } = runtime.scope!.backend;
+    const { kernels } = openScope().backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
       const { op, inputs, attrs, outputs, saved } = this.#nodes[n];
       const incoming = outputs.map((output) => grads.get(output) ?? null);
@@ -87,9 +93,9 @@ export class Tape implements Recorder {
       for (const output of outputs) grads.delete(output);
       inputs.forEach((input, i) => {
         const grad = found[i];
-        if (!needs[i] || !grad) return;
-        const before = grads.get(input!);
-        grads.set(input!, before ? total(before, grad) : grad);
+        if (!input || !needs[i] || !grad) return;
+        const before = grads.get(input);
+        grads.set(input, before ? total(before, grad) : grad);
       });
     }
     return grads;
@@ -106,10 +112,11 @@ function total(before: Tensor, grad: Tensor): Tensor {
  * The gradients of an op's inputs, each in the shape of its input: an op whose inputs are broadcast may give them in the
  * broadcast shape, and they are summed back here.
  */
-export function inputGradients<A>(op: Op<A>, call: BackwardCall<A>): (Tensor | null)[] {
+export function inputGradients(op: AnyOp, call: BackwardCall<unknown, Inputs, Outputs>): Gradients<Inputs> {
   return op.backward(call).map((grad, i) => {
-    if (grad === null || !call.needs[i]) return null;
-    const { shape } = call.inputs[i]!;
+    const input = call.inputs[i];
+    if (grad === null || !input || !call.needs[i]) return null;
+    const { shape } = input;
     const lead = grad.rank - shape.length;
     if (lead >= 0 && shape.every((extent, d) => extent === 1 || extent === grad.shape[lead + d])) {
       return sumTo(grad, shape);
@@ -139,11 +146,11 @@ export function valueAndGrad(work: () => Tensor, of: readonly Tensor[]): { value
 }
 
 /** The identity whose gradient is zero. */
-const stopGradientOp: Op<typeof NONE> = {
+const stopGradientOp: Op<NoAttributes, readonly [Tensor]> = {
   name: 'stopGradient',
-  shapes: ([x]) => [x!],
-  forward({ inputs, outputs, kernels }) {
-    kernels.copy(inputs[0]!.block(), 0, [1], outputs[0]!.block(), 0, [1], [inputs[0]!.size]);
+  shapes: ([x]) => [x],
+  forward({ inputs: [x], outputs: [y], kernels }) {
+    kernels.copy(x.block(), 0, [1], y.block(), 0, [1], [x.size]);
   },
   backward: () => [null],
 };

@@ -8,7 +8,18 @@ export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
 export { crc32c } from './crc32c.js';
 export { fromHalf, toHalves } from './float16.js';
-export { apply, apply1, type BackwardCall, type ForwardCall, type Op, recording } from './op.js';
+export {
+  type AnyOp,
+  apply,
+  apply1,
+  type BackwardCall,
+  type ForwardCall,
+  type Inputs,
+  type NoAttributes,
+  type Op,
+  type Outputs,
+  recording,
+} from './op.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { layOut } from './parameter.js';
 export { checkCount, flowsOf, inferenceContext, noLoss, predictLoaded } from './predict.js';
@@ -17,7 +28,7 @@ export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';
 export { RowGradient } from './row-gradient.js';
 export { joinRows, sliceTable, type Table, tableOf, takeRows } from './rows.js';
-export { runtime } from './runtime.js';
+export { openScope, runtime } from './runtime.js';
 export * from './safetensors.js';
 export { backendSync } from './select.js';
 export * from './shape.js';

@@ -3,79 +3,97 @@
  * backend kernels, and the gradient of it, which is itself written in ops. A missing gradient does not compile.
  */
 import type { Kernels } from './backend.js';
-import { runtime } from './runtime.js';
+import { openScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
 import type { Shape } from './shape.js';
 import { type Tensor, temporaryTensor } from './tensor.js';
 
-export interface ForwardCall<A> {
-  inputs: readonly (Tensor | null)[];
+/** What an op reads, as a tuple: null where one that may be absent is. */
+export type Inputs = readonly (Tensor | null)[];
+export type Outputs = readonly Tensor[];
+
+/** The shape of each tensor; null only where the tensor may be. */
+export type ShapesOf<T extends Inputs> = {
+  readonly [K in keyof T]: null extends T[K] ? Shape | null : Shape;
+};
+/** A gradient for each tensor; null where there is none, or it is zero everywhere. */
+export type Gradients<T extends Inputs> = { readonly [K in keyof T]: Tensor | null };
+/** Gradients that come in: of a single output there always is one, or backward is not called. */
+export type Incoming<O extends Outputs> = O extends readonly [Tensor] ? O : Gradients<O>;
+
+export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
+  inputs: I;
   attrs: A;
-  outputs: readonly Tensor[];
+  outputs: O;
   kernels: Kernels;
   /** A gradient will be asked for: save what backward needs. */
   saving: boolean;
 }
 
-export interface BackwardCall<A> {
-  inputs: readonly (Tensor | null)[];
+export interface BackwardCall<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
+  inputs: I;
   attrs: A;
-  outputs: readonly Tensor[];
+  outputs: O;
   /** What forward returned. */
   saved: unknown;
   /** Gradient of each output; null where nothing depends on it. */
-  grads: readonly (Tensor | null)[];
+  grads: Incoming<O>;
   /** Which inputs a gradient is wanted for. */
-  needs: readonly boolean[];
+  needs: { readonly [K in keyof I]: boolean };
   kernels: Kernels;
 }
 
-export interface Op<A> {
+/** An op with attributes A, inputs I and outputs O: by default one. */
+export interface Op<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
   readonly name: string;
   /** Output shapes; throws where the inputs do not fit. */
-  shapes(inputs: readonly (Shape | null)[], attrs: A): Shape[];
+  shapes(inputs: ShapesOf<I>, attrs: A): ShapesOf<O>;
   /** Fills the outputs; what it returns is kept for backward. */
-  forward(call: ForwardCall<A>): unknown;
+  forward(call: ForwardCall<A, I, O>): unknown;
   /**
    * Gradients of the inputs, in order; null where none is needed or it is zero everywhere. Where an input was broadcast,
    * its gradient may have the broadcast shape: the tape sums it back.
    */
-  backward(call: BackwardCall<A>): (Tensor | null)[];
+  backward(call: BackwardCall<A, I, O>): Gradients<I>;
   /** The output is the first input under another shape: no memory, no forward. */
   readonly view?: true;
 }
 
+/** Any op, where they are mixed: on a tape, in the walk over the table. Which inputs belong to it is forgotten. */
+export type AnyOp = Op<unknown, Inputs, Outputs>;
+
 /** A recorder of applied ops; autograd.ts implements it. */
 export interface Recorder {
   tracks(tensor: Tensor): boolean;
-  record<A>(
-    op: Op<A>,
-    inputs: readonly (Tensor | null)[],
-    attrs: A,
-    outputs: readonly Tensor[],
-    saved: unknown,
-  ): void;
+  record(op: AnyOp, inputs: Inputs, attrs: unknown, outputs: Outputs, saved: unknown): void;
 }
 
 /** The recorder of the gradient being taken now, if one is. */
 export const recording: { current: Recorder | null } = { current: null };
 
 /** Applies an op in the open scope (in one of its own where none is open). */
-export function apply<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Tensor[] {
-  return runtime.scope === null ? scope(() => applyHere(op, inputs, attrs)) : applyHere(op, inputs, attrs);
+export function apply<A, I extends Inputs, O extends Outputs>(
+  op: Op<A, I, O>,
+  inputs: NoInfer<I>,
+  attrs: A,
+): O {
+  const outputs =
+    runtime.scope === null ? scope(() => applyHere(op, inputs, attrs)) : applyHere(op, inputs, attrs);
+  // There are as many as the op's shapes, which applyHere does not know.
+  return outputs as Outputs as O;
 }
 
-function applyHere<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Tensor[] {
+function applyHere(op: AnyOp, inputs: Inputs, attrs: unknown): Outputs {
   const shapes = op.shapes(inputs.map(shapeOf), attrs);
   const recorder = recording.current;
   const saving = recorder !== null && inputs.some((input) => input !== null && recorder.tracks(input));
-  let outputs: Tensor[];
+  let outputs: Outputs;
   let saved: unknown = null;
   if (op.view) {
     outputs = [inputs[0]!.withShape(shapes[0])];
   } else {
     outputs = shapes.map(temporaryTensor);
-    const { kernels } = runtime.scope!.backend;
+    const { kernels } = openScope().backend;
     saved = op.forward({ inputs, attrs, outputs, kernels, saving });
   }
   if (saving) recorder.record(op, inputs, attrs, outputs, saved);
@@ -87,7 +105,7 @@ function shapeOf(input: Tensor | null): Shape | null {
 }
 
 /** Applies an op of one output. */
-export function apply1<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Tensor {
+export function apply1<A, I extends Inputs>(op: Op<A, I>, inputs: NoInfer<I>, attrs: A): Tensor {
   return apply(op, inputs, attrs)[0];
 }
 

@@ -29,11 +29,8 @@ export class RandomStream {
     if (!Number.isSafeInteger(seed) || seed < 0) {
       throw valueError(`A seed is a whole number from 0 to 2^53 - 1, got ${seed}.`, { seed });
     }
-    let key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
-    for (const part of path) {
-      for (const character of `${part}/`) key = threefry2x32(key, [character.codePointAt(0)!, 1]);
-    }
-    this.#key = key;
+    const key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
+    this.#key = keyBelow(key, path);
   }
 
   get state(): StreamState {
@@ -49,11 +46,7 @@ export class RandomStream {
   /** An independent stream below this one; does not change this one. */
   child(...path: (string | number)[]): RandomStream {
     const stream = new RandomStream(0);
-    let key: [number, number] = [...this.#key];
-    for (const part of path) {
-      for (const character of `${part}/`) key = threefry2x32(key, [character.codePointAt(0)!, 1]);
-    }
-    stream.state = { key, counter: 0 };
+    stream.state = { key: keyBelow(this.#key, path), counter: 0 };
     return stream;
   }
 
@@ -124,7 +117,16 @@ interface DrawAttributes {
   shape: Shape;
 }
 
-const uniformOp: Op<DrawAttributes> = {
+/** The key of the stream at a path below another. */
+function keyBelow(key: readonly [number, number], path: readonly (string | number)[]): [number, number] {
+  let below: [number, number] = [...key];
+  for (const part of path) {
+    for (const character of `${part}/`) below = threefry2x32(below, [character.codePointAt(0)!, 1]);
+  }
+  return below;
+}
+
+const uniformOp: Op<DrawAttributes, readonly []> = {
   name: 'randomUniform',
   shapes: (_inputs, { shape }) => [[...shape]],
   forward: ({ attrs, outputs, kernels }) =>
@@ -132,7 +134,7 @@ const uniformOp: Op<DrawAttributes> = {
   backward: () => [],
 };
 
-const maskOp: Op<DrawAttributes & { keep: number }> = {
+const maskOp: Op<DrawAttributes & { keep: number }, readonly []> = {
   name: 'dropoutMask',
   shapes: (_inputs, { shape }) => [[...shape]],
   forward: ({ attrs, outputs, kernels }) =>

@@ -4,7 +4,7 @@
  * table's size is made.
  */
 import type { Block, FloatArray } from './backend.js';
-import { runtime, type ScopeState } from './runtime.js';
+import { openScope, runtime, type ScopeState } from './runtime.js';
 import type { Shape } from './shape.js';
 import { Storage, Tensor, temporaryTensor } from './tensor.js';
 
@@ -29,7 +29,7 @@ export class RowGradient extends Tensor {
 
   /** Adds the rows to theirs in `table`. */
   addTo(table: Block): void {
-    const { kernels } = runtime.scope!.backend;
+    const { kernels } = openScope().backend;
     for (const { ids, grad } of this.lookups) {
       kernels.scatterAdd(table, ids.block(), grad.block(), this.shape[1]);
     }
@@ -57,7 +57,7 @@ export class RowGradient extends Tensor {
   #whole(): Tensor {
     if (this.#kept) return this.#kept;
     const whole = temporaryTensor(this.shape);
-    runtime.scope!.backend.kernels.fill(whole.block(), 0);
+    openScope().backend.kernels.fill(whole.block(), 0);
     this.addTo(whole.block());
     return whole;
   }

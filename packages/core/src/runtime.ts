@@ -26,6 +26,12 @@ interface Runtime {
 
 export const runtime: Runtime = { backend: null, makeDefault: null, makeStream: null, scope: null };
 
+/** The open scope, for what runs inside one. */
+export function openScope(): ScopeState {
+  if (runtime.scope !== null) return runtime.scope;
+  throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
+}
+
 /** The backend that computes now. */
 export function currentBackend(): Backend {
   if (runtime.backend === null) {

@@ -9,7 +9,7 @@
  */
 import type { Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
-import { currentBackend, runtime, type ScopeState } from './runtime.js';
+import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
 
 /** Memory that outlives scopes, found anew when the backend changes (see resident.ts). */
@@ -109,8 +109,7 @@ export class Tensor {
     const { values, memory } = storage;
     if (memory !== null) return memory.blockFor(storage.offset, this.size);
     if (values === null) return this.#liveBlock();
-    const { scope } = runtime;
-    if (scope === null) throw new UnrollError('scope', 'block() is for use inside a scope.');
+    const scope = openScope();
     if (storage.scope?.open && storage.scope.backend === scope.backend) return storage.block!;
     const block = scope.backend.temporary(this.size);
     scope.backend.write(block, values);
@@ -182,13 +181,13 @@ export function hostTensor(values: FloatArray, shape: Shape): Tensor {
 
 /** @internal A fresh tensor in the temporary memory of the open scope. */
 export function temporaryTensor(shape: Shape): Tensor {
-  const scope = runtime.scope!;
+  const scope = openScope();
   return new Tensor(shape, new Storage(null, scope.backend.temporary(sizeOf(shape)), scope));
 }
 
 /** @internal A tensor over part of another one's temporary memory. */
 export function viewTensor(block: Block, shape: Shape): Tensor {
-  return new Tensor(shape, new Storage(null, block, runtime.scope!));
+  return new Tensor(shape, new Storage(null, block, openScope()));
 }
 
 /**

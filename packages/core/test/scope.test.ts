@@ -338,6 +338,6 @@ test('the backend cannot change inside a scope', async () => {
 test('a block is made for a tensor only inside a scope', () => {
   assert.throws(
     () => tensorOf({ shape: [1], values: new Float64Array(1) }).block(),
-    new UnrollError('scope', 'block() is for use inside a scope.'),
+    new UnrollError('scope', 'Temporary memory is for use inside a scope.'),
   );
 });

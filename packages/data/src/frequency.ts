@@ -25,7 +25,7 @@ export interface Frequency {
 
 const SECOND = 1000;
 const DAY = 86_400_000;
-const MS: Partial<Record<FrequencyUnit, number>> = {
+const MS: Record<Exclude<FrequencyUnit, 'step' | 'month' | 'business-day'>, number> = {
   millisecond: 1,
   second: SECOND,
   minute: 60 * SECOND,
@@ -120,7 +120,7 @@ const BUSINESS_DAYS: Frequency = { unit: 'business-day', every: 1 };
 
 function msFrequency(step: number): Frequency {
   for (const unit of ['week', 'day', 'hour', 'minute', 'second'] as const) {
-    if (step % MS[unit]! === 0) return { unit, every: step / MS[unit]! };
+    if (step % MS[unit] === 0) return { unit, every: step / MS[unit] };
   }
   return { unit: 'millisecond', every: step };
 }
@@ -212,7 +212,7 @@ export function addPeriods(time: number, count: number, frequency: Frequency): n
   if (unit === 'step') return time + count * every;
   if (unit === 'month') return addMonths(time + offset, count * every, frequency.day ?? 1) - offset;
   if (unit === 'business-day') return addBusinessDays(time + offset, count) - offset;
-  return time + count * every * MS[unit]!;
+  return time + count * every * MS[unit];
 }
 
 function addMonths(time: number, months: number, day: number): number {
@@ -238,7 +238,7 @@ export function periodsBetween(from: number, to: number, frequency: Frequency): 
   if (unit === 'step') return Math.round(((to - from) / every) * 1e6) / 1e6;
   if (unit === 'month') return (monthIndex(to + offset) - monthIndex(from + offset)) / every;
   if (unit === 'business-day') return businessDaysBetween(from + offset, to + offset);
-  return (to - from) / (every * MS[unit]!);
+  return (to - from) / (every * MS[unit]);
 }
 
 function businessDaysBetween(from: number, to: number): number {

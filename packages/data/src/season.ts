@@ -14,12 +14,13 @@ export function inferSeason(values: ArrayLike<number>, frequency: Frequency): nu
   const known = carried(values);
   const candidates = seasonCandidates(frequency, known.length).filter((lag) => lag * 2 <= known.length);
   const scores = new Map(candidates.map((lag) => [lag, autocorrelation(withoutTrend(known, lag), lag)]));
-  const bound = Math.max(0.3, 2 / Math.sqrt(known.length));
   let best = 1;
+  let least = Math.max(0.3, 2 / Math.sqrt(known.length));
   for (const [lag, score] of scores) {
     const peak = score >= (scores.get(lag - 1) ?? -1) && score >= (scores.get(lag + 1) ?? -1);
-    const least = best === 1 ? bound : scores.get(best)! * CLEARLY;
-    if (peak && score > least) best = lag;
+    if (!peak || score <= least) continue;
+    best = lag;
+    least = score * CLEARLY;
   }
   return best;
 }

@@ -87,21 +87,20 @@ export function readByTemplate(text: string, template: string): Moment | undefin
   const match = pattern.exec(text);
   if (match === null) return undefined;
   const has = (token: string): boolean => tokens.includes(token);
-  const field = (token: string): string | undefined =>
-    has(token) ? match[tokens.indexOf(token) + 1] : undefined;
+  const field = (token: string): string => match[tokens.indexOf(token) + 1];
   const number = (token: string, otherwise: number): number =>
     has(token) ? Number(field(token)) : otherwise;
-  const name = field('MMM') ?? field('MMMM');
-  const byName = has('MMM') || has('MMMM') ? monthNumber(name!) : undefined;
+  const name = ['MMM', 'MMMM'].find(has);
+  const byName = name === undefined ? undefined : monthNumber(field(name));
   const byQuarter = has('Q') ? Number(field('Q')) * 3 - 2 : undefined;
   const month = byName ?? byQuarter ?? number('MM', 1);
   const date = has('WW')
     ? weekStart(Number(field('YYYY')), Number(field('WW')))
     : dateValue(Number(field('YYYY')), month, number('DD', 1));
-  const hour = has('hh') ? twelveHours(Number(field('hh')), field('A')!) : number('HH', 0);
-  const clock = clockValue(hour, number('mm', 0), has('ss') ? Number(field('ss')!.replace(',', '.')) : 0);
+  const hour = has('hh') ? twelveHours(Number(field('hh')), field('A')) : number('HH', 0);
+  const clock = clockValue(hour, number('mm', 0), has('ss') ? Number(field('ss').replace(',', '.')) : 0);
   if (date === undefined || clock === undefined) return undefined;
-  const zone = has('Z') ? field('Z')! : null;
+  const zone = has('Z') ? field('Z') : null;
   return { value: date + clock - zoneMinutes(zone) * 60_000, zone };
 }
 
@@ -118,9 +117,13 @@ function dateValue(year: number, month: number, day: number): number | undefined
 
 /** The Monday of an ISO week. */
 function weekStart(year: number, week: number): number | undefined {
+  return week >= 1 && week <= 53 ? firstMonday(year) + (week - 1) * 7 * DAY : undefined;
+}
+
+/** The Monday of the first ISO week. */
+function firstMonday(year: number): number {
   const january4 = Date.UTC(year, 0, 4);
-  const monday = january4 - ((new Date(january4).getUTCDay() + 6) % 7) * DAY;
-  return week >= 1 && week <= 53 ? monday + (week - 1) * 7 * DAY : undefined;
+  return january4 - ((new Date(january4).getUTCDay() + 6) % 7) * DAY;
 }
 
 function twelveHours(hour: number, half: string): number {
@@ -149,15 +152,15 @@ export function writeByTemplate(value: number, template: string, zone: string | 
   const date = new Date(value + zoneMinutes(zone) * 60_000);
   const [hour, month] = [date.getUTCHours(), date.getUTCMonth()];
   const fraction = date.getUTCMilliseconds() === 0 ? '' : `.${pad(date.getUTCMilliseconds(), 3)}`;
-  const week = template.includes('WW') ? weekOf(date.getTime()) : null;
+  const week = () => weekOf(date.getTime());
   const fields: Record<string, () => string> = {
-    YYYY: () => pad(week?.year ?? date.getUTCFullYear(), 4),
+    YYYY: () => pad(template.includes('WW') ? week().year : date.getUTCFullYear(), 4),
     MMMM: () => MONTHS[month],
     MMM: () => MONTHS[month].slice(0, 3),
     MM: () => pad(month + 1),
     DD: () => pad(date.getUTCDate()),
     Q: () => String(Math.floor(month / 3) + 1),
-    WW: () => pad(week!.week),
+    WW: () => pad(week().week),
     HH: () => pad(hour),
     hh: () => pad(hour % 12 === 0 ? 12 : hour % 12),
     mm: () => pad(date.getUTCMinutes()),
@@ -173,7 +176,7 @@ export function writeByTemplate(value: number, template: string, zone: string | 
 function weekOf(time: number): { year: number; week: number } {
   const thursday = new Date(time + (3 - ((new Date(time).getUTCDay() + 6) % 7)) * DAY);
   const year = thursday.getUTCFullYear();
-  return { year, week: 1 + Math.round((time - weekStart(year, 1)!) / (7 * DAY)) };
+  return { year, week: 1 + Math.round((time - firstMonday(year)) / (7 * DAY)) };
 }
 
 const DATES = [

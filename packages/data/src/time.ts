@@ -177,7 +177,7 @@ function distinctReadings(candidates: readonly string[], written: readonly strin
 function shareOfPlaces(values: Float64Array, format: TimeFormat): number {
   const sorted = Float64Array.from(new Set(values)).sort();
   try {
-    const places = periodsBetween(sorted[0], sorted.at(-1)!, exactFrequency(sorted, format)) + 1;
+    const places = periodsBetween(sorted[0], sorted[sorted.length - 1], exactFrequency(sorted, format)) + 1;
     return sorted.length / places;
   } catch {
     return 0; // the error says that there is no regular step, which is the answer
@@ -191,20 +191,18 @@ function shareOfPlaces(values: Float64Array, format: TimeFormat): number {
 function reading(name: string, template: string, written: readonly string[]): TimeColumn {
   const moments = written.map((text) => readByTemplate(text, template)!);
   const values = Float64Array.from(moments, ({ value }) => value);
-  const zone = moments.at(-1)!.zone;
+  const zone = moments[moments.length - 1].zone;
   const mixed = moments.some((moment) => moment.zone !== zone);
   if (!mixed) return { name, values, format: { template, zone }, notes: [] };
   if (shareOfPlaces(values, { template, zone }) > 0)
     return { name, values, format: { template, zone: 'Z' }, notes: [] };
-  const walls = values.map(
-    (value, i) => value + (zoneMinutes(moments[i]!.zone) - zoneMinutes(zone)) * 60_000,
-  );
+  const walls = values.map((value, i) => value + (zoneMinutes(moments[i].zone) - zoneMinutes(zone)) * 60_000);
   const notes = [`The offsets of "${name}" change; its times are taken as local clock times.`];
   return { name, values: walls, format: { template, zone }, notes };
 }
 
 function misfit(table: Table, name: string, row: number, first: string): UnrollError {
-  const cell = column(table, name).cells[row]!;
+  const cell = column(table, name).cells[row];
   const known = templatesOf(textOf(cell)).length > 0 || cellNumber(cell, table.decimal) !== undefined;
   if (row === 0 || !known) {
     return timeError(

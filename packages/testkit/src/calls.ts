@@ -1,7 +1,17 @@
 /** Calling an op forward and backward by hand, without a tape: so that one op is tested and no other. */
 import type { Backend, Tensor } from '@unroll/core';
-import { scope } from '@unroll/core';
-import { apply, hostTensor, inputGradients, type Op, recording, runtime } from '@unroll/core/internal';
+import { currentBackend, scope } from '@unroll/core';
+import {
+  apply,
+  hostTensor,
+  inputGradients,
+  type AnyOp,
+  type Inputs,
+  openScope,
+  type Outputs,
+  recording,
+  runtime,
+} from '@unroll/core/internal';
 import type { Drawn } from './draw.js';
 
 /** Runs `work` with `backend` computing, and puts the one before back. */
@@ -19,11 +29,11 @@ export type Values = Float32Array | Float64Array;
 
 /** A tensor of the drawn values in the precision of the backend that computes. */
 export function tensorOf({ shape, values }: Drawn): Tensor {
-  return hostTensor(runtime.backend!.float.from(values), shape);
+  return hostTensor(currentBackend().float.from(values), shape);
 }
 
 /** The outputs of an op, as values; no gradient is prepared. */
-export function outputsOf<A>(op: Op<A>, inputs: readonly (Drawn | null)[], attrs: A): Values[] {
+export function outputsOf(op: AnyOp, inputs: readonly (Drawn | null)[], attrs: unknown): Values[] {
   return scope(() => {
     const tensors = inputs.map((input) => input && tensorOf(input));
     return apply(op, tensors, attrs).map((output) => output.dataSync());
@@ -31,14 +41,14 @@ export function outputsOf<A>(op: Op<A>, inputs: readonly (Drawn | null)[], attrs
 }
 
 interface Recorded {
-  outputs: readonly Tensor[];
+  outputs: Outputs;
   saved: unknown;
 }
 
 /**
  * Applies an op as if a gradient of every input were wanted, and gives what backward needs. In an open scope.
  */
-function applySaving<A>(op: Op<A>, inputs: readonly (Tensor | null)[], attrs: A): Recorded {
+function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): Recorded {
   let recorded: Recorded | null = null;
   const before = recording.current;
   recording.current = {
@@ -67,17 +77,17 @@ export interface Gradients {
  * @param upstream per output: the gradient that comes in, null where nothing depends on it
  * @param needs which gradients to ask for; by default those of all inputs there are
  */
-export function gradientsOf<A>(
-  op: Op<A>,
+export function gradientsOf(
+  op: AnyOp,
   inputs: readonly (Drawn | null)[],
-  attrs: A,
+  attrs: unknown,
   upstream: (shapes: readonly (readonly number[])[]) => (Drawn | null)[],
   needs: readonly boolean[] = inputs.map((input) => input !== null),
 ): Gradients {
   return scope(() => {
     const tensors = inputs.map((input) => input && tensorOf(input));
     const { outputs, saved } = applySaving(op, tensors, attrs);
-    const { kernels } = runtime.scope!.backend;
+    const { kernels } = openScope().backend;
     const shapes = outputs.map((output) => output.shape);
     const grads = upstream(shapes).map((grad) => grad && tensorOf(grad));
     const found = inputGradients(op, { inputs: tensors, attrs, outputs, saved, grads, needs, kernels });

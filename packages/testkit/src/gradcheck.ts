@@ -5,11 +5,11 @@
  * element shows; and of single elements, which say where it is.
  */
 import { type RandomStream, referenceBackend } from '@unroll/core';
-import type { Op } from '@unroll/core/internal';
+import type { AnyOp, Inputs, Op, Outputs } from '@unroll/core/internal';
 import { gradientsOf, onBackend, outputsOf, type Values } from './calls.js';
 import { largest } from './compare.js';
 import { type Drawn, normal } from './draw.js';
-import { drawInputs, type Sample, streamOf } from './samples.js';
+import { drawInputs, type AnySample, type Sample, streamOf } from './samples.js';
 
 export interface GradientReport {
   /** Derivatives compared. */
@@ -33,20 +33,24 @@ const ALL = 40;
 const float64 = referenceBackend('float64');
 
 /** Checks all gradients that `sample` declares. */
-export function checkGradients<A>(name: string, op: Op<A>, sample: Sample<A>): GradientReport {
+export function checkGradients<A, I extends Inputs>(
+  name: string,
+  op: Op<A, I, Outputs>,
+  sample: Sample<A, I>,
+): GradientReport {
   return onBackend(float64, () => new Check(name, op, sample).run());
 }
 
-class Check<A> {
-  readonly #op: Op<A>;
-  readonly #sample: Sample<A>;
+class Check {
+  readonly #op: AnyOp;
+  readonly #sample: AnySample;
   readonly #title: string;
   readonly #stream: RandomStream;
   readonly #inputs: (Drawn | null)[];
   readonly #weights: Drawn[] = [];
   readonly #report: GradientReport = { checked: 0, worst: null, problems: [] };
 
-  constructor(name: string, op: Op<A>, sample: Sample<A>) {
+  constructor(name: string, op: AnyOp, sample: AnySample) {
     this.#op = op;
     this.#sample = sample;
     this.#title = `${name} ${sample.name}`;
@@ -59,11 +63,13 @@ class Check<A> {
       shapes.map((shape, i) => (this.#weights[i] = normal(shape)(this.#stream.child('weights', i))));
     const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, weigh);
     const checked = this.#sample.gradients.flatMap((wanted, i) => (wanted === true ? [i] : []));
+    const found = new Map<number, Values>();
     for (const i of checked) {
-      if (!gradients[i]) this.#problem(`input ${i}: backward gives no gradient`);
+      const gradient = gradients[i];
+      if (gradient) found.set(i, gradient.values);
+      else this.#problem(`input ${i}: backward gives no gradient`);
     }
     if (this.#report.problems.length > 0) return this.#report;
-    const found = new Map(checked.map((i) => [i, gradients[i]!.values]));
     this.#alongDirection(found);
     // Where the direction shows a fault, the elements are to say where it is.
     const elements = this.#report.problems.length > 0 ? ALL : (this.#sample.elements ?? ALL);
@@ -98,17 +104,17 @@ class Check<A> {
 
   #alongDirection(found: ReadonlyMap<number, Values>): void {
     const stream = this.#stream.child('direction');
-    const directions = new Map([...found].map(([i, grad]) => [i, stream.normal(grad.length)]));
+    const along = [...found].map(([i, grad]) => ({ i, grad, direction: stream.normal(grad.length) }));
     let expected = 0;
     let scale = 1;
-    for (const [i, grad] of found) {
-      const direction = directions.get(i)!;
+    for (const { grad, direction } of along) {
       for (let j = 0; j < grad.length; j++) {
-        expected += grad[j]! * direction[j]!;
-        scale = Math.max(scale, Math.abs(grad[j]!) * Math.sqrt(grad.length));
+        expected += grad[j] * direction[j];
+        scale = Math.max(scale, Math.abs(grad[j]) * Math.sqrt(grad.length));
       }
     }
     if ([...found.values()].every((grad) => grad.length === 0)) return;
+    const directions = new Map(along.map(({ i, direction }) => [i, direction]));
     this.#compare('along a direction of all inputs', expected, this.#difference(directions), scale);
   }
 
@@ -145,20 +151,19 @@ class Check<A> {
   /** With a gradient coming in from one output only, the parts add up to the whole. */
   #outputsAlone(found: ReadonlyMap<number, Values>): void {
     if (this.#weights.length < 2) return;
-    const sums = new Map([...found].map(([i, grad]) => [i, new Float64Array(grad.length)]));
+    const sums = [...found].map(([i, all]) => ({ i, all, total: new Float64Array(all.length) }));
     this.#weights.forEach((_, k) => {
       const upstream = this.#weights.map((weights, n) => (n === k ? weights : null));
       const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, () => upstream);
-      for (const [i, total] of sums) {
+      for (const { i, total } of sums) {
         gradients[i]?.values.forEach((x, j) => {
           total[j] += x;
         });
       }
     });
-    for (const [i, total] of sums) {
-      const all = found.get(i)!;
+    for (const { i, all, total } of sums) {
       const scale = Math.max(1, largest(all));
-      if (total.some((x, j) => !(Math.abs(x - all[j]!) <= 1e-12 * scale))) {
+      if (total.some((x, j) => !(Math.abs(x - all[j]) <= 1e-12 * scale))) {
         this.#problem(`input ${i}: the gradients of single outputs do not add up to the gradient of all`);
       }
     }

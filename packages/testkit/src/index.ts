@@ -4,4 +4,12 @@ export * from './compare.js';
 export { type ContractCase, contractCases, skipReason } from './contract.js';
 export * from './draw.js';
 export { checkGradients, type GradientReport } from './gradcheck.js';
-export { drawInputs, opNames, opWithSamples, type Sample, samples, streamOf } from './samples.js';
+export {
+  drawInputs,
+  opNames,
+  opWithSamples,
+  type Sample,
+  type SampleFor,
+  samples,
+  streamOf,
+} from './samples.js';

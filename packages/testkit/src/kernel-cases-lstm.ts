@@ -84,76 +84,91 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
 
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
-/** The same by the equations, all numbers in double precision. */
-export const plainLstm = (shape: LstmShape): LstmResult => {
-  const { T, B, I, H } = shape;
-  const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
+/** States of every step, [T+1, B, H] with the initial ones first, and gates i f g o of every step, [T, B, 4H]. */
+interface Walk {
+  h: Float64Array;
+  c: Float64Array;
+  gates: Float64Array;
+}
+
+const plainForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof lstmInputs>): Walk => {
+  const { W, U, b, x, h0, c0 } = inputs;
   const size = B * H;
   const h = new Float64Array((T + 1) * size);
   const c = new Float64Array((T + 1) * size);
   const gates = new Float64Array(T * B * 4 * H);
   h.set(h0);
   c.set(c0);
-  for (let t = 0; t < T; t++) {
-    for (let r = 0; r < B; r++) {
-      const at = (t * B + r) * 4 * H;
-      for (let q = 0; q < 4 * H; q++) {
-        let z = b[q];
-        for (let i = 0; i < I; i++) z += x[(t * B + r) * I + i] * W[i * 4 * H + q];
-        for (let j = 0; j < H; j++) z += h[t * size + r * H + j] * U[j * 4 * H + q];
-        gates[at + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
-      }
-      for (let j = 0; j < H; j++) {
-        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        const here = r * H + j;
-        const next = f * c[t * size + here] + i * g;
-        c[(t + 1) * size + here] = next;
-        h[(t + 1) * size + here] = o * Math.tanh(next);
-      }
+  for (let row = 0; row < T * B; row++) {
+    const at = row * 4 * H;
+    for (let q = 0; q < 4 * H; q++) {
+      let z = b[q];
+      for (let i = 0; i < I; i++) z += x[row * I + i] * W[i * 4 * H + q];
+      for (let j = 0; j < H; j++) z += h[row * H + j] * U[j * 4 * H + q];
+      gates[at + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
+    }
+    for (let j = 0; j < H; j++) {
+      const [i, f, g, o] = gatesOf(gates, at + j, H);
+      const here = row * H + j;
+      c[here + size] = f * c[here] + i * g;
+      h[here + size] = o * Math.tanh(c[here + size]);
     }
   }
+  return { h, c, gates };
+};
+
+const gatesOf = (gates: Float64Array, at: number, H: number): [number, number, number, number] => [
+  gates[at],
+  gates[at + H],
+  gates[at + 2 * H],
+  gates[at + 3 * H],
+];
+
+const plainBackward = (
+  { T, B, H }: LstmShape,
+  { U, dy }: ReturnType<typeof lstmInputs>,
+  { c, gates }: Walk,
+) => {
+  const size = B * H;
   const dG = new Float64Array(T * B * 4 * H);
-  let dh = new Float64Array(size);
+  const dh = new Float64Array(size);
   const dc = new Float64Array(size);
-  for (let t = T - 1; t >= 0; t--) {
-    const before = new Float64Array(size);
-    for (let r = 0; r < B; r++) {
-      const at = (t * B + r) * 4 * H;
-      for (let j = 0; j < H; j++) {
-        const [i, f, g, o] = [0, 1, 2, 3].map((k) => gates[at + k * H + j]) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        const here = r * H + j;
-        const dht = dh[here] + dy[t * size + here];
-        const tanhC = Math.tanh(c[(t + 1) * size + here]);
-        const dct = dc[here] + dht * o * (1 - tanhC * tanhC);
-        dG[at + j] = dct * g * i * (1 - i);
-        dG[at + H + j] = dct * c[t * size + here] * f * (1 - f);
-        dG[at + 2 * H + j] = dct * i * (1 - g * g);
-        dG[at + 3 * H + j] = dht * tanhC * o * (1 - o);
-        dc[here] = dct * f;
-      }
-      for (let j = 0; j < H; j++) {
-        let sum = 0;
-        for (let q = 0; q < 4 * H; q++) sum += dG[at + q] * U[j * 4 * H + q];
-        before[r * H + j] = sum;
-      }
+  // Steps from the last one; within a step its rows do not touch each other.
+  for (let row = T * B - 1; row >= 0; row--) {
+    const at = row * 4 * H;
+    const own = (row % B) * H;
+    for (let j = 0; j < H; j++) {
+      const [i, f, g, o] = gatesOf(gates, at + j, H);
+      const here = row * H + j;
+      const dht = dh[own + j] + dy[here];
+      const tanhC = Math.tanh(c[here + size]);
+      const dct = dc[own + j] + dht * o * (1 - tanhC * tanhC);
+      dG[at + j] = dct * g * i * (1 - i);
+      dG[at + H + j] = dct * c[here] * f * (1 - f);
+      dG[at + 2 * H + j] = dct * i * (1 - g * g);
+      dG[at + 3 * H + j] = dht * tanhC * o * (1 - o);
+      dc[own + j] = dct * f;
     }
-    dh = before;
+    for (let j = 0; j < H; j++) {
+      let sum = 0;
+      for (let q = 0; q < 4 * H; q++) sum += dG[at + q] * U[j * 4 * H + q];
+      dh[own + j] = sum;
+    }
   }
-  const y = Float32Array.from(h.subarray(size));
+  return { dG, dh, dc };
+};
+
+/** The same by the equations, all numbers in double precision. */
+export const plainLstm = (shape: LstmShape): LstmResult => {
+  const size = shape.B * shape.H;
+  const inputs = lstmInputs(shape);
+  const walk = plainForward(shape, inputs);
+  const { dG, dh, dc } = plainBackward(shape, inputs, walk);
+  const y = Float32Array.from(walk.h.subarray(size));
   return {
     y,
     h: y,
-    c: Float32Array.from(c.subarray(size)),
+    c: Float32Array.from(walk.c.subarray(size)),
     dG: Float32Array.from(dG),
     dh0: Float32Array.from(dh),
     dc0: Float32Array.from(dc),

@@ -4,15 +4,15 @@
  * changes no other.
  */
 import { RandomStream } from '@unroll/core';
-import { type Op, type OpName, opTable } from '@unroll/core/internal';
+import { type AnyOp, type OpName, opTable } from '@unroll/core/internal';
 import type { Drawn } from './draw.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { lossSamples } from './samples/losses.js';
 import { recurrentSamples } from './samples/recurrent.js';
-import type { Sample, Samples } from './samples/sample.js';
+import type { AnySample, Samples } from './samples/sample.js';
 import { shapeSamples } from './samples/shapes.js';
 
-export type { Sample } from './samples/sample.js';
+export type { AnySample, Sample, SampleFor } from './samples/sample.js';
 
 export const samples: Samples = {
   ...elementwiseSamples,
@@ -27,8 +27,8 @@ export const opNames = Object.keys(opTable) as OpName[];
  * An op with its samples, when it does not matter which one it is. Attributes and op belong together by the
  * types above; a name that is not known before the program runs cannot show it.
  */
-export function opWithSamples(name: OpName): { op: Op<unknown>; samples: readonly Sample<unknown>[] } {
-  return { op: opTable[name] as Op<unknown>, samples: samples[name] };
+export function opWithSamples(name: OpName): { op: AnyOp; samples: readonly AnySample[] } {
+  return { op: opTable[name], samples: samples[name] };
 }
 
 /** The stream a sample draws from. */
@@ -36,7 +36,7 @@ export function streamOf(op: string, sample: { readonly name: string }): RandomS
   return new RandomStream(20, op, sample.name);
 }
 
-export function drawInputs(op: string, sample: Sample<unknown>): (Drawn | null)[] {
+export function drawInputs(op: string, sample: AnySample): (Drawn | null)[] {
   const stream = streamOf(op, sample);
   return sample.inputs.map((maker, i) => (maker === null ? null : maker(stream.child('input', i))));
 }

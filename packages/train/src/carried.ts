@@ -72,7 +72,7 @@ export function restoreStates(model: Model, saved: Readonly<Record<string, Saved
     const names = path.slice(PREFIX.length).split('/').map(decodeURIComponent);
     let place = memory;
     for (const name of names.slice(0, -1)) place = place.parts[name] ??= { tensors: {}, parts: {} };
-    place.tensors[names.at(-1)!] = tensor(values, shape);
+    place.tensors[names[names.length - 1]] = tensor(values, shape);
   }
   const carrier = model as unknown as Carrier;
   carrier.resetStates();

@@ -118,13 +118,13 @@ interface LayerLike {
 
 /** Passes values through and tells of the gradient that comes back. */
 function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
-  const op: Op<null> = {
+  const op: Op<null, readonly [Tensor]> = {
     name: 'probe',
     view: true,
-    shapes: ([shape]) => [shape!],
+    shapes: ([shape]) => [shape],
     forward: () => null,
     backward({ grads: [grad] }) {
-      onGradient(grad!);
+      onGradient(grad);
       return [grad];
     },
   };

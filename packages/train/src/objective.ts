@@ -117,7 +117,7 @@ export class Objective {
   }
 
   #checkCount(outputs: number, targets: number): void {
-    const last = this.outputs.at(-1)!.index;
+    const last = this.outputs[this.outputs.length - 1].index;
     if (last < outputs && targets === this.outputs.length) return;
     throw valueError(
       `The model has ${outputs} outputs, ${this.outputs.length} of them with a loss, and y has ${targets} ` +

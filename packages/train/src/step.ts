@@ -13,7 +13,7 @@ import {
   type Tensor,
   UnrollError,
 } from '@unroll/core';
-import { FlatBuffer, layOut, RowGradient, runtime, Tape } from '@unroll/core/internal';
+import { FlatBuffer, layOut, openScope, RowGradient, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { type Clip, clipGradients, normOf } from './clip.js';
 import type { BatchLoss, Objective } from './objective.js';
@@ -177,7 +177,7 @@ export class Stepper {
 
   /** Puts the gradients found side by side; rows of a table are added where they belong. */
   #collect(found: ReadonlyMap<Tensor, Tensor>): void {
-    const { kernels } = runtime.scope!.backend;
+    const { kernels } = openScope().backend;
     this.#trained.forEach((parameter, i) => {
       const place = this.#grads.blockFor(parameter.home.offset, parameter.size);
       const grad = found.get(parameter) ?? null;
@@ -194,7 +194,7 @@ export class Stepper {
 
   /** sum += grads; grads = sum / count */
   #meanOf(sum: FlatBuffer, count: number): void {
-    const { kernels } = runtime.scope!.backend;
+    const { kernels } = openScope().backend;
     const grads = this.#grads.block();
     kernels.accumulate(sum.block(), grads, 1);
     kernels.fill(grads, 0);
@@ -202,7 +202,7 @@ export class Stepper {
   }
 
   #norm(): number {
-    const { backend } = runtime.scope!;
+    const { backend } = openScope();
     const g = this.#grads.block();
     if (!this.#touched) return normOf(backend, g);
     const norms = this.#touched.addedTo(this.#places).map(({ offset, size, rows }) => {
@@ -243,7 +243,7 @@ export class Stepper {
     this.#rate = optimizer.rate(memory.updates);
     memory.updates++;
     const clipped = scope(() => {
-      const { backend } = runtime.scope!;
+      const { backend } = openScope();
       const g = this.#grads.block();
       const places = this.#touched?.addedTo(this.#places) ?? this.#places;
       const { clipped, gScale } = clipGradients(clip, { backend, g, places }, gradientNorm);

@@ -1,6 +1,6 @@
 /** Which rows of each parameter the gradients gathered since the last update are of: what a lazy optimizer updates. */
 import type { Parameter, Tensor } from '@unroll/core';
-import { type Block, RowGradient, runtime } from '@unroll/core/internal';
+import { type Block, openScope, RowGradient } from '@unroll/core/internal';
 import type { Place } from './optimizers.js';
 
 /** For each parameter the rows, or null for all. */
@@ -17,7 +17,7 @@ export class TouchedRows {
 
   /** Makes `place`, which holds gradients of parameter i in the rows noted and zeros in others, zeros. */
   clear(i: number, place: Block): void {
-    const { backend } = runtime.scope!;
+    const { backend } = openScope();
     const rows = this.#rows[i];
     if (!rows) backend.kernels.fill(place, 0);
     else {

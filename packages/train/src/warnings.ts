@@ -127,7 +127,7 @@ function startsMasked(mask: Tensor): boolean {
 
 /** Steps of the shortest sequence: those that the mask calls valid, or all. */
 function shortest(input: Tensor, mask: Tensor | null): number {
-  const T = input.shape[1]!;
+  const T = input.shape[1];
   if (mask === null) return T;
   const values = mask.dataSync();
   let least = T;
@@ -141,7 +141,7 @@ function shortest(input: Tensor, mask: Tensor | null): number {
 
 /** Whether every row is a distribution: numbers >= 0 whose sum is 1. Chance alone does not give that. */
 function isSoftmax(output: Tensor): boolean {
-  const width = output.shape.at(-1)!;
+  const width = output.shape[output.rank - 1];
   const values = output.dataSync();
   if (width < 2 || values.length === 0) return false;
   for (let at = 0; at < values.length; at += width) {

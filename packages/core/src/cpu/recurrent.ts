@@ -7,6 +7,7 @@ import { Activation, type KernelExports } from '@unroll/kernels';
 import type { Block, Kernels, SequenceView } from '../backend.js';
 import { address, type CpuBlock, type PackedForm } from './block.js';
 import type { Heap } from './heap.js';
+import { FLOAT } from './memory.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
@@ -14,17 +15,15 @@ type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 export type Packer = (
   /** Names the packing. */
   form: string,
-  weights: readonly (Block | null)[],
+  weights: readonly [Block, ...(Block | null)[]],
   floats: () => number,
   pack: (to: number) => void,
 ) => number;
 
-const FLOAT = 4;
-
 export function packer(heap: Heap): Packer {
   return (form, weights, floats, pack) => {
-    const parts = weights as readonly (CpuBlock | null)[];
-    const forms = parts[0]!.root.packed;
+    const parts = weights as readonly [CpuBlock, ...(CpuBlock | null)[]];
+    const forms = parts[0].root.packed;
     if (forms === null || parts.some((part) => part?.root.packed === null)) {
       const to = heap.temporary(floats() * FLOAT);
       pack(to);

@@ -4,20 +4,16 @@ import type { Kernels } from '../backend.js';
 import { address, touched } from './block.js';
 import { type Packer, start } from './recurrent.js';
 
-export type TrainingKernels = Pick<
-  Kernels,
-  | 'accumulate'
-  | 'scatterAdd'
-  | `random${'Uniform' | 'Mask'}`
-  | `${'rnn' | 'lstm' | 'gru'}Backward`
-  | 'sgd'
-  | 'rmsprop'
-  | 'adam'
-  | 'nadam'
->;
+type Steps = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
+type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
+type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
+export type TrainingKernels = Steps & Cells & Optimizers;
 
 export function trainingKernels(k: KernelExports, packed: Packer): TrainingKernels {
-  // biome-ignore format: the kernels' arguments as kernels.h lists them
+  return { ...stepKernels(k), ...cellKernels(k, packed), ...optimizerKernels(k) };
+}
+
+function stepKernels(k: KernelExports): Steps {
   return {
     accumulate(y, x, scale) {
       k.accumulate(address(y), address(x), y.length, scale);
@@ -36,7 +32,12 @@ export function trainingKernels(k: KernelExports, packed: Packer): TrainingKerne
       k.random_mask(key[0], key[1], ...block, address(y), y.length, keep, scale);
       touched(y);
     },
+  };
+}
 
+function cellKernels(k: KernelExports, packed: Packer): Cells {
+  // biome-ignore format: the kernels' arguments as kernels.h lists them
+  return {
     rnnBackward(c) {
       const { T, B, I, H, U, dy } = c;
       const weights = packed('rnn backward', [U], () => k.rnn_packed_backward_size(H), (to) =>
@@ -71,7 +72,11 @@ export function trainingKernels(k: KernelExports, packed: Packer): TrainingKerne
         start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0, address(c.dh), address(c.dG), address(c.dhAll),
       );
     },
+  };
+}
 
+function optimizerKernels(k: KernelExports): Optimizers {
+  return {
     sgd(c) {
       const at = [address(c.w), address(c.g), address(c.m)] as const;
       k.sgd(...at, c.w.length, c.keep, c.fresh, c.rateM, c.rateG, c.decay, c.gScale);

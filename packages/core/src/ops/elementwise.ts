@@ -4,16 +4,19 @@ import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { broadcastShapes, broadcastStrides, collapse, sameShape } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 
+type UnaryOp = Op<NoAttributes, readonly [Tensor]>;
+type BinaryOp = Op<NoAttributes, readonly [Tensor, Tensor]>;
+
 type UnaryGradient = (g: Tensor, x: Tensor, y: Tensor) => Tensor | null;
 
-function unaryOp(name: UnaryName, gradient: UnaryGradient): Op<NoAttributes> {
+function unaryOp(name: UnaryName, gradient: UnaryGradient): UnaryOp {
   return {
     name,
-    shapes: ([x]) => [x!],
-    forward({ inputs, outputs, kernels }) {
-      kernels.unary(name, inputs[0]!.block(), outputs[0].block());
+    shapes: ([x]) => [x],
+    forward({ inputs: [x], outputs: [y], kernels }) {
+      kernels.unary(name, x.block(), y.block());
     },
-    backward: ({ inputs, outputs, grads }) => [gradient(grads[0]!, inputs[0]!, outputs[0])],
+    backward: ({ inputs: [x], outputs: [y], grads: [g] }) => [gradient(g, x, y)],
   };
 }
 
@@ -23,33 +26,33 @@ const SAME = [0];
 
 type BinaryGradient = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => Tensor | null;
 
-function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient): Op<NoAttributes> {
+function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient): BinaryOp {
   return {
     name,
-    shapes: ([a, b]) => [broadcastShapes(name, a!, b!)],
+    shapes: ([a, b]) => [broadcastShapes(name, a, b)],
     forward({ inputs: [a, b], outputs: [y], kernels }) {
       // Nearly all calls: both of one shape, or one of them a single number.
-      const whole = { a: sameShape(a!.shape, y!.shape), b: sameShape(b!.shape, y!.shape) };
-      if ((whole.a || a!.size === 1) && (whole.b || b!.size === 1)) {
+      const whole = { a: sameShape(a.shape, y.shape), b: sameShape(b.shape, y.shape) };
+      if ((whole.a || a.size === 1) && (whole.b || b.size === 1)) {
         const [stepA, stepB] = [whole.a ? EACH : SAME, whole.b ? EACH : SAME];
-        kernels.binary(name, a!.block(), stepA, b!.block(), stepB, y!.block(), [y!.size]);
+        kernels.binary(name, a.block(), stepA, b.block(), stepB, y.block(), [y.size]);
         return;
       }
       const { shape, strides } = collapse(
         y.shape,
-        broadcastStrides(a!.shape, y.shape),
-        broadcastStrides(b!.shape, y.shape),
+        broadcastStrides(a.shape, y.shape),
+        broadcastStrides(b.shape, y.shape),
       );
-      kernels.binary(name, a!.block(), strides[0]!, b!.block(), strides[1]!, y!.block(), shape);
+      kernels.binary(name, a.block(), strides[0], b.block(), strides[1], y.block(), shape);
     },
     backward({ inputs: [a, b], outputs: [y], grads: [g], needs }) {
-      return [needs[0] ? gradA(g!, a!, b!, y!) : null, needs[1] ? gradB(g!, a!, b!, y!) : null];
+      return [needs[0] ? gradA(g, a, b, y) : null, needs[1] ? gradB(g, a, b, y) : null];
     },
   };
 }
 
 /** Helpers of backward passes: f'(x) * g from the function's output, in one pass. Not differentiable themselves. */
-const fromOutput = (name: BinaryName): Op<NoAttributes> => binaryOp(name, nothing, nothing);
+const fromOutput = (name: BinaryName): BinaryOp => binaryOp(name, nothing, nothing);
 function nothing(): null {
   return null;
 }
@@ -57,7 +60,7 @@ const tanhGrad = fromOutput('tanhGrad');
 const sigmoidGrad = fromOutput('sigmoidGrad');
 const hardSigmoidGrad = fromOutput('hardSigmoidGrad');
 const reluGrad = fromOutput('reluGrad');
-const derivative = (op: Op<NoAttributes>) => (g: Tensor, _x: Tensor, y: Tensor) => apply1(op, [y, g], NONE);
+const derivative = (op: BinaryOp) => (g: Tensor, _x: Tensor, y: Tensor) => apply1(op, [y, g], NONE);
 
 export const elementwiseOps = {
   neg: unaryOp('neg', (g) => neg(g)),
@@ -88,12 +91,12 @@ export const elementwiseOps = {
   eq: binaryOp('eq', nothing, nothing),
   gt: binaryOp('gt', nothing, nothing),
   ge: binaryOp('ge', nothing, nothing),
-} satisfies Record<string, Op<NoAttributes>>;
+} satisfies Record<string, UnaryOp | BinaryOp>;
 
-function unary(op: Op<NoAttributes>, x: TensorLike): Tensor {
+function unary(op: UnaryOp, x: TensorLike): Tensor {
   return apply1(op, [asTensor(x)], NONE);
 }
-function binary(op: Op<NoAttributes>, a: TensorLike, b: TensorLike): Tensor {
+function binary(op: BinaryOp, a: TensorLike, b: TensorLike): Tensor {
   return apply1(op, [asTensor(a), asTensor(b)], NONE);
 }
 

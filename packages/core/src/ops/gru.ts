@@ -16,6 +16,7 @@ import {
   part,
   prepare,
   type RecurrentAttributes,
+  type SequenceInputs,
 } from './recurrent.js';
 
 /** What {@link gruSequence} reads. Gates are stacked in Keras's order z r n. */
@@ -49,22 +50,22 @@ interface Saved {
   rh: Tensor | null;
 }
 
-const gruOp: Op<GruAttributes> = {
+type Reads = SequenceInputs<[h0: Tensor | null]>;
+
+const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
   name: 'gru',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences, resetAfter }) {
-    const H = U![0];
+    const H = U[0];
     const bias = resetAfter ? [2, 3 * H] : [3 * H];
-    const states = { h0: h0 };
-    const operands = { x: x!, W: W!, U: U!, b: b!, bias, states, mask: mask!, rmask: rmask! };
+    const operands = { x, W, U, b, bias, states: { h0 }, mask, rmask };
     const { B, T } = checkSequence('gru', 3, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H]];
   },
 
-  forward({ inputs, attrs, outputs, kernels, saving }) {
-    const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
-    const [y, hLast] = outputs as [Tensor, Tensor];
+  forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
+    const [x, W, U, b, h0, mask, rmask] = inputs;
     const { recurrentActivation, resetAfter, textbook } = attrs;
-    const prepared = prepare(kernels, { x, h0: h0, mask: mask, rmask: rmask }, U.shape[0], attrs, saving);
+    const prepared = prepare(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
@@ -96,7 +97,7 @@ const gruOp: Op<GruAttributes> = {
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
-    const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const [, W, U, b, , , rmask] = inputs;
     const { recurrentActivation, resetAfter, textbook } = attrs;
     const { prepared, gates, rh } = saved as Saved;
     const { T, B, I, H, xh, hs, masks } = prepared;
@@ -173,5 +174,5 @@ export const gruOps = { gru: gruOp };
 export function gruSequence(inputs: GruInputs, attributes: GruAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
-  return { y: outputOf(y, h, mask, attributes), h: h };
+  return { y: outputOf(y, h, mask, attributes), h };
 }

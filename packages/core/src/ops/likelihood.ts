@@ -5,7 +5,7 @@
  */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
+import { openScope } from '../runtime.js';
 import { digamma, lgamma, logRest, stirlingRest } from '../special.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { mul } from './elementwise.js';
@@ -17,21 +17,19 @@ import { mul } from './elementwise.js';
 type Formula = (y: number, p: number, q: number, r: number, out: Float64Array) => void;
 
 /** An op over the elements of equally shaped inputs, the first of which is the target. */
-function elementOp(name: string, formula: Formula): Op<NoAttributes> {
+function elementOp(name: string, formula: Formula): Op<NoAttributes, readonly Tensor[]> {
   return {
     name,
     shapes(inputs) {
       const [first] = inputs;
-      if (inputs.some((shape) => formatShape(shape!) !== formatShape(first!))) {
-        throw shapeError(
-          `${name} takes tensors of one shape, got ${inputs.map((s) => formatShape(s!)).join(', ')}.`,
-        );
+      if (inputs.some((shape) => formatShape(shape) !== formatShape(first))) {
+        throw shapeError(`${name} takes tensors of one shape, got ${inputs.map(formatShape).join(', ')}.`);
       }
-      return [first!];
+      return [first];
     },
     forward({ inputs, outputs: [y], saving }) {
-      const { backend } = runtime.scope!;
-      const [target, p, q, r] = inputs.map((input) => input!.dataSync());
+      const { backend } = openScope();
+      const [target, p, q, r] = inputs.map((input) => input.dataSync());
       const results = inputs.map(() => new backend.float(y.size));
       const out = new Float64Array(inputs.length);
       for (let i = 0; i < y.size; i++) {
@@ -45,9 +43,9 @@ function elementOp(name: string, formula: Formula): Op<NoAttributes> {
       const results = saved as Float64Array[];
       return inputs.map((input, n) => {
         if (n === 0 || !needs[n]) return null;
-        const slope = temporaryTensor(input!.shape);
-        runtime.scope!.backend.write(slope.block(), results[n]);
-        return mul(g!, slope);
+        const slope = temporaryTensor(input.shape);
+        openScope().backend.write(slope.block(), results[n]);
+        return mul(g, slope);
       });
     },
   };

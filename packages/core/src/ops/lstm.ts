@@ -19,6 +19,7 @@ import {
   type Prepared,
   prepare,
   type RecurrentAttributes,
+  type SequenceInputs,
   weightGradients,
 } from './recurrent.js';
 
@@ -50,21 +51,21 @@ interface Saved {
 
 const G = 4;
 
-const lstmOp: Op<RecurrentAttributes> = {
+type Reads = SequenceInputs<[h0: Tensor | null, c0: Tensor | null]>;
+
+const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: Tensor]> = {
   name: 'lstm',
   shapes([x, W, U, b, h0, c0, mask, rmask], { returnSequences }) {
-    const bias = [G * U![0]];
-    const states = { h0: h0, c0: c0 };
-    const operands = { x: x!, W: W!, U: U!, b: b!, bias, states, mask: mask!, rmask: rmask! };
+    const bias = [G * U[0]];
+    const operands = { x, W, U, b, bias, states: { h0, c0 }, mask, rmask };
     const { B, T, H } = checkSequence('lstm', G, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H], [B, H]];
   },
 
-  forward({ inputs, attrs, outputs, kernels, saving }) {
-    const [x, W, U, b, h0, c0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
-    const [y, hLast, cLast] = outputs as [Tensor, Tensor, Tensor];
+  forward({ inputs, attrs, outputs: [y, hLast, cLast], kernels, saving }) {
+    const [x, W, U, b, h0, c0, mask, rmask] = inputs;
     const H = U.shape[0];
-    const prepared = prepare(kernels, { x, h0: h0, mask: mask, rmask: rmask }, H, attrs, saving);
+    const prepared = prepare(kernels, { x, h0, mask, rmask }, H, attrs, saving);
     const { T, B, I, xh, input, hs, masks } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
     loadRows(kernels, c0, c, B * H);
@@ -97,7 +98,7 @@ const lstmOp: Op<RecurrentAttributes> = {
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels }) {
-    const [, W, U, b, , , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const [, W, U, b, , , , rmask] = inputs;
     const { prepared, c, gates } = saved as Saved;
     const { T, B, H, masks } = prepared;
     const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
@@ -137,5 +138,5 @@ export function lstmSequence(
 ): { y: Tensor; h: Tensor; c: Tensor } {
   const { x, W, U, b = null, h0 = null, c0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h, c] = apply(lstmOp, [x, W, U, b, h0, c0, mask, recurrentMask], attributes);
-  return { y: outputOf(y, h, mask, attributes), h: h, c: c };
+  return { y: outputOf(y, h, mask, attributes), h, c };
 }

@@ -33,14 +33,14 @@ function dimensions(a: Shape, b: Shape, { transA, transB }: MatmulOptions): Dime
   };
 }
 
-const matmulOp: Op<MatmulOptions> = {
+const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor | null]> = {
   name: 'matmul',
   shapes([a, b, bias], options) {
-    const { m, n, k } = dimensions(a!, b!, options);
-    const inner = options.transB ? b!.at(-1)! : b!.at(-2)!;
+    const { m, n, k } = dimensions(a, b, options);
+    const inner = b[b.length - (options.transB ? 1 : 2)];
     if (k !== inner) {
       throw shapeError(
-        `matmul: ${formatShape(a!)}${options.transA ? ' transposed' : ''} times ${formatShape(b!)}` +
+        `matmul: ${formatShape(a)}${options.transA ? ' transposed' : ''} times ${formatShape(b)}` +
           `${options.transB ? ' transposed' : ''}: the inner sizes ${k} and ${inner} differ.`,
         { a, b, ...options },
       );
@@ -48,13 +48,13 @@ const matmulOp: Op<MatmulOptions> = {
     if (bias && !sameShape(bias, [n])) {
       throw shapeError(`linear: the bias b has shape ${formatShape(bias)}, expected [${n}].`, { b: bias });
     }
-    return [[...a!.slice(0, -2), m, n]];
+    return [[...a.slice(0, -2), m, n]];
   },
   forward({ inputs: [a, b, bias], outputs: [y], attrs, kernels }) {
-    const { m, n, k, batch, sharedB } = dimensions(a!.shape, b!.shape, attrs);
+    const { m, n, k, batch, sharedB } = dimensions(a.shape, b.shape, attrs);
     // Without a transpose of a, a shared b makes the whole batch one tall matrix.
     const tall = sharedB && !attrs.transA;
-    kernels.gemm(a!.block(), b!.block(), y!.block(), {
+    kernels.gemm(a.block(), b.block(), y.block(), {
       ...attrs,
       m: tall ? m * batch : m,
       n,
@@ -67,25 +67,25 @@ const matmulOp: Op<MatmulOptions> = {
     });
   },
   backward({ inputs: [a, b], grads: [g], attrs: { transA = false, transB = false }, needs }) {
-    const { sharedB } = dimensions(a!.shape, b!.shape, { transA, transB });
+    const { sharedB } = dimensions(a.shape, b.shape, { transA, transB });
     let gradA: Tensor | null = null;
     let gradB: Tensor | null = null;
     if (needs[0]) {
       // y = a b: da = g bᵀ; y = aᵀ b: da = b gᵀ. A shared b must stand second, so that case transposes g b afterwards.
-      if (!transA) gradA = apply1(matmulOp, [g, b], { transB: !transB });
-      else gradA = apply1(matmulOp, [spreadB(b!, g!), g], { transA: transB, transB: true });
+      if (!transA) gradA = apply1(matmulOp, [g, b, null], { transB: !transB });
+      else gradA = apply1(matmulOp, [spreadB(b, g), g, null], { transA: transB, transB: true });
     }
     if (needs[1]) {
-      const [x, y] = sharedB && !transA ? [flatRows(a!), flatRows(g!)] : [a!, g!];
+      const [x, y] = sharedB && !transA ? [flatRows(a), flatRows(g)] : [a, g];
       gradB = transB
-        ? apply1(matmulOp, [y, x], { transA: true, transB: transA })
-        : apply1(matmulOp, [x, y], { transA: !transA });
+        ? apply1(matmulOp, [y, x, null], { transA: true, transB: transA })
+        : apply1(matmulOp, [x, y, null], { transA: !transA });
     }
     return [gradA, gradB, needs[2] ? g : null];
   },
 };
 
-const flatRows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+const flatRows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]]);
 const spreadB = (b: Tensor, like: Tensor): Tensor =>
   b.rank === like.rank ? b : broadcastTo(b, [...like.shape.slice(0, -2), ...b.shape]);
 

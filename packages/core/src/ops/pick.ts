@@ -5,7 +5,7 @@
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
+import { openScope } from '../runtime.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
 /** Whole numbers up to here are exact in float32, in which kernels take their row numbers. */
@@ -21,7 +21,7 @@ function eachStretch(
   ids: Tensor,
   visit: (stretch: Block, positions: Block, first: number, count: number) => void,
 ): void {
-  const { backend } = runtime.scope!;
+  const { backend } = openScope();
   const [N, K] = x.shape as [number, number];
   const chosen = ids.dataSync();
   const most = Math.max(1, Math.floor(EXACT / Math.max(K, 1)));
@@ -39,49 +39,52 @@ function eachStretch(
 /** y[r] = x[r, ids[r]] */
 function pickInto(x: Tensor, ids: Tensor, y: Tensor, kernels: Kernels): void {
   eachStretch(x, ids, (stretch, positions, first, count) => {
-    kernels.gather(stretch, positions, runtime.scope!.backend.view(y.block(), first, count), 1);
+    kernels.gather(stretch, positions, openScope().backend.view(y.block(), first, count), 1);
   });
 }
 
 /** x[r, ids[r]] += g[r] */
 function addAt(x: Tensor, ids: Tensor, g: Block, kernels: Kernels): void {
   eachStretch(x, ids, (stretch, positions, first, count) => {
-    kernels.scatterAdd(stretch, positions, runtime.scope!.backend.view(g, first, count), 1);
+    kernels.scatterAdd(stretch, positions, openScope().backend.view(g, first, count), 1);
   });
 }
 
-const pickOp: Op<NoAttributes> = {
+/** x [N, K] and the class of each row [N]. */
+type Reads = readonly [x: Tensor, ids: Tensor];
+
+const pickOp: Op<NoAttributes, Reads> = {
   name: 'pick',
-  shapes: ([x]) => [[x![0]]],
-  forward: ({ inputs: [x, ids], outputs: [y], kernels }) => pickInto(x!, ids!, y, kernels),
+  shapes: ([x]) => [[x[0]]],
+  forward: ({ inputs: [x, ids], outputs: [y], kernels }) => pickInto(x, ids, y, kernels),
   backward({ inputs: [x, ids], grads: [g], kernels }) {
-    const dx = temporaryTensor(x!.shape);
+    const dx = temporaryTensor(x.shape);
     kernels.fill(dx.block(), 0);
-    addAt(dx, ids!, g!.block(), kernels);
+    addAt(dx, ids, g.block(), kernels);
     return [dx, null];
   },
 };
 
-const sparseCrossentropyOp: Op<NoAttributes> = {
+const sparseCrossentropyOp: Op<NoAttributes, Reads> = {
   name: 'sparseCrossentropy',
-  shapes: ([x]) => [[x![0]]],
+  shapes: ([x]) => [[x[0]]],
   forward({ inputs: [x, ids], outputs: [y], kernels }) {
-    const [N, K] = x!.shape as [number, number];
+    const [N, K] = x.shape as [number, number];
     const logP = temporaryTensor([N, K]);
-    kernels.softmax(x!.block(), logP.block(), N, K, true);
-    pickInto(logP, ids!, y, kernels);
+    kernels.softmax(x.block(), logP.block(), N, K, true);
+    pickInto(logP, ids, y, kernels);
     kernels.unary('neg', y.block(), y.block());
     return logP;
   },
   // dx = g (softmax x - one-hot of the class)
   backward({ inputs: [x, ids], saved, grads: [g], kernels }) {
-    const [N, K] = x!.shape as [number, number];
+    const [N, K] = x.shape as [number, number];
     const dx = temporaryTensor([N, K]);
-    const minusOne = runtime.scope!.backend.temporary(N);
+    const minusOne = openScope().backend.temporary(N);
     kernels.unary('exp', (saved as Tensor).block(), dx.block());
     kernels.fill(minusOne, -1);
-    addAt(dx, ids!, minusOne, kernels);
-    kernels.binary('mul', dx.block(), [K, 1], g!.block(), [1, 0], dx.block(), [N, K]);
+    addAt(dx, ids, minusOne, kernels);
+    kernels.binary('mul', dx.block(), [K, 1], g.block(), [1, 0], dx.block(), [N, K]);
     return [dx, null];
   },
 };

@@ -6,7 +6,8 @@
  */
 import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
-import { runtime } from '../runtime.js';
+import type { Inputs } from '../op.js';
+import { openScope } from '../runtime.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
 import { type Tensor, temporaryTensor, viewTensor } from '../tensor.js';
 
@@ -76,7 +77,7 @@ export function checkSequence(
 /** Row 0 of a [T+1,B,H] (or [B,H]) buffer of states: the initial state, zeros if null. */
 export function loadRows(kernels: Kernels, state: Tensor | null, rows: Tensor, count: number): void {
   if (state) kernels.copy(state.block(), 0, [1], rows.block(), 0, [1], [count]);
-  else kernels.fill(runtime.scope!.backend.view(rows.block(), 0, count), 0);
+  else kernels.fill(openScope().backend.view(rows.block(), 0, count), 0);
 }
 
 export interface StepMasks {
@@ -92,7 +93,7 @@ export interface StepMasks {
  */
 function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttributes): StepMasks {
   const [B, T] = mask.shape as [number, number];
-  const { backend } = runtime.scope!;
+  const { backend } = openScope();
   const given = mask.dataSync();
   const valid = new backend.float(T * B);
   const emits = new backend.float(T * B);
@@ -110,6 +111,17 @@ function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttribu
   backend.write(out.emit.block(), emits);
   return out;
 }
+
+/** What a fused op reads: its initial states stand between the bias [G*H] and the masks [B,T] and [B,H]. */
+export type SequenceInputs<States extends Inputs> = readonly [
+  x: Tensor,
+  W: Tensor,
+  U: Tensor,
+  b: Tensor | null,
+  ...states: States,
+  mask: Tensor | null,
+  rmask: Tensor | null,
+];
 
 /** The memory that every fused forward pass needs, filled up to the first step. */
 export interface Prepared {
@@ -146,7 +158,7 @@ export function prepare(
 ): Prepared {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const inTurn = !saving && B >= runtime.scope!.backend.fewestInTurn;
+  const inTurn = !saving && B >= openScope().backend.fewestInTurn;
   const xh = temporaryTensor([inTurn ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
   if (!inTurn) kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
@@ -241,7 +253,7 @@ function addLastOutput(kernels: Kernels, dy: Tensor, masks: StepMasks | null, dh
 
 function lastRow(masks: Tensor): Tensor {
   const [T, B] = masks.shape as [number, number];
-  return viewTensor(runtime.scope!.backend.view(masks.block(), (T - 1) * B, B), [B]);
+  return viewTensor(openScope().backend.view(masks.block(), (T - 1) * B, B), [B]);
 }
 
 /** A fresh tensor with a copy of `from`, or zeros: for kernels that work in place. */
@@ -286,5 +298,5 @@ export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
 
 /** The part of a tensor's memory that starts at `offset`, as a tensor. */
 export function part(tensor: Tensor, offset: number, shape: Shape): Tensor {
-  return viewTensor(runtime.scope!.backend.view(tensor.block(), offset, sizeOf(shape)), shape);
+  return viewTensor(openScope().backend.view(tensor.block(), offset, sizeOf(shape)), shape);
 }

@@ -13,17 +13,19 @@ export interface MiddleAttributes {
   inner: number;
 }
 
+type MiddleOp = Op<MiddleAttributes, readonly [Tensor]>;
+
 function middleOp(
   name: ReduceName,
   gradient: (g: Tensor, x: Tensor, y: Tensor, at: MiddleAttributes) => Tensor,
-): Op<MiddleAttributes> {
+): MiddleOp {
   return {
     name,
     shapes: (_inputs, { outer, inner }) => [[outer, 1, inner]],
-    forward({ inputs, outputs, attrs, kernels }) {
-      kernels.reduce(name, inputs[0]!.block(), outputs[0].block(), attrs.outer, attrs.n, attrs.inner);
+    forward({ inputs: [x], outputs: [y], attrs, kernels }) {
+      kernels.reduce(name, x.block(), y.block(), attrs.outer, attrs.n, attrs.inner);
     },
-    backward: ({ inputs, outputs, grads, attrs }) => [gradient(grads[0]!, inputs[0]!, outputs[0], attrs)],
+    backward: ({ inputs: [x], outputs: [y], grads: [g], attrs }) => [gradient(g, x, y, attrs)],
   };
 }
 
@@ -44,17 +46,12 @@ export const reduceOps = {
   sumSquares: middleOp('sumSquares', (g, x, _y, at) =>
     reshape(mul(reshape(x, [at.outer, at.n, at.inner]), mul(g, 2)), x.shape),
   ),
-} satisfies Record<string, Op<MiddleAttributes>>;
+} satisfies Record<string, MiddleOp>;
 
 /** Axes to reduce over: one, several, or (undefined) all; negative ones count from the end. */
 export type Axes = number | readonly number[];
 
-function reduceWith(
-  op: Op<MiddleAttributes>,
-  value: TensorLike,
-  axes: Axes | undefined,
-  keepDims: boolean,
-): Tensor {
+function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, keepDims: boolean): Tensor {
   const x = asTensor(value);
   const list = normaliseAxes(op.name, axes, x.rank);
   const kept = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));

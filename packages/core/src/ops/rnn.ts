@@ -13,6 +13,7 @@ import {
   type Prepared,
   prepare,
   type SequenceAttributes,
+  type SequenceInputs,
   weightGradients,
 } from './recurrent.js';
 
@@ -34,19 +35,19 @@ export interface RnnInputs {
   recurrentMask?: Tensor | null;
 }
 
-const rnnOp: Op<SequenceAttributes> = {
+type Reads = SequenceInputs<[h0: Tensor | null]>;
+
+const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
   name: 'rnn',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences }) {
-    const states = { h0: h0 };
-    const operands = { x: x!, W: W!, U: U!, b: b!, bias: [U![0]!], states, mask: mask!, rmask: rmask! };
+    const operands = { x, W, U, b, bias: [U[0]], states: { h0 }, mask, rmask };
     const { B, T, H } = checkSequence('rnn', 1, operands);
     return [returnSequences ? [B, T, H] : [B, H], [B, H]];
   },
 
-  forward({ inputs, attrs, outputs, kernels, saving }) {
-    const [x, W, U, b, h0, mask, rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
-    const [y, hLast] = outputs as [Tensor, Tensor];
-    const prepared = prepare(kernels, { x, h0: h0, mask: mask, rmask: rmask }, U.shape[0], attrs, saving);
+  forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
+    const [x, W, U, b, h0, mask, rmask] = inputs;
+    const prepared = prepare(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     kernels.rnnForward({
       T,
@@ -71,7 +72,7 @@ const rnnOp: Op<SequenceAttributes> = {
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
-    const [, W, U, b, , , rmask] = inputs as [Tensor, Tensor, Tensor, ...(Tensor | null)[]];
+    const [, W, U, b, , , rmask] = inputs;
     const prepared = saved as Prepared;
     const { T, B, I, H, xh, hs, masks } = prepared;
     const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
@@ -105,5 +106,5 @@ export const rnnOps = { rnn: rnnOp };
 export function rnnSequence(inputs: RnnInputs, attributes: SequenceAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
-  return { y: outputOf(y, h, mask, attributes), h: h };
+  return { y: outputOf(y, h, mask, attributes), h };
 }

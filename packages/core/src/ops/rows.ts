@@ -6,36 +6,36 @@ import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';
 
-const softmaxOp: Op<NoAttributes> = {
+const softmaxOp: Op<NoAttributes, readonly [Tensor]> = {
   name: 'softmax',
-  shapes: ([x]) => [x!],
+  shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], kernels }) {
-    const n = x!.shape.at(-1)!;
-    kernels.softmax(x!.block(), y!.block(), n === 0 ? 0 : x!.size / n, n, false);
+    const n = x.shape[x.rank - 1];
+    kernels.softmax(x.block(), y.block(), n === 0 ? 0 : x.size / n, n, false);
   },
   // dx = y (g - Σ g y)
-  backward: ({ outputs: [y], grads: [g] }) => [mul(y!, sub(g!, sum(mul(g!, y!), -1, true)))],
+  backward: ({ outputs: [y], grads: [g] }) => [mul(y, sub(g, sum(mul(g, y), -1, true)))],
 };
 
-const logSoftmaxOp: Op<NoAttributes> = {
+const logSoftmaxOp: Op<NoAttributes, readonly [Tensor]> = {
   name: 'logSoftmax',
-  shapes: ([x]) => [x!],
+  shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], kernels }) {
-    const n = x!.shape.at(-1)!;
-    kernels.softmax(x!.block(), y!.block(), n === 0 ? 0 : x!.size / n, n, true);
+    const n = x.shape[x.rank - 1];
+    kernels.softmax(x.block(), y.block(), n === 0 ? 0 : x.size / n, n, true);
   },
   // dx = g - e^y Σ g
-  backward: ({ outputs: [y], grads: [g] }) => [sub(g!, mul(exp(y!), sum(g!, -1, true)))],
+  backward: ({ outputs: [y], grads: [g] }) => [sub(g, mul(exp(y), sum(g, -1, true)))],
 };
 
-const gatherOp: Op<NoAttributes> = {
+const gatherOp: Op<NoAttributes, readonly [table: Tensor, ids: Tensor]> = {
   name: 'gather',
-  shapes: ([table, ids]) => [[...ids!, table![1]!]],
+  shapes: ([table, ids]) => [[...ids, table[1]]],
   forward({ inputs: [table, ids], outputs: [y], kernels }) {
-    kernels.gather(table!.block(), ids!.block(), y!.block(), table!.shape[1]!);
+    kernels.gather(table.block(), ids.block(), y.block(), table.shape[1]);
   },
   backward: ({ inputs: [table, ids], grads: [g], needs }) => [
-    needs[0] ? new RowGradient(table!.shape, [{ ids: ids!, grad: g! }]) : null,
+    needs[0] ? new RowGradient(table.shape, [{ ids, grad: g }]) : null,
     null,
   ],
 };

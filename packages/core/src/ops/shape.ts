@@ -13,126 +13,116 @@ import {
 } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 
-const reshapeOp: Op<{ shape: Shape }> = {
+const reshapeOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   name: 'reshape',
   view: true,
   shapes: (_inputs, { shape }) => [shape],
   forward: () => null,
-  backward: ({ inputs, grads }) => [reshape(grads[0]!, inputs[0]!.shape)],
+  backward: ({ inputs: [x], grads: [g] }) => [reshape(g, x.shape)],
 };
 
-const permuteOp: Op<{ order: readonly number[] }> = {
+const permuteOp: Op<{ order: readonly number[] }, readonly [Tensor]> = {
   name: 'permute',
-  shapes: ([x], { order }) => [order.map((d) => x![d])],
+  shapes: ([x], { order }) => [order.map((d) => x[d])],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const own = stridesOf(x!.shape);
+    const own = stridesOf(x.shape);
     const { shape, strides } = collapse(
       y.shape,
       attrs.order.map((d) => own[d]),
       stridesOf(y.shape),
     );
-    kernels.copy(x!.block(), 0, strides[0], y.block(), 0, strides[1], shape);
+    kernels.copy(x.block(), 0, strides[0], y.block(), 0, strides[1], shape);
   },
-  backward({ grads, attrs }) {
+  backward({ grads: [g], attrs }) {
     const inverse = new Array<number>(attrs.order.length);
     attrs.order.forEach((d, i) => {
       inverse[d] = i;
     });
-    return [permute(grads[0]!, inverse)];
+    return [permute(g, inverse)];
   },
 };
 
-const broadcastOp: Op<{ shape: Shape }> = {
+const broadcastOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   name: 'broadcastTo',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], kernels }) {
-    const { shape, strides } = collapse(y.shape, broadcastStrides(x!.shape, y.shape), stridesOf(y.shape));
-    kernels.copy(x!.block(), 0, strides[0], y.block(), 0, strides[1], shape);
+    const { shape, strides } = collapse(y.shape, broadcastStrides(x.shape, y.shape), stridesOf(y.shape));
+    kernels.copy(x.block(), 0, strides[0], y.block(), 0, strides[1], shape);
   },
-  backward: ({ grads }) => [grads[0]],
+  backward: ({ grads }) => grads,
 };
 
 /** The part of x that starts at `starts` and has the shape `sizes`. */
-const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }> = {
+const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, readonly [Tensor]> = {
   name: 'slice',
   shapes: (_inputs, { sizes }) => [sizes],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const own = stridesOf(x!.shape);
+    const own = stridesOf(x.shape);
     const { shape, strides } = collapse(y.shape, own, stridesOf(y.shape));
-    kernels.copy(x!.block(), dot(attrs.starts, own), strides[0], y.block(), 0, strides[1], shape);
+    kernels.copy(x.block(), dot(attrs.starts, own), strides[0], y.block(), 0, strides[1], shape);
   },
-  backward: ({ inputs, grads, attrs }) => [
-    apply1(padOp, [grads[0]], { starts: attrs.starts, shape: inputs[0]!.shape }),
-  ],
+  backward: ({ inputs: [x], grads, attrs: { starts } }) => [apply1(padOp, grads, { starts, shape: x.shape })],
 };
 
 /** Zeros of `shape` with x placed at `starts`: the transpose of slice. */
-const padOp: Op<{ starts: readonly number[]; shape: Shape }> = {
+const padOp: Op<{ starts: readonly number[]; shape: Shape }, readonly [Tensor]> = {
   name: 'pad',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
     const own = stridesOf(y.shape);
-    const { shape, strides } = collapse(x!.shape, stridesOf(x!.shape), own);
+    const { shape, strides } = collapse(x.shape, stridesOf(x.shape), own);
     kernels.fill(y.block(), 0);
-    kernels.copy(x!.block(), 0, strides[0], y.block(), dot(attrs.starts, own), strides[1], shape);
+    kernels.copy(x.block(), 0, strides[0], y.block(), dot(attrs.starts, own), strides[1], shape);
   },
-  backward: ({ inputs, grads, attrs }) => [
-    apply1(sliceOp, [grads[0]], { starts: attrs.starts, sizes: inputs[0]!.shape }),
+  backward: ({ inputs: [x], grads, attrs: { starts } }) => [
+    apply1(sliceOp, grads, { starts, sizes: x.shape }),
   ],
 };
 
-const concatOp: Op<{ axis: number }> = {
+const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
   name: 'concat',
   shapes(inputs, { axis }) {
-    const first = inputs[0]!;
+    const first = inputs[0];
     for (const shape of inputs) {
-      if (shape!.length !== first.length || shape!.some((extent, d) => d !== axis && extent !== first[d])) {
+      if (shape.length !== first.length || shape.some((extent, d) => d !== axis && extent !== first[d])) {
         throw shapeError(
-          `concat along axis ${axis}: shapes ${inputs.map((s) => formatShape(s!)).join(', ')} differ elsewhere.`,
+          `concat along axis ${axis}: shapes ${inputs.map(formatShape).join(', ')} differ elsewhere.`,
           { shapes: inputs, axis },
         );
       }
     }
-    return [first.map((extent, d) => (d === axis ? inputs.reduce((n, s) => n + s![axis]!, 0) : extent))];
+    return [first.map((extent, d) => (d === axis ? inputs.reduce((n, s) => n + s[axis], 0) : extent))];
   },
   forward({ inputs, outputs: [y], attrs: { axis }, kernels }) {
-    const strides = stridesOf(y!.shape);
+    const strides = stridesOf(y.shape);
     let at = 0;
     for (const x of inputs) {
-      const part = collapse(x!.shape, stridesOf(x!.shape), strides);
-      kernels.copy(
-        x!.block(),
-        0,
-        part.strides[0],
-        y.block(),
-        at * strides[axis],
-        part.strides[1],
-        part.shape,
-      );
-      at += x!.shape[axis];
+      const part = collapse(x.shape, stridesOf(x.shape), strides);
+      kernels.copy(x.block(), 0, part.strides[0], y.block(), at * strides[axis], part.strides[1], part.shape);
+      at += x.shape[axis];
     }
   },
-  backward({ inputs, grads, attrs: { axis }, needs }) {
+  backward({ inputs, grads: [g], attrs: { axis }, needs }) {
     let at = 0;
     return inputs.map((x, i) => {
       const start = at;
-      at += x!.shape[axis];
-      return needs[i] ? slice(grads[0]!, axis, start, at) : null;
+      at += x.shape[axis];
+      return needs[i] ? slice(g, axis, start, at) : null;
     });
   },
 };
 
-const reverseOp: Op<{ axis: number }> = {
+const reverseOp: Op<{ axis: number }, readonly [Tensor]> = {
   name: 'reverse',
-  shapes: ([x]) => [x!],
+  shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], attrs: { axis }, kernels }) {
-    const own = stridesOf(x!.shape);
+    const own = stridesOf(x.shape);
     const back = own.map((stride, d) => (d === axis ? -stride : stride));
-    const start = own[axis] * Math.max(0, x!.shape[axis] - 1);
-    const { shape, strides } = collapse(x!.shape, back, own);
-    kernels.copy(x!.block(), start, strides[0], y.block(), 0, strides[1], shape);
+    const start = own[axis] * Math.max(0, x.shape[axis] - 1);
+    const { shape, strides } = collapse(x.shape, back, own);
+    kernels.copy(x.block(), start, strides[0], y.block(), 0, strides[1], shape);
   },
-  backward: ({ grads, attrs }) => [reverse(grads[0]!, attrs.axis)],
+  backward: ({ grads: [g], attrs }) => [reverse(g, attrs.axis)],
 };
 
 export const shapeOps = {

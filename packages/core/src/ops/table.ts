@@ -38,7 +38,8 @@ function prefixed<T extends Record<string, unknown>>(
   return Object.fromEntries(renamed) as { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] };
 }
 
-type AttributesOf<O> = O extends Op<infer A> ? A : never;
+/** The op that an entry is: what is no whole op, such as one without a gradient, does not compile. */
+type Entry<O> = O extends Op<infer A, infer I, infer R> ? Op<A, I, R> : never;
 export type OpName = keyof typeof table;
-export type OpTable = { readonly [K in OpName]: Op<AttributesOf<(typeof table)[K]>> };
-export const opTable: OpTable = table as OpTable;
+export type OpTable = { readonly [K in OpName]: Entry<(typeof table)[K]> };
+export const opTable: OpTable = table;

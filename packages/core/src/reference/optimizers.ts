@@ -34,10 +34,11 @@ export const optimizerKernels: Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam
   },
 
   rmsprop(call) {
-    const [v, mean, m] = [call.v, call.mean, call.m].map((block) => block && values(block));
+    const v = values(call.v);
+    const [mean, m] = [call.mean, call.m].map((block) => block && values(block));
     const { keep, fresh, inside, outside, momentum, rateQ, rateM } = call;
     descend(call, (d, i) => {
-      let spread = moving(v!, i, keep, fresh, d * d);
+      let spread = moving(v, i, keep, fresh, d * d);
       if (mean) spread = Math.max(0, spread - moving(mean, i, keep, fresh, d) ** 2);
       const step = (rateQ * d) / (Math.sqrt(spread + inside) + outside);
       return rateM * (m ? moving(m, i, momentum, 1, step) : step);

@@ -1,10 +1,10 @@
 /** Every op on a backend against the float64 reference: outputs and gradients, sample by sample. */
 import { type Backend, formatShape, referenceBackend, scope } from '@unroll/core';
-import type { KernelName, Op, OpName } from '@unroll/core/internal';
+import type { AnyOp, KernelName, OpName } from '@unroll/core/internal';
 import { type Gradients, gradientsOf, onBackend, outputsOf } from '../calls.js';
 import { bitMismatch, gradientTolerance, mismatch, outputTolerance, report } from '../compare.js';
 import { type Drawn, normal } from '../draw.js';
-import { drawInputs, opNames, opWithSamples, type Sample, streamOf } from '../samples.js';
+import { drawInputs, opNames, opWithSamples, type AnySample, streamOf } from '../samples.js';
 import type { ContractCase } from './case.js';
 
 /** The float64 reference, noting which kernels it is asked for. */
@@ -21,7 +21,7 @@ function notingReference(used: Set<KernelName>): Backend {
 
 interface Expected {
   title: string;
-  sample: Sample<unknown>;
+  sample: AnySample;
   inputs: (Drawn | null)[];
   upstream: Drawn[];
   wanted: Gradients;
@@ -35,12 +35,12 @@ function spoil(backend: Backend): void {
 class OpCase implements ContractCase {
   readonly name: string;
   readonly #opName: OpName;
-  readonly #op: Op<unknown>;
-  readonly #samples: readonly Sample<unknown>[];
+  readonly #op: AnyOp;
+  readonly #samples: readonly AnySample[];
   readonly #used = new Set<KernelName>();
   #expected: Expected[] | null = null;
 
-  constructor(opName: OpName, op: Op<unknown>, samples: readonly Sample<unknown>[], part: string) {
+  constructor(opName: OpName, op: AnyOp, samples: readonly AnySample[], part: string) {
     this.name = `op ${opName}${part}`;
     this.#opName = opName;
     this.#op = op;

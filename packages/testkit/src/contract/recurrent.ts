@@ -101,7 +101,7 @@ const dropoutMask = (count: number): Float64Array =>
   draw.normal(count, 'rmask').map((value) => (value < -0.5 ? 0 : 1.25));
 
 /** Where the spoilt step lies among the rows of [T, B]. */
-const rowOf = ({ B, spoilt }: Form): number => spoilt![0] * B + spoilt![1];
+const rowOf = (B: number, [t, b]: readonly [number, number]): number => t * B + b;
 
 /** What every forward kernel reads and writes. */
 function common(f: Form, G: number, biasSize: number): Arrays {
@@ -109,7 +109,8 @@ function common(f: Form, G: number, biasSize: number): Arrays {
   const K = I + H;
   const xh = draw.blank((f.inTurn ? 2 : T + 1) * B * K);
   const x = draw.normal(T * B * I, 'x');
-  if (f.spoilt) x.fill(Number.NaN, rowOf(f) * I, (rowOf(f) + 1) * I);
+  const bad = f.spoilt && rowOf(B, f.spoilt);
+  if (bad !== undefined) x.fill(Number.NaN, bad * I, (bad + 1) * I);
   const h = draw.normal(B * H, 'h');
   const rmask = dropoutMask(B * H);
   for (let i = 0; i < T * B && !f.inTurn; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
@@ -181,7 +182,8 @@ const backward = (f: Form, blocks: Blocks) => ({
 /** Stored gates [T, B, width]: numbers in (0, 1). */
 function gateValues(f: Form, width: number): Float64Array {
   const gates = draw.normal(f.T * f.B * width, 'gates').map((x) => Math.fround(1 / (1 + Math.exp(-x))));
-  if (f.spoilt) gates.fill(Number.NaN, rowOf(f) * width, (rowOf(f) + 1) * width);
+  const bad = f.spoilt && rowOf(f.B, f.spoilt);
+  if (bad !== undefined) gates.fill(Number.NaN, bad * width, (bad + 1) * width);
   return gates;
 }
 

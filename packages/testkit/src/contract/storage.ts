@@ -12,6 +12,31 @@ const storageCase = (name: string, run: (backend: Backend) => (string | null)[])
 const counting = (length: number, from = 0): Float64Array =>
   Float64Array.from({ length }, (_, i) => from + i);
 
+function doNotOverlap(backend: Backend): (string | null)[] {
+  backend.openArena();
+  const outer = [1, 17, 300_000, 5].map((length, i) => {
+    const block = backend.temporary(length);
+    backend.write(block, counting(length, i));
+    return { block, length, from: i };
+  });
+  backend.openArena();
+  const inner = backend.temporary(400_000);
+  backend.write(inner, counting(400_000, 0.5));
+  const resident = backend.allocate(100);
+  backend.write(resident, counting(100, -100));
+  backend.closeArena();
+  const later = backend.temporary(400_000);
+  backend.write(later, counting(400_000, 0.25));
+  const problems = outer.map(({ block, length, from }) =>
+    bitMismatch(`block of ${length}`, backend.read(block), counting(length, from)),
+  );
+  problems.push(bitMismatch('resident block', backend.read(resident), counting(100, -100)));
+  problems.push(bitMismatch('later block', backend.read(later), counting(400_000, 0.25)));
+  backend.closeArena();
+  backend.release(resident);
+  return problems;
+}
+
 export const storageCases = (): ContractCase[] => [
   storageCase('a block holds what was written', (backend) => {
     const block = backend.allocate(33);
@@ -60,28 +85,5 @@ export const storageCases = (): ContractCase[] => [
     backend.release(block);
     return problems;
   }),
-  storageCase('blocks do not overlap, within an arena and across them', (backend) => {
-    backend.openArena();
-    const outer = [1, 17, 300_000, 5].map((length, i) => {
-      const block = backend.temporary(length);
-      backend.write(block, counting(length, i));
-      return { block, length, from: i };
-    });
-    backend.openArena();
-    const inner = backend.temporary(400_000);
-    backend.write(inner, counting(400_000, 0.5));
-    const resident = backend.allocate(100);
-    backend.write(resident, counting(100, -100));
-    backend.closeArena();
-    const later = backend.temporary(400_000);
-    backend.write(later, counting(400_000, 0.25));
-    const problems = outer.map(({ block, length, from }) =>
-      bitMismatch(`block of ${length}`, backend.read(block), counting(length, from)),
-    );
-    problems.push(bitMismatch('resident block', backend.read(resident), counting(100, -100)));
-    problems.push(bitMismatch('later block', backend.read(later), counting(400_000, 0.25)));
-    backend.closeArena();
-    backend.release(resident);
-    return problems;
-  }),
+  storageCase('blocks do not overlap, within an arena and across them', doNotOverlap),
 ];

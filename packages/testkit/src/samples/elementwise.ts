@@ -2,14 +2,15 @@
 import type { Shape } from '@unroll/core';
 import { formatShape } from '@unroll/core';
 import { awayFrom, between, eitherSign, grid, type Maker, normal, whole } from '../draw.js';
-import { type Sample, type Samples, STEP } from './sample.js';
+import { type SampleFor, type Samples, STEP } from './sample.js';
 
-type Plain = Sample<Record<string, never>>;
+type Unary = SampleFor<'neg'>;
+type Binary = SampleFor<'add'>;
 type Sized = (shape: Shape) => Maker;
 
 const SHAPES: readonly Shape[] = [[], [0], [1], [3], [17], [33], [2, 3, 5], [3, 0, 2], [1, 257]];
 
-function unary(domain: Sized, gradient: true | string = true): Plain[] {
+function unary(domain: Sized, gradient: true | string = true): Unary[] {
   return SHAPES.map((shape) => ({
     name: formatShape(shape),
     inputs: [domain(shape)],
@@ -66,7 +67,7 @@ function binary(
   left: Sized,
   right: Sized,
   gradients: readonly [true | string, true | string] = [true, true],
-): Plain[] {
+): Binary[] {
   return PAIRS.map(([a, b]) => ({
     name: `${formatShape(a)} with ${formatShape(b)}`,
     inputs: [left(a), right(b)],

@@ -1,14 +1,12 @@
 /** Samples of the ops behind losses: classes by number, and likelihoods. */
 import { formatShape, type Shape } from '@unroll/core';
 import { between, type Maker, normal, whole } from '../draw.js';
-import type { Sample, Samples } from './sample.js';
-
-type Plain = Sample<Record<string, never>>;
+import type { SampleFor, Samples } from './sample.js';
 
 const CLASSES = 'classes are whole numbers';
 const TARGET = 'targets are data';
 
-function classes(rows: number, count: number, deviation = 1): Plain {
+function classes(rows: number, count: number, deviation = 1): SampleFor<'pick'> {
   return {
     name: `${formatShape([rows, count])}${deviation === 1 ? '' : ` of deviation ${deviation}`}`,
     inputs: [normal([rows, count], deviation), whole(count, [rows])],
@@ -20,7 +18,10 @@ function classes(rows: number, count: number, deviation = 1): Plain {
 const CLASS_SIZES = [classes(1, 1), classes(5, 3), classes(17, 33), classes(3, 130), classes(0, 3)];
 const SHAPES: readonly Shape[] = [[], [0], [1], [17], [3, 5], [2, 3, 33]];
 
-function likelihood(target: (shape: Shape) => Maker, ...parameters: ((shape: Shape) => Maker)[]): Plain[] {
+function likelihood(
+  target: (shape: Shape) => Maker,
+  ...parameters: ((shape: Shape) => Maker)[]
+): SampleFor<'studentTLogLoss'>[] {
   return SHAPES.map((shape) => ({
     name: formatShape(shape),
     inputs: [target(shape), ...parameters.map((parameter) => parameter(shape))],

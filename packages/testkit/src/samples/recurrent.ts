@@ -4,15 +4,13 @@
  * threads.
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
-import type { ActivationName } from '@unroll/core/internal';
+import type { ActivationName, Inputs } from '@unroll/core/internal';
 import { type Drawn, type Maker, normal } from '../draw.js';
-import { ABSENT, type AttributesOf, type Sample, type Samples } from './sample.js';
+import { ABSENT, type AttributesOf, type InputsOf, type Sample, type Samples } from './sample.js';
 
 interface CellKind {
   /** Gates. */
   G: number;
-  /** Initial states. */
-  states: number;
   bias(H: number): Shape;
 }
 
@@ -60,27 +58,64 @@ function dropped(shape: Shape): Maker {
   };
 }
 
-function build<A extends object>(kind: CellKind, options: Options, attrs: A, elements: number): Sample<A> {
+/** What the cells read before and after their initial states, which are all drawn alike. */
+function operands({ G, bias }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
-  const width = kind.G * H;
-  const states = Array.from({ length: kind.states }, () => (options.states ? normal([B, H]) : null));
-  const inputs: [Maker | null, true | string][] = [
-    [normal([B, T, I]), true],
-    [normal([I, width], 0.7 / Math.sqrt(I)), true],
-    [normal([H, width], 0.7 / Math.sqrt(H)), true],
-    [options.bias ? normal(kind.bias(H), 0.3) : null, options.bias || ABSENT],
-    ...states.map((state): [Maker | null, true | string] => [state, options.states || ABSENT]),
-    [options.mask && mask(options.mask, B, T), 'a mask chooses'],
-    [options.recurrentMask ? dropped([B, H]) : null, 'dropout masks are constants'],
+  const before: [Maker, Maker, Maker, Maker | null] = [
+    normal([B, T, I]),
+    normal([I, G * H], 0.7 / Math.sqrt(I)),
+    normal([H, G * H], 0.7 / Math.sqrt(H)),
+    options.bias ? normal(bias(H), 0.3) : null,
   ];
-  return {
-    name: describe(options, attrs),
-    inputs: inputs.map(([maker]) => maker),
-    attrs,
-    gradients: inputs.map(([, gradient]) => gradient),
-    elements,
-  };
+  const after: [Maker | null, Maker | null] = [
+    options.mask && mask(options.mask, B, T),
+    options.recurrentMask ? dropped([B, H]) : null,
+  ];
+  return { before, state: options.states ? normal([B, H]) : null, after };
 }
+
+function gradients({ bias, states }: Options) {
+  const before: [true, true, true, true | string] = [true, true, true, bias || ABSENT];
+  const after: [string, string] = ['a mask chooses', 'dropout masks are constants'];
+  return { before, state: states || ABSENT, after };
+}
+
+/** Makes a sample of a cell. */
+type Build<I extends Inputs> = <A extends object>(
+  options: Options,
+  attrs: A,
+  elements: number,
+) => Sample<A, I>;
+
+/** A cell of one state. */
+const single =
+  (kind: CellKind): Build<InputsOf<'rnn'>> =>
+  (options, attrs, elements) => {
+    const read = operands(kind, options);
+    const checked = gradients(options);
+    return {
+      name: describe(options, attrs),
+      inputs: [...read.before, read.state, ...read.after],
+      attrs,
+      gradients: [...checked.before, checked.state, ...checked.after],
+      elements,
+    };
+  };
+
+/** A cell of two states. */
+const double =
+  (kind: CellKind): Build<InputsOf<'lstm'>> =>
+  (options, attrs, elements) => {
+    const read = operands(kind, options);
+    const checked = gradients(options);
+    return {
+      name: describe(options, attrs),
+      inputs: [...read.before, read.state, read.state, ...read.after],
+      attrs,
+      gradients: [...checked.before, checked.state, checked.state, ...checked.after],
+      elements,
+    };
+  };
 
 function describe(o: Options, attrs: object): string {
   const own = attrs as { recurrentActivation?: string; resetAfter?: boolean; textbook?: boolean };
@@ -153,18 +188,18 @@ const layout = ({ returnSequences, reverse, realign, zeroOutputForMask, activati
   ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
 });
 
-function cellSamples<A extends object>(
-  kind: CellKind,
+function cellSamples<A extends object, I extends Inputs>(
+  build: Build<I>,
   attributes: (options: Options) => A,
   only = combinations(),
-): Sample<A>[] {
-  return only.map((options) => build(kind, options, attributes(options), 0));
+): Sample<A, I>[] {
+  return only.map((options) => build(options, attributes(options), 0));
 }
 
-const RNN: CellKind = { G: 1, states: 1, bias: (H) => [H] };
-const LSTM: CellKind = { G: 4, states: 2, bias: (H) => [4 * H] };
-const GRU_AFTER: CellKind = { G: 3, states: 1, bias: (H) => [2, 3 * H] };
-const GRU_BEFORE: CellKind = { G: 3, states: 1, bias: (H) => [3 * H] };
+const RNN = single({ G: 1, bias: (H) => [H] });
+const LSTM = double({ G: 4, bias: (H) => [4 * H] });
+const GRU_AFTER = single({ G: 3, bias: (H) => [2, 3 * H] });
+const GRU_BEFORE = single({ G: 3, bias: (H) => [3 * H] });
 
 const sigmoidGates = { recurrentActivation: 'sigmoid' } as const;
 const plain = (options: Options): AttributesOf<'rnn'> => layout(options);
@@ -176,13 +211,13 @@ const gruOf =
 const activated = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
 
 /** Every pair of an activation and one of the gates. */
-function pairs<A extends { recurrentActivation: ActivationName }>(
-  kind: CellKind,
+function pairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
+  build: Build<I>,
   attributes: (options: Options) => A,
-): Sample<A>[] {
+): Sample<A, I>[] {
   return activated.flatMap((options) =>
     ACTIVATIONS.filter((name) => !(options.activation === 'tanh' && name === 'sigmoid')).map(
-      (recurrentActivation) => build(kind, options, { ...attributes(options), recurrentActivation }, 2),
+      (recurrentActivation) => build(options, { ...attributes(options), recurrentActivation }, 2),
     ),
   );
 }

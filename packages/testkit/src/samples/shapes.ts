@@ -1,9 +1,9 @@
 /** Samples of the ops that reduce, move or multiply whole tensors. */
 import { formatShape, type MatmulOptions, type Shape } from '@unroll/core';
 import { between, distinct, type Maker, normal, whole } from '../draw.js';
-import type { AttributesOf, Sample, Samples } from './sample.js';
+import { ABSENT, type InputsOf, type Sample, type SampleFor, type Samples } from './sample.js';
 
-const one = <A>(name: string, input: Maker, attrs: A): Sample<A> => ({
+const one = <A>(name: string, input: Maker, attrs: A): Sample<A, InputsOf<'reshape'>> => ({
   name,
   inputs: [input],
   attrs,
@@ -25,37 +25,33 @@ const MIDDLES: readonly (readonly [number, number, number])[] = [
   [3, 2, 0],
 ];
 
-function reduction(maker: (shape: Shape) => Maker): Sample<AttributesOf<'reduceSum'>>[] {
+function reduction(maker: (shape: Shape) => Maker): SampleFor<'reduceSum'>[] {
   return MIDDLES.map(([outer, n, inner]) =>
     one(`[${outer}, (${n}), ${inner}]`, maker([outer, n, inner]), { outer, n, inner }),
   );
 }
 
-function permutation(shape: Shape, order: readonly number[]): Sample<AttributesOf<'permute'>> {
+function permutation(shape: Shape, order: readonly number[]): SampleFor<'permute'> {
   return one(`${formatShape(shape)} as ${formatShape(order)}`, normal(shape), { order });
 }
 
-function spread(from: Shape, to: Shape): Sample<{ shape: Shape }> {
+function spread(from: Shape, to: Shape): SampleFor<'reshape'> {
   return one(`${formatShape(from)} to ${formatShape(to)}`, normal(from), { shape: to });
 }
 
-function part(
-  shape: Shape,
-  starts: readonly number[],
-  sizes: readonly number[],
-): Sample<AttributesOf<'slice'>> {
+function part(shape: Shape, starts: readonly number[], sizes: readonly number[]): SampleFor<'slice'> {
   return one(`${formatShape(sizes)} of ${formatShape(shape)} at ${formatShape(starts)}`, normal(shape), {
     starts,
     sizes,
   });
 }
 
-function padded(own: Shape, starts: readonly number[], shape: Shape): Sample<AttributesOf<'pad'>> {
+function padded(own: Shape, starts: readonly number[], shape: Shape): SampleFor<'pad'> {
   const name = `${formatShape(own)} in ${formatShape(shape)} at ${formatShape(starts)}`;
   return one(name, normal(own), { starts, shape });
 }
 
-function joined(axis: number, ...shapes: Shape[]): Sample<AttributesOf<'concat'>> {
+function joined(axis: number, ...shapes: Shape[]): SampleFor<'concat'> {
   return {
     name: `${shapes.map(formatShape).join(' ')} along ${axis}`,
     inputs: shapes.map((shape) => normal(shape)),
@@ -64,29 +60,31 @@ function joined(axis: number, ...shapes: Shape[]): Sample<AttributesOf<'concat'>
   };
 }
 
-function turned(shape: Shape, axis: number): Sample<AttributesOf<'reverse'>> {
+function turned(shape: Shape, axis: number): SampleFor<'reverse'> {
   return one(`${formatShape(shape)} along ${axis}`, normal(shape), { axis });
 }
 
-function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): Sample<MatmulOptions> {
+function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matmul'> {
   return {
     name: `${formatShape(a)}${attrs.transA ? 'ᵀ' : ''} times ${formatShape(b)}${attrs.transB ? 'ᵀ' : ''}`,
-    inputs: [normal(a), normal(b)],
+    inputs: [normal(a), normal(b), null],
     attrs,
-    gradients: [true, true],
+    gradients: [true, true, ABSENT],
     elements: 3,
   };
 }
 
 /** The same with a bias of the last size in every row. */
-function biased(a: Shape, b: Shape, attrs: MatmulOptions = {}): Sample<MatmulOptions> {
-  const { name, inputs, gradients, ...rest } = product(a, b, attrs);
-  const bias = normal([attrs.transB ? b.at(-2)! : b.at(-1)!]);
-  return { ...rest, name: `${name} with a bias`, inputs: [...inputs, bias], gradients: [...gradients, true] };
+function biased(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matmul'> {
+  const plain = product(a, b, attrs);
+  const bias = normal([b[b.length - (attrs.transB ? 2 : 1)]]);
+  const [left, right] = plain.inputs;
+  const name = `${plain.name} with a bias`;
+  return { ...plain, name, inputs: [left, right, bias], gradients: [true, true, true] };
 }
 
 /** [m, k] by [k, n] with every transposition, alone and in batches, with b shared or not. */
-function products(m: number, k: number, n: number): Sample<MatmulOptions>[] {
+function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
   return [0, 1, 2, 3].flatMap((which) => {
     const attrs: MatmulOptions = { transA: (which & 1) === 1, transB: (which & 2) === 2 };
     const a = attrs.transA ? [k, m] : [m, k];
@@ -95,12 +93,12 @@ function products(m: number, k: number, n: number): Sample<MatmulOptions>[] {
   });
 }
 
-function rows(maker: (shape: Shape) => Maker): Sample<Record<string, never>>[] {
+function rows(maker: (shape: Shape) => Maker): SampleFor<'softmax'>[] {
   const shapes: Shape[] = [[1], [3], [17], [4, 33], [2, 3, 5], [3, 1], [0, 3], [3, 0], [5, 130]];
   return shapes.map((shape) => one(formatShape(shape), maker(shape), {}));
 }
 
-function lookup(table: readonly [number, number], ids: Shape): Sample<Record<string, never>> {
+function lookup(table: readonly [number, number], ids: Shape): SampleFor<'gather'> {
   return {
     name: `${formatShape(ids)} of ${formatShape(table)}`,
     inputs: [normal(table), whole(table[0], ids)],

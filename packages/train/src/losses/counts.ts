@@ -98,7 +98,7 @@ export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss
 
 /** The last axis in equal parts. */
 export function splitParts(prediction: Tensor, parts: number): Tensor[] {
-  const width = prediction.shape.at(-1)! / parts;
+  const width = prediction.shape[prediction.rank - 1] / parts;
   return Array.from({ length: parts }, (_, i) =>
     reshape(slice(prediction, -1, i * width, (i + 1) * width), [...prediction.shape.slice(0, -1), width]),
   );

@@ -164,7 +164,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
       ...(ignoreClass === null ? {} : { ignores: (target: number) => target === ignoreClass }),
       check: (pair, at) => checkClasses(name, pair, at),
       rows(prediction, target) {
-        const ids = reshape(target, [prediction.shape[0]!]);
+        const ids = reshape(target, [prediction.shape[0]]);
         if (fromLogits) return sparseCrossentropy(prediction, ids);
         return neg(log(clipProbability(div(pick(prediction, ids), sum(prediction, -1)))));
       },
@@ -175,7 +175,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
 
 /** Throws for a target that is no class of the prediction [N, K]. */
 export function checkClasses(loss: string, { prediction, target }: Pair, at: (i: number) => string): void {
-  const classes = prediction.shape.at(-1)!;
+  const classes = prediction.shape[prediction.rank - 1];
   const ids = target.dataSync();
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < classes));
   if (wrong < 0) return;

@@ -15,7 +15,7 @@ export function mse(options: LossOptions = {}): Loss {
       fit: (prediction, target) => fitSame('mse', prediction, target),
       rows: (prediction, target) => mean(square(sub(prediction, target)), -1),
       total: (prediction, target, scale) =>
-        mul(sumSquares(sub(prediction, target)), scale / prediction.shape.at(-1)!),
+        mul(sumSquares(sub(prediction, target)), scale / prediction.shape[prediction.rank - 1]),
     },
     options,
   );

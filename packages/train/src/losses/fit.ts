@@ -37,13 +37,13 @@ export function fitOnePerRow(loss: string, given: Tensor, target: Tensor, what: 
 /** Targets [..., K] for a prediction of `parts` numbers each, [..., parts * K]. */
 export function fitParts(loss: string, given: Tensor, target: Tensor, parts: readonly string[]): Pair {
   const prediction = asRows(loss, given);
-  const width = prediction.shape.at(-1)!;
+  const width = prediction.shape[prediction.rank - 1];
   const reshaped =
     width % parts.length === 0
       ? reshapedTo([...prediction.shape.slice(0, -1), width / parts.length], target)
       : null;
   if (reshaped) return { prediction, target: reshaped };
-  const columns = target.rank === given.rank ? target.shape.at(-1)! : 1;
+  const columns = target.rank === given.rank ? target.shape[target.rank - 1] : 1;
   throw shapeError(
     `${mismatch(loss, given, target)} ` +
       `Each target takes ${parts.length} outputs (first all of ${parts.join(', then all of ')}): ` +

@@ -142,14 +142,14 @@ function checkedRows(
 ): Tensor {
   const lead = prediction.shape.slice(0, -1);
   const flat = (x: Tensor): Tensor => {
-    const table = reshape(x, [sizeOf(lead), x.shape.at(-1)!]);
+    const table = reshape(x, [sizeOf(lead), x.shape[x.rank - 1]]);
     return kept ? gather(table, Float64Array.from(kept)) : table;
   };
   const pair = { prediction: flat(prediction), target: flat(target) };
-  const width = target.shape.at(-1)!;
+  const width = target.shape[target.rank - 1];
   definition.check?.(pair, (i) => {
     const row = Math.floor(i / width);
-    return position((kept ? kept[row]! : row) * width + (i % width), width === 1 ? lead : target.shape);
+    return position((kept ? kept[row] : row) * width + (i % width), width === 1 ? lead : target.shape);
   });
   return definition.rows(pair.prediction, pair.target);
 }
@@ -158,7 +158,7 @@ function checkedRows(
 function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) => boolean) | null {
   if (!ignores) return null;
   const values = target.dataSync();
-  return (row) => ignores(values[row]!);
+  return (row) => ignores(values[row]);
 }
 
 /** The losses of all rows, [B] or [B, T], 0 where a row does not count. */

@@ -142,7 +142,11 @@ export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
     const batch = fitElements(name)(prediction, target, null, null);
     const shape = prediction.rank === 1 ? [...prediction.shape, 1] : prediction.shape;
-    return { ...batch, width: shape.at(-1)!, weights: rowWeights(name, shape.slice(0, -1), mask, weights) };
+    return {
+      ...batch,
+      width: shape[shape.length - 1],
+      weights: rowWeights(name, shape.slice(0, -1), mask, weights),
+    };
   };
 }
 

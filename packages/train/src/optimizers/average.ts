@@ -2,7 +2,7 @@
  * A moving average of the weights: steadier than the weights themselves, and often better to predict with.
  */
 import { scope, valueError } from '@unroll/core';
-import { FlatBuffer, runtime } from '@unroll/core/internal';
+import { FlatBuffer, openScope } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
@@ -59,7 +59,7 @@ export class WeightAverage {
     const keep = this.#updates === 0 ? 0 : this.momentum;
     this.#updates++;
     scope(() => {
-      const { kernels } = runtime.scope!.backend;
+      const { kernels } = openScope().backend;
       const average = this.buffer.block();
       const weights = this.#weights.block();
       if (keep === 0) kernels.fill(average, 0);
@@ -74,7 +74,7 @@ export class WeightAverage {
   /** Exchanges weights and average: once to evaluate with the average, and once more to train on. */
   swap(): void {
     scope(() => {
-      const { backend } = runtime.scope!;
+      const { backend } = openScope();
       const { kernels } = backend;
       const [average, weights] = [this.buffer.block(), this.#weights.block()];
       const held = backend.temporary(weights.length);

@@ -41,7 +41,13 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   return makeOptimizer(name, common, own, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v, ...others] = slots;
     kernels.rmsprop({
-      ...{ w, g, v: v, mean: centered ? others[0] : null, m: momentum > 0 ? others.at(-1)! : null },
+      ...{
+        w,
+        g,
+        v: v,
+        mean: centered ? others[0] : null,
+        m: momentum > 0 ? others[others.length - 1] : null,
+      },
       ...{ keep: rho, fresh: 1 - rho, momentum, decay, gScale },
       ...(keras ? { rateQ: rate, rateM: 1 } : { rateQ: 1, rateM: rate }),
       ...(keras ? { inside: epsilon, outside: 0 } : { inside: 0, outside: epsilon }),

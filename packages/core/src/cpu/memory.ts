@@ -1,0 +1,53 @@
+/** The kernels' linear memory as JavaScript reads and writes it. */
+import type { LinearMemory } from '@unroll/kernels';
+import { formatShape, shapeError } from '../errors.js';
+
+export const FLOAT = 4;
+const MAX_RANK = 8;
+/** Numbers in an index space: its shape, and strides of two operands. */
+export const SPACE = 3 * MAX_RANK;
+/** Numbers in the longest array that every engine makes. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Gives all of the memory as numbers, where that shows the numbers below the address `end`; else null. */
+export type Shown = (end: number) => Float32Array | null;
+
+export function shownBy(memory: LinearMemory): Shown {
+  /** All but what lies beyond the longest array; made anew when the memory has grown. */
+  let all: Float32Array = new Float32Array(0);
+  return (end) => {
+    const { buffer } = memory;
+    if (all.buffer !== buffer)
+      all = new Float32Array(buffer, 0, Math.min(buffer.byteLength / FLOAT, LONGEST));
+    return end <= all.length * FLOAT ? all : null;
+  };
+}
+
+/** Writes an index space (shape, then strides of each operand) where the kernels read it; returns its rank. */
+export type PutSpace = (
+  shape: readonly number[],
+  first: readonly number[],
+  second: readonly number[],
+) => number;
+
+/** @param at where index spaces are passed to the kernels */
+export function spacesAt(memory: LinearMemory, at: number): PutSpace {
+  /** Made anew when the memory has grown. */
+  let dims: Int32Array = new Int32Array(0);
+  return (shape, first, second) => {
+    if (dims.buffer !== memory.buffer) dims = new Int32Array(memory.buffer, at, SPACE);
+    const rank = shape.length;
+    if (rank > MAX_RANK) {
+      throw shapeError(
+        `At most ${MAX_RANK} axes can be walked, got ${formatShape(shape)}. Reshape to fewer.`,
+        { shape },
+      );
+    }
+    for (let d = 0; d < rank; d++) {
+      dims[d] = shape[d];
+      dims[rank + d] = first[d];
+      dims[2 * rank + d] = second[d];
+    }
+    return rank;
+  };
+}
