@@ -5,10 +5,10 @@
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/data';
 import { interruptSignal } from '@unroll/train/node';
-import { UsageError } from './args.js';
-import { forecastCommand } from './forecast-command.js';
-import { FORECAST_HELP } from './forecast-options.js';
-import { PREDICT_HELP, predictCommand } from './predict-command.js';
+import { UsageError } from './shared/args.js';
+import { forecastCommand } from './forecast/command.js';
+import { FORECAST_HELP } from './forecast/options.js';
+import { PREDICT_HELP, predictCommand } from './shared/predict-command.js';
 import { version } from './version.js';
 
 interface Verb {

@@ -1,7 +1,14 @@
-/** The version of Unroll. */
+/** What the package says of itself. Beside src, so that `../package.json` is right for the bundle too. */
 import { readFileSync } from 'node:fs';
 
-export function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+interface Manifest {
+  version: string;
+  peerDependencies: Record<string, string>;
 }
+
+export function manifest(): Manifest {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Manifest;
+}
+
+/** The version of Unroll. */
+export const version = (): string => manifest().version;

@@ -1,9 +1,9 @@
 /** @unroll/tasks: from data to a trained and tested model. No Node built-ins: it runs in browsers too. */
-export { actualAt, levelName, type ModelForecasts, type Score } from './backtest.js';
-export type { CalendarName, CalendarOption } from './calendar.js';
-export type { Intervals } from './calibration.js';
-export type { CovariateNames, Role } from './covariates.js';
-export type { Origin } from './encoder.js';
+export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
+export type { CalendarName, CalendarOption } from './forecast/calendar.js';
+export type { Intervals } from './forecast/calibration.js';
+export type { CovariateNames, Role } from './forecast/covariates.js';
+export type { Origin } from './forecast/encoder.js';
 export {
   type ForecastEvent,
   type ForecastOptions,
@@ -11,13 +11,13 @@ export {
   forecast,
   forecastEvents,
   prepareForecast,
-} from './forecast.js';
-export type { Stage } from './forecaster.js';
-export type { FutureTemplate } from './future.js';
-export { addFutureRows } from './future-rows.js';
-export type { HeadName } from './heads.js';
-export { ForecastModel, type SeriesForecast } from './model.js';
-export type { CellName, FittedNetwork } from './network.js';
+} from './forecast/forecast.js';
+export type { Stage } from './forecast/forecaster.js';
+export type { FutureTemplate } from './forecast/future.js';
+export { addFutureRows } from './forecast/future-rows.js';
+export type { HeadName } from './forecast/heads.js';
+export { ForecastModel, type SeriesForecast } from './forecast/model.js';
+export type { CellName, FittedNetwork } from './forecast/network.js';
 export {
   endOf,
   type Panel,
@@ -26,7 +26,7 @@ export {
   panelEnd,
   panelFromTable,
   timeAt,
-} from './panel.js';
-export type { Pipeline } from './pipeline.js';
-export type { Decoding, ForecastPlan, ScalerName } from './plan.js';
-export type { RunStore } from './resume.js';
+} from './forecast/panel.js';
+export type { Pipeline } from './forecast/pipeline.js';
+export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
+export type { RunStore } from './shared/resume.js';

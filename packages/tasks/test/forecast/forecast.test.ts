@@ -7,7 +7,7 @@ import { RandomStream } from '@unroll/core';
 import { makeTable, parseCsv, type Table } from '@unroll/data';
 import { type ForecastEvent, type ForecastOptions, type ForecastResult, forecast } from '@unroll/tasks';
 
-const file = new URL('../../cli/data/air-passengers.csv', import.meta.url);
+const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
 const passengers = parseCsv(readFileSync(file, 'utf8'));
 const steps = (values: ArrayLike<number>): Table =>
   makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] });

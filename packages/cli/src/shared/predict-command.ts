@@ -6,8 +6,8 @@ import type { Table } from '@unroll/data';
 import { addFutureRows, ForecastModel } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, text, UsageError, wholeNumber } from './args.js';
 import { checkWritable, reasonOf, writeAtomically } from './files.js';
-import { withTemplate } from './forecast-command.js';
-import { csvOf, forecastTable, jsonLinesOf } from './forecast-files.js';
+import { withTemplate } from '../forecast/command.js';
+import { csvOf, forecastTable, jsonLinesOf } from '../forecast/files.js';
 import { Reporter } from './reporter.js';
 import { readRows } from './table-file.js';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { QUICK, usePlace } from './helpers.js';
+import { QUICK, usePlace } from '../shared/helpers.js';
 
 const place = usePlace();
 const { unroll } = place;

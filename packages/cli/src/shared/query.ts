@@ -6,13 +6,14 @@
  * The query sees the file as the table `data`, and nothing else of the machine: a saved model carries its query, and
  * running somebody's model must not be able to read or write other files.
  */
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { UnrollError } from '@unroll/core';
 import { type Cell, cellOf, decodeText, looksLikeJson, makeTable, parseCsv, type Table } from '@unroll/data';
 import { looksLikeParquet } from '@unroll/data/parquet';
+import { manifest } from '../version.js';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
@@ -71,8 +72,7 @@ async function loadDuckDB(): Promise<DuckDB> {
   try {
     return (await import(DUCKDB)) as DuckDB;
   } catch {
-    const own = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-    const wanted = `${DUCKDB}@${own.peerDependencies[DUCKDB]}`;
+    const wanted = `${DUCKDB}@${manifest().peerDependencies[DUCKDB]}`;
     throw new UsageError(`--sql needs DuckDB, which is not installed: npm install ${wanted}`);
   }
 }

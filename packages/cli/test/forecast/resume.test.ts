@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { AIR, passengers, QUICK, usePlace } from './helpers.js';
+import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
 
 const KILLS = 6;
 const place = usePlace();

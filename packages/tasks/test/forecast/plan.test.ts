@@ -7,7 +7,7 @@ import { makeTable, parseCsv } from '@unroll/data';
 import { type Panel, panelFromTable } from '@unroll/tasks';
 import { growsWithLevel, planForecast } from '@unroll/tasks/internal';
 
-const file = new URL('../../cli/data/air-passengers.csv', import.meta.url);
+const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
 const passengers = panelFromTable(parseCsv(readFileSync(file, 'utf8')), { target: 'passengers' });
 const steps = (values: number[]): Panel =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [values] }), { target: 'y' });

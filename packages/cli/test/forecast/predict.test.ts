@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { AIR, passengers, QUICK, usePlace } from './helpers.js';
+import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
 
 const place = usePlace();
 const { unroll, csv } = place;

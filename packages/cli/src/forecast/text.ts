@@ -8,9 +8,9 @@ import {
   type Score,
   timeAt,
 } from '@unroll/tasks';
-import { historyRoom, plot } from './plot.js';
-import type { Progress } from './progress.js';
-import { alignColumns, type Reporter } from './reporter.js';
+import { historyRoom, plot } from '../shared/plot.js';
+import type { Progress } from '../shared/progress.js';
+import { alignColumns, type Reporter } from '../shared/reporter.js';
 
 type PlanEvent = Extract<ForecastEvent, { type: 'plan' }>;
 

@@ -8,7 +8,7 @@ import {
   type SeriesForecast,
   timeAt,
 } from '@unroll/tasks';
-import { csvLine } from './files.js';
+import { csvLine } from '../shared/files.js';
 
 /** Ten digits are more than any forecast has, and fewer than rounding errors show in. */
 const digits = (value: number): string => (Number.isNaN(value) ? '' : String(Number(value.toPrecision(10))));

@@ -12,17 +12,17 @@ import {
   forecast,
   prepareForecast,
 } from '@unroll/tasks';
-import { UsageError } from './args.js';
-import { checkWritable, writeAtomically } from './files.js';
-import { backtestCsv, csvOf, forecastTable, templateCsv } from './forecast-files.js';
-import { readArguments } from './forecast-options.js';
-import { forecastReport } from './forecast-report.js';
-import { keptRun } from './forecast-resume.js';
-import { showForecast, showPlan, tell } from './forecast-text.js';
-import { Progress } from './progress.js';
-import { Reporter } from './reporter.js';
-import { type FileTable, readRows } from './table-file.js';
-import { version } from './version.js';
+import { UsageError } from '../shared/args.js';
+import { checkWritable, writeAtomically } from '../shared/files.js';
+import { backtestCsv, csvOf, forecastTable, templateCsv } from './files.js';
+import { readArguments } from './options.js';
+import { forecastReport } from './report.js';
+import { keptRun } from '../shared/resume.js';
+import { showForecast, showPlan, tell } from './text.js';
+import { Progress } from '../shared/progress.js';
+import { Reporter } from '../shared/reporter.js';
+import { type FileTable, readRows } from '../shared/table-file.js';
+import { version } from '../version.js';
 
 const TEMPLATE = 'future-template.csv';
 const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(

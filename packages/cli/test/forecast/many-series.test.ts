@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { usePlace } from './helpers.js';
+import { usePlace } from '../shared/helpers.js';
 
 const place = usePlace();
 const { unroll, csv } = place;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const bin = fileURLToPath(new URL('../bin/unroll.js', import.meta.url));
-export const passengers = fileURLToPath(new URL('../data/air-passengers.csv', import.meta.url));
+const bin = fileURLToPath(new URL('../../bin/unroll.js', import.meta.url));
+export const passengers = fileURLToPath(new URL('../../data/air-passengers.csv', import.meta.url));
 /** The bundled series, twelve months ahead. */
 export const AIR = [passengers, '--target', 'passengers', '--horizon', '12'];
 /** A network that is trained in no time, and learns as much. */

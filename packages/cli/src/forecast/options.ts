@@ -1,6 +1,13 @@
 /** The options of `unroll forecast`. */
 import type { CalendarName, CellName, Decoding, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
-import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError, wholeNumber } from './args.js';
+import {
+  type OptionSpecs,
+  type ParsedArgs,
+  parseOptions,
+  text,
+  UsageError,
+  wholeNumber,
+} from '../shared/args.js';
 
 const OPTIONS = {
   target: { type: 'string' },

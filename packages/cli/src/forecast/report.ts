@@ -8,9 +8,9 @@ import {
   panelEnd,
   timeAt,
 } from '@unroll/tasks';
-import { type ChartBand, chart, escapeHtml, sample } from './chart.js';
-import { besideTarget, leaderboardRows } from './forecast-text.js';
-import { STYLE } from './report-style.js';
+import { type ChartBand, chart, escapeHtml, sample } from '../shared/chart.js';
+import { besideTarget, leaderboardRows } from './text.js';
+import { STYLE } from '../shared/report-style.js';
 
 export interface ReportFacts {
   backend: string;

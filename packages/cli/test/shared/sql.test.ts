@@ -16,7 +16,7 @@ const { unroll } = place;
 const file = (name: string) => readFileSync(join(place.folder, name), 'utf8');
 
 const { resolve } = createRequire(import.meta.url);
-const manifest = new URL('../package.json', import.meta.url);
+const manifest = new URL('../../package.json', import.meta.url);
 const [[DUCKDB, VERSION]] = Object.entries(
   JSON.parse(readFileSync(manifest, 'utf8')).peerDependencies as Record<string, string>,
 ) as [[string, string]];

@@ -25,7 +25,7 @@ import type { Head } from './heads.js';
 import type { Asked } from './intervals.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import type { KeptTrainings } from './resume.js';
+import type { KeptTrainings } from '../shared/resume.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
 const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {

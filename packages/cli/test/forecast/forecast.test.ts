@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { AIR, passengers, QUICK, usePlace } from './helpers.js';
+import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
 
 const place = usePlace();
 const { unroll, csv } = place;

@@ -25,7 +25,7 @@ import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { KeptTrainings, type RunStore } from './resume.js';
+import { KeptTrainings, type RunStore } from '../shared/resume.js';
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
