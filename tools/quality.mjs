@@ -13,7 +13,7 @@ import { gunzipSync } from 'node:zlib';
 import { currentBackend, ready } from '@unroll/core';
 import { fromHalf, toHalves } from '@unroll/core/internal';
 import { makeTable, parseCsv } from '@unroll/data';
-import { actualAt, forecastEvents } from '@unroll/tasks';
+import { actualAt, backtestEvents } from '@unroll/tasks';
 import { decodeCheckpoint, encodeCheckpoint } from '@unroll/train';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -127,13 +127,11 @@ function standardised({ panel, origins, backtest }) {
 /** One run up to its leaderboard: the forecast after it is not needed. */
 async function run({ set: _, title: __, table, scores: scored, ...options }, folder, seed, store) {
   const began = performance.now();
-  const found = {};
-  for await (const event of forecastEvents(table(folder), { levels: [], ...options, seed, store })) {
-    if (event.type === 'plan') Object.assign(found, event);
-    if (event.type === 'epoch') tell(event, seed);
-    if (event.type !== 'leaderboard') continue;
-    const seconds = (performance.now() - began) / 1000;
-    return { ...found, ...event, scores: scored({ ...found, ...event }), seconds };
+  const events = backtestEvents(table(folder), { levels: [], ...options, seed, store });
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) return { ...value, scores: scored(value), seconds: (performance.now() - began) / 1000 };
+    if (value.event === 'epoch') tell(value, seed);
   }
 }
 
@@ -178,9 +176,9 @@ function changeOf(cell, { panel, plan, origins, backtest }, again) {
 }
 
 /** Progress for people, beside the tables. */
-function tell({ stage, epoch, validationLoss }, seed) {
-  const loss = validationLoss === undefined ? '' : `, held-out loss ${validationLoss.toPrecision(4)}`;
-  const training = `training ${stage.index}/${stage.count} (${stage.model}, ${stage.name})`;
+function tell({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
+  const loss = validationLoss === undefined ? '' : `, held-out loss ${validationLoss?.toPrecision(4)}`;
+  const training = `training ${index}/${trainings} (${model}, ${stage})`;
   console.error(`seed ${seed}, ${training}, pass ${epoch}${loss}`);
 }
 

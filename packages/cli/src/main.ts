@@ -4,33 +4,31 @@
  */
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/data';
+import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
+import { forecastVerb } from './forecast/command.js';
 import { UsageError } from './shared/args.js';
-import { forecastCommand } from './forecast/command.js';
-import { FORECAST_HELP } from './forecast/options.js';
-import { PREDICT_HELP, predictCommand } from './shared/predict-command.js';
+import { evaluate } from './shared/evaluate-command.js';
+import { inspect } from './shared/inspect-command.js';
+import { predict } from './shared/predict-command.js';
+import type { Verb } from './shared/verb.js';
 import { version } from './version.js';
 
-interface Verb {
-  help: string;
-  run(args: string[], signal: AbortSignal): Promise<void>;
-}
-
-const VERBS: Readonly<Record<string, Verb>> = {
-  forecast: { help: FORECAST_HELP, run: forecastCommand },
-  predict: { help: PREDICT_HELP, run: predictCommand },
-};
+const VERBS: Readonly<Record<string, Verb>> = { forecast: forecastVerb, predict, evaluate, inspect };
 
 const HELP = `Usage: unroll <verb> [options]
 
-  forecast   from a table to a tested forecast
-  predict    forecast again with a saved model
-
+${Object.entries(VERBS)
+  .map(([name, { about }]) => `  ${name.padEnd(11)}${about}\n`)
+  .join('')}
 unroll <verb> --help tells more; unroll --version prints the version.
 `;
 
-/** Runs the command line and returns its exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * Runs the command line and returns its exit code.
+ * @param tasks those whose models are known. Default: all of this version
+ */
+export async function main(args: readonly string[], tasks: readonly Task[] = TASKS): Promise<number> {
   const [verb, ...rest] = args;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader of a pipe has gone (`unroll ... | head`): nothing is wrong with the run, and nobody listens.
@@ -51,17 +49,19 @@ export async function main(args: readonly string[]): Promise<number> {
     const hint = near === undefined ? 'unroll --help lists the verbs.' : `Did you mean "${near}"?`;
     return complain(`There is no verb "${verb}". ${hint}`, 2);
   }
-  if (rest.includes('--help') || rest.includes('-h')) {
-    process.stdout.write(found.help);
-    return 0;
-  }
-  return runVerb(found, rest);
+  return runVerb(found, rest, tasks);
 }
 
-async function runVerb(verb: Verb, args: string[]): Promise<number> {
+const isHelp = (arg: string): boolean => arg === '--help' || arg === '-h';
+
+async function runVerb(verb: Verb, args: readonly string[], tasks: readonly Task[]): Promise<number> {
   const signal = interruptSignal();
+  const context = { signal, tasks };
   try {
-    await verb.run(args, signal);
+    if (args.some(isHelp)) {
+      const others = args.filter((arg) => !isHelp(arg));
+      process.stdout.write(await verb.help(others, context));
+    } else await verb.run(args, context);
     return 0;
   } catch (error) {
     if (signal.aborted) {

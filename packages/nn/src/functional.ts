@@ -157,7 +157,7 @@ export class Functional extends Network<NetworkOptions> {
     };
   }
 
-  protected override summaryRows(): SummaryRow[] {
+  override summaryRows(): SummaryRow[] {
     const nodes = this.layers.flatMap((layer) => this.#nodes.filter((node) => node.layer === layer));
     return nodes.map((node) => ({
       layer: node.layer,

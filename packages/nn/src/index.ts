@@ -62,4 +62,5 @@ export {
 } from './regularizers.js';
 export { Sequential, type SequentialOptions, sequential } from './sequential.js';
 export { Stream, type StreamInput, type StreamOptions, type StreamState } from './stream.js';
+export type { SummaryRow } from './summary.js';
 export { roundWeights, type WeightArray, type WeightSource } from './weights.js';

@@ -93,7 +93,8 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return summaryTable(this, this.summaryRows());
   }
 
-  protected abstract summaryRows(): SummaryRow[];
+  /** What the summary shows: the layers in order, with the shapes of their outputs. */
+  abstract summaryRows(): SummaryRow[];
 
   #knownShapes(): readonly Shape[] {
     if (this.inputShapes) return this.inputShapes;

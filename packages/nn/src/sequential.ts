@@ -85,7 +85,7 @@ export class Sequential extends Network<SequentialOptions> {
     };
   }
 
-  protected override summaryRows(): SummaryRow[] {
+  override summaryRows(): SummaryRow[] {
     let shapes = this.#inputShapes;
     return this.layers.map((layer) => {
       shapes = shapes && layer.outputShapes(shapes);

@@ -5,15 +5,14 @@ export type { Intervals } from './forecast/calibration.js';
 export type { CovariateNames, Role } from './forecast/covariates.js';
 export type { Origin } from './forecast/encoder.js';
 export {
-  type ForecastEvent,
+  backtestEvents,
+  type ForecastBacktest,
   type ForecastOptions,
   type ForecastResult,
   forecast,
   forecastEvents,
   prepareForecast,
 } from './forecast/forecast.js';
-export type { Stage } from './forecast/forecaster.js';
-export type { FutureTemplate } from './forecast/future.js';
 export { addFutureRows } from './forecast/future-rows.js';
 export type { HeadName } from './forecast/heads.js';
 export { ForecastModel, type SeriesForecast } from './forecast/model.js';
@@ -29,4 +28,15 @@ export {
 } from './forecast/panel.js';
 export type { Pipeline } from './forecast/pipeline.js';
 export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
+export { forecastReport, type ReportFacts } from './forecast/report.js';
+export { type PreparedForecast, planEvent } from './forecast/run-events.js';
+export { backtestTable, forecastTable } from './forecast/tables.js';
+export { TASKS, taskModelFromFiles } from './registry.js';
+export type * from './shared/events.js';
+export { taskFormat, taskName } from './shared/pipeline-file.js';
+export { type ChartBand, type ChartData, type ChartLine, chart } from './shared/report/chart.js';
+export { historyRoom, type PlotData, type PlotOptions, plot } from './shared/report/plot.js';
+export { checkRequest } from './shared/request.js';
 export type { RunStore } from './shared/resume.js';
+export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from './shared/scores.js';
+export type * from './shared/task.js';

@@ -5,4 +5,6 @@ export { PanelEncoder } from './forecast/encoder.js';
 export { makeHead } from './forecast/heads.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { filled, thinned } from './forecast/rows.js';
-export { type WindowScaler, WindowTransform } from './forecast/transform.js';
+export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
+export { niceTicks } from './shared/report/chart.js';
+export { shortNumber } from './shared/report/plot.js';

@@ -75,8 +75,3 @@ export function writeAtomically(folder: string, files: FileContents, stale: read
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);
   }
 }
-
-/** One line of CSV: fields with separators, quotes or line breaks are quoted. */
-export function csvLine(fields: readonly string[]): string {
-  return `${fields.map((field) => (/[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')}\n`;
-}

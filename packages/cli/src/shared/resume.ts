@@ -6,17 +6,18 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from '@unroll/core/node';
-import type { ForecastOptions, RunStore } from '@unroll/tasks';
+import type { RunStore } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
 const NOTE = 'run.json';
 
-/** All that decides how a run ends. */
-export interface RunIdentity extends ForecastOptions {
-  /** Query over the file. */
-  sql: string | undefined;
-  /** Fingerprint of the file, and of that of the rows ahead. */
+/** All that decides how a run ends: JSON. */
+export interface RunIdentity {
+  task: string;
+  /** Options as they would be typed, in the order in which differences are told; undefined where they are left out. */
+  options: Readonly<Record<string, unknown>>;
+  /** Fingerprints of the files. */
   data: string;
   /** Of Unroll. */
   version: string;
@@ -70,31 +71,27 @@ export function keptRun(out: string, resume: boolean, identity: RunIdentity): Ke
 }
 
 function checkSame(before: string, now: string, out: string): void {
-  const [was, is] = [before, now].map((text) => JSON.parse(text) as Record<string, unknown>) as [
-    Record<string, unknown>,
-    Record<string, unknown>,
-  ];
-  const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
-  const differing = names.filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]));
-  if (differing.length === 0) return;
-  const told = differing.map((name) => {
-    if (name === 'data') return 'the file held other data';
-    if (name === 'version') return `it was Unroll ${was[name]}, and this is ${is[name]}`;
-    return `${flagOf(name, was[name])} is now ${flagOf(name, is[name])}`;
-  });
+  const [was, is] = [before, now].map((text): RunIdentity => JSON.parse(text));
+  const told = [...differingOptions(was.options, is.options)];
+  if (was.task !== is.task) told.unshift(`it was of the task ${was.task}, and this is ${is.task}`);
+  if (was.data !== is.data) told.push('the file held other data');
+  if (was.version !== is.version) told.push(`it was Unroll ${was.version}, and this is ${is.version}`);
+  if (told.length === 0) return;
   throw new UsageError(
     `The run that was interrupted in ${out} was another one: ${told.join('; ')}. ` +
       'Run it as it was, or leave --resume out to start anew.',
   );
 }
 
+function differingOptions(was: RunIdentity['options'], is: RunIdentity['options']): string[] {
+  const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
+  return names
+    .filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]))
+    .map((name) => `${flagOf(name, was[name])} is now ${flagOf(name, is[name])}`);
+}
+
 /** An option as it would be typed. */
 function flagOf(name: string, value: unknown): string {
-  if (name === 'levels')
-    return flagOf(
-      'level',
-      (value as number[] | undefined)?.map((level) => 100 * level),
-    );
   if (value === undefined || value === false) return `no --${name}`;
   return value === true ? `--${name}` : `--${name} ${value}`;
 }

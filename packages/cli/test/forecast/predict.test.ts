@@ -156,7 +156,10 @@ describe('mistakes: exit 2', () => {
     'no folder': [[], /Which model\? unroll predict <model folder>/],
     'a folder that is not there': [['gone'], /gone: there is no such folder/],
     'a folder without a model': [['empty'], /There is no model here: pipeline\.json is missing/],
-    'a model of another kind': [['foreign'], /this is not a model made by a forecast/],
+    'a model of another kind': [
+      ['foreign'],
+      /pipeline\.json names no task of Unroll: its format is "something else"/,
+    ],
     'weights that are damaged': [['damaged'], /model\.safetensors/],
     'a horizon of no rows': [[MODEL, '--horizon', '0'], /--horizon must be a whole number from 1/],
     'data without the target': [[MODEL, '--data', 'other.csv'], /other\.csv has no column "passengers"/],

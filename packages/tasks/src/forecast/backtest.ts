@@ -78,10 +78,13 @@ export function asIntervals(median: Float64Array, levels: readonly number[]): In
   return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
 }
 
+/** The horizon of the forecasts; MASE is in units of what "one season before" missed in the rows before `cut`. */
+type ScoredPlan = Pick<ForecastPlan, 'horizon' | 'season' | 'cut'>;
+
 /** Scores the forecasts against what came; values that are missing do not count. Best (least MASE) first. */
 export function leaderboard(
   panel: Panel,
-  plan: ForecastPlan,
+  plan: ScoredPlan,
   origins: readonly Origin[],
   entries: readonly ModelForecasts[],
   levels: readonly number[],
@@ -115,7 +118,7 @@ function joined(parts: readonly Float64Array[]): Float64Array {
 /** The mean over the series of their scaled errors; series whose training values never change are left out. */
 function meanMase(
   panel: Panel,
-  plan: ForecastPlan,
+  plan: ScoredPlan,
   origins: readonly Origin[],
   actuals: readonly Float64Array[],
   forecasts: readonly Intervals[],

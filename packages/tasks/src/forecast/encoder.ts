@@ -6,6 +6,7 @@
  *      from the last change, just as the target is measured), each static one's
  *   F: each future covariate's twice, and how far ahead the row lies, 0 to 1
  */
+import { type FloatArray, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
@@ -13,6 +14,7 @@ import { filled, knownAhead, thinned } from './rows.js';
 import {
   changeAhead,
   changesOf,
+  type PreparedSeries,
   type TransformConfig,
   type TransformPlan,
   WindowTransform,
@@ -31,13 +33,20 @@ export type NetworkPlan = TransformPlan & {
 export interface EncodedRows {
   count: number;
   /** [count, window, inputWidth] */
-  inputs: Float64Array;
+  inputs: FloatArray;
   /** [count, horizon, futureWidth] */
-  future: Float64Array;
-  /** [count, horizon] */
-  targets: Float64Array;
-  /** [count]: what the network sees counts in; else 1. */
-  units: Float64Array;
+  future: FloatArray;
+  /** [count, horizon, targetWidth]: each target; of counts, the unit that the network sees it in too. */
+  targets: FloatArray;
+}
+
+export interface EncodeOptions {
+  /** The arrays to write: those that the backend computes with are not copied again. Default `Float64Array`. */
+  floats?: new (
+    length: number,
+  ) => FloatArray;
+  /** Default false. */
+  targets?: boolean;
 }
 
 export interface EncoderConfig {
@@ -61,27 +70,41 @@ interface SeriesChannels {
   static: number[];
 }
 
+/** Where a series is encoded: the rows before `row` are known. */
+interface Place {
+  transform: WindowTransform;
+  prepared: PreparedSeries;
+  channels: SeriesChannels;
+  row: number;
+}
+
 export class PanelEncoder {
   readonly config: EncoderConfig;
   /** Input features of a row of the window, and of a row ahead (0 without future covariates). */
   readonly inputWidth: number;
   readonly futureWidth: number;
+  /** Numbers of a target. */
+  readonly targetWidth: number;
   readonly #panel: Panel;
   readonly #plan: NetworkPlan;
-  readonly #transforms: (WindowTransform | null)[];
-  readonly #values: Float64Array[];
+  /** Null for a series that was too short in training. */
+  readonly #targets: ({ transform: WindowTransform; prepared: PreparedSeries } | null)[];
   readonly #channels: SeriesChannels[];
 
   constructor(panel: Panel, plan: NetworkPlan, config: EncoderConfig) {
     this.#panel = panel;
     this.#plan = plan;
     this.config = config;
-    this.#transforms = config.transforms.map((each) => (each === null ? null : new WindowTransform(each)));
-    this.#values = panel.series.map(({ values }) => filled(values, plan.season));
+    this.#targets = config.transforms.map((each, s) => {
+      if (each === null) return null;
+      const transform = new WindowTransform(each);
+      return { transform, prepared: transform.prepare(filled(panel.series[s].values, plan.season)) };
+    });
     this.#channels = panel.series.map((_, i) => this.#seriesChannels(i));
     const { past, future, static: fixed } = this.#channels[0];
     this.inputWidth = (plan.absolute ? 2 : 1) + past.length + 2 * future.length + fixed.length;
     this.futureWidth = future.length === 0 ? 0 : 2 * future.length + 1;
+    this.targetWidth = plan.scaler === 'counts' ? 2 : 1;
   }
 
   /** Fits on the rows before grid place `cut`. */
@@ -109,17 +132,18 @@ export class PanelEncoder {
 
   /** True if the network can forecast from there: the series was known in training, and its window is full. */
   reaches({ series, origin }: Origin): boolean {
-    return (
-      this.#transforms[series] !== null && origin - this.#panel.series[series].offset >= warmUp(this.#plan)
-    );
+    return this.#targets[series] !== null && origin - this.#panel.series[series].offset >= warmUp(this.#plan);
   }
 
   /**
    * The training pairs whose targets lie in grid places `from` to `to` (exclusive), about `most` of them. Pairs with a
    * missing target are left out.
    */
-  pairs({ from, to, most }: { from: number; to: number; most: number }): EncodedRows {
-    return this.encode(thinned(this.#origins(from, to), most), true);
+  pairs(
+    { from, to, most }: { from: number; to: number; most: number },
+    floats?: EncodeOptions['floats'],
+  ): EncodedRows {
+    return this.encode(thinned(this.#origins(from, to), most), { targets: true, ...(floats && { floats }) });
   }
 
   /** How many pairs there are before grid place `to`. */
@@ -130,74 +154,93 @@ export class PanelEncoder {
   #origins(from: number, to: number): Origin[] {
     const { horizon } = this.#plan;
     return this.#panel.series.flatMap(({ offset, values }, series) => {
-      if (this.#transforms[series] === null) return [];
+      if (this.#targets[series] === null) return [];
       const first = Math.max(warmUp(this.#plan), from - offset);
       const rows = knownAhead(values.subarray(0, Math.max(0, to - offset)), first, horizon);
       return rows.map((row) => ({ series, origin: offset + row }));
     });
   }
 
-  /** The network's inputs at each origin, and the targets where `withTargets`. */
-  encode(origins: readonly Origin[], withTargets: boolean): EncodedRows {
+  /** The network's inputs at each origin, and the targets where they are asked for. */
+  encode(
+    origins: readonly Origin[],
+    { floats: Floats = Float64Array, targets = false }: EncodeOptions = {},
+  ): EncodedRows {
     const { window, horizon } = this.#plan;
-    const [width, ahead] = [window * this.inputWidth, horizon * this.futureWidth];
+    const [width, ahead, wanted] = [
+      window * this.inputWidth,
+      horizon * this.futureWidth,
+      targets ? horizon * this.targetWidth : 0,
+    ];
     const rows: EncodedRows = {
       count: origins.length,
-      inputs: new Float64Array(origins.length * width),
-      future: new Float64Array(origins.length * ahead),
-      targets: new Float64Array(withTargets ? origins.length * horizon : 0),
-      units: Float64Array.from(origins, (origin) => this.unit(origin)),
+      inputs: new Floats(origins.length * width),
+      future: new Floats(origins.length * ahead),
+      targets: new Floats(origins.length * wanted),
     };
-    for (const [n, { series, origin }] of origins.entries()) {
-      const row = origin - this.#panel.series[series].offset;
-      this.#encodeWindow(series, row, rows.inputs.subarray(n * width, (n + 1) * width));
-      if (ahead > 0) this.#encodeAhead(series, row, rows.future.subarray(n * ahead, (n + 1) * ahead));
-      if (!withTargets) continue;
-      const reach = warmUp(this.#plan);
-      const around = this.#values[series].subarray(row - reach, row + horizon);
-      const { targets } = this.#transforms[series]!.examples(around, reach);
-      rows.targets.set(targets, n * horizon);
+    for (const [n, origin] of origins.entries()) {
+      const place = this.#placeOf(origin);
+      this.#encodeWindow(place, rows.inputs.subarray(n * width, (n + 1) * width));
+      if (ahead > 0) this.#encodeAhead(place, rows.future.subarray(n * ahead, (n + 1) * ahead));
+      if (targets) this.#encodeTargets(place, rows.targets.subarray(n * wanted, (n + 1) * wanted));
     }
     return rows;
   }
 
   /** The values [horizon] that scaled outputs stand for. */
-  output({ series, origin }: Origin, scaled: ArrayLike<number>): Float64Array {
-    return this.#transforms[series]!.output(this.#history({ series, origin }), scaled);
+  output(origin: Origin, scaled: ArrayLike<number>): Float64Array {
+    const { transform, prepared, row } = this.#placeOf(origin);
+    return transform.output(prepared, row, scaled);
   }
 
   /** The unit that the network sees counts in; 1 for all that are not counted. */
   unit(origin: Origin): number {
-    return this.#transforms[origin.series]!.unit(this.#history(origin));
+    const { transform, prepared, row } = this.#placeOf(origin);
+    return transform.unit(prepared, row);
   }
 
-  #history({ series, origin }: Origin): Float64Array {
-    return this.#values[series]!.subarray(0, origin - this.#panel.series[series]!.offset);
+  /** @throws UnrollError `state` for a series that was too short in training: see `reaches` */
+  #placeOf({ series, origin }: Origin): Place {
+    const target = this.#targets[series];
+    if (target === null) {
+      throw new UnrollError('state', `Series ${series} was too short in training to be forecast.`, {
+        series,
+      });
+    }
+    const row = origin - this.#panel.series[series].offset;
+    return { ...target, channels: this.#channels[series], row };
   }
 
-  #encodeWindow(series: number, row: number, out: Float64Array): void {
+  #encodeWindow({ transform, prepared, channels, row }: Place, out: FloatArray): void {
     const { window } = this.#plan;
-    const transform = this.#transforms[series]!;
-    const own = transform.input(this.#values[series]!.subarray(row - warmUp(this.#plan), row));
-    const { past, future, static: fixed } = this.#channels[series]!;
+    const own = transform.input(prepared, row);
+    const { past, future, static: fixed } = channels;
     let at = 0;
     for (let i = 0; i < window; i++) {
       const r = row - window + i;
-      for (let c = 0; c < transform.channels; c++) out[at++] = own[i * transform.channels + c]!;
-      for (const channel of past) out[at++] = channel[r]!;
+      for (let c = 0; c < transform.channels; c++) out[at++] = own[i * transform.channels + c];
+      for (const channel of past) out[at++] = channel[r];
       for (const { values, changes } of future) {
-        out[at++] = values[r]!;
-        out[at++] = changes[r]! - changes[row - 1]!;
+        out[at++] = values[r];
+        out[at++] = changes[r] - changes[row - 1];
       }
       for (const value of fixed) out[at++] = value;
     }
   }
 
-  #encodeAhead(series: number, row: number, out: Float64Array): void {
+  #encodeTargets({ transform, prepared, row }: Place, out: FloatArray): void {
+    const unit = transform.unit(prepared, row);
+    for (const [k, target] of transform.targets(prepared, row).entries()) {
+      out[k * this.targetWidth] = target;
+      if (this.targetWidth === 2) out[k * 2 + 1] = unit;
+    }
+  }
+
+  #encodeAhead({ channels, row }: Place, out: FloatArray): void {
     const { horizon, lag } = this.#plan;
     let at = 0;
     for (let k = 1; k <= horizon; k++) {
-      for (const { values, changes } of this.#channels[series].future) {
+      for (const { values, changes } of channels.future) {
         out[at++] = values[row - 1 + k];
         out[at++] = changeAhead({ z: values, lag }, row - 1, k) - changes[row - 1];
       }

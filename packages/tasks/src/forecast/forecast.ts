@@ -4,8 +4,10 @@
  * (backtest.ts), with intervals from errors seen before each origin (calibration.ts); whichever has the least MASE
  * forecasts what comes, a network after training on all rows.
  */
-import { UnrollError, valueError } from '@unroll/core';
+import { currentBackend, ready, valueError } from '@unroll/core';
 import { describeFrequency, type Table } from '@unroll/data';
+import type { RunEvent } from '../shared/events.js';
+import { KeptTrainings, type RunStore } from '../shared/resume.js';
 import { baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import { checkCounts } from './counts.js';
@@ -15,7 +17,6 @@ import {
   NetworkForecaster,
   type RunContext,
   Schedule,
-  type TrainingEvent,
   trainingsOf,
 } from './forecaster.js';
 import { checkFuture } from './future.js';
@@ -25,7 +26,7 @@ import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { KeptTrainings, type RunStore } from '../shared/resume.js';
+import { type PreparedForecast, planEvent, resultEvent, scoresEvent } from './run-events.js';
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
@@ -51,19 +52,20 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   signal?: AbortSignal;
 }
 
-export interface ForecastResult {
-  panel: Panel;
-  plan: ForecastPlan;
-  /** "monthly" */
-  frequency: string;
+/** What was found by testing all models on rows that they had not seen. */
+export interface ForecastBacktest extends PreparedForecast {
   levels: readonly number[];
   leaderboard: Score[];
-  /** The first model of the leaderboard: the one whose forecast this is. */
+  /** The first model of the leaderboard. */
   winner: string;
-  forecasts: SeriesForecast[];
   /** Where the backtest forecast from, and what every model said there. */
   origins: Origin[];
   backtest: ModelForecasts[];
+}
+
+export interface ForecastResult extends ForecastBacktest {
+  /** By the winner. */
+  forecasts: SeriesForecast[];
   /** The networks trained on all rows, whose mean the forecast is; null where a baseline won. */
   networks: FittedNetwork[] | null;
   /** Gives this forecast again, or one from newer rows; can be saved. */
@@ -72,22 +74,13 @@ export interface ForecastResult {
   notes: string[];
 }
 
-export type ForecastEvent =
-  | { type: 'plan'; panel: Panel; plan: ForecastPlan; frequency: string }
-  | TrainingEvent
-  | { type: 'leaderboard'; leaderboard: Score[]; origins: Origin[]; backtest: ModelForecasts[] }
-  | { type: 'result'; result: ForecastResult };
-
 const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3, levels: [0.8, 0.95] };
 
 /**
  * Reads the table and lays out a run without training: what a dry run shows.
  * @throws UnrollError `data` or `value` for everything that can be wrong with table and options
  */
-export function prepareForecast(
-  table: Table,
-  options: ForecastOptions,
-): { panel: Panel; plan: ForecastPlan; frequency: string } {
+export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
   checkOptions(options);
   const panel = panelFromTable(table, options);
   if (options.head === 'negbin') checkCounts(panel);
@@ -96,61 +89,73 @@ export function prepareForecast(
   return { panel, plan, frequency: describeFrequency(panel.frequency) };
 }
 
-/** Runs a forecast, telling of every step; the last event carries the result. */
-export async function* forecastEvents(
-  table: Table,
-  options: ForecastOptions,
-): AsyncGenerator<ForecastEvent, void, void> {
-  const { panel, plan, frequency } = prepareForecast(table, options);
-  yield { type: 'plan', panel, plan, frequency };
+/** A backtest, and what a model is made of after it. */
+interface Tested {
+  found: ForecastBacktest;
+  networks: NetworkForecaster[];
+  calibrations: Map<string, Calibration>;
+  scale: ScoreScale;
+}
+
+async function* testModels(table: Table, options: ForecastOptions): AsyncGenerator<RunEvent, Tested, void> {
+  const prepared = prepareForecast(table, options);
+  const { panel, plan } = prepared;
+  await ready();
+  yield { event: 'backend', backend: currentBackend().description };
+  yield planEvent(prepared);
   const { context, networks } = setUp(panel, plan, options);
+  const { levels } = context;
   for (const network of networks) yield* network.prepare();
   const origins = backtestOrigins(panel, plan, context.refit);
   const earlier = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
   const { backtest, ...learned } = await calibrated(context, networks, origins, earlier);
-  const scores = leaderboard(panel, plan, origins, backtest, context.levels);
-  yield { type: 'leaderboard', leaderboard: scores, origins, backtest };
+  const scores = leaderboard(panel, plan, origins, backtest, levels);
+  yield scoresEvent(scores);
   const winner = scores[0].model;
-  const network = networks.find(({ name }) => name === winner);
-  const fitted = network === undefined ? null : yield* network.refit();
-  const { levels } = context;
-  const model = ForecastModel.assemble({
-    panel,
-    plan,
-    levels,
-    scores,
-    networks: fitted,
-    head: options.head ?? 'point',
-    ...learned,
-  });
-  const { forecasts, notes } = await model.forecastPanel(panel);
-  const result: ForecastResult = {
-    panel,
-    plan,
-    frequency,
-    levels,
-    leaderboard: scores,
-    winner,
-    forecasts,
-    origins,
-    backtest,
-    networks: fitted,
-    model,
-    notes: [...panel.notes, ...notes],
-  };
-  yield { type: 'result', result };
+  const found = { ...prepared, levels, leaderboard: scores, winner, origins, backtest };
+  return { found, networks, ...learned };
 }
 
-/** Runs a forecast to its end. */
+/** Runs the backtest alone, reporting every step: which model is best, without the forecast itself. */
+export async function* backtestEvents(
+  table: Table,
+  options: ForecastOptions,
+): AsyncGenerator<RunEvent, ForecastBacktest, void> {
+  return (yield* testModels(table, options)).found;
+}
+
+/** Runs a forecast, reporting every step; its return value is the result. */
+export async function* forecastEvents(
+  table: Table,
+  options: ForecastOptions,
+): AsyncGenerator<RunEvent, ForecastResult, void> {
+  const { found, networks, calibrations, scale } = yield* testModels(table, options);
+  const { panel, plan, levels, leaderboard: scores, winner } = found;
+  const network = networks.find(({ name }) => name === winner);
+  const fitted = network === undefined ? null : yield* network.refit();
+  const learned = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
+  const model = ForecastModel.assemble({ panel, plan, levels, scores, ...learned });
+  const { forecasts, notes } = await model.forecastPanel(panel);
+  for (const text of notes) yield { event: 'note', text };
+  yield resultEvent(found, winner, scores);
+  return { ...found, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
+}
+
+/** Runs a forecast to its end. @param options `onEvent` is called for every event of the run */
 export async function forecast(
   table: Table,
-  options: ForecastOptions & { onEvent?: (event: ForecastEvent) => void },
+  { onEvent, ...options }: ForecastOptions & { onEvent?: (event: RunEvent) => void },
 ): Promise<ForecastResult> {
-  for await (const event of forecastEvents(table, options)) {
-    options.onEvent?.(event);
-    if (event.type === 'result') return event.result;
+  const run = forecastEvents(table, options);
+  try {
+    for (;;) {
+      const next = await run.next();
+      if (next.done) return next.value;
+      onEvent?.(next.value);
+    }
+  } finally {
+    await run.return(undefined as never); // Where onEvent throws, the training that goes on keeps its checkpoint.
   }
-  throw new UnrollError('state', 'The run ended without a result.');
 }
 
 function checkOptions(options: ForecastOptions): void {

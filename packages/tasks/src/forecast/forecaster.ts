@@ -2,38 +2,39 @@
  * The models of a run as forecasters: each gives uncalibrated intervals at any origin, for the backtest, for its own
  * calibration, and for what comes. Baselines know no training; a network is trained for each of the three.
  */
-import type { EpochEvent, StepEvent, TrainEvent, WarningEvent } from '@unroll/train';
+import { UnrollError } from '@unroll/core';
+import type { TrainEvent, EpochEvent as TrainEpoch, StepEvent as TrainStep } from '@unroll/train';
+import {
+  type EpochEvent,
+  finiteOrNull,
+  type RunEvent,
+  type StageEvent,
+  type StageFacts,
+  type StepEvent,
+} from '../shared/events.js';
 import { asIntervals, type Baseline, historyAt } from './backtest.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
-import { askedOf, intervalsOf } from './intervals.js';
-import {
-  type FittedNetwork,
-  fitNetwork,
-  type NetworkOptions,
-  networkQuantiles,
-  VIEWS,
-  viewOf,
-} from './network.js';
-import { endOf, type Panel, panelEnd } from './panel.js';
+import { Ensemble, joinNetworks } from './ensemble.js';
+import { type FittedNetwork, fitNetwork, type NetworkOptions, VIEWS, viewOf } from './network.js';
+import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { rollOut, type Stand } from './rollout.js';
 import { searchEpochs } from './search.js';
-import { warmUp } from './transform.js';
 
-/** Where a run is: which model is trained, and for what. */
-export interface Stage {
-  name: 'search' | 'calibrate' | 'backtest' | 'refit';
-  model: string;
-  /** From 1, of all trainings of the run. */
-  index: number;
-  count: number;
-  /** Share of the whole run's work that was done when this training began, and that it takes; 0 to 1. */
-  before: number;
-  share: number;
+/** What a network is trained for, and how people read it. */
+const STAGES = {
+  search: 'how long to train',
+  calibrate: 'intervals',
+  backtest: 'backtest',
+  refit: 'all rows',
+} as const;
+export type StageName = keyof typeof STAGES;
+
+/** A training of the run: its place, and the share of the whole work that is done with a share of its own. */
+interface Stage {
+  facts: StageFacts;
+  doneAt(share: number): number;
 }
-
-export type TrainingEvent = { stage: Stage } & (StepEvent | EpochEvent | WarningEvent);
 
 /** What a run hands to its networks. */
 export interface RunContext {
@@ -51,28 +52,31 @@ export interface RunContext {
 
 /** Trainings of a run, each with its expected share of the work. */
 export class Schedule {
-  readonly #weights: Record<Stage['name'], number> = { search: 6, calibrate: 1, backtest: 1, refit: 1 };
+  readonly #weights: Record<StageName, number> = { search: 6, calibrate: 1, backtest: 1, refit: 1 };
   readonly #total: number;
   readonly #count: number;
   #done = 0;
   #index = 0;
 
-  constructor(trainings: readonly Stage['name'][]) {
+  constructor(trainings: readonly StageName[]) {
     this.#count = trainings.length;
     this.#total = trainings.reduce((sum, name) => sum + this.#weights[name], 0);
   }
 
-  next(name: Stage['name'], model: string): Stage {
-    const share = this.#weights[name] / this.#total;
-    const before = this.#done;
-    this.#done += share;
-    return { name, model, index: ++this.#index, count: this.#count, before, share };
+  next(stage: StageName, model: string): Stage {
+    const [before, weight] = [this.#done, this.#weights[stage]];
+    this.#done += weight;
+    const place = { training: ++this.#index, trainings: this.#count };
+    return {
+      facts: { stage, title: STAGES[stage], model, ...place },
+      doneAt: (share) => (before + weight * share) / this.#total,
+    };
   }
 }
 
 /** The trainings that one network of a run will need, in order. */
-export function trainingsOf(calibrations: number, backtests: number): Stage['name'][] {
-  const each = (name: Stage['name'], times: number) => Array<Stage['name']>(times * VIEWS.length).fill(name);
+export function trainingsOf(calibrations: number, backtests: number): StageName[] {
+  const each = (name: StageName, times: number) => Array<StageName>(times * VIEWS.length).fill(name);
   return [...each('search', 1), ...each('calibrate', calibrations), ...each('backtest', backtests)];
 }
 
@@ -93,7 +97,7 @@ export class NetworkForecaster {
   /** Passes for each view, once searched. */
   readonly #epochs: number[] = [];
   /** Trained networks, by the grid place of the first origin that they may forecast from. */
-  readonly #fitted: { from: number; networks: FittedNetwork[] }[] = [];
+  readonly #fitted: { from: number; ensemble: Ensemble }[] = [];
 
   constructor(name: string, context: RunContext, options: NetworkOptions) {
     this.name = name;
@@ -102,89 +106,112 @@ export class NetworkForecaster {
   }
 
   /** Searches for the number of passes and trains what calibration and backtest need. */
-  async *prepare(): AsyncGenerator<TrainingEvent, void, void> {
+  async *prepare(): AsyncGenerator<RunEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
     for (const absolute of VIEWS) {
       const search = searchEpochs(panel, viewOf(plan, absolute), plan.cut, this.#options, epochs);
       this.#epochs.push(yield* this.#staged('search', search));
     }
-    for (const cut of calibrationCuts) yield* this.#train('calibrate', cut);
-    for (const cut of refit ? plan.origins : [plan.cut]) yield* this.#train('backtest', cut);
+    for (const cut of calibrationCuts) yield* this.#fit('calibrate', cut);
+    for (const cut of refit ? plan.origins : [plan.cut]) yield* this.#fit('backtest', cut);
   }
 
-  /** Trains on all rows, for the forecasts of all series from now on, also of those that ended early. */
-  async *refit(): AsyncGenerator<TrainingEvent, FittedNetwork[], void> {
-    const { panel } = this.#context;
-    yield* this.#train('refit', panelEnd(panel), Math.min(...panel.series.map(endOf)));
-    return this.#fitted.at(-1)!.networks;
+  /** The networks trained on all rows, for the forecasts of what comes. */
+  refit(): AsyncGenerator<RunEvent, FittedNetwork[], void> {
+    return this.#train('refit', panelEnd(this.#context.panel));
   }
 
-  /** Forecasts at origins, by the networks that were trained latest without seeing rows after them. */
+  /** Forecasts at origins that are reached, by the networks trained latest without seeing rows after them. */
   async forecasts(origins: readonly Origin[]): Promise<Intervals[]> {
     const result: Intervals[] = [];
-    const byNetwork = new Map<FittedNetwork[], number[]>();
-    for (const [n, { origin }] of origins.entries()) {
-      const { networks } = this.#fitted.findLast(({ from }) => from <= origin)!;
-      const places = byNetwork.get(networks);
-      if (places === undefined) byNetwork.set(networks, [n]);
+    const groups = new Map<Ensemble, number[]>();
+    for (const [n, origin] of origins.entries()) {
+      const ensemble = this.#ensembleAt(origin);
+      if (ensemble === undefined) {
+        throw new UnrollError('state', `No network was trained before grid place ${origin.origin}.`, {
+          ...origin,
+        });
+      }
+      const places = groups.get(ensemble);
+      if (places === undefined) groups.set(ensemble, [n]);
       else places.push(n);
     }
-    for (const [networks, places] of byNetwork) {
-      const { panel, plan } = this.#context;
+    for (const [ensemble, places] of groups) {
       const own = places.map((n) => origins[n]);
-      const intervals = await rollOut(panel, own, { ...plan, rows: warmUp(plan) }, (stand) =>
-        this.#block(networks, stand),
-      );
+      const intervals = await ensemble.forecast(this.#context.panel, own);
       for (const [i, n] of places.entries()) result[n] = intervals[i];
     }
     return result;
   }
 
-  /** The rows that the networks say at once. */
-  async #block(networks: readonly FittedNetwork[], stand: Stand): Promise<Intervals[]> {
-    const { levels } = this.#context;
-    const asked = askedOf(levels, this.#options.head);
-    const each: Float64Array[][][] = [];
-    for (const network of networks) {
-      const there = { ...network, encoder: network.encoder.for(stand) };
-      each.push(await networkQuantiles(there, stand.origins, asked));
-    }
-    return intervalsOf(each, stand.origins.length, levels);
-  }
-
   /** True if all networks can forecast there. */
   reaches(origin: Origin): boolean {
-    const found = this.#fitted.findLast(({ from }) => from <= origin.origin);
-    return found?.networks.every(({ encoder }) => encoder.reaches(origin)) ?? false;
+    return this.#ensembleAt(origin)?.reaches(origin) ?? false;
   }
 
-  async *#train(name: Stage['name'], cut: number, from = cut): AsyncGenerator<TrainingEvent, void, void> {
+  #ensembleAt({ origin }: Origin): Ensemble | undefined {
+    return this.#fitted.findLast(({ from }) => from <= origin)?.ensemble;
+  }
+
+  /** Trains for forecasts from grid place `cut` on. */
+  async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
+    const networks = yield* this.#train(stage, cut);
+    const { plan, levels } = this.#context;
+    const encoders = networks.map(({ encoder }) => encoder);
+    const parts = { model: joinNetworks(networks), encoders, views: VIEWS, plan, levels };
+    this.#fitted.push({ from: cut, ensemble: new Ensemble({ ...parts, head: this.#options.head }) });
+  }
+
+  /** A network of each view, trained on the rows before grid place `cut`. */
+  async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
     for (const [i, absolute] of VIEWS.entries()) {
       const events = fitNetwork(panel, viewOf(plan, absolute), { cut }, this.#options, this.#epochs[i]);
-      networks.push(yield* this.#staged(name, events));
+      networks.push(yield* this.#staged(stage, events));
     }
-    this.#fitted.push({ from, networks });
+    return networks;
   }
 
-  /** Passes training events on with their stage, and stops when the signal says so. */
+  /** Reports a training as a stage of the run, and stops when the signal says so. */
   async *#staged<T>(
-    name: Stage['name'],
+    name: StageName,
     events: AsyncGenerator<TrainEvent, T, void>,
-  ): AsyncGenerator<TrainingEvent, T, void> {
+  ): AsyncGenerator<RunEvent, T, void> {
     const { signal, schedule } = this.#context;
-    const stage = schedule.next(name, this.name);
+    const { facts, doneAt } = schedule.next(name, this.name);
+    const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
     try {
       for (;;) {
         signal?.throwIfAborted();
         const next = await events.next();
         signal?.throwIfAborted();
-        if (next.done) return next.value;
-        if (next.value.type !== 'end') yield { stage, ...next.value };
+        if (next.done) {
+          yield { event: 'stage', ...facts, ...last };
+          return next.value;
+        }
+        const { value } = next;
+        if (value.type === 'warning') yield { event: 'warning', message: value.message };
+        if (value.type !== 'step' && value.type !== 'epoch') continue;
+        const { epoch, epochs } = value;
+        last.loss = finiteOrNull(value.loss);
+        if (value.type === 'step') last.sequencesPerSecond = value.sequencesPerSecond;
+        yield progressOf(value, { ...facts, epoch, epochs, done: doneAt(epoch / epochs), loss: last.loss });
       }
     } finally {
       await events.return(undefined as T); // A training that was stopped keeps its checkpoint.
     }
   }
+}
+
+function progressOf(
+  event: TrainStep | TrainEpoch,
+  facts: Omit<EpochEvent, 'event' | 'validationLoss'>,
+): StepEvent | EpochEvent {
+  if (event.type === 'step') {
+    return { event: 'step', ...facts, sequencesPerSecond: event.sequencesPerSecond };
+  }
+  const { validationLoss } = event;
+  if (validationLoss === undefined) return { event: 'epoch', ...facts };
+  return { event: 'epoch', ...facts, validationLoss: finiteOrNull(validationLoss) };
 }

@@ -1,16 +1,11 @@
 /** Future covariates must be known for every row to forecast: where they are not, what is missing is named. */
 import { UnrollError } from '@unroll/core';
-import type { Panel } from './panel.js';
-import { endOf, timeAt } from './panel.js';
-
-/** The rows to fill in: a table whose last columns are empty. */
-export interface FutureTemplate {
-  columns: string[];
-  rows: string[][];
-}
+import type { Template } from '../shared/task.js';
+import { endOf, type Panel, timeAt } from './panel.js';
 
 /**
- * @throws UnrollError `data` that names series, times and columns; `data.template` holds the rows to fill in
+ * @throws UnrollError `data` that names series, times and columns; `data.template` holds the rows to fill in, and
+ *   `data.option` names the option that takes them
  */
 export function checkFuture(panel: Panel, horizon: number): void {
   const needed = panel.covariates.flatMap(({ name, role }, c) => (role === 'future' ? [{ name, c }] : []));
@@ -37,16 +32,17 @@ export function checkFuture(panel: Panel, horizon: number): void {
     `${columns.map((name) => `"${name}"`).join(' and ')} must be known for the ${horizon} rows to forecast, and ` +
       `${columns.length === 1 ? 'is' : 'are'} missing for ${named.join(', ')}${more}. Add these rows to ${panel.source}, ` +
       `with "${panel.target}" left empty.`,
-    { columns, series: ids.map((s) => panel.series[s].id), template: templateOf(panel, needed, horizon) },
+    {
+      columns,
+      series: ids.map((s) => panel.series[s].id),
+      template: templateOf(panel, needed, horizon),
+      option: 'future-rows',
+    },
   );
 }
 
 /** All rows ahead, what is known of them filled in. */
-function templateOf(
-  panel: Panel,
-  needed: readonly { name: string; c: number }[],
-  horizon: number,
-): FutureTemplate {
+function templateOf(panel: Panel, needed: readonly { name: string; c: number }[], horizon: number): Template {
   const ids = panel.idColumn === null ? [] : [panel.idColumn];
   const rows = panel.series.flatMap((series) =>
     Array.from({ length: horizon }, (_, k) => {

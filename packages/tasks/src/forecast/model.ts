@@ -1,40 +1,31 @@
 /**
  * A forecasting model as it is used: from a panel's last rows to its next ones. It is what `forecast` ends with, what is
- * saved and loaded, and what `unroll predict` runs; all of them compute by the same lines.
+ * saved and loaded, and what the commands run. How it is laid out in files is in artifact.ts, how it reads a table in
+ * reader.ts, how its networks forecast in ensemble.ts.
  */
-import { predictAll, UnrollError, valueError } from '@unroll/core';
-import { quantile, type Table } from '@unroll/data';
-import { fromArtifact, toArtifact } from '@unroll/formats';
-import { model as joined, type Network } from '@unroll/nn';
-import { asIntervals, baselines, historyAt, type Score } from './backtest.js';
-import {
-  type Calibration,
-  type Intervals,
-  type ScoreScale,
-  type SeriesScale,
-  widenedBeyond,
-} from './calibration.js';
-import { checkCounts } from './counts.js';
+import { UnrollError, valueError } from '@unroll/core';
+import { describeFrequency, quantile, type Table } from '@unroll/data';
+import type { Network } from '@unroll/nn';
+import { checkRequest } from '../shared/request.js';
+import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
+import { readForecast, writeForecast } from './artifact.js';
+import { asIntervals, baselines, historyAt } from './backtest.js';
+import { type Intervals, type SeriesScale, widenedBeyond } from './calibration.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
+import { Ensemble, joinNetworks } from './ensemble.js';
+import { evaluateForecast } from './evaluate.js';
 import { checkFuture } from './future.js';
-import { type HeadName, makeHead } from './heads.js';
-import { afterStored } from './history.js';
-import { askedOf, intervalsOf } from './intervals.js';
-import { type FittedNetwork, inputTensors, quantilesOf, viewOf } from './network.js';
-import { endOf, type Panel, type PanelOptions, panelFromTable, timeAt } from './panel.js';
-import {
-  checkPipeline,
-  fromJsonNumbers,
-  historyOf,
-  PIPELINE_FORMAT,
-  type Pipeline,
-  storedPanel,
-  toJsonNumbers,
-} from './pipeline.js';
+import { addFutureRows } from './future-rows.js';
+import { makeHead } from './heads.js';
+import { viewOf } from './network.js';
+import { endOf, type Panel, type PanelOptions, timeAt } from './panel.js';
+import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
-import { rollOut, type Stand, withRoomAhead } from './rollout.js';
-import { filled } from './rows.js';
+import { panelOptionsOf, readPanel } from './reader.js';
+import { withRoomAhead } from './rollout.js';
+import { filled, listed } from './rows.js';
+import { forecastTable } from './tables.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 
 /** The forecast of one series, in the unit of the target: arrays of [horizon]. */
@@ -45,23 +36,30 @@ export interface SeriesForecast extends Intervals {
   mean: Float64Array;
 }
 
-/** What a run has found out, to make a model of. */
-export interface ModelParts {
-  panel: Panel;
-  plan: ForecastPlan;
-  levels: readonly number[];
-  head: HeadName;
-  scores: readonly Score[];
-  /** Null where a baseline won. */
-  networks: readonly FittedNetwork[] | null;
-  calibrations: ReadonlyMap<string, Calibration>;
-  scale: ScoreScale;
-}
+const OPTIONS: readonly TaskOption[] = [
+  {
+    name: 'horizon',
+    type: 'integer',
+    least: 1,
+    help:
+      'rows to forecast (default: as many as the model was made for; beyond, it continues from its own ' +
+      'forecast)',
+  },
+  {
+    name: 'future-rows',
+    type: 'table',
+    help: 'rows to forecast, with the future columns filled in, if they are not in the data',
+  },
+];
 
-export class ForecastModel {
+export class ForecastModel implements TaskModel {
   readonly pipeline: Pipeline;
   /** The networks side by side: each takes its inputs and gives [N, horizon, parts]. Null for a baseline. */
   readonly network: Network | null;
+  readonly options = OPTIONS;
+  readonly about =
+    'Forecasts the rows after those of --data, which hold the columns that the model was made from: all rows up to ' +
+    'now, or the new ones alone. Without --data, the rows after those that the model was made from.';
 
   constructor(pipeline: Pipeline, network: Network | null) {
     this.pipeline = pipeline;
@@ -70,47 +68,40 @@ export class ForecastModel {
 
   static assemble(parts: ModelParts): ForecastModel {
     const { networks } = parts;
-    if (networks === null) return new ForecastModel(pipelineOf(parts), null);
-    const inputs = networks.flatMap(({ model }) => model.inputs);
-    const outputs = networks.flatMap(({ model }) => model.outputs);
-    return new ForecastModel(pipelineOf(parts), joined({ inputs, outputs }));
+    return new ForecastModel(pipelineOf(parts), networks === null ? null : joinNetworks(networks));
+  }
+
+  /** @throws UnrollError `format` for files that are missing, damaged, or not a forecasting model's */
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
+    const { pipeline, network } = readForecast(files);
+    return new ForecastModel(pipeline, network);
   }
 
   /**
    * The model in files: `pipeline.json`, and for a network also `config.json` and `model.safetensors`.
    * @param training what is known of how it was made, for `training.json`
    */
-  toFiles(training?: unknown): Map<string, Uint8Array> {
-    const { pipeline } = this;
-    if (this.network !== null) return toArtifact(this.network, { pipeline, training });
-    return new Map([['pipeline.json', new TextEncoder().encode(`${JSON.stringify(pipeline, null, 2)}\n`)]]);
+  toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
+    return writeForecast(this, training);
   }
 
-  /** @throws UnrollError `format` for files that are missing, damaged, or not a forecasting model's */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
-    if (files.has('config.json')) {
-      const { model, pipeline } = fromArtifact(files);
-      return new ForecastModel(checkPipeline(pipeline), model);
-    }
-    const bytes = files.get('pipeline.json');
-    if (bytes === undefined)
-      throw new UnrollError('format', 'There is no model here: pipeline.json is missing.');
-    let json: unknown;
-    try {
-      json = JSON.parse(new TextDecoder().decode(bytes));
-    } catch {
-      throw new UnrollError('format', 'pipeline.json is damaged: it is not JSON.');
-    }
-    const pipeline = checkPipeline(json);
-    if (pipeline.views.length > 0)
-      throw new UnrollError('format', 'There is no network here: config.json is missing.');
-    return new ForecastModel(pipeline, null);
+  get format(): string {
+    return this.pipeline.format;
+  }
+
+  get sql(): string | undefined {
+    return this.pipeline.sql;
+  }
+
+  /** How the rows of a table are read: as those that the model was made from. */
+  get panelOptions(): PanelOptions {
+    return panelOptionsOf(this.pipeline);
   }
 
   /**
    * Forecasts what comes after the rows of a table, or after the rows the model was made from. A table may hold the newer
    * rows alone: the stored ones of the same series are put before them.
-   * @param horizon rows to forecast; default: as many as the model was made for. For more, it goes on from its own forecast
+   * @param horizon rows to forecast; default: as many as the model was made for. For more, it continues from its own forecast
    * @throws UnrollError `data` when the table lacks columns or covariates that the model needs
    */
   async forecast(
@@ -120,7 +111,7 @@ export class ForecastModel {
     if (!Number.isInteger(horizon) || horizon < 1) {
       throw valueError(`The horizon must be a whole number from 1, and it is ${horizon}.`, { horizon });
     }
-    const panel = table === undefined ? storedPanel(this.pipeline) : this.#panelOf(table);
+    const panel = table === undefined ? storedPanel(this.pipeline) : readPanel(this.pipeline, table);
     return { panel, ...(await this.forecastPanel(panel, horizon)) };
   }
 
@@ -129,22 +120,15 @@ export class ForecastModel {
     panel: Panel,
     horizon = this.pipeline.plan.horizon,
   ): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
-    const { model, fallback, plan, margins, fallbackMargins, levels } = this.pipeline;
+    const { fallback, plan, levels } = this.pipeline;
     checkFuture(panel, horizon);
     const ends = panel.series.map((series, i): Origin => ({ series: i, origin: endOf(series) }));
-    const byNetwork = await this.#networkForecasts(panel, ends, horizon);
-    const rule = baselines({ ...plan, horizon }).get(this.network === null ? model : fallback)!;
-    const scales = this.#scales(panel);
-    const forecasts = ends.map((origin, n): SeriesForecast => {
-      const own = byNetwork.get(n);
-      const plain = own ?? asIntervals(rule(historyAt(panel, origin, plan.season)), levels);
-      const widths = own !== undefined || this.network === null ? margins : fallbackMargins;
-      const intervals = widenedBeyond(plain, widths.map(fromJsonNumbers), scales[n]!);
-      const time = Array.from({ length: horizon }, (_, k) => timeAt(panel, origin.origin + k));
-      const mean = intervals.mean ?? meanOf(intervals, plan, levels);
-      return { id: panel.series[n]!.id, time, ...intervals, mean };
+    const { intervals, short } = await this.forecastAt(panel, ends, horizon);
+    const forecasts = ends.map(({ origin }, n): SeriesForecast => {
+      const time = Array.from({ length: horizon }, (_, k) => timeAt(panel, origin + k));
+      const mean = intervals[n].mean ?? meanOf(intervals[n], plan, levels);
+      return { id: panel.series[n].id, time, ...intervals[n], mean };
     });
-    const short = this.network === null ? [] : ends.filter((_, n) => !byNetwork.has(n));
     const notes = [
       ...this.#newNotes(panel),
       ...shortNotes(panel, short, fallback),
@@ -153,44 +137,106 @@ export class ForecastModel {
     return { forecasts, notes };
   }
 
-  /** Uncalibrated forecasts of the networks, by series. */
-  async #networkForecasts(
+  /** Forecasts from any origins, each from the rows before it; `short` are those where a baseline stands in. */
+  async forecastAt(
     panel: Panel,
-    ends: readonly Origin[],
+    origins: readonly Origin[],
     horizon: number,
-  ): Promise<Map<number, Intervals>> {
-    const { plan, views } = this.pipeline;
-    if (this.network === null) return new Map();
-    const roomy = withRoomAhead(panel, horizon + plan.reach);
-    const encoders = views.map(
-      ({ absolute, channels }, v) =>
-        new PanelEncoder(roomy, viewOf(plan, absolute), { channels, transforms: this.#transforms(panel, v) }),
-    );
-    const reached = ends.filter((origin) => encoders.every((encoder) => encoder.reaches(origin)));
-    if (reached.length === 0) return new Map();
-    const options = { ...plan, horizon, rows: warmUp(plan) };
-    const intervals = await rollOut(roomy, reached, options, (stand) => this.#block(encoders, stand));
-    return new Map(reached.map(({ series }, n) => [series, intervals[n]]));
+  ): Promise<{ intervals: Intervals[]; short: Origin[] }> {
+    const { margins } = this.pipeline;
+    if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
+    const roomy = withRoomAhead(panel, horizon + this.pipeline.plan.reach);
+    const ensemble = this.#ensemble(roomy, this.network);
+    const reached = origins.filter((origin) => ensemble.reaches(origin));
+    const short = origins.filter((origin) => !ensemble.reaches(origin));
+    const scales = this.#scales(panel);
+    const widths = margins.map(fromJsonNumbers);
+    const plain = await ensemble.forecast(roomy, reached, horizon);
+    const wide = plain.map((each, n) => widenedBeyond(each, widths, scales[reached[n].series]));
+    const other = this.baselineAt(panel, short, horizon);
+    // Back in the order of the origins.
+    let [n, m] = [0, 0];
+    const intervals = origins.map((origin) => (origin === short[m] ? other[m++] : wide[n++]));
+    return { intervals, short };
   }
 
-  /** The rows that the networks say at once. */
-  async #block(encoders: readonly PanelEncoder[], stand: Stand): Promise<Intervals[]> {
-    const { plan, levels, head: name, views } = this.pipeline;
-    const head = makeHead(name, levels);
-    const { origins } = stand;
-    const each = views.map(({ absolute }, v) => ({
-      plan: viewOf(plan, absolute),
-      head,
-      encoder: encoders[v].for(stand),
-    }));
-    const inputs = each.flatMap(({ encoder, plan: own }) =>
-      inputTensors(encoder.encode(origins, false), encoder, own),
+  /** The same by the best baseline. */
+  baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
+    const { fallback, plan, fallbackMargins, levels } = this.pipeline;
+    const rule = baselines({ ...plan, horizon }).get(fallback);
+    if (rule === undefined) {
+      throw new UnrollError('format', `pipeline.json: there is no baseline "${fallback}".`, { fallback });
+    }
+    const scales = this.#scales(panel);
+    const widths = fallbackMargins.map(fromJsonNumbers);
+    return origins.map((origin) => {
+      const plain = asIntervals(rule(historyAt(panel, origin, plan.season)), levels);
+      return widenedBeyond(plain, widths, scales[origin.series]);
+    });
+  }
+
+  async predict(request: TaskRequest): Promise<TaskResult> {
+    checkRequest(request, this);
+    const { horizon, 'future-rows': future } = request.options ?? {};
+    const { rows } = request;
+    if (typeof future === 'object' && rows === undefined) {
+      throw valueError('The option future-rows goes with data, the rows up to now.');
+    }
+    const table = typeof future === 'object' && rows ? addFutureRows(rows, future, this.panelOptions) : rows;
+    const { panel, forecasts, notes } = await this.forecast(
+      table,
+      typeof horizon === 'number' ? horizon : undefined,
     );
-    const outputs = await predictAll(this.network!, inputs);
-    const quantiles: Float64Array[][][] = [];
-    for (const [v, view] of each.entries())
-      quantiles.push(quantilesOf(await outputs[v].data(), view, origins, askedOf(levels, head)));
-    return intervalsOf(quantiles, origins.length, levels);
+    const many = panel.idColumn !== null;
+    return {
+      ...forecastTable(forecasts, many, this.pipeline.levels),
+      notes: [...panel.notes, ...notes],
+    };
+  }
+
+  /** Rolling origins over the rows after the stored ones: each forecast from the rows before it, and scored. */
+  async evaluate(request: TaskRequest): Promise<TaskScores> {
+    checkRequest(request, { format: this.format, options: [] });
+    if (request.rows === undefined) {
+      throw valueError(
+        'A forecast is evaluated on rows that are newer than those it was made from: give data.',
+      );
+    }
+    return evaluateForecast(this, request.rows);
+  }
+
+  describe(): TaskFact[] {
+    const { pipeline } = this;
+    const { target, time, idColumn, frequency, plan, model, fallback, head, covariates } = pipeline;
+    const stored = storedPanel(pipeline);
+    const last = Math.max(...stored.series.map(endOf)) - 1;
+    return [
+      { name: 'target', value: target },
+      { name: 'time', value: time.name },
+      { name: 'frequency', value: describeFrequency(frequency) },
+      { name: 'horizon', value: plan.horizon },
+      { name: 'season', value: plan.season },
+      { name: 'model', value: model },
+      { name: 'fallback', value: fallback },
+      { name: 'head', value: head },
+      { name: 'window', value: plan.window },
+      { name: 'scaler', value: plan.log ? 'log' : plan.scaler },
+      { name: 'intervals', value: [...pipeline.levels] },
+      { name: 'columns', value: covariates.map(({ name, role }) => `${name} (${role})`) },
+      { name: 'calendar', value: [...(plan.calendar ?? [])] },
+      { name: 'series', value: idColumn === null ? 1 : `${pipeline.series.length} ("${idColumn}")` },
+      { name: 'rows up to', value: timeAt(stored, last) },
+    ];
+  }
+
+  #ensemble(panel: Panel, model: Network): Ensemble {
+    const { plan, levels, head, views } = this.pipeline;
+    const encoders = views.map(({ absolute, channels }, v) => {
+      const transforms = this.#transforms(panel, v);
+      return new PanelEncoder(panel, viewOf(plan, absolute), { channels, transforms });
+    });
+    const seen = views.map(({ absolute }) => absolute);
+    return new Ensemble({ model, head: makeHead(head, levels), encoders, views: seen, plan, levels });
   }
 
   /** What each series' values are measured by: as in training; for a new series, fitted on the rows it has. */
@@ -219,75 +265,6 @@ export class ForecastModel {
     }));
   }
 
-  /** How the rows of a table are read: as those that the model was made from. */
-  get panelOptions(): PanelOptions {
-    const { target, time, idColumn, frequency, covariates } = this.pipeline;
-    const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
-    return {
-      target,
-      frequency,
-      ...(time.name === 'row' ? {} : { time: time.name }),
-      ...(idColumn === null ? {} : { series: idColumn }),
-      past: named('past'),
-      future: named('future'),
-      static: named('static'),
-    };
-  }
-
-  /** The table as a panel, behind the stored rows. */
-  #panelOf(table: Table): Panel {
-    const stored = storedPanel(this.pipeline);
-    const known = new Set(stored.series.map(({ id }) => id));
-    // Rows that are only counted begin at 1 in every table: they cannot be put behind others.
-    const counted = stored.time.name === 'row';
-    const given = panelFromTable(table, this.panelOptions, (id) => (known.has(id) && !counted ? 0 : 2));
-    if (this.pipeline.plan.scaler === 'counts') checkCounts(given);
-    const renumbered = this.#withKnownCategories(given);
-    if (counted) return renumbered;
-    const { panel, notes } = afterStored(renumbered, stored);
-    return { ...panel, notes: [...panel.notes, ...notes] };
-  }
-
-  /** Categories numbered as in training; one that was not there is -1: known, and none of them. */
-  #withKnownCategories(panel: Panel): Panel {
-    const notes: string[] = [];
-    const mapped = this.pipeline.covariates.map(({ name, categories }, c) => {
-      const found = panel.covariates[c];
-      if ((categories === null) !== (found.categories === null)) {
-        const [was, is] = categories === null ? ['numbers', 'text'] : ['text', 'numbers'];
-        throw new UnrollError(
-          'data',
-          `${panel.source}, column "${name}" held ${was} in training and holds ${is} now.`,
-          { column: name },
-        );
-      }
-      if (categories === null) return null;
-      const unknown = found.categories!.filter((word) => !categories.includes(word));
-      if (unknown.length > 0) {
-        const words = unknown.slice(0, 3).map((word) => `"${word}"`);
-        const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
-        notes.push(
-          `Column "${name}" did not hold ${words.join(', ')}${more} in training: counted as none of ${categories.join(', ')}.`,
-        );
-      }
-      return found.categories!.map((word) => categories.indexOf(word));
-    });
-    const renumbered = (cells: Float64Array, numbers: readonly number[] | null) =>
-      numbers === null ? cells : cells.map((value) => numbers[value] ?? Number.NaN);
-    return {
-      ...panel,
-      notes: [...panel.notes, ...notes],
-      covariates: panel.covariates.map((each, c) => ({
-        ...each,
-        categories: this.pipeline.covariates[c].categories,
-      })),
-      series: panel.series.map((series) => ({
-        ...series,
-        covariates: series.covariates.map((cells, c) => renumbered(cells, mapped[c])),
-      })),
-    };
-  }
-
   /** Which series the model does not know, where it knows series by name. */
   #newNotes(panel: Panel): string[] {
     const known = new Set(this.pipeline.series.map(({ id }) => id));
@@ -297,63 +274,11 @@ export class ForecastModel {
   }
 }
 
-function pipelineOf(parts: ModelParts): Pipeline {
-  const { panel, plan, levels, head, scores, calibrations } = parts;
-  const rules = baselines(plan);
-  const model = scores[0].model;
-  const fallback = scores.find((score) => rules.has(score.model))!.model;
-  const marginsOf = (name: string) =>
-    calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  // Drift looks at the first row too.
-  const kept = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
-  const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, reach, season, lag, window, log, scaler, calendar = [] } = plan;
-  return {
-    format: PIPELINE_FORMAT,
-    ...{ model, fallback, target, time, idColumn, frequency, start },
-    covariates: panel.covariates.map(({ name, role, categories }) => ({
-      ...{ name, role },
-      categories: categories === null ? null : [...categories],
-    })),
-    plan: { horizon, reach, season, lag, window, log, scaler, calendar },
-    head,
-    levels: [...levels],
-    ...trainedParts(parts),
-    margins: marginsOf(model),
-    fallbackMargins: marginsOf(fallback),
-    history: historyOf(panel, kept),
-  };
-}
-
-/** What training has fitted for each network and series. */
-function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
-  const trained = networks ?? [];
-  return {
-    views: trained.map(({ plan, encoder }) => ({
-      absolute: plan.absolute,
-      channels: encoder.config.channels,
-    })),
-    series: panel.series.map(({ id }, s) => ({
-      id,
-      transforms: trained.map(({ encoder }) => encoder.config.transforms[s]),
-      unit: scale.units[s],
-      floor: scale.floors[s],
-    })),
-  };
-}
-
 function shortNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
   if (short.length === 0) return [];
   const series = short.map((origin) => panel.series[origin.series]);
   return [`Too short for the network, forecast by ${fallback}: ${listed(series)}.`];
 }
-
-/** The first three by name. */
-const listed = (series: readonly { id: string }[]): string =>
-  series
-    .slice(0, 3)
-    .map(({ id }) => id || 'the series')
-    .join(', ') + (series.length > 3 ? `, and ${series.length - 3} more` : '');
 
 function beyondNotes({ horizon: most }: Pick<ForecastPlan, 'horizon'>, horizon: number): string[] {
   if (horizon <= most) return [];

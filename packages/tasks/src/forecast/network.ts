@@ -5,7 +5,8 @@
  * Without future covariates a network is recurrent layers and a dense layer for all rows ahead; with them an encoder
  * reads the window and a decoder, which begins with the encoder's states, reads the covariates of the rows ahead.
  */
-import { type Tensor, tensor, valueError } from '@unroll/core';
+import { currentBackend, type Tensor, valueError } from '@unroll/core';
+import { hostTensor } from '@unroll/core/internal';
 import {
   dense,
   type Functional,
@@ -19,10 +20,9 @@ import {
   type SymbolicTensor,
   simpleRNN,
 } from '@unroll/nn';
-import { adam, predict, type TrainEvent } from '@unroll/train';
-import { type EncodedRows, type NetworkPlan, type Origin, PanelEncoder } from './encoder.js';
+import { adam, type TrainEvent } from '@unroll/train';
+import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
-import type { Asked } from './intervals.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import type { KeptTrainings } from '../shared/resume.js';
@@ -135,22 +135,16 @@ export function inputTensors(
   encoder: PanelEncoder,
   { window, horizon }: NetworkPlan,
 ): Tensor[] {
-  const x = tensor(rows.inputs, [rows.count, window, encoder.inputWidth]);
+  const x = hostTensor(rows.inputs, [rows.count, window, encoder.inputWidth]);
   if (encoder.futureWidth === 0) return [x];
-  return [x, tensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
+  return [x, hostTensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
 }
 
-/** Targets [N, horizon, 1]; of counts [N, horizon, 2], each with the unit the network sees it in. */
-function examples(rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) {
-  const { count, targets, units } = rows;
-  const parts = plan.scaler === 'counts' ? 2 : 1;
-  const y = new Float64Array(targets.length * parts);
-  for (const [i, target] of targets.entries()) {
-    y[i * parts] = target;
-    if (parts === 2) y[i * parts + 1] = units[Math.floor(i / plan.horizon)];
-  }
-  return { x: inputTensors(rows, encoder, plan), y: tensor(y, [count, plan.horizon, parts]) };
-}
+/** Pairs as `train` takes them; targets [N, horizon, 1], of counts [N, horizon, 2]. */
+const examples = (rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) => ({
+  x: inputTensors(rows, encoder, plan),
+  y: hostTensor(rows.targets, [rows.count, plan.horizon, encoder.targetWidth]),
+});
 
 /** Rows to train on, all before grid place `cut`, and the rows after it whose loss is to be measured. */
 export interface Split {
@@ -171,8 +165,10 @@ export async function* fitNetwork(
 ): AsyncGenerator<TrainEvent, FittedNetwork, void> {
   const encoder = PanelEncoder.fit(panel, plan, cut);
   const network = makeModel(encoder, plan, options);
-  const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, most: MOST_PAIRS });
-  const held = heldTo === undefined ? null : encoder.pairs({ from: cut, to: heldTo, most: MOST_PAIRS / 4 });
+  const { float } = currentBackend();
+  const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, most: MOST_PAIRS }, float);
+  const held =
+    heldTo === undefined ? null : encoder.pairs({ from: cut, to: heldTo, most: MOST_PAIRS / 4 }, float);
   const { learningRate, head, seed, signal, trainings } = options;
   const batchSize = batchSizeFor(pairs.count);
   yield* trainings.train(network, {
@@ -189,37 +185,4 @@ export async function* fitNetwork(
     epochs,
   });
   return { model: network, encoder, plan, head, epochs };
-}
-
-/** What is asked of a network's forecasts, at each origin as values of the series: [origin][asked] of [horizon]. */
-export async function networkQuantiles(
-  network: FittedNetwork,
-  origins: readonly Origin[],
-  asked: readonly Asked[],
-): Promise<Float64Array[][]> {
-  if (origins.length === 0) return [];
-  const { model: net, encoder, plan } = network;
-  const outputs = await predict(net, inputTensors(encoder.encode(origins, false), encoder, plan));
-  return quantilesOf(await outputs.data(), network, origins, asked);
-}
-
-/** Reads quantiles, and the mean, off a network's outputs [N, horizon, parts]. */
-export function quantilesOf(
-  outputs: ArrayLike<number>,
-  { encoder, plan, head }: Pick<FittedNetwork, 'encoder' | 'plan' | 'head'>,
-  origins: readonly Origin[],
-  asked: readonly Asked[],
-): Float64Array[][] {
-  const numbers = new Float64Array(head.parts);
-  return origins.map((origin, n) => {
-    const unit = encoder.unit(origin);
-    return asked.map((what) => {
-      const scaled = Float64Array.from({ length: plan.horizon }, (_, k) => {
-        const at = (n * plan.horizon + k) * head.parts;
-        for (let part = 0; part < head.parts; part++) numbers[part] = outputs[at + part];
-        return what === 'mean' ? head.mean!(numbers, unit) : head.quantile(numbers, what, unit);
-      });
-      return encoder.output(origin, scaled);
-    });
-  });
 }

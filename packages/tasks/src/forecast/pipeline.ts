@@ -2,20 +2,22 @@
  * All that turns a user's rows into a forecast and back, but for the weights: what `pipeline.json` of a saved model holds.
  * JSON; missing numbers are null.
  */
-import { UnrollError } from '@unroll/core';
 import type { Frequency, TimeFormat } from '@unroll/data';
+import { baselines, type Score } from './backtest.js';
+import type { Calibration, ScoreScale } from './calibration.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
+import type { FittedNetwork } from './network.js';
 import type { Panel, PanelSeries } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import type { TransformConfig } from './transform.js';
+import { type TransformConfig, warmUp } from './transform.js';
 
 export const PIPELINE_FORMAT = 'unroll-forecast-1';
 
 export interface Pipeline {
   format: typeof PIPELINE_FORMAT;
   /** The query that the rows came from; who runs the model on a file asks it again. */
-  sql?: string;
+  sql?: string | undefined;
   /** A baseline's name, or the network's cell. */
   model: string;
   /** The best baseline: for series that are too short for a network. */
@@ -45,14 +47,14 @@ export interface Pipeline {
   history: { id: string; offset: number; values: (number | null)[]; covariates: (number | null)[][] }[];
 }
 
-export const toJsonNumbers = (values: Iterable<number>): (number | null)[] =>
+const toJsonNumbers = (values: Iterable<number>): (number | null)[] =>
   Array.from(values, (value) => (Number.isFinite(value) ? value : null));
 
 export const fromJsonNumbers = (values: readonly (number | null)[]): Float64Array =>
   Float64Array.from(values, (value) => value ?? Number.NaN);
 
 /** The last `rows` rows of each series. */
-export function historyOf(panel: Panel, rows: number): Pipeline['history'] {
+function historyOf(panel: Panel, rows: number): Pipeline['history'] {
   return panel.series.map(({ id, offset, values, covariates }) => {
     const skipped = Math.max(0, values.length - rows);
     return {
@@ -87,29 +89,61 @@ export function storedPanel(pipeline: Pipeline): Panel {
   };
 }
 
-/** @throws UnrollError `format` when this is not a pipeline that this version reads */
-export function checkPipeline(json: unknown): Pipeline {
-  const found = json as Partial<Pipeline> | null;
-  if (found === null || typeof found !== 'object' || found.format !== PIPELINE_FORMAT) {
-    throw new UnrollError('format', 'pipeline.json: this is not a model made by a forecast.', {
-      format: found?.format,
-    });
-  }
-  const names = [
-    'model',
-    'fallback',
-    'target',
-    'time',
-    'frequency',
-    'plan',
-    'head',
-    'levels',
-    'views',
-    'series',
-  ] as const;
-  const missing = [...names, 'margins', 'fallbackMargins', 'history', 'covariates'].filter(
-    (name) => !(name in found),
-  );
-  if (missing.length === 0) return found as Pipeline;
-  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+/** What a run has found out, to make a model of. */
+export interface ModelParts {
+  panel: Panel;
+  plan: ForecastPlan;
+  levels: readonly number[];
+  head: HeadName;
+  scores: readonly Score[];
+  /** Null where a baseline won. */
+  networks: readonly FittedNetwork[] | null;
+  /** What is known of each model's errors. */
+  calibrations: ReadonlyMap<string, Calibration>;
+  scale: ScoreScale;
+}
+
+export function pipelineOf(parts: ModelParts): Pipeline {
+  const { panel, plan, levels, head, scores, calibrations } = parts;
+  const rules = baselines(plan);
+  const [{ model }] = scores;
+  const fallback = scores.find((score) => rules.has(score.model))!.model; // every leaderboard has baselines
+  const marginsOf = (name: string) =>
+    calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
+  // Drift looks at the first row too.
+  const kept = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
+  const { target, time, idColumn, frequency, start } = panel;
+  const { horizon, reach, season, lag, window, log, scaler, calendar = [] } = plan;
+  return {
+    format: PIPELINE_FORMAT,
+    ...{ model, fallback, target, time, idColumn, frequency, start },
+    covariates: panel.covariates.map(({ name, role, categories }) => ({
+      ...{ name, role },
+      categories: categories === null ? null : [...categories],
+    })),
+    plan: { horizon, reach, season, lag, window, log, scaler, calendar },
+    head,
+    levels: [...levels],
+    ...trainedParts(parts),
+    margins: marginsOf(model),
+    fallbackMargins: marginsOf(fallback),
+    history: historyOf(panel, kept),
+  };
+}
+
+/** What training has fitted for each network and series. */
+function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
+  const trained = networks ?? [];
+  return {
+    views: trained.map(({ plan, encoder }) => ({
+      absolute: plan.absolute,
+      channels: encoder.config.channels,
+    })),
+    series: panel.series.map(({ id }, s) => ({
+      id,
+      transforms: trained.map(({ encoder }) => encoder.config.transforms[s]),
+      unit: scale.units[s],
+      floor: scale.floors[s],
+    })),
+  };
 }

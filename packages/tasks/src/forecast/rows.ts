@@ -19,6 +19,13 @@ export interface SeriesRows {
 /** " of series A" for messages; nothing where the table is one series. */
 export const ofSeries = (id: string): string => (id === '' ? '' : ` of series "${id}"`);
 
+/** The first three series by name, and how many more there are. */
+export const listed = (series: readonly { id: string }[]): string =>
+  series
+    .slice(0, 3)
+    .map(({ id }) => id || 'the series')
+    .join(', ') + (series.length > 3 ? `, and ${series.length - 3} more` : '');
+
 /** The rows of a table by series, sorted by time. Series come in order of their first row. */
 export function groupRows(time: TimeColumn, ids: readonly string[] | null, rowCount: number): SeriesRows[] {
   const groups = new Map<string, number[]>();

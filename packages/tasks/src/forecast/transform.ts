@@ -45,14 +45,12 @@ export interface TransformConfig extends TransformPlan {
   floor: number;
 }
 
-export interface ExampleRows {
-  count: number;
-  /** Row of the first target of the first pair; each further pair begins one row later. */
-  first: number;
-  /** [count, window, channels] */
-  inputs: Float64Array;
-  /** [count, horizon] */
-  targets: Float64Array;
+/** A series in the scale of the transform, prepared once for all its windows. */
+export interface PreparedSeries {
+  /** The values or their logarithms. */
+  z: Float64Array;
+  /** d; NaN in the first season. */
+  changes: Float64Array;
 }
 
 /** Rows before the first window can end: those that changes need, and the window. */
@@ -85,45 +83,61 @@ export class WindowTransform {
     return new WindowTransform({ ...plan, floor, mean, deviation, ...fittedFrame(changes, plan) });
   }
 
-  /**
-   * Every training pair in the values: one for each row that has a full window behind it and a full horizon ahead, its
-   * targets beginning at row `from` or later. Gives the row after each window (that of the first target), too.
-   */
-  examples(values: Float64Array, from = 0): ExampleRows {
-    const { window, horizon } = this.config;
-    const series = prepare(values, this.config);
-    const first = Math.max(warmUp(this.config), from);
-    const count = Math.max(0, values.length - horizon - first + 1);
-    const width = window * this.channels;
-    const inputs = new Float64Array(count * width);
-    const targets = new Float64Array(count * horizon);
-    for (let n = 0; n < count; n++) {
-      const t = first + n - 1;
-      const seen = series.changes.subarray(t - window + 1, t + 1);
-      inputs.set(this.#window(seen), n * width);
-      const { centre, scale } = this.#targetFrame(seen);
-      for (let k = 1; k <= horizon; k++) {
-        targets[n * horizon + k - 1] = (changeAhead(series, t, k) - centre) / scale;
-      }
+  /** Values that have no gaps, as the other methods take them. */
+  prepare(values: Float64Array): PreparedSeries {
+    return prepare(values, this.config);
+  }
+
+  /** The network's input [window, channels] where the rows before `row` are known. */
+  input({ changes }: PreparedSeries, row: number): Float64Array {
+    const { mean, deviation } = this.config;
+    const seen = this.#seen(changes, row);
+    const { centre, scale } = this.#frame(seen);
+    const input = new Float64Array(seen.length * this.channels);
+    for (const [i, change] of seen.entries()) {
+      input[i * this.channels] = (change - centre) / scale;
+      if (this.channels === 2) input[i * this.channels + 1] = (change - mean) / deviation;
     }
-    return { count, first, inputs, targets };
+    return input;
   }
 
-  /** The network's input [window, channels] after the last row of the history. */
-  input(history: Float64Array): Float64Array {
-    const { changes } = prepare(history.slice(-warmUp(this.config)), this.config);
-    return this.#window(changes.subarray(-this.config.window));
+  /** What the network is to answer there [horizon]; as many rows from `row` on must be known. */
+  targets({ z, changes }: PreparedSeries, row: number): Float64Array {
+    const { horizon, lag } = this.config;
+    const { centre, scale } = this.#targetFrame(this.#seen(changes, row));
+    return Float64Array.from(
+      { length: horizon },
+      (_, k) => (changeAhead({ z, lag }, row - 1, k + 1) - centre) / scale,
+    );
   }
 
-  /** The unit that the network sees counts in after the last row of the history; 1 for all that are not counted. */
-  unit(history: Float64Array): number {
-    return this.config.scaler === 'counts' ? this.#frame(history.slice(-this.config.window)).scale : 1;
+  /** The values that the network's output [horizon] stands for there. */
+  output({ z, changes }: PreparedSeries, row: number, scaled: ArrayLike<number>): Float64Array {
+    const { lag, horizon, log } = this.config;
+    const { centre, scale } = this.#targetFrame(this.#seen(changes, row));
+    const ahead = Float64Array.from({ length: horizon }, (_, i) => {
+      const change = scaled[i] * scale + centre;
+      if (lag === 1) return change;
+      const seasons = Math.ceil((i + 1) / lag);
+      return z[row + i - seasons * lag] + seasons * change;
+    });
+    return log ? ahead.map(Math.exp) : ahead;
+  }
+
+  /** The unit that the network sees counts in there; 1 for all that are not counted. */
+  unit({ changes }: PreparedSeries, row: number): number {
+    return this.config.scaler === 'counts' ? this.#frame(this.#seen(changes, row)).scale : 1;
+  }
+
+  /** The window that ends before `row`. */
+  #seen(changes: Float64Array, row: number): Float64Array {
+    return changes.subarray(row - this.config.window, row);
   }
 
   /** What the changes of a window are measured from, and in. */
   #frame(changes: Float64Array): Frame {
     const { scaler, centre, scale } = this.config;
-    if (scaler === 'changes') return { centre: changes.at(-1)!, scale };
+    if (scaler === 'changes') return { centre: changes[changes.length - 1], scale };
     if (scaler === 'counts') return { centre: 0, scale: 1 + meanOf(changes) };
     if (scaler !== 'instance') return { centre, scale };
     const mean = meanOf(changes);
@@ -134,31 +148,6 @@ export class WindowTransform {
 
   #targetFrame(changes: Float64Array): Frame {
     return this.config.scaler === 'counts' ? { centre: 0, scale: 1 } : this.#frame(changes);
-  }
-
-  #window(changes: Float64Array): Float64Array {
-    const { mean, deviation } = this.config;
-    const { centre, scale } = this.#frame(changes);
-    const input = new Float64Array(changes.length * this.channels);
-    for (const [i, change] of changes.entries()) {
-      input[i * this.channels] = (change - centre) / scale;
-      if (this.channels === 2) input[i * this.channels + 1] = (change - mean) / deviation;
-    }
-    return input;
-  }
-
-  /** The values that the network's output [horizon] stands for, after the last row of the history. */
-  output(history: Float64Array, scaled: ArrayLike<number>): Float64Array {
-    const { lag, horizon, window, log } = this.config;
-    const { z, changes } = prepare(history.slice(-warmUp(this.config)), this.config);
-    const { centre, scale } = this.#targetFrame(changes.subarray(-window));
-    const ahead = Float64Array.from({ length: horizon }, (_, i) => {
-      const change = scaled[i] * scale + centre;
-      if (lag === 1) return change;
-      const seasons = Math.ceil((i + 1) / lag);
-      return z[z.length + i - seasons * lag] + seasons * change;
-    });
-    return log ? ahead.map(Math.exp) : ahead;
   }
 }
 
@@ -192,19 +181,12 @@ function leastPositive(values: Float64Array): number {
   return least;
 }
 
-interface Prepared {
-  z: Float64Array;
-  /** d; NaN in the first season. */
-  changes: Float64Array;
-  lag: number;
-}
-
 function prepare(
   values: Float64Array,
   { log, lag, floor }: Pick<TransformConfig, 'log' | 'lag' | 'floor'>,
-): Prepared {
+): PreparedSeries {
   const z = log ? values.map((value) => Math.log(Math.max(value, floor))) : values;
-  return { z, changes: changesOf(z, lag), lag };
+  return { z, changes: changesOf(z, lag) };
 }
 
 /** Change over one season, NaN in the first; the values themselves where the lag is 1. */
@@ -213,7 +195,7 @@ export function changesOf(z: Float64Array, lag: number): Float64Array {
 }
 
 /** The mean change per season from row t to row t + k; z itself where the lag is 1. */
-export function changeAhead({ z, lag }: Pick<Prepared, 'z' | 'lag'>, t: number, k: number): number {
+export function changeAhead({ z, lag }: { z: Float64Array; lag: number }, t: number, k: number): number {
   if (lag === 1) return z[t + k];
   const seasons = Math.ceil(k / lag);
   return (z[t + k] - z[t + k - seasons * lag]) / seasons;

@@ -35,7 +35,7 @@ function places(times: readonly string[], name: CalendarName): number[] {
   const encoder = PanelEncoder.fit(panel, { ...plan, calendar: [name] }, times.length);
   assert.equal(encoder.inputWidth, 3);
   const origins = times.slice(2).map((_, i) => ({ series: 0, origin: i + 3 }));
-  const { inputs } = encoder.encode([{ series: 0, origin: 2 }, ...origins], false);
+  const { inputs } = encoder.encode([{ series: 0, origin: 2 }, ...origins]);
   return Array.from({ length: times.length - 1 }, (_, i) => {
     // The last row of the window: its change, then a sine and a cosine.
     const [sine, cosine] = inputs.subarray(6 * i + 4, 6 * i + 6) as unknown as [number, number];
@@ -95,7 +95,7 @@ test('each series stands at its own times, and every row of the window is told',
   const panel = panelFromTable(table, { target: 'y', series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, { ...plan, calendar: ['weekday'] }, 6);
   const origins = [0, 1].map((series) => ({ series, origin: 4 }));
-  const { inputs } = encoder.encode(origins, false);
+  const { inputs } = encoder.encode(origins);
   // 1 January 2024 was a Monday: before 5 January come Wednesday and Thursday, to both.
   const [wednesday, thursday] = [2, 3].map((day) => [
     Math.sin((2 * Math.PI * day) / 7),
@@ -115,7 +115,7 @@ test('what comes later changes nothing of what was seen before', () => {
   const seen = (count: number, later: number) => {
     const values = times.map((_, i) => (i < 20 ? Math.sin(i) : later * i)).slice(0, count);
     const panel = panelFromTable(made(times.slice(0, count), values), { target: 'y' });
-    return PanelEncoder.fit(panel, { ...plan, calendar: names }, 20).encode(origins, false).inputs;
+    return PanelEncoder.fit(panel, { ...plan, calendar: names }, 20).encode(origins).inputs;
   };
   assert.deepEqual(seen(30, 1), seen(20, 0));
   assert.deepEqual(seen(30, -5), seen(20, 0));
@@ -198,7 +198,7 @@ describe('a series that follows the days of the week, seen three days at a time'
   test('is forecast the same by the saved model, from its rows, from the table and from newer rows alone', async () => {
     const { model, forecasts, winner } = await withDays;
     assert.equal(winner, 'lstm');
-    const loaded = ForecastModel.fromFiles(model.toFiles());
+    const loaded = ForecastModel.fromFiles(await model.toFiles());
     assert.deepEqual(loaded.pipeline.plan.calendar, ['weekday']);
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
     assert.deepEqual((await loaded.forecast(table)).forecasts, forecasts);

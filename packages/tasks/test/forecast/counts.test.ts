@@ -57,7 +57,10 @@ describe('head negbin', () => {
 
   test('saved and loaded it forecasts the same', async () => {
     const { model, forecasts } = await made;
-    assert.deepEqual((await ForecastModel.fromFiles(model.toFiles()).forecast(table)).forecasts, forecasts);
+    assert.deepEqual(
+      (await ForecastModel.fromFiles(await model.toFiles()).forecast(table)).forecasts,
+      forecasts,
+    );
   });
 
   test('values that are no counts are told with their place', async () => {

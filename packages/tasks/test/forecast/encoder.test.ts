@@ -28,7 +28,7 @@ test('all channels of one pair', () => {
   const { count, inputs, future, targets } = encoder.pairs({ ...everything, to: 4 });
   assert.equal(count, 1);
   assert.deepEqual([encoder.inputWidth, encoder.futureWidth], [5, 3]);
-  const near = (got: Float64Array, want: number[]) => {
+  const near = (got: ArrayLike<number>, want: number[]) => {
     assert.equal(got.length, want.length);
     for (const [i, value] of want.entries())
       assert.ok(Math.abs(got[i]! - value) < 1e-12, `${got} is not ${want}`);

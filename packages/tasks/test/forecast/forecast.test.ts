@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable, parseCsv, type Table } from '@unroll/data';
-import { type ForecastEvent, type ForecastOptions, type ForecastResult, forecast } from '@unroll/tasks';
+import { type ForecastOptions, type ForecastResult, forecast, type RunEvent } from '@unroll/tasks';
 
 const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
 const passengers = parseCsv(readFileSync(file, 'utf8'));
@@ -74,15 +74,14 @@ test('the same seed gives the same numbers, another seed others', async () => {
 
 test('without levels nothing is trained for intervals, and the medians are the same', async () => {
   const run = async (levels?: number[]) => {
-    const events: ForecastEvent[] = [];
+    const events: RunEvent[] = [];
     const options = {
       ...air,
       ...(levels && { levels }),
-      onEvent: (event: ForecastEvent) => events.push(event),
+      onEvent: (event: RunEvent) => events.push(event),
     };
-    await forecast(passengers, options);
-    const stages = new Set(events.flatMap((event) => (event.type === 'epoch' ? [event.stage.name] : [])));
-    const { backtest } = events.find((event) => event.type === 'leaderboard')!;
+    const { backtest } = await forecast(passengers, options);
+    const stages = new Set(events.flatMap((event) => (event.event === 'epoch' ? [event.stage] : [])));
     const medians = backtest.map(({ model, forecasts }) => [model, forecasts.map(({ median }) => median)]);
     return { stages: [...stages], medians };
   };
@@ -113,20 +112,54 @@ test('values that are missing are not scored', async () => {
 });
 
 test('events tell of the plan, every pass of every training in order, the leaderboard and the result', async () => {
-  const events: ForecastEvent[] = [];
-  await forecast(passengers, { ...air, onEvent: (event) => events.push(event) });
-  assert.equal(events[0]!.type, 'plan');
-  assert.equal(events.at(-1)!.type, 'result');
-  const trainings = events.flatMap((event) => (event.type === 'epoch' ? [event.stage] : []));
+  const events: RunEvent[] = [];
+  const { leaderboard } = await forecast(passengers, { ...air, onEvent: (event) => events.push(event) });
   assert.deepEqual(
-    [...new Set(trainings.map(({ index, name }) => `${index} ${name}`))],
+    events.slice(0, 2).map(({ event }) => event),
+    ['backend', 'plan'],
+  );
+  const trainings = events.flatMap((event) => (event.event === 'epoch' ? [event] : []));
+  assert.deepEqual(
+    [...new Set(trainings.map(({ training, stage }) => `${training} ${stage}`))],
     [
       ...['1 search', '2 search'],
       ...['3 calibrate', '4 calibrate', '5 calibrate', '6 calibrate', '7 calibrate', '8 calibrate'],
       ...['9 backtest', '10 backtest', '11 refit', '12 refit'],
     ],
   );
-  assert.ok(trainings.every(({ count }) => count === 12));
+  assert.ok(trainings.every((event) => event.trainings === 12));
+  const ended = events.flatMap((event) => (event.event === 'stage' ? [event.training] : []));
+  assert.deepEqual(
+    ended,
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  );
+  const scores = events.find((event) => event.event === 'scores')!;
+  assert.deepEqual(scores.columns.map(({ title }) => title).slice(0, 4), ['model', 'MASE', 'sMAPE', 'RMSE']);
+  assert.deepEqual(
+    scores.rows.map((row) => row.slice(0, 4)),
+    leaderboard.map(({ model, mase, smape, rmse }) => [model, mase, smape, rmse]),
+  );
+  const last = events.at(-1)!;
+  assert.deepEqual([last.event, last.event === 'result' && last.winner], ['result', leaderboard[0]!.model]);
+});
+
+test('events are JSON that survives a round trip; the share done only grows, up to the whole', async () => {
+  const events: RunEvent[] = [];
+  const run = (table: Table, options: ForecastOptions) =>
+    forecast(table, { ...options, onEvent: (event) => events.push(event) });
+  await run(passengers, { ...air, levels: [0.99] });
+  await run(steps(new Float64Array(48).fill(7)), quick); // never changes, so that MASE has no unit
+  for (const event of events) assert.deepEqual(JSON.parse(JSON.stringify(event)), event);
+  assert.ok(events.some((event) => event.event === 'scores' && event.rows.flat().includes(null)));
+  const end = events.findIndex(({ event }) => event === 'result');
+  const done = events
+    .slice(0, end)
+    .flatMap((event) => (event.event === 'step' || event.event === 'epoch' ? [event.done] : []));
+  assert.deepEqual(
+    done.toSorted((a, b) => a - b),
+    done,
+  );
+  assert.ok(done[0]! > 0 && done[0]! < 0.2 && done.at(-1) === 1, `${done[0]} to ${done.at(-1)}`);
 });
 
 test('a signal stops the run with its reason', async () => {
@@ -135,7 +168,7 @@ test('a signal stops the run with its reason', async () => {
     ...quick,
     epochs: 1000,
     signal: controller.signal,
-    onEvent: (event) => event.type === 'epoch' && controller.abort(),
+    onEvent: (event) => event.event === 'epoch' && controller.abort(),
   });
   await assert.rejects(run, { name: 'AbortError' });
 });

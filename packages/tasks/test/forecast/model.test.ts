@@ -44,7 +44,7 @@ describe('saved and loaded', () => {
   test('forecasts the same from the rows it holds, and from the table', async () => {
     const { winner, model, forecasts } = await made;
     assert.equal(winner, 'lstm');
-    const files = model.toFiles({ seed: 0 });
+    const files = await model.toFiles({ seed: 0 });
     assert.deepEqual([...files.keys()].sort(), [
       'config.json',
       'model.safetensors',

@@ -2,14 +2,31 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
-import { type WindowScaler, WindowTransform } from '@unroll/tasks/internal';
+import { type WindowScaler, WindowTransform, warmUp } from '@unroll/tasks/internal';
+
+/** Every pair in the values whose targets begin at row `from` or later. */
+function examples(transform: WindowTransform, values: Float64Array, from = 0) {
+  const first = Math.max(warmUp(transform.config), from);
+  const count = Math.max(0, values.length - transform.config.horizon - first + 1);
+  const prepared = transform.prepare(values);
+  const each = (part: (row: number) => Float64Array) =>
+    Float64Array.from(Array.from({ length: count }, (_, n) => [...part(first + n)]).flat());
+  const inputs = each((row) => transform.input(prepared, row));
+  return { count, first, inputs, targets: each((row) => transform.targets(prepared, row)) };
+}
+const input = (transform: WindowTransform, history: Float64Array) =>
+  transform.input(transform.prepare(history), history.length);
+const output = (transform: WindowTransform, history: Float64Array, scaled: ArrayLike<number>) =>
+  transform.output(transform.prepare(history), history.length, scaled);
+const unit = (transform: WindowTransform, history: Float64Array) =>
+  transform.unit(transform.prepare(history), history.length);
 
 const plan = { scaler: 'changes' as const, log: false, lag: 2, window: 2, horizon: 3, absolute: true };
 
 test('one pair by hand', () => {
   // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
-  const { count, first, inputs, targets } = transform.examples(Float64Array.of(1, 2, 4, 6, 9, 11, 15));
+  const { count, first, inputs, targets } = examples(transform, Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
   // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
@@ -20,7 +37,7 @@ test('one pair by hand', () => {
 test('pairs may begin at a later row', () => {
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const values = Float64Array.of(1, 2, 4, 6, 9, 11, 15, 3, 8);
-  const [all, later] = [transform.examples(values), transform.examples(values, 6)];
+  const [all, later] = [examples(transform, values), examples(transform, values, 6)];
   assert.deepEqual([all.count, later.count, later.first], [3, 1, 6]);
   assert.deepEqual(later.targets, all.targets.slice(6));
   assert.deepEqual(later.inputs, all.inputs.slice(8));
@@ -48,13 +65,13 @@ describe('outputs undo targets', () => {
           const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
           const own = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
           const transform = WindowTransform.fit(values, own);
-          const { count, inputs, targets } = transform.examples(values);
+          const { count, inputs, targets } = examples(transform, values);
           const width = 4 * transform.channels;
           for (let n = 0; n < count; n++) {
             const known = values.slice(0, values.length - 7 - (count - 1 - n));
-            close(transform.input(known), inputs.slice(n * width, (n + 1) * width));
+            close(input(transform, known), inputs.slice(n * width, (n + 1) * width));
             close(
-              transform.output(known, targets.subarray(n * 7, (n + 1) * 7)),
+              output(transform, known, targets.subarray(n * 7, (n + 1) * 7)),
               values.slice(known.length, known.length + 7),
             );
           }
@@ -75,12 +92,12 @@ test('a network that answers 0 forecasts last season moved by the latest change'
     floor: 0,
   });
   // last season 9 11, latest change 11-6=5: 14, 16, and two seasons on 9+10
-  assert.deepEqual([...transform.output(Float64Array.of(1, 2, 4, 6, 9, 11), [0, 0, 0])], [14, 16, 19]);
+  assert.deepEqual([...output(transform, Float64Array.of(1, 2, 4, 6, 9, 11), [0, 0, 0])], [14, 16, 19]);
 });
 
 test('a value that falls to zero after training does not break the logarithm', () => {
   const transform = WindowTransform.fit(Float64Array.of(4, 5, 4, 5, 4, 5), { ...plan, log: true });
-  const later = transform.output(Float64Array.of(4, 5, 4, 5, 4, 0), [0, 0, 0]);
+  const later = output(transform, Float64Array.of(4, 5, 4, 5, 4, 0), [0, 0, 0]);
   assert.ok(later.every((value) => Number.isFinite(value)));
 });
 
@@ -105,30 +122,36 @@ describe('other scalers', () => {
   for (const [scaler, by] of cases) {
     test(`${scaler}: by the training rows`, () => {
       const transform = WindowTransform.fit(values, { ...own, scaler });
-      close(transform.input(values), Float64Array.of(by(2), by(6)));
-      close(transform.examples(values).targets.slice(-2, -1), Float64Array.of(by(2)));
+      close(input(transform, values), Float64Array.of(by(2), by(6)));
+      close(examples(transform, values).targets.slice(-2, -1), Float64Array.of(by(2)));
     });
   }
   test('instance: each window by itself, moved and stretched windows look alike', () => {
     const transform = WindowTransform.fit(values, { ...own, scaler: 'instance' });
     const moved = new WindowTransform({ ...transform.config, scale: 3 * transform.config.scale });
-    close(moved.input(values.map((value) => 3 * value + 100)), transform.input(values));
-    const [a, b] = transform.input(values);
+    close(
+      input(
+        moved,
+        values.map((value) => 3 * value + 100),
+      ),
+      input(transform, values),
+    );
+    const [a, b] = input(transform, values);
     assert.ok(Math.abs(a! + b!) < 1e-12 && b! > 0.5 && b! < 1, 'mean 0, deviation a little below 1');
   });
   test('counts: over 1 + the mean of the window, never shifted; targets as they are', () => {
     const transform = WindowTransform.fit(values, { ...own, scaler: 'counts' });
-    close(transform.input(values), Float64Array.of(2 / 5, 6 / 5));
-    assert.deepEqual([...transform.examples(values).targets], [4, 1, 5, 9, 2, 6]);
-    assert.equal(transform.unit(values), 5);
-    assert.deepEqual([...transform.output(values, [7])], [7]);
+    close(input(transform, values), Float64Array.of(2 / 5, 6 / 5));
+    assert.deepEqual([...examples(transform, values).targets], [4, 1, 5, 9, 2, 6]);
+    assert.equal(unit(transform, values), 5);
+    assert.deepEqual([...output(transform, values, [7])], [7]);
   });
   for (const scaler of ['standard', 'robust', 'minmax', 'instance'] as const) {
     test(`${scaler} inverts, for a constant series too`, () => {
       for (const series of [values, new Float64Array(8).fill(7)]) {
         const transform = WindowTransform.fit(series, { ...own, scaler, horizon: 2 });
-        const { targets } = transform.examples(series);
-        close(transform.output(series.slice(0, -2), targets.slice(-2)), series.slice(-2));
+        const { targets } = examples(transform, series);
+        close(output(transform, series.slice(0, -2), targets.slice(-2)), series.slice(-2));
       }
     });
   }

@@ -1,16 +1,11 @@
-/** The report of a forecast: one HTML file that needs nothing else, for light and dark screens, wide and narrow ones. */
-import { basename } from 'node:path';
-import {
-  actualAt,
-  type ForecastOptions,
-  type ForecastResult,
-  levelName,
-  panelEnd,
-  timeAt,
-} from '@unroll/tasks';
-import { type ChartBand, chart, escapeHtml, sample } from '../shared/chart.js';
-import { besideTarget, leaderboardRows } from './text.js';
-import { STYLE } from '../shared/report-style.js';
+/** The report of a forecast: charts, the test, the numbers, and how they were made. */
+import { scoreTexts } from '../shared/scores.js';
+import { type ChartBand, chart, escapeHtml, sample } from '../shared/report/chart.js';
+import { baseName, facts as factsList, page, section, table } from '../shared/report/page.js';
+import { actualAt, levelName } from './backtest.js';
+import type { ForecastOptions, ForecastResult } from './forecast.js';
+import { panelEnd, timeAt } from './panel.js';
+import { besideTarget, scoreTable } from './run-events.js';
 
 export interface ReportFacts {
   backend: string;
@@ -31,33 +26,12 @@ export function forecastReport(result: ForecastResult, facts: ReportFacts): stri
     section('Which model, and why', leaderboardTable(result) + stepChart(result)),
     section('The test', backtestChart(result)),
     section('The numbers', forecastTable(result)),
-    section('How it was made', factsList(result, facts)),
+    section('How it was made', factsList(factsOf(result, facts))),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
-<h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(summary(result))}</p>
-<p class="quiet">Forecast by <b>${escapeHtml(winner)}</b>, the best of ${result.leaderboard.length} models in the test.</p>
-</header>
-<main>
-${sections.join('\n')}
-</main>
-</body>
-</html>
-`;
+  const best = `Forecast by <b>${escapeHtml(winner)}</b>, the best of ${result.leaderboard.length} models in the test.`;
+  const lead = `<p>${escapeHtml(summary(result))}</p>\n<p class="quiet">${best}</p>`;
+  return page({ title, lead, sections });
 }
-
-const section = (title: string, body: string): string =>
-  `<section>\n<h2>${escapeHtml(title)}</h2>\n${body}\n</section>`;
 
 function summary({ panel, frequency, plan }: ForecastResult): string {
   const first = Math.min(...panel.series.map(({ offset }) => offset));
@@ -65,7 +39,7 @@ function summary({ panel, frequency, plan }: ForecastResult): string {
   const rows = panel.series.reduce((sum, { values }) => sum + values.length, 0);
   const season = plan.season === 1 ? 'no season' : `a season of ${plan.season} rows`;
   const span = `${timeAt(panel, first)} to ${timeAt(panel, panelEnd(panel) - 1)}`;
-  return `${rows} rows${many} from ${basename(panel.source)}, ${span}: ${frequency}, ${season}.`;
+  return `${rows} rows${many} from ${baseName(panel.source)}, ${span}: ${frequency}, ${season}.`;
 }
 
 function legend(entries: readonly [kind: string, text: string][]): string {
@@ -105,7 +79,7 @@ function seriesChart({ panel, plan, forecasts }: ForecastResult, s: number): str
   const [series, forecast] = [panel.series[s], forecasts[s]];
   const rows = Math.min(series.values.length, Math.max(6 * plan.season, 5 * plan.horizon, 36), 600);
   const start = series.offset + series.values.length - rows;
-  const joined = Float64Array.of(series.values.at(-1)!, ...forecast.median);
+  const joined = Float64Array.of(series.values[series.values.length - 1], ...forecast.median);
   const drawing = chart({
     title: `${panel.target}${series.id === '' ? '' : ` of ${series.id}`}: the last ${rows} rows and the forecast`,
     lines: [
@@ -120,12 +94,9 @@ function seriesChart({ panel, plan, forecasts }: ForecastResult, s: number): str
 }
 
 function leaderboardTable({ leaderboard }: ForecastResult): string {
-  const [head, ...rows] = leaderboardRows(leaderboard) as [string[], ...string[][]];
-  const cells = (row: readonly string[], tag: string) =>
-    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
-  const body = rows.map((row, i) => `<tr${i === 0 ? ' class="best"' : ''}>${cells(row, 'td')}</tr>`).join('');
+  const [head, ...rows] = scoreTexts(scoreTable(leaderboard));
   return (
-    `<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${body}</tbody></table></div>` +
+    table(head, rows, { best: true }) +
     '<p class="quiet">MASE: the mean error in units of what “same as one season before” missed in training; below 1 is ' +
     'better than that. RMSE and MAE are in the unit of the target. WQL: error of the whole distribution. The last ' +
     'columns: how much of what came lay inside the intervals, which were formed from errors seen before.</p>'
@@ -202,7 +173,7 @@ function backtestChart({ panel, plan, origins, backtest, winner, levels }: Forec
 function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
   const many = panel.idColumn !== null;
   const bounds = levels.map((level) => `${levelName(level)} % interval`);
-  const head = [...(many ? [panel.idColumn] : []), panel.time.name, 'median', ...bounds];
+  const head = [...(panel.idColumn === null ? [] : [panel.idColumn]), panel.time.name, 'median', ...bounds];
   const drawn = forecasts.slice(0, MOST_CHARTS);
   const show = evenNumbers(drawn.flatMap(({ median }) => Array.from(median)));
   const rows = drawn.flatMap((forecast) =>
@@ -213,11 +184,8 @@ function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
       ...levels.map((_, l) => `${show(forecast.lower[l][k])} to ${show(forecast.upper[l][k])}`),
     ]),
   );
-  const cells = (row: readonly string[], tag: string) =>
-    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
-  const body = rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('');
-  const table = `<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${body}</tbody></table></div>`;
-  return rows.length <= 24 ? table : `<details><summary>${rows.length} rows</summary>${table}</details>`;
+  const all = table(head, rows);
+  return rows.length <= 24 ? all : `<details><summary>${rows.length} rows</summary>${all}</details>`;
 }
 
 /** Shows all numbers of a table with the same decimals: about four digits of the largest. */
@@ -227,27 +195,25 @@ function evenNumbers(values: readonly number[]): (value: number) => string {
   return (value) => (decimals > 8 ? value.toPrecision(4) : value.toFixed(decimals));
 }
 
-function factsList({ panel, plan, networks, notes, winner }: ForecastResult, facts: ReportFacts): string {
+function factsOf(
+  { panel, plan, networks, notes, winner }: ForecastResult,
+  facts: ReportFacts,
+): [name: string, text: string][] {
   const { options } = facts;
-  const fact = (name: string, text: string) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(text)}</dd>`;
   const network =
     networks === null
       ? `${winner} needs no training`
       : `the mean of ${networks.length} networks of ${networks[0].model.countParams()} parameters or more, trained for ` +
         `${networks.map(({ epochs }) => epochs).join(' and ')} passes`;
-  const rows = [
-    fact('Season', plan.season === 1 ? 'none found' : `${plan.season} rows`),
-    fact('Scale', plan.log ? 'logarithms, since the variation grows with the level' : 'as it is'),
-    fact(
-      'Window',
-      `${plan.window} rows, as changes ${plan.lag === 1 ? 'from the last row' : 'over one season'}`,
-    ),
-    fact('Network', network),
-    fact('Seed', String(options.seed ?? 0)),
-    fact('Intervals', 'widened by the errors that were seen at each row ahead (conformal prediction)'),
-    fact('Computed by', `${facts.backend}, in ${facts.seconds.toFixed(1)} s`),
-    ...besideTarget(panel, plan).map((what) => fact('Beside the target', what)),
-    ...notes.map((note) => fact('Note', note)),
+  return [
+    ['Season', plan.season === 1 ? 'none found' : `${plan.season} rows`],
+    ['Scale', plan.log ? 'logarithms, since the variation grows with the level' : 'as it is'],
+    ['Window', `${plan.window} rows, as changes ${plan.lag === 1 ? 'from the last row' : 'over one season'}`],
+    ['Network', network],
+    ['Seed', String(options.seed ?? 0)],
+    ['Intervals', 'widened by the errors that were seen at each row ahead (conformal prediction)'],
+    ['Computed by', `${facts.backend}, in ${facts.seconds.toFixed(1)} s`],
+    ...besideTarget(panel, plan).map((what): [string, string] => ['Beside the target', what]),
+    ...notes.map((note): [string, string] => ['Note', note]),
   ];
-  return `<dl>${rows.join('')}</dl>`;
 }

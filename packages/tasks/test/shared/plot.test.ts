@@ -1,7 +1,8 @@
 // The plot: as wide as asked for, history and forecast told apart without colour, values in their places.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { historyRoom, plot, shortNumber } from '@unroll/cli/internal';
+import { historyRoom, plot } from '@unroll/tasks';
+import { shortNumber } from '@unroll/tasks/internal';
 
 const history = Array.from({ length: 60 }, (_, t) => t % 12);
 const labels = ['1956-01', '1960-12', '1961-12'] as const;

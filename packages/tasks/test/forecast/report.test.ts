@@ -1,9 +1,10 @@
 // The report: one file that needs no other, names escaped, a picture of everything it says, on wide and narrow screens.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chart, forecastReport, niceTicks } from '@unroll/cli/internal';
+
 import { makeTable } from '@unroll/data';
-import { type ForecastOptions, forecast } from '@unroll/tasks';
+import { chart, type ForecastOptions, forecast, forecastReport } from '@unroll/tasks';
+import { niceTicks } from '@unroll/tasks/internal';
 
 const rows = ['<b>&"one"', 'two'].flatMap((id, s) =>
   Array.from({ length: 60 }, (_, t) => [id, t, 10 * s + t + 5 * (t % 4)] as const),

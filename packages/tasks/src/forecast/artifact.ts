@@ -1,0 +1,48 @@
+/** A forecasting model as files: its pipeline, and the networks where it has some. */
+import { UnrollError } from '@unroll/core';
+import { encodeUtf8, type JsonObject } from '@unroll/core/internal';
+import { fromArtifact, toArtifact } from '@unroll/formats';
+import type { Network } from '@unroll/nn';
+import { PIPELINE_FILE, readPipeline } from '../shared/pipeline-file.js';
+import { PIPELINE_FORMAT, type Pipeline } from './pipeline.js';
+
+export interface ForecastArtifact {
+  pipeline: Pipeline;
+  /** Null for a baseline. */
+  network: Network | null;
+}
+
+/** `pipeline.json`; for a network also `config.json` and `model.safetensors`; and `training.json` where it is given. */
+export async function writeForecast(
+  { pipeline, network }: ForecastArtifact,
+  training?: unknown,
+): Promise<Map<string, Uint8Array>> {
+  if (network !== null) return await toArtifact(network, { pipeline, training });
+  const files = { [PIPELINE_FILE]: pipeline, 'training.json': training };
+  const known = Object.entries(files).filter(([, json]) => json !== undefined);
+  return new Map(known.map(([name, json]) => [name, encodeUtf8(`${JSON.stringify(json, null, 2)}\n`)]));
+}
+
+/** @throws UnrollError `format` for files that are missing, damaged, or not a forecasting model's */
+export function readForecast(files: ReadonlyMap<string, Uint8Array>): ForecastArtifact {
+  const pipeline = checkPipeline(readPipeline(files));
+  if (files.has('config.json')) return { pipeline, network: fromArtifact(files).model };
+  if (pipeline.views.length === 0) return { pipeline, network: null };
+  throw new UnrollError('format', 'There is no network here: config.json is missing.');
+}
+
+const NEEDED = [
+  ...['model', 'fallback', 'target', 'time', 'frequency', 'plan', 'head', 'levels', 'views', 'series'],
+  ...['margins', 'fallbackMargins', 'history', 'covariates'],
+];
+
+function checkPipeline(json: JsonObject): Pipeline {
+  if (json.format !== PIPELINE_FORMAT) {
+    throw new UnrollError('format', 'pipeline.json: this is not a model made by a forecast.', {
+      format: json.format,
+    });
+  }
+  const missing = NEEDED.filter((name) => !(name in json));
+  if (missing.length === 0) return json as unknown as Pipeline;
+  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+}

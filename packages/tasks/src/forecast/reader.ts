@@ -1,0 +1,75 @@
+/** A table as a saved model reads it: as the rows that it was made from, behind those that it has stored. */
+import { UnrollError } from '@unroll/core';
+import type { Table } from '@unroll/data';
+import { checkCounts } from './counts.js';
+import { afterStored } from './history.js';
+import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
+import { type Pipeline, storedPanel } from './pipeline.js';
+
+/** How the rows of a table are read: as those that the model was made from. */
+export function panelOptionsOf({ target, time, idColumn, frequency, covariates }: Pipeline): PanelOptions {
+  const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
+  return {
+    target,
+    frequency,
+    ...(isCounted(time) ? {} : { time: time.name }),
+    ...(idColumn === null ? {} : { series: idColumn }),
+    past: named('past'),
+    future: named('future'),
+    static: named('static'),
+  };
+}
+
+/** True where the table had no times: its rows are counted from 1, and cannot be put behind others. */
+export const isCounted = (time: Pipeline['time']): boolean => time.name === 'row';
+
+/** The table as a panel, behind the stored rows. */
+export function readPanel(pipeline: Pipeline, table: Table): Panel {
+  const stored = storedPanel(pipeline);
+  const known = new Set(stored.series.map(({ id }) => id));
+  const counted = isCounted(pipeline.time);
+  const least = (id: string) => (known.has(id) && !counted ? 0 : 2);
+  const given = panelFromTable(table, panelOptionsOf(pipeline), least);
+  if (pipeline.plan.scaler === 'counts') checkCounts(given);
+  const renumbered = withKnownCategories(pipeline, given);
+  if (counted) return renumbered;
+  const { panel, notes } = afterStored(renumbered, stored);
+  return { ...panel, notes: [...panel.notes, ...notes] };
+}
+
+/** Categories numbered as in training; one that was not there is -1: known, and none of them. */
+function withKnownCategories({ covariates }: Pipeline, panel: Panel): Panel {
+  const notes: string[] = [];
+  const numbers = covariates.map(({ name, categories: known }, c) => {
+    const found = panel.covariates[c].categories;
+    if (known === null && found === null) return null;
+    if (known === null || found === null) {
+      const [was, is] = known === null ? ['numbers', 'text'] : ['text', 'numbers'];
+      throw new UnrollError(
+        'data',
+        `${panel.source}, column "${name}" held ${was} in training and holds ${is} now.`,
+        { column: name },
+      );
+    }
+    const unknown = found.filter((word) => !known.includes(word));
+    if (unknown.length > 0) notes.push(unknownNote(name, unknown, known));
+    return found.map((word) => known.indexOf(word));
+  });
+  const renumbered = (cells: Float64Array, own: readonly number[] | null) =>
+    own === null ? cells : cells.map((value) => own[value] ?? Number.NaN);
+  return {
+    ...panel,
+    notes: [...panel.notes, ...notes],
+    covariates: panel.covariates.map((each, c) => ({ ...each, categories: covariates[c].categories })),
+    series: panel.series.map((series) => ({
+      ...series,
+      covariates: series.covariates.map((cells, c) => renumbered(cells, numbers[c])),
+    })),
+  };
+}
+
+function unknownNote(name: string, unknown: readonly string[], known: readonly string[]): string {
+  const words = unknown.slice(0, 3).map((word) => `"${word}"`);
+  const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
+  return `Column "${name}" did not hold ${words.join(', ')}${more} in training: counted as none of ${known.join(', ')}.`;
+}

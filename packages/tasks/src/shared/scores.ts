@@ -1,0 +1,46 @@
+/** Scores of models: a table of numbers that says itself how it is shown. Plain JSON. */
+
+/** How the numbers of a column are shown. */
+export type ScoreFormat =
+  | 'text'
+  /** A pure number, with `decimals`. */
+  | 'number'
+  /** Already in percent: 5.74 is shown as `5.74 %`. */
+  | 'percent'
+  /** A share, 0 to 1: 0.79 is shown as `79 %`. */
+  | 'share'
+  /** In the unit of the data: two decimals, or four digits where it is large or tiny. */
+  | 'quantity';
+
+export interface ScoreColumn {
+  /** For programs: `mase`, `coverage-80`. */
+  name: string;
+  /** For people: `MASE`, `in 80%`. */
+  title: string;
+  format: ScoreFormat;
+  /** Decimals of a number, percentage or share. Default 0. */
+  decimals?: number;
+}
+
+export interface ScoreTable {
+  columns: ScoreColumn[];
+  /** A cell for each column; null where there is no score. Best first. */
+  rows: (string | number | null)[][];
+}
+
+/** The table as text: its titles, then its rows. */
+export function scoreTexts({ columns, rows }: ScoreTable): string[][] {
+  return [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => row.map((cell, c) => cellText(cell, columns[c]))),
+  ];
+}
+
+function cellText(cell: string | number | null, { format, decimals = 0 }: ScoreColumn): string {
+  if (cell === null) return '-';
+  if (typeof cell === 'string') return cell;
+  if (format === 'percent') return `${cell.toFixed(decimals)} %`;
+  if (format === 'share') return `${(100 * cell).toFixed(decimals)} %`;
+  if (format === 'quantity') return cell >= 0.1 && cell < 1e5 ? cell.toFixed(2) : cell.toPrecision(4);
+  return cell.toFixed(decimals);
+}
