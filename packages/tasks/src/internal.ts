@@ -2,9 +2,12 @@
 export { Calibration, widenedBeyond } from './forecast/calibration.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
 export { PanelEncoder } from './forecast/encoder.js';
+export { Ensemble, joinNetworks } from './forecast/ensemble.js';
 export { makeHead } from './forecast/heads.js';
+export { fitNetwork, VIEWS, viewOf } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { filled, thinned } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
+export { KeptTrainings } from './shared/resume.js';
 export { niceTicks } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';

@@ -35,8 +35,9 @@ export async function readModelFiles(path: string): Promise<ReadonlyMap<string, 
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile() && path.endsWith('.zip')) return await fromZip(read(path), ARTIFACT_FILES);
   if (!found?.isDirectory()) {
+    const what = found === undefined ? 'there is no such folder' : 'this is neither a folder nor a .zip';
     throw new UsageError(
-      `${path}: there is no such folder. A model is the folder "model" that unroll forecast writes, or a zip.`,
+      `${path}: ${what}. A model is the folder "model" that a run writes, or a zip of its files.`,
     );
   }
   const names = ARTIFACT_FILES.filter((name) => existsSync(join(path, name)));

@@ -2,7 +2,6 @@
  * The models of a run as forecasters: each gives uncalibrated intervals at any origin, for the backtest, for its own
  * calibration, and for what comes. Baselines know no training; a network is trained for each of the three.
  */
-import { UnrollError } from '@unroll/core';
 import type { TrainEvent, EpochEvent as TrainEpoch, StepEvent as TrainStep } from '@unroll/train';
 import {
   type EpochEvent,
@@ -126,12 +125,7 @@ export class NetworkForecaster {
     const result: Intervals[] = [];
     const groups = new Map<Ensemble, number[]>();
     for (const [n, origin] of origins.entries()) {
-      const ensemble = this.#ensembleAt(origin);
-      if (ensemble === undefined) {
-        throw new UnrollError('state', `No network was trained before grid place ${origin.origin}.`, {
-          ...origin,
-        });
-      }
+      const ensemble = this.#ensembleAt(origin)!; // origins lie behind the first training's rows
       const places = groups.get(ensemble);
       if (places === undefined) groups.set(ensemble, [n]);
       else places.push(n);

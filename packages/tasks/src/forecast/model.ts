@@ -216,7 +216,7 @@ export class ForecastModel implements TaskModel {
       { name: 'frequency', value: describeFrequency(frequency) },
       { name: 'horizon', value: plan.horizon },
       { name: 'season', value: plan.season },
-      { name: 'model', value: model },
+      { name: 'forecast by', value: model },
       { name: 'fallback', value: fallback },
       { name: 'head', value: head },
       { name: 'window', value: plan.window },
@@ -224,7 +224,8 @@ export class ForecastModel implements TaskModel {
       { name: 'intervals', value: [...pipeline.levels] },
       { name: 'columns', value: covariates.map(({ name, role }) => `${name} (${role})`) },
       { name: 'calendar', value: [...(plan.calendar ?? [])] },
-      { name: 'series', value: idColumn === null ? 1 : `${pipeline.series.length} ("${idColumn}")` },
+      { name: 'series', value: pipeline.series.length },
+      { name: 'series column', value: idColumn },
       { name: 'rows up to', value: timeAt(stored, last) },
     ];
   }

@@ -86,3 +86,12 @@ test('series that are too short in training are not reached, later rows of known
   assert.ok(!encoder.reaches({ series: 0, origin: 1 }), 'a window is not full');
   assert.ok(!encoder.reaches({ series: 1, origin: 5 }), 'too few rows in training');
 });
+
+test('a series that is not reached is not encoded', () => {
+  const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
+  const encoder = PanelEncoder.fit(panel, plan, 3);
+  assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {
+    code: 'state',
+    message: 'Series 1 was too short in training to be forecast.',
+  });
+});

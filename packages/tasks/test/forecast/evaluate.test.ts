@@ -1,0 +1,196 @@
+// A saved model on newer rows: scores worked out by hand, blind to the future, and refused where nothing can be compared.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { makeTable, parseCsv, type Table } from '@unroll/data';
+import { ForecastModel, forecast, type Pipeline, type TaskScores } from '@unroll/tasks';
+
+const season = [10, 20, 15, 40];
+/** A season that rises by one each time round, of series A; one row a step. */
+const rows = (from: number, to: number, series = 'A') =>
+  Array.from({ length: to - from }, (_, i) => {
+    const t = from + i;
+    return [series, t, season[t % 4]! + Math.floor(t / 4)] as [string, number, number | null];
+  });
+const tableOf = (cells: [string, number, number | null][]): Table =>
+  makeTable({
+    source: 'new.csv',
+    names: ['s', 't', 'y'],
+    cells: [0, 1, 2].map((c) => cells.map((row) => row[c]!)),
+  });
+const options = {
+  target: 'y',
+  series: 's',
+  time: 't',
+  season: 4,
+  horizon: 4,
+  window: 4,
+  units: 4,
+  epochs: 1,
+};
+const made = forecast(tableOf(rows(0, 48)), options);
+/** "Same as one season before", with intervals of half a unit and of two. */
+const seasonal = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel> => {
+  const { pipeline } = (await made).model;
+  const margins = [
+    [0.5, 0.5, 0.5, 0.5],
+    [2, 2, 2, 2],
+  ];
+  const rule = { model: 'seasonal-naive', fallback: 'seasonal-naive', views: [], head: 'point' as const };
+  const series = pipeline.series.map((each) => ({ ...each, unit: 1, transforms: [] }));
+  const own = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
+  return new ForecastModel(
+    { ...own, plan: { ...pipeline.plan, log: false, scaler: 'changes' }, ...changes },
+    null,
+  );
+};
+const scoresOf = ({ columns, rows: [row] }: TaskScores) =>
+  Object.fromEntries(columns.map(({ name }, c) => [name, row![c]!]));
+
+describe('by hand', () => {
+  test('a rule that is one too low everywhere', async () => {
+    const model = await seasonal();
+    const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
+    const { model: name, mase, rmse, mae, smape, ...rest } = scoresOf(scores);
+    assert.equal(scores.rows.length, 1, 'the best baseline is the model');
+    // Forecasts from rows 48 to 51 know 4, 3, 2 and 1 values that come: each is one more than a season before.
+    assert.deepEqual([name, mase, rmse, mae], ['seasonal-naive', 1, 1, 1]);
+    // After row 48 they repeat what came: 22, 32, 27, 52 are missed by 1, so many times as a forecast holds them.
+    const missed = [22, 32, 27, 52].map((value, i) => ({ value, times: i + 1 }));
+    const sum = missed.reduce((total, { value, times }) => total + (times * 2) / (2 * value - 1), 0);
+    assert.ok(Math.abs(Number(smape) - (100 * sum) / 10) < 1e-9, `${smape}`);
+    assert.deepEqual([rest['coverage-80'], rest['coverage-95']], [0, 1]);
+    assert.deepEqual(scores.notes, [
+      'Rows up to 47 are those stored with the model.',
+      '4 forecasts of up to 4 rows, from 48 to 51.',
+    ]);
+  });
+
+  test('all rows mean the same as the newer ones; missing values are not scored', async () => {
+    const model = await seasonal();
+    const all = await model.evaluate({ rows: tableOf(rows(0, 52)) });
+    const newer = await model.evaluate({ rows: tableOf(rows(48, 52)) });
+    assert.deepEqual(scoresOf(all).rmse, scoresOf(newer).rmse);
+    const gap = rows(48, 53).map((row): typeof row => (row[1] === 50 ? [row[0], row[1], null] : row));
+    const { rmse } = scoresOf(await model.evaluate({ rows: tableOf(gap) }));
+    assert.equal(rmse, 1);
+  });
+
+  test('series that training did not know are left out, and that is said', async () => {
+    const model = await seasonal();
+    const more = [...rows(48, 52), ...rows(0, 52, 'B').map((row): typeof row => [row[0], row[1], 99])];
+    const scores = await model.evaluate({ rows: tableOf(more) });
+    assert.equal(scoresOf(scores).rmse, 1);
+    assert.match(scores.notes.join('\n'), /^Not in training, left out: B\.$/m);
+  });
+});
+
+describe('a network', () => {
+  const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  const first = (count: number) => parseCsv(lines.slice(0, count + 1).join('\n'));
+  const values = lines.slice(1).map((line) => Number(line.split(',')[1]));
+
+  test('forecasts from each new row as if nothing after it were there, beside the best baseline', async () => {
+    const options = { target: 'passengers', horizon: 3, units: 4, epochs: 4 };
+    const { model, winner } = await forecast(first(120), options);
+    assert.equal(winner, 'lstm');
+    const errors: number[] = [];
+    let inside = 0;
+    for (let known = 120; known < 144; known++) {
+      const { forecasts } = await model.forecast(first(known));
+      const { median, lower, upper } = forecasts[0]!;
+      for (let k = 0; k < 3 && known + k < 144; k++) {
+        const actual = values[known + k]!;
+        errors.push(actual - median[k]!);
+        if (lower[0]![k]! <= actual && actual <= upper[0]![k]!) inside++;
+      }
+    }
+    const scores = await model.evaluate({ rows: first(144) });
+    const own = scoresOf({ ...scores, rows: scores.rows.filter(([name]) => name === 'lstm') });
+    const rmse = Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / errors.length);
+    assert.ok(Math.abs(Number(own.rmse) / rmse - 1) < 1e-6, `${own.rmse} is not ${rmse}`);
+    assert.equal(own['coverage-80'], inside / errors.length);
+    assert.deepEqual(scores.rows.map(([name]) => name).sort(), ['lstm', 'seasonal-naive']);
+    assert.match(scores.notes.at(-1)!, /^24 forecasts of up to 3 rows, from 1959-01 to 1960-12\.$/);
+  });
+});
+
+describe('is refused', () => {
+  const refused = async (model: ForecastModel, table: Table | undefined, message: RegExp, code = 'data') =>
+    assert.rejects(model.evaluate({ rows: table }), { code, message });
+  test('without rows', async () =>
+    refused(await seasonal(), undefined, /evaluated on rows that are newer .*: give data/, 'value'));
+  test('without a value after the stored rows', async () =>
+    refused(
+      await seasonal(),
+      tableOf([...rows(0, 48), ['A', 48, null]]),
+      /^new\.csv has no values of "y" after 47, the last row that the model was made from: .* Give newer rows\.$/,
+    ));
+  test('where rows have no times', async () => {
+    const { pipeline } = await seasonal();
+    const model = await seasonal({ time: { ...pipeline.time, name: 'row' } });
+    await refused(model, tableOf(rows(0, 52)), /made from rows without times/);
+  });
+  test('where times do not continue those of the model', async () => {
+    const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
+    await refused(
+      await seasonal(),
+      tableOf(between),
+      /^new\.csv: the times do not continue those of the model, which/,
+    );
+  });
+  test('with texts or options', async () => {
+    const model = await seasonal();
+    await assert.rejects(model.evaluate({ texts: ['a'] }), {
+      message: 'A model of format unroll-forecast-1 takes rows, got texts.',
+    });
+    await assert.rejects(
+      model.evaluate({ options: { horizon: 3 } }),
+      /no option "horizon" here\. Known: none\./,
+    );
+  });
+});
+
+describe('as a model of a task', () => {
+  test('predicts as it forecasts: numbers, and null where there is none', async () => {
+    const model = await seasonal({ margins: [], fallbackMargins: [], levels: [] });
+    const { columns, rows: predicted, notes } = await model.predict({ options: { horizon: 2 } });
+    assert.deepEqual(columns, ['series', 'time', 'mean', 'median']);
+    assert.deepEqual(predicted, [
+      ['A', '48', 21, 21],
+      ['A', '49', 31, 31],
+    ]);
+    assert.deepEqual(notes, []);
+    const { pipeline } = model;
+    const unknown = await seasonal({ levels: [0.8], margins: [[null]], fallbackMargins: [[null]] });
+    assert.deepEqual((await unknown.predict({ options: { horizon: 1 } })).rows[0]!.slice(-2), [null, null]);
+    assert.equal(pipeline.format, model.format);
+  });
+  test('rows of the future need rows up to now', async () =>
+    assert.rejects((await seasonal()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }), {
+      message: 'The option future-rows goes with data, the rows up to now.',
+    }));
+  test('a baseline that is not known is refused', async () =>
+    assert.rejects((await seasonal({ fallback: 'guess', model: 'guess' })).forecast(), {
+      code: 'format',
+      message: 'pipeline.json: there is no baseline "guess".',
+    }));
+  test('describes itself', async () => {
+    const facts = (await seasonal()).describe();
+    const wanted = {
+      target: 'y',
+      time: 't',
+      horizon: 4,
+      season: 4,
+      'forecast by': 'seasonal-naive',
+      'rows up to': '47',
+    };
+    for (const [name, value] of Object.entries(wanted))
+      assert.deepEqual(
+        facts.find((fact) => fact.name === name),
+        { name, value },
+      );
+    assert.deepEqual(JSON.parse(JSON.stringify(facts)), facts);
+  });
+});

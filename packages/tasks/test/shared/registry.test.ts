@@ -1,0 +1,80 @@
+// A model is made by the task that its files name; what is of no task, of an unknown one or newer is refused by name.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { taskModelFromFiles, TASKS, taskName } from '@unroll/tasks';
+import { EchoModel, echoTask, EVENTS, tableOf } from '../echo/task.js';
+
+const files = (texts: Record<string, string>) =>
+  new Map(Object.entries(texts).map(([name, text]) => [name, new TextEncoder().encode(text)]));
+const withEcho = [...TASKS, echoTask];
+const pipeline = (format: string) => files({ 'pipeline.json': JSON.stringify({ format }) });
+
+test('a task is known by its line in the registry alone', async () => {
+  const saved = await new EchoModel('a valley').toFiles();
+  assert.throws(() => taskModelFromFiles(saved), {
+    code: 'format',
+    message: 'This model is of the task "echo", which this version does not know. It knows forecast.',
+  });
+  const model = taskModelFromFiles(saved, withEcho);
+  assert.ok(model instanceof EchoModel);
+  assert.equal(taskName(model.format), 'echo');
+  assert.deepEqual((await model.predict({ rows: tableOf(['ho', '']), options: { times: 2 } })).rows, [
+    ['hoho', 2, 'a valley'],
+    ['', 0, null],
+  ]);
+});
+
+test('older versions are read, newer ones are refused by version', async () => {
+  const older = files({ 'pipeline.json': '{"format":"unroll-echo-1","place":"a hall"}' });
+  assert.deepEqual(taskModelFromFiles(older, withEcho).describe()[0], { name: 'place', value: 'a hall' });
+  assert.throws(() => taskModelFromFiles(pipeline('unroll-echo-3'), withEcho), {
+    message:
+      'This model is of the task "echo", format version 3, and this version of Unroll reads up to 2: update Unroll.',
+  });
+});
+
+describe('what is no model of a task', () => {
+  const cases: [Record<string, string>, RegExp][] = [
+    [{}, /^There is no model here: pipeline\.json is missing\.$/],
+    [
+      { 'config.json': '{}' },
+      /no pipeline\.json, so that it belongs to no task\. model\.save\(\) writes such/,
+    ],
+    [{ 'pipeline.json': '{"format":7}' }, /names no task of Unroll: its format is 7\. .*unroll inspect/],
+    [{ 'pipeline.json': '{"columns":[]}' }, /names no task of Unroll: its format is null\./],
+    [{ 'pipeline.json': '{' }, /^pipeline\.json is damaged: it is not JSON\./],
+    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: an object is needed\.$/],
+  ];
+  for (const [texts, message] of cases) {
+    test(JSON.stringify(texts), () =>
+      assert.throws(() => taskModelFromFiles(files(texts)), { code: 'format', message }),
+    );
+  }
+});
+
+describe('requests', () => {
+  const model = new EchoModel('a hall');
+  test('options that are not declared, or of another type, are refused', async () => {
+    await assert.rejects(model.predict({ options: { time: 2 } }), {
+      code: 'value',
+      message: 'There is no option "time" here. Known: times, gain, upper, mark, echo-rows.',
+    });
+    for (const [name, value, type] of [
+      ['times', 1.5, 'integer'],
+      ['gain', Number.NaN, 'number'],
+      ['upper', 'yes', 'flag'],
+      ['mark', true, 'text'],
+      ['echo-rows', 'rows.csv', 'table'],
+    ] as const) {
+      await assert.rejects(model.predict({ options: { [name]: value } }), {
+        message: `The option ${name} must be of type ${type}, got ${typeof value}.`,
+      });
+    }
+  });
+  test('texts are taken by models of texts', async () =>
+    assert.equal((await model.predict({ texts: ['a'] })).rows.length, 1));
+});
+
+test('events are JSON', () => {
+  for (const event of EVENTS) assert.deepEqual(JSON.parse(JSON.stringify(event)), event);
+});
