@@ -21,11 +21,14 @@ const RESULTS = [
 const results = (out: string) => RESULTS.map((name) => readFileSync(join(place.folder, out, name), 'base64'));
 const inPlace = (name: string) => join(place.folder, name);
 
-let undisturbed = 0;
+let undisturbed = Number.POSITIVE_INFINITY;
 before(async () => {
-  const began = performance.now();
-  await unroll([...ARGS, '--out', 'whole']);
-  undisturbed = performance.now() - began;
+  // The quicker of two: a machine that was busy the first time would let the runs below end before they are killed.
+  for (let i = 0; i < 2; i++) {
+    const began = performance.now();
+    await unroll([...ARGS, '--out', 'whole']);
+    undisturbed = Math.min(undisturbed, performance.now() - began);
+  }
 });
 
 /** Sends the signal as soon as so many epochs have been told of. */

@@ -27,7 +27,8 @@ export interface Place {
   csv(name: string): string[][];
 }
 
-export function usePlace(): Place {
+/** @param program what is run. Default: the command */
+export function usePlace(program = bin): Place {
   let folder = '';
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'unroll-cli-'));
@@ -38,7 +39,7 @@ export function usePlace(): Place {
       return folder;
     },
     unroll(args, onStart) {
-      const child = spawn(process.execPath, [bin, ...args], { cwd: folder });
+      const child = spawn(process.execPath, [program, ...args], { cwd: folder });
       const run: Run = { code: null, stdout: '', stderr: '' };
       child.stdout.on('data', (data) => (run.stdout += data));
       child.stderr.on('data', (data) => (run.stderr += data));

@@ -75,7 +75,8 @@ export const echoTask: Task = {
   version: 2,
   fromFiles(files) {
     const { place } = JSON.parse(new TextDecoder().decode(files.get('pipeline.json')));
-    return new EchoModel(place);
+    const model = new EchoModel(place);
+    return place === 'a desert' ? Object.assign(model, { evaluate: undefined }) : model;
   },
 };
 

@@ -1,0 +1,253 @@
+// Commands know no task: one that they have never heard of predicts, is evaluated, inspected and reported by them.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Progress } from '@unroll/cli/internal';
+import { toZip } from '@unroll/formats';
+import { usePlace } from './helpers.js';
+
+const place = usePlace(fileURLToPath(new URL('echo-cli.js', import.meta.url)));
+const { unroll } = place;
+const write = (name: string, text: string | Uint8Array) => writeFileSync(join(place.folder, name), text);
+const PIPELINE = '{"format":"unroll-echo-2","place":"a valley"}';
+const TRAINING =
+  '{"seed":7,"data":{"file":"hills.csv","rows":3},"tries":[{"model":"a","score":0.5},{"model":"b"}]}';
+
+before(async () => {
+  for (const name of ['echo', 'desert', 'later', 'nobody']) mkdirSync(join(place.folder, name));
+  write('echo/pipeline.json', PIPELINE);
+  write('echo/training.json', TRAINING);
+  write('later/pipeline.json', PIPELINE.replace('-2', '-3'));
+  write('nobody/pipeline.json', PIPELINE.replace('echo', 'ghost'));
+  write('desert/pipeline.json', PIPELINE.replace('valley', 'desert'));
+  write('said.csv', 'said,heard\nho,ho\n"a, b",a\n');
+  write('more.csv', 'said\nhey\n');
+  const encode = (text: string) => new TextEncoder().encode(text);
+  write('echo.zip', await toZip(new Map([['pipeline.json', encode(PIPELINE)]])));
+});
+
+describe('predict', () => {
+  test('writes what the model gives as CSV, notes beside it', async () => {
+    assert.deepEqual(await unroll(['predict', 'echo', '--data', 'said.csv']), {
+      code: 0,
+      stdout: 'echo,loudness,place\nho,2,a valley\n"a, b",4,a valley\n',
+      stderr: 'It comes from a valley.\n',
+    });
+  });
+  test('as JSON lines, with options of every type, from a zip', async () => {
+    const options = ['--times', '2', '--gain', '1.5', '--upper', '--mark', '!', '--echo-rows', 'more.csv'];
+    const { stdout } = await unroll(['predict', ...options, 'echo.zip', '--json']);
+    assert.equal(stdout, '{"echo":"HEY!HEY!","loudness":6,"place":"a valley"}\n');
+    const { stdout: said } = await unroll(['predict', 'echo', '--text', 'a', '--json', '--gain=-1']);
+    assert.equal(said, '{"echo":"a","loudness":-1,"place":"a valley"}\n');
+  });
+  test('into a file named by the task', async () => {
+    const run = await unroll(['predict', 'echo', '--text', 'a', '--out', 'out']);
+    assert.deepEqual([run.code, run.stdout], [0, '']);
+    assert.equal(run.stderr, 'It comes from a valley.\nwritten  out: echo.csv\n');
+    assert.equal(
+      readFileSync(join(place.folder, 'out/echo.csv'), 'utf8'),
+      'echo,loudness,place\na,1,a valley\n',
+    );
+  });
+  test('the model is found behind options that only it knows', async () => {
+    for (const args of [
+      ['--upper', 'echo'],
+      ['--echo-rows', 'more.csv', 'echo'],
+      ['--times', '2', 'echo', '--text', 'a'],
+    ])
+      assert.equal((await unroll(['predict', ...args])).code, 0, args.join(' '));
+  });
+  test('help: the common part, and with a model its own', async () => {
+    const common = (await unroll(['predict', '--help'])).stdout;
+    assert.match(common, /--data <file>/);
+    assert.match(common, /unroll predict <model> --help shows what the model itself can be asked/);
+    assert.doesNotMatch(common, /--horizon|--times/);
+    const { code, stdout } = await unroll(['predict', 'echo', '--help']);
+    assert.equal(code, 0);
+    assert.ok(stdout.startsWith(common));
+    assert.match(
+      stdout,
+      /The model in echo \(task echo\):\n\nSays back the texts of the column "said", or a text\.\n\n/,
+    );
+    assert.match(stdout, /^ {2}--times <n> {11}how often each text is said \(default: 1\)$/m);
+    assert.match(stdout, /^ {2}--upper {15}say it in capitals$/m);
+    assert.match(stdout, /^ {2}--echo-rows <file> {4}more rows to say$/m);
+  });
+  const mistakes: Record<string, [string[], string]> = {
+    'an option that neither knows': [
+      ['echo', '--time', '2'],
+      'There is no option --time. Did you mean --times?',
+    ],
+    'a whole number that is none': [
+      ['echo', '--times', '0'],
+      '--times must be a whole number from 1, and it is "0".',
+    ],
+    'a number that is none': [['echo', '--gain', 'loud'], '--gain must be a number, and it is "loud".'],
+    'two models': [['echo', 'later'], 'Which model? unroll predict <model folder> [--data <file>]'],
+    'a file that is no model': [
+      ['said.csv'],
+      'said.csv: this is neither a folder nor a .zip. A model is the folder "model" that a run writes, or a zip of its files.',
+    ],
+    'a newer version': [
+      ['later'],
+      'This model is of the task "echo", format version 3, and this version of Unroll reads up to 2: update Unroll.',
+    ],
+    'a task that is not known': [
+      ['nobody'],
+      'This model is of the task "ghost", which this version does not know. It knows forecast, echo.',
+    ],
+  };
+  for (const [name, [args, message]] of Object.entries(mistakes)) {
+    test(name, async () =>
+      assert.deepEqual(await unroll(['predict', ...args]), {
+        code: 2,
+        stdout: '',
+        stderr: `unroll: ${message}\n`,
+      }),
+    );
+  }
+});
+
+describe('evaluate', () => {
+  test('shows the scores, each as its column says', async () => {
+    const { code, stdout, stderr } = await unroll(['evaluate', 'echo', '--data', 'said.csv']);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.equal(stdout, '2 texts.\n\nmodel   right\necho   50.0 %\n\n');
+  });
+  test('as events', async () => {
+    const { stdout } = await unroll(['evaluate', 'echo', '--data', 'said.csv', '--json']);
+    const [note, scores] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(note, { event: 'note', text: '2 texts.' });
+    assert.deepEqual(
+      [scores.event, scores.columns[1].name, scores.rows],
+      ['scores', 'accuracy', [['echo', 0.5]]],
+    );
+  });
+  test('needs a model and rows', async () => {
+    const { code, stderr } = await unroll(['evaluate', 'echo']);
+    assert.deepEqual(
+      [code, stderr],
+      [2, 'unroll: Which model, and which rows? unroll evaluate <model folder> --data <file>\n'],
+    );
+    assert.match(
+      (await unroll(['evaluate', '--help'])).stdout,
+      /^Usage: unroll evaluate <model> --data <file>/,
+    );
+  });
+});
+
+test('a model without an evaluation says so', async () => {
+  const { code, stderr } = await unroll(['evaluate', 'desert', '--data', 'said.csv']);
+  assert.deepEqual([code, stderr], [2, 'unroll: A model of the task "echo" has no evaluation.\n']);
+});
+
+describe('inspect', () => {
+  test('shows task, facts and the record of training', async () => {
+    const { code, stdout } = await unroll(['inspect', 'echo']);
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      [
+        'model  echo',
+        'task   echo, format version 2',
+        'place  a valley',
+        'words  any, at all',
+        '',
+        'Trained:',
+        'seed       7',
+        'data.file  hills.csv',
+        'data.rows  3',
+        '',
+        'tries:',
+        'model  score',
+        'a        0.5',
+        'b          -',
+        '',
+      ].join('\n'),
+    );
+  });
+  test('as one JSON object', async () => {
+    const { stdout } = await unroll(['inspect', 'echo', '--json']);
+    assert.deepEqual(JSON.parse(stdout), {
+      model: 'echo',
+      task: { name: 'echo', version: 2, known: true },
+      facts: [
+        { name: 'place', value: 'a valley' },
+        { name: 'words', value: ['any', 'at all'] },
+      ],
+      training: JSON.parse(TRAINING),
+      network: null,
+    });
+  });
+  test('what it cannot read it still names', async () => {
+    const later = (await unroll(['inspect', 'later'])).stdout;
+    assert.match(later, /^task {3}echo, format version 3, which this version does not know$/m);
+    assert.match(later, /\n\nThere is no record of its training\.\n$/);
+  });
+  test('a folder without a model, and no folder', async () => {
+    const empty = await unroll(['inspect', '.']);
+    assert.equal(
+      empty.stderr,
+      'unroll: There is no model here: config.json and pipeline.json are missing.\n',
+    );
+    const none = await unroll(['inspect']);
+    assert.deepEqual([none.code, none.stderr], [2, 'unroll: Which model? unroll inspect <model folder>\n']);
+  });
+});
+
+describe('the reporter', () => {
+  const TEXT = [
+    'backend  a wall',
+    'echo     off two walls',
+    '         One is far.',
+    'training 1/2 (echo, listening): loss 0.250, 10 sequences/s',
+    'warning: It is loud here.',
+    'training 2/2 (echo, listening): loss -, done before',
+    '',
+    'model    right  BLEU     delay    missed',
+    'echo     100 %  31.3     12.35    5.50 %',
+    'silence    0 %     -  1.235e+5  100.00 %',
+    '',
+    'Nobody answered.',
+    '',
+  ];
+  test('renders every event for people', async () => {
+    const { stdout, stderr } = await unroll(['run']);
+    assert.equal(stderr, '');
+    assert.deepEqual(stdout.split('\n'), TEXT);
+  });
+  test('gives programs all events but steps, people the text beside it', async () => {
+    const { stdout, stderr } = await unroll(['run', '--json']);
+    assert.deepEqual(stderr.split('\n'), TEXT);
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['backend', 'plan', 'epoch', 'stage', 'warning', 'stage', 'scores', 'note', 'result'],
+    );
+    assert.deepEqual(events[2], {
+      ...{ event: 'epoch', stage: 'listen', title: 'listening', model: 'echo', training: 1, trainings: 2 },
+      ...{ epoch: 1, epochs: 1, done: 0.5, loss: 0.25 },
+    });
+  });
+  test('is quiet if asked to be', async () =>
+    assert.deepEqual(await unroll(['run', '--quiet']), { code: 0, stdout: '', stderr: '' }));
+  test('draws a bar of the share that is done', () => {
+    const progress = new Progress();
+    const facts = { stage: 's', title: 't', model: 'm', training: 3, trainings: 9, epoch: 1, epochs: 2 };
+    const step = { event: 'step' as const, ...facts, done: 0.25, loss: 0.5, sequencesPerSecond: 99.6 };
+    assert.equal(
+      progress.update(step),
+      `training 3/9 █████${'░'.repeat(15)} ETA 0 s  loss 0.500  100 sequences/s`,
+    );
+    assert.equal(progress.update({ ...step, done: 0.5 }), null, 'not redrawn at once');
+  });
+});
