@@ -3,7 +3,7 @@
  * Ctrl-C. Mistakes in the input are answered by a few lines on stderr, never by a stack trace.
  */
 import { UnrollError } from '@unroll/core';
-import { nearest } from '@unroll/data';
+import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
 import { forecastVerb } from './forecast/command.js';

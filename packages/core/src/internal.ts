@@ -8,6 +8,7 @@ export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
 export { crc32c } from './crc32c.js';
 export { fromHalf, toHalves } from './float16.js';
+export { nearest } from './nearest.js';
 export {
   type AnyOp,
   apply,
@@ -21,6 +22,7 @@ export {
   recording,
 } from './op.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
+export { checkOptions, type Known, nameHint, unknownOption } from './options.js';
 export { layOut } from './parameter.js';
 export { checkCount, flowsOf, inferenceContext, noLoss, predictLoaded } from './predict.js';
 export { exactLog } from './random.js';
@@ -32,7 +34,8 @@ export { openScope, runtime } from './runtime.js';
 export * from './safetensors.js';
 export { backendSync } from './select.js';
 export * from './shape.js';
+export { shown } from './shown.js';
 export { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';
-export { hostTensor, temporaryTensor } from './tensor.js';
+export { hostTensor, temporaryTensor, tensorOf } from './tensor.js';
 export { randomWord, threefry2x32 } from './threefry.js';
 export { nextTurn, nextTurnIfDue } from './turn.js';

@@ -1,6 +1,7 @@
 /** Running a model: `predict` and what training shares with it. Any model of the structural type will do. */
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import type { Flow, ForwardContext, Model } from './model.js';
+import { checkOptions } from './options.js';
 import type { RandomStream } from './random.js';
 import { joinRows, type Table, tableOf, takeRows } from './rows.js';
 import { runtime } from './runtime.js';
@@ -63,6 +64,7 @@ export async function predictAll(
   x: Tensor | readonly Tensor[],
   options: PredictOptions = {},
 ): Promise<Tensor[]> {
+  checkOptions('predict', options, { batchSize: true, mask: true });
   await ready();
   return predictLoaded(model, x, options);
 }

@@ -11,6 +11,7 @@ import type { Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
+import { shown } from './shown.js';
 
 /** Memory that outlives scopes, found anew when the backend changes (see resident.ts). */
 export interface ResidentMemory {
@@ -190,6 +191,8 @@ export function viewTensor(block: Block, shape: Shape): Tensor {
   return new Tensor(shape, new Storage(null, block, openScope()));
 }
 
+const kindOf = (value: unknown): string => typeof value;
+
 /**
  * A tensor of the given values.
  * @param values nested arrays of equal lengths, or a typed array together with `shape`
@@ -197,6 +200,18 @@ export function viewTensor(block: Block, shape: Shape): Tensor {
  * @throws UnrollError `shape` when the values are ragged or do not fill the shape
  */
 export function tensor(values: NestedArray | FloatArray | readonly number[], shape?: Shape): Tensor {
+  return tensorOf(values, shape, shown);
+}
+
+/**
+ * @internal {@link tensor} where values are not a user's: a page that only runs models does without the code that shows them.
+ * @param say how the error about something else than a number calls it
+ */
+export function tensorOf(
+  values: NestedArray | FloatArray | readonly number[],
+  shape?: Shape,
+  say: (value: unknown) => string = kindOf,
+): Tensor {
   const Float = currentBackend().float;
   if (values instanceof Float32Array || values instanceof Float64Array) {
     const own = shape ?? [values.length];
@@ -205,7 +220,7 @@ export function tensor(values: NestedArray | FloatArray | readonly number[], sha
   }
   const found: number[] = [];
   const flat: number[] = [];
-  flatten(values as NestedArray, 0, found, flat);
+  flatten(values as NestedArray, 0, found, flat, say);
   const own = shape ?? found;
   checkFill(flat.length, own);
   return hostTensor(Float.from(flat), [...own]);
@@ -224,7 +239,13 @@ function checkFill(count: number, shape: Shape): void {
   }
 }
 
-function flatten(values: NestedArray, depth: number, shape: number[], out: number[]): void {
+function flatten(
+  values: NestedArray,
+  depth: number,
+  shape: number[],
+  out: number[],
+  say: (value: unknown) => string,
+): void {
   if (typeof values === 'number') {
     if (depth < shape.length)
       throw shapeError('The nested arrays are ragged: a number stands where a row was expected.');
@@ -232,7 +253,7 @@ function flatten(values: NestedArray, depth: number, shape: number[], out: numbe
     return;
   }
   if (!Array.isArray(values)) {
-    throw valueError(`A tensor is made of numbers or nested arrays of numbers, got ${typeof values}.`);
+    throw valueError(`A tensor is made of numbers or nested arrays of numbers, got ${say(values)}.`);
   }
   if (depth === shape.length) {
     if (out.length > 0)
@@ -244,13 +265,13 @@ function flatten(values: NestedArray, depth: number, shape: number[], out: numbe
         'Pad sequences of different lengths first.',
     );
   }
-  for (const value of values) flatten(value, depth + 1, shape, out);
+  for (const value of values) flatten(value, depth + 1, shape, out, say);
 }
 
 /** A tensor from whatever an op accepts. */
 export function asTensor(value: TensorLike): Tensor {
   if (value instanceof Tensor) return value;
-  return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensor(value);
+  return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensorOf(value);
 }
 
 /** A tensor filled with one value. */

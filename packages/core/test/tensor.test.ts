@@ -62,13 +62,20 @@ describe('tensor()', () => {
   });
 
   test('refuses what is not a number', () => {
-    for (const value of ['1', null, undefined, true, {}]) {
+    const cases = [
+      ['1', '"1"'],
+      [null, 'null'],
+      [undefined, 'undefined'],
+      [true, 'true'],
+      [{}, '{}'],
+      [{ input: [1], output: [0] }, '{ input, output }'],
+      [new Date(0), 'a Date'],
+      [Promise.resolve(1), 'a Promise'],
+    ] as const;
+    for (const [value, got] of cases) {
       assert.throws(
         () => tensor([value] as unknown as NestedArray),
-        new UnrollError(
-          'value',
-          `A tensor is made of numbers or nested arrays of numbers, got ${typeof value}.`,
-        ),
+        new UnrollError('value', `A tensor is made of numbers or nested arrays of numbers, got ${got}.`),
       );
     }
   });

@@ -3,6 +3,7 @@
  * needs beyond that: a header, equal rows, the line each row began on, and messages that name file and line.
  */
 import { UnrollError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import Papa from 'papaparse';
 import { cellNumber, makeTable, type Table } from './table.js';
 
@@ -26,6 +27,7 @@ interface RawRow {
  *   quote that is never closed; file and line are in the message
  */
 export function parseCsv(text: string, options: CsvOptions = {}): Table {
+  checkOptions('parseCsv', options, { source: 'text', delimiter: 'text', decimal: ['.', ','] });
   const source = options.source ?? 'table';
   if (text.trim() === '') {
     throw new UnrollError(

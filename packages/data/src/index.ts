@@ -13,7 +13,6 @@ export {
 } from './frequency.js';
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
-export { nearest } from './nearest.js';
 export {
   type BucketOptions,
   bucketByLength,

@@ -1,5 +1,6 @@
 /** Tables from JSON: one object a line, or one array of objects. */
 import { UnrollError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { type Cell, makeTable, type Table } from './table.js';
 
 type Row = Record<string, Cell>;
@@ -15,6 +16,7 @@ export function looksLikeJson(text: string): boolean {
  * @throws UnrollError `data` naming file and line (or record) of what is not JSON, not an object, or holds an object
  */
 export function parseJsonLines(text: string, options: { source?: string } = {}): Table {
+  checkOptions('parseJsonLines', options, { source: 'text' });
   const source = options.source ?? 'table';
   const body = text.replace(/^\uFEFF/, '');
   const { rows, lines } = body.trimStart().startsWith('[') ? arrayRows(body, source) : lineRows(body, source);

@@ -3,6 +3,7 @@
  * that little is padding. Layers compute nothing for the padding that is left (see packages/nn/src/packing.ts).
  */
 import { type RandomStream, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 
 /** One sequence: numbers (ids, or one value a step), or a row of I features a step. */
 export type Sequence = ArrayLike<number> | readonly (readonly number[])[];
@@ -32,12 +33,16 @@ export interface Padded {
  * @throws UnrollError `shape` where rows of features differ in width, `value` where there are no sequences
  */
 export function padSequences(sequences: readonly Sequence[], options: PadOptions = {}): Padded {
+  checkOptions('padSequences', options, {
+    steps: 'count',
+    side: ['right', 'left'],
+    truncate: ['end', 'start'],
+    value: 'number',
+  });
   if (sequences.length === 0) throw valueError('padSequences needs at least one sequence.');
   const { side = 'right', truncate = 'end', value = 0 } = options;
   const longest = sequences.reduce((most, sequence) => Math.max(most, sequence.length), 0);
   const steps = options.steps ?? Math.max(longest, 1);
-  if (!Number.isInteger(steps) || steps < 1)
-    throw valueError(`steps is a whole number from 1, got ${steps}.`);
   const features = widthOf(sequences);
   const width = features ?? 1;
   const values = new Float64Array(sequences.length * steps * width).fill(value);
@@ -69,11 +74,8 @@ export interface BucketOptions {
  * Without `random` the batches run from short to long.
  */
 export function bucketByLength(lengths: ArrayLike<number>, options: BucketOptions = {}): Uint32Array[] {
+  checkOptions('bucketByLength', options, { batchSize: 'count', random: true, pool: 'count' });
   const { batchSize = 32, random = null, pool = 50 } = options;
-  for (const [name, value] of Object.entries({ batchSize, pool })) {
-    if (!Number.isInteger(value) || value < 1)
-      throw valueError(`${name} is a whole number from 1, got ${value}.`);
-  }
   const count = lengths.length;
   const rows = random ? random.permutation(count) : Uint32Array.from({ length: count }, (_, row) => row);
   const together = random ? batchSize * pool : Math.max(count, 1);

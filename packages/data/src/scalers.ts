@@ -3,6 +3,7 @@
  * (NaN) take no part in fitting and stay missing. `config()` is JSON; `scalerFromConfig` makes the same scaler again.
  */
 import { UnrollError, valueError } from '@unroll/core';
+import { nameHint, shown } from '@unroll/core/internal';
 
 export type ScalerConfig =
   | { kind: 'standard'; mean: number; deviation: number }
@@ -134,6 +135,8 @@ export class LogScaler implements Scaler {
   }
 }
 
+const KINDS = ['standard', 'minMax', 'robust', 'log'] satisfies ScalerConfig['kind'][];
+
 /** The scaler that a config describes. */
 export function scalerFromConfig(config: ScalerConfig): Scaler {
   switch (config.kind) {
@@ -145,8 +148,10 @@ export function scalerFromConfig(config: ScalerConfig): Scaler {
       return new RobustScaler({ centre: config.median, scale: config.spread });
     case 'log':
       return new LogScaler(config.offset);
-    default:
-      throw valueError(`There is no scaler of kind "${(config as { kind: string }).kind}".`);
+    default: {
+      const { kind } = config as { kind: unknown };
+      throw valueError(`There is no scaler of kind ${shown(kind)}. ${nameHint(kind, KINDS)}`, { kind });
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  * does not fit.
  */
 import { UnrollError } from '@unroll/core';
-import { nearest } from './nearest.js';
+import { nearest } from '@unroll/core/internal';
 
 /** One cell as read: text files give strings, JSON and Parquet also numbers, booleans and dates. Null is missing. */
 export type Cell = string | number | boolean | Date | null;

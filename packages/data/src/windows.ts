@@ -1,5 +1,6 @@
 /** Sliding windows: how a long series becomes many short training pairs. */
 import { shapeError, type Tensor, tensor, UnrollError, valueError } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
 
 export interface WindowOptions {
   /** Rows the network sees. */
@@ -30,10 +31,11 @@ export function slidingWindows(
   options: WindowOptions,
   targets: readonly ArrayLike<number>[] = inputs,
 ): Windows {
+  checkOptions('slidingWindows', options, { window: 'count', horizon: 'count', step: 'count' });
   const { window, horizon, step = 1 } = options;
   for (const [name, value] of Object.entries({ window, horizon, step })) {
     if (!Number.isInteger(value) || value < 1)
-      throw valueError(`${name} is a whole number from 1, got ${value}.`);
+      throw valueError(`${name} is a whole number from 1, got ${shown(value)}.`);
   }
   const rows = inputs[0]?.length ?? 0;
   if ([...inputs, ...targets].some((column) => column.length !== rows)) {

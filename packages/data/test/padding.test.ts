@@ -28,7 +28,7 @@ describe('padSequences', () => {
   test('names the step that does not fit', () => {
     assert.throws(() => padSequences([[[1, 2]], [[3, 4], [5]]]), /Step 1 of sequence 1 is a row of 1, .* a row of 2 features/); // biome-ignore format: one line
     assert.throws(() => padSequences([]), /at least one sequence/);
-    assert.throws(() => padSequences([[1]], { steps: 0 }), /steps is a whole number from 1, got 0/);
+    assert.throws(() => padSequences([[1]], { steps: 0 }), /steps must be a positive integer, got 0/);
   });
 });
 
@@ -72,7 +72,7 @@ describe('bucketByLength', () => {
 
   test('an empty list has no batches, and sizes are checked', () => {
     assert.deepEqual(bucketByLength([]), []);
-    assert.throws(() => bucketByLength([1], { batchSize: 0 }), /batchSize is a whole number from 1, got 0/);
+    assert.throws(() => bucketByLength([1], { batchSize: 0 }), /batchSize must be a positive integer, got 0/);
   });
 });
 

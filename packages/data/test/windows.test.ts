@@ -61,6 +61,6 @@ test('columns of unequal length and counts below 1 are errors', () => {
   );
   assert.throws(
     () => slidingWindows([[1, 2, 3]], { window: 0, horizon: 1 }),
-    /window is a whole number from 1, got 0/,
+    /window must be a positive integer, got 0/,
   );
 });

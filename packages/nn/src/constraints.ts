@@ -1,5 +1,7 @@
 /** Constraints: what becomes of weights after each update. Plain data, so that a model's config keeps them. */
-import { add, div, maximum, minimum, mul, sqrt, square, sum, type Tensor, valueError } from '@unroll/core';
+import { add, div, maximum, minimum, mul, sqrt, square, sum, type Tensor } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
+import { named } from './named.js';
 
 export interface MaxNormOptions {
   /** Default 2. */
@@ -50,22 +52,13 @@ export type Constraint = ConstraintName | ConstraintConfig;
 
 /** @throws UnrollError `value` for a name there is not */
 export function constraint(how: Constraint, owner = ''): (weights: Tensor) => Tensor {
-  const { className, config } = typeof how === 'string' ? { className: how, config: {} } : how;
-  if (!Object.hasOwn(table, className)) {
-    const names = Object.keys(table).join(', ');
-    throw valueError(
-      `${owner && `${owner}: `}there is no constraint "${className}". Choose one of ${names}.`,
-      {
-        owner,
-        className,
-      },
-    );
-  }
+  const { className, config } = named('constraint', table, how, owner);
   return (weights) => (table[className] as Projection<unknown>)(weights, config);
 }
 
 /** Norms along `axis` of at most `maxValue`. */
 export function maxNorm(options: MaxNormOptions = {}): ConstraintConfig {
+  checkOptions('maxNorm', options, { maxValue: 'number', axis: true });
   return { className: 'maxNorm', config: { ...options } };
 }
 
@@ -76,10 +69,17 @@ export function nonNeg(): ConstraintConfig {
 
 /** Norms along `axis` (default 0) of 1. */
 export function unitNorm(options: { axis?: number | readonly number[] } = {}): ConstraintConfig {
+  checkOptions('unitNorm', options, { axis: true });
   return { className: 'unitNorm', config: { ...options } };
 }
 
 /** Norms along `axis` between `minValue` and `maxValue`, approached at `rate`. */
 export function minMaxNorm(options: MinMaxNormOptions = {}): ConstraintConfig {
+  checkOptions('minMaxNorm', options, {
+    minValue: 'number',
+    maxValue: 'number',
+    rate: 'number',
+    axis: true,
+  });
   return { className: 'minMaxNorm', config: { ...options } };
 }

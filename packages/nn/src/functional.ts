@@ -17,12 +17,14 @@ import {
   UnrollError,
   valueError,
 } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
 import { bringMakingTools } from './making-tools.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
+import { networkOptions } from './option-names.js';
 import type { BuildTools } from './registry.js';
 import type { SummaryRow } from './summary.js';
 
@@ -228,6 +230,7 @@ function nodeNames(nodes: readonly GraphNode[]): Map<GraphNode, string> {
 
 /** A model of a graph of layers, from symbolic inputs to symbolic outputs. Models can be applied like layers. */
 export function model(options: FunctionalOptions): Functional {
+  checkOptions('model', options, { inputs: true, outputs: true, ...networkOptions() });
   bringMakingTools();
   return new Functional(options);
 }

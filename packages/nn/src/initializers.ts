@@ -4,7 +4,8 @@
  * options, the plain object that a function of this file makes (`constant({ value: 2 })`), which a model's config keeps.
  */
 import { RandomStream, type Shape, valueError } from '@unroll/core';
-import { exactLog, sizeOf } from '@unroll/core/internal';
+import { checkOptions, exactLog, type Known, sizeOf } from '@unroll/core/internal';
+import { named } from './named.js';
 import { orthogonalMatrix } from './orthogonal.js';
 
 /** Makes the initial values of a tensor of `shape`, row-major. */
@@ -13,6 +14,10 @@ export type InitializerFunction = (shape: Shape, random: RandomStream) => ArrayL
 interface Seeded {
   /** A seed of its own, instead of the model's. */
   seed?: number;
+}
+interface ConstantOptions extends Seeded {
+  /** Default 0. */
+  value?: number;
 }
 export interface UniformOptions extends Seeded {
   /** Default -0.05. */
@@ -57,7 +62,7 @@ const scaled =
 const table = {
   zeros: (_options: object, shape: Shape) => new Float64Array(sizeOf(shape)),
   ones: (_options: object, shape: Shape) => new Float64Array(sizeOf(shape)).fill(1),
-  constant: ({ value = 0 }: { value?: number }, shape: Shape) => new Float64Array(sizeOf(shape)).fill(value),
+  constant: ({ value = 0 }: ConstantOptions, shape: Shape) => new Float64Array(sizeOf(shape)).fill(value),
   randomUniform: ({ minval = -0.05, maxval = 0.05 }: UniformOptions, shape: Shape, random: RandomStream) =>
     random.uniform(sizeOf(shape), minval, maxval),
   randomNormal: ({ mean = 0, stddev = 0.05 }: NormalOptions, shape: Shape, random: RandomStream) =>
@@ -101,46 +106,56 @@ export function initialize(
   owner = '',
 ): ArrayLike<number> {
   if (typeof how === 'function') return how(shape, random);
-  const { className, config } = typeof how === 'string' ? { className: how, config: {} } : how;
-  if (!Object.hasOwn(table, className)) {
-    const names = Object.keys(table).join(', ');
-    throw valueError(
-      `${owner && `${owner}: `}there is no initializer "${className}". Choose one of ${names}.`,
-      {
-        owner,
-        name: className,
-      },
-    );
-  }
+  const { className, config } = named('initializer', table, how, owner);
   const { seed } = config as Seeded;
   const stream = seed === undefined ? random : new RandomStream(seed);
   return (table[className] as Draw<unknown>)(config, shape, stream);
 }
 
-const named =
-  <N extends InitializerName>(className: N) =>
-  (config: Options<N>): InitializerConfig => ({ className, config: { ...config } });
+const NORMAL: Known<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
+const GAIN: Known<GainOptions> = { seed: 'integer', gain: 'number' };
+
+/** A function that makes the plain object. @param owner name of that function, for errors */
+const withOptions =
+  <N extends InitializerName>(className: N, known: Known<Options<N>>, owner: string = className) =>
+  (config: Options<N>): InitializerConfig => {
+    checkOptions<Options<N>>(owner, config, known);
+    return { className, config: { ...config } };
+  };
 
 /** Every element `value`. */
-export const constant = /* @__PURE__ */ named('constant');
+export const constant = /* @__PURE__ */ withOptions('constant', { seed: 'integer', value: 'number' });
 /** Uniform in [minval, maxval). */
-export const randomUniform = /* @__PURE__ */ named('randomUniform');
+export const randomUniform = /* @__PURE__ */ withOptions('randomUniform', {
+  seed: 'integer',
+  minval: 'number',
+  maxval: 'number',
+});
 /** Normal. */
-export const randomNormal = /* @__PURE__ */ named('randomNormal');
+export const randomNormal = /* @__PURE__ */ withOptions('randomNormal', NORMAL);
 /** Normal, drawn again where it falls more than two standard deviations from the mean. */
-export const truncatedNormal = /* @__PURE__ */ named('truncatedNormal');
+export const truncatedNormal = /* @__PURE__ */ withOptions('truncatedNormal', NORMAL);
 /** Variance `scale` over the fan: the family of Glorot's, He's and LeCun's. */
-export const varianceScaling = /* @__PURE__ */ named('varianceScaling');
+export const varianceScaling = /* @__PURE__ */ withOptions('varianceScaling', {
+  seed: 'integer',
+  scale: true,
+  mode: ['fanIn', 'fanOut', 'fanAvg'],
+  distribution: ['truncatedNormal', 'untruncatedNormal', 'uniform'],
+});
 /** A matrix with orthonormal rows or columns, times `gain`. */
-export const orthogonal = /* @__PURE__ */ named('orthogonal');
+export const orthogonal = /* @__PURE__ */ withOptions('orthogonal', GAIN);
 /** The identity matrix times `gain` (for recurrent kernels of relu cells: Le et al. 2015). */
-export const identityMatrix = /* @__PURE__ */ named('identity');
+export const identityMatrix = /* @__PURE__ */ withOptions('identity', GAIN, 'identityMatrix');
 /**
  * Biases of gates that start out remembering for 1 to `maxSteps` steps, spread over the units (Tallec & Ollivier 2018,
  * "Can recurrent neural networks warp time?"). LSTM: forget gates ln u with u uniform in [1, maxSteps - 1], input gates
  * the negative of it; GRU: update gates ln u. For `biasInitializer`; an LSTM's `unitForgetBias` then has no say.
  */
-export const chronoInitializer = /* @__PURE__ */ named('chrono');
+export const chronoInitializer = /* @__PURE__ */ withOptions(
+  'chrono',
+  { seed: 'integer', maxSteps: 'number', cell: ['lstm', 'gru'], updateGate: ['keep', 'candidate'] },
+  'chronoInitializer',
+);
 
 function varianceScaled(options: VarianceScalingOptions, shape: Shape, random: RandomStream): Float64Array {
   const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal' } = options;

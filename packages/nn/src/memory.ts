@@ -2,8 +2,8 @@
  * What layers remember between calls: the states of a stream, and those that stateful layers carry. A tree of tensors
  * that has the shape of the model, and that JSON can hold.
  */
-import { keep, type Shape, stopGradient, type Tensor, tensor, UnrollError } from '@unroll/core';
-import { recording } from '@unroll/core/internal';
+import { keep, type Shape, stopGradient, type Tensor, UnrollError } from '@unroll/core';
+import { recording, tensorOf } from '@unroll/core/internal';
 
 export interface Memory {
   tensors: Record<string, Tensor>;
@@ -62,7 +62,7 @@ export function memoryToJson({ tensors, parts }: Memory): MemoryJson {
 export function memoryFromJson(json: MemoryJson): Memory {
   try {
     return {
-      tensors: mapValues(json.tensors, ({ shape, values }) => tensor(values, shape)),
+      tensors: mapValues(json.tensors, ({ shape, values }) => tensorOf(values, shape)),
       parts: mapValues(json.parts, memoryFromJson),
     };
   } catch (error) {

@@ -18,6 +18,8 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
+import { named } from './named.js';
 
 type Penalty<O> = (weights: Tensor, options: O) => Tensor;
 
@@ -42,17 +44,12 @@ export type Regularizer = RegularizerName | RegularizerConfig;
 
 /** @throws UnrollError `value` for a name there is not, or a negative factor */
 export function regularizer(how: Regularizer, owner = ''): (weights: Tensor) => Tensor {
-  const { className, config } = typeof how === 'string' ? { className: how, config: {} } : how;
+  const { className, config } = named('regularizer', table, how, owner);
   const prefix = owner && `${owner}: `;
-  if (!Object.hasOwn(table, className)) {
-    const names = Object.keys(table).join(', ');
-    throw valueError(`${prefix}there is no regularizer "${className}". Choose one of ${names}.`, {
-      className,
-    });
-  }
   for (const [name, factor] of Object.entries(config)) {
-    if (typeof factor === 'number' && !(factor >= 0 && factor < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${prefix}${className}: ${name} is a number from 0, got ${factor}.`, {
+    if (name === 'mode' || factor === undefined) continue;
+    if (!(typeof factor === 'number' && factor >= 0 && factor < Number.POSITIVE_INFINITY)) {
+      throw valueError(`${prefix}${className}: ${name} is a number from 0, got ${shown(factor)}.`, {
         [name]: factor,
       });
     }
@@ -72,6 +69,7 @@ export function l2(l2 = 0.01): RegularizerConfig {
 
 /** l1 Σ|w| + l2 Σw². Both factors are 0 by default. */
 export function l1l2(factors: { l1?: number; l2?: number }): RegularizerConfig {
+  checkOptions('l1l2', factors, { l1: 'number', l2: 'number' });
   return { className: 'l1l2', config: { ...factors } };
 }
 
@@ -79,6 +77,7 @@ export function l1l2(factors: { l1?: number; l2?: number }): RegularizerConfig {
 export function orthogonalPenalty(
   options: { factor?: number; mode?: 'rows' | 'columns' } = {},
 ): RegularizerConfig {
+  checkOptions('orthogonalPenalty', options, { factor: 'number', mode: ['rows', 'columns'] });
   return { className: 'orthogonalRegularizer', config: { ...options } };
 }
 

@@ -1,11 +1,13 @@
 /** `sequential`: layers one after another, each taking what the one before gives. */
 import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { SymbolicTensor } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
-import { input } from './layers/input.js';
+import { InputLayer, symbolicInput } from './layers/input.js';
 import { bringMakingTools } from './making-tools.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
+import { networkOptions } from './option-names.js';
 import type { BuildTools } from './registry.js';
 import type { SummaryRow } from './summary.js';
 
@@ -35,7 +37,8 @@ export class Sequential extends Network<SequentialOptions> {
     const list = (layers as unknown[]).map(build.layer);
     if (!inputShape) return new Sequential(list, options);
     const [batch, ...shape] = inputShape as [number, ...number[]];
-    return new Sequential([input({ shape, ...(batch !== -1 && { batchSize: batch }) }), ...list], options);
+    const first = new InputLayer({ shape, ...(batch !== -1 && { batchSize: batch }) });
+    return new Sequential([symbolicInput(first), ...list], options);
   }
 
   get inputShapes(): readonly Shape[] | null {
@@ -100,8 +103,9 @@ export class Sequential extends Network<SequentialOptions> {
  */
 export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
-  options?: SequentialOptions,
+  options: SequentialOptions = {},
 ): Sequential {
+  checkOptions('sequential', options, networkOptions());
   bringMakingTools();
   return new Sequential(layers, options);
 }

@@ -4,7 +4,7 @@
  * sequences, in larger pieces: a segment may hold up to 30 % of rows that have ended, which are masked.) Backwards, the
  * batch grows instead: a row joins, with its initial state, in the segment that it ends in.
  */
-import { broadcastTo, concat, gather, reshape, slice, type Tensor, tensor, zeros } from '@unroll/core';
+import { asTensor, broadcastTo, concat, gather, reshape, slice, type Tensor, zeros } from '@unroll/core';
 import type { CellState, SequenceContext, SequenceResult, StepContext } from './cells/cell.js';
 import { lengthMask } from './masks.js';
 import type { PackedCall } from './packing.js';
@@ -160,5 +160,5 @@ function joined(above: Tensor, below: Tensor | null): Tensor {
 function pick(x: Tensor, order: readonly number[]): Tensor {
   if (order.every((row, i) => row === i)) return x;
   const [B, ...rest] = x.shape as [number, ...number[]];
-  return reshape(gather(reshape(x, [B, x.size / B]), tensor([...order])), [B, ...rest]);
+  return reshape(gather(reshape(x, [B, x.size / B]), asTensor([...order])), [B, ...rest]);
 }

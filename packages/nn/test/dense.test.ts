@@ -81,10 +81,7 @@ describe('dense', () => {
         error instanceof UnrollError &&
         error.code === code &&
         (typeof message === 'string' ? error.message === message : message.test(error.message));
-    assert.throws(
-      () => dense({ units: 0 }),
-      is('value', 'Layer Dense: units is a whole number from 1, got 0.'),
-    );
+    assert.throws(() => dense({ units: 0 }), is('value', 'dense: units must be a positive integer, got 0.'));
     assert.throws(
       () => dense({ units: 1, activation: 'none' as Activation }),
       is('value', /^Layer Dense: there is no activation "none"\. Choose one of /),

@@ -51,15 +51,18 @@ const [B, T, I] = [2, 4, 3];
 const sequence = drawn('x', B, T, I);
 const vector = drawn('v', B, I);
 
-const regularised = {
+const regularisedDense = {
   kernelRegularizer: l2(0.1),
-  recurrentRegularizer: l1(0.2),
   biasRegularizer: l1l2({ l1: 0.1, l2: 0.2 }),
   activityRegularizer: 'l2',
   kernelConstraint: maxNorm({ maxValue: 0.5 }),
-  recurrentConstraint: minMaxNorm({ rate: 0.5 }),
   biasConstraint: 'nonNeg',
   kernelInitializer: randomUniform({ minval: -0.3, maxval: 0.4 }),
+} as const;
+const regularised = {
+  ...regularisedDense,
+  recurrentRegularizer: l1(0.2),
+  recurrentConstraint: minMaxNorm({ rate: 0.5 }),
   recurrentInitializer: orthogonal({ gain: 0.7 }),
 } as const;
 const walked = {
@@ -100,7 +103,8 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
     [sequence],
   ],
   Dense: [
-    () => dense({ units: 2, ...regularised, activation: 'gelu', biasInitializer: 'ones', trainable: false }),
+    () =>
+      dense({ units: 2, ...regularisedDense, activation: 'gelu', biasInitializer: 'ones', trainable: false }),
     [vector],
   ],
   Embedding: [

@@ -26,12 +26,13 @@ import { drawn, maskOf, measure, same } from './helpers.js';
 
 const units = 3;
 const [B, T, I] = [4, 5, 2];
-const bias = { biasInitializer: 'ones', unitForgetBias: false } as const;
+const ones = { biasInitializer: 'ones' } as const;
+const bias = { ...ones, unitForgetBias: false } as const;
 
 const layers: Record<string, () => Recurrent> = {
-  simpleRNN: () => simpleRNN({ units, ...bias }),
+  simpleRNN: () => simpleRNN({ units, ...ones }),
   lstm: () => lstm({ units, ...bias }),
-  gru: () => gru({ units, ...bias }),
+  gru: () => gru({ units, ...ones }),
   'stacked cells': () =>
     recurrent(
       stackedCells([lstmCell({ units: 4, ...bias }), gruCell({ units: 2 }), simpleRNNCell({ units })]),

@@ -110,16 +110,19 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'units that are no whole number': [
     () => lstm({ units: 2.5 }),
-    /LSTMCell: units is a whole number from 1, got 2\.5/,
+    /lstm: units must be a positive integer, got 2\.5/,
   ],
-  'no units': [() => dense({ units: 0, name: 'head' }), /Layer head: units is a whole number from 1, got 0/],
+  'no units': [
+    () => dense({ units: 0, name: 'head' }),
+    /dense: units must be a positive integer, got 0 \(layer "head"\)/,
+  ],
   'a dropout rate of 1': [
     () => dropout({ rate: 1, name: 'drop' }),
-    /Layer drop: rate lies in \[0, 1\), got 1/,
+    /dropout: rate must be in \[0, 1\), got 1 \(layer "drop"\)/,
   ],
   'a recurrent dropout rate below 0': [
     () => gru({ units: 1, recurrentDropout: -0.1 }),
-    /recurrentDropout lies in \[0, 1\), got -0\.1/,
+    /gru: recurrentDropout must be in \[0, 1\), got -0\.1/,
   ],
   'recurrent dropout on a stack': [
     () => recurrent(stackedCells([gruCell({ units: 1 })]), { recurrentDropout: 0.5, name: 'stack' }),
@@ -143,7 +146,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   'an empty stack': [() => stackedCells([]), /stackedCells needs at least one cell/],
   'an unknown update gate': [
     () => gru({ units: 1, updateGate: 'z' as never }),
-    /updateGate is keep or candidate, got z/,
+    /gru: updateGate must be "keep" or "candidate", got "z"/,
   ],
   'an unknown merge mode': [
     () => bidirectional(gru({ units: 1 }), { mergeMode: 'join' as never }),

@@ -185,7 +185,7 @@ describe('mistakes', () => {
 
   test('units that are none', () => {
     for (const units of [0, -1, 2.5, Number.NaN]) {
-      value(`LSTMCell: units is a whole number from 1, got ${units}.`, () => lstm({ units }));
+      value(`lstm: units must be a positive integer, got ${units}.`, () => lstm({ units }));
     }
   });
 
@@ -202,8 +202,8 @@ describe('mistakes', () => {
   });
 
   test('shares to drop outside [0, 1)', () => {
-    value('LSTMCell: dropout lies in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
-    value('LSTMCell: recurrentDropout lies in [0, 1), got -0.5.', () =>
+    value('lstm: dropout must be in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
+    value('lstm: recurrentDropout must be in [0, 1), got -0.5.', () =>
       lstm({ units: H, recurrentDropout: -0.5 }),
     );
   });

@@ -3,13 +3,13 @@
  * `BatchSource` that gives prepared batches, epoch by epoch, from any step on: what a resumed run asks for.
  */
 import {
-  asTensor,
   formatShape,
   type RandomStream,
   type Shape,
   shapeError,
   Tensor,
   type TensorLike,
+  tensor,
   valueError,
 } from '@unroll/core';
 import { flowsOf, nextTurnIfDue, sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
@@ -96,7 +96,9 @@ export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
 }
 
 function listOf(values: TensorLike | TensorList): TensorList {
-  return isTensorList(values) ? values : [asTensor(values as TensorLike)];
+  return isTensorList(values)
+    ? values
+    : [values instanceof Tensor ? values : tensor(values as Exclude<TensorLike, Tensor>)];
 }
 
 function isTensorList(values: TensorLike | TensorList): values is TensorList {

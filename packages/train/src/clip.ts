@@ -8,7 +8,8 @@
  */
 import { valueError } from '@unroll/core';
 import type { Backend, Block, Kernels } from '@unroll/core/internal';
-import { type Place, scalarBlock, scaleInPlace } from './optimizers/optimizer.js';
+import { shown } from '@unroll/core/internal';
+import { type Optimizer, type Place, scalarBlock, scaleInPlace } from './optimizers/optimizer.js';
 
 /** Exactly one kind of clipping. */
 export type Clip =
@@ -24,6 +25,11 @@ const KINDS = ['value', 'norm', 'globalNorm'] as const;
 /** @throws UnrollError `value` unless it names exactly one limit, a number above 0 */
 export function checkClip(clip: Clip | null): Clip | null {
   if (clip === null) return null;
+  if (typeof clip !== 'object') {
+    throw valueError(`clip is exactly one of { value }, { norm } and { globalNorm }, got ${shown(clip)}.`, {
+      clip,
+    });
+  }
   const given = Object.entries(clip).filter(([, limit]) => limit !== undefined && limit !== null);
   const [kind, limit] = given[0] ?? [];
   if (given.length !== 1 || !KINDS.includes(kind as (typeof KINDS)[number])) {
@@ -34,11 +40,28 @@ export function checkClip(clip: Clip | null): Clip | null {
     );
   }
   if (!(typeof limit === 'number' && limit > 0)) {
-    throw valueError(`clip: ${kind} is a number above 0, got ${limit}. Leave clip out to clip nothing.`, {
-      clip,
-    });
+    throw valueError(
+      `clip: ${kind} is a number above 0, got ${shown(limit)}. Leave clip out to clip nothing.`,
+      {
+        clip,
+      },
+    );
   }
   return clip;
+}
+
+/**
+ * The clipping of a run: its own, or its optimizer's.
+ * @throws UnrollError `value` where both ask for one, or the run's is not allowed
+ */
+export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Clip | null {
+  const clip = checkClip(own ?? null);
+  if (clip === null) return optimizer.clip ?? null;
+  if (!optimizer.clip) return clip;
+  throw valueError(
+    `Gradients are clipped once: give clip, or an option of the optimizer ${optimizer.name}, not both.`,
+    { clip, optimizer: optimizer.clip },
+  );
 }
 
 /**

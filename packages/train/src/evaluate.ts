@@ -1,6 +1,6 @@
 /** Measuring a model on data it does not train on. */
 import { type Flow, type Model, ready, scope, type Tensor } from '@unroll/core';
-import { checkCount, inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
+import { checkOptions, inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
@@ -38,9 +38,16 @@ export async function evaluate(
   data: Examples | Batches,
   options: EvaluateOptions,
 ): Promise<Figures> {
+  checkOptions('evaluate', options, {
+    loss: true,
+    lossWeights: true,
+    classWeights: true,
+    metrics: true,
+    weightedMetrics: true,
+    batchSize: 'count',
+  });
   await ready();
   const { batchSize = 256 } = options;
-  checkCount('batchSize', batchSize);
   const names = outputNames(model);
   const objective = new Objective(options, names);
   const scores = new Scores(objective, options, names);

@@ -84,7 +84,9 @@ export type TrainEvent = StepEvent | EpochEvent | WarningEvent | EndEvent;
  * All figures of an epoch by the names that callbacks monitor: `loss`, each metric, `validationLoss`, and
  * `validation` + Metric for each metric on the validation data.
  */
-export function figuresOf(event: EpochEvent): Figures {
+export function figuresOf(
+  event: Pick<EpochEvent, 'loss' | 'metrics' | 'validationLoss' | 'validationMetrics'>,
+): Figures {
   const figures: Record<string, number> = { loss: event.loss, ...event.metrics };
   if (event.validationLoss !== undefined) figures.validationLoss = event.validationLoss;
   for (const [name, value] of Object.entries(event.validationMetrics ?? {})) {

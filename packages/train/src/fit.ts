@@ -1,12 +1,14 @@
 /** `fit`: runs `train` to its end, callbacks beside it. */
 import { type Model, UnrollError } from '@unroll/core';
+import { checkOptions, type Known } from '@unroll/core/internal';
 import { openCheckpoints } from '#checkpoints';
 import type { Callback, RunControl } from './callbacks/callback.js';
 import type { CheckpointFiles } from './callbacks/checkpoints-node.js';
+import { checkMonitor } from './callbacks/monitor.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { TrainEvent } from './events.js';
 import { emptyHistory, type History, record } from './history.js';
-import { type Run, type RunOptions, type TrainingData, train } from './train.js';
+import { DATA, RUN, type Run, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface FitExtras {
   /** Consumers of the events, in this order. A function sees every event. */
@@ -29,6 +31,16 @@ export interface FitExtras {
   resume?: boolean | Checkpoint;
 }
 
+/** What `fit` takes besides. */
+export const EXTRAS: Known<FitExtras> = {
+  callbacks: 'list',
+  onEvent: 'function',
+  onWarning: 'function',
+  checkpointDir: 'text',
+  checkpointSteps: 'count',
+  resume: true,
+};
+
 export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
 
 /**
@@ -36,6 +48,7 @@ export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
  * @throws UnrollError as `train` does; a `nan` error says where the last good checkpoint is
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
+  checkOptions('fit', options, { ...RUN, ...DATA, ...EXTRAS });
   const {
     callbacks: given = [],
     onEvent,
@@ -50,6 +63,8 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
   if (files) callbacks.push(files);
   const saved = await checkpointFor(resume ?? false, callbacks);
   const run = train(model, saved ? { ...rest, resume: saved.run } : rest);
+  const figures = [...run.figureNames, ...callbacks.flatMap((callback) => callback.figures ?? [])];
+  for (const { monitors } of callbacks) checkMonitor(monitors, figures);
   const history = saved ? structuredClone(saved.history) : emptyHistory();
   const warn = onWarning ?? ((message: string) => console.warn(message));
   for (const message of restore(callbacks, saved, run)) warn(message);

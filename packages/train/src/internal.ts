@@ -3,8 +3,18 @@
  * versions.
  */
 export { maskedCrc } from './callbacks/event-file.js';
-export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock, normOf } from './clip.js';
+export {
+  type Clipped,
+  checkClip,
+  clipFor,
+  clipGradients,
+  type Gradients as GradientBlock,
+  normOf,
+} from './clip.js';
+export { EXTRAS } from './fit.js';
 export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';
+export { checkAverage } from './optimizers/average.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';
+export { DATA, RUN } from './train.js';

@@ -4,10 +4,10 @@
  * it explodes.
  */
 import { type FloatArray, type Model, type Parameter, UnrollError, valueError } from '@unroll/core';
-import { checkCount } from '@unroll/core/internal';
+import { checkOptions, type Known } from '@unroll/core/internal';
 import { withFreshStates } from './carried.js';
 import { type Optimizer, resolveOptimizer } from './optimizers.js';
-import { type RunOptions, type TrainingData, train } from './train.js';
+import { DATA, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface RangeTestOptions {
   /** The first learning rate. Default 1e-6. */
@@ -38,6 +38,24 @@ export type FindLearningRateOptions = RangeTestOptions &
     | 'signal'
   >;
 
+const FIND: Known<FindLearningRateOptions> = {
+  loss: true,
+  lossWeights: true,
+  classWeights: true,
+  optimizer: true,
+  batchSize: 'count',
+  shuffle: 'flag',
+  seed: 'integer',
+  clip: true,
+  signal: true,
+  from: 'number',
+  to: 'number',
+  steps: 'count',
+  smoothing: 'number',
+  stopAt: 'number',
+  ...DATA,
+};
+
 /** One batch of the test. */
 export interface RatePoint {
   rate: number;
@@ -60,9 +78,10 @@ export interface LearningRateCurve {
  */
 export async function findLearningRate(
   model: Model,
-  { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options }: FindLearningRateOptions,
+  given: FindLearningRateOptions,
 ): Promise<LearningRateCurve> {
-  checkCount('steps', steps);
+  checkOptions('findLearningRate', given, FIND);
+  const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = given;
   if (!(from > 0 && from < to && to < Number.POSITIVE_INFINITY)) {
     throw valueError(`findLearningRate: from and to are rising numbers above 0, got ${from} and ${to}.`, {
       from,
@@ -108,8 +127,8 @@ function explosion(error: unknown): true {
 }
 
 function withRate(optimizer: Optimizer, rate: (updates: number) => number): Optimizer {
-  const { name, config, slots } = optimizer;
-  return { name, config, slots, learningRate: rate(0), rate, update: (call) => optimizer.update(call) };
+  const { name, config, slots, clip = null } = optimizer;
+  return { name, config, slots, clip, learningRate: rate(0), rate, update: (call) => optimizer.update(call) };
 }
 
 function least(points: readonly RatePoint[]): RatePoint {

@@ -7,7 +7,7 @@ import { holdStates, restoreStates, saveStates } from './carried.js';
 import type { Clip } from './clip.js';
 import { environmentOf, environmentWarning } from './environment.js';
 import { measure, outputNames } from './evaluate.js';
-import type { EndReason, EpochEvent, StepEvent, TrainEvent } from './events.js';
+import { type EndReason, type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from './events.js';
 import { fingerprintOfRows } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
 import { Objective, type ObjectiveOptions } from './objective.js';
@@ -80,6 +80,13 @@ export class Loop implements RunControl {
     this.#scores = new Scores(this.#objective, options.objective, names);
     this.#warnings = new Warnings(model, options, this.#objective);
     this.#steps = options.training.steps;
+  }
+
+  /** The names of the figures that an epoch will have, as callbacks monitor them. */
+  get figureNames(): string[] {
+    const metrics = Object.fromEntries(this.#scores.names.map((name) => [name, 0]));
+    const held = this.#options.validation && { validationLoss: 0, validationMetrics: metrics };
+    return Object.keys(figuresOf({ loss: 0, metrics, ...held }));
   }
 
   stop(): void {

@@ -135,7 +135,7 @@ export function asColumn(target: Tensor, prediction: Shape): Tensor {
 }
 
 function isPerOutput(loss: LossSpec | PerOutput<LossSpec>): loss is PerOutput<LossSpec> {
-  return typeof loss === 'object' && (Array.isArray(loss) || !('name' in loss));
+  return typeof loss === 'object' && loss !== null && (Array.isArray(loss) || !('name' in loss));
 }
 
 /** One entry per output, in the model's order. */

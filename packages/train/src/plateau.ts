@@ -4,6 +4,7 @@
  * and defaults are those of Keras's ReduceLROnPlateau.
  */
 import { valueError } from '@unroll/core';
+import { checkOptions, type Known, shown } from '@unroll/core/internal';
 
 export interface PlateauOptions {
   /** What the learning rate is multiplied by. Default 0.1. */
@@ -20,6 +21,15 @@ export interface PlateauOptions {
   better?: 'lower' | 'higher';
 }
 
+/** What the rule takes, but for `better`. */
+export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
+  factor: true,
+  patience: true,
+  minDelta: true,
+  cooldown: true,
+  minLearningRate: true,
+};
+
 export interface PlateauState {
   /** The best figure so far; null before the first. */
   best: number | null;
@@ -34,17 +44,18 @@ export class Plateau {
   state: PlateauState = { best: null, wait: 0, cooldownLeft: 0 };
 
   constructor(options: PlateauOptions = {}) {
+    checkOptions('plateau', options, { ...PLATEAU, better: ['lower', 'higher'] });
     const defaults = { factor: 0.1, patience: 10, minDelta: 1e-4, cooldown: 0, minLearningRate: 0 };
     this.options = { ...defaults, better: 'lower', ...options };
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
-    if (!(factor > 0 && factor < 1)) {
-      throw valueError(`plateau: factor lies between 0 and 1, got ${factor}: the rate is to fall.`, {
+    if (!(typeof factor === 'number' && factor > 0 && factor < 1)) {
+      throw valueError(`plateau: factor lies between 0 and 1, got ${shown(factor)}: the rate is to fall.`, {
         factor,
       });
     }
     for (const [name, value] of Object.entries({ patience, minDelta, cooldown, minLearningRate })) {
-      if (!(value >= 0))
-        throw valueError(`plateau: ${name} is a number >= 0, got ${value}.`, { [name]: value });
+      if (!(typeof value === 'number' && value >= 0))
+        throw valueError(`plateau: ${name} is a number >= 0, got ${shown(value)}.`, { [name]: value });
     }
   }
 

@@ -1,5 +1,6 @@
 /** Choosing by name: losses, metrics, optimizers and schedules from what users and artifacts write down. */
 import { valueError } from '@unroll/core';
+import { nameHint, shown } from '@unroll/core/internal';
 
 /** A name with its options beside it, as JSON keeps it. */
 export interface NamedConfig {
@@ -23,20 +24,19 @@ export function resolve<T extends Configured>(
   table: Readonly<Record<string, (options: never) => T>>,
   spec: string | NamedConfig | T,
 ): T {
-  if (typeof spec === 'object' && 'config' in spec) return spec as T;
-  const { name, ...options } = typeof spec === 'string' ? { name: spec } : (spec as NamedConfig);
-  if (!Object.hasOwn(table, name)) {
-    throw valueError(`There is no ${kind} "${name}". Choose one of ${Object.keys(table).join(', ')}.`, {
-      name,
-    });
+  if (typeof spec === 'object' && spec !== null && 'config' in spec) return spec as T;
+  const { name, ...options } = typeof spec === 'string' ? { name: spec } : ((spec ?? {}) as NamedConfig);
+  if (typeof name !== 'string' || typeof spec === 'function') {
+    const article = /^[aeiou]/.test(kind) ? 'An' : 'A';
+    throw valueError(
+      `${article} ${kind} is given by name, by { name, ...options } or as what its function returns, ` +
+        `got ${shown(spec)}.`,
+    );
   }
-  const made = table[name](options as never);
-  const unknown = Object.keys(options).find((option) => !(option in made.config));
-  if (unknown === undefined) return made;
-  throw valueError(
-    `The ${kind} ${name} has no option "${unknown}". Its options are ${Object.keys(made.config).join(', ')}.`,
-    { name, option: unknown },
-  );
+  if (!Object.hasOwn(table, name)) {
+    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}`, { name });
+  }
+  return table[name](options as never);
 }
 
 /** The name and options that make the same thing again, as JSON. */

@@ -4,6 +4,7 @@
  * names are Keras 3's; the step schedule and the one-cycle policy are PyTorch's.
  */
 import { valueError } from '@unroll/core';
+import { checkOptions, type Known, shown } from '@unroll/core/internal';
 import { type Configured, resolve } from './registry.js';
 
 export interface Schedule extends Configured {
@@ -22,9 +23,12 @@ function make(name: string, config: Record<string, unknown>, rate: (step: number
 function check(name: string, values: Record<string, number>, least = 0, orEqual = false): void {
   for (const [option, value] of Object.entries(values)) {
     if (Number.isFinite(value) && (orEqual ? value >= least : value > least)) continue;
-    throw valueError(`${name}: ${option} is a number ${orEqual ? '>=' : 'above'} ${least}, got ${value}.`, {
-      [option]: value,
-    });
+    throw valueError(
+      `${name}: ${option} is a number ${orEqual ? '>=' : 'above'} ${least}, got ${shown(value)}.`,
+      {
+        [option]: value,
+      },
+    );
   }
 }
 
@@ -43,6 +47,12 @@ function decays(
   name: string,
   options: DecayOptions,
 ): { p: (step: number) => number; config: Required<DecayOptions> } {
+  checkOptions(name, options, {
+    initialLearningRate: true,
+    decaySteps: true,
+    decayRate: true,
+    staircase: 'flag',
+  });
   const config = { staircase: false, ...options };
   const { initialLearningRate, decaySteps, decayRate, staircase } = config;
   check(name, { initialLearningRate, decaySteps, decayRate });
@@ -79,6 +89,7 @@ export interface StepDecayOptions {
 
 /** initialLearningRate · gamma^⌊step / stepSize⌋ (PyTorch's StepLR). */
 export function stepDecay(options: StepDecayOptions): Schedule {
+  checkOptions('stepDecay', options, { initialLearningRate: true, stepSize: true, gamma: true });
   const { initialLearningRate, stepSize, gamma = 0.1 } = options;
   check('stepDecay', { initialLearningRate, stepSize, gamma });
   const config = { initialLearningRate, stepSize, gamma };
@@ -93,8 +104,10 @@ export interface PiecewiseOptions {
 }
 
 /** One rate up to each boundary, and a last one after them. */
-export function piecewiseConstantDecay({ boundaries, values }: PiecewiseOptions): Schedule {
+export function piecewiseConstantDecay(options: PiecewiseOptions): Schedule {
   const name = 'piecewiseConstantDecay';
+  checkOptions(name, options, { boundaries: 'list', values: 'list' });
+  const { boundaries, values } = options;
   if (values.length !== boundaries.length + 1) {
     throw valueError(
       `${name}: ${boundaries.length} boundaries cut the steps in ${boundaries.length + 1} pieces, got ` +
@@ -126,6 +139,13 @@ export interface PolynomialOptions {
 /** (initialLearningRate - endLearningRate) (1 - step / decaySteps)^power + endLearningRate. */
 export function polynomialDecay(options: PolynomialOptions): Schedule {
   const name = 'polynomialDecay';
+  checkOptions(name, options, {
+    initialLearningRate: true,
+    decaySteps: true,
+    endLearningRate: true,
+    power: true,
+    cycle: 'flag',
+  });
   const config = { endLearningRate: 0.0001, power: 1, cycle: false, ...options };
   const { initialLearningRate, decaySteps, endLearningRate, power, cycle } = config;
   check(name, { initialLearningRate, decaySteps, power });
@@ -158,6 +178,13 @@ const cosine = (p: number, alpha: number): number => ((1 - alpha) * (1 + Math.co
  */
 export function cosineDecay(options: CosineOptions): Schedule {
   const name = 'cosineDecay';
+  checkOptions(name, options, {
+    initialLearningRate: true,
+    decaySteps: true,
+    alpha: true,
+    warmupTarget: true,
+    warmupSteps: true,
+  });
   const config = { alpha: 0, warmupTarget: null, warmupSteps: 0, ...options };
   const { initialLearningRate, decaySteps, alpha, warmupTarget, warmupSteps } = config;
   check(name, { decaySteps });
@@ -185,6 +212,13 @@ export interface RestartOptions {
 /** Cosine decay that starts again and again (SGDR, Loshchilov & Hutter 2017). */
 export function cosineDecayRestarts(options: RestartOptions): Schedule {
   const name = 'cosineDecayRestarts';
+  checkOptions(name, options, {
+    initialLearningRate: true,
+    firstDecaySteps: true,
+    tMul: true,
+    mMul: true,
+    alpha: true,
+  });
   const config = { tMul: 2, mMul: 1, alpha: 0, ...options };
   const { initialLearningRate, firstDecaySteps, tMul, mMul, alpha } = config;
   check(name, { initialLearningRate, firstDecaySteps, mMul });
@@ -224,9 +258,20 @@ export interface OneCycleOptions {
   threePhase?: boolean;
 }
 
+const ONE_CYCLE: Known<OneCycleOptions> = {
+  maxLearningRate: true,
+  totalSteps: true,
+  pctStart: true,
+  divFactor: true,
+  finalDivFactor: true,
+  annealStrategy: true,
+  threePhase: 'flag',
+};
+
 /** Up to the highest rate and down to almost nothing, once (Smith & Topin 2019; PyTorch's OneCycleLR). */
 export function oneCycle(options: OneCycleOptions): Schedule {
   const name = 'oneCycle';
+  checkOptions(name, options, ONE_CYCLE);
   const defaults = {
     pctStart: 0.3,
     divFactor: 25,
@@ -241,7 +286,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   if (pctStart > 1)
     throw valueError(`${name}: pctStart lies between 0 and 1, got ${pctStart}.`, { pctStart });
   if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-    throw valueError(`${name}: annealStrategy is 'cos' or 'linear', got "${annealStrategy}".`, {
+    throw valueError(`${name}: annealStrategy is 'cos' or 'linear', got ${shown(annealStrategy)}.`, {
       annealStrategy,
     });
   }
@@ -285,7 +330,7 @@ export function resolveSchedule(spec: Schedule | ScheduleConfig): Schedule {
 
 /** The learning rate, checked; schedules by name become schedules. */
 export function resolveRate(optimizer: string, learningRate: LearningRate): number | Schedule {
-  if (typeof learningRate !== 'number') return resolveSchedule(learningRate);
+  if (typeof learningRate === 'object' && learningRate !== null) return resolveSchedule(learningRate);
   check(optimizer, { learningRate });
   return learningRate;
 }

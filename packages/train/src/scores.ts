@@ -108,6 +108,13 @@ export class Scores {
     ]);
   }
 
+  /** The names of {@link figures}. */
+  get names(): string[] {
+    const { outputs } = this.#objective;
+    const losses = outputs.length > 1 ? outputs.map(({ name }) => `${name}Loss`) : [];
+    return [...losses, ...this.#watched.map(({ name }) => name)];
+  }
+
   get state(): ScoresState {
     return {
       losses: this.#losses.map((part) => ({ ...part })),

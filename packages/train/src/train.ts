@@ -4,7 +4,7 @@
  * is in loop.ts.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
-import { checkCount } from '@unroll/core/internal';
+import { checkOptions, type Known } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
@@ -16,12 +16,12 @@ import {
   toRows,
 } from './batches.js';
 import type { JsonValue, RunControl } from './callbacks/callback.js';
-import { type Clip, checkClip } from './clip.js';
+import { type Clip, clipFor } from './clip.js';
 import { sourceOf } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import { Loop } from './loop.js';
 import type { ObjectiveOptions } from './objective.js';
-import type { AverageOptions } from './optimizers/average.js';
+import { type AverageOptions, checkAverage } from './optimizers/average.js';
 import { type OptimizerSpec, resolveOptimizer } from './optimizers.js';
 import type { MetricOptions } from './scores.js';
 import type { RunSnapshot } from './snapshot.js';
@@ -85,6 +85,40 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   extra?: JsonValue;
 }
 
+/** What a run takes, for checks of options. */
+export const RUN: Known<RunOptions> = {
+  loss: true,
+  lossWeights: true,
+  classWeights: true,
+  metrics: true,
+  weightedMetrics: true,
+  optimizer: true,
+  epochs: 'count',
+  batchSize: 'count',
+  stepsPerEpoch: 'count',
+  shuffle: 'flag',
+  seed: 'integer',
+  clip: true,
+  accumulate: 'count',
+  validationData: true,
+  validationSplit: 'number',
+  signal: true,
+  beforeUpdate: 'function',
+  average: true,
+  memory: true,
+  resume: true,
+  window: 'count',
+  extra: true,
+};
+/** What data take. */
+export const DATA: Known<TrainingData> = {
+  batches: true,
+  x: true,
+  y: true,
+  sampleWeights: true,
+  mask: true,
+};
+
 export type TrainOptions = RunOptions & TrainingData;
 
 /** A run: its events, and what a consumer may do to it between two of them. */
@@ -95,6 +129,8 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
    * anything to keep.
    */
   snapshot(): RunSnapshot | null;
+  /** Names of the figures that each epoch will have: what callbacks can monitor. */
+  readonly figureNames: readonly string[];
 }
 
 /**
@@ -103,20 +139,20 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
  * astray
  */
 export function train(model: Model, options: TrainOptions): Run {
+  checkOptions('train', options, { ...RUN, ...DATA });
   const { epochs = 1, batchSize = 32, seed = 0, shuffle = true, accumulate = 1 } = options;
-  checkCount('epochs', epochs);
-  checkCount('batchSize', batchSize);
-  checkCount('accumulate', accumulate);
+  if (options.average) checkAverage(options.average);
   const random = new RandomStream(seed, 'train');
   const shuffling = shuffle ? (epoch: number) => random.child('shuffle', epoch) : null;
+  const optimizer = resolveOptimizer(options.optimizer);
   const { training, validation, rows } = sources(options, batchSize, shuffling);
   const loop = new Loop(model, {
     training,
     validation,
     rows,
     objective: options,
-    optimizer: resolveOptimizer(options.optimizer),
-    clip: checkClip(options.clip ?? null),
+    optimizer,
+    clip: clipFor(optimizer, options.clip),
     random,
     epochs,
     seed,
@@ -152,7 +188,6 @@ function sources(
         'validationSplit is for arrays and tensors; batches of an iterable need validationData.',
       );
     }
-    if (options.stepsPerEpoch !== undefined) checkCount('stepsPerEpoch', options.stepsPerEpoch);
     const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);
     return { training, validation: held, rows: null };
   }
@@ -164,11 +199,14 @@ function sources(
 }
 
 function asRun(loop: Loop): Run {
-  const controls: RunControl & Pick<Run, 'snapshot'> = {
+  const controls: RunControl & Pick<Run, 'snapshot' | 'figureNames'> = {
     model: loop.model,
     stop: () => loop.stop(),
     weights: () => loop.weights(),
     snapshot: () => loop.snapshot(),
+    get figureNames() {
+      return loop.figureNames;
+    },
     get learningRateScale() {
       return loop.learningRateScale;
     },

@@ -301,6 +301,7 @@ test('a run that goes on does not take a worse epoch for its best', async (t) =>
     const figures = [0, 5, 2, 4, 3];
     const curve: Callback = {
       name: 'curve',
+      figures: ['learningCurve'],
       onEvent: (event) => {
         if (event.type === 'epoch')
           Object.assign(event, { metrics: { learningCurve: figures[event.epoch]! } });

@@ -138,7 +138,7 @@ describe('mistakes in data', () => {
       ['value', /ended after 3 of 4 batches/],
     ],
     ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /gave no batch in epoch 1/]],
-    ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs is a whole number from 1/]],
+    ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs must be a positive integer, got 0/]],
     ['two targets for one output', () => ({ x, y: [y, y] }), ['value', /1 outputs.*y has 2 tensors/s]],
   ];
   function* once(): Generator<Examples> {

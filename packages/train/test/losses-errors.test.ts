@@ -26,7 +26,7 @@ describe('errors of losses', () => {
       'an unknown option',
       () => resolveLoss({ name: 'mse', delta: 1 }),
       'value',
-      /mse has no option "delta".*reduction/,
+      /mse: there is no option "delta".*reduction/,
     ],
     [
       'an unknown reduction',

@@ -145,7 +145,10 @@ describe('errors of metrics', () => {
     const both = { name: 'recall', average: 'macro', threshold: 0.3 } as const;
     assert.throws(() => resolveMetric(both), fails('value', /largest score decides/));
     assert.throws(() => resolveMetric({ name: 'f1', average: 'mean' }), fails('value', /'macro' or 'micro'/));
-    assert.throws(() => resolveMetric({ name: 'topKAccuracy', k: 0 }), fails('value', /from 1, got 0/));
+    assert.throws(
+      () => resolveMetric({ name: 'topKAccuracy', k: 0 }),
+      fails('value', /k must be a positive integer, got 0/),
+    );
   });
   test('a score that is not a number', () => {
     const run = (): void => resolveMetric('auc').update(tensor([0.5, Number.NaN]), tensor([0, 1]));

@@ -129,7 +129,7 @@ describe('errors of optimizers', () => {
     [
       'an unknown option',
       () => resolveOptimizer({ name: 'sgd', beta1: 0.5 }),
-      /sgd has no option "beta1".*momentum/,
+      /sgd: there is no option "beta1".*momentum/,
     ],
     ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate is a number above 0, got 0/],
     ['a momentum of 1', () => sgd({ momentum: 1 }), /momentum lies in \[0, 1\), got 1/],

@@ -3,6 +3,7 @@
  * a short call to a function of @unroll/train that may also be used on its own.
  */
 import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import type { ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
@@ -23,9 +24,11 @@ import {
   resolveLoss,
   resolveOptimizer,
 } from '@unroll/train';
+import { checkAverage, clipFor } from '@unroll/train/internal';
 import { saveTo } from '#files';
+import { COMPILE, checkVerbose, EVALUATE, FIT, notNumbers, PREDICT, reading, SAVE } from './checks.js';
 import { compiledToJson } from './compiled.js';
-import { inputsOf, type Runnable, runnable, targetsOf } from './runnable.js';
+import { inputsOf, type PredictOptions, type Runnable, runnable, targetsOf } from './runnable.js';
 import { type ModelValues, toTensor, type Values } from './values.js';
 
 type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
@@ -100,14 +103,33 @@ export function trainable<N extends Network>(network: N): N & Trainable {
     if (compiled) return compiled;
     throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
   };
+  const { predict, predictAll } = runnable(network);
+  const predicting =
+    <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
+    async (x: ModelValues, options: PredictOptions = {}): Promise<T> => {
+      checkOptions('predict', options, PREDICT);
+      try {
+        return await run(x, options);
+      } catch (error) {
+        throw notNumbers('x', x) ?? error;
+      }
+    };
   const methods = {
-    compile({ optimizer = 'adam', ...options }: CompileOptions) {
-      if (typeof options.loss === 'string') resolveLoss(options.loss); // a wrong name is told of here
-      compiled = { ...options, optimizer: resolveOptimizer(optimizer), memory: new OptimizerMemory() };
+    predict: predicting(predict),
+    predictAll: predicting(predictAll),
+    compile(given: CompileOptions) {
+      checkOptions('compile', given, COMPILE);
+      const { optimizer: spec = 'adam', ...options } = given;
+      const optimizer = resolveOptimizer(spec);
+      clipFor(optimizer, options.clip); // what is wrong is reported here, and not by fit()
+      if (options.average) checkAverage(options.average);
+      if (typeof options.loss === 'string') resolveLoss(options.loss);
+      compiled = { ...options, optimizer, memory: new OptimizerMemory() };
       return whole;
     },
     async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
-      const { data, options } = dataOf(network, first, rest);
+      const { data, options } = dataOf(network, first, rest, (given) => checkOptions('fit', given, FIT));
+      checkVerbose((options as FitOptions).verbose);
       const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options as FitOptions;
       const held = validationData && { validationData: heldOf(network, validationData) };
       const history = await fit(network, {
@@ -123,12 +145,15 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       return history;
     },
     async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Figures> {
-      const { data, options } = dataOf(network, first, rest);
+      const check = (given: EvaluateOptions) => checkOptions('evaluate', given, EVALUATE);
+      const { data, options } = dataOf(network, first, rest, check);
       const { batchSize } = options as EvaluateOptions;
       const size = batchSize === undefined ? {} : { batchSize };
-      return evaluate(network, data.batches ?? (data as Examples), { ...ready('evaluate'), ...size });
+      const { optimizer, memory, clip, average, ...measured } = ready('evaluate');
+      return evaluate(network, data.batches ?? (data as Examples), { ...measured, ...size });
     },
     async save(path: string, extras: SaveExtras = {}): Promise<void> {
+      checkOptions('save', extras, SAVE);
       if (!(network instanceof Layered)) {
         throw new UnrollError(
           'value',
@@ -141,7 +166,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       });
     },
   };
-  const whole = Object.assign(runnable(network), methods) as N & Trainable;
+  const whole = Object.assign(network, methods) as N & Trainable;
   return whole;
 }
 
@@ -152,9 +177,12 @@ function dataOf(
   network: Network,
   first: ModelValues | Batches,
   rest: readonly unknown[],
+  check: (options: FitOptions) => void,
 ): { data: Data; options: FitOptions | EvaluateOptions } {
-  if (isBatches(first)) return { data: { batches: first }, options: (rest[0] ?? {}) as FitOptions };
-  const options = (rest[1] ?? {}) as FitOptions;
+  const batches = isBatches(first);
+  const options = (rest[batches ? 0 : 1] ?? {}) as FitOptions;
+  check(options);
+  if (batches) return { data: { batches: first }, options };
   return { data: examplesOf(network, [first, rest[0] as ModelValues], options), options };
 }
 
@@ -164,12 +192,14 @@ function examplesOf(
   { sampleWeights, mask }: ExampleOptions,
 ): Examples {
   return {
-    x: inputsOf(network, x),
-    y: targetsOf(network, y),
-    ...(sampleWeights !== undefined && { sampleWeights: toTensor(sampleWeights) }),
-    ...(mask !== undefined && { mask: toTensor(mask) }),
+    x: reading('x', x, () => inputsOf(network, x)),
+    y: reading('y', y, () => targetsOf(network, y)),
+    ...(sampleWeights !== undefined && { sampleWeights: readingOne('sampleWeights', sampleWeights) }),
+    ...(mask !== undefined && { mask: readingOne('mask', mask) }),
   };
 }
+
+const readingOne = (what: string, values: Values): Tensor => reading(what, values, () => toTensor(values));
 
 function heldOf(network: Network, data: ExamplePair | Batches): Examples | Batches {
   if (!isPair(data)) return data;

@@ -108,11 +108,11 @@ test('mistakes are answered with what would be right', async () => {
   await fails(
     () => model.fit([[['a']]] as unknown as number[][][], [[1]]),
     'value',
-    /values\[0\]\[0\]\[0\] is string, and a number was expected/,
+    /x\[0\]\[0\]\[0\] must be a number or an array of numbers, got "a"/,
   );
   await fails(
     () => model.fit([[[null]]] as unknown as number[][][], [[1]]),
     'value',
-    /values\[0\]\[0\]\[0\] is null, and a number was expected/,
+    /x\[0\]\[0\]\[0\] must be a number or an array of numbers, got null/,
   );
 });

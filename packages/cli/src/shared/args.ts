@@ -1,6 +1,6 @@
 /** Command-line options: parsed by node:util, with messages that say what would be right. */
 import { parseArgs } from 'node:util';
-import { nearest } from '@unroll/data';
+import { nearest } from '@unroll/core/internal';
 
 /** What the user typed is at fault; the message says how. Exit code 2. */
 export class UsageError extends Error {}

@@ -12,8 +12,10 @@
  * else [3H]. The fast version of the same equations is packages/kernels/cpp/gru.cpp; both are held equal by test.
  */
 import { add, gruSequence, matmul, mul, reshape, slice, sub, type Tensor, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type {
   CellState,
   ParameterMaker,
@@ -98,6 +100,11 @@ export class GruCell extends MatrixCell<GruCellOptions> {
 
 /** A GRU cell, for `recurrent` and `stackedCells`. */
 export function gruCell(options: GruCellOptions): GruCell {
+  checkOptions('gruCell', options, {
+    ...gatedCellOptions(),
+    resetAfter: 'flag',
+    updateGate: ['keep', 'candidate'],
+  });
   return new GruCell(options);
 }
 
@@ -109,5 +116,11 @@ export type GruOptions = GruCellOptions & RecurrentOptions;
  * takes x, or x and h0.
  */
 export function gru(options: GruOptions): Recurrent {
+  checkOptions('gru', options, {
+    ...gatedCellOptions(),
+    resetAfter: 'flag',
+    updateGate: ['keep', 'candidate'],
+    ...recurrentOptions(),
+  });
   return Recurrent.over(GruCell, options);
 }

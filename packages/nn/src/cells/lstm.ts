@@ -12,10 +12,12 @@
  * of the same equations is packages/kernels/cpp/lstm.cpp; both are held equal by test.
  */
 import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { makingTools } from '../making.js';
+import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type {
   CellState,
   ParameterMaker,
@@ -81,6 +83,7 @@ export function lstmBias(options: LstmCellOptions): Initializer {
 
 /** An LSTM cell, for `recurrent` and `stackedCells`. */
 export function lstmCell(options: LstmCellOptions): LstmCell {
+  checkOptions('lstmCell', options, { ...gatedCellOptions(), unitForgetBias: 'flag' });
   return new LstmCell(options);
 }
 
@@ -92,5 +95,6 @@ export type LstmOptions = LstmCellOptions & RecurrentOptions;
  * it takes x, or x, h0 and c0.
  */
 export function lstm(options: LstmOptions): Recurrent {
+  checkOptions('lstm', options, { ...gatedCellOptions(), unitForgetBias: 'flag', ...recurrentOptions() });
   return Recurrent.over(LstmCell, options);
 }

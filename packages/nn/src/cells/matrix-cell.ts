@@ -152,13 +152,13 @@ export function dropped(h: Tensor, { recurrentMask }: StepContext): Tensor {
 /** @throws UnrollError `value` unless `units` is a whole number from 1 */
 export function checkUnits(owner: string, units: number, name = 'units'): void {
   if (Number.isInteger(units) && units >= 1) return;
-  throw valueError(`${owner}: ${name} is a whole number from 1, got ${units}.`, { owner, [name]: units });
+  throw valueError(`${owner}: ${name} must be a positive integer, got ${units}.`, { owner, [name]: units });
 }
 
 /** @throws UnrollError `value` unless `rate` lies in [0, 1) */
 export function checkRate(owner: string, name: string, rate = 0): number {
   if (rate >= 0 && rate < 1) return rate;
-  throw valueError(`${owner}: ${name} lies in [0, 1), got ${rate}.`, { owner, [name]: rate });
+  throw valueError(`${owner}: ${name} must be in [0, 1), got ${rate}.`, { owner, [name]: rate });
 }
 
 function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {

@@ -13,8 +13,10 @@
  * fused kernel, and needs none to work everywhere: this file is all there is to it.
  */
 import { add, mul, type Parameter, reshape, slice, type Tensor } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { CellState, ParameterMaker, StepContext, StepResult } from './cell.js';
 import { type LstmCellOptions, lstmBias } from './lstm.js';
 import { dropped, MatrixCell } from './matrix-cell.js';
@@ -50,10 +52,21 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions> {
 
 /** A peephole LSTM cell, for `recurrent` and `stackedCells`. */
 export function peepholeLstmCell(options: PeepholeLstmCellOptions): PeepholeLstmCell {
+  checkOptions('peepholeLstmCell', options, {
+    ...gatedCellOptions(),
+    unitForgetBias: 'flag',
+    peepholeInitializer: true,
+  });
   return new PeepholeLstmCell(options);
 }
 
 /** A peephole LSTM layer over sequences x [B, T, I]; options, inputs and outputs are those of `lstm`. */
 export function peepholeLstm(options: PeepholeLstmCellOptions & RecurrentOptions): Recurrent {
+  checkOptions('peepholeLstm', options, {
+    ...gatedCellOptions(),
+    unitForgetBias: 'flag',
+    peepholeInitializer: true,
+    ...recurrentOptions(),
+  });
   return Recurrent.over(PeepholeLstmCell, options);
 }

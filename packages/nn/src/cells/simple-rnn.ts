@@ -7,8 +7,10 @@
  * by test.
  */
 import { rnnSequence, type Tensor } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
+import { CELL, recurrentOptions } from '../option-names.js';
 import type {
   CellState,
   ParameterMaker,
@@ -52,6 +54,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
 
 /** A plain recurrent cell, for `recurrent` and `stackedCells`. */
 export function simpleRNNCell(options: SimpleRnnCellOptions): SimpleRnnCell {
+  checkOptions('simpleRNNCell', options, CELL);
   return new SimpleRnnCell(options);
 }
 
@@ -63,5 +66,6 @@ export type SimpleRnnOptions = SimpleRnnCellOptions & RecurrentOptions;
  * takes x, or x and h0.
  */
 export function simpleRNN(options: SimpleRnnOptions): Recurrent {
+  checkOptions('simpleRNN', options, { ...CELL, ...recurrentOptions() });
   return Recurrent.over(SimpleRnnCell, options);
 }

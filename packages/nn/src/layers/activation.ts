@@ -1,11 +1,13 @@
 /** `activation`: one of the activations as a layer of its own. */
 import type { Flow, Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import {
   type Activation as ActivationName,
   activatedWidth,
   activation as activationFunction,
 } from '../activations.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 
 export interface ActivationOptions extends LayerOptions {
   activation: ActivationName;
@@ -35,5 +37,7 @@ export class Activation extends Layer<ActivationOptions> {
 
 /** An activation on x of any shape; `softmax` and the like act on the last axis. */
 export function activation(options: ActivationOptions | ActivationName): Activation {
-  return new Activation(typeof options === 'string' ? { activation: options } : options);
+  const own = typeof options === 'string' ? { activation: options } : options;
+  checkOptions<ActivationOptions>('activation', own, { activation: 'text', ...LAYER });
+  return new Activation(own);
 }

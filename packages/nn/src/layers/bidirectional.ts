@@ -14,8 +14,10 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import type { Cell } from '../cells/cell.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 import type { BuildTools } from '../registry.js';
 import { Recurrent } from './recurrent.js';
 
@@ -157,6 +159,7 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
  * A recurrent layer in both directions: x [B, T, I] to [B, 2H] with `concat`, [B, T, 2H] with `returnSequences`.
  * @param layer a layer that goes forward; its name and options are taken over, not its weights
  */
-export function bidirectional(layer: Recurrent, options?: BidirectionalOptions): Bidirectional {
+export function bidirectional(layer: Recurrent, options: BidirectionalOptions = {}): Bidirectional {
+  checkOptions('bidirectional', options, { mergeMode: true, backwardLayer: true, ...LAYER });
   return new Bidirectional(layer, options);
 }

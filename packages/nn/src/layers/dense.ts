@@ -1,10 +1,12 @@
 /** `dense`: y = φ(x W + b) on the last axis. */
 import { type Flow, linear, type Parameter, type Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
 
 export interface DenseOptions extends LayerOptions {
@@ -76,5 +78,17 @@ export class Dense extends Layer<DenseOptions> {
 
 /** A fully connected layer on the last axis: [B, ..., I] to [B, ..., units]. */
 export function dense(options: DenseOptions): Dense {
+  checkOptions('dense', options, {
+    units: 'count',
+    activation: 'text',
+    useBias: 'flag',
+    kernelInitializer: true,
+    biasInitializer: true,
+    kernelRegularizer: true,
+    biasRegularizer: true,
+    kernelConstraint: true,
+    biasConstraint: true,
+    ...LAYER,
+  });
   return new Dense(options);
 }

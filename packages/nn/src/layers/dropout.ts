@@ -1,7 +1,9 @@
 /** `dropout` (Srivastava et al. 2014): while training, elements become 0 at random and the rest grow to make up for it. */
 import { type Flow, type ForwardContext, mul, type Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { checkRate } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 import { seededStream } from '../seeds.js';
 
 export interface DropoutOptions extends LayerOptions {
@@ -44,5 +46,6 @@ export class Dropout extends Layer<DropoutOptions> {
 
 /** Dropout on x of any shape. */
 export function dropout(options: DropoutOptions): Dropout {
+  checkOptions('dropout', options, { rate: 'share', noiseShape: 'list', seed: 'integer', ...LAYER });
   return new Dropout(options);
 }

@@ -1,10 +1,11 @@
 /** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
 import { type Flow, formatShape, gather, type Parameter, type Shape, type Tensor } from '@unroll/core';
-import { hostTensor } from '@unroll/core/internal';
+import { checkOptions, hostTensor } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
 
 export interface EmbeddingOptions extends LayerOptions {
@@ -92,5 +93,15 @@ function paddingMask(ids: Float32Array | Float64Array, shape: Shape): Tensor {
 
 /** Vectors for ids: [B, T] to [B, T, outputDim]. */
 export function embedding(options: EmbeddingOptions): Embedding {
+  checkOptions('embedding', options, {
+    inputDim: 'count',
+    outputDim: 'count',
+    maskZero: 'flag',
+    embeddingsInitializer: true,
+    embeddingsRegularizer: true,
+    embeddingsConstraint: true,
+    weights: true,
+    ...LAYER,
+  });
   return new Embedding(options);
 }

@@ -1,7 +1,9 @@
 /** `input`: where a functional model's values come from. */
 import type { Flow, Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { makeNode, type SymbolicTensor } from '../graph.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 
 export interface InputOptions extends LayerOptions {
   /** Shape of one example, without the batch; null: any extent. `[null, 8]` are sequences of any length. */
@@ -33,6 +35,7 @@ export class InputLayer extends Layer<InputOptions> {
 
 /** A symbolic tensor for a functional model, or the first entry of `sequential`. */
 export function input(options: InputOptions): SymbolicTensor {
+  checkOptions('input', options, { shape: 'list', batchSize: 'count', ...LAYER });
   return symbolicInput(new InputLayer(options));
 }
 

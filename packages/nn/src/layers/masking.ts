@@ -1,7 +1,9 @@
 /** `masking`: steps whose features all equal one value are padding. */
 import { type Flow, type ForwardContext, mul, reshape, type Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { maskWhere } from '../masks.js';
+import { LAYER } from '../option-names.js';
 
 export interface MaskingOptions extends LayerOptions {
   /** Default 0. */
@@ -37,5 +39,6 @@ export class Masking extends Layer<MaskingOptions> {
 
 /** Marks steps of x [B, T, I] whose features all equal `maskValue` as padding, and zeroes them. */
 export function masking(options: MaskingOptions = {}): Masking {
+  checkOptions('masking', options, { maskValue: 'number', ...LAYER });
   return new Masking(options);
 }

@@ -3,9 +3,10 @@
  * after the batch. As in Keras, a step counts where any of the masks says so, if all inputs have one. (`add` is the op.)
  */
 import { add, concat, type Flow, mul, reshape, type Shape, sub, type Tensor } from '@unroll/core';
-import { broadcastShapes } from '@unroll/core/internal';
+import { broadcastShapes, checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { anyMask, validSteps } from '../masks.js';
+import { LAYER } from '../option-names.js';
 
 abstract class Merge extends Layer {
   protected abstract readonly combine: (a: Tensor, b: Tensor) => Tensor;
@@ -73,6 +74,7 @@ export class Add extends Merge {
 
 /** The sum of the inputs, element by element: a residual connection is `addLayer().apply([x, y])`. */
 export function addLayer(options: LayerOptions = {}): Add {
+  checkOptions('addLayer', options, LAYER);
   return new Add(options);
 }
 
@@ -100,6 +102,7 @@ function besides(mask: Tensor, rank: number): Tensor {
  * that are masked in every one of them are 0 (as in Keras).
  */
 export function multiply(options: LayerOptions = {}): Multiply {
+  checkOptions('multiply', options, LAYER);
   return new Multiply(options);
 }
 
@@ -167,5 +170,6 @@ export class Concatenate extends Layer<ConcatenateOptions> {
 
 /** The inputs side by side along an axis: [B, ..., I] and [B, ..., J] to [B, ..., I+J]. */
 export function concatenate(options: ConcatenateOptions = {}): Concatenate {
+  checkOptions('concatenate', options, { axis: 'integer', ...LAYER });
   return new Concatenate(options);
 }

@@ -21,10 +21,12 @@ import {
   sum,
   type Tensor,
 } from '@unroll/core';
+import { checkOptions, type Known } from '@unroll/core/internal';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { validSteps } from '../masks.js';
+import { LAYER } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
 
 interface NormalizationOptions extends LayerOptions {
@@ -188,12 +190,33 @@ function moments(
   return { mean, variance };
 }
 
+const normalizationOptions = (): Known<NormalizationOptions> => ({
+  epsilon: 'number',
+  center: 'flag',
+  scale: 'flag',
+  betaInitializer: true,
+  gammaInitializer: true,
+  betaRegularizer: true,
+  gammaRegularizer: true,
+  betaConstraint: true,
+  gammaConstraint: true,
+  ...LAYER,
+});
+
 /** Normalises each feature over the batch (and the steps that count); statistics move along for inference. */
 export function batchNormalization(options: BatchNormalizationOptions = {}): BatchNormalization {
+  checkOptions('batchNormalization', options, {
+    axis: 'integer',
+    momentum: 'number',
+    movingMeanInitializer: true,
+    movingVarianceInitializer: true,
+    ...normalizationOptions(),
+  });
   return new BatchNormalization(options);
 }
 
 /** Normalises each step over its features. */
 export function layerNormalization(options: LayerNormalizationOptions = {}): LayerNormalization {
+  checkOptions('layerNormalization', options, { axis: true, ...normalizationOptions() });
   return new LayerNormalization(options);
 }

@@ -15,7 +15,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { sizeOf } from '@unroll/core/internal';
+import { checkOptions, shown, sizeOf } from '@unroll/core/internal';
 import {
   type Cell,
   type CellState,
@@ -29,6 +29,7 @@ import { runCell, stepThrough } from '../cells/run.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
+import { recurrentOptions } from '../option-names.js';
 import { runPacked } from '../packing.js';
 import type { BuildTools } from '../registry.js';
 import { seededStream } from '../seeds.js';
@@ -318,5 +319,9 @@ function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
  * @param cell one of Unroll's, several in `stackedCells`, or your own: see {@link Cell}
  */
 export function recurrent(cell: Cell, options: RecurrentOptions = {}): Recurrent {
+  if (typeof cell?.step !== 'function') {
+    throw valueError(`recurrent takes a cell, as in recurrent(lstmCell({ units: 8 })), got ${shown(cell)}.`);
+  }
+  checkOptions('recurrent', options, recurrentOptions());
   return new Recurrent(cell, options);
 }

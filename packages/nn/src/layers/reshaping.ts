@@ -3,8 +3,10 @@
  * masks end at them, but for `repeatVector` there is none before. (`reshape` and `permute` are the names of the ops.)
  */
 import { broadcastTo, type Flow, permute, reshape, type Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 
 const sizeOf = (shape: Shape): number =>
   shape.includes(-1) ? -1 : shape.reduce((size, extent) => size * extent, 1);
@@ -29,6 +31,7 @@ export class Flatten extends Layer {
 
 /** All elements of an example in one row: [B, ...] to [B, n]. */
 export function flatten(options: LayerOptions = {}): Flatten {
+  checkOptions('flatten', options, LAYER);
   return new Flatten(options);
 }
 
@@ -63,6 +66,7 @@ export class Reshape extends Layer<ReshapeOptions> {
 
 /** The elements of each example under another shape: [B, ...] to [B, ...targetShape]. */
 export function reshapeLayer(options: ReshapeOptions): Reshape {
+  checkOptions('reshapeLayer', options, { targetShape: 'list', ...LAYER });
   return new Reshape(options);
 }
 
@@ -103,6 +107,7 @@ export class Permute extends Layer<PermuteOptions> {
 
 /** The axes of each example in another order. */
 export function permuteLayer(options: PermuteOptions): Permute {
+  checkOptions('permuteLayer', options, { dims: 'list', ...LAYER });
   return new Permute(options);
 }
 
@@ -136,5 +141,7 @@ export class RepeatVector extends Layer<RepeatVectorOptions> {
 
 /** A vector as a sequence of equal steps, as decoders take it: [B, I] to [B, n, I]. */
 export function repeatVector(options: RepeatVectorOptions | number): RepeatVector {
-  return new RepeatVector(typeof options === 'number' ? { n: options } : options);
+  const own = typeof options === 'number' ? { n: options } : options;
+  checkOptions<RepeatVectorOptions>('repeatVector', own, { n: 'count', ...LAYER });
+  return new RepeatVector(own);
 }

@@ -1,6 +1,8 @@
 /** `timeDistributed`: one layer at every step of a sequence, with the same weights. */
 import { type Flow, type ForwardContext, reshape, type Shape } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
 import type { BuildTools } from '../registry.js';
 
 export class TimeDistributed extends Layer {
@@ -61,6 +63,7 @@ export class TimeDistributed extends Layer {
  * A layer at every step: x [B, T, ...] to [B, T, ...]. (Statistics of a batchNormalization inside are over all steps; in
  * Keras over each step alone.)
  */
-export function timeDistributed(layer: Layer, options?: LayerOptions): TimeDistributed {
+export function timeDistributed(layer: Layer, options: LayerOptions = {}): TimeDistributed {
+  checkOptions('timeDistributed', options, LAYER);
   return new TimeDistributed(layer, options);
 }

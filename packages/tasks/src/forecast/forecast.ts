@@ -5,6 +5,7 @@
  * forecasts what comes, a network after training on all rows.
  */
 import { currentBackend, ready, valueError } from '@unroll/core';
+import { checkOptions as checkNames, type Known } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { KeptTrainings, type RunStore } from '../shared/resume.js';
@@ -158,7 +159,37 @@ export async function forecast(
   }
 }
 
+const OPTIONS: Known<ForecastOptions & { onEvent?: unknown }> = {
+  target: true,
+  time: true,
+  series: true,
+  frequency: true,
+  past: true,
+  future: true,
+  static: true,
+  horizon: true,
+  season: true,
+  window: true,
+  scaler: true,
+  decoding: true,
+  calendar: true,
+  windows: true,
+  step: true,
+  cells: 'list',
+  units: true,
+  layers: true,
+  head: true,
+  levels: 'list',
+  epochs: true,
+  seed: 'integer',
+  refit: 'flag',
+  store: true,
+  signal: true,
+  onEvent: true,
+};
+
 function checkOptions(options: ForecastOptions): void {
+  checkNames('forecast', options, OPTIONS);
   for (const name of ['units', 'layers', 'epochs'] as const) {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;

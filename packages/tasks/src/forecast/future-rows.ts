@@ -3,13 +3,13 @@
  * time, whatever the order of rows and columns, and however that table writes its times and numbers.
  */
 import { UnrollError } from '@unroll/core';
+import { nearest } from '@unroll/core/internal';
 import {
   type Cell,
   type Column,
   column,
   formatTime,
   isMissing,
-  nearest,
   numbers,
   type Table,
   type TimeColumn,

@@ -41,6 +41,10 @@ export interface RunControl {
 export interface Callback {
   /** Key of its state in a checkpoint: constant, and different from that of others in one run. */
   readonly name: string;
+  /** Name of the figure that it watches: `fit` refuses one that the run will not have, before it trains. */
+  readonly monitors?: string | undefined;
+  /** Names of figures that it adds to the events of epochs, for callbacks after it. Absent: none. */
+  readonly figures?: readonly string[];
   onEvent(event: TrainEvent, run: RunControl): void | Promise<void>;
   /** Its state, to be kept in a checkpoint. Absent: it has none. */
   state?(): CallbackState;

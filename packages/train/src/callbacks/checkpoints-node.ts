@@ -1,10 +1,11 @@
 /** Checkpoints in a folder, each file written whole: a crash never leaves half of one. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkOptions } from '@unroll/core/internal';
 import { writeWhole } from '@unroll/core/node';
 import { type Checkpoint, decodeCheckpoint } from '../checkpoint.js';
 import type { Callback } from './callback.js';
-import { type CheckpointOptions, checkpointsTo } from './checkpoints.js';
+import { CHECKPOINTS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
 
 export interface CheckpointFolderOptions extends CheckpointOptions {
   /** The folder; made where it is not there. */
@@ -23,7 +24,9 @@ export interface CheckpointFiles extends Callback {
  * Writes checkpoints as `<name>.safetensors` into a folder: `last` after every epoch and when the run ends,
  * others as the options say.
  */
-export function checkpoints({ directory, ...options }: CheckpointFolderOptions): CheckpointFiles {
+export function checkpoints(given: CheckpointFolderOptions): CheckpointFiles {
+  checkOptions('checkpoints', given, { directory: 'text', ...CHECKPOINTS });
+  const { directory, ...options } = given;
   const place = (name: string): string => join(directory, `${name}.safetensors`);
   const store = {
     place,

@@ -2,11 +2,12 @@
  * Checkpoints as a callback: when they are written. Where to is the business of a store (checkpoints-node.ts:
  * files).
  */
+import { checkOptions, type Known } from '@unroll/core/internal';
 import type { Checkpoint } from '../checkpoint.js';
 import { encodeCheckpoint } from '../checkpoint.js';
 import type { EpochEvent } from '../events.js';
 import type { Callback } from './callback.js';
-import { isBetter, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface CheckpointOptions {
   /** Write `last` also after every so many steps. Default: after every epoch and when the run ends. */
@@ -20,6 +21,13 @@ export interface CheckpointOptions {
   best?: boolean | MonitorOptions;
 }
 
+/** What callbacks that write checkpoints take. */
+export const CHECKPOINTS: Known<CheckpointOptions> = {
+  everySteps: 'count',
+  everyEpochs: 'count',
+  best: true,
+};
+
 /** Keeps bytes under names, each write whole or not at all. */
 export interface CheckpointStore {
   write(name: string, bytes: Uint8Array): Promise<void>;
@@ -29,7 +37,9 @@ export interface CheckpointStore {
 
 /** A callback that writes checkpoints. */
 export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions): Callback {
+  checkOptions('checkpointsTo', options, CHECKPOINTS);
   const { everySteps, everyEpochs, best: keepBest = false } = options;
+  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR);
   const watch = typeof keepBest === 'object' ? keepBest : {};
   let best: number | null = null;
   let kept: string | null = null;
@@ -58,6 +68,7 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
   let names: string[] = [];
   return {
     name: 'checkpoints',
+    monitors: watch.monitor,
     onEvent(event) {
       if (event.type === 'epoch') names = namesFor(event);
       else if (event.type === 'end') names = ['last'];

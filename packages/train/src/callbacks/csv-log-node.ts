@@ -1,4 +1,5 @@
 /** A line of figures per epoch, as CSV. */
+import { checkOptions } from '@unroll/core/internal';
 import { type EpochEvent, figuresOf } from '../events.js';
 import type { Callback } from './callback.js';
 import { LogFile } from './log-file-node.js';
@@ -12,7 +13,9 @@ export interface CsvLogOptions {
  * Writes `epoch`, the figures and the learning rate of every epoch to a file. The columns are those of the
  * first epoch. A new run replaces the file; a resumed one goes on in it.
  */
-export function csvLog(path: string, { separator = ',' }: CsvLogOptions = {}): Callback {
+export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
+  checkOptions('csvLog', options, { separator: 'text' });
+  const { separator = ',' } = options;
   const file = new LogFile(path);
   let columns: readonly string[] | null = null;
 

@@ -1,10 +1,10 @@
 /** Early stopping: ends a run that has stopped getting better, and takes the best weights back. */
 import type { Model } from '@unroll/core';
-import { checkCount } from '@unroll/core/internal';
+import { checkOptions } from '@unroll/core/internal';
 import type { EpochEvent } from '../events.js';
 import { restoreWeights } from '../snapshot.js';
 import type { Callback, CallbackState, RunControl, SavedTensor } from './callback.js';
-import { isBetter, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** Epochs without an improvement that are waited for. Default 0: the first such epoch ends the run. */
@@ -30,6 +30,14 @@ interface State {
 
 /** @throws UnrollError `value` when the run has no figure of the monitored name */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
+  checkOptions('earlyStopping', options, {
+    patience: 'whole',
+    minDelta: 'number',
+    restoreBestWeights: 'flag',
+    baseline: 'number',
+    startFromEpoch: 'whole',
+    ...MONITOR,
+  });
   const {
     monitor,
     mode,
@@ -38,7 +46,6 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
     restoreBestWeights = true,
     startFromEpoch = 0,
   } = options;
-  if (patience !== 0) checkCount('earlyStopping: patience', patience);
   let state: State = { best: options.baseline ?? null, bestEpoch: 0, wait: 0 };
   let weights: Record<string, SavedTensor> | null = null;
 
@@ -59,6 +66,7 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
 
   return {
     name: 'earlyStopping',
+    monitors: monitor,
     onEvent(event, run) {
       if (event.type === 'epoch') onEpoch(event, run);
       else if (event.type === 'end' && event.completed) takeBack(run.model);

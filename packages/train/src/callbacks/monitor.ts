@@ -1,5 +1,6 @@
 /** Watching one figure of the epochs: whether it has become better. */
 import { valueError } from '@unroll/core';
+import { type Known, nearest, shown } from '@unroll/core/internal';
 import { type EpochEvent, figuresOf } from '../events.js';
 
 export interface MonitorOptions {
@@ -12,6 +13,9 @@ export interface MonitorOptions {
   mode?: 'min' | 'max' | 'auto';
 }
 
+/** What callbacks that watch a figure take. */
+export const MONITOR: Known<MonitorOptions> = { monitor: 'text', mode: ['min', 'max', 'auto'] };
+
 /** Figures of which more is better, by the end of their names. */
 const MORE_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
 
@@ -20,10 +24,27 @@ export function monitored(event: EpochEvent, monitor: string | undefined): { nam
   const figures = figuresOf(event);
   const name = monitor ?? ('validationLoss' in figures ? 'validationLoss' : 'loss');
   if (Object.hasOwn(figures, name)) return { name, value: figures[name] };
-  throw valueError(
-    `There is no figure "${name}" to monitor. There are ${Object.keys(figures).join(', ')}` +
-      ('validationLoss' in figures ? '.' : '; validationLoss comes with validationData or validationSplit.'),
-    { monitor: name, figures: Object.keys(figures) },
+  throw noFigure(name, Object.keys(figures));
+}
+
+/**
+ * Refuses a figure that a run will not have.
+ * @throws UnrollError `value` with the nearest name and those there are
+ */
+export function checkMonitor(monitor: string | undefined, figures: readonly string[]): void {
+  if (monitor !== undefined && !figures.includes(monitor)) throw noFigure(monitor, figures);
+}
+
+function noFigure(name: string, figures: readonly string[]): Error {
+  // Keras's val_loss is validationLoss here.
+  const near = nearest(name.replace(/^val(_|(?=[A-Z]))/, 'validation'), figures);
+  const meant = near === undefined ? '' : `Did you mean "${near}"? `;
+  const without = figures.includes('validationLoss')
+    ? '.'
+    : '; validationLoss comes with validationData or validationSplit.';
+  return valueError(
+    `There is no figure ${shown(name)} to monitor. ${meant}There are ${figures.join(', ')}${without}`,
+    { monitor: name, figures },
   );
 }
 

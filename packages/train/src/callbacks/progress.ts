@@ -2,6 +2,7 @@
  * Progress for people and programs: on a terminal one line that is written over and a line per epoch,
  * elsewhere plain lines, and on request each event as a line of JSON.
  */
+import { checkOptions } from '@unroll/core/internal';
 import { type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from '../events.js';
 import type { Callback } from './callback.js';
 
@@ -24,7 +25,9 @@ const REDRAW_MS = 100;
 /** How often plain lines tell of an epoch that takes long. */
 const LINE_MS = 30_000;
 
-export function progress({ format = 'auto', stream = defaultStream() }: ProgressOptions = {}): Callback {
+export function progress(options: ProgressOptions = {}): Callback {
+  checkOptions('progress', options, { format: ['auto', 'bar', 'lines', 'ndjson'], stream: true });
+  const { format = 'auto', stream = defaultStream() } = options;
   const style = format === 'auto' ? (stream.isTTY ? 'bar' : 'lines') : format;
   if (style === 'ndjson') {
     return { name: 'progress', onEvent: (event) => void stream.write(`${JSON.stringify(event)}\n`) };

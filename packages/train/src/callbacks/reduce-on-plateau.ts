@@ -1,7 +1,8 @@
 /** Lowers the learning rate when a figure stops improving; the rule itself is in ../plateau.ts. */
-import { Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
+import { checkOptions } from '@unroll/core/internal';
+import { PLATEAU, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
 import type { Callback } from './callback.js';
-import { type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOptions, 'better'> {}
 
@@ -9,7 +10,10 @@ export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOpti
  * Multiplies the learning rate by `factor` after `patience` epochs without an improvement.
  * @throws UnrollError `value` when the run has no figure of the monitored name
  */
-export function reduceOnPlateau({ monitor, mode, ...options }: ReduceOnPlateauOptions = {}): Callback {
+export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
+  checkOptions('reduceOnPlateau', given, { ...PLATEAU, ...MONITOR });
+  const { monitor, mode, ...options } = given;
+  new Plateau(options); // what is wrong with them is said here, and not after an epoch
   let plateau: Plateau | null = null;
   let restored: PlateauState | null = null;
   const ruleFor = (name: string): Plateau => {
@@ -19,6 +23,7 @@ export function reduceOnPlateau({ monitor, mode, ...options }: ReduceOnPlateauOp
   };
   return {
     name: 'reduceOnPlateau',
+    monitors: monitor,
     onEvent(event, run) {
       if (event.type !== 'epoch') return;
       const { name, value } = monitored(event, monitor);

@@ -1,5 +1,7 @@
 /** Figures as TensorBoard event files: `train/` and `validation/` below a folder, with Keras's tags. */
+
 import { join } from 'node:path';
+import { checkOptions } from '@unroll/core/internal';
 import type { EpochEvent, Figures, StepEvent } from '../events.js';
 import type { Callback } from './callback.js';
 import { fileHeader, scalarRecord } from './event-file.js';
@@ -20,7 +22,9 @@ const FILE = 'events.out.tfevents.unroll';
  * Writes `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of every epoch for `tensorboard --logdir
  * <folder>`. A new run replaces the files; a resumed one goes on in them.
  */
-export function tensorBoard(folder: string, { everyUpdates }: TensorBoardOptions = {}): Callback {
+export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
+  checkOptions('tensorBoard', options, { everyUpdates: 'count' });
+  const { everyUpdates } = options;
   const files = {
     train: new LogFile(join(folder, 'train', FILE)),
     validation: new LogFile(join(folder, 'validation', FILE)),

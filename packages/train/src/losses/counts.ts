@@ -18,8 +18,9 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { fitParts, fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 const EPSILON = 1e-7;
 
@@ -43,6 +44,7 @@ function checkCounts(loss: string, target: Tensor, at: (i: number) => string, wh
  */
 export function poisson(options: LossOptions = {}): Loss {
   const name = 'poisson';
+  checkOptions(name, options, LOSS);
   return makeLoss(
     {
       name,
@@ -76,6 +78,7 @@ export interface NegativeBinomialOptions extends LossOptions {
  */
 export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {
   const name = 'negativeBinomialNll';
+  checkOptions(name, options, { units: 'flag', ...LOSS });
   const { units = false } = options;
   const counts = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0] : target);
   return makeLoss(

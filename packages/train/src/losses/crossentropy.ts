@@ -22,8 +22,9 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { checkOptions, type Known } from '@unroll/core/internal';
 import { fitOnePerRow, fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
 
 export interface CrossentropyOptions extends LossOptions {
   /** The predictions are logits: the last layer has no activation. Default false: they are probabilities. */
@@ -34,6 +35,13 @@ export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
   /** From 0 to 1: how much of the target is spread evenly over the classes. Default 0. */
   labelSmoothing?: number;
 }
+
+/** What the losses with smoothing take. */
+export const SMOOTHED: Known<SmoothedCrossentropyOptions> = {
+  fromLogits: 'flag',
+  labelSmoothing: 'number',
+  ...LOSS,
+};
 
 const EPSILON = 1e-7;
 
@@ -93,6 +101,7 @@ export const ONE_HOT_HINT = 'Targets are one-hot; for class numbers use sparseCa
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
   const name = 'binaryCrossentropy';
+  checkOptions(name, options, SMOOTHED);
   const { fromLogits = false, labelSmoothing = 0 } = options;
   checkSmoothing(name, labelSmoothing);
   return makeLoss(
@@ -115,6 +124,7 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
  */
 export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
   const name = 'categoricalCrossentropy';
+  checkOptions(name, options, SMOOTHED);
   const { fromLogits = false, labelSmoothing = 0 } = options;
   checkSmoothing(name, labelSmoothing);
   return makeLoss(
@@ -148,6 +158,7 @@ export interface SparseCrossentropyOptions extends CrossentropyOptions {
  */
 export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
   const name = 'sparseCategoricalCrossentropy';
+  checkOptions(name, options, { fromLogits: 'flag', ignoreClass: true, ...LOSS });
   const { fromLogits = false, ignoreClass = null } = options;
   return makeLoss(
     {

@@ -1,7 +1,8 @@
 /** Losses of your own. */
 import type { Tensor } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
  * A loss from a formula for rows: masks, weights and reductions come with it.
@@ -13,6 +14,7 @@ export function customLoss(
   rows: (prediction: Tensor, target: Tensor) => Tensor,
   options: LossOptions = {},
 ): Loss {
+  checkOptions('customLoss', options, LOSS);
   return makeLoss(
     { name, config: {}, fit: (prediction, target) => fitSame(name, prediction, target), rows },
     options,

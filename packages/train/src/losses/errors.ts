@@ -1,13 +1,15 @@
 /** Squared and absolute errors. */
 import { abs, mean, mul, square, sub, sumSquares } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
  * Mean squared error: the mean over K of (y - p)².
  * @remarks prediction and target [B, K] or [B, T, K]. As `mean_squared_error` of Keras 3.
  */
 export function mse(options: LossOptions = {}): Loss {
+  checkOptions('mse', options, LOSS);
   return makeLoss(
     {
       name: 'mse',
@@ -26,6 +28,7 @@ export function mse(options: LossOptions = {}): Loss {
  * @remarks prediction and target [B, K] or [B, T, K]. As `mean_absolute_error` of Keras 3.
  */
 export function mae(options: LossOptions = {}): Loss {
+  checkOptions('mae', options, LOSS);
   return makeLoss(
     {
       name: 'mae',

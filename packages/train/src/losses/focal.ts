@@ -24,12 +24,14 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import {
   binaryLosses,
   checkShares,
   checkSmoothing,
   normalised,
   ONE_HOT_HINT,
+  SMOOTHED,
   type SmoothedCrossentropyOptions,
   smoothed,
 } from './crossentropy.js';
@@ -64,6 +66,7 @@ function checkGamma(loss: string, gamma: number): void {
  */
 export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss {
   const name = 'binaryFocalCrossentropy';
+  checkOptions(name, options, { gamma: 'number', alpha: 'number', applyClassBalancing: 'flag', ...SMOOTHED });
   const { fromLogits = false, labelSmoothing = 0 } = options;
   const { gamma = 2, alpha = 0.25, applyClassBalancing = false } = options;
   checkSmoothing(name, labelSmoothing);
@@ -100,6 +103,7 @@ export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
  */
 export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = {}): Loss {
   const name = 'categoricalFocalCrossentropy';
+  checkOptions(name, options, { gamma: 'number', alpha: true, ...SMOOTHED });
   const { fromLogits = false, labelSmoothing = 0, gamma = 2, alpha = 0.25 } = options;
   checkSmoothing(name, labelSmoothing);
   checkGamma(name, gamma);

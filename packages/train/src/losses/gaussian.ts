@@ -12,9 +12,10 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
 import { positive, splitParts } from './counts.js';
 import { fitParts } from './fit.js';
-import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
@@ -35,9 +36,10 @@ export interface GaussianOptions extends LossOptions {
  */
 export function gaussianNll(options: GaussianOptions = {}): Loss {
   const name = 'gaussianNll';
+  checkOptions(name, options, { spread: true, full: 'flag', epsilon: 'number', ...LOSS });
   const { spread = 'scale', full = true, epsilon = 1e-6 } = options;
   if (spread !== 'scale' && spread !== 'variance') {
-    throw valueError(`${name}: spread is 'scale' or 'variance', got "${spread}".`, { spread });
+    throw valueError(`${name}: spread is 'scale' or 'variance', got ${shown(spread)}.`, { spread });
   }
   const constant = full ? HALF_LOG_TWO_PI : 0;
   return makeLoss(

@@ -28,7 +28,7 @@ import {
   valueError,
   zeros,
 } from '@unroll/core';
-import { sizeOf } from '@unroll/core/internal';
+import { type Known, nameHint, shown, sizeOf } from '@unroll/core/internal';
 import { rowFactors, selectRows } from './row-factors.js';
 
 const REDUCTIONS = ['sumOverBatchSize', 'meanWithSampleWeight', 'sum', 'none'] as const;
@@ -39,6 +39,9 @@ export interface LossOptions {
   /** How the losses of the rows become one number. Default `sumOverBatchSize`, the mean over what counts. */
   reduction?: Reduction;
 }
+
+/** What all losses take. */
+export const LOSS: Known<LossOptions> = { reduction: true };
 
 export interface Loss {
   readonly name: string;
@@ -94,7 +97,7 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
   const { name } = definition;
   if (!REDUCTIONS.includes(reduction)) {
     throw valueError(
-      `${name}: there is no reduction "${reduction}". Choose one of ${REDUCTIONS.join(', ')}.`,
+      `${name}: there is no reduction ${shown(reduction)}. ${nameHint(reduction, REDUCTIONS)}`,
       {
         reduction,
       },

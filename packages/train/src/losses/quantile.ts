@@ -1,7 +1,8 @@
 /** The pinball loss: models that predict quantiles. */
 import { maximum, mean, mul, sub, tensor, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { fitOnePerRow, fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 export interface PinballOptions extends LossOptions {
   /** The quantile to predict, between 0 and 1. Default 0.5, the median. */
@@ -21,6 +22,7 @@ export interface PinballOptions extends LossOptions {
  */
 export function pinball(options: PinballOptions = {}): Loss {
   const name = 'pinball';
+  checkOptions(name, options, { quantile: 'number', quantiles: 'list', ...LOSS });
   const { quantile, quantiles } = options;
   if (quantile !== undefined && quantiles !== undefined) {
     throw valueError('pinball: give either quantile or quantiles, not both.', { quantile, quantiles });

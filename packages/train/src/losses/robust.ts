@@ -1,7 +1,8 @@
 /** Errors that are squared near 0 and absolute far from it: outliers pull with a bounded force. */
 import { abs, add, log1p, mean, minimum, mul, square, sub, tanh, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
-import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 export interface HuberOptions extends LossOptions {
   /** The error up to which the loss is a square. Default 1. */
@@ -14,6 +15,7 @@ export interface HuberOptions extends LossOptions {
  * @remarks prediction and target [B, K] or [B, T, K]. As `Huber` of Keras 3.
  */
 export function huber(options: HuberOptions = {}): Loss {
+  checkOptions('huber', options, { delta: 'number', ...LOSS });
   const { delta = 1 } = options;
   if (!(delta > 0)) throw valueError(`huber: delta is a number above 0, got ${delta}.`, { delta });
   return makeLoss(
@@ -38,6 +40,7 @@ export function huber(options: HuberOptions = {}): Loss {
  * |e|), which neither overflows nor loses a small error in the rounding of log 2.
  */
 export function logCosh(options: LossOptions = {}): Loss {
+  checkOptions('logCosh', options, LOSS);
   return makeLoss(
     {
       name: 'logCosh',

@@ -1,5 +1,5 @@
 /** Metrics that count how many are right. */
-import { valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { largest } from '../losses/row-factors.js';
 import {
   eachRow,
@@ -8,6 +8,7 @@ import {
   type Metric,
   type MetricBatch,
   makeMetric,
+  type NoOptions,
   ratio,
   rowOf,
 } from './metric.js';
@@ -51,19 +52,23 @@ const isSide =
     (prediction[row] > threshold ? 1 : 0) === target[row];
 
 /** Share of numbers on the right side of the threshold; predictions and targets (0 or 1) of one shape. */
-export function binaryAccuracy({ threshold = 0.5 }: ThresholdOptions = {}): Metric {
+export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
+  checkOptions('binaryAccuracy', options, { threshold: 'number' });
+  const { threshold = 0.5 } = options;
   return share('binaryAccuracy', { threshold }, fitElements('binaryAccuracy'), isSide(threshold));
 }
 
 /**
  * Share of rows whose largest score is that of the target's class; targets one-hot [..., K] or numbers [...].
  */
-export function categoricalAccuracy(): Metric {
+export function categoricalAccuracy(options: NoOptions = {}): Metric {
+  checkOptions('categoricalAccuracy', options, {});
   return share('categoricalAccuracy', {}, fitClasses('categoricalAccuracy'), isClass);
 }
 
 /** The same as {@link categoricalAccuracy}, by Keras's name for class numbers. */
-export function sparseCategoricalAccuracy(): Metric {
+export function sparseCategoricalAccuracy(options: NoOptions = {}): Metric {
+  checkOptions('sparseCategoricalAccuracy', options, {});
   return share('sparseCategoricalAccuracy', {}, fitClasses('sparseCategoricalAccuracy'), isClass);
 }
 
@@ -71,7 +76,8 @@ export function sparseCategoricalAccuracy(): Metric {
  * Accuracy of the kind that the shapes ask for, as Keras chooses: one number per row is binary (threshold
  * 0.5), several are classes. For several yes-or-no questions a row use {@link binaryAccuracy}.
  */
-export function accuracy(): Metric {
+export function accuracy(options: NoOptions = {}): Metric {
+  checkOptions('accuracy', options, {});
   const elements = fitElements('accuracy');
   const classes = fitClasses('accuracy');
   const side = isSide(0.5);
@@ -94,10 +100,10 @@ export interface TopKOptions {
  * Share of rows whose class is among the k with the largest scores; a class that ties with the k-th counts.
  * Targets are class numbers [...] or one-hot.
  */
-export function topKAccuracy({ k = 5 }: TopKOptions = {}): Metric {
+export function topKAccuracy(options: TopKOptions = {}): Metric {
+  checkOptions('topKAccuracy', options, { k: 'count' });
+  const { k = 5 } = options;
   const name = 'topKAccuracy';
-  if (!Number.isInteger(k) || k < 1)
-    throw valueError(`${name}: k is a whole number from 1, got ${k}.`, { k });
   return share(name, { k }, fitClasses(name), ({ prediction, target, width }, row) => {
     const scores = rowOf(prediction, row, width);
     const own = scores[target[row]];

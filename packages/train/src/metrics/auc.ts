@@ -1,13 +1,15 @@
 /** The area under the ROC curve, exact. */
 import { valueError } from '@unroll/core';
-import { eachRow, fitElements, type Metric, type MetricState, ratio } from './metric.js';
+import { checkOptions } from '@unroll/core/internal';
+import { eachRow, fitElements, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
 
 /**
  * The chance that a yes scores above a no, ties counting half: the area under the ROC curve, without the
  * thresholds that Keras approximates it by. It keeps every distinct score. 0 while it has seen only one of
  * the two classes.
  */
-export function auc(): Metric {
+export function auc(options: NoOptions = {}): Metric {
+  checkOptions('auc', options, {});
   const fit = fitElements('auc');
   /** Weights of no and yes by score. */
   let scores = new Map<number, [no: number, yes: number]>();

@@ -1,5 +1,6 @@
 /** Metrics of what is found and what is missed: the confusion matrix, precision, recall and F1. */
 import { valueError } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
 import { largest } from '../losses/row-factors.js';
 import {
   eachRow,
@@ -29,9 +30,10 @@ type Counts = readonly [found: number, taken: number, actual: number];
 
 /** Three sums per class (one class where each number is a question), and a figure of them. */
 function ofCounts(name: string, options: CountsOptions, figure: (counts: Counts) => number): Metric {
+  checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
   if (average !== undefined && average !== 'macro' && average !== 'micro') {
-    throw valueError(`${name}: average is 'macro' or 'micro', got "${average}".`, { average });
+    throw valueError(`${name}: average is 'macro' or 'micro', got ${shown(average)}.`, { average });
   }
   if (average !== undefined && options.threshold !== undefined) {
     throw valueError(
@@ -106,7 +108,9 @@ export interface ConfusionOptions {
 /**
  * How often each true class (row) was taken for each class (column). One number per row makes two classes.
  */
-export function confusionMatrix({ threshold = 0.5 }: ConfusionOptions = {}): Metric<number[][]> {
+export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[][]> {
+  checkOptions('confusionMatrix', options, { threshold: 'number' });
+  const { threshold = 0.5 } = options;
   const name = 'confusionMatrix';
   const [elements, classes] = [fitElements(name), fitClasses(name)];
   const count = (width: number): number => (width === 1 ? 2 : width);

@@ -1,5 +1,6 @@
 /** Metrics of numbers: mean errors and R². */
-import { eachRow, fitColumns, type Metric, makeMetric, ratio } from './metric.js';
+import { checkOptions } from '@unroll/core/internal';
+import { eachRow, fitColumns, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
 
 /** The mean over all entries of `size(error)`, then `finish`. */
 function meanError(
@@ -27,17 +28,20 @@ function meanError(
 }
 
 /** Mean absolute error over all entries. */
-export function mae(): Metric {
+export function mae(options: NoOptions = {}): Metric {
+  checkOptions('mae', options, {});
   return meanError('mae', Math.abs);
 }
 
 /** Mean squared error over all entries. */
-export function mse(): Metric {
+export function mse(options: NoOptions = {}): Metric {
+  checkOptions('mse', options, {});
   return meanError('mse', (error) => error * error);
 }
 
 /** The root of the mean squared error over all entries. */
-export function rmse(): Metric {
+export function rmse(options: NoOptions = {}): Metric {
+  checkOptions('rmse', options, {});
   return meanError('rmse', (error) => error * error, Math.sqrt);
 }
 
@@ -51,7 +55,8 @@ const R2_SUMS = 5;
  * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² in each column, then the plain mean of
  * the columns. Of a constant target it is 0, or 1 if every prediction is exact (as in scikit-learn).
  */
-export function r2(): Metric {
+export function r2(options: NoOptions = {}): Metric {
+  checkOptions('r2', options, {});
   return makeMetric({
     name: 'r2',
     config: {},

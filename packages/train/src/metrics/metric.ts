@@ -33,6 +33,9 @@ export interface Metric<R = number> extends Configured {
   state: MetricState;
 }
 
+/** Of a metric that takes none. */
+export type NoOptions = Readonly<Record<string, never>>;
+
 /** One batch as a metric's sums see it. */
 export interface MetricBatch {
   prediction: FloatArray;

@@ -1,4 +1,5 @@
 /** Perplexity: how many classes a model is as good as guessing among. */
+import { checkOptions } from '@unroll/core/internal';
 import { eachRow, fitClasses, type Metric, makeMetric, ratio, rowOf } from './metric.js';
 
 export interface PerplexityOptions {
@@ -7,7 +8,9 @@ export interface PerplexityOptions {
 }
 
 /** e to the mean of -log p of the target's class, over all rows of all batches. */
-export function perplexity({ fromLogits = false }: PerplexityOptions = {}): Metric {
+export function perplexity(options: PerplexityOptions = {}): Metric {
+  checkOptions('perplexity', options, { fromLogits: 'flag' });
+  const { fromLogits = false } = options;
   return makeMetric({
     name: 'perplexity',
     config: { fromLogits },

@@ -1,12 +1,14 @@
 /**
  * Adam and its kin: a moving mean of the gradients, divided by the root of a moving mean of their squares.
  */
+import { checkOptions, type Known } from '@unroll/core/internal';
 import {
   asStored,
   checkAtLeast,
   checkShare,
   commonOptions,
   makeOptimizer,
+  OPTIMIZER,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -32,7 +34,10 @@ function moments(name: string, options: AdamOptions): { beta1: number; beta2: nu
   return { beta1, beta2, epsilon };
 }
 
+const ADAM: Known<AdamOptions> = { beta1: true, beta2: true, epsilon: true, ...OPTIMIZER };
+
 function adamNamed(name: string, options: AdamOptions, weightDecay: number): Optimizer {
+  checkOptions(name, options, ADAM);
   const common = commonOptions({ ...options, weightDecay: options.weightDecay ?? weightDecay }, 0.001);
   const own = moments(name, options);
   return makeOptimizer(
@@ -91,6 +96,7 @@ export interface NadamOptions extends AdamOptions {
  */
 export function nadam(options: NadamOptions = {}): Optimizer {
   const name = 'nadam';
+  checkOptions(name, options, { momentumDecay: true, ...ADAM });
   const common = commonOptions(options, 0.001);
   const { momentumDecay = 1 } = options;
   const own = { ...moments(name, options), momentumDecay };

@@ -2,7 +2,7 @@
  * A moving average of the weights: steadier than the weights themselves, and often better to predict with.
  */
 import { scope, valueError } from '@unroll/core';
-import { FlatBuffer, openScope } from '@unroll/core/internal';
+import { checkOptions, FlatBuffer, openScope, shown } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
@@ -10,6 +10,22 @@ export interface AverageOptions {
   momentum?: number;
   /** Put the average in place of the weights after every so many updates. Default null: never. */
   overwriteEvery?: number | null;
+}
+
+/** @throws UnrollError `value` for an option that does not exist or a value that is not allowed */
+export function checkAverage(options: AverageOptions): void {
+  checkOptions('average', options, { momentum: true, overwriteEvery: true });
+  const { momentum = 0.99, overwriteEvery = null } = options;
+  if (!(typeof momentum === 'number' && momentum >= 0 && momentum < 1)) {
+    throw valueError(`The momentum of a weight average lies in [0, 1), got ${shown(momentum)}.`, {
+      momentum,
+    });
+  }
+  if (overwriteEvery !== null && !(Number.isInteger(overwriteEvery) && overwriteEvery >= 1)) {
+    throw valueError(`overwriteEvery is a whole number from 1, or null, got ${shown(overwriteEvery)}.`, {
+      overwriteEvery,
+    });
+  }
 }
 
 /**
@@ -25,15 +41,9 @@ export class WeightAverage {
   #updates = 0;
   #swapped = false;
 
-  constructor(weights: FlatBuffer, { momentum = 0.99, overwriteEvery = null }: AverageOptions = {}) {
-    if (!(momentum >= 0 && momentum < 1)) {
-      throw valueError(`The momentum of a weight average lies in [0, 1), got ${momentum}.`, { momentum });
-    }
-    if (overwriteEvery !== null && !(Number.isInteger(overwriteEvery) && overwriteEvery >= 1)) {
-      throw valueError(`overwriteEvery is a whole number from 1, or null, got ${overwriteEvery}.`, {
-        overwriteEvery,
-      });
-    }
+  constructor(weights: FlatBuffer, options: AverageOptions = {}) {
+    checkAverage(options);
+    const { momentum = 0.99, overwriteEvery = null } = options;
     this.momentum = momentum;
     this.overwriteEvery = overwriteEvery;
     this.buffer = new FlatBuffer(weights.length);

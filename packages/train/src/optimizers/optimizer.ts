@@ -3,7 +3,8 @@
  * slots, so that an update is one kernel call over them.
  */
 import { currentBackend, valueError } from '@unroll/core';
-import type { Block, Kernels } from '@unroll/core/internal';
+import { type Block, type Kernels, type Known, shown } from '@unroll/core/internal';
+import type { Clip } from '../clip.js';
 import { type LearningRate, rateAt, resolveRate } from '../schedules.js';
 
 export interface UpdateCall {
@@ -45,6 +46,8 @@ export interface Optimizer {
   readonly name: string;
   /** The options with their defaults, as JSON: `{ name, ...config }` makes the same optimizer again. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** How it has gradients clipped before an update. Absent or null: as the run says. */
+  readonly clip?: Clip | null;
   /** Learning rate of the first update. */
   readonly learningRate: number;
   /** Learning rate after that many updates: what the schedule says, or always the same. */
@@ -82,7 +85,30 @@ export interface OptimizerOptions {
    * Default false: moments decay, and move weights, at every update, as in Keras.
    */
   lazy?: boolean;
+  /** Clip the gradient of each parameter by its own norm, as Keras's `clipnorm`: `clip: { norm }` of a run. Default none. */
+  clipNorm?: number;
+  /** Clip all gradients by their common norm: `clip: { globalNorm }` of a run. Default none. */
+  globalClipNorm?: number;
+  /** Clip every entry of the gradients to [-clipValue, clipValue]: `clip: { value }` of a run. Default none. */
+  clipValue?: number;
 }
+
+/** What all optimizers take; ranges are checked where they are made. */
+export const OPTIMIZER: Known<OptimizerOptions> = {
+  learningRate: true,
+  weightDecay: true,
+  excludeFromWeightDecay: 'list',
+  convention: true,
+  lazy: 'flag',
+  clipNorm: true,
+  globalClipNorm: true,
+  clipValue: true,
+};
+
+const CLIPS = { clipNorm: 'norm', globalClipNorm: 'globalNorm', clipValue: 'value' } as const;
+type ClipOptions = Pick<OptimizerOptions, keyof typeof CLIPS>;
+/** The options that all optimizers share, with their defaults. */
+export type CommonOptions = Required<Omit<OptimizerOptions, keyof typeof CLIPS>> & { clips: ClipOptions };
 
 /**
  * One update of the weights in `call`, all of which decay by the same `decay` (learningRate * weightDecay).
@@ -92,16 +118,18 @@ export type Rule = (call: UpdateCall, decay: number) => void;
 /** An optimizer from its options (defaults filled in), the names of its slots and its rule. */
 export function makeOptimizer(
   name: string,
-  options: Required<OptimizerOptions>,
+  options: CommonOptions,
   own: Record<string, unknown>,
   slots: readonly string[],
   rule: Rule,
 ): Optimizer {
-  const { learningRate, weightDecay, excludeFromWeightDecay, convention, lazy } = options;
+  const { learningRate, weightDecay, excludeFromWeightDecay, convention, lazy, clips } = options;
   const rate = resolveRate(name, learningRate);
   checkAtLeast(name, { weightDecay });
   if (convention !== 'keras' && convention !== 'pytorch') {
-    throw valueError(`${name}: convention is 'keras' or 'pytorch', got "${convention}".`, { convention });
+    throw valueError(`${name}: convention is 'keras' or 'pytorch', got ${shown(convention)}.`, {
+      convention,
+    });
   }
   const coupled = convention === 'pytorch' && name !== 'adamw' && weightDecay > 0;
   return {
@@ -113,7 +141,9 @@ export function makeOptimizer(
       excludeFromWeightDecay: [...excludeFromWeightDecay],
       convention,
       lazy,
+      ...clips,
     },
+    clip: clipOf(name, clips),
     learningRate: rateAt(rate, 0),
     rate: (updates) => rateAt(rate, updates),
     slots,
@@ -228,8 +258,8 @@ export function asStored(value: number): number {
 /** Throws unless every number is >= 0. */
 export function checkAtLeast(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
-    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${name}: ${option} is a number >= 0, got ${value}.`, { [option]: value });
+    if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
+      throw valueError(`${name}: ${option} is a number >= 0, got ${shown(value)}.`, { [option]: value });
     }
   }
 }
@@ -237,19 +267,34 @@ export function checkAtLeast(name: string, options: Record<string, number>): voi
 /** Throws unless every number lies in [0, 1). */
 export function checkShare(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
-    if (!(value >= 0 && value < 1)) {
-      throw valueError(`${name}: ${option} lies in [0, 1), got ${value}.`, { [option]: value });
+    if (!(typeof value === 'number' && value >= 0 && value < 1)) {
+      throw valueError(`${name}: ${option} lies in [0, 1), got ${shown(value)}.`, { [option]: value });
     }
   }
 }
 
 /** The options that all optimizers share, with Keras's defaults. */
-export function commonOptions(options: OptimizerOptions, learningRate: number): Required<OptimizerOptions> {
+export function commonOptions(options: OptimizerOptions, learningRate: number): CommonOptions {
+  const clips = Object.keys(CLIPS).map((option) => [option, options[option as keyof ClipOptions]] as const);
   return {
     learningRate: options.learningRate ?? learningRate,
     weightDecay: options.weightDecay ?? 0,
     excludeFromWeightDecay: options.excludeFromWeightDecay ?? [],
     convention: options.convention ?? 'keras',
     lazy: options.lazy ?? false,
+    clips: Object.fromEntries(clips.filter(([, limit]) => limit !== undefined)),
   };
+}
+
+/** The clipping that an optimizer's options ask for. @throws UnrollError `value` for more than one kind, or a wrong limit */
+function clipOf(name: string, clips: ClipOptions): Clip | null {
+  const given = Object.entries(clips);
+  if (given.length === 0) return null;
+  if (given.length > 1) {
+    const names = given.map(([option]) => option).join(' and ');
+    throw valueError(`${name}: give only one of ${Object.keys(CLIPS).join(', ')}, got ${names}.`, { clips });
+  }
+  const [option, limit] = given[0];
+  if (typeof limit === 'number' && limit > 0) return { [CLIPS[option as keyof ClipOptions]]: limit } as Clip;
+  throw valueError(`${name}: ${option} must be a number above 0, got ${shown(limit)}.`, { [option]: limit });
 }

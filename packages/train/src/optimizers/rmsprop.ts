@@ -1,9 +1,11 @@
 /** Optimizers that divide each gradient by the root of its mean or total square. */
+import { checkOptions } from '@unroll/core/internal';
 import {
   checkAtLeast,
   checkShare,
   commonOptions,
   makeOptimizer,
+  OPTIMIZER,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -31,6 +33,13 @@ export interface RmspropOptions extends OptimizerOptions {
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const name = 'rmsprop';
+  checkOptions(name, options, {
+    rho: true,
+    momentum: true,
+    epsilon: true,
+    centered: 'flag',
+    ...OPTIMIZER,
+  });
   const { rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options;
   const common = commonOptions(options, 0.001);
   checkShare(name, { rho, momentum });
@@ -67,6 +76,7 @@ export interface AdagradOptions extends OptimizerOptions {
 /** Adagrad (Duchi, Hazan & Singer 2011): v += g², w -= learningRate g / √(v + epsilon). */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
   const name = 'adagrad';
+  checkOptions(name, options, { initialAccumulatorValue: true, epsilon: true, ...OPTIMIZER });
   const { initialAccumulatorValue = 0.1, epsilon = 1e-7 } = options;
   const common = commonOptions(options, 0.001);
   checkAtLeast(name, { initialAccumulatorValue, epsilon });

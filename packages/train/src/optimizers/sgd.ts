@@ -1,9 +1,11 @@
 /** Stochastic gradient descent, with momentum. */
 import { valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import {
   checkShare,
   commonOptions,
   makeOptimizer,
+  OPTIMIZER,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -24,6 +26,7 @@ export interface SgdOptions extends OptimizerOptions {
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';
+  checkOptions(name, options, { momentum: true, nesterov: 'flag', ...OPTIMIZER });
   const { momentum = 0, nesterov = false } = options;
   const common = commonOptions(options, 0.01);
   checkShare(name, { momentum });

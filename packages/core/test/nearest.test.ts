@@ -1,7 +1,7 @@
 // "Did you mean": near names are offered, far ones are not.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearest } from '@unroll/data';
+import { nearest } from '@unroll/core/internal';
 
 const names = ['month', 'passengers', 'price_eur'];
 

@@ -21,7 +21,8 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return bestScore <= Math.max(1, Math.floor(wanted.length / 3)) ? best : undefined;
 }
 
-function plain(name: string): string {
+/** Without case, blanks, underscores and hyphens. */
+export function plain(name: string): string {
   return name.toLowerCase().replace(/[\s_-]/g, '');
 }
 

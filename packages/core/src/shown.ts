@@ -1,0 +1,25 @@
+/** Values in messages: what was given, in a few characters. */
+
+/** The longest text that is shown whole. */
+const LONGEST = 40;
+
+/** `value` as a person wrote it, cut short: `"32"`, `[1, 2, ...]`, `{ input, output }`, `a Date`, `a function`. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > LONGEST ? `${value.slice(0, LONGEST)}...` : value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return list(value.slice(0, 3).map(shown), value.length, '[]');
+  const kind: unknown = value.constructor?.name;
+  if (typeof kind === 'string' && kind !== 'Object') return `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
+  const keys = Object.keys(value);
+  return list(keys.slice(0, 3), keys.length, '{}');
+}
+
+/** The first entries between brackets, with dots for what is left out. */
+function list(entries: readonly string[], count: number, brackets: '[]' | '{}'): string {
+  if (count === 0) return brackets;
+  const text = [...entries, ...(count > entries.length ? ['...'] : [])].join(', ');
+  return brackets === '[]' ? `[${text}]` : `{ ${text} }`;
+}

@@ -1,0 +1,126 @@
+// Options and values as users write them: what does not exist or does not fit is answered with what would be right.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Tensor, tensor, type UnrollError } from '@unroll/core';
+import { checkOptions, type Known, nameHint, shown, unknownOption } from '@unroll/core/internal';
+
+interface Options {
+  units?: number;
+  rate?: number;
+  learningRate?: number;
+  returnSequences?: boolean;
+  mode?: 'min' | 'max';
+  name?: string;
+  trainable?: boolean;
+}
+const known: Known<Options> = {
+  units: 'count',
+  rate: 'share',
+  learningRate: 'number',
+  returnSequences: 'flag',
+  mode: ['min', 'max'],
+  name: 'text',
+  trainable: true,
+};
+
+const refuses = (options: unknown, message: string): void =>
+  assert.throws(
+    () => checkOptions('lstm', options as Options, known),
+    (error: UnrollError) => {
+      assert.equal(error.message, message);
+      return error.code === 'value';
+    },
+  );
+
+describe('options', () => {
+  test('those there are pass, and so do values left out', () => {
+    checkOptions<Options>('lstm', { units: 1, rate: 0, learningRate: Number.NaN, mode: 'max' }, known);
+    checkOptions('lstm', { units: undefined, returnSequences: undefined } as unknown as Options, known);
+  });
+
+  const near = {
+    return_sequences: 'returnSequences',
+    ReturnSequences: 'returnSequences',
+    unit: 'units',
+    lr: 'learningRate',
+    hidden_size: 'units',
+  };
+  for (const [option, meant] of Object.entries(near)) {
+    test(`${option} is answered with ${meant}`, () =>
+      refuses({ [option]: 1 }, `lstm: there is no option "${option}". Did you mean "${meant}"?`));
+  }
+
+  test('a name far from all is answered with all', () =>
+    refuses(
+      { colour: 1 },
+      'lstm: there is no option "colour". The options are units, rate, learningRate, returnSequences, mode, name, trainable.',
+    ));
+
+  test('names of objects are options like any other', () =>
+    refuses({ constructor: 1 }, unknownOption('lstm', 'constructor', Object.keys(known)).message));
+
+  const elsewhere = {
+    use_cudnn: 'It is not needed here: the fastest way to compute is always taken.',
+    input_shape:
+      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
+    batch_first: 'It is not needed here: tensors are always [batch, time, features].',
+    class_weight: 'Give it to fit().',
+    optimizer: 'Give it to compile().',
+  };
+  for (const [option, hint] of Object.entries(elsewhere)) {
+    test(`${option} is answered with where it belongs`, () =>
+      refuses({ [option]: 1 }, `lstm: there is no option "${option}". ${hint}`));
+  }
+
+  test('where there are none', () =>
+    assert.equal(unknownOption('auc', 'k', []).message, 'auc: there is no option "k". It takes none.'));
+
+  test('values of the wrong kind', () => {
+    refuses({ units: '32' }, 'lstm: units must be a positive integer, got "32".');
+    refuses(
+      { units: [32], name: 'lstm_1' },
+      'lstm: units must be a positive integer, got [32] (layer "lstm_1").',
+    );
+    refuses({ rate: 1 }, 'lstm: rate must be in [0, 1), got 1.');
+    refuses({ learningRate: '1' }, 'lstm: learningRate must be a number, got "1".');
+    refuses({ returnSequences: 1 }, 'lstm: returnSequences must be true or false, got 1.');
+    refuses({ mode: 'up' }, 'lstm: mode must be "min" or "max", got "up".');
+    refuses({ name: 3 }, 'lstm: name must be a string, got 3.');
+  });
+
+  test('what is no object of options', () => {
+    refuses(32, 'lstm takes an object of options, { units, rate, learningRate, ... }, got 32.');
+    refuses(undefined, 'lstm takes an object of options, { units, rate, learningRate, ... }, got undefined.');
+    refuses([32], 'lstm takes an object of options, { units, rate, learningRate, ... }, got [32].');
+  });
+});
+
+test('names are answered with the list, and with the nearest or the one of another library', () => {
+  assert.equal(nameHint('mean', ['mse', 'mae']), 'Choose one of mse, mae.');
+  assert.equal(nameHint('mean_squared_error', ['mse', 'mae']), 'Choose one of mse, mae. Did you mean "mse"?');
+  assert.equal(nameHint('MAE', ['mse', 'mae']), 'Choose one of mse, mae. Did you mean "mae"?');
+  assert.equal(nameHint(3, ['mse', 'mae']), 'Choose one of mse, mae.');
+});
+
+test('values are shown in a few characters', () => {
+  const cases: [unknown, string][] = [
+    ['32', '"32"'],
+    ['x'.repeat(50), `"${'x'.repeat(40)}..."`],
+    [3n, '3n'],
+    [Symbol('s'), 'Symbol(s)'],
+    [Number.NaN, 'NaN'],
+    [null, 'null'],
+    [() => 1, 'a function'],
+    [[], '[]'],
+    [[1, 2, 3, 4], '[1, 2, 3, ...]'],
+    [[{ input: [0], output: [1] }], '[{ input, output }]'],
+    [{}, '{}'],
+    [{ a: 1, b: 2, c: 3, d: 4 }, '{ a, b, c, ... }'],
+    [new Date(0), 'a Date'],
+    [new Int8Array(2), 'an Int8Array'],
+    [Promise.resolve(1), 'a Promise'],
+    [Object.create(null), '{}'],
+  ];
+  for (const [value, text] of cases) assert.equal(shown(value), text);
+  assert.equal(shown(tensor([1])), `a ${Tensor.name}`);
+});

@@ -1,0 +1,109 @@
+/** What users hand to a model's methods, checked: options by their names, and numbers that are none. */
+import { Tensor, type UnrollError, valueError } from '@unroll/core';
+import { type Known, shown } from '@unroll/core/internal';
+import type { ArtifactExtras } from '@unroll/formats';
+import type { PredictOptions } from './runnable.js';
+import type { CompileOptions, EvaluateOptions, FitOptions } from './trainable.js';
+import { isNumberArray } from './values.js';
+
+export const COMPILE: Known<CompileOptions> = {
+  optimizer: true,
+  loss: true,
+  lossWeights: true,
+  metrics: true,
+  weightedMetrics: true,
+  clip: true,
+  average: true,
+};
+
+/** Values are checked by the `fit` of @unroll/train. */
+export const FIT: Known<FitOptions> = {
+  epochs: true,
+  batchSize: true,
+  stepsPerEpoch: true,
+  shuffle: true,
+  seed: true,
+  accumulate: true,
+  validationData: true,
+  validationSplit: true,
+  classWeights: true,
+  sampleWeights: true,
+  mask: true,
+  callbacks: true,
+  verbose: true,
+  onEvent: true,
+  onWarning: true,
+  signal: true,
+  beforeUpdate: true,
+  window: true,
+  extra: true,
+  checkpointDir: true,
+  checkpointSteps: true,
+  resume: true,
+};
+
+export const EVALUATE: Known<EvaluateOptions> = { batchSize: 'count', sampleWeights: true, mask: true };
+export const PREDICT: Known<PredictOptions> = { batchSize: 'count', mask: true };
+export const SAVE: Known<Pick<ArtifactExtras, 'pipeline' | 'weights'>> = {
+  pipeline: true,
+  weights: ['float32', 'float16'],
+};
+
+/** @throws UnrollError `value` unless it is one of those that `fit` knows */
+export function checkVerbose(verbose: FitOptions['verbose']): void {
+  if (verbose === undefined || verbose === 'auto' || verbose === 0 || verbose === 1 || verbose === 2) return;
+  throw valueError(`fit: verbose must be 0, 1, 2 or "auto", got ${shown(verbose)}.`, { verbose });
+}
+
+/**
+ * What `read` makes of values, or an error that says where something else than a number stands among them.
+ * @param what how messages call the values: `x`, `y`
+ */
+export function reading<T>(what: string, values: unknown, read: () => T): T {
+  const top = Array.isArray(values) ? null : notNumbers(what, values);
+  if (top) throw top;
+  try {
+    return read();
+  } catch (error) {
+    throw notNumbers(what, values) ?? error;
+  }
+}
+
+/** The error about the first thing among values that is neither a number nor an array of them; null: there is none. */
+export function notNumbers(path: string, value: unknown, top = true): UnrollError | null {
+  if (typeof value === 'number' || value instanceof Tensor || isNumberArray(value)) return null;
+  if (Array.isArray(value))
+    return first(value.map((entry, i) => () => notNumbers(`${path}[${i}]`, entry, false)));
+  if (top && isPlain(value)) {
+    return first(
+      Object.entries(value).map(
+        ([name, entry]) =>
+          () =>
+            notNumbers(`${path}.${name}`, entry, false),
+      ),
+    );
+  }
+  return valueError(`${path} must be a number or an array of numbers, got ${shown(value)}.${remedy(value)}`, {
+    path,
+  });
+}
+
+function first(tries: readonly (() => UnrollError | null)[]): UnrollError | null {
+  for (const attempt of tries) {
+    const error = attempt();
+    if (error) return error;
+  }
+  return null;
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function remedy(value: unknown): string {
+  if (typeof value === 'string') return ' Convert texts to numbers first.';
+  if (value instanceof Date) return ' Convert dates to numbers first, as with getTime().';
+  if (typeof value !== 'object' || value === null) return '';
+  if ('then' in value) return ' Await it first.';
+  return 'input' in value && 'output' in value ? ' Give inputs and outputs apart: fit(inputs, outputs).' : '';
+}
