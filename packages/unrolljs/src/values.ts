@@ -105,7 +105,7 @@ function fromTyped(values: NumberArray, row: Shape | null): Tensor {
 function shapeOf(values: NestedNumbers): number[] {
   const shape: number[] = [];
   let at: NestedNumbers | undefined = values;
-  while (typeof at === 'object' && at !== null) {
+  while (Array.isArray(at) || isNumberArray(at)) {
     shape.push(at.length);
     at = at[0];
   }

@@ -1,0 +1,258 @@
+// Every factory function refuses options that do not exist, also in another library's spelling, and values of a wrong kind.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { UnrollError } from '@unroll/core';
+import * as nn from '@unroll/nn';
+
+type Options = Record<string, unknown>;
+/** How to call a factory, options that it takes, and with them: another spelling of an option, and a wrong value. */
+type Row = [
+  make: (options: never) => unknown,
+  good: Options,
+  other: [string, string],
+  wrong: [Options, string],
+];
+
+const cell = () => nn.gruCell({ units: 2 });
+const [x] = [nn.input({ shape: [null, 2] })];
+const layerRow = (make: Row[0], good: Options = {}): Row => [
+  make,
+  good,
+  ['activity_regularizer', 'activityRegularizer'],
+  [{ trainable: 'no' }, 'trainable must be true or false, got "no"'],
+];
+const units = (make: Row[0], other: Row[2]): Row => [
+  make,
+  { units: 2 },
+  other,
+  [{ units: '32' }, 'units must be a positive integer, got "32"'],
+];
+
+const rows: Record<string, Row> = {
+  lstm: units(nn.lstm, ['return_sequences', 'returnSequences']),
+  lstmCell: units(nn.lstmCell, ['unit_forget_bias', 'unitForgetBias']),
+  gru: units(nn.gru, ['dropuot', 'dropout']),
+  gruCell: units(nn.gruCell, ['reset_after', 'resetAfter']),
+  simpleRNN: units(nn.simpleRNN, ['go_backwards', 'goBackwards']),
+  simpleRNNCell: units(nn.simpleRNNCell, ['recurrent_dropout', 'recurrentDropout']),
+  peepholeLstm: units(nn.peepholeLstm, ['return_state', 'returnState']),
+  peepholeLstmCell: units(nn.peepholeLstmCell, ['kernel_initializer', 'kernelInitializer']),
+  dense: units(nn.dense, ['unit', 'units']),
+  recurrent: [
+    (options) => nn.recurrent(cell(), options),
+    {},
+    ['stateful_', 'stateful'],
+    [{ stateful: 1 }, 'stateful must be true or false, got 1'],
+  ],
+  embedding: [
+    nn.embedding,
+    { inputDim: 3, outputDim: 2 },
+    ['mask_zero', 'maskZero'],
+    [{ inputDim: [3] }, 'inputDim must be a positive integer, got [3]'],
+  ],
+  activation: [
+    nn.activation,
+    { activation: 'relu' },
+    ['activaton', 'activation'],
+    [{ activation: Math.tanh }, 'activation must be a string, got a function'],
+  ],
+  bidirectional: [
+    (options) => nn.bidirectional(nn.lstm({ units: 2 }), options),
+    {},
+    ['merge_mode', 'mergeMode'],
+    [{ name: 3 }, 'name must be a string, got 3'],
+  ],
+  dropout: [
+    nn.dropout,
+    { rate: 0.5 },
+    ['noise_shape', 'noiseShape'],
+    [{ rate: '0.5' }, 'rate must be in [0, 1), got "0.5"'],
+  ],
+  input: [
+    nn.input,
+    { shape: [2] },
+    ['batch_size', 'batchSize'],
+    [{ shape: 2 }, 'shape must be an array, got 2'],
+  ],
+  masking: [
+    nn.masking,
+    {},
+    ['mask_value', 'maskValue'],
+    [{ maskValue: '0' }, 'maskValue must be a number, got "0"'],
+  ],
+  addLayer: layerRow(nn.addLayer),
+  multiply: layerRow(nn.multiply),
+  flatten: layerRow(nn.flatten),
+  timeDistributed: layerRow((options) => nn.timeDistributed(nn.dense({ units: 1 }), options)),
+  concatenate: [nn.concatenate, {}, ['axes', 'axis'], [{ axis: 0.5 }, 'axis must be an integer, got 0.5']],
+  batchNormalization: [
+    nn.batchNormalization,
+    {},
+    ['moving_mean_initializer', 'movingMeanInitializer'],
+    [{ momentum: null }, 'momentum must be a number, got null'],
+  ],
+  layerNormalization: [
+    nn.layerNormalization,
+    {},
+    ['eps', 'epsilon'],
+    [{ center: 'yes' }, 'center must be true or false, got "yes"'],
+  ],
+  reshapeLayer: [
+    nn.reshapeLayer,
+    { targetShape: [2] },
+    ['target_shape', 'targetShape'],
+    [{ targetShape: 2 }, 'targetShape must be an array, got 2'],
+  ],
+  permuteLayer: [
+    nn.permuteLayer,
+    { dims: [2, 1] },
+    ['dim', 'dims'],
+    [{ dims: '2,1' }, 'dims must be an array, got "2,1"'],
+  ],
+  repeatVector: [
+    nn.repeatVector,
+    { n: 2 },
+    ['nane', 'name'],
+    [{ n: '2' }, 'n must be a positive integer, got "2"'],
+  ],
+  sequential: [
+    (options) => nn.sequential([nn.dense({ units: 1 })], options),
+    {},
+    ['nmae', 'name'],
+    [{ seed: 'x' }, 'seed must be an integer, got "x"'],
+  ],
+  model: [
+    nn.model,
+    { inputs: x, outputs: x },
+    ['output', 'outputs'],
+    [{ seed: 0.5 }, 'seed must be an integer, got 0.5'],
+  ],
+  constant: [nn.constant, {}, ['valeu', 'value'], [{ value: '1' }, 'value must be a number, got "1"']],
+  randomUniform: [
+    nn.randomUniform,
+    {},
+    ['min_val', 'minval'],
+    [{ minval: '1' }, 'minval must be a number, got "1"'],
+  ],
+  randomNormal: [
+    nn.randomNormal,
+    {},
+    ['std_dev', 'stddev'],
+    [{ mean: null }, 'mean must be a number, got null'],
+  ],
+  truncatedNormal: [
+    nn.truncatedNormal,
+    {},
+    ['std', 'stddev'],
+    [{ seed: 'a' }, 'seed must be an integer, got "a"'],
+  ],
+  varianceScaling: [
+    nn.varianceScaling,
+    {},
+    ['scales', 'scale'],
+    [{ mode: 'fan_in' }, 'mode must be "fanIn", "fanOut" or "fanAvg", got "fan_in"'],
+  ],
+  orthogonal: [nn.orthogonal, {}, ['gains', 'gain'], [{ gain: '1' }, 'gain must be a number, got "1"']],
+  identityMatrix: [nn.identityMatrix, {}, ['gaim', 'gain'], [{ gain: [] }, 'gain must be a number, got []']],
+  chronoInitializer: [
+    nn.chronoInitializer,
+    { maxSteps: 9 },
+    ['max_steps', 'maxSteps'],
+    [{ cell: 'rnn' }, 'cell must be "lstm" or "gru", got "rnn"'],
+  ],
+  l1l2: [nn.l1l2, {}, ['l_1', 'l1'], [{ l1: '1' }, 'l1 must be a number, got "1"']],
+  orthogonalPenalty: [
+    nn.orthogonalPenalty,
+    {},
+    ['factors', 'factor'],
+    [{ mode: 'row' }, 'mode must be "rows" or "columns", got "row"'],
+  ],
+  maxNorm: [
+    nn.maxNorm,
+    {},
+    ['max_value', 'maxValue'],
+    [{ maxValue: '2' }, 'maxValue must be a number, got "2"'],
+  ],
+  unitNorm: [
+    nn.unitNorm,
+    {},
+    ['axes', 'axis'],
+    [{ axs: 1 }, 'there is no option "axs". Did you mean "axis"?'],
+  ],
+  minMaxNorm: [
+    nn.minMaxNorm,
+    {},
+    ['min_value', 'minValue'],
+    [{ rate: '1' }, 'rate must be a number, got "1"'],
+  ],
+};
+
+for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.entries(rows)) {
+  describe(owner, () => {
+    const call = (options: unknown): unknown => make(options as never);
+    const refuses = (options: unknown, text: string): void =>
+      assert.throws(
+        () => call(options),
+        (error: UnrollError) => {
+          assert.ok(error instanceof UnrollError && error.message.startsWith(text), error.message);
+          return error.code === 'value';
+        },
+      );
+    test('takes what it knows', () => void call(good));
+    test('refuses an unknown option', () =>
+      refuses({ ...good, qqqqqq: 1 }, `${owner}: there is no option "qqqqqq". The options are `));
+    test('refuses another spelling', () =>
+      refuses(
+        { ...good, [spelling]: 1 },
+        `${owner}: there is no option "${spelling}". Did you mean "${meant}"?`,
+      ));
+    test('refuses a wrong value', () => refuses({ ...good, ...wrong }, `${owner}: ${message}`));
+    test('refuses what is no object', () => refuses([good], `${owner} takes an object of options, `));
+  });
+}
+
+test('every factory function with options has its row', () => {
+  const others = new Set([
+    ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
+    ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
+  ]);
+  const factories = Object.entries(nn).filter(
+    ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !others.has(name),
+  );
+  assert.deepEqual(factories.map(([name]) => name).sort(), Object.keys(rows).sort());
+});
+
+test('what is not needed is answered so, and recurrent() without a cell', () => {
+  assert.throws(
+    () => nn.lstm({ units: 2, unroll: true } as nn.LstmOptions),
+    /"unroll"\. It is not needed here/,
+  );
+  assert.throws(
+    () => nn.recurrent({ units: 8 } as unknown as nn.Cell),
+    /recurrent takes a cell, as in recurrent\(lstmCell\(\{ units: 8 \}\)\), got \{ units \}/,
+  );
+  assert.throws(
+    () => nn.lstm({ units: '8' as unknown as number, name: 'reader' }),
+    /lstm: units must be a positive integer, got "8" \(layer "reader"\)/,
+  );
+});
+
+test('classes and configs do not check names: subclasses and files of other versions have their own', () => {
+  assert.equal(new nn.Dense({ units: 1, hint: 2 } as nn.DenseOptions).className, 'Dense');
+  assert.equal(nn.layerFromConfig({ className: 'Dense', config: { units: 1, hint: 2 } }).className, 'Dense');
+});
+
+test('initialisers, regularisers and constraints that are none say what was given', () => {
+  const build = (options: object): void => nn.dense({ units: 1, ...options }).build([[-1, 2]]);
+  assert.throws(
+    () => build({ kernelInitializer: { input: 1 } }),
+    /there is no initializer \{ input \}\. Choose one of/,
+  );
+  assert.throws(() => build({ kernelInitializer: 'glorot_uniform' }), /Did you mean "glorotUniform"\?/);
+  assert.throws(() => build({ kernelRegularizer: 0.1 }), /there is no regularizer 0\.1\. Choose one of/);
+  assert.throws(
+    () => build({ kernelRegularizer: { className: 'l2', config: { l2: '1' } } }),
+    /l2: l2 is a number from 0, got "1"/,
+  );
+  assert.throws(() => build({ kernelConstraint: 'max_norm' }), /Did you mean "maxNorm"\?/);
+});

@@ -1,0 +1,355 @@
+// Every function with options refuses those that do not exist, also in another library's spelling, and wrong values.
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { UnrollError } from '@unroll/core';
+import * as train from '@unroll/train';
+import { checkpoints, csvLog, tensorBoard } from '@unroll/train/node';
+import { fails } from './fails.js';
+import { forecaster, waves } from './small-model.js';
+
+type Options = Record<string, unknown>;
+/** How to call it, options that it takes, another spelling of one, and a wrong value. */
+type Row = [
+  call: (options: never) => unknown,
+  good: Options,
+  other: [string, string],
+  wrong: [Options, RegExp],
+];
+
+const loss = (call: Row[0], other: [string, string] = ['reductoin', 'reduction']): Row => [
+  call,
+  {},
+  other,
+  [{ reduction: 3 }, /there is no reduction 3\. Choose one of sumOverBatchSize/],
+];
+const optimizer = (call: Row[0], other: [string, string] = ['lr', 'learningRate']): Row => [
+  call,
+  {},
+  other,
+  [{ learningRate: '0.1' }, /learningRate is a number above 0, got "0\.1"/],
+];
+const bare = (call: Row[0]): Row => [
+  call,
+  {},
+  ['threshold', ''],
+  [{ k: 2 }, /there is no option "k"\. It takes none/],
+];
+const { metrics } = train;
+const rate = { initialLearningRate: 1 };
+const low = (option: string): [Options, RegExp] => [
+  { [option]: [1] },
+  new RegExp(`${option} is a number .*, got \\[1\\]`),
+];
+const folder = join(tmpdir(), 'unroll-options');
+const { x, y } = waves();
+const common = { x, y, loss: 'mse', optimizer: 'adam' } as const;
+
+const rows: Record<string, Row> = {
+  mse: loss(train.mse),
+  mae: loss(train.mae),
+  huber: loss(train.huber, ['detla', 'delta']),
+  logCosh: loss(train.logCosh),
+  binaryCrossentropy: loss(train.binaryCrossentropy, ['from_logits', 'fromLogits']),
+  categoricalCrossentropy: loss(train.categoricalCrossentropy, ['label_smoothing', 'labelSmoothing']),
+  sparseCategoricalCrossentropy: loss(train.sparseCategoricalCrossentropy, ['ignore_class', 'ignoreClass']),
+  binaryFocalCrossentropy: loss(train.binaryFocalCrossentropy, [
+    'apply_class_balancing',
+    'applyClassBalancing',
+  ]),
+  categoricalFocalCrossentropy: loss(train.categoricalFocalCrossentropy, ['alhpa', 'alpha']),
+  poisson: loss(train.poisson),
+  pinball: loss(train.pinball, ['quantil', 'quantile']),
+  gaussianNll: loss(train.gaussianNll, ['eps', 'epsilon']),
+  studentTNll: loss(train.studentTNll),
+  negativeBinomialNll: loss(train.negativeBinomialNll, ['unit', 'units']),
+  customLoss: loss((options) => train.customLoss('own', (p) => p, options)),
+  sgd: optimizer(train.sgd, ['nestrov', 'nesterov']),
+  rmsprop: optimizer(train.rmsprop, ['weight_decay', 'weightDecay']),
+  adagrad: optimizer(train.adagrad, ['initial_accumulator_value', 'initialAccumulatorValue']),
+  adam: optimizer(train.adam),
+  adamw: optimizer(train.adamw, ['beta_1', 'beta1']),
+  nadam: optimizer(train.nadam, ['clipnorm', 'clipNorm']),
+  accuracy: bare(metrics.accuracy),
+  categoricalAccuracy: bare(metrics.categoricalAccuracy),
+  sparseCategoricalAccuracy: bare(metrics.sparseCategoricalAccuracy),
+  auc: bare(metrics.auc),
+  'mae as a metric': bare(metrics.mae),
+  'mse as a metric': bare(metrics.mse),
+  rmse: bare(metrics.rmse),
+  r2: bare(metrics.r2),
+  binaryAccuracy: [
+    metrics.binaryAccuracy,
+    {},
+    ['treshold', 'threshold'],
+    [{ threshold: '1' }, /must be a number, got "1"/],
+  ],
+  topKAccuracy: [metrics.topKAccuracy, {}, ['K', 'k'], [{ k: '5' }, /k must be a positive integer, got "5"/]],
+  precision: [metrics.precision, {}, ['averages', 'average'], [{ average: 1 }, /'macro' or 'micro', got 1/]],
+  recall: [
+    metrics.recall,
+    {},
+    ['thresholds', 'threshold'],
+    [{ threshold: [] }, /must be a number, got \[\]/],
+  ],
+  f1: [metrics.f1, {}, ['avrage', 'average'], [{ average: 'all' }, /'macro' or 'micro', got "all"/]],
+  confusionMatrix: [
+    metrics.confusionMatrix,
+    {},
+    ['treshold', 'threshold'],
+    [{ threshold: null }, /a number, got null/],
+  ],
+  perplexity: [
+    metrics.perplexity,
+    {},
+    ['from_logits', 'fromLogits'],
+    [{ fromLogits: 1 }, /true or false, got 1/],
+  ],
+  exponentialDecay: [
+    train.exponentialDecay,
+    { ...rate, decaySteps: 1, decayRate: 0.5 },
+    ['decay_rate', 'decayRate'],
+    low('decayRate'),
+  ],
+  inverseTimeDecay: [
+    train.inverseTimeDecay,
+    { ...rate, decaySteps: 1, decayRate: 0.5 },
+    ['stair_case', 'staircase'],
+    low('decaySteps'),
+  ],
+  stepDecay: [train.stepDecay, { ...rate, stepSize: 1 }, ['step_size', 'stepSize'], low('gamma')],
+  piecewiseConstantDecay: [
+    train.piecewiseConstantDecay,
+    { boundaries: [1], values: [1, 2] },
+    ['value', 'values'],
+    [{ values: 1 }, /values must be an array, got 1/],
+  ],
+  polynomialDecay: [train.polynomialDecay, { ...rate, decaySteps: 1 }, ['powr', 'power'], low('power')],
+  cosineDecay: [train.cosineDecay, { ...rate, decaySteps: 1 }, ['warmup_steps', 'warmupSteps'], low('alpha')],
+  cosineDecayRestarts: [
+    train.cosineDecayRestarts,
+    { ...rate, firstDecaySteps: 1 },
+    ['t_mul', 'tMul'],
+    low('mMul'),
+  ],
+  oneCycle: [
+    train.oneCycle,
+    { maxLearningRate: 1, totalSteps: 9 },
+    ['pct_start', 'pctStart'],
+    low('divFactor'),
+  ],
+  earlyStopping: [
+    train.earlyStopping,
+    {},
+    ['restore_best_weights', 'restoreBestWeights'],
+    [{ patience: '3' }, /patience must be an integer of 0 or more, got "3"/],
+  ],
+  reduceOnPlateau: [
+    train.reduceOnPlateau,
+    {},
+    ['min_lr', 'minLearningRate'],
+    [{ factor: 2 }, /factor lies .* got 2/],
+  ],
+  progress: [
+    train.progress,
+    {},
+    ['fromat', 'format'],
+    [{ format: 'json' }, /"lines" or "ndjson", got "json"/],
+  ],
+  csvLog: [
+    (options) => csvLog('x.csv', options),
+    {},
+    ['seperator', 'separator'],
+    [{ separator: 1 }, /a string, got 1/],
+  ],
+  tensorBoard: [
+    (options) => tensorBoard(folder, options),
+    {},
+    ['update_freq', 'everyUpdates'],
+    [{ everyUpdates: 'epoch' }, /everyUpdates must be a positive integer, got "epoch"/],
+  ],
+  checkpoints: [
+    checkpoints,
+    { directory: folder },
+    ['save_best_only', 'best'],
+    [
+      { best: { monitr: 'loss' } },
+      /checkpoints: best: there is no option "monitr"\. Did you mean "monitor"\?/,
+    ],
+  ],
+  plateau: [
+    (options) => new train.Plateau(options),
+    {},
+    ['patient', 'patience'],
+    [{ better: 'less' }, /better must be "lower" or "higher", got "less"/],
+  ],
+  train: [
+    (options) => train.train(forecaster(), options),
+    common,
+    ['epoch', 'epochs'],
+    [{ average: { momntum: 1 } }, /average: there is no option "momntum"\. Did you mean "momentum"\?/],
+  ],
+};
+const asynchronous: Record<string, Row> = {
+  fit: [
+    (options) => train.fit(forecaster(), options),
+    common,
+    ['batch_size', 'batchSize'],
+    [{ epochs: '3' }, /epochs must be a positive integer, got "3"/],
+  ],
+  evaluate: [
+    (options) => train.evaluate(forecaster(), { x, y }, options),
+    { loss: 'mse' },
+    ['metric', 'metrics'],
+    [{ batchSize: 0.5 }, /batchSize must be a positive integer, got 0\.5/],
+  ],
+  predict: [
+    (options) => train.predict(forecaster(), x, options),
+    {},
+    ['batch_size', 'batchSize'],
+    [{ verbose: 0 }, /there is no option "verbose"\. It is not needed here: only fit\(\) prints progress/],
+  ],
+  findLearningRate: [
+    (options) => train.findLearningRate(forecaster(), options),
+    { ...common, steps: 1 },
+    ['stop_at', 'stopAt'],
+    [{ steps: '9' }, /steps must be a positive integer, got "9"/],
+  ],
+};
+
+for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.entries({
+  ...rows,
+  ...asynchronous,
+})) {
+  describe(name, () => {
+    const owner = name.replace(' as a metric', '');
+    const refuses = async (options: Options, text: RegExp): Promise<void> =>
+      assert.rejects(async () => call({ ...good, ...options } as never), fails('value', text));
+    test('takes what it knows', async () => void (await call(good as never)));
+    test('refuses an unknown option', () =>
+      refuses(
+        { qqqqqq: 1 },
+        new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It takes none)`),
+      ));
+    test('refuses another spelling', () => {
+      const help = meant === '' ? 'It takes none' : `Did you mean "${meant}"\\?`;
+      return refuses({ [spelling]: 1 }, new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`));
+    });
+    test('refuses a wrong value', () => refuses(wrong, message));
+  });
+}
+
+describe('names', () => {
+  const compute = (spec: unknown): unknown => train.resolveLoss(spec as train.LossSpec);
+  const cases: [string, unknown, RegExp][] = [
+    ['of Keras', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
+    ['of another case', 'MAE', /Did you mean "mae"\?/],
+    ['that is a function', train.mse, /A loss is given by name, .* got a function/],
+    ['that is missing', undefined, /A loss is given by name, .* got undefined/],
+    ['that is null', null, /got null/],
+    ['that is a number', { name: 3 }, /got \{ name \}/],
+  ];
+  for (const [what, spec, message] of cases) {
+    test(`a loss ${what}`, () => assert.throws(() => compute(spec), fails('value', message)));
+  }
+  test('an optimizer', () =>
+    assert.throws(() => train.resolveOptimizer('Adm' as 'adam'), fails('value', /Did you mean "adam"\?/)));
+});
+
+describe('monitors are checked before training', () => {
+  const run = (callbacks: readonly train.Callback[], more: object = {}): Promise<unknown> =>
+    train.fit(forecaster(), { ...common, metrics: ['mae'], epochs: 1, callbacks, ...more });
+  const none = (onEvent: () => void): train.Callback => ({ name: 'counts', onEvent });
+  const held = { validationSplit: 0.5 };
+  const cases: [string, train.Callback, object, RegExp][] = [
+    [
+      'valLoss',
+      train.earlyStopping({ monitor: 'valLoss' }),
+      held,
+      /"valLoss" to monitor\. Did you mean "validationLoss"\?/,
+    ],
+    ['val_loss', train.reduceOnPlateau({ monitor: 'val_loss' }), held, /Did you mean "validationLoss"\?/],
+    [
+      'val_mae',
+      checkpoints({ directory: folder, best: { monitor: 'val_mae' } }),
+      held,
+      /Did you mean "validationMae"\?/,
+    ],
+    [
+      'without validation',
+      train.earlyStopping({ monitor: 'val_loss' }),
+      {},
+      /validationLoss comes with validationData/,
+    ],
+  ];
+  for (const [what, callback, more, message] of cases) {
+    test(what, async () => {
+      let events = 0;
+      const counts = none(() => void events++);
+      await assert.rejects(run([counts, callback], more), fails('value', message));
+      assert.equal(events, 0);
+    });
+  }
+  test('figures that the run has pass, and those that a callback says it adds', async () => {
+    const own = { ...none(() => {}), figures: ['mine'] };
+    for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
+      await run([train.earlyStopping({ monitor })], held);
+    const adds: train.Callback = {
+      ...own,
+      onEvent: (event) => void Object.assign(event, { metrics: { mine: 1 } }),
+    };
+    await run([adds, train.earlyStopping({ monitor: 'mine' })]);
+  });
+});
+
+describe('clipping by the optimizer', () => {
+  const kinds = [
+    [{ clipNorm: 0.01 }, { norm: 0.01 }],
+    [{ globalClipNorm: 0.01 }, { globalNorm: 0.01 }],
+    [{ clipValue: 0.001 }, { value: 0.001 }],
+  ] as const;
+  for (const [option, clip] of kinds) {
+    test(`${Object.keys(option)[0]} trains as clip: { ${Object.keys(clip)[0]} }`, async () => {
+      const trained = async (options: object): Promise<unknown> => {
+        const model = forecaster();
+        await train.fit(model, { ...common, epochs: 2, ...options });
+        return model.parameters.map((parameter) => parameter.dataSync());
+      };
+      const own = await trained({ optimizer: { name: 'sgd', ...option } });
+      assert.deepEqual(own, await trained({ optimizer: 'sgd', clip }));
+      assert.notDeepEqual(own, await trained({ optimizer: 'sgd' }));
+      const { name, config } = train.sgd(option);
+      assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
+    });
+  }
+  test('is asked for once, by a number above 0', () => {
+    const cases: [() => unknown, RegExp][] = [
+      [
+        () => train.adam({ clipNorm: 1, clipValue: 1 }),
+        /adam: give only one of clipNorm, .*, got clipNorm and clipValue/,
+      ],
+      [() => train.adam({ clipNorm: 0 }), /adam: clipNorm must be a number above 0, got 0/],
+      [
+        () =>
+          train.train(forecaster(), { ...common, optimizer: train.adam({ clipNorm: 1 }), clip: { norm: 1 } }),
+        /give clip, or an option of the optimizer adam, not both/,
+      ],
+      [
+        () => train.train(forecaster(), { ...common, clip: 1 as unknown as train.Clip }),
+        /exactly one of .*, got 1/,
+      ],
+    ];
+    for (const [work, message] of cases) assert.throws(work, fails('value', message));
+    assert.equal(train.adam().clip, null);
+    assert.ok(!('clipNorm' in train.adam().config));
+  });
+});
+
+test('data that are no numbers are shown', async () => {
+  const given = [{ input: [0], output: [1] }];
+  await assert.rejects(
+    async () => train.fit(forecaster(), { ...common, x: given as never }),
+    (error: UnrollError) => /got \{ input, output \}/.test(error.message),
+  );
+});

@@ -1,0 +1,139 @@
+// compile, fit, evaluate, predict and save refuse options that do not exist, and data that are no numbers.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { dense, type FitOptions, load, sequential, UnrollError } from 'unrolljs';
+
+const [x, y] = [
+  [[0], [1], [2]],
+  [[0], [2], [4]],
+];
+const model = () => sequential([dense({ units: 1 })]).compile({ loss: 'mse' });
+
+const refuses = (work: () => unknown, message: RegExp): Promise<void> =>
+  assert.rejects(
+    async () => work(),
+    (error: unknown) => {
+      assert.ok(error instanceof UnrollError && error.code === 'value', String(error));
+      assert.match(error.message, message);
+      return true;
+    },
+  );
+
+describe('options', () => {
+  const compile = (options: object) => () => model().compile({ loss: 'mse', ...options });
+  const fit = (options: object) => () => model().fit(x, y, options as FitOptions);
+  const evaluate = (options: object) => () => model().evaluate(x, y, options);
+  const predict = (options: object) => () => model().predict(x, options);
+  const save = (options: object) => () => model().save('nowhere', options);
+  const cases: [string, () => unknown, RegExp][] = [
+    ['compile: optimiser', compile({ optimiser: 'adam' }), /^compile: .* Did you mean "optimizer"\?$/],
+    ['compile: metric', compile({ metric: ['mae'] }), /^compile: .* Did you mean "metrics"\?$/],
+    ['compile: loss_weights', compile({ loss_weights: [1] }), /Did you mean "lossWeights"\?$/],
+    ['compile: learning_rate', compile({ learning_rate: 1 }), /Give it to the optimizer: \{ name: 'adam', /],
+    [
+      'compile: epochs',
+      compile({ epochs: 1 }),
+      /^compile: there is no option "epochs"\. Give it to fit\(\)\.$/,
+    ],
+    ['compile: an unknown one', compile({ qqqqqq: 1 }), /The options are optimizer, loss, lossWeights/],
+    ['compile: a wrong clip', compile({ clip: 1 }), /clip is exactly one of .* got 1/],
+    [
+      'compile: clip twice',
+      compile({ optimizer: { name: 'adam', clipNorm: 1 }, clip: { norm: 1 } }),
+      /not both/,
+    ],
+    ['compile: a wrong average', compile({ average: { momentum: '1' } }), /lies in \[0, 1\), got "1"/],
+    [
+      'fit: batch_size',
+      fit({ batch_size: 32 }),
+      /^fit: there is no option "batch_size"\. Did you mean "batchSize"\?$/,
+    ],
+    ['fit: epoch', fit({ epoch: 50 }), /^fit: there is no option "epoch"\. Did you mean "epochs"\?$/],
+    ['fit: validation_data', fit({ validation_data: [x, y] }), /Did you mean "validationData"\?$/],
+    ['fit: validation_split', fit({ validation_split: 0.1 }), /Did you mean "validationSplit"\?$/],
+    ['fit: sample_weight', fit({ sample_weight: [1] }), /Did you mean "sampleWeights"\?$/],
+    ['fit: class_weight', fit({ class_weight: {} }), /Did you mean "classWeights"\?$/],
+    ['fit: metrics', fit({ metrics: ['mae'] }), /^fit: .* Give it to compile\(\)\.$/],
+    ['fit: an unknown one', fit({ qqqqqq: 1 }), /The options are epochs, batchSize/],
+    ['fit: a wrong value', fit({ epochs: '50' }), /^fit: epochs must be a positive integer, got "50"\.$/],
+    ['fit: a wrong verbose', fit({ verbose: true }), /^fit: verbose must be 0, 1, 2 or "auto", got true\.$/],
+    ['evaluate: batch_size', evaluate({ batch_size: 1 }), /^evaluate: .* Did you mean "batchSize"\?$/],
+    [
+      'evaluate: verbose',
+      evaluate({ verbose: 0 }),
+      /^evaluate: .* It is not needed here: only fit\(\) prints/,
+    ],
+    ['evaluate: a wrong value', evaluate({ batchSize: '1' }), /must be a positive integer, got "1"/],
+    ['predict: batch_size', predict({ batch_size: 1 }), /^predict: .* Did you mean "batchSize"\?$/],
+    ['predict: an unknown one', predict({ qqqqqq: 1 }), /The options are batchSize, mask\.$/],
+    ['predict: a wrong value', predict({ batchSize: null }), /^predict: batchSize must be .* got null\.$/],
+    ['save: weight', save({ weight: 'float16' }), /^save: .* Did you mean "weights"\?$/],
+    [
+      'save: a wrong value',
+      save({ weights: 'int8' }),
+      /^save: weights must be "float32" or "float16", got "int8"\.$/,
+    ],
+  ];
+  for (const [name, work, message] of cases) test(name, () => refuses(work, message));
+
+  test('a monitor that the run will not have', () =>
+    refuses(
+      fit({ checkpointDir: undefined, callbacks: [{ name: 'own', monitors: 'val_loss', onEvent() {} }] }),
+      /val_loss/,
+    ));
+});
+
+describe('data', () => {
+  const pairs = [{ input: [0], output: [0] }];
+  const cases: [string, unknown, RegExp][] = [
+    [
+      'pairs',
+      pairs,
+      /^x\[0\] must be .* got \{ input, output \}\. Give inputs and outputs apart: fit\(inputs, outputs\)\.$/,
+    ],
+    ['a date', new Date(0), /^x must be .* got a Date\. Convert dates to numbers first/],
+    ['dates', [[new Date(0)]], /^x\[0\]\[0\] must be .* got a Date/],
+    ['text', '1', /^x must be a number or an array of numbers, got "1"\. Convert texts to numbers first\.$/],
+    ['null', null, /^x must be .* got null\.$/],
+    ['undefined', undefined, /^x must be .* got undefined\.$/],
+    ['a promise', Promise.resolve(x), /^x must be .* got a Promise\. Await it first\.$/],
+    ['named texts', { a: ['1'] }, /^x\.a\[0\] must be .* got "1"/],
+    ['a text further on', [[0], ['1']], /^x\[1\]\[0\] must be .* got "1"/],
+  ];
+  for (const [name, values, message] of cases) {
+    test(`of fit: ${name}`, () => refuses(() => model().fit(values as number[], y), message));
+    test(`of predict: ${name}`, () => refuses(() => model().predict(values as number[]), message));
+  }
+  test('of evaluate, and other arguments', async () => {
+    await refuses(() => model().evaluate(x, null as never), /^y must be .* got null/);
+    await refuses(() => model().fit(x, [['1'], [2], [3]] as never), /^y\[0\]\[0\] must be .* got "1"/);
+    await refuses(
+      () => model().fit(x, y, { sampleWeights: 'all' as never }),
+      /^sampleWeights must be .* got "all"/,
+    );
+    await refuses(
+      () => model().fit(x, y, { mask: [[null]] as never }),
+      /^mask\[0\]\[0\] must be .* got null/,
+    );
+  });
+});
+
+test("an optimizer's clipping is saved and loaded with the model", async () => {
+  const trained = sequential([dense({ units: 1 })], { seed: 1 });
+  trained.compile({ optimizer: { name: 'sgd', clipNorm: 1e-3 }, loss: 'mse' });
+  await trained.fit(x, y, { verbose: 0 });
+  const folder = await mkdtemp(join(tmpdir(), 'unroll-'));
+  try {
+    await trained.save(join(folder, 'model'));
+    const loaded = await load(join(folder, 'model'));
+    const before = loaded.getWeights()[0].values[0];
+    await loaded.fit(x, y, { verbose: 0 });
+    const moved = Math.abs(loaded.getWeights()[0].values[0] - before);
+    assert.ok(moved > 0 && moved < 1.1e-5, `a step of 0.01 times a gradient clipped to 0.001 moved ${moved}`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
