@@ -16,6 +16,7 @@ const KINDS = {
   flag: ['true or false', (value) => typeof value === 'boolean'],
   text: ['a string', (value) => typeof value === 'string'],
   list: ['an array', (value) => Array.isArray(value)],
+  lists: ['an array or an object', (value) => typeof value === 'object' && value !== null],
   function: ['a function', (value) => typeof value === 'function'],
 } satisfies Record<string, readonly [words: string, holds: (value: unknown) => boolean]>;
 

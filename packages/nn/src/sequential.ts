@@ -1,6 +1,6 @@
 /** `sequential`: layers one after another, each taking what the one before gives. */
 import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
+import { checkOptions, shown } from '@unroll/core/internal';
 import { SymbolicTensor } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
@@ -105,6 +105,11 @@ export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
   options: SequentialOptions = {},
 ): Sequential {
+  if (!Array.isArray(layers)) {
+    throw valueError(
+      `sequential takes an array of layers, as in sequential([lstm({ units: 8 }), dense({ units: 1 })]), got ${shown(layers)}.`,
+    );
+  }
   checkOptions('sequential', options, networkOptions());
   bringMakingTools();
   return new Sequential(layers, options);

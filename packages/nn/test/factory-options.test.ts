@@ -235,6 +235,10 @@ test('what is not needed is answered so, and recurrent() without a cell', () => 
     () => nn.lstm({ units: '8' as unknown as number, name: 'reader' }),
     /lstm: units must be a positive integer, got "8" \(layer "reader"\)/,
   );
+  assert.throws(
+    () => nn.sequential(nn.dense({ units: 1 }) as never),
+    /sequential takes an array of layers, .* got a Dense/,
+  );
 });
 
 test('classes and configs do not check names: subclasses and files of other versions have their own', () => {

@@ -40,10 +40,10 @@ export async function evaluate(
 ): Promise<Figures> {
   checkOptions('evaluate', options, {
     loss: true,
-    lossWeights: true,
+    lossWeights: 'lists',
     classWeights: true,
-    metrics: true,
-    weightedMetrics: true,
+    metrics: 'lists',
+    weightedMetrics: 'lists',
     batchSize: 'count',
   });
   await ready();

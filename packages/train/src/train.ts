@@ -88,10 +88,10 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
 /** What a run takes, for checks of options. */
 export const RUN: Known<RunOptions> = {
   loss: true,
-  lossWeights: true,
+  lossWeights: 'lists',
   classWeights: true,
-  metrics: true,
-  weightedMetrics: true,
+  metrics: 'lists',
+  weightedMetrics: 'lists',
   optimizer: true,
   epochs: 'count',
   batchSize: 'count',

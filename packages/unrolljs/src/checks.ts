@@ -9,9 +9,9 @@ import { isNumberArray } from './values.js';
 export const COMPILE: Known<CompileOptions> = {
   optimizer: true,
   loss: true,
-  lossWeights: true,
-  metrics: true,
-  weightedMetrics: true,
+  lossWeights: 'lists',
+  metrics: 'lists',
+  weightedMetrics: 'lists',
   clip: true,
   average: true,
 };
@@ -29,7 +29,7 @@ export const FIT: Known<FitOptions> = {
   classWeights: true,
   sampleWeights: true,
   mask: true,
-  callbacks: true,
+  callbacks: 'list',
   verbose: true,
   onEvent: true,
   onWarning: true,

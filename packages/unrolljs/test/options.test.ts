@@ -47,6 +47,16 @@ describe('options', () => {
     ],
     ['compile: a wrong average', compile({ average: { momentum: '1' } }), /lies in \[0, 1\), got "1"/],
     [
+      'compile: metrics as text',
+      compile({ metrics: 'mae' }),
+      /^compile: metrics must be an array or an object, got "mae"\.$/,
+    ],
+    [
+      'fit: one callback',
+      fit({ callbacks: () => {} }),
+      /^fit: callbacks must be an array, got a function\.$/,
+    ],
+    [
       'fit: batch_size',
       fit({ batch_size: 32 }),
       /^fit: there is no option "batch_size"\. Did you mean "batchSize"\?$/,

@@ -208,6 +208,11 @@ describe('heads, cells and layers', () => {
       /no cell "lsmt"\. Choose among rnn, lstm, gru/,
     );
     await assert.rejects(forecast(passengers, { ...air, head: 'sharp' as never }), /no head "sharp"/);
+    const misspelt = { ...air, horizn: 4 };
+    await assert.rejects(
+      forecast(passengers, misspelt),
+      /^UnrollError: forecast: there is no option "horizn"\. Did you mean "horizon"\?$/,
+    );
     await assert.rejects(
       forecast(passengers, { ...air, levels: [95] }),
       /A level lies between 0 and 1, and it is 95/,
