@@ -7,6 +7,7 @@ import { valueError } from './errors.js';
 import { apply1, type Op } from './op.js';
 import { runtime } from './runtime.js';
 import { type Shape, sizeOf } from './shape.js';
+import { shown } from './shown.js';
 import type { Tensor } from './tensor.js';
 import { randomWord, threefry2x32 } from './threefry.js';
 
@@ -27,7 +28,7 @@ export class RandomStream {
    */
   constructor(seed: number, ...path: (string | number)[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw valueError(`A seed is a whole number from 0 to 2^53 - 1, got ${seed}.`, { seed });
+      throw valueError(`A seed is a whole number from 0 to 2^53 - 1, got ${shown(seed)}.`, { seed });
     }
     const key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
     this.#key = keyBelow(key, path);
@@ -94,7 +95,8 @@ export class RandomStream {
 
   /** An inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0. @param rate in [0, 1) */
   dropoutMask(shape: Shape, rate: number): Tensor {
-    if (!(rate >= 0 && rate < 1)) throw valueError(`A dropout rate lies in [0, 1), got ${rate}.`, { rate });
+    if (!(rate >= 0 && rate < 1))
+      throw valueError(`A dropout rate lies in [0, 1), got ${shown(rate)}.`, { rate });
     return apply1(maskOp, [], { ...this.#take(shape), shape, keep: 1 - rate });
   }
 

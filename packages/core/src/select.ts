@@ -9,6 +9,7 @@ import { cpuBackend } from './cpu/backend.js';
 import { UnrollError } from './errors.js';
 import { referenceBackend } from './reference/backend.js';
 import { currentBackend, runtime } from './runtime.js';
+import { shown } from './shown.js';
 
 /** A backend by name: see the top of this file. */
 export type BackendName =
@@ -102,7 +103,7 @@ export async function setBackend(name?: BackendName | Backend): Promise<Backend>
 /** The number of threads that kernels use; results do not depend on it. */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) {
-    throw new UnrollError('value', `The number of threads is a whole number from 1, got ${count}.`, {
+    throw new UnrollError('value', `The number of threads is a whole number from 1, got ${shown(count)}.`, {
       count,
     });
   }

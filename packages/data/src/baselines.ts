@@ -1,9 +1,10 @@
 /** Forecasts that need no learning. A model that does not beat them has learned nothing useful. */
 import { UnrollError, valueError } from '@unroll/core';
+import { shown } from '@unroll/core/internal';
 
 function checked(history: ArrayLike<number>, horizon: number, needed: number): void {
   if (!Number.isInteger(horizon) || horizon < 1)
-    throw valueError(`The horizon is a whole number from 1, got ${horizon}.`);
+    throw valueError(`The horizon is a whole number from 1, got ${shown(horizon)}.`);
   if (history.length < needed) {
     throw new UnrollError(
       'data',

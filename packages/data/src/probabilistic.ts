@@ -3,6 +3,7 @@
  * out, and with no pair left the result is NaN.
  */
 import { shapeError, valueError } from '@unroll/core';
+import { shown } from '@unroll/core/internal';
 
 type Values = ArrayLike<number>;
 
@@ -30,7 +31,8 @@ function meanTerm(actual: Values, others: readonly Values[], term: (i: number) =
 }
 
 function checkLevel(level: number): void {
-  if (!(level > 0 && level < 1)) throw valueError(`A level lies between 0 and 1, got ${level}.`, { level });
+  if (!(level > 0 && level < 1))
+    throw valueError(`A level lies between 0 and 1, got ${shown(level)}.`, { level });
 }
 
 /** Mean pinball loss: `level` times what was missed above, 1 - `level` times what was missed below. */

@@ -158,7 +158,7 @@ export function scalerFromConfig(config: ScalerConfig): Scaler {
 /** The quantile `q` in 0..1 of sorted values, interpolated linearly between neighbours. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   if (sorted.length === 0) throw valueError('A quantile needs at least one value.');
-  if (!(q >= 0 && q <= 1)) throw valueError(`A quantile lies between 0 and 1, got ${q}.`);
+  if (!(q >= 0 && q <= 1)) throw valueError(`A quantile lies between 0 and 1, got ${shown(q)}.`);
   const at = q * (sorted.length - 1);
   const below = Math.floor(at);
   const above = Math.min(below + 1, sorted.length - 1);

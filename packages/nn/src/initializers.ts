@@ -138,7 +138,7 @@ export const truncatedNormal = /* @__PURE__ */ withOptions('truncatedNormal', NO
 /** Variance `scale` over the fan: the family of Glorot's, He's and LeCun's. */
 export const varianceScaling = /* @__PURE__ */ withOptions('varianceScaling', {
   seed: 'integer',
-  scale: true,
+  scale: 'number',
   mode: ['fanIn', 'fanOut', 'fanAvg'],
   distribution: ['truncatedNormal', 'untruncatedNormal', 'uniform'],
 });
