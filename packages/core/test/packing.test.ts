@@ -217,7 +217,7 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
     ...{ T: 1, B: 1, I, H, activation: 'tanh', recurrentActivation: 'sigmoid' },
     ...{ W, U, b, xh, c, keepCells: false, ...nothing },
   });
-  return Array.from(backend.read(xh).slice(-H));
+  return Array.from(backend.readSync!(xh).slice(-H));
 }
 
 for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(each.name)).slice(0, 4)) {

@@ -3,7 +3,14 @@
  * versions.
  */
 export { maskedCrc } from './callbacks/event-file.js';
-export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock, normOf } from './clip.js';
+export {
+  type Clipped,
+  checkClip,
+  clipGradients,
+  type Gradients as GradientBuffer,
+  normsFrom,
+  squaresOf,
+} from './clip.js';
 export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';

@@ -1,12 +1,13 @@
 /** The figures of an epoch or of `evaluate`: running means of the losses, and metrics. */
-import type { Flow } from '@unroll/core';
-import type { PreparedBatch } from './batches.js';
+import { type Flow, keep } from '@unroll/core';
+import { onHost } from '@unroll/core/internal';
+import type { PreparedBatch, TensorList } from './batches.js';
 import type { Figures } from './events.js';
 import { type Metric, type MetricSpec, type MetricState, resolveMetric } from './metrics.js';
 import {
   asColumn,
-  type BatchLoss,
   byOutput,
+  type LossValues,
   type Objective,
   type Part,
   type PerOutput,
@@ -42,6 +43,8 @@ export interface ScoresState {
 export class Scores {
   readonly #objective: Objective;
   readonly #watched: readonly Watched[];
+  /** For each metric what it is to see of the latest batch: prediction, target, mask, weights. */
+  #seen: TensorList[] = [];
   #losses: Part[];
   #added = 0;
   #examples = 0;
@@ -62,17 +65,25 @@ export class Scores {
     this.#losses = objective.outputs.map(() => ({ loss: 0, count: 0 }));
   }
 
-  /** Shows the metrics what the model gave for a batch. */
+  /** Keeps what the metrics are to see of what the model gave for a batch. */
   see(flows: readonly Flow[], batch: PreparedBatch): void {
-    for (const { metric, output, weighted } of this.#watched) {
+    this.#seen = this.#watched.map(({ output, weighted }) => {
       const { value: prediction, mask } = flows[this.#objective.outputs[output].index];
       const target = asColumn(batch.targets[output], prediction.shape);
-      metric.update(prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null);
-    }
+      return keep([prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null]);
+    });
   }
 
-  /** Takes the losses of a batch into the means. */
-  add({ parts, added, examples }: Omit<BatchLoss, 'total'>): void {
+  /** Takes the losses of a batch into the means, and shows the metrics what was seen of it. */
+  async add({ parts, added, examples }: LossValues): Promise<void> {
+    if (this.#seen.length > 0) {
+      const tensors = await onHost(this.#seen.flat());
+      this.#watched.forEach(({ metric }, i) => {
+        const [prediction, target, mask, weights] = tensors.slice(4 * i);
+        metric.update(prediction!, target!, mask, weights);
+      });
+      this.#seen = [];
+    }
     parts.forEach(({ loss, count }, i) => {
       this.#losses[i].loss += loss * count;
       this.#losses[i].count += count;

@@ -94,7 +94,7 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
    * cursor. `resume` goes on from it, bit for bit as if there had been no interruption. Null before there is
    * anything to keep.
    */
-  snapshot(): RunSnapshot | null;
+  snapshot(): Promise<RunSnapshot | null>;
 }
 
 /**

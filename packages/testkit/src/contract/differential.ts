@@ -40,7 +40,7 @@ function perform(backend: Backend, { name, arrays, call }: Trial): Arrays {
       call(backend.kernels, Object.fromEntries(blocks) as Blocks);
       return Object.fromEntries(
         wholes.map(({ key, whole, length }) => {
-          const values = Float64Array.from(backend.read(whole));
+          const values = Float64Array.from(backend.readSync!(whole));
           const beside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
           if (beside >= 0)
             throw new Error(`${name}: ${key}[${beside - BEFORE}] was written beside its ${length} elements`);

@@ -28,10 +28,10 @@ function doNotOverlap(backend: Backend): (string | null)[] {
   const later = backend.temporary(400_000);
   backend.write(later, counting(400_000, 0.25));
   const problems = outer.map(({ block, length, from }) =>
-    bitMismatch(`block of ${length}`, backend.read(block), counting(length, from)),
+    bitMismatch(`block of ${length}`, backend.readSync!(block), counting(length, from)),
   );
-  problems.push(bitMismatch('resident block', backend.read(resident), counting(100, -100)));
-  problems.push(bitMismatch('later block', backend.read(later), counting(400_000, 0.25)));
+  problems.push(bitMismatch('resident block', backend.readSync!(resident), counting(100, -100)));
+  problems.push(bitMismatch('later block', backend.readSync!(later), counting(400_000, 0.25)));
   backend.closeArena();
   backend.release(resident);
   return problems;
@@ -41,7 +41,7 @@ export const storageCases = (): ContractCase[] => [
   storageCase('a block holds what was written', (backend) => {
     const block = backend.allocate(33);
     backend.write(block, counting(33));
-    const problems = [bitMismatch('read', backend.read(block), counting(33))];
+    const problems = [bitMismatch('read', backend.readSync!(block), counting(33))];
     backend.release(block);
     return problems;
   }),
@@ -50,17 +50,17 @@ export const storageCases = (): ContractCase[] => [
     backend.write(first, counting(1000, 1));
     backend.release(first);
     const second = backend.allocate(1000);
-    const problems = [bitMismatch('read', backend.read(second), new Float64Array(1000))];
+    const problems = [bitMismatch('read', backend.readSync!(second), new Float64Array(1000))];
     backend.release(second);
     return problems;
   }),
   storageCase('read gives a copy', (backend) => {
     const block = backend.allocate(3);
-    const copy = backend.read(block);
+    const copy = backend.readSync!(block);
     backend.write(block, [1, 2, 3]);
     copy[0] = 9;
     const problems = [
-      bitMismatch('block', backend.read(block), [1, 2, 3]),
+      bitMismatch('block', backend.readSync!(block), [1, 2, 3]),
       bitMismatch('copy', copy, [9, 0, 0]),
     ];
     backend.release(block);
@@ -72,8 +72,8 @@ export const storageCases = (): ContractCase[] => [
     const inner = backend.view(view, 1, 2);
     backend.write(inner, [7, 8]);
     const problems = [
-      bitMismatch('block', backend.read(block), [0, 0, 0, 0, 7, 8, 0, 0, 0, 0]),
-      bitMismatch('view', backend.read(view), [0, 7, 8, 0, 0]),
+      bitMismatch('block', backend.readSync!(block), [0, 0, 0, 0, 7, 8, 0, 0, 0, 0]),
+      bitMismatch('view', backend.readSync!(view), [0, 7, 8, 0, 0]),
     ];
     backend.release(block);
     return problems;
@@ -81,7 +81,7 @@ export const storageCases = (): ContractCase[] => [
   storageCase('blocks of no elements', (backend) => {
     const block = backend.allocate(0);
     backend.write(block, []);
-    const problems = [bitMismatch('read', backend.read(block), [])];
+    const problems = [bitMismatch('read', backend.readSync!(block), [])];
     backend.release(block);
     return problems;
   }),

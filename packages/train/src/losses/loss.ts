@@ -28,7 +28,7 @@ import {
   valueError,
   zeros,
 } from '@unroll/core';
-import { sizeOf } from '@unroll/core/internal';
+import { hostValues, sizeOf } from '@unroll/core/internal';
 import { rowFactors, selectRows } from './row-factors.js';
 
 const REDUCTIONS = ['sumOverBatchSize', 'meanWithSampleWeight', 'sum', 'none'] as const;
@@ -157,7 +157,7 @@ function checkedRows(
 /** Row numbers whose target tells that they do not count; null where the loss has no such targets. */
 function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) => boolean) | null {
   if (!ignores) return null;
-  const values = target.dataSync();
+  const values = hostValues(target, 'The target');
   return (row) => ignores(values[row]);
 }
 
