@@ -2,7 +2,7 @@
 import { formatShape, shapeError } from './errors.js';
 import { FlatBuffer } from './resident.js';
 import { type Shape, sizeOf } from './shape.js';
-import { hostTensor, storage, Tensor } from './tensor.js';
+import { storage, Tensor } from './tensor.js';
 
 export class Parameter extends Tensor {
   /** Name within its layer in Keras's words: `kernel`, `recurrent_kernel`, `bias`, ... */
@@ -43,11 +43,6 @@ export class Parameter extends Tensor {
     }
     if (list) this.#buffer.write(list, this.#offset);
     else this.#buffer.copyFrom((values as Tensor).block(), this.#offset);
-  }
-
-  /** A copy of the values as a tensor of their own. */
-  snapshot(): Tensor {
-    return hostTensor(this.dataSync(), this.shape);
   }
 
   /** @internal */

@@ -2,7 +2,7 @@
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import type { Flow, ForwardContext, Model } from './model.js';
 import type { RandomStream } from './random.js';
-import { joinRows, onHost, takeRows } from './rows.js';
+import { joinRows, onHost, sliceRows } from './rows.js';
 import { runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { ready } from './select.js';
@@ -77,10 +77,10 @@ export async function predictLoaded(
   const tables = await onHost(all);
   const parts: Tensor[][] = [];
   for (let at = 0; at < count; at += batchSize) {
-    const rows = Uint32Array.from({ length: Math.min(batchSize, count - at) }, (_, i) => at + i);
+    const to = Math.min(at + batchSize, count);
     parts.push(
       scope(() => {
-        const taken = tables.map((table) => takeRows(table, rows));
+        const taken = tables.map((table) => sliceRows(table, at, to));
         const flows = flowsOf(taken.slice(0, inputs.length), taken[inputs.length] ?? null);
         return model.forward(flows, inferenceContext()).map((flow) => flow.value);
       }),

@@ -27,7 +27,7 @@ export function readNow({ backend, block }: Place, what: string): FloatArray {
   if (backend.readSync) return backend.readSync(block);
   throw new UnrollError(
     'backend',
-    `${what} lies in memory of the backend "${backend.name}", which cannot be read synchronously: await its data().`,
+    `${what} cannot be read synchronously from the backend "${backend.name}": await its data().`,
   );
 }
 

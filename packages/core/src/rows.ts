@@ -24,6 +24,12 @@ export function takeRows({ held, shape: [, ...shape] }: Tensor, rows: ArrayLike<
   return hostTensor(out, [rows.length, ...shape]);
 }
 
+/** Rows `from` to `to` (exclusive) of such a tensor, as a tensor of their own. */
+export function sliceRows({ held, shape: [, ...shape] }: Tensor, from: number, to: number): Tensor {
+  const width = sizeOf(shape);
+  return hostTensor(held!.slice(from * width, to * width), [to - from, ...shape]);
+}
+
 /** Tensors of equal rows one after another, along the first axis. */
 export async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
   if (parts.length === 1) return parts[0];
