@@ -26,6 +26,7 @@ import {
   dense,
   dropout,
   embedding,
+  gru,
   type Layer,
   lstm,
   type Network,
@@ -130,6 +131,25 @@ describe('a backend that is read asynchronously', () => {
     test(`trains: ${name}`, () => sameOn(() => ran(classifier(), options())));
   }
 
+  test('trains on masked targets and sample weights', () =>
+    sameOn(async () => {
+      const tagger = sequential(
+        [
+          embedding({ inputDim: IDS, outputDim: 3, maskZero: true }),
+          gru({ units: 4, returnSequences: true }),
+          dense({ units: CLASSES }),
+        ],
+        { seed: 5 },
+      );
+      const { x } = sequences();
+      const y = tensor(
+        x.dataSync().map((id) => id % CLASSES),
+        [COUNT, STEPS],
+      );
+      const sampleWeights = tensor(Array.from({ length: COUNT }, (_, i) => 1 + (i % 2)));
+      return ran(tagger, { x, y, sampleWeights, classWeights: { 1: 2 } });
+    }));
+
   test('evaluates and predicts', () =>
     sameOn(async () => {
       const model = classifier();
@@ -201,7 +221,9 @@ describe('a backend that is read asynchronously', () => {
       await fit(model, own);
       const kernel = model.parameters.find(({ name }) => name === 'lstm_1/kernel')!;
       kernel.assign(new Float32Array(kernel.size).fill(1e30));
-      const broken = await fit(model, { ...own, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch((error) => error);
+      const broken = await fit(model, { ...own, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch(
+        (error) => error,
+      );
       kernel.assign(new Float32Array(kernel.size).fill(Number.NaN));
       const spoiled = await fit(model, own).catch((error) => error);
       assert.match(spoiled.message, /weights lstm_1\/kernel of layer lstm_1 are not finite/);
@@ -257,7 +279,10 @@ describe('synchronous reads of a backend that has none', () => {
     assert.ok(error instanceof UnrollError);
     assert.equal(error.code, 'backend');
     assert.match(error.message, what);
-    assert.match(error.message, /cannot be read synchronously from the backend "reference-async": await its data\(\)\.$/);
+    assert.match(
+      error.message,
+      /cannot be read synchronously from the backend "reference-async": await its data\(\)\.$/,
+    );
     return true;
   };
 
@@ -281,9 +306,22 @@ describe('synchronous reads of a backend that has none', () => {
     await setBackend(asyncReference());
     const ids = add(tensor([0, 1]), 0);
     assert.throws(() => gather(tensor([[1], [2]]), ids), refused(/^gather: the ids /));
-    assert.throws(() => pick(tensor([[1, 2], [2, 3]]), ids), refused(/^pick: the class of each row /));
+    assert.throws(
+      () =>
+        pick(
+          tensor([
+            [1, 2],
+            [2, 3],
+          ]),
+          ids,
+        ),
+      refused(/^pick: the class of each row /),
+    );
     const layer = embedding({ inputDim: 3, outputDim: 2 });
     assert.throws(() => predictNow(layer, ids), refused(/^The input of Layer embedding /i));
-    assert.throws(() => metrics.accuracy().update(tensor([[0.1, 0.9]]), add(tensor([1]), 0)), refused(/the target /));
+    assert.throws(
+      () => metrics.accuracy().update(tensor([[0.1, 0.9]]), add(tensor([1]), 0)),
+      refused(/the target /),
+    );
   });
 });
