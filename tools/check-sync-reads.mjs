@@ -6,6 +6,7 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HOST = 'data that lie on the host';
+const HELD = 'what onHost has read';
 
 /** By file and function: why it may read synchronously. */
 export const ALLOWED = {
@@ -15,6 +16,7 @@ export const ALLOWED = {
   'core/src/ops/pick.ts': { eachStretch: `class numbers: ${HOST}`, checked: `class numbers: ${HOST}` },
   'core/src/ops/recurrent.ts': { stepMasks: `masks: ${HOST}` },
   'core/src/ops/rows.ts': { gather: `ids: ${HOST}` },
+  'core/src/rows.ts': { takeRows: HELD, sliceRows: HELD, joinRows: HELD },
   'core/src/resident.ts': { readNow: 'where a read is refused, with what to do' },
   'core/src/tensor.ts': {
     dataSync: 'the public synchronous read',
@@ -34,6 +36,7 @@ export const ALLOWED = {
     getWeights: 'public and synchronous, as in Keras; elsewhere await data() of the parameters',
     roundWeights: 'public and synchronous; made for CPU kernels',
   },
+  'train/src/fingerprint.ts': { fingerprint: HELD },
   'train/src/guard.ts': { badData: `batches: ${HOST}` },
   'train/src/losses/counts.ts': { checkCounts: `targets: ${HOST}` },
   'train/src/losses/crossentropy.ts': { checkShares: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },

@@ -48,7 +48,7 @@ export class FlatBuffer implements ResidentMemory {
   block(): Block {
     const backend = runtime.scope?.backend ?? currentBackend();
     const home = this.#home;
-    if (backend !== home.backend) runtime.moveHome!(home, backend);
+    if (backend !== home.backend) runtime.moveHome?.(home, backend);
     return home.block;
   }
 

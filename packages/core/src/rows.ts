@@ -1,7 +1,9 @@
 /** Rows of examples: people hold whole data sets, and models read batches, which are rows copied side by side. */
 import type { FloatArray } from './backend.js';
 import { sizeOf } from './shape.js';
-import { hostTensor, type Tensor } from './tensor.js';
+import { hostTensor, hostValues, type Tensor } from './tensor.js';
+
+const DATA = 'A data set';
 
 /** The same tensors, those that lie in a backend's memory read to the host. */
 export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
@@ -13,9 +15,10 @@ export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<
 }
 
 /** Rows of a tensor [N, ...] that lies on the host, in the given order, as a tensor of their own. */
-export function takeRows({ held, shape: [, ...shape] }: Tensor, rows: ArrayLike<number>): Tensor {
+export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
+  const values = hostValues(tensor, DATA);
+  const shape = tensor.shape.slice(1);
   const width = sizeOf(shape);
-  const values = held!;
   const out = new (values.constructor as new (length: number) => FloatArray)(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i];
@@ -25,15 +28,16 @@ export function takeRows({ held, shape: [, ...shape] }: Tensor, rows: ArrayLike<
 }
 
 /** Rows `from` to `to` (exclusive) of such a tensor, as a tensor of their own. */
-export function sliceRows({ held, shape: [, ...shape] }: Tensor, from: number, to: number): Tensor {
+export function sliceRows(tensor: Tensor, from: number, to: number): Tensor {
+  const shape = tensor.shape.slice(1);
   const width = sizeOf(shape);
-  return hostTensor(held!.slice(from * width, to * width), [to - from, ...shape]);
+  return hostTensor(hostValues(tensor, DATA).slice(from * width, to * width), [to - from, ...shape]);
 }
 
 /** Tensors of equal rows one after another, along the first axis. */
 export async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
   if (parts.length === 1) return parts[0];
-  const values = (await onHost(parts)).map(({ held }) => held!);
+  const values = (await onHost(parts)).map((part) => hostValues(part, DATA));
   const count = parts.reduce((sum, part) => sum + part.shape[0], 0);
   const shape = [count, ...parts[0].shape.slice(1)];
   const out = new (values[0].constructor as new (length: number) => FloatArray)(sizeOf(shape));

@@ -27,10 +27,10 @@ export function asyncReference(): AsyncReference {
     temporary(length) {
       const block = reference.temporary(length);
       spoil(block);
-      arenas.at(-1)!.push(block);
+      arenas[arenas.length - 1].push(block);
       return block;
     },
     openArena: () => void arenas.push([]),
-    closeArena: () => arenas.pop()!.forEach(spoil),
+    closeArena: () => arenas.pop()?.forEach(spoil),
   };
 }

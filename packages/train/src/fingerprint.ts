@@ -3,7 +3,7 @@
  * security.
  */
 import { formatShape } from '@unroll/core';
-import { sizeOf } from '@unroll/core/internal';
+import { hostValues, sizeOf } from '@unroll/core/internal';
 import { type Examples, loadRows, type Rows, toRows } from './batches.js';
 
 /** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, by different multipliers. */
@@ -20,7 +20,7 @@ function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): s
     for (const character of tensor ? `${count}${formatShape(row)}` : 'none') mix(character.charCodeAt(0));
     if (!tensor) continue;
     const width = sizeOf(row);
-    const values = tensor.held!.subarray(start * width, (start + count) * width);
+    const values = hostValues(tensor, 'The data').subarray(start * width, (start + count) * width);
     const floats = values instanceof Float32Array ? values : Float32Array.from(values);
     const words = new Int32Array(floats.buffer, floats.byteOffset, floats.length);
     for (let i = 0; i < words.length; i++) mix(words[i]);

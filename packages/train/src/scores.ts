@@ -1,7 +1,7 @@
 /** The figures of an epoch or of `evaluate`: running means of the losses, and metrics. */
-import { type Flow, keep } from '@unroll/core';
+import { type Flow, keep, type Tensor } from '@unroll/core';
 import { onHost } from '@unroll/core/internal';
-import type { PreparedBatch, TensorList } from './batches.js';
+import type { PreparedBatch } from './batches.js';
 import type { Figures } from './events.js';
 import { type Metric, type MetricSpec, type MetricState, resolveMetric } from './metrics.js';
 import {
@@ -40,11 +40,14 @@ export interface ScoresState {
   metrics: readonly MetricState[];
 }
 
+/** What a metric is to see of a batch: prediction, target, mask, weights. */
+type Seen = [Tensor, Tensor, Tensor | null, Tensor | null];
+
 export class Scores {
   readonly #objective: Objective;
   readonly #watched: readonly Watched[];
-  /** For each metric what it is to see of the latest batch: prediction, target, mask, weights. */
-  #seen: TensorList[] = [];
+  /** For each metric. */
+  #seen: Seen[] = [];
   #losses: Part[];
   #added = 0;
   #examples = 0;
@@ -79,8 +82,7 @@ export class Scores {
     if (this.#seen.length > 0) {
       const tensors = await onHost(this.#seen.flat());
       this.#watched.forEach(({ metric }, i) => {
-        const [prediction, target, mask, weights] = tensors.slice(4 * i);
-        metric.update(prediction!, target!, mask, weights);
+        metric.update(...(tensors.slice(4 * i, 4 * i + 4) as Seen));
       });
       this.#seen = [];
     }

@@ -113,7 +113,7 @@ export class Warnings {
     this.#logits = [];
     const values = await valuesOf(logits.map(({ value }) => value));
     for (const [i, { loss, name, value }] of logits.entries()) {
-      if (!isSoftmax(values[i], value.shape.at(-1)!)) continue;
+      if (!isSoftmax(values[i], value.shape[value.rank - 1])) continue;
       this.add(
         'softmax-as-logits',
         `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's ` +
