@@ -287,6 +287,14 @@ export interface Backend {
   /** A part of a block, sharing its memory. */
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
-  /** A copy of the block's values that the garbage collector owns: in `to`, which has their number, or a new array. */
-  read(block: Block, to?: FloatArray): FloatArray;
+  /**
+   * A copy of the values that the block holds at the time of the call, in an array that the garbage collector owns. The
+   * block may be written or given back right after the call.
+   */
+  read(block: Block): Promise<FloatArray>;
+  /**
+   * The same at once, in `to`, which has their number, or a new array. Only backends whose memory the CPU reads have it;
+   * everything but what tools/sync-reads.mjs lists works without.
+   */
+  readSync?(block: Block, to?: FloatArray): FloatArray;
 }

@@ -19,8 +19,8 @@ export interface ForwardContext {
   training: boolean;
   /** Where dropout masks come from. */
   random: RandomStream;
-  /** Work to do once the step's gradient has been taken, such as moving statistics. */
-  afterStep(work: () => void): void;
+  /** Work to do once the step's gradient has been taken, such as moving statistics; one after another. */
+  afterStep(work: () => void | Promise<void>): void;
   /** Adds a scalar to the loss of this pass: regularisers of weights and of activities. */
   addLoss(term: Tensor): void;
 }

@@ -1,9 +1,8 @@
 /** Parameters: the tensors of a model that training changes, or that a model carries along (batch statistics). */
-import type { FloatArray } from './backend.js';
 import { formatShape, shapeError } from './errors.js';
 import { FlatBuffer } from './resident.js';
 import { type Shape, sizeOf } from './shape.js';
-import { hostTensor, Storage, Tensor } from './tensor.js';
+import { storage, Tensor } from './tensor.js';
 
 export class Parameter extends Tensor {
   /** Name within its layer in Keras's words: `kernel`, `recurrent_kernel`, `bias`, ... */
@@ -19,7 +18,7 @@ export class Parameter extends Tensor {
 
   constructor(name: string, shape: Shape, values: ArrayLike<number>, trainable = true) {
     const buffer = new FlatBuffer(sizeOf(shape));
-    super([...shape], new Storage(null, null, null, buffer, 0));
+    super([...shape], storage(null, null, null, buffer, 0));
     this.name = name;
     this.trainable = trainable;
     this.#buffer = buffer;
@@ -34,24 +33,21 @@ export class Parameter extends Tensor {
 
   /** Replaces the values; a tensor or row-major numbers of the same size. */
   assign(values: Tensor | ArrayLike<number>): void {
-    const list = values instanceof Tensor ? values.dataSync() : values;
-    if (list.length !== this.size) {
+    const list = values instanceof Tensor ? values.held : values;
+    const got = list?.length ?? (values as Tensor).size;
+    if (got !== this.size) {
       throw shapeError(
-        `Parameter ${this.name} of shape ${formatShape(this.shape)} takes ${this.size} values, got ${list.length}.`,
-        { name: this.name, shape: this.shape, got: list.length },
+        `Parameter ${this.name} of shape ${formatShape(this.shape)} takes ${this.size} values, got ${got}.`,
+        { name: this.name, shape: this.shape, got },
       );
     }
-    this.#buffer.write(list, this.#offset);
-  }
-
-  /** A copy of the values as a tensor of their own. */
-  snapshot(): Tensor {
-    return hostTensor(this.dataSync() as FloatArray, this.shape);
+    if (list) this.#buffer.write(list, this.#offset);
+    else this.#buffer.copyFrom((values as Tensor).block(), this.#offset);
   }
 
   /** @internal */
   moveTo(buffer: FlatBuffer, offset: number): void {
-    buffer.write(this.dataSync(), offset);
+    buffer.copyFrom(this.block(), offset);
     this.#buffer = buffer;
     this.#offset = offset;
     this.settle(buffer, offset);

@@ -3,7 +3,7 @@ import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import type { Flow, ForwardContext, Model } from './model.js';
 import { checkOptions } from './options.js';
 import type { RandomStream } from './random.js';
-import { joinRows, type Table, tableOf, takeRows } from './rows.js';
+import { joinRows, onHost, sliceRows } from './rows.js';
 import { runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { ready } from './select.js';
@@ -28,19 +28,16 @@ export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): Forw
   return {
     training: false,
     get random() {
-      return (stream ??= streamOf(0));
+      stream ??= runtime.makeStream?.(0) ?? null;
+      if (stream) return stream;
+      throw new UnrollError(
+        'state',
+        'A layer needs random numbers, and this bundle has none: make new RandomStream(seed).',
+      );
     },
     afterStep: () => {},
     addLoss,
   };
-}
-
-function streamOf(seed: number): RandomStream {
-  if (runtime.makeStream) return runtime.makeStream(seed);
-  throw new UnrollError(
-    'state',
-    'A layer needs random numbers, and this bundle has none: make new RandomStream(seed).',
-  );
 }
 
 /**
@@ -76,22 +73,23 @@ export async function predictLoaded(
   { batchSize = 256, mask }: PredictOptions = {},
 ): Promise<Tensor[]> {
   checkCount('batchSize', batchSize);
-  const tables = (Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor]).map(tableOf);
-  const maskTable = mask ? tableOf(mask) : null;
-  const count = sameCount(maskTable ? [...tables, maskTable] : tables);
+  const inputs = Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor];
+  const all = mask ? [...inputs, mask] : inputs;
+  const count = sameCount(all);
+  const tables = await onHost(all);
   const parts: Tensor[][] = [];
   for (let at = 0; at < count; at += batchSize) {
-    const rows = Uint32Array.from({ length: Math.min(batchSize, count - at) }, (_, i) => at + i);
+    const to = Math.min(at + batchSize, count);
     parts.push(
       scope(() => {
-        const inputs = tables.map((table) => takeRows(table, rows));
-        const flows = flowsOf(inputs, maskTable && takeRows(maskTable, rows));
+        const taken = tables.map((table) => sliceRows(table, at, to));
+        const flows = flowsOf(taken.slice(0, inputs.length), taken[inputs.length] ?? null);
         return model.forward(flows, inferenceContext()).map((flow) => flow.value);
       }),
     );
     await nextTurnIfDue();
   }
-  return parts[0].map((_, output) => joinRows(parts.map((part) => part[output])));
+  return Promise.all(parts[0].map((_, output) => joinRows(parts.map((part) => part[output]))));
 }
 
 /** The model's output for x: a tensor [N, ...]; of several outputs, the first. See {@link predictAll}. */
@@ -103,15 +101,15 @@ export async function predict(
   return (await predictAll(model, x, options))[0];
 }
 
-function sameCount(tables: readonly Table[]): number {
-  const count = tables[0]?.count ?? 0;
-  if (count === 0) throw valueError('There is nothing to predict: x is empty.');
-  const other = tables.find((table) => table.count !== count);
+function sameCount(tensors: readonly Tensor[]): number {
+  const counts = tensors.map(({ shape }) => shape[0]);
+  const [count] = counts;
+  if (!count) throw valueError('There is nothing to predict: x is empty.');
+  const other = tensors.find((_, i) => counts[i] !== count);
   if (!other) return count;
   throw shapeError(
-    `The inputs have ${count} and ${other.count} examples (${formatShape([other.count, ...other.shape])}). ` +
-      'Give each input as many.',
-    { counts: tables.map((table) => table.count) },
+    `The inputs have ${count} and ${other.shape[0]} examples (${formatShape(other.shape)}). Give each input as many.`,
+    { counts },
   );
 }
 

@@ -6,7 +6,7 @@
 import type { Block, FloatArray } from './backend.js';
 import { openScope, runtime, type ScopeState } from './runtime.js';
 import type { Shape } from './shape.js';
-import { Storage, Tensor, temporaryTensor } from './tensor.js';
+import { type Place, storage, Tensor, temporaryTensor } from './tensor.js';
 
 /** Rows that were looked up together. */
 export interface Lookup {
@@ -23,7 +23,7 @@ export class RowGradient extends Tensor {
 
   /** @param shape of the table: [rows, width] */
   constructor(shape: Shape, lookups: readonly Lookup[]) {
-    super(shape, new Storage(null, null, runtime.scope));
+    super(shape, storage(null, null, runtime.scope));
     this.lookups = lookups;
   }
 
@@ -35,8 +35,12 @@ export class RowGradient extends Tensor {
     }
   }
 
-  override dataSync(): FloatArray {
-    return this.#whole().dataSync();
+  override get held(): FloatArray | null {
+    return this.#kept?.held ?? null;
+  }
+
+  override place(): Place {
+    return this.#whole().place();
   }
 
   override block(): Block {

@@ -1,38 +1,24 @@
-/**
- * Rows of examples. Models read batches, and people hold whole data sets: a `Table` keeps the values of one
- * tensor laid out for fast row access, and batches are rows of it copied side by side.
- */
+/** Rows of examples: people hold whole data sets, and models read batches, which are rows copied side by side. */
 import type { FloatArray } from './backend.js';
-import { formatShape, shapeError } from './errors.js';
-import { type Shape, sizeOf } from './shape.js';
-import { hostTensor, type Tensor } from './tensor.js';
+import { sizeOf } from './shape.js';
+import { hostTensor, hostValues, type Tensor } from './tensor.js';
 
-/** The rows of a tensor [N, ...]. */
-export interface Table {
-  readonly count: number;
-  readonly values: FloatArray;
-  /** Shape of one row. */
-  readonly shape: Shape;
-  /** Elements of one row. */
-  readonly width: number;
+const DATA = 'A data set';
+
+/** The same tensors, those that lie in a backend's memory read to the host. */
+export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
+  return Promise.all(
+    tensors.map(async (tensor) =>
+      tensor?.held === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
+    ),
+  );
 }
 
-/** The rows of `tensor`, copied once. @throws UnrollError `shape` for a single number, which has no rows */
-export function tableOf(tensor: Tensor): Table {
-  if (tensor.rank === 0)
-    throw shapeError(`Examples lie along the first axis, but this tensor has shape ${formatShape([])}.`);
+/** Rows of a tensor [N, ...] that lies on the host, in the given order, as a tensor of their own. */
+export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
+  const values = hostValues(tensor, DATA);
   const shape = tensor.shape.slice(1);
-  return { count: tensor.shape[0], values: tensor.dataSync(), shape, width: sizeOf(shape) };
-}
-
-/** Rows `from` to `to` (exclusive) of a table, sharing its memory. */
-export function sliceTable(table: Table, from: number, to: number): Table {
-  const { shape, width } = table;
-  return { count: to - from, values: table.values.subarray(from * width, to * width), shape, width };
-}
-
-/** Rows of a table, in the given order, as a tensor of their own. */
-export function takeRows({ values, shape, width }: Table, rows: ArrayLike<number>): Tensor {
+  const width = sizeOf(shape);
   const out = new (values.constructor as new (length: number) => FloatArray)(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i];
@@ -41,17 +27,24 @@ export function takeRows({ values, shape, width }: Table, rows: ArrayLike<number
   return hostTensor(out, [rows.length, ...shape]);
 }
 
+/** Rows `from` to `to` (exclusive) of such a tensor, as a tensor of their own. */
+export function sliceRows(tensor: Tensor, from: number, to: number): Tensor {
+  const shape = tensor.shape.slice(1);
+  const width = sizeOf(shape);
+  return hostTensor(hostValues(tensor, DATA).slice(from * width, to * width), [to - from, ...shape]);
+}
+
 /** Tensors of equal rows one after another, along the first axis. */
-export function joinRows(parts: readonly Tensor[]): Tensor {
+export async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
   if (parts.length === 1) return parts[0];
-  const values = parts.map((part) => part.dataSync());
-  const total = values.reduce((sum, part) => sum + part.length, 0);
-  const out = new (values[0].constructor as new (length: number) => FloatArray)(total);
+  const values = (await onHost(parts)).map((part) => hostValues(part, DATA));
+  const count = parts.reduce((sum, part) => sum + part.shape[0], 0);
+  const shape = [count, ...parts[0].shape.slice(1)];
+  const out = new (values[0].constructor as new (length: number) => FloatArray)(sizeOf(shape));
   let at = 0;
   for (const part of values) {
     out.set(part, at);
     at += part.length;
   }
-  const count = parts.reduce((sum, part) => sum + part.shape[0], 0);
-  return hostTensor(out, [count, ...parts[0].shape.slice(1)]);
+  return hostTensor(out, shape);
 }

@@ -5,6 +5,7 @@
 import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
 import type { RandomStream } from './random.js';
+import type { Home } from './resident.js';
 
 /** A stretch of work that owns the temporary memory made in it; see scope.ts. */
 export interface ScopeState {
@@ -19,12 +20,20 @@ interface Runtime {
   backend: Backend | null;
   /** Makes the default backend at first use; throws where that needs `await ready()`. */
   makeDefault: (() => Backend) | null;
+  /** Moves a buffer to the memory of another backend. Null where there is only one: select.ts switches. */
+  moveHome: ((home: Home, backend: Backend) => void) | null;
   /** Makes a random stream. Models seldom draw while they only run: a page that does not make streams has none. */
   makeStream: ((seed: number) => RandomStream) | null;
   scope: ScopeState | null;
 }
 
-export const runtime: Runtime = { backend: null, makeDefault: null, makeStream: null, scope: null };
+export const runtime: Runtime = {
+  backend: null,
+  makeDefault: null,
+  moveHome: null,
+  makeStream: null,
+  scope: null,
+};
 
 /** The open scope, for what runs inside one. */
 export function openScope(): ScopeState {

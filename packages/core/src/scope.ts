@@ -54,17 +54,12 @@ const MAX_DEPTH = 8;
 function moveOutAll(value: unknown, scopeState: ScopeState | null, depth: number): void {
   if (value === null || typeof value !== 'object' || depth > MAX_DEPTH) return;
   if (value instanceof Tensor) value.moveOut(scopeState);
-  else if (Array.isArray(value) || value instanceof Set) {
-    for (const item of value) moveOutAll(item, scopeState, depth + 1);
-  } else if (value instanceof Map) {
-    for (const item of value.values()) moveOutAll(item, scopeState, depth + 1);
-  } else if (isPlain(value)) {
-    for (const key of Object.keys(value))
-      moveOutAll((value as Record<string, unknown>)[key], scopeState, depth + 1);
-  }
+  else for (const item of itemsOf(value)) moveOutAll(item, scopeState, depth + 1);
 }
 
-function isPlain(value: object): boolean {
+function itemsOf(value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value;
+  if (value instanceof Set || value instanceof Map) return value.values();
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : [];
 }

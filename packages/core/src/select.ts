@@ -4,10 +4,11 @@
  * `wasm:relaxed`, `wasm:infer`, `reference` or `reference:float64`.
  */
 import { type KernelChoice, type KernelModule, loadKernels, loadKernelsSync } from '@unroll/kernels';
-import type { Backend } from './backend.js';
+import type { Backend, FloatArray } from './backend.js';
 import { cpuBackend } from './cpu/backend.js';
 import { UnrollError } from './errors.js';
 import { referenceBackend } from './reference/backend.js';
+import { type Home, homes, readNow } from './resident.js';
 import { currentBackend, runtime } from './runtime.js';
 import { shown } from './shown.js';
 
@@ -72,6 +73,17 @@ runtime.makeDefault = () => {
   return forced ? backendSync(forced) : (made.get('default') ?? remember('default', loadKernelsSync()));
 };
 
+/** Makes `values` the values of a buffer, in memory of `backend`. */
+function moveHome(home: Home, backend: Backend, values: FloatArray): void {
+  home.backend.release(home.block);
+  home.backend = backend;
+  home.block = backend.allocate(values.length);
+  home.parts.clear();
+  backend.write(home.block, values);
+}
+
+runtime.moveHome = (home, backend) => moveHome(home, backend, readNow(home, 'This buffer'));
+
 /**
  * Loads the backend that will compute. In Node this is never needed; in a browser it must have resolved before the
  * first eager op (`fit`, `predict` and loading a model await it themselves).
@@ -88,7 +100,7 @@ export async function ready(): Promise<Backend> {
  */
 export async function setBackend(name?: BackendName | Backend): Promise<Backend> {
   if (runtime.scope) throw new UnrollError('backend', 'The backend cannot change inside a step.');
-  if (typeof name === 'object') return (runtime.backend = name);
+  if (typeof name === 'object') return switchTo(name);
   const key = name ?? 'default';
   let backend = made.get(key);
   if (!backend) {
@@ -96,8 +108,22 @@ export async function setBackend(name?: BackendName | Backend): Promise<Backend>
     if (reference) made.set(key, reference);
     backend = reference ?? remember(key, await loadKernels(choice));
   }
-  runtime.backend = backend;
-  return backend;
+  return switchTo(backend);
+}
+
+/**
+ * What lies in memory that can only be read asynchronously is carried over now; buffers of other backends follow at their
+ * next use.
+ */
+async function switchTo(backend: Backend): Promise<Backend> {
+  const left = () => [...homes].filter((home) => home.backend !== backend && !home.backend.readSync);
+  for (let batch = left(); batch.length > 0; batch = left()) {
+    const values = await Promise.all(batch.map((home) => home.backend.read(home.block)));
+    batch.forEach((home, i) => {
+      if (homes.has(home)) moveHome(home, backend, values[i]); // else its buffer was collected meanwhile
+    });
+  }
+  return (runtime.backend = backend);
 }
 
 /** The number of threads that kernels use; results do not depend on it. */

@@ -2,21 +2,30 @@
  * Tensors: immutable n-dimensional arrays of real numbers. Nobody disposes of them. A tensor's values lie in one of
  * three places:
  *
- * - host: an array that the garbage collector owns. What `tensor()` makes and what a scope returns lies there, and it
- *   may be used for ever and on any backend;
+ * - host: an array that the garbage collector owns. What `tensor()` makes lies there, and what a scope returns where the
+ *   backend's memory can be read synchronously; it may be used for ever and on any backend;
  * - block: temporary memory of the scope it was made in. Once that scope has closed, using the tensor throws;
- * - resident: a part of a buffer that stays in a backend's memory (parameters, optimizer slots).
+ * - resident: a part of a buffer that stays in a backend's memory (parameters, optimizer slots, and what a scope returns
+ *   where that memory can only be read asynchronously).
  */
-import type { Block, FloatArray } from './backend.js';
+import type { Backend, Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
+import { FlatBuffer, readNow } from './resident.js';
 import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
 import { shown } from './shown.js';
 
+/** Memory of a backend. */
+export interface Place {
+  backend: Backend;
+  block: Block;
+}
+
 /** Memory that outlives scopes, found anew when the backend changes (see resident.ts). */
 export interface ResidentMemory {
   blockFor(offset: number, length: number): Block;
-  readPart(offset: number, length: number): FloatArray;
+  /** Where that part lies now, whichever backend computes. */
+  placeOf(offset: number, length: number): Place;
 }
 
 /**
@@ -25,26 +34,23 @@ export interface ResidentMemory {
  * array's values may also have been copied to `block`, for as long as `scope` is open.
  * @internal
  */
-export class Storage {
+export interface Storage {
   values: FloatArray | null;
-  readonly memory: ResidentMemory | null;
-  readonly offset: number;
   block: Block | null;
   scope: ScopeState | null;
+  memory: ResidentMemory | null;
+  readonly offset: number;
+}
 
-  constructor(
-    values: FloatArray | null,
-    block: Block | null,
-    scope: ScopeState | null,
-    memory: ResidentMemory | null = null,
-    offset = 0,
-  ) {
-    this.values = values;
-    this.block = block;
-    this.scope = scope;
-    this.memory = memory;
-    this.offset = offset;
-  }
+/** @internal */
+export function storage(
+  values: FloatArray | null,
+  block: Block | null,
+  scope: ScopeState | null,
+  memory: ResidentMemory | null = null,
+  offset = 0,
+): Storage {
+  return { values, block, scope, memory, offset };
 }
 
 /** Nested arrays of numbers, for making tensors and reading them. */
@@ -70,15 +76,18 @@ export class Tensor {
 
   /** The values, row-major, as an array of your own. Works on every backend. */
   async data(): Promise<FloatArray> {
-    return this.dataSync();
+    const { held } = this;
+    if (held) return held.slice();
+    const { backend, block } = this.place();
+    return backend.read(block);
   }
 
-  /** The values at once; only CPU backends can do this. */
+  /**
+   * The values at once, for tensors made of numbers and on CPU backends.
+   * @throws UnrollError `backend` where the values lie in memory that can only be read asynchronously: await `data()`
+   */
   dataSync(): FloatArray {
-    const { values, memory, offset } = this.#storage;
-    if (values !== null) return values.slice();
-    if (memory !== null) return memory.readPart(offset, this.size);
-    return this.#storage.scope!.backend.read(this.#liveBlock());
+    return this.held?.slice() ?? hostValues(this, `This tensor of shape ${formatShape(this.shape)}`);
   }
 
   /** The single value of a tensor of size 1. */
@@ -104,6 +113,17 @@ export class Tensor {
     return `Tensor${formatShape(this.shape)}`;
   }
 
+  /** @internal The array that the values lie in, not to be changed; null: they lie in a backend's memory. */
+  get held(): FloatArray | null {
+    return this.#storage.values;
+  }
+
+  /** @internal The memory that values which are not `held` lie in. */
+  place(): Place {
+    const { memory, offset, scope } = this.#storage;
+    return memory?.placeOf(offset, this.size) ?? { backend: scope!.backend, block: this.#liveBlock() };
+  }
+
   /** @internal The memory of this tensor for the current backend; uploads host values once per scope. */
   block(): Block {
     const storage = this.#storage;
@@ -124,19 +144,25 @@ export class Tensor {
     return new Tensor(shape, this.#storage);
   }
 
-  /** @internal Moves the values to memory that the garbage collector owns, if `scope` is about to close. */
+  /** @internal Moves the values to memory that outlives scopes, if `scope` is about to close. */
   moveOut(scope: ScopeState | null): void {
     const storage = this.#storage;
     if (storage.values !== null || storage.memory !== null || (scope !== null && storage.scope !== scope)) {
       return;
     }
     const { backend } = storage.scope!;
-    storage.values = backend.read(this.#liveBlock(), placeFor(this.size, backend.float));
+    const block = this.#liveBlock();
+    if (backend.readSync) storage.values = backend.readSync(block, placeFor(this.size, backend.float));
+    else {
+      const buffer = new FlatBuffer(this.size);
+      buffer.copyFrom(block);
+      storage.memory = buffer;
+    }
   }
 
   /** @internal Places the values in resident memory. */
   settle(memory: ResidentMemory, offset: number): void {
-    this.#storage = new Storage(null, null, null, memory, offset);
+    this.#storage = storage(null, null, null, memory, offset);
   }
 
   #liveBlock(): Block {
@@ -149,6 +175,21 @@ export class Tensor {
       { shape: this.shape },
     );
   }
+}
+
+/**
+ * The values of a tensor that lies on the host, without a copy: not to be changed. Elsewhere a copy, on CPU backends.
+ * @throws UnrollError `backend`, beginning with `what`, on others
+ */
+export function hostValues(tensor: Tensor, what: string): FloatArray {
+  return tensor.held ?? readNow(tensor.place(), what);
+}
+
+/** The values of several tensors, without a copy of those that lie on the host: not to be changed. */
+export function valuesOf(tensors: readonly Tensor[]): FloatArray[] | Promise<FloatArray[]> {
+  const held = tensors.map((tensor) => tensor.held);
+  if (!held.includes(null)) return held as FloatArray[];
+  return Promise.all(held.map((values, i) => values ?? tensors[i].data()));
 }
 
 /** Numbers in an array that small tensors are moved out to side by side, and in the largest of these. */
@@ -177,18 +218,17 @@ function placeFor(
 
 /** @internal A host tensor over `values`, which it owns from now on. */
 export function hostTensor(values: FloatArray, shape: Shape): Tensor {
-  return new Tensor(shape, new Storage(values, null, null));
+  return new Tensor(shape, storage(values, null, null));
 }
 
 /** @internal A fresh tensor in the temporary memory of the open scope. */
 export function temporaryTensor(shape: Shape): Tensor {
-  const scope = openScope();
-  return new Tensor(shape, new Storage(null, scope.backend.temporary(sizeOf(shape)), scope));
+  return viewTensor(openScope().backend.temporary(sizeOf(shape)), shape);
 }
 
 /** @internal A tensor over part of another one's temporary memory. */
 export function viewTensor(block: Block, shape: Shape): Tensor {
-  return new Tensor(shape, new Storage(null, block, openScope()));
+  return new Tensor(shape, storage(null, block, openScope()));
 }
 
 const kindOf = (value: unknown): string => typeof value;
@@ -213,14 +253,12 @@ export function tensorOf(
   say: (value: unknown) => string = kindOf,
 ): Tensor {
   const Float = currentBackend().float;
+  let flat: number[] | FloatArray = [];
+  let found: number[] = [];
   if (values instanceof Float32Array || values instanceof Float64Array) {
-    const own = shape ?? [values.length];
-    checkFill(values.length, own);
-    return hostTensor(Float.from(values), [...own]);
-  }
-  const found: number[] = [];
-  const flat: number[] = [];
-  flatten(values as NestedArray, 0, found, flat, say);
+    flat = values;
+    found = [values.length];
+  } else flatten(values as NestedArray, 0, found, flat, say);
   const own = shape ?? found;
   checkFill(flat.length, own);
   return hostTensor(Float.from(flat), [...own]);
@@ -261,8 +299,7 @@ function flatten(
     shape.push(values.length);
   } else if (shape[depth] !== values.length) {
     throw shapeError(
-      `The nested arrays are ragged: a row of ${values.length} stands among rows of ${shape[depth]}. ` +
-        'Pad sequences of different lengths first.',
+      `The nested arrays are ragged: a row of ${values.length} stands among rows of ${shape[depth]}. Pad sequences of different lengths first.`,
     );
   }
   for (const value of values) flatten(value, depth + 1, shape, out, say);

@@ -21,7 +21,7 @@ import { fromZip, toZip } from './zip.js';
  * beyond float16
  */
 export async function saveArtifact(path: string, model: Network, extras: ArtifactExtras = {}): Promise<void> {
-  const files = toArtifact(model, extras);
+  const files = await toArtifact(model, extras);
   if (path.endsWith('.zip')) return writeWhole(path, toZip(files));
   const gone = ARTIFACT_FILES.filter((name) => !files.has(name));
   for (const name of gone) await rm(join(path, name), { force: true });

@@ -9,7 +9,7 @@
  * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
  * nothing that the files do not hold, so that a forged size costs no memory.
  */
-import { formatShape, type Parameter, type Shape, UnrollError, valueError } from '@unroll/core';
+import { type FloatArray, formatShape, type Shape, UnrollError, valueError } from '@unroll/core';
 import {
   crc32c,
   decodeUtf8,
@@ -23,7 +23,7 @@ import {
   toHalves,
   writeSafetensors,
 } from '@unroll/core/internal';
-import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
+import { modelFromConfig, type Network } from '@unroll/nn';
 import { floatsOf } from './dtypes.js';
 
 /** Files by their names. */
@@ -58,11 +58,11 @@ export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pip
  * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name or a
  * weight lies beyond float16, `nan` for weights that are not finite
  */
-export function toArtifact(
+export async function toArtifact(
   model: Network,
   { training, pipeline, weights: type = 'float32' }: ArtifactExtras = {},
-): Map<string, Uint8Array> {
-  const weights = writeSafetensors(storedWeights(model, type), new Map([['format', FORMAT]]));
+): Promise<Map<string, Uint8Array>> {
+  const weights = writeSafetensors(await storedWeights(model, type), new Map([['format', FORMAT]]));
   const config = {
     format: FORMAT,
     model: model.config,
@@ -74,7 +74,10 @@ export function toArtifact(
   return files.set(CONFIG, toJson(config));
 }
 
-function storedWeights(model: Network, type: 'float32' | 'float16'): Map<string, StoredTensor> {
+async function storedWeights(
+  model: Network,
+  type: 'float32' | 'float16',
+): Promise<Map<string, StoredTensor>> {
   if (type !== 'float32' && type !== 'float16') {
     throw valueError(`Weights are saved as "float32" or "float16", and not as "${type}".`, { weights: type });
   }
@@ -85,7 +88,9 @@ function storedWeights(model: Network, type: 'float32' | 'float16'): Map<string,
     );
   }
   const stored = new Map<string, StoredTensor>();
-  for (const parameter of model.parameters) {
+  // All reads begin before the first await: the weights are those of one moment.
+  const all = await Promise.all(model.parameters.map((parameter) => parameter.data()));
+  for (const [i, parameter] of model.parameters.entries()) {
     if (stored.has(parameter.name)) {
       throw new UnrollError(
         'value',
@@ -95,7 +100,7 @@ function storedWeights(model: Network, type: 'float32' | 'float16'): Map<string,
         },
       );
     }
-    const values = finite(parameter);
+    const values = checkedFinite(parameter.name, all[i]);
     const { name, shape } = parameter;
     stored.set(name, type === 'float32' ? storeFloats(values, shape) : storeHalves(values, shape, name));
   }
@@ -106,15 +111,13 @@ function storeHalves(values: ArrayLike<number>, shape: Shape, name: string): Sto
   return { dtype: 'F16', shape: [...shape], bytes: new Uint8Array(toHalves(values, name).buffer) };
 }
 
-function finite(parameter: Parameter): Float32Array | Float64Array {
-  const values = parameter.dataSync();
+function checkedFinite(name: string, values: FloatArray): FloatArray {
   const at = values.findIndex((value) => !Number.isFinite(value));
   if (at < 0) return values;
   throw new UnrollError(
     'nan',
-    `Weight ${parameter.name} has the value ${values[at]} at position ${at}: a model that has diverged is ` +
-      'not saved.',
-    { name: parameter.name, position: at, value: values[at] },
+    `Weight ${name} has the value ${values[at]} at position ${at}: a model that has diverged is not saved.`,
+    { name, position: at, value: values[at] },
   );
 }
 
@@ -141,7 +144,7 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   }
   const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
   return {
-    model: build(config.model, new Weights(tensors), modelOf),
+    model: build(config.model, tensors, modelOf),
     training: jsonOf(files, 'training.json', false),
     pipeline: jsonOf(files, 'pipeline.json', false),
   };
@@ -165,54 +168,44 @@ function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: Json
   return found;
 }
 
-/** Hands out the stored tensors; a parameter that the file does not hold as it should be is never made. */
-class Weights implements WeightSource {
-  readonly #tensors: ReadonlyMap<string, StoredTensor>;
-  readonly #used = new Set<string>();
-
-  constructor(tensors: ReadonlyMap<string, StoredTensor>) {
-    this.#tensors = tensors;
-  }
-
-  values(name: string, shape: Shape): ArrayLike<number> {
-    const stored = this.#tensors.get(name);
-    if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
-    if (formatShape(stored.shape) !== formatShape(shape)) {
-      throw bad(`"${name}" has shape ${formatShape(stored.shape)}, and the model has ${formatShape(shape)}`, {
-        ...{ name, stored: stored.shape, expected: shape },
-      });
-    }
-    this.#used.add(name);
-    const values = floatsOf(stored, name);
-    const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) throw bad(`"${name}" holds ${values[at]} at position ${at}`, { name, position: at });
-    return values;
-  }
-
-  /** A tensor that no parameter has asked for. */
-  get unused(): string | undefined {
-    return [...this.#tensors.keys()].find((name) => !this.#used.has(name));
-  }
-}
+type Tensors = ReadonlyMap<string, StoredTensor>;
 
 /**
- * The model of a config with the weights of a file. What layers say of wrong options becomes a `format`
- * error.
+ * The model of a config with the weights of a file: a parameter that the file does not hold as it should be is never made.
+ * What layers say of wrong options becomes a `format` error.
  */
-function build(config: Json | undefined, weights: Weights, modelOf: (config: unknown) => Network): Network {
+function build(config: Json | undefined, tensors: Tensors, modelOf: (config: unknown) => Network): Network {
+  const unused = new Set(tensors.keys());
+  const values = (name: string, shape: Shape): ArrayLike<number> => {
+    unused.delete(name);
+    return valuesIn(tensors, name, shape);
+  };
   try {
     const model = modelOf(config);
     const shapes = model.inputShapes;
     if (!shapes?.every(isShape)) throw bad('the config does not say what shape the model takes');
-    model.build(shapes, weights);
-    const { unused } = weights;
-    if (unused !== undefined) throw bad(`${WEIGHTS} has a tensor "${unused}" that the model has no use for`);
+    model.build(shapes, { values });
+    for (const name of unused) throw bad(`${WEIGHTS} has a tensor "${name}" that the model has no use for`);
     return model;
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw bad(`its config makes no model: ${why}`, error instanceof UnrollError ? { ...error.data } : {});
   }
+}
+
+function valuesIn(tensors: Tensors, name: string, shape: Shape): ArrayLike<number> {
+  const stored = tensors.get(name);
+  if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
+  if (formatShape(stored.shape) !== formatShape(shape)) {
+    throw bad(`"${name}" has shape ${formatShape(stored.shape)}, and the model has ${formatShape(shape)}`, {
+      ...{ name, stored: stored.shape, expected: shape },
+    });
+  }
+  const values = floatsOf(stored, name);
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) throw bad(`"${name}" holds ${values[at]} at position ${at}`, { name, position: at });
+  return values;
 }
 
 function isShape(shape: Shape): boolean {

@@ -19,11 +19,13 @@ const LONGEST_MS = 2000;
 
 type Files = Map<string, Uint8Array>;
 
-const originals: Files[] = Object.values(models).map((make) => {
-  const { model, x } = make();
-  outputOf(model, x);
-  return toArtifact(model, { training: { seed: 1, loss: [0.5] }, pipeline: { columns: ['a', 'b'] } });
-});
+const originals: Files[] = await Promise.all(
+  Object.values(models).map((make) => {
+    const { model, x } = make();
+    outputOf(model, x);
+    return toArtifact(model, { training: { seed: 1, loss: [0.5] }, pipeline: { columns: ['a', 'b'] } });
+  }),
+);
 
 /** Values that a forger might put in the place of another. */
 const FORGED = [

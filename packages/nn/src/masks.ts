@@ -2,8 +2,8 @@
  * Masks [B, T], 1 where a step counts. What is known of a mask is worked out once and kept beside it, since every layer
  * of a model meets the same mask.
  */
-import { concat, full, gather, reshape, type Tensor, zeros } from '@unroll/core';
-import { hostTensor, runtime } from '@unroll/core/internal';
+import { concat, currentBackend, gather, reshape, type Tensor, zeros } from '@unroll/core';
+import { hostTensor, hostValues, runtime } from '@unroll/core/internal';
 
 export interface MaskFacts {
   /** Every step counts. */
@@ -29,7 +29,7 @@ export function maskFacts(mask: Tensor): MaskFacts {
 
 function readMask(mask: Tensor): MaskFacts {
   const [B, T] = mask.shape as [number, number];
-  const values = mask.dataSync();
+  const values = hostValues(mask, 'A mask');
   const lengths = new Uint32Array(B);
   let rightPadded = true;
   for (let b = 0; b < B; b++) {
@@ -47,7 +47,7 @@ function readMask(mask: Tensor): MaskFacts {
 
 /** The mask [B, T] of sequences of these lengths, padded on the right. */
 export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
-  const values = full([lengths.length, steps], 0).dataSync();
+  const values = new (currentBackend().float)(lengths.length * steps);
   for (let b = 0; b < lengths.length; b++) values.fill(1, b * steps, b * steps + lengths[b]);
   return hostTensor(values, [lengths.length, steps]);
 }
@@ -55,7 +55,7 @@ export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
 /** 1 where a row has had a valid step by then, [B, T]. */
 export function startedMask(mask: Tensor): Tensor {
   const [B, T] = mask.shape as [number, number];
-  const values = mask.dataSync();
+  const values = hostValues(mask, 'A mask').slice();
   for (let b = 0; b < B; b++) {
     for (let t = 1; t < T; t++) {
       if (values[b * T + t - 1] !== 0) values[b * T + t] = 1;
@@ -70,7 +70,7 @@ export function validSteps(x: Tensor, mask: Tensor): Tensor {
   const [B, T, ...rest] = x.shape as [number, number, ...number[]];
   const width = rest.reduce((size, extent) => size * extent, 1);
   const rows = concat([reshape(x, [B * T, width]), zeros([1, width])], 0);
-  const kept = mask.dataSync().map((counts, row) => (counts === 0 ? B * T : row));
+  const kept = hostValues(mask, 'A mask').map((counts, row) => (counts === 0 ? B * T : row));
   return reshape(gather(rows, kept), x.shape);
 }
 
@@ -78,9 +78,9 @@ export function validSteps(x: Tensor, mask: Tensor): Tensor {
 export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   const [first, ...rest] = masks;
   if (!first || rest.some((mask) => mask === null)) return null;
-  const values = first.dataSync();
+  const values = hostValues(first, 'A mask').slice();
   for (const mask of rest) {
-    mask!.dataSync().forEach((value, i) => {
+    hostValues(mask!, 'A mask').forEach((value, i) => {
       if (value !== 0) values[i] = 1;
     });
   }

@@ -2,7 +2,7 @@
  * What layers remember between calls: the states of a stream, and those that stateful layers carry. A tree of tensors
  * that has the shape of the model, and that JSON can hold.
  */
-import { keep, type Shape, stopGradient, type Tensor, UnrollError } from '@unroll/core';
+import { keep, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import { recording, tensorOf } from '@unroll/core/internal';
 
 export interface Memory {
@@ -23,11 +23,8 @@ export function emptyMemory(): Memory {
 
 /** A memory of parts, without the empty ones. */
 export function nextMemory(parts: readonly (readonly [string, Memory])[]): Memory {
-  return { tensors: {}, parts: Object.fromEntries(parts.filter(([, part]) => !isEmpty(part))) };
-}
-
-function isEmpty({ tensors, parts }: Memory): boolean {
-  return Object.keys(tensors).length === 0 && Object.keys(parts).length === 0;
+  const filled = parts.filter(([, part]) => Object.keys({ ...part.tensors, ...part.parts }).length > 0);
+  return { tensors: {}, parts: Object.fromEntries(filled) };
 }
 
 /** The tensors so that they outlive the step and carry no gradient. */
@@ -35,7 +32,8 @@ export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string
   const out: Record<string, Tensor> = {};
   for (const name in tensors) {
     const value = tensors[name];
-    out[name] = keep(recording.current ? stopGradient(value) : value);
+    // A tape tracks tensors, not memory: another tensor over the same values carries no gradient.
+    out[name] = keep(recording.current ? value.withShape(value.shape) : value);
   }
   return out;
 }
@@ -51,11 +49,14 @@ export function mapMemory({ tensors, parts }: Memory, map: (tensor: Tensor) => T
   return { tensors: mapValues(tensors, map), parts: mapValues(parts, (part) => mapMemory(part, map)) };
 }
 
-export function memoryToJson({ tensors, parts }: Memory): MemoryJson {
-  return {
-    tensors: mapValues(tensors, (value) => ({ shape: value.shape, values: Array.from(value.dataSync()) })),
-    parts: mapValues(parts, memoryToJson),
-  };
+export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJson> {
+  const json: MemoryJson = { tensors: {}, parts: {} };
+  for (const name in tensors) {
+    const { shape } = tensors[name];
+    json.tensors[name] = { shape, values: Array.from(await tensors[name].data()) };
+  }
+  for (const name in parts) json.parts[name] = await memoryToJson(parts[name]);
+  return json;
 }
 
 /** @throws UnrollError `format` for what {@link memoryToJson} did not make */

@@ -133,9 +133,9 @@ export class Stream {
   }
 
   /** The state as JSON, for {@link restore} or `stream({ state })`, also in another process. */
-  save(): StreamState {
+  async save(): Promise<StreamState> {
     const { batch, steps } = this;
-    const memory = memoryToJson(this.#memory);
+    const memory = await memoryToJson(this.#memory);
     return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory };
   }
 

@@ -11,7 +11,7 @@ import {
   tensor,
   valueAndGrad,
 } from '@unroll/core';
-import { type Backend, inferenceContext } from '@unroll/core/internal';
+import { inferenceContext } from '@unroll/core/internal';
 import type { Activation, Layer } from '@unroll/nn';
 import { gradientTolerance, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
 import { inferenceBackends, readGoldens, type TestBackend, testBackends } from '@unroll/testkit/node';
@@ -120,9 +120,7 @@ function compared(
 /** Every backend that loads, and the reasons of those that do not. */
 export const backends: TestBackend[] = [...testBackends(), ...inferenceBackends()];
 
-export function on(backend: Backend, work: () => void): void {
-  onBackend(backend, work);
-}
+export const on = onBackend;
 
 export function parametersOf(layer: Layer): readonly Parameter[] {
   return layer.parameters.filter((parameter) => parameter.trainable);

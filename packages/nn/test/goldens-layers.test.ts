@@ -144,9 +144,9 @@ function denseOptions({ options }: ExtraCase) {
   return { ...rest, activation: camel(activation) };
 }
 
-function check(golden: ExtraCase): void {
+async function check(golden: ExtraCase): Promise<void> {
   const { layer, flows, differentiable, gradients } = builders[golden.layer]!(golden);
-  const after: (() => void)[] = [];
+  const after: (() => void | Promise<void>)[] = [];
   const training = (golden.options as { training?: boolean }).training ?? false;
   const context: ForwardContext = {
     ...inferenceContext(),
@@ -159,7 +159,7 @@ function check(golden: ExtraCase): void {
     outputWeights: golden.inputs.outputWeights,
     gradients: [...gradients, ...golden.gradients.weights],
   });
-  for (const update of after) update();
+  for (const update of after) await update();
   checkMoving(golden, layer);
   if (golden.outputMask) {
     const { mask } = layer.flow(flows, context)[0]!;

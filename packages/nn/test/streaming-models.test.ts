@@ -220,11 +220,11 @@ describe('the state of a stream', () => {
   };
   const rest = (stream: { push(x: Tensor): Tensor }): Tensor => stream.push(slice(x, 1, 4));
 
-  test('goes on after a trip through JSON, in another model of the same weights', () => {
-    onBackend(float64, () => {
+  test('goes on after a trip through JSON, in another model of the same weights', async () => {
+    await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
-      const saved = JSON.parse(JSON.stringify(stream.save()));
+      const saved = JSON.parse(JSON.stringify(await stream.save()));
       const other = make().stream({ state: saved });
       assert.equal(other.batch, B);
       assert.equal(other.steps, 4);
@@ -232,11 +232,11 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('is saved at a point, whatever happens after', () => {
-    onBackend(float64, () => {
+  test('is saved at a point, whatever happens after', async () => {
+    await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
-      const saved = stream.save();
+      const saved = await stream.save();
       const first = rest(stream);
       stream.restore(saved);
       equal('again', rest(stream), first);
@@ -273,16 +273,14 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('of another batch or of something else is refused', () => {
-    onBackend(float64, () => {
+  test('of another batch or of something else is refused', async () => {
+    await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
-      const saved = make().stream({ batch: B }).save();
+      const saved = await make().stream({ batch: B }).save();
       assert.throws(() => stream.restore(saved), /The saved state is of 3 sequences, this stream runs 2/);
       assert.throws(() => stream.restore({} as never), /not the state of a stream/);
-      assert.throws(
-        () => stream.restore({ ...make().stream({ batch: 2 }).save(), memory: null as never }),
-        /not a saved state/,
-      );
+      const empty = await make().stream({ batch: 2 }).save();
+      assert.throws(() => stream.restore({ ...empty, memory: null as never }), /not a saved state/);
       assert.throws(() => stream.push(x), /runs 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
     });
   });

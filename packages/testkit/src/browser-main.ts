@@ -20,7 +20,7 @@ async function runApp(): Promise<void> {
   const app = (await import(APP)) as {
     predict(files: Map<string, Uint8Array>, x: number[][][]): Promise<Float32Array>;
   };
-  const found = await app.predict(toArtifact(model), x);
+  const found = await app.predict(await toArtifact(model), x);
   if (found.length !== wanted.length || found.some((value, i) => !(Math.abs(value - wanted[i]) < 1e-5)))
     throw new Error(`${found} instead of ${wanted}`);
   const kernels = performance

@@ -14,15 +14,21 @@ import {
 } from '@unroll/core/internal';
 import type { Drawn } from './draw.js';
 
-/** Runs `work` with `backend` computing, and puts the one before back. */
+/** Runs `work` with `backend` computing until it is done, and puts the one before back. */
 export function onBackend<T>(backend: Backend, work: () => T): T {
   const before = runtime.backend;
+  const putBack = (): void => void (runtime.backend = before);
   runtime.backend = backend;
+  let result: T;
   try {
-    return work();
-  } finally {
-    runtime.backend = before;
+    result = work();
+  } catch (error) {
+    putBack();
+    throw error;
   }
+  if (result instanceof Promise) return result.finally(putBack) as T;
+  putBack();
+  return result;
 }
 
 export type Values = Float32Array | Float64Array;

@@ -1,4 +1,5 @@
 /** What Unroll's tests share. Runs in Node and in browsers; what needs Node is in ./node. */
+export { type AsyncReference, asyncReference } from './async-reference.js';
 export { gradientsOf, onBackend, outputsOf, tensorOf } from './calls.js';
 export * from './compare.js';
 export { type ContractCase, contractCases, skipReason } from './contract.js';

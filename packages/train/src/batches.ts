@@ -12,7 +12,7 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
-import { flowsOf, nextTurnIfDue, sliceTable, type Table, tableOf, takeRows } from '@unroll/core/internal';
+import { flowsOf, nextTurnIfDue, onHost, takeRows } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null where one has none. */
 export type TensorList = readonly (Tensor | null)[];
@@ -38,7 +38,7 @@ export type Batches =
   | AsyncIterable<Examples>
   | ((epoch: number) => Iterable<Examples> | AsyncIterable<Examples>);
 
-/** One batch, ready for a step. */
+/** One batch, ready for a step. Its tensors lie on the host. */
 export interface PreparedBatch {
   inputs: readonly Tensor[];
   /** Beside each input. */
@@ -126,25 +126,27 @@ function besides(
   });
 }
 
-/** All examples of a data set, as rows. */
+/** Examples of a data set, as rows `start` to `start + count` of tensors. */
 export interface Rows {
   readonly count: number;
-  readonly inputs: readonly Table[];
-  readonly masks: readonly (Table | null)[];
-  readonly targets: readonly Table[];
-  readonly weights: readonly (Table | null)[];
+  readonly start: number;
+  inputs: readonly Tensor[];
+  masks: TensorList;
+  targets: readonly Tensor[];
+  weights: TensorList;
 }
 
 export function toRows(examples: Examples): Rows {
   const { inputs, masks, targets, weights, examples: count } = prepare(examples);
-  const optional = (list: TensorList): (Table | null)[] => list.map((tensor) => tensor && tableOf(tensor));
-  return {
-    count,
-    inputs: inputs.map(tableOf),
-    masks: optional(masks),
-    targets: targets.map(tableOf),
-    weights: optional(weights),
-  };
+  return { count, start: 0, inputs, masks, targets, weights };
+}
+
+/** Brings the tensors of rows to the host. */
+export async function loadRows(rows: Rows): Promise<void> {
+  rows.inputs = await onHost(rows.inputs);
+  rows.masks = await onHost(rows.masks);
+  rows.targets = await onHost(rows.targets);
+  rows.weights = await onHost(rows.weights);
 }
 
 /**
@@ -162,13 +164,7 @@ export function splitRows(rows: Rows, share: number): { training: Rows; validati
       { validationSplit: share, count: rows.count },
     );
   }
-  const part = (from: number, to: number): Rows => ({
-    count: to - from,
-    inputs: rows.inputs.map((table) => sliceTable(table, from, to)),
-    masks: rows.masks.map((table) => table && sliceTable(table, from, to)),
-    targets: rows.targets.map((table) => sliceTable(table, from, to)),
-    weights: rows.weights.map((table) => table && sliceTable(table, from, to)),
-  });
+  const part = (from: number, to: number): Rows => ({ ...rows, start: rows.start + from, count: to - from });
   return { training: part(0, at), validation: part(at, rows.count) };
 }
 
@@ -182,17 +178,19 @@ export function rowSource(
   return {
     steps,
     async *epoch(epoch, skip) {
+      await loadRows(rows);
       const order = shuffle
         ? shuffle(epoch).permutation(rows.count)
         : Uint32Array.from({ length: rows.count }, (_, i) => i);
       for (let step = skip; step < steps; step++) {
         const chosen = order.subarray(step * batchSize, (step + 1) * batchSize);
-        const optional = (tables: readonly (Table | null)[]): TensorList =>
-          tables.map((table) => table && takeRows(table, chosen));
+        const at = rows.start === 0 ? chosen : chosen.map((row) => rows.start + row);
+        const optional = (tensors: TensorList): TensorList =>
+          tensors.map((tensor) => tensor && takeRows(tensor, at));
         yield {
-          inputs: rows.inputs.map((table) => takeRows(table, chosen)),
+          inputs: rows.inputs.map((tensor) => takeRows(tensor, at)),
           masks: optional(rows.masks),
-          targets: rows.targets.map((table) => takeRows(table, chosen)),
+          targets: rows.targets.map((tensor) => takeRows(tensor, at)),
           weights: optional(rows.weights),
           examples: chosen.length,
           rows: chosen,
@@ -248,7 +246,7 @@ async function* follow(
     for (let step = skip; step < steps; step++) {
       const batch = await take();
       if (batch === null) throw endedEarly(epoch, step, steps);
-      yield withLast(prepare(batch), step === steps - 1);
+      yield await prepared(batch, step === steps - 1);
     }
     return;
   }
@@ -257,12 +255,20 @@ async function* follow(
   while (next !== null) {
     const batch = next;
     next = await take();
-    yield withLast(prepare(batch), next === null);
+    yield await prepared(batch, next === null);
   }
 }
 
-function withLast({ inputs, masks, targets, weights, examples }: Prepared, last: boolean): PreparedBatch {
-  return { inputs, masks, targets, weights, examples, last };
+async function prepared(batch: Examples, last: boolean): Promise<PreparedBatch> {
+  const { inputs, masks, targets, weights, examples } = prepare(batch);
+  return {
+    inputs: await onHost(inputs),
+    masks: await onHost(masks),
+    targets: await onHost(targets),
+    weights: await onHost(weights),
+    examples,
+    last,
+  };
 }
 
 function endedEarly(epoch: number, step: number, steps: number | null): Error {

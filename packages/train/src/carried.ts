@@ -1,6 +1,7 @@
 /** The states that stateful layers carry from batch to batch, as far as training must know of them. */
 import { type Model, type Tensor, tensor } from '@unroll/core';
 import type { SavedTensor } from './callbacks/callback.js';
+import type { Reading } from './snapshot.js';
 
 /** A tree of tensors in the shape of the model. Models of @unroll/nn have it. */
 interface Memory {
@@ -50,17 +51,17 @@ export async function withFreshStates<T>(model: Model, work: () => Promise<T>): 
 
 const PREFIX = 'carried/';
 
-/** The carried states by their paths. */
-export function saveStates(model: Model): Record<string, SavedTensor> {
-  const saved: Record<string, SavedTensor> = {};
+/** Begins to read the carried states, by their paths. */
+export function saveStates(model: Model): Reading {
+  const reading: Reading[number][] = [];
   const walk = ({ tensors, parts }: Memory, path: string): void => {
     for (const [name, value] of Object.entries(tensors)) {
-      saved[`${path}${encodeURIComponent(name)}`] = { shape: value.shape, values: value.dataSync() };
+      reading.push([`${path}${encodeURIComponent(name)}`, value.shape, value.data()]);
     }
     for (const [name, part] of Object.entries(parts)) walk(part, `${path}${encodeURIComponent(name)}/`);
   };
   if (isStateful(model)) walk((model as unknown as Carrier).carriedStates, PREFIX);
-  return saved;
+  return reading;
 }
 
 /** Sets the carried states from {@link saveStates}. */

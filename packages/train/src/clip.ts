@@ -6,9 +6,15 @@
  * makes every gradient NaN; `value` maps infinities to the limit and leaves NaN. (The training loop stops at
  * such a gradient before.)
  */
-import { valueError } from '@unroll/core';
-import type { Backend, Block, Kernels } from '@unroll/core/internal';
-import { shown } from '@unroll/core/internal';
+import { type FloatArray, scope, type Tensor, valueError } from '@unroll/core';
+import {
+  type Block,
+  type FlatBuffer,
+  openScope,
+  shown,
+  temporaryTensor,
+  valuesOf,
+} from '@unroll/core/internal';
 import { type Optimizer, type Place, scalarBlock, scaleInPlace } from './optimizers/optimizer.js';
 
 /** Exactly one kind of clipping. */
@@ -50,6 +56,25 @@ export function checkClip(clip: Clip | null): Clip | null {
   return clip;
 }
 
+/** The sum of squares of each block, as one tensor; in an open scope. */
+export function squaresOf(blocks: readonly Block[]): Tensor {
+  return reduced(['sumSquares'], blocks);
+}
+
+/** For each block each reduction of it, side by side. */
+function reduced(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
+  const { backend } = openScope();
+  const out = temporaryTensor([blocks.length * ops.length]);
+  let at = 0;
+  for (const x of blocks) {
+    for (const op of ops) {
+      const place = out.size === 1 ? out.block() : backend.view(out.block(), at++, 1);
+      backend.kernels.reduce(op, x, place, 1, x.length, 1);
+    }
+  }
+  return out;
+}
+
 /**
  * The clipping of a run: its own, or its optimizer's.
  * @throws UnrollError `value` where both ask for one, or the run's is not allowed
@@ -65,33 +90,37 @@ export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Cli
 }
 
 /**
- * The norm of a block's values, without overflow: the squares of gradients beyond 1e19 have no place in
- * float32.
+ * The norms of blocks from their sums of squares, without overflow: the squares of gradients beyond 1e19 have no
+ * place in float32.
+ * @param blocks gives the blocks; called in a scope, and only where squares are infinite
  */
-export function normOf(backend: Backend, g: Block): number {
-  const { kernels } = backend;
-  const reduced = (op: 'sumSquares' | 'max' | 'min', x: Block): number => {
-    const out = backend.temporary(1);
-    kernels.reduce(op, x, out, 1, x.length, 1);
-    return backend.read(out)[0];
-  };
-  const squares = reduced('sumSquares', g);
-  if (squares !== Number.POSITIVE_INFINITY) return Math.sqrt(squares);
-  const largest = largestOf(reduced('max', g), reduced('min', g));
-  if (!Number.isFinite(largest)) return largest;
-  const scaled = backend.temporary(g.length);
-  kernels.binary('div', g, [1], scalarBlock(kernels, largest), [0], scaled, [g.length]);
-  return largest * Math.sqrt(reduced('sumSquares', scaled));
+export async function normsFrom(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
+  const norms = Array.from(squares, Math.sqrt);
+  if (!norms.includes(Number.POSITIVE_INFINITY)) return norms;
+  const [ends] = await valuesOf([scope(() => reduced(['max', 'min'], blocks()))]);
+  const largest = norms.map((_, i) => largestOf(ends[2 * i], ends[2 * i + 1]));
+  const scaled = scope(() => squaresOf(blocks().map((g, i) => dividedBy(g, largest[i]))));
+  const [rest] = await valuesOf([scaled]);
+  return norms.map((norm, i) => {
+    if (norm !== Number.POSITIVE_INFINITY) return norm;
+    return Number.isFinite(largest[i]) ? largest[i] * Math.sqrt(rest[i]) : largest[i];
+  });
+}
+
+function dividedBy(g: Block, divisor: number): Block {
+  const { backend } = openScope();
+  const out = backend.temporary(g.length);
+  backend.kernels.binary('div', g, [1], scalarBlock(backend.kernels, divisor), [0], out, [g.length]);
+  return out;
 }
 
 function largestOf(max: number, min: number): number {
   return Number.isNaN(max) || Number.isNaN(min) ? Number.NaN : Math.max(Math.abs(max), Math.abs(min));
 }
 
-/** All gradients in one block, and where each parameter's lie in it. */
+/** All gradients in one buffer, and where each parameter's lie in it. */
 export interface Gradients {
-  backend: Backend;
-  g: Block;
+  buffer: FlatBuffer;
   places: readonly Place[];
 }
 
@@ -104,41 +133,44 @@ export interface Clipped {
 
 /**
  * Clips gradients in place, or gives the factor for it.
- * @param norm the norm of all of them, as {@link normOf} gives it
+ * @param norm the norm of all of them
  */
-export function clipGradients(clip: Clip | null, { backend, g, places }: Gradients, norm: number): Clipped {
-  const { kernels } = backend;
+export async function clipGradients(
+  clip: Clip | null,
+  { buffer, places }: Gradients,
+  norm: number,
+): Promise<Clipped> {
   if (clip === null) return { clipped: false, gScale: 1 };
-  if ('value' in clip) return { clipped: clipByValue(backend, g, clip.value), gScale: 1 };
+  if ('value' in clip) return { clipped: await clipByValue(buffer, clip.value), gScale: 1 };
   if ('norm' in clip) {
-    const clips = places.map(({ offset, size }) =>
-      clipByNorm(
-        kernels,
-        backend.view(g, offset, size),
-        normOf(backend, backend.view(g, offset, size)),
-        clip.norm,
-      ),
-    );
-    return { clipped: clips.includes(true), gScale: 1 };
+    const blocks = () => places.map(({ offset, size }) => buffer.blockFor(offset, size));
+    return { clipped: await clipByNorm(blocks, clip.norm), gScale: 1 };
   }
   if (norm <= clip.globalNorm) return { clipped: false, gScale: 1 };
   return { clipped: true, gScale: Number.isFinite(norm) ? clip.globalNorm / norm : Number.NaN };
 }
 
-function clipByValue(backend: Backend, g: Block, limit: number): boolean {
-  const { kernels } = backend;
-  const ends = backend.temporary(2);
-  kernels.reduce('max', g, backend.view(ends, 0, 1), 1, g.length, 1);
-  kernels.reduce('min', g, backend.view(ends, 1, 1), 1, g.length, 1);
-  const [max, min] = backend.read(ends) as unknown as [number, number];
+async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> {
+  const [[max, min]] = await valuesOf([scope(() => reduced(['max', 'min'], [buffer.block()]))]);
   if (max <= limit && min >= -limit) return false;
-  kernels.binary('min', g, [1], scalarBlock(kernels, limit), [0], g, [g.length]);
-  kernels.binary('max', g, [1], scalarBlock(kernels, -limit), [0], g, [g.length]);
+  scope(() => {
+    const { kernels } = openScope().backend;
+    const g = buffer.block();
+    kernels.binary('min', g, [1], scalarBlock(kernels, limit), [0], g, [g.length]);
+    kernels.binary('max', g, [1], scalarBlock(kernels, -limit), [0], g, [g.length]);
+  });
   return true;
 }
 
-function clipByNorm(kernels: Kernels, g: Block, norm: number, limit: number): boolean {
-  if (norm <= limit) return false;
-  scaleInPlace(kernels, g, limit / norm);
+async function clipByNorm(blocks: () => readonly Block[], limit: number): Promise<boolean> {
+  const [squares] = await valuesOf([scope(() => squaresOf(blocks()))]);
+  const norms = await normsFrom(squares, blocks);
+  if (norms.every((norm) => norm <= limit)) return false;
+  scope(() => {
+    const { kernels } = openScope().backend;
+    blocks().forEach((g, i) => {
+      if (!(norms[i] <= limit)) scaleInPlace(kernels, g, limit / norms[i]);
+    });
+  });
   return true;
 }

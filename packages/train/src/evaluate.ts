@@ -1,6 +1,6 @@
 /** Measuring a model on data it does not train on. */
 import { type Flow, type Model, ready, scope, type Tensor } from '@unroll/core';
-import { checkOptions, inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
+import { checkOptions, inferenceContext, nextTurnIfDue, valuesOf } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
@@ -13,7 +13,14 @@ import {
 } from './batches.js';
 import { withFreshStates } from './carried.js';
 import type { Figures } from './events.js';
-import { Objective, type ObjectiveOptions } from './objective.js';
+import {
+  type BatchLoss,
+  lossScalars,
+  lossValues,
+  Objective,
+  type ObjectiveOptions,
+  type Part,
+} from './objective.js';
 import { type MetricOptions, Scores } from './scores.js';
 
 export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
@@ -65,10 +72,12 @@ export function isExamples(data: Examples | Batches): data is Examples {
   return typeof data === 'object' && 'x' in data && 'y' in data;
 }
 
+type Check = (batch: PreparedBatch, parts: readonly Part[]) => Promise<void>;
+
 /**
  * Loss and metrics over a source; null if `stop` said so on the way. The scores are as they were afterwards,
  * and so are the states that the model carries.
- * @param check sees each loss of each batch, and may throw
+ * @param check sees the losses of each batch, and may throw
  */
 export async function measure(
   model: Model,
@@ -76,7 +85,7 @@ export async function measure(
   scores: Scores,
   source: BatchSource,
   stop: () => boolean,
-  check: (batch: PreparedBatch, loss: number) => void = () => {},
+  check: Check = async () => {},
 ): Promise<Measures | null> {
   const kept = scores.state;
   scores.reset();
@@ -93,21 +102,23 @@ async function measureAll(
   scores: Scores,
   source: BatchSource,
   stop: () => boolean,
-  check: (batch: PreparedBatch, loss: number) => void,
+  check: Check,
 ): Promise<Measures | null> {
   for await (const batch of source.epoch(1, 0)) {
     model.build(inputShapes(batch.inputs));
-    const losses = scope(() => {
+    let losses!: BatchLoss;
+    const scalars = scope(() => {
       const terms: Tensor[] = [];
       const context = inferenceContext((term) => void terms.push(term));
       const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
       const outputs = model.forward(flows, context);
       scores.see(outputs, batch);
-      const { total, ...rest } = objective.compute(outputs, batch, terms);
-      return rest;
+      losses = objective.compute(outputs, batch, terms);
+      return lossScalars(losses);
     });
-    for (const { loss } of losses.parts) check(batch, loss);
-    scores.add(losses);
+    const values = lossValues(losses, await valuesOf(scalars));
+    await check(batch, values.parts);
+    await scores.add(values);
     await nextTurnIfDue();
     if (stop()) return null;
   }

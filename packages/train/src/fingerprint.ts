@@ -3,11 +3,11 @@
  * security.
  */
 import { formatShape } from '@unroll/core';
-import type { Table } from '@unroll/core/internal';
-import { type Examples, type Rows, toRows } from './batches.js';
+import { hostValues, sizeOf } from '@unroll/core/internal';
+import { type Examples, loadRows, type Rows, toRows } from './batches.js';
 
 /** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, by different multipliers. */
-function fingerprint(tables: readonly (Table | null)[]): string {
+function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
   const mix = (word: number): void => {
@@ -15,11 +15,13 @@ function fingerprint(tables: readonly (Table | null)[]): string {
     b = Math.imul(b ^ word, 0x85ebca6b);
     b ^= b >>> 15;
   };
-  for (const table of tables) {
-    for (const character of table ? `${table.count}${formatShape(table.shape)}` : 'none')
-      mix(character.charCodeAt(0));
-    if (!table) continue;
-    const floats = table.values instanceof Float32Array ? table.values : Float32Array.from(table.values);
+  for (const tensor of [...inputs, ...targets, ...masks, ...weights]) {
+    const row = tensor?.shape.slice(1) ?? [];
+    for (const character of tensor ? `${count}${formatShape(row)}` : 'none') mix(character.charCodeAt(0));
+    if (!tensor) continue;
+    const width = sizeOf(row);
+    const values = hostValues(tensor, 'The data').subarray(start * width, (start + count) * width);
+    const floats = values instanceof Float32Array ? values : Float32Array.from(values);
     const words = new Int32Array(floats.buffer, floats.byteOffset, floats.length);
     for (let i = 0; i < words.length; i++) mix(words[i]);
   }
@@ -27,12 +29,13 @@ function fingerprint(tables: readonly (Table | null)[]): string {
   return hex(a) + hex(b);
 }
 
-/** The fingerprint of examples, laid out for training. */
-export function fingerprintOfRows({ inputs, targets, masks, weights }: Rows): string {
-  return fingerprint([...inputs, ...targets, ...masks, ...weights]);
+/** The fingerprint of examples, as they are trained on. */
+export async function fingerprintOfRows(rows: Rows): Promise<string> {
+  await loadRows(rows);
+  return fingerprint(rows);
 }
 
 /** The fingerprint of examples: 16 hexadecimal digits. */
-export function fingerprintOf(examples: Examples): string {
+export function fingerprintOf(examples: Examples): Promise<string> {
   return fingerprintOfRows(toRows(examples));
 }

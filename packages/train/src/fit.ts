@@ -68,7 +68,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
   const history = saved ? structuredClone(saved.history) : emptyHistory();
   const warn = onWarning ?? ((message: string) => console.warn(message));
   for (const message of restore(callbacks, saved, run)) warn(message);
-  const snapshot = (): Checkpoint | null => wholeOf(run, callbacks, history);
+  const snapshot = (): Promise<Checkpoint | null> => wholeOf(run, callbacks, history);
   try {
     for await (const event of run) {
       record(history, event);
@@ -119,8 +119,12 @@ function restore(callbacks: readonly Callback[], saved: Checkpoint | null, run: 
   });
 }
 
-function wholeOf(run: Run, callbacks: readonly Callback[], history: History): Checkpoint | null {
-  const snapshot = run.snapshot();
+async function wholeOf(
+  run: Run,
+  callbacks: readonly Callback[],
+  history: History,
+): Promise<Checkpoint | null> {
+  const snapshot = await run.snapshot();
   if (snapshot === null) return null;
   const states = callbacks.flatMap((callback) =>
     callback.state ? [[callback.name, callback.state()] as const] : [],

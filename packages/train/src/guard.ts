@@ -4,8 +4,17 @@
  * gradient, that is not finite names the layer. Until then a run pays for nothing but the test of two numbers
  * a step.
  */
-import { type Flow, type ForwardContext, type Model, scope, type Tensor, UnrollError } from '@unroll/core';
-import { apply1, type Op, Tape } from '@unroll/core/internal';
+import {
+  type Flow,
+  type ForwardContext,
+  keep,
+  type Model,
+  type Parameter,
+  scope,
+  type Tensor,
+  UnrollError,
+} from '@unroll/core';
+import { apply1, hostValues, type Op, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { Objective } from './objective.js';
 import type { ContextWith } from './step.js';
@@ -32,15 +41,16 @@ const BLOWN_UP = 'Clip the gradients (clip: { globalNorm: 1 }) or lower the lear
 const IN_DATA = 'Look for missing values in the data.';
 
 /** The error that names layer, step and batch. @param contextWith makes the context of the step anew */
-export function explainNonFinite(
+export async function explainNonFinite(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
   contextWith: ContextWith,
   seen: Sighting,
-): UnrollError {
+): Promise<UnrollError> {
   const { epoch, step, loss, gradientNorm } = seen;
-  const found = badData(batch) ?? badWeights(model) ?? badLayer(model, objective, batch, contextWith);
+  const found =
+    badData(batch) ?? (await badWeights(model)) ?? (await badLayer(model, objective, batch, contextWith));
   const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
   const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
   const { text, data, remedy } = found ?? {
@@ -61,8 +71,11 @@ export function explainNonFinite(
 }
 
 /** Throws if a parameter of the model is not finite: after the update that did it. */
-export function checkWeights(model: Model, { epoch, step }: { epoch: number; step: number }): void {
-  const found = badWeights(model);
+export async function checkWeights(
+  model: Model,
+  { epoch, step }: { epoch: number; step: number },
+): Promise<void> {
+  const found = await badWeights(model);
   if (!found) return;
   const where = step === 0 ? `at the end of epoch ${epoch - 1}` : `at epoch ${epoch}, step ${step}`;
   throw new UnrollError('nan', `${found.text} Seen ${where}. ${found.remedy}`, {
@@ -78,11 +91,16 @@ function firstBad(values: ArrayLike<number>): number {
   return -1;
 }
 
+/** Whether a tensor, if there is one, holds such a number. */
+async function isBad(tensor: Tensor | undefined): Promise<boolean> {
+  return tensor !== undefined && firstBad(await tensor.data()) >= 0;
+}
+
 function badData(batch: PreparedBatch): Finding | null {
   const groups = { x: batch.inputs, y: batch.targets, sampleWeights: batch.weights, mask: batch.masks };
   for (const [name, tensors] of Object.entries(groups)) {
     for (const tensor of tensors) {
-      const values = tensor?.dataSync() ?? [];
+      const values = tensor ? hostValues(tensor, name) : [];
       const at = firstBad(values);
       if (at < 0) continue;
       const row = Math.floor(at / (values.length / batch.examples));
@@ -98,15 +116,17 @@ function badData(batch: PreparedBatch): Finding | null {
   return null;
 }
 
-function badWeights(model: Model): Finding | null {
-  const parameter = model.parameters.find((own) => firstBad(own.dataSync()) >= 0);
-  if (!parameter) return null;
-  const layer = layerOf(parameter.name);
-  return {
-    text: `The weights ${parameter.name} of layer ${layer} are not finite since an update before.`,
-    data: { layer, parameter: parameter.name },
-    remedy: BLOWN_UP,
-  };
+async function badWeights(model: Model): Promise<Finding | null> {
+  for (const parameter of model.parameters) {
+    if (!(await isBad(parameter))) continue;
+    const layer = layerOf(parameter.name);
+    return {
+      text: `The weights ${parameter.name} of layer ${layer} are not finite since an update before.`,
+      data: { layer, parameter: parameter.name },
+      remedy: BLOWN_UP,
+    };
+  }
+  return null;
 }
 
 /** The part of a layer that the guard knows; those of @unroll/nn have it. */
@@ -154,41 +174,63 @@ function watchLayers<T>(
   }
 }
 
-function badLayer(
-  model: Model,
-  objective: Objective,
-  batch: PreparedBatch,
-  contextWith: ContextWith,
-): Finding | null {
+/** A tensor at the output of a layer: a value, or a gradient. */
+interface AtOutput {
+  layer: string;
+  tensor: Tensor;
+}
+
+/** What running a batch again leaves to look at. */
+interface Replay {
+  /** In the order of the forward pass. */
+  outputs: readonly AtOutput[];
+  losses: readonly Tensor[];
+  /** Gradients at outputs, in the order of the way back. */
+  arrived: readonly AtOutput[];
+  /** Of the parameters, where they have one. */
+  gradients: ReadonlyMap<Tensor, Tensor>;
+}
+
+function replay(model: Model, objective: Objective, batch: PreparedBatch, contextWith: ContextWith): Replay {
   const { sublayers = [] } = model as { sublayers?: readonly LayerLike[] };
-  let forward: Finding | null = null;
-  const arrived: { layer: string; bad: boolean }[] = []; // gradients at outputs, in the order of the way back
-  const see = (layer: string, outputs: Flow[]): Flow[] =>
-    outputs.map(({ value, mask }) => {
-      const values = value.dataSync();
-      const at = firstBad(values);
-      if (at >= 0) forward ??= blame(`The output of layer ${layer} holds ${values[at]}.`, { layer });
-      const passOn = probe(
-        value,
-        (grad) => void arrived.push({ layer, bad: firstBad(grad.dataSync()) >= 0 }),
-      );
-      return { value: passOn, mask };
+  const outputs: AtOutput[] = [];
+  const arrived: AtOutput[] = [];
+  const see = (layer: string, flows: Flow[]): Flow[] =>
+    flows.map(({ value, mask }) => {
+      outputs.push({ layer, tensor: keep(value) });
+      return { value: probe(value, (tensor) => void arrived.push({ layer, tensor: keep(tensor) })), mask };
     });
   return scope(() => {
     const tape = new Tape();
     const terms: Tensor[] = [];
-    const losses = watchLayers(sublayers, '', see, () =>
+    const { total, parts } = watchLayers(sublayers, '', see, () =>
       tape.recordDuring(() => {
         const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
         const context = contextWith((term) => void terms.push(term));
         return objective.compute(model.forward(flows, context), batch, terms);
       }),
     );
-    if (forward) return forward;
-    const bad = objective.outputs.findIndex((_, i) => !Number.isFinite(losses.parts[i].loss));
-    if (bad >= 0) return badLoss(objective.outputs[bad], losses.parts[bad].loss);
-    return badGradient(model, tape.gradients(losses.total), arrived);
+    return { outputs, losses: parts, arrived, gradients: tape.gradients(total) };
   });
+}
+
+async function badLayer(
+  model: Model,
+  objective: Objective,
+  batch: PreparedBatch,
+  contextWith: ContextWith,
+): Promise<Finding | null> {
+  const { outputs, losses, arrived, gradients } = replay(model, objective, batch, contextWith);
+  for (const { layer, tensor } of outputs) {
+    const values = await tensor.data();
+    const at = firstBad(values);
+    if (at >= 0) return blame(`The output of layer ${layer} holds ${values[at]}.`, { layer });
+  }
+  for (const [i, output] of objective.outputs.entries()) {
+    const [loss] = await losses[i].data();
+    if (!Number.isFinite(loss)) return badLoss(output, loss);
+  }
+  return badGradient(model, gradients, arrived);
 }
 
 function blame(text: string, data: Record<string, unknown>): Finding {
@@ -202,17 +244,16 @@ function badLoss({ name, loss }: Objective['outputs'][number], value: number): F
 }
 
 /** The first bad gradient on the way back: at a layer's output, or of its weights. */
-function badGradient(
+async function badGradient(
   model: Model,
-  grads: ReadonlyMap<Tensor, Tensor>,
-  arrived: readonly { layer: string; bad: boolean }[],
-): Finding | null {
-  const parameters = model.parameters.filter((own) => {
-    const grad = grads.get(own);
-    return grad !== undefined && firstBad(grad.dataSync()) >= 0;
-  });
-  for (const { layer, bad } of arrived) {
-    if (bad) return blame(`The gradient at the output of layer ${layer} is not finite.`, { layer });
+  gradients: Replay['gradients'],
+  arrived: Replay['arrived'],
+): Promise<Finding | null> {
+  const parameters: Parameter[] = [];
+  for (const own of model.parameters) if (await isBad(gradients.get(own))) parameters.push(own);
+  for (const { layer, tensor } of arrived) {
+    if (await isBad(tensor))
+      return blame(`The gradient at the output of layer ${layer} is not finite.`, { layer });
     const own = parameters.find((parameter) => parameter.name.startsWith(`${layer}/`));
     if (own) return badWeightGradient(own.name);
   }

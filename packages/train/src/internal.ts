@@ -8,8 +8,9 @@ export {
   checkClip,
   clipFor,
   clipGradients,
-  type Gradients as GradientBlock,
-  normOf,
+  type Gradients as GradientBuffer,
+  normsFrom,
+  squaresOf,
 } from './clip.js';
 export { EXTRAS } from './fit.js';
 export { emptyHistory, record } from './history.js';

@@ -95,11 +95,11 @@ export async function findLearningRate(
   const optimizer = withRate(resolveOptimizer(options.optimizer), rate);
   const points: RatePoint[] = [];
   const held: [Parameter, FloatArray][] = [];
-  const hold = (): void => {
+  const hold = async (): Promise<void> => {
     if (held.length > 0) return;
-    for (const parameter of model.parameters) held.push([parameter, parameter.dataSync()]);
+    for (const parameter of model.parameters) held.push([parameter, await parameter.data()]);
   };
-  if (model.built) hold();
+  if (model.built) await hold();
   const sweep = async (): Promise<boolean> => {
     let mean = 0;
     for await (const event of train(model, { ...options, optimizer, epochs: steps, beforeUpdate: hold })) {

@@ -10,7 +10,7 @@ import { measure, outputNames } from './evaluate.js';
 import { type EndReason, type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from './events.js';
 import { fingerprintOfRows } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
-import { Objective, type ObjectiveOptions } from './objective.js';
+import { type LossValues, Objective, type ObjectiveOptions, type Part } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
 import { type MetricOptions, Scores } from './scores.js';
@@ -22,9 +22,10 @@ import {
   restoreBuffers,
   restoreWeights,
   saveBuffers,
+  savedOf,
   saveWeights,
 } from './snapshot.js';
-import { type GradientHook, type OptimizerMemory, Stepper, type StepResult } from './step.js';
+import { type GradientHook, type OptimizerMemory, Stepper } from './step.js';
 import { Warnings } from './warnings.js';
 
 export interface LoopOptions {
@@ -93,17 +94,17 @@ export class Loop implements RunControl {
     this.#stopped = true;
   }
 
-  weights(): Record<string, SavedTensor> {
+  async weights(): Promise<Record<string, SavedTensor>> {
     const read = () => saveWeights(this.model);
-    return this.#stepper ? this.#stepper.readAverage(read) : read();
+    return savedOf(this.#stepper ? this.#stepper.readAverage(read) : read());
   }
 
   async *events(): AsyncGenerator<TrainEvent, void, void> {
     await ready();
     const { resume, rows, epochs } = this.#options;
-    if (resume) this.#restore(resume);
-    else if (rows) this.#start([...rows.inputs].map(({ shape }) => [-1, ...shape]));
-    yield* this.#warnings.take();
+    if (resume) await this.#restore(resume);
+    else if (rows) this.#start(inputShapes(rows.inputs));
+    yield* await this.#warnings.take();
     while (!this.#cursor.finished && this.#cursor.epoch <= epochs && !this.#ending) yield* this.#epoch();
     if (this.#stopped) this.#cursor.finished = true;
     if (this.#cursor.finished || this.#cursor.epoch > epochs) this.#stepper?.settleAverage();
@@ -138,7 +139,7 @@ export class Loop implements RunControl {
     const pace: Pace = { began: performance.now(), examples: 0 };
     for await (const batch of training.epoch(epoch, this.#cursor.step)) {
       const event = await this.#step(batch, pace);
-      yield* this.#warnings.take();
+      yield* await this.#warnings.take();
       yield event;
       if (this.#ending && !batch.last) return;
     }
@@ -146,7 +147,7 @@ export class Loop implements RunControl {
     if (this.#ending) return;
     const event = await this.#finishEpoch(pace);
     if (event === null) return;
-    yield* this.#warnings.take();
+    yield* await this.#warnings.take();
     yield event;
   }
 
@@ -156,7 +157,7 @@ export class Loop implements RunControl {
     const stepper = this.#start(inputShapes(batch.inputs));
     const { epoch } = this.#cursor;
     const step = this.#cursor.step + 1;
-    const after: (() => void)[] = [];
+    const after: (() => void | Promise<void>)[] = [];
     const context = (addLoss: ForwardContext['addLoss']): ForwardContext => {
       let stream: RandomStream | null = null;
       return {
@@ -169,31 +170,34 @@ export class Loop implements RunControl {
       };
     };
     const putStatesBack = holdStates(this.model);
-    const warner = this.#warnings.watcher(batch);
-    const result = stepper.gradients(batch, context, (outputs) => {
-      warner?.(outputs);
+    const result = await stepper.gradients(batch, context, (outputs) => {
+      this.#warnings.look(batch, outputs);
       this.#scores.see(outputs, batch);
     });
-    const check = (norm: number): void => {
-      if (Number.isFinite(result.loss) && Number.isFinite(norm)) return;
-      putStatesBack();
-      throw explainNonFinite(this.model, this.#objective, batch, context, { epoch, step, ...result });
-    };
-    check(result.gradientNorm);
-    const updated = stepper.full || batch.last;
+    const { losses } = result;
     let { gradientNorm } = result;
-    if (updated && beforeUpdate) check((gradientNorm = await stepper.offer(beforeUpdate)));
+    const explained = (): Promise<Error> => {
+      putStatesBack();
+      const seen = { epoch, step, loss: losses.loss, gradientNorm: result.gradientNorm };
+      return explainNonFinite(this.model, this.#objective, batch, context, seen);
+    };
+    if (!(Number.isFinite(losses.loss) && Number.isFinite(gradientNorm))) throw await explained();
+    await this.#scores.add(losses);
+    const updated = stepper.full || batch.last;
+    if (updated && beforeUpdate) {
+      gradientNorm = await stepper.offer(beforeUpdate);
+      if (!Number.isFinite(gradientNorm)) throw await explained();
+    }
     await nextTurnIfDue();
-    const clipped = updated && stepper.update(gradientNorm, this.learningRateScale);
-    for (const work of after) work();
-    this.#scores.add(result);
+    const clipped = updated && (await stepper.update(gradientNorm, this.learningRateScale));
+    for (const work of after) await work();
     this.#cursor.step = step;
     pace.examples += batch.examples;
-    return this.#stepEvent(result, { gradientNorm, epochs, updated, clipped }, pace);
+    return this.#stepEvent(losses, { gradientNorm, epochs, updated, clipped }, pace);
   }
 
   #stepEvent(
-    { loss, examples }: StepResult,
+    { loss, examples }: LossValues,
     done: { gradientNorm: number; epochs: number; updated: boolean; clipped: boolean },
     pace: Pace,
   ): StepEvent {
@@ -224,7 +228,7 @@ export class Loop implements RunControl {
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
-    checkWeights(this.model, this.#cursor);
+    await checkWeights(this.model, this.#cursor);
     const measuring = (source: BatchSource) =>
       measure(
         this.model,
@@ -232,7 +236,7 @@ export class Loop implements RunControl {
         this.#scores,
         source,
         () => this.#ending,
-        (batch, loss) => this.#checkValidation(batch, loss),
+        (batch, parts) => this.#checkValidation(batch, parts),
       );
     const measured = validation && (await this.#stepper!.withAverage(() => measuring(validation)));
     if (validation && !measured) return null;
@@ -254,10 +258,12 @@ export class Loop implements RunControl {
     return event;
   }
 
-  #checkValidation(batch: PreparedBatch, loss: number): void {
-    if (Number.isFinite(loss)) return;
+  async #checkValidation(batch: PreparedBatch, parts: readonly Part[]): Promise<void> {
+    const bad = parts.find(({ loss }) => !Number.isFinite(loss));
+    if (!bad) return;
     const { epoch, step } = this.#cursor;
-    throw explainNonFinite(this.model, this.#objective, batch, inferenceContext, { epoch, step, loss });
+    const seen = { epoch, step, loss: bad.loss };
+    throw await explainNonFinite(this.model, this.#objective, batch, inferenceContext, seen);
   }
 
   get #settings(): RunSettings {
@@ -265,32 +271,32 @@ export class Loop implements RunControl {
     return { optimizer: optimizer.name, seed, shuffle, batchSize, accumulate, examples: rows?.count ?? null };
   }
 
-  snapshot(): RunSnapshot | null {
+  async snapshot(): Promise<RunSnapshot | null> {
     const stepper = this.#stepper;
-    return (
-      stepper && {
-        // A run that was told to stop at this event has nothing more to do, whatever it was killed before.
-        cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
-        settings: this.#settings,
-        fingerprint: this.#dataFingerprint(),
-        inputShapes: this.#inputShapes,
-        learningRateScale: this.learningRateScale,
-        stepper: stepper.state,
-        scores: this.#scores.state,
-        environment: environmentOf(),
-        extra: this.#options.extra,
-        tensors: { ...saveWeights(this.model), ...saveBuffers(stepper.buffers), ...saveStates(this.model) },
-      }
-    );
+    if (!stepper) return null;
+    // Everything is taken, and every read begun, before the first await: the run may go on meanwhile.
+    const reading = [...saveWeights(this.model), ...saveBuffers(stepper.buffers), ...saveStates(this.model)];
+    const state = {
+      // A run that was told to stop at this event has nothing more to do, whatever it was killed before.
+      cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
+      settings: this.#settings,
+      inputShapes: this.#inputShapes,
+      learningRateScale: this.learningRateScale,
+      stepper: stepper.state,
+      scores: this.#scores.state,
+      environment: environmentOf(),
+      extra: this.#options.extra,
+    };
+    return { ...state, fingerprint: await this.#dataFingerprint(), tensors: await savedOf(reading) };
   }
 
-  #dataFingerprint(): string | null {
+  async #dataFingerprint(): Promise<string | null> {
     const { rows } = this.#options;
     if (!rows) return null;
-    return (this.#fingerprint ??= fingerprintOfRows(rows));
+    return (this.#fingerprint ??= await fingerprintOfRows(rows));
   }
 
-  #restore(saved: RunSnapshot): void {
+  async #restore(saved: RunSnapshot): Promise<void> {
     checkSettings(saved.settings, this.#settings);
     const stepper = this.#start(saved.inputShapes);
     restoreWeights(this.model, saved.tensors);
@@ -301,7 +307,7 @@ export class Loop implements RunControl {
     this.#cursor = { ...saved.cursor };
     this.learningRateScale = saved.learningRateScale;
     this.#warnings.add('environment-changed', environmentWarning(saved.environment, environmentOf()));
-    if (saved.fingerprint !== this.#dataFingerprint()) {
+    if (saved.fingerprint !== (await this.#dataFingerprint())) {
       this.#warnings.add(
         'data-changed',
         'The training data are not those of the checkpoint: the run goes on, but not as it would have.',

@@ -28,27 +28,58 @@ interface Output {
   index: number;
 }
 
-/** The losses of one batch. */
-export interface BatchLoss {
-  /** What the gradient is taken of: a scalar. */
+/** What a batch counts for. */
+interface BatchCount {
+  /** Where gradients are gathered over several batches. */
+  count: number;
+  examples: number;
+}
+
+/** The losses of one batch, as scalars. */
+export interface BatchLoss extends BatchCount {
+  /** What the gradient is taken of. */
   total: Tensor;
-  /** Its value. */
+  /** For each output with a loss: the loss before its weight. */
+  parts: readonly Tensor[];
+  /** For each of these: what it counts for in an average over batches. */
+  counts: readonly number[];
+  /** What layers added; null: nothing. */
+  added: Tensor | null;
+}
+
+/** The same, as numbers. */
+export interface LossValues extends BatchCount {
+  /** What the gradient is taken of. */
   loss: number;
-  /**
-   * For each output with a loss: the loss before its weight, and what it counts for in an average over
-   * batches.
-   */
   parts: readonly Part[];
   /** What layers added; 0 for nothing. */
   added: number;
-  /** What the batch counts for where gradients are gathered over several. */
-  count: number;
-  examples: number;
 }
 
 export interface Part {
   loss: number;
   count: number;
+}
+
+/** The scalars to read for {@link lossValues}, once each. */
+export function lossScalars({ total, parts, added }: BatchLoss): Tensor[] {
+  const rest = added ? [...parts, added] : parts;
+  return rest.length === 1 && rest[0] === total ? [total] : [total, ...rest];
+}
+
+/** The losses of a batch, from the values of its scalars. */
+export function lossValues(
+  { counts, added, count, examples }: BatchLoss,
+  scalars: readonly ArrayLike<number>[],
+): LossValues {
+  const first = Math.min(1, scalars.length - 1); // the only part may be the total itself
+  return {
+    loss: scalars[0][0],
+    parts: counts.map((count, i) => ({ loss: scalars[first + i][0], count })),
+    added: added ? scalars[first + counts.length][0] : 0,
+    count,
+    examples,
+  };
 }
 
 export class Objective {
@@ -88,25 +119,25 @@ export class Objective {
   compute(flows: readonly Flow[], batch: PreparedBatch, terms: readonly Tensor[] = []): BatchLoss {
     this.#checkCount(flows.length, batch.targets.length);
     const weighted: Tensor[] = [];
-    const parts = this.outputs.map(({ loss, weight, index }, i): Part => {
+    const counts: number[] = [];
+    const parts = this.outputs.map(({ loss, weight, index }, i) => {
       const { value: prediction, mask } = flows[index];
       const target = asColumn(batch.targets[i], prediction.shape);
       const weights = this.#weights(target, prediction, batch.weights[i] ?? null);
       const own = loss.compute(prediction, target, mask, weights);
       weighted.push(weight === 1 ? own : mul(own, weight));
-      return { loss: own.item(), count: loss.divisor(prediction, target, mask, weights) };
+      counts.push(loss.divisor(prediction, target, mask, weights));
+      return own;
     });
     const own = weighted.reduce((a, b) => add(a, b));
     const added = terms.length > 0 ? terms.reduce((a, b) => add(a, b)) : null;
-    const total = added ? add(own, added) : own;
-    const single = parts.length === 1 && this.outputs[0].weight === 1 && !added;
     return {
-      total,
-      loss: single ? parts[0].loss : total.item(),
+      total: added ? add(own, added) : own,
       parts,
-      added: added?.item() ?? 0,
+      counts,
+      added,
       // Several outputs may count differently: then each batch counts for its examples.
-      count: parts.length === 1 ? parts[0].count : batch.examples,
+      count: parts.length === 1 ? counts[0] : batch.examples,
       examples: batch.examples,
     };
   }

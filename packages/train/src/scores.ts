@@ -1,12 +1,13 @@
 /** The figures of an epoch or of `evaluate`: running means of the losses, and metrics. */
-import type { Flow } from '@unroll/core';
+import { type Flow, keep, type Tensor } from '@unroll/core';
+import { onHost } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { Figures } from './events.js';
 import { type Metric, type MetricSpec, type MetricState, resolveMetric } from './metrics.js';
 import {
   asColumn,
-  type BatchLoss,
   byOutput,
+  type LossValues,
   type Objective,
   type Part,
   type PerOutput,
@@ -39,9 +40,14 @@ export interface ScoresState {
   metrics: readonly MetricState[];
 }
 
+/** What a metric is to see of a batch: prediction, target, mask, weights. */
+type Seen = [Tensor, Tensor, Tensor | null, Tensor | null];
+
 export class Scores {
   readonly #objective: Objective;
   readonly #watched: readonly Watched[];
+  /** For each metric. */
+  #seen: Seen[] = [];
   #losses: Part[];
   #added = 0;
   #examples = 0;
@@ -62,17 +68,24 @@ export class Scores {
     this.#losses = objective.outputs.map(() => ({ loss: 0, count: 0 }));
   }
 
-  /** Shows the metrics what the model gave for a batch. */
+  /** Keeps what the metrics are to see of what the model gave for a batch. */
   see(flows: readonly Flow[], batch: PreparedBatch): void {
-    for (const { metric, output, weighted } of this.#watched) {
+    this.#seen = this.#watched.map(({ output, weighted }) => {
       const { value: prediction, mask } = flows[this.#objective.outputs[output].index];
       const target = asColumn(batch.targets[output], prediction.shape);
-      metric.update(prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null);
-    }
+      return keep([prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null]);
+    });
   }
 
-  /** Takes the losses of a batch into the means. */
-  add({ parts, added, examples }: Omit<BatchLoss, 'total'>): void {
+  /** Takes the losses of a batch into the means, and shows the metrics what was seen of it. */
+  async add({ parts, added, examples }: LossValues): Promise<void> {
+    if (this.#seen.length > 0) {
+      const tensors = await onHost(this.#seen.flat());
+      this.#watched.forEach(({ metric }, i) => {
+        metric.update(...(tensors.slice(4 * i, 4 * i + 4) as Seen));
+      });
+      this.#seen = [];
+    }
     parts.forEach(({ loss, count }, i) => {
       this.#losses[i].loss += loss * count;
       this.#losses[i].count += count;

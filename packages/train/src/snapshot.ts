@@ -1,5 +1,5 @@
 /** The state of a run between two batches, as plain data: what `train` resumes from, and checkpoints keep. */
-import { type Model, type Parameter, UnrollError } from '@unroll/core';
+import { type FloatArray, type Model, type Parameter, type Shape, UnrollError } from '@unroll/core';
 import type { FlatBuffer } from '@unroll/core/internal';
 import type { JsonValue, SavedTensor } from './callbacks/callback.js';
 import type { Environment } from './environment.js';
@@ -67,14 +67,18 @@ function named(model: Model): Map<string, Parameter> {
   return found;
 }
 
-/** The values of the model's parameters, trained or not. */
-export function saveWeights(model: Model): Record<string, SavedTensor> {
-  return Object.fromEntries(
-    [...named(model)].map(([name, parameter]) => [
-      name,
-      { shape: parameter.shape, values: parameter.dataSync() },
-    ]),
-  );
+/** Tensors to be kept, on their way from the backend's memory. */
+export type Reading = readonly (readonly [name: string, shape: Shape, values: Promise<FloatArray>])[];
+
+/** What was read, once it is there. */
+export async function savedOf(reading: Reading): Promise<Record<string, SavedTensor>> {
+  const values = await Promise.all(reading.map(([, , values]) => values));
+  return Object.fromEntries(reading.map(([name, shape], i) => [name, { shape, values: values[i] }]));
+}
+
+/** Begins to read the model's parameters, trained or not. */
+export function saveWeights(model: Model): Reading {
+  return [...named(model)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
 }
 
 /**
@@ -104,10 +108,9 @@ export function restoreWeights(model: Model, tensors: Readonly<Record<string, Sa
   for (const [name, parameter] of own) parameter.assign(tensors[name].values);
 }
 
-export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): Record<string, SavedTensor> {
-  return Object.fromEntries(
-    [...buffers].map(([name, buffer]) => [name, { shape: [buffer.length], values: buffer.read() }]),
-  );
+/** Begins to read the buffers. */
+export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): Reading {
+  return [...buffers].map(([name, buffer]) => [name, [buffer.length], buffer.read()]);
 }
 
 export function restoreBuffers(

@@ -13,17 +13,26 @@ import {
   type Tensor,
   UnrollError,
 } from '@unroll/core';
-import { FlatBuffer, layOut, openScope, RowGradient, Tape } from '@unroll/core/internal';
+import {
+  type Block,
+  FlatBuffer,
+  layOut,
+  openScope,
+  RowGradient,
+  Tape,
+  valuesOf,
+} from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
-import { type Clip, clipGradients, normOf } from './clip.js';
-import type { BatchLoss, Objective } from './objective.js';
+import { type Clip, clipGradients, normsFrom, squaresOf } from './clip.js';
+import { type BatchLoss, type LossValues, lossScalars, lossValues, type Objective } from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, Place } from './optimizers.js';
 import { TouchedRows, type TouchedState } from './touched.js';
 
-/** The losses of a batch, as numbers, and its gradient's norm. */
-export interface StepResult extends Omit<BatchLoss, 'total'> {
+/** The losses of a batch and its gradient's norm. */
+export interface StepResult {
+  losses: LossValues;
   /** Norm of all gradients together, before clipping. */
   gradientNorm: number;
 }
@@ -35,7 +44,7 @@ export interface Gradients {
   /** What these gradients count for in an average with others: the rows that their loss is the mean of. */
   readonly count: number;
   /** A copy. */
-  read(): FloatArray;
+  read(): Promise<FloatArray>;
   /** Puts others in their place, as many, before clipping. @throws UnrollError `shape` for another number of them */
   write(values: ArrayLike<number>): void;
 }
@@ -146,17 +155,18 @@ export class Stepper {
    * @param contextWith the pass's context, given what takes the terms that layers add to the loss
    * @param watch sees the model's outputs
    */
-  gradients(
+  async gradients(
     batch: PreparedBatch,
     contextWith: ContextWith,
     watch: (outputs: readonly Flow[]) => void,
-  ): StepResult {
+  ): Promise<StepResult> {
     const { objective } = this.#options;
-    return scope(() => {
+    let losses!: BatchLoss;
+    const toRead = scope(() => {
       const tape = new Tape();
       const terms: Tensor[] = []; // what layers add to the loss
       let outputs: readonly Flow[] = [];
-      const losses = tape.recordDuring(() => {
+      losses = tape.recordDuring(() => {
         const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
         outputs = this.#model.forward(
           flows,
@@ -165,14 +175,16 @@ export class Stepper {
         return objective.compute(outputs, batch, terms);
       });
       watch(outputs);
-      const { total, loss, parts, added, count, examples } = losses;
+      const { total, count } = losses;
       const weight = objective.sums ? 1 : count;
       this.#collect(tape.gradients(total, this.#sum ? weight : 1));
       this.#gathered++;
       this.#gatheredCount += count;
       if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#gatheredCount);
-      return { loss, parts, added, count, examples, gradientNorm: this.#norm() };
+      return [squaresOf(this.#normed()), ...lossScalars(losses)];
     });
+    const [squares, ...scalars] = await valuesOf(toRead);
+    return { losses: lossValues(losses, scalars), gradientNorm: await this.#norm(squares) };
   }
 
   /** Puts the gradients found side by side; rows of a table are added where they belong. */
@@ -201,15 +213,20 @@ export class Stepper {
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
   }
 
-  #norm(): number {
-    const { backend } = openScope();
-    const g = this.#grads.block();
-    if (!this.#touched) return normOf(backend, g);
-    const norms = this.#touched.addedTo(this.#places).map(({ offset, size, rows }) => {
-      const own = backend.view(g, offset, size);
-      return normOf(backend, rows ? copyOfRows(own, rows) : own);
+  /** The gradients in blocks, without the rows of tables that nobody looked up. */
+  #normed(): Block[] {
+    const grads = this.#grads;
+    if (!this.#touched) return [grads.block()];
+    return this.#touched.addedTo(this.#places).map(({ offset, size, rows }) => {
+      const own = grads.blockFor(offset, size);
+      return rows ? copyOfRows(own, rows) : own;
     });
-    return Math.hypot(...norms);
+  }
+
+  /** The norm of all gradients, from the sums of squares of {@link #normed}. */
+  async #norm(squares: FloatArray): Promise<number> {
+    const norms = await normsFrom(squares, () => this.#normed());
+    return norms.length === 1 ? norms[0] : Math.hypot(...norms);
   }
 
   /** Lets `hook` work on the gradients; returns their norm afterwards. */
@@ -230,7 +247,8 @@ export class Stepper {
         this.#touched?.noteAll();
       },
     });
-    return scope(() => this.#norm());
+    const [squares] = await valuesOf([scope(() => squaresOf(this.#normed()))]);
+    return this.#norm(squares);
   }
 
   /**
@@ -238,19 +256,18 @@ export class Stepper {
    * @param rateScale factor on the learning rate
    * @returns whether the gradients were clipped
    */
-  update(gradientNorm: number, rateScale: number): boolean {
+  async update(gradientNorm: number, rateScale: number): Promise<boolean> {
     const { optimizer, clip, memory } = this.#options;
     this.#rate = optimizer.rate(memory.updates);
     memory.updates++;
-    const clipped = scope(() => {
+    const places = this.#touched?.addedTo(this.#places) ?? this.#places;
+    const { clipped, gScale } = await clipGradients(clip, { buffer: this.#grads, places }, gradientNorm);
+    scope(() => {
       const { backend } = openScope();
-      const g = this.#grads.block();
-      const places = this.#touched?.addedTo(this.#places) ?? this.#places;
-      const { clipped, gScale } = clipGradients(clip, { backend, g, places }, gradientNorm);
       optimizer.update({
         kernels: backend.kernels,
         w: this.#weights.block(),
-        g,
+        g: this.#grads.block(),
         slots: this.#slots.map((slot) => slot.block()),
         step: memory.updates,
         rate: this.#rate * rateScale,
@@ -262,7 +279,6 @@ export class Stepper {
       for (const parameter of this.#trained) {
         if (parameter.constraint) parameter.assign(parameter.constraint(parameter));
       }
-      return clipped;
     });
     this.#average?.update();
     this.#gathered = 0;
@@ -270,7 +286,7 @@ export class Stepper {
     return clipped;
   }
 
-  /** Reads the model with the average of the weights in their place, where there is one. */
+  /** Begins to read the model with the average of the weights in their place, where there is one. */
   readAverage<T>(read: () => T): T {
     const average = this.#average;
     if (!average || average.updates === 0) return read();
@@ -290,7 +306,7 @@ export class Stepper {
   /** Leaves the average in the place of the weights, where there is one: for the end of a run. */
   settleAverage(): void {
     const average = this.#average;
-    if (average && average.updates > 0) this.#weights.write(average.buffer.read());
+    if (average && average.updates > 0) this.#weights.copyFrom(average.buffer.block());
   }
 
   get state(): StepperState {

@@ -1,6 +1,6 @@
 /** Which rows of each parameter the gradients gathered since the last update are of: what a lazy optimizer updates. */
 import type { Parameter, Tensor } from '@unroll/core';
-import { type Block, openScope, RowGradient } from '@unroll/core/internal';
+import { type Block, hostValues, openScope, RowGradient } from '@unroll/core/internal';
 import type { Place } from './optimizers.js';
 
 /** For each parameter the rows, or null for all. */
@@ -34,7 +34,8 @@ export class TouchedRows {
       this.#rows[i] = null;
       return;
     }
-    for (const { ids } of grad.lookups) for (const id of ids.dataSync()) this.#rows[i]?.add(id);
+    for (const { ids } of grad.lookups)
+      for (const id of hostValues(ids, 'The ids of a lookup')) this.#rows[i]?.add(id);
   }
 
   /** Notes gradients everywhere. */

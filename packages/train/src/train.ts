@@ -128,7 +128,7 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
    * cursor. `resume` goes on from it, bit for bit as if there had been no interruption. Null before there is
    * anything to keep.
    */
-  snapshot(): RunSnapshot | null;
+  snapshot(): Promise<RunSnapshot | null>;
   /** Names of the figures that each epoch will have: what callbacks can monitor. */
   readonly figureNames: readonly string[];
 }

@@ -1,8 +1,10 @@
 /** Warnings: what is allowed and is probably a mistake all the same. Each kind is given once a run. */
-import type { Flow, Model, Tensor } from '@unroll/core';
+import { type FloatArray, type Flow, keep, type Model, type Tensor } from '@unroll/core';
+import { hostValues, valuesOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { isStateful } from './carried.js';
 import type { WarningCode, WarningEvent } from './events.js';
+import type { Loss } from './losses.js';
 import type { Objective } from './objective.js';
 
 /** Losses of targets that are quantities: a fresh network's outputs are of size 1, and so should they be. */
@@ -23,6 +25,8 @@ export class Warnings {
   readonly #given = new Set<WarningCode>();
   #waiting: WarningEvent[] = [];
   #looked = false;
+  /** Outputs that a loss takes for logits, not looked at yet. */
+  #logits: { loss: Loss; name: string; value: Tensor }[] = [];
 
   constructor(model: Model, { shuffle, window }: WarningOptions, objective: Objective) {
     this.#objective = objective;
@@ -46,19 +50,21 @@ export class Warnings {
   }
 
   /** The warnings since the last call. */
-  take(): WarningEvent[] {
+  async take(): Promise<WarningEvent[]> {
+    if (this.#logits.length > 0) await this.#lookAtLogits();
     const taken = this.#waiting;
     this.#waiting = [];
     return taken;
   }
 
-  /** Looks at a batch; returns what wants to see the model's outputs for it, if anything does. */
-  watcher(batch: PreparedBatch): ((outputs: readonly Flow[]) => void) | null {
+  /** Looks at a batch, and keeps of the outputs for the first one what is to be looked at once the step is done. */
+  look(batch: PreparedBatch, outputs: readonly Flow[]): void {
     this.#lookAtSequences(batch);
-    if (this.#looked) return null;
+    if (this.#looked) return;
     this.#looked = true;
     this.#lookAtTargets(batch);
-    return (outputs) => this.#lookAtOutputs(outputs);
+    const logits = this.#objective.outputs.filter(({ loss }) => loss.config.fromLogits === true);
+    this.#logits = logits.map(({ loss, name, index }) => ({ loss, name, value: keep(outputs[index].value) }));
   }
 
   #lookAtSequences({ inputs, masks }: PreparedBatch): void {
@@ -88,7 +94,7 @@ export class Warnings {
   #lookAtTargets({ targets }: PreparedBatch): void {
     this.#objective.outputs.forEach(({ loss, name }, i) => {
       if (!QUANTITY_LOSSES.includes(loss.name)) return;
-      const values = targets[i].dataSync();
+      const values = hostValues(targets[i], 'y');
       let squares = 0;
       for (const value of values) squares += value * value;
       const size = Math.sqrt(squares / values.length);
@@ -102,9 +108,12 @@ export class Warnings {
     });
   }
 
-  #lookAtOutputs(outputs: readonly Flow[]): void {
-    for (const { loss, name, index } of this.#objective.outputs) {
-      if (loss.config.fromLogits !== true || !isSoftmax(outputs[index].value)) continue;
+  async #lookAtLogits(): Promise<void> {
+    const logits = this.#logits;
+    this.#logits = [];
+    const values = await valuesOf(logits.map(({ value }) => value));
+    for (const [i, { loss, name, value }] of logits.entries()) {
+      if (!isSoftmax(values[i], value.shape[value.rank - 1])) continue;
       this.add(
         'softmax-as-logits',
         `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's ` +
@@ -118,7 +127,7 @@ export class Warnings {
 /** Whether some sequence is masked at its first step and valid later. */
 function startsMasked(mask: Tensor): boolean {
   const [, T = 0] = mask.shape;
-  const values = mask.dataSync();
+  const values = hostValues(mask, 'mask');
   for (let at = 0; at < values.length; at += T) {
     if (values[at] === 0 && values.subarray(at, at + T).some((valid) => valid !== 0)) return true;
   }
@@ -129,7 +138,7 @@ function startsMasked(mask: Tensor): boolean {
 function shortest(input: Tensor, mask: Tensor | null): number {
   const T = input.shape[1];
   if (mask === null) return T;
-  const values = mask.dataSync();
+  const values = hostValues(mask, 'mask');
   let least = T;
   for (let at = 0; at < values.length; at += T) {
     let valid = 0;
@@ -140,9 +149,7 @@ function shortest(input: Tensor, mask: Tensor | null): number {
 }
 
 /** Whether every row is a distribution: numbers >= 0 whose sum is 1. Chance alone does not give that. */
-function isSoftmax(output: Tensor): boolean {
-  const width = output.shape[output.rank - 1];
-  const values = output.dataSync();
+function isSoftmax(values: FloatArray, width: number): boolean {
   if (width < 2 || values.length === 0) return false;
   for (let at = 0; at < values.length; at += width) {
     let sum = 0;

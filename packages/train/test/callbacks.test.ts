@@ -50,7 +50,7 @@ async function stoppedAfter(callback: Callback, losses: readonly number[]): Prom
   const run: RunControl = {
     model: forecaster(),
     stop: () => void (stopped = true),
-    weights: () => ({}),
+    weights: async () => ({}),
     learningRateScale: 1,
   };
   for (const [i, loss] of losses.entries()) {

@@ -61,7 +61,7 @@ const network = (): Network =>
 async function snapshotAt(event: number): Promise<RunSnapshot> {
   const run = train(network(), options);
   let seen = 0;
-  for await (const _ of run) if (++seen === event) return run.snapshot()!;
+  for await (const _ of run) if (++seen === event) return (await run.snapshot())!;
   throw new Error(`the run has ${seen} events`);
 }
 
@@ -141,7 +141,7 @@ describe('a run that resumes', () => {
     let resume: RunSnapshot | null = null;
     for (let event = 0; event < 3; event++) {
       await run.next();
-      resume = run.snapshot();
+      resume = await run.snapshot();
     }
     await run.return();
     assert.deepEqual(
@@ -178,7 +178,7 @@ describe('a run that resumes', () => {
       for (const events of [2, 4, 5, 7]) {
         const run = train(forecaster(), { ...own, ...form() });
         for (let event = 0; event < events; event++) await run.next();
-        const resume = run.snapshot()!;
+        const resume = (await run.snapshot())!;
         await run.return();
         const again = forecaster();
         for await (const _ of train(again, { ...own, ...form(), resume }));
@@ -238,8 +238,8 @@ describe('fit with checkpointDir', () => {
     const keeper: Callback = {
       name: 'keeper',
       onEvent: () => {},
-      afterEvent: (event, _run, snapshot) => {
-        if (event.type === 'epoch') atStop = structuredClone(snapshot());
+      afterEvent: async (event, _run, snapshot) => {
+        if (event.type === 'epoch') atStop = structuredClone(await snapshot());
       },
     };
     const whole = network();

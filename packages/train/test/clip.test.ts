@@ -1,12 +1,13 @@
 /** Clipping by hand, the norms behind it, and what becomes of numbers that are not finite. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { scope, setBackend } from '@unroll/core';
-import { runtime } from '@unroll/core/internal';
+import { setBackend } from '@unroll/core';
+import { FlatBuffer } from '@unroll/core/internal';
 import type { Clip } from '@unroll/train';
-import { checkClip, clipGradients, normOf } from '@unroll/train/internal';
+import { checkClip, clipGradients } from '@unroll/train/internal';
 import { fails } from './fails.js';
 import { close } from './loss-examples.js';
+import { normOf } from './optimizer-run.js';
 
 /** Two parameters, of norms 5 and 12: together 13. */
 const GRADIENTS = [3, -4, 12, 0];
@@ -15,72 +16,71 @@ const PLACES = [
   { name: 'b', offset: 2, size: 2 },
 ];
 
-/** The gradients after clipping, the factor for the optimizer put on. */
-function clipped(clip: Clip | null, gradients = GRADIENTS): { g: number[]; clipped: boolean } {
-  return scope(() => {
-    const { backend } = runtime.scope!;
-    const g = backend.temporary(gradients.length);
-    backend.write(g, gradients);
-    const result = clipGradients(clip, { backend, g, places: PLACES }, normOf(backend, g));
-    return { g: [...backend.read(g)].map((value) => value * result.gScale), clipped: result.clipped };
-  });
+function bufferOf(values: readonly number[]): FlatBuffer {
+  const buffer = new FlatBuffer(values.length);
+  buffer.write(values);
+  return buffer;
 }
 
-const normed = (values: readonly number[]): number =>
-  scope(() => {
-    const { backend } = runtime.scope!;
-    const g = backend.temporary(values.length);
-    backend.write(g, values);
-    return normOf(backend, g);
-  });
+/** The gradients after clipping, the factor for the optimizer put on. */
+async function clipped(clip: Clip | null, gradients = GRADIENTS): Promise<{ g: number[]; clipped: boolean }> {
+  const buffer = bufferOf(gradients);
+  const result = await clipGradients(clip, { buffer, places: PLACES }, await normOf(buffer));
+  return {
+    g: [...(await buffer.read())].map((value) => value * result.gScale),
+    clipped: result.clipped,
+  };
+}
+
+const normed = (values: readonly number[]): Promise<number> => normOf(bufferOf(values));
 
 after(() => setBackend());
 
 for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as const) {
   describe(`clipping, backend ${backend}`, () => {
-    const run = (name: string, work: () => void): void => {
+    const run = (name: string, work: () => Promise<void>): void => {
       test(name, async () => {
         await (backend === 'default' ? setBackend() : setBackend(backend));
-        work();
+        await work();
       });
     };
-    run('by value: every entry by itself', () => {
-      const { g, clipped: was } = clipped({ value: 3.5 });
+    run('by value: every entry by itself', async () => {
+      const { g, clipped: was } = await clipped({ value: 3.5 });
       close(g, [3, -3.5, 3.5, 0]);
       assert.equal(was, true);
     });
-    run('by norm: every parameter by its own', () => {
-      const { g, clipped: was } = clipped({ norm: 6 });
+    run('by norm: every parameter by its own', async () => {
+      const { g, clipped: was } = await clipped({ norm: 6 });
       close(g, [3, -4, 6, 0]);
       assert.equal(was, true);
     });
-    run('by the norm of all: the direction stays', () => {
-      const { g, clipped: was } = clipped({ globalNorm: 6.5 });
+    run('by the norm of all: the direction stays', async () => {
+      const { g, clipped: was } = await clipped({ globalNorm: 6.5 });
       close(g, [1.5, -2, 6, 0]);
       assert.equal(was, true);
     });
-    run('what is within its limit stays to the bit', () => {
+    run('what is within its limit stays to the bit', async () => {
       for (const clip of [null, { value: 12 }, { norm: 12 }, { globalNorm: 13 }]) {
-        assert.deepEqual(clipped(clip), { g: GRADIENTS, clipped: false });
+        assert.deepEqual(await clipped(clip), { g: GRADIENTS, clipped: false });
       }
       for (const clip of [{ value: 1 }, { norm: 1 }, { globalNorm: 1 }]) {
-        assert.deepEqual(clipped(clip, [0, 0, 0, 0]), { g: [0, 0, 0, 0], clipped: false });
+        assert.deepEqual(await clipped(clip, [0, 0, 0, 0]), { g: [0, 0, 0, 0], clipped: false });
       }
     });
-    run('norms whose squares have no place in float32', () => {
-      close([normed([3e25, 4e25, 0])], [5e25]);
-      const { g } = clipped({ globalNorm: 1 }, [3e30, -4e30, 0, 0]);
+    run('norms whose squares have no place in float32', async () => {
+      close([await normed([3e25, 4e25, 0])], [5e25]);
+      const { g } = await clipped({ globalNorm: 1 }, [3e30, -4e30, 0, 0]);
       close(g, [0.6, -0.8, 0, 0]);
-      close(clipped({ norm: 2 }, [3e30, -4e30, 1, 0]).g, [1.2, -1.6, 1, 0]);
+      close((await clipped({ norm: 2 }, [3e30, -4e30, 1, 0])).g, [1.2, -1.6, 1, 0]);
     });
-    run('an infinite entry, as in Keras', () => {
+    run('an infinite entry, as in Keras', async () => {
       const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
       const broken = [infinity, 1, 2, 0.25];
-      assert.equal(normed(broken), infinity);
-      assert.ok(Number.isNaN(normed([nan, infinity])));
-      assert.deepEqual(clipped({ value: 0.5 }, broken).g, [0.5, 0.5, 0.5, 0.25]);
-      assert.deepEqual(clipped({ norm: 4 }, broken).g, [nan, 0, 2, 0.25]);
-      assert.deepEqual(clipped({ globalNorm: 4 }, broken).g, [nan, nan, nan, nan]);
+      assert.equal(await normed(broken), infinity);
+      assert.ok(Number.isNaN(await normed([nan, infinity])));
+      assert.deepEqual((await clipped({ value: 0.5 }, broken)).g, [0.5, 0.5, 0.5, 0.25]);
+      assert.deepEqual((await clipped({ norm: 4 }, broken)).g, [nan, 0, 2, 0.25]);
+      assert.deepEqual((await clipped({ globalNorm: 4 }, broken)).g, [nan, nan, nan, nan]);
     });
   });
 }

@@ -172,7 +172,8 @@ test('a weight that a batch does not use has the gradient 0, whatever it had bef
   };
   const seen: number[][] = [];
   const data = { x: tensor([[1], [1], [1]]), y: tensor([[0], [0], [0]]) };
-  const beforeUpdate = (gradients: Gradients): void => void seen.push([...gradients.read()]);
+  const beforeUpdate = async (gradients: Gradients): Promise<void> =>
+    void seen.push([...(await gradients.read())]);
   await fit(own, { ...common, ...data, batchSize: 1, beforeUpdate });
   assert.notEqual(seen[0]![1], 0);
   assert.deepEqual(

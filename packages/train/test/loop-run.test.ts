@@ -138,7 +138,7 @@ describe('the hook before an update', () => {
       optimizer: { name: 'sgd', learningRate: 0.01 },
       async beforeUpdate(gradients) {
         await new Promise((resolve) => setTimeout(resolve, 1));
-        gradients.write(gradients.read().map((value) => 2 * value));
+        gradients.write((await gradients.read()).map((value) => 2 * value));
       },
     });
     assert.ok(distance(weightsOf(plain), weightsOf(doubled)) < 1e-7);

@@ -2,9 +2,9 @@
  * Runs an optimizer over given gradients, without a model: the buffers that a training step would hand it.
  */
 import { scope } from '@unroll/core';
-import { FlatBuffer, runtime } from '@unroll/core/internal';
+import { FlatBuffer, runtime, valuesOf } from '@unroll/core/internal';
 import { type AverageOptions, type Clip, type Optimizer, WeightAverage } from '@unroll/train';
-import { checkClip, clipGradients, normOf } from '@unroll/train/internal';
+import { checkClip, clipGradients, normsFrom, squaresOf } from '@unroll/train/internal';
 
 export interface OptimizerRun {
   /** Values of each parameter. */
@@ -23,10 +23,10 @@ export interface OptimizerSteps {
   clipped: boolean[];
 }
 
-export function runOptimizer(
+export async function runOptimizer(
   optimizer: Optimizer,
   { initial, gradients, clip = null, average = null }: OptimizerRun,
-): OptimizerSteps {
+): Promise<OptimizerSteps> {
   let length = 0;
   const places = initial.map((values, i) => {
     const place = { name: `p${i}/kernel`, offset: length, size: values.length };
@@ -44,17 +44,17 @@ export function runOptimizer(
   fill(weights, initial);
   const averaged = average && new WeightAverage(weights, average);
   const steps: OptimizerSteps = { after: [], averages: [], clipped: [] };
-  gradients.forEach((gradient, n) => {
+  for (const [n, gradient] of gradients.entries()) {
     fill(grads, gradient);
+    const norm = await normOf(grads);
+    const { clipped, gScale } = await clipGradients(checkClip(clip), { buffer: grads, places }, norm);
+    steps.clipped.push(clipped);
     scope(() => {
       const { backend } = runtime.scope!;
-      const g = grads.block();
-      const { clipped, gScale } = clipGradients(checkClip(clip), { backend, g, places }, normOf(backend, g));
-      steps.clipped.push(clipped);
       optimizer.update({
         kernels: backend.kernels,
         w: weights.block(),
-        g,
+        g: grads.block(),
         slots: slots.map((slot) => slot.block()),
         step: n + 1,
         rate: optimizer.rate(n),
@@ -64,8 +64,14 @@ export function runOptimizer(
       });
     });
     averaged?.update();
-    steps.after.push(Float64Array.from(weights.read()));
-    if (averaged) steps.averages.push(Float64Array.from(averaged.buffer.read()));
-  });
+    steps.after.push(Float64Array.from(await weights.read()));
+    if (averaged) steps.averages.push(Float64Array.from(await averaged.buffer.read()));
+  }
   return steps;
+}
+
+/** The norm of all values of a buffer. */
+export async function normOf(buffer: FlatBuffer): Promise<number> {
+  const [squares] = await valuesOf([scope(() => squaresOf([buffer.block()]))]);
+  return (await normsFrom(squares!, () => [buffer.block()]))[0]!;
 }

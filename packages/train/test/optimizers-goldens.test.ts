@@ -53,7 +53,7 @@ function bySteps(tensors: readonly Packed[]): Float32Array[][] {
 
 const joined = (parts: readonly Float32Array[]): number[] => parts.flatMap((part) => [...part]);
 
-function check(golden: OptimizerCase, allowed: number): void {
+async function check(golden: OptimizerCase, allowed: number): Promise<void> {
   const { options } = golden;
   const average = options.useEma
     ? {
@@ -62,7 +62,7 @@ function check(golden: OptimizerCase, allowed: number): void {
       }
     : null;
   const optimizer = resolveOptimizer(optimizerOf(golden, ['p0/', 'p1/', 'p2/']));
-  const found = runOptimizer(optimizer, {
+  const found = await runOptimizer(optimizer, {
     initial: goldens.initial.map((packed) => unpack(packed).values),
     gradients: bySteps(golden.gradients ?? goldens.gradients),
     clip: clipOf(golden),
@@ -89,7 +89,7 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
         await (backend === 'default' ? setBackend() : setBackend(backend));
         // Keras computes the powers of its betas in float32, and is off by some 1e-5 of a step.
         const powers = golden.source === 'keras' && golden.optimizer.includes('adam');
-        check(golden, powers ? 5e-6 : 2e-6);
+        await check(golden, powers ? 5e-6 : 2e-6);
       });
     }
   });

@@ -52,24 +52,27 @@ describe('optimizers by name', () => {
 });
 
 describe('updates by hand', () => {
-  test('the first step of Adam is the learning rate, whatever the gradient', () => {
-    const { after } = runOptimizer(adam({ learningRate: 0.5, epsilon: 0 }), {
+  test('the first step of Adam is the learning rate, whatever the gradient', async () => {
+    const { after } = await runOptimizer(adam({ learningRate: 0.5, epsilon: 0 }), {
       initial: [[1, 1, 1]],
       gradients: [[[1e-6, -3, 2000]]],
     });
     close(after[0]!, [0.5, 1.5, 0.5]);
   });
-  test('weight decay leaves out the parameters that are excluded, and gradients stay apart', () => {
+  test('weight decay leaves out the parameters that are excluded, and gradients stay apart', async () => {
     const optimizer = sgd({ learningRate: 0.1, weightDecay: 1, excludeFromWeightDecay: ['p1'] });
-    const { after } = runOptimizer(optimizer, { initial: [[10], [20], [30]], gradients: [[[1], [2], [3]]] });
+    const { after } = await runOptimizer(optimizer, {
+      initial: [[10], [20], [30]],
+      gradients: [[[1], [2], [3]]],
+    });
     close(after[0]!, [9 - 0.1, 20 - 0.2, 27 - 0.3]);
   });
-  test('one Nadam serves two runs at once: what it remembers lies in the slots', () => {
+  test('one Nadam serves two runs at once: what it remembers lies in the slots', async () => {
     const optimizer = nadam({ learningRate: 0.1 });
     const run = { initial: [[1, 2]], gradients: Array.from({ length: 5 }, (_, n) => [[n - 2, 0.3]]) };
-    const first = runOptimizer(optimizer, run).after.at(-1)!;
-    assert.deepEqual(runOptimizer(optimizer, run).after.at(-1), first);
-    assert.deepEqual(runOptimizer(nadam({ learningRate: 0.1 }), run).after.at(-1), first);
+    const first = (await runOptimizer(optimizer, run)).after.at(-1)!;
+    assert.deepEqual((await runOptimizer(optimizer, run)).after.at(-1), first);
+    assert.deepEqual((await runOptimizer(nadam({ learningRate: 0.1 }), run)).after.at(-1), first);
   });
 });
 
@@ -79,35 +82,38 @@ describe('the moving average of weights', () => {
     buffer.write(values);
     return buffer;
   };
-  test('starts as the weights after the first update, then moves', () => {
+  test('starts as the weights after the first update, then moves', async () => {
     const own = weights([4]);
     const average = new WeightAverage(own, { momentum: 0.75 });
     average.update();
     own.write([8]);
     average.update();
-    close(average.buffer.read(), [5]);
+    close(await average.buffer.read(), [5]);
     assert.equal(average.updates, 2);
   });
   test('is exchanged for a while, and put back also after an error', async () => {
     const own = weights([4, 5]);
     const average = new WeightAverage(own);
-    assert.deepEqual(await average.during(() => [...own.read()]), [4, 5]); // there is none yet
+    assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]); // there is none yet
     average.update();
     own.write([0, 1]);
-    assert.deepEqual(await average.during(async () => [...own.read()]), [4, 5]);
+    assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]);
     await assert.rejects(
       average.during(() => Promise.reject(new Error('stop'))),
       /stop/,
     );
-    assert.deepEqual([[...own.read()], [...average.buffer.read()], average.swapped], [[0, 1], [4, 5], false]);
+    assert.deepEqual(
+      [[...(await own.read())], [...(await average.buffer.read())], average.swapped],
+      [[0, 1], [4, 5], false],
+    );
   });
-  test('may take the place of the weights every few updates', () => {
+  test('may take the place of the weights every few updates', async () => {
     const own = weights([4]);
     const average = new WeightAverage(own, { momentum: 0.5, overwriteEvery: 2 });
     average.update();
     own.write([8]);
     average.update();
-    close(own.read(), [6]);
+    close(await own.read(), [6]);
   });
   test('errors', () => {
     assert.throws(

@@ -140,7 +140,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
         callbacks: [...callbacks, ...verbosity(verbose ?? 'auto')],
       });
       const { seed = 0, epochs = 1, batchSize = 32 } = own;
-      const fingerprint = data.batches ? null : fingerprintOf(data);
+      const fingerprint = data.batches ? null : await fingerprintOf(data);
       trained = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
       return history;
     },

@@ -46,7 +46,7 @@ test('unrolljs/infer pulls in no trainer', () => {
 
 const x = tensor([[[1], [0.5], [-1]]]);
 
-function files(weights: 'float32' | 'float16' = 'float32'): Map<string, Uint8Array> {
+function files(weights: 'float32' | 'float16' = 'float32'): Promise<Map<string, Uint8Array>> {
   const model = sequential([lstm({ units: 5 }), dense({ units: 2 })], { seed: 3 });
   model.build([[-1, 3, 1]]);
   return toArtifact(model, { weights });
@@ -63,8 +63,8 @@ test('what only training calls says what to import', async () => {
 });
 
 test('loadWith makes the model of load, and the inference-only kernels run it fused', async () => {
-  const wanted = (await (await load(files())).predict(x)).dataSync();
-  const rounded = (await (await load(files('float16'))).predict(x)).dataSync();
+  const wanted = (await (await load(await files())).predict(x)).dataSync();
+  const rounded = (await (await load(await files('float16'))).predict(x)).dataSync();
   const infer = await setBackend('wasm:infer-single');
   let fused = 0;
   const lstmForward: Backend['kernels']['lstmForward'] = (call) => {
@@ -72,9 +72,9 @@ test('loadWith makes the model of load, and the inference-only kernels run it fu
     infer.kernels.lstmForward(call);
   };
   await setBackend({ ...infer, kernels: { ...infer.kernels, lstmForward } });
-  const found = (await (await loadWith(files(), [LstmCell, Dense])).predict(x)).dataSync();
+  const found = (await (await loadWith(await files(), [LstmCell, Dense])).predict(x)).dataSync();
   assert.equal(fused, 1);
-  const half = (await (await loadWith(files('float16'), [LstmCell, Dense])).predict(x)).dataSync();
+  const half = (await (await loadWith(await files('float16'), [LstmCell, Dense])).predict(x)).dataSync();
   await setBackend();
   assert.equal(found.length, 2);
   found.forEach((value, i) => {
@@ -86,7 +86,7 @@ test('loadWith makes the model of load, and the inference-only kernels run it fu
 
 test('loadWith names the class that it was not given', async () => {
   await assert.rejects(
-    loadWith(files(), [Dense]),
+    loadWith(await files(), [Dense]),
     /There is no layer class "LSTM".*Known are Sequential, Dense/,
   );
 });

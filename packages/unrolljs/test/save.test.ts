@@ -48,8 +48,8 @@ test('a saved model predicts the same, with a trainer and without, from a folder
     folder,
     zip,
     new Uint8Array(readFileSync(zip)),
-    toArtifact(model),
-    toZip(toArtifact(model)),
+    await toArtifact(model),
+    toZip(await toArtifact(model)),
   ]) {
     for (const loaded of [await load(source), await loadToRun(source)]) {
       assert.deepEqual((await loaded.predict(x)).toArray(), expected);
@@ -93,7 +93,7 @@ test('a loaded model goes on as it was compiled', async (t) => {
   await assert.doesNotReject(again.fit(x, y));
   const figures = await again.evaluate(x, y);
   assert.deepEqual(Object.keys(figures), ['loss', 'mae']);
-  const bare = await load(toArtifact(model));
+  const bare = await load(await toArtifact(model));
   await assert.rejects(bare.fit(x, y), (error: UnrollError) => error.code === 'state');
 });
 

@@ -3,7 +3,7 @@
  * (both present the same functions over one linear memory). Addresses and offsets stay inside this folder.
  */
 import { type KernelModule, onlyInfers } from '@unroll/kernels';
-import type { Backend, FloatArray, Kernels } from '../backend.js';
+import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { address, type CpuBlock, touched } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
@@ -40,6 +40,17 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
   const kernels: Kernels = training
     ? { ...inference, ...training(module.kernels, packed) }
     : Object.assign(Object.create(onlyInfers), inference);
+
+  const readSync = (block: Block, to?: FloatArray): FloatArray => {
+    const at = address(block);
+    const { length } = block;
+    const all = shown(at + length * FLOAT);
+    if (to === undefined) {
+      return all ? all.slice(at / FLOAT, at / FLOAT + length) : floats(at, length).slice();
+    }
+    to.set(all ? all.subarray(at / FLOAT, at / FLOAT + length) : floats(at, length));
+    return to;
+  };
 
   return {
     module,
@@ -82,16 +93,8 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
       else floats(at, length).set(data);
       touched(block);
     },
-    read(block, to): FloatArray {
-      const at = address(block);
-      const { length } = block;
-      const all = shown(at + length * FLOAT);
-      if (to === undefined) {
-        return all ? all.slice(at / FLOAT, at / FLOAT + length) : floats(at, length).slice();
-      }
-      to.set(all ? all.subarray(at / FLOAT, at / FLOAT + length) : floats(at, length));
-      return to;
-    },
+    read: async (block) => readSync(block),
+    readSync,
   };
 }
 

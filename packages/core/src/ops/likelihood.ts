@@ -7,7 +7,7 @@ import { formatShape, shapeError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
 import { digamma, lgamma, logRest, stirlingRest } from '../special.js';
-import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
+import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { mul } from './elementwise.js';
 
 /**
@@ -29,7 +29,7 @@ function elementOp(name: string, formula: Formula): Op<NoAttributes, readonly Te
     },
     forward({ inputs, outputs: [y], saving }) {
       const { backend } = openScope();
-      const [target, p, q, r] = inputs.map((input) => input.dataSync());
+      const [target, p, q, r] = inputs.map((input) => hostValues(input, `An input of ${name}`));
       const results = inputs.map(() => new backend.float(y.size));
       const out = new Float64Array(inputs.length);
       for (let i = 0; i < y.size; i++) {

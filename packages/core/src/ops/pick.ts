@@ -6,7 +6,7 @@ import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
-import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
+import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
 /** Whole numbers up to here are exact in float32, in which kernels take their row numbers. */
 const EXACT = 2 ** 24;
@@ -23,7 +23,7 @@ function eachStretch(
 ): void {
   const { backend } = openScope();
   const [N, K] = x.shape as [number, number];
-  const chosen = ids.dataSync();
+  const chosen = hostValues(ids, 'The class of each row');
   const most = Math.max(1, Math.floor(EXACT / Math.max(K, 1)));
   for (let first = 0; first < N; first += most) {
     const count = Math.min(most, N - first);
@@ -101,7 +101,7 @@ function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor]
     );
   }
   const count = x.shape[1];
-  const values = ids.dataSync();
+  const values = hostValues(ids, `${name}: the class of each row`);
   const wrong = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < count));
   if (wrong >= 0) {
     throw valueError(

@@ -9,7 +9,7 @@ import { formatShape, shapeError } from '../errors.js';
 import type { Inputs } from '../op.js';
 import { openScope } from '../runtime.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
-import { type Tensor, temporaryTensor, viewTensor } from '../tensor.js';
+import { hostValues, type Tensor, temporaryTensor, viewTensor } from '../tensor.js';
 
 export interface SequenceAttributes {
   /** Activation of the candidate and the output. */
@@ -94,7 +94,7 @@ export interface StepMasks {
 function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttributes): StepMasks {
   const [B, T] = mask.shape as [number, number];
   const { backend } = openScope();
-  const given = mask.dataSync();
+  const given = hostValues(mask, 'The mask of a recurrent layer');
   const valid = new backend.float(T * B);
   const emits = new backend.float(T * B);
   for (let b = 0; b < B; b++) {

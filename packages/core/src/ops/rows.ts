@@ -2,7 +2,7 @@
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { RowGradient } from '../row-gradient.js';
-import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
+import { asTensor, hostValues, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';
 
@@ -68,7 +68,7 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
   }
   const index = asTensor(ids);
   const [count] = table.shape as [number, number];
-  const values = index.dataSync();
+  const values = hostValues(index, 'gather: the ids');
   for (let i = 0; i < values.length; i++) {
     const id = values[i];
     if (!(Number.isInteger(id) && id >= 0 && id < count)) {

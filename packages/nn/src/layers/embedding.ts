@@ -1,6 +1,6 @@
 /** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
 import { type Flow, formatShape, gather, type Parameter, type Shape, type Tensor } from '@unroll/core';
-import { checkOptions, hostTensor } from '@unroll/core/internal';
+import { checkOptions, hostTensor, hostValues } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
@@ -34,7 +34,11 @@ export class Embedding extends Layer<EmbeddingOptions> {
     super(options);
     checkUnits(this.label, options.inputDim, 'inputDim');
     checkUnits(this.label, options.outputDim, 'outputDim');
-    this.#pretrained = weights ? ('shape' in weights ? weights.dataSync() : weights.flat()) : null;
+    this.#pretrained = weights
+      ? 'shape' in weights
+        ? hostValues(weights, `weights of ${this.label}`)
+        : weights.flat()
+      : null;
     if (!weights) return;
     const wanted = [options.inputDim, options.outputDim];
     const given =
@@ -58,7 +62,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
   }
 
   call([ids]: readonly Flow[]): Flow[] {
-    const values = ids.value.dataSync();
+    const values = hostValues(ids.value, `The input of ${this.label}`);
     const { inputDim, maskZero } = this.options;
     const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
     if (bad >= 0) throw this.#unknown(values[bad], bad, ids.value.shape);

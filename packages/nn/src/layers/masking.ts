@@ -1,6 +1,6 @@
 /** `masking`: steps whose features all equal one value are padding. */
 import { type Flow, type ForwardContext, mul, reshape, type Shape } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
+import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { maskWhere } from '../masks.js';
 import { LAYER } from '../option-names.js';
@@ -20,7 +20,7 @@ export class Masking extends Layer<MaskingOptions> {
 
   call([x]: readonly Flow[], _context: ForwardContext): Flow[] {
     const [B, T, I] = x.value.shape as [number, number, number];
-    const values = x.value.dataSync();
+    const values = hostValues(x.value, `The input of ${this.label}`);
     // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
     const padding =
       values instanceof Float32Array ? Math.fround(this.options.maskValue ?? 0) : this.options.maskValue;

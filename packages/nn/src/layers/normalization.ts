@@ -21,7 +21,7 @@ import {
   sum,
   type Tensor,
 } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type Known, valuesOf } from '@unroll/core/internal';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -156,17 +156,18 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
     }
     // For the statistics, masked steps are 0 already: a product with the mask would keep a NaN.
     const { mean, variance } = moments(mask ? validSteps(value, mask) : value, mask, axes);
-    this.#follow(this.#mean, mean, context);
-    this.#follow(this.#variance, variance, context);
+    const seen = keep([stopGradient(mean), stopGradient(variance)]);
+    context.afterStep(() => this.#follow(seen));
     return [{ value: this.normalised(value, mean, variance), mask }];
   }
 
-  /** After the step: moving = momentum · moving + (1 - momentum) · batch. */
-  #follow(moving: Parameter, batch: Tensor, context: ForwardContext): void {
+  /** moving = momentum · moving + (1 - momentum) · batch */
+  async #follow(seen: readonly Tensor[]): Promise<void> {
     const { momentum = 0.99 } = this.options;
-    const seen = keep(stopGradient(batch)).dataSync();
-    context.afterStep(() => {
-      moving.assign(moving.dataSync().map((old, i) => momentum * old + (1 - momentum) * seen[i]));
+    const moving = [this.#mean, this.#variance];
+    const [mean, variance, ...olds] = await valuesOf([...seen, ...moving]);
+    [mean, variance].forEach((batch, n) => {
+      moving[n].assign(olds[n].map((old, i) => momentum * old + (1 - momentum) * batch[i]));
     });
   }
 }

@@ -50,7 +50,7 @@ export class KeptTrainings {
     let due = performance.now();
     const keep = async (): Promise<void> => {
       const began = performance.now();
-      const checkpoint = checkpointOf(run, epochs);
+      const checkpoint = await checkpointOf(run, epochs);
       if (checkpoint !== null) await this.#store!.write(name, checkpoint);
       const now = performance.now();
       due = now + (now - began) / SHARE;
@@ -68,8 +68,8 @@ export class KeptTrainings {
   }
 }
 
-function checkpointOf(run: Run, epochs: readonly EpochEvent[]): Uint8Array | null {
-  const snapshot = run.snapshot();
+async function checkpointOf(run: Run, epochs: readonly EpochEvent[]): Promise<Uint8Array | null> {
+  const snapshot = await run.snapshot();
   if (snapshot === null) return null;
   const history = emptyHistory();
   for (const event of epochs) record(history, event);

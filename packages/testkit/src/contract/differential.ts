@@ -6,7 +6,7 @@ import { type Backend, RandomStream, referenceBackend, scope } from '@unroll/cor
 import type { Block, KernelName, Kernels } from '@unroll/core/internal';
 import { onBackend } from '../calls.js';
 import { bitMismatch, mismatch, outputTolerance, report } from '../compare.js';
-import type { ContractCase } from './case.js';
+import { type ContractCase, readNow } from './case.js';
 
 export type Arrays = Record<string, Float64Array>;
 export type Blocks = Record<string, Block>;
@@ -40,7 +40,7 @@ function perform(backend: Backend, { name, arrays, call }: Trial): Arrays {
       call(backend.kernels, Object.fromEntries(blocks) as Blocks);
       return Object.fromEntries(
         wholes.map(({ key, whole, length }) => {
-          const values = Float64Array.from(backend.read(whole));
+          const values = Float64Array.from(readNow(backend, whole));
           const beside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
           if (beside >= 0)
             throw new Error(`${name}: ${key}[${beside - BEFORE}] was written beside its ${length} elements`);

@@ -1,7 +1,7 @@
 /** Cases for a backend's memory: what `allocate`, `temporary`, `view`, `write` and `read` promise. */
 import type { Backend } from '@unroll/core';
 import { bitMismatch, report } from '../compare.js';
-import type { ContractCase } from './case.js';
+import { type ContractCase, readNow } from './case.js';
 
 const storageCase = (name: string, run: (backend: Backend) => (string | null)[]): ContractCase => ({
   name: `memory: ${name}`,
@@ -28,10 +28,10 @@ function doNotOverlap(backend: Backend): (string | null)[] {
   const later = backend.temporary(400_000);
   backend.write(later, counting(400_000, 0.25));
   const problems = outer.map(({ block, length, from }) =>
-    bitMismatch(`block of ${length}`, backend.read(block), counting(length, from)),
+    bitMismatch(`block of ${length}`, readNow(backend, block), counting(length, from)),
   );
-  problems.push(bitMismatch('resident block', backend.read(resident), counting(100, -100)));
-  problems.push(bitMismatch('later block', backend.read(later), counting(400_000, 0.25)));
+  problems.push(bitMismatch('resident block', readNow(backend, resident), counting(100, -100)));
+  problems.push(bitMismatch('later block', readNow(backend, later), counting(400_000, 0.25)));
   backend.closeArena();
   backend.release(resident);
   return problems;
@@ -41,7 +41,7 @@ export const storageCases = (): ContractCase[] => [
   storageCase('a block holds what was written', (backend) => {
     const block = backend.allocate(33);
     backend.write(block, counting(33));
-    const problems = [bitMismatch('read', backend.read(block), counting(33))];
+    const problems = [bitMismatch('read', readNow(backend, block), counting(33))];
     backend.release(block);
     return problems;
   }),
@@ -50,17 +50,17 @@ export const storageCases = (): ContractCase[] => [
     backend.write(first, counting(1000, 1));
     backend.release(first);
     const second = backend.allocate(1000);
-    const problems = [bitMismatch('read', backend.read(second), new Float64Array(1000))];
+    const problems = [bitMismatch('read', readNow(backend, second), new Float64Array(1000))];
     backend.release(second);
     return problems;
   }),
   storageCase('read gives a copy', (backend) => {
     const block = backend.allocate(3);
-    const copy = backend.read(block);
+    const copy = readNow(backend, block);
     backend.write(block, [1, 2, 3]);
     copy[0] = 9;
     const problems = [
-      bitMismatch('block', backend.read(block), [1, 2, 3]),
+      bitMismatch('block', readNow(backend, block), [1, 2, 3]),
       bitMismatch('copy', copy, [9, 0, 0]),
     ];
     backend.release(block);
@@ -72,8 +72,8 @@ export const storageCases = (): ContractCase[] => [
     const inner = backend.view(view, 1, 2);
     backend.write(inner, [7, 8]);
     const problems = [
-      bitMismatch('block', backend.read(block), [0, 0, 0, 0, 7, 8, 0, 0, 0, 0]),
-      bitMismatch('view', backend.read(view), [0, 7, 8, 0, 0]),
+      bitMismatch('block', readNow(backend, block), [0, 0, 0, 0, 7, 8, 0, 0, 0, 0]),
+      bitMismatch('view', readNow(backend, view), [0, 7, 8, 0, 0]),
     ];
     backend.release(block);
     return problems;
@@ -81,7 +81,7 @@ export const storageCases = (): ContractCase[] => [
   storageCase('blocks of no elements', (backend) => {
     const block = backend.allocate(0);
     backend.write(block, []);
-    const problems = [bitMismatch('read', backend.read(block), [])];
+    const problems = [bitMismatch('read', readNow(backend, block), [])];
     backend.release(block);
     return problems;
   }),

@@ -33,7 +33,7 @@ export interface RunControl {
   /** Ends the run after this event; the end event's reason is then `stopped`. */
   stop(): void;
   /** A copy of the weights as validation measures them: with `average`, the average. */
-  weights(): Record<string, SavedTensor>;
+  weights(): Promise<Record<string, SavedTensor>>;
   /** Factor on the learning rate that the optimizer's schedule gives. At first 1; checkpoints keep it. */
   learningRateScale: number;
 }
@@ -56,7 +56,11 @@ export interface Callback {
    * Called for each event once every callback has seen it: what `snapshot` gives is then whole. For what
    * writes checkpoints.
    */
-  afterEvent?(event: TrainEvent, run: RunControl, snapshot: () => Checkpoint | null): void | Promise<void>;
+  afterEvent?(
+    event: TrainEvent,
+    run: RunControl,
+    snapshot: () => Promise<Checkpoint | null>,
+  ): void | Promise<void>;
   /** For an error that ends the run: where the last state is that the callback has kept; null: nowhere. */
   lastKept?(): string | null;
 }

@@ -74,7 +74,9 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
       else if (event.type === 'end') names = ['last'];
       else names = event.type === 'step' && everySteps && event.step % everySteps === 0 ? ['last'] : [];
     },
-    afterEvent: (_event, _run, snapshot) => (names.length > 0 ? write(names, snapshot()) : undefined),
+    async afterEvent(_event, _run, snapshot) {
+      if (names.length > 0) await write(names, await snapshot());
+    },
     state: () => ({ json: { best } }),
     restore({ json }) {
       ({ best } = json as { best: number | null });

@@ -49,12 +49,12 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   let state: State = { best: options.baseline ?? null, bestEpoch: 0, wait: 0 };
   let weights: Record<string, SavedTensor> | null = null;
 
-  const onEpoch = (event: EpochEvent, run: RunControl): void => {
+  const onEpoch = async (event: EpochEvent, run: RunControl): Promise<void> => {
     if (event.epoch <= startFromEpoch) return;
     const { name, value } = monitored(event, monitor);
     if (isBetter(value, state.best, modeOf(name, mode), minDelta)) {
       state = { best: value, bestEpoch: event.epoch, wait: 0 };
-      if (restoreBestWeights) weights = run.weights();
+      if (restoreBestWeights) weights = await run.weights();
       return;
     }
     state.wait++;
@@ -67,8 +67,8 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   return {
     name: 'earlyStopping',
     monitors: monitor,
-    onEvent(event, run) {
-      if (event.type === 'epoch') onEpoch(event, run);
+    async onEvent(event, run) {
+      if (event.type === 'epoch') await onEpoch(event, run);
       else if (event.type === 'end' && event.completed) takeBack(run.model);
     },
     state(): CallbackState {

@@ -18,7 +18,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
+import { checkOptions, hostValues } from '@unroll/core/internal';
 import { fitParts, fitSame } from './fit.js';
 import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
@@ -26,7 +26,7 @@ const EPSILON = 1e-7;
 
 /** Throws for a target below 0 (whole: or with a fraction). */
 function checkCounts(loss: string, target: Tensor, at: (i: number) => string, whole: boolean): void {
-  const values = target.dataSync();
+  const values = hostValues(target, `${loss}: the target`);
   const wrong = values.findIndex((value) => !(value >= 0 && (!whole || Number.isInteger(value))));
   if (wrong < 0) return;
   const [kind, hint] = whole ? ['a whole number >= 0', 'counts as they are'] : ['a number >= 0', 'counts'];

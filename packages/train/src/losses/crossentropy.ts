@@ -22,7 +22,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, hostValues, type Known } from '@unroll/core/internal';
 import { fitOnePerRow, fitSame } from './fit.js';
 import { LOSS, type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
 
@@ -82,7 +82,7 @@ export function checkSmoothing(loss: string, labelSmoothing: number): void {
 
 /** Throws for a target outside [0, 1]. */
 export function checkShares(loss: string, { target }: Pair, at: (i: number) => string, hint: string): void {
-  const values = target.dataSync();
+  const values = hostValues(target, `${loss}: the target`);
   const wrong = values.findIndex((value) => !(value >= 0 && value <= 1));
   if (wrong < 0) return;
   throw valueError(`${loss}: the target at ${at(wrong)} is ${values[wrong]}, not between 0 and 1. ${hint}`, {
@@ -187,7 +187,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
 /** Throws for a target that is no class of the prediction [N, K]. */
 export function checkClasses(loss: string, { prediction, target }: Pair, at: (i: number) => string): void {
   const classes = prediction.shape[prediction.rank - 1];
-  const ids = target.dataSync();
+  const ids = hostValues(target, `${loss}: the target`);
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < classes));
   if (wrong < 0) return;
   throw valueError(

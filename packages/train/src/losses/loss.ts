@@ -28,7 +28,7 @@ import {
   valueError,
   zeros,
 } from '@unroll/core';
-import { type Known, nameHint, shown, sizeOf } from '@unroll/core/internal';
+import { hostValues, type Known, nameHint, recording, shown, sizeOf, takeRows } from '@unroll/core/internal';
 import { rowFactors, selectRows } from './row-factors.js';
 
 const REDUCTIONS = ['sumOverBatchSize', 'meanWithSampleWeight', 'sum', 'none'] as const;
@@ -146,7 +146,10 @@ function checkedRows(
   const lead = prediction.shape.slice(0, -1);
   const flat = (x: Tensor): Tensor => {
     const table = reshape(x, [sizeOf(lead), x.shape[x.rank - 1]]);
-    return kept ? gather(table, Float64Array.from(kept)) : table;
+    if (kept === null) return table;
+    // Targets that lie on the host stay there: what checks them, and what looks up their classes, reads them.
+    const onHost = table.held && !recording.current?.tracks(table);
+    return onHost ? takeRows(table, kept) : gather(table, Float64Array.from(kept));
   };
   const pair = { prediction: flat(prediction), target: flat(target) };
   const width = target.shape[target.rank - 1];
@@ -160,7 +163,7 @@ function checkedRows(
 /** Row numbers whose target tells that they do not count; null where the loss has no such targets. */
 function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) => boolean) | null {
   if (!ignores) return null;
-  const values = target.dataSync();
+  const values = hostValues(target, 'The target');
   return (row) => ignores(values[row]);
 }
 

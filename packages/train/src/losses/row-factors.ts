@@ -3,7 +3,7 @@
  * brought to one number per row. Shared by losses and metrics.
  */
 import { formatShape, type Shape, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
-import { sizeOf } from '@unroll/core/internal';
+import { hostValues, sizeOf } from '@unroll/core/internal';
 
 export interface RowFactors {
   /** 1 for each row that counts; null: all do. */
@@ -59,7 +59,7 @@ function spread(what: string, kind: string, values: Tensor, lead: Shape): Float6
       { [kind]: values.shape, rows: lead },
     );
   }
-  const from = values.dataSync();
+  const from = hostValues(values, `${what}: the ${kind}`);
   const out = new Float64Array(sizeOf(lead));
   const extents = lead.map((_, d) => own[d] ?? 1);
   for (let row = 0; row < out.length; row++) {
@@ -113,7 +113,7 @@ export function classWeighted(
       { target: target.shape, rows },
     );
   }
-  const values = target.dataSync();
+  const values = hostValues(target, 'classWeights: the target');
   const given = weights && spread('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
     const own = width === 1 ? values[row] : largest(values.subarray(row * width, (row + 1) * width));

@@ -6,7 +6,7 @@
  */
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
-import { sameShape, sizeOf } from '@unroll/core/internal';
+import { hostValues, sameShape, sizeOf } from '@unroll/core/internal';
 import { largest, rowFactors } from '../losses/row-factors.js';
 import type { Configured } from '../registry.js';
 
@@ -132,8 +132,8 @@ export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
       );
     }
     return {
-      prediction: prediction.dataSync(),
-      target: target.dataSync(),
+      prediction: hostValues(prediction, `${name}: the prediction`),
+      target: hostValues(target, `${name}: the target`),
       width: 1,
       weights: rowWeights(name, prediction.shape, mask, weights),
     };
@@ -173,12 +173,17 @@ export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
         { prediction: prediction.shape, target: target.shape },
       );
     }
-    const values = target.dataSync();
+    const values = hostValues(target, `${name}: the target`);
     const classes = oneHot ? values.slice(0, values.length / width) : values;
     if (oneHot) classes.forEach((_, row) => void (classes[row] = largest(rowOf(values, row, width))));
     const each = rowWeights(name, lead, mask, weights);
     checkClasses(name, classes, each, width);
-    return { prediction: prediction.dataSync(), target: classes, width, weights: each };
+    return {
+      prediction: hostValues(prediction, `${name}: the prediction`),
+      target: classes,
+      width,
+      weights: each,
+    };
   };
 }
 

@@ -1,0 +1,327 @@
+/**
+ * A backend that can only be read asynchronously trains, evaluates, predicts and streams without one synchronous read,
+ * and gives the bits of the one that can be read at once.
+ */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import {
+  add,
+  type Backend,
+  gather,
+  Parameter,
+  pick,
+  predict,
+  RandomStream,
+  ready,
+  referenceBackend,
+  setBackend,
+  type Tensor,
+  tensor,
+  UnrollError,
+} from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import { fromArtifact, toArtifact } from '@unroll/formats';
+import {
+  batchNormalization,
+  dense,
+  dropout,
+  embedding,
+  gru,
+  type Layer,
+  lstm,
+  type Network,
+  sequential,
+  timeDistributed,
+} from '@unroll/nn';
+import { asyncReference } from '@unroll/testkit';
+import {
+  earlyStopping,
+  evaluate,
+  type FitOptions,
+  findLearningRate,
+  fit,
+  metrics,
+  OptimizerMemory,
+  type TrainEvent,
+  train,
+} from '@unroll/train';
+
+const [COUNT, STEPS, IDS, CLASSES] = [14, 5, 6, 3];
+
+/** Sequences of ids, padded at the end with 0, and a class for each. */
+function sequences(): { x: Tensor; y: Tensor } {
+  const random = new RandomStream(1, 'async');
+  const ids = random.uniform(COUNT * STEPS).map((u, i) => {
+    const [row, step] = [Math.floor(i / STEPS), i % STEPS];
+    return step > row % STEPS ? 0 : 1 + Math.floor(u * (IDS - 1));
+  });
+  return { x: tensor(ids, [COUNT, STEPS]), y: tensor(Array.from({ length: COUNT }, (_, i) => i % CLASSES)) };
+}
+
+function classifier(): Network {
+  return sequential(
+    [
+      embedding({ inputDim: IDS, outputDim: 4, maskZero: true }),
+      lstm({ units: 4, returnSequences: true, recurrentDropout: 0.2, kernelRegularizer: 'l2' }),
+      batchNormalization(),
+      dropout({ rate: 0.3 }),
+      timeDistributed(dense({ units: 3, activation: 'tanh' })),
+      lstm({ units: 3, kernelConstraint: 'maxNorm' }),
+      dense({ units: CLASSES }),
+    ],
+    { seed: 5 },
+  );
+}
+
+const common = {
+  loss: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
+  optimizer: { name: 'adam', learningRate: 0.02 },
+  metrics: ['accuracy'],
+  batchSize: 4,
+  epochs: 3,
+} as const;
+
+type Numbers = unknown[];
+
+/** What a run gives, without what depends on time. */
+async function ran(model: Network, options: Partial<FitOptions>): Promise<Numbers> {
+  const numbers: Numbers = [];
+  const onEvent = (event: TrainEvent): void => {
+    const { seconds: _, sequencesPerSecond: __, ...rest } = event as unknown as Record<string, unknown>;
+    numbers.push(rest);
+  };
+  const history = await fit(model, { ...common, ...sequences(), ...options, onEvent } as FitOptions);
+  return [...numbers, ...(await weightsOf(model)), history];
+}
+
+const weightsOf = (model: Network): Promise<Numbers> =>
+  Promise.all(model.parameters.map(async (own) => [own.name, [...(await own.data())]]));
+
+const predictNow = (layer: Layer, x: Tensor): Tensor =>
+  layer.flow([{ value: x, mask: null }], inferenceContext())[0].value;
+
+/** The same on the asynchronous backend and on the synchronous one: equal to the bit. */
+async function sameOn(work: (backend: Backend) => Promise<Numbers>): Promise<void> {
+  const backend = asyncReference();
+  await setBackend(backend);
+  const found = await work(backend);
+  assert.ok(backend.reads > 0);
+  await setBackend(referenceBackend());
+  assert.deepEqual(found, await work(referenceBackend()));
+}
+
+after(() => setBackend());
+
+describe('a backend that is read asynchronously', () => {
+  const cases: Record<string, () => Partial<FitOptions>> = {
+    'no clip': () => ({}),
+    'clip by value': () => ({ clip: { value: 0.01 } }),
+    'clip by norm': () => ({ clip: { norm: 0.05 } }),
+    'clip by the norm of all': () => ({ clip: { globalNorm: 0.1 } }),
+    'accumulate, average, validation': () => ({
+      accumulate: 2,
+      average: { momentum: 0.5 },
+      validationSplit: 0.3,
+      weightedMetrics: ['accuracy'],
+      callbacks: [earlyStopping({ patience: 1 })],
+    }),
+    'a lazy optimizer': () => ({ optimizer: { name: 'adam', lazy: true }, clip: { norm: 0.05 } }),
+  };
+  for (const [name, options] of Object.entries(cases)) {
+    test(`trains: ${name}`, () => sameOn(() => ran(classifier(), options())));
+  }
+
+  test('trains on masked targets and sample weights', () =>
+    sameOn(async () => {
+      const tagger = sequential(
+        [
+          embedding({ inputDim: IDS, outputDim: 3, maskZero: true }),
+          gru({ units: 4, returnSequences: true }),
+          dense({ units: CLASSES }),
+        ],
+        { seed: 5 },
+      );
+      const { x } = sequences();
+      const y = tensor(
+        x.dataSync().map((id) => id % CLASSES),
+        [COUNT, STEPS],
+      );
+      const sampleWeights = tensor(Array.from({ length: COUNT }, (_, i) => 1 + (i % 2)));
+      return ran(tagger, { x, y, sampleWeights, classWeights: { 1: 2 } });
+    }));
+
+  test('evaluates and predicts', () =>
+    sameOn(async () => {
+      const model = classifier();
+      const { x, y } = sequences();
+      await fit(model, { ...common, x, y });
+      const scores = await evaluate(model, { x, y }, { ...common, batchSize: 4 });
+      const parts = await predict(model, x, { batchSize: 5 });
+      const whole = await predict(model, x);
+      return [scores, [...(await parts.data())], [...(await whole.data())]];
+    }));
+
+  test('saves a run on the way and resumes it', () =>
+    sameOn(async () => {
+      const own = { ...common, ...sequences(), average: {}, accumulate: 2 } as const;
+      const run = train(classifier(), own);
+      for (let event = 0; event < 2; event++) await run.next();
+      const resume = (await run.snapshot())!;
+      await run.return();
+      const { environment: _, ...rest } = resume;
+      const again = classifier();
+      for await (const event of train(again, { ...own, resume })) assert.ok(event);
+      return [rest, ...(await weightsOf(again))];
+    }));
+
+  test('streams, and restores a stream', () =>
+    sameOn(async () => {
+      const model = sequential([lstm({ units: 4, returnSequences: true }), dense({ units: 2 })], { seed: 5 });
+      const x = tensor(new RandomStream(2).normal(2 * 6 * 3), [2, 6, 3]);
+      const stream = model.stream({ batch: 2 });
+      const first = await stream.push(x).data();
+      const saved = JSON.parse(JSON.stringify(await stream.save()));
+      const picked = stream.select([1, 0, 1]);
+      const step = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
+      const next = await stream.step(step).data();
+      const again = model.stream({ state: saved });
+      assert.deepEqual(await again.step(step).data(), next);
+      const three = await picked.push(tensor(new Float32Array(9).fill(0.5), [3, 1, 3])).data();
+      return [saved, [...first], [...next], [...three]];
+    }));
+
+  test('carries the states of stateful layers, and finds a learning rate', () =>
+    sameOn(async () => {
+      const x = tensor(new RandomStream(3).normal(8 * 4 * 2), [8, 4, 2]);
+      const data = { x, y: tensor(new RandomStream(4).normal(8), [8, 1]), batchSize: 4, shuffle: false };
+      const make = () => sequential([lstm({ units: 3, stateful: true }), dense({ units: 1 })], { seed: 5 });
+      const own = { ...data, loss: 'mse', optimizer: 'adam' } as const;
+      const model = make();
+      await fit(model, { ...own, epochs: 2, validationSplit: 0.5, batchSize: 4 });
+      const curve = await findLearningRate(make(), { ...own, steps: 4 });
+      return [...(await weightsOf(model)), curve];
+    }));
+
+  test('trains on batches that lie in its memory, and on what a model gave', () =>
+    sameOn(async () => {
+      const model = sequential([dense({ units: 2 })], { seed: 5 });
+      const x = tensor([[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
+      const y = await predict(model, x);
+      assert.equal(y.held === null, (await ready()).readSync === undefined);
+      const own = { loss: 'mse', optimizer: 'sgd', metrics: ['mae'] } as const;
+      await fit(model, { ...own, x: y, y, batchSize: 2, epochs: 2 });
+      await fit(model, { ...own, batches: [{ x: y, y }] });
+      return [await evaluate(model, { x: y, y }, own), ...(await weightsOf(model))];
+    }));
+
+  test('is told where numbers go astray', () =>
+    sameOn(async () => {
+      const own = { ...common, ...sequences(), onWarning: () => {} };
+      const model = classifier();
+      await fit(model, own);
+      const kernel = model.parameters.find(({ name }) => name === 'lstm_1/kernel')!;
+      kernel.assign(new Float32Array(kernel.size).fill(1e30));
+      const broken = await fit(model, { ...own, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch(
+        (error) => error,
+      );
+      kernel.assign(new Float32Array(kernel.size).fill(Number.NaN));
+      const spoiled = await fit(model, own).catch((error) => error);
+      assert.match(spoiled.message, /weights lstm_1\/kernel of layer lstm_1 are not finite/);
+      return [String(broken.message ?? broken), spoiled.message, spoiled.data];
+    }));
+
+  test('saves artifacts, and loads them', () =>
+    sameOn(async () => {
+      const model = classifier();
+      const { x } = sequences();
+      await fit(model, { ...common, ...sequences(), epochs: 1 });
+      const files = await toArtifact(model, { training: { seed: 1 } });
+      const loaded = fromArtifact(files).model;
+      const found = await (await predict(loaded, x)).data();
+      assert.deepEqual(found, await (await predict(model, x)).data());
+      return [[...files].map(([name, bytes]) => [name, ...bytes]), [...found]];
+    }));
+});
+
+describe('leaving a backend that is read asynchronously', () => {
+  test('models, optimizers and tensors carry over', async () => {
+    const [there, here] = [asyncReference(), referenceBackend()];
+    const runs: Numbers[] = [];
+    for (const backend of [there, here]) {
+      await setBackend(backend);
+      const model = classifier();
+      const { x, y } = sequences();
+      const memory = new OptimizerMemory();
+      await fit(model, { ...common, x, y, memory });
+      const kept = await predict(model, x);
+      await setBackend(here);
+      assert.equal(kept.held === null, backend === there);
+      const moved = [...kept.dataSync()];
+      await fit(model, { ...common, x, y, memory });
+      runs.push([moved, ...(await weightsOf(model)), model.getWeights().map(({ values }) => [...values])]);
+    }
+    assert.deepEqual(runs[0], runs[1]);
+  });
+
+  test('what was made while it was left is carried over too', async () => {
+    const backend = asyncReference();
+    await setBackend(backend);
+    const first = new Parameter('first', [2], [1, 2]);
+    const leaving = setBackend(referenceBackend());
+    const second = new Parameter('second', [2], [3, 4]);
+    await leaving;
+    assert.deepEqual([...first.dataSync(), ...second.dataSync()], [1, 2, 3, 4]);
+  });
+});
+
+describe('synchronous reads of a backend that has none', () => {
+  const refused = (what: RegExp) => (error: unknown) => {
+    assert.ok(error instanceof UnrollError);
+    assert.equal(error.code, 'backend');
+    assert.match(error.message, what);
+    assert.match(
+      error.message,
+      /cannot be read synchronously from the backend "reference-async": await its data\(\)\.$/,
+    );
+    return true;
+  };
+
+  test('say to await data(), and host tensors need none', async () => {
+    await setBackend(asyncReference());
+    const made = tensor([[1, 2], [3, 4]]); // biome-ignore format: a matrix
+    assert.deepEqual([...made.dataSync()], [1, 2, 3, 4]);
+    const sum = add(made, 1);
+    assert.deepEqual([...(await sum.data())], [2, 3, 4, 5]);
+    for (const read of [() => sum.dataSync(), () => sum.toArray()]) {
+      assert.throws(read, refused(/^This tensor of shape \[2, 2\] /));
+    }
+    assert.throws(() => add(1, 1).item(), refused(/^This tensor of shape \[\] /));
+    const parameter = new Parameter('w', [2], [1, 2]);
+    assert.throws(() => parameter.dataSync(), refused(/^This tensor of shape \[2\] /));
+    parameter.assign(add(parameter, 1));
+    assert.deepEqual([...(await parameter.data())], [2, 3]);
+  });
+
+  test('name what must lie on the host', async () => {
+    await setBackend(asyncReference());
+    const ids = add(tensor([0, 1]), 0);
+    assert.throws(() => gather(tensor([[1], [2]]), ids), refused(/^gather: the ids /));
+    assert.throws(
+      () =>
+        pick(
+          tensor([
+            [1, 2],
+            [2, 3],
+          ]),
+          ids,
+        ),
+      refused(/^pick: the class of each row /),
+    );
+    const layer = embedding({ inputDim: 3, outputDim: 2 });
+    assert.throws(() => predictNow(layer, ids), refused(/^The input of Layer embedding /i));
+    assert.throws(
+      () => metrics.accuracy().update(tensor([[0.1, 0.9]]), add(tensor([1]), 0)),
+      refused(/the target /),
+    );
+  });
+});

@@ -1,0 +1,126 @@
+// Holds packages/*/src to the synchronous reads listed below: any other use of dataSync, readSync, item, toArray or hostValues
+// fails, and so does an entry that is used no more, so that the list only shrinks. Everything else works on a backend whose
+// memory can only be read asynchronously. Not checked: the CPU backends, and testkit, which ships to nobody.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HOST = 'data that lie on the host';
+const HELD = 'what onHost has read';
+
+/** By file and function: why it may read synchronously. */
+export const ALLOWED = {
+  'core/src/ops/likelihood.ts': {
+    forward: 'computes in doubles on the CPU: these losses need a backend with synchronous reads',
+  },
+  'core/src/ops/pick.ts': { eachStretch: `class numbers: ${HOST}`, checked: `class numbers: ${HOST}` },
+  'core/src/ops/recurrent.ts': { stepMasks: `masks: ${HOST}` },
+  'core/src/ops/rows.ts': { gather: `ids: ${HOST}` },
+  'core/src/rows.ts': { takeRows: HELD, sliceRows: HELD, joinRows: HELD },
+  'core/src/resident.ts': { readNow: 'where a read is refused, with what to do' },
+  'core/src/tensor.ts': {
+    dataSync: 'the public synchronous read',
+    item: 'the public synchronous read',
+    toArray: 'the public synchronous read',
+    moveOut: 'where the backend has synchronous reads; elsewhere values stay in its memory',
+  },
+  'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
+  'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
+  'nn/src/masks.ts': {
+    readMask: `masks: ${HOST}`,
+    startedMask: `masks: ${HOST}`,
+    validSteps: `masks: ${HOST}`,
+    anyMask: `masks: ${HOST}`,
+  },
+  'nn/src/weights.ts': {
+    getWeights: 'public and synchronous, as in Keras; elsewhere await data() of the parameters',
+    roundWeights: 'public and synchronous; made for CPU kernels',
+  },
+  'train/src/fingerprint.ts': { fingerprint: HELD },
+  'train/src/guard.ts': { badData: `batches: ${HOST}` },
+  'train/src/losses/counts.ts': { checkCounts: `targets: ${HOST}` },
+  'train/src/losses/crossentropy.ts': { checkShares: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
+  'train/src/losses/loss.ts': { ignored: `targets: ${HOST}` },
+  'train/src/losses/row-factors.ts': {
+    spread: `masks and weights: ${HOST}`,
+    classWeighted: `targets: ${HOST}`,
+  },
+  'train/src/metrics/metric.ts': {
+    fitElements: `what a metric is shown: ${HOST}`,
+    fitClasses: `what a metric is shown: ${HOST}`,
+  },
+  'train/src/touched.ts': { note: `ids: ${HOST}` },
+  'train/src/warnings.ts': {
+    lookAtTargets: `targets: ${HOST}`,
+    startsMasked: `masks: ${HOST}`,
+    shortest: `masks: ${HOST}`,
+  },
+};
+
+const UNCHECKED = ['core/src/cpu/', 'core/src/reference/', 'testkit/'];
+const USE = /\.(?:dataSync|readSync|item|toArray)!?\(|(?<!function )\bhostValues\(/;
+const DECLARATIONS = [
+  /^(?:export )?(?:async )?function (\w+)/,
+  /^(?:export )?const (\w+) = (?:async )?\(.*\)(?:: .+)? =>/,
+  /^(?:(?:override|static|async|get|set|protected|private) )*#?(?!(?:if|for|while|switch|catch|return)\b)(\w+)\(.*\{$/,
+];
+
+const indentOf = (line) => line.length - line.trimStart().length;
+
+/** The function that line `at` stands in; of a file without one `(top)`. */
+const functionAt = (lines, at) => {
+  let indent = indentOf(lines[at]);
+  for (let i = at - 1; i >= 0 && indent > 0; i--) {
+    if (lines[i].trim() === '' || indentOf(lines[i]) >= indent) continue;
+    const name = DECLARATIONS.map((form) => form.exec(lines[i].trim())?.[1]).find(Boolean);
+    if (name) return name;
+    // The last line of a signature of several: its first line stands no deeper.
+    if (!/^\)/.test(lines[i].trim())) indent = indentOf(lines[i]);
+  }
+  return '(top)';
+};
+
+/** Every synchronous read in a source: { name, line }. */
+export const readsOf = (source) => {
+  const lines = source.split('\n');
+  return lines.flatMap((line, at) =>
+    USE.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [{ name: functionAt(lines, at), line: at + 1 }] : [],
+  );
+};
+
+const sourcesOf = (root) => {
+  const packages = join(root, 'packages');
+  return readdirSync(packages)
+    .map((name) => join(packages, name, 'src'))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true })
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => relative(packages, join(folder, file)).split(sep).join('/')),
+    )
+    .filter((file) => !UNCHECKED.some((start) => file.startsWith(start)))
+    .sort();
+};
+
+/** What is wrong, line by line. */
+export const checkSyncReads = (root, allowed = ALLOWED) => {
+  const unused = new Set(
+    Object.entries(allowed).flatMap(([file, names]) => Object.keys(names).map((name) => `${file} ${name}`)),
+  );
+  const wrong = sourcesOf(root).flatMap((file) =>
+    readsOf(readFileSync(join(root, 'packages', file), 'utf8')).flatMap(({ name, line }) => {
+      unused.delete(`${file} ${name}`);
+      if (allowed[file]?.[name]) return [];
+      return [`packages/${file}:${line}: ${name} reads a tensor synchronously: await data() or valuesOf()`];
+    }),
+  );
+  const gone = [...unused].map((entry) => `${entry}: reads nothing synchronously: take it off the list`);
+  return [...wrong, ...gone];
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const wrong = checkSyncReads(join(fileURLToPath(import.meta.url), '../..'));
+  for (const line of wrong) console.log(line);
+  if (wrong.length > 0) process.exitCode = 1;
+  else console.log('all synchronous reads are on the list');
+}
