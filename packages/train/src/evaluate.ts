@@ -96,7 +96,9 @@ async function measureAll(
   check: (batch: PreparedBatch, loss: number) => void,
 ): Promise<Measures | null> {
   for await (const batch of source.epoch(1, 0)) {
-    model.build(inputShapes(batch.inputs));
+    const shapes = inputShapes(batch.inputs);
+    model.build(shapes);
+    objective.build(model, shapes);
     const losses = scope(() => {
       const terms: Tensor[] = [];
       const context = inferenceContext((term) => void terms.push(term));

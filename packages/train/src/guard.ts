@@ -4,9 +4,18 @@
  * gradient, that is not finite names the layer. Until then a run pays for nothing but the test of two numbers
  * a step.
  */
-import { type Flow, type ForwardContext, type Model, scope, type Tensor, UnrollError } from '@unroll/core';
+import {
+  type Flow,
+  type ForwardContext,
+  type Model,
+  type Parameter,
+  scope,
+  type Tensor,
+  UnrollError,
+} from '@unroll/core';
 import { apply1, type Op, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
+import { LOSS_PREFIX } from './losses/parameters.js';
 import type { Objective } from './objective.js';
 import type { ContextWith } from './step.js';
 
@@ -40,7 +49,10 @@ export function explainNonFinite(
   seen: Sighting,
 ): UnrollError {
   const { epoch, step, loss, gradientNorm } = seen;
-  const found = badData(batch) ?? badWeights(model) ?? badLayer(model, objective, batch, contextWith);
+  const found =
+    badData(batch) ??
+    badWeights([...model.parameters, ...objective.parameters]) ??
+    badLayer(model, objective, batch, contextWith);
   const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
   const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
   const { text, data, remedy } = found ?? {
@@ -60,9 +72,12 @@ export function explainNonFinite(
   );
 }
 
-/** Throws if a parameter of the model is not finite: after the update that did it. */
-export function checkWeights(model: Model, { epoch, step }: { epoch: number; step: number }): void {
-  const found = badWeights(model);
+/** Throws if a parameter is not finite: after the update that did it. */
+export function checkWeights(
+  parameters: readonly Parameter[],
+  { epoch, step }: { epoch: number; step: number },
+): void {
+  const found = badWeights(parameters);
   if (!found) return;
   const where = step === 0 ? `at the end of epoch ${epoch - 1}` : `at epoch ${epoch}, step ${step}`;
   throw new UnrollError('nan', `${found.text} Seen ${where}. ${found.remedy}`, {
@@ -98,12 +113,12 @@ function badData(batch: PreparedBatch): Finding | null {
   return null;
 }
 
-function badWeights(model: Model): Finding | null {
-  const parameter = model.parameters.find((own) => firstBad(own.dataSync()) >= 0);
+function badWeights(parameters: readonly Parameter[]): Finding | null {
+  const parameter = parameters.find((own) => firstBad(own.dataSync()) >= 0);
   if (!parameter) return null;
   const layer = layerOf(parameter.name);
   return {
-    text: `The weights ${parameter.name} of layer ${layer} are not finite since an update before.`,
+    text: `The weights ${parameter.name} of ${ownerOf(parameter.name)} are not finite since an update before.`,
     data: { layer, parameter: parameter.name },
     remedy: BLOWN_UP,
   };
@@ -187,7 +202,8 @@ function badLayer(
     if (forward) return forward;
     const bad = objective.outputs.findIndex((_, i) => !Number.isFinite(losses.parts[i].loss));
     if (bad >= 0) return badLoss(objective.outputs[bad], losses.parts[bad].loss);
-    return badGradient(model, tape.gradients(losses.total), arrived);
+    const parameters = [...model.parameters, ...objective.parameters];
+    return badGradient(parameters, tape.gradients(losses.total), arrived);
   });
 }
 
@@ -203,11 +219,11 @@ function badLoss({ name, loss }: Objective['outputs'][number], value: number): F
 
 /** The first bad gradient on the way back: at a layer's output, or of its weights. */
 function badGradient(
-  model: Model,
+  all: readonly Parameter[],
   grads: ReadonlyMap<Tensor, Tensor>,
   arrived: readonly { layer: string; bad: boolean }[],
 ): Finding | null {
-  const parameters = model.parameters.filter((own) => {
+  const parameters = all.filter((own) => {
     const grad = grads.get(own);
     return grad !== undefined && firstBad(grad.dataSync()) >= 0;
   });
@@ -221,10 +237,16 @@ function badGradient(
 
 function badWeightGradient(parameter: string): Finding {
   const layer = layerOf(parameter);
-  return blame(`The gradient of the weights ${parameter} of layer ${layer} is not finite.`, {
+  return blame(`The gradient of the weights ${parameter} of ${ownerOf(parameter)} is not finite.`, {
     layer,
     parameter,
   });
+}
+
+/** `layer encoder/lstm` of `encoder/lstm/kernel`; `the loss of output` of `loss/output/temperature`. */
+function ownerOf(parameter: string): string {
+  const owner = layerOf(parameter);
+  return owner.startsWith(LOSS_PREFIX) ? `the loss of ${owner.slice(LOSS_PREFIX.length)}` : `layer ${owner}`;
 }
 
 /** `encoder/lstm` of `encoder/lstm/kernel`. */

@@ -1,5 +1,12 @@
 /** The training loop: epochs of batches, each one gradient, and every so many batches one update. */
-import { type ForwardContext, type Model, type RandomStream, ready, type Shape } from '@unroll/core';
+import {
+  type ForwardContext,
+  type Model,
+  type Parameter,
+  type RandomStream,
+  ready,
+  type Shape,
+} from '@unroll/core';
 import { inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
 import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
@@ -89,12 +96,16 @@ export class Loop implements RunControl {
     return Object.keys(figuresOf({ loss: 0, metrics, ...held }));
   }
 
+  get parameters(): readonly Parameter[] {
+    return [...this.model.parameters, ...this.#objective.parameters];
+  }
+
   stop(): void {
     this.#stopped = true;
   }
 
   weights(): Record<string, SavedTensor> {
-    const read = () => saveWeights(this.model);
+    const read = () => saveWeights(this.parameters);
     return this.#stepper ? this.#stepper.readAverage(read) : read();
   }
 
@@ -120,6 +131,7 @@ export class Loop implements RunControl {
   #start(shapes: readonly Shape[]): Stepper {
     if (this.#stepper) return this.#stepper;
     this.model.build(shapes);
+    this.#objective.build(this.model, shapes);
     this.#inputShapes = shapes;
     const { optimizer, clip, accumulate, memory, average } = this.#options;
     return (this.#stepper = new Stepper(this.model, {
@@ -224,7 +236,7 @@ export class Loop implements RunControl {
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
-    checkWeights(this.model, this.#cursor);
+    checkWeights(this.parameters, this.#cursor);
     const measuring = (source: BatchSource) =>
       measure(
         this.model,
@@ -279,7 +291,11 @@ export class Loop implements RunControl {
         scores: this.#scores.state,
         environment: environmentOf(),
         extra: this.#options.extra,
-        tensors: { ...saveWeights(this.model), ...saveBuffers(stepper.buffers), ...saveStates(this.model) },
+        tensors: {
+          ...saveWeights(this.parameters),
+          ...saveBuffers(stepper.buffers),
+          ...saveStates(this.model),
+        },
       }
     );
   }
@@ -293,7 +309,7 @@ export class Loop implements RunControl {
   #restore(saved: RunSnapshot): void {
     checkSettings(saved.settings, this.#settings);
     const stepper = this.#start(saved.inputShapes);
-    restoreWeights(this.model, saved.tensors);
+    restoreWeights(this.parameters, saved.tensors);
     restoreBuffers(stepper.buffers, saved.tensors);
     restoreStates(this.model, saved.tensors);
     stepper.state = saved.stepper;
