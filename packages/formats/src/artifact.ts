@@ -2,14 +2,21 @@
  * Unroll's own artifact: a trained model as a few files.
  *
  *   config.json        format, layers and their options, and a checksum of the weights
- *   model.safetensors  the weights, by the names of the parameters
+ *   model.safetensors  the weights, by the names of the parameters; those of a loss, if it has any, are named in the config
  *   training.json      how it was trained: seed, figures, fingerprint of the data (optional)
  *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
  *
  * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
  * nothing that the files do not hold, so that a forged size costs no memory.
  */
-import { formatShape, type Parameter, type Shape, UnrollError, valueError } from '@unroll/core';
+import {
+  type FloatArray,
+  formatShape,
+  type Parameter,
+  type Shape,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
 import {
   crc32c,
   decodeUtf8,
@@ -34,6 +41,8 @@ export interface ArtifactExtras {
   training?: unknown;
   /** For `pipeline.json`: anything that JSON holds. */
   pipeline?: unknown;
+  /** The parameters of the loss that the model was trained with, to be kept beside its weights. Default: none. */
+  lossParameters?: readonly Parameter[];
   /** How the file holds the weights; `float16`, rounded to the nearest (ties to even), takes half the bytes. Default `float32`. */
   weights?: 'float32' | 'float16';
 }
@@ -43,6 +52,8 @@ export interface Artifact {
   /** Null where there is no such file. */
   training: Json;
   pipeline: Json;
+  /** Parameters of the loss, by name. */
+  lossParameters: Record<string, { shape: Shape; values: FloatArray }>;
 }
 
 const FORMAT = 'unroll-artifact-1';
@@ -60,12 +71,15 @@ export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pip
  */
 export function toArtifact(
   model: Network,
-  { training, pipeline, weights: type = 'float32' }: ArtifactExtras = {},
+  { training, pipeline, lossParameters = [], weights: type = 'float32' }: ArtifactExtras = {},
 ): Map<string, Uint8Array> {
-  const weights = writeSafetensors(storedWeights(model, type), new Map([['format', FORMAT]]));
+  const weights = writeSafetensors(storedWeights(model, lossParameters, type), new Map([['format', FORMAT]]));
   const config = {
     format: FORMAT,
     model: model.config,
+    ...(lossParameters.length > 0 && {
+      lossParameters: Object.fromEntries(lossParameters.map(({ name, shape }) => [name, shape])),
+    }),
     weights: { file: WEIGHTS, bytes: weights.length, crc32c: hex(crc32c(weights)) },
   };
   const files = new Map([[WEIGHTS, weights]]);
@@ -74,7 +88,11 @@ export function toArtifact(
   return files.set(CONFIG, toJson(config));
 }
 
-function storedWeights(model: Network, type: 'float32' | 'float16'): Map<string, StoredTensor> {
+function storedWeights(
+  model: Network,
+  others: readonly Parameter[],
+  type: 'float32' | 'float16',
+): Map<string, StoredTensor> {
   if (type !== 'float32' && type !== 'float16') {
     throw valueError(`Weights are saved as "float32" or "float16", and not as "${type}".`, { weights: type });
   }
@@ -85,7 +103,7 @@ function storedWeights(model: Network, type: 'float32' | 'float16'): Map<string,
     );
   }
   const stored = new Map<string, StoredTensor>();
-  for (const parameter of model.parameters) {
+  for (const parameter of [...model.parameters, ...others]) {
     if (stored.has(parameter.name)) {
       throw new UnrollError(
         'value',
@@ -140,8 +158,13 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
     });
   }
   const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
+  const weights = new Weights(tensors);
+  const lossParameters: Artifact['lossParameters'] = {};
+  for (const name in objectOf(config.lossParameters ?? {}, CONFIG))
+    lossParameters[name] = weights.named(name);
   return {
-    model: build(config.model, new Weights(tensors), modelOf),
+    model: build(config.model, weights, modelOf),
+    lossParameters,
     training: jsonOf(files, 'training.json', false),
     pipeline: jsonOf(files, 'pipeline.json', false),
   };
@@ -174,7 +197,7 @@ class Weights implements WeightSource {
     this.#tensors = tensors;
   }
 
-  values(name: string, shape: Shape): ArrayLike<number> {
+  values(name: string, shape: Shape): FloatArray {
     const stored = this.#tensors.get(name);
     if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
     if (formatShape(stored.shape) !== formatShape(shape)) {
@@ -187,6 +210,12 @@ class Weights implements WeightSource {
     const at = values.findIndex((value) => !Number.isFinite(value));
     if (at >= 0) throw bad(`"${name}" holds ${values[at]} at position ${at}`, { name, position: at });
     return values;
+  }
+
+  /** A tensor that the config names. */
+  named(name: string): { shape: Shape; values: FloatArray } {
+    const shape = this.#tensors.get(name)?.shape ?? [];
+    return { shape, values: this.values(name, shape) };
   }
 
   /** A tensor that no parameter has asked for. */

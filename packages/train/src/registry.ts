@@ -36,7 +36,9 @@ export function resolve<T extends Configured>(
     );
   }
   if (!Object.hasOwn(table, name)) {
-    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}${hint}`, { name });
+    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}${hint}`, {
+      name,
+    });
   }
   return table[name](options as never);
 }
