@@ -14,7 +14,7 @@ export const BUDGET = {
   data: 4,
   examples: 1,
   kernels: 1,
-  nn: 37,
+  nn: 2,
   tasks: 35,
   testkit: 1,
   train: 4,

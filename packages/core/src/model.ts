@@ -11,6 +11,8 @@ import type { Tensor } from './tensor.js';
 export interface Flow {
   value: Tensor;
   mask: Tensor | null;
+  /** In a stream: given before it began, and the same in every call. Default false. */
+  fixed?: boolean;
 }
 
 /** What a forward pass is told. */
@@ -34,6 +36,8 @@ export interface Model {
   /** All parameters, in Keras's order of weights. */
   readonly parameters: readonly Parameter[];
   forward(inputs: readonly Flow[], context: ForwardContext): Flow[];
+  /** Shapes of the outputs for inputs of these shapes. Needed where a loss has parameters. */
+  outputShapes?(inputs: readonly Shape[]): readonly Shape[];
   /** Everything needed to build the model again, as JSON; nothing executable. */
   readonly config: Readonly<Record<string, unknown>>;
 }

@@ -2,14 +2,21 @@
  * Unroll's own artifact: a trained model as a few files.
  *
  *   config.json        format, layers and their options, and a checksum of the weights
- *   model.safetensors  the weights, by the names of the parameters
+ *   model.safetensors  the weights, by the names of the parameters; those of a loss, if it has any, are named in the config
  *   training.json      how it was trained: seed, figures, fingerprint of the data (optional)
  *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
  *
  * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
  * nothing that the files do not hold, so that a forged size costs no memory.
  */
-import { type FloatArray, formatShape, type Shape, UnrollError, valueError } from '@unroll/core';
+import {
+  type FloatArray,
+  formatShape,
+  type Parameter,
+  type Shape,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
 import {
   crc32c,
   decodeUtf8,
@@ -34,6 +41,8 @@ export interface ArtifactExtras {
   training?: unknown;
   /** For `pipeline.json`: anything that JSON holds. */
   pipeline?: unknown;
+  /** The parameters of the loss that the model was trained with, to be kept beside its weights. Default: none. */
+  lossParameters?: readonly Parameter[];
   /** How the file holds the weights; `float16`, rounded to the nearest (ties to even), takes half the bytes. Default `float32`. */
   weights?: 'float32' | 'float16';
 }
@@ -43,6 +52,8 @@ export interface Artifact {
   /** Null where there is no such file. */
   training: Json;
   pipeline: Json;
+  /** Parameters of the loss, by name. */
+  lossParameters: Record<string, { shape: Shape; values: FloatArray }>;
 }
 
 const FORMAT = 'unroll-artifact-1';
@@ -60,12 +71,16 @@ export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pip
  */
 export async function toArtifact(
   model: Network,
-  { training, pipeline, weights: type = 'float32' }: ArtifactExtras = {},
+  { training, pipeline, lossParameters = [], weights: type = 'float32' }: ArtifactExtras = {},
 ): Promise<Map<string, Uint8Array>> {
-  const weights = writeSafetensors(await storedWeights(model, type), new Map([['format', FORMAT]]));
+  const stored = await storedWeights(model, lossParameters, type);
+  const weights = writeSafetensors(stored, new Map([['format', FORMAT]]));
   const config = {
     format: FORMAT,
     model: model.config,
+    ...(lossParameters.length > 0 && {
+      lossParameters: Object.fromEntries(lossParameters.map(({ name, shape }) => [name, shape])),
+    }),
     weights: { file: WEIGHTS, bytes: weights.length, crc32c: hex(crc32c(weights)) },
   };
   const files = new Map([[WEIGHTS, weights]]);
@@ -76,6 +91,7 @@ export async function toArtifact(
 
 async function storedWeights(
   model: Network,
+  others: readonly Parameter[],
   type: 'float32' | 'float16',
 ): Promise<Map<string, StoredTensor>> {
   if (type !== 'float32' && type !== 'float16') {
@@ -88,9 +104,10 @@ async function storedWeights(
     );
   }
   const stored = new Map<string, StoredTensor>();
+  const parameters = [...model.parameters, ...others];
   // All reads begin before the first await: the weights are those of one moment.
-  const all = await Promise.all(model.parameters.map((parameter) => parameter.data()));
-  for (const [i, parameter] of model.parameters.entries()) {
+  const all = await Promise.all(parameters.map((parameter) => parameter.data()));
+  for (const [i, parameter] of parameters.entries()) {
     if (stored.has(parameter.name)) {
       throw new UnrollError(
         'value',
@@ -143,8 +160,15 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
     });
   }
   const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
+  const weights = weightsOf(tensors);
+  const lossParameters: Artifact['lossParameters'] = {};
+  for (const name in objectOf(config.lossParameters ?? {}, CONFIG)) {
+    const shape = tensors.get(name)?.shape ?? [];
+    lossParameters[name] = { shape, values: weights.values(name, shape) };
+  }
   return {
-    model: build(config.model, tensors, modelOf),
+    model: build(config.model, weights, modelOf),
+    lossParameters,
     training: jsonOf(files, 'training.json', false),
     pipeline: jsonOf(files, 'pipeline.json', false),
   };
@@ -170,22 +194,33 @@ function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: Json
 
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
+/** The tensors of a file, handed out: `unused` holds those that nothing has asked for. */
+interface Weights {
+  values(name: string, shape: Shape): FloatArray;
+  unused: Set<string>;
+}
+
+function weightsOf(tensors: Tensors): Weights {
+  const unused = new Set(tensors.keys());
+  const values = (name: string, shape: Shape): FloatArray => {
+    unused.delete(name);
+    return valuesIn(tensors, name, shape);
+  };
+  return { values, unused };
+}
+
 /**
  * The model of a config with the weights of a file: a parameter that the file does not hold as it should be is never made.
  * What layers say of wrong options becomes a `format` error.
  */
-function build(config: Json | undefined, tensors: Tensors, modelOf: (config: unknown) => Network): Network {
-  const unused = new Set(tensors.keys());
-  const values = (name: string, shape: Shape): ArrayLike<number> => {
-    unused.delete(name);
-    return valuesIn(tensors, name, shape);
-  };
+function build(config: Json | undefined, weights: Weights, modelOf: (config: unknown) => Network): Network {
   try {
     const model = modelOf(config);
     const shapes = model.inputShapes;
     if (!shapes?.every(isShape)) throw bad('the config does not say what shape the model takes');
-    model.build(shapes, { values });
-    for (const name of unused) throw bad(`${WEIGHTS} has a tensor "${name}" that the model has no use for`);
+    model.build(shapes, weights);
+    for (const name of weights.unused)
+      throw bad(`${WEIGHTS} has a tensor "${name}" that the model has no use for`);
     return model;
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') throw error;
@@ -194,7 +229,7 @@ function build(config: Json | undefined, tensors: Tensors, modelOf: (config: unk
   }
 }
 
-function valuesIn(tensors: Tensors, name: string, shape: Shape): ArrayLike<number> {
+function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   const stored = tensors.get(name);
   if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
   if (formatShape(stored.shape) !== formatShape(shape)) {

@@ -129,7 +129,7 @@ function glu(x: Tensor): Tensor {
  * support where 1 > Σ_j max(x_j - x_i, 0), which says the same as the paper's sorted form without a sort.
  */
 function sparsemax(x: Tensor): Tensor {
-  const n = x.shape.at(-1)!;
+  const n = x.shape[x.rank - 1];
   const lead = x.shape.slice(0, -1);
   const above = relu(sub(reshape(x, [...lead, 1, n]), reshape(x, [...lead, n, 1])));
   const support = greater(1, sum(above, -1));

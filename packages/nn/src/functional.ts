@@ -9,23 +9,27 @@
  *     const translate = model({ inputs: [source, target], outputs: dense({ units: 5 }).apply(decoded) });
  */
 import {
+  asTensor,
   type Flow,
   type ForwardContext,
   formatShape,
   type Shape,
   shapeError,
+  type Tensor,
+  type TensorLike,
   UnrollError,
   valueError,
 } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
+import { applySymbolic, type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
 import { bringMakingTools } from './making-tools.js';
-import { emptyMemory, type Memory } from './memory.js';
+import { detach, emptyMemory, type Memory, memoryFromJson } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
 import type { BuildTools } from './registry.js';
+import { Stream, type StreamOptions, type StreamState } from './stream.js';
 import type { SummaryRow } from './summary.js';
 
 export interface FunctionalOptions extends NetworkOptions {
@@ -33,11 +37,24 @@ export interface FunctionalOptions extends NetworkOptions {
   outputs: SymbolicTensor | readonly SymbolicTensor[];
 }
 
-/** A node in a config: a layer by name, and what it reads as [node, output] pairs. */
+/** A tensor of the graph: the number of its node, and which of the node's outputs it is. */
+type Place = readonly [node: number, output: number];
+
+/** A node in a config: a layer by name, and what it reads: inputs, then initial states, then constants. */
 export interface NodeConfig {
   layer: string;
-  inputs: (readonly [number, number])[];
-  mask?: readonly [number, number];
+  inputs: readonly Place[];
+  mask?: Place;
+}
+
+/** A node of the graph with what it reads. */
+interface Step {
+  layer: Layer;
+  /** That of the layer, numbered where the layer stands in several places. */
+  name: string;
+  inputs: readonly Place[];
+  mask: Place | null;
+  outputs: readonly SymbolicTensor[];
 }
 
 export class Functional extends Network<NetworkOptions> {
@@ -46,8 +63,10 @@ export class Functional extends Network<NetworkOptions> {
   readonly inputs: readonly SymbolicTensor[];
   readonly outputs: readonly SymbolicTensor[];
   readonly #nodes: readonly GraphNode[];
-  /** A name for each node: its layer's, numbered where the layer stands in several places. */
-  readonly #nodeNames: ReadonlyMap<GraphNode, string>;
+  /** One for each node: every step after those it reads from. */
+  readonly #steps: readonly Step[];
+  readonly #inputPlaces: readonly Place[];
+  readonly #outputPlaces: readonly Place[];
 
   constructor({ inputs, outputs, ...options }: FunctionalOptions) {
     super(options);
@@ -60,25 +79,32 @@ export class Functional extends Network<NetworkOptions> {
     this.#nodes = nodes;
     this.layers = layers;
     nameLayers(layers);
-    this.#nodeNames = nodeNames(nodes);
+    const numbers = new Map(nodes.map((node, n) => [node, n]));
+    const place = ({ node, index }: SymbolicTensor): Place => [numbers.get(node) ?? -1, index];
+    const names = nodeNames(nodes);
+    this.#steps = nodes.map(({ layer, inputs: reads, mask, outputs: made }, n) => ({
+      ...{ layer, name: names[n], inputs: reads.map(place), mask: mask && place(mask), outputs: made },
+    }));
+    this.#inputPlaces = this.inputs.map(place);
+    this.#outputPlaces = this.outputs.map(place);
   }
 
   static fromConfig(config: Record<string, unknown>, build: BuildTools): Functional {
     const { layers, nodes, inputs, outputs, ...options } = config as {
       layers: unknown[];
       nodes: NodeConfig[];
-      inputs: [number, number][];
-      outputs: [number, number][];
+      inputs: Place[];
+      outputs: Place[];
     };
     const byName = new Map(layers.map(build.layer).map((layer) => [layer.name, layer]));
     const made: SymbolicTensor[][] = [];
-    const at = ([node, output]: readonly [number, number]): SymbolicTensor => made[node][output];
+    const at = ([node, output]: Place): SymbolicTensor => made[node][output];
     for (const { layer: name, inputs: reads, mask } of nodes) {
       const layer = byName.get(name);
       if (!layer)
         throw new UnrollError('format', `The config has a node of layer "${name}", which it does not list.`);
       if (layer instanceof InputLayer) made.push([symbolicInput(layer)]);
-      else made.push([...layer.apply(reads.map(at), mask ? { mask: at(mask) } : {})]);
+      else made.push([...applySymbolic(layer, reads.map(at), mask ? { mask: at(mask) } : {})]);
     }
     return new Functional({ ...options, inputs: inputs.map(at), outputs: outputs.map(at) });
   }
@@ -88,7 +114,7 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   /** Names of the inputs: those of their layers. */
-  get inputNames(): readonly string[] {
+  override get inputNames(): readonly string[] {
     return this.inputs.map((tensor) => tensor.node.layer.name);
   }
 
@@ -103,9 +129,7 @@ export class Functional extends Network<NetworkOptions> {
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     this.#checkInputs(inputs);
-    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]]));
-    this.#walk(known, (node, shapes) => node.layer.outputShapes(shapes));
-    return this.outputs.map((tensor) => known.get(tensor)!);
+    return this.#walk(inputs, ({ layer }, shapes) => layer.outputShapes(shapes));
   }
 
   protected override makeParameters(): void {
@@ -119,32 +143,96 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
-    return this.#run(inputs, (node, flows) => node.layer.flow(flows, context));
+    return this.#run(inputs, ({ layer }, flows) => layer.flow(flows, context));
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
-    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]]));
-    this.#walk(known, (node, along) => node.layer.alongTime(along));
-    return this.outputs.map((tensor) => known.get(tensor)!);
+  /** What depends on nothing but inputs given beforehand is computed once, also by layers that look ahead. */
+  override alongTime(inputs: readonly (boolean | null)[]): boolean[] {
+    const along = this.#walk<boolean | null>(inputs, ({ layer, outputs }, reads) =>
+      reads.some((one) => one !== null) ? layer.alongTime(reads) : outputs.map(() => null),
+    );
+    return along.map((one) => one === true);
   }
 
   override advance(inputs: readonly Flow[], memory: Memory, context: ForwardContext): Flow[] {
-    return this.#run(inputs, (node, flows) => {
-      const part = (memory.parts[this.#nodeNames.get(node)!] ??= emptyMemory());
-      return node.layer.advance(flows, part, context);
+    return this.#run(inputs, ({ layer, name, outputs }, flows) => {
+      const part = (memory.parts[name] ??= emptyMemory());
+      if (!flows.every(({ fixed }) => fixed)) return layer.advance(flows, part, context);
+      if (Object.keys(part.tensors).length === 0) part.tensors = fixedTensors(layer.flow(flows, context));
+      return outputs.map((_, i) => fixedFlow(part.tensors, `${i}`));
     });
   }
 
+  /**
+   * The model step by step: see {@link Stream}.
+   * @throws UnrollError `state` naming the first layer that must see the whole sequence, `value` or `shape` where given
+   * inputs or states do not fit the model
+   */
+  override stream({ inputs, ...options }: StreamOptions = {}): Stream {
+    const given = inputs ? this.#given(inputs) : options.state ? this.#givenIn(options.state) : {};
+    const rows = [options.batch, ...Object.values(given).map(({ shape }) => shape[0])].filter(
+      (n) => n !== undefined,
+    );
+    const [batch] = rows;
+    if (rows.some((n) => n !== batch)) {
+      throw shapeError(`${this.label}: a stream's inputs have one batch size, got ${rows.join(', ')}.`, {
+        rows,
+      });
+    }
+    return new Stream(this, batch === undefined ? options : { ...options, batch }, given);
+  }
+
+  override streamInputs(pushed: readonly Flow[], given: Readonly<Record<string, Tensor>>): Flow[] {
+    const names = this.inputNames.filter((name) => !(name in given));
+    if (pushed.length !== names.length) {
+      throw shapeError(
+        `The stream of ${this.label} takes ${names.length} inputs (${names.join(', ')}), got ${pushed.length}.`,
+        { model: this.name, inputs: names, got: pushed.length },
+      );
+    }
+    let at = 0;
+    return this.inputNames.map((name) => (name in given ? fixedFlow(given, name) : pushed[at++]));
+  }
+
+  /** The inputs that a saved state holds; restoring it compares the rest. */
+  #givenIn({ memory }: StreamState): Record<string, Tensor> {
+    const { tensors } = memoryFromJson(memory);
+    const known = (key: string): boolean => this.inputNames.includes(key.replace(/\/mask$/, ''));
+    return Object.fromEntries(Object.entries(tensors).filter(([key]) => known(key)));
+  }
+
+  /** The inputs given to a stream beforehand, checked, as its memory holds them. */
+  #given(inputs: NonNullable<StreamOptions['inputs']>): Record<string, Tensor> {
+    const names = this.inputNames;
+    const got = Object.keys(inputs);
+    if (got.some((name) => !names.includes(name)) || got.length === names.length) {
+      throw valueError(
+        `${this.label}: stream({ inputs }) takes some of the inputs ${names.join(', ')} and leaves one or more for push(); ` +
+          `got ${got.join(', ')}.`,
+        { inputs: names, got },
+      );
+    }
+    const given: Record<string, Tensor> = {};
+    names.forEach((name, i) => {
+      if (!(name in inputs)) return;
+      const one = inputs[name];
+      const flow: Flow = isFlow(one) ? one : { value: asTensor(one), mask: null };
+      this.#checkInput(flow.value.shape, i);
+      const want = formatShape(flow.value.shape.slice(0, 2));
+      if (flow.mask && formatShape(flow.mask.shape) !== want) {
+        throw shapeError(
+          `${this.label}: input ${name} takes a mask ${want}, got ${formatShape(flow.mask.shape)}.`,
+          { model: this.name, input: name, got: flow.mask.shape },
+        );
+      }
+      Object.assign(given, fixedTensors([flow], name));
+    });
+    return given;
+  }
+
   override get config(): LayerConfig {
-    const place = (tensor: SymbolicTensor): readonly [number, number] => [
-      this.#nodes.indexOf(tensor.node),
-      tensor.index,
-    ];
-    const nodes = this.#nodes.map(
-      ({ layer, inputs, mask }): NodeConfig => ({
-        ...{ layer: layer.name, inputs: inputs.map(place) },
-        ...(mask && { mask: place(mask) }),
-      }),
+    const nodes = this.#steps.map(
+      ({ layer, inputs, mask }): NodeConfig => ({ layer: layer.name, inputs, ...(mask && { mask }) }),
     );
     return {
       className: this.className,
@@ -153,8 +241,8 @@ export class Functional extends Network<NetworkOptions> {
         seed: this.options.seed ?? 0,
         layers: this.layers.map((layer) => layer.config),
         nodes,
-        inputs: this.inputs.map(place),
-        outputs: this.outputs.map(place),
+        inputs: this.#inputPlaces,
+        outputs: this.#outputPlaces,
       },
     };
   }
@@ -168,28 +256,28 @@ export class Functional extends Network<NetworkOptions> {
     }));
   }
 
-  #run(inputs: readonly Flow[], step: (node: GraphNode, flows: Flow[]) => Flow[]): Flow[] {
-    const known = new Map(this.inputs.map((tensor, i) => [tensor, inputs[i]]));
-    this.#walk(known, (node, flows) => {
-      const [first, ...rest] = flows as [Flow, ...Flow[]];
-      const mask = node.mask ? known.get(node.mask)!.value : first.mask;
-      return step(node, [{ value: first.value, mask }, ...rest]);
+  #run(inputs: readonly Flow[], run: (step: Step, flows: readonly Flow[]) => readonly Flow[]): Flow[] {
+    return this.#walk(inputs, (step, flows, mask) => {
+      if (!mask) return run(step, flows);
+      const [first, ...rest] = flows;
+      return run(step, [{ ...first, mask: mask.value }, ...rest]);
     });
-    return this.outputs.map((tensor) => known.get(tensor)!);
   }
 
-  /** Works out something for every tensor of the graph, from what is known of the inputs. */
-  #walk<T>(known: Map<SymbolicTensor, T>, step: (node: GraphNode, inputs: T[]) => readonly T[]): void {
-    for (const node of this.#nodes) {
-      if (node.inputs.length === 0) continue; // an input: known
-      const results = step(
-        node,
-        node.inputs.map((tensor) => known.get(tensor)!),
-      );
-      node.outputs.forEach((tensor, i) => {
-        known.set(tensor, results[i]);
-      });
-    }
+  /** Works out something for the outputs of the graph, from what is known of the inputs. */
+  #walk<T>(
+    inputs: readonly T[],
+    run: (step: Step, inputs: readonly T[], mask: T | null) => readonly T[],
+  ): T[] {
+    const results: (readonly T[])[] = [];
+    const at = ([node, output]: Place): T => results[node][output];
+    this.#inputPlaces.forEach(([node], i) => {
+      results[node] = [inputs[i]];
+    });
+    this.#steps.forEach((step, n) => {
+      if (step.inputs.length > 0) results[n] = run(step, step.inputs.map(at), step.mask && at(step.mask));
+    });
+    return this.#outputPlaces.map(at);
   }
 
   #checkInputs(shapes: readonly Shape[]): void {
@@ -200,32 +288,52 @@ export class Functional extends Network<NetworkOptions> {
       });
     }
     shapes.forEach((shape, i) => {
-      const { shape: want, node } = this.inputs[i];
-      const fits =
-        shape.length === want.length &&
-        shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);
-      if (fits) return;
-      throw shapeError(
-        `${this.label}: input ${node.layer.name} expects ${formatShape(want)} (-1: any), got ${formatShape(shape)}.`,
-        { model: this.name, input: node.layer.name, expected: want, got: shape },
-      );
+      this.#checkInput(shape, i);
     });
   }
+
+  #checkInput(shape: Shape, i: number): void {
+    const { shape: want, node } = this.inputs[i];
+    const fits =
+      shape.length === want.length &&
+      shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);
+    if (fits) return;
+    throw shapeError(
+      `${this.label}: input ${node.layer.name} expects ${formatShape(want)} (-1: any), got ${formatShape(shape)}.`,
+      { model: this.name, input: node.layer.name, expected: want, got: shape },
+    );
+  }
+}
+
+const isFlow = (one: TensorLike | Flow): one is Flow => typeof one === 'object' && 'value' in one;
+
+/** Values that a stream computes or receives once, as its memory holds them: masks as `name/mask`. */
+function fixedTensors(flows: readonly Flow[], only?: string): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {};
+  flows.forEach(({ value, mask }, i) => {
+    const name = only ?? `${i}`;
+    tensors[name] = value;
+    if (mask) tensors[`${name}/mask`] = mask;
+  });
+  return detach(tensors);
+}
+
+function fixedFlow(tensors: Readonly<Record<string, Tensor>>, name: string): Flow {
+  return { value: tensors[name], mask: tensors[`${name}/mask`] ?? null, fixed: true };
 }
 
 function listOf(tensors: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
   return tensors instanceof SymbolicTensor ? [tensors] : [...tensors];
 }
 
-function nodeNames(nodes: readonly GraphNode[]): Map<GraphNode, string> {
+/** A name for each node: its layer's, numbered where the layer stands in several places. */
+function nodeNames(nodes: readonly GraphNode[]): string[] {
   const counts = new Map<Layer, number>();
-  return new Map(
-    nodes.map((node) => {
-      const count = counts.get(node.layer) ?? 0;
-      counts.set(node.layer, count + 1);
-      return [node, count === 0 ? node.layer.name : `${node.layer.name}#${count}`];
-    }),
-  );
+  return nodes.map(({ layer }) => {
+    const count = counts.get(layer) ?? 0;
+    counts.set(layer, count + 1);
+    return count === 0 ? layer.name : `${layer.name}#${count}`;
+  });
 }
 
 /** A model of a graph of layers, from symbolic inputs to symbolic outputs. Models can be applied like layers. */

@@ -17,6 +17,8 @@ export interface GraphNode {
 export interface ApplyOptions {
   /** The initial states of a recurrent layer: h, or h and c, as further inputs. */
   initialState?: readonly SymbolicTensor[];
+  /** The constants that a recurrent layer's cell declares, in its order, as the last inputs. */
+  constants?: readonly SymbolicTensor[];
   /** A mask [batch, time] for the first input: 1 where a step counts. Default: the one that comes with the input. */
   mask?: SymbolicTensor;
 }
@@ -49,14 +51,21 @@ export class SymbolicTensor {
 export function applySymbolic(
   layer: Layer,
   inputs: SymbolicTensor | readonly SymbolicTensor[],
-  { initialState = [], mask }: ApplyOptions = {},
+  { initialState = [], constants = [], mask }: ApplyOptions = {},
 ): SymbolicTensor {
-  const list = [...(inputs instanceof SymbolicTensor ? [inputs] : inputs), ...initialState];
+  const list = [...(inputs instanceof SymbolicTensor ? [inputs] : inputs), ...initialState, ...constants];
   for (const input of mask ? [...list, mask] : list) {
     if (input instanceof SymbolicTensor) continue;
     throw valueError(
       `${layer.label}: apply() takes symbolic tensors, made by input() and by other layers. ` +
         'To compute with numbers, make a model of the layers and use predict().',
+      { layer: layer.name },
+    );
+  }
+  const names = layer.constants ?? [];
+  if (initialState.length + constants.length > 0 && constants.length !== names.length) {
+    throw valueError(
+      `${layer.label}: apply() takes the constants [${names.join(', ')}], got ${constants.length}.`,
       { layer: layer.name },
     );
   }
@@ -122,10 +131,12 @@ export function partsOf(inputs: readonly SymbolicTensor[], outputs: readonly Sym
   }
   const depths = layerDepths(nodes);
   const layers = [...order.keys()].sort(
-    (a, b) => depths.get(b)! - depths.get(a)! || order.get(a)! - order.get(b)!,
+    (a, b) => numberOf(depths, b) - numberOf(depths, a) || numberOf(order, a) - numberOf(order, b),
   );
   return { nodes, layers };
 }
+
+const numberOf = (numbers: ReadonlyMap<Layer, number>, layer: Layer): number => numbers.get(layer) ?? 0;
 
 /** Steps from each layer to the outputs, by the longest way. */
 function layerDepths(nodes: readonly GraphNode[]): Map<Layer, number> {

@@ -4,8 +4,10 @@ export { type Builder, builder, type ModelPart } from './builder.js';
 export type {
   Cell,
   CellClass,
+  CellConstants,
   CellMasks,
   CellState,
+  NamedTensors,
   ParameterMaker,
   ParameterOptions,
   SequenceContext,

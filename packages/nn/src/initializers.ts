@@ -187,12 +187,12 @@ function truncated(count: number, mean: number, stddev: number, random: RandomSt
 function fans(shape: Shape): [number, number] {
   if (shape.length < 2) return [shape[0] ?? 1, shape[0] ?? 1];
   const field = sizeOf(shape.slice(0, -2));
-  return [shape.at(-2)! * field, shape.at(-1)! * field];
+  return [shape[shape.length - 2] * field, shape[shape.length - 1] * field];
 }
 
 function identity({ gain = 1 }: GainOptions, shape: Shape): Float64Array {
   if (shape.length !== 2) throw valueError(`identity makes matrices, not a tensor of rank ${shape.length}.`);
-  const [rows, cols] = shape as [number, number];
+  const [rows, cols] = shape;
   const out = new Float64Array(rows * cols);
   for (let i = 0; i < Math.min(rows, cols); i++) out[i * cols + i] = gain;
   return out;
@@ -202,7 +202,7 @@ function chrono(options: ChronoOptions, shape: Shape, random: RandomStream): Flo
   const { maxSteps, cell = 'lstm', updateGate = 'keep' } = options;
   if (!(maxSteps > 2)) throw valueError(`chronoInitializer: maxSteps must be above 2, got ${maxSteps}.`);
   const out = new Float64Array(sizeOf(shape));
-  const units = shape.at(-1)! / (cell === 'lstm' ? 4 : 3);
+  const units = shape[shape.length - 1] / (cell === 'lstm' ? 4 : 3);
   random.uniform(units, 1, maxSteps - 1).forEach((u, i) => {
     const bias = exactLog(u);
     if (cell === 'gru') out[i] = updateGate === 'keep' ? bias : -bias;

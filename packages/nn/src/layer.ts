@@ -17,13 +17,13 @@ import {
 } from '@unroll/core';
 import { noLoss, sizeOf } from '@unroll/core/internal';
 import type { ParameterOptions } from './cells/cell.js';
-import { type ApplyOptions, applySymbolic, type SymbolicTensor } from './graph.js';
+import type { ApplyOptions, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
 import { constraint, makingTools, regularizer } from './making.js';
 import { type Memory, nextMemory } from './memory.js';
 import type { Regularizer } from './regularizers.js';
-import { getWeights, setWeights, type WeightArray, type WeightSource } from './weights.js';
+import type { WeightArray, WeightSource } from './weights.js';
 
 /** Options that every layer takes. */
 export interface LayerOptions {
@@ -50,6 +50,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** @internal The name is not the user's: a model may number it. */
   autoNamed: boolean;
   built = false;
+  /** Names of the constants that the layer takes as its last inputs; see {@link Cell}. Absent: none. */
+  declare readonly constants?: readonly string[];
   protected readonly options: Readonly<O>;
   readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
   #all: readonly Parameter[] | null = null;
@@ -169,14 +171,15 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** The layer in a graph of symbolic tensors. A result of several outputs can be taken apart: `const [y, h] = ...`. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
-    return applySymbolic(this, inputs, options);
+    return makingTools(this.label).apply(this, inputs, options);
   }
 
   /**
-   * For streams: which outputs run along time, given which inputs do. Throws where the layer must see a whole sequence
-   * before its first output. Layers of your own that treat every step alone return `inputs`.
+   * For streams: which outputs run along time, given which inputs do (null: known before the stream begins). Throws where
+   * the layer must see a whole sequence before its first output. Layers of your own that treat every step alone return
+   * `inputs`.
    */
-  alongTime(_inputs: readonly boolean[]): boolean[] {
+  alongTime(_inputs: readonly (boolean | null)[]): boolean[] {
     throw this.looksAhead('does not say that it can run step by step (it has no alongTime method)');
   }
 
@@ -203,7 +206,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** The weights, in Keras's order and layout. */
   getWeights(): WeightArray[] {
-    return getWeights(this.parameters);
+    return this.parameters.map((p) => ({ name: p.name, shape: p.shape, values: p.dataSync() }));
   }
 
   /**
@@ -211,7 +214,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * @throws UnrollError `shape` where number or shapes differ, `nan` for values that are not finite
    */
   setWeights(weights: readonly { shape: Shape; values: ArrayLike<number> }[]): void {
-    setWeights(this, weights);
+    makingTools(this.label).setWeights(this, weights);
   }
 
   /** Number of parameters, trainable or not. */

@@ -1,12 +1,16 @@
 /**
  * What it takes to make new models and to train them, and not to run a loaded one: initialisers, regularisers,
- * constraints. Layers reach them through here, so that a page that only runs models does not carry them. They are
+ * constraints, symbolic tensors, weights from outside, summaries. Layers reach them through here, so that a page that only runs models does not carry them. They are
  * brought (making-tools.ts) by what makes models: `sequential`, `model`, `modelFromConfig`; in Node they are always there.
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Constraint } from './constraints.js';
+import type { applySymbolic } from './graph.js';
 import type { Initializer } from './initializers.js';
+import type { numberLayers } from './numbering.js';
 import type { Regularizer } from './regularizers.js';
+import type { rowsInOrder, summaryTable } from './summary.js';
+import type { setWeights } from './weights.js';
 
 export interface MakingTools {
   /** The stream that weights are drawn from where none is given. */
@@ -14,6 +18,11 @@ export interface MakingTools {
   initialize(how: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
   regularizer(how: Regularizer, owner?: string): (weights: Tensor) => Tensor;
   constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
+  apply: typeof applySymbolic;
+  setWeights: typeof setWeights;
+  number: typeof numberLayers;
+  summary: typeof summaryTable;
+  summaryRows: typeof rowsInOrder;
 }
 
 let tools: MakingTools | null = null;

@@ -28,7 +28,7 @@ export function maskFacts(mask: Tensor): MaskFacts {
 }
 
 function readMask(mask: Tensor): MaskFacts {
-  const [B, T] = mask.shape as [number, number];
+  const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask');
   const lengths = new Uint32Array(B);
   let rightPadded = true;
@@ -54,7 +54,7 @@ export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
 
 /** 1 where a row has had a valid step by then, [B, T]. */
 export function startedMask(mask: Tensor): Tensor {
-  const [B, T] = mask.shape as [number, number];
+  const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask').slice();
   for (let b = 0; b < B; b++) {
     for (let t = 1; t < T; t++) {
@@ -67,7 +67,7 @@ export function startedMask(mask: Tensor): Tensor {
 /** x [B, T, ...] with zeros at the steps that do not count, whatever is there: a product with 0 would keep a NaN. */
 export function validSteps(x: Tensor, mask: Tensor): Tensor {
   if (maskFacts(mask).all) return x;
-  const [B, T, ...rest] = x.shape as [number, number, ...number[]];
+  const [B, T, ...rest] = x.shape;
   const width = rest.reduce((size, extent) => size * extent, 1);
   const rows = concat([reshape(x, [B * T, width]), zeros([1, width])], 0);
   const kept = hostValues(mask, 'A mask').map((counts, row) => (counts === 0 ? B * T : row));
@@ -76,11 +76,11 @@ export function validSteps(x: Tensor, mask: Tensor): Tensor {
 
 /** 1 where any of several masks has 1; null where one of them is null. */
 export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
-  const [first, ...rest] = masks;
-  if (!first || rest.some((mask) => mask === null)) return null;
+  const [first, ...rest] = masks.filter((mask) => mask !== null);
+  if (!first || rest.length + 1 < masks.length) return null;
   const values = hostValues(first, 'A mask').slice();
   for (const mask of rest) {
-    hostValues(mask!, 'A mask').forEach((value, i) => {
+    hostValues(mask, 'A mask').forEach((value, i) => {
       if (value !== 0) values[i] = 1;
     });
   }

@@ -8,13 +8,14 @@ import {
   type Model,
   type RandomStream,
   type Shape,
+  type Tensor,
   valueError,
 } from '@unroll/core';
 import { noLoss } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from './layer.js';
 import { makingTools } from './making.js';
 import { Stream, type StreamOptions } from './stream.js';
-import { type SummaryRow, summaryTable } from './summary.js';
+import type { SummaryRow } from './summary.js';
 import type { WeightSource } from './weights.js';
 
 export interface NetworkOptions extends LayerOptions {
@@ -26,6 +27,11 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   abstract readonly layers: readonly Layer[];
   /** Shapes of the inputs, where the model knows them before it is built. */
   abstract readonly inputShapes: readonly Shape[] | null;
+
+  /** Names of the inputs, of a model that has several. */
+  get inputNames(): readonly string[] | null {
+    return null;
+  }
 
   constructor(options: O) {
     super(options);
@@ -87,14 +93,20 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return new Stream(this, options);
   }
 
+  /** All inputs of one run of a stream: those that were pushed, and those that the stream holds by name. */
+  streamInputs(pushed: readonly Flow[], _given: Readonly<Record<string, Tensor>>): readonly Flow[] {
+    return pushed;
+  }
+
   /** Layers, output shapes and numbers of parameters, as a table of 80 columns. */
   summary(): string {
-    if (!this.built && this.inputShapes) this.build(this.inputShapes);
-    return summaryTable(this, this.summaryRows());
+    return makingTools(this.label).summary(this);
   }
 
   /** What the summary shows: the layers in order, with the shapes of their outputs. */
-  abstract summaryRows(): SummaryRow[];
+  summaryRows(): SummaryRow[] {
+    return makingTools(this.label).summaryRows(this);
+  }
 
   #knownShapes(): readonly Shape[] {
     if (this.inputShapes) return this.inputShapes;
@@ -106,16 +118,16 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
 }
 
 /** `LSTM` as `lstm`, `BatchNormalization` as `batch_normalization`. */
-function kindOf(layer: Layer): string {
+export function kindOf(layer: Layer): string {
   return layer.className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
 /** Gives unnamed layers the name of their kind, numbered, and refuses two layers of one name. */
 export function nameLayers(layers: readonly Layer[]): void {
   const taken = new Set<string>();
-  const unnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;
+  const unnamed = layers.filter((layer) => layer.autoNamed && !layer.built);
   for (const layer of layers) {
-    if (unnamed(layer)) continue;
+    if (unnamed.includes(layer)) continue;
     if (taken.has(layer.name)) {
       throw valueError(`Two layers are named "${layer.name}". Give one of them another name.`, {
         name: layer.name,
@@ -123,15 +135,5 @@ export function nameLayers(layers: readonly Layer[]): void {
     }
     taken.add(layer.name);
   }
-  const counts = new Map<string, number>();
-  for (const layer of layers.filter(unnamed)) {
-    const kind = kindOf(layer);
-    let count = counts.get(kind) ?? 0;
-    const numbered = (): string => (count === 0 ? kind : `${kind}_${count}`);
-    while (taken.has(numbered())) count++;
-    layer.name = numbered();
-    layer.autoNamed = false;
-    taken.add(layer.name);
-    counts.set(kind, count + 1);
-  }
+  if (unnamed.length > 0) makingTools('A model').number(unnamed, taken);
 }

@@ -12,12 +12,12 @@ const BLOCK = 8;
  */
 export function orthogonalMatrix(shape: Shape, gain: number, random: RandomStream): Float64Array {
   if (shape.length < 2) throw valueError(`orthogonal makes matrices, not a tensor of rank ${shape.length}.`);
-  const cols = shape.at(-1)!;
+  const cols = shape[shape.length - 1];
   const rows = sizeOf(shape.slice(0, -1));
   const q = orthonormal(Math.max(rows, cols), Math.min(rows, cols), random);
   const out = new Float64Array(rows * cols);
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) out[r * cols + c] = gain * (rows >= cols ? q[c]![r]! : q[r]![c]!);
+    for (let c = 0; c < cols; c++) out[r * cols + c] = gain * (rows >= cols ? q[c][r] : q[r][c]);
   }
   return out;
 }
@@ -34,7 +34,7 @@ function orthonormal(tall: number, narrow: number, random: RandomStream): Float6
     const before = block.map(length);
     project(q, start, block);
     block.forEach((column, n) => {
-      for (let i = 0; i < n; i++) subtract(column, block[i]!);
+      for (let i = 0; i < n; i++) subtract(column, block[i]);
       if (length(column) < before[n] / 2) {
         project(q, start, [column]);
         for (let i = 0; i < n; i++) subtract(column, block[i]);

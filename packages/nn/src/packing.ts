@@ -30,7 +30,7 @@ export function runPacked(call: PackedCall): SequenceResult {
   const { all, rightPadded, longest, lengths } = maskFacts(mask);
   if (all) return run(x, state, { ...context, mask: null });
   if (!rightPadded) return run(x, state, context);
-  const [B, T] = x.shape as [number, number];
+  const [B, T] = x.shape;
   const steps = Math.max(longest, 1);
   const part = steps === T ? x : slice(x, 1, 0, steps);
   const segments = worthwhileSegments(lengths, steps, call.weights());
@@ -48,7 +48,7 @@ function maskUpTo(mask: Tensor, lengths: Uint32Array, steps: number): Tensor | n
 /** The outputs, with those of `missing` masked steps put back. */
 function restored(y: Tensor, B: number, missing: number, context: SequenceContext): Tensor {
   const { returnSequences, reverse, realign, zeroOutputForMask } = context;
-  const units = y.shape.at(-1)!;
+  const units = y.shape[y.rank - 1];
   // Backwards, the padding came first, before any valid step: zeros, and the last output is not one of them.
   if (!returnSequences) return reverse || !zeroOutputForMask ? y : zeros([B, units]);
   const repeats = !reverse && !zeroOutputForMask;

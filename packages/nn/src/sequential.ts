@@ -9,7 +9,6 @@ import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
 import type { BuildTools } from './registry.js';
-import type { SummaryRow } from './summary.js';
 
 export type SequentialOptions = NetworkOptions;
 
@@ -36,7 +35,7 @@ export class Sequential extends Network<SequentialOptions> {
   ): Sequential {
     const list = (layers as unknown[]).map(build.layer);
     if (!inputShape) return new Sequential(list, options);
-    const [batch, ...shape] = inputShape as [number, ...number[]];
+    const [batch, ...shape] = inputShape as Shape;
     const first = new InputLayer({ shape, ...(batch !== -1 && { batchSize: batch }) });
     return new Sequential([symbolicInput(first), ...list], options);
   }
@@ -64,9 +63,9 @@ export class Sequential extends Network<SequentialOptions> {
     return this.layers.reduce((flow: readonly Flow[], layer) => layer.flow(flow, context), inputs) as Flow[];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override alongTime(inputs: readonly (boolean | null)[]): boolean[] {
     return this.layers.reduce(
-      (along: readonly boolean[], layer) => layer.alongTime(along),
+      (along: readonly (boolean | null)[], layer) => layer.alongTime(along),
       inputs,
     ) as boolean[];
   }
@@ -86,14 +85,6 @@ export class Sequential extends Network<SequentialOptions> {
       className: this.className,
       config: { ...config, seed: this.options.seed ?? 0, ...(inputShape && { inputShape }), layers },
     };
-  }
-
-  override summaryRows(): SummaryRow[] {
-    let shapes = this.#inputShapes;
-    return this.layers.map((layer) => {
-      shapes = shapes && layer.outputShapes(shapes);
-      return { layer, shapes, from: [] };
-    });
   }
 }
 

@@ -5,8 +5,9 @@
  * batch grows instead: a row joins, with its initial state, in the segment that it ends in.
  */
 import { asTensor, broadcastTo, concat, gather, reshape, slice, type Tensor, zeros } from '@unroll/core';
-import type { CellState, SequenceContext, SequenceResult, StepContext } from './cells/cell.js';
+import type { CellMasks, CellState, SequenceContext, SequenceResult, StepContext } from './cells/cell.js';
 import { lengthMask } from './masks.js';
+import { mapValues } from './memory.js';
 import type { PackedCall } from './packing.js';
 
 export interface Segment {
@@ -52,26 +53,28 @@ export function runShrinking(
 ): SequenceResult {
   const order = Array.from(lengths.keys()).sort((a, b) => lengths[b] - lengths[a]);
   const sorted = order.map((row) => lengths[row]);
-  const first = mapState(state, (part) => pick(part, order));
-  const parts = new Map(cut(pick(x, order), segments));
-  const dropout = mapMasks(context, (mask) => pick(mask, order));
-  const runSegment = (segment: Segment, before: CellState): SequenceResult => {
-    const masks = { ...mapMasks(dropout, (mask) => head(mask, segment.rows)), mask: maskOf(sorted, segment) };
-    return run(parts.get(segment)!, before, { ...context, ...masks });
-  };
+  const first = mapValues(state, (part) => pick(part, order));
+  const parts = cut(pick(x, order), segments);
+  const inOrder = mapContext(context, (part) => pick(part, order));
+  const runSegment = (segment: Segment, before: CellState): SequenceResult =>
+    run(parts[segments.indexOf(segment)], before, {
+      ...context,
+      ...mapContext(inOrder, (part) => head(part, segment.rows)),
+      mask: maskOf(sorted, segment),
+    });
   const result = (context.reverse ? growing : dwindling)(first, segments, context, runSegment);
   const back = order.map((_, row) => order.indexOf(row));
-  return { y: pick(result.y, back), state: mapState(result.state, (part) => pick(part, back)) };
+  return { y: pick(result.y, back), state: mapValues(result.state, (part) => pick(part, back)) };
 }
 
 /** The part of x in each segment, cut from what the segments before have left: a gradient then touches little twice. */
-function cut(x: Tensor, segments: readonly Segment[]): [Segment, Tensor][] {
+function cut(x: Tensor, segments: readonly Segment[]): Tensor[] {
   let rest = x;
   return segments.map((segment) => {
     const alive = head(rest, segment.rows);
     const steps = segment.to - segment.from;
     rest = slice(alive, 1, steps);
-    return [segment, slice(alive, 1, 0, steps)];
+    return slice(alive, 1, 0, steps);
   });
 }
 
@@ -91,19 +94,22 @@ function dwindling(
     const { rows, from, to } = segment;
     const { y, state: after } = runSegment(
       segment,
-      mapState(state, (part) => head(part, rows)),
+      mapValues(state, (part) => head(part, rows)),
     );
     const end: Tensor = returnSequences ? reshape(slice(y, 1, -1), [rows, y.shape[2]]) : y;
     const gone: Tensor | null = last && tail(last, rows);
     const idle = gone && (zeroOutputForMask ? zeros(gone.shape) : gone);
-    state = mapState(after, (part, name) => joined(part, tail(state[name], rows)));
+    state = mapValues(after, (part, name) => joined(part, tail(state[name], rows)));
     last = joined(end, idle);
-    if (!returnSequences) continue;
-    const [missing, units] = (idle?.shape ?? [0, 0]) as [number, number];
+    if (!returnSequences) {
+      outputs[0] = last;
+      continue;
+    }
+    const [missing, units] = idle?.shape ?? [];
     const still = idle && broadcastTo(reshape(idle, [missing, 1, units]), [missing, to - from, units]);
     outputs.push(joined(y, still));
   }
-  return { y: returnSequences ? concat(outputs, 1) : last!, state };
+  return { y: returnSequences ? concat(outputs, 1) : outputs[0], state };
 }
 
 /** Backwards: rows join with their initial state. */
@@ -114,21 +120,23 @@ function growing(
   runSegment: RunSegment,
 ): SequenceResult {
   const all = segments[0].rows;
-  let result: SequenceResult | null = null;
+  const results: SequenceResult[] = [];
   const outputs: Tensor[] = [];
   for (const segment of segments.toReversed()) {
     const { rows, from, to } = segment;
-    const before: CellState | undefined = result?.state;
+    const before = results.at(-1)?.state;
     const running = before ? Object.values(before)[0].shape[0] : 0;
-    const joins = mapState(first, (part) => slice(part, 0, running, rows));
-    result = runSegment(
+    const joins = mapValues(first, (part) => slice(part, 0, running, rows));
+    const result = runSegment(
       segment,
-      before ? mapState(before, (part, name) => joined(part, joins[name])) : joins,
+      before ? mapValues(before, (part, name) => joined(part, joins[name])) : joins,
     );
+    results.push(result);
     if (returnSequences) outputs.push(joined(result.y, zeros([all - rows, to - from, result.y.shape[2]])));
   }
-  if (!returnSequences) return result!;
-  return { y: concat(realign ? outputs.reverse() : outputs, 1), state: result!.state };
+  const result = results[results.length - 1];
+  if (!returnSequences) return result;
+  return { y: concat(realign ? outputs.reverse() : outputs, 1), state: result.state };
 }
 
 /** The mask of a segment's rows; null where all of them have a step throughout. */
@@ -137,15 +145,23 @@ function maskOf(sorted: readonly number[], { from, to, rows }: Segment): Tensor 
   return lengths.every((length) => length === to - from) ? null : lengthMask(lengths, to - from);
 }
 
-function mapState(state: CellState, map: (part: Tensor, name: string) => Tensor): CellState {
-  return Object.fromEntries(Object.entries(state).map(([name, part]) => [name, map(part, name)]));
-}
-
-/** Dropout masks with something done to each of them. */
-function mapMasks({ recurrentMask, inner }: StepContext, map: (mask: Tensor) => Tensor): StepContext {
-  const each = (mask: Tensor | null): Tensor | null => mask && map(mask);
-  const inside = inner?.map((masks) => ({ ...mapMasks(masks, map), inputMask: each(masks.inputMask) }));
-  return { recurrentMask: each(recurrentMask), ...(inside && { inner: inside }) };
+/** Everything in a context that has a row for each sequence, with something done to it. */
+function mapContext(
+  { recurrentMask, inner, constants, prepared }: StepContext,
+  map: (part: Tensor) => Tensor,
+): StepContext {
+  const each = (part: Tensor | null): Tensor | null => part && map(part);
+  const masksOf = (masks: CellMasks): CellMasks => ({
+    inputMask: each(masks.inputMask),
+    recurrentMask: each(masks.recurrentMask),
+    ...(masks.inner && { inner: masks.inner.map(masksOf) }),
+  });
+  return {
+    recurrentMask: each(recurrentMask),
+    ...(inner && { inner: inner.map(masksOf) }),
+    constants: mapValues(constants, ({ value, mask }) => ({ value: map(value), mask: each(mask) })),
+    prepared: mapValues(prepared, map),
+  };
 }
 
 const head = (x: Tensor, rows: number): Tensor => slice(x, 0, 0, rows);
@@ -159,6 +175,6 @@ function joined(above: Tensor, below: Tensor | null): Tensor {
 /** Rows in another order. */
 function pick(x: Tensor, order: readonly number[]): Tensor {
   if (order.every((row, i) => row === i)) return x;
-  const [B, ...rest] = x.shape as [number, ...number[]];
+  const [B, ...rest] = x.shape;
   return reshape(gather(reshape(x, [B, x.size / B]), asTensor([...order])), [B, ...rest]);
 }

@@ -1,19 +1,26 @@
 /**
  * Streams: a model run as its data arrive, one step or a chunk at a time, with the states carried in between. What comes
  * out equals what the whole sequence would have given at that point. The state can be saved, restored and forked.
+ *
+ * A model with inputs that do not run along time (initial states, the memory that a cell with constants reads) gets them
+ * by name when the stream is made, `model.stream({ inputs: { memory } })`; what the model computes of them alone is
+ * computed once. The other inputs are pushed, in the model's order. `initialState` starts recurrent layers elsewhere.
+ * Both belong to the state of the stream: they are saved, restored, forked and selected with it.
  */
 import {
   asTensor,
   concat,
+  type Flow,
   formatShape,
   reshape,
-  type Shape,
   scope,
   shapeError,
   slice,
   type Tensor,
   type TensorLike,
   UnrollError,
+  valueError,
+  zeros,
 } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
 import {
@@ -22,6 +29,7 @@ import {
   type Memory,
   type MemoryJson,
   mapMemory,
+  mapValues,
   memoryFromJson,
   memoryToJson,
 } from './memory.js';
@@ -30,8 +38,15 @@ import type { Network } from './network.js';
 export interface StreamOptions {
   /** Number of sequences that run side by side. Default 1. */
   batch?: number;
-  /** Goes on from a saved state. */
+  /** Goes on from a saved state, which holds `inputs` and initial states too. */
   state?: StreamState;
+  /**
+   * States that recurrent layers begin with, [batch, size] each, by the layers' names (`decoder/lstm` inside of a model)
+   * and their own: `{ lstm: { h, c } }`. Default: as without a stream.
+   */
+  initialState?: Readonly<Record<string, Readonly<Record<string, TensorLike>>>>;
+  /** The inputs of the model that do not run along time, by name: values [batch, ...], or values with their masks. */
+  inputs?: Readonly<Record<string, TensorLike | Flow>>;
 }
 
 /** A stream's state as JSON. */
@@ -54,16 +69,36 @@ export class Stream {
   /** All outputs of the last call, of a model with several. */
   outputs: readonly Tensor[] = [];
   readonly #network: Network;
+  readonly #names: readonly string[];
   /** Which outputs run along time. */
   readonly #along: readonly boolean[];
   readonly #context = inferenceContext();
-  #memory: Memory = emptyMemory();
+  /** What it begins with: given inputs by name, and initial states. */
+  #start: Memory;
+  #memory = emptyMemory();
 
-  /** @throws UnrollError `state` naming the first layer that must see the whole sequence */
-  constructor(network: Network, { batch, state }: StreamOptions = {}) {
+  /**
+   * @param given inputs that do not run along time, as the memory holds them
+   * @throws UnrollError `state` naming the first layer that must see the whole sequence, or what of a state does not fit
+   */
+  constructor(
+    network: Network,
+    { batch, state, initialState = {}, inputs }: StreamOptions = {},
+    given: Record<string, Tensor> = {},
+  ) {
     this.#network = network;
+    if (inputs) throw valueError(`${network.label} has one input, which runs along time: give it to push().`);
     this.batch = batch ?? state?.batch ?? 1;
-    this.#along = network.alongTime(new Array<boolean>(network.inputShapes?.length ?? 1).fill(true));
+    this.#names = network.inputNames ?? [''];
+    this.#along = network.alongTime(this.#names.map((name) => (name in given ? null : true)));
+    this.#start = { tensors: given, parts: {} };
+    for (const path in initialState) {
+      let memory = this.#start;
+      for (const name of path.split('/')) memory = memory.parts[name] ??= emptyMemory();
+      memory.tensors = mapValues(initialState[path], asTensor);
+    }
+    this.#check(this.#start, true, 'initialState');
+    this.reset();
     if (state) this.restore(state);
   }
 
@@ -94,12 +129,17 @@ export class Stream {
   /** @param single the outputs without the time axis, which has one step */
   #run(values: readonly Tensor[], mask: Tensor | null, single: boolean): Tensor {
     const network = this.#network;
-    const shapes = values.map((value) => this.#checked(value));
+    const memory = copyMemory(this.#memory);
+    const flows = network.streamInputs(
+      values.map((value) => this.#checked(value, mask)),
+      memory.tensors,
+    );
+    const shapes = flows.map(({ value: { shape }, fixed }) =>
+      fixed ? shape : [shape[0], -1, ...shape.slice(2)],
+    );
     network.build(shapes);
     network.outputShapes(shapes);
-    const memory = copyMemory(this.#memory);
     this.outputs = scope(() => {
-      const flows = values.map((value) => ({ value, mask }));
       return network.advance(flows, memory, this.#context).map(({ value }, i) => {
         if (!single || !this.#along[i]) return value;
         return reshape(value, [this.batch, ...value.shape.slice(2)]);
@@ -112,23 +152,26 @@ export class Stream {
 
   /** A stream that goes on from here on its own. */
   fork(): Stream {
-    const other = new Stream(this.#network, { batch: this.batch });
-    other.#memory = copyMemory(this.#memory);
-    other.steps = this.steps;
-    return other;
+    return this.#copy(this.batch, (tensor) => tensor);
   }
 
   /** A stream of the chosen sequences, in that order: rows may be left out and repeated. */
   select(rows: readonly number[]): Stream {
-    const other = new Stream(this.#network, { batch: rows.length });
-    other.#memory = mapMemory(this.#memory, (tensor) => pickRows(tensor, rows));
+    return this.#copy(rows.length, (tensor) => pickRows(tensor, rows));
+  }
+
+  #copy(batch: number, map: (tensor: Tensor) => Tensor): Stream {
+    const start = mapMemory(this.#start, map);
+    const other = new Stream(this.#network, { batch }, start.tensors);
+    other.#start = start;
+    other.#memory = mapMemory(this.#memory, map);
     other.steps = this.steps;
     return other;
   }
 
-  /** Back to the start. */
+  /** Back to the start: the inputs and states that the stream was made with. */
   reset(): void {
-    this.#memory = emptyMemory();
+    this.#memory = copyMemory(this.#start);
     this.steps = 0;
   }
 
@@ -139,7 +182,7 @@ export class Stream {
     return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory };
   }
 
-  /** @throws UnrollError `format` for what `save` did not make, `state` for another batch */
+  /** @throws UnrollError `format` for what `save` did not make, `state` for another batch or another model's state */
   restore(state: StreamState): void {
     if (state.format !== 'unroll-stream-1') {
       throw new UnrollError('format', `This is not the state of a stream (format ${String(state.format)}).`);
@@ -151,19 +194,75 @@ export class Stream {
         { saved: state.batch, batch: this.batch },
       );
     }
-    this.#memory = memoryFromJson(state.memory);
+    const memory = memoryFromJson(state.memory);
+    this.#check(memory, state.steps === 0, 'The saved state');
+    this.#start = { ...this.#start, tensors: memory.tensors };
+    this.#memory = memory;
     this.steps = state.steps;
   }
 
-  #checked({ shape }: Tensor): Shape {
-    if (shape.length >= 2 && shape[0] === this.batch && shape[1] > 0)
-      return [shape[0], -1, ...shape.slice(2)];
-    throw shapeError(
-      `The stream of ${this.#network.label} runs ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +
-        `step() takes [${this.batch}, ...], got ${formatShape(shape)} with a time axis.`,
-      { batch: this.batch, got: shape },
+  #checked(value: Tensor, mask: Tensor | null): Flow {
+    const { label } = this.#network;
+    const { shape } = value;
+    if (shape.length < 2 || shape[0] !== this.batch || shape[1] === 0) {
+      throw shapeError(
+        `The stream of ${label} runs ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +
+          `step() takes [${this.batch}, ...], got ${formatShape(shape)} with a time axis.`,
+        { batch: this.batch, got: shape },
+      );
+    }
+    if (!mask) return { value, mask };
+    const want = formatShape(shape.slice(0, 2));
+    if (formatShape(mask.shape) === want) return { value, mask };
+    throw shapeError(`The stream of ${label}: push() takes a mask ${want}, got ${formatShape(mask.shape)}.`, {
+      ...{ expected: want, got: mask.shape },
+    });
+  }
+
+  /**
+   * @param partial layers may be missing: they begin as ever
+   * @throws UnrollError `state` naming the first difference to what the model remembers
+   */
+  #check(memory: Memory, partial: boolean, what: string): void {
+    const empty = Object.keys(memory.parts).length === 0;
+    const parts = empty ? {} : this.#example(memory.tensors).parts;
+    const [mine, other] = [contents({ ...this.#start, parts }), contents(memory)];
+    const owner = (line: string): string => line.slice(0, line.lastIndexOf('/'));
+    const begins = (line: string): boolean =>
+      partial && line.includes('/') && other.every((one) => owner(one) !== owner(line));
+    const want = mine.find((line) => !other.includes(line) && !begins(line));
+    const got = other.find((line) => !mine.includes(line));
+    if (want === got) return;
+    throw new UnrollError(
+      'state',
+      `${what} does not fit ${this.#network.label}: expected ${want ?? 'nothing'}, got ${got ?? 'nothing'}.`,
+      { expected: want, got },
     );
   }
+
+  /** What the model remembers after a step of zeros. */
+  #example(given: Record<string, Tensor>): Memory {
+    const network = this.#network;
+    network.build();
+    const memory = { tensors: given, parts: {} };
+    const pushed = network.inputShapes?.filter((_, i) => !(this.#names[i] in given)) ?? [];
+    scope(() => {
+      const flows = pushed.map(([, , ...rest]) => ({
+        value: zeros([this.batch, 1, ...rest.map((extent) => Math.max(extent, 1))]),
+        mask: null,
+      }));
+      network.advance(network.streamInputs(flows, given), memory, this.#context);
+    });
+    return memory;
+  }
+}
+
+/** Names and shapes of all tensors, `lstm/h [2, 4]`; of given inputs the names. */
+function contents({ tensors, parts }: Memory, path = ''): string[] {
+  return [
+    ...Object.keys(tensors).map((name) => path + name + (path && ` ${formatShape(tensors[name].shape)}`)),
+    ...Object.keys(parts).flatMap((name) => contents(parts[name], `${path}${name}/`)),
+  ];
 }
 
 function tensorsOf(x: StreamInput): readonly Tensor[] {

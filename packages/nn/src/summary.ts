@@ -1,6 +1,7 @@
 /** The summary of a model: a table of 80 columns. */
 import type { Shape } from '@unroll/core';
 import type { Layer } from './layer.js';
+import type { Network } from './network.js';
 
 export interface SummaryRow {
   layer: Layer;
@@ -13,7 +14,9 @@ export interface SummaryRow {
 const WIDTH = 80;
 const count = (value: number): string => value.toLocaleString('en-US');
 
-export function summaryTable(model: Layer, rows: readonly SummaryRow[]): string {
+export function summaryTable(model: Network): string {
+  if (!model.built && model.inputShapes) model.build(model.inputShapes);
+  const rows = model.summaryRows();
   const joined = rows.some((row) => row.from.length > 0);
   const widths = joined ? [26, 20, 11, 23] : [37, 29, 14];
   const titles = ['Layer (type)', 'Output shape', 'Parameters', 'From'];
@@ -40,6 +43,15 @@ export function summaryTable(model: Layer, rows: readonly SummaryRow[]): string 
   ].join('\n');
 }
 
+/** The layers of a model in their order. */
+export function rowsInOrder({ layers, inputShapes }: Network): SummaryRow[] {
+  let shapes = inputShapes;
+  return layers.map((layer) => {
+    shapes = shapes && layer.outputShapes(shapes);
+    return { layer, shapes, from: [] };
+  });
+}
+
 function totals(model: Layer): string {
   if (!model.built) return 'Not built yet: parameters are made when the shape of the input is known.';
   const trained = model.parameters.filter((parameter) => parameter.trainable);
@@ -52,7 +64,7 @@ function totals(model: Layer): string {
 
 function shapesText(shapes: readonly Shape[] | null): string {
   if (shapes === null) return '?';
-  const [first, ...more] = shapes as [Shape, ...Shape[]];
+  const [first, ...more] = shapes;
   const text = `[${first.map((extent) => (extent === -1 ? '·' : extent)).join(', ')}]`;
   return more.length > 0 ? `${text} +${more.length}` : text;
 }

@@ -15,10 +15,6 @@ export interface WeightSource {
   values(name: string, shape: Shape): ArrayLike<number>;
 }
 
-export function getWeights(parameters: readonly Parameter[]): WeightArray[] {
-  return parameters.map((p) => ({ name: p.name, shape: p.shape, values: p.dataSync() }));
-}
-
 export interface WeightOwner {
   readonly label: string;
   readonly built: boolean;

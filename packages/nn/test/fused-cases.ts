@@ -192,6 +192,7 @@ export function layerNumbers(kind: Kind, o: Options, composed: boolean): Numbers
     const { y, state: last } = layer.run(x, state, {
       ...{ returnSequences: o.returnSequences, reverse: o.goBackwards, realign: false },
       ...{ zeroOutputForMask: o.zeroOutputForMask, mask, recurrentMask },
+      ...{ constants: {}, prepared: {} },
     });
     return [y, ...names.map((name) => last[name]!)];
   };
@@ -209,12 +210,13 @@ export function ownNumbers(kind: Kind, o: Options): Numbers {
     },
   });
   const parameters: Parameter[] = [];
-  cell.build(I, (name, shape) => {
+  const make = (name: string, shape: Shape): Parameter => {
     const values = weight(shape, parameters.length).dataSync();
     const parameter = new Parameter(name, shape, values);
     parameters.push(parameter);
     return parameter;
-  });
+  };
+  cell.build(I, make, {});
   const names = Object.keys(cell.stateSizes);
   const { x, states, recurrentMask } = inputsOf(o, names.length);
   const state = states.length ? Object.fromEntries(names.map((name, i) => [name, states[i]!])) : null;

@@ -94,6 +94,7 @@ function direction(
   const result = layer.run(seen, state, {
     ...{ returnSequences, zeroOutputForMask, mask, reverse: layer.goBackwards },
     ...{ realign: layer.name.startsWith('backward_'), recurrentMask: masks.recurrent },
+    ...{ constants: {}, prepared: {} },
   });
   return [result.y, ...(returnState ? names.map((name) => result.state[name]!) : [])];
 }

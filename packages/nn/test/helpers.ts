@@ -25,18 +25,22 @@ export function maskOf(...rows: string[]): Tensor {
   return tensor(rows.map((row) => [...row].map(Number)));
 }
 
-/** What `layer` gives for tensors, the mask beside the first. */
+/** What `layer` gives for tensors, the mask beside the first, and that of a constant beside the last. */
 export function run(
   layer: Layer,
   inputs: Tensor | readonly Tensor[],
   {
     mask = null,
+    constantMask = null,
     training = false,
     seed = 0,
-  }: { mask?: Tensor | null; training?: boolean; seed?: number } = {},
+  }: { mask?: Tensor | null; constantMask?: Tensor | null; training?: boolean; seed?: number } = {},
 ): Flow[] {
   const list = 'shape' in inputs ? [inputs] : inputs;
-  const flows = list.map((value, i) => ({ value, mask: i === 0 ? mask : null }));
+  const flows = list.map((value, i) => ({
+    value,
+    mask: i === 0 ? mask : i === list.length - 1 ? constantMask : null,
+  }));
   return layer.flow(flows, { ...inferenceContext(), training, random: new RandomStream(seed, 'run') });
 }
 

@@ -95,7 +95,10 @@ function compareForms(make: () => Recurrent, tolerance: number, list = [...situa
   const sizes = Object.entries(layer.cell.stateSizes);
   const states = Object.fromEntries(sizes.map(([name, size]) => [name, drawn(name, B, size)]));
   for (const { name, layout, extras } of list) {
-    const context = { ...layout, ...(extras ? dropoutMasks(layer) : { recurrentMask: null }) };
+    const context = {
+      ...{ ...layout, constants: {}, prepared: {} },
+      ...(extras ? dropoutMasks(layer) : { recurrentMask: null }),
+    };
     const run = (composed: boolean) => {
       layer.composed = composed;
       return measure(() => {
@@ -132,7 +135,9 @@ describe('which form runs', () => {
       return step(...all);
     };
     const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
-    layer.run(drawn('x', B, T, I), null, { ...layout, mask: null, recurrentMask: null });
+    layer.run(drawn('x', B, T, I), null, {
+      ...{ ...layout, mask: null, recurrentMask: null, constants: {}, prepared: {} },
+    });
     return steps === 0 ? 'fused' : 'stepped';
   };
 

@@ -116,7 +116,8 @@ describe('dropout', () => {
         const recurrentMask = random.dropoutMask([3, 4], 0.5);
         const dropped = mul(data, tensor(inputMask.dataSync(), [3, 1, 2]));
         const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
-        const want = layer.run(dropped, null, { ...layout, mask: null, recurrentMask }).y;
+        const rest = { mask: null, recurrentMask, constants: {}, prepared: {} };
+        const want = layer.run(dropped, null, { ...layout, ...rest }).y;
         assert.deepEqual(got.dataSync(), want.dataSync());
         assert.notDeepEqual(got.dataSync(), run(layer, data)[0]!.value.dataSync());
       });

@@ -169,7 +169,9 @@ export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: Se
       const t = o.reverse ? T - 1 - n : n;
       const valid = o.mask === null || o.mask[b]![t] === 1;
       if (valid) {
-        const step = cell.step(reshape(slice(rowOf(x), 1, t, t + 1), [1, I]), state, { recurrentMask });
+        const step = cell.step(reshape(slice(rowOf(x), 1, t, t + 1), [1, I]), state, {
+          ...{ recurrentMask, constants: {}, prepared: {} },
+        });
         state = step.state;
         last = step.y;
       }

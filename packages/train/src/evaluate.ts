@@ -105,7 +105,9 @@ async function measureAll(
   check: Check,
 ): Promise<Measures | null> {
   for await (const batch of source.epoch(1, 0)) {
-    model.build(inputShapes(batch.inputs));
+    const shapes = inputShapes(batch.inputs);
+    model.build(shapes);
+    objective.build(model, shapes);
     let losses!: BatchLoss;
     const scalars = scope(() => {
       const terms: Tensor[] = [];

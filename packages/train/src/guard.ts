@@ -16,6 +16,7 @@ import {
 } from '@unroll/core';
 import { apply1, hostValues, type Op, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
+import { LOSS_PREFIX } from './losses/parameters.js';
 import type { Objective } from './objective.js';
 import type { ContextWith } from './step.js';
 
@@ -50,7 +51,9 @@ export async function explainNonFinite(
 ): Promise<UnrollError> {
   const { epoch, step, loss, gradientNorm } = seen;
   const found =
-    badData(batch) ?? (await badWeights(model)) ?? (await badLayer(model, objective, batch, contextWith));
+    badData(batch) ??
+    (await badWeights([...model.parameters, ...objective.parameters])) ??
+    (await badLayer(model, objective, batch, contextWith));
   const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
   const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
   const { text, data, remedy } = found ?? {
@@ -70,12 +73,12 @@ export async function explainNonFinite(
   );
 }
 
-/** Throws if a parameter of the model is not finite: after the update that did it. */
+/** Throws if a parameter is not finite: after the update that did it. */
 export async function checkWeights(
-  model: Model,
+  parameters: readonly Parameter[],
   { epoch, step }: { epoch: number; step: number },
 ): Promise<void> {
-  const found = await badWeights(model);
+  const found = await badWeights(parameters);
   if (!found) return;
   const where = step === 0 ? `at the end of epoch ${epoch - 1}` : `at epoch ${epoch}, step ${step}`;
   throw new UnrollError('nan', `${found.text} Seen ${where}. ${found.remedy}`, {
@@ -116,13 +119,12 @@ function badData(batch: PreparedBatch): Finding | null {
   return null;
 }
 
-async function badWeights(model: Model): Promise<Finding | null> {
-  for (const parameter of model.parameters) {
+async function badWeights(parameters: readonly Parameter[]): Promise<Finding | null> {
+  for (const parameter of parameters) {
     if (!(await isBad(parameter))) continue;
-    const layer = layerOf(parameter.name);
     return {
-      text: `The weights ${parameter.name} of layer ${layer} are not finite since an update before.`,
-      data: { layer, parameter: parameter.name },
+      text: `The weights ${parameter.name} of ${ownerOf(parameter.name)} are not finite since an update before.`,
+      data: { layer: layerOf(parameter.name), parameter: parameter.name },
       remedy: BLOWN_UP,
     };
   }
@@ -230,7 +232,7 @@ async function badLayer(
     const [loss] = await losses[i].data();
     if (!Number.isFinite(loss)) return badLoss(output, loss);
   }
-  return badGradient(model, gradients, arrived);
+  return badGradient([...model.parameters, ...objective.parameters], gradients, arrived);
 }
 
 function blame(text: string, data: Record<string, unknown>): Finding {
@@ -245,12 +247,12 @@ function badLoss({ name, loss }: Objective['outputs'][number], value: number): F
 
 /** The first bad gradient on the way back: at a layer's output, or of its weights. */
 async function badGradient(
-  model: Model,
+  all: readonly Parameter[],
   gradients: Replay['gradients'],
   arrived: Replay['arrived'],
 ): Promise<Finding | null> {
   const parameters: Parameter[] = [];
-  for (const own of model.parameters) if (await isBad(gradients.get(own))) parameters.push(own);
+  for (const own of all) if (await isBad(gradients.get(own))) parameters.push(own);
   for (const { layer, tensor } of arrived) {
     if (await isBad(tensor))
       return blame(`The gradient at the output of layer ${layer} is not finite.`, { layer });
@@ -262,10 +264,16 @@ async function badGradient(
 
 function badWeightGradient(parameter: string): Finding {
   const layer = layerOf(parameter);
-  return blame(`The gradient of the weights ${parameter} of layer ${layer} is not finite.`, {
+  return blame(`The gradient of the weights ${parameter} of ${ownerOf(parameter)} is not finite.`, {
     layer,
     parameter,
   });
+}
+
+/** `layer encoder/lstm` of `encoder/lstm/kernel`; `the loss of output` of `loss/output/temperature`. */
+function ownerOf(parameter: string): string {
+  const owner = layerOf(parameter);
+  return owner.startsWith(LOSS_PREFIX) ? `the loss of ${owner.slice(LOSS_PREFIX.length)}` : `layer ${owner}`;
 }
 
 /** `encoder/lstm` of `encoder/lstm/kernel`. */

@@ -16,6 +16,7 @@ export { EXTRAS } from './fit.js';
 export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';
+export { Objective, resolveLosses } from './objective.js';
 export { checkAverage } from './optimizers/average.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';
 export { DATA, RUN } from './train.js';

@@ -94,15 +94,16 @@ export async function findLearningRate(
   const rate = (step: number): number => from * (to / from) ** (step / Math.max(steps - 1, 1));
   const optimizer = withRate(resolveOptimizer(options.optimizer), rate);
   const points: RatePoint[] = [];
-  const held: [Parameter, FloatArray][] = [];
-  const hold = async (): Promise<void> => {
-    if (held.length > 0) return;
-    for (const parameter of model.parameters) held.push([parameter, await parameter.data()]);
+  const held = new Map<Parameter, FloatArray>();
+  const hold = async (parameters: readonly Parameter[]): Promise<void> => {
+    for (const one of parameters) if (!held.has(one)) held.set(one, await one.data());
   };
-  if (model.built) await hold();
+  if (model.built) await hold(model.parameters);
   const sweep = async (): Promise<boolean> => {
     let mean = 0;
-    for await (const event of train(model, { ...options, optimizer, epochs: steps, beforeUpdate: hold })) {
+    const beforeUpdate = (): Promise<void> => hold(run.parameters);
+    const run = train(model, { ...options, optimizer, epochs: steps, beforeUpdate });
+    for await (const event of run) {
       if (event.type !== 'step') continue;
       mean = smoothing * mean + (1 - smoothing) * event.loss;
       const smoothed = mean / (1 - smoothing ** (points.length + 1));

@@ -1,5 +1,12 @@
 /** The training loop: epochs of batches, each one gradient, and every so many batches one update. */
-import { type ForwardContext, type Model, type RandomStream, ready, type Shape } from '@unroll/core';
+import {
+  type ForwardContext,
+  type Model,
+  type Parameter,
+  type RandomStream,
+  ready,
+  type Shape,
+} from '@unroll/core';
 import { inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
 import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
@@ -90,12 +97,16 @@ export class Loop implements RunControl {
     return Object.keys(figuresOf({ loss: 0, metrics, ...held }));
   }
 
+  get parameters(): readonly Parameter[] {
+    return [...this.model.parameters, ...this.#objective.parameters];
+  }
+
   stop(): void {
     this.#stopped = true;
   }
 
   async weights(): Promise<Record<string, SavedTensor>> {
-    const read = () => saveWeights(this.model);
+    const read = () => saveWeights(this.parameters);
     return savedOf(this.#stepper ? this.#stepper.readAverage(read) : read());
   }
 
@@ -121,6 +132,7 @@ export class Loop implements RunControl {
   #start(shapes: readonly Shape[]): Stepper {
     if (this.#stepper) return this.#stepper;
     this.model.build(shapes);
+    this.#objective.build(this.model, shapes);
     this.#inputShapes = shapes;
     const { optimizer, clip, accumulate, memory, average } = this.#options;
     return (this.#stepper = new Stepper(this.model, {
@@ -228,7 +240,7 @@ export class Loop implements RunControl {
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
-    await checkWeights(this.model, this.#cursor);
+    await checkWeights(this.parameters, this.#cursor);
     const measuring = (source: BatchSource) =>
       measure(
         this.model,
@@ -275,7 +287,11 @@ export class Loop implements RunControl {
     const stepper = this.#stepper;
     if (!stepper) return null;
     // Everything is taken, and every read begun, before the first await: the run may go on meanwhile.
-    const reading = [...saveWeights(this.model), ...saveBuffers(stepper.buffers), ...saveStates(this.model)];
+    const reading = [
+      ...saveWeights(this.parameters),
+      ...saveBuffers(stepper.buffers),
+      ...saveStates(this.model),
+    ];
     const state = {
       // A run that was told to stop at this event has nothing more to do, whatever it was killed before.
       cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
@@ -299,7 +315,7 @@ export class Loop implements RunControl {
   async #restore(saved: RunSnapshot): Promise<void> {
     checkSettings(saved.settings, this.#settings);
     const stepper = this.#start(saved.inputShapes);
-    restoreWeights(this.model, saved.tensors);
+    restoreWeights(this.parameters, saved.tensors);
     restoreBuffers(stepper.buffers, saved.tensors);
     restoreStates(this.model, saved.tensors);
     stepper.state = saved.stepper;

@@ -2,9 +2,22 @@
  * What training makes small: a loss for each output of the model, weighted and added up, and the terms that
  * layers add (regularisers).
  */
-import { add, type Flow, mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
+import {
+  add,
+  type Flow,
+  type Model,
+  mul,
+  type Parameter,
+  reshape,
+  type Shape,
+  type Tensor,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
+import type { SavedTensor } from './callbacks/callback.js';
 import { type ClassWeights, classWeighted, type Loss, type LossSpec, resolveLoss } from './losses.js';
+import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
 
 /** One for each output in the model's order (null: the output is not trained), or by the outputs' names. */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T>>;
@@ -85,6 +98,7 @@ export function lossValues(
 export class Objective {
   readonly outputs: readonly Output[];
   readonly #classWeights: ClassWeights | null;
+  #parameters: readonly Parameter[];
 
   /** @param names of the model's outputs; null: it has one */
   constructor({ loss, lossWeights, classWeights }: ObjectiveOptions, names: readonly string[] | null) {
@@ -107,7 +121,55 @@ export class Objective {
     if (classWeights && this.outputs.length > 1) {
       throw valueError('classWeights are for a model of one output. Use sampleWeights for each of several.');
     }
+    const whole = this.outputs.find(({ loss: own }) => own.perSequence);
+    if (classWeights && whole) {
+      throw valueError(
+        `classWeights are for losses of steps, and ${whole.loss.name} is a loss of sequences. Use sampleWeights.`,
+      );
+    }
     this.#classWeights = classWeights ?? null;
+    this.#parameters = ownedBy(this.outputs);
+  }
+
+  /** What the losses own, each once; nothing before they are built. */
+  get parameters(): readonly Parameter[] {
+    return this.#parameters;
+  }
+
+  /**
+   * Makes the parameters of the losses, for a model that is built.
+   * @param stored their values in a file, by name; null: initial ones
+   * @throws UnrollError `state` for a model that does not know the shapes of its outputs, `format` where the file has
+   * other parameters
+   */
+  build(
+    model: Model,
+    inputs: readonly Shape[],
+    stored: Readonly<Record<string, SavedTensor>> | null = null,
+  ): void {
+    const owners = this.outputs.filter(({ loss }) => loss.build);
+    if (owners.length > 0) {
+      const shapes = model.outputShapes?.(inputs);
+      if (!shapes) {
+        throw new UnrollError(
+          'state',
+          `${model.name} has no outputShapes(), which the parameters of the loss ${owners[0].loss.name} need.`,
+        );
+      }
+      for (const { loss, name, index } of owners)
+        loss.build?.(shapes[index], lossParameterMaker(`${LOSS_PREFIX}${name}`, stored));
+    }
+    this.#parameters = ownedBy(owners);
+    const made = this.#parameters.map(({ name }) => name);
+    const extra = Object.keys(stored ?? {}).find((name) => !made.includes(name));
+    if (extra === undefined) return;
+    throw new UnrollError(
+      'format',
+      `The file has the loss parameter ${extra}, which the loss does not have.`,
+      {
+        name: extra,
+      },
+    );
   }
 
   /** Whether the losses of batches add up (reduction `sum`) instead of averaging. */
@@ -122,7 +184,8 @@ export class Objective {
     const counts: number[] = [];
     const parts = this.outputs.map(({ loss, weight, index }, i) => {
       const { value: prediction, mask } = flows[index];
-      const target = asColumn(batch.targets[i], prediction.shape);
+      const given = batch.targets[i];
+      const target = loss.perSequence ? given : asColumn(given, prediction.shape);
       const weights = this.#weights(target, prediction, batch.weights[i] ?? null);
       const own = loss.compute(prediction, target, mask, weights);
       weighted.push(weight === 1 ? own : mul(own, weight));
@@ -130,7 +193,11 @@ export class Objective {
       return own;
     });
     const own = weighted.reduce((a, b) => add(a, b));
-    const added = terms.length > 0 ? terms.reduce((a, b) => add(a, b)) : null;
+    const penalties = this.#parameters.flatMap((one) =>
+      one.trainable && one.regularizer ? [one.regularizer(one)] : [],
+    );
+    const [first, ...more] = [...terms, ...penalties];
+    const added = first ? more.reduce((a, b) => add(a, b), first) : null;
     return {
       total: added ? add(own, added) : own,
       parts,
@@ -157,6 +224,18 @@ export class Objective {
       { outputs, losses: this.outputs.length, targets },
     );
   }
+}
+
+function ownedBy(outputs: readonly Output[]): readonly Parameter[] {
+  return [...new Set(outputs.flatMap(({ loss }) => loss.parameters ?? []))];
+}
+
+/** The losses themselves in the place of their names: each keeps its parameters from one use to the next. */
+export function resolveLosses(loss: ObjectiveOptions['loss']): ObjectiveOptions['loss'] {
+  if (!isPerOutput(loss)) return resolveLoss(loss);
+  if (Array.isArray(loss)) return loss.map((one: LossSpec | null) => one && resolveLoss(one));
+  const named = loss as Readonly<Record<string, LossSpec>>;
+  return Object.fromEntries(Object.entries(named).map(([name, one]) => [name, resolveLoss(one)]));
 }
 
 /** Targets [N] beside predictions [N, 1] are meant as a column; so at any depth. */

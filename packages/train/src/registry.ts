@@ -17,12 +17,14 @@ export interface Configured {
 /**
  * Makes what `spec` asks for: a name (default options), a name with options, or the thing itself.
  * @param kind what it is, for the error
+ * @param hint follows the error of an unknown name
  * @throws UnrollError `value` for an unknown name (with those there are) or an unknown option
  */
 export function resolve<T extends Configured>(
   kind: string,
   table: Readonly<Record<string, (options: never) => T>>,
   spec: string | NamedConfig | T,
+  hint = '',
 ): T {
   if (typeof spec === 'object' && spec !== null && 'config' in spec) return spec as T;
   const { name, ...options } = typeof spec === 'string' ? { name: spec } : ((spec ?? {}) as NamedConfig);
@@ -34,7 +36,9 @@ export function resolve<T extends Configured>(
     );
   }
   if (!Object.hasOwn(table, name)) {
-    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}`, { name });
+    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}${hint}`, {
+      name,
+    });
   }
   return table[name](options as never);
 }

@@ -1,5 +1,5 @@
 /** The state of a run between two batches, as plain data: what `train` resumes from, and checkpoints keep. */
-import { type FloatArray, type Model, type Parameter, type Shape, UnrollError } from '@unroll/core';
+import { type FloatArray, type Parameter, type Shape, UnrollError } from '@unroll/core';
 import type { FlatBuffer } from '@unroll/core/internal';
 import type { JsonValue, SavedTensor } from './callbacks/callback.js';
 import type { Environment } from './environment.js';
@@ -57,9 +57,9 @@ export function checkSettings(saved: RunSettings, own: RunSettings): void {
 }
 
 /** All parameters by unique names, `weights/lstm/kernel`. */
-function named(model: Model): Map<string, Parameter> {
+function named(parameters: readonly Parameter[]): Map<string, Parameter> {
   const found = new Map<string, Parameter>();
-  for (const parameter of model.parameters) {
+  for (const parameter of parameters) {
     let name = `weights/${parameter.name}`;
     for (let n = 2; found.has(name); n++) name = `weights/${parameter.name}#${n}`;
     found.set(name, parameter);
@@ -76,16 +76,19 @@ export async function savedOf(reading: Reading): Promise<Record<string, SavedTen
   return Object.fromEntries(reading.map(([name, shape], i) => [name, { shape, values: values[i] }]));
 }
 
-/** Begins to read the model's parameters, trained or not. */
-export function saveWeights(model: Model): Reading {
-  return [...named(model)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
+/** Begins to read the values of parameters, trained or not. */
+export function saveWeights(parameters: readonly Parameter[]): Reading {
+  return [...named(parameters)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
 }
 
 /**
  * Sets the parameters from {@link saveWeights}. @throws UnrollError `state` where the model is another one
  */
-export function restoreWeights(model: Model, tensors: Readonly<Record<string, SavedTensor>>): void {
-  const own = named(model);
+export function restoreWeights(
+  parameters: readonly Parameter[],
+  tensors: Readonly<Record<string, SavedTensor>>,
+): void {
+  const own = named(parameters);
   for (const [name, parameter] of own) {
     const saved = tensors[name];
     if (saved && String(saved.shape) === String(parameter.shape)) continue;

@@ -116,11 +116,12 @@ export class Stepper {
   #gatheredCount = 0;
   #rate: number;
 
-  /** The model must be built. */
+  /** The model must be built, and so must the objective. */
   constructor(model: Model, options: StepperOptions) {
     this.#model = model;
     this.#options = options;
-    this.#trained = model.parameters.filter((parameter) => parameter.trainable);
+    const all = [...model.parameters, ...options.objective.parameters];
+    this.#trained = all.filter((parameter) => parameter.trainable);
     if (this.#trained.length === 0) {
       throw new UnrollError('state', `${model.name} has no trainable weights: there is nothing to train.`);
     }

@@ -202,6 +202,9 @@ function asRun(loop: Loop): Run {
   const controls: RunControl & Pick<Run, 'snapshot' | 'figureNames'> = {
     model: loop.model,
     stop: () => loop.stop(),
+    get parameters() {
+      return loop.parameters;
+    },
     weights: () => loop.weights(),
     snapshot: () => loop.snapshot(),
     get figureNames() {

@@ -52,6 +52,7 @@ async function stoppedAfter(callback: Callback, losses: readonly number[]): Prom
     stop: () => void (stopped = true),
     weights: async () => ({}),
     learningRateScale: 1,
+    parameters: [],
   };
   for (const [i, loss] of losses.entries()) {
     await callback.onEvent(epochOf(i + 1, loss), run);

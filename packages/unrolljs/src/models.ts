@@ -12,7 +12,7 @@ import {
 } from '@unroll/nn';
 import { compiledFromJson } from './compiled.js';
 import { type ArtifactSource, readArtifact } from './load.js';
-import { type Trainable, trainable } from './trainable.js';
+import { type Trainable, trainable, trainableFrom } from './trainable.js';
 
 /**
  * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once
@@ -35,11 +35,11 @@ export function model(options: FunctionalOptions): Functional & Trainable {
  * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files
  * themselves
  * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
- * registered
+ * registered; `value` where it holds the parameters of a loss that is not registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Trainable> {
-  const { model: network, training } = await readArtifact(source);
-  const loaded = trainable(network);
+  const { model: network, training, lossParameters } = await readArtifact(source);
+  const loaded = trainableFrom(network, lossParameters);
   const compiled = compiledFromJson(training);
   return compiled ? loaded.compile(compiled) : loaded;
 }

@@ -42,7 +42,7 @@ export function runnableOn<N extends Network>(network: N, loaded: () => Promise<
 }
 
 /** What networks of @unroll/nn know of their inputs and outputs. */
-interface Known {
+export interface Known {
   readonly inputNames?: readonly string[] | null;
   readonly outputNames?: readonly string[] | null;
   readonly inputShapes?: readonly Shape[] | null;

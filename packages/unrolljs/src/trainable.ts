@@ -4,7 +4,7 @@
  */
 import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import type { ArtifactExtras } from '@unroll/formats';
+import type { Artifact, ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
   type Batches,
@@ -24,11 +24,11 @@ import {
   resolveLoss,
   resolveOptimizer,
 } from '@unroll/train';
-import { checkAverage, clipFor } from '@unroll/train/internal';
+import { checkAverage, clipFor, Objective, resolveLosses } from '@unroll/train/internal';
 import { saveTo } from '#files';
 import { COMPILE, checkVerbose, EVALUATE, FIT, notNumbers, PREDICT, reading, SAVE } from './checks.js';
 import { compiledToJson } from './compiled.js';
-import { inputsOf, type PredictOptions, type Runnable, runnable, targetsOf } from './runnable.js';
+import { inputsOf, type Known, type PredictOptions, type Runnable, runnable, targetsOf } from './runnable.js';
 import { type ModelValues, toTensor, type Values } from './values.js';
 
 type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
@@ -65,6 +65,8 @@ export interface EvaluateOptions extends ExampleOptions {
 
 type SaveExtras = Pick<ArtifactExtras, 'pipeline' | 'weights'>;
 
+type CompiledOptions = Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
+
 export interface Trainable extends Runnable {
   /**
    * Says what to train with. May be called again: the weights stay, the optimizer starts anew. Returns the
@@ -96,11 +98,27 @@ export interface Trainable extends Runnable {
 
 /** The network, with the methods of {@link Trainable}. */
 export function trainable<N extends Network>(network: N): N & Trainable {
-  let compiled: (Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory }) | null =
-    null;
+  return trainableFrom(network, {});
+}
+
+/** @param stored parameters of the loss, from the file that the network is from: for the first `compile` */
+export function trainableFrom<N extends Network>(
+  network: N,
+  stored: Artifact['lossParameters'],
+): N & Trainable {
+  let compiled: CompiledOptions | null = null;
+  let made = false; // the losses of `compiled` are no names any more
   let trained: Record<string, unknown> | null = null; // by the latest fit
+  /** The losses themselves, the same ones in every call, so that their parameters stay. */
+  const withLosses = (options: CompiledOptions): CompiledOptions => {
+    if (!made) options.loss = resolveLosses(options.loss);
+    made = true;
+    return options;
+  };
+  const objectiveOf = (options: CompiledOptions): Objective =>
+    new Objective(withLosses(options), (network as Known).outputNames ?? null);
   const ready = (method: string) => {
-    if (compiled) return compiled;
+    if (compiled) return withLosses(compiled);
     throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
   };
   const { predict, predictAll } = runnable(network);
@@ -125,6 +143,11 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       if (options.average) checkAverage(options.average);
       if (typeof options.loss === 'string') resolveLoss(options.loss);
       compiled = { ...options, optimizer, memory: new OptimizerMemory() };
+      made = false;
+      if (Object.keys(stored).length > 0) {
+        objectiveOf(compiled).build(network, (network as Known).inputShapes ?? [], stored);
+        stored = {};
+      }
       return whole;
     },
     async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
@@ -162,6 +185,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       }
       await saveTo(path, network, {
         ...extras,
+        lossParameters: compiled && made ? objectiveOf(compiled).parameters : [],
         training: { compiled: compiled && compiledToJson(compiled), trained },
       });
     },

@@ -16,14 +16,7 @@ import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
-import type {
-  CellState,
-  ParameterMaker,
-  SequenceContext,
-  SequenceResult,
-  StepContext,
-  StepResult,
-} from './cell.js';
+import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
 import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
 export interface GruCellOptions extends GatedCellOptions {
@@ -33,7 +26,10 @@ export interface GruCellOptions extends GatedCellOptions {
   updateGate?: 'keep' | 'candidate';
 }
 
-export class GruCell extends MatrixCell<GruCellOptions> {
+/** h [B, H]. */
+export type GruState = { h: Tensor };
+
+export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   static readonly className = 'GRUCell';
   readonly stateSizes = { h: this.units } as const;
   readonly #resetAfter: boolean;
@@ -56,7 +52,7 @@ export class GruCell extends MatrixCell<GruCellOptions> {
     this.makeMatrices(inputSize, 3, make, { shape: this.#resetAfter ? [2, width] : [width] });
   }
 
-  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+  step(x: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
     const { U, phi, sigma } = this;
     const H = this.units;
     const h = state.h;
@@ -72,7 +68,7 @@ export class GruCell extends MatrixCell<GruCellOptions> {
     return { y: next, state: { h: next }, gates: { z, r, n } };
   }
 
-  sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
+  sequence(x: Tensor, state: GruState | null, context: SequenceContext): SequenceResult<GruState> | null {
     const { W, U, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gru')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;

@@ -1,6 +1,6 @@
 /** The cells. A class here with a static `className` is known to configs, and so is the layer over it. */
-export { GruCell, type GruCellOptions, type GruOptions, gru, gruCell } from './gru.js';
-export { LstmCell, type LstmCellOptions, type LstmOptions, lstm, lstmCell } from './lstm.js';
+export { GruCell, type GruCellOptions, type GruOptions, type GruState, gru, gruCell } from './gru.js';
+export { LstmCell, type LstmCellOptions, type LstmOptions, type LstmState, lstm, lstmCell } from './lstm.js';
 export {
   PeepholeLstmCell,
   type PeepholeLstmCellOptions,
@@ -11,7 +11,8 @@ export {
   SimpleRnnCell,
   type SimpleRnnCellOptions,
   type SimpleRnnOptions,
+  type SimpleRnnState,
   simpleRNN,
   simpleRNNCell,
 } from './simple-rnn.js';
-export { StackedCells, stackedCells } from './stacked.js';
+export { StackedCells, type StackedState, stackedCells } from './stacked.js';

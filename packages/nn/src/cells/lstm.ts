@@ -18,14 +18,7 @@ import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { makingTools } from '../making.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
-import type {
-  CellState,
-  ParameterMaker,
-  SequenceContext,
-  SequenceResult,
-  StepContext,
-  StepResult,
-} from './cell.js';
+import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
 import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
 export interface LstmCellOptions extends GatedCellOptions {
@@ -33,7 +26,10 @@ export interface LstmCellOptions extends GatedCellOptions {
   unitForgetBias?: boolean;
 }
 
-export class LstmCell extends MatrixCell<LstmCellOptions> {
+/** h and c, [B, H] each. */
+export type LstmState = { h: Tensor; c: Tensor };
+
+export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
   static readonly className = 'LSTMCell';
   readonly stateSizes = { h: this.units, c: this.units } as const;
 
@@ -41,7 +37,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions> {
     this.makeMatrices(inputSize, 4, make, { initializer: lstmBias(this.options) });
   }
 
-  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+  step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
     const a = this.products(x, dropped(state.h, context));
     const i = sigma(this.gate(a, 0));
@@ -53,7 +49,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions> {
     return { y: h, state: { h, c }, gates: { i, f, g, o } };
   }
 
-  sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
+  sequence(x: Tensor, state: LstmState | null, context: SequenceContext): SequenceResult<LstmState> | null {
     const { W, U, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstm')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;

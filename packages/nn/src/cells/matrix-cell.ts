@@ -53,12 +53,16 @@ export interface GatedCellOptions extends CellOptions {
   recurrentActivation?: Activation;
 }
 
-export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> implements Cell {
+export abstract class MatrixCell<
+  O extends GatedCellOptions = GatedCellOptions,
+  S extends CellState = CellState,
+> implements Cell<S>
+{
   readonly units: number;
   readonly config: Readonly<Record<string, unknown>>;
   readonly dropout: number;
   readonly recurrentDropout: number;
-  abstract readonly stateSizes: Readonly<Record<string, number>>;
+  abstract readonly stateSizes: Readonly<Record<keyof S, number>>;
   protected readonly options: Readonly<O>;
   protected readonly phiName: Activation;
   protected readonly sigmaName: Activation;
@@ -89,10 +93,10 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
   }
 
   abstract build(inputSize: number, make: ParameterMaker): void;
-  abstract step(x: Tensor, state: CellState, context: StepContext): StepResult;
+  abstract step(x: Tensor, state: S, context: StepContext): StepResult<S>;
 
-  clone(): Cell {
-    return new (this.constructor as new (options: Readonly<O>) => Cell)(this.options);
+  clone(): Cell<S> {
+    return new (this.constructor as new (options: Readonly<O>) => Cell<S>)(this.options);
   }
 
   /** Makes W, U and b for G gates. */

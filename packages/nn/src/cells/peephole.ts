@@ -17,8 +17,8 @@ import { checkOptions } from '@unroll/core/internal';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
-import type { CellState, ParameterMaker, StepContext, StepResult } from './cell.js';
-import { type LstmCellOptions, lstmBias } from './lstm.js';
+import type { ParameterMaker, StepContext, StepResult } from './cell.js';
+import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
 import { dropped, MatrixCell } from './matrix-cell.js';
 
 export interface PeepholeLstmCellOptions extends LstmCellOptions {
@@ -26,7 +26,7 @@ export interface PeepholeLstmCellOptions extends LstmCellOptions {
   peepholeInitializer?: Initializer;
 }
 
-export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions> {
+export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions, LstmState> {
   static readonly className = 'PeepholeLSTMCell';
   readonly stateSizes = { h: this.units, c: this.units } as const;
   #p!: Parameter;
@@ -36,7 +36,7 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions> {
     this.#p = make('peephole', [3, this.units], this.options.peepholeInitializer ?? 'zeros');
   }
 
-  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+  step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
     const a = this.products(x, dropped(state.h, context));
     const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));

@@ -13,7 +13,7 @@ export function runCell(
   state: CellState | null,
   context: SequenceContext,
 ): SequenceResult {
-  const first = state ?? (cell.zeroState ? cell.zeroState(x.shape[0]) : null);
+  const first = state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
   return cell.sequence?.(x, first, context) ?? stepThrough(cell, x, first, context);
 }
 
@@ -24,16 +24,15 @@ export function stepThrough(
   initial: CellState | null,
   context: SequenceContext,
 ): SequenceResult {
-  const { returnSequences, reverse, realign, zeroOutputForMask, mask, recurrentMask, inner } = context;
-  const told = inner ? { recurrentMask, inner } : { recurrentMask };
-  const [B, T, ...rest] = x.shape as [number, number, ...number[]];
+  const { returnSequences, reverse, realign, zeroOutputForMask, mask, constants } = context;
+  const [B, T, ...rest] = x.shape;
   const seen = mask === null ? x : validSteps(x, mask);
-  let state = initial ?? zeroState(cell, B);
+  let state = initial ?? zeroState(cell, B, constants);
   let y: Tensor = zeros([B, cell.units]);
   const outputs: Tensor[] = [];
   for (let n = 0; n < T; n++) {
     const t = reverse ? T - 1 - n : n;
-    const step = cell.step(reshape(slice(seen, 1, t, t + 1), [B, ...rest]), state, told);
+    const step = cell.step(reshape(slice(seen, 1, t, t + 1), [B, ...rest]), state, context);
     if (mask === null) {
       state = step.state;
       y = step.y;

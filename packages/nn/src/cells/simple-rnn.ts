@@ -11,19 +11,15 @@ import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { CELL, recurrentOptions } from '../option-names.js';
-import type {
-  CellState,
-  ParameterMaker,
-  SequenceContext,
-  SequenceResult,
-  StepContext,
-  StepResult,
-} from './cell.js';
+import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
 import { type CellOptions, canFuse, dropped, MatrixCell } from './matrix-cell.js';
 
 export type SimpleRnnCellOptions = CellOptions;
 
-export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
+/** h [B, H]. */
+export type SimpleRnnState = { h: Tensor };
+
+export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnState> {
   static readonly className = 'SimpleRNNCell';
   readonly stateSizes = { h: this.units } as const;
 
@@ -31,12 +27,16 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions> {
     this.makeMatrices(inputSize, 1, make);
   }
 
-  step(x: Tensor, state: CellState, context: StepContext): StepResult {
+  step(x: Tensor, state: SimpleRnnState, context: StepContext): StepResult<SimpleRnnState> {
     const h = this.phi(this.products(x, dropped(state.h, context)));
     return { y: h, state: { h } };
   }
 
-  sequence(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult | null {
+  sequence(
+    x: Tensor,
+    state: SimpleRnnState | null,
+    context: SequenceContext,
+  ): SequenceResult<SimpleRnnState> | null {
     const { W, U, b, phiName } = this;
     if (!isFused(phiName) || !canFuse('rnn')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;

@@ -1,12 +1,14 @@
 /**
  * Cells on top of each other as one cell: in every step, each cell's output is the input of the next. Differs from
- * recurrent layers in a row only in where masks and dropout act: a masked step holds the whole stack.
+ * recurrent layers in a row only in where masks and dropout act: a masked step holds the whole stack. Constants go to every
+ * cell that declares them.
  */
-import { mul, reshape, type Tensor, valueError } from '@unroll/core';
+import { mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
 import {
   type Cell,
+  type CellConstants,
   type CellMasks,
-  type CellState,
+  type NamedTensors,
   type ParameterMaker,
   type SequenceContext,
   type SequenceResult,
@@ -18,25 +20,28 @@ import { runCell } from './run.js';
 
 const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
 
-export class StackedCells implements Cell {
+/** The tensors of all cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
+export type StackedState = Record<`${number}.${string}`, Tensor>;
+
+export class StackedCells implements Cell<StackedState> {
   static readonly className = 'StackedRNNCells';
   readonly className = StackedCells.className;
   readonly cells: readonly Cell[];
   readonly units: number;
   /** Those of the cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
   readonly stateSizes: Readonly<Record<string, number>>;
+  /** Those of the cells, each once. */
+  readonly constants: readonly string[];
 
   constructor({ cells }: { cells: readonly Cell[] }) {
-    if (cells.length === 0) throw valueError('stackedCells needs at least one cell.');
+    const last = cells.at(-1);
+    if (!last) throw valueError('stackedCells needs at least one cell.');
     if (new Set(cells).size < cells.length)
       throw valueError('stackedCells: each cell of a stack is one of its own.');
     this.cells = cells;
-    this.units = cells.at(-1)!.units;
-    this.stateSizes = Object.fromEntries(
-      cells.flatMap((cell, n) =>
-        Object.entries(cell.stateSizes).map(([name, size]) => [`${n}.${name}`, size]),
-      ),
-    );
+    this.units = last.units;
+    this.stateSizes = joined(cells.map((cell) => cell.stateSizes));
+    this.constants = [...new Set(cells.flatMap((cell) => cell.constants ?? []))];
   }
 
   static fromConfig(
@@ -50,23 +55,30 @@ export class StackedCells implements Cell {
     return { cells: this.cells.map(({ className, config }) => ({ className, config })) };
   }
 
-  build(inputSize: number, make: ParameterMaker): void {
+  build(inputSize: number, make: ParameterMaker, constantShapes: Readonly<Record<string, Shape>>): void {
     let width = inputSize;
     this.cells.forEach((cell, n) => {
-      cell.build(width, (name, ...rest) => make(`cell_${n}/${name}`, ...rest));
+      cell.build(width, (name, ...rest) => make(`cell_${n}/${name}`, ...rest), constantShapes);
       width = cell.units;
     });
   }
 
-  zeroState(batch: number): CellState {
-    return joined(this.cells.map((cell) => zeroState(cell, batch)));
+  prepare(constants: CellConstants): NamedTensors {
+    return joined(this.cells.map((cell) => cell.prepare?.(constants) ?? {}));
   }
 
-  step(x: Tensor, state: CellState, { inner }: StepContext): StepResult {
+  zeroState(batch: number, constants: CellConstants): StackedState {
+    return joined(this.cells.map((cell) => zeroState(cell, batch, constants)));
+  }
+
+  step(x: Tensor, state: StackedState, context: StepContext): StepResult<StackedState> {
+    const { constants, inner } = context;
     let y = x;
     const states = this.cells.map((cell, n) => {
-      const masks = inner?.[n] ?? NO_MASKS;
-      const result = cell.step(masks.inputMask ? mul(y, masks.inputMask) : y, this.#part(state, n), masks);
+      const { inputMask, ...masks } = inner?.[n] ?? NO_MASKS;
+      const seen = inputMask ? mul(y, inputMask) : y;
+      const prepared = partOf(context.prepared, n);
+      const result = cell.step(seen, partOf(state, n), { ...masks, constants, prepared });
       y = result.y;
       return result.state;
     });
@@ -74,22 +86,27 @@ export class StackedCells implements Cell {
   }
 
   /** The cells one after another, each over the whole sequence: the same numbers, and fused where the cells are. */
-  sequence(x: Tensor, state: CellState | null, { inner, ...context }: SequenceContext): SequenceResult {
+  sequence(
+    x: Tensor,
+    state: StackedState | null,
+    { inner, ...context }: SequenceContext,
+  ): SequenceResult<StackedState> {
     let y = x;
     const states = this.cells.map((cell, n) => {
       const last = n === this.cells.length - 1;
       const { inputMask, ...masks } = inner?.[n] ?? NO_MASKS;
       const seen = inputMask ? mul(y, reshape(inputMask, [inputMask.shape[0], 1, inputMask.shape[1]])) : y;
       const between = last ? {} : { returnSequences: true, realign: true };
-      const own = state && this.#part(state, n);
-      const result = runCell(cell, seen, own, { ...context, ...masks, ...between });
+      const own = state && partOf(state, n);
+      const prepared = partOf(context.prepared, n);
+      const result = runCell(cell, seen, own, { ...context, ...masks, ...between, prepared });
       y = result.y;
       return result.state;
     });
     return { y, state: joined(states) };
   }
 
-  clone(): Cell {
+  clone(): StackedCells {
     return new StackedCells({
       cells: this.cells.map((cell) => {
         if (cell.clone) return cell.clone();
@@ -97,17 +114,24 @@ export class StackedCells implements Cell {
       }),
     });
   }
-
-  #part(state: CellState, n: number): CellState {
-    const names = Object.keys(this.cells[n].stateSizes);
-    return Object.fromEntries(names.map((name) => [name, state[`${n}.${name}`]]));
-  }
 }
 
-function joined(states: readonly CellState[]): CellState {
-  return Object.fromEntries(
-    states.flatMap((state, n) => Object.entries(state).map(([name, tensor]) => [`${n}.${name}`, tensor])),
-  );
+/** What is called `n.name` in the whole, as `name`. */
+function partOf(whole: NamedTensors, n: number): Record<string, Tensor> {
+  const part: Record<string, Tensor> = {};
+  for (const name in whole) {
+    const dot = name.indexOf('.');
+    if (Number(name.slice(0, dot)) === n) part[name.slice(dot + 1)] = whole[name];
+  }
+  return part;
+}
+
+function joined<T>(parts: readonly Readonly<Record<string, T>>[]): Record<`${number}.${string}`, T> {
+  const whole: Record<`${number}.${string}`, T> = {};
+  parts.forEach((part, n) => {
+    for (const name in part) whole[`${n}.${name}`] = part[name];
+  });
+  return whole;
 }
 
 /** Cells on top of each other as one cell, for `recurrent`. */

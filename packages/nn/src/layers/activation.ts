@@ -23,7 +23,7 @@ export class Activation extends Layer<ActivationOptions> {
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    return [[...x.slice(0, -1), activatedWidth(this.options.activation, x!.at(-1)!)]];
+    return [[...x.slice(0, -1), activatedWidth(this.options.activation, x[x.length - 1])]];
   }
 
   call([x]: readonly Flow[]): Flow[] {

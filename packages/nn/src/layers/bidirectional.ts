@@ -42,6 +42,8 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
   readonly forwardLayer: Recurrent;
   readonly backwardLayer: Recurrent;
   readonly mergeMode: MergeMode;
+  /** Those that both cells read. */
+  override readonly constants: readonly string[];
 
   constructor(layer: Recurrent, options: BidirectionalOptions = {}) {
     super(options);
@@ -61,6 +63,7 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     this.backwardLayer = backwardLayer
       ? backwardLayer.withOptions({ name: `backward_${kind}`, zeroOutputForMask }, own(backwardLayer))
       : layer.withOptions({ name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
+    this.constants = this.forwardLayer.constants;
     this.#checkPair();
   }
 
@@ -80,11 +83,12 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     const { forward, backward } = this.#halves(inputs);
-    const [y, ...states] = this.forwardLayer.outputShapes(forward) as [Shape, ...Shape[]];
-    const [yBack, ...backStates] = this.backwardLayer.outputShapes(backward) as [Shape, ...Shape[]];
+    const [y, ...states] = this.forwardLayer.outputShapes(forward);
+    const [yBack, ...backStates] = this.backwardLayer.outputShapes(backward);
     if (this.mergeMode === 'none') return [y, yBack, ...states, ...backStates];
-    const width = y.at(-1)! + (this.mergeMode === 'concat' ? yBack.at(-1)! : 0);
-    return [[...y.slice(0, -1), width], ...states, ...backStates];
+    const last = y.length - 1;
+    const width = y[last] + (this.mergeMode === 'concat' ? yBack[last] : 0);
+    return [[...y.slice(0, last), width], ...states, ...backStates];
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
@@ -95,8 +99,8 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
 
   call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
     const { forward, backward } = this.#halves(inputs);
-    const [y, ...states] = this.forwardLayer.flowAlong(forward, context, true) as [Flow, ...Flow[]];
-    const [yBack, ...backStates] = this.backwardLayer.flowAlong(backward, context, true) as [Flow, ...Flow[]];
+    const [y, ...states] = this.forwardLayer.flowAlong(forward, context, true);
+    const [yBack, ...backStates] = this.backwardLayer.flowAlong(backward, context, true);
     return [...this.merge(y, yBack), ...states, ...backStates];
   }
 
@@ -136,13 +140,19 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
         `${option} is ${one[option]} forward and ${other[option]} backward. Make them equal.`,
       );
     }
+    if (one.constants.join() !== other.constants.join()) {
+      throw this.error('value', 'the cells of both directions must declare the same constants.');
+    }
     if (this.mergeMode !== 'none' && this.mergeMode !== 'concat' && one.cell.units !== other.cell.units) {
       throw valueError(`${this.label}: ${this.mergeMode} needs as many units in both directions.`);
     }
   }
 
-  /** The inputs of each direction: the sequence, and the initial states' first or second half. */
-  #halves<T>([x, ...states]: readonly T[]): { forward: T[]; backward: T[] } {
+  /** The inputs of each direction: the sequence, the initial states' first or second half, and the constants. */
+  #halves<T>([x, ...others]: readonly T[]): { forward: T[]; backward: T[] } {
+    const end = Math.max(0, others.length - this.constants.length);
+    const states = others.slice(0, end);
+    const constants = others.slice(end);
     const half = Object.keys(this.forwardLayer.cell.stateSizes).length;
     const rest = Object.keys(this.backwardLayer.cell.stateSizes).length;
     if (states.length !== 0 && states.length !== half + rest) {
@@ -151,7 +161,10 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
         `takes ${half + rest} initial states, forward's then backward's, or none; got ${states.length}.`,
       );
     }
-    return { forward: [x, ...states.slice(0, half)], backward: [x, ...states.slice(half)] };
+    return {
+      forward: [x, ...states.slice(0, half), ...constants],
+      backward: [x, ...states.slice(half), ...constants],
+    };
   }
 }
 

@@ -55,10 +55,15 @@ export class Dense extends Layer<DenseOptions> {
 
   protected override makeParameters([x]: readonly Shape[]): void {
     const o = this.options;
-    this.#W = this.addParameter('kernel', [x!.at(-1)!, o.units], o.kernelInitializer ?? 'glorotUniform', {
-      regularizer: o.kernelRegularizer,
-      constraint: o.kernelConstraint,
-    });
+    this.#W = this.addParameter(
+      'kernel',
+      [x[x.length - 1], o.units],
+      o.kernelInitializer ?? 'glorotUniform',
+      {
+        regularizer: o.kernelRegularizer,
+        constraint: o.kernelConstraint,
+      },
+    );
     if (o.useBias === false) return;
     this.#b = this.addParameter('bias', [o.units], o.biasInitializer ?? 'zeros', {
       regularizer: o.biasRegularizer,

@@ -67,7 +67,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
     if (bad >= 0) throw this.#unknown(values[bad], bad, ids.value.shape);
     const mask = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
-    return [{ value: gather(this.#table, ids!.value), mask }];
+    return [{ value: gather(this.#table, ids.value), mask }];
   }
 
   override alongTime(inputs: readonly boolean[]): boolean[] {
@@ -76,7 +76,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
 
   #unknown(id: number, at: number, shape: Shape): Error {
     const { inputDim } = this.options;
-    const length = shape.length > 1 ? shape.at(-1)! : 1;
+    const length = shape.length > 1 ? shape[shape.length - 1] : 1;
     const position =
       shape.length > 1 ? `row ${Math.floor(at / length)}, step ${at % length}` : `position ${at}`;
     return this.error(

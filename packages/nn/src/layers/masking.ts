@@ -19,7 +19,7 @@ export class Masking extends Layer<MaskingOptions> {
   }
 
   call([x]: readonly Flow[], _context: ForwardContext): Flow[] {
-    const [B, T, I] = x.value.shape as [number, number, number];
+    const [B, T, I] = x.value.shape;
     const values = hostValues(x.value, `The input of ${this.label}`);
     // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
     const padding =

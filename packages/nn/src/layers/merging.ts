@@ -115,7 +115,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   static override readonly className = 'Concatenate';
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
-    const [first, ...others] = inputs as [Shape, ...Shape[]];
+    const [first, ...others] = inputs;
     if (others.length === 0) throw this.error('shape', 'takes two inputs or more, got 1.');
     const at = this.#axis(first.length);
     for (const shape of others) {

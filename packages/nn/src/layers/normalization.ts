@@ -137,7 +137,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
 
   protected override makeParameters(inputs: readonly Shape[]): void {
     super.makeParameters(inputs);
-    const [x] = inputs as [Shape];
+    const [x] = inputs;
     const shape = this.axes(x).map((axis) => x[axis]);
     const { movingMeanInitializer = 'zeros', movingVarianceInitializer = 'ones' } = this.options;
     this.#mean = this.addParameter('moving_mean', shape, movingMeanInitializer, { trainable: false });

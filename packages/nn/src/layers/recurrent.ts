@@ -20,6 +20,7 @@ import {
   type Cell,
   type CellState,
   drawMasks,
+  type NamedTensors,
   type SequenceContext,
   type SequenceResult,
   zeroState,
@@ -63,16 +64,20 @@ const owners = new WeakMap<Cell, Recurrent>();
 export class Recurrent extends Layer<RecurrentOptions> {
   static override readonly className: string = 'RNN';
   readonly cell: Cell;
+  /** Names of the constants that the cell reads, in the order of the inputs after the initial states. */
+  override readonly constants: readonly string[];
   /** @internal Step the cell even where it offers a fused sequence: how tests hold the two equal. */
   composed = false;
   /** Keras's class name, where it is not `RNN`. Undefined while the base is being made. */
   protected readonly kind: string | undefined;
   #inputWidth: number | null = null;
+  #constantWidths: readonly number[] = [];
   #carried: CellState | null = null;
 
   constructor(cell: Cell, options: RecurrentOptions = {}, className: string = Recurrent.className) {
     super(options);
     this.cell = cell;
+    this.constants = cell.constants ?? [];
     this.kind = className;
     checkRate(this.label, 'dropout', options.dropout);
     checkRate(this.label, 'recurrentDropout', options.recurrentDropout);
@@ -122,7 +127,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
-    const [x, ...states] = inputs as [Shape, ...Shape[]];
+    const { x, states, constants } = this.#parts(inputs);
     if (x.length < 3) {
       throw this.shapeError(
         x,
@@ -135,19 +140,22 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (x[1] === 0) throw this.shapeError(x, 'sequences of one time step or more');
     const width = this.#inputWidth;
     if (width !== null && x[2] !== width) throw this.shapeError(x, `[batch, time, ${width}]`);
-    this.#checkStates(x[0], states);
+    if (inputs.length > 1 || this.constants.length > 0) this.#checkOthers(x[0], states, constants);
     const y = this.returnSequences ? [x[0], x[1], this.cell.units] : [x[0], this.cell.units];
     if (!this.returnState) return [y];
     return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0], size])];
   }
 
-  protected override makeParameters([x]: readonly Shape[]): void {
+  protected override makeParameters(inputs: readonly Shape[]): void {
+    const { x, constants } = this.#parts(inputs);
     const width = sizeOf(x.slice(2));
     if (width < 1)
       throw this.shapeError(x, 'a sequence [batch, time, features] whose number of features is known');
     this.#inputWidth = x.length === 3 ? x[2] : null;
     this.#claim(this.cell);
-    this.cell.build(width, (...parameter) => this.addParameter(...parameter));
+    this.#constantWidths = constants.map((shape) => shape[shape.length - 1]);
+    const shapes = named(this.constants, constants);
+    this.cell.build(width, (...parameter) => this.addParameter(...parameter), shapes);
   }
 
   call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
@@ -156,18 +164,19 @@ export class Recurrent extends Layer<RecurrentOptions> {
 
   /** As {@link call}; `realign` puts the outputs of a layer that goes backwards in the order of time. */
   flowAlong(inputs: readonly Flow[], context: ForwardContext, realign: boolean): Flow[] {
-    const [{ value: x, mask }, ...initial] = inputs as [Flow, ...Flow[]];
-    const [B, , ...step] = x.shape as [number, number, ...number[]];
-    const state = initial.length > 0 ? this.#named(initial.map(({ value }) => value)) : this.#carriedFor(B);
+    const { x: flow, states, constants } = this.#parts(inputs);
+    const { value: x, mask } = flow;
+    const [B, , ...step] = x.shape;
+    const state = this.#given(states) ?? this.#carriedFor(B);
     const random = context.training ? seededStream(context.random, this.options.seed) : null;
     const masks = random && drawMasks(this.cell, this.options, B, sizeOf(step), random);
-    const told = this.#told(mask, realign);
+    const sequence = this.#context(mask, realign, constants);
     if (masks) {
-      told.recurrentMask = masks.recurrentMask;
-      if (masks.inner) told.inner = masks.inner;
+      sequence.recurrentMask = masks.recurrentMask;
+      if (masks.inner) sequence.inner = masks.inner;
     }
     const seen = masks?.inputMask ? mul(x, reshape(masks.inputMask, [B, 1, ...step])) : x;
-    const result = this.run(seen, state, told);
+    const result = this.run(seen, state, sequence);
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
       this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
@@ -181,14 +190,14 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (mask === null) return run(this.cell, x, state, context);
     return runPacked({
       ...{ x, state, context, mask, weights: () => this.countParams() },
-      run: (part, before, told) => run(this.cell, part, before, told),
-      firstState: () => zeroState(this.cell, x.shape[0]),
+      run: (part, before, own) => run(this.cell, part, before, own),
+      firstState: () => zeroState(this.cell, x.shape[0], context.constants),
     });
   }
 
-  override alongTime([x, ...states]: readonly boolean[]): boolean[] {
+  override alongTime([x, ...others]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.looksAhead('goes backwards, from the end of a sequence to its start');
-    if (states.length > 0) {
+    if (others.some((along) => along !== null)) {
       throw this.looksAhead(
         'takes its initial state from another layer; stream that part as a model of its own',
       );
@@ -200,17 +209,20 @@ export class Recurrent extends Layer<RecurrentOptions> {
     ];
   }
 
-  override advance([x]: readonly Flow[], memory: Memory, _context: ForwardContext): Flow[] {
+  override advance(inputs: readonly Flow[], memory: Memory): Flow[] {
+    this.outputShapes(inputs.map(({ value }) => value.shape));
+    const { x, states, constants } = this.#parts(inputs);
     const { value, mask } = x;
-    this.outputShapes([value.shape]);
-    const before = memory.parts.output?.tensors.y ?? null;
-    const state = Object.keys(memory.tensors).length > 0 ? memory.tensors : null;
-    const told = this.#told(mask, false);
-    const result = this.run(value, state, told);
-    const y = mask && before && !told.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
+    const { tensors, parts } = memory;
+    const before = parts.output?.tensors.y ?? null;
+    const state = Object.keys(tensors).length > 0 ? tensors : this.#given(states);
+    const sequence = this.#context(mask, false, constants, parts.prepared?.tensors);
+    const result = this.run(value, state, sequence);
+    const y = mask && before && !sequence.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
     const last = this.returnSequences ? lastStep(y) : y;
     memory.tensors = detach(result.state);
-    memory.parts.output = { tensors: detach({ y: last }), parts: {} };
+    parts.output = { tensors: detach({ y: last }), parts: {} };
+    if (constants.length > 0) parts.prepared ??= { tensors: detach(sequence.prepared), parts: {} };
     return this.#outputs({ y, state: result.state }, this.returnSequences ? mask : null);
   }
 
@@ -245,8 +257,20 @@ export class Recurrent extends Layer<RecurrentOptions> {
     for (const inner of cell.cells ?? []) this.#claim(inner);
   }
 
-  /** What a sequence is told without dropout. Written out: objects made by spreading take longer than a small step. */
-  #told(mask: Tensor | null, realign: boolean): SequenceContext {
+  /** The inputs: the sequence, initial states, constants. */
+  #parts<T>(inputs: readonly T[]): { x: T; states: T[]; constants: T[] } {
+    const end = Math.max(1, inputs.length - this.constants.length);
+    return { x: inputs[0], states: inputs.slice(1, end), constants: inputs.slice(end) };
+  }
+
+  /** The context of a sequence without dropout. Written out: objects made by spreading take longer than a small step. */
+  #context(
+    mask: Tensor | null,
+    realign: boolean,
+    flows: readonly Flow[],
+    prepared?: NamedTensors,
+  ): SequenceContext {
+    const constants = named(this.constants, flows);
     return {
       returnSequences: this.returnSequences,
       reverse: this.goBackwards,
@@ -254,6 +278,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
       zeroOutputForMask: this.options.zeroOutputForMask ?? false,
       mask,
       recurrentMask: null,
+      constants,
+      prepared: prepared ?? this.cell.prepare?.(constants) ?? {},
     };
   }
 
@@ -263,8 +289,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return [{ value: y, mask }, ...states];
   }
 
-  #named(states: readonly Tensor[]): CellState {
-    return Object.fromEntries(Object.keys(this.cell.stateSizes).map((name, i) => [name, states[i]]));
+  #given(states: readonly Flow[]): CellState | null {
+    if (states.length === 0) return null;
+    const values = states.map(({ value }) => value);
+    return named(Object.keys(this.cell.stateSizes), values);
   }
 
   #carriedFor(batch: number): CellState | null {
@@ -279,35 +307,49 @@ export class Recurrent extends Layer<RecurrentOptions> {
     );
   }
 
-  #checkStates(batch: number, states: readonly Shape[]): void {
-    if (states.length === 0) return;
+  #checkOthers(batch: number, states: readonly Shape[], constants: readonly Shape[]): void {
     const sizes = Object.entries(this.cell.stateSizes);
-    if (states.length !== sizes.length) {
-      const names = sizes.map(([name]) => name).join(', ');
-      throw this.error('shape', `takes the initial states ${names}, or none; got ${states.length}.`);
+    const names = this.constants;
+    if ((states.length > 0 && states.length !== sizes.length) || constants.length !== names.length) {
+      const all = sizes.map(([name]) => name).join(', ');
+      const also = names.length > 0 ? `, then the constants ${names.join(', ')}` : '';
+      const got = states.length + constants.length;
+      throw this.error('shape', `takes the initial states ${all}, or none${also}; got ${got}.`);
     }
+    const check = (shape: Shape, what: string, rank: number, width: number): void => {
+      const fits = shape.length === rank && (width === -1 || shape[rank - 1] === width);
+      if (fits && (shape[0] === batch || shape[0] === -1 || batch === -1)) return;
+      const rows = batch === -1 ? 'batch' : batch;
+      throw this.shapeError(shape, `${what} of shape [${rows}, ${rank > 2 ? '..., ' : ''}${width}]`);
+    };
     states.forEach((shape, i) => {
-      const [name, size] = sizes[i];
-      const rows = shape[0] === batch || shape[0] === -1 || batch === -1;
-      if (shape.length === 2 && shape[1] === size && rows) return;
-      throw this.shapeError(
-        shape,
-        `an initial state ${name} of shape [${batch === -1 ? 'batch' : batch}, ${size}]`,
-      );
+      check(shape, `an initial state ${sizes[i][0]}`, 2, sizes[i][1]);
+    });
+    constants.forEach((shape, i) => {
+      check(shape, `the constant ${names[i]}`, Math.max(2, shape.length), this.#constantWidths[i] ?? -1);
     });
   }
 }
 
+/** Values under their names. */
+function named<T>(names: readonly string[], values: readonly T[]): Record<string, T> {
+  const record: Record<string, T> = {};
+  names.forEach((name, i) => {
+    record[name] = values[i];
+  });
+  return record;
+}
+
 /** The last of the outputs y [B, T, H], as [B, H]. */
 function lastStep(y: Tensor): Tensor {
-  const [B, T, H] = y.shape as [number, number, number];
+  const [B, T, H] = y.shape;
   return reshape(T === 1 ? y : slice(y, 1, -1), [B, H]);
 }
 
 /** Outputs of a chunk of a stream, with those before the chunk's first valid step carried over from `before` [B, H]. */
 function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
   const started = startedMask(mask);
-  const [B, T] = mask.shape as [number, number];
+  const [B, T] = mask.shape;
   const sequences = y.rank === 3;
   const here = sequences ? reshape(started, [B, T, 1]) : slice(started, 1, T - 1, T);
   const carried = sequences ? reshape(before, [B, 1, before.shape[1]]) : before;

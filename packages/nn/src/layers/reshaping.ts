@@ -130,7 +130,7 @@ export class RepeatVector extends Layer<RepeatVectorOptions> {
   }
 
   call([x]: readonly Flow[]): Flow[] {
-    const [B, I] = x.value.shape as [number, number];
+    const [B, I] = x.value.shape;
     return [{ value: broadcastTo(reshape(x.value, [B, 1, I]), [B, this.options.n, I]), mask: null }];
   }
 

@@ -37,7 +37,7 @@ export class TimeDistributed extends Layer {
 
   /** All steps of all examples are one batch of the inner layer. */
   call([x]: readonly Flow[], context: ForwardContext): Flow[] {
-    const [B, T, ...rest] = x.value.shape as [number, number, ...number[]];
+    const [B, T, ...rest] = x.value.shape;
     const steps = { value: reshape(x.value, [B * T, ...rest]), mask: null };
     return this.layer.flow([steps], context).map(({ value }) => ({
       value: reshape(value, [B, T, ...value.shape.slice(1)]),

@@ -2,7 +2,7 @@
  * Callbacks: consumers of the events of `train` that `fit` runs beside it. While a callback works, training
  * waits, so what it sees of the model is the state right after the event.
  */
-import type { Model, Shape } from '@unroll/core';
+import type { Model, Parameter, Shape } from '@unroll/core';
 import type { Checkpoint } from '../checkpoint.js';
 import type { TrainEvent } from '../events.js';
 
@@ -30,6 +30,8 @@ export interface CallbackState {
 /** What a callback may do to a run. */
 export interface RunControl {
   readonly model: Model;
+  /** Those of the model, trained or not, and those of its losses. */
+  readonly parameters: readonly Parameter[];
   /** Ends the run after this event; the end event's reason is then `stopped`. */
   stop(): void;
   /** A copy of the weights as validation measures them: with `average`, the average. */

@@ -1,5 +1,4 @@
 /** Early stopping: ends a run that has stopped getting better, and takes the best weights back. */
-import type { Model } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { EpochEvent } from '../events.js';
 import { restoreWeights } from '../snapshot.js';
@@ -60,16 +59,14 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
     state.wait++;
     if (state.wait >= patience) run.stop();
   };
-  const takeBack = (model: Model): void => {
-    if (weights) restoreWeights(model, weights);
-  };
-
   return {
     name: 'earlyStopping',
     monitors: monitor,
     async onEvent(event, run) {
       if (event.type === 'epoch') await onEpoch(event, run);
-      else if (event.type === 'end' && event.completed) takeBack(run.model);
+      else if (event.type === 'end' && event.completed) {
+        if (weights) restoreWeights(run.parameters, weights);
+      }
     },
     state(): CallbackState {
       return weights ? { json: { ...state }, tensors: weights } : { json: { ...state } };

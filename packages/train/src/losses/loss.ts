@@ -20,6 +20,7 @@ import {
   formatShape,
   gather,
   mul,
+  type Parameter,
   reshape,
   type Shape,
   sum,
@@ -29,6 +30,7 @@ import {
   zeros,
 } from '@unroll/core';
 import { hostValues, type Known, nameHint, recording, shown, sizeOf, takeRows } from '@unroll/core/internal';
+import type { LossParameterMaker } from './parameters.js';
 import { rowFactors, selectRows } from './row-factors.js';
 
 const REDUCTIONS = ['sumOverBatchSize', 'meanWithSampleWeight', 'sum', 'none'] as const;
@@ -65,6 +67,15 @@ export interface Loss {
    * loss of all of them as one batch.
    */
   divisor(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): number;
+  /** One row is a whole sequence: see sequence.ts. Default: a step. */
+  readonly perSequence?: boolean;
+  /** What of the loss is trained with the model and saved beside its weights. Default: nothing; none before `build`. */
+  readonly parameters?: readonly Parameter[];
+  /**
+   * Makes the parameters, for predictions of this shape ([batch, ...]; -1: any extent). Does nothing when built.
+   * @throws UnrollError `shape` where they are built for predictions of another width
+   */
+  build?(prediction: Shape, make: LossParameterMaker): void;
 }
 
 /** Prediction [..., K] and target [..., width] with the same leading axes. */
@@ -92,47 +103,86 @@ export interface LossDefinition {
   total?(prediction: Tensor, target: Tensor, scale: number): Tensor;
 }
 
+/** Which rows count, what they are multiplied by, and what their sum is divided by. */
+interface Weighed {
+  /** The shape of the rows. */
+  lead: Shape;
+  /** One number per row; null: 1. */
+  factors: Float64Array | null;
+  /** The numbers of the rows that count; null: all. */
+  kept: Uint32Array | null;
+  /** The factors of those that count. */
+  w: Float64Array | null;
+  /** How many count. */
+  number: number;
+  divisor: number;
+}
+
+/** @param ignored further rows that do not count */
+export function weighed(
+  name: string,
+  reduction: Reduction,
+  lead: Shape,
+  mask: Tensor | null,
+  weights: Tensor | null,
+  ignored: ((row: number) => boolean) | null,
+): Weighed {
+  const { counts, factors } = rowFactors(name, lead, mask, weights, ignored);
+  const kept = counts && selected(counts);
+  const number = kept ? kept.length : sizeOf(lead);
+  const w = factors && (kept ? selectRows(factors, kept) : factors);
+  const mean = reduction === 'meanWithSampleWeight' && w ? total(w) : number;
+  return { lead, factors, kept, w, number, divisor: reduction === 'sum' ? 1 : mean };
+}
+
+/** The loss of a batch. @param rows gives the losses of the rows that count, one after another */
+export function reduced(
+  reduction: Reduction,
+  { lead, factors, kept, w, number, divisor }: Weighed,
+  rows: (kept: Uint32Array | null) => Tensor,
+): Tensor {
+  if (reduction === 'none') {
+    const all = everyRow(lead, kept, rows);
+    return factors ? mul(all, tensor(factors, lead)) : all;
+  }
+  if (number === 0 || divisor === 0) return zeros([]);
+  const losses = rows(kept);
+  return mul(sum(w ? mul(losses, tensor(w)) : losses), 1 / divisor);
+}
+
+/** @throws UnrollError `value` for a reduction that is not known */
+export function checkReduction(name: string, reduction: Reduction): void {
+  if (REDUCTIONS.includes(reduction)) return;
+  throw valueError(`${name}: there is no reduction ${shown(reduction)}. ${nameHint(reduction, REDUCTIONS)}`, {
+    reduction,
+  });
+}
+
 /** The loss of a definition. */
 export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatchSize' }: LossOptions): Loss {
   const { name } = definition;
-  if (!REDUCTIONS.includes(reduction)) {
-    throw valueError(
-      `${name}: there is no reduction ${shown(reduction)}. ${nameHint(reduction, REDUCTIONS)}`,
-      {
-        reduction,
-      },
-    );
-  }
-  /** Which rows count, what they are multiplied by, and what their sum is divided by. */
-  const weigh = (pair: Pair, mask: Tensor | null, weights: Tensor | null) => {
-    const lead = pair.prediction.shape.slice(0, -1);
-    const { counts, factors } = rowFactors(name, lead, mask, weights, ignored(definition, pair.target));
-    const kept = counts && selected(counts);
-    const number = kept ? kept.length : sizeOf(lead);
-    const w = factors && (kept ? selectRows(factors, kept) : factors);
-    const mean = reduction === 'meanWithSampleWeight' && w ? total(w) : number;
-    return { factors, kept, w, number, divisor: reduction === 'sum' ? 1 : mean };
+  checkReduction(name, reduction);
+  const weigh = ({ prediction, target }: Pair, mask: Tensor | null, weights: Tensor | null): Weighed => {
+    const lead = prediction.shape.slice(0, -1);
+    return weighed(name, reduction, lead, mask, weights, ignored(definition, target));
   };
   return {
     name,
     config: { ...definition.config, reduction },
     rows(prediction, target) {
       const pair = definition.fit(prediction, target);
-      return everyRow(definition, pair, weigh(pair, null, null).kept);
+      const { lead, kept } = weigh(pair, null, null);
+      return everyRow(lead, kept, (rows) => checkedRows(definition, pair, rows));
     },
     divisor: (prediction, target, mask, weights = null) =>
       weigh(definition.fit(prediction, target), mask, weights).divisor,
     compute(prediction, target, mask, weights = null) {
       const pair = definition.fit(prediction, target);
-      const { factors, kept, w, number, divisor } = weigh(pair, mask, weights);
-      if (reduction === 'none') {
-        const rows = everyRow(definition, pair, kept);
-        return factors ? mul(rows, tensor(factors, rows.shape)) : rows;
-      }
-      if (number === 0 || divisor === 0) return zeros([]);
-      if (definition.total && !w && !kept) return definition.total(pair.prediction, pair.target, 1 / divisor);
-      const rows = checkedRows(definition, pair, kept);
-      return mul(sum(w ? mul(rows, tensor(w)) : rows), 1 / divisor);
+      const rows = weigh(pair, mask, weights);
+      const { kept, w, number, divisor } = rows;
+      if (definition.total && reduction !== 'none' && !w && !kept && number > 0 && divisor !== 0)
+        return definition.total(pair.prediction, pair.target, 1 / divisor);
+      return reduced(reduction, rows, (own) => checkedRows(definition, pair, own));
     },
   };
 }
@@ -168,17 +218,16 @@ function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) =>
 }
 
 /** The losses of all rows, [B] or [B, T], 0 where a row does not count. */
-function everyRow(definition: LossDefinition, pair: Pair, kept: Uint32Array | null): Tensor {
-  const lead = pair.prediction.shape.slice(0, -1);
-  if (kept === null) return reshape(checkedRows(definition, pair, null), lead);
+function everyRow(lead: Shape, kept: Uint32Array | null, rows: (kept: Uint32Array | null) => Tensor): Tensor {
+  if (kept === null) return reshape(rows(null), lead);
   if (kept.length === 0) return zeros(lead);
-  const rows = reshape(checkedRows(definition, pair, kept), [kept.length, 1]);
+  const losses = reshape(rows(kept), [kept.length, 1]);
   // The row of zero, but for those that count.
   const places = new Float64Array(sizeOf(lead)).fill(kept.length);
   kept.forEach((row, i) => {
     places[row] = i;
   });
-  return reshape(gather(concat([rows, zeros([1, 1])], 0), places), lead);
+  return reshape(gather(concat([losses, zeros([1, 1])], 0), places), lead);
 }
 
 /** The numbers of the rows that count; null when all do. */

@@ -1,0 +1,268 @@
+/**
+ * Streams of models with inputs that do not run along time, and streams that begin elsewhere than at zero: equal to the
+ * whole run; saved, restored, forked and picked with what they were given; and refused by name where something does not
+ * fit.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { concat, slice, type Tensor, tensor } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import {
+  bidirectional,
+  dense,
+  type Functional,
+  gru,
+  input,
+  lstm,
+  lstmCell,
+  masking,
+  model,
+  type Network,
+  recurrent,
+  type Sequential,
+  sequential,
+  stackedCells,
+  type Stream,
+} from '@unroll/nn';
+import { mismatch, onBackend } from '@unroll/testkit';
+import { AttentionCell } from './attention-cell.js';
+import { drawn, maskOf, run } from './helpers.js';
+
+const float64 = backendSync('reference:float64');
+const [B, T, I, S, D] = [3, 6, 2, 4, 3];
+const x = drawn('x', B, T, I);
+const start = drawn('start', B, D);
+const memory = tensor(
+  [...drawn('memory', B, S, D).dataSync()].map((value, i) => (Math.floor(i / D) % S === S - 1 ? 0 : value)),
+  [B, S, D],
+);
+
+const equal = (what: string, got: Tensor, want: Tensor): void => {
+  assert.deepEqual(got.shape, want.shape, what);
+  assert.equal(mismatch(what, got.dataSync(), want.dataSync(), 1e-13), null);
+};
+
+interface Attentive {
+  network: Functional;
+  cell: AttentionCell;
+}
+
+/** x along time; a memory that goes through layers first, one of which must see it whole; a first state. */
+function attentive(): Attentive {
+  const source = input({ shape: [null, D], name: 'memory' });
+  const target = input({ shape: [null, I], name: 'x' });
+  const first = input({ shape: [D], name: 'start' });
+  const encoded = bidirectional(gru({ units: 2, returnSequences: true })).apply(masking().apply(source));
+  const cell = new AttentionCell({ units: D });
+  const stack = stackedCells([lstmCell({ units: 2 }), cell]);
+  const begin = ['0.h', '0.c'].map((name) => dense({ units: 2, name: name.replace('.', '_') }).apply(first));
+  const y = recurrent(stack, { returnSequences: true, name: 'attend' }).apply(target, {
+    initialState: [...begin, first],
+    constants: [dense({ units: D }).apply(encoded)],
+  });
+  const network = model({ inputs: [source, target, first], outputs: dense({ units: 1 }).apply(y) });
+  return { network, cell };
+}
+
+const given = { memory, start };
+const chunks = [1, 2, 3];
+
+function follow(stream: Stream, whole: Tensor, from = 0): void {
+  let at = from;
+  for (const length of chunks) {
+    if (at >= T) return;
+    const to = Math.min(T, at + length);
+    equal(`steps ${at} to ${to}`, stream.push(slice(x, 1, at, to)), slice(whole, 1, at, to));
+    at = to;
+  }
+}
+
+describe('a stream with inputs that do not run along time', () => {
+  test('equals the whole run, and prepares and encodes once', () => {
+    onBackend(float64, () => {
+      const { network, cell } = attentive();
+      const whole = run(network, [memory, x, start])[0].value;
+      cell.prepared = 0;
+      const encoder = network.getLayer('bidirectional');
+      let encoded = 0;
+      const flow = encoder.flow.bind(encoder);
+      encoder.flow = (...all) => {
+        encoded++;
+        return flow(...all);
+      };
+      const stream = network.stream({ inputs: given });
+      assert.equal(stream.batch, B);
+      follow(stream, whole);
+      assert.deepEqual([cell.prepared, encoded], [1, 1]);
+      const single = stream.fork();
+      single.reset();
+      const step = single.step(tensor(slice(x, 1, 0, 1).dataSync(), [B, I]));
+      equal('one step', step, tensor(slice(whole, 1, 0, 1).dataSync(), [B, 1]));
+    });
+  });
+
+  test('takes a mask with a value', async () => {
+    await onBackend(float64, async () => {
+      const source = input({ shape: [null, D], name: 'memory' });
+      const target = input({ shape: [null, I], name: 'x' });
+      const cell = new AttentionCell({ units: D });
+      const y = recurrent(cell, { returnSequences: true }).apply(target, { constants: [source] });
+      const network = model({ inputs: [target, source], outputs: y });
+      const mask = maskOf('1110', '1000', '1100');
+      const whole = run(network, [x, memory], { constantMask: mask })[0].value;
+      const stream = network.stream({ inputs: { memory: { value: memory, mask } } });
+      follow(stream, whole);
+      const saved = JSON.parse(JSON.stringify(await stream.save()));
+      equal('restored', network.stream({ state: saved }).push(x), stream.push(x));
+      assert.throws(
+        () => network.stream({ inputs: { memory: { value: memory, mask: maskOf('11') } } }),
+        /input memory takes a mask \[3, 4\], got \[1, 2\]/,
+      );
+    });
+  });
+
+  test('is saved, restored, forked, picked and reset with what it was given', async () => {
+    await onBackend(float64, async () => {
+      const { network } = attentive();
+      const whole = run(network, [memory, x, start])[0].value;
+      const stream = network.stream({ inputs: given });
+      stream.push(slice(x, 1, 0, 2));
+      const saved = JSON.parse(JSON.stringify(await stream.save()));
+      follow(stream.fork(), whole, 2);
+      follow(network.stream({ state: saved }), whole, 2);
+      const other = network.stream({ inputs: { memory: drawn('other', B, S + 1, D), start } });
+      other.restore(saved);
+      follow(other, whole, 2);
+      other.reset();
+      follow(other, whole);
+      const picked = stream.select([2, 0]);
+      const pick = (all: Tensor): Tensor =>
+        concat(
+          [2, 0].map((row) => slice(all, 0, row, row + 1)),
+          0,
+        );
+      equal('picked', picked.push(slice(pick(x), 1, 2)), slice(pick(whole), 1, 2));
+      picked.reset();
+      equal('picked and reset', picked.push(pick(x)), pick(whole));
+    });
+  });
+
+  test('refuses what does not fit', () => {
+    const { network } = attentive();
+    const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
+      assert.throws(() => network.stream({ inputs }), message);
+    };
+    wrong({ memry: memory }, /stream\(\{ inputs \}\) takes some of the inputs memory, x, start .* got memry/);
+    wrong({ memory, x, start }, /leaves one or more for push\(\); got memory, x, start/);
+    wrong(
+      { memory: drawn('m', B, S, D + 1), start },
+      /input memory expects \[-1, -1, 3\] .* got \[3, 4, 4\]/,
+    );
+    wrong({ memory, start: drawn('s', 2, D) }, /a stream's inputs have one batch size, got 3, 2/);
+    assert.throws(() => network.stream({ inputs: given, batch: 2 }), /one batch size, got 2, 3, 3/);
+    assert.throws(
+      () => network.stream({ inputs: given }).push([x, x]),
+      /The stream of Model functional takes 1 inputs \(x\), got 2/,
+    );
+    assert.throws(
+      () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
+      /Model sequential has one input, which runs along time: give it to push\(\)/,
+    );
+    // An encoder of what is pushed must see the whole of it.
+    const source = input({ shape: [null, I], name: 'source' });
+    const [, h, c] = lstm({ units: D, returnState: true }).apply(source);
+    const decoded = lstm({ units: D, name: 'decoder' }).apply(source, { initialState: [h, c] });
+    assert.throws(
+      () => model({ inputs: source, outputs: decoded }).stream(),
+      /Layer decoder: cannot be streamed: it takes its initial state from another layer/,
+    );
+  });
+});
+
+describe('a stream that begins with states of its own', () => {
+  const make = (): Sequential => {
+    const network = sequential([
+      lstm({ units: D, returnSequences: true, name: 'lstm' }),
+      sequential([gru({ units: 2, returnSequences: true, name: 'inside' })], { name: 'inner' }),
+    ]);
+    network.build([[-1, -1, I]]);
+    return network;
+  };
+  const states = { lstm: { h: start, c: drawn('c', B, D) }, 'inner/inside': { h: drawn('h', B, 2) } };
+
+  test('equals the layers run from those states, and is reset to them', async () => {
+    await onBackend(float64, async () => {
+      const network = make();
+      const hidden = run(network.getLayer('lstm'), [x, states.lstm.h, states.lstm.c])[0].value;
+      const inside = (network.getLayer('inner') as Network).getLayer('inside');
+      const whole = run(inside, [hidden, states['inner/inside'].h])[0].value;
+      const stream = network.stream({ batch: B, initialState: states });
+      follow(stream, whole);
+      stream.reset();
+      follow(stream, whole);
+      const fresh = network.stream({ batch: B, initialState: states });
+      follow(network.stream({ state: await fresh.save() }), whole);
+    });
+  });
+
+  test('refuses states that do not fit, by layer, name and shape', () => {
+    const network = make();
+    const begin = (initialState: Record<string, Record<string, Tensor>>) => () =>
+      network.stream({ batch: B, initialState });
+    assert.throws(
+      begin({ lstm: { h: start } }),
+      /initialState does not fit Model sequential: expected lstm\/c \[3, 3\], got nothing/,
+    );
+    assert.throws(begin({ lstn: states.lstm }), /expected nothing, got lstn\/h \[3, 3\]/);
+    assert.throws(
+      begin({ lstm: { ...states.lstm, h: drawn('h', B, 2) } }),
+      /expected lstm\/h \[3, 3\], got lstm\/h \[3, 2\]/,
+    );
+  });
+});
+
+describe('a saved state', () => {
+  const make = (units: number, name: string): Sequential => {
+    const network = sequential([lstm({ units, returnSequences: true, name })]);
+    network.build([[-1, -1, I]]);
+    return network;
+  };
+  const savedBy = (network: Network) => {
+    const stream = network.stream({ batch: B });
+    stream.push(x);
+    return stream.save();
+  };
+
+  test('of another model is refused: other layers, states or shapes', async () => {
+    const network = make(D, 'lstm');
+    const refused = async (other: Network, message: RegExp): Promise<void> => {
+      const state = await savedBy(other);
+      assert.throws(() => network.stream({ state }), message);
+      const stream = network.stream({ batch: B });
+      const before = stream.push(x).dataSync();
+      assert.throws(() => stream.restore(state), message);
+      stream.reset();
+      assert.deepEqual(stream.push(x).dataSync(), before, 'and changes nothing');
+    };
+    await refused(
+      make(D, 'other'),
+      /The saved state does not fit Model sequential: expected lstm\/h \[3, 3\], got other\/h \[3, 3\]/,
+    );
+    await refused(make(4, 'lstm'), /expected lstm\/h \[3, 3\], got lstm\/h \[3, 4\]/);
+    const wider = sequential([
+      lstm({ units: D, returnSequences: true, name: 'lstm' }),
+      gru({ units: 2, name: 'more' }),
+    ]);
+    await refused(wider, /expected nothing, got more\/h \[3, 2\]/);
+    const { network: functional } = attentive();
+    const state = await functional.stream({ inputs: given }).save();
+    assert.throws(() => network.stream({ state }), /expected nothing, got memory/);
+  });
+});
+
+test('push() checks the shape of the mask', () => {
+  const network = sequential([gru({ units: 2, returnSequences: true })]);
+  network.build([[-1, -1, I]]);
+  const stream = network.stream({ batch: B });
+  assert.throws(() => stream.push(x, maskOf('11')), /push\(\) takes a mask \[3, 6\], got \[1, 2\]/);
+});

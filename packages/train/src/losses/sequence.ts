@@ -1,0 +1,261 @@
+/**
+ * Losses of whole sequences: connectionist temporal classification, conditional random fields, anything whose loss is one
+ * number for a sequence and not one for each of its steps.
+ *
+ *     const ctc = sequenceLoss({
+ *       name: 'ctc',
+ *       config: {},
+ *       padding: -1,
+ *       losses: ({ prediction, target, lengths, targetLengths }) => ...,    [B]
+ *     });
+ *
+ * What a definition receives, for a batch of B sequences. The prediction is [B, T, K], the target [B, L] or [B, L, ...];
+ * T and L may differ. `mask` is the prediction's, [B, T] (1: the step counts), or null where all steps do. `lengths` has
+ * for each sequence the number of prediction steps that count: the first ones where padding is on the right, and else
+ * those that the mask says. `targetLengths` has the number of target steps that count, always the first ones: those before
+ * the padding value that the definition names, or those that its `targetMask` marks, or all L. Sequences of which no
+ * prediction step counts are left out before the definition is called: whatever stands there, NaN included, has no effect.
+ * A target may have the length 0.
+ *
+ * What it returns: one loss per sequence, [B], of tensors, so that the gradient follows. Everything after that is shared
+ * with other losses (see loss.ts): weights, one per sequence, and the four reductions. The divisor counts sequences, not
+ * steps: a definition that wants the mean over steps divides by `lengths` itself.
+ *
+ * Parameters. A definition with `build` owns parameters that are trained with the model's. Training calls `build` once,
+ * with the shape [-1, T, K] of the output (-1: any extent), when it builds the model, and `losses` gets what it returned.
+ * From then on the parameters are the model's in all but name: gradients, clipping, optimizer, moving averages,
+ * regularisers, constraints, checkpoints, the checks for numbers that are not finite, and the saved model, where they lie
+ * as `loss/<output>/<name>`. A loss that is used for two outputs shares its parameters.
+ */
+import {
+  formatShape,
+  gather,
+  type Parameter,
+  reshape,
+  type Shape,
+  shapeError,
+  type Tensor,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
+import { checkOptions, sizeOf } from '@unroll/core/internal';
+import { checkReduction, LOSS, type Loss, type LossOptions, reduced, weighed } from './loss.js';
+import type { LossParameterMaker } from './parameters.js';
+
+/** What a definition works on: B sequences, all of them with one prediction step or more that counts. */
+export interface SequenceBatch {
+  /** [B, T, K] */
+  prediction: Tensor;
+  /** [B, L] or [B, L, ...] */
+  target: Tensor;
+  /** [B, T], 1: the step of the prediction counts; null: every step does. */
+  mask: Tensor | null;
+  /** [B]: number of prediction steps that count. */
+  lengths: Uint32Array;
+  /** [B]: number of target steps that count, which are the first ones. */
+  targetLengths: Uint32Array;
+  /** `example 3 of the batch`, for errors about sequence b. */
+  example(b: number): string;
+}
+
+/** The parameters of a definition, by its own names. */
+export type LossParameters = Readonly<Record<string, Parameter>>;
+
+/** What one loss over sequences adds to the common rules; see the top of this file. */
+export interface SequenceLossDefinition<P extends LossParameters = LossParameters> {
+  name: string;
+  /** The options, as JSON. */
+  config?: Readonly<Record<string, unknown>>;
+  /** The value that fills targets after their last step; a step [...] is padding where all its values are this one. */
+  padding?: number;
+  /** In place of `padding`: which target steps count, [B, L] of 1 and 0. @param mask that of the prediction */
+  targetMask?(target: Tensor, mask: Tensor | null): Tensor | null;
+  /** Makes the parameters. @param prediction [-1, T, K], -1 where an extent is not known */
+  build?(prediction: Shape, make: LossParameterMaker): P;
+  /** The loss of each sequence, [B]. Throws where a target is not allowed, naming the `example`. */
+  losses(batch: SequenceBatch, parameters: P): Tensor;
+}
+
+/** A loss of one number per sequence. @throws UnrollError `value` for a reduction that is not known */
+export function sequenceLoss<P extends LossParameters = LossParameters>(
+  definition: SequenceLossDefinition<P>,
+  options: LossOptions = {},
+): Loss {
+  const { name } = definition;
+  checkOptions(name, options, LOSS);
+  const { reduction = 'sumOverBatchSize' } = options;
+  checkReduction(name, reduction);
+  let made: P | null = null;
+  let width = -1;
+  const parametersOf = (): P => {
+    if (made) return made;
+    if (!definition.build) return {} as P;
+    throw new UnrollError(
+      'state',
+      `${name} has parameters that are not built: training builds them, or build().`,
+    );
+  };
+  const weigh = (batch: SequenceBatch, weights: Tensor | null) =>
+    weighed(name, reduction, [batch.lengths.length], null, weights, (b) => batch.lengths[b] === 0);
+  const lossesOf = (batch: SequenceBatch, kept: Uint32Array | null): Tensor => {
+    const part = kept ? selected(batch, kept) : batch;
+    const losses = definition.losses(part, parametersOf());
+    if (formatShape(losses.shape) === `[${part.lengths.length}]`) return losses;
+    throw shapeError(
+      `${name}: losses() must give one number per sequence, [${part.lengths.length}], got ${formatShape(losses.shape)}.`,
+      { name, got: losses.shape },
+    );
+  };
+  return {
+    name,
+    config: { ...definition.config, reduction },
+    perSequence: true,
+    get parameters() {
+      return Object.values(made ?? {});
+    },
+    build(prediction, make) {
+      const last = prediction[prediction.length - 1];
+      if (made && last !== width) {
+        throw shapeError(
+          `${name} has parameters for predictions of width ${width}, got ${formatShape(prediction)}.`,
+          {
+            ...{ name, width, got: prediction },
+          },
+        );
+      }
+      if (made || !definition.build) return;
+      if (prediction.length !== 3) throw wrongPrediction(name, prediction);
+      made = definition.build(prediction, make);
+      width = last;
+    },
+    rows: (prediction, target) => {
+      const batch = batchOf(definition, prediction, target, null);
+      return lossesOf(batch, null);
+    },
+    divisor: (prediction, target, mask, weights = null) =>
+      weigh(batchOf(definition, prediction, target, mask), weights).divisor,
+    compute(prediction, target, mask, weights = null) {
+      const batch = batchOf(definition, prediction, target, mask);
+      return reduced(reduction, weigh(batch, weights), (kept) => lossesOf(batch, kept));
+    },
+  };
+}
+
+const wrongPrediction = (name: string, shape: Shape): UnrollError =>
+  shapeError(
+    `${name}: predictions must be sequences [batch, time, features], got ${formatShape(shape)}. ` +
+      'The recurrent layer before needs returnSequences: true.',
+    { name, got: shape },
+  );
+
+/** The batch, its shapes checked and its lengths worked out. */
+function batchOf<P extends LossParameters>(
+  definition: SequenceLossDefinition<P>,
+  prediction: Tensor,
+  target: Tensor,
+  mask: Tensor | null,
+): SequenceBatch {
+  const { name } = definition;
+  if (prediction.rank !== 3) throw wrongPrediction(name, prediction.shape);
+  const [B, T] = prediction.shape;
+  if (target.rank < 2 || target.shape[0] !== B) {
+    throw shapeError(
+      `${name}: the target must be [${B}, steps, ...] for predictions ${formatShape(prediction.shape)}, got ` +
+        `${formatShape(target.shape)}.`,
+      { prediction: prediction.shape, target: target.shape },
+    );
+  }
+  if (mask && formatShape(mask.shape) !== `[${B}, ${T}]`) {
+    throw shapeError(`${name}: the mask must be [${B}, ${T}], got ${formatShape(mask.shape)}.`, {
+      mask: mask.shape,
+    });
+  }
+  return {
+    prediction,
+    target,
+    mask,
+    lengths: mask ? counted(mask) : new Uint32Array(B).fill(T),
+    targetLengths: targetLengths(definition, target, mask),
+    example,
+  };
+}
+
+const example = (b: number): string => `example ${b} of the batch`;
+
+/** How many steps of each row of a mask [B, T] count. */
+function counted(mask: Tensor): Uint32Array {
+  const [B, T] = mask.shape;
+  const values = mask.dataSync();
+  const counts = new Uint32Array(B);
+  for (let i = 0; i < B * T; i++) if (values[i] !== 0) counts[Math.floor(i / T)]++;
+  return counts;
+}
+
+/** How many target steps of each sequence count. @throws UnrollError `value` where they are not the first ones */
+function targetLengths<P extends LossParameters>(
+  definition: SequenceLossDefinition<P>,
+  target: Tensor,
+  mask: Tensor | null,
+): Uint32Array {
+  const { name, padding } = definition;
+  const [B, L] = target.shape;
+  const counts = definition.targetMask
+    ? maskCounts(name, definition.targetMask(target, mask), target)
+    : padding === undefined
+      ? null
+      : paddingCounts(target, padding);
+  return Uint32Array.from({ length: B }, (_, b) => {
+    if (!counts) return L;
+    let length = 0;
+    while (length < L && counts(b * L + length)) length++;
+    for (let step = length; step < L; step++) {
+      if (!counts(b * L + step)) continue;
+      throw valueError(
+        `${name}: the target of ${example(b)} has padding at step ${length} and goes on at step ${step}. Pad at the end.`,
+        { example: b, padding: length, step },
+      );
+    }
+    return length;
+  });
+}
+
+type Counts = (step: number) => boolean;
+
+function paddingCounts(target: Tensor, padding: number): Counts {
+  const values = target.dataSync();
+  const [B, L] = target.shape;
+  const size = values.length / (B * L);
+  const filler = values instanceof Float32Array ? Math.fround(padding) : padding;
+  return (step) => values.subarray(step * size, (step + 1) * size).some((value) => value !== filler);
+}
+
+function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor): Counts | null {
+  if (!mask) return null;
+  if (formatShape(mask.shape) !== `[${B}, ${L}]`) {
+    throw shapeError(`${name}: the target mask must be [${B}, ${L}], got ${formatShape(mask.shape)}.`, {
+      mask: mask.shape,
+    });
+  }
+  const values = mask.dataSync();
+  return (step) => values[step] !== 0;
+}
+
+/** The sequences of these numbers. */
+function selected(
+  { prediction, target, mask, lengths, targetLengths: targets }: SequenceBatch,
+  kept: Uint32Array,
+): SequenceBatch {
+  const rows = Float64Array.from(kept);
+  const pick = (x: Tensor): Tensor => {
+    const [B, ...rest] = x.shape;
+    return reshape(gather(reshape(x, [B, sizeOf(rest)]), rows), [kept.length, ...rest]);
+  };
+  return {
+    prediction: pick(prediction),
+    target: pick(target),
+    mask: mask && pick(mask),
+    lengths: Uint32Array.from(kept, (b) => lengths[b]),
+    targetLengths: Uint32Array.from(kept, (b) => targets[b]),
+    example: (b) => example(kept[b]),
+  };
+}

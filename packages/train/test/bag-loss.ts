@@ -1,0 +1,61 @@
+/**
+ * A small loss over sequences, with a parameter: the labels of a sequence, without their order. With the prediction [T, K]
+ * of which T' steps count, the labels t_1 .. t_L, and a trained sharpness s,
+ *
+ *   p_k = (1 / T') Σ_t softmax(s x_t)_k        how often the model says k
+ *   loss = -(1 / L) Σ_l log p_(t_l)            0 for no labels
+ */
+import { log, mul, type Parameter, softmax, sub, sum, type Tensor, tensor, valueError } from '@unroll/core';
+import { type Loss, type LossOptions, type LossParameterOptions, sequenceLoss } from '@unroll/train';
+
+export interface BagOptions extends LossOptions {
+  /** Initial sharpness. Default 1. */
+  start?: number;
+  /** Of the sharpness. */
+  own?: LossParameterOptions;
+}
+
+export function bagOfLabels({ start = 1, own = {}, ...options }: BagOptions = {}): Loss {
+  return sequenceLoss<{ sharpness: Parameter }>(
+    {
+      ...{ name: 'bagOfLabels', config: { start }, padding: -1 },
+      build: (_prediction, make) => ({ sharpness: make('sharpness', [], start, own) }),
+      losses({ prediction, target, mask, lengths, targetLengths, example }, { sharpness }): Tensor {
+        const [B, T, K] = prediction.shape as [number, number, number];
+        const [labels, counted] = [target.dataSync(), mask?.dataSync()];
+        const L = target.shape[1];
+        const steps = Float64Array.from({ length: B * T }, (_, i) =>
+          counted && counted[i] === 0 ? 0 : 1 / lengths[Math.floor(i / T)],
+        );
+        const wanted = new Float64Array(B * K);
+        for (let b = 0; b < B; b++) {
+          for (let l = 0; l < targetLengths[b]; l++) {
+            const label = labels[b * L + l];
+            if (!(Number.isInteger(label) && label >= 0 && label < K)) {
+              throw valueError(`bagOfLabels: the target of ${example(b)} has the label ${label}.`);
+            }
+            wanted[b * K + label] += 1 / targetLengths[b];
+          }
+        }
+        const shares = mul(softmax(mul(prediction, sharpness)), tensor(steps, [B, T, 1]));
+        return sub(0, sum(mul(log(sum(shares, 1)), tensor(wanted, [B, K])), 1));
+      },
+    },
+    options,
+  );
+}
+
+/** The same in plain numbers, for one sequence. */
+export function bagOfOne(
+  steps: readonly (readonly number[])[],
+  labels: readonly number[],
+  sharpness: number,
+): number {
+  const shares = steps.map((x) => {
+    const powers = x.map((value) => Math.exp(sharpness * value));
+    const total = powers.reduce((a, b) => a + b, 0);
+    return powers.map((power) => power / total);
+  });
+  const mean = (k: number): number => shares.reduce((sum, share) => sum + share[k], 0) / steps.length;
+  return labels.reduce((sum, label) => sum - Math.log(mean(label)) / labels.length, 0);
+}

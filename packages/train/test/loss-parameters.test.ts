@@ -1,0 +1,182 @@
+/**
+ * Parameters that a loss owns: trained, clipped, averaged, regularised and constrained like the model's, resumed to the
+ * bit, put back by early stopping and the learning rate finder, and named where they are not finite.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { mul, RandomStream, sqrt, square, type Tensor, tensor, zeros } from '@unroll/core';
+import { dense, lstm, masking, type Network, sequential } from '@unroll/nn';
+import {
+  decodeCheckpoint,
+  earlyStopping,
+  encodeCheckpoint,
+  evaluate,
+  findLearningRate,
+  fit,
+  type Loss,
+  type RunSnapshot,
+  sequenceLoss,
+  type TrainOptions,
+  train,
+} from '@unroll/train';
+import { emptyHistory } from '@unroll/train/internal';
+import { type BagOptions, bagOfLabels } from './bag-loss.js';
+import { fails } from './fails.js';
+import { weightsOf } from './small-model.js';
+
+const [N, T, I, K] = [24, 5, 2, 3];
+
+/** Sequences of different lengths with labels that depend on them; as many labels as there are turns of sign. */
+function examples(): { x: Tensor; y: Tensor } {
+  const numbers = new RandomStream(5).normal(N * T * I);
+  const x = Float32Array.from(numbers, (value, i) =>
+    Math.floor(i / I) % T < 2 + (Math.floor(i / I / T) % 4) ? value : 0,
+  );
+  const y = Float32Array.from({ length: N * 4 }, (_, i) => {
+    const b = Math.floor(i / 4);
+    return i % 4 <= b % 3 ? (numbers[b * T * I] > 0 ? 1 : b % K) : -1;
+  });
+  return { x: tensor(x, [N, T, I]), y: tensor(y, [N, 4]) };
+}
+
+const { x, y } = examples();
+const network = (): Network =>
+  sequential([masking(), lstm({ units: 4, returnSequences: true }), dense({ units: K })], { seed: 3 });
+const sharpnessOf = (loss: Loss): number => loss.parameters![0].item();
+
+const optionsFor = (loss: Loss): TrainOptions => ({
+  ...{ x, y, loss, batchSize: 8, accumulate: 2, epochs: 4, seed: 2 },
+  ...{
+    optimizer: { name: 'adam', learningRate: 0.05 },
+    clip: { globalNorm: 0.5 },
+    average: { momentum: 0.9 },
+  },
+});
+
+async function trained(
+  own: BagOptions,
+  resume?: RunSnapshot,
+): Promise<{ loss: Loss; model: Network; losses: number[] }> {
+  const [model, loss, losses] = [network(), bagOfLabels(own), [] as number[]];
+  for await (const event of train(model, { ...optionsFor(loss), ...(resume && { resume }) })) {
+    if (event.type === 'epoch') losses.push(event.loss);
+  }
+  return { loss, model, losses };
+}
+
+describe('the parameters of a loss', () => {
+  test('are built with the model and trained with it', async () => {
+    const { loss, losses } = await trained({});
+    assert.deepEqual(
+      loss.parameters!.map(({ name, shape }) => [name, shape]),
+      [['loss/output/sharpness', []]],
+    );
+    assert.ok(losses.at(-1)! < losses[0], `${losses}`);
+    assert.ok(Math.abs(sharpnessOf(loss) - 1) > 0.05, `${sharpnessOf(loss)}`);
+    const { loss: frozen } = await trained({ own: { trainable: false } });
+    assert.equal(sharpnessOf(frozen), 1);
+  });
+
+  test('resume to the bit from any event, also through the bytes of a checkpoint', async () => {
+    const whole = await trained({});
+    for (const stop of [1, 2, 3, 5, 8]) {
+      const run = train(network(), optionsFor(bagOfLabels()));
+      let [seen, saved]: [number, RunSnapshot | null] = [0, null];
+      for await (const _ of run) {
+        if (++seen < stop) continue;
+        saved = await run.snapshot();
+        break;
+      }
+      const bytes = encodeCheckpoint({ run: saved!, callbacks: {}, history: emptyHistory() });
+      const again = await trained({}, decodeCheckpoint(bytes).run);
+      assert.deepEqual(weightsOf(again.model), weightsOf(whole.model), `from event ${stop}`);
+      assert.equal(sharpnessOf(again.loss), sharpnessOf(whole.loss));
+    }
+    const run = train(network(), optionsFor(bagOfLabels()));
+    await run.next();
+    const saved = (await run.snapshot())!;
+    const { 'weights/loss/output/sharpness': _gone, ...tensors } = saved.tensors;
+    await assert.rejects(
+      trained({}, { ...saved, tensors }),
+      fails('state', /loss\/output\/sharpness has shape \[\], and it is not there/),
+    );
+  });
+
+  test('count for regularisers and constraints, in training and in evaluate', async () => {
+    const [model, plain] = [network(), bagOfLabels()];
+    const heavy = bagOfLabels({ own: { regularizer: (s) => mul(square(s), 10) } });
+    const first = await evaluate(model, { x, y }, { loss: plain });
+    const second = await evaluate(model, { x, y }, { loss: heavy });
+    assert.ok(Math.abs(second.loss! - first.loss! - 10) < 1e-5, `${second.loss} and ${first.loss}`);
+    const { loss } = await trained({ own: { regularizer: (s) => mul(square(s), 10) } });
+    assert.ok(sharpnessOf(loss) < 0.9);
+    const { loss: held } = await trained({ own: { constraint: (s) => mul(s, 0) } });
+    assert.ok(Math.abs(sharpnessOf(held)) < 0.2); // the average of 1 and zeros
+  });
+
+  test('are put back by early stopping and by the learning rate finder', async () => {
+    const [model, loss] = [network(), bagOfLabels()];
+    await findLearningRate(model, { x, y, loss, optimizer: 'sgd', steps: 5, from: 0.1, to: 1 });
+    assert.equal(sharpnessOf(loss), 1);
+    let best = Number.NaN;
+    await fit(model, {
+      ...{ x, y, loss, optimizer: { name: 'sgd', learningRate: 0.1 }, epochs: 3 },
+      callbacks: [
+        earlyStopping({ monitor: 'loss', mode: 'max', patience: 1, restoreBestWeights: true }),
+        { name: 'look', onEvent: (event) => { if (event.type === 'epoch' && event.epoch === 1) best = sharpnessOf(loss); } }, // biome-ignore format: one line
+      ],
+    });
+    assert.equal(sharpnessOf(loss), best);
+    assert.notEqual(best, 1);
+  });
+
+  test('are named where they are not finite', async () => {
+    const loss = bagOfLabels({ start: Number.NaN });
+    const run = train(network(), optionsFor(loss));
+    await assert.rejects(
+      run.next(),
+      fails('nan', /The weights loss\/output\/sharpness of the loss of output are not finite/),
+    );
+  });
+
+  test('are named where their gradient is not finite', async () => {
+    const own = { regularizer: (s: Tensor) => sqrt(mul(s, 0)) }; // 0, with the gradient 0 · ∞
+    const run = train(network(), optionsFor(bagOfLabels({ own })));
+    await assert.rejects(
+      run.next(),
+      fails('nan', /The gradient of the weights loss\/output\/sharpness of the loss of output is not finite/),
+    );
+  });
+
+  test('need initial values of their shape', async () => {
+    const loss = sequenceLoss({
+      name: 'short',
+      build: (_shape, make) => ({ w: make('w', [2, 2], () => [1, 2, 3]) }),
+      losses: ({ lengths }) => zeros([lengths.length]),
+    });
+    await assert.rejects(
+      evaluate(network(), { x, y }, { loss }),
+      fails('shape', /The initializer of loss\/output\/w gives 3 values, expected 4 for \[2, 2\]/),
+    );
+  });
+
+  test('need a model that knows its output shapes, and a loss of steps for class weights', async () => {
+    const model = network();
+    const blind = {
+      name: 'blind',
+      built: true,
+      parameters: model.parameters,
+      config: {},
+      build: () => {},
+      forward: model.forward.bind(model),
+    };
+    await assert.rejects(
+      evaluate(blind, { x, y }, { loss: bagOfLabels() }),
+      fails('state', /blind has no outputShapes\(\), which the parameters of the loss bagOfLabels need/),
+    );
+    await assert.rejects(
+      evaluate(model, { x, y }, { loss: bagOfLabels(), classWeights: [1, 2] }),
+      fails('value', /classWeights are for losses of steps, and bagOfLabels is a loss of sequences/),
+    );
+  });
+});

@@ -1,0 +1,222 @@
+/**
+ * Losses over sequences: the lengths of both sides, what does not count, weights and reductions, gradients of prediction
+ * and of the loss's own parameter, and what is said of examples that are wrong.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Parameter, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
+import { backendSync } from '@unroll/core/internal';
+import { type Loss, type Reduction, resolveLoss, registerLoss, sequenceLoss } from '@unroll/train';
+import { onBackend } from '@unroll/testkit';
+import { bagOfLabels, bagOfOne } from './bag-loss.js';
+import { fails } from './fails.js';
+
+const float64 = backendSync('reference:float64');
+const [B, T, K] = [4, 3, 3];
+const values = Array.from({ length: B }, (_, b) =>
+  Array.from({ length: T }, (_, t) => Array.from({ length: K }, (_, k) => Math.sin(7 * b + 3 * t + 5 * k))),
+);
+const labels = [
+  [0, 2, 1, 1, 0],
+  [1, -1, -1, -1, -1],
+  [-1, -1, -1, -1, -1],
+  [2, 2, 0, -1, -1],
+];
+const holes = [
+  [1, 1, 1],
+  [1, 0, 1],
+  [0, 1, 0],
+  [0, 0, 0],
+];
+
+function built(loss: Loss): Loss {
+  loss.build?.([-1, -1, K], (name, shape, initial, options = {}) =>
+    Object.assign(new Parameter(name, shape, [initial as number]), options),
+  );
+  return loss;
+}
+
+/** By hand: the loss of each sequence, of the steps that count. */
+function byHand(mask: readonly (readonly number[])[] | null, sharpness: number): number[] {
+  return values.map((steps, b) =>
+    bagOfOne(
+      steps.filter((_, t) => !mask || mask[b][t] === 1),
+      labels[b].filter((label) => label >= 0),
+      sharpness,
+    ),
+  );
+}
+
+const close = (got: Tensor, want: readonly number[]): void => {
+  const found = got.dataSync();
+  assert.equal(found.length, want.length);
+  want.forEach((value, i) => {
+    assert.ok(Math.abs(found[i] - value) < 1e-12, `${i}: ${found[i]} and not ${value}`);
+  });
+};
+
+describe('a loss over sequences', () => {
+  test('gets the lengths of both sides and gives one number per sequence', () => {
+    onBackend(float64, () => {
+      const loss = built(bagOfLabels({ start: 1.5 }));
+      close(loss.rows(tensor(values), tensor(labels)), byHand(null, 1.5));
+      const seen: number[][] = [];
+      const looking = sequenceLoss({
+        ...{ name: 'looking', padding: -1 },
+        losses({ lengths, targetLengths, prediction }) {
+          seen.push([...lengths], [...targetLengths]);
+          return zeros([prediction.shape[0]]);
+        },
+      });
+      looking.compute(tensor(values), tensor(labels), tensor(holes));
+      looking.compute(tensor(values), tensor(labels), null);
+      assert.deepEqual(seen, [[3, 2, 1], [5, 1, 0], [3, 3, 3, 3], [5, 1, 0, 3]]); // biome-ignore format: one line
+    });
+  });
+
+  test('reduces as every loss does, with weights per sequence; what is masked throughout has no effect', () => {
+    onBackend(float64, () => {
+      const rows = byHand(holes, 1).slice(0, 3);
+      const weights = [1, 0.5, 3, 100];
+      const weighted = rows.map((row, b) => row * weights[b]);
+      const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
+      const want: Record<Reduction, [number[], number[]]> = {
+        sumOverBatchSize: [[sum(rows) / 3], [sum(weighted) / 3]],
+        meanWithSampleWeight: [[sum(rows) / 3], [sum(weighted) / 4.5]],
+        sum: [[sum(rows)], [sum(weighted)]],
+        none: [
+          [...rows, 0],
+          [...weighted, 0],
+        ],
+      };
+      const wild = values.map((steps, b) => (b === 3 ? steps.map((x) => x.map(() => Number.NaN)) : steps));
+      for (const [reduction, [plain, byWeight]] of Object.entries(want)) {
+        const loss = built(bagOfLabels({ reduction: reduction as Reduction }));
+        close(loss.compute(tensor(wild), tensor(labels), tensor(holes)), plain);
+        close(loss.compute(tensor(wild), tensor(labels), tensor(holes), tensor(weights)), byWeight);
+        const divisor = { sum: 1, meanWithSampleWeight: 4.5 }[reduction] ?? 3;
+        assert.equal(loss.divisor(tensor(wild), tensor(labels), tensor(holes), tensor(weights)), divisor);
+      }
+      const none = built(bagOfLabels());
+      assert.equal(none.compute(tensor(wild), tensor(labels), zeros([B, T])).item(), 0);
+    });
+  });
+
+  test('has the gradients that differences give: of the prediction and of its parameter', () => {
+    onBackend(float64, () => {
+      const loss = built(bagOfLabels({ start: 0.7 }));
+      const x = new Parameter('x', [B, T, K], values.flat(2));
+      const all = [x, loss.parameters![0]];
+      const compute = (): Tensor => loss.compute(x, tensor(labels), tensor(holes), tensor([1, 2, 3, 4]));
+      const { grads } = valueAndGrad(compute, all);
+      all.forEach((parameter, n) => {
+        const before = parameter.dataSync();
+        before.forEach((value, i) => {
+          const at = (moved: number): number => {
+            parameter.assign(before.map((one, j) => (j === i ? moved : one)));
+            return compute().item();
+          };
+          const difference = (at(value + 1e-5) - at(value - 1e-5)) / 2e-5;
+          const got = grads[n].dataSync()[i];
+          assert.ok(
+            Math.abs(got - difference) < 1e-8,
+            `${parameter.name} ${i}: ${got} and not ${difference}`,
+          );
+        });
+        parameter.assign(before);
+      });
+      assert.ok(Math.abs(grads[1].item()) > 1e-3);
+    });
+  });
+
+  test('a target mask in place of a padding value, and vectors as target steps', () => {
+    const lengthsOf = (definition: object, target: Tensor, mask: Tensor | null = null): number[] => {
+      let found: number[] = [];
+      sequenceLoss({
+        name: 'looking',
+        ...definition,
+        losses({ targetLengths, prediction }) {
+          found = [...targetLengths];
+          return zeros([prediction.shape[0]]);
+        },
+      }).compute(zeros([2, 3, 1]), target, mask);
+      return found;
+    };
+    const like = { targetMask: (_target: Tensor, mask: Tensor | null) => mask };
+    assert.deepEqual(lengthsOf(like, zeros([2, 3]), tensor([[1, 1, 0], [1, 0, 0]])), [2, 1]); // biome-ignore format: one line
+    assert.deepEqual(lengthsOf(like, zeros([2, 3])), [3, 3]);
+    assert.deepEqual(lengthsOf({}, zeros([2, 5])), [5, 5]);
+    const vectors = tensor([[[0, 1], [9, 9]], [[9, 9], [9, 9]]]); // biome-ignore format: one line
+    assert.deepEqual(lengthsOf({ padding: 9 }, vectors), [1, 0]);
+    assert.deepEqual(lengthsOf({ padding: 0.1 }, tensor([[0.5, 0.1], [0.1, 0.1]])), [1, 0]); // biome-ignore format: one line
+    assert.throws(
+      () => lengthsOf({ targetMask: () => zeros([1, 2]) }, zeros([2, 3])),
+      fails('shape', /looking: the target mask must be \[2, 3\], got \[1, 2\]/),
+    );
+  });
+
+  test('says what is wrong, and with which example', () => {
+    const loss = built(bagOfLabels());
+    const x = tensor(values);
+    const wrong = labels.map((row, b) => (b === 3 ? [2, 7, -1, -1, -1] : row));
+    // Example 2 is left out, and the numbers stay those of the batch.
+    const partly = tensor([[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]); // biome-ignore format: one line
+    assert.throws(
+      () => loss.compute(x, tensor(wrong), partly),
+      fails('value', /the target of example 3 of the batch has the label 7/),
+    );
+    const torn = labels.map((row, b) => (b === 1 ? [1, -1, -1, 0, -1] : row));
+    assert.throws(
+      () => loss.compute(x, tensor(torn), null),
+      fails(
+        'value',
+        /target of example 1 of the batch has padding at step 1 and goes on at step 3\. Pad at the end/,
+      ),
+    );
+    assert.throws(
+      () => loss.compute(zeros([4, 3]), tensor(labels), null),
+      fails('shape', /bagOfLabels: predictions must be sequences .* got \[4, 3\].*returnSequences/),
+    );
+    assert.throws(
+      () => loss.compute(x, zeros([3, 5]), null),
+      fails('shape', /the target must be \[4, steps, \.\.\.\] .* got \[3, 5\]/),
+    );
+    assert.throws(
+      () => loss.compute(x, tensor(labels), zeros([4])),
+      fails('shape', /the mask must be \[4, 3\], got \[4\]/),
+    );
+    assert.throws(
+      () => loss.compute(x, tensor(labels), null, zeros([4, 3])),
+      fails('shape', /the weights has shape \[4, 3\], and the loss is per example/),
+    );
+    assert.throws(() => bagOfLabels({ reduction: 'avg' as Reduction }), fails('value', /no reduction "avg"/));
+    const one = sequenceLoss({ name: 'one', losses: () => zeros([]) });
+    assert.throws(
+      () => one.compute(x, tensor(labels), null),
+      fails('shape', /one: losses\(\) must give one number per sequence, \[4\], got \[\]/),
+    );
+    assert.throws(
+      () => bagOfLabels().compute(x, tensor(labels), null),
+      fails('state', /bagOfLabels has parameters that are not built/),
+    );
+    assert.throws(
+      () => loss.build!([-1, -1, 5], null as never),
+      fails('shape', /parameters for predictions of width 3, got \[-1, -1, 5\]/),
+    );
+    assert.throws(
+      () => bagOfLabels().build!([-1, 5], null as never),
+      fails('shape', /predictions must be sequences/),
+    );
+  });
+
+  test('can be known by name', () => {
+    assert.throws(
+      () => resolveLoss({ name: 'bagOfLabels' } as never),
+      fails('value', /There is no loss "bagOfLabels"/),
+    );
+    registerLoss('bagOfLabels', bagOfLabels);
+    const loss = resolveLoss({ name: 'bagOfLabels', start: 3, reduction: 'sum' } as never);
+    assert.deepEqual(loss.config, { start: 3, reduction: 'sum' });
+    assert.throws(() => registerLoss('mse', bagOfLabels), fails('value', /There is a loss "mse" already/));
+  });
+});
