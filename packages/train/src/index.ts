@@ -32,9 +32,13 @@ export {
   type RangeTestOptions,
   type RatePoint,
 } from './learning-rate-finder.js';
-export * from './losses.js';
-export type { Metric, MetricName, MetricSpec, MetricState } from './metrics.js';
-export * as metrics from './metrics.js';
+export * as losses from './losses/index.js';
+export type { Loss, LossOptions, Reduction } from './losses/loss.js';
+export type { ClassWeights } from './losses/row-factors.js';
+export { type LossName, type LossSpec, resolveLoss } from './losses.js';
+export * as metrics from './metrics/index.js';
+export type { Metric, MetricState } from './metrics/metric.js';
+export { type MetricName, type MetricSpec, resolveMetric } from './metrics.js';
 export type { ObjectiveOptions, PerOutput } from './objective.js';
 export { type AverageOptions, WeightAverage } from './optimizers/average.js';
 export * from './optimizers.js';

@@ -7,4 +7,5 @@ export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock
 export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';
+export { classWeighted } from './losses/row-factors.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';

@@ -4,7 +4,9 @@
  */
 import { add, type Flow, mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
-import { type ClassWeights, classWeighted, type Loss, type LossSpec, resolveLoss } from './losses.js';
+import type { Loss } from './losses/loss.js';
+import { type ClassWeights, classWeighted } from './losses/row-factors.js';
+import { type LossSpec, resolveLoss } from './losses.js';
 
 /** One for each output in the model's order (null: the output is not trained), or by the outputs' names. */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T>>;

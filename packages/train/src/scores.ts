@@ -2,7 +2,8 @@
 import type { Flow } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
 import type { Figures } from './events.js';
-import { type Metric, type MetricSpec, type MetricState, resolveMetric } from './metrics.js';
+import type { Metric, MetricState } from './metrics/metric.js';
+import { type MetricSpec, resolveMetric } from './metrics.js';
 import {
   asColumn,
   type BatchLoss,
