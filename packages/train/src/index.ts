@@ -20,7 +20,7 @@ export { type ReduceOnPlateauOptions, reduceOnPlateau } from './callbacks/reduce
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 export type { Clip } from './clip.js';
 export { type Environment, environmentOf } from './environment.js';
-export { type EvaluateOptions, evaluate } from './evaluate.js';
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
 export * from './events.js';
 export { fingerprintOf } from './fingerprint.js';
 export { type FitExtras, type FitOptions, fit } from './fit.js';

@@ -4,8 +4,10 @@
  */
 export { maskedCrc } from './callbacks/event-file.js';
 export { type Clipped, checkClip, clipGradients, type Gradients as GradientBlock, normOf } from './clip.js';
+export { outputNames } from './evaluate.js';
 export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';
 export { classWeighted } from './losses/row-factors.js';
+export { lossByOutput } from './objective.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';

@@ -60,7 +60,7 @@ export class Objective {
   /** @param names of the model's outputs; null: it has one */
   constructor({ loss, lossWeights, classWeights }: ObjectiveOptions, names: readonly string[] | null) {
     const own = names ?? ['output'];
-    const losses = isPerOutput(loss) ? byOutput('loss', loss, own) : [loss];
+    const losses = lossByOutput(loss, own);
     const weights = lossWeights ? byOutput('lossWeights', lossWeights, own) : [];
     this.outputs = losses.flatMap((spec, index) =>
       spec === null
@@ -134,6 +134,14 @@ export class Objective {
 export function asColumn(target: Tensor, prediction: Shape): Tensor {
   const lacksOne = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
   return lacksOne ? reshape(target, [...target.shape, 1]) : target;
+}
+
+/** The loss of each output, null where it has none; a single one is that of the first. */
+export function lossByOutput(
+  loss: ObjectiveOptions['loss'],
+  names: readonly string[],
+): readonly (LossSpec | null)[] {
+  return isPerOutput(loss) ? byOutput('loss', loss, names) : [loss];
 }
 
 function isPerOutput(loss: LossSpec | PerOutput<LossSpec>): loss is PerOutput<LossSpec> {

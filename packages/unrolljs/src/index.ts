@@ -21,14 +21,13 @@ export {
 export type { StreamState } from '@unroll/nn';
 export * from '@unroll/nn';
 export * from '@unroll/train';
+export type { ExampleOptions, ExamplePair, ExampleSet, ValidationData } from './examples.js';
 export type { ArtifactSource } from './load.js';
 export { load, model, sequential } from './models.js';
 export { type PredictOptions, type Runnable, runnable } from './runnable.js';
 export {
   type CompileOptions,
   type EvaluateOptions,
-  type ExampleOptions,
-  type ExamplePair,
   type FitOptions,
   type Trainable,
   trainable,

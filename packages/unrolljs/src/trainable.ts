@@ -2,7 +2,7 @@
  * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is
  * a short call to a function of @unroll/train that may also be used on its own.
  */
-import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
+import { type Model as Network, ready, type Tensor, UnrollError } from '@unroll/core';
 import type { ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
@@ -10,8 +10,8 @@ import {
   type Callback,
   type Examples,
   environmentOf,
+  type Evaluation,
   evaluate,
-  type Figures,
   type FitExtras,
   fingerprintOf,
   fit,
@@ -25,8 +25,9 @@ import {
 } from '@unroll/train';
 import { saveTo } from '#files';
 import { compiledToJson } from './compiled.js';
-import { inputsOf, type Runnable, runnable, targetsOf } from './runnable.js';
-import { type ModelValues, toTensor, type Values } from './values.js';
+import { type ExampleOptions, examplesOf, isBatches, type ValidationData, validationOf } from './examples.js';
+import { inputsOf, type PredictOptions, type Runnable, runnable } from './runnable.js';
+import type { ModelValues } from './values.js';
 
 type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
 
@@ -35,22 +36,14 @@ export interface CompileOptions extends Pick<RunOptions, Compiled> {
   optimizer?: OptimizerSpec;
 }
 
-/** What belongs to examples besides x and y. */
-export interface ExampleOptions {
-  /** What each example's loss is multiplied by, [N], or each step's, [N, T]. Default 1. */
-  sampleWeights?: Values;
-  /** Which steps are valid, [N, T] with 1 and 0. Default: as the model's layers find. */
-  mask?: Values;
-}
-
-/** Examples as x, y and, if need be, sample weights. */
-export type ExamplePair = readonly [x: ModelValues, y: ModelValues, sampleWeights?: Values];
-
 type Passed = Compiled | 'optimizer' | 'memory' | 'validationData' | 'resume';
 
 export interface FitOptions extends Omit<RunOptions, Passed>, FitExtras, ExampleOptions {
-  /** Examples, or batches of them, to measure loss and metrics on after every epoch. */
-  validationData?: ExamplePair | Batches;
+  /**
+   * What to measure loss and metrics on after every epoch: `[x, y]`, `[x, y, sampleWeights]`,
+   * `{ x, y, sampleWeights, mask }`, or batches.
+   */
+  validationData?: ValidationData;
   /** 0: silent. 1: progress. 2: a line per epoch. Default `auto`: progress on a terminal, else silent. */
   verbose?: 0 | 1 | 2 | 'auto';
 }
@@ -78,8 +71,16 @@ export interface Trainable extends Runnable {
   /** Trains on batches. */
   fit(batches: Batches, options?: FitOptions): Promise<History>;
   /** Loss and metrics by name. @throws UnrollError `state` before `compile` */
-  evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Figures>;
-  evaluate(batches: Batches, options?: EvaluateOptions): Promise<Figures>;
+  evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Evaluation>;
+  evaluate(batches: Batches, options?: EvaluateOptions): Promise<Evaluation>;
+  /**
+   * One update from one batch, with the optimizer's memory that `fit` has; returns the loss and metrics of the batch
+   * before it. The moving average that `compile` may ask for is `fit`'s alone.
+   * @throws UnrollError as `fit` does
+   */
+  trainOnBatch(x: ModelValues, y: ModelValues, options?: ExampleOptions): Promise<Evaluation>;
+  /** The output for x, [N, ...], all examples at once; of a model of several outputs, the first. */
+  predictOnBatch(x: ModelValues, options?: Pick<PredictOptions, 'mask'>): Promise<Tensor>;
   /**
    * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path
    * ends in `.zip`.
@@ -96,9 +97,11 @@ export function trainable<N extends Network>(network: N): N & Trainable {
   let compiled: (Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory }) | null =
     null;
   let trained: Record<string, unknown> | null = null; // by the latest fit
-  const ready = (method: string) => {
-    if (compiled) return compiled;
-    throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
+  /** What it was compiled with, once a backend is there: before that nothing may touch values. */
+  const settingsFor = async (method: string) => {
+    if (!compiled) throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
+    await ready();
+    return compiled;
   };
   const methods = {
     compile({ optimizer = 'adam', ...options }: CompileOptions) {
@@ -107,11 +110,14 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       return whole;
     },
     async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
-      const { data, options } = dataOf(network, first, rest);
-      const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options as FitOptions;
-      const held = validationData && { validationData: heldOf(network, validationData) };
+      const settings = await settingsFor('fit');
+      const { data, options } = dataOf<FitOptions>(network, settings.loss, first, rest);
+      const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options;
+      const held = validationData && {
+        validationData: validationOf(network, settings.loss, validationData),
+      };
       const history = await fit(network, {
-        ...ready('fit'),
+        ...settings,
         ...own,
         ...data,
         ...held,
@@ -122,11 +128,31 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       trained = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
       return history;
     },
-    async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Figures> {
-      const { data, options } = dataOf(network, first, rest);
-      const { batchSize } = options as EvaluateOptions;
+    async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Evaluation> {
+      const settings = await settingsFor('evaluate');
+      const { data, options } = dataOf<EvaluateOptions>(network, settings.loss, first, rest);
+      const { batchSize } = options;
       const size = batchSize === undefined ? {} : { batchSize };
-      return evaluate(network, data.batches ?? (data as Examples), { ...ready('evaluate'), ...size });
+      return evaluate(network, data.batches ?? (data as Examples), { ...settings, ...size });
+    },
+    async trainOnBatch(x: ModelValues, y: ModelValues, options: ExampleOptions = {}): Promise<Evaluation> {
+      const { average, ...settings } = await settingsFor('trainOnBatch');
+      const data = examplesOf(network, settings.loss, { x, y, ...options });
+      const { loss, metrics } = await fit(network, {
+        ...settings,
+        ...data,
+        batchSize: countOf(data.x as Tensor[]),
+        shuffle: false,
+        seed: settings.memory.updates, // dropout of its own for every batch
+        onWarning: () => {},
+      });
+      const figures = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
+      return { loss: loss[0], ...Object.fromEntries(figures) };
+    },
+    async predictOnBatch(x: ModelValues, options: Pick<PredictOptions, 'mask'> = {}): Promise<Tensor> {
+      await ready();
+      const inputs = inputsOf(network, x);
+      return whole.predict(inputs, { ...options, batchSize: countOf(inputs) });
     },
     async save(path: string, extras: SaveExtras = {}): Promise<void> {
       if (!(network instanceof Layered)) {
@@ -148,50 +174,22 @@ export function trainable<N extends Network>(network: N): N & Trainable {
 type Data = (Examples & { batches?: undefined }) | { batches: Batches };
 
 /** (x, y, options) or (batches, options). */
-function dataOf(
+function dataOf<O extends ExampleOptions>(
   network: Network,
+  loss: CompileOptions['loss'],
   first: ModelValues | Batches,
   rest: readonly unknown[],
-): { data: Data; options: FitOptions | EvaluateOptions } {
-  if (isBatches(first)) return { data: { batches: first }, options: (rest[0] ?? {}) as FitOptions };
-  const options = (rest[1] ?? {}) as FitOptions;
-  return { data: examplesOf(network, [first, rest[0] as ModelValues], options), options };
+): { data: Data; options: O } {
+  if (isBatches(first)) return { data: { batches: first }, options: (rest[0] ?? {}) as O };
+  const options = (rest[1] ?? {}) as O;
+  const { sampleWeights, mask } = options;
+  const y = rest[0] as ModelValues;
+  return { data: examplesOf(network, loss, { x: first, y, sampleWeights, mask }), options };
 }
 
-function examplesOf(
-  network: Network,
-  [x, y]: ExamplePair,
-  { sampleWeights, mask }: ExampleOptions,
-): Examples {
-  return {
-    x: inputsOf(network, x),
-    y: targetsOf(network, y),
-    ...(sampleWeights !== undefined && { sampleWeights: toTensor(sampleWeights) }),
-    ...(mask !== undefined && { mask: toTensor(mask) }),
-  };
-}
-
-function heldOf(network: Network, data: ExamplePair | Batches): Examples | Batches {
-  if (!isPair(data)) return data;
-  const [, , sampleWeights] = data;
-  return examplesOf(network, data, sampleWeights === undefined ? {} : { sampleWeights });
-}
-
-/** An iterable of batches, and not numbers. */
-function isBatches(data: ModelValues | Batches): data is Batches {
-  if (typeof data === 'function') return true;
-  if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
-    return false;
-  if (Array.isArray(data)) return isExamples(data[0]);
-  return Symbol.iterator in data || Symbol.asyncIterator in data;
-}
-
-function isExamples(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'x' in value && 'y' in value;
-}
-
-function isPair(data: ExamplePair | Batches): data is ExamplePair {
-  return Array.isArray(data) && !isExamples(data[0]);
+/** The number of examples. */
+function countOf(inputs: readonly Tensor[]): number {
+  return inputs[0].shape[0] || 1;
 }
 
 function verbosity(verbose: NonNullable<FitOptions['verbose']>): Callback[] {
