@@ -17,7 +17,7 @@ import {
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
+import { applySymbolic, type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
 import { bringMakingTools } from './making-tools.js';
@@ -76,7 +76,7 @@ export class Functional extends Network<NetworkOptions> {
       if (!layer)
         throw new UnrollError('format', `The config has a node of layer "${name}", which it does not list.`);
       if (layer instanceof InputLayer) made.push([symbolicInput(layer)]);
-      else made.push([...layer.apply(reads.map(at), mask ? { mask: at(mask) } : {})]);
+      else made.push([...applySymbolic(layer, reads.map(at), mask ? { mask: at(mask) } : {})]);
     }
     return new Functional({ ...options, inputs: inputs.map(at), outputs: outputs.map(at) });
   }

@@ -1,5 +1,5 @@
 /** @unroll/nn: cells, layers and models. Forward only; @unroll/train trains them. */
-export type { Activation } from './activations.js';
+export type { Activation, ActivationFunction } from './activations.js';
 export { type Builder, builder, type ModelPart } from './builder.js';
 export type {
   Cell,
@@ -60,6 +60,7 @@ export {
   type Regularizer,
   type RegularizerConfig,
 } from './regularizers.js';
+export { registerActivation } from './register-activation.js';
 export { Sequential, type SequentialOptions, sequential } from './sequential.js';
 export { Stream, type StreamInput, type StreamOptions, type StreamState } from './stream.js';
 export type { SummaryRow } from './summary.js';

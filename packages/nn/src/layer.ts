@@ -17,11 +17,12 @@ import {
 } from '@unroll/core';
 import { noLoss, sizeOf } from '@unroll/core/internal';
 import type { ParameterOptions } from './cells/cell.js';
-import { type ApplyOptions, applySymbolic, type SymbolicTensor } from './graph.js';
+import type { ApplyOptions, GraphNode, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
 import { constraint, makingTools, regularizer } from './making.js';
 import { type Memory, nextMemory } from './memory.js';
+import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
 import { getWeights, setWeights, type WeightArray, type WeightSource } from './weights.js';
 
@@ -50,6 +51,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** @internal The name is not the user's: a model may number it. */
   autoNamed: boolean;
   built = false;
+  /** @internal Where it stands in graphs, and the models that run it in a row of layers. */
+  readonly nodes: GraphNode[] = [];
+  readonly rows: Network[] = [];
   protected readonly options: Readonly<O>;
   readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
   #all: readonly Parameter[] | null = null;
@@ -169,7 +173,16 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** The layer in a graph of symbolic tensors. A result of several outputs can be taken apart: `const [y, h] = ...`. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
-    return applySymbolic(this, inputs, options);
+    return makingTools(this.label).apply(this, inputs, options);
+  }
+
+  /**
+   * What the layer gives in its model, for another model with the same weights:
+   * `model({ inputs: whole.inputs, outputs: whole.getLayer('lstm').output })`. Of several outputs, the first.
+   * @throws UnrollError `state` for a layer in no model or in several places, and where the model's input is not known
+   */
+  get output(): SymbolicTensor {
+    return makingTools(this.label).outputOf(this);
   }
 
   /**

@@ -5,7 +5,10 @@
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Constraint } from './constraints.js';
+import type { applySymbolic, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
+import type { Layer } from './layer.js';
+import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
 
 export interface MakingTools {
@@ -14,6 +17,14 @@ export interface MakingTools {
   initialize(how: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
   regularizer(how: Regularizer, owner?: string): (weights: Tensor) => Tensor;
   constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
+  /** A layer in a graph. */
+  apply: typeof applySymbolic;
+  /** What a config holds for an option that is a function. */
+  functionName(option: string, fn: unknown): string | undefined;
+  /** The symbolic output of a layer. */
+  outputOf(layer: Layer): SymbolicTensor;
+  /** A model of layers in a row, as a graph. */
+  rowOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
 }
 
 let tools: MakingTools | null = null;

@@ -38,10 +38,7 @@ export function runnable<N extends Network>(network: N): N & Runnable {
 
 /** The same where `loaded` sees to it that a backend is there. */
 export function runnableOn<N extends Network>(network: N, loaded: () => Promise<unknown>): N & Runnable {
-  const predictAll = async (
-    x: ModelValues,
-    { mask, ...options }: PredictOptions = {},
-  ): Promise<Tensor[]> => {
+  const predictAll = async (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
     await loaded();
     const masks = mask === undefined ? null : masksOf(network, mask);
     return predictLoaded(network, inputsOf(network, x), { ...options, mask: masks });

@@ -55,7 +55,6 @@ export interface GatedCellOptions extends CellOptions {
 
 export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> implements Cell {
   readonly units: number;
-  readonly config: Readonly<Record<string, unknown>>;
   readonly dropout: number;
   readonly recurrentDropout: number;
   abstract readonly stateSizes: Readonly<Record<string, number>>;
@@ -74,7 +73,6 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
     const owner = name ? `Layer ${name}` : this.className;
     checkUnits(owner, options.units);
     this.options = options;
-    this.config = cleanConfig(options);
     this.units = options.units;
     this.dropout = checkRate(owner, 'dropout', options.dropout);
     this.recurrentDropout = checkRate(owner, 'recurrentDropout', options.recurrentDropout);
@@ -86,6 +84,10 @@ export abstract class MatrixCell<O extends GatedCellOptions = GatedCellOptions> 
 
   get className(): string {
     return (this.constructor as unknown as { className: string }).className;
+  }
+
+  get config(): Readonly<Record<string, unknown>> {
+    return cleanConfig(this.options);
   }
 
   abstract build(inputSize: number, make: ParameterMaker): void;
@@ -164,7 +166,7 @@ export function checkRate(owner: string, name: string, rate = 0): number {
 function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
   const found = activation(name, owner);
   if (activatedWidth(name, 2) === 2) return found;
-  throw valueError(`${owner}: the activation "${name}" changes the width, which a cell cannot use.`, {
+  throw valueError(`${owner}: the activation "${String(name)}" changes the width, which a cell cannot use.`, {
     owner,
     name,
   });

@@ -35,5 +35,5 @@ export class Activation extends Layer<ActivationOptions> {
 
 /** An activation on x of any shape; `softmax` and the like act on the last axis. */
 export function activation(options: ActivationOptions | ActivationName): Activation {
-  return new Activation(typeof options === 'string' ? { activation: options } : options);
+  return new Activation(typeof options === 'object' ? options : { activation: options });
 }
