@@ -51,6 +51,7 @@ export * from './layers/index.js';
 export { lengthMask } from './masks.js';
 export type { Memory, MemoryJson } from './memory.js';
 export { Network, type NetworkOptions } from './network.js';
+export { registerActivation } from './register-activation.js';
 export { type BuildTools, type LayerClass, registerCell, registerLayer } from './registry.js';
 export {
   l1,
@@ -60,7 +61,6 @@ export {
   type Regularizer,
   type RegularizerConfig,
 } from './regularizers.js';
-export { registerActivation } from './register-activation.js';
 export { Sequential, type SequentialOptions, sequential } from './sequential.js';
 export { Stream, type StreamInput, type StreamOptions, type StreamState } from './stream.js';
 export type { SummaryRow } from './summary.js';

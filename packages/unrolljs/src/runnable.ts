@@ -1,8 +1,8 @@
 /** A network with `predict` as a method: what `unrolljs/infer` loads. `trainable` adds the rest. */
 import {
   type PredictOptions as CorePredictOptions,
-  type Model as Network,
   type NestedArray,
+  type Model as Network,
   ready,
   type Shape,
   type Tensor,

@@ -8,9 +8,9 @@ import { Network as Layered } from '@unroll/nn';
 import {
   type Batches,
   type Callback,
+  type Evaluation,
   type Examples,
   environmentOf,
-  type Evaluation,
   evaluate,
   type FitExtras,
   fingerprintOf,
