@@ -56,7 +56,7 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
   const [single] = list;
   if (list.length > 1) {
     if (list.length === inputs.length) return list;
-    throw shapeError(`${list.length} masks for ${inputs.length} inputs.`);
+    throw shapeError(`Give one mask for each input (${inputs.length}), got ${list.length}.`);
   }
   if (!single) return inputs.map(() => null);
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);

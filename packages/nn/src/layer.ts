@@ -51,9 +51,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** @internal The name is not the user's: a model may number it. */
   autoNamed: boolean;
   built = false;
-  /** @internal Where it stands in graphs, and the models that run it in a row of layers. */
+  /** @internal Where it stands in graphs, and the models that run it one after another with others. */
   readonly nodes: GraphNode[] = [];
-  readonly rows: Network[] = [];
+  readonly chains: Network[] = [];
   protected readonly options: Readonly<O>;
   readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
   #all: readonly Parameter[] | null = null;

@@ -4,7 +4,7 @@ import { constraint } from './constraints.js';
 import { applySymbolic } from './graph.js';
 import { initialize } from './initializers.js';
 import { setMakingTools } from './making.js';
-import { outputOf, rowOf } from './outputs.js';
+import { outputOf, chainOf } from './outputs.js';
 import { functionName } from './register-activation.js';
 import { regularizer } from './regularizers.js';
 
@@ -13,7 +13,7 @@ export function bringMakingTools(): void {
   const stream = (seed: number, path: string): RandomStream => new RandomStream(seed, path);
   setMakingTools({
     ...{ stream, initialize, regularizer, constraint, functionName },
-    ...{ apply: applySymbolic, outputOf, rowOf },
+    ...{ apply: applySymbolic, outputOf, chainOf },
   });
 }
 

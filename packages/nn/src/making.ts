@@ -23,8 +23,8 @@ export interface MakingTools {
   functionName(option: string, fn: unknown): string | undefined;
   /** The symbolic output of a layer. */
   outputOf(layer: Layer): SymbolicTensor;
-  /** A model of layers in a row, as a graph. */
-  rowOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
+  /** A model of layers one after another, as a graph. */
+  chainOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
 }
 
 let tools: MakingTools | null = null;

@@ -5,16 +5,16 @@ import type { Layer } from './layer.js';
 import { input } from './layers/input.js';
 import type { Network } from './network.js';
 
-interface Row {
+interface Chain {
   inputs: readonly SymbolicTensor[];
   outputs: readonly SymbolicTensor[];
 }
 
-const rows = new WeakMap<Network, Row>();
+const chains = new WeakMap<Network, Chain>();
 
-/** The graph of a model of layers in a row, made when first asked for. @throws UnrollError `state` where its input is not known */
-export function rowOf(model: Network): Row {
-  const known = rows.get(model);
+/** The graph of a model of layers one after another, made when first asked for. @throws UnrollError `state` where its input is not known */
+export function chainOf(model: Network): Chain {
+  const known = chains.get(model);
   if (known) return known;
   if (!model.inputShapes) {
     throw new UnrollError(
@@ -30,14 +30,14 @@ export function rowOf(model: Network): Row {
     (flow: readonly SymbolicTensor[], layer) => [...layer.apply(flow)],
     inputs,
   );
-  const row = { inputs, outputs };
-  rows.set(model, row);
-  return row;
+  const chain = { inputs, outputs };
+  chains.set(model, chain);
+  return chain;
 }
 
 /** The first output of a layer in the one place where it stands. */
 export function outputOf(layer: Layer): SymbolicTensor {
-  for (const model of layer.rows) rowOf(model);
+  for (const model of layer.chains) chainOf(model);
   const [node, other] = layer.nodes;
   if (node && !other) return node.outputs[0];
   const why = node

@@ -23,7 +23,7 @@ export class Sequential extends Network<SequentialOptions> {
     this.layers = [...layers];
     if (layers.length === 0) throw valueError('sequential() needs at least one layer.');
     nameLayers(layers);
-    for (const layer of layers) layer.rows.push(this);
+    for (const layer of layers) layer.chains.push(this);
   }
 
   static fromConfig(
@@ -43,10 +43,10 @@ export class Sequential extends Network<SequentialOptions> {
 
   /** Symbolic input and outputs, for models that share layers. @throws UnrollError `state` where the input is not known */
   get inputs(): readonly SymbolicTensor[] {
-    return makingTools(this.label).rowOf(this).inputs;
+    return makingTools(this.label).chainOf(this).inputs;
   }
   get outputs(): readonly SymbolicTensor[] {
-    return makingTools(this.label).rowOf(this).outputs;
+    return makingTools(this.label).chainOf(this).outputs;
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {

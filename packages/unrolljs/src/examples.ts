@@ -31,8 +31,13 @@ export interface ExampleSet extends ExampleOptions {
 /** Examples as x, y and, if need be, sample weights. */
 export type ExamplePair = readonly [x: ModelValues, y: ModelValues, sampleWeights?: ModelValues];
 
+type Each<T> = Iterable<T> | AsyncIterable<T>;
+
+/** Batches one after another. A function is called at the start of each epoch, with its number from 1. */
+export type ExampleBatches = Each<ExampleSet> | ((epoch: number) => Each<ExampleSet>);
+
 /** Examples, or batches of them, that a model is measured on. */
-export type ValidationData = ExamplePair | ExampleSet | Batches;
+export type ValidationData = ExamplePair | ExampleSet | ExampleBatches;
 
 type Loss = ObjectiveOptions['loss'];
 
@@ -52,13 +57,39 @@ export function examplesOf(
 
 export function validationOf(network: Network, loss: Loss, data: ValidationData): Examples | Batches {
   if (isExamples(data)) return examplesOf(network, loss, data);
-  if (!isPair(data)) return data;
+  if (!isPair(data)) return batchesOf(network, loss, data);
   const [x, y, sampleWeights] = data;
   return examplesOf(network, loss, { x, y, sampleWeights });
 }
 
+/** The batches, each with its tensors in the model's order. */
+export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches): Batches {
+  const converted = (each: Each<ExampleSet>): AsyncIterable<Examples> => {
+    const walk = (): AsyncIterator<Examples> => {
+      const iterator = Symbol.asyncIterator in each ? each[Symbol.asyncIterator]() : each[Symbol.iterator]();
+      return {
+        async next() {
+          const { value, done } = await iterator.next();
+          return done
+            ? { done, value: undefined }
+            : { value: examplesOf(network, loss, value as ExampleSet) };
+        },
+        async return() {
+          await iterator.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    };
+    if (!('next' in each)) return { [Symbol.asyncIterator]: walk };
+    // What can be walked once goes on from epoch to epoch: @unroll/train knows it by being its own iterator.
+    const once = Object.assign(walk(), { [Symbol.asyncIterator]: () => once });
+    return once;
+  };
+  return typeof batches === 'function' ? (epoch) => converted(batches(epoch)) : converted(batches);
+}
+
 /** An iterable of batches, and not numbers. */
-export function isBatches(data: ModelValues | Batches): data is Batches {
+export function isBatches(data: ModelValues | ExampleBatches): data is ExampleBatches {
   if (typeof data === 'function') return true;
   if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
     return false;
@@ -66,7 +97,7 @@ export function isBatches(data: ModelValues | Batches): data is Batches {
   return Symbol.iterator in data || Symbol.asyncIterator in data;
 }
 
-function isPair(data: ExamplePair | Batches): data is ExamplePair {
+function isPair(data: ExamplePair | ExampleBatches): data is ExamplePair {
   return Array.isArray(data) && !isExamples(data[0]);
 }
 

@@ -27,7 +27,13 @@ export type {
   WeightArray,
 } from '@unroll/nn';
 export { roundWeights } from '@unroll/nn';
-export type { ExampleOptions, ExamplePair, ExampleSet, ValidationData } from './examples.js';
+export type {
+  ExampleBatches,
+  ExampleOptions,
+  ExamplePair,
+  ExampleSet,
+  ValidationData,
+} from './examples.js';
 export type { ArtifactSource } from './load.js';
 export { load, model, sequential } from './models.js';
 export type { PredictOptions, Runnable } from './runnable.js';

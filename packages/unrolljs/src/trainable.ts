@@ -2,7 +2,7 @@
  * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is
  * a short call to a function of @unroll/train that may also be used on its own.
  */
-import { type Model as Network, ready, type Tensor, UnrollError } from '@unroll/core';
+import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
 import type { ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
@@ -25,7 +25,16 @@ import {
 } from '@unroll/train';
 import { saveTo } from '#files';
 import { compiledToJson } from './compiled.js';
-import { type ExampleOptions, examplesOf, isBatches, type ValidationData, validationOf } from './examples.js';
+import {
+  batchesOf,
+  type ExampleBatches,
+  type ExampleOptions,
+  type ExampleSet,
+  examplesOf,
+  isBatches,
+  type ValidationData,
+  validationOf,
+} from './examples.js';
 import { inputsOf, type PredictOptions, type Runnable, runnable } from './runnable.js';
 import type { ModelValues } from './values.js';
 
@@ -68,11 +77,11 @@ export interface Trainable extends Runnable {
    * numbers go astray
    */
   fit(x: ModelValues, y: ModelValues, options?: FitOptions): Promise<History>;
-  /** Trains on batches. */
-  fit(batches: Batches, options?: FitOptions): Promise<History>;
+  /** Trains on batches, `{ x, y, sampleWeights, mask }` each. */
+  fit(batches: ExampleBatches, options?: FitOptions): Promise<History>;
   /** Loss and metrics by name. @throws UnrollError `state` before `compile` */
   evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Evaluation>;
-  evaluate(batches: Batches, options?: EvaluateOptions): Promise<Evaluation>;
+  evaluate(batches: ExampleBatches, options?: EvaluateOptions): Promise<Evaluation>;
   /**
    * One update from one batch, with the optimizer's memory that `fit` has; returns the loss and metrics of the batch
    * before it. The moving average that `compile` may ask for is `fit`'s alone.
@@ -92,13 +101,15 @@ export interface Trainable extends Runnable {
   save(path: string, extras?: SaveExtras): Promise<void>;
 }
 
+/** What a network is compiled with. */
+type Settings = Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
+
 /** The network, with the methods of {@link Trainable}. */
 export function trainable<N extends Network>(network: N): N & Trainable {
-  let compiled: (Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory }) | null =
-    null;
+  let compiled: Settings | null = null;
   let trained: Record<string, unknown> | null = null; // by the latest fit
   /** What it was compiled with, once a backend is there: before that nothing may touch values. */
-  const settingsFor = async (method: string) => {
+  const settingsFor = async (method: string): Promise<Settings> => {
     if (!compiled) throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
     await ready();
     return compiled;
@@ -109,7 +120,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       compiled = { ...options, optimizer: resolveOptimizer(optimizer), memory: new OptimizerMemory() };
       return whole;
     },
-    async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
+    async fit(first: ModelValues | ExampleBatches, ...rest: readonly unknown[]): Promise<History> {
       const settings = await settingsFor('fit');
       const { data, options } = dataOf<FitOptions>(network, settings.loss, first, rest);
       const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options;
@@ -128,7 +139,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       trained = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
       return history;
     },
-    async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Evaluation> {
+    async evaluate(first: ModelValues | ExampleBatches, ...rest: readonly unknown[]): Promise<Evaluation> {
       const settings = await settingsFor('evaluate');
       const { data, options } = dataOf<EvaluateOptions>(network, settings.loss, first, rest);
       const { batchSize } = options;
@@ -136,18 +147,7 @@ export function trainable<N extends Network>(network: N): N & Trainable {
       return evaluate(network, data.batches ?? (data as Examples), { ...settings, ...size });
     },
     async trainOnBatch(x: ModelValues, y: ModelValues, options: ExampleOptions = {}): Promise<Evaluation> {
-      const { average, ...settings } = await settingsFor('trainOnBatch');
-      const data = examplesOf(network, settings.loss, { x, y, ...options });
-      const { loss, metrics } = await fit(network, {
-        ...settings,
-        ...data,
-        batchSize: countOf(data.x as Tensor[]),
-        shuffle: false,
-        seed: settings.memory.updates, // dropout of its own for every batch
-        onWarning: () => {},
-      });
-      const figures = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
-      return { loss: loss[0], ...Object.fromEntries(figures) };
+      return trainOnBatch(network, await settingsFor('trainOnBatch'), { ...options, x, y });
     },
     async predictOnBatch(x: ModelValues, options: Pick<PredictOptions, 'mask'> = {}): Promise<Tensor> {
       await ready();
@@ -171,18 +171,41 @@ export function trainable<N extends Network>(network: N): N & Trainable {
   return whole;
 }
 
+async function trainOnBatch(
+  network: Network,
+  { average, ...settings }: Settings,
+  examples: ExampleSet,
+): Promise<Evaluation> {
+  const data = examplesOf(network, settings.loss, examples);
+  const { loss, metrics } = await fit(network, {
+    ...settings,
+    ...data,
+    batchSize: countOf(data.x as Tensor[]),
+    shuffle: false,
+    seed: settings.memory.updates, // dropout of its own for every batch
+    onWarning: () => {},
+  });
+  const figures = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
+  return { loss: loss[0], ...Object.fromEntries(figures) };
+}
+
 type Data = (Examples & { batches?: undefined }) | { batches: Batches };
 
 /** (x, y, options) or (batches, options). */
 function dataOf<O extends ExampleOptions>(
   network: Network,
   loss: CompileOptions['loss'],
-  first: ModelValues | Batches,
+  first: ModelValues | ExampleBatches,
   rest: readonly unknown[],
 ): { data: Data; options: O } {
-  if (isBatches(first)) return { data: { batches: first }, options: (rest[0] ?? {}) as O };
-  const options = (rest[1] ?? {}) as O;
+  const batches = isBatches(first);
+  const options = (rest[batches ? 0 : 1] ?? {}) as O;
   const { sampleWeights, mask } = options;
+  if (batches) {
+    if (sampleWeights === undefined && mask === undefined)
+      return { data: { batches: batchesOf(network, loss, first) }, options };
+    throw valueError('Batches bring their own sampleWeights and mask: { x, y, sampleWeights, mask } each.');
+  }
   const y = rest[0] as ModelValues;
   return { data: examplesOf(network, loss, { x: first, y, sampleWeights, mask }), options };
 }

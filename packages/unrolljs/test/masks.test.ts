@@ -160,7 +160,11 @@ test('masks that fit nothing, and too many of them', async () => {
     /The model's names here are source, extra, and the values given are for sauce\./,
   );
   const three = [tensor(mask), null, null];
-  await rejects(() => network.predict([padded, fixed], { mask: three }), 'shape', /3 masks for 2 inputs\./);
+  await rejects(
+    () => network.predict([padded, fixed], { mask: three }),
+    'shape',
+    /Give one mask for each input \(2\), got 3\./,
+  );
   await rejects(
     () => network.predict([padded, null]),
     'value',
@@ -265,4 +269,44 @@ test('sequential takes one input', async () => {
   const two = [tensor(trimmed), tensor(fixed)];
   await rejects(() => network.predict(two), 'shape', /takes one input, got 2\. Use model\(\) for several\./);
   await rejects(() => network.fit(two, y), 'shape', /takes one input, got 2/);
+});
+
+test('batches may name inputs and outputs, from an array, a function and a generator', async () => {
+  const parts = [0, 5, 10].map((at) => [at, Math.min(at + 5, COUNT)] as const);
+  const batches = parts.map(([from, to]) => ({
+    x: { extra: fixed.slice(from, to), source: padded.slice(from, to) },
+    y: { last: targets.last.slice(from, to), next: y.slice(from, to) },
+    sampleWeights: { next: y.slice(from, to).map((_, i) => i) },
+    mask: mask.slice(from, to),
+  }));
+  const sampleWeights = [parts.flatMap(([from, to]) => y.slice(from, to).map((_, i) => i)), null];
+  const whole = several();
+  const options = { epochs: 2, batchSize: 5, shuffle: false };
+  await whole.fit([padded, fixed], targets, { ...options, mask, sampleWeights });
+  const wanted = await whole.evaluate([padded, fixed], targets, { mask, sampleWeights });
+  function* twice() {
+    yield* batches;
+    yield* batches;
+  }
+  for (const form of [
+    batches,
+    () => batches,
+    async function* () {
+      yield* batches;
+    },
+    twice(),
+  ]) {
+    const network = several();
+    const { validationLoss } = await network.fit(form, {
+      ...{ epochs: 2, stepsPerEpoch: 3, validationData: batches },
+    });
+    near(weightsOf(network), weightsOf(whole), 0);
+    near(Object.values(await network.evaluate(batches)), Object.values(wanted), 1e-6);
+    near([validationLoss[1]], [wanted.loss], 1e-6);
+  }
+  await rejects(
+    () => several().fit(batches, { mask }),
+    'value',
+    /Batches bring their own sampleWeights and mask: \{ x, y, sampleWeights, mask \} each\./,
+  );
 });

@@ -25,23 +25,23 @@ export const names = [
     BucketOptions BuildTools Callback CallbackState Cell CellClass CellMasks CellOptions CellState Checkpoint
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
     ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
-    EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleOptions ExamplePair ExampleSet
-    Examples Figures FindLearningRateOptions FitOptions FloatArray Flow ForwardContext Functional FunctionalOptions
-    GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions History Initializer
-    InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig LayerNormalizationOptions
-    LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossName LossOptions LossSpec LstmCellOptions
-    LstmOptions MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode Metric MetricName
-    MetricSpec MetricState MinMaxNormOptions Model ModelValues MonitorOptions NestedArray NestedNumbers Network
-    NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec
-    PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions PerOutput PermuteOptions
-    PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream RangeTestOptions RatePoint
-    Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer RegularizerConfig RepeatVectorOptions
-    ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot Runnable SavedTensor Scaler ScalerConfig
-    Schedule ScheduleConfig ScheduleName Sequence SequenceContext SequenceResult Sequential SequentialOptions Shape
-    SimpleRnnCellOptions SimpleRnnOptions StepContext StepDecayOptions StepEvent StepResult Stream StreamInput
-    StreamOptions StreamState SymbolicTensor TensorLike TensorList TrainEvent TrainOptions Trainable TrainingData
-    UniformOptions ValidationData Values VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource
-    WindowOptions Windows
+    EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
+    ExampleSet Examples Figures FindLearningRateOptions FitOptions FloatArray Flow ForwardContext Functional
+    FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions History
+    Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig
+    LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossName LossOptions
+    LossSpec LstmCellOptions LstmOptions MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
+    Metric MetricName MetricSpec MetricState MinMaxNormOptions Model ModelValues MonitorOptions NestedArray
+    NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
+    OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
+    PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
+    RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
+    RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot
+    Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceContext
+    SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions StepContext
+    StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
+    TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
+    VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows
     `,
   },
   {
@@ -80,7 +80,7 @@ export const names = [
     entry: 'unrolljs/node',
     file: 'index-node',
     values: `
-    checkpoints csvLog loadArtifact readCheckpoint saveArtifact tensorBoard
+    checkpoints csvLog interruptSignal loadArtifact readCheckpoint saveArtifact tensorBoard
     `,
     types: `
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
