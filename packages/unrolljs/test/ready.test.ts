@@ -6,12 +6,16 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { runtime } from '@unroll/core/internal';
 import { dense, findLearningRate, load, lstm, sequential, setBackend, toArtifact } from 'unrolljs';
+import { forecast, parseCsv } from 'unrolljs/forecast';
 import { load as loadToRun } from 'unrolljs/infer';
 
 const x = Array.from({ length: 8 }, (_, i) => Array.from({ length: 4 }, (_, t) => [Math.sin(i + t)]));
 const y = x.map((_, i) => [Math.sin(i + 4)]);
 const mask = x.map(() => [1, 1, 1, 0]);
 const sampleWeights = x.map(() => 2);
+
+const rows = Array.from({ length: 60 }, (_, i) => `${2000 + i},${50 + 10 * Math.sin(i)}`);
+const table = parseCsv(['year,units', ...rows].join('\n'));
 
 const { makeDefault } = runtime;
 const forced = process.env.UNROLL_BACKEND;
@@ -49,6 +53,8 @@ const calls: Record<string, () => Promise<unknown>> = {
   predictOnBatch: () => network().predictOnBatch(x, { mask }),
   load: () => load(files),
   'load of unrolljs/infer': () => loadToRun(files),
+  forecast: () =>
+    forecast(table, { target: 'units', horizon: 2, window: 4, epochs: 1, units: 2, levels: [] }),
   findLearningRate: () => findLearningRate(network(), { x, y, loss: 'mse', optimizer: 'sgd', steps: 2 }),
 };
 
