@@ -12,7 +12,7 @@ test('a table of the public readers goes into a forecast, whose model can be sav
   assert.equal(forecasts[0].mean.length, 2);
   assert.deepEqual(forecasts[0].time, ['2060', '2061']);
   assert.ok(leaderboard.some(({ model }) => model === 'naive'));
-  assert.ok(model.toFiles().has('pipeline.json'));
+  assert.ok((await model.toFiles()).has('pipeline.json'));
 });
 
 test('Parquet files are read by a reader that is loaded for them', async () => {
