@@ -47,10 +47,7 @@ const train = 3600;
 const { loss } = await translator.fit(
   [sources.slice(0, train), shifted.slice(0, train)],
   answers.slice(0, train),
-  {
-    epochs: 14,
-    batchSize: 64,
-  },
+  { epochs: 14, batchSize: 64 },
 );
 console.log(`loss ${loss[0].toFixed(3)} at first, ${loss[loss.length - 1].toFixed(4)} at last`);
 
@@ -59,10 +56,9 @@ async function translate(texts: readonly string[]): Promise<string[]> {
   const encoded = texts.map(encode);
   const said = texts.map(() => [0]);
   for (let step = 0; step < ANSWER; step++) {
-    const probabilities = await (await translator.predict([encoded, said])).data();
+    const probabilities = await translator.predictArray<number[][][]>([encoded, said]);
     said.forEach((ids, row) => {
-      const at = (row * (step + 1) + step) * TARGET.length;
-      const chances = [...probabilities.subarray(at, at + TARGET.length)];
+      const chances = probabilities[row][step];
       ids.push(chances.indexOf(Math.max(...chances)));
     });
   }

@@ -60,7 +60,7 @@ const { accuracy } = await model.evaluate(x.slice(2400), y.slice(2400));
 console.log(`accuracy on 600 unseen reviews: ${(100 * accuracy).toFixed(1)} %`);
 
 for (const text of ['the plot was not dull', 'the acting was great but the ending was not funny']) {
-  const [bad, mixed, good] = await (await model.predict([encode(text)])).data();
+  const [[bad, mixed, good]] = await model.predictArray([encode(text)]);
   console.log(`"${text}": bad ${bad.toFixed(2)}, mixed ${mixed.toFixed(2)}, good ${good.toFixed(2)}`);
 }
 

@@ -21,11 +21,11 @@ const model = sequential([lstm({ units: 50, activation: 'relu' }), dense({ units
 model.compile({ optimizer: 'adam', loss: 'mse' });
 await model.fit(x.slice(0, split), y.slice(0, split), { epochs: 30, batchSize: 32 });
 
-const predicted = await (await model.predict(x.slice(split))).data();
+const predicted = await model.predictArray(x.slice(split));
 const rmse = (errors: number[]): number =>
   Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / errors.length);
 const truth = y.slice(split).map(([value]) => value);
-const learned = rmse(truth.map((value, i) => predicted[i] - value));
+const learned = rmse(truth.map((value, i) => predicted[i][0] - value));
 const naive = rmse(truth.map((value, i) => x[split + i][WINDOW - 1][0] - value));
 console.log(
   `RMSE on ${truth.length} unseen steps: ${learned.toFixed(3)} (last value: ${naive.toFixed(3)}, noise alone: 0.050)`,

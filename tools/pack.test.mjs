@@ -64,12 +64,13 @@ test('the library is there', () => {
 test('Node reads few files, and every class is there once', () => {
   writeFileSync(
     join(folder, 'b.js'),
-    `import { Dense, Tensor, UnrollError } from 'unrolljs';
+    `import { Layer, Tensor, UnrollError } from 'unrolljs';
     import * as infer from 'unrolljs/infer';
     import * as core from '@unroll/core';
-    import { Dense as own } from '@unroll/nn';
+    import { Layer as own } from '@unroll/nn';
+    import 'unrolljs/forecast';
     import 'unrolljs/node';
-    console.log([infer.Dense === Dense, own === Dense, infer.Tensor === Tensor, core.UnrollError === UnrollError].join());`,
+    console.log([infer.Layer === Layer, own === Layer, infer.Tensor === Tensor, core.UnrollError === UnrollError].join());`,
   );
   writeFileSync(
     join(folder, 'count.mjs'),

@@ -42,9 +42,9 @@ test('a layer that draws while it runs says how to, where the page has no random
 });
 
 test('sequential brings what makes weights', async () => {
-  const { model } = await bundled(`import { dense, sequential, setBackend } from 'unrolljs/infer';
+  const { model } = await bundled(`import { Dense, sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
-    export const model = sequential([dense({ units: 2 })]);`);
+    export const model = sequential([new Dense({ units: 2 })]);`);
   model.build([[-1, 3]]);
   assert.ok(model.parameters[0].dataSync().some((value) => value !== 0));
 });

@@ -14,7 +14,7 @@ import {
   sequential,
   simpleRNN,
 } from '@unroll/nn';
-import { adam, mse, sparseCategoricalCrossentropy, train } from '@unroll/train';
+import { adam, losses, train } from '@unroll/train';
 import type { RowData } from '../data.js';
 import type { Row, Variant } from '../rows.js';
 
@@ -82,7 +82,7 @@ export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor)
   };
   const events = train(network, {
     batches,
-    loss: row.whole ? sparseCategoricalCrossentropy({ fromLogits: true }) : mse(),
+    loss: row.whole ? losses.sparseCategoricalCrossentropy({ fromLogits: true }) : losses.mse(),
     // As in every engine, too small to matter: Keras adds it before the bias correction, PyTorch after it.
     optimizer: adam({ epsilon: 1e-12 }),
     epochs: 1,

@@ -24,7 +24,7 @@ export {
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, type Known, nameHint, unknownOption } from './options.js';
 export { layOut } from './parameter.js';
-export { checkCount, flowsOf, inferenceContext, noLoss, predictLoaded } from './predict.js';
+export { checkCount, inferenceContext, masksFor, noLoss, predictLoaded } from './predict.js';
 export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';

@@ -1,6 +1,6 @@
 /** Running a model: `predict` and what training shares with it. Any model of the structural type will do. */
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
-import type { Flow, ForwardContext, Model } from './model.js';
+import type { ForwardContext, Model } from './model.js';
 import { checkOptions } from './options.js';
 import type { RandomStream } from './random.js';
 import { joinRows, onHost, sliceRows } from './rows.js';
@@ -14,10 +14,14 @@ export interface PredictOptions {
   /** Examples computed at once. Default 256. */
   batchSize?: number;
   /**
-   * Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find.
+   * Which steps are valid, [N, T] with 1 and 0, for padded sequences; for several inputs also a list in their order,
+   * null for one without. Default: as the model's layers find.
    */
-  mask?: Tensor;
+  mask?: Tensor | Masks | null;
 }
+
+/** A mask for each input of a model; null where it has none. */
+export type Masks = readonly (Tensor | null)[];
 
 /** Takes what layers add to the loss where nobody asks for it: layers do not even compute it then. */
 export const noLoss = (): void => {};
@@ -41,14 +45,27 @@ export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): Forw
 }
 
 /**
- * Inputs of a forward pass, the mask beside those that are sequences of its length.
- * @throws UnrollError `shape` where there are none
+ * The mask beside each input. A single one is for the sequences [N, T, ...] of its length; where there are none, it is
+ * for the ids [N, T].
+ * @throws UnrollError `shape` where it fits no input or could be meant for several, and where a list has another length
  */
-export function flowsOf(inputs: readonly Tensor[], mask: Tensor | null): Flow[] {
-  const fits = inputs.map(({ shape }) => shape.length > 1 && shape[1] === mask?.shape[1]);
-  if (mask && !fits.includes(true))
-    throw shapeError(`mask ${formatShape(mask.shape)} fits no input [N, T, ...].`);
-  return inputs.map((value, i) => ({ value, mask: fits[i] ? mask : null }));
+export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']): Masks {
+  const list = [mask ?? null].flat() as Masks;
+  const [single] = list;
+  if (list.length > 1) {
+    if (list.length === inputs.length) return list;
+    throw shapeError(`Give one mask for each input (${inputs.length}), got ${list.length}.`);
+  }
+  if (!single) return inputs.map(() => null);
+  const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);
+  const sequences = fits.filter(({ rank }) => rank > 2);
+  if (sequences.length === 0 && fits.length !== 1) {
+    const which =
+      fits.length > 0 ? 'several inputs [N, T]: give one for each by name' : 'no input [N, T, ...]';
+    throw shapeError(`mask ${formatShape(single.shape)} fits ${which}.`);
+  }
+  const masked = sequences.length > 0 ? sequences : fits;
+  return inputs.map((input) => (masked.includes(input) ? single : null));
 }
 
 /**
@@ -73,17 +90,18 @@ export async function predictLoaded(
   { batchSize = 256, mask }: PredictOptions = {},
 ): Promise<Tensor[]> {
   checkCount('batchSize', batchSize);
-  const inputs = Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor];
-  const all = mask ? [...inputs, mask] : inputs;
-  const count = sameCount(all);
-  const tables = await onHost(all);
+  const inputs = [x].flat() as Tensor[];
+  const masks = masksFor(inputs, mask);
+  const count = sameCount([...inputs, ...masks.filter((one) => one !== null)]);
+  const tables = await onHost([...inputs, ...masks]);
   const parts: Tensor[][] = [];
   for (let at = 0; at < count; at += batchSize) {
     const to = Math.min(at + batchSize, count);
     parts.push(
       scope(() => {
-        const taken = tables.map((table) => sliceRows(table, at, to));
-        const flows = flowsOf(taken.slice(0, inputs.length), taken[inputs.length] ?? null);
+        const [values, own] = [tables.slice(0, inputs.length), tables.slice(inputs.length)];
+        const taken = (table: Tensor | null) => table && sliceRows(table, at, to);
+        const flows = values.map((table, i) => ({ value: taken(table) as Tensor, mask: taken(own[i]) }));
         return model.forward(flows, inferenceContext()).map((flow) => flow.value);
       }),
     );

@@ -1,6 +1,6 @@
 /** Models of many kinds of layers, for tests of artifacts. */
 import { type Model, RandomStream, scope, type Tensor, tensor } from '@unroll/core';
-import { flowsOf, inferenceContext } from '@unroll/core/internal';
+import { inferenceContext } from '@unroll/core/internal';
 import {
   batchNormalization,
   bidirectional,
@@ -60,6 +60,13 @@ function floats(shape: readonly number[]): Tensor {
 
 /** What the model gives for x. */
 export function outputOf(of: Model, x: readonly Tensor[]): number[] {
-  const [first] = scope(() => of.forward(flowsOf(x, null), inferenceContext()).map(({ value }) => value));
+  const [first] = scope(() =>
+    of
+      .forward(
+        x.map((value) => ({ value, mask: null })),
+        inferenceContext(),
+      )
+      .map(({ value }) => value),
+  );
   return [...first!.dataSync()];
 }

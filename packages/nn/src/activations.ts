@@ -84,19 +84,29 @@ const activations = {
   sparseSigmoid: (x: Tensor): Tensor => mul(add(clip(x, -1, 1), 1), 0.5),
   sparsemax,
   glu,
-} satisfies Record<string, (x: Tensor) => Tensor>;
+} satisfies Record<string, ActivationFunction>;
 
-/** Name of an activation. */
-export type Activation = keyof typeof activations;
+export type ActivationFunction = (x: Tensor) => Tensor;
+
+/** An activation by its name, or a function of your own that keeps the shape: see `registerActivation`. */
+export type Activation = keyof typeof activations | ActivationFunction;
+
+/** @internal Functions by the names that they are registered under. */
+export const ownActivations = new Map<string, ActivationFunction>();
 
 /** The function of that name. @throws UnrollError `value` that names the layer and lists the names there are */
-export function activation(name: Activation, owner = ''): (x: Tensor) => Tensor {
-  if (Object.hasOwn(activations, name)) return activations[name] as (x: Tensor) => Tensor;
+export function activation(name: Activation, owner = ''): ActivationFunction {
+  if (typeof name === 'function') return name;
+  const found = Object.hasOwn(activations, name) ? activations[name] : ownActivations.get(name);
+  if (found) return found;
   const names = Object.keys(activations).join(', ');
-  throw valueError(`${owner && `${owner}: `}there is no activation "${name}". Choose one of ${names}.`, {
-    owner,
-    name,
-  });
+  throw valueError(
+    `${owner && `${owner}: `}there is no activation "${name}". Choose one of ${names}, or register yours.`,
+    {
+      owner,
+      name,
+    },
+  );
 }
 
 /** Width of the last axis after an activation: `glu` halves it, every other keeps it. */
@@ -104,7 +114,7 @@ export function activatedWidth(name: Activation, width: number): number {
   return name === 'glu' && width > 0 ? width / 2 : width;
 }
 
-const FUSED: readonly string[] = [
+const FUSED: readonly unknown[] = [
   'tanh',
   'sigmoid',
   'relu',

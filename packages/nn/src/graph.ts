@@ -85,6 +85,7 @@ export function makeNode(
   shapes.forEach((shape, index) => {
     outputs.push(new SymbolicTensor(shape, node, index));
   });
+  layer.nodes.push(node);
   return node;
 }
 

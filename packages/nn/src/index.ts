@@ -1,5 +1,5 @@
 /** @unroll/nn: cells, layers and models. Forward only; @unroll/train trains them. */
-export type { Activation } from './activations.js';
+export type { Activation, ActivationFunction } from './activations.js';
 export { type Builder, builder, type ModelPart } from './builder.js';
 export type {
   Cell,
@@ -53,6 +53,7 @@ export * from './layers/index.js';
 export { lengthMask } from './masks.js';
 export type { Memory, MemoryJson } from './memory.js';
 export { Network, type NetworkOptions } from './network.js';
+export { registerActivation } from './register-activation.js';
 export { type BuildTools, type LayerClass, registerCell, registerLayer } from './registry.js';
 export {
   l1,

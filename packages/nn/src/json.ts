@@ -1,8 +1,17 @@
 /** Configs as JSON: options without what JSON cannot hold. */
+import { makingTools } from './making.js';
 
-/** A copy of `options` without functions (initialisers of the user's own) and undefined entries. */
+/**
+ * A copy of `options` without undefined entries and initialisers of the user's own; an activation of the user's own
+ * becomes its name. @throws UnrollError `value` for one that has none
+ */
 export function cleanConfig(options: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined && typeof value !== 'function'),
+    Object.entries(options)
+      .map(([key, value]) => [
+        key,
+        typeof value === 'function' ? makingTools(key).functionName(key, value) : value,
+      ])
+      .filter(([, value]) => value !== undefined),
   );
 }

@@ -17,11 +17,12 @@ import {
 } from '@unroll/core';
 import { noLoss, sizeOf } from '@unroll/core/internal';
 import type { ParameterOptions } from './cells/cell.js';
-import type { ApplyOptions, SymbolicTensor } from './graph.js';
+import type { ApplyOptions, GraphNode, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
 import { constraint, makingTools, regularizer } from './making.js';
 import { type Memory, nextMemory } from './memory.js';
+import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
 import type { WeightArray, WeightSource } from './weights.js';
 
@@ -52,6 +53,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   built = false;
   /** Names of the constants that the layer takes as its last inputs; see {@link Cell}. Absent: none. */
   declare readonly constants?: readonly string[];
+  /** @internal Where it stands in graphs, and the models that run it one after another with others. */
+  readonly nodes: GraphNode[] = [];
+  readonly chains: Network[] = [];
   protected readonly options: Readonly<O>;
   readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
   #all: readonly Parameter[] | null = null;
@@ -172,6 +176,15 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** The layer in a graph of symbolic tensors. A result of several outputs can be taken apart: `const [y, h] = ...`. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
     return makingTools(this.label).apply(this, inputs, options);
+  }
+
+  /**
+   * What the layer gives in its model, for another model with the same weights:
+   * `model({ inputs: whole.inputs, outputs: whole.getLayer('lstm').output })`. Of several outputs, the first.
+   * @throws UnrollError `state` for a layer in no model or in several places, and where the model's input is not known
+   */
+  get output(): SymbolicTensor {
+    return makingTools(this.label).outputOf(this);
   }
 
   /**

@@ -5,9 +5,11 @@
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Constraint } from './constraints.js';
-import type { applySymbolic } from './graph.js';
+import type { applySymbolic, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import type { numberLayers } from './numbering.js';
+import type { Layer } from './layer.js';
+import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
 import type { rowsInOrder, summaryTable } from './summary.js';
 import type { setWeights } from './weights.js';
@@ -18,7 +20,14 @@ export interface MakingTools {
   initialize(how: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
   regularizer(how: Regularizer, owner?: string): (weights: Tensor) => Tensor;
   constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
+  /** A layer in a graph. */
   apply: typeof applySymbolic;
+  /** What a config holds for an option that is a function. */
+  functionName(option: string, fn: unknown): string | undefined;
+  /** The symbolic output of a layer. */
+  outputOf(layer: Layer): SymbolicTensor;
+  /** A model of layers one after another, as a graph. */
+  chainOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
   setWeights: typeof setWeights;
   number: typeof numberLayers;
   summary: typeof summaryTable;

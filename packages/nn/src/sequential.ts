@@ -3,7 +3,7 @@ import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/
 import { checkOptions, shown } from '@unroll/core/internal';
 import { SymbolicTensor } from './graph.js';
 import type { Layer, LayerConfig } from './layer.js';
-import { InputLayer, symbolicInput } from './layers/input.js';
+import { makingTools } from './making.js';
 import { bringMakingTools } from './making-tools.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
@@ -15,36 +15,44 @@ export type SequentialOptions = NetworkOptions;
 export class Sequential extends Network<SequentialOptions> {
   static override readonly className = 'Sequential';
   readonly layers: readonly Layer[];
-  #inputShapes: readonly Shape[] | null = null;
+  #inputShapes: readonly Shape[] | null;
 
-  constructor(layers: readonly (Layer | SymbolicTensor)[], options: SequentialOptions = {}) {
+  /** @param inputShape [batch, ...], -1: any extent; null: found at the first call */
+  constructor(layers: readonly Layer[], options: SequentialOptions = {}, inputShape: Shape | null = null) {
     super(options);
-    const [first] = layers;
-    if (first instanceof SymbolicTensor) this.#inputShapes = [first.shape];
-    this.layers = layers.filter((layer) => layer !== first || !(first instanceof SymbolicTensor)) as Layer[];
-    if (this.layers.length === 0) throw valueError('sequential() needs at least one layer.');
-    if (this.layers.some((layer) => layer instanceof SymbolicTensor)) {
-      throw valueError('In sequential(), input() can only come first.');
-    }
-    nameLayers(this.layers);
+    this.#inputShapes = inputShape && [inputShape];
+    this.layers = [...layers];
+    if (layers.length === 0) throw valueError('sequential() needs at least one layer.');
+    nameLayers(layers);
+    for (const layer of layers) layer.chains.push(this);
   }
 
   static fromConfig(
     { layers, inputShape, ...options }: Record<string, unknown>,
     build: BuildTools,
   ): Sequential {
-    const list = (layers as unknown[]).map(build.layer);
-    if (!inputShape) return new Sequential(list, options);
-    const [batch, ...shape] = inputShape as Shape;
-    const first = new InputLayer({ shape, ...(batch !== -1 && { batchSize: batch }) });
-    return new Sequential([symbolicInput(first), ...list], options);
+    return new Sequential(
+      (layers as unknown[]).map(build.layer),
+      options,
+      (inputShape ?? null) as Shape | null,
+    );
   }
 
   get inputShapes(): readonly Shape[] | null {
     return this.#inputShapes;
   }
 
+  /** Symbolic input and outputs, for models that share layers. @throws UnrollError `state` where the input is not known */
+  get inputs(): readonly SymbolicTensor[] {
+    return makingTools(this.label).chainOf(this).inputs;
+  }
+  get outputs(): readonly SymbolicTensor[] {
+    return makingTools(this.label).chainOf(this).outputs;
+  }
+
   outputShapes(inputs: readonly Shape[]): Shape[] {
+    if (inputs.length > 1)
+      throw this.error('shape', `takes one input, got ${inputs.length}. Use model() for several.`);
     return this.layers.reduce(
       (shapes: readonly Shape[], layer) => layer.outputShapes(shapes),
       inputs,
@@ -103,5 +111,11 @@ export function sequential(
   }
   checkOptions('sequential', options, networkOptions());
   bringMakingTools();
-  return new Sequential(layers, options);
+  const [first, ...rest] = layers;
+  const begins = first instanceof SymbolicTensor;
+  const list = begins ? rest : layers;
+  if (list.some((layer) => layer instanceof SymbolicTensor)) {
+    throw valueError('In sequential(), input() can only come first.');
+  }
+  return new Sequential(list as Layer[], options, begins ? first.shape : null);
 }

@@ -40,7 +40,7 @@ import {
   timeDistributed,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
-import { fit, mse, sgd } from '@unroll/train';
+import { fit, losses, sgd } from '@unroll/train';
 import { drawn, measure, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
@@ -181,7 +181,7 @@ describe('regularisers', () => {
     const [before] = network.getWeights();
     // Inputs are 0: the loss has no gradient but the regulariser's, 2 · 0.1 · w.
     const data = { x: tensor([[0, 0]]), y: tensor([[0]]) };
-    await fit(network, { ...data, loss: mse(), optimizer: sgd({ learningRate: 0.5 }), epochs: 1 });
+    await fit(network, { ...data, loss: losses.mse(), optimizer: sgd({ learningRate: 0.5 }), epochs: 1 });
     const [after] = network.getWeights();
     after!.values.forEach((value, i) => void assert.ok(Math.abs(value - 0.9 * before!.values[i]!) < 1e-6));
   });
@@ -196,7 +196,7 @@ describe('constraints', () => {
     const data = { x: drawn('x', 16, 4), y: drawn('y', 16, 1) };
     await fit(network, {
       ...data,
-      loss: mse(),
+      loss: losses.mse(),
       optimizer: sgd({ learningRate: 1 }),
       epochs: 2,
       batchSize: 4,
@@ -229,7 +229,7 @@ describe('frozen layers', () => {
       ]),
       y: tensor([[1], [2]]),
     };
-    await fit(network, { ...data, loss: mse(), optimizer: sgd({ learningRate: 0.1 }), epochs: 2 });
+    await fit(network, { ...data, loss: losses.mse(), optimizer: sgd({ learningRate: 0.1 }), epochs: 2 });
     const changed = network
       .getWeights()
       .flatMap(({ name, values }, i) =>
@@ -276,7 +276,7 @@ test('moving statistics follow the data, and then stand in for the batch', async
   const data = { x, y: drawn('y', 64, 1) };
   await fit(network, {
     ...data,
-    loss: mse(),
+    loss: losses.mse(),
     optimizer: sgd({ learningRate: 0.01 }),
     epochs: 30,
     batchSize: 64,

@@ -213,7 +213,7 @@ describe('mistakes', () => {
     flow(layer, [[2, 5, I]]);
     shape(
       'Layer LSTM: it is stateful and carries the states of 2 sequences, got a batch of 3. Keep the batch size, or call ' +
-        'resetStates() first.',
+        'resetStates() first; a batchSize of predict must divide the number of examples.',
       () => flow(layer, [[3, 5, I]]),
     );
     layer.resetStates();

@@ -12,7 +12,7 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
-import { flowsOf, nextTurnIfDue, onHost, takeRows } from '@unroll/core/internal';
+import { masksFor, nextTurnIfDue, onHost, takeRows } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null where one has none. */
 export type TensorList = readonly (Tensor | null)[];
@@ -24,11 +24,14 @@ export interface Examples {
   /** [N, ...]: likewise, for each output. */
   y: TensorLike | readonly Tensor[];
   /**
-   * What each example's loss is multiplied by, [N], or each step's, [N, T]; for several outputs a list.
-   * Default 1.
+   * What each example's loss is multiplied by, [N], or each step's, [N, T]; for several outputs also a list, else it is
+   * for all. Default 1.
    */
   sampleWeights?: TensorLike | TensorList;
-  /** Which steps are valid, [N, T] with 1 and 0; for inputs of different lengths a list. Default: all. */
+  /**
+   * Which steps are valid, [N, T] with 1 and 0; for several inputs also a list. A single one is for the sequences
+   * [N, T, ...] of its length, or else for the one input of ids [N, T]. Default: all.
+   */
   mask?: TensorLike | TensorList;
 }
 
@@ -70,12 +73,8 @@ type Prepared = Omit<PreparedBatch, 'last'>;
 export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
   const inputs = listOf(x) as Tensor[];
   const targets = listOf(y) as Tensor[];
-  const weights = besides('sampleWeights', sampleWeights, targets.length, (single) =>
-    targets.map(() => single),
-  );
-  const masks = besides('mask', mask, inputs.length, (single) =>
-    flowsOf(inputs, single).map((flow) => flow.mask),
-  );
+  const weights = weightsFor(targets, sampleWeights);
+  const masks = masksFor(inputs, mask === undefined ? null : listOf(mask));
   const examples = targets[0]?.shape[0] ?? 0;
   const named = [
     ...inputs.map((tensor) => ['x', tensor] as const),
@@ -109,21 +108,17 @@ function isTensorList(values: TensorLike | TensorList): values is TensorList {
   );
 }
 
-/** One tensor for each of `count`: those of a list, or what `spread` makes of a single one. */
-function besides(
-  name: string,
-  values: TensorLike | TensorList | undefined,
-  count: number,
-  spread: (single: Tensor | null) => TensorList,
-): TensorList {
-  if (values === undefined) return Array.from({ length: count }, () => null);
-  const list = listOf(values);
-  if (list.length === count && count > 1) return list;
-  if (list.length === 1) return spread(list[0]);
-  throw valueError(`${name} has ${list.length} entries, and the model has ${count} to go beside.`, {
-    [name]: list.length,
-    count,
-  });
+/** The weights beside each target: those of a list, or a single one for all. */
+function weightsFor(targets: TensorList, weights: TensorLike | TensorList | undefined): TensorList {
+  if (weights === undefined) return targets.map(() => null);
+  const list = listOf(weights);
+  if (list.length === targets.length) return list;
+  if (list.length === 1) return targets.map(() => list[0]);
+  throw valueError(
+    `sampleWeights has ${list.length} entries, and the outputs with a loss are ${targets.length}. Give one for each ` +
+      '(null: none), or a single one for all.',
+    { sampleWeights: list.length, outputs: targets.length },
+  );
 }
 
 /** Examples of a data set, as rows `start` to `start + count` of tensors. */

@@ -28,6 +28,9 @@ export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
   batchSize?: number;
 }
 
+/** The loss, and every other figure by its name. */
+export type Evaluation = { loss: number } & Record<string, number>;
+
 /** Loss and metrics over everything that counts. */
 export interface Measures {
   loss: number;
@@ -44,7 +47,7 @@ export async function evaluate(
   model: Model,
   data: Examples | Batches,
   options: EvaluateOptions,
-): Promise<Figures> {
+): Promise<Evaluation> {
   checkOptions('evaluate', options, {
     loss: true,
     lossWeights: 'lists',

@@ -1,5 +1,5 @@
 /** `fit`: runs `train` to its end, callbacks beside it. */
-import { type Model, UnrollError } from '@unroll/core';
+import { type Model, ready, UnrollError } from '@unroll/core';
 import { checkOptions, type Known } from '@unroll/core/internal';
 import { openCheckpoints } from '#checkpoints';
 import type { Callback, RunControl } from './callbacks/callback.js';
@@ -58,6 +58,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
     resume,
     ...rest
   } = options;
+  await ready(); // before the data are read, which may be plain numbers
   const callbacks = withNames(given);
   const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
   if (files) callbacks.push(files);

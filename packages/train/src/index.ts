@@ -20,7 +20,7 @@ export { type ReduceOnPlateauOptions, reduceOnPlateau } from './callbacks/reduce
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 export type { Clip } from './clip.js';
 export { type Environment, environmentOf } from './environment.js';
-export { type EvaluateOptions, evaluate } from './evaluate.js';
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
 export * from './events.js';
 export { fingerprintOf } from './fingerprint.js';
 export { type FitExtras, type FitOptions, fit } from './fit.js';
@@ -32,9 +32,15 @@ export {
   type RangeTestOptions,
   type RatePoint,
 } from './learning-rate-finder.js';
-export * from './losses.js';
-export type { Metric, MetricName, MetricSpec, MetricState } from './metrics.js';
-export * as metrics from './metrics.js';
+export * as losses from './losses/index.js';
+export type { Loss, LossOptions, Reduction } from './losses/loss.js';
+export type { LossInitializer, LossParameterMaker, LossParameterOptions } from './losses/parameters.js';
+export type { ClassWeights } from './losses/row-factors.js';
+export type { LossParameters, SequenceBatch, SequenceLossDefinition } from './losses/sequence.js';
+export { type LossName, type LossSpec, registerLoss, resolveLoss } from './losses.js';
+export * as metrics from './metrics/index.js';
+export type { Metric, MetricState } from './metrics/metric.js';
+export { type MetricName, type MetricSpec, resolveMetric } from './metrics.js';
 export type { ObjectiveOptions, PerOutput } from './objective.js';
 export { type AverageOptions, WeightAverage } from './optimizers/average.js';
 export * from './optimizers.js';

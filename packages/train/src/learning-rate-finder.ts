@@ -3,7 +3,7 @@
  * for a few batches while the learning rate grows from tiny to huge, and look where the loss falls and where
  * it explodes.
  */
-import { type FloatArray, type Model, type Parameter, UnrollError, valueError } from '@unroll/core';
+import { type FloatArray, type Model, type Parameter, ready, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, type Known } from '@unroll/core/internal';
 import { withFreshStates } from './carried.js';
 import { type Optimizer, resolveOptimizer } from './optimizers.js';
@@ -91,6 +91,7 @@ export async function findLearningRate(
   if (!(smoothing >= 0 && smoothing < 1)) {
     throw valueError(`findLearningRate: smoothing lies in [0, 1), got ${smoothing}.`, { smoothing });
   }
+  await ready(); // before the data are read, which may be plain numbers
   const rate = (step: number): number => from * (to / from) ** (step / Math.max(steps - 1, 1));
   const optimizer = withRate(resolveOptimizer(options.optimizer), rate);
   const points: RatePoint[] = [];

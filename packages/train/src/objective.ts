@@ -16,8 +16,10 @@ import {
 } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
-import { type ClassWeights, classWeighted, type Loss, type LossSpec, resolveLoss } from './losses.js';
+import { type LossSpec, resolveLoss } from './losses.js';
 import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
+import type { Loss } from './losses/loss.js';
+import { classWeighted, type ClassWeights } from './losses/row-factors.js';
 
 /** One for each output in the model's order (null: the output is not trained), or by the outputs' names. */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T>>;
@@ -103,7 +105,7 @@ export class Objective {
   /** @param names of the model's outputs; null: it has one */
   constructor({ loss, lossWeights, classWeights }: ObjectiveOptions, names: readonly string[] | null) {
     const own = names ?? ['output'];
-    const losses = isPerOutput(loss) ? byOutput('loss', loss, own) : [loss];
+    const losses = lossByOutput(loss, own);
     const weights = lossWeights ? byOutput('lossWeights', lossWeights, own) : [];
     this.outputs = losses.flatMap((spec, index) =>
       spec === null
@@ -242,6 +244,14 @@ export function resolveLosses(loss: ObjectiveOptions['loss']): ObjectiveOptions[
 export function asColumn(target: Tensor, prediction: Shape): Tensor {
   const lacksOne = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
   return lacksOne ? reshape(target, [...target.shape, 1]) : target;
+}
+
+/** The loss of each output, null where it has none; a single one is that of the first. */
+export function lossByOutput(
+  loss: ObjectiveOptions['loss'],
+  names: readonly string[],
+): readonly (LossSpec | null)[] {
+  return isPerOutput(loss) ? byOutput('loss', loss, names) : [loss];
 }
 
 function isPerOutput(loss: LossSpec | PerOutput<LossSpec>): loss is PerOutput<LossSpec> {

@@ -3,7 +3,8 @@ import { type Flow, keep, type Tensor } from '@unroll/core';
 import { onHost } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { Figures } from './events.js';
-import { type Metric, type MetricSpec, type MetricState, resolveMetric } from './metrics.js';
+import type { Metric, MetricState } from './metrics/metric.js';
+import { type MetricSpec, resolveMetric } from './metrics.js';
 import {
   asColumn,
   byOutput,

@@ -4,7 +4,7 @@ import { hostValues, valuesOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { isStateful } from './carried.js';
 import type { WarningCode, WarningEvent } from './events.js';
-import type { Loss } from './losses.js';
+import type { Loss } from './losses/loss.js';
 import type { Objective } from './objective.js';
 
 /** Losses of targets that are quantities: a fresh network's outputs are of size 1, and so should they be. */

@@ -6,7 +6,7 @@
  *   loss = -(1 / L) Σ_l log p_(t_l)            0 for no labels
  */
 import { log, mul, type Parameter, softmax, sub, sum, type Tensor, tensor, valueError } from '@unroll/core';
-import { type Loss, type LossOptions, type LossParameterOptions, sequenceLoss } from '@unroll/train';
+import { type Loss, type LossOptions, type LossParameterOptions, losses } from '@unroll/train';
 
 export interface BagOptions extends LossOptions {
   /** Initial sharpness. Default 1. */
@@ -16,7 +16,7 @@ export interface BagOptions extends LossOptions {
 }
 
 export function bagOfLabels({ start = 1, own = {}, ...options }: BagOptions = {}): Loss {
-  return sequenceLoss<{ sharpness: Parameter }>(
+  return losses.sequence<{ sharpness: Parameter }>(
     {
       ...{ name: 'bagOfLabels', config: { start }, padding: -1 },
       build: (_prediction, make) => ({ sharpness: make('sharpness', [], start, own) }),

@@ -112,6 +112,16 @@ describe('mistakes in data', () => {
       ['shape', /mask \[40, 5\] fits no input \[N, T/],
     ],
     [
+      'sample weights of more outputs than there are',
+      () => ({ x, y, sampleWeights: [null, null, null] }),
+      ['value', /sampleWeights has 3 entries, and the outputs with a loss are 1\. Give one for each/],
+    ],
+    [
+      'masks of more inputs than there are',
+      () => ({ x, y, mask: [null, null] }),
+      ['shape', /Give one mask for each input \(1\), got 2\./],
+    ],
+    [
       'a split that leaves nothing',
       () => ({ x, y, validationSplit: 0.999 }),
       ['value', /leaves 0 to train on/],

@@ -15,7 +15,7 @@ import {
   fit,
   type Loss,
   type RunSnapshot,
-  sequenceLoss,
+  losses,
   type TrainOptions,
   train,
 } from '@unroll/train';
@@ -149,7 +149,7 @@ describe('the parameters of a loss', () => {
   });
 
   test('need initial values of their shape', async () => {
-    const loss = sequenceLoss({
+    const loss = losses.sequence({
       name: 'short',
       build: (_shape, make) => ({ w: make('w', [2, 2], () => [1, 2, 3]) }),
       losses: ({ lengths }) => zeros([lengths.length]),

@@ -2,14 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mul, sub, sum, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
-import {
-  classWeighted,
-  customLoss,
-  type LossName,
-  type LossSpec,
-  resolveLoss,
-  sparseCategoricalCrossentropy,
-} from '@unroll/train';
+import { type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
+import { classWeighted } from '@unroll/train/internal';
 import { fails } from './fails.js';
 import { CHECKED, close, example, title } from './loss-examples.js';
 
@@ -161,7 +155,7 @@ describe('losses of single rows', () => {
     close(loss.rows(p, tensor([-1, -1, -1])).dataSync(), [0, 0, 0]);
   });
   test('a loss of your own has masks and weights like the others', () => {
-    const own = customLoss('cubed', (prediction, target) => {
+    const own = losses.custom('cubed', (prediction, target) => {
       const error = sub(prediction, target);
       return sum(mul(error, mul(error, error)), -1);
     });
@@ -178,7 +172,7 @@ describe('shapes of predictions, targets, masks and weights', () => {
     const p = tensor([[1], [3]]);
     assert.equal(mse.compute(p, tensor([0, 0]), null).item(), 5);
     assert.deepEqual([...mse.rows(tensor([1, 3]), tensor([0, 0])).dataSync()], [1, 9]);
-    assert.equal(sparseCategoricalCrossentropy().rows(tensor([[0.5, 0.5]]), tensor([[1]])).size, 1);
+    assert.equal(losses.sparseCategoricalCrossentropy().rows(tensor([[0.5, 0.5]]), tensor([[1]])).size, 1);
   });
   test('weights [B] are those of whole sequences, [B, T] those of steps', () => {
     const p = tensor([

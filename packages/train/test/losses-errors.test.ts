@@ -2,14 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ErrorCode, type Tensor, tensor, zeros } from '@unroll/core';
-import {
-  classWeighted,
-  type LossName,
-  type LossSpec,
-  pinball,
-  resolveLoss,
-  sparseCategoricalCrossentropy,
-} from '@unroll/train';
+import { type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
+import { classWeighted } from '@unroll/train/internal';
 import { fails } from './fails.js';
 
 describe('errors of losses', () => {
@@ -101,8 +95,13 @@ describe('errors of losses', () => {
       'value',
       /2 quantiles.*3 numbers/,
     ],
-    ['a quantile of 1', () => pinball({ quantile: 1 }), 'value', /between 0 and 1, got 1/],
-    ['quantile and quantiles', () => pinball({ quantile: 0.5, quantiles: [0.5] }), 'value', /not both/],
+    ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /between 0 and 1, got 1/],
+    [
+      'quantile and quantiles',
+      () => losses.pinball({ quantile: 0.5, quantiles: [0.5] }),
+      'value',
+      /not both/,
+    ],
     ['a delta of 0', () => resolveLoss({ name: 'huber', delta: 0 }), 'value', /above 0, got 0/],
     [
       'a smoothing above 1',
@@ -161,7 +160,7 @@ describe('errors of losses', () => {
   }
   test('the position of a wrong class counts masked rows too', () => {
     const run = (): Tensor =>
-      sparseCategoricalCrossentropy().compute(
+      losses.sparseCategoricalCrossentropy().compute(
         zeros([2, 3, 4]),
         tensor([
           [9, 0, 1],

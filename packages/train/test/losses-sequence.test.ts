@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Parameter, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
-import { type Loss, type Reduction, resolveLoss, registerLoss, sequenceLoss } from '@unroll/train';
+import { type Loss, type Reduction, resolveLoss, registerLoss, losses } from '@unroll/train';
 import { onBackend } from '@unroll/testkit';
 import { bagOfLabels, bagOfOne } from './bag-loss.js';
 import { fails } from './fails.js';
@@ -61,7 +61,7 @@ describe('a loss over sequences', () => {
       const loss = built(bagOfLabels({ start: 1.5 }));
       close(loss.rows(tensor(values), tensor(labels)), byHand(null, 1.5));
       const seen: number[][] = [];
-      const looking = sequenceLoss({
+      const looking = losses.sequence({
         ...{ name: 'looking', padding: -1 },
         losses({ lengths, targetLengths, prediction }) {
           seen.push([...lengths], [...targetLengths]);
@@ -132,14 +132,16 @@ describe('a loss over sequences', () => {
   test('a target mask in place of a padding value, and vectors as target steps', () => {
     const lengthsOf = (definition: object, target: Tensor, mask: Tensor | null = null): number[] => {
       let found: number[] = [];
-      sequenceLoss({
-        name: 'looking',
-        ...definition,
-        losses({ targetLengths, prediction }) {
-          found = [...targetLengths];
-          return zeros([prediction.shape[0]]);
-        },
-      }).compute(zeros([2, 3, 1]), target, mask);
+      losses
+        .sequence({
+          name: 'looking',
+          ...definition,
+          losses({ targetLengths, prediction }) {
+            found = [...targetLengths];
+            return zeros([prediction.shape[0]]);
+          },
+        })
+        .compute(zeros([2, 3, 1]), target, mask);
       return found;
     };
     const like = { targetMask: (_target: Tensor, mask: Tensor | null) => mask };
@@ -190,7 +192,7 @@ describe('a loss over sequences', () => {
       fails('shape', /the weights has shape \[4, 3\], and the loss is per example/),
     );
     assert.throws(() => bagOfLabels({ reduction: 'avg' as Reduction }), fails('value', /no reduction "avg"/));
-    const one = sequenceLoss({ name: 'one', losses: () => zeros([]) });
+    const one = losses.sequence({ name: 'one', losses: () => zeros([]) });
     assert.throws(
       () => one.compute(x, tensor(labels), null),
       fails('shape', /one: losses\(\) must give one number per sequence, \[4\], got \[\]/),

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setBackend, type Tensor, tensor, valueAndGrad } from '@unroll/core';
-import { type Loss, type LossName, type LossSpec, pinball, resolveLoss } from '@unroll/train';
+import { type Loss, type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
 import { CHECKED, close, example, title } from './loss-examples.js';
 
 const { log, log1p, exp, PI } = Math;
@@ -186,7 +186,7 @@ describe('names and options', () => {
       const again = resolveLoss(JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec);
       assert.deepEqual(again.config, loss.config);
     }
-    const own: Loss = pinball();
+    const own: Loss = losses.pinball();
     assert.equal(resolveLoss(own), own);
   });
 });

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type Backend, predict, scope, setBackend, valueAndGrad } from '@unroll/core';
 import type { Heap } from '@unroll/core/internal';
 import { moduleOf, testBackends } from '@unroll/testkit/node';
-import { fit, mse } from '@unroll/train';
+import { fit, losses } from '@unroll/train';
 import { forecaster, waves } from './small-model.js';
 
 after(() => setBackend());
@@ -34,7 +34,7 @@ for (const name of ['native', 'wasm:single']) {
 
 describe('linear memory stays as it is after the first runs', () => {
   const { x, y } = waves();
-  const loss = mse();
+  const loss = losses.mse();
   const work: Record<string, () => Promise<unknown>> = {
     training: () => fit(forecaster({ dropout: 0.2 }), { x, y, loss, optimizer: 'adam', batchSize: 7 }),
     prediction: () => predict(forecaster(), x, { batchSize: 3 }),

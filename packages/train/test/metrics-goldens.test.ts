@@ -7,7 +7,7 @@
 import { describe, test } from 'node:test';
 import { slice, type Tensor } from '@unroll/core';
 import { mismatch, report } from '@unroll/testkit';
-import { type Metric, type MetricName, metrics } from '@unroll/train';
+import { type Metric, type MetricName, metrics, resolveMetric } from '@unroll/train';
 import {
   type GoldenNumber,
   numbersOf,
@@ -31,7 +31,7 @@ interface MetricCase {
 function metricOf({ metric, options }: MetricCase): Metric<number | number[][]> {
   if (metric === 'confusionMatrix') return metrics.confusionMatrix();
   const name = metric === 'accuracy' && 'threshold' in options ? 'binaryAccuracy' : metric;
-  return metrics.resolveMetric({ name, ...options });
+  return resolveMetric({ name, ...options });
 }
 
 function check(golden: MetricCase, found: number | number[][]): void {

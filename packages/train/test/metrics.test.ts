@@ -5,10 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor, zeros } from '@unroll/core';
-import { type MetricName, type MetricSpec, metrics } from '@unroll/train';
+import { type MetricName, type MetricSpec, metrics, resolveMetric } from '@unroll/train';
 import { fails } from './fails.js';
-
-const { resolveMetric } = metrics;
 
 const NAMES: MetricName[] = [
   ...([

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { keep, mean, setBackend, square, sub, type Tensor, tensor, UnrollError } from '@unroll/core';
 import { testBackends } from '@unroll/testkit/node';
-import { fit, type Loss, mse, train } from '@unroll/train';
+import { fit, type Loss, losses, train } from '@unroll/train';
 import { forecaster, waves, weightsOf } from './small-model.js';
 
 const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
@@ -15,7 +15,7 @@ const options = { x, y, optimizer: 'adam', batchSize: 8, shuffle: false } as con
 
 /** Mean squared error, handing each prediction and its error to `look`. */
 const watched = (look: (prediction: Tensor, error: Tensor) => void): Loss => ({
-  ...mse(),
+  ...losses.mse(),
   name: 'watched',
   compute(prediction, target) {
     const error = sub(prediction, target);

@@ -10,7 +10,7 @@ import { inferenceContext } from '@unroll/core/internal';
 import { dense, lstm, type Network, sequential } from '@unroll/nn';
 import { mismatch } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { mse, type StepEvent, sgd, train } from '@unroll/train';
+import { losses, type StepEvent, sgd, train } from '@unroll/train';
 import { rows, waves } from './small-model.js';
 
 after(() => setBackend());
@@ -18,7 +18,7 @@ after(() => setBackend());
 const BATCH = 8;
 const { x, y } = waves(BATCH * 3);
 const RATE = 0.1;
-const loss = mse();
+const loss = losses.mse();
 
 const make = (): Network =>
   sequential([lstm({ units: 6, returnSequences: true }), lstm({ units: 5 }), dense({ units: 1 })], {

@@ -2,6 +2,7 @@
 import { Tensor, type UnrollError, valueError } from '@unroll/core';
 import { type Known, shown } from '@unroll/core/internal';
 import type { ArtifactExtras } from '@unroll/formats';
+import type { ExampleOptions } from './examples.js';
 import type { PredictOptions } from './runnable.js';
 import type { CompileOptions, EvaluateOptions, FitOptions } from './trainable.js';
 import { isNumberArray } from './values.js';
@@ -44,6 +45,8 @@ export const FIT: Known<FitOptions> = {
 
 export const EVALUATE: Known<EvaluateOptions> = { batchSize: 'count', sampleWeights: true, mask: true };
 export const PREDICT: Known<PredictOptions> = { batchSize: 'count', mask: true };
+export const BATCH: Known<ExampleOptions> = { sampleWeights: true, mask: true };
+export const PREDICT_BATCH: Known<Pick<PredictOptions, 'mask'>> = { mask: true };
 export const SAVE: Known<Pick<ArtifactExtras, 'pipeline' | 'weights'>> = {
   pipeline: true,
   weights: ['float32', 'float16'],
@@ -72,14 +75,18 @@ export function reading<T>(what: string, values: unknown, read: () => T): T {
 /** The error about the first thing among values that is neither a number nor an array of them; null: there is none. */
 export function notNumbers(path: string, value: unknown, top = true): UnrollError | null {
   if (typeof value === 'number' || value instanceof Tensor || isNumberArray(value)) return null;
-  if (Array.isArray(value))
-    return first(value.map((entry, i) => () => notNumbers(`${path}[${i}]`, entry, false)));
+  const absent = (entry: unknown) => top && entry === null; // nothing for that input or output
+  if (Array.isArray(value)) {
+    return first(
+      value.map((entry, i) => () => (absent(entry) ? null : notNumbers(`${path}[${i}]`, entry, false))),
+    );
+  }
   if (top && isPlain(value)) {
     return first(
       Object.entries(value).map(
         ([name, entry]) =>
           () =>
-            notNumbers(`${path}.${name}`, entry, false),
+            absent(entry) ? null : notNumbers(`${path}.${name}`, entry, false),
       ),
     );
   }

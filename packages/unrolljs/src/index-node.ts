@@ -1,4 +1,4 @@
-/** unrolljs/node: what writes files. Models themselves save and load without it. */
+/** unrolljs/node: what writes files, and Ctrl-C as a signal. Models themselves save and load without it. */
 export { loadArtifact, saveArtifact } from '@unroll/formats/node';
 export {
   type CheckpointFiles,
@@ -6,6 +6,7 @@ export {
   type CsvLogOptions,
   checkpoints,
   csvLog,
+  interruptSignal,
   readCheckpoint,
   type TensorBoardOptions,
   tensorBoard,

@@ -2,6 +2,7 @@
  * unrolljs/infer: load a model and run it. Nothing here or below pulls in a trainer, and in a page the kernels come
  * without those for training. Where every kilobyte counts, `loadWith` takes the place of `load`.
  */
+// biome-ignore-all assist/source/organizeImports: grouped by subject
 import type { Model } from '@unroll/core';
 import { type ArtifactFiles, artifactOf } from '@unroll/formats';
 import { builder, type ModelPart, modelFromConfig, type Network, Sequential } from '@unroll/nn';
@@ -9,12 +10,81 @@ import { filesIn, readyToRun } from '#files';
 import { type ArtifactSource, filesOf } from './load.js';
 import { type Runnable, runnableOn } from './runnable.js';
 
-export { ready, setBackend, setThreads, Tensor, tensor, UnrollError } from '@unroll/core';
-export { fromZip } from '@unroll/formats';
-export * from '@unroll/nn';
+// What computes, tensors and errors
+export {
+  type Backend,
+  type BackendName,
+  type ErrorCode,
+  type NestedArray,
+  ready,
+  type Shape,
+  setBackend,
+  setThreads,
+  Tensor,
+  type TensorLike,
+  tensor,
+  UnrollError,
+} from '@unroll/core';
+
+// Models
+export { type ArtifactFiles, fromZip } from '@unroll/formats';
+export {
+  lengthMask,
+  type ModelPart,
+  model,
+  type Network,
+  type Stream,
+  type StreamInput,
+  type StreamOptions,
+  type StreamState,
+  type SymbolicTensor,
+  sequential,
+} from '@unroll/nn';
 export type { ArtifactSource } from './load.js';
 export type { PredictOptions, Runnable } from './runnable.js';
-export { type ModelValues, type NestedNumbers, type NumberArray, toTensor, type Values } from './values.js';
+export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
+
+// The classes that loadWith can be given
+export {
+  ActivationLayer,
+  Add,
+  BatchNormalization,
+  Bidirectional,
+  Concatenate,
+  Dense,
+  Dropout,
+  Embedding,
+  Flatten,
+  Functional,
+  GruCell,
+  InputLayer,
+  LayerNormalization,
+  LstmCell,
+  Masking,
+  Multiply,
+  PeepholeLstmCell,
+  Permute,
+  Recurrent,
+  RepeatVector,
+  Reshape,
+  Sequential,
+  SimpleRnnCell,
+  StackedCells,
+  TimeDistributed,
+} from '@unroll/nn';
+
+// Layers, cells and activations of your own
+export {
+  type Cell,
+  type CellClass,
+  Layer,
+  type LayerClass,
+  type LayerConfig,
+  MatrixCell,
+  registerActivation,
+  registerCell,
+  registerLayer,
+} from '@unroll/nn';
 
 /**
  * A saved model, ready to predict.

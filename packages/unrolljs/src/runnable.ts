@@ -1,19 +1,22 @@
 /** A network with `predict` as a method: what `unrolljs/infer` loads. `trainable` adds the rest. */
 import {
   type PredictOptions as CorePredictOptions,
+  type NestedArray,
   type Model as Network,
   ready,
   type Shape,
   type Tensor,
 } from '@unroll/core';
 import { predictLoaded } from '@unroll/core/internal';
-import { type ModelValues, toTensor, toTensors, type Values } from './values.js';
+import { type ModelValues, toTensors } from './values.js';
 
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
   /**
-   * Which steps are valid, [N, T] with 1 and 0, for padded sequences. Default: as the model's layers find.
+   * Which steps are valid, [N, T] with 1 and 0, for padded sequences. Of several inputs a single mask is for the sequences
+   * [N, T, ...] of its length, or else for the one input of ids [N, T]; a list in the model's order (null: none) or an
+   * object by names says it for each. Default: as the model's layers find.
    */
-  mask?: Values;
+  mask?: ModelValues;
 }
 
 export interface Runnable {
@@ -21,6 +24,11 @@ export interface Runnable {
   predict(x: ModelValues, options?: PredictOptions): Promise<Tensor>;
   /** Every output for x, [N, ...] each. */
   predictAll(x: ModelValues, options?: PredictOptions): Promise<Tensor[]>;
+  /**
+   * The output for x as nested arrays: `number[][]`, unless another depth is named as in
+   * `predictArray<number[][][]>(x)`.
+   */
+  predictArray<A extends NestedArray = number[][]>(x: ModelValues, options?: PredictOptions): Promise<A>;
 }
 
 /** The network, with the methods of {@link Runnable}. */
@@ -30,31 +38,30 @@ export function runnable<N extends Network>(network: N): N & Runnable {
 
 /** The same where `loaded` sees to it that a backend is there. */
 export function runnableOn<N extends Network>(network: N, loaded: () => Promise<unknown>): N & Runnable {
-  const all = async (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
+  const predictAll = async (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
     await loaded();
-    const call: CorePredictOptions = mask === undefined ? options : { ...options, mask: toTensor(mask) };
-    return predictLoaded(network, inputsOf(network, x), call);
+    const masks = mask === undefined ? null : masksOf(network, mask);
+    return predictLoaded(network, inputsOf(network, x), { ...options, mask: masks });
   };
-  return Object.assign(network, {
-    predictAll: all,
-    predict: async (x: ModelValues, options?: PredictOptions) => (await all(x, options))[0],
-  });
+  const predict = async (x: ModelValues, options?: PredictOptions) => (await predictAll(x, options))[0];
+  const predictArray = async <A>(x: ModelValues, options?: PredictOptions) =>
+    (await predict(x, options)).toArray() as A;
+  return Object.assign(network, { predict, predictAll, predictArray });
 }
 
-/** What networks of @unroll/nn know of their inputs and outputs. */
+/** What networks of @unroll/nn know of their inputs. */
 export interface Known {
   readonly inputNames?: readonly string[] | null;
-  readonly outputNames?: readonly string[] | null;
   readonly inputShapes?: readonly Shape[] | null;
 }
 
 /** Inputs as tensors, in the order of the network's. */
 export function inputsOf(network: Network, x: ModelValues): Tensor[] {
   const { inputNames = null, inputShapes = null } = network as Known;
-  return toTensors(x, inputNames, inputShapes?.map((shape) => shape.slice(1)) ?? null);
+  return toTensors(x, inputNames, inputShapes?.map((shape) => shape.slice(1)) ?? null) as Tensor[];
 }
 
-/** Targets as tensors, in the order of the network's outputs. */
-export function targetsOf(network: Network, y: ModelValues): Tensor[] {
-  return toTensors(y, (network as Known).outputNames ?? null);
+/** A mask for each input, or one alone. */
+export function masksOf(network: Network, mask: ModelValues): (Tensor | null)[] {
+  return toTensors(mask, (network as Known).inputNames, null, true);
 }

@@ -2,17 +2,17 @@
  * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is
  * a short call to a function of @unroll/train that may also be used on its own.
  */
-import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
+import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
+import { checkOptions, type Known as KnownOptions } from '@unroll/core/internal';
 import type { Artifact, ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
   type Batches,
   type Callback,
+  type Evaluation,
   type Examples,
   environmentOf,
   evaluate,
-  type Figures,
   type FitExtras,
   fingerprintOf,
   fit,
@@ -24,12 +24,32 @@ import {
   resolveLoss,
   resolveOptimizer,
 } from '@unroll/train';
-import { checkAverage, clipFor, Objective, resolveLosses } from '@unroll/train/internal';
+import { checkAverage, clipFor, Objective, outputNames, resolveLosses } from '@unroll/train/internal';
 import { saveTo } from '#files';
-import { COMPILE, checkVerbose, EVALUATE, FIT, notNumbers, PREDICT, reading, SAVE } from './checks.js';
+import {
+  BATCH,
+  COMPILE,
+  checkVerbose,
+  EVALUATE,
+  FIT,
+  notNumbers,
+  PREDICT,
+  PREDICT_BATCH,
+  SAVE,
+} from './checks.js';
 import { compiledToJson } from './compiled.js';
-import { inputsOf, type Known, type PredictOptions, type Runnable, runnable, targetsOf } from './runnable.js';
-import { type ModelValues, toTensor, type Values } from './values.js';
+import {
+  batchesOf,
+  type ExampleBatches,
+  type ExampleOptions,
+  type ExampleSet,
+  examplesOf,
+  isBatches,
+  type ValidationData,
+  validationOf,
+} from './examples.js';
+import { inputsOf, type Known, type PredictOptions, type Runnable, runnable } from './runnable.js';
+import type { ModelValues } from './values.js';
 
 type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
 
@@ -38,22 +58,14 @@ export interface CompileOptions extends Pick<RunOptions, Compiled> {
   optimizer?: OptimizerSpec;
 }
 
-/** What belongs to examples besides x and y. */
-export interface ExampleOptions {
-  /** What each example's loss is multiplied by, [N], or each step's, [N, T]. Default 1. */
-  sampleWeights?: Values;
-  /** Which steps are valid, [N, T] with 1 and 0. Default: as the model's layers find. */
-  mask?: Values;
-}
-
-/** Examples as x, y and, if need be, sample weights. */
-export type ExamplePair = readonly [x: ModelValues, y: ModelValues, sampleWeights?: Values];
-
 type Passed = Compiled | 'optimizer' | 'memory' | 'validationData' | 'resume';
 
 export interface FitOptions extends Omit<RunOptions, Passed>, FitExtras, ExampleOptions {
-  /** Examples, or batches of them, to measure loss and metrics on after every epoch. */
-  validationData?: ExamplePair | Batches;
+  /**
+   * What to measure loss and metrics on after every epoch: `[x, y]`, `[x, y, sampleWeights]`,
+   * `{ x, y, sampleWeights, mask }`, or batches.
+   */
+  validationData?: ValidationData;
   /** 0: silent. 1: progress. 2: a line per epoch. Default `auto`: progress on a terminal, else silent. */
   verbose?: 0 | 1 | 2 | 'auto';
 }
@@ -64,8 +76,6 @@ export interface EvaluateOptions extends ExampleOptions {
 }
 
 type SaveExtras = Pick<ArtifactExtras, 'pipeline' | 'weights'>;
-
-type CompiledOptions = Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
 
 export interface Trainable extends Runnable {
   /**
@@ -80,11 +90,19 @@ export interface Trainable extends Runnable {
    * numbers go astray
    */
   fit(x: ModelValues, y: ModelValues, options?: FitOptions): Promise<History>;
-  /** Trains on batches. */
-  fit(batches: Batches, options?: FitOptions): Promise<History>;
+  /** Trains on batches, `{ x, y, sampleWeights, mask }` each. */
+  fit(batches: ExampleBatches, options?: FitOptions): Promise<History>;
   /** Loss and metrics by name. @throws UnrollError `state` before `compile` */
-  evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Figures>;
-  evaluate(batches: Batches, options?: EvaluateOptions): Promise<Figures>;
+  evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Evaluation>;
+  evaluate(batches: ExampleBatches, options?: EvaluateOptions): Promise<Evaluation>;
+  /**
+   * One update from one batch, with the optimizer's memory that `fit` has; returns the loss and metrics of the batch
+   * before it. The moving average that `compile` may ask for is `fit`'s alone.
+   * @throws UnrollError as `fit` does
+   */
+  trainOnBatch(x: ModelValues, y: ModelValues, options?: ExampleOptions): Promise<Evaluation>;
+  /** The output for x, [N, ...], all examples at once; of a model of several outputs, the first. */
+  predictOnBatch(x: ModelValues, options?: Pick<PredictOptions, 'mask'>): Promise<Tensor>;
   /**
    * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path
    * ends in `.zip`.
@@ -94,6 +112,106 @@ export interface Trainable extends Runnable {
    * one beyond float16
    */
   save(path: string, extras?: SaveExtras): Promise<void>;
+}
+
+/** What a network is compiled with. */
+type Settings = Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
+
+/** What a network was compiled with and trained on, from call to call. */
+class Session {
+  readonly #network: Network;
+  #stored: Artifact['lossParameters'];
+  #compiled: Settings | null = null;
+  /** The losses of `#compiled` are no names any more. */
+  #made = false;
+  /** The latest fit, for the artifact. */
+  #trained: Record<string, unknown> | null = null;
+
+  /** @param stored parameters of the loss, from the file that the network is from: for the first `compile` */
+  constructor(network: Network, stored: Artifact['lossParameters']) {
+    this.#network = network;
+    this.#stored = stored;
+  }
+
+  compile(given: CompileOptions): void {
+    checkOptions('compile', given, COMPILE);
+    const { optimizer: spec = 'adam', ...options } = given;
+    const optimizer = resolveOptimizer(spec);
+    clipFor(optimizer, options.clip); // what is wrong is reported here, and not by fit()
+    if (options.average) checkAverage(options.average);
+    if (typeof options.loss === 'string') resolveLoss(options.loss);
+    this.#compiled = { ...options, optimizer, memory: new OptimizerMemory() };
+    this.#made = false;
+    if (Object.keys(this.#stored).length === 0) return;
+    const { inputShapes } = this.#network as Known;
+    this.#objective(this.#compiled).build(this.#network, inputShapes ?? [], this.#stored);
+    this.#stored = {};
+  }
+
+  /** What the network was compiled with, once a backend is there: before that nothing may touch values. */
+  async settings(method: string): Promise<Settings> {
+    if (!this.#compiled)
+      throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
+    await ready();
+    return this.#withLosses(this.#compiled);
+  }
+
+  async fit(first: ModelValues | ExampleBatches, rest: readonly unknown[]): Promise<History> {
+    const settings = await this.settings('fit');
+    const { data, options } = dataOf(this.#network, settings.loss, first, rest, 'fit', FIT);
+    checkVerbose(options.verbose);
+    const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options;
+    const held = validationData && {
+      validationData: validationOf(this.#network, settings.loss, validationData),
+    };
+    const history = await fit(this.#network, {
+      ...settings,
+      ...own,
+      ...data,
+      ...held,
+      callbacks: [...callbacks, ...verbosity(verbose ?? 'auto')],
+    });
+    const { seed = 0, epochs = 1, batchSize = 32 } = own;
+    const fingerprint = data.batches ? null : await fingerprintOf(data);
+    this.#trained = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
+    return history;
+  }
+
+  async evaluate(first: ModelValues | ExampleBatches, rest: readonly unknown[]): Promise<Evaluation> {
+    const { optimizer, memory, clip, average, ...measured } = await this.settings('evaluate');
+    const { data, options } = dataOf(this.#network, measured.loss, first, rest, 'evaluate', EVALUATE);
+    const { batchSize } = options;
+    const size = batchSize === undefined ? {} : { batchSize };
+    return evaluate(this.#network, data.batches ?? (data as Examples), { ...measured, ...size });
+  }
+
+  async save(path: string, extras: SaveExtras): Promise<void> {
+    checkOptions('save', extras, SAVE);
+    const network = this.#network;
+    if (!(network instanceof Layered)) {
+      throw new UnrollError(
+        'value',
+        `${network.name} is no model of layers: an artifact cannot describe it.`,
+      );
+    }
+    const compiled = this.#compiled;
+    await saveTo(path, network, {
+      ...extras,
+      lossParameters: compiled && this.#made ? this.#objective(compiled).parameters : [],
+      training: { compiled: compiled && compiledToJson(compiled), trained: this.#trained },
+    });
+  }
+
+  /** The losses themselves, the same ones in every call, so that their parameters stay. */
+  #withLosses(settings: Settings): Settings {
+    if (!this.#made) settings.loss = resolveLosses(settings.loss);
+    this.#made = true;
+    return settings;
+  }
+
+  #objective(settings: Settings): Objective {
+    return new Objective(this.#withLosses(settings), outputNames(this.#network));
+  }
 }
 
 /** The network, with the methods of {@link Trainable}. */
@@ -106,23 +224,35 @@ export function trainableFrom<N extends Network>(
   network: N,
   stored: Artifact['lossParameters'],
 ): N & Trainable {
-  let compiled: CompiledOptions | null = null;
-  let made = false; // the losses of `compiled` are no names any more
-  let trained: Record<string, unknown> | null = null; // by the latest fit
-  /** The losses themselves, the same ones in every call, so that their parameters stay. */
-  const withLosses = (options: CompiledOptions): CompiledOptions => {
-    if (!made) options.loss = resolveLosses(options.loss);
-    made = true;
-    return options;
+  const session = new Session(network, stored);
+  const methods = {
+    ...checked(runnable(network)),
+    compile(options: CompileOptions) {
+      session.compile(options);
+      return whole;
+    },
+    fit: (first: ModelValues | ExampleBatches, ...rest: readonly unknown[]) => session.fit(first, rest),
+    evaluate: (first: ModelValues | ExampleBatches, ...rest: readonly unknown[]) =>
+      session.evaluate(first, rest),
+    async trainOnBatch(x: ModelValues, y: ModelValues, options: ExampleOptions = {}): Promise<Evaluation> {
+      checkOptions('trainOnBatch', options, BATCH);
+      return trainOnBatch(network, await session.settings('trainOnBatch'), { ...options, x, y });
+    },
+    async predictOnBatch(x: ModelValues, options: Pick<PredictOptions, 'mask'> = {}): Promise<Tensor> {
+      checkOptions('predictOnBatch', options, PREDICT_BATCH);
+      await ready();
+      const inputs = inputsOf(network, x);
+      return whole.predict(inputs, { ...options, batchSize: countOf(inputs) });
+    },
+    save: (path: string, extras: SaveExtras = {}) => session.save(path, extras),
   };
-  const objectiveOf = (options: CompiledOptions): Objective =>
-    new Objective(withLosses(options), (network as Known).outputNames ?? null);
-  const ready = (method: string) => {
-    if (compiled) return withLosses(compiled);
-    throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
-  };
-  const { predict, predictAll } = runnable(network);
-  const predicting =
+  const whole = Object.assign(network, methods) as N & Trainable;
+  return whole;
+}
+
+/** The same methods, which refuse options that do not exist and show what is no number. */
+function checked({ predict, predictAll, predictArray }: Runnable): Runnable {
+  const checking =
     <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
     async (x: ModelValues, options: PredictOptions = {}): Promise<T> => {
       checkOptions('predict', options, PREDICT);
@@ -132,120 +262,58 @@ export function trainableFrom<N extends Network>(
         throw notNumbers('x', x) ?? error;
       }
     };
-  const methods = {
-    predict: predicting(predict),
-    predictAll: predicting(predictAll),
-    compile(given: CompileOptions) {
-      checkOptions('compile', given, COMPILE);
-      const { optimizer: spec = 'adam', ...options } = given;
-      const optimizer = resolveOptimizer(spec);
-      clipFor(optimizer, options.clip); // what is wrong is reported here, and not by fit()
-      if (options.average) checkAverage(options.average);
-      if (typeof options.loss === 'string') resolveLoss(options.loss);
-      compiled = { ...options, optimizer, memory: new OptimizerMemory() };
-      made = false;
-      if (Object.keys(stored).length > 0) {
-        objectiveOf(compiled).build(network, (network as Known).inputShapes ?? [], stored);
-        stored = {};
-      }
-      return whole;
-    },
-    async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
-      const { data, options } = dataOf(network, first, rest, (given) => checkOptions('fit', given, FIT));
-      checkVerbose((options as FitOptions).verbose);
-      const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options as FitOptions;
-      const held = validationData && { validationData: heldOf(network, validationData) };
-      const history = await fit(network, {
-        ...ready('fit'),
-        ...own,
-        ...data,
-        ...held,
-        callbacks: [...callbacks, ...verbosity(verbose ?? 'auto')],
-      });
-      const { seed = 0, epochs = 1, batchSize = 32 } = own;
-      const fingerprint = data.batches ? null : await fingerprintOf(data);
-      trained = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
-      return history;
-    },
-    async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Figures> {
-      const check = (given: EvaluateOptions) => checkOptions('evaluate', given, EVALUATE);
-      const { data, options } = dataOf(network, first, rest, check);
-      const { batchSize } = options as EvaluateOptions;
-      const size = batchSize === undefined ? {} : { batchSize };
-      const { optimizer, memory, clip, average, ...measured } = ready('evaluate');
-      return evaluate(network, data.batches ?? (data as Examples), { ...measured, ...size });
-    },
-    async save(path: string, extras: SaveExtras = {}): Promise<void> {
-      checkOptions('save', extras, SAVE);
-      if (!(network instanceof Layered)) {
-        throw new UnrollError(
-          'value',
-          `${network.name} is no model of layers: an artifact cannot describe it.`,
-        );
-      }
-      await saveTo(path, network, {
-        ...extras,
-        lossParameters: compiled && made ? objectiveOf(compiled).parameters : [],
-        training: { compiled: compiled && compiledToJson(compiled), trained },
-      });
-    },
+  return {
+    predict: checking(predict),
+    predictAll: checking(predictAll),
+    predictArray: checking(predictArray) as Runnable['predictArray'],
   };
-  const whole = Object.assign(network, methods) as N & Trainable;
-  return whole;
+}
+
+async function trainOnBatch(
+  network: Network,
+  { average, ...settings }: Settings,
+  examples: ExampleSet,
+): Promise<Evaluation> {
+  const data = examplesOf(network, settings.loss, examples);
+  const { loss, metrics } = await fit(network, {
+    ...settings,
+    ...data,
+    batchSize: countOf(data.x as Tensor[]),
+    shuffle: false,
+    seed: settings.memory.updates, // dropout of its own for every batch
+    onWarning: () => {},
+  });
+  const figures = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
+  return { loss: loss[0], ...Object.fromEntries(figures) };
 }
 
 type Data = (Examples & { batches?: undefined }) | { batches: Batches };
 
-/** (x, y, options) or (batches, options). */
-function dataOf(
+/** (x, y, options) or (batches, options). @param known the options of the method */
+function dataOf<O extends ExampleOptions>(
   network: Network,
-  first: ModelValues | Batches,
+  loss: CompileOptions['loss'],
+  first: ModelValues | ExampleBatches,
   rest: readonly unknown[],
-  check: (options: FitOptions) => void,
-): { data: Data; options: FitOptions | EvaluateOptions } {
+  method: string,
+  known: KnownOptions<O>,
+): { data: Data; options: O } {
   const batches = isBatches(first);
-  const options = (rest[batches ? 0 : 1] ?? {}) as FitOptions;
-  check(options);
-  if (batches) return { data: { batches: first }, options };
-  return { data: examplesOf(network, [first, rest[0] as ModelValues], options), options };
+  const options = (rest[batches ? 0 : 1] ?? {}) as O;
+  checkOptions(method, options, known);
+  const { sampleWeights, mask } = options;
+  if (batches) {
+    if (sampleWeights === undefined && mask === undefined)
+      return { data: { batches: batchesOf(network, loss, first) }, options };
+    throw valueError('Batches bring their own sampleWeights and mask: { x, y, sampleWeights, mask } each.');
+  }
+  const y = rest[0] as ModelValues;
+  return { data: examplesOf(network, loss, { x: first, y, sampleWeights, mask }), options };
 }
 
-function examplesOf(
-  network: Network,
-  [x, y]: ExamplePair,
-  { sampleWeights, mask }: ExampleOptions,
-): Examples {
-  return {
-    x: reading('x', x, () => inputsOf(network, x)),
-    y: reading('y', y, () => targetsOf(network, y)),
-    ...(sampleWeights !== undefined && { sampleWeights: readingOne('sampleWeights', sampleWeights) }),
-    ...(mask !== undefined && { mask: readingOne('mask', mask) }),
-  };
-}
-
-const readingOne = (what: string, values: Values): Tensor => reading(what, values, () => toTensor(values));
-
-function heldOf(network: Network, data: ExamplePair | Batches): Examples | Batches {
-  if (!isPair(data)) return data;
-  const [, , sampleWeights] = data;
-  return examplesOf(network, data, sampleWeights === undefined ? {} : { sampleWeights });
-}
-
-/** An iterable of batches, and not numbers. */
-function isBatches(data: ModelValues | Batches): data is Batches {
-  if (typeof data === 'function') return true;
-  if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
-    return false;
-  if (Array.isArray(data)) return isExamples(data[0]);
-  return Symbol.iterator in data || Symbol.asyncIterator in data;
-}
-
-function isExamples(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'x' in value && 'y' in value;
-}
-
-function isPair(data: ExamplePair | Batches): data is ExamplePair {
-  return Array.isArray(data) && !isExamples(data[0]);
+/** The number of examples. */
+function countOf(inputs: readonly Tensor[]): number {
+  return inputs[0].shape[0] || 1;
 }
 
 function verbosity(verbose: NonNullable<FitOptions['verbose']>): Callback[] {

@@ -29,10 +29,10 @@ export type NestedNumbers = number | NumberArray | readonly NestedNumbers[];
 export type Values = Tensor | NestedNumbers;
 
 /**
- * What a model takes or is to give: numbers for one input; for several, a list in the order of the model's
- * inputs, or an object by their names.
+ * What goes with the inputs or outputs of a model: numbers for one; for several, a list in the model's order (null:
+ * none), or an object by their names.
  */
-export type ModelValues = Values | readonly Tensor[] | Readonly<Record<string, Values>>;
+export type ModelValues = Values | readonly (Values | null)[] | Readonly<Record<string, Values | null>>;
 
 /**
  * A tensor of the numbers.
@@ -48,37 +48,52 @@ export function toTensor(values: Values, row: Shape | null = null): Tensor {
   return hostTensor(flat, shape);
 }
 
-/** One tensor per input (or output) of a model. @param names in the model's order, where it has names */
+/**
+ * One tensor for each name, in their order.
+ * @param names in the model's order, where it has names
+ * @param masks the values are masks [N, T], of which some may be missing
+ * @throws UnrollError `value` for other names, and where one is missing
+ */
 export function toTensors(
   values: ModelValues,
-  names: readonly string[] | null = null,
+  names?: readonly string[] | null,
   rows: readonly Shape[] | null = null,
-): Tensor[] {
-  if (Array.isArray(values) && values.length > 0 && values.every((value) => value instanceof Tensor)) {
-    return [...(values as readonly Tensor[])];
+  masks = false,
+): (Tensor | null)[] {
+  const named = isNamed(values);
+  const wanted = names ?? (named ? Object.keys(values) : []);
+  const list: readonly (Values | null)[] = named
+    ? wanted.map((name) => values[name] ?? null)
+    : isList(values, wanted.length, masks)
+      ? values
+      : [values as Values];
+  const got = named ? Object.keys(values) : wanted.filter((_, i) => list[i] !== null);
+  if ((!masks && list.includes(null)) || got.some((name) => !wanted.includes(name))) {
+    throw valueError(
+      `The model's names here are ${wanted.join(', ')}, and the values given are for ${got.join(', ')}. ` +
+        'Give one entry for each name.',
+      { expected: wanted, got },
+    );
   }
-  if (names && names.length > 1 && Array.isArray(values) && values.length === names.length) {
-    return (values as readonly Values[]).map((value, i) => toTensor(value, rows?.[i] ?? null));
-  }
-  if (!isNamed(values)) return [toTensor(values as Values, rows?.[0] ?? null)];
-  const wanted = names ?? Object.keys(values);
-  const missing = wanted.find((name) => !(name in values));
-  const extra = Object.keys(values).find((name) => !wanted.includes(name));
-  if (missing === undefined && extra === undefined) {
-    return wanted.map((name, i) => toTensor(values[name], rows?.[i] ?? null));
-  }
-  throw valueError(
-    `The model's names here are ${wanted.join(', ')}, and the values given are for ` +
-      `${Object.keys(values).join(', ')}. Give one entry for each name.`,
-    { expected: wanted, got: Object.keys(values) },
-  );
+  return list.map((value, i) => (value === null ? null : toTensor(value, rows?.[i] ?? null)));
+}
+
+/** Whether values are a list of `count` entries, and not the nested numbers of one. */
+export function isList(
+  values: ModelValues,
+  count: number,
+  masks = false,
+): values is readonly (Values | null)[] {
+  if (!Array.isArray(values) || values.length === 0) return false;
+  if (values.every((value) => value === null || value instanceof Tensor)) return true;
+  return count > 1 && values.length === count && !(masks && typeof values.find(Boolean)[0] === 'number');
 }
 
 export function isNumberArray(value: unknown): value is NumberArray {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !('asIntN' in value.constructor);
 }
 
-function isNamed(values: ModelValues): values is Readonly<Record<string, Values>> {
+export function isNamed(values: ModelValues): values is Readonly<Record<string, Values | null>> {
   return (
     typeof values === 'object' &&
     !Array.isArray(values) &&

@@ -23,7 +23,7 @@ import {
   registerCell,
   registerLoss,
   reshape,
-  sequenceLoss,
+  losses,
   softmax,
   type StepContext,
   sum,
@@ -61,7 +61,7 @@ class MeanCell implements Cell<{ h: Tensor }, 'memory', { mean: Tensor }> {
 
 /** -(1/T) Σ_t log softmax(s x_t)[label of the target's first step], with a trained sharpness s. */
 const sharpLoss = ({ start = 1 }: { start?: number } = {}) =>
-  sequenceLoss<{ sharpness: Parameter }>({
+  losses.sequence<{ sharpness: Parameter }>({
     ...{ name: 'sharpLoss', config: { start }, padding: -1 },
     build: (_shape, make) => ({ sharpness: make('sharpness', [], start) }),
     losses({ prediction, target, targetLengths, lengths }, { sharpness }) {

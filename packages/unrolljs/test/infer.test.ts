@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type Backend, setBackend, toArtifact } from 'unrolljs';
-import { Dense, dense, LstmCell, load, loadWith, lstm, sequential, tensor } from 'unrolljs/infer';
+import { type Backend, dense, lstm, sequential, setBackend, toArtifact } from 'unrolljs';
+import { Dense, LstmCell, load, loadWith, tensor } from 'unrolljs/infer';
 
 /** Where `specifier`, written in `file`, leads in Node. */
 function resolve(specifier: string, file: string): string {

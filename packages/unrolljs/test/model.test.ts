@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  abs,
+  add,
   concatenate,
   dense,
+  div,
   input,
+  load,
   lstm,
   model,
+  registerActivation,
   sequential,
   type Tensor,
   tensor,
+  toArtifact,
   type UnrollError,
 } from 'unrolljs';
 
@@ -27,9 +33,13 @@ test('compile, fit and predict learn a sine', async () => {
   model.compile({ optimizer: 'adam', loss: 'mse' });
   const history = await model.fit(x, y, { epochs: 60, batchSize: 8 });
   assert.equal(history.loss.length, 60);
-  assert.ok(history.loss.at(-1)! < 0.1 * history.loss[0]!, `${history.loss[0]} to ${history.loss.at(-1)}`);
-  const prediction = await model.predict(x);
-  assert.deepEqual(prediction.shape, [48, 1]);
+  assert.ok(history.loss[59] < 0.1 * history.loss[0], `${history.loss[0]} to ${history.loss[59]}`);
+  const prediction = await model.predictArray(x);
+  const errors = prediction.map(([value], i) => (value - y[i][0]) ** 2);
+  const { loss, ...others } = await model.evaluate(x, y);
+  assert.deepEqual(others, {});
+  assert.ok(Math.abs(loss - errors.reduce((sum, error) => sum + error) / 48) < 1e-6);
+  assert.ok(loss < history.loss[59] * 1.5);
 });
 
 test('nested arrays, rows of typed arrays, and tensors train the same weights', async () => {
@@ -74,7 +84,7 @@ test('several inputs and outputs by name, batches, and the figures of evaluate',
   const network = model({ inputs: [source, extra], outputs });
   network.compile({ loss: { next: 'mse', last: 'mae' }, metrics: ['r2'] });
   const inputs = { extra: y, source: x };
-  const targets = { last: y.map(([value]) => [-value!]), next: y };
+  const targets = { last: y.map(([value]) => [-value]), next: y };
   const history = await network.fit(inputs, targets, {
     epochs: 2,
     validationData: [inputs, targets],
@@ -83,10 +93,128 @@ test('several inputs and outputs by name, batches, and the figures of evaluate',
   assert.equal(history.validationLoss.length, 2);
   const figures = await network.evaluate(inputs, targets);
   assert.deepEqual(Object.keys(figures), ['loss', 'nextLoss', 'lastLoss', 'nextR2', 'lastR2']);
-  assert.equal((await network.predictAll(inputs)).length, 2);
+  const [next, last] = (await network.predictAll(inputs)).map((output) => [...output.dataSync()]);
+  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value) / values.length;
+  const wanted = {
+    nextLoss: mean(next.map((value, i) => (value - y[i][0]) ** 2)),
+    lastLoss: mean(last.map((value, i) => Math.abs(value - targets.last[i][0]))),
+  };
+  assert.ok(Math.abs(figures.nextLoss - wanted.nextLoss) < 1e-6);
+  assert.ok(Math.abs(figures.lastLoss - wanted.lastLoss) < 1e-6);
+  assert.ok(Math.abs(figures.loss - wanted.nextLoss - wanted.lastLoss) < 1e-6);
+  assert.ok(Math.abs(history.validationLoss[1] - figures.loss) < 1e-6);
   const batches = [{ x: [tensor(x), tensor(y)], y: [tensor(y), tensor(targets.last)] }];
   assert.equal((await network.fit(batches, { epochs: 3 })).loss.length, 3);
   await assert.rejects(network.predict({ source: x }), /names here are source, extra/);
+});
+
+test('trainOnBatch makes the steps of fit, with its memory', async () => {
+  const { x, y } = sine();
+  const compiled = () => network().compile({ optimizer: 'adam', loss: 'mse', metrics: ['mae'] });
+  const [whole, steps, resumed] = [compiled(), compiled(), compiled()];
+  const options = { batchSize: 16, shuffle: false };
+  const history = await whole.fit(x, y, { ...options, epochs: 2 });
+  const figures: { loss: number; mae?: number }[] = [];
+  await resumed.fit(x, y, options);
+  for (const model of [steps, steps, resumed]) {
+    for (let at = 0; at < 48; at += 16) {
+      const before = await model.evaluate(x.slice(at, at + 16), y.slice(at, at + 16));
+      const told = await model.trainOnBatch(x.slice(at, at + 16), y.slice(at, at + 16));
+      assert.deepEqual(told, before, 'loss and metrics of the batch before its update');
+      figures.push(told);
+    }
+  }
+  assert.deepEqual(steps.getWeights(), whole.getWeights());
+  assert.deepEqual(resumed.getWeights(), whole.getWeights());
+  const mean = figures.slice(0, 3).reduce((sum, { loss }) => sum + loss / 3, 0);
+  assert.ok(Math.abs(mean - history.loss[0]) < 1e-7);
+});
+
+test('trainOnBatch heeds weights and masks', async () => {
+  const { x, y } = sine();
+  const model = network().compile({ loss: 'mse' });
+  const options = { sampleWeights: y.map((_, i) => i / 10), mask: x.map(() => [1, 1, 1, 1, 0, 0]) };
+  const { loss } = await model.evaluate(x, y, options);
+  const { loss: masked } = await model.evaluate(x, y, { mask: options.mask });
+  const { loss: weighted } = await model.evaluate(x, y, { sampleWeights: options.sampleWeights });
+  assert.ok(Math.abs(loss - masked) > 1e-4 && Math.abs(loss - weighted) > 1e-6);
+  assert.equal((await model.trainOnBatch(x, y, options)).loss, loss);
+});
+
+test('trainOnBatch drops other units in every batch, and the same in every run', async () => {
+  const { x, y } = sine();
+  const runs = [0, 1].map(async () => {
+    const model = sequential([lstm({ units: 8, dropout: 0.5 }), dense({ units: 1 })]);
+    model.compile({ optimizer: { name: 'sgd', learningRate: 1e-9 }, loss: 'mse' });
+    return [(await model.trainOnBatch(x, y)).loss, (await model.trainOnBatch(x, y)).loss];
+  });
+  const [first, second] = await Promise.all(runs);
+  assert.deepEqual(first, second);
+  assert.notEqual(first[0], first[1]);
+});
+
+test('predictOnBatch takes all examples at once; a stateful model says what to do about a smaller last batch', async () => {
+  const x = Array.from({ length: 300 }, (_, i) => [[Math.sin(i)], [Math.cos(i)]]);
+  const layers = () => [lstm({ units: 3, stateful: true }), dense({ units: 1 })];
+  const prediction = await sequential(layers()).predictOnBatch(x);
+  const wanted = await sequential(layers()).predictArray(x, { batchSize: 300 });
+  assert.deepEqual(prediction.toArray(), wanted);
+  await assert.rejects(sequential(layers()).predict(x), {
+    code: 'shape',
+    message: /carries the states of 256 sequences, got a batch of 44\. .*batchSize of predict must divide/,
+  });
+});
+
+test('predictArray gives nested arrays', async () => {
+  const { x } = sine();
+  const model = sequential([lstm({ units: 2, returnSequences: true })]);
+  const prediction = await model.predict(x);
+  const steps = await model.predictArray<number[][][]>(x);
+  assert.deepEqual(steps, prediction.toArray());
+  const [[[value]]] = steps;
+  assert.equal(value, prediction.dataSync()[0]);
+});
+
+test('an activation of your own is saved by its name', async () => {
+  const { x, y } = sine();
+  const bent = (a: Tensor): Tensor => div(a, add(abs(a), 2));
+  const layers = () => [lstm({ units: 4, activation: bent }), dense({ units: 1, activation: bent })];
+  const model = sequential(layers()).compile({ loss: 'mse' });
+  await model.fit(x, y, { epochs: 2 });
+  await assert.rejects(toArtifact(model), {
+    code: 'value',
+    message: /The activation is a function without a name.*Call registerActivation\(name, fn\) before saving/,
+  });
+  registerActivation('bent', bent);
+  const files = await toArtifact(model);
+  const loaded = await load(files);
+  assert.deepEqual(await loaded.predictArray(x), await model.predictArray(x));
+  await loaded.compile({ loss: 'mse' }).fit(x, y);
+  const unknown = new Map(files);
+  const config = new TextDecoder().decode(files.get('config.json'));
+  unknown.set('config.json', new TextEncoder().encode(config.replaceAll('"bent"', '"straight"')));
+  await assert.rejects(
+    load(unknown),
+    /there is no activation "straight"\. Choose one of .*, or register yours/,
+  );
+});
+
+test('inner layers are the outputs of another model with the same weights', async () => {
+  const { x, y } = sine();
+  const whole = sequential([lstm({ units: 5 }), dense({ units: 1 })]).compile({ loss: 'mse' });
+  await whole.fit(x, y, { epochs: 2 });
+  const features = model({
+    inputs: whole.inputs,
+    outputs: [whole.getLayer('lstm').output, ...whole.outputs],
+  });
+  const [, same] = await features.predictAll(x);
+  assert.deepEqual(same.toArray(), await whole.predictArray(x));
+  await whole.fit(x, y);
+  const [hidden] = await features.predictAll(x);
+  const [kernel, bias] = whole.getLayer('dense').getWeights();
+  const [row] = hidden.toArray() as number[][];
+  const by = row.reduce((sum, value, k) => sum + value * kernel.values[k], bias.values[0]);
+  assert.ok(Math.abs(by - (await whole.predictArray(x))[0][0]) < 1e-6, 'trained on, the features follow');
 });
 
 test('mistakes are answered with what would be right', async () => {

@@ -59,7 +59,6 @@ export abstract class MatrixCell<
 > implements Cell<S>
 {
   readonly units: number;
-  readonly config: Readonly<Record<string, unknown>>;
   readonly dropout: number;
   readonly recurrentDropout: number;
   abstract readonly stateSizes: Readonly<Record<keyof S, number>>;
@@ -78,7 +77,6 @@ export abstract class MatrixCell<
     const owner = name ? `Layer ${name}` : this.className;
     checkUnits(owner, options.units);
     this.options = options;
-    this.config = cleanConfig(options);
     this.units = options.units;
     this.dropout = checkRate(owner, 'dropout', options.dropout);
     this.recurrentDropout = checkRate(owner, 'recurrentDropout', options.recurrentDropout);
@@ -90,6 +88,10 @@ export abstract class MatrixCell<
 
   get className(): string {
     return (this.constructor as unknown as { className: string }).className;
+  }
+
+  get config(): Readonly<Record<string, unknown>> {
+    return cleanConfig(this.options);
   }
 
   abstract build(inputSize: number, make: ParameterMaker): void;
@@ -168,7 +170,7 @@ export function checkRate(owner: string, name: string, rate = 0): number {
 function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
   const found = activation(name, owner);
   if (activatedWidth(name, 2) === 2) return found;
-  throw valueError(`${owner}: the activation "${name}" changes the width, which a cell cannot use.`, {
+  throw valueError(`${owner}: the activation "${String(name)}" changes the width, which a cell cannot use.`, {
     owner,
     name,
   });

@@ -37,7 +37,7 @@ export class Activation extends Layer<ActivationOptions> {
 
 /** An activation on x of any shape; `softmax` and the like act on the last axis. */
 export function activation(options: ActivationOptions | ActivationName): Activation {
-  const own = typeof options === 'string' ? { activation: options } : options;
-  checkOptions<ActivationOptions>('activation', own, { activation: 'text', ...LAYER });
+  const own = typeof options === 'object' ? options : { activation: options };
+  checkOptions<ActivationOptions>('activation', own, { activation: true, ...LAYER });
   return new Activation(own);
 }

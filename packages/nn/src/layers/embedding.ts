@@ -1,5 +1,5 @@
 /** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
-import { type Flow, formatShape, gather, type Parameter, type Shape, type Tensor } from '@unroll/core';
+import { type Flow, formatShape, gather, mul, type Parameter, type Shape, type Tensor } from '@unroll/core';
 import { checkOptions, hostTensor, hostValues } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
@@ -66,7 +66,8 @@ export class Embedding extends Layer<EmbeddingOptions> {
     const { inputDim, maskZero } = this.options;
     const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
     if (bad >= 0) throw this.#unknown(values[bad], bad, ids.value.shape);
-    const mask = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
+    const own = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
+    const mask = own && ids.mask ? mul(own, ids.mask) : (own ?? ids.mask);
     return [{ value: gather(this.#table, ids.value), mask }];
   }
 

@@ -302,7 +302,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     throw this.error(
       'shape',
       `it is stateful and carries the states of ${size} sequences, got a batch of ${batch}. ` +
-        'Keep the batch size, or call resetStates() first.',
+        'Keep the batch size, or call resetStates() first; a batchSize of predict must divide the number of examples.',
       { carried: size, got: batch },
     );
   }

@@ -4,7 +4,7 @@
  * own: they come with the unit in which the network sees them, by which the head scales its mean.
  */
 import { valueError } from '@unroll/core';
-import { gaussianNll, type Loss, mse, negativeBinomialNll, pinball, studentTNll } from '@unroll/train';
+import { type Loss, losses } from '@unroll/train';
 import { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './distributions.js';
 
 export type HeadName = 'point' | 'quantile' | 'gaussian' | 'studentt' | 'negbin';
@@ -30,21 +30,21 @@ const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Ma
 export function makeHead(name: HeadName, levels: readonly number[]): Head {
   switch (name) {
     case 'point':
-      return { name, parts: 1, loss: () => mse(), quantile: (numbers) => numbers[0] };
+      return { name, parts: 1, loss: () => losses.mse(), quantile: (numbers) => numbers[0] };
     case 'quantile':
       return quantileHead(levels);
     case 'gaussian':
       return {
         name,
         parts: 2,
-        loss: () => gaussianNll(),
+        loss: () => losses.gaussianNll(),
         quantile: (numbers, level) => numbers[0] + softplus(numbers[1]) * normalQuantile(level),
       };
     case 'studentt':
       return {
         name,
         parts: 3,
-        loss: () => studentTNll(),
+        loss: () => losses.studentTNll(),
         quantile: (numbers, level) =>
           numbers[0] + softplus(numbers[1]) * studentTQuantile(level, 2 + softplus(numbers[2])),
       };
@@ -52,7 +52,7 @@ export function makeHead(name: HeadName, levels: readonly number[]): Head {
       return {
         name,
         parts: 2,
-        loss: () => negativeBinomialNll({ units: true }),
+        loss: () => losses.negativeBinomialNll({ units: true }),
         mean: (numbers, unit = 1) => unit * softplus(numbers[0]),
         quantile: (numbers, level, unit = 1) =>
           negativeBinomialQuantile(
@@ -73,7 +73,7 @@ function quantileHead(levels: readonly number[]): Head {
   return {
     name: 'quantile',
     parts: quantiles.length,
-    loss: () => pinball({ quantiles }),
+    loss: () => losses.pinball({ quantiles }),
     quantile(numbers, level) {
       // Quantiles of a row are learned apart and may cross: in order they are right more often, never less.
       const sorted = Float64Array.from({ length: quantiles.length }, (_, i) => numbers[i]).sort();

@@ -1,0 +1,111 @@
+/**
+ * Functions as activations. Rejects a cell that runs the fused kernel of another activation, a name that does not survive
+ * a config, and a function that is lost on the way to one.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { predict, RandomStream, relu, sigmoid, type Tensor, tanh, tensor } from '@unroll/core';
+import {
+  type Activation,
+  activation,
+  dense,
+  gru,
+  layerFromConfig,
+  lstm,
+  lstmCell,
+  modelFromConfig,
+  peepholeLstm,
+  recurrent,
+  registerActivation,
+  sequential,
+  simpleRNN,
+  stackedCells,
+} from '@unroll/nn';
+import { mismatch } from '@unroll/testkit';
+
+const x = tensor(new RandomStream(3, 'x').normal(2 * 5 * 3), [2, 5, 3]);
+const own = { activation: (a: Tensor) => tanh(a), recurrentActivation: (a: Tensor) => sigmoid(a) };
+const named = { activation: 'tanh', recurrentActivation: 'sigmoid' } as const;
+const UNITS = 4;
+
+describe('a function as activation', () => {
+  const makers = {
+    lstm: (o: { activation: Activation; recurrentActivation: Activation }) => lstm({ units: UNITS, ...o }),
+    gru: (o: { activation: Activation; recurrentActivation: Activation }) => gru({ units: UNITS, ...o }),
+    peepholeLstm: (o: { activation: Activation; recurrentActivation: Activation }) =>
+      peepholeLstm({ units: UNITS, ...o }),
+    simpleRNN: (o: { activation: Activation }) => simpleRNN({ units: UNITS, activation: o.activation }),
+    dense: (o: { activation: Activation }) => dense({ units: UNITS, activation: o.activation }),
+    activation: (o: { activation: Activation }) => activation({ activation: o.activation }),
+  };
+  for (const [name, make] of Object.entries(makers)) {
+    test(`${name}: the numbers of the activation of that name`, async () => {
+      const [mine, theirs] = [own, named].map((options) => sequential([make(options)]));
+      const [got, wanted] = [await predict(mine, x), await predict(theirs, x)].map((y) => y.dataSync());
+      const wrong = mismatch(name, got, wanted, 1e-5);
+      assert.equal(wrong, null);
+    });
+  }
+
+  test('the activation layer takes a function alone', async () => {
+    const doubled = sequential([activation((a) => relu(a))]);
+    const wanted = x.dataSync().map((value) => Math.max(value, 0));
+    assert.deepEqual((await predict(doubled, x)).dataSync(), wanted);
+  });
+});
+
+describe('registerActivation', () => {
+  const steep = (a: Tensor): Tensor => tanh(relu(a));
+
+  test('a registered function goes into a config by its name, and comes back', async () => {
+    registerActivation('steep', steep);
+    const model = sequential([
+      lstm({ units: 3, activation: steep, returnSequences: true }),
+      recurrent(stackedCells([lstmCell({ units: 3, recurrentActivation: steep })])),
+      dense({ units: 2, activation: steep }),
+      activation(steep),
+    ]);
+    const wanted = await predict(model, x);
+    const text = JSON.stringify(model.config);
+    assert.equal(text.match(/"steep"/g)?.length, 4);
+    const made = modelFromConfig(JSON.parse(text));
+    made.setWeights(model.getWeights());
+    assert.deepEqual((await predict(made, x)).dataSync(), wanted.dataSync());
+    assert.deepEqual(JSON.parse(JSON.stringify(made.config)), JSON.parse(text));
+  });
+
+  test('a function without a name cannot be in a config; one under its later name can', () => {
+    const bare = (a: Tensor): Tensor => a;
+    const message =
+      /^The activation is a function without a name, which a config cannot hold\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
+    for (const layer of [dense({ units: 1, activation: bare }), lstm({ units: 1, activation: bare })])
+      assert.throws(() => layer.config, { code: 'value', message });
+    assert.throws(() => recurrent(lstmCell({ units: 1, recurrentActivation: bare })).config, {
+      code: 'value',
+      message: /^The recurrentActivation is a function without a name/,
+    });
+    const layer = dense({ units: 1, activation: bare });
+    registerActivation('bare', bare);
+    assert.equal(layer.config.config.activation, 'bare');
+    registerActivation('bare', (a) => a);
+    assert.throws(() => layer.config, { code: 'value', message });
+  });
+
+  test('names of built-in activations are taken, and both arguments are needed', () => {
+    assert.throws(() => registerActivation('relu', steep), {
+      code: 'value',
+      message: '"relu" is a built-in activation. Register yours under another name.',
+    });
+    const message = 'registerActivation takes a name and a function from tensor to tensor.';
+    assert.throws(() => registerActivation('', steep), { code: 'value', message });
+    assert.throws(() => registerActivation('mine', 'relu' as never), { code: 'value', message });
+  });
+
+  test('a config with a name that is not registered says what to do', () => {
+    const config = { className: 'Dense', config: { units: 1, activation: 'nobody' } };
+    assert.throws(() => layerFromConfig(config), {
+      code: 'value',
+      message: /there is no activation "nobody"\. Choose one of tanh, .*, or register yours\.$/,
+    });
+  });
+});

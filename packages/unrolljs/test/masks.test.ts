@@ -1,0 +1,312 @@
+/**
+ * Masks, sample weights and targets by input and output. Rejects a mask that reaches an input it does not belong to, one
+ * that is forgotten on the way (in fit, evaluate, predict or validation), and weights of another output.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  concatenate,
+  dense,
+  embedding,
+  type FitOptions,
+  input,
+  lstm,
+  type ModelValues,
+  model,
+  padSequences,
+  sequential,
+  tensor,
+  type UnrollError,
+} from 'unrolljs';
+
+const STEPS = 6;
+const VALID = 4;
+const COUNT = 12;
+
+const wave = (i: number, t: number): number => Math.sin(i + t / 2);
+const trimmed = Array.from({ length: COUNT }, (_, i) =>
+  Array.from({ length: VALID }, (_, t) => [wave(i, t)]),
+);
+/** The same sequences with what must not count behind them. */
+const padded = trimmed.map((rows) => [...rows, [99], [-99]]);
+const mask = padded.map(() => [1, 1, 1, 1, 0, 0]);
+const y = trimmed.map((_, i) => [wave(i, VALID)]);
+/** As wide as the sequences are long: a mask could be taken for one of it. */
+const fixed = trimmed.map((_, i) => Array.from({ length: STEPS }, (_, k) => Math.cos(i * k)));
+
+function near(got: readonly number[], wanted: readonly number[], bound = 1e-5): void {
+  assert.equal(got.length, wanted.length);
+  got.forEach((value, i) => {
+    assert.ok(Math.abs(value - wanted[i]) <= bound, `${i}: ${value}, and ${wanted[i]} was expected`);
+  });
+}
+
+function rejects(work: () => Promise<unknown>, code: string, message: RegExp): Promise<void> {
+  return assert.rejects(work, (error: UnrollError) => {
+    assert.match(error.message, message);
+    return error.code === code;
+  });
+}
+
+const single = () =>
+  sequential([lstm({ units: 5 }), dense({ units: 1 })], { seed: 2 }).compile({ loss: 'mse' });
+
+const weightsOf = (network: ReturnType<typeof single> | ReturnType<typeof several>): number[] =>
+  network.getWeights().flatMap(({ values }) => [...values]);
+
+/** A sequence and fixed values in, two outputs. */
+function several(loss: 'mse' | Record<string, 'mse'> = { next: 'mse', last: 'mse' }) {
+  const source = input({ shape: [null, 1], name: 'source' });
+  const extra = input({ shape: [STEPS], name: 'extra' });
+  const seen = concatenate().apply([
+    lstm({ units: 4 }).apply(source),
+    dense({ units: 3, activation: 'tanh' }).apply(extra),
+  ]);
+  const outputs = [
+    dense({ units: 1, name: 'next' }).apply(seen),
+    dense({ units: 1, name: 'last' }).apply(seen),
+  ];
+  return model({ inputs: [source, extra], outputs }).compile({ loss, optimizer: 'sgd' });
+}
+
+const targets = { next: y, last: y.map(([value]) => [-value]) };
+
+test('a masked fit, evaluation and prediction are those of the trimmed sequences', async () => {
+  const [masked, short] = [single(), single()];
+  const options = { epochs: 3, batchSize: 5 };
+  const { loss } = await masked.fit(padded, y, { ...options, mask });
+  const wanted = await short.fit(trimmed, y, options);
+  near(loss, wanted.loss);
+  near(weightsOf(masked), weightsOf(short));
+  near([(await masked.evaluate(padded, y, { mask })).loss], [(await short.evaluate(trimmed, y)).loss]);
+  near((await masked.predictArray(padded, { mask })).flat(), (await short.predictArray(trimmed)).flat());
+  const unmasked = await masked.evaluate(padded, y);
+  assert.ok(Math.abs(unmasked.loss - (await short.evaluate(trimmed, y)).loss) > 1e-3, 'the padding matters');
+});
+
+test('what padSequences gives goes straight into fit', async () => {
+  const lengths = trimmed.map((rows, i) => rows.slice(0, 1 + (i % VALID)));
+  const { values, mask: valid } = padSequences(lengths);
+  const whole = single();
+  await whole.fit(values, y, { mask: valid, batchSize: COUNT });
+  const prediction = (await whole.predictArray(values, { mask: valid })).flat();
+  const alone = await Promise.all(lengths.map(async (rows) => (await whole.predictArray([rows]))[0][0]));
+  near(prediction, alone);
+});
+
+const forms = {
+  'a single mask': mask,
+  'a tensor': tensor(mask),
+  'a list in the order of the inputs': [mask, null],
+  'a list of tensors': [tensor(mask), null],
+  'an object by names': { source: mask },
+};
+
+for (const [name, form] of Object.entries(forms)) {
+  test(`${name} is for the sequences, and not for fixed values as wide as they are long`, async () => {
+    const [masked, short] = [several(), several()];
+    await masked.fit([padded, fixed], targets, { mask: form, epochs: 2, batchSize: 5 });
+    await short.fit([trimmed, fixed], targets, { epochs: 2, batchSize: 5 });
+    near(weightsOf(masked), weightsOf(short));
+    const inputs = { extra: fixed, source: padded };
+    near(
+      (await masked.predictArray(inputs, { mask: form })).flat(),
+      (await short.predictArray([trimmed, fixed])).flat(),
+    );
+    const figures = await masked.evaluate(inputs, targets, { mask: form });
+    near(Object.values(figures), Object.values(await short.evaluate([trimmed, fixed], targets)));
+  });
+}
+
+test('a single mask is for ids where there are no sequences, and must fit one input', async () => {
+  const ids = input({ shape: [STEPS], name: 'ids' });
+  const other = input({ shape: [STEPS], name: 'other' });
+  const extra = input({ shape: [2], name: 'extra' });
+  const seen = lstm({ units: 3 }).apply(embedding({ inputDim: 9, outputDim: 2 }).apply(ids));
+  const tokens = padded.map((_, i) => [1, 2 + (i % 3), 3, 4, 8, 8]);
+  const network = model({
+    inputs: [ids, extra],
+    outputs: dense({ units: 1 }).apply(concatenate().apply([seen, extra])),
+  });
+  const two = padded.map((_, i) => [i, 1]);
+  const wanted = await network.predictArray([tokens, two], { mask: { ids: mask } });
+  assert.deepEqual(await network.predictArray([tokens, two], { mask }), wanted);
+  assert.notDeepEqual(await network.predictArray([tokens, two]), wanted);
+  const ambiguous = model({
+    inputs: [ids, other],
+    outputs: dense({ units: 1 }).apply(concatenate().apply([seen, other])),
+  });
+  await rejects(
+    () => ambiguous.predict([tokens, tokens], { mask }),
+    'shape',
+    /mask \[12, 6\] fits several inputs \[N, T\]: give one for each by name\./,
+  );
+  const named = await ambiguous.predictArray([tokens, tokens], { mask: { ids: mask } });
+  assert.deepEqual(await ambiguous.predictArray([tokens, tokens], { mask: [mask, null] }), named);
+});
+
+test('two examples with one mask are not taken for a mask for each of two inputs', async () => {
+  const network = several();
+  const pair = [padded.slice(0, 2), fixed.slice(0, 2)];
+  const wanted = await network.predictArray(pair, { mask: { source: mask.slice(0, 2) } });
+  assert.deepEqual(await network.predictArray(pair, { mask: mask.slice(0, 2) }), wanted);
+});
+
+test('masks that fit nothing, and too many of them', async () => {
+  const network = several();
+  await rejects(
+    () => network.predict([padded, fixed], { mask: { sauce: mask } }),
+    'value',
+    /The model's names here are source, extra, and the values given are for sauce\./,
+  );
+  const three = [tensor(mask), null, null];
+  await rejects(
+    () => network.predict([padded, fixed], { mask: three }),
+    'shape',
+    /Give one mask for each input \(2\), got 3\./,
+  );
+  await rejects(
+    () => network.predict([padded, null]),
+    'value',
+    /The model's names here are source, extra, and the values given are for source\. Give one entry/,
+  );
+});
+
+test('weights of 2 double the loss, and weights of 0 leave examples out', async () => {
+  const network = single();
+  const { loss } = await network.evaluate(trimmed, y);
+  const doubled = await network.evaluate(trimmed, y, { sampleWeights: y.map(() => 2) });
+  near([doubled.loss], [2 * loss], 1e-6);
+  const half = y.map((_, i) => (i < COUNT / 2 ? 2 : 0));
+  const first = await network.evaluate(trimmed.slice(0, COUNT / 2), y.slice(0, COUNT / 2));
+  near([(await network.evaluate(trimmed, y, { sampleWeights: half })).loss], [first.loss], 1e-6);
+  const [weighted, alone] = [single(), single()];
+  const zeros = y.map((_, i) => (i < COUNT / 2 ? 1 : 0));
+  const whole = { batchSize: COUNT, epochs: 3 };
+  await weighted.fit(trimmed, y, { ...whole, sampleWeights: zeros.map((w) => 2 * w) });
+  await alone.fit(trimmed.slice(0, COUNT / 2), y.slice(0, COUNT / 2), whole);
+  near(weightsOf(weighted), weightsOf(alone));
+});
+
+test('sample weights go by output: in a list, by name, or one for all', async () => {
+  const network = several();
+  const x = [trimmed, fixed];
+  const plain = await network.evaluate(x, targets);
+  const w = y.map((_, i) => i / 4);
+  const last = y.map(() => 3);
+  const both = await network.evaluate(x, targets, { sampleWeights: [w, last] });
+  near([both.lastLoss], [3 * plain.lastLoss]);
+  assert.ok(Math.abs(both.nextLoss - plain.nextLoss) > 1e-4);
+  near([both.loss], [both.nextLoss + both.lastLoss]);
+  assert.deepEqual(await network.evaluate(x, targets, { sampleWeights: { last, next: w } }), both);
+  const one = await network.evaluate(x, targets, { sampleWeights: [null, last] });
+  near([one.nextLoss, one.lastLoss], [plain.nextLoss, both.lastLoss]);
+  assert.deepEqual(await network.evaluate(x, targets, { sampleWeights: { last } }), one);
+  const all = await network.evaluate(x, targets, { sampleWeights: last });
+  near([all.nextLoss, all.lastLoss], [3 * plain.nextLoss, 3 * plain.lastLoss]);
+  await rejects(
+    () => network.evaluate(x, targets, { sampleWeights: { lost: last } }),
+    'value',
+    /sampleWeights: the model has no output "lost"\. Its outputs are next, last\./,
+  );
+});
+
+test('validation data carry weights and masks', async () => {
+  const network = single();
+  const validated = async (options: Pick<FitOptions, 'validationData'>): Promise<number> =>
+    (await network.fit(padded, y, { mask, ...options })).validationLoss[0];
+  const sampleWeights = y.map((_, i) => i);
+  const held = { x: padded, y, sampleWeights, mask };
+  near([await validated({ validationData: held })], [(await network.evaluate(padded, y, held)).loss], 0);
+  near(
+    [await validated({ validationData: { x: padded, y } })],
+    [(await network.evaluate(padded, y)).loss],
+    0,
+  );
+  near(
+    [await validated({ validationData: [padded, y, sampleWeights] })],
+    [(await network.evaluate(padded, y, { sampleWeights })).loss],
+    0,
+  );
+  near([await validated({ validationData: [padded, y] })], [(await network.evaluate(padded, y)).loss], 0);
+});
+
+test('targets are for the outputs that have a loss', async () => {
+  const x = [trimmed, fixed];
+  const trained: number[][] = [];
+  const given: ModelValues[] = [
+    ...[y, { next: y }, { next: y, last: null }],
+    ...[[y, null], [tensor(y), null], [tensor(y)]],
+  ];
+  for (const form of given) {
+    const network = several({ next: 'mse' });
+    await network.fit(x, form, { epochs: 2 });
+    trained.push(weightsOf(network));
+  }
+  for (const weights of trained.slice(1)) assert.deepEqual(weights, trained[0]);
+  const one = several({ next: 'mse' });
+  const both = several();
+  const no = (message: RegExp, work: () => Promise<unknown>) => rejects(work, 'value', message);
+  await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, targets));
+  await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, [null, y]));
+  await no(/y has nothing for the output "last", which has a loss\./, () => both.fit(x, { next: y }));
+  await no(/y has nothing for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
+  await no(/y: the model has no output "lost"/, () => both.fit(x, { next: y, lost: y }));
+  await no(/y has 3 entries, and the model has 2 outputs, 2 of them with a loss\./, () =>
+    both.fit(x, [tensor(y), tensor(y), tensor(y)]),
+  );
+});
+
+test('the numbers of one output are not taken for a list, however few', async () => {
+  const network = several({ next: 'mse' });
+  const pair = [trimmed.slice(0, 2), fixed.slice(0, 2)];
+  const wanted = await network.evaluate(pair, { next: y.slice(0, 2) });
+  assert.deepEqual(await network.evaluate(pair, y.slice(0, 2)), wanted);
+});
+
+test('sequential takes one input', async () => {
+  const network = single();
+  const two = [tensor(trimmed), tensor(fixed)];
+  await rejects(() => network.predict(two), 'shape', /takes one input, got 2\. Use model\(\) for several\./);
+  await rejects(() => network.fit(two, y), 'shape', /takes one input, got 2/);
+});
+
+test('batches may name inputs and outputs, from an array, a function and a generator', async () => {
+  const parts = [0, 5, 10].map((at) => [at, Math.min(at + 5, COUNT)] as const);
+  const batches = parts.map(([from, to]) => ({
+    x: { extra: fixed.slice(from, to), source: padded.slice(from, to) },
+    y: { last: targets.last.slice(from, to), next: y.slice(from, to) },
+    sampleWeights: { next: y.slice(from, to).map((_, i) => i) },
+    mask: mask.slice(from, to),
+  }));
+  const sampleWeights = [parts.flatMap(([from, to]) => y.slice(from, to).map((_, i) => i)), null];
+  const whole = several();
+  const options = { epochs: 2, batchSize: 5, shuffle: false };
+  await whole.fit([padded, fixed], targets, { ...options, mask, sampleWeights });
+  const wanted = await whole.evaluate([padded, fixed], targets, { mask, sampleWeights });
+  function* twice() {
+    yield* batches;
+    yield* batches;
+  }
+  for (const form of [
+    batches,
+    () => batches,
+    async function* () {
+      yield* batches;
+    },
+    twice(),
+  ]) {
+    const network = several();
+    const { validationLoss } = await network.fit(form, {
+      ...{ epochs: 2, stepsPerEpoch: 3, validationData: batches },
+    });
+    near(weightsOf(network), weightsOf(whole), 0);
+    near(Object.values(await network.evaluate(batches)), Object.values(wanted), 1e-6);
+    near([validationLoss[1]], [wanted.loss], 1e-6);
+  }
+  await rejects(
+    () => several().fit(batches, { mask }),
+    'value',
+    /Batches bring their own sampleWeights and mask: \{ x, y, sampleWeights, mask \} each\./,
+  );
+});

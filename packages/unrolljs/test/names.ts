@@ -1,0 +1,89 @@
+/** The public names of each entry, sorted. */
+export const names = [
+  {
+    entry: 'unrolljs',
+    file: 'index',
+    values: `
+    Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler
+    Tensor UnrollError abs activation adagrad adam adamw add addLayer batchNormalization bidirectional broadcastTo
+    bucketByLength checkpointsTo chronoInitializer concat concatenate constant cosineDecay cosineDecayRestarts
+    decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
+    flatten floor fromArtifact fromZip full gather greater greaterEqual gru gruCell hardSigmoid identityMatrix
+    input inverseTimeDecay keep l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses
+    lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
+    neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
+    permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
+    reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer relu repeatVector reshape
+    reshapeLayer reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid
+    sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
+    stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable
+    transpose truncatedNormal unitNorm valueAndGrad varianceScaling zeros
+    `,
+    types: `
+    Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
+    ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches BidirectionalOptions
+    BucketOptions BuildTools Callback CallbackState Cell CellClass CellMasks CellOptions CellState Checkpoint
+    CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
+    ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
+    EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
+    ExampleSet Examples Figures FindLearningRateOptions FitOptions FloatArray Flow ForwardContext Functional
+    FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions History
+    Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig
+    LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossName LossOptions
+    LossSpec LstmCellOptions LstmOptions MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
+    Metric MetricName MetricSpec MetricState MinMaxNormOptions Model ModelValues MonitorOptions NestedArray
+    NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
+    OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
+    PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
+    RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
+    RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot
+    Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceContext
+    SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions StepContext
+    StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
+    TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
+    VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows
+    `,
+  },
+  {
+    entry: 'unrolljs/forecast',
+    file: 'forecast',
+    values: `
+    ForecastModel addFutureRows backtestEvents column coverage crpsOfNormal crpsOfQuantiles drift forecast
+    forecastEvents inferFrequency inferSeason mae makeTable mape mase naive numbers panelFromTable parseCsv
+    parseFrequency parseJsonLines parseParquet pinball prepareForecast r2 rmse rmsse seasonalNaive smape texts
+    times weightedQuantileLoss winkler wmape
+    `,
+    types: `
+    CalendarName CalendarOption Cell CellName Column CovariateNames CsvOptions Decoding FittedNetwork
+    ForecastBacktest ForecastOptions ForecastPlan ForecastResult Frequency HeadName Intervals ModelForecasts Origin
+    Panel PanelOptions PanelSeries Pipeline PreparedForecast QuantileForecast Role RunEvent RunStore ScalerName
+    Score SeriesForecast Table TimeColumn TimeFormat
+    `,
+  },
+  {
+    entry: 'unrolljs/infer',
+    file: 'infer',
+    values: `
+    ActivationLayer Add BatchNormalization Bidirectional Concatenate Dense Dropout Embedding Flatten Functional
+    GruCell InputLayer Layer LayerNormalization LstmCell Masking MatrixCell Multiply PeepholeLstmCell Permute
+    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip
+    lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable sequential
+    setBackend setThreads tensor
+    `,
+    types: `
+    ArtifactFiles ArtifactSource Backend BackendName Cell CellClass ErrorCode LayerClass LayerConfig ModelPart
+    ModelValues NestedArray NestedNumbers Network NumberArray PredictOptions Runnable Shape Stream StreamInput
+    StreamOptions StreamState SymbolicTensor TensorLike Values
+    `,
+  },
+  {
+    entry: 'unrolljs/node',
+    file: 'index-node',
+    values: `
+    checkpoints csvLog interruptSignal loadArtifact readCheckpoint saveArtifact tensorBoard
+    `,
+    types: `
+    CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    `,
+  },
+] as const;
