@@ -88,14 +88,11 @@ async function resultOf(connection: Connection, sql: string): Promise<Table> {
   if (statementType !== SELECT) throw new UsageError('--sql holds one query, such as "select * from data".');
   const result = await connection.stream(inFixedOrder(sql));
   const names = result.columnNames();
-  const cells = names.map((): Cell[] => []);
+  const cells = names.map((): (Cell | undefined)[] => []);
   const source = 'the result of --sql';
   for await (const rows of result.yieldRowsJs()) {
     for (const row of rows) {
-      for (const [c, value] of row.entries()) {
-        const column = cells[c];
-        column.push(cellOf(value, `${source}, row ${column.length + 1}, column "${names[c]}"`));
-      }
+      for (const [c, value] of row.entries()) cells[c].push(cellOf(value));
     }
   }
   if (!cells[0]?.length) throw new UsageError('--sql: the query gives no rows.');
