@@ -7,7 +7,7 @@ import { exactFrequency, periodsBetween } from './frequency.js';
 import { monthLanguage, monthsAsWritten } from './month-names.js';
 import { cellNumber } from './number-format.js';
 import { column, showCell, type Table } from './table.js';
-import { type DateOrder, type TimeColumn, type TimeFormat, textOf, timeError } from './time-column.js';
+import { type TimeColumn, type TimeFormat, type TimeOptions, textOf, timeError } from './time-column.js';
 import {
   dateOrder,
   isMonthOfShortYear,
@@ -69,7 +69,7 @@ export function calendarCells(
   table: Table,
   name: string,
   written: readonly string[],
-  dates: DateOrder | undefined,
+  { dates, format }: TimeOptions,
 ): TimeColumn {
   const language = languageOf(written);
   const inOrder = (template: string) => dates === undefined || (dateOrder(template) ?? dates) === dates;
@@ -92,7 +92,8 @@ export function calendarCells(
     else if (!readings.some(({ values }) => sameValues(values, reading.values))) readings.push(reading);
   }
   if (readings.length === 0) throw misfit({ table, name, row: furthest, first: written[0], language });
-  const months = readings.filter((reading) => !mayBeDays(reading));
+  const earlier = readings.find(({ template }) => template === format?.template);
+  const months = earlier !== undefined ? [earlier] : readings.filter((reading) => !mayBeDays(reading));
   if (months.length === 0) throw daysWithoutYear(table, name, written[0], readings[0]);
   const { reading, notes } = chosen(table, name, written, months);
   const found = onOneClock(name, reading);

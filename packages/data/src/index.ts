@@ -72,7 +72,6 @@ export {
   type TimeColumn,
   type TimeFormat,
   type TimeOptions,
-  timeOptionsOf,
 } from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

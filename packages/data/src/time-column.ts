@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import type { Frequency } from './frequency.js';
 import { type Cell, column, type Table } from './table.js';
-import { dateOrder, refined, writeByTemplate } from './time-template.js';
+import { refined, writeByTemplate } from './time-template.js';
 import { instantOf } from './time-zone.js';
 
 /** How the times of a column are written. JSON. */
@@ -25,6 +25,8 @@ export interface TimeOptions {
   dates?: DateOrder;
   /** IANA name of the zone whose days the rows are, where times are written in UTC. Default: found from the times. */
   timezone?: string;
+  /** How earlier times of the same column are written: taken where the cells fit it. */
+  format?: TimeFormat;
 }
 
 export interface TimeColumn {
@@ -70,12 +72,6 @@ const UNIT_SHOWN: Readonly<Record<Frequency['unit'], 'month' | 'day' | 'minute' 
   ...{ millisecond: 'second', second: 'second', minute: 'minute', hour: 'minute' },
   ...{ day: 'day', 'business-day': 'day', week: 'day', month: 'month', step: 'month' },
 };
-
-/** How the times of an earlier column were understood, for reading newer ones. */
-export function timeOptionsOf({ template, timezone }: TimeFormat): TimeOptions {
-  const dates = template.startsWith('YYYY') ? undefined : dateOrder(template);
-  return { ...(dates && { dates }), ...(timezone && { timezone }) };
-}
 
 /** A cell as text with single spaces. */
 export function textOf(cell: Cell): string {

@@ -232,9 +232,9 @@ const CLOCKS = ['HH:mm', 'HH:mm:ss', 'hh:mm A', 'hh:mm:ss A'];
 export const isMonthOfShortYear = (template: string): boolean =>
   /(^|[^Y])YY([^Y]|$)/.test(template) && !template.includes('DD');
 
-/** The order of year, month and day in a template of dates in digits; undefined for the others. */
+/** The order of year, month and day in dates of digits; undefined where it is clear: months by name, years of four digits first. */
 export function dateOrder(template: string): 'dmy' | 'mdy' | 'ymd' | undefined {
-  if (!/^[YMD]+([-/.])[YMD]+\1[YMD]+/.test(template) || template.includes('MMM')) return undefined;
+  if (!/^(?!YYYY)[YMD]+([-/.])[YMD]+\1[YMD]+/.test(template) || template.includes('MMM')) return undefined;
   return template.startsWith('D') ? 'dmy' : template.startsWith('M') ? 'mdy' : 'ymd';
 }
 

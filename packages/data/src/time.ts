@@ -10,9 +10,10 @@ import { cellNumber, isMissing } from './number-format.js';
 import { type Cell, type Column, column, showCell, type Table } from './table.js';
 import {
   COMPACT,
-  type DateOrder,
   EPOCHS,
+  EXCEL,
   type TimeColumn,
+  type TimeFormat,
   type TimeOptions,
   textsOf,
   timeError,
@@ -45,10 +46,15 @@ const TIME_LIKE =
   /^(?:\d{1,4} ?[-/.:\u5E74] ?\d{1,2}(?!\d)|\p{L}{3,10}\.?[ ,./'-]{1,2}(?:\d\d|(?:19|20)\d\d)(?!\d)|\d{1,4}[ ./-]{1,2}\p{L}{3,10}|(?:\d{4}.?)?(?:FY|KW|CW|[QWT]) ?\d)/iu;
 
 /**
- * True for a column of text that seems to be meant as times, whether they can be read or not: most cells differ from each
- * other and begin like dates, or hold digits below a name such as "date".
+ * True for a column that seems to be meant as times, whether they can be read or not: most of its texts differ from each
+ * other and begin like dates, or hold digits below a name such as "date"; or its numbers may be dates of Excel by its name.
  */
 export function looksLikeTimes({ name, kind, cells }: Column): boolean {
+  if (kind === 'number')
+    return areExcelDays(
+      Float64Array.from(knownCells(cells), (cell) => cellNumber(cell) ?? 0),
+      name,
+    );
   const written = textsOf(knownCells(cells));
   if (kind !== 'text' || written.length === 0 || new Set(written).size < 0.9 * written.length) return false;
   const pattern = TIME_NAME.test(name) ? /\d/ : TIME_LIKE;
@@ -83,7 +89,7 @@ function readCompact(text: string, template: string): Moment | undefined {
  *   that are not known
  */
 export function times(table: Table, name: string, options: TimeOptions = {}): TimeColumn {
-  const { dates, timezone } = options;
+  const { dates, timezone = options.format?.timezone } = options;
   if (dates !== undefined && !['dmy', 'mdy', 'ymd'].includes(dates))
     throw valueError(`dates must be "dmy", "mdy" or "ymd", got "${dates}".`, { dates });
   const { cells } = column(table, name);
@@ -91,18 +97,24 @@ export function times(table: Table, name: string, options: TimeOptions = {}): Ti
   if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs one.');
   const found = cells.every((cell) => cell instanceof Date)
     ? dateCells(name, cells)
-    : textCells(table, name, dates);
+    : textCells(table, name, options);
   return inTimezone(found, timezone);
 }
 
-function textCells(table: Table, name: string, dates: DateOrder | undefined): TimeColumn {
+/** 01.2022 and 2022.01: months, though they look like decimal numbers. */
+const DOTTED = /^(?:(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$/;
+
+function textCells(table: Table, name: string, options: TimeOptions): TimeColumn {
   const written = textsOf(column(table, name).cells);
   const compact = compactTemplate(written);
   if (compact !== undefined) {
     const values = Float64Array.from(written, (text) => readCompact(text, compact)!.value);
     return { name, values, format: { template: compact, zone: null }, notes: [] };
   }
-  return numberCells(table, name) ?? calendarCells(table, name, written, dates);
+  const numeric = written.every((text) => DOTTED.test(text))
+    ? null
+    : numberCells(table, name, options.format);
+  return numeric ?? calendarCells(table, name, written, options);
 }
 
 function dateCells(name: string, cells: readonly Date[]): TimeColumn {
@@ -129,7 +141,7 @@ function inTimezone(found: TimeColumn, wanted: string | undefined): TimeColumn {
 }
 
 /** The column as numbers, if its first cell is one. */
-function numberCells(table: Table, name: string): TimeColumn | null {
+function numberCells(table: Table, name: string, earlier?: TimeFormat): TimeColumn | null {
   const { cells, format: numberFormat = table.decimal } = column(table, name);
   if (cellNumber(cells[0], numberFormat) === undefined) return null;
   const values = Float64Array.from(cells, (cell, row) => {
@@ -151,7 +163,10 @@ function numberCells(table: Table, name: string): TimeColumn | null {
     : within(1e12, 4.2e12)
       ? 'epoch milliseconds'
       : 'number';
-  if (template === 'number' && areExcelDays(values, name)) return excelCells(name, values);
+  if (template === 'number' && earlier?.template !== 'number') {
+    if (earlier?.template === EXCEL) return { ...excelCells(name, values), notes: [] };
+    if (areExcelDays(values, name)) return excelCells(name, values);
+  }
   const unit = EPOCHS[template] ?? 1;
   return { name, values: values.map((value) => value * unit), format: { template, zone: null }, notes: [] };
 }
