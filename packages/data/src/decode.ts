@@ -1,6 +1,6 @@
 /** Bytes to text: byte order marks, UTF-16 with or without one, UTF-8, and older encodings by what their text looks like. */
 import { UnrollError, valueError } from '@unroll/core';
-import { decoded, likelyEncoding } from './encodings.js';
+import { decoded, likelyEncoding, sampleOf } from './encodings.js';
 
 export interface DecodedText {
   text: string;
@@ -39,10 +39,11 @@ export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: st
 
 /** @throws UnrollError `format` where nearly all characters beyond ASCII are UTF-8: what else they seem is an accident */
 function checkDamage(bytes: Uint8Array, source: string): void {
-  const text = new TextDecoder('utf-8').decode(bytes);
-  const damaged = text.match(/\uFFFD/g)?.length ?? 0;
-  const good = (text.match(/[^\0-\x7F]/g)?.length ?? 0) - damaged;
+  const sample = new TextDecoder('utf-8').decode(sampleOf(bytes));
+  const damaged = sample.match(/\uFFFD/g)?.length ?? 0;
+  const good = (sample.match(/[^\0-\x7F]/g)?.length ?? 0) - damaged;
   if (good < 4 * damaged) return;
+  const text = new TextDecoder('utf-8').decode(bytes);
   const line = text.slice(0, text.indexOf('\uFFFD')).split('\n').length;
   throw new UnrollError(
     'format',

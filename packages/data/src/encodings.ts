@@ -146,7 +146,7 @@ const CANDIDATES: readonly Candidate[] = [
 const SAMPLE = 65_536;
 
 /** Whole lines from the first one that is not ASCII on. */
-function sampleOf(bytes: Uint8Array): Uint8Array {
+export function sampleOf(bytes: Uint8Array): Uint8Array {
   const odd = bytes.findIndex((byte) => byte > 0x7f);
   const start = bytes.lastIndexOf(10, odd) + 1;
   const part = bytes.subarray(start, Math.max(start + SAMPLE, odd + 1));

@@ -186,6 +186,7 @@ interface Evidence {
 /** After so many cells a column that is mostly text is not looked through further. */
 const ENOUGH = 1000;
 const GROUPED = /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/;
+const GROUPED_BY_COMMA = /^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$/;
 const SHORT = /^\s*[+-]?\d{1,3}\s*$/;
 
 function gather(cells: readonly Cell[]): Evidence {
@@ -219,6 +220,7 @@ function gather(cells: readonly Cell[]): Evidence {
 
 function look(cell: string, seen: Evidence): void {
   if (PLAIN.test(cell)) lookAtPlain(cell, seen);
+  else if (COMMA_PLAIN.test(cell)) lookAtComma(cell, seen);
   else if (isMissing(cell)) return;
   else lookAtOrnate(cell, seen);
   seen.filled++;
@@ -234,6 +236,15 @@ function lookAtPlain(cell: string, seen: Evidence): void {
     seen.either++;
     seen.example ||= cell.trim();
   } else seen.point++;
+}
+
+function lookAtComma(cell: string, seen: Evidence): void {
+  seen.numeric++;
+  if (seen.noPercent === 0 && /[1-9]/.test(cell)) seen.noPercent++;
+  if (seen.comma === 0 && GROUPED_BY_COMMA.test(cell)) {
+    seen.either++;
+    seen.example ||= cell.trim();
+  } else seen.comma++;
 }
 
 function lookAtOrnate(cell: string, seen: Evidence): void {

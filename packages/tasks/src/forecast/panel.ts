@@ -127,6 +127,7 @@ export function panelFromTable(
   const name = timeColumnOf(given, options);
   const table = name === null ? given : withTimeParts(given, name);
   const all = numbers(table, target);
+  checkSize(table, target, all);
   const ids = idColumn === null ? null : readIds(table, idColumn);
   if (name === null && ids !== null) {
     throw new UnrollError('data', `${table.source} has no column of times, which several series need.`, {
@@ -137,6 +138,8 @@ export function panelFromTable(
     name === null ? rowNumbers(table, given.columns.length > 1) : times(table, name, timeOptions(options));
   const taken = [target, ...(name === null ? [] : [name]), ...(idColumn === null ? [] : [idColumn])];
   const covariates = readCovariates(table, options, taken);
+  for (const { name, categories, cells } of covariates)
+    if (categories === null) checkSize(table, name, cells);
   const groups = groupRows(time, ids, table.rowCount);
   for (const group of groups) checkDuplicates(table, time, group, ids !== null);
   const { frequency, start } = gridOf(table, time, groups, options.frequency);
@@ -177,6 +180,18 @@ const covariateNames = ({ past = [], future = [], static: fixed = [] }: Covariat
   ...future,
   ...fixed,
 ];
+
+/** Sums of squares of larger numbers overflow. */
+const LARGEST = 1e140;
+
+function checkSize(table: Table, name: string, values: Float64Array): void {
+  const row = values.findIndex((value) => Math.abs(value) > LARGEST);
+  if (row < 0) return;
+  const message =
+    `${table.source}, line ${table.lines[row]}, column "${name}": numbers must lie between -1e140 and 1e140, got ` +
+    `${values[row]}. Divide the column by a power of ten.`;
+  throw new UnrollError('data', message, { source: table.source, line: table.lines[row], column: name });
+}
 
 /** What was decided about the numbers of these columns. */
 const numberNotes = (table: Table, names: readonly string[]): string[] =>
