@@ -2,15 +2,19 @@
 import { exactFrequency } from './frequency.js';
 import { EXCEL, EXCEL_1970, type TimeColumn } from './time-column.js';
 
-/** Names of columns that hold times. */
-export const TIME_NAME =
-  /date|time|day|month|year|week|quarter|when|period|datum|zeit|tag|monat|jahr|woche|fecha|mes|jour|mois|\u65E5\u671F|\u65F6\u95F4|\u6642\u9593|\u6708\u4EFD|\u65E5\u4ED8|\u5E74\u6708/i;
+const TIME_WORD =
+  /(?:^|[^\p{L}])(?:date|datetime|time|timestamp|day|month|year|week|quarter|when|period|datum|zeit|monat|jahr|woche|fecha|mes|jour|mois)(?:[^\p{L}]|$)|\u65E5\u671F|\u65F6\u95F4|\u6642\u9593|\u6708\u4EFD|\u65E5\u4ED8|\u5E74\u6708/u;
+
+/** True for a name with a word for times in it, such as "order_date" or "saleMonth". */
+export const isTimeName = (name: string): boolean =>
+  TIME_WORD.test(name.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').toLowerCase());
+
 const ofExcel = (day: number): number => Math.round((day - EXCEL_1970) * 86_400) * 1000;
 
 /** True for numbers of 1954 to 2119 as Excel counts days that make months or business days, or whose name says so. */
 export function areExcelDays(values: Float64Array, name = ''): boolean {
   if (!values.every((value) => value >= 20_000 && value < 80_000)) return false;
-  if (TIME_NAME.test(name)) return true;
+  if (isTimeName(name)) return true;
   const days = Float64Array.from(new Set(values)).sort().map(ofExcel);
   if (days.length < 3) return false;
   try {

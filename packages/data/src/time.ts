@@ -5,7 +5,7 @@
  */
 import { valueError } from '@unroll/core';
 import { calendarCells, languageOf, templatesOf } from './calendar-times.js';
-import { areExcelDays, excelCells, TIME_NAME } from './excel-days.js';
+import { areExcelDays, excelCells, isTimeName } from './excel-days.js';
 import { cellNumber, isMissing } from './number-format.js';
 import { type Cell, type Column, column, showCell, type Table } from './table.js';
 import {
@@ -57,7 +57,7 @@ export function looksLikeTimes({ name, kind, cells }: Column): boolean {
     );
   const written = textsOf(knownCells(cells));
   if (kind !== 'text' || written.length === 0 || new Set(written).size < 0.9 * written.length) return false;
-  const pattern = TIME_NAME.test(name) ? /\d/ : TIME_LIKE;
+  const pattern = isTimeName(name) ? /\d/ : TIME_LIKE;
   return written.filter((text) => pattern.test(text)).length >= 0.8 * written.length;
 }
 

@@ -305,7 +305,9 @@ test('a column that was meant to be times is known, whether it can be read or no
   assert.ok(looks(['Foo-22', 'Bar-22', 'Baz-22']));
   assert.ok(looks(['FY20', 'FY21']));
   assert.ok(looks(['44896', '44901', '44931'], 'Date'));
-  assert.ok(!looks(['44896', '44901', '44931'], 'total'));
+  for (const name of ['order_date', 'saleMonth', 'DATE', '日期'])
+    assert.ok(looks(['44896', '44901', '44931'], name));
+  for (const name of ['total', 'homes', 'holidays']) assert.ok(!looks(['44896', '44901', '44931'], name));
   assert.ok(!looks(['a', 'b', 'c']));
   assert.ok(!looks(['item 1', 'item 1', 'item 2'], 'date'));
   assert.ok(!looks(['1', '2'], 'date'));
