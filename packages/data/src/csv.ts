@@ -1,35 +1,31 @@
 /**
- * CSV in. Papa Parse splits the text into fields (quotes, escapes, delimiter guessing); what stands here is what a table
- * needs beyond that: a header, equal rows, the line each row began on, and messages that name file and line.
+ * Reads CSV. Papa Parse splits the text into fields (quotes, escapes, delimiter guessing); this file adds what a table
+ * needs beyond that: a header, rows of equal length, the line on which each row begins, and messages with file and line.
  */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import Papa from 'papaparse';
-import { cellNumber, makeTable, type Table } from './table.js';
+import { cellNumber, type NumberOptions, SEPARATOR_OPTIONS } from './number-format.js';
+import { cleanName, makeTable, type Table } from './table.js';
 
-export interface CsvOptions {
+export interface CsvOptions extends NumberOptions {
   /** Name for messages; default `table`. */
   source?: string;
-  /** Default: guessed among comma, semicolon, tab and pipe. */
+  /** Default: as the first line says (`sep=;`), else found among comma, semicolon, tab and pipe. */
   delimiter?: string;
-  /** Default: a comma where the delimiter is not a comma and the numbers need it, else a point. */
-  decimal?: '.' | ',';
-}
-
-interface RawRow {
-  fields: string[];
-  line: number;
 }
 
 /**
- * Reads CSV text with a header line. Empty lines are passed over; missing cells stay empty text.
+ * Reads CSV text with a header line. Empty lines are passed over; missing cells stay empty text. Excel's first line
+ * `sep=;` names the delimiter.
  * @throws UnrollError `data` for an empty text, a header without names, rows of another length than the header, or a
  *   quote that is never closed; file and line are in the message
  */
 export function parseCsv(text: string, options: CsvOptions = {}): Table {
-  checkOptions('parseCsv', options, { source: 'text', delimiter: 'text', decimal: ['.', ','] });
-  const source = options.source ?? 'table';
-  if (text.trim() === '') {
+  checkOptions('parseCsv', options, { source: 'text', delimiter: 'text', ...SEPARATOR_OPTIONS });
+  const { source = 'table', decimal, thousands } = options;
+  const body = unified(text);
+  if (body.trim() === '') {
     throw new UnrollError(
       'data',
       `${source} is empty. It needs a header line and one line for each time step.`,
@@ -38,36 +34,76 @@ export function parseCsv(text: string, options: CsvOptions = {}): Table {
       },
     );
   }
-  const body = text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
-  const { rows, delimiter } = splitRows(body, source, options.delimiter);
-  const [header, ...records] = rows as [RawRow, ...RawRow[]];
-  const names = headerNames(header, source);
-  if (records.length === 0) {
+  const excel = /^"?sep=(.)"?\n/i.exec(body);
+  const { names, cells, lines, delimiter } = splitRows(excel === null ? body : body.slice(excel[0].length), {
+    source,
+    delimiter: options.delimiter ?? excel?.[1],
+    line: excel === null ? 1 : 2,
+  });
+  if (lines.length === 0) {
     throw new UnrollError('data', `${source} has a header but no rows.`, { source });
   }
-  for (const record of records) checkWidth(record, names, source, delimiter);
-  const cells = names.map((_, i) => records.map((record) => record.fields[i]));
-  const decimal = options.decimal ?? guessDecimal(cells, delimiter);
-  return makeTable({ source, names, cells, lines: records.map((record) => record.line), decimal });
+  return makeTable({
+    ...{ source, names, cells, lines, delimiter },
+    ...(decimal && { decimal }),
+    ...(thousands && { thousands }),
+  });
 }
 
-function splitRows(body: string, source: string, delimiter?: string): { rows: RawRow[]; delimiter: string } {
-  const rows: RawRow[] = [];
-  const used = delimiter ?? guessDelimiter(body);
+/** Without a byte order mark, and with one kind of line end. */
+function unified(text: string): string {
+  const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  return body.includes('\r') ? body.replace(/\r\n?/g, '\n') : body;
+}
+
+interface SplitOptions {
+  source: string;
+  delimiter: string | undefined;
+  /** Line of the source at which the text begins. */
+  line: number;
+}
+
+interface Split {
+  names: string[];
+  cells: string[][];
+  lines: number[];
+  delimiter: string;
+}
+
+function splitRows(body: string, { source, delimiter: given, line: first }: SplitOptions): Split {
+  const delimiter = given ?? guessDelimiter(body);
+  const split: Split = { names: [], cells: [], lines: [], delimiter };
   let at = 0;
-  let line = 1;
+  let line = first;
   Papa.parse<string[]>(body, {
-    delimiter: used,
+    delimiter,
     newline: '\n',
     skipEmptyLines: false,
     step: ({ data, errors, meta }) => {
       const quote = errors.find((error) => error.type === 'Quotes');
       if (quote !== undefined) throw quoteError(source, line, quote.message);
-      if (data.some((field) => field.trim() !== '')) rows.push({ fields: data, line });
+      if (data.some((field) => field.trim() !== '')) addRow(split, { fields: data, line }, source);
       for (; at < meta.cursor; at++) if (body.charCodeAt(at) === 10) line++;
     },
   });
-  return { rows, delimiter: used };
+  return split;
+}
+
+/** Adds a row to the columns; the first one gives their names. */
+function addRow({ names, cells, lines, delimiter }: Split, row: RawRow, source: string): void {
+  if (names.length === 0) {
+    names.push(...headerNames(row, source));
+    cells.push(...names.map(() => []));
+    return;
+  }
+  checkWidth(row, names, source, delimiter);
+  for (let i = 0; i < names.length; i++) cells[i].push(row.fields[i]);
+  lines.push(row.line);
+}
+
+interface RawRow {
+  fields: string[];
+  line: number;
 }
 
 function guessDelimiter(body: string): string {
@@ -83,18 +119,18 @@ function guessDelimiter(body: string): string {
 function quoteError(source: string, line: number, detail: string): UnrollError {
   return new UnrollError(
     'data',
-    `${source}, line ${line}: a quotation mark is not closed or stands inside a field (${detail.toLowerCase()}). ` +
+    `${source}, line ${line}: a quotation mark is not closed or is inside a field (${detail.toLowerCase()}). ` +
       'Inside quotes, write a quotation mark twice.',
     { source, line },
   );
 }
 
 function headerNames(header: RawRow, source: string): string[] {
-  const names = header.fields.map((field) => field.trim());
+  const names = header.fields.map(cleanName);
   if (names.every((name) => name === '' || cellNumber(name) !== undefined || /^\d{4}-\d\d/.test(name))) {
     throw new UnrollError(
       'data',
-      `${source}, line ${header.line}: the first line must name the columns, and this one holds values (${names.slice(0, 3).join(', ')}).`,
+      `${source}, line ${header.line}: the first line must name the columns, got values (${names.slice(0, 3).join(', ')}). Add a line of names above.`,
       { source, line: header.line },
     );
   }
@@ -111,15 +147,4 @@ function checkWidth(record: RawRow, names: readonly string[], source: string, de
       `(${names.slice(0, 6).join(', ')}; separated by ${mark}). Put text that contains ${mark} in quotes.`,
     { source, line: record.line, fields: record.fields.length, columns: names.length },
   );
-}
-
-function guessDecimal(cells: readonly (readonly string[])[], delimiter: string): '.' | ',' {
-  if (delimiter === ',') return '.';
-  const needsComma = cells.some((one) => {
-    const filled = one.filter((cell) => cell.trim() !== '');
-    return (
-      filled.some((cell) => cell.includes(',')) && filled.every((cell) => cellNumber(cell, ',') !== undefined)
-    );
-  });
-  return needsComma ? ',' : '.';
 }

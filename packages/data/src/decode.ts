@@ -1,17 +1,22 @@
-/** Bytes to text: byte order marks, UTF-16 with or without one, UTF-8, and Windows-1252 for what is none of these. */
-import { UnrollError } from '@unroll/core';
+/** Bytes to text: byte order marks, UTF-16 with or without one, UTF-8, and older encodings by what their text looks like. */
+import { UnrollError, valueError } from '@unroll/core';
+import { decoded, likelyEncoding, sampleOf } from './encodings.js';
 
 export interface DecodedText {
   text: string;
-  /** As a person would call it: `UTF-8`, `UTF-16`, `Windows-1252`. */
+  /** The usual name: `UTF-8`, `UTF-16`, `Windows-1252`, `GBK`. */
   encoding: string;
 }
 
 /**
  * The text in a file's bytes.
- * @throws UnrollError `format` when the bytes are no text
+ * @param encoding a label of the Encoding Standard such as `gbk` or `windows-1252`; default: found from the bytes
+ * @throws UnrollError `format` when the bytes are not text, are of no encoding that is recognised, or do not fit the given
+ *   one; `value` for an encoding that is not known
  */
-export function decodeText(bytes: Uint8Array, source = 'The file'): DecodedText {
+export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: string): DecodedText {
+  checkContainer(bytes, source);
+  if (encoding !== undefined) return decodeAs(bytes, source, encoding);
   const utf16 = utf16Of(bytes);
   if (utf16 !== null) return { text: new TextDecoder(utf16).decode(bytes), encoding: 'UTF-16' };
   if (bytes.subarray(0, 4096).includes(0)) {
@@ -20,12 +25,65 @@ export function decodeText(bytes: Uint8Array, source = 'The file'): DecodedText 
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), encoding: 'UTF-8' };
   } catch {
-    // Not UTF-8: what spreadsheets on Windows write otherwise. Every byte is a character there.
-    return { text: new TextDecoder('windows-1252').decode(bytes), encoding: 'Windows-1252' };
+    checkDamage(bytes, source);
+    const found = likelyEncoding(bytes);
+    if (found !== undefined) return found;
+    throw new UnrollError(
+      'format',
+      `${source} is not UTF-8, and its encoding is not recognised. Save it as UTF-8, or set encoding (--encoding), such ` +
+        'as windows-1250.',
+      { source },
+    );
   }
 }
 
-/** Which UTF-16 it is: told by its mark, or by the zero bytes that plain letters leave in every second place. */
+/** @throws UnrollError `format` where nearly all characters beyond ASCII are UTF-8: what else they seem is an accident */
+function checkDamage(bytes: Uint8Array, source: string): void {
+  const sample = new TextDecoder('utf-8').decode(sampleOf(bytes));
+  const damaged = sample.match(/\uFFFD/g)?.length ?? 0;
+  const good = (sample.match(/[^\0-\x7F]/g)?.length ?? 0) - damaged;
+  if (good < 4 * damaged) return;
+  const text = new TextDecoder('utf-8').decode(bytes);
+  const line = text.slice(0, text.indexOf('\uFFFD')).split('\n').length;
+  throw new UnrollError(
+    'format',
+    `${source}, line ${line}: the text is UTF-8 but for a few bytes that are damaged. Save it as UTF-8 again.`,
+    { source, line },
+  );
+}
+
+function decodeAs(bytes: Uint8Array, source: string, encoding: string): DecodedText {
+  let text: string | undefined;
+  try {
+    text = decoded(bytes, encoding.trim());
+  } catch {
+    throw valueError(
+      `encoding must be a name such as utf-8, windows-1252, gbk, big5, shift_jis or euc-kr, got "${encoding}".`,
+      { encoding },
+    );
+  }
+  if (text !== undefined) return { text, encoding };
+  const message = `${source} is not valid ${encoding}. Correct or omit encoding (--encoding).`;
+  throw new UnrollError('format', message, { source, encoding });
+}
+
+/** @throws UnrollError `format` for workbooks and archives, whatever their name */
+function checkContainer(bytes: Uint8Array, source: string): void {
+  const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
+  const zip = begins(0x50, 0x4b, 0x03, 0x04);
+  const old = begins(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1);
+  if (!zip && !old) return;
+  // Names of files stand in a zip as plain letters, and its directory at the end holds all of them.
+  const ends = [bytes.subarray(0, 8192), bytes.subarray(-65_536)];
+  const names = ends.map((part) => new TextDecoder('latin1').decode(part)).join('');
+  const workbook = old || /xl\/|\[Content_Types\]\.xml|opendocument\.spreadsheet/.test(names);
+  const message = workbook
+    ? `${source} is a workbook (Excel or LibreOffice), not a text file. Open it there and save the sheet as CSV (UTF-8).`
+    : `${source} is a zip archive, not a text file. Unpack it first.`;
+  throw new UnrollError('format', message, { source });
+}
+
+/** The kind of UTF-16, by its mark, or by the zero bytes that plain letters leave in every second place. */
 function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';

@@ -1,6 +1,6 @@
 /** How far apart the rows of a series lie: inferring it from the times, walking along it, and finding what is missing. */
 import { UnrollError, valueError } from '@unroll/core';
-import type { TimeFormat } from './time.js';
+import type { TimeFormat } from './time-column.js';
 import { zoneMinutes } from './time-template.js';
 
 /** `every` steps of `unit` lie between two rows. `step` is a plain number; `business-day` is Monday to Friday. */

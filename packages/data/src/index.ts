@@ -14,6 +14,14 @@ export {
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
 export {
+  cellNumber,
+  type Decimal,
+  isMissing,
+  type NumberFormat,
+  type NumberOptions,
+  type Thousands,
+} from './number-format.js';
+export {
   type BucketOptions,
   bucketByLength,
   type LengthSummary,
@@ -48,15 +56,22 @@ export { autocorrelation, inferSeason } from './season.js';
 export {
   type Cell,
   type Column,
-  cellNumber,
   cellOf,
+  cleanName,
   column,
-  isMissing,
   makeTable,
   numbers,
   type Table,
   texts,
 } from './table.js';
-export { formatTime, holdsTimes, type TimeColumn, type TimeFormat, times } from './time.js';
+export { holdsTimes, looksLikeTimes, times } from './time.js';
+export {
+  type DateOrder,
+  formatFor,
+  formatTime,
+  type TimeColumn,
+  type TimeFormat,
+  type TimeOptions,
+} from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

@@ -1,9 +1,9 @@
 /** Tables from JSON: one object a line, or one array of objects. */
 import { UnrollError } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
-import { type Cell, makeTable, type Table } from './table.js';
+import { type NumberOptions, SEPARATOR_OPTIONS } from './number-format.js';
+import { cellOf, makeTable, type Table } from './table.js';
 
-type Row = Record<string, Cell>;
+type Row = Record<string, unknown>;
 
 /** True if the text begins like JSON rather than like a line of column names. */
 export function looksLikeJson(text: string): boolean {
@@ -12,18 +12,18 @@ export function looksLikeJson(text: string): boolean {
 
 /**
  * Reads JSON lines, or an array of objects. Columns are the keys in order of appearance; a key that is absent is a missing
- * cell; numbers, texts, booleans and null are cells.
- * @throws UnrollError `data` naming file and line (or record) of what is not JSON, not an object, or holds an object
+ * cell; numbers, texts, booleans and null are cells. A key with arrays or objects becomes a column that cannot be read.
+ * @throws UnrollError `data` naming file and line (or record) of anything that is not JSON or not an object
  */
-export function parseJsonLines(text: string, options: { source?: string } = {}): Table {
-  checkOptions('parseJsonLines', options, { source: 'text' });
-  const source = options.source ?? 'table';
+export function parseJsonLines(text: string, options: NumberOptions & { source?: string } = {}): Table {
+  checkOptions('parseJsonLines', options, { source: 'text', ...SEPARATOR_OPTIONS });
+  const { source = 'table', ...separators } = options;
   const body = text.replace(/^\uFEFF/, '');
   const { rows, lines } = body.trimStart().startsWith('[') ? arrayRows(body, source) : lineRows(body, source);
-  if (rows.length === 0) throw new UnrollError('data', `${source} holds no rows.`, { source });
+  if (rows.length === 0) throw new UnrollError('data', `${source} has no rows.`, { source });
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = names.map((name) => rows.map((row) => (Object.hasOwn(row, name) ? row[name] : null)));
-  return makeTable({ source, names, cells, lines });
+  const cells = names.map((name) => rows.map((row) => (Object.hasOwn(row, name) ? cellOf(row[name]) : null)));
+  return makeTable({ source, names, cells, lines, ...separators });
 }
 
 function lineRows(body: string, source: string): { rows: Row[]; lines: number[] } {
@@ -49,21 +49,14 @@ function parsed(text: string, where: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const reason = (error as Error).message.replace(/ \(line.*\)$/, '').replace(/ in JSON/, '');
-    throw new UnrollError('data', `${where}: this is not JSON (${reason.slice(0, 80)}).`);
+    throw new UnrollError('data', `${where}: invalid JSON (${reason.slice(0, 80)}).`);
   }
 }
 
 function checkedRow(value: unknown, where: string): Row {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    const hint = 'Each line is an object such as {"month": "1960-12", "passengers": 432}.';
-    throw new UnrollError('data', `${where}: an object is needed, and this is ${kindOf(value)}. ${hint}`);
-  }
-  for (const [key, cell] of Object.entries(value)) {
-    if (cell === null || typeof cell !== 'object') continue;
-    throw new UnrollError(
-      'data',
-      `${where}, key "${key}": a number or text is needed, and this is ${kindOf(cell)}.`,
-    );
+    const hint = 'Write an object such as {"month": "1960-12", "passengers": 432}.';
+    throw new UnrollError('data', `${where}: a row must be an object, got ${kindOf(value)}. ${hint}`);
   }
   return value as Row;
 }

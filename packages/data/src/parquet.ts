@@ -11,7 +11,7 @@ export function looksLikeParquet(bytes: Uint8Array): boolean {
 
 /**
  * Reads a whole Parquet file. Rows are numbered from 1 in messages.
- * @throws UnrollError `format` when the file cannot be read, `data` for columns of lists or structures
+ * @throws UnrollError `format` when the file cannot be read, `data` when it has no rows
  */
 export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {
   const source = options.source ?? 'table';
@@ -24,10 +24,8 @@ export async function parseParquet(bytes: Uint8Array, options: { source?: string
       source,
     });
   }
-  if (rows.length === 0) throw new UnrollError('data', `${source} holds no rows.`, { source });
+  if (rows.length === 0) throw new UnrollError('data', `${source} has no rows.`, { source });
   const names = Object.keys(rows[0]);
-  const cells = names.map((name) =>
-    rows.map((row, i) => cellOf(row[name], `${source}, row ${i + 1}, column "${name}"`)),
-  );
+  const cells = names.map((name) => rows.map((row) => cellOf(row[name])));
   return makeTable({ source, names, cells });
 }

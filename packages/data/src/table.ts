@@ -3,8 +3,17 @@
  * to look. Cells stay as they were read; `numbers` and `texts` turn a column into values and name the first cell that
  * does not fit.
  */
-import { UnrollError } from '@unroll/core';
-import { nearest } from '@unroll/core/internal';
+import { UnrollError, valueError } from '@unroll/core';
+import { checkOptions, nearest } from '@unroll/core/internal';
+import {
+  cellNumber,
+  type Decimal,
+  isErrorValue,
+  type NumberFormat,
+  type NumberOptions,
+  numberFormats,
+  SEPARATOR_OPTIONS,
+} from './number-format.js';
 
 /** One cell as read: text files give strings, JSON and Parquet also numbers, booleans and dates. Null is missing. */
 export type Cell = string | number | boolean | Date | null;
@@ -15,6 +24,12 @@ export interface Column {
   readonly position: number;
   readonly kind: 'number' | 'text' | 'time';
   readonly cells: readonly Cell[];
+  /** How its numbers are written. Default: with the decimal separator of the table. */
+  readonly format?: NumberFormat;
+  /** How its cells were understood where that is not certain, one sentence each; default none. */
+  readonly notes?: readonly string[];
+  /** The first row that holds a list or a structure: the column cannot be read then. */
+  readonly nested?: number;
 }
 
 export interface Table {
@@ -25,110 +40,106 @@ export interface Table {
   /** Line (or record number) of the source, from 1, at which each row begins. */
   readonly lines: Int32Array;
   /** The character that separates whole numbers from fractions. */
-  readonly decimal: '.' | ',';
+  readonly decimal: Decimal;
 }
 
-const MISSING = new Set(['', 'na', 'n/a', '#n/a', 'nan', 'null', 'none', '-', '?']);
-const POINT_NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-const COMMA_NUMBER = /^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$/;
-
-/** True for null and for the usual ways of writing "no value": empty, NA, n/a, NaN, null, none, -, ?. */
-export function isMissing(cell: Cell): boolean {
-  if (cell === null) return true;
-  if (typeof cell === 'number') return Number.isNaN(cell);
-  return typeof cell === 'string' && MISSING.has(cell.trim().toLowerCase());
-}
-
-/** The number in a cell; NaN when the cell is missing, undefined when it holds something else. */
-export function cellNumber(cell: Cell, decimal: '.' | ',' = '.'): number | undefined {
-  if (typeof cell === 'number') return cell;
-  if (isMissing(cell)) return Number.NaN;
-  if (typeof cell === 'boolean') return cell ? 1 : 0;
-  if (typeof cell !== 'string') return undefined;
-  const text = cell.trim();
-  if (decimal === ',') return COMMA_NUMBER.test(text) ? Number(text.replace(',', '.')) : undefined;
-  return POINT_NUMBER.test(text) ? Number(text) : undefined;
-}
-
-/**
- * A value of a reader that has types (Parquet, DuckDB) as a cell.
- * @throws UnrollError `data` for lists and structures
- */
-export function cellOf(value: unknown, where: string): Cell {
+/** A value of a reader that has types (JSON, Parquet, DuckDB) as a cell; undefined for lists and structures. */
+export function cellOf(value: unknown): Cell | undefined {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (value instanceof Date) return value;
-  throw new UnrollError(
-    'data',
-    `${where}: a number, text or time is needed, and this is a list or a structure.`,
-  );
+  return value instanceof Date ? value : undefined;
 }
 
-export interface TableParts {
+export interface TableParts extends NumberOptions {
   source: string;
   names: readonly string[];
-  /** One array of cells for each name, all of the same length. */
-  cells: readonly (readonly Cell[])[];
+  /** One array of cells for each name, all of the same length; undefined stands for a list or a structure. */
+  cells: readonly (readonly (Cell | undefined)[])[];
   lines?: ArrayLike<number>;
-  decimal?: '.' | ',';
+  /** What parted the fields of a text file: a hint at its decimal separator. */
+  delimiter?: string;
 }
 
+/** Zero-width and byte order marks, and soft hyphens: nobody sees or types them. */
+const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF\u00AD]/g;
+
+/** A column name as names are compared: composed (NFC), without invisible characters and space at its ends. */
+export const cleanName = (name: string): string => name.normalize('NFC').replace(INVISIBLE, '').trim();
+
 /**
- * A table from its columns.
- * @throws UnrollError `data` when a name appears twice or the columns differ in length
+ * A table from its columns. Columns may share a name or hold lists as long as nobody asks for them.
+ * @throws UnrollError `data` when the columns differ in length, `value` for separators that contradict each other
  */
 export function makeTable(parts: TableParts): Table {
-  const { source, names, cells, decimal = '.' } = parts;
-  const rowCount = cells[0]?.length ?? 0;
+  const { source } = parts;
+  checkSeparators(parts);
+  const names = parts.names.map(cleanName);
+  const rowCount = parts.cells[0]?.length ?? 0;
+  const nested = parts.cells.map((cells) => cells.indexOf(undefined));
+  const cells = parts.cells.map((own, i) => (nested[i] < 0 ? (own as Cell[]) : own.map(() => null)));
   for (const [i, name] of names.entries()) {
-    const first = names.indexOf(name);
-    if (first !== i) {
-      throw new UnrollError(
-        'data',
-        `${source}: columns ${first + 1} and ${i + 1} are both called "${name}".`,
-        { name },
-      );
-    }
-    if (cells[i].length !== rowCount) {
-      throw new UnrollError(
-        'data',
-        `${source}: column "${name}" has ${cells[i].length} cells, not ${rowCount}.`,
-      );
-    }
+    if (cells[i].length === rowCount) continue;
+    const message = `${source}: column "${name}" must have ${rowCount} cells, got ${cells[i].length}.`;
+    throw new UnrollError('data', message);
   }
   const lines = Int32Array.from(parts.lines ?? Array.from({ length: rowCount }, (_, i) => i + 1));
-  const columns = names.map((name, i) => ({
-    name,
-    position: i + 1,
-    kind: kindOf(cells[i], decimal),
-    cells: cells[i],
-  }));
-  return { source, columns, rowCount, lines, decimal };
+  const { decimal, columns } = numberFormats(names, cells, parts);
+  return {
+    source,
+    columns: columns.map((each, i) => ({
+      ...{ name: names[i], position: i + 1, ...each, cells: cells[i] },
+      ...(nested[i] >= 0 && { nested: nested[i] }),
+    })),
+    rowCount,
+    lines,
+    decimal,
+  };
 }
 
-function kindOf(cells: readonly Cell[], decimal: '.' | ','): Column['kind'] {
-  let seen: Column['kind'] | null = null;
-  for (const cell of cells) {
-    if (isMissing(cell)) continue;
-    const kind = cell instanceof Date ? 'time' : cellNumber(cell, decimal) === undefined ? 'text' : 'number';
-    if (seen !== null && seen !== kind) return 'text';
-    seen = kind;
-  }
-  return seen ?? 'text';
+function checkSeparators({ decimal, thousands }: NumberOptions): void {
+  checkOptions('makeTable', { decimal, thousands }, SEPARATOR_OPTIONS);
+  if (decimal !== undefined && decimal === thousands)
+    throw valueError(`decimal and thousands must differ, got "${decimal}" for both.`, { decimal, thousands });
 }
 
 /**
- * The column of that name.
- * @throws UnrollError `data` that lists the columns and the nearest name
+ * The column of that name. Names are compared composed (NFC) and without invisible characters.
+ * @throws UnrollError `data` that lists the columns and the nearest name; where columns of that name differ; and for a
+ *   column that holds lists
  */
 export function column(table: Table, name: string): Column {
-  const found = table.columns.find((candidate) => candidate.name === name);
-  if (found !== undefined) return found;
+  const wanted = cleanName(name);
+  const found = table.columns.filter((candidate) => candidate.name === name || candidate.name === wanted);
+  if (found.length === 0) throw unknownColumn(table, name);
+  const [first, ...more] = found;
+  const other = more.find(({ cells }) => cells.some((cell, row) => !sameCell(cell, first.cells[row])));
+  if (other !== undefined) {
+    throw new UnrollError(
+      'data',
+      `${table.source}: columns ${first.position} and ${other.position} are both called "${name}" and differ. Rename one of them.`,
+      { name },
+    );
+  }
+  if (first.nested !== undefined) {
+    throw new UnrollError(
+      'data',
+      `${table.source}, line ${table.lines[first.nested]}, column "${name}" (${first.position}): a cell must hold a ` +
+        'number, text or time, got a list or a structure.',
+      { source: table.source, line: table.lines[first.nested], column: name },
+    );
+  }
+  return first;
+}
+
+const sameCell = (a: Cell, b: Cell): boolean =>
+  Object.is(a, b) || (a instanceof Date && b instanceof Date && a.getTime() === b.getTime());
+
+function unknownColumn(table: Table, name: string): UnrollError {
   const names = table.columns.map((candidate) => candidate.name);
   const near = nearest(name, names);
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
-  throw new UnrollError(
+  return new UnrollError(
     'data',
     `${table.source} has no column "${name}".${hint} Its columns: ${listNames(names)}.`,
     { source: table.source, column: name, columns: names, near },
@@ -146,34 +157,50 @@ export function listNames(names: readonly string[]): string {
  * @throws UnrollError `data` naming file, line and column of the first cell that is not a number
  */
 export function numbers(table: Table, name: string): Float64Array {
-  const { cells, position } = column(table, name);
-  return Float64Array.from(cells, (cell, row) => {
-    const value = cellNumber(cell, table.decimal);
+  const { cells, position, format = { decimal: table.decimal } } = column(table, name);
+  const values = new Float64Array(cells.length);
+  for (let row = 0; row < cells.length; row++) {
+    const value = cellNumber(cells[row], format);
     if (value === undefined || Math.abs(value) === Number.POSITIVE_INFINITY)
-      throw notANumber(table, row, name, position, cell);
-    return value;
+      throw notANumber(table, row, { name, position, format });
+    values[row] = value;
+  }
+  return values;
+}
+
+interface Where {
+  name: string;
+  position: number;
+  format: NumberFormat;
+}
+
+function notANumber(table: Table, row: number, { name, position, format }: Where): UnrollError {
+  const line = table.lines[row];
+  const cell = column(table, name).cells[row];
+  const found = cellNumber(cell, format.decimal);
+  const what =
+    format.mixed !== undefined && found !== undefined
+      ? `${showCell(cell)} ${MIXED[format.mixed]}`
+      : `${showCell(cell)} is not a number. Write a number such as ${numberHint(cell, format.decimal)}, or leave the cell empty.`;
+  return new UnrollError('data', `${table.source}, line ${line}, column "${name}" (${position}): ${what}`, {
+    ...{ source: table.source, line, column: name, cell },
   });
 }
 
-function notANumber(table: Table, row: number, name: string, position: number, cell: Cell): UnrollError {
-  const line = table.lines[row];
-  const shown = showCell(cell);
-  return new UnrollError(
-    'data',
-    `${table.source}, line ${line}, column "${name}" (${position}): ${shown} is not a number. ` +
-      `Write a number such as ${numberHint(cell, table.decimal)}, or leave the cell empty.`,
-    { source: table.source, line, column: name, cell },
-  );
-}
+const MIXED = {
+  percent: 'has a percent sign, and other cells have none. Write all numbers in the same unit.',
+  currency: 'has a currency sign, and other cells have another. Write all numbers in the same unit.',
+};
 
 /**
  * What the number in the cell would look like if its ornaments (thousands marks, units) were taken away. Of points and
  * commas the last kind is the decimal mark, but for three digits behind each of one kind alone.
  */
-function numberHint(cell: Cell, decimal: '.' | ','): string {
+function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';
   if (typeof cell !== 'string') return example;
-  const marked = cell.replace(/[^\d.,+-]/g, '');
+  const negative = /^\s*\(.*\)\s*$/.test(cell) ? '-' : '';
+  const marked = negative + cell.replace(/[\u2212\u2013]/g, '-').replace(/[^\d.,+-]/g, '');
   const last = marked.lastIndexOf('.') > marked.lastIndexOf(',') ? '.' : ',';
   const other = last === '.' ? ',' : '.';
   const thousands = last !== decimal && !marked.includes(other) && /^[+-]?\d{1,3}([.,]\d{3})+$/.test(marked);
@@ -188,14 +215,14 @@ export function showCell(cell: Cell): string {
   return `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
 }
 
-/** What programs write for no value in a column of text; NA, none, - and ? may be words there. */
+/** How programs write a missing value in a column of text; NA, none, - and ? may be words there. */
 const NO_TEXT = new Set(['', '#n/a', 'nan', 'null']);
 
-/** A column as text; missing cells (empty, #N/A, NaN, null) become the empty string. */
+/** A column as text; missing cells (empty, NaN, null, error values such as #N/A) become the empty string. */
 export function texts(table: Table, name: string): string[] {
   return column(table, name).cells.map((cell) => {
     if (cell === null) return '';
     const text = cell instanceof Date ? cell.toISOString() : String(cell).trim();
-    return NO_TEXT.has(text.toLowerCase()) ? '' : text;
+    return NO_TEXT.has(text.toLowerCase()) || isErrorValue(text) ? '' : text;
   });
 }

@@ -2,7 +2,8 @@
  * Times in several columns: a year, a month and so on, or a date and a clock. They are put together as ISO texts in a
  * column of their own, named after all of them, which is then read as any other column of times.
  */
-import { type Cell, cellNumber, type Column, column, isMissing, type Table } from './table.js';
+import { cellNumber, isMissing } from './number-format.js';
+import { type Cell, type Column, column, type Table } from './table.js';
 
 const PARTS = ['year', 'month', 'day', 'hour', 'minute', 'second'];
 

@@ -1,11 +1,12 @@
 /**
  * Ways of writing a time, as templates such as `DD.MM.YYYY HH:mm`. One template both reads and writes, so that forecast
- * times come out the way the file writes its own. Values are milliseconds of UTC.
+ * times are written like the times of the file. Values are milliseconds of UTC.
  *
- * Tokens: YYYY year, MM month, MMM and MMMM month by name, DD day, Q quarter, WW ISO week, HH hour, hh hour with A (AM/PM),
- * mm minute, ss second (with a fraction, if one is there), Z zone. What stands in brackets, and any other character, stands
- * for itself.
+ * Tokens: YYYY year, YY year of two digits (1969 to 2068), MM month, MMM and MMMM month by name, DD day, Q quarter, WW ISO week, HH hour, hh hour with A (AM/PM),
+ * mm minute, ss second (with a fraction, if one is there), Z zone. Text in brackets, and any other character, is
+ * literal.
  */
+import { monthNumber } from './month-names.js';
 
 const MONTHS = [
   'January',
@@ -25,8 +26,9 @@ const DAY = 86_400_000;
 
 const TOKENS: Readonly<Record<string, string>> = {
   YYYY: '(\\d{4})',
-  MMMM: '([A-Za-z]{3,9})',
-  MMM: '([A-Za-z]{3})\\.?',
+  YY: '(\\d{2})',
+  MMMM: '([\\p{L}\\p{M}]{3,12})\\.?',
+  MMM: '([\\p{L}\\p{M}]{3})\\.?',
   MM: '(\\d{1,2})',
   DD: '(\\d{1,2})',
   Q: '([1-4])',
@@ -38,7 +40,7 @@ const TOKENS: Readonly<Record<string, string>> = {
   A: '([AaPp]\\.?[Mm]\\.?)',
   Z: '(Z|UTC|GMT|[+-]\\d{2}(?::?\\d{2})?)',
 };
-const SPLIT = /(\[[^\]]*\]|YYYY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA\b|Z)/;
+const SPLIT = /(\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA\b|Z)/;
 
 /** What was found in one cell. */
 export interface Moment {
@@ -61,9 +63,15 @@ const partsOf = (template: string): Part[] =>
       text: text.replace(/^\[(.*)\]$/, '$1'),
     }));
 
-const compiled = new Map<string, { pattern: RegExp; tokens: string[] }>();
+interface Compiled {
+  pattern: RegExp;
+  /** Groups of the pattern by token. */
+  groups: Readonly<Record<string, number>>;
+}
 
-function compile(template: string): { pattern: RegExp; tokens: string[] } {
+const compiled = new Map<string, Compiled>();
+
+function compile(template: string): Compiled {
   let found = compiled.get(template);
   if (found === undefined) {
     const parts = partsOf(template);
@@ -72,42 +80,40 @@ function compile(template: string): { pattern: RegExp; tokens: string[] } {
         token === null ? text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : TOKENS[token],
       )
       .join('');
-    found = {
-      pattern: new RegExp(`^${source}$`),
-      tokens: parts.flatMap(({ token }) => (token === null ? [] : [token])),
-    };
+    const tokens = parts.flatMap(({ token }) => (token === null ? [] : [token]));
+    const groups = Object.fromEntries(tokens.map((token, i) => [token, i + 1]));
+    found = { pattern: new RegExp(`^${source}$`, 'u'), groups };
     compiled.set(template, found);
   }
   return found;
 }
 
 /** Reads a text by a template; undefined when it does not fit or names no real time. */
-export function readByTemplate(text: string, template: string): Moment | undefined {
-  const { pattern, tokens } = compile(template);
+export function readByTemplate(text: string, template: string, language = 'en'): Moment | undefined {
+  const { pattern, groups } = compile(template);
   const match = pattern.exec(text);
   if (match === null) return undefined;
-  const has = (token: string): boolean => tokens.includes(token);
-  const field = (token: string): string => match[tokens.indexOf(token) + 1];
   const number = (token: string, otherwise: number): number =>
-    has(token) ? Number(field(token)) : otherwise;
-  const name = ['MMM', 'MMMM'].find(has);
-  const byName = name === undefined ? undefined : monthNumber(field(name));
-  const byQuarter = has('Q') ? Number(field('Q')) * 3 - 2 : undefined;
-  const month = byName ?? byQuarter ?? number('MM', 1);
-  const date = has('WW')
-    ? weekStart(Number(field('YYYY')), Number(field('WW')))
-    : dateValue(Number(field('YYYY')), month, number('DD', 1));
-  const hour = has('hh') ? twelveHours(Number(field('hh')), field('A')) : number('HH', 0);
-  const clock = clockValue(hour, number('mm', 0), has('ss') ? Number(field('ss').replace(',', '.')) : 0);
+    token in groups ? Number(match[groups[token]]) : otherwise;
+  const year = 'YY' in groups ? century(number('YY', 0)) : number('YYYY', 0);
+  const name = groups.MMM ?? groups.MMMM;
+  const month =
+    name === undefined
+      ? 'Q' in groups
+        ? number('Q', 1) * 3 - 2
+        : number('MM', 1)
+      : monthNumber(match[name], language);
+  const date = 'WW' in groups ? weekStart(year, number('WW', 1)) : dateValue(year, month, number('DD', 1));
+  const hour = 'hh' in groups ? twelveHours(number('hh', 0), match[groups.A]) : number('HH', 0);
+  const second = 'ss' in groups ? Number(match[groups.ss].replace(',', '.')) : 0;
+  const clock = clockValue(hour, number('mm', 0), second);
   if (date === undefined || clock === undefined) return undefined;
-  const zone = has('Z') ? field('Z') : null;
+  const zone = 'Z' in groups ? match[groups.Z] : null;
   return { value: date + clock - zoneMinutes(zone) * 60_000, zone };
 }
 
-function monthNumber(name: string): number {
-  const wanted = name.toLowerCase();
-  return MONTHS.findIndex((month) => wanted.length >= 3 && month.toLowerCase().startsWith(wanted)) + 1;
-}
+/** As POSIX reads years of two digits. */
+const century = (year: number): number => (year < 69 ? 2000 : 1900) + year;
 
 function dateValue(year: number, month: number, day: number): number | undefined {
   if (month < 1 || month > 12 || day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate())
@@ -117,13 +123,19 @@ function dateValue(year: number, month: number, day: number): number | undefined
 
 /** The Monday of an ISO week. */
 function weekStart(year: number, week: number): number | undefined {
-  return week >= 1 && week <= 53 ? firstMonday(year) + (week - 1) * 7 * DAY : undefined;
+  return week >= 1 && week <= weeksOf(year) ? firstMonday(year) + (week - 1) * 7 * DAY : undefined;
 }
 
 /** The Monday of the first ISO week. */
 function firstMonday(year: number): number {
   const january4 = Date.UTC(year, 0, 4);
   return january4 - ((new Date(january4).getUTCDay() + 6) % 7) * DAY;
+}
+
+/** 53 in years that begin or end on a Thursday, else 52. */
+export function weeksOf(year: number): number {
+  const onThursday = (month: number, day: number) => new Date(Date.UTC(year, month, day)).getUTCDay() === 4;
+  return onThursday(0, 1) || onThursday(11, 31) ? 53 : 52;
 }
 
 function twelveHours(hour: number, half: string): number {
@@ -147,16 +159,22 @@ export function zoneMinutes(zone: string | null): number {
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
 
-/** Writes a time by a template, in the given zone. */
-export function writeByTemplate(value: number, template: string, zone: string | null): string {
+/** Writes a time by a template, in the given zone, with months by these names. */
+export function writeByTemplate(
+  value: number,
+  template: string,
+  zone: string | null,
+  months: readonly string[] = MONTHS,
+): string {
   const date = new Date(value + zoneMinutes(zone) * 60_000);
   const [hour, month] = [date.getUTCHours(), date.getUTCMonth()];
   const fraction = date.getUTCMilliseconds() === 0 ? '' : `.${pad(date.getUTCMilliseconds(), 3)}`;
   const week = () => weekOf(date.getTime());
   const fields: Record<string, () => string> = {
     YYYY: () => pad(template.includes('WW') ? week().year : date.getUTCFullYear(), 4),
-    MMMM: () => MONTHS[month],
-    MMM: () => MONTHS[month].slice(0, 3),
+    YY: () => pad(date.getUTCFullYear() % 100),
+    MMMM: () => months[month],
+    MMM: () => (months === MONTHS ? months[month].slice(0, 3) : months[month]),
     MM: () => pad(month + 1),
     DD: () => pad(date.getUTCDate()),
     Q: () => String(Math.floor(month / 3) + 1),
@@ -186,21 +204,49 @@ const DATES = [
     `DD${mark}MM${mark}YYYY`,
     `MM${mark}DD${mark}YYYY`,
     `MM${mark}YYYY`,
+    `DD${mark}MM${mark}YY`,
+    `MM${mark}DD${mark}YY`,
+    `YY${mark}MM${mark}DD`,
   ]),
   ...['YYYY-[Q]Q', 'YYYY [Q]Q', 'YYYY[Q]Q', '[Q]Q YYYY', '[Q]Q-YYYY', '[Q]Q/YYYY'],
   ...['YYYY-[W]WW', 'YYYY[W]WW', 'YYYY-[W]WW-1'],
-  ...['MMM YYYY', 'MMMM YYYY', 'MMM-YYYY', 'YYYY MMM', 'YYYY MMMM', 'YYYY-MMM', 'YYYYMMM'],
-  ...[
-    'DD MMM YYYY',
-    'DD MMMM YYYY',
-    'DD-MMM-YYYY',
-    'MMM DD, YYYY',
-    'MMMM DD, YYYY',
-    'MMM DD YYYY',
-    'YYYY MMM DD',
-  ],
+  ...['\u5E74|\u6708|\u65E5', '\uB144 |\uC6D4 |\uC77C'].flatMap((marks) => {
+    const [year, month, day] = marks.split('|');
+    return [`YYYY${year}MM${month.trim()}`, `YYYY${year}MM${month}DD${day}`];
+  }),
+  ...['MMM', 'MMMM'].flatMap((month) => [
+    ...[' ', '-', '/', '.', '', ', '].map((mark) => `${month}${mark}YYYY`),
+    ...[' ', '-', ''].map((mark) => `YYYY${mark}${month}`),
+    ...[' ', '-', '/', '.', '', " '", "'"].map((mark) => `${month}${mark}YY`),
+    ...[' ', '-'].map((mark) => `YY${mark}${month}`),
+    ...[' ', '-', '/', '. '].flatMap((mark) => {
+      const between = mark.trim() === '.' ? ' ' : mark;
+      return [`DD${mark}${month}${between}YYYY`, `DD${mark}${month}${between}YY`];
+    }),
+    ...[`${month} DD, YYYY`, `${month} DD YYYY`, `YYYY ${month} DD`],
+  ]),
 ];
 const CLOCKS = ['HH:mm', 'HH:mm:ss', 'hh:mm A', 'hh:mm:ss A'];
+
+/** Month and year alone, the year in two digits: `Dec-22` may also be the 22nd of December of a year not written. */
+export const isMonthOfShortYear = (template: string): boolean =>
+  /(^|[^Y])YY([^Y]|$)/.test(template) && !template.includes('DD');
+
+/** The order of year, month and day in dates of digits; undefined where it is clear: months by name, years of four digits first. */
+export function dateOrder(template: string): 'dmy' | 'mdy' | 'ymd' | undefined {
+  if (!/^(?!YYYY)[YMD]+([-/.])[YMD]+\1[YMD]+/.test(template) || template.includes('MMM')) return undefined;
+  return template.startsWith('D') ? 'dmy' : template.startsWith('M') ? 'mdy' : 'ymd';
+}
+
+/** The template of the same dates with days, or with a clock: precise enough for steps that `template` cannot show. */
+export function refined(template: string, wanted: 'month' | 'day' | 'minute' | 'second'): string {
+  if (wanted === 'month') return /MM|DD|WW/.test(template) ? template : 'YYYY-MM';
+  const days = template.includes('DD') ? template : 'YYYY-MM-DD';
+  if (wanted === 'day') return days;
+  const clock = wanted === 'second' ? ':ss' : '';
+  if (!/HH|hh/.test(days)) return `${days} HH:mm${clock}`;
+  return days.includes('ss') ? days : days.replace('mm', `mm${clock}`);
+}
 
 /** Every way of writing a time that is known, without the bare digits of YYYYMM and YYYYMMDD. */
 export const TEMPLATES: readonly string[] = DATES.flatMap((date) => {

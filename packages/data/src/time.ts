@@ -3,58 +3,63 @@
  * forecast times are written like the file's own. Instants are milliseconds of UTC; a time without a zone is read as
  * UTC; dates, weeks, months and quarters stand for their first instant. Plain numbers (a counter, a year) stay numbers.
  */
-import { UnrollError } from '@unroll/core';
-import { exactFrequency, periodsBetween } from './frequency.js';
-import { type Cell, cellNumber, column, isMissing, showCell, type Table } from './table.js';
-import { type Moment, readByTemplate, TEMPLATES, writeByTemplate, zoneMinutes } from './time-template.js';
+import { valueError } from '@unroll/core';
+import { calendarCells, languageOf, templatesOf } from './calendar-times.js';
+import { areExcelDays, excelCells, isTimeName } from './excel-days.js';
+import { cellNumber, isMissing } from './number-format.js';
+import { type Cell, type Column, column, showCell, type Table } from './table.js';
+import {
+  COMPACT,
+  EPOCHS,
+  EXCEL,
+  type TimeColumn,
+  type TimeFormat,
+  type TimeOptions,
+  textsOf,
+  timeError,
+} from './time-column.js';
+import { type Moment, readByTemplate } from './time-template.js';
+import { dayZone, daysIn } from './time-zone.js';
 
-/** How the times of a column are written. JSON. */
-export interface TimeFormat {
-  /** A template of time-template.ts, or `number`, `epoch seconds`, `epoch milliseconds`. */
-  readonly template: string;
-  /** The zone that is written; null where none is. */
-  readonly zone: string | null;
-}
+const DAY = 86_400_000;
 
-export interface TimeColumn {
-  readonly name: string;
-  readonly format: TimeFormat;
-  /** Milliseconds of UTC, or the numbers themselves. */
-  readonly values: Float64Array;
-  /** What was decided about the column beyond what is written in it, for people. */
-  readonly notes: readonly string[];
-}
-
-const COMPACT: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
-const EPOCHS: Readonly<Record<string, number>> = { 'epoch seconds': 1000, 'epoch milliseconds': 1 };
-
-/** A time as a column of this format writes it. */
-export function formatTime(value: number, { template, zone }: TimeFormat): string {
-  if (template === 'number') return String(Number(value.toPrecision(15)));
-  const unit = EPOCHS[template];
-  return unit === undefined ? writeByTemplate(value, template, zone) : String(value / unit);
-}
+const knownCells = (cells: readonly Cell[]): Cell[] => cells.filter((cell) => !isMissing(cell)).slice(0, 200);
 
 /** True if most cells that are not missing are calendar times, not bare numbers: a column that was meant to be times. */
 export function holdsTimes(cells: readonly Cell[]): boolean {
-  const known = cells.filter((cell) => !isMissing(cell)).slice(0, 200);
+  const known = knownCells(cells);
   if (known.length === 0) return false;
   if (known.every((cell) => cell instanceof Date)) return true;
   const written = textsOf(known);
   if (compactTemplate(written) !== undefined) return true;
-  const candidates = new Set(known.slice(0, 3).flatMap((cell) => templatesOf(textOf(cell))));
+  const numbers = Float64Array.from(known, (cell) => cellNumber(cell) ?? Number.NaN);
+  if (areExcelDays(numbers)) return true;
+  const language = languageOf(written);
+  const candidates = new Set(written.slice(0, 3).flatMap((text) => templatesOf(text, language)));
   const fitting = written.filter((text) =>
-    [...candidates].some((template) => readByTemplate(text, template)),
+    [...candidates].some((template) => readByTemplate(text, template, language)),
   );
   return fitting.length >= written.length / 2;
 }
 
-const textOf = (cell: Cell): string =>
-  typeof cell === 'string' ? cell.trim().replace(/\s+/g, ' ') : String(cell);
-const textsOf = (cells: readonly Cell[]): string[] => cells.map(textOf);
+const TIME_LIKE =
+  /^(?:\d{1,4} ?[-/.:\u5E74] ?\d{1,2}(?!\d)|\p{L}{3,10}\.?[ ,./'-]{1,2}(?:\d\d|(?:19|20)\d\d)(?!\d)|\d{1,4}[ ./-]{1,2}\p{L}{3,10}|(?:\d{4}.?)?(?:FY|KW|CW|[QWT]) ?\d)/iu;
 
-const templatesOf = (text: string): string[] =>
-  TEMPLATES.filter((template) => readByTemplate(text, template) !== undefined);
+/**
+ * True for a column that seems to be meant as times, whether they can be read or not: most of its texts differ from each
+ * other and begin like dates, or hold digits below a name such as "date"; or its numbers may be dates of Excel by its name.
+ */
+export function looksLikeTimes({ name, kind, cells }: Column): boolean {
+  if (kind === 'number')
+    return areExcelDays(
+      Float64Array.from(knownCells(cells), (cell) => cellNumber(cell) ?? 0),
+      name,
+    );
+  const written = textsOf(knownCells(cells));
+  if (kind !== 'text' || written.length === 0 || new Set(written).size < 0.9 * written.length) return false;
+  const pattern = isTimeName(name) ? /\d/ : TIME_LIKE;
+  return written.filter((text) => pattern.test(text)).length >= 0.8 * written.length;
+}
 
 /** YYYYMM or YYYYMMDD, if that is what all these digits can be. */
 function compactTemplate(written: readonly string[]): string | undefined {
@@ -80,37 +85,67 @@ function readCompact(text: string, template: string): Moment | undefined {
 /**
  * A column as times.
  * @throws UnrollError `data` naming file, line and column of the first cell that is missing, is not a time, or is
- *   written in another way than the cells before it; or when days and months cannot be told apart
+ *   written in another way than the cells before it; or when days and months cannot be told apart; `value` for options
+ *   that are not known
  */
-export function times(table: Table, name: string): TimeColumn {
+export function times(table: Table, name: string, options: TimeOptions = {}): TimeColumn {
+  const { dates, timezone = options.format?.timezone } = options;
+  if (dates !== undefined && !['dmy', 'mdy', 'ymd'].includes(dates))
+    throw valueError(`dates must be "dmy", "mdy" or "ymd", got "${dates}".`, { dates });
   const { cells } = column(table, name);
   const gap = cells.findIndex(isMissing);
   if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs one.');
-  if (cells.every((cell) => cell instanceof Date)) return dateCells(name, cells);
-  const written = textsOf(cells);
+  const found = cells.every((cell) => cell instanceof Date)
+    ? dateCells(name, cells)
+    : textCells(table, name, options);
+  return inTimezone(found, timezone);
+}
+
+/** 01.2022 and 2022.01: months, though they look like decimal numbers. */
+const DOTTED = /^(?:(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$/;
+
+function textCells(table: Table, name: string, options: TimeOptions): TimeColumn {
+  const written = textsOf(column(table, name).cells);
   const compact = compactTemplate(written);
   if (compact !== undefined) {
     const values = Float64Array.from(written, (text) => readCompact(text, compact)!.value);
     return { name, values, format: { template: compact, zone: null }, notes: [] };
   }
-  return numberCells(table, name) ?? calendarCells(table, name, written);
+  const numeric = written.every((text) => DOTTED.test(text))
+    ? null
+    : numberCells(table, name, options.format);
+  return numeric ?? calendarCells(table, name, written, options);
 }
 
 function dateCells(name: string, cells: readonly Date[]): TimeColumn {
   const values = Float64Array.from(cells, (cell) => cell.getTime());
-  const days = values.every((value) => value % 86_400_000 === 0);
+  const days = values.every((value) => value % DAY === 0);
   const format = days
     ? { template: 'YYYY-MM-DD', zone: null }
     : { template: 'YYYY-MM-DDTHH:mm:ssZ', zone: 'Z' };
   return { name, values, format, notes: [] };
 }
 
+/** Times in UTC as days of a zone: of the given one, or of one whose midnights they are where its clocks change. */
+function inTimezone(found: TimeColumn, wanted: string | undefined): TimeColumn {
+  const { name, values, format } = found;
+  const isInstant = format.template in EPOCHS || /HH|hh/.test(format.template);
+  const timezone = isInstant && found.notes.length === 0 ? (wanted ?? dayZone(values)) : undefined;
+  const days = timezone === undefined ? undefined : daysIn(values, timezone);
+  if (timezone === undefined || days === undefined) return found;
+  const note =
+    `The times of "${name}" are midnights in ${timezone}, written in UTC: rows are days there. ` +
+    'If they belong to another time zone, set timezone (--timezone).';
+  const notes = wanted === undefined ? [note] : [];
+  return { name, values: days, format: { ...format, timezone }, notes };
+}
+
 /** The column as numbers, if its first cell is one. */
-function numberCells(table: Table, name: string): TimeColumn | null {
-  const { cells } = column(table, name);
-  if (cellNumber(cells[0], table.decimal) === undefined) return null;
+function numberCells(table: Table, name: string, earlier?: TimeFormat): TimeColumn | null {
+  const { cells, format: numberFormat = table.decimal } = column(table, name);
+  if (cellNumber(cells[0], numberFormat) === undefined) return null;
   const values = Float64Array.from(cells, (cell, row) => {
-    const value = cellNumber(cell, table.decimal);
+    const value = cellNumber(cell, numberFormat);
     if (value === undefined) {
       throw timeError(
         table,
@@ -128,101 +163,10 @@ function numberCells(table: Table, name: string): TimeColumn | null {
     : within(1e12, 4.2e12)
       ? 'epoch milliseconds'
       : 'number';
+  if (template === 'number' && earlier?.template !== 'number') {
+    if (earlier?.template === EXCEL) return { ...excelCells(name, values), notes: [] };
+    if (areExcelDays(values, name)) return excelCells(name, values);
+  }
   const unit = EPOCHS[template] ?? 1;
   return { name, values: values.map((value) => value * unit), format: { template, zone: null }, notes: [] };
-}
-
-function calendarCells(table: Table, name: string, written: readonly string[]): TimeColumn {
-  let candidates = templatesOf(written[0]);
-  for (const [row, text] of written.entries()) {
-    const still = candidates.filter((template) => readByTemplate(text, template) !== undefined);
-    if (still.length === 0) throw misfit(table, name, row, written[0]);
-    candidates = still;
-  }
-  const columns = distinctReadings(candidates, written).map((template) => reading(name, template, written));
-  if (columns.length === 1) return columns[0];
-  const filled = columns.map(({ values, format }) => shareOfPlaces(values, format));
-  const [first, second] = filled.toSorted((a, b) => b - a) as [number, number];
-  if (first > 0 && first >= CLEARLY * second) {
-    const found = columns[filled.indexOf(first)];
-    const note = `The times of "${name}" are read as ${found.format.template}: so read they follow a regular step.`;
-    return { ...found, notes: [note] };
-  }
-  const differs = written.findIndex((_, row) =>
-    columns.some(({ values }) => values[row] !== columns[0].values[row]),
-  );
-  const [a, b] = columns.map(({ values }) => writeByTemplate(values[differs], 'DD MMMM YYYY', null));
-  throw timeError(
-    table,
-    name,
-    differs,
-    `"${written[differs]}" may be ${a} or ${b}, and the other rows do not tell. Write the year first: 1960-12-31.`,
-  );
-}
-
-/** Of two readings one is taken that fills so many times as many of its places. */
-const CLEARLY = 5;
-
-/** One template for each different way of understanding the texts. */
-function distinctReadings(candidates: readonly string[], written: readonly string[]): string[] {
-  const seen = new Map<string, string>();
-  for (const template of candidates) {
-    const key = written.map((text) => readByTemplate(text, template)!.value).join();
-    if (!seen.has(key)) seen.set(key, template);
-  }
-  return [...seen.values()];
-}
-
-/** Rows over the places of a regular step from the first time to the last; 0 where the times follow none. */
-function shareOfPlaces(values: Float64Array, format: TimeFormat): number {
-  const sorted = Float64Array.from(new Set(values)).sort();
-  try {
-    const places = periodsBetween(sorted[0], sorted[sorted.length - 1], exactFrequency(sorted, format)) + 1;
-    return sorted.length / places;
-  } catch {
-    return 0; // the error says that there is no regular step, which is the answer
-  }
-}
-
-/**
- * The texts by one template. Where offsets differ (daylight saving) and the instants follow no step, but the clocks on the
- * wall do, the latter are taken: as times of the last offset.
- */
-function reading(name: string, template: string, written: readonly string[]): TimeColumn {
-  const moments = written.map((text) => readByTemplate(text, template)!);
-  const values = Float64Array.from(moments, ({ value }) => value);
-  const zone = moments[moments.length - 1].zone;
-  const mixed = moments.some((moment) => moment.zone !== zone);
-  if (!mixed) return { name, values, format: { template, zone }, notes: [] };
-  if (shareOfPlaces(values, { template, zone }) > 0)
-    return { name, values, format: { template, zone: 'Z' }, notes: [] };
-  const walls = values.map((value, i) => value + (zoneMinutes(moments[i].zone) - zoneMinutes(zone)) * 60_000);
-  const notes = [`The offsets of "${name}" change; its times are taken as local clock times.`];
-  return { name, values: walls, format: { template, zone }, notes };
-}
-
-function misfit(table: Table, name: string, row: number, first: string): UnrollError {
-  const cell = column(table, name).cells[row];
-  const known = templatesOf(textOf(cell)).length > 0 || cellNumber(cell, table.decimal) !== undefined;
-  if (row === 0 || !known) {
-    return timeError(
-      table,
-      name,
-      row,
-      `${showCell(cell)} is not a time. Write 1960-12, 1960-12-31, 1960-12-31T18:00, 1960-Q4 or a number.`,
-    );
-  }
-  const message = `${showCell(cell)} is written in another way than "${first}" above. Use one way.`;
-  return timeError(table, name, row, message);
-}
-
-function timeError(table: Table, name: string, row: number, message: string): UnrollError {
-  const { position, cells } = column(table, name);
-  const line = table.lines[row];
-  const data = { source: table.source, line, column: name, cell: cells[row] };
-  return new UnrollError(
-    'data',
-    `${table.source}, line ${line}, column "${name}" (${position}): ${message}`,
-    data,
-  );
 }

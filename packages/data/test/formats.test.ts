@@ -46,8 +46,24 @@ describe('encodings', () => {
   });
   test('bytes that are no text are refused', () => {
     assert.throws(
-      () => decodeText(Uint8Array.of(80, 0, 0, 3, 4, 0, 0, 9, 9), 'a.zip'),
-      /^UnrollError: a\.zip is not a text file/,
+      () => decodeText(Uint8Array.of(80, 0, 0, 3, 4, 0, 0, 9, 9), 'a.bin'),
+      /^UnrollError: a\.bin is not a text file: it holds zero bytes/,
+    );
+  });
+  test('workbooks and archives are named, whatever the file is called', () => {
+    const zip = (name: string) => new TextEncoder().encode(`PK\x03\x04\x14\x00\x00\x00${name}\x00\x00`);
+    const old = Uint8Array.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0, 0);
+    const workbooks = [zip('[Content_Types].xml'), zip('xl/workbook.xml'), old];
+    workbooks.push(zip('mimetypeapplication/vnd.oasis.opendocument.spreadsheet'));
+    for (const bytes of workbooks) {
+      assert.throws(() => decodeText(bytes, 'a.csv'), {
+        message: /^a\.csv is a workbook \(Excel or LibreOffice\), not a text file\. .* save the sheet as CSV/,
+        code: 'format',
+      });
+    }
+    assert.throws(
+      () => decodeText(zip('notes.txt'), 'a.csv'),
+      /^UnrollError: a\.csv is a zip archive.*Unpack it first/,
     );
   });
 });
@@ -64,18 +80,26 @@ describe('JSON', () => {
   test('lines keep their numbers', () =>
     assert.deepEqual([...parseJsonLines('\n{"a":1}\n\n{"a":2}').lines], [2, 4]));
 
+  test('lists and objects do not matter where nobody asks for them', () => {
+    const table = parseJsonLines('{"a":1,"b":2}\n{"a":{"c":1},"b":3}\n{"a":[1],"b":4}', {
+      source: 'f.jsonl',
+    });
+    assert.deepEqual([...numbers(table, 'b')], [2, 3, 4]);
+    assert.throws(() => numbers(table, 'a'), {
+      message:
+        'f.jsonl, line 2, column "a" (1): a cell must hold a number, text or time, got a list or a structure.',
+      code: 'data',
+    });
+  });
+
   const wrong: Record<string, [string, RegExp]> = {
-    'a line that is cut off': ['{"a":1}\n{"a":', /^f\.jsonl, line 2: this is not JSON \(/],
+    'a line that is cut off': ['{"a":1}\n{"a":', /^f\.jsonl, line 2: invalid JSON \(/],
     'a line that is no object': [
       '{"a":1}\n[1]',
-      /line 2: an object is needed, and this is an array\. Each line/,
+      /line 2: a row must be an object, got an array\. Write an object such as/,
     ],
-    'a record that is no object': ['[{"a":1}, 7]', /record 2: an object is needed, and this is a number/],
-    'a cell that is an object': [
-      '{"a":{"b":1}}',
-      /line 1, key "a": a number or text is needed, and this is an object/,
-    ],
-    'no rows': ['[]', /f\.jsonl holds no rows/],
+    'a record that is no object': ['[{"a":1}, 7]', /record 2: a row must be an object, got a number/],
+    'no rows': ['[]', /f\.jsonl has no rows/],
   };
   for (const [name, [text, message]] of Object.entries(wrong)) {
     test(`${name} is told`, () =>

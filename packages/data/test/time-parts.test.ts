@@ -69,7 +69,7 @@ describe('told', () => {
       /f\.csv, line 3, column "year,month" \(1\): the time is missing/,
     ],
     'a month 13': ['year,month\n2010,12\n2010,13\n', 'year,month', /line 3.*"2010-13" is not a time/],
-    'a month in no words': ['year,month\n2010,Mai\n', 'year,month', /"2010-Mai" is not a time/],
+    'a month in no words': ['year,month\n2010,Nie\n', 'year,month', /"2010-Nie" is not a time/],
   };
   for (const [name, [csv, columns, message]] of Object.entries(cases)) {
     test(name, () => assert.throws(() => read(csv, columns), { message, code: 'data' }));

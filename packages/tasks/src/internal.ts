@@ -9,5 +9,5 @@ export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { filled, thinned } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
 export { KeptTrainings } from './shared/resume.js';
-export { niceTicks } from './shared/report/chart.js';
+export { niceTicks, widened } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';

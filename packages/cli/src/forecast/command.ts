@@ -42,11 +42,11 @@ export const forecastVerb: Verb = {
 };
 
 async function run(wanted: ForecastArguments, signal: AbortSignal): Promise<void> {
-  const { file, options, sql, futureRows, out, resume, threads } = wanted;
+  const { file, options, reading, sql, futureRows, out, resume, threads } = wanted;
   const reporter = new Reporter(wanted);
   if (out !== undefined) checkWritable(out, FILES);
-  const read = await readRows(file, sql === undefined ? undefined : { sql, threads });
-  const future = futureRows === undefined ? undefined : await readRows(futureRows);
+  const read = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
+  const future = futureRows === undefined ? undefined : await readRows(futureRows, reading);
   if (future !== undefined) read.table = addFutureRows(read.table, future.table, options);
   for (const text of read.notes) reporter.tell({ event: 'note', text });
   const orTemplate = <T>(work: () => T | Promise<T>) => withTemplate(out, { [FUTURE]: futureRows }, work);
@@ -75,10 +75,10 @@ async function run(wanted: ForecastArguments, signal: AbortSignal): Promise<void
 }
 
 /** What decides how the run ends. */
-function identityOf({ options, sql }: ForecastArguments, data: string): RunIdentity {
+function identityOf({ options, reading, sql }: ForecastArguments, data: string): RunIdentity {
   const { levels, ...rest } = options;
   const level = levels?.map((each) => 100 * each);
-  return { task: 'forecast', options: { ...rest, level, sql }, data, version: version() };
+  return { task: 'forecast', options: { ...rest, ...reading, level, sql }, data, version: version() };
 }
 
 /** What an earlier run may have left; not what the user has just filled in. */
@@ -110,16 +110,16 @@ async function trained(
 
 async function filesOf(
   result: ForecastResult,
-  { file, options, sql }: ForecastArguments,
+  { file, options, reading, sql }: ForecastArguments,
   { read, seconds }: { read: FileTable; seconds: number },
 ): Promise<Map<string, string | Uint8Array>> {
   const { panel, forecasts, levels, leaderboard, networks } = result;
-  const model = new ForecastModel({ ...result.model.pipeline, sql }, result.model.network);
+  const model = new ForecastModel({ ...result.model.pipeline, sql, reading }, result.model.network);
   const backend = currentBackend().description;
   const data = { file: basename(file), rows: read.table.rowCount, sha256: read.fingerprint };
   const epochs = networks?.map((network) => network.epochs) ?? [];
   const training = {
-    ...{ command: 'forecast', options, sql, data, seed: options.seed ?? 0, epochs },
+    ...{ command: 'forecast', options, reading, sql, data, seed: options.seed ?? 0, epochs },
     ...{ leaderboard, backend, seconds },
   };
   const saved = Array.from(await model.toFiles(training));

@@ -8,6 +8,15 @@ import {
   UsageError,
   wholeNumber,
 } from '../shared/args.js';
+import {
+  READING_HELP,
+  TIME_HELP,
+  TIME_OPTIONS,
+  READING_OPTIONS,
+  type Reading,
+  readingOptions,
+  timeReading,
+} from '../shared/reading-options.js';
 
 const OPTIONS = {
   target: { type: 'string' },
@@ -35,6 +44,8 @@ const OPTIONS = {
   refit: { type: 'boolean' },
   epochs: { type: 'string' },
   seed: { type: 'string' },
+  ...READING_OPTIONS,
+  ...TIME_OPTIONS,
   threads: { type: 'string' },
   out: { type: 'string' },
   resume: { type: 'boolean' },
@@ -54,7 +65,7 @@ What to forecast
   --horizon <n>         rows to forecast
   --time <column>       column of times, or several that make them up: year,month,day,hour (default: found)
   --series <column>     column that names the series of each row (default: the table is one series)
-  --past <a,b>          columns that are known up to now
+  --past <a,b>          columns that are known up to now; a name with a comma stands in quotes: '"a, b",c'
   --future <c,d>        columns that are known also for the rows to forecast
   --future-rows <file>  rows to forecast, with these columns filled in, if they are not in the table
   --static <e>          columns that never change within a series
@@ -65,6 +76,7 @@ What to forecast
   --frequency <f>       monthly, weekly, business days, hourly, 15 minutes, ... (default: found)
   --season <n>          rows in a season, 1 for none (default: found)
 
+${READING_HELP}${TIME_HELP}
 The network
   --cells <rnn,lstm,gru>  cells to try (default: lstm)
   --units <n>           hidden units of a layer (default 32)
@@ -95,6 +107,7 @@ Running
 export interface ForecastArguments {
   file: string;
   options: ForecastOptions;
+  reading: Reading;
   sql: string | undefined;
   futureRows: string | undefined;
   out: string | undefined;
@@ -124,6 +137,7 @@ export function readArguments(args: readonly string[]): ForecastArguments {
   return {
     file,
     options: forecastOptions(parsed),
+    reading: readingOptions(parsed),
     sql: text(parsed, 'sql'),
     futureRows: futureRowsOf(parsed),
     out,
@@ -146,7 +160,12 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   const horizon = wholeNumber(args, 'horizon');
   if (target === undefined) throw new UsageError('--target <column> is missing: the column to forecast.');
   if (horizon === undefined) throw new UsageError('--horizon <n> is missing: how many rows to forecast.');
-  const options: ForecastOptions = { target, horizon, refit: args.values.refit === true };
+  const options: ForecastOptions = {
+    target,
+    horizon,
+    refit: args.values.refit === true,
+    ...timeReading(args),
+  };
   for (const name of ['time', 'series', 'frequency'] as const) {
     const value = text(args, name);
     if (value !== undefined) options[name] = value;
@@ -178,12 +197,18 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   return options;
 }
 
-/** Names between commas. */
+/** Names between commas; in double quotes where they contain commas, as in CSV. */
 function list(args: ParsedArgs, name: string): string[] | undefined {
-  const names = text(args, name)
-    ?.split(',')
-    .map((part) => part.trim());
-  if (names?.includes('')) throw new UsageError(`--${name} has an empty place: "${args.values[name]}".`);
+  const given = text(args, name);
+  if (given === undefined) return undefined;
+  const parts = given.match(/(?:"(?:[^"]|"")*"|[^,"])+|(?<=^|,)(?=,|$)/g) ?? [];
+  if (parts.join(',') !== given)
+    throw new UsageError(`--${name} has a quotation mark that is not closed: ${given}`);
+  const names = parts.map((part) => {
+    const quoted = /^"((?:[^"]|"")*)"$/.exec(part.trim());
+    return quoted === null ? part.trim() : quoted[1].replaceAll('""', '"');
+  });
+  if (names.includes('')) throw new UsageError(`--${name} has an empty place: "${given}".`);
   return names;
 }
 

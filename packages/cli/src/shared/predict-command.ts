@@ -1,10 +1,12 @@
 /** `unroll predict`: a saved model of any task predicts from rows or a text. What it can be asked for, it says itself. */
 import { ready } from '@unroll/core';
+import type { Table } from '@unroll/data';
 import { type Task, type TaskModel, taskModelFromFiles, taskName } from '@unroll/tasks';
-import { type OptionSpecs, parseOptions, text, UsageError } from './args.js';
+import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError } from './args.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { modelPath, readModelFiles } from './model-files.js';
 import { optionsHelp, optionValues, specsOf, wrapped } from './model-options.js';
+import { READING_HELP, READING_OPTIONS, type Reading, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
 import { readRows } from './table-file.js';
 import { csvOf, jsonLinesOf } from './tables.js';
@@ -15,6 +17,7 @@ const OPTIONS = {
   data: { type: 'string' },
   sql: { type: 'string' },
   text: { type: 'string' },
+  ...READING_OPTIONS,
   out: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -31,7 +34,8 @@ for.
   --text <text>         a text to predict from, for models of texts
   --out <folder>        write the result there instead, in a file named by the task, such as forecast.csv
   --json                one JSON object a row on stdout
-`;
+
+${READING_HELP}`;
 
 export const predict: Verb = {
   about: 'predict with a saved model',
@@ -53,9 +57,9 @@ export const predict: Verb = {
     const file = `${taskName(model.format)}.csv`;
     if (out !== undefined) checkWritable(out, [file]);
     const reporter = new Reporter({ json: true, quiet: false });
-    const rows = await dataRows(text(parsed, 'data'), text(parsed, 'sql') ?? model.sql, reporter);
+    const { rows, reading } = await dataRows(parsed, model, reporter);
     const texts = text(parsed, 'text');
-    const readTable = async (table: string) => (await readRows(table)).table;
+    const readTable = async (table: string) => (await readRows(table, reading)).table;
     const options = await optionValues(parsed, model.options, readTable);
     const request = { rows, options, texts: texts === undefined ? undefined : [texts] };
     const given = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
@@ -80,10 +84,17 @@ export async function openModel(path: string, tasks: readonly Task[]): Promise<T
   return taskModelFromFiles(files, tasks);
 }
 
-/** Rows for a model, read as its own were; what was found out about the file is said. */
-export async function dataRows(data: string | undefined, sql: string | undefined, reporter: Reporter) {
-  if (data === undefined) return undefined;
-  const { table, notes } = await readRows(data, sql === undefined ? undefined : { sql });
+/** Rows for a model, read as its own were unless options say otherwise; what was found out about the file is said. */
+export async function dataRows(
+  args: ParsedArgs,
+  model: TaskModel,
+  reporter: Reporter,
+): Promise<{ rows: Table | undefined; reading: Reading }> {
+  const reading = { ...model.reading, ...readingOptions(args) };
+  const data = text(args, 'data');
+  if (data === undefined) return { rows: undefined, reading };
+  const sql = text(args, 'sql') ?? model.sql;
+  const { table, notes } = await readRows(data, reading, sql === undefined ? undefined : { sql });
   for (const note of notes) reporter.say(note);
-  return table;
+  return { rows: table, reading };
 }

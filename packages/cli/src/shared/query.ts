@@ -16,6 +16,8 @@ import { looksLikeParquet } from '@unroll/data/parquet';
 import { manifest } from '../version.js';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
+import type { Reading } from './reading-options.js';
+import type { Query } from './table-file.js';
 
 /** The part of @duckdb/node-api that is used: its own types are there only where it is installed. */
 interface DuckDB {
@@ -37,11 +39,12 @@ const SELECT = 1;
 
 /**
  * The rows that a query gives.
- * @param threads what DuckDB may use; default: all cores
+ * @param query its text, and the threads that DuckDB may use; default: all cores
  * @throws UsageError where DuckDB is not installed, the file cannot be read, or the query is at fault
  */
-export async function queryFile(path: string, sql: string, threads?: number): Promise<Table> {
-  const reader = readerOf(path);
+export async function queryFile(path: string, reading: Reading, query: Query): Promise<Table> {
+  const { sql, threads } = query;
+  const reader = readerOf(path, reading);
   const { DuckDBInstance } = await loadDuckDB();
   const spill = mkdtempSync(join(tmpdir(), 'unroll-sql-'));
   const settings = {
@@ -55,7 +58,7 @@ export async function queryFile(path: string, sql: string, threads?: number): Pr
     try {
       await shutIn(connection, path);
       await connection.run(`create view data as select * from ${reader}`);
-      return await resultOf(connection, sql);
+      return await resultOf(connection, sql, reading);
     } catch (error) {
       if (error instanceof UnrollError || error instanceof UsageError) throw error;
       throw new UsageError(`--sql: ${shortMessage(error)}`);
@@ -83,23 +86,21 @@ async function shutIn(connection: Connection, path: string): Promise<void> {
   await connection.run('set lock_configuration = true');
 }
 
-async function resultOf(connection: Connection, sql: string): Promise<Table> {
+async function resultOf(connection: Connection, sql: string, reading: Reading): Promise<Table> {
   const { statementType } = await connection.prepare(sql);
   if (statementType !== SELECT) throw new UsageError('--sql holds one query, such as "select * from data".');
   const result = await connection.stream(inFixedOrder(sql));
   const names = result.columnNames();
-  const cells = names.map((): Cell[] => []);
+  const cells = names.map((): (Cell | undefined)[] => []);
   const source = 'the result of --sql';
   for await (const rows of result.yieldRowsJs()) {
     for (const row of rows) {
-      for (const [c, value] of row.entries()) {
-        const column = cells[c];
-        column.push(cellOf(value, `${source}, row ${column.length + 1}, column "${names[c]}"`));
-      }
+      for (const [c, value] of row.entries()) cells[c].push(cellOf(value));
     }
   }
   if (!cells[0]?.length) throw new UsageError('--sql: the query gives no rows.');
-  return makeTable({ source, names, cells });
+  const { encoding: _, ...separators } = reading;
+  return makeTable({ source, names, cells, ...separators });
 }
 
 /** Threads deliver rows in any order; a run is to repeat, so where the query asks for no order, one is asked for. */
@@ -119,11 +120,12 @@ function shortMessage(error: unknown): string {
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** The ways of writing "no value" that tables know, as DuckDB compares them: letter by letter. */
-const NO_VALUE = "['', 'NA', 'N/A', 'n/a', '#N/A', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
+const NO_VALUE =
+  "['', 'NA', 'N/A', 'n/a', '#N/A', '#DIV/0!', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
 const HEAD_BYTES = 65_536;
 
 /** DuckDB's function that reads the file; what the file is, is told from its first bytes. */
-function readerOf(path: string): string {
+function readerOf(path: string, reading: Reading): string {
   const packed = headOf(path);
   const zipped = packed[0] === 0x1f && packed[1] === 0x8b;
   const head = zipped ? unzippedHead(packed, path) : packed;
@@ -132,12 +134,26 @@ function readerOf(path: string): string {
   const compression = zipped ? ", compression = 'gzip'" : '';
   // A character that is cut in two at the end would be taken for another encoding.
   const lastLine = head.lastIndexOf(10);
-  const { text, encoding } = decodeText(lastLine < 0 ? head : head.subarray(0, lastLine + 1), path);
+  const { text, encoding } = decodeText(
+    lastLine < 0 ? head : head.subarray(0, lastLine + 1),
+    path,
+    reading.encoding,
+  );
   if (looksLikeJson(text)) return `read_json_auto(${file}${compression})`;
-  const read = { 'UTF-8': 'utf-8', 'UTF-16': 'utf-16' }[encoding] ?? 'latin-1';
-  const decimal = decimalOf(text);
+  const read = READABLE[encoding.toLowerCase()];
+  if (read === undefined)
+    throw new UsageError(
+      `--sql reads UTF-8, UTF-16 and Windows-1252, and ${path} is ${encoding}. Convert it to UTF-8 first.`,
+    );
+  const { decimal = decimalOf(text, reading) } = reading;
   return `read_csv(${file}${compression}, nullstr = ${NO_VALUE}, encoding = '${read}', decimal_separator = '${decimal}')`;
 }
+
+/** Encodings by DuckDB's names. */
+const READABLE: Readonly<Record<string, string>> = {
+  ...{ 'utf-8': 'utf-8', utf8: 'utf-8', 'utf-16': 'utf-16', 'utf-16le': 'utf-16' },
+  ...{ 'windows-1252': 'latin-1', latin1: 'latin-1', 'iso-8859-1': 'latin-1' },
+};
 
 function headOf(path: string): Uint8Array {
   let file: number | undefined;
@@ -161,9 +177,9 @@ function unzippedHead(bytes: Uint8Array, path: string): Uint8Array {
 }
 
 /** Point or comma, by the first rows. What else is wrong with them, DuckDB tells. */
-function decimalOf(text: string): '.' | ',' {
+function decimalOf(text: string, { thousands }: Reading): '.' | ',' {
   try {
-    return parseCsv(text).decimal;
+    return parseCsv(text, { ...(thousands && { thousands }) }).decimal;
   } catch {
     return '.';
   }

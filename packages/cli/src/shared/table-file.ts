@@ -9,6 +9,7 @@ import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 import { queryFile } from './query.js';
+import type { Reading } from './reading-options.js';
 
 /** A table, and what was found out about its file, for people. */
 export interface FileTable {
@@ -28,9 +29,9 @@ export interface Query {
  * Reads the rows that a query gives, without reading the file whole; all of them where there is no query.
  * @throws UsageError when the file cannot be read or the query is at fault, UnrollError when what it holds is no table
  */
-export async function readRows(path: string, query?: Query): Promise<FileTable> {
-  if (query === undefined) return readTable(path);
-  const table = await queryFile(path, query.sql, query.threads);
+export async function readRows(path: string, reading: Reading, query?: Query): Promise<FileTable> {
+  if (query === undefined) return readTable(path, reading);
+  const table = await queryFile(path, reading, query);
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   const shown = query.sql.replace(/\s+/g, ' ').trim();
@@ -41,10 +42,11 @@ export async function readRows(path: string, query?: Query): Promise<FileTable> 
 }
 
 /**
- * Reads CSV, JSON lines, a JSON array or Parquet; any of them compressed with gzip, text in UTF-8, UTF-16 or Windows-1252.
+ * Reads CSV, JSON lines, a JSON array or Parquet; any of them compressed with gzip, text in UTF-8, UTF-16 or an older
+ * encoding.
  * @throws UsageError when the file cannot be read, UnrollError when what it holds is no table
  */
-export async function readTable(path: string): Promise<FileTable> {
+export async function readTable(path: string, reading: Reading = {}): Promise<FileTable> {
   const packed = readBytes(path);
   const fingerprint = createHash('sha256').update(packed).digest('hex');
   const bytes = unzipped(packed, path);
@@ -52,11 +54,14 @@ export async function readTable(path: string): Promise<FileTable> {
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
   if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
-  const { text, encoding } = decodeText(bytes, path);
-  const notes = encoding === 'UTF-8' ? [] : [`The file is read as ${encoding}.`];
-  const table = looksLikeJson(text)
-    ? parseJsonLines(text, { source: path })
-    : parseCsv(text, { source: path });
+  const { encoding: wanted, ...separators } = reading;
+  const { text, encoding } = decodeText(bytes, path, wanted);
+  const certain = wanted !== undefined || encoding === 'UTF-8' || encoding === 'UTF-16';
+  const how = `The file is read as ${encoding}`;
+  const note = certain ? `${how}.` : `${how}. If that is not its encoding, set --encoding.`;
+  const notes = encoding === 'UTF-8' || wanted !== undefined ? [] : [note];
+  const options = { source: path, ...separators };
+  const table = looksLikeJson(text) ? parseJsonLines(text, options) : parseCsv(text, options);
   return { table, notes, fingerprint };
 }
 

@@ -107,7 +107,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'JSON that is cut off': [
       ['broken.jsonl', '--target', 'sold', '--horizon', '1'],
-      /broken\.jsonl, line 2: this is not JSON/,
+      /broken\.jsonl, line 2: invalid JSON/,
     ],
     'a damaged gzip file': [
       ['broken.csv.gz', '--target', 'sold', '--horizon', '1'],

@@ -164,8 +164,8 @@ describe('mistakes: exit 2', () => {
     'a horizon of no rows': [[MODEL, '--horizon', '0'], /--horizon must be a whole number from 1/],
     'data without the target': [[MODEL, '--data', 'other.csv'], /other\.csv has no column "passengers"/],
     'an option that is not known': [
-      [MODEL, '--date', 'x'],
-      /There is no option --date\. Did you mean --data\?/,
+      [MODEL, '--dta', 'x'],
+      /There is no option --dta\. Did you mean --data\?/,
     ],
   };
   for (const [name, [args, message]] of Object.entries(cases)) {

@@ -81,7 +81,9 @@ test('without DuckDB, what to install is said', {
 
 describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'install --no-save') }, () => {
   const rows = async (name: string, sql: string, threads?: number): Promise<Cell[][]> =>
-    (await queryFile(join(place.folder, name), sql, threads)).columns.map(({ cells }) => [...cells]);
+    (await queryFile(join(place.folder, name), {}, { sql, ...(threads && { threads }) })).columns.map(
+      ({ cells }) => [...cells],
+    );
 
   const sources = [
     'sales.csv',

@@ -17,7 +17,7 @@ import {
   times,
   withTimeParts,
 } from '@unroll/data';
-import { type PanelOptions, timeColumnOf } from './panel.js';
+import { type PanelOptions, timeColumnOf, timeOptions, withCleanNames } from './panel.js';
 import { ofSeries } from './rows.js';
 
 /** A table with its times and the series of each row. */
@@ -35,7 +35,8 @@ const keyOf = ({ ids, time }: Keyed, row: number): string => `${time.values[row]
  * @throws UnrollError `data` naming file and line of `rows` for a series that is not known, a row that stands twice or
  *   holds a target, and values that cannot be read
  */
-export function addFutureRows(table: Table, rows: Table, options: PanelOptions): Table {
+export function addFutureRows(table: Table, rows: Table, asked: PanelOptions): Table {
+  const options = withCleanNames(asked);
   const name = timeColumnOf(table, options);
   if (name === null) {
     throw new UnrollError(
@@ -44,7 +45,7 @@ export function addFutureRows(table: Table, rows: Table, options: PanelOptions):
     );
   }
   const data = keyed(withTimeParts(table, name), name, options);
-  const given = keyed(withTimeParts(rows, name), name, options);
+  const given = keyed(withTimeParts(rows, name), name, { timeFormat: data.time.format, ...options });
   checkRows(given, data, options);
   const homes = new Map(data.ids.map((_, row) => [keyOf(data, row), row]));
   const fresh = Array.from(given.ids.keys()).filter((row) => !homes.has(keyOf(given, row)));
@@ -88,8 +89,9 @@ export function addFutureRows(table: Table, rows: Table, options: PanelOptions):
 
 const extended = (own: Column, more: readonly Cell[]): Column => ({ ...own, cells: [...own.cells, ...more] });
 
-function keyed(table: Table, name: string, { series }: PanelOptions): Keyed {
-  const time = times(table, name);
+function keyed(table: Table, name: string, options: PanelOptions): Keyed {
+  const { series } = options;
+  const time = times(table, name, timeOptions(options));
   const ids = series === undefined ? Array.from(time.values, () => '') : texts(table, series);
   return { table, time, ids };
 }

@@ -4,7 +4,7 @@
  * reader.ts, how its networks forecast in ensemble.ts.
  */
 import { UnrollError, valueError } from '@unroll/core';
-import { describeFrequency, quantile, type Table } from '@unroll/data';
+import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
 import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
@@ -22,7 +22,7 @@ import { viewOf } from './network.js';
 import { endOf, type Panel, type PanelOptions, timeAt } from './panel.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
-import { panelOptionsOf, readPanel } from './reader.js';
+import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
 import { withRoomAhead } from './rollout.js';
 import { filled, listed } from './rows.js';
 import { forecastTable } from './tables.js';
@@ -49,6 +49,16 @@ const OPTIONS: readonly TaskOption[] = [
     name: 'future-rows',
     type: 'table',
     help: 'rows to forecast, with the future columns filled in, if they are not in the data',
+  },
+  {
+    name: 'dates',
+    type: 'text',
+    help: 'dmy, mdy or ymd: order of day, month and year in dates such as 01/02/2024 (default: as in training)',
+  },
+  {
+    name: 'timezone',
+    type: 'text',
+    help: 'time zone whose days the rows are, where times are in UTC (default: as in training)',
   },
 ];
 
@@ -93,6 +103,10 @@ export class ForecastModel implements TaskModel {
     return this.pipeline.sql;
   }
 
+  get reading(): Pipeline['reading'] {
+    return this.pipeline.reading;
+  }
+
   /** How the rows of a table are read: as those that the model was made from. */
   get panelOptions(): PanelOptions {
     return panelOptionsOf(this.pipeline);
@@ -102,16 +116,18 @@ export class ForecastModel implements TaskModel {
    * Forecasts what comes after the rows of a table, or after the rows the model was made from. A table may hold the newer
    * rows alone: the stored ones of the same series are put before them.
    * @param horizon rows to forecast; default: as many as the model was made for. For more, it continues from its own forecast
+   * @param reading how the times of the table are read; default: as those that the model was made from, where they fit
    * @throws UnrollError `data` when the table lacks columns or covariates that the model needs
    */
   async forecast(
     table?: Table,
     horizon = this.pipeline.plan.horizon,
+    reading: TimeReading = {},
   ): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
     if (!Number.isInteger(horizon) || horizon < 1) {
       throw valueError(`The horizon must be a whole number from 1, and it is ${horizon}.`, { horizon });
     }
-    const panel = table === undefined ? storedPanel(this.pipeline) : readPanel(this.pipeline, table);
+    const panel = table === undefined ? storedPanel(this.pipeline) : readPanel(this.pipeline, table, reading);
     return { panel, ...(await this.forecastPanel(panel, horizon)) };
   }
 
@@ -177,15 +193,21 @@ export class ForecastModel implements TaskModel {
 
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this);
-    const { horizon, 'future-rows': future } = request.options ?? {};
+    const { horizon, 'future-rows': future, dates, timezone } = request.options ?? {};
     const { rows } = request;
     if (typeof future === 'object' && rows === undefined) {
       throw valueError('The option future-rows goes with data, the rows up to now.');
     }
-    const table = typeof future === 'object' && rows ? addFutureRows(rows, future, this.panelOptions) : rows;
+    const reading = {
+      ...(dates !== undefined && { dates: dates as DateOrder }),
+      ...(typeof timezone === 'string' && { timezone }),
+    };
+    const panelOptions = { ...this.panelOptions, ...reading };
+    const table = typeof future === 'object' && rows ? addFutureRows(rows, future, panelOptions) : rows;
     const { panel, forecasts, notes } = await this.forecast(
       table,
       typeof horizon === 'number' ? horizon : undefined,
+      reading,
     );
     const many = panel.idColumn !== null;
     return {

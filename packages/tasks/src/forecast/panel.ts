@@ -6,16 +6,24 @@ import { UnrollError, valueError } from '@unroll/core';
 import {
   addPeriods,
   anchored,
+  type Column,
+  cellNumber,
+  cleanName,
+  column,
   type Frequency,
   findTimeParts,
+  formatFor,
   formatTime,
   holdsTimes,
   inferFrequency,
+  looksLikeTimes,
   numbers,
   parseFrequency,
+  periodsBetween,
   type Table,
   type TimeColumn,
   type TimeFormat,
+  type TimeOptions,
   texts,
   times,
   withTimeParts,
@@ -61,6 +69,36 @@ export interface PanelOptions extends CovariateNames {
   series?: string;
   /** Such as `monthly` or `15 minutes`, or what an earlier panel had. Default: inferred from the times. */
   frequency?: string | Frequency;
+  /** Order of day, month and year in dates of digits: `dmy`, `mdy` or `ymd`. Default: found from the dates. */
+  dates?: TimeOptions['dates'];
+  /**
+   * Time zone such as `Europe/Berlin` whose days the rows are, where times are written in UTC. Default: found from the
+   * times, where the clocks change.
+   */
+  timezone?: string;
+  /** How earlier times of the same series are written: taken where the rows fit it. */
+  timeFormat?: TimeFormat;
+}
+
+/** The options of `times`. */
+export const timeOptions = ({ dates, timezone, timeFormat }: PanelOptions): TimeOptions => ({
+  ...(dates && { dates }),
+  ...(timezone && { timezone }),
+  ...(timeFormat && { format: timeFormat }),
+});
+
+/** The options with the names of columns as tables have them. */
+export function withCleanNames<T extends PanelOptions>(options: T): T {
+  const { target, time, series, past, future, static: fixed } = options;
+  return {
+    ...options,
+    target: cleanName(target),
+    ...(time && { time: cleanName(time) }),
+    ...(series && { series: cleanName(series) }),
+    ...(past && { past: past.map(cleanName) }),
+    ...(future && { future: future.map(cleanName) }),
+    ...(fixed && { static: fixed.map(cleanName) }),
+  };
 }
 
 /** The grid place after the last known target value of any series. */
@@ -81,26 +119,37 @@ export function timeAt(panel: Panel, place: number): string {
  */
 export function panelFromTable(
   given: Table,
-  options: PanelOptions,
+  asked: PanelOptions,
   least: (id: string) => number = () => 2,
 ): Panel {
+  const options = withCleanNames(asked);
   const { target, series: idColumn = null } = options;
   const name = timeColumnOf(given, options);
   const table = name === null ? given : withTimeParts(given, name);
   const all = numbers(table, target);
+  checkSize(table, target, all);
   const ids = idColumn === null ? null : readIds(table, idColumn);
   if (name === null && ids !== null) {
     throw new UnrollError('data', `${table.source} has no column of times, which several series need.`, {
       columns: table.columns.length,
     });
   }
-  const time = name === null ? rowNumbers(table, given.columns.length > 1) : times(table, name);
+  const time =
+    name === null ? rowNumbers(table, given.columns.length > 1) : times(table, name, timeOptions(options));
   const taken = [target, ...(name === null ? [] : [name]), ...(idColumn === null ? [] : [idColumn])];
   const covariates = readCovariates(table, options, taken);
+  for (const { name, categories, cells } of covariates)
+    if (categories === null) checkSize(table, name, cells);
   const groups = groupRows(time, ids, table.rowCount);
   for (const group of groups) checkDuplicates(table, time, group, ids !== null);
   const { frequency, start } = gridOf(table, time, groups, options.frequency);
-  const notes = [...time.notes, ...partNotes(given, time), ...orderNotes(time, groups)];
+  const notes = [
+    ...numberNotes(table, [target, ...covariateNames(options)]),
+    ...time.notes,
+    ...partNotes(given, time),
+    ...orderNotes(time, groups),
+    ...monthNotes(time, frequency, start),
+  ];
   const series = groups.map((group) =>
     placed(table, time, group, { target, all, covariates, frequency, start, least: least(group.id) }),
   );
@@ -108,7 +157,7 @@ export function panelFromTable(
   const panel: Panel = {
     source: table.source,
     target,
-    time: { name: time.name, format: time.format },
+    time: { name: time.name, format: formatFor(time.format, frequency) },
     idColumn,
     frequency,
     start,
@@ -132,6 +181,22 @@ const covariateNames = ({ past = [], future = [], static: fixed = [] }: Covariat
   ...fixed,
 ];
 
+/** Sums of squares of larger numbers overflow. */
+const LARGEST = 1e140;
+
+function checkSize(table: Table, name: string, values: Float64Array): void {
+  const row = values.findIndex((value) => Math.abs(value) > LARGEST);
+  if (row < 0) return;
+  const message =
+    `${table.source}, line ${table.lines[row]}, column "${name}": numbers must lie between -1e140 and 1e140, got ` +
+    `${values[row]}. Divide the column by a power of ten.`;
+  throw new UnrollError('data', message, { source: table.source, line: table.lines[row], column: name });
+}
+
+/** What was decided about the numbers of these columns. */
+const numberNotes = (table: Table, names: readonly string[]): string[] =>
+  names.flatMap((name) => column(table, name).notes ?? []);
+
 function readIds(table: Table, name: string): string[] {
   const ids = texts(table, name);
   const gap = ids.indexOf('');
@@ -145,7 +210,8 @@ function readIds(table: Table, name: string): string[] {
 
 /**
  * The first column that holds times; failing that, a year, a month and so on in columns of these names; failing that, one
- * of numbers that count the rows of each series, upwards or downwards.
+ * of numbers that count the rows of each series, upwards or downwards; failing that, one that was meant as times: what is
+ * wrong with it is said when it is read.
  */
 function findTimeColumn(table: Table, taken: readonly string[], series: string | undefined): string | null {
   const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
@@ -153,18 +219,21 @@ function findTimeColumn(table: Table, taken: readonly string[], series: string |
   if (calendar !== undefined) return calendar.name;
   const parts = findTimeParts(others.map((candidate) => candidate.name));
   if (parts !== undefined) return parts;
-  const counter = others.find(
-    (candidate) => candidate.kind === 'number' && counts(table, candidate.name, series),
-  );
-  return counter?.name ?? null;
+  const single = others.filter(({ name }) => table.columns.filter((each) => each.name === name).length === 1);
+  const counter = single.find((candidate) => candidate.kind === 'number' && counts(table, candidate, series));
+  return (counter ?? others.find(looksLikeTimes))?.name ?? null;
 }
 
 /** Share of the places of a counter that must have a row. */
 const LEAST_COUNTED = 0.8;
 
 /** True if the numbers of each series go up, or down, by one step of all, but for a few places that are left out. */
-function counts(table: Table, name: string, series: string | undefined): boolean {
-  const values = numbers(table, name);
+function counts(
+  table: Table,
+  { cells, format = { decimal: table.decimal } }: Column,
+  series: string | undefined,
+): boolean {
+  const values = Float64Array.from(cells, (cell) => cellNumber(cell, format) ?? Number.NaN);
   const ids = series === undefined ? null : texts(table, series);
   const before = new Map<string, number>();
   const steps: number[] = [];
@@ -277,6 +346,21 @@ function partNotes(given: Table, { name, values, format }: TimeColumn): string[]
 function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
   const sorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]));
   return sorted ? [] : [`The rows were not in order of "${time.name}" and have been sorted.`];
+}
+
+/** Days of months that are not all the same one, such as the last days of trade, stand for months. */
+function monthNotes({ name, values, format }: TimeColumn, frequency: Frequency, start: number): string[] {
+  if (frequency.unit !== 'month') return [];
+  const asMonth = (value: number) =>
+    addPeriods(start, Math.round(periodsBetween(start, value, frequency)), frequency);
+  const moved = values.find((value) => asMonth(value) !== value);
+  if (moved === undefined) return [];
+  const { day = 1 } = frequency;
+  const what = day === 31 ? 'the last days' : day === 1 ? 'the first days' : `day ${day}`;
+  return [
+    `The times of "${name}" are not on one day of the month. They are read as ${what} of their months: ` +
+      `${formatTime(moved, format)} as ${formatTime(asMonth(moved), format)}.`,
+  ];
 }
 
 /** Rows without a target value at either end; the later ones are of use where they bring future covariates. */

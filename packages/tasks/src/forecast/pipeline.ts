@@ -2,7 +2,7 @@
  * All that turns a user's rows into a forecast and back, but for the weights: what `pipeline.json` of a saved model holds.
  * JSON; missing numbers are null.
  */
-import type { Frequency, TimeFormat } from '@unroll/data';
+import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
 import { baselines, type Score } from './backtest.js';
 import type { Calibration, ScoreScale } from './calibration.js';
 import type { ChannelConfig, Role } from './covariates.js';
@@ -18,6 +18,8 @@ export interface Pipeline {
   format: typeof PIPELINE_FORMAT;
   /** The query that the rows came from; who runs the model on a file asks it again. */
   sql?: string | undefined;
+  /** How the file was to be read, where that was said. */
+  reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
   /** A baseline's name, or the network's cell. */
   model: string;
   /** The best baseline: for series that are too short for a network. */

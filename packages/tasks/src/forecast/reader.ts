@@ -6,13 +6,16 @@ import { afterStored } from './history.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type Pipeline, storedPanel } from './pipeline.js';
 
+/** How the times of a table are read, where they are not to be read as those that a model was made from. */
+export type TimeReading = Pick<PanelOptions, 'dates' | 'timezone'>;
+
 /** How the rows of a table are read: as those that the model was made from. */
 export function panelOptionsOf({ target, time, idColumn, frequency, covariates }: Pipeline): PanelOptions {
   const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
   return {
     target,
     frequency,
-    ...(isCounted(time) ? {} : { time: time.name }),
+    ...(isCounted(time) ? {} : { time: time.name, timeFormat: time.format }),
     ...(idColumn === null ? {} : { series: idColumn }),
     past: named('past'),
     future: named('future'),
@@ -24,12 +27,12 @@ export function panelOptionsOf({ target, time, idColumn, frequency, covariates }
 export const isCounted = (time: Pipeline['time']): boolean => time.name === 'row';
 
 /** The table as a panel, behind the stored rows. */
-export function readPanel(pipeline: Pipeline, table: Table): Panel {
+export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading = {}): Panel {
   const stored = storedPanel(pipeline);
   const known = new Set(stored.series.map(({ id }) => id));
   const counted = isCounted(pipeline.time);
   const least = (id: string) => (known.has(id) && !counted ? 0 : 2);
-  const given = panelFromTable(table, panelOptionsOf(pipeline), least);
+  const given = panelFromTable(table, { ...panelOptionsOf(pipeline), ...reading }, least);
   if (pipeline.plan.scaler === 'counts') checkCounts(given);
   const renumbered = withKnownCategories(pipeline, given);
   if (counted) return renumbered;

@@ -3,7 +3,7 @@
  * and saved without anybody knowing which task it is of. A new task is a folder with such a model and a line in registry.ts.
  */
 import type { Json } from '@unroll/core/internal';
-import type { Table } from '@unroll/data';
+import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { ScoreTable } from './scores.js';
 
 /** One kind of model that is saved with a `pipeline.json`. */
@@ -26,6 +26,8 @@ export interface TaskModel {
   readonly options: readonly TaskOption[];
   /** The query that the training rows came from; rows from a file are asked for by it again. */
   readonly sql?: string | undefined;
+  /** How the file of the training rows was to be read, where that was said; other files are read alike. */
+  readonly reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
   /** @throws UnrollError `data` or `value` for rows and options that do not suit the model */
   predict(request: TaskRequest): Promise<TaskResult>;
   /**

@@ -235,3 +235,108 @@ describe('a frequency that is given', () => {
     });
   });
 });
+
+describe('tables as people have them', () => {
+  const monthly = (write: (month: number, year: number) => string, count = 24): string[] =>
+    Array.from({ length: count }, (_, i) => write(i % 12, 2021 + Math.floor(i / 12)));
+  const names = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+  const rows = (times: readonly string[], y: (i: number) => string | number = (i) => i) =>
+    `when,y\n${times.map((time, i) => `${time},${y(i)}`).join('\n')}\n`;
+
+  test('months newest first, by name and as dates of Excel', () => {
+    const named = read(rows(monthly((m, y) => `${names[m]}-${y % 100}`).reverse()));
+    assert.deepEqual([named.time.name, next(named), valuesOf(named)[0]], ['when', 'Jan-23', 23]);
+    const serial = (m: number, y: number) => String(Date.UTC(y, m) / 86_400_000 + 25_569);
+    const excel = read(rows(monthly(serial).reverse()));
+    assert.deepEqual([excel.time.name, next(excel), valuesOf(excel)[0]], ['when', '44927', 23]);
+    assert.match(excel.notes.join(), /read as dates of Excel \(44896 is 2022-12-01\)/);
+  });
+
+  test('a column that looks like times and cannot be read is refused by line, not left aside', () => {
+    const cases: Record<string, [string[], RegExp]> = {
+      'a date in words': [
+        ['about 2020-01', 'about 2020-02', 'about 2020-03'],
+        /line 2, column "when" \(1\): "about/,
+      ],
+      'one odd cell': [
+        ['2020-01', '2020-02', 'March', '2020-04'],
+        /line 4, column "when" \(1\): "March" is not a time/,
+      ],
+      'a month 13': [['2020-13', '2020-14', '2020-15'], /line 2.*"2020-13" is not a time\. Write 1960-12/],
+      'days without a year': [['Dec-18', 'Dec-19', 'Dec-20'], /line 2.*may be December 2018 or day 18/],
+    };
+    for (const [name, [times, message]] of Object.entries(cases))
+      assert.throws(() => read(rows(times)), { message, code: 'data' }, name);
+    assert.throws(
+      () => read(rows(['44896', '44901', '44931', '45100']).replace('when', 'Date')),
+      /no regular step/,
+    );
+  });
+
+  test('last days of trade are said to be read as ends of months', () => {
+    const days = ['2024-01-31', '2024-02-29', '2024-03-28', '2024-04-30', '2024-05-31', '2024-06-28'];
+    const panel = read(rows(days));
+    assert.equal(next(panel), '2024-07-31');
+    assert.deepEqual(panel.notes, [
+      'The times of "when" are not on one day of the month. They are read as the last days of their months: 2024-03-28 as 2024-03-31.',
+    ]);
+    const firsts = read(rows(['2024-01-02', '2024-02-01', '2024-03-01', '2024-04-01']));
+    assert.match(firsts.notes.join(), /as the first days of their months: 2024-01-02 as 2024-01-01/);
+    assert.deepEqual(read(rows(['2024-01-31', '2024-02-29', '2024-03-31'])).notes, []);
+  });
+
+  test('a frequency that the times cannot show is written more precisely', () => {
+    const panel = read(rows(['2020-01', '2020-02']), { frequency: 'daily' });
+    assert.deepEqual([next(panel), timeAt(panel, 0)], ['2020-02-02', '2020-01-01']);
+  });
+
+  test('days as local midnights in UTC, and a zone that is named', () => {
+    const midnights = ['2022-10-28T22:00Z', '2022-10-29T22:00Z', '2022-10-30T23:00Z', '2022-10-31T23:00Z'];
+    const panel = read(rows(midnights));
+    assert.deepEqual([panel.frequency.unit, next(panel)], ['day', '2022-11-01T23:00Z']);
+    assert.match(panel.notes.join(), /midnights in Europe\/Berlin, .*--timezone/);
+    const named = read(rows(midnights), { timezone: 'Europe/Rome' });
+    assert.deepEqual([named.time.format.timezone, named.notes], ['Europe/Rome', []]);
+  });
+
+  test('the order of day and month as an option says', () => {
+    const panel = read(rows(['01/02/2020', '01/03/2020', '01/04/2020']), { dates: 'dmy' });
+    assert.deepEqual([panel.frequency.unit, next(panel)], ['month', '01/05/2020']);
+  });
+
+  test('what was decided about numbers is a note where the column is used', () => {
+    const text = 'when;y;z;p\n2020-01;987;1.004;5%\n2020-02;1.004;987;6%\n2020-03;1.435;9;7%\n';
+    const panel = read(text, { past: ['p'] });
+    assert.deepEqual(valuesOf(panel), [987, 1004, 1435]);
+    assert.match(
+      panel.notes.join('\n'),
+      /^Points in "y" are read as thousands .*\nPercent signs in "p" are dropped/,
+    );
+    assert.doesNotMatch(panel.notes.join(), /"z"/);
+  });
+
+  test('names are compared as they look', () => {
+    const name = 'St\u00FCck';
+    const panel = read(`when,${name.normalize('NFD')},\u200Bp\n2020-01,1,2\n2020-02,2,3\n`, {
+      target: name,
+      past: ['p\u00A0'],
+    });
+    assert.deepEqual([panel.target, panel.covariates[0].name, valuesOf(panel)], [name, 'p', [1, 2]]);
+  });
+
+  test('columns that nobody asked for may share a name, though they count', () => {
+    const panel = read('n,y,n,step\n1,5,7,1\n2,6,8,2\n3,7,9,3\n');
+    assert.deepEqual([panel.time.name, valuesOf(panel)], ['step', [5, 6, 7]]);
+  });
+
+  test('numbers whose squares overflow are refused', () => {
+    const large = rows(['2020-01', '2020-02'], () => 1e302);
+    assert.throws(() => read(large), {
+      message:
+        'f.csv, line 2, column "y": numbers must lie between -1e140 and 1e140, got 1e+302. Divide the column by a power of ten.',
+      code: 'data',
+    });
+    const covariate = 'when,y,x\n2020-01,1,1\n2020-02,2,-1e141\n';
+    assert.throws(() => read(covariate, { past: ['x'] }), /line 3, column "x": numbers must lie between/);
+  });
+});

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { makeTable } from '@unroll/data';
 import { chart, type ForecastOptions, forecast, forecastReport } from '@unroll/tasks';
-import { niceTicks } from '@unroll/tasks/internal';
+import { niceTicks, widened } from '@unroll/tasks/internal';
 
 const rows = ['<b>&"one"', 'two'].flatMap((id, s) =>
   Array.from({ length: 60 }, (_, t) => [id, t, 10 * s + t + 5 * (t % 4)] as const),
@@ -63,4 +63,16 @@ test('a chart places its values', () => {
 test('ticks are round numbers around the range', () => {
   assert.deepEqual(niceTicks({ low: 104, high: 622 }, 6), [0, 200, 400, 600, 800]);
   assert.deepEqual(niceTicks({ low: -0.3, high: 0.4 }, 5), [-0.4, -0.2, 0, 0.2, 0.4]);
+});
+
+test('a constant series of any size has a place in the picture', () => {
+  for (const value of [0, 5, 1e12 + 1, -1e17, 1e302]) {
+    const data = { title: 'a', bands: [], label: String, dividers: [] };
+    const svg = chart({ ...data, lines: [{ kind: 'actual', from: 0, values: [value, value, value] }] });
+    assert.doesNotMatch(svg, /NaN|Infinity/);
+    assert.match(svg, /d="M52\.0 \d+\.\dL/);
+    const ticks = niceTicks(widened({ low: value, high: value }), 6);
+    assert.equal(new Set(ticks).size, ticks.length);
+    assert.ok(ticks.length > 2);
+  }
 });

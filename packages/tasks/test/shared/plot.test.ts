@@ -86,3 +86,11 @@ test('numbers fit beside the axis', () => {
     '-9.877e+4',
   ]);
 });
+
+test('a constant series of any size is a line', () => {
+  for (const value of [0, 1e12 + 1, -1e17]) {
+    const lines = plot({ history: Array(30).fill(value), forecast: [value, value], labels });
+    assert.doesNotMatch(lines.join(), /NaN/);
+    assert.ok(lines.some((line) => Array.from(line).some(isBraille) && line.includes('●')));
+  }
+});

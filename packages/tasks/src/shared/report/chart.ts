@@ -108,7 +108,15 @@ function extent({ lines, bands, fromZero }: ChartData): { low: number; high: num
     }
   }
   if (!(high >= low)) return { low: 0, high: 1 };
-  return high > low ? { low, high } : { low: low - 1, high: high + 1 };
+  return widened({ low, high });
+}
+
+/** A range that is wide enough for ticks that differ: around a single value at least 1, or a billionth of it, each way. */
+export function widened({ low, high }: { low: number; high: number }): { low: number; high: number } {
+  const least = Math.max(Math.abs(low), Math.abs(high)) * 1e-9;
+  if (high - low > least) return { low, high };
+  const room = Math.max(1, least);
+  return { low: low - room, high: high + room };
 }
 
 /** Round numbers that enclose the range: steps of 1, 2 or 5 times a power of ten, about `count` of them. */

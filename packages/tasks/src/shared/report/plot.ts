@@ -2,6 +2,7 @@
  * A line plot for terminals: the history as a thin line of braille dots, the forecast as heavy points right of a
  * dividing line, so that the two differ without colour.
  */
+import { widened } from './chart.js';
 
 export interface PlotOptions {
   /** Columns of the whole picture. Default 80. */
@@ -65,7 +66,7 @@ function rangeOf(values: readonly number[]): Range {
   const known = values.filter((value) => Number.isFinite(value));
   const low = Math.min(...known);
   const high = Math.max(...known);
-  return high > low ? { low, high } : { low: low - 1, high: high + 1 };
+  return widened({ low, high });
 }
 
 /** Every k-th value from the end, so that at most `most` are left. */

@@ -1,0 +1,145 @@
+// How files are read where that is not certain: what is found, what is said about it, and the options that say otherwise.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { QUICK, usePlace } from './helpers.js';
+
+const place = usePlace();
+const { unroll, csv } = place;
+const month = (i: number) => `${2019 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`;
+const NAMES = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+/** 40 rows below a header. */
+const rows = (head: string, row: (i: number) => string) =>
+  `${head}\n${Array.from({ length: 40 }, (_, i) => row(i)).join('\n')}\n`;
+const units = (i: number) => 800 + 20 * i + 50 * Math.sin(i);
+/** 820, 1.435: points between thousands. */
+const pointed = (i: number) => String(Math.round(units(i))).replace(/(\d)(\d{3})$/, '$1.$2');
+
+const midnight = (i: number) => {
+  const day = Date.UTC(2022, 9, 1 + i);
+  return new Date(day - (day <= Date.UTC(2022, 9, 30) ? 2 : 1) * 3_600_000).toISOString().replace('.000', '');
+};
+const files: Record<string, string | Uint8Array> = {
+  'points.csv': rows('month;units', (i) => `${month(i)};${pointed(i)}`),
+  'more-points.csv': 'month;units\n2022-05;1.568\n',
+  'names.csv': rows('month,units,"a, b",c', (i) => `${month(i)},${units(i)},${i % 5},${i % 3}`),
+  'german.csv': Uint8Array.from(
+    rows('Monat;St\xfcck', (i) => `${month(i)};${Math.round(units(i))}`),
+    (char) => char.charCodeAt(0),
+  ),
+  'book.csv': 'PK\x03\x04\x14\x00\x06\x00[Content_Types].xml',
+  'slashes.csv': 'day,units\n01/02/2020,5\n01/03/2020,6\n01/04/2020,6\n',
+  'utc.csv': rows('when,units', (i) => `${midnight(i)},${units(i)}`),
+  'newest.csv': rows(
+    'when,units',
+    (i) => `${NAMES[(39 - i) % 12]}-${19 + Math.floor((39 - i) / 12)},${units(39 - i)}`,
+  ),
+  'newer.csv': 'when,units\nMay-22,1600\n',
+};
+before(() => {
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(place.folder, name), content);
+});
+const plan = (file: string, target: string, ...more: string[]) =>
+  unroll(['forecast', file, '--target', target, '--horizon', '3', '--dry-run', ...more]);
+
+test('separators: a note, the options, and a model that keeps them', async () => {
+  const found = await plan('points.csv', 'units');
+  assert.match(found.stdout, /Points in "units" are read as thousands separators .*--decimal \./);
+  for (const option of [
+    ['--decimal', '.'],
+    ['--thousands', '.'],
+    ['--thousands', 'none'],
+  ]) {
+    const { stdout, code } = await plan('points.csv', 'units', ...option);
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /thousands/);
+  }
+  const made = [...QUICK, '--quiet', '--thousands', '.', '--out', 'made'];
+  await unroll(['forecast', 'points.csv', '--target', 'units', '--horizon', '3', ...made]);
+  assert.ok(
+    csv('made/forecast.csv')
+      .slice(1)
+      .every(([, mean]) => Number(mean) > 1000),
+  );
+  const stored = JSON.parse(readFileSync(join(place.folder, 'made/model/pipeline.json'), 'utf8'));
+  assert.deepEqual(stored.reading, { thousands: '.' });
+  const next = await unroll(['predict', 'made/model', '--data', 'more-points.csv']);
+  assert.equal(next.code, 0);
+  assert.ok(Number(next.stdout.split('\n')[1].split(',')[1]) > 1000);
+  assert.doesNotMatch(next.stderr, /separators/);
+});
+
+test('encodings: a note that names the option, and the option', async () => {
+  const found = await plan('german.csv', 'Stück');
+  assert.match(
+    found.stdout,
+    /^The file is read as Windows-1252\. If that is not its encoding, set --encoding\.\n/,
+  );
+  const forced = await plan('german.csv', 'Stŭck', '--encoding', 'iso-8859-3');
+  assert.equal(forced.code, 2);
+  assert.match(forced.stderr, /has no column "Stŭck"\. Did you mean "Stück"/);
+  assert.match((await plan('german.csv', 'Stück', '--encoding', 'latin1')).stdout, /^data /);
+  assert.match(
+    (await plan('german.csv', 'y', '--encoding', 'utf-8')).stderr,
+    /german\.csv is not valid utf-8/,
+  );
+});
+
+test('a name with a comma is given in quotes', async () => {
+  const { stdout } = await plan('names.csv', 'units', '--past', '"a, b",c');
+  assert.match(stdout, /beside it a, b \(past\), c \(past\)/);
+  const open = await plan('names.csv', 'units', '--past', '"a, b');
+  assert.match(open.stderr, /^unroll: --past has a quotation mark that is not closed: "a, b\n$/);
+  assert.equal(open.code, 2);
+});
+
+test('a workbook by another name is called one, and nothing else', async () => {
+  const { code, stderr } = await plan('book.csv', 'units');
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^unroll: book\.csv is a workbook \(Excel or LibreOffice\), not a text file\. .*CSV \(UTF-8\)\.\n$/,
+  );
+});
+
+test('the order of dates, and the time zone', async () => {
+  assert.match((await plan('slashes.csv', 'units')).stderr, /set dates \(--dates dmy or --dates mdy\)/);
+  const found = await plan('utc.csv', 'units');
+  assert.match(found.stdout, /\n {9}daily, /);
+  assert.match(found.stdout, /midnights in Europe\/Berlin, written in UTC.*\(--timezone\)/);
+  const named = await plan('utc.csv', 'units', '--timezone', 'Europe/Madrid');
+  assert.match(named.stdout, /\n {9}daily, /);
+  assert.doesNotMatch(named.stdout, /midnights/);
+});
+
+test('months by name, newest first: forecast after the newest, also with newer rows', async () => {
+  const run = ['--target', 'units', '--horizon', '2', ...QUICK, '--quiet', '--out', 'named'];
+  assert.equal((await unroll(['forecast', 'newest.csv', ...run])).code, 0);
+  assert.deepEqual(
+    csv('named/forecast.csv').map(([time]) => time),
+    ['time', 'May-22', 'Jun-22'],
+  );
+  const next = await unroll(['predict', 'named/model', '--data', 'newer.csv']);
+  assert.match(next.stdout, /\nJun-22,.*\nJul-22,/);
+  assert.match(next.stderr, /Rows up to Apr-22 are those stored with the model/);
+});
+
+describe('options that are wrong: exit 2 and a line', () => {
+  const cases: Record<string, [string[], RegExp]> = {
+    decimal: [['--decimal', ';'], /decimal must be "\." or ",", got ";"/],
+    thousands: [['--thousands', 'yes'], /thousands must be .*, got "yes"/],
+    both: [['--decimal', ',', '--thousands', ','], /decimal and thousands must differ/],
+    encoding: [['--encoding', 'klingon'], /encoding must be a name such as .*, got "klingon"/],
+    dates: [['--dates', 'ydm'], /dates must be "dmy", "mdy" or "ymd", got "ydm"/],
+    timezone: [['--timezone', 'Berlin'], /timezone must be a name such as .*, got "Berlin"/],
+  };
+  for (const [name, [options, message]] of Object.entries(cases)) {
+    test(name, async () => {
+      const { code, stderr } = await plan('utc.csv', 'units', ...options);
+      assert.equal(code, 2);
+      assert.match(stderr, message);
+      assert.equal(stderr.trimEnd().split('\n').length, 1);
+    });
+  }
+});

@@ -1,0 +1,105 @@
+/** Clocks of time zones by IANA name, and the zone of days whose midnights are written in UTC. */
+import { valueError } from '@unroll/core';
+
+const DAY = 86_400_000;
+const HOUR = 3_600_000;
+
+/** Of zones with the same midnights the first is taken. */
+const PREFERRED = [
+  ...['Europe/Berlin', 'Europe/London', 'Europe/Athens', 'Europe/Lisbon', 'Europe/Istanbul', 'Europe/Moscow'],
+  ...['America/New_York', 'America/Chicago', 'America/Denver', 'America/Los_Angeles', 'America/Anchorage'],
+  ...['America/Halifax', 'America/Sao_Paulo', 'America/Santiago', 'America/Mexico_City', 'Asia/Tehran'],
+  ...['Australia/Sydney', 'Australia/Adelaide', 'Pacific/Auckland', 'Asia/Jerusalem', 'Africa/Cairo'],
+];
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+/** @throws UnrollError `value` for a name that is not a time zone */
+function clockOf(timezone: string): Intl.DateTimeFormat {
+  let clock = clocks.get(timezone);
+  if (clock !== undefined) return clock;
+  const numeric = 'numeric' as const;
+  const fields = {
+    year: numeric,
+    month: numeric,
+    day: numeric,
+    hour: numeric,
+    minute: numeric,
+    second: numeric,
+  };
+  try {
+    clock = new Intl.DateTimeFormat('en-US', { ...fields, hourCycle: 'h23', timeZone: timezone });
+  } catch {
+    throw valueError(`timezone must be a name such as Europe/Berlin or UTC, got "${timezone}".`, {
+      timezone,
+    });
+  }
+  clocks.set(timezone, clock);
+  return clock;
+}
+
+/** What the clocks of a zone show at an instant, as if it were UTC. */
+export function wallTime(instant: number, timezone: string): number {
+  const clock = clockOf(timezone);
+  const [month, day, year, hour, minute, second] = clock.format(instant).match(/\d+/g)!.map(Number);
+  return Date.UTC(year, month - 1, day, hour, minute, second) + (((instant % 1000) + 1000) % 1000);
+}
+
+/** The instant at which the clocks of a zone show a time; where they leave it out, the first one after the gap. */
+export function instantOf(wall: number, timezone: string): number {
+  const offset = (instant: number) => wallTime(instant, timezone) - instant;
+  const first = wall - offset(wall);
+  const second = wall - offset(first);
+  // In a gap the two differ by its length, and neither shows the time that is wanted.
+  return wallTime(second, timezone) === wall ? second : Math.max(first, second);
+}
+
+/** True if a day of the zone begins at the instant: at midnight, or later where the clocks leave midnight out. */
+const beginsDay = (instant: number, timezone: string): boolean =>
+  Math.floor(wallTime(instant, timezone) / DAY) > Math.floor(wallTime(instant - 1, timezone) / DAY);
+
+/** The times of day of the instants, if they are two or three within two hours, and the instants lie a day apart. */
+function fewClocks(values: Float64Array): Map<number, number> | null {
+  const first = new Map<number, number>();
+  for (const value of values) {
+    const clock = ((value % DAY) + DAY) % DAY;
+    if (!first.has(clock)) first.set(clock, value);
+    if (first.size > 3) return null;
+  }
+  const turned = [...first.keys()].map((clock) => (clock + DAY / 2) % DAY);
+  const close = [[...first.keys()], turned].some((all) => Math.max(...all) - Math.min(...all) <= 2 * HOUR);
+  return first.size > 1 && close ? first : null;
+}
+
+const distinct = (values: Float64Array): Float64Array => Float64Array.from(new Set(values)).sort();
+
+/** The zone in which all instants begin days, where they follow no regular step in UTC because its clocks change. */
+export function dayZone(values: Float64Array): string | undefined {
+  const samples = fewClocks(values);
+  if (samples === null) return undefined;
+  const instants = distinct(values);
+  if (instants.some((instant, i) => i > 0 && instant - instants[i - 1] < DAY - 2 * HOUR)) return undefined;
+  const rest = Intl.supportedValuesOf('timeZone').filter((zone) => !PREFERRED.includes(zone));
+  const fits = (zone: string, all: Iterable<number>) => {
+    for (const instant of all) if (!beginsDay(instant, zone)) return false;
+    return true;
+  };
+  return [...PREFERRED, ...rest].find((zone) => fits(zone, samples.values()) && fits(zone, instants));
+}
+
+/**
+ * The instants as days of a zone (or as its times of day, if all are the same); undefined where they are neither.
+ * @throws UnrollError `value` for a name that is not a time zone
+ */
+export function daysIn(values: Float64Array, timezone: string): Float64Array | undefined {
+  const instants = distinct(values);
+  const days = instants.every((instant) => beginsDay(instant, timezone));
+  const walls = new Map<number, number>();
+  for (const instant of instants) {
+    const wall = wallTime(instant, timezone);
+    walls.set(instant, days ? Math.floor(wall / DAY) * DAY : wall);
+  }
+  const [first] = walls.values();
+  for (const wall of walls.values()) if ((wall - first) % DAY !== 0) return undefined;
+  return values.map((instant) => walls.get(instant)!);
+}

@@ -1,0 +1,198 @@
+// How numbers are written: separators by column, signs, percent, currencies, error values, and what is said about it.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type CsvOptions, column, makeTable, numbers, parseCsv, texts } from '@unroll/data';
+
+/** The column `y` of a file of semicolons, or with another delimiter, and the notes on it. */
+function read(
+  cells: readonly string[],
+  options: CsvOptions = {},
+): { values: number[]; notes: readonly string[] } {
+  const { delimiter = ';' } = options;
+  const rows = cells.map((cell, i) => `r${i}${delimiter}"${cell}"`);
+  const table = parseCsv([`x${delimiter}y`, ...rows].join('\n'), { source: 'f.csv', ...options });
+  return { values: [...numbers(table, 'y')], notes: column(table, 'y').notes ?? [] };
+}
+
+describe('numbers that can be read in one way only, without a note', () => {
+  const cases: Record<string, [string[], number[]]> = {
+    'points between thousands and a decimal comma': [
+      ['1.698,50', '987,5'],
+      [1698.5, 987.5],
+    ],
+    'commas between thousands and a decimal point': [
+      ['1,698.50', '987.5'],
+      [1698.5, 987.5],
+    ],
+    'thousands twice': [
+      ['1.234.567', '987'],
+      [1_234_567, 987],
+    ],
+    'commas twice': [
+      ['1,234,567', '1.5'],
+      [1_234_567, 1.5],
+    ],
+    'groups of two as in India': [
+      ['12,34,567.5', '1.5'],
+      [1_234_567.5, 1.5],
+    ],
+    'Swiss apostrophes': [
+      ["9'850.0", "1'010'600.5"],
+      [9850, 1_010_600.5],
+    ],
+    'typographic apostrophes': [
+      ['9\u2019850', '987'],
+      [9850, 987],
+    ],
+    'apostrophes with a decimal comma': [
+      ["9'850,5", '987,5'],
+      [9850.5, 987.5],
+    ],
+    spaces: [
+      ['9 850,5', '987,5'],
+      [9850.5, 987.5],
+    ],
+    'no-break spaces': [
+      ['9\u00A0850,5', '1\u202F987,5'],
+      [9850.5, 1987.5],
+    ],
+    'a number of four digits shows that there are no separators of thousands': [
+      ['1435', '1.004'],
+      [1435, 1.004],
+    ],
+    'a zero before the point': [
+      ['0.987', '1.004'],
+      [0.987, 1.004],
+    ],
+    'minus signs of typography': [
+      ['\u221251.5', '\u201344', '+3'],
+      [-51.5, -44, 3],
+    ],
+    'a minus at the end': [
+      ['51.5-', '44'],
+      [-51.5, 44],
+    ],
+    'currencies before and behind': [
+      ['\u20AC 12', '13 \u20AC', '-\u20AC14', '\u20AC-15'],
+      [12, 13, -14, -15],
+    ],
+    dollars: [
+      ['$1,200.50', '$ 3.5'],
+      [1200.5, 3.5],
+    ],
+    'codes of currencies': [
+      ['CHF 12.5', '13'],
+      [12.5, 13],
+    ],
+    'full-width digits': [
+      ['\uFF11\uFF12.\uFF15', '\uFF0D3'],
+      [12.5, -3],
+    ],
+    'error values and dashes': [
+      ['#DIV/0!', '#N/A', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', '#NV', '#WERT!', '\u2013', '2.5'],
+      [...Array<number>(10).fill(Number.NaN), 2.5],
+    ],
+    'numbers near the largest': [
+      ['1.5e302', '-1e302'],
+      [1.5e302, -1e302],
+    ],
+  };
+  for (const [name, [cells, values]] of Object.entries(cases)) {
+    test(name, () => assert.deepEqual(read(cells), { values, notes: [] }));
+  }
+});
+
+describe('numbers that can be read in two ways', () => {
+  const points = ['987', '1.004', '1.435'];
+  test('points are those of thousands where smaller numbers have none', () => {
+    for (const delimiter of [';', ',', '\t']) {
+      const { values, notes } = read(points, { delimiter });
+      assert.deepEqual(values, [987, 1004, 1435]);
+      assert.deepEqual(notes, [
+        'Points in "y" are read as thousands separators (1.004 as 1004). If they are decimal separators, set decimal (--decimal .).',
+      ]);
+    }
+  });
+  test('options say otherwise, and then there is no note', () => {
+    assert.deepEqual(read(points, { decimal: '.' }), { values: [987, 1.004, 1.435], notes: [] });
+    assert.deepEqual(read(points, { thousands: '.' }), { values: [987, 1004, 1435], notes: [] });
+    assert.deepEqual(read(points, { decimal: ',' }), { values: [987, 1004, 1435], notes: [] });
+    assert.deepEqual(read(points, { thousands: 'none' }), { values: [987, 1.004, 1.435], notes: [] });
+    assert.deepEqual(read(['1,435'], { thousands: ',' }), { values: [1435], notes: [] });
+  });
+  test('where all have a separator, the delimiter of the file decides', () => {
+    assert.deepEqual(read(['1.004', '1.435']).values, [1004, 1435]);
+    const decimals = read(['1.004', '1.435'], { delimiter: ',' });
+    assert.deepEqual(decimals.values, [1.004, 1.435]);
+    assert.match(decimals.notes.join(), /read as decimal separators \(1\.004 as 1\.004\).*--thousands \.\)/);
+    assert.deepEqual(read(['1,004', '1,435']).values, [1.004, 1.435]);
+    const commas = read(['1,004', '5'], { delimiter: ',' });
+    assert.deepEqual(commas.values, [1004, 5]);
+    assert.match(commas.notes.join(), /Commas in "y" are read as thousands separators.*--decimal ,/);
+  });
+  test('another column is a witness', () => {
+    const table = parseCsv('a;b\n12,5;1.004\n13,5;1.435\n');
+    assert.deepEqual([...numbers(table, 'b')], [1004, 1435]);
+    assert.deepEqual(column(table, 'b').notes, []);
+    assert.equal(table.decimal, ',');
+    assert.deepEqual([...numbers(parseCsv('a;b\n12.5;1.004\n13.5;1.435\n'), 'b')], [1.004, 1.435]);
+  });
+  test('tables of other sources are read alike', () => {
+    const table = makeTable({ source: 'f', names: ['y'], cells: [['987', '1.004']] });
+    assert.deepEqual([...numbers(table, 'y')], [987, 1004]);
+  });
+});
+
+test('percent signs are dropped with a note', () => {
+  const { values, notes } = read(['51.5%', '44.0 %', '0']);
+  assert.deepEqual(values, [51.5, 44, 0]);
+  assert.deepEqual(notes, ['Percent signs in "y" are dropped: 51.5% is read as 51.5, not as 0.515.']);
+  assert.deepEqual(read(['51,5%', '44,0%']).values, [51.5, 44]);
+});
+
+test('parentheses are negative, with a note', () => {
+  const { values, notes } = read(['(51.5)', '38.2', '$(1,044.25)', '($3.5)']);
+  assert.deepEqual(values, [-51.5, 38.2, -1044.25, -3.5]);
+  assert.deepEqual(notes, ['Numbers of "y" in parentheses, such as (51.5), are read as negative.']);
+});
+
+describe('errors', () => {
+  const cases: Record<string, [string[], RegExp]> = {
+    'percent signs on some numbers only': [
+      ['0.3', '51.5%'],
+      /line 3, column "y" \(2\): "51\.5%" has a percent sign, and other cells have none\. Write all numbers in the same unit/,
+    ],
+    'two currencies': [['\u20AC 3', '$ 5'], /line 2.*has a currency sign, and other cells have another/],
+    'a unit, with the sign kept': [['1.5', '\u221251.5 kg'], /line 3.*Write a number such as -51\.5,/],
+    'parentheses around a unit': [['1.5', '(51.5 kg)'], /line 3.*Write a number such as -51\.5,/],
+    'an uneven group': [['1.5', '12,34'], /line 3.*"12,34" is not a number/],
+    'a superscript': [['1.5', '12\u00B2'], /line 3.*is not a number/],
+  };
+  for (const [name, [cells, message]] of Object.entries(cases)) {
+    test(name, () => assert.throws(() => read(cells), { message, code: 'data' }));
+  }
+  test('the odd cell is named, not the usual ones', () => {
+    assert.throws(() => read(['1.698,50', '2.044,10', 'n.v.']), /line 4.*"n\.v\." is not a number/);
+  });
+  test('separators that are not known or contradict each other', () => {
+    const given = (options: object) => () => parseCsv('y\n1\n', options as CsvOptions);
+    assert.throws(given({ decimal: ';' }), {
+      message: 'decimal must be "." or ",", got ";".',
+      code: 'value',
+    });
+    assert.throws(given({ thousands: '_' }), { message: /^thousands must be .*, got "_"\.$/, code: 'value' });
+    assert.throws(given({ decimal: ',', thousands: ',' }), {
+      message: /must differ, got "," for both/,
+      code: 'value',
+    });
+  });
+});
+
+test('error values are missing in columns of text too', () => {
+  assert.deepEqual(texts(parseCsv('a,b\nx,1\n#REF!,2\n'), 'a'), ['x', '']);
+});
+
+test('a word beside a number is not a currency', () => {
+  const table = parseCsv('a,b\nSKU12,1\nABC 34,2\n');
+  assert.equal(column(table, 'a').kind, 'text');
+});
