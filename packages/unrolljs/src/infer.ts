@@ -9,7 +9,7 @@ import { filesIn, readyToRun } from '#files';
 import { type ArtifactSource, filesOf } from './load.js';
 import { type Runnable, runnableOn } from './runnable.js';
 
-export { ready, setBackend, setThreads, Tensor, tensor, UnrollError } from '@unroll/core';
+export { kernelsAt, ready, setBackend, setThreads, Tensor, tensor, UnrollError } from '@unroll/core';
 export { fromZip } from '@unroll/formats';
 export * from '@unroll/nn';
 export type { ArtifactSource } from './load.js';
