@@ -2,7 +2,7 @@
  * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is
  * a short call to a function of @unroll/train that may also be used on its own.
  */
-import { type Model as Network, Tensor, UnrollError } from '@unroll/core';
+import { ready as backendLoaded, type Model as Network, Tensor, UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { Artifact, ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
@@ -151,6 +151,7 @@ export function trainableFrom<N extends Network>(
       return whole;
     },
     async fit(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<History> {
+      await backendLoaded(); // values become tensors, which in a page needs a backend that has been awaited
       const { data, options } = dataOf(network, first, rest, (given) => checkOptions('fit', given, FIT));
       checkVerbose((options as FitOptions).verbose);
       const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options as FitOptions;
@@ -168,6 +169,7 @@ export function trainableFrom<N extends Network>(
       return history;
     },
     async evaluate(first: ModelValues | Batches, ...rest: readonly unknown[]): Promise<Figures> {
+      await backendLoaded();
       const check = (given: EvaluateOptions) => checkOptions('evaluate', given, EVALUATE);
       const { data, options } = dataOf(network, first, rest, check);
       const { batchSize } = options as EvaluateOptions;
