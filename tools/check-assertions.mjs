@@ -12,7 +12,6 @@ export const BUDGET = {
   cli: 7,
   core: 8,
   data: 4,
-  examples: 1,
   kernels: 1,
   nn: 2,
   tasks: 35,

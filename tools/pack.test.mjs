@@ -1,109 +1,187 @@
-// What `npm install unrolljs` brings: the packages as npm packs them, unpacked into an empty project, give the library and
-// the command. What a package forgets to list among its files is missing here.
+// What `npm install unrolljs` brings: every package as npm packs it, installed together into an empty project, gives the
+// types, the library and the command, and the programs in the packages' READMEs and in docs/getting-started.md print what
+// is written there. What a package forgets to list among its files or dependencies is missing here. Pages are tested in
+// pack-pages.test.mjs.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { cpSync, readFileSync, renameSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { build as esbuild } from 'esbuild';
+import { makeProject, manifestIn, npm, ownPackages, programsIn } from './packed.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const folder = mkdtempSync(join(tmpdir(), 'unroll-pack-'));
-const modules = join(folder, 'node_modules');
-after(() => rmSync(folder, { recursive: true }));
+const project = makeProject();
+const { folder, modules, packed, write, run } = project;
+const platform = `@unroll/kernels-${process.platform}-${process.arch}`;
+after(project.remove);
 
-const manifestOf = (name) => JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'));
-const run = (...args) => execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+before(() => cpSync(join(root, 'examples/quick-start.ts'), join(folder, 'quick-start.ts')));
 
-/** Packs a package and all that it depends on; packages that are not ours are taken from where they are installed. */
-const install = (name) => {
-  const target = join(modules, name);
-  if (name !== 'unrolljs' && !name.startsWith('@unroll/')) {
-    mkdirSync(dirname(target), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), target);
-    return;
-  }
-  const own = name.replace('@unroll/', '');
-  const options = ['--ignore-scripts', '--silent', '--pack-destination', folder, '--workspace', name];
-  execFileSync('npm', ['pack', ...options], {
-    cwd: root,
-    stdio: 'pipe',
-    shell: process.platform === 'win32',
+describe('the packages', () => {
+  test('each brings a README and the license', () => {
+    const license = readFileSync(join(root, 'LICENSE'), 'utf8');
+    for (const [name, home] of Object.entries(ownPackages())) {
+      for (const file of ['README.md', 'LICENSE']) assert.ok(packed[name].paths.includes(file), name);
+      assert.equal(readFileSync(join(home, 'LICENSE'), 'utf8'), license, name);
+    }
   });
-  const file = readdirSync(folder).find((each) =>
-    each.startsWith(`${name.replace('@', '').replace('/', '-')}-`),
+  test('native kernels travel in the packages of platforms alone, and nothing of the build travels', () => {
+    for (const [name, { paths }] of Object.entries(packed)) {
+      const native = paths.filter((path) => path.endsWith('.node'));
+      assert.deepEqual(
+        native.filter((path) => path !== 'unroll.node' || !/^@unroll\/kernels-/.test(name)),
+        [],
+      );
+      assert.ok(!paths.some((path) => path.endsWith('.tsbuildinfo')), name);
+    }
+  });
+  test('they depend on one another by the exact version', () => {
+    for (const [name, home] of Object.entries(ownPackages())) {
+      const { version, dependencies, optionalDependencies } = manifestIn(home);
+      const own = Object.entries({ ...dependencies, ...optionalDependencies }).filter(
+        ([other]) => other === 'unrolljs' || other.startsWith('@unroll/'),
+      );
+      for (const [other, wanted] of own) assert.equal(wanted, version, `${name} wants ${other}`);
+    }
+  });
+});
+
+describe('types', () => {
+  const strict = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true };
+  /** Every entry that is not internal. */
+  const everything = Object.entries(ownPackages()).flatMap(([name, home]) =>
+    Object.keys(manifestIn(home).exports)
+      .filter((entry) => entry !== './internal' && !entry.endsWith('.node'))
+      .map((entry) => join(name, entry)),
   );
-  mkdirSync(target, { recursive: true });
-  execFileSync('tar', ['xzf', join(folder, file), '--strip-components=1', '-C', target]);
-  for (const dependency of Object.keys(manifestOf(own).dependencies ?? {})) {
-    if (!existsSync(join(modules, dependency))) install(dependency);
+  const types = { dom: { types: [], lib: ['es2022', 'dom'] } };
+  types.node = { types: ['node'], typeRoots: [join(root, 'node_modules/@types')], lib: ['es2022'] };
+  for (const [module, moduleResolution, host] of [
+    ['nodenext', 'nodenext', 'dom'],
+    ['esnext', 'bundler', 'dom'],
+    ['nodenext', 'nodenext', 'node'],
+  ]) {
+    test(`the strictest project compiles the quick start: ${moduleResolution}, types of ${host}`, () => {
+      write('every-entry.ts', everything.map((entry, i) => `export * as a${i} from '${entry}';`).join('\n'));
+      const options = { ...strict, skipLibCheck: false, noEmit: true, target: 'es2022', ...types[host] };
+      const config = { compilerOptions: { ...options, module, moduleResolution } };
+      write('tsconfig.json', JSON.stringify({ ...config, files: ['quick-start.ts', 'every-entry.ts'] }));
+      try {
+        run(join(root, 'node_modules/typescript/bin/tsc'), '-p', '.');
+      } catch (error) {
+        assert.fail(error.stdout);
+      }
+    });
   }
-};
-
-before(() => {
-  mkdirSync(modules);
-  writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
-  install('unrolljs');
 });
 
-test('the library is there', () => {
-  writeFileSync(join(folder, 'a.js'), "import { lstm } from 'unrolljs'; console.log(typeof lstm);");
-  assert.equal(run('a.js'), 'function\n');
+describe('in Node', () => {
+  test('the quick start runs', async () => {
+    await esbuild({ entryPoints: [join(folder, 'quick-start.ts')], outfile: join(folder, 'quick-start.js') });
+    const text = run('quick-start.js');
+    const [, forecast, truth] = /forecast (\S+), truth (\S+)/.exec(text) ?? assert.fail(text);
+    assert.ok(Math.abs(forecast - truth) < 0.05, text);
+  });
+
+  test('Node reads few files, and every class is there once', () => {
+    write(
+      'b.js',
+      `import { Dense, Tensor, UnrollError } from 'unrolljs';
+      import * as infer from 'unrolljs/infer';
+      import * as core from '@unroll/core';
+      import { Dense as own } from '@unroll/nn';
+      import 'unrolljs/node';
+      console.log([infer.Dense === Dense, own === Dense, infer.Tensor === Tensor, core.UnrollError === UnrollError].join());`,
+    );
+    write(
+      'count.mjs',
+      `import { register } from 'node:module';
+      const hooks = 'export const load = (url, context, next) => (url.startsWith("file:") && console.log(url), next(url, context));';
+      register('data:text/javascript,' + encodeURIComponent(hooks));`,
+    );
+    assert.equal(run('b.js'), 'true,true,true,true\n');
+    write('c.js', "import 'unrolljs/infer';");
+    const files = run('--import', './count.mjs', 'c.js').trim().split('\n');
+    assert.ok(
+      files.some((file) => file.endsWith('nn/dist/index.bundle.js')),
+      files.join('\n'),
+    );
+    assert.ok(files.length < 20, files.join('\n'));
+  });
+
+  test('the command is there, and forecasts', () => {
+    const unroll = (...args) =>
+      npm(folder, 'exec', '--offline', '--package=unrolljs', '--', 'unroll', ...args);
+    assert.match(unroll('--help'), /^Usage: unroll <verb>/);
+    const data = join(modules, '@unroll/cli/data/air-passengers.csv');
+    const small = ['--epochs', '1', '--units', '4', '--windows', '1'];
+    unroll('forecast', data, '--target', 'passengers', '--horizon', '12', ...small, '--out', 'out');
+    assert.match(readFileSync(join(folder, 'out/forecast.csv'), 'utf8'), /\n1961-12,/);
+  });
+
+  test('native kernels come from the package of the platform; without it WebAssembly computes', (t) => {
+    write(
+      'kernels.js',
+      `import { loadKernelsSync } from '@unroll/kernels';
+      const { kind, fallback } = loadKernelsSync();
+      console.log(kind, fallback?.code);`,
+    );
+    if (!packed[platform]?.paths.includes('unroll.node')) {
+      assert.equal(run('kernels.js'), 'wasm native-missing\n');
+      t.skip(`${platform} was not built here`);
+      return;
+    }
+    assert.equal(run('kernels.js'), 'native undefined\n');
+    renameSync(join(modules, platform), project.aside);
+    try {
+      assert.equal(run('kernels.js'), 'wasm native-missing\n');
+    } finally {
+      renameSync(project.aside, join(modules, platform));
+    }
+  });
+
+  for (const format of ['esm', 'cjs']) {
+    test(`a program bundled into one file (${format}) is told where the kernels are`, async () => {
+      const outfile = `bundled/${format}.${format === 'cjs' ? 'cjs' : 'mjs'}`;
+      const source = `import { kernelsAt, loadKernelsSync } from '@unroll/kernels';
+        let refused;
+        try { loadKernelsSync({ kind: 'wasm' }) } catch (error) { refused = error }
+        kernelsAt(process.argv[2]);
+        const { variant } = loadKernelsSync({ kind: 'wasm', threads: false });
+        console.log(refused.code + ': ' + refused.message + '; ' + variant);`;
+      await esbuild({
+        ...{ stdin: { contents: source, resolveDir: folder }, bundle: true, logLevel: 'silent' },
+        ...{ platform: 'node', format, outfile: join(folder, outfile) },
+      });
+      assert.match(
+        run(outfile, join(modules, '@unroll/kernels/dist')),
+        /^wasm-missing: kernels\S+ cannot be read \(ENOENT.*call kernelsAt\(folder\) with a copy of .*; strict\n$/,
+      );
+    });
+  }
 });
 
-test('Node reads few files, and every class is there once', () => {
-  writeFileSync(
-    join(folder, 'b.js'),
-    `import { Layer, Tensor, UnrollError } from 'unrolljs';
-    import * as infer from 'unrolljs/infer';
-    import * as core from '@unroll/core';
-    import { Layer as own } from '@unroll/nn';
-    import 'unrolljs/forecast';
-    import 'unrolljs/node';
-    console.log([infer.Layer === Layer, own === Layer, infer.Tensor === Tensor, core.UnrollError === UnrollError].join());`,
-  );
-  writeFileSync(
-    join(folder, 'count.mjs'),
-    `import { register } from 'node:module';
-    const hooks = 'export const load = (url, context, next) => (url.startsWith("file:") && console.log(url), next(url, context));';
-    register('data:text/javascript,' + encodeURIComponent(hooks));`,
-  );
-  assert.equal(run('b.js'), 'true,true,true,true\n');
-  writeFileSync(join(folder, 'c.js'), "import 'unrolljs/infer';");
-  const files = run('--import', './count.mjs', 'c.js').trim().split('\n');
-  assert.ok(
-    files.some((file) => file.endsWith('nn/dist/index.bundle.js')),
-    files.join('\n'),
-  );
-  assert.ok(files.length < 20, files.join('\n'));
-});
-
-test('the command is there, and forecasts', () => {
-  const command = join(modules, 'unrolljs', manifestOf('unrolljs').bin.unroll);
-  assert.match(run(command, '--help'), /^Usage: unroll <verb>/);
-  const data = join(modules, '@unroll/cli/data/air-passengers.csv');
-  const options = [
-    '--target',
-    'passengers',
-    '--horizon',
-    '12',
-    '--epochs',
-    '1',
-    '--units',
-    '4',
-    '--windows',
-    '1',
-  ];
-  run(command, 'forecast', data, ...options, '--out', 'out');
-  assert.match(readFileSync(join(folder, 'out/forecast.csv'), 'utf8'), /\n1961-12,/);
+describe('what is written', () => {
+  const readmes = Object.values(ownPackages()).map((home) => join(relative(root, home), 'README.md'));
+  const inNode = ({ name }) => !name || name.endsWith('.mjs');
+  for (const file of [...readmes, 'docs/getting-started.md']) {
+    const programs = programsIn(file).filter(inNode);
+    test(`${file}: ${programs.length} programs print what it says`, () => {
+      for (const [i, { name = `program-${i}.mjs`, code, output, error }] of programs.entries()) {
+        write(name, code);
+        const { stdout, stderr, status } = outcome(name);
+        assert.equal(status, error === undefined ? 0 : 1, stderr);
+        if (output !== undefined) assert.equal(stdout, output, name);
+        if (error !== undefined) assert.ok(stderr.includes(error), stderr);
+      }
+    });
+  }
+  const outcome = (name) => {
+    try {
+      return { stdout: run(name), stderr: '', status: 0 };
+    } catch (failure) {
+      return failure;
+    }
+  };
 });

@@ -1,4 +1,5 @@
 /** @unroll/core: tensors, ops with their gradients, backends and random streams. */
+export { kernelsAt } from '@unroll/kernels';
 export { stopGradient, valueAndGrad } from './autograd.js';
 export type { ActivationName, Backend, FloatArray } from './backend.js';
 export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';

@@ -1,6 +1,7 @@
-// Builds the kernels as a Node-API addon, dist/unroll.node, with the machine's own C++ compiler: the math once per
-// instruction set, chosen at load. Without a compiler, or when it fails, Unroll runs on WebAssembly; this script says so
-// in one line and ends well, unless UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
+// Builds the kernels as a Node-API addon, unroll.node, with the machine's own C++ compiler: the math once per instruction
+// set, chosen at load. A platform that has a package of its own (packages/kernels-linux-x64) gets the file there, as npm
+// users do; any other gets it in dist. Without a compiler, or when it fails, Unroll runs on WebAssembly; this script says
+// so in one line and ends well, unless UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -17,11 +18,17 @@ import {
   isCurrent,
   prune,
   readSources,
+  root,
   run,
   setCurrent,
 } from './common.mjs';
 
-const output = join(dist, 'unroll.node');
+/** The package of this platform; it is for glibc, which musl's systems do not have. */
+const platformPackage = join(root, `../kernels-${process.platform}-${process.arch}`);
+const hasPackage = () =>
+  existsSync(platformPackage) && Boolean(process.report.getReport().header.glibcVersionRuntime);
+const local = join(dist, 'unroll.node');
+const output = hasPackage() ? join(platformPackage, 'unroll.node') : local;
 
 const COMMON = [
   ...['-std=c++20', '-O3', '-fPIC', '-pthread', '-ffp-contract=off', '-fno-math-errno'],
@@ -85,6 +92,7 @@ export const buildNative = async () => {
       failed: true,
     };
   }
+  if (output !== local) forget(local); // an older build: it would be loaded where the package's file is missing
   const compiler = await findCompiler();
   if (!compiler) {
     forget(output);

@@ -6,13 +6,31 @@ import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
 export * from './types.js';
-export { onlyInfers } from './wasm.js';
+export { onlyInfers } from './only-infers.js';
 
 const MOST_THREADS = 16;
 const DEFAULT_MOST_THREADS = 8;
 
+/** The address of the page, or of a worker's script; of a script made of a blob, an address at its site. */
+const hostUrl = (): string | undefined => globalThis.location?.href.replace('blob:', '');
+
+/** Where the files are. Undefined: beside this script, by `import.meta.url`. Classic scripts have none, but an address. */
+let folder: string | undefined = import.meta.url
+  ? undefined
+  : (globalThis.document?.currentScript as HTMLScriptElement | null)?.src || hostUrl();
+
+/**
+ * Says where the kernels' files are, for bundlers that do not carry them along. Call it before anything else.
+ * @param address of a served copy of the folder `node_modules/@unroll/kernels/dist`, absolute or relative to the page (in
+ * a worker, to its script); in Node, a path or file URL
+ */
+export const kernelsAt = (address: string | URL): void => {
+  folder = new URL(String(address).replace(/\/?$/, '/'), globalThis.document?.baseURI ?? hostUrl()).href;
+};
+
 // Literal URLs, so that bundlers find the files and carry them along.
 const fullUrl = (relaxed: boolean, threads: boolean): URL => {
+  if (folder) return new URL(`kernels${relaxed ? '-relaxed' : ''}${threads ? '-threads' : ''}.wasm`, folder);
   if (relaxed) {
     return threads
       ? new URL('./kernels-relaxed-threads.wasm', import.meta.url)
@@ -24,54 +42,44 @@ const fullUrl = (relaxed: boolean, threads: boolean): URL => {
 };
 
 /** Functions of their own: a page that only infers carries nothing of the other builds. */
-const inferenceUrl = (threads: boolean): URL =>
-  threads
+const inferenceUrl = (threads: boolean): URL => {
+  if (folder) return new URL(threads ? './kernels-infer-threads.wasm' : './kernels-infer.wasm', folder);
+  return threads
     ? new URL('./kernels-infer-threads.wasm', import.meta.url)
     : new URL('./kernels-infer.wasm', import.meta.url);
-
-const canShare = (): boolean =>
-  typeof SharedArrayBuffer !== 'undefined' &&
-  globalThis.crossOriginIsolated === true &&
-  typeof Worker !== 'undefined';
-
-const fetchBytes = async (url: URL): Promise<Response> => {
-  const response = await fetch(url);
-  if (response.ok) return response;
-  throw new KernelLoadError(
-    `${url} could not be fetched (status ${response.status}): serve the .wasm files beside the scripts`,
-    'wasm-missing',
-  );
 };
+
+const canShare = (): boolean => globalThis.crossOriginIsolated === true && typeof Worker !== 'undefined';
 
 /** Compiles while it downloads; where the server names the file's type wrongly, after it. */
 const compile = async (url: URL): Promise<WebAssembly.Module> => {
   try {
-    const response = await fetchBytes(url);
-    const type = response.headers.get('content-type') ?? '';
-    if (type.startsWith('application/wasm')) return await WebAssembly.compileStreaming(response);
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    if (response.headers.get('content-type')?.startsWith('application/wasm'))
+      return await WebAssembly.compileStreaming(response);
     return await WebAssembly.compile(await response.arrayBuffer());
   } catch (error) {
-    if (error instanceof KernelLoadError) throw error;
-    const csp = "; under a content security policy it needs script-src 'wasm-unsafe-eval'";
     throw new KernelLoadError(
-      `${url} could not be loaded: ${(error as Error).message}${csp}`,
+      `${url} could not be loaded: ${(error as Error).message}. Serve the .wasm files beside the script or ` +
+        "call kernelsAt(folder); a content security policy needs script-src 'wasm-unsafe-eval'",
       'wasm-failed',
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 };
 
 const spawn = (start: WorkerStart): void => {
-  const late = (reason: string): void =>
-    console.warn(`Unroll: a kernel thread could not start, the others do its work: ${reason}`);
+  const late = ({ message = 'its script did not load' }: { message?: string }): void =>
+    console.warn(`Unroll: a kernel thread could not start, the others do its work: ${message}`);
   try {
-    const worker = new Worker(new URL('./worker-browser.js', import.meta.url), { type: 'module' });
-    worker.onerror = (event) => late(event.message ?? 'its script did not load');
+    const worker = folder
+      ? new Worker(new URL('./worker-browser.js', folder), { type: 'module' })
+      : new Worker(new URL('./worker-browser.js', import.meta.url), { type: 'module' });
+    worker.onerror = late;
     worker.postMessage(start);
   } catch (error) {
-    late((error as Error).message);
+    late(error as Error);
   }
 };
 
@@ -89,7 +97,7 @@ const loadBuild = async (
     mayWait: typeof document === 'undefined',
     spawn,
   });
-  kernels.setThreads(Math.min(cores(), DEFAULT_MOST_THREADS, kernels.maxThreads));
+  kernels.setThreads(Math.min(cores(), DEFAULT_MOST_THREADS));
   return kernels;
 };
 

@@ -1,8 +1,8 @@
-// Loads the Node-API addon: the one built here, or the one that npm brought as an optional package for this platform.
+// Loads the Node-API addon: from the package of this platform, which npm installs beside this one, or as built here.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { checkedThreads } from './choice.js';
 import { interfaceVersion, type KernelExports } from './interface.generated.js';
 import { KernelLoadError, type KernelModule } from './types.js';
@@ -18,22 +18,42 @@ interface Addon {
   };
 }
 
-const MOST_THREADS = 128; // as in cpp/pool.h
-const require = createRequire(import.meta.url);
+declare const __filename: string; // in a CommonJS bundle, which has no import.meta.url
 
-const HOW_TO = 'install g++ or clang++ and run `npm run build`, or use WebAssembly';
+const MOST_THREADS = 128; // as in cpp/pool.h
+const here = import.meta.url ?? pathToFileURL(__filename).href;
+const require = createRequire(here);
+let folder = here;
+
+/**
+ * Says where the kernels' files are, for bundles, which do not carry them along. Call it before anything else.
+ * @param address of a copy of the folder `node_modules/@unroll/kernels/dist`: a path or file URL; in pages, an address,
+ * absolute or relative to the page
+ */
+export const kernelsAt = (address: string | URL): void => {
+  const path = String(address).replace(/\/?$/, '/');
+  folder = path.startsWith('file:') ? path : pathToFileURL(path).href;
+};
+
+/** A file of this package. */
+export const beside = (file: string): URL => new URL(file, folder);
+
+const HOW_TO =
+  'install the optional dependencies of @unroll/kernels or, in a clone, install g++ or clang++ and run `npm run build`; ' +
+  'or use WebAssembly';
 
 const findAddon = (): string => {
-  const own = fileURLToPath(new URL('./unroll.node', import.meta.url));
-  if (existsSync(own)) return own;
   try {
     return require.resolve(`@unroll/kernels-${process.platform}-${process.arch}/unroll.node`);
   } catch {
-    throw new KernelLoadError(
-      `there are no native kernels for ${process.platform}-${process.arch} here: ${HOW_TO}`,
-      'native-missing',
-    );
+    // npm has no package for this platform, or was asked to leave optional packages out.
   }
+  const built = fileURLToPath(beside('unroll.node'));
+  if (existsSync(built)) return built;
+  throw new KernelLoadError(
+    `there are no native kernels for ${process.platform}-${process.arch} here: ${HOW_TO}`,
+    'native-missing',
+  );
 };
 
 const loadAddon = (): Addon => {

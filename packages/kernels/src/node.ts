@@ -3,14 +3,15 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { checkedThreads, wantedKind } from './choice.js';
-import { loadNative, nativeIsas } from './native-node.js';
+import { beside, loadNative, nativeIsas } from './native-node.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
 import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
+export { kernelsAt } from './native-node.js';
 export * from './types.js';
-export { onlyInfers } from './wasm.js';
+export { onlyInfers } from './only-infers.js';
 
 /** UNROLL_THREADS, or as many as can run at once. */
 const defaultThreads = (most: number): number => {
@@ -20,10 +21,11 @@ const defaultThreads = (most: number): number => {
 
 const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
   try {
-    return new Uint8Array(readFileSync(new URL(`./${file}`, import.meta.url)));
+    return new Uint8Array(readFileSync(beside(file)));
   } catch (error) {
     throw new KernelLoadError(
-      `${file} is missing: run \`npm install\` or \`npm run build\``,
+      `${file} cannot be read (${(error as Error).message}). Reinstall @unroll/kernels; if this program is a ` +
+        'bundle, call kernelsAt(folder) with a copy of node_modules/@unroll/kernels/dist',
       'wasm-missing',
       {
         cause: error,
@@ -44,7 +46,7 @@ const spawn = (start: WorkerStart): void => {
       `a kernel thread could not start, the others do its work: ${(error as Error).message}`,
     );
   try {
-    const worker = new Worker(new URL('./worker-node.js', import.meta.url), {
+    const worker = new Worker(beside('worker-node.js'), {
       workerData: start,
       execArgv: [],
       env: SHARE_ENV,

@@ -6,6 +6,7 @@
 // A worker takes part from the moment it has entered the pool; until then kernels run without it.
 import { checkedThreads } from './choice.js';
 import { interfaceVersion, type KernelExports } from './interface.generated.js';
+import { onlyInfers } from './only-infers.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
 /** What a worker needs to enter the pool. */
@@ -95,20 +96,6 @@ class WasmMemory implements LinearMemory {
     }
   }
 }
-
-/** Stands behind what an inference-only build has: whatever else is called says so. */
-export const onlyInfers: object = /* @__PURE__ */ new Proxy(
-  {},
-  {
-    get: (_target, name) => () => {
-      throw new KernelLoadError(
-        `this build of the kernels only infers and has no ${String(name)}: to train, import unrolljs instead of ` +
-          'unrolljs/infer',
-        'infers-only',
-      );
-    },
-  },
-);
 
 /** @throws KernelLoadError for kernels that were built, or cached by a browser, for another version of these scripts */
 const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {

@@ -1,7 +1,8 @@
 // Without a C++ compiler, or with one that fails, the build says so, ends well, and Unroll runs on WebAssembly.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -30,7 +31,18 @@ describe('no native kernels', {
     for (const part of ['cpp', 'scripts', 'dist', 'package.json']) {
       await cp(join(kernels, part), join(copy, part), { recursive: true });
     }
-    await symlink(join(kernels, '../../node_modules'), join(root, 'node_modules'));
+    // The platform's package lies beside it, and npm has linked it.
+    const platform = `kernels-${process.platform}-${process.arch}`;
+    if (existsSync(join(kernels, '..', platform))) {
+      await cp(join(kernels, '..', platform), join(copy, '..', platform), { recursive: true });
+      await mkdir(join(root, 'node_modules/@unroll'), { recursive: true });
+      await symlink(join(copy, '..', platform), join(root, 'node_modules/@unroll', platform));
+    }
+    await mkdir(join(root, 'node_modules'), { recursive: true });
+    await symlink(
+      join(kernels, '../../node_modules/node-api-headers'),
+      join(root, 'node_modules/node-api-headers'),
+    );
   });
   after(() => rm(join(copy, '../..'), { recursive: true, force: true }));
 

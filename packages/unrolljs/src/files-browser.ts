@@ -33,8 +33,10 @@ export async function filesIn(address: string): Promise<ArtifactFiles> {
   return files;
 }
 
-/** Null where there is nothing. */
+/** Null where there is nothing, for which servers of single-page applications, as Vite's, send their page. */
 async function bytesAt(address: string): Promise<Uint8Array | null> {
   const response = await fetch(address);
-  return response.ok ? new Uint8Array(await response.arrayBuffer()) : null;
+  return response.ok && !response.headers.get('content-type')?.startsWith('text/html')
+    ? new Uint8Array(await response.arrayBuffer())
+    : null;
 }

@@ -394,6 +394,7 @@ export {
   type Backend,
   type BackendName,
   type ErrorCode,
+  kernelsAt,
   ready,
   setBackend,
   setThreads,

@@ -15,6 +15,7 @@ export {
   type Backend,
   type BackendName,
   type ErrorCode,
+  kernelsAt,
   type NestedArray,
   ready,
   type Shape,

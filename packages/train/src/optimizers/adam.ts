@@ -2,6 +2,7 @@
  * Adam and its kin: a moving mean of the gradients, divided by the root of a moving mean of their squares.
  */
 import { checkOptions, type Known } from '@unroll/core/internal';
+import type { LearningRate } from '../schedules.js';
 import {
   asStored,
   checkAtLeast,
@@ -15,7 +16,7 @@ import {
 
 export interface AdamOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: OptimizerOptions['learningRate'];
+  learningRate?: LearningRate;
   /** Decay of the first moment. Default 0.9. */
   beta1?: number;
   /** Decay of the second moment. Default 0.999. */

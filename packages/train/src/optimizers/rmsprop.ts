@@ -1,5 +1,6 @@
 /** Optimizers that divide each gradient by the root of its mean or total square. */
 import { checkOptions } from '@unroll/core/internal';
+import type { LearningRate } from '../schedules.js';
 import {
   checkAtLeast,
   checkShare,
@@ -12,7 +13,7 @@ import {
 
 export interface RmspropOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: OptimizerOptions['learningRate'];
+  learningRate?: LearningRate;
   /** Decay of the mean of squares (PyTorch's alpha). Default 0.9. */
   rho?: number;
   /** Default 0. */
@@ -66,7 +67,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
 
 export interface AdagradOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: OptimizerOptions['learningRate'];
+  learningRate?: LearningRate;
   /** What the sum of squares starts at. Default 0.1 (PyTorch's own: 0). */
   initialAccumulatorValue?: number;
   /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */

@@ -1,4 +1,5 @@
 /** Stochastic gradient descent, with momentum. */
+import type { LearningRate } from '../schedules.js';
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import {
@@ -12,7 +13,7 @@ import {
 
 export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
-  learningRate?: OptimizerOptions['learningRate'];
+  learningRate?: LearningRate;
   /** The share of the last change that is made again. Default 0. */
   momentum?: number;
   /** Take the gradient as if after the momentum's move (Nesterov 1983). Default false. */

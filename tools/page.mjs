@@ -1,0 +1,71 @@
+// Opens a page of a folder in a Chromium of its own, and waits for what it reports.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { openChromium } from '@unroll/testkit/chromium';
+
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** A server of the folder: calls report with what a page posts to /report, and keeps the paths it was asked for. */
+const serve = async (folder, { isolated, fallback, report }) => {
+  const found = [];
+  const missing = [];
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
+    const headers = isolated ? ISOLATED : {};
+    if (path === '/report') {
+      let body = '';
+      request.on('data', (data) => (body += data));
+      request.on('end', () => response.writeHead(204).end(() => report(body)));
+      return;
+    }
+    const file = normalize(join(folder, path));
+    if (!file.startsWith(folder) || !existsSync(file) || !statSync(file).isFile()) {
+      missing.push(path);
+      if (fallback)
+        response.writeHead(200, { ...headers, 'Content-Type': 'text/html' }).end('<!doctype html>');
+      else response.writeHead(404, headers).end('not found');
+      return;
+    }
+    found.push(path);
+    const type = TYPES[extname(file)] ?? 'application/octet-stream';
+    response.writeHead(200, { ...headers, 'Content-Type': type }).end(readFileSync(file));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, found, missing, origin: `http://127.0.0.1:${server.address().port}` };
+};
+
+/**
+ * Resolves to { report, found, missing }: what the page posted to /report first, and the paths that were asked for.
+ * With fallback, what is not there is a page, as of servers for single-page applications. Rejects when Chromium ends
+ * before, or after the seconds given.
+ */
+export const openPage = async (
+  chromium,
+  { folder, path, isolated = false, fallback = false, seconds = 60 },
+) => {
+  let finish;
+  const reported = new Promise((resolve, reject) => {
+    finish = { report: resolve, fail: (why) => reject(new Error(`${path}: ${why}`)) };
+  });
+  const { server, found, missing, origin } = await serve(folder, {
+    ...{ isolated, fallback, report: finish.report },
+  });
+  const browser = openChromium(chromium, `${origin}${path}`, finish.fail);
+  const timer = setTimeout(
+    () => finish.fail(`it reported nothing in ${seconds} s; not found: ${missing}`),
+    seconds * 1000,
+  );
+  try {
+    return { report: await reported, found, missing };
+  } finally {
+    clearTimeout(timer);
+    browser.close();
+    server.closeAllConnections();
+    server.close();
+  }
+};
