@@ -32,8 +32,10 @@ export const ALLOWED = {
     validSteps: `masks: ${HOST}`,
     anyMask: `masks: ${HOST}`,
   },
-  'nn/src/weights.ts': {
+  'nn/src/layer.ts': {
     getWeights: 'public and synchronous, as in Keras; elsewhere await data() of the parameters',
+  },
+  'nn/src/weights.ts': {
     roundWeights: 'public and synchronous; made for CPU kernels',
   },
   'train/src/fingerprint.ts': { fingerprint: HELD },
@@ -44,6 +46,11 @@ export const ALLOWED = {
   'train/src/losses/row-factors.ts': {
     spread: `masks and weights: ${HOST}`,
     classWeighted: `targets: ${HOST}`,
+  },
+  'train/src/losses/sequence.ts': {
+    counted: `masks: ${HOST}`,
+    paddingCounts: `targets: ${HOST}`,
+    maskCounts: `masks: ${HOST}`,
   },
   'train/src/metrics/metric.ts': {
     fitElements: `what a metric is shown: ${HOST}`,

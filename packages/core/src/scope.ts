@@ -35,8 +35,7 @@ function synchronous<T>(result: T): T {
   if (!(result instanceof Promise)) return result;
   throw new UnrollError(
     'scope',
-    'A scope runs synchronous work only, and this function returned a promise. Await outside the scope, or keep() ' +
-      'what outlives it.',
+    'A scope runs synchronous work, got a promise. Await outside the scope, or keep() what outlives it.',
   );
 }
 

@@ -170,8 +170,8 @@ export class Tensor {
     if (scope!.open) return block!;
     throw new UnrollError(
       'scope',
-      `This tensor of shape ${formatShape(this.shape)} belongs to a step that has ended, and its memory has been ` +
-        'used again. Return it from the step, or keep() it inside the step.',
+      `This tensor of shape ${formatShape(this.shape)} belongs to a step that has ended. ` +
+        'Return it from the step, or keep() it there.',
       { shape: this.shape },
     );
   }

@@ -29,8 +29,7 @@ import { onBackend, tensorOf } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 
 const ENDED =
-  'This tensor of shape [2] belongs to a step that has ended, and its memory has been used again. Return it from the ' +
-  'step, or keep() it inside the step.';
+  'This tensor of shape [2] belongs to a step that has ended. Return it from the step, or keep() it there.';
 
 const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
 
@@ -279,8 +278,7 @@ function scopeTests(): void {
         () => scope(async () => made()),
         new UnrollError(
           'scope',
-          'A scope runs synchronous work only, and this function returned a promise. Await outside the scope, or ' +
-            'keep() what outlives it.',
+          'A scope runs synchronous work, got a promise. Await outside the scope, or keep() what outlives it.',
         ),
       );
       assert.equal(runtime.scope, null);

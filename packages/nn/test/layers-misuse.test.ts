@@ -78,7 +78,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(layer, x);
       run(layer, drawn('three', 3, 4, 3));
     },
-    /Layer memory: it is stateful and carries the states of 2 sequences, got a batch of 3\. Keep the batch size, or call resetStates/,
+    /Layer memory: carries the states of 2 sequences, got a batch of 3\. Keep batchSize, a divisor of the number of examples, or call resetStates/,
   ],
   'no time steps': [
     () => run(reader(), tensor([[], []]).withShape([2, 0, 3])),

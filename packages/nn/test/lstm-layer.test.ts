@@ -212,8 +212,8 @@ describe('mistakes', () => {
     const layer = built({ stateful: true });
     flow(layer, [[2, 5, I]]);
     shape(
-      'Layer LSTM: it is stateful and carries the states of 2 sequences, got a batch of 3. Keep the batch size, or call ' +
-        'resetStates() first; a batchSize of predict must divide the number of examples.',
+      'Layer LSTM: carries the states of 2 sequences, got a batch of 3. ' +
+        'Keep batchSize, a divisor of the number of examples, or call resetStates().',
       () => flow(layer, [[3, 5, I]]),
     );
     layer.resetStates();

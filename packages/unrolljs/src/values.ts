@@ -69,11 +69,10 @@ export function toTensors(
       : [values as Values];
   const got = named ? Object.keys(values) : wanted.filter((_, i) => list[i] !== null);
   if ((!masks && list.includes(null)) || got.some((name) => !wanted.includes(name))) {
-    throw valueError(
-      `The model's names here are ${wanted.join(', ')}, and the values given are for ${got.join(', ')}. ` +
-        'Give one entry for each name.',
-      { expected: wanted, got },
-    );
+    throw valueError(`Expected one entry for each of ${wanted.join(', ')}; got ${got.join(', ')}.`, {
+      expected: wanted,
+      got,
+    });
   }
   return list.map((value, i) => (value === null ? null : toTensor(value, rows?.[i] ?? null)));
 }

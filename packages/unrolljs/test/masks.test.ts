@@ -157,7 +157,7 @@ test('masks that fit nothing, and too many of them', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: { sauce: mask } }),
     'value',
-    /The model's names here are source, extra, and the values given are for sauce\./,
+    /Expected one entry for each of source, extra; got sauce\./,
   );
   const three = [tensor(mask), null, null];
   await rejects(
@@ -168,7 +168,7 @@ test('masks that fit nothing, and too many of them', async () => {
   await rejects(
     () => network.predict([padded, null]),
     'value',
-    /The model's names here are source, extra, and the values given are for source\. Give one entry/,
+    /Expected one entry for each of source, extra; got source\./,
   );
 });
 

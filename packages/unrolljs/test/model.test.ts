@@ -105,7 +105,7 @@ test('several inputs and outputs by name, batches, and the figures of evaluate',
   assert.ok(Math.abs(history.validationLoss[1] - figures.loss) < 1e-6);
   const batches = [{ x: [tensor(x), tensor(y)], y: [tensor(y), tensor(targets.last)] }];
   assert.equal((await network.fit(batches, { epochs: 3 })).loss.length, 3);
-  await assert.rejects(network.predict({ source: x }), /names here are source, extra/);
+  await assert.rejects(network.predict({ source: x }), /each of source, extra; got source/);
 });
 
 test('trainOnBatch makes the steps of fit, with its memory', async () => {
@@ -161,7 +161,8 @@ test('predictOnBatch takes all examples at once; a stateful model says what to d
   assert.deepEqual(prediction.toArray(), wanted);
   await assert.rejects(sequential(layers()).predict(x), {
     code: 'shape',
-    message: /carries the states of 256 sequences, got a batch of 44\. .*batchSize of predict must divide/,
+    message:
+      /carries the states of 256 sequences, got a batch of 44\. .*Keep batchSize, a divisor of the number of examples/,
   });
 });
 

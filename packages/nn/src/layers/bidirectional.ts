@@ -19,7 +19,7 @@ import type { Cell } from '../cells/cell.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
 import type { BuildTools } from '../registry.js';
-import { Recurrent } from './recurrent.js';
+import { Recurrent, type RecurrentOptions } from './recurrent.js';
 
 const merges = {
   concat: (forward: Tensor, backward: Tensor): Tensor => concat([forward, backward], -1),
@@ -35,6 +35,19 @@ export interface BidirectionalOptions extends LayerOptions {
   mergeMode?: MergeMode;
   /** The layer against the direction of time, with `goBackwards`. Default: one like the first, with its own weights. */
   backwardLayer?: Recurrent;
+}
+
+/** A layer of the same kind with some options changed and weights of its own. @param cell default: a clone */
+function variant(
+  layer: Recurrent,
+  changes: RecurrentOptions,
+  cell: Cell | undefined = layer.cell.clone?.(),
+): Recurrent {
+  if (cell) return new Recurrent(cell, { ...layer.options, ...changes }, layer.className);
+  throw valueError(
+    `${layer.label}: a second layer like this one is needed, and ${layer.cell.className} has no clone(). Give the cell one.`,
+    { layer: layer.name },
+  );
 }
 
 export class Bidirectional extends Layer<BidirectionalOptions> {
@@ -58,11 +71,11 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     const zeroOutputForMask = layer.returnSequences;
     const kind = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
     const own = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
-    this.forwardLayer = layer.withOptions({ name: `forward_${kind}`, zeroOutputForMask }, own(layer));
+    this.forwardLayer = variant(layer, { name: `forward_${kind}`, zeroOutputForMask }, own(layer));
     const { backwardLayer } = options;
     this.backwardLayer = backwardLayer
-      ? backwardLayer.withOptions({ name: `backward_${kind}`, zeroOutputForMask }, own(backwardLayer))
-      : layer.withOptions({ name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
+      ? variant(backwardLayer, { name: `backward_${kind}`, zeroOutputForMask }, own(backwardLayer))
+      : variant(layer, { name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
     this.constants = this.forwardLayer.constants;
     this.#checkPair();
   }

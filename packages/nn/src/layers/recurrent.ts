@@ -63,6 +63,7 @@ const owners = new WeakMap<Cell, Recurrent>();
 
 export class Recurrent extends Layer<RecurrentOptions> {
   static override readonly className: string = 'RNN';
+  declare readonly options: Readonly<RecurrentOptions>;
   readonly cell: Cell;
   /** Names of the constants that the cell reads, in the order of the inputs after the initial states. */
   override readonly constants: readonly string[];
@@ -113,17 +114,6 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
   get stateful(): boolean {
     return this.options.stateful ?? false;
-  }
-
-  /** A layer of the same kind with some options changed and weights of its own. @param cell default: a clone */
-  withOptions(changes: RecurrentOptions, cell: Cell | undefined = this.cell.clone?.()): Recurrent {
-    if (!cell) {
-      throw this.error(
-        'value',
-        `a second layer like this one is needed, and ${this.cell.className} has no clone(). Give the cell one.`,
-      );
-    }
-    return new Recurrent(cell, { ...this.options, ...changes }, this.className);
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
@@ -301,8 +291,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (size === batch) return this.#carried;
     throw this.error(
       'shape',
-      `it is stateful and carries the states of ${size} sequences, got a batch of ${batch}. ` +
-        'Keep the batch size, or call resetStates() first; a batchSize of predict must divide the number of examples.',
+      `carries the states of ${size} sequences, got a batch of ${batch}. ` +
+        'Keep batchSize, a divisor of the number of examples, or call resetStates().',
       { carried: size, got: batch },
     );
   }

@@ -38,7 +38,7 @@ import {
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { checkOptions, sizeOf } from '@unroll/core/internal';
+import { checkOptions, hostValues, sizeOf } from '@unroll/core/internal';
 import { checkReduction, LOSS, type Loss, type LossOptions, reduced, weighed } from './loss.js';
 import type { LossParameterMaker } from './parameters.js';
 
@@ -185,7 +185,7 @@ const example = (b: number): string => `example ${b} of the batch`;
 /** How many steps of each row of a mask [B, T] count. */
 function counted(mask: Tensor): Uint32Array {
   const [B, T] = mask.shape;
-  const values = mask.dataSync();
+  const values = hostValues(mask, 'A mask');
   const counts = new Uint32Array(B);
   for (let i = 0; i < B * T; i++) if (values[i] !== 0) counts[Math.floor(i / T)]++;
   return counts;
@@ -222,7 +222,7 @@ function targetLengths<P extends LossParameters>(
 type Counts = (step: number) => boolean;
 
 function paddingCounts(target: Tensor, padding: number): Counts {
-  const values = target.dataSync();
+  const values = hostValues(target, 'A target');
   const [B, L] = target.shape;
   const size = values.length / (B * L);
   const filler = values instanceof Float32Array ? Math.fround(padding) : padding;
@@ -236,7 +236,7 @@ function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor
       mask: mask.shape,
     });
   }
-  const values = mask.dataSync();
+  const values = hostValues(mask, 'A mask');
   return (step) => values[step] !== 0;
 }
 
