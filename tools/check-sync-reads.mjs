@@ -57,6 +57,7 @@ export const ALLOWED = {
     fitClasses: `what a metric is shown: ${HOST}`,
   },
   'train/src/touched.ts': { note: `ids: ${HOST}` },
+  'unrolljs/src/runnable.ts': { runnableOn: 'what data() has read' },
   'train/src/warnings.ts': {
     lookAtTargets: `targets: ${HOST}`,
     startsMasked: `masks: ${HOST}`,

@@ -60,8 +60,7 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);
   const sequences = fits.filter(({ rank }) => rank > 2);
   if (sequences.length === 0 && fits.length !== 1) {
-    const which =
-      fits.length > 0 ? 'several inputs [N, T]: give one for each by name' : 'no input [N, T, ...]';
+    const which = fits.length > 0 ? 'several inputs [N, T]: give one by name' : 'no input [N, T, ...]';
     throw shapeError(`mask ${formatShape(single.shape)} fits ${which}.`);
   }
   const masked = sequences.length > 0 ? sequences : fits;

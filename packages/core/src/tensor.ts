@@ -285,8 +285,7 @@ function flatten(
   say: (value: unknown) => string,
 ): void {
   if (typeof values === 'number') {
-    if (depth < shape.length)
-      throw shapeError('The nested arrays are ragged: a number stands where a row was expected.');
+    if (depth < shape.length) throw shapeError('Ragged nested arrays: got a number, expected a row.');
     out.push(values);
     return;
   }
@@ -294,12 +293,11 @@ function flatten(
     throw valueError(`A tensor is made of numbers or nested arrays of numbers, got ${say(values)}.`);
   }
   if (depth === shape.length) {
-    if (out.length > 0)
-      throw shapeError('The nested arrays are ragged: a row stands where a number was expected.');
+    if (out.length > 0) throw shapeError('Ragged nested arrays: got a row, expected a number.');
     shape.push(values.length);
   } else if (shape[depth] !== values.length) {
     throw shapeError(
-      `The nested arrays are ragged: a row of ${values.length} stands among rows of ${shape[depth]}. Pad sequences of different lengths first.`,
+      `Ragged nested arrays: a row of ${values.length} among rows of ${shape[depth]}. Pad sequences of different lengths first.`,
     );
   }
   for (const value of values) flatten(value, depth + 1, shape, out, say);

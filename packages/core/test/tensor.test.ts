@@ -53,10 +53,10 @@ describe('tensor()', () => {
     const cases: [NestedArray, string][] = [
       [
         [[1, 2], [3]],
-        'The nested arrays are ragged: a row of 1 stands among rows of 2. Pad sequences of different lengths first.',
+        'Ragged nested arrays: a row of 1 among rows of 2. Pad sequences of different lengths first.',
       ],
-      [[[1], 2], 'The nested arrays are ragged: a number stands where a row was expected.'],
-      [[1, [2]], 'The nested arrays are ragged: a row stands where a number was expected.'],
+      [[[1], 2], 'Ragged nested arrays: got a number, expected a row.'],
+      [[1, [2]], 'Ragged nested arrays: got a row, expected a number.'],
     ];
     for (const [values, message] of cases) assert.throws(() => tensor(values), shapeError(message));
   });

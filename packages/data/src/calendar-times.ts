@@ -56,7 +56,7 @@ function readAll(template: string, written: readonly string[], language: string)
     const moment = readByTemplate(written[row], template, language);
     if (moment === undefined) return row;
     values[row] = moment.value;
-    zones?.push(moment.zone!);
+    if (moment.zone) zones?.push(moment.zone);
   }
   return { template, values, zones };
 }

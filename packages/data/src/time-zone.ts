@@ -41,7 +41,8 @@ function clockOf(timezone: string): Intl.DateTimeFormat {
 /** What the clocks of a zone show at an instant, as if it were UTC. */
 export function wallTime(instant: number, timezone: string): number {
   const clock = clockOf(timezone);
-  const [month, day, year, hour, minute, second] = clock.format(instant).match(/\d+/g)!.map(Number);
+  const parts = clock.format(instant).matchAll(/\d+/g);
+  const [month, day, year, hour, minute, second] = Array.from(parts, Number);
   return Date.UTC(year, month - 1, day, hour, minute, second) + (((instant % 1000) + 1000) % 1000);
 }
 

@@ -193,7 +193,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * `inputs`.
    */
   alongTime(_inputs: readonly (boolean | null)[]): boolean[] {
-    throw this.looksAhead('does not say that it can run step by step (it has no alongTime method)');
+    throw this.looksAhead('does not say that it can run step by step (no alongTime method)');
   }
 
   /** One chunk of a stream. `memory` is what the chunks before have left, and is changed. */

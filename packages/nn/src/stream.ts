@@ -190,7 +190,7 @@ export class Stream {
     if (state.batch !== this.batch) {
       throw new UnrollError(
         'state',
-        `The saved state is of ${state.batch} sequences, this stream runs ${this.batch}. Use stream({ state }).`,
+        `The saved state is of ${state.batch} sequences, this stream runs ${this.batch}: use stream({ state }).`,
         { saved: state.batch, batch: this.batch },
       );
     }

@@ -7,7 +7,7 @@ import {
   type Shape,
   type Tensor,
 } from '@unroll/core';
-import { predictLoaded } from '@unroll/core/internal';
+import { hostTensor, predictLoaded } from '@unroll/core/internal';
 import { type ModelValues, toTensors } from './values.js';
 
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
@@ -44,8 +44,10 @@ export function runnableOn<N extends Network>(network: N, loaded: () => Promise<
     return predictLoaded(network, inputsOf(network, x), { ...options, mask: masks });
   };
   const predict = async (x: ModelValues, options?: PredictOptions) => (await predictAll(x, options))[0];
-  const predictArray = async <A>(x: ModelValues, options?: PredictOptions) =>
-    (await predict(x, options)).toArray() as A;
+  const predictArray = async <A>(x: ModelValues, options?: PredictOptions) => {
+    const y = await predict(x, options);
+    return hostTensor(await y.data(), y.shape).toArray() as A;
+  };
   return Object.assign(network, { predict, predictAll, predictArray });
 }
 

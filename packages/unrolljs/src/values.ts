@@ -166,7 +166,7 @@ function misfit(value: unknown, path: readonly number[], expected: string): Erro
   }
   const got = typeof value === 'number' ? 'a number' : `a row of ${value.length}`;
   return shapeError(
-    `The nested arrays are ragged: ${where} is ${got}, and ${expected} was expected. Pad sequences of ` +
+    `Ragged nested arrays: ${where} is ${got}, expected ${expected}. Pad sequences of ` +
       'different lengths first.',
     { path: where },
   );

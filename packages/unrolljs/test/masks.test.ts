@@ -139,7 +139,7 @@ test('a single mask is for ids where there are no sequences, and must fit one in
   await rejects(
     () => ambiguous.predict([tokens, tokens], { mask }),
     'shape',
-    /mask \[12, 6\] fits several inputs \[N, T\]: give one for each by name\./,
+    /mask \[12, 6\] fits several inputs \[N, T\]: give one by name\./,
   );
   const named = await ambiguous.predictArray([tokens, tokens], { mask: { ids: mask } });
   assert.deepEqual(await ambiguous.predictArray([tokens, tokens], { mask: [mask, null] }), named);

@@ -233,7 +233,11 @@ test('mistakes are answered with what would be right', async () => {
   );
   const model = network().compile({ loss: 'mse' });
   await fails(() => model.fit(x, y.slice(1)), 'shape', /x has 48 examples .* and y has 47/);
-  await fails(() => model.fit([[[1], [2]], [[3]]], [[1], [2]]), 'shape', /ragged: values\[1\] is a row of 1/);
+  await fails(
+    () => model.fit([[[1], [2]], [[3]]], [[1], [2]]),
+    'shape',
+    /Ragged nested arrays: values\[1\] is a row of 1/,
+  );
   await fails(
     () => model.fit([[['a']]] as unknown as number[][][], [[1]]),
     'value',

@@ -188,9 +188,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override alongTime([x, ...others]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.looksAhead('goes backwards, from the end of a sequence to its start');
     if (others.some((along) => along !== null)) {
-      throw this.looksAhead(
-        'takes its initial state from another layer; stream that part as a model of its own',
-      );
+      throw this.looksAhead('takes its initial state from another layer; stream that part by itself');
     }
     if (!x) throw this.looksAhead('repeats a whole sequence made from one vector');
     return [
