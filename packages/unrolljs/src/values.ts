@@ -162,7 +162,7 @@ function misfit(value: unknown, path: readonly number[], expected: string): Erro
   const where = `values${path.map((i) => `[${i}]`).join('')}`;
   if (typeof value !== 'number' && !Array.isArray(value) && !isNumberArray(value)) {
     const got = value === null ? 'null' : typeof value;
-    return valueError(`${where} is ${got}, and ${expected} was expected.`, { path: where });
+    return valueError(`${where} is ${got}, expected ${expected}.`, { path: where });
   }
   const got = typeof value === 'number' ? 'a number' : `a row of ${value.length}`;
   return shapeError(
