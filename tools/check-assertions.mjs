@@ -13,7 +13,7 @@ export const BUDGET = {
   data: 4,
   kernels: 1,
   nn: 2,
-  tasks: 17,
+  tasks: 6,
   testkit: 1,
   train: 4,
 };

@@ -1,6 +1,6 @@
 /** `unroll inspect`: what a saved model is, without running it: task, layers, weights, and how it was trained. */
 import { ready } from '@unroll/core';
-import { type Json, parseStrictJson } from '@unroll/core/internal';
+import { decodeUtf8, type Json, parseStrictJson } from '@unroll/core/internal';
 import { fromArtifact, readSafetensors } from '@unroll/formats';
 import { type Task, type TaskFact, taskFormat, taskModelFromFiles } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, UsageError } from './args.js';
@@ -67,7 +67,7 @@ function inspection(files: ReadonlyMap<string, Uint8Array>, tasks: readonly Task
     task: format && { name: format.task, version: format.version, known },
     facts: known ? taskModelFromFiles(files, tasks).describe() : [],
     network: files.has(CONFIG) ? layersOf(files) : null,
-    training: bytes === undefined ? null : parseStrictJson(new TextDecoder().decode(bytes), TRAINING),
+    training: bytes === undefined ? null : parseStrictJson(decodeUtf8(bytes, TRAINING), TRAINING),
   };
 }
 

@@ -43,7 +43,7 @@ export interface Score {
 }
 
 /** The rows known at an origin, their gaps filled from the past. */
-export function historyAt(panel: Panel, { series, origin }: Origin, season: number): Float64Array {
+function historyAt(panel: Panel, { series, origin }: Origin, season: number): Float64Array {
   const { offset, values } = panel.series[series];
   return filled(values.slice(0, Math.max(0, origin - offset)), season);
 }
@@ -74,8 +74,18 @@ export function baselines({
 }
 
 /** A point forecast as intervals of no width. */
-export function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
+function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
   return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
+}
+
+/** A baseline's forecasts, each from the rows before its origin. */
+export function baselineForecasts(
+  panel: Panel,
+  rule: Baseline,
+  origins: readonly Origin[],
+  { season, levels }: { season: number; levels: readonly number[] },
+): Intervals[] {
+  return origins.map((origin) => asIntervals(rule(historyAt(panel, origin, season)), levels));
 }
 
 /** The horizon of the forecasts; MASE is in units of what "one season before" missed in the rows before `cut`. */

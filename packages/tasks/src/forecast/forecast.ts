@@ -9,17 +9,11 @@ import { checkOptions as checkNames, type Known } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { KeptTrainings, type RunStore } from '../shared/resume.js';
-import { baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
+import { baselineForecasts, baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
-import {
-  baselineForecasts,
-  NetworkForecaster,
-  type RunContext,
-  Schedule,
-  trainingsOf,
-} from './forecaster.js';
+import { NetworkForecaster, type RunContext, Schedule, trainingsOf } from './forecaster.js';
 import { checkFuture } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
@@ -281,7 +275,7 @@ async function calibrated(
     calibrations.set(model, calibration);
   };
   for (const [model, rule] of baselines(plan)) {
-    await add(model, (at) => baselineForecasts(context, rule, at), earlier);
+    await add(model, (at) => baselineForecasts(panel, rule, at, { season: plan.season, levels }), earlier);
   }
   for (const network of networks) {
     await add(

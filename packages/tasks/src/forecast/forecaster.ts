@@ -11,7 +11,6 @@ import {
   type StageFacts,
   type StepEvent,
 } from '../shared/events.js';
-import { asIntervals, type Baseline, historyAt } from './backtest.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
@@ -77,15 +76,6 @@ export class Schedule {
 export function trainingsOf(calibrations: number, backtests: number): StageName[] {
   const each = (name: StageName, times: number) => Array<StageName>(times * VIEWS.length).fill(name);
   return [...each('search', 1), ...each('calibrate', calibrations), ...each('backtest', backtests)];
-}
-
-/** A baseline's forecasts. */
-export function baselineForecasts(
-  { panel, plan, levels }: RunContext,
-  rule: Baseline,
-  origins: readonly Origin[],
-): Intervals[] {
-  return origins.map((origin) => asIntervals(rule(historyAt(panel, origin, plan.season)), levels));
 }
 
 /** One kind of network through a run. */

@@ -23,7 +23,7 @@ export function checkFuture(panel: Panel, horizon: number): void {
   const named = ids.slice(0, 3).map((s) => {
     const rows = gaps.filter((gap) => gap.s === s).map(({ row }) => row);
     const place = (row: number) => timeAt(panel, panel.series[s].offset + row);
-    const span = rows.length === 1 ? place(rows[0]) : `${place(rows[0])} to ${place(rows.at(-1)!)}`;
+    const span = rows.length === 1 ? place(rows[0]) : `${place(rows[0])} to ${place(rows[rows.length - 1])}`;
     return panel.idColumn === null ? span : `${panel.series[s].id} ${span}`;
   });
   const more = ids.length > 3 ? `, and ${ids.length - 3} more series` : '';

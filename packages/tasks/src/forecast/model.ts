@@ -9,7 +9,7 @@ import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
-import { asIntervals, baselines, historyAt } from './backtest.js';
+import { baselineForecasts, baselines } from './backtest.js';
 import { type Intervals, type SeriesScale, widenedBeyond } from './calibration.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
@@ -19,7 +19,7 @@ import { checkFuture } from './future.js';
 import { addFutureRows } from './future-rows.js';
 import { makeHead } from './heads.js';
 import { viewOf } from './network.js';
-import { endOf, type Panel, type PanelOptions, timeAt } from './panel.js';
+import { endOf, type Panel, timeAt } from './panel.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
@@ -107,11 +107,6 @@ export class ForecastModel implements TaskModel {
     return this.pipeline.reading;
   }
 
-  /** How the rows of a table are read: as those that the model was made from. */
-  get panelOptions(): PanelOptions {
-    return panelOptionsOf(this.pipeline);
-  }
-
   /**
    * Forecasts what comes after the rows of a table, or after the rows the model was made from. A table may hold the newer
    * rows alone: the stored ones of the same series are put before them.
@@ -185,10 +180,8 @@ export class ForecastModel implements TaskModel {
     }
     const scales = this.#scales(panel);
     const widths = fallbackMargins.map(fromJsonNumbers);
-    return origins.map((origin) => {
-      const plain = asIntervals(rule(historyAt(panel, origin, plan.season)), levels);
-      return widenedBeyond(plain, widths, scales[origin.series]);
-    });
+    const plain = baselineForecasts(panel, rule, origins, { season: plan.season, levels });
+    return plain.map((each, n) => widenedBeyond(each, widths, scales[origins[n].series]));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
@@ -202,8 +195,8 @@ export class ForecastModel implements TaskModel {
       ...(dates !== undefined && { dates: dates as DateOrder }),
       ...(typeof timezone === 'string' && { timezone }),
     };
-    const panelOptions = { ...this.panelOptions, ...reading };
-    const table = typeof future === 'object' && rows ? addFutureRows(rows, future, panelOptions) : rows;
+    const asTrained = { ...panelOptionsOf(this.pipeline), ...reading };
+    const table = typeof future === 'object' && rows ? addFutureRows(rows, future, asTrained) : rows;
     const { panel, forecasts, notes } = await this.forecast(
       table,
       typeof horizon === 'number' ? horizon : undefined,

@@ -94,7 +94,7 @@ export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: Net
   const rows = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
   const layersBelow = stack(rows, options, encoder.futureWidth > 0, named);
   if (encoder.futureWidth === 0) {
-    const last = layersBelow.at(-1)![0];
+    const [last] = layersBelow[layersBelow.length - 1];
     const flat = dense({ units: plan.horizon * head.parts, ...named('head') }).apply(last);
     const shape = reshapeLayer({ targetShape: [plan.horizon, head.parts], ...named('rows') });
     return model({ inputs: rows, outputs: shape.apply(flat), seed });

@@ -239,7 +239,8 @@ function counts(
   const steps: number[] = [];
   for (const [row, value] of values.entries()) {
     const id = ids === null ? '' : ids[row];
-    if (before.has(id)) steps.push(value - before.get(id)!);
+    const last = before.get(id);
+    if (last !== undefined) steps.push(value - last);
     before.set(id, value);
   }
   const upwards = steps[0] > 0;
@@ -314,7 +315,7 @@ function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: 
     offset,
     values: onGrid(grid.all, last),
     covariates: grid.covariates.map(({ cells, role }) =>
-      onGrid(cells, role === 'past' ? last : places.at(-1)!),
+      onGrid(cells, role === 'past' ? last : places[places.length - 1]),
     ),
   };
 }
@@ -340,7 +341,9 @@ function partNotes(given: Table, { name, values, format }: TimeColumn): string[]
     .split(',')
     .map((part) => part.trim())
     .join(', ');
-  return [`Times are made of ${columns}, and written as one: ${formatTime(values.at(-1)!, format)}.`];
+  return [
+    `Times are made of ${columns}, and written as one: ${formatTime(values[values.length - 1], format)}.`,
+  ];
 }
 
 function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {

@@ -35,7 +35,7 @@ export async function rollOut(
   let stand: Stand = { panel, origins, sources: panel.series.map((_, series) => series) };
   const blocks = [await block(stand)];
   while (blocks.length * reach < horizon) {
-    stand = advanced(stand, blocks.at(-1)!, options);
+    stand = advanced(stand, blocks[blocks.length - 1], options);
     blocks.push(await block(stand));
   }
   return origins.map((_, n) =>
@@ -103,7 +103,7 @@ function joined(blocks: readonly Intervals[], horizon: number): Intervals {
     median: whole((block) => block.median),
     lower: lower.map((_, l) => whole((block) => block.lower[l])),
     upper: lower.map((_, l) => whole((block) => block.upper[l])),
-    ...(mean && { mean: whole((block) => block.mean!) }),
+    ...(mean && { mean: whole((block) => block.mean ?? block.median) }),
   };
 }
 

@@ -10,6 +10,9 @@ const IS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
   table: (value) => typeof value === 'object',
 };
 
+const shown = (value: TaskOptionValue): string =>
+  typeof value === 'object' ? 'a table' : typeof value === 'string' ? `"${value}"` : String(value);
+
 /**
  * Checks the options of a request against those that the model declares.
  * @param takes whether the model takes texts. Default false
@@ -27,7 +30,7 @@ export function checkRequest(
       throw valueError(`There is no option "${name}" here. Known: ${known}.`, { name });
     }
     if (!IS[option.type](value)) {
-      throw valueError(`The option ${name} must be of type ${option.type}, got ${typeof value}.`, { name });
+      throw valueError(`The option ${name} must be of type ${option.type}, got ${shown(value)}.`, { name });
     }
   }
   if (texts !== undefined && !takesTexts) {

@@ -40,9 +40,10 @@ export class KeptTrainings {
 
   /** Trains as `train` does. Epochs that were trained before are told of again. */
   async *train(model: Model, options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
-    if (this.#store === null) return yield* train(model, options);
+    const store = this.#store;
+    if (store === null) return yield* train(model, options);
     const name = `training-${++this.#count}`;
-    const bytes = await this.#store.read(name);
+    const bytes = await store.read(name);
     const saved = bytes === null ? null : decodeCheckpoint(bytes);
     const epochs = (saved?.callbacks.epochs?.json ?? []) as unknown as EpochEvent[];
     yield* epochs.slice();
@@ -51,7 +52,7 @@ export class KeptTrainings {
     const keep = async (): Promise<void> => {
       const began = performance.now();
       const checkpoint = await checkpointOf(run, epochs);
-      if (checkpoint !== null) await this.#store!.write(name, checkpoint);
+      if (checkpoint !== null) await store.write(name, checkpoint);
       const now = performance.now();
       due = now + (now - began) / SHARE;
     };

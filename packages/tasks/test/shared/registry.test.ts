@@ -59,15 +59,15 @@ describe('requests', () => {
       code: 'value',
       message: 'There is no option "time" here. Known: times, gain, upper, mark, echo-rows.',
     });
-    for (const [name, value, type] of [
-      ['times', 1.5, 'integer'],
-      ['gain', Number.NaN, 'number'],
-      ['upper', 'yes', 'flag'],
-      ['mark', true, 'text'],
-      ['echo-rows', 'rows.csv', 'table'],
+    for (const [name, value, type, got] of [
+      ['times', 1.5, 'integer', '1.5'],
+      ['gain', Number.NaN, 'number', 'NaN'],
+      ['upper', 'yes', 'flag', '"yes"'],
+      ['mark', tableOf([]), 'text', 'a table'],
+      ['echo-rows', 'rows.csv', 'table', '"rows.csv"'],
     ] as const) {
       await assert.rejects(model.predict({ options: { [name]: value } }), {
-        message: `The option ${name} must be of type ${type}, got ${typeof value}.`,
+        message: `The option ${name} must be of type ${type}, got ${got}.`,
       });
     }
   });

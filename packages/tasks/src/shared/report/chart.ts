@@ -71,7 +71,7 @@ interface Frame {
 function drawn(data: ChartData, width: number, height: number, kind: string): string {
   const rows = Math.max(2, ...data.lines.map(({ from, values }) => from + values.length));
   const ticks = niceTicks(extent(data), height > 280 ? 6 : 5);
-  const [low, high] = [ticks[0]!, ticks.at(-1)!];
+  const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const frame: Frame = {
     width,
     height,
@@ -123,7 +123,7 @@ export function widened({ low, high }: { low: number; high: number }): { low: nu
 export function niceTicks({ low, high }: { low: number; high: number }, count: number): number[] {
   const rough = (high - low) / Math.max(1, count - 1);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough)!;
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
   const first = Math.floor(low / step);
   const last = Math.ceil(high / step);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
