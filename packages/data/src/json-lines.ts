@@ -1,5 +1,6 @@
 /** Tables from JSON: one object a line, or one array of objects. */
 import { UnrollError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { type NumberOptions, SEPARATOR_OPTIONS } from './number-format.js';
 import { cellOf, makeTable, type Table } from './table.js';
 
