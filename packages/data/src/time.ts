@@ -3,7 +3,7 @@
  * forecast times are written like the file's own. Instants are milliseconds of UTC; a time without a zone is read as
  * UTC; dates, weeks, months and quarters stand for their first instant. Plain numbers (a counter, a year) stay numbers.
  */
-import { valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { calendarCells, languageOf, templatesOf } from './calendar-times.js';
 import { areExcelDays, excelCells, isTimeName } from './excel-days.js';
 import { cellNumber, isMissing } from './number-format.js';
@@ -89,9 +89,8 @@ function readCompact(text: string, template: string): Moment | undefined {
  *   that are not known
  */
 export function times(table: Table, name: string, options: TimeOptions = {}): TimeColumn {
-  const { dates, timezone = options.format?.timezone } = options;
-  if (dates !== undefined && !['dmy', 'mdy', 'ymd'].includes(dates))
-    throw valueError(`dates must be "dmy", "mdy" or "ymd", got "${dates}".`, { dates });
+  checkOptions('times', options, { dates: ['dmy', 'mdy', 'ymd'], timezone: 'text', format: true });
+  const { timezone = options.format?.timezone } = options;
   const { cells } = column(table, name);
   const gap = cells.findIndex(isMissing);
   if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs one.');

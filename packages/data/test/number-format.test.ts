@@ -177,10 +177,13 @@ describe('errors', () => {
   test('separators that are not known or contradict each other', () => {
     const given = (options: object) => () => parseCsv('y\n1\n', options as CsvOptions);
     assert.throws(given({ decimal: ';' }), {
-      message: 'decimal must be "." or ",", got ";".',
+      message: 'parseCsv: decimal must be "." or ",", got ";".',
       code: 'value',
     });
-    assert.throws(given({ thousands: '_' }), { message: /^thousands must be .*, got "_"\.$/, code: 'value' });
+    assert.throws(given({ thousands: '_' }), {
+      message: /^parseCsv: thousands must be .*, got "_"\.$/,
+      code: 'value',
+    });
     assert.throws(given({ decimal: ',', thousands: ',' }), {
       message: /must differ, got "," for both/,
       code: 'value',

@@ -272,7 +272,7 @@ describe('the order of day and month', () => {
       message: /line 2.*"12\/31\/2020" is not a date in the order dmy\. Correct or omit dates \(--dates\)\./,
     });
     assert.throws(() => read(ambiguous, { dates: 'dym' as 'dmy' }), {
-      message: 'dates must be "dmy", "mdy" or "ymd", got "dym".',
+      message: 'times: dates must be "dmy", "mdy" or "ymd", got "dym".',
       code: 'value',
     });
   });
