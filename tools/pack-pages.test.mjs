@@ -140,17 +140,21 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     }
   });
 
-  test('a worker made of a blob, and kernels that are not there: the error says what to do', async () => {
-    makeSite('blob');
-    const make =
-      "fetch('/app.js').then((r) => r.blob()).then((blob) => new Worker(URL.createObjectURL(blob)))";
-    write('blob/index.html', html(`<script>${make}</script>`));
-    await bundle(inferring(), { format: 'iife', outfile: join(folder, 'blob/app.js') });
-    const { report } = await open('blob', '/index.html');
+  test('a worker made of a blob: the error says what to do, and kernelsAt helps', async () => {
+    makeSite('blob', 'kernels');
+    for (const [name, before] of [
+      ['lost', ''],
+      ['found', "kernelsAt('/kernels/');"],
+    ]) {
+      const make = `fetch('/${name}.js').then((r) => r.blob()).then((blob) => new Worker(URL.createObjectURL(blob)))`;
+      write(`blob/${name}.html`, html(`<script>${make}</script>`));
+      await bundle(inferring(before), { format: 'iife', outfile: join(folder, `blob/${name}.js`) });
+    }
     assert.match(
-      report,
+      (await open('blob', '/lost.html')).report,
       /KernelLoadError: http\S+\/kernels-infer\.wasm could not be loaded: status 404\. .* call kernelsAt\(folder\); a content security policy/,
     );
+    checkPrediction(await open('blob', '/found.html'));
   });
 
   test('the page of docs/getting-started.md shows what it says', async () => {

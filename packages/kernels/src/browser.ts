@@ -11,13 +11,14 @@ export { onlyInfers } from './only-infers.js';
 const MOST_THREADS = 16;
 const DEFAULT_MOST_THREADS = 8;
 
-/** The address of the page, or of a worker's script; of a script made of a blob, an address at its site. */
-const hostUrl = (): string | undefined => globalThis.location?.href.replace('blob:', '');
-
-/** Where the files are. Undefined: beside this script, by `import.meta.url`. Classic scripts have none, but an address. */
+/**
+ * Where the files are. Undefined: beside this script, by `import.meta.url`. A classic script has none, but an address; that of
+ * a worker made of a blob is no base for others, so its site's is taken.
+ */
 let folder: string | undefined = import.meta.url
   ? undefined
-  : (globalThis.document?.currentScript as HTMLScriptElement | null)?.src || hostUrl();
+  : (globalThis.document?.currentScript as HTMLScriptElement | null)?.src ||
+    globalThis.location?.href.replace('blob:', '');
 
 /**
  * Says where the kernels' files are, for bundlers that do not carry them along. Call it before anything else.
@@ -25,7 +26,10 @@ let folder: string | undefined = import.meta.url
  * a worker, to its script); in Node, a path or file URL
  */
 export const kernelsAt = (address: string | URL): void => {
-  folder = new URL(String(address).replace(/\/?$/, '/'), globalThis.document?.baseURI ?? hostUrl()).href;
+  folder = new URL(
+    String(address).replace(/\/?$/, '/'),
+    globalThis.document?.baseURI ?? folder ?? location.href,
+  ).href;
 };
 
 // Literal URLs, so that bundlers find the files and carry them along.
@@ -51,27 +55,9 @@ const inferenceUrl = (threads: boolean): URL => {
 
 const canShare = (): boolean => globalThis.crossOriginIsolated === true && typeof Worker !== 'undefined';
 
-/** Compiles while it downloads; where the server names the file's type wrongly, after it. */
-const compile = async (url: URL): Promise<WebAssembly.Module> => {
-  try {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    if (response.headers.get('content-type')?.startsWith('application/wasm'))
-      return await WebAssembly.compileStreaming(response);
-    return await WebAssembly.compile(await response.arrayBuffer());
-  } catch (error) {
-    throw new KernelLoadError(
-      `${url} could not be loaded: ${(error as Error).message}. Serve the .wasm files beside the script or ` +
-        "call kernelsAt(folder); a content security policy needs script-src 'wasm-unsafe-eval'",
-      'wasm-failed',
-      { cause: error },
-    );
-  }
-};
-
 const spawn = (start: WorkerStart): void => {
   const late = ({ message = 'its script did not load' }: { message?: string }): void =>
-    console.warn(`Unroll: a kernel thread could not start, the others do its work: ${message}`);
+    console.warn(`Unroll runs on fewer threads: ${message}`);
   try {
     const worker = folder
       ? new Worker(new URL('./worker-browser.js', folder), { type: 'module' })
@@ -85,20 +71,39 @@ const spawn = (start: WorkerStart): void => {
 
 const cores = (): number => navigator.hardwareConcurrency || 1;
 
+/** Compiles while it downloads; where the server names the file's type wrongly, after it. */
+const compile = async (url: URL): Promise<WebAssembly.Module> => {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  if (response.headers.get('content-type')?.startsWith('application/wasm'))
+    return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+};
+
 const loadBuild = async (
   url: URL,
   build: Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>,
 ): Promise<KernelModule> => {
-  const kernels = instantiateWasm({
-    module: await compile(url),
-    ...build,
-    cores: cores(),
-    maxThreads: MOST_THREADS,
-    mayWait: typeof document === 'undefined',
-    spawn,
-  });
-  kernels.setThreads(Math.min(cores(), DEFAULT_MOST_THREADS));
-  return kernels;
+  try {
+    const kernels = instantiateWasm({
+      module: await compile(url),
+      ...build,
+      cores: cores(),
+      maxThreads: MOST_THREADS,
+      mayWait: typeof document === 'undefined',
+      spawn,
+    });
+    kernels.setThreads(Math.min(cores(), DEFAULT_MOST_THREADS));
+    return kernels;
+  } catch (error) {
+    if (error instanceof KernelLoadError) throw error;
+    throw new KernelLoadError(
+      `${url} could not be loaded: ${(error as Error).message}. Serve the .wasm files beside the script or ` +
+        "call kernelsAt(folder); a content security policy needs script-src 'wasm-unsafe-eval'",
+      'wasm-failed',
+      { cause: error },
+    );
+  }
 };
 
 /** The build on threads where there can be some, else, and where it does not load, the other. */

@@ -66,17 +66,16 @@ const loadBuild = (build: Build): KernelModule => {
       'relaxed-unavailable',
     );
   }
-  let module: WebAssembly.Module;
-  try {
-    module = new WebAssembly.Module(bytes);
-  } catch (error) {
-    throw new KernelLoadError(`the kernels do not compile here: ${(error as Error).message}`, 'wasm-failed', {
-      cause: error,
-    });
-  }
   const cores = availableParallelism();
   const maxThreads = Math.min(64, Math.max(8, cores));
-  return instantiateWasm({ module, ...build, cores, maxThreads, mayWait: true, spawn });
+  try {
+    const module = new WebAssembly.Module(bytes);
+    return instantiateWasm({ module, ...build, cores, maxThreads, mayWait: true, spawn });
+  } catch (error) {
+    if (error instanceof KernelLoadError) throw error;
+    const why = `the kernels do not compile or start here: ${(error as Error).message}`;
+    throw new KernelLoadError(why, 'wasm-failed', { cause: error });
+  }
 };
 
 const loadWasm = ({ relaxed = false, infer = false, threads }: KernelChoice): KernelModule => {

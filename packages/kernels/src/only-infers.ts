@@ -7,7 +7,7 @@ export const onlyInfers: object = /* @__PURE__ */ new Proxy(
   {
     get: (_target, name) => () => {
       throw new KernelLoadError(
-        `this build of the kernels only infers and has no ${String(name)}: to train, import unrolljs instead of ` +
+        `this build of the kernels has no ${String(name)}: to train, import unrolljs instead of ` +
           'unrolljs/infer',
         'infers-only',
       );

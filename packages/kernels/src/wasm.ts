@@ -56,20 +56,17 @@ const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Shared memory has its limit from the start; not every browser gives 4 GiB of addresses. */
 const sharedMemory = (): WasmMemory => {
-  let failure: unknown;
   for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
     try {
       return new WasmMemory(
         new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true }),
         pages,
       );
-    } catch (error) {
-      failure = error;
+    } catch {
+      // There may be half of it.
     }
   }
-  throw new KernelLoadError('no address space for shared WebAssembly memory', 'threads-unavailable', {
-    cause: failure,
-  });
+  throw new KernelLoadError('no address space for shared WebAssembly memory', 'threads-unavailable');
 };
 
 class WasmMemory implements LinearMemory {
@@ -99,30 +96,18 @@ class WasmMemory implements LinearMemory {
 
 /** @throws KernelLoadError for kernels that were built, or cached by a browser, for another version of these scripts */
 const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {
-  const kernels = Object.assign(infer ? Object.create(onlyInfers) : {}, exports) as KernelExports;
-  if (Object.hasOwn(kernels, 'interface_version') && kernels.interface_version() === interfaceVersion)
-    return kernels;
+  if ((exports as Partial<KernelExports>).interface_version?.() === interfaceVersion)
+    return Object.assign(infer ? Object.create(onlyInfers) : {}, exports);
   throw new KernelLoadError(
-    "the WebAssembly build does not match this version: run `npm run build`, or clear the browser's cache",
+    "the .wasm file does not match this version: copy it again, or clear the browser's cache",
     'wasm-failed',
   );
 };
 
-/** Instantiates the module and lays out its memory. */
+/** Instantiates the module and lays out its memory. Errors of WebAssembly go through to the loader, which names the file. */
 export const instantiateWasm = (host: WasmHost): KernelModule => {
   const shared = host.threads ? sharedMemory() : undefined;
-  let instance: WebAssembly.Instance;
-  try {
-    instance = new WebAssembly.Instance(host.module, shared ? { env: { memory: shared.wasm } } : {});
-  } catch (error) {
-    throw new KernelLoadError(
-      `the kernels could not be instantiated: ${(error as Error).message}`,
-      'wasm-failed',
-      {
-        cause: error,
-      },
-    );
-  }
+  const instance = new WebAssembly.Instance(host.module, shared ? { env: { memory: shared.wasm } } : {});
   const kernels = kernelsOf(instance.exports, host.infer);
   const pool = instance.exports as unknown as PoolExports & Partial<WorkerExports>;
   const memory = shared ?? new WasmMemory(pool.memory!, MOST_PAGES);

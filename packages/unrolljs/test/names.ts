@@ -9,7 +9,7 @@ export const names = [
     bucketByLength checkpointsTo chronoInitializer concat concatenate constant cosineDecay cosineDecayRestarts
     decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
     flatten floor fromArtifact fromZip full gather greater greaterEqual gru gruCell hardSigmoid identityMatrix
-    input inverseTimeDecay keep l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses
+    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses
     lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
     neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
     permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
@@ -66,7 +66,7 @@ export const names = [
     values: `
     ActivationLayer Add BatchNormalization Bidirectional Concatenate Dense Dropout Embedding Flatten Functional
     GruCell InputLayer Layer LayerNormalization LstmCell Masking MatrixCell Multiply PeepholeLstmCell Permute
-    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip
+    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip kernelsAt
     lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable sequential
     setBackend setThreads tensor
     `,
