@@ -1,13 +1,13 @@
 /**
  * What it takes to make new models and to train them, and not to run a loaded one: initialisers, regularisers,
- * constraints, symbolic tensors, weights from outside, summaries. Layers reach them through here, so that a page that only runs models does not carry them. They are
+ * constraints, dropout masks of cells, symbolic tensors, weights from outside, summaries. Layers reach them through here, so that a page that only runs models does not carry them. They are
  * brought (making-tools.ts) by what makes models: `sequential`, `model`, `modelFromConfig`; in Node they are always there.
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
+import type { Cell, CellMasks } from './cells/cell.js';
 import type { Constraint } from './constraints.js';
 import type { applySymbolic, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
-import type { numberLayers } from './numbering.js';
 import type { Layer } from './layer.js';
 import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
@@ -22,6 +22,14 @@ export interface MakingTools {
   constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
   /** A layer in a graph. */
   apply: typeof applySymbolic;
+  /** Dropout masks for one sequence of a cell, by the seed among the options or else the stream of the training. */
+  masks(
+    cell: Cell,
+    options: { dropout?: number; recurrentDropout?: number; seed?: number },
+    batch: number,
+    inputSize: number,
+    random: RandomStream,
+  ): CellMasks;
   /** What a config holds for an option that is a function. */
   functionName(option: string, fn: unknown): string | undefined;
   /** The symbolic output of a layer. */
@@ -29,7 +37,6 @@ export interface MakingTools {
   /** A model of layers one after another, as a graph. */
   chainOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
   setWeights: typeof setWeights;
-  number: typeof numberLayers;
   summary: typeof summaryTable;
   summaryRows: typeof rowsInOrder;
 }

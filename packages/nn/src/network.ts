@@ -118,16 +118,16 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
 }
 
 /** `LSTM` as `lstm`, `BatchNormalization` as `batch_normalization`. */
-export function kindOf(layer: Layer): string {
+function kindOf(layer: Layer): string {
   return layer.className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
 /** Gives unnamed layers the name of their kind, numbered, and refuses two layers of one name. */
 export function nameLayers(layers: readonly Layer[]): void {
   const taken = new Set<string>();
-  const unnamed = layers.filter((layer) => layer.autoNamed && !layer.built);
+  const unnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;
   for (const layer of layers) {
-    if (unnamed.includes(layer)) continue;
+    if (unnamed(layer)) continue;
     if (taken.has(layer.name)) {
       throw valueError(`Two layers are named "${layer.name}". Give one of them another name.`, {
         name: layer.name,
@@ -135,5 +135,15 @@ export function nameLayers(layers: readonly Layer[]): void {
     }
     taken.add(layer.name);
   }
-  if (unnamed.length > 0) makingTools('A model').number(unnamed, taken);
+  const counts = new Map<string, number>();
+  for (const layer of layers.filter(unnamed)) {
+    const kind = kindOf(layer);
+    let count = counts.get(kind) ?? 0;
+    const numbered = (): string => (count === 0 ? kind : `${kind}_${count}`);
+    while (taken.has(numbered())) count++;
+    layer.name = numbered();
+    layer.autoNamed = false;
+    taken.add(layer.name);
+    counts.set(kind, count + 1);
+  }
 }

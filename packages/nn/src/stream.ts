@@ -87,7 +87,7 @@ export class Stream {
     given: Record<string, Tensor> = {},
   ) {
     this.#network = network;
-    if (inputs) throw valueError(`${network.label} has one input, which runs along time: give it to push().`);
+    if (inputs) throw valueError(`${network.label} takes no inputs but those of push().`);
     this.batch = batch ?? state?.batch ?? 1;
     this.#names = network.inputNames ?? [''];
     this.#along = network.alongTime(this.#names.map((name) => (name in given ? null : true)));

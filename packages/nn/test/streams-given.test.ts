@@ -166,7 +166,7 @@ describe('a stream with inputs that do not run along time', () => {
     );
     assert.throws(
       () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
-      /Model sequential has one input, which runs along time: give it to push\(\)/,
+      /Model sequential takes no inputs but those of push\(\)/,
     );
     // An encoder of what is pushed must see the whole of it.
     const source = input({ shape: [null, I], name: 'source' });

@@ -100,7 +100,6 @@ export function lossValues(
 export class Objective {
   readonly outputs: readonly Output[];
   readonly #classWeights: ClassWeights | null;
-  #parameters: readonly Parameter[];
 
   /** @param names of the model's outputs; null: it has one */
   constructor({ loss, lossWeights, classWeights }: ObjectiveOptions, names: readonly string[] | null) {
@@ -130,12 +129,11 @@ export class Objective {
       );
     }
     this.#classWeights = classWeights ?? null;
-    this.#parameters = ownedBy(this.outputs);
   }
 
   /** What the losses own, each once; nothing before they are built. */
   get parameters(): readonly Parameter[] {
-    return this.#parameters;
+    return [...new Set(this.outputs.flatMap(({ loss }) => loss.parameters ?? []))];
   }
 
   /**
@@ -161,8 +159,7 @@ export class Objective {
       for (const { loss, name, index } of owners)
         loss.build?.(shapes[index], lossParameterMaker(`${LOSS_PREFIX}${name}`, stored));
     }
-    this.#parameters = ownedBy(owners);
-    const made = this.#parameters.map(({ name }) => name);
+    const made = this.parameters.map(({ name }) => name);
     const extra = Object.keys(stored ?? {}).find((name) => !made.includes(name));
     if (extra === undefined) return;
     throw new UnrollError(
@@ -195,7 +192,7 @@ export class Objective {
       return own;
     });
     const own = weighted.reduce((a, b) => add(a, b));
-    const penalties = this.#parameters.flatMap((one) =>
+    const penalties = this.parameters.flatMap((one) =>
       one.trainable && one.regularizer ? [one.regularizer(one)] : [],
     );
     const [first, ...more] = [...terms, ...penalties];
@@ -226,10 +223,6 @@ export class Objective {
       { outputs, losses: this.outputs.length, targets },
     );
   }
-}
-
-function ownedBy(outputs: readonly Output[]): readonly Parameter[] {
-  return [...new Set(outputs.flatMap(({ loss }) => loss.parameters ?? []))];
 }
 
 /** The losses themselves in the place of their names: each keeps its parameters from one use to the next. */

@@ -19,7 +19,6 @@ import { checkOptions, shown, sizeOf } from '@unroll/core/internal';
 import {
   type Cell,
   type CellState,
-  drawMasks,
   type NamedTensors,
   type SequenceContext,
   type SequenceResult,
@@ -28,12 +27,12 @@ import {
 import { checkRate } from '../cells/matrix-cell.js';
 import { runCell, stepThrough } from '../cells/run.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import { makingTools } from '../making.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
 import { recurrentOptions } from '../option-names.js';
 import { runPacked } from '../packing.js';
 import type { BuildTools } from '../registry.js';
-import { seededStream } from '../seeds.js';
 
 /** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
 export interface RecurrentOptions extends LayerOptions {
@@ -158,8 +157,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const { value: x, mask } = flow;
     const [B, , ...step] = x.shape;
     const state = this.#given(states) ?? this.#carriedFor(B);
-    const random = context.training ? seededStream(context.random, this.options.seed) : null;
-    const masks = random && drawMasks(this.cell, this.options, B, sizeOf(step), random);
+    const masks = context.training
+      ? makingTools(this.label).masks(this.cell, this.options, B, sizeOf(step), context.random)
+      : null;
     const sequence = this.#context(mask, realign, constants);
     if (masks) {
       sequence.recurrentMask = masks.recurrentMask;

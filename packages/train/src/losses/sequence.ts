@@ -38,7 +38,7 @@ import {
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { checkOptions, hostValues, sizeOf } from '@unroll/core/internal';
+import { checkOptions, hostValues, recording, sizeOf, takeRows } from '@unroll/core/internal';
 import { checkReduction, LOSS, type Loss, type LossOptions, reduced, weighed } from './loss.js';
 import type { LossParameterMaker } from './parameters.js';
 
@@ -222,7 +222,7 @@ function targetLengths<P extends LossParameters>(
 type Counts = (step: number) => boolean;
 
 function paddingCounts(target: Tensor, padding: number): Counts {
-  const values = hostValues(target, 'A target');
+  const values = hostValues(target, 'The target');
   const [B, L] = target.shape;
   const size = values.length / (B * L);
   const filler = values instanceof Float32Array ? Math.fround(padding) : padding;
@@ -236,7 +236,7 @@ function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor
       mask: mask.shape,
     });
   }
-  const values = hostValues(mask, 'A mask');
+  const values = hostValues(mask, `${name}: the target mask`);
   return (step) => values[step] !== 0;
 }
 
@@ -245,10 +245,13 @@ function selected(
   { prediction, target, mask, lengths, targetLengths: targets }: SequenceBatch,
   kept: Uint32Array,
 ): SequenceBatch {
-  const rows = Float64Array.from(kept);
   const pick = (x: Tensor): Tensor => {
     const [B, ...rest] = x.shape;
-    return reshape(gather(reshape(x, [B, sizeOf(rest)]), rows), [kept.length, ...rest]);
+    const table = reshape(x, [B, sizeOf(rest)]);
+    // Targets and masks that lie on the host stay there, for definitions that read them.
+    const onHost = table.held && !recording.current?.tracks(table);
+    const rows = onHost ? takeRows(table, kept) : gather(table, Float64Array.from(kept));
+    return reshape(rows, [kept.length, ...rest]);
   };
   return {
     prediction: pick(prediction),
