@@ -14,7 +14,7 @@ export const networkOptions = (): Known<NetworkOptions> => ({ seed: 'integer', .
 
 export const CELL: Known<CellOptions> = {
   units: 'count',
-  activation: 'text',
+  activation: true,
   useBias: 'flag',
   kernelInitializer: true,
   recurrentInitializer: true,
@@ -29,7 +29,7 @@ export const CELL: Known<CellOptions> = {
   recurrentDropout: 'share',
 };
 
-export const gatedCellOptions = (): Known<GatedCellOptions> => ({ ...CELL, recurrentActivation: 'text' });
+export const gatedCellOptions = (): Known<GatedCellOptions> => ({ ...CELL, recurrentActivation: true });
 
 export const recurrentOptions = (): Known<RecurrentOptions> => ({
   returnSequences: 'flag',

@@ -155,7 +155,8 @@ describe('a backend that is read asynchronously', () => {
       const model = classifier();
       const { x, y } = sequences();
       await fit(model, { ...common, x, y });
-      const scores = await evaluate(model, { x, y }, { ...common, batchSize: 4 });
+      const { loss, metrics: counted } = common;
+      const scores = await evaluate(model, { x, y }, { loss, metrics: counted, batchSize: 4 });
       const parts = await predict(model, x, { batchSize: 5 });
       const whole = await predict(model, x);
       return [scores, [...(await parts.data())], [...(await whole.data())]];
@@ -211,7 +212,9 @@ describe('a backend that is read asynchronously', () => {
       const own = { loss: 'mse', optimizer: 'sgd', metrics: ['mae'] } as const;
       await fit(model, { ...own, x: y, y, batchSize: 2, epochs: 2 });
       await fit(model, { ...own, batches: [{ x: y, y }] });
-      return [await evaluate(model, { x: y, y }, own), ...(await weightsOf(model))];
+      const { loss, metrics: counted } = own;
+      const scores = await evaluate(model, { x: y, y }, { loss, metrics: counted });
+      return [scores, ...(await weightsOf(model))];
     }));
 
   test('is told where numbers go astray', () =>

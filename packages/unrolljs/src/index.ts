@@ -3,15 +3,12 @@
  *
  *     import { dense, lstm, sequential } from 'unrolljs';
  *
- *     const model = sequential([lstm({ units: 50, activation: 'relu' }), dense({ units: 1 })]);
- *     model.compile({ optimizer: 'adam', loss: 'mse' });
- *     await model.fit(x, y, { epochs: 200 });
- *     const forecast = await model.predict(x);
+ *     const model = sequential([lstm({ units: 50 }), dense({ units: 1 })]);
+ *     await model.compile({ optimizer: 'adam', loss: 'mse' }).fit(x, y, { epochs: 200 });
  *
- * Every public name stands in a list here, so that none is public by accident (test/names.test.ts).
+ * Every public name is listed here, so that none is public by accident (test/names.test.ts).
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
-
 // Models: made, trained, saved and loaded
 export type {
   Functional,
@@ -115,8 +112,10 @@ export {
   type CellState,
   type GatedCellOptions,
   type GruCellOptions,
+  type GruState,
   gruCell,
   type LstmCellOptions,
+  type LstmState,
   lstmCell,
   type NamedTensors,
   type PeepholeLstmCellOptions,
@@ -124,6 +123,8 @@ export {
   type SequenceContext,
   type SequenceResult,
   type SimpleRnnCellOptions,
+  type SimpleRnnState,
+  type StackedState,
   type StepContext,
   type StepResult,
   simpleRNNCell,

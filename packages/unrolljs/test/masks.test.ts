@@ -217,7 +217,11 @@ test('validation data carry weights and masks', async () => {
     (await network.fit(padded, y, { mask, ...options })).validationLoss[0];
   const sampleWeights = y.map((_, i) => i);
   const held = { x: padded, y, sampleWeights, mask };
-  near([await validated({ validationData: held })], [(await network.evaluate(padded, y, held)).loss], 0);
+  near(
+    [await validated({ validationData: held })],
+    [(await network.evaluate(padded, y, { sampleWeights, mask })).loss],
+    0,
+  );
   near(
     [await validated({ validationData: { x: padded, y } })],
     [(await network.evaluate(padded, y)).loss],

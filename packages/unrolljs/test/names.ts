@@ -13,7 +13,7 @@ export const names = [
     lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
     neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
     permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
-    reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer relu repeatVector reshape
+    reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape
     reshapeLayer reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid
     sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
     stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable
@@ -22,23 +22,23 @@ export const names = [
     types: `
     Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
     ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches BidirectionalOptions
-    BucketOptions BuildTools Callback CallbackState Cell CellClass CellMasks CellOptions CellState Checkpoint
+    BucketOptions BuildTools Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState Checkpoint
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
     ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
     EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
     ExampleSet Examples Figures FindLearningRateOptions FitOptions FloatArray Flow ForwardContext Functional
-    FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions History
+    FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions GruState History
     Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig
-    LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossName LossOptions
-    LossSpec LstmCellOptions LstmOptions MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
-    Metric MetricName MetricSpec MetricState MinMaxNormOptions Model ModelValues MonitorOptions NestedArray
+    LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions
+    LossParameterMaker LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
+    Metric MetricName MetricSpec MetricState MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray
     NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
     OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
     PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
     RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
     RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot
-    Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceContext
-    SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions StepContext
+    Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceBatch SequenceContext
+    SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
     StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
     TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
     VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows

@@ -85,7 +85,7 @@ export class Dense extends Layer<DenseOptions> {
 export function dense(options: DenseOptions): Dense {
   checkOptions('dense', options, {
     units: 'count',
-    activation: 'text',
+    activation: true,
     useBias: 'flag',
     kernelInitializer: true,
     biasInitializer: true,
