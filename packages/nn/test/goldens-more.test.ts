@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Flow, formatShape, type Tensor } from '@unroll/core';
+import { type Flow, formatShape, type Parameter, type Tensor } from '@unroll/core';
 import {
   activation,
   addLayer,
   batchNormalization,
   type Constraint,
   concatenate,
+  type DenseOptions,
   dense,
   embedding,
   type Functional,
@@ -98,14 +99,20 @@ const regularizers: Record<string, Regularizer> = {
   orthogonalColumns: orthogonalPenalty({ factor: 0.5, mode: 'columns' }),
 };
 
-/** The penalty of a layer's kernel. */
-function checkRegularizer(golden: Case): void {
+/** The kernel of a dense layer, with the values of the case's input. */
+function kernelOf(golden: Case, options: Partial<DenseOptions>): Parameter {
   const w = golden.inputs[0]!;
-  const layer = dense({ units: w.shape[1]!, kernelRegularizer: regularizers[golden.options.regularizer!]! });
+  const layer = dense({ units: w.shape[1]!, ...options });
   layer.build([[1, w.shape[0]!]]);
   const [kernel] = layer.parameters;
   kernel!.assign(valuesOf(w));
-  compare(() => [kernel!.regularizer!(kernel!)], [kernel!], {
+  return kernel!;
+}
+
+/** The penalty of a layer's kernel. */
+function checkRegularizer(golden: Case): void {
+  const kernel = kernelOf(golden, { kernelRegularizer: regularizers[golden.options.regularizer!]! });
+  compare(() => [kernel.regularizer!(kernel)], [kernel], {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: golden.gradients.inputs,
@@ -153,13 +160,9 @@ const constraints: Record<string, Constraint> = {
 };
 
 function checkConstraint(golden: Case): void {
-  const w = golden.inputs[0]!;
-  const layer = dense({ units: w.shape[1]!, kernelConstraint: constraints[golden.options.constraint!]! });
-  layer.build([[1, w.shape[0]!]]);
-  const [kernel] = layer.parameters;
-  kernel!.assign(valuesOf(w));
+  const kernel = kernelOf(golden, { kernelConstraint: constraints[golden.options.constraint!]! });
   const want = valuesOf(golden.outputs[0]!);
-  const got = kernel!.constraint!(kernel!).dataSync();
+  const got = kernel.constraint!(kernel).dataSync();
   assert.equal(mismatch(golden.name, got, want, outputTolerance(want)), null);
 }
 

@@ -4,22 +4,8 @@ import * as losses from './losses/index.js';
 import type { Loss } from './losses/loss.js';
 import { resolve } from './registry.js';
 
-const named = {
-  mse: losses.mse,
-  mae: losses.mae,
-  huber: losses.huber,
-  logCosh: losses.logCosh,
-  binaryCrossentropy: losses.binaryCrossentropy,
-  categoricalCrossentropy: losses.categoricalCrossentropy,
-  sparseCategoricalCrossentropy: losses.sparseCategoricalCrossentropy,
-  binaryFocalCrossentropy: losses.binaryFocalCrossentropy,
-  categoricalFocalCrossentropy: losses.categoricalFocalCrossentropy,
-  poisson: losses.poisson,
-  pinball: losses.pinball,
-  gaussianNll: losses.gaussianNll,
-  studentTNll: losses.studentTNll,
-  negativeBinomialNll: losses.negativeBinomialNll,
-};
+/** All but those that are made of a formula. */
+const { custom: _custom, sequence: _sequence, ...named } = losses;
 
 export type LossName = keyof typeof named;
 /** A loss by its name, by its name and options, or itself. */

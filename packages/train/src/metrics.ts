@@ -3,22 +3,8 @@ import * as metrics from './metrics/index.js';
 import type { Metric } from './metrics/metric.js';
 import { resolve } from './registry.js';
 
-const named = {
-  accuracy: metrics.accuracy,
-  binaryAccuracy: metrics.binaryAccuracy,
-  categoricalAccuracy: metrics.categoricalAccuracy,
-  sparseCategoricalAccuracy: metrics.sparseCategoricalAccuracy,
-  topKAccuracy: metrics.topKAccuracy,
-  precision: metrics.precision,
-  recall: metrics.recall,
-  f1: metrics.f1,
-  auc: metrics.auc,
-  mae: metrics.mae,
-  mse: metrics.mse,
-  rmse: metrics.rmse,
-  r2: metrics.r2,
-  perplexity: metrics.perplexity,
-};
+/** All that give one number. */
+const { confusionMatrix: _confusionMatrix, ...named } = metrics;
 
 export type MetricName = keyof typeof named;
 /** A metric by its name, by its name and options, or itself. */

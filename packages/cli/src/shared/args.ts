@@ -35,15 +35,14 @@ export function parseOptions(args: readonly string[], specs: OptionSpecs): Parse
   }
 }
 
+/** What stands on the command line, in order; options that are not among the specs too. */
+export function tokensOf(args: readonly string[], specs: OptionSpecs) {
+  const loose = { strict: false, allowPositionals: true, tokens: true } as const;
+  return parseArgs({ args: [...args], options: specs, ...loose }).tokens;
+}
+
 function checkNames(args: readonly string[], specs: OptionSpecs): void {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: specs,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  for (const token of tokens) {
+  for (const token of tokensOf(args, specs)) {
     if (token.kind !== 'option') continue;
     const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
     if (spec === undefined) throw unknownOption(token.rawName, token.name, specs);

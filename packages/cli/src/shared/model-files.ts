@@ -1,9 +1,8 @@
 /** A saved model on disk: a folder, or one zip. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ARTIFACT_FILES, fromZip } from '@unroll/formats';
-import { type OptionSpecs, UsageError } from './args.js';
+import { type OptionSpecs, tokensOf, UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
 /**
@@ -11,13 +10,7 @@ import { reasonOf } from './files.js';
  * value: it is taken for the model only where there is no other, and it exists.
  */
 export function modelPath(args: readonly string[], known: OptionSpecs): string | undefined {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: known,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
+  const tokens = tokensOf(args, known);
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token] : []));
   const unsure = new Set(
     tokens.flatMap((token) =>

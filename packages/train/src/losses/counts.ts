@@ -20,7 +20,7 @@ import {
 } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { fitParts, fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
 
 const EPSILON = 1e-7;
 
@@ -44,11 +44,9 @@ function checkCounts(loss: string, target: Tensor, at: (i: number) => string, wh
  */
 export function poisson(options: LossOptions = {}): Loss {
   const name = 'poisson';
-  checkOptions(name, options, LOSS);
-  return makeLoss(
+  return plainLoss(
     {
       name,
-      config: {},
       fit: (prediction, target) => fitSame(name, prediction, target),
       check: ({ target }, at) => checkCounts(name, target, at, false),
       rows: (prediction, target) => mean(sub(prediction, mul(target, log(add(prediction, EPSILON)))), -1),

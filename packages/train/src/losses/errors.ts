@@ -1,19 +1,16 @@
 /** Squared and absolute errors. */
 import { abs, mean, mul, square, sub, sumSquares } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { type Loss, type LossOptions, plainLoss } from './loss.js';
 
 /**
  * Mean squared error: the mean over K of (y - p)².
  * @remarks prediction and target [B, K] or [B, T, K]. As `mean_squared_error` of Keras 3.
  */
 export function mse(options: LossOptions = {}): Loss {
-  checkOptions('mse', options, LOSS);
-  return makeLoss(
+  return plainLoss(
     {
       name: 'mse',
-      config: {},
       fit: (prediction, target) => fitSame('mse', prediction, target),
       rows: (prediction, target) => mean(square(sub(prediction, target)), -1),
       total: (prediction, target, scale) =>
@@ -28,11 +25,9 @@ export function mse(options: LossOptions = {}): Loss {
  * @remarks prediction and target [B, K] or [B, T, K]. As `mean_absolute_error` of Keras 3.
  */
 export function mae(options: LossOptions = {}): Loss {
-  checkOptions('mae', options, LOSS);
-  return makeLoss(
+  return plainLoss(
     {
       name: 'mae',
-      config: {},
       fit: (prediction, target) => fitSame('mae', prediction, target),
       rows: (prediction, target) => mean(abs(sub(prediction, target)), -1),
     },

@@ -29,7 +29,16 @@ import {
   valueError,
   zeros,
 } from '@unroll/core';
-import { hostValues, type Known, nameHint, recording, shown, sizeOf, takeRows } from '@unroll/core/internal';
+import {
+  checkOptions,
+  hostValues,
+  type Known,
+  nameHint,
+  recording,
+  shown,
+  sizeOf,
+  takeRows,
+} from '@unroll/core/internal';
 import type { LossParameterMaker } from './parameters.js';
 import { rowFactors, selectRows } from './row-factors.js';
 
@@ -156,6 +165,12 @@ export function checkReduction(name: string, reduction: Reduction): void {
   throw valueError(`${name}: there is no reduction ${shown(reduction)}. ${nameHint(reduction, REDUCTIONS)}`, {
     reduction,
   });
+}
+
+/** The loss of a definition without options of its own. */
+export function plainLoss(definition: Omit<LossDefinition, 'config'>, options: LossOptions): Loss {
+  checkOptions(definition.name, options, LOSS);
+  return makeLoss({ ...definition, config: {} }, options);
 }
 
 /** The loss of a definition. */

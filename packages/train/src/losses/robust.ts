@@ -2,7 +2,7 @@
 import { abs, add, log1p, mean, minimum, mul, square, sub, tanh, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
 
 export interface HuberOptions extends LossOptions {
   /** The error up to which the loss is a square. Default 1. */
@@ -40,11 +40,9 @@ export function huber(options: HuberOptions = {}): Loss {
  * |e|), which neither overflows nor loses a small error in the rounding of log 2.
  */
 export function logCosh(options: LossOptions = {}): Loss {
-  checkOptions('logCosh', options, LOSS);
-  return makeLoss(
+  return plainLoss(
     {
       name: 'logCosh',
-      config: {},
       fit: (prediction, target) => fitSame('logCosh', prediction, target),
       rows(prediction, target) {
         const size = abs(sub(prediction, target));

@@ -1,9 +1,8 @@
 /** Student's t-distribution as a loss: like the normal one, but a few large errors do not spoil it. */
 import { add, mean, softplus, studentTLogLoss, type Tensor } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
 import { positive, splitParts } from './counts.js';
 import { fitParts } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { type Loss, type LossOptions, plainLoss } from './loss.js';
 
 /**
  * Negative log-likelihood of Student's t-distribution, the mean over K, with z = (y - loc) / scale:
@@ -16,11 +15,9 @@ import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
  */
 export function studentTNll(options: LossOptions = {}): Loss {
   const name = 'studentTNll';
-  checkOptions(name, options, LOSS);
-  return makeLoss(
+  return plainLoss(
     {
       name,
-      config: {},
       fit: (prediction, target) =>
         fitParts(name, prediction, target, ['location', 'scale', 'degrees of freedom']),
       rows(prediction, target) {
