@@ -54,7 +54,7 @@ const rows: Record<string, Row> = {
     nn.activation,
     { activation: 'relu' },
     ['activaton', 'activation'],
-    [{ activation: Math.tanh }, 'activation must be a string, got a function'],
+    [{ name: 3 }, 'name must be a string, got 3'],
   ],
   bidirectional: [
     (options) => nn.bidirectional(nn.lstm({ units: 2 }), options),
@@ -214,6 +214,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
 test('every factory function with options has its row', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
+    ...['registerActivation'],
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
   ]);
   const factories = Object.entries(nn).filter(

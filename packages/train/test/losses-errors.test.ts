@@ -14,7 +14,7 @@ describe('errors of losses', () => {
       'an unknown name',
       () => resolveLoss('mes' as LossName),
       'value',
-      /no loss "mes".*Choose one of mse, mae/,
+      /no loss "mes"\. Choose one of .*mae, mse.*Did you mean "mse"/,
     ],
     [
       'an unknown option',
