@@ -100,8 +100,8 @@ export async function predictLoaded(
       scope(() => {
         const [values, own] = [tables.slice(0, inputs.length), tables.slice(inputs.length)];
         const taken = (table: Tensor | null) => table && sliceRows(table, at, to);
-        const flows = values.map((table, i) => ({ value: taken(table) as Tensor, mask: taken(own[i]) }));
-        return model.forward(flows, inferenceContext()).map((flow) => flow.value);
+        const sequences = values.map((table, i) => ({ value: taken(table) as Tensor, mask: taken(own[i]) }));
+        return model.forward(sequences, inferenceContext()).map((sequence) => sequence.value);
       }),
     );
     await nextTurnIfDue();

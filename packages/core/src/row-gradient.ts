@@ -6,7 +6,7 @@
 import type { Block, FloatArray } from './backend.js';
 import { openScope, runtime, type ScopeState } from './runtime.js';
 import type { Shape } from './shape.js';
-import { type Place, storage, Tensor, temporaryTensor } from './tensor.js';
+import { type BlockLocation, storage, Tensor, temporaryTensor } from './tensor.js';
 
 /** Rows that were looked up together. */
 export interface Lookup {
@@ -19,7 +19,7 @@ export interface Lookup {
 export class RowGradient extends Tensor {
   /** In the order in which they are added up. */
   readonly lookups: readonly Lookup[];
-  #kept: Tensor | null = null;
+  #cached: Tensor | null = null;
 
   /** @param shape of the table: [rows, width] */
   constructor(shape: Shape, lookups: readonly Lookup[]) {
@@ -35,12 +35,12 @@ export class RowGradient extends Tensor {
     }
   }
 
-  override get held(): FloatArray | null {
-    return this.#kept?.held ?? null;
+  override get hostArray(): FloatArray | null {
+    return this.#cached?.hostArray ?? null;
   }
 
-  override place(): Place {
-    return this.#whole().place();
+  override location(): BlockLocation {
+    return this.#whole().location();
   }
 
   override block(): Block {
@@ -54,12 +54,12 @@ export class RowGradient extends Tensor {
   override moveOut(scope: ScopeState | null): void {
     const whole = this.#whole();
     whole.moveOut(scope);
-    this.#kept = whole;
+    this.#cached = whole;
   }
 
   /** Made anew for each reader: a scope inside this one may close between two of them. */
   #whole(): Tensor {
-    if (this.#kept) return this.#kept;
+    if (this.#cached) return this.#cached;
     const whole = temporaryTensor(this.shape);
     openScope().backend.kernels.fill(whole.block(), 0);
     this.addTo(whole.block());

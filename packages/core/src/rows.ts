@@ -9,7 +9,7 @@ const DATA = 'A data set';
 export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
   return Promise.all(
     tensors.map(async (tensor) =>
-      tensor?.held === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
+      tensor?.hostArray === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
     ),
   );
 }

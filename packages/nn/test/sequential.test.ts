@@ -44,7 +44,7 @@ describe('layers', () => {
     const context = inferenceContext();
     const whole = model.forward([{ value: x, mask: null }], context)[0]!.value;
     const steps = model.layers.reduce(
-      (flow, layer) => layer.flow(flow, context),
+      (sequence, layer) => layer.invoke(sequence, context),
       [{ value: x, mask: null as Tensor | null }],
     );
     assert.deepEqual(whole.toArray(), steps[0]!.value.toArray());

@@ -20,9 +20,9 @@ import {
   type Network,
   recurrent,
   type Sequential,
+  type Stream,
   sequential,
   stackedCells,
-  type Stream,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { AttentionCell } from './attention-cell.js';
@@ -85,10 +85,10 @@ describe('a stream with inputs that do not run along time', () => {
       cell.prepared = 0;
       const encoder = network.getLayer('bidirectional');
       let encoded = 0;
-      const flow = encoder.flow.bind(encoder);
-      encoder.flow = (...all) => {
+      const invoke = encoder.invoke.bind(encoder);
+      encoder.invoke = (...all) => {
         encoded++;
-        return flow(...all);
+        return invoke(...all);
       };
       const stream = network.stream({ inputs: given });
       assert.equal(stream.batch, B);
