@@ -26,7 +26,7 @@ export const names = [
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
     ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
     EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
-    ExampleSet Examples Figures FindLearningRateOptions FitOptions FloatArray MaskedSequence ForwardContext Functional
+    ExampleSet Examples Figures FindLearningRateOptions FitOptions FloatArray ForwardContext Functional
     FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions GruState History
     Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig
     LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions
