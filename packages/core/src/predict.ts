@@ -23,7 +23,7 @@ export interface PredictOptions {
 /** A mask for each input of a model; null where it has none. */
 export type Masks = readonly (Tensor | null)[];
 
-/** Takes what layers add to the loss where nobody asks for it: layers do not even compute it then. */
+/** Ignores losses added by layers. Layers compare against this function and skip computing them. */
 export const noLoss = (): void => {};
 
 /** The context of a forward pass that does not train. @param addLoss takes what layers add to the loss */
@@ -130,8 +130,8 @@ function sameCount(tensors: readonly Tensor[]): number {
   );
 }
 
-/** Throws unless `value` is a whole number from 1. */
+/** Throws unless `value` is a positive integer. */
 export function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1)
-    throw valueError(`${name} is a whole number from 1, got ${value}.`, { name, value });
+    throw valueError(`${name} must be a positive integer, got ${value}.`, { name, value });
 }

@@ -130,7 +130,7 @@ async function switchTo(backend: Backend): Promise<Backend> {
 /** The number of threads that kernels use; results do not depend on it. */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) {
-    throw new UnrollError('value', `The number of threads is a whole number from 1, got ${shown(count)}.`, {
+    throw new UnrollError('value', `The number of threads must be a positive integer, got ${shown(count)}.`, {
       count,
     });
   }

@@ -74,7 +74,7 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** The values, row-major, as an array of your own. Works on every backend. */
+  /** A copy of the values, row-major. Works on every backend. */
   async data(): Promise<FloatArray> {
     const { hostArray } = this;
     if (hostArray) return hostArray.slice();

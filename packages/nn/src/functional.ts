@@ -180,9 +180,12 @@ export class Functional extends Network<NetworkOptions> {
     );
     const [batch] = rows;
     if (rows.some((n) => n !== batch)) {
-      throw shapeError(`${this.label}: a stream's inputs have one batch size, got ${rows.join(', ')}.`, {
-        rows,
-      });
+      throw shapeError(
+        `${this.label}: a stream's inputs must have the same batch size, got ${rows.join(', ')}.`,
+        {
+          rows,
+        },
+      );
     }
     return new Stream(this, batch === undefined ? options : { ...options, batch }, given);
   }

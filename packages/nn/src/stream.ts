@@ -150,7 +150,7 @@ export class Stream {
     return this.outputs[0];
   }
 
-  /** A stream that goes on from here on its own. */
+  /** A copy that continues independently from the current state. */
   fork(): Stream {
     return this.#copy(this.batch, (tensor) => tensor);
   }

@@ -168,7 +168,7 @@ describe('predict', () => {
     );
     await assert.rejects(
       () => predict(built(), x, { batchSize: 0 }),
-      is('value', 'batchSize is a whole number from 1, got 0.'),
+      is('value', 'batchSize must be a positive integer, got 0.'),
     );
   });
 });

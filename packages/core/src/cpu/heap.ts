@@ -105,7 +105,7 @@ export class Heap {
     }
   }
 
-  /** Arenas are nested: one that opens goes on where the one around it stands. */
+  /** Arenas are nested: a new one starts at the current end of the enclosing one. */
   openArena(): void {
     this.#began.push({ ...this.#mark });
   }

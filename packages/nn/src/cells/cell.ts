@@ -153,7 +153,7 @@ export interface Cell<
    * options; then the cell is stepped.
    */
   sequence?(x: Tensor, state: S | null, context: SequenceContext<C, P>): SequenceResult<S> | null;
-  /** Another cell with the same options and weights of its own, as `bidirectional` needs one. */
+  /** A new cell with the same options and separate weights, for `bidirectional`. */
   clone?(): Cell;
 }
 

@@ -1,4 +1,4 @@
-/** `activation`: one of the activations as a layer of its own. */
+/** `activation`: an activation as a separate layer. */
 import type { MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import {

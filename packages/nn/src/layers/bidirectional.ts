@@ -37,7 +37,7 @@ export interface BidirectionalOptions extends LayerOptions {
   backwardLayer?: Recurrent;
 }
 
-/** A layer of the same kind with some options changed and weights of its own. @param cell default: a clone */
+/** A layer of the same kind with some options changed and separate weights. @param cell default: a clone */
 function variant(
   layer: Recurrent,
   changes: RecurrentOptions,

@@ -36,7 +36,7 @@ abstract class Merge extends Layer {
     ];
   }
 
-  /** An input as it is merged, given its mask. */
+  /** The input's values to merge, after masking. */
   protected masked({ value }: MaskedSequence): Tensor {
     return value;
   }

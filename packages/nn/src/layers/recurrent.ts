@@ -1,6 +1,6 @@
 /**
  * `Recurrent`: the layer that runs a cell along a sequence. The cell knows one step; here are sequences: masks, dropout,
- * direction, initial and carried states, streams. `lstm`, `gru`, `simpleRNN` and any cell of your own are this layer.
+ * direction, initial and carried states, streams. `lstm`, `gru`, `simpleRNN` and custom cells use this layer.
  */
 import {
   add,
@@ -37,7 +37,7 @@ import type { BuildTools } from '../registry.js';
 /** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
 export interface RecurrentOptions extends LayerOptions {
   /**
-   * Give the output of every step, [B, T, H], instead of the last one, [B, H]; the mask then goes on to the next layer.
+   * Give the output of every step, [B, T, H], instead of the last one, [B, H]; the mask is then passed to the next layer.
    * Default false.
    */
   returnSequences?: boolean;
@@ -242,7 +242,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (owner !== this) {
       throw this.error(
         'value',
-        `its ${cell.className} is already in ${owner.label}. Give each layer a cell of its own, or use that layer twice.`,
+        `its ${cell.className} is already in ${owner.label}. Give each layer its own cell, or use that layer twice.`,
       );
     }
     owners.set(cell, this);
