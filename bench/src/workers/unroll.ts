@@ -3,11 +3,11 @@
  * model of layers run forward in a scope (what `predict` does), and the steps of `train` (what `fit` does),
  * which copy each batch out of the data set and give the event loop a turn.
  */
-import { argument, threads } from '#host';
+
 import {
   type Backend,
   type BackendName,
-  type Flow,
+  type MaskedSequence,
   scope,
   setBackend,
   setThreads,
@@ -16,6 +16,7 @@ import {
 } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
+import { argument, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
 import { lastSteps, type Prepared, serve, Unavailable } from './serve.js';
@@ -24,7 +25,7 @@ import { buildModel, trainingStep } from './unroll-model.js';
 
 const toTensor = ({ values, shape }: NamedTensor): Tensor => tensor(values, shape);
 const context = inferenceContext();
-const flow = (value: Tensor): Flow => ({ value, mask: null });
+const sequence = (value: Tensor): MaskedSequence => ({ value, mask: null });
 
 function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
   const { I } = row;
@@ -52,8 +53,8 @@ async function prepare(row: Row, mode: Mode, data: RowData, asked: Variant): Pro
     const step = trainingStep(row, model, inputs, toTensor(data.y));
     return { work: step, step, variant };
   }
-  const flows = inputs.map(flow);
-  const work = (): Tensor => scope(() => model.forward(flows, context)[0].value);
+  const sequences = inputs.map(sequence);
+  const work = (): Tensor => scope(() => model.forward(sequences, context)[0].value);
   return { work, outputs: () => lastSteps(work().dataSync() as Float32Array, row), variant };
 }
 

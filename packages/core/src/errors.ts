@@ -28,7 +28,7 @@ export class UnrollError extends Error {
   }
 }
 
-/** An error about shapes: `message` says what came and what was expected. */
+/** An error about shapes: `message` gives the expected and the actual shape. */
 export function shapeError(message: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('shape', message, data);
 }

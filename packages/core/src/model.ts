@@ -1,25 +1,25 @@
 /**
- * What layers, training and artifacts agree on without knowing one another: the structural type of a model. Anything
- * with these members can be trained, also without a single layer of @unroll/nn.
+ * The structural type of a model, shared by layers, training and artifacts. Anything with these members can be trained,
+ * with or without layers of @unroll/nn.
  */
 import type { Parameter } from './parameter.js';
 import type { RandomStream } from './random.js';
 import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
-/** A value on its way through a model, with its mask [B, T] (1: valid) where it is a padded sequence. */
-export interface Flow {
+/** A tensor with its mask. The mask [B, T] is 1 at valid steps and 0 at padding; null: there is no padding. */
+export interface MaskedSequence {
   value: Tensor;
   mask: Tensor | null;
-  /** In a stream: given before it began, and the same in every call. Default false. */
+  /** In a stream: the value is constant, given when the stream is created. Default false. */
   fixed?: boolean;
 }
 
-/** What a forward pass is told. */
+/** The context of a forward pass. */
 export interface ForwardContext {
   /** True while training: dropout drops, batch statistics are the batch's own. */
   training: boolean;
-  /** Where dropout masks come from. */
+  /** The stream that dropout masks are drawn from. */
   random: RandomStream;
   /** Work to do once the step's gradient has been taken, such as moving statistics; one after another. */
   afterStep(work: () => void | Promise<void>): void;
@@ -35,7 +35,7 @@ export interface Model {
   build(inputShapes: readonly Shape[]): void;
   /** All parameters, in Keras's order of weights. */
   readonly parameters: readonly Parameter[];
-  forward(inputs: readonly Flow[], context: ForwardContext): Flow[];
+  forward(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
   /** Shapes of the outputs for inputs of these shapes. Needed where a loss has parameters. */
   outputShapes?(inputs: readonly Shape[]): readonly Shape[];
   /** Everything needed to build the model again, as JSON; nothing executable. */

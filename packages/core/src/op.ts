@@ -48,7 +48,7 @@ export interface Op<A, I extends Inputs, O extends Outputs = readonly [Tensor]> 
   readonly name: string;
   /** Output shapes; throws where the inputs do not fit. */
   shapes(inputs: ShapesOf<I>, attrs: A): ShapesOf<O>;
-  /** Fills the outputs; what it returns is kept for backward. */
+  /** Fills the outputs. The result is saved for the backward pass. */
   forward(call: ForwardCall<A, I, O>): unknown;
   /**
    * Gradients of the inputs, in order; null where none is needed or it is zero everywhere. Where an input was broadcast,
@@ -71,7 +71,7 @@ export interface Recorder {
 /** The recorder of the gradient being taken now, if one is. */
 export const recording: { current: Recorder | null } = { current: null };
 
-/** Applies an op in the open scope (in one of its own where none is open). */
+/** Applies an op in the open scope, or in a new one if none is open. */
 export function apply<A, I extends Inputs, O extends Outputs>(
   op: Op<A, I, O>,
   inputs: NoInfer<I>,

@@ -27,13 +27,13 @@ export class Parameter extends Tensor {
   }
 
   /** The buffer that holds this parameter, and where in it. */
-  get home(): { buffer: FlatBuffer; offset: number } {
+  get storage(): { buffer: FlatBuffer; offset: number } {
     return { buffer: this.#buffer, offset: this.#offset };
   }
 
   /** Replaces the values; a tensor or row-major numbers of the same size. */
   assign(values: Tensor | ArrayLike<number>): void {
-    const list = values instanceof Tensor ? values.held : values;
+    const list = values instanceof Tensor ? values.hostArray : values;
     const got = list?.length ?? (values as Tensor).size;
     if (got !== this.size) {
       throw shapeError(
@@ -50,7 +50,7 @@ export class Parameter extends Tensor {
     buffer.copyFrom(this.block(), offset);
     this.#buffer = buffer;
     this.#offset = offset;
-    this.settle(buffer, offset);
+    this.bindTo(buffer, offset);
   }
 }
 
@@ -59,10 +59,10 @@ export class Parameter extends Tensor {
  * numbers: each parameter keeps its name, shape and values.
  */
 export function layOut(parameters: readonly Parameter[]): FlatBuffer {
-  const first = parameters[0]?.home.buffer;
+  const first = parameters[0]?.storage.buffer;
   let offset = 0;
   const dense = parameters.every((parameter) => {
-    const fits = parameter.home.buffer === first && parameter.home.offset === offset;
+    const fits = parameter.storage.buffer === first && parameter.storage.offset === offset;
     offset += parameter.size;
     return fits;
   });

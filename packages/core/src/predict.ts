@@ -23,7 +23,7 @@ export interface PredictOptions {
 /** A mask for each input of a model; null where it has none. */
 export type Masks = readonly (Tensor | null)[];
 
-/** Takes what layers add to the loss where nobody asks for it: layers do not even compute it then. */
+/** Ignores losses added by layers. Layers compare against this function and skip computing them. */
 export const noLoss = (): void => {};
 
 /** The context of a forward pass that does not train. @param addLoss takes what layers add to the loss */
@@ -100,8 +100,8 @@ export async function predictLoaded(
       scope(() => {
         const [values, own] = [tables.slice(0, inputs.length), tables.slice(inputs.length)];
         const taken = (table: Tensor | null) => table && sliceRows(table, at, to);
-        const flows = values.map((table, i) => ({ value: taken(table) as Tensor, mask: taken(own[i]) }));
-        return model.forward(flows, inferenceContext()).map((flow) => flow.value);
+        const sequences = values.map((table, i) => ({ value: taken(table) as Tensor, mask: taken(own[i]) }));
+        return model.forward(sequences, inferenceContext()).map((sequence) => sequence.value);
       }),
     );
     await nextTurnIfDue();
@@ -130,8 +130,8 @@ function sameCount(tensors: readonly Tensor[]): number {
   );
 }
 
-/** Throws unless `value` is a whole number from 1. */
+/** Throws unless `value` is a positive integer. */
 export function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1)
-    throw valueError(`${name} is a whole number from 1, got ${value}.`, { name, value });
+    throw valueError(`${name} must be a positive integer, got ${value}.`, { name, value });
 }

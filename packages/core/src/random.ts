@@ -28,7 +28,7 @@ export class RandomStream {
    */
   constructor(seed: number, ...path: (string | number)[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw valueError(`A seed is a whole number from 0 to 2^53 - 1, got ${shown(seed)}.`, { seed });
+      throw valueError(`seed must be an integer from 0 to 2^53 - 1, got ${shown(seed)}.`, { seed });
     }
     const key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
     this.#key = keyBelow(key, path);
@@ -95,8 +95,7 @@ export class RandomStream {
 
   /** An inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0. @param rate in [0, 1) */
   dropoutMask(shape: Shape, rate: number): Tensor {
-    if (!(rate >= 0 && rate < 1))
-      throw valueError(`A dropout rate lies in [0, 1), got ${shown(rate)}.`, { rate });
+    if (!(rate >= 0 && rate < 1)) throw valueError(`rate must be in [0, 1), got ${shown(rate)}.`, { rate });
     return apply1(maskOp, [], { ...this.#take(shape), shape, keep: 1 - rate });
   }
 

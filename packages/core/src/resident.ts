@@ -6,24 +6,24 @@
 import type { Block, FloatArray } from './backend.js';
 import { shapeError, UnrollError } from './errors.js';
 import { currentBackend, runtime } from './runtime.js';
-import type { Place, ResidentMemory } from './tensor.js';
+import type { BlockLocation, ResidentMemory } from './tensor.js';
 
-export interface Home extends Place {
-  /** Parts that were asked for, by their offset: the same ones are, step after step. */
+export interface BufferStorage extends BlockLocation {
+  /** Cached views by offset: every step asks for the same ones. */
   parts: Map<number, Block>;
 }
 
-/** Those of all buffers. */
-export const homes = new Set<Home>();
+/** The storage of every live buffer. */
+export const bufferStorages = new Set<BufferStorage>();
 
 /** Gives the memory of collected buffers back. A long synchronous loop that makes models delays this to its end. */
-const collected = new FinalizationRegistry<Home>((home) => {
-  homes.delete(home);
-  home.backend.release(home.block);
+const collected = new FinalizationRegistry<BufferStorage>((storage) => {
+  bufferStorages.delete(storage);
+  storage.backend.release(storage.block);
 });
 
 /** @throws UnrollError `backend`, beginning with `what`, where the memory cannot be read synchronously */
-export function readNow({ backend, block }: Place, what: string): FloatArray {
+export function readNow({ backend, block }: BlockLocation, what: string): FloatArray {
   if (backend.readSync) return backend.readSync(block);
   throw new UnrollError(
     'backend',
@@ -33,29 +33,29 @@ export function readNow({ backend, block }: Place, what: string): FloatArray {
 
 export class FlatBuffer implements ResidentMemory {
   readonly length: number;
-  readonly #home: Home;
+  readonly #storage: BufferStorage;
 
   /** `length` zeros in the current backend's memory. */
   constructor(length: number) {
     const backend = currentBackend();
     this.length = length;
-    this.#home = { backend, block: backend.allocate(length), parts: new Map() };
-    homes.add(this.#home);
-    collected.register(this, this.#home);
+    this.#storage = { backend, block: backend.allocate(length), parts: new Map() };
+    bufferStorages.add(this.#storage);
+    collected.register(this, this.#storage);
   }
 
   /** The whole buffer, in the memory of the backend that computes now. */
   block(): Block {
     const backend = runtime.scope?.backend ?? currentBackend();
-    const home = this.#home;
-    if (backend !== home.backend) runtime.moveHome?.(home, backend);
-    return home.block;
+    const storage = this.#storage;
+    if (backend !== storage.backend) runtime.moveStorage?.(storage, backend);
+    return storage.block;
   }
 
   blockFor(offset: number, length: number): Block {
     const whole = this.block();
     if (offset === 0 && length === this.length) return whole;
-    const { backend, parts } = this.#home;
+    const { backend, parts } = this.#storage;
     let part = parts.get(offset);
     if (part?.length !== length) {
       part = backend.view(whole, offset, length);
@@ -64,14 +64,14 @@ export class FlatBuffer implements ResidentMemory {
     return part;
   }
 
-  placeOf(offset: number, length: number): Place {
-    const { backend, block } = this.#home;
+  locationOf(offset: number, length: number): BlockLocation {
+    const { backend, block } = this.#storage;
     return { backend, block: backend.view(block, offset, length) };
   }
 
   /** A copy of the values. */
   read(): Promise<FloatArray> {
-    const { backend, block } = this.#home;
+    const { backend, block } = this.#storage;
     return backend.read(block);
   }
 
@@ -80,13 +80,13 @@ export class FlatBuffer implements ResidentMemory {
     if (offset + values.length > this.length) {
       throw shapeError(`${values.length} values do not fit a buffer of ${this.length} from ${offset} on.`);
     }
-    const { backend, block } = this.placeOf(offset, values.length);
+    const { backend, block } = this.locationOf(offset, values.length);
     backend.write(block, values);
   }
 
   /** Copies the values of a block of the backend that computes now. */
   copyFrom(block: Block, offset = 0): void {
     const to = this.blockFor(offset, block.length);
-    this.#home.backend.kernels.copy(block, 0, [1], to, 0, [1], [block.length]);
+    this.#storage.backend.kernels.copy(block, 0, [1], to, 0, [1], [block.length]);
   }
 }

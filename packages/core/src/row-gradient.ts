@@ -1,16 +1,15 @@
 /**
- * The gradient of a table of which rows were looked up: zeros but for those rows. To whoever reads it, it is a tensor
- * like any other, and is written out then; training adds the rows to the gradients it gathers, and nothing of the
- * table's size is made.
+ * The sparse gradient of an embedding table: zero except in the rows that were looked up. Reading it as a tensor creates
+ * the dense gradient. Training adds the rows to its accumulated gradients instead, without allocating a whole table.
  */
 import type { Block, FloatArray } from './backend.js';
 import { openScope, runtime, type ScopeState } from './runtime.js';
 import type { Shape } from './shape.js';
-import { type Place, storage, Tensor, temporaryTensor } from './tensor.js';
+import { type BlockLocation, storage, Tensor, temporaryTensor } from './tensor.js';
 
-/** Rows that were looked up together. */
+/** Rows of one lookup. */
 export interface Lookup {
-  /** Their numbers, in any shape. */
+  /** Row indices, in any shape. */
   ids: Tensor;
   /** The gradient of each: [...ids, width]. */
   grad: Tensor;
@@ -19,7 +18,7 @@ export interface Lookup {
 export class RowGradient extends Tensor {
   /** In the order in which they are added up. */
   readonly lookups: readonly Lookup[];
-  #kept: Tensor | null = null;
+  #cached: Tensor | null = null;
 
   /** @param shape of the table: [rows, width] */
   constructor(shape: Shape, lookups: readonly Lookup[]) {
@@ -35,12 +34,12 @@ export class RowGradient extends Tensor {
     }
   }
 
-  override get held(): FloatArray | null {
-    return this.#kept?.held ?? null;
+  override get hostArray(): FloatArray | null {
+    return this.#cached?.hostArray ?? null;
   }
 
-  override place(): Place {
-    return this.#whole().place();
+  override location(): BlockLocation {
+    return this.#whole().location();
   }
 
   override block(): Block {
@@ -54,12 +53,12 @@ export class RowGradient extends Tensor {
   override moveOut(scope: ScopeState | null): void {
     const whole = this.#whole();
     whole.moveOut(scope);
-    this.#kept = whole;
+    this.#cached = whole;
   }
 
-  /** Made anew for each reader: a scope inside this one may close between two of them. */
+  /** Not cached before `moveOut`: an inner scope may close between two reads. */
   #whole(): Tensor {
-    if (this.#kept) return this.#kept;
+    if (this.#cached) return this.#cached;
     const whole = temporaryTensor(this.shape);
     openScope().backend.kernels.fill(whole.block(), 0);
     this.addTo(whole.block());

@@ -1,20 +1,20 @@
-/** Rows of examples: people hold whole data sets, and models read batches, which are rows copied side by side. */
+/** Rows of data sets: batches copy the rows of their examples into one tensor. */
 import type { FloatArray } from './backend.js';
 import { sizeOf } from './shape.js';
 import { hostTensor, hostValues, type Tensor } from './tensor.js';
 
 const DATA = 'A data set';
 
-/** The same tensors, those that lie in a backend's memory read to the host. */
+/** The same tensors with their values on the host. */
 export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
   return Promise.all(
     tensors.map(async (tensor) =>
-      tensor?.held === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
+      tensor?.hostArray === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
     ),
   );
 }
 
-/** Rows of a tensor [N, ...] that lies on the host, in the given order, as a tensor of their own. */
+/** Copies rows of a host tensor [N, ...], in the given order, to a new tensor. */
 export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   const values = hostValues(tensor, DATA);
   const shape = tensor.shape.slice(1);
@@ -27,7 +27,7 @@ export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   return hostTensor(out, [rows.length, ...shape]);
 }
 
-/** Rows `from` to `to` (exclusive) of such a tensor, as a tensor of their own. */
+/** Copies rows `from` to `to` (exclusive) of a host tensor to a new tensor. */
 export function sliceRows(tensor: Tensor, from: number, to: number): Tensor {
   const shape = tensor.shape.slice(1);
   const width = sizeOf(shape);

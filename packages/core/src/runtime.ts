@@ -5,7 +5,7 @@
 import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
 import type { RandomStream } from './random.js';
-import type { Home } from './resident.js';
+import type { BufferStorage } from './resident.js';
 
 /** A stretch of work that owns the temporary memory made in it; see scope.ts. */
 export interface ScopeState {
@@ -21,7 +21,7 @@ interface Runtime {
   /** Makes the default backend at first use; throws where that needs `await ready()`. */
   makeDefault: (() => Backend) | null;
   /** Moves a buffer to the memory of another backend. Null where there is only one: select.ts switches. */
-  moveHome: ((home: Home, backend: Backend) => void) | null;
+  moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
   /** Makes a random stream. Models seldom draw while they only run: a page that does not make streams has none. */
   makeStream: ((seed: number) => RandomStream) | null;
   scope: ScopeState | null;
@@ -30,7 +30,7 @@ interface Runtime {
 export const runtime: Runtime = {
   backend: null,
   makeDefault: null,
-  moveHome: null,
+  moveStorage: null,
   makeStream: null,
   scope: null,
 };

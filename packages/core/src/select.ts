@@ -8,7 +8,7 @@ import type { Backend, FloatArray } from './backend.js';
 import { cpuBackend } from './cpu/backend.js';
 import { UnrollError } from './errors.js';
 import { referenceBackend } from './reference/backend.js';
-import { type Home, homes, readNow } from './resident.js';
+import { type BufferStorage, bufferStorages, readNow } from './resident.js';
 import { currentBackend, runtime } from './runtime.js';
 import { shown } from './shown.js';
 
@@ -74,15 +74,15 @@ runtime.makeDefault = () => {
 };
 
 /** Makes `values` the values of a buffer, in memory of `backend`. */
-function moveHome(home: Home, backend: Backend, values: FloatArray): void {
-  home.backend.release(home.block);
-  home.backend = backend;
-  home.block = backend.allocate(values.length);
-  home.parts.clear();
-  backend.write(home.block, values);
+function moveStorage(storage: BufferStorage, backend: Backend, values: FloatArray): void {
+  storage.backend.release(storage.block);
+  storage.backend = backend;
+  storage.block = backend.allocate(values.length);
+  storage.parts.clear();
+  backend.write(storage.block, values);
 }
 
-runtime.moveHome = (home, backend) => moveHome(home, backend, readNow(home, 'This buffer'));
+runtime.moveStorage = (storage, backend) => moveStorage(storage, backend, readNow(storage, 'This buffer'));
 
 /**
  * Loads the backend that will compute. In Node this is never needed; in a browser it must have resolved before the
@@ -116,11 +116,12 @@ export async function setBackend(name?: BackendName | Backend): Promise<Backend>
  * next use.
  */
 async function switchTo(backend: Backend): Promise<Backend> {
-  const left = () => [...homes].filter((home) => home.backend !== backend && !home.backend.readSync);
+  const left = () =>
+    [...bufferStorages].filter((storage) => storage.backend !== backend && !storage.backend.readSync);
   for (let batch = left(); batch.length > 0; batch = left()) {
-    const values = await Promise.all(batch.map((home) => home.backend.read(home.block)));
-    batch.forEach((home, i) => {
-      if (homes.has(home)) moveHome(home, backend, values[i]); // else its buffer was collected meanwhile
+    const values = await Promise.all(batch.map((storage) => storage.backend.read(storage.block)));
+    batch.forEach((storage, i) => {
+      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]); // else its buffer was collected meanwhile
     });
   }
   return (runtime.backend = backend);
@@ -129,7 +130,7 @@ async function switchTo(backend: Backend): Promise<Backend> {
 /** The number of threads that kernels use; results do not depend on it. */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) {
-    throw new UnrollError('value', `The number of threads is a whole number from 1, got ${shown(count)}.`, {
+    throw new UnrollError('value', `The number of threads must be a positive integer, got ${shown(count)}.`, {
       count,
     });
   }

@@ -15,8 +15,8 @@ import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
 import { shown } from './shown.js';
 
-/** Memory of a backend. */
-export interface Place {
+/** A block and the backend whose memory it lies in. */
+export interface BlockLocation {
   backend: Backend;
   block: Block;
 }
@@ -24,8 +24,8 @@ export interface Place {
 /** Memory that outlives scopes, found anew when the backend changes (see resident.ts). */
 export interface ResidentMemory {
   blockFor(offset: number, length: number): Block;
-  /** Where that part lies now, whichever backend computes. */
-  placeOf(offset: number, length: number): Place;
+  /** The current location of that part, without moving it to the current backend. */
+  locationOf(offset: number, length: number): BlockLocation;
 }
 
 /**
@@ -74,11 +74,11 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** The values, row-major, as an array of your own. Works on every backend. */
+  /** A copy of the values, row-major. Works on every backend. */
   async data(): Promise<FloatArray> {
-    const { held } = this;
-    if (held) return held.slice();
-    const { backend, block } = this.place();
+    const { hostArray } = this;
+    if (hostArray) return hostArray.slice();
+    const { backend, block } = this.location();
     return backend.read(block);
   }
 
@@ -87,7 +87,7 @@ export class Tensor {
    * @throws UnrollError `backend` where the values lie in memory that can only be read asynchronously: await `data()`
    */
   dataSync(): FloatArray {
-    return this.held?.slice() ?? hostValues(this, `This tensor of shape ${formatShape(this.shape)}`);
+    return this.hostArray?.slice() ?? hostValues(this, `This tensor of shape ${formatShape(this.shape)}`);
   }
 
   /** The single value of a tensor of size 1. */
@@ -113,15 +113,15 @@ export class Tensor {
     return `Tensor${formatShape(this.shape)}`;
   }
 
-  /** @internal The array that the values lie in, not to be changed; null: they lie in a backend's memory. */
-  get held(): FloatArray | null {
+  /** @internal The values on the host, not to be changed; null: they lie in a backend's memory. */
+  get hostArray(): FloatArray | null {
     return this.#storage.values;
   }
 
-  /** @internal The memory that values which are not `held` lie in. */
-  place(): Place {
+  /** @internal The memory that values which are not `hostArray` lie in. */
+  location(): BlockLocation {
     const { memory, offset, scope } = this.#storage;
-    return memory?.placeOf(offset, this.size) ?? { backend: scope!.backend, block: this.#liveBlock() };
+    return memory?.locationOf(offset, this.size) ?? { backend: scope!.backend, block: this.#liveBlock() };
   }
 
   /** @internal The memory of this tensor for the current backend; uploads host values once per scope. */
@@ -152,7 +152,7 @@ export class Tensor {
     }
     const { backend } = storage.scope!;
     const block = this.#liveBlock();
-    if (backend.readSync) storage.values = backend.readSync(block, placeFor(this.size, backend.float));
+    if (backend.readSync) storage.values = backend.readSync(block, pooledArray(this.size, backend.float));
     else {
       const buffer = new FlatBuffer(this.size);
       buffer.copyFrom(block);
@@ -160,8 +160,8 @@ export class Tensor {
     }
   }
 
-  /** @internal Places the values in resident memory. */
-  settle(memory: ResidentMemory, offset: number): void {
+  /** @internal Makes resident memory the tensor's storage. */
+  bindTo(memory: ResidentMemory, offset: number): void {
     this.#storage = storage(null, null, null, memory, offset);
   }
 
@@ -182,38 +182,38 @@ export class Tensor {
  * @throws UnrollError `backend`, beginning with `what`, on others
  */
 export function hostValues(tensor: Tensor, what: string): FloatArray {
-  return tensor.held ?? readNow(tensor.place(), what);
+  return tensor.hostArray ?? readNow(tensor.location(), what);
 }
 
 /** The values of several tensors, without a copy of those that lie on the host: not to be changed. */
 export function valuesOf(tensors: readonly Tensor[]): FloatArray[] | Promise<FloatArray[]> {
-  const held = tensors.map((tensor) => tensor.held);
-  if (!held.includes(null)) return held as FloatArray[];
-  return Promise.all(held.map((values, i) => values ?? tensors[i].data()));
+  const arrays = tensors.map((tensor) => tensor.hostArray);
+  if (!arrays.includes(null)) return arrays as FloatArray[];
+  return Promise.all(arrays.map((values, i) => values ?? tensors[i].data()));
 }
 
-/** Numbers in an array that small tensors are moved out to side by side, and in the largest of these. */
-const SHELF = 4096;
+/** Length of a pooled array, and the largest size of a tensor stored in one. */
+const POOL_LENGTH = 4096;
 const SMALL = 256;
-const shelves = new Map<unknown, { array: FloatArray; used: number }>();
+const pools = new Map<unknown, { array: FloatArray; used: number }>();
 
 /**
- * Where a small tensor is moved out to: an array of its own costs more than all else of a small step. Nobody is handed
- * such an array (`data` and `dataSync` copy).
+ * An array for a small tensor that leaves its scope, cut from a pool: allocating one per tensor would dominate a small
+ * step. The pool stays private (`data` and `dataSync` copy).
  */
-function placeFor(
+function pooledArray(
   size: number,
   Float: Float32ArrayConstructor | Float64ArrayConstructor,
 ): FloatArray | undefined {
   if (size > SMALL) return undefined;
-  let shelf = shelves.get(Float);
-  if (shelf === undefined || shelf.used + size > SHELF) {
-    shelf = { array: new Float(SHELF), used: 0 };
-    shelves.set(Float, shelf);
+  let pool = pools.get(Float);
+  if (pool === undefined || pool.used + size > POOL_LENGTH) {
+    pool = { array: new Float(POOL_LENGTH), used: 0 };
+    pools.set(Float, pool);
   }
-  const start = shelf.used;
-  shelf.used += size;
-  return shelf.array.subarray(start, shelf.used);
+  const start = pool.used;
+  pool.used += size;
+  return pool.array.subarray(start, pool.used);
 }
 
 /** @internal A host tensor over `values`, which it owns from now on. */

@@ -80,7 +80,7 @@ function countingBackend(backend: Backend): { backend: Backend; packs: () => num
 }
 
 function blockOf(parameter: Parameter): Block {
-  return parameter.home.buffer.blockFor(parameter.home.offset, parameter.size);
+  return parameter.storage.buffer.blockFor(parameter.storage.offset, parameter.size);
 }
 
 /** Every way in which a kernel or the backend may change weights in place. */

@@ -88,7 +88,7 @@ describe('streams', () => {
     for (const seed of [-1, 0.5, Number.NaN, 2 ** 53]) {
       assert.throws(
         () => new RandomStream(seed),
-        new UnrollError('value', `A seed is a whole number from 0 to 2^53 - 1, got ${seed}.`, { seed }),
+        new UnrollError('value', `seed must be an integer from 0 to 2^53 - 1, got ${seed}.`, { seed }),
       );
     }
   });
@@ -167,7 +167,7 @@ describe('tensors of random numbers', () => {
     for (const rate of [1, -0.1, Number.NaN]) {
       assert.throws(
         () => stream.dropoutMask([3], rate),
-        new UnrollError('value', `A dropout rate lies in [0, 1), got ${rate}.`, { rate }),
+        new UnrollError('value', `rate must be in [0, 1), got ${rate}.`, { rate }),
       );
     }
   });

@@ -101,11 +101,11 @@ describe('the default', () => {
   });
 });
 
-test('the number of threads is a whole number from 1', async () => {
+test('the number of threads must be a positive integer', async () => {
   for (const count of [0, -1, 1.5, Number.NaN]) {
     assert.throws(
       () => setThreads(count),
-      new UnrollError('value', `The number of threads is a whole number from 1, got ${count}.`, { count }),
+      new UnrollError('value', `The number of threads must be a positive integer, got ${count}.`, { count }),
     );
   }
   await setBackend('reference');

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { type ErrorCode, type Flow, type Shape, tensor, UnrollError } from '@unroll/core';
+import { type ErrorCode, type MaskedSequence, type Shape, tensor, UnrollError } from '@unroll/core';
 import { crc32c, encodeUtf8 } from '@unroll/core/internal';
 import {
   ARTIFACT_FILES,
@@ -156,8 +156,8 @@ class Scale extends Layer<LayerOptions & { by: number }> {
   outputShapes(inputs: readonly Shape[]): Shape[] {
     return [...inputs];
   }
-  call([flow]: readonly Flow[]): Flow[] {
-    return [flow!];
+  call([sequence]: readonly MaskedSequence[]): MaskedSequence[] {
+    return [sequence!];
   }
 }
 

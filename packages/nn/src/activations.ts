@@ -88,7 +88,7 @@ const activations = {
 
 export type ActivationFunction = (x: Tensor) => Tensor;
 
-/** An activation by its name, or a function of your own that keeps the shape: see `registerActivation`. */
+/** An activation by name, or a custom function that preserves the shape: see `registerActivation`. */
 export type Activation = keyof typeof activations | ActivationFunction;
 
 /** @internal Functions by the names that they are registered under. */

@@ -10,9 +10,9 @@
  */
 import {
   asTensor,
-  type Flow,
   type ForwardContext,
   formatShape,
+  type MaskedSequence,
   type Shape,
   shapeError,
   type Tensor,
@@ -22,9 +22,9 @@ import {
 } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { applySymbolic, type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
+import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
-import { bringMakingTools } from './making-tools.js';
 import { detach, emptyMemory, type Memory, memoryFromJson } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
@@ -142,24 +142,29 @@ export class Functional extends Network<NetworkOptions> {
     }
   }
 
-  call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
-    return this.#run(inputs, ({ layer }, flows) => layer.flow(flows, context));
+  call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
+    return this.#run(inputs, ({ layer }, sequences) => layer.invoke(sequences, context));
   }
 
   /** What depends on nothing but inputs given beforehand is computed once, also by layers that look ahead. */
-  override alongTime(inputs: readonly (boolean | null)[]): boolean[] {
+  override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     const along = this.#walk<boolean | null>(inputs, ({ layer, outputs }, reads) =>
-      reads.some((one) => one !== null) ? layer.alongTime(reads) : outputs.map(() => null),
+      reads.some((one) => one !== null) ? layer.streaming(reads) : outputs.map(() => null),
     );
     return along.map((one) => one === true);
   }
 
-  override advance(inputs: readonly Flow[], memory: Memory, context: ForwardContext): Flow[] {
-    return this.#run(inputs, ({ layer, name, outputs }, flows) => {
+  override streamStep(
+    inputs: readonly MaskedSequence[],
+    memory: Memory,
+    context: ForwardContext,
+  ): MaskedSequence[] {
+    return this.#run(inputs, ({ layer, name, outputs }, sequences) => {
       const part = (memory.parts[name] ??= emptyMemory());
-      if (!flows.every(({ fixed }) => fixed)) return layer.advance(flows, part, context);
-      if (Object.keys(part.tensors).length === 0) part.tensors = fixedTensors(layer.flow(flows, context));
-      return outputs.map((_, i) => fixedFlow(part.tensors, `${i}`));
+      if (!sequences.every(({ fixed }) => fixed)) return layer.streamStep(sequences, part, context);
+      if (Object.keys(part.tensors).length === 0)
+        part.tensors = fixedTensors(layer.invoke(sequences, context));
+      return outputs.map((_, i) => fixedSequence(part.tensors, `${i}`));
     });
   }
 
@@ -175,14 +180,20 @@ export class Functional extends Network<NetworkOptions> {
     );
     const [batch] = rows;
     if (rows.some((n) => n !== batch)) {
-      throw shapeError(`${this.label}: a stream's inputs have one batch size, got ${rows.join(', ')}.`, {
-        rows,
-      });
+      throw shapeError(
+        `${this.label}: a stream's inputs must have the same batch size, got ${rows.join(', ')}.`,
+        {
+          rows,
+        },
+      );
     }
     return new Stream(this, batch === undefined ? options : { ...options, batch }, given);
   }
 
-  override streamInputs(pushed: readonly Flow[], given: Readonly<Record<string, Tensor>>): Flow[] {
+  override streamInputs(
+    pushed: readonly MaskedSequence[],
+    given: Readonly<Record<string, Tensor>>,
+  ): MaskedSequence[] {
     const names = this.inputNames.filter((name) => !(name in given));
     if (pushed.length !== names.length) {
       throw shapeError(
@@ -191,7 +202,7 @@ export class Functional extends Network<NetworkOptions> {
       );
     }
     let at = 0;
-    return this.inputNames.map((name) => (name in given ? fixedFlow(given, name) : pushed[at++]));
+    return this.inputNames.map((name) => (name in given ? fixedSequence(given, name) : pushed[at++]));
   }
 
   /** The inputs that a saved state holds; restoring it compares the rest. */
@@ -216,16 +227,16 @@ export class Functional extends Network<NetworkOptions> {
     names.forEach((name, i) => {
       if (!(name in inputs)) return;
       const one = inputs[name];
-      const flow: Flow = isFlow(one) ? one : { value: asTensor(one), mask: null };
-      this.#checkInput(flow.value.shape, i);
-      const want = formatShape(flow.value.shape.slice(0, 2));
-      if (flow.mask && formatShape(flow.mask.shape) !== want) {
+      const sequence: MaskedSequence = isMaskedSequence(one) ? one : { value: asTensor(one), mask: null };
+      this.#checkInput(sequence.value.shape, i);
+      const want = formatShape(sequence.value.shape.slice(0, 2));
+      if (sequence.mask && formatShape(sequence.mask.shape) !== want) {
         throw shapeError(
-          `${this.label}: input ${name} takes a mask ${want}, got ${formatShape(flow.mask.shape)}.`,
-          { model: this.name, input: name, got: flow.mask.shape },
+          `${this.label}: input ${name} takes a mask ${want}, got ${formatShape(sequence.mask.shape)}.`,
+          { model: this.name, input: name, got: sequence.mask.shape },
         );
       }
-      Object.assign(given, fixedTensors([flow], name));
+      Object.assign(given, fixedTensors([sequence], name));
     });
     return given;
   }
@@ -256,10 +267,13 @@ export class Functional extends Network<NetworkOptions> {
     }));
   }
 
-  #run(inputs: readonly Flow[], run: (step: Step, flows: readonly Flow[]) => readonly Flow[]): Flow[] {
-    return this.#walk(inputs, (step, flows, mask) => {
-      if (!mask) return run(step, flows);
-      const [first, ...rest] = flows;
+  #run(
+    inputs: readonly MaskedSequence[],
+    run: (step: Step, sequences: readonly MaskedSequence[]) => readonly MaskedSequence[],
+  ): MaskedSequence[] {
+    return this.#walk(inputs, (step, sequences, mask) => {
+      if (!mask) return run(step, sequences);
+      const [first, ...rest] = sequences;
       return run(step, [{ ...first, mask: mask.value }, ...rest]);
     });
   }
@@ -305,12 +319,13 @@ export class Functional extends Network<NetworkOptions> {
   }
 }
 
-const isFlow = (one: TensorLike | Flow): one is Flow => typeof one === 'object' && 'value' in one;
+const isMaskedSequence = (one: TensorLike | MaskedSequence): one is MaskedSequence =>
+  typeof one === 'object' && 'value' in one;
 
 /** Values that a stream computes or receives once, as its memory holds them: masks as `name/mask`. */
-function fixedTensors(flows: readonly Flow[], only?: string): Record<string, Tensor> {
+function fixedTensors(sequences: readonly MaskedSequence[], only?: string): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
-  flows.forEach(({ value, mask }, i) => {
+  sequences.forEach(({ value, mask }, i) => {
     const name = only ?? `${i}`;
     tensors[name] = value;
     if (mask) tensors[`${name}/mask`] = mask;
@@ -318,7 +333,7 @@ function fixedTensors(flows: readonly Flow[], only?: string): Record<string, Ten
   return detach(tensors);
 }
 
-function fixedFlow(tensors: Readonly<Record<string, Tensor>>, name: string): Flow {
+function fixedSequence(tensors: Readonly<Record<string, Tensor>>, name: string): MaskedSequence {
   return { value: tensors[name], mask: tensors[`${name}/mask`] ?? null, fixed: true };
 }
 
@@ -339,6 +354,6 @@ function nodeNames(nodes: readonly GraphNode[]): string[] {
 /** A model of a graph of layers, from symbolic inputs to symbolic outputs. Models can be applied like layers. */
 export function model(options: FunctionalOptions): Functional {
   checkOptions('model', options, { inputs: true, outputs: true, ...networkOptions() });
-  bringMakingTools();
+  installBuilders();
   return new Functional(options);
 }

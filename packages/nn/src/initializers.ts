@@ -12,7 +12,7 @@ import { orthogonalMatrix } from './orthogonal.js';
 export type InitializerFunction = (shape: Shape, random: RandomStream) => ArrayLike<number>;
 
 interface Seeded {
-  /** A seed of its own, instead of the model's. */
+  /** Seed of this initialiser. Default: derived from the model's seed. */
   seed?: number;
 }
 interface ConstantOptions extends Seeded {
@@ -93,7 +93,7 @@ export interface InitializerConfig {
 }
 export type InitializerName = keyof typeof table;
 /**
- * An initialiser: by name with its default options, with options, or a function of your own (which an artifact does not
+ * An initialiser: by name with its default options, with options, or a custom function (which an artifact does not
  * need: it holds the weights).
  */
 export type Initializer = Exclude<InitializerName, 'chrono'> | InitializerConfig | InitializerFunction;

@@ -1,5 +1,5 @@
 /** Configs as JSON: options without what JSON cannot hold. */
-import { makingTools } from './making.js';
+import { builders } from './builders.js';
 
 /**
  * A copy of `options` without undefined entries and initialisers of the user's own; an activation of the user's own
@@ -10,7 +10,7 @@ export function cleanConfig(options: object): Record<string, unknown> {
     Object.entries(options)
       .map(([key, value]) => [
         key,
-        typeof value === 'function' ? makingTools(key).functionName(key, value) : value,
+        typeof value === 'function' ? builders(key).functionName(key, value) : value,
       ])
       .filter(([, value]) => value !== undefined),
   );

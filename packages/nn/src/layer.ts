@@ -6,9 +6,9 @@
 import {
   div,
   type ErrorCode,
-  type Flow,
   type ForwardContext,
   formatShape,
+  type MaskedSequence,
   Parameter,
   type RandomStream,
   type Shape,
@@ -16,11 +16,11 @@ import {
   UnrollError,
 } from '@unroll/core';
 import { noLoss, sizeOf } from '@unroll/core/internal';
+import { builders, constraint, regularizer } from './builders.js';
 import type { ParameterOptions } from './cells/cell.js';
 import type { ApplyOptions, GraphNode, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
-import { constraint, makingTools, regularizer } from './making.js';
 import { type Memory, nextMemory } from './memory.js';
 import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
@@ -108,8 +108,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Shapes of the outputs for inputs of these shapes ([batch, ...]; -1: any extent). Throws where they do not fit. */
   abstract outputShapes(inputs: readonly Shape[]): Shape[];
 
-  /** Outputs for inputs; a sequence's mask travels beside it. Models use {@link flow}, which checks before. */
-  abstract call(inputs: readonly Flow[], context: ForwardContext): Flow[];
+  /** Computes the outputs with their masks. Models call {@link invoke}, which checks the inputs first. */
+  abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
   /** Makes the parameters, with {@link addParameter}. */
   protected makeParameters(_inputs: readonly Shape[]): void {}
@@ -127,7 +127,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   ): void {
     if (this.built) return;
     this.outputShapes(inputs);
-    const source = random === undefined ? makingTools(this.label).stream(0, this.name) : random;
+    const source = random === undefined ? builders(this.label).stream(0, this.name) : random;
     this.#building = { random: source, path };
     this.makeParameters(inputs);
     this.#building = null;
@@ -147,7 +147,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
         ? new Float32Array(sizeOf(shape))
         : 'values' in random
           ? random.values(`${path}/${name}`, shape)
-          : makingTools(this.label).initialize(initializer, shape, random.child(name), this.label);
+          : builders(this.label).initialize(initializer, shape, random.child(name), this.label);
     const trainable = options.trainable ?? true;
     const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
     if (options.regularizer) parameter.regularizer = regularizer(options.regularizer, this.label);
@@ -164,8 +164,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     if (!this.trainable) layer.trainable = false;
   }
 
-  /** What models call: builds at the first call, checks shapes and masks, adds the activity regulariser. */
-  flow(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+  /** Builds the layer at the first call, checks shapes and masks, runs {@link call} and adds the activity regulariser. */
+  invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     this.#check(inputs);
     const outputs = this.call(inputs, context);
     if (this.#activity && context.addLoss !== noLoss)
@@ -175,7 +175,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** The layer in a graph of symbolic tensors. A result of several outputs can be taken apart: `const [y, h] = ...`. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
-    return makingTools(this.label).apply(this, inputs, options);
+    return builders(this.label).apply(this, inputs, options);
   }
 
   /**
@@ -184,21 +184,21 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * @throws UnrollError `state` for a layer in no model or in several places, and where the model's input is not known
    */
   get output(): SymbolicTensor {
-    return makingTools(this.label).outputOf(this);
+    return builders(this.label).outputOf(this);
   }
 
   /**
-   * For streams: which outputs run along time, given which inputs do (null: known before the stream begins). Throws where
-   * the layer must see a whole sequence before its first output. Layers of your own that treat every step alone return
-   * `inputs`.
+   * For streams: which outputs have a time axis, given which inputs have one (null: constant during the stream). Custom
+   * layers that process each step independently return `inputs`.
+   * @throws UnrollError `state` if the layer is non-causal: it needs the whole sequence before its first output
    */
-  alongTime(_inputs: readonly (boolean | null)[]): boolean[] {
-    throw this.looksAhead('does not say that it can run step by step (no alongTime method)');
+  streaming(_inputs: readonly (boolean | null)[]): boolean[] {
+    throw this.nonCausal('has no streaming() method');
   }
 
-  /** One chunk of a stream. `memory` is what the chunks before have left, and is changed. */
-  advance(inputs: readonly Flow[], _memory: Memory, context: ForwardContext): Flow[] {
-    return this.flow(inputs, context);
+  /** Processes one chunk of a stream. `memory` holds the state after the previous chunk and is updated. */
+  streamStep(inputs: readonly MaskedSequence[], _memory: Memory, context: ForwardContext): MaskedSequence[] {
+    return this.invoke(inputs, context);
   }
 
   /** Forgets the states that stateful layers carry from call to call. */
@@ -227,7 +227,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * @throws UnrollError `shape` where number or shapes differ, `nan` for values that are not finite
    */
   setWeights(weights: readonly { shape: Shape; values: ArrayLike<number> }[]): void {
-    makingTools(this.label).setWeights(this, weights);
+    builders(this.label).setWeights(this, weights);
   }
 
   /** Number of parameters, trainable or not. */
@@ -248,18 +248,18 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return new UnrollError(code, `${this.label}: ${message}`, { layer: this.name, ...data });
   }
 
-  /** An error that names this layer, what came and what was expected. */
+  /** A shape error that names this layer, the expected shape and the actual one. */
   protected shapeError(got: Shape, expected: string, remedy = ''): UnrollError {
     const message = `expected ${expected}, got ${formatShape(got)}.${remedy && ` ${remedy}`}`;
     return this.error('shape', message, { got, expected });
   }
 
-  /** An error that says why this layer cannot be streamed. */
-  protected looksAhead(why: string): UnrollError {
+  /** The error of a layer that cannot be streamed. */
+  protected nonCausal(why: string): UnrollError {
     return this.error('state', `cannot be streamed: it ${why}. Use predict() on whole sequences.`);
   }
 
-  #check(inputs: readonly Flow[]): void {
+  #check(inputs: readonly MaskedSequence[]): void {
     const shapes = inputs.map((input) => input.value.shape);
     this.outputShapes(shapes);
     if (!this.built) this.build(shapes.map((shape) => [-1, ...shape.slice(1)]));

@@ -38,7 +38,7 @@ export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string
   return out;
 }
 
-/** The same tensors under a tree of its own: tensors do not change, so that a copy is free. */
+/** A copy of the tree that shares its tensors, which are immutable. */
 export function copyMemory({ tensors, parts }: Memory): Memory {
   const copy: Memory = { tensors: { ...tensors }, parts: {} };
   for (const name in parts) copy.parts[name] = copyMemory(parts[name]);

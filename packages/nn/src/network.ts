@@ -3,8 +3,8 @@
  * `sequential` and functional models say which layers there are and how values go through them.
  */
 import {
-  type Flow,
   type ForwardContext,
+  type MaskedSequence,
   type Model,
   type RandomStream,
   type Shape,
@@ -12,8 +12,8 @@ import {
   valueError,
 } from '@unroll/core';
 import { noLoss } from '@unroll/core/internal';
+import { builders } from './builders.js';
 import { Layer, type LayerOptions } from './layer.js';
-import { makingTools } from './making.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { SummaryRow } from './summary.js';
 import type { WeightSource } from './weights.js';
@@ -60,16 +60,12 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   ): void {
     if (this.built) return;
     const { seed = 0 } = this.options;
-    super.build(
-      inputs,
-      random === undefined ? makingTools(this.label).stream(seed, 'weights') : random,
-      path,
-    );
+    super.build(inputs, random === undefined ? builders(this.label).stream(seed, 'weights') : random, path);
   }
 
   /** The outputs for a batch; what weights and activities add to the loss goes to the context. */
-  forward(inputs: readonly Flow[], context: ForwardContext): Flow[] {
-    const outputs = this.flow(inputs, context);
+  forward(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
+    const outputs = this.invoke(inputs, context);
     if (context.addLoss === noLoss) return outputs;
     for (const parameter of this.parameters) {
       if (parameter.trainable && parameter.regularizer) context.addLoss(parameter.regularizer(parameter));
@@ -94,18 +90,21 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   }
 
   /** All inputs of one run of a stream: those that were pushed, and those that the stream holds by name. */
-  streamInputs(pushed: readonly Flow[], _given: Readonly<Record<string, Tensor>>): readonly Flow[] {
+  streamInputs(
+    pushed: readonly MaskedSequence[],
+    _given: Readonly<Record<string, Tensor>>,
+  ): readonly MaskedSequence[] {
     return pushed;
   }
 
   /** Layers, output shapes and numbers of parameters, as a table of 80 columns. */
   summary(): string {
-    return makingTools(this.label).summary(this);
+    return builders(this.label).summary(this);
   }
 
   /** What the summary shows: the layers in order, with the shapes of their outputs. */
   summaryRows(): SummaryRow[] {
-    return makingTools(this.label).summaryRows(this);
+    return builders(this.label).summaryRows(this);
   }
 
   #knownShapes(): readonly Shape[] {

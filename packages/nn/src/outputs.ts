@@ -27,7 +27,7 @@ export function chainOf(model: Network): Chain {
   const extents = shape.map((extent) => (extent === -1 ? null : extent));
   const inputs = [input({ shape: extents, ...(batch !== -1 && { batchSize: batch }) })];
   const outputs = model.layers.reduce(
-    (flow: readonly SymbolicTensor[], layer) => [...layer.apply(flow)],
+    (tensors: readonly SymbolicTensor[], layer) => [...layer.apply(tensors)],
     inputs,
   );
   const chain = { inputs, outputs };

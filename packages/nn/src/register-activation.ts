@@ -3,7 +3,7 @@ import { valueError } from '@unroll/core';
 import { type ActivationFunction, activation, ownActivations } from './activations.js';
 
 /**
- * Makes a function of your own known as an activation, so that models with it can be saved and loaded: configs name it.
+ * Registers a custom activation function under a name, so that models with it can be saved and loaded.
  * Call it with the same name before loading.
  * @param fn made of ops; its result has the shape of x
  * @throws UnrollError `value` for the name of a built-in activation, and for what is no name or no function

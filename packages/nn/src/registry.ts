@@ -18,7 +18,7 @@ export interface BuildTools {
   cell(config: unknown): Cell;
 }
 
-/** A class of layers that configs can name: made from its options, or by a `fromConfig` of its own. */
+/** A class of layers that configs can name: created from its options, or by its own `fromConfig`. */
 export interface LayerClass {
   readonly className: string;
   new (...options: never[]): Layer;
@@ -29,7 +29,7 @@ const layers = new Map<string, LayerClass>();
 const cells = new Map<string, CellClass>();
 
 /**
- * Makes a layer class of your own known, so that models with it can be loaded. The class needs
+ * Registers a custom layer class, so that models with it can be loaded. The class needs
  * `static readonly className = '...'`, and a constructor that takes its options (or a static `fromConfig`).
  */
 export function registerLayer(layer: LayerClass): void {
@@ -37,7 +37,7 @@ export function registerLayer(layer: LayerClass): void {
 }
 
 /**
- * Makes a cell class of your own known, so that models with it can be loaded. The class needs
+ * Registers a custom cell class, so that models with it can be loaded. The class needs
  * `static readonly className = '...'`, and a constructor that takes its `config`.
  */
 export function registerCell(cell: CellClass): void {

@@ -49,7 +49,7 @@ export function regularizer(how: Regularizer, owner = ''): (weights: Tensor) => 
   for (const [name, factor] of Object.entries(config)) {
     if (name === 'mode' || factor === undefined) continue;
     if (!(typeof factor === 'number' && factor >= 0 && factor < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${prefix}${className}: ${name} is a number from 0, got ${shown(factor)}.`, {
+      throw valueError(`${prefix}${className}: ${name} must be at least 0, got ${shown(factor)}.`, {
         [name]: factor,
       });
     }

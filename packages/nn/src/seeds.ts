@@ -1,11 +1,11 @@
-/** Random streams of layers with a seed of their own. */
+/** Random streams of layers that have a seed. */
 import type { RandomStream } from '@unroll/core';
 
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();
 
 /**
- * Where a layer's dropout masks come from: the step's stream, or for a layer with a seed one of its own below it, which
- * does not depend on what other layers draw.
+ * The random stream for a layer's dropout masks. Without a seed: the stream of the step. With a seed: a child stream,
+ * independent of what other layers draw.
  */
 export function seededStream(random: RandomStream, seed: number | undefined): RandomStream {
   if (seed === undefined) return random;

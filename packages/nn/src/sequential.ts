@@ -1,10 +1,10 @@
 /** `sequential`: layers one after another, each taking what the one before gives. */
-import { type Flow, type ForwardContext, type Shape, valueError } from '@unroll/core';
+import { type ForwardContext, type MaskedSequence, type Shape, valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
+import { builders } from './builders.js';
 import { SymbolicTensor } from './graph.js';
+import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
-import { makingTools } from './making.js';
-import { bringMakingTools } from './making-tools.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
@@ -44,10 +44,10 @@ export class Sequential extends Network<SequentialOptions> {
 
   /** Symbolic input and outputs, for models that share layers. @throws UnrollError `state` where the input is not known */
   get inputs(): readonly SymbolicTensor[] {
-    return makingTools(this.label).chainOf(this).inputs;
+    return builders(this.label).chainOf(this).inputs;
   }
   get outputs(): readonly SymbolicTensor[] {
-    return makingTools(this.label).chainOf(this).outputs;
+    return builders(this.label).chainOf(this).outputs;
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
@@ -67,22 +67,29 @@ export class Sequential extends Network<SequentialOptions> {
     }
   }
 
-  call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
-    return this.layers.reduce((flow: readonly Flow[], layer) => layer.flow(flow, context), inputs) as Flow[];
+  call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
+    return this.layers.reduce(
+      (sequence: readonly MaskedSequence[], layer) => layer.invoke(sequence, context),
+      inputs,
+    ) as MaskedSequence[];
   }
 
-  override alongTime(inputs: readonly (boolean | null)[]): boolean[] {
+  override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     return this.layers.reduce(
-      (along: readonly (boolean | null)[], layer) => layer.alongTime(along),
+      (along: readonly (boolean | null)[], layer) => layer.streaming(along),
       inputs,
     ) as boolean[];
   }
 
-  override advance(inputs: readonly Flow[], memory: Memory, context: ForwardContext): Flow[] {
-    return this.layers.reduce((flow: readonly Flow[], layer) => {
+  override streamStep(
+    inputs: readonly MaskedSequence[],
+    memory: Memory,
+    context: ForwardContext,
+  ): MaskedSequence[] {
+    return this.layers.reduce((sequence: readonly MaskedSequence[], layer) => {
       const part = (memory.parts[layer.name] ??= emptyMemory());
-      return layer.advance(flow, part, context);
-    }, inputs) as Flow[];
+      return layer.streamStep(sequence, part, context);
+    }, inputs) as MaskedSequence[];
   }
 
   override get config(): LayerConfig {
@@ -110,7 +117,7 @@ export function sequential(
     );
   }
   checkOptions('sequential', options, networkOptions());
-  bringMakingTools();
+  installBuilders();
   const [first, ...rest] = layers;
   const begins = first instanceof SymbolicTensor;
   const list = begins ? rest : layers;

@@ -10,8 +10,8 @@
 import {
   asTensor,
   concat,
-  type Flow,
   formatShape,
+  type MaskedSequence,
   reshape,
   scope,
   shapeError,
@@ -46,7 +46,7 @@ export interface StreamOptions {
    */
   initialState?: Readonly<Record<string, Readonly<Record<string, TensorLike>>>>;
   /** The inputs of the model that do not run along time, by name: values [batch, ...], or values with their masks. */
-  inputs?: Readonly<Record<string, TensorLike | Flow>>;
+  inputs?: Readonly<Record<string, TensorLike | MaskedSequence>>;
 }
 
 /** A stream's state as JSON. */
@@ -90,7 +90,7 @@ export class Stream {
     if (inputs) throw valueError(`${network.label} takes no inputs but those of push().`);
     this.batch = batch ?? state?.batch ?? 1;
     this.#names = network.inputNames ?? [''];
-    this.#along = network.alongTime(this.#names.map((name) => (name in given ? null : true)));
+    this.#along = network.streaming(this.#names.map((name) => (name in given ? null : true)));
     this.#start = { tensors: given, parts: {} };
     for (const path in initialState) {
       let memory = this.#start;
@@ -130,17 +130,17 @@ export class Stream {
   #run(values: readonly Tensor[], mask: Tensor | null, single: boolean): Tensor {
     const network = this.#network;
     const memory = copyMemory(this.#memory);
-    const flows = network.streamInputs(
+    const sequences = network.streamInputs(
       values.map((value) => this.#checked(value, mask)),
       memory.tensors,
     );
-    const shapes = flows.map(({ value: { shape }, fixed }) =>
+    const shapes = sequences.map(({ value: { shape }, fixed }) =>
       fixed ? shape : [shape[0], -1, ...shape.slice(2)],
     );
     network.build(shapes);
     network.outputShapes(shapes);
     this.outputs = scope(() => {
-      return network.advance(flows, memory, this.#context).map(({ value }, i) => {
+      return network.streamStep(sequences, memory, this.#context).map(({ value }, i) => {
         if (!single || !this.#along[i]) return value;
         return reshape(value, [this.batch, ...value.shape.slice(2)]);
       });
@@ -150,7 +150,7 @@ export class Stream {
     return this.outputs[0];
   }
 
-  /** A stream that goes on from here on its own. */
+  /** A copy that continues independently from the current state. */
   fork(): Stream {
     return this.#copy(this.batch, (tensor) => tensor);
   }
@@ -201,7 +201,7 @@ export class Stream {
     this.steps = state.steps;
   }
 
-  #checked(value: Tensor, mask: Tensor | null): Flow {
+  #checked(value: Tensor, mask: Tensor | null): MaskedSequence {
     const { label } = this.#network;
     const { shape } = value;
     if (shape.length < 2 || shape[0] !== this.batch || shape[1] === 0) {
@@ -247,11 +247,11 @@ export class Stream {
     const memory = { tensors: given, parts: {} };
     const pushed = network.inputShapes?.filter((_, i) => !(this.#names[i] in given)) ?? [];
     scope(() => {
-      const flows = pushed.map(([, , ...rest]) => ({
+      const sequences = pushed.map(([, , ...rest]) => ({
         value: zeros([this.batch, 1, ...rest.map((extent) => Math.max(extent, 1))]),
         mask: null,
       }));
-      network.advance(network.streamInputs(flows, given), memory, this.#context);
+      network.streamStep(network.streamInputs(sequences, given), memory, this.#context);
     });
     return memory;
   }

@@ -74,7 +74,7 @@ function checkFinite(name: string, values: ArrayLike<number>): void {
  * @throws UnrollError `value` for a weight beyond ±65504, `nan` for one that is not finite, `state` where nothing is built
  */
 export function roundWeights(owner: WeightOwner, to: 'float16'): void {
-  if (to !== 'float16') throw valueError(`Weights are rounded to "float16", and not to "${to}".`, { to });
+  if (to !== 'float16') throw valueError(`Weights must be rounded to "float16", got "${to}".`, { to });
   const { parameters } = owner;
   if (!owner.built) {
     throw new UnrollError('state', `${owner.label} has no weights yet: call build([[batch, ...]]) first.`);

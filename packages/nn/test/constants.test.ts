@@ -16,10 +16,10 @@ import {
   gru,
   gruCell,
   input,
+  type LstmState,
   lengthMask,
   lstm,
   lstmCell,
-  type LstmState,
   masking,
   model,
   modelFromConfig,
@@ -27,9 +27,9 @@ import {
   type RecurrentOptions,
   recurrent,
   registerCell,
-  stackedCells,
   type StepContext,
   type StepResult,
+  stackedCells,
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
 import { AttentionCell } from './attention-cell.js';
@@ -48,8 +48,8 @@ function attend(
   values: readonly Tensor[] = [x, memory],
   masks: readonly (Tensor | null)[] = [],
 ): Tensor {
-  const flows = values.map((value, i) => ({ value, mask: masks[i] ?? null }));
-  return layer.flow(flows, {
+  const sequences = values.map((value, i) => ({ value, mask: masks[i] ?? null }));
+  return layer.invoke(sequences, {
     training: false,
     afterStep: () => {},
     addLoss: () => {},
@@ -96,9 +96,9 @@ describe('a cell with a constant', () => {
       );
       const all = [...held, ...layer.parameters];
       const mask = maskOf('11100', '11111', '10000');
-      const flows = () => held.map((value, i) => ({ value, mask: i === 2 ? mask : null }));
+      const sequences = () => held.map((value, i) => ({ value, mask: i === 2 ? mask : null }));
       const context = { training: false, afterStep: () => {}, addLoss: () => {}, random: null as never };
-      const numbers = () => measure(() => layer.flow(flows(), context).map(({ value }) => value), all);
+      const numbers = () => measure(() => layer.invoke(sequences(), context).map(({ value }) => value), all);
       const { gradients } = numbers();
       const weighted = (): number => {
         const { outputs } = numbers();
@@ -160,14 +160,14 @@ describe('a cell with a constant', () => {
                 return step(...all);
               },
             });
-            const flows = [
+            const sequences = [
               { value: values[0], mask },
               { value: values[1], mask: memoryMask },
             ];
             const work = () =>
               run(
                 layer,
-                flows.map(({ value }) => value),
+                sequences.map(({ value }) => value),
                 { mask, training: true, constantMask: memoryMask },
               ).map(({ value }) => value);
             return { found: measure(work, [...values, ...layer.parameters]), rows };

@@ -25,7 +25,7 @@ const call = (
   layer: Dense,
   value: ReturnType<typeof tensor>,
   mask: ReturnType<typeof tensor> | null = null,
-) => layer.flow([{ value, mask }], inferenceContext())[0]!;
+) => layer.invoke([{ value, mask }], inferenceContext())[0]!;
 
 describe('dense', () => {
   const x = tensor([[1, 0, -1], [0, 2, 1]]); // biome-ignore format: a matrix

@@ -257,7 +257,7 @@ test('initialisers, regularisers and constraints that are none say what was give
   assert.throws(() => build({ kernelRegularizer: 0.1 }), /there is no regularizer 0\.1\. Choose one of/);
   assert.throws(
     () => build({ kernelRegularizer: { className: 'l2', config: { l2: '1' } } }),
-    /l2: l2 is a number from 0, got "1"/,
+    /l2: l2 must be at least 0, got "1"/,
   );
   assert.throws(() => build({ kernelConstraint: 'max_norm' }), /Did you mean "maxNorm"\?/);
 });

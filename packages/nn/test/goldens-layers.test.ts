@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Flow, ForwardContext, Tensor } from '@unroll/core';
+import type { ForwardContext, MaskedSequence, Tensor } from '@unroll/core';
 import {
   batchNormalization,
   bidirectional,
@@ -47,7 +47,7 @@ interface ExtraCase extends GoldenCase<Record<string, never>, Inputs, Gradients>
 interface Built {
   layer: Layer;
   /** The inputs, of which `differentiable` have gradients. */
-  flows: Flow[];
+  sequences: MaskedSequence[];
   differentiable: Tensor[];
   gradients: GoldenTensor[];
 }
@@ -61,7 +61,7 @@ function single(golden: ExtraCase, layer: Layer): Built {
   withWeights(layer, [x.shape], golden.weights);
   return {
     layer,
-    flows: [{ value: x, mask }],
+    sequences: [{ value: x, mask }],
     differentiable: [x],
     gradients: [golden.gradients.x as GoldenTensor],
   };
@@ -93,7 +93,7 @@ function stack(golden: ExtraCase): Built {
   const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
   return {
     layer,
-    flows: [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))],
+    sequences: [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))],
     differentiable: [x, ...states],
     gradients: [golden.gradients.x as GoldenTensor, ...(golden.gradients.initialState as GoldenTensor[])],
   };
@@ -111,7 +111,7 @@ function encoderDecoder(golden: ExtraCase): Built {
   const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
   return {
     layer,
-    flows: [
+    sequences: [
       { value: source, mask },
       { value: target, mask: null },
     ],
@@ -123,7 +123,7 @@ function encoderDecoder(golden: ExtraCase): Built {
 function embedded(golden: ExtraCase): Built {
   const ids = one(golden.inputs.ids);
   const layer = withWeights(embedding(golden.options as never), [ids.shape], golden.weights);
-  return { layer, flows: [{ value: ids, mask: null }], differentiable: [], gradients: [] };
+  return { layer, sequences: [{ value: ids, mask: null }], differentiable: [], gradients: [] };
 }
 
 const builders: Record<string, (golden: ExtraCase) => Built> = {
@@ -145,7 +145,7 @@ function denseOptions({ options }: ExtraCase) {
 }
 
 async function check(golden: ExtraCase): Promise<void> {
-  const { layer, flows, differentiable, gradients } = builders[golden.layer]!(golden);
+  const { layer, sequences, differentiable, gradients } = builders[golden.layer]!(golden);
   const after: (() => void | Promise<void>)[] = [];
   const training = (golden.options as { training?: boolean }).training ?? false;
   const context: ForwardContext = {
@@ -153,7 +153,7 @@ async function check(golden: ExtraCase): Promise<void> {
     training,
     afterStep: (work) => void after.push(work),
   };
-  const work = (): Tensor[] => layer.flow(flows, context).map((flow) => flow.value);
+  const work = (): Tensor[] => layer.invoke(sequences, context).map((sequence) => sequence.value);
   compare(work, [...differentiable, ...parametersOf(layer)], {
     outputs: golden.outputs,
     outputWeights: golden.inputs.outputWeights,
@@ -162,7 +162,7 @@ async function check(golden: ExtraCase): Promise<void> {
   for (const update of after) await update();
   checkMoving(golden, layer);
   if (golden.outputMask) {
-    const { mask } = layer.flow(flows, context)[0]!;
+    const { mask } = layer.invoke(sequences, context)[0]!;
     assert.deepEqual([...mask!.dataSync()], [...valuesOf(golden.outputMask)]);
   }
 }

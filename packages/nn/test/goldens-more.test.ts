@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Flow, formatShape, type Parameter, type Tensor } from '@unroll/core';
+import { formatShape, type MaskedSequence, type Parameter, type Tensor } from '@unroll/core';
 import {
   activation,
   addLayer,
@@ -66,8 +66,8 @@ interface Case {
 }
 
 const { cases } = readGoldens('layers/layers.json') as { cases: Case[] };
-const flowOf = (value: Tensor, mask: Tensor | null = null): Flow => ({ value, mask });
-const values = (flows: readonly Flow[]): Tensor[] => flows.map(({ value }) => value);
+const sequenceOf = (value: Tensor, mask: Tensor | null = null): MaskedSequence => ({ value, mask });
+const values = (sequences: readonly MaskedSequence[]): Tensor[] => sequences.map(({ value }) => value);
 
 function load(layer: Layer, inputs: readonly Tensor[], weights: readonly GoldenTensor[]): void {
   layer.build(inputs.map(({ shape }) => shape));
@@ -82,9 +82,9 @@ function load(layer: Layer, inputs: readonly Tensor[], weights: readonly GoldenT
 function checkLayer(golden: Case, layer: Layer, training = false, mask: Tensor | null = null): void {
   const inputs = golden.inputs.map(tensorFrom);
   load(layer, inputs, golden.weights);
-  const flows = inputs.map((value, i) => flowOf(value, i === 0 ? mask : null));
+  const sequences = inputs.map((value, i) => sequenceOf(value, i === 0 ? mask : null));
   const context = { ...inferenceContext(), training };
-  compare(() => values(layer.flow(flows, context)), [...inputs, ...parametersOf(layer)], {
+  compare(() => values(layer.invoke(sequences, context)), [...inputs, ...parametersOf(layer)], {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: [...golden.gradients.inputs, ...golden.gradients.weights],
@@ -126,7 +126,7 @@ function checkActivity(golden: Case): void {
   load(layer, [x], golden.weights);
   const work = (): Tensor[] => {
     const terms: Tensor[] = [];
-    layer.flow([flowOf(x)], { ...inferenceContext(), addLoss: (term) => void terms.push(term) });
+    layer.invoke([sequenceOf(x)], { ...inferenceContext(), addLoss: (term) => void terms.push(term) });
     return terms;
   };
   compare(work, [x, ...parametersOf(layer)], {
@@ -143,8 +143,8 @@ function checkMerge(golden: Case): void {
     masks: (GoldenTensor | null)[];
   };
   const inputs = golden.inputs.map(tensorFrom);
-  const flows = inputs.map((value, i) => flowOf(value, masks[i] ? tensorFrom(masks[i]) : null));
-  compare(() => values(merges[name]!().flow(flows, inferenceContext())), inputs, {
+  const sequences = inputs.map((value, i) => sequenceOf(value, masks[i] ? tensorFrom(masks[i]) : null));
+  compare(() => values(merges[name]!().invoke(sequences, inferenceContext())), inputs, {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: golden.gradients.inputs,
@@ -186,7 +186,7 @@ function checkStateful(golden: Case): void {
   const [first, second] = golden.inputs.map(tensorFrom) as [Tensor, Tensor];
   load(layer, [first], golden.weights);
   const run = (x: Tensor): ArrayLike<number> =>
-    layer.flow([flowOf(x)], inferenceContext())[0]!.value.dataSync();
+    layer.invoke([sequenceOf(x)], inferenceContext())[0]!.value.dataSync();
   const got = [run(first), run(second)];
   layer.resetStates();
   got.push(run(second));
@@ -205,11 +205,11 @@ const merges: Record<string, () => Layer> = {
 
 function checkMask(golden: Case): void {
   const { layer: name, both } = golden.options as unknown as { layer: string; both: boolean };
-  const flows = golden.inputs.map((ids, i) => {
+  const sequences = golden.inputs.map((ids, i) => {
     const layer = embedding({ inputDim: 3, outputDim: 2, maskZero: i === 0 || both });
-    return layer.flow([flowOf(tensorFrom(ids))], inferenceContext())[0]!;
+    return layer.invoke([sequenceOf(tensorFrom(ids))], inferenceContext())[0]!;
   });
-  const { mask, value } = merges[name]!().flow(flows, inferenceContext())[0]!;
+  const { mask, value } = merges[name]!().invoke(sequences, inferenceContext())[0]!;
   const ones = new Array<number>(value.shape[0]! * value.shape[1]!).fill(1);
   // No mask and a mask of ones say the same.
   const want = golden.outputs[0] ? [...valuesOf(golden.outputs[0])] : ones;
@@ -294,8 +294,8 @@ for (const { name, backend, reason } of backends) {
         const inputs = golden.inputs.map(tensorFrom);
         load(layer, inputs, golden.weights);
         const got = values(
-          layer.flow(
-            inputs.map((value) => flowOf(value)),
+          layer.invoke(
+            inputs.map((value) => sequenceOf(value)),
             inferenceContext(),
           ),
         );

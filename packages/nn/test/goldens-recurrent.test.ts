@@ -113,7 +113,7 @@ function withDropout(layer: Recurrent | Bidirectional, inputs: Inputs, x: Tensor
   const [y, ...forward] = direction(layer.forwardLayer, x, mask, states.slice(0, half), masks(0));
   const [yBack, ...backward] = direction(layer.backwardLayer, x, mask, states.slice(half), masks(1));
   const merged = layer.merge({ value: y!, mask }, { value: yBack!, mask });
-  return [...merged.map((flow) => flow.value), ...forward, ...backward];
+  return [...merged.map((sequence) => sequence.value), ...forward, ...backward];
 }
 
 function check(golden: RecurrentCase, composed: boolean): void {
@@ -131,8 +131,8 @@ function check(golden: RecurrentCase, composed: boolean): void {
   const work = (): readonly Tensor[] => {
     if (inputs.dropoutMask || inputs.recurrentDropoutMask) return withDropout(layer, inputs, x, states);
     const mask = inputs.mask ? tensorFrom(inputs.mask) : null;
-    const flows = [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))];
-    return layer.flow(flows, inferenceContext()).map((flow) => flow.value);
+    const sequences = [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))];
+    return layer.invoke(sequences, inferenceContext()).map((sequence) => sequence.value);
   };
   compare(work, [x, ...states, ...layer.parameters], {
     outputs: golden.outputs,

@@ -1,7 +1,7 @@
 /** Small things that the tests of layers share. */
 import {
   add,
-  type Flow,
+  type MaskedSequence,
   mul,
   RandomStream,
   type Shape,
@@ -35,13 +35,13 @@ export function run(
     training = false,
     seed = 0,
   }: { mask?: Tensor | null; constantMask?: Tensor | null; training?: boolean; seed?: number } = {},
-): Flow[] {
+): MaskedSequence[] {
   const list = 'shape' in inputs ? [inputs] : inputs;
-  const flows = list.map((value, i) => ({
+  const sequences = list.map((value, i) => ({
     value,
     mask: i === 0 ? mask : i === list.length - 1 ? constantMask : null,
   }));
-  return layer.flow(flows, { ...inferenceContext(), training, random: new RandomStream(seed, 'run') });
+  return layer.invoke(sequences, { ...inferenceContext(), training, random: new RandomStream(seed, 'run') });
 }
 
 export interface Measured {

@@ -134,14 +134,14 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(recurrent(stackedCells([cell]), { name: 'first' }), x);
       run(recurrent(cell, { name: 'second' }), x);
     },
-    /Layer second: its GRUCell is already in Layer first\. Give each layer a cell of its own/,
+    /Layer second: its GRUCell is already in Layer first\. Give each layer its own cell/,
   ],
   'a cell twice in a stack': [
     () => {
       const cell = gruCell({ units: 3 });
       stackedCells([cell, cell]);
     },
-    /each cell of a stack is one of its own/,
+    /the cells must be distinct objects/,
   ],
   'an empty stack': [() => stackedCells([]), /stackedCells needs at least one cell/],
   'an unknown update gate': [

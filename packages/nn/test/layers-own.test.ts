@@ -4,7 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { add, type Flow, matmul, mul, type Parameter, type Shape, type Tensor, tanh } from '@unroll/core';
+import {
+  add,
+  type MaskedSequence,
+  matmul,
+  mul,
+  type Parameter,
+  type Shape,
+  type Tensor,
+  tanh,
+} from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
 import {
   bidirectional,
@@ -46,10 +55,10 @@ class Scale extends Layer<ScaleOptions> {
       new Float32Array(x!.at(-1)!).fill(this.options.start),
     );
   }
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     return [{ value: mul(x!.value, this.#factor), mask: x!.mask }];
   }
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 }
@@ -127,15 +136,15 @@ describe("a user's own layer and cell", () => {
     });
   });
 
-  test('without alongTime a layer is refused in a stream, by name', () => {
+  test('without streaming a layer is refused in a stream, by name', () => {
     class Silent extends Scale {
-      override alongTime(inputs: readonly boolean[]): boolean[] {
-        return Layer.prototype.alongTime.call(this, inputs);
+      override streaming(inputs: readonly boolean[]): boolean[] {
+        return Layer.prototype.streaming.call(this, inputs);
       }
     }
     assert.throws(
       () => sequential([new Silent({ start: 1, name: 'quiet' })]).stream(),
-      /Layer quiet: cannot be streamed: it does not say that it can run step by step/,
+      /Layer quiet: cannot be streamed: it has no streaming\(\) method/,
     );
   });
 

@@ -352,11 +352,11 @@ test('a NaN at a masked step does not reach the statistics of batch normalisatio
       training: true,
       afterStep: (work: () => void | Promise<void>) => void after.push(work),
     };
-    const flows = layer.flow([{ value: tensor([[[1], [3], [masked]]]), mask }], context);
+    const sequences = layer.invoke([{ value: tensor([[[1], [3], [masked]]]), mask }], context);
     for (const work of after) await work();
     const moving = layer.getWeights().slice(2);
     return {
-      y: [...flows[0]!.value.dataSync()].slice(0, 2),
+      y: [...sequences[0]!.value.dataSync()].slice(0, 2),
       moving: moving.map(({ values }) => [...values]),
     };
   };

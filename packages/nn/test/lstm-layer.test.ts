@@ -30,8 +30,8 @@ function built(options: Partial<LstmOptions> = {}): Recurrent {
   return layer;
 }
 
-const flow = (layer: Recurrent, shapes: readonly Shape[], mask: Shape | null = null) =>
-  layer.flow(
+const invoke = (layer: Recurrent, shapes: readonly Shape[], mask: Shape | null = null) =>
+  layer.invoke(
     shapes.map((shape, i) => ({ value: zeros(shape), mask: i === 0 && mask ? ones(mask) : null })),
     inferenceContext(),
   );
@@ -66,7 +66,7 @@ describe('weights', () => {
     const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
     const states = [zeros([1, 1]), tensor([[2]])];
     const inputs = [zeros([1, 1, 1]), ...states].map((value) => ({ value, mask: null }));
-    const [y] = layer.flow(inputs, inferenceContext());
+    const [y] = layer.invoke(inputs, inferenceContext());
     const wanted = sigma(o) * Math.tanh(sigma(f) * 2 + sigma(i) * Math.tanh(g));
     assert.ok(Math.abs(y!.value.item() - wanted) < 1e-7);
   });
@@ -114,7 +114,7 @@ describe('weights', () => {
 describe('outputs', () => {
   test('have the shapes that were asked for', () => {
     const shapes = (options: Partial<LstmOptions>): Shape[] =>
-      flow(built(options), [[2, 5, I]]).map(({ value }) => value.shape);
+      invoke(built(options), [[2, 5, I]]).map(({ value }) => value.shape);
     assert.deepEqual(shapes({}), [[2, H]]);
     assert.deepEqual(shapes({ returnSequences: true }), [[2, 5, H]]);
     assert.deepEqual(shapes({ returnState: true }), [[2, H], [2, H], [2, H]]); // biome-ignore format: shapes
@@ -125,7 +125,7 @@ describe('outputs', () => {
   });
 
   test('carry the mask on only where they are a sequence', () => {
-    const maskOf = (options: Partial<LstmOptions>) => flow(built(options), [[2, 5, I]], [2, 5])[0]!.mask;
+    const maskOf = (options: Partial<LstmOptions>) => invoke(built(options), [[2, 5, I]], [2, 5])[0]!.mask;
     assert.equal(maskOf({}), null);
     assert.deepEqual(maskOf({ returnSequences: true })!.shape, [2, 5]);
   });
@@ -151,13 +151,13 @@ describe('mistakes', () => {
     shape(
       'Layer LSTM: expected a sequence [batch, time, features], got [2, 3]. A layer before this one needs ' +
         'returnSequences: true, or the data an axis of features.',
-      () => flow(built(), [[2, 3]]),
+      () => invoke(built(), [[2, 3]]),
     );
-    shape('Layer LSTM: expected a sequence [batch, time, features], got [2].', () => flow(built(), [[2]]));
+    shape('Layer LSTM: expected a sequence [batch, time, features], got [2].', () => invoke(built(), [[2]]));
   });
 
   test('another width than the layer was built for', () => {
-    shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => flow(built(), [[2, 5, 4]]));
+    shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => invoke(built(), [[2, 5, 4]]));
     shape(
       'Layer LSTM: expected a sequence [batch, time, features] whose number of features is known, got [-1, -1, -1].',
       () => lstm({ units: H }).build([[-1, -1, -1]]),
@@ -168,18 +168,18 @@ describe('mistakes', () => {
     shape(
       'Layer LSTM: expected a mask [batch, time] of shape [2, 5] for a sequence [2, 5, 3], got [2, 4]. Give one number ' +
         'per step: 1 where it counts, 0 where it is padding.',
-      () => flow(built(), [[2, 5, I]], [2, 4]),
+      () => invoke(built(), [[2, 5, I]], [2, 4]),
     );
   });
 
   test('initial states of another number or size', () => {
     // biome-ignore format: one line
-    shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => flow(built(), [[2, 5, I], [2, H]]));
+    shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => invoke(built(), [[2, 5, I], [2, H]]));
     shape('Layer LSTM: expected an initial state c of shape [2, 4], got [2, 5].', () =>
-      flow(built(), [[2, 5, I], [2, H], [2, 5]]),
+      invoke(built(), [[2, 5, I], [2, H], [2, 5]]),
     ); // biome-ignore format: one line
     shape('Layer LSTM: expected an initial state h of shape [2, 4], got [3, 4].', () =>
-      flow(built(), [[2, 5, I], [3, H], [2, H]]),
+      invoke(built(), [[2, 5, I], [3, H], [2, H]]),
     ); // biome-ignore format: one line
   });
 
@@ -210,14 +210,14 @@ describe('mistakes', () => {
 
   test('another batch size than the carried states', () => {
     const layer = built({ stateful: true });
-    flow(layer, [[2, 5, I]]);
+    invoke(layer, [[2, 5, I]]);
     shape(
       'Layer LSTM: carries the states of 2 sequences, got a batch of 3. ' +
         'Keep batchSize, a divisor of the number of examples, or call resetStates().',
-      () => flow(layer, [[3, 5, I]]),
+      () => invoke(layer, [[3, 5, I]]),
     );
     layer.resetStates();
-    flow(layer, [[3, 5, I]]);
+    invoke(layer, [[3, 5, I]]);
   });
 
   test('a second layer like one whose cell cannot be cloned', () => {

@@ -44,7 +44,7 @@ describe('layers', () => {
     const context = inferenceContext();
     const whole = model.forward([{ value: x, mask: null }], context)[0]!.value;
     const steps = model.layers.reduce(
-      (flow, layer) => layer.flow(flow, context),
+      (sequence, layer) => layer.invoke(sequence, context),
       [{ value: x, mask: null as Tensor | null }],
     );
     assert.deepEqual(whole.toArray(), steps[0]!.value.toArray());
@@ -168,7 +168,7 @@ describe('predict', () => {
     );
     await assert.rejects(
       () => predict(built(), x, { batchSize: 0 }),
-      is('value', 'batchSize is a whole number from 1, got 0.'),
+      is('value', 'batchSize must be a positive integer, got 0.'),
     );
   });
 });

@@ -20,9 +20,9 @@ import {
   type Network,
   recurrent,
   type Sequential,
+  type Stream,
   sequential,
   stackedCells,
-  type Stream,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { AttentionCell } from './attention-cell.js';
@@ -85,10 +85,10 @@ describe('a stream with inputs that do not run along time', () => {
       cell.prepared = 0;
       const encoder = network.getLayer('bidirectional');
       let encoded = 0;
-      const flow = encoder.flow.bind(encoder);
-      encoder.flow = (...all) => {
+      const invoke = encoder.invoke.bind(encoder);
+      encoder.invoke = (...all) => {
         encoded++;
-        return flow(...all);
+        return invoke(...all);
       };
       const stream = network.stream({ inputs: given });
       assert.equal(stream.batch, B);
@@ -158,8 +158,8 @@ describe('a stream with inputs that do not run along time', () => {
       { memory: drawn('m', B, S, D + 1), start },
       /input memory expects \[-1, -1, 3\] .* got \[3, 4, 4\]/,
     );
-    wrong({ memory, start: drawn('s', 2, D) }, /a stream's inputs have one batch size, got 3, 2/);
-    assert.throws(() => network.stream({ inputs: given, batch: 2 }), /one batch size, got 2, 3, 3/);
+    wrong({ memory, start: drawn('s', 2, D) }, /a stream's inputs must have the same batch size, got 3, 2/);
+    assert.throws(() => network.stream({ inputs: given, batch: 2 }), /the same batch size, got 2, 3, 3/);
     assert.throws(
       () => network.stream({ inputs: given }).push([x, x]),
       /The stream of Model functional takes 1 inputs \(x\), got 2/,

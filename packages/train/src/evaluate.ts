@@ -1,5 +1,5 @@
 /** Measuring a model on data it does not train on. */
-import { type Flow, type Model, ready, scope, type Tensor } from '@unroll/core';
+import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, nextTurnIfDue, valuesOf } from '@unroll/core/internal';
 import {
   type Batches,
@@ -115,8 +115,11 @@ async function measureAll(
     const scalars = scope(() => {
       const terms: Tensor[] = [];
       const context = inferenceContext((term) => void terms.push(term));
-      const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
-      const outputs = model.forward(flows, context);
+      const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
+        value,
+        mask: batch.masks[i] ?? null,
+      }));
+      const outputs = model.forward(sequences, context);
       scores.see(outputs, batch);
       losses = objective.compute(outputs, batch, terms);
       return lossScalars(losses);

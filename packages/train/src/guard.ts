@@ -5,9 +5,9 @@
  * a step.
  */
 import {
-  type Flow,
   type ForwardContext,
   keep,
+  type MaskedSequence,
   type Model,
   type Parameter,
   scope,
@@ -135,7 +135,7 @@ async function badWeights(parameters: readonly Parameter[]): Promise<Finding | n
 interface LayerLike {
   readonly name: string;
   readonly sublayers?: readonly LayerLike[];
-  flow(inputs: readonly Flow[], context: ForwardContext): Flow[];
+  invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 }
 
 /** Passes values through and tells of the gradient that comes back. */
@@ -157,15 +157,15 @@ function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
 function watchLayers<T>(
   layers: readonly LayerLike[],
   prefix: string,
-  see: (layer: string, outputs: Flow[]) => Flow[],
+  see: (layer: string, outputs: MaskedSequence[]) => MaskedSequence[],
   work: () => T,
 ): T {
   const undo: (() => void)[] = [];
   const wrap = (layer: LayerLike, path: string): void => {
-    if (Object.hasOwn(layer, 'flow')) return; // stands in several places
-    const own = layer.flow;
-    layer.flow = (inputs, context) => see(path, own.call(layer, inputs, context));
-    undo.push(() => void Reflect.deleteProperty(layer, 'flow'));
+    if (Object.hasOwn(layer, 'invoke')) return; // stands in several places
+    const own = layer.invoke;
+    layer.invoke = (inputs, context) => see(path, own.call(layer, inputs, context));
+    undo.push(() => void Reflect.deleteProperty(layer, 'invoke'));
     for (const inner of layer.sublayers ?? []) wrap(inner, `${path}/${inner.name}`);
   };
   try {
@@ -197,8 +197,8 @@ function replay(model: Model, objective: Objective, batch: PreparedBatch, contex
   const { sublayers = [] } = model as { sublayers?: readonly LayerLike[] };
   const outputs: AtOutput[] = [];
   const arrived: AtOutput[] = [];
-  const see = (layer: string, flows: Flow[]): Flow[] =>
-    flows.map(({ value, mask }) => {
+  const see = (layer: string, sequences: MaskedSequence[]): MaskedSequence[] =>
+    sequences.map(({ value, mask }) => {
       outputs.push({ layer, tensor: keep(value) });
       return { value: probe(value, (tensor) => void arrived.push({ layer, tensor: keep(tensor) })), mask };
     });
@@ -207,9 +207,12 @@ function replay(model: Model, objective: Objective, batch: PreparedBatch, contex
     const terms: Tensor[] = [];
     const { total, parts } = watchLayers(sublayers, '', see, () =>
       tape.recordDuring(() => {
-        const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
+        const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
+          value,
+          mask: batch.masks[i] ?? null,
+        }));
         const context = contextWith((term) => void terms.push(term));
-        return objective.compute(model.forward(flows, context), batch, terms);
+        return objective.compute(model.forward(sequences, context), batch, terms);
       }),
     );
     return { outputs, losses: parts, arrived, gradients: tape.gradients(total) };

@@ -4,7 +4,7 @@
  */
 import {
   add,
-  type Flow,
+  type MaskedSequence,
   type Model,
   mul,
   type Parameter,
@@ -16,10 +16,10 @@ import {
 } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
-import { type LossSpec, resolveLoss } from './losses.js';
-import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
 import type { Loss } from './losses/loss.js';
-import { classWeighted, type ClassWeights } from './losses/row-factors.js';
+import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
+import { type ClassWeights, classWeighted } from './losses/row-factors.js';
+import { type LossSpec, resolveLoss } from './losses.js';
 
 /** One for each output in the model's order (null: the output is not trained), or by the outputs' names. */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T>>;
@@ -177,12 +177,16 @@ export class Objective {
   }
 
   /** The losses of the model's outputs for a batch. @param terms what layers added */
-  compute(flows: readonly Flow[], batch: PreparedBatch, terms: readonly Tensor[] = []): BatchLoss {
-    this.#checkCount(flows.length, batch.targets.length);
+  compute(
+    sequences: readonly MaskedSequence[],
+    batch: PreparedBatch,
+    terms: readonly Tensor[] = [],
+  ): BatchLoss {
+    this.#checkCount(sequences.length, batch.targets.length);
     const weighted: Tensor[] = [];
     const counts: number[] = [];
     const parts = this.outputs.map(({ loss, weight, index }, i) => {
-      const { value: prediction, mask } = flows[index];
+      const { value: prediction, mask } = sequences[index];
       const given = batch.targets[i];
       const target = loss.perSequence ? given : asColumn(given, prediction.shape);
       const weights = this.#weights(target, prediction, batch.weights[i] ?? null);

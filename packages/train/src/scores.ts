@@ -1,5 +1,5 @@
 /** The figures of an epoch or of `evaluate`: running means of the losses, and metrics. */
-import { type Flow, keep, type Tensor } from '@unroll/core';
+import { keep, type MaskedSequence, type Tensor } from '@unroll/core';
 import { onHost } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { Figures } from './events.js';
@@ -70,9 +70,9 @@ export class Scores {
   }
 
   /** Keeps what the metrics are to see of what the model gave for a batch. */
-  see(flows: readonly Flow[], batch: PreparedBatch): void {
+  see(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
     this.#seen = this.#watched.map(({ output, weighted }) => {
-      const { value: prediction, mask } = flows[this.#objective.outputs[output].index];
+      const { value: prediction, mask } = sequences[this.#objective.outputs[output].index];
       const target = asColumn(batch.targets[output], prediction.shape);
       return keep([prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null]);
     });

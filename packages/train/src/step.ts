@@ -4,8 +4,8 @@
  */
 import {
   type FloatArray,
-  type Flow,
   type ForwardContext,
+  type MaskedSequence,
   type Model,
   type Parameter,
   scope,
@@ -126,7 +126,7 @@ export class Stepper {
       throw new UnrollError('state', `${model.name} has no trainable weights: there is nothing to train.`);
     }
     this.#weights = layOut(this.#trained);
-    this.#places = this.#trained.map(({ name, home, size }) => ({ name, offset: home.offset, size }));
+    this.#places = this.#trained.map(({ name, storage, size }) => ({ name, offset: storage.offset, size }));
     const { length } = this.#weights;
     this.#grads = new FlatBuffer(length);
     this.#slots = options.memory.slotsFor(options.optimizer, this.#trained, length);
@@ -159,18 +159,21 @@ export class Stepper {
   async gradients(
     batch: PreparedBatch,
     contextWith: ContextWith,
-    watch: (outputs: readonly Flow[]) => void,
+    watch: (outputs: readonly MaskedSequence[]) => void,
   ): Promise<StepResult> {
     const { objective } = this.#options;
     let losses!: BatchLoss;
     const toRead = scope(() => {
       const tape = new Tape();
       const terms: Tensor[] = []; // what layers add to the loss
-      let outputs: readonly Flow[] = [];
+      let outputs: readonly MaskedSequence[] = [];
       losses = tape.recordDuring(() => {
-        const flows: Flow[] = batch.inputs.map((value, i) => ({ value, mask: batch.masks[i] ?? null }));
+        const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
+          value,
+          mask: batch.masks[i] ?? null,
+        }));
         outputs = this.#model.forward(
-          flows,
+          sequences,
           contextWith((term) => void terms.push(term)),
         );
         return objective.compute(outputs, batch, terms);
@@ -192,7 +195,7 @@ export class Stepper {
   #collect(found: ReadonlyMap<Tensor, Tensor>): void {
     const { kernels } = openScope().backend;
     this.#trained.forEach((parameter, i) => {
-      const place = this.#grads.blockFor(parameter.home.offset, parameter.size);
+      const place = this.#grads.blockFor(parameter.storage.offset, parameter.size);
       const grad = found.get(parameter) ?? null;
       if (grad && !(grad instanceof RowGradient)) {
         kernels.copy(grad.block(), 0, [1], place, 0, [1], [parameter.size]);

@@ -1,5 +1,5 @@
 /** Warnings: what is allowed and is probably a mistake all the same. Each kind is given once a run. */
-import { type FloatArray, type Flow, keep, type Model, type Tensor } from '@unroll/core';
+import { type FloatArray, keep, type MaskedSequence, type Model, type Tensor } from '@unroll/core';
 import { hostValues, valuesOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { isStateful } from './carried.js';
@@ -58,7 +58,7 @@ export class Warnings {
   }
 
   /** Looks at a batch, and keeps of the outputs for the first one what is to be looked at once the step is done. */
-  look(batch: PreparedBatch, outputs: readonly Flow[]): void {
+  look(batch: PreparedBatch, outputs: readonly MaskedSequence[]): void {
     this.#lookAtSequences(batch);
     if (this.#looked) return;
     this.#looked = true;

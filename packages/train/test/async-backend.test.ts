@@ -98,7 +98,7 @@ const weightsOf = (model: Network): Promise<Numbers> =>
   Promise.all(model.parameters.map(async (own) => [own.name, [...(await own.data())]]));
 
 const predictNow = (layer: Layer, x: Tensor): Tensor =>
-  layer.flow([{ value: x, mask: null }], inferenceContext())[0].value;
+  layer.invoke([{ value: x, mask: null }], inferenceContext())[0].value;
 
 /** The same on the asynchronous backend and on the synchronous one: equal to the bit. */
 async function sameOn(work: (backend: Backend) => Promise<Numbers>): Promise<void> {
@@ -208,7 +208,7 @@ describe('a backend that is read asynchronously', () => {
       const model = sequential([dense({ units: 2 })], { seed: 5 });
       const x = tensor([[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
       const y = await predict(model, x);
-      assert.equal(y.held === null, (await ready()).readSync === undefined);
+      assert.equal(y.hostArray === null, (await ready()).readSync === undefined);
       const own = { loss: 'mse', optimizer: 'sgd', metrics: ['mae'] } as const;
       await fit(model, { ...own, x: y, y, batchSize: 2, epochs: 2 });
       await fit(model, { ...own, batches: [{ x: y, y }] });
@@ -258,7 +258,7 @@ describe('leaving a backend that is read asynchronously', () => {
       await fit(model, { ...common, x, y, memory });
       const kept = await predict(model, x);
       await setBackend(here);
-      assert.equal(kept.held === null, backend === there);
+      assert.equal(kept.hostArray === null, backend === there);
       const moved = [...kept.dataSync()];
       await fit(model, { ...common, x, y, memory });
       runs.push([moved, ...(await weightsOf(model)), model.getWeights().map(({ values }) => [...values])]);

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
-  type Flow,
   type ForwardContext,
   log,
+  type MaskedSequence,
   mul,
   type Shape,
   sqrt,
@@ -25,16 +25,16 @@ const common = { x, y, loss: 'mse', optimizer: 'sgd', batchSize: 16, shuffle: fa
 
 /** A layer that is one function. */
 class Apply extends Layer {
-  readonly #f: (x: Flow['value']) => Flow['value'];
-  constructor(name: string, f: (x: Flow['value']) => Flow['value']) {
+  readonly #f: (x: MaskedSequence['value']) => MaskedSequence['value'];
+  constructor(name: string, f: (x: MaskedSequence['value']) => MaskedSequence['value']) {
     super({ name });
     this.#f = f;
   }
   outputShapes(inputs: readonly Shape[]): Shape[] {
     return [...inputs];
   }
-  call([flow]: readonly Flow[], _context: ForwardContext): Flow[] {
-    return [{ value: this.#f(flow!.value), mask: null }];
+  call([sequence]: readonly MaskedSequence[], _context: ForwardContext): MaskedSequence[] {
+    return [{ value: this.#f(sequence!.value), mask: null }];
   }
 }
 

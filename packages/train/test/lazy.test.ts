@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import {
   add,
-  type Flow,
   type ForwardContext,
   gather,
+  type MaskedSequence,
   type Model,
   mul,
   Parameter,
@@ -24,8 +24,8 @@ import { bitMismatch, mismatch } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import {
   decodeCheckpoint,
-  encodeCheckpoint,
   type Examples,
+  encodeCheckpoint,
   type OptimizerSpec,
   resolveOptimizer,
   type TrainOptions,
@@ -67,7 +67,7 @@ class Lookups implements Model {
 
   build(): void {}
 
-  forward([ids]: readonly Flow[], context: ForwardContext): Flow[] {
+  forward([ids]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     if (this.penalty > 0) context.addLoss(mul(sum(mul(this.table, this.table)), this.penalty));
     return [{ value: add(gather(this.#seen(this.table), ids!.value), this.bias), mask: null }];
   }

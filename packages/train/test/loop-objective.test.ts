@@ -165,8 +165,8 @@ test('a weight that a batch does not use has the gradient 0, whatever it had bef
   const own: Model = {
     ...{ name: 'own', built: true, parameters: [used!, sometimes!], config: {} },
     build: () => {},
-    forward: ([flow]) => {
-      const y = matmul(flow!.value, used!);
+    forward: ([sequence]) => {
+      const y = matmul(sequence!.value, used!);
       return [{ value: calls++ === 0 ? mul(y, sometimes!) : y, mask: null }];
     },
   };

@@ -4,7 +4,7 @@
  * of what is gathered, clip, weight decay, update, average.
  */
 import { describe, test } from 'node:test';
-import { concat, type Flow, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';
+import { concat, type MaskedSequence, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';
 import { mismatch, report } from '@unroll/testkit';
 import { type Examples, train } from '@unroll/train';
 import { makeLoss } from '@unroll/train/internal';
@@ -31,7 +31,7 @@ class GivenGradients implements Model {
 
   build(): void {}
 
-  forward([x]: readonly Flow[]): Flow[] {
+  forward([x]: readonly MaskedSequence[]): MaskedSequence[] {
     const weights = this.parameters.map((parameter) => reshape(parameter, [1, parameter.size]));
     return [{ value: sum(mul(concat(weights, 1), x!.value), -1, true), mask: null }];
   }

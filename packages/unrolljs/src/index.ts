@@ -132,7 +132,7 @@ export {
 } from '@unroll/nn';
 
 // Layers, cells and activations of your own
-export { type Flow, type ForwardContext, type Model, Parameter } from '@unroll/core';
+export { type MaskedSequence, type ForwardContext, type Model, Parameter } from '@unroll/core';
 export {
   type BuildTools,
   type CellClass,

@@ -4,7 +4,7 @@
  */
 import { type KernelModule, onlyInfers } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { address, type CpuBlock, touched } from './block.js';
+import { address, type CpuBlock, markDirty } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
 import { FLOAT, SPACE, shownBy } from './memory.js';
@@ -91,7 +91,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
       const all = shown(at + length * FLOAT);
       if (all) all.set(data, at / FLOAT);
       else floats(at, length).set(data);
-      touched(block);
+      markDirty(block);
     },
     read: async (block) => readSync(block),
     readSync,

@@ -29,7 +29,7 @@ export function address(block: Block | null): number {
   return block === null ? 0 : (block as CpuBlock).at;
 }
 
-/** The block has been written to: what was packed from it is stale. */
-export function touched(block: Block): void {
+/** Records a write to the block: weights packed from it become stale. */
+export function markDirty(block: Block): void {
   (block as CpuBlock).root.version++;
 }

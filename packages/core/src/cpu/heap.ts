@@ -105,7 +105,7 @@ export class Heap {
     }
   }
 
-  /** Arenas are nested: one that opens goes on where the one around it stands. */
+  /** Arenas are nested: a new one starts at the current end of the enclosing one. */
   openArena(): void {
     this.#began.push({ ...this.#mark });
   }
@@ -146,8 +146,8 @@ export class Heap {
 
   /** Chunks grow with what there already is, so that a large step needs few of them. */
   #addChunk(needed: number): void {
-    const held = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
-    const size = align(Math.max(needed, CHUNK, Math.floor(held / 2)));
+    const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
+    const size = align(Math.max(needed, CHUNK, Math.floor(allocated / 2)));
     this.#chunks.push({ start: this.allocate(size), size });
   }
 }

@@ -1,7 +1,7 @@
 /** What running a model calls, besides the fused cells, as the backend offers it. */
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Kernels } from '../backend.js';
-import { address, touched } from './block.js';
+import { address, markDirty } from './block.js';
 import { FLOAT, type Shown, spacesAt } from './memory.js';
 
 /** Up to so many numbers a call of a kernel costs more than what JavaScript does in its place. */
@@ -25,7 +25,7 @@ export function inferenceKernels(
       const all = y.length <= FEW ? shown(at + y.length * FLOAT) : null;
       if (all) all.fill(value, at / FLOAT, at / FLOAT + y.length);
       else k.fill(at, y.length, value);
-      touched(y);
+      markDirty(y);
     },
     copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
       const last = shape.length - 1;
@@ -38,26 +38,26 @@ export function inferenceKernels(
         const all = shown((Math.max(from, to) + length) * FLOAT);
         if (all) {
           all.copyWithin(to, from, from + length);
-          touched(y);
+          markDirty(y);
           return;
         }
       }
       const rank = putDims(shape, stridesX, stridesY);
       k.copy_strided(address(x) + offsetX * FLOAT, address(y) + offsetY * FLOAT, rank, dimsAt);
-      touched(y);
+      markDirty(y);
     },
     unary(op, x, y) {
       k.unary(UnaryOp[op], address(x), address(y), y.length);
-      touched(y);
+      markDirty(y);
     },
     binary(op, a, stridesA, b, stridesB, y, shape) {
       const rank = putDims(shape, stridesA, stridesB);
       k.binary(BinaryOp[op], address(a), address(b), address(y), rank, dimsAt);
-      touched(y);
+      markDirty(y);
     },
     reduce(op, x, y, outer, n, inner) {
       k.reduce(ReduceOp[op], address(x), address(y), outer, n, inner);
-      touched(y);
+      markDirty(y);
     },
     gemm(a, b, y, s) {
       const { m, n } = s;
@@ -68,15 +68,15 @@ export function inferenceKernels(
         s.transA ? 1 : 0, s.transB ? 1 : 0, m, n, s.k, address(a), lda, address(b), ldb, address(y), s.ldc ?? n,
         s.add ? 1 : 0, s.bias ? address(s.bias) : 0, s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0,
       );
-      touched(y);
+      markDirty(y);
     },
     softmax(x, y, rows, n, log) {
       k.softmax(address(x), address(y), rows, n, log ? 1 : 0);
-      touched(y);
+      markDirty(y);
     },
     gather(table, ids, y, width) {
       k.gather(address(table), address(ids), address(y), ids.length, width);
-      touched(y);
+      markDirty(y);
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The fused recurrent kernels as the backend offers them. They want their weights packed into panels. Weights that stay
- * in memory (parameters) are packed once per version and the packed form is kept beside them; anything else is packed
+ * in memory (parameters) are packed once per version and the packed form is cached beside them; anything else is packed
  * into the open arena for the one call.
  */
 import { Activation, type KernelExports } from '@unroll/kernels';
@@ -29,18 +29,18 @@ export function packer(heap: Heap): Packer {
       pack(to);
       return to;
     }
-    let kept = forms.find((one) => one.form === form && isMadeFrom(one, parts));
-    if (kept === undefined) {
+    let cached = forms.find((one) => one.form === form && isMadeFrom(one, parts));
+    if (cached === undefined) {
       const own = parts.filter((part) => part !== null);
       const at = heap.allocate(floats() * FLOAT);
-      kept = { form, at, parts: own.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
-      forms.push(kept);
+      cached = { form, at, parts: own.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
+      forms.push(cached);
     }
-    if (kept.parts.some((part) => part.version !== part.root.version)) {
-      pack(kept.at);
-      for (const part of kept.parts) part.version = part.root.version;
+    if (cached.parts.some((part) => part.version !== part.root.version)) {
+      pack(cached.at);
+      for (const part of cached.parts) part.version = part.root.version;
     }
-    return kept.at;
+    return cached.at;
   };
 }
 

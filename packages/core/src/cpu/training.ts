@@ -1,7 +1,7 @@
 /** What only training calls, as the backend offers it: a page that only runs models is without. */
 import { Activation, type KernelExports } from '@unroll/kernels';
 import type { Kernels } from '../backend.js';
-import { address, touched } from './block.js';
+import { address, markDirty } from './block.js';
 import { type Packer, start } from './recurrent.js';
 
 type Steps = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
@@ -17,20 +17,20 @@ function stepKernels(k: KernelExports): Steps {
   return {
     accumulate(y, x, scale) {
       k.accumulate(address(y), address(x), y.length, scale);
-      touched(y);
+      markDirty(y);
     },
     scatterAdd(table, ids, g, width) {
       k.scatter_add(address(table), address(ids), address(g), ids.length, width);
-      touched(table);
+      markDirty(table);
     },
     randomUniform(key, counter, y) {
       k.random_uniform(key[0], key[1], counter >>> 0, Math.floor(counter / 2 ** 32), address(y), y.length);
-      touched(y);
+      markDirty(y);
     },
     randomMask(key, counter, y, keep, scale) {
       const block = [counter >>> 0, Math.floor(counter / 2 ** 32)] as const;
       k.random_mask(key[0], key[1], ...block, address(y), y.length, keep, scale);
-      touched(y);
+      markDirty(y);
     },
   };
 }
@@ -80,24 +80,24 @@ function optimizerKernels(k: KernelExports): Optimizers {
     sgd(c) {
       const at = [address(c.w), address(c.g), address(c.m)] as const;
       k.sgd(...at, c.w.length, c.keep, c.fresh, c.rateM, c.rateG, c.decay, c.gScale);
-      touched(c.w);
+      markDirty(c.w);
     },
     rmsprop(c) {
       const at = [address(c.w), address(c.g), address(c.v), address(c.mean), address(c.m)] as const;
       const square = [c.keep, c.fresh, c.inside, c.outside] as const;
       k.rmsprop(...at, c.w.length, ...square, c.momentum, c.rateQ, c.rateM, c.decay, c.gScale);
-      touched(c.w);
+      markDirty(c.w);
     },
     adam(c) {
       const at = [address(c.w), address(c.g), address(c.m), address(c.v)] as const;
       k.adam(...at, c.w.length, c.rate, c.beta1, c.beta2, c.epsilon, c.vScale, c.decay, c.gScale);
-      touched(c.w);
+      markDirty(c.w);
     },
     nadam(c) {
       const at = [address(c.w), address(c.g), address(c.m), address(c.v)] as const;
       const moments = [c.beta1, c.beta2, c.epsilon, c.vScale] as const;
       k.nadam(...at, c.w.length, c.rateM, c.rateG, ...moments, c.decay, c.gScale);
-      touched(c.w);
+      markDirty(c.w);
     },
   };
 }

@@ -26,7 +26,14 @@
  * alike, so that all of them have the batch of x in every call. In a stream, `prepare` is called once, before the first
  * chunk, and what it returned is saved, restored and forked with the state.
  */
-import { type Flow, type Parameter, type RandomStream, type Shape, type Tensor, zeros } from '@unroll/core';
+import {
+  type MaskedSequence,
+  type Parameter,
+  type RandomStream,
+  type Shape,
+  type Tensor,
+  zeros,
+} from '@unroll/core';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import type { Regularizer } from '../regularizers.js';
@@ -38,7 +45,7 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
 export type CellState = Record<string, Tensor>;
 
 /** The constants of a cell by name, each a value [B, ...] with its mask [B, S] (1: valid) or null. */
-export type CellConstants<C extends string = string> = Readonly<Record<C, Flow>>;
+export type CellConstants<C extends string = string> = Readonly<Record<C, MaskedSequence>>;
 
 /** The dropout masks of one cell for one sequence, already scaled, the same for every step; null: none. */
 export interface CellMasks {
@@ -146,7 +153,7 @@ export interface Cell<
    * options; then the cell is stepped.
    */
   sequence?(x: Tensor, state: S | null, context: SequenceContext<C, P>): SequenceResult<S> | null;
-  /** Another cell with the same options and weights of its own, as `bidirectional` needs one. */
+  /** A new cell with the same options and separate weights, for `bidirectional`. */
   clone?(): Cell;
 }
 

@@ -39,7 +39,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
     super(options);
     const { resetAfter = true, updateGate = 'keep' } = options;
     if (updateGate !== 'keep' && updateGate !== 'candidate') {
-      throw valueError(`GRUCell: updateGate is keep or candidate, got ${String(updateGate)}.`, {
+      throw valueError(`GRUCell: updateGate must be keep or candidate, got ${String(updateGate)}.`, {
         updateGate,
       });
     }

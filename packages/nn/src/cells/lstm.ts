@@ -14,9 +14,9 @@
 import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
+import { builders } from '../builders.js';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
-import { makingTools } from '../making.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
 import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
@@ -72,7 +72,7 @@ export function lstmBias(options: LstmCellOptions): Initializer {
   const ownForget = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
   if (!unitForgetBias || ownForget) return biasInitializer;
   return (shape, random) => {
-    const bias = Float64Array.from(makingTools('The bias').initialize(biasInitializer, shape, random));
+    const bias = Float64Array.from(builders('The bias').initialize(biasInitializer, shape, random));
     return bias.fill(1, options.units, 2 * options.units);
   };
 }

@@ -155,7 +155,7 @@ export function dropped(h: Tensor, { recurrentMask }: StepContext): Tensor {
   return recurrentMask ? mul(h, recurrentMask) : h;
 }
 
-/** @throws UnrollError `value` unless `units` is a whole number from 1 */
+/** @throws UnrollError `value` unless `units` is a positive integer */
 export function checkUnits(owner: string, units: number, name = 'units'): void {
   if (Number.isInteger(units) && units >= 1) return;
   throw valueError(`${owner}: ${name} must be a positive integer, got ${units}.`, { owner, [name]: units });

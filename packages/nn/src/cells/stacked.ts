@@ -37,7 +37,7 @@ export class StackedCells implements Cell<StackedState> {
     const last = cells.at(-1);
     if (!last) throw valueError('stackedCells needs at least one cell.');
     if (new Set(cells).size < cells.length)
-      throw valueError('stackedCells: each cell of a stack is one of its own.');
+      throw valueError('stackedCells: the cells must be distinct objects.');
     this.cells = cells;
     this.units = last.units;
     this.stateSizes = joined(cells.map((cell) => cell.stateSizes));

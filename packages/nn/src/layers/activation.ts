@@ -1,5 +1,5 @@
-/** `activation`: one of the activations as a layer of its own. */
-import type { Flow, Shape } from '@unroll/core';
+/** `activation`: an activation as a separate layer. */
+import type { MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import {
   type Activation as ActivationName,
@@ -26,11 +26,11 @@ export class Activation extends Layer<ActivationOptions> {
     return [[...x.slice(0, -1), activatedWidth(this.options.activation, x[x.length - 1])]];
   }
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     return [{ value: this.#function(x.value), mask: x.mask }];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 }

@@ -7,8 +7,8 @@
 import {
   add,
   concat,
-  type Flow,
   type ForwardContext,
+  type MaskedSequence,
   mul,
   type Shape,
   type Tensor,
@@ -37,7 +37,7 @@ export interface BidirectionalOptions extends LayerOptions {
   backwardLayer?: Recurrent;
 }
 
-/** A layer of the same kind with some options changed and weights of its own. @param cell default: a clone */
+/** A layer of the same kind with some options changed and separate weights. @param cell default: a clone */
 function variant(
   layer: Recurrent,
   changes: RecurrentOptions,
@@ -110,22 +110,22 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     this.buildInner(this.backwardLayer, backward, this.backwardLayer.name);
   }
 
-  call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
+  call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const { forward, backward } = this.#halves(inputs);
-    const [y, ...states] = this.forwardLayer.flowAlong(forward, context, true);
-    const [yBack, ...backStates] = this.backwardLayer.flowAlong(backward, context, true);
+    const [y, ...states] = this.forwardLayer.invokeAligned(forward, context, true);
+    const [yBack, ...backStates] = this.backwardLayer.invokeAligned(backward, context, true);
     return [...this.merge(y, yBack), ...states, ...backStates];
   }
 
   /** The outputs of both directions, each in the order of time, as one (or as two). */
-  merge(forward: Flow, backward: Flow): Flow[] {
+  merge(forward: MaskedSequence, backward: MaskedSequence): MaskedSequence[] {
     if (this.mergeMode === 'none') return [forward, backward];
     const value = merges[this.mergeMode](forward.value, backward.value);
     return [{ value, mask: forward.mask }];
   }
 
-  override alongTime(): boolean[] {
-    throw this.looksAhead('is bidirectional and reads the sequence from its end as well');
+  override streaming(): boolean[] {
+    throw this.nonCausal('is bidirectional and reads the sequence from its end as well');
   }
 
   override get config(): LayerConfig {

@@ -1,5 +1,5 @@
 /** `dense`: y = φ(x W + b) on the last axis. */
-import { type Flow, linear, type Parameter, type Shape } from '@unroll/core';
+import { linear, type MaskedSequence, type Parameter, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import { checkUnits } from '../cells/matrix-cell.js';
@@ -71,12 +71,12 @@ export class Dense extends Layer<DenseOptions> {
     });
   }
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     const sum = linear(x.value, this.#W, this.#b);
     return [{ value: activation(this.#activation)(sum), mask: x.mask }];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 }

@@ -1,5 +1,5 @@
 /** `dropout` (Srivastava et al. 2014): while training, elements become 0 at random and the rest grow to make up for it. */
-import { type Flow, type ForwardContext, mul, type Shape } from '@unroll/core';
+import { type ForwardContext, type MaskedSequence, mul, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { checkRate } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -31,7 +31,7 @@ export class Dropout extends Layer<DropoutOptions> {
     return [x];
   }
 
-  call([x]: readonly Flow[], context: ForwardContext): Flow[] {
+  call([x]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const { rate, noiseShape, seed } = this.options;
     if (!context.training || rate === 0) return [x];
     const shape = x.value.shape.map((extent, d) => noiseShape?.[d] ?? extent);
@@ -39,7 +39,7 @@ export class Dropout extends Layer<DropoutOptions> {
     return [{ value: mul(x.value, mask), mask: x.mask }];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 }

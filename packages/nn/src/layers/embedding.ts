@@ -1,5 +1,13 @@
 /** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
-import { type Flow, formatShape, gather, mul, type Parameter, type Shape, type Tensor } from '@unroll/core';
+import {
+  formatShape,
+  gather,
+  type MaskedSequence,
+  mul,
+  type Parameter,
+  type Shape,
+  type Tensor,
+} from '@unroll/core';
 import { checkOptions, hostTensor, hostValues } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
@@ -61,7 +69,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     });
   }
 
-  call([ids]: readonly Flow[]): Flow[] {
+  call([ids]: readonly MaskedSequence[]): MaskedSequence[] {
     const values = hostValues(ids.value, `The input of ${this.label}`);
     const { inputDim, maskZero } = this.options;
     const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
@@ -71,7 +79,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     return [{ value: gather(this.#table, ids.value), mask }];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 

@@ -1,5 +1,5 @@
 /** `input`: where a functional model's values come from. */
-import type { Flow, Shape } from '@unroll/core';
+import type { MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { makeNode, type SymbolicTensor } from '../graph.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -24,11 +24,11 @@ export class InputLayer extends Layer<InputOptions> {
     return [this.shape];
   }
 
-  call(inputs: readonly Flow[]): Flow[] {
+  call(inputs: readonly MaskedSequence[]): MaskedSequence[] {
     return [...inputs];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 }

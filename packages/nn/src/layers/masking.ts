@@ -1,5 +1,5 @@
 /** `masking`: steps whose features all equal one value are padding. */
-import { type Flow, type ForwardContext, mul, reshape, type Shape } from '@unroll/core';
+import { type ForwardContext, type MaskedSequence, mul, reshape, type Shape } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { maskWhere } from '../masks.js';
@@ -18,7 +18,7 @@ export class Masking extends Layer<MaskingOptions> {
     return [x];
   }
 
-  call([x]: readonly Flow[], _context: ForwardContext): Flow[] {
+  call([x]: readonly MaskedSequence[], _context: ForwardContext): MaskedSequence[] {
     const [B, T, I] = x.value.shape;
     const values = hostValues(x.value, `The input of ${this.label}`);
     // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
@@ -32,7 +32,7 @@ export class Masking extends Layer<MaskingOptions> {
     return [{ value: mul(x.value, reshape(mask, [B, T, 1])), mask }];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [...inputs];
   }
 }

@@ -2,7 +2,7 @@
  * Layers of several inputs: `addLayer`, `multiply`, `concatenate`. Inputs broadcast; those of lower rank first get axes
  * after the batch. As in Keras, a step counts where any of the masks says so, if all inputs have one. (`add` is the op.)
  */
-import { add, concat, type Flow, mul, reshape, type Shape, sub, type Tensor } from '@unroll/core';
+import { add, concat, type MaskedSequence, mul, reshape, type Shape, sub, type Tensor } from '@unroll/core';
 import { broadcastShapes, checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { anyMask, validSteps } from '../masks.js';
@@ -18,7 +18,7 @@ abstract class Merge extends Layer {
     return [lifted.reduce((a, b) => this.#broadcast(a, b))];
   }
 
-  call(inputs: readonly Flow[]): Flow[] {
+  call(inputs: readonly MaskedSequence[]): MaskedSequence[] {
     const rank = Math.max(...inputs.map(({ value }) => value.rank));
     const mask = anyMask(inputs.map((input) => input.mask));
     const values = inputs.map((input) => {
@@ -36,8 +36,8 @@ abstract class Merge extends Layer {
     ];
   }
 
-  /** An input as it is merged, given its mask. */
-  protected masked({ value }: Flow): Tensor {
+  /** The input's values to merge, after masking. */
+  protected masked({ value }: MaskedSequence): Tensor {
     return value;
   }
 
@@ -46,7 +46,7 @@ abstract class Merge extends Layer {
     return value;
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     return [inputs.some((along) => along)];
   }
 
@@ -82,7 +82,7 @@ export class Multiply extends Merge {
   static override readonly className = 'Multiply';
   protected readonly combine = mul;
 
-  protected override masked({ value, mask }: Flow): Tensor {
+  protected override masked({ value, mask }: MaskedSequence): Tensor {
     if (mask === null) return value;
     return add(validSteps(value, mask), sub(1, besides(mask, value.rank)));
   }
@@ -132,7 +132,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
     ];
   }
 
-  call(inputs: readonly Flow[]): Flow[] {
+  call(inputs: readonly MaskedSequence[]): MaskedSequence[] {
     const value = concat(
       inputs.map((input) => input.value),
       this.#axis(inputs[0].value.rank),
@@ -140,10 +140,10 @@ export class Concatenate extends Layer<ConcatenateOptions> {
     return [{ value, mask: this.#mask(inputs) }];
   }
 
-  override alongTime(inputs: readonly boolean[]): boolean[] {
+  override streaming(inputs: readonly boolean[]): boolean[] {
     if (!inputs.some((along) => along)) return [false];
-    if (inputs.some((along) => !along)) throw this.looksAhead('joins a sequence and something that is none');
-    if (this.options.axis === 1) throw this.looksAhead('puts sequences one behind the other');
+    if (inputs.some((along) => !along)) throw this.nonCausal('joins a sequence and something that is none');
+    if (this.options.axis === 1) throw this.nonCausal('puts sequences one behind the other');
     return [true];
   }
 
@@ -156,7 +156,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   }
 
   /** Along time the masks are joined too (where there is none, every step counts); else any of them counts. */
-  #mask(inputs: readonly Flow[]): Tensor | null {
+  #mask(inputs: readonly MaskedSequence[]): Tensor | null {
     if (inputs.every(({ mask }) => mask === null)) return null;
     if (this.#axis(inputs[0].value.rank) !== 1) return anyMask(inputs.map(({ mask }) => mask));
     return concat(

@@ -6,9 +6,9 @@ import {
   add,
   broadcastTo,
   div,
-  type Flow,
   type ForwardContext,
   keep,
+  type MaskedSequence,
   mean as meanOf,
   mul,
   type Parameter,
@@ -111,9 +111,9 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
     return this.beta ? add(scaled, reshape(this.beta, spread)) : scaled;
   }
 
-  override alongTime([along]: readonly boolean[]): boolean[] {
+  override streaming([along]: readonly boolean[]): boolean[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
-    if (along && [axis].flat().includes(1)) throw this.looksAhead('normalises along time');
+    if (along && [axis].flat().includes(1)) throw this.nonCausal('normalises along time');
     return [along];
   }
 }
@@ -121,7 +121,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
 export class LayerNormalization extends Normalization<LayerNormalizationOptions> {
   static override readonly className = 'LayerNormalization';
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     const { value, mask } = x;
     const axes = this.axes(value.shape);
     const mean = meanOf(value, axes, true);
@@ -146,7 +146,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
     });
   }
 
-  call([x]: readonly Flow[], context: ForwardContext): Flow[] {
+  call([x]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const { value, mask } = x;
     const axes = this.axes(value.shape);
     if (!context.training || !this.trainable) {

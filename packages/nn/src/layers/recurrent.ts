@@ -1,11 +1,11 @@
 /**
  * `Recurrent`: the layer that runs a cell along a sequence. The cell knows one step; here are sequences: masks, dropout,
- * direction, initial and carried states, streams. `lstm`, `gru`, `simpleRNN` and any cell of your own are this layer.
+ * direction, initial and carried states, streams. `lstm`, `gru`, `simpleRNN` and custom cells use this layer.
  */
 import {
   add,
-  type Flow,
   type ForwardContext,
+  type MaskedSequence,
   mul,
   reshape,
   reverse as reversed,
@@ -16,6 +16,7 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, shown, sizeOf } from '@unroll/core/internal';
+import { builders } from '../builders.js';
 import {
   type Cell,
   type CellState,
@@ -27,7 +28,6 @@ import {
 import { checkRate } from '../cells/matrix-cell.js';
 import { runCell, stepThrough } from '../cells/run.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
-import { makingTools } from '../making.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
 import { recurrentOptions } from '../option-names.js';
@@ -37,7 +37,7 @@ import type { BuildTools } from '../registry.js';
 /** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
 export interface RecurrentOptions extends LayerOptions {
   /**
-   * Give the output of every step, [B, T, H], instead of the last one, [B, H]; the mask then goes on to the next layer.
+   * Give the output of every step, [B, T, H], instead of the last one, [B, H]; the mask is then passed to the next layer.
    * Default false.
    */
   returnSequences?: boolean;
@@ -147,18 +147,22 @@ export class Recurrent extends Layer<RecurrentOptions> {
     this.cell.build(width, (...parameter) => this.addParameter(...parameter), shapes);
   }
 
-  call(inputs: readonly Flow[], context: ForwardContext): Flow[] {
-    return this.flowAlong(inputs, context, false);
+  call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
+    return this.invokeAligned(inputs, context, false);
   }
 
   /** As {@link call}; `realign` puts the outputs of a layer that goes backwards in the order of time. */
-  flowAlong(inputs: readonly Flow[], context: ForwardContext, realign: boolean): Flow[] {
-    const { x: flow, states, constants } = this.#parts(inputs);
-    const { value: x, mask } = flow;
+  invokeAligned(
+    inputs: readonly MaskedSequence[],
+    context: ForwardContext,
+    realign: boolean,
+  ): MaskedSequence[] {
+    const { x: input, states, constants } = this.#parts(inputs);
+    const { value: x, mask } = input;
     const [B, , ...step] = x.shape;
     const state = this.#given(states) ?? this.#carriedFor(B);
     const masks = context.training
-      ? makingTools(this.label).masks(this.cell, this.options, B, sizeOf(step), context.random)
+      ? builders(this.label).masks(this.cell, this.options, B, sizeOf(step), context.random)
       : null;
     const sequence = this.#context(mask, realign, constants);
     if (masks) {
@@ -185,19 +189,19 @@ export class Recurrent extends Layer<RecurrentOptions> {
     });
   }
 
-  override alongTime([x, ...others]: readonly (boolean | null)[]): boolean[] {
-    if (this.goBackwards) throw this.looksAhead('goes backwards, from the end of a sequence to its start');
+  override streaming([x, ...others]: readonly (boolean | null)[]): boolean[] {
+    if (this.goBackwards) throw this.nonCausal('goes backwards, from the end of a sequence to its start');
     if (others.some((along) => along !== null)) {
-      throw this.looksAhead('takes its initial state from another layer; stream that part by itself');
+      throw this.nonCausal('takes its initial state from another layer; stream that part by itself');
     }
-    if (!x) throw this.looksAhead('repeats a whole sequence made from one vector');
+    if (!x) throw this.nonCausal('repeats a whole sequence made from one vector');
     return [
       this.returnSequences,
       ...(this.returnState ? Object.keys(this.cell.stateSizes).map(() => false) : []),
     ];
   }
 
-  override advance(inputs: readonly Flow[], memory: Memory): Flow[] {
+  override streamStep(inputs: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
     this.outputShapes(inputs.map(({ value }) => value.shape));
     const { x, states, constants } = this.#parts(inputs);
     const { value, mask } = x;
@@ -238,7 +242,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (owner !== this) {
       throw this.error(
         'value',
-        `its ${cell.className} is already in ${owner.label}. Give each layer a cell of its own, or use that layer twice.`,
+        `its ${cell.className} is already in ${owner.label}. Give each layer its own cell, or use that layer twice.`,
       );
     }
     owners.set(cell, this);
@@ -255,10 +259,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
   #context(
     mask: Tensor | null,
     realign: boolean,
-    flows: readonly Flow[],
+    sequences: readonly MaskedSequence[],
     prepared?: NamedTensors,
   ): SequenceContext {
-    const constants = named(this.constants, flows);
+    const constants = named(this.constants, sequences);
     return {
       returnSequences: this.returnSequences,
       reverse: this.goBackwards,
@@ -271,13 +275,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
     };
   }
 
-  #outputs({ y, state }: SequenceResult, mask: Tensor | null): Flow[] {
+  #outputs({ y, state }: SequenceResult, mask: Tensor | null): MaskedSequence[] {
     if (!this.returnState) return [{ value: y, mask }];
     const states = Object.keys(this.cell.stateSizes).map((name) => ({ value: state[name], mask: null }));
     return [{ value: y, mask }, ...states];
   }
 
-  #given(states: readonly Flow[]): CellState | null {
+  #given(states: readonly MaskedSequence[]): CellState | null {
     if (states.length === 0) return null;
     const values = states.map(({ value }) => value);
     return named(Object.keys(this.cell.stateSizes), values);

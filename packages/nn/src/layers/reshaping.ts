@@ -2,7 +2,7 @@
  * Layers that move elements and compute nothing: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. As in Keras,
  * masks end at them, but for `repeatVector` there is none before. (`reshape` and `permute` are the names of the ops.)
  */
-import { broadcastTo, type Flow, permute, reshape, type Shape } from '@unroll/core';
+import { broadcastTo, type MaskedSequence, permute, reshape, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { checkUnits } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -18,13 +18,13 @@ export class Flatten extends Layer {
     return [[x[0], sizeOf(x.slice(1))]];
   }
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     const { shape } = x.value;
     return [{ value: reshape(x.value, [shape[0], sizeOf(shape.slice(1))]), mask: null }];
   }
 
-  override alongTime([along]: readonly boolean[]): boolean[] {
-    if (along) throw this.looksAhead('puts all steps of a sequence side by side');
+  override streaming([along]: readonly boolean[]): boolean[] {
+    if (along) throw this.nonCausal('puts all steps of a sequence side by side');
     return [false];
   }
 }
@@ -54,12 +54,12 @@ export class Reshape extends Layer<ReshapeOptions> {
     return [[x[0], ...targetShape.map((extent) => (extent === -1 ? worked : extent))]];
   }
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     return [{ value: reshape(x.value, this.outputShapes([x.value.shape])[0]), mask: null }];
   }
 
-  override alongTime([along]: readonly boolean[]): boolean[] {
-    if (along) throw this.looksAhead('changes the shape of whole sequences');
+  override streaming([along]: readonly boolean[]): boolean[] {
+    if (along) throw this.nonCausal('changes the shape of whole sequences');
     return [false];
   }
 }
@@ -95,12 +95,12 @@ export class Permute extends Layer<PermuteOptions> {
     return [[x[0], ...dims.map((dim) => x[dim])]];
   }
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     return [{ value: permute(x.value, [0, ...this.options.dims]), mask: null }];
   }
 
-  override alongTime([along]: readonly boolean[]): boolean[] {
-    if (along && this.options.dims[0] !== 1) throw this.looksAhead('exchanges the axis of time with another');
+  override streaming([along]: readonly boolean[]): boolean[] {
+    if (along && this.options.dims[0] !== 1) throw this.nonCausal('exchanges the axis of time with another');
     return [along];
   }
 }
@@ -129,13 +129,13 @@ export class RepeatVector extends Layer<RepeatVectorOptions> {
     return [[x[0], this.options.n, x[1]]];
   }
 
-  call([x]: readonly Flow[]): Flow[] {
+  call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     const [B, I] = x.value.shape;
     return [{ value: broadcastTo(reshape(x.value, [B, 1, I]), [B, this.options.n, I]), mask: null }];
   }
 
-  override alongTime(): boolean[] {
-    throw this.looksAhead('makes a whole sequence out of one vector');
+  override streaming(): boolean[] {
+    throw this.nonCausal('makes a whole sequence out of one vector');
   }
 }
 

@@ -1,5 +1,5 @@
 /** `timeDistributed`: one layer at every step of a sequence, with the same weights. */
-import { type Flow, type ForwardContext, reshape, type Shape } from '@unroll/core';
+import { type ForwardContext, type MaskedSequence, reshape, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
@@ -36,16 +36,16 @@ export class TimeDistributed extends Layer {
   }
 
   /** All steps of all examples are one batch of the inner layer. */
-  call([x]: readonly Flow[], context: ForwardContext): Flow[] {
+  call([x]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const [B, T, ...rest] = x.value.shape;
     const steps = { value: reshape(x.value, [B * T, ...rest]), mask: null };
-    return this.layer.flow([steps], context).map(({ value }) => ({
+    return this.layer.invoke([steps], context).map(({ value }) => ({
       value: reshape(value, [B, T, ...value.shape.slice(1)]),
       mask: x.mask,
     }));
   }
 
-  override alongTime([along]: readonly boolean[]): boolean[] {
+  override streaming([along]: readonly boolean[]): boolean[] {
     return [along];
   }
 

@@ -213,7 +213,7 @@ function checkedRows(
     const table = reshape(x, [sizeOf(lead), x.shape[x.rank - 1]]);
     if (kept === null) return table;
     // Targets that lie on the host stay there: what checks them, and what looks up their classes, reads them.
-    const onHost = table.held && !recording.current?.tracks(table);
+    const onHost = table.hostArray && !recording.current?.tracks(table);
     return onHost ? takeRows(table, kept) : gather(table, Float64Array.from(kept));
   };
   const pair = { prediction: flat(prediction), target: flat(target) };

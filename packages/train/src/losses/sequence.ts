@@ -249,7 +249,7 @@ function selected(
     const [B, ...rest] = x.shape;
     const table = reshape(x, [B, sizeOf(rest)]);
     // Targets and masks that lie on the host stay there, for definitions that read them.
-    const onHost = table.held && !recording.current?.tracks(table);
+    const onHost = table.hostArray && !recording.current?.tracks(table);
     const rows = onHost ? takeRows(table, kept) : gather(table, Float64Array.from(kept));
     return reshape(rows, [kept.length, ...rest]);
   };

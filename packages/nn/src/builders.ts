@@ -1,7 +1,7 @@
 /**
- * What it takes to make new models and to train them, and not to run a loaded one: initialisers, regularisers,
- * constraints, dropout masks of cells, symbolic tensors, weights from outside, summaries. Layers reach them through here, so that a page that only runs models does not carry them. They are
- * brought (making-tools.ts) by what makes models: `sequential`, `model`, `modelFromConfig`; in Node they are always there.
+ * The registry of what only building and training models needs: initialisers, regularisers, constraints, dropout masks
+ * of cells, symbolic tensors, setting weights, summaries. Layers look these up here, so that an inference bundle leaves
+ * them out. `sequential`, `model` and `modelFromConfig` install them (install-builders.ts); in Node they are always installed.
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Cell, CellMasks } from './cells/cell.js';
@@ -14,15 +14,15 @@ import type { Regularizer } from './regularizers.js';
 import type { rowsInOrder, summaryTable } from './summary.js';
 import type { setWeights } from './weights.js';
 
-export interface MakingTools {
-  /** The stream that weights are drawn from where none is given. */
+export interface Builders {
+  /** The default random stream for weights. */
   stream(seed: number, path: string): RandomStream;
   initialize(how: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
   regularizer(how: Regularizer, owner?: string): (weights: Tensor) => Tensor;
   constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
-  /** A layer in a graph. */
+  /** Applies a layer to symbolic tensors. */
   apply: typeof applySymbolic;
-  /** Dropout masks for one sequence of a cell, by the seed among the options or else the stream of the training. */
+  /** Dropout masks of a cell for one batch, drawn from `options.seed` or else from the training's random stream. */
   masks(
     cell: Cell,
     options: { dropout?: number; recurrentDropout?: number; seed?: number },
@@ -30,39 +30,41 @@ export interface MakingTools {
     inputSize: number,
     random: RandomStream,
   ): CellMasks;
-  /** What a config holds for an option that is a function. */
+  /** The name under which a config stores an option that is a function. */
   functionName(option: string, fn: unknown): string | undefined;
   /** The symbolic output of a layer. */
   outputOf(layer: Layer): SymbolicTensor;
-  /** A model of layers one after another, as a graph. */
+  /** The graph of a sequential model. */
   chainOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
   setWeights: typeof setWeights;
   summary: typeof summaryTable;
   summaryRows: typeof rowsInOrder;
 }
 
-let tools: MakingTools | null = null;
+let installed: Builders | null = null;
 
-export function setMakingTools(brought: MakingTools): void {
-  tools = brought;
+export function setBuilders(all: Builders): void {
+  installed = all;
 }
 
-/** @throws UnrollError `state` where nobody has brought them */
-export function makingTools(owner: string): MakingTools {
-  if (tools) return tools;
+/** @throws UnrollError `state` if no builders are installed */
+export function builders(owner: string): Builders {
+  if (installed) return installed;
   throw new UnrollError(
     'state',
-    `${owner} has nothing to make or train weights with: it was bundled to run models. ` +
+    `${owner} cannot create or train weights: this bundle only runs models. ` +
       'Use sequential(), model() or load().',
   );
 }
 
-/** What `how` adds to the loss. A name that is wrong is refused at once where the tools are there. */
+/** The penalty that `how` adds to the loss. An unknown name throws at once if the builders are installed. */
 export function regularizer(how: Regularizer, owner: string): (weights: Tensor) => Tensor {
-  return tools?.regularizer(how, owner) ?? ((weights) => makingTools(owner).regularizer(how, owner)(weights));
+  return (
+    installed?.regularizer(how, owner) ?? ((weights) => builders(owner).regularizer(how, owner)(weights))
+  );
 }
 
-/** What becomes of weights after an update, likewise. */
+/** The constraint applied to weights after an update, looked up in the same way. */
 export function constraint(how: Constraint, owner: string): (weights: Tensor) => Tensor {
-  return tools?.constraint(how, owner) ?? ((weights) => makingTools(owner).constraint(how, owner)(weights));
+  return installed?.constraint(how, owner) ?? ((weights) => builders(owner).constraint(how, owner)(weights));
 }
