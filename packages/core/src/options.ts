@@ -73,7 +73,7 @@ const HINTS: Readonly<Record<string, string>> = {
   infeatures: SHAPES,
   batchshape: 'Give the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
   inputlength: SHAPES,
-  initialstate: 'Give the states after the input: lstm({ units: 8 }).apply([x, h, c]).',
+  initialstate: 'Give it where the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
   numlayers: 'Put several recurrent layers into the model, all but the last with returnSequences: true.',
   bidirectional: 'Put it around the layer: bidirectional(lstm({ units: 8 })).',
   paddingidx: 'With maskZero: true, id 0 is padding.',

@@ -72,7 +72,8 @@ describe('options', () => {
     in_features:
       'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
     batch_shape: 'Give the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
-    initial_state: 'Give the states after the input: lstm({ units: 8 }).apply([x, h, c]).',
+    initial_state:
+      'Give it where the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
     num_layers: 'Put several recurrent layers into the model, all but the last with returnSequences: true.',
     bidirectional: 'Put it around the layer: bidirectional(lstm({ units: 8 })).',
     padding_idx: 'With maskZero: true, id 0 is padding.',

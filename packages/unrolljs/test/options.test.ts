@@ -10,6 +10,7 @@ import {
   type FitOptions,
   input,
   load,
+  lstm,
   model as functional,
   padSequences,
   sequential,
@@ -129,6 +130,19 @@ describe('arguments of Keras', () => {
       'model: no outputs',
       () => functional({ inputs: input({ shape: [3] }) } as Parameters<typeof functional>[0]),
       /^model: outputs must be a tensor or an array of tensors, got undefined\.$/,
+    ],
+    [
+      'apply: initial_state',
+      () => lstm({ units: 2 }).apply(input({ shape: [null, 1] }), { initial_state: [] } as object),
+      /^apply: there is no option "initial_state"\. Did you mean "initialState"\?$/,
+    ],
+    [
+      'apply: one initial state',
+      () => {
+        const x = input({ shape: [null, 1] });
+        return lstm({ units: 2 }).apply(x, { initialState: x as never });
+      },
+      /^apply: initialState must be an array, got a SymbolicTensor\.$/,
     ],
     [
       'padSequences: maxLength',
