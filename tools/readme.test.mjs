@@ -1,7 +1,12 @@
-// The READMEs show the program that is in examples/ and what it prints, in both languages.
+// The READMEs show the program that is in examples/ and what it prints, and name what exists, in both languages.
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { block, printed, program, read, readmes } from './readme.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 for (const readme of readmes) {
   test(`${readme} shows ${program} as it is`, () => {
@@ -21,4 +26,66 @@ test('both READMEs show the same output of npm start', () => {
 
 test('both READMEs have a row for each of the 23 things articles describe', () => {
   for (const readme of readmes) assert.equal(read(readme).match(/^\| \d+ \|/gm)?.length, 23);
+});
+
+/** The rows of the table of what there is: { number, available }. */
+const rows = (readme) =>
+  [...read(readme).matchAll(/^\| (\d+) \|[^|]*\|([^|]*)\|/gm)].map(([, number, available]) => ({
+    number,
+    available,
+  }));
+const spans = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, span]) => span);
+
+/** Public values, members of `losses`, and options in the declarations of the packages. */
+const publicNames = async () => {
+  const entries = await Promise.all(
+    ['unrolljs', 'unrolljs/node', 'unrolljs/forecast'].map((entry) => import(entry)),
+  );
+  const declarations = ['core', 'nn', 'train', 'data', 'unrolljs'].flatMap((name) => {
+    const folder = join(root, 'packages', name, 'dist');
+    return readdirSync(folder, { recursive: true })
+      .filter((file) => file.endsWith('.d.ts'))
+      .map((file) => readFileSync(join(folder, file), 'utf8'));
+  });
+  const options = declarations.flatMap((text) =>
+    [...text.matchAll(/^ +(?:readonly )?(\w+)\??: /gm)].map(([, name]) => name),
+  );
+  const losses = Object.keys(entries[0].losses).map((name) => `losses.${name}`);
+  return new Set([...entries.flatMap(Object.keys), ...losses, ...options]);
+};
+
+test('names in the tables are public, and verbs and their options are those of the command line', async () => {
+  const names = await publicNames();
+  const help = (...args) => printed(['packages/cli/bin/unroll.js', ...args, '--help'].join(' '));
+  const verbs = help();
+  for (const readme of readmes) {
+    for (const span of rows(readme).flatMap(({ available }) => spans(available))) {
+      const [, verb, rest] = /^unroll (\w+)(.*)/.exec(span) ?? [];
+      if (verb) {
+        assert.match(verbs, new RegExp(`^ +${verb} `, 'm'), `${readme}: \`${span}\``);
+        for (const [flag] of rest.matchAll(/--[\w-]+/g))
+          assert.ok(help(verb).includes(flag), `${readme}: \`${span}\``);
+      } else {
+        // A call such as `model({ inputs, outputs })` is the names in it.
+        for (const [name] of span.matchAll(/[A-Za-z_][\w.]*/g))
+          assert.ok(names.has(name), `${readme}: \`${name}\` is not public`);
+      }
+    }
+  }
+});
+
+test('the tables of both READMEs have the same code in every row', () => {
+  const [first, second] = readmes.map((readme) =>
+    rows(readme).map(({ number, available }) => ({ number, code: spans(available) })),
+  );
+  assert.deepEqual(second, first);
+});
+
+test('every file that the READMEs link to exists', () => {
+  for (const readme of readmes) {
+    const links = [...read(readme).matchAll(/\]\(([^)#\s]+)/g)].map(([, link]) => link);
+    assert.ok(links.length > 5);
+    for (const link of links.filter((one) => !/^https?:/.test(one)))
+      assert.ok(existsSync(join(root, link)), `${readme}: ${link}`);
+  }
 });

@@ -44,6 +44,8 @@ describe('options', () => {
     unit: 'units',
     lr: 'learningRate',
     hidden_size: 'units',
+    out_features: 'units',
+    p: 'rate',
   };
   for (const [option, meant] of Object.entries(near)) {
     test(`${option} is answered with ${meant}`, () =>
@@ -65,6 +67,19 @@ describe('options', () => {
       'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
     batch_first: 'It is not needed here: tensors are always [batch, time, features].',
     class_weight: 'Give it to fit().',
+    input_dim:
+      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
+    in_features:
+      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
+    batch_shape: 'Give the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
+    initial_state:
+      'Give it where the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
+    num_layers: 'Put several recurrent layers into the model, all but the last with returnSequences: true.',
+    bidirectional: 'Put it around the layer: bidirectional(lstm({ units: 8 })).',
+    padding_idx: 'With maskZero: true, id 0 is padding.',
+    initial_epoch: 'It is not needed here: fit() continues where the last call ended.',
+    validation_freq: 'It is not needed here: validation runs after every epoch.',
+    validation_batch_size: 'It is not needed here: batchSize is also that of validation.',
     optimizer: 'Give it to compile().',
   };
   for (const [option, hint] of Object.entries(elsewhere)) {

@@ -20,7 +20,7 @@ import {
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
+import { checkOptions, shown } from '@unroll/core/internal';
 import { applySymbolic, type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
 import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
@@ -354,6 +354,12 @@ function nodeNames(nodes: readonly GraphNode[]): string[] {
 /** A model of a graph of layers, from symbolic inputs to symbolic outputs. Models can be applied like layers. */
 export function model(options: FunctionalOptions): Functional {
   checkOptions('model', options, { inputs: true, outputs: true, ...networkOptions() });
+  for (const what of ['inputs', 'outputs'] as const) {
+    if (options[what] === undefined || options[what] === null)
+      throw valueError(
+        `model: ${what} must be a tensor or an array of tensors, got ${shown(options[what])}.`,
+      );
+  }
   installBuilders();
   return new Functional(options);
 }

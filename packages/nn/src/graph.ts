@@ -3,6 +3,7 @@
  * tensors, and gives the symbolic tensors that come out, whose shapes are known at once. A model walks the nodes later.
  */
 import { formatShape, type Shape, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import type { Layer } from './layer.js';
 
 /** One place where a layer stands in a graph. */
@@ -51,8 +52,10 @@ export class SymbolicTensor {
 export function applySymbolic(
   layer: Layer,
   inputs: SymbolicTensor | readonly SymbolicTensor[],
-  { initialState = [], constants = [], mask }: ApplyOptions = {},
+  options: ApplyOptions = {},
 ): SymbolicTensor {
+  checkOptions('apply', options, { initialState: 'list', constants: 'list', mask: true });
+  const { initialState = [], constants = [], mask } = options;
   const list = [...(inputs instanceof SymbolicTensor ? [inputs] : inputs), ...initialState, ...constants];
   for (const input of mask ? [...list, mask] : list) {
     if (input instanceof SymbolicTensor) continue;

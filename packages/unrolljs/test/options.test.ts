@@ -4,7 +4,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { dense, type FitOptions, load, sequential, UnrollError } from 'unrolljs';
+import {
+  type Cell,
+  dense,
+  type FitOptions,
+  input,
+  load,
+  lstm,
+  model as functional,
+  padSequences,
+  sequential,
+  stackedCells,
+  UnrollError,
+} from 'unrolljs';
+import { csvLog, tensorBoard } from 'unrolljs/node';
 
 const [x, y] = [
   [[0], [1], [2]],
@@ -94,6 +107,50 @@ describe('options', () => {
       fit({ checkpointDir: undefined, callbacks: [{ name: 'own', monitors: 'val_loss', onEvent() {} }] }),
       /val_loss/,
     ));
+});
+
+describe('arguments of Keras', () => {
+  const cases: [string, () => unknown, RegExp][] = [
+    [
+      'tensorBoard: log_dir',
+      () => tensorBoard({ log_dir: 'logs' } as unknown as string),
+      /^tensorBoard takes the path of a folder first, got \{ log_dir \}\.$/,
+    ],
+    [
+      'csvLog: filename',
+      () => csvLog({ filename: 'a.csv' } as unknown as string),
+      /^csvLog takes the path of a file first, got \{ filename \}\.$/,
+    ],
+    [
+      'stackedCells: cells',
+      () => stackedCells({ cells: [] } as unknown as Cell[]),
+      /^stackedCells takes an array of cells, .* got \{ cells \}\.$/,
+    ],
+    [
+      'model: no outputs',
+      () => functional({ inputs: input({ shape: [3] }) } as Parameters<typeof functional>[0]),
+      /^model: outputs must be a tensor or an array of tensors, got undefined\.$/,
+    ],
+    [
+      'apply: initial_state',
+      () => lstm({ units: 2 }).apply(input({ shape: [null, 1] }), { initial_state: [] } as object),
+      /^apply: there is no option "initial_state"\. Did you mean "initialState"\?$/,
+    ],
+    [
+      'apply: one initial state',
+      () => {
+        const x = input({ shape: [null, 1] });
+        return lstm({ units: 2 }).apply(x, { initialState: x as never });
+      },
+      /^apply: initialState must be an array, got a SymbolicTensor\.$/,
+    ],
+    [
+      'padSequences: maxLength',
+      () => padSequences([[1]], { maxLength: 3 } as object),
+      /Did you mean "steps"\?$/,
+    ],
+  ];
+  for (const [name, work, message] of cases) test(name, () => refuses(work, message));
 });
 
 describe('data', () => {

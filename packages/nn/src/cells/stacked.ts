@@ -4,6 +4,7 @@
  * cell that declares them.
  */
 import { mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
+import { shown } from '@unroll/core/internal';
 import {
   type Cell,
   type CellConstants,
@@ -136,5 +137,9 @@ function joined<T>(parts: readonly Readonly<Record<string, T>>[]): Record<`${num
 
 /** Cells on top of each other as one cell, for `recurrent`. */
 export function stackedCells(cells: readonly Cell[]): StackedCells {
+  if (!Array.isArray(cells))
+    throw valueError(
+      `stackedCells takes an array of cells, as in stackedCells([lstmCell({ units: 8 })]), got ${shown(cells)}.`,
+    );
   return new StackedCells({ cells });
 }

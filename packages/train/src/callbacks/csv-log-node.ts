@@ -1,5 +1,6 @@
 /** A line of figures per epoch, as CSV. */
-import { checkOptions } from '@unroll/core/internal';
+import { valueError } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
 import { type EpochEvent, figuresOf } from '../events.js';
 import type { Callback } from './callback.js';
 import { LogFile } from './log-file-node.js';
@@ -14,6 +15,8 @@ export interface CsvLogOptions {
  * first epoch. A new run replaces the file; a resumed one goes on in it.
  */
 export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
+  if (typeof path !== 'string')
+    throw valueError(`csvLog takes the path of a file first, got ${shown(path)}.`);
   checkOptions('csvLog', options, { separator: 'text' });
   const { separator = ',' } = options;
   const file = new LogFile(path);

@@ -1,7 +1,8 @@
 /** Figures as TensorBoard event files: `train/` and `validation/` below a folder, with Keras's tags. */
 
 import { join } from 'node:path';
-import { checkOptions } from '@unroll/core/internal';
+import { valueError } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
 import type { EpochEvent, Figures, StepEvent } from '../events.js';
 import type { Callback } from './callback.js';
 import { fileHeader, scalarRecord } from './event-file.js';
@@ -23,6 +24,8 @@ const FILE = 'events.out.tfevents.unroll';
  * <folder>`. A new run replaces the files; a resumed one goes on in them.
  */
 export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
+  if (typeof folder !== 'string')
+    throw valueError(`tensorBoard takes the path of a folder first, got ${shown(folder)}.`);
   checkOptions('tensorBoard', options, { everyUpdates: 'count' });
   const { everyUpdates } = options;
   const files = {

@@ -1,0 +1,172 @@
+// Holds the words of the code and of the documents to the field's terms: prints file:line, what was written and what to write
+// instead. What is left over from before is in language-budget.json, a number for each term that only falls, as in
+// check-assertions.mjs: more fail, and so do fewer until `node tools/check-language.mjs --lower` has lowered the numbers.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** In patterns a space also matches a line break within a comment or a paragraph. */
+const GAP = String.raw`(?:[ \t]+|[ \t]*\r?\n[ \t]*(?:\*|//|#|>)?[ \t]*)`;
+
+const rule = (term, pattern, instead, options = {}) => ({
+  term,
+  pattern: new RegExp(pattern.replaceAll(' ', GAP), options.exact ? 'g' : 'gi'),
+  instead,
+  files: options.files ?? /./,
+});
+
+const EXACT = { exact: true };
+const CPP = { exact: true, files: /\.(cpp|h)$/ };
+
+/** The term is the name in the budget. Case counts only with EXACT; identifiers count, so `\b` says where a word ends. */
+export const RULES = [
+  rule('rows ahead', String.raw`\brows? ?ahead\b|\browsAhead|[\d}] ahead\b`, 'steps ahead, or "step 3"'),
+  rule(
+    'passes',
+    String.raw`\bpasses over the (?:data|rows|examples)|\b(?:max|min|of|train|many|more|fewer|to \w+|\d+|\}) passes\b|\b(?:max|min|most|best|num)Passes\b`,
+    'epochs',
+  ),
+  rule('what came', String.raw`\bwhat came\b|\bcame instead\b`, 'actuals, observed values'),
+  rule(
+    'told',
+    String.raw`\b(?:is|are|was|were|be|been) told\b(?! apart)|\btold of\b|\btell(?:s|ing)? of\b|\btells?\b(?=\()`,
+    'reported, warns, raises',
+  ),
+  rule('how long to train', String.raw`\bhow long to train\b`, 'choosing the number of epochs'),
+  rule('figures', String.raw`\bfigures?\b`, 'metrics (of a run), results (of a benchmark)'),
+  rule('reach', String.raw`\b(?:const|let|the|a|of) reach\b|\breach(?=[,:;)\]}])|\.reach\b`, 'horizon chunk'),
+  rule(
+    'stand',
+    String.raw`\bStand\b|\b(?:const|let|the|this) stand\b|\bstand(?=[:,)])`,
+    'forecast origin',
+    EXACT,
+  ),
+  rule('emit', String.raw`\bemitMasks?\b|\.emits?\b|\bemits?\b(?=[:,)])`, 'output mask'),
+  rule(
+    'flow',
+    String.raw`\bFlows?\b|\b(?:const|let) flows?\b|\bflows?(?=[:,.)\]])|\(flows?\b`,
+    'masked sequence',
+    EXACT,
+  ),
+  rule('along time', String.raw`\balongTime\b|\balong time\b`, 'step, streaming'),
+  rule('advance', String.raw`\badvanced?\(`, 'step'),
+  rule('looks ahead', String.raw`\blooks?Ahead\b|\blooks? ahead\b`, 'non-causal'),
+  rule(
+    'making tools',
+    String.raw`\bmaking-?tools\b|\bmaking tools\b|/making\.(?:js|ts)\b`,
+    'weight initialisers',
+  ),
+  rule('shelf', String.raw`\bshel(?:f|ves)\b|Shel(?:f|ves)\b`, 'pool'),
+  rule('settle', String.raw`\bsettle(?:s|d)?\b|\bsettle(?=[A-Z])`, 'commit, resolve'),
+  rule('touched', String.raw`\btouched\b|\btouched(?=Rows)`, 'dirty'),
+  rule('held', String.raw`\bheldTo\b|\b(?:const|let) held\b|\bheld(?=: )`, 'validation'),
+  rule('kept', String.raw`\b(?:const|let) kept\b|\bkept(?=: |\.[a-z])`, 'cached, storage'),
+  rule('halves', String.raw`\bhalves(?=[[.,:;)=]| =)|\b(?:in|as|of) halves\b`, 'weight format, float16'),
+  rule('macros', String.raw`\b(?:SELDOM|ALWAYS|FULLY)\b`, 'NOINLINE, FORCE_INLINE, UNROLL_LOOP', CPP),
+  rule('goes on', String.raw`\b(?:go|goes|going|went|gone) on\b`, 'resumes, continues'),
+  rule('mended', String.raw`\bmend(?:s|ed|ing)?\b`, 'fixed'),
+  rule('leaning', String.raw`\bleanings?\b`, 'default'),
+  rule('bytes of a page', String.raw`\bbytes of (?:a|the) page\b`, 'bundle size'),
+  rule('and it is', String.raw`, and it is (?=["']?\$\{)`, 'got ...'),
+  rule('whole number', String.raw`\bwhole numbers?\b`, 'integer'),
+];
+
+/** Files that may write a term, and why. */
+const ALLOWED = [
+  { file: 'tools/check-language.mjs', terms: null, why: 'it lists the terms' },
+  { file: 'tools/check-language.test.mjs', terms: null, why: 'it tests them' },
+  { file: 'tools/check.mjs', terms: ['bytes of a page'], why: 'the name of a check' },
+];
+
+const READ = /\.(ts|mjs|js|cpp|h|py|md|txt)$/;
+const GENERATED = /\.generated\.|(^|\/)(node_modules|dist|dist-test)\//;
+const FOLDERS = ['bench/src', 'docs', 'examples', 'tools'];
+
+const filesUnder = (root, folder) => {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (!entry.isDirectory()) return [path];
+    return ['node_modules', 'dist', 'dist-test'].includes(entry.name) ? [] : filesUnder(root, path);
+  });
+};
+
+const markdownIn = (root, folder) =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder))
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => join(folder, name).replaceAll('\\', '/'))
+    : [];
+
+/** Every file that is read, sorted. */
+const filesOf = (root) => {
+  const packages = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : [];
+  const parts = packages.flatMap((name) =>
+    ['src', 'cpp', 'scripts'].map((part) => `packages/${name}/${part}`),
+  );
+  const all = [...parts, ...FOLDERS].flatMap((folder) => filesUnder(root, folder));
+  return [...all, ...markdownIn(root, 'bench'), ...markdownIn(root, '')]
+    .filter((file) => READ.test(file) && !GENERATED.test(file))
+    .sort();
+};
+
+/** The terms in one file's text: { term, line, written, instead }, the line as `file:line`. */
+export const findIn = (file, text) =>
+  RULES.filter(({ term, files }) => {
+    const allowed = ALLOWED.some((one) => one.file === file && (one.terms?.includes(term) ?? true));
+    return !allowed && files.test(file);
+  }).flatMap(({ term, pattern, instead }) =>
+    [...text.matchAll(pattern)].map(({ 0: written, index }) => ({
+      term,
+      line: `${file}:${text.slice(0, index).split('\n').length}`,
+      written: written.replace(/\s+/g, ' ').trim(),
+      instead,
+    })),
+  );
+
+/** Every term under root. */
+export const findTerms = (root) =>
+  filesOf(root).flatMap((file) => findIn(file, readFileSync(join(root, file), 'utf8')));
+
+/** How often each term is found, without those that are not. */
+export const countTerms = (found) => {
+  const counts = RULES.map(({ term }) => [term, found.filter((one) => one.term === term).length]);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+};
+
+/** What is wrong with these terms under this budget, line by line. */
+export const judge = (found, budget) =>
+  RULES.flatMap(({ term }) => {
+    const lines = found.filter((one) => one.term === term);
+    const allowed = budget[term] ?? 0;
+    if (lines.length === allowed) return [];
+    const counts = `"${term}": ${lines.length}, allowed: ${allowed}.`;
+    if (lines.length < allowed) return [`${counts} Run \`node tools/check-language.mjs --lower\`.`];
+    return [counts, ...lines.map(shown)];
+  });
+
+const shown = ({ line, written, instead }) => `  ${line}: "${written}", write ${instead}`;
+
+/** The budget with the numbers that fell; none rises. */
+export const lowered = (counts, budget) =>
+  Object.fromEntries(
+    Object.entries(budget)
+      .map(([term, allowed]) => [term, Math.min(allowed, counts[term] ?? 0)])
+      .filter(([, allowed]) => allowed > 0),
+  );
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const tools = dirname(fileURLToPath(import.meta.url));
+  const file = join(tools, 'language-budget.json');
+  const budget = JSON.parse(readFileSync(file, 'utf8'));
+  const found = findTerms(join(tools, '..'));
+  if (process.argv.includes('--all')) for (const one of found) console.log(shown(one));
+  if (process.argv.includes('--lower')) {
+    writeFileSync(file, `${JSON.stringify(lowered(countTerms(found), budget), null, 2)}\n`);
+  } else {
+    const wrong = judge(found, budget);
+    for (const line of wrong) console.log(line);
+    if (wrong.length) process.exitCode = 1;
+    else console.log(`terms to replace: ${found.length}, as many as allowed (--all lists them)`);
+  }
+}
