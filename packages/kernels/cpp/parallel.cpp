@@ -56,6 +56,7 @@ struct Pool {
 #if !defined(__wasm__)
   Cores machine;
   int callers_core = unset;  // the core that workers keep off; -1: none
+  unsigned jobs = 0;
   static constexpr int unset = -2;
 #endif
 
@@ -150,10 +151,18 @@ void finish(Pool& pool, int helpers) {
 inline void keep_apart(Pool&) {}
 #else
 // Keeps the workers off the caller's core. Linux likes to wake a thread where its waker runs, and then both share that
-// core until the balancer looks, 4 to 15 ms later.
+// core until the balancer looks, 4 to 15 ms later. Where the caller may run can change at any time (taskset); asking takes
+// as long as a small job, so it is done once in a while, and before workers are sent anywhere.
+constexpr unsigned jobs_between_looks = 64;
 inline void keep_apart(Pool& pool) {
-  const int core = pool.wanted.load() > pool.cores ? -1 : pool.machine.current();
-  if (core == pool.callers_core) return;
+  const auto core_to_avoid = [&pool] {
+    const bool enough = pool.wanted.load() <= pool.machine.count(pool.cores);
+    return enough ? pool.machine.current() : -1;
+  };
+  bool changed = pool.jobs++ % jobs_between_looks == 0 && pool.machine.look();
+  int core = core_to_avoid();
+  if (core == pool.callers_core && !changed) return;
+  if (pool.machine.look()) core = core_to_avoid();
   pool.callers_core = core;
   for (Slot& slot : pool.slots) {
     if (slot.thread.joinable()) pool.machine.keep_off(slot.thread, core);

@@ -54,10 +54,20 @@ struct Word {
 #if defined(__linux__)
 class Cores {
  public:
-  Cores() { known = sched_getaffinity(0, sizeof(all), &all) == 0; }
+  // Reads where the calling thread may run; true: that is no longer what it was.
+  bool look() {
+    cpu_set_t before = all;
+    known = sched_getaffinity(0, sizeof(all), &all) == 0;
+    return known && !CPU_EQUAL(&before, &all);
+  }
+  // How many cores the calling thread may run on, as last read, of at most `cores`.
+  int count(int cores) const {
+    const int allowed = known ? CPU_COUNT(&all) : cores;
+    return allowed < cores ? allowed : cores;
+  }
   // The core that the calling thread is on; -1 where that is not known.
   int current() const { return known ? sched_getcpu() : -1; }
-  // Lets a thread run on every core that the maker of this could run on but `core`; -1: on all.
+  // Lets a thread run on every core that was read but `core`; -1: on all.
   void keep_off(std::thread& thread, int core) const {
     cpu_set_t others = all;
     if (core >= 0) CPU_CLR(core, &others);
@@ -66,12 +76,14 @@ class Cores {
   }
 
  private:
-  cpu_set_t all;
-  bool known;
+  cpu_set_t all{};
+  bool known = false;
 };
 #else
 class Cores {
  public:
+  bool look() { return false; }
+  int count(int cores) const { return cores; }
   int current() const { return -1; }
   void keep_off(std::thread&, int) const {}
 };

@@ -1,5 +1,6 @@
 // The kernels in several worker threads of one process at once: each has its own memory and its own pool.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -100,6 +101,32 @@ test('native threads keep off the core of their caller while there are enough co
   assert.deepEqual(helpers(2), [all - 1]);
   // Where threads must share cores, the system places them.
   assert.deepEqual(new Set(helpers(availableParallelism() + 1)), new Set([all]));
+});
+
+const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
+const cannotMove = skip || (hasTaskset ? false : 'needs taskset');
+test('native threads stay where the process may run now', { skip: cannotMove }, () => {
+  // In a process of its own, whose main thread alone is moved: the helpers are to follow it.
+  const moved = `
+    import(${JSON.stringify(entry)}).then(({ choiceFor, loadKernelsSync }) => {
+      const { readdirSync, readFileSync } = require('node:fs');
+      const allowed = (id) =>
+        /^Cpus_allowed_list:\\s*(.*)$/m.exec(readFileSync('/proc/self/task/' + id + '/status', 'utf8'))[1];
+      const before = new Set(readdirSync('/proc/self/task'));
+      const module = loadKernelsSync(choiceFor(${JSON.stringify(native)}));
+      module.setThreads(2);
+      while (module.activeThreads < 2) module.checkPool(1);
+      module.checkPool(20);
+      const core = allowed(process.pid).split(/[-,]/)[0];
+      require('node:child_process').execFileSync('taskset', ['-cp', core, String(process.pid)]);
+      module.checkPool(100);
+      const helpers = readdirSync('/proc/self/task').filter((id) => !before.has(id)).map(allowed);
+      console.log(JSON.stringify({ core, helpers }));
+    });`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', moved], { encoding: 'utf8' });
+  assert.notEqual(stdout, '', stderr);
+  const { core, helpers } = JSON.parse(stdout) as { core: string; helpers: string[] };
+  assert.deepEqual(helpers, [core]);
 });
 
 // Few rows and so many threads that each of them has half of k and less than a row.

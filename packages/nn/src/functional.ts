@@ -307,16 +307,21 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   #checkInput(shape: Shape, i: number): void {
-    const { shape: want, node } = this.inputs[i];
-    const fits =
-      shape.length === want.length &&
-      shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);
-    if (fits) return;
-    throw shapeError(
-      `${this.label}: input ${node.layer.name} expects ${formatShape(want)} (-1: any), got ${formatShape(shape)}.`,
-      { model: this.name, input: node.layer.name, expected: want, got: shape },
-    );
+    checkInputShape(this, this.inputs[i], shape);
   }
+}
+
+/** @throws UnrollError `shape` where a value does not fit an input of the model */
+export function checkInputShape(model: Network, { shape: want, node }: SymbolicTensor, shape: Shape): void {
+  const fits =
+    shape.length === want.length &&
+    shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);
+  if (fits) return;
+  const name = node.layer.name || 'input';
+  throw shapeError(
+    `${model.label}: input ${name} expects ${formatShape(want)} (-1: any), got ${formatShape(shape)}.`,
+    { model: model.name, input: name, expected: want, got: shape },
+  );
 }
 
 const isMaskedSequence = (one: TensorLike | MaskedSequence): one is MaskedSequence =>

@@ -2,6 +2,7 @@
 import { type ForwardContext, type MaskedSequence, type Shape, valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
 import { builders } from './builders.js';
+import { checkInputShape } from './functional.js';
 import { SymbolicTensor } from './graph.js';
 import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
@@ -103,6 +104,22 @@ export class Sequential extends Network<SequentialOptions> {
   }
 }
 
+/** One that begins with `input()`: that is what it takes. A class of its own, which pages that only run models leave out. */
+class DeclaredSequential extends Sequential {
+  readonly #input: SymbolicTensor;
+
+  constructor(layers: readonly Layer[], options: SequentialOptions, input: SymbolicTensor) {
+    super(layers, options, input.shape);
+    this.#input = input;
+  }
+
+  override outputShapes(inputs: readonly Shape[]): Shape[] {
+    const outputs = super.outputShapes(inputs);
+    checkInputShape(this, this.#input, inputs[0]);
+    return outputs;
+  }
+}
+
 /**
  * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once where the
  * first entry is an `input({ shape })`.
@@ -124,5 +141,7 @@ export function sequential(
   if (list.some((layer) => layer instanceof SymbolicTensor)) {
     throw valueError('In sequential(), input() can only come first.');
   }
-  return new Sequential(list as Layer[], options, begins ? first.shape : null);
+  return begins
+    ? new DeclaredSequential(list as Layer[], options, first)
+    : new Sequential(list as Layer[], options);
 }

@@ -28,6 +28,26 @@ const is =
     return true;
   };
 
+describe('a model that begins with input()', () => {
+  const model = () => sequential([input({ shape: [6, 2] }), lstm({ units: 3 }), dense({ units: 1 })]);
+  const message = 'Model sequential: input input expects [-1, 6, 2] (-1: any), got [4, 5, 2].';
+
+  test('takes what input() says, and refuses the rest as model() does', async () => {
+    const chain = model();
+    assert.deepEqual((await predict(chain, zeros([4, 6, 2]))).shape, [4, 1]);
+    await assert.rejects(predict(chain, zeros([4, 5, 2])), is('shape', message));
+    assert.throws(() => model().build([[4, 5, 2]]), is('shape', message));
+  });
+  test('takes any length where input() leaves it open, and any at all without input()', async () => {
+    const open = sequential([input({ shape: [null, 2] }), lstm({ units: 3 })]);
+    const plain = sequential([lstm({ units: 3 })]);
+    for (const steps of [6, 5]) {
+      assert.deepEqual((await predict(open, zeros([4, steps, 2]))).shape, [4, 3]);
+      assert.deepEqual((await predict(plain, zeros([4, steps, 2]))).shape, [4, 3]);
+    }
+  });
+});
+
 describe('layers', () => {
   test('are named by their kind, numbered, unless they have a name', () => {
     const names = (model: Sequential): string[] => model.layers.map((layer) => layer.name);
@@ -148,6 +168,12 @@ describe('predict', () => {
     const model = sequential([input({ shape: [4, 2] }), flatten(), dense({ units: 1 })]);
     await assert.rejects(
       () => predict(model, zeros([2, 3, 2])),
+      is('shape', 'Model sequential: input input expects [-1, 4, 2] (-1: any), got [2, 3, 2].'),
+    );
+    const found = sequential([flatten(), dense({ units: 1 })]);
+    found.build([[-1, 4, 2]]);
+    await assert.rejects(
+      () => predict(found, zeros([2, 3, 2])),
       /Layer dense: expected \[batch, \.\.\., 8\], got \[2, 6\]/,
     );
     assert.deepEqual((await predict(model, zeros([2, 4, 2]))).shape, [2, 1]);

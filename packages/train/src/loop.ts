@@ -17,7 +17,7 @@ import { measure, outputNames } from './evaluate.js';
 import { type EndReason, type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from './events.js';
 import { fingerprintOfRows } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
-import { type LossValues, Objective, type ObjectiveOptions, type Part } from './objective.js';
+import { type LossValues, Objective, type ObjectiveOptions, type Part, resolveLosses } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
 import { type MetricOptions, Scores } from './scores.js';
@@ -70,6 +70,8 @@ export class Loop implements RunControl {
   learningRateScale = 1;
   readonly #options: LoopOptions;
   readonly #objective: Objective;
+  /** Class weights are for training: they do not weigh what is measured beside it. */
+  readonly #validationObjective: Objective;
   readonly #scores: Scores;
   readonly #warnings: Warnings;
   #stepper: Stepper | null = null;
@@ -84,7 +86,10 @@ export class Loop implements RunControl {
     this.model = model;
     this.#options = options;
     const names = outputNames(model);
-    this.#objective = new Objective(options.objective, names);
+    const { classWeights: _, ...unweighted } = options.objective;
+    const loss = resolveLosses(unweighted.loss); // both have the same losses, and so their parameters
+    this.#objective = new Objective({ ...options.objective, loss }, names);
+    this.#validationObjective = new Objective({ ...unweighted, loss }, names);
     this.#scores = new Scores(this.#objective, options.objective, names);
     this.#warnings = new Warnings(model, options, this.#objective);
     this.#steps = options.training.steps;
@@ -244,7 +249,7 @@ export class Loop implements RunControl {
     const measuring = (source: BatchSource) =>
       measure(
         this.model,
-        this.#objective,
+        this.#validationObjective,
         this.#scores,
         source,
         () => this.#ending,
@@ -275,7 +280,7 @@ export class Loop implements RunControl {
     if (!bad) return;
     const { epoch, step } = this.#cursor;
     const seen = { epoch, step, loss: bad.loss };
-    throw await explainNonFinite(this.model, this.#objective, batch, inferenceContext, seen);
+    throw await explainNonFinite(this.model, this.#validationObjective, batch, inferenceContext, seen);
   }
 
   get #settings(): RunSettings {

@@ -30,7 +30,8 @@ export interface ObjectiveOptions {
   /** What each output's loss is multiplied by. Default 1. */
   lossWeights?: PerOutput<number>;
   /**
-   * What the examples of each class count for, by class number; for a model of one output. Default 1 each.
+   * What the examples of each class count for, by class number; for a model of one output. They weigh no
+   * validation loss. Default 1 each.
    */
   classWeights?: ClassWeights;
 }

@@ -121,6 +121,21 @@ describe('weights', () => {
     assert.ok(distance(byClass, await after(classifier(), { x: words, y: labels, loss })) > 1e-4);
   });
 
+  test('class weights do not weigh the validation loss; evaluate() heeds them', async () => {
+    const labels = tensor([0, 1, 1, 0]);
+    const data = { x: words, y: labels };
+    const network = classifier();
+    const classWeights = { 1: 3 };
+    const options = { ...data, loss, classWeights, optimizer: 'sgd', validationData: data } as const;
+    const { validationLoss } = await fit(network, options);
+    const { loss: plain } = await evaluate(network, data, { loss });
+    const { loss: weighted } = await evaluate(network, data, { loss, classWeights });
+    const sampleWeights = [1, 3, 3, 1];
+    assert.deepEqual(validationLoss, [plain]);
+    assert.equal(weighted, (await evaluate(network, { ...data, sampleWeights }, { loss })).loss);
+    assert.notEqual(weighted, plain);
+  });
+
   test('temporal weights of 0 leave steps out', async () => {
     const tags = tensor([
       [0, 1, 1],

@@ -299,6 +299,9 @@ function dataOf<O extends ExampleOptions>(
   known: KnownOptions<O>,
 ): { data: Data; options: O } {
   const batches = isBatches(first);
+  if (!batches && isMissing(rest[0], outputNames(network) ?? [])) {
+    throw valueError(`${method}: y is missing. Give the targets after x, as in ${method}(x, y, options).`);
+  }
   const options = (rest[batches ? 0 : 1] ?? {}) as O;
   checkOptions(method, options, known);
   const { sampleWeights, mask } = options;
@@ -309,6 +312,13 @@ function dataOf<O extends ExampleOptions>(
   }
   const y = rest[0] as ModelValues;
   return { data: examplesOf(network, loss, { x: first, y, sampleWeights, mask }), options };
+}
+
+/** Whether no targets stand where they belong: nothing at all, or the options that come after them. */
+function isMissing(y: unknown, outputs: readonly string[]): boolean {
+  if (y === undefined) return true;
+  if (typeof y !== 'object' || y === null || Object.getPrototypeOf(y) !== Object.prototype) return false;
+  return Object.keys(y).every((name) => Object.hasOwn(FIT, name) && !outputs.includes(name));
 }
 
 /** The number of examples. */

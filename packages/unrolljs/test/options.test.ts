@@ -154,6 +154,18 @@ describe('arguments of Keras', () => {
 });
 
 describe('data', () => {
+  test('fit and evaluate without y', async () => {
+    const message = /^fit: y is missing\. Give the targets after x, as in fit\(x, y, options\)\.$/;
+    await refuses(() => model().fit(x, { epochs: 3 } as never), message);
+    await refuses(() => model().fit(x, undefined as never), message);
+    await refuses(() => model().evaluate(x, { batchSize: 3 } as never), /^evaluate: y is missing\./);
+  });
+  test('an output may have the name of an option', async () => {
+    const source = input({ shape: [1] });
+    const outputs = [dense({ units: 1, name: 'mask' }).apply(source)];
+    const network = functional({ inputs: [source], outputs }).compile({ loss: 'mse' });
+    assert.equal((await network.fit([[1], [2]], { mask: [[1], [2]] }, { verbose: 0 })).epochs, 1);
+  });
   const pairs = [{ input: [0], output: [0] }];
   const cases: [string, unknown, RegExp][] = [
     [

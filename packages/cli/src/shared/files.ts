@@ -1,14 +1,5 @@
 /** Files in and out: every failure that lies with the user's path is told in one line. */
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from './args.js';
 
@@ -25,26 +16,39 @@ export function reasonOf(error: unknown, otherwise: string): string {
 }
 
 /**
- * Makes sure, before long work, that files of these names can be written into a folder that may not exist yet. Creates
- * nothing.
+ * Makes sure, before long work, that files of these names can be written into a folder that may not exist yet. Leaves
+ * nothing behind.
  * @throws UsageError when they cannot
  */
 export function checkWritable(folder: string, names: readonly string[]): void {
-  let nearestFolder = resolve(folder);
-  while (!existsSync(nearestFolder)) nearestFolder = dirname(nearestFolder);
-  if (!statSync(nearestFolder).isDirectory()) {
-    throw new UsageError(`--out ${folder}: ${nearestFolder} is a file, and a folder is needed.`);
-  }
-  try {
-    accessSync(nearestFolder, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new UsageError(`--out ${folder}: ${reasonOf(error, 'cannot be written to')}.`);
+  for (const each of new Set([folder, ...names.map((name) => dirname(join(folder, name)))])) {
+    checkFolder(each);
   }
   for (const name of names) {
     const path = join(folder, name);
     if (existsSync(path) && statSync(path).isDirectory()) {
       throw new UsageError(`${path}: a folder stands where a file is to be written.`);
     }
+  }
+}
+
+/** Tries it with a file: pseudo file systems such as /proc grant access and take no files. */
+function checkFolder(folder: string): void {
+  let nearestFolder = resolve(folder);
+  while (!existsSync(nearestFolder)) nearestFolder = dirname(nearestFolder);
+  if (!statSync(nearestFolder).isDirectory()) {
+    throw new UsageError(`--out ${folder}: ${nearestFolder} is a file, and a folder is needed.`);
+  }
+  const probe = join(nearestFolder, `.unroll-${process.pid}.tmp`);
+  try {
+    writeFileSync(probe, '');
+    rmSync(probe);
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = isMissing
+      ? `${nearestFolder} takes no new files`
+      : reasonOf(error, 'cannot be written to');
+    throw new UsageError(`--out ${folder}: ${reason}.`);
   }
 }
 

@@ -1,6 +1,6 @@
 // Every mistake in the input is answered by exit code 2 and a few clear lines, and leaves nothing behind.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { QUICK, usePlace } from '../shared/helpers.js';
@@ -29,6 +29,9 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
   before(() => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(place.folder, name), text, 'latin1');
     mkdirSync(join(place.folder, 'blocked/forecast.csv'), { recursive: true });
+    // A folder that nobody can write to, not even root.
+    mkdirSync(join(place.folder, 'closed'));
+    if (process.platform === 'linux') symlinkSync('/proc', join(place.folder, 'closed/model'));
     // A hole of 3 GB takes no room on the disk.
     writeFileSync(join(place.folder, 'huge.csv'), '');
     truncateSync(join(place.folder, 'huge.csv'), 3e9);
@@ -159,6 +162,16 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       [...good, '--out', 'good.csv/x'],
       /--out good\.csv\/x: .*good\.csv is a file, and a folder is needed/,
     ],
+    ...(process.platform === 'linux' && {
+      'a file system that takes no files': [
+        [...good, ...QUICK, '--out', '/proc/x'],
+        /^.*--out \/proc\/x: \/proc takes no new files\.$/m,
+      ],
+      'a folder of the model that takes no files': [
+        [...good, ...QUICK, '--epochs', '1000000', '--out', 'closed'],
+        /--out closed\/model: .*closed\/model takes no new files/,
+      ],
+    }),
     'a folder where the forecast should be': [
       [...good, ...QUICK, '--out', 'blocked'],
       /blocked\/forecast\.csv: a folder stands where a file is to be written/,

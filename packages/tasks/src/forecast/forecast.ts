@@ -215,7 +215,7 @@ function setUp(
   options: ForecastOptions,
 ): { context: RunContext; networks: NetworkForecaster[] } {
   const { signal, refit = false, epochs = DEFAULTS.epochs, head = 'point' } = options;
-  const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort();
+  const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
   // Networks that calibrate are trained where the search parted the rows: they have seen nothing after.
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);

@@ -69,7 +69,7 @@ export function makeHead(name: HeadName, levels: readonly number[]): Head {
 function quantileHead(levels: readonly number[]): Head {
   const quantiles = [
     ...new Set([0.5, ...levels.flatMap((level) => [(1 - level) / 2, (1 + level) / 2])]),
-  ].sort();
+  ].sort((a, b) => a - b);
   return {
     name: 'quantile',
     parts: quantiles.length,

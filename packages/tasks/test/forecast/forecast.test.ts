@@ -91,6 +91,14 @@ test('without levels nothing is trained for intervals, and the medians are the s
   assert.deepEqual(none.medians, usual.medians);
 });
 
+test('levels stand in the order of their size', async () => {
+  const { levels } = await forecast(steps(Array.from({ length: 48 }, (_, t) => t % 5)), {
+    ...quick,
+    levels: [0.8, 1e-7],
+  });
+  assert.deepEqual(levels, [1e-7, 0.8]);
+});
+
 test('a baseline that is as good wins, and its forecast is the one that is given', async () => {
   const season = [10, 20, 15, 40];
   const result = await forecast(steps(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);

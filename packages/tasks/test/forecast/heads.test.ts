@@ -93,6 +93,13 @@ describe('heads', () => {
     );
     assert.throws(() => head.quantile([1, 2, 3], 0.25), /has not learned the quantile 0.25/);
   });
+  test('quantiles near 0 come first, however they are written', () => {
+    const head = makeHead('quantile', [0.8, 0.999999]); // its lower end is 5.000000000032756e-7
+    assert.deepEqual(
+      [0.0000005, 0.1, 0.5, 0.9, 0.9999995].map((level) => head.quantile([1, 2, 3, 4, 5], level)),
+      [1, 2, 3, 4, 5],
+    );
+  });
   test('an unknown head is told', () =>
     assert.throws(() => makeHead('cauchy' as never, []), /Choose one of point, quantile/));
 });

@@ -60,7 +60,19 @@ describe('saved and loaded', () => {
   test('a table with fewer categories than in training means the same by them', async () => {
     const { model, forecasts } = await made;
     const { forecasts: one } = await model.forecast(tableOf(rowsOf('B', 'big')));
-    assert.deepEqual(one, [forecasts[1]]);
+    // Two series went through the network together and one goes alone: across batch sizes numbers agree closely, not to
+    // the last bit.
+    const near = (got: unknown, want: unknown): void => {
+      if (typeof got === 'number' && typeof want === 'number') {
+        assert.ok(Math.abs(got - want) <= 1e-6 * Math.abs(want), `${got} is not ${want}`);
+      } else if (typeof want === 'object' && want !== null) {
+        assert.deepEqual(Object.keys(got as object), Object.keys(want));
+        for (const [key, value] of Object.entries(want)) near((got as Record<string, unknown>)[key], value);
+      } else {
+        assert.equal(got, want);
+      }
+    };
+    near(one, [forecasts[1]]);
   });
 });
 
