@@ -299,13 +299,12 @@ test('a run that goes on does not take a worse epoch for its best', async (t) =>
   const directory = folderFor(t);
   const run = async (epochs: number, resume: boolean): Promise<void> => {
     const files = checkpoints({ directory, best: { monitor: 'learningCurve' } });
-    const figures = [0, 5, 2, 4, 3];
+    const values = [0, 5, 2, 4, 3];
     const curve: Callback = {
       name: 'curve',
-      figures: ['learningCurve'],
+      metrics: ['learningCurve'],
       onEvent: (event) => {
-        if (event.type === 'epoch')
-          Object.assign(event, { metrics: { learningCurve: figures[event.epoch]! } });
+        if (event.type === 'epoch') Object.assign(event, { metrics: { learningCurve: values[event.epoch]! } });
       },
     };
     await fit(forecaster(), { ...common, epochs, resume, callbacks: [curve, files] });

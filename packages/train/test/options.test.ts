@@ -294,8 +294,8 @@ describe('monitors are checked before training', () => {
       assert.equal(events, 0);
     });
   }
-  test('figures that the run has pass, and those that a callback says it adds', async () => {
-    const own = { ...none(() => {}), figures: ['mine'] };
+  test('metrics that the run has pass, and those that a callback says it adds', async () => {
+    const own = { ...none(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
       await run([train.earlyStopping({ monitor })], held);
     const adds: train.Callback = {
