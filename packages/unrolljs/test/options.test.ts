@@ -39,13 +39,13 @@ describe('options', () => {
       /^compile: there is no option "epochs"\. Give it to fit\(\)\.$/,
     ],
     ['compile: an unknown one', compile({ qqqqqq: 1 }), /The options are optimizer, loss, lossWeights/],
-    ['compile: a wrong clip', compile({ clip: 1 }), /clip is exactly one of .* got 1/],
+    ['compile: a wrong clip', compile({ clip: 1 }), /clip must be exactly one of .* got 1/],
     [
       'compile: clip twice',
       compile({ optimizer: { name: 'adam', clipNorm: 1 }, clip: { norm: 1 } }),
       /not both/,
     ],
-    ['compile: a wrong average', compile({ average: { momentum: '1' } }), /lies in \[0, 1\), got "1"/],
+    ['compile: a wrong average', compile({ average: { momentum: '1' } }), /must be in \[0, 1\), got "1"/],
     [
       'compile: metrics as text',
       compile({ metrics: 'mae' }),
