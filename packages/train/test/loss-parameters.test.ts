@@ -135,7 +135,7 @@ describe('the parameters of a loss', () => {
     const run = train(network(), optionsFor(loss));
     await assert.rejects(
       run.next(),
-      fails('nan', /The weights loss\/output\/sharpness of the loss of output are not finite/),
+      fails('nan', /The weights loss\/output\/sharpness of the loss of output became non-finite/),
     );
   });
 
