@@ -3,7 +3,7 @@
  *
  *   config.json        format, layers and their options, and a checksum of the weights
  *   model.safetensors  the weights, by the names of the parameters; those of a loss, if it has any, are named in the config
- *   training.json      how it was trained: seed, figures, fingerprint of the data (optional)
+ *   training.json      how it was trained: seed, metrics, fingerprint of the data (optional)
  *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
  *
  * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
@@ -95,7 +95,7 @@ async function storedWeights(
   type: 'float32' | 'float16',
 ): Promise<Map<string, StoredTensor>> {
   if (type !== 'float32' && type !== 'float16') {
-    throw valueError(`Weights are saved as "float32" or "float16", and not as "${type}".`, { weights: type });
+    throw valueError(`weights must be "float32" or "float16", got "${type}".`, { weights: type });
   }
   if (!model.built) {
     throw new UnrollError(

@@ -198,7 +198,7 @@ export function rowSource(
 
 /**
  * Batches of an iterable. One that can be walked again (an array, a function) is walked once an epoch; one
- * that cannot (a generator object) goes on from epoch to epoch, and then `stepsPerEpoch` must say how many
+ * that cannot (a generator object) continues from epoch to epoch, and then `stepsPerEpoch` must say how many
  * steps an epoch has.
  */
 export function iterableSource(batches: Batches, stepsPerEpoch: number | null): BatchSource {
@@ -206,7 +206,7 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
     const iterable = typeof batches === 'function' ? batches(epoch) : batches;
     return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
   };
-  let going: ReturnType<typeof walk> | null = null; // a one-shot iterator on its way
+  let going: ReturnType<typeof walk> | null = null; // a one-shot iterator in use
   return {
     steps: stepsPerEpoch,
     async *epoch(epoch, skip) {

@@ -26,14 +26,14 @@ export function isStateful(model: Model): boolean {
   return walk(model as LayerLike);
 }
 
-/** A function that puts the present states back. */
+/** Returns a function that restores the current states. */
 export function holdStates(model: Model): () => void {
   if (!isStateful(model)) return () => {};
   const carrier = model as unknown as Carrier;
-  const kept = carrier.carriedStates;
+  const saved = carrier.carriedStates;
   return () => {
     carrier.resetStates();
-    carrier.carriedStates = kept;
+    carrier.carriedStates = saved;
   };
 }
 
@@ -71,9 +71,9 @@ export function restoreStates(model: Model, saved: Readonly<Record<string, Saved
   for (const [path, { shape, values }] of Object.entries(saved)) {
     if (!path.startsWith(PREFIX)) continue;
     const names = path.slice(PREFIX.length).split('/').map(decodeURIComponent);
-    let place = memory;
-    for (const name of names.slice(0, -1)) place = place.parts[name] ??= { tensors: {}, parts: {} };
-    place.tensors[names[names.length - 1]] = tensor(values, shape);
+    let node = memory;
+    for (const name of names.slice(0, -1)) node = node.parts[name] ??= { tensors: {}, parts: {} };
+    node.tensors[names[names.length - 1]] = tensor(values, shape);
   }
   const carrier = model as unknown as Carrier;
   carrier.resetStates();

@@ -1,5 +1,5 @@
 /**
- * Checkpoints: everything a run needs to go on as if it had never stopped. As a file a checkpoint is a
+ * Checkpoints: everything a run needs to resume as if it had never stopped. As a file a checkpoint is a
  * safetensors file, so that its weights can be read by other tools: tensors by the names of {@link
  * RunSnapshot}, those of callbacks as `callback/<name>/<tensor>`, and all else as JSON in the metadata, under
  * `state`. See docs/checkpoints.md.
@@ -18,7 +18,7 @@ import type { RunSnapshot } from './snapshot.js';
 
 const FORMAT = 'unroll-checkpoint-1';
 
-/** A run at one moment, whole. */
+/** The complete state of a run. */
 export interface Checkpoint {
   run: RunSnapshot;
   /** By the callbacks' names. */
@@ -55,7 +55,7 @@ export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8
 export function decodeCheckpoint(file: Uint8Array): Checkpoint {
   const { tensors, metadata } = readSafetensors(file);
   if (metadata.get('format') !== FORMAT) {
-    throw new UnrollError('format', `This is a safetensors file, but no checkpoint (${FORMAT}).`, {
+    throw new UnrollError('format', `The file is a safetensors file, but not a checkpoint (${FORMAT}).`, {
       format: metadata.get('format') ?? null,
     });
   }

@@ -1,5 +1,5 @@
 /**
- * Gradient clipping: what keeps a recurrent network's exploding gradients from throwing its weights away.
+ * Gradient clipping: keeps exploding gradients of a recurrent network from destroying its weights.
  *
  * Norms that are not finite follow Keras 3, which lets the mistake show instead of hiding it: with `norm`, an
  * infinite entry becomes NaN and the others of its parameter 0; with `globalNorm` an infinite or NaN norm
@@ -15,7 +15,7 @@ import {
   temporaryTensor,
   valuesOf,
 } from '@unroll/core/internal';
-import { type Optimizer, type Place, scalarBlock, scaleInPlace } from './optimizers/optimizer.js';
+import { type Optimizer, type ParameterSlice, scalarBlock, scaleInPlace } from './optimizers/optimizer.js';
 
 /** Exactly one kind of clipping. */
 export type Clip =
@@ -32,22 +32,25 @@ const KINDS = ['value', 'norm', 'globalNorm'] as const;
 export function checkClip(clip: Clip | null): Clip | null {
   if (clip === null) return null;
   if (typeof clip !== 'object') {
-    throw valueError(`clip is exactly one of { value }, { norm } and { globalNorm }, got ${shown(clip)}.`, {
-      clip,
-    });
+    throw valueError(
+      `clip must be exactly one of { value }, { norm } and { globalNorm }, got ${shown(clip)}.`,
+      {
+        clip,
+      },
+    );
   }
   const given = Object.entries(clip).filter(([, limit]) => limit !== undefined && limit !== null);
   const [kind, limit] = given[0] ?? [];
   if (given.length !== 1 || !KINDS.includes(kind as (typeof KINDS)[number])) {
     throw valueError(
-      `clip is exactly one of { value }, { norm } and { globalNorm }, ` +
+      `clip must be exactly one of { value }, { norm } and { globalNorm }, ` +
         `got { ${given.map(([key]) => key).join(', ')} }.`,
       { clip },
     );
   }
   if (!(typeof limit === 'number' && limit > 0)) {
     throw valueError(
-      `clip: ${kind} is a number above 0, got ${shown(limit)}. Leave clip out to clip nothing.`,
+      `clip: ${kind} must be a number above 0, got ${shown(limit)}. Leave clip out to clip nothing.`,
       {
         clip,
       },
@@ -90,8 +93,8 @@ export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Cli
 }
 
 /**
- * The norms of blocks from their sums of squares, without overflow: the squares of gradients beyond 1e19 have no
- * place in float32.
+ * The norms of blocks from their sums of squares, without overflow: the squares of gradients beyond 1e19 overflow
+ * float32.
  * @param blocks gives the blocks; called in a scope, and only where squares are infinite
  */
 export async function normsFrom(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
@@ -118,16 +121,16 @@ function largestOf(max: number, min: number): number {
   return Number.isNaN(max) || Number.isNaN(min) ? Number.NaN : Math.max(Math.abs(max), Math.abs(min));
 }
 
-/** All gradients in one buffer, and where each parameter's lie in it. */
+/** All gradients in one buffer, and the slice of each parameter. */
 export interface Gradients {
   buffer: FlatBuffer;
-  places: readonly Place[];
+  slices: readonly ParameterSlice[];
 }
 
 export interface Clipped {
   /** Whether anything was above the limit. */
   clipped: boolean;
-  /** Factor still to be put on the gradients: an optimizer's kernel does it on the way. */
+  /** Factor that the optimizer's kernel applies to the gradients. */
   gScale: number;
 }
 
@@ -137,13 +140,13 @@ export interface Clipped {
  */
 export async function clipGradients(
   clip: Clip | null,
-  { buffer, places }: Gradients,
+  { buffer, slices }: Gradients,
   norm: number,
 ): Promise<Clipped> {
   if (clip === null) return { clipped: false, gScale: 1 };
   if ('value' in clip) return { clipped: await clipByValue(buffer, clip.value), gScale: 1 };
   if ('norm' in clip) {
-    const blocks = () => places.map(({ offset, size }) => buffer.blockFor(offset, size));
+    const blocks = () => slices.map(({ offset, size }) => buffer.blockFor(offset, size));
     return { clipped: await clipByNorm(blocks, clip.norm), gScale: 1 };
   }
   if (norm <= clip.globalNorm) return { clipped: false, gScale: 1 };

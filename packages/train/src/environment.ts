@@ -19,20 +19,18 @@ export function environmentOf(backend: Backend = currentBackend()): Environment 
   return { backend: backend.name, build: `${backend.name} ${precision}`, threads: 1 };
 }
 
-/** What to warn of when a run goes on in another environment than it was in; null: nothing. */
+/** The warning for a run that resumes in another environment; null: none. */
 export function environmentWarning(before: Environment, now: Environment): string | null {
   if (before.build !== now.build) {
     return (
-      `The checkpoint was made on ${before.build}, and this is ${now.build}: the run goes on, but its ` +
-      'last bits will ' +
-      'differ from those of the run it continues.'
+      `The checkpoint was made on ${before.build}, but this run uses ${now.build}. The run continues, but its ` +
+      'last bits will differ from those of an uninterrupted run.'
     );
   }
   if (before.threads === now.threads) return null;
   return (
     `The checkpoint was made with ${count(before.threads)}, and this run has ${count(now.threads)}. ` +
-    'Results are the ' +
-    'same; only the speed differs.'
+    'Results are the same; only the speed differs.'
   );
 }
 

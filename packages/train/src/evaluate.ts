@@ -1,4 +1,4 @@
-/** Measuring a model on data it does not train on. */
+/** Evaluation: loss and metrics of a model on data that it is not trained on. */
 import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, nextTurnIfDue, valuesOf } from '@unroll/core/internal';
 import {
@@ -12,7 +12,7 @@ import {
   toRows,
 } from './batches.js';
 import { withFreshStates } from './carried.js';
-import type { Figures } from './events.js';
+import type { MetricValues } from './events.js';
 import {
   type BatchLoss,
   lossScalars,
@@ -24,24 +24,24 @@ import {
 import { type MetricOptions, Scores } from './scores.js';
 
 export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
-  /** Examples computed at once, of arrays and tensors; iterables bring their own batches. Default 256. */
+  /** Examples per batch, for arrays and tensors; iterables have batches of their own. Default 256. */
   batchSize?: number;
 }
 
-/** The loss, and every other figure by its name. */
+/** The loss, and every metric by its name. */
 export type Evaluation = { loss: number } & Record<string, number>;
 
-/** Loss and metrics over everything that counts. */
+/** Loss and metrics over all rows that are not masked. */
 export interface Measures {
   loss: number;
-  metrics: Figures;
+  metrics: MetricValues;
 }
 
 /**
- * The loss and the metrics of a model on data. The averages are over all that counts (rows that no mask
- * hides), so they do not depend on the batch size.
+ * The loss and the metrics of a model on data. The averages are over all rows that are not
+ * masked, so they do not depend on the batch size.
  * @param data all examples, or batches of them
- * @throws UnrollError `shape` where data and model do not fit each other
+ * @throws UnrollError `shape` if the data do not fit the model
  */
 export async function evaluate(
   model: Model,
@@ -66,7 +66,7 @@ export async function evaluate(
   return { loss, ...metrics };
 }
 
-/** Batches of data in the order in which they stand. */
+/** The data in batches, in their order. */
 export function sourceOf(data: Examples | Batches, batchSize: number): BatchSource {
   return isExamples(data) ? rowSource(toRows(data), batchSize) : iterableSource(data, null);
 }
@@ -78,8 +78,8 @@ export function isExamples(data: Examples | Batches): data is Examples {
 type Check = (batch: PreparedBatch, parts: readonly Part[]) => Promise<void>;
 
 /**
- * Loss and metrics over a source; null if `stop` said so on the way. The scores are as they were afterwards,
- * and so are the states that the model carries.
+ * Loss and metrics over a source; null if `stop` returned true before the end. Afterwards the scores and the
+ * states that the model carries are restored.
  * @param check sees the losses of each batch, and may throw
  */
 export async function measure(
@@ -90,12 +90,12 @@ export async function measure(
   stop: () => boolean,
   check: Check = async () => {},
 ): Promise<Measures | null> {
-  const kept = scores.state;
+  const saved = scores.state;
   scores.reset();
   try {
     return await withFreshStates(model, () => measureAll(model, objective, scores, source, stop, check));
   } finally {
-    scores.state = kept;
+    scores.state = saved;
   }
 }
 
@@ -130,10 +130,10 @@ async function measureAll(
     await nextTurnIfDue();
     if (stop()) return null;
   }
-  return { loss: scores.loss, metrics: scores.figures };
+  return { loss: scores.loss, metrics: scores.metrics };
 }
 
-/** Names of the model's outputs, where it has names. */
+/** Names of the model's outputs; null for a model without names. */
 export function outputNames(model: Model): readonly string[] | null {
   return (model as { outputNames?: readonly string[] }).outputNames ?? null;
 }

@@ -1,19 +1,19 @@
 /**
- * What `train` tells of. Progress bars, logs, early stopping and checkpoints are consumers of these events
- * and of nothing else; epochs and steps count from 1.
+ * The events of `train`. Progress bars, logs, early stopping and checkpoints consume these events and nothing
+ * else. Epochs and steps count from 1.
  */
 
-/** Named figures: the loss, the losses of single outputs, metrics. */
-export type Figures = Readonly<Record<string, number>>;
+/** Metrics by name: the loss, the losses of single outputs, and the metrics asked for. */
+export type MetricValues = Readonly<Record<string, number>>;
 
-/** One batch has gone through. */
+/** One batch has been trained on. */
 export interface StepEvent {
   type: 'step';
   epoch: number;
   epochs: number;
   /** Batches of this epoch so far. */
   step: number;
-  /** Batches of one epoch; null while an iterable has not shown its end. */
+  /** Batches per epoch; null until the first epoch of an iterable has ended. */
   steps: number | null;
   /** Updates of the weights since the run began. */
   updates: number;
@@ -21,7 +21,7 @@ export interface StepEvent {
   updated: boolean;
   /** Loss of this batch, before its update. */
   loss: number;
-  /** Norm of all gradients together, before clipping; with `accumulate`, of what has been gathered. */
+  /** Norm of all gradients together, before clipping; with `accumulate`, of the accumulated gradients. */
   gradientNorm: number;
   clipped: boolean;
   /** Of the latest update. */
@@ -36,20 +36,20 @@ export interface EpochEvent {
   type: 'epoch';
   epoch: number;
   epochs: number;
-  /** Mean over everything that counts in the epoch, while the weights were changing. */
+  /** Mean over the epoch, while the weights were changing. */
   loss: number;
-  /** Training metrics, also over the epoch; of several outputs also the loss of each. */
-  metrics: Figures;
-  /** Mean loss on the validation data, where there are any. */
+  /** Training metrics over the epoch; for several outputs also the loss of each. */
+  metrics: MetricValues;
+  /** Mean loss on the validation data, if there are any. */
   validationLoss?: number;
-  validationMetrics?: Figures;
+  validationMetrics?: MetricValues;
   /** Of the latest update. */
   learningRate: number;
   /** Since the epoch began or was resumed. */
   seconds: number;
 }
 
-/** Something that is probably a mistake; training goes on. Each kind is told of once. */
+/** Something that is probably a mistake; training continues. Each kind is reported once. */
 export interface WarningEvent {
   type: 'warning';
   code: WarningCode;
@@ -57,19 +57,19 @@ export interface WarningEvent {
 }
 
 export type WarningCode =
-  | 'softmax-as-logits' // a softmax's output is given to a loss that expects logits
-  | 'targets-unscaled' // regression targets far from the size that a fresh network gives
-  | 'left-padding-stateful' // padding at the start of sequences whose states are carried along
-  | 'shuffle-stateful' // shuffled batches whose states are carried along
-  | 'short-sequence' // a sequence of fewer steps than the window
+  | 'softmax-as-logits' // the output of a softmax is given to a loss that expects logits
+  | 'targets-unscaled' // regression targets far larger than the outputs of an untrained network
+  | 'left-padding-stateful' // padding at the start of sequences of a stateful model
+  | 'shuffle-stateful' // shuffled batches of a stateful model
+  | 'short-sequence' // a sequence shorter than the window
   | 'environment-changed' // a run resumed on another backend, instruction set or number of threads
   | 'data-changed'; // a run resumed on other data
 
 /** Why a run ended. */
 export type EndReason =
   | 'done' // all epochs
-  | 'stopped' // a callback (early stopping) found it was enough
-  | 'aborted'; // the signal: to be resumed
+  | 'stopped' // a callback, such as early stopping, ended the run
+  | 'aborted'; // the signal ended the run, which can be resumed
 
 export interface EndEvent {
   type: 'end';
@@ -81,16 +81,16 @@ export interface EndEvent {
 export type TrainEvent = StepEvent | EpochEvent | WarningEvent | EndEvent;
 
 /**
- * All figures of an epoch by the names that callbacks monitor: `loss`, each metric, `validationLoss`, and
+ * All metrics of an epoch by the names that callbacks monitor: `loss`, each metric, `validationLoss`, and
  * `validation` + Metric for each metric on the validation data.
  */
-export function figuresOf(
+export function metricsOf(
   event: Pick<EpochEvent, 'loss' | 'metrics' | 'validationLoss' | 'validationMetrics'>,
-): Figures {
-  const figures: Record<string, number> = { loss: event.loss, ...event.metrics };
-  if (event.validationLoss !== undefined) figures.validationLoss = event.validationLoss;
+): MetricValues {
+  const values: Record<string, number> = { loss: event.loss, ...event.metrics };
+  if (event.validationLoss !== undefined) values.validationLoss = event.validationLoss;
   for (const [name, value] of Object.entries(event.validationMetrics ?? {})) {
-    figures[`validation${name[0].toUpperCase()}${name.slice(1)}`] = value;
+    values[`validation${name[0].toUpperCase()}${name.slice(1)}`] = value;
   }
-  return figures;
+  return values;
 }

@@ -1,4 +1,4 @@
-/** `fit`: runs `train` to its end, callbacks beside it. */
+/** `fit`: runs `train` to its end, with callbacks. */
 import { type Model, ready, UnrollError } from '@unroll/core';
 import { checkOptions, type Known } from '@unroll/core/internal';
 import { openCheckpoints } from '#checkpoints';
@@ -11,11 +11,11 @@ import { emptyHistory, type History, record } from './history.js';
 import { DATA, RUN, type Run, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface FitExtras {
-  /** Consumers of the events, in this order. A function sees every event. */
+  /** Consumers of the events, called in this order. A function gets every event. */
   callbacks?: readonly (Callback | Callback['onEvent'])[];
-  /** Sees every event, after the callbacks. */
+  /** Called with every event, after the callbacks. */
   onEvent?: (event: TrainEvent) => void;
-  /** Sees every warning's text. Default: `console.warn`. */
+  /** Called with the text of every warning. Default: `console.warn`. */
   onWarning?: (message: string) => void;
   /**
    * Folder for checkpoints (Node only): `last.safetensors` after every epoch and when the run ends. Default:
@@ -25,13 +25,13 @@ export interface FitExtras {
   /** Write a checkpoint also after every so many steps. Default: after epochs only. */
   checkpointSteps?: number;
   /**
-   * True: go on from the checkpoint in `checkpointDir`, or start if there is none. Or go on from this one.
-   * Default false.
+   * True: resume from the checkpoint in `checkpointDir`, or start if there is none. Or a checkpoint to resume
+   * from. Default false.
    */
   resume?: boolean | Checkpoint;
 }
 
-/** What `fit` takes besides. */
+/** The further options of `fit`. */
 export const EXTRAS: Known<FitExtras> = {
   callbacks: 'list',
   onEvent: 'function',
@@ -44,8 +44,8 @@ export const EXTRAS: Known<FitExtras> = {
 export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
 
 /**
- * Trains `model` to the end and returns the figures of every epoch, also those of the run it resumed.
- * @throws UnrollError as `train` does; a `nan` error says where the last good checkpoint is
+ * Trains `model` to the end and returns the metrics of every epoch, including those of the run it resumed.
+ * @throws UnrollError as `train` does; a `nan` error names the last good checkpoint
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
   checkOptions('fit', options, { ...RUN, ...DATA, ...EXTRAS });
@@ -58,18 +58,18 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
     resume,
     ...rest
   } = options;
-  await ready(); // before the data are read, which may be plain numbers
+  await ready(); // before the data are read, which may be plain arrays
   const callbacks = withNames(given);
   const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
   if (files) callbacks.push(files);
   const saved = await checkpointFor(resume ?? false, callbacks);
   const run = train(model, saved ? { ...rest, resume: saved.run } : rest);
-  const figures = [...run.figureNames, ...callbacks.flatMap((callback) => callback.figures ?? [])];
-  for (const { monitors } of callbacks) checkMonitor(monitors, figures);
+  const metrics = [...run.metricNames, ...callbacks.flatMap((callback) => callback.metrics ?? [])];
+  for (const { monitors } of callbacks) checkMonitor(monitors, metrics);
   const history = saved ? structuredClone(saved.history) : emptyHistory();
   const warn = onWarning ?? ((message: string) => console.warn(message));
   for (const message of restore(callbacks, saved, run)) warn(message);
-  const snapshot = (): Promise<Checkpoint | null> => wholeOf(run, callbacks, history);
+  const snapshot = (): Promise<Checkpoint | null> => checkpointOf(run, callbacks, history);
   try {
     for await (const event of run) {
       record(history, event);
@@ -79,7 +79,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
       for (const callback of callbacks) await callback.afterEvent?.(event, run, snapshot);
     }
   } catch (error) {
-    throw withLastKept(error, callbacks);
+    throw withLastSaved(error, callbacks);
   }
   return history;
 }
@@ -93,10 +93,10 @@ async function checkpointFor(
   if (!resume) return null;
   const files = callbacks.find((callback): callback is CheckpointFiles => 'load' in callback);
   if (files) return files.load();
-  throw new UnrollError('value', 'resume: true needs the checkpointDir to resume from.');
+  throw new UnrollError('value', 'resume: true needs checkpointDir, the folder to resume from.');
 }
 
-/** Functions as callbacks; no two callbacks of one name, since a checkpoint keeps their states by it. */
+/** Functions as callbacks. Names must be unique, since a checkpoint stores states by name. */
 function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback[] {
   const callbacks = given.map((one, i) =>
     typeof one === 'function' ? { name: `function${i}`, onEvent: one } : one,
@@ -106,12 +106,12 @@ function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback
   if (twice === undefined) return callbacks;
   throw new UnrollError(
     'value',
-    `Two callbacks are named "${twice}", and checkpoints keep their states by name. Give one another name.`,
+    `Two callbacks are named "${twice}", but checkpoints store their states by name. Rename one.`,
     { name: twice },
   );
 }
 
-/** Hands the callbacks their saved states; returns what they warn of. */
+/** Restores the callbacks from their saved states; returns their warnings. */
 function restore(callbacks: readonly Callback[], saved: Checkpoint | null, run: RunControl): string[] {
   return callbacks.flatMap((callback) => {
     const state = saved?.callbacks[callback.name];
@@ -120,7 +120,7 @@ function restore(callbacks: readonly Callback[], saved: Checkpoint | null, run: 
   });
 }
 
-async function wholeOf(
+async function checkpointOf(
   run: Run,
   callbacks: readonly Callback[],
   history: History,
@@ -133,12 +133,14 @@ async function wholeOf(
   return { run: snapshot, callbacks: Object.fromEntries(states), history };
 }
 
-function withLastKept(error: unknown, callbacks: readonly Callback[]): unknown {
+function withLastSaved(error: unknown, callbacks: readonly Callback[]): unknown {
   if (!(error instanceof UnrollError) || error.code !== 'nan') return error;
-  const place = callbacks.map((callback) => callback.lastKept?.() ?? null).find((found) => found !== null);
-  if (place === undefined) return error;
-  return new UnrollError(error.code, `${error.message} The last good checkpoint is ${place}.`, {
+  const location = callbacks
+    .map((callback) => callback.lastSaved?.() ?? null)
+    .find((found) => found !== null);
+  if (location === undefined) return error;
+  return new UnrollError(error.code, `${error.message} The last good checkpoint is ${location}.`, {
     ...error.data,
-    checkpoint: place,
+    checkpoint: location,
   });
 }

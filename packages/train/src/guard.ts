@@ -1,8 +1,7 @@
 /**
- * What stops a run whose numbers have gone astray, and says where. When a loss or a gradient is not finite,
- * the batch is run again with a check behind every layer: the first output, or on the way back the first
- * gradient, that is not finite names the layer. Until then a run pays for nothing but the test of two numbers
- * a step.
+ * Stops a run with values that are not finite, and finds their cause. When a loss or a gradient is not finite,
+ * the batch is run again with a check after every layer. The first output, or in the backward pass the first
+ * gradient, that is not finite identifies the layer. A normal step only tests two numbers.
  */
 import {
   type ForwardContext,
@@ -20,18 +19,18 @@ import { LOSS_PREFIX } from './losses/parameters.js';
 import type { Objective } from './objective.js';
 import type { ContextWith } from './step.js';
 
-/** Where in a run something happened, and what was seen. */
+/** Epoch and step of a value that is not finite. */
 export interface Sighting {
   epoch: number;
   step: number;
   loss: number;
-  /** Absent: of a validation. */
+  /** Absent in validation. */
   gradientNorm?: number;
 }
 
-/** What is known of the first number that is not finite. */
+/** The first value that is not finite. */
 interface Finding {
-  /** Sentence about it, without the place in the run. */
+  /** Sentence about it, without epoch and step. */
   text: string;
   /** Layer, parameter or data that it is about. */
   data: Record<string, unknown>;
@@ -57,7 +56,7 @@ export async function explainNonFinite(
   const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
   const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
   const { text, data, remedy } = found ?? {
-    text: 'Running the batch again gave finite numbers.',
+    text: 'Running the batch again gave finite values.',
     data: {},
     remedy: BLOWN_UP,
   };
@@ -81,14 +80,14 @@ export async function checkWeights(
   const found = await badWeights(parameters);
   if (!found) return;
   const where = step === 0 ? `at the end of epoch ${epoch - 1}` : `at epoch ${epoch}, step ${step}`;
-  throw new UnrollError('nan', `${found.text} Seen ${where}. ${found.remedy}`, {
+  throw new UnrollError('nan', `${found.text} Found ${where}. ${found.remedy}`, {
     epoch,
     step,
     ...found.data,
   });
 }
 
-/** The first place of a number that is not finite; -1: none. */
+/** Index of the first value that is not finite; -1: none. */
 function firstBad(values: ArrayLike<number>): number {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
   return -1;
@@ -110,7 +109,7 @@ function badData(batch: PreparedBatch): Finding | null {
       const example = batch.rows?.[row];
       const where = example === undefined ? `example ${row} of the batch` : `example ${example}`;
       return {
-        text: `${name} holds ${values[at]} in ${where}.`,
+        text: `${name} has the value ${values[at]} in ${where}.`,
         data: { [name]: values[at], row, ...(example !== undefined && { example }) },
         remedy: IN_DATA,
       };
@@ -123,7 +122,7 @@ async function badWeights(parameters: readonly Parameter[]): Promise<Finding | n
   for (const parameter of parameters) {
     if (!(await isBad(parameter))) continue;
     return {
-      text: `The weights ${parameter.name} of ${ownerOf(parameter.name)} are not finite since an update before.`,
+      text: `The weights ${parameter.name} of ${ownerOf(parameter.name)} became non-finite in an earlier update.`,
       data: { layer: layerOf(parameter.name), parameter: parameter.name },
       remedy: BLOWN_UP,
     };
@@ -138,7 +137,7 @@ interface LayerLike {
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 }
 
-/** Passes values through and tells of the gradient that comes back. */
+/** An identity that reports its gradient. */
 function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   const op: Op<null, readonly [Tensor]> = {
     name: 'probe',
@@ -162,7 +161,7 @@ function watchLayers<T>(
 ): T {
   const undo: (() => void)[] = [];
   const wrap = (layer: LayerLike, path: string): void => {
-    if (Object.hasOwn(layer, 'invoke')) return; // stands in several places
+    if (Object.hasOwn(layer, 'invoke')) return; // used several times
     const own = layer.invoke;
     layer.invoke = (inputs, context) => see(path, own.call(layer, inputs, context));
     undo.push(() => void Reflect.deleteProperty(layer, 'invoke'));
@@ -187,7 +186,7 @@ interface Replay {
   /** In the order of the forward pass. */
   outputs: readonly AtOutput[];
   losses: readonly Tensor[];
-  /** Gradients at outputs, in the order of the way back. */
+  /** Gradients at outputs, in the order of the backward pass. */
   arrived: readonly AtOutput[];
   /** Of the parameters, where they have one. */
   gradients: ReadonlyMap<Tensor, Tensor>;
@@ -229,7 +228,7 @@ async function badLayer(
   for (const { layer, tensor } of outputs) {
     const values = await tensor.data();
     const at = firstBad(values);
-    if (at >= 0) return blame(`The output of layer ${layer} holds ${values[at]}.`, { layer });
+    if (at >= 0) return blame(`The output of layer ${layer} has the value ${values[at]}.`, { layer });
   }
   for (const [i, output] of objective.outputs.entries()) {
     const [loss] = await losses[i].data();
@@ -248,7 +247,7 @@ function badLoss({ name, loss }: Objective['outputs'][number], value: number): F
   });
 }
 
-/** The first bad gradient on the way back: at a layer's output, or of its weights. */
+/** The first bad gradient of the backward pass: at a layer's output, or of its weights. */
 async function badGradient(
   all: readonly Parameter[],
   gradients: Replay['gradients'],

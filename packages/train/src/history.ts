@@ -1,14 +1,14 @@
-/** The figures of every epoch, as `fit` returns them. */
-import { type EndReason, figuresOf, type TrainEvent } from './events.js';
+/** Loss and metrics of every epoch, as `fit` returns them. */
+import { type EndReason, metricsOf, type TrainEvent } from './events.js';
 
 export interface History {
   /** Epochs that have ended. */
   epochs: number;
   /** Of each epoch, while the weights were changing. */
   loss: number[];
-  /** Of each epoch, where there were validation data. */
+  /** Of each epoch with validation data. */
   validationLoss: number[];
-  /** Every other figure of each epoch by its name: metrics, and `validation` + Metric. */
+  /** The metrics of each epoch by name, and `validation` + Metric. */
   metrics: Record<string, number[]>;
   /** False when the signal ended the run. */
   completed: boolean;
@@ -24,7 +24,7 @@ export function emptyHistory(): History {
 export function record(history: History, event: TrainEvent): void {
   if (event.type === 'epoch') {
     history.epochs++;
-    const { loss, validationLoss, ...metrics } = figuresOf(event);
+    const { loss, validationLoss, ...metrics } = metricsOf(event);
     history.loss.push(loss);
     if (validationLoss !== undefined) history.validationLoss.push(validationLoss);
     for (const [name, value] of Object.entries(metrics)) (history.metrics[name] ??= []).push(value);

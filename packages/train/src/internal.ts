@@ -12,13 +12,13 @@ export {
   normsFrom,
   squaresOf,
 } from './clip.js';
+export { outputNames } from './evaluate.js';
 export { EXTRAS } from './fit.js';
 export { emptyHistory, record } from './history.js';
 export { fitParts } from './losses/fit.js';
 export { makeLoss } from './losses/loss.js';
+export { classWeighted } from './losses/row-factors.js';
 export { lossByOutput, Objective, resolveLosses } from './objective.js';
 export { checkAverage } from './optimizers/average.js';
-export { outputNames } from './evaluate.js';
-export { classWeighted } from './losses/row-factors.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';
 export { DATA, RUN } from './train.js';

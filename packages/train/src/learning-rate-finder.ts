@@ -14,15 +14,15 @@ export interface RangeTestOptions {
   from?: number;
   /** The last one. Default 1. */
   to?: number;
-  /** Batches, one a rate. Default 100. */
+  /** Batches, one per rate. Default 100. */
   steps?: number;
   /** Share of the smoothed loss that a step keeps. Default 0.9. */
   smoothing?: number;
-  /** Ends where the smoothed loss is this many times its least. Default 4. */
+  /** Ends where the smoothed loss is this many times its minimum. Default 4. */
   stopAt?: number;
 }
 
-/** What is trained with and on, as for `train`; the optimizer's learning rate does not matter. */
+/** Options and data as for `train`; the optimizer's learning rate is ignored. */
 export type FindLearningRateOptions = RangeTestOptions &
   TrainingData &
   Pick<
@@ -83,26 +83,29 @@ export async function findLearningRate(
   checkOptions('findLearningRate', given, FIND);
   const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = given;
   if (!(from > 0 && from < to && to < Number.POSITIVE_INFINITY)) {
-    throw valueError(`findLearningRate: from and to are rising numbers above 0, got ${from} and ${to}.`, {
-      from,
-      to,
-    });
+    throw valueError(
+      `findLearningRate: from and to must be increasing numbers above 0, got ${from} and ${to}.`,
+      {
+        from,
+        to,
+      },
+    );
   }
   if (!(smoothing >= 0 && smoothing < 1)) {
-    throw valueError(`findLearningRate: smoothing lies in [0, 1), got ${smoothing}.`, { smoothing });
+    throw valueError(`findLearningRate: smoothing must be in [0, 1), got ${smoothing}.`, { smoothing });
   }
-  await ready(); // before the data are read, which may be plain numbers
+  await ready(); // before the data are read, which may be plain arrays
   const rate = (step: number): number => from * (to / from) ** (step / Math.max(steps - 1, 1));
   const optimizer = withRate(resolveOptimizer(options.optimizer), rate);
   const points: RatePoint[] = [];
-  const held = new Map<Parameter, FloatArray>();
-  const hold = async (parameters: readonly Parameter[]): Promise<void> => {
-    for (const one of parameters) if (!held.has(one)) held.set(one, await one.data());
+  const saved = new Map<Parameter, FloatArray>();
+  const save = async (parameters: readonly Parameter[]): Promise<void> => {
+    for (const one of parameters) if (!saved.has(one)) saved.set(one, await one.data());
   };
-  if (model.built) await hold(model.parameters);
+  if (model.built) await save(model.parameters);
   const sweep = async (): Promise<boolean> => {
     let mean = 0;
-    const beforeUpdate = (): Promise<void> => hold(run.parameters);
+    const beforeUpdate = (): Promise<void> => save(run.parameters);
     const run = train(model, { ...options, optimizer, epochs: steps, beforeUpdate });
     for await (const event of run) {
       if (event.type !== 'step') continue;
@@ -118,11 +121,11 @@ export async function findLearningRate(
     const diverged = await withFreshStates(model, () => sweep().catch(explosion));
     return { points, suggestion: suggested(points), diverged };
   } finally {
-    for (const [parameter, values] of held) parameter.assign(values);
+    for (const [parameter, values] of saved) parameter.assign(values);
   }
 }
 
-/** A loss that is not a number any more ends the test; other errors are the caller's. */
+/** A loss that is not finite ends the test; other errors are rethrown. */
 function explosion(error: unknown): true {
   if (error instanceof UnrollError && error.code === 'nan') return true;
   throw error;

@@ -14,7 +14,7 @@ import { holdStates, restoreStates, saveStates } from './carried.js';
 import type { Clip } from './clip.js';
 import { environmentOf, environmentWarning } from './environment.js';
 import { measure, outputNames } from './evaluate.js';
-import { type EndReason, type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from './events.js';
+import { type EndReason, type EpochEvent, metricsOf, type StepEvent, type TrainEvent } from './events.js';
 import { fingerprintOfRows } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
 import { type LossValues, Objective, type ObjectiveOptions, type Part, resolveLosses } from './objective.js';
@@ -95,11 +95,11 @@ export class Loop implements RunControl {
     this.#steps = options.training.steps;
   }
 
-  /** The names of the figures that an epoch will have, as callbacks monitor them. */
-  get figureNames(): string[] {
+  /** Names of the metrics of each epoch, as callbacks monitor them. */
+  get metricNames(): string[] {
     const metrics = Object.fromEntries(this.#scores.names.map((name) => [name, 0]));
-    const held = this.#options.validation && { validationLoss: 0, validationMetrics: metrics };
-    return Object.keys(figuresOf({ loss: 0, metrics, ...held }));
+    const validation = this.#options.validation && { validationLoss: 0, validationMetrics: metrics };
+    return Object.keys(metricsOf({ loss: 0, metrics, ...validation }));
   }
 
   get parameters(): readonly Parameter[] {
@@ -123,7 +123,7 @@ export class Loop implements RunControl {
     yield* await this.#warnings.take();
     while (!this.#cursor.finished && this.#cursor.epoch <= epochs && !this.#ending) yield* this.#epoch();
     if (this.#stopped) this.#cursor.finished = true;
-    if (this.#cursor.finished || this.#cursor.epoch > epochs) this.#stepper?.settleAverage();
+    if (this.#cursor.finished || this.#cursor.epoch > epochs) this.#stepper?.commitAverage();
     const done: EndReason = this.#cursor.epoch > epochs ? 'done' : 'aborted';
     const reason = this.#cursor.finished ? 'stopped' : done;
     yield { type: 'end', reason, completed: reason !== 'aborted' };
@@ -168,7 +168,7 @@ export class Loop implements RunControl {
     yield event;
   }
 
-  /** One batch: its gradient, and the update if enough are gathered. */
+  /** One batch: its gradient, and an update once enough batches are accumulated. */
   async #step(batch: PreparedBatch, pace: Pace): Promise<StepEvent> {
     const { random, epochs, beforeUpdate } = this.#options;
     const stepper = this.#start(inputShapes(batch.inputs));
@@ -241,7 +241,7 @@ export class Loop implements RunControl {
     return this.#stepper!.rate * this.learningRateScale;
   }
 
-  /** Validation and the epoch's event; null if the run was told to end on the way. */
+  /** Validation and the epoch's event; null if the run was stopped meanwhile. */
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
@@ -262,7 +262,7 @@ export class Loop implements RunControl {
       epoch,
       epochs,
       loss: this.#scores.loss,
-      metrics: this.#scores.figures,
+      metrics: this.#scores.metrics,
       learningRate: this.#learningRate,
       seconds: (performance.now() - pace.began) / 1000,
     };
@@ -291,14 +291,14 @@ export class Loop implements RunControl {
   async snapshot(): Promise<RunSnapshot | null> {
     const stepper = this.#stepper;
     if (!stepper) return null;
-    // Everything is taken, and every read begun, before the first await: the run may go on meanwhile.
+    // Everything is taken, and every read begun, before the first await: the run may continue meanwhile.
     const reading = [
       ...saveWeights(this.parameters),
       ...saveBuffers(stepper.buffers),
       ...saveStates(this.model),
     ];
     const state = {
-      // A run that was told to stop at this event has nothing more to do, whatever it was killed before.
+      // A run that was stopped at this event is finished, even if it is killed before its end event.
       cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
       settings: this.#settings,
       inputShapes: this.#inputShapes,
@@ -331,7 +331,8 @@ export class Loop implements RunControl {
     if (saved.fingerprint !== (await this.#dataFingerprint())) {
       this.#warnings.add(
         'data-changed',
-        'The training data are not those of the checkpoint: the run goes on, but not as it would have.',
+        'The training data differ from those of the checkpoint. The run continues with the new data, so its results ' +
+          'will differ from those of an uninterrupted run.',
       );
     }
   }

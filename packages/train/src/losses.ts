@@ -20,7 +20,7 @@ const own = new Map<string, (options: never) => Loss>();
  */
 export function registerLoss(name: string, make: (options: never) => Loss): void {
   if (Object.hasOwn(named, name)) {
-    throw valueError(`There is a loss "${name}" already: give your own another name.`, { name });
+    throw valueError(`The loss "${name}" already exists. Give the custom loss another name.`, { name });
   }
   own.set(name, make);
 }
@@ -31,5 +31,5 @@ export function registerLoss(name: string, make: (options: never) => Loss): void
  */
 export function resolveLoss(spec: LossSpec): Loss {
   const table = { ...named, ...Object.fromEntries(own) };
-  return resolve<Loss>('loss', table, spec, ' A loss of your own needs registerLoss() before.');
+  return resolve<Loss>('loss', table, spec, ' A custom loss needs registerLoss() first.');
 }

@@ -5,7 +5,13 @@ import { type AdagradOptions, adagrad, type RmspropOptions, rmsprop } from './op
 import { type SgdOptions, sgd } from './optimizers/sgd.js';
 import { resolve } from './registry.js';
 
-export type { Optimizer, OptimizerOptions, Place, Rows, UpdateCall } from './optimizers/optimizer.js';
+export type {
+  Optimizer,
+  OptimizerOptions,
+  ParameterSlice,
+  Rows,
+  UpdateCall,
+} from './optimizers/optimizer.js';
 export {
   type AdagradOptions,
   type AdamOptions,

@@ -1,6 +1,6 @@
 /**
- * The rule of reducing the learning rate when a figure stops improving, as a state machine of plain numbers:
- * one `observe` an epoch. It knows no model and no loop; the callback of that name applies what it says. Rule
+ * The rule of reducing the learning rate when a metric stops improving, as a state machine of plain numbers:
+ * one `observe` an epoch. It knows neither model nor loop; the callback of that name applies its result. Rule
  * and defaults are those of Keras's ReduceLROnPlateau.
  */
 import { valueError } from '@unroll/core';
@@ -9,19 +9,19 @@ import { checkOptions, type Known, shown } from '@unroll/core/internal';
 export interface PlateauOptions {
   /** What the learning rate is multiplied by. Default 0.1. */
   factor?: number;
-  /** Epochs without improvement before it is. Default 10. */
+  /** Epochs without improvement before the rate is reduced. Default 10. */
   patience?: number;
-  /** What counts as an improvement: by more than this. Default 0.0001. */
+  /** Smallest change that counts as an improvement. Default 0.0001. */
   minDelta?: number;
   /** Epochs after a reduction in which nothing is counted. Default 0. */
   cooldown?: number;
-  /** The learning rate does not go below it. Default 0. */
+  /** Lower bound of the learning rate. Default 0. */
   minLearningRate?: number;
-  /** Whether a smaller figure is better, or a larger one. Default `lower`. */
+  /** Whether a smaller value is better, or a larger one. Default `lower`. */
   better?: 'lower' | 'higher';
 }
 
-/** What the rule takes, but for `better`. */
+/** The options of the rule, without `better`. */
 export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
   factor: true,
   patience: true,
@@ -31,11 +31,11 @@ export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
 };
 
 export interface PlateauState {
-  /** The best figure so far; null before the first. */
+  /** The best value so far; null before the first. */
   best: number | null;
-  /** Epochs since it, outside of cooldowns. */
+  /** Epochs since the best one, without cooldowns. */
   wait: number;
-  /** Epochs that are left of the cooldown. */
+  /** Epochs left of the cooldown. */
   cooldownLeft: number;
 }
 
@@ -49,21 +49,21 @@ export class Plateau {
     this.options = { ...defaults, better: 'lower', ...options };
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
     if (!(typeof factor === 'number' && factor > 0 && factor < 1)) {
-      throw valueError(`plateau: factor lies between 0 and 1, got ${shown(factor)}: the rate is to fall.`, {
+      throw valueError(`plateau: factor must be between 0 and 1, got ${shown(factor)}.`, {
         factor,
       });
     }
     for (const [name, value] of Object.entries({ patience, minDelta, cooldown, minLearningRate })) {
       if (!(typeof value === 'number' && value >= 0))
-        throw valueError(`plateau: ${name} is a number >= 0, got ${shown(value)}.`, { [name]: value });
+        throw valueError(`plateau: ${name} must be a number >= 0, got ${shown(value)}.`, { [name]: value });
     }
   }
 
   /**
-   * Takes the figure of one epoch; a NaN counts as no improvement.
-   * @returns the learning rate to go on with: `rate`, or a smaller one
+   * Takes the monitored value of one epoch; a NaN counts as no improvement.
+   * @returns the learning rate to continue with: `rate`, or a smaller one
    */
-  observe(figure: number, rate: number): number {
+  observe(value: number, rate: number): number {
     const { factor, patience, minLearningRate, cooldown } = this.options;
     let { best, wait, cooldownLeft } = this.state;
     if (cooldownLeft > 0) {
@@ -71,8 +71,8 @@ export class Plateau {
       wait = 0;
     }
     let next = rate;
-    if (this.#improves(figure, best)) {
-      best = figure;
+    if (this.#improves(value, best)) {
+      best = value;
       wait = 0;
     } else if (cooldownLeft === 0) {
       wait++;
@@ -86,10 +86,10 @@ export class Plateau {
     return next;
   }
 
-  #improves(figure: number, best: number | null): boolean {
+  #improves(value: number, best: number | null): boolean {
     const { better, minDelta } = this.options;
-    if (Number.isNaN(figure)) return false;
+    if (Number.isNaN(value)) return false;
     if (best === null) return true;
-    return better === 'lower' ? figure < best - minDelta : figure > best + minDelta;
+    return better === 'lower' ? value < best - minDelta : value > best + minDelta;
   }
 }

@@ -24,7 +24,7 @@ function check(name: string, values: Record<string, number>, least = 0, orEqual 
   for (const [option, value] of Object.entries(values)) {
     if (Number.isFinite(value) && (orEqual ? value >= least : value > least)) continue;
     throw valueError(
-      `${name}: ${option} is a number ${orEqual ? '>=' : 'above'} ${least}, got ${shown(value)}.`,
+      `${name}: ${option} must be a number ${orEqual ? '>=' : 'above'} ${least}, got ${shown(value)}.`,
       {
         [option]: value,
       },
@@ -116,7 +116,7 @@ export function piecewiseConstantDecay(options: PiecewiseOptions): Schedule {
     );
   }
   if (boundaries.some((boundary, i) => i > 0 && !(boundary > boundaries[i - 1]))) {
-    throw valueError(`${name}: boundaries rise, got ${boundaries.join(', ')}.`, { boundaries });
+    throw valueError(`${name}: boundaries must increase, got ${boundaries.join(', ')}.`, { boundaries });
   }
   check(name, Object.fromEntries(values.map((value, i) => [`values[${i}]`, value])), 0, true);
   return make(name, { boundaries: [...boundaries], values: [...values] }, (step) => {
@@ -132,7 +132,7 @@ export interface PolynomialOptions {
   endLearningRate?: number;
   /** Default 1: a straight line. */
   power?: number;
-  /** Go on with a decay twice, three times, ... as long instead of staying at the end. Default false. */
+  /** Continue with a decay twice, three times, ... as long instead of staying at the end. Default false. */
   cycle?: boolean;
 }
 
@@ -284,9 +284,9 @@ export function oneCycle(options: OneCycleOptions): Schedule {
     config;
   check(name, { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor });
   if (pctStart > 1)
-    throw valueError(`${name}: pctStart lies between 0 and 1, got ${pctStart}.`, { pctStart });
+    throw valueError(`${name}: pctStart must be between 0 and 1, got ${pctStart}.`, { pctStart });
   if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-    throw valueError(`${name}: annealStrategy is 'cos' or 'linear', got ${shown(annealStrategy)}.`, {
+    throw valueError(`${name}: annealStrategy must be 'cos' or 'linear', got ${shown(annealStrategy)}.`, {
       annealStrategy,
     });
   }

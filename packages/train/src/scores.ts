@@ -1,8 +1,8 @@
-/** The figures of an epoch or of `evaluate`: running means of the losses, and metrics. */
+/** Results of an epoch or of `evaluate`: running means of the losses, and metrics. */
 import { keep, type MaskedSequence, type Tensor } from '@unroll/core';
 import { onHost } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
-import type { Figures } from './events.js';
+import type { MetricValues } from './events.js';
 import type { Metric, MetricState } from './metrics/metric.js';
 import { type MetricSpec, resolveMetric } from './metrics.js';
 import {
@@ -17,7 +17,7 @@ import {
 export interface MetricOptions {
   /**
    * Metrics, by name, by name and options, or themselves: a list for every output, or for several outputs one
-   * list each. They heed masks and no weights, as in Keras.
+   * list each. They respect masks but ignore weights, as in Keras.
    */
   metrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
   /** Metrics that count each example as often as its sample weight says. */
@@ -25,10 +25,10 @@ export interface MetricOptions {
 }
 
 interface Watched {
-  /** Name of its figure. */
+  /** Name of the metric in the results. */
   name: string;
   metric: Metric;
-  /** Number of the output among those that have a loss. */
+  /** Index of the output among those that have a loss. */
   output: number;
   weighted: boolean;
 }
@@ -41,7 +41,7 @@ export interface ScoresState {
   metrics: readonly MetricState[];
 }
 
-/** What a metric is to see of a batch: prediction, target, mask, weights. */
+/** What a metric gets of a batch: prediction, target, mask, weights. */
 type Seen = [Tensor, Tensor, Tensor | null, Tensor | null];
 
 export class Scores {
@@ -69,7 +69,7 @@ export class Scores {
     this.#losses = objective.outputs.map(() => ({ loss: 0, count: 0 }));
   }
 
-  /** Keeps what the metrics are to see of what the model gave for a batch. */
+  /** Keeps the outputs and targets of a batch for the metrics. */
   see(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
     this.#seen = this.#watched.map(({ output, weighted }) => {
       const { value: prediction, mask } = sequences[this.#objective.outputs[output].index];
@@ -78,7 +78,7 @@ export class Scores {
     });
   }
 
-  /** Takes the losses of a batch into the means, and shows the metrics what was seen of it. */
+  /** Adds the losses of a batch to the means, and updates the metrics with it. */
   async add({ parts, added, examples }: LossValues): Promise<void> {
     if (this.#seen.length > 0) {
       const tensors = await onHost(this.#seen.flat());
@@ -102,7 +102,7 @@ export class Scores {
     this.#examples = 0;
   }
 
-  /** The weighted sum of the outputs' means, and what layers added. */
+  /** The weighted sum of the outputs' mean losses, plus the terms that layers added. */
   get loss(): number {
     let total = this.#examples > 0 ? this.#added / this.#examples : 0;
     this.#objective.outputs.forEach(({ weight }, i) => {
@@ -111,8 +111,8 @@ export class Scores {
     return total;
   }
 
-  /** Metrics, and of several outputs the loss of each, `<output>Loss`. */
-  get figures(): Figures {
+  /** Metrics, and for several outputs the loss of each, `<output>Loss`. */
+  get metrics(): MetricValues {
     const { outputs } = this.#objective;
     const losses =
       outputs.length > 1 ? outputs.map(({ name }, i) => [`${name}Loss`, mean(this.#losses[i])]) : [];
@@ -122,7 +122,7 @@ export class Scores {
     ]);
   }
 
-  /** The names of {@link figures}. */
+  /** The names of {@link metrics}. */
   get names(): string[] {
     const { outputs } = this.#objective;
     const losses = outputs.length > 1 ? outputs.map(({ name }) => `${name}Loss`) : [];
@@ -171,8 +171,8 @@ function isFlat(specs: NonNullable<MetricOptions['metrics']>): specs is readonly
 }
 
 /**
- * Names the figures: the metric's name, with the output's before it where there are several; numbered where
- * taken.
+ * Makes the names of metrics unique: prefixed by the output's name if there are several outputs, and numbered if
+ * the name is taken.
  */
 function withNames(watched: readonly Omit<Watched, 'name'>[], objective: Objective): Watched[] {
   const taken = new Set<string>();

@@ -1,4 +1,4 @@
-/** The state of a run between two batches, as plain data: what `train` resumes from, and checkpoints keep. */
+/** The state of a run between two batches, as plain data: which `train` resumes from and checkpoints store. */
 import { type FloatArray, type Parameter, type Shape, UnrollError } from '@unroll/core';
 import type { FlatBuffer } from '@unroll/core/internal';
 import type { JsonValue, SavedTensor } from './callbacks/callback.js';
@@ -6,7 +6,7 @@ import type { Environment } from './environment.js';
 import type { ScoresState } from './scores.js';
 import type { StepperState } from './step.js';
 
-/** Where a run stands: `step` batches of `epoch` are done. */
+/** Position of a run: `step` batches of `epoch` are done. */
 export interface Cursor {
   epoch: number;
   step: number;
@@ -14,7 +14,7 @@ export interface Cursor {
   finished: boolean;
 }
 
-/** What must be the same for a run to go on as if it had not been interrupted. */
+/** Settings that must be the same to resume a run without a difference. */
 export interface RunSettings {
   optimizer: string;
   seed: number;
@@ -38,19 +38,18 @@ export interface RunSnapshot {
   scores: ScoresState;
   environment: Environment;
   extra: JsonValue;
-  /** Weights, the optimizer's slots, gathered gradients, carried states. */
+  /** Weights, the optimizer's slots, accumulated gradients, carried states. */
   tensors: Readonly<Record<string, SavedTensor>>;
 }
 
-/** Throws where a snapshot is of another run than the settings describe. */
+/** Throws if a snapshot was made with other settings. */
 export function checkSettings(saved: RunSettings, own: RunSettings): void {
   for (const key of Object.keys(own) as (keyof RunSettings)[]) {
     if (saved[key] === own[key]) continue;
     throw new UnrollError(
       'state',
-      `The checkpoint is of a run with ${key} ${saved[key]}, and this one has ${own[key]}: it cannot go ` +
-        'on from there. ' +
-        'Set it as it was, or start a new run.',
+      `To resume this checkpoint, ${key} must be ${saved[key]}, got ${own[key]}. Restore the setting, or start a ` +
+        'new run.',
       { setting: key, checkpoint: saved[key], run: own[key] },
     );
   }
@@ -67,7 +66,7 @@ function named(parameters: readonly Parameter[]): Map<string, Parameter> {
   return found;
 }
 
-/** Tensors to be kept, on their way from the backend's memory. */
+/** Tensors to save, being read from the backend's memory. */
 export type Reading = readonly (readonly [name: string, shape: Shape, values: Promise<FloatArray>])[];
 
 /** What was read, once it is there. */
@@ -92,11 +91,13 @@ export function restoreWeights(
   for (const [name, parameter] of own) {
     const saved = tensors[name];
     if (saved && String(saved.shape) === String(parameter.shape)) continue;
-    const got = saved ? `it has shape [${saved.shape.join(', ')}] there` : 'it is not there';
+    const got = saved
+      ? `has shape [${saved.shape.join(', ')}] in the checkpoint`
+      : 'is missing from the checkpoint';
     throw new UnrollError(
       'state',
-      `The checkpoint is of another model: ${parameter.name} has shape [${parameter.shape.join(', ')}], ` +
-        `and ${got}.`,
+      `The checkpoint is of another model: ${parameter.name}, of shape [${parameter.shape.join(', ')}] in this ` +
+        `model, ${got}.`,
       { parameter: parameter.name, shape: parameter.shape, saved: saved?.shape ?? null },
     );
   }
@@ -104,7 +105,7 @@ export function restoreWeights(
   if (extra !== undefined) {
     throw new UnrollError(
       'state',
-      `The checkpoint is of another model: it has ${extra.slice(8)}, and this one does not.`,
+      `The checkpoint is of another model: this model has no ${extra.slice(8)}.`,
       { parameter: extra },
     );
   }

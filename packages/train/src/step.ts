@@ -1,6 +1,6 @@
 /**
- * One training step: forward, backward, gather, clip, update. The trainable weights, their gradients and each
- * of the optimizer's slots lie in one flat buffer each.
+ * One training step: forward, backward, accumulate, clip, update. The trainable weights, their gradients and
+ * each of the optimizer's slots are in one flat buffer each.
  */
 import {
   type FloatArray,
@@ -24,11 +24,11 @@ import {
 } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { type Clip, clipGradients, normsFrom, squaresOf } from './clip.js';
+import { DirtyRows, type DirtyState } from './dirty-rows.js';
 import { type BatchLoss, type LossValues, lossScalars, lossValues, type Objective } from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
-import type { Optimizer, Place } from './optimizers.js';
-import { TouchedRows, type TouchedState } from './touched.js';
+import type { Optimizer, ParameterSlice } from './optimizers.js';
 
 /** The losses of a batch and its gradient's norm. */
 export interface StepResult {
@@ -37,15 +37,15 @@ export interface StepResult {
   gradientNorm: number;
 }
 
-/** The gradients between backward and update, for whoever works on them (an all-reduce, noise). */
+/** The gradients between backward and update, for hooks such as an all-reduce or noise. */
 export interface Gradients {
   /** Number of weights. */
   readonly length: number;
-  /** What these gradients count for in an average with others: the rows that their loss is the mean of. */
+  /** Weight of these gradients in an average with others: the number of rows that their loss is the mean of. */
   readonly count: number;
   /** A copy. */
   read(): Promise<FloatArray>;
-  /** Puts others in their place, as many, before clipping. @throws UnrollError `shape` for another number of them */
+  /** Replaces them before clipping. @throws UnrollError `shape` for another number of values */
   write(values: ArrayLike<number>): void;
 }
 
@@ -55,8 +55,8 @@ export type ContextWith = (addLoss: ForwardContext['addLoss']) => ForwardContext
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
 /**
- * What an optimizer remembers between updates, apart from any run: hand it from one `train` to the next and
- * the second goes on as if it were the first. Made empty; follows the model it is used with.
+ * State of an optimizer between updates, independent of a run: pass it from one `train` to the next, and the
+ * second continues the first. Initially empty.
  */
 export class OptimizerMemory {
   /** Updates done. */
@@ -64,7 +64,7 @@ export class OptimizerMemory {
   #slots: FlatBuffer[] = [];
   #owner = '';
 
-  /** The slots of `optimizer` over these weights: kept if they are the ones from before, else zeros. */
+  /** The slots of `optimizer` over these weights: those of the previous run if they match, else zeros. */
   slotsFor(optimizer: Optimizer, parameters: readonly Parameter[], length: number): readonly FlatBuffer[] {
     const owner = JSON.stringify([optimizer.name, optimizer.slots, parameters.map((p) => [p.name, p.shape])]);
     if (owner !== this.#owner) {
@@ -76,16 +76,16 @@ export class OptimizerMemory {
   }
 }
 
-/** What of a stepper goes into a checkpoint, besides the buffers. */
+/** State of a stepper for a checkpoint, without the buffers. */
 export interface StepperState {
   updates: number;
-  /** Batches gathered since the last update, and what they count for. */
+  /** Batches accumulated since the last update, and their total count. */
   gathered: number;
   gatheredCount: number;
   /** Updates that the weights' average has seen. */
   averaged: number;
-  /** Of a lazy optimizer, where batches are gathered: the rows that they look up. */
-  touched?: TouchedState;
+  /** Of a lazy optimizer that accumulates: the rows with gradients since the last update. */
+  touched?: DirtyState;
 }
 
 export interface StepperOptions {
@@ -104,16 +104,16 @@ export class Stepper {
   readonly #trained: readonly Parameter[];
   readonly #options: StepperOptions;
   readonly #weights: FlatBuffer;
-  readonly #places: readonly Place[];
+  readonly #slices: readonly ParameterSlice[];
   readonly #grads: FlatBuffer;
   readonly #slots: readonly FlatBuffer[];
-  /** Sum of the gradients gathered so far, each times its count; null where every batch updates. */
+  /** Sum of the accumulated gradients, each times its count; null if every batch updates. */
   readonly #sum: FlatBuffer | null;
   readonly #average: WeightAverage | null;
   /** Null: the optimizer updates all rows. */
-  readonly #touched: TouchedRows | null;
-  #gathered = 0;
-  #gatheredCount = 0;
+  readonly #dirty: DirtyRows | null;
+  #accumulated = 0;
+  #accumulatedCount = 0;
   #rate: number;
 
   /** The model must be built, and so must the objective. */
@@ -126,13 +126,13 @@ export class Stepper {
       throw new UnrollError('state', `${model.name} has no trainable weights: there is nothing to train.`);
     }
     this.#weights = layOut(this.#trained);
-    this.#places = this.#trained.map(({ name, storage, size }) => ({ name, offset: storage.offset, size }));
+    this.#slices = this.#trained.map(({ name, storage, size }) => ({ name, offset: storage.offset, size }));
     const { length } = this.#weights;
     this.#grads = new FlatBuffer(length);
     this.#slots = options.memory.slotsFor(options.optimizer, this.#trained, length);
     this.#sum = options.accumulate > 1 ? new FlatBuffer(length) : null;
     this.#average = options.average && new WeightAverage(this.#weights, options.average);
-    this.#touched = options.optimizer.lazy ? new TouchedRows(this.#trained) : null;
+    this.#dirty = options.optimizer.lazy ? new DirtyRows(this.#trained) : null;
     this.#rate = options.optimizer.rate(Math.max(0, options.memory.updates - 1));
   }
 
@@ -146,13 +146,13 @@ export class Stepper {
     return this.#rate;
   }
 
-  /** Whether enough batches are gathered for an update. */
+  /** Whether enough batches are accumulated for an update. */
   get full(): boolean {
-    return this.#gathered >= this.#options.accumulate;
+    return this.#accumulated >= this.#options.accumulate;
   }
 
   /**
-   * Forward and backward: leaves the gradients, of all batches gathered so far, in their buffer.
+   * Forward and backward: leaves the gradients, of all accumulated batches, in their buffer.
    * @param contextWith the pass's context, given what takes the terms that layers add to the loss
    * @param watch sees the model's outputs
    */
@@ -182,29 +182,29 @@ export class Stepper {
       const { total, count } = losses;
       const weight = objective.sums ? 1 : count;
       this.#collect(tape.gradients(total, this.#sum ? weight : 1));
-      this.#gathered++;
-      this.#gatheredCount += count;
-      if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#gatheredCount);
+      this.#accumulated++;
+      this.#accumulatedCount += count;
+      if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#accumulatedCount);
       return [squaresOf(this.#normed()), ...lossScalars(losses)];
     });
     const [squares, ...scalars] = await valuesOf(toRead);
     return { losses: lossValues(losses, scalars), gradientNorm: await this.#norm(squares) };
   }
 
-  /** Puts the gradients found side by side; rows of a table are added where they belong. */
+  /** Writes the gradients to their slices of the buffer; row gradients are added to their rows. */
   #collect(found: ReadonlyMap<Tensor, Tensor>): void {
     const { kernels } = openScope().backend;
     this.#trained.forEach((parameter, i) => {
-      const place = this.#grads.blockFor(parameter.storage.offset, parameter.size);
+      const block = this.#grads.blockFor(parameter.storage.offset, parameter.size);
       const grad = found.get(parameter) ?? null;
       if (grad && !(grad instanceof RowGradient)) {
-        kernels.copy(grad.block(), 0, [1], place, 0, [1], [parameter.size]);
+        kernels.copy(grad.block(), 0, [1], block, 0, [1], [parameter.size]);
       } else {
-        if (this.#touched) this.#touched.clear(i, place);
-        else kernels.fill(place, 0);
-        grad?.addTo(place);
+        if (this.#dirty) this.#dirty.clear(i, block);
+        else kernels.fill(block, 0);
+        grad?.addTo(block);
       }
-      this.#touched?.note(i, grad, this.#gathered === 0);
+      this.#dirty?.mark(i, grad, this.#accumulated === 0);
     });
   }
 
@@ -217,11 +217,11 @@ export class Stepper {
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
   }
 
-  /** The gradients in blocks, without the rows of tables that nobody looked up. */
+  /** The gradients in blocks, without table rows that were not looked up. */
   #normed(): Block[] {
     const grads = this.#grads;
-    if (!this.#touched) return [grads.block()];
-    return this.#touched.addedTo(this.#places).map(({ offset, size, rows }) => {
+    if (!this.#dirty) return [grads.block()];
+    return this.#dirty.withRows(this.#slices).map(({ offset, size, rows }) => {
       const own = grads.blockFor(offset, size);
       return rows ? copyOfRows(own, rows) : own;
     });
@@ -238,17 +238,17 @@ export class Stepper {
     const grads = this.#grads;
     await hook({
       length: grads.length,
-      count: this.#gatheredCount,
+      count: this.#accumulatedCount,
       read: () => grads.read(),
       write: (values) => {
         if (values.length !== grads.length) {
-          throw shapeError(`The gradients are ${grads.length} numbers, and ${values.length} were written.`, {
+          throw shapeError(`write() must get ${grads.length} gradients, got ${values.length}.`, {
             expected: grads.length,
             got: values.length,
           });
         }
         grads.write(values);
-        this.#touched?.noteAll();
+        this.#dirty?.markAll();
       },
     });
     const [squares] = await valuesOf([scope(() => squaresOf(this.#normed()))]);
@@ -264,8 +264,8 @@ export class Stepper {
     const { optimizer, clip, memory } = this.#options;
     this.#rate = optimizer.rate(memory.updates);
     memory.updates++;
-    const places = this.#touched?.addedTo(this.#places) ?? this.#places;
-    const { clipped, gScale } = await clipGradients(clip, { buffer: this.#grads, places }, gradientNorm);
+    const slices = this.#dirty?.withRows(this.#slices) ?? this.#slices;
+    const { clipped, gScale } = await clipGradients(clip, { buffer: this.#grads, slices }, gradientNorm);
     scope(() => {
       const { backend } = openScope();
       optimizer.update({
@@ -276,7 +276,7 @@ export class Stepper {
         step: memory.updates,
         rate: this.#rate * rateScale,
         gScale,
-        places,
+        slices,
         part: (block, offset, length) => backend.view(block, offset, length),
       });
       if (this.#sum) backend.kernels.fill(this.#sum.block(), 0);
@@ -285,8 +285,8 @@ export class Stepper {
       }
     });
     this.#average?.update();
-    this.#gathered = 0;
-    this.#gatheredCount = 0;
+    this.#accumulated = 0;
+    this.#accumulatedCount = 0;
     return clipped;
   }
 
@@ -307,8 +307,8 @@ export class Stepper {
     return this.#average ? this.#average.during(work) : work();
   }
 
-  /** Leaves the average in the place of the weights, where there is one: for the end of a run. */
-  settleAverage(): void {
+  /** Replaces the weights by their average, if there is one, at the end of a run. */
+  commitAverage(): void {
     const average = this.#average;
     if (average && average.updates > 0) this.#weights.copyFrom(average.buffer.block());
   }
@@ -316,19 +316,19 @@ export class Stepper {
   get state(): StepperState {
     return {
       updates: this.updates,
-      gathered: this.#gathered,
-      gatheredCount: this.#gatheredCount,
+      gathered: this.#accumulated,
+      gatheredCount: this.#accumulatedCount,
       averaged: this.#average?.updates ?? 0,
-      ...(this.#touched && this.#gathered > 0 && { touched: this.#touched.state }),
+      ...(this.#dirty && this.#accumulated > 0 && { touched: this.#dirty.state }),
     };
   }
 
   set state({ updates, gathered, gatheredCount, averaged, touched }) {
     this.#options.memory.updates = updates;
-    this.#gathered = gathered;
-    this.#gatheredCount = gatheredCount;
+    this.#accumulated = gathered;
+    this.#accumulatedCount = gatheredCount;
     if (this.#average) this.#average.updates = averaged;
-    if (this.#touched && touched) this.#touched.state = touched;
+    if (this.#dirty && touched) this.#dirty.state = touched;
     this.#rate = this.#options.optimizer.rate(Math.max(0, updates - 1));
   }
 

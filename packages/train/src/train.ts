@@ -1,7 +1,7 @@
 /**
- * Training as a stream of events: `train` gives an async generator that says what happens. It lets the event
- * loop take a turn after every batch, so that a page stays alive and an AbortSignal is heard. The loop itself
- * is in loop.ts.
+ * Training as a stream of events: `train` returns an async generator of events. It yields to the event loop
+ * after every batch, so that a page stays responsive and an AbortSignal takes effect. The loop itself is in
+ * loop.ts.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
 import { checkOptions, type Known } from '@unroll/core/internal';
@@ -45,47 +45,47 @@ export type TrainingData =
 export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** By name (with default options), by name and options, or itself. */
   optimizer: OptimizerSpec;
-  /** Passes over the data. Default 1. */
+  /** Epochs: how many times to train on all examples. Default 1. */
   epochs?: number;
   /** Examples per step. Default 32. */
   batchSize?: number;
-  /** Batches of one epoch, of an iterable. Default: until it ends. */
+  /** Batches per epoch of an iterable. Default: until it ends. */
   stepsPerEpoch?: number;
-  /** A new order of the examples in every epoch. Iterables keep their order. Default true. */
+  /** Shuffle the examples in every epoch. Iterables keep their order. Default true. */
   shuffle?: boolean;
   /** Seed of shuffles and dropout. Default 0. */
   seed?: number;
   /** Default none. */
   clip?: Clip;
   /**
-   * Batches whose gradients are gathered for one update: n of them change the weights as one batch n times as
-   * large would. What is left at the end of an epoch makes an update of its own. Default 1.
+   * Batches whose gradients are accumulated for one update: n batches change the weights as one batch n times as
+   * large would. Batches left over at the end of an epoch make an update of their own. Default 1.
    */
   accumulate?: number;
   /** Data to measure loss and metrics on after every epoch. */
   validationData?: Examples | Batches;
-  /** Share of the examples, the last ones before any shuffling, to keep from training for validation. */
+  /** Share of the examples used for validation: the last ones, before any shuffling. */
   validationSplit?: number;
   /** Ends the run after the current batch; the end event's reason is then `aborted`. */
   signal?: AbortSignal;
-  /** May work on the gradients of an update before they are clipped and used. */
+  /** Called with the gradients of each update before they are clipped; may change them. */
   beforeUpdate?: GradientHook;
   /**
-   * Keep a moving average of the weights. Validation measures it, and it becomes the weights when the run
+   * Keep a moving average of the weights. Validation uses the average, and it replaces the weights when the run
    * ends (not when it is aborted). Default: none.
    */
   average?: AverageOptions;
-  /** What the optimizer remembers from earlier runs, and is to remember for later ones. Default: nothing. */
+  /** State of the optimizer, kept from earlier runs and for later ones. Default: a new one. */
   memory?: OptimizerMemory;
-  /** The state to go on from. See {@link Run.snapshot}. */
+  /** The state to resume from. See {@link Run.snapshot}. */
   resume?: RunSnapshot;
-  /** Steps that each sequence should have: a shorter one gives a warning. Default: no check. */
+  /** Expected length of each sequence: a shorter one raises a warning. Default: no check. */
   window?: number;
-  /** Kept in checkpoints as it is: scalers, vocabularies, whatever belongs to the model. */
+  /** Stored in checkpoints unchanged: scalers, vocabularies, whatever belongs to the model. */
   extra?: JsonValue;
 }
 
-/** What a run takes, for checks of options. */
+/** The options of a run, for checks. */
 export const RUN: Known<RunOptions> = {
   loss: true,
   lossWeights: 'lists',
@@ -110,7 +110,7 @@ export const RUN: Known<RunOptions> = {
   window: 'count',
   extra: true,
 };
-/** What data take. */
+/** The options of training data, for checks. */
 export const DATA: Known<TrainingData> = {
   batches: true,
   x: true,
@@ -121,22 +121,22 @@ export const DATA: Known<TrainingData> = {
 
 export type TrainOptions = RunOptions & TrainingData;
 
-/** A run: its events, and what a consumer may do to it between two of them. */
+/** A run: its events, and the controls that a consumer may use between two of them. */
 export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> {
   /**
-   * The state of the run after the last event, whole: weights, optimizer, gathered gradients, carried states,
-   * cursor. `resume` goes on from it, bit for bit as if there had been no interruption. Null before there is
-   * anything to keep.
+   * The complete state of the run after the last event: weights, optimizer, accumulated gradients, carried states,
+   * cursor. A run that resumes from it gives the same bits as one without an interruption. Null before the model
+   * is built.
    */
   snapshot(): Promise<RunSnapshot | null>;
-  /** Names of the figures that each epoch will have: what callbacks can monitor. */
-  readonly figureNames: readonly string[];
+  /** Names of the metrics of each epoch, which callbacks can monitor. */
+  readonly metricNames: readonly string[];
 }
 
 /**
- * Trains `model` and tells of every step and epoch.
- * @throws UnrollError `value`, `shape` or `data` where options or data do not fit; `nan` where numbers go
- * astray
+ * Trains `model` and yields an event for every step and epoch.
+ * @throws UnrollError `value`, `shape` or `data` for wrong options or data; `nan` if values are not
+ * finite
  */
 export function train(model: Model, options: TrainOptions): Run {
   checkOptions('train', options, { ...RUN, ...DATA });
@@ -181,7 +181,7 @@ function sources(
   if (validationData && validationSplit) {
     throw valueError('Give validationData or validationSplit, not both.');
   }
-  const held = validationData ? sourceOf(validationData, batchSize) : null;
+  const given = validationData ? sourceOf(validationData, batchSize) : null;
   if (options.batches) {
     if (validationSplit) {
       throw valueError(
@@ -189,17 +189,17 @@ function sources(
       );
     }
     const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);
-    return { training, validation: held, rows: null };
+    return { training, validation: given, rows: null };
   }
   const all = toRows(options);
   const split = validationSplit ? splitRows(all, validationSplit) : null;
   const rows = split?.training ?? all;
   const training = rowSource(rows, batchSize, shuffling);
-  return { training, validation: split ? rowSource(split.validation, batchSize) : held, rows };
+  return { training, validation: split ? rowSource(split.validation, batchSize) : given, rows };
 }
 
 function asRun(loop: Loop): Run {
-  const controls: RunControl & Pick<Run, 'snapshot' | 'figureNames'> = {
+  const controls: RunControl & Pick<Run, 'snapshot' | 'metricNames'> = {
     model: loop.model,
     stop: () => loop.stop(),
     get parameters() {
@@ -207,8 +207,8 @@ function asRun(loop: Loop): Run {
     },
     weights: () => loop.weights(),
     snapshot: () => loop.snapshot(),
-    get figureNames() {
-      return loop.figureNames;
+    get metricNames() {
+      return loop.metricNames;
     },
     get learningRateScale() {
       return loop.learningRateScale;

@@ -1,4 +1,4 @@
-/** Warnings: what is allowed and is probably a mistake all the same. Each kind is given once a run. */
+/** Warnings about allowed settings that are probably mistakes. Each kind is raised once per run. */
 import { type FloatArray, keep, type MaskedSequence, type Model, type Tensor } from '@unroll/core';
 import { hostValues, valuesOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
@@ -9,7 +9,7 @@ import type { Objective } from './objective.js';
 
 /** Losses of targets that are quantities: a fresh network's outputs are of size 1, and so should they be. */
 const QUANTITY_LOSSES = ['mse', 'mae', 'huber', 'logCosh', 'pinball'];
-/** Root mean square of targets beyond which training is a long way to walk. */
+/** Root mean square of targets above which training is slow. */
 const UNSCALED = 10;
 
 export interface WarningOptions {
@@ -35,9 +35,8 @@ export class Warnings {
     if (this.#stateful && shuffle) {
       this.add(
         'shuffle-stateful',
-        'The model carries its states from batch to batch, and the examples are shuffled: each sequence ' +
-          'would go on from ' +
-          'the state of another one. Set shuffle: false.',
+        'The model is stateful, but the examples are shuffled: each sequence ' +
+          'would continue from the state of another one. Set shuffle: false.',
       );
     }
   }
@@ -74,9 +73,8 @@ export class Warnings {
       if (this.#stateful && mask && !this.#given.has('left-padding-stateful') && startsMasked(mask)) {
         this.add(
           'left-padding-stateful',
-          'Sequences are padded at their start, and the model carries its states from batch to batch: the ' +
-            'states that ' +
-            'arrive pass through the padding. Pad at the end.',
+          'The model is stateful, but sequences are padded at their start, so that carried states pass through the ' +
+            'padding. Pad at the end.',
         );
       }
       if (window === null || input.rank < 2 || this.#given.has('short-sequence')) return;
@@ -84,9 +82,8 @@ export class Warnings {
       if (steps >= window) return;
       this.add(
         'short-sequence',
-        `A sequence has ${steps} steps, and the window is ${window}: what is missing is padding. Leave ` +
-          'such sequences ' +
-          'out, or take a shorter window.',
+        `A sequence has ${steps} steps, but the window is ${window}; the rest is padding. Leave ` +
+          'such sequences out, or use a shorter window.',
       );
     });
   }
@@ -101,9 +98,8 @@ export class Warnings {
       if (!(size > UNSCALED)) return;
       this.add(
         'targets-unscaled',
-        `The targets of ${name} are about ${Number(size.toPrecision(2))} in size, and a fresh network's ` +
-          'outputs are about 1: ' +
-          'training will be slow or diverge. Scale them (StandardScaler), and scale predictions back.',
+        `The targets of ${name} are about ${Number(size.toPrecision(2))} in size, but the outputs of an ` +
+          'untrained network are about 1: training will be slow or diverge. Scale them (StandardScaler), and scale predictions back.',
       );
     });
   }
@@ -116,9 +112,8 @@ export class Warnings {
       if (!isSoftmax(values[i], value.shape[value.rank - 1])) continue;
       this.add(
         'softmax-as-logits',
-        `The loss ${loss.name} expects logits (fromLogits: true), and ${name} already is a softmax's ` +
-          'output: the softmax ' +
-          'is taken twice. Leave the activation out of the last layer, or set fromLogits: false.',
+        `The loss ${loss.name} expects logits (fromLogits: true), but ${name} is the output of a softmax, ` +
+          'which would be applied twice. Leave the activation out of the last layer, or set fromLogits: false.',
       );
     }
   }

@@ -287,15 +287,15 @@ describe('fit with checkpointDir', () => {
 
 describe('a checkpoint that does not fit', () => {
   const cases: [string, Partial<FitOptions>, Network, RegExp][] = [
-    ['another batch size', { batchSize: 4 }, network(), /a run with batchSize 8, and this one has 4/],
-    ['another seed', { seed: 12 }, network(), /a run with seed 11, and this one has 12/],
-    ['another optimizer', { optimizer: 'sgd' }, network(), /a run with optimizer adam, and this one has sgd/],
-    ['fewer examples', { ...waves(20) }, network(), /a run with examples 32, and this one has 16/],
+    ['another batch size', { batchSize: 4 }, network(), /batchSize must be 8, got 4/],
+    ['another seed', { seed: 12 }, network(), /seed must be 11, got 12/],
+    ['another optimizer', { optimizer: 'sgd' }, network(), /optimizer must be adam, got sgd/],
+    ['fewer examples', { ...waves(20) }, network(), /examples must be 32, got 16/],
     [
       'another model',
       {},
       forecaster(),
-      /of another model: lstm\/kernel has shape \[1, 20\], and it has shape \[1, 16\]/,
+      /of another model: lstm\/kernel, of shape \[1, 20\] in this model, has shape \[1, 16\]/,
     ],
   ];
   for (const [name, changes, model, message] of cases) {

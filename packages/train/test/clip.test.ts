@@ -11,7 +11,7 @@ import { normOf } from './optimizer-run.js';
 
 /** Two parameters, of norms 5 and 12: together 13. */
 const GRADIENTS = [3, -4, 12, 0];
-const PLACES = [
+const SLICES = [
   { name: 'a', offset: 0, size: 2 },
   { name: 'b', offset: 2, size: 2 },
 ];
@@ -25,7 +25,7 @@ function bufferOf(values: readonly number[]): FlatBuffer {
 /** The gradients after clipping, the factor for the optimizer put on. */
 async function clipped(clip: Clip | null, gradients = GRADIENTS): Promise<{ g: number[]; clipped: boolean }> {
   const buffer = bufferOf(gradients);
-  const result = await clipGradients(clip, { buffer, places: PLACES }, await normOf(buffer));
+  const result = await clipGradients(clip, { buffer, slices: SLICES }, await normOf(buffer));
   return {
     g: [...(await buffer.read())].map((value) => value * result.gScale),
     clipped: result.clipped,
@@ -94,7 +94,7 @@ describe('errors of clip', () => {
     assert.throws(() => checkClip({ clipNorm: 1 } as unknown as Clip), fails('value', /got \{ clipNorm \}/));
     assert.throws(
       () => checkClip({ norm: 0 }),
-      fails('value', /norm is a number above 0, got 0. Leave clip out/),
+      fails('value', /norm must be a number above 0, got 0. Leave clip out/),
     );
     assert.throws(() => checkClip({ globalNorm: Number.NaN }), fails('value', /above 0, got NaN/));
   });

@@ -60,7 +60,7 @@ describe('the error of a run that has gone astray', () => {
     const error = await failure(network);
     assert.match(
       error.message,
-      /not finite at epoch 1, step 3 \(a batch of 8\)\. The output of layer breaks holds -Infinity\./,
+      /not finite at epoch 1, step 3 \(a batch of 8\)\. The output of layer breaks has the value -Infinity\./,
     );
     assert.deepEqual([error.data.layer, error.data.epoch, error.data.step], ['breaks', 1, 3]);
   });
@@ -89,25 +89,28 @@ describe('the error of a run that has gone astray', () => {
       dense({ units: 1 }),
     ]);
     const error = await failure(network, { ...waves(8), batchSize: 4 });
-    assert.match(error.message, /Running the batch again gave finite numbers/);
+    assert.match(error.message, /Running the batch again gave finite values/);
   });
 
   test('names the example that holds the bad number', async () => {
     const values = x.dataSync();
     values[20 * 6 + 2] = Number.NaN;
     const error = await failure(forecaster(), { x: tensor(values, x.shape) });
-    assert.match(error.message, /epoch 1, step 2 .* x holds NaN in example 20\. Look for missing values/);
+    assert.match(
+      error.message,
+      /epoch 1, step 2 .* x has the value NaN in example 20\. Look for missing values/,
+    );
     const targets = y.dataSync();
     targets[3] = Number.POSITIVE_INFINITY;
     const other = await failure(forecaster(), { y: tensor(targets, y.shape) });
-    assert.match(other.message, /y holds Infinity in example 3\./);
+    assert.match(other.message, /y has the value Infinity in example 3\./);
   });
 
   test('names the weights that an update has thrown away', async () => {
     const error = await failure(forecaster(), { optimizer: { name: 'adam', learningRate: 1e39 } });
     assert.match(
       error.message,
-      /step 2 .*The weights lstm\/kernel of layer lstm are not finite since an update before/,
+      /step 2 .*The weights lstm\/kernel of layer lstm became non-finite in an earlier update/,
     );
     assert.match(error.message, /Clip the gradients/);
   });
@@ -119,7 +122,7 @@ describe('the error of a run that has gone astray', () => {
     });
     assert.match(
       error.message,
-      /weights lstm\/kernel of layer lstm are not finite .* Seen at epoch 1, step 1\./,
+      /weights lstm\/kernel of layer lstm became non-finite .* Found at epoch 1, step 1\./,
     );
   });
 
@@ -129,7 +132,7 @@ describe('the error of a run that has gone astray', () => {
     const error = await failure(forecaster(), { validationData: { x: tensor(values, x.shape), y } });
     assert.match(
       error.message,
-      /The validation loss is not finite at epoch 1, step 3 .* x holds NaN in example 7\./,
+      /The validation loss is not finite at epoch 1, step 3 .* x has the value NaN in example 7\./,
     );
   });
 
@@ -227,7 +230,7 @@ describe('warnings', () => {
     const mask = Array.from({ length: 40 }, (_, i) => (i === 21 ? [1, 1, 1, 0, 0, 0] : [1, 1, 1, 1, 1, 1]));
     const [found, ...rest] = await warnings(forecaster(), { mask, window: 6 });
     assert.deepEqual([found!.code, rest.length], ['short-sequence', 0]);
-    assert.match(found!.message, /has 3 steps, and the window is 6/);
+    assert.match(found!.message, /has 3 steps, but the window is 6/);
     assert.deepEqual(await codes(forecaster(), { mask }), []);
     assert.deepEqual(await codes(forecaster(), { window: 7 }), ['short-sequence']);
   });

@@ -148,7 +148,7 @@ describe('the hook before an update', () => {
     for (const change of [1, -1]) {
       const beforeUpdate: GradientHook = (gradients) =>
         gradients.write(new Float32Array(gradients.length + change));
-      await assert.rejects(eventsOf({ beforeUpdate }), /The gradients are \d+ numbers, and \d+ were written/);
+      await assert.rejects(eventsOf({ beforeUpdate }), /write\(\) must get \d+ gradients, got \d+/);
     }
   });
 
@@ -180,7 +180,7 @@ describe('the hook before an update', () => {
   });
 });
 
-test('the learning rate follows its schedule by updates, and a factor lies on top', async () => {
+test('the learning rate follows its schedule by updates, and a factor must be on top', async () => {
   const learningRate = exponentialDecay({ initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.5 });
   const run = train(forecaster(), { ...common, optimizer: { name: 'sgd', learningRate } });
   const rates: number[] = [];

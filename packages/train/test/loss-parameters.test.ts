@@ -98,7 +98,7 @@ describe('the parameters of a loss', () => {
     const { 'weights/loss/output/sharpness': _gone, ...tensors } = saved.tensors;
     await assert.rejects(
       trained({}, { ...saved, tensors }),
-      fails('state', /loss\/output\/sharpness has shape \[\], and it is not there/),
+      fails('state', /loss\/output\/sharpness, of shape \[\] in this model, is missing from the checkpoint/),
     );
   });
 
@@ -135,7 +135,7 @@ describe('the parameters of a loss', () => {
     const run = train(network(), optionsFor(loss));
     await assert.rejects(
       run.next(),
-      fails('nan', /The weights loss\/output\/sharpness of the loss of output are not finite/),
+      fails('nan', /The weights loss\/output\/sharpness of the loss of output became non-finite/),
     );
   });
 

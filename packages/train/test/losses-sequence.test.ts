@@ -219,6 +219,6 @@ describe('a loss over sequences', () => {
     registerLoss('bagOfLabels', bagOfLabels);
     const loss = resolveLoss({ name: 'bagOfLabels', start: 3, reduction: 'sum' } as never);
     assert.deepEqual(loss.config, { start: 3, reduction: 'sum' });
-    assert.throws(() => registerLoss('mse', bagOfLabels), fails('value', /There is a loss "mse" already/));
+    assert.throws(() => registerLoss('mse', bagOfLabels), fails('value', /The loss "mse" already exists/));
   });
 });

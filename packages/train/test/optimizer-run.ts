@@ -28,13 +28,13 @@ export async function runOptimizer(
   { initial, gradients, clip = null, average = null }: OptimizerRun,
 ): Promise<OptimizerSteps> {
   let length = 0;
-  const places = initial.map((values, i) => {
-    const place = { name: `p${i}/kernel`, offset: length, size: values.length };
+  const slices = initial.map((values, i) => {
+    const slice = { name: `p${i}/kernel`, offset: length, size: values.length };
     length += values.length;
-    return place;
+    return slice;
   });
   const fill = (buffer: FlatBuffer, parts: readonly ArrayLike<number>[]): void => {
-    places.forEach(({ offset }, i) => {
+    slices.forEach(({ offset }, i) => {
       buffer.write(parts[i]!, offset);
     });
   };
@@ -47,7 +47,7 @@ export async function runOptimizer(
   for (const [n, gradient] of gradients.entries()) {
     fill(grads, gradient);
     const norm = await normOf(grads);
-    const { clipped, gScale } = await clipGradients(checkClip(clip), { buffer: grads, places }, norm);
+    const { clipped, gScale } = await clipGradients(checkClip(clip), { buffer: grads, slices }, norm);
     steps.clipped.push(clipped);
     scope(() => {
       const { backend } = runtime.scope!;
@@ -59,7 +59,7 @@ export async function runOptimizer(
         step: n + 1,
         rate: optimizer.rate(n),
         gScale,
-        places,
+        slices,
         part: (block, offset, size) => backend.view(block, offset, size),
       });
     });

@@ -118,7 +118,7 @@ describe('the moving average of weights', () => {
   test('errors', () => {
     assert.throws(
       () => new WeightAverage(weights([1]), { momentum: 1 }),
-      fails('value', /lies in \[0, 1\), got 1/),
+      fails('value', /must be in \[0, 1\), got 1/),
     );
     const every = { overwriteEvery: 0 };
     assert.throws(() => new WeightAverage(weights([1]), every), fails('value', /overwriteEvery.*got 0/));
@@ -137,12 +137,12 @@ describe('errors of optimizers', () => {
       () => resolveOptimizer({ name: 'sgd', beta1: 0.5 }),
       /sgd: there is no option "beta1".*momentum/,
     ],
-    ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate is a number above 0, got 0/],
-    ['a momentum of 1', () => sgd({ momentum: 1 }), /momentum lies in \[0, 1\), got 1/],
+    ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate must be a number above 0, got 0/],
+    ['a momentum of 1', () => sgd({ momentum: 1 }), /momentum must be in \[0, 1\), got 1/],
     ['Nesterov without momentum', () => sgd({ nesterov: true }), /needs a momentum/],
-    ['a beta of 1', () => adam({ beta2: 1 }), /beta2 lies in \[0, 1\)/],
-    ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon is a number >= 0, got -1/],
-    ['a negative decay', () => adam({ weightDecay: -1 }), /weightDecay is a number >= 0/],
+    ['a beta of 1', () => adam({ beta2: 1 }), /beta2 must be in \[0, 1\)/],
+    ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon must be a number >= 0, got -1/],
+    ['a negative decay', () => adam({ weightDecay: -1 }), /weightDecay must be a number >= 0/],
     [
       'an unknown convention',
       () => resolveOptimizer({ name: 'adam', convention: 'tf' }),

@@ -28,7 +28,7 @@ const optimizer = (call: Row[0], other: [string, string] = ['lr', 'learningRate'
   call,
   {},
   other,
-  [{ learningRate: '0.1' }, /learningRate is a number above 0, got "0\.1"/],
+  [{ learningRate: '0.1' }, /learningRate must be a number above 0, got "0\.1"/],
 ];
 const bare = (call: Row[0]): Row => [
   call,
@@ -40,7 +40,7 @@ const { metrics } = train;
 const rate = { initialLearningRate: 1 };
 const low = (option: string): [Options, RegExp] => [
   { [option]: [1] },
-  new RegExp(`${option} is a number .*, got \\[1\\]`),
+  new RegExp(`${option} must be a number .*, got \\[1\\]`),
 ];
 const folder = join(tmpdir(), 'unroll-options');
 const { x, y } = waves();
@@ -152,7 +152,7 @@ const rows: Record<string, Row> = {
     train.reduceOnPlateau,
     {},
     ['min_lr', 'minLearningRate'],
-    [{ factor: 2 }, /factor lies .* got 2/],
+    [{ factor: 2 }, /factor must be .* got 2/],
   ],
   progress: [
     train.progress,
@@ -283,7 +283,7 @@ describe('monitors are checked before training', () => {
       'without validation',
       train.earlyStopping({ monitor: 'val_loss' }),
       {},
-      /validationLoss comes with validationData/,
+      /validationLoss needs validationData/,
     ],
   ];
   for (const [what, callback, more, message] of cases) {
@@ -294,8 +294,8 @@ describe('monitors are checked before training', () => {
       assert.equal(events, 0);
     });
   }
-  test('figures that the run has pass, and those that a callback says it adds', async () => {
-    const own = { ...none(() => {}), figures: ['mine'] };
+  test('metrics that the run has pass, and those that a callback says it adds', async () => {
+    const own = { ...none(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
       await run([train.earlyStopping({ monitor })], held);
     const adds: train.Callback = {

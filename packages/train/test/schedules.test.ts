@@ -49,16 +49,16 @@ describe('schedules', () => {
         () => resolveSchedule({ name: 'stepDecay', initialLearningRate: 1, stepSize: 2, steps: 3 }),
         /no option "steps"/,
       ],
-      [() => stepDecay({ initialLearningRate: 1, stepSize: 0 }), /stepSize is a number above 0, got 0/],
+      [() => stepDecay({ initialLearningRate: 1, stepSize: 0 }), /stepSize must be a number above 0, got 0/],
       [
         () => exponentialDecay({ initialLearningRate: -1, decaySteps: 1, decayRate: 1 }),
         /initialLearningRate/,
       ],
       [() => piecewiseConstantDecay({ boundaries: [1, 2], values: [1, 2] }), /3 pieces, got 2 values/],
-      [() => piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 2, 3] }), /boundaries rise, got 2, 1/],
+      [() => piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 2, 3] }), /boundaries must increase, got 2, 1/],
       [
         () => cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 1, tMul: 0.5 }),
-        /tMul is a number >= 1/,
+        /tMul must be a number >= 1/,
       ],
       [() => oneCycle({ maxLearningRate: 1, totalSteps: 9, pctStart: 2 }), /pctStart/],
       [
@@ -106,6 +106,6 @@ describe('the plateau rule', () => {
   });
   test('errors', () => {
     assert.throws(() => new Plateau({ factor: 1 }), fails('value', /between 0 and 1, got 1/));
-    assert.throws(() => new Plateau({ patience: -1 }), fails('value', /patience is a number >= 0/));
+    assert.throws(() => new Plateau({ patience: -1 }), fails('value', /patience must be a number >= 0/));
   });
 });

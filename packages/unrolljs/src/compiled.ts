@@ -1,4 +1,4 @@
-/** What a model was compiled with, kept in its artifact so that a loaded model can go on training. */
+/** What a model was compiled with, kept in its artifact so that a loaded model can continue training. */
 import type { Json } from '@unroll/core/internal';
 import type { CompileOptions } from './trainable.js';
 

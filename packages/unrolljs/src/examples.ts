@@ -84,7 +84,7 @@ export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches)
       };
     };
     if (!('next' in each)) return { [Symbol.asyncIterator]: walk };
-    // What can be walked once goes on from epoch to epoch: @unroll/train knows it by being its own iterator.
+    // What can be walked once continues from epoch to epoch: @unroll/train knows it by being its own iterator.
     const once = Object.assign(walk(), { [Symbol.asyncIterator]: () => once });
     return once;
   };

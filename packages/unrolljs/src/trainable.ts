@@ -84,10 +84,10 @@ export interface Trainable extends Runnable {
    */
   compile(options: CompileOptions): this;
   /**
-   * Trains on examples x and targets y, whose first axes count examples. A second call goes on where the
+   * Trains on examples x and targets y, whose first axes count examples. A second call continues where the
    * first ended.
-   * @throws UnrollError `state` before `compile`, `shape` where x, y and the model do not fit, `nan` when
-   * numbers go astray
+   * @throws UnrollError `state` before `compile`, `shape` where x, y and the model do not fit, `nan` if
+   * values are not finite
    */
   fit(x: ModelValues, y: ModelValues, options?: FitOptions): Promise<History>;
   /** Trains on batches, `{ x, y, sampleWeights, mask }` each. */
@@ -161,14 +161,14 @@ class Session {
     const { data, options } = dataOf(this.#network, settings.loss, first, rest, 'fit', FIT);
     checkVerbose(options.verbose);
     const { verbose, sampleWeights, mask, validationData, callbacks = [], ...own } = options;
-    const held = validationData && {
+    const validation = validationData && {
       validationData: validationOf(this.#network, settings.loss, validationData),
     };
     const history = await fit(this.#network, {
       ...settings,
       ...own,
       ...data,
-      ...held,
+      ...validation,
       callbacks: [...callbacks, ...verbosity(verbose ?? 'auto')],
     });
     const { seed = 0, epochs = 1, batchSize = 32 } = own;
@@ -283,8 +283,8 @@ async function trainOnBatch(
     seed: settings.memory.updates, // dropout of its own for every batch
     onWarning: () => {},
   });
-  const figures = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
-  return { loss: loss[0], ...Object.fromEntries(figures) };
+  const values = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
+  return { loss: loss[0], ...Object.fromEntries(values) };
 }
 
 type Data = (Examples & { batches?: undefined }) | { batches: Batches };

@@ -26,12 +26,12 @@ export const names = [
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
     ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
     EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
-    ExampleSet Examples Figures FindLearningRateOptions FitOptions FloatArray ForwardContext Functional
+    ExampleSet Examples FindLearningRateOptions FitOptions FloatArray ForwardContext Functional
     FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions GruState History
     Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig
     LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions
     LossParameterMaker LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
-    Metric MetricName MetricSpec MetricState MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray
+    Metric MetricName MetricSpec MetricState MetricValues MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray
     NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
     OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
     PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream

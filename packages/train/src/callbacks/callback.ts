@@ -1,12 +1,12 @@
 /**
- * Callbacks: consumers of the events of `train` that `fit` runs beside it. While a callback works, training
- * waits, so what it sees of the model is the state right after the event.
+ * Callbacks: consumers of the events of `train` that `fit` runs beside it. Training waits while a
+ * callback runs, so the callback sees the model as it is right after the event.
  */
 import type { Model, Parameter, Shape } from '@unroll/core';
 import type { Checkpoint } from '../checkpoint.js';
 import type { TrainEvent } from '../events.js';
 
-/** JSON values. Numbers may also be NaN or infinite: checkpoints keep them. */
+/** JSON values. Numbers may also be NaN or infinite: checkpoints store them. */
 export type JsonValue =
   | null
   | boolean
@@ -15,54 +15,54 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** Numbers to be kept in a checkpoint. */
+/** Values stored in a checkpoint. */
 export interface SavedTensor {
   shape: Shape;
   values: Float32Array | Float64Array;
 }
 
-/** What a callback needs to go on in another process. */
+/** What a callback needs to resume in another process. */
 export interface CallbackState {
   json: JsonValue;
   tensors?: Readonly<Record<string, SavedTensor>>;
 }
 
-/** What a callback may do to a run. */
+/** How a callback may control a run. */
 export interface RunControl {
   readonly model: Model;
   /** Those of the model, trained or not, and those of its losses. */
   readonly parameters: readonly Parameter[];
   /** Ends the run after this event; the end event's reason is then `stopped`. */
   stop(): void;
-  /** A copy of the weights as validation measures them: with `average`, the average. */
+  /** A copy of the weights that validation uses: with `average`, the average. */
   weights(): Promise<Record<string, SavedTensor>>;
-  /** Factor on the learning rate that the optimizer's schedule gives. At first 1; checkpoints keep it. */
+  /** Factor on the learning rate that the optimizer's schedule gives. Initially 1; stored in checkpoints. */
   learningRateScale: number;
 }
 
 export interface Callback {
-  /** Key of its state in a checkpoint: constant, and different from that of others in one run. */
+  /** Key of its state in a checkpoint: constant, and unique within a run. */
   readonly name: string;
-  /** Name of the figure that it watches: `fit` refuses one that the run will not have, before it trains. */
+  /** Name of the metric that it monitors. Before training, `fit` throws if the run will not have it. */
   readonly monitors?: string | undefined;
-  /** Names of figures that it adds to the events of epochs, for callbacks after it. Absent: none. */
-  readonly figures?: readonly string[];
+  /** Names of metrics that it adds to epoch events, for later callbacks. Absent: none. */
+  readonly metrics?: readonly string[];
   onEvent(event: TrainEvent, run: RunControl): void | Promise<void>;
-  /** Its state, to be kept in a checkpoint. Absent: it has none. */
+  /** Its state, for a checkpoint. Absent: it has none. */
   state?(): CallbackState;
   /**
-   * Goes on from a state of {@link Callback.state}, before the first event. Returns what to warn of, or null.
+   * Restores a state of {@link Callback.state}, before the first event. Returns a warning, or null.
    */
   restore?(state: CallbackState, run: RunControl): string | null;
   /**
-   * Called for each event once every callback has seen it: what `snapshot` gives is then whole. For what
-   * writes checkpoints.
+   * Called for each event after `onEvent` of every callback, so that `snapshot` is complete. For callbacks that
+   * write checkpoints.
    */
   afterEvent?(
     event: TrainEvent,
     run: RunControl,
     snapshot: () => Promise<Checkpoint | null>,
   ): void | Promise<void>;
-  /** For an error that ends the run: where the last state is that the callback has kept; null: nowhere. */
-  lastKept?(): string | null;
+  /** For an error that ends the run: the location of the last checkpoint that the callback wrote; null: none. */
+  lastSaved?(): string | null;
 }

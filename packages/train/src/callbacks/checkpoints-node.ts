@@ -1,4 +1,4 @@
-/** Checkpoints in a folder, each file written whole: a crash never leaves half of one. */
+/** Checkpoints in a folder, each file written atomically: a crash never leaves a partial one. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkOptions } from '@unroll/core/internal';
@@ -8,14 +8,14 @@ import type { Callback } from './callback.js';
 import { CHECKPOINTS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
 
 export interface CheckpointFolderOptions extends CheckpointOptions {
-  /** The folder; made where it is not there. */
+  /** The folder; created if it does not exist. */
   directory: string;
 }
 
 /** A callback that also reads back what it wrote. */
 export interface CheckpointFiles extends Callback {
   /**
-   * The checkpoint `last`; null where there is none. @throws UnrollError `format` for a file that is damaged
+   * The checkpoint `last`; null if there is none. @throws UnrollError `format` for a file that is damaged
    */
   load(): Promise<Checkpoint | null>;
 }
@@ -27,16 +27,16 @@ export interface CheckpointFiles extends Callback {
 export function checkpoints(given: CheckpointFolderOptions): CheckpointFiles {
   checkOptions('checkpoints', given, { directory: 'text', ...CHECKPOINTS });
   const { directory, ...options } = given;
-  const place = (name: string): string => join(directory, `${name}.safetensors`);
+  const location = (name: string): string => join(directory, `${name}.safetensors`);
   const store = {
-    place,
-    write: (name: string, bytes: Uint8Array) => writeWhole(place(name), bytes),
+    location,
+    write: (name: string, bytes: Uint8Array) => writeWhole(location(name), bytes),
   };
-  return { ...checkpointsTo(store, options), load: () => readCheckpoint(place('last')) };
+  return { ...checkpointsTo(store, options), load: () => readCheckpoint(location('last')) };
 }
 
 /**
- * The checkpoint in a file; null where there is no file. @throws UnrollError `format` for a file that is
+ * The checkpoint in a file; null if there is no file. @throws UnrollError `format` for a file that is
  * damaged
  */
 export async function readCheckpoint(file: string): Promise<Checkpoint | null> {

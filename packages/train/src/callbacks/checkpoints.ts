@@ -1,6 +1,6 @@
 /**
- * Checkpoints as a callback: when they are written. Where to is the business of a store (checkpoints-node.ts:
- * files).
+ * Checkpoints as a callback, which decides when to write one. A store decides where: checkpoints-node.ts
+ * writes files.
  */
 import { checkOptions, type Known } from '@unroll/core/internal';
 import type { Checkpoint } from '../checkpoint.js';
@@ -12,27 +12,27 @@ import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './mon
 export interface CheckpointOptions {
   /** Write `last` also after every so many steps. Default: after every epoch and when the run ends. */
   everySteps?: number;
-  /** Keep a checkpoint of its own, `epoch-0010`, after every so many epochs. Default: none. */
+  /** Also write a separate checkpoint, `epoch-0010`, after every so many epochs. Default: none. */
   everyEpochs?: number;
   /**
-   * Keep `best`, the checkpoint of the best epoch by this figure. True: by `validationLoss`, or `loss`.
+   * Also write `best`, the checkpoint of the best epoch by this metric. True: by `validationLoss`, or `loss`.
    * Default false.
    */
   best?: boolean | MonitorOptions;
 }
 
-/** What callbacks that write checkpoints take. */
+/** The options of callbacks that write checkpoints. */
 export const CHECKPOINTS: Known<CheckpointOptions> = {
   everySteps: 'count',
   everyEpochs: 'count',
   best: true,
 };
 
-/** Keeps bytes under names, each write whole or not at all. */
+/** Stores bytes by name. Each write is atomic. */
 export interface CheckpointStore {
   write(name: string, bytes: Uint8Array): Promise<void>;
-  /** Where that name is, for messages. */
-  place(name: string): string;
+  /** Where that name is stored, for messages. */
+  location(name: string): string;
 }
 
 /** A callback that writes checkpoints. */
@@ -42,7 +42,7 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
   if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR);
   const watch = typeof keepBest === 'object' ? keepBest : {};
   let best: number | null = null;
-  let kept: string | null = null;
+  let saved: string | null = null;
 
   /** Names to write after an epoch. */
   const namesFor = (event: EpochEvent): string[] => {
@@ -56,13 +56,13 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
         names.push('best');
       }
     }
-    return [...names, 'last']; // last: what it says of the best is then already there
+    return [...names, 'last']; // last comes after best, which it refers to
   };
   const write = async (names: readonly string[], checkpoint: Checkpoint | null): Promise<void> => {
     if (checkpoint === null || names.length === 0) return;
     const bytes = encodeCheckpoint(checkpoint);
     for (const name of names) await store.write(name, bytes);
-    kept = store.place('last');
+    saved = store.location('last');
   };
 
   let names: string[] = [];
@@ -82,6 +82,6 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
       ({ best } = json as { best: number | null });
       return null;
     },
-    lastKept: () => kept,
+    lastSaved: () => saved,
   };
 }

@@ -1,7 +1,7 @@
-/** A line of figures per epoch, as CSV. */
+/** Metrics as CSV, one line per epoch. */
 import { valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
-import { type EpochEvent, figuresOf } from '../events.js';
+import { type EpochEvent, metricsOf } from '../events.js';
 import type { Callback } from './callback.js';
 import { LogFile } from './log-file-node.js';
 
@@ -11,8 +11,8 @@ export interface CsvLogOptions {
 }
 
 /**
- * Writes `epoch`, the figures and the learning rate of every epoch to a file. The columns are those of the
- * first epoch. A new run replaces the file; a resumed one goes on in it.
+ * Writes `epoch`, the metrics and the learning rate of every epoch to a file. The columns are those of the
+ * first epoch. A new run replaces the file; a resumed one appends to it.
  */
 export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
   if (typeof path !== 'string')
@@ -23,16 +23,16 @@ export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
   let columns: readonly string[] | null = null;
 
   const onEpoch = (event: EpochEvent): void => {
-    const figures: Readonly<Record<string, number>> = {
+    const metrics: Readonly<Record<string, number>> = {
       epoch: event.epoch,
-      ...figuresOf(event),
+      ...metricsOf(event),
       learningRate: event.learningRate,
     };
     if (columns === null) {
-      columns = Object.keys(figures);
+      columns = Object.keys(metrics);
       file.append(`${columns.map((name) => quoted(name, separator)).join(separator)}\n`);
     }
-    file.append(`${columns.map((name) => figures[name] ?? '').join(separator)}\n`);
+    file.append(`${columns.map((name) => metrics[name] ?? '').join(separator)}\n`);
   };
 
   return {

@@ -1,4 +1,4 @@
-/** Early stopping: ends a run that has stopped getting better, and takes the best weights back. */
+/** Early stopping: ends a run that no longer improves, and restores the best weights. */
 import { checkOptions } from '@unroll/core/internal';
 import type { EpochEvent } from '../events.js';
 import { restoreWeights } from '../snapshot.js';
@@ -6,17 +6,17 @@ import type { Callback, CallbackState, RunControl, SavedTensor } from './callbac
 import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface EarlyStoppingOptions extends MonitorOptions {
-  /** Epochs without an improvement that are waited for. Default 0: the first such epoch ends the run. */
+  /** Epochs without an improvement to wait for. Default 0: the first such epoch ends the run. */
   patience?: number;
   /** Smallest change that counts as an improvement. Default 0. */
   minDelta?: number;
   /**
-   * Give the model the weights of its best epoch when the run ends (not when it is aborted). Default true.
+   * Restore the weights of the best epoch when the run ends (not when it is aborted). Default true.
    */
   restoreBestWeights?: boolean;
-  /** What must be reached to count as an improvement at all. Default none. */
+  /** Value that the metric must improve on. Default none. */
   baseline?: number;
-  /** Epochs before which nothing is watched. Default 0. */
+  /** Epochs at the start that are not monitored. Default 0. */
   startFromEpoch?: number;
 }
 
@@ -27,7 +27,7 @@ interface State {
   wait: number;
 }
 
-/** @throws UnrollError `value` when the run has no figure of the monitored name */
+/** @throws UnrollError `value` when the run has no metric of the monitored name */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   checkOptions('earlyStopping', options, {
     patience: 'whole',

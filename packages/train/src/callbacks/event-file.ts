@@ -76,7 +76,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
-/** TFRecord's mask: so that a CRC of bytes that hold CRCs is still of use. */
+/** TFRecord's mask: so that a CRC over bytes that contain CRCs stays effective. */
 export function maskedCrc(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

@@ -1,4 +1,4 @@
-/** A log that a run appends to, and that a resumed run cuts back to where its checkpoint was. */
+/** A log that a run appends to. A resumed run truncates it to its length at the checkpoint. */
 import {
   appendFileSync,
   closeSync,
@@ -17,7 +17,7 @@ export class LogFile {
   #length = 0;
   #opened = false;
 
-  /** Nothing is touched before the first append: that replaces an older file, unless the log was resumed. */
+  /** The first append replaces an older file, unless the log was resumed. */
   constructor(path: string) {
     this.path = path;
   }
@@ -37,7 +37,7 @@ export class LogFile {
     this.#length += Buffer.byteLength(bytes);
   }
 
-  /** Puts what was written on disk, so that a checkpoint does not count on what a power failure takes. */
+  /** Flushes the file to disk, so that a power failure cannot lose lines that a checkpoint counts. */
   sync(): void {
     if (!this.#opened) return;
     const file = openSync(this.path, 'r+');
@@ -48,13 +48,13 @@ export class LogFile {
     }
   }
 
-  /** Goes on after `length` bytes; what follows them goes. Returns what to warn of, or null. */
+  /** Truncates the log to `length` bytes and appends from there. Returns a warning, or null. */
   resume(length: number): string | null {
     if (length === 0) return null;
     const found = existsSync(this.path) ? statSync(this.path).size : null;
     if (found === null || found < length) {
-      const what = found === null ? 'is not there any more' : `has ${found} bytes, and had ${length}`;
-      return `The log ${this.path} ${what} when the checkpoint was made: it starts anew.`;
+      const what = found === null ? 'no longer exists' : `has ${found} bytes`;
+      return `The log ${this.path} ${what}, but had ${length} bytes at the checkpoint: a new log is started.`;
     }
     truncateSync(this.path, length);
     this.#length = length;

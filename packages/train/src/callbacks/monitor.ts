@@ -1,54 +1,53 @@
-/** Watching one figure of the epochs: whether it has become better. */
+/** Monitoring one metric of the epochs: whether it has improved. */
 import { valueError } from '@unroll/core';
 import { type Known, nearest, shown } from '@unroll/core/internal';
-import { type EpochEvent, figuresOf } from '../events.js';
+import { type EpochEvent, metricsOf } from '../events.js';
 
 export interface MonitorOptions {
   /**
-   * Name of the figure: `validationLoss`, `loss`, a metric, ... Default `validationLoss`, or `loss` without
-   * it.
+   * Name of the metric: `validationLoss`, `loss`, a metric, ... Default `validationLoss`, or `loss` without
+   * validation data.
    */
   monitor?: string;
-  /** Whether less or more of it is better. Default `auto`: by its name, less for losses and errors. */
+  /** Whether the metric is better when lower or higher. Default `auto`: by its name, lower for losses and errors. */
   mode?: 'min' | 'max' | 'auto';
 }
 
-/** What callbacks that watch a figure take. */
+/** The options of callbacks that monitor a metric. */
 export const MONITOR: Known<MonitorOptions> = { monitor: 'text', mode: ['min', 'max', 'auto'] };
 
-/** Figures of which more is better, by the end of their names. */
+/** MetricValues of which more is better, by the end of their names. */
 const MORE_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
 
-/** The monitored figure of an epoch. @throws UnrollError `value` listing the figures there are */
+/** The monitored metric of an epoch. @throws UnrollError `value` with the available metrics, if there is none of that name */
 export function monitored(event: EpochEvent, monitor: string | undefined): { name: string; value: number } {
-  const figures = figuresOf(event);
-  const name = monitor ?? ('validationLoss' in figures ? 'validationLoss' : 'loss');
-  if (Object.hasOwn(figures, name)) return { name, value: figures[name] };
-  throw noFigure(name, Object.keys(figures));
+  const metrics = metricsOf(event);
+  const name = monitor ?? ('validationLoss' in metrics ? 'validationLoss' : 'loss');
+  if (Object.hasOwn(metrics, name)) return { name, value: metrics[name] };
+  throw noMetric(name, Object.keys(metrics));
 }
 
 /**
- * Refuses a figure that a run will not have.
- * @throws UnrollError `value` with the nearest name and those there are
+ * @throws UnrollError `value` with the nearest name and the available ones, if a run will not have the metric
  */
-export function checkMonitor(monitor: string | undefined, figures: readonly string[]): void {
-  if (monitor !== undefined && !figures.includes(monitor)) throw noFigure(monitor, figures);
+export function checkMonitor(monitor: string | undefined, metrics: readonly string[]): void {
+  if (monitor !== undefined && !metrics.includes(monitor)) throw noMetric(monitor, metrics);
 }
 
-function noFigure(name: string, figures: readonly string[]): Error {
+function noMetric(name: string, metrics: readonly string[]): Error {
   // Keras's val_loss is validationLoss here.
-  const near = nearest(name.replace(/^val(_|(?=[A-Z]))/, 'validation'), figures);
+  const near = nearest(name.replace(/^val(_|(?=[A-Z]))/, 'validation'), metrics);
   const meant = near === undefined ? '' : `Did you mean "${near}"? `;
-  const without = figures.includes('validationLoss')
+  const without = metrics.includes('validationLoss')
     ? '.'
-    : '; validationLoss comes with validationData or validationSplit.';
+    : '; validationLoss needs validationData or validationSplit.';
   return valueError(
-    `There is no figure ${shown(name)} to monitor. ${meant}There are ${figures.join(', ')}${without}`,
-    { monitor: name, figures },
+    `There is no metric ${shown(name)} to monitor. ${meant}The metrics are ${metrics.join(', ')}${without}`,
+    { monitor: name, metrics },
   );
 }
 
-/** Whether less or more of the figure of that name is better. */
+/** Whether the metric of that name is better when lower or higher. */
 export function modeOf(name: string, mode: MonitorOptions['mode'] = 'auto'): 'min' | 'max' {
   if (mode !== 'auto') return mode;
   return MORE_IS_BETTER.test(name) ? 'max' : 'min';

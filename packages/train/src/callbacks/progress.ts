@@ -1,12 +1,12 @@
 /**
- * Progress for people and programs: on a terminal one line that is written over and a line per epoch,
- * elsewhere plain lines, and on request each event as a line of JSON.
+ * Progress for people and programs: on a terminal a progress bar and a line per epoch, elsewhere plain
+ * lines, and on request each event as a line of JSON.
  */
 import { checkOptions } from '@unroll/core/internal';
-import { type EpochEvent, figuresOf, type StepEvent, type TrainEvent } from '../events.js';
+import { type EpochEvent, metricsOf, type StepEvent, type TrainEvent } from '../events.js';
 import type { Callback } from './callback.js';
 
-/** Where lines go; a part of Node's writable streams. */
+/** The part of a writable stream of Node that is needed. */
 export interface ProgressStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -14,7 +14,7 @@ export interface ProgressStream {
 }
 
 export interface ProgressOptions {
-  /** `auto`: a bar on a terminal, plain lines elsewhere. `ndjson`: the events. Default `auto`. */
+  /** `auto`: a bar on a terminal, plain lines elsewhere. `ndjson`: events as JSON lines. Default `auto`. */
   format?: 'auto' | 'bar' | 'lines' | 'ndjson';
   /** Default: standard output; in a page the console. */
   stream?: ProgressStream;
@@ -22,7 +22,7 @@ export interface ProgressOptions {
 
 const BAR_WIDTH = 20;
 const REDRAW_MS = 100;
-/** How often plain lines tell of an epoch that takes long. */
+/** Time between plain lines within a long epoch. */
 const LINE_MS = 30_000;
 
 export function progress(options: ProgressOptions = {}): Callback {
@@ -35,7 +35,7 @@ export function progress(options: ProgressOptions = {}): Callback {
   const meter = new Meter();
   const pause = style === 'bar' ? REDRAW_MS : LINE_MS;
   let shown = style === 'bar' ? Number.NEGATIVE_INFINITY : performance.now();
-  let bar = false; // a bar stands on the present line
+  let bar = false; // the current line is a bar
   const line = (text: string): void => {
     stream.write(bar ? `\r\x1b[K${text}\n` : `${text}\n`);
     bar = false;
@@ -63,7 +63,7 @@ export function progress(options: ProgressOptions = {}): Callback {
   };
 }
 
-/** What steps add up to. */
+/** Running totals of an epoch. */
 class Meter {
   #epoch = 0;
   #loss = 0;
@@ -111,11 +111,11 @@ class Meter {
   }
 
   epochLine(event: EpochEvent): string {
-    const figures = Object.entries(figuresOf(event)).map(([name, value]) => `${name} ${short(value)}`);
+    const metrics = Object.entries(metricsOf(event)).map(([name, value]) => `${name} ${short(value)}`);
     const speed = this.#examples > 0 ? `  ${rate(this.#examples / Math.max(event.seconds, 1e-6))}` : '';
     const clipped = this.#clipped > 0 ? `  clipped ${this.#clippedShare}` : '';
     return (
-      `epoch ${event.epoch}/${event.epochs}  ${figures.join('  ')}${clipped}  ` +
+      `epoch ${event.epoch}/${event.epochs}  ${metrics.join('  ')}${clipped}  ` +
       `${event.seconds.toFixed(event.seconds < 10 ? 2 : 0)} s${speed}`
     );
   }

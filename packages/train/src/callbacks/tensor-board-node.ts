@@ -1,9 +1,9 @@
-/** Figures as TensorBoard event files: `train/` and `validation/` below a folder, with Keras's tags. */
+/** Metrics as TensorBoard event files: `train/` and `validation/` below a folder, with Keras's tags. */
 
 import { join } from 'node:path';
 import { valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
-import type { EpochEvent, Figures, StepEvent } from '../events.js';
+import type { EpochEvent, MetricValues, StepEvent } from '../events.js';
 import type { Callback } from './callback.js';
 import { fileHeader, scalarRecord } from './event-file.js';
 import { LogFile } from './log-file-node.js';
@@ -16,12 +16,12 @@ export interface TensorBoardOptions {
   everyUpdates?: number;
 }
 
-/** Fixed, so that a run replaces the files of the one before, and a resumed run goes on in its own. */
+/** Fixed, so that a run replaces the files of the one before, and a resumed run appends to its own. */
 const FILE = 'events.out.tfevents.unroll';
 
 /**
  * Writes `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of every epoch for `tensorboard --logdir
- * <folder>`. A new run replaces the files; a resumed one goes on in them.
+ * <folder>`. A new run replaces the files; a resumed one appends to them.
  */
 export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
   if (typeof folder !== 'string')
@@ -32,7 +32,7 @@ export function tensorBoard(folder: string, options: TensorBoardOptions = {}): C
     train: new LogFile(join(folder, 'train', FILE)),
     validation: new LogFile(join(folder, 'validation', FILE)),
   };
-  const write = (file: LogFile, step: number, scalars: Figures): void => {
+  const write = (file: LogFile, step: number, scalars: MetricValues): void => {
     const now = Date.now() / 1000;
     if (file.length === 0) file.append(fileHeader(now));
     file.append(scalarRecord(now, step, scalars));
@@ -77,6 +77,6 @@ export function tensorBoard(folder: string, options: TensorBoardOptions = {}): C
   };
 }
 
-function tagged(figures: Figures): Figures {
-  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`epoch_${name}`, value]));
+function tagged(metrics: MetricValues): MetricValues {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`epoch_${name}`, value]));
 }

@@ -74,7 +74,7 @@ export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boo
 
 export function checkSmoothing(loss: string, labelSmoothing: number): void {
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw valueError(`${loss}: labelSmoothing lies between 0 and 1, got ${labelSmoothing}.`, {
+    throw valueError(`${loss}: labelSmoothing must be between 0 and 1, got ${labelSmoothing}.`, {
       labelSmoothing,
     });
   }

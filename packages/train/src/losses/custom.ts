@@ -1,4 +1,4 @@
-/** Losses of your own. */
+/** Custom losses. */
 import type { Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
@@ -6,7 +6,7 @@ import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
  * A loss from a formula for rows: masks, weights and reductions come with it.
- * @param name for figures and errors
+ * @param name for metrics and errors
  * @param rows the loss of each of N rows, [N]; prediction and target are [N, K], whatever axes they had
  */
 export function customLoss(

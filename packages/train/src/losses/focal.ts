@@ -55,7 +55,7 @@ function focus(wrong: Tensor, gamma: number): Tensor | number {
 }
 
 function checkGamma(loss: string, gamma: number): void {
-  if (!(gamma >= 0)) throw valueError(`${loss}: gamma is a number >= 0, got ${gamma}.`, { gamma });
+  if (!(gamma >= 0)) throw valueError(`${loss}: gamma must be a number >= 0, got ${gamma}.`, { gamma });
 }
 
 /**

@@ -39,7 +39,7 @@ export function gaussianNll(options: GaussianOptions = {}): Loss {
   checkOptions(name, options, { spread: true, full: 'flag', epsilon: 'number', ...LOSS });
   const { spread = 'scale', full = true, epsilon = 1e-6 } = options;
   if (spread !== 'scale' && spread !== 'variance') {
-    throw valueError(`${name}: spread is 'scale' or 'variance', got ${shown(spread)}.`, { spread });
+    throw valueError(`${name}: spread must be 'scale' or 'variance', got ${shown(spread)}.`, { spread });
   }
   const constant = full ? HALF_LOG_TWO_PI : 0;
   return makeLoss(

@@ -30,7 +30,7 @@ export function pinball(options: PinballOptions = {}): Loss {
   const list = quantiles ?? [quantile ?? 0.5];
   const wrong = list.find((q) => !(q > 0 && q < 1));
   if (list.length === 0 || wrong !== undefined) {
-    throw valueError(`pinball: a quantile lies between 0 and 1, got ${wrong ?? 'none'}.`, {
+    throw valueError(`pinball: a quantile must be between 0 and 1, got ${wrong ?? 'none'}.`, {
       quantiles: list,
     });
   }

@@ -17,7 +17,7 @@ export interface HuberOptions extends LossOptions {
 export function huber(options: HuberOptions = {}): Loss {
   checkOptions('huber', options, { delta: 'number', ...LOSS });
   const { delta = 1 } = options;
-  if (!(delta > 0)) throw valueError(`huber: delta is a number above 0, got ${delta}.`, { delta });
+  if (!(delta > 0)) throw valueError(`huber: delta must be a number above 0, got ${delta}.`, { delta });
   return makeLoss(
     {
       name: 'huber',

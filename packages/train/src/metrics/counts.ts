@@ -28,12 +28,12 @@ export interface CountsOptions {
  */
 type Counts = readonly [found: number, taken: number, actual: number];
 
-/** Three sums per class (one class where each number is a question), and a figure of them. */
-function ofCounts(name: string, options: CountsOptions, figure: (counts: Counts) => number): Metric {
+/** Three sums per class (one class where each number is a question), and a metric computed from them. */
+function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
   checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
   if (average !== undefined && average !== 'macro' && average !== 'micro') {
-    throw valueError(`${name}: average is 'macro' or 'micro', got ${shown(average)}.`, { average });
+    throw valueError(`${name}: average must be 'macro' or 'micro', got ${shown(average)}.`, { average });
   }
   if (average !== undefined && options.threshold !== undefined) {
     throw valueError(
@@ -55,10 +55,10 @@ function ofCounts(name: string, options: CountsOptions, figure: (counts: Counts)
       );
       if (average === 'macro')
         return ratio(
-          perClass.reduce((total, counts) => total + figure(counts), 0),
+          perClass.reduce((total, counts) => total + score(counts), 0),
           width,
         );
-      return figure(
+      return score(
         perClass.reduce<Counts>((all, c) => [all[0] + c[0], all[1] + c[1], all[2] + c[2]], [0, 0, 0]),
       );
     },

@@ -1,5 +1,5 @@
 /**
- * What a metric is: an accumulator that sees a batch at a time and gives one figure over all of them. A row
+ * What a metric is: an accumulator that sees a batch at a time and gives one value over all of them. A row
  * (the last axis of a prediction) counts mask · weight times, and means divide by the sum of that, as in
  * Keras; unlike in Keras every metric heeds the mask, also precision, recall and R². All sums are doubles. Of
  * nothing at all every metric is 0, but perplexity 1.
@@ -26,7 +26,7 @@ export interface Metric<R = number> extends Configured {
    * @param weights [B] or [B, T], how many times it counts; null: once
    */
   update(prediction: Tensor, target: Tensor, mask?: Tensor | null, weights?: Tensor | null): void;
-  /** The figure over all batches since the beginning or `reset`. */
+  /** The value over all batches since the beginning or `reset`. */
   result(): R;
   reset(): void;
   /** For checkpoints; setting it goes on from there. */

@@ -8,7 +8,7 @@ import { scaleInPlace } from './optimizer.js';
 export interface AverageOptions {
   /** Share of the old average that an update keeps. Default 0.99. */
   momentum?: number;
-  /** Put the average in place of the weights after every so many updates. Default null: never. */
+  /** Replace the weights by the average after every so many updates. Default null: never. */
   overwriteEvery?: number | null;
 }
 
@@ -17,14 +17,17 @@ export function checkAverage(options: AverageOptions): void {
   checkOptions('average', options, { momentum: true, overwriteEvery: true });
   const { momentum = 0.99, overwriteEvery = null } = options;
   if (!(typeof momentum === 'number' && momentum >= 0 && momentum < 1)) {
-    throw valueError(`The momentum of a weight average lies in [0, 1), got ${shown(momentum)}.`, {
+    throw valueError(`average: momentum must be in [0, 1), got ${shown(momentum)}.`, {
       momentum,
     });
   }
   if (overwriteEvery !== null && !(Number.isInteger(overwriteEvery) && overwriteEvery >= 1)) {
-    throw valueError(`overwriteEvery is a whole number from 1, or null, got ${shown(overwriteEvery)}.`, {
-      overwriteEvery,
-    });
+    throw valueError(
+      `average: overwriteEvery must be a positive integer or null, got ${shown(overwriteEvery)}.`,
+      {
+        overwriteEvery,
+      },
+    );
   }
 }
 
@@ -50,7 +53,7 @@ export class WeightAverage {
     this.#weights = weights;
   }
 
-  /** Updates seen. Set it (with the buffer's values) to go on from a checkpoint. */
+  /** Updates seen. Set it (with the buffer's values) to resume from a checkpoint. */
   get updates(): number {
     return this.#updates;
   }
@@ -59,12 +62,12 @@ export class WeightAverage {
     this.#updates = count;
   }
 
-  /** Whether the average stands in the place of the weights. */
+  /** Whether the average and the weights are exchanged. */
   get swapped(): boolean {
     return this.#swapped;
   }
 
-  /** Takes the weights into account; to be called after each update of them. */
+  /** Adds the weights to the average; call it after each update. */
   update(): void {
     const keep = this.#updates === 0 ? 0 : this.momentum;
     this.#updates++;
@@ -87,11 +90,11 @@ export class WeightAverage {
       const { backend } = openScope();
       const { kernels } = backend;
       const [average, weights] = [this.buffer.block(), this.#weights.block()];
-      const held = backend.temporary(weights.length);
+      const copy = backend.temporary(weights.length);
       const size = [weights.length];
-      kernels.copy(weights, 0, [1], held, 0, [1], size);
+      kernels.copy(weights, 0, [1], copy, 0, [1], size);
       kernels.copy(average, 0, [1], weights, 0, [1], size);
-      kernels.copy(held, 0, [1], average, 0, [1], size);
+      kernels.copy(copy, 0, [1], average, 0, [1], size);
     });
     this.#swapped = !this.#swapped;
   }

@@ -1,5 +1,5 @@
 /**
- * What an optimizer is. All weights lie in one buffer, and so do their gradients and each of the optimizer's
+ * What an optimizer is. All weights are in one flat buffer, and so are their gradients and each of the optimizer's
  * slots, so that an update is one kernel call over them.
  */
 import { currentBackend, valueError } from '@unroll/core';
@@ -11,7 +11,7 @@ export interface UpdateCall {
   kernels: Kernels;
   /** Weights, changed in place. */
   w: Block;
-  /** Their gradients; what they hold afterwards is not defined. */
+  /** Their gradients; their values afterwards are undefined. */
   g: Block;
   /** The optimizer's slots, in the order of {@link Optimizer.slots}; zeros before the first update. */
   slots: readonly Block[];
@@ -22,13 +22,13 @@ export interface UpdateCall {
   /** Factor on the gradients (what clipping by global norm asks for). */
   gScale: number;
   /** The parameters in the blocks. Needed where some are excluded from weight decay. */
-  places?: readonly Place[];
-  /** A part of a block; with `places`. */
+  slices?: readonly ParameterSlice[];
+  /** A part of a block; with `slices`. */
   part?: (block: Block, offset: number, length: number) => Block;
 }
 
-/** Where a parameter lies in the buffers. */
-export interface Place {
+/** The slice of the flat buffers that holds a parameter. */
+export interface ParameterSlice {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
@@ -52,9 +52,9 @@ export interface Optimizer {
   readonly learningRate: number;
   /** Learning rate after that many updates: what the schedule says, or always the same. */
   rate(updates: number): number;
-  /** Names of what it remembers between updates, one number per weight each. */
+  /** Names of its state between updates, one value per weight each. */
   readonly slots: readonly string[];
-  /** It updates the rows in {@link Place.rows} only, and writes to no others, in the gradients neither. */
+  /** It updates only the rows in {@link ParameterSlice.rows}, and writes to no other rows, also of the gradients. */
   readonly lazy?: boolean;
   update(call: UpdateCall): void;
 }
@@ -127,7 +127,7 @@ export function makeOptimizer(
   const rate = resolveRate(name, learningRate);
   checkAtLeast(name, { weightDecay });
   if (convention !== 'keras' && convention !== 'pytorch') {
-    throw valueError(`${name}: convention is 'keras' or 'pytorch', got ${shown(convention)}.`, {
+    throw valueError(`${name}: convention must be 'keras' or 'pytorch', got ${shown(convention)}.`, {
       convention,
     });
   }
@@ -165,19 +165,19 @@ type Update = (part: UpdateCall, decays: boolean) => void;
  * that are updated by rows.
  */
 function eachPart(call: UpdateCall, excluded: readonly string[], update: Update): void {
-  const { places, part } = call;
-  const byRows = places?.some(({ rows }) => rows) ?? false;
+  const { slices, part } = call;
+  const byRows = slices?.some(({ rows }) => rows) ?? false;
   if (excluded.length === 0 && !byRows) {
     update(call, true);
     return;
   }
-  if (!places || !part) {
+  if (!slices || !part) {
     throw valueError(
-      'excludeFromWeightDecay and lazy need the parameters of the weights (UpdateCall.places and part).',
+      'excludeFromWeightDecay and lazy need the parameters of the weights (UpdateCall.slices and part).',
     );
   }
   const runs: { offset: number; length: number; decays: boolean; rows: Rows | undefined }[] = [];
-  for (const { name, offset, size, rows } of places) {
+  for (const { name, offset, size, rows } of slices) {
     const decays = !excluded.some((word) => name.includes(word));
     const last = runs.at(-1);
     const alike = last && last.decays === decays && !last.rows && !rows;
@@ -259,7 +259,7 @@ export function asStored(value: number): number {
 export function checkAtLeast(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${name}: ${option} is a number >= 0, got ${shown(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be a number >= 0, got ${shown(value)}.`, { [option]: value });
     }
   }
 }
@@ -268,7 +268,7 @@ export function checkAtLeast(name: string, options: Record<string, number>): voi
 export function checkShare(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < 1)) {
-      throw valueError(`${name}: ${option} lies in [0, 1), got ${shown(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be in [0, 1), got ${shown(value)}.`, { [option]: value });
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Stochastic gradient descent, with momentum. */
-import type { LearningRate } from '../schedules.js';
+
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
+import type { LearningRate } from '../schedules.js';
 import {
   checkShare,
   commonOptions,

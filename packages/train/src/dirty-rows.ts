@@ -1,12 +1,12 @@
-/** Which rows of each parameter the gradients gathered since the last update are of: what a lazy optimizer updates. */
+/** The dirty rows of each parameter: those with gradients since the last update, which a lazy optimizer updates. */
 import type { Parameter, Tensor } from '@unroll/core';
 import { type Block, hostValues, openScope, RowGradient } from '@unroll/core/internal';
-import type { Place } from './optimizers.js';
+import type { ParameterSlice } from './optimizers.js';
 
 /** For each parameter the rows, or null for all. */
-export type TouchedState = readonly (readonly number[] | null)[];
+export type DirtyState = readonly (readonly number[] | null)[];
 
-export class TouchedRows {
+export class DirtyRows {
   readonly #parameters: readonly Parameter[];
   #rows: (Set<number> | null)[];
 
@@ -15,19 +15,19 @@ export class TouchedRows {
     this.#rows = parameters.map(() => new Set());
   }
 
-  /** Makes `place`, which holds gradients of parameter i in the rows noted and zeros in others, zeros. */
-  clear(i: number, place: Block): void {
+  /** Zeroes the dirty rows of `block`, the gradients of parameter i; its other rows are zeros already. */
+  clear(i: number, block: Block): void {
     const { backend } = openScope();
     const rows = this.#rows[i];
-    if (!rows) backend.kernels.fill(place, 0);
+    if (!rows) backend.kernels.fill(block, 0);
     else {
       const width = this.#width(i);
-      for (const id of rows) backend.kernels.fill(backend.view(place, id * width, width), 0);
+      for (const id of rows) backend.kernels.fill(backend.view(block, id * width, width), 0);
     }
   }
 
-  /** Notes a gradient of parameter i; null: it was not used. @param first since the last update */
-  note(i: number, grad: Tensor | null, first: boolean): void {
+  /** Marks the rows of a gradient of parameter i; null: it was not used. @param first since the last update */
+  mark(i: number, grad: Tensor | null, first: boolean): void {
     if (first) this.#rows[i] = new Set();
     if (grad === null) return;
     if (!(grad instanceof RowGradient)) {
@@ -38,24 +38,24 @@ export class TouchedRows {
       for (const id of hostValues(ids, 'The ids of a lookup')) this.#rows[i]?.add(id);
   }
 
-  /** Notes gradients everywhere. */
-  noteAll(): void {
+  /** Marks all rows. */
+  markAll(): void {
     this.#rows = this.#rows.map(() => null);
   }
 
-  /** The parameters' places with the rows noted. */
-  addedTo(places: readonly Place[]): Place[] {
-    return places.map((place, i) => {
+  /** The slices of the parameters, with their dirty rows. */
+  withRows(slices: readonly ParameterSlice[]): ParameterSlice[] {
+    return slices.map((slice, i) => {
       const rows = this.#rows[i];
-      return rows ? { ...place, rows: { ids: [...rows], width: this.#width(i) } } : place;
+      return rows ? { ...slice, rows: { ids: [...rows], width: this.#width(i) } } : slice;
     });
   }
 
-  get state(): TouchedState {
+  get state(): DirtyState {
     return this.#rows.map((rows) => rows && [...rows]);
   }
 
-  set state(state: TouchedState) {
+  set state(state: DirtyState) {
     this.#rows = state.map((rows) => rows && new Set(rows));
   }
 
