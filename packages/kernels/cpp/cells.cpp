@@ -1,8 +1,6 @@
 // What the recurrent cells share: see cells.h.
 #include "cells.h"
 
-#include "kernels_impl.h"
-
 namespace unroll::UNROLL_ISA {
 
 void clear_masked(const Sequence& s) {

@@ -4,6 +4,7 @@
 // same units are computed one after another, and the cell uses them while they are in the L1 cache. (The LSTM uses
 // another layout, see lstm.cpp.)
 #pragma once
+#include "kernels_impl.h"
 #include "tile.h"
 
 namespace unroll::UNROLL_ISA {
