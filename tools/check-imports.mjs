@@ -1,4 +1,4 @@
-// Checks the import rules of the architecture over packages/*/src, so that the house keeps its shape:
+// Checks the import rules of the architecture over packages/*/src, to keep the structure of the packages:
 //   - a package imports only what its row of the table allows, by name, and declares it in its package.json;
 //   - studio has only types of server, and no Node built-ins; elsewhere these are for files named *node*.ts and for the
 //     packages that run in Node alone;
@@ -160,6 +160,6 @@ export const checkImports = (root) => {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = checkImports(join(dirname(fileURLToPath(import.meta.url)), '..'));
   for (const line of found) console.log(line);
-  console.log(found.length ? `${found.length} imports break the rules` : 'all imports keep the rules');
+  console.log(found.length ? `${found.length} imports break the rules` : 'all imports follow the rules');
   if (found.length) process.exitCode = 1;
 }

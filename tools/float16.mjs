@@ -126,7 +126,7 @@ async function memory(seed) {
   const options = { loss: 'mse', optimizer, clip: { globalNorm: 1 }, epochs: 3, seed };
   for await (const event of train(model, { ...options, batches })) {
     if (event.type === 'epoch')
-      console.error(`adding: loss ${event.loss.toFixed(4)}, pass ${event.epoch} of 3`);
+      console.error(`adding: loss ${event.loss.toFixed(4)}, epoch ${event.epoch} of 3`);
   }
   const held = adding(random, 1000);
   const sums = held.y.dataSync();

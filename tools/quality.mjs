@@ -2,7 +2,7 @@
 //   [--weights float16]
 //
 // Runs what `unroll forecast` runs, on real series with fixed splits, and prints the tables of docs/quality.md. Networks
-// see the rows before the test part alone; season, window and number of passes are found there too. DIR holds a folder
+// see the rows before the test part alone; season, window and number of epochs are found there too. DIR holds a folder
 // for each data set; the airline series is in the repository. With --weights float16 the trained networks forecast a second
 // time with their weights rounded (docs/float16.md).
 import { existsSync, readFileSync } from 'node:fs';
@@ -179,7 +179,7 @@ function changeOf(cell, { panel, plan, origins, backtest }, again) {
 function tell({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
   const loss = validationLoss === undefined ? '' : `, held-out loss ${validationLoss?.toPrecision(4)}`;
   const training = `training ${index}/${trainings} (${model}, ${stage})`;
-  console.error(`seed ${seed}, ${training}, pass ${epoch}${loss}`);
+  console.error(`seed ${seed}, ${training}, epoch ${epoch}${loss}`);
 }
 
 const cell = (value) => value.toFixed(value >= 10 ? 2 : value >= 1 ? 3 : 4);
@@ -219,7 +219,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 if (!['float32', 'float16'].includes(values.weights)) {
-  console.error(`Weights are float32 or float16, and not "${values.weights}".`);
+  console.error(`--weights must be float32 or float16, got "${values.weights}".`);
   process.exit(2);
 }
 const seeds = values.seeds.split(',').map(Number);

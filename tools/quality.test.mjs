@@ -15,7 +15,7 @@ test('data that are not there are asked for, and an unknown evaluation is told f
   assert.match(other.stderr, /no evaluation "weather".*airline, etth1/);
   assert.equal(other.status, 2);
   const weights = run('--weights', 'int8');
-  assert.match(weights.stderr, /Weights are float32 or float16, and not "int8"/);
+  assert.match(weights.stderr, /--weights must be float32 or float16, got "int8"/);
   assert.equal(weights.status, 2);
 });
 

@@ -107,8 +107,8 @@ const main = async () => {
     console.log(`| ${page.name} | ${cells.join(' | ')} | ${share} |`);
   }
   const trainers = parts.filter(([bytes, file]) => bytes > 0 && /packages\/(train|data|tasks)\//.test(file));
-  for (const [, file] of trainers) console.log(`${file} is in the page, which only infers`);
-  if (total > LIMIT) console.log(`${total} bytes are more than the limit of ${LIMIT} (tools/size.mjs)`);
+  for (const [, file] of trainers) console.log(`${file} must not be in the page, which only runs inference`);
+  if (total > LIMIT) console.log(`${total} bytes exceed the limit of ${LIMIT} (tools/size.mjs)`);
   if (total > LIMIT || trainers.length > 0) process.exitCode = 1;
 };
 

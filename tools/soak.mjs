@@ -35,7 +35,7 @@ const { values } = parseArgs({
 const countOf = (name) => {
   const count = Number(values[name]);
   if (count === 0 || (Number.isInteger(count) && count >= 1000)) return count;
-  console.error(`--${name} is 0 or a whole number from 1000, got ${values[name]}`);
+  console.error(`--${name} must be 0 or an integer of at least 1000, got ${values[name]}`);
   return process.exit(2);
 };
 const steps = countOf('steps');

@@ -1,5 +1,5 @@
 /**
- * Do the engines compute the same? Outputs are held against the oracle in float64 at the first and the last
+ * Checks that the engines compute the same. Outputs are compared with the oracle in float64 at the first and the last
  * example of the batch, and between engines over the whole of it; losses of three training steps between
  * engines. What disagrees is not timed.
  */
@@ -32,7 +32,7 @@ function decode(text: string): Float32Array {
   return values;
 }
 
-/** The row's judge: told what each engine computed, says how far off it is. */
+/** Compares the results of each engine for one row. */
 export class Agreement {
   readonly #row: Row;
   readonly #data: RowData;

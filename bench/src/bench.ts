@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: Unroll against its peers, turn and turn about in one run, and against what the machine can
- * do at all. Every engine runs in a process of its own; this one makes the data, compares the results, hands
- * out the turns and writes the tables. bench/README.md says how to read them.
+ * `npm run bench`: compares Unroll with its peers, in alternating rounds of one run, and with the peak of the
+ * machine. Every engine runs in its own process. This process makes the data, compares the results, schedules the
+ * rounds and writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';

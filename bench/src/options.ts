@@ -28,14 +28,14 @@ const HELP = `npm run bench -- [options]
                    ${CHROMIUM_NAMES.join(', ')},
                    unroll-wasm:relaxed@chromium
   --threads LIST   default 1,2
-  --quick          few rows, short rounds: for a look
-  --weights TYPE   float16: rounds all weights to numbers that float16 holds; default float32
-  --check          compares what the engines compute, and times nothing
-  --limit SECONDS  leaves out what takes longer a call
+  --quick          few rows, short rounds
+  --weights TYPE   float16: rounds all weights to float16; default float32
+  --check          compares the results of the engines, without timing
+  --limit SECONDS  skips engines whose calls take longer
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
-  --json FILE      the result for machines
-  --markdown FILE  the result for people
-  --list           all rows, and nothing is run
+  --json FILE      writes the result as JSON
+  --markdown FILE  writes the result as Markdown
+  --list           lists all rows and exits
 `;
 
 const words = (list: string): string[] => list.split(',').map((word) => word.trim());

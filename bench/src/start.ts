@@ -1,6 +1,6 @@
 /**
  * `npm run bench:start`: the time from the start of a process to its first prediction, and the most memory that a
- * training run takes. Every engine runs in fresh processes, turn and turn about; medians are printed as Markdown.
+ * training run takes. Every run of an engine is a new process, and the engines alternate. Medians are printed as Markdown.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -84,7 +84,7 @@ function outcome({ command, args, env }: Engine, task: string): Outcome | string
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** The medians of some rounds over all engines, turn and turn about, beginning with another one each time. */
+/** Medians over rounds of all engines, which alternate; each round starts with another engine. */
 function measure(list: readonly Engine[], task: string, rounds: number): Map<string, Outcome | string> {
   const all = new Map<string, Outcome[] | string>(list.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {

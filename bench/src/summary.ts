@@ -1,4 +1,4 @@
-/** The figures of a whole run in short: what of many rows is quoted. */
+/** Summarises the results of a full run: means over rows, and the worst row. */
 import type { Mode } from './rows.js';
 import { geometricMean, mean, pairedRatio } from './statistics.js';
 

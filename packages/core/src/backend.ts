@@ -79,8 +79,8 @@ export interface RecurrentCall {
   rmask: Block | null;
   /** [T, B]: 1 valid, 0 the step keeps every state. */
   mask: Block | null;
-  /** [T, B]: y = emit ? h : 0; null iff `mask` is. */
-  emit: Block | null;
+  /** Output mask [T, B]: y = outputMask ? h : 0; null iff `mask` is. */
+  outputMask: Block | null;
 }
 
 export interface ForwardCall extends RecurrentCall {

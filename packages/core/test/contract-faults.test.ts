@@ -104,7 +104,7 @@ const FAULTS: Record<string, Fault> = {
   'Adam forgets to scale the gradient': { adam: (call) => right.adam({ ...call, gScale: 1 }) },
   'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, keep: 1 }) },
   'an LSTM emits at masked steps': {
-    lstmForward: (call) => right.lstmForward({ ...call, emit: null }),
+    lstmForward: (call) => right.lstmForward({ ...call, outputMask: null }),
   },
   'an LSTM without a bias reads one': {
     lstmForward: (call) => {

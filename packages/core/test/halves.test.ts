@@ -92,8 +92,8 @@ for (const { name, backend } of natives) {
   describe(`weights of 16 bits on ${name}`, () => {
     test('the same bits where they pay, and only there', () => {
       const { backend: own, module, calls } = counting(backend!);
-      assert.equal(module.kernels.halves_from(1) > 0, wide);
-      assert.equal(module.kernels.halves_from(64), 0);
+      assert.equal(module.kernels.float16_from(1) > 0, wide);
+      assert.equal(module.kernels.float16_from(64), 0);
       onBackend(own, () => {
         const layers = [makeLayer(4, 60, 170), makeLayer(3, 70, 190), makeLayer(4, 5, 17)];
         for (const layer of layers) {
@@ -129,7 +129,7 @@ for (const { name, backend } of natives) {
       assert.ok(memory.reserve(at + 4096));
       const holds = (...values: number[]): boolean => {
         new Float32Array(memory.buffer, at, values.length).set(values);
-        return kernels.all_halves(at, values.length) === 1;
+        return kernels.all_float16(at, values.length) === 1;
       };
       // The largest, the least normal and the least of all; and beside each what lies between two of them.
       for (const value of [0, -0, 1, -1.5, 65504, -65504, 2 ** -14, 2 ** -24, 3 * 2 ** -24, 1 + 2 ** -10])

@@ -209,7 +209,7 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
   const nothing = {
     rmask: null,
     mask: null,
-    emit: null,
+    outputMask: null,
     hs: null,
     gates: null,
     x: null,

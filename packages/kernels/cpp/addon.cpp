@@ -5,7 +5,7 @@
 //     activeThreads(), checkPool(rounds) }
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine has, best first
 //
-// The memory is address space only (16 GiB where the system gives it) and costs nothing until it is touched. Offset 0 is
+// The memory is reserved address space (16 GiB if the system allows it) and costs nothing until it is used. Offset 0 is
 // null. Every instance has its own memory and its own thread pool, so the addon can be loaded in several worker threads
 // at once; one instance must be used by the thread that made it, which JavaScript ensures.
 #if defined(__x86_64__)
@@ -137,8 +137,8 @@ constexpr size_t kernel_count = 0 UNROLL_KERNELS(COUNT);
 TABLE(avx512)
 TABLE(avx2)
 TABLE(baseline)
-// __builtin_cpu_supports also asks the operating system whether it saves the wide registers. Not every compiler lets one
-// ask it for the conversion of 16-bit floats.
+// __builtin_cpu_supports also asks the operating system whether it saves the wide registers. Not every compiler
+// supports asking it for F16C, the conversion of float16.
 bool has_avx2() {
   unsigned a, b, c, d;
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
@@ -177,7 +177,7 @@ napi_value available_isas(napi_env env) {
   return list;
 }
 
-// A function of the instance, which it keeps alive.
+// Adds a function that keeps the instance alive.
 napi_value add_function(napi_env env, napi_value object, const char* name, size_t arity, napi_callback callback,
                         Instance* instance) {
   napi_value function, length;

@@ -29,9 +29,9 @@ napi_value failed(napi_env env, const char* what) {
 struct Instance {
   char* base = nullptr;
   uint64_t size = 0;
-  bool mapped = false;      // by us: to be unmapped
-  napi_env env = nullptr;   // else: whose buffer it is,
-  napi_ref held = nullptr;  // held by this
+  bool mapped = false;      // mapped here: must be unmapped
+  napi_env env = nullptr;   // otherwise the environment that owns the buffer,
+  napi_ref held = nullptr;  // and the reference that keeps it
   unroll::Pool* pool = nullptr;
   int references = 0;  // functions and buffers that JavaScript still holds
 
@@ -92,9 +92,8 @@ void clear_exception(napi_env env) {
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
 }
 
-// Child processes need none of it: without this, starting one can fail for want of memory that nobody uses. And pages
-// are to be large where the system has such: a large model's weights lie in more small ones than a processor remembers
-// the places of.
+// Excludes the memory from child processes: otherwise starting one can fail because the system counts memory that is never
+// used. Asks for huge pages: with small ones a large model's weights need more pages than the TLB holds.
 void advise(char* base, uint64_t size) {
 #ifdef MADV_DONTFORK
   const uintptr_t page = 65536;  // a multiple of every page size
@@ -108,7 +107,7 @@ void advise(char* base, uint64_t size) {
 #endif
 }
 
-// Address space as an external buffer: nothing is committed, whatever the system's rules of overcommitting are.
+// Reserves address space as an external buffer. No memory is committed, whatever the overcommit policy of the system.
 napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
   void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return nullptr;
@@ -150,7 +149,7 @@ napi_value make_memory(napi_env env, Instance* instance, uint64_t bytes) {
     if (napi_value buffer = map_buffer(env, instance, size)) return buffer;
     if (napi_value buffer = own_buffer(env, instance, size)) return buffer;
   }
-  napi_throw_error(env, "ERR_UNROLL_MEMORY", "the system gives no address space for the kernels' memory");
+  napi_throw_error(env, "ERR_UNROLL_MEMORY", "the system refused address space for the kernels' memory; raise the limit on virtual memory (ulimit -v)");
   return nullptr;
 }
 

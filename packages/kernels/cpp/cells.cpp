@@ -1,8 +1,6 @@
 // What the recurrent cells share: see cells.h.
 #include "cells.h"
 
-#include "kernels_impl.h"
-
 namespace unroll::UNROLL_ISA {
 
 void clear_masked(const Sequence& s) {
@@ -21,11 +19,12 @@ void take_inputs(const Sequence& s, long t, const Part& part) {
   copy_strided(x, s.at(t) + (long)part.first * K, 2, dims);
 }
 
-#if UNROLL_HALVES
-// Weights that the first caches hold are there soon enough, and with more rows the arithmetic takes longer than they do.
-int halves_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split ? uncached : 0; }
+#if UNROLL_FLOAT16
+// float16 gains nothing if the weights fit the inner caches, or if the arithmetic of many rows takes longer than loading
+// them.
+int float16_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split ? uncached : 0; }
 
-int all_halves(const float* x, int n) {
+int all_float16(const float* x, int n) {
   for (int i = 0; i < n; i += VL) {
     const v a = load(x + i, smaller(n - i, VL));
     half bits[VL];
@@ -36,8 +35,8 @@ int all_halves(const float* x, int n) {
   return 1;
 }
 #else
-int halves_from(int) { return 0; }
-int all_halves(const float*, int) { return 0; }
+int float16_from(int) { return 0; }
+int all_float16(const float*, int) { return 0; }
 #endif
 
 void pack_bias(int n, const float* b, const float* plus, float* packed) {
@@ -68,7 +67,7 @@ void panel_sums(int columns, int n, const Part& part, const float* start, const 
 }
 
 template void panel_sums(int, int, const Part&, const float*, const Factor<>&, float*, long);
-#if UNROLL_HALVES
+#if UNROLL_FLOAT16
 template void panel_sums(int, int, const Part&, const float*, const Factor<half>&, float*, long);
 #endif
 

@@ -1,9 +1,10 @@
 // What the recurrent cells share: the arrays of a sequence, packed weights, and the products over them.
 //
-// Weights are packed by PANELS (tile.h): every gate for itself, several vectors of units wide. The sums that a cell needs
-// of the same units are made one after another, and the cell follows while they are in the first cache. (The LSTM has its
-// own way, see lstm.cpp.)
+// Weights are packed by PANELS (tile.h): each gate has its own, several vectors of units wide. The sums of all gates of the
+// same units are computed one after another, and the cell uses them while they are in the L1 cache. (The LSTM uses
+// another layout, see lstm.cpp.)
 #pragma once
+#include "kernels_impl.h"
 #include "tile.h"
 
 namespace unroll::UNROLL_ISA {
@@ -13,10 +14,10 @@ namespace unroll::UNROLL_ISA {
 struct Sequence {
   int T, B, I, H;
   float *xh, *hs;
-  const float *rmask, *mask, *emit;
+  const float *rmask, *mask, *output_mask;
   float* y;
   long yT, yB;
-  const float* x = nullptr;  // given: inputs are copied to xh as they are needed, and that has two rows
+  const float* x = nullptr;  // if given, each step copies its inputs to xh, which has two rows
   int back = 0;
   // Row t of xh.
   float* at(long t) const { return xh + (x ? t & 1 : t) * B * (I + H); }
@@ -24,7 +25,7 @@ struct Sequence {
 
 // Step t of a sequence: where its arrays begin, and how h is read and written. Null where there is none.
 struct Step {
-  const float *x, *before, *mask, *emit, *rmask;  // x: row t of xh; before: h_{t-1} without dropout
+  const float *x, *before, *mask, *output_mask, *rmask;  // x: row t of xh; before: h_{t-1} without dropout
   float *hs, *xh, *y;                             // where h_t goes
   long row, beforeRow, hsRow, yRow;
 
@@ -34,7 +35,7 @@ struct Step {
     xh = s.at(t + 1) + s.I;
     before = s.hs ? s.hs + t * s.B * s.H : x + s.I, beforeRow = s.hs ? s.H : row;
     hs = s.hs ? s.hs + (t + 1) * s.B * s.H : nullptr;
-    mask = s.mask ? s.mask + t * s.B : nullptr, emit = s.emit ? s.emit + t * s.B : nullptr;
+    mask = s.mask ? s.mask + t * s.B : nullptr, output_mask = s.output_mask ? s.output_mask + t * s.B : nullptr;
     y = s.y ? s.y + t * s.yT : nullptr;
   }
   // n lanes of row b from `unit` on.
@@ -43,7 +44,7 @@ struct Step {
   v h_dropped(long b, long unit, int n) const { return load(x + b * row + row - hsRow + unit, n); }
   bool valid(long b) const { return !mask || mask[b] != 0; }
   void put_h(long b, long unit, int n, v h) const {
-    if (y) store(y + b * yRow + unit, emit && emit[b] == 0 ? splat(0) : h, n);
+    if (y) store(y + b * yRow + unit, output_mask && output_mask[b] == 0 ? splat(0) : h, n);
     if (hs) store(hs + b * hsRow + unit, h, n);
     if (rmask) h *= load(rmask + b * hsRow + unit, n);
     store(xh + b * row + unit, h, n);
@@ -54,7 +55,8 @@ struct Step {
 // 0 * NaN.
 void clear_masked(const Sequence& s);
 
-// Up to so many rows units are split; and the operations of a step that make up for one barrier a thread.
+// With up to rows_to_split rows, threads split the units. A thread more costs a barrier in each step, which pays from
+// enough_for_a_barrier operations on.
 constexpr int rows_to_split = 8;  // core's cpu backend knows it: fewestInTurn
 constexpr double enough_for_a_barrier = 8e4;
 
@@ -65,12 +67,12 @@ struct Part {
   int unit, end;
 };
 
-// Where inputs are still to be copied: those of step t of a part's rows.
+// Copies the inputs of step t, for the rows of a part, if s.x is given.
 void take_inputs(const Sequence& s, long t, const Part& part);
 
 // body(part) for the whole of [0, B) x [0, H), one part a thread. Rows are split where there are enough: those run all
-// steps without meeting. Few rows are not, as each thread would read all weights: there units are, and every thread
-// must meet the others (team_barrier) before it reads what a step has made of other units.
+// steps without synchronising. With few rows each thread would read all weights, so the units are split instead. Then
+// every thread waits for the others (team_barrier) before it reads the results of other units.
 template <class Body>
 void over_parts(const Sequence& s, double operations, const Body& body) {
   const Panels panels(s.H);
@@ -85,7 +87,7 @@ void over_parts(const Sequence& s, double operations, const Body& body) {
   });
 }
 
-// The gradients that flow backward: [B][H] from the step behind, and what the outputs add to it.
+// The gradients of a step: dh [B][H] from the step after it, and dy of its outputs.
 struct Gradients {
   const float* dy;
   long dyT, dyB;
@@ -93,26 +95,26 @@ struct Gradients {
 };
 
 // The full gradient of h_t for n units of row b.
-ALWAYS v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, long unit, int n) {
+FORCE_INLINE v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, long unit, int n) {
   const long at = t * s.B + b;
   v dh = load(g.dh + b * s.H + unit, n);
-  if (g.dy && (!s.emit || s.emit[at] != 0)) dh += load(g.dy + t * g.dyT + b * g.dyB + unit, n);
+  if (g.dy && (!s.output_mask || s.output_mask[at] != 0)) dh += load(g.dy + t * g.dyT + b * g.dyB + unit, n);
   if (g.dhAll) store(g.dhAll + at * s.H + unit, dh, n);
   return dh;
 }
 
 // ----------------------------------------------------------------------------------------------- inputs of many steps
-// With few rows a step takes as long as its weights take to come from the second cache. Those of the inputs then come
-// once for several rows: what the inputs add to the sums is made for many steps at once, in scratch memory. Up to so
-// many rows of the whole batch: with more, or in narrow vectors, the arithmetic takes longer than the weights.
+// With few rows the time of a step is the time to load its weights from the L2 cache. The products of the inputs are then
+// computed for many steps at once, in scratch memory, so that their weights are loaded once for all of these steps.
+// few_rows is the largest batch that gains: with more rows, or narrow vectors, the arithmetic takes longer than loading.
 constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
-// And up to rows_to_split where the weights, in floats, are more than the last cache holds.
+// With more weights than this (in floats) the last-level cache does not hold them, and up to rows_to_split rows gain.
 constexpr long uncached = 4l << 20;
 
 class Ahead {
   const Sequence& s;
-  const int steps;  // made at once
+  const int steps;  // computed at once
 
   static bool wanted(const Sequence& s, long row) {
     if (s.B == 0 || row == 0) return false;
@@ -124,8 +126,8 @@ class Ahead {
 
   Ahead(const Sequence& s, int row)
       : s(s), steps(wanted(s, row) ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
-  // The sums of step t; null where each step takes its inputs together with h. To be asked for every step in turn.
-  // make(n, x, out) makes the sums of n rows of inputs.
+  // The sums of step t; null if each step multiplies its inputs together with h. Call it for every step in order.
+  // make(n, x, out) computes the sums of n rows of inputs.
   template <class Make>
   const float* at(long t, const Make& make) const {
     if (steps == 0) return nullptr;
@@ -135,17 +137,17 @@ class Ahead {
   }
 };
 
-// call(Weight()) for weights of 32 or of 16 bits.
+// call(float()) or call(half()), by the WeightFormat.
 template <class Call>
-ALWAYS auto with_weights([[maybe_unused]] int halves, const Call& call) {
-#if UNROLL_HALVES
-  if (halves) return call(half());
+FORCE_INLINE auto with_weights([[maybe_unused]] int format, const Call& call) {
+#if UNROLL_FLOAT16
+  if (format != w_float32) return call(half());
 #endif
   return call(float());
 }
 
-// In narrow vectors the usual gates of a whole tile are made before its cells, as then more of them are under way at
-// once: an activation is a long chain of operations. In wide ones storing them costs what that gains.
+// An activation is a long chain of dependent operations. With narrow vectors it is faster to compute the standard gates of
+// a whole tile before its cells, because more chains overlap. With wide vectors the extra stores cancel the gain.
 constexpr bool gates_first = VL == 4;
 
 // ------------------------------------------------------------------------------------------------- products by panels
@@ -202,7 +204,7 @@ struct Sum {
 // z + i * tile_size, in rows of some * nv vectors.
 constexpr int tile_size = accumulators * VL;
 template <class Weight>
-SELDOM void tiles(int count, const Sum<Weight>* sums, int m, int nv, int some, long b, int column, float* z) {
+NOINLINE void tiles(int count, const Sum<Weight>* sums, int m, int nv, int some, long b, int column, float* z) {
   const int width = nv * VL, row = some * width;
   for (; count > 0; count--, sums++, z += tile_size) {
     const auto product = [&](const Factor<Weight>& f, const float* start, long startRow) {
@@ -217,10 +219,10 @@ SELDOM void tiles(int count, const Sum<Weight>* sums, int m, int nv, int some, l
 }
 
 // The sums for the rows and the panels (of n columns) of a part, tile by tile: finish(z, zRow, b, m, column, columns) gets
-// z as above, zRow floats a row. Every other step goes from the end to the start: the weights that the step before used
-// last are still in the caches.
+// z as above, zRow floats a row. Every other step runs backwards over the panels, because the weights that the previous
+// step used last are still in the caches.
 template <int N, class Weight, class Finish>
-ALWAYS void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
+FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
   alignas(64) float z[N * tile_size];
   const Panels panels(n);
   const int rows = part.last - part.first;

@@ -23,7 +23,7 @@ void accumulate(float* y, const float* x, int n, float scale) {
 namespace {
 
 template <int op>
-ALWAYS v apply(v x) {
+FORCE_INLINE v apply(v x) {
   switch (op) {
     case u_neg: return -x;
     case u_abs: return magnitude(x);
@@ -108,15 +108,15 @@ __attribute__((noinline)) float power(float a, float b) {
   return (float)(negative ? -r : r);
 }
 
-ALWAYS v power(v a, v b) {
+FORCE_INLINE v power(v a, v b) {
   for (int i = 0; i < VL; i++) a[i] = power(a[i], b[i]);
   return a;
 }
 
-ALWAYS v flag(vi mask) { return select(mask, splat(1), splat(0)); }
+FORCE_INLINE v flag(vi mask) { return select(mask, splat(1), splat(0)); }
 
 template <int op>
-ALWAYS v apply(v a, v b) {
+FORCE_INLINE v apply(v a, v b) {
   switch (op) {
     case b_add: return a + b;
     case b_sub: return a - b;
@@ -152,7 +152,7 @@ BinaryLoop binary_loop_of(int wanted) {
 }
 
 // n elements that lie `stride` apart.
-SELDOM v read(const float* p, long stride, int n) {
+NOINLINE v read(const float* p, long stride, int n) {
   v r = {};
   for (int j = 0; j < n; j++) r[j] = p[j * stride];
   return r;

@@ -8,11 +8,11 @@
 namespace unroll::UNROLL_ISA {
 
 // Keeps NaN.
-ALWAYS v clamp(v x, float low, float high) { return below(splat(high), above(splat(low), x)); }
-ALWAYS v polynomial(v, float c) { return splat(c); }
+FORCE_INLINE v clamp(v x, float low, float high) { return below(splat(high), above(splat(low), x)); }
+FORCE_INLINE v polynomial(v, float c) { return splat(c); }
 // c0 + c1*x + c2*x^2 + ...
 template <class... Rest>
-ALWAYS v polynomial(v x, float c0, Rest... rest) {
+FORCE_INLINE v polynomial(v x, float c0, Rest... rest) {
   return madd(polynomial(x, rest...), x, splat(c0));
 }
 
@@ -21,33 +21,33 @@ struct Exponential {
   v fraction;
   vi n;
 };
-ALWAYS Exponential exponential(v x) {
+FORCE_INLINE Exponential exponential(v x) {
   const v magic = splat(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer that stands in the low bits
   v z = madd(x, splat(1.44269504f), magic);
   v n = z - magic;
   v f = madd(n, splat(-0.693359375f), x);  // ln2 in two parts, the first exact when times n
   f = madd(n, splat(2.12194440e-4f), f);
-  // The polynomial in two halves, as what comes next waits for it.
+  // Two shorter polynomials (Estrin) instead of a long one, because the next operations wait for the result.
   const v square = f * f, high = madd(splat(0.0013811663f), square, polynomial(f, 0.041668527f, 0.008370135f));
   const v p = madd(high, square, polynomial(f, 0.49999994f, 0.16666509f));
   return {madd(square, p, f), (vi)z - 0x4B400000};
 }
-ALWAYS v power_of_two(vi n) { return (v)((n + 127) << 23); }
+FORCE_INLINE v power_of_two(vi n) { return (v)((n + 127) << 23); }
 
 // exp for arguments whose result is a normal number: |x| <= 87.
-ALWAYS v exp_normal(v x) {
+FORCE_INLINE v exp_normal(v x) {
   Exponential e = exponential(x);
   return (e.fraction + 1.f) * power_of_two(e.n);
 }
-// 1 ULP; overflows to inf, underflows gradually. The scale is applied in halves, as 2^128 and 2^-150 are no floats.
-ALWAYS v exp(v x) {
+// 1 ULP; overflows to inf, underflows gradually. The scale is applied in two factors, because 2^128 and 2^-150 are not floats.
+FORCE_INLINE v exp(v x) {
   Exponential e = exponential(clamp(x, -104.f, 89.f));
   vi half = e.n >> 1;
   return (e.fraction + 1.f) * power_of_two(half) * power_of_two(e.n - half);
 }
 
 // 1 ULP; log 0 = -inf, of a negative number NaN.
-ALWAYS v log(v x) {
+FORCE_INLINE v log(v x) {
   const v least = splat(1.17549435e-38f);
   vi tiny = x < least;
   v y = select(tiny, x * 8388608.f, x);  // brings denormals into the normal range
@@ -67,7 +67,7 @@ ALWAYS v log(v x) {
   return select(x < splat(0), splat(__builtin_nanf("")), r);
 }
 // log(1 + x): the rounding of 1 + x is put back.
-ALWAYS v log1p(v x) {
+FORCE_INLINE v log1p(v x) {
   v u = x + 1.f;
   v r = log(u) + (x - (u - 1.f)) / u;
   r = select((vi)(u == splat(1)), x, r);
@@ -75,11 +75,11 @@ ALWAYS v log1p(v x) {
 }
 
 // 2.3 ULP.
-ALWAYS v sigmoid(v x) { return 1.f / (exp_normal(clamp(-x, -87.f, 88.f)) + 1.f); }
+FORCE_INLINE v sigmoid(v x) { return 1.f / (exp_normal(clamp(-x, -87.f, 88.f)) + 1.f); }
 
-// In place, of every stride-th vector in [x, x + size) and of those `apart` behind them: two at a time, as each is a long
-// chain of operations.
-SELDOM void sigmoids(float* x, long size, long stride, long apart) {
+// In place, for every stride-th vector in [x, x + size) and the one `apart` floats after it: two at a time, because each is
+// a long chain of operations.
+NOINLINE void sigmoids(float* x, long size, long stride, long apart) {
   for (const float* end = x + size; x < end; x += stride) {
     const v a = sigmoid(load(x)), b = sigmoid(load(x + apart));
     store(x, a), store(x + apart, b);
@@ -88,7 +88,7 @@ SELDOM void sigmoids(float* x, long size, long stride, long apart) {
 
 // 2.6 ULP. tanh |x| = t / (t + 2) with t = e^2|x| - 1, and t = 2^n * (e^f - 1) + (2^n - 1) keeps its relative accuracy
 // near 0. One division; never above 1, as t <= t + 2; exactly 1 from 9 on.
-ALWAYS v tanh(v x) {
+FORCE_INLINE v tanh(v x) {
   Exponential e = exponential(below(splat(40), magnitude(x) * 2.f));
   v power = power_of_two(e.n);
   v t = madd(power, e.fraction, power - 1.f);
@@ -96,15 +96,15 @@ ALWAYS v tanh(v x) {
 }
 
 // log(1 + e^x)
-ALWAYS v softplus(v x) {
+FORCE_INLINE v softplus(v x) {
   v positive = select(x < splat(0), splat(0), x);
   return positive + log1p(exp(-magnitude(x)));
 }
-ALWAYS v hard_sigmoid(v x) { return clamp(madd(x, splat(1.f / 6), splat(0.5f)), 0.f, 1.f); }
-ALWAYS v relu(v x) { return select(x < splat(0), splat(0), x); }
+FORCE_INLINE v hard_sigmoid(v x) { return clamp(madd(x, splat(1.f / 6), splat(0.5f)), 0.f, 1.f); }
+FORCE_INLINE v relu(v x) { return select(x < splat(0), splat(0), x); }
 
 // x + x*P(x^2) below 1, 1 - exp(|x|*Q(|x|)) above.
-ALWAYS v erf(v x) {
+FORCE_INLINE v erf(v x) {
   v t = magnitude(x);
   v near = polynomial(x * x, 0.12837917f, -0.37612626f, 0.11283585f, -0.026853813f, 0.0051883287f, -0.0008010201f,
                       7.853884e-5f);
@@ -115,13 +115,13 @@ ALWAYS v erf(v x) {
 }
 
 // Towards minus infinity, -0 kept: 2^23 is added and taken away, so the rounding is done by the addition.
-ALWAYS v floor(v x) {
+FORCE_INLINE v floor(v x) {
   v t = with_sign_of((magnitude(x) + 8388608.f) - 8388608.f, x);
   t = with_sign_of(magnitude(t - select(t > x, splat(1), splat(0))), x);
   return select(magnitude(x) < splat(8388608.f), t, x);
 }
 
-ALWAYS v activate(int activation, v x) {
+FORCE_INLINE v activate(int activation, v x) {
   switch (activation) {
     case a_tanh: return tanh(x);
     case a_sigmoid: return sigmoid(x);
@@ -130,9 +130,9 @@ ALWAYS v activate(int activation, v x) {
     default: return x;
   }
 }
-SELDOM v any_activation(int activation, v x) { return activate(activation, x); }
+NOINLINE v any_activation(int activation, v x) { return activate(activation, x); }
 // The derivative, from the activation's own output.
-ALWAYS v slope(int activation, v y) {
+FORCE_INLINE v slope(int activation, v y) {
   switch (activation) {
     case a_tanh: return 1.f - y * y;
     case a_sigmoid: return y * (1.f - y);

@@ -1,7 +1,7 @@
-// Matrix products. Large ones are cut into blocks that fit the caches (KC deep, NC wide, MC high), B's block is packed
-// into panels and A's too where it is stored transposed, and the tile of tile.h runs over them. Three shapes go other
-// ways: a few rows use B where it lies; a few columns are computed as the transposed product; and where both operands
-// lie along k the product is a set of dot products. The way is chosen by the shape alone, never by the threads.
+// Matrix products. Large ones are cut into blocks that fit the caches (KC deep, NC wide, MC high). B's block is packed into
+// panels, A's too if it is stored transposed, and the tile of tile.h runs over them. Three shapes are special: a few rows
+// use B unpacked; a few columns are computed as the transposed product; and if both operands are contiguous along k, the
+// product is a set of dot products. The choice depends on the shape alone, never on the number of threads.
 #include "kernels_impl.h"
 #include "tile.h"
 
@@ -21,7 +21,7 @@ struct Product {
   const float* bias;  // without `add`
 };
 
-// A's block and B's panels stay in the second cache (608 KiB of scratch), one panel of B passes through the first.
+// A's block and B's panels stay in the L2 cache (608 KiB of scratch); one panel of B at a time is in the L1 cache.
 constexpr int KC = 256, MC = 96, NC = 512;
 constexpr long products_scratch = KC * (MC + NC) + VL;
 static_assert(products_scratch <= scratch_floats());
@@ -44,7 +44,7 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
     }
 }
 
-// One tile (`panels` of nv vectors) into C: straight where its width is whole vectors, else through a buffer.
+// One tile (`panels` of nv vectors) into C: directly if its width is whole vectors, else through a buffer.
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add) {
   float* C = p.C + row * p.ldc + column;
   const int width = panels * nv * VL;
@@ -52,7 +52,7 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
   if (columns == width) {
     t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
     t.out = C, t.outRow = p.ldc;
-    if (!add)  // lines of a large C that nobody has read: they come while the sums are made
+    if (!add)  // fetches the cache lines of C while the sums are computed
       for (int r = 0; r < m; r++)
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
     return tile(m, nv, panels, t);
@@ -143,23 +143,23 @@ void few_rows(const Product& p) {
 template <int M, int N>
 void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, long rowStep, long columnStep, bool add) {
   v sum[M][N];
-  FULLY for (int i = 0; i < M; i++) FULLY for (int j = 0; j < N; j++) sum[i][j] = splat(0);
+  UNROLL_LOOP for (int i = 0; i < M; i++) UNROLL_LOOP for (int j = 0; j < N; j++) sum[i][j] = splat(0);
   for (int x = 0; x < k; x += VL) {
     const int n = smaller(k - x, VL);
     v b[N];
-    FULLY for (int j = 0; j < N; j++) b[j] = n == VL ? load(B + j * ldb + x) : load(B + j * ldb + x, n);
-    FULLY for (int i = 0; i < M; i++) {
+    UNROLL_LOOP for (int j = 0; j < N; j++) b[j] = n == VL ? load(B + j * ldb + x) : load(B + j * ldb + x, n);
+    UNROLL_LOOP for (int i = 0; i < M; i++) {
       const v a = n == VL ? load(A + i * lda + x) : load(A + i * lda + x, n);
-      FULLY for (int j = 0; j < N; j++) sum[i][j] = madd(a, b[j], sum[i][j]);
+      UNROLL_LOOP for (int j = 0; j < N; j++) sum[i][j] = madd(a, b[j], sum[i][j]);
     }
   }
-  FULLY for (int i = 0; i < M; i++) FULLY for (int j = 0; j < N; j++) {
+  UNROLL_LOOP for (int i = 0; i < M; i++) UNROLL_LOOP for (int j = 0; j < N; j++) {
     float* c = C + i * rowStep + j * columnStep;
     *c = add ? *c + sum_lanes(sum[i][j]) : sum_lanes(sum[i][j]);
   }
 }
 
-// Columns of a square of dot products. Narrow ones are enough where bytes count: wide ones serve few shapes.
+// Columns of a square of dot products. Wide squares serve few shapes, so the inference-only build has none.
 #ifdef UNROLL_INFERENCE_ONLY
 constexpr int wide_dots = 1;
 #else
@@ -254,24 +254,26 @@ Product part(Product p, int parts, int i) {
 }
 
 #ifndef UNROLL_INFERENCE_ONLY
-// Gradients of weights: many products to sum into a small C. Each half of k is a sum of its own, also on one thread. Two
-// threads that have a half each read and pack half of A and of B; cut along C both would need all of one.
-bool in_halves(Way way, const Product& p) {
+// Weight gradients sum many products into a small C, so k is split in two and the two sums are added, also on one thread
+// (results must not depend on the threads). Each of two threads then reads and packs half of A and half of B; if C were
+// split, both would need all of A or all of B.
+bool wants_split_k(Way way, const Product& p) {
   return p.transA && (way == way_blocked || way == way_few_rows) && p.k >= 4 * KC &&
          (long)p.m * p.n <= scratch_floats() - products_scratch;
 }
-void halves(Way way, const Product& p, int threads) {
+void split_k(Way way, const Product& p, int threads) {
   float* second = scratch() + products_scratch;  // [m][n], the sum of the second half
   const int parts = smaller(threads % 2 ? threads : threads / 2, larger(p.m, p.n));
   const auto job = [&](int i) {
-    Product half = p;
-    half.k = p.k / 2;
+    Product part_of_k = p;
+    part_of_k.k = p.k / 2;
     if (i % 2) {
-      half.A += p.transA ? half.k * p.lda : half.k, half.B += p.transB ? half.k : half.k * p.ldb;
-      half.k = p.k - half.k;
-      half.C = second, half.ldc = p.n, half.add = false, half.bias = nullptr;
+      part_of_k.A += p.transA ? part_of_k.k * p.lda : part_of_k.k;
+      part_of_k.B += p.transB ? part_of_k.k : part_of_k.k * p.ldb;
+      part_of_k.k = p.k - part_of_k.k;
+      part_of_k.C = second, part_of_k.ldc = p.n, part_of_k.add = false, part_of_k.bias = nullptr;
     }
-    run(way, part(half, parts, i / 2));
+    run(way, part(part_of_k, parts, i / 2));
   };
   const auto add = [&](int from, int to) {
     for (long r = from; r < to; r++)
@@ -297,7 +299,7 @@ void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, 
   if (m <= 0 || n <= 0) return;
   Product whole = {transA != 0, transB != 0, m, n, k, A, lda, B, ldb, C, ldc, add != 0, add ? nullptr : bias};
   const Way way = choose(whole);
-  // Only the ways of large products take the bias as they go; C is small in the others.
+  // Only the methods for large products add the bias themselves. In the others C is small.
   const bool begin = k <= 0 ? !add : whole.bias && way != way_blocked && way != way_few_rows;
   if (begin)
     for (long i = 0; i < batch; i++)
@@ -312,7 +314,7 @@ void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, 
   const double operations = 2.0 * m * n * k;
   const int threads = worthwhile_threads(operations * batch);
 #ifndef UNROLL_INFERENCE_ONLY
-  if (batch == 1 && in_halves(way, whole)) return halves(way, whole, threads);
+  if (batch == 1 && wants_split_k(way, whole)) return split_k(way, whole, threads);
 #endif
   const int parts = batch >= threads ? 1 : smaller(threads, larger(m, n));
   auto job = [&](int i) {

@@ -2,25 +2,25 @@
 //
 //   z, r = ract(x W + h' U + b)    n = act(x Wh + b0h + r*q)    q = h' Uh + b1h    h = z*h' + (1-z)*n
 //
-// z and r are sums over x and h' at once. Those of n are made for each of the two, since the reset gate comes between.
+// z and r sum over x and h' at once. n needs separate sums over x and h', because the reset gate multiplies only the second.
 #include "cells.h"
 #include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 
 // Packed: the biases of z and of r, and the two of n; then panels with the rows of W and U for z, for r and for n.
-int gru_packed_size(int I, int H, int halves) {
+int gru_packed_size(int I, int H, int format) {
   const int biases = 4 * whole_vectors(H);
-  return with_weights(halves, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
+  return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
 }
 
-void gru_pack(int I, int H, int halves, const float* W, const float* U, const float* b, float* packed) {
+void gru_pack(int I, int H, int format, const float* W, const float* U, const float* b, float* packed) {
   const int padded = whole_vectors(H);
   for (int gate = 0; gate < 2; gate++)
     pack_bias(H, b ? b + gate * H : b, b ? b + (3 + gate) * H : b, packed + gate * padded);
   pack_bias(H, b ? b + 2 * H : b, nullptr, packed + 2 * padded);
   pack_bias(H, b ? b + 5 * H : b, nullptr, packed + 3 * padded);
-  with_weights(halves, [&](auto weight) {
+  with_weights(format, [&](auto weight) {
     pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}},
                 (decltype(weight)*)(packed + 4 * padded));
   });
@@ -38,9 +38,9 @@ struct Forward {
 };
 
 // The cell of row b and one vector of units (n of them real) from its four sums: z, r (or those gates, where gates_first),
-// n of x, n of h', tile_size apart. standard: known to be the usual activations, tanh and the logistic function.
+// n of x, n of h', tile_size apart. standard: the activations are tanh and the logistic function.
 template <bool standard>
-ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
+FORCE_INLINE void cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   const auto act = [&](v sum) { return standard ? tanh(sum) : any_activation(f.act, sum); };
   const auto ract = [&](v sum) { return standard ? sigmoid(sum) : any_activation(f.ract, sum); };
   v z = load(sums), r = load(sums + tile_size);
@@ -56,7 +56,7 @@ ALWAYS void cell(const Forward& f, const Step& step, float* gates, const float* 
 }
 
 // The same for any activations and the last units.
-SELDOM void any_cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
+NOINLINE void any_cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   cell<false>(f, step, gates, sums, b, unit, n);
 }
 
@@ -85,7 +85,7 @@ void forward(const Forward& f, const Part& part) {
                               : any_cell(f, step, gates, sums + j, b, column + j, n);
         }
     };
-    // What the inputs add is in `ahead`, where that is made; else they are summed together with h.
+    // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
     const float* start = ahead ? ahead : f.packed;
     const long row = ahead ? inputs.row : 0;
     const int skip = ahead ? I : 0;
@@ -102,13 +102,13 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int halves, const float* packed,
+void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int format, const float* packed,
                  const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
-                 const float* emit, float* gates, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
+                 const float* output_mask, float* gates, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
   const Forward f = {s, act, ract, textbook != 0, packed, gates};
   clear_masked(f.s);
-  with_weights(halves, [&](auto weight) {
+  with_weights(format, [&](auto weight) {
     over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });
 }
@@ -131,9 +131,9 @@ struct Backward {
   float* dG;
 };
 
-// The gradient of the gates of row b at step t. dh keeps what reaches h' past the gates.
+// The gradient of the gates of row b at step t. dh keeps the part of the gradient that bypasses the gates.
 template <bool standard>
-ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
+FORCE_INLINE void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
   const long H = f.s.H, at = t * f.s.B + b;
   const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
   const float* gates = f.gates + at * 4 * H;
@@ -171,9 +171,9 @@ void backward(const Backward& f, const Part& part) {
 }  // namespace
 
 void gru_backward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, const float* gates,
-                  const float* xh, const float* hs, const float* rmask, const float* mask, const float* emit,
+                  const float* xh, const float* hs, const float* rmask, const float* mask, const float* output_mask,
                   const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
-  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, emit, nullptr, 0, 0};
+  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, output_mask, nullptr, 0, 0};
   const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
   const auto body = act == a_tanh && ract == a_sigmoid ? backward<true> : backward<false>;
   over_parts(s, 6.0 * T * B * H * H, [&](const Part& part) { body(f, part); });

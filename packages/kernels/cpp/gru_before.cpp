@@ -2,7 +2,7 @@
 //
 //   z, r = ract(x W + h' U + b)    n = act(x Wh + bh + (r*h') Uh)    h = z*h' + (1-z)*n
 //
-// n needs r of all units, so that every step has two phases forward and, in the other order, two backward.
+// n needs r of all units. A step therefore has two phases: z and r, then n. The backward pass runs them in reverse order.
 #include "cells.h"
 #include "functions.h"
 
@@ -32,7 +32,7 @@ struct Forward {
   }
 };
 
-// z, r and r*h' for the rows and units of a part. z waits where h_t will stand. start: what the sums begin with.
+// z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: the initial value of the sums.
 void resets(const Forward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
             const Part& part) {
   const int H = f.s.H, K = f.s.I + H;
@@ -53,7 +53,7 @@ void resets(const Forward& f, const Step& step, long t, const Start& start, int 
               });
 }
 
-// n and h for the same.
+// n and h for the same rows and units.
 void candidates(const Forward& f, const Step& step, long t, const Start& start, int skip, float* gates,
                 const float* rh, const Part& part) {
   const int I = f.s.I, H = f.s.H, K = I + H;
@@ -85,7 +85,7 @@ void forward(const Forward& f, const Part& part) {
       for (int gate = 0; gate < 3; gate++)
         panel_sums(H, n, part, f.bias(gate), f.factor(x, K, I, gate * K), out + gate * padded, inputs.row);
     });
-    // What the inputs add is in `ahead`, where that is made; else they are summed together with h.
+    // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
     const Start start = ahead ? Start{ahead, inputs.row} : Start{f.packed};
     const int skip = ahead ? I : 0;
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
@@ -100,8 +100,8 @@ void forward(const Forward& f, const Part& part) {
 
 void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                         const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
-                        const float* emit, float* gates, float* rh, int rhStep, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
+                        const float* output_mask, float* gates, float* rh, int rhStep, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
   const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
   clear_masked(f.s);
   over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
@@ -122,8 +122,8 @@ struct Backward {
   float* dG;
 };
 
-// dz and dn of row b at step t; dr follows. dh keeps what reaches h' past the gates.
-ALWAYS void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
+// dz and dn of row b at step t; dr follows. dh keeps the part of the gradient that bypasses the gates.
+FORCE_INLINE void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
   const long H = f.s.H, at = t * f.s.B + b;
   const float* gates = f.gates + at * 3 * H;
   float *dh = f.g.dh + b * H, *dG = f.dG + at * 3 * H;
@@ -175,8 +175,8 @@ void backward(const Backward& f, const Part& part) {
 
 void gru_before_backward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                          const float* gates, const float* xh, const float* hs, const float* rmask, const float* mask,
-                         const float* emit, const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
-  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, emit, nullptr, 0, 0};
+                         const float* output_mask, const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
+  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, output_mask, nullptr, 0, 0};
   const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
   over_parts(s, 6.0 * T * B * H * H, [&](const Part& part) { backward(f, part); });
 }

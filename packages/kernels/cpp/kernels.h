@@ -2,7 +2,7 @@
 //
 // This header is the single source of the interface. The build reads it and writes from it the TypeScript types
 // (src/interface.generated.ts) and the list that the Node addon exports (cpp/list.generated.h); a name, an argument or
-// an operation is therefore declared here and nowhere else.
+// an operation is therefore declared only here.
 //
 // Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
 // ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. Inside the kernels sequences are
@@ -17,7 +17,7 @@
 #ifndef KERNEL
 #define KERNEL(result, name, arguments) extern "C" result name arguments;
 #endif
-// What only training and the benchmark call is declared so: the inference-only WebAssembly builds leave it out.
+// Declares a kernel that only training and the benchmark call. The inference-only WebAssembly builds leave it out.
 #define TRAINING(result, name, arguments) KERNEL(result, name, arguments)
 
 // ---------------------------------------------------------------------------------------------------------- op codes
@@ -32,6 +32,8 @@ CODES(BinaryOp, b_add, b_sub, b_mul, b_div, b_max, b_min, b_pow, b_eq, b_gt, b_g
 CODES(ReduceOp, r_sum, r_max, r_min, r_sum_squares)
 // Activations of the fused cells.
 CODES(Activation, a_tanh, a_sigmoid, a_relu, a_hard_sigmoid, a_linear)
+// How packed recurrent weights are stored.
+CODES(WeightFormat, w_float32, w_float16)
 }  // namespace unroll
 
 // -------------------------------------------------------------------------------------------------------- elementwise
@@ -77,7 +79,7 @@ TRAINING(void, random_mask, (uint32_t key0, uint32_t key1, uint32_t counter0, ui
 
 // --------------------------------------------------------------------------------------------------------- optimizers
 // Common arguments: w the weights, updated in place; g their gradients, which gScale multiplies first (d = g * gScale);
-// the other pointers what the optimizer remembers, updated in place; n the length of each. decay: decoupled weight
+// the other pointers the optimizer's state, updated in place; n the length of each. decay: decoupled weight
 // decay, w is multiplied by (1 - decay) before the change is taken from it (pass lr * weightDecay).
 
 // Gradient descent. m = keep*m + fresh*d, then w -= rateM*m + rateG*d. m may be null: w -= rateG*d.
@@ -107,38 +109,40 @@ TRAINING(void, nadam, (float* w, const float* g, float* m, float* v, int n, floa
 //                         is given). The caller fills the x parts of rows 0..T-1 and the h part of row 0 (the initial
 //                         state, zeros if none); forward fills the h parts of rows 1..T, and makes the x parts of masked
 //                         steps 0.
-//   x      [B][T][I]|null the inputs, for inference with 9 rows or more; back: from the last step to the
-//                         first. xh is then [2][B][I+H], rows in turn (row t % 2 in the place of row t), and forward
-//                         fills its x parts.
+//   x      [B][T][I]|null the inputs, for inference with 9 rows or more. back != 0: they are read from the last step
+//                         to the first. xh is then [2][B][I+H] (row t % 2 replaces row t) and forward fills its x
+//                         parts.
 //   hs     [T+1][B][H]    h without dropout; needed iff rmask is given, else null. Row 0 is the initial state.
 //   rmask  [B][H] | null  recurrent dropout mask (already scaled), one for all steps and all gates.
 //   mask   [T][B] | null  1: the step is valid; 0: every state keeps its previous value.
-//   emit   [T][B] | null  null iff mask is null. y_t = emit ? h_t : 0.
+//   output_mask [T][B]|null null iff mask is null. y_t = output_mask ? h_t : 0.
 //   y      | null         outputs, written at y[t*yT + b*yB + unit]; strides may be negative (reversed time), so the
-//                         caller gets any layout without another pass. dy (backward) is read in the same way.
+//                         caller gets any layout without a copy. dy (backward) is read in the same way.
 //   act    Activation of candidate and output, ract of the gates.
 //   dh     [B][H] in/out  on entry the gradient of the last state, on exit that of the initial state (undropped).
 //   dhAll  [T][B][H]|null the full gradient of h_t at each step (dcAll: of c_t).
 // From xh and dG the caller makes dW and dU with one gemm: [dW; dU] = xh^T dG over T*B rows.
 
-// Weights that 16 bits hold (all_halves) can be packed so for inference with few rows, when bringing them from memory is
-// what takes the time: `halves` != 0, the same for packing and for forward. Results are the same, bit for bit.
+// format: the WeightFormat of the packed weights, the same for packing and for forward. Inference with few rows spends
+// most of its time loading weights, so float16 is faster there. w_float16 requires weights that float16 represents
+// exactly (all_float16); results are then the same, bit for bit.
 
-// From how many weights on so many rows of a batch are faster with them in 16 bits; 0: never, in this build or any.
-KERNEL(int, halves_from, (int rows))
-// 1 if every x[i] is a float16 number.
-KERNEL(int, all_halves, (const float* x, int n))
+// The number of weights from which w_float16 is faster for a batch of `rows` rows; 0: this build has no float16, or it
+// is never faster.
+KERNEL(int, float16_from, (int rows))
+// 1 if float16 represents every x[i] exactly.
+KERNEL(int, all_float16, (const float* x, int n))
 
 // Floats that lstm_pack writes.
-KERNEL(int, lstm_packed_size, (int I, int H, int halves))
+KERNEL(int, lstm_packed_size, (int I, int H, int format))
 // Packs W [I][4H], U [H][4H], b [4H] | null, gates in the order i f g o, for lstm_forward.
-KERNEL(void, lstm_pack, (int I, int H, int halves, const float* W, const float* U, const float* b, float* packed))
+KERNEL(void, lstm_pack, (int I, int H, int format, const float* W, const float* U, const float* b, float* packed))
 // i,f,o = ract(..), g = act(..), c = f*c' + i*g, h = o*act(c).
 //   c      [T+1][B][H] with cStep = B*H, or one [B][H] updated in place with cStep = 0 (inference). Row 0: initial.
 //   gates  [T][B][4H] | null: i f g o after activation, needed for backward.
-KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int halves, const float* packed,
+KERNEL(void, lstm_forward, (int T, int B, int I, int H, int act, int ract, int format, const float* packed,
                             const float* x, int back, float* xh, float* c, int cStep, float* hs, const float* rmask,
-                            const float* mask, const float* emit, float* gates, float* y, int yT, int yB))
+                            const float* mask, const float* output_mask, float* gates, float* y, int yT, int yB))
 // Floats that lstm_pack_backward writes.
 TRAINING(int, lstm_packed_backward_size, (int H))
 // Packs U [H][4H] transposed for lstm_backward.
@@ -146,7 +150,7 @@ TRAINING(void, lstm_pack_backward, (int H, const float* U, float* packed))
 //   dc     [B][H] in/out like dh.
 //   dG     [T][B][4H] out: the gradient of the gates before activation, 0 at masked steps.
 TRAINING(void, lstm_backward, (int T, int B, int H, int act, int ract, const float* packed, const float* gates,
-                             const float* c, const float* rmask, const float* mask, const float* emit,
+                             const float* c, const float* rmask, const float* mask, const float* output_mask,
                              const float* dy, int dyT, int dyB, float* dh, float* dc, float* dG, float* dhAll,
                              float* dcAll))
 
@@ -156,7 +160,7 @@ KERNEL(int, rnn_packed_size, (int I, int H))
 KERNEL(void, rnn_pack, (int I, int H, const float* W, const float* U, const float* b, float* packed))
 // h = act(x W + h' U + b)
 KERNEL(void, rnn_forward, (int T, int B, int I, int H, int act, const float* packed, const float* x, int back,
-                           float* xh, float* hs, const float* rmask, const float* mask, const float* emit, float* y,
+                           float* xh, float* hs, const float* rmask, const float* mask, const float* output_mask, float* y,
                            int yT, int yB))
 // Floats that rnn_pack_backward writes.
 TRAINING(int, rnn_packed_backward_size, (int H))
@@ -165,7 +169,7 @@ TRAINING(void, rnn_pack_backward, (int H, const float* U, float* packed))
 //   xh, hs as forward left them.
 //   dG     [T][B][H] out: the gradient before activation, 0 at masked steps.
 TRAINING(void, rnn_backward, (int T, int B, int I, int H, int act, const float* packed, const float* xh, const float* hs,
-                            const float* rmask, const float* mask, const float* emit, const float* dy, int dyT,
+                            const float* rmask, const float* mask, const float* output_mask, const float* dy, int dyT,
                             int dyB, float* dh, float* dG, float* dhAll))
 
 // GRU. Gates in the order z r h, n being the candidate: z, r = ract(..), n = act(..), then h = z*h' + (1-z)*n as in
@@ -174,14 +178,14 @@ TRAINING(void, rnn_backward, (int T, int B, int I, int H, int act, const float* 
 // With the reset after the product: n = act(x Wh + b0h + r*(h' Uh + b1h)); z and r take both biases.
 
 // Floats that gru_pack writes.
-KERNEL(int, gru_packed_size, (int I, int H, int halves))
+KERNEL(int, gru_packed_size, (int I, int H, int format))
 // Packs W [I][3H], U [H][3H], b [2][3H] | null for gru_forward.
-KERNEL(void, gru_pack, (int I, int H, int halves, const float* W, const float* U, const float* b, float* packed))
+KERNEL(void, gru_pack, (int I, int H, int format, const float* W, const float* U, const float* b, float* packed))
 // GRU with the reset after the product.
 //   gates  [T][B][4H] | null: z r n q with q = h' Uh + b1h, needed for backward.
-KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, int halves,
+KERNEL(void, gru_forward, (int T, int B, int I, int H, int act, int ract, int textbook, int format,
                            const float* packed, const float* x, int back, float* xh, float* hs, const float* rmask,
-                           const float* mask, const float* emit, float* gates, float* y, int yT, int yB))
+                           const float* mask, const float* output_mask, float* gates, float* y, int yT, int yB))
 // Floats that gru_pack_backward writes.
 TRAINING(int, gru_packed_backward_size, (int H))
 // Packs U [H][3H] transposed for gru_backward.
@@ -191,7 +195,7 @@ TRAINING(void, gru_pack_backward, (int H, const float* U, float* packed))
 //          dW = x^T [dz dr dn] and dU = h^T [dz dr | dq]; the biases' gradients are the sums of the same columns.
 TRAINING(void, gru_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                             const float* gates, const float* xh, const float* hs, const float* rmask,
-                            const float* mask, const float* emit, const float* dy, int dyT, int dyB, float* dh,
+                            const float* mask, const float* output_mask, const float* dy, int dyT, int dyB, float* dh,
                             float* dG, float* dhAll))
 
 // With the reset before the product: n = act(x Wh + bh + (r*h') Uh).
@@ -205,7 +209,7 @@ KERNEL(void, gru_before_pack, (int I, int H, const float* W, const float* U, con
 //   rh     [T][B][H] with rhStep = B*H, or one [B][H] with rhStep = 0 (inference), out: r*h', h' as the products see it.
 KERNEL(void, gru_before_forward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                                   const float* x, int back, float* xh, float* hs, const float* rmask,
-                                  const float* mask, const float* emit, float* gates, float* rh, int rhStep, float* y,
+                                  const float* mask, const float* output_mask, float* gates, float* rh, int rhStep, float* y,
                                   int yT, int yB))
 // Floats that gru_before_pack_backward writes.
 TRAINING(int, gru_before_packed_backward_size, (int H))
@@ -216,13 +220,13 @@ TRAINING(void, gru_before_pack_backward, (int H, const float* U, float* packed))
 //          and dU = [h^T [dz dr] | rh^T dn].
 TRAINING(void, gru_before_backward, (int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
                                    const float* gates, const float* xh, const float* hs, const float* rmask,
-                                   const float* mask, const float* emit, const float* dy, int dyT, int dyB, float* dh,
+                                   const float* mask, const float* output_mask, const float* dy, int dyT, int dyB, float* dh,
                                    float* dG, float* dhAll))
 
 // ------------------------------------------------------------------------------------------------------------ machine
 // Runs `iterations` rounds of independent multiply-adds (as many chains of full vectors as the registers hold) on this
-// thread and returns the floating-point operations done: the benchmark's measure of the peak. *out is read and written so
-// that nothing is dropped.
+// thread and returns the number of floating-point operations: the benchmark measures the peak with it. Reading and
+// writing *out keeps the compiler from removing the loop.
 TRAINING(double, multiply_add_peak, (int iterations, float* out))
 // A number that changes with this interface: the loaders refuse kernels of another version.
 KERNEL(int, interface_version, ())
@@ -230,6 +234,6 @@ KERNEL(int, interface_version, ())
 KERNEL(int, vector_width, ())
 // 1 if the build fuses multiply and add (one rounding).
 KERNEL(int, fuses_multiply_add, ())
-// Threads that kernels may use, the caller's included (>= 1). Work too small to pay runs on one.
+// The number of threads that kernels may use, including the caller (>= 1). Small work runs on one thread.
 KERNEL(void, set_threads, (int count))
 KERNEL(int, get_threads, ())

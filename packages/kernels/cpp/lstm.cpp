@@ -3,9 +3,9 @@
 //   i, f, o = ract(x W + h' U + b)    g = act(..)    c = f*c' + i*g    h = o*act(c)
 //
 // Forward: for a few rows of the batch and one vector of units, tiles hold the sums of i, f, g and o side by side (the
-// weights are packed so), and the activations follow while those are still in the first cache. Backward: per step the
+// weights are packed for that), and the activations are applied while the sums are in the L1 cache. Backward: per step the
 // gradient of the gates, elementwise, then dh = dG U^T by the same tile. Threads take groups of rows and run all T steps
-// without meeting; few rows are split by units instead (over_parts).
+// without synchronising; few rows are split by units instead (over_parts).
 #include "cells.h"
 #include "functions.h"
 
@@ -17,7 +17,7 @@ namespace {
 constexpr int group = panel_vectors, passes = 4 / group, width = group * VL;
 
 // Weights packed by gates: [ceil(H/VL)][4][VL] biases, then per vector of units its gates in groups, [k][group][VL] each,
-// of 32 bits or of 16. In floats:
+// in either weight format. Size in floats:
 template <class Weight>
 constexpr int gates_size(int k, int H) {
   return whole_vectors(H) * 4 + (int)(whole_vectors(H) * (long)k * 4 * sizeof(Weight) / sizeof(float));
@@ -91,10 +91,9 @@ void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int 
   }
 }
 
-// body(unit, some) for the units of a part, `some` vectors at once; every other step goes from the end to the start, as
-// in over_panels.
+// body(unit, some) for the units of a part, `some` vectors at once; every other step runs backwards, as in over_panels.
 template <class Body>
-ALWAYS void over_units(const Tiles& tiles, const Part& part, long t, const Body& body) {
+FORCE_INLINE void over_units(const Tiles& tiles, const Part& part, long t, const Body& body) {
   for (int done = 0, left = ceil_div(part.end - part.unit, VL), some; left > 0; done += some) {
     some = tiles.vectors(left);
     left -= some;
@@ -104,12 +103,12 @@ ALWAYS void over_units(const Tiles& tiles, const Part& part, long t, const Body&
 
 }  // namespace
 
-int lstm_packed_size(int I, int H, int halves) {
-  return with_weights(halves, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
+int lstm_packed_size(int I, int H, int format) {
+  return with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
 }
 
-void lstm_pack(int I, int H, int halves, const float* W, const float* U, const float* b, float* packed) {
-  with_weights(halves, [&](auto weight) { pack_gates<decltype(weight)>(I, H, W, U, b, packed); });
+void lstm_pack(int I, int H, int format, const float* W, const float* U, const float* b, float* packed) {
+  with_weights(format, [&](auto weight) { pack_gates<decltype(weight)>(I, H, W, U, b, packed); });
 }
 
 namespace {
@@ -125,10 +124,10 @@ struct Forward {
 };
 
 // The cell of row b and one vector of units (n of them real) from z = the four sums, or gates where gates_first.
-// before, c, gates: those of this step. standard: known to be the usual activations, tanh and the logistic function.
+// before, after, gates: the arrays of this step. standard: the activations are tanh and the logistic function.
 template <bool standard>
-ALWAYS void cell(const Forward& f, const Step& step, const float* before, float* after, float* gates, const float* z,
-                 long b, long unit, int n) {
+FORCE_INLINE void cell(const Forward& f, const Step& step, const float* before, float* after, float* gates,
+                       const float* z, long b, long unit, int n) {
   const long H = f.s.H, at = b * H + unit;
   const auto act = [&](v x) { return standard ? tanh(x) : any_activation(f.act, x); };
   const auto ract = [&](v x) { return standard ? sigmoid(x) : any_activation(f.ract, x); };
@@ -147,8 +146,8 @@ ALWAYS void cell(const Forward& f, const Step& step, const float* before, float*
 }
 
 // The same for any activations and the last units.
-SELDOM void any_cell(const Forward& f, const Step& step, const float* before, float* after, float* gates,
-                     const float* z, long b, long unit, int n) {
+NOINLINE void any_cell(const Forward& f, const Step& step, const float* before, float* after, float* gates,
+                       const float* z, long b, long unit, int n) {
   cell<false>(f, step, before, after, gates, z, b, unit, n);
 }
 
@@ -204,13 +203,13 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void lstm_forward(int T, int B, int I, int H, int act, int ract, int halves, const float* packed, const float* x,
+void lstm_forward(int T, int B, int I, int H, int act, int ract, int format, const float* packed, const float* x,
                   int back, float* xh, float* c, int cStep, float* hs, const float* rmask, const float* mask,
-                  const float* emit, float* gates, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
+                  const float* output_mask, float* gates, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
   const Forward f = {s, act, ract, packed, c, cStep, gates};
   clear_masked(f.s);
-  with_weights(halves, [&](auto weight) {
+  with_weights(format, [&](auto weight) {
     over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });
 }
@@ -230,7 +229,7 @@ struct Backward {
 
 // The gradient of the gates of row b at step t, and dc for the step before.
 template <bool standard>
-ALWAYS void cell_gradient(const Backward& s, long t, long b, int unit, int end) {
+FORCE_INLINE void cell_gradient(const Backward& s, long t, long b, int unit, int end) {
   const long H = s.s.H, at = t * s.s.B + b;
   const int act = standard ? (int)a_tanh : s.act, ract = standard ? (int)a_sigmoid : s.ract;
   const bool valid = !s.s.mask || s.s.mask[at] != 0;
@@ -271,9 +270,9 @@ void backward(const Backward& s, const Part& part) {
 }  // namespace
 
 void lstm_backward(int T, int B, int H, int act, int ract, const float* packed, const float* gates, const float* c,
-                   const float* rmask, const float* mask, const float* emit, const float* dy, int dyT, int dyB,
+                   const float* rmask, const float* mask, const float* output_mask, const float* dy, int dyT, int dyB,
                    float* dh, float* dc, float* dG, float* dhAll, float* dcAll) {
-  const Sequence sequence = {T, B, 0, H, nullptr, nullptr, rmask, mask, emit, nullptr, 0, 0};
+  const Sequence sequence = {T, B, 0, H, nullptr, nullptr, rmask, mask, output_mask, nullptr, 0, 0};
   const Backward s = {sequence, {dy, dyT, dyB, dh, dhAll}, act, ract, packed, gates, c, dc, dG, dcAll};
   const auto body = act == a_tanh && ract == a_sigmoid ? backward<true> : backward<false>;
   over_parts(sequence, 8.0 * T * B * H * H, [&](const Part& part) { body(s, part); });

@@ -1,4 +1,4 @@
-// What the benchmark and the loaders ask about this build.
+// Properties of this build, for the benchmark and the loaders.
 #include "kernels_impl.h"
 #include "list.generated.h"
 #include "vec.h"
@@ -14,10 +14,10 @@ double multiply_add_peak(int iterations, float* out) {
   constexpr int chains = UNROLL_REGISTERS == 32 ? 24 : 12;
   v x[chains];
   const v a = splat(0.999f + *out * 0.f), b = splat(0.001f + *out * 0.f);
-  FULLY for (int j = 0; j < chains; j++) x[j] = splat((float)j);
-  for (int i = 0; i < iterations; i++) FULLY for (int j = 0; j < chains; j++) x[j] = madd(x[j], a, b);
+  UNROLL_LOOP for (int j = 0; j < chains; j++) x[j] = splat((float)j);
+  for (int i = 0; i < iterations; i++) UNROLL_LOOP for (int j = 0; j < chains; j++) x[j] = madd(x[j], a, b);
   v sum = splat(0);
-  FULLY for (int j = 0; j < chains; j++) sum += x[j];
+  UNROLL_LOOP for (int j = 0; j < chains; j++) sum += x[j];
   *out = sum_lanes(sum);
   return 2.0 * VL * chains * iterations;
 }

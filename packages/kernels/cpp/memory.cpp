@@ -9,7 +9,7 @@ namespace unroll::UNROLL_ISA {
 // ---------------------------------------------------------------------------------------------------------------- copy
 namespace {
 
-ALWAYS void copy_row(const float* x, float* y, int n) {
+FORCE_INLINE void copy_row(const float* x, float* y, int n) {
   int i = 0;
   for (; i + VL <= n; i += VL) store(y + i, load(x + i));
   if (i < n) store_few(y + i, load_few(x + i, n - i), n - i);
@@ -76,7 +76,7 @@ void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
 namespace {
 
 template <int op>
-ALWAYS v fold(v a, v x) {
+FORCE_INLINE v fold(v a, v x) {
   switch (op) {
     case r_sum: return a + x;
     case r_max: return select((a > x) | (a != a), a, x);
@@ -88,7 +88,7 @@ template <int op>
 constexpr float neutral = op == r_max ? -__builtin_inff() : op == r_min ? __builtin_inff() : 0;
 // Joins two results; sums of squares are joined by addition.
 template <int op>
-ALWAYS v join(v a, v b) {
+FORCE_INLINE v join(v a, v b) {
   return op == r_sum_squares ? a + b : fold<op>(a, b);
 }
 
@@ -102,7 +102,8 @@ float reduce_row(const float* x, int n) {
   while (i < n) {
     v a[4] = {splat(neutral<op>), splat(neutral<op>), splat(neutral<op>), splat(neutral<op>)};
     const int end = smaller(n - n % VL, i + 4 * VL * stretch);
-    for (; i + 4 * VL <= end; i += 4 * VL) FULLY for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
+    for (; i + 4 * VL <= end; i += 4 * VL)
+      UNROLL_LOOP for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
     for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
     if (n - i < VL && i < n) {
       const v rest = fold<op>(splat(neutral<op>), load_few(x + i, n - i));
@@ -116,18 +117,18 @@ float reduce_row(const float* x, int n) {
 
 // `width` vectors of columns (the last `edge` lanes wide) down n rows.
 template <int op, int width>
-ALWAYS void reduce_columns(const float* x, float* y, int n, long row, int edge) {
+FORCE_INLINE void reduce_columns(const float* x, float* y, int n, long row, int edge) {
   v total[width];
-  FULLY for (int j = 0; j < width; j++) total[j] = splat(neutral<op>);
+  UNROLL_LOOP for (int j = 0; j < width; j++) total[j] = splat(neutral<op>);
   for (int i = 0; i < n;) {
     v a[width];
-    FULLY for (int j = 0; j < width; j++) a[j] = splat(neutral<op>);
+    UNROLL_LOOP for (int j = 0; j < width; j++) a[j] = splat(neutral<op>);
     for (const int end = smaller(n, i + stretch); i < end; i++, x += row)
-      FULLY for (int j = 0; j < width; j++)
+      UNROLL_LOOP for (int j = 0; j < width; j++)
         a[j] = fold<op>(a[j], j < width - 1 || edge == VL ? load(x + j * VL) : load_few(x + j * VL, edge));
-    FULLY for (int j = 0; j < width; j++) total[j] = join<op>(total[j], a[j]);
+    UNROLL_LOOP for (int j = 0; j < width; j++) total[j] = join<op>(total[j], a[j]);
   }
-  FULLY for (int j = 0; j < width - 1; j++) store(y + j * VL, total[j]);
+  UNROLL_LOOP for (int j = 0; j < width - 1; j++) store(y + j * VL, total[j]);
   store(y + (width - 1) * VL, total[width - 1], edge);
 }
 

@@ -1,4 +1,4 @@
-// Optimizers: one pass over weights, gradients and what the optimizer remembers of them.
+// Optimizers: one pass over the weights, their gradients and the optimizer's state.
 #include "kernels_impl.h"
 #include "vec.h"
 #include "work.h"
@@ -16,14 +16,14 @@ void over_vectors(int n, double cost, const Body& body) {
 }
 
 // x = keep*x + fresh*d at p; returns the new x.
-ALWAYS v moving(float* p, float keep, float fresh, v d, int few) {
+FORCE_INLINE v moving(float* p, float keep, float fresh, v d, int few) {
   const v x = madd(splat(fresh), d, load(p, few) * keep);
   store(p, x, few);
   return x;
 }
 
 // w = w*(1 - decay) - change
-ALWAYS void descend(float* w, float decay, v change, int few) {
+FORCE_INLINE void descend(float* w, float decay, v change, int few) {
   store(w, load(w, few) * (1 - decay) - change, few);
 }
 

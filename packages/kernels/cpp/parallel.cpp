@@ -7,7 +7,7 @@
 //   idle | asleep -> assigned            the caller offers the job (and wakes a sleeper)
 //   assigned -> running -> idle          the worker accepts it and finishes it
 //   assigned -> idle                     the caller takes the offer back: all items were done before the worker came
-//   running -> watched -> idle           the caller has nothing left to do and sleeps until the worker is done
+//   running -> watched -> idle           the caller has no work left and sleeps until the worker is done
 //
 // So a job never waits for a worker that is slow to wake, and a worker never reads a job that is over: it reads the job
 // only while its slot says running, and the caller leaves the job alone until no slot says so.
@@ -60,7 +60,7 @@ struct Pool {
   static constexpr int unset = -2;
 #endif
 
-  // More threads than cores must not spin: the one that is waited for may need this very core.
+  // With more threads than cores nobody spins, because the thread that is waited for may need this core.
   int spins(int threads) const { return threads <= cores ? spin_limit : 0; }
 };
 
@@ -122,7 +122,7 @@ void work(Pool& pool, int index) {
   }
 }
 
-// Waits for the helpers; those that have not accepted the job are let off, except in a team.
+// Waits for the helpers. Withdraws the job from those that have not accepted it, except in a team.
 void finish(Pool& pool, int helpers) {
   int spins = pool.spins(helpers + 1);
   for (int w = 0; w < helpers; w++) {
@@ -150,9 +150,9 @@ void finish(Pool& pool, int helpers) {
 #if defined(__wasm__)
 inline void keep_apart(Pool&) {}
 #else
-// Keeps the workers off the caller's core. Linux likes to wake a thread where its waker runs, and then both share that
-// core until the balancer looks, 4 to 15 ms later. Where the caller may run can change at any time (taskset); asking takes
-// as long as a small job, so it is done once in a while, and before workers are sent anywhere.
+// Keeps the workers off the caller's core. Linux tends to wake a thread on the core of its waker, and both then share that
+// core until the load balancer runs, 4 to 15 ms later. The caller's affinity can change at any time (taskset). Reading it
+// takes as long as a small job, so it is read once every 64 jobs and before workers are moved.
 constexpr unsigned jobs_between_looks = 64;
 inline void keep_apart(Pool& pool) {
   const auto core_to_avoid = [&pool] {
@@ -233,7 +233,7 @@ void team_barrier() {
     pool.barrier_phase.store(phase + 1);
     pool.barrier_phase.wake();
   } else {
-    // Members come together within a microsecond or two, unless one of them has no core: then it may need this one.
+    // Members arrive within a microsecond or two, unless one of them has no core and needs this one.
     const bool may_wait = team_size < 0 || pool.may_wait;
     for (int turn = 0; turn < pool.spins(members) && pool.barrier_phase.load() == phase; turn++) {
       if (turn < barrier_spins || !may_wait) {
@@ -271,7 +271,7 @@ void pool_set_threads(int) {}
 
 #if defined(__wasm__)
 
-// Scratch memory lies where the loader says.
+// The loader chooses the address of the scratch memory.
 #if UNROLL_THREADS
 static thread_local float* own_scratch = nullptr;
 #else

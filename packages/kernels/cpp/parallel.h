@@ -2,7 +2,7 @@
 // is parallel.cpp; kernels need to know only this header.
 //
 // The kernels of one instance are called from one JavaScript thread. That thread takes part in the work; workers help
-// where they are awake or can be woken in time. A worker that has not started yet is not waited for. Inside a body
+// if they are awake or wake up in time. The caller does not wait for a worker that has not started. Inside a body
 // everything is serial: there parallel_threads() is 1 and parallel_for is a plain loop.
 #pragma once
 #include <stdint.h>

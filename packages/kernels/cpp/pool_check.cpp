@@ -1,5 +1,5 @@
 // A check of the pool by itself, for the tests of every build: each item of a job runs exactly once, bodies see what
-// was written before, scratch memory is nobody else's, and no member of a team passes a barrier before all have come.
+// was written before, scratch memory is not shared, and no member of a team passes a barrier before all have reached it.
 #include "parallel.h"
 #include "pool.h"
 
@@ -9,7 +9,7 @@ namespace {
 
 constexpr int most_items = 64;
 
-// A wait of about `turns` loads, so that items of one job last differently long.
+// Waits for about `turns` loads, so that the items of a job differ in duration.
 void dawdle(int turns) {
   volatile int sink = 0;
   for (int i = 0; i < turns; i++) sink = i;

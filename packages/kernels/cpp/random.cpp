@@ -9,8 +9,8 @@ namespace {
 
 typedef uint32_t vu __attribute__((vector_size(VL * 4)));
 
-ALWAYS vu rotate(vu x, int by) { return x << by | x >> (32 - by); }
-ALWAYS void four_rounds(vu& x0, vu& x1, int a, int b, int c, int d) {
+FORCE_INLINE vu rotate(vu x, int by) { return x << by | x >> (32 - by); }
+FORCE_INLINE void four_rounds(vu& x0, vu& x1, int a, int b, int c, int d) {
   x0 += x1, x1 = rotate(x1, a) ^ x0;
   x0 += x1, x1 = rotate(x1, b) ^ x0;
   x0 += x1, x1 = rotate(x1, c) ^ x0;
@@ -18,7 +18,7 @@ ALWAYS void four_rounds(vu& x0, vu& x1, int a, int b, int c, int d) {
 }
 
 // x0, x1: the counter, then the block's two words.
-ALWAYS void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
+FORCE_INLINE void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
   const uint32_t key2 = key0 ^ key1 ^ 0x1BD11BDA;
   x0 += key0, x1 += key1;
   four_rounds(x0, x1, 13, 15, 26, 6), x0 += key1, x1 += key2 + 1;
@@ -30,7 +30,7 @@ ALWAYS void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
 
 // y[0..n) = value(the upper 24 bits of each word, as a float).
 template <class Value>
-ALWAYS void each_word(uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n,
+FORCE_INLINE void each_word(uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n,
                       const Value& value) {
   for (int at = 0; at < n; at += 2 * VL) {
     vu x0 = (vu)lanes() + (counter0 + (uint32_t)at / 2);
@@ -38,10 +38,10 @@ ALWAYS void each_word(uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t 
     threefry(key0, key1, x0, x1);
     const v a = value(__builtin_convertvector((vi)(x0 >> 8), v)), b = value(__builtin_convertvector((vi)(x1 >> 8), v));
     float pairs[2 * VL];
-    FULLY for (int i = 0; i < VL; i++) pairs[2 * i] = a[i], pairs[2 * i + 1] = b[i];
+    UNROLL_LOOP for (int i = 0; i < VL; i++) pairs[2 * i] = a[i], pairs[2 * i + 1] = b[i];
     const int few = smaller(n - at, 2 * VL);
     if (few == 2 * VL)
-      FULLY for (int i = 0; i < 2; i++) store(y + at + i * VL, load(pairs + i * VL));
+      UNROLL_LOOP for (int i = 0; i < 2; i++) store(y + at + i * VL, load(pairs + i * VL));
     else
       for (int i = 0; i < few; i++) y[at + i] = pairs[i];
   }

@@ -17,8 +17,8 @@ void rnn_pack(int I, int H, const float* W, const float* U, const float* b, floa
 }
 
 void rnn_forward(int T, int B, int I, int H, int act, const float* packed, const float* x, int back, float* xh,
-                 float* hs, const float* rmask, const float* mask, const float* emit, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, emit, y, yT, yB, x, back};
+                 float* hs, const float* rmask, const float* mask, const float* output_mask, float* y, int yT, int yB) {
+  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
   const int K = I + H;
   const float* panels = packed + whole_vectors(H);
   clear_masked(s);
@@ -51,9 +51,9 @@ int rnn_packed_backward_size(int H) { return panels_size(H, H); }
 void rnn_pack_backward(int H, const float* U, float* packed) { pack_transposed(H, H, U, H, packed); }
 
 void rnn_backward(int T, int B, int I, int H, int act, const float* packed, const float* xh, const float* hs,
-                  const float* rmask, const float* mask, const float* emit, const float* dy, int dyT, int dyB,
+                  const float* rmask, const float* mask, const float* output_mask, const float* dy, int dyT, int dyB,
                   float* dh, float* dG, float* dhAll) {
-  const Sequence s = {T, B, I, H, nullptr, nullptr, rmask, mask, emit, nullptr, 0, 0};
+  const Sequence s = {T, B, I, H, nullptr, nullptr, rmask, mask, output_mask, nullptr, 0, 0};
   const Gradients g = {dy, dyT, dyB, dh, dhAll};
   over_parts(s, 2.0 * T * B * H * H, [&](const Part& part) {
     for (long t = T - 1; t >= 0; t--) {

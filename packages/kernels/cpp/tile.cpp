@@ -4,9 +4,9 @@
 namespace unroll::UNROLL_ISA {
 
 #if defined(__wasm__)
-// For V8, which takes a loop much as LLVM leaves it. KEEP_OFFSETS hides where a pointer comes from: else LLVM rewrites
-// the addresses of the loop, and what is added to them is an instruction of its own instead of a part of the load.
-// IN_ORDER keeps LLVM from loading everything first, for which there are too few registers.
+// V8 compiles a loop much as LLVM wrote it. KEEP_OFFSETS hides the origin of a pointer from LLVM, which would otherwise
+// rewrite the addresses so that each offset is a separate instruction instead of part of the load. IN_ORDER keeps LLVM
+// from loading everything first, for which there are too few registers.
 #define KEEP_OFFSETS(pointer) asm("" : "+r"(pointer))
 #define IN_ORDER asm volatile("" ::: "memory")
 #else
@@ -14,24 +14,25 @@ namespace unroll::UNROLL_ISA {
 #define IN_ORDER
 #endif
 
-// Of rows and vectors, the fewer are held in registers while the others come one at a time. (Offsets are unsigned, as
-// WebAssembly's are.)
+// Holds the rows or the vectors of b in registers, whichever are fewer, and loads the others one at a time. (Offsets are
+// unsigned, as in WebAssembly.)
 template <int M, int NV, int P, class Weight>
-ALWAYS void row_of_products(const float* const (&a)[M], long k, const Weight* const (&b)[P], v (&sum)[M][P * NV]) {
+FORCE_INLINE void row_of_products(const float* const (&a)[M], long k, const Weight* const (&b)[P],
+                                  v (&sum)[M][P * NV]) {
   if constexpr (M <= P * NV) {
     v s[M];
-    FULLY for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
-    FULLY for (int j = 0; j < P * NV; j++) {
+    UNROLL_LOOP for (int r = 0; r < M; r++) s[r] = splat(a[r][k]);
+    UNROLL_LOOP for (int j = 0; j < P * NV; j++) {
       const v w = load(b[j / NV] + (unsigned)(j % NV * VL));
       if constexpr (M == 1) IN_ORDER;
-      FULLY for (int r = 0; r < M; r++) sum[r][j] = madd(s[r], w, sum[r][j]);
+      UNROLL_LOOP for (int r = 0; r < M; r++) sum[r][j] = madd(s[r], w, sum[r][j]);
     }
   } else {
     v w[P * NV];
-    FULLY for (int j = 0; j < P * NV; j++) w[j] = load(b[j / NV] + (unsigned)(j % NV * VL));
-    FULLY for (int r = 0; r < M; r++) {
+    UNROLL_LOOP for (int j = 0; j < P * NV; j++) w[j] = load(b[j / NV] + (unsigned)(j % NV * VL));
+    UNROLL_LOOP for (int r = 0; r < M; r++) {
       const v s = splat(a[r][k]);
-      FULLY for (int j = 0; j < P * NV; j++) sum[r][j] = madd(s, w[j], sum[r][j]);
+      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = madd(s, w[j], sum[r][j]);
     }
   }
 }
@@ -39,43 +40,43 @@ ALWAYS void row_of_products(const float* const (&a)[M], long k, const Weight* co
 template <int M, int NV, int P, class Weight>
 static void run(const TileOf<Weight>& t) {
   v sum[M][P * NV];
-  FULLY for (int r = 0; r < M; r++) FULLY for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
+  UNROLL_LOOP for (int r = 0; r < M; r++) UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
   const float* a[M];
   const Weight* b[P];
-  FULLY for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
+  UNROLL_LOOP for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
   const long bRow = t.bRow, K = t.k;
-  if (t.start && t.startRow)  // a tile of C, which is seldom in the first cache
-    FULLY for (int r = 0; r < M; r++)
-      FULLY for (int j = 0; j < P * NV; j++) __builtin_prefetch(t.start + r * t.startRow + j * VL);
+  if (t.start && t.startRow)  // a tile of C, which is rarely in the L1 cache
+    UNROLL_LOOP for (int r = 0; r < M; r++)
+      UNROLL_LOOP for (int j = 0; j < P * NV; j++) __builtin_prefetch(t.start + r * t.startRow + j * VL);
   if (t.aRow) {
-    FULLY for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
+    UNROLL_LOOP for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
     for (long k = 0; k < K; k++) {
-      FULLY for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
+      UNROLL_LOOP for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
       row_of_products<M, NV, P>(a, k, b, sum);
-      FULLY for (int p = 0; p < P; p++) b[p] += bRow;
+      UNROLL_LOOP for (int p = 0; p < P; p++) b[p] += bRow;
     }
   } else {
     const float* packed = t.a;
     for (long k = 0; k < K; k++, packed += M) {
       KEEP_OFFSETS(packed);
-      FULLY for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
-      FULLY for (int r = 0; r < M; r++) a[r] = packed + (unsigned)r;
+      UNROLL_LOOP for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
+      UNROLL_LOOP for (int r = 0; r < M; r++) a[r] = packed + (unsigned)r;
       row_of_products<M, NV, P>(a, 0, b, sum);
-      FULLY for (int p = 0; p < P; p++) b[p] += bRow;
+      UNROLL_LOOP for (int p = 0; p < P; p++) b[p] += bRow;
     }
   }
   const float* start = t.start;
   if (start) {
-    FULLY for (int r = 0; r < M; r++, start += t.startRow)
-      FULLY for (int j = 0; j < P * NV; j++) sum[r][j] += load(start + j * VL);
+    UNROLL_LOOP for (int r = 0; r < M; r++, start += t.startRow)
+      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] += load(start + j * VL);
   }
   float* out = t.out;
-  FULLY for (int r = 0; r < M; r++, out += t.outRow)
-    FULLY for (int j = 0; j < P * NV; j++) store(out + j * VL, sum[r][j]);
+  UNROLL_LOOP for (int r = 0; r < M; r++, out += t.outRow)
+    UNROLL_LOOP for (int j = 0; j < P * NV; j++) store(out + j * VL, sum[r][j]);
 }
 
 template <int NV, int M = most_rows(NV), class Weight>
-ALWAYS void choose_rows(int m, int panels, const TileOf<Weight>& t) {
+FORCE_INLINE void choose_rows(int m, int panels, const TileOf<Weight>& t) {
   if (m == M) {
     if constexpr (most_panels(M, NV) >= 4)
       if (panels == 4) return run<M, NV, 4>(t);
@@ -87,7 +88,7 @@ ALWAYS void choose_rows(int m, int panels, const TileOf<Weight>& t) {
 }
 
 template <class Weight>
-ALWAYS void choose(int m, int nv, int panels, const TileOf<Weight>& t) {
+FORCE_INLINE void choose(int m, int nv, int panels, const TileOf<Weight>& t) {
   switch (nv) {
     case 1: return choose_rows<1>(m, panels, t);
     case 2: return choose_rows<2>(m, panels, t);
@@ -96,7 +97,7 @@ ALWAYS void choose(int m, int nv, int panels, const TileOf<Weight>& t) {
 }
 
 void tile(int m, int nv, int panels, const Tile& t) { choose(m, nv, panels, t); }
-#if UNROLL_HALVES
+#if UNROLL_FLOAT16
 void tile(int m, int nv, int panels, const TileOf<half>& t) { choose(m, nv, panels, t); }
 #endif
 
@@ -106,7 +107,7 @@ void pack_panel(const float* B, long ldb, int k, int column, int columns, int wi
   for (long i = 0; i < k; i++) {
     const float* b = B + i * ldb + column;
     Weight* p = packed + i * all;
-    // Rows may be pages apart, where the processor does not look ahead by itself.
+    // Rows may be pages apart, and the hardware prefetcher does not cross pages.
     for (int j = 0; j < columns; j += VL) __builtin_prefetch(b + 8 * ldb + j);
     int j = 0;
     for (; j + VL <= columns; j += VL) store(p + j, load(b + j));
@@ -115,7 +116,7 @@ void pack_panel(const float* B, long ldb, int k, int column, int columns, int wi
   }
 }
 template void pack_panel(const float*, long, int, int, int, int, float*);
-#if UNROLL_HALVES
+#if UNROLL_FLOAT16
 template void pack_panel(const float*, long, int, int, int, int, half*);
 #endif
 

@@ -3,7 +3,7 @@
 //
 //   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m
 //
-// b is `panels` panels, each nv vectors wide; usually one. Its numbers are of 32 or 16 bits; the sums are of 32. Every
+// b is `panels` panels, each nv vectors wide; usually one. It is float32 or float16; the sums are float32. Every
 // element is summed in the order of k and start is added last, whatever the shape of the tile, so results do not depend
 // on how the rows are split.
 #pragma once
@@ -26,16 +26,17 @@ struct TileOf {
 };
 typedef TileOf<float> Tile;
 
-// Sums that fit the registers together with what is multiplied; a product that is not fused takes one register more.
+// The number of sums that fit the registers beside the operands. Without fused multiply-add a product needs one register
+// more.
 constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : 8;
 // The widest tile is 4 vectors. Where registers are few a panel of 2 is best: more rows share each load of b, and the
 // panel is narrow enough to stay in the first cache.
 constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
 // The most rows of a tile nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
-// A tile of few rows takes several panels at once (1, 2 or 4), as it would else wait for its own sums: an addition takes
-// several cycles and two can begin in each. (Of a row of its own each weight is used once, and what takes the time is
-// bringing it: then one panel, of which a step finds more in the first cache.)
+// A tile of few rows takes several panels at once (1, 2 or 4). With one panel it would wait for its own sums, because an
+// addition takes several cycles and two can start in each cycle. (A single row uses each weight once, and the time is
+// that of loading it: one panel is best then, because more of it is still in the L1 cache from the previous step.)
 constexpr int most_panels(int m, int nv) {
   if (2 * nv <= panel_vectors) return 1;  // panels are nearly equal in width: no second one is so narrow
   if (m == 1 && nv == 4 && VL == 16) return 1;
@@ -45,7 +46,7 @@ constexpr int most_panels(int m, int nv) {
 
 // 1 <= nv <= panel_vectors, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
 void tile(int m, int nv, int panels, const Tile& t);
-#if UNROLL_HALVES
+#if UNROLL_FLOAT16
 void tile(int m, int nv, int panels, const TileOf<half>& t);
 #endif
 

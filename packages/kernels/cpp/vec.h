@@ -34,18 +34,20 @@
 #define UNROLL_REGISTERS 16
 #endif
 
-#define ALWAYS static inline __attribute__((always_inline))
-// For what runs seldom or costs little: one function of its own where the bytes of the build count.
+// Defines a function that the compiler must inline.
+#define FORCE_INLINE static inline __attribute__((always_inline))
+// Defines a function that runs rarely or costs little: the inference-only build does not inline it, to stay small. Other
+// builds inline it.
 #ifdef UNROLL_INFERENCE_ONLY
-#define SELDOM inline __attribute__((noinline))
+#define NOINLINE inline __attribute__((noinline))
 #else
-#define SELDOM ALWAYS
+#define NOINLINE FORCE_INLINE
 #endif
-// Before a loop over a tile: the accumulators stay in registers only if every such loop is unrolled whole.
+// Unrolls the loop that follows. The accumulators of a tile stay in registers only if every loop over it is unrolled.
 #if defined(__clang__)
-#define FULLY _Pragma("clang loop unroll(full)")
+#define UNROLL_LOOP _Pragma("clang loop unroll(full)")
 #else
-#define FULLY _Pragma("GCC unroll 32")
+#define UNROLL_LOOP _Pragma("GCC unroll 32")
 #endif
 
 namespace unroll::UNROLL_ISA {
@@ -55,114 +57,114 @@ typedef int32_t vi __attribute__((vector_size(VL * 4)));
 typedef float v_anywhere __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
 #if defined(__AVX512F__)
-ALWAYS v splat(float x) { return (v)_mm512_set1_ps(x); }
+FORCE_INLINE v splat(float x) { return (v)_mm512_set1_ps(x); }
 #elif VL == 8
-ALWAYS v splat(float x) { return (v)_mm256_set1_ps(x); }
+FORCE_INLINE v splat(float x) { return (v)_mm256_set1_ps(x); }
 #else
-ALWAYS v splat(float x) { return v{x, x, x, x}; }
+FORCE_INLINE v splat(float x) { return v{x, x, x, x}; }
 #endif
-ALWAYS v load(const float* p) { return *(const v_anywhere*)p; }
-ALWAYS void store(float* p, v x) { *(v_anywhere*)p = x; }
-ALWAYS v select(vi mask, v a, v b) { return mask ? a : b; }
+FORCE_INLINE v load(const float* p) { return *(const v_anywhere*)p; }
+FORCE_INLINE void store(float* p, v x) { *(v_anywhere*)p = x; }
+FORCE_INLINE v select(vi mask, v a, v b) { return mask ? a : b; }
 // 0, 1, 2, ...
-ALWAYS vi lanes() {
+FORCE_INLINE vi lanes() {
   vi r = {};
-  FULLY for (int i = 0; i < VL; i++) r[i] = i;
+  UNROLL_LOOP for (int i = 0; i < VL; i++) r[i] = i;
   return r;
 }
 
 // The first n lanes; the others read 0 and are not written. Nothing behind p[n) is touched. load_few and store_few: n < VL.
 #if defined(__AVX512F__)
-ALWAYS v load_few(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
-ALWAYS void store_few(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
-ALWAYS v load(const float* p, int n) { return load_few(p, n); }
-ALWAYS void store(float* p, v x, int n) { store_few(p, x, n); }
+FORCE_INLINE v load_few(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+FORCE_INLINE void store_few(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
+FORCE_INLINE v load(const float* p, int n) { return load_few(p, n); }
+FORCE_INLINE void store(float* p, v x, int n) { store_few(p, x, n); }
 #else
 #if VL == 8
-ALWAYS v load_few(const float* p, int n) { return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n)); }
-ALWAYS void store_few(float* p, v x, int n) { _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x); }
+FORCE_INLINE v load_few(const float* p, int n) { return (v)_mm256_maskload_ps(p, (__m256i)(lanes() < n)); }
+FORCE_INLINE void store_few(float* p, v x, int n) { _mm256_maskstore_ps(p, (__m256i)(lanes() < n), (__m256)x); }
 #else
-ALWAYS v load_few(const float* p, int n) { return v{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0}; }
-ALWAYS void store_few(float* p, v x, int n) {
+FORCE_INLINE v load_few(const float* p, int n) { return v{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0}; }
+FORCE_INLINE void store_few(float* p, v x, int n) {
   if (n > 0) p[0] = x[0];
   if (n > 1) p[1] = x[1];
   if (n > 2) p[2] = x[2];
 }
 #endif
 // Whole vectors go the plain way: a masked store takes some machines dozens of cycles.
-SELDOM v load_some(const float* p, int n) { return load_few(p, n); }
-SELDOM void store_some(float* p, v x, int n) { store_few(p, x, n); }
-ALWAYS v load(const float* p, int n) { return n == VL ? load(p) : load_some(p, n); }
-ALWAYS void store(float* p, v x, int n) { n == VL ? store(p, x) : store_some(p, x, n); }
+NOINLINE v load_some(const float* p, int n) { return load_few(p, n); }
+NOINLINE void store_some(float* p, v x, int n) { store_few(p, x, n); }
+FORCE_INLINE v load(const float* p, int n) { return n == VL ? load(p) : load_some(p, n); }
+FORCE_INLINE void store(float* p, v x, int n) { n == VL ? store(p, x) : store_some(p, x, n); }
 #endif
 
-// Numbers of 16 bits (IEEE half precision) in memory, where the machine turns them into floats and back: exactly, and to
-// the nearest, ties to even.
+// float16 (IEEE half precision) in memory, if the machine has conversions. Loads are exact; stores round to nearest,
+// ties to even.
 typedef uint16_t half;
 #if defined(__AVX512F__)
-#define UNROLL_HALVES 1
-// In two parts: the conversion of a whole vector takes Zen 4 longer than both and joining them.
-ALWAYS v load(const half* p) {
+#define UNROLL_FLOAT16 1
+// On Zen 4, converting two halves and joining them is faster than converting a whole vector.
+FORCE_INLINE v load(const half* p) {
   const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
   const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1));
   return (v)_mm512_maskz_insertf32x8(0xffff, _mm512_castps256_ps512(low), high, 1);
 }
-ALWAYS void store(half* p, v x) {
+FORCE_INLINE void store(half* p, v x) {
   _mm256_storeu_si256((__m256i*)p, _mm512_maskz_cvtps_ph(0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT));
 }
 #elif VL == 8 && defined(__F16C__)
-#define UNROLL_HALVES 1
-ALWAYS v load(const half* p) { return (v)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)); }
-ALWAYS void store(half* p, v x) {
+#define UNROLL_FLOAT16 1
+FORCE_INLINE v load(const half* p) { return (v)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)); }
+FORCE_INLINE void store(half* p, v x) {
   _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT));
 }
 #else
-#define UNROLL_HALVES 0
+#define UNROLL_FLOAT16 0
 #endif
 
 // a*b + c, in one rounding where the machine has it; above(a, b) = a > b ? a : b and below(a, b) = a < b ? a : b, so a
 // NaN in b passes through them; root = square root.
 #if defined(__AVX512F__)
 #define UNROLL_FUSED 1
-ALWAYS v madd(v a, v b, v c) { return (v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-ALWAYS v above(v a, v b) { return (v)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
-ALWAYS v below(v a, v b) { return (v)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
-ALWAYS v root(v x) { return (v)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
+FORCE_INLINE v madd(v a, v b, v c) { return (v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+FORCE_INLINE v above(v a, v b) { return (v)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
+FORCE_INLINE v below(v a, v b) { return (v)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
+FORCE_INLINE v root(v x) { return (v)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
 #elif VL == 8
 #define UNROLL_FUSED 1
-ALWAYS v madd(v a, v b, v c) { return (v)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
-ALWAYS v above(v a, v b) { return (v)_mm256_max_ps((__m256)a, (__m256)b); }
-ALWAYS v below(v a, v b) { return (v)_mm256_min_ps((__m256)a, (__m256)b); }
-ALWAYS v root(v x) { return (v)_mm256_sqrt_ps((__m256)x); }
+FORCE_INLINE v madd(v a, v b, v c) { return (v)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+FORCE_INLINE v above(v a, v b) { return (v)_mm256_max_ps((__m256)a, (__m256)b); }
+FORCE_INLINE v below(v a, v b) { return (v)_mm256_min_ps((__m256)a, (__m256)b); }
+FORCE_INLINE v root(v x) { return (v)_mm256_sqrt_ps((__m256)x); }
 #elif defined(__x86_64__)
 #define UNROLL_FUSED 0
-ALWAYS v madd(v a, v b, v c) { return a * b + c; }
-ALWAYS v above(v a, v b) { return (v)_mm_max_ps((__m128)a, (__m128)b); }
-ALWAYS v below(v a, v b) { return (v)_mm_min_ps((__m128)a, (__m128)b); }
-ALWAYS v root(v x) { return (v)_mm_sqrt_ps((__m128)x); }
+FORCE_INLINE v madd(v a, v b, v c) { return a * b + c; }
+FORCE_INLINE v above(v a, v b) { return (v)_mm_max_ps((__m128)a, (__m128)b); }
+FORCE_INLINE v below(v a, v b) { return (v)_mm_min_ps((__m128)a, (__m128)b); }
+FORCE_INLINE v root(v x) { return (v)_mm_sqrt_ps((__m128)x); }
 #elif defined(__wasm_simd128__)
 #if defined(__wasm_relaxed_simd__)
 #define UNROLL_FUSED 1
-ALWAYS v madd(v a, v b, v c) { return (v)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c); }
+FORCE_INLINE v madd(v a, v b, v c) { return (v)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c); }
 #else
 #define UNROLL_FUSED 0
-ALWAYS v madd(v a, v b, v c) { return a * b + c; }
+FORCE_INLINE v madd(v a, v b, v c) { return a * b + c; }
 #endif
-ALWAYS v above(v a, v b) { return (v)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
-ALWAYS v below(v a, v b) { return (v)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
-ALWAYS v root(v x) { return (v)wasm_f32x4_sqrt((v128_t)x); }
+FORCE_INLINE v above(v a, v b) { return (v)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
+FORCE_INLINE v below(v a, v b) { return (v)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+FORCE_INLINE v root(v x) { return (v)wasm_f32x4_sqrt((v128_t)x); }
 #elif defined(__ARM_NEON)
 #define UNROLL_FUSED 1
-ALWAYS v madd(v a, v b, v c) { return (v)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
-ALWAYS v above(v a, v b) { return select(a > b, a, b); }
-ALWAYS v below(v a, v b) { return select(a < b, a, b); }
-ALWAYS v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
+FORCE_INLINE v madd(v a, v b, v c) { return (v)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+FORCE_INLINE v above(v a, v b) { return select(a > b, a, b); }
+FORCE_INLINE v below(v a, v b) { return select(a < b, a, b); }
+FORCE_INLINE v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
 #else
 #error "no vectors are known for this machine: compile with SIMD, or add it here"
 #endif
 
-ALWAYS v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
-ALWAYS v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
+FORCE_INLINE v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
+FORCE_INLINE v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
 
 // join(lane, lane) over the lanes, in halves: always the same order.
 template <int... i>
@@ -174,25 +176,25 @@ struct Count<0, i...> {
   typedef Indices<i...> type;
 };
 template <int half, int... i>
-ALWAYS v upper_half(v x, Indices<i...>) {
+FORCE_INLINE v upper_half(v x, Indices<i...>) {
   return __builtin_shufflevector(x, x, (half + i % half)...);
 }
 template <int half = VL / 2, class Join>
-ALWAYS float over_lanes(v x, const Join& join) {
+FORCE_INLINE float over_lanes(v x, const Join& join) {
   x = join(x, upper_half<half>(x, typename Count<VL>::type()));
   if constexpr (half > 1)
     return over_lanes<half / 2>(x, join);
   else
     return x[0];
 }
-ALWAYS float sum_lanes(v x) {
+FORCE_INLINE float sum_lanes(v x) {
   return over_lanes(x, [](v a, v b) __attribute__((always_inline)) { return a + b; });
 }
 
 // Four rows of four floats and back again, for transposes.
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
-ALWAYS void transpose_4x4(const float* x, long xRow, float* y, long yRow) {
+FORCE_INLINE void transpose_4x4(const float* x, long xRow, float* y, long yRow) {
   v4 a = *(const v4_anywhere*)x, b = *(const v4_anywhere*)(x + xRow);
   v4 c = *(const v4_anywhere*)(x + 2 * xRow), d = *(const v4_anywhere*)(x + 3 * xRow);
   v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);

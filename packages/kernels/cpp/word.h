@@ -1,8 +1,9 @@
-// What the thread pool needs of the platform: a word to wait on, a pause, and threads at all (UNROLL_THREADS).
+// What the thread pool needs from the platform: a word to wait on, a pause, and whether there are threads
+// (UNROLL_THREADS).
 //
-// Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): a polite turn of a
-// spin loop. spin_limit: turns before sleeping, 150 to 300 microseconds: what JavaScript takes between two kernels of a
-// step. Waking a sleeper would take half as long as a small kernel. Cores: where native threads run.
+// Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): one
+// iteration of a spin loop. spin_limit: iterations before sleeping, 150 to 300 microseconds, because JavaScript takes that
+// long between two kernels of a step, and waking a sleeper takes half as long as a small kernel. Cores: where native threads run.
 #pragma once
 #include <stdint.h>
 
@@ -25,8 +26,8 @@
 #endif
 
 #if defined(__wasm__) && UNROLL_THREADS
-// Functions of their own, with an argument that nobody reads as their last local: the first compiler of V8 11 (Node 20)
-// saves the 64-bit address of memory.atomic.wait32 in a slot of 32 bits, and so overwrites the local beside it.
+// Separate functions with an unused last argument, to avoid a bug of V8 11 (Node 20): its baseline compiler saves the
+// 64-bit address of memory.atomic.wait32 in a 32-bit slot and overwrites the local beside it.
 __attribute__((noinline)) void atomic_wait(int32_t* word, int32_t expected, int64_t nanoseconds, int) {
   __builtin_wasm_memory_atomic_wait32(word, expected, nanoseconds);
 }

@@ -1,7 +1,7 @@
 // Builds the kernels as a Node-API addon, unroll.node, with the machine's own C++ compiler: the math once per instruction
 // set, chosen at load. A platform that has a package of its own (packages/kernels-linux-x64) gets the file there, as npm
-// users do; any other gets it in dist. Without a compiler, or when it fails, Unroll runs on WebAssembly; this script says
-// so in one line and ends well, unless UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
+// users do; any other gets it in dist. Without a compiler, or when it fails, Unroll runs on WebAssembly; this script reports
+// this in one line and exits with 0, unless UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';

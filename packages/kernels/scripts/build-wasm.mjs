@@ -48,9 +48,9 @@ const VARIANTS = [
   { file: 'kernels-infer.wasm', relaxed: false, threads: false, infer: true },
   { file: 'kernels-infer-threads.wasm', relaxed: false, threads: true, infer: true },
 ];
-// In an inference-only build these stay as fast as they can be; the others are made small.
+// In an inference-only build these are optimised for speed, the others for size.
 const FAST = ['tile.cpp', 'lstm.cpp', 'gru.cpp', 'rnn.cpp'];
-// Like beside like: what compresses a page looks back 32 kB.
+// Similar code is adjacent, because gzip looks back only 32 kB.
 const FIRST = [
   'tile.cpp',
   'lstm.cpp',
@@ -61,7 +61,7 @@ const FIRST = [
   'gemm.cpp',
   'memory.cpp',
 ];
-// What no kernel of an inference-only build leads to.
+// Not used by any kernel of an inference-only build.
 const ONLY_FULL = ['optimizers.cpp', 'random.cpp', 'pool_check.cpp'];
 
 /** Compilers in worker threads, each started when first needed: a hundred megabytes of WebAssembly apiece. */
@@ -135,7 +135,7 @@ export const buildWasm = async () => {
     shrinker = versionOf('binaryen', '..');
   } catch {
     if (VARIANTS.every(({ file }) => existsSync(join(dist, file))))
-      return 'kept as they are (no @yowasp/clang or no binaryen)';
+      return 'not rebuilt (@yowasp/clang or binaryen is not installed)';
     throw new Error('@yowasp/clang or binaryen is missing: run `npm install` with its dev dependencies');
   }
   const { headers, units } = readSources();

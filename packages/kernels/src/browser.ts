@@ -45,7 +45,7 @@ const fullUrl = (relaxed: boolean, threads: boolean): URL => {
     : new URL('./kernels.wasm', import.meta.url);
 };
 
-/** Functions of their own: a page that only infers carries nothing of the other builds. */
+/** Separate from fullUrl, so that the bundle of an inference-only page has no other build. */
 const inferenceUrl = (threads: boolean): URL => {
   if (folder) return new URL(threads ? './kernels-infer-threads.wasm' : './kernels-infer.wasm', folder);
   return threads
@@ -71,7 +71,7 @@ const spawn = (start: WorkerStart): void => {
 
 const cores = (): number => navigator.hardwareConcurrency || 1;
 
-/** Compiles while it downloads; where the server names the file's type wrongly, after it. */
+/** Compiles while downloading, or after it if the server sends the wrong content type. */
 const compile = async (url: URL): Promise<WebAssembly.Module> => {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`status ${response.status}`);
@@ -106,7 +106,7 @@ const loadBuild = async (
   }
 };
 
-/** The build on threads where there can be some, else, and where it does not load, the other. */
+/** Loads the build with threads if the page can have them. Otherwise, or if that fails, loads the one without. */
 const preferThreads = async (load: (threads: boolean) => Promise<KernelModule>): Promise<KernelModule> => {
   if (canShare() && cores() > 1) {
     try {
@@ -154,7 +154,7 @@ export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModu
   return choice.threads === undefined ? preferThreads(load) : load(choice.threads);
 };
 
-/** Not to be had in a browser, where WebAssembly is fetched. */
+/** Always throws: browsers fetch WebAssembly asynchronously. */
 export const loadKernelsSync = (_choice: KernelChoice = {}): KernelModule => {
   throw new KernelLoadError('in a browser kernels load asynchronously: await ready() first', 'not-ready');
 };

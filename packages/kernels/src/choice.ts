@@ -33,18 +33,15 @@ export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined 
   if (relaxed && infer)
     throw new KernelLoadError('there is no build with both relaxed and infer: choose one', 'bad-choice');
   if (kind !== undefined && kind !== 'native' && kind !== 'wasm') {
-    throw new KernelLoadError(`kind must be 'native' or 'wasm', not ${JSON.stringify(kind)}`, 'bad-choice');
+    throw new KernelLoadError(`kind must be 'native' or 'wasm', got ${JSON.stringify(kind)}`, 'bad-choice');
   }
   return kind ?? (isa !== undefined ? 'native' : wasm ? 'wasm' : undefined);
 };
 
-/** Checks a number of threads and holds it to the most there can be. */
+/** Checks a number of threads and limits it to `most`. */
 export const checkedThreads = (count: number, most: number, source = 'setThreads'): number => {
   if (!Number.isInteger(count) || count < 1) {
-    throw new KernelLoadError(
-      `${source}: threads must be a whole number from 1 up, not ${count}`,
-      'bad-threads',
-    );
+    throw new KernelLoadError(`${source}: threads must be a positive integer, got ${count}`, 'bad-threads');
   }
   return Math.min(count, most);
 };

@@ -1,7 +1,7 @@
 // Apart from wasm.ts, so that the types of this package need no names of browsers, such as WebAssembly.
 import { KernelLoadError } from './types.js';
 
-/** Stands behind what an inference-only build has: whatever else is called says so. */
+/** The prototype of an inference-only build's exports: calling any kernel that the build lacks throws. */
 export const onlyInfers: object = /* @__PURE__ */ new Proxy(
   {},
   {

@@ -3,7 +3,7 @@ import type { KernelExports } from './interface.generated.js';
 
 /** The one memory that all pointers of a kernel module are offsets into. Offset 0 is null. */
 export interface LinearMemory {
-  /** Made anew after every growth: read it again after anything that may have grown the memory. */
+  /** Replaced whenever the memory grows: read it again after any call that may grow the memory. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   /** The first byte that is free for use; a multiple of 64. What lies below belongs to the kernels. */
   readonly heapBase: number;
@@ -17,7 +17,7 @@ export interface KernelModule {
   readonly kind: 'native' | 'wasm';
   /** avx512, avx2, baseline or neon; strict, relaxed or infer, alone or with -threads behind. */
   readonly variant: string;
-  /** The kernels that only training calls are not there; calling them throws. */
+  /** True if the build has no training kernels; calling one throws. */
   readonly inferenceOnly: boolean;
   readonly kernels: KernelExports;
   readonly memory: LinearMemory;

@@ -66,7 +66,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
-      return { length, at: start, root: { start, version: 0, packed: [], halves: new Map() } };
+      return { length, at: start, root: { start, version: 0, packed: [], halfWeights: new Map() } };
     },
     release(block) {
       const { root } = block as CpuBlock;
@@ -75,7 +75,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     },
     temporary(length): CpuBlock {
       const start = heap.temporary(length * FLOAT);
-      return { length, at: start, root: { start, version: 0, packed: null, halves: null } };
+      return { length, at: start, root: { start, version: 0, packed: null, halfWeights: null } };
     },
     openArena: () => heap.openArena(),
     closeArena: () => heap.closeArena(),

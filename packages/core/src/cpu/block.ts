@@ -12,8 +12,8 @@ export interface Allocation {
   version: number;
   /** Null for temporary memory. Packed forms of resident weights. */
   readonly packed: PackedForm[] | null;
-  /** Whether 16 bits hold all values of the matrix at an address, as of a version. Null for temporary memory. */
-  readonly halves: Map<number, { version: number; yes: boolean }> | null;
+  /** Whether float16 holds all values of the matrix at an address, as of a version. Null for temporary memory. */
+  readonly halfWeights: Map<number, { version: number; yes: boolean }> | null;
 }
 
 export interface PackedForm {

@@ -45,11 +45,14 @@ export function packer(heap: Heap): Packer {
 }
 
 export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): RecurrentKernels {
-  const halvesFrom = Array.from({ length: 16 }, (_, rows) => k.halves_from(rows) || Number.POSITIVE_INFINITY);
-  /** 1 where few rows are inferred with large matrices that 16 bits hold: packed so, there are half as many bytes to read. */
-  const inHalves = (rows: number, training: boolean, W: Block, U: Block): number => {
-    if (training || rows >= halvesFrom.length || W.length + U.length < halvesFrom[rows]) return 0;
-    return areHalves(k, W as CpuBlock) && areHalves(k, U as CpuBlock) ? 1 : 0;
+  const float16From = Array.from(
+    { length: 16 },
+    (_, rows) => k.float16_from(rows) || Number.POSITIVE_INFINITY,
+  );
+  /** The WeightFormat: 1 (float16) for inference of few rows with large matrices that float16 holds, which halves the bytes to read. */
+  const weightFormat = (rows: number, training: boolean, W: Block, U: Block): number => {
+    if (training || rows >= float16From.length || W.length + U.length < float16From[rows]) return 0;
+    return fitsFloat16(k, W as CpuBlock) && fitsFloat16(k, U as CpuBlock) ? 1 : 0;
   };
 
   // biome-ignore format: the kernels' arguments as kernels.h lists them
@@ -60,19 +63,19 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
         k.rnn_pack(I, H, address(W), address(U), address(b), to));
       k.rnn_forward(
         T, B, I, H, Activation[c.activation], weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs),
-        address(c.rmask), address(c.mask), address(c.emit), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
+        address(c.rmask), address(c.mask), address(c.outputMask), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
 
     lstmForward(c) {
       const { T, B, I, H, W, U, b, y } = c;
-      const halves = inHalves(B, c.gates !== null, W, U);
-      const weights = packed(halves ? 'lstm halves' : 'lstm', [W, U, b], () => k.lstm_packed_size(I, H, halves),
-        (to) => k.lstm_pack(I, H, halves, address(W), address(U), address(b), to));
+      const format = weightFormat(B, c.gates !== null, W, U);
+      const weights = packed(format ? 'lstm float16' : 'lstm', [W, U, b], () => k.lstm_packed_size(I, H, format),
+        (to) => k.lstm_pack(I, H, format, address(W), address(U), address(b), to));
       k.lstm_forward(
-        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], halves, weights, address(c.x),
+        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], format, weights, address(c.x),
         c.reverse ? 1 : 0, address(c.xh), address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask),
-        address(c.mask), address(c.emit), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
+        address(c.mask), address(c.outputMask), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
 
@@ -81,12 +84,12 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
       const [act, ract] = [Activation[c.activation], Activation[c.recurrentActivation]];
       const textbook = c.textbook ? 1 : 0;
       if (c.resetAfter) {
-        const halves = inHalves(B, c.gates !== null, W, U);
-        const weights = packed(halves ? 'gru halves' : 'gru', [W, U, b], () => k.gru_packed_size(I, H, halves),
-          (to) => k.gru_pack(I, H, halves, address(W), address(U), address(b), to));
+        const format = weightFormat(B, c.gates !== null, W, U);
+        const weights = packed(format ? 'gru float16' : 'gru', [W, U, b], () => k.gru_packed_size(I, H, format),
+          (to) => k.gru_pack(I, H, format, address(W), address(U), address(b), to));
         k.gru_forward(
-          T, B, I, H, act, ract, textbook, halves, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh),
-          address(c.hs), address(c.rmask), address(c.mask), address(c.emit), address(c.gates), start(y),
+          T, B, I, H, act, ract, textbook, format, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh),
+          address(c.hs), address(c.rmask), address(c.mask), address(c.outputMask), address(c.gates), start(y),
           y?.strideT ?? 0, y?.strideB ?? 0,
         );
         return;
@@ -97,20 +100,20 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
       const rh = c.rh ? address(c.rh) : heap.temporary(B * H * FLOAT);
       k.gru_before_forward(
         T, B, I, H, act, ract, textbook, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs),
-        address(c.rmask), address(c.mask), address(c.emit), address(c.gates), rh, c.rh ? B * H : 0, start(y),
+        address(c.rmask), address(c.mask), address(c.outputMask), address(c.gates), rh, c.rh ? B * H : 0, start(y),
         y?.strideT ?? 0, y?.strideB ?? 0,
       );
     },
   };
 }
 
-/** Whether 16 bits hold every value of a matrix that stays in memory. Asked once for each of its versions. */
-function areHalves(k: KernelExports, { at, length, root }: CpuBlock): boolean {
-  if (root.halves === null) return false;
-  let known = root.halves.get(at);
+/** Whether float16 holds every value of a resident matrix. Computed once for each of its versions. */
+function fitsFloat16(k: KernelExports, { at, length, root }: CpuBlock): boolean {
+  if (root.halfWeights === null) return false;
+  let known = root.halfWeights.get(at);
   if (known?.version !== root.version) {
-    known = { version: root.version, yes: k.all_halves(at, length) !== 0 };
-    root.halves.set(at, known);
+    known = { version: root.version, yes: k.all_float16(at, length) !== 0 };
+    root.halfWeights.set(at, known);
   }
   return known.yes;
 }

@@ -44,7 +44,7 @@ function cellKernels(k: KernelExports, packed: Packer): Cells {
         k.rnn_pack_backward(H, address(U), to));
       k.rnn_backward(
         T, B, I, H, Activation[c.activation], weights, address(c.xh), address(c.hs),
-        address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0,
+        address(c.rmask), address(c.mask), address(c.outputMask), start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0,
         address(c.dh), address(c.dG), address(c.dhAll),
       );
     },
@@ -54,7 +54,7 @@ function cellKernels(k: KernelExports, packed: Packer): Cells {
         k.lstm_pack_backward(H, address(U), to));
       k.lstm_backward(
         T, B, H, Activation[c.activation], Activation[c.recurrentActivation], weights, address(c.gates),
-        address(c.c), address(c.rmask), address(c.mask), address(c.emit), start(dy), dy?.strideT ?? 0,
+        address(c.c), address(c.rmask), address(c.mask), address(c.outputMask), start(dy), dy?.strideT ?? 0,
         dy?.strideB ?? 0, address(c.dh), address(c.dc), address(c.dG), address(c.dhAll), address(c.dcAll),
       );
     },
@@ -68,7 +68,7 @@ function cellKernels(k: KernelExports, packed: Packer): Cells {
       const run = c.resetAfter ? k.gru_backward : k.gru_before_backward;
       run(
         T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], c.textbook ? 1 : 0, weights,
-        address(c.gates), address(c.xh), address(c.hs), address(c.rmask), address(c.mask), address(c.emit),
+        address(c.gates), address(c.xh), address(c.hs), address(c.rmask), address(c.mask), address(c.outputMask),
         start(dy), dy?.strideT ?? 0, dy?.strideB ?? 0, address(c.dh), address(c.dG), address(c.dhAll),
       );
     },

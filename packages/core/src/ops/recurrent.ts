@@ -84,7 +84,7 @@ export interface StepMasks {
   /** [T,B] in processing order: 1 valid. */
   mask: Tensor;
   /** [T,B]: 1 where the output of the step is h. */
-  emit: Tensor;
+  outputMask: Tensor;
 }
 
 /**
@@ -96,19 +96,19 @@ function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttribu
   const { backend } = openScope();
   const given = hostValues(mask, 'The mask of a recurrent layer');
   const valid = new backend.float(T * B);
-  const emits = new backend.float(T * B);
+  const outputs = new backend.float(T * B);
   for (let b = 0; b < B; b++) {
     let seen = 0;
     for (let t = 0; t < T; t++) {
       const use = given[b * T + (reverse ? T - 1 - t : t)] !== 0 ? 1 : 0;
       seen = zeroOutputForMask ? use : seen | use;
       valid[t * B + b] = use;
-      emits[t * B + b] = seen;
+      outputs[t * B + b] = seen;
     }
   }
-  const out = { mask: temporaryTensor([T, B]), emit: temporaryTensor([T, B]) };
+  const out = { mask: temporaryTensor([T, B]), outputMask: temporaryTensor([T, B]) };
   backend.write(out.mask.block(), valid);
-  backend.write(out.emit.block(), emits);
+  backend.write(out.outputMask.block(), outputs);
   return out;
 }
 
@@ -234,11 +234,11 @@ export function outputView(
   return { block: y.block(), offset: turned ? (T - 1) * H : 0, strideT: turned ? -H : H, strideB: T * H };
 }
 
-/** y [B,H] = the output of the last step: h, or 0 where the last step emits nothing. */
+/** y [B,H] = the output of the last step: h, or 0 where the output mask of the last step is 0. */
 function lastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
   const [B, H] = h.shape as [number, number];
   if (masks === null) kernels.copy(h.block(), 0, [1], y.block(), 0, [1], [B * H]);
-  else kernels.binary('mul', h.block(), [H, 1], lastRow(masks.emit).block(), [1, 0], y.block(), [B, H]);
+  else kernels.binary('mul', h.block(), [H, 1], lastRow(masks.outputMask).block(), [1, 0], y.block(), [B, H]);
 }
 
 /** dh += the gradient that reaches h_T through the last output. */

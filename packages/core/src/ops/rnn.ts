@@ -64,7 +64,7 @@ const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
       hs: blockOf(hs),
       rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
-      emit: blockOf(masks?.emit),
+      outputMask: blockOf(masks?.outputMask),
       y: outputView(y, attrs),
     });
     finish(kernels, prepared, y, hLast, attrs);
@@ -86,7 +86,7 @@ const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
       U: U.block(),
       rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),
-      emit: blockOf(masks?.emit),
+      outputMask: blockOf(masks?.outputMask),
       dy: dy ? outputView(dy, attrs) : null,
       dh: dh.block(),
       dhAll: null,

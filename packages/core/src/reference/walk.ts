@@ -28,7 +28,7 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
   const hs = call.hs && values(call.hs);
   const rmask = call.rmask && values(call.rmask);
   const mask = call.mask && values(call.mask);
-  const emit = call.emit && values(call.emit);
+  const outputMask = call.outputMask && values(call.outputMask);
   const out = y && values(y.block);
   const [x, rows] = [call.x && values(call.x), call.x ? 2 : T + 1];
   const h = new Float64Array(H);
@@ -51,7 +51,9 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
         const value = valid ? h[u] : before[u];
         xh[next + I + u] = rmask ? value * rmask[r * H + u] : value;
         if (hs) hs[(step + B) * H + u] = value;
-        if (out) out[y.offset + t * y.strideT + r * y.strideB + u] = emit && emit[step] === 0 ? 0 : value;
+        if (out)
+          out[y.offset + t * y.strideT + r * y.strideB + u] =
+            outputMask && outputMask[step] === 0 ? 0 : value;
       }
     }
   }
@@ -82,14 +84,14 @@ export function walkBackward(
   const [U, dh, dG] = [values(call.U), values(call.dh), values(call.dG)];
   const rmask = call.rmask && values(call.rmask);
   const mask = call.mask && values(call.mask);
-  const emit = call.emit && values(call.emit);
+  const outputMask = call.outputMask && values(call.outputMask);
   const dhAll = call.dhAll && values(call.dhAll);
   const incoming = dy && values(dy.block);
   for (let t = T - 1; t >= 0; t--) {
     for (let r = 0; r < B; r++) {
       const step = t * B + r;
       const row = dh.subarray(r * H, (r + 1) * H);
-      if (incoming && (emit === null || emit[step] !== 0)) {
+      if (incoming && (outputMask === null || outputMask[step] !== 0)) {
         for (let u = 0; u < H; u++) row[u] += incoming[dy.offset + t * dy.strideT + r * dy.strideB + u];
       }
       dhAll?.set(row, step * H);

@@ -91,9 +91,9 @@ function masks(T: number, B: number): Arrays {
     const [t, b] = [Math.floor(i / B), i % B];
     return (t + b) % 3 !== 0 && !(b === B - 1 && B > 1) ? 1 : 0;
   });
-  const emit = mask.slice();
-  for (let i = B; i < emit.length; i++) emit[i] = Math.max(emit[i], emit[i - B]);
-  return { mask, emit };
+  const outputMask = mask.slice();
+  for (let i = B; i < outputMask.length; i++) outputMask[i] = Math.max(outputMask[i], outputMask[i - B]);
+  return { mask, outputMask };
 }
 
 /** Inverted dropout of about a quarter. */
@@ -141,7 +141,12 @@ function view(f: Form, block: Block | undefined): SequenceView | null {
 
 const shared = (f: Form, blocks: Blocks) => ({
   ...{ T: f.T, B: f.B, H: f.H, activation: f.activation },
-  ...{ rmask: blocks.rmask ?? null, mask: blocks.mask ?? null, emit: blocks.emit ?? null, U: blocks.U },
+  ...{
+    rmask: blocks.rmask ?? null,
+    mask: blocks.mask ?? null,
+    outputMask: blocks.outputMask ?? null,
+    U: blocks.U,
+  },
 });
 const forward = (f: Form, blocks: Blocks) => ({
   ...shared(f, blocks),
