@@ -264,7 +264,7 @@ describe('scalers', () => {
 describe('recursive decoding', () => {
   test('says one row, and takes it for known to say the next', async () => {
     const { model, plan, networks, backtest } = await forecast(passengers, { ...air, decoding: 'recursive' });
-    assert.equal(plan.reach, 1);
+    assert.equal(plan.chunk, 1);
     assert.deepEqual(networks![0]!.model.outputs[0]!.shape, [-1, 1, 1]);
     const [values] = [passengers.columns[1]!.cells.map(Number)];
     const by = async (rows: number[]) => {

@@ -15,7 +15,7 @@ const steps = (values: number[]): Panel =>
 test('air passengers: season 12, logarithm, four origins in the last third', () => {
   assert.deepEqual(planForecast(passengers, { horizon: 12 }), {
     horizon: 12,
-    reach: 12,
+    chunk: 12,
     season: 12,
     lag: 12,
     window: 12,
