@@ -37,7 +37,7 @@ function summary({ panel, frequency, plan }: ForecastResult): string {
   const first = Math.min(...panel.series.map(({ offset }) => offset));
   const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series`;
   const rows = panel.series.reduce((sum, { values }) => sum + values.length, 0);
-  const season = plan.season === 1 ? 'no season' : `a season of ${plan.season} rows`;
+  const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
   const span = `${timeAt(panel, first)} to ${timeAt(panel, panelEnd(panel) - 1)}`;
   return `${rows} rows${many} from ${baseName(panel.source)}, ${span}; ${frequency}, ${season}.`;
 }
