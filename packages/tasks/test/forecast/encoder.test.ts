@@ -92,6 +92,6 @@ test('a series that is not reached is not encoded', () => {
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {
     code: 'state',
-    message: 'Series 1 was too short in training to be forecast.',
+    message: 'Series 1 has too few rows to be forecast by a network.',
   });
 });

@@ -61,7 +61,7 @@ describe('by hand', () => {
     assert.ok(Math.abs(Number(smape) - (100 * sum) / 10) < 1e-9, `${smape}`);
     assert.deepEqual([rest['coverage-80'], rest['coverage-95']], [0, 1]);
     assert.deepEqual(scores.notes, [
-      'Rows up to 47 are those stored with the model.',
+      'Rows up to 47 were taken from the model.',
       '4 forecasts of up to 4 rows, from 48 to 51.',
     ]);
   });
@@ -81,7 +81,7 @@ describe('by hand', () => {
     const more = [...rows(48, 52), ...rows(0, 52, 'B').map((row): typeof row => [row[0], row[1], 99])];
     const scores = await model.evaluate({ rows: tableOf(more) });
     assert.equal(scoresOf(scores).rmse, 1);
-    assert.match(scores.notes.join('\n'), /^Not in training, left out: B\.$/m);
+    assert.match(scores.notes.join('\n'), /^Ignored, not in the training data: B\.$/m);
   });
 });
 
@@ -125,7 +125,7 @@ describe('is refused', () => {
     refused(
       await seasonal(),
       tableOf([...rows(0, 48), ['A', 48, null]]),
-      /^new\.csv has no values of "y" after 47, the last row that the model was made from: .* Give newer rows\.$/,
+      /^new\.csv has no values of "y" after 47, the last row that the model was made from: .* Provide newer rows\.$/,
     ));
   test('where rows have no times', async () => {
     const { pipeline } = await seasonal();

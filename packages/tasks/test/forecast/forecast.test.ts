@@ -205,7 +205,7 @@ describe('heads, cells and layers', () => {
   test('unknown ones are told', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
-      /no cell "lsmt"\. Choose among rnn, lstm, gru/,
+      /cells must contain only rnn, lstm, gru, got "lsmt"/,
     );
     await assert.rejects(forecast(passengers, { ...air, head: 'sharp' as never }), /no head "sharp"/);
     const misspelt = { ...air, horizn: 4 };

@@ -87,11 +87,11 @@ test('gaps are filled from the past alone: one season before, else the last valu
 const wrong: Record<string, [string, RegExp]> = {
   'the same time twice': [
     't,y\n2024-01,1\n2024-02,2\n2024-02,3\n',
-    /^f\.csv, lines 3 and 4: the time 2024-02 stands twice in column "t"/,
+    /^f\.csv, lines 3 and 4: duplicate time 2024-02 in column "t"/,
   ],
   'an hour that comes twice': [
     't,y\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 02:00,3\n',
-    /stands twice in column "t"\. When clocks go back, an hour comes twice: write times with their offset/,
+    /duplicate time .* in column "t"\. When clocks go back, one hour occurs twice: write times with their offset/,
   ],
   'a time between the others': [
     't,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-03T12:00,3\n',
@@ -134,10 +134,10 @@ describe('several series in one table', () => {
   test('may share times, but not within a series', () => {
     assert.throws(() => read(`${table}B,2024-03,5,m\n`, many), {
       message:
-        /lines 5 and 8: the time 2024-03 of series "B" stands twice in column "month"\. A series has one row/,
+        /lines 5 and 8: duplicate time 2024-03 of series "B" in column "month"\. Each time may occur once per series/,
     });
     assert.throws(() => read(table), {
-      message: /stands twice.*several series in one table need a column that names them/,
+      message: /duplicate time.*If the table holds several series, name their column/,
     });
   });
 
