@@ -144,7 +144,7 @@ test('counts: the head negbin, its files and its report', async () => {
   assert.equal(again.stdout, readFileSync(join(place.folder, 'rare/forecast.csv'), 'utf8'));
   const logs = await unroll(['forecast', 'rare.csv', ...options, '--scaler', 'log']);
   assert.equal(logs.code, 2);
-  assert.match(logs.stderr, /The scaler log needs values above 0/);
+  assert.match(logs.stderr, /The scaler log needs positive values, got zero or negative values/);
 });
 
 test('a dry run says what it would do, and does nothing', async () => {
@@ -173,7 +173,7 @@ test('what is seen of the calendar is told, and is part of the run', async () =>
   ]);
   assert.equal(code, 0);
   const read = (name: string) => readFileSync(join(place.folder, 'cal', name), 'utf8');
-  assert.match(read('report.html'), /<dt>Beside the target<\/dt><dd>the calendar \(month\)<\/dd>/);
+  assert.match(read('report.html'), /<dt>Additional input<\/dt><dd>the calendar \(month\)<\/dd>/);
   assert.deepEqual(JSON.parse(read('model/pipeline.json')).plan.calendar, ['month']);
   assert.equal((await unroll(['predict', 'cal/model'])).stdout, read('forecast.csv'));
 });

@@ -144,7 +144,7 @@ describe('evaluate', () => {
 
 test('a model without an evaluation says so', async () => {
   const { code, stderr } = await unroll(['evaluate', 'desert', '--data', 'said.csv']);
-  assert.deepEqual([code, stderr], [2, 'unroll: A model of the task "echo" has no evaluation.\n']);
+  assert.deepEqual([code, stderr], [2, 'unroll: Models of the task "echo" do not support evaluation.\n']);
 });
 
 describe('inspect', () => {

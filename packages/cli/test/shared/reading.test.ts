@@ -90,7 +90,7 @@ test('a name with a comma is given in quotes', async () => {
   const { stdout } = await plan('names.csv', 'units', '--past', '"a, b",c');
   assert.match(stdout, /additional inputs: a, b \(past\), c \(past\)/);
   const open = await plan('names.csv', 'units', '--past', '"a, b');
-  assert.match(open.stderr, /^unroll: --past has a quotation mark that is not closed: "a, b\n$/);
+  assert.match(open.stderr, /^unroll: --past has an unclosed quotation mark: "a, b\n$/);
   assert.equal(open.code, 2);
 });
 

@@ -252,7 +252,8 @@ describe('scalers', () => {
   test('one that does not fit or is not known is told', async () => {
     const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
     await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
-      message: 'The scaler log needs values above 0, and "y" has others. Choose another scaler.',
+      message:
+        'The scaler log needs positive values, got zero or negative values, and "y" has others. Choose another scaler.',
     });
     await assert.rejects(
       forecast(zero, { ...quick, scaler: 'zscore' as never }),

@@ -56,6 +56,17 @@ describe('saved and loaded', () => {
     assert.deepEqual((await loaded.forecast(tableOf(rows))).forecasts, forecasts);
     assert.deepEqual((await loaded.forecast(tableOf(rows.toReversed()))).forecasts.toReversed(), forecasts);
   });
+  test('earlier files, which store the horizon chunk as reach, forecast the same', async () => {
+    const { model, forecasts } = await made;
+    const files = await model.toFiles();
+    const pipeline = JSON.parse(new TextDecoder().decode(files.get('pipeline.json')));
+    const { chunk: reach, ...plan } = pipeline.plan;
+    const earlier = JSON.stringify({ ...pipeline, plan: { ...plan, reach } });
+    const loaded = ForecastModel.fromFiles(
+      new Map([...files, ['pipeline.json', new TextEncoder().encode(earlier)]]),
+    );
+    assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
+  });
 
   test('a table with fewer categories than in training means the same by them', async () => {
     const { model, forecasts } = await made;
