@@ -15,7 +15,7 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
     json = parseStrictJson(decodeUtf8(bytes, PIPELINE_FILE), PIPELINE_FILE);
   } catch (error) {
     const why = error instanceof Error ? ` ${error.message}` : '';
-    throw new UnrollError('format', `pipeline.json is damaged: it is not valid JSON.${why}`);
+    throw new UnrollError('format', `pipeline.json is damaged: it is not JSON.${why}`);
   }
   if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json;
   throw new UnrollError('format', 'pipeline.json is damaged: it must contain an object.');

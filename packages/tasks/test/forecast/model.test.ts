@@ -122,7 +122,7 @@ describe('newer rows', () => {
     const { notes: two } = await model.forecast(tableOf(unknown.filter(({ t }) => t >= 37)));
     assert.match(two.join('\n'), /Too short for the network, forecast by [a-z-]+: C\./);
     await assert.rejects(model.forecast(tableOf(unknown.filter(({ t }) => t >= 39))), {
-      message: /column "y" of series "C": 1 values are too few to forecast from/,
+      message: /column "y" of series "C": a forecast needs at least 2 values, got 1/,
     });
   });
 });
