@@ -331,8 +331,8 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
       if (other === undefined) continue;
       throw new UnrollError(
         'data',
-        `${table.source}, lines ${table.lines[rows[0]]} and ${table.lines[other]}: the static covariate "${name}" must be ` +
-          `constant within a series, but it changes${ofSeries(id)}. Declare it as a past or future covariate.`,
+        `${table.source}, lines ${table.lines[rows[0]]} and ${table.lines[other]}: the static covariate "${name}"${ofSeries(id)} must be ` +
+          `constant, but its value changes. Declare it as a past or future covariate.`,
         { source: table.source, column: name, series: id },
       );
     }

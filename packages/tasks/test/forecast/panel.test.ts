@@ -62,7 +62,7 @@ test('"none" is a word where a column holds words', () => {
 test('rows out of order are sorted, and that is said', () => {
   const series = read('t,y\n2024-03,3\n2024-01,1\n2024-02,2\n');
   assert.deepEqual(valuesOf(series), [1, 2, 3]);
-  assert.match(series.notes.join(), /not in order of "t" and have been sorted/);
+  assert.match(series.notes.join(), /were sorted by "t"/);
 });
 
 test('missing rows and missing values are gaps, and are named', () => {
@@ -75,7 +75,7 @@ test('rows without a value at either end are left out', () => {
   const series = read('t,y\n2024-01,\n2024-02,2\n2024-03,3\n2024-04,\n');
   assert.deepEqual(valuesOf(series), [2, 3]);
   assert.equal(next(series), '2024-04');
-  assert.match(series.notes.join(), /2 rows without a value were left out at the ends/);
+  assert.match(series.notes.join(), /2 leading or trailing rows without values were dropped/);
 });
 
 test('gaps are filled from the past alone: one season before, else the last value', () => {
@@ -101,7 +101,7 @@ const wrong: Record<string, [string, RegExp]> = {
     't,y\n2024-01-01T00:00,1\n2024-01-01T01:00,2\n2024-01-01T02:00,3\n2024-01-01T02:17,4\n',
     /^f\.csv, column "t": The times follow no regular step/,
   ],
-  'a single value': ['t,y\n2024-01,1\n2024-02,\n', /column "y": 1 values are too few/],
+  'a single value': ['t,y\n2024-01,1\n2024-02,\n', /column "y": a forecast needs at least 2 values, got 1/],
 };
 for (const [name, [text, message]] of Object.entries(wrong)) {
   test(`${name} is told`, () => assert.throws(() => read(text), { message, code: 'data' }));
@@ -147,26 +147,26 @@ describe('several series in one table', () => {
       many,
       /line 8, column "shop": the name of the series is missing/,
     ],
-    'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no column of times, which several series need/],
+    'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no time column, which is needed for several series/],
     'a series of one value': [
       `${table}C,2024-01,1,s\n`,
       many,
-      /column "y" of series "C": 1 values are too few/,
+      /column "y" of series "C": a forecast needs at least 2 values, got 1/,
     ],
     'a static column that changes': [
       table.replace('A,2024-03,3,s', 'A,2024-03,3,m'),
       { ...many, static: ['size'] },
-      /lines 2 and 6: the static column "size" changes within a series of series "A"/,
+      /lines 2 and 6: the static covariate "size" of series "A" must be constant, but its value changes/,
     ],
     'a column in two roles': [
       table,
       { ...many, past: ['size'], static: ['size'] },
-      /"size" cannot be a static covariate: it is a past covariate already/,
+      /"size" cannot be a static covariate: it is already a past covariate/,
     ],
     'the target as a covariate': [
       table,
       { ...many, past: ['y'] },
-      /"y" cannot be a past covariate: it is the target/,
+      /"y" cannot be a past covariate: it is already the target/,
     ],
     'a covariate that is no column': [
       table,
@@ -200,7 +200,7 @@ describe('covariates', () => {
   test('too many texts are told', () => {
     const rows = Array.from({ length: 51 }, (_, i) => `${2000 + i},${i},word${i}`);
     assert.throws(() => read(`t,y,w\n${rows.join('\n')}`, { past: ['w'] }), {
-      message: /"w" holds 51 different texts/,
+      message: /"w": a text covariate may have at most 50 categories, got 51/,
     });
   });
 });
@@ -212,7 +212,7 @@ describe('a frequency that is given', () => {
   });
   test('that does not fit is told with the line', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-03,2\n', { frequency: 'weekly' }), {
-      message: /line 3, column "t": 2024-01-03 does not fit the other times, which are weekly/,
+      message: /line 3, column "t": 2024-01-03 does not match the frequency \(weekly\)/,
     });
     assert.throws(() => read('n,y\n1,1\n2,2\n', { frequency: 'weekly' }), {
       message: /plain numbers, which have no frequency/,
@@ -333,10 +333,10 @@ describe('tables as people have them', () => {
     const large = rows(['2020-01', '2020-02'], () => 1e302);
     assert.throws(() => read(large), {
       message:
-        'f.csv, line 2, column "y": numbers must lie between -1e140 and 1e140, got 1e+302. Divide the column by a power of ten.',
+        'f.csv, line 2, column "y": numbers must be between -1e140 and 1e140, got 1e+302. Divide the column by a power of ten.',
       code: 'data',
     });
     const covariate = 'when,y,x\n2020-01,1,1\n2020-02,2,-1e141\n';
-    assert.throws(() => read(covariate, { past: ['x'] }), /line 3, column "x": numbers must lie between/);
+    assert.throws(() => read(covariate, { past: ['x'] }), /line 3, column "x": numbers must be between/);
   });
 });

@@ -36,11 +36,11 @@ test('older versions are read, newer ones are refused by version', async () => {
 describe('what is no model of a task', () => {
   const cases: [Record<string, string>, RegExp][] = [
     [{}, /^pipeline\.json is missing: the files contain no model of a task\.$/],
-    [{ 'config.json': '{}' }, /no pipeline\.json, so it belongs to no task\. model\.save\(\) writes such/],
-    [{ 'pipeline.json': '{"format":7}' }, /names no task of Unroll: its format is 7\. .*unroll inspect/],
-    [{ 'pipeline.json': '{"columns":[]}' }, /names no task of Unroll: its format is null\./],
+    [{ 'config.json': '{}' }, /no pipeline\.json, so it belongs to no task\. If model\.save\(\) wrote it/],
+    [{ 'pipeline.json': '{"format":7}' }, /format must name a task, .*got 7\. .*unroll inspect/],
+    [{ 'pipeline.json': '{"columns":[]}' }, /format must name a task, .*got null\./],
     [{ 'pipeline.json': '{' }, /^pipeline\.json is damaged: it is not JSON\./],
-    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: an object is needed\.$/],
+    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: it must contain an object\.$/],
   ];
   for (const [texts, message] of cases) {
     test(JSON.stringify(texts), () =>
