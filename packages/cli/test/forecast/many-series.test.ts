@@ -82,7 +82,7 @@ test('what is missing is named, and a template of all rows ahead is written', as
     `unroll: "price" must be known for the 7 rows to forecast, but is missing for ${a.id} ${ahead(a)[0]} to ${ahead(a)[6]}, ` +
       `${b.id} ${ahead(b)[5]} to ${ahead(b)[6]}, ${c.id} ${ahead(c)[0]} to ${ahead(c)[6]}, and 57 more series. ` +
       `Add these rows to sales.csv and leave "sold" empty.\n` +
-      `${TEMPLATE} contains these rows\. Fill it in and add --future-rows ${TEMPLATE}.\n`,
+      `The template ${TEMPLATE} contains these rows. Fill it in and add --future-rows ${TEMPLATE}.\n`,
   );
   assert.deepEqual([code, stdout], [2, '']);
   assert.deepEqual(csv(TEMPLATE)[0], HEAD);

@@ -200,7 +200,7 @@ describe('files that are no model', () => {
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],
       [{ 'pipeline.json': '{' }, /pipeline\.json is damaged: it is not JSON/],
-      [{ 'pipeline.json': '{"format":"other"}' }, /not a model made by a forecast/],
+      [{ 'pipeline.json': '{"format":"other"}' }, /not of a forecasting model/],
       [
         { 'pipeline.json': '{"format":"unroll-forecast-1","model":"naive"}' },
         /damaged: fallback, target, .* missing/,

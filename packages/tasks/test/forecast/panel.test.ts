@@ -42,7 +42,7 @@ test('a column that counts may fall, leave places out, and begin again with ever
 test('a total that only grows is no time, and that rows are counted is said', () => {
   const rows = read('total,y\n10,1\n11,2\n15,3\n29,4\n');
   assert.equal(rows.time.name, 'row');
-  assert.match(rows.notes.join(), /No column was read as times/);
+  assert.match(rows.notes.join(), /No time column was found/);
   assert.deepEqual(read('y\n1\n2\n').notes, []);
 });
 
@@ -215,7 +215,7 @@ describe('a frequency that is given', () => {
       message: /line 3, column "t": 2024-01-03 does not match the frequency \(weekly\)/,
     });
     assert.throws(() => read('n,y\n1,1\n2,2\n', { frequency: 'weekly' }), {
-      message: /plain numbers, which have no frequency/,
+      message: /frequency "weekly" needs calendar times, got plain numbers/,
     });
   });
   test('a frequency that is given takes its days from the rows', () => {
@@ -227,8 +227,8 @@ describe('a frequency that is given', () => {
   test('two rows in one period are told, not dropped', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-02,2\n2024-02-01,3\n', { frequency: 'monthly' }), {
       message:
-        'f.csv, lines 2 and 3, column "t": 2024-01-01 and 2024-01-02 lie in one period, and rows are to be monthly. ' +
-        'Bring the rows to one frequency first.',
+        'f.csv, lines 2 and 3, column "t": 2024-01-01 and 2024-01-02 lie in the same period of the frequency ' +
+        '(monthly). Resample the rows to one frequency first.',
     });
     assert.throws(() => read('t,y\n2024-01-05,1\n2024-01-06,2\n2024-01-08,3\n', { frequency: 'b' }), {
       message: /line 3, column "t": 2024-01-06 does not fit the other times, which are on business days/,
@@ -278,7 +278,7 @@ describe('tables as people have them', () => {
     const panel = read(rows(days));
     assert.equal(next(panel), '2024-07-31');
     assert.deepEqual(panel.notes, [
-      'The times of "when" are not on one day of the month. They are read as the last days of their months: 2024-03-28 as 2024-03-31.',
+      'The times of "when" fall on different days of the month and are read as the last days of their months: 2024-03-28 as 2024-03-31.',
     ]);
     const firsts = read(rows(['2024-01-02', '2024-02-01', '2024-03-01', '2024-04-01']));
     assert.match(firsts.notes.join(), /as the first days of their months: 2024-01-02 as 2024-01-01/);
