@@ -231,7 +231,7 @@ describe('a frequency that is given', () => {
         '(monthly). Resample the rows to one frequency first.',
     });
     assert.throws(() => read('t,y\n2024-01-05,1\n2024-01-06,2\n2024-01-08,3\n', { frequency: 'b' }), {
-      message: /line 3, column "t": 2024-01-06 does not fit the other times, which are on business days/,
+      message: /line 3, column "t": 2024-01-06 does not match the frequency \(on business days\)/,
     });
   });
 });

@@ -64,7 +64,7 @@ describe('requests', () => {
       ['echo-rows', 'rows.csv', 'table', '"rows.csv"'],
     ] as const) {
       await assert.rejects(model.predict({ options: { [name]: value } }), {
-        message: `The option ${name} must be of type ${type}, got ${got}.`,
+        message: `Option ${name} must be of type ${type}, got ${got}.`,
       });
     }
   });
