@@ -205,7 +205,10 @@ describe('files that are no model', () => {
         { 'pipeline.json': '{"format":"unroll-forecast-1","model":"naive"}' },
         /damaged: fallback, target, .* missing/,
       ],
-      [{ 'pipeline.json': JSON.stringify(pipeline) }, /config\.json is missing: the files contain no network/],
+      [
+        { 'pipeline.json': JSON.stringify(pipeline) },
+        /config\.json is missing: the files contain no network/,
+      ],
     ];
     for (const [files, message] of cases) {
       const bytes = new Map(Object.entries(files).map(([name, text]) => [name, encode(text)]));
