@@ -1,4 +1,4 @@
-/** Parts of @unroll/cli for its own tests. */
+/** Internals of @unroll/cli for its own tests. */
 export { Progress } from './shared/progress.js';
 export { queryFile } from './shared/query.js';
 export { Reporter } from './shared/reporter.js';

@@ -1,6 +1,6 @@
 /**
- * The command `unroll <verb>`. Exit codes: 0 good, 1 the run failed, 2 the user's input is at fault, 130 stopped by
- * Ctrl-C. Mistakes in the input are answered by a few lines on stderr, never by a stack trace.
+ * The command line `unroll <command>`. Exit codes: 0 success, 1 the run failed, 2 invalid input, 130 stopped by Ctrl-C.
+ * Invalid input is reported on stderr in a few lines, without a stack trace.
  */
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/core/internal';
@@ -16,22 +16,22 @@ import { version } from './version.js';
 
 const VERBS: Readonly<Record<string, Verb>> = { forecast: forecastVerb, predict, evaluate, inspect };
 
-const HELP = `Usage: unroll <verb> [options]
+const HELP = `Usage: unroll <command> [options]
 
 ${Object.entries(VERBS)
   .map(([name, { about }]) => `  ${name.padEnd(11)}${about}\n`)
   .join('')}
-unroll <verb> --help tells more; unroll --version prints the version.
+Run unroll <command> --help for the options of a command, or unroll --version for the version.
 `;
 
 /**
  * Runs the command line and returns its exit code.
- * @param tasks those whose models are known. Default: all of this version
+ * @param tasks the supported tasks. Default: all of this version
  */
 export async function main(args: readonly string[], tasks: readonly Task[] = TASKS): Promise<number> {
   const [verb, ...rest] = args;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe has gone (`unroll ... | head`): nothing is wrong with the run, and nobody listens.
+    // The reader of the pipe has closed it (`unroll ... | head`), which is no error.
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
@@ -46,8 +46,8 @@ export async function main(args: readonly string[], tasks: readonly Task[] = TAS
   const found = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (found === undefined) {
     const near = nearest(verb, Object.keys(VERBS));
-    const hint = near === undefined ? 'unroll --help lists the verbs.' : `Did you mean "${near}"?`;
-    return complain(`There is no verb "${verb}". ${hint}`, 2);
+    const hint = near === undefined ? 'Run unroll --help for a list.' : `Did you mean "${near}"?`;
+    return complain(`Unknown command "${verb}". ${hint}`, 2);
   }
   return runVerb(found, rest, tasks);
 }
@@ -65,13 +65,13 @@ async function runVerb(verb: Verb, args: readonly string[], tasks: readonly Task
     return 0;
   } catch (error) {
     if (signal.aborted) {
-      return complain(error instanceof UsageError ? error.message : 'Stopped. Nothing was written.', 130);
+      return complain(error instanceof UsageError ? error.message : 'Stopped. No files were written.', 130);
     }
     return explain(error);
   }
 }
 
-/** Tells what went wrong and whose fault it is. */
+/** Prints the error and returns the exit code. */
 function explain(error: unknown): number {
   if (process.env.UNROLL_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   if (error instanceof UsageError) return complain(error.message, 2);
@@ -79,7 +79,7 @@ function explain(error: unknown): number {
     return complain(error.message, ['data', 'value', 'format'].includes(error.code) ? 2 : 1);
   }
   const message = error instanceof Error ? error.message : String(error);
-  return complain(`The run failed: ${message}\nUNROLL_DEBUG=1 shows where.`, 1);
+  return complain(`The run failed: ${message}\nSet UNROLL_DEBUG=1 for a stack trace.`, 1);
 }
 
 function complain(message: string, code: number): number {

@@ -1,4 +1,4 @@
-/** What the package says of itself. Beside src, so that `../package.json` is right for the bundle too. */
+/** The package manifest. This file is directly in src, so `../package.json` is also correct in the bundle. */
 import { readFileSync } from 'node:fs';
 
 interface Manifest {

@@ -1,4 +1,4 @@
-/** @unroll/tasks: from data to a trained and tested model. No Node built-ins: it runs in browsers too. */
+/** @unroll/tasks: trains and backtests a model on a table. Has no Node built-ins, so it also runs in browsers. */
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
 export type { Intervals } from './forecast/calibration.js';

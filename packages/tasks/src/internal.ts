@@ -1,4 +1,4 @@
-/** Parts of @unroll/tasks for its own tests. Nothing else imports it. */
+/** Internals of @unroll/tasks for its own tests. */
 export { Calibration, widenedBeyond } from './forecast/calibration.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
 export { PanelEncoder } from './forecast/encoder.js';
@@ -8,6 +8,6 @@ export { fitNetwork, VIEWS, viewOf } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { filled, thinned } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
-export { KeptTrainings } from './shared/resume.js';
+export { CheckpointedTrainings } from './shared/resume.js';
 export { niceTicks, widened } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';

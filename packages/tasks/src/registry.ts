@@ -1,4 +1,4 @@
-/** The tasks of this version: a line each. */
+/** The registered tasks. */
 import { UnrollError } from '@unroll/core';
 import { ForecastModel } from './forecast/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
@@ -9,20 +9,17 @@ export const TASKS: readonly Task[] = [
 ];
 
 /**
- * The model in files, of whichever task it is.
- * @param tasks those that are known. Default: all of this version
- * @throws UnrollError `format` for a model of no task or of one that is not known, a newer version, and files that are
- *   missing or damaged
+ * Loads a model of any task from its files.
+ * @param tasks the supported tasks. Default: all of this version
+ * @throws UnrollError `format` for a model without a task, an unknown task, a newer version, and files that are missing or
+ *   damaged
  */
 export function taskModelFromFiles(
   files: ReadonlyMap<string, Uint8Array>,
   tasks: readonly Task[] = TASKS,
 ): TaskModel {
   if (!files.has(PIPELINE_FILE) && files.has('config.json')) {
-    throw new UnrollError(
-      'format',
-      `This model has no pipeline.json, so that it belongs to no task. ${ANYWAY}`,
-    );
+    throw new UnrollError('format', `This model has no pipeline.json, so it belongs to no task. ${ANYWAY}`);
   }
   const pipeline = readPipeline(files);
   const format = formatOf(pipeline);
@@ -30,7 +27,7 @@ export function taskModelFromFiles(
     const found = JSON.stringify(pipeline.format ?? null).slice(0, 80);
     throw new UnrollError(
       'format',
-      `pipeline.json names no task of Unroll: its format is ${found}. ${ANYWAY}`,
+      `pipeline.json: format must name a task, such as "unroll-forecast-1", got ${found}. ${ANYWAY}`,
       {
         format: pipeline.format,
       },
@@ -40,16 +37,15 @@ export function taskModelFromFiles(
   if (known === undefined) {
     throw new UnrollError(
       'format',
-      `This model is of the task "${format.task}", which this version does not know. It knows ` +
-        `${tasks.map(({ name }) => name).join(', ')}.`,
+      `Unknown task "${format.task}". This version of Unroll supports: ${tasks.map(({ name }) => name).join(', ')}.`,
       format,
     );
   }
   if (format.version > known.version) {
     throw new UnrollError(
       'format',
-      `This model is of the task "${format.task}", format version ${format.version}, and this version of Unroll reads up ` +
-        `to ${known.version}: update Unroll.`,
+      `This version of Unroll reads the task "${format.task}" up to format version ${known.version}, got version ` +
+        `${format.version}. Update Unroll.`,
       format,
     );
   }
@@ -57,4 +53,4 @@ export function taskModelFromFiles(
 }
 
 const ANYWAY =
-  'model.save() writes such models, and a program loads them with loadModel(). unroll inspect describes them.';
+  'If model.save() wrote it, load it in a program with loadModel(). unroll inspect describes it.';

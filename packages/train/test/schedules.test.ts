@@ -55,7 +55,10 @@ describe('schedules', () => {
         /initialLearningRate/,
       ],
       [() => piecewiseConstantDecay({ boundaries: [1, 2], values: [1, 2] }), /3 pieces, got 2 values/],
-      [() => piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 2, 3] }), /boundaries must increase, got 2, 1/],
+      [
+        () => piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 2, 3] }),
+        /boundaries must increase, got 2, 1/,
+      ],
       [
         () => cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 1, tMul: 0.5 }),
         /tMul must be a number >= 1/,

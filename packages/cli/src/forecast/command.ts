@@ -1,4 +1,4 @@
-/** `unroll forecast`: one command from a table to a tested forecast. */
+/** `unroll forecast`: trains, backtests and forecasts in one command. */
 import { basename, join } from 'node:path';
 import { currentBackend, ready, setThreads } from '@unroll/core';
 import {
@@ -17,7 +17,7 @@ import {
 import { UsageError } from '../shared/args.js';
 import { checkWritable, writeAtomically } from '../shared/files.js';
 import { Reporter } from '../shared/reporter.js';
-import { keptRun, type RunIdentity } from '../shared/resume.js';
+import { openCheckpoints, type RunIdentity } from '../shared/resume.js';
 import { type FileTable, readRows } from '../shared/table-file.js';
 import { csvOf } from '../shared/tables.js';
 import { isSameFile, templateFile, withTemplate } from '../shared/template.js';
@@ -30,13 +30,13 @@ const FUTURE = 'future-rows';
 const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(
   (name) => `model/${name}`,
 );
-const RESUMED = 'resume   going on with the run that was interrupted';
-const ANEW = 'resume   no run was interrupted';
-const STOPPED = 'Stopped. The same command with --resume goes on from here.';
+const RESUMED = 'resume   resuming the interrupted run';
+const ANEW = 'resume   no interrupted run found';
+const STOPPED = 'Stopped. Run the same command with --resume to continue.';
 const FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL];
 
 export const forecastVerb: Verb = {
-  about: 'from a table to a tested forecast',
+  about: 'forecast a table and backtest the models',
   help: () => FORECAST_HELP,
   run: (args, { signal }) => run(readArguments(args), signal),
 };
@@ -48,17 +48,17 @@ async function run(wanted: ForecastArguments, signal: AbortSignal): Promise<void
   const read = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
   const future = futureRows === undefined ? undefined : await readRows(futureRows, reading);
   if (future !== undefined) read.table = addFutureRows(read.table, future.table, options);
-  for (const text of read.notes) reporter.tell({ event: 'note', text });
+  for (const text of read.notes) reporter.report({ event: 'note', text });
   const orTemplate = <T>(work: () => T | Promise<T>) => withTemplate(out, { [FUTURE]: futureRows }, work);
   if (wanted.dryRun) {
-    reporter.tell(planEvent(await orTemplate(() => prepareForecast(read.table, options))));
+    reporter.report(planEvent(await orTemplate(() => prepareForecast(read.table, options))));
     return;
   }
   await ready();
   if (threads !== undefined) setThreads(threads);
   const data = [read, ...(future ? [future] : [])].map(({ fingerprint }) => fingerprint).join(' ');
-  const store = out === undefined ? undefined : keptRun(out, resume, identityOf(wanted, data));
-  if (resume) reporter.say(store?.resumed ? RESUMED : `${ANEW} in ${out}, the run starts anew`);
+  const store = out === undefined ? undefined : openCheckpoints(out, resume, identityOf(wanted, data));
+  if (resume) reporter.print(store?.resumed ? RESUMED : `${ANEW} in ${out}, starting a new run`);
   const began = performance.now();
   const { result, event } = await orTemplate(() =>
     trained(read, { ...options, signal, ...(store && { store }) }, reporter),
@@ -70,24 +70,24 @@ async function run(wanted: ForecastArguments, signal: AbortSignal): Promise<void
     writeAtomically(out, await filesOf(result, wanted, { read, seconds }), staleFiles(out, futureRows));
   store?.done();
   showForecast(result, reporter);
-  if (out !== undefined) reporter.say(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
-  reporter.tell({ ...event, out: out ?? null });
+  if (out !== undefined) reporter.print(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
+  reporter.report({ ...event, out: out ?? null });
 }
 
-/** What decides how the run ends. */
+/** Everything that determines the results of the run. */
 function identityOf({ options, reading, sql }: ForecastArguments, data: string): RunIdentity {
   const { levels, ...rest } = options;
   const level = levels?.map((each) => 100 * each);
   return { task: 'forecast', options: { ...rest, ...reading, level, sql }, data, version: version() };
 }
 
-/** What an earlier run may have left; not what the user has just filled in. */
+/** Files of an earlier run to delete, except a template that this run has read. */
 function staleFiles(out: string, futureRows: string | undefined): string[] {
   const template = templateFile(FUTURE);
   return isSameFile(join(out, template), futureRows) ? MODEL : [...MODEL, template];
 }
 
-/** The run, reported; its last event is left to be reported when the files are written. */
+/** Runs and reports the forecast, except the last event, which is reported after the files are written. */
 async function trained(
   { table }: FileTable,
   options: ForecastOptions,
@@ -99,7 +99,7 @@ async function trained(
       ...options,
       onEvent(event) {
         if (event.event === 'result') last = event;
-        else reporter.tell(event);
+        else reporter.report(event);
       },
     });
     return { result, event: last };

@@ -57,51 +57,50 @@ const OPTIONS = {
 
 export const FORECAST_HELP = `Usage: unroll forecast <file> --target <column> --horizon <n> [options]
 
-Reads a table (CSV, JSON lines or Parquet), finds its time column, frequency and season, tests a recurrent network and
-simple baselines on the last rows, and forecasts the next <n> rows with whichever was best.
+Reads a table (CSV, JSON lines or Parquet), detects its time column, frequency and season, backtests a recurrent network
+and baselines on the last rows, and forecasts the next <n> rows with the best model.
 
-What to forecast
+Data
   --target <column>     column to forecast
   --horizon <n>         rows to forecast
-  --time <column>       column of times, or several that make them up: year,month,day,hour (default: found)
-  --series <column>     column that names the series of each row (default: the table is one series)
-  --past <a,b>          columns that are known up to now; a name with a comma stands in quotes: '"a, b",c'
-  --future <c,d>        columns that are known also for the rows to forecast
-  --future-rows <file>  rows to forecast, with these columns filled in, if they are not in the table
-  --static <e>          columns that never change within a series
-  --calendar <names>    what the network sees of the calendar: auto, none, or some of hour,weekday,month
-                        (default: none)
-  --sql <query>         forecast what this query gives, in which the file is the table "data"; it may be larger than
-                        the memory (needs DuckDB: npm install @duckdb/node-api)
-  --frequency <f>       monthly, weekly, business days, hourly, 15 minutes, ... (default: found)
-  --season <n>          rows in a season, 1 for none (default: found)
+  --time <column>       time column, or several joined by commas: year,month,day,hour (default: detected)
+  --series <column>     column with the series of each row (default: the table is one series)
+  --past <a,b>          covariates known up to now; quote a name that contains a comma: '"a, b",c'
+  --future <c,d>        covariates also known for the rows to forecast
+  --future-rows <file>  file with the future covariates of the rows to forecast, if not in the table
+  --static <e>          covariates that are constant within a series
+  --calendar <names>    calendar features: auto, none, or a list of hour,weekday,month (default: none)
+  --sql <query>         query whose result is forecast; the file is the table "data" and may be larger than memory
+                        (needs DuckDB: npm install @duckdb/node-api)
+  --frequency <f>       monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
+  --season <n>          rows in a season, 1 for none (default: detected)
 
 ${READING_HELP}${TIME_HELP}
-The network
-  --cells <rnn,lstm,gru>  cells to try (default: lstm)
-  --units <n>           hidden units of a layer (default 32)
-  --layers <n>          recurrent layers (default 1)
-  --window <n>          rows the network sees (default: one season or more)
+Network
+  --cells <rnn,lstm,gru>  recurrent cells to compare (default: lstm)
+  --units <n>           hidden units of each layer (default: 32)
+  --layers <n>          recurrent layers (default: 1)
+  --window <n>          input rows of the network (default: one season or more)
   --head <name>         point, quantile, gaussian, studentt, or negbin for counts (default: point)
   --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or
-                        log, by the data)
-  --decoding <how>      direct: all rows ahead at once; recursive: row by row (default: direct)
-  --epochs <n>          most passes over the data (default 60)
-  --seed <n>            same seed, same numbers (default 0)
+                        log, depending on the data)
+  --decoding <how>      direct: all horizon steps at once; recursive: step by step (default: direct)
+  --epochs <n>          maximum number of epochs (default: 60)
+  --seed <n>            random seed (default: 0)
 
-The test
-  --windows <n>         backtest forecasts (default: 4, more for long series)
-  --step <n>            rows between two of them (default: the horizon)
-  --refit               train again for each of them
-  --level <80,95>       intervals, in percent (default: 80,95)
+Backtest
+  --windows <n>         number of backtest forecasts (default: 4, more for long series)
+  --step <n>            rows between two backtest forecasts (default: the horizon)
+  --refit               retrain before each backtest forecast
+  --level <80,95>       levels of the prediction intervals, in percent (default: 80,95)
 
-Running
-  --out <folder>        write forecast.csv, backtest.csv, report.html and model there
-  --resume              go on with the run to that folder that was interrupted
-  --threads <n>         threads (default: the machine's cores)
-  --dry-run             say what was found, and train nothing
-  --json                one JSON event a line on stdout, people's text on stderr
-  --quiet               no text for people
+Run
+  --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder
+  --resume              resume the interrupted run in that folder
+  --threads <n>         number of threads (default: the number of cores)
+  --dry-run             print the plan without training
+  --json                print one JSON event per line to stdout, and text to stderr
+  --quiet               print no text
 `;
 
 export interface ForecastArguments {
@@ -118,21 +117,21 @@ export interface ForecastArguments {
   dryRun: boolean;
 }
 
-/** @throws UsageError for everything that can be wrong with the arguments themselves */
+/** @throws UsageError for invalid arguments */
 export function readArguments(args: readonly string[]): ForecastArguments {
   const parsed = parseOptions(args, OPTIONS);
   const [file, ...extra] = parsed.positionals;
   if (file === undefined) {
-    throw new UsageError('Which file? unroll forecast <file> --target <column> --horizon <n>');
+    throw new UsageError('A file is required: unroll forecast <file> --target <column> --horizon <n>');
   }
   if (extra.length > 0) {
     const named = parsed.positionals.join(', ');
-    throw new UsageError(`One file at a time, and ${parsed.positionals.length} are named: ${named}.`);
+    throw new UsageError(`Exactly one file is required, got ${parsed.positionals.length}: ${named}.`);
   }
   const out = text(parsed, 'out');
   const resume = parsed.values.resume === true;
   if (resume && out === undefined) {
-    throw new UsageError('--resume needs --out <folder>: the folder of the run that was interrupted.');
+    throw new UsageError('--resume needs --out <folder>, the folder of the interrupted run.');
   }
   return {
     file,
@@ -152,14 +151,15 @@ export function readArguments(args: readonly string[]): ForecastArguments {
 function futureRowsOf(args: ParsedArgs): string | undefined {
   const file = text(args, 'future-rows');
   if (file === undefined || text(args, 'future') !== undefined) return file;
-  throw new UsageError('--future-rows goes with --future <columns>, the columns that it fills in.');
+  throw new UsageError('--future-rows needs --future <columns>, the columns that it contains.');
 }
 
 function forecastOptions(args: ParsedArgs): ForecastOptions {
   const target = text(args, 'target');
   const horizon = wholeNumber(args, 'horizon');
-  if (target === undefined) throw new UsageError('--target <column> is missing: the column to forecast.');
-  if (horizon === undefined) throw new UsageError('--horizon <n> is missing: how many rows to forecast.');
+  if (target === undefined) throw new UsageError('--target <column> is required: the column to forecast.');
+  if (horizon === undefined)
+    throw new UsageError('--horizon <n> is required: the number of rows to forecast.');
   const options: ForecastOptions = {
     target,
     horizon,
@@ -180,7 +180,7 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   }
   const seed = wholeNumber(args, 'seed', 0);
   if (seed !== undefined) options.seed = seed;
-  // What stands in them is checked where they are used, which names the right ones.
+  // These values are validated where they are used.
   const cells = list(args, 'cells') as CellName[] | undefined;
   if (cells !== undefined) options.cells = cells;
   const head = text(args, 'head') as HeadName | undefined;
@@ -197,23 +197,22 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   return options;
 }
 
-/** Names between commas; in double quotes where they contain commas, as in CSV. */
+/** Names separated by commas; a name that contains a comma is in double quotes, as in CSV. */
 function list(args: ParsedArgs, name: string): string[] | undefined {
   const given = text(args, name);
   if (given === undefined) return undefined;
   const parts = given.match(/(?:"(?:[^"]|"")*"|[^,"])+|(?<=^|,)(?=,|$)/g) ?? [];
-  if (parts.join(',') !== given)
-    throw new UsageError(`--${name} has a quotation mark that is not closed: ${given}`);
+  if (parts.join(',') !== given) throw new UsageError(`--${name} has an unclosed quotation mark: ${given}`);
   const names = parts.map((part) => {
     const quoted = /^"((?:[^"]|"")*)"$/.exec(part.trim());
     return quoted === null ? part.trim() : quoted[1].replaceAll('""', '"');
   });
-  if (names.includes('')) throw new UsageError(`--${name} has an empty place: "${given}".`);
+  if (names.includes('')) throw new UsageError(`--${name} must not contain empty names, got "${given}".`);
   return names;
 }
 
 function percent(level: string): number {
   const value = Number(level);
   if (value > 0 && value < 100) return value / 100;
-  throw new UsageError(`--level holds percentages between 0 and 100 such as 80,95, and "${level}" is none.`);
+  throw new UsageError(`--level must be percentages between 0 and 100, such as 80,95, got "${level}".`);
 }

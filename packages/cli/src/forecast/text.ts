@@ -1,4 +1,4 @@
-/** The forecast of the first series as a plot for terminals. */
+/** Plots the forecast of the first series in the terminal. */
 import { type ForecastResult, historyRoom, plot, timeAt } from '@unroll/tasks';
 import type { Reporter } from '../shared/reporter.js';
 
@@ -12,8 +12,8 @@ export function showForecast({ panel, plan, winner, forecasts }: ForecastResult,
   const labels = [timeAt(panel, end - shown), timeAt(panel, end - 1), last] as const;
   const name = panel.idColumn === null ? panel.target : `${panel.target} of ${series.id}`;
   const rows = `${shown} row${shown === 1 ? '' : 's'}`;
-  reporter.say(`${name}: the last ${rows}, and ● the next ${plan.horizon} by ${winner}`);
+  reporter.print(`${name}: last ${rows}, and ● forecast of the next ${plan.horizon} by ${winner}`);
   const paint = (mark: string) => reporter.accent(mark);
   const data = { history: series.values.slice(-shown), forecast: forecast.median, labels };
-  for (const line of plot(data, { width: reporter.width, paint })) reporter.say(line);
+  for (const line of plot(data, { width: reporter.width, paint })) reporter.print(line);
 }

@@ -1,23 +1,23 @@
-/** Command-line options: parsed by node:util, with messages that say what would be right. */
+/** Command-line options: parsed by node:util, with helpful error messages. */
 import { parseArgs } from 'node:util';
 import { nearest } from '@unroll/core/internal';
 
-/** What the user typed is at fault; the message says how. Exit code 2. */
+/** Invalid usage of the command line. Exit code 2. */
 export class UsageError extends Error {}
 
 export interface OptionSpecs {
   readonly [name: string]: { type: 'string' | 'boolean' };
 }
 
-/** Options by name (without dashes) and what stands outside them. */
+/** Options by name (without dashes), and positional arguments. */
 export interface ParsedArgs {
   values: Readonly<Record<string, string | boolean | undefined>>;
   positionals: readonly string[];
 }
 
 /**
- * Parses the arguments of one verb.
- * @throws UsageError for an option that is not known (with the nearest one), or a value that is missing or not wanted
+ * Parses the arguments of one command.
+ * @throws UsageError for an unknown option (with the nearest one), a missing value, or an unexpected one
  */
 export function parseOptions(args: readonly string[], specs: OptionSpecs): ParsedArgs {
   checkNames(args, specs);
@@ -35,7 +35,7 @@ export function parseOptions(args: readonly string[], specs: OptionSpecs): Parse
   }
 }
 
-/** What stands on the command line, in order; options that are not among the specs too. */
+/** The tokens of the command line, in order, including unknown options. */
 export function tokensOf(args: readonly string[], specs: OptionSpecs) {
   const loose = { strict: false, allowPositionals: true, tokens: true } as const;
   return parseArgs({ args: [...args], options: specs, ...loose }).tokens;
@@ -46,7 +46,7 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
     if (token.kind !== 'option') continue;
     const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
     if (spec === undefined) throw unknownOption(token.rawName, token.name, specs);
-    // What follows a name is its value only if it does not look like an option itself.
+    // The next argument is the value only if it does not look like an option.
     const missing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
     if (spec.type === 'string' && missing) throw new UsageError(`${token.rawName} needs a value.`);
     if (spec.type === 'boolean' && token.value !== undefined)
@@ -56,13 +56,13 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
 
 function unknownOption(raw: string, name: string, specs: OptionSpecs): UsageError {
   const near = nearest(name, Object.keys(specs));
-  const hint = near === undefined ? 'unroll <verb> --help lists them.' : `Did you mean --${near}?`;
-  return new UsageError(`There is no option ${raw}. ${hint}`);
+  const hint = near === undefined ? 'Run the command with --help for a list.' : `Did you mean --${near}?`;
+  return new UsageError(`Unknown option ${raw}. ${hint}`);
 }
 
 /**
- * An option that holds a whole number of at least `least`.
- * @throws UsageError when it holds something else
+ * The value of an option that must be an integer of at least `least`.
+ * @throws UsageError for any other value
  */
 export function wholeNumber(args: ParsedArgs, name: string, least = 1): number | undefined {
   const text = args.values[name];
@@ -70,12 +70,12 @@ export function wholeNumber(args: ParsedArgs, name: string, least = 1): number |
   const value = Number(text);
   if (typeof text === 'string' && /^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least)
     return value;
-  throw new UsageError(`--${name} must be a whole number from ${least}, and it is "${text}".`);
+  throw new UsageError(`--${name} must be an integer of at least ${least}, got "${text}".`);
 }
 
-/** An option that holds text. */
+/** The value of a text option. */
 export function text(args: ParsedArgs, name: string): string | undefined {
   const value = args.values[name];
-  if (value === '') throw new UsageError(`--${name} is empty.`);
+  if (value === '') throw new UsageError(`--${name} must not be empty.`);
   return typeof value === 'string' ? value : undefined;
 }

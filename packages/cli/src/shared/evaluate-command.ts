@@ -1,4 +1,4 @@
-/** `unroll evaluate`: how good a saved model is on rows whose answers are known. */
+/** `unroll evaluate`: scores a saved model on rows with known targets. */
 import { taskName } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, text, UsageError } from './args.js';
 import { dataRows, openModel } from './predict-command.js';
@@ -16,12 +16,12 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll evaluate <model> --data <file> [options]
 
-Scores a saved model on rows that it was not made from, with the metrics of the run that made it. A forecasting model
-is scored on the rows after its own: it forecasts from each of them, knowing only the rows before.
+Scores a saved model on rows outside its training data, with the metrics of the training run. A forecasting model is
+scored on the rows after its training data: it forecasts from each of them, using only the rows before.
 
-  --data <file>         rows with the columns the model was made from, and with the values to compare with
-  --sql <query>         another query over this file than the one that the model was made with
-  --json                JSON events on stdout, people's text on stderr
+  --data <file>         rows with the columns of the training data, including the target
+  --sql <query>         query over this file (default: the query of the training run)
+  --json                JSON events on stdout, text on stderr
 
 ${READING_HELP}`;
 
@@ -32,16 +32,16 @@ export const evaluate: Verb = {
     const parsed = parseOptions(args, OPTIONS);
     const data = text(parsed, 'data');
     if (parsed.positionals.length !== 1 || data === undefined) {
-      throw new UsageError('Which model, and which rows? unroll evaluate <model folder> --data <file>');
+      throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
     const model = await openModel(parsed.positionals[0], tasks);
     if (model.evaluate === undefined) {
-      throw new UsageError(`A model of the task "${taskName(model.format)}" has no evaluation.`);
+      throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
     }
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
     const { rows } = await dataRows(parsed, model, reporter);
     const { notes, ...scores } = await model.evaluate({ rows });
-    for (const note of notes) reporter.tell({ event: 'note', text: note });
-    reporter.tell({ event: 'scores', ...scores });
+    for (const note of notes) reporter.report({ event: 'note', text: note });
+    reporter.report({ event: 'scores', ...scores });
   },
 };

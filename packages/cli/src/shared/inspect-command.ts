@@ -1,4 +1,4 @@
-/** `unroll inspect`: what a saved model is, without running it: task, layers, weights, and how it was trained. */
+/** `unroll inspect`: describes a saved model without running it: task, layers, weights and training record. */
 import { ready } from '@unroll/core';
 import { decodeUtf8, type Json, parseStrictJson } from '@unroll/core/internal';
 import { fromArtifact, readSafetensors } from '@unroll/formats';
@@ -13,14 +13,14 @@ const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'traini
 
 const HELP = `Usage: unroll inspect <model> [--json]
 
-Describes a saved model, a folder or a zip: its task, its layers with their output shapes and parameters, its weights,
-and how it was trained. Models that a program has saved with model.save() are described too.
+Describes a saved model (a folder or a zip): its task, its layers with output shapes and parameters, its weights, and
+its training. Also describes models that a program saved with model.save().
 
   --json                one JSON object on stdout
 `;
 
 interface Layers {
-  /** The table that model.summary() gives. */
+  /** The table of model.summary(). */
   summary: string;
   layers: { name: string; type: string; shapes: number[][] | null; parameters: number; from: string[] }[];
   parameters: { total: number; trainable: number };
@@ -28,12 +28,12 @@ interface Layers {
 }
 
 interface Inspection {
-  /** Null for a model of no task; `known`: whether this version reads it. */
+  /** Null for a model without a task; `known`: whether this version supports it. */
   task: { name: string; version: number; known: boolean } | null;
   facts: TaskFact[];
   /** Null for a model without a network. */
   network: Layers | null;
-  /** What training.json holds; null where there is none. */
+  /** The content of training.json; null if there is none. */
   training: Json;
 }
 
@@ -44,7 +44,7 @@ export const inspect: Verb = {
     const parsed = parseOptions(args, OPTIONS);
     const [path, ...extra] = parsed.positionals;
     if (path === undefined || extra.length > 0)
-      throw new UsageError('Which model? unroll inspect <model folder>');
+      throw new UsageError('Exactly one model is required: unroll inspect <model folder>');
     const files = await readModelFiles(path);
     await ready();
     const found = inspection(files, tasks);
@@ -57,7 +57,7 @@ export const inspect: Verb = {
 
 function inspection(files: ReadonlyMap<string, Uint8Array>, tasks: readonly Task[]): Inspection {
   if (!files.has(CONFIG) && !files.has('pipeline.json')) {
-    throw new UsageError('There is no model here: config.json and pipeline.json are missing.');
+    throw new UsageError('No model found: config.json and pipeline.json are missing.');
   }
   const format = taskFormat(files);
   const task = tasks.find(({ name }) => name === format?.task);
@@ -94,7 +94,7 @@ function layersOf(files: ReadonlyMap<string, Uint8Array>): Layers {
 }
 
 function asText(path: string, { task, facts, network, training }: Inspection): string {
-  const unknown = task?.known === false ? ', which this version does not know' : '';
+  const unknown = task?.known === false ? ', not supported by this version' : '';
   const named = task === null ? 'none' : `${task.name}, format version ${task.version}${unknown}`;
   const parts = [
     lines([['model', path], ['task', named], ...facts.map(({ name, value }): Line => [name, shown(value)])]),
@@ -104,7 +104,7 @@ function asText(path: string, { task, facts, network, training }: Inspection): s
     const weights = `${file}, ${bytes.toLocaleString('en-US')} bytes, ${types.map(typeName).join(', ') || 'empty'}`;
     parts.push(network.summary, lines([['weights', weights]]));
   }
-  parts.push(training === null ? 'There is no record of its training.' : trainingText(training));
+  parts.push(training === null ? 'No training record.' : trainingText(training));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -133,7 +133,7 @@ function shown(value: Json): string {
 const isObject = (value: Json): value is { [key: string]: Json } =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** A record of training, whatever it holds: names and values, and lists of records as tables. */
+/** The training record: names and values, and lists of records as tables. */
 function trainingText(training: Json): string {
   const flat = flattened(training, '');
   const tables = flat.filter(({ value }) => isTable(value));

@@ -1,4 +1,4 @@
-/** A saved model on disk: a folder, or one zip. */
+/** Reads a saved model from a folder or a zip. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ARTIFACT_FILES, fromZip } from '@unroll/formats';
@@ -6,8 +6,8 @@ import { type OptionSpecs, tokensOf, UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
 /**
- * The word that names the model. Options that only the model declares are not known yet, and a word behind one may be its
- * value: it is taken for the model only where there is no other, and it exists.
+ * The argument that names the model. Options declared by the model are not known yet, so an argument after one may be its
+ * value: it counts as the model only if there is no other candidate and the path exists.
  */
 export function modelPath(args: readonly string[], known: OptionSpecs): string | undefined {
   const tokens = tokensOf(args, known);
@@ -23,14 +23,14 @@ export function modelPath(args: readonly string[], known: OptionSpecs): string |
   return (sure ?? words.find(({ value }) => existsSync(value)))?.value;
 }
 
-/** The files of the model at a path. @throws UsageError where there is none, or it cannot be read */
+/** The files of the model at a path. @throws UsageError if there is none, or it cannot be read */
 export async function readModelFiles(path: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile() && path.endsWith('.zip')) return await fromZip(read(path), ARTIFACT_FILES);
   if (!found?.isDirectory()) {
-    const what = found === undefined ? 'there is no such folder' : 'this is neither a folder nor a .zip';
+    const what = found === undefined ? 'folder not found' : 'this is neither a folder nor a .zip';
     throw new UsageError(
-      `${path}: ${what}. A model is the folder "model" that a run writes, or a zip of its files.`,
+      `${path}: ${what}. A model is the folder "model" written by a run, or a zip of its files.`,
     );
   }
   const names = ARTIFACT_FILES.filter((name) => existsSync(join(path, name)));

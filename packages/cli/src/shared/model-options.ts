@@ -1,4 +1,4 @@
-/** The options that a model declares, as options of a command. */
+/** Options declared by a model, as command-line options. */
 import type { Table } from '@unroll/data';
 import type { TaskOption, TaskOptionValue } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, text, UsageError, wholeNumber } from './args.js';
@@ -9,9 +9,9 @@ export const specsOf = (options: readonly TaskOption[]): OptionSpecs =>
   );
 
 /**
- * What the arguments hold for these options.
- * @param readTable reads the file of a table
- * @throws UsageError for values that are not of the option's type
+ * The values of these options.
+ * @param readTable reads the file of a table option
+ * @throws UsageError for values of the wrong type
  */
 export async function optionValues(
   args: ParsedArgs,
@@ -38,13 +38,13 @@ async function optionValue(
   if (type === 'table') return readTable(given);
   const value = Number(given);
   if (Number.isFinite(value)) return value;
-  throw new UsageError(`--${name} must be a number, and it is "${given}".`);
+  throw new UsageError(`--${name} must be a number, got "${given}".`);
 }
 
 const WIDTH = 110;
 const PLACEHOLDERS = { integer: ' <n>', number: ' <x>', text: ' <text>', table: ' <file>', flag: '' };
 
-/** A line of help for each option, or several where it is long. */
+/** The help of each option, wrapped to several lines if it is long. */
 export function optionsHelp(options: readonly TaskOption[]): string {
   return options
     .map((option) => optionHelp(`--${option.name}${PLACEHOLDERS[option.type]}`, helpText(option)))

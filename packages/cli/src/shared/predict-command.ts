@@ -1,4 +1,4 @@
-/** `unroll predict`: a saved model of any task predicts from rows or a text. What it can be asked for, it says itself. */
+/** `unroll predict`: predicts with a saved model of any task from rows or a text. The model declares its options. */
 import { ready } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { type Task, type TaskModel, taskModelFromFiles, taskName } from '@unroll/tasks';
@@ -25,15 +25,14 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll predict <model> [options]
 
-Predicts with a saved model, of whatever task it is: the folder that a run has written (<out>/model), or a zip of one.
-The result goes to stdout as CSV, with a header. unroll predict <model> --help shows what the model itself can be asked
-for.
+Predicts with a saved model of any task: the folder written by a run (<out>/model), or a zip of it. Prints the result to
+stdout as CSV with a header. unroll predict <model> --help also lists the options of the model.
 
-  --data <file>         rows to predict from, with the columns the model was made from
-  --sql <query>         another query over this file than the one that the model was made with
-  --text <text>         a text to predict from, for models of texts
-  --out <folder>        write the result there instead, in a file named by the task, such as forecast.csv
-  --json                one JSON object a row on stdout
+  --data <file>         rows to predict from, with the columns of the training data
+  --sql <query>         query over this file (default: the query of the training run)
+  --text <text>         text to predict from, for models that take texts
+  --out <folder>        write the result to a file in this folder, named after the task, such as forecast.csv
+  --json                print one JSON object per row to stdout
 
 ${READING_HELP}`;
 
@@ -44,7 +43,7 @@ export const predict: Verb = {
     if (path === undefined) return HELP;
     const model = await openModel(path, tasks);
     const about = wrapped(model.about, 110).join('\n');
-    const own = model.options.length === 0 ? 'It has no options of its own.\n' : optionsHelp(model.options);
+    const own = model.options.length === 0 ? 'The model has no options.\n' : optionsHelp(model.options);
     return `${HELP}\nThe model in ${path} (task ${taskName(model.format)}):\n\n${about}\n\n${own}`;
   },
   async run(args, { tasks }) {
@@ -64,17 +63,17 @@ export const predict: Verb = {
     const request = { rows, options, texts: texts === undefined ? undefined : [texts] };
     const given = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
     const result = await withTemplate(out, given, () => model.predict(request));
-    for (const note of result.notes) reporter.say(note);
+    for (const note of result.notes) reporter.print(note);
     if (out !== undefined) {
       writeAtomically(out, new Map([[file, csvOf(result)]]));
-      reporter.say(`written  ${out}: ${file}`);
+      reporter.print(`written  ${out}: ${file}`);
     }
     if (parsed.values.json === true) process.stdout.write(jsonLinesOf(result));
     else if (out === undefined) process.stdout.write(csvOf(result));
   },
 };
 
-const WHICH = 'Which model? unroll predict <model folder> [--data <file>]';
+const WHICH = 'Exactly one model is required: unroll predict <model folder> [--data <file>]';
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
@@ -84,7 +83,7 @@ export async function openModel(path: string, tasks: readonly Task[]): Promise<T
   return taskModelFromFiles(files, tasks);
 }
 
-/** Rows for a model, read as its own were unless options say otherwise; what was found out about the file is said. */
+/** Reads rows for a model like its training rows, unless options override that. Prints notes about the file. */
 export async function dataRows(
   args: ParsedArgs,
   model: TaskModel,
@@ -95,6 +94,6 @@ export async function dataRows(
   if (data === undefined) return { rows: undefined, reading };
   const sql = text(args, 'sql') ?? model.sql;
   const { table, notes } = await readRows(data, reading, sql === undefined ? undefined : { sql });
-  for (const note of notes) reporter.say(note);
+  for (const note of notes) reporter.print(note);
   return { rows: table, reading };
 }

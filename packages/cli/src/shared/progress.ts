@@ -1,16 +1,16 @@
-/** The bar of a run: time left, loss and sequences per second. */
+/** The progress bar of a run: time left, loss and sequences per second. */
 import type { EpochEvent, StepEvent } from '@unroll/tasks';
 
 const REFRESH_MS = 100;
 const CELLS = 20;
 
 export class Progress {
-  /** When the first step was taken, and the share of the work that was done before. */
+  /** Time of the first step, and the progress before it. */
   #began: { at: number; done: number } | null = null;
   #drawn = 0;
   #sequencesPerSecond = 0;
 
-  /** The bar after this event; null where the last one is too recent to be replaced. */
+  /** The bar after this event; null if the last one was drawn too recently. */
   update(event: StepEvent | EpochEvent): string | null {
     const now = performance.now();
     const { done } = event;
@@ -27,6 +27,6 @@ export class Progress {
     const bar = `${'█'.repeat(filled)}${'░'.repeat(CELLS - filled)}`;
     const loss = event.loss?.toPrecision(3) ?? '-';
     const speed = Math.round(this.#sequencesPerSecond);
-    return `training ${event.training}/${event.trainings} ${bar} ETA ${left} s  loss ${loss}  ${speed} sequences/s`;
+    return `[${event.training}/${event.trainings}] ${event.model} ${bar} ETA ${left} s  loss ${loss}  ${speed} sequences/s`;
   }
 }

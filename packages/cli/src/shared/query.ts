@@ -1,10 +1,9 @@
 /**
- * `--sql`: a query over a file, run by DuckDB. DuckDB reads the file itself, piece by piece, so that the file may be
- * larger than the memory; only the rows of the result come here. DuckDB is not installed with Unroll: it is looked for
- * when it is needed.
+ * `--sql`: a query over a file, run by DuckDB. DuckDB streams the file, so it may be larger than memory; only the rows of
+ * the result are loaded. DuckDB is not installed with Unroll and is imported on demand.
  *
- * The query sees the file as the table `data`, and nothing else of the machine: a saved model carries its query, and
- * running somebody's model must not be able to read or write other files.
+ * The query can access only the file, as the table `data`. A saved model contains its query, and running a model from
+ * someone else must not read or write other files.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +18,7 @@ import { reasonOf } from './files.js';
 import type { Reading } from './reading-options.js';
 import type { Query } from './table-file.js';
 
-/** The part of @duckdb/node-api that is used: its own types are there only where it is installed. */
+/** The used part of @duckdb/node-api, whose own types exist only if it is installed. */
 interface DuckDB {
   DuckDBInstance: { create(path: string, settings: Record<string, string>): Promise<Instance> };
 }
@@ -38,9 +37,9 @@ const DUCKDB = '@duckdb/node-api';
 const SELECT = 1;
 
 /**
- * The rows that a query gives.
- * @param query its text, and the threads that DuckDB may use; default: all cores
- * @throws UsageError where DuckDB is not installed, the file cannot be read, or the query is at fault
+ * The rows returned by a query.
+ * @param query its text, and the number of threads for DuckDB; default: all cores
+ * @throws UsageError if DuckDB is not installed, the file cannot be read, or the query is invalid
  */
 export async function queryFile(path: string, reading: Reading, query: Query): Promise<Table> {
   const { sql, threads } = query;
@@ -88,7 +87,8 @@ async function shutIn(connection: Connection, path: string): Promise<void> {
 
 async function resultOf(connection: Connection, sql: string, reading: Reading): Promise<Table> {
   const { statementType } = await connection.prepare(sql);
-  if (statementType !== SELECT) throw new UsageError('--sql holds one query, such as "select * from data".');
+  if (statementType !== SELECT)
+    throw new UsageError('--sql must be a single SELECT query, such as "select * from data".');
   const result = await connection.stream(inFixedOrder(sql));
   const names = result.columnNames();
   const cells = names.map((): (Cell | undefined)[] => []);
@@ -98,18 +98,18 @@ async function resultOf(connection: Connection, sql: string, reading: Reading): 
       for (const [c, value] of row.entries()) cells[c].push(cellOf(value));
     }
   }
-  if (!cells[0]?.length) throw new UsageError('--sql: the query gives no rows.');
+  if (!cells[0]?.length) throw new UsageError('--sql: the query returns no rows.');
   const { encoding: _, ...separators } = reading;
   return makeTable({ source, names, cells, ...separators });
 }
 
-/** Threads deliver rows in any order; a run is to repeat, so where the query asks for no order, one is asked for. */
+/** Threads return rows in any order. Runs must be reproducible, so a query without an order gets one. */
 function inFixedOrder(sql: string): string {
   const query = sql.replace(/;\s*$/, '');
   return /\border\s+by\b/i.test(query) ? query : `select * from (${query}\n) order by all`;
 }
 
-/** What DuckDB says, without its advice on settings. */
+/** DuckDB's error message without its advice on settings. */
 function shortMessage(error: unknown): string {
   const lines = String((error as Error).message).split('\n');
   const advice = lines.findIndex((line) => /^(Possible (fixes|solutions)|See also|\s*file ?= ?)/i.test(line));
@@ -119,12 +119,12 @@ function shortMessage(error: unknown): string {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** The ways of writing "no value" that tables know, as DuckDB compares them: letter by letter. */
+/** The spellings of a missing value, for DuckDB's case-sensitive comparison. */
 const NO_VALUE =
   "['', 'NA', 'N/A', 'n/a', '#N/A', '#DIV/0!', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
 const HEAD_BYTES = 65_536;
 
-/** DuckDB's function that reads the file; what the file is, is told from its first bytes. */
+/** The DuckDB function that reads the file, chosen by its first bytes. */
 function readerOf(path: string, reading: Reading): string {
   const packed = headOf(path);
   const zipped = packed[0] === 0x1f && packed[1] === 0x8b;
@@ -132,7 +132,7 @@ function readerOf(path: string, reading: Reading): string {
   const file = quoted(resolve(path));
   if (looksLikeParquet(head)) return `read_parquet(${file})`;
   const compression = zipped ? ", compression = 'gzip'" : '';
-  // A character that is cut in two at the end would be taken for another encoding.
+  // A character cut off at the end would be mistaken for another encoding.
   const lastLine = head.lastIndexOf(10);
   const { text, encoding } = decodeText(
     lastLine < 0 ? head : head.subarray(0, lastLine + 1),
@@ -143,13 +143,13 @@ function readerOf(path: string, reading: Reading): string {
   const read = READABLE[encoding.toLowerCase()];
   if (read === undefined)
     throw new UsageError(
-      `--sql reads UTF-8, UTF-16 and Windows-1252, and ${path} is ${encoding}. Convert it to UTF-8 first.`,
+      `--sql reads UTF-8, UTF-16 and Windows-1252, got ${encoding} in ${path}. Convert the file to UTF-8 first.`,
     );
   const { decimal = decimalOf(text, reading) } = reading;
   return `read_csv(${file}${compression}, nullstr = ${NO_VALUE}, encoding = '${read}', decimal_separator = '${decimal}')`;
 }
 
-/** Encodings by DuckDB's names. */
+/** Encodings and their DuckDB names. */
 const READABLE: Readonly<Record<string, string>> = {
   ...{ 'utf-8': 'utf-8', utf8: 'utf-8', 'utf-16': 'utf-16', 'utf-16le': 'utf-16' },
   ...{ 'windows-1252': 'latin-1', latin1: 'latin-1', 'iso-8859-1': 'latin-1' },
@@ -172,11 +172,11 @@ function unzippedHead(bytes: Uint8Array, path: string): Uint8Array {
   try {
     return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch {
-    throw new UsageError(`${path} begins as a gzip file and cannot be unpacked: it is damaged.`);
+    throw new UsageError(`${path}: the gzip file is damaged and cannot be decompressed.`);
   }
 }
 
-/** Point or comma, by the first rows. What else is wrong with them, DuckDB tells. */
+/** Decimal point or comma, from the first rows. DuckDB reports any other problem. */
 function decimalOf(text: string, { thousands }: Reading): '.' | ',' {
   try {
     return parseCsv(text, { ...(thousands && { thousands }) }).decimal;

@@ -1,4 +1,4 @@
-/** Options that say how a file is read where that is not certain. */
+/** Options for reading files whose format is ambiguous. */
 import type { Decimal, NumberOptions, Thousands, TimeOptions } from '@unroll/data';
 import { type OptionSpecs, type ParsedArgs, text } from './args.js';
 
@@ -13,21 +13,21 @@ export const TIME_OPTIONS = {
   timezone: { type: 'string' },
 } as const satisfies OptionSpecs;
 
-export const READING_HELP = `How the file is read (default for each: found from the file, with a note where it is not certain)
+export const READING_HELP = `File format (default: detected, with a note if ambiguous)
   --decimal <mark>      decimal separator: . or ,
   --thousands <mark>    thousands separator: . or , or ' or space, or none
   --encoding <name>     utf-8, windows-1252, gbk, big5, shift_jis, euc-kr, ...
 `;
 export const TIME_HELP = `  --dates <order>       dmy, mdy or ymd: order of day, month and year in dates such as 01/02/2024
-  --timezone <name>     time zone whose days the rows are, such as Europe/Berlin, where times are in UTC
+  --timezone <name>     time zone of daily rows, such as Europe/Berlin, if times are in UTC
 `;
 
-/** How the text and the numbers of a file are read. */
+/** Encoding and number format of a file. */
 export interface Reading extends NumberOptions {
   encoding?: string;
 }
 
-/** What these options hold is checked where it is used. */
+/** The values are validated where they are used. */
 export function readingOptions(args: ParsedArgs): Reading {
   const decimal = text(args, 'decimal') as Decimal | undefined;
   const mark = text(args, 'thousands');
@@ -36,7 +36,7 @@ export function readingOptions(args: ParsedArgs): Reading {
   return { ...(decimal && { decimal }), ...(thousands && { thousands }), ...(encoding && { encoding }) };
 }
 
-/** How the times of a file are read. */
+/** Time format of a file. */
 export function timeReading(args: ParsedArgs): Pick<TimeOptions, 'dates' | 'timezone'> {
   const dates = text(args, 'dates') as TimeOptions['dates'];
   const timezone = text(args, 'timezone');

@@ -1,6 +1,6 @@
 /**
- * Renders the events of a run, of whatever task it is. People read lines (a bar on a terminal, a line a stage elsewhere) on
- * stdout, or on stderr when `--json` gives stdout to a program, which then reads one event a line.
+ * Renders the events of a run of any task. Text goes to stdout: a progress bar on a terminal, else one line per stage. With
+ * `--json`, stdout receives one event per line and the text goes to stderr.
  */
 import type { WriteStream } from 'node:tty';
 import {
@@ -22,53 +22,53 @@ const LABEL = 9;
 export class Reporter {
   readonly json: boolean;
   readonly #quiet: boolean;
-  readonly #people: NodeJS.WriteStream;
+  readonly #output: NodeJS.WriteStream;
   readonly #progress = new Progress();
   #barShown = false;
 
   constructor({ json, quiet }: { json: boolean; quiet: boolean }) {
     this.json = json;
     this.#quiet = quiet;
-    this.#people = json ? process.stderr : process.stdout;
+    this.#output = json ? process.stderr : process.stdout;
   }
 
-  /** Tells people and programs; programs are spared the steps. */
-  tell(event: RunEvent): void {
+  /** Reports an event as text and, with `--json`, as JSON (except steps). */
+  report(event: RunEvent): void {
     if (this.json && event.event !== 'step') process.stdout.write(`${JSON.stringify(event)}\n`);
     if (event.event === 'step' || event.event === 'epoch') {
       if (this.live) this.#bar(this.#progress.update(event));
     } else if (event.event === 'stage') {
-      if (!this.live) this.say(stageLine(event)); // On a terminal the bar says it all.
+      if (!this.live) this.print(stageLine(event)); // On a terminal, the bar shows it.
     } else if (event.event === 'scores') {
       this.#scores(event);
     } else {
-      for (const line of linesOf(event)) this.say(line);
+      for (const line of linesOf(event)) this.print(line);
     }
   }
 
-  /** True where a line can be written over. */
+  /** True if lines can be overwritten. */
   get live(): boolean {
-    return this.#people.isTTY === true && !this.#quiet && process.env.TERM !== 'dumb';
+    return this.#output.isTTY === true && !this.#quiet && process.env.TERM !== 'dumb';
   }
 
   get colour(): boolean {
-    return this.#people.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+    return this.#output.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
   }
 
   /** Columns of the terminal, at most 80. */
   get width(): number {
-    return Math.min(80, (this.#people as Partial<WriteStream>).columns ?? 80);
+    return Math.min(80, (this.#output as Partial<WriteStream>).columns ?? 80);
   }
 
-  /** A line for people. */
-  say(line = ''): void {
+  /** Prints a line of text. */
+  print(line = ''): void {
     if (this.#quiet) return;
     this.clearBar();
-    this.#people.write(`${line}\n`);
+    this.#output.write(`${line}\n`);
   }
 
   clearBar(): void {
-    if (this.#barShown) this.#people.write('\r\x1b[2K');
+    if (this.#barShown) this.#output.write('\r\x1b[2K');
     this.#barShown = false;
   }
 
@@ -80,19 +80,19 @@ export class Reporter {
     return this.colour ? `\x1b[36m${text}\x1b[39m` : text;
   }
 
-  /** A table, the best row emphasised. */
+  /** Prints a table with the best row in bold. */
   #scores(table: ScoreTable): void {
-    this.say();
+    this.print();
     for (const [i, line] of alignColumns(scoreTexts(table)).entries()) {
-      this.say(i === 1 ? this.strong(line) : line);
+      this.print(i === 1 ? this.strong(line) : line);
     }
-    this.say();
+    this.print();
   }
 
-  /** Replaces the bar; null leaves it. */
+  /** Redraws the bar, unless `line` is null. */
   #bar(line: string | null): void {
     if (line === null) return;
-    this.#people.write(`\r\x1b[2K${line.slice(0, this.width - 1)}`);
+    this.#output.write(`\r\x1b[2K${line.slice(0, this.width - 1)}`);
     this.#barShown = true;
   }
 }
@@ -107,11 +107,14 @@ function linesOf(event: BackendEvent | PlanEvent | NoteEvent | WarningEvent | Re
 const labelled = (label: string, text: string): string => `${label.padEnd(LABEL)}${text}`;
 
 function stageLine({ training, trainings, model, title, loss, sequencesPerSecond }: StageEvent): string {
-  const speed = sequencesPerSecond === null ? 'done before' : `${Math.round(sequencesPerSecond)} sequences/s`;
-  return `training ${training}/${trainings} (${model}, ${title}): loss ${loss?.toPrecision(3) ?? '-'}, ${speed}`;
+  const speed =
+    sequencesPerSecond === null
+      ? 'restored from checkpoint'
+      : `${Math.round(sequencesPerSecond)} sequences/s`;
+  return `[${training}/${trainings}] ${model}: ${title}, loss ${loss?.toPrecision(3) ?? '-'}, ${speed}`;
 }
 
-/** Rows under a head, columns aligned: text to the left, the rest to the right. */
+/** Aligns columns: the first to the left, the others to the right. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
   return rows.map((row) =>

@@ -1,6 +1,6 @@
 /**
- * What `--resume` goes on from: the folder `.resume` beside the results, with a checkpoint of each training and a note of
- * the options and the data that they belong to. It is there while a run is under way, and after one that was interrupted.
+ * State for `--resume`: the folder `.resume` next to the results, with a checkpoint of each training and a record of the
+ * options and data of the run. It exists during a run and after an interrupted one.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -10,40 +10,40 @@ import type { RunStore } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
-const NOTE = 'run.json';
+const RECORD = 'run.json';
 
-/** All that decides how a run ends: JSON. */
+/** Everything that determines the results of a run: JSON. */
 export interface RunIdentity {
   task: string;
-  /** Options as they would be typed, in the order in which differences are told; undefined where they are left out. */
+  /** Options by flag, in the order in which differences are reported; undefined if not given. */
   options: Readonly<Record<string, unknown>>;
   /** Fingerprints of the files. */
   data: string;
-  /** Of Unroll. */
+  /** Version of Unroll. */
   version: string;
 }
 
-export interface KeptRun extends RunStore {
-  /** Whether there was something to go on from. */
+export interface RunCheckpoints extends RunStore {
+  /** Whether the run resumes an interrupted one. */
   readonly resumed: boolean;
-  /** Takes the checkpoints away: the results are written. */
+  /** Deletes the checkpoints, once the results are written. */
   done(): void;
 }
 
 /**
- * The checkpoints of the run in `out`: those of the run that was interrupted there, or with `resume` false none yet.
- * Nothing is written before the first checkpoint.
- * @throws UsageError when the interrupted run had other options or other data
+ * The checkpoints of the run in `out`: those of an interrupted run, or none if `resume` is false. Writes nothing before
+ * the first checkpoint.
+ * @throws UsageError if the interrupted run had different options or data
  */
-export function keptRun(out: string, resume: boolean, identity: RunIdentity): KeptRun {
+export function openCheckpoints(out: string, resume: boolean, identity: RunIdentity): RunCheckpoints {
   const folder = join(out, '.resume');
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const place = (name: string) => join(folder, `${name}.safetensors`);
-  const note = `${JSON.stringify(identity, null, 2)}\n`;
-  const resumed = resume && existsSync(join(folder, NOTE));
-  if (resumed) checkSame(readFileSync(join(folder, NOTE), 'utf8'), note, out);
+  const pathOf = (name: string) => join(folder, `${name}.safetensors`);
+  const record = `${JSON.stringify(identity, null, 2)}\n`;
+  const resumed = resume && existsSync(join(folder, RECORD));
+  if (resumed) checkSame(readFileSync(join(folder, RECORD), 'utf8'), record, out);
   else remove();
-  let noted = resumed;
+  let recorded = resumed;
   const write = async (path: string, bytes: Uint8Array) => {
     try {
       await writeWhole(path, bytes);
@@ -55,16 +55,16 @@ export function keptRun(out: string, resume: boolean, identity: RunIdentity): Ke
     resumed,
     async read(name) {
       try {
-        return await readFile(place(name));
+        return await readFile(pathOf(name));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-        throw new UsageError(`${place(name)}: ${reasonOf(error, 'cannot be read')}.`);
+        throw new UsageError(`${pathOf(name)}: ${reasonOf(error, 'cannot be read')}.`);
       }
     },
     async write(name, bytes) {
-      if (!noted) await write(join(folder, NOTE), new TextEncoder().encode(note));
-      noted = true;
-      await write(place(name), bytes);
+      if (!recorded) await write(join(folder, RECORD), new TextEncoder().encode(record));
+      recorded = true;
+      await write(pathOf(name), bytes);
     },
     done: remove,
   };
@@ -72,14 +72,15 @@ export function keptRun(out: string, resume: boolean, identity: RunIdentity): Ke
 
 function checkSame(before: string, now: string, out: string): void {
   const [was, is] = [before, now].map((text): RunIdentity => JSON.parse(text));
-  const told = [...differingOptions(was.options, is.options)];
-  if (was.task !== is.task) told.unshift(`it was of the task ${was.task}, and this is ${is.task}`);
-  if (was.data !== is.data) told.push('the file held other data');
-  if (was.version !== is.version) told.push(`it was Unroll ${was.version}, and this is ${is.version}`);
-  if (told.length === 0) return;
+  const differences = [...differingOptions(was.options, is.options)];
+  if (was.task !== is.task) differences.unshift(`the task was ${was.task} and is now ${is.task}`);
+  if (was.data !== is.data) differences.push('the data have changed');
+  if (was.version !== is.version)
+    differences.push(`the Unroll version was ${was.version} and is now ${is.version}`);
+  if (differences.length === 0) return;
   throw new UsageError(
-    `The run that was interrupted in ${out} was another one: ${told.join('; ')}. ` +
-      'Run it as it was, or leave --resume out to start anew.',
+    `The interrupted run in ${out} was different: ${differences.join('; ')}. ` +
+      'Restore these, or start over without --resume.',
   );
 }
 
@@ -90,7 +91,7 @@ function differingOptions(was: RunIdentity['options'], is: RunIdentity['options'
     .map((name) => `${flagOf(name, was[name])} is now ${flagOf(name, is[name])}`);
 }
 
-/** An option as it would be typed. */
+/** An option as written on the command line. */
 function flagOf(name: string, value: unknown): string {
   if (value === undefined || value === false) return `no --${name}`;
   return value === true ? `--${name}` : `--${name} ${value}`;

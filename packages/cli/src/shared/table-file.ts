@@ -1,4 +1,4 @@
-/** A table from a file: what it is, is told from its bytes, not from its name. */
+/** Reads tables from files. The format is detected from the bytes, not from the name. */
 import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { reasonOf } from './files.js';
 import { queryFile } from './query.js';
 import type { Reading } from './reading-options.js';
 
-/** A table, and what was found out about its file, for people. */
+/** A table, and notes about its file. */
 export interface FileTable {
   table: Table;
   notes: string[];
@@ -19,15 +19,15 @@ export interface FileTable {
   fingerprint: string;
 }
 
-/** What is asked of a file instead of all its rows. */
+/** A query over a file. */
 export interface Query {
   sql: string;
   threads?: number;
 }
 
 /**
- * Reads the rows that a query gives, without reading the file whole; all of them where there is no query.
- * @throws UsageError when the file cannot be read or the query is at fault, UnrollError when what it holds is no table
+ * Reads the rows returned by a query, without loading the whole file; without a query, reads all rows.
+ * @throws UsageError if the file cannot be read or the query is invalid, UnrollError if the content is not a table
  */
 export async function readRows(path: string, reading: Reading, query?: Query): Promise<FileTable> {
   if (query === undefined) return readTable(path, reading);
@@ -36,15 +36,15 @@ export async function readRows(path: string, reading: Reading, query?: Query): P
   await pipeline(createReadStream(path), hash);
   const shown = query.sql.replace(/\s+/g, ' ').trim();
   const notes = [
-    `The query "${shown.length > 40 ? `${shown.slice(0, 39)}…` : shown}" gives ${table.rowCount} rows.`,
+    `The query "${shown.length > 40 ? `${shown.slice(0, 39)}…` : shown}" returns ${table.rowCount} rows.`,
   ];
   return { table, notes, fingerprint: hash.digest('hex') };
 }
 
 /**
- * Reads CSV, JSON lines, a JSON array or Parquet; any of them compressed with gzip, text in UTF-8, UTF-16 or an older
+ * Reads CSV, JSON lines, a JSON array or Parquet, optionally compressed with gzip; text in UTF-8, UTF-16 or an older
  * encoding.
- * @throws UsageError when the file cannot be read, UnrollError when what it holds is no table
+ * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
 export async function readTable(path: string, reading: Reading = {}): Promise<FileTable> {
   const packed = readBytes(path);
@@ -80,12 +80,12 @@ function unzipped(bytes: Uint8Array, source: string): Uint8Array {
     return gunzipSync(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(source);
-    throw new UsageError(`${source} begins as a gzip file and cannot be unpacked: it is cut off or damaged.`);
+    throw new UsageError(`${source}: the gzip file is truncated or damaged and cannot be decompressed.`);
   }
 }
 
 const tooLarge = (path: string): UsageError =>
   new UsageError(
-    `${path} is too large to be read whole. Choose its columns or sum up its rows, with "data" for the file: ` +
+    `${path} is too large to load. Select columns or aggregate rows with a query, in which the file is the table "data": ` +
       '--sql "select day, sum(units) as units from data group by day".',
   );

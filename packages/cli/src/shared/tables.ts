@@ -1,4 +1,4 @@
-/** Columns and rows as text: CSV, or JSON lines. */
+/** Formats columns and rows as CSV or JSON lines. */
 import type { TaskCell } from '@unroll/tasks';
 
 export interface CellTable {
@@ -11,13 +11,13 @@ function csvLine(fields: readonly string[]): string {
   return `${fields.map((field) => (/[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')}\n`;
 }
 
-/** A header and a line a row; null is an empty field. */
+/** A header and one line per row; null becomes an empty field. */
 export const csvOf = ({ columns, rows }: CellTable): string =>
   [columns, ...rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell))))]
     .map(csvLine)
     .join('');
 
-/** The rows as JSON objects, one a line. */
+/** The rows as JSON objects, one per line. */
 export const jsonLinesOf = ({ columns, rows }: CellTable): string =>
   rows
     .map((row) => `${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, row[i]])))}\n`)

@@ -1,4 +1,4 @@
-/** Rows that are missing, written as a file to fill in. */
+/** Writes a template file for missing rows. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UnrollError } from '@unroll/core';
@@ -11,9 +11,9 @@ import { csvOf } from './tables.js';
 export const templateFile = (option: string): string => `${option.replace(/-rows$/, '')}-template.csv`;
 
 /**
- * Where `work` fails for rows that are missing, these are written beside the error. A file of them that is there already,
- * and was not read, may have been filled in: it is left alone.
- * @param given the file that each option named
+ * If `work` fails because of missing rows, writes a template of these rows. An existing template that was not read may
+ * contain the user's values, so it is kept.
+ * @param given the file given for each option
  */
 export async function withTemplate<T>(
   out: string | undefined,
@@ -25,19 +25,18 @@ export async function withTemplate<T>(
   } catch (error) {
     if (!(error instanceof UnrollError) || error.data.template === undefined) throw error;
     if (out === undefined) {
-      throw new UsageError(`${error.message}\nWith --out <folder>, a file with these rows is written.`);
+      throw new UsageError(`${error.message}\nAdd --out <folder> to write a template file with these rows.`);
     }
     const option = String(error.data.option);
     const path = join(out, templateFile(option));
     if (existsSync(path) && !isSameFile(path, given[option])) {
       throw new UsageError(
-        `${error.message}\n${path} is there from before and is left as it is: once filled in, it is read by ` +
-          `--${option} ${path}.`,
+        `${error.message}\n${path} already exists and was not changed. Fill it in and add --${option} ${path}.`,
       );
     }
     writeAtomically(out, new Map([[templateFile(option), csvOf(error.data.template as Template)]]));
     throw new UsageError(
-      `${error.message}\n${path} holds these rows: fill them in and add --${option} ${path}.`,
+      `${error.message}\nThe template ${path} contains these rows. Fill it in and add --${option} ${path}.`,
     );
   }
 }

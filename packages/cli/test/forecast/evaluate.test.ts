@@ -38,7 +38,7 @@ before(async () => {
 test('evaluate: the model and the best baseline on the newer rows', async () => {
   const { code, stdout, stderr } = await unroll(['evaluate', 'old/model', '--data', 'new.csv']);
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /^Rows up to 1958-12 are those stored with the model\.$/m);
+  assert.match(stdout, /^Rows up to 1958-12 were taken from the model\.$/m);
   assert.match(stdout, /^24 forecasts of up to 6 rows, from 1959-01 to 1960-12\.$/m);
   assert.match(
     stdout,
@@ -55,7 +55,7 @@ test('evaluate: nothing newer is refused', async () => {
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(
     stderr,
-    /^unroll: old\.csv has no values of "passengers" after 1958-12, .* Give newer rows\.\n$/,
+    /^unroll: old\.csv has no values of "passengers" after 1958-12, .* Provide newer rows\.\n$/,
   );
 });
 
@@ -112,6 +112,6 @@ test('predict says what a model of no task is, and what to do with it', async ()
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /no pipeline\.json, so that it belongs to no task\. .* loadModel\(\)\. unroll inspect describes/,
+    /no pipeline\.json, so it belongs to no task\. .* loadModel\(\)\. unroll inspect describes/,
   );
 });

@@ -16,9 +16,9 @@ describe('a good run', () => {
     assert.equal(code, 0);
     assert.match(stdout, /^backend {2}\S/);
     assert.match(stdout, /144 rows of "passengers" by "month", 1949-01 to 1960-12/);
-    assert.match(stdout, /monthly, season of 12 rows, taken as logarithms/);
+    assert.match(stdout, /monthly, season of 12 rows, log-transformed/);
     assert.match(stdout, /4 forecasts of 12 rows from 1957-01 to 1960-12/);
-    assert.match(stdout, /^training 12\/12 .*loss [\d.]+, \d+ sequences\/s$/m);
+    assert.match(stdout, /^\[12\/12\] .*loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(
       stdout,
       /^model +MASE +sMAPE +RMSE +MAE +WQL +in 80% +in 95%\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
@@ -132,7 +132,7 @@ test('counts: the head negbin, its files and its report', async () => {
   const args = ['forecast', 'rare.csv', ...options, '--head', 'negbin', '--out', 'rare'];
   const { code, stdout, stderr } = await unroll(args);
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /taken as counts/);
+  assert.match(stdout, /modelled as counts/);
   const [, ...rows] = csv('rare/forecast.csv');
   assert.equal(rows.length, 4);
   for (const row of rows)
@@ -144,22 +144,22 @@ test('counts: the head negbin, its files and its report', async () => {
   assert.equal(again.stdout, readFileSync(join(place.folder, 'rare/forecast.csv'), 'utf8'));
   const logs = await unroll(['forecast', 'rare.csv', ...options, '--scaler', 'log']);
   assert.equal(logs.code, 2);
-  assert.match(logs.stderr, /The scaler log needs values above 0/);
+  assert.match(logs.stderr, /The scaler log needs positive values, got zero or negative values/);
 });
 
 test('a dry run says what it would do, and does nothing', async () => {
   const { code, stdout } = await unroll(['forecast', ...AIR, '--dry-run', '--out', 'dry']);
   assert.equal(code, 0);
   assert.match(stdout, /monthly, season of 12 rows/);
-  assert.doesNotMatch(stdout, /training|MASE/);
+  assert.doesNotMatch(stdout, /loss|sequences|MASE/);
   assert.ok(!existsSync(join(place.folder, 'dry')));
 });
 
 test('what is seen of the calendar is told, and is part of the run', async () => {
   const told = async (calendar: string) =>
     (await unroll(['forecast', ...AIR, '--dry-run', '--calendar', calendar])).stdout;
-  assert.match(await told('auto'), /\n +beside it the calendar \(month\)\n/);
-  assert.match(await told('month'), /\n +beside it the calendar \(month\)\n/);
+  assert.match(await told('auto'), /\n +additional inputs: the calendar \(month\)\n/);
+  assert.match(await told('month'), /\n +additional inputs: the calendar \(month\)\n/);
   assert.doesNotMatch(await told('none'), /calendar/);
   const { code } = await unroll([
     'forecast',
@@ -173,7 +173,7 @@ test('what is seen of the calendar is told, and is part of the run', async () =>
   ]);
   assert.equal(code, 0);
   const read = (name: string) => readFileSync(join(place.folder, 'cal', name), 'utf8');
-  assert.match(read('report.html'), /<dt>Beside the target<\/dt><dd>the calendar \(month\)<\/dd>/);
+  assert.match(read('report.html'), /<dt>Additional input<\/dt><dd>the calendar \(month\)<\/dd>/);
   assert.deepEqual(JSON.parse(read('model/pipeline.json')).plan.calendar, ['month']);
   assert.equal((await unroll(['predict', 'cal/model'])).stdout, read('forecast.csv'));
 });
@@ -260,7 +260,7 @@ describe('several series with covariates', () => {
     ]);
     assert.equal(code, 0);
     assert.match(stdout, /76 rows of 2 series \("shop"\) of "sold" by "month", 2020-01 to 2023-02/);
-    assert.match(stdout, /beside it price \(future\), town \(static\)/);
+    assert.match(stdout, /additional inputs: price \(future\), town \(static\)/);
     const lines = readFileSync(join(place.folder, 'shops/forecast.csv'), 'utf8').split('\n');
     assert.equal(lines[0], 'series,time,mean,median,lo-90,hi-90');
     assert.match(lines[1]!, /^"A ""one"", big",2023-03,[\d.]+,[\d.]+,[\d.]+,[\d.]+$/);
@@ -273,9 +273,9 @@ describe('several series with covariates', () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /"price" must be known for the 2 rows to forecast, and is missing for A "one", big 2023-03 to 2023-04, B /,
+      /"price" must be known for the 2 rows to forecast, but is missing for A "one", big 2023-03 to 2023-04, B /,
     );
-    assert.match(stderr, /gaps\/future-template\.csv holds these rows: fill them in and add --future-rows/);
+    assert.match(stderr, /gaps\/future-template\.csv contains these rows\. Fill it in and add --future-rows/);
     const template = readFileSync(join(place.folder, 'gaps/future-template.csv'), 'utf8');
     assert.equal(template.split('\n')[1], '"A ""one"", big",2023-03,,');
     assert.deepEqual(readdirSync(join(place.folder, 'gaps')), ['future-template.csv']);
@@ -290,10 +290,10 @@ describe('verbs', () => {
   test('a verb that is not known is told with the nearest', async () => {
     const { code, stderr } = await unroll(['forcast']);
     assert.equal(code, 2);
-    assert.equal(stderr, 'unroll: There is no verb "forcast". Did you mean "forecast"?\n');
+    assert.equal(stderr, 'unroll: Unknown command "forcast". Did you mean "forecast"?\n');
   });
   test('help and version go to stdout', async () => {
-    assert.match((await unroll(['--help'])).stdout, /^Usage: unroll <verb>/);
+    assert.match((await unroll(['--help'])).stdout, /^Usage: unroll <command>/);
     const help = await unroll(['forecast', '--help']);
     assert.equal(help.code, 0);
     for (const name of ['target', 'horizon', 'time', 'units', 'epochs', 'seed', 'out', 'json']) {
@@ -309,7 +309,7 @@ test('Ctrl-C stops the run with exit 130 and writes nothing', async () => {
     child.stdout!.on('data', (data) => /"epoch"/.test(String(data)) && child.kill('SIGINT'));
   });
   assert.equal(code, 130);
-  assert.match(stderr, /unroll: Stopped\. Nothing was written\.\n$/);
+  assert.match(stderr, /unroll: Stopped\. No files were written\.\n$/);
   assert.doesNotMatch(stdout, /"result"/);
 });
 

@@ -79,10 +79,10 @@ test('what is missing is named, and a template of all rows ahead is written', as
   const [a, b, c] = missing as [Shop, Shop, Shop];
   assert.equal(
     stderr,
-    `unroll: "price" must be known for the 7 rows to forecast, and is missing for ${a.id} ${ahead(a)[0]} to ${ahead(a)[6]}, ` +
+    `unroll: "price" must be known for the 7 rows to forecast, but is missing for ${a.id} ${ahead(a)[0]} to ${ahead(a)[6]}, ` +
       `${b.id} ${ahead(b)[5]} to ${ahead(b)[6]}, ${c.id} ${ahead(c)[0]} to ${ahead(c)[6]}, and 57 more series. ` +
-      `Add these rows to sales.csv, with "sold" left empty.\n` +
-      `${TEMPLATE} holds these rows: fill them in and add --future-rows ${TEMPLATE}.\n`,
+      `Add these rows to sales.csv and leave "sold" empty.\n` +
+      `The template ${TEMPLATE} contains these rows. Fill it in and add --future-rows ${TEMPLATE}.\n`,
   );
   assert.deepEqual([code, stdout], [2, '']);
   assert.deepEqual(csv(TEMPLATE)[0], HEAD);
@@ -97,10 +97,7 @@ test('partly filled in, what is still missing is named, and nothing that was wri
   write(TEMPLATE, HEAD, rows);
   const before = readFileSync(join(place.folder, TEMPLATE), 'utf8');
   const careless = await unroll(command());
-  assert.match(
-    careless.stderr,
-    /is there from before and is left as it is: once filled in, it is read by --future-rows/,
-  );
+  assert.match(careless.stderr, /already exists and was not changed\. Fill it in and add --future-rows/);
   assert.equal(readFileSync(join(place.folder, TEMPLATE), 'utf8'), before);
   const { code, stderr } = await unroll(command('--future-rows', TEMPLATE));
   assert.match(stderr, /is missing for shop-299 2024-\S+ to 2024-\S+\. Add/);

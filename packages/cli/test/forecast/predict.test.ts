@@ -54,13 +54,13 @@ test('goes on from the newer rows alone, and beyond the rows it was tested for',
   const all = await unroll(['predict', MODEL, '--data', 'all.csv']);
   const one = await unroll(['predict', MODEL, '--data', 'one.csv']);
   assert.equal(one.stdout, all.stdout);
-  assert.equal(one.stderr, 'Rows up to 1960-12 are those stored with the model.\n');
+  assert.equal(one.stderr, 'Rows up to 1960-12 were taken from the model.\n');
   assert.match(one.stdout, /\n1961-02,/);
   const long = await unroll(['predict', MODEL, '--horizon', '30']);
   assert.equal(long.code, 0);
   assert.match(
     long.stderr,
-    /^The model was tested 12 rows ahead\. Rows 13 to 30 go on from its own forecast/,
+    /^The model was backtested up to step 12\. Steps 13 to 30 are forecast recursively/,
   );
   assert.ok(long.stdout.startsWith(file('air/forecast.csv')));
   assert.equal(long.stdout.trimEnd().split('\n').length, 31);
@@ -118,7 +118,7 @@ test('times in several columns are found, written as one, and understood again',
   const options = ['--target', 'load', '--horizon', '6', '--season', '6', ...QUICK];
   const { code, stdout } = await unroll(['forecast', 'old.csv', ...options, '--out', 'parts']);
   assert.equal(code, 0);
-  assert.match(stdout, /Times are made of year, month, day, hour, and written as one: 2024-02-28T23:00\./);
+  assert.match(stdout, /Times are combined from year, month, day, hour and written as 2024-02-28T23:00\./);
   assert.deepEqual(
     csv('parts/forecast.csv').map((row) => row[0]),
     ['time', ...Array.from({ length: 6 }, (_, k) => `2024-02-29T0${k}:00`)],
@@ -153,20 +153,17 @@ describe('mistakes: exit 2', () => {
     writeFileSync(join(place.folder, 'foreign/pipeline.json'), '{"format": "something else"}');
   });
   const cases: Record<string, [string[], RegExp]> = {
-    'no folder': [[], /Which model\? unroll predict <model folder>/],
-    'a folder that is not there': [['gone'], /gone: there is no such folder/],
-    'a folder without a model': [['empty'], /There is no model here: pipeline\.json is missing/],
+    'no folder': [[], /Exactly one model is required: unroll predict <model folder>/],
+    'a folder that is not there': [['gone'], /gone: folder not found/],
+    'a folder without a model': [['empty'], /pipeline\.json is missing: the files contain no model/],
     'a model of another kind': [
       ['foreign'],
-      /pipeline\.json names no task of Unroll: its format is "something else"/,
+      /pipeline\.json: format must name a task, such as "unroll-forecast-1", got "something else"/,
     ],
     'weights that are damaged': [['damaged'], /model\.safetensors/],
-    'a horizon of no rows': [[MODEL, '--horizon', '0'], /--horizon must be a whole number from 1/],
+    'a horizon of no rows': [[MODEL, '--horizon', '0'], /--horizon must be an integer of at least 1/],
     'data without the target': [[MODEL, '--data', 'other.csv'], /other\.csv has no column "passengers"/],
-    'an option that is not known': [
-      [MODEL, '--dta', 'x'],
-      /There is no option --dta\. Did you mean --data\?/,
-    ],
+    'an option that is not known': [[MODEL, '--dta', 'x'], /Unknown option --dta\. Did you mean --data\?/],
   };
   for (const [name, [args, message]] of Object.entries(cases)) {
     test(name, async () => {

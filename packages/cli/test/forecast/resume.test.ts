@@ -53,7 +53,7 @@ test(`killed ${KILLS} times at random moments and resumed, it ends with the same
     code = run.code;
     moments.push(code === 0 ? 'end' : moment!.toFixed(0));
     kills += Number(code !== 0);
-    resumed += Number(/going on with the run/.test(run.stderr));
+    resumed += Number(/resuming the interrupted run/.test(run.stderr));
     assert.ok(code === 0 || code === null, run.stderr);
   }
   const where = `killed after ms: ${moments.join(', ')}; undisturbed it takes ${undisturbed.toFixed(0)}`;
@@ -65,18 +65,18 @@ test(`killed ${KILLS} times at random moments and resumed, it ends with the same
 
 test('what was trained before is not trained again', async () => {
   const whole = (await unroll([...ARGS, '--out', 'counted'])).stderr;
-  assert.doesNotMatch(whole, /done before/);
+  assert.doesNotMatch(whole, /restored from checkpoint/);
   await unroll([...ARGS, '--out', 'late'], afterEpochs(100, 'SIGKILL'));
   const { stderr } = await unroll([...ARGS, '--resume', '--out', 'late']);
-  assert.match(stderr, /^training 1\/12 .* done before$/m);
-  assert.match(stderr, /^training 12\/12 .* sequences\/s$/m);
+  assert.match(stderr, /^\[1\/12\] .* restored from checkpoint$/m);
+  assert.match(stderr, /^\[12\/12\] .* sequences\/s$/m);
 });
 
 describe('Ctrl-C', () => {
   before(async () => {
     const { code, stderr } = await unroll([...ARGS, '--out', 'stopped'], afterEpochs(20, 'SIGINT'));
     assert.equal(code, 130);
-    assert.match(stderr, /unroll: Stopped\. The same command with --resume goes on from here\.\n$/);
+    assert.match(stderr, /unroll: Stopped\. Run the same command with --resume to continue\.\n$/);
     assert.deepEqual(readdirSync(inPlace('stopped')), ['.resume']);
   });
 
@@ -97,20 +97,20 @@ describe('Ctrl-C', () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /interrupted in stopped was another one: no --units is now --units 8; no --calendar is now --calendar auto; no --level is now --level 90\. Run it as it was/,
+      /interrupted run in stopped was different: no --units is now --units 8; no --calendar is now --calendar auto; no --level is now --level 90\. Restore these/,
     );
     writeFileSync(inPlace('more.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
     const more = ARGS.map((arg) => (arg === passengers ? 'more.csv' : arg));
     const changed = await unroll([...more, '--resume', '--out', 'stopped']);
     assert.equal(changed.code, 2);
-    assert.match(changed.stderr, /was another one: the file held other data\./);
+    assert.match(changed.stderr, /was different: the data have changed\./);
     assert.ok(existsSync(inPlace('stopped/.resume')), 'it can still be resumed');
   });
 
   test('is gone on from', async () => {
     const { code, stderr } = await unroll([...ARGS, '--resume', '--out', 'stopped']);
     assert.equal(code, 0);
-    assert.match(stderr, /^resume {3}going on with the run that was interrupted$/m);
+    assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
     assert.deepEqual(results('stopped'), results('whole'));
   });
 });
@@ -119,14 +119,14 @@ test('without --resume the run starts anew, whatever is there', async () => {
   await unroll([...ARGS, '--out', 'again'], afterEpochs(20, 'SIGKILL'));
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--out', 'again']);
   assert.equal(code, 0);
-  assert.doesNotMatch(stderr, /resume|done before/);
+  assert.doesNotMatch(stderr, /resume|restored from checkpoint/);
   assert.ok(!existsSync(inPlace('again/.resume')));
 });
 
 test('with nothing to go on from, --resume says so and starts anew', async () => {
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--resume', '--out', 'fresh']);
   assert.equal(code, 0);
-  assert.match(stderr, /^resume {3}no run was interrupted in fresh, the run starts anew$/m);
+  assert.match(stderr, /^resume {3}no interrupted run found in fresh, starting a new run$/m);
 });
 
 test('--resume without a folder: exit 2', async () => {

@@ -9,5 +9,5 @@ const { echoTask, EVENTS } = (await import(path)) as { echoTask: Task; EVENTS: r
 const args = process.argv.slice(2);
 if (args[0] === 'run') {
   const reporter = new Reporter({ json: args.includes('--json'), quiet: args.includes('--quiet') });
-  for (const event of EVENTS) reporter.tell(event);
+  for (const event of EVENTS) reporter.report(event);
 } else process.exitCode = await main(args, [...TASKS, echoTask]);

@@ -63,7 +63,7 @@ describe('predict', () => {
   test('help: the common part, and with a model its own', async () => {
     const common = (await unroll(['predict', '--help'])).stdout;
     assert.match(common, /--data <file>/);
-    assert.match(common, /unroll predict <model> --help shows what the model itself can be asked/);
+    assert.match(common, /unroll predict <model> --help also lists the options of the model/);
     assert.doesNotMatch(common, /--horizon|--times/);
     const { code, stdout } = await unroll(['predict', 'echo', '--help']);
     assert.equal(code, 0);
@@ -77,27 +77,27 @@ describe('predict', () => {
     assert.match(stdout, /^ {2}--echo-rows <file> {4}more rows to say$/m);
   });
   const mistakes: Record<string, [string[], string]> = {
-    'an option that neither knows': [
-      ['echo', '--time', '2'],
-      'There is no option --time. Did you mean --times?',
-    ],
+    'an option that neither knows': [['echo', '--time', '2'], 'Unknown option --time. Did you mean --times?'],
     'a whole number that is none': [
       ['echo', '--times', '0'],
-      '--times must be a whole number from 1, and it is "0".',
+      '--times must be an integer of at least 1, got "0".',
     ],
-    'a number that is none': [['echo', '--gain', 'loud'], '--gain must be a number, and it is "loud".'],
-    'two models': [['echo', 'later'], 'Which model? unroll predict <model folder> [--data <file>]'],
+    'a number that is none': [['echo', '--gain', 'loud'], '--gain must be a number, got "loud".'],
+    'two models': [
+      ['echo', 'later'],
+      'Exactly one model is required: unroll predict <model folder> [--data <file>]',
+    ],
     'a file that is no model': [
       ['said.csv'],
-      'said.csv: this is neither a folder nor a .zip. A model is the folder "model" that a run writes, or a zip of its files.',
+      'said.csv: this is neither a folder nor a .zip. A model is the folder "model" written by a run, or a zip of its files.',
     ],
     'a newer version': [
       ['later'],
-      'This model is of the task "echo", format version 3, and this version of Unroll reads up to 2: update Unroll.',
+      'This version of Unroll reads the task "echo" up to format version 2, got version 3. Update Unroll.',
     ],
     'a task that is not known': [
       ['nobody'],
-      'This model is of the task "ghost", which this version does not know. It knows forecast, echo.',
+      'Unknown task "ghost". This version of Unroll supports: forecast, echo.',
     ],
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {
@@ -133,7 +133,7 @@ describe('evaluate', () => {
     const { code, stderr } = await unroll(['evaluate', 'echo']);
     assert.deepEqual(
       [code, stderr],
-      [2, 'unroll: Which model, and which rows? unroll evaluate <model folder> --data <file>\n'],
+      [2, 'unroll: A model and --data are required: unroll evaluate <model folder> --data <file>\n'],
     );
     assert.match(
       (await unroll(['evaluate', '--help'])).stdout,
@@ -144,7 +144,7 @@ describe('evaluate', () => {
 
 test('a model without an evaluation says so', async () => {
   const { code, stderr } = await unroll(['evaluate', 'desert', '--data', 'said.csv']);
-  assert.deepEqual([code, stderr], [2, 'unroll: A model of the task "echo" has no evaluation.\n']);
+  assert.deepEqual([code, stderr], [2, 'unroll: Models of the task "echo" do not support evaluation.\n']);
 });
 
 describe('inspect', () => {
@@ -187,17 +187,17 @@ describe('inspect', () => {
   });
   test('what it cannot read it still names', async () => {
     const later = (await unroll(['inspect', 'later'])).stdout;
-    assert.match(later, /^task {3}echo, format version 3, which this version does not know$/m);
-    assert.match(later, /\n\nThere is no record of its training\.\n$/);
+    assert.match(later, /^task {3}echo, format version 3, not supported by this version$/m);
+    assert.match(later, /\n\nNo training record\.\n$/);
   });
   test('a folder without a model, and no folder', async () => {
     const empty = await unroll(['inspect', '.']);
-    assert.equal(
-      empty.stderr,
-      'unroll: There is no model here: config.json and pipeline.json are missing.\n',
-    );
+    assert.equal(empty.stderr, 'unroll: No model found: config.json and pipeline.json are missing.\n');
     const none = await unroll(['inspect']);
-    assert.deepEqual([none.code, none.stderr], [2, 'unroll: Which model? unroll inspect <model folder>\n']);
+    assert.deepEqual(
+      [none.code, none.stderr],
+      [2, 'unroll: Exactly one model is required: unroll inspect <model folder>\n'],
+    );
   });
 });
 
@@ -206,9 +206,9 @@ describe('the reporter', () => {
     'backend  a wall',
     'echo     off two walls',
     '         One is far.',
-    'training 1/2 (echo, listening): loss 0.250, 10 sequences/s',
+    '[1/2] echo: listening, loss 0.250, 10 sequences/s',
     'warning: It is loud here.',
-    'training 2/2 (echo, listening): loss -, done before',
+    '[2/2] echo: listening, loss -, restored from checkpoint',
     '',
     'model    right  BLEU     delay    missed',
     'echo     100 %  31.3     12.35    5.50 %',
@@ -246,7 +246,7 @@ describe('the reporter', () => {
     const step = { event: 'step' as const, ...facts, done: 0.25, loss: 0.5, sequencesPerSecond: 99.6 };
     assert.equal(
       progress.update(step),
-      `training 3/9 █████${'░'.repeat(15)} ETA 0 s  loss 0.500  100 sequences/s`,
+      `[3/9] m █████${'░'.repeat(15)} ETA 0 s  loss 0.500  100 sequences/s`,
     );
     assert.equal(progress.update({ ...step, done: 0.5 }), null, 'not redrawn at once');
   });

@@ -88,9 +88,9 @@ test('encodings: a note that names the option, and the option', async () => {
 
 test('a name with a comma is given in quotes', async () => {
   const { stdout } = await plan('names.csv', 'units', '--past', '"a, b",c');
-  assert.match(stdout, /beside it a, b \(past\), c \(past\)/);
+  assert.match(stdout, /additional inputs: a, b \(past\), c \(past\)/);
   const open = await plan('names.csv', 'units', '--past', '"a, b');
-  assert.match(open.stderr, /^unroll: --past has a quotation mark that is not closed: "a, b\n$/);
+  assert.match(open.stderr, /^unroll: --past has an unclosed quotation mark: "a, b\n$/);
   assert.equal(open.code, 2);
 });
 
@@ -122,7 +122,7 @@ test('months by name, newest first: forecast after the newest, also with newer r
   );
   const next = await unroll(['predict', 'named/model', '--data', 'newer.csv']);
   assert.match(next.stdout, /\nJun-22,.*\nJul-22,/);
-  assert.match(next.stderr, /Rows up to Apr-22 are those stored with the model/);
+  assert.match(next.stderr, /Rows up to Apr-22 were taken from the model/);
 });
 
 describe('options that are wrong: exit 2 and a line', () => {

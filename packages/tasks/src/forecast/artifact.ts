@@ -1,4 +1,4 @@
-/** A forecasting model as files: its pipeline, and the networks where it has some. */
+/** Files of a forecasting model: its pipeline, and its network if it has one. */
 import { UnrollError } from '@unroll/core';
 import { encodeUtf8, type JsonObject } from '@unroll/core/internal';
 import { fromArtifact, toArtifact } from '@unroll/formats';
@@ -12,7 +12,7 @@ export interface ForecastArtifact {
   network: Network | null;
 }
 
-/** `pipeline.json`; for a network also `config.json` and `model.safetensors`; and `training.json` where it is given. */
+/** `pipeline.json`; for a network also `config.json` and `model.safetensors`; `training.json` if `training` is given. */
 export async function writeForecast(
   { pipeline, network }: ForecastArtifact,
   training?: unknown,
@@ -28,7 +28,7 @@ export function readForecast(files: ReadonlyMap<string, Uint8Array>): ForecastAr
   const pipeline = checkPipeline(readPipeline(files));
   if (files.has('config.json')) return { pipeline, network: fromArtifact(files).model };
   if (pipeline.views.length === 0) return { pipeline, network: null };
-  throw new UnrollError('format', 'There is no network here: config.json is missing.');
+  throw new UnrollError('format', 'config.json is missing: the files contain no network.');
 }
 
 const NEEDED = [
@@ -38,11 +38,21 @@ const NEEDED = [
 
 function checkPipeline(json: JsonObject): Pipeline {
   if (json.format !== PIPELINE_FORMAT) {
-    throw new UnrollError('format', 'pipeline.json: this is not a model made by a forecast.', {
-      format: json.format,
-    });
+    throw new UnrollError(
+      'format',
+      `pipeline.json is not of a forecasting model: format must be "${PIPELINE_FORMAT}", got ${JSON.stringify(json.format)}.`,
+      {
+        format: json.format,
+      },
+    );
   }
   const missing = NEEDED.filter((name) => !(name in json));
-  if (missing.length === 0) return json as unknown as Pipeline;
+  if (missing.length === 0) return withChunk(json as unknown as Pipeline);
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+}
+
+/** The plan of earlier files stores the horizon chunk as `reach`. */
+function withChunk(pipeline: Pipeline): Pipeline {
+  const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;
+  return { ...pipeline, plan: { ...plan, chunk: plan.chunk ?? reach } };
 }

@@ -1,4 +1,4 @@
-/** Rolling-origin tests: every model forecasts from the same origins, knowing only the rows before each. */
+/** Rolling-origin backtest: every model forecasts from the same origins and sees only the rows before each. */
 import {
   coverage,
   crpsOfQuantiles,
@@ -24,21 +24,21 @@ export interface ModelForecasts {
   forecasts: Intervals[];
 }
 
-/** One row of the leaderboard: errors over all origins and all rows ahead. */
+/** One row of the leaderboard: metrics over all origins and horizon steps. */
 export interface Score {
   model: string;
-  /** Mean absolute error over that of "same as one season before" in the training rows; the mean over the series. */
+  /** Mean absolute error divided by that of the seasonal naive forecast on the training rows; averaged over the series. */
   mase: number;
   /** Percent, 0 to 200. */
   smape: number;
   /** In the unit of the target, like `mae`. */
   rmse: number;
   mae: number;
-  /** Weighted quantile loss over the ends of the intervals and the median; a fraction. */
+  /** Weighted quantile loss over the interval bounds and the median; a fraction. */
   wql: number;
   /** Continuous ranked probability score over the same quantiles, in the unit of the target. */
   crps: number;
-  /** Share of the values inside the intervals, by level: `{ "80": 0.79 }`. Null where no interval could be formed yet. */
+  /** Interval coverage by level: `{ "80": 0.79 }`. Null if no interval could be calibrated. */
   coverage: Record<string, number | null>;
 }
 
@@ -48,7 +48,7 @@ function historyAt(panel: Panel, { series, origin }: Origin, season: number): Fl
   return filled(values.slice(0, Math.max(0, origin - offset)), season);
 }
 
-/** What came after an origin: [horizon], NaN where it is missing or has not come yet. */
+/** Actual values after an origin: [horizon], NaN where missing or not yet known. */
 export function actualAt(panel: Panel, { series, origin }: Origin, horizon: number): Float64Array {
   const { offset, values } = panel.series[series];
   return Float64Array.from({ length: horizon }, (_, k) => values[origin - offset + k] ?? Number.NaN);
@@ -57,7 +57,7 @@ export function actualAt(panel: Panel, { series, origin }: Origin, horizon: numb
 /** A forecast that needs no training. */
 export type Baseline = (history: Float64Array) => Float64Array;
 
-/** The baselines of every leaderboard; the seasonal one only where there is a season. */
+/** The baselines of every leaderboard; seasonal-naive only if there is a season. */
 export function baselines({
   season,
   horizon,
@@ -73,7 +73,7 @@ export function baselines({
   return all;
 }
 
-/** A point forecast as intervals of no width. */
+/** A point forecast as intervals of zero width. */
 function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
   return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
 }
@@ -88,10 +88,10 @@ export function baselineForecasts(
   return origins.map((origin) => asIntervals(rule(historyAt(panel, origin, season)), levels));
 }
 
-/** The horizon of the forecasts; MASE is in units of what "one season before" missed in the rows before `cut`. */
+/** The part of the plan that scores need: MASE is scaled by the seasonal naive error on the rows before `cut`. */
 type ScoredPlan = Pick<ForecastPlan, 'horizon' | 'season' | 'cut'>;
 
-/** Scores the forecasts against what came; values that are missing do not count. Best (least MASE) first. */
+/** Scores the forecasts against the actual values, ignoring missing ones. Best (lowest MASE) first. */
 export function leaderboard(
   panel: Panel,
   plan: ScoredPlan,
@@ -125,7 +125,7 @@ function joined(parts: readonly Float64Array[]): Float64Array {
   return all;
 }
 
-/** The mean over the series of their scaled errors; series whose training values never change are left out. */
+/** The mean MASE over the series, without series whose training values are constant. */
 function meanMase(
   panel: Panel,
   plan: ScoredPlan,
@@ -133,10 +133,10 @@ function meanMase(
   actuals: readonly Float64Array[],
   forecasts: readonly Intervals[],
 ): number {
-  const places = panel.series.map((): number[] => []);
-  for (const [n, { series }] of origins.entries()) places[series].push(n);
+  const originsOf = panel.series.map((): number[] => []);
+  for (const [n, { series }] of origins.entries()) originsOf[series].push(n);
   const each = panel.series.map(({ offset, values }, series) => {
-    const own = places[series];
+    const own = originsOf[series];
     const training = values.slice(0, Math.max(0, plan.cut - offset));
     const actual = joined(own.map((n) => actuals[n]));
     return mase(actual, joined(own.map((n) => forecasts[n].median)), training, plan.season);
@@ -145,7 +145,7 @@ function meanMase(
   return known.length === 0 ? Number.NaN : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-/** Scores of the intervals, over the rows where there are some. */
+/** Metrics of the intervals, over the rows that have one. */
 function intervalScores(
   actual: Float64Array,
   median: Float64Array,
@@ -170,7 +170,7 @@ function intervalScores(
   };
 }
 
-/** A level as columns and flags name it: 0.95 is "95". */
+/** A level as written in column names and flags: 0.95 is "95". */
 export const levelName = (level: number): string => String(Number((level * 100).toPrecision(6)));
 
 /** Ascending, with NaN last. */

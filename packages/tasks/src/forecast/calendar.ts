@@ -1,7 +1,7 @@
 /**
- * The calendar: where a row stands in its day, week and year, each as a sine and a cosine, so that the end of a cycle lies
- * beside its beginning. It follows from the time alone: no column holds it, and it is known for every row. Rows are even,
- * so the places of the window's rows tell those of the rows ahead.
+ * Calendar features: the position of a row in its day, week and year, each as a sine and a cosine, so that the end of a
+ * cycle is close to its beginning. They are computed from the times. Rows are evenly spaced, so the features of the window
+ * determine those of the horizon.
  */
 import { valueError } from '@unroll/core';
 import { addPeriods, describeFrequency } from '@unroll/data';
@@ -11,15 +11,15 @@ const DAY = 86_400_000;
 
 interface Cycle {
   name: string;
-  /** Milliseconds; of a year the fewest. */
+  /** Milliseconds; for the year, its minimum. */
   length: number;
-  /** How many of these cycles lie before a time, with their fractions; whole ones make no difference. */
+  /** Cycles before a time, with fraction; only the fraction matters. */
   turns: (time: number) => number;
 }
 
 /**
- * By UTC, not by the zone that a file names: newer rows may be written in another one. Another clock only turns the
- * circle, which is one and the same to a network.
+ * In UTC, not in the zone of the file, since newer rows may be written in another zone. A shift only rotates the circle,
+ * which makes no difference to a network.
  */
 const CYCLES = {
   hour: { name: 'day', length: DAY, turns: (time: number) => time / DAY },
@@ -31,7 +31,7 @@ const CYCLES = {
 export type CalendarName = keyof typeof CYCLES;
 const NAMES = Object.keys(CYCLES) as CalendarName[];
 
-/** What a run is told of the calendar: names, none, or all that the rows can tell of. */
+/** Calendar features by name, `none`, or `auto` for all that the rows support. */
 export type CalendarOption = 'auto' | 'none' | readonly CalendarName[];
 
 function ofYear(time: number): number {
@@ -41,9 +41,9 @@ function ofYear(time: number): number {
 }
 
 /**
- * What the networks are to see of the calendar. `auto` takes the cycles that are longer than a step and that the rows
- * before grid place `cut` hold twice: seen once, a cycle cannot be told from a trend.
- * @throws UnrollError `value` for a name that is none, or a place that is the same in all rows
+ * The calendar features of a run. `auto` selects the cycles that are longer than one row and that the rows before grid index
+ * `cut` cover twice: a cycle seen once cannot be distinguished from a trend.
+ * @throws UnrollError `value` for an unknown name, or a feature that is the same in all rows
  */
 export function chooseCalendar(panel: Panel, wanted: CalendarOption, cut: number): CalendarName[] {
   if (wanted === 'none') return [];
@@ -54,32 +54,32 @@ export function chooseCalendar(panel: Panel, wanted: CalendarOption, cut: number
     return NAMES.filter((name) => varies(name) && span(0, cut) >= 2 * CYCLES[name].length);
   const unknown = wanted.find((name) => !NAMES.includes(name));
   if (unknown !== undefined) {
-    throw valueError(
-      `The calendar has no "${unknown}". Write auto or none alone, or some of ${NAMES.join(', ')}.`,
-      {
-        calendar: unknown,
-      },
-    );
+    throw valueError(`calendar must be auto, none or a list of ${NAMES.join(', ')}, got "${unknown}".`, {
+      calendar: unknown,
+    });
   }
   const same = wanted.find((name) => !varies(name));
   if (same === undefined) return NAMES.filter((name) => wanted.includes(name));
   const why =
     panel.frequency.unit === 'step'
       ? 'its times are plain numbers'
-      : `its rows are ${describeFrequency(panel.frequency)}, and so do not move within the ${CYCLES[same].name}`;
-  throw valueError(`${panel.source} has no "${same}": ${why}. Leave it out of the calendar.`, {
-    calendar: same,
-  });
+      : `its rows are ${describeFrequency(panel.frequency)}, so their position in the ${CYCLES[same].name} never changes`;
+  throw valueError(
+    `The calendar feature "${same}" is of no use for ${panel.source}: ${why}. Remove it from calendar.`,
+    {
+      calendar: same,
+    },
+  );
 }
 
-/** The channels of a series along its rows: for each name a sine and a cosine. */
+/** The calendar channels of a series: a sine and a cosine for each name. */
 export function calendarChannels(
   { start, frequency }: Panel,
   { offset, values }: { offset: number; values: Float64Array },
   names: readonly CalendarName[],
 ): Float64Array[] {
   if (names.length === 0) return [];
-  // From row to row: business days are counted one by one, and would be from the start each time.
+  // Incremental, because business days are counted one by one.
   const times = new Float64Array(values.length);
   for (let i = 0; i < times.length; i++) {
     times[i] = i === 0 ? addPeriods(start, offset, frequency) : addPeriods(times[i - 1], 1, frequency);

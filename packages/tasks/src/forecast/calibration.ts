@@ -1,11 +1,11 @@
 /**
  * Intervals from past errors (split conformal prediction; with a probabilistic head, conformalised quantile regression).
- * For each row ahead, a model's score at an earlier origin is how far the value that came lay outside the interval that
- * the model gave (a point forecast is an interval of no width). The interval of a new forecast is widened by the score
- * that a share of `level` of the earlier ones do not exceed. Only errors already seen at the time of a forecast are used.
+ * For each horizon step, the conformity score at an earlier origin is the distance of the actual value from the model's
+ * interval (a point forecast is an interval of zero width). A new interval is widened by the `level` quantile of the earlier
+ * scores. Only errors known at the forecast origin are used.
  *
- * Scores are taken in the scale of the forecast (its logarithm, where the plan takes logarithms) and in units of the
- * series' usual change, so that the errors of many series may be put together.
+ * Scores are measured on the scale of the forecast (the logarithm, if the plan uses one) and divided by the typical change
+ * of the series, so errors of many series can be pooled.
  */
 import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
@@ -17,33 +17,33 @@ export interface Intervals {
   /** One for each level. */
   lower: Float64Array[];
   upper: Float64Array[];
-  /** Where the model tells it apart from the median. */
+  /** Only if the head has a mean of its own. */
   mean?: Float64Array;
 }
 
-/** What scores are measured in. */
+/** The scale of the scores of a run. */
 export interface ScoreScale {
   log: boolean;
-  /** Counts do not fall below 0. */
+  /** Intervals of counts are clipped at 0. */
   counts: boolean;
-  /** Usual change of each series. */
+  /** Typical change of each series. */
   units: readonly number[];
-  /** Least value of each series whose logarithm is taken. */
+  /** Values below this are raised to it before the logarithm, for each series. */
   floors: readonly number[];
 }
 
 interface Score {
-  /** Grid place of the value that came. */
-  place: number;
+  /** Grid index of the actual value. */
+  index: number;
   score: number;
 }
 
 export class Calibration {
   readonly levels: readonly number[];
   readonly #scale: ScoreScale;
-  /** [level][row ahead] */
+  /** [level][step] */
   readonly #scores: Score[][][];
-  /** Margins [level][row ahead] by origin, for as long as nothing new is learned. */
+  /** Cached margins [level][step] by origin; cleared by `learn`. */
   readonly #margins = new Map<number, Float64Array[]>();
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
@@ -52,7 +52,7 @@ export class Calibration {
     this.#scores = levels.map(() => Array.from({ length: horizon }, () => []));
   }
 
-  /** Takes in how a forecast from `origin` compares with what came, as far as it has. */
+  /** Adds the scores of a forecast from `origin`, for the steps whose actual value is known. */
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
     const { offset, values } = panel.series[series];
@@ -62,12 +62,12 @@ export class Calibration {
         if (actual === undefined || Number.isNaN(actual)) continue;
         const below = this.#up(series, lower[l][k]) - this.#up(series, actual);
         const above = this.#up(series, actual) - this.#up(series, upper[l][k]);
-        list.push({ place: origin + k, score: Math.max(below, above) / this.#scale.units[series] });
+        list.push({ index: origin + k, score: Math.max(below, above) / this.#scale.units[series] });
       }
     }
   }
 
-  /** The forecast with its intervals widened by what was known at its origin; NaN where nothing was. */
+  /** The forecast with its intervals widened by the scores known at its origin; NaN where there are none. */
   widen({ series, origin }: Origin, intervals: Intervals): Intervals {
     const { log, counts, units, floors } = this.#scale;
     return widened(intervals, this.margins(origin), {
@@ -78,7 +78,7 @@ export class Calibration {
     });
   }
 
-  /** How far each interval [level][row ahead] is widened at an origin, in units of the usual change. */
+  /** Margins [level][step] that widen the intervals at an origin, in units of the typical change. */
   margins(origin: number): Float64Array[] {
     let margins = this.#margins.get(origin);
     if (margins === undefined) {
@@ -95,7 +95,7 @@ export class Calibration {
   }
 }
 
-/** What scores of one series are measured in. */
+/** The scale of the scores of one series. */
 export interface SeriesScale {
   log: boolean;
   counts: boolean;
@@ -109,7 +109,7 @@ const up = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): 
 const down = (value: number, { log, counts }: Pick<SeriesScale, 'log' | 'counts'>): number =>
   log ? Math.exp(value) : counts ? Math.max(0, value) : value;
 
-/** Intervals moved apart by margins [level][row ahead]. */
+/** Intervals widened by margins [level][step]. */
 export function widened(
   { lower, upper, ...intervals }: Intervals,
   margins: readonly ArrayLike<number>[],
@@ -121,7 +121,7 @@ export function widened(
       bound.map((value, k) => {
         const far = up(value, scale) + sign * margins[l][k] * scale.unit;
         const wide = down(far, scale);
-        // An interval that was too wide is narrowed, but never past the forecast itself.
+        // Negative margins narrow an interval, but never past the median.
         return sign * (wide - median[k]) < 0 ? median[k] : wide;
       }),
     );
@@ -129,8 +129,8 @@ export function widened(
 }
 
 /**
- * Intervals of rows beyond those that margins are known for, too: there the model goes on from its own forecast, whose
- * error comes to that of the rows that follow. Taken as independent, their squares add up, block by block.
+ * Like `widened`, also for steps beyond the last margin. There the model continues from its own forecast, whose error adds
+ * to that of the following steps. The errors are treated as independent: their squares add up, chunk by chunk.
  */
 export function widenedBeyond(
   intervals: Intervals,
@@ -155,20 +155,19 @@ export function widenedBeyond(
 }
 
 /**
- * The score that a new one, `ahead` rows ahead, exceeds with probability at most 1 - level. From n independent ones it
- * would be that of rank ceil((n + 1) level). Errors of neighbouring origins share all but one of the rows between origin
- * and target, so n of them tell less than that: about as much as n / sqrt(ahead), which is what the rank allows for.
- * Where that rank is beyond the largest, which n scores hold only for the share n / (n + sqrt(ahead)), the largest is
- * stretched as the errors of a normal distribution would be between that share and the level.
+ * The score that a new one at horizon step `step` exceeds with probability at most 1 - level. For n independent scores, it
+ * is the one of rank ceil((n + 1) level). Errors of neighbouring origins overlap in all but one row between origin and
+ * target, so n scores are worth about n / sqrt(step) independent ones, which the rank accounts for. If the rank exceeds n,
+ * the largest score (which covers a share of n / (n + sqrt(step))) is extrapolated to the level with normal quantiles.
  */
-function margin(list: readonly Score[], origin: number, level: number, ahead: number): number {
+function margin(list: readonly Score[], origin: number, level: number, step: number): number {
   const seen = Float64Array.from(
-    list.filter(({ place }) => place < origin),
+    list.filter(({ index }) => index < origin),
     ({ score }) => score,
   ).sort();
   const n = seen.length;
   if (n === 0) return Number.NaN;
-  const all = n + Math.sqrt(ahead);
+  const all = n + Math.sqrt(step);
   const rank = Math.ceil(all * level);
   if (rank <= n) return seen[rank - 1];
   const largest = seen[n - 1];
@@ -176,5 +175,5 @@ function margin(list: readonly Score[], origin: number, level: number, ahead: nu
   return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(share));
 }
 
-/** What the absolute value of a standard normal number exceeds with probability 1 - p. */
+/** The value that the absolute value of a standard normal variable exceeds with probability 1 - p. */
 const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);

@@ -1,9 +1,9 @@
-/** Counts: what the head `negbin` forecasts. */
+/** Checks the counts that the head `negbin` forecasts. */
 import { UnrollError } from '@unroll/core';
 import { type Panel, timeAt } from './panel.js';
 import { ofSeries } from './rows.js';
 
-/** @throws UnrollError `data` for the first value that is no whole number from 0 */
+/** @throws UnrollError `data` for the first value that is not a non-negative integer */
 export function checkCounts(panel: Panel): void {
   for (const { id, offset, values } of panel.series) {
     const row = values.findIndex((value) => value < 0 || (!Number.isInteger(value) && !Number.isNaN(value)));
@@ -11,8 +11,8 @@ export function checkCounts(panel: Panel): void {
     const value = values[row];
     throw new UnrollError(
       'data',
-      `${panel.source}, column "${panel.target}"${ofSeries(id)}: ${value} at ${timeAt(panel, offset + row)} is not a count, ` +
-        'and the head negbin forecasts counts, whole numbers from 0. Choose the head quantile.',
+      `${panel.source}, column "${panel.target}"${ofSeries(id)}: the head negbin needs counts (non-negative integers), got ` +
+        `${value} at ${timeAt(panel, offset + row)}. Use the head quantile instead.`,
       { column: panel.target, series: id, value },
     );
   }

@@ -1,7 +1,7 @@
 /**
- * Covariates: columns beside the target. `past` ones are known up to now, `future` ones also for the rows to forecast
- * (prices, holidays), `static` ones never change within a series. Numbers are standardised on training rows; text becomes
- * one channel for each category.
+ * Covariates: additional input columns. `past` covariates are known up to now, `future` ones also for the rows to forecast
+ * (prices, holidays), and `static` ones are constant within a series. Numbers are standardised on training rows; text is
+ * one-hot encoded.
  */
 import { UnrollError } from '@unroll/core';
 import { column, isMissing, numbers, StandardScaler, type Table, texts } from '@unroll/data';
@@ -15,7 +15,7 @@ export interface CovariateNames {
   static?: readonly string[];
 }
 
-/** A covariate column as read: numbers, or numbers of categories; NaN where missing. */
+/** A covariate column: numbers, or category indices; NaN where missing. */
 export interface Covariate {
   readonly name: string;
   readonly role: Role;
@@ -25,22 +25,22 @@ export interface Covariate {
   readonly cells: Float64Array;
 }
 
-/** More categories than this make too many channels. */
+/** Most categories of a text covariate; each becomes a channel. */
 const MOST_CATEGORIES = 50;
 
 /**
  * Reads the covariate columns of a table.
- * @throws UnrollError `data` for columns that are not there, stand in two roles, or hold too many categories
+ * @throws UnrollError `data` for columns that are missing, have two roles, or hold too many categories
  */
 export function readCovariates(table: Table, names: CovariateNames, taken: readonly string[]): Covariate[] {
-  const seen = new Map<string, string>(taken.map((name) => [name, 'the target, the time or the series']));
+  const seen = new Map<string, string>(taken.map((name) => [name, 'the target, time or series column']));
   return (['past', 'future', 'static'] as const).flatMap((role) =>
     (names[role] ?? []).map((name) => {
       const other = seen.get(name);
       if (other !== undefined) {
         throw new UnrollError(
           'data',
-          `Column "${name}" cannot be a ${role} covariate: it is ${other} already.`,
+          `Column "${name}" cannot be a ${role} covariate: it is already ${other}.`,
           { name },
         );
       }
@@ -60,8 +60,8 @@ function readCovariate(table: Table, name: string, role: Role): Covariate {
   if (categories.length > MOST_CATEGORIES) {
     throw new UnrollError(
       'data',
-      `${table.source}, column "${name}" holds ${categories.length} different texts, and a covariate of text may hold ` +
-        `${MOST_CATEGORIES}. Group the rare ones.`,
+      `${table.source}, column "${name}": a text covariate may have at most ${MOST_CATEGORIES} categories, got ` +
+        `${categories.length}. Group the rare ones.`,
       { column: name, categories: categories.length },
     );
   }
@@ -70,7 +70,7 @@ function readCovariate(table: Table, name: string, role: Role): Covariate {
   return { name, role, categories, cells };
 }
 
-/** How a covariate becomes channels. JSON. */
+/** How a covariate is encoded as channels. JSON. */
 export type ChannelConfig =
   | { name: string; role: Role; mean: number; deviation: number }
   | { name: string; role: Role; categories: string[] };
@@ -86,7 +86,7 @@ export function fitChannels({ name, role, categories }: Covariate, training: Flo
   return { name, role, mean, deviation };
 }
 
-/** The channels of values along a series: gaps keep the last value, and are 0 (the mean, no category) before the first. */
+/** The channels of a series. Gaps repeat the last value; before the first value they are 0 (the mean, or no category). */
 export function channelsOf(config: ChannelConfig, values: Float64Array): Float64Array[] {
   const known = values.slice();
   for (let i = 1; i < known.length; i++) if (Number.isNaN(known[i])) known[i] = known[i - 1];

@@ -53,18 +53,18 @@ function farOut(y: number, df: number, d: number): number {
   return ((correction * y - 1) * (df + 1)) / (df + 2) + 1 / y;
 }
 
-/** A walk to a quantile takes about this many steps at most; beyond, counts are taken in steps of several. */
+/** Most steps of the search for a quantile; larger counts are searched in steps of several. */
 const MOST_STEPS = 10_000;
 
 /** Quantile of the negative binomial distribution with this mean and variance mean + dispersion mean². */
 export function negativeBinomialQuantile(p: number, mean: number, dispersion: number): number {
   const step = Math.ceil(mean / MOST_STEPS);
   if (step > 1) {
-    // As many steps with the same mean and variance; exact to a step, a ten-thousandth of the mean.
+    // Steps with the same mean and variance; the result is exact to one step, a ten-thousandth of the mean.
     return step * negativeBinomialQuantile(p, mean / step, Math.max(0, dispersion - (step - 1) / mean));
   }
   const spread = dispersion * mean;
-  // Probability of 0, then of one more at a time. Both sums are kept as shares of exp(-depth), which may be too small.
+  // Probability of 0, 1, 2, ... `term` and `total` are scaled by exp(depth), since exp(-depth) may underflow.
   let depth = spread === 0 ? mean : Math.log1p(spread) / dispersion;
   let [term, total, count] = [1, 1, 0];
   while (Math.log(total) - depth < Math.log(p)) {

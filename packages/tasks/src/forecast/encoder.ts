@@ -1,10 +1,10 @@
 /**
- * From a panel to tensors: for each series the transform of its target (transform.ts), and beside it the channels of its
- * covariates. A pair's inputs are the window [L, I]; where there are future covariates, also their rows ahead [h, F]:
+ * Encodes a panel as tensors: the transformed target of each series (transform.ts), and the channels of its covariates.
+ * The inputs of a training pair are the window [L, I] and, with future covariates, their values over the horizon [h, F]:
  *
- *   I: the target's channels, then each past covariate's, the calendar's, each future covariate's twice (value; change
- *      from the last change, just as the target is measured), each static one's
- *   F: each future covariate's twice, and how far ahead the row lies, 0 to 1
+ *   I: the channels of the target, past covariates, calendar, future covariates (two channels each: the value, and the
+ *      change relative to the latest change, as for the target) and static covariates
+ *   F: two channels of each future covariate, and the horizon step scaled to 0..1
  */
 import { type FloatArray, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
@@ -21,11 +21,11 @@ import {
   warmUp,
 } from './transform.js';
 
-/** What an encoder is made for: the transform, and how rows are read. */
+/** The transform, and how gaps and the calendar are encoded. */
 export type NetworkPlan = TransformPlan & {
-  /** Rows in a season, 1 for none: by it gaps are filled. */
+  /** Rows in a season, 1 for none; gaps are filled with the value one season earlier. */
   season: number;
-  /** What is seen of the calendar; default nothing. */
+  /** Calendar features; default none. */
   calendar?: readonly CalendarName[];
 };
 
@@ -36,12 +36,12 @@ export interface EncodedRows {
   inputs: FloatArray;
   /** [count, horizon, futureWidth] */
   future: FloatArray;
-  /** [count, horizon, targetWidth]: each target; of counts, the unit that the network sees it in too. */
+  /** [count, horizon, targetWidth]: each target, and for counts also their unit. */
   targets: FloatArray;
 }
 
 export interface EncodeOptions {
-  /** The arrays to write: those that the backend computes with are not copied again. Default `Float64Array`. */
+  /** Array type of the result; the backend's own type avoids a copy. Default `Float64Array`. */
   floats?: new (
     length: number,
   ) => FloatArray;
@@ -50,18 +50,18 @@ export interface EncodeOptions {
 }
 
 export interface EncoderConfig {
-  /** One for each series, null for those with fewer training rows than a window needs. */
+  /** One for each series; null if it has too few training rows for a window. */
   transforms: (TransformConfig | null)[];
   channels: ChannelConfig[];
 }
 
-/** A place to forecast from: rows of the series up to grid place `origin` (exclusive) are known. */
+/** A forecast origin: the rows of the series before grid index `origin` are known. */
 export interface Origin {
   series: number;
   origin: number;
 }
 
-/** Channels along one series. */
+/** Channels of one series. */
 interface SeriesChannels {
   /** Of past covariates and the calendar. */
   past: Float64Array[];
@@ -70,8 +70,8 @@ interface SeriesChannels {
   static: number[];
 }
 
-/** Where a series is encoded: the rows before `row` are known. */
-interface Place {
+/** A row at which a series is encoded: the rows before `row` are known. */
+interface EncodingPoint {
   transform: WindowTransform;
   prepared: PreparedSeries;
   channels: SeriesChannels;
@@ -80,10 +80,10 @@ interface Place {
 
 export class PanelEncoder {
   readonly config: EncoderConfig;
-  /** Input features of a row of the window, and of a row ahead (0 without future covariates). */
+  /** Input features of a row of the window, and of a horizon step (0 without future covariates). */
   readonly inputWidth: number;
   readonly futureWidth: number;
-  /** Numbers of a target. */
+  /** Numbers per target. */
   readonly targetWidth: number;
   readonly #panel: Panel;
   readonly #plan: NetworkPlan;
@@ -107,7 +107,7 @@ export class PanelEncoder {
     this.targetWidth = plan.scaler === 'counts' ? 2 : 1;
   }
 
-  /** Fits on the rows before grid place `cut`. */
+  /** Fits on the rows before grid index `cut`. */
   static fit(panel: Panel, plan: NetworkPlan, cut: number): PanelEncoder {
     const transforms = panel.series.map(({ offset, values }) => {
       const known = filled(values.slice(0, Math.max(0, cut - offset)), plan.season);
@@ -122,7 +122,7 @@ export class PanelEncoder {
     return new PanelEncoder(panel, plan, { transforms, channels });
   }
 
-  /** The same for another panel, whose series `n` goes on series `sources[n]` of this one. */
+  /** The same encoder for another panel, whose series `n` extends series `sources[n]` of this one. */
   for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
@@ -130,14 +130,14 @@ export class PanelEncoder {
     return new PanelEncoder(panel, this.#plan, { channels, transforms: own });
   }
 
-  /** True if the network can forecast from there: the series was known in training, and its window is full. */
-  reaches({ series, origin }: Origin): boolean {
+  /** True if the series has a fitted transform and enough rows before the origin for a window. */
+  canForecast({ series, origin }: Origin): boolean {
     return this.#targets[series] !== null && origin - this.#panel.series[series].offset >= warmUp(this.#plan);
   }
 
   /**
-   * The training pairs whose targets lie in grid places `from` to `to` (exclusive), about `most` of them. Pairs with a
-   * missing target are left out.
+   * About `most` training pairs whose targets lie between grid indices `from` and `to` (exclusive). Pairs with a missing
+   * target are excluded.
    */
   pairs(
     { from, to, most }: { from: number; to: number; most: number },
@@ -146,7 +146,7 @@ export class PanelEncoder {
     return this.encode(thinned(this.#origins(from, to), most), { targets: true, ...(floats && { floats }) });
   }
 
-  /** How many pairs there are before grid place `to`. */
+  /** Number of pairs before grid index `to`. */
   countPairs(to: number): number {
     return this.#origins(Number.NEGATIVE_INFINITY, to).length;
   }
@@ -161,13 +161,13 @@ export class PanelEncoder {
     });
   }
 
-  /** The network's inputs at each origin, and the targets where they are asked for. */
+  /** The network's inputs at each origin, and the targets if requested. */
   encode(
     origins: readonly Origin[],
     { floats: Floats = Float64Array, targets = false }: EncodeOptions = {},
   ): EncodedRows {
     const { window, horizon } = this.#plan;
-    const [width, ahead, wanted] = [
+    const [width, futureSize, targetSize] = [
       window * this.inputWidth,
       horizon * this.futureWidth,
       targets ? horizon * this.targetWidth : 0,
@@ -175,35 +175,36 @@ export class PanelEncoder {
     const rows: EncodedRows = {
       count: origins.length,
       inputs: new Floats(origins.length * width),
-      future: new Floats(origins.length * ahead),
-      targets: new Floats(origins.length * wanted),
+      future: new Floats(origins.length * futureSize),
+      targets: new Floats(origins.length * targetSize),
     };
     for (const [n, origin] of origins.entries()) {
-      const place = this.#placeOf(origin);
-      this.#encodeWindow(place, rows.inputs.subarray(n * width, (n + 1) * width));
-      if (ahead > 0) this.#encodeAhead(place, rows.future.subarray(n * ahead, (n + 1) * ahead));
-      if (targets) this.#encodeTargets(place, rows.targets.subarray(n * wanted, (n + 1) * wanted));
+      const point = this.#pointOf(origin);
+      this.#encodeWindow(point, rows.inputs.subarray(n * width, (n + 1) * width));
+      if (futureSize > 0)
+        this.#encodeFuture(point, rows.future.subarray(n * futureSize, (n + 1) * futureSize));
+      if (targets) this.#encodeTargets(point, rows.targets.subarray(n * targetSize, (n + 1) * targetSize));
     }
     return rows;
   }
 
-  /** The values [horizon] that scaled outputs stand for. */
+  /** Scaled outputs converted back to values [horizon]. */
   output(origin: Origin, scaled: ArrayLike<number>): Float64Array {
-    const { transform, prepared, row } = this.#placeOf(origin);
+    const { transform, prepared, row } = this.#pointOf(origin);
     return transform.output(prepared, row, scaled);
   }
 
-  /** The unit that the network sees counts in; 1 for all that are not counted. */
+  /** The unit by which counts are divided; 1 for other scalers. */
   unit(origin: Origin): number {
-    const { transform, prepared, row } = this.#placeOf(origin);
+    const { transform, prepared, row } = this.#pointOf(origin);
     return transform.unit(prepared, row);
   }
 
-  /** @throws UnrollError `state` for a series that was too short in training: see `reaches` */
-  #placeOf({ series, origin }: Origin): Place {
+  /** @throws UnrollError `state` for a series without a fitted transform: see `canForecast` */
+  #pointOf({ series, origin }: Origin): EncodingPoint {
     const target = this.#targets[series];
     if (target === null) {
-      throw new UnrollError('state', `Series ${series} was too short in training to be forecast.`, {
+      throw new UnrollError('state', `Series ${series} has too few rows to be forecast by a network.`, {
         series,
       });
     }
@@ -211,7 +212,7 @@ export class PanelEncoder {
     return { ...target, channels: this.#channels[series], row };
   }
 
-  #encodeWindow({ transform, prepared, channels, row }: Place, out: FloatArray): void {
+  #encodeWindow({ transform, prepared, channels, row }: EncodingPoint, out: FloatArray): void {
     const { window } = this.#plan;
     const own = transform.input(prepared, row);
     const { past, future, static: fixed } = channels;
@@ -228,7 +229,7 @@ export class PanelEncoder {
     }
   }
 
-  #encodeTargets({ transform, prepared, row }: Place, out: FloatArray): void {
+  #encodeTargets({ transform, prepared, row }: EncodingPoint, out: FloatArray): void {
     const unit = transform.unit(prepared, row);
     for (const [k, target] of transform.targets(prepared, row).entries()) {
       out[k * this.targetWidth] = target;
@@ -236,7 +237,7 @@ export class PanelEncoder {
     }
   }
 
-  #encodeAhead({ channels, row }: Place, out: FloatArray): void {
+  #encodeFuture({ channels, row }: EncodingPoint, out: FloatArray): void {
     const { horizon, lag } = this.#plan;
     let at = 0;
     for (let k = 1; k <= horizon; k++) {

@@ -1,4 +1,4 @@
-/** How good a saved model is on rows that are newer than those it was made from. */
+/** Evaluates a saved model on rows newer than its training data. */
 import { UnrollError } from '@unroll/core';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { TaskScores } from '../shared/task.js';
@@ -11,14 +11,13 @@ import { isCounted, readPanel } from './reader.js';
 import { scoreTable } from './run-events.js';
 import { listed, thinned } from './rows.js';
 
-/** Forecasts that are scored, of all series together. */
+/** Most forecasts to score, over all series. */
 const MOST_FORECASTS = 10_000;
 
 /**
- * A forecast from every row after the stored ones, made from the rows before it and scored as the backtest is: the model,
- * and beside it the best baseline. MASE is in units of what "same as one season before" missed in the rows before the
- * first of these forecasts.
- * @throws UnrollError `data` where no row of a known series is newer than the stored ones
+ * Forecasts from every row after the stored ones and scores the forecasts like a backtest, for the model and the best
+ * baseline. MASE is scaled by the seasonal naive error on the rows before the first of these forecasts.
+ * @throws UnrollError `data` if no row of a known series is newer than the stored ones
  */
 export async function evaluateForecast(model: ForecastModel, table: Table): Promise<TaskScores> {
   const { pipeline } = model;
@@ -26,8 +25,8 @@ export async function evaluateForecast(model: ForecastModel, table: Table): Prom
   if (isCounted(pipeline.time)) {
     throw new UnrollError(
       'data',
-      'The model was made from rows without times, so that newer rows cannot be told from them. Make it from a table ' +
-        'with a column of times.',
+      'The model was trained on rows without times, so newer rows cannot be identified. Train it on a table with a ' +
+        'time column.',
     );
   }
   const panel = readPanel(pipeline, table);
@@ -39,29 +38,31 @@ export async function evaluateForecast(model: ForecastModel, table: Table): Prom
     const forecasts = model.baselineAt(panel, origins, plan.horizon);
     entries.unshift({ model: pipeline.fallback, forecasts });
   }
-  const places = origins.map(({ origin }) => origin);
-  const [first, last] = [Math.min(...places), Math.max(...places)];
+  const indices = origins.map(({ origin }) => origin);
+  const [first, last] = [Math.min(...indices), Math.max(...indices)];
   const scores = leaderboard(panel, { ...plan, cut: first }, origins, entries, levels);
-  const drawn = origins.length < all.length ? `, drawn by chance from ${all.length}` : '';
+  const drawn = origins.length < all.length ? `, sampled from ${all.length}` : '';
   const notes = [
     ...panel.notes,
     ...unknownNotes(panel, pipeline),
     `${origins.length} forecasts of up to ${plan.horizon} rows, from ${timeAt(panel, first)} to ${timeAt(panel, last)}${drawn}.`,
   ];
   if (short.length > 0) {
-    notes.push(`${short.length} of them by ${pipeline.fallback}: too few rows before for the network.`);
+    notes.push(
+      `${short.length} of them use ${pipeline.fallback}: the network needs more rows before the origin.`,
+    );
   }
   return { ...scoreTable(scores), notes };
 }
 
-/** Every row after the stored ones from which at least one known value lies ahead, of the series that are stored. */
+/** Every origin after the stored rows that has at least one actual value, for the stored series. */
 function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   const stored = storedPanel(pipeline);
   if (panel.start !== stored.start) {
     throw new UnrollError(
       'data',
-      `${panel.source}: the times do not continue those of the model, which are ` +
-        `${describeFrequency(panel.frequency)} up to ${lastOf(stored)}.`,
+      `${panel.source}: the times do not continue those of the model (${describeFrequency(panel.frequency)}, up to ` +
+        `${lastOf(stored)}).`,
     );
   }
   const ends = new Map(stored.series.map((series) => [series.id, endOf(series)]));
@@ -77,8 +78,8 @@ function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   if (origins.length > 0) return origins;
   throw new UnrollError(
     'data',
-    `${panel.source} has no values of "${panel.target}" after ${lastOf(stored)}, the last row that the model was made ` +
-      'from: there is nothing to compare its forecasts with. Give newer rows.',
+    `${panel.source} has no values of "${panel.target}" after ${lastOf(stored)}, the last training row of the model. ` +
+      'Provide newer rows.',
     { column: panel.target },
   );
 }
@@ -88,5 +89,5 @@ const lastOf = (stored: Panel): string => timeAt(stored, Math.max(...stored.seri
 function unknownNotes(panel: Panel, { series }: Pipeline): string[] {
   const known = new Set(series.map(({ id }) => id));
   const unknown = panel.series.filter(({ id }) => !known.has(id));
-  return unknown.length === 0 ? [] : [`Not in training, left out: ${listed(unknown)}.`];
+  return unknown.length === 0 ? [] : [`Ignored, not in the training data: ${listed(unknown)}.`];
 }

@@ -1,14 +1,14 @@
 /**
- * `forecast`: from a table to a tested forecast. The panel is read and laid out (panel.ts, plan.ts); networks are
- * trained on the rows before the first backtest origin and forecast from every origin beside the baselines
- * (backtest.ts), with intervals from errors seen before each origin (calibration.ts); whichever has the least MASE
- * forecasts what comes, a network after training on all rows.
+ * `forecast`: from a table to a forecast with a backtest. Reads the panel (panel.ts) and plans the run (plan.ts), trains
+ * networks on the rows before the first backtest origin, and compares them with the baselines at every origin
+ * (backtest.ts). Intervals are calibrated with the errors known at each origin (calibration.ts). The model with the lowest
+ * MASE makes the forecast; a network is retrained on all rows first.
  */
 import { currentBackend, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type Known } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
-import { KeptTrainings, type RunStore } from '../shared/resume.js';
+import { CheckpointedTrainings, type RunStore } from '../shared/resume.js';
 import { baselineForecasts, baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import { checkCounts } from './counts.js';
@@ -25,55 +25,55 @@ import { type PreparedForecast, planEvent, resultEvent, scoresEvent } from './ru
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
-  /** Cells to try; each is a row of the leaderboard. Default `lstm` alone. */
+  /** Recurrent cells to compare; each is a row of the leaderboard. Default `['lstm']`. */
   cells?: readonly CellName[];
   /** Hidden units of each recurrent layer. Default 32. */
   units?: number;
   /** Recurrent layers. Default 1. */
   layers?: number;
-  /** What the network says of a row: a number, quantiles or a distribution; `negbin` for counts. Default `point`. */
+  /** Output of the network for a row: a number, quantiles or a distribution; `negbin` for counts. Default `point`. */
   head?: HeadName;
-  /** Probabilities of the intervals; with none, the run is shorter. Default 0.8 and 0.95. */
+  /** Probabilities of the prediction intervals. An empty list skips calibration. Default `[0.8, 0.95]`. */
   levels?: readonly number[];
-  /** Most passes over the training pairs; fewer are taken where validation says so. Default 60. */
+  /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
-  /** Seed of the weights and of the order of the examples. Default 0. */
+  /** Seed of the initial weights and of shuffling. Default 0. */
   seed?: number;
-  /** Train again before every backtest origin instead of once. Default false. */
+  /** Retrain before every backtest origin instead of once. Default false. */
   refit?: boolean;
-  /** Keeps checkpoints: the same call with the same store goes on where it was interrupted. Default: none are kept. */
+  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
   /** Stops the run: the promise or generator then throws the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** What was found by testing all models on rows that they had not seen. */
+/** The result of a backtest. */
 export interface ForecastBacktest extends PreparedForecast {
   levels: readonly number[];
   leaderboard: Score[];
   /** The first model of the leaderboard. */
   winner: string;
-  /** Where the backtest forecast from, and what every model said there. */
+  /** The origins of the backtest, and the forecasts of every model there. */
   origins: Origin[];
   backtest: ModelForecasts[];
 }
 
 export interface ForecastResult extends ForecastBacktest {
-  /** By the winner. */
+  /** Forecasts of the winner. */
   forecasts: SeriesForecast[];
-  /** The networks trained on all rows, whose mean the forecast is; null where a baseline won. */
+  /** The networks trained on all rows, whose mean is the forecast; null if a baseline won. */
   networks: FittedNetwork[] | null;
-  /** Gives this forecast again, or one from newer rows; can be saved. */
+  /** Makes this forecast again, or one from newer rows; can be saved. */
   model: ForecastModel;
-  /** What was done to the rows and which series were too short, one sentence each. */
+  /** Changes to the rows, and series too short for the network; one sentence each. */
   notes: string[];
 }
 
 const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3, levels: [0.8, 0.95] };
 
 /**
- * Reads the table and lays out a run without training: what a dry run shows.
- * @throws UnrollError `data` or `value` for everything that can be wrong with table and options
+ * Reads the table and plans the run without training, as in a dry run.
+ * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
   checkOptions(options);
@@ -84,7 +84,7 @@ export function prepareForecast(table: Table, options: ForecastOptions): Prepare
   return { panel, plan, frequency: describeFrequency(panel.frequency) };
 }
 
-/** A backtest, and what a model is made of after it. */
+/** A backtest, and the parts of the final model. */
 interface Tested {
   found: ForecastBacktest;
   networks: NetworkForecaster[];
@@ -111,7 +111,7 @@ async function* testModels(table: Table, options: ForecastOptions): AsyncGenerat
   return { found, networks, ...learned };
 }
 
-/** Runs the backtest alone, reporting every step: which model is best, without the forecast itself. */
+/** Runs only the backtest, without the final forecast, and yields its events. */
 export async function* backtestEvents(
   table: Table,
   options: ForecastOptions,
@@ -119,7 +119,7 @@ export async function* backtestEvents(
   return (yield* testModels(table, options)).found;
 }
 
-/** Runs a forecast, reporting every step; its return value is the result. */
+/** Runs a forecast and yields its events; the return value is the result. */
 export async function* forecastEvents(
   table: Table,
   options: ForecastOptions,
@@ -136,7 +136,7 @@ export async function* forecastEvents(
   return { ...found, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
 }
 
-/** Runs a forecast to its end. @param options `onEvent` is called for every event of the run */
+/** Runs a forecast to completion. @param options `onEvent` is called for every event of the run */
 export async function forecast(
   table: Table,
   { onEvent, ...options }: ForecastOptions & { onEvent?: (event: RunEvent) => void },
@@ -149,7 +149,7 @@ export async function forecast(
       onEvent?.(next.value);
     }
   } finally {
-    await run.return(undefined as never); // Where onEvent throws, the training that goes on keeps its checkpoint.
+    await run.return(undefined as never); // If onEvent throws, the current training still saves its checkpoint.
   }
 }
 
@@ -190,21 +190,18 @@ function checkOptions(options: ForecastOptions): void {
   for (const name of ['units', 'layers', 'epochs'] as const) {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
-    throw valueError(`The ${name} must be a whole number from 1, and it is ${value}.`, {
-      option: name,
-      value,
-    });
+    throw valueError(`${name} must be a positive integer, got ${value}.`, { option: name, value });
   }
   for (const cell of options.cells ?? []) {
     if (CELL_NAMES.includes(cell)) continue;
-    throw valueError(`There is no cell "${cell}". Choose among ${CELL_NAMES.join(', ')}.`, {
+    throw valueError(`cells must contain only ${CELL_NAMES.join(', ')}, got "${cell}".`, {
       option: 'cells',
       cell,
     });
   }
   for (const level of options.levels ?? []) {
     if (level > 0 && level < 1) continue;
-    throw valueError(`A level lies between 0 and 1, and it is ${level}.`, { option: 'levels', level });
+    throw valueError(`levels must be between 0 and 1, got ${level}.`, { option: 'levels', level });
   }
   makeHead(options.head ?? 'point', options.levels ?? DEFAULTS.levels);
 }
@@ -217,7 +214,7 @@ function setUp(
   const { signal, refit = false, epochs = DEFAULTS.epochs, head = 'point' } = options;
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
-  // Networks that calibrate are trained where the search parted the rows: they have seen nothing after.
+  // Calibration networks use the validation splits of the search, so the rows they are scored on are unseen.
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
   const each = trainingsOf(calibrationCuts.length, refit ? plan.origins.length : 1);
@@ -225,7 +222,7 @@ function setUp(
   const schedule = new Schedule([...cells.flatMap(() => each), ...last]);
   const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
-  const trainings = new KeptTrainings(options.store ?? null);
+  const trainings = new CheckpointedTrainings(options.store ?? null);
   const networks = cells.map((cell) => {
     const own = {
       cell,
@@ -241,7 +238,7 @@ function setUp(
   return { context, networks };
 }
 
-/** The backtest forecasts of all models, and what their errors have taught about their intervals. */
+/** The backtest forecasts of all models, and the calibration of their intervals. */
 interface Calibrated {
   backtest: ModelForecasts[];
   /** By model. */
@@ -250,8 +247,8 @@ interface Calibrated {
 }
 
 /**
- * The backtest of all models: each forecasts at the origins of the backtest and, for calibration, at the rows between.
- * Baselines first: where two models do equally well, the simpler one wins.
+ * The backtest of all models: each forecasts at the backtest origins and, for calibration, at earlier ones. Baselines come
+ * first: if two models have the same score, the simpler one wins.
  */
 async function calibrated(
   context: RunContext,
@@ -281,7 +278,7 @@ async function calibrated(
     await add(
       network.name,
       (at) => network.forecasts(at),
-      earlier.filter((origin) => network.reaches(origin)),
+      earlier.filter((origin) => network.canForecast(origin)),
     );
   }
   return { backtest, calibrations, scale };

@@ -1,6 +1,6 @@
 /**
- * The models of a run as forecasters: each gives uncalibrated intervals at any origin, for the backtest, for its own
- * calibration, and for what comes. Baselines know no training; a network is trained for each of the three.
+ * The networks of a run as forecasters: each makes uncalibrated forecasts at any origin, for calibration, the backtest and
+ * the final forecast, and is trained separately for each of the three.
  */
 import type { TrainEvent, EpochEvent as TrainEpoch, StepEvent as TrainStep } from '@unroll/train';
 import {
@@ -19,36 +19,36 @@ import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { searchEpochs } from './search.js';
 
-/** What a network is trained for, and how people read it. */
+/** The stages of a run, and their names in progress output. */
 const STAGES = {
-  search: 'how long to train',
-  calibrate: 'intervals',
+  search: 'choosing epochs',
+  calibrate: 'calibrating intervals',
   backtest: 'backtest',
-  refit: 'all rows',
+  refit: 'final training',
 } as const;
 export type StageName = keyof typeof STAGES;
 
-/** A training of the run: its place, and the share of the whole work that is done with a share of its own. */
+/** One training of the run; `doneAt` maps its own progress (0 to 1) to the progress of the run. */
 interface Stage {
   facts: StageFacts;
   doneAt(share: number): number;
 }
 
-/** What a run hands to its networks. */
+/** What all networks of a run share. */
 export interface RunContext {
   panel: Panel;
   plan: ForecastPlan;
   levels: readonly number[];
-  /** Grid places, rising, before which networks are trained whose errors calibrate; none where rows are too few. */
+  /** Ascending grid indices before which the calibration networks are trained; none if there are too few rows. */
   calibrationCuts: readonly number[];
   epochs: number;
   refit: boolean;
   signal: AbortSignal | undefined;
-  /** Gives each training its place in the run. */
+  /** Numbers the trainings of the run. */
   schedule: Schedule;
 }
 
-/** Trainings of a run, each with its expected share of the work. */
+/** The trainings of a run, each with its expected share of the work. */
 export class Schedule {
   readonly #weights: Record<StageName, number> = { search: 6, calibrate: 1, backtest: 1, refit: 1 };
   readonly #total: number;
@@ -64,28 +64,28 @@ export class Schedule {
   next(stage: StageName, model: string): Stage {
     const [before, weight] = [this.#done, this.#weights[stage]];
     this.#done += weight;
-    const place = { training: ++this.#index, trainings: this.#count };
+    const number = { training: ++this.#index, trainings: this.#count };
     return {
-      facts: { stage, title: STAGES[stage], model, ...place },
+      facts: { stage, title: STAGES[stage], model, ...number },
       doneAt: (share) => (before + weight * share) / this.#total,
     };
   }
 }
 
-/** The trainings that one network of a run will need, in order. */
+/** The trainings of one network of a run, in order. */
 export function trainingsOf(calibrations: number, backtests: number): StageName[] {
   const each = (name: StageName, times: number) => Array<StageName>(times * VIEWS.length).fill(name);
   return [...each('search', 1), ...each('calibrate', calibrations), ...each('backtest', backtests)];
 }
 
-/** One kind of network through a run. */
+/** A network with one type of cell, through all stages of a run. */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;
   readonly #options: NetworkOptions;
-  /** Passes for each view, once searched. */
+  /** Epochs for each view, set by the search. */
   readonly #epochs: number[] = [];
-  /** Trained networks, by the grid place of the first origin that they may forecast from. */
+  /** Trained networks, by the grid index of their first valid origin. */
   readonly #fitted: { from: number; ensemble: Ensemble }[] = [];
 
   constructor(name: string, context: RunContext, options: NetworkOptions) {
@@ -94,7 +94,7 @@ export class NetworkForecaster {
     this.#options = options;
   }
 
-  /** Searches for the number of passes and trains what calibration and backtest need. */
+  /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
     for (const absolute of VIEWS) {
@@ -105,39 +105,39 @@ export class NetworkForecaster {
     for (const cut of refit ? plan.origins : [plan.cut]) yield* this.#fit('backtest', cut);
   }
 
-  /** The networks trained on all rows, for the forecasts of what comes. */
+  /** Trains the networks of the final forecast on all rows. */
   refit(): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     return this.#train('refit', panelEnd(this.#context.panel));
   }
 
-  /** Forecasts at origins that are reached, by the networks trained latest without seeing rows after them. */
+  /** Forecasts at origins that satisfy `canForecast`, by the latest networks that have not seen the rows after them. */
   async forecasts(origins: readonly Origin[]): Promise<Intervals[]> {
     const result: Intervals[] = [];
     const groups = new Map<Ensemble, number[]>();
     for (const [n, origin] of origins.entries()) {
-      const ensemble = this.#ensembleAt(origin)!; // origins lie behind the first training's rows
-      const places = groups.get(ensemble);
-      if (places === undefined) groups.set(ensemble, [n]);
-      else places.push(n);
+      const ensemble = this.#ensembleAt(origin)!; // canForecast holds
+      const indices = groups.get(ensemble);
+      if (indices === undefined) groups.set(ensemble, [n]);
+      else indices.push(n);
     }
-    for (const [ensemble, places] of groups) {
-      const own = places.map((n) => origins[n]);
+    for (const [ensemble, indices] of groups) {
+      const own = indices.map((n) => origins[n]);
       const intervals = await ensemble.forecast(this.#context.panel, own);
-      for (const [i, n] of places.entries()) result[n] = intervals[i];
+      for (const [i, n] of indices.entries()) result[n] = intervals[i];
     }
     return result;
   }
 
-  /** True if all networks can forecast there. */
-  reaches(origin: Origin): boolean {
-    return this.#ensembleAt(origin)?.reaches(origin) ?? false;
+  /** True if all networks can forecast from the origin. */
+  canForecast(origin: Origin): boolean {
+    return this.#ensembleAt(origin)?.canForecast(origin) ?? false;
   }
 
   #ensembleAt({ origin }: Origin): Ensemble | undefined {
     return this.#fitted.findLast(({ from }) => from <= origin)?.ensemble;
   }
 
-  /** Trains for forecasts from grid place `cut` on. */
+  /** Trains networks for forecasts from grid index `cut`. */
   async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;
@@ -146,7 +146,7 @@ export class NetworkForecaster {
     this.#fitted.push({ from: cut, ensemble: new Ensemble({ ...parts, head: this.#options.head }) });
   }
 
-  /** A network of each view, trained on the rows before grid place `cut`. */
+  /** A network for each view, trained on the rows before grid index `cut`. */
   async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
@@ -157,7 +157,7 @@ export class NetworkForecaster {
     return networks;
   }
 
-  /** Reports a training as a stage of the run, and stops when the signal says so. */
+  /** Reports a training as a stage of the run, and stops when the signal is aborted. */
   async *#staged<T>(
     name: StageName,
     events: AsyncGenerator<TrainEvent, T, void>,
@@ -183,7 +183,7 @@ export class NetworkForecaster {
         yield progressOf(value, { ...facts, epoch, epochs, done: doneAt(epoch / epochs), loss: last.loss });
       }
     } finally {
-      await events.return(undefined as T); // A training that was stopped keeps its checkpoint.
+      await events.return(undefined as T); // A stopped training saves its checkpoint.
     }
   }
 }

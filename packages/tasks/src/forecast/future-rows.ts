@@ -1,6 +1,6 @@
 /**
- * Rows of the future in a table of their own, such as the template that was filled in: they join the data by series and
- * time, whatever the order of rows and columns, and however that table writes its times and numbers.
+ * Joins a separate table of future rows, such as a completed template, to the data by series and time. The tables may
+ * differ in the order of rows and columns and in the format of times and numbers.
  */
 import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/core/internal';
@@ -30,10 +30,10 @@ interface Keyed {
 const keyOf = ({ ids, time }: Keyed, row: number): string => `${time.values[row]} ${ids[row]}`;
 
 /**
- * The table with the future covariates of `rows`: in its own rows where it has one of that series and time, else in new
- * rows without a target. Rows whose target is known already are passed over.
- * @throws UnrollError `data` naming file and line of `rows` for a series that is not known, a row that stands twice or
- *   holds a target, and values that cannot be read
+ * The table with the future covariates of `rows`: in the existing row of that series and time, else in a new row without a
+ * target. Rows whose target is already known are ignored.
+ * @throws UnrollError `data` with file and line of `rows` for an unknown series, a duplicate row, a row with a target, and
+ *   values that cannot be read
  */
 export function addFutureRows(table: Table, rows: Table, asked: PanelOptions): Table {
   const options = withCleanNames(asked);
@@ -41,14 +41,14 @@ export function addFutureRows(table: Table, rows: Table, asked: PanelOptions): T
   if (name === null) {
     throw new UnrollError(
       'data',
-      `${table.source} has no column of times, by which ${rows.source} could join it.`,
+      `${table.source} has no time column, which is needed to join ${rows.source}. Name it with the option time.`,
     );
   }
   const data = keyed(withTimeParts(table, name), name, options);
   const given = keyed(withTimeParts(rows, name), name, { timeFormat: data.time.format, ...options });
   checkRows(given, data, options);
-  const homes = new Map(data.ids.map((_, row) => [keyOf(data, row), row]));
-  const fresh = Array.from(given.ids.keys()).filter((row) => !homes.has(keyOf(given, row)));
+  const rowOf = new Map(data.ids.map((_, row) => [keyOf(data, row), row]));
+  const fresh = Array.from(given.ids.keys()).filter((row) => !rowOf.has(keyOf(given, row)));
   const known = column(table, options.target).cells.map((cell) => !isMissing(cell));
   const firstOf = new Map(data.ids.map((id, row) => [id, row] as const).reverse());
   const columns = data.table.columns.map((own): Column => {
@@ -75,8 +75,8 @@ export function addFutureRows(table: Table, rows: Table, asked: PanelOptions): T
     const values = valuesOf(given.table, own);
     const cells = own.cells.slice();
     for (const [row, value] of values.entries()) {
-      const home = homes.get(keyOf(given, row));
-      if (home !== undefined && !known[home] && value !== null) cells[home] = value;
+      const existing = rowOf.get(keyOf(given, row));
+      if (existing !== undefined && !known[existing] && value !== null) cells[existing] = value;
     }
     return extended(
       { ...own, cells },
@@ -96,12 +96,12 @@ function keyed(table: Table, name: string, options: PanelOptions): Keyed {
   return { table, time, ids };
 }
 
-/** A time as the column writes its own. */
+/** A time in the format of the column. */
 function timeCell({ cells }: Column, value: number, { format }: TimeColumn): Cell {
   return cells[0] instanceof Date ? new Date(value) : formatTime(value, format);
 }
 
-/** The values of a covariate, in the kind that the data have. */
+/** The values of a covariate, as numbers or texts like the column of the data. */
 function valuesOf(table: Table, { name, kind }: Column): (number | string | null)[] {
   if (kind === 'number')
     return Array.from(numbers(table, name), (value) => (Number.isNaN(value) ? null : value));
@@ -124,11 +124,11 @@ function checkRows(given: Keyed, data: Keyed, { target, series }: PanelOptions):
     const key = keyOf(given, row);
     const first = seen.get(key);
     if (first !== undefined) {
-      const message = `${source}, lines ${lines[first]} and ${lines[row]}: the same time${ofSeries(id)} twice.`;
+      const message = `${source}, lines ${lines[first]} and ${lines[row]}: duplicate time${ofSeries(id)}.`;
       throw new UnrollError('data', message, { source, lines: [lines[first], lines[row]] });
     }
     seen.set(key, row);
     if (targets !== undefined && !isMissing(targets[row]))
-      throw fail(row, `, column "${target}": the target of rows to forecast is left empty.`);
+      throw fail(row, `, column "${target}": the target of rows to forecast must be empty.`);
   }
 }

@@ -1,11 +1,11 @@
-/** Future covariates must be known for every row to forecast: where they are not, what is missing is named. */
+/** Checks that future covariates are known for every row to forecast. */
 import { UnrollError } from '@unroll/core';
 import type { Template } from '../shared/task.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 
 /**
- * @throws UnrollError `data` that names series, times and columns; `data.template` holds the rows to fill in, and
- *   `data.option` names the option that takes them
+ * @throws UnrollError `data` with the missing series, times and columns; `data.template` holds the rows to fill in, and
+ *   `data.option` the option for them
  */
 export function checkFuture(panel: Panel, horizon: number): void {
   const needed = panel.covariates.flatMap(({ name, role }, c) => (role === 'future' ? [{ name, c }] : []));
@@ -22,16 +22,16 @@ export function checkFuture(panel: Panel, horizon: number): void {
   const ids = [...new Set(gaps.map(({ s }) => s))];
   const named = ids.slice(0, 3).map((s) => {
     const rows = gaps.filter((gap) => gap.s === s).map(({ row }) => row);
-    const place = (row: number) => timeAt(panel, panel.series[s].offset + row);
-    const span = rows.length === 1 ? place(rows[0]) : `${place(rows[0])} to ${place(rows[rows.length - 1])}`;
+    const time = (row: number) => timeAt(panel, panel.series[s].offset + row);
+    const span = rows.length === 1 ? time(rows[0]) : `${time(rows[0])} to ${time(rows[rows.length - 1])}`;
     return panel.idColumn === null ? span : `${panel.series[s].id} ${span}`;
   });
   const more = ids.length > 3 ? `, and ${ids.length - 3} more series` : '';
   throw new UnrollError(
     'data',
-    `${columns.map((name) => `"${name}"`).join(' and ')} must be known for the ${horizon} rows to forecast, and ` +
-      `${columns.length === 1 ? 'is' : 'are'} missing for ${named.join(', ')}${more}. Add these rows to ${panel.source}, ` +
-      `with "${panel.target}" left empty.`,
+    `${columns.map((name) => `"${name}"`).join(' and ')} must be known for the ${horizon} rows to forecast, but ` +
+      `${columns.length === 1 ? 'is' : 'are'} missing for ${named.join(', ')}${more}. Add these rows to ${panel.source} ` +
+      `and leave "${panel.target}" empty.`,
     {
       columns,
       series: ids.map((s) => panel.series[s].id),
@@ -41,7 +41,7 @@ export function checkFuture(panel: Panel, horizon: number): void {
   );
 }
 
-/** All rows ahead, what is known of them filled in. */
+/** The rows to forecast, with known values filled in. */
 function templateOf(panel: Panel, needed: readonly { name: string; c: number }[], horizon: number): Template {
   const ids = panel.idColumn === null ? [] : [panel.idColumn];
   const rows = panel.series.flatMap((series) =>

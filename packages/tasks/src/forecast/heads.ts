@@ -1,7 +1,7 @@
 /**
- * What a network says of a row ahead: one number (`point`), quantiles, or a distribution. A head knows its loss, how many
- * numbers it takes, and how to read quantiles off them; all in the scale of the network's targets. That of counts is their
- * own: they come with the unit in which the network sees them, by which the head scales its mean.
+ * Output heads: what a network outputs for a horizon step. One number (`point`), quantiles, or the parameters of a
+ * distribution. A head defines its loss, its number of outputs, and how to compute quantiles from them, on the scale of the
+ * network's targets. Counts are not scaled; the head multiplies its mean by the unit of the network's inputs instead.
  */
 import { valueError } from '@unroll/core';
 import { type Loss, losses } from '@unroll/train';
@@ -12,12 +12,12 @@ export const HEADS: readonly HeadName[] = ['point', 'quantile', 'gaussian', 'stu
 
 export interface Head {
   readonly name: HeadName;
-  /** Numbers for each row ahead. */
+  /** Numbers for each horizon step. */
   readonly parts: number;
   loss(): Loss;
-  /** The quantile `level` (0 to 1) that the numbers of one row ahead stand for. */
+  /** The quantile `level` (0 to 1) of one horizon step, computed from its numbers. */
   quantile(numbers: ArrayLike<number>, level: number, unit?: number): number;
-  /** Of counts: the mean, which tells more than the median where most of them are 0. Else the median is taken for it. */
+  /** The mean of counts: more informative than the median if most counts are 0. Other heads use the median as the mean. */
   mean?(numbers: ArrayLike<number>, unit?: number): number;
 }
 
@@ -25,7 +25,7 @@ const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Ma
 
 /**
  * The head of that name.
- * @param levels probabilities of the intervals to come, such as 0.8 and 0.95: the quantiles that `quantile` learns
+ * @param levels probabilities of the intervals, such as 0.8 and 0.95; their bounds are the quantiles that `quantile` learns
  */
 export function makeHead(name: HeadName, levels: readonly number[]): Head {
   switch (name) {
@@ -62,7 +62,7 @@ export function makeHead(name: HeadName, levels: readonly number[]): Head {
           ),
       };
     default:
-      throw valueError(`There is no head "${name}". Choose one of ${HEADS.join(', ')}.`, { head: name });
+      throw valueError(`head must be one of ${HEADS.join(', ')}, got "${name}".`, { head: name });
   }
 }
 
@@ -75,10 +75,14 @@ function quantileHead(levels: readonly number[]): Head {
     parts: quantiles.length,
     loss: () => losses.pinball({ quantiles }),
     quantile(numbers, level) {
-      // Quantiles of a row are learned apart and may cross: in order they are right more often, never less.
+      // Quantiles are learned independently and may cross. Sorting them never makes the forecast less accurate.
       const sorted = Float64Array.from({ length: quantiles.length }, (_, i) => numbers[i]).sort();
       const at = quantiles.findIndex((quantile) => Math.abs(quantile - level) < 1e-9);
-      if (at < 0) throw valueError(`The head has not learned the quantile ${level}.`, { level, quantiles });
+      if (at < 0)
+        throw valueError(
+          `level must be one of the head's quantiles (${quantiles.join(', ')}), got ${level}.`,
+          { level, quantiles },
+        );
       return sorted[at];
     },
   };

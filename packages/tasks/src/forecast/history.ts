@@ -1,10 +1,10 @@
-/** Newer rows behind the rows that a model has stored. */
+/** Appends newer rows to the rows stored with a model. */
 import { periodsBetween } from '@unroll/data';
 import { endOf, type Panel, type PanelSeries, timeAt } from './panel.js';
 
 /**
- * The panel with the stored rows of its series put before its own, where these do not go back as far. Where both have a
- * row, the panel's stands. Says what was put there.
+ * The panel with the stored rows of its series prepended, if they start earlier. Rows of the panel take precedence. Notes
+ * name the stored rows that were used.
  */
 export function afterStored(panel: Panel, stored: Panel): { panel: Panel; notes: string[] } {
   const shift = periodsBetween(stored.start, panel.start, panel.frequency);
@@ -18,15 +18,18 @@ export function afterStored(panel: Panel, stored: Panel): { panel: Panel; notes:
     const missing = Math.max(0, own.offset - endOf(before));
     if (notes.length === 0) {
       const last = timeAt(stored, Math.min(own.offset, endOf(before)) - 1);
-      const gap = missing > 0 && own.values.length > 0 ? `; ${missing} missing after it` : '';
-      notes.push(`Rows up to ${last} are those stored with the model${gap}.`);
+      const gap =
+        missing > 0 && own.values.length > 0
+          ? `; ${missing} ${missing === 1 ? 'row is' : 'rows are'} missing after that`
+          : '';
+      notes.push(`Rows up to ${last} were taken from the model${gap}.`);
     }
-    return behind(before, own);
+    return appended(before, own);
   });
   return { panel: { ...panel, start: stored.start, series }, notes };
 }
 
-function behind(before: PanelSeries, { id, offset, values, covariates }: PanelSeries): PanelSeries {
+function appended(before: PanelSeries, { id, offset, values, covariates }: PanelSeries): PanelSeries {
   const from = offset - before.offset;
   const joined = (old: Float64Array, fresh: Float64Array): Float64Array => {
     const out = new Float64Array(Math.max(fresh.length === 0 ? old.length : 0, from + fresh.length)).fill(

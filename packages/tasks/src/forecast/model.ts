@@ -1,7 +1,6 @@
 /**
- * A forecasting model as it is used: from a panel's last rows to its next ones. It is what `forecast` ends with, what is
- * saved and loaded, and what the commands run. How it is laid out in files is in artifact.ts, how it reads a table in
- * reader.ts, how its networks forecast in ensemble.ts.
+ * The trained forecasting model that `forecast` returns and that the commands save, load and run. artifact.ts reads and
+ * writes its files, reader.ts reads tables for it, ensemble.ts runs its networks.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
@@ -23,7 +22,7 @@ import { endOf, type Panel, timeAt } from './panel.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
-import { withRoomAhead } from './rollout.js';
+import { withFutureCells } from './rollout.js';
 import { filled, listed } from './rows.js';
 import { forecastTable } from './tables.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
@@ -32,7 +31,7 @@ import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 export interface SeriesForecast extends Intervals {
   id: string;
   time: string[];
-  /** Of counts that of their distribution; else the median, or with logarithms that of the lognormal with these intervals. */
+  /** For counts, the mean of their distribution. With a log transform, that of a lognormal distribution; else the median. */
   mean: Float64Array;
 }
 
@@ -41,14 +40,12 @@ const OPTIONS: readonly TaskOption[] = [
     name: 'horizon',
     type: 'integer',
     least: 1,
-    help:
-      'rows to forecast (default: as many as the model was made for; beyond, it continues from its own ' +
-      'forecast)',
+    help: 'rows to forecast (default: the horizon of the training run; a longer horizon is forecast recursively)',
   },
   {
     name: 'future-rows',
     type: 'table',
-    help: 'rows to forecast, with the future columns filled in, if they are not in the data',
+    help: 'file with the future columns of the rows to forecast, if --data does not contain them',
   },
   {
     name: 'dates',
@@ -58,18 +55,18 @@ const OPTIONS: readonly TaskOption[] = [
   {
     name: 'timezone',
     type: 'text',
-    help: 'time zone whose days the rows are, where times are in UTC (default: as in training)',
+    help: 'time zone of daily rows, such as Europe/Berlin, if times are in UTC (default: as in training)',
   },
 ];
 
 export class ForecastModel implements TaskModel {
   readonly pipeline: Pipeline;
-  /** The networks side by side: each takes its inputs and gives [N, horizon, parts]. Null for a baseline. */
+  /** The joined networks, with one output [N, chunk, parts] each. Null for a baseline. */
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
-    'Forecasts the rows after those of --data, which hold the columns that the model was made from: all rows up to ' +
-    'now, or the new ones alone. Without --data, the rows after those that the model was made from.';
+    'Forecasts the rows after those in --data. The file needs the columns of the training data, and may contain all rows ' +
+    'or only the new ones. Without --data, forecasts the rows after the training data.';
 
   constructor(pipeline: Pipeline, network: Network | null) {
     this.pipeline = pipeline;
@@ -89,7 +86,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * The model in files: `pipeline.json`, and for a network also `config.json` and `model.safetensors`.
-   * @param training what is known of how it was made, for `training.json`
+   * @param training JSON about the training run, for `training.json`
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
     return writeForecast(this, training);
@@ -108,11 +105,11 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Forecasts what comes after the rows of a table, or after the rows the model was made from. A table may hold the newer
-   * rows alone: the stored ones of the same series are put before them.
-   * @param horizon rows to forecast; default: as many as the model was made for. For more, it continues from its own forecast
-   * @param reading how the times of the table are read; default: as those that the model was made from, where they fit
-   * @throws UnrollError `data` when the table lacks columns or covariates that the model needs
+   * Forecasts the rows after those of a table, or after the training data. A table may hold only the newer rows: they are
+   * appended to the stored rows of the same series.
+   * @param horizon rows to forecast; default: the horizon of the training run. A longer horizon is forecast recursively
+   * @param reading how to read the times of the table; default: as in training
+   * @throws UnrollError `data` if the table lacks columns or covariates that the model needs
    */
   async forecast(
     table?: Table,
@@ -120,13 +117,13 @@ export class ForecastModel implements TaskModel {
     reading: TimeReading = {},
   ): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
     if (!Number.isInteger(horizon) || horizon < 1) {
-      throw valueError(`The horizon must be a whole number from 1, and it is ${horizon}.`, { horizon });
+      throw valueError(`horizon must be a positive integer, got ${horizon}.`, { horizon });
     }
     const panel = table === undefined ? storedPanel(this.pipeline) : readPanel(this.pipeline, table, reading);
     return { panel, ...(await this.forecastPanel(panel, horizon)) };
   }
 
-  /** Forecasts every series from its last row; by the best baseline where one is too short for the network. */
+  /** Forecasts every series from its last row; with the best baseline if it is too short for the network. */
   async forecastPanel(
     panel: Panel,
     horizon = this.pipeline.plan.horizon,
@@ -148,7 +145,7 @@ export class ForecastModel implements TaskModel {
     return { forecasts, notes };
   }
 
-  /** Forecasts from any origins, each from the rows before it; `short` are those where a baseline stands in. */
+  /** Forecasts from each origin, using the rows before it; at the origins in `short`, the best baseline replaces the network. */
   async forecastAt(
     panel: Panel,
     origins: readonly Origin[],
@@ -156,27 +153,27 @@ export class ForecastModel implements TaskModel {
   ): Promise<{ intervals: Intervals[]; short: Origin[] }> {
     const { margins } = this.pipeline;
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
-    const roomy = withRoomAhead(panel, horizon + this.pipeline.plan.reach);
-    const ensemble = this.#ensemble(roomy, this.network);
-    const reached = origins.filter((origin) => ensemble.reaches(origin));
-    const short = origins.filter((origin) => !ensemble.reaches(origin));
+    const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
+    const ensemble = this.#ensemble(extended, this.network);
+    const byNetwork = origins.filter((origin) => ensemble.canForecast(origin));
+    const short = origins.filter((origin) => !ensemble.canForecast(origin));
     const scales = this.#scales(panel);
     const widths = margins.map(fromJsonNumbers);
-    const plain = await ensemble.forecast(roomy, reached, horizon);
-    const wide = plain.map((each, n) => widenedBeyond(each, widths, scales[reached[n].series]));
+    const plain = await ensemble.forecast(extended, byNetwork, horizon);
+    const wide = plain.map((each, n) => widenedBeyond(each, widths, scales[byNetwork[n].series]));
     const other = this.baselineAt(panel, short, horizon);
-    // Back in the order of the origins.
+    // Restore the order of the origins.
     let [n, m] = [0, 0];
     const intervals = origins.map((origin) => (origin === short[m] ? other[m++] : wide[n++]));
     return { intervals, short };
   }
 
-  /** The same by the best baseline. */
+  /** Forecasts of the best baseline from each origin. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
     const { fallback, plan, fallbackMargins, levels } = this.pipeline;
     const rule = baselines({ ...plan, horizon }).get(fallback);
     if (rule === undefined) {
-      throw new UnrollError('format', `pipeline.json: there is no baseline "${fallback}".`, { fallback });
+      throw new UnrollError('format', `pipeline.json: unknown baseline "${fallback}".`, { fallback });
     }
     const scales = this.#scales(panel);
     const widths = fallbackMargins.map(fromJsonNumbers);
@@ -189,7 +186,7 @@ export class ForecastModel implements TaskModel {
     const { horizon, 'future-rows': future, dates, timezone } = request.options ?? {};
     const { rows } = request;
     if (typeof future === 'object' && rows === undefined) {
-      throw valueError('The option future-rows goes with data, the rows up to now.');
+      throw valueError('future-rows needs data with the rows before them.');
     }
     const reading = {
       ...(dates !== undefined && { dates: dates as DateOrder }),
@@ -209,13 +206,11 @@ export class ForecastModel implements TaskModel {
     };
   }
 
-  /** Rolling origins over the rows after the stored ones: each forecast from the rows before it, and scored. */
+  /** Scores rolling-origin forecasts over the rows after the stored ones. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     if (request.rows === undefined) {
-      throw valueError(
-        'A forecast is evaluated on rows that are newer than those it was made from: give data.',
-      );
+      throw valueError('evaluate needs data with rows newer than the training data.');
     }
     return evaluateForecast(this, request.rows);
   }
@@ -255,7 +250,7 @@ export class ForecastModel implements TaskModel {
     return new Ensemble({ model, head: makeHead(head, levels), encoders, views: seen, plan, levels });
   }
 
-  /** What each series' values are measured by: as in training; for a new series, fitted on the rows it has. */
+  /** The fitted transform of each series; for a series not seen in training, one fitted on its rows. */
   #transforms(panel: Panel, view: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
     const known = new Map(series.map(({ id, transforms }) => [id, transforms[view]]));
@@ -281,12 +276,12 @@ export class ForecastModel implements TaskModel {
     }));
   }
 
-  /** Which series the model does not know, where it knows series by name. */
+  /** Notes about series not seen in training. */
   #newNotes(panel: Panel): string[] {
     const known = new Set(this.pipeline.series.map(({ id }) => id));
     const unknown = panel.series.filter(({ id }) => !known.has(id));
     if (unknown.length === 0) return [];
-    return [`Not in training, measured by the rows given here: ${listed(unknown)}.`];
+    return [`Not in the training data, scaled by the rows given here: ${listed(unknown)}.`];
   }
 }
 
@@ -299,8 +294,8 @@ function shortNotes(panel: Panel, short: readonly Origin[], fallback: string): s
 function beyondNotes({ horizon: most }: Pick<ForecastPlan, 'horizon'>, horizon: number): string[] {
   if (horizon <= most) return [];
   return [
-    `The model was tested ${most} rows ahead. Rows ${most + 1} to ${horizon} go on from its own forecast, with intervals ` +
-      'widened as its errors add up.',
+    `The model was backtested up to step ${most}. Steps ${most + 1} to ${horizon} are forecast recursively, with wider ` +
+      'intervals for the accumulated error.',
   ];
 }
 

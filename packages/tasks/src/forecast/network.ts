@@ -1,9 +1,9 @@
 /**
- * The recurrent forecaster: the mean of two networks. One sees the changes of the window measured from the last one, the
- * other their absolute size too; where one of them errs the other errs differently.
+ * The recurrent forecaster: the mean of two networks with different views. Both see the changes of the window relative to
+ * the last one; the second also sees their absolute size. Their errors differ, so the mean is more accurate.
  *
- * Without future covariates a network is recurrent layers and a dense layer for all rows ahead; with them an encoder
- * reads the window and a decoder, which begins with the encoder's states, reads the covariates of the rows ahead.
+ * Without future covariates, a network has recurrent layers and one dense layer for all horizon steps. With them, an encoder
+ * reads the window, and a decoder that starts from the encoder's states reads the covariates of the horizon.
  */
 import { currentBackend, type Tensor, valueError } from '@unroll/core';
 import { hostTensor } from '@unroll/core/internal';
@@ -25,7 +25,7 @@ import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import type { KeptTrainings } from '../shared/resume.js';
+import type { CheckpointedTrainings } from '../shared/resume.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
 const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
@@ -45,51 +45,51 @@ export interface NetworkOptions {
   learningRate: number;
   seed: number;
   signal?: AbortSignal;
-  /** What trains, and keeps checkpoints of it. */
-  trainings: KeptTrainings;
+  /** Trains models and stores their checkpoints. */
+  trainings: CheckpointedTrainings;
 }
 
-/** A trained network with the encoder it was trained for. */
+/** A trained network with its encoder. */
 export interface FittedNetwork {
   model: Functional;
   encoder: PanelEncoder;
   plan: NetworkPlan;
   head: Head;
-  /** Passes it was trained for. */
+  /** Epochs of the training. */
   epochs: number;
 }
 
-/** Whether each network of the forecaster sees the absolute size of changes. */
+/** For each network of the forecaster: whether it sees the absolute size of changes. */
 export const VIEWS: readonly boolean[] = [false, true];
-/** What one of these networks is made for. */
+/** The plan of one of these networks. */
 export const viewOf = (plan: Omit<ForecastPlan, 'cut' | 'origins'>, absolute: boolean): NetworkPlan => ({
   ...plan,
-  horizon: plan.reach,
+  horizon: plan.chunk,
   absolute,
 });
 
-/** Training pairs beyond this number are thinned out: they overlap nearly wholly anyway. */
+/** More training pairs than this are subsampled, since they overlap almost completely. */
 const MOST_PAIRS = 40_000;
 
-/** Examples of one step: few while there are few pairs, so that a pass has some steps. */
+/** Batch size: small for few pairs, so that an epoch has several steps. */
 export function batchSizeFor(pairs: number): number {
   if (pairs > 8000) return 128;
   return pairs > 1500 ? 64 : 16;
 }
 
 /**
- * The weights that forecast, and that validation measures, are a moving average over about the last pass (Polyak &
- * Juditsky 1992): it errs less than the weights of any one step, and its loss falls smoothly enough to be searched.
- * @returns the share of the average that a step keeps
+ * Forecasts and validation use a moving average of the weights over about one epoch (Polyak & Juditsky 1992). It is more
+ * accurate than the weights of a single step, and its validation loss is smooth enough to choose the number of epochs.
+ * @returns the momentum of the moving average
  */
-const averageOver = (stepsOfPass: number): number => 1 - 1 / Math.max(2, stepsOfPass);
+const averageOver = (stepsPerEpoch: number): number => 1 - 1 / Math.max(2, stepsPerEpoch);
 
 export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOptions): Functional {
   const { cell, units, layers, head, seed } = options;
   if (!Object.hasOwn(CELLS, cell)) {
-    throw valueError(`There is no cell "${cell}". Choose one of ${CELL_NAMES.join(', ')}.`, { cell });
+    throw valueError(`cell must be one of ${CELL_NAMES.join(', ')}, got "${cell}".`, { cell });
   }
-  // Named by what they see, so that both networks fit into one artifact.
+  // Layer names start with the view, so both networks fit into one artifact.
   const named = (name: string) => ({ name: `${plan.absolute ? 'absolute' : 'relative'}_${name}` });
   const rows = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
   const layersBelow = stack(rows, options, encoder.futureWidth > 0, named);
@@ -110,7 +110,7 @@ export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: Net
   return model({ inputs: [rows, ahead], outputs, seed });
 }
 
-/** Recurrent layers one above the other; all but the last give whole sequences. [output, ...states] of each. */
+/** Stacked recurrent layers; all but the last return sequences. Returns [output, ...states] of each. */
 function stack(
   rows: SymbolicTensor,
   { cell, units, layers }: NetworkOptions,
@@ -129,7 +129,7 @@ function stack(
   return outputs;
 }
 
-/** Encoded rows as the model's inputs: x [N, window, I], and [N, horizon, F] where there are future covariates. */
+/** Encoded rows as the model's inputs: x [N, window, I], and [N, horizon, F] with future covariates. */
 export function inputTensors(
   rows: EncodedRows,
   encoder: PanelEncoder,
@@ -140,26 +140,26 @@ export function inputTensors(
   return [x, hostTensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
 }
 
-/** Pairs as `train` takes them; targets [N, horizon, 1], of counts [N, horizon, 2]. */
+/** Training pairs for `train`; targets [N, horizon, 1], for counts [N, horizon, 2]. */
 const examples = (rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) => ({
   x: inputTensors(rows, encoder, plan),
   y: hostTensor(rows.targets, [rows.count, plan.horizon, encoder.targetWidth]),
 });
 
-/** Rows to train on, all before grid place `cut`, and the rows after it whose loss is to be measured. */
+/** Training rows before grid index `cut`, and validation rows from there to `validationEnd` (exclusive). */
 export interface Split {
   cut: number;
-  heldTo?: number;
+  validationEnd?: number;
 }
 
 /**
- * Trains a network on all pairs before `cut` for a fixed number of passes. With `heldTo`, epoch events tell the loss on
- * pairs whose targets lie in between, for a point head in the unit of unscaled changes.
+ * Trains a network on all pairs before `cut` for a fixed number of epochs. With `validationEnd`, epoch events report the
+ * validation loss.
  */
 export async function* fitNetwork(
   panel: Panel,
   plan: NetworkPlan,
-  { cut, heldTo }: Split,
+  { cut, validationEnd }: Split,
   options: NetworkOptions,
   epochs: number,
 ): AsyncGenerator<TrainEvent, FittedNetwork, void> {
@@ -167,13 +167,15 @@ export async function* fitNetwork(
   const network = makeModel(encoder, plan, options);
   const { float } = currentBackend();
   const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, most: MOST_PAIRS }, float);
-  const held =
-    heldTo === undefined ? null : encoder.pairs({ from: cut, to: heldTo, most: MOST_PAIRS / 4 }, float);
+  const validation =
+    validationEnd === undefined
+      ? null
+      : encoder.pairs({ from: cut, to: validationEnd, most: MOST_PAIRS / 4 }, float);
   const { learningRate, head, seed, signal, trainings } = options;
   const batchSize = batchSizeFor(pairs.count);
   yield* trainings.train(network, {
     ...examples(pairs, encoder, plan),
-    ...(held === null ? {} : { validationData: examples(held, encoder, plan) }),
+    ...(validation === null ? {} : { validationData: examples(validation, encoder, plan) }),
     ...(signal === undefined ? {} : { signal }),
     loss: head.loss(),
     optimizer: adam({ learningRate }),

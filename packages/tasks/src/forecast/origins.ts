@@ -1,4 +1,4 @@
-/** Where models forecast from: for the backtest, and for learning the size of their errors. */
+/** Forecast origins of the backtest and of calibration. */
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';
 import type { Origin } from './encoder.js';
@@ -7,24 +7,27 @@ import type { ForecastPlan } from './plan.js';
 import { filled, thinned } from './rows.js';
 import { warmUp } from './transform.js';
 
-/** Forecasts for calibration, of all series together. */
+/** Most calibration forecasts, over all series. */
 const MOST_CALIBRATION = 10_000;
 
 /**
- * The origins of the backtest: every series at every planned place where it is long enough for a network, was known in
- * training, and at least one value came after.
+ * The origins of the backtest: every series at every planned index, if it was long enough for a network in training and has
+ * at least one actual value.
  */
 export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean): Origin[] {
   return plan.origins.flatMap((origin) =>
     panel.series.flatMap(({ offset, values }, series) => {
       const trained = (refit ? origin : plan.cut) - offset >= warmUp(plan);
-      const came = values.subarray(Math.max(0, origin - offset), Math.max(0, origin - offset + plan.horizon));
-      return trained && came.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
+      const actuals = values.subarray(
+        Math.max(0, origin - offset),
+        Math.max(0, origin - offset + plan.horizon),
+      );
+      return trained && actuals.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
     }),
   );
 }
 
-/** Every row from `from` to the end, for every series; thinned out where these are too many. */
+/** Every row of every series from `from`, subsampled if there are too many. */
 export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): readonly Origin[] {
   const end = panelEnd(panel);
   const all = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>
@@ -36,7 +39,7 @@ export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: numbe
   return thinned(all, MOST_CALIBRATION);
 }
 
-/** The usual change of each series over a season, on the rows before the backtest; the median's where it has none. */
+/** The typical change of each series over one season before the backtest; the median over the series if it has none. */
 export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
   const training = panel.series.map(({ offset, values }) =>
     filled(values.slice(0, Math.max(0, plan.cut - offset)), plan.season),

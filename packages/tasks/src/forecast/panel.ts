@@ -1,6 +1,6 @@
 /**
- * From a table to a panel: one or many series on one even grid of times, with their covariates. Which column holds the
- * time and how far apart rows lie is found here; what was decided or done to the rows is kept as notes for people.
+ * Converts a table to a panel: one or many series on one regular time grid, with their covariates. Detects the time column
+ * and the frequency, and records every decision about the rows as a note.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import {
@@ -29,16 +29,16 @@ import {
   withTimeParts,
 } from '@unroll/data';
 import { type Covariate, type CovariateNames, readCovariates } from './covariates.js';
-import { checkDuplicates, gridPlaces, groupRows, ofSeries, type SeriesRows } from './rows.js';
+import { checkDuplicates, gridIndices, groupRows, ofSeries, type SeriesRows } from './rows.js';
 
-/** One series. Row i stands at grid place `offset` + i. */
+/** One series. Row i has grid index `offset` + i. */
 export interface PanelSeries {
-  /** What the id column says; empty where there is none. */
+  /** Value of the series column; empty if the table has none. */
   readonly id: string;
   readonly offset: number;
-  /** NaN where the row or its value is missing in the table. The first and the last value are present. */
+  /** NaN where the row or its value is missing. The first and the last value are present. */
   readonly values: Float64Array;
-  /** Values of each covariate of the panel, in its order; beyond the last target value where the table has them. */
+  /** Values of each covariate, in the order of the panel; they may extend beyond the last target value. */
   readonly covariates: readonly Float64Array[];
 }
 
@@ -46,14 +46,14 @@ export interface Panel {
   readonly source: string;
   readonly target: string;
   readonly time: { readonly name: string; readonly format: TimeFormat };
-  /** The column that names the series; null where the table is one series. */
+  /** The series column; null if the table is one series. */
   readonly idColumn: string | null;
   readonly frequency: Frequency;
-  /** Time of grid place 0. */
+  /** Time of grid index 0. */
   readonly start: number;
   readonly covariates: readonly Covariate[];
   readonly series: readonly PanelSeries[];
-  /** What was done to the rows, one sentence each. */
+  /** Decisions about the rows, one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -61,22 +61,22 @@ export interface PanelOptions extends CovariateNames {
   /** Column to forecast. */
   target: string;
   /**
-   * Column of times, or several between commas that make them up, such as `year,month,day,hour`. Default: the first
-   * column that holds times; else columns of these names; else rows count as steps.
+   * Time column, or several columns joined by commas, such as `year,month,day,hour`. Default: the first column that holds
+   * times; else columns with these names; else rows are numbered from 1.
    */
   time?: string;
-  /** Column that names the series of a row. Default: the table is one series. */
+  /** Column with the series of each row. Default: the table is one series. */
   series?: string;
-  /** Such as `monthly` or `15 minutes`, or what an earlier panel had. Default: inferred from the times. */
+  /** Such as `monthly` or `15 minutes`, or the frequency of another panel. Default: inferred from the times. */
   frequency?: string | Frequency;
-  /** Order of day, month and year in dates of digits: `dmy`, `mdy` or `ymd`. Default: found from the dates. */
+  /** Order of day, month and year in numeric dates: `dmy`, `mdy` or `ymd`. Default: inferred from the dates. */
   dates?: TimeOptions['dates'];
   /**
-   * Time zone such as `Europe/Berlin` whose days the rows are, where times are written in UTC. Default: found from the
-   * times, where the clocks change.
+   * Time zone of daily rows, such as `Europe/Berlin`, if times are written in UTC. Default: inferred from clock changes in
+   * the times.
    */
   timezone?: string;
-  /** How earlier times of the same series are written: taken where the rows fit it. */
+  /** Time format of earlier rows of the same series; used if the rows match it. */
   timeFormat?: TimeFormat;
 }
 
@@ -87,7 +87,7 @@ export const timeOptions = ({ dates, timezone, timeFormat }: PanelOptions): Time
   ...(timeFormat && { format: timeFormat }),
 });
 
-/** The options with the names of columns as tables have them. */
+/** The options with column names normalised like those of tables. */
 export function withCleanNames<T extends PanelOptions>(options: T): T {
   const { target, time, series, past, future, static: fixed } = options;
   return {
@@ -101,21 +101,21 @@ export function withCleanNames<T extends PanelOptions>(options: T): T {
   };
 }
 
-/** The grid place after the last known target value of any series. */
+/** The grid index after the last known target value of any series. */
 export const panelEnd = (panel: Panel): number => Math.max(...panel.series.map(endOf));
-/** The grid place after the last known target value of a series. */
+/** The grid index after the last known target value of a series. */
 export const endOf = ({ offset, values }: PanelSeries): number => offset + values.length;
 
-/** A grid place as the table writes its times. */
-export function timeAt(panel: Panel, place: number): string {
-  return formatTime(addPeriods(panel.start, place, panel.frequency), panel.time.format);
+/** The time at a grid index, in the format of the table. */
+export function timeAt(panel: Panel, index: number): string {
+  return formatTime(addPeriods(panel.start, index, panel.frequency), panel.time.format);
 }
 
 /**
- * Reads a panel out of a table.
- * @param least values that a series must have at least, by its id; default 2
- * @throws UnrollError `data` when a column is missing or holds something else, a time stands twice, or the times follow
- *   no step
+ * Reads a panel from a table.
+ * @param least minimum number of values of a series, by its id; default 2
+ * @throws UnrollError `data` if a column is missing or has the wrong type, a time is duplicated, or the times have no
+ *   regular frequency
  */
 export function panelFromTable(
   given: Table,
@@ -130,9 +130,13 @@ export function panelFromTable(
   checkSize(table, target, all);
   const ids = idColumn === null ? null : readIds(table, idColumn);
   if (name === null && ids !== null) {
-    throw new UnrollError('data', `${table.source} has no column of times, which several series need.`, {
-      columns: table.columns.length,
-    });
+    throw new UnrollError(
+      'data',
+      `${table.source} has no time column, which is needed for several series. Name it with the option time.`,
+      {
+        columns: table.columns.length,
+      },
+    );
   }
   const time =
     name === null ? rowNumbers(table, given.columns.length > 1) : times(table, name, timeOptions(options));
@@ -168,7 +172,7 @@ export function panelFromTable(
   return { ...panel, notes: [...notes, ...outsideNotes(table, panel, time, groups), ...gapNotes(panel)] };
 }
 
-/** The column of times: the one that is named, or found. */
+/** The time column: named by the options, or detected. */
 export function timeColumnOf(table: Table, options: PanelOptions): string | null {
   const { target, series, time } = options;
   const taken = [target, ...covariateNames(options), ...(series ? [series] : [])];
@@ -188,12 +192,12 @@ function checkSize(table: Table, name: string, values: Float64Array): void {
   const row = values.findIndex((value) => Math.abs(value) > LARGEST);
   if (row < 0) return;
   const message =
-    `${table.source}, line ${table.lines[row]}, column "${name}": numbers must lie between -1e140 and 1e140, got ` +
+    `${table.source}, line ${table.lines[row]}, column "${name}": numbers must be between -1e140 and 1e140, got ` +
     `${values[row]}. Divide the column by a power of ten.`;
   throw new UnrollError('data', message, { source: table.source, line: table.lines[row], column: name });
 }
 
-/** What was decided about the numbers of these columns. */
+/** Notes on the number format of these columns. */
 const numberNotes = (table: Table, names: readonly string[]): string[] =>
   names.flatMap((name) => column(table, name).notes ?? []);
 
@@ -209,9 +213,9 @@ function readIds(table: Table, name: string): string[] {
 }
 
 /**
- * The first column that holds times; failing that, a year, a month and so on in columns of these names; failing that, one
- * of numbers that count the rows of each series, upwards or downwards; failing that, one that was meant as times: what is
- * wrong with it is said when it is read.
+ * Detects the time column, in this order: the first column that holds times; columns named year, month and so on; a column
+ * that numbers the rows of each series, ascending or descending; a column that looks like times but cannot be read, so that
+ * reading it reports the problem.
  */
 function findTimeColumn(table: Table, taken: readonly string[], series: string | undefined): string | null {
   const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
@@ -224,10 +228,10 @@ function findTimeColumn(table: Table, taken: readonly string[], series: string |
   return (counter ?? others.find(looksLikeTimes))?.name ?? null;
 }
 
-/** Share of the places of a counter that must have a row. */
+/** Least share of the steps of a counter that have a row. */
 const LEAST_COUNTED = 0.8;
 
-/** True if the numbers of each series go up, or down, by one step of all, but for a few places that are left out. */
+/** True if the numbers of each series ascend (or descend) by one common step, with few gaps. */
 function counts(
   table: Table,
   { cells, format = { decimal: table.decimal } }: Column,
@@ -245,18 +249,18 @@ function counts(
   }
   const upwards = steps[0] > 0;
   const step = steps.reduce((least, each) => Math.min(least, Math.abs(each)), Number.POSITIVE_INFINITY);
-  const places = steps.map((each) => (upwards ? each : -each) / step);
-  if (!places.every((place) => place > 0 && Math.abs(place - Math.round(place)) < 1e-9 * place)) return false;
-  const all = places.reduce((sum, place) => sum + place, before.size);
+  const multiples = steps.map((each) => (upwards ? each : -each) / step);
+  if (!multiples.every((each) => each > 0 && Math.abs(each - Math.round(each)) < 1e-9 * each)) return false;
+  const all = multiples.reduce((sum, place) => sum + place, before.size);
   return steps.length > 0 && values.length >= LEAST_COUNTED * all;
 }
 
-function rowNumbers(table: Table, tell: boolean): TimeColumn {
+function rowNumbers(table: Table, report: boolean): TimeColumn {
   const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
   const note =
-    'No column was read as times, and the rows are taken as they stand, one step apart. Name the column that holds ' +
-    'times, or write them such as 1960-12-31.';
-  return { name: 'row', format: { template: 'number', zone: null }, values, notes: tell ? [note] : [] };
+    'No time column was found: rows are numbered in file order. Name the time column with the option time, or write ' +
+    'times such as 1960-12-31.';
+  return { name: 'row', format: { template: 'number', zone: null }, values, notes: report ? [note] : [] };
 }
 
 function gridOf(
@@ -270,7 +274,7 @@ function gridOf(
   if (wanted !== undefined) {
     if (time.format.template === 'number') {
       throw valueError(
-        `The times of column "${time.name}" are plain numbers, which have no frequency "${wanted}".`,
+        `frequency "${wanted}" needs calendar times, got plain numbers in column "${time.name}".`,
       );
     }
     return { frequency: anchored(parseFrequency(wanted), time.values, time.format), start };
@@ -294,20 +298,20 @@ interface Grid {
   least: number;
 }
 
-/** One value for each period from the first known value to the last; covariates go on to the last row. */
+/** One value for each period from the first known value to the last; covariates continue to the last row. */
 function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: Grid): PanelSeries {
-  const places = gridPlaces(table, time, rows, grid);
-  const known = places.filter((_, i) => !Number.isNaN(grid.all[rows[i]]));
+  const indices = gridIndices(table, time, rows, grid);
+  const known = indices.filter((_, i) => !Number.isNaN(grid.all[rows[i]]));
   if (known.length < grid.least) {
-    const message = `${table.source}, column "${grid.target}"${ofSeries(id)}: ${known.length} values are too few to forecast from.`;
+    const message = `${table.source}, column "${grid.target}"${ofSeries(id)}: a forecast needs at least ${grid.least} values, got ${known.length}.`;
     throw new UnrollError('data', message, { source: table.source, column: grid.target, series: id });
   }
-  const offset = known[0] ?? places[0];
+  const offset = known[0] ?? indices[0];
   const last = known.at(-1) ?? offset - 1;
   const onGrid = (cells: Float64Array, last: number): Float64Array => {
     const values = new Float64Array(last - offset + 1).fill(Number.NaN);
-    for (const [i, place] of places.entries())
-      if (place >= offset && place <= last) values[place - offset] = cells[rows[i]];
+    for (const [i, index] of indices.entries())
+      if (index >= offset && index <= last) values[index - offset] = cells[rows[i]];
     return values;
   };
   return {
@@ -315,7 +319,7 @@ function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: 
     offset,
     values: onGrid(grid.all, last),
     covariates: grid.covariates.map(({ cells, role }) =>
-      onGrid(cells, role === 'past' ? last : places[places.length - 1]),
+      onGrid(cells, role === 'past' ? last : indices[indices.length - 1]),
     ),
   };
 }
@@ -327,8 +331,8 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
       if (other === undefined) continue;
       throw new UnrollError(
         'data',
-        `${table.source}, lines ${table.lines[rows[0]]} and ${table.lines[other]}: the static column "${name}" changes ` +
-          `within a series${ofSeries(id)}. Name it among the past or future ones.`,
+        `${table.source}, lines ${table.lines[rows[0]]} and ${table.lines[other]}: the static covariate "${name}"${ofSeries(id)} must be ` +
+          `constant, but its value changes. Declare it as a past or future covariate.`,
         { source: table.source, column: name, series: id },
       );
     }
@@ -342,16 +346,16 @@ function partNotes(given: Table, { name, values, format }: TimeColumn): string[]
     .map((part) => part.trim())
     .join(', ');
   return [
-    `Times are made of ${columns}, and written as one: ${formatTime(values[values.length - 1], format)}.`,
+    `Times are combined from ${columns} and written as ${formatTime(values[values.length - 1], format)}.`,
   ];
 }
 
 function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
   const sorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]));
-  return sorted ? [] : [`The rows were not in order of "${time.name}" and have been sorted.`];
+  return sorted ? [] : [`The rows were sorted by "${time.name}".`];
 }
 
-/** Days of months that are not all the same one, such as the last days of trade, stand for months. */
+/** A note if the times of monthly rows fall on different days, such as the last trading day of each month. */
 function monthNotes({ name, values, format }: TimeColumn, frequency: Frequency, start: number): string[] {
   if (frequency.unit !== 'month') return [];
   const asMonth = (value: number) =>
@@ -361,22 +365,22 @@ function monthNotes({ name, values, format }: TimeColumn, frequency: Frequency, 
   const { day = 1 } = frequency;
   const what = day === 31 ? 'the last days' : day === 1 ? 'the first days' : `day ${day}`;
   return [
-    `The times of "${name}" are not on one day of the month. They are read as ${what} of their months: ` +
+    `The times of "${name}" fall on different days of the month and are read as ${what} of their months, for example ` +
       `${formatTime(moved, format)} as ${formatTime(asMonth(moved), format)}.`,
   ];
 }
 
-/** Rows without a target value at either end; the later ones are of use where they bring future covariates. */
+/** A note on dropped rows without a target at either end; later ones are kept if there are future covariates. */
 function outsideNotes(table: Table, panel: Panel, time: TimeColumn, groups: readonly SeriesRows[]): string[] {
   const future = panel.covariates.some(({ role }) => role === 'future');
   const outside = groups.flatMap(({ rows }, g) => {
     const series = panel.series[g];
-    const places = gridPlaces(table, time, rows, panel);
-    return places.filter((place) => place < series.offset || (!future && place >= endOf(series)));
+    const indices = gridIndices(table, time, rows, panel);
+    return indices.filter((index) => index < series.offset || (!future && index >= endOf(series)));
   }).length;
   if (outside === 0) return [];
-  const are = outside === 1 ? 'row without a value was' : 'rows without a value were';
-  return [`${outside} ${are} left out at the ends.`];
+  const are = outside === 1 ? 'row without a value was' : 'rows without values were';
+  return [`${outside} leading or trailing ${are} dropped.`];
 }
 
 function gapNotes(panel: Panel): string[] {
@@ -388,6 +392,6 @@ function gapNotes(panel: Panel): string[] {
   if (gaps.length === 0) return [];
   const rest = gaps.length > 3 ? `, and ${gaps.length - 3} more` : '';
   const are = gaps.length === 1 ? 'value is' : 'values are';
-  const what = 'filled from the past for the network, left out of every score';
+  const what = 'the network uses past values instead, and metrics ignore them';
   return [`${gaps.length} ${are} missing (${gaps.slice(0, 3).join(', ')}${rest}): ${what}.`];
 }

@@ -1,6 +1,6 @@
 /**
- * All that turns a user's rows into a forecast and back, but for the weights: what `pipeline.json` of a saved model holds.
- * JSON; missing numbers are null.
+ * The content of `pipeline.json`: everything that a saved model needs to forecast, except the weights. Missing numbers are
+ * null.
  */
 import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
 import { baselines, type Score } from './backtest.js';
@@ -16,13 +16,13 @@ export const PIPELINE_FORMAT = 'unroll-forecast-1';
 
 export interface Pipeline {
   format: typeof PIPELINE_FORMAT;
-  /** The query that the rows came from; who runs the model on a file asks it again. */
+  /** The query that produced the training rows; it also runs on the files to predict from. */
   sql?: string | undefined;
-  /** How the file was to be read, where that was said. */
+  /** How to read the file, if set by the user. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
   /** A baseline's name, or the network's cell. */
   model: string;
-  /** The best baseline: for series that are too short for a network. */
+  /** The best baseline, for series that are too short for a network. */
   fallback: string;
   target: string;
   time: { name: string; format: TimeFormat };
@@ -30,22 +30,22 @@ export interface Pipeline {
   frequency: Frequency;
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: Pick<ForecastPlan, 'horizon' | 'reach' | 'season' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'>;
+  plan: Pick<ForecastPlan, 'horizon' | 'chunk' | 'season' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'>;
   head: HeadName;
   levels: number[];
-  /** One for each network: whether it sees the absolute size of changes, and its covariates' channels. */
+  /** For each network: whether it sees the absolute size of changes, and the channels of its covariates. */
   views: { absolute: boolean; channels: ChannelConfig[] }[];
   series: {
     id: string;
-    /** One for each view; null where the series was too short. */
+    /** One for each view; null if the series was too short. */
     transforms: (TransformConfig | null)[];
     unit: number;
     floor: number;
   }[];
-  /** [level][row ahead], of the model and of the fallback. */
+  /** [level][step], of the model and of the fallback. */
   margins: (number | null)[][];
   fallbackMargins: (number | null)[][];
-  /** The last rows of the data it was made from. */
+  /** The last rows of the training data. */
   history: { id: string; offset: number; values: (number | null)[]; covariates: (number | null)[][] }[];
 }
 
@@ -91,16 +91,16 @@ export function storedPanel(pipeline: Pipeline): Panel {
   };
 }
 
-/** What a run has found out, to make a model of. */
+/** The results of a run that make up a model. */
 export interface ModelParts {
   panel: Panel;
   plan: ForecastPlan;
   levels: readonly number[];
   head: HeadName;
   scores: readonly Score[];
-  /** Null where a baseline won. */
+  /** Null if a baseline won. */
   networks: readonly FittedNetwork[] | null;
-  /** What is known of each model's errors. */
+  /** Calibration of each model, by name. */
   calibrations: ReadonlyMap<string, Calibration>;
   scale: ScoreScale;
 }
@@ -112,10 +112,10 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const fallback = scores.find((score) => rules.has(score.model))!.model; // every leaderboard has baselines
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  // Drift looks at the first row too.
-  const kept = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
+  // Drift also needs the first row.
+  const rows = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, reach, season, lag, window, log, scaler, calendar = [] } = plan;
+  const { horizon, chunk, season, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
@@ -123,17 +123,17 @@ export function pipelineOf(parts: ModelParts): Pipeline {
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, reach, season, lag, window, log, scaler, calendar },
+    plan: { horizon, chunk, season, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
     ...trainedParts(parts),
     margins: marginsOf(model),
     fallbackMargins: marginsOf(fallback),
-    history: historyOf(panel, kept),
+    history: historyOf(panel, rows),
   };
 }
 
-/** What training has fitted for each network and series. */
+/** The fitted parts of each network and series. */
 function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
   const trained = networks ?? [];
   return {

@@ -1,6 +1,6 @@
 /**
- * Defaults, chosen from the training part of the data: season, logarithm, window, how the backtest is laid out. Nothing
- * here looks at rows after the first backtest origin, except to count them.
+ * Plans a run: chooses season, log transform, window and backtest origins from the training rows. Rows after the first
+ * backtest origin are only counted, so the plan leaks nothing from the backtest.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
@@ -15,22 +15,22 @@ export interface PlanOptions {
   horizon: number;
   /** Rows in a season; 1 for none. Default: inferred. */
   season?: number;
-  /** Rows the network sees. Default: one season, more where the history is long. */
+  /** Input rows of the network. Default: one season, or more if the history is long. */
   window?: number;
   /**
-   * What the network's values are measured by: by changes, or those of logarithms (`log`); by the series' training rows
-   * (`standard`, `robust`, `minmax`); or each window by itself (`instance`). Default: `changes`, or `log` where the
+   * How values are scaled: differences (`changes`), differences of logarithms (`log`), statistics of the series' training
+   * rows (`standard`, `robust`, `minmax`), or statistics of each window (`instance`). Default: `changes`, or `log` if the
    * variation grows with the level.
    */
   scaler?: ScalerName;
-  /** Whether a network says all rows ahead at once, or one, which is then fed to it for the next. Default `direct`. */
+  /** `direct` forecasts all horizon steps at once; `recursive` feeds each step back as input to the next. Default `direct`. */
   decoding?: Decoding;
   /**
-   * What the network sees of the calendar beside the target: each row's place in the day (`hour`), in the week (`weekday`)
-   * and in the year (`month`), or `auto` for those that the rows can tell of. Default `none`.
+   * Calendar features: position in the day (`hour`), the week (`weekday`) and the year (`month`), or `auto` for those that
+   * vary between rows and are covered twice by the training rows. Default `none`.
    */
   calendar?: CalendarOption;
-  /** Backtest forecasts. Default: four that fit into the last third, more for long series. */
+  /** Backtest forecasts. Default: up to four within the last third of the rows, more for long series. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
   step?: number;
@@ -43,31 +43,29 @@ export const SCALERS = ['changes', 'log', 'standard', 'robust', 'minmax', 'insta
 export type ScalerName = (typeof SCALERS)[number];
 
 export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
-  /** Rows that a network says at once; for more, it is fed with what it has said. */
-  reach: number;
-  /** Grid place before which the backtest trains. */
+  /** Horizon steps of one network output (horizon chunk); longer horizons feed forecasts back as input. */
+  chunk: number;
+  /** Grid index of the first row after the training rows of the backtest. */
   cut: number;
-  /** Grid places from which the backtest forecasts: rows before each are known. */
+  /** Grid indices of the backtest origins: the rows before each are known. */
   origins: number[];
 }
 
-/** Fewer training pairs than this teach a network nothing. */
+/** A network needs at least this many training pairs. */
 const MIN_PAIRS = 8;
-/** Share of the series that a window must fit. */
+/** Share of the series that must be long enough for the window. */
 const MOST_SERIES = 0.8;
 
 /**
- * Lays out the whole run.
- * @throws UnrollError `value` for options that are not positive whole numbers, `data` when the series are too short for
- *   the horizon; `data.longest` is then the longest horizon that would do
+ * Plans the whole run.
+ * @throws UnrollError `value` for options that are not positive integers, `data` if the series are too short for the
+ *   horizon; `data.longest` is then the longest possible horizon
  */
 export function planForecast(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan {
   checkScaler(options);
   const { decoding } = options;
   if (decoding !== undefined && !DECODINGS.includes(decoding)) {
-    throw valueError(`There is no decoding "${decoding}". Choose one of ${DECODINGS.join(', ')}.`, {
-      decoding,
-    });
+    throw valueError(`decoding must be one of ${DECODINGS.join(', ')}, got "${decoding}".`, { decoding });
   }
   for (const name of ['horizon', 'season', 'window', 'windows', 'step'] as const)
     checkCount(name, options[name]);
@@ -83,29 +81,28 @@ export function planForecast(panel: Panel, options: PlanOptions & { counts?: boo
   const have =
     panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`;
   const gaps = panel.series.some(({ values }) => values.some(Number.isNaN));
-  const few = gaps ? `and too few in a row that hold "${panel.target}"` : 'too few';
-  const allowed =
-    longest > 0 ? `The longest horizon that these rows allow is ${longest}.` : 'More rows are needed.';
-  const fill = gaps ? ' Fill the gaps, or leave out the rows that never hold a value, such as weekends.' : '';
+  const few = gaps ? `and too few consecutive values of "${panel.target}"` : 'too few';
+  const allowed = longest > 0 ? `The longest possible horizon is ${longest}.` : 'Provide more rows.';
+  const fill = gaps ? ' Fill the gaps, or remove rows that never have a value, such as weekends.' : '';
   throw new UnrollError(
     'data',
-    `${have}, ${few} to forecast ${options.horizon} ahead${also.length > 0 ? ` with ${also.join(' and ')}` : ''} and to ` +
-      `test it on rows left out of training. ${allowed}${fill}`,
+    `${have}, ${few} to train and backtest a forecast of horizon ${options.horizon}` +
+      `${also.length > 0 ? ` with ${also.join(' and ')}` : ''}. ${allowed}${fill}`,
     { rows, horizon: options.horizon, longest },
   );
 }
 
 function checkCount(name: string, value: number | undefined): void {
   if (value === undefined || (Number.isInteger(value) && value >= 1)) return;
-  throw valueError(`The ${name} must be a whole number from 1, and it is ${value}.`, { option: name, value });
+  throw valueError(`${name} must be a positive integer, got ${value}.`, { option: name, value });
 }
 
 function checkScaler({ scaler, counts }: PlanOptions & { counts?: boolean }): void {
   if (scaler === undefined) return;
   if (!SCALERS.includes(scaler)) {
-    throw valueError(`There is no scaler "${scaler}". Choose one of ${SCALERS.join(', ')}.`, { scaler });
+    throw valueError(`scaler must be one of ${SCALERS.join(', ')}, got "${scaler}".`, { scaler });
   }
-  if (counts) throw valueError('The head negbin has a scaler of its own: leave the scaler out.', { scaler });
+  if (counts) throw valueError('The head negbin uses its own scaling: remove the scaler option.', { scaler });
 }
 
 function tryPlan(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan | null {
@@ -127,10 +124,10 @@ function tryPlan(panel: Panel, options: PlanOptions & { counts?: boolean }): For
   return null;
 }
 
-/** Four, or one for every 200 rows of a long series, at most 20: they cost little, and four say little of a long one. */
+/** Four, or one for every 200 rows of a long series, at most 20: more forecasts make the scores of a long series reliable. */
 const usualWindows = (rows: number): number => Math.max(4, Math.min(20, Math.floor(rows / 200)));
 
-/** The values of a series before a grid place, without trailing gaps. */
+/** The values of a series before a grid index, without trailing gaps. */
 function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array {
   let length = Math.min(values.length, Math.max(0, cut - offset));
   while (length > 0 && Number.isNaN(values[length - 1])) length--;
@@ -145,13 +142,13 @@ function chooseTransform(
   options: PlanOptions & { counts?: boolean },
 ): Choice | null {
   const { horizon, decoding } = options;
-  const reach = decoding === 'recursive' ? 1 : horizon;
+  const chunk = decoding === 'recursive' ? 1 : horizon;
   const season = options.season ?? commonSeason(panel, training);
   const { scaler, log } = chooseScaler(panel, training, season, options);
   const whole = training.map((values) => filled(values, season));
   const scaled = log ? whole.map((values) => values.map(Math.log)) : whole;
   for (const lag of scaler === 'changes' ? lagsByMerit(scaled, season, horizon) : [1]) {
-    const choice = withWindow(training, { scaler, horizon, reach, season, lag, log }, options.window);
+    const choice = withWindow(training, { scaler, horizon, chunk, season, lag, log }, options.window);
     if (choice !== null) return choice;
   }
   return null;
@@ -164,17 +161,18 @@ function chooseScaler(
   { scaler, counts }: PlanOptions & { counts?: boolean },
 ): Pick<Choice, 'scaler' | 'log'> {
   if (counts) return { scaler: 'counts', log: false };
-  if (scaler === undefined) return { scaler: 'changes', log: takesLogarithm(training, season) };
+  if (scaler === undefined) return { scaler: 'changes', log: needsLog(training, season) };
   if (scaler !== 'log') return { scaler, log: false };
   const low = panel.series.find(({ values }) => values.some((value) => value <= 0));
   if (low === undefined) return { scaler: 'changes', log: true };
   throw valueError(
-    `The scaler log needs values above 0, and "${panel.target}"${ofSeries(low.id)} has others. Choose another scaler.`,
+    `The scaler log needs positive values, got zero or negative values in "${panel.target}"${ofSeries(low.id)}. Choose ` +
+      'another scaler.',
     { scaler, series: low.id },
   );
 }
 
-/** The widest window up to the usual one that leaves pairs enough; null if none does. */
+/** The longest window, up to the default, that leaves enough training pairs; null if there is none. */
 function withWindow(
   training: readonly Float64Array[],
   choice: Omit<Choice, 'window'>,
@@ -189,12 +187,13 @@ function withWindow(
   return null;
 }
 
-/** Origins of each series, and series, that the lags are compared on. */
+/** Origins per series on which the lags are compared. */
 const MOST_COMPARED = 200;
 
 /**
- * The season and 1, that one first with which a network that has learned nothing yet would have erred less in most of the
- * series: "last season moved by the latest change", or "the last value".
+ * The candidate lags (the season, and 1), best first: the better one has the lower error in most series for a network that
+ * outputs 0. With the season as lag, this is the seasonal naive forecast shifted by the latest change; with lag 1, the
+ * naive forecast.
  */
 function lagsByMerit(training: readonly Float64Array[], season: number, horizon: number): number[] {
   if (season === 1) return [1];
@@ -220,14 +219,14 @@ function restingError(z: Float64Array, lag: number, season: number, horizon: num
   return total;
 }
 
-/** True if there are pairs enough to train on, and all but a few of the series have some. */
+/** True if there are enough training pairs, and nearly all series have some. */
 function fits(training: readonly Float64Array[], choice: Choice): boolean {
   const pairs = training.map((values) => knownAhead(values, warmUp(choice), choice.horizon).length);
   const used = pairs.filter((count) => count > 0).length;
   return pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MOST_SERIES;
 }
 
-/** The season most series have, of at most 50 of them. */
+/** The most frequent season of at most 50 series. */
 function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
   const every = Math.ceil(training.length / 50);
   const votes = new Map<number, number>();
@@ -238,15 +237,15 @@ function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
   return [...votes].sort((a, b) => b[1] - a[1])[0][0];
 }
 
-/** Rows of a window that are still quickly trained on. */
+/** Longest default window, in rows: longer windows train slowly. */
 const LONG = 96;
 
-/** A window may be as long as can be laid this many times into what is known. */
+/** The training rows must be this many times as long as the default window. */
 const TIMES_KNOWN = 20;
 
 /**
- * At least 8 rows; longer the more rows are known. Whole seasons where there is one: as many as make a long window. Where
- * there is none, or one too long to be seen whole: at least two horizons, at most half of a long window.
+ * At least 8 rows, and more if more rows are known. With a season: whole seasons, up to LONG rows. Without one, or if it is
+ * longer than LONG: at least two horizons, at most LONG / 2 rows.
  */
 function defaultWindow(season: number, trainingRows: number, horizon: number): number {
   const known = Math.floor(trainingRows / TIMES_KNOWN);
@@ -256,15 +255,15 @@ function defaultWindow(season: number, trainingRows: number, horizon: number): n
 }
 
 /** True if all training values are positive and the variation of most series grows with their level. */
-function takesLogarithm(training: readonly Float64Array[], season: number): boolean {
+function needsLog(training: readonly Float64Array[], season: number): boolean {
   const whole = training.map((values) => filled(values, season));
   if (!whole.every((values) => values.every((value) => value > 0))) return false;
   return whole.filter((values) => growsWithLevel(values, season)).length > whole.length / 2;
 }
 
 /**
- * True if the series is positive and its variation grows with its level, so that its logarithm is steadier: the slope
- * of log(deviation) on log(mean) over blocks of one season (Guerrero 1993) is nearer to 1 than to 0.
+ * True if the series is positive and its variation grows with its level, so a log transform stabilises the variance: the
+ * slope of log(deviation) on log(mean) over blocks of one season (Guerrero 1993) is closer to 1 than to 0.
  */
 export function growsWithLevel(values: Float64Array, season: number): boolean {
   if (!values.every((value) => value > 0)) return false;

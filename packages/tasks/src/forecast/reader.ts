@@ -1,4 +1,4 @@
-/** A table as a saved model reads it: as the rows that it was made from, behind those that it has stored. */
+/** Reads a table for a saved model: like the training rows, and appended to the rows stored with the model. */
 import { UnrollError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { checkCounts } from './counts.js';
@@ -6,10 +6,10 @@ import { afterStored } from './history.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type Pipeline, storedPanel } from './pipeline.js';
 
-/** How the times of a table are read, where they are not to be read as those that a model was made from. */
+/** How to read the times of a table, if not like the training rows. */
 export type TimeReading = Pick<PanelOptions, 'dates' | 'timezone'>;
 
-/** How the rows of a table are read: as those that the model was made from. */
+/** Options that read a table like the training rows. */
 export function panelOptionsOf({ target, time, idColumn, frequency, covariates }: Pipeline): PanelOptions {
   const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
   return {
@@ -23,10 +23,10 @@ export function panelOptionsOf({ target, time, idColumn, frequency, covariates }
   };
 }
 
-/** True where the table had no times: its rows are counted from 1, and cannot be put behind others. */
+/** True if the training table had no times: its rows are numbered from 1, so other rows cannot be appended. */
 export const isCounted = (time: Pipeline['time']): boolean => time.name === 'row';
 
-/** The table as a panel, behind the stored rows. */
+/** The table as a panel, appended to the stored rows. */
 export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading = {}): Panel {
   const stored = storedPanel(pipeline);
   const known = new Set(stored.series.map(({ id }) => id));
@@ -40,7 +40,7 @@ export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading
   return { ...panel, notes: [...panel.notes, ...notes] };
 }
 
-/** Categories numbered as in training; one that was not there is -1: known, and none of them. */
+/** Numbers the categories as in training; one not seen in training becomes -1, which differs from missing. */
 function withKnownCategories({ covariates }: Pipeline, panel: Panel): Panel {
   const notes: string[] = [];
   const numbers = covariates.map(({ name, categories: known }, c) => {
@@ -50,7 +50,7 @@ function withKnownCategories({ covariates }: Pipeline, panel: Panel): Panel {
       const [was, is] = known === null ? ['numbers', 'text'] : ['text', 'numbers'];
       throw new UnrollError(
         'data',
-        `${panel.source}, column "${name}" held ${was} in training and holds ${is} now.`,
+        `${panel.source}, column "${name}" must hold ${was} as in training, got ${is}.`,
         { column: name },
       );
     }
@@ -74,5 +74,5 @@ function withKnownCategories({ covariates }: Pipeline, panel: Panel): Panel {
 function unknownNote(name: string, unknown: readonly string[], known: readonly string[]): string {
   const words = unknown.slice(0, 3).map((word) => `"${word}"`);
   const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
-  return `Column "${name}" did not hold ${words.join(', ')}${more} in training: counted as none of ${known.join(', ')}.`;
+  return `Column "${name}": ${words.join(', ')}${more} not seen in training (known: ${known.join(', ')}); encoded as "unknown".`;
 }

@@ -1,34 +1,34 @@
-/** The report of a forecast: charts, the test, the numbers, and how they were made. */
+/** The HTML report of a forecast: charts, leaderboard, backtest, forecast values and settings. */
 import { scoreTexts } from '../shared/scores.js';
 import { type ChartBand, chart, escapeHtml, sample } from '../shared/report/chart.js';
 import { baseName, facts as factsList, page, section, table } from '../shared/report/page.js';
 import { actualAt, levelName } from './backtest.js';
 import type { ForecastOptions, ForecastResult } from './forecast.js';
 import { panelEnd, timeAt } from './panel.js';
-import { besideTarget, scoreTable } from './run-events.js';
+import { otherInputs, scoreTable } from './run-events.js';
 
 export interface ReportFacts {
   backend: string;
-  /** How long the run took. */
+  /** Duration of the run. */
   seconds: number;
   options: ForecastOptions;
 }
 
-/** More series than this are not drawn; all are in forecast.csv. */
+/** The report draws at most this many series; forecast.csv holds all of them. */
 const MOST_CHARTS = 12;
 
 /** The whole document. */
 export function forecastReport(result: ForecastResult, facts: ReportFacts): string {
   const { panel, plan, winner } = result;
-  const title = `${panel.target}: the next ${plan.horizon} ${plan.horizon === 1 ? 'row' : 'rows'}`;
+  const title = `${panel.target}: forecast of the next ${plan.horizon} ${plan.horizon === 1 ? 'row' : 'rows'}`;
   const sections = [
     section('Forecast', forecastCharts(result)),
-    section('Which model, and why', leaderboardTable(result) + stepChart(result)),
-    section('The test', backtestChart(result)),
-    section('The numbers', forecastTable(result)),
-    section('How it was made', factsList(factsOf(result, facts))),
+    section('Leaderboard', leaderboardTable(result) + stepChart(result)),
+    section('Backtest', backtestChart(result)),
+    section('Forecast values', forecastTable(result)),
+    section('Settings', factsList(factsOf(result, facts))),
   ];
-  const best = `Forecast by <b>${escapeHtml(winner)}</b>, the best of ${result.leaderboard.length} models in the test.`;
+  const best = `Forecast by <b>${escapeHtml(winner)}</b>, the model with the lowest MASE of the ${result.leaderboard.length} models in the backtest.`;
   const lead = `<p>${escapeHtml(summary(result))}</p>\n<p class="quiet">${best}</p>`;
   return page({ title, lead, sections });
 }
@@ -37,9 +37,9 @@ function summary({ panel, frequency, plan }: ForecastResult): string {
   const first = Math.min(...panel.series.map(({ offset }) => offset));
   const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series`;
   const rows = panel.series.reduce((sum, { values }) => sum + values.length, 0);
-  const season = plan.season === 1 ? 'no season' : `a season of ${plan.season} rows`;
+  const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
   const span = `${timeAt(panel, first)} to ${timeAt(panel, panelEnd(panel) - 1)}`;
-  return `${rows} rows${many} from ${baseName(panel.source)}, ${span}: ${frequency}, ${season}.`;
+  return `${rows} rows${many} from ${baseName(panel.source)}, ${span}; ${frequency}, ${season}.`;
 }
 
 function legend(entries: readonly [kind: string, text: string][]): string {
@@ -49,7 +49,7 @@ function legend(entries: readonly [kind: string, text: string][]): string {
 
 const bandKind = (l: number, levels: number): string => `band${levels - l}`;
 
-/** Bands of an array of intervals, the widest first. */
+/** Chart bands of the intervals, widest first. */
 function bandsOf(
   { lower, upper }: { lower: Float64Array[]; upper: Float64Array[] },
   from: number,
@@ -66,12 +66,12 @@ function forecastCharts(result: ForecastResult): string {
     ['forecast', winner],
     ...levels.map((level, l): [string, string] => [
       bandKind(l, levels.length),
-      `${levelName(level)} % interval`,
+      `${levelName(level)}% interval`,
     ]),
   ]);
   const shown = forecasts.slice(0, MOST_CHARTS).map((_, s) => seriesChart(result, s));
   const rest = forecasts.length - shown.length;
-  const note = rest > 0 ? `<p class="quiet">${rest} more series are in forecast.csv.</p>` : '';
+  const note = rest > 0 ? `<p class="quiet">forecast.csv contains ${rest} more series.</p>` : '';
   return key + shown.join('') + note;
 }
 
@@ -97,13 +97,15 @@ function leaderboardTable({ leaderboard }: ForecastResult): string {
   const [head, ...rows] = scoreTexts(scoreTable(leaderboard));
   return (
     table(head, rows, { best: true }) +
-    '<p class="quiet">MASE: the mean error in units of what “same as one season before” missed in training; below 1 is ' +
-    'better than that. RMSE and MAE are in the unit of the target. WQL: error of the whole distribution. The last ' +
-    'columns: how much of what came lay inside the intervals, which were formed from errors seen before.</p>'
+    '<p class="quiet">Models are ranked by MASE. MASE (mean absolute scaled error): MAE divided by the MAE of the ' +
+    'seasonal naive forecast on the training rows; values below 1 beat that baseline. sMAPE: symmetric mean absolute ' +
+    'percentage error. RMSE and MAE are in the unit of the target. WQL: weighted quantile loss of the median and the ' +
+    'interval bounds. “in 80%”: coverage, the share of actual values inside the 80% interval; well-calibrated intervals ' +
+    'have a coverage close to their level. Lower is better for every column except coverage.</p>'
   );
 }
 
-/** Mean absolute error for each row ahead. */
+/** Mean absolute error of each model by horizon step. */
 function stepChart(result: ForecastResult): string {
   const { panel, plan, origins, backtest, winner } = result;
   if (plan.horizon < 2) return '';
@@ -121,39 +123,40 @@ function stepChart(result: ForecastResult): string {
       return known.reduce((sum, error) => sum + error, 0) / known.length;
     }),
   }));
-  const title = 'Mean absolute error by rows ahead';
+  const title = 'Mean absolute error by horizon step';
   const key = legend([winner, ...others].map((model) => [kindOf(model), model]));
-  const label = (row: number) => `${row + 1} ahead`;
+  const label = (row: number) => `step ${row + 1}`;
   return `<h3>${title}</h3>${key}${chart({ title, lines, bands: [], label, dividers: [], fromZero: true })}`;
 }
 
-/** What came and what the winner said, over the backtest of the first series. */
+/** Actual values and the winner's forecasts over the backtest of the first series. */
 function backtestChart({ panel, plan, origins, backtest, winner, levels }: ForecastResult): string {
   const { forecasts } = backtest.find(({ model }) => model === winner)!;
   const own = origins.flatMap(({ series, origin }, n) =>
     series === origins[0].series ? [{ n, origin }] : [],
   );
-  const places = own.filter(
+  const separate = own.filter(
     ({ origin }, i) => i === 0 || origin >= own[i - 1].origin + plan.horizon || plan.horizon === 1,
   );
-  const apart = places.filter(({ origin }, i) =>
-    places.slice(0, i).every((other) => Math.abs(origin - other.origin) >= plan.horizon),
+  const apart = separate.filter(({ origin }, i) =>
+    separate.slice(0, i).every((other) => Math.abs(origin - other.origin) >= plan.horizon),
   );
   const series = panel.series[origins[0].series];
   const before = Math.min(apart[0].origin - series.offset, Math.max(2 * plan.season, 2 * plan.horizon));
   const start = apart[0].origin - before;
   const name = series.id === '' ? panel.target : `${panel.target} of ${series.id}`;
   const note =
-    `<p>${origins.length} forecasts of ${plan.horizon} ${plan.horizon === 1 ? 'row' : 'rows'}, each from the rows before ` +
-    `it alone; models were trained on the rows before ${escapeHtml(timeAt(panel, plan.cut))}. ` +
-    `${escapeHtml(name)} is drawn; all are in backtest.csv.</p>`;
+    `<p>The backtest made ${origins.length === 1 ? '1 forecast' : `${origins.length} forecasts`} of ${plan.horizon} ` +
+    `${plan.horizon === 1 ? 'row' : 'rows'}, each from the rows before its origin only. Models were trained on the rows ` +
+    `before ${escapeHtml(timeAt(panel, plan.cut))}. The chart shows ${escapeHtml(name)}; backtest.csv contains all ` +
+    'forecasts.</p>';
   const key = legend([
-    ['actual', 'what came'],
-    ['forecast', `${winner} at the time`],
-    [bandKind(levels.length - 1, levels.length), `${levelName(levels.at(-1) ?? 0.95)} % interval`],
+    ['actual', 'actual'],
+    ['forecast', `${winner} forecast`],
+    [bandKind(levels.length - 1, levels.length), `${levelName(levels.at(-1) ?? 0.95)}% interval`],
   ]);
   const drawing = chart({
-    title: `${name} over the test, and what ${winner} forecast`,
+    title: `Backtest of ${name}: actual values and forecasts by ${winner}`,
     lines: [
       { kind: 'actual', from: 0, values: series.values.slice(start - series.offset) },
       ...apart.map(({ n, origin }) => ({
@@ -172,7 +175,7 @@ function backtestChart({ panel, plan, origins, backtest, winner, levels }: Forec
 
 function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
   const many = panel.idColumn !== null;
-  const bounds = levels.map((level) => `${levelName(level)} % interval`);
+  const bounds = levels.map((level) => `${levelName(level)}% interval`);
   const head = [...(panel.idColumn === null ? [] : [panel.idColumn]), panel.time.name, 'median', ...bounds];
   const drawn = forecasts.slice(0, MOST_CHARTS);
   const show = evenNumbers(drawn.flatMap(({ median }) => Array.from(median)));
@@ -188,7 +191,7 @@ function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
   return rows.length <= 24 ? all : `<details><summary>${rows.length} rows</summary>${all}</details>`;
 }
 
-/** Shows all numbers of a table with the same decimals: about four digits of the largest. */
+/** Formats all numbers of a table with the same decimals: about four significant digits of the largest. */
 function evenNumbers(values: readonly number[]): (value: number) => string {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const decimals = largest === 0 ? 0 : Math.max(0, 3 - Math.floor(Math.log10(largest)));
@@ -202,18 +205,30 @@ function factsOf(
   const { options } = facts;
   const network =
     networks === null
-      ? `${winner} needs no training`
-      : `the mean of ${networks.length} networks of ${networks[0].model.countParams()} parameters or more, trained for ` +
-        `${networks.map(({ epochs }) => epochs).join(' and ')} passes`;
+      ? `none (${winner} is a baseline without training)`
+      : `${winner}: the mean of ${networks.length} networks with ` +
+        `${networks.map(({ model }) => model.countParams()).join(' and ')} parameters, trained for ` +
+        `${networks.map(({ epochs }) => epochs).join(' and ')} epochs`;
   return [
     ['Season', plan.season === 1 ? 'none found' : `${plan.season} rows`],
-    ['Scale', plan.log ? 'logarithms, since the variation grows with the level' : 'as it is'],
-    ['Window', `${plan.window} rows, as changes ${plan.lag === 1 ? 'from the last row' : 'over one season'}`],
+    ['Scale', scaleText(plan)],
+    ['Window', windowText(plan)],
     ['Network', network],
     ['Seed', String(options.seed ?? 0)],
-    ['Intervals', 'widened by the errors that were seen at each row ahead (conformal prediction)'],
-    ['Computed by', `${facts.backend}, in ${facts.seconds.toFixed(1)} s`],
-    ...besideTarget(panel, plan).map((what): [string, string] => ['Beside the target', what]),
+    ['Intervals', 'calibrated with past errors at each horizon step (conformal prediction)'],
+    ['Backend', facts.backend],
+    ['Duration', `${facts.seconds.toFixed(1)} s`],
+    ...otherInputs(panel, plan).map((what): [string, string] => ['Additional input', what]),
     ...notes.map((note): [string, string] => ['Note', note]),
   ];
+}
+
+function scaleText({ log, scaler }: ForecastResult['plan']): string {
+  if (log) return 'log-transformed, because the variation grows with the level';
+  return scaler === 'changes' ? 'unchanged' : `scaler ${scaler}`;
+}
+
+function windowText({ window, lag, scaler }: ForecastResult['plan']): string {
+  if (scaler !== 'changes') return `${window} rows`;
+  return `${window} rows, ${lag === 1 ? 'relative to the last one' : 'as differences over one season'}`;
 }

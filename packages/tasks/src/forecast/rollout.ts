@@ -1,60 +1,61 @@
 /**
- * Forecasts of more rows than a network says at once: what it has said is taken for known, and it is asked again, until
- * there are rows enough. Each time a panel is made whose series end where the forecasts have got to.
+ * Forecasts beyond the horizon chunk of a network: each chunk is appended to the series as if it were observed, and the
+ * network forecasts the next one from there.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import type { Panel, PanelSeries } from './panel.js';
 import { filled } from './rows.js';
 
-/** Where forecasts are to be made from. */
-export interface Stand {
+/** Forecast origins, and the panel that they refer to. */
+export interface ForecastOrigins {
   panel: Panel;
   origins: readonly Origin[];
-  /** Which series of the panel at the beginning each series of this one goes on. */
+  /** For each series of this panel, the index of the series in the original panel that it extends. */
   sources: readonly number[];
 }
 
 export interface RollOptions {
-  /** Rows to forecast, and how many of them a network says at once. */
+  /** Rows to forecast. */
   horizon: number;
-  reach: number;
-  /** Rows before an origin that a network needs. */
+  /** Horizon steps of one network output. */
+  chunk: number;
+  /** Rows that a network needs before an origin. */
   rows: number;
   season: number;
 }
 
-/** Forecasts [horizon] at each origin; `block` gives those of the first `reach` rows. */
+/** Forecasts [horizon] at each origin; `forecastChunk` forecasts the first `chunk` steps. */
 export async function rollOut(
   panel: Panel,
   origins: readonly Origin[],
   options: RollOptions,
-  block: (stand: Stand) => Promise<Intervals[]>,
+  forecastChunk: (from: ForecastOrigins) => Promise<Intervals[]>,
 ): Promise<Intervals[]> {
-  const { horizon, reach } = options;
-  let stand: Stand = { panel, origins, sources: panel.series.map((_, series) => series) };
-  const blocks = [await block(stand)];
-  while (blocks.length * reach < horizon) {
-    stand = advanced(stand, blocks[blocks.length - 1], options);
-    blocks.push(await block(stand));
+  const { horizon, chunk } = options;
+  let from: ForecastOrigins = { panel, origins, sources: panel.series.map((_, series) => series) };
+  const chunks = [await forecastChunk(from)];
+  while (chunks.length * chunk < horizon) {
+    from = advanced(from, chunks[chunks.length - 1], options);
+    chunks.push(await forecastChunk(from));
   }
   return origins.map((_, n) =>
     joined(
-      blocks.map((each) => each[n]),
+      chunks.map((each) => each[n]),
       horizon,
     ),
   );
 }
 
-/** The same origins, a block later: the means (or medians) of the block stand for what has come. */
+/** The origins one chunk later: the means (or medians) of the forecast serve as observed values. */
 function advanced(
-  { panel, origins, sources }: Stand,
-  block: readonly Intervals[],
+  { panel, origins, sources }: ForecastOrigins,
+  forecasts: readonly Intervals[],
   options: RollOptions,
-): Stand {
+): ForecastOrigins {
   const series = origins.map(({ series, origin }, n) => {
-    const { mean, median } = block[n];
-    return continued(panel, panel.series[series], origin, mean ?? median, options);
+    const { mean, median } = forecasts[n];
+    return extended(panel, panel.series[series], origin, mean ?? median, options);
   });
   return {
     panel: { ...panel, series },
@@ -63,13 +64,13 @@ function advanced(
   };
 }
 
-/** The last rows of a series before an origin, and behind them the forecast. */
-function continued(
+/** The last rows of a series before an origin, followed by the forecast. */
+function extended(
   panel: Panel,
   { id, offset, values, covariates }: PanelSeries,
   origin: number,
   forecast: Float64Array,
-  { rows, season, reach }: RollOptions,
+  { rows, season, chunk }: RollOptions,
 ): PanelSeries {
   const known = origin - offset;
   const first = Math.max(0, known - rows - season);
@@ -81,12 +82,12 @@ function continued(
     values: Float64Array.of(...history, ...forecast),
     covariates: covariates.map((cells, c) => {
       const future = panel.covariates[c].role === 'future';
-      return section(cells.subarray(0, future ? cells.length : known), first, length + (future ? reach : 0));
+      return section(cells.subarray(0, future ? cells.length : known), first, length + (future ? chunk : 0));
     }),
   };
 }
 
-/** `length` cells from `first` on, NaN beyond the last. What was known before `first` is held on to. */
+/** `length` cells from `first`, NaN beyond the last. If the first is missing, the last known earlier value replaces it. */
 function section(cells: Float64Array, first: number, length: number): Float64Array {
   const out = new Float64Array(length).fill(Number.NaN);
   out.set(cells.subarray(first, first + length));
@@ -95,20 +96,20 @@ function section(cells: Float64Array, first: number, length: number): Float64Arr
   return out;
 }
 
-function joined(blocks: readonly Intervals[], horizon: number): Intervals {
-  const whole = (part: (block: Intervals) => Float64Array) =>
-    Float64Array.from(blocks.flatMap((block) => [...part(block)])).slice(0, horizon);
-  const [{ lower, mean }] = blocks as [Intervals];
+function joined(chunks: readonly Intervals[], horizon: number): Intervals {
+  const whole = (part: (chunk: Intervals) => Float64Array) =>
+    Float64Array.from(chunks.flatMap((chunk) => [...part(chunk)])).slice(0, horizon);
+  const [{ lower, mean }] = chunks as [Intervals];
   return {
-    median: whole((block) => block.median),
-    lower: lower.map((_, l) => whole((block) => block.lower[l])),
-    upper: lower.map((_, l) => whole((block) => block.upper[l])),
-    ...(mean && { mean: whole((block) => block.mean ?? block.median) }),
+    median: whole((chunk) => chunk.median),
+    lower: lower.map((_, l) => whole((chunk) => chunk.lower[l])),
+    upper: lower.map((_, l) => whole((chunk) => chunk.upper[l])),
+    ...(mean && { mean: whole((chunk) => chunk.mean ?? chunk.median) }),
   };
 }
 
-/** The panel with room for `rows` rows ahead in its future covariates; those that are not known are missing. */
-export function withRoomAhead(panel: Panel, rows: number): Panel {
+/** The panel with future covariates extended to `rows` rows after the target; unknown ones are NaN. */
+export function withFutureCells(panel: Panel, rows: number): Panel {
   const series = panel.series.map((each) => ({
     ...each,
     covariates: each.covariates.map((cells, c) =>

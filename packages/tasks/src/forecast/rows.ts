@@ -1,4 +1,4 @@
-/** Rows of one series: in order of time, on an even grid, with what is missing known. */
+/** Rows of one series: grouping, sorting, checks, placement on a regular time grid, and gaps. */
 import { RandomStream, UnrollError } from '@unroll/core';
 import {
   describeFrequency,
@@ -9,24 +9,24 @@ import {
   type TimeColumn,
 } from '@unroll/data';
 
-/** The rows of a table that belong to one series, in order of time. */
+/** The rows of a table that belong to one series, sorted by time. */
 export interface SeriesRows {
-  /** What the id column says; empty where there is none. */
+  /** Value of the series column; empty if the table has none. */
   id: string;
   rows: number[];
 }
 
-/** " of series A" for messages; nothing where the table is one series. */
+/** ` of series "A"` for messages; empty if the table is one series. */
 export const ofSeries = (id: string): string => (id === '' ? '' : ` of series "${id}"`);
 
-/** The first three series by name, and how many more there are. */
+/** The names of the first three series, and the number of the others. */
 export const listed = (series: readonly { id: string }[]): string =>
   series
     .slice(0, 3)
     .map(({ id }) => id || 'the series')
     .join(', ') + (series.length > 3 ? `, and ${series.length - 3} more` : '');
 
-/** The rows of a table by series, sorted by time. Series come in order of their first row. */
+/** Groups the rows of a table by series and sorts them by time. Series are ordered by their first row. */
 export function groupRows(time: TimeColumn, ids: readonly string[] | null, rowCount: number): SeriesRows[] {
   const groups = new Map<string, number[]>();
   for (let row = 0; row < rowCount; row++) {
@@ -41,7 +41,7 @@ export function groupRows(time: TimeColumn, ids: readonly string[] | null, rowCo
   }));
 }
 
-/** @throws UnrollError `data` when a time stands twice in one series, with both lines */
+/** @throws UnrollError `data` for a duplicate time within a series, with both lines */
 export function checkDuplicates(
   table: Table,
   time: TimeColumn,
@@ -54,8 +54,8 @@ export function checkDuplicates(
     const shown = formatTime(time.values[a], time.format);
     throw new UnrollError(
       'data',
-      `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: the time ${shown}${ofSeries(id)} stands twice in ` +
-        `column "${time.name}". ${duplicateHint(time, time.values[a], hasIds)}`,
+      `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: duplicate time ${shown}${ofSeries(id)} in column ` +
+        `"${time.name}". ${duplicateHint(time, time.values[a], hasIds)}`,
       { source: table.source, lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
     );
   }
@@ -63,12 +63,14 @@ export function checkDuplicates(
 
 function duplicateHint(time: TimeColumn, value: number, hasIds: boolean): string {
   if (clocksGoBack(time, value))
-    return 'When clocks go back, an hour comes twice: write times with their offset, as in 2024-10-27T02:00+01:00.';
-  const rule = 'A series has one row for each time';
-  return hasIds ? `${rule}.` : `${rule}; several series in one table need a column that names them (series).`;
+    return 'When clocks go back, one hour occurs twice: write times with their offset, as in 2024-10-27T02:00+01:00.';
+  const rule = 'Each time may occur once per series';
+  return hasIds
+    ? `${rule}.`
+    : `${rule}. If the table holds several series, name their column with the option series.`;
 }
 
-/** True for the small hours of a Sunday in spring or autumn, written without an offset. */
+/** True for the early hours of a Sunday in spring or autumn, written without an offset. */
 function clocksGoBack({ format }: TimeColumn, time: number): boolean {
   const date = new Date(time);
   const sunday = date.getUTCDay() === 0 && [3, 9, 10].includes(date.getUTCMonth());
@@ -76,10 +78,10 @@ function clocksGoBack({ format }: TimeColumn, time: number): boolean {
 }
 
 /**
- * Where each of the sorted rows stands on the grid that begins at `start`.
- * @throws UnrollError `data` for a time between two periods, or two in one
+ * Grid indices of the sorted rows, on the grid that begins at `start`.
+ * @throws UnrollError `data` for a time between two periods, or two times in one
  */
-export function gridPlaces(
+export function gridIndices(
   table: Table,
   time: TimeColumn,
   rows: readonly number[],
@@ -89,25 +91,25 @@ export function gridPlaces(
   const fail = (message: string, ...lines: number[]) => {
     const where = `${table.source}, line${lines.length > 1 ? 's' : ''} ${lines.join(' and ')}, column "${time.name}"`;
     const data = { source: table.source, line: lines[0], column: time.name };
-    return new UnrollError('data', `${where}: ${message}. Bring the rows to one frequency first.`, data);
+    return new UnrollError('data', `${where}: ${message}. Resample the rows to one frequency first.`, data);
   };
   const wanted = describeFrequency(frequency);
-  const places: number[] = [];
+  const indices: number[] = [];
   for (const row of rows) {
-    const place = periodsBetween(start, time.values[row], frequency);
-    if (Math.abs(place - Math.round(place)) >= 1e-6)
-      throw fail(`${shown(row)} does not fit the other times, which are ${wanted}`, table.lines[row]);
-    const last = rows[places.length - 1];
-    if (places.at(-1) === Math.round(place)) {
-      const both = `${shown(last)} and ${shown(row)} lie in one period, and rows are to be ${wanted}`;
+    const index = periodsBetween(start, time.values[row], frequency);
+    if (Math.abs(index - Math.round(index)) >= 1e-6)
+      throw fail(`${shown(row)} does not match the frequency (${wanted})`, table.lines[row]);
+    const last = rows[indices.length - 1];
+    if (indices.at(-1) === Math.round(index)) {
+      const both = `${shown(last)} and ${shown(row)} lie in the same period of the frequency (${wanted})`;
       throw fail(both, table.lines[last], table.lines[row]);
     }
-    places.push(Math.round(place));
+    indices.push(Math.round(index));
   }
-  return places;
+  return indices;
 }
 
-/** The rows from `first` on with which `horizon` known values begin. */
+/** The rows from `first` that begin a run of `horizon` known values. */
 export function knownAhead(values: Float64Array, first: number, horizon: number): number[] {
   const rows: number[] = [];
   let known = 0;
@@ -118,7 +120,7 @@ export function knownAhead(values: Float64Array, first: number, horizon: number)
   return rows;
 }
 
-/** Gaps filled from the past alone: the value one season earlier, else the last one. */
+/** Fills gaps from the past only: with the value one season earlier, else with the last one. */
 export function filled(values: Float64Array, season: number): Float64Array {
   const out = values.slice();
   for (let i = 0; i < out.length; i++) {
@@ -128,8 +130,8 @@ export function filled(values: Float64Array, season: number): Float64Array {
 }
 
 /**
- * About `most` of the items, drawn by chance and each time the same; all where there are no more. Every second or twelfth
- * would fall into step with a season, or with the number of series.
+ * A reproducible random sample of about `most` items; all if there are no more. A regular stride could align with the
+ * season or the number of series.
  */
 export function thinned<T>(items: readonly T[], most: number): readonly T[] {
   if (items.length <= most) return items;

@@ -1,4 +1,4 @@
-/** What a forecast reports of its plan, its leaderboard and its result: as JSON, and as people read it. */
+/** The plan, leaderboard and result events of a forecast: JSON for programs, text for people. */
 import type { Json } from '@unroll/core/internal';
 import { finiteOrNull, type PlanEvent, type ResultEvent, type ScoresEvent } from '../shared/events.js';
 import type { ScoreColumn, ScoreTable } from '../shared/scores.js';
@@ -6,7 +6,7 @@ import type { Score } from './backtest.js';
 import { type Panel, panelEnd, timeAt } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 
-/** A table that was read, and a run that was laid out. */
+/** The panel read from a table, and the plan of the run. */
 export interface PreparedForecast {
   panel: Panel;
   plan: ForecastPlan;
@@ -14,21 +14,21 @@ export interface PreparedForecast {
   frequency: string;
 }
 
-/** How the values are measured, where it is not as they are. */
-const takenAs = ({ log, scaler }: ForecastPlan): string =>
-  log ? ', taken as logarithms' : scaler === 'changes' ? '' : `, taken as ${TAKEN[scaler]}`;
-const TAKEN = {
-  counts: 'counts',
-  standard: 'deviations from the mean',
-  robust: 'distances from the median',
-  minmax: 'shares of the range',
-  instance: 'deviations from the mean of each window',
+/** How the values are scaled, unless they are used unchanged. */
+const scaling = ({ log, scaler }: ForecastPlan): string =>
+  log ? ', log-transformed' : scaler === 'changes' ? '' : `, ${SCALED[scaler]}`;
+const SCALED = {
+  counts: 'modelled as counts',
+  standard: 'standardised by mean and deviation',
+  robust: 'scaled by median and interquartile range',
+  minmax: 'scaled by minimum and maximum',
+  instance: 'standardised within each window',
 };
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-/** What the network sees beside the target. */
-export function besideTarget({ covariates }: Panel, { calendar = [] }: ForecastPlan): string[] {
+/** Inputs of the network in addition to the target. */
+export function otherInputs({ covariates }: Panel, { calendar = [] }: ForecastPlan): string[] {
   const columns = covariates.map(({ name, role }) => `${name} (${role})`);
   return calendar.length === 0 ? columns : [...columns, `the calendar (${calendar.join(', ')})`];
 }
@@ -66,7 +66,7 @@ function planLines(
   const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series ("${panel.idColumn}")`;
   const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
   const last = timeAt(panel, Math.max(...plan.origins) + plan.horizon - 1);
-  const beside = besideTarget(panel, plan).join(', ');
+  const beside = otherInputs(panel, plan).join(', ');
   const forecasts = `${count(plan.origins.length, 'forecast')} of ${count(plan.horizon, 'row')}`;
   const under = (text: string) => ({ label: '', text });
   return [
@@ -74,11 +74,11 @@ function planLines(
       label: 'data',
       text: `${rows} rows${many} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`,
     },
-    under(`${frequency}, ${season}${takenAs(plan)}`),
-    ...(beside === '' ? [] : [under(`beside it ${beside}`)]),
+    under(`${frequency}, ${season}${scaling(plan)}`),
+    ...(beside === '' ? [] : [under(`additional inputs: ${beside}`)]),
     ...panel.notes.map(under),
-    { label: 'test', text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${last}, by models` },
-    under(`trained on the rows before, ${from} to ${timeAt(panel, plan.cut - 1)}`),
+    { label: 'backtest', text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${last}` },
+    under(`training rows: ${from} to ${timeAt(panel, plan.cut - 1)}`),
   ];
 }
 

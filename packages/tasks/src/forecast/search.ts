@@ -1,32 +1,32 @@
-/** How long to train: found on rows of the training part that are held out, never on the rows of the backtest. */
+/** Chooses the number of epochs on validation rows at the end of the training rows, never on the backtest rows. */
 import type { TrainEvent } from '@unroll/train';
 import { type NetworkPlan, PanelEncoder } from './encoder.js';
 import { fitNetwork, type NetworkOptions, type Split } from './network.js';
 import type { Panel } from './panel.js';
 import { warmUp } from './transform.js';
 
-/** Steps without a better validation loss after which a search over one fold ends, if they make three to ten passes. */
+/** Early stopping of a search over one fold: steps without a better validation loss, clamped to 3 to 10 epochs. */
 const PATIENCE_STEPS = 1000;
-/** With more pairs than this, one fold tells enough. */
+/** With more pairs than this, one fold is enough. */
 const MANY_PAIRS = 2000;
-/** A fold with fewer pairs to train on tells nothing. */
+/** Least training pairs of a fold. */
 const LEAST_PAIRS = 4;
 
-/** Rows at the end of the training part that a fold holds out. */
-function heldRows(plan: NetworkPlan, start: number, cut: number): number {
+/** Validation rows of a fold. */
+function validationRows(plan: NetworkPlan, start: number, cut: number): number {
   return Math.max(plan.horizon, Math.round((cut - start) / 5));
 }
 
-/** Up to three rolling splits of the rows before grid place `cut`, the latest first; none where there are too few. */
+/** Up to three rolling splits of the rows before grid index `cut`, latest first; none if there are too few rows. */
 export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): Required<Split>[] {
   const start = Math.min(...panel.series.map(({ offset }) => offset));
-  const held = heldRows(plan, start, cut);
+  const rows = validationRows(plan, start, cut);
   const encoder = PanelEncoder.fit(panel, plan, cut);
   const most = encoder.countPairs(cut) > MANY_PAIRS ? 1 : 3;
   const shift = Math.max(6, plan.horizon);
   return Array.from({ length: most }, (_, i) => ({
-    cut: cut - i * shift - held,
-    heldTo: cut - i * shift,
+    cut: cut - i * shift - rows,
+    validationEnd: cut - i * shift,
   })).filter(
     (fold) =>
       encoder.countPairs(fold.cut) >= LEAST_PAIRS &&
@@ -35,9 +35,8 @@ export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): R
 }
 
 /**
- * How many passes to train for: on each fold trains on the earlier rows, measures the loss on pairs whose targets lie in
- * the held rows, and takes the pass at which the sum of these losses is least. Where there are too few rows for a fold, a
- * third of `most`.
+ * The number of epochs to train for: trains on the earlier rows of each fold, measures the loss on its validation pairs, and
+ * returns the epoch with the lowest sum of validation losses. Without folds, returns a third of `most`.
  */
 export async function* searchEpochs(
   panel: Panel,
@@ -53,7 +52,7 @@ export async function* searchEpochs(
     let epoch = 0;
     let steps = 1;
     for await (const event of fitNetwork(panel, plan, fold, options, most)) {
-      // Told as one long training: passes of the folds one after another.
+      // Reported as one training: the epochs of the folds one after another.
       if (event.type === 'step' || event.type === 'epoch') {
         yield { ...event, epoch: event.epoch + f * most, epochs: most * folds.length };
       } else yield event;

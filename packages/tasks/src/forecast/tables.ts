@@ -12,7 +12,7 @@ export interface Columns {
   rows: TaskCell[][];
 }
 
-/** Ten digits are more than any forecast has, and fewer than rounding errors show in. */
+/** Ten significant digits: more precise than any forecast, and coarse enough to hide rounding errors. */
 const digits = (value: number): number | null => (Number.isNaN(value) ? null : Number(value.toPrecision(10)));
 
 const boundNames = (levels: readonly number[]): string[] =>
@@ -21,7 +21,7 @@ const boundNames = (levels: readonly number[]): string[] =>
 const bounds = ({ lower, upper }: Intervals, k: number): (number | null)[] =>
   lower.flatMap((low, l) => [digits(low[k]), digits(upper[l][k])]);
 
-/** series?, time, mean, median, lo-80, hi-80, ... @param many whether the table has a column of series */
+/** series?, time, mean, median, lo-80, hi-80, ... @param many whether the table has a series column */
 export function forecastTable(
   forecasts: readonly SeriesForecast[],
   many: boolean,
@@ -40,7 +40,7 @@ export function forecastTable(
   return { columns, rows };
 }
 
-/** What a backtest said, and what it is compared with. */
+/** The forecasts of a backtest, and the panel with the actual values. */
 export interface BacktestParts {
   panel: Panel;
   plan: { horizon: number };
@@ -53,14 +53,14 @@ export interface BacktestParts {
 export function backtestTable({ panel, plan, origins, backtest, levels }: BacktestParts): Columns {
   const many = panel.idColumn !== null;
   const names = ['origin', 'time', 'model', 'actual', 'median', ...boundNames(levels)];
-  const rows = origins.flatMap((place, n) => {
-    const actual = actualAt(panel, place, plan.horizon);
-    const id = many ? [panel.series[place.series].id] : [];
+  const rows = origins.flatMap((origin, n) => {
+    const actual = actualAt(panel, origin, plan.horizon);
+    const id = many ? [panel.series[origin.series].id] : [];
     return backtest.flatMap(({ model, forecasts }) =>
       Array.from(forecasts[n].median, (median, k) => [
         ...id,
-        timeAt(panel, place.origin - 1),
-        timeAt(panel, place.origin + k),
+        timeAt(panel, origin.origin - 1),
+        timeAt(panel, origin.origin + k),
         model,
         digits(actual[k]),
         digits(median),

@@ -1,31 +1,31 @@
 /**
- * What turns a stretch of a series into network inputs, and network outputs back into values. With lag s, window L,
+ * Converts windows of a series to network inputs, and network outputs back to values. With lag s, window L,
  * horizon h and z the series or its logarithm:
  *
  *   d_t = z_t - z_{t-s}                        change over one season (d = z where the lag is 1)
  *   input_i = (d_{t-i} - centre) / scale       the last L changes
- *           , (d_{t-i} - mean) / deviation     and, where asked for, from their mean in training
+ *           , (d_{t-i} - mean) / deviation     with the second channel: standardised by training statistics
  *   target_k = ((z_{t+k} - z_{t+k-ms}) / m - centre) / scale,  m = ceil(k / s)
  *
- * Usually (`changes`) the centre is d_t, the latest change, and the scale that of the series. Trend and season are thus
- * taken away window by window, whatever level the series has reached, and a network that answers 0 forecasts last season's
- * values moved by the latest change; with lag 1, the last value. The second channel lets a network see whether that change
- * is an unusual one. `scale`, `mean` and `deviation` are fitted on training rows only.
+ * With the default scaler (`changes`), the centre is d_t, the latest change, and the scale is that of the series. This
+ * removes trend and season from every window, whatever the level of the series: a network that outputs 0 forecasts last
+ * season's values plus the latest change or, with lag 1, the last value. The second channel shows the network whether that
+ * change is unusual. `scale`, `mean` and `deviation` are fitted on training rows only.
  *
- * Other scalers have lag 1: `standard`, `robust` and `minmax` measure a series by its training rows, `instance` each
- * window by its own mean and deviation (reversible instance normalisation). `counts` divides a window by 1 + its mean, and
- * leaves the targets what they are, for a head that knows of counts.
+ * Other scalers have lag 1. `standard`, `robust` and `minmax` use statistics of the training rows of a series, `instance`
+ * the mean and deviation of each window (reversible instance normalisation). `counts` divides a window by 1 + its mean and
+ * leaves the targets unscaled, for the head `negbin`.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { MinMaxScaler, RobustScaler, StandardScaler } from '@unroll/data';
 
-/** How the values of a window are measured. */
+/** How the values of a window are scaled. */
 export type WindowScaler = 'changes' | 'standard' | 'robust' | 'minmax' | 'instance' | 'counts';
 
 export interface TransformPlan {
   scaler: WindowScaler;
   log: boolean;
-  /** Rows in a season; 1 takes the values as they are, not as changes. */
+  /** Rows over which changes are computed; 1 uses the values themselves. */
   lag: number;
   window: number;
   horizon: number;
@@ -34,18 +34,18 @@ export interface TransformPlan {
 }
 
 export interface TransformConfig extends TransformPlan {
-  /** Of the training rows, for the scalers that measure by them; else 0. */
+  /** Centre of the training rows for `standard`, `robust` and `minmax`; else 0. */
   centre: number;
-  /** Root mean square of the unscaled inputs of the training windows; of those scalers, theirs. */
+  /** Scale of the training rows for these scalers; else the root mean square of the unscaled training inputs. */
   scale: number;
-  /** Of d over the training rows. */
+  /** Mean and standard deviation of d over the training rows. */
   mean: number;
   deviation: number;
-  /** Least value whose logarithm is taken: values that fall lower after training are raised to it. */
+  /** Values below this are raised to it before the logarithm. */
   floor: number;
 }
 
-/** A series in the scale of the transform, prepared once for all its windows. */
+/** A series prepared once for all its windows. */
 export interface PreparedSeries {
   /** The values or their logarithms. */
   z: Float64Array;
@@ -53,7 +53,7 @@ export interface PreparedSeries {
   changes: Float64Array;
 }
 
-/** Rows before the first window can end: those that changes need, and the window. */
+/** Rows before the end of the first complete window: the lag (if above 1) plus the window. */
 export function warmUp({ lag, window }: Pick<TransformPlan, 'lag' | 'window'>): number {
   return (lag > 1 ? lag : 0) + window;
 }
@@ -70,11 +70,13 @@ export class WindowTransform {
 
   /**
    * Fits scale and floor on training values that have no gaps.
-   * @throws UnrollError `data` when there is not one full window, `value` for a logarithm of values that are not positive
+   * @throws UnrollError `data` if the rows do not fill one window, `value` for a logarithm without positive values
    */
   static fit(values: Float64Array, plan: TransformPlan): WindowTransform {
     if (values.length < warmUp(plan)) {
-      throw new UnrollError('data', `${values.length} training rows do not fill one window.`, { ...plan });
+      throw new UnrollError('data', `A window needs ${warmUp(plan)} training rows, got ${values.length}.`, {
+        ...plan,
+      });
     }
     const floor = plan.log ? leastPositive(values) / 100 : 0;
     const { changes } = prepare(values, { ...plan, floor });
@@ -83,12 +85,12 @@ export class WindowTransform {
     return new WindowTransform({ ...plan, floor, mean, deviation, ...fittedFrame(changes, plan) });
   }
 
-  /** Values that have no gaps, as the other methods take them. */
+  /** Prepares values without gaps for the other methods. */
   prepare(values: Float64Array): PreparedSeries {
     return prepare(values, this.config);
   }
 
-  /** The network's input [window, channels] where the rows before `row` are known. */
+  /** The network's input [window, channels], if the rows before `row` are known. */
   input({ changes }: PreparedSeries, row: number): Float64Array {
     const { mean, deviation } = this.config;
     const seen = this.#seen(changes, row);
@@ -101,7 +103,7 @@ export class WindowTransform {
     return input;
   }
 
-  /** What the network is to answer there [horizon]; as many rows from `row` on must be known. */
+  /** The network's targets [horizon] from `row`; these rows must be known. */
   targets({ z, changes }: PreparedSeries, row: number): Float64Array {
     const { horizon, lag } = this.config;
     const { centre, scale } = this.#targetFrame(this.#seen(changes, row));
@@ -111,7 +113,7 @@ export class WindowTransform {
     );
   }
 
-  /** The values that the network's output [horizon] stands for there. */
+  /** Converts the network's output [horizon] from `row` back to values. */
   output({ z, changes }: PreparedSeries, row: number, scaled: ArrayLike<number>): Float64Array {
     const { lag, horizon, log } = this.config;
     const { centre, scale } = this.#targetFrame(this.#seen(changes, row));
@@ -124,7 +126,7 @@ export class WindowTransform {
     return log ? ahead.map(Math.exp) : ahead;
   }
 
-  /** The unit that the network sees counts in there; 1 for all that are not counted. */
+  /** The unit by which counts are divided at `row`; 1 for other scalers. */
   unit({ changes }: PreparedSeries, row: number): number {
     return this.config.scaler === 'counts' ? this.#frame(this.#seen(changes, row)).scale : 1;
   }
@@ -134,7 +136,7 @@ export class WindowTransform {
     return changes.subarray(row - this.config.window, row);
   }
 
-  /** What the changes of a window are measured from, and in. */
+  /** Centre and scale of the changes of a window. */
   #frame(changes: Float64Array): Frame {
     const { scaler, centre, scale } = this.config;
     if (scaler === 'changes') return { centre: changes[changes.length - 1], scale };
@@ -142,7 +144,7 @@ export class WindowTransform {
     if (scaler !== 'instance') return { centre, scale };
     const mean = meanOf(changes);
     const variance = meanOf(changes.map((change) => (change - mean) ** 2));
-    // A window that hardly moves is not blown up: a hundredth of the usual variance is added.
+    // Adding a hundredth of the usual variance keeps a nearly constant window from being amplified.
     return { centre: mean, scale: Math.sqrt(variance + (scale / 10) ** 2) };
   }
 
@@ -158,7 +160,7 @@ interface Frame {
 
 const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
 
-/** What all windows of a series have in common. */
+/** Centre and scale fitted on a series, for all its windows. */
 function fittedFrame(changes: Float64Array, { scaler, window, lag }: TransformPlan): Frame {
   if (scaler in SCALERS) {
     const [centre, one] = new SCALERS[scaler as keyof typeof SCALERS]().fit(changes).inverse([0, 1]);
@@ -177,7 +179,8 @@ const meanOf = (values: Float64Array): number =>
 
 function leastPositive(values: Float64Array): number {
   const least = values.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Number.POSITIVE_INFINITY);
-  if (least === Number.POSITIVE_INFINITY) throw valueError('A logarithm needs training values above 0.');
+  if (least === Number.POSITIVE_INFINITY)
+    throw valueError('The log transform needs at least one positive training value, got none.');
   return least;
 }
 
@@ -189,12 +192,12 @@ function prepare(
   return { z, changes: changesOf(z, lag) };
 }
 
-/** Change over one season, NaN in the first; the values themselves where the lag is 1. */
+/** Changes over `lag` rows, NaN in the first `lag`; the values themselves if the lag is 1. */
 export function changesOf(z: Float64Array, lag: number): Float64Array {
   return lag === 1 ? z : z.map((value, t) => (t < lag ? Number.NaN : value - z[t - lag]));
 }
 
-/** The mean change per season from row t to row t + k; z itself where the lag is 1. */
+/** The mean change per season from row t to row t + k; z itself if the lag is 1. */
 export function changeAhead({ z, lag }: { z: Float64Array; lag: number }, t: number, k: number): number {
   if (lag === 1) return z[t + k];
   const seasons = Math.ceil(k / lag);

@@ -1,7 +1,7 @@
 /**
- * What a run reports while it goes on: plain JSON, the same for every task. `JSON.stringify` and `JSON.parse` give the
- * same event back; what is unknown or not finite is null. The command renders these events for people, and with `--json`
- * writes all but steps as they are, one a line. What a run has computed is its return value, never an event.
+ * The events of a run: plain JSON, the same for every task. They survive `JSON.stringify` and `JSON.parse`; unknown and
+ * non-finite numbers are null. The command line renders them as text, or with `--json` writes all except step events as
+ * JSON lines. The results of a run are its return value, not an event.
  */
 import type { Json } from '@unroll/core/internal';
 import type { ScoreTable } from './scores.js';
@@ -17,76 +17,76 @@ export type RunEvent =
   | ScoresEvent
   | ResultEvent;
 
-/** The first event: what computes, such as `native avx512, 2 threads`. */
+/** The first event: the backend, such as `native avx512, 2 threads`. */
 export interface BackendEvent {
   event: 'backend';
   backend: string;
 }
 
-/** What was found in the data and what the run will do, before the first training. */
+/** What was detected in the data, and what the run will do. Precedes the first training. */
 export interface PlanEvent {
   event: 'plan';
-  /** The plan as people read it: a label (empty: that of the line before), and a sentence or a list. */
+  /** The plan as text: a label (empty: continues the line before), and a sentence or a list. */
   lines: { label: string; text: string }[];
-  /** What was done to the data, one sentence each; the lines hold them too. */
+  /** Decisions about the data, one sentence each; also part of `lines`. */
   notes: string[];
-  /** The task's own facts: columns, rows, sizes. */
+  /** Fields of the task: columns, rows, sizes. */
   [fact: string]: Json;
 }
 
-/** A sentence about what was done, such as a series that a simpler model forecasts. */
+/** A note, such as a series that a baseline forecasts. */
 export interface NoteEvent {
   event: 'note';
   text: string;
 }
 
-/** Something that the user may want to change. */
+/** A problem that the user may want to fix. */
 export interface WarningEvent {
   event: 'warning';
   message: string;
 }
 
-/** Where a run is: which of its trainings goes on, and what it is for. */
+/** The current training of a run. */
 export interface StageFacts {
   /** For programs: `search`, `calibrate`, ... */
   stage: string;
-  /** The same for people. */
+  /** The stage as text, such as `choosing epochs`. */
   title: string;
   model: string;
-  /** Number of the training, from 1, and how many the run has. */
+  /** Number of the training, from 1, and the number of trainings in the run. */
   training: number;
   trainings: number;
 }
 
-/** One batch has gone through. */
+/** One batch was trained. */
 export interface StepEvent extends StageFacts {
   event: 'step';
   epoch: number;
   epochs: number;
-  /** Share of the whole run's work that is done, 0 to 1. */
+  /** Progress of the run, 0 to 1. */
   done: number;
   loss: number | null;
   sequencesPerSecond: number;
 }
 
-/** One epoch has ended; also told for epochs that a resumed run had trained before. */
+/** One epoch has ended; also reported for epochs that a resumed run trained earlier. */
 export interface EpochEvent extends StageFacts {
   event: 'epoch';
   epoch: number;
   epochs: number;
-  /** Share of the whole run's work that is done, 0 to 1. */
+  /** Progress of the run, 0 to 1. */
   done: number;
   loss: number | null;
-  /** Only where there are validation data. */
+  /** Only with validation data. */
   validationLoss?: number | null;
 }
 
 /** A training has ended. */
 export interface StageEvent extends StageFacts {
   event: 'stage';
-  /** Of its last epoch. */
+  /** Loss of the last epoch. */
   loss: number | null;
-  /** Null where all of it was trained before the run was resumed. */
+  /** Null if the training was completed before the run was resumed. */
   sequencesPerSecond: number | null;
 }
 
@@ -95,12 +95,12 @@ export interface ScoresEvent extends ScoreTable {
   event: 'scores';
 }
 
-/** The last event: what the run came to. */
+/** The last event: the outcome of the run. */
 export interface ResultEvent {
   event: 'result';
-  /** The task's own facts. */
+  /** Fields of the task. */
   [fact: string]: Json;
 }
 
-/** A number as events hold it. */
+/** A number for an event: null unless finite. */
 export const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);

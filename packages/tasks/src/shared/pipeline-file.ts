@@ -1,14 +1,14 @@
-/** pipeline.json of a saved model: which task it is of. */
+/** pipeline.json of a saved model, and the task that it names. */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8, type Json, type JsonObject, parseStrictJson } from '@unroll/core/internal';
 
 export const PIPELINE_FILE = 'pipeline.json';
 
-/** What pipeline.json holds. @throws UnrollError `format` where it is missing or damaged */
+/** The content of pipeline.json. @throws UnrollError `format` if it is missing or damaged */
 export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject {
   const bytes = files.get(PIPELINE_FILE);
   if (bytes === undefined) {
-    throw new UnrollError('format', 'There is no model here: pipeline.json is missing.');
+    throw new UnrollError('format', 'pipeline.json is missing: the files contain no model of a task.');
   }
   let json: Json;
   try {
@@ -18,10 +18,10 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
     throw new UnrollError('format', `pipeline.json is damaged: it is not JSON.${why}`);
   }
   if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json;
-  throw new UnrollError('format', 'pipeline.json is damaged: an object is needed.');
+  throw new UnrollError('format', 'pipeline.json is damaged: it must contain an object.');
 }
 
-/** The task and the version that a pipeline names, `unroll-forecast-1`; null where it names none. */
+/** The task and version of a pipeline, such as `unroll-forecast-1`; null if it names none. */
 export function formatOf({ format }: JsonObject): { task: string; version: number } | null {
   const match = typeof format === 'string' ? /^unroll-([a-z]+)-(\d{1,9})$/.exec(format) : null;
   return match === null ? null : { task: match[1], version: Number(match[2]) };
@@ -30,6 +30,6 @@ export function formatOf({ format }: JsonObject): { task: string; version: numbe
 /** The task of a format: `forecast` of `unroll-forecast-1`. */
 export const taskName = (format: string): string => formatOf({ format })?.task ?? format;
 
-/** The task and the version of the model in files; null for a model of no task. */
+/** The task and version of a model; null for a model without a task. */
 export const taskFormat = (files: ReadonlyMap<string, Uint8Array>) =>
   files.has(PIPELINE_FILE) ? formatOf(readPipeline(files)) : null;

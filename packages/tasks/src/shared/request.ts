@@ -1,4 +1,4 @@
-/** What a caller asks of a model, held against what the model takes. */
+/** Checks a request against the options that a model declares. */
 import { valueError } from '@unroll/core';
 import type { TaskModel, TaskOption, TaskOptionValue, TaskRequest } from './task.js';
 
@@ -15,8 +15,8 @@ const shown = (value: TaskOptionValue): string =>
 
 /**
  * Checks the options of a request against those that the model declares.
- * @param takes whether the model takes texts. Default false
- * @throws UnrollError `value` for an option that is not declared or of another type, and for texts that are not taken
+ * @param takesTexts whether the model takes texts. Default false
+ * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and texts for a model of rows
  */
 export function checkRequest(
   { options = {}, texts }: TaskRequest,
@@ -27,10 +27,10 @@ export function checkRequest(
     const option = model.options.find((each) => each.name === name);
     if (option === undefined) {
       const known = model.options.map((each) => each.name).join(', ') || 'none';
-      throw valueError(`There is no option "${name}" here. Known: ${known}.`, { name });
+      throw valueError(`Unknown option "${name}". The model has: ${known}.`, { name });
     }
     if (!IS[option.type](value)) {
-      throw valueError(`The option ${name} must be of type ${option.type}, got ${shown(value)}.`, { name });
+      throw valueError(`Option ${name} must be of type ${option.type}, got ${shown(value)}.`, { name });
     }
   }
   if (texts !== undefined && !takesTexts) {

@@ -1,7 +1,7 @@
 /**
- * A run that was killed goes on. Every training of the run keeps a checkpoint, by its number; called again with the same
- * data and options, the run trains in the same order, and takes what is there: a training that had ended is read back, the
- * one that was interrupted goes on. Whatever lies between trainings is computed again, from the same numbers.
+ * Resumes an interrupted run. Every training of a run stores a checkpoint under its number. Called again with the same data
+ * and options, the run repeats the same trainings in the same order: completed ones are restored, the interrupted one
+ * resumes. Everything between trainings is recomputed and gives the same numbers.
  */
 import type { Model } from '@unroll/core';
 import {
@@ -16,21 +16,21 @@ import {
 } from '@unroll/train';
 import { emptyHistory, record } from '@unroll/train/internal';
 
-/** Where the checkpoints of one run are kept. */
+/** Storage for the checkpoints of one run. */
 export interface RunStore {
-  /** What was written under that name; null where nothing was. */
+  /** The bytes stored under the name; null if there are none. */
   read(name: string): Promise<Uint8Array | null>;
-  /** Writes whole or not at all. */
+  /** Writes atomically. */
   write(name: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Keeping checkpoints takes at most this share of the time. */
+/** Checkpoints take at most this share of the time. */
 const SHARE = 0.05;
-/** An epoch that takes longer than this keeps some on the way, not only at its end. */
+/** During epochs longer than this, checkpoints are also written before the end of the epoch. */
 const LONG_MS = 10_000;
 
-/** The trainings of one run, kept in its store. */
-export class KeptTrainings {
+/** The trainings of one run, with checkpoints in its store. */
+export class CheckpointedTrainings {
   readonly #store: RunStore | null;
   #count = 0;
 
@@ -38,7 +38,7 @@ export class KeptTrainings {
     this.#store = store;
   }
 
-  /** Trains as `train` does. Epochs that were trained before are told of again. */
+  /** Like `train`. Epochs that were trained before the run was resumed are reported again. */
   async *train(model: Model, options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
     const store = this.#store;
     if (store === null) return yield* train(model, options);
@@ -49,7 +49,7 @@ export class KeptTrainings {
     yield* epochs.slice();
     const run = train(model, saved === null ? options : { ...options, resume: saved.run });
     let due = performance.now();
-    const keep = async (): Promise<void> => {
+    const save = async (): Promise<void> => {
       const began = performance.now();
       const checkpoint = await checkpointOf(run, epochs);
       if (checkpoint !== null) await store.write(name, checkpoint);
@@ -60,11 +60,11 @@ export class KeptTrainings {
       for await (const event of run) {
         if (event.type === 'epoch') epochs.push(event);
         const patience = event.type === 'epoch' ? 0 : LONG_MS;
-        if (event.type !== 'end' && performance.now() > due + patience) await keep();
+        if (event.type !== 'end' && performance.now() > due + patience) await save();
         yield event;
       }
     } finally {
-      await keep(); // At its end; and where the search or Ctrl-C ends it early.
+      await save(); // At the end of the training, or when the search or Ctrl-C ends it early.
     }
   }
 }

@@ -1,21 +1,21 @@
-/** Scores of models: a table of numbers that says itself how it is shown. Plain JSON. */
+/** Score tables: numbers with their display format. Plain JSON. */
 
-/** How the numbers of a column are shown. */
+/** Display format of a column. */
 export type ScoreFormat =
   | 'text'
-  /** A pure number, with `decimals`. */
+  /** A dimensionless number, with `decimals`. */
   | 'number'
-  /** Already in percent: 5.74 is shown as `5.74 %`. */
+  /** A percentage: 5.74 is shown as `5.74 %`. */
   | 'percent'
-  /** A share, 0 to 1: 0.79 is shown as `79 %`. */
+  /** A fraction, 0 to 1: 0.79 is shown as `79 %`. */
   | 'share'
-  /** In the unit of the data: two decimals, or four digits where it is large or tiny. */
+  /** In the unit of the data: two decimals, or four significant digits if it is large or small. */
   | 'quantity';
 
 export interface ScoreColumn {
-  /** For programs: `mase`, `coverage-80`. */
+  /** Identifier: `mase`, `coverage-80`. */
   name: string;
-  /** For people: `MASE`, `in 80%`. */
+  /** Column heading: `MASE`, `in 80%`. */
   title: string;
   format: ScoreFormat;
   /** Decimals of a number, percentage or share. Default 0. */
@@ -24,11 +24,11 @@ export interface ScoreColumn {
 
 export interface ScoreTable {
   columns: ScoreColumn[];
-  /** A cell for each column; null where there is no score. Best first. */
+  /** A cell for each column; null if there is no score. Best first. */
   rows: (string | number | null)[][];
 }
 
-/** The table as text: its titles, then its rows. */
+/** The table as text: the headings, then the rows. */
 export function scoreTexts({ columns, rows }: ScoreTable): string[][] {
   return [
     columns.map(({ title }) => title),

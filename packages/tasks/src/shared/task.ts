@@ -1,79 +1,79 @@
 /**
- * What a task is to the commands: a way to make a model of its files, and a model that predicts, is evaluated, described
- * and saved without anybody knowing which task it is of. A new task is a folder with such a model and a line in registry.ts.
+ * The interface between tasks and commands: a task loads a model from files; a model predicts, evaluates, describes and
+ * saves itself, so commands work with any task. A new task is a folder with such a model and a line in registry.ts.
  */
 import type { Json } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { ScoreTable } from './scores.js';
 
-/** One kind of model that is saved with a `pipeline.json`. */
+/** One type of model that is saved with a `pipeline.json`. */
 export interface Task {
-  /** As `format` in pipeline.json names it: `forecast` of `unroll-forecast-1`. Lower-case letters. */
+  /** Name in the `format` of pipeline.json: `forecast` for `unroll-forecast-1`. Lower-case letters. */
   readonly name: string;
-  /** The latest version of the format that is read. */
+  /** Latest supported version of the format. */
   readonly version: number;
   /** @throws UnrollError `format` for files that are missing, damaged, or of another task */
   fromFiles(files: ReadonlyMap<string, Uint8Array>): TaskModel;
 }
 
-/** A trained model with all that it takes from a user's rows or texts to an answer. */
+/** A trained model with everything needed to predict from a user's rows or texts. */
 export interface TaskModel {
   /** Task and version of the files, such as `unroll-forecast-1`. */
   readonly format: string;
-  /** What `predict` makes of which rows or texts: a sentence or two for `unroll predict <model> --help`. */
+  /** What `predict` does: a sentence or two for `unroll predict <model> --help`. */
   readonly about: string;
-  /** What `predict` can be asked for. */
+  /** Options of `predict`. */
   readonly options: readonly TaskOption[];
-  /** The query that the training rows came from; rows from a file are asked for by it again. */
+  /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
-  /** How the file of the training rows was to be read, where that was said; other files are read alike. */
+  /** How the training file was read, if set by the user; other files are read the same way. */
   readonly reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
-  /** @throws UnrollError `data` or `value` for rows and options that do not suit the model */
+  /** @throws UnrollError `data` or `value` for rows and options that do not match the model */
   predict(request: TaskRequest): Promise<TaskResult>;
   /**
-   * Scores of the model on rows or texts whose answers are known.
-   * @throws UnrollError `data` where nothing can be compared
+   * Scores of the model on rows or texts with known targets.
+   * @throws UnrollError `data` if there are no targets to compare with
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
-  /** What somebody with the files alone wants to know, in the order in which it is shown. */
+  /** Facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
    * The model in files, by name.
-   * @param training how it was made: JSON for `training.json`. Default: no such file
+   * @param training JSON about the training run, for `training.json`. Default: no such file
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>>;
 }
 
 export interface TaskRequest {
-  /** Rows to predict from, or up to now. Default: none. */
+  /** Rows to predict from. Default: none. */
   rows?: Table | undefined;
   /** Texts to predict from. Default: none. */
   texts?: readonly string[] | undefined;
-  /** Values of the model's options, by name; what is left out has its default. */
+  /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
 }
 
 export type TaskOptionValue = number | string | boolean | Table;
 
-/** An option of `predict`, as data: a command parses it, shows its help and hands over its value. */
+/** An option of `predict`: a command parses it, shows its help and passes its value. */
 export interface TaskOption {
   /** Lower case with dashes: `future-rows`. */
   readonly name: string;
-  /** A `table` is a file for a command, and its rows for the model. */
+  /** A `table` is a file on the command line, and its rows for the model. */
   readonly type: 'integer' | 'number' | 'text' | 'flag' | 'table';
-  /** What it does, with its default. */
+  /** Help text, with the default. */
   readonly help: string;
-  /** Least value of an integer. Default 0. */
+  /** Minimum of an integer. Default 0. */
   readonly least?: number;
   readonly default?: number | string | boolean;
 }
 
 export type TaskCell = string | number | null;
 
-/** What a model predicts: columns and rows, and what must be said beside them. */
+/** Predictions: columns, rows and notes. */
 export interface TaskResult {
   readonly columns: readonly string[];
-  /** A cell for each column; null where there is no value. */
+  /** A cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
   /** One sentence each. */
   readonly notes: readonly string[];
@@ -89,7 +89,7 @@ export interface TaskFact {
   value: Json;
 }
 
-/** Rows that a user must fill in before a run can go on: the `template` in the data of an error. */
+/** Rows that a user must fill in: the `template` in the data of an error. */
 export interface Template {
   columns: string[];
   rows: string[][];

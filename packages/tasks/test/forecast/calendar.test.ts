@@ -159,15 +159,18 @@ describe('which are taken', () => {
     const wrong = ['hour', 'fortnight'] as unknown as CalendarName[];
     assert.throws(
       () => chosen(hours(60), wrong),
-      /The calendar has no "fortnight"\. Write auto or none alone, or some of hour, weekday, month\./,
+      /calendar must be auto, none or a list of hour, weekday, month, got "fortnight"\./,
     );
     assert.throws(
       () => chosen(made(days(60)), ['hour', 'weekday']),
-      /made has no "hour": its rows are daily, and so do not move within the day\. Leave it out of the calendar\./,
+      /"hour" is of no use for made: its rows are daily, so their position in the day never changes\. Remove it from calendar\./,
     );
     const numbered = makeTable({ source: 'made', names: ['y'], cells: [days(60).map((_, i) => i * i)] });
     assert.deepEqual(chosen(numbered, 'auto'), []);
-    assert.throws(() => chosen(numbered, ['month']), /made has no "month": its times are plain numbers\./);
+    assert.throws(
+      () => chosen(numbered, ['month']),
+      /"month" is of no use for made: its times are plain numbers\./,
+    );
   });
 });
 

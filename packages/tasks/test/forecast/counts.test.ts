@@ -70,7 +70,7 @@ describe('head negbin', () => {
     const own = { target: 'y', time: 't', horizon: 2, head: 'negbin' } as const;
     for (const wrong of [2.5, -1]) {
       await assert.rejects(forecast(none(values.with(7, wrong)), own), {
-        message: `sales.csv, column "y": ${wrong} at 7 is not a count, and the head negbin forecasts counts, whole numbers from 0. Choose the head quantile.`,
+        message: `sales.csv, column "y": the head negbin needs counts (non-negative integers), got ${wrong} at 7. Use the head quantile instead.`,
         code: 'data',
       });
     }

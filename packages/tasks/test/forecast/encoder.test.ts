@@ -82,9 +82,9 @@ test('more pairs than wanted are thinned out, in step with no season, each time 
 test('series that are too short in training are not reached, later rows of known ones are', () => {
   const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, plan, 3);
-  assert.ok(encoder.reaches({ series: 0, origin: 3 }));
-  assert.ok(!encoder.reaches({ series: 0, origin: 1 }), 'a window is not full');
-  assert.ok(!encoder.reaches({ series: 1, origin: 5 }), 'too few rows in training');
+  assert.ok(encoder.canForecast({ series: 0, origin: 3 }));
+  assert.ok(!encoder.canForecast({ series: 0, origin: 1 }), 'a window is not full');
+  assert.ok(!encoder.canForecast({ series: 1, origin: 5 }), 'too few rows in training');
 });
 
 test('a series that is not reached is not encoded', () => {
@@ -92,6 +92,6 @@ test('a series that is not reached is not encoded', () => {
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {
     code: 'state',
-    message: 'Series 1 was too short in training to be forecast.',
+    message: 'Series 1 has too few rows to be forecast by a network.',
   });
 });

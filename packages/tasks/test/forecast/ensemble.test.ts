@@ -9,7 +9,7 @@ import {
   Ensemble,
   fitNetwork,
   joinNetworks,
-  KeptTrainings,
+  CheckpointedTrainings,
   makeHead,
   negativeBinomialQuantile,
   planForecast,
@@ -45,7 +45,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
   test(`head ${name}: median and both ends of two intervals`, async () => {
     const head = makeHead(name as HeadName, [0.8, 0.95]);
     const plan = planForecast(panel, { horizon: 4, counts: name === 'negbin' });
-    const trainings = new KeptTrainings(null);
+    const trainings = new CheckpointedTrainings(null);
     const options = {
       cell: 'lstm' as const,
       units: 4,

@@ -61,7 +61,7 @@ describe('by hand', () => {
     assert.ok(Math.abs(Number(smape) - (100 * sum) / 10) < 1e-9, `${smape}`);
     assert.deepEqual([rest['coverage-80'], rest['coverage-95']], [0, 1]);
     assert.deepEqual(scores.notes, [
-      'Rows up to 47 are those stored with the model.',
+      'Rows up to 47 were taken from the model.',
       '4 forecasts of up to 4 rows, from 48 to 51.',
     ]);
   });
@@ -81,7 +81,7 @@ describe('by hand', () => {
     const more = [...rows(48, 52), ...rows(0, 52, 'B').map((row): typeof row => [row[0], row[1], 99])];
     const scores = await model.evaluate({ rows: tableOf(more) });
     assert.equal(scoresOf(scores).rmse, 1);
-    assert.match(scores.notes.join('\n'), /^Not in training, left out: B\.$/m);
+    assert.match(scores.notes.join('\n'), /^Ignored, not in the training data: B\.$/m);
   });
 });
 
@@ -120,24 +120,29 @@ describe('is refused', () => {
   const refused = async (model: ForecastModel, table: Table | undefined, message: RegExp, code = 'data') =>
     assert.rejects(model.evaluate({ rows: table }), { code, message });
   test('without rows', async () =>
-    refused(await seasonal(), undefined, /evaluated on rows that are newer .*: give data/, 'value'));
+    refused(
+      await seasonal(),
+      undefined,
+      /evaluate needs data with rows newer than the training data/,
+      'value',
+    ));
   test('without a value after the stored rows', async () =>
     refused(
       await seasonal(),
       tableOf([...rows(0, 48), ['A', 48, null]]),
-      /^new\.csv has no values of "y" after 47, the last row that the model was made from: .* Give newer rows\.$/,
+      /^new\.csv has no values of "y" after 47, the last training row of the model\. Provide newer rows\.$/,
     ));
   test('where rows have no times', async () => {
     const { pipeline } = await seasonal();
     const model = await seasonal({ time: { ...pipeline.time, name: 'row' } });
-    await refused(model, tableOf(rows(0, 52)), /made from rows without times/);
+    await refused(model, tableOf(rows(0, 52)), /trained on rows without times/);
   });
   test('where times do not continue those of the model', async () => {
     const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
     await refused(
       await seasonal(),
       tableOf(between),
-      /^new\.csv: the times do not continue those of the model, which/,
+      /^new\.csv: the times do not continue those of the model \(/,
     );
   });
   test('with texts or options', async () => {
@@ -147,7 +152,7 @@ describe('is refused', () => {
     });
     await assert.rejects(
       model.evaluate({ options: { horizon: 3 } }),
-      /no option "horizon" here\. Known: none\./,
+      /Unknown option "horizon"\. The model has: none\./,
     );
   });
 });
@@ -169,12 +174,12 @@ describe('as a model of a task', () => {
   });
   test('rows of the future need rows up to now', async () =>
     assert.rejects((await seasonal()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }), {
-      message: 'The option future-rows goes with data, the rows up to now.',
+      message: 'future-rows needs data with the rows before them.',
     }));
   test('a baseline that is not known is refused', async () =>
     assert.rejects((await seasonal({ fallback: 'guess', model: 'guess' })).forecast(), {
       code: 'format',
-      message: 'pipeline.json: there is no baseline "guess".',
+      message: 'pipeline.json: unknown baseline "guess".',
     }));
   test('describes itself', async () => {
     const facts = (await seasonal()).describe();

@@ -213,7 +213,7 @@ describe('heads, cells and layers', () => {
   test('unknown ones are told', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
-      /no cell "lsmt"\. Choose among rnn, lstm, gru/,
+      /cells must contain only rnn, lstm, gru, got "lsmt"/,
     );
     await assert.rejects(forecast(passengers, { ...air, head: 'sharp' as never }), /no head "sharp"/);
     const misspelt = { ...air, horizn: 4 };
@@ -260,7 +260,8 @@ describe('scalers', () => {
   test('one that does not fit or is not known is told', async () => {
     const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
     await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
-      message: 'The scaler log needs values above 0, and "y" has others. Choose another scaler.',
+      message:
+        'The scaler log needs positive values, got zero or negative values, and "y" has others. Choose another scaler.',
     });
     await assert.rejects(
       forecast(zero, { ...quick, scaler: 'zscore' as never }),
@@ -272,7 +273,7 @@ describe('scalers', () => {
 describe('recursive decoding', () => {
   test('says one row, and takes it for known to say the next', async () => {
     const { model, plan, networks, backtest } = await forecast(passengers, { ...air, decoding: 'recursive' });
-    assert.equal(plan.reach, 1);
+    assert.equal(plan.chunk, 1);
     assert.deepEqual(networks![0]!.model.outputs[0]!.shape, [-1, 1, 1]);
     const [values] = [passengers.columns[1]!.cells.map(Number)];
     const by = async (rows: number[]) => {

@@ -88,11 +88,11 @@ describe('told, with file and line', () => {
     ],
     'a row twice': [
       [HEAD, 'A,2024-02-01,,1,no', 'A,2024-02-01,,2,no'],
-      /^future\.csv, lines 2 and 3: the same time of series "A" twice\.$/,
+      /^future\.csv, lines 2 and 3: duplicate time of series "A"\.$/,
     ],
     'a target': [
       [HEAD, 'A,2024-02-01,9,1,no'],
-      /^future\.csv, line 2, column "sold": the target of rows to forecast is left empty\.$/,
+      /^future\.csv, line 2, column "sold": the target of rows to forecast must be empty\.$/,
     ],
     'text in a number': [
       [HEAD, 'A,2024-02-01,,dear,no'],
@@ -122,7 +122,7 @@ describe('told, with file and line', () => {
       ],
     });
     assert.throws(() => addFutureRows(data, data, { target: 'y', future: ['x'] }), {
-      message: 'f has no column of times, by which f could join it.',
+      message: 'f has no time column, which is needed to join f. Name it with the option time.',
     });
   });
 });

@@ -33,8 +33,8 @@ describe('missing covariates of the future', () => {
     );
     assert.equal(
       error!.message,
-      '"price" and "open" must be known for the 2 rows to forecast, and are missing for A 2026-08, B 2026-07 to 2026-08. ' +
-        'Add these rows to f.csv, with "sold" left empty.',
+      '"price" and "open" must be known for the 2 rows to forecast, but are missing for A 2026-08, B 2026-07 to 2026-08. ' +
+        'Add these rows to f.csv and leave "sold" empty.',
     );
     assert.deepEqual(error!.data.template, {
       columns: ['shop', 'month', 'sold', 'price', 'open'],

@@ -56,6 +56,17 @@ describe('saved and loaded', () => {
     assert.deepEqual((await loaded.forecast(tableOf(rows))).forecasts, forecasts);
     assert.deepEqual((await loaded.forecast(tableOf(rows.toReversed()))).forecasts.toReversed(), forecasts);
   });
+  test('earlier files, which store the horizon chunk as reach, forecast the same', async () => {
+    const { model, forecasts } = await made;
+    const files = await model.toFiles();
+    const pipeline = JSON.parse(new TextDecoder().decode(files.get('pipeline.json')));
+    const { chunk: reach, ...plan } = pipeline.plan;
+    const earlier = JSON.stringify({ ...pipeline, plan: { ...plan, reach } });
+    const loaded = ForecastModel.fromFiles(
+      new Map([...files, ['pipeline.json', new TextEncoder().encode(earlier)]]),
+    );
+    assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
+  });
 
   test('a table with fewer categories than in training means the same by them', async () => {
     const { model, forecasts } = await made;
@@ -87,8 +98,8 @@ describe('newer rows', () => {
     assert.notDeepEqual(forecasts[0]!.median, before[0]!.median);
     for (const [from, note] of [
       [20, ''],
-      [38, 'Rows up to 37 are those stored with the model.'],
-      [40, 'Rows up to 39 are those stored with the model.'],
+      [38, 'Rows up to 37 were taken from the model.'],
+      [40, 'Rows up to 39 were taken from the model.'],
     ] as const) {
       const { panel, forecasts: alone } = await model.forecast(since(from));
       assert.deepEqual(alone, forecasts, `from ${from}`);
@@ -103,7 +114,10 @@ describe('newer rows', () => {
   test('after a gap, which is filled from the past and told', async () => {
     const { model } = await made;
     const { panel, forecasts } = await model.forecast(since(42));
-    assert.match(panel.notes.join(), /Rows up to 39 are those stored with the model; 2 missing after it\./);
+    assert.match(
+      panel.notes.join(),
+      /Rows up to 39 were taken from the model; 2 rows are missing after that\./,
+    );
     assert.deepEqual(forecasts[1]!.time, ['43', '44', '45']);
     assert.ok(forecasts[1]!.median.every((value) => Number.isFinite(value)));
   });
@@ -111,8 +125,8 @@ describe('newer rows', () => {
     const { model } = await made;
     const unknown = rowsOf('C', 'huge').map((row) => ({ ...row, y: row.y === null ? null : 3 * row.y }));
     const { panel, forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
-    assert.match(panel.notes.join(), /did not hold "huge" in training: counted as none of /);
-    assert.match(notes.join(), /^Not in training, measured by the rows given here: C\.$/);
+    assert.match(panel.notes.join(), /"huge" not seen in training \(known: /);
+    assert.match(notes.join(), /^Not in the training data, scaled by the rows given here: C\.$/);
     assert.ok(
       forecasts[2]!.median.every((value) => value > 100 && value < 300),
       `${forecasts[2]!.median}`,
@@ -120,7 +134,7 @@ describe('newer rows', () => {
     const { notes: two } = await model.forecast(tableOf(unknown.filter(({ t }) => t >= 37)));
     assert.match(two.join('\n'), /Too short for the network, forecast by [a-z-]+: C\./);
     await assert.rejects(model.forecast(tableOf(unknown.filter(({ t }) => t >= 39))), {
-      message: /column "y" of series "C": 1 values are too few to forecast from/,
+      message: /column "y" of series "C": a forecast needs at least 2 values, got 1/,
     });
   });
 });
@@ -128,7 +142,7 @@ describe('newer rows', () => {
 test('covariates to come that are missing are asked for', async () => {
   const { model } = await made;
   await assert.rejects(model.forecast(tableOf(rows.filter(({ y }) => y !== null))), {
-    message: /^"day" must be known for the 3 rows to forecast, and is missing for A 40 to 42, B 40 to 42\./,
+    message: /^"day" must be known for the 3 rows to forecast, but is missing for A 40 to 42, B 40 to 42\./,
   });
 });
 
@@ -136,7 +150,7 @@ test('a column of another kind than in training is told', async () => {
   const { model } = await made;
   const numbered = rows.map((row) => ({ ...row, day: row.t % 3 }));
   await assert.rejects(model.forecast(tableOf(numbered)), {
-    message: 'made, column "day" held text in training and holds numbers now.',
+    message: 'made, column "day" must hold text as in training, got numbers.',
   });
 });
 
@@ -166,7 +180,7 @@ describe('another horizon', () => {
     });
     const more = [43, 44, 45, 46].flatMap((t) => [day('A', 'small', t), day('B', 'big', t)]);
     const { forecasts: all, notes } = await model.forecast(tableOf([...long, ...more]), 7);
-    assert.match(notes.join(), /tested 3 rows ahead\. Rows 4 to 7 go on from its own forecast/);
+    assert.match(notes.join(), /backtested up to step 3\. Steps 4 to 7 are forecast recursively/);
     assert.deepEqual(all[1]!.median.slice(0, 3), forecasts[1]!.median);
     assert.deepEqual(all[1]!.lower[0]!.slice(0, 3), forecasts[1]!.lower[0]);
     // The same by hand: the forecast written into the table.
@@ -188,7 +202,7 @@ describe('another horizon', () => {
     await assert.rejects(model.forecast(tableOf(rows), 7), /"day" must be known for the 7 rows to forecast/);
   });
   test('is a whole number', async () =>
-    assert.rejects((await made).model.forecast(undefined, 0), /The horizon must be a whole number from 1/));
+    assert.rejects((await made).model.forecast(undefined, 0), /horizon must be a positive integer, got 0/));
 });
 
 describe('files that are no model', () => {
@@ -198,12 +212,15 @@ describe('files that are no model', () => {
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],
       [{ 'pipeline.json': '{' }, /pipeline\.json is damaged: it is not JSON/],
-      [{ 'pipeline.json': '{"format":"other"}' }, /not a model made by a forecast/],
+      [{ 'pipeline.json': '{"format":"other"}' }, /not of a forecasting model/],
       [
         { 'pipeline.json': '{"format":"unroll-forecast-1","model":"naive"}' },
         /damaged: fallback, target, .* missing/,
       ],
-      [{ 'pipeline.json': JSON.stringify(pipeline) }, /no network here: config\.json is missing/],
+      [
+        { 'pipeline.json': JSON.stringify(pipeline) },
+        /config\.json is missing: the files contain no network/,
+      ],
     ];
     for (const [files, message] of cases) {
       const bytes = new Map(Object.entries(files).map(([name, text]) => [name, encode(text)]));

@@ -42,7 +42,7 @@ test('a column that counts may fall, leave places out, and begin again with ever
 test('a total that only grows is no time, and that rows are counted is said', () => {
   const rows = read('total,y\n10,1\n11,2\n15,3\n29,4\n');
   assert.equal(rows.time.name, 'row');
-  assert.match(rows.notes.join(), /No column was read as times/);
+  assert.match(rows.notes.join(), /No time column was found/);
   assert.deepEqual(read('y\n1\n2\n').notes, []);
 });
 
@@ -62,7 +62,7 @@ test('"none" is a word where a column holds words', () => {
 test('rows out of order are sorted, and that is said', () => {
   const series = read('t,y\n2024-03,3\n2024-01,1\n2024-02,2\n');
   assert.deepEqual(valuesOf(series), [1, 2, 3]);
-  assert.match(series.notes.join(), /not in order of "t" and have been sorted/);
+  assert.match(series.notes.join(), /were sorted by "t"/);
 });
 
 test('missing rows and missing values are gaps, and are named', () => {
@@ -75,7 +75,7 @@ test('rows without a value at either end are left out', () => {
   const series = read('t,y\n2024-01,\n2024-02,2\n2024-03,3\n2024-04,\n');
   assert.deepEqual(valuesOf(series), [2, 3]);
   assert.equal(next(series), '2024-04');
-  assert.match(series.notes.join(), /2 rows without a value were left out at the ends/);
+  assert.match(series.notes.join(), /2 leading or trailing rows without values were dropped/);
 });
 
 test('gaps are filled from the past alone: one season before, else the last value', () => {
@@ -87,11 +87,11 @@ test('gaps are filled from the past alone: one season before, else the last valu
 const wrong: Record<string, [string, RegExp]> = {
   'the same time twice': [
     't,y\n2024-01,1\n2024-02,2\n2024-02,3\n',
-    /^f\.csv, lines 3 and 4: the time 2024-02 stands twice in column "t"/,
+    /^f\.csv, lines 3 and 4: duplicate time 2024-02 in column "t"/,
   ],
   'an hour that comes twice': [
     't,y\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 02:00,3\n',
-    /stands twice in column "t"\. When clocks go back, an hour comes twice: write times with their offset/,
+    /duplicate time .* in column "t"\. When clocks go back, one hour occurs twice: write times with their offset/,
   ],
   'a time between the others': [
     't,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-03T12:00,3\n',
@@ -101,7 +101,7 @@ const wrong: Record<string, [string, RegExp]> = {
     't,y\n2024-01-01T00:00,1\n2024-01-01T01:00,2\n2024-01-01T02:00,3\n2024-01-01T02:17,4\n',
     /^f\.csv, column "t": The times follow no regular step/,
   ],
-  'a single value': ['t,y\n2024-01,1\n2024-02,\n', /column "y": 1 values are too few/],
+  'a single value': ['t,y\n2024-01,1\n2024-02,\n', /column "y": a forecast needs at least 2 values, got 1/],
 };
 for (const [name, [text, message]] of Object.entries(wrong)) {
   test(`${name} is told`, () => assert.throws(() => read(text), { message, code: 'data' }));
@@ -134,10 +134,10 @@ describe('several series in one table', () => {
   test('may share times, but not within a series', () => {
     assert.throws(() => read(`${table}B,2024-03,5,m\n`, many), {
       message:
-        /lines 5 and 8: the time 2024-03 of series "B" stands twice in column "month"\. A series has one row/,
+        /lines 5 and 8: duplicate time 2024-03 of series "B" in column "month"\. Each time may occur once per series/,
     });
     assert.throws(() => read(table), {
-      message: /stands twice.*several series in one table need a column that names them/,
+      message: /duplicate time.*If the table holds several series, name their column/,
     });
   });
 
@@ -147,26 +147,26 @@ describe('several series in one table', () => {
       many,
       /line 8, column "shop": the name of the series is missing/,
     ],
-    'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no column of times, which several series need/],
+    'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no time column, which is needed for several series/],
     'a series of one value': [
       `${table}C,2024-01,1,s\n`,
       many,
-      /column "y" of series "C": 1 values are too few/,
+      /column "y" of series "C": a forecast needs at least 2 values, got 1/,
     ],
     'a static column that changes': [
       table.replace('A,2024-03,3,s', 'A,2024-03,3,m'),
       { ...many, static: ['size'] },
-      /lines 2 and 6: the static column "size" changes within a series of series "A"/,
+      /lines 2 and 6: the static covariate "size" of series "A" must be constant, but its value changes/,
     ],
     'a column in two roles': [
       table,
       { ...many, past: ['size'], static: ['size'] },
-      /"size" cannot be a static covariate: it is a past covariate already/,
+      /"size" cannot be a static covariate: it is already a past covariate/,
     ],
     'the target as a covariate': [
       table,
       { ...many, past: ['y'] },
-      /"y" cannot be a past covariate: it is the target/,
+      /"y" cannot be a past covariate: it is already the target/,
     ],
     'a covariate that is no column': [
       table,
@@ -200,7 +200,7 @@ describe('covariates', () => {
   test('too many texts are told', () => {
     const rows = Array.from({ length: 51 }, (_, i) => `${2000 + i},${i},word${i}`);
     assert.throws(() => read(`t,y,w\n${rows.join('\n')}`, { past: ['w'] }), {
-      message: /"w" holds 51 different texts/,
+      message: /"w": a text covariate may have at most 50 categories, got 51/,
     });
   });
 });
@@ -212,10 +212,10 @@ describe('a frequency that is given', () => {
   });
   test('that does not fit is told with the line', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-03,2\n', { frequency: 'weekly' }), {
-      message: /line 3, column "t": 2024-01-03 does not fit the other times, which are weekly/,
+      message: /line 3, column "t": 2024-01-03 does not match the frequency \(weekly\)/,
     });
     assert.throws(() => read('n,y\n1,1\n2,2\n', { frequency: 'weekly' }), {
-      message: /plain numbers, which have no frequency/,
+      message: /frequency "weekly" needs calendar times, got plain numbers/,
     });
   });
   test('a frequency that is given takes its days from the rows', () => {
@@ -227,11 +227,11 @@ describe('a frequency that is given', () => {
   test('two rows in one period are told, not dropped', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-02,2\n2024-02-01,3\n', { frequency: 'monthly' }), {
       message:
-        'f.csv, lines 2 and 3, column "t": 2024-01-01 and 2024-01-02 lie in one period, and rows are to be monthly. ' +
-        'Bring the rows to one frequency first.',
+        'f.csv, lines 2 and 3, column "t": 2024-01-01 and 2024-01-02 lie in the same period of the frequency ' +
+        '(monthly). Resample the rows to one frequency first.',
     });
     assert.throws(() => read('t,y\n2024-01-05,1\n2024-01-06,2\n2024-01-08,3\n', { frequency: 'b' }), {
-      message: /line 3, column "t": 2024-01-06 does not fit the other times, which are on business days/,
+      message: /line 3, column "t": 2024-01-06 does not match the frequency \(on business days\)/,
     });
   });
 });
@@ -278,10 +278,13 @@ describe('tables as people have them', () => {
     const panel = read(rows(days));
     assert.equal(next(panel), '2024-07-31');
     assert.deepEqual(panel.notes, [
-      'The times of "when" are not on one day of the month. They are read as the last days of their months: 2024-03-28 as 2024-03-31.',
+      'The times of "when" fall on different days of the month and are read as the last days of their months, for example 2024-03-28 as 2024-03-31.',
     ]);
     const firsts = read(rows(['2024-01-02', '2024-02-01', '2024-03-01', '2024-04-01']));
-    assert.match(firsts.notes.join(), /as the first days of their months: 2024-01-02 as 2024-01-01/);
+    assert.match(
+      firsts.notes.join(),
+      /as the first days of their months, for example 2024-01-02 as 2024-01-01/,
+    );
     assert.deepEqual(read(rows(['2024-01-31', '2024-02-29', '2024-03-31'])).notes, []);
   });
 
@@ -333,10 +336,10 @@ describe('tables as people have them', () => {
     const large = rows(['2020-01', '2020-02'], () => 1e302);
     assert.throws(() => read(large), {
       message:
-        'f.csv, line 2, column "y": numbers must lie between -1e140 and 1e140, got 1e+302. Divide the column by a power of ten.',
+        'f.csv, line 2, column "y": numbers must be between -1e140 and 1e140, got 1e+302. Divide the column by a power of ten.',
       code: 'data',
     });
     const covariate = 'when,y,x\n2020-01,1,1\n2020-02,2,-1e141\n';
-    assert.throws(() => read(covariate, { past: ['x'] }), /line 3, column "x": numbers must lie between/);
+    assert.throws(() => read(covariate, { past: ['x'] }), /line 3, column "x": numbers must be between/);
   });
 });

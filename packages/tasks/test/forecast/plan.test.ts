@@ -15,7 +15,7 @@ const steps = (values: number[]): Panel =>
 test('air passengers: season 12, logarithm, four origins in the last third', () => {
   assert.deepEqual(planForecast(passengers, { horizon: 12 }), {
     horizon: 12,
-    reach: 12,
+    chunk: 12,
     season: 12,
     lag: 12,
     window: 12,
@@ -88,7 +88,7 @@ test('a horizon that is too long is told with the longest that would do, and tha
     () => planForecast(passengers, { horizon: 100 }),
     (error: Error & { data: { longest: number } }) => {
       longest = error.data.longest;
-      return /144 rows, too few to forecast 100 ahead .* longest horizon that these rows allow is \d+/.test(
+      return /144 rows, too few to train and backtest a forecast of horizon 100\. The longest possible horizon is \d+/.test(
         error.message,
       );
     },
@@ -101,7 +101,7 @@ test('gaps that leave too few stretches of a horizon are told, with the horizon 
   const weekdays = Array.from({ length: 250 }, (_, t) => (t % 7 < 5 ? t : Number.NaN));
   assert.throws(() => planForecast(steps(weekdays), { horizon: 7 }), {
     message:
-      /250 rows, and too few in a row that hold "y" to forecast 7 ahead .* is 5\. Fill the gaps, or leave out/,
+      /250 rows, and too few consecutive values of "y" to train and backtest a forecast of horizon 7\. .* is 5\. Fill the gaps, or remove/,
   });
   planForecast(steps(weekdays), { horizon: 5 });
 });
@@ -109,19 +109,13 @@ test('gaps that leave too few stretches of a horizon are told, with the horizon 
 test('a handful of rows is told', () => {
   assert.throws(
     () => planForecast(steps([1, 2, 3, 4, 5]), { horizon: 1 }),
-    /5 rows, too few.*More rows are needed/,
+    /5 rows, too few.*Provide more rows/,
   );
 });
 
 test('counts below 1 are told by name', () => {
-  assert.throws(
-    () => planForecast(passengers, { horizon: 0 }),
-    /The horizon must be a whole number from 1, and it is 0/,
-  );
-  assert.throws(
-    () => planForecast(passengers, { horizon: 1, windows: 1.5 }),
-    /The windows must be .* it is 1.5/,
-  );
+  assert.throws(() => planForecast(passengers, { horizon: 0 }), /horizon must be a positive integer, got 0/);
+  assert.throws(() => planForecast(passengers, { horizon: 1, windows: 1.5 }), /windows must be .* got 1.5/);
 });
 
 describe('the logarithm', () => {

@@ -104,9 +104,12 @@ test('a value that falls to zero after training does not break the logarithm', (
 test('too few rows and logarithms of zero are errors', () => {
   assert.throws(
     () => WindowTransform.fit(Float64Array.of(1, 2, 3), plan),
-    /3 training rows do not fill one window/,
+    /A window needs \d+ training rows, got 3/,
   );
-  assert.throws(() => WindowTransform.fit(new Float64Array(9), { ...plan, log: true }), /values above 0/);
+  assert.throws(
+    () => WindowTransform.fit(new Float64Array(9), { ...plan, log: true }),
+    /at least one positive training value/,
+  );
 });
 
 describe('other scalers', () => {

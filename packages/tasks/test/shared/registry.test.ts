@@ -13,7 +13,7 @@ test('a task is known by its line in the registry alone', async () => {
   const saved = await new EchoModel('a valley').toFiles();
   assert.throws(() => taskModelFromFiles(saved), {
     code: 'format',
-    message: 'This model is of the task "echo", which this version does not know. It knows forecast.',
+    message: 'Unknown task "echo". This version of Unroll supports: forecast.',
   });
   const model = taskModelFromFiles(saved, withEcho);
   assert.ok(model instanceof EchoModel);
@@ -29,21 +29,18 @@ test('older versions are read, newer ones are refused by version', async () => {
   assert.deepEqual(taskModelFromFiles(older, withEcho).describe()[0], { name: 'place', value: 'a hall' });
   assert.throws(() => taskModelFromFiles(pipeline('unroll-echo-3'), withEcho), {
     message:
-      'This model is of the task "echo", format version 3, and this version of Unroll reads up to 2: update Unroll.',
+      'This version of Unroll reads the task "echo" up to format version 2, got version 3. Update Unroll.',
   });
 });
 
 describe('what is no model of a task', () => {
   const cases: [Record<string, string>, RegExp][] = [
-    [{}, /^There is no model here: pipeline\.json is missing\.$/],
-    [
-      { 'config.json': '{}' },
-      /no pipeline\.json, so that it belongs to no task\. model\.save\(\) writes such/,
-    ],
-    [{ 'pipeline.json': '{"format":7}' }, /names no task of Unroll: its format is 7\. .*unroll inspect/],
-    [{ 'pipeline.json': '{"columns":[]}' }, /names no task of Unroll: its format is null\./],
+    [{}, /^pipeline\.json is missing: the files contain no model of a task\.$/],
+    [{ 'config.json': '{}' }, /no pipeline\.json, so it belongs to no task\. If model\.save\(\) wrote it/],
+    [{ 'pipeline.json': '{"format":7}' }, /format must name a task, .*got 7\. .*unroll inspect/],
+    [{ 'pipeline.json': '{"columns":[]}' }, /format must name a task, .*got null\./],
     [{ 'pipeline.json': '{' }, /^pipeline\.json is damaged: it is not JSON\./],
-    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: an object is needed\.$/],
+    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: it must contain an object\.$/],
   ];
   for (const [texts, message] of cases) {
     test(JSON.stringify(texts), () =>
@@ -57,7 +54,7 @@ describe('requests', () => {
   test('options that are not declared, or of another type, are refused', async () => {
     await assert.rejects(model.predict({ options: { time: 2 } }), {
       code: 'value',
-      message: 'There is no option "time" here. Known: times, gain, upper, mark, echo-rows.',
+      message: 'Unknown option "time". The model has: times, gain, upper, mark, echo-rows.',
     });
     for (const [name, value, type, got] of [
       ['times', 1.5, 'integer', '1.5'],
@@ -67,7 +64,7 @@ describe('requests', () => {
       ['echo-rows', 'rows.csv', 'table', '"rows.csv"'],
     ] as const) {
       await assert.rejects(model.predict({ options: { [name]: value } }), {
-        message: `The option ${name} must be of type ${type}, got ${got}.`,
+        message: `Option ${name} must be of type ${type}, got ${got}.`,
       });
     }
   });

@@ -1,4 +1,4 @@
-/** Line charts as SVG text, for reports: no script, colours by CSS variables, lines told apart without colour. */
+/** Line charts as SVG for reports: no scripts, colours from CSS variables, lines distinguishable without colour. */
 
 /** One line of a chart; NaN leaves a gap. x counts rows from 0 at the left end of the chart. */
 export interface ChartLine {
@@ -19,15 +19,15 @@ export interface ChartBand {
 }
 
 export interface ChartData {
-  /** What the picture shows, for who cannot see it. */
+  /** Description of the chart for screen readers. */
   title: string;
   lines: ChartLine[];
   bands: ChartBand[];
   /** The time at a row. */
   label: (row: number) => string;
-  /** Rows before which a dividing line stands. */
+  /** Rows before which a dividing line is drawn. */
   dividers: number[];
-  /** Let the vertical axis begin at 0. */
+  /** Start the vertical axis at 0. */
   fromZero?: boolean;
 }
 
@@ -48,7 +48,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (mark) => entities[mark]);
 }
 
-/** A sample of a line or band, for the words beside a chart that say what is what. */
+/** A sample of a line or band for a legend. */
 export function sample(kind: string): string {
   const mark = kind.startsWith('band')
     ? `<rect class="band ${kind}" width="24" height="12"/>`
@@ -56,7 +56,7 @@ export function sample(kind: string): string {
   return `<svg class="key" width="24" height="12" aria-hidden="true">${mark}</svg>`;
 }
 
-/** The chart in two widths, of which CSS shows the one that fits: text keeps its size on a phone. */
+/** The chart in two widths; CSS shows the one that fits, so text stays readable on a phone. */
 export function chart(data: ChartData): string {
   return drawn(data, 760, 300, 'wide') + drawn(data, 360, 260, 'narrow');
 }
@@ -111,7 +111,7 @@ function extent({ lines, bands, fromZero }: ChartData): { low: number; high: num
   return widened({ low, high });
 }
 
-/** A range that is wide enough for ticks that differ: around a single value at least 1, or a billionth of it, each way. */
+/** Widens a range so that ticks differ: at least 1 (or a billionth of the value) around a single value. */
 export function widened({ low, high }: { low: number; high: number }): { low: number; high: number } {
   const least = Math.max(Math.abs(low), Math.abs(high)) * 1e-9;
   if (high - low > least) return { low, high };
@@ -141,7 +141,7 @@ function tickLine(tick: number, { width, y }: Frame): string {
   );
 }
 
-/** How many time labels stand side by side: at seven pixels a letter, at most six, at least both ends. */
+/** Number of time labels that fit: seven pixels a character, at most six labels, at least both ends. */
 function roomForLabels({ label }: ChartData, rows: number, width: number): number {
   const longest = Math.max(label(0).length, label(rows - 1).length) * 7 + 14;
   return Math.max(2, Math.min(6, Math.floor((width - LEFT - RIGHT) / longest)));
@@ -158,8 +158,8 @@ function timeLabel(label: string, row: number, i: number, count: number, { x, he
 }
 
 function divider(row: number, { x, height }: Frame): string {
-  const place = at(x(row));
-  return `<line class="divider" x1="${place}" x2="${place}" y1="${TOP}" y2="${height - BOTTOM}"/>`;
+  const left = at(x(row));
+  return `<line class="divider" x1="${left}" x2="${left}" y1="${TOP}" y2="${height - BOTTOM}"/>`;
 }
 
 function bandPath({ kind, from, lower, upper }: ChartBand, { x, y }: Frame): string {

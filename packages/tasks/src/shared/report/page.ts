@@ -52,7 +52,7 @@ export function table(
   return `<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
-/** Names and what stands for them. */
+/** A list of names and their values. */
 export function facts(rows: readonly (readonly [name: string, text: string])[]): string {
   return `<dl>${rows.map(([name, text]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(text)}</dd>`).join('')}</dl>`;
 }

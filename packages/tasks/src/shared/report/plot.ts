@@ -1,22 +1,22 @@
 /**
- * A line plot for terminals: the history as a thin line of braille dots, the forecast as heavy points right of a
- * dividing line, so that the two differ without colour.
+ * A line plot for terminals: the history as a line of braille dots, the forecast as large dots to the right of a divider, so
+ * that they differ without colour.
  */
 import { widened } from './chart.js';
 
 export interface PlotOptions {
-  /** Columns of the whole picture. Default 80. */
+  /** Total width in columns. Default 80. */
   width?: number;
   /** Rows of the plotting area. Default 14. */
   height?: number;
-  /** Wraps a forecast point in colour; default: leaves it as it is. */
+  /** Colours a forecast point. Default: no colour. */
   paint?: (text: string) => string;
 }
 
 export interface PlotData {
   history: ArrayLike<number>;
   forecast: ArrayLike<number>;
-  /** Labels under the first row, the last known row and the last forecast row. */
+  /** Labels below the first row, the last known row and the last forecast row. */
   labels: readonly [string, string, string];
 }
 
@@ -51,7 +51,7 @@ export function plot(data: PlotData, options: PlotOptions = {}): string[] {
   ];
 }
 
-/** Rows of history that a plot of this width has room for, beside a forecast of so many rows: a column each. */
+/** Rows of history that fit into a plot of this width next to the forecast, at one column per row. */
 export function historyRoom(width: number, horizon: number): number {
   const columns = width - LABEL_WIDTH - 3;
   return Math.max(columns >> 1, columns - horizon);
@@ -69,7 +69,7 @@ function rangeOf(values: readonly number[]): Range {
   return widened({ low, high });
 }
 
-/** Every k-th value from the end, so that at most `most` are left. */
+/** Every k-th value from the end, at most `most` of them. */
 function thin(values: readonly number[], most: number): number[] {
   const every = Math.ceil(values.length / Math.max(1, most));
   return values.filter((_, i) => (values.length - 1 - i) % every === 0);
