@@ -70,10 +70,10 @@ async function translate(texts: readonly string[]): Promise<string[]> {
   );
 }
 
-const held = data.slice(train);
-const translated = await translate(held.map(({ words }) => words));
-const right = held.filter(({ iso }, i) => iso === translated[i]).length;
-console.log(`${right} of ${held.length} unseen dates right`);
-for (const [i, { words }] of held.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
+const validation = data.slice(train);
+const translated = await translate(validation.map(({ words }) => words));
+const right = validation.filter(({ iso }, i) => iso === translated[i]).length;
+console.log(`${right} of ${validation.length} unseen dates right`);
+for (const [i, { words }] of validation.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
 
-export { held, translate, translator }; // tools/float16.mjs rounds its weights
+export { validation, translate, translator }; // tools/float16.mjs rounds its weights

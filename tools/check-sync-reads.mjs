@@ -6,7 +6,7 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HOST = 'data that lie on the host';
-const HELD = 'what onHost has read';
+const HOST_COPY = 'what onHost has read';
 
 /** By file and function: why it may read synchronously. */
 export const ALLOWED = {
@@ -16,7 +16,7 @@ export const ALLOWED = {
   'core/src/ops/pick.ts': { eachStretch: `class numbers: ${HOST}`, checked: `class numbers: ${HOST}` },
   'core/src/ops/recurrent.ts': { stepMasks: `masks: ${HOST}` },
   'core/src/ops/rows.ts': { gather: `ids: ${HOST}` },
-  'core/src/rows.ts': { takeRows: HELD, sliceRows: HELD, joinRows: HELD },
+  'core/src/rows.ts': { takeRows: HOST_COPY, sliceRows: HOST_COPY, joinRows: HOST_COPY },
   'core/src/resident.ts': { readNow: 'where a read is refused, with what to do' },
   'core/src/tensor.ts': {
     dataSync: 'the public synchronous read',
@@ -38,7 +38,7 @@ export const ALLOWED = {
   'nn/src/weights.ts': {
     roundWeights: 'public and synchronous; made for CPU kernels',
   },
-  'train/src/fingerprint.ts': { fingerprint: HELD },
+  'train/src/fingerprint.ts': { fingerprint: HOST_COPY },
   'train/src/guard.ts': { badData: `batches: ${HOST}` },
   'train/src/losses/counts.ts': { checkCounts: `targets: ${HOST}` },
   'train/src/losses/crossentropy.ts': { checkShares: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
@@ -56,7 +56,7 @@ export const ALLOWED = {
     fitElements: `what a metric is shown: ${HOST}`,
     fitClasses: `what a metric is shown: ${HOST}`,
   },
-  'train/src/touched.ts': { note: `ids: ${HOST}` },
+  'train/src/dirty-rows.ts': { mark: `ids: ${HOST}` },
   'unrolljs/src/runnable.ts': { runnableOn: 'what data() has read' },
   'train/src/warnings.ts': {
     lookAtTargets: `targets: ${HOST}`,

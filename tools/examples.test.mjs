@@ -18,7 +18,7 @@ const printed = (name) => {
 };
 
 /** The numbers that the groups of a pattern find. */
-const figures = (text, pattern) => {
+const results = (text, pattern) => {
   const found = pattern.exec(text);
   assert.ok(found, `${pattern} is not in:\n${text}`);
   return found.slice(1).map(Number);
@@ -26,30 +26,30 @@ const figures = (text, pattern) => {
 
 const CHECKS = {
   'quick-start': (text) => {
-    const [forecast, truth] = figures(text, /forecast (\S+), truth (\S+)/);
+    const [forecast, truth] = results(text, /forecast (\S+), truth (\S+)/);
     assert.ok(Math.abs(forecast - truth) < 0.05, text);
   },
   'time-series': (text) => {
-    const [learned, naive] = figures(text, /RMSE on 234 unseen steps: (\S+) \(last value: ([\d.]+)/);
+    const [learned, naive] = results(text, /RMSE on 234 unseen steps: (\S+) \(last value: ([\d.]+)/);
     assert.ok(learned < 0.6 * naive, text);
   },
   'text-classification': (text) => {
-    const [accuracy] = figures(text, /accuracy on 600 unseen reviews: (\S+) %/);
+    const [accuracy] = results(text, /accuracy on 600 unseen reviews: (\S+) %/);
     assert.ok(accuracy > 97, text);
   },
   seq2seq: (text) => {
-    const [right, all] = figures(text, /(\d+) of (\d+) unseen dates right/);
+    const [right, all] = results(text, /(\d+) of (\d+) unseen dates right/);
     assert.ok(right > 0.97 * all, text);
   },
   'training-tricks': (text) => {
     assert.match(text, /without: stopped, as the loss is not finite any more/);
-    const [clipped] = figures(text, /with clip: .*: loss (\S+)/);
+    const [clipped] = results(text, /with clip: .*: loss (\S+)/);
     assert.ok(clipped < 0.8, text);
-    const [plain, dropped] = figures(text, /on unseen (\S+)[\s\S]*on unseen (\S+)/);
+    const [plain, dropped] = results(text, /on unseen (\S+)[\s\S]*on unseen (\S+)/);
     assert.ok(dropped < 0.6 * plain, text);
-    const [slow, fast] = figures(text, /after 5 epochs (\S+)[\s\S]*after 5 epochs (\S+)/);
+    const [slow, fast] = results(text, /after 5 epochs (\S+)[\s\S]*after 5 epochs (\S+)/);
     assert.ok(fast < 0.8 * slow, text);
-    const [one, both] = figures(text, /one: (\S+) %[\s\S]*both: (\S+) %/);
+    const [one, both] = results(text, /one: (\S+) %[\s\S]*both: (\S+) %/);
     assert.ok(one < 85 && both > 93, text);
   },
 };

@@ -128,13 +128,13 @@ async function memory(seed) {
     if (event.type === 'epoch')
       console.error(`adding: loss ${event.loss.toFixed(4)}, epoch ${event.epoch} of 3`);
   }
-  const held = adding(random, 1000);
-  const sums = held.y.dataSync();
+  const validation = adding(random, 1000);
+  const sums = validation.y.dataSync();
   const rmse = (found) =>
     Math.sqrt(found.reduce((sum, value, i) => sum + (value - sums[i]) ** 2, 0) / sums.length).toFixed(5);
-  const own = (await predict(model, held.x)).dataSync();
+  const own = (await predict(model, validation.x)).dataSync();
   roundWeights(model, 'float16');
-  const rounded = (await predict(model, held.x)).dataSync();
+  const rounded = (await predict(model, validation.x)).dataSync();
   const { mean, most } = differences(own, rounded);
   console.log(`| adding, RMSE | ${rmse(own)} | ${rmse(rounded)} | ${short(mean)} | ${short(most)} |`);
 }
@@ -164,14 +164,14 @@ async function classifier() {
 }
 
 async function translations() {
-  const { held, translate, translator } = await trained('seq2seq');
+  const { validation, translate, translator } = await trained('seq2seq');
   const right = async () => {
-    const said = await translate(held.map(({ words }) => words));
-    return held.filter(({ iso }, i) => iso === said[i]).length;
+    const said = await translate(validation.map(({ words }) => words));
+    return validation.filter(({ iso }, i) => iso === said[i]).length;
   };
   const own = await right();
   roundWeights(translator, 'float16');
-  console.log(`| seq2seq, right of ${held.length} | ${own} | ${await right()} | | |`);
+  console.log(`| seq2seq, right of ${validation.length} | ${own} | ${await right()} | | |`);
 }
 
 const { values } = parseArgs({

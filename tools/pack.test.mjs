@@ -113,7 +113,7 @@ describe('in Node', () => {
   test('the command is there, and forecasts', () => {
     const unroll = (...args) =>
       npm(folder, 'exec', '--offline', '--package=unrolljs', '--', 'unroll', ...args);
-    assert.match(unroll('--help'), /^Usage: unroll <verb>/);
+    assert.match(unroll('--help'), /^Usage: unroll <command>/);
     const data = join(modules, '@unroll/cli/data/air-passengers.csv');
     const small = ['--epochs', '1', '--units', '4', '--windows', '1'];
     unroll('forecast', data, '--target', 'passengers', '--horizon', '12', ...small, '--out', 'out');
@@ -142,7 +142,7 @@ describe('in Node', () => {
   });
 
   for (const format of ['esm', 'cjs']) {
-    test(`a program bundled into one file (${format}) is told where the kernels are`, async () => {
+    test(`a program bundled into one file (${format}) learns where the kernels are`, async () => {
       const outfile = `bundled/${format}.${format === 'cjs' ? 'cjs' : 'mjs'}`;
       const source = `import { kernelsAt, loadKernelsSync } from '@unroll/kernels';
         let refused;

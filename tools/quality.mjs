@@ -42,7 +42,7 @@ function etth1(folder) {
   return makeTable({ source: 'ETTh1', names: ['date', 'series', 'value'], cells });
 }
 
-/** As the known tutorial takes it: the first day dropped, missing figures as 0. */
+/** As in the well-known tutorial: the first day dropped, missing values as 0. */
 function pm25(folder) {
   const all = csv(join(folder, 'pollution.csv.gz'));
   const [years, ...parts] = ['year', 'month', 'day', 'hour'].map((name) => cellsOf(all, name));
@@ -51,8 +51,8 @@ function pm25(folder) {
     const [month, day, hour] = parts.map((cells) => two(cells[row]));
     return `${year}-${month}-${day} ${hour}:00`;
   });
-  const figures = cellsOf(all, 'pm2.5').map((cell) => (cell === 'NA' || cell === '' ? '0' : cell));
-  const columns = [['time', times], ['pm2.5', figures], ...PAST.map((name) => [name, cellsOf(all, name)])];
+  const values = cellsOf(all, 'pm2.5').map((cell) => (cell === 'NA' || cell === '' ? '0' : cell));
+  const columns = [['time', times], ['pm2.5', values], ...PAST.map((name) => [name, cellsOf(all, name)])];
   const names = columns.map(([name]) => name);
   return makeTable({ source: 'Beijing PM2.5', names, cells: columns.map(([, cells]) => cells.slice(24)) });
 }
@@ -131,7 +131,7 @@ async function run({ set: _, title: __, table, scores: scored, ...options }, fol
   for (;;) {
     const { done, value } = await events.next();
     if (done) return { ...value, scores: scored(value), seconds: (performance.now() - began) / 1000 };
-    if (value.event === 'epoch') tell(value, seed);
+    if (value.event === 'epoch') print(value, seed);
   }
 }
 
@@ -147,13 +147,13 @@ function rounded(name, bytes) {
 
 /** One run, and the same trained networks once more with rounded weights: a run that is resumed reads them back. */
 async function runBoth(evaluation, folder, seed) {
-  const kept = new Map();
+  const files = new Map();
   const store = {
-    read: async (name) => kept.get(name) ?? null,
-    write: async (name, bytes) => void kept.set(name, bytes),
+    read: async (name) => files.get(name) ?? null,
+    write: async (name, bytes) => void files.set(name, bytes),
   };
   const result = await run(evaluation, folder, seed, store);
-  for (const [name, bytes] of kept) kept.set(name, rounded(name, bytes));
+  for (const [name, bytes] of files) files.set(name, rounded(name, bytes));
   const again = await run(evaluation, folder, seed, store);
   for (const cell of evaluation.cells) result.scores.set(`${cell}, float16`, again.scores.get(cell));
   return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, again)) };
@@ -176,7 +176,7 @@ function changeOf(cell, { panel, plan, origins, backtest }, again) {
 }
 
 /** Progress for people, beside the tables. */
-function tell({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
+function print({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
   const loss = validationLoss === undefined ? '' : `, held-out loss ${validationLoss?.toPrecision(4)}`;
   const training = `training ${index}/${trainings} (${model}, ${stage})`;
   console.error(`seed ${seed}, ${training}, epoch ${epoch}${loss}`);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const script = fileURLToPath(new URL('quality.mjs', import.meta.url));
 const run = (...args) => spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
 
-test('data that are not there are asked for, and an unknown evaluation is told from the known ones', () => {
+test('missing data and unknown evaluations are reported', () => {
   const { stdout, status } = run('--only', 'etth1');
   assert.match(stdout, /Not run: it needs --data DIR with a folder etth1/);
   assert.equal(status, 0);

@@ -6,14 +6,14 @@ import type { Order, Report } from './protocol.js';
 
 const workers = new Map<number, Worker>();
 
-function tell(engine: number, report: Report): void {
+function send(engine: number, report: Report): void {
   void fetch(`/report/${engine}`, { method: 'POST', body: JSON.stringify(report) });
 }
 
 function start(engine: number, script: string): void {
   const worker = new Worker(script, { type: 'module' });
-  worker.onmessage = ({ data }: MessageEvent<Report>) => tell(engine, data);
-  worker.onerror = ({ message }) => tell(engine, { lost: message ?? `${script} did not load` });
+  worker.onmessage = ({ data }: MessageEvent<Report>) => send(engine, data);
+  worker.onerror = ({ message }) => send(engine, { lost: message ?? `${script} did not load` });
   workers.set(engine, worker);
 }
 

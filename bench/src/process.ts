@@ -66,7 +66,7 @@ export class EngineProcess {
 
   #start(): Channel {
     const channel = this.#launch({
-      answer: (answer) => this.#settle(answer),
+      answer: (answer) => this.#resolve(answer),
       lost: (why) => {
         if (this.#channel !== channel) return;
         this.#channel = null;
@@ -76,7 +76,7 @@ export class EngineProcess {
     return channel;
   }
 
-  #settle({ id, ok, error }: Answer): void {
+  #resolve({ id, ok, error }: Answer): void {
     if (this.#pending?.id !== id) return;
     if (error === undefined) this.#pending.resolve(ok);
     else this.#pending.reject(new Error(error));

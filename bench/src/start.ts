@@ -114,14 +114,14 @@ function table(
   title: string,
   unit: string,
   found: ReadonlyMap<string, Outcome | string>,
-  figure: keyof Outcome,
+  result: keyof Outcome,
 ): void {
   const [first] = found.values();
-  const base = typeof first === 'object' ? first[figure] : Number.NaN;
+  const base = typeof first === 'object' ? first[result] : Number.NaN;
   console.log(`\n| ${title} | ${unit} | Unroll, native is |\n| --- | ---: | ---: |`);
   for (const [name, one] of found) {
     if (typeof one === 'string') console.log(`| ${name} | – | ${one} |`);
-    else console.log(`| ${name} | ${one[figure].toFixed(0)} | ${(base / one[figure]).toFixed(2)} |`);
+    else console.log(`| ${name} | ${one[result].toFixed(0)} | ${(base / one[result]).toFixed(2)} |`);
   }
 }
 

@@ -42,7 +42,7 @@ export interface Summary {
   }[];
 }
 
-/** @param engine whose figures: `unroll-native`, ... */
+/** @param engine whose results: `unroll-native`, ... */
 export function summarise(rows: readonly SummaryRow[], engine: string): Summary {
   const own = rows.filter((row) => row.engine === engine);
   const peers = distinct(rows.map((row) => row.engine)).filter((name) => !name.startsWith('unroll'));

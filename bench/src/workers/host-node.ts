@@ -1,5 +1,5 @@
 /**
- * What an engine's process in Node is told and may ask for: `<script> <threads> <argument>`, commands on stdin, answers
+ * The protocol of an engine's process in Node: `<script> <threads> <argument>`, commands on stdin, answers
  * on stdout. Whatever the engine's own library prints to the console goes to stderr.
  */
 import { readFileSync } from 'node:fs';

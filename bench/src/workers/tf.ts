@@ -51,7 +51,7 @@ export const wasm = await importPeer<{
 const address = addressOf(backend);
 if (address !== null) {
   wasm.setWasmPaths(`${address}dist/`);
-  // It takes no more threads than half of the cores, whatever it is told: on few cores it would be held back to one.
+  // It uses at most half of the cores, whatever the setting: with few cores that would limit it to one.
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads });
 }
 wasm.setThreadsCount(threads);

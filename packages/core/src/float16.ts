@@ -26,7 +26,7 @@ export function fromHalf(bits: number): number {
  */
 export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
   const word = new DataView(new ArrayBuffer(8));
-  const halves = new Uint16Array(values.length);
+  const bits = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);
     if (!(size <= LARGEST)) throw beyond(name, i, values[i]);
@@ -36,9 +36,9 @@ export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
     const exponent = Math.max(((high >>> 20) & 0x7ff) - 1023, -14);
     // In steps of the last digit; that of the leading 1, and a carry out of the fraction, add to the exponent's field.
     const steps = size * 2 ** (10 - exponent) + WHOLE - WHOLE;
-    halves[i] = ((high >>> 16) & 0x8000) | (steps + (exponent + 14) * 1024);
+    bits[i] = ((high >>> 16) & 0x8000) | (steps + (exponent + 14) * 1024);
   }
-  return halves;
+  return bits;
 }
 
 function beyond(name: string, position: number, value: number): Error {

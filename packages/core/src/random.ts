@@ -11,7 +11,7 @@ import { shown } from './shown.js';
 import type { Tensor } from './tensor.js';
 import { randomWord, threefry2x32 } from './threefry.js';
 
-/** Where a stream stands; enough to go on from there in another process. */
+/** The position of a random stream; enough to resume it in another process. */
 export interface StreamState {
   key: [number, number];
   /** Blocks of two words used so far. */
@@ -23,7 +23,7 @@ export class RandomStream {
   #counter = 0;
 
   /**
-   * @param seed a whole number from 0 to 2^53-1
+   * @param seed an integer from 0 to 2^53 - 1
    * @param path names of what the stream is for: each path gives an independent stream of one seed
    */
   constructor(seed: number, ...path: (string | number)[]) {

@@ -25,7 +25,7 @@ export function seasonalNaive(history: ArrayLike<number>, horizon: number, seaso
   return Float64Array.from({ length: horizon }, (_, k) => history[history.length - season + (k % season)]);
 }
 
-/** The last value plus the mean step of the whole history for every row ahead. */
+/** The last value plus h times the mean step of the whole history, h steps ahead. */
 export function drift(history: ArrayLike<number>, horizon: number): Float64Array {
   checked(history, horizon, 2);
   const last = history[history.length - 1];

@@ -55,7 +55,7 @@ export function describeFrequency({ unit, every }: Frequency): string {
 /** Times of one series, or of several, each sorted. */
 type TimeRuns = ArrayLike<number> | readonly ArrayLike<number>[];
 
-/** The runs of which a distance can be told. */
+/** The runs whose distance is known. */
 function runsOf(times: TimeRuns): readonly ArrayLike<number>[] {
   const runs =
     typeof times[0] === 'number' || times.length === 0

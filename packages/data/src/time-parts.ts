@@ -43,7 +43,7 @@ type Join = (cells: readonly Cell[], parts: readonly Column[], decimal: '.' | ',
 
 const MARKS = ['', '-', '-', 'T', ':', ':'];
 
-/** 2010, 1, 2, 3 as 2010-01-02T03:00; what is no number stays as it is, and is told when the column is read. */
+/** 2010, 1, 2, 3 as 2010-01-02T03:00; text that is not a number stays as it is, and is reported when the column is read. */
 const joinNumbers: Join = (cells, parts, decimal) => {
   const digits = cells.map((cell, i) => {
     const value = cellNumber(cell, decimal) ?? String(cell).trim();

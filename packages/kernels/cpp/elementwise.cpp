@@ -135,7 +135,7 @@ FORCE_INLINE v apply(v a, v b) {
   }
 }
 
-// n is a number of whole vectors; a and b go on by so many floats for each, which are VL or 0.
+// n is a number of whole vectors; a and b move by this many floats per vector: VL or 0.
 template <int op>
 void binary_loop(const float* a, int aStep, const float* b, int bStep, float* y, int n) {
   for (; n > 0; n -= VL, a += aStep, b += bStep, y += VL) store(y, apply<op>(load(a), load(b)));

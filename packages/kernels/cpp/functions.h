@@ -114,7 +114,7 @@ FORCE_INLINE v erf(v x) {
   return select(t < splat(1), madd(x, near, x), with_sign_of(1.f - exp_normal(far), x));
 }
 
-// Towards minus infinity, -0 kept: 2^23 is added and taken away, so the rounding is done by the addition.
+// Towards minus infinity, preserving -0: 2^23 is added and taken away, so the rounding is done by the addition.
 FORCE_INLINE v floor(v x) {
   v t = with_sign_of((magnitude(x) + 8388608.f) - 8388608.f, x);
   t = with_sign_of(magnitude(t - select(t > x, splat(1), splat(0))), x);

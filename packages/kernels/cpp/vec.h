@@ -73,7 +73,7 @@ FORCE_INLINE vi lanes() {
   return r;
 }
 
-// The first n lanes; the others read 0 and are not written. Nothing behind p[n) is touched. load_few and store_few: n < VL.
+// The first n lanes; the others read 0 and are not written. Nothing behind p[n) is read or written. load_few and store_few: n < VL.
 #if defined(__AVX512F__)
 FORCE_INLINE v load_few(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 FORCE_INLINE void store_few(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }

@@ -146,7 +146,7 @@ export class Functional extends Network<NetworkOptions> {
     return this.#run(inputs, ({ layer }, sequences) => layer.invoke(sequences, context));
   }
 
-  /** What depends on nothing but inputs given beforehand is computed once, also by layers that look ahead. */
+  /** Values that depend only on inputs given beforehand are computed once, also by non-causal layers. */
   override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     const along = this.#walk<boolean | null>(inputs, ({ layer, outputs }, reads) =>
       reads.some((one) => one !== null) ? layer.streaming(reads) : outputs.map(() => null),

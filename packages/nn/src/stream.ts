@@ -2,7 +2,7 @@
  * Streams: a model run as its data arrive, one step or a chunk at a time, with the states carried in between. What comes
  * out equals what the whole sequence would have given at that point. The state can be saved, restored and forked.
  *
- * A model with inputs that do not run along time (initial states, the memory that a cell with constants reads) gets them
+ * A model with inputs without a time axis (initial states, the memory that a cell with constants reads) gets them
  * by name when the stream is made, `model.stream({ inputs: { memory } })`; what the model computes of them alone is
  * computed once. The other inputs are pushed, in the model's order. `initialState` starts recurrent layers elsewhere.
  * Both belong to the state of the stream: they are saved, restored, forked and selected with it.
@@ -38,14 +38,14 @@ import type { Network } from './network.js';
 export interface StreamOptions {
   /** Number of sequences that run side by side. Default 1. */
   batch?: number;
-  /** Goes on from a saved state, which holds `inputs` and initial states too. */
+  /** Restores a saved state, including `inputs` and initial states too. */
   state?: StreamState;
   /**
    * States that recurrent layers begin with, [batch, size] each, by the layers' names (`decoder/lstm` inside of a model)
    * and their own: `{ lstm: { h, c } }`. Default: as without a stream.
    */
   initialState?: Readonly<Record<string, Readonly<Record<string, TensorLike>>>>;
-  /** The inputs of the model that do not run along time, by name: values [batch, ...], or values with their masks. */
+  /** The inputs of the model without a time axis, by name: values [batch, ...], or values with their masks. */
   inputs?: Readonly<Record<string, TensorLike | MaskedSequence>>;
 }
 
@@ -70,7 +70,7 @@ export class Stream {
   outputs: readonly Tensor[] = [];
   readonly #network: Network;
   readonly #names: readonly string[];
-  /** Which outputs run along time. */
+  /** Which outputs have a time axis. */
   readonly #along: readonly boolean[];
   readonly #context = inferenceContext();
   /** What it begins with: given inputs by name, and initial states. */
@@ -78,7 +78,7 @@ export class Stream {
   #memory = emptyMemory();
 
   /**
-   * @param given inputs that do not run along time, as the memory holds them
+   * @param given inputs without a time axis, as the memory holds them
    * @throws UnrollError `state` naming the first layer that must see the whole sequence, or what of a state does not fit
    */
   constructor(

@@ -79,12 +79,12 @@ export function roundWeights(owner: WeightOwner, to: 'float16'): void {
   if (!owner.built) {
     throw new UnrollError('state', `${owner.label} has no weights yet: call build([[batch, ...]]) first.`);
   }
-  const halves = parameters.map((parameter) => {
+  const rounded = parameters.map((parameter) => {
     const values = parameter.dataSync();
     checkFinite(parameter.name, values);
     return toHalves(values, parameter.name);
   });
   parameters.forEach((parameter, i) => {
-    parameter.assign(Float32Array.from(halves[i], fromHalf));
+    parameter.assign(Float32Array.from(rounded[i], fromHalf));
   });
 }

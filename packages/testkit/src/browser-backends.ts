@@ -14,7 +14,7 @@ const EXAMPLES = 48;
 const STEPS = 12;
 const WAIT_MS = 20_000;
 
-/** The mean squared error of forecasting a sine, before and after 25 passes. */
+/** The mean squared error of forecasting a sine, before and after 25 epochs. */
 async function trainOnSine(backend: Backend): Promise<{ before: number; after: number }> {
   await setBackend(backend);
   const wave = (i: number): number => Math.sin(i / 4);

@@ -44,7 +44,7 @@ export interface Chromium {
 
 /**
  * Opens a page in a Chromium of its own.
- * @param ended is told why it has ended by itself, if it does
+ * @param ended called with the reason if it exits by itself
  */
 export function openChromium(chromium: string, url: string, ended: (why: string) => void): Chromium {
   const profile = mkdtempSync(join(tmpdir(), 'unroll-chromium-'));

@@ -163,7 +163,7 @@ export function splitRows(rows: Rows, share: number): { training: Rows; validati
   return { training: part(0, at), validation: part(at, rows.count) };
 }
 
-/** Batches of rows, in the order that `shuffle` gives for an epoch (null: as they stand). */
+/** Batches of rows, in the order that `shuffle` gives for an epoch (null: in their given order). */
 export function rowSource(
   rows: Rows,
   batchSize: number,

@@ -2,11 +2,19 @@
 import type { Json } from '@unroll/core/internal';
 import type { CompileOptions } from './trainable.js';
 
-const KEPT = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'clip', 'average'] as const;
+const SAVED_OPTIONS = [
+  'optimizer',
+  'loss',
+  'lossWeights',
+  'metrics',
+  'weightedMetrics',
+  'clip',
+  'average',
+] as const;
 
 /** The options as JSON: losses, optimizers and metrics by their names and options. */
 export function compiledToJson(options: CompileOptions): Record<string, unknown> {
-  const entries = KEPT.filter((key) => options[key] !== undefined).map(
+  const entries = SAVED_OPTIONS.filter((key) => options[key] !== undefined).map(
     (key) => [key, plain(options[key])] as const,
   );
   return Object.fromEntries(entries);

@@ -106,7 +106,7 @@ export interface Trainable extends Runnable {
   /**
    * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path
    * ends in `.zip`.
-   * @param extras what else is to be kept: `pipeline` for scalers, vocabularies and the like; `weights: 'float16'` for
+   * @param extras what else to save: `pipeline` for scalers, vocabularies and the like; `weights: 'float16'` for
    * half the bytes: what is loaded then has the weights rounded, and this model keeps its own
    * @throws UnrollError `state` for a model that is not built yet, `nan` for weights that are not finite, `value` for
    * one beyond float16

@@ -54,8 +54,8 @@ export type Axes = number | readonly number[];
 function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, keepDims: boolean): Tensor {
   const x = asTensor(value);
   const list = normaliseAxes(op.name, axes, x.rank);
-  const kept = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));
-  const out = keepDims ? kept : x.shape.filter((_, d) => !list.includes(d));
+  const keptShape = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));
+  const out = keepDims ? keptShape : x.shape.filter((_, d) => !list.includes(d));
   if (list.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
   const first = list[0];
   const contiguous = list.every((axis, i) => axis === first + i);

@@ -54,12 +54,12 @@ export function gruBackward(call: GruBackwardCall): void {
   const G = resetAfter ? 4 : 3;
   walkBackward(call, { dG: G * H, U: 3 * H }, ({ step, dh, throughU }) => {
     const before = (u: number): number => (hs ? hs[step * H + u] : xh[step * (I + H) + I + u]);
-    const kept = new Float64Array(H);
+    const direct = new Float64Array(H);
     for (let u = 0; u < H; u++) {
       const at = step * G * H + u;
       const [z, r, n] = [gates[at], gates[at + H], gates[at + 2 * H]];
       const keep = textbook ? 1 - z : z;
-      kept[u] = dh[u] * keep;
+      direct[u] = dh[u] * keep;
       dG[at] = dh[u] * (textbook ? n - before(u) : before(u) - n) * dSigma(z);
       const dn = dh[u] * (1 - keep) * dPhi(n);
       dG[at + 2 * H] = dn;
@@ -75,11 +75,11 @@ export function gruBackward(call: GruBackwardCall): void {
         const at = step * G * H + u;
         const r = gates[at + H];
         dG[at + H] = dReset[u] * before(u) * dSigma(r);
-        kept[u] += dReset[u] * r;
+        direct[u] += dReset[u] * r;
       }
     }
     const through = throughU(0, 2 * H, 0);
     const candidate = resetAfter ? throughU(3 * H, H, 2 * H) : null;
-    for (let u = 0; u < H; u++) dh[u] = kept[u] + through[u] + (candidate ? candidate[u] : 0);
+    for (let u = 0; u < H; u++) dh[u] = direct[u] + through[u] + (candidate ? candidate[u] : 0);
   });
 }

@@ -155,7 +155,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
     return at;
   }
 
-  /** Along time the masks are joined too (where there is none, every step counts); else any of them counts. */
+  /** On the time axis the masks are concatenated too (a missing mask counts every step); otherwise a step counts if any mask counts it. */
   #mask(inputs: readonly MaskedSequence[]): Tensor | null {
     if (inputs.every(({ mask }) => mask === null)) return null;
     if (this.#axis(inputs[0].value.rank) !== 1) return anyMask(inputs.map(({ mask }) => mask));

@@ -36,7 +36,7 @@ export async function rollOut(
   let from: ForecastOrigins = { panel, origins, sources: panel.series.map((_, series) => series) };
   const chunks = [await forecastChunk(from)];
   while (chunks.length * chunk < horizon) {
-    from = advanced(from, chunks[chunks.length - 1], options);
+    from = withNextRows(from, chunks[chunks.length - 1], options);
     chunks.push(await forecastChunk(from));
   }
   return origins.map((_, n) =>
@@ -48,7 +48,7 @@ export async function rollOut(
 }
 
 /** The origins one chunk later: the means (or medians) of the forecast serve as observed values. */
-function advanced(
+function withNextRows(
   { panel, origins, sources }: ForecastOrigins,
   forecasts: readonly Intervals[],
   options: RollOptions,

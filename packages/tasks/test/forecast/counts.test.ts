@@ -63,7 +63,7 @@ describe('head negbin', () => {
     );
   });
 
-  test('values that are no counts are told with their place', async () => {
+  test('values that are not counts are refused with their location', async () => {
     const none = (values: number[]) =>
       makeTable({ source: 'sales.csv', names: ['t', 'y'], cells: [values.map((_, t) => t), values] });
     const values = Array.from({ length: 40 }, (_, t) => t % 5);
@@ -75,7 +75,7 @@ describe('head negbin', () => {
       });
     }
     await assert.rejects(forecast(none(values), { ...own, scaler: 'standard' }), {
-      message: 'The head negbin has a scaler of its own: leave the scaler out.',
+      message: 'The head negbin uses its own scaling: remove the scaler option.',
     });
   });
 });

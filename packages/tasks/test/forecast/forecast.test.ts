@@ -181,10 +181,10 @@ test('a signal stops the run with its reason', async () => {
   await assert.rejects(run, { name: 'AbortError' });
 });
 
-test('options that are not whole numbers are told', async () => {
+test('options that are not positive integers are refused', async () => {
   await assert.rejects(
     forecast(passengers, { target: 'passengers', horizon: 12, units: 0 }),
-    /The units must be/,
+    /units must be a positive integer, got 0/,
   );
   await assert.rejects(forecast(passengers, { target: 'sold', horizon: 12 }), /no column "sold"/);
 });
@@ -210,12 +210,15 @@ describe('heads, cells and layers', () => {
     const models = leaderboard.map(({ model }) => model).sort();
     assert.deepEqual(models, ['drift', 'gru', 'lstm', 'naive', 'rnn', 'seasonal-naive']);
   });
-  test('unknown ones are told', async () => {
+  test('unknown ones are refused', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
       /cells must contain only rnn, lstm, gru, got "lsmt"/,
     );
-    await assert.rejects(forecast(passengers, { ...air, head: 'sharp' as never }), /no head "sharp"/);
+    await assert.rejects(
+      forecast(passengers, { ...air, head: 'sharp' as never }),
+      /head must be one of point, quantile, gaussian, studentt, negbin, got "sharp"/,
+    );
     const misspelt = { ...air, horizn: 4 };
     await assert.rejects(
       forecast(passengers, misspelt),
@@ -257,11 +260,11 @@ describe('scalers', () => {
       }
     });
   }
-  test('one that does not fit or is not known is told', async () => {
+  test('one that does not fit or is unknown is refused', async () => {
     const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
     await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
       message:
-        'The scaler log needs positive values, got zero or negative values, and "y" has others. Choose another scaler.',
+        'The scaler log needs positive values, got zero or negative values in "y". Choose another scaler.',
     });
     await assert.rejects(
       forecast(zero, { ...quick, scaler: 'zscore' as never }),
@@ -293,10 +296,10 @@ describe('recursive decoding', () => {
     const { lower, upper } = backtest.find((each) => each.model === 'lstm')!.forecasts.at(-1)!;
     assert.ok(upper[0]![3]! / lower[0]![3]! > upper[0]![0]! / lower[0]![0]!);
   });
-  test('a decoding that is not known is told', async () =>
+  test('an unknown decoding is refused', async () =>
     assert.rejects(
       forecast(passengers, { ...air, decoding: 'greedy' as never }),
-      /no decoding "greedy"\. Choose one of direct, recursive\./,
+      /decoding must be one of direct, recursive, got "greedy"\./,
     ));
 });
 

@@ -108,7 +108,7 @@ export interface LossDefinition {
   ignores?(target: number): boolean;
   /** The loss of each of N rows, [N]: prediction [N, K], target [N, width]. */
   rows(prediction: Tensor, target: Tensor): Tensor;
-  /** `scale` times the sum of the losses of all rows, where that takes fewer passes than adding up `rows`. */
+  /** `scale` times the sum of the losses of all rows, where that reads the data fewer times than adding up `rows`. */
   total?(prediction: Tensor, target: Tensor, scale: number): Tensor;
 }
 
@@ -119,7 +119,7 @@ interface Weighed {
   /** One number per row; null: 1. */
   factors: Float64Array | null;
   /** The numbers of the rows that count; null: all. */
-  kept: Uint32Array | null;
+  selection: Uint32Array | null;
   /** The factors of those that count. */
   w: Float64Array | null;
   /** How many count. */
@@ -137,25 +137,25 @@ export function weighed(
   ignored: ((row: number) => boolean) | null,
 ): Weighed {
   const { counts, factors } = rowFactors(name, lead, mask, weights, ignored);
-  const kept = counts && selected(counts);
-  const number = kept ? kept.length : sizeOf(lead);
-  const w = factors && (kept ? selectRows(factors, kept) : factors);
+  const selection = counts && selected(counts);
+  const number = selection ? selection.length : sizeOf(lead);
+  const w = factors && (selection ? selectRows(factors, selection) : factors);
   const mean = reduction === 'meanWithSampleWeight' && w ? total(w) : number;
-  return { lead, factors, kept, w, number, divisor: reduction === 'sum' ? 1 : mean };
+  return { lead, factors, selection, w, number, divisor: reduction === 'sum' ? 1 : mean };
 }
 
 /** The loss of a batch. @param rows gives the losses of the rows that count, one after another */
 export function reduced(
   reduction: Reduction,
-  { lead, factors, kept, w, number, divisor }: Weighed,
-  rows: (kept: Uint32Array | null) => Tensor,
+  { lead, factors, selection, w, number, divisor }: Weighed,
+  rows: (selection: Uint32Array | null) => Tensor,
 ): Tensor {
   if (reduction === 'none') {
-    const all = everyRow(lead, kept, rows);
+    const all = everyRow(lead, selection, rows);
     return factors ? mul(all, tensor(factors, lead)) : all;
   }
   if (number === 0 || divisor === 0) return zeros([]);
-  const losses = rows(kept);
+  const losses = rows(selection);
   return mul(sum(w ? mul(losses, tensor(w)) : losses), 1 / divisor);
 }
 
@@ -186,16 +186,16 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
     config: { ...definition.config, reduction },
     rows(prediction, target) {
       const pair = definition.fit(prediction, target);
-      const { lead, kept } = weigh(pair, null, null);
-      return everyRow(lead, kept, (rows) => checkedRows(definition, pair, rows));
+      const { lead, selection } = weigh(pair, null, null);
+      return everyRow(lead, selection, (rows) => checkedRows(definition, pair, rows));
     },
     divisor: (prediction, target, mask, weights = null) =>
       weigh(definition.fit(prediction, target), mask, weights).divisor,
     compute(prediction, target, mask, weights = null) {
       const pair = definition.fit(prediction, target);
       const rows = weigh(pair, mask, weights);
-      const { kept, w, number, divisor } = rows;
-      if (definition.total && reduction !== 'none' && !w && !kept && number > 0 && divisor !== 0)
+      const { selection, w, number, divisor } = rows;
+      if (definition.total && reduction !== 'none' && !w && !selection && number > 0 && divisor !== 0)
         return definition.total(pair.prediction, pair.target, 1 / divisor);
       return reduced(reduction, rows, (own) => checkedRows(definition, pair, own));
     },
@@ -206,21 +206,24 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
 function checkedRows(
   definition: LossDefinition,
   { prediction, target }: Pair,
-  kept: Uint32Array | null,
+  selection: Uint32Array | null,
 ): Tensor {
   const lead = prediction.shape.slice(0, -1);
   const flat = (x: Tensor): Tensor => {
     const table = reshape(x, [sizeOf(lead), x.shape[x.rank - 1]]);
-    if (kept === null) return table;
+    if (selection === null) return table;
     // Targets that lie on the host stay there: what checks them, and what looks up their classes, reads them.
     const onHost = table.hostArray && !recording.current?.tracks(table);
-    return onHost ? takeRows(table, kept) : gather(table, Float64Array.from(kept));
+    return onHost ? takeRows(table, selection) : gather(table, Float64Array.from(selection));
   };
   const pair = { prediction: flat(prediction), target: flat(target) };
   const width = target.shape[target.rank - 1];
   definition.check?.(pair, (i) => {
     const row = Math.floor(i / width);
-    return position((kept ? kept[row] : row) * width + (i % width), width === 1 ? lead : target.shape);
+    return position(
+      (selection ? selection[row] : row) * width + (i % width),
+      width === 1 ? lead : target.shape,
+    );
   });
   return definition.rows(pair.prediction, pair.target);
 }
@@ -233,13 +236,17 @@ function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) =>
 }
 
 /** The losses of all rows, [B] or [B, T], 0 where a row does not count. */
-function everyRow(lead: Shape, kept: Uint32Array | null, rows: (kept: Uint32Array | null) => Tensor): Tensor {
-  if (kept === null) return reshape(rows(null), lead);
-  if (kept.length === 0) return zeros(lead);
-  const losses = reshape(rows(kept), [kept.length, 1]);
+function everyRow(
+  lead: Shape,
+  selection: Uint32Array | null,
+  rows: (selection: Uint32Array | null) => Tensor,
+): Tensor {
+  if (selection === null) return reshape(rows(null), lead);
+  if (selection.length === 0) return zeros(lead);
+  const losses = reshape(rows(selection), [selection.length, 1]);
   // The row of zero, but for those that count.
-  const places = new Float64Array(sizeOf(lead)).fill(kept.length);
-  kept.forEach((row, i) => {
+  const places = new Float64Array(sizeOf(lead)).fill(selection.length);
+  selection.forEach((row, i) => {
     places[row] = i;
   });
   return reshape(gather(concat([losses, zeros([1, 1])], 0), places), lead);

@@ -97,8 +97,8 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
   };
   const weigh = (batch: SequenceBatch, weights: Tensor | null) =>
     weighed(name, reduction, [batch.lengths.length], null, weights, (b) => batch.lengths[b] === 0);
-  const lossesOf = (batch: SequenceBatch, kept: Uint32Array | null): Tensor => {
-    const part = kept ? selected(batch, kept) : batch;
+  const lossesOf = (batch: SequenceBatch, selection: Uint32Array | null): Tensor => {
+    const part = selection ? selected(batch, selection) : batch;
     const losses = definition.losses(part, parametersOf());
     if (formatShape(losses.shape) === `[${part.lengths.length}]`) return losses;
     throw shapeError(
@@ -136,7 +136,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
       weigh(batchOf(definition, prediction, target, mask), weights).divisor,
     compute(prediction, target, mask, weights = null) {
       const batch = batchOf(definition, prediction, target, mask);
-      return reduced(reduction, weigh(batch, weights), (kept) => lossesOf(batch, kept));
+      return reduced(reduction, weigh(batch, weights), (selection) => lossesOf(batch, selection));
     },
   };
 }
@@ -243,22 +243,22 @@ function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor
 /** The sequences of these numbers. */
 function selected(
   { prediction, target, mask, lengths, targetLengths: targets }: SequenceBatch,
-  kept: Uint32Array,
+  selection: Uint32Array,
 ): SequenceBatch {
   const pick = (x: Tensor): Tensor => {
     const [B, ...rest] = x.shape;
     const table = reshape(x, [B, sizeOf(rest)]);
     // Targets and masks that lie on the host stay there, for definitions that read them.
     const onHost = table.hostArray && !recording.current?.tracks(table);
-    const rows = onHost ? takeRows(table, kept) : gather(table, Float64Array.from(kept));
-    return reshape(rows, [kept.length, ...rest]);
+    const rows = onHost ? takeRows(table, selection) : gather(table, Float64Array.from(selection));
+    return reshape(rows, [selection.length, ...rest]);
   };
   return {
     prediction: pick(prediction),
     target: pick(target),
     mask: mask && pick(mask),
-    lengths: Uint32Array.from(kept, (b) => lengths[b]),
-    targetLengths: Uint32Array.from(kept, (b) => targets[b]),
-    example: (b) => example(kept[b]),
+    lengths: Uint32Array.from(selection, (b) => lengths[b]),
+    targetLengths: Uint32Array.from(selection, (b) => targets[b]),
+    example: (b) => example(selection[b]),
   };
 }

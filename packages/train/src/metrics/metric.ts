@@ -29,7 +29,7 @@ export interface Metric<R = number> extends Configured {
   /** The value over all batches since the beginning or `reset`. */
   result(): R;
   reset(): void;
-  /** For checkpoints; setting it goes on from there. */
+  /** For checkpoints; setting it resumes from there. */
   state: MetricState;
 }
 
