@@ -226,7 +226,7 @@ describe('heads, cells and layers', () => {
     );
     await assert.rejects(
       forecast(passengers, { ...air, levels: [95] }),
-      /A level lies between 0 and 1, and it is 95/,
+      /levels must be between 0 and 1, got 95/,
     );
   });
 });
@@ -268,7 +268,7 @@ describe('scalers', () => {
     });
     await assert.rejects(
       forecast(zero, { ...quick, scaler: 'zscore' as never }),
-      /no scaler "zscore"\. Choose one of changes, log, standard, robust, minmax, instance\./,
+      /scaler must be one of changes, log, standard, robust, minmax, instance, got "zscore"\./,
     );
   });
 });
