@@ -76,6 +76,17 @@ const ALLOWED = [
   { file: 'tools/check-language.mjs', terms: null, why: 'it lists the terms' },
   { file: 'tools/check-language.test.mjs', terms: null, why: 'it tests them' },
   { file: 'tools/check.mjs', terms: ['bytes of a page'], why: 'the name of a check' },
+  {
+    file: 'CHANGELOG.md',
+    terms: ['flow', 'advance', 'along time', 'figures', 'reach'],
+    why: 'it names what was renamed',
+  },
+  {
+    file: 'packages/tasks/src/forecast/artifact.ts',
+    terms: ['reach'],
+    why: 'it reads files of earlier versions',
+  },
+  { file: 'tools/goldens/layers.py', terms: ['flow'], why: 'a variable of the script as it ran' },
 ];
 
 const READ = /\.(ts|mjs|js|cpp|h|py|md|txt)$/;

@@ -58,7 +58,7 @@ function* uniform(seed: number): Generator<number, never> {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b);
 
-/** The nearest float16, ties to even, of a number within its range: a whole number of steps of its last digit. */
+/** The nearest float16, ties to even, of a number within its range: an integer number of steps of its last digit. */
 export function half(value: number): number {
   const step = 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - 10, -24);
   return (value / step + 1.5 * 2 ** 52 - 1.5 * 2 ** 52) * step;

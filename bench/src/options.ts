@@ -61,7 +61,7 @@ function positive(name: string, text: string): number {
 function threadCounts(list: string): number[] {
   return words(list).map((word) => {
     const count = positive('threads', word);
-    if (!Number.isInteger(count)) throw new Error(`--threads takes whole numbers, got "${word}".`);
+    if (!Number.isInteger(count)) throw new Error(`--threads must be a list of integers, got "${word}".`);
     return count;
   });
 }

@@ -18,7 +18,7 @@ function varint(value: number): Uint8Array {
   return Uint8Array.of(...bytes, rest);
 }
 
-/** A whole number from 0. */
+/** A non-negative integer. */
 export const integer = (field: number, value: number): Field => [varint(field * 8), varint(value)];
 
 export const bytes = (field: number, value: Uint8Array): Field => [

@@ -6,7 +6,7 @@ import { valueError } from './errors.js';
 
 const LARGEST = 65504;
 
-/** Doubles from here on are whole numbers: adding and subtracting it rounds to one, ties to even. */
+/** Doubles from here on are integers: adding and subtracting it rounds to one, ties to even. */
 const WHOLE = 2 ** 52;
 
 /** The number that these bits stand for. */

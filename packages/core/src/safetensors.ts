@@ -118,9 +118,9 @@ function readEntry(name: string, entry: Json, available: number): Entry {
     throw bad(`tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}.`, { name, dtype });
   }
   if (!isCounts(shape))
-    throw bad(`the shape of tensor "${name}" is not a list of whole numbers.`, { name, shape });
+    throw bad(`the shape of tensor "${name}" is not a list of integers.`, { name, shape });
   if (!isCounts(offsets) || offsets.length !== 2) {
-    throw bad(`data_offsets of tensor "${name}" are not two whole numbers.`, { name, offsets });
+    throw bad(`data_offsets of tensor "${name}" are not two integers.`, { name, offsets });
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > available) {

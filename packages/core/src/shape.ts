@@ -27,11 +27,13 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true;
 }
 
-/** Throws unless `shape` holds whole numbers >= 0. */
+/** Throws unless `shape` contains only non-negative integers. */
 export function checkShape(shape: Shape): void {
   for (const extent of shape) {
     if (!Number.isInteger(extent) || extent < 0) {
-      throw shapeError(`A shape holds whole numbers >= 0, got ${formatShape(shape)}.`, { shape });
+      throw shapeError(`A shape must contain only non-negative integers, got ${formatShape(shape)}.`, {
+        shape,
+      });
     }
   }
 }

@@ -28,7 +28,7 @@ export function threefry2x32(
   return [x0 >>> 0, x1 >>> 0];
 }
 
-/** Word `i` of the stream that starts at block `counter` (a whole number below 2^53). */
+/** Word `i` of the stream that starts at block `counter` (an integer below 2^53). */
 export function randomWord(key: readonly [number, number], counter: number, i: number): number {
   const block = counter + Math.floor(i / 2);
   return threefry2x32(key, [block >>> 0, Math.floor(block / 2 ** 32)])[i % 2];

@@ -86,7 +86,7 @@ describe('tensor()', () => {
       shapeError('5 values do not fill the shape [2, 3] (6 elements).', { count: 5, shape: [2, 3] }),
     );
     for (const shape of [[-1], [1.5], [Number.NaN]]) {
-      const message = `A shape holds whole numbers >= 0, got [${shape}].`;
+      const message = `A shape must contain only non-negative integers, got [${shape}].`;
       assert.throws(() => zeros(shape), shapeError(message, { shape }));
     }
   });

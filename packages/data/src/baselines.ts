@@ -4,7 +4,7 @@ import { shown } from '@unroll/core/internal';
 
 function checked(history: ArrayLike<number>, horizon: number, needed: number): void {
   if (!Number.isInteger(horizon) || horizon < 1)
-    throw valueError(`The horizon is a whole number from 1, got ${shown(horizon)}.`);
+    throw valueError(`horizon must be a positive integer, got ${shown(horizon)}.`);
   if (history.length < needed) {
     throw new UnrollError(
       'data',

@@ -232,7 +232,7 @@ function addBusinessDays(time: number, count: number): number {
   return at;
 }
 
-/** How many rows after `from` the time `to` lies: a whole number when both stand on the frequency's grid. */
+/** How many rows after `from` the time `to` lies: an integer when both lie on the grid of the frequency. */
 export function periodsBetween(from: number, to: number, frequency: Frequency): number {
   const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return Math.round(((to - from) / every) * 1e6) / 1e6;

@@ -39,7 +39,7 @@ export interface Table {
   readonly rowCount: number;
   /** Line (or record number) of the source, from 1, at which each row begins. */
   readonly lines: Int32Array;
-  /** The character that separates whole numbers from fractions. */
+  /** The character that separates integers from fractions. */
   readonly decimal: Decimal;
 }
 

@@ -35,7 +35,7 @@ export function slidingWindows(
   const { window, horizon, step = 1 } = options;
   for (const [name, value] of Object.entries({ window, horizon, step })) {
     if (!Number.isInteger(value) || value < 1)
-      throw valueError(`${name} is a whole number from 1, got ${shown(value)}.`);
+      throw valueError(`${name} must be a positive integer, got ${shown(value)}.`);
   }
   const rows = inputs[0]?.length ?? 0;
   if ([...inputs, ...targets].some((column) => column.length !== rows)) {

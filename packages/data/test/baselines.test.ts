@@ -19,4 +19,4 @@ test('too short a history says how much is needed', () => {
 });
 
 test('a horizon below 1 is an error', () =>
-  assert.throws(() => naive([1], 0), /horizon is a whole number from 1, got 0/));
+  assert.throws(() => naive([1], 0), /horizon must be a positive integer, got 0/));

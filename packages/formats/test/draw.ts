@@ -8,7 +8,7 @@ export class Draw {
     this.#random = new RandomStream(seed, 'formats');
   }
 
-  /** A whole number from 0 to count - 1. */
+  /** An integer from 0 to count - 1. */
   below(count: number): number {
     return Math.floor(this.#random.uniform(1)[0]! * count);
   }

@@ -81,7 +81,7 @@ describe('errors of losses', () => {
       'a count with a fraction',
       compute('negativeBinomialNll', [[1, 1]], [[0.5]]),
       'value',
-      /is 0.5, not a whole number/,
+      /is 0.5, not an integer/,
     ],
     [
       'too few outputs for a distribution',

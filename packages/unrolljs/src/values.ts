@@ -107,7 +107,7 @@ function fromTyped(values: NumberArray, row: Shape | null): Tensor {
   const width = sizeOf(row);
   if (made.size % width !== 0) {
     throw shapeError(
-      `${made.size} values are not a whole number of examples of shape ${formatShape(row)} (${width} ` +
+      `${made.size} values do not divide evenly into examples of shape ${formatShape(row)} (${width} ` +
         'values each).',
       { count: made.size, row },
     );

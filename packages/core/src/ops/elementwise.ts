@@ -153,7 +153,7 @@ export function relu(x: TensorLike): Tensor {
 export function softplus(x: TensorLike): Tensor {
   return unary(elementwiseOps.softplus, x);
 }
-/** largest whole number <= x */
+/** largest integer <= x */
 export function floor(x: TensorLike): Tensor {
   return unary(elementwiseOps.floor, x);
 }

@@ -59,7 +59,7 @@ function checkRows(name: string, x: Tensor): Tensor {
 }
 
 /**
- * Rows of `table` [n, width] at `ids` (whole numbers 0..n-1, any shape): the result has shape [...ids, width].
+ * Rows of `table` [n, width] at `ids` (integers 0..n-1, any shape): the result has shape [...ids, width].
  * @throws UnrollError `value` naming the first id outside the table and its position
  */
 export function gather(table: Tensor, ids: TensorLike): Tensor {

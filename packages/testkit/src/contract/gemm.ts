@@ -1,5 +1,5 @@
 /**
- * Cases for the matrix product. Matrices of small whole numbers make every sum exact, so that results must be
+ * Cases for the matrix product. Matrices of small integers make every sum exact, so that results must be
  * equal.
  */
 import type { GemmShape } from '@unroll/core/internal';

@@ -3,7 +3,7 @@ import { formatShape, type Shape } from '@unroll/core';
 import { between, type Maker, normal, whole } from '../draw.js';
 import type { SampleFor, Samples } from './sample.js';
 
-const CLASSES = 'classes are whole numbers';
+const CLASSES = 'classes are integers';
 const TARGET = 'targets are data';
 
 function classes(rows: number, count: number, deviation = 1): SampleFor<'pick'> {

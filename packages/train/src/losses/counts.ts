@@ -29,7 +29,7 @@ function checkCounts(loss: string, target: Tensor, at: (i: number) => string, wh
   const values = hostValues(target, `${loss}: the target`);
   const wrong = values.findIndex((value) => !(value >= 0 && (!whole || Number.isInteger(value))));
   if (wrong < 0) return;
-  const [kind, hint] = whole ? ['a whole number >= 0', 'counts as they are'] : ['a number >= 0', 'counts'];
+  const [kind, hint] = whole ? ['an integer >= 0', 'counts as they are'] : ['a number >= 0', 'counts'];
   throw valueError(
     `${loss}: the target at ${at(wrong)} is ${values[wrong]}, not ${kind}. Give ${hint}: not differenced, ` +
       'and not scaled by anything that takes a mean away.',
@@ -71,7 +71,7 @@ export interface NegativeBinomialOptions extends LossOptions {
  *   -log Γ(y + r) + log Γ(r) + log y! - r log(r / (r + mu)) - y log(mu / (r + mu))
  *
  * @remarks The model's outputs are raw: [..., 2 K], first K of the mean, then K of the dispersion, both any
- * number; mu = softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of whole numbers >= 0. As
+ * number; mu = softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of integers >= 0. As
  * DeepAR (Salinas et al. 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
  */
 export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {

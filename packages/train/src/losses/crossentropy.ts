@@ -153,7 +153,7 @@ export interface SparseCrossentropyOptions extends CrossentropyOptions {
 /**
  * Categorical cross-entropy for targets that are class numbers: -log p of the class.
  * Probabilities are divided by their sum first.
- * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of whole numbers from 0 to K - 1. As
+ * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of integers from 0 to K - 1. As
  * `SparseCategoricalCrossentropy` of Keras 3.
  */
 export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
