@@ -6,7 +6,8 @@
  *     const model = sequential([lstm({ units: 50 }), dense({ units: 1 })]);
  *     await model.compile({ optimizer: 'adam', loss: 'mse' }).fit(x, y, { epochs: 200 });
  *
- * Every public name is listed here, so that none is public by accident (test/names.test.ts).
+ * Every public name is listed here, so that none is public by accident (test/names.test.ts). The file is one list and
+ * grows with the names: that is why it is long.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 // Models: made, trained, saved and loaded
