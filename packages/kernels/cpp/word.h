@@ -55,20 +55,19 @@ struct Word {
 #if defined(__linux__)
 class Cores {
  public:
-  // Reads where the calling thread may run; true: that is no longer what it was.
+  // Reads the affinity of the calling thread; true: it differs from what was read before.
   bool look() {
     cpu_set_t before = all;
     known = sched_getaffinity(0, sizeof(all), &all) == 0;
-    return known && !CPU_EQUAL(&before, &all);
+    if (!known || CPU_EQUAL(&before, &all)) return false;
+    allowed = CPU_COUNT(&all);
+    return true;
   }
-  // How many cores the calling thread may run on, as last read, of at most `cores`.
-  int count(int cores) const {
-    const int allowed = known ? CPU_COUNT(&all) : cores;
-    return allowed < cores ? allowed : cores;
-  }
+  // The number of cores that the calling thread may run on, as last read, of at most `cores`.
+  int count(int cores) const { return known && allowed < cores ? allowed : cores; }
   // The core that the calling thread is on; -1 where that is not known.
   int current() const { return known ? sched_getcpu() : -1; }
-  // Lets a thread run on every core that was read but `core`; -1: on all.
+  // Lets a thread run on every core last read except `core`; -1: on all of them.
   void keep_off(std::thread& thread, int core) const {
     cpu_set_t others = all;
     if (core >= 0) CPU_CLR(core, &others);
@@ -78,6 +77,7 @@ class Cores {
 
  private:
   cpu_set_t all{};
+  int allowed = 0;
   bool known = false;
 };
 #else
