@@ -152,17 +152,13 @@ inline void keep_apart(Pool&) {}
 #else
 // Keeps the workers off the caller's core. Linux tends to wake a thread on the core of its waker, and both then share that
 // core until the load balancer runs, 4 to 15 ms later. The caller's affinity can change at any time (taskset). Reading it
-// takes as long as a small job, so it is read once every 64 jobs and before workers are moved.
+// takes as long as a small job, so it is read once every 64 jobs.
 constexpr unsigned jobs_between_looks = 64;
 inline void keep_apart(Pool& pool) {
-  const auto core_to_avoid = [&pool] {
-    const bool enough = pool.wanted.load() <= pool.machine.count(pool.cores);
-    return enough ? pool.machine.current() : -1;
-  };
-  bool changed = pool.jobs++ % jobs_between_looks == 0 && pool.machine.look();
-  int core = core_to_avoid();
+  const bool changed = pool.jobs++ % jobs_between_looks == 0 && pool.machine.look();
+  const bool enough = pool.wanted.load() <= pool.machine.count(pool.cores);
+  const int core = enough ? pool.machine.current() : -1;
   if (core == pool.callers_core && !changed) return;
-  if (pool.machine.look()) core = core_to_avoid();
   pool.callers_core = core;
   for (Slot& slot : pool.slots) {
     if (slot.thread.joinable()) pool.machine.keep_off(slot.thread, core);
