@@ -2,7 +2,7 @@
  * Checkpoints: everything a run needs to resume as if it had never stopped. As a file a checkpoint is a
  * safetensors file, so that its weights can be read by other tools: tensors by the names of {@link
  * RunSnapshot}, those of callbacks as `callback/<name>/<tensor>`, and all else as JSON in the metadata, under
- * `state`. See docs/checkpoints.md.
+ * `state`. See docs/files.md.
  */
 import { UnrollError } from '@unroll/core';
 import {

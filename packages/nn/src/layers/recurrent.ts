@@ -122,7 +122,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
         x,
         'a sequence [batch, time, features]',
         x.length === 2
-          ? 'A layer before this one needs returnSequences: true, or the data an axis of features.'
+          ? 'Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data.'
           : '',
       );
     }
