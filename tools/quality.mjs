@@ -177,7 +177,7 @@ function changeOf(cell, { panel, plan, origins, backtest }, again) {
 
 /** Progress for people, beside the tables. */
 function print({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
-  const loss = validationLoss === undefined ? '' : `, held-out loss ${validationLoss?.toPrecision(4)}`;
+  const loss = validationLoss == null ? '' : `, validation loss ${validationLoss.toPrecision(4)}`;
   const training = `training ${index}/${trainings} (${model}, ${stage})`;
   console.error(`seed ${seed}, ${training}, epoch ${epoch}${loss}`);
 }

@@ -104,7 +104,7 @@ function measure(list: readonly Engine[], task: string, rounds: number): Map<str
       const [ms, megabytes] = (['ms', 'megabytes'] as const).map((key) =>
         median(found.map((one) => one[key])),
       );
-      medians.set(name, { ms: ms, megabytes: megabytes });
+      medians.set(name, { ms, megabytes });
     }
   }
   return medians;

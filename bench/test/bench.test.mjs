@@ -13,9 +13,9 @@ import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
 import { oracle } from '../dist/oracle.js';
 import { EngineLost, EngineProcess, spawned } from '../dist/process.js';
 import { jsonResult, report } from '../dist/report.js';
+import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
 import { pairedRatio } from '../dist/statistics.js';
 import { summarise } from '../dist/summary.js';
-import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
 
 test('operations are credited as the field does, and executed without the first dx', () => {
   const row = parseRow('lstm-32-64-8-10');

@@ -18,6 +18,7 @@ addEventListener('message', async ({ data }: MessageEvent<Request>) => {
   report({ answer: await (await answering)(data) });
 });
 addEventListener('unhandledrejection', ({ reason }) => report({ lost: String(reason?.message ?? reason) }));
+
 export { listen };
 
 const query = new URL(location.href).searchParams;

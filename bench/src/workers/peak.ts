@@ -3,8 +3,9 @@
  * machine has. The kernels' own compiler makes them, so no kernel can have more; a peak is a maximum, so the
  * best of many short runs counts.
  */
-import { argument } from '#host';
+
 import { choiceFor, type KernelModule, listVariants, loadKernels } from '@unroll/kernels';
+import { argument } from '#host';
 import type { Peaks } from '../protocol.js';
 import { serve } from './serve.js';
 

@@ -11,7 +11,7 @@ const KINDS = {
   count: ['a positive integer', (value) => Number.isInteger(value) && (value as number) >= 1],
   integer: ['an integer', (value) => Number.isInteger(value)],
   whole: ['an integer of 0 or more', (value) => Number.isInteger(value) && (value as number) >= 0],
-  number: ['a number', (value) => typeof value === 'number'],
+  number: ['a number', (value) => typeof value === 'number' && !Number.isNaN(value)],
   share: ['in [0, 1)', (value) => typeof value === 'number' && value >= 0 && value < 1],
   flag: ['true or false', (value) => typeof value === 'boolean'],
   text: ['a string', (value) => typeof value === 'string'],

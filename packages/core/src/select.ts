@@ -29,6 +29,9 @@ function fromEnvironment(): string | undefined {
   return process?.env?.UNROLL_BACKEND || undefined;
 }
 
+/** Variants of WebAssembly kernels, which can be joined by hyphens. */
+const WASM = ['relaxed', 'infer', 'single'];
+
 function kernelChoice(name: string): KernelChoice {
   const [kind, variant] = name.split(':') as [string, string?];
   if (kind === 'native') return variant ? { kind, isa: variant } : { kind };
@@ -44,7 +47,8 @@ function parse(name: string): { reference?: Backend; choice?: KernelChoice } {
   if (kind === 'reference' && (variant === undefined || variant === 'float32' || variant === 'float64')) {
     return { reference: referenceBackend(variant) };
   }
-  if (kind === 'native' || kind === 'wasm') return { choice: kernelChoice(name) };
+  const known = variant === undefined || variant.split('-').every((one) => WASM.includes(one));
+  if (kind === 'native' || (kind === 'wasm' && known)) return { choice: kernelChoice(name) };
   throw new UnrollError(
     'backend',
     `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:infer, ` +

@@ -34,9 +34,12 @@ const refuses = (options: unknown, message: string): void =>
 
 describe('options', () => {
   test('those there are pass, and so do values left out', () => {
-    checkOptions<Options>('lstm', { units: 1, rate: 0, learningRate: Number.NaN, mode: 'max' }, known);
+    checkOptions<Options>('lstm', { units: 1, rate: 0, learningRate: 0.1, mode: 'max' }, known);
     checkOptions('lstm', { units: undefined, returnSequences: undefined } as unknown as Options, known);
   });
+
+  test('NaN is no number', () =>
+    refuses({ learningRate: Number.NaN }, 'lstm: learningRate must be a number, got NaN.'));
 
   const near = {
     return_sequences: 'returnSequences',

@@ -57,7 +57,7 @@ export const isErrorValue = (text: string): boolean => text.startsWith('#') && E
 export function isMissing(cell: Cell): boolean {
   if (cell === null) return true;
   if (typeof cell === 'number') return Number.isNaN(cell);
-  if (typeof cell !== 'string') return false;
+  if (typeof cell !== 'string') return cell instanceof Date && Number.isNaN(cell.getTime());
   const first = cell.charCodeAt(0);
   if (first >= 48 && first <= 57) return false; // a digit
   const text = cell.trim();

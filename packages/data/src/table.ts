@@ -198,7 +198,7 @@ const MIXED = {
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';
-  if (typeof cell !== 'string') return example;
+  if (typeof cell !== 'string' || /\d\p{L}+[+-]?\d/u.test(cell)) return example; // letters between digits are not a unit
   const negative = /^\s*\(.*\)\s*$/.test(cell) ? '-' : '';
   const marked = negative + cell.replace(/[\u2212\u2013]/g, '-').replace(/[^\d.,+-]/g, '');
   const last = marked.lastIndexOf('.') > marked.lastIndexOf(',') ? '.' : ',';

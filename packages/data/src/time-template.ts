@@ -38,9 +38,9 @@ const TOKENS: Readonly<Record<string, string>> = {
   mm: '(\\d{2})',
   ss: '(\\d{2}(?:[.,]\\d{1,9})?)',
   A: '([AaPp]\\.?[Mm]\\.?)',
-  Z: '(Z|UTC|GMT|[+-]\\d{2}(?::?\\d{2})?)',
+  Z: '(Z|UTC|GMT|[+-](?:0\\d|1[0-4])(?::?[0-5]\\d)?)',
 };
-const SPLIT = /(\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA\b|Z)/;
+const SPLIT = /(\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA(?=Z|\b)|Z)/;
 
 /** What was found in one cell. */
 export interface Moment {
@@ -115,15 +115,24 @@ export function readByTemplate(text: string, template: string, language = 'en'):
 /** As POSIX reads years of two digits. */
 const century = (year: number): number => (year < 69 ? 2000 : 1900) + year;
 
+/** undefined for days that do not exist, and for years below 100, which Date.UTC takes for those of the 20th century. */
 function dateValue(year: number, month: number, day: number): number | undefined {
-  if (month < 1 || month > 12 || day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate())
+  if (
+    year < 100 ||
+    month < 1 ||
+    month > 12 ||
+    day < 1 ||
+    day > new Date(Date.UTC(year, month, 0)).getUTCDate()
+  )
     return undefined;
   return Date.UTC(year, month - 1, day);
 }
 
 /** The Monday of an ISO week. */
 function weekStart(year: number, week: number): number | undefined {
-  return week >= 1 && week <= weeksOf(year) ? firstMonday(year) + (week - 1) * 7 * DAY : undefined;
+  return year >= 100 && week >= 1 && week <= weeksOf(year)
+    ? firstMonday(year) + (week - 1) * 7 * DAY
+    : undefined;
 }
 
 /** The Monday of the first ISO week. */

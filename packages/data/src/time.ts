@@ -19,7 +19,7 @@ import {
   timeError,
 } from './time-column.js';
 import { type Moment, readByTemplate } from './time-template.js';
-import { dayZone, daysIn } from './time-zone.js';
+import { daysIn, dayZone, wallTime } from './time-zone.js';
 
 const DAY = 86_400_000;
 
@@ -129,7 +129,9 @@ function dateCells(name: string, cells: readonly Date[]): TimeColumn {
 function inTimezone(found: TimeColumn, wanted: string | undefined): TimeColumn {
   const { name, values, format } = found;
   const isInstant = format.template in EPOCHS || /HH|hh/.test(format.template);
-  const timezone = isInstant && found.notes.length === 0 ? (wanted ?? dayZone(values)) : undefined;
+  if (wanted !== undefined) wallTime(0, wanted); // throws if the zone is unknown
+  const detected = () => (found.notes.length === 0 ? dayZone(values) : undefined);
+  const timezone = isInstant ? (wanted ?? detected()) : undefined;
   const days = timezone === undefined ? undefined : daysIn(values, timezone);
   if (timezone === undefined || days === undefined) return found;
   const note =

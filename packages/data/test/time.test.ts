@@ -382,3 +382,30 @@ for (const [name, [cells, message]] of Object.entries(wrong)) {
 test('a time column is found in a table read from text', () => {
   assert.equal(times(parseCsv('when,y\n2024-01-01,1\n'), 'when').format.template, 'YYYY-MM-DD');
 });
+
+describe('times that were once misread', () => {
+  test('a 12-hour clock directly before a zone', () => {
+    assert.deepEqual(Array.from(read(['2020-01-02 01:00 PMZ', '2020-01-02 02:00 PMZ']).values), [
+      Date.UTC(2020, 0, 2, 13),
+      Date.UTC(2020, 0, 2, 14),
+    ]);
+    assert.throws(() => read(['2020-01-02 01:00 AZ']), /"2020-01-02 01:00 AZ" is not a time/);
+  });
+  test('years below 100, offsets that do not exist and invalid dates are refused', () => {
+    assert.throws(() => read(['0020-01-02', '0020-01-03']), /"0020-01-02" is not a time/);
+    assert.throws(() => read(['2020-01-02T00:00:00+25:99']), /is not a time/);
+    const cells = [new Date(Number.NaN), new Date(1), new Date(2)];
+    const table = makeTable({ source: 'f', names: ['t'], cells: [cells] });
+    assert.throws(() => times(table, 't'), /the time is missing/);
+  });
+  test('a given timezone counts beside a note, and must exist', () => {
+    const instants = makeTable({
+      ...{ source: 'f.csv', names: ['t'] },
+      cells: [['01.11.2023 22:00Z', '02.11.2023 22:00Z', '03.11.2023 22:00Z', '04.11.2023 22:00Z']],
+    });
+    const found = times(instants, 't', { timezone: 'Europe/Athens' });
+    assert.deepEqual([found.format.timezone, found.values[0]], ['Europe/Athens', Date.UTC(2023, 10, 2)]);
+    const days = makeTable({ source: 'f.csv', names: ['t'], cells: [['2020-01-02', '2020-01-03']] });
+    assert.throws(() => times(days, 't', { timezone: 'Nonsense' }), { code: 'value' });
+  });
+});

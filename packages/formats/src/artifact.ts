@@ -162,8 +162,10 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
   const weights = weightsOf(tensors);
   const lossParameters: Artifact['lossParameters'] = {};
-  for (const name in objectOf(config.lossParameters ?? {}, CONFIG)) {
+  for (const [name, stated] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
     const shape = tensors.get(name)?.shape ?? [];
+    if (JSON.stringify(stated) !== JSON.stringify(shape))
+      throw bad(`the loss parameter "${name}" must have the shape of its tensor`, { name, shape, stated });
     lossParameters[name] = { shape, values: weights.values(name, shape) };
   }
   return {

@@ -5,8 +5,8 @@ import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
-export * from './types.js';
 export { onlyInfers } from './only-infers.js';
+export * from './types.js';
 
 const MOST_THREADS = 16;
 const DEFAULT_MOST_THREADS = 8;

@@ -10,8 +10,8 @@ import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
 export { kernelsAt } from './native-node.js';
-export * from './types.js';
 export { onlyInfers } from './only-infers.js';
+export * from './types.js';
 
 /** UNROLL_THREADS, or as many as can run at once. */
 const defaultThreads = (most: number): number => {

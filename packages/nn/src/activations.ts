@@ -111,7 +111,9 @@ export function activation(name: Activation, owner = ''): ActivationFunction {
 
 /** Width of the last axis after an activation: `glu` halves it, every other keeps it. */
 export function activatedWidth(name: Activation, width: number): number {
-  return name === 'glu' && width > 0 ? width / 2 : width;
+  if (name !== 'glu' || width < 0) return width;
+  if (width % 2 !== 0) throw valueError(`glu halves the last axis, whose size ${width} is odd.`, { width });
+  return width / 2;
 }
 
 const FUSED: readonly unknown[] = [

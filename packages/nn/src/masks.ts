@@ -2,7 +2,7 @@
  * Masks [B, T], 1 where a step counts. What is known of a mask is worked out once and kept beside it, since every layer
  * of a model meets the same mask.
  */
-import { concat, currentBackend, gather, reshape, type Tensor, zeros } from '@unroll/core';
+import { concat, currentBackend, gather, reshape, type Tensor, valueError, zeros } from '@unroll/core';
 import { hostTensor, hostValues, runtime } from '@unroll/core/internal';
 
 export interface MaskFacts {
@@ -69,22 +69,22 @@ export function validSteps(x: Tensor, mask: Tensor): Tensor {
   if (maskFacts(mask).all) return x;
   const [B, T, ...rest] = x.shape;
   const width = rest.reduce((size, extent) => size * extent, 1);
+  // gather takes row numbers as float32, which holds every integer up to 2^24.
+  if (B * T > 2 ** 24)
+    throw valueError(`A masked batch must have at most 2^24 steps, got ${B * T}. Reduce batchSize.`);
   const rows = concat([reshape(x, [B * T, width]), zeros([1, width])], 0);
-  const kept = hostValues(mask, 'A mask').map((counts, row) => (counts === 0 ? B * T : row));
-  return reshape(gather(rows, kept), x.shape);
+  const ids = hostValues(mask, 'A mask').map((counts, row) => (counts === 0 ? B * T : row));
+  return reshape(gather(rows, ids), x.shape);
 }
 
-/** 1 where any of several masks has 1; null where one of them is null. */
+/** 1 where any of several masks has 1, with a mask of one step repeated; null where one of them is null. */
 export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   const [first, ...rest] = masks.filter((mask) => mask !== null);
   if (!first || rest.length + 1 < masks.length) return null;
-  const values = hostValues(first, 'A mask').slice();
-  for (const mask of rest) {
-    hostValues(mask, 'A mask').forEach((value, i) => {
-      if (value !== 0) values[i] = 1;
-    });
-  }
-  return hostTensor(values, first.shape);
+  const all = [first, ...rest].map((mask) => ({ T: mask.shape[1], values: hostValues(mask, 'A mask') }));
+  return maskWhere(first.shape[0], Math.max(...all.map(({ T }) => T)), (b, t) =>
+    all.some(({ T, values }) => values[T === 1 ? b : b * T + t] !== 0),
+  );
 }
 
 /** A mask [B, T] where a test of row b, step t holds. */

@@ -93,6 +93,6 @@ function orthogonalRegularizer(
   const cosines = matmul(unit, unit, { transA: mode === 'columns', transB: mode === 'rows' });
   const size = cosines.shape[0];
   // |cosine| of every vector with itself is 1: they are taken away from the sum of all.
-  const pairs = (size * (size - 1)) / 2;
+  const pairs = Math.max(1, (size * (size - 1)) / 2);
   return mul(sub(sum(abs(cosines)), size), (factor * 0.5) / pairs);
 }

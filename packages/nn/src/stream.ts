@@ -22,7 +22,7 @@ import {
   valueError,
   zeros,
 } from '@unroll/core';
-import { inferenceContext } from '@unroll/core/internal';
+import { checkCount, inferenceContext } from '@unroll/core/internal';
 import {
   copyMemory,
   emptyMemory,
@@ -38,7 +38,7 @@ import type { Network } from './network.js';
 export interface StreamOptions {
   /** Number of sequences that run side by side. Default 1. */
   batch?: number;
-  /** Restores a saved state, including `inputs` and initial states too. */
+  /** Restores a saved state, including `inputs` and initial states. */
   state?: StreamState;
   /**
    * States that recurrent layers begin with, [batch, size] each, by the layers' names (`decoder/lstm` inside of a model)
@@ -57,6 +57,8 @@ export interface StreamState {
   /** Steps taken so far. */
   steps: number;
   memory: MemoryJson;
+  /** The initial states given to the stream, to which reset() returns. Absent in states of earlier versions: none. */
+  initialState?: MemoryJson;
 }
 
 /** One tensor, or one for each input of the model. */
@@ -89,6 +91,7 @@ export class Stream {
     this.#network = network;
     if (inputs) throw valueError(`${network.label} takes no inputs but those of push().`);
     this.batch = batch ?? state?.batch ?? 1;
+    checkCount('batch', this.batch);
     this.#names = network.inputNames ?? [''];
     this.#along = network.streaming(this.#names.map((name) => (name in given ? null : true)));
     this.#start = { tensors: given, parts: {} };
@@ -179,7 +182,8 @@ export class Stream {
   async save(): Promise<StreamState> {
     const { batch, steps } = this;
     const memory = await memoryToJson(this.#memory);
-    return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory };
+    const initialState = await memoryToJson({ ...this.#start, tensors: {} });
+    return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory, initialState };
   }
 
   /** @throws UnrollError `format` for what `save` did not make, `state` for another batch or another model's state */
@@ -196,7 +200,8 @@ export class Stream {
     }
     const memory = memoryFromJson(state.memory);
     this.#check(memory, state.steps === 0, 'The saved state');
-    this.#start = { ...this.#start, tensors: memory.tensors };
+    const { parts } = state.initialState ? memoryFromJson(state.initialState) : this.#start;
+    this.#start = { parts, tensors: memory.tensors };
     this.#memory = memory;
     this.steps = state.steps;
   }

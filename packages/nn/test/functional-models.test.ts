@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { predict, predictAll, tensor } from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
 import {
   addLayer,
   bidirectional,
@@ -281,6 +282,20 @@ describe('mistakes in a graph are answered by name', () => {
   test('two layers of one name', () => {
     const y = dense({ units: 1, name: 'same' }).apply(dense({ units: 1, name: 'same' }).apply(x));
     assert.throws(() => model({ inputs: x, outputs: y }), /Two layers are named "same"/);
+  });
+
+  test('masks of inputs that are repeated over time are repeated too', () => {
+    const long = { value: tensor([[[1], [2], [3]], [[4], [5], [6]]]), mask: tensor([[1, 0, 0], [1, 0, 0]]) }; // biome-ignore format: as shapes
+    const single = { value: tensor([[[1]], [[1]]]), mask: tensor([[0], [1]]) };
+    for (const inputs of [
+      [long, single],
+      [single, long],
+    ]) {
+      const layer = addLayer();
+      layer.build(inputs.map(({ value }) => value.shape));
+      const [{ mask }] = layer.invoke(inputs, inferenceContext());
+      assert.deepEqual(mask?.toArray(), [[1, 0, 0], [1, 1, 1]]); // biome-ignore format: a matrix
+    }
   });
 
   test('merging what does not fit', () => {

@@ -6,12 +6,15 @@ import {
   activation,
   batchNormalization,
   bidirectional,
+  concatenate,
   dense,
   dropout,
   embedding,
   flatten,
+  model as functional,
   gru,
   gruCell,
+  input,
   layerNormalization,
   lstm,
   masking,
@@ -33,7 +36,7 @@ const reader = () => lstm({ units: 5, name: 'reader' });
 const mistakes: Record<string, [() => unknown, RegExp]> = {
   'a matrix for a sequence': [
     () => run(reader(), drawn('m', 2, 3)),
-    /^UnrollError: Layer reader: expected a sequence \[batch, time, features\], got \[2, 3\]\. A layer before this one needs returnSequences: true/,
+    /^UnrollError: Layer reader: expected a sequence \[batch, time, features\], got \[2, 3\]\. Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data/,
   ],
   'a second width': [
     () => {
@@ -291,6 +294,41 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   'halving an odd width': [
     () => run(activation('glu'), drawn('m', 2, 3)),
     /glu halves the last axis, whose size 3 is odd/,
+  ],
+  'an odd width before the input is there': [
+    () => dense({ units: 3, activation: 'glu' }).outputShapes([[-1, 4]]),
+    /glu halves the last axis, whose size 3 is odd/,
+  ],
+  'an input shape with a fraction': [
+    () => input({ shape: [null, 2.5] }),
+    /input: shape must contain only positive integers and null, got \[null, 2\.5\]/,
+  ],
+  'an axis twice': [
+    () => run(layerNormalization({ axis: [-1, 1], name: 'norm' }), drawn('m', 2, 3)),
+    /Layer norm: .*the axis \[-1, 1\] \(distinct/,
+  ],
+  'no axis': [
+    () => run(layerNormalization({ axis: [], name: 'norm' }), drawn('m', 2, 3)),
+    /Layer norm: .*the axis \[\] \(distinct/,
+  ],
+  'pretrained vectors that are not numbers': [
+    () => embedding({ inputDim: 2, outputDim: 1, weights: [[1], [Number.NaN]], name: 'words' }),
+    /Layer words: weights must be finite numbers, got NaN/,
+  ],
+  'a stream of a fraction of a sequence': [
+    () => {
+      const network = sequential([lstm({ units: 1 })]);
+      network.build([[-1, -1, 2]]);
+      network.stream({ batch: 1.5 });
+    },
+    /batch must be a positive integer, got 1\.5/,
+  ],
+  'a stream of sequences joined along time': [
+    () => {
+      const [a, b] = [input({ shape: [null, 2] }), input({ shape: [null, 2] })];
+      functional({ inputs: [a, b], outputs: concatenate({ axis: -2, name: 'join' }).apply([a, b]) }).stream();
+    },
+    /join.*concatenates sequences along the time axis/,
   ],
   'a class without a name': [
     () => registerLayer(class {} as never),

@@ -149,7 +149,7 @@ describe('mistakes', () => {
 
   test('a wrong rank', () => {
     shape(
-      'Layer LSTM: expected a sequence [batch, time, features], got [2, 3]. A layer before this one needs ' +
+      'Layer LSTM: expected a sequence [batch, time, features], got [2, 3]. ' +
         'Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data.',
       () => invoke(built(), [[2, 3]]),
     );
@@ -231,7 +231,7 @@ describe('mistakes', () => {
   test('inside a model the message names the layer', () => {
     const model = sequential([lstm({ units: H }), dense({ units: 1 }), lstm({ units: 2, name: 'last' })]);
     shape(
-      'Layer last: expected a sequence [batch, time, features], got [-1, 1]. A layer before this one needs ' +
+      'Layer last: expected a sequence [batch, time, features], got [-1, 1]. ' +
         'Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data.',
       () => model.build([[-1, 5, I]]),
     );

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { predict, RandomStream, relu, sigmoid, type Tensor, tanh, tensor } from '@unroll/core';
+import { hardSigmoid, predict, RandomStream, relu, type Tensor, tanh, tensor } from '@unroll/core';
 import {
   type Activation,
   activation,
@@ -24,8 +24,9 @@ import {
 import { mismatch } from '@unroll/testkit';
 
 const x = tensor(new RandomStream(3, 'x').normal(2 * 5 * 3), [2, 5, 3]);
-const own = { activation: (a: Tensor) => tanh(a), recurrentActivation: (a: Tensor) => sigmoid(a) };
-const named = { activation: 'tanh', recurrentActivation: 'sigmoid' } as const;
+// Not the defaults of the cells, so that a cell which ignores the options is found.
+const own = { activation: (a: Tensor) => relu(a), recurrentActivation: (a: Tensor) => hardSigmoid(a) };
+const named = { activation: 'relu', recurrentActivation: 'hardSigmoid' } as const;
 const UNITS = 4;
 
 describe('a function as activation', () => {

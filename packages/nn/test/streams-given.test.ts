@@ -147,6 +147,18 @@ describe('a stream with inputs that do not run along time', () => {
     });
   });
 
+  test('returns to its initial states after being restored', async () => {
+    const network = sequential([lstm({ units: 2, name: 'lstm' })]);
+    network.build([[-1, -1, 3]]);
+    const initialState = { lstm: { h: drawn('h', 1, 2), c: drawn('c', 1, 2) } };
+    const stream = network.stream({ initialState });
+    const first = drawn('first', 1, 3);
+    const wanted = stream.step(first);
+    const restored = network.stream({ state: JSON.parse(JSON.stringify(await stream.save())) });
+    restored.reset();
+    equal('reset', restored.step(first), wanted);
+  });
+
   test('refuses what does not fit', () => {
     const { network } = attentive();
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {

@@ -8,6 +8,6 @@ export { fitNetwork, VIEWS, viewOf } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { filled, thinned } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
-export { CheckpointedTrainings } from './shared/resume.js';
 export { niceTicks, widened } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
+export { CheckpointedTrainings } from './shared/resume.js';

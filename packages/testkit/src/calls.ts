@@ -2,13 +2,13 @@
 import type { Backend, Tensor } from '@unroll/core';
 import { currentBackend, scope } from '@unroll/core';
 import {
+  type AnyOp,
   apply,
   hostTensor,
-  inputGradients,
-  type AnyOp,
   type Inputs,
-  openScope,
+  inputGradients,
   type Outputs,
+  openScope,
   recording,
   runtime,
 } from '@unroll/core/internal';

@@ -9,7 +9,7 @@ import type { AnyOp, Inputs, Op, Outputs } from '@unroll/core/internal';
 import { gradientsOf, onBackend, outputsOf, type Values } from './calls.js';
 import { largest } from './compare.js';
 import { type Drawn, normal } from './draw.js';
-import { drawInputs, type AnySample, type Sample, streamOf } from './samples.js';
+import { type AnySample, drawInputs, type Sample, streamOf } from './samples.js';
 
 export interface GradientReport {
   /** Derivatives compared. */

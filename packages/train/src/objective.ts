@@ -21,8 +21,8 @@ import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
 import { type ClassWeights, classWeighted } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
 
-/** One for each output in the model's order (null: the output is not trained), or by the outputs' names. */
-export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T>>;
+/** One for each output, in the order of the model or by name; null or a name left out: the output has none. */
+export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T | null>>;
 
 export interface ObjectiveOptions {
   /** A loss by name or itself; for several outputs a list or an object by their names. */
@@ -120,6 +120,11 @@ export class Objective {
           ],
     );
     if (this.outputs.length === 0) throw valueError('No output has a loss: there is nothing to train.');
+    const unreduced = this.outputs.find(({ loss: one }) => one.config.reduction === 'none');
+    if (unreduced)
+      throw valueError(
+        `${unreduced.loss.name}: reduction must be "sum" or a mean to train or evaluate with, got "none".`,
+      );
     if (classWeights && this.outputs.length > 1) {
       throw valueError('classWeights are for a model of one output. Use sampleWeights for each of several.');
     }
@@ -234,8 +239,8 @@ export class Objective {
 export function resolveLosses(loss: ObjectiveOptions['loss']): ObjectiveOptions['loss'] {
   if (!isPerOutput(loss)) return resolveLoss(loss);
   if (Array.isArray(loss)) return loss.map((one: LossSpec | null) => one && resolveLoss(one));
-  const named = loss as Readonly<Record<string, LossSpec>>;
-  return Object.fromEntries(Object.entries(named).map(([name, one]) => [name, resolveLoss(one)]));
+  const named = loss as Readonly<Record<string, LossSpec | null>>;
+  return Object.fromEntries(Object.entries(named).map(([name, one]) => [name, one && resolveLoss(one)]));
 }
 
 /** Targets [N] beside predictions [N, 1] are meant as a column; so at any depth. */

@@ -5,6 +5,7 @@
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, type Known, shown } from '@unroll/core/internal';
+import { withDefaults } from './with-defaults.js';
 
 export interface PlateauOptions {
   /** What the learning rate is multiplied by. Default 0.1. */
@@ -46,7 +47,7 @@ export class Plateau {
   constructor(options: PlateauOptions = {}) {
     checkOptions('plateau', options, { ...PLATEAU, better: ['lower', 'higher'] });
     const defaults = { factor: 0.1, patience: 10, minDelta: 1e-4, cooldown: 0, minLearningRate: 0 };
-    this.options = { ...defaults, better: 'lower', ...options };
+    this.options = withDefaults({ ...defaults, better: 'lower' as const }, options);
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
     if (!(typeof factor === 'number' && factor > 0 && factor < 1)) {
       throw valueError(`plateau: factor must be between 0 and 1, got ${shown(factor)}.`, {

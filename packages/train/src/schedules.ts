@@ -6,6 +6,7 @@
 import { valueError } from '@unroll/core';
 import { checkOptions, type Known, shown } from '@unroll/core/internal';
 import { type Configured, resolve } from './registry.js';
+import { withDefaults } from './with-defaults.js';
 
 export interface Schedule extends Configured {
   /** The learning rate of the update that follows `step` others: the first has step 0. */
@@ -53,7 +54,7 @@ function decays(
     decayRate: true,
     staircase: 'flag',
   });
-  const config = { staircase: false, ...options };
+  const config = withDefaults({ staircase: false }, options);
   const { initialLearningRate, decaySteps, decayRate, staircase } = config;
   check(name, { initialLearningRate, decaySteps, decayRate });
   return { config, p: (step) => (staircase ? Math.floor(step / decaySteps) : step / decaySteps) };
@@ -146,7 +147,7 @@ export function polynomialDecay(options: PolynomialOptions): Schedule {
     power: true,
     cycle: 'flag',
   });
-  const config = { endLearningRate: 0.0001, power: 1, cycle: false, ...options };
+  const config = withDefaults({ endLearningRate: 0.0001, power: 1, cycle: false }, options);
   const { initialLearningRate, decaySteps, endLearningRate, power, cycle } = config;
   check(name, { initialLearningRate, decaySteps, power });
   check(name, { endLearningRate }, 0, true);
@@ -185,7 +186,7 @@ export function cosineDecay(options: CosineOptions): Schedule {
     warmupTarget: true,
     warmupSteps: true,
   });
-  const config = { alpha: 0, warmupTarget: null, warmupSteps: 0, ...options };
+  const config = withDefaults({ alpha: 0, warmupTarget: null, warmupSteps: 0 }, options);
   const { initialLearningRate, decaySteps, alpha, warmupTarget, warmupSteps } = config;
   check(name, { decaySteps });
   check(name, { initialLearningRate, alpha, warmupSteps, warmupTarget: warmupTarget ?? 0 }, 0, true);
@@ -219,7 +220,7 @@ export function cosineDecayRestarts(options: RestartOptions): Schedule {
     mMul: true,
     alpha: true,
   });
-  const config = { tMul: 2, mMul: 1, alpha: 0, ...options };
+  const config = withDefaults({ tMul: 2, mMul: 1, alpha: 0 }, options);
   const { initialLearningRate, firstDecaySteps, tMul, mMul, alpha } = config;
   check(name, { initialLearningRate, firstDecaySteps, mMul });
   check(name, { alpha }, 0, true);
@@ -279,7 +280,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
     annealStrategy: 'cos',
     threePhase: false,
   };
-  const config = { ...defaults, ...options };
+  const config = withDefaults({ ...defaults }, options);
   const { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor, annealStrategy, threePhase } =
     config;
   check(name, { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor });

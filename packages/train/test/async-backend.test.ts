@@ -227,6 +227,7 @@ describe('a backend that is read asynchronously', () => {
       const broken = await fit(model, { ...own, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch(
         (error) => error,
       );
+      assert.equal(broken.code, 'nan');
       kernel.assign(new Float32Array(kernel.size).fill(Number.NaN));
       const spoiled = await fit(model, own).catch((error) => error);
       assert.match(spoiled.message, /weights lstm_1\/kernel of layer lstm_1 became non-finite/);

@@ -10,6 +10,17 @@ import { distance, forecaster, rows, waves, weightsOf } from './small-model.js';
 const { x, y } = waves();
 const common = { loss: 'mse', optimizer: 'sgd', shuffle: false } as const;
 
+test('a loss that is not reduced and a class that is not a number are refused', async () => {
+  await assert.rejects(
+    () => evaluate(forecaster(), { x, y }, { loss: { name: 'mse', reduction: 'none' } }),
+    fails('value', /reduction must be "sum" or a mean to train or evaluate with, got "none"/),
+  );
+  await assert.rejects(
+    () => evaluate(forecaster(), { x, y }, { loss: 'mse', classWeights: { 0: 2 } }),
+    fails('value', /classWeights: the target of row 0 must be a class number, got /),
+  );
+});
+
 async function after(network: Network, options: Partial<FitOptions>): Promise<number[]> {
   await fit(network, { ...common, x, y, ...options } as FitOptions);
   return weightsOf(network);

@@ -180,7 +180,7 @@ describe('the hook before an update', () => {
   });
 });
 
-test('the learning rate follows its schedule by updates, and a factor must be on top', async () => {
+test('the learning rate follows its schedule by updates, and a factor multiplies it', async () => {
   const learningRate = exponentialDecay({ initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.5 });
   const run = train(forecaster(), { ...common, optimizer: { name: 'sgd', learningRate } });
   const rates: number[] = [];

@@ -14,8 +14,8 @@ import {
   findLearningRate,
   fit,
   type Loss,
-  type RunSnapshot,
   losses,
+  type RunSnapshot,
   type TrainOptions,
   train,
 } from '@unroll/train';

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Parameter, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
-import { type Loss, type Reduction, resolveLoss, registerLoss, losses } from '@unroll/train';
 import { onBackend } from '@unroll/testkit';
+import { type Loss, losses, type Reduction, registerLoss, resolveLoss } from '@unroll/train';
 import { bagOfLabels, bagOfOne } from './bag-loss.js';
 import { fails } from './fails.js';
 

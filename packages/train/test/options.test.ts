@@ -356,3 +356,20 @@ test('data that are no numbers are shown', async () => {
     (error: UnrollError) => /got \{ input, output \}/.test(error.message),
   );
 });
+
+describe('undefined and NaN', () => {
+  test('an undefined option is one left out', () => {
+    assert.equal(new train.Plateau({ better: undefined, factor: undefined }).options.factor, 0.1);
+    assert.equal(new train.Plateau({ better: undefined }).options.better, 'lower');
+    const rate = { maxLearningRate: 1, totalSteps: 10 };
+    const [left, undef] = [train.oneCycle(rate), train.oneCycle({ ...rate, pctStart: undefined })];
+    assert.deepEqual(undef.config, left.config);
+  });
+  test('NaN is not a number', () => {
+    const calls: [() => unknown, RegExp][] = [
+      [() => train.earlyStopping({ baseline: Number.NaN }), /baseline must be a number, got NaN/],
+      [() => metrics.binaryAccuracy({ threshold: Number.NaN }), /threshold must be a number, got NaN/],
+    ];
+    for (const [call, message] of calls) assert.throws(call, message);
+  });
+});

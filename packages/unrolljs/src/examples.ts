@@ -1,5 +1,6 @@
 /** Examples as people give them (by the names of inputs and outputs, as arrays), made into those of @unroll/train. */
 import { type Model as Network, Tensor, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import type { Batches, Examples, ObjectiveOptions } from '@unroll/train';
 import { lossByOutput, outputNames } from '@unroll/train/internal';
 import { reading } from './checks.js';
@@ -43,11 +44,9 @@ export type ValidationData = ExamplePair | ExampleSet | ExampleBatches;
 type Loss = ObjectiveOptions['loss'];
 
 /** @param loss what the network is compiled with: it says which outputs have targets */
-export function examplesOf(
-  network: Network,
-  loss: Loss,
-  { x, y, sampleWeights, mask }: ExampleSet,
-): Examples {
+export function examplesOf(network: Network, loss: Loss, set: ExampleSet): Examples {
+  checkOptions('examples', set, { x: true, y: true, sampleWeights: true, mask: true });
+  const { x, y, sampleWeights, mask } = set;
   return {
     x: reading('x', x, () => inputsOf(network, x)),
     y: reading('y', y, () => targetsOf(network, loss, y)),

@@ -79,8 +79,8 @@ type SaveExtras = Pick<ArtifactExtras, 'pipeline' | 'weights'>;
 
 export interface Trainable extends Runnable {
   /**
-   * Says what to train with. May be called again: the weights stay, the optimizer starts anew. Returns the
-   * model.
+   * Sets the optimizer, losses and metrics. May be called again: the weights of the model stay, and the optimizer starts
+   * from its initial state. So do the parameters of a loss, unless the same loss object is given. Returns the model.
    */
   compile(options: CompileOptions): this;
   /**
@@ -197,7 +197,7 @@ class Session {
     const compiled = this.#compiled;
     await saveTo(path, network, {
       ...extras,
-      lossParameters: compiled && this.#made ? this.#objective(compiled).parameters : [],
+      lossParameters: compiled ? this.#objective(compiled).parameters : [],
       training: { compiled: compiled && compiledToJson(compiled), trained: this.#trained },
     });
   }

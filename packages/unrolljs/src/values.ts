@@ -85,7 +85,9 @@ export function isList(
 ): values is readonly (Values | null)[] {
   if (!Array.isArray(values) || values.length === 0) return false;
   if (values.every((value) => value === null || value instanceof Tensor)) return true;
-  return count > 1 && values.length === count && !(masks && typeof values.find(Boolean)[0] === 'number');
+  if (count < 2 || values.length !== count) return false;
+  const first = values.find((value) => value !== null); // a number: the values of a single list
+  return typeof first !== 'number' && !(masks && typeof first[0] === 'number');
 }
 
 export function isNumberArray(value: unknown): value is NumberArray {
@@ -95,6 +97,7 @@ export function isNumberArray(value: unknown): value is NumberArray {
 export function isNamed(values: ModelValues): values is Readonly<Record<string, Values | null>> {
   return (
     typeof values === 'object' &&
+    values !== null &&
     !Array.isArray(values) &&
     !(values instanceof Tensor) &&
     !isNumberArray(values)

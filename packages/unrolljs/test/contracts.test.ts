@@ -192,6 +192,10 @@ describe('a cell with a memory and a loss with a parameter', () => {
       changed(files, 'config.json', named('{ "loss/labels/sharpness": [], "loss/labels/more": [] }')),
       /has no tensor "loss\/labels\/more"/,
     );
+    await refused(
+      changed(files, 'config.json', named('{ "loss/labels/sharpness": [7, 7] }')),
+      /the loss parameter "loss\/labels\/sharpness" must have the shape of its tensor/,
+    );
     await refused(changed(files, 'config.json', named('7')), /config\.json does not hold what it should/);
     const extras = (lossParameters: readonly Parameter[]) => ({
       training: JSON.parse(textOf(files, 'training.json')) as object,

@@ -48,6 +48,34 @@ function rejects(work: () => Promise<unknown>, code: string, message: RegExp): P
   });
 }
 
+test('a flat list is one list of weights, also where it is as long as the outputs', async () => {
+  const a = input({ shape: [1], name: 'a' });
+  const zero = { units: 1, kernelInitializer: 'zeros' } as const;
+  const outputs = [dense(zero).apply(a), dense(zero).apply(a)];
+  const network = model({ inputs: a, outputs }).compile({ loss: ['mse', 'mse'] });
+  const x = [[1], [2]];
+  const y = [[[1], [3]], [[1], [3]]]; // biome-ignore format: by output
+  const { loss } = await network.evaluate(x, y, { sampleWeights: [1, 0] });
+  assert.equal(loss, 1); // (1 * 1 + 0 * 9) / 2 for each
+});
+
+test('a mask of null is none, and misspelt keys of a batch are refused', async () => {
+  const network = single();
+  const free = await network.predictArray(trimmed);
+  assert.deepEqual(await network.predictArray(trimmed, { mask: null as never }), free);
+  const batch = { x: trimmed, y, sample_weight: y.map(() => 1) };
+  await rejects(() => network.evaluate([batch] as never), 'value', /Did you mean "sampleWeights"\?/);
+});
+
+test('an output without a loss is null in a list and by name', async () => {
+  const a = input({ shape: [1], name: 'a' });
+  const outputs = [dense({ units: 1, name: 'p' }).apply(a), dense({ units: 1, name: 'q' }).apply(a)];
+  for (const loss of [['mse', null], { p: 'mse', q: null }, { p: 'mse' }] as const) {
+    const network = model({ inputs: a, outputs, seed: 1 }).compile({ loss: loss as never });
+    assert.ok((await network.evaluate([[1]], { p: [[1]] })).loss >= 0);
+  }
+});
+
 const single = () =>
   sequential([lstm({ units: 5 }), dense({ units: 1 })], { seed: 2 }).compile({ loss: 'mse' });
 

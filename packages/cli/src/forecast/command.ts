@@ -1,15 +1,17 @@
 /** `unroll forecast`: trains, backtests and forecasts in one command. */
 import { basename, join } from 'node:path';
 import { currentBackend, ready, setThreads } from '@unroll/core';
+import { column } from '@unroll/data';
 import {
   addFutureRows,
   backtestTable,
-  type ForecastOptions,
   ForecastModel,
+  type ForecastOptions,
   type ForecastResult,
   forecast,
   forecastReport,
   forecastTable,
+  levelName,
   planEvent,
   prepareForecast,
   type ResultEvent,
@@ -77,7 +79,7 @@ async function run(wanted: ForecastArguments, signal: AbortSignal): Promise<void
 /** Everything that determines the results of the run. */
 function identityOf({ options, reading, sql }: ForecastArguments, data: string): RunIdentity {
   const { levels, ...rest } = options;
-  const level = levels?.map((each) => 100 * each);
+  const level = levels?.map(levelName);
   return { task: 'forecast', options: { ...rest, ...reading, level, sql }, data, version: version() };
 }
 
@@ -114,7 +116,10 @@ async function filesOf(
   { read, seconds }: { read: FileTable; seconds: number },
 ): Promise<Map<string, string | Uint8Array>> {
   const { panel, forecasts, levels, leaderboard, networks } = result;
-  const model = new ForecastModel({ ...result.model.pipeline, sql, reading }, result.model.network);
+  // Newer rows are read as these were, even where a few of them alone would look different (1.600 as 1.6).
+  const decimal = column(read.table, options.target).format?.decimal;
+  const asRead = { ...(decimal && { decimal }), ...reading };
+  const model = new ForecastModel({ ...result.model.pipeline, sql, reading: asRead }, result.model.network);
   const backend = currentBackend().description;
   const data = { file: basename(file), rows: read.table.rowCount, sha256: read.fingerprint };
   const epochs = networks?.map((network) => network.epochs) ?? [];

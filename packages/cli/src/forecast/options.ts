@@ -10,11 +10,11 @@ import {
 } from '../shared/args.js';
 import {
   READING_HELP,
-  TIME_HELP,
-  TIME_OPTIONS,
   READING_OPTIONS,
   type Reading,
   readingOptions,
+  TIME_HELP,
+  TIME_OPTIONS,
   timeReading,
 } from '../shared/reading-options.js';
 

@@ -134,8 +134,10 @@ function readerOf(path: string, reading: Reading): string {
   const compression = zipped ? ", compression = 'gzip'" : '';
   // A character cut off at the end would be mistaken for another encoding.
   const lastLine = head.lastIndexOf(10);
+  // In UTF-16LE a newline is the bytes 10 and 0. In UTF-16BE it is 0 and 10, and the next character may begin with 0.
+  const isWide = head[lastLine + 1] === 0 && head[lastLine - 1] !== 0;
   const { text, encoding } = decodeText(
-    lastLine < 0 ? head : head.subarray(0, lastLine + 1),
+    lastLine < 0 ? head : head.subarray(0, lastLine + (isWide ? 2 : 1)),
     path,
     reading.encoding,
   );

@@ -72,7 +72,7 @@ export function openCheckpoints(out: string, resume: boolean, identity: RunIdent
 
 function checkSame(before: string, now: string, out: string): void {
   const [was, is] = [before, now].map((text): RunIdentity => JSON.parse(text));
-  const differences = [...differingOptions(was.options, is.options)];
+  const differences = [...differingOptions(was.options ?? {}, is.options)];
   if (was.task !== is.task) differences.unshift(`the task was ${was.task} and is now ${is.task}`);
   if (was.data !== is.data) differences.push('the data have changed');
   if (was.version !== is.version)

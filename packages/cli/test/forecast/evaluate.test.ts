@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { dense, input, lstm, model } from '@unroll/nn';
 import { saveArtifact } from '@unroll/formats/node';
+import { dense, input, lstm, model } from '@unroll/nn';
 import { passengers, QUICK, usePlace } from '../shared/helpers.js';
 
 const place = usePlace();

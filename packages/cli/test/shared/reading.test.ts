@@ -63,7 +63,7 @@ test('separators: a note, the options, and a model that keeps them', async () =>
       .every(([, mean]) => Number(mean) > 1000),
   );
   const stored = JSON.parse(readFileSync(join(place.folder, 'made/model/pipeline.json'), 'utf8'));
-  assert.deepEqual(stored.reading, { thousands: '.' });
+  assert.deepEqual(stored.reading, { decimal: ',', thousands: '.' });
   const next = await unroll(['predict', 'made/model', '--data', 'more-points.csv']);
   assert.equal(next.code, 0);
   assert.ok(Number(next.stdout.split('\n')[1].split(',')[1]) > 1000);

@@ -146,7 +146,7 @@ export function reshape(value: TensorLike, shape: Shape): Tensor {
   const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
   if (
     shape.filter((extent) => extent === -1).length > 1 ||
-    !full.every(Number.isInteger) ||
+    !full.every((extent) => Number.isInteger(extent) && extent >= 0) ||
     sizeOf(full) !== x.size
   ) {
     throw shapeError(`reshape: ${formatShape(x.shape)} does not fill ${formatShape(shape)}.`, {

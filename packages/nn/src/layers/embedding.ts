@@ -45,7 +45,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     this.#pretrained = weights
       ? 'shape' in weights
         ? hostValues(weights, `weights of ${this.label}`)
-        : weights.flat()
+        : Float64Array.from(weights.flatMap((row) => [...row]))
       : null;
     if (!weights) return;
     const wanted = [options.inputDim, options.outputDim];
@@ -53,6 +53,8 @@ export class Embedding extends Layer<EmbeddingOptions> {
       'shape' in weights ? weights.shape : [weights.length, ...new Set(weights.map((row) => row.length))];
     if (given.length !== 2 || given.some((extent, axis) => extent !== wanted[axis]))
       throw this.error('shape', `weights have shape ${formatShape(given)}, expected ${formatShape(wanted)}.`);
+    const wrong = Array.from(this.#pretrained ?? []).find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) throw this.error('nan', `weights must be finite numbers, got ${wrong}.`);
   }
 
   outputShapes([ids]: readonly Shape[]): Shape[] {

@@ -1,6 +1,6 @@
 /** `input`: where a functional model's values come from. */
-import type { MaskedSequence, Shape } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
+import { type MaskedSequence, type Shape, valueError } from '@unroll/core';
+import { checkOptions, shown } from '@unroll/core/internal';
 import { makeNode, type SymbolicTensor } from '../graph.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
@@ -36,6 +36,14 @@ export class InputLayer extends Layer<InputOptions> {
 /** A symbolic tensor for a functional model, or the first entry of `sequential`. */
 export function input(options: InputOptions): SymbolicTensor {
   checkOptions('input', options, { shape: 'list', batchSize: 'count', ...LAYER });
+  if (
+    options.shape.some(
+      (extent) => extent !== null && extent !== -1 && !(Number.isInteger(extent) && extent > 0),
+    )
+  )
+    throw valueError(
+      `input: shape must contain only positive integers and null, got ${shown(options.shape)}.`,
+    );
   return symbolicInput(new InputLayer(options));
 }
 

@@ -1,8 +1,8 @@
 /** `masking`: steps whose features all equal one value are padding. */
-import { type ForwardContext, type MaskedSequence, mul, reshape, type Shape } from '@unroll/core';
+import type { ForwardContext, MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
-import { maskWhere } from '../masks.js';
+import { maskWhere, validSteps } from '../masks.js';
 import { LAYER } from '../option-names.js';
 
 export interface MaskingOptions extends LayerOptions {
@@ -22,14 +22,14 @@ export class Masking extends Layer<MaskingOptions> {
     const [B, T, I] = x.value.shape;
     const values = hostValues(x.value, `The input of ${this.label}`);
     // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
-    const padding =
-      values instanceof Float32Array ? Math.fround(this.options.maskValue ?? 0) : this.options.maskValue;
+    const { maskValue = 0 } = this.options;
+    const padding = values instanceof Float32Array ? Math.fround(maskValue) : maskValue;
     const isPadding = (at: number): boolean => {
-      for (let i = at; i < at + I; i++) if (values[i] !== (padding ?? 0)) return false;
+      for (let i = at; i < at + I; i++) if (values[i] !== padding) return false;
       return true;
     };
     const mask = maskWhere(B, T, (row, step) => !isPadding((row * T + step) * I));
-    return [{ value: mul(x.value, reshape(mask, [B, T, 1])), mask }];
+    return [{ value: validSteps(x.value, mask), mask }];
   }
 
   override streaming(inputs: readonly boolean[]): boolean[] {

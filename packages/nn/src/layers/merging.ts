@@ -143,7 +143,8 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   override streaming(inputs: readonly boolean[]): boolean[] {
     if (!inputs.some((along) => along)) return [false];
     if (inputs.some((along) => !along)) throw this.nonCausal('joins a sequence and something that is none');
-    if (this.options.axis === 1) throw this.nonCausal('puts sequences one behind the other');
+    if (this.nodes.some(({ inputs: [x] }) => this.#axis(x.shape.length) === 1))
+      throw this.nonCausal('concatenates sequences along the time axis');
     return [true];
   }
 

@@ -21,7 +21,7 @@ import {
   sum,
   type Tensor,
 } from '@unroll/core';
-import { checkOptions, type Known, valuesOf } from '@unroll/core/internal';
+import { checkOptions, type Known, shown, valuesOf } from '@unroll/core/internal';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -82,9 +82,10 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
   /** The axes that have γ and β of their own, ascending. */
   protected axes(x: Shape): number[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
-    const list = (typeof axis === 'number' ? [axis] : axis).map((one) => (one < 0 ? one + x.length : one));
-    const wrong = list.find((one) => !Number.isInteger(one) || one < 1 || one >= x.length);
-    if (wrong !== undefined) throw this.shapeError(x, `an input with the axis ${[axis].flat().join(', ')}`);
+    const list = [axis].flat().map((one) => (one < 0 ? one + x.length : one));
+    const wrong = list.some((one) => !Number.isInteger(one) || one < 1 || one >= x.length);
+    if (wrong || list.length === 0 || new Set(list).size < list.length)
+      throw this.shapeError(x, `an input with the axis ${shown(axis)} (distinct, and not the batch)`);
     return list.sort((a, b) => a - b);
   }
 

@@ -32,7 +32,20 @@ export function readForecast(files: ReadonlyMap<string, Uint8Array>): ForecastAr
 }
 
 const NEEDED = [
-  ...['model', 'fallback', 'target', 'time', 'frequency', 'plan', 'head', 'levels', 'views', 'series'],
+  ...[
+    'model',
+    'fallback',
+    'target',
+    'time',
+    'idColumn',
+    'frequency',
+    'start',
+    'plan',
+    'head',
+    'levels',
+    'views',
+    'series',
+  ],
   ...['margins', 'fallbackMargins', 'history', 'covariates'],
 ];
 

@@ -11,7 +11,7 @@ import type { Head } from './heads.js';
 import { type FittedNetwork, inputTensors, viewOf } from './network.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { rollOut, type ForecastOrigins } from './rollout.js';
+import { type ForecastOrigins, rollOut } from './rollout.js';
 import { warmUp } from './transform.js';
 
 /** A quantile level, or the mean. */

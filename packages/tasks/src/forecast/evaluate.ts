@@ -8,8 +8,8 @@ import type { ForecastModel } from './model.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 import { type Pipeline, storedPanel } from './pipeline.js';
 import { isCounted, readPanel } from './reader.js';
-import { scoreTable } from './run-events.js';
 import { listed, thinned } from './rows.js';
+import { scoreTable } from './run-events.js';
 
 /** Most forecasts to score, over all series. */
 const MOST_FORECASTS = 10_000;

@@ -2,7 +2,7 @@
  * The networks of a run as forecasters: each makes uncalibrated forecasts at any origin, for calibration, the backtest and
  * the final forecast, and is trained separately for each of the three.
  */
-import type { TrainEvent, EpochEvent as TrainEpoch, StepEvent as TrainStep } from '@unroll/train';
+import type { EpochEvent as TrainEpoch, TrainEvent, StepEvent as TrainStep } from '@unroll/train';
 import {
   type EpochEvent,
   finiteOrNull,

@@ -21,11 +21,11 @@ import {
   simpleRNN,
 } from '@unroll/nn';
 import { adam, type TrainEvent } from '@unroll/train';
+import type { CheckpointedTrainings } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import type { CheckpointedTrainings } from '../shared/resume.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
 const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {

@@ -24,7 +24,8 @@ export function panelOptionsOf({ target, time, idColumn, frequency, covariates }
 }
 
 /** True if the training table had no times: its rows are numbered from 1, so other rows cannot be appended. */
-export const isCounted = (time: Pipeline['time']): boolean => time.name === 'row';
+export const isCounted = (time: Pipeline['time']): boolean =>
+  time.name === 'row' && time.format.template === 'number';
 
 /** The table as a panel, appended to the stored rows. */
 export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading = {}): Panel {

@@ -1,7 +1,8 @@
 /** The HTML report of a forecast: charts, leaderboard, backtest, forecast values and settings. */
-import { scoreTexts } from '../shared/scores.js';
+
 import { type ChartBand, chart, escapeHtml, sample } from '../shared/report/chart.js';
 import { baseName, facts as factsList, page, section, table } from '../shared/report/page.js';
+import { scoreTexts } from '../shared/scores.js';
 import { actualAt, levelName } from './backtest.js';
 import type { ForecastOptions, ForecastResult } from './forecast.js';
 import { panelEnd, timeAt } from './panel.js';

@@ -6,8 +6,8 @@ import { makeTable, type Table } from '@unroll/data';
 import {
   type CalendarName,
   type CalendarOption,
-  type ForecastOptions,
   ForecastModel,
+  type ForecastOptions,
   forecast,
   panelFromTable,
   prepareForecast,

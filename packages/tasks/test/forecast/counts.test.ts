@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
-import { type ForecastOptions, ForecastModel, forecast } from '@unroll/tasks';
+import { ForecastModel, type ForecastOptions, forecast } from '@unroll/tasks';
 import { negativeBinomialQuantile } from '@unroll/tasks/internal';
 
 const [SERIES, ROWS] = [40, 84];

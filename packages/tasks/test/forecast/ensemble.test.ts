@@ -6,10 +6,10 @@ import { predict, tensor } from '@unroll/core';
 import { parseCsv } from '@unroll/data';
 import { type FittedNetwork, type HeadName, panelFromTable } from '@unroll/tasks';
 import {
+  CheckpointedTrainings,
   Ensemble,
   fitNetwork,
   joinNetworks,
-  CheckpointedTrainings,
   makeHead,
   negativeBinomialQuantile,
   planForecast,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeTable, type Table } from '@unroll/data';
-import { type ForecastOptions, ForecastModel, forecast } from '@unroll/tasks';
+import { ForecastModel, type ForecastOptions, forecast } from '@unroll/tasks';
 
 const options: ForecastOptions = {
   target: 'y',

@@ -1,8 +1,8 @@
 // A model is made by the task that its files name; what is of no task, of an unknown one or newer is refused by name.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { taskModelFromFiles, TASKS, taskName } from '@unroll/tasks';
-import { EchoModel, echoTask, EVENTS, tableOf } from '../echo/task.js';
+import { TASKS, taskModelFromFiles, taskName } from '@unroll/tasks';
+import { EchoModel, EVENTS, echoTask, tableOf } from '../echo/task.js';
 
 const files = (texts: Record<string, string>) =>
   new Map(Object.entries(texts).map(([name, text]) => [name, new TextEncoder().encode(text)]));

@@ -4,7 +4,7 @@ import type { AnyOp, KernelName, OpName } from '@unroll/core/internal';
 import { type Gradients, gradientsOf, onBackend, outputsOf } from '../calls.js';
 import { bitMismatch, gradientTolerance, mismatch, outputTolerance, report } from '../compare.js';
 import { type Drawn, normal } from '../draw.js';
-import { drawInputs, opNames, opWithSamples, type AnySample, streamOf } from '../samples.js';
+import { type AnySample, drawInputs, opNames, opWithSamples, streamOf } from '../samples.js';
 import type { ContractCase } from './case.js';
 
 /** The float64 reference, noting which kernels it is asked for. */

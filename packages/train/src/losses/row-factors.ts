@@ -117,7 +117,11 @@ export function classWeighted(
   const given = weights && spread('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
     const own = width === 1 ? values[row] : largest(values.subarray(row * width, (row + 1) * width));
-    return (table.get(Math.round(own)) ?? 1) * (given?.[row] ?? 1);
+    if (!Number.isInteger(own) && !Number.isNaN(own))
+      throw valueError(`classWeights: the target of row ${row} must be a class number, got ${own}.`, {
+        ...{ target: own, row },
+      });
+    return (table.get(own) ?? 1) * (given?.[row] ?? 1);
   });
   return tensor(out, rows);
 }

@@ -55,8 +55,8 @@ function adamNamed(name: string, options: AdamOptions, weightDecay: number): Opt
       kernels.adam({
         w,
         g,
-        m: m,
-        v: v,
+        m,
+        v,
         beta1,
         beta2,
         decay,
@@ -115,7 +115,7 @@ export function nadam(options: NadamOptions = {}): Optimizer {
       const next = momentum(step + 1);
       const P = product(step);
       kernels.nadam({
-        ...{ w, g, m: m, v: v, beta1: asStored(own.beta1), beta2, decay, gScale },
+        ...{ w, g, m, v, beta1: asStored(own.beta1), beta2, decay, gScale },
         epsilon: own.epsilon,
         rateM: (rate * next) / (1 - P * next),
         rateG: (rate * (1 - momentum(step))) / (1 - P),

@@ -54,7 +54,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
       ...{
         w,
         g,
-        v: v,
+        v,
         mean: centered ? others[0] : null,
         m: momentum > 0 ? others[others.length - 1] : null,
       },
@@ -86,7 +86,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   const made = makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v] = slots;
     kernels.rmsprop({
-      ...{ w, g, v: v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
+      ...{ w, g, v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
       ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
     });
   });
