@@ -135,7 +135,9 @@ export function installed(spec: EngineSpec, python: string): boolean {
   }
 }
 
-/** Launches that measure the peak: in Node, and in Chromium if an engine runs there. The argument names 128-bit peaks. */
+/**
+ * Launches that measure the peak: in Node, and in Chromium if an engine runs there. The argument names 128-bit peaks.
+ */
 export function peakLaunches(engines: readonly EngineSpec[]): Launch[] {
   const chromium = engines.some(inPage) ? [inChromium('peak', 1, 'simd128Chromium')] : [];
   return [inNode('peak', 1, 'simd128'), ...chromium];
