@@ -35,7 +35,7 @@ test('rows are chosen by full name or by what they begin with', () => {
   );
   const some = chooseRows('gru-128', ALL_ROWS).map((row) => row.name);
   assert.deepEqual(some, ['gru-128-128-1-100', 'gru-128-128-32-100']);
-  assert.throws(() => parseRow('lstm-1-2'), /is no row/);
+  assert.throws(() => parseRow('lstm-1-2'), /row must be .*, got "lstm-1-2"/);
 });
 
 test('layouts', () => {
