@@ -1,5 +1,6 @@
-// Counts non-null assertions (`!`) and holds each package to the number below, which only falls: more of them fail, and so do
-// fewer, until the number here is lowered. A type that says what is there needs none; see docs/decisions/001-tooling.md.
+// Counts non-null assertions (`!`) and holds each package to the number below, which only falls: more of them fail, and
+// so do fewer, until the number here is lowered. A type that says what is there needs none; see
+// docs/decisions/001-tooling.md.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,6 +1,7 @@
-// Holds the words of the code and of the documents to the field's terms: prints file:line, what was written and what to write
-// instead. What is left over from before is in language-budget.json, a number for each term that only falls, as in
-// check-assertions.mjs: more fail, and so do fewer until `node tools/check-language.mjs --lower` has lowered the numbers.
+// Holds the words of the code and of the documents to the field's terms: prints file:line, what was written and what to
+// write instead. What is left over from before is in language-budget.json, a number for each term that only falls, as
+// in check-assertions.mjs: more fail, and so do fewer until `node tools/check-language.mjs --lower` has lowered the
+// numbers.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +19,9 @@ const rule = (term, pattern, instead, options = {}) => ({
 const EXACT = { exact: true };
 const CPP = { exact: true, files: /\.(cpp|h)$/ };
 
-/** The term is the name in the budget. Case counts only with EXACT; identifiers count, so `\b` says where a word ends. */
+/**
+ * The term is the name in the budget. Case counts only with EXACT; identifiers count, so `\b` says where a word ends.
+ */
 export const RULES = [
   rule('rows ahead', String.raw`\brows? ?ahead\b|\browsAhead|[\d}] ahead\b`, 'steps ahead, or "step 3"'),
   rule(

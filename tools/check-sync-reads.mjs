@@ -1,6 +1,7 @@
-// Holds packages/*/src to the synchronous reads listed below: any other use of dataSync, readSync, item, toArray or hostValues
-// fails, and so does an entry that is used no more, so that the list only shrinks. Everything else works on a backend whose
-// memory can only be read asynchronously. Not checked: the CPU backends, and testkit, which ships to nobody.
+// Holds packages/*/src to the synchronous reads listed below: any other use of dataSync, readSync, item, toArray or
+// hostValues fails, and so does an entry that is used no more, so that the list only shrinks. Everything else works on
+// a backend whose memory can only be read asynchronously. Not checked: the CPU backends, and testkit, which ships to
+// nobody.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';

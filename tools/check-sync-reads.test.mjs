@@ -1,4 +1,5 @@
-// Shows that check-sync-reads.mjs finds every form of a synchronous read and names its function, and that the list only shrinks.
+// Shows that check-sync-reads.mjs finds every form of a synchronous read and names its function, and that the list only
+// shrinks.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

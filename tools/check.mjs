@@ -1,6 +1,6 @@
 // `npm run check`, the one command that is CI: types, lint, format, import rules, assertions, language, synchronous
-// reads, bytes, tests. Runs them all whatever fails, then says in one table which did; the exit code is 1 if any failed.
-// --no-tests leaves the tests to `npm test`.
+// reads, bytes, tests. Runs them all whatever fails, then says in one table which did; the exit code is 1 if any
+// failed. --no-tests leaves the tests to `npm test`.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// The examples run, in a process of their own as people run them, and have learned what they say. Rejects: an example that
-// no longer runs, one that learns nothing, and one whose trick makes no difference.
+// The examples run, in a process of their own as people run them, and have learned what they say. Rejects: an example
+// that no longer runs, one that learns nothing, and one whose trick makes no difference.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,8 +1,8 @@
 // What rounding weights to float16 changes: node tools/float16.mjs [--seed 0] [--only states,memory,examples]
 //
-// Prints the tables of docs/float16.md but those of forecasts, which are `npm run quality -- --weights float16`. First the
-// states of LSTM and GRU layers along a sequence, with initial weights and with trained ones; then an LSTM that holds numbers
-// over 200 steps, and two of the examples, trained as they are and run before and after rounding.
+// Prints the tables of docs/float16.md but those of forecasts, which are `npm run quality -- --weights float16`. First
+// the states of LSTM and GRU layers along a sequence, with initial weights and with trained ones; then an LSTM that
+// holds numbers over 200 steps, and two of the examples, trained as they are and run before and after rounding.
 import { parseArgs } from 'node:util';
 import { currentBackend, predict, RandomStream, ready, tensor } from '@unroll/core';
 import { chronoInitializer, dense, gru, lstm, roundWeights, sequential } from '@unroll/nn';
@@ -16,7 +16,10 @@ const SEQUENCES = 16;
 const UPDATES = 300;
 const FEATURES = 4;
 
-/** Waves with noise, [count, steps + 1, FEATURES]: each feature two sines of a pace of its own, standard deviation about 1. */
+/**
+ * Waves with noise, [count, steps + 1, FEATURES]: each feature two sines of a pace of its own, standard deviation about
+ * 1.
+ */
 function waves(random, count, steps) {
   const values = new Float32Array(count * (steps + 1) * FEATURES);
   const noise = random.normal(values.length, 0, 0.1);

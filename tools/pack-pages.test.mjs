@@ -1,5 +1,5 @@
-// Pages made of the packages as npm packs them: bundled by Vite and by esbuild, as modules and as classic scripts, and run in
-// Chromium. Nothing of this repository but the tarballs is in them.
+// Pages made of the packages as npm packs them: bundled by Vite and by esbuild, as modules and as classic scripts, and
+// run in Chromium. Nothing of this repository but the tarballs is in them.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { dirname, join } from 'node:path';

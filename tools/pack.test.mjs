@@ -1,7 +1,7 @@
-// What `npm install unrolljs` brings: every package as npm packs it, installed together into an empty project, gives the
-// types, the library and the command, and the programs in the packages' READMEs and in docs/getting-started.md print what
-// is written there. What a package forgets to list among its files or dependencies is missing here. Pages are tested in
-// pack-pages.test.mjs.
+// What `npm install unrolljs` brings: every package as npm packs it, installed together into an empty project, gives
+// the types, the library and the command, and the programs in the packages' READMEs and in docs/getting-started.md
+// print what is written there. What a package forgets to list among its files or dependencies is missing here. Pages
+// are tested in pack-pages.test.mjs.
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';

@@ -49,7 +49,10 @@ const foreignFolders = (folders, found = new Map()) => {
   return [...found.values()];
 };
 
-/** Packs everything into a folder, which must exist; returns { name: { file, paths } }, the tarball and the paths of the files in it. */
+/**
+ * Packs everything into a folder, which must exist; returns { name: { file, paths } }, the tarball and the paths of the
+ * files in it.
+ */
 const packAll = (destination) => {
   const own = Object.values(ownPackages());
   const options = ['--ignore-scripts', '--json', '--pack-destination', destination];
@@ -82,8 +85,8 @@ const installAll = (project, packed) => {
 };
 
 /**
- * A project with all packages installed, in a folder of its own. `run` runs one of its files and returns what it prints,
- * `write` writes one.
+ * A project with all packages installed, in a folder of its own. `run` runs one of its files and returns what it
+ * prints, `write` writes one.
  */
 export const makeProject = () => {
   const temporary = mkdtempSync(join(tmpdir(), 'unroll-pack-'));

@@ -1,10 +1,10 @@
 // Measured quality of forecasting: node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2]
 //   [--weights float16]
 //
-// Runs what `unroll forecast` runs, on real series with fixed splits, and prints the tables of docs/quality.md. Networks
-// see the rows before the test part alone; season, window and number of epochs are found there too. DIR holds a folder
-// for each data set; the airline series is in the repository. With --weights float16 the trained networks forecast a second
-// time with their weights rounded (docs/float16.md).
+// Runs what `unroll forecast` runs, on real series with fixed splits, and prints the tables of docs/quality.md.
+// Networks see the rows before the test part alone; season, window and number of epochs are found there too. DIR holds
+// a folder for each data set; the airline series is in the repository. With --weights float16 the trained networks
+// forecast a second time with their weights rounded (docs/float16.md).
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,7 +61,10 @@ const PAST = ['DEWP', 'TEMP', 'PRES', 'cbwd', 'Iws', 'Is', 'Ir'];
 const airline = () => csv(join(root, 'packages/cli/data/air-passengers.csv'));
 const temperatures = (folder) => csv(join(folder, 'daily-min-temperatures.csv'));
 
-/** Backtests laid out so that networks are trained on the rows before the test part: windows = (rows - horizon) / step + 1. */
+/**
+ * Backtests laid out so that networks are trained on the rows before the test part: windows = (rows - horizon) / step +
+ * 1.
+ */
 const ofAirline = { set: 'airline', table: airline, target: 'passengers', cells: ['lstm'], scores };
 const ofTemperatures = { set: 'min-temperatures', table: temperatures, target: 'Temp', cells: CELLS, scores };
 const ofPm25 = { set: 'beijing-pm25', table: pm25, target: 'pm2.5', past: PAST, cells: CELLS, scores };

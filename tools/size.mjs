@@ -1,5 +1,5 @@
-// What a page with one LSTM model loads: the bytes of JavaScript and WebAssembly, bundled and minified by esbuild, gzipped.
-// Beside it, where bench/peers has it, the same page on TensorFlow.js with each of its backends.
+// What a page with one LSTM model loads: the bytes of JavaScript and WebAssembly, bundled and minified by esbuild,
+// gzipped. Beside it, where bench/peers has it, the same page on TensorFlow.js with each of its backends.
 //
 //   node tools/size.mjs           a Markdown table
 //   node tools/size.mjs --check   Unroll's part alone, as `npm run check` wants it; fails beyond the limit
@@ -14,7 +14,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const kernels = join(root, 'packages/kernels/dist');
 const tfjs = join(root, 'bench/peers/node_modules/@tensorflow');
 
-/** Bytes, gzipped, of the page that uses `loadWith`: a third of TensorFlow.js's smallest (50.9 kB), and a little for other zlibs. */
+/**
+ * Bytes, gzipped, of the page that uses `loadWith`: a third of TensorFlow.js's smallest (50.9 kB), and a little for
+ * other zlibs.
+ */
 const LIMIT = 51_000;
 
 const APP = `import { Dense, LstmCell, loadWith } from 'unrolljs/infer';

@@ -1,5 +1,5 @@
-// What a bundler leaves out of a page that only runs models, and what happens to who needs it after all: each program is
-// bundled as an application's is, and run here, on the reference backend.
+// What a bundler leaves out of a page that only runs models, and what happens to who needs it after all: each program
+// is bundled as an application's is, and run here, on the reference backend.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';

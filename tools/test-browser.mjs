@@ -1,7 +1,7 @@
 // Runs packages/testkit/dist/browser-main.js in headless Chromium, on a cross-origin isolated page (threads) and on a
-// plain one, both under a strict content security policy. The page posts its results; no browser driver is needed. Then a
-// row of the benchmark on its own page (bench/test/chromium.mjs).
-// Chromium is taken from CHROME_PATH or the PATH. The very last line is `N passed, N failed`.
+// plain one, both under a strict content security policy. The page posts its results; no browser driver is needed. Then
+// a row of the benchmark on its own page (bench/test/chromium.mjs). Chromium is taken from CHROME_PATH or the PATH. The
+// very last line is `N passed, N failed`.
 //
 //   node tools/test-browser.mjs [--timeout <seconds a page>] [--no-build] [--verbose]
 import { spawnSync } from 'node:child_process';

@@ -1,8 +1,9 @@
 // The test runner of the repository: node tools/test.mjs [--filter <regex of test names>] [--no-build] [path parts...]
 //
-// Runs packages/*/dist-test/**/*.test.js, tools/**/*.test.mjs and bench/test/*.test.mjs, every file in a process of its own, as many at a time
-// as there are cores. Prints a line a file and failures in full; the very last line is `N passed, N failed`, counting
-// tests without subtests. A file that crashes, ends early or holds no test is a failure, and so is a run of nothing.
+// Runs packages/*/dist-test/**/*.test.js, tools/**/*.test.mjs and bench/test/*.test.mjs, every file in a process of its
+// own, as many at a time as there are cores. Prints a line a file and failures in full; the very last line is `N
+// passed, N failed`, counting tests without subtests. A file that crashes, ends early or holds no test is a failure,
+// and so is a run of nothing.
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';

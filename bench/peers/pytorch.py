@@ -31,7 +31,7 @@ def read_tensors(data):
     entries = data["entries"]
     total = sum(entry["size"] for entry in entries)
     flat = torch.from_file(data["path"], shared=False, size=total, dtype=torch.float32)
-    return [flat[e["at"] : e["at"] + e["size"]].reshape(e["shape"]).clone() for e in entries]
+    return [flat[e["offset"] : e["offset"] + e["size"]].reshape(e["shape"]).clone() for e in entries]
 
 
 def gates(row, tensor):

@@ -38,6 +38,6 @@ else:
         optimizer.step()
     value = loss.item()
 
-at = time.time() * 1000
+done_at = time.time() * 1000
 assert value == value
-print(json.dumps({"at": at, "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+print(json.dumps({"doneAt": done_at, "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))

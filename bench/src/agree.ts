@@ -1,28 +1,28 @@
 /**
- * Checks that the engines compute the same. Outputs are compared with the oracle in float64 at the first and the last
- * example of the batch, and between engines over the whole of it; losses of three training steps between
- * engines. What disagrees is not timed.
+ * Checks that the engines agree. The first and the last example's outputs are compared with the float64 oracle, and all
+ * outputs are compared between engines. The losses of three training steps are compared between engines. An engine that
+ * disagrees is not timed.
  */
 import type { RowData } from './data.js';
 import { oracle } from './oracle.js';
 import type { Loaded } from './protocol.js';
 import type { Row, Variant } from './rows.js';
 
-/** Largest relative difference that passes. */
+/** The largest allowed relative difference. */
 export const TOLERANCE = 1e-4;
 
-/** Largest |a - b| over the largest |b|; infinite where a NaN hides. */
+/** Largest |a - b| divided by the largest |b|; infinity if there is a NaN. */
 export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let most = 0;
+  let largest = 0;
   let scale = 0;
   for (let i = 0; i < a.length; i++) {
     const distance = Math.abs(a[i] - b[i]);
     if (Number.isNaN(distance)) return Number.POSITIVE_INFINITY;
-    most = Math.max(most, distance);
+    largest = Math.max(largest, distance);
     scale = Math.max(scale, Math.abs(b[i]));
   }
-  return most === 0 ? 0 : most / scale;
+  return largest === 0 ? 0 : largest / scale;
 }
 
 function decode(text: string): Float32Array {
@@ -32,12 +32,13 @@ function decode(text: string): Float32Array {
   return values;
 }
 
-/** Compares the results of each engine for one row. */
+/** Compares the results of the engines for one row. */
 export class Agreement {
   readonly #row: Row;
   readonly #data: RowData;
-  readonly #truth = new Map<Variant, Float64Array[]>();
-  /** What the first engine that passed has computed, and its name. */
+  /** Outputs of the oracle. */
+  readonly #expected = new Map<Variant, Float64Array[]>();
+  /** The outputs of the first engine that agreed, and its name. */
   readonly #outputs = new Map<Variant, { values: Float32Array; engine: string }>();
   readonly #losses = new Map<Variant, { values: number[]; engine: string }>();
 
@@ -46,38 +47,39 @@ export class Agreement {
     this.#data = data;
   }
 
-  /** Whether there is something to hold losses of these equations against. */
+  /** Whether losses of this variant are known, so that others can be compared with them. */
   knows(variant: Variant): boolean {
     return this.#losses.has(variant);
   }
 
-  /** Why what an engine computed is wrong; null where it agrees, or is the first of its kind. */
+  /** The reason why an engine's results are wrong; null if they agree or are the first of their variant. */
   judge(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
     if (outputs !== undefined) return this.#judgeOutputs(engine, decode(outputs), variant);
     if (losses === undefined) return null;
     const known = this.#losses.get(variant);
-    if (known) return complaint(difference(losses, known.values), known.engine);
+    if (known) return disagreement(difference(losses, known.values), known.engine);
     this.#losses.set(variant, { values: losses, engine });
     return null;
   }
 
   #judgeOutputs(engine: string, outputs: Float32Array, variant: Variant): string | null {
     const examples = this.#row.B === 1 ? [0] : [0, this.#row.B - 1];
-    const truth = this.#truth.get(variant) ?? oracle(this.#row, this.#data, examples, variant);
-    this.#truth.set(variant, truth);
+    const expected = this.#expected.get(variant) ?? oracle(this.#row, this.#data, examples, variant);
+    this.#expected.set(variant, expected);
     const width = outputs.length / this.#row.B;
-    const apart = examples.map((example, i) =>
-      difference(outputs.subarray(example * width, (example + 1) * width), truth[i]),
+    const differences = examples.map((example, i) =>
+      difference(outputs.subarray(example * width, (example + 1) * width), expected[i]),
     );
-    const wrong = complaint(Math.max(...apart), 'the float64 loops');
+    const wrong = disagreement(Math.max(...differences), 'the float64 oracle');
     if (wrong) return wrong;
     const known = this.#outputs.get(variant);
-    if (known) return complaint(difference(outputs, known.values), known.engine);
+    if (known) return disagreement(difference(outputs, known.values), known.engine);
     this.#outputs.set(variant, { values: outputs, engine });
     return null;
   }
 }
 
-function complaint(apart: number, reference: string): string | null {
-  return apart <= TOLERANCE ? null : `disagrees with ${reference} by ${apart.toExponential(1)}`;
+/** The message for a relative difference; null if it is within the tolerance. */
+function disagreement(relative: number, reference: string): string | null {
+  return relative <= TOLERANCE ? null : `disagrees with ${reference} by ${relative.toExponential(1)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Engines in headless Chromium: one page, cross-origin isolated so that it has threads, with a worker for each engine. A
- * loopback server gives it the scripts and the row's data, sends it orders and takes its reports.
+ * Engines in headless Chromium: one page with a worker for each engine. The page is cross-origin isolated, as threads
+ * require. A loopback server serves the scripts and the row's data, sends orders to the page and receives its reports.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -32,19 +32,19 @@ const HEADERS = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-/** The browser and its server. It starts at once, and takes orders before it has. */
+/** The browser and its server. The constructor starts both; orders may be sent before the page is ready. */
 class BenchPage {
   readonly #scripts = new Map<string, Uint8Array>();
   readonly #server: Server = createServer((request, response) => this.#serve(request, response));
   readonly #listeners = new Map<number, Listener>();
   #browser: Chromium | null = null;
   #closed = false;
-  /** Where orders go; those that came before it wait. */
-  #orders: ServerResponse | null = null;
-  readonly #waiting: Order[] = [];
+  /** The event stream to the page. Orders are queued until the page connects. */
+  #orderStream: ServerResponse | null = null;
+  readonly #queue: Order[] = [];
   #engines = 0;
-  /** The file of the row that was asked for last. */
-  #data = '';
+  /** The data file of the row that was requested last. */
+  #dataPath = '';
 
   constructor(chromium: string) {
     this.#open(chromium).catch((error: Error) => this.#lost(error.message));
@@ -56,7 +56,7 @@ class BenchPage {
     this.#order({ engine, start: script });
     return {
       send: (request) => {
-        if (request.do === 'load') this.#data = request.data.path;
+        if (request.do === 'load') this.#dataPath = request.data.path;
         this.#order({ engine, request });
       },
       stop: () => this.#stop(engine),
@@ -80,12 +80,12 @@ class BenchPage {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     if (this.#closed) return this.close();
     const { port } = this.#server.address() as AddressInfo;
-    this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (why) => this.#lost(why));
+    this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (reason) => this.#lost(reason));
   }
 
-  #lost(why: string): void {
+  #lost(reason: string): void {
     if (page === this) closeChromium();
-    for (const listener of this.#listeners.values()) listener.lost(why);
+    for (const listener of this.#listeners.values()) listener.lost(reason);
   }
 
   #stop(engine: number): void {
@@ -94,8 +94,8 @@ class BenchPage {
   }
 
   #order(order: Order): void {
-    if (this.#orders) this.#orders.write(`data: ${JSON.stringify(order)}\n\n`);
-    else this.#waiting.push(order);
+    if (this.#orderStream) this.#orderStream.write(`data: ${JSON.stringify(order)}\n\n`);
+    else this.#queue.push(order);
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
@@ -105,12 +105,12 @@ class BenchPage {
       response.writeHead(200, { ...HEADERS, 'Content-Type': type });
     if (pathname === '/') begin('text/html').end(PAGE);
     else if (script) begin(TYPES['.js']).end(script);
-    else if (pathname === '/data') createReadStream(this.#data).pipe(begin(''));
+    else if (pathname === '/data') createReadStream(this.#dataPath).pipe(begin(''));
     else if (pathname.startsWith('/report/')) this.#report(Number(basename(pathname)), request, response);
     else if (pathname === '/orders') {
-      this.#orders = begin('text/event-stream');
-      this.#orders.flushHeaders();
-      for (const order of this.#waiting.splice(0)) this.#order(order);
+      this.#orderStream = begin('text/event-stream');
+      this.#orderStream.flushHeaders();
+      for (const order of this.#queue.splice(0)) this.#order(order);
     } else {
       const [root, path] = pathname.startsWith('/peers/') ? [PEERS, pathname.slice(7)] : [KERNELS, pathname];
       const file = join(root, path);
@@ -128,7 +128,7 @@ class BenchPage {
       const listener = this.#listeners.get(engine);
       if ('answer' in report) listener?.answer(report.answer);
       else {
-        this.#stop(engine); // a worker outlives its errors
+        this.#stop(engine); // a worker keeps running after an uncaught error
         listener?.lost(report.lost);
       }
     });
@@ -137,7 +137,7 @@ class BenchPage {
 
 let page: BenchPage | null = null;
 
-/** An engine's script of src/workers in a worker of the page, which opens with the first of them. */
+/** Runs a script of src/workers in a worker of the page. The first launch opens the page. */
 export function inChromium(script: string, threads: number, argument = ''): Launch {
   return (listener) => {
     const chromium = findChromium();

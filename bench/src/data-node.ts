@@ -5,11 +5,11 @@ import type { DataFile, Entry, RowData } from './data.js';
 export function writeData(path: string, { inputs, y, weights }: RowData): DataFile {
   const entries: Entry[] = [];
   const file = openSync(path, 'w');
-  let at = 0;
+  let offset = 0;
   for (const { name, shape, values } of [...inputs, y, ...weights]) {
-    entries.push({ name, shape, at, size: values.length });
+    entries.push({ name, shape, offset, size: values.length });
     writeSync(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    at += values.length;
+    offset += values.length;
   }
   closeSync(file);
   return { path, inputs: inputs.length, entries };

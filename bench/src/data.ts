@@ -1,21 +1,22 @@
 /**
- * The data of a row: inputs, targets and initial weights, made here once and handed to every engine as one
- * file of float32, so that all of them compute the same thing.
+ * The data of a row: inputs, targets and initial weights. They are generated once and written to a float32 file that
+ * every engine reads.
  */
 import { type Mode, outputWidth, type Row, weightSpecs } from './rows.js';
 
-/** Where a tensor lies in the file; `at` counts floats. */
+/** The position of a tensor in the file. */
 export interface Entry {
   name: string;
   shape: number[];
-  at: number;
+  /** In floats, from the start of the file. */
+  offset: number;
   size: number;
 }
 
-/** A row's data on disk: its inputs, the target, the weights. */
+/** A row's data on disk: the inputs, then the target, then the weights. */
 export interface DataFile {
   path: string;
-  /** How many of the entries are inputs. */
+  /** Number of entries that are inputs. */
   inputs: number;
   entries: Entry[];
 }
@@ -27,8 +28,9 @@ export interface NamedTensor {
 }
 
 /**
- * `inputs`: [B, T, I]; of a whole model token numbers [B, T], of a translator for source and target. `y`: [B,
- * outputs]; of a classifier class numbers [B], of a translator [B, T]. Weights in the order of `weightSpecs`.
+ * `inputs`: [B, T, I]. Whole models have token ids [B, T]; a translator has two, source and target.
+ * `y`: [B, outputs]. A classifier has class ids [B], a translator [B, T].
+ * `weights`: in the order of `weightSpecs`.
  */
 export interface RowData {
   inputs: NamedTensor[];
@@ -36,17 +38,17 @@ export interface RowData {
   weights: NamedTensor[];
 }
 
-/** What all weights of a run are rounded to. They are float32 numbers in either case, the same for every engine. */
+/** The type to which the weights of a run are rounded. They are stored as float32, the same for every engine. */
 export const WEIGHT_TYPES = ['float32', 'float16'] as const;
 export type WeightType = (typeof WEIGHT_TYPES)[number];
 
-/** Steps that a streaming check runs. */
+/** Number of steps that the check of a stream runs. */
 export const STREAM_STEPS = 5;
 
-/** Steps of x in a mode. */
+/** Number of time steps of the inputs in a mode. */
 export const stepsOf = (row: Row, mode: Mode): number => (mode === 'stream' ? STREAM_STEPS : row.T);
 
-/** Uniform numbers from a 32-bit counter through a finaliser (murmur3's): the same on every machine. */
+/** Uniform numbers in [0, 1): a 32-bit counter through the finaliser of murmur3. They are the same on every machine. */
 function* uniform(seed: number): Generator<number, never> {
   for (let counter = seed; ; counter = (counter + 0x9e3779b9) | 0) {
     let word = counter;
@@ -58,13 +60,13 @@ function* uniform(seed: number): Generator<number, never> {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b);
 
-/** The nearest float16, ties to even, of a number within its range: an integer number of steps of its last digit. */
+/** Rounds a number within the range of float16 to the nearest float16, ties to even. */
 export function half(value: number): number {
   const step = 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - 10, -24);
   return (value / step + 1.5 * 2 ** 52 - 1.5 * 2 ** 52) * step;
 }
 
-/** Makes the row's data: x of unit variance, y in [-1/2, 1/2), weights in ±1/√H as PyTorch starts them. */
+/** Generates a row's data: x has unit variance, y is in [-1/2, 1/2), weights are in ±1/√H as in PyTorch. */
 export function makeData(row: Row, mode: Mode, type: WeightType = 'float32'): RowData {
   let seed = 0;
   const numbers = (name: string, shape: number[], limit: number): NamedTensor => {
@@ -93,17 +95,17 @@ export function makeData(row: Row, mode: Mode, type: WeightType = 'float32'): Ro
   return { inputs, y, weights };
 }
 
-/** The tensors of a file, given its bytes. */
+/** Decodes the tensors of a file. */
 export function dataOf({ inputs, entries }: DataFile, bytes: Uint8Array): RowData {
-  const tensors = entries.map(({ name, shape, at, size }) => {
+  const tensors = entries.map(({ name, shape, offset, size }) => {
     const values = new Float32Array(size);
-    new Uint8Array(values.buffer).set(bytes.subarray(at * 4, (at + size) * 4));
+    new Uint8Array(values.buffer).set(bytes.subarray(offset * 4, (offset + size) * 4));
     return { name, shape, values };
   });
   return { inputs: tensors.slice(0, inputs), y: tensors[inputs], weights: tensors.slice(inputs + 1) };
 }
 
-/** [rows, columns] to [columns, rows]. */
+/** Transposes [rows, columns] to [columns, rows]. */
 export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(values.length);
   for (let r = 0; r < rows; r++) {
@@ -112,7 +114,7 @@ export function transposed(values: Float32Array, rows: number, columns: number):
   return out;
 }
 
-/** [B, T, I] to [T, B, I]. */
+/** Transposes [B, T, I] to [T, B, I]. */
 export function timeMajor({ shape, values }: NamedTensor): Float32Array {
   const [B, T, I] = shape as [number, number, number];
   const out = new Float32Array(values.length);

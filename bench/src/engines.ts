@@ -1,5 +1,6 @@
 /**
- * The engines: how each is started and told its threads, which peak it is held against, and how to get it.
+ * The engines: how each is started with a number of threads, which peak it is compared with, and whether it is
+ * installed.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,9 +12,9 @@ import type { Peaks } from './protocol.js';
 
 export interface EngineSpec {
   name: string;
-  /** Its own package; null for Unroll. */
+  /** The npm or Python package of the engine; null for Unroll. */
   peer: string | null;
-  /** The widest vectors it can use: its fraction of the peak is of this. Null: it does not use vectors. */
+  /** The widest vectors that the engine can use, which determine its peak. Null: the engine does not use vectors. */
   vectors: 'native' | 'simd128' | 'simd128Chromium' | null;
   launch(threads: number): Launch;
 }
@@ -27,15 +28,15 @@ export const ENGINE_NAMES = [
   'tfjs-wasm',
   'brain',
 ] as const;
-/** The same scripts in a page of headless Chromium: run where they are asked for. */
+/** The same scripts in a page of headless Chromium. They run only if `--engines` names them. */
 export const CHROMIUM_NAMES = ['unroll-wasm@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'] as const;
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const peersFolder = '../peers/';
 
-/** Python with PyTorch: as told, or the environment that `npm run bench:peers` makes. */
-export function pythonPath(told: string | undefined): string {
-  if (told !== undefined) return told;
+/** A Python that has PyTorch. @param path default: the environment that `npm run bench:peers` creates */
+export function pythonPath(path: string | undefined): string {
+  if (path !== undefined) return path;
   const windows = here(`${peersFolder}.venv/Scripts/python.exe`);
   return existsSync(windows) ? windows : here(`${peersFolder}.venv/bin/python`);
 }
@@ -45,13 +46,13 @@ function inNode(script: string, threads: number, ...args: string[]): Launch {
 }
 
 function unroll(name: string): EngineSpec {
-  const [, kind, variant, place] = /^unroll-(native|wasm)(?::([^@]+))?(@chromium)?$/.exec(name) ?? [];
-  if (kind === undefined || (kind === 'native' && place !== undefined)) {
+  const [, kind, variant, host] = /^unroll-(native|wasm)(?::([^@]+))?(@chromium)?$/.exec(name) ?? [];
+  if (kind === undefined || (kind === 'native' && host !== undefined)) {
     const names = [...ENGINE_NAMES, ...CHROMIUM_NAMES].join(', ');
-    throw new Error(`There is no engine "${name}". There are: ${names}.`);
+    throw new Error(`engine must be one of ${names}, got "${name}".`);
   }
   const backend = variant ? `${kind}:${variant}` : kind;
-  if (place !== undefined) {
+  if (host !== undefined) {
     const launch = (threads: number): Launch => inChromium('unroll', threads, backend);
     return { name, peer: null, vectors: 'simd128Chromium', launch };
   }
@@ -68,8 +69,8 @@ function unroll(name: string): EngineSpec {
 }
 
 /**
- * The engine of that name; Unroll's take an instruction set or a build behind a colon: `unroll-native:avx2`,
- * `unroll-wasm:relaxed`, and behind it the place: `unroll-wasm:relaxed@chromium`.
+ * The engine of that name. The names of Unroll's engines may add a colon and an instruction set or a build
+ * (`unroll-native:avx2`, `unroll-wasm:relaxed`), and then the host: `unroll-wasm:relaxed@chromium`.
  */
 export function engineSpec(name: string, python: string): EngineSpec {
   const node = (
@@ -120,7 +121,7 @@ export function engineSpec(name: string, python: string): EngineSpec {
 
 export const inPage = ({ vectors }: EngineSpec): boolean => vectors === 'simd128Chromium';
 
-/** Whether the engine's package is there, and its browser; the process itself says the rest. */
+/** Whether the engine's package and its browser are installed. Other errors appear when the engine starts. */
 export function installed(spec: EngineSpec, python: string): boolean {
   const { peer } = spec;
   if (inPage(spec) && findChromium() === undefined) return false;
@@ -134,13 +135,15 @@ export function installed(spec: EngineSpec, python: string): boolean {
   }
 }
 
-/** What measures the peak, of Node and where an engine runs in Chromium, of that: the key is that of 128 bits. */
+/**
+ * Launches that measure the peak: in Node, and in Chromium if an engine runs there. The argument names 128-bit peaks.
+ */
 export function peakLaunches(engines: readonly EngineSpec[]): Launch[] {
   const chromium = engines.some(inPage) ? [inChromium('peak', 1, 'simd128Chromium')] : [];
   return [inNode('peak', 1, 'simd128'), ...chromium];
 }
 
-/** The peak that an engine is held against, of so many GFLOP/s. */
+/** The peak that an engine is compared with, in GFLOP/s. */
 export function peakFor({ name, vectors }: EngineSpec, peaks: Peaks): number | undefined {
   const width = name.split(':')[1] as keyof Peaks | undefined;
   if (vectors === 'native' && width !== undefined && peaks[width]) return peaks[width];

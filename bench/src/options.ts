@@ -13,7 +13,7 @@ export interface Options {
   check: boolean;
   weights: WeightType;
   python: string;
-  /** Seconds that a call may take; absent: as the pace says. */
+  /** Seconds that a call may take; default: the limit of the pace. */
   limit?: number;
   json?: string;
   markdown?: string;
@@ -21,10 +21,10 @@ export interface Options {
 
 const HELP = `npm run bench -- [options]
 
-  --rows LIST      rows such as lstm-128-128-32-100 (cell-I-H-B-T), or all that begin so: lstm, gru-128
-  --modes LIST     of infer, train, stream
-  --engines LIST   of ${ENGINE_NAMES.join(', ')};
-                   also unroll-native:avx2, unroll-wasm:relaxed and the like; in headless Chromium
+  --rows LIST      row names such as lstm-128-128-32-100 (cell-I-H-B-T) or prefixes such as lstm, gru-128
+  --modes LIST     any of infer, train, stream; default all
+  --engines LIST   any of ${ENGINE_NAMES.join(', ')} (default all of these),
+                   with a build: unroll-native:avx2, unroll-wasm:relaxed; in headless Chromium:
                    ${CHROMIUM_NAMES.join(', ')},
                    unroll-wasm:relaxed@chromium
   --threads LIST   default 1,2
@@ -38,35 +38,35 @@ const HELP = `npm run bench -- [options]
   --list           lists all rows and exits
 `;
 
-const words = (list: string): string[] => list.split(',').map((word) => word.trim());
+const splitList = (list: string): string[] => list.split(',').map((word) => word.trim());
 
 function chooseModes(list: string): Mode[] {
-  return words(list).map((word) => {
+  return splitList(list).map((word) => {
     if (MODES.includes(word as Mode)) return word as Mode;
-    throw new Error(`There is no mode "${word}". There are: ${MODES.join(', ')}.`);
+    throw new Error(`--modes must be a list of ${MODES.join(', ')}, got "${word}".`);
   });
 }
 
 function weightType(word: string): WeightType {
   if (WEIGHT_TYPES.includes(word as WeightType)) return word as WeightType;
-  throw new Error(`Weights are ${WEIGHT_TYPES.join(' or ')}, got "${word}".`);
+  throw new Error(`--weights must be ${WEIGHT_TYPES.join(' or ')}, got "${word}".`);
 }
 
 function positive(name: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} takes numbers above 0, got "${text}".`);
+  if (!(value > 0)) throw new Error(`--${name} must be greater than 0, got "${text}".`);
   return value;
 }
 
 function threadCounts(list: string): number[] {
-  return words(list).map((word) => {
+  return splitList(list).map((word) => {
     const count = positive('threads', word);
     if (!Number.isInteger(count)) throw new Error(`--threads must be a list of integers, got "${word}".`);
     return count;
   });
 }
 
-/** Reads the command line; a mistake in it, or a wish for help, ends the program. */
+/** Parses the command line. Exits the process after an invalid option, `--help` or `--list`. */
 export function readOptions(args: string[]): Options {
   try {
     return parse(args);
@@ -103,7 +103,7 @@ function parse(args: string[]): Options {
   return {
     rows: chooseRows(values.rows, values.quick ? QUICK_ROWS : ALL_ROWS),
     modes: chooseModes(values.modes),
-    engines: words(values.engines).map((name) => engineSpec(name, python)),
+    engines: splitList(values.engines).map((name) => engineSpec(name, python)),
     threads: threadCounts(values.threads),
     quick: values.quick,
     weights: weightType(values.weights),

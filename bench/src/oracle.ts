@@ -1,6 +1,6 @@
 /**
- * The arbiter: the recurrences in plain loops and float64, written here from the equations and sharing no
- * code with any engine. It runs a few examples of a batch only, as it is slow.
+ * The reference that decides which results are correct: the recurrences in plain float64 loops, written from the
+ * equations without code from any engine. It is slow and therefore runs only a few examples of a batch.
  */
 import type { NamedTensor, RowData } from './data.js';
 import { GATES, type Row, type Variant } from './rows.js';
@@ -32,8 +32,8 @@ export function oracle(row: Row, data: RowData, examples: readonly number[], var
     const rows = ({ shape, values }: NamedTensor): Vector[] => {
       const [, T, I = 1] = shape as [number, number, number?];
       return Array.from({ length: T }, (_, t) => {
-        const at = (example * T + t) * I;
-        return Float64Array.from(values.subarray(at, at + I));
+        const offset = (example * T + t) * I;
+        return Float64Array.from(values.subarray(offset, offset + I));
       });
     };
     const embedded = (tokens: NamedTensor): Vector[] => {
@@ -73,24 +73,25 @@ function join(parts: readonly Vector[]): Vector {
   return Float64Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** h of every step, and the last state; from zeros by default. */
+/** Runs a cell over all steps. @returns h of every step, and the last state */
 function runCell(
   row: Row,
   steps: readonly Vector[],
   weights: Weights,
   variant: Variant,
+  /** Default: zeros. */
   initial?: State,
 ): { outputs: Vector[]; state: State } {
   const { H } = row;
   const state: State = { h: new Float64Array(H), c: new Float64Array(H), ...initial };
   const outputs = steps.map((x) => {
-    const before = state.h;
+    const previous = state.h;
     const h = new Float64Array(H);
     if (row.kind === 'lstm') {
-      state.c = lstmStep(x, before, variant === 'no-cell' ? before : state.c, h, weights);
-    } else if (row.kind === 'gru') gruStep(x, before, h, weights, variant === 'reset-before');
+      state.c = lstmStep(x, previous, variant === 'no-cell' ? previous : state.c, h, weights);
+    } else if (row.kind === 'gru') gruStep(x, previous, h, weights, variant === 'reset-before');
     else {
-      const a = products(x, before, weights, H);
+      const a = products(x, previous, weights, H);
       for (let u = 0; u < H; u++) h[u] = variant === 'relu' ? Math.max(0, a[u]) : Math.tanh(a[u]);
     }
     return (state.h = h);
@@ -98,7 +99,7 @@ function runCell(
   return { outputs, state };
 }
 
-/** x W + h U + b, over all gates. */
+/** x W + h U + b for all gates. */
 function products(x: Vector, h: Vector, { W, U, b }: Weights, width: number): Vector {
   const a = Float64Array.from(b.subarray(0, width));
   addProduct(x, W, a, 0, width);
@@ -106,7 +107,7 @@ function products(x: Vector, h: Vector, { W, U, b }: Weights, width: number): Ve
   return a;
 }
 
-/** a += x M in the columns from `from` to `to`; M has as many columns as a. */
+/** a += x M in the columns `from` (inclusive) to `to` (exclusive). M has as many columns as a. */
 function addProduct(x: Vector, M: Float32Array, a: Vector, from: number, to: number): void {
   for (let i = 0; i < x.length; i++) {
     const factor = x[i];
@@ -128,24 +129,23 @@ function lstmStep(x: Vector, hBefore: Vector, cBefore: Vector, h: Vector, weight
 }
 
 /**
- * Gates z r n. The second row of b is the bias of the recurrent product; where the reset comes before, it is
- * unused.
+ * The gates are z r n. The second row of b is the bias of the recurrent product. It is unused if `resetBefore` is set.
  */
-function gruStep(x: Vector, hBefore: Vector, h: Vector, { W, U, b }: Weights, before: boolean): void {
+function gruStep(x: Vector, hBefore: Vector, h: Vector, { W, U, b }: Weights, resetBefore: boolean): void {
   const H = h.length;
   const width = GATES.gru * H;
   const inputs = Float64Array.from(b.subarray(0, width));
   addProduct(x, W, inputs, 0, width);
-  const states = before ? new Float64Array(width) : Float64Array.from(b.subarray(width));
-  addProduct(hBefore, U, states, 0, before ? 2 * H : width);
+  const states = resetBefore ? new Float64Array(width) : Float64Array.from(b.subarray(width));
+  addProduct(hBefore, U, states, 0, resetBefore ? 2 * H : width);
   const gate = (g: number, u: number): number => sigmoid(inputs[g * H + u] + states[g * H + u]);
-  if (before) {
+  if (resetBefore) {
     const reset = hBefore.map((value, u) => gate(1, u) * value);
     addProduct(reset, U, states, 2 * H, width);
   }
   for (let u = 0; u < H; u++) {
     const z = gate(0, u);
-    const candidate = before ? states[2 * H + u] : gate(1, u) * states[2 * H + u];
+    const candidate = resetBefore ? states[2 * H + u] : gate(1, u) * states[2 * H + u];
     h[u] = z * hBefore[u] + (1 - z) * Math.tanh(inputs[2 * H + u] + candidate);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The page that Chromium shows: a worker for every engine that the server asks for, and the way between the two. While an
- * engine computes, the others wait for messages, and so does this.
+ * The script of the page in Chromium. It starts a worker for each engine and forwards messages between the workers and
+ * the server. While one engine computes, the page and the other workers are idle.
  */
 import type { Order, Report } from './protocol.js';
 
@@ -17,7 +17,7 @@ function start(engine: number, script: string): void {
   workers.set(engine, worker);
 }
 
-// One stream for all engines: a browser opens no more than six connections to a server, and waiting ones count.
+// All engines share one stream: a browser opens at most six connections to a server, and an open stream is one of them.
 const orders = new EventSource('/orders');
 orders.onmessage = ({ data }: MessageEvent<string>) => {
   const order = JSON.parse(data) as Order;
@@ -28,5 +28,5 @@ orders.onmessage = ({ data }: MessageEvent<string>) => {
     workers.delete(order.engine);
   }
 };
-// The server is gone, and with it who would end this browser.
+// Without the server nothing else would close this browser.
 orders.onerror = () => close();

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:peers`: installs what the benchmark compares with, under bench/peers and nowhere else: the
- * npm packages without their install scripts (ONNX Runtime's fetches GPU files, brain.js's builds a GL
- * binding, and neither is used), and PyTorch in a virtual environment.
+ * `npm run bench:peers`: installs the peers of the benchmark, only under bench/peers. npm packages are installed
+ * without their install scripts, whose results are not used: ONNX Runtime's downloads GPU files, brain.js's builds a GL
+ * binding. PyTorch is installed in a virtual environment.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,10 +11,10 @@ import { pythonPath } from './engines.js';
 
 const HELP = `npm run bench:peers -- [options]
 
-  --only node|python   one half only
-  --python COMMAND     the Python that makes the environment, default python3
-  --torch SPEC         another PyTorch than requirements.txt asks for, such as torch==2.13.0+cpu where your
-                       package index has it: on Linux the usual wheel brings gigabytes of GPU libraries along
+  --only node|python   installs only the npm packages or only PyTorch
+  --python COMMAND     the Python that creates the environment, default python3
+  --torch SPEC         overrides the PyTorch of requirements.txt, for example torch==2.13.0+cpu if your package
+                       index has it: on Linux the default wheel depends on gigabytes of GPU libraries
 `;
 
 const folder = fileURLToPath(new URL('../peers/', import.meta.url));
@@ -48,8 +48,8 @@ try {
     if (values.only !== 'node') {
       const python = pythonPath(undefined);
       if (!existsSync(python)) run(values.python, '-m', 'venv', '.venv');
-      const what = values.torch ? [values.torch] : ['-r', 'requirements.txt'];
-      run(python, '-m', 'pip', 'install', ...what);
+      const requirements = values.torch ? [values.torch] : ['-r', 'requirements.txt'];
+      run(python, '-m', 'pip', 'install', ...requirements);
     }
   }
 } catch (error) {

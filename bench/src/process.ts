@@ -1,11 +1,11 @@
 /**
- * An engine that runs somewhere: started with a number of threads, asked one thing at a time, restarted after a crash.
+ * Runs an engine in a process or a worker: starts it, sends one request at a time, and restarts it after a crash.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Answer, Command, Replies, Request } from './protocol.js';
 
-/** What a started engine is reached by. */
+/** The connection to a started engine. */
 export interface Channel {
   send(request: Request): void;
   stop(): void;
@@ -13,14 +13,14 @@ export interface Channel {
 
 export interface Listener {
   answer(answer: Answer): void;
-  /** It has ended by itself. */
-  lost(why: string): void;
+  /** The engine has ended without being stopped. */
+  lost(reason: string): void;
 }
 
 /** Starts an engine. */
 export type Launch = (listener: Listener) => Channel;
 
-/** The process ended, or said nothing for too long. */
+/** The engine ended, or did not answer in time. */
 export class EngineLost extends Error {}
 
 interface Pending {
@@ -39,7 +39,7 @@ export class EngineProcess {
     this.#launch = launch;
   }
 
-  /** Asks, and waits for the answer. @throws EngineLost, or Error with what the engine answered */
+  /** Sends a command and waits for the answer. @throws EngineLost, or Error with the engine's error message */
   async ask<C extends Command>(command: C, seconds = 600): Promise<Replies[C['do']]> {
     const channel = (this.#channel ??= this.#start());
     const id = ++this.#id;
@@ -67,10 +67,10 @@ export class EngineProcess {
   #start(): Channel {
     const channel = this.#launch({
       answer: (answer) => this.#resolve(answer),
-      lost: (why) => {
+      lost: (reason) => {
         if (this.#channel !== channel) return;
         this.#channel = null;
-        this.#pending?.reject(new EngineLost(why));
+        this.#pending?.reject(new EngineLost(reason));
       },
     });
     return channel;
@@ -83,7 +83,7 @@ export class EngineProcess {
   }
 }
 
-/** An engine in a process of its own, which speaks over stdin and stdout. */
+/** Starts an engine in a separate process, which communicates over stdin and stdout. */
 export function spawned(
   command: string,
   args: readonly string[],
@@ -91,18 +91,18 @@ export function spawned(
 ): Launch {
   return (listener) => {
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
-    /** The last lines it wrote to stderr, for the reason of a crash. */
-    let complaints: string[] = [];
+    /** The last lines of stderr, which may contain the reason for a crash. */
+    let errorLines: string[] = [];
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line.startsWith('{"id"')) listener.answer(JSON.parse(line) as Answer);
     });
     createInterface({ input: child.stderr }).on('line', (line) => {
-      complaints = [...complaints, line].slice(-40);
+      errorLines = [...errorLines, line].slice(-40);
     });
-    child.stdin.on('error', () => {}); // the exit below says more
+    child.stdin.on('error', () => {}); // the close event reports the reason
     child.on('error', (error) => listener.lost(error.message));
     child.on('close', (code, signal) => {
-      listener.lost(`ended with ${signal ?? `code ${code}`}. ${reason(complaints)}`);
+      listener.lost(`ended with ${signal ?? `code ${code}`}. ${crashReason(errorLines)}`);
     });
     return {
       send: (request) => child.stdin.write(`${JSON.stringify(request)}\n`),
@@ -111,7 +111,7 @@ export function spawned(
   };
 }
 
-function reason(complaints: readonly string[]): string {
-  const named = complaints.findLast((line) => /error|abort|killed|module/i.test(line));
-  return (named ?? complaints.at(-1) ?? '').trim();
+function crashReason(errorLines: readonly string[]): string {
+  const named = errorLines.findLast((line) => /error|abort|killed|module/i.test(line));
+  return (named ?? errorLines.at(-1) ?? '').trim();
 }

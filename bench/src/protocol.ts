@@ -1,45 +1,45 @@
 /**
- * What the coordinator and the engines say to each other. To a process it goes as one line of JSON a message, over
- * stdin and stdout, in Node and in Python alike; to a worker of a page through the page (chromium.ts).
+ * The protocol between the coordinator and the engines. A process (Node or Python) exchanges messages over stdin and
+ * stdout, one line of JSON each. A worker of a page exchanges them through the page (chromium.ts).
  */
 import type { DataFile } from './data.js';
 import type { Mode, Row, Variant } from './rows.js';
 
 export type Command =
   | { do: 'hello' }
-  /** Builds the row; answers what it computes, or why it cannot. */
+  /** Builds the row. Answers with its results, or with the reason why the engine cannot run it. */
   | { do: 'load'; row: Row; mode: Mode; data: DataFile; variant?: Variant }
-  /** Calls untimed for so many milliseconds; answers milliseconds per call. */
+  /** Runs untimed calls for the given time. Answers with milliseconds per call. */
   | { do: 'warm'; milliseconds: number }
-  /** Calls so many times; answers milliseconds per call. */
+  /** Times the given number of calls. Answers with milliseconds per call. */
   | { do: 'round'; calls: number }
-  /** Forgets the row. */
+  /** Frees the row. */
   | { do: 'drop' }
   /** Unroll only: the share of a training step that is spent outside kernels. */
   | { do: 'share' }
-  /** The peak's process only: GFLOP/s of independent multiply-adds. */
+  /** workers/peak.ts only: GFLOP/s of independent multiply-adds. */
   | { do: 'peak' };
 
 export interface Hello {
-  /** Name and version, for the record. */
+  /** Name and version, for the report. */
   version: string;
-  /** What computes, for people. */
+  /** The backend, for the report. */
   description: string;
-  /** Of an engine in a page. */
+  /** The browser of an engine in a page. */
   browser?: BrowserHost;
 }
 
 export interface BrowserHost {
   version: string;
-  /** Always true, as an engine does not start otherwise; for the record. */
+  /** Always true, as an engine does not start otherwise. Recorded in the JSON result. */
   crossOriginIsolated: boolean;
 }
 
 export interface Loaded {
-  /** Why there is no such row; all else is then absent. */
+  /** The reason why the engine cannot run the row. If set, all other fields are absent. */
   unavailable?: string;
   variant?: Variant;
-  /** infer, stream: the last outputs [B, outputs], base64 of float32. */
+  /** infer, stream: the last outputs [B, outputs], base64-encoded float32. */
   outputs?: string;
   /** train: the loss before the first update, and after one and two. */
   losses?: number[];
@@ -47,7 +47,7 @@ export interface Loaded {
 
 export interface Warmed {
   milliseconds: number;
-  /** Which of several ways was the fastest and will be timed. */
+  /** The name of the alternative that was fastest and will be timed. */
   note?: string;
 }
 
@@ -56,8 +56,8 @@ export interface Round {
 }
 
 /**
- * GFLOP/s by width of the vectors; a width that this machine lacks is absent. WebAssembly in Chromium has 128 bits too
- * but a line of its own: it may have the fused multiply-add that an older Node lacks.
+ * GFLOP/s by vector width. Widths that the machine lacks are absent. WebAssembly in Chromium also has 128 bits, but is
+ * listed separately: it may support fused multiply-add where an older Node does not.
  */
 export interface Peaks {
   simd128?: number;
@@ -77,14 +77,14 @@ export interface Replies {
 }
 
 export type Request = Command & { id: number };
-/** An answer; `error` where the command failed. */
+/** An answer. `error` is set if the command failed. */
 export interface Answer {
   id: number;
   ok?: unknown;
   error?: string;
 }
 
-/** What the server tells the page about an engine: start its worker, pass a request on to it, end it. */
+/** A message from the server to the page: start an engine's worker, forward a request to it, or stop it. */
 export type Order = { engine: number } & ({ start: string } | { request: Request } | { stop: true });
-/** What a worker tells the page; the page passes it on with the engine's number. */
+/** A message from a worker to the page, which forwards it to the server with the engine's number. */
 export type Report = { answer: Answer } | { lost: string };

@@ -1,5 +1,5 @@
 /**
- * What people read: lines while the benchmark runs, and its tables in Markdown. Ratios first, times after.
+ * The output of the benchmark: progress lines, and the report in Markdown (ratios first, then times) and in JSON.
  */
 import type { Absent, CellResult, Measured } from './cell.js';
 import type { WeightType } from './data.js';
@@ -15,11 +15,11 @@ export interface Machine {
   cores: number;
   os: string;
   node: string;
-  /** Where an engine ran in a page. */
+  /** The browser, if an engine ran in a page. */
   browser?: BrowserHost;
   /** GFLOP/s of multiply-adds on one thread. */
   peakGflops: Peaks;
-  /** ... and by number of threads, all at once. */
+  /** The same by number of threads, which run at the same time. */
   peakGflopsOnThreads: Record<string, Peaks>;
 }
 
@@ -28,7 +28,7 @@ export interface Result {
   quick: boolean;
   weights: WeightType;
   versions: Record<string, string>;
-  /** Engines that are not installed, or do not run. */
+  /** Engines that are not installed or do not start. */
   missing: string[];
   cells: CellResult[];
   /** Share of a training step outside kernels, by engine. */
@@ -52,10 +52,10 @@ const digits = (value: number): string =>
         : value.toFixed(3);
 export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 const factor = (ratio: number): string => (ratio >= 100 ? ratio.toFixed(0) : ratio.toFixed(2));
-/** Half the range of the rounds. */
+/** Half the range of the rounds, relative to the median. */
 const spread = ({ ms, msMin, msMax }: Measured): string => `±${((50 * (msMax - msMin)) / ms).toFixed(0)} %`;
 
-/** The fraction of the measured peak, on executed operations; null for engines without vectors. */
+/** Executed operations as a fraction of the measured peak; null for engines without vectors. */
 export function ofPeak(measured: Measured, engines: readonly EngineSpec[], machine: Machine): number | null {
   const spec = engines.find(({ name }) => name === measured.engine)!;
   const peaks = machine.peakGflopsOnThreads[measured.threads];
@@ -63,7 +63,7 @@ export function ofPeak(measured: Measured, engines: readonly EngineSpec[], machi
   return peak ? measured.executedGflops / peak : null;
 }
 
-/** A finished cell: one line an engine. */
+/** The lines of a finished cell, one for each engine. */
 export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Machine): string[] {
   const { agreed, measured, absent } = cell;
   const base = measured.find(({ engine }) => engine.startsWith('unroll'));
@@ -78,7 +78,7 @@ export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Mach
     const note = one.note ? ` (${one.note})` : '';
     return `  ${one.engine.padEnd(width)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
   });
-  if (measured.length === 0) lines.push(`  agree: ${agreed.join(', ') || 'none'}`);
+  if (measured.length === 0) lines.push(`  engines that agree: ${agreed.join(', ') || 'none'}`);
   return [
     ...lines,
     ...absent.map(({ engine, reason }) => `  ${engine.padEnd(width)} not available: ${reason}`),
@@ -97,23 +97,24 @@ export function markdownTable(header: string[], body: Grid): string[] {
   return [line(header), `| ${rule.join(' | ')} |`, ...body.map(line)];
 }
 
-/** Footnotes: each distinct text once. */
+/** Footnotes without duplicates. */
 class Notes {
   readonly texts: string[] = [];
   mark(text: string): string {
-    let at = this.texts.indexOf(text);
-    if (at < 0) at = this.texts.push(text) - 1;
-    return `[${at + 1}]`;
+    let index = this.texts.indexOf(text);
+    if (index < 0) index = this.texts.push(text) - 1;
+    return `[${index + 1}]`;
   }
 }
 
 const VARIANTS: Record<string, string> = {
-  'reset-before': 'its GRU resets before the product; agreed with that form',
-  relu: 'its plain cell has ReLU in the place of tanh; agreed with that form',
-  'no-cell': 'its LSTM keeps h in the place of c; agreed with that form',
+  'reset-before': 'its GRU applies the reset gate before the product; results agree with that variant',
+  relu: 'its simple RNN uses ReLU instead of tanh; results agree with that variant',
+  'no-cell': 'its LSTM uses h instead of a cell state c; results agree with that variant',
 };
 
-class Book {
+/** The tables of the report, which share their footnotes. */
+class ReportTables {
   readonly result: Result;
   readonly engines: EngineSpec[];
   readonly notes = new Notes();
@@ -123,18 +124,18 @@ class Book {
     this.engines = engines;
   }
 
-  /** A cell's text for an engine; `write` says what of a measured one is shown. */
-  text(cell: CellResult, engine: string, write: (measured: Measured) => string): string {
+  /** The text of a cell for an engine: `format` of its measurement, or a footnote with the reason for its absence. */
+  text(cell: CellResult, engine: string, format: (measured: Measured) => string): string {
     const measured = cell.measured.find((one) => one.engine === engine);
     if (measured) {
       const variant = VARIANTS[measured.variant];
-      return write(measured) + (variant ? ` ${this.notes.mark(`${engine}: ${variant}`)}` : '');
+      return format(measured) + (variant ? ` ${this.notes.mark(`${engine}: ${variant}`)}` : '');
     }
     const absent = cell.absent.find((one) => one.engine === engine);
     return absent ? this.notes.mark(`${engine}: ${absent.reason}`) : '';
   }
 
-  /** How many times as fast as each other engine `unroll` is. */
+  /** The speed of the engine `unroll` relative to each other engine. */
   ratios(unroll: string): string[] {
     const { cells } = this.result;
     const others = this.engines.map(({ name }) => name).filter((name) => name !== unroll);
@@ -165,7 +166,7 @@ class Book {
     );
   }
 
-  /** Against PyTorch on the number of threads that suits it best. */
+  /** The ratio to PyTorch on its fastest number of threads. */
   best(cell: CellResult, base: Measured): string {
     const times = this.result.cells
       .filter((other) => nameOf(first(other)) === nameOf(base) && first(other).mode === base.mode)
@@ -175,15 +176,15 @@ class Book {
     return `${factor(pairedRatio(fastest.rounds, base.rounds))} (on ${fastest.threads})`;
   }
 
-  /** Milliseconds, spread and fraction of the peak of every engine. */
+  /** Time, spread and fraction of the peak of every engine. */
   times(): string[] {
     const { cells, machine } = this.result;
-    const write = (one: Measured): string => {
+    const format = (one: Measured): string => {
       const fraction = ofPeak(one, this.engines, machine);
       return `${digits(one.ms)} ${spread(one)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
     };
     const names = this.engines.map(({ name }) => name);
-    const body = cells.map((cell) => [label(cell), ...names.map((name) => this.text(cell, name, write))]);
+    const body = cells.map((cell) => [label(cell), ...names.map((name) => this.text(cell, name, format))]);
     return markdownTable(['row, mode, threads', ...names], body);
   }
 }
@@ -195,22 +196,22 @@ function label(cell: CellResult): string {
   return `${nameOf({ row, mode })} ${mode} ${threads}`;
 }
 
-/** Peaks in words. */
+/** The measured peaks, one line for each number of threads. */
 export function peakLines(machine: Machine): string[] {
   return Object.entries(machine.peakGflopsOnThreads).map(([threads, peaks]) => {
     const widths = Object.entries(peaks as Record<string, number>).map(
       ([width, peak]) => `${width} ${peak.toFixed(0)}`,
     );
-    const place = plural(Number(threads), 'thread');
-    return `Measured peak of multiply-adds on ${place}, GFLOP/s: ${widths.join(', ')}`;
+    const threadCount = plural(Number(threads), 'thread');
+    return `Measured peak of multiply-adds on ${threadCount}, GFLOP/s: ${widths.join(', ')}`;
   });
 }
 
-/** The whole result in Markdown. */
+/** The report in Markdown. */
 export function report(result: Result, engines: EngineSpec[]): string {
   const { machine, versions, missing, quick, weights } = result;
   const cells = result.cells.filter(({ measured, absent }) => measured.length + absent.length > 0);
-  const book = new Book({ ...result, cells }, engines);
+  const tables = new ReportTables({ ...result, cells }, engines);
   const ours = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
   const lines = [
     '# Benchmark',
@@ -222,42 +223,46 @@ export function report(result: Result, engines: EngineSpec[]): string {
       : []),
     ...peakLines(machine).map((line) => `- ${line}`),
     ...Object.entries(versions).map(([engine, version]) => `- ${engine}: ${version}`),
-    ...(missing.length > 0 ? [`- Not here: ${missing.join(', ')}`] : []),
+    ...(missing.length > 0 ? [`- Not available: ${missing.join(', ')}`] : []),
     '',
-    ...(quick ? ['**A quick run: short rounds, few of them. Good for a look, not for a claim.**', ''] : []),
+    ...(quick ? ['**A quick run with few, short rounds. Do not cite these numbers.**', ''] : []),
     ...(weights === 'float16'
       ? ['**All weights are rounded to numbers that float16 holds, the same for every engine.**', '']
       : []),
-    'Rows are cell-I-H-B-T; milliseconds are medians over rounds in which the engines took turns, with each',
-    'number of threads; ratios are medians over the pairs of a turn; the share of the peak is of executed',
-    'matrix products. Results agreed within 1e-4 before anything was timed. A',
-    'number in brackets is a note below.',
+    'Rows are cell-I-H-B-T. Milliseconds are medians over rounds in which the engines alternate, on each number of',
+    'threads. Ratios are medians over pairs of adjacent rounds. The share of the peak counts executed matrix products.',
+    'Before timing, results agreed within 1e-4. Numbers in brackets refer to the notes below.',
     '',
   ];
   const rows = (jsonResult(result, engines) as { rows: SummaryRow[] }).rows;
   for (const name of ours) {
-    const short = summaryLines(rows, name, markdownTable);
-    if (short.length > 0) lines.push(`## ${name} in short`, '', ...short);
+    const summary = summaryLines(rows, name, markdownTable);
+    if (summary.length > 0) lines.push(`## Summary of ${name}`, '', ...summary);
   }
   for (const name of ours) {
-    lines.push(`## How many times as fast ${name} is`, '', ...book.ratios(name), '');
+    lines.push(`## Speed of ${name} relative to the other engines`, '', ...tables.ratios(name), '');
   }
-  lines.push('## Milliseconds, half range of the rounds, share of the peak', '', ...book.times(), '');
-  lines.push(...book.notes.texts.map((text, i) => `[${i + 1}] ${text}  `));
+  lines.push(
+    '## Time in milliseconds, half the range of the rounds, share of the peak',
+    '',
+    ...tables.times(),
+    '',
+  );
+  lines.push(...tables.notes.texts.map((text, i) => `[${i + 1}] ${text}  `));
   const shares = Object.entries(result.javascriptShare).map(([name, share]) => `${name} ${percent(share)}`);
   if (shares.length > 0) {
     lines.push(
       '',
-      `JavaScript's share of a training step at lstm-32-64-32-50, one thread: ${shares.join(', ')}.`,
+      `JavaScript's share of a training step (lstm-32-64-32-50, one thread): ${shares.join(', ')}.`,
     );
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** The result for machines. */
+/** The result as written by `--json`. */
 export function jsonResult(result: Result, engines: EngineSpec[]): object {
   const { machine, quick, weights, versions, missing, cells, javascriptShare } = result;
-  const place = ({ row, mode, threads, engine }: Measured | Absent): object => {
+  const keyColumns = ({ row, mode, threads, engine }: Measured | Absent): object => {
     const { cell, I, H, B, T } = rowFor(row, mode);
     return { cell, I, H, B, T, mode, threads, engine };
   };
@@ -273,7 +278,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
         const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = one;
         const share = ofPeak(one, engines, machine);
         return {
-          ...place(one),
+          ...keyColumns(one),
           ms,
           msMin,
           msMax,
@@ -287,7 +292,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
       }),
     ),
     absent: cells.flatMap(({ absent }) =>
-      absent.map((one) => ({ ...place(one), reason: one.reason, wrong: one.wrong })),
+      absent.map((one) => ({ ...keyColumns(one), reason: one.reason, wrong: one.wrong })),
     ),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * What one row of the benchmark is: a recurrent network and its sizes, named `<cell>-<I>-<H>-<B>-<T>`, with
- * the weights it has and the floating-point operations it costs. Letters as everywhere: I input features, H
- * hidden units, B batch, T time steps, G gates.
+ * Rows of the benchmark. A row is a recurrent network and its sizes, named `<cell>-<I>-<H>-<B>-<T>`, with its weights
+ * and its number of floating-point operations. I: input features, H: hidden units, B: batch size, T: time steps, G:
+ * gates.
  */
 
 export type Mode = 'infer' | 'train' | 'stream';
@@ -11,24 +11,24 @@ export type CellName = 'rnn' | 'lstm' | 'gru';
 export const GATES: Readonly<Record<CellName, number>> = { rnn: 1, gru: 3, lstm: 4 };
 
 /**
- * Which equations. `standard`: tanh and logistic gates, GRU with the reset after the product, as Keras and
- * PyTorch have them. Some peers have only another form, and run that one: `reset-before` (GRU), `relu` (the
- * plain cell), `no-cell` (an LSTM that keeps h in the place of c).
+ * The variant of the equations. `standard`: tanh and logistic gates, GRU with the reset gate after the product, as in
+ * Keras and PyTorch. Some peers implement only another variant: `reset-before` (GRU), `relu` (simple RNN), `no-cell`
+ * (an LSTM that uses h instead of c).
  */
 export type Variant = 'standard' | 'reset-before' | 'relu' | 'no-cell';
 
 /**
- * Models of token numbers, I being the width of their embeddings. `classifier`: embedding, GRU, a dense layer
- * with ReLU, logits of the classes. `translator`: an LSTM reads the source, its states start the one that
- * reads the target, and a dense layer gives the logits of every step.
+ * Models of token ids, where I is the width of the embeddings. `classifier`: embedding, GRU, a dense layer with ReLU,
+ * logits of the classes. `translator`: an LSTM encoder reads the source, an LSTM decoder starts from its states and
+ * reads the target, and a dense layer computes the logits of every step.
  */
 export type WholeName = 'classifier' | 'translator';
 
 export interface Whole {
   model: WholeName;
-  /** Number of different tokens. */
+  /** Number of distinct tokens. */
   vocabulary: number;
-  /** Width of the classifier's dense layer; 0 without one. */
+  /** Width of the classifier's dense layer; 0 if there is none. */
   hidden: number;
   classes: number;
 }
@@ -42,13 +42,15 @@ const WHOLE: Readonly<Record<WholeName, Whole & { kind: CellName }>> = {
 export interface LayerSpec {
   input: number;
   bidirectional: boolean;
-  /** Gives every step's output, not the last one only. */
+  /** Whether the layer returns the outputs of all steps or only the last one. */
   sequences: boolean;
 }
 
 export interface Row {
   name: string;
-  /** What the name begins with: a cell, `grubefore` (the GRU that resets before the product), `bilstm2`, or a whole model. */
+  /**
+   * The first part of the name: a cell, `grubefore` (GRU, reset gate before the product), `bilstm2`, or a whole model.
+   */
   cell: CellName | 'grubefore' | 'bilstm2' | WholeName;
   /** The cell of every layer. */
   kind: CellName;
@@ -83,14 +85,14 @@ export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: n
   return { ...row, cell, kind: 'lstm', layers };
 }
 
-/** The row of that name. @throws Error that says how names are built */
+/** Parses the name of a row. @throws Error if the name is invalid */
 export function parseRow(name: string): Row {
   const found = /^(rnn|lstm|gru|grubefore|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
   const sizes = found?.slice(2).map(Number) ?? [];
   if (!found || sizes.some((size) => size < 1)) {
     throw new Error(
-      `"${name}" is no row. Rows are <cell>-<I>-<H>-<B>-<T>, such as lstm-128-128-32-100; the cells are ` +
-        'rnn, lstm, gru, grubefore, bilstm2, classifier and translator.',
+      `row must be <cell>-<I>-<H>-<B>-<T>, such as lstm-128-128-32-100, got "${name}". ` +
+        'Cells: rnn, lstm, gru, grubefore, bilstm2, classifier, translator.',
     );
   }
   const [I, H, B, T] = sizes as [number, number, number, number];
@@ -133,14 +135,14 @@ export function weightSpecs(row: Row): WeightSpec[] {
   );
 }
 
-/** One step at B = 1 with the row's widths; the other modes take the row as it is. */
+/** The row that a mode runs: a stream runs one step at B = 1 with the row's widths, other modes run the row itself. */
 export const rowFor = (row: Row, mode: Mode): Row =>
   mode === 'stream' ? makeRow(row.cell, row.I, row.H, 1, 1) : row;
 
-/** Whether a mode makes sense for a row: single cells stream. */
+/** Whether a row can run in a mode. Only single cells can stream. */
 export const modeFits = (row: Row, mode: Mode): boolean => mode !== 'stream' || row.cell === row.kind;
 
-/** Floating-point operations of the products with a cell's inputs, over the whole sequence. */
+/** Floating-point operations of the input products of a cell, over the whole sequence. */
 const inputFlops = ({ kind, H, B, T }: Row, input: number): number => 2 * T * B * GATES[kind] * H * input;
 
 function forwardFlops(row: Row): number {
@@ -151,11 +153,12 @@ function forwardFlops(row: Row): number {
   return layers.reduce((sum, layer) => sum + (layer.bidirectional ? 2 : 1) * cell(layer.input), 0);
 }
 
-/** Operations of the matrix products, as the field credits them: 2·T·B·G·H·(I+H) a layer, thrice to train. */
+/** Operations of the matrix products as usually credited: 2·T·B·G·H·(I+H) per layer, three times that for training. */
 export const creditedFlops = (row: Row, mode: Mode): number => (mode === 'train' ? 3 : 1) * forwardFlops(row);
 
 /**
- * ... and as they must be executed: the gradient of the first layer's input serves nobody, but for a table.
+ * Operations of the matrix products that are executed. Without an embedding, training does not need the gradient of the
+ * first layer's input.
  */
 export function executedFlops(row: Row, mode: Mode): number {
   const credited = creditedFlops(row, mode);
@@ -164,7 +167,7 @@ export function executedFlops(row: Row, mode: Mode): number {
   return credited - (bidirectional ? 2 : 1) * inputFlops(row, input);
 }
 
-/** (I, H, B, T) of every cell: small ones that people train, and the squares that others publish. */
+/** (I, H, B, T) for every cell: typical small models, and the square sizes (I = H) of published benchmarks. */
 const SIZES: readonly (readonly [number, number, number, number])[] = [
   [1, 32, 32, 30],
   [8, 64, 32, 96],
@@ -179,7 +182,7 @@ const SIZES: readonly (readonly [number, number, number, number])[] = [
   [1024, 1024, 64, 25],
 ];
 
-/** The rows of Baidu's DeepBench that a processor finishes, two bidirectional layers, and whole models. */
+/** Rows of Baidu's DeepBench that a CPU can run in reasonable time, two bidirectional layers, and whole models. */
 const FURTHER = [
   'lstm-256-256-16-150',
   'lstm-256-256-32-150',
@@ -200,7 +203,7 @@ export const QUICK_ROWS: readonly Row[] = ['lstm-32-64-32-50', 'lstm-128-128-32-
   parseRow,
 );
 
-/** Rows by a list of names; a word that is no full name stands for all rows that begin with it. */
+/** Selects rows by a list of names. A name prefix selects all rows that start with it. */
 export function chooseRows(list: string | undefined, standard: readonly Row[]): Row[] {
   if (list === undefined) return [...standard];
   return list.split(',').flatMap((word) => {

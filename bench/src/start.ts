@@ -1,6 +1,6 @@
 /**
- * `npm run bench:start`: the time from the start of a process to its first prediction, and the most memory that a
- * training run takes. Every run of an engine is a new process, and the engines alternate. Medians are printed as Markdown.
+ * `npm run bench:start`: measures the time from process start to the first prediction, and the peak memory of a
+ * training run. Every run starts a new process, and the engines alternate. Prints the medians as Markdown tables.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { SMALL } from './start/task.js';
 
 const HELP = `npm run bench:start -- [options]
 
-  --rounds N       processes an engine and task, default 15 (memory: a fifth of it)
+  --rounds N       number of processes per engine and task, default 15 (memory: a fifth of that)
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
 `;
 
@@ -30,7 +30,7 @@ interface Engine {
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** The model of the first prediction, as Unroll and ONNX Runtime read it from disk. */
+/** Writes the model of the first prediction in the formats of Unroll and ONNX Runtime. */
 async function writeModels(folder: string): Promise<{ artifact: string; onnx: string }> {
   const { H, I, T } = SMALL;
   const row = parseRow(`lstm-${I}-${H}-1-${T}`);
@@ -59,14 +59,14 @@ function engines(python: string, { artifact, onnx }: { artifact: string; onnx: s
 }
 
 interface Outcome {
-  /** From the start of the process to the end of its first task. */
+  /** From the start of the process to the end of its task. */
   ms: number;
-  /** The most memory it has had, in MB. */
+  /** Peak memory of the process, in MB. */
   megabytes: number;
 }
 
-/** Runs a task in a process of its own; a string says why it could not. */
-function outcome({ command, args, env }: Engine, task: string): Outcome | string {
+/** Runs a task in a new process. @returns the outcome, or the reason why the task failed */
+function runTask({ command, args, env }: Engine, task: string): Outcome | string {
   const started = Date.now();
   const { stdout, stderr, error, status } = spawnSync(command, [...args, task], {
     encoding: 'utf8',
@@ -77,24 +77,24 @@ function outcome({ command, args, env }: Engine, task: string): Outcome | string
   const line = stdout.trim().split('\n').at(-1) ?? '';
   if (status !== 0 || !line.startsWith('{'))
     return stderr.trim().split('\n').at(-1) || `ended with code ${status}`;
-  const { at, kilobytes } = JSON.parse(line) as { at: number; kilobytes: number };
-  return { ms: at - started, megabytes: kilobytes / 1024 };
+  const { doneAt, kilobytes } = JSON.parse(line) as { doneAt: number; kilobytes: number };
+  return { ms: doneAt - started, megabytes: kilobytes / 1024 };
 }
 
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** Medians over rounds of all engines, which alternate; each round starts with another engine. */
+/** Medians over the rounds of alternating engines. Each round starts with a different engine. */
 function measure(list: readonly Engine[], task: string, rounds: number): Map<string, Outcome | string> {
   const all = new Map<string, Outcome[] | string>(list.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < list.length; turn++) {
       const engine = list[(turn + round) % list.length];
-      const before = all.get(engine.name)!;
-      if (typeof before === 'string') continue;
-      const found = outcome(engine, task);
-      if (typeof found === 'string') all.set(engine.name, found);
-      else before.push(found);
+      const outcomes = all.get(engine.name)!;
+      if (typeof outcomes === 'string') continue;
+      const outcome = runTask(engine, task);
+      if (typeof outcome === 'string') all.set(engine.name, outcome);
+      else outcomes.push(outcome);
     }
   }
   const medians = new Map<string, Outcome | string>();
@@ -118,7 +118,7 @@ function table(
 ): void {
   const [first] = found.values();
   const base = typeof first === 'object' ? first[result] : Number.NaN;
-  console.log(`\n| ${title} | ${unit} | Unroll, native is |\n| --- | ---: | ---: |`);
+  console.log(`\n| ${title} | ${unit} | native Unroll / engine |\n| --- | ---: | ---: |`);
   for (const [name, one] of found) {
     if (typeof one === 'string') console.log(`| ${name} | – | ${one} |`);
     else console.log(`| ${name} | ${one[result].toFixed(0)} | ${(base / one[result]).toFixed(2)} |`);
@@ -141,7 +141,7 @@ else {
     `${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.version}, one thread each`,
   );
   const first = measure(list, 'predict', rounds);
-  table('first prediction after the start of the process', 'ms', first, 'ms');
+  table('time from process start to first prediction', 'ms', first, 'ms');
   const training = list.filter(({ name }) => name !== 'onnxruntime-node');
   const runs = measure(training, 'train', Math.ceil(rounds / 5));
   table('peak memory, 50 training steps of LSTM 128-128-32-100', 'MB', runs, 'megabytes');

@@ -1,4 +1,4 @@
-/** What rounds are summed up with. */
+/** Statistics over rounds and rows. */
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -7,9 +7,9 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * How many times `time` the `other` takes: the median over pairs of rounds that followed one another, so that what slows
- * the machine down for a while counts for neither. Those of an engine with fewer rounds (a slow one) are paired with the
- * first of the other's.
+ * The ratio of `other` to `time`: the median over pairs of adjacent rounds, so that a slow phase of the machine affects
+ * both sides of a pair. If one engine has fewer rounds (because it is slow), they are paired with the first rounds of
+ * the other.
  */
 export function pairedRatio(other: readonly number[], time: readonly number[]): number {
   const pairs = Math.min(other.length, time.length);

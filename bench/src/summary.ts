@@ -1,8 +1,8 @@
-/** Summarises the results of a full run: means over rows, and the worst row. */
+/** Summarises the results of a full run: means over rows, and the row with the lowest value. */
 import type { Mode } from './rows.js';
 import { geometricMean, mean, pairedRatio } from './statistics.js';
 
-/** A measured row as the JSON result has it. */
+/** A measured row of the JSON result. */
 export interface SummaryRow {
   cell: string;
   I: number;
@@ -13,24 +13,24 @@ export interface SummaryRow {
   threads: number;
   engine: string;
   ms: number;
-  /** Of each round, in the order of the turns. */
+  /** Milliseconds of each round, in order. */
   rounds: readonly number[];
   ofPeak: number | null;
 }
 
-const placeOf = ({ cell, I, H, B, T, mode, threads }: SummaryRow): string =>
+const cellKey = ({ cell, I, H, B, T, mode, threads }: SummaryRow): string =>
   [cell, I, H, B, T, mode, threads].join('-');
 const nameOf = ({ cell, I, H, B, T, mode }: SummaryRow): string =>
   mode === 'stream' ? `${cell}-${I}-${H}` : `${cell}-${I}-${H}-${B}-${T}`;
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-/** Rows of three tables: against each peer, over threads, and of the peak. */
+/** The rows of three tables: speed relative to each peer, scaling with threads, and share of the peak. */
 export interface Summary {
-  /** How many times as fast: the geometric mean over a cell's rows, and the row with the least. */
-  against: { peer: string; cell: string; mode: Mode; threads: number; rows: number; ratio: number; least: number; at: string }[]; // biome-ignore format: one record
-  /** Two threads over one, for rows of 1 ms or more on one thread with B >= 16. */
-  scaling: { cell: string; mode: Mode; rows: number; factor: number; least: number; at: string }[];
-  /** Executed products over the measured peak, for H >= 256 and B >= 32: mean, and the row with the least. */
+  /** Relative speed: the geometric mean over the rows of a cell, and the row with the lowest ratio. */
+  against: { peer: string; cell: string; mode: Mode; threads: number; rows: number; ratio: number; least: number; leastRow: string }[]; // biome-ignore format: one record
+  /** Speed on two threads relative to one, for rows with B >= 16 that take 1 ms or more on one thread. */
+  scaling: { cell: string; mode: Mode; rows: number; factor: number; least: number; leastRow: string }[];
+  /** Executed products relative to the measured peak, for H >= 256 and B >= 32: the mean, and the lowest row. */
   peak: {
     cell: string;
     mode: Mode;
@@ -38,15 +38,15 @@ export interface Summary {
     rows: number;
     share: number;
     least: number;
-    at: string;
+    leastRow: string;
   }[];
 }
 
-/** @param engine whose results: `unroll-native`, ... */
+/** @param engine the engine to summarise, such as `unroll-native` */
 export function summarise(rows: readonly SummaryRow[], engine: string): Summary {
   const own = rows.filter((row) => row.engine === engine);
   const peers = distinct(rows.map((row) => row.engine)).filter((name) => !name.startsWith('unroll'));
-  const roundsOf = new Map(rows.map((row) => [`${row.engine} ${placeOf(row)}`, row.rounds]));
+  const roundsOf = new Map(rows.map((row) => [`${row.engine} ${cellKey(row)}`, row.rounds]));
   const groups = distinct(own.map(({ cell, mode, threads }) => JSON.stringify({ cell, mode, threads }))).map(
     (key) => JSON.parse(key) as { cell: string; mode: Mode; threads: number },
   );
@@ -56,13 +56,13 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
     );
   const least = (found: readonly { row: SummaryRow; value: number }[]) => {
     const { row, value } = found.reduce((a, b) => (b.value < a.value ? b : a));
-    return { least: value, at: nameOf(row), rows: found.length };
+    return { least: value, leastRow: nameOf(row), rows: found.length };
   };
 
   const against = peers.flatMap((peer) =>
     groups.flatMap((group) => {
       const found = inGroup(group).flatMap((row) => {
-        const other = roundsOf.get(`${peer} ${placeOf(row)}`);
+        const other = roundsOf.get(`${peer} ${cellKey(row)}`);
         return other === undefined ? [] : [{ row, value: pairedRatio(other, row.rounds) }];
       });
       if (found.length === 0) return [];
@@ -72,7 +72,7 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
   const scaling = groups.flatMap(({ cell, mode, threads }) => {
     if (threads !== 2) return [];
     const found = inGroup({ cell, mode, threads: 1 }).flatMap((row) => {
-      const two = roundsOf.get(`${engine} ${placeOf({ ...row, threads: 2 })}`);
+      const two = roundsOf.get(`${engine} ${cellKey({ ...row, threads: 2 })}`);
       return two !== undefined && row.ms >= 1 && row.B >= 16
         ? [{ row, value: pairedRatio(row.rounds, two) }]
         : [];
@@ -90,7 +90,7 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
   return { against, scaling, peak };
 }
 
-/** The tables in Markdown. @param table writes one, given its header and rows */
+/** The tables in Markdown. @param table formats one table, given its header and rows */
 export function summaryLines(
   rows: readonly SummaryRow[],
   engine: string,
@@ -104,27 +104,27 @@ export function summaryLines(
     body.length === 0 ? [] : [title, '', ...table(header, body), ''];
   return [
     ...part(
-      'How many times as fast, by geometric mean over the rows of a cell:',
-      ['peer, cell, mode, threads', 'rows', `${engine}`, 'least row', 'there'],
-      against.map(({ peer, cell, mode, threads, rows: count, ratio, least, at }) => [
+      'Speed relative to each peer, geometric mean over the rows of a cell:',
+      ['peer, cell, mode, threads', 'rows', `${engine}`, 'lowest', 'lowest row'],
+      against.map(({ peer, cell, mode, threads, rows: count, ratio, least, leastRow }) => [
         `${peer} ${cell} ${mode} ${threads}`,
-        ...[of(count), times(ratio), times(least), at],
+        ...[of(count), times(ratio), times(least), leastRow],
       ]),
     ),
     ...part(
-      'Two threads over one, rows of 1 ms or more on one thread with B >= 16:',
-      ['cell, mode', 'rows', 'factor', 'least row', 'there'],
-      scaling.map(({ cell, mode, rows: count, factor, least, at }) => [
+      'Speed on two threads relative to one, rows with B >= 16 that take 1 ms or more on one thread:',
+      ['cell, mode', 'rows', 'factor', 'lowest', 'lowest row'],
+      scaling.map(({ cell, mode, rows: count, factor, least, leastRow }) => [
         `${cell} ${mode}`,
-        ...[of(count), times(factor), times(least), at],
+        ...[of(count), times(factor), times(least), leastRow],
       ]),
     ),
     ...part(
-      'Share of the measured peak, executed products, H >= 256 and B >= 32:',
-      ['cell, mode, threads', 'rows', 'mean', 'least row', 'there'],
-      peak.map(({ cell, mode, threads, rows: count, share, least, at }) => [
+      'Executed products as a share of the measured peak, H >= 256 and B >= 32:',
+      ['cell, mode, threads', 'rows', 'mean', 'lowest', 'lowest row'],
+      peak.map(({ cell, mode, threads, rows: count, share, least, leastRow }) => [
         `${cell} ${mode} ${threads}`,
-        ...[of(count), percent(share), percent(least), at],
+        ...[of(count), percent(share), percent(least), leastRow],
       ]),
     ),
   ];

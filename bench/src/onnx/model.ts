@@ -1,7 +1,7 @@
 /**
- * A row as an ONNX model, written without Python: one RNN, LSTM or GRU node a layer, with constant weights,
- * so that a runtime may pack them once. GRU in the linear_before_reset form, which is Keras's and PyTorch's.
- * Numbers of fields are those of onnx.proto3.
+ * Writes a row as an ONNX model, without Python. Each layer is one RNN, LSTM or GRU node. Weights are constants, so a
+ * runtime can pack them once. GRU uses linear_before_reset, as in Keras and PyTorch. Field numbers are those of
+ * onnx.proto3.
  */
 import { type NamedTensor, type RowData, transposed } from '../data.js';
 import { GATES, type Row } from '../rows.js';
@@ -13,7 +13,7 @@ const INT64 = 7;
 const OPSET = 17;
 
 const OPS = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' } as const;
-/** Our gate at each place of ONNX's order: i o f c for LSTM, z r h for GRU. */
+/** The index of our gate for each gate in ONNX's order: i o f c for LSTM, z r h for GRU. */
 const ORDER = { rnn: [0], lstm: [0, 3, 1, 2], gru: [0, 1, 2] } as const;
 
 export const attribute = {
@@ -48,58 +48,59 @@ export function value(field: 11 | 12, name: string, shape: readonly number[], ty
   return message(field, [string(1, name), message(2, [tensor])]);
 }
 
-/** The file of a graph. */
+/** Encodes a graph as a model file. */
 export function modelFile(name: string, graph: readonly Field[]): Uint8Array {
   const opset = message(8, [integer(2, OPSET)]);
   const fields = [integer(1, 8), string(2, 'unroll-bench'), message(7, [string(2, name), ...graph]), opset];
   return encode(fields);
 }
 
-/** [rows, G·H] in our gates to [G·H, rows] in ONNX's. */
+/** Transposes [rows, G·H] in our gate order to [G·H, rows] in ONNX's gate order. */
 function gateRows(row: Row, values: Float32Array): Float32Array {
   const { kind, H } = row;
   const width = GATES[kind] * H;
   const rows = values.length / width;
-  const turned = transposed(values, rows, width);
+  const ours = transposed(values, rows, width);
   const out = new Float32Array(values.length);
-  ORDER[kind].forEach((gate, place) => {
-    out.set(turned.subarray(gate * H * rows, (gate + 1) * H * rows), place * H * rows);
+  ORDER[kind].forEach((gate, onnxGate) => {
+    out.set(ours.subarray(gate * H * rows, (gate + 1) * H * rows), onnxGate * H * rows);
   });
   return out;
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
+function concatenate(parts: readonly Float32Array[]): Float32Array {
   const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+    out.set(part, offset);
+    offset += part.length;
   }
   return out;
 }
 
 /**
- * W, U, b of each direction of a layer, as constants W [D, GH, I], R [D, GH, H] and B [D, 2GH] of that name.
+ * The weights W, U and b of all directions of a layer as the constants `W<name>` [D, GH, I], `R<name>` [D, GH, H] and
+ * `B<name>` [D, 2GH].
  */
 export function cellConstants(row: Row, name: string, weights: readonly NamedTensor[]): Field[] {
   const { kind, H } = row;
   const GH = GATES[kind] * H;
   const directions = weights.length / 3;
-  const part = (which: number): NamedTensor[] => weights.filter((_, i) => i % 3 === which);
+  const part = (index: number): NamedTensor[] => weights.filter((_, i) => i % 3 === index);
   const biases = part(2).flatMap(({ values }) => {
-    const ofStates = kind === 'gru' ? values.subarray(GH) : new Float32Array(GH);
-    return [gateRows(row, values.subarray(0, GH)), gateRows(row, ofStates)];
+    const recurrentBias = kind === 'gru' ? values.subarray(GH) : new Float32Array(GH);
+    return [gateRows(row, values.subarray(0, GH)), gateRows(row, recurrentBias)];
   });
-  const rows = (which: number): Float32Array =>
-    joined(part(which).map(({ values }) => gateRows(row, values)));
+  const rows = (index: number): Float32Array =>
+    concatenate(part(index).map(({ values }) => gateRows(row, values)));
   return [
     constant(`W${name}`, [directions, GH, weights[0].shape[0]], rows(0)),
     constant(`R${name}`, [directions, GH, H], rows(1)),
-    constant(`B${name}`, [directions, 2 * GH], joined(biases)),
+    constant(`B${name}`, [directions, 2 * GH], concatenate(biases)),
   ];
 }
 
-/** The node of a layer over the constants of that name; `initial` are its first states, where given. */
+/** The node of a layer, which uses the constants of `cellConstants`. `initial` names its initial states, if any. */
 export function cellNode(
   { kind, H }: Row,
   name: string,
@@ -116,8 +117,8 @@ export function cellNode(
 }
 
 /**
- * The model's file. Input x [T, B, I]; output h [D, B, H] of the last layer's last step. With `states`, also
- * inputs h0 (and c0 for LSTM) and output c: what a caller needs to go on.
+ * The model file. The input is x [T, B, I], the output h [D, B, H] of the last layer's last step. If `states` is set,
+ * the model also has inputs h0 (and c0 for LSTM) and an output c, so that a caller can pass states between calls.
  */
 export function onnxModel(row: Row, data: RowData, states: boolean): Uint8Array {
   const { kind, H, B, T, I, layers } = row;

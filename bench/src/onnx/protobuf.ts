@@ -1,9 +1,9 @@
 /**
- * The little of Protocol Buffers' wire format that writing an ONNX file takes. A message is a list of encoded
+ * The part of the Protocol Buffers wire format that is needed to write an ONNX file. A message is a list of encoded
  * fields.
  */
 
-/** Bytes of one field: its number, its wire type and its value. */
+/** One encoded field: its number, its wire type and its value. */
 export type Field = Uint8Array[];
 
 const text = new TextEncoder();
@@ -31,14 +31,14 @@ export const string = (field: number, value: string): Field => bytes(field, text
 
 export const message = (field: number, fields: readonly Field[]): Field => bytes(field, encode(fields));
 
-/** The fields one after another. */
+/** Concatenates fields. */
 export function encode(fields: readonly Field[]): Uint8Array {
   const parts = fields.flat();
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+    out.set(part, offset);
+    offset += part.length;
   }
   return out;
 }

@@ -1,13 +1,13 @@
 /**
- * The whole models as ONNX: token numbers [T, B] in, logits out ([B, classes], or [T, B, classes] of a
- * translator).
+ * Writes the whole models as ONNX. Inputs are token ids [T, B]; outputs are logits, [B, classes] for a classifier and
+ * [T, B, classes] for a translator.
  */
 import type { NamedTensor, RowData } from '../data.js';
 import type { Row, Whole } from '../rows.js';
 import { cellConstants, cellNode, constant, INT32, modelFile, node, value } from './model.js';
 import type { Field } from './protobuf.js';
 
-/** A weight as it is. */
+/** A weight that keeps its layout. */
 const plain = (name: string, { shape, values }: NamedTensor): Field => constant(name, shape, values);
 
 function classifier(row: Row, { classes }: Whole, { weights }: RowData): Uint8Array {

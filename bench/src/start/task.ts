@@ -1,6 +1,6 @@
-/** What the processes of `bench:start` share: the model's sizes, and how they report. */
+/** Shared by the processes of `bench:start`: the sizes of the models, and the format of the result. */
 
-/** The LSTM of the first prediction, which gives its last output for one sequence. */
+/** The LSTM of the first prediction, which returns its last output for one sequence. */
 export const SMALL = { I: 1, H: 64, T: 50 } as const;
 /** The training run. */
 export const LARGE = { I: 128, H: 128, B: 32, T: 100, steps: 50 } as const;
@@ -11,9 +11,9 @@ export const task = process.argv.at(-1);
 export const numbers = (count: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => ((i * 7919) % 1000) / 1000 - 0.5);
 
-/** Says that the task is done. */
+/** Reports that the task is done. */
 export function report(value: number): void {
-  const at = Date.now();
-  if (!Number.isFinite(value)) throw new Error(`the result is ${value}`);
-  console.log(JSON.stringify({ at, kilobytes: process.resourceUsage().maxRSS }));
+  const doneAt = Date.now();
+  if (!Number.isFinite(value)) throw new Error(`result must be a finite number, got ${value}`);
+  console.log(JSON.stringify({ doneAt, kilobytes: process.resourceUsage().maxRSS }));
 }

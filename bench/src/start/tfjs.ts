@@ -20,7 +20,7 @@ interface Tf {
 const tf = await importPeer<Tf>('@tensorflow/tfjs');
 await importPeer('@tensorflow/tfjs-backend-wasm');
 await tf.setBackend('wasm');
-// Who has a file of weights does not pay for random ones.
+// A program that loads saved weights does not need random initial ones, which are slow to compute.
 const options = { recurrentActivation: 'sigmoid', recurrentInitializer: 'zeros' };
 
 if (task === 'predict') {

@@ -1,4 +1,7 @@
-/** Unroll's process of `bench:start`: `unroll.js <artifact> predict|train`. Each task imports only what a program for it would. */
+/**
+ * Unroll's process of `bench:start`: `unroll.js <artifact> predict|train`. Each task imports only what a program that
+ * does nothing else would import.
+ */
 import { LARGE, numbers, report, SMALL, task } from './task.js';
 
 if (task === 'predict') {

@@ -1,8 +1,8 @@
 /**
- * brain.js's process. Its networks run one sequence at a time and have equations of their own: the plain cell
- * has ReLU, the GRU resets before the product, and the "LSTM" keeps no cell state (it multiplies the forget
- * gate with h). Each is compared with the same equations. Training is by its own RMSprop after every
- * sequence: no Adam, no batch, no row.
+ * The process of brain.js. Its networks run one sequence at a time and use variants of the equations: the simple RNN
+ * has ReLU, the GRU applies the reset gate before the product, and the "LSTM" has no cell state (it multiplies the
+ * forget gate with h). Each is compared with the oracle's same variant. It has no training rows: it trains with its own
+ * RMSprop after every sequence, without Adam or batches.
  */
 import { importPeer, peerVersion, threads } from '#host';
 import type { RowData } from '../data.js';
@@ -33,7 +33,7 @@ interface Brain {
 const CLASSES = { rnn: 'RNNTimeStep', lstm: 'LSTMTimeStep', gru: 'GRUTimeStep' } as const;
 const VARIANTS: Record<CellName, Variant> = { rnn: 'relu', lstm: 'no-cell', gru: 'reset-before' };
 
-/** Its names of W, U and b of each gate, in our order of gates. */
+/** The names of W, U and b of each gate in brain.js, in our gate order. */
 const NAMES: Record<CellName, [W: string, U: string, b: string][]> = {
   rnn: [['weight', 'transition', 'bias']],
   lstm: ['input', 'forget', 'cellActivation', 'output'].map((gate) => [
@@ -54,10 +54,10 @@ function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): v
   const G = GATES[kind];
   const layer = network.model.hiddenLayers[0];
   NAMES[kind].forEach((names, gate) => {
-    names.forEach((name, which) => {
-      const source = weights[which].values;
+    names.forEach((name, weight) => {
+      const source = weights[weight].values;
       const target = layer[name].weights;
-      // Its matrices are [H, rows], ours [rows, G·H].
+      // brain.js's matrices are [H, rows], ours are [rows, G·H].
       const rows = target.length / H;
       for (let r = 0; r < rows; r++) {
         for (let u = 0; u < H; u++) target[u * rows + r] = source[r * G * H + gate * H + u];
@@ -68,11 +68,11 @@ function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): v
 
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (mode === 'train')
-    throw new Unavailable('trains one sequence at a time by an RMSprop of its own: no Adam');
+    throw new Unavailable('trains one sequence at a time with its own RMSprop, has no Adam');
   if (mode === 'stream') throw new Unavailable('keeps no state between calls');
   if (row.whole) throw new Unavailable('has no such model');
-  if (row.cell === 'bilstm2') throw new Unavailable('no bidirectional layers');
-  if (threads > 1) throw new Unavailable('one thread only');
+  if (row.cell === 'bilstm2') throw new Unavailable('has no bidirectional layers');
+  if (threads > 1) throw new Unavailable('has no threads');
   const { I, H, B, T } = row;
   const network = new brain.recurrent[CLASSES[row.kind]]({
     inputSize: I,
@@ -80,7 +80,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
     outputSize: 1,
   });
   network.initialize();
-  network.bindEquation(); // without one it refuses to run, as it takes itself for untrained
+  network.bindEquation(); // run() throws if the network has no equation, because it then counts as untrained
   setWeights(network, row, data);
   const step = (b: number, t: number): number | Float32Array => {
     const values = data.inputs[0].values.subarray((b * T + t) * I, (b * T + t + 1) * I);

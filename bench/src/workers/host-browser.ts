@@ -1,23 +1,24 @@
 /**
- * The same as host-node.ts for a dedicated worker of a page: `<script>?threads=..&argument=..`, messages from and to the
- * page (src/page.ts). In a worker, unlike in the page itself, an engine may wait for its threads.
+ * The counterpart of host-node.ts for a dedicated worker of a page. The script's URL is
+ * `<script>?threads=..&argument=..`; requests and answers are messages from and to the page (src/page.ts). Unlike the
+ * page, a worker may block while it waits for threads.
  */
 import { type DataFile, dataOf, type RowData } from '../data.js';
 import type { Answer, BrowserHost, Report, Request } from '../protocol.js';
 
 type Answering = (request: Request) => Promise<Answer>;
 
-const report = (what: Report): void => postMessage(what);
+const send = (report: Report): void => postMessage(report);
 
-// Messages come as soon as this line is reached, while the engine below still awaits its library.
+// Messages arrive as soon as the listener is added, before the engine has loaded its library. They wait for `listen`.
 let listen!: (answer: Answering) => void;
 const answering = new Promise<Answering>((resolve) => {
   listen = resolve;
 });
 addEventListener('message', async ({ data }: MessageEvent<Request>) => {
-  report({ answer: await (await answering)(data) });
+  send({ answer: await (await answering)(data) });
 });
-addEventListener('unhandledrejection', ({ reason }) => report({ lost: String(reason?.message ?? reason) }));
+addEventListener('unhandledrejection', ({ reason }) => send({ lost: String(reason?.message ?? reason) }));
 
 export { listen };
 
@@ -25,13 +26,13 @@ const query = new URL(location.href).searchParams;
 export const threads = Number(query.get('threads') ?? 1);
 export const argument = query.get('argument') ?? undefined;
 
-if (!crossOriginIsolated) throw new Error('the page is not cross-origin isolated: it would have no threads');
+if (!crossOriginIsolated) throw new Error('the page must be cross-origin isolated to use threads');
 export const browser: BrowserHost | null = {
   version: /Chrome\/\S+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent,
   crossOriginIsolated,
 };
 
-/** The peers' builds for browsers, as published; those of TensorFlow.js leave themselves in a global variable. */
+/** The published browser builds of the peers. Those of TensorFlow.js define a global variable. */
 const FILES: Readonly<Record<string, string>> = {
   'onnxruntime-web': 'dist/ort.wasm.bundle.min.mjs',
   '@tensorflow/tfjs': 'dist/tf.es2017.min.js',

@@ -1,6 +1,6 @@
 /**
- * The protocol of an engine's process in Node: `<script> <threads> <argument>`, commands on stdin, answers
- * on stdout. Whatever the engine's own library prints to the console goes to stderr.
+ * The protocol of an engine in a Node process: `<script> <threads> <argument>`, requests on stdin, answers on stdout.
+ * Console output of the engine's library goes to stderr.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,15 +9,15 @@ import { pathToFileURL } from 'node:url';
 import { type DataFile, dataOf, type RowData } from '../data.js';
 import type { Answer, BrowserHost, Request } from '../protocol.js';
 
-/** Number of threads that this process may use, as the coordinator said. */
+/** Number of threads that the engine must use. */
 export const threads = Number(process.argv[2] ?? 1);
-/** What else it said; absent: nothing. */
+/** The optional second argument; its meaning depends on the engine. */
 export const argument = process.argv[3];
 export const browser: BrowserHost | null = null;
 
 const peers = new URL('../../peers/', import.meta.url);
 
-/** The module of a peer, from the folder where the peers are installed. */
+/** Imports a peer from the folder where the peers are installed. */
 export async function importPeer<T>(name: string): Promise<T> {
   const path = createRequire(new URL('package.json', peers)).resolve(name);
   return ((await import(pathToFileURL(path).href)) as { default: T }).default;
@@ -28,10 +28,10 @@ export async function peerVersion(name: string): Promise<string> {
   return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
 }
 
-/** Where a page finds a peer's files; null: the peer finds them itself. */
+/** The URL of a peer's files in a page; null in Node, where the peer resolves its own files. */
 export const addressOf = (_name: string): string | null => null;
 
-/** How many workers were started so far; null where nobody can count them. */
+/** Number of workers started so far; null in Node, where they cannot be counted. */
 export const workersStarted = (): number | null => null;
 
 export const readData = async (file: DataFile): Promise<RowData> => dataOf(file, readFileSync(file.path));

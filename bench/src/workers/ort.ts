@@ -1,7 +1,6 @@
 /**
- * ONNX Runtime, native and WebAssembly: `ort.js <threads> node|web`. One session a row with
- * all graph optimisations, threads as told, inputs and outputs bound beforehand as far as its JavaScript
- * interface lets them be.
+ * ONNX Runtime, native and WebAssembly: `ort.js <threads> node|web`. Each row has one session with all graph
+ * optimisations. Inputs and outputs are allocated before timing where the JavaScript API allows it.
  */
 import { argument, importPeer, peerVersion, threads, workersStarted } from '#host';
 import { makeData, type RowData, timeMajor } from '../data.js';
@@ -45,11 +44,11 @@ const createSession = (model: Uint8Array): Promise<Session> =>
     interOpNumThreads: 1,
   });
 
-/** WebAssembly has a memory of its own, from which it copies its outputs in any case. */
+/** Runs the session. The WebAssembly build always copies outputs from its own memory, so it takes no `fetches`. */
 const run = (session: Session, feeds: Named, fetches: Named): Promise<Named> =>
   web ? session.run(feeds) : session.run(feeds, fetches);
 
-/** [D, B, H] to [B, D·H]. */
+/** Transposes [D, B, H] to [B, D·H]. */
 function batchMajor(h: Float32Array, { B, H }: Row): Float32Array {
   const D = h.length / (B * H);
   const out = new Float32Array(h.length);
@@ -66,17 +65,17 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   const steps = Array.from({ length: data.inputs[0].shape[1] }, (_, t) =>
     tensor(data.inputs[0].values.slice(t * I, (t + 1) * I), 1, 1, I),
   );
-  // The native runtime writes into the tensors it is given: two sets of states, what one call writes the next
-  // one reads.
+  // The native runtime writes into the given tensors. Two sets of states alternate: each call reads what the previous
+  // call wrote.
   const makeSet = (): Named =>
     Object.fromEntries(names.map((name) => [name, tensor(new Float32Array(H), 1, 1, H)]));
   const sets = [makeSet(), makeSet()];
-  let at = 0;
+  let step = 0;
   let states = makeSet();
   const work = async (): Promise<void> => {
-    const feeds: Named = { x: steps[at % steps.length], h0: states.h };
+    const feeds: Named = { x: steps[step % steps.length], h0: states.h };
     if (states.c) feeds.c0 = states.c;
-    states = await run(session, feeds, sets[at++ & 1]);
+    states = await run(session, feeds, sets[step++ & 1]);
   };
   return {
     work,
@@ -125,12 +124,12 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   };
 }
 
-/** Starts the threads by a first session; where workers can be counted, proves that they are as many as told. */
+/** Starts the threads by creating a session. @throws if workers can be counted and their number is wrong */
 async function startThreads(): Promise<void> {
   const row = parseRow('rnn-1-1-1-1');
   await (await createSession(onnxModel(row, makeData(row, 'infer'), false))).release();
   const workers = workersStarted();
-  // The caller of a session is one of its threads.
+  // The thread that calls the session is one of its threads.
   if (workers !== null && workers + 1 !== threads)
     throw new Error(`${workers + 1} of ${threads} threads started`);
 }

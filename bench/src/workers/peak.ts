@@ -1,7 +1,6 @@
 /**
- * The peak's process: independent multiply-adds in full vectors, nothing else, at every width that this
- * machine has. The kernels' own compiler makes them, so no kernel can have more; a peak is a maximum, so the
- * best of many short runs counts.
+ * Measures the peak: independent multiply-adds in full vectors, at every vector width of the machine. They are compiled
+ * like the kernels, so no kernel can be faster. The peak is the best of many short runs.
  */
 
 import { choiceFor, type KernelModule, listVariants, loadKernels } from '@unroll/kernels';
@@ -9,18 +8,18 @@ import { argument } from '#host';
 import type { Peaks } from '../protocol.js';
 import { serve } from './serve.js';
 
-const PASSES = 4;
-// A run lasts about a millisecond: short enough that some are disturbed by nobody.
+const REPETITIONS = 4;
+// A run takes about a millisecond, which is short enough for some runs to be undisturbed by other processes.
 const RUNS = 60;
 const ITERATIONS = 2e5;
 
 const modules = await Promise.all(listVariants().map((variant) => loadKernels(choiceFor(variant))));
-/** The place's key of 128 bits. */
-const narrow = argument as keyof Peaks;
+/** The key of 128-bit vectors on this host. */
+const simd128Key = argument as keyof Peaks;
 
-/** Which width a build has. The 128-bit ones differ in whether they fuse; the best of them is the peak. */
-function width({ variant }: KernelModule): keyof Peaks {
-  return variant === 'avx512' || variant === 'avx2' ? variant : narrow;
+/** The key of a build's vector width. Some 128-bit builds fuse multiply-adds; the fastest of them is the peak. */
+function widthKey({ variant }: KernelModule): keyof Peaks {
+  return variant === 'avx512' || variant === 'avx2' ? variant : simd128Key;
 }
 
 function peakOf({ kernels, memory }: KernelModule): number {
@@ -37,13 +36,13 @@ function peakOf({ kernels, memory }: KernelModule): number {
 
 serve({
   hello: () => ({ version: '', description: modules.map((module) => module.variant).join(', ') }),
-  prepare: () => Promise.reject(new Error('the peak has no rows')),
+  prepare: () => Promise.reject(new Error('the peak worker does not run rows')),
   peak: () => {
     const peaks: Peaks = {};
-    for (let pass = 0; pass < PASSES; pass++) {
+    for (let i = 0; i < REPETITIONS; i++) {
       for (const module of modules) {
-        const name = width(module);
-        peaks[name] = Math.max(peaks[name] ?? 0, peakOf(module));
+        const key = widthKey(module);
+        peaks[key] = Math.max(peaks[key] ?? 0, peakOf(module));
       }
     }
     return peaks;

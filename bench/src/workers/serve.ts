@@ -1,51 +1,51 @@
 /**
- * The loop of an engine in JavaScript, in a process of Node or in a worker of a page (`#host`): obeys commands and times
- * calls.
+ * The request loop of a JavaScript engine: executes commands and times calls. The engine runs in a Node process or in a
+ * worker of a page (`#host`).
  */
 import { browser, listen, readData } from '#host';
 import type { DataFile, RowData } from '../data.js';
 import type { Hello, Loaded, Peaks, Request, Round, Warmed } from '../protocol.js';
 import type { Mode, Row, Variant } from '../rows.js';
 
-/** One call; asynchronous where the engine's is. */
+/** One call. It returns a promise if the engine is asynchronous. */
 export type Work = () => unknown;
 
-/** A row made ready. */
+/** A row that is ready to run. */
 export interface Prepared {
   /** The timed call. */
   work: Work;
-  /** Ways to do the same; the fastest is timed in place of `work`. */
+  /** Alternatives to `work`, by name. The warm-up selects the fastest. */
   others?: Record<string, Work>;
-  /** Which equations were built; default standard. */
+  /** The equations of the model; default standard. */
   variant?: Variant;
   /**
-   * infer: the last outputs of the row's data; stream: those after its steps. Runs before anything is timed.
+   * infer: the outputs of the last time step; stream: the outputs after all steps. Called before timing.
    */
   outputs?: () => Float32Array | Promise<Float32Array>;
-  /** train: one step's loss, before its update. Run three times before anything is timed. */
+  /** train: runs one step and returns the loss before its update. Called three times before timing. */
   step?: () => Promise<number>;
   drop?: () => unknown;
 }
 
 export interface Engine {
   hello(): Hello | Promise<Hello>;
-  /** @throws Unavailable where the engine has no such row */
+  /** @throws Unavailable if the engine cannot run the row */
   prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<Prepared>;
   share?(): Promise<number>;
   peak?(): Peaks;
 }
 
-/** Why an engine cannot do a row, for the table. */
+/** An engine cannot run a row. The message is a footnote of the report. */
 export class Unavailable extends Error {}
 
-/** The last step's outputs [B, classes] of a translator's [B, T, classes]; of the others' all. */
+/** Takes the last time step [B, classes] of a translator's outputs [B, T, classes]. Other outputs are unchanged. */
 export function lastSteps(values: Float32Array, { B, T, whole }: Row): Float32Array {
   if (whole?.model !== 'translator') return values;
   const { classes } = whole;
   const out = new Float32Array(B * classes);
   for (let b = 0; b < B; b++) {
-    const at = (b * T + T - 1) * classes;
-    out.set(values.subarray(at, at + classes), b * classes);
+    const offset = (b * T + T - 1) * classes;
+    out.set(values.subarray(offset, offset + classes), b * classes);
   }
   return out;
 }
@@ -119,7 +119,7 @@ function encode({ buffer, byteOffset, byteLength }: Float32Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** Calls untimed for so many milliseconds, and says how long a call took in the second half. */
+/** Runs for the given time. @returns milliseconds per call in the second half of it */
 async function warmUp(work: Work, milliseconds: number): Promise<number> {
   const half = async (): Promise<number> => {
     const start = performance.now();
@@ -135,7 +135,9 @@ async function warmUp(work: Work, milliseconds: number): Promise<number> {
   return half();
 }
 
-/** `calls` timed calls. Short ones follow one that fetches what other processes pushed out of the caches. */
+/**
+ * Times `calls` calls. If there are several, an untimed call first refills the caches that other processes have used.
+ */
 async function timeRound(work: Work, calls: number): Promise<Round> {
   const first = calls > 1 ? work() : null;
   if (first instanceof Promise) await first;

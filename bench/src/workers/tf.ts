@@ -1,4 +1,4 @@
-/** The part of TensorFlow.js that is used here, loaded with its WebAssembly backend. */
+/** Types of the part of TensorFlow.js that the benchmark uses, and the library itself with its WebAssembly backend. */
 import { addressOf, importPeer, threads } from '#host';
 import type { Row } from '../rows.js';
 
@@ -6,7 +6,7 @@ export interface TfTensor {
   dataSync(): Float32Array;
   dispose(): void;
 }
-/** A value of a functional model. */
+/** A symbolic tensor of a functional model. */
 export type TfSymbol = object;
 export interface TfLayer {
   build(shape: number[]): void;
@@ -51,17 +51,17 @@ export const wasm = await importPeer<{
 const address = addressOf(backend);
 if (address !== null) {
   wasm.setWasmPaths(`${address}dist/`);
-  // It uses at most half of the cores, whatever the setting: with few cores that would limit it to one.
+  // TensorFlow.js uses at most half of the cores, whatever the setting. With two cores that would be one thread.
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads });
 }
 wasm.setThreadsCount(threads);
-if (!(await tf.setBackend('wasm'))) throw new Error('its WebAssembly backend did not start');
+if (!(await tf.setBackend('wasm'))) throw new Error('the WebAssembly backend did not start');
 
-/** A recurrent layer by the cell. */
+/** The name of the recurrent layer of each cell. */
 export const LAYERS = { rnn: 'simpleRNN', lstm: 'lstm', gru: 'gru' } as const;
 
 export const recurrentOptions = ({ kind, H }: Row): object => ({
   units: H,
-  recurrentInitializer: 'zeros', // set right after; its own default is slow to make
+  recurrentInitializer: 'zeros', // the weights are set afterwards, and the default initialiser is slow
   ...(kind === 'rnn' ? {} : { recurrentActivation: 'sigmoid' }),
 });

@@ -1,4 +1,4 @@
-/** A row as a model of TensorFlow.js's layers. */
+/** Builds a row as a TensorFlow.js model. */
 import type { RowData } from '../data.js';
 import type { Row, Whole } from '../rows.js';
 import {
@@ -11,7 +11,7 @@ import {
   tf,
 } from './tf.js';
 
-/** The row's weights; of a GRU's two biases the input's only, as its own has no other. */
+/** The row's weights. TensorFlow.js's GRU has no recurrent bias, so only the input bias of a GRU is used. */
 export function weightTensors({ kind }: Row, { weights }: RowData): TfTensor[] {
   return weights.map(({ name, shape, values }) => {
     const width = shape[shape.length - 1];
@@ -20,11 +20,11 @@ export function weightTensors({ kind }: Row, { weights }: RowData): TfTensor[] {
   });
 }
 
-/** Gives each layer so many of the row's weights, in order. */
+/** Assigns the row's weights to the layers in order, `count` to each. */
 function setWeights(row: Row, data: RowData, layers: [layer: TfLayer, count: number][]): void {
   const weights = weightTensors(row, data);
-  let at = 0;
-  for (const [layer, count] of layers) layer.setWeights(weights.slice(at, (at += count)));
+  let next = 0;
+  for (const [layer, count] of layers) layer.setWeights(weights.slice(next, (next += count)));
   for (const weight of weights) weight.dispose();
 }
 

@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js with its WebAssembly backend (SIMD; in Node the library switches its threads off itself). Its layers are what its users train recurrent networks with. Its GRU knows the reset before
- * the product only.
+ * TensorFlow.js with its WebAssembly backend (SIMD; the library disables threads in Node). Models use its layers, as
+ * its users do. Its GRU only supports the reset gate before the product.
  */
 import { peerVersion, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
@@ -23,10 +23,10 @@ function prepareStream(row: Row, data: RowData): Prepared {
   const zeroStates = (): TfTensor[] =>
     Array.from({ length: row.kind === 'lstm' ? 2 : 1 }, () => tf.zeros([1, H]));
   let states = zeroStates();
-  let at = 0;
+  let step = 0;
   const work = (): Float32Array =>
     tf.tidy(() => {
-      const [y, ...next] = cell.call([steps[at++ % steps.length], ...states], {});
+      const [y, ...next] = cell.call([steps[step++ % steps.length], ...states], {});
       for (const state of states) state.dispose();
       states = next.map((state) => tf.keep(state));
       return y.dataSync();
@@ -47,7 +47,7 @@ function prepareStream(row: Row, data: RowData): Prepared {
 
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (threads > 1 && !hasThreads) {
-    throw new Unavailable('one thread only in Node');
+    throw new Unavailable('has no threads in Node');
   }
   const variant = row.kind === 'gru' ? 'reset-before' : 'standard';
   if (mode === 'stream') return { ...prepareStream(row, data), variant };
@@ -71,7 +71,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   const loss = (): TfTensor => lossOf(y, model.apply(inputs, { training: true }));
   const minimize = async (): Promise<number> =>
     tf.tidy(() => optimizer.minimize(loss, true).dataSync()[0] ?? Number.NaN);
-  // trainOnBatch knows no cross-entropy from logits.
+  // trainOnBatch does not support cross-entropy from logits.
   if (classes) return { variant, work: minimize, step: minimize, drop };
   model.compile({ optimizer, loss: 'meanSquaredError' });
   const step = (): Promise<number> => model.trainOnBatch(inputs, y);
@@ -80,7 +80,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
 
 serve({
   hello: async () => {
-    const active = hasThreads ? wasm.getThreadsCount() : threads; // without threads, rows say so
+    const active = hasThreads ? wasm.getThreadsCount() : threads; // without threads, prepare() throws Unavailable
     if (active !== threads) throw new Error(`${active} of ${threads} threads started`);
     return {
       version: await peerVersion('@tensorflow/tfjs'),

@@ -1,4 +1,4 @@
-/** A row as a model of Unroll's layers, and the steps that train it. */
+/** Builds a row as an Unroll model, and trains it step by step. */
 import type { Tensor } from '@unroll/core';
 import {
   bidirectional,
@@ -18,7 +18,7 @@ import { adam, losses, train } from '@unroll/train';
 import type { RowData } from '../data.js';
 import type { Row, Variant } from '../rows.js';
 
-/** The weights are set right after; orthogonal ones take seconds to make at these sizes. */
+/** The weights are set afterwards. At these sizes the default orthogonal initialiser takes seconds. */
 const ZEROS = { kernelInitializer: 'zeros', recurrentInitializer: 'zeros' } as const;
 
 interface RecurrentChoice {
@@ -33,7 +33,7 @@ function recurrentLayer({ kind }: Row, options: RecurrentChoice, variant: Varian
   return kind === 'lstm' ? lstm(chosen) : simpleRNN(chosen);
 }
 
-/** The model, not built yet, and its layers in the order of the row's weights. */
+/** Creates the model, not built yet, and its layers in the order of the row's weights. */
 function assemble(row: Row, variant: Variant): { network: Network; layers: Layer[] } {
   const { I, H, whole } = row;
   const table = (): Layer => embedding({ inputDim: whole!.vocabulary, outputDim: I });
@@ -67,13 +67,15 @@ export function buildModel(row: Row, { inputs, weights }: RowData, variant: Vari
   network.build(inputs.map(({ shape }) => [-1, ...shape.slice(1)]));
   const parameters = layers.flatMap((layer) => layer.parameters);
   parameters.forEach((parameter, i) => {
-    // A GRU that resets before the product has one bias, the first of the two.
+    // A GRU with the reset gate before the product has only the first of the two biases.
     parameter.assign(weights[i].values.subarray(0, parameter.size));
   });
   return network;
 }
 
-/** One step of the loop that `fit` runs, on one batch that comes for ever in one epoch. Gives its loss. */
+/**
+ * Returns a function that runs one step of the loop of `fit` and resolves to its loss. Every step uses the same batch.
+ */
 export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor): () => Promise<number> {
   const batches = {
     *[Symbol.iterator]() {
@@ -83,7 +85,7 @@ export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor)
   const events = train(network, {
     batches,
     loss: row.whole ? losses.sparseCategoricalCrossentropy({ fromLogits: true }) : losses.mse(),
-    // As in every engine, too small to matter: Keras adds it before the bias correction, PyTorch after it.
+    // Libraries add epsilon before (Keras) or after (PyTorch) the bias correction. All engines use a negligible one.
     optimizer: adam({ epsilon: 1e-12 }),
     epochs: 1,
   });

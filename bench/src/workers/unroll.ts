@@ -1,7 +1,7 @@
 /**
- * Unroll itself: `unroll.js <threads> <backend>`. Rows go through the calls that its users' do: a
- * model of layers run forward in a scope (what `predict` does), and the steps of `train` (what `fit` does),
- * which copy each batch out of the data set and give the event loop a turn.
+ * Unroll: `unroll.js <threads> <backend>`. Rows use the same code as the public API: inference calls `forward` in a
+ * scope (as `predict` does), and training runs the steps of `train` (as `fit` does), which copy each batch from the
+ * data set and yield to the event loop.
  */
 
 import {
@@ -34,16 +34,16 @@ function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
   const steps = Array.from({ length: x.shape[1] }, (_, t) =>
     tensor(x.values.slice(t * I, (t + 1) * I), [1, I]),
   );
-  let at = 0;
-  const work = (): Tensor => stream.step(steps[at++ % steps.length]);
+  let step = 0;
+  const work = (): Tensor => stream.step(steps[step++ % steps.length]);
   return {
     work,
     outputs: () => steps.map(() => work().dataSync() as Float32Array).at(-1)!,
   };
 }
 
-async function prepare(row: Row, mode: Mode, data: RowData, asked: Variant): Promise<Prepared> {
-  const variant = row.cell === 'grubefore' ? 'reset-before' : asked;
+async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant): Promise<Prepared> {
+  const variant = row.cell === 'grubefore' ? 'reset-before' : requested;
   if (variant !== 'standard' && variant !== 'reset-before')
     throw new Unavailable(`has no such ${row.kind} cell`);
   if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
@@ -58,8 +58,8 @@ async function prepare(row: Row, mode: Mode, data: RowData, asked: Variant): Pro
   return { work, outputs: () => lastSteps(work().dataSync() as Float32Array, row), variant };
 }
 
-/** Waits until the worker threads of the kernels are there; they start on their own time. */
-async function settled({ module }: { module: KernelModule }): Promise<number> {
+/** Waits until the worker threads of the kernels, which start asynchronously, are active. @returns their number */
+async function waitForThreads({ module }: { module: KernelModule }): Promise<number> {
   for (let i = 0; i < 100 && module.activeThreads < threads; i++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -73,7 +73,7 @@ setThreads(threads);
 serve({
   hello: async () => {
     const cpu = backend as Backend & { module: KernelModule };
-    const active = await settled(cpu);
+    const active = await waitForThreads(cpu);
     if (active !== threads) throw new Error(`${active} of ${threads} threads started`);
     const description = backend.description.replace(/, \d+ threads?$/, '');
     return { version: 'unroll', description };
