@@ -49,7 +49,7 @@ describe('the gradient check finds a wrong gradient', () => {
     const wrong = tanh(({ outputs, grads }) => [mul(grads[0], sub(1, outputs[0]))]);
     const { problems, worst } = checkGradients('tanh', wrong, sample);
     assert.ok(problems.length >= 7);
-    assert.match(problems[0]!, /^tanh a row: along a direction of all inputs: backward gives /);
+    assert.match(problems[0]!, /^tanh a row: along a direction of all inputs: backward returned /);
     assert.ok(worst!.ratio > 1e4);
   });
 
@@ -66,7 +66,7 @@ describe('the gradient check finds a wrong gradient', () => {
 
   test('a missing gradient', () => {
     const wrong = tanh(() => [null]);
-    assert.match(checkGradients('tanh', wrong, sample).problems[0]!, /input 0: backward gives no gradient/);
+    assert.match(checkGradients('tanh', wrong, sample).problems[0]!, /input 0: backward returns no gradient/);
   });
 
   test('a gradient of another shape', () => {
@@ -91,7 +91,7 @@ describe('the gradient check finds a wrong gradient', () => {
       samples.matmul.find((each) => each.name === '[3, 5] times [5, 4]')!,
     );
     assert.deepEqual(problems, [
-      'matmul [3, 5] times [5, 4]: input 0: its gradient differs when others are not asked for',
+      'matmul [3, 5] times [5, 4]: input 0: its gradient changes if other gradients are not requested',
     ]);
   });
 

@@ -1,4 +1,4 @@
-// Memory for tests that call kernels directly: floats and integers one after another behind the heap's start.
+// Memory for tests that call kernels directly: allocates floats and integers one after another from the heap base.
 import type { KernelModule, Pointer } from '@unroll/kernels';
 
 export class Arena {
@@ -14,11 +14,11 @@ export class Arena {
     const pointer = this.#top;
     this.#top = Math.ceil((pointer + bytes) / 64) * 64;
     if (!this.module.memory.reserve(this.#top))
-      throw new Error(`the test needs ${this.#top} bytes of memory`);
+      throw new Error(`cannot reserve ${this.#top} bytes of memory for the test`);
     return pointer;
   }
 
-  /** Room for `count` floats, filled with a value that no kernel leaves behind by chance. */
+  /** Memory for `count` floats, filled with a value that no kernel writes by chance. */
   empty(count: number, filler = -12345.5): Pointer {
     const pointer = this.#take(4 * count);
     new Float32Array(this.module.memory.buffer, pointer, count).fill(filler);
@@ -40,7 +40,7 @@ export class Arena {
   }
 }
 
-/** Repeatable floats in [-1, 1): a linear congruential generator, good enough to make shapes meet odd values. */
+/** Reproducible floats in [-1, 1) from a linear congruential generator. */
 export const someFloats = (count: number, seed = 1): Float32Array => {
   let state = seed >>> 0;
   return Float32Array.from({ length: count }, () => {
@@ -49,28 +49,30 @@ export const someFloats = (count: number, seed = 1): Float32Array => {
   });
 };
 
-/** Throws where an element is further from the wanted one than tolerance * max(1, |wanted|). */
+/** Throws if an element differs from the expected one by more than tolerance * max(1, |expected|). */
 export const expectClose = (
   got: ArrayLike<number>,
-  wanted: ArrayLike<number>,
+  expected: ArrayLike<number>,
   tolerance: number,
   what: string,
 ): void => {
-  if (got.length !== wanted.length) throw new Error(`${what}: ${got.length} elements, not ${wanted.length}`);
-  for (let i = 0; i < wanted.length; i++) {
+  if (got.length !== expected.length)
+    throw new Error(`${what}: expected ${expected.length} elements, got ${got.length}`);
+  for (let i = 0; i < expected.length; i++) {
     const a = got[i];
-    const b = wanted[i];
+    const b = expected[i];
     if (Object.is(a, b) || a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
     const error = Math.abs(a - b) / Math.max(1, Math.abs(b));
-    if (!(error <= tolerance)) throw new Error(`${what}: element ${i} is ${a}, not ${b} (error ${error})`);
+    if (!(error <= tolerance))
+      throw new Error(`${what}: element ${i} must be ${b}, got ${a} (error ${error})`);
   }
 };
 
-/** Throws unless both have the same bits. */
-export const expectSame = (got: Float32Array, wanted: Float32Array, what: string): void => {
+/** Throws unless both arrays have the same bits. */
+export const expectSame = (got: Float32Array, expected: Float32Array, what: string): void => {
   const a = new Uint32Array(got.buffer, got.byteOffset, got.length);
-  const b = new Uint32Array(wanted.buffer, wanted.byteOffset, wanted.length);
-  if (a.length !== b.length) throw new Error(`${what}: ${a.length} elements, not ${b.length}`);
+  const b = new Uint32Array(expected.buffer, expected.byteOffset, expected.length);
+  if (a.length !== b.length) throw new Error(`${what}: expected ${b.length} elements, got ${a.length}`);
   const i = a.findIndex((bits, k) => bits !== b[k]);
-  if (i >= 0) throw new Error(`${what}: element ${i} is ${got[i]}, not ${wanted[i]} to the bit`);
+  if (i >= 0) throw new Error(`${what}: element ${i} must be bitwise equal to ${expected[i]}, got ${got[i]}`);
 };

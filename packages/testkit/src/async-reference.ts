@@ -1,16 +1,16 @@
-/** A backend whose memory can only be read asynchronously, as that of a GPU: the reference behind a delay. */
+/** The reference as a backend whose memory can only be read asynchronously, like that of a GPU. */
 import { type Backend, referenceBackend } from '@unroll/core';
 import type { Block } from '@unroll/core/internal';
 
 export interface AsyncReference extends Backend {
-  /** Reads so far. */
+  /** Number of reads so far. */
   reads: number;
 }
 
-/** Memory that is given back becomes NaN, so that nothing reads it by accident. */
+/** Released memory is filled with NaN, which exposes reads after the release. */
 export function asyncReference(): AsyncReference {
   const { readSync: _, ...reference } = referenceBackend();
-  const spoil = (block: Block): void => reference.kernels.fill(block, Number.NaN);
+  const fillWithNaN = (block: Block): void => reference.kernels.fill(block, Number.NaN);
   const arenas: Block[][] = [];
   return {
     ...reference,
@@ -19,18 +19,18 @@ export function asyncReference(): AsyncReference {
     reads: 0,
     async read(block) {
       this.reads++;
-      const values = reference.read(block); // a copy of what it holds now
+      const values = reference.read(block); // a copy of the current values
       await new Promise((resolve) => setTimeout(resolve));
       return values;
     },
-    release: spoil,
+    release: fillWithNaN,
     temporary(length) {
       const block = reference.temporary(length);
-      spoil(block);
+      fillWithNaN(block);
       arenas[arenas.length - 1].push(block);
       return block;
     },
     openArena: () => void arenas.push([]),
-    closeArena: () => arenas.pop()?.forEach(spoil),
+    closeArena: () => arenas.pop()?.forEach(fillWithNaN),
   };
 }

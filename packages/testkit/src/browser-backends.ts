@@ -1,5 +1,5 @@
-// What a page runs besides the kernels' own cases: the backend contract on every WebAssembly build that loads
-// there, and a short training run on each, which must fall as far as it does on the reference.
+// What a page runs in addition to the kernel cases: the backend contract on every WebAssembly build that loads, and a
+// short training run on each, whose loss must fall as far as on the reference.
 import { type Backend, type BackendName, predict, setBackend, tensor } from '@unroll/core';
 import { nextTurn } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
@@ -32,13 +32,13 @@ async function trainOnSine(backend: Backend): Promise<{ before: number; after: n
   return { before, after: await error() };
 }
 
-/** Waits until as many threads take part as are asked for. */
+/** Waits until the requested number of threads is active. */
 async function allThreads(module: KernelModule, count: number): Promise<void> {
   module.setThreads(count);
   const start = performance.now();
   while (module.activeThreads < count) {
     if (performance.now() - start > WAIT_MS)
-      throw new Error(`${module.activeThreads} of ${count} threads came`);
+      throw new Error(`only ${module.activeThreads} of ${count} threads started`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -47,7 +47,7 @@ export async function runBackends(attempt: Attempt, skip: Skip): Promise<void> {
   const isolated = globalThis.crossOriginIsolated;
   const single: BackendName[] = isolated ? ['wasm:single', 'wasm:relaxed-single'] : [];
   const reference = await trainOnSine(await setBackend('reference'));
-  await attempt('training a sine on the reference: the error falls to a tenth', () => {
+  await attempt('training on a sine with the reference: the error falls to a tenth', () => {
     if (!(reference.after < reference.before / 10)) throw new Error(JSON.stringify(reference));
   });
   for (const name of ['wasm', 'wasm:relaxed', ...single] as BackendName[]) {
@@ -64,12 +64,14 @@ export async function runBackends(attempt: Attempt, skip: Skip): Promise<void> {
       const reason = skipReason(each, backend);
       if (reason) skip(`${name}: ${each.name}`, reason);
       else await attempt(`${name}: ${each.name}`, () => each.run(backend));
-      await nextTurn(); // lets results be sent
+      await nextTurn(); // so that the page can send its results
     }
-    await attempt(`${name}: training a sine goes as on the reference`, async () => {
+    await attempt(`${name}: training on a sine matches the reference`, async () => {
       const { before, after } = await trainOnSine(backend);
-      if (!(Math.abs(before - reference.before) < 1e-4)) throw new Error(`starts at ${before}`);
-      if (!(after < 1.05 * reference.after)) throw new Error(`ends at ${after}, not ${reference.after}`);
+      if (!(Math.abs(before - reference.before) < 1e-4))
+        throw new Error(`error before training: ${before}, expected ${reference.before}`);
+      if (!(after < 1.05 * reference.after))
+        throw new Error(`error after training: ${after}, expected ${reference.after}`);
     });
   }
   await setBackend('wasm');

@@ -1,5 +1,5 @@
-// What tools/test-browser.mjs runs in a page: the kernel cases, the backend contract and a short training
-// run on every variant that the page can load.
+// The tests that tools/test-browser.mjs runs in a page: the kernel cases, the backend contract and a short training run
+// on every variant that the page can load.
 import { predict, setBackend, tensor } from '@unroll/core';
 import { toArtifact } from '@unroll/formats';
 import { choiceFor, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
@@ -7,22 +7,22 @@ import { dense, lstm, sequential } from '@unroll/nn';
 import { runBackends } from './browser-backends.js';
 import { kernelCases } from './kernel-cases.js';
 
-/** What tools/size.mjs bundles and measures, brought here by tools/test-browser.mjs. */
+/** The app that tools/size.mjs bundles and measures, served by tools/test-browser.mjs. */
 const APP = '/build/size-app/app.js';
 
-/** The app's prediction is the reference's, and it has fetched no other kernels than those for inference. */
+/** The app must predict the same as the reference and must fetch only the kernels for inference. */
 async function runApp(): Promise<void> {
   const x = [[[1], [0.5], [-1]]];
   const model = sequential([lstm({ units: 8 }), dense({ units: 2 })], { seed: 1 });
   await setBackend('reference');
   const wanted = (await predict(model, tensor(x))).dataSync();
-  performance.clearResourceTimings(); // what has been fetched before fills the list
+  performance.clearResourceTimings(); // earlier requests fill the buffer
   const app = (await import(APP)) as {
     predict(files: Map<string, Uint8Array>, x: number[][][]): Promise<Float32Array>;
   };
   const found = await app.predict(await toArtifact(model), x);
   if (found.length !== wanted.length || found.some((value, i) => !(Math.abs(value - wanted[i]) < 1e-5)))
-    throw new Error(`${found} instead of ${wanted}`);
+    throw new Error(`got ${found}, expected ${wanted}`);
   const kernels = performance
     .getEntriesByType('resource')
     .filter(({ name }) => name.includes('/size-app/') && name.endsWith('.wasm'));
@@ -32,13 +32,13 @@ async function runApp(): Promise<void> {
 
 export interface BrowserResult {
   name: string;
-  /** Why it failed; absent if it passed. */
+  /** Why the test failed; absent if it passed. */
   error?: string;
-  /** Why it was not run. */
+  /** Why the test was skipped. */
   skipped?: string;
 }
 
-/** Runs everything, reporting each result as it comes. */
+/** Runs all tests and reports each result as soon as it is available. */
 export const run = async (report: (result: BrowserResult) => void): Promise<void> => {
   const attempt = async (name: string, work: () => void | Promise<void>): Promise<void> => {
     try {
@@ -49,29 +49,35 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     }
   };
 
-  await attempt('a synchronous load says what to do instead', () => {
+  await attempt('the error of a synchronous load says what to do instead', () => {
     try {
       loadKernelsSync();
     } catch (error) {
       if (error instanceof Error && error.message.includes('ready()')) return;
       throw error;
     }
-    throw new Error('it did not throw');
+    throw new Error('expected an error, got none');
   });
-  await attempt('the default has threads exactly where the page is cross-origin isolated', async () => {
-    const { variant } = await loadKernels();
-    const wanted = crossOriginIsolated && navigator.hardwareConcurrency > 1 ? 'strict-threads' : 'strict';
-    if (variant !== wanted) throw new Error(`${variant}, not ${wanted}`);
-  });
+  await attempt(
+    'the default build has threads if and only if the page is cross-origin isolated',
+    async () => {
+      const { variant } = await loadKernels();
+      const wanted = crossOriginIsolated && navigator.hardwareConcurrency > 1 ? 'strict-threads' : 'strict';
+      if (variant !== wanted) throw new Error(`expected ${wanted}, got ${variant}`);
+    },
+  );
   if (!crossOriginIsolated) {
-    await attempt('threads without isolation are refused with the headers that are missing', async () => {
-      const error = await loadKernels({ threads: true }).then(
-        () => undefined,
-        (reason: Error) => reason,
-      );
-      if (!error?.message.includes('Cross-Origin-Opener-Policy'))
-        throw error ?? new Error('it did not throw');
-    });
+    await attempt(
+      'requesting threads without isolation fails with an error that names the missing headers',
+      async () => {
+        const error = await loadKernels({ threads: true }).then(
+          () => undefined,
+          (reason: Error) => reason,
+        );
+        if (!error?.message.includes('Cross-Origin-Opener-Policy'))
+          throw error ?? new Error('expected an error, got none');
+      },
+    );
   }
   for (const variant of listVariants()) {
     const module = await loadKernels(choiceFor(variant)).catch((error: Error) => error);
@@ -81,6 +87,9 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     }
     for (const { name, run: work } of kernelCases) await attempt(`${variant}: ${name}`, () => work(module));
   }
-  await attempt('a bundled app of unrolljs/infer predicts, with the kernels for inference alone', runApp);
+  await attempt(
+    'a bundled app with unrolljs/infer predicts and loads only the kernels for inference',
+    runApp,
+  );
   await runBackends(attempt, (name, skipped) => report({ name, skipped }));
 };

@@ -1,4 +1,4 @@
-/** Calling an op forward and backward by hand, without a tape: so that one op is tested and no other. */
+/** Calls the forward and backward pass of a single op without a tape, so that a test covers that op alone. */
 import type { Backend, Tensor } from '@unroll/core';
 import { currentBackend, scope } from '@unroll/core';
 import {
@@ -14,31 +14,31 @@ import {
 } from '@unroll/core/internal';
 import type { Drawn } from './draw.js';
 
-/** Runs `work` with `backend` computing until it is done, and puts the one before back. */
+/** Runs `work` with `backend` as the current backend, then restores the previous one. Also awaits a promise. */
 export function onBackend<T>(backend: Backend, work: () => T): T {
   const before = runtime.backend;
-  const putBack = (): void => void (runtime.backend = before);
+  const restore = (): void => void (runtime.backend = before);
   runtime.backend = backend;
   let result: T;
   try {
     result = work();
   } catch (error) {
-    putBack();
+    restore();
     throw error;
   }
-  if (result instanceof Promise) return result.finally(putBack) as T;
-  putBack();
+  if (result instanceof Promise) return result.finally(restore) as T;
+  restore();
   return result;
 }
 
 export type Values = Float32Array | Float64Array;
 
-/** A tensor of the drawn values in the precision of the backend that computes. */
+/** A tensor of the drawn values, in the precision of the current backend. */
 export function tensorOf({ shape, values }: Drawn): Tensor {
   return hostTensor(currentBackend().float.from(values), shape);
 }
 
-/** The outputs of an op, as values; no gradient is prepared. */
+/** The output values of an op, computed without saving anything for backward. */
 export function outputsOf(op: AnyOp, inputs: readonly (Drawn | null)[], attrs: unknown): Values[] {
   return scope(() => {
     const tensors = inputs.map((input) => input && tensorOf(input));
@@ -51,9 +51,7 @@ interface Recorded {
   saved: unknown;
 }
 
-/**
- * Applies an op as if a gradient of every input were wanted, and gives what backward needs. In an open scope.
- */
+/** Applies an op as if every input required a gradient. Returns what backward needs. Requires an open scope. */
 function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): Recorded {
   let recorded: Recorded | null = null;
   const before = recording.current;
@@ -74,14 +72,14 @@ function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): Recorded {
 export interface Gradients {
   outputs: Values[];
   shapes: (readonly number[])[];
-  /** Per input: its gradient, or null where backward gives none. */
+  /** The gradient of each input, or null if backward returns none. */
   gradients: ({ shape: readonly number[]; values: Values } | null)[];
 }
 
 /**
- * Forward and backward of one op.
- * @param upstream per output: the gradient that comes in, null where nothing depends on it
- * @param needs which gradients to ask for; by default those of all inputs there are
+ * Runs forward and backward of one op.
+ * @param upstream returns the upstream gradient of each output, null if nothing depends on that output
+ * @param needs which gradients to request; default: those of all inputs that are not null
  */
 export function gradientsOf(
   op: AnyOp,

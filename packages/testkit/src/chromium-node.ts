@@ -1,6 +1,6 @@
 /**
- * Headless Chromium for the browser tests and the benchmark: found, opened on a page with a profile of its own, and ended
- * with all its helpers, whatever ends this process.
+ * Headless Chromium for the browser tests and the benchmark: finds it, opens a page with a temporary profile, and ends
+ * it with all its child processes when this process ends.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 export const NO_CHROMIUM =
-  'no Chromium was found: install chromium or google-chrome, or set CHROME_PATH to one';
+  'Chromium was not found: install chromium or google-chrome, or set CHROME_PATH to its executable';
 
-/** Chromium from CHROME_PATH or the PATH. */
+/** The path of Chromium, from CHROME_PATH or the PATH. */
 export function findChromium(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const folders = (process.env.PATH ?? '').split(delimiter);
@@ -36,25 +36,25 @@ const ARGS = [
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Chromium {
-  /** What it wrote to stderr last. */
+  /** The last output of Chromium on stderr. */
   complaints(): string;
-  /** Ends it and removes its profile. */
+  /** Ends Chromium and removes its profile. */
   close(): void;
 }
 
 /**
- * Opens a page in a Chromium of its own.
- * @param ended called with the reason if it exits by itself
+ * Opens a page in a new Chromium process.
+ * @param ended called with the reason if Chromium exits by itself
  */
 export function openChromium(chromium: string, url: string, ended: (why: string) => void): Chromium {
   const profile = mkdtempSync(join(tmpdir(), 'unroll-chromium-'));
-  // A process group of its own, so that ending it ends its helpers and nothing else.
+  // A separate process group, so that close() ends the child processes of Chromium and nothing else.
   const browser = spawn(chromium, [...ARGS, `--user-data-dir=${profile}`, url], {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   });
   let errors = '';
-  // Without a desktop Chromium complains of its message bus all the time; that is not why something fails.
+  // Without a desktop, Chromium constantly reports D-Bus errors. They are irrelevant here.
   browser.stderr.on('data', (data) => {
     errors = (errors + data)
       .split('\n')
@@ -70,15 +70,15 @@ export function openChromium(chromium: string, url: string, ended: (why: string)
     try {
       process.kill(-browser.pid!, 'SIGKILL');
     } catch {
-      // It has ended by itself.
+      // Chromium has already exited.
     }
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
-  // A group of its own hears nothing of Ctrl-C.
+  // Ctrl-C does not reach a separate process group.
   const interrupted = (): void => process.exit(130);
   process.on('exit', close);
   for (const signal of SIGNALS) process.on(signal, interrupted);
   browser.on('error', (error) => ended(`Chromium did not start: ${error.message}`));
-  browser.on('exit', (code, signal) => ended(`Chromium ended (${signal ?? code})\n${errors}`));
+  browser.on('exit', (code, signal) => ended(`Chromium exited (${signal ?? code})\n${errors}`));
   return { complaints: () => errors, close };
 }

@@ -1,4 +1,4 @@
-/** Comparing numbers with stated tolerances, and saying where they differ most. */
+/** Compares arrays of numbers with given tolerances and reports where they differ most. */
 
 export interface Difference {
   index: number;
@@ -8,8 +8,8 @@ export interface Difference {
 }
 
 /**
- * The element that differs most. NaN equals NaN, an infinity equals itself; otherwise they differ without
- * bound.
+ * The element with the largest difference. NaN equals NaN and an infinity equals itself; compared with any other
+ * value, their difference is infinite.
  */
 export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): Difference {
   let worst: Difference = { index: -1, actual: 0, expected: 0, size: 0 };
@@ -22,7 +22,7 @@ export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<n
   return worst;
 }
 
-/** Largest finite absolute value; 0 where there is none. */
+/** The largest finite absolute value; 0 if there is none. */
 export function largest(values: ArrayLike<number>): number {
   let most = 0;
   for (let i = 0; i < values.length; i++) {
@@ -42,7 +42,7 @@ export function gradientTolerance(expected: ArrayLike<number>): number {
   return 1e-4 * largest(expected);
 }
 
-/** Null if all elements agree within `allowed`, else what is wrong. */
+/** Null if all elements agree within `allowed`, otherwise a description of the largest difference. */
 export function mismatch(
   what: string,
   actual: ArrayLike<number>,
@@ -60,7 +60,7 @@ export function mismatch(
   );
 }
 
-/** Throws where the arrays differ in a single bit (NaNs of any kind are one). */
+/** Null if the arrays are identical bit for bit (all NaNs are equal), otherwise a description of the difference. */
 export function bitMismatch(
   what: string,
   actual: ArrayLike<number>,
@@ -76,7 +76,7 @@ export function bitMismatch(
   return null;
 }
 
-/** Throws one error that lists what is wrong, unless nothing is. */
+/** Throws one error that lists all problems; does nothing if there are none. */
 export function report(problems: readonly (string | null)[], title = ''): void {
   const wrong = problems.filter((problem) => problem !== null);
   if (wrong.length === 0) return;

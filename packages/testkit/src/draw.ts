@@ -1,6 +1,6 @@
 /**
- * Values to test with. Every maker draws from a seeded stream, and every number it gives is exact in float32,
- * so that all backends and the float64 reference start from the same inputs.
+ * Random test values. Every maker draws from a seeded stream. All values are exact in float32, so that all backends
+ * and the float64 reference start from the same inputs.
  */
 import type { RandomStream, Shape } from '@unroll/core';
 import { sizeOf } from '@unroll/core/internal';
@@ -18,7 +18,7 @@ const drawn = (shape: Shape, values: ArrayLike<number>): Drawn => ({
   values: Float64Array.from(values, Math.fround),
 });
 
-/** Normal numbers. */
+/** Normally distributed numbers. */
 export function normal(shape: Shape, deviation = 1): Maker {
   return (stream) => drawn(shape, stream.normal(sizeOf(shape), 0, deviation));
 }
@@ -28,7 +28,7 @@ export function between(low: number, high: number, shape: Shape): Maker {
   return (stream) => drawn(shape, stream.uniform(sizeOf(shape), low, high));
 }
 
-/** Numbers of either sign whose size lies in [low, high). */
+/** Numbers of random sign whose absolute value is in [low, high). */
 export function eitherSign(low: number, high: number, shape: Shape): Maker {
   return (stream) => {
     const signs = stream.uniform(sizeOf(shape), -1, 1);
@@ -39,7 +39,7 @@ export function eitherSign(low: number, high: number, shape: Shape): Maker {
   };
 }
 
-/** Numbers in [-4, 4) at least 0.02 away from each of `points`, where a function has a kink or a jump. */
+/** Numbers in [-4, 4), at least 0.02 away from each of `points`, where a function has a kink or a jump. */
 export function awayFrom(points: readonly number[], shape: Shape): Maker {
   return (stream) =>
     drawn(
@@ -51,9 +51,7 @@ export function awayFrom(points: readonly number[], shape: Shape): Maker {
     );
 }
 
-/**
- * Multiples of 1/4 in [-2, 2) plus `offset`: two such tensors of different offsets have no element in common.
- */
+/** Multiples of 1/4 in [-2, 2), plus `offset`. Tensors with offsets such as 0 and 0.1 have no element in common. */
 export function grid(shape: Shape, offset = 0): Maker {
   return (stream) =>
     drawn(
@@ -62,7 +60,7 @@ export function grid(shape: Shape, offset = 0): Maker {
     );
 }
 
-/** Numbers no two of which are equal, nor nearer than 1/16. */
+/** Distinct numbers, at least 1/16 apart. */
 export function distinct(shape: Shape): Maker {
   return (stream) => {
     const count = sizeOf(shape);
@@ -73,7 +71,7 @@ export function distinct(shape: Shape): Maker {
   };
 }
 
-/** Whole numbers from 0 to count-1. */
+/** Integers from 0 to count - 1. */
 export function whole(count: number, shape: Shape): Maker {
   return (stream) => drawn(shape, stream.uniform(sizeOf(shape), 0, count).map(Math.floor));
 }

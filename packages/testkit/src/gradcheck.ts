@@ -1,8 +1,8 @@
 /**
- * Gradient checks: an op's backward against central differences of its forward, in float64 on the reference
- * backend. The scalar that is differentiated is the sum of all outputs, each element times a weight of its
- * own. Two kinds of change are tried: along a random direction of all inputs at once, where an error in any
- * element shows; and of single elements, which say where it is.
+ * Gradient checks: compare an op's backward pass with central differences of its forward pass, in float64 on the
+ * reference backend. The differentiated scalar is a weighted sum of all output elements, with a random weight for
+ * each element. The checks perturb all inputs at once along a random direction, which detects an error in any
+ * element, and single elements, which locate the error.
  */
 import { type RandomStream, referenceBackend } from '@unroll/core';
 import type { AnyOp, Inputs, Op, Outputs } from '@unroll/core/internal';
@@ -12,23 +12,23 @@ import { type Drawn, normal } from './draw.js';
 import { type AnySample, drawInputs, type Sample, streamOf } from './samples.js';
 
 export interface GradientReport {
-  /** Derivatives compared. */
+  /** Number of derivatives compared. */
   checked: number;
-  /** Where backward and the differences are furthest apart: the fault, if there is one. */
+  /** The largest deviation of backward from the central difference. */
   worst: { where: string; backward: number; difference: number; ratio: number } | null;
   problems: string[];
 }
 
 /**
- * Change of an input. Large enough that rounding does not show, small enough that the third derivative does
- * not.
+ * Perturbation of an input: large enough that rounding errors do not matter, small enough that the third derivative
+ * does not either.
  */
 const STEP = 1e-5;
 /** Allowed error, relative to the largest gradient (at least 1). */
 const TOLERANCE = 1e-7;
 
-/** Elements of each input to check one at a time. */
-const ALL = 40;
+/** Default number of elements of each input to check one at a time. */
+const DEFAULT_ELEMENTS = 40;
 
 const float64 = referenceBackend('float64');
 
@@ -67,19 +67,20 @@ class Check {
     for (const i of checked) {
       const gradient = gradients[i];
       if (gradient) found.set(i, gradient.values);
-      else this.#problem(`input ${i}: backward gives no gradient`);
+      else this.#problem(`input ${i}: backward returns no gradient`);
     }
     if (this.#report.problems.length > 0) return this.#report;
     this.#alongDirection(found);
-    // Where the direction shows a fault, the elements are to say where it is.
-    const elements = this.#report.problems.length > 0 ? ALL : (this.#sample.elements ?? ALL);
+    // If the directional check fails, check more single elements to locate the error.
+    const elements =
+      this.#report.problems.length > 0 ? DEFAULT_ELEMENTS : (this.#sample.elements ?? DEFAULT_ELEMENTS);
     for (const [i, grad] of found) this.#elements(i, grad, elements);
-    this.#someAlone(found);
-    this.#outputsAlone(found);
+    this.#inputSubsets(found);
+    this.#singleOutputs(found);
     return this.#report;
   }
 
-  /** The weighted sum of the outputs with input i moved by `distance` along `direction`. */
+  /** The weighted sum of the outputs, with each input in `moves` shifted by `distance` along `direction`. */
   #loss(moves: ReadonlyMap<number, { direction: Values; distance: number }>): number {
     const inputs = this.#inputs.map((input, i) => {
       const move = moves.get(i);
@@ -128,8 +129,8 @@ class Check {
     }
   }
 
-  /** Asked for without its neighbours, the gradient of each input is the same as among the others. */
-  #someAlone(found: ReadonlyMap<number, Values>): void {
+  /** The gradient of each input must not depend on which other gradients are requested. */
+  #inputSubsets(found: ReadonlyMap<number, Values>): void {
     if (found.size < 2) return;
     for (const odd of [0, 1]) {
       const needs = this.#inputs.map((_, i) => found.has(i) && i % 2 === odd);
@@ -142,14 +143,14 @@ class Check {
       );
       for (const [i, all] of found) {
         if (needs[i] && gradients[i]?.values.some((x, j) => !Object.is(x, all[j])) !== false) {
-          this.#problem(`input ${i}: its gradient differs when others are not asked for`);
+          this.#problem(`input ${i}: its gradient changes if other gradients are not requested`);
         }
       }
     }
   }
 
-  /** With a gradient coming in from one output only, the parts add up to the whole. */
-  #outputsAlone(found: ReadonlyMap<number, Values>): void {
+  /** The gradients from single outputs must add up to the gradient from all outputs. */
+  #singleOutputs(found: ReadonlyMap<number, Values>): void {
     if (this.#weights.length < 2) return;
     const sums = [...found].map(([i, all]) => ({ i, all, total: new Float64Array(all.length) }));
     this.#weights.forEach((_, k) => {
@@ -164,7 +165,9 @@ class Check {
     for (const { i, all, total } of sums) {
       const scale = Math.max(1, largest(all));
       if (total.some((x, j) => !(Math.abs(x - all[j]) <= 1e-12 * scale))) {
-        this.#problem(`input ${i}: the gradients of single outputs do not add up to the gradient of all`);
+        this.#problem(
+          `input ${i}: the gradients from single outputs do not add up to the gradient from all outputs`,
+        );
       }
     }
   }
@@ -178,7 +181,7 @@ class Check {
     }
     if (ratio > 1) {
       this.#problem(
-        `${where}: backward gives ${backward}, the central difference ${difference} ` +
+        `${where}: backward returned ${backward}, the central difference is ${difference} ` +
           `(off by ${error.toExponential(2)}, allowed ${(TOLERANCE * scale).toExponential(2)})`,
       );
     }

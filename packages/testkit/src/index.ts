@@ -1,4 +1,4 @@
-/** What Unroll's tests share. Runs in Node and in browsers; what needs Node is in ./node. */
+/** Shared utilities of Unroll's tests. Runs in Node and in browsers; utilities that need Node are in ./node. */
 export { type AsyncReference, asyncReference } from './async-reference.js';
 export { gradientsOf, onBackend, outputsOf, tensorOf } from './calls.js';
 export * from './compare.js';

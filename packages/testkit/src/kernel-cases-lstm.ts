@@ -1,4 +1,4 @@
-// The fused LSTM against the textbook's equations in double precision, forward and backward through time.
+// Compares the fused LSTM with the textbook equations in double precision, forward and backward through time.
 import { Activation, type KernelModule, type Pointer } from '@unroll/kernels';
 import { Arena, expectClose, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
@@ -10,7 +10,7 @@ export interface LstmShape {
   H: number;
 }
 
-/** Weights, inputs and initial states of one run, and the gradient of its outputs. */
+/** Weights, inputs and initial states of one run, and the gradients of its outputs. */
 export const lstmInputs = ({ T, B, I, H }: LstmShape) => ({
   W: someFloats(I * 4 * H, 11).map((v) => v * 0.5),
   U: someFloats(H * 4 * H, 12).map((v) => v * 0.5),
@@ -84,14 +84,14 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
 
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
-/** States of every step, [T+1, B, H] with the initial ones first, and gates i f g o of every step, [T, B, 4H]. */
-interface Walk {
+/** States [T+1, B, H], starting with the initial states, and gates i, f, g, o [T, B, 4H] of every step. */
+interface Trace {
   h: Float64Array;
   c: Float64Array;
   gates: Float64Array;
 }
 
-const plainForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof lstmInputs>): Walk => {
+const plainForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof lstmInputs>): Trace => {
   const { W, U, b, x, h0, c0 } = inputs;
   const size = B * H;
   const h = new Float64Array((T + 1) * size);
@@ -127,13 +127,13 @@ const gatesOf = (gates: Float64Array, at: number, H: number): [number, number, n
 const plainBackward = (
   { T, B, H }: LstmShape,
   { U, dy }: ReturnType<typeof lstmInputs>,
-  { c, gates }: Walk,
+  { c, gates }: Trace,
 ) => {
   const size = B * H;
   const dG = new Float64Array(T * B * 4 * H);
   const dh = new Float64Array(size);
   const dc = new Float64Array(size);
-  // Steps from the last one; within a step its rows do not touch each other.
+  // From the last step to the first. Within a step, the batch rows are independent.
   for (let row = T * B - 1; row >= 0; row--) {
     const at = row * 4 * H;
     const own = (row % B) * H;
@@ -158,17 +158,17 @@ const plainBackward = (
   return { dG, dh, dc };
 };
 
-/** The same by the equations, all numbers in double precision. */
+/** The reference result: the LSTM equations computed in double precision. */
 export const plainLstm = (shape: LstmShape): LstmResult => {
   const size = shape.B * shape.H;
   const inputs = lstmInputs(shape);
-  const walk = plainForward(shape, inputs);
-  const { dG, dh, dc } = plainBackward(shape, inputs, walk);
-  const y = Float32Array.from(walk.h.subarray(size));
+  const trace = plainForward(shape, inputs);
+  const { dG, dh, dc } = plainBackward(shape, inputs, trace);
+  const y = Float32Array.from(trace.h.subarray(size));
   return {
     y,
     h: y,
-    c: Float32Array.from(walk.c.subarray(size)),
+    c: Float32Array.from(trace.c.subarray(size)),
     dG: Float32Array.from(dG),
     dh0: Float32Array.from(dh),
     dc0: Float32Array.from(dc),
@@ -185,8 +185,8 @@ export const lstmCases: KernelCase[] = SHAPES.map((shape) => ({
   name: `lstm forward and backward, ${JSON.stringify(shape).replaceAll('"', '')}`,
   run: (module) => {
     const got = runLstm(module, shape);
-    const wanted = plainLstm(shape);
-    for (const key of Object.keys(wanted) as (keyof LstmResult)[])
-      expectClose(got[key], wanted[key], 2e-5, key);
+    const expected = plainLstm(shape);
+    for (const key of Object.keys(expected) as (keyof LstmResult)[])
+      expectClose(got[key], expected[key], 2e-5, key);
   },
 }));

@@ -1,10 +1,10 @@
-// The pool under stress, and results that must not depend on how many threads there were.
+// Stress tests of the thread pool, and checks that results do not depend on the number of threads.
 import { type KernelModule, ReduceOp } from '@unroll/kernels';
 import { Arena, expectSame, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
 
-/** Sets the number of threads and waits until they are there, so that a test of threads tests threads. */
+/** Sets the number of threads and waits until all of them are active, so that a test really uses them. */
 export const withThreads = async (module: KernelModule, count: number): Promise<void> => {
   module.setThreads(count);
   const deadline = performance.now() + 20_000;
@@ -16,7 +16,7 @@ export const withThreads = async (module: KernelModule, count: number): Promise<
   }
 };
 
-/** Runs `work` on 1, 2 and 3 threads (as far as the build has them) and restores the number. */
+/** Runs `work` on 1, 2 and 3 threads (as far as the build supports them), then restores the number of threads. */
 const onEach = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
   const before = module.threads;
   const results: R[] = [];
@@ -36,61 +36,61 @@ const gemm = (module: KernelModule, m: number, n: number, k: number, transA: 0 |
   return arena.read(c, m * n);
 };
 
-/** A large matrix moved (plainly, and turned) and its columns summed: each of them enough for three threads. */
-const moved = (module: KernelModule): Record<'same' | 'turned' | 'sums', Float32Array> => {
+/** Copies, transposes and sums the columns of a matrix that is large enough for three threads. */
+const copiesAndSums = (module: KernelModule): Record<'same' | 'transposed' | 'sums', Float32Array> => {
   const [rows, columns] = [1003, 1531];
   const arena = new Arena(module);
   const x = arena.floats(someFloats(rows * columns, 7));
-  const [same, turned] = [arena.empty(rows * columns), arena.empty(rows * columns)];
+  const [same, transposed] = [arena.empty(rows * columns), arena.empty(rows * columns)];
   const sums = arena.empty(columns);
   const copy = (y: number, strides: readonly number[]): void => {
     const dims = arena.ints([rows, columns, columns, 1, ...strides]);
     module.kernels.copy_strided(x, y, 2, dims);
   };
   copy(same, [columns, 1]);
-  copy(turned, [1, rows]);
+  copy(transposed, [1, rows]);
   module.kernels.reduce(ReduceOp.sum, x, sums, 1, rows, columns);
   return {
     same: arena.read(same, rows * columns),
-    turned: arena.read(turned, rows * columns),
+    transposed: arena.read(transposed, rows * columns),
     sums: arena.read(sums, columns),
   };
 };
 
 export const threadCases: KernelCase[] = [
   {
-    name: 'the pool runs every item once and holds its barriers, 10,000 jobs',
+    name: 'the pool runs every item once and keeps its barriers, in 10,000 jobs',
     run: async (module) => {
       const before = module.threads;
       for (const count of [2, 1, 3, 5, 2]) {
         await withThreads(module, count);
         const wrong = module.checkPool(2000);
-        if (wrong) throw new Error(`${wrong} jobs went wrong on ${count} threads`);
+        if (wrong) throw new Error(`${wrong} jobs failed on ${count} threads`);
       }
       module.setThreads(before);
     },
   },
   {
-    name: 'a job wakes the workers that have gone to sleep',
+    name: 'a job wakes sleeping workers',
     run: async (module) => {
       const before = module.threads;
       for (const count of [2, 3, 2]) {
         await withThreads(module, count);
         await new Promise((resolve) => setTimeout(resolve, 30));
         const wrong = module.checkPool(1);
-        if (wrong) throw new Error(`${wrong} jobs went wrong on ${count} threads`);
+        if (wrong) throw new Error(`${wrong} jobs failed on ${count} threads`);
       }
       module.setThreads(before);
     },
   },
   {
-    name: 'the pool is right while workers are still starting',
+    name: 'the pool works correctly while workers are still starting',
     run: (module) => {
       const before = module.threads;
       for (const count of [6, 2, 8, 1, 7]) {
         module.setThreads(count);
         const wrong = module.checkPool(200);
-        if (wrong) throw new Error(`${wrong} jobs went wrong on up to ${count} threads`);
+        if (wrong) throw new Error(`${wrong} jobs failed on up to ${count} threads`);
       }
       module.setThreads(before);
     },
@@ -112,9 +112,9 @@ export const threadCases: KernelCase[] = [
   {
     name: 'copies and sums give the same bits on any number of threads',
     run: async (module) => {
-      const [one, ...more] = await onEach(module, () => moved(module));
+      const [one, ...more] = await onEach(module, () => copiesAndSums(module));
       for (const other of more) {
-        for (const key of ['same', 'turned', 'sums'] as const) expectSame(other[key], one[key], key);
+        for (const key of ['same', 'transposed', 'sums'] as const) expectSame(other[key], one[key], key);
       }
     },
   },

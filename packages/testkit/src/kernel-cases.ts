@@ -1,5 +1,5 @@
-// The cases that every build of the kernels must pass, native or WebAssembly, in Node and in the browser: each kernel
-// held against plain JavaScript in double precision, and against itself on other numbers of threads.
+// The cases that every build of the kernels must pass, native or WebAssembly, in Node and in the browser. They compare
+// each kernel with plain JavaScript in double precision, and with itself on other numbers of threads.
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import { Arena, expectClose, expectSame, someFloats } from './arena.js';
 import { lstmCases } from './kernel-cases-lstm.js';
@@ -8,13 +8,13 @@ import { KNOWN_ANSWERS, threefry, words } from './threefry.js';
 
 export interface KernelCase {
   name: string;
-  /** Throws when the kernels are wrong. */
+  /** Throws if the kernels are wrong. */
   run(module: KernelModule): void | Promise<void>;
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** The error function by its series (small x) or its continued fraction (large x). */
+/** The error function, from its series (small x) or its continued fraction (large x). */
 const erf = (x: number): number => {
   const a = Math.abs(x);
   if (a < 2.5) {
@@ -82,7 +82,7 @@ const unaryCases: KernelCase[] = Object.entries(UNARY).map(([name, expected]) =>
     module.kernels.unary(UnaryOp[name as keyof typeof UnaryOp], p, y, x.length);
     const got = arena.read(y, x.length + 1);
     expectClose(got.subarray(0, -1), Float32Array.from(x, expected), 2e-6, name);
-    if (got[x.length] !== -12345.5) throw new Error(`${name} wrote behind its output`);
+    if (got[x.length] !== -12345.5) throw new Error(`${name} wrote past the end of its output`);
   },
 }));
 
@@ -100,8 +100,8 @@ const binaryCases: KernelCase[] = Object.entries(BINARY).map(([name, expected]) 
     const dims = arena.ints([rows, columns, columns, 1, 0, 1]);
     const op = BinaryOp[name as keyof typeof BinaryOp];
     module.kernels.binary(op, arena.floats(a), arena.floats(b), y, 2, dims);
-    const wanted = a.map((value, i) => expected(value, b[i % columns]));
-    expectClose(arena.read(y, rows * columns), wanted, 2e-6, name);
+    const expectedValues = a.map((value, i) => expected(value, b[i % columns]));
+    expectClose(arena.read(y, rows * columns), expectedValues, 2e-6, name);
   },
 }));
 
@@ -169,20 +169,20 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
 
 const otherCases: KernelCase[] = [
   {
-    name: 'the known answers of threefry hold for its plain form',
+    name: 'the plain implementation of threefry reproduces the known answers',
     run: () => {
-      for (const [counter, key, wanted] of KNOWN_ANSWERS) {
-        if (threefry(key, counter).join() !== wanted.join())
+      for (const [counter, key, expectedValues] of KNOWN_ANSWERS) {
+        if (threefry(key, counter).join() !== expectedValues.join())
           throw new Error(`key ${key}, counter ${counter}`);
       }
     },
   },
   {
-    name: 'random_uniform and random_mask give the words of threefry',
+    name: 'random_uniform and random_mask return the words of threefry',
     run: (module) => {
       const arena = new Arena(module);
       const n = 1001;
-      // A counter whose low word overflows on the way.
+      // The low word of this counter overflows within the sequence.
       const stream = words([0x12345678, 0x9abcdef0], [0xfffffff0, 7], n).map((word) => word >>> 8);
       const y = arena.empty(n);
       module.kernels.random_uniform(0x12345678, 0x9abcdef0, 0xfffffff0, 7, y, n);
@@ -234,11 +234,11 @@ const otherCases: KernelCase[] = [
         const arena = new Arena(module);
         const y = arena.empty(outer * inner);
         module.kernels.reduce(ReduceOp[name as keyof typeof ReduceOp], arena.floats(x), y, outer, n, inner);
-        const wanted = Float32Array.from({ length: outer * inner }, (_, at) => {
+        const expectedValues = Float32Array.from({ length: outer * inner }, (_, at) => {
           const start = Math.floor(at / inner) * n * inner + (at % inner);
           return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]));
         });
-        expectClose(arena.read(y, outer * inner), wanted, 2e-6, name);
+        expectClose(arena.read(y, outer * inner), expectedValues, 2e-6, name);
       }
     },
   },
@@ -251,11 +251,11 @@ const otherCases: KernelCase[] = [
       const p = arena.floats(x);
       const y = arena.empty(rows * n);
       module.kernels.softmax(p, y, rows, n, 0);
-      const wanted = x.map((v, i) => {
+      const expectedValues = x.map((v, i) => {
         const row = x.subarray(i - (i % n), i - (i % n) + n);
         return Math.exp(v) / row.reduce((sum, other) => sum + Math.exp(other), 0);
       });
-      expectClose(arena.read(y, rows * n), wanted, 2e-6, 'softmax');
+      expectClose(arena.read(y, rows * n), expectedValues, 2e-6, 'softmax');
       const ids = arena.floats([2, 0, 2, 1]);
       const g = arena.empty(4 * n);
       module.kernels.gather(p, ids, g, 4, n);
@@ -294,7 +294,7 @@ const otherCases: KernelCase[] = [
       const [pw, pm, pv] = [arena.floats(w), arena.floats(m), arena.floats(v)];
       module.kernels.adam(pw, arena.floats(g), pm, pv, n, 0.01, 0.9, 0.999, 1e-7, 1.5, 0.001, 0.5);
       const half = g.map((value) => value * 0.5);
-      // The kernel sees the betas as float32, and so 1 - beta: that shows where v is small.
+      // The kernel gets the betas, and therefore 1 - beta, in float32. The rounding is visible where v is small.
       const [beta1, beta2] = [Math.fround(0.9), Math.fround(0.999)];
       const newM = m.map((value, i) => beta1 * value + (1 - beta1) * half[i]);
       const newV = v.map((value, i) => beta2 * value + (1 - beta2) * half[i] ** 2);

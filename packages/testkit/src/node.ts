@@ -1,4 +1,4 @@
-/** What tests need of Node: the backends that load on this machine, and the golden numbers. */
+/** Test utilities that need Node: the backends that load on this machine, and the golden files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +7,7 @@ import type { Backend } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
 import { KernelLoadError, type KernelModule, listVariants } from '@unroll/kernels';
 
-/** The backend's name by which `setBackend` and UNROLL_BACKEND know a variant of the kernels. */
+/** The backend name in `setBackend` and UNROLL_BACKEND, by kernel variant. */
 const WASM_NAMES: Record<string, string> = {
   strict: 'wasm:single',
   'strict-threads': 'wasm',
@@ -16,28 +16,28 @@ const WASM_NAMES: Record<string, string> = {
 };
 
 export interface TestBackend {
-  /** As `setBackend` takes it. */
+  /** A name accepted by `setBackend`. */
   name: string;
-  /** Null where it does not load; then `reason` says why. */
+  /** Null if the backend does not load; `reason` says why. */
   backend: Backend | null;
   reason: string;
 }
 
 /**
- * Every backend to test: the reference in float32, the native kernels at each instruction set of this
- * machine, and each WebAssembly build. What does not load is listed too, with the reason, so that a suite
- * that does not run is seen. With UNROLL_REQUIRE_NATIVE=1 a machine without native kernels is an error.
+ * Every backend to test: the reference in float32, the native kernels for each instruction set of this machine, and
+ * each WebAssembly build. The list includes backends that do not load, with the reason, so that skipped suites are
+ * visible. With UNROLL_REQUIRE_NATIVE=1, missing native kernels are an error.
  */
 export function testBackends(): TestBackend[] {
   const isas = listVariants().filter((variant) => !(variant in WASM_NAMES));
   if (isas.length === 0 && process.env.UNROLL_REQUIRE_NATIVE === '1') {
-    throw new Error('UNROLL_REQUIRE_NATIVE=1 asks for native kernels, and none load on this machine');
+    throw new Error('UNROLL_REQUIRE_NATIVE=1 requires native kernels, but none load on this machine');
   }
   const native = isas.length ? isas.map((isa) => `native:${isa}`) : ['native'];
   return ['reference', ...native, ...Object.values(WASM_NAMES)].map(loaded);
 }
 
-/** The builds without the kernels for training: for tests that ask what a backend supports. */
+/** The builds without training kernels, for tests of what a backend supports. */
 export function inferenceBackends(): TestBackend[] {
   return ['wasm:infer', 'wasm:infer-single'].map(loaded);
 }
@@ -57,9 +57,8 @@ export function moduleOf(backend: Backend): KernelModule | null {
 }
 
 /**
- * Sets the number of threads and waits until so many take part, so that a test of threads is not one of a
- * single one.
- * @returns false where the backend has no more than one
+ * Sets the number of threads and waits until all of them are active, so that a test really uses them.
+ * @returns false if the backend does not support that many threads
  */
 export async function useThreads(backend: Backend, count: number): Promise<boolean> {
   const module = moduleOf(backend);
@@ -67,7 +66,7 @@ export async function useThreads(backend: Backend, count: number): Promise<boole
   module.setThreads(count);
   for (let waited = 0; module.activeThreads < count; waited += 10) {
     if (waited > 20_000)
-      throw new Error(`${backend.description}: ${module.activeThreads} of ${count} threads came`);
+      throw new Error(`${backend.description}: only ${module.activeThreads} of ${count} threads started`);
     await sleep(10);
   }
   return true;
@@ -75,7 +74,7 @@ export async function useThreads(backend: Backend, count: number): Promise<boole
 
 const root = dirname(fileURLToPath(new URL('../package.json', import.meta.url)));
 
-/** A golden file as JSON. @param name below packages/testkit/goldens, such as recurrent/lstm.json */
+/** The JSON of a golden file. @param name path in packages/testkit/goldens, such as recurrent/lstm.json */
 export function readGoldens(name: string): unknown {
   const file = join(root, 'goldens', name);
   if (!existsSync(file)) throw new Error(`${file} is missing: see tools/goldens/README.md`);

@@ -1,7 +1,6 @@
 /**
- * Samples of every op of the op table: the one list that gradient checks and the backend contract both walk.
- * The type makes it complete. Each sample draws its inputs from a stream of its own, so that adding one
- * changes no other.
+ * Samples of every op in the op table, used by the gradient checks and the backend contract. The type requires samples
+ * for each op. Each sample draws its inputs from its own stream, so that a new sample does not change the others.
  */
 import { RandomStream } from '@unroll/core';
 import { type AnyOp, type OpName, opTable } from '@unroll/core/internal';
@@ -24,14 +23,14 @@ export const samples: Samples = {
 export const opNames = Object.keys(opTable) as OpName[];
 
 /**
- * An op with its samples, when it does not matter which one it is. Attributes and op belong together by the
- * types above; a name that is not known before the program runs cannot show it.
+ * An op with its samples, without their specific types: the type checker cannot match attributes to an op whose name is
+ * known only at run time.
  */
 export function opWithSamples(name: OpName): { op: AnyOp; samples: readonly AnySample[] } {
   return { op: opTable[name], samples: samples[name] };
 }
 
-/** The stream a sample draws from. */
+/** The stream that a sample draws from. */
 export function streamOf(op: string, sample: { readonly name: string }): RandomStream {
   return new RandomStream(20, op, sample.name);
 }

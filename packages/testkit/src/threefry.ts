@@ -1,5 +1,5 @@
-// Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") in plain integers: the
-// outside truth for the kernels' random streams. Checked against the vectors that come with the authors' Random123.
+// Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") in plain integers:
+// an independent reference for the random streams of the kernels, checked against the test vectors of Random123.
 
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24];
 
@@ -20,7 +20,7 @@ export const threefry = (key: [number, number], counter: [number, number]): [num
   return [x, y];
 };
 
-/** From kat_vectors of Random123: threefry2x32 20, counter, key, result. */
+/** From kat_vectors of Random123: counter, key and result of threefry2x32 with 20 rounds. */
 export const KNOWN_ANSWERS: [[number, number], [number, number], [number, number]][] = [
   [
     [0, 0],

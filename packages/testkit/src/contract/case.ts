@@ -1,19 +1,21 @@
-/** What a case of the backend contract is. */
+/** Defines the cases of the backend contract. */
 import type { Backend, FloatArray } from '@unroll/core';
 import type { Block, KernelName } from '@unroll/core/internal';
 
 export interface ContractCase {
   readonly name: string;
-  /** The kernels it needs: a backend that lacks one (see `supports`) is not asked. */
+  /** The kernels that the case needs. Backends that lack one of them (see `supports`) skip the case. */
   readonly kernels: readonly KernelName[];
-  /** Throws an error that says what is wrong. Leaves the program's current backend as it was. */
+  /** Throws an error that describes the failure. Does not change the current backend. */
   run(backend: Backend): void;
 }
 
-/** The values of a block, of a backend whose memory can be read at once. */
+/** The values of a block, read synchronously. */
 export function readNow(backend: Backend, block: Block): FloatArray {
   if (backend.readSync) return backend.readSync(block);
-  throw new Error(`The contract reads at once, and ${backend.description} cannot.`);
+  throw new Error(
+    `The backend contract requires synchronous reads, which ${backend.description} does not support.`,
+  );
 }
 
 /** Why the case cannot run on the backend, or null. */

@@ -1,6 +1,6 @@
 /**
- * One kernel on a backend against the float64 reference, over the same arrays. Each array lies in the middle
- * of a larger block, away from any alignment, and what lies around it must not change.
+ * Compares one kernel on a backend with the float64 reference, on the same arrays. Each array is an unaligned part of a
+ * larger block, and the elements around it must not change.
  */
 import { type Backend, RandomStream, referenceBackend, scope } from '@unroll/core';
 import type { Block, KernelName, Kernels } from '@unroll/core/internal';
@@ -10,7 +10,7 @@ import { type ContractCase, readNow } from './case.js';
 
 export type Arrays = Record<string, Float64Array>;
 export type Blocks = Record<string, Block>;
-/** The largest allowed error of an array's elements, from what it should be; 'bits': none, to the bit. */
+/** The largest allowed error of an array's elements, given the expected values; 'bits': the bits must be equal. */
 export type Allowed = 'bits' | ((expected: Float64Array, name: string) => number);
 
 export interface Trial {
@@ -25,25 +25,25 @@ const BEFORE = 37;
 const AFTER = 41;
 const GUARD = -12345.5;
 
-/** Runs the trial and returns the arrays as it left them, or throws if it wrote beside them. */
+/** Runs the trial and returns the resulting arrays. Throws if the trial wrote outside of them. */
 function perform(backend: Backend, { name, arrays, call }: Trial): Arrays {
   return onBackend(backend, () =>
     scope(() => {
-      const wholes = Object.entries(arrays).map(([key, values]) => {
+      const enclosing = Object.entries(arrays).map(([key, values]) => {
         const whole = backend.temporary(BEFORE + values.length + AFTER);
         const data = new Float64Array(whole.length).fill(GUARD);
         data.set(values, BEFORE);
         backend.write(whole, data);
         return { key, whole, length: values.length };
       });
-      const blocks = wholes.map(({ key, whole, length }) => [key, backend.view(whole, BEFORE, length)]);
+      const blocks = enclosing.map(({ key, whole, length }) => [key, backend.view(whole, BEFORE, length)]);
       call(backend.kernels, Object.fromEntries(blocks) as Blocks);
       return Object.fromEntries(
-        wholes.map(({ key, whole, length }) => {
+        enclosing.map(({ key, whole, length }) => {
           const values = Float64Array.from(readNow(backend, whole));
-          const beside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
-          if (beside >= 0)
-            throw new Error(`${name}: ${key}[${beside - BEFORE}] was written beside its ${length} elements`);
+          const outside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
+          if (outside >= 0)
+            throw new Error(`${name}: wrote ${key}[${outside - BEFORE}], outside its ${length} elements`);
           return [key, values.slice(BEFORE, BEFORE + length)];
         }),
       );
@@ -68,7 +68,7 @@ export function differentialCase(
         const found = perform(backend, trial);
         const limit = trial.allowed ?? allowed;
         return Object.entries(expected).map(([key, exact]) => {
-          // Beyond the range of float32 the right answer of a float32 backend is an infinity.
+          // If a value exceeds the range of float32, the correct result of a float32 backend is an infinity.
           const values = backend.float === Float32Array ? exact.map(Math.fround) : exact;
           const what = `${trial.name}: ${key}`;
           return limit === 'bits'
@@ -82,7 +82,7 @@ export function differentialCase(
 }
 
 const drawn = new Map<string, Float64Array>();
-/** The first `count` numbers of a sequence that is worked out as far as it has been needed. */
+/** The first `count` numbers of a cached sequence, which is extended when needed. */
 function first(count: number, name: string, make: (count: number) => Float64Array): Float64Array {
   let known = drawn.get(name);
   if (!known || known.length < count) {
@@ -92,11 +92,11 @@ function first(count: number, name: string, make: (count: number) => Float64Arra
   return known.slice(0, count);
 }
 
-/** Arrays drawn by name, each the same on every run; all exact in float32. */
+/** Arrays drawn by name, the same on every run. All values are exact in float32. */
 export const draw = {
   normal: (count: number, name: string): Float64Array =>
     first(count, `normal ${name}`, (n) => new RandomStream(3, 'normal', name).normal(n).map(Math.fround)),
-  /** Whole numbers from -4 to 4: sums of their products are exact in any order. */
+  /** Integers from -4 to 4: sums of their products are exact in any order. */
   whole: (count: number, name: string): Float64Array =>
     first(count, `whole ${name}`, (n) =>
       new RandomStream(3, 'whole', name).uniform(n, -4, 5).map(Math.floor),
@@ -105,5 +105,5 @@ export const draw = {
 };
 
 export const SIZES = [0, 1, 3, 15, 16, 17, 33, 100] as const;
-/** Elements enough for three threads of elementwise work. */
+/** Enough elements to split elementwise work among three threads. */
 export const MANY = 310_000;

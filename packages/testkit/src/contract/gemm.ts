@@ -1,14 +1,9 @@
-/**
- * Cases for the matrix product. Matrices of small integers make every sum exact, so that results must be
- * equal.
- */
+/** Cases for the matrix product. With small integers every sum is exact, so the results must be equal. */
 import type { GemmShape } from '@unroll/core/internal';
 import type { ContractCase } from './case.js';
 import { differentialCase, draw, type Trial } from './differential.js';
 
-/**
- * A matrix of `rows` rows that lie `stride` apart, `count` times `distance` apart; what lies between is NaN.
- */
+/** `count` matrices, `distance` elements apart, whose rows are `stride` elements apart. The gaps contain NaN. */
 function spaced(
   fill: (count: number, name: string) => Float64Array,
   name: string,
@@ -28,11 +23,11 @@ function spaced(
 }
 
 interface Form extends GemmShape {
-  /** Elements of a gap after each row, and after each matrix of a batch. */
+  /** Number of unused elements after each row, and after each matrix of a batch. */
   gap?: number;
   /** A bias is added to every row. */
   biased?: boolean;
-  /** One matrix serves the whole batch. */
+  /** The whole batch shares one matrix. */
   shareA?: boolean;
   shareB?: boolean;
 }
@@ -55,13 +50,13 @@ function trial(form: Form, fill = draw.whole): Trial {
   const [bRows, bColumns] = transB ? [n, k] : [k, n];
   const [lda, ldb, ldc] = [aColumns + gap, bColumns + gap, n + gap];
   const count = batch ?? 1;
-  const place = (rows: number, columns: number, stride: number, shared = false) => ({
+  const layout = (rows: number, columns: number, stride: number, shared = false) => ({
     ...{ rows, columns, stride, count: shared ? 1 : count, distance: rows * stride + gap },
   });
   const [a, b, c] = [
-    place(aRows, aColumns, lda, shareA),
-    place(bRows, bColumns, ldb, shareB),
-    place(m, n, ldc),
+    layout(aRows, aColumns, lda, shareA),
+    layout(bRows, bColumns, ldb, shareB),
+    layout(m, n, ldc),
   ];
   const shape: GemmShape = {
     ...{ m, n, k, transA, transB, add },
@@ -74,10 +69,10 @@ function trial(form: Form, fill = draw.whole): Trial {
   return {
     name: [
       `${m}x${k}x${n}${letters}`,
-      add && 'added',
+      add && 'accumulated',
       biased && 'with a bias',
       gap && 'with gaps',
-      batch !== undefined && `by ${batch}`,
+      batch !== undefined && `in a batch of ${batch}`,
     ]
       .filter(Boolean)
       .join(' '),
@@ -100,7 +95,7 @@ const TRANSPOSES = [
 ];
 const EXTENTS = [1, 3, 6, 17, 33];
 
-/** Around the edges of tiles, panels and blocks. */
+/** Sizes near the edges of tiles, panels and blocks. */
 const EDGES = [
   [12, 16, 256], [13, 48, 257], [7, 64, 31], [97, 33, 5], [96, 513, 3], [100, 8, 300], [30, 7, 515], [2, 130, 600],
   [1, 1000, 3], [1000, 1, 3], [1, 1, 1000], [4, 100, 1],
@@ -138,7 +133,7 @@ function batchTrials(): Trial[] {
   );
 }
 
-/** Sizes of nothing: an empty sum is 0, or adds nothing. */
+/** Sizes of 0: an empty sum is 0, or adds 0. */
 function emptyTrials(): Trial[] {
   return TRANSPOSES.flatMap((transposes) => [
     trial({ m: 3, n: 5, k: 0, ...transposes }),
@@ -152,7 +147,7 @@ function emptyTrials(): Trial[] {
   ]);
 }
 
-/** Enough work for several threads. */
+/** Products with enough work for several threads. */
 function largeTrials(): Trial[] {
   return TRANSPOSES.flatMap((transposes) => [
     trial({ m: 130, n: 150, k: 160, ...transposes }, draw.normal),
@@ -168,7 +163,7 @@ export function gemmCases(): ContractCase[] {
       return differentialCase('gemm', name, () => exactTrials(transposes), 'bits');
     }),
     differentialCase('gemm', 'batches', batchTrials, 'bits'),
-    differentialCase('gemm', 'sizes of nothing', emptyTrials, 'bits'),
+    differentialCase('gemm', 'sizes of 0', emptyTrials, 'bits'),
     differentialCase('gemm', 'large', largeTrials),
   ];
 }

@@ -1,6 +1,6 @@
 /**
- * Cases for the kernels that move, map and reduce: called directly, with the sizes and values that ops seldom
- * meet.
+ * Cases for the kernels that copy, map and reduce. The cases call the kernels directly, with sizes and values that are
+ * rare in ops.
  */
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
@@ -22,13 +22,13 @@ const BINARY = [
 ] as const satisfies readonly BinaryName[]; // biome-ignore format: a list
 const REDUCE = ['sum', 'max', 'min', 'sumSquares'] as const satisfies readonly ReduceName[];
 
-/** Values where functions change their form: zeros, infinities, NaN, and the ends of the float32 range. */
+/** Special values: zeros, infinities, NaN, branch points of functions, and the ends of the float32 range. */
 const SPECIAL = [
   0, -0, nan, inf, -inf, 1, -1, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 1e-30, -1e-30, 3, -3, 2.999, -3.001,
   20, -20, 80, -80, 88, -87, 1000, -1000, 8388608, -8388609, 1e30, -1e30,
 ].map(Math.fround); // biome-ignore format: a list
 
-/** Relative to the largest element; below the smallest normal number of float32 anything will do. */
+/** A tolerance relative to the largest element, and at least the smallest normal number of float32. */
 function relative(factor: number): Allowed {
   return (expected) => Math.max(factor * largest(expected), 2 ** -126);
 }
@@ -45,27 +45,27 @@ function fillTrials(): Trial[] {
 
 interface CopyForm {
   shape: readonly number[];
+  /** Strides of x and y. The offsets follow from them: the lowest index read or written is 0. */
   x: readonly number[];
   y: readonly number[];
-  /** Elements of x and y; the offsets are worked out so that the lowest index read or written is 0. */
 }
 
 const COPIES: Record<string, CopyForm> = {
   'a row': { shape: [33], x: [1], y: [1] },
-  'one number': { shape: [], x: [], y: [] },
-  nothing: { shape: [3, 0, 2], x: [1, 1, 1], y: [2, 2, 1] },
-  'turned round': { shape: [17], x: [-1], y: [1] },
-  'written backwards': { shape: [17], x: [1], y: [-1] },
-  'both backwards': { shape: [33], x: [-1], y: [-1] },
-  'one number repeated': { shape: [100], x: [0], y: [1] },
+  'a scalar': { shape: [], x: [], y: [] },
+  'no elements': { shape: [3, 0, 2], x: [1, 1, 1], y: [2, 2, 1] },
+  reversed: { shape: [17], x: [-1], y: [1] },
+  'written in reverse': { shape: [17], x: [1], y: [-1] },
+  'both in reverse': { shape: [33], x: [-1], y: [-1] },
+  'a scalar repeated': { shape: [100], x: [0], y: [1] },
   'every third': { shape: [33], x: [3], y: [1] },
   'to every second': { shape: [33], x: [1], y: [2] },
   'a transposed matrix': { shape: [5, 7], x: [1, 5], y: [7, 1] },
   'a transposed large matrix': { shape: [67, 131], x: [1, 67], y: [131, 1] },
   'a transposed part of a matrix': { shape: [33, 18], x: [1, 40], y: [21, 1] },
-  'rows turned round': { shape: [3, 17], x: [17, -1], y: [17, 1] },
-  'the order of rows turned round': { shape: [5, 16], x: [-16, 1], y: [16, 1] },
-  'a transposed matrix, turned round': { shape: [9, 33], x: [1, -9], y: [33, 1] },
+  'elements of each row reversed': { shape: [3, 17], x: [17, -1], y: [17, 1] },
+  'order of rows reversed': { shape: [5, 16], x: [-16, 1], y: [16, 1] },
+  'a transposed matrix, reversed': { shape: [9, 33], x: [1, -9], y: [33, 1] },
   'a row repeated': { shape: [9, 17], x: [0, 1], y: [17, 1] },
   'a column repeated': { shape: [9, 17], x: [1, 0], y: [17, 1] },
   'batch to time-major': { shape: [4, 3, 5], x: [5, 20, 1], y: [24, 8, 1] },
@@ -78,11 +78,11 @@ const COPIES: Record<string, CopyForm> = {
   },
 };
 
-/** Where to start so that every index stays at or above 0, and the number of elements spanned. */
+/** The offset at which the lowest index is 0, and the number of elements spanned. */
 function span(shape: readonly number[], strides: readonly number[]): { offset: number; length: number } {
-  const reach = strides.map((stride, d) => stride * Math.max(0, shape[d] - 1));
-  const low = reach.reduce((total, r) => total + Math.min(0, r), 0);
-  const high = reach.reduce((total, r) => total + Math.max(0, r), 0);
+  const lastOffsets = strides.map((stride, d) => stride * Math.max(0, shape[d] - 1));
+  const low = lastOffsets.reduce((total, r) => total + Math.min(0, r), 0);
+  const high = lastOffsets.reduce((total, r) => total + Math.max(0, r), 0);
   return { offset: -low, length: high - low + 1 };
 }
 
@@ -108,14 +108,14 @@ function unaryTrials(op: UnaryName): Trial[] {
     name: `${op} of ${size} numbers`,
     arrays: { x: draw.normal(size, 'unary'), y: draw.blank(size) },
   }));
-  // One at a time, so that the tolerance is each number's own.
+  // One trial per number, so that the tolerance is relative to that number.
   const special = SPECIAL.map((x) => ({
     name: `${op} of ${x}`,
     arrays: { x: new Float64Array(3).fill(x), y: draw.blank(3) },
     allowed: relative(op === 'hardSigmoid' ? 1e-5 : 1e-6),
   }));
   const many = { name: `${op} of many`, arrays: { x: draw.normal(MANY, 'many'), y: draw.blank(MANY) } };
-  const apart = [...ordinary, ...special, ...(op === 'tanh' ? [many] : [])].map(
+  const outOfPlace = [...ordinary, ...special, ...(op === 'tanh' ? [many] : [])].map(
     (trial): Trial => ({ ...trial, call: (kernels, { x, y }) => kernels.unary(op, x, y) }),
   );
   const inPlace: Trial = {
@@ -123,24 +123,24 @@ function unaryTrials(op: UnaryName): Trial[] {
     arrays: { x: draw.normal(37, 'unary') },
     call: (kernels, { x }) => kernels.unary(op, x, x),
   };
-  return [...apart, inPlace];
+  return [...outOfPlace, inPlace];
 }
 
 const BROADCASTS: Record<string, { shape: number[]; a: number[]; b: number[] }> = {
   'row and row': { shape: [33], a: [1], b: [1] },
-  'row and number': { shape: [33], a: [1], b: [0] },
-  'number and row': { shape: [33], a: [0], b: [1] },
-  'number and number': { shape: [5], a: [0], b: [0] },
+  'row and scalar': { shape: [33], a: [1], b: [0] },
+  'scalar and row': { shape: [33], a: [0], b: [1] },
+  'scalar and scalar': { shape: [5], a: [0], b: [0] },
   'matrix and row': { shape: [5, 17], a: [17, 1], b: [0, 1] },
   'matrix and column': { shape: [5, 17], a: [17, 1], b: [1, 0] },
   'column and row': { shape: [5, 17], a: [1, 0], b: [0, 1] },
   'matrix and transposed': { shape: [5, 17], a: [17, 1], b: [1, 5] },
   'every second and every third': { shape: [33], a: [2], b: [3] },
   'three axes': { shape: [3, 4, 5], a: [20, 5, 1], b: [5, 0, 1] },
-  nothing: { shape: [0, 5], a: [5, 1], b: [0, 1] },
+  'no elements': { shape: [0, 5], a: [5, 1], b: [0, 1] },
 };
 
-/** Values both operands may have: the domain of pow, and kept off ties and off division by 0. */
+/** Operands in the domain of the function: positive for pow, and away from 0 for div. */
 const operand = (op: BinaryName, count: number, name: string): Float64Array =>
   draw.normal(count, name).map((x) => (op === 'pow' || op === 'div' ? Math.fround(Math.abs(x) + 0.25) : x));
 
@@ -158,7 +158,7 @@ function binaryTrials(op: BinaryName): Trial[] {
       call: (kernels, blocks) => kernels.binary(op, blocks.a, a, blocks.b, b, blocks.y, shape),
     };
   });
-  // The *Grad forms read an activation's own output: nothing beyond 1.
+  // The *Grad functions take the output of an activation, which is at most 1 except for relu.
   const left = SPECIAL.filter((x) => !op.endsWith('Grad') || op === 'reluGrad' || !(Math.abs(x) > 1));
   const pairs = left.flatMap((a) => [0, nan, inf, -inf, 1, -2, 2.5].map((b) => [a, b] as const));
   const special = pairs.map(
@@ -195,7 +195,7 @@ function reduceTrials(op: ReduceName): Trial[] {
   const ordinary = MIDDLES.map((middle) =>
     of('', draw.normal(middle[0] * middle[1] * middle[2], 'reduce'), middle),
   );
-  const places = [0, 5, 16, 36].flatMap((at) =>
+  const positions = [0, 5, 16, 36].flatMap((at) =>
     [nan, inf, -inf].map((value) => {
       const x = draw.normal(37, 'reduce');
       x[at] = value;
@@ -204,10 +204,10 @@ function reduceTrials(op: ReduceName): Trial[] {
   );
   const column = draw.normal(5 * 19, 'reduce');
   column[2 * 19 + 18] = nan;
-  return [...ordinary, ...places, of('a NaN in ', column, [1, 5, 19])];
+  return [...ordinary, ...positions, of('a NaN in ', column, [1, 5, 19])];
 }
 
-/** A million nearly equal numbers: one running float32 sum would lose a part in a hundred. */
+/** A million nearly equal numbers: a single running float32 sum would have an error of 1 %. */
 function longSums(): Trial[] {
   const x = Float64Array.from({ length: 1 << 20 }, (_, i) => Math.fround(0.1 + (i % 7) / 1000));
   return (['sum', 'sumSquares'] as const).map((op) => ({
@@ -236,7 +236,7 @@ function softmaxTrials(): Trial[] {
     'large equal values': new Array<number>(19).fill(1e4),
     'far apart': [-200, 0, -100, -30, 88],
     'minus infinity': [-inf, 1, 2, -inf, 0.5],
-    'nothing but minus infinity': [-inf, -inf, -inf],
+    'all minus infinity': [-inf, -inf, -inf],
     infinity: [1, inf, 2],
     NaN: [1, 2, nan, ...new Array<number>(20).fill(0)],
   };
@@ -250,7 +250,7 @@ function softmaxTrials(): Trial[] {
       call: (kernels, { x, y }) => kernels.softmax(x, y, count, n, log),
     })),
     ...Object.entries(rows).map(([name, row]): Trial => ({
-      name: `${log ? 'log of ' : ''}${name}, beside an ordinary row`,
+      name: `${log ? 'log of ' : ''}${name}, next to an ordinary row`,
       arrays: {
         x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround),
         y: draw.blank(2 * row.length),
@@ -295,7 +295,7 @@ function scatterTrials(): Trial[] {
 }
 
 const KEYS = [[0, 0], [0x12345678, 0x9abcdef0], [0xffffffff, 1]] as const; // biome-ignore format: a list
-/** Counters at the start, where the low word runs over within a call, and beyond 32 bits. */
+/** Counters: the start, values whose low word overflows within a call, and one above 32 bits. */
 const COUNTERS = [0, 1, 2 ** 32 - 3, 2 ** 32 - 40, 2 ** 40 + 7] as const;
 
 function randomTrials(
@@ -322,7 +322,7 @@ function maskTrials(): Trial[] {
   );
 }
 
-/** Cases of every kernel: one that is added to the interface without cases does not compile. */
+/** Cases of every kernel. The type requires cases for each kernel of the interface. */
 const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   fill: [differentialCase('fill', 'sizes', fillTrials, 'bits')],
   copy: [differentialCase('copy', 'strides', copyTrials, 'bits')],
@@ -336,7 +336,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   gemm: gemmCases(),
   softmax: [differentialCase('softmax', 'rows', softmaxTrials)],
   gather: [differentialCase('gather', 'rows', gatherTrials)],
-  scatterAdd: [differentialCase('scatterAdd', 'rows, repeated ones too', scatterTrials)],
+  scatterAdd: [differentialCase('scatterAdd', 'rows, including repeated ones', scatterTrials)],
   randomUniform: [
     differentialCase(
       'randomUniform',

@@ -1,4 +1,4 @@
-/** Every op on a backend against the float64 reference: outputs and gradients, sample by sample. */
+/** Compares the outputs and gradients of every op on a backend with the float64 reference, sample by sample. */
 import { type Backend, formatShape, referenceBackend, scope } from '@unroll/core';
 import type { AnyOp, KernelName, OpName } from '@unroll/core/internal';
 import { type Gradients, gradientsOf, onBackend, outputsOf } from '../calls.js';
@@ -7,8 +7,8 @@ import { type Drawn, normal } from '../draw.js';
 import { type AnySample, drawInputs, opNames, opWithSamples, streamOf } from '../samples.js';
 import type { ContractCase } from './case.js';
 
-/** The float64 reference, noting which kernels it is asked for. */
-function notingReference(used: Set<KernelName>): Backend {
+/** The float64 reference, which records the kernels that are used. */
+function recordingReference(used: Set<KernelName>): Backend {
   const backend = referenceBackend('float64');
   const kernels = new Proxy(backend.kernels, {
     get(target, name: KernelName) {
@@ -27,8 +27,8 @@ interface Expected {
   wanted: Gradients;
 }
 
-/** Leaves NaN in the memory that the next scope gets, so that what reads before it writes is found out. */
-function spoil(backend: Backend): void {
+/** Leaves NaN in the memory that the next scope reuses, which exposes kernels that read before they write. */
+function leaveNaN(backend: Backend): void {
   scope(() => backend.kernels.fill(backend.temporary(1 << 18), Number.NaN));
 }
 
@@ -58,9 +58,9 @@ class OpCase implements ContractCase {
     );
   }
 
-  /** What the reference gives, worked out once for all backends. */
+  /** The results of the reference, computed once for all backends. */
   #reference(): Expected[] {
-    this.#expected ??= onBackend(notingReference(this.#used), () =>
+    this.#expected ??= onBackend(recordingReference(this.#used), () =>
       this.#samples.map((sample) => {
         const inputs = drawInputs(this.#opName, sample);
         let upstream: Drawn[] = [];
@@ -76,9 +76,9 @@ class OpCase implements ContractCase {
   }
 
   #compare(backend: Backend, { title, sample, inputs, upstream, wanted }: Expected): (string | null)[] {
-    spoil(backend);
+    leaveNaN(backend);
     const found = gradientsOf(this.#op, inputs, sample.attrs, () => upstream);
-    spoil(backend);
+    leaveNaN(backend);
     const plain = outputsOf(this.#op, inputs, sample.attrs);
     const outputs = wanted.outputs.flatMap((expected, k) => [
       formatShape(found.shapes[k]) === formatShape(wanted.shapes[k])
@@ -99,14 +99,14 @@ class OpCase implements ContractCase {
   }
 }
 
-const AT_ONCE = 100;
+const SAMPLES_PER_CASE = 100;
 
 export function opCases(): ContractCase[] {
   return opNames.flatMap((name) => {
     const { op, samples: all } = opWithSamples(name);
-    const parts = Math.ceil(all.length / AT_ONCE);
+    const parts = Math.ceil(all.length / SAMPLES_PER_CASE);
     return Array.from({ length: parts }, (_, part) => {
-      const own = all.slice(part * AT_ONCE, (part + 1) * AT_ONCE);
+      const own = all.slice(part * SAMPLES_PER_CASE, (part + 1) * SAMPLES_PER_CASE);
       return new OpCase(name, op, own, parts === 1 ? '' : `, part ${part + 1} of ${parts}`);
     });
   });

@@ -1,4 +1,4 @@
-/** Cases for the optimizers' kernels: one update, with and without each of the slots that may be left out. */
+/** Cases for the optimizer kernels: one update, with and without each optional slot. */
 
 import type { ContractCase } from './case.js';
 import type { Blocks, Trial } from './differential.js';
@@ -6,9 +6,7 @@ import { differentialCase, draw, MANY, SIZES } from './differential.js';
 
 type Slots = Record<string, 'signed' | 'positive'>;
 
-/**
- * A trial over `size` weights with the named slots; large ones share one sequence, which is costly to draw.
- */
+/** A trial with `size` weights and the given slots. Large trials share one sequence, because drawing it is slow. */
 function trial(name: string, size: number, slots: Slots, call: Trial['call']): Trial {
   const source = (own: string): Float64Array => draw.normal(size, size > 1000 ? 'many' : own);
   const values = Object.entries(slots).map(([slot, sign]) => [

@@ -1,7 +1,7 @@
 /**
- * Cases for the fused recurrent kernels, called directly: what ops do not ask of them. Gradients of every h_t
- * and c_t, outputs written into a wider block or backwards, no outputs and no gates at all, large batches,
- * and large states.
+ * Cases for the fused recurrent kernels, called directly, for uses that the ops do not cover: gradients of every h_t
+ * and c_t, outputs written into a wider block or in reverse time order, no outputs and no gates, large batches and
+ * large states.
  */
 import type { ActivationName, Block, KernelName, SequenceView } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';
@@ -19,18 +19,18 @@ interface Form {
   masked: boolean;
   dropped: boolean;
   bias: boolean;
-  /** Keep what backward needs. */
+  /** Save the values that backward needs. */
   saving: boolean;
-  /** The kernel takes its inputs step by step. */
-  inTurn: boolean;
+  /** The kernel copies its inputs from `x` one time step at a time. */
+  copiesInputsByStep: boolean;
   /**
-   * The width of the block that outputs are a part of, where in it they begin, and whether time runs
-   * backwards; null: none.
+   * The width of the block that contains the outputs, their offset in it, and whether they are in reverse time order.
+   * Null: no outputs.
    */
-  output: { width: number; at: number; backwards: boolean } | null;
+  output: { width: number; at: number; reversed: boolean } | null;
   activation: ActivationName;
-  /** A step t and a row b whose inputs (backward: whose gates) are NaN. */
-  spoilt?: readonly [t: number, b: number];
+  /** The step t and batch row b whose inputs (backward: gates) are NaN. */
+  nanAt?: readonly [t: number, b: number];
 }
 
 const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
@@ -43,10 +43,10 @@ const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
     dropped: true,
     bias: true,
     saving: true,
-    inTurn: false,
+    copiesInputsByStep: false,
     activation: 'tanh',
   },
-  output: { width: 19, at: 0, backwards: false },
+  output: { width: 19, at: 0, reversed: false },
   ...changes,
 });
 
@@ -55,37 +55,44 @@ const FORMS: readonly Form[] = [
   form({ name: 'no outputs, nothing saved', output: null, saving: false }),
   form({ name: 'nothing saved', saving: false, masked: false }),
   form({ name: 'no mask, no dropout, no bias', masked: false, dropped: false, bias: false }),
-  form({ name: 'into the second half of a wider block', output: { width: 45, at: 22, backwards: false } }),
-  form({ name: 'outputs backwards in time', output: { width: 19, at: 0, backwards: true } }),
+  form({ name: 'into the second half of a wider block', output: { width: 45, at: 22, reversed: false } }),
+  form({ name: 'outputs in reverse time order', output: { width: 19, at: 0, reversed: true } }),
   form({ name: 'relu', activation: 'relu', dropped: false }),
-  form({ name: 'one of each', T: 1, B: 1, I: 1, H: 1, output: { width: 1, at: 0, backwards: false } }),
+  form({ name: 'one of each', T: 1, B: 1, I: 1, H: 1, output: { width: 1, at: 0, reversed: false } }),
   form({
     name: 'many rows',
     T: 7,
     B: 67,
     H: 64,
     dropped: false,
-    output: { width: 64, at: 0, backwards: false },
+    output: { width: 64, at: 0, reversed: false },
   }),
-  form({ name: 'a large state', T: 2, B: 9, H: 257, I: 5, output: { width: 257, at: 0, backwards: false } }),
+  form({ name: 'a large state', T: 2, B: 9, H: 257, I: 5, output: { width: 257, at: 0, reversed: false } }),
   form({ name: 'no rows', B: 0 }),
   ...[
-    { name: 'inputs in turn', T: 7, B: 67, I: 21, H: 64, output: { width: 64, at: 0, backwards: false } },
-    { name: 'inputs in turn, an even number of steps', B: 13, bias: false },
-    { name: 'inputs in turn, one step', T: 1, B: 9, I: 1, masked: false },
     {
-      name: 'inputs in turn, no dropout, NaN at a masked step',
+      name: 'inputs copied by step',
+      T: 7,
+      B: 67,
+      I: 21,
+      H: 64,
+      output: { width: 64, at: 0, reversed: false },
+    },
+    { name: 'inputs copied by step, an even number of steps', B: 13, bias: false },
+    { name: 'inputs copied by step, one step', T: 1, B: 9, I: 1, masked: false },
+    {
+      name: 'inputs copied by step, no dropout, NaN at a masked step',
       B: 9,
       dropped: false,
-      spoilt: [0, 0] as const,
+      nanAt: [0, 0] as const,
     },
-  ].map((changes) => form({ saving: false, inTurn: true, ...changes })),
-  // A NaN stays in its row, and where the step is masked it goes nowhere.
-  form({ name: 'NaN at a valid step', spoilt: [1, 1] }),
-  form({ name: 'NaN at a masked step', spoilt: [0, 0] }),
+  ].map((changes) => form({ saving: false, copiesInputsByStep: true, ...changes })),
+  // A NaN affects only its own batch row, and nothing if its step is masked.
+  form({ name: 'NaN at a valid step', nanAt: [1, 1] }),
+  form({ name: 'NaN at a masked step', nanAt: [0, 0] }),
 ];
 
-/** [T, B] in processing order: rows differ, the last one is never valid. */
+/** Masks [T, B] in processing order. They differ between batch rows; the last row is masked at every step. */
 function masks(T: number, B: number): Arrays {
   const mask = Float64Array.from({ length: T * B }, (_, i) => {
     const [t, b] = [Math.floor(i / B), i % B];
@@ -96,24 +103,24 @@ function masks(T: number, B: number): Arrays {
   return { mask, outputMask };
 }
 
-/** Inverted dropout of about a quarter. */
+/** An inverted dropout mask with values 0 (about 30 %) and 1.25. */
 const dropoutMask = (count: number): Float64Array =>
   draw.normal(count, 'rmask').map((value) => (value < -0.5 ? 0 : 1.25));
 
-/** Where the spoilt step lies among the rows of [T, B]. */
+/** The row of [T, B] for a step and a batch row. */
 const rowOf = (B: number, [t, b]: readonly [number, number]): number => t * B + b;
 
-/** What every forward kernel reads and writes. */
+/** The arrays that every forward kernel reads and writes. */
 function common(f: Form, G: number, biasSize: number): Arrays {
   const { T, B, I, H, output } = f;
   const K = I + H;
-  const xh = draw.blank((f.inTurn ? 2 : T + 1) * B * K);
+  const xh = draw.blank((f.copiesInputsByStep ? 2 : T + 1) * B * K);
   const x = draw.normal(T * B * I, 'x');
-  const bad = f.spoilt && rowOf(B, f.spoilt);
-  if (bad !== undefined) x.fill(Number.NaN, bad * I, (bad + 1) * I);
+  const nanRow = f.nanAt && rowOf(B, f.nanAt);
+  if (nanRow !== undefined) x.fill(Number.NaN, nanRow * I, (nanRow + 1) * I);
   const h = draw.normal(B * H, 'h');
   const rmask = dropoutMask(B * H);
-  for (let i = 0; i < T * B && !f.inTurn; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
+  for (let i = 0; i < T * B && !f.copiesInputsByStep; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
   for (let b = 0; b < B; b++) {
     for (let u = 0; u < H; u++)
       xh[b * K + I + u] = Math.fround(h[b * H + u] * (f.dropped ? rmask[b * H + u] : 1));
@@ -124,7 +131,7 @@ function common(f: Form, G: number, biasSize: number): Arrays {
     W: draw.normal(I * G * H, 'W').map((value) => Math.fround(value / Math.sqrt(I))),
     U: draw.normal(H * G * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
     xh,
-    ...(f.inTurn ? { x } : {}),
+    ...(f.copiesInputsByStep ? { x } : {}),
     ...(f.bias ? { b: draw.normal(biasSize, 'b') } : {}),
     ...(f.masked ? masks(T, B) : {}),
     ...(f.dropped ? { hs, rmask } : {}),
@@ -134,9 +141,9 @@ function common(f: Form, G: number, biasSize: number): Arrays {
 
 function view(f: Form, block: Block | undefined): SequenceView | null {
   if (!f.output || !block) return null;
-  const { width, at, backwards } = f.output;
-  const step = backwards ? -width : width;
-  return { block, offset: at + (backwards ? (f.T - 1) * width : 0), strideT: step, strideB: f.T * width };
+  const { width, at, reversed } = f.output;
+  const step = reversed ? -width : width;
+  return { block, offset: at + (reversed ? (f.T - 1) * width : 0), strideT: step, strideB: f.T * width };
 }
 
 const shared = (f: Form, blocks: Blocks) => ({
@@ -155,17 +162,14 @@ const forward = (f: Form, blocks: Blocks) => ({
     W: blocks.W,
     b: blocks.b ?? null,
     xh: blocks.xh,
-    x: f.inTurn ? blocks.x : null,
+    x: f.copiesInputsByStep ? blocks.x : null,
     reverse: f.B === 67,
     hs: blocks.hs ?? null,
     y: view(f, blocks.y),
   },
 });
 
-/**
- * The inputs of a backward kernel besides what forward saved: gradients of outputs and states, and blocks for
- * results.
- */
+/** The arrays of a backward kernel, apart from the values saved by forward: upstream gradients and result blocks. */
 function incoming(f: Form, dGWidth: number): Arrays {
   const { T, B, H, output } = f;
   return {
@@ -184,11 +188,11 @@ const backward = (f: Form, blocks: Blocks) => ({
   ...{ dy: view(f, blocks.dy), dh: blocks.dh, dhAll: blocks.dhAll ?? null, dG: blocks.dG },
 });
 
-/** Stored gates [T, B, width]: numbers in (0, 1). */
+/** Saved gates [T, B, width]: numbers in (0, 1). */
 function gateValues(f: Form, width: number): Float64Array {
   const gates = draw.normal(f.T * f.B * width, 'gates').map((x) => Math.fround(1 / (1 + Math.exp(-x))));
-  const bad = f.spoilt && rowOf(f.B, f.spoilt);
-  if (bad !== undefined) gates.fill(Number.NaN, bad * width, (bad + 1) * width);
+  const nanRow = f.nanAt && rowOf(f.B, f.nanAt);
+  if (nanRow !== undefined) gates.fill(Number.NaN, nanRow * width, (nanRow + 1) * width);
   return gates;
 }
 
@@ -237,8 +241,8 @@ function rnnForwardTrial(f: Form): Trial {
   };
 }
 
-/** xh and hs as forward leaves them: the state in xh is that in hs times the dropout mask. */
-function walked({ T, B, I, H, dropped }: Form): Arrays {
+/** xh and hs as forward saves them: the state in xh is the state in hs times the dropout mask. */
+function savedStates({ T, B, I, H, dropped }: Form): Arrays {
   const xh = draw.normal((T + 1) * B * (I + H), 'xh');
   if (!dropped) return { xh };
   const hs = draw.normal((T + 1) * B * H, 'hs');
@@ -253,7 +257,7 @@ function walked({ T, B, I, H, dropped }: Form): Arrays {
 function rnnBackwardTrial(f: Form): Trial {
   return {
     name: f.name,
-    arrays: { ...incoming(f, f.H), ...walked(f) },
+    arrays: { ...incoming(f, f.H), ...savedStates(f) },
     call: (kernels, blocks) =>
       kernels.rnnBackward({ ...backward(f, blocks), I: f.I, xh: blocks.xh, hs: blocks.hs ?? null }),
   };
@@ -269,7 +273,7 @@ const GRU_FORMS: readonly GruForm[] = [
   { resetAfter: true, textbook: true },
   { resetAfter: false, textbook: true },
 ];
-/** Every form in every variant, but the large ones in two of them. */
+/** Every form with every variant, except that large forms skip the textbook variants. */
 const gruForms = (): [Form, GruForm][] =>
   FORMS.flatMap((f) =>
     GRU_FORMS.filter((v) => !v.textbook || f.B * f.H < 1000).map((v): [Form, GruForm] => [f, v]),
@@ -304,7 +308,7 @@ function gruBackwardTrial(f: Form, variant: GruForm): Trial {
     name: f.name + gruName(variant),
     arrays: {
       ...incoming(f, width),
-      ...walked(f),
+      ...savedStates(f),
       U: draw.normal(H * 3 * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
       gates: gateValues(f, width),
     },
@@ -322,9 +326,7 @@ const direct = (
   allowed: (expected: Float64Array) => number,
 ): ContractCase[] => [differentialCase(kernel, 'called directly', trials, allowed)];
 
-/**
- * The activations' derivatives are taken from stored gates, so any numbers in (0, 1) will do for backward.
- */
+/** Backward computes the derivatives of the activations from the saved gates, so any numbers in (0, 1) are valid. */
 export const recurrentKernelCases: { readonly [K in RecurrentKernel]: readonly ContractCase[] } = {
   rnnForward: direct('rnnForward', () => FORMS.map(rnnForwardTrial), outputTolerance),
   rnnBackward: direct('rnnBackward', () => FORMS.map(rnnBackwardTrial), gradientTolerance),

@@ -1,4 +1,4 @@
-/** Cases for a backend's memory: what `allocate`, `temporary`, `view`, `write` and `read` promise. */
+/** Cases for the memory of a backend: the contract of `allocate`, `temporary`, `view`, `write` and `read`. */
 import type { Backend } from '@unroll/core';
 import { bitMismatch, report } from '../compare.js';
 import { type ContractCase, readNow } from './case.js';
@@ -45,7 +45,7 @@ export const storageCases = (): ContractCase[] => [
     backend.release(block);
     return problems;
   }),
-  storageCase('a fresh block is zero, also where others were', (backend) => {
+  storageCase('a new block is zero, also in reused memory', (backend) => {
     const first = backend.allocate(1000);
     backend.write(first, counting(1000, 1));
     backend.release(first);
@@ -54,7 +54,7 @@ export const storageCases = (): ContractCase[] => [
     backend.release(second);
     return problems;
   }),
-  storageCase('read gives a copy', (backend) => {
+  storageCase('read returns a copy', (backend) => {
     const block = backend.allocate(3);
     const copy = readNow(backend, block);
     backend.write(block, [1, 2, 3]);
@@ -66,7 +66,7 @@ export const storageCases = (): ContractCase[] => [
     backend.release(block);
     return problems;
   }),
-  storageCase('a view shares its block, and so does a view of it', (backend) => {
+  storageCase('a view shares the memory of its block, and so does a view of a view', (backend) => {
     const block = backend.allocate(10);
     const view = backend.view(block, 3, 5);
     const inner = backend.view(view, 1, 2);
@@ -85,5 +85,5 @@ export const storageCases = (): ContractCase[] => [
     backend.release(block);
     return problems;
   }),
-  storageCase('blocks do not overlap, within an arena and across them', doNotOverlap),
+  storageCase('blocks do not overlap, neither within an arena nor across arenas', doNotOverlap),
 ];

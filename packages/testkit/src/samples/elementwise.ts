@@ -1,4 +1,4 @@
-/** Samples of the ops on single elements. */
+/** Samples of the elementwise ops. */
 import type { Shape } from '@unroll/core';
 import { formatShape } from '@unroll/core';
 import { awayFrom, between, eitherSign, grid, type Maker, normal, whole } from '../draw.js';

@@ -1,4 +1,4 @@
-/** Samples of the ops behind losses: classes by number, and likelihoods. */
+/** Samples of the ops that implement losses: class indices and likelihoods. */
 import { formatShape, type Shape } from '@unroll/core';
 import { between, type Maker, normal, whole } from '../draw.js';
 import type { SampleFor, Samples } from './sample.js';
@@ -40,7 +40,7 @@ export const lossSamples = {
   negativeBinomialLogLoss: [
     ...likelihood((shape) => whole(12, shape), uniform(0.3, 6), uniform(0.05, 2)),
     {
-      // Below a dispersion of 1/100 another series is used.
+      // For a dispersion below 1/100 the op uses another series.
       name: 'nearly Poisson',
       inputs: [whole(12, [33]), between(0.3, 6, [33]), between(0.0005, 0.02, [33])],
       attrs: {},

@@ -1,7 +1,6 @@
 /**
- * Samples of the fused recurrent ops: every combination of their options at one size that fills a vector and
- * leaves a rest, every pair of activations, and all options together at sizes that are awkward for tiles and
- * threads.
+ * Samples of the fused recurrent ops: every combination of options at one size that fills a vector and leaves a
+ * remainder, every pair of activations, and all options together at sizes that are difficult for tiles and threads.
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
 import type { ActivationName, Inputs } from '@unroll/core/internal';
@@ -9,7 +8,7 @@ import { type Drawn, type Maker, normal } from '../draw.js';
 import { ABSENT, type AttributesOf, type InputsOf, type Sample, type Samples } from './sample.js';
 
 interface CellKind {
-  /** Gates. */
+  /** Number of gates. */
   G: number;
   bias(H: number): Shape;
 }
@@ -38,7 +37,7 @@ const FULL: Options = {
 
 const ACTIVATIONS: readonly ActivationName[] = ['tanh', 'relu', 'sigmoid', 'hardSigmoid', 'linear'];
 
-/** [B, T]; the pattern shifts from row to row, so that rows of one batch differ. */
+/** A mask [B, T] whose pattern shifts from row to row, so that the rows of a batch differ. */
 function mask(kind: MaskKind, B: number, T: number): Maker {
   const valid: Record<MaskKind, (b: number, t: number) => boolean> = {
     holes: (b, t) => (b + t) % 3 !== 1,
@@ -50,7 +49,7 @@ function mask(kind: MaskKind, B: number, T: number): Maker {
   return (): Drawn => ({ shape: [B, T], values: Float64Array.from({ length: B * T }, (_, i) => at(i)) });
 }
 
-/** Inverted dropout of a rate of 1/4: 0 or 4/3. */
+/** An inverted dropout mask with a rate of 1/4: 0 or 4/3. */
 function dropped(shape: Shape): Maker {
   return (stream: RandomStream): Drawn => {
     const { values } = normal(shape)(stream);
@@ -58,7 +57,7 @@ function dropped(shape: Shape): Maker {
   };
 }
 
-/** What the cells read before and after their initial states, which are all drawn alike. */
+/** The inputs of a cell before and after its initial states, and a maker for each initial state. */
 function operands({ G, bias }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
   const before: [Maker, Maker, Maker, Maker | null] = [
@@ -76,18 +75,18 @@ function operands({ G, bias }: CellKind, options: Options) {
 
 function gradients({ bias, states }: Options) {
   const before: [true, true, true, true | string] = [true, true, true, bias || ABSENT];
-  const after: [string, string] = ['a mask chooses', 'dropout masks are constants'];
+  const after: [string, string] = ['masks are constants', 'dropout masks are constants'];
   return { before, state: states || ABSENT, after };
 }
 
-/** Makes a sample of a cell. */
+/** Builds a sample of a cell. */
 type Build<I extends Inputs> = <A extends object>(
   options: Options,
   attrs: A,
   elements: number,
 ) => Sample<A, I>;
 
-/** A cell of one state. */
+/** Builds samples of a cell with one state. */
 const single =
   (kind: CellKind): Build<InputsOf<'rnn'>> =>
   (options, attrs, elements) => {
@@ -102,7 +101,7 @@ const single =
     };
   };
 
-/** A cell of two states. */
+/** Builds samples of a cell with two states. */
 const double =
   (kind: CellKind): Build<InputsOf<'lstm'>> =>
   (options, attrs, elements) => {
@@ -138,7 +137,7 @@ function describe(o: Options, attrs: object): string {
 
 const BOTH = [false, true] as const;
 
-/** Every combination of the options that are not activations. */
+/** Every combination of the options, apart from activations. */
 function combinations(): Options[] {
   const masks = [
     { mask: null, zeroOutputForMask: false },
@@ -183,8 +182,8 @@ const sized = (): Options[] => [
   { ...FULL, size: MANY_ROWS, mask: 'trailing' },
 ];
 
-/** The attributes of any of the cells, without those of its own. */
-const layout = ({ returnSequences, reverse, realign, zeroOutputForMask, activation }: Options) => ({
+/** The attributes that all cells have. */
+const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask, activation }: Options) => ({
   ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
 });
 
@@ -202,15 +201,20 @@ const GRU_AFTER = single({ G: 3, bias: (H) => [2, 3 * H] });
 const GRU_BEFORE = single({ G: 3, bias: (H) => [3 * H] });
 
 const sigmoidGates = { recurrentActivation: 'sigmoid' } as const;
-const plain = (options: Options): AttributesOf<'rnn'> => layout(options);
-const gated = (options: Options): AttributesOf<'lstm'> => ({ ...layout(options), ...sigmoidGates });
+const plain = (options: Options): AttributesOf<'rnn'> => sharedAttributes(options);
+const gated = (options: Options): AttributesOf<'lstm'> => ({ ...sharedAttributes(options), ...sigmoidGates });
 const gruOf =
   (resetAfter: boolean, textbook: boolean) =>
-  (options: Options): AttributesOf<'gru'> => ({ ...layout(options), ...sigmoidGates, resetAfter, textbook });
+  (options: Options): AttributesOf<'gru'> => ({
+    ...sharedAttributes(options),
+    ...sigmoidGates,
+    resetAfter,
+    textbook,
+  });
 
 const activated = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
 
-/** Every pair of an activation and one of the gates. */
+/** Every pair of an activation and a gate activation. */
 function pairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
   build: Build<I>,
   attributes: (options: Options) => A,
@@ -222,12 +226,12 @@ function pairs<A extends { recurrentActivation: ActivationName }, I extends Inpu
   );
 }
 
-/** The options that meet in the cell itself; the rest is the same code for every form of a cell. */
+/** Combinations of the options that affect the cell itself. The code for the others does not depend on the cell. */
 const core = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**
- * A third of all combinations, in which every two values of two options still meet: what is left to test of
- * the cells that share with the LSTM all that is not their equations.
+ * A third of all combinations, which still contains every pair of values of two options. It is enough for cells that
+ * share everything but their equations with the LSTM.
  */
 const third = combinations().filter((_, i) => i % 3 === 0);
 

@@ -1,4 +1,4 @@
-/** Samples of the ops that reduce, move or multiply whole tensors. */
+/** Samples of the ops that reduce, rearrange or multiply whole tensors. */
 import { formatShape, type MatmulOptions, type Shape } from '@unroll/core';
 import { between, distinct, type Maker, normal, whole } from '../draw.js';
 import { ABSENT, type InputsOf, type Sample, type SampleFor, type Samples } from './sample.js';
@@ -60,7 +60,7 @@ function joined(axis: number, ...shapes: Shape[]): SampleFor<'concat'> {
   };
 }
 
-function turned(shape: Shape, axis: number): SampleFor<'reverse'> {
+function reversed(shape: Shape, axis: number): SampleFor<'reverse'> {
   return one(`${formatShape(shape)} along ${axis}`, normal(shape), { axis });
 }
 
@@ -74,7 +74,7 @@ function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matm
   };
 }
 
-/** The same with a bias of the last size in every row. */
+/** A product with a bias that is added to every row. */
 function biased(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matmul'> {
   const plain = product(a, b, attrs);
   const bias = normal([b[b.length - (attrs.transB ? 2 : 1)]]);
@@ -83,7 +83,7 @@ function biased(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matmu
   return { ...plain, name, inputs: [left, right, bias], gradients: [true, true, true] };
 }
 
-/** [m, k] by [k, n] with every transposition, alone and in batches, with b shared or not. */
+/** [m, k] by [k, n] with every transposition, single and in batches, with b shared or not. */
 function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
   return [0, 1, 2, 3].flatMap((which) => {
     const attrs: MatmulOptions = { transA: (which & 1) === 1, transB: (which & 2) === 2 };
@@ -103,7 +103,7 @@ function lookup(table: readonly [number, number], ids: Shape): SampleFor<'gather
     name: `${formatShape(ids)} of ${formatShape(table)}`,
     inputs: [normal(table), whole(table[0], ids)],
     attrs: {},
-    gradients: [true, 'row numbers are whole'],
+    gradients: [true, 'row indices are integers'],
   };
 }
 
@@ -158,12 +158,12 @@ export const shapeSamples: Pick<Samples, Name> = {
     joined(2, [2, 3, 1], [2, 3, 3]),
   ],
   reverse: [
-    turned([1], 0),
-    turned([33], 0),
-    turned([2, 3, 5], 0),
-    turned([2, 3, 5], 1),
-    turned([17, 3, 33], 2),
-    turned([3, 0, 2], 1),
+    reversed([1], 0),
+    reversed([33], 0),
+    reversed([2, 3, 5], 0),
+    reversed([2, 3, 5], 1),
+    reversed([17, 3, 33], 2),
+    reversed([3, 0, 2], 1),
   ],
   matmul: [
     ...products(1, 1, 1),
