@@ -8,6 +8,9 @@
  * caller passes them. Letters: B batch, T time steps, I input features, H hidden units.
  */
 
+/** How a matrix of weights can be stored without changing a value: `float16` in half the bytes. */
+export type WeightFormatName = 'float32' | 'float16';
+
 export type FloatArray = Float32Array | Float64Array;
 
 /** Memory of one backend: a run of `length` elements. Opaque outside its backend. */
@@ -287,6 +290,11 @@ export interface Backend {
   /** A part of a block, sharing its memory. */
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
+  /**
+   * Says that `format` represents every value of the block exactly, which holds until the block's next write: kernels may
+   * then store packed copies of it so. A backend that has no use for it does nothing.
+   */
+  setWeightFormat(block: Block, format: WeightFormatName): void;
   /**
    * A copy of the values that the block holds at the time of the call, in an array that the garbage collector owns. The
    * block may be written or given back right after the call.

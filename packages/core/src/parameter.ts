@@ -1,4 +1,5 @@
 /** Parameters: the tensors of a model that training changes, or that a model carries along (batch statistics). */
+import type { WeightFormatName } from './backend.js';
 import { formatShape, shapeError } from './errors.js';
 import { FlatBuffer } from './resident.js';
 import { type Shape, sizeOf } from './shape.js';
@@ -43,6 +44,14 @@ export class Parameter extends Tensor {
     }
     if (list) this.#buffer.write(list, this.#offset);
     else this.#buffer.copyFrom((values as Tensor).block(), this.#offset);
+  }
+
+  /**
+   * Says that `format` represents every value exactly, until the values change: kernels may then read a packed copy of half
+   * the bytes, with the same results. Another backend, or a move within memory as training begins, ends it too.
+   */
+  setWeightFormat(format: WeightFormatName): void {
+    this.#buffer.setWeightFormat(format, this.#offset, this.size);
   }
 
   /** @internal */

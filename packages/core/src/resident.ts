@@ -3,7 +3,7 @@
  * many tensors side by side, so that clipping, an optimizer's update and an all-reduce are one call over the whole. When
  * the program switches backends, a buffer follows at its next use.
  */
-import type { Block, FloatArray } from './backend.js';
+import type { Block, FloatArray, WeightFormatName } from './backend.js';
 import { shapeError, UnrollError } from './errors.js';
 import { currentBackend, runtime } from './runtime.js';
 import type { BlockLocation, ResidentMemory } from './tensor.js';
@@ -82,6 +82,12 @@ export class FlatBuffer implements ResidentMemory {
     }
     const { backend, block } = this.locationOf(offset, values.length);
     backend.write(block, values);
+  }
+
+  /** See {@link Backend.setWeightFormat}. */
+  setWeightFormat(format: WeightFormatName, offset: number, length: number): void {
+    const { backend, block } = this.locationOf(offset, length);
+    backend.setWeightFormat(block, format);
   }
 
   /** Copies the values of a block of the backend that computes now. */

@@ -30,7 +30,7 @@ import {
   toHalves,
   writeSafetensors,
 } from '@unroll/core/internal';
-import { modelFromConfig, type Network } from '@unroll/nn';
+import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
 import { floatsOf } from './dtypes.js';
 
 /** Files by their names. */
@@ -197,7 +197,7 @@ function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: Json
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
 /** The tensors of a file, handed out: `unused` holds those that nothing has asked for. */
-interface Weights {
+interface Weights extends WeightSource {
   values(name: string, shape: Shape): FloatArray;
   unused: Set<string>;
 }
@@ -208,7 +208,8 @@ function weightsOf(tensors: Tensors): Weights {
     unused.delete(name);
     return valuesIn(tensors, name, shape);
   };
-  return { values, unused };
+  const formatOf = (name: string) => (tensors.get(name)?.dtype === 'F16' ? 'float16' : 'float32');
+  return { values, formatOf, unused };
 }
 
 /**

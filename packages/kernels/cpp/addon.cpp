@@ -13,6 +13,7 @@
 #endif
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -22,13 +23,14 @@
 #include "list.generated.h"
 
 #define DECLARE(result, name, arguments, names) result name arguments;
+#define DECLARE_CALL(result, name, Struct) result name(const Struct& call);
 namespace unroll {
 #if defined(__x86_64__)
-namespace avx512 { UNROLL_DECLARATIONS(DECLARE) }
-namespace avx2 { UNROLL_DECLARATIONS(DECLARE) }
-namespace baseline { UNROLL_DECLARATIONS(DECLARE) }
+namespace avx512 { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
+namespace avx2 { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
+namespace baseline { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 #else
-namespace neon { UNROLL_DECLARATIONS(DECLARE) }
+namespace neon { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 #endif
 int parallel_threads();
 }  // namespace unroll
@@ -60,11 +62,46 @@ bool read(napi_env env, napi_value value, const Instance& instance, T& out) {
 napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t arity, size_t index, bool pointer) {
   std::string text = std::string(kernel) + ": ";
   if (given < arity) {
-    text += "takes " + std::to_string(arity) + " arguments, got " + std::to_string(given);
+    text += "expected " + std::to_string(arity) + " arguments, got " + std::to_string(given);
   } else {
     text += "argument " + std::to_string(index + 1) +
             (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
   }
+  napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
+  return nullptr;
+}
+
+// Reads the slots of the call area as the fields of a struct, and remembers the one that does not fit.
+struct Slots {
+  const Instance& instance;
+  const double* at;
+  const char* bad = nullptr;
+  bool pointer = false;
+
+  template <class T>
+  bool operator()(T& to, const char* name) {
+    const double slot = *at++;
+    if constexpr (std::is_pointer_v<T>) {
+      if (slot >= 0 && slot < double(instance.size)) {
+        const uint64_t offset = uint64_t(slot);
+        to = offset ? reinterpret_cast<T>(instance.base + offset) : nullptr;
+        return true;
+      }
+    } else if constexpr (std::is_floating_point_v<T>) {
+      to = static_cast<T>(slot);
+      return true;
+    } else if (slot >= double(std::numeric_limits<T>::min()) && slot <= double(std::numeric_limits<T>::max())) {
+      to = static_cast<T>(slot);
+      return true;
+    }
+    bad = name, pointer = std::is_pointer_v<T>;
+    return false;
+  }
+};
+
+napi_value bad_field(napi_env env, const char* kernel, const char* field, bool pointer) {
+  const std::string text = std::string(kernel) + ": " + field +
+                           (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
   napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
   return nullptr;
 }
@@ -74,6 +111,27 @@ struct Kernel {
   size_t arity;
   napi_callback call;
 };
+
+// Kernels that take a struct.
+template <auto function, const char* const* name, class Struct, size_t... index>
+napi_value call_with(void (*)(const Struct&), std::index_sequence<index...>, napi_env env, napi_callback_info info) {
+  napi_value value;
+  size_t given = 1;
+  void* data;
+  if (napi_get_cb_info(env, info, &given, &value, nullptr, &data) != napi_ok) return nullptr;
+  Instance& instance = *static_cast<Instance*>(data);
+  double* slots;
+  if (given < 1 || !read(env, value, instance, slots) || !slots ||
+      reinterpret_cast<char*>(slots + unroll::call_slots) > instance.base + instance.size) {
+    return bad_argument(env, *name, given, 1, 0, true);
+  }
+  Slots from{instance, slots};
+  Struct call;
+  if (!unroll::read_fields(from, call)) return bad_field(env, *name, from.bad, from.pointer);
+  Entered entered(instance);
+  function(call);
+  return nullptr;
+}
 
 template <auto function, const char* const* name, class Result, class... Args, size_t... index>
 napi_value call_with(Result (*)(Args...), std::index_sequence<index...>, napi_env env, napi_callback_info info) {

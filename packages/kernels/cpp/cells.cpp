@@ -3,7 +3,7 @@
 
 namespace unroll::UNROLL_ISA {
 
-void clear_masked(const Sequence& s) {
+void clear_masked(const Forward& s) {
   if (!s.mask || s.x) return;
   const int K = s.I + s.H;
   float* x = s.xh;
@@ -11,32 +11,20 @@ void clear_masked(const Sequence& s) {
     if (s.mask[i] == 0) fill(x, s.I, 0);
 }
 
-void take_inputs(const Sequence& s, long t, const Part& part) {
+void take_inputs(const Forward& s, long t, const Part& part) {
   if (!s.x) return;
   const int K = s.I + s.H, rows = part.last - part.first;
   const int32_t dims[] = {rows, s.I, s.T * s.I, 1, K, 1};
   const float* x = s.x + ((long)part.first * s.T + (s.back ? s.T - 1 - t : t)) * s.I;
-  copy_strided(x, s.at(t) + (long)part.first * K, 2, dims);
+  copy_strided(x, row_of(s, t) + (long)part.first * K, 2, dims);
 }
 
 #if UNROLL_FLOAT16
 // float16 gains nothing if the weights fit the inner caches, or if the arithmetic of many rows takes longer than loading
 // them.
 int float16_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split ? uncached : 0; }
-
-int all_float16(const float* x, int n) {
-  for (int i = 0; i < n; i += VL) {
-    const v a = load(x + i, smaller(n - i, VL));
-    half bits[VL];
-    store(bits, a);
-    const v back = load(bits);
-    if (sum_lanes(select(a == back, splat(0), splat(1))) != 0) return 0;
-  }
-  return 1;
-}
 #else
 int float16_from(int) { return 0; }
-int all_float16(const float*, int) { return 0; }
 #endif
 
 void pack_bias(int n, const float* b, const float* plus, float* packed) {
@@ -71,7 +59,7 @@ template void panel_sums(int, int, const Part&, const float*, const Factor<>&, f
 template void panel_sums(int, int, const Part&, const float*, const Factor<half>&, float*, long);
 #endif
 
-void back_through(const Sequence& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+void back_through(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
                   const Part& part) {
   const float *mask = s.mask ? s.mask + t * s.B : nullptr, *rmask = s.rmask;
   over_panels(s.H, part, t, {Sum<>{{}, x, y}}, [&](const float* z, long zRow, long b, int m, long column, int columns) {

@@ -10,18 +10,9 @@
 namespace unroll::UNROLL_ISA {
 
 // ------------------------------------------------------------------------------------------------- sequences and steps
-// The arguments that all cells have (see kernels.h).
-struct Sequence {
-  int T, B, I, H;
-  float *xh, *hs;
-  const float *rmask, *mask, *output_mask;
-  float* y;
-  long yT, yB;
-  const float* x = nullptr;  // if given, each step copies its inputs to xh, which has two rows
-  int back = 0;
-  // Row t of xh.
-  float* at(long t) const { return xh + (x ? t & 1 : t) * B * (I + H); }
-};
+// Row t of xh.
+FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.x ? t & 1 : t) * s.B * (s.I + s.H); }
+FORCE_INLINE float* row_of(const GruBackward& s, long t) { return (float*)s.xh + t * s.B * (s.I + s.H); }
 
 // Step t of a sequence: where its arrays begin, and how h is read and written. Null where there is none.
 struct Step {
@@ -29,14 +20,18 @@ struct Step {
   float *hs, *xh, *y;                             // where h_t goes
   long row, beforeRow, hsRow, yRow;
 
-  Step(const Sequence& s, long t) {
-    row = s.I + s.H, hsRow = s.H, yRow = s.yB, rmask = s.rmask;
-    x = s.at(t);
-    xh = s.at(t + 1) + s.I;
+  template <class Call>
+  Step(const Call& s, long t) {
+    row = s.I + s.H, hsRow = s.H, rmask = s.rmask;
+    x = row_of(s, t);
+    xh = row_of(s, t + 1) + s.I;
     before = s.hs ? s.hs + t * s.B * s.H : x + s.I, beforeRow = s.hs ? s.H : row;
-    hs = s.hs ? s.hs + (t + 1) * s.B * s.H : nullptr;
+    hs = s.hs ? (float*)s.hs + (t + 1) * s.B * s.H : nullptr;
     mask = s.mask ? s.mask + t * s.B : nullptr, output_mask = s.output_mask ? s.output_mask + t * s.B : nullptr;
-    y = s.y ? s.y + t * s.yT : nullptr;
+    if constexpr (requires { s.y; })
+      y = s.y ? s.y + t * s.yT : nullptr, yRow = s.yB;
+    else
+      y = nullptr, yRow = 0;
   }
   // n lanes of row b from `unit` on.
   v h_before(long b, long unit, int n) const { return load(before + b * beforeRow + unit, n); }
@@ -53,11 +48,10 @@ struct Step {
 
 // Before the first step: inputs of masked steps become 0, so that a NaN there does not reach the gradients of weights as
 // 0 * NaN.
-void clear_masked(const Sequence& s);
+void clear_masked(const Forward& s);
 
 // With up to rows_to_split rows, threads split the units. A thread more costs a barrier in each step, which pays from
 // enough_for_a_barrier operations on.
-constexpr int rows_to_split = 8;  // core's cpu backend knows it: fewestInTurn
 constexpr double enough_for_a_barrier = 8e4;
 
 // What one thread works on: some rows of the batch and some panels of units.
@@ -68,13 +62,13 @@ struct Part {
 };
 
 // Copies the inputs of step t, for the rows of a part, if s.x is given.
-void take_inputs(const Sequence& s, long t, const Part& part);
+void take_inputs(const Forward& s, long t, const Part& part);
 
 // body(part) for the whole of [0, B) x [0, H), one part a thread. Rows are split where there are enough: those run all
 // steps without synchronising. With few rows each thread would read all weights, so the units are split instead. Then
 // every thread waits for the others (team_barrier) before it reads the results of other units.
 template <class Body>
-void over_parts(const Sequence& s, double operations, const Body& body) {
+void over_parts(const Steps& s, double operations, const Body& body) {
   const Panels panels(s.H);
   if (s.B > rows_to_split)
     return over_ranges(s.B, operations, [&](int first, int last) { body(Part{first, last, 0, panels.count, 0, s.H}); });
@@ -87,19 +81,12 @@ void over_parts(const Sequence& s, double operations, const Body& body) {
   });
 }
 
-// The gradients of a step: dh [B][H] from the step after it, and dy of its outputs.
-struct Gradients {
-  const float* dy;
-  long dyT, dyB;
-  float *dh, *dhAll;
-};
-
 // The full gradient of h_t for n units of row b.
-FORCE_INLINE v gradient_of_h(const Sequence& s, const Gradients& g, long t, long b, long unit, int n) {
+FORCE_INLINE v gradient_of_h(const Backward& s, long t, long b, long unit, int n) {
   const long at = t * s.B + b;
-  v dh = load(g.dh + b * s.H + unit, n);
-  if (g.dy && (!s.output_mask || s.output_mask[at] != 0)) dh += load(g.dy + t * g.dyT + b * g.dyB + unit, n);
-  if (g.dhAll) store(g.dhAll + at * s.H + unit, dh, n);
+  v dh = load(s.dh + b * s.H + unit, n);
+  if (s.dy && (!s.output_mask || s.output_mask[at] != 0)) dh += load(s.dy + t * s.dyT + b * s.dyB + unit, n);
+  if (s.dhAll) store(s.dhAll + at * s.H + unit, dh, n);
   return dh;
 }
 
@@ -113,10 +100,10 @@ static_assert(few_rows <= rows_to_split);
 constexpr long uncached = 4l << 20;
 
 class Ahead {
-  const Sequence& s;
+  const Forward& s;
   const int steps;  // computed at once
 
-  static bool wanted(const Sequence& s, long row) {
+  static bool wanted(const Forward& s, long row) {
     if (s.B == 0 || row == 0) return false;
     return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > uncached);
   }
@@ -124,7 +111,7 @@ class Ahead {
  public:
   const long row;  // floats of one row of sums
 
-  Ahead(const Sequence& s, int row)
+  Ahead(const Forward& s, int row)
       : s(s), steps(wanted(s, row) ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
   // The sums of step t; null if each step multiplies its inputs together with h. Call it for every step in order.
   // make(n, x, out) computes the sums of n rows of inputs.
@@ -137,14 +124,21 @@ class Ahead {
   }
 };
 
-// call(float()) or call(half()), by the WeightFormat.
+// Weights that are packed in a WeightFormat begin with a header that says which: one number, and padding that keeps the
+// weights aligned.
+constexpr int header = 16;
+FORCE_INLINE int format_of(const float* packed) { return (int)packed[0]; }
+FORCE_INLINE void put_format(float* packed, int format) { fill(packed, header, (float)format); }
+// call(float()) or call(half()): the one place that knows which type stores which WeightFormat.
 template <class Call>
-FORCE_INLINE auto with_weights([[maybe_unused]] int format, const Call& call) {
+FORCE_INLINE auto with_weights(int format, const Call& call) {
 #if UNROLL_FLOAT16
-  if (format != w_float32) return call(half());
+  if (format == w_float16) return call(half());
 #endif
   return call(float());
 }
+// Whether the activations are those that most models have, and that the cells have code of their own for.
+FORCE_INLINE bool standard_activations(int act, int ract) { return act == a_tanh && ract == a_sigmoid; }
 
 // An activation is a long chain of dependent operations. With narrow vectors it is faster to compute the standard gates of
 // a whole tile before its cells, because more chains overlap. With wide vectors the extra stores cancel the gain.
@@ -248,7 +242,7 @@ void panel_sums(int columns, int n, const Part& part, const float* start, const 
 
 // dh = (x + y) * rmask (+ dh if `add`) for the rows of a part that are valid at step t: the gradient of h_{t-1} from
 // that of the gates.
-void back_through(const Sequence& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+void back_through(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
                   const Part& part);
 
 }  // namespace unroll::UNROLL_ISA

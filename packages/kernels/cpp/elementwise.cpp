@@ -176,25 +176,27 @@ void binary_row(BinaryLoop loop, const float* a, long aStride, const float* b, l
 
 }  // namespace
 
-void binary(int op, const float* a, const float* b, float* y, int rank, const int32_t* dims) {
-  const BinaryLoop loop = binary_loop_of(op);
-  Shape s(rank, dims);
+void binary(const Binary& c) {
+  const BinaryLoop loop = binary_loop_of(c.op);
+  Shape s(c.rank, c.dims);
   if (s.empty()) return;
   s.merge();
   const int n = s.size[s.rank - 1];
   const long aStride = s.x[s.rank - 1], bStride = s.y[s.rank - 1];
   s.rank--;
-  s.each([&](long atA, long atB) { binary_row(loop, a + atA, aStride, b + atB, bStride, y, n), y += n; });
+  float* y = c.y;
+  s.each([&](long atA, long atB) { binary_row(loop, c.a + atA, aStride, c.b + atB, bStride, y, n), y += n; });
 }
 
 // ------------------------------------------------------------------------------------------------------------- softmax
-void softmax(const float* all, float* out, int rows, int n, int log) {
+void softmax(const Softmax& c) {
+  const int n = c.n, log = c.log;
   const int end = n - n % VL, rest = n - end;
   const v low = splat(-__builtin_inff());
   const vi valid = lanes() < rest;
-  over_ranges(rows, 40.0 * rows * n, [&](int first, int last) {
-    const float* x = all + (long)first * n;
-    float* y = out + (long)first * n;
+  over_ranges(c.rows, 40.0 * c.rows * n, [&](int first, int last) {
+    const float* x = c.x + (long)first * n;
+    float* y = c.y + (long)first * n;
     for (int r = first; r < last; r++, x += n, y += n) {
       v most = select(valid, load_few(x + end, rest), low);
       for (int i = 0; i < end; i += VL) most = apply<b_max>(most, load(x + i));

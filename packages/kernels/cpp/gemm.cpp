@@ -294,20 +294,21 @@ void split_k(Way way, const Product& p, int threads) {
 
 }  // namespace
 
-void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C,
-          int ldc, int add, const float* bias, int batch, int strideA, int strideB, int strideC) {
+void gemm(const Gemm& c) {
+  const int m = c.m, n = c.n, k = c.k, batch = c.batch;
   if (m <= 0 || n <= 0) return;
-  Product whole = {transA != 0, transB != 0, m, n, k, A, lda, B, ldb, C, ldc, add != 0, add ? nullptr : bias};
+  Product whole = {c.transA != 0, c.transB != 0, m,   n,     k,          c.A, c.lda,
+                   c.B,           c.ldb,         c.C, c.ldc, c.add != 0, c.add ? nullptr : c.bias};
   const Way way = choose(whole);
   // Only the methods for large products add the bias themselves. In the others C is small.
-  const bool begin = k <= 0 ? !add : whole.bias && way != way_blocked && way != way_few_rows;
+  const bool begin = k <= 0 ? !c.add : whole.bias && way != way_blocked && way != way_few_rows;
   if (begin)
     for (long i = 0; i < batch; i++)
       for (long r = 0; r < m; r++) {
-        float* row = C + i * strideC + r * ldc;
+        float* row = c.C + (long)i * c.strideC + r * c.ldc;
         if (!whole.bias) fill(row, n, 0);
         else
-          for (int j = 0; j < n; j += VL) store(row + j, load(bias + j, smaller(n - j, VL)), smaller(n - j, VL));
+          for (int j = 0; j < n; j += VL) store(row + j, load(c.bias + j, smaller(n - j, VL)), smaller(n - j, VL));
       }
   if (k <= 0) return;
   if (begin) whole.add = true, whole.bias = nullptr;
@@ -320,7 +321,7 @@ void gemm(int transA, int transB, int m, int n, int k, const float* A, int lda, 
   auto job = [&](int i) {
     const long b = i / parts;
     Product p = whole;
-    p.A += b * strideA, p.B += b * strideB, p.C += b * strideC;
+    p.A += b * c.strideA, p.B += b * c.strideB, p.C += b * c.strideC;
     run(way, part(p, parts, i % parts));
   };
   if (threads == 1)

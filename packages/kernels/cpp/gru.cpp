@@ -10,44 +10,38 @@ namespace unroll::UNROLL_ISA {
 
 // Packed: the biases of z and of r, and the two of n; then panels with the rows of W and U for z, for r and for n.
 int gru_packed_size(int I, int H, int format) {
-  const int biases = 4 * whole_vectors(H);
+  const int biases = header + 4 * whole_vectors(H);
   return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
 }
 
-void gru_pack(int I, int H, int format, const float* W, const float* U, const float* b, float* packed) {
-  const int padded = whole_vectors(H);
+void gru_pack(const PackIn& p) {
+  const int I = p.I, H = p.H, padded = whole_vectors(H);
+  const float *W = p.W, *U = p.U, *b = p.b;
+  put_format(p.packed, p.format);
+  float* biases = p.packed + header;
   for (int gate = 0; gate < 2; gate++)
-    pack_bias(H, b ? b + gate * H : b, b ? b + (3 + gate) * H : b, packed + gate * padded);
-  pack_bias(H, b ? b + 2 * H : b, nullptr, packed + 2 * padded);
-  pack_bias(H, b ? b + 5 * H : b, nullptr, packed + 3 * padded);
-  with_weights(format, [&](auto weight) {
+    pack_bias(H, b ? b + gate * H : b, b ? b + (3 + gate) * H : b, biases + gate * padded);
+  pack_bias(H, b ? b + 2 * H : b, nullptr, biases + 2 * padded);
+  pack_bias(H, b ? b + 5 * H : b, nullptr, biases + 3 * padded);
+  with_weights(p.format, [&](auto weight) {
     pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}},
-                (decltype(weight)*)(packed + 4 * padded));
+                (decltype(weight)*)(biases + 4 * padded));
   });
 }
 
 namespace {
 
-struct Forward {
-  Sequence s;
-  int act, ract;
-  bool textbook;
-  const float* packed;
-  float* gates;
-  bool standard() const { return act == a_tanh && ract == a_sigmoid; }
-};
-
 // The cell of row b and one vector of units (n of them real) from its four sums: z, r (or those gates, where gates_first),
 // n of x, n of h', tile_size apart. standard: the activations are tanh and the logistic function.
 template <bool standard>
-FORCE_INLINE void cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
+FORCE_INLINE void cell(const GruForward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   const auto act = [&](v sum) { return standard ? tanh(sum) : any_activation(f.act, sum); };
   const auto ract = [&](v sum) { return standard ? sigmoid(sum) : any_activation(f.ract, sum); };
   v z = load(sums), r = load(sums + tile_size);
-  if (!gates_first || !(standard || f.standard())) z = ract(z), r = ract(r);
+  if (!gates_first || !(standard || standard_activations(f.act, f.ract))) z = ract(z), r = ract(r);
   const v q = load(sums + 3 * tile_size), candidate = act(madd(r, q, load(sums + 2 * tile_size)));
   if (gates) {
-    const long H = f.s.H;
+    const long H = f.H;
     float* p = gates + b * 4 * H + unit;
     store(p, z, n), store(p + H, r, n), store(p + 2 * H, candidate, n), store(p + 3 * H, q, n);
   }
@@ -56,26 +50,27 @@ FORCE_INLINE void cell(const Forward& f, const Step& step, float* gates, const f
 }
 
 // The same for any activations and the last units.
-NOINLINE void any_cell(const Forward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
+NOINLINE void any_cell(const GruForward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   cell<false>(f, step, gates, sums, b, unit, n);
 }
 
 // All steps of a part.
 template <class Weight>
-void forward(const Forward& f, const Part& part) {
-  const bool standard = f.standard();
-  const int I = f.s.I, H = f.s.H, K = I + H, padded = whole_vectors(H);
-  const Weight* weights = (const Weight*)(f.packed + 4 * padded);
-  const Ahead inputs(f.s, 3 * padded);
-  for (long t = 0; t < f.s.T; t++) {
-    take_inputs(f.s, t, part);
-    const Step step(f.s, t);
+void forward(const GruForward& f, const Part& part) {
+  const bool standard = standard_activations(f.act, f.ract);
+  const int I = f.I, H = f.H, K = I + H, padded = whole_vectors(H);
+  const float* biases = f.packed + header;
+  const Weight* weights = (const Weight*)(biases + 4 * padded);
+  const Ahead inputs(f, 3 * padded);
+  for (long t = 0; t < f.T; t++) {
+    take_inputs(f, t, part);
+    const Step step(f, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
-        panel_sums(H, n, part, f.packed + gate * padded, Factor<Weight>{x, K, I, weights, gate * K, 3 * K},
+        panel_sums(H, n, part, biases + gate * padded, Factor<Weight>{x, K, I, weights, gate * K, 3 * K},
                    out + gate * padded, inputs.row);
     });
-    float* gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
+    float* gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
     const auto finish = [&](float* sums, long row, long b, int m, int column, int columns) {
       if (gates_first && standard) sigmoids(sums, m * row, VL, tile_size);
       for (int r = 0; r < m; r++, b++, sums += row)
@@ -86,7 +81,7 @@ void forward(const Forward& f, const Part& part) {
         }
     };
     // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
-    const float* start = ahead ? ahead : f.packed;
+    const float* start = ahead ? ahead : biases;
     const long row = ahead ? inputs.row : 0;
     const int skip = ahead ? I : 0;
     const auto sum = [&](const float* start, long row, int from, int k) {
@@ -94,7 +89,7 @@ void forward(const Forward& f, const Part& part) {
     };
     over_panels(H, part, t,
                 {sum(start, row, skip, K - skip), sum(start + padded, row, K + skip, K - skip),
-                 sum(start + 2 * padded, row, 2 * K, I - skip), sum(f.packed + 3 * padded, 0, 2 * K + I, H)},
+                 sum(start + 2 * padded, row, 2 * K, I - skip), sum(biases + 3 * padded, 0, 2 * K + I, H)},
                 finish);
     team_barrier();
   }
@@ -102,14 +97,11 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void gru_forward(int T, int B, int I, int H, int act, int ract, int textbook, int format, const float* packed,
-                 const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
-                 const float* output_mask, float* gates, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
-  const Forward f = {s, act, ract, textbook != 0, packed, gates};
-  clear_masked(f.s);
-  with_weights(format, [&](auto weight) {
-    over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
+void gru_forward(const GruForward& f) {
+  clear_masked(f);
+  with_weights(format_of(f.packed), [&](auto weight) {
+    over_parts(f, 6.0 * f.T * f.B * f.H * (f.I + f.H),
+               [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });
 }
 
@@ -122,25 +114,16 @@ void gru_pack_backward(int H, const float* U, float* packed) {
 
 namespace {
 
-struct Backward {
-  Sequence s;
-  Gradients g;
-  int act, ract;
-  bool textbook;
-  const float *packed, *gates;
-  float* dG;
-};
-
 // The gradient of the gates of row b at step t. dh keeps the part of the gradient that bypasses the gates.
 template <bool standard>
-FORCE_INLINE void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
-  const long H = f.s.H, at = t * f.s.B + b;
+FORCE_INLINE void cell_gradient(const GruBackward& f, const Step& step, long t, long b, int unit, int end) {
+  const long H = f.H, at = t * f.B + b;
   const int act = standard ? (int)a_tanh : f.act, ract = standard ? (int)a_sigmoid : f.ract;
   const float* gates = f.gates + at * 4 * H;
-  float *dh = f.g.dh + b * H, *dG = f.dG + at * 4 * H;
+  float *dh = f.dh + b * H, *dG = f.dG + at * 4 * H;
   for (int u = unit; u < end; u += VL) {
     const int n = smaller(end - u, VL);
-    v dhu = gradient_of_h(f.s, f.g, t, b, u, n), dz = splat(0), dr = dz, dn = dz, dq = dz;
+    v dhu = gradient_of_h(f, t, b, u, n), dz = splat(0), dr = dz, dn = dz, dq = dz;
     if (step.valid(b)) {
       const v z = load(gates + u, n), r = load(gates + H + u, n), candidate = load(gates + 2 * H + u, n);
       const v keep = f.textbook ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
@@ -156,27 +139,23 @@ FORCE_INLINE void cell_gradient(const Backward& f, const Step& step, long t, lon
 }
 
 template <bool standard>
-void backward(const Backward& f, const Part& part) {
-  const int H = f.s.H;
-  for (long t = f.s.T - 1; t >= 0; t--) {
-    const Step step(f.s, t);
+void backward(const GruBackward& f, const Part& part) {
+  const int H = f.H;
+  for (long t = f.T - 1; t >= 0; t--) {
+    const Step step(f, t);
     for (int b = part.first; b < part.last; b++) cell_gradient<standard>(f, step, t, b, part.unit, part.end);
     team_barrier();
-    const float* dG = f.dG + t * f.s.B * 4 * H;
-    back_through(f.s, t, {dG, 4 * H, 2 * H, f.packed}, {dG + 3 * H, 4 * H, H, f.packed + panels_size(2 * H, H)}, true,
-                 f.g.dh, part);
+    const float* dG = f.dG + t * f.B * 4 * H;
+    back_through(f, t, {dG, 4 * H, 2 * H, f.packed}, {dG + 3 * H, 4 * H, H, f.packed + panels_size(2 * H, H)}, true,
+                 f.dh, part);
   }
 }
 
 }  // namespace
 
-void gru_backward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed, const float* gates,
-                  const float* xh, const float* hs, const float* rmask, const float* mask, const float* output_mask,
-                  const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
-  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, output_mask, nullptr, 0, 0};
-  const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
-  const auto body = act == a_tanh && ract == a_sigmoid ? backward<true> : backward<false>;
-  over_parts(s, 6.0 * T * B * H * H, [&](const Part& part) { body(f, part); });
+void gru_backward(const GruBackward& f) {
+  const auto body = standard_activations(f.act, f.ract) ? backward<true> : backward<false>;
+  over_parts(f, 6.0 * f.T * f.B * f.H * f.H, [&](const Part& part) { body(f, part); });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -11,33 +11,29 @@ namespace unroll::UNROLL_ISA {
 // Packed: the three biases, then panels with the rows of W and U for z, for r and for n.
 int gru_before_packed_size(int I, int H) { return 3 * whole_vectors(H) + panels_size(3 * (I + H), H); }
 
-void gru_before_pack(int I, int H, const float* W, const float* U, const float* b, float* packed) {
-  for (int gate = 0; gate < 3; gate++, packed += whole_vectors(H)) pack_bias(H, b ? b + gate * H : b, nullptr, packed);
+void gru_before_pack(const Pack& p) {
+  const int I = p.I, H = p.H;
+  const float *W = p.W, *U = p.U;
+  float* packed = p.packed;
+  for (int gate = 0; gate < 3; gate++, packed += whole_vectors(H))
+    pack_bias(H, p.b ? p.b + gate * H : nullptr, nullptr, packed);
   pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}}, packed);
 }
 
 namespace {
 
-struct Forward {
-  Sequence s;
-  int act, ract;
-  bool textbook;
-  const float* packed;
-  float *gates, *rh;
-  long rhStep;
-  const float* bias(int gate) const { return packed + gate * whole_vectors(s.H); }
-  // k numbers of each row of a, times the weights from row `from` on.
-  Factor<> factor(const float* a, long aRow, int k, int from) const {
-    return {a, aRow, k, packed + 3 * whole_vectors(s.H), from, 3 * (s.I + s.H)};
-  }
-};
+const float* bias_of(const Forward& f, int gate) { return f.packed + gate * whole_vectors(f.H); }
+// k numbers of each row of a, times the weights from row `from` on.
+Factor<> factor_of(const Forward& f, const float* a, long aRow, int k, int from) {
+  return {a, aRow, k, f.packed + 3 * whole_vectors(f.H), from, 3 * (f.I + f.H)};
+}
 
 // z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: the initial value of the sums.
-void resets(const Forward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
+void resets(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
             const Part& part) {
-  const int H = f.s.H, K = f.s.I + H;
+  const int H = f.H, K = f.I + H;
   const auto sum = [&](int gate) {
-    return Sum<>{{start.at + gate * whole_vectors(H), start.row}, f.factor(step.x + skip, K, K - skip, gate * K + skip)};
+    return Sum<>{{start.at + gate * whole_vectors(H), start.row}, factor_of(f, step.x + skip, K, K - skip, gate * K + skip)};
   };
   over_panels(H, part, t, {sum(0), sum(1)},
               [&](const float* sums, long row, long b, int m, int column, int columns) {
@@ -54,9 +50,9 @@ void resets(const Forward& f, const Step& step, long t, const Start& start, int 
 }
 
 // n and h for the same rows and units.
-void candidates(const Forward& f, const Step& step, long t, const Start& start, int skip, float* gates,
+void candidates(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates,
                 const float* rh, const Part& part) {
-  const int I = f.s.I, H = f.s.H, K = I + H;
+  const int I = f.I, H = f.H, K = I + H;
   const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
     for (int r = 0; r < m; r++, b++, sums += row)
       for (int j = 0; j < columns; j += VL) {
@@ -69,21 +65,21 @@ void candidates(const Forward& f, const Step& step, long t, const Start& start, 
   };
   over_panels(H, part, t,
               {Sum<>{{start.at + 2 * whole_vectors(H), start.row},
-                     f.factor(step.x, K, I - skip, 2 * K),
-                     f.factor(rh, H, H, 2 * K + I)}},
+                     factor_of(f, step.x, K, I - skip, 2 * K),
+                     factor_of(f, rh, H, H, 2 * K + I)}},
               finish);
 }
 
-void forward(const Forward& f, const Part& part) {
-  const int I = f.s.I, H = f.s.H, K = I + H, padded = whole_vectors(H);
-  const long BH = (long)f.s.B * H;
-  const Ahead inputs(f.s, 3 * padded);
-  for (long t = 0; t < f.s.T; t++) {
-    take_inputs(f.s, t, part);
-    const Step step(f.s, t);
+void forward(const GruBeforeForward& f, const Part& part) {
+  const int I = f.I, H = f.H, K = I + H, padded = whole_vectors(H);
+  const long BH = (long)f.B * H;
+  const Ahead inputs(f, 3 * padded);
+  for (long t = 0; t < f.T; t++) {
+    take_inputs(f, t, part);
+    const Step step(f, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
-        panel_sums(H, n, part, f.bias(gate), f.factor(x, K, I, gate * K), out + gate * padded, inputs.row);
+        panel_sums(H, n, part, bias_of(f, gate), factor_of(f, x, K, I, gate * K), out + gate * padded, inputs.row);
     });
     // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
     const Start start = ahead ? Start{ahead, inputs.row} : Start{f.packed};
@@ -98,13 +94,9 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void gru_before_forward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
-                        const float* x, int back, float* xh, float* hs, const float* rmask, const float* mask,
-                        const float* output_mask, float* gates, float* rh, int rhStep, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
-  const Forward f = {s, act, ract, textbook != 0, packed, gates, rh, rhStep};
-  clear_masked(f.s);
-  over_parts(f.s, 6.0 * T * B * H * (I + H), [&](const Part& part) { forward(f, part); });
+void gru_before_forward(const GruBeforeForward& f) {
+  clear_masked(f);
+  over_parts(f, 6.0 * f.T * f.B * f.H * (f.I + f.H), [&](const Part& part) { forward(f, part); });
 }
 
 // U of z and r transposed, then that of n.
@@ -113,23 +105,14 @@ void gru_before_pack_backward(int H, const float* U, float* packed) { gru_pack_b
 
 namespace {
 
-struct Backward {
-  Sequence s;
-  Gradients g;
-  int act, ract;
-  bool textbook;
-  const float *packed, *gates;
-  float* dG;
-};
-
 // dz and dn of row b at step t; dr follows. dh keeps the part of the gradient that bypasses the gates.
-FORCE_INLINE void cell_gradient(const Backward& f, const Step& step, long t, long b, int unit, int end) {
-  const long H = f.s.H, at = t * f.s.B + b;
+FORCE_INLINE void cell_gradient(const GruBackward& f, const Step& step, long t, long b, int unit, int end) {
+  const long H = f.H, at = t * f.B + b;
   const float* gates = f.gates + at * 3 * H;
-  float *dh = f.g.dh + b * H, *dG = f.dG + at * 3 * H;
+  float *dh = f.dh + b * H, *dG = f.dG + at * 3 * H;
   for (int u = unit; u < end; u += VL) {
     const int n = smaller(end - u, VL);
-    v dhu = gradient_of_h(f.s, f.g, t, b, u, n), dz = splat(0), dn = dz;
+    v dhu = gradient_of_h(f, t, b, u, n), dz = splat(0), dn = dz;
     if (step.valid(b)) {
       const v z = load(gates + u, n), candidate = load(gates + 2 * H + u, n);
       const v keep = f.textbook ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
@@ -142,13 +125,13 @@ FORCE_INLINE void cell_gradient(const Backward& f, const Step& step, long t, lon
   }
 }
 
-void backward(const Backward& f, const Part& part) {
-  const int H = f.s.H;
-  for (long t = f.s.T - 1; t >= 0; t--) {
-    const Step step(f.s, t);
+void backward(const GruBackward& f, const Part& part) {
+  const int H = f.H;
+  for (long t = f.T - 1; t >= 0; t--) {
+    const Step step(f, t);
     for (int b = part.first; b < part.last; b++) cell_gradient(f, step, t, b, part.unit, part.end);
     team_barrier();
-    const long at = t * f.s.B * 3 * H;
+    const long at = t * f.B * 3 * H;
     float* dG = f.dG + at;
     // d(r*h') = dn Uh^T gives dr and a part of dh'.
     const auto finish = [&](const float* sums, long row, long b, int m, int column, int columns) {
@@ -156,29 +139,25 @@ void backward(const Backward& f, const Part& part) {
         if (!step.valid(b)) continue;
         for (int j = 0; j < columns; j += VL) {
           const int u = column + j, n = smaller(columns - j, VL);
-          float* dh = f.g.dh + b * H + u;
+          float* dh = f.dh + b * H + u;
           const v product = load(sums + j), r = load(f.gates + at + b * 3 * H + H + u, n);
           store(dG + b * 3 * H + H + u, product * step.h_dropped(b, u, n) * slope(f.ract, r), n);
           v through = product * r;
-          if (f.s.rmask) through *= load(f.s.rmask + b * H + u, n);
+          if (f.rmask) through *= load(f.rmask + b * H + u, n);
           store(dh, load(dh, n) + through, n);
         }
       }
     };
     over_panels(H, part, t, {Sum<>{{}, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}}}, finish);
     team_barrier();
-    back_through(f.s, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.g.dh, part);
+    back_through(f, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.dh, part);
   }
 }
 
 }  // namespace
 
-void gru_before_backward(int T, int B, int I, int H, int act, int ract, int textbook, const float* packed,
-                         const float* gates, const float* xh, const float* hs, const float* rmask, const float* mask,
-                         const float* output_mask, const float* dy, int dyT, int dyB, float* dh, float* dG, float* dhAll) {
-  const Sequence s = {T, B, I, H, (float*)xh, (float*)hs, rmask, mask, output_mask, nullptr, 0, 0};
-  const Backward f = {s, {dy, dyT, dyB, dh, dhAll}, act, ract, textbook != 0, packed, gates, dG};
-  over_parts(s, 6.0 * T * B * H * H, [&](const Part& part) { backward(f, part); });
+void gru_before_backward(const GruBackward& f) {
+  over_parts(f, 6.0 * f.T * f.B * f.H * f.H, [&](const Part& part) { backward(f, part); });
 }
 
 }  // namespace unroll::UNROLL_ISA

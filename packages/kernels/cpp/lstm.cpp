@@ -104,35 +104,26 @@ FORCE_INLINE void over_units(const Tiles& tiles, const Part& part, long t, const
 }  // namespace
 
 int lstm_packed_size(int I, int H, int format) {
-  return with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
+  return header + with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
 }
 
-void lstm_pack(int I, int H, int format, const float* W, const float* U, const float* b, float* packed) {
-  with_weights(format, [&](auto weight) { pack_gates<decltype(weight)>(I, H, W, U, b, packed); });
+void lstm_pack(const PackIn& p) {
+  put_format(p.packed, p.format);
+  with_weights(p.format, [&](auto weight) { pack_gates<decltype(weight)>(p.I, p.H, p.W, p.U, p.b, p.packed + header); });
 }
 
 namespace {
 
-struct Forward {
-  Sequence s;
-  int act, ract;
-  const float* packed;
-  float* c;
-  long cStep;
-  float* gates;
-  bool standard() const { return act == a_tanh && ract == a_sigmoid; }
-};
-
 // The cell of row b and one vector of units (n of them real) from z = the four sums, or gates where gates_first.
 // before, after, gates: the arrays of this step. standard: the activations are tanh and the logistic function.
 template <bool standard>
-FORCE_INLINE void cell(const Forward& f, const Step& step, const float* before, float* after, float* gates,
+FORCE_INLINE void cell(const LstmForward& f, const Step& step, const float* before, float* after, float* gates,
                        const float* z, long b, long unit, int n) {
-  const long H = f.s.H, at = b * H + unit;
+  const long H = f.H, at = b * H + unit;
   const auto act = [&](v x) { return standard ? tanh(x) : any_activation(f.act, x); };
   const auto ract = [&](v x) { return standard ? sigmoid(x) : any_activation(f.ract, x); };
   v i = load(z), forget = load(z + VL), g = load(z + 2 * VL), o = load(z + 3 * VL);
-  if (!gates_first || !(standard || f.standard())) i = ract(i), forget = ract(forget), g = act(g), o = ract(o);
+  if (!gates_first || !(standard || standard_activations(f.act, f.ract))) i = ract(i), forget = ract(forget), g = act(g), o = ract(o);
   if (gates) {
     float* q = gates + b * 4 * H + unit;
     store(q, i, n), store(q + H, forget, n), store(q + 2 * H, g, n), store(q + 3 * H, o, n);
@@ -146,28 +137,29 @@ FORCE_INLINE void cell(const Forward& f, const Step& step, const float* before, 
 }
 
 // The same for any activations and the last units.
-NOINLINE void any_cell(const Forward& f, const Step& step, const float* before, float* after, float* gates,
+NOINLINE void any_cell(const LstmForward& f, const Step& step, const float* before, float* after, float* gates,
                        const float* z, long b, long unit, int n) {
   cell<false>(f, step, before, after, gates, z, b, unit, n);
 }
 
 // All steps of a part.
 template <class Weight>
-void forward(const Forward& f, const Part& part) {
+void forward(const LstmForward& f, const Part& part) {
   alignas(64) float z[Tiles::buffer];
-  const bool standard = f.standard();
+  const bool standard = standard_activations(f.act, f.ract);
   const Tiles tiles(part.last - part.first);
-  const int I = f.s.I, H = f.s.H, K = I + H;
-  const GateRows<Weight> both = {f.packed, H, K, 0, K}, ofX = {f.packed, H, K, 0, I}, ofH = {f.packed, H, K, I, H};
-  const Ahead inputs(f.s, 4 * whole_vectors(H));
-  for (long t = 0; t < f.s.T; t++) {
-    take_inputs(f.s, t, part);
-    const Step step(f.s, t);
+  const int I = f.I, H = f.H, K = I + H;
+  const float* packed = f.packed + header;
+  const GateRows<Weight> both = {packed, H, K, 0, K}, ofX = {packed, H, K, 0, I}, ofH = {packed, H, K, I, H};
+  const Ahead inputs(f, 4 * whole_vectors(H));
+  for (long t = 0; t < f.T; t++) {
+    take_inputs(f, t, part);
+    const Step step(f, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       gate_sums(n, x, K, ofX, part.unit, part.end, out, inputs.row);
     });
     const float* before = f.c + t * f.cStep;
-    float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.s.B * 4 * H : nullptr;
+    float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
     over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
       for (int i = 0; i < tiles.count; i++) {
         const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
@@ -176,7 +168,7 @@ void forward(const Forward& f, const Part& part) {
         if (ahead)
           tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, z, zRow);
         else
-          tiles.sums(m, some, x, K, both, unit, f.packed, 0, z, zRow);
+          tiles.sums(m, some, x, K, both, unit, packed, 0, z, zRow);
         if (gates_first && standard) {
           const long size = m * zRow;
           sigmoids(z, size, 4 * VL, VL);
@@ -203,14 +195,11 @@ void forward(const Forward& f, const Part& part) {
 
 }  // namespace
 
-void lstm_forward(int T, int B, int I, int H, int act, int ract, int format, const float* packed, const float* x,
-                  int back, float* xh, float* c, int cStep, float* hs, const float* rmask, const float* mask,
-                  const float* output_mask, float* gates, float* y, int yT, int yB) {
-  const Sequence s = {T, B, I, H, xh, hs, rmask, mask, output_mask, y, yT, yB, x, back};
-  const Forward f = {s, act, ract, packed, c, cStep, gates};
-  clear_masked(f.s);
-  with_weights(format, [&](auto weight) {
-    over_parts(f.s, 8.0 * T * B * H * (I + H), [&](const Part& part) { forward<decltype(weight)>(f, part); });
+void lstm_forward(const LstmForward& f) {
+  clear_masked(f);
+  with_weights(format_of(f.packed), [&](auto weight) {
+    over_parts(f, 8.0 * f.T * f.B * f.H * (f.I + f.H),
+               [&](const Part& part) { forward<decltype(weight)>(f, part); });
   });
 }
 
@@ -219,25 +208,17 @@ void lstm_pack_backward(int H, const float* U, float* packed) { pack_transposed(
 
 namespace {
 
-struct Backward {
-  Sequence s;
-  Gradients g;
-  int act, ract;
-  const float *packed, *gates, *c;
-  float *dc, *dG, *dcAll;
-};
-
 // The gradient of the gates of row b at step t, and dc for the step before.
 template <bool standard>
-FORCE_INLINE void cell_gradient(const Backward& s, long t, long b, int unit, int end) {
-  const long H = s.s.H, at = t * s.s.B + b;
+FORCE_INLINE void cell_gradient(const LstmBackward& s, long t, long b, int unit, int end) {
+  const long H = s.H, at = t * s.B + b;
   const int act = standard ? (int)a_tanh : s.act, ract = standard ? (int)a_sigmoid : s.ract;
-  const bool valid = !s.s.mask || s.s.mask[at] != 0;
-  const float *gates = s.gates + at * 4 * H, *before = s.c + at * H, *after = before + s.s.B * H;
-  float *dh = s.g.dh + b * H, *dc = s.dc + b * H, *dG = s.dG + at * 4 * H;
+  const bool valid = !s.mask || s.mask[at] != 0;
+  const float *gates = s.gates + at * 4 * H, *before = s.c + at * H, *after = before + s.B * H;
+  float *dh = s.dh + b * H, *dc = s.dc + b * H, *dG = s.dG + at * 4 * H;
   for (int u = unit; u < end; u += VL) {
     const int n = smaller(end - u, VL);
-    const v dhu = gradient_of_h(s.s, s.g, t, b, u, n);
+    const v dhu = gradient_of_h(s, t, b, u, n);
     v dcu = load(dc + u, n), di = splat(0), df = di, dg = di, dO = di, carried = dcu;
     if (valid) {
       const v i = load(gates + u, n), f = load(gates + H + u, n), g = load(gates + 2 * H + u, n);
@@ -258,24 +239,20 @@ FORCE_INLINE void cell_gradient(const Backward& s, long t, long b, int unit, int
 }
 
 template <bool standard>
-void backward(const Backward& s, const Part& part) {
-  const int G = 4 * s.s.H;
-  for (long t = s.s.T - 1; t >= 0; t--) {
+void backward(const LstmBackward& s, const Part& part) {
+  const int G = 4 * s.H;
+  for (long t = s.T - 1; t >= 0; t--) {
     for (int b = part.first; b < part.last; b++) cell_gradient<standard>(s, t, b, part.unit, part.end);
     team_barrier();
-    back_through(s.s, t, {s.dG + t * s.s.B * G, G, G, s.packed}, {}, false, s.g.dh, part);
+    back_through(s, t, {s.dG + t * s.B * G, G, G, s.packed}, {}, false, s.dh, part);
   }
 }
 
 }  // namespace
 
-void lstm_backward(int T, int B, int H, int act, int ract, const float* packed, const float* gates, const float* c,
-                   const float* rmask, const float* mask, const float* output_mask, const float* dy, int dyT, int dyB,
-                   float* dh, float* dc, float* dG, float* dhAll, float* dcAll) {
-  const Sequence sequence = {T, B, 0, H, nullptr, nullptr, rmask, mask, output_mask, nullptr, 0, 0};
-  const Backward s = {sequence, {dy, dyT, dyB, dh, dhAll}, act, ract, packed, gates, c, dc, dG, dcAll};
-  const auto body = act == a_tanh && ract == a_sigmoid ? backward<true> : backward<false>;
-  over_parts(sequence, 8.0 * T * B * H * H, [&](const Part& part) { body(s, part); });
+void lstm_backward(const LstmBackward& s) {
+  const auto body = standard_activations(s.act, s.ract) ? backward<true> : backward<false>;
+  over_parts(s, 8.0 * s.T * s.B * s.H * s.H, [&](const Part& part) { body(s, part); });
 }
 
 }  // namespace unroll::UNROLL_ISA

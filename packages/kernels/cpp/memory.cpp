@@ -149,7 +149,8 @@ void reduce_all(const float* x, float* y, int outer, int n, int inner) {
 
 }  // namespace
 
-void reduce(int op, const float* x, float* y, int outer, int n, int inner) {
+void reduce(const Reduce& c) {
+  const auto [op, x, y, outer, n, inner] = c;
   switch (op) {
     case r_sum: return reduce_all<r_sum>(x, y, outer, n, inner);
     case r_max: return reduce_all<r_max>(x, y, outer, n, inner);
@@ -159,12 +160,12 @@ void reduce(int op, const float* x, float* y, int outer, int n, int inner) {
 }
 
 // ------------------------------------------------------------------------------------------------------ rows of a table
-void gather(const float* table, const float* ids, float* y, int count, int width) {
-  for (long i = 0; i < count; i++) copy_row(table + (long)ids[i] * width, y + i * width, width);
+void gather(const Gather& c) {
+  for (long i = 0; i < c.count; i++) copy_row(c.table + (long)c.ids[i] * c.width, c.y + i * c.width, c.width);
 }
 
-void scatter_add(float* table, const float* ids, const float* g, int count, int width) {
-  for (long i = 0; i < count; i++) accumulate(table + (long)ids[i] * width, g + i * width, width, 1);
+void scatter_add(const ScatterAdd& c) {
+  for (long i = 0; i < c.count; i++) accumulate(c.table + (long)c.ids[i] * c.width, c.g + i * c.width, c.width, 1);
 }
 
 }  // namespace unroll::UNROLL_ISA

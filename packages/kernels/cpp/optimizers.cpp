@@ -29,61 +29,49 @@ FORCE_INLINE void descend(float* w, float decay, v change, int few) {
 
 }  // namespace
 
-// ----------------------------------------------------------------------------------------------------------------- SGD
-void sgd(float* w, const float* g, float* m, int n, float keep, float fresh, float rateM, float rateG, float decay,
-         float gScale) {
-  over_vectors(n, 8, [&](int i, int few) {
-    const v d = load(g + i, few) * gScale;
-    v change = d * rateG;
-    if (m) change = madd(moving(m + i, keep, fresh, d, few), splat(rateM), change);
-    descend(w + i, decay, change, few);
+void sgd(const Sgd& c) {
+  over_vectors(c.n, 8, [&](int i, int few) {
+    const v d = load(c.g + i, few) * c.gScale;
+    v change = d * c.rateG;
+    if (c.m) change = madd(moving(c.m + i, c.keep, c.fresh, d, few), splat(c.rateM), change);
+    descend(c.w + i, c.decay, change, few);
   });
 }
 
-// ------------------------------------------------------------------------------------------------- RMSprop and Adagrad
-void rmsprop(float* w, const float* g, float* square, float* mean, float* m, int n, float keep, float fresh,
-             float inside, float outside, float momentum, float rateQ, float rateM, float decay, float gScale) {
-  over_vectors(n, 25, [&](int i, int few) {
-    const v d = load(g + i, few) * gScale;
-    v spread = madd(d * fresh, d, load(square + i, few) * keep);
-    store(square + i, spread, few);
-    if (mean) {
-      const v a = moving(mean + i, keep, fresh, d, few);
+void rmsprop(const Rmsprop& c) {
+  over_vectors(c.n, 25, [&](int i, int few) {
+    const v d = load(c.g + i, few) * c.gScale;
+    v spread = madd(d * c.fresh, d, load(c.v + i, few) * c.keep);
+    store(c.v + i, spread, few);
+    if (c.mean) {
+      const v a = moving(c.mean + i, c.keep, c.fresh, d, few);
       spread = above(splat(0), spread - a * a);  // rounding must not make it negative; a NaN stays
     }
-    v step = d * rateQ / (root(spread + inside) + outside);
-    if (m) step = moving(m + i, momentum, 1, step, few);
-    descend(w + i, decay, step * rateM, few);
+    v step = d * c.rateQ / (root(spread + c.inside) + c.outside);
+    if (c.m) step = moving(c.m + i, c.momentum, 1, step, few);
+    descend(c.w + i, c.decay, step * c.rateM, few);
   });
 }
 
-// ------------------------------------------------------------------------------------------------------ Adam and Nadam
 namespace {
 
-template <bool ahead>
-void adaptive(float* w, const float* g, float* m, float* s, int n, float rateM, float rateG, float beta1, float beta2,
-              float epsilon, float vScale, float decay, float gScale) {
-  const float fresh1 = 1 - beta1, fresh2 = 1 - beta2;
-  over_vectors(n, 20, [&](int i, int few) {
-    const v d = load(g + i, few) * gScale;
-    const v square = madd(d * fresh2, d, load(s + i, few) * beta2);
-    store(s + i, square, few);
-    v change = moving(m + i, beta1, fresh1, d, few) * rateM;
-    if (ahead) change = madd(d, splat(rateG), change);
-    descend(w + i, decay, change / madd(root(square), splat(vScale), splat(epsilon)), few);
+// Adam's rule, and Nadam's with rateG, which looks one step ahead.
+template <bool nesterov>
+void adaptive(const Moments& c, float rateM, float rateG) {
+  const float fresh1 = 1 - c.beta1, fresh2 = 1 - c.beta2;
+  over_vectors(c.n, 20, [&](int i, int few) {
+    const v d = load(c.g + i, few) * c.gScale;
+    const v square = madd(d * fresh2, d, load(c.v + i, few) * c.beta2);
+    store(c.v + i, square, few);
+    v change = moving(c.m + i, c.beta1, fresh1, d, few) * rateM;
+    if (nesterov) change = madd(d, splat(rateG), change);
+    descend(c.w + i, c.decay, change / madd(root(square), splat(c.vScale), splat(c.epsilon)), few);
   });
 }
 
 }  // namespace
 
-void adam(float* w, const float* g, float* m, float* s, int n, float rate, float beta1, float beta2, float epsilon,
-          float vScale, float decay, float gScale) {
-  adaptive<false>(w, g, m, s, n, rate, 0, beta1, beta2, epsilon, vScale, decay, gScale);
-}
-
-void nadam(float* w, const float* g, float* m, float* s, int n, float rateM, float rateG, float beta1, float beta2,
-           float epsilon, float vScale, float decay, float gScale) {
-  adaptive<true>(w, g, m, s, n, rateM, rateG, beta1, beta2, epsilon, vScale, decay, gScale);
-}
+void adam(const Adam& c) { adaptive<false>(c, c.rate, 0); }
+void nadam(const Nadam& c) { adaptive<true>(c, c.rateM, c.rateG); }
 
 }  // namespace unroll::UNROLL_ISA

@@ -2,11 +2,9 @@
 // In WebAssembly there is one pool per instance and its workers arrive from JavaScript through pool_worker; natively
 // every JavaScript environment has a pool of its own and the pool starts its threads itself, when they are asked for.
 #pragma once
+#include "kernels_impl.h"
 
 namespace unroll {
-
-// Most threads a pool can have, the caller's included.
-constexpr int most_threads = 128;
 
 #ifdef __wasm__
 

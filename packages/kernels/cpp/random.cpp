@@ -30,12 +30,13 @@ FORCE_INLINE void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
 
 // y[0..n) = value(the upper 24 bits of each word, as a float).
 template <class Value>
-FORCE_INLINE void each_word(uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n,
-                      const Value& value) {
+FORCE_INLINE void each_word(const RandomUniform& c, const Value& value) {
+  const int n = c.n;
+  float* y = c.y;
   for (int at = 0; at < n; at += 2 * VL) {
-    vu x0 = (vu)lanes() + (counter0 + (uint32_t)at / 2);
-    vu x1 = vu{} + counter1 - (vu)(x0 < counter0);  // a lane that passed 2^32 carries
-    threefry(key0, key1, x0, x1);
+    vu x0 = (vu)lanes() + (c.counter0 + (uint32_t)at / 2);
+    vu x1 = vu{} + c.counter1 - (vu)(x0 < c.counter0);  // a lane that passed 2^32 carries
+    threefry(c.key0, c.key1, x0, x1);
     const v a = value(__builtin_convertvector((vi)(x0 >> 8), v)), b = value(__builtin_convertvector((vi)(x1 >> 8), v));
     float pairs[2 * VL];
     UNROLL_LOOP for (int i = 0; i < VL; i++) pairs[2 * i] = a[i], pairs[2 * i + 1] = b[i];
@@ -49,15 +50,14 @@ FORCE_INLINE void each_word(uint32_t key0, uint32_t key1, uint32_t counter0, uin
 
 }  // namespace
 
-void random_uniform(uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n) {
-  each_word(key0, key1, counter0, counter1, y, n, [](v word) { return word * 5.9604644775390625e-8f; });
+void random_uniform(const RandomUniform& c) {
+  each_word(c, [](v word) { return word * 5.9604644775390625e-8f; });
 }
 
-void random_mask(uint32_t key0, uint32_t key1, uint32_t counter0, uint32_t counter1, float* y, int n, float keep,
-                 float scale) {
-  const float bound = keep * 16777216.f;
-  each_word(key0, key1, counter0, counter1, y, n,
-            [=](v word) { return select(word < splat(bound), splat(scale), splat(0)); });
+void random_mask(const RandomMask& c) {
+  const float bound = c.keep * 16777216.f;
+  const float scale = c.scale;
+  each_word(c, [=](v word) { return select(word < splat(bound), splat(scale), splat(0)); });
 }
 
 }  // namespace unroll::UNROLL_ISA

@@ -26,15 +26,18 @@ import {
   setCurrent,
   writeWhole,
 } from './common.mjs';
+import { generate } from './generate.mjs';
 
 const COMPILE = [
   ...['-c', '--target=wasm32', '-std=c++20', '-msimd128', '-mbulk-memory', '-mnontrapping-fptoint'],
   ...['-nostdlib', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fno-math-errno'],
   ...['-fvisibility=hidden', '-Wall', '-DUNROLL_ISA=wasm'],
 ];
+// The loader makes shared memory of this many pages, see src/wasm.ts.
+const { value: initialPages } = generate().constants.find(({ name }) => name === 'initial_pages');
 const LINK = [
+  `--initial-memory=${65536 * initialPages}`,
   ...['--no-entry', '--stack-first', '-z', 'stack-size=262144', '--strip-all', '--gc-sections'],
-  '--initial-memory=1048576', // the loader makes shared memory of this size, see src/wasm.ts
 ];
 const THREADS = ['--shared-memory', '--import-memory', '--max-memory=4294967296'];
 const THREAD_EXPORTS = ['__wasm_init_tls', '__tls_size', '__tls_align', 'pool_worker'];

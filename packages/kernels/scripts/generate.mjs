@@ -1,12 +1,16 @@
 // Reads cpp/kernels.h, the one place where kernels are declared, and writes what others need of it:
-//   src/interface.generated.ts  the exports as a TypeScript interface, its version, arities, which only train, the op codes
-//   cpp/list.generated.h        macros that list the kernels (names alone, and whole declarations)
+//   src/interface.generated.ts  the exports as a TypeScript interface, its version, arities, which only train, codes, constants
+//   src/calls.generated.ts      the structs as interfaces, and a function for each kernel that takes one
+//   cpp/list.generated.h        macros that list the kernels, and functions that read the structs
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** A kernel with more takes a struct. */
+const MOST_ARGUMENTS = 4;
 
 const NUMBERS = new Set(['int', 'int32_t', 'uint32_t', 'float', 'double', 'long']);
 
@@ -22,74 +26,160 @@ const typeOf = (type, where) => {
 };
 
 const camel = (name) => name.replace(/^[a-z]_/, '').replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase());
+const capital = (name) => name[0].toUpperCase() + name.slice(1);
+const commentLines = (comment) =>
+  comment
+    .split('\n')
+    .filter((line) => line.trim() && !/^\/\/ -{20}/.test(line))
+    .map((line) => line.trim().replace(/^\/\/ ?/, ''));
 
-/** Parses kernels.h: its kernels in order, each with its comment, and its groups of op codes. */
+/** The declaration of an argument or field: { type, id }. */
+const readDeclaration = (text, where) => {
+  const plain = text.replace(/\s+/g, ' ').trim();
+  const [, type, id] = /^(.+[\s*&])(\w+)$/.exec(plain) ?? [];
+  if (!id) throw new Error(`kernels.h: ${where}: cannot read the argument "${plain}"`);
+  return { type: type.trim(), id };
+};
+
+/** The fields of a struct. A comment above a field or after it is the field's; lines that follow continue it. */
+const readFields = (body, name) => {
+  const fields = [];
+  let above = [];
+  for (const line of body.split('\n')) {
+    const [, declaration, comment] = /^\s*([^/]*?);?\s*(?:\/\/ ?(.*))?$/.exec(line);
+    if (declaration) {
+      if (!/;/.test(line)) throw new Error(`kernels.h: ${name}: cannot read the line "${line.trim()}"`);
+      const field = { ...readDeclaration(declaration, name), comment: comment ? [...above, comment] : above };
+      fields.push(field);
+      above = [];
+    } else if (comment) {
+      above.push(comment);
+    }
+  }
+  return fields;
+};
+
+/** Parses kernels.h: its kernels in order, each with its comment; the structs they take; codes and constants. */
 export const parseKernels = (text) => {
   const body = text.slice(text.indexOf('#endif'));
   const codes = [...body.matchAll(/^CODES\((\w+),([^)]*)\)/gm)].map(([, group, names]) => ({
     group,
     names: names.split(',').map((n) => camel(n.trim())),
   }));
+  const constants = [...body.matchAll(/((?:^\/\/.*\n)*)^CONSTANT\((\w+), (\d+)\)/gm)].map(
+    ([, comment, name, value]) => ({ name, value: Number(value), comment: commentLines(comment) }),
+  );
+  const structs = [...body.matchAll(/((?:^\/\/.*\n)*)^struct (\w+)(?: : (\w+))? \{\n([\s\S]*?)^\};/gm)].map(
+    ([, comment, name, base, fields]) => ({
+      name,
+      base,
+      fields: readFields(fields, name),
+      comment: commentLines(comment),
+    }),
+  );
   const kernels = [];
   const pattern = /((?:^\/\/.*\n)*)^(KERNEL|TRAINING)\((\w+),\s*(\w+),\s*\(([^)]*)\)\)/gm;
   for (const [, comment, kind, result, name, list] of body.matchAll(pattern)) {
     const args = list
       .split(',')
-      .map((arg) => arg.replace(/\s+/g, ' ').trim())
-      .filter(Boolean)
-      .map((arg) => {
-        const [, type, id] = /^(.+[\s*])(\w+)$/.exec(arg) ?? [];
-        if (!id) throw new Error(`kernels.h: ${name}: cannot read the argument "${arg}"`);
-        return { type: type.trim(), id };
-      });
+      .filter((arg) => arg.trim())
+      .map((arg) => readDeclaration(arg, name));
+    const [, struct] = /^const (\w+) ?&$/.exec(args[0]?.type ?? '') ?? [];
+    if (struct && !structs.some((one) => one.name === struct)) {
+      throw new Error(`kernels.h: ${name}: there is no struct "${struct}"`);
+    }
+    if (args.length > MOST_ARGUMENTS) {
+      throw new Error(
+        `kernels.h: ${name} takes ${args.length} arguments: more than ${MOST_ARGUMENTS} belong in a struct`,
+      );
+    }
     kernels.push({
       name,
       training: kind === 'TRAINING',
       result,
       args,
-      comment: comment
-        .split('\n')
-        .filter((line) => line && !/^\/\/ -{20}/.test(line))
-        .map((line) => line.replace(/^\/\/ ?/, '')),
+      struct,
+      comment: commentLines(comment),
     });
   }
   const declared = body.match(/^(KERNEL|TRAINING)\(/gm)?.length ?? 0;
   if (declared !== kernels.length) {
     throw new Error(`kernels.h declares ${declared} kernels but only ${kernels.length} could be read`);
   }
-  return { codes, kernels };
+  checkSlots(structs, constants);
+  return { codes, constants, structs, kernels };
 };
 
-/** A number that changes with every name, argument and operation, so that scripts refuse kernels of another version. */
-export const versionOf = ({ codes, kernels }) => {
+/** The fields of a struct and of its bases, in the order of the slots. */
+const allFields = (structs, name) => {
+  const { base, fields } = structs.find((one) => one.name === name);
+  return base ? [...allFields(structs, base), ...fields] : fields;
+};
+
+const checkSlots = (structs, constants) => {
+  const slots = constants.find(({ name }) => name === 'call_slots')?.value;
+  for (const { name } of structs) {
+    const { length } = allFields(structs, name);
+    if (length > slots)
+      throw new Error(`kernels.h: ${name} has ${length} fields and the call area ${slots} slots`);
+  }
+};
+
+/** A number that changes with every name, argument, field, constant and operation: loaders refuse another version. */
+export const versionOf = ({ codes, constants, structs, kernels }) => {
   const declared = kernels.map(({ name, training, result, args }) => ({ name, training, result, args }));
+  const laidOut = structs.map(({ name, base, fields }) => [
+    name,
+    base,
+    fields.map(({ type, id }) => [type, id]),
+  ]);
+  const numbers = constants.map(({ name, value }) => [name, value]);
   return (
     createHash('sha256')
-      .update(JSON.stringify([codes, declared]))
+      .update(JSON.stringify([codes, numbers, laidOut, declared]))
       .digest()
       .readUInt32LE() >>> 1
   );
 };
 
-const typescript = ({ codes, kernels }) => {
+const WRITTEN = '// Written by scripts/generate.mjs from cpp/kernels.h: edit that file instead.';
+
+const docComment = (lines, indent = '') =>
+  lines.length === 0
+    ? []
+    : [
+        `${indent}/**`,
+        ...lines.map((line) => `${indent} * ${line}`.trimEnd().replaceAll('*/', '*\\/')),
+        `${indent} */`,
+      ];
+
+const typescript = (parsed) => {
+  const { codes, constants, kernels } = parsed;
   const out = [
-    '// Written by scripts/generate.mjs from cpp/kernels.h: edit that file instead.',
+    WRITTEN,
     '',
     '/** An address in the linear memory, in bytes; 0 is null. */',
     'export type Pointer = number;',
     '',
-    '/** The kernels, with the same names and arguments in every build. See cpp/kernels.h for the conventions. */',
+    '/**',
+    ' * The kernels, with the same names and arguments in every build. See cpp/kernels.h for the conventions. Those that take a',
+    ' * struct get its address: call them through calls.generated.ts.',
+    ' */',
     'export interface KernelExports {',
   ];
-  for (const { name, result, args, comment } of kernels) {
-    if (comment.length) {
-      out.push('  /**', ...comment.map((line) => `   * ${line}`.trimEnd().replaceAll('*/', '*\\/')), '   */');
-    }
-    const params = args.map(({ type, id }) => `${id}: ${typeOf(type, name)}`).join(', ');
+  for (const { name, result, args, struct, comment } of kernels) {
+    out.push(...docComment(comment, '  '));
+    const params = struct
+      ? 'call: Pointer'
+      : args.map(({ type, id }) => `${id}: ${typeOf(type, name)}`).join(', ');
     out.push(`  ${name}(${params}): ${typeOf(result, name)};`);
   }
-  out.push('}', '', '/** What `interface_version` of kernels that fit this interface gives. */');
-  out.push(`export const interfaceVersion = ${versionOf({ codes, kernels })};`);
+  out.push(
+    '}',
+    '',
+    '/** The version of this interface, which `interface_version` of matching kernels returns. */',
+  );
+  out.push(`export const interfaceVersion = ${versionOf(parsed)};`);
   out.push('', '/** How many arguments each kernel takes. */');
   out.push('export const kernelArity: { readonly [K in keyof KernelExports]: number } = {');
   for (const { name, args } of kernels) out.push(`  ${name}: ${args.length},`);
@@ -97,7 +187,9 @@ const typescript = ({ codes, kernels }) => {
   out.push('', '/** What the inference-only builds leave out. */');
   out.push('export const trainingKernels: readonly (keyof KernelExports)[] = [');
   for (const { name, training } of kernels) if (training) out.push(`  '${name}',`);
-  out.push('];');
+  out.push('];', '');
+  for (const { name, value, comment } of constants)
+    out.push(...docComment(comment), `export const ${camel(`_${name}`.slice(1))} = ${value};`);
   for (const { group, names } of codes) {
     out.push('', `export const ${group} = {`);
     for (const [i, name] of names.entries()) out.push(`  ${name}: ${i},`);
@@ -106,24 +198,76 @@ const typescript = ({ codes, kernels }) => {
   return `${out.join('\n')}\n`;
 };
 
-const header = ({ codes, kernels }) => {
-  const declarations = (training) =>
+const isOptional = ({ comment }) => comment.some((line) => line.includes('| null'));
+
+/** The structs as interfaces, and a function for each kernel that takes one. */
+const calls = ({ structs, kernels }) => {
+  const out = [
+    WRITTEN,
+    '',
+    "import type { Pointer } from './interface.generated.js';",
+    "import type { KernelModule } from './types.js';",
+  ];
+  for (const { name, base, fields, comment } of structs) {
+    out.push('', ...docComment(comment), `export interface ${name}${base ? ` extends ${base}` : ''} {`);
+    for (const field of fields) {
+      out.push(...docComment(field.comment, '  '));
+      out.push(`  ${field.id}${isOptional(field) ? '?' : ''}: ${typeOf(field.type, name)};`);
+    }
+    out.push('}', '', `const put${name} = (s: Float64Array, c: ${name}): void => {`);
+    const inherited = base ? allFields(structs, base).length : 0;
+    if (base) out.push(`  put${base}(s, c);`);
+    for (const [i, field] of fields.entries())
+      out.push(`  s[${inherited + i}] = c.${field.id}${isOptional(field) ? ' ?? 0' : ''};`);
+    out.push('};');
+  }
+  for (const { name, struct } of kernels) {
+    if (!struct) continue;
+    out.push('', `/** Calls \`${name}\` of cpp/kernels.h. */`);
+    out.push(
+      `export const call${capital(camel(name))} = ({ kernels, calls }: KernelModule, c: ${struct}): void => {`,
+      `  put${struct}(calls.slots, c);`,
+      `  kernels.${name}(calls.at);`,
+      '};',
+    );
+  }
+  return `${out.join('\n')}\n`;
+};
+
+const header = (parsed) => {
+  const { structs, kernels } = parsed;
+  const list = (training) =>
     kernels
       .filter((kernel) => kernel.training === training)
-      .map(
-        ({ name, result, args }) =>
-          `  K(${result}, ${name}, (${args.map((a) => `${a.type} ${a.id}`).join(', ')}), (${args.map((a) => a.id).join(', ')}))`,
+      .map(({ name, result, args, struct }) =>
+        struct
+          ? `  S(${result}, ${name}, ${struct})`
+          : `  K(${result}, ${name}, (${args.map((a) => `${a.type} ${a.id}`).join(', ')}), (${args.map((a) => a.id).join(', ')}))`,
       )
       .join(' \\\n');
+  const readers = structs.map(({ name, base, fields }) => {
+    const reads = fields.map(({ id }) => `from(to.${id}, "${id}")`);
+    if (base) reads.unshift(`read_fields(from, static_cast<${base}&>(to))`);
+    return (
+      `template <class Slots>\ninline bool read_fields(Slots& from, ${name}& to) {\n` +
+      `  return ${reads.join(' &&\n         ')};\n}\n`
+    );
+  });
   return `// Written by scripts/generate.mjs from kernels.h: edit that file instead.
-// UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K), UNROLL_TRAINING(K): K(result, name, (arguments),
-// (names of the arguments)) for those declared with KERNEL and with TRAINING. UNROLL_DECLARATIONS(K): for all.
+// UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K, S), UNROLL_TRAINING(K, S), for those declared with KERNEL
+// and with TRAINING: K(result, name, (arguments), (names of the arguments)), and S(result, name, struct) for those that take a
+// struct. UNROLL_DECLARATIONS(K, S): for all. read_fields makes a struct of the slots of the call area, field by field:
+// from(field, name) reads the next slot and returns whether it fits.
 #pragma once
-#define UNROLL_INTERFACE_VERSION ${versionOf({ codes, kernels })}
+#include "kernels_impl.h"
+#define UNROLL_INTERFACE_VERSION ${versionOf(parsed)}
 #define UNROLL_KERNELS(X) \\\n${kernels.map(({ name }) => `  X(${name})`).join(' \\\n')}
-#define UNROLL_INFERENCE(K) \\\n${declarations(false)}
-#define UNROLL_TRAINING(K) \\\n${declarations(true)}
-#define UNROLL_DECLARATIONS(K) UNROLL_INFERENCE(K) UNROLL_TRAINING(K)
+#define UNROLL_INFERENCE(K, S) \\\n${list(false)}
+#define UNROLL_TRAINING(K, S) \\\n${list(true)}
+#define UNROLL_DECLARATIONS(K, S) UNROLL_INFERENCE(K, S) UNROLL_TRAINING(K, S)
+
+namespace unroll {
+${readers.join('')}}  // namespace unroll
 `;
 };
 
@@ -132,6 +276,7 @@ export const generate = () => {
   const parsed = parseKernels(readFileSync(join(root, 'cpp/kernels.h'), 'utf8'));
   for (const [path, text] of [
     ['src/interface.generated.ts', typescript(parsed)],
+    ['src/calls.generated.ts', calls(parsed)],
     ['cpp/list.generated.h', header(parsed)],
   ]) {
     const file = join(root, path);

@@ -3,6 +3,7 @@ import { wantedKind } from './choice.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
 import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
+export * from './calls.generated.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
 export { onlyInfers } from './only-infers.js';

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CALL_BYTES, CallArea } from './call-area.js';
 import { checkedThreads } from './choice.js';
-import { interfaceVersion, type KernelExports } from './interface.generated.js';
+import { interfaceVersion, type KernelExports, mostThreads } from './interface.generated.js';
 import { KernelLoadError, type KernelModule } from './types.js';
 
 interface Addon {
@@ -20,7 +21,6 @@ interface Addon {
 
 declare const __filename: string; // in a CommonJS bundle, which has no import.meta.url
 
-const MOST_THREADS = 128; // as in cpp/pool.h
 const here = import.meta.url ?? pathToFileURL(__filename).href;
 const require = createRequire(here);
 let folder = here;
@@ -99,18 +99,20 @@ export const loadNative = (isa?: string): KernelModule => {
     );
   }
   const { buffer } = instance.memory;
+  const calls = new CallArea(instance.memory, 64); // behind the address 0, which is null
   return {
     kind: 'native',
     variant: instance.isa,
     inferenceOnly: false,
     kernels,
+    calls,
     memory: {
       buffer,
-      heapBase: 64,
+      heapBase: calls.at + CALL_BYTES,
       limit: buffer.byteLength,
       reserve: (bytes) => bytes <= buffer.byteLength,
     },
-    maxThreads: MOST_THREADS,
+    maxThreads: mostThreads,
     get threads() {
       return kernels.get_threads();
     },
@@ -118,6 +120,6 @@ export const loadNative = (isa?: string): KernelModule => {
       return instance.activeThreads();
     },
     checkPool: (rounds) => instance.checkPool(rounds),
-    setThreads: (count) => kernels.set_threads(checkedThreads(count, MOST_THREADS)),
+    setThreads: (count) => kernels.set_threads(checkedThreads(count, mostThreads)),
   };
 };

@@ -7,6 +7,7 @@ import { beside, loadNative, nativeIsas } from './native-node.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
 import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
 
+export * from './calls.generated.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
 export { kernelsAt } from './native-node.js';

@@ -1,4 +1,5 @@
 // What a set of loaded kernels looks like to the rest of Unroll, the same for the Node addon and for WebAssembly.
+import type { CallArea } from './call-area.js';
 import type { KernelExports } from './interface.generated.js';
 
 /** The one memory that all pointers of a kernel module are offsets into. Offset 0 is null. */
@@ -21,6 +22,8 @@ export interface KernelModule {
   readonly inferenceOnly: boolean;
   readonly kernels: KernelExports;
   readonly memory: LinearMemory;
+  /** Where kernels that take a struct read it: see calls.generated.ts. */
+  readonly calls: CallArea;
   /** The most that setThreads gives. */
   readonly maxThreads: number;
   /** Threads that kernels may use, the caller's included. */

@@ -1,11 +1,13 @@
 // Makes a KernelModule of a compiled WebAssembly module, in Node and in the browser. The platform gives the module and
 // a way to start a worker; everything else, also the layout of the memory, is decided here:
 //
-//   [stack, data] | __heap_base: scratch of the first thread | per worker: thread-local storage, stack, scratch | heap
+//   [stack, data] | __heap_base: scratch of the first thread | per worker: thread-local storage, stack, scratch |
+//   call area | heap
 //
 // A worker takes part from the moment it has entered the pool; until then kernels run without it.
+import { CALL_BYTES, CallArea } from './call-area.js';
 import { checkedThreads } from './choice.js';
-import { interfaceVersion, type KernelExports } from './interface.generated.js';
+import { initialPages, interfaceVersion, type KernelExports } from './interface.generated.js';
 import { onlyInfers } from './only-infers.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
@@ -48,7 +50,6 @@ interface WorkerExports extends PoolExports {
 }
 
 const PAGE = 65536;
-const INITIAL_PAGES = 16; // as linked, see build-wasm.mjs
 const MOST_PAGES = 65536;
 const STACK = 256 * 1024;
 
@@ -59,7 +60,7 @@ const sharedMemory = (): WasmMemory => {
   for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
     try {
       return new WasmMemory(
-        new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true }),
+        new WebAssembly.Memory({ initial: initialPages, maximum: pages, shared: true }),
         pages,
       );
     } catch {
@@ -73,7 +74,6 @@ class WasmMemory implements LinearMemory {
   readonly wasm: WebAssembly.Memory;
   readonly limit: number;
   heapBase = 0;
-
   constructor(wasm: WebAssembly.Memory, pages: number) {
     this.wasm = wasm;
     this.limit = pages * PAGE;
@@ -118,7 +118,8 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   const maxThreads = host.threads ? host.maxThreads : 1;
   const firstScratch = align(pool.__heap_base.value);
   const firstWorker = firstScratch + scratchBytes;
-  memory.heapBase = firstWorker + (maxThreads - 1) * workerBytes;
+  const calls = new CallArea(memory, firstWorker + (maxThreads - 1) * workerBytes);
+  memory.heapBase = calls.at + align(CALL_BYTES);
   if (!memory.reserve(memory.heapBase)) {
     throw new KernelLoadError(`no memory for ${maxThreads} threads of kernels`, 'wasm-failed');
   }
@@ -132,6 +133,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
     inferenceOnly: host.infer,
     kernels,
     memory,
+    calls,
     maxThreads,
     get threads() {
       return threads;

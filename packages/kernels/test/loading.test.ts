@@ -134,7 +134,7 @@ describe('arguments', () => {
   }, () => {
     const { kernels, memory } = loadKernelsSync({ kind: 'native' });
     const fill = kernels.fill as (...args: unknown[]) => void;
-    assert.throws(() => fill(64, 1), /fill: takes 3 arguments, got 2/);
+    assert.throws(() => fill(64, 1), /fill: expected 3 arguments, got 2/);
     assert.throws(() => fill(64, 'one', 1), /fill: argument 2 must be a number/);
     assert.throws(() => fill(-4, 1, 1), /fill: argument 1 must be an address/);
     assert.throws(() => fill(memory.limit, 1, 1), /fill: argument 1 must be an address/);

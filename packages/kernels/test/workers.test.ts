@@ -7,15 +7,16 @@ import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { choiceFor, listVariants, loadKernelsSync } from '@unroll/kernels';
+import { callGemm, choiceFor, listVariants, loadKernelsSync } from '@unroll/kernels';
 
 const entry = fileURLToPath(import.meta.resolve('@unroll/kernels'));
 
 // A hundred products of changing sizes; the sum of every result goes back.
 const script = `
   const { parentPort, workerData } = require('node:worker_threads');
-  import(workerData.entry).then(({ choiceFor, loadKernelsSync }) => {
-    const { kernels, memory, ...module } = loadKernelsSync(choiceFor(workerData.variant));
+  import(workerData.entry).then(({ callGemm, choiceFor, loadKernelsSync }) => {
+    const module = loadKernelsSync(choiceFor(workerData.variant));
+    const { kernels, memory } = module;
     kernels.set_threads(2);
     const base = memory.heapBase;
     memory.reserve(base + (4 << 20));
@@ -23,7 +24,10 @@ const script = `
     for (let round = 0; round < 100; round++) {
       const n = 100 + round;
       kernels.fill(base, n * n, workerData.value);
-      kernels.gemm(0, 0, n, n, n, base, n, base, n, base + (1 << 20), n, 0, 0, 1, 0, 0, 0);
+      callGemm(module, {
+        ...{ transA: 0, transB: 0, m: n, n, k: n, A: base, lda: n, B: base, ldb: n, C: base + (1 << 20), ldc: n },
+        ...{ add: 0, batch: 1, strideA: 0, strideB: 0, strideC: 0 },
+      });
       const c = new Float32Array(memory.buffer, base + (1 << 20), n * n);
       sum += c[0] + c[n * n - 1];
     }
@@ -149,7 +153,10 @@ for (const variant of listVariants().filter((name) => name in narrow)) {
     memory.reserve(c + 4 * m * n);
     kernels.fill(a, m * k, 1);
     kernels.fill(b, n * k, 2);
-    kernels.gemm(1, 0, m, n, k, a, m, b, n, c, n, 0, 0, 1, 0, 0, 0);
+    callGemm(module, {
+      ...{ transA: 1, transB: 0, m, n, k, A: a, lda: m, B: b, ldb: n, C: c, ldc: n, add: 0 },
+      ...{ batch: 1, strideA: 0, strideB: 0, strideC: 0 },
+    });
     assert.deepEqual(new Set(new Float32Array(memory.buffer, c, m * n)), new Set([2 * k]));
     module.setThreads(1);
   });

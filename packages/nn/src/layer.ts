@@ -150,6 +150,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
           : builders(this.label).initialize(initializer, shape, random.child(name), this.label);
     const trainable = options.trainable ?? true;
     const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
+    const format = random && 'values' in random && random.formatOf?.(parameter.name);
+    if (format) parameter.setWeightFormat(format);
     if (options.regularizer) parameter.regularizer = regularizer(options.regularizer, this.label);
     if (options.constraint) parameter.constraint = constraint(options.constraint, this.label);
     this.#own.push({ parameter, trainable });

@@ -1,6 +1,6 @@
 /** Weights in and out: one array per parameter, in Keras's order and layout. */
 import { formatShape, type Parameter, type Shape, shapeError, UnrollError, valueError } from '@unroll/core';
-import { fromHalf, toHalves } from '@unroll/core/internal';
+import { fromHalf, toHalves, type WeightFormatName } from '@unroll/core/internal';
 
 /** Initial or trained weights of one parameter. */
 export interface WeightArray {
@@ -13,6 +13,8 @@ export interface WeightArray {
 export interface WeightSource {
   /** The values of the parameter of that name, row-major. Throws where it has none of this shape. */
   values(name: string, shape: Shape): ArrayLike<number>;
+  /** The format that represents these values exactly. Left out: float32. */
+  formatOf?(name: string): WeightFormatName;
 }
 
 export interface WeightOwner {
@@ -67,7 +69,7 @@ function checkFinite(name: string, values: ArrayLike<number>): void {
  * Rounds every weight of a model to the nearest float16 (ties to even), in place, and no weight where one does not fit.
  *
  * For large models that run one sequence at a time: their speed is bounded by the bytes of the weights, and native kernels
- * read weights that float16 holds exactly in half the bytes, with the same results. Sums and states stay in float32, and so
+ * then read a packed copy of half the bytes, with the same results. Sums and states stay in float32, and so
  * does what holds the weights. A weight changes by 2^-11 of itself at most, one below 2^-14 by 2^-25 at most. Training may go
  * on, in float32: the next update leaves float16. To store a model in half the bytes, see `weights` of `save` and
  * `toArtifact`.
@@ -86,5 +88,6 @@ export function roundWeights(owner: WeightOwner, to: 'float16'): void {
   });
   parameters.forEach((parameter, i) => {
     parameter.assign(Float32Array.from(rounded[i], fromHalf));
+    parameter.setWeightFormat('float16');
   });
 }

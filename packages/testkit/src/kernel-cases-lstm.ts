@@ -1,5 +1,12 @@
 // Compares the fused LSTM with the textbook equations in double precision, forward and backward through time.
-import { Activation, type KernelModule, type Pointer } from '@unroll/kernels';
+import {
+  Activation,
+  callLstmBackward,
+  callLstmForward,
+  callLstmPack,
+  type KernelModule,
+  WeightFormat,
+} from '@unroll/kernels';
 import { Arena, expectClose, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 
@@ -36,8 +43,12 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
   const { kernels } = module;
   const arena = new Arena(module);
-  const packed = arena.empty(kernels.lstm_packed_size(I, H, 0));
-  kernels.lstm_pack(I, H, 0, arena.floats(W), arena.floats(U), arena.floats(b), packed);
+  const format = WeightFormat.float32;
+  const packed = arena.empty(kernels.lstm_packed_size(I, H, format));
+  callLstmPack(module, {
+    ...{ I, H, format, packed },
+    ...{ W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
+  });
 
   const rows = new Float32Array((T + 1) * B * (I + H));
   for (let t = 0; t < T; t++) {
@@ -50,22 +61,21 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   new Float32Array(module.memory.buffer, c, B * H).set(c0);
   const gates = arena.empty(T * B * 4 * H);
   const y = arena.empty(T * B * H);
-  const { tanh, sigmoid } = Activation;
-  // biome-ignore format: the arguments as kernels.h lists them
-  kernels.lstm_forward(
-    T, B, I, H, tanh, sigmoid, 0, packed, 0, 0, xh, c, B * H, 0, 0, 0, 0, gates, y, B * H, H,
-  );
+  const layer = { T, B, I, H, act: Activation.tanh, ract: Activation.sigmoid };
+  callLstmForward(module, {
+    ...{ ...layer, packed, xh, back: 0, c, cStep: B * H, gates },
+    ...{ y, yT: B * H, yB: H },
+  });
 
   const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
   kernels.lstm_pack_backward(H, arena.floats(U), packedBack);
   const dh = arena.floats(new Float32Array(B * H));
   const dc = arena.floats(new Float32Array(B * H));
   const dG = arena.empty(T * B * 4 * H);
-  const upstream: Pointer = arena.floats(dy);
-  // biome-ignore format: the arguments as kernels.h lists them
-  kernels.lstm_backward(
-    T, B, H, tanh, sigmoid, packedBack, gates, c, 0, 0, 0, upstream, B * H, H, dh, dc, dG, 0, 0,
-  );
+  callLstmBackward(module, {
+    ...{ ...layer, packed: packedBack, gates, c, dh, dc, dG },
+    ...{ dy: arena.floats(dy), dyT: B * H, dyB: H },
+  });
   const states = arena.read(xh, (T + 1) * B * (I + H));
   const h = new Float32Array(T * B * H);
   for (let r = 0; r < T * B; r++) {

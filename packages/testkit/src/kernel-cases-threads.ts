@@ -1,5 +1,5 @@
 // Stress tests of the thread pool, and checks that results do not depend on the number of threads.
-import { type KernelModule, ReduceOp } from '@unroll/kernels';
+import { callGemm, callReduce, callSoftmax, type KernelModule, ReduceOp } from '@unroll/kernels';
 import { Arena, expectSame, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
@@ -32,7 +32,10 @@ const gemm = (module: KernelModule, m: number, n: number, k: number, transA: 0 |
   const arena = new Arena(module);
   const c = arena.empty(m * n);
   const [a, b] = [arena.floats(someFloats(m * k, 5)), arena.floats(someFloats(k * n, 6))];
-  module.kernels.gemm(transA, 0, m, n, k, a, transA ? m : k, b, n, c, n, 0, 0, 1, 0, 0, 0);
+  callGemm(module, {
+    ...{ transA, transB: 0, m, n, k, A: a, lda: transA ? m : k, B: b, ldb: n, C: c, ldc: n, add: 0 },
+    ...{ batch: 1, strideA: 0, strideB: 0, strideC: 0 },
+  });
   return arena.read(c, m * n);
 };
 
@@ -49,7 +52,7 @@ const copiesAndSums = (module: KernelModule): Record<'same' | 'transposed' | 'su
   };
   copy(same, [columns, 1]);
   copy(transposed, [1, rows]);
-  module.kernels.reduce(ReduceOp.sum, x, sums, 1, rows, columns);
+  callReduce(module, { op: ReduceOp.sum, x, y: sums, outer: 1, n: rows, inner: columns });
   return {
     same: arena.read(same, rows * columns),
     transposed: arena.read(transposed, rows * columns),
@@ -125,7 +128,7 @@ export const threadCases: KernelCase[] = [
       const [one, ...more] = await onEach(module, () => {
         const arena = new Arena(module);
         const y = arena.empty(rows * n);
-        module.kernels.softmax(arena.floats(someFloats(rows * n, 8)), y, rows, n, 0);
+        callSoftmax(module, { x: arena.floats(someFloats(rows * n, 8)), y, rows, n, log: 0 });
         return arena.read(y, rows * n);
       });
       for (const other of more) expectSame(other, one, 'softmax');

@@ -1,6 +1,21 @@
 // The cases that every build of the kernels must pass, native or WebAssembly, in Node and in the browser. They compare
 // each kernel with plain JavaScript in double precision, and with itself on other numbers of threads.
-import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
+import {
+  BinaryOp,
+  callAdam,
+  callBinary,
+  callGather,
+  callGemm,
+  callRandomMask,
+  callRandomUniform,
+  callReduce,
+  callScatterAdd,
+  callSoftmax,
+  type Gemm,
+  type KernelModule,
+  ReduceOp,
+  UnaryOp,
+} from '@unroll/kernels';
 import { Arena, expectClose, expectSame, someFloats } from './arena.js';
 import { lstmCases } from './kernel-cases-lstm.js';
 import { threadCases } from './kernel-cases-threads.js';
@@ -99,7 +114,7 @@ const binaryCases: KernelCase[] = Object.entries(BINARY).map(([name, expected]) 
     // b is broadcast over the rows: its stride there is 0.
     const dims = arena.ints([rows, columns, columns, 1, 0, 1]);
     const op = BinaryOp[name as keyof typeof BinaryOp];
-    module.kernels.binary(op, arena.floats(a), arena.floats(b), y, 2, dims);
+    callBinary(module, { op, a: arena.floats(a), b: arena.floats(b), y, rank: 2, dims });
     const expectedValues = a.map((value, i) => expected(value, b[i % columns]));
     expectClose(arena.read(y, rows * columns), expectedValues, 2e-6, name);
   },
@@ -144,19 +159,23 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
       const b = someFloats(k * n, n);
       const c = someFloats(m * n, k);
       const pointer = arena.floats(c);
-      const args = [arena.floats(a), tA ? m : k, arena.floats(b), tB ? k : n, pointer, n] as const;
+      const call: Gemm = {
+        ...{ transA: tA, transB: tB, m, n, k, A: arena.floats(a), lda: tA ? m : k },
+        ...{ B: arena.floats(b), ldb: tB ? k : n, C: pointer, ldc: n, add: 0 },
+        ...{ batch: 1, strideA: 0, strideB: 0, strideC: 0 },
+      };
       const product = gemmReference(m, n, k, a, b, tA, tB);
-      module.kernels.gemm(tA, tB, m, n, k, ...args, 1, 0, 1, 0, 0, 0);
+      callGemm(module, { ...call, add: 1 });
       expectClose(
         arena.read(pointer, m * n),
         product.map((v, i) => v + c[i]),
         1e-5,
         `C += of ${m} ${n} ${k}`,
       );
-      module.kernels.gemm(tA, tB, m, n, k, ...args, 0, 0, 1, 0, 0, 0);
+      callGemm(module, call);
       expectClose(arena.read(pointer, m * n), product, 1e-5, `C = of ${m} ${n} ${k}`);
       const bias = someFloats(n, 9);
-      module.kernels.gemm(tA, tB, m, n, k, ...args, 0, arena.floats(bias), 1, 0, 0, 0);
+      callGemm(module, { ...call, bias: arena.floats(bias) });
       expectClose(
         arena.read(pointer, m * n),
         product.map((v, i) => v + bias[i % n]),
@@ -185,13 +204,14 @@ const otherCases: KernelCase[] = [
       // The low word of this counter overflows within the sequence.
       const stream = words([0x12345678, 0x9abcdef0], [0xfffffff0, 7], n).map((word) => word >>> 8);
       const y = arena.empty(n);
-      module.kernels.random_uniform(0x12345678, 0x9abcdef0, 0xfffffff0, 7, y, n);
+      const call = { key0: 0x12345678, key1: 0x9abcdef0, counter0: 0xfffffff0, counter1: 7, y, n };
+      callRandomUniform(module, call);
       expectSame(
         arena.read(y, n),
         Float32Array.from(stream, (word) => word * 2 ** -24),
         'uniform',
       );
-      module.kernels.random_mask(0x12345678, 0x9abcdef0, 0xfffffff0, 7, y, n, 0.75, 4 / 3);
+      callRandomMask(module, { ...call, keep: 0.75, scale: 4 / 3 });
       const mask = Float32Array.from(stream, (word) => (word < 0.75 * 2 ** 24 ? 4 / 3 : 0));
       expectSame(arena.read(y, n), mask, 'mask');
     },
@@ -233,7 +253,8 @@ const otherCases: KernelCase[] = [
       for (const [name, expected] of Object.entries(forms)) {
         const arena = new Arena(module);
         const y = arena.empty(outer * inner);
-        module.kernels.reduce(ReduceOp[name as keyof typeof ReduceOp], arena.floats(x), y, outer, n, inner);
+        const op = ReduceOp[name as keyof typeof ReduceOp];
+        callReduce(module, { op, x: arena.floats(x), y, outer, n, inner });
         const expectedValues = Float32Array.from({ length: outer * inner }, (_, at) => {
           const start = Math.floor(at / inner) * n * inner + (at % inner);
           return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]));
@@ -250,7 +271,7 @@ const otherCases: KernelCase[] = [
       const x = someFloats(rows * n).map((v) => v * 30);
       const p = arena.floats(x);
       const y = arena.empty(rows * n);
-      module.kernels.softmax(p, y, rows, n, 0);
+      callSoftmax(module, { x: p, y, rows, n, log: 0 });
       const expectedValues = x.map((v, i) => {
         const row = x.subarray(i - (i % n), i - (i % n) + n);
         return Math.exp(v) / row.reduce((sum, other) => sum + Math.exp(other), 0);
@@ -258,14 +279,14 @@ const otherCases: KernelCase[] = [
       expectClose(arena.read(y, rows * n), expectedValues, 2e-6, 'softmax');
       const ids = arena.floats([2, 0, 2, 1]);
       const g = arena.empty(4 * n);
-      module.kernels.gather(p, ids, g, 4, n);
+      callGather(module, { table: p, ids, y: g, count: 4, width: n });
       const gathered = Float32Array.from(
         { length: 4 * n },
         (_, i) => x[[2, 0, 2, 1][Math.floor(i / n)] * n + (i % n)],
       );
       expectSame(arena.read(g, 4 * n), gathered, 'gather');
       module.kernels.fill(y, rows * n, 0.5);
-      module.kernels.scatter_add(y, ids, g, 4, n);
+      callScatterAdd(module, { table: y, ids, g, count: 4, width: n });
       const scattered = x.map((v, i) => 0.5 + v * (i >= 2 * n ? 2 : 1));
       expectClose(arena.read(y, rows * n), scattered, 1e-6, 'scatter_add');
       module.kernels.accumulate(y, p, rows * n, -2);
@@ -292,7 +313,10 @@ const otherCases: KernelCase[] = [
         v[i] = value * value;
       });
       const [pw, pm, pv] = [arena.floats(w), arena.floats(m), arena.floats(v)];
-      module.kernels.adam(pw, arena.floats(g), pm, pv, n, 0.01, 0.9, 0.999, 1e-7, 1.5, 0.001, 0.5);
+      callAdam(module, {
+        ...{ w: pw, g: arena.floats(g), m: pm, v: pv, n, rate: 0.01, beta1: 0.9, beta2: 0.999 },
+        ...{ epsilon: 1e-7, vScale: 1.5, decay: 0.001, gScale: 0.5 },
+      });
       const half = g.map((value) => value * 0.5);
       // The kernel gets the betas, and therefore 1 - beta, in float32. The rounding is visible where v is small.
       const [beta1, beta2] = [Math.fround(0.9), Math.fround(0.999)];

@@ -2,9 +2,9 @@
  * The fast backend: one adapter over the compiled kernels, whether they come as WebAssembly or as the native addon
  * (both present the same functions over one linear memory). Addresses and offsets stay inside this folder.
  */
-import { type KernelModule, onlyInfers } from '@unroll/kernels';
+import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { address, type CpuBlock, markDirty } from './block.js';
+import { address, type CpuBlock, markDirty, setFormat } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
 import { FLOAT, SPACE, shownBy } from './memory.js';
@@ -35,10 +35,10 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     new Float32Array(module.memory.buffer, at, length);
   const inference: Omit<Kernels, keyof TrainingKernels> = {
     ...inferenceKernels(module, shown, dimsAt),
-    ...recurrentKernels(module.kernels, heap, packed),
+    ...recurrentKernels(module, heap, packed),
   };
   const kernels: Kernels = training
-    ? { ...inference, ...training(module.kernels, packed) }
+    ? { ...inference, ...training(module, packed) }
     : Object.assign(Object.create(onlyInfers), inference);
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
@@ -62,11 +62,11 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     float: Float32Array,
     kernels,
     supports: (kernel) => kernel in kernels,
-    fewestInTurn: 9, // one more than the kernels' rows_to_split
+    fewestInTurn: rowsToSplit + 1,
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);
-      return { length, at: start, root: { start, version: 0, packed: [], halfWeights: new Map() } };
+      return { length, at: start, root: { start, version: 0, packed: [], formats: new Map() } };
     },
     release(block) {
       const { root } = block as CpuBlock;
@@ -75,7 +75,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     },
     temporary(length): CpuBlock {
       const start = heap.temporary(length * FLOAT);
-      return { length, at: start, root: { start, version: 0, packed: null, halfWeights: null } };
+      return { length, at: start, root: { start, version: 0, packed: null, formats: null } };
     },
     openArena: () => heap.openArena(),
     closeArena: () => heap.closeArena(),
@@ -83,6 +83,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
       const { at, root } = block as CpuBlock;
       return { length, at: at + offset * FLOAT, root };
     },
+    setWeightFormat: (block, format) => setFormat(block as CpuBlock, format),
     write(block, data) {
       const at = address(block);
       const { length } = block;

@@ -1,5 +1,6 @@
 /** Memory of the compiled kernels: a stretch of linear memory, and whose it is. */
-import type { Block } from '../backend.js';
+import type { Block, WeightFormatName } from '../backend.js';
+import { FLOAT } from './memory.js';
 
 /** A part of an allocation; `root` counts its writes, so that packed weights know when they are stale. */
 export interface CpuBlock extends Block {
@@ -12,8 +13,8 @@ export interface Allocation {
   version: number;
   /** Null for temporary memory. Packed forms of resident weights. */
   readonly packed: PackedForm[] | null;
-  /** Whether float16 holds all values of the matrix at an address, as of a version. Null for temporary memory. */
-  readonly halfWeights: Map<number, { version: number; yes: boolean }> | null;
+  /** The blocks whose values a narrower format represents exactly, by address. Null for temporary memory. */
+  readonly formats: Map<number, { readonly length: number; readonly format: WeightFormatName }> | null;
 }
 
 export interface PackedForm {
@@ -29,7 +30,24 @@ export function address(block: Block | null): number {
   return block === null ? 0 : (block as CpuBlock).at;
 }
 
-/** Records a write to the block: weights packed from it become stale. */
+/** Records a write to the block: weights packed from it become stale, and its values are float32 again. */
 export function markDirty(block: Block): void {
-  (block as CpuBlock).root.version++;
+  const { at, length, root } = block as CpuBlock;
+  root.version++;
+  if (!root.formats?.size) return;
+  for (const [start, known] of root.formats) {
+    if (start < at + length * FLOAT && at < start + known.length * FLOAT) root.formats.delete(start);
+  }
+}
+
+/** Records that `format` represents every value of the block exactly, until the block's next write. */
+export function setFormat({ at, length, root }: CpuBlock, format: WeightFormatName): void {
+  if (format === 'float32') root.formats?.delete(at);
+  else root.formats?.set(at, { length, format });
+}
+
+/** The narrowest format that is known to represent the values exactly. */
+export function formatOf({ at, length, root }: CpuBlock): WeightFormatName {
+  const known = root.formats?.get(at);
+  return known?.length === length ? known.format : 'float32';
 }

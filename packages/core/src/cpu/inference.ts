@@ -1,5 +1,15 @@
 /** What running a model calls, besides the fused cells, as the backend offers it. */
-import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
+import {
+  BinaryOp,
+  callBinary,
+  callGather,
+  callGemm,
+  callReduce,
+  callSoftmax,
+  type KernelModule,
+  ReduceOp,
+  UnaryOp,
+} from '@unroll/kernels';
 import type { Kernels } from '../backend.js';
 import { address, markDirty } from './block.js';
 import { FLOAT, type Shown, spacesAt } from './memory.js';
@@ -13,11 +23,18 @@ type InferenceKernels = Pick<
 >;
 
 /** @param dimsAt where index spaces are passed to the kernels */
-export function inferenceKernels(
-  { kernels: k, memory }: KernelModule,
+export function inferenceKernels(module: KernelModule, shown: Shown, dimsAt: number): InferenceKernels {
+  return { ...elementwiseKernels(module, shown, dimsAt), ...productKernels(module) };
+}
+
+type Products = Pick<Kernels, 'gemm' | 'softmax' | 'gather'>;
+
+function elementwiseKernels(
+  module: KernelModule,
   shown: Shown,
   dimsAt: number,
-): InferenceKernels {
+): Omit<InferenceKernels, keyof Products> {
+  const { kernels: k, memory } = module;
   const putDims = spacesAt(memory, dimsAt);
   return {
     fill(y, value) {
@@ -52,30 +69,60 @@ export function inferenceKernels(
     },
     binary(op, a, stridesA, b, stridesB, y, shape) {
       const rank = putDims(shape, stridesA, stridesB);
-      k.binary(BinaryOp[op], address(a), address(b), address(y), rank, dimsAt);
+      callBinary(module, {
+        op: BinaryOp[op],
+        a: address(a),
+        b: address(b),
+        y: address(y),
+        rank,
+        dims: dimsAt,
+      });
       markDirty(y);
     },
     reduce(op, x, y, outer, n, inner) {
-      k.reduce(ReduceOp[op], address(x), address(y), outer, n, inner);
+      callReduce(module, { op: ReduceOp[op], x: address(x), y: address(y), outer, n, inner });
       markDirty(y);
     },
+  };
+}
+
+function productKernels(module: KernelModule): Products {
+  return {
     gemm(a, b, y, s) {
-      const { m, n } = s;
-      const lda = s.lda ?? (s.transA ? m : s.k);
-      const ldb = s.ldb ?? (s.transB ? s.k : n);
-      // biome-ignore format: as gemm lists them
-      k.gemm(
-        s.transA ? 1 : 0, s.transB ? 1 : 0, m, n, s.k, address(a), lda, address(b), ldb, address(y), s.ldc ?? n,
-        s.add ? 1 : 0, s.bias ? address(s.bias) : 0, s.batch ?? 1, s.strideA ?? 0, s.strideB ?? 0, s.strideC ?? 0,
-      );
+      const { m, n, k, transA, transB, bias, batch = 1, strideA = 0, strideB = 0, strideC = 0 } = s;
+      callGemm(module, {
+        transA: transA ? 1 : 0,
+        transB: transB ? 1 : 0,
+        m,
+        n,
+        k,
+        A: address(a),
+        lda: s.lda ?? (transA ? m : k),
+        B: address(b),
+        ldb: s.ldb ?? (transB ? k : n),
+        C: address(y),
+        ldc: s.ldc ?? n,
+        add: s.add ? 1 : 0,
+        bias: bias ? address(bias) : 0,
+        batch,
+        strideA,
+        strideB,
+        strideC,
+      });
       markDirty(y);
     },
     softmax(x, y, rows, n, log) {
-      k.softmax(address(x), address(y), rows, n, log ? 1 : 0);
+      callSoftmax(module, { x: address(x), y: address(y), rows, n, log: log ? 1 : 0 });
       markDirty(y);
     },
     gather(table, ids, y, width) {
-      k.gather(address(table), address(ids), address(y), ids.length, width);
+      callGather(module, {
+        table: address(table),
+        ids: address(ids),
+        y: address(y),
+        count: ids.length,
+        width,
+      });
       markDirty(y);
     },
   };

@@ -3,9 +3,33 @@
  * in memory (parameters) are packed once per version and the packed form is cached beside them; anything else is packed
  * into the open arena for the one call.
  */
-import { Activation, type KernelExports } from '@unroll/kernels';
-import type { Block, Kernels, SequenceView } from '../backend.js';
-import { address, type CpuBlock, type PackedForm } from './block.js';
+import {
+  Activation,
+  callGruBeforeForward,
+  callGruBeforePack,
+  callGruForward,
+  callGruPack,
+  callLstmForward,
+  callLstmPack,
+  callRnnForward,
+  callRnnPack,
+  type Forward,
+  type KernelModule,
+  type Pack,
+  type Steps,
+  WeightFormat,
+} from '@unroll/kernels';
+import type {
+  Block,
+  ForwardCall,
+  GruForwardCall,
+  Kernels,
+  LstmForwardCall,
+  RecurrentCall,
+  SequenceView,
+  WeightFormatName,
+} from '../backend.js';
+import { address, type CpuBlock, formatOf, type PackedForm } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
 
@@ -44,78 +68,111 @@ export function packer(heap: Heap): Packer {
   };
 }
 
-export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): RecurrentKernels {
-  const float16From = Array.from(
-    { length: 16 },
-    (_, rows) => k.float16_from(rows) || Number.POSITIVE_INFINITY,
-  );
-  /** The WeightFormat: 1 (float16) for inference of few rows with large matrices that float16 holds, which halves the bytes to read. */
-  const weightFormat = (rows: number, training: boolean, W: Block, U: Block): number => {
-    if (training || rows >= float16From.length || W.length + U.length < float16From[rows]) return 0;
-    return fitsFloat16(k, W as CpuBlock) && fitsFloat16(k, U as CpuBlock) ? 1 : 0;
-  };
-
-  // biome-ignore format: the kernels' arguments as kernels.h lists them
+export function recurrentKernels(module: KernelModule, heap: Heap, packed: Packer): RecurrentKernels {
+  const weights = packedWeights(module, packed);
   return {
-    rnnForward(c) {
-      const { T, B, I, H, W, U, b, y } = c;
-      const weights = packed('rnn', [W, U, b], () => k.rnn_packed_size(I, H), (to) =>
-        k.rnn_pack(I, H, address(W), address(U), address(b), to));
-      k.rnn_forward(
-        T, B, I, H, Activation[c.activation], weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs),
-        address(c.rmask), address(c.mask), address(c.outputMask), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
-      );
-    },
+    rnnForward: (c) => callRnnForward(module, forward(c, weights.rnn(c))),
 
-    lstmForward(c) {
-      const { T, B, I, H, W, U, b, y } = c;
-      const format = weightFormat(B, c.gates !== null, W, U);
-      const weights = packed(format ? 'lstm float16' : 'lstm', [W, U, b], () => k.lstm_packed_size(I, H, format),
-        (to) => k.lstm_pack(I, H, format, address(W), address(U), address(b), to));
-      k.lstm_forward(
-        T, B, I, H, Activation[c.activation], Activation[c.recurrentActivation], format, weights, address(c.x),
-        c.reverse ? 1 : 0, address(c.xh), address(c.c), c.keepCells ? B * H : 0, address(c.hs), address(c.rmask),
-        address(c.mask), address(c.outputMask), address(c.gates), start(y), y?.strideT ?? 0, y?.strideB ?? 0,
-      );
-    },
+    lstmForward: (c) =>
+      callLstmForward(module, {
+        ...forward(c, weights.lstm(c)),
+        ract: Activation[c.recurrentActivation],
+        c: address(c.c),
+        cStep: c.keepCells ? c.B * c.H : 0,
+        gates: address(c.gates),
+      }),
 
     gruForward(c) {
-      const { T, B, I, H, W, U, b, y } = c;
-      const [act, ract] = [Activation[c.activation], Activation[c.recurrentActivation]];
-      const textbook = c.textbook ? 1 : 0;
+      const variant = {
+        ract: Activation[c.recurrentActivation],
+        textbook: c.textbook ? 1 : 0,
+        gates: address(c.gates),
+      };
       if (c.resetAfter) {
-        const format = weightFormat(B, c.gates !== null, W, U);
-        const weights = packed(format ? 'gru float16' : 'gru', [W, U, b], () => k.gru_packed_size(I, H, format),
-          (to) => k.gru_pack(I, H, format, address(W), address(U), address(b), to));
-        k.gru_forward(
-          T, B, I, H, act, ract, textbook, format, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh),
-          address(c.hs), address(c.rmask), address(c.mask), address(c.outputMask), address(c.gates), start(y),
-          y?.strideT ?? 0, y?.strideB ?? 0,
-        );
+        callGruForward(module, { ...forward(c, weights.gru(c)), ...variant });
         return;
       }
-      const weights = packed('gru before', [W, U, b], () => k.gru_before_packed_size(I, H), (to) =>
-        k.gru_before_pack(I, H, address(W), address(U), address(b), to));
       // Without a block to keep r h' of every step in, one step's serves them all.
-      const rh = c.rh ? address(c.rh) : heap.temporary(B * H * FLOAT);
-      k.gru_before_forward(
-        T, B, I, H, act, ract, textbook, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs),
-        address(c.rmask), address(c.mask), address(c.outputMask), address(c.gates), rh, c.rh ? B * H : 0, start(y),
-        y?.strideT ?? 0, y?.strideB ?? 0,
-      );
+      const BH = c.B * c.H;
+      const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT);
+      const all = { ...forward(c, weights.gruBefore(c)), ...variant };
+      callGruBeforeForward(module, { ...all, rh, rhStep: c.rh ? BH : 0 });
     },
   };
 }
 
-/** Whether float16 holds every value of a resident matrix. Computed once for each of its versions. */
-function fitsFloat16(k: KernelExports, { at, length, root }: CpuBlock): boolean {
-  if (root.halfWeights === null) return false;
-  let known = root.halfWeights.get(at);
-  if (known?.version !== root.version) {
-    known = { version: root.version, yes: k.all_float16(at, length) !== 0 };
-    root.halfWeights.set(at, known);
-  }
-  return known.yes;
+/** The weights of a call in the form that its kernel reads. */
+function packedWeights(module: KernelModule, packed: Packer) {
+  const { kernels: k } = module;
+  const float16From = Array.from(
+    { length: 16 },
+    (_, rows) => k.float16_from(rows) || Number.POSITIVE_INFINITY,
+  );
+  /** float16 for inference of few rows with large matrices whose values it represents exactly: half the bytes to read. */
+  const formatFor = ({ B, W, U, gates }: ForwardCall & { gates: Block | null }): WeightFormatName => {
+    if (gates !== null || W.length + U.length < (float16From[B] ?? Number.POSITIVE_INFINITY))
+      return 'float32';
+    return formatOf(W as CpuBlock) === 'float16' ? formatOf(U as CpuBlock) : 'float32';
+  };
+  type Size = (I: number, H: number) => number;
+  const plain = (form: string, size: Size, pack: typeof callRnnPack) => (c: ForwardCall) =>
+    packed(
+      form,
+      [c.W, c.U, c.b],
+      () => size(c.I, c.H),
+      (to) => pack(module, packing(c, to)),
+    );
+  type SizeIn = (I: number, H: number, format: number) => number;
+  const formatted =
+    (form: string, size: SizeIn, pack: typeof callLstmPack) => (c: LstmForwardCall | GruForwardCall) => {
+      const name = formatFor(c);
+      const format = WeightFormat[name];
+      return packed(
+        `${form} ${name}`,
+        [c.W, c.U, c.b],
+        () => size(c.I, c.H, format),
+        (to) => pack(module, { ...packing(c, to), format }),
+      );
+    };
+  return {
+    rnn: plain('rnn', k.rnn_packed_size, callRnnPack),
+    lstm: formatted('lstm', k.lstm_packed_size, callLstmPack),
+    gru: formatted('gru', k.gru_packed_size, callGruPack),
+    gruBefore: plain('gru before', k.gru_before_packed_size, callGruBeforePack),
+  };
+}
+
+function packing({ I, H, W, U, b }: ForwardCall, to: number): Pack {
+  return { I, H, W: address(W), U: address(U), b: address(b), packed: to };
+}
+
+/** What all recurrent kernels take. */
+export function steps(c: RecurrentCall, I: number, weights: number): Steps {
+  return {
+    T: c.T,
+    B: c.B,
+    I,
+    H: c.H,
+    act: Activation[c.activation],
+    packed: weights,
+    rmask: address(c.rmask),
+    mask: address(c.mask),
+    output_mask: address(c.outputMask),
+  };
+}
+
+function forward(c: ForwardCall, weights: number): Forward {
+  const { y } = c;
+  return {
+    ...steps(c, c.I, weights),
+    xh: address(c.xh),
+    x: address(c.x),
+    back: c.reverse ? 1 : 0,
+    hs: address(c.hs),
+    y: start(y),
+    yT: y?.strideT ?? 0,
+    yB: y?.strideB ?? 0,
+  };
 }
 
 function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]): boolean {

@@ -1,6 +1,6 @@
 /**
- * Recurrent weights that 16 bits hold are packed so where few rows meet large matrices. Rejects: another bit in any
- * result; weights taken so that 16 bits do not hold; and the path never being taken.
+ * Recurrent weights that float16 represents exactly are packed as float16 where few rows meet large matrices. Rejects:
+ * another bit in any result; float16 for weights that nobody declared so; and the path never being taken.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -14,8 +14,14 @@ import {
   type Tensor,
   tensor,
 } from '@unroll/core';
-import { cpuBackend, layOut } from '@unroll/core/internal';
-import { type KernelExports, type KernelModule, loadKernelsSync } from '@unroll/kernels';
+import { cpuBackend, fromHalf, layOut, toHalves } from '@unroll/core/internal';
+import {
+  callLstmPack,
+  type KernelExports,
+  type KernelModule,
+  loadKernelsSync,
+  WeightFormat,
+} from '@unroll/kernels';
 import { bitMismatch, onBackend } from '@unroll/testkit';
 import { moduleOf, testBackends } from '@unroll/testkit/node';
 
@@ -27,20 +33,29 @@ const ATTRIBUTES: RecurrentAttributes = {
 /** The values of a parameter, which nothing is packed for. */
 const copyOf = (own: Parameter): Tensor => tensor(own.dataSync(), own.shape);
 
-/** A backend of its own over the kernels of `backend`, that counts the calls that read weights of 16 bits. */
-function counting(backend: Backend): { backend: Backend; module: KernelModule; calls: () => number } {
+const loadModule = (backend: Backend): KernelModule => {
   const { kind, variant } = moduleOf(backend)!;
-  const module = loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
+  return loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
+};
+
+/** A backend of its own over the kernels of `backend`, that counts the calls with float16 weights. */
+function counting(backend: Backend): { backend: Backend; module: KernelModule; calls: () => number } {
+  const module = loadModule(backend);
   let calls = 0;
   const { lstm_forward, gru_forward } = module.kernels;
+  /** The packed weights, field 5 of every recurrent call, begin with their format. */
+  const count = (at: number): void => {
+    const packed = new Float64Array(module.memory.buffer, at, 6)[5];
+    calls += new Float32Array(module.memory.buffer, packed, 1)[0];
+  };
   const watched: Partial<KernelExports> = {
-    lstm_forward: (...args) => {
-      calls += args[6];
-      lstm_forward(...args);
+    lstm_forward: (at) => {
+      count(at);
+      lstm_forward(at);
     },
-    gru_forward: (...args) => {
-      calls += args[7];
-      gru_forward(...args);
+    gru_forward: (at) => {
+      count(at);
+      gru_forward(at);
     },
   };
   const kernels = new Proxy(module.kernels, {
@@ -73,6 +88,8 @@ function makeLayer(gates: 3 | 4, I: number, H: number): Layer {
   const b = new Parameter('b', shape, new RandomStream(4).normal(gates === 4 ? 4 * H : 6 * H));
   const layer = { gates, I, H, W: eighths('W', [I, gates * H]), U: eighths('U', [H, gates * H]), b };
   layOut([layer.W, layer.U, layer.b]);
+  layer.W.setWeightFormat('float16');
+  layer.U.setWeightFormat('float16');
   return layer;
 }
 
@@ -89,7 +106,7 @@ function run({ gates, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Ar
 const natives = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));
 for (const { name, backend } of natives) {
   const wide = /avx/.test(name);
-  describe(`weights of 16 bits on ${name}`, () => {
+  describe(`float16 weights on ${name}`, () => {
     test('the same bits where they pay, and only there', () => {
       const { backend: own, module, calls } = counting(backend!);
       assert.equal(module.kernels.float16_from(1) > 0, wide);
@@ -110,37 +127,46 @@ for (const { name, backend } of natives) {
       });
     });
 
-    test('one weight that they do not hold is enough', () => {
+    test('weights are float32 after a write, and until they are declared float16', () => {
       const { backend: own, calls } = counting(backend!);
       onBackend(own, () => {
         const layer = makeLayer(4, 60, 170);
+        const float16Calls = (): number => {
+          const before = calls();
+          run(layer, layer.W, layer.U, 1);
+          return calls() - before;
+        };
+        const one = wide ? 1 : 0;
+        assert.equal(float16Calls(), one);
+        layer.b.assign(layer.b.dataSync());
+        assert.equal(float16Calls(), one, 'another parameter of the same buffer was written');
         layer.U.assign(layer.U.dataSync().with(-1, 0.1));
-        run(layer, layer.W, layer.U, 1);
-        assert.equal(calls(), 0);
+        assert.equal(float16Calls(), 0, 'one of the two matrices was written');
         layer.U.assign(layer.U.dataSync().with(-1, 0.125));
-        run(layer, layer.W, layer.U, 1);
-        assert.equal(calls(), wide ? 1 : 0);
+        assert.equal(float16Calls(), 0, 'values are not inspected');
+        layer.U.setWeightFormat('float16');
+        assert.equal(float16Calls(), one);
+        layer.U.setWeightFormat('float32');
+        assert.equal(float16Calls(), 0);
       });
     });
 
-    test('what 16 bits hold is told exactly', { skip: !wide && 'the build has none' }, () => {
-      const { kernels, memory } = counting(backend!).module;
-      const at = memory.heapBase;
-      assert.ok(memory.reserve(at + 4096));
-      const holds = (...values: number[]): boolean => {
-        new Float32Array(memory.buffer, at, values.length).set(values);
-        return kernels.all_float16(at, values.length) === 1;
-      };
-      // The largest, the least normal and the least of all; and beside each what lies between two of them.
-      for (const value of [0, -0, 1, -1.5, 65504, -65504, 2 ** -14, 2 ** -24, 3 * 2 ** -24, 1 + 2 ** -10])
-        assert.equal(holds(value), true, `${value}`);
-      for (const value of [65505, 65536, 1e30, 0.1, 2 ** -25, 1.5 * 2 ** -24, 1 + 2 ** -11, Number.NaN])
-        assert.equal(holds(value), false, `${value}`);
-      for (let n = 1; n < 40; n++) {
-        const values = new Array<number>(n).fill(0.25);
-        assert.equal(holds(...values), true);
-        assert.equal(holds(...values.with(n - 1, 0.1)), false, `the last of ${n}`);
-        assert.equal(holds(...values.with(0, 0.1)), false, `the first of ${n}`);
+    test('packing rounds to the nearest float16', { skip: !wide && 'the build has none' }, () => {
+      const module = loadModule(backend!);
+      const { memory } = module;
+      const W = memory.heapBase;
+      const packed = W + 4096;
+      assert.ok(memory.reserve(W + 65536));
+      const H = 16;
+      for (const value of [0.1, 65504, 2 ** -24, 1 + 2 ** -11, 1 / 3]) {
+        new Float32Array(memory.buffer, W, 16 * 4 * H).fill(value);
+        for (const format of [WeightFormat.float32, WeightFormat.float16]) {
+          callLstmPack(module, { I: 0, H, format, W, U: W, packed });
+          const [stored] = new Float32Array(memory.buffer, packed, 1);
+          assert.equal(stored, format);
+        }
+        const [bits] = new Uint16Array(memory.buffer, packed + 4 * (16 + 4 * H), 1);
+        assert.equal(fromHalf(bits), fromHalf(toHalves([value], 'w')[0]), `${value}`);
       }
     });
   });
