@@ -9,23 +9,20 @@
   }
 #define EXPORT_CALL(result, name, Struct)                                                     \
   extern "C" __attribute__((export_name(#name))) result export_##name(const double* slots) {  \
-    Slots from = {slots};                                                                     \
     unroll::Struct call;                                                                      \
-    unroll::read_fields(from, call);                                                          \
+    read_struct(slots, &call, sizeof call / 4, unroll::float_fields_of_##Struct);             \
     return unroll::UNROLL_ISA::name(call);                                                    \
   }
 #ifdef __wasm__
-namespace {
-// The slots of the call area, one after another.
-struct Slots {
-  const double* at;
-  bool operator()(float& to, const char*) { return to = (float)*at++, true; }
-  bool operator()(int32_t& to, const char*) { return to = (int32_t)*at++, true; }
-  bool operator()(uint32_t& to, const char*) { return to = (uint32_t)*at++, true; }
-  template <class T>
-  bool operator()(T*& to, const char*) { return to = (T*)(uintptr_t)*at++, true; }
-};
-}  // namespace
+// Makes a struct of the slots of the call area. Every field takes four bytes here.
+static __attribute__((noinline)) void read_struct(const double* slots, void* to, int fields, uint32_t floats) {
+  for (int i = 0; i < fields; i++, floats >>= 1) {
+    if (floats & 1)
+      static_cast<float*>(to)[i] = (float)slots[i];
+    else
+      static_cast<int32_t*>(to)[i] = (int32_t)(int64_t)slots[i];
+  }
+}
 UNROLL_INFERENCE(EXPORT, EXPORT_CALL)
 #ifndef UNROLL_INFERENCE_ONLY
 UNROLL_TRAINING(EXPORT, EXPORT_CALL)

@@ -248,7 +248,9 @@ const header = (parsed) => {
   const readers = structs.map(({ name, base, fields }) => {
     const reads = fields.map(({ id }) => `from(to.${id}, "${id}")`);
     if (base) reads.unshift(`read_fields(from, static_cast<${base}&>(to))`);
+    const floats = allFields(structs, name).reduce((bits, { type }, i) => (type === 'float' ? bits | (1 << i) : bits), 0);
     return (
+      `constexpr uint32_t float_fields_of_${name} = ${floats >>> 0};\n` +
       `template <class Slots>\ninline bool read_fields(Slots& from, ${name}& to) {\n` +
       `  return ${reads.join(' &&\n         ')};\n}\n`
     );
@@ -257,7 +259,7 @@ const header = (parsed) => {
 // UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K, S), UNROLL_TRAINING(K, S), for those declared with KERNEL
 // and with TRAINING: K(result, name, (arguments), (names of the arguments)), and S(result, name, struct) for those that take a
 // struct. UNROLL_DECLARATIONS(K, S): for all. read_fields makes a struct of the slots of the call area, field by field:
-// from(field, name) reads the next slot and returns whether it fits.
+// from(field, name) reads the next slot and returns whether it fits. float_fields_of_X: a bit for each field that is a float.
 #pragma once
 #include "kernels_impl.h"
 #define UNROLL_INTERFACE_VERSION ${versionOf(parsed)}
