@@ -53,7 +53,7 @@ export class RandomStream {
 
   /** `count` fresh 32-bit words. */
   words(count: number): Uint32Array {
-    const at = this.#advance(count);
+    const at = this.#reserve(count);
     return Uint32Array.from({ length: count }, (_, i) => randomWord(this.#key, at, i));
   }
 
@@ -100,10 +100,11 @@ export class RandomStream {
   }
 
   #take(shape: Shape): { key: readonly [number, number]; counter: number } {
-    return { key: this.#key, counter: this.#advance(sizeOf(shape)) };
+    return { key: this.#key, counter: this.#reserve(sizeOf(shape)) };
   }
 
-  #advance(words: number): number {
+  /** Reserves the next `words` words of the stream and returns the counter of the first. */
+  #reserve(words: number): number {
     const at = this.#counter;
     this.#counter += Math.ceil(words / 2);
     return at;

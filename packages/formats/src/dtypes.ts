@@ -20,9 +20,9 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
 };
 
 /**
- * The values of a stored tensor, copied. Whole numbers and doubles keep their value as far as a double can
- * hold it; all else fits float32 exactly.
- * @param name of the tensor, for the error
+ * Copies the values of a stored tensor. Integers and doubles are returned as doubles (64-bit integers lose
+ * precision beyond 2^53); all other types fit float32 exactly.
+ * @param name the tensor's name, for the error
  * @throws UnrollError `format` for types that hold no plain numbers (8-bit floats and smaller, complex
  * numbers)
  */

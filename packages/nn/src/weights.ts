@@ -64,13 +64,14 @@ function checkFinite(name: string, values: ArrayLike<number>): void {
 }
 
 /**
- * Rounds every weight of a model to the nearest float16 (ties to even), in place, and no weight where one does not fit.
+ * Rounds every weight of a model to the nearest float16 (ties to even), in place. If one weight does not fit float16, all
+ * weights stay as they are.
  *
- * For large models that run one sequence at a time: their speed is bounded by the bytes of the weights, and native kernels
- * read weights that float16 holds exactly in half the bytes, with the same results. Sums and states stay in float32, and so
- * does what holds the weights. A weight changes by 2^-11 of itself at most, one below 2^-14 by 2^-25 at most. Training may go
- * on, in float32: the next update leaves float16. To store a model in half the bytes, see `weights` of `save` and
- * `toArtifact`.
+ * For large models that run one sequence at a time: reading the weights limits their speed, and native kernels read
+ * weights that float16 represents exactly as 2 bytes each, with the same results. Sums, states and the weights in memory
+ * stay float32. Rounding changes a weight by at most 2^-11 of its value (by at most 2^-25 if it is below 2^-14). Training
+ * can continue, in float32; the next update makes the weights float32 values again. To save a model with float16 weights,
+ * see the option `weights` of `save` and `toArtifact`.
  * @throws UnrollError `value` for a weight beyond ±65504, `nan` for one that is not finite, `state` where nothing is built
  */
 export function roundWeights(owner: WeightOwner, to: 'float16'): void {

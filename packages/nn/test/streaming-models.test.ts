@@ -297,7 +297,7 @@ describe('the state of a stream', () => {
   });
 });
 
-describe('layers that look ahead are refused, by name and with the reason', () => {
+describe('rejects non-causal layers with their name and the reason', () => {
   const refused: [string, Layer[], RegExp][] = [
     [
       'bidirectional',
@@ -322,9 +322,9 @@ describe('layers that look ahead are refused, by name and with the reason', () =
       /Layer again: .*out of one vector/,
     ],
     [
-      'normalising along time',
+      'normalisation over the time axis',
       [layerNormalization({ axis: [1, 2], name: 'norm' })],
-      /Layer norm: .*along time/,
+      /Layer norm: .*over the time axis/,
     ],
   ];
   for (const [name, list, message] of refused) {
@@ -333,7 +333,7 @@ describe('layers that look ahead are refused, by name and with the reason', () =
     });
   }
 
-  test('concatenation along time, and initial states from another layer', () => {
+  test('concatenation over the time axis, and initial states from another layer', () => {
     const x = input({ shape: [null, I] });
     const [y, h, c] = lstm({ units, returnState: true, returnSequences: true }).apply(x);
     const along = concatenate({ axis: 1, name: 'chain' }).apply([y!, y!]);
@@ -345,7 +345,7 @@ describe('layers that look ahead are refused, by name and with the reason', () =
     assert.throws(() => model({ inputs: x, outputs: decoded }).stream(), /Layer decoder: .*initial state/);
   });
 
-  test('flatten after the sequence has ended is no look ahead', () => {
+  test('flatten after the last time-distributed layer is causal', () => {
     const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
     network.build([[-1, -1, I]]);
     assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);

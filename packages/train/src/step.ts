@@ -84,7 +84,7 @@ export interface StepperState {
   gatheredCount: number;
   /** Updates that the weights' average has seen. */
   averaged: number;
-  /** Of a lazy optimizer that accumulates: the rows with gradients since the last update. */
+  /** For a lazy optimizer that accumulates gradients: the rows with gradients since the last update. */
   touched?: DirtyState;
 }
 

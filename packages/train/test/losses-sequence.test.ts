@@ -172,7 +172,7 @@ describe('a loss over sequences', () => {
       () => loss.compute(x, tensor(torn), null),
       fails(
         'value',
-        /target of example 1 of the batch has padding at step 1 and goes on at step 3\. Pad at the end/,
+        /target of example 1 of the batch has padding at step 1 but values again at step 3\. Pad at the end/,
       ),
     );
     assert.throws(

@@ -1,6 +1,6 @@
 /**
- * Classes by number: one element picked from each row, and the cross-entropy of logits without one-hot
- * targets, which for a vocabulary of many thousands would be larger than all the rest.
+ * Sparse (integer) class targets: picks one element from each row, and computes the cross-entropy of logits
+ * without one-hot targets, which would need more memory than the model for a large vocabulary.
  */
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
@@ -8,7 +8,7 @@ import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
-/** Whole numbers up to here are exact in float32, in which kernels take their row numbers. */
+/** Integers up to this limit are exact in float32, the type of the row numbers that kernels read. */
 const EXACT = 2 ** 24;
 
 /**

@@ -114,7 +114,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
 
   override streaming([along]: readonly boolean[]): boolean[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
-    if (along && [axis].flat().includes(1)) throw this.nonCausal('normalises along time');
+    if (along && [axis].flat().includes(1)) throw this.nonCausal('normalises over the time axis');
     return [along];
   }
 }

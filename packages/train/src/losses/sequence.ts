@@ -211,7 +211,7 @@ function targetLengths<P extends LossParameters>(
     for (let step = length; step < L; step++) {
       if (!counts(b * L + step)) continue;
       throw valueError(
-        `${name}: the target of ${example(b)} has padding at step ${length} and goes on at step ${step}. Pad at the end.`,
+        `${name}: the target of ${example(b)} has padding at step ${length} but values again at step ${step}. Pad at the end.`,
         { example: b, padding: length, step },
       );
     }

@@ -91,7 +91,7 @@ export interface NadamOptions extends AdamOptions {
 }
 
 /**
- * Nadam (Dozat 2016): Adam with Nesterov's look ahead. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P
+ * Nadam (Dozat 2016): Adam with Nesterov momentum. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P
  * the product of u₁ to uₜ: w -= learningRate (uₜ₊₁ m / (1 - P uₜ₊₁) + (1 - uₜ) g / (1 - P)) / (√(v / (1 -
  * β₂ᵗ)) + epsilon).
  */
