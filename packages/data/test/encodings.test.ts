@@ -152,8 +152,7 @@ describe('refused', () => {
     const bytes = new TextEncoder().encode('Stück,Größe,Maß\nä,ö,ü\n1,2,3\n');
     bytes[bytes.indexOf(0x31)] = 0xff;
     assert.throws(() => decodeText(bytes, 'f.csv'), {
-      message:
-        'f.csv, line 3: the text is UTF-8 but for a few bytes that are damaged. Save it as UTF-8 again.',
+      message: 'f.csv, line 3: the text is UTF-8 except for a few damaged bytes. Save it as UTF-8 again.',
       code: 'format',
     });
   });

@@ -57,7 +57,7 @@ test('a scaler that was never fitted says so', () => {
 });
 
 test('the logarithm of what is not positive names the value', () => {
-  assert.throws(() => new LogScaler().transform([1, 0]), /needs values above 0, and value 1 is 0/);
+  assert.throws(() => new LogScaler().transform([1, 0]), /needs values above 0, got 0 at index 1/);
   close(new LogScaler(1).transform([0]), [0]);
 });
 

@@ -141,7 +141,7 @@ describe('weights as float16', () => {
     bias.assign([1, Number.NaN]);
     await assert.rejects(
       toArtifact(model, { weights: 'float16' }),
-      fails('nan', /has diverged is not saved/),
+      fails('nan', /has diverged cannot be saved/),
     );
     const other = 'int8' as 'float16';
     await assert.rejects(toArtifact(model, { weights: other }), fails('value', /"float16", got "int8"/));
@@ -199,36 +199,36 @@ describe('what is no artifact is refused', async () => {
     new Map(files).set('model.safetensors', weights);
 
   const cases: [string, () => ReadonlyMap<string, Uint8Array>, RegExp][] = [
-    ['nothing', () => new Map(), /there is no config\.json/],
+    ['nothing', () => new Map(), /config\.json is missing/],
     [
       'no weights',
       () => new Map([['config.json', files.get('config.json')!]]),
-      /there is no model\.safetensors/,
+      /model\.safetensors is missing/,
     ],
     [
       'another format',
       () => withConfig((draft) => void (draft.format = 'keras')),
-      /format is "keras", and "unroll-artifact-1"/,
+      /format must be "unroll-artifact-1", got "keras"/,
     ],
     [
       'other weights',
       () => withWeights(writeSafetensors(new Map())),
-      /not the file that config\.json was written with/,
+      /model\.safetensors does not match config\.json/,
     ],
     [
       'weights elsewhere',
       () => withConfig((draft) => void (draft.weights.file = '../../x')),
-      /weights are in "\.\.\/\.\.\/x"/,
+      /the weights file must be "model\.safetensors", got "\.\.\/\.\.\/x"/,
     ],
     [
       'a layer of a million units',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = 1e6)),
-      /"dense\/kernel" has shape \[5, 2\], and the model has \[5, 1000000\]/,
+      /"dense\/kernel" must have shape \[5, 1000000\], got \[5, 2\]/,
     ],
     [
       'a negative number of units',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = -1)),
-      /makes no model: .*units/,
+      /is not a valid model: .*units/,
     ],
     [
       'a layer of no class',
@@ -253,12 +253,12 @@ describe('what is no artifact is refused', async () => {
     [
       'layers that are no list',
       () => withConfig((draft) => void ((draft.model.config as { layers: unknown }).layers = 7)),
-      /makes no model/,
+      /is not a valid model/,
     ],
     [
       'no shape',
       () => withConfig((draft) => void Reflect.deleteProperty(draft.model.config, 'inputShape')),
-      /does not say what shape/,
+      /has no input shape of the model/,
     ],
     [
       'a layer more',
@@ -272,7 +272,7 @@ describe('what is no artifact is refused', async () => {
     [
       'a layer less',
       () => withConfig((draft) => void draft.model.config.layers.pop()),
-      /a tensor "dense\/kernel" that the model has no use for/,
+      /a tensor "dense\/kernel" that the model does not use/,
     ],
   ];
   for (const [name, make, message] of cases) {
@@ -363,13 +363,13 @@ describe('zip files', () => {
   };
   const directoryAt = (view: DataView): number => view.getUint32(view.byteLength - 6, true);
   const cases: [string, Uint8Array, RegExp][] = [
-    ['nothing', new Uint8Array(0), /does not end as a zip does/],
-    ['text', encodeUtf8('x'.repeat(100)), /does not end as a zip does/],
-    ['cut off', toZip(files).subarray(0, 4000), /does not end as a zip does/],
+    ['nothing', new Uint8Array(0), /has no end record/],
+    ['text', encodeUtf8('x'.repeat(100)), /has no end record/],
+    ['cut off', toZip(files).subarray(0, 4000), /has no end record/],
     [
       'a changed byte',
       damage((_, zip) => void (zip[100]! ^= 1)),
-      /config\.json is damaged: its checksum differs/,
+      /config\.json is damaged: its checksum does not match/,
     ],
     [
       'a changed byte, compressed',
@@ -379,33 +379,33 @@ describe('zip files', () => {
     [
       'a directory elsewhere',
       damage((view) => view.setUint32(view.byteLength - 6, 7, true)),
-      /directory is not where it says/,
+      /directory is not at the recorded position/,
     ],
     [
       'an entry that runs on',
       damage((view) => view.setUint32(directoryAt(view) + 20, 1e9, true)),
-      /runs into what follows/,
+      /overlaps the next entry/,
     ],
     [
       'a size of 4 GB',
       damage((view) => view.setUint32(directoryAt(view) + 24, 0xffffffff, true)),
-      /would take 42949\d+ bytes/,
+      /would need 42949\d+ bytes/,
     ],
     [
       'a size that is too small',
       damage((view) => view.setUint32(directoryAt(view) + 24, 10, true), packed(files, '')),
-      /larger than the directory says/,
+      /larger than its size in the directory/,
     ],
     [
       'an unknown method',
       damage((view) => view.setUint16(directoryAt(view) + 10, 99, true)),
-      /compressed by method 99/,
+      /unsupported compression method 99/,
     ],
     ['a password', damage((view) => view.setUint16(directoryAt(view) + 8, 1, true)), /encrypted/],
     [
       'two entries on the same bytes',
       damage((view) => view.setUint32(directoryAt(view) + 46 + 11 + 42, 0, true)),
-      /runs into what follows/,
+      /overlaps the next entry/,
     ],
   ];
   for (const [name, zip, message] of cases) {
@@ -425,7 +425,7 @@ describe('zip files', () => {
       ]),
     );
     const forged = Buffer.from(Buffer.from(same).toString('latin1').replaceAll('jsoN', 'json'), 'latin1');
-    await assert.rejects(fromZip(forged, ARTIFACT_FILES), fails('format', /holds config\.json twice/));
+    await assert.rejects(fromZip(forged, ARTIFACT_FILES), fails('format', /contains config\.json twice/));
   });
 
   test('a file on disk that is no zip', async (t) => {

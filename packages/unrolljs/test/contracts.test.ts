@@ -186,7 +186,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
       text.replace(/"lossParameters": \{[^}]*\}/, `"lossParameters": ${list}`);
     await refused(
       changed(files, 'config.json', named('{}')),
-      /has a tensor "loss\/labels\/sharpness" that the model has no use for/,
+      /has a tensor "loss\/labels\/sharpness" that the model does not use/,
     );
     await refused(
       changed(files, 'config.json', named('{ "loss/labels/sharpness": [], "loss/labels/more": [] }')),
@@ -196,7 +196,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
       changed(files, 'config.json', named('{ "loss/labels/sharpness": [7, 7] }')),
       /the loss parameter "loss\/labels\/sharpness" must have the shape of its tensor/,
     );
-    await refused(changed(files, 'config.json', named('7')), /config\.json does not hold what it should/);
+    await refused(changed(files, 'config.json', named('7')), /config\.json must be a JSON object/);
     const extras = (lossParameters: readonly Parameter[]) => ({
       training: JSON.parse(textOf(files, 'training.json')) as object,
       lossParameters,

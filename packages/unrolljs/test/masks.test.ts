@@ -281,11 +281,12 @@ test('targets are for the outputs that have a loss', async () => {
   const no = (message: RegExp, work: () => Promise<unknown>) => rejects(work, 'value', message);
   await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, targets));
   await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, [null, y]));
-  await no(/y has nothing for the output "last", which has a loss\./, () => both.fit(x, { next: y }));
-  await no(/y has nothing for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
+  await no(/y has no values for the output "last", which has a loss\./, () => both.fit(x, { next: y }));
+  await no(/y has no values for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
   await no(/y: the model has no output "lost"/, () => both.fit(x, { next: y, lost: y }));
-  await no(/y has 3 entries, and the model has 2 outputs, 2 of them with a loss\./, () =>
-    both.fit(x, [tensor(y), tensor(y), tensor(y)]),
+  await no(
+    /y must have one entry for each of the 2 losses, or one for each of the 2 outputs .*, got 3\./,
+    () => both.fit(x, [tensor(y), tensor(y), tensor(y)]),
   );
 });
 
@@ -339,6 +340,6 @@ test('batches may name inputs and outputs, from an array, a function and a gener
   await rejects(
     () => several().fit(batches, { mask }),
     'value',
-    /Batches bring their own sampleWeights and mask: \{ x, y, sampleWeights, mask \} each\./,
+    /with batches, sampleWeights and mask belong in each batch: \{ x, y, sampleWeights, mask \}\./,
   );
 });

@@ -236,7 +236,7 @@ test('mistakes are answered with what would be right', async () => {
   await fails(
     () => model.fit([[[1], [2]], [[3]]], [[1], [2]]),
     'shape',
-    /Ragged nested arrays: values\[1\] is a row of 1/,
+    /Ragged nested arrays: values\[1\] must be a row of 2, got a row of 1/,
   );
   await fails(
     () => model.fit([[['a']]] as unknown as number[][][], [[1]]),

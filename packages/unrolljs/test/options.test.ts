@@ -155,7 +155,7 @@ describe('arguments of Keras', () => {
 
 describe('data', () => {
   test('fit and evaluate without y', async () => {
-    const message = /^fit: y is missing\. Give the targets after x, as in fit\(x, y, options\)\.$/;
+    const message = /^fit: y is missing\. Pass the targets after x, as in fit\(x, y, options\)\.$/;
     await refuses(() => model().fit(x, { epochs: 3 } as never), message);
     await refuses(() => model().fit(x, undefined as never), message);
     await refuses(() => model().evaluate(x, { batchSize: 3 } as never), /^evaluate: y is missing\./);
@@ -171,11 +171,15 @@ describe('data', () => {
     [
       'pairs',
       pairs,
-      /^x\[0\] must be .* got \{ input, output \}\. Give inputs and outputs apart: fit\(inputs, outputs\)\.$/,
+      /^x\[0\] must be .* got \{ input, output \}\. Pass inputs and outputs separately: fit\(inputs, outputs\)\.$/,
     ],
     ['a date', new Date(0), /^x must be .* got a Date\. Convert dates to numbers first/],
     ['dates', [[new Date(0)]], /^x\[0\]\[0\] must be .* got a Date/],
-    ['text', '1', /^x must be a number or an array of numbers, got "1"\. Convert texts to numbers first\.$/],
+    [
+      'text',
+      '1',
+      /^x must be a number or an array of numbers, got "1"\. Convert strings to numbers first\.$/,
+    ],
     ['null', null, /^x must be .* got null\.$/],
     ['undefined', undefined, /^x must be .* got undefined\.$/],
     ['a promise', Promise.resolve(x), /^x must be .* got a Promise\. Await it first\.$/],

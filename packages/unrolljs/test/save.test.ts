@@ -116,5 +116,8 @@ test('what cannot be saved says why', async (t) => {
     build: () => {},
     forward: (inputs) => [...inputs],
   };
-  await rejects(trainable(own).save(folder), /mine is no model of layers/);
+  await rejects(
+    trainable(own).save(folder),
+    /mine cannot be saved: only sequential and functional models can\./,
+  );
 });
