@@ -243,7 +243,7 @@ describe('what is no artifact is refused', async () => {
     [
       'a layer for a model',
       () => withConfig((draft) => void ((draft as { model: unknown }).model = draft.model.config.layers[0])),
-      /config of a layer/,
+      /Expected the config of a model, got that of a layer/,
     ],
     [
       'an unknown activation',

@@ -216,11 +216,11 @@ describe('a config makes the same model again', () => {
     const spoiled = JSON.parse(JSON.stringify(config).replace('"Dense"', '"Densest"'));
     assert.throws(
       () => modelFromConfig(spoiled),
-      /There is no layer class "Densest"\. If it is your own, call registerLayer/,
+      /There is no layer class "Densest"\. If it is a custom class, call registerLayer/,
     );
     assert.throws(
       () => layerFromConfig({ className: 'RNN', config: { cell: { className: 'MyCell', config: {} } } }),
-      /There is no cell class "MyCell"\. If it is your own, call registerCell/,
+      /There is no cell class "MyCell"\. If it is a custom class, call registerCell/,
     );
     assert.throws(
       () => layerFromConfig({ className: 'constructor', config: {} }),
@@ -229,7 +229,7 @@ describe('a config makes the same model again', () => {
     assert.throws(() => layerFromConfig('Dense'), /not the config of a layer: "Dense"/);
     assert.throws(
       () => modelFromConfig(dense({ units: 1 }).config),
-      /config of a layer \(Dense\), not of a model/,
+      /Expected the config of a model, got that of a layer \(Dense\)/,
     );
   });
 
@@ -305,7 +305,7 @@ describe('mistakes in a graph are answered by name', () => {
       () => concatenate({ name: 'join', axis: 1 }).apply([a, b]),
       /Layer join: .*axis 1.*\[-1, 3, 5\]/,
     );
-    assert.throws(() => addLayer({ name: 'sum' }).apply(a), /Layer sum: takes two inputs or more, got 1/);
+    assert.throws(() => addLayer({ name: 'sum' }).apply(a), /Layer sum: needs at least two inputs, got 1/);
   });
 });
 
@@ -331,5 +331,5 @@ test('the summary is a table of 80 columns with shapes and counts', () => {
   const lines = sequential([lstm({ units: 50 }), dense({ units: 1 })])
     .summary()
     .split('\n');
-  assert.equal(lines.at(-1), 'Not built yet: parameters are made when the shape of the input is known.');
+  assert.equal(lines.at(-1), 'Not built yet: parameters are created when the shape of the input is known.');
 });

@@ -159,7 +159,7 @@ describe('mistakes', () => {
   test('another width than the layer was built for', () => {
     shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => invoke(built(), [[2, 5, 4]]));
     shape(
-      'Layer LSTM: expected a sequence [batch, time, features] whose number of features is known, got [-1, -1, -1].',
+      'Layer LSTM: expected a sequence [batch, time, features] with a known number of features, got [-1, -1, -1].',
       () => lstm({ units: H }).build([[-1, -1, -1]]),
     );
   });
@@ -167,7 +167,7 @@ describe('mistakes', () => {
   test('a mask of another length', () => {
     shape(
       'Layer LSTM: expected a mask [batch, time] of shape [2, 5] for a sequence [2, 5, 3], got [2, 4]. Give one number ' +
-        'per step: 1 where it counts, 0 where it is padding.',
+        'per step: 1 for valid steps, 0 for padding.',
       () => invoke(built(), [[2, 5, I]], [2, 4]),
     );
   });
@@ -196,7 +196,7 @@ describe('mistakes', () => {
     value(/^LSTMCell: there is no activation "toString"/, () =>
       lstm({ units: H, recurrentActivation: 'toString' as Activation }),
     );
-    value('LSTMCell: the activation "glu" changes the width, which a cell cannot use.', () =>
+    value('LSTMCell: a cell cannot use the activation "glu", because it changes the width.', () =>
       lstm({ units: H, activation: 'glu' }),
     );
   });
@@ -213,7 +213,7 @@ describe('mistakes', () => {
     invoke(layer, [[2, 5, I]]);
     shape(
       'Layer LSTM: carries the states of 2 sequences, got a batch of 3. ' +
-        'Keep batchSize, a divisor of the number of examples, or call resetStates().',
+        'Use a constant batchSize that divides the number of examples, or call resetStates().',
       () => invoke(layer, [[3, 5, I]]),
     );
     layer.resetStates();

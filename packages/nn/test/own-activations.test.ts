@@ -78,7 +78,7 @@ describe('registerActivation', () => {
   test('a function without a name cannot be in a config; one under its later name can', () => {
     const bare = (a: Tensor): Tensor => a;
     const message =
-      /^The activation is a function without a name, which a config cannot hold\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
+      /^The activation is a function without a name, which a config cannot store\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
     for (const layer of [dense({ units: 1, activation: bare }), lstm({ units: 1, activation: bare })])
       assert.throws(() => layer.config, { code: 'value', message });
     assert.throws(() => recurrent(lstmCell({ units: 1, recurrentActivation: bare })).config, {

@@ -108,15 +108,15 @@ describe('weights', () => {
     const wrongShape = [first!, { shape: [16, 5], values: rest[0]!.values }, ...rest.slice(1)];
     assert.throws(
       () => model.setWeights(wrongShape),
-      is('shape', 'Weight lstm/recurrent_kernel has shape [5, 20], got [16, 5].'),
+      is('shape', 'Weight lstm/recurrent_kernel must have shape [5, 20], got [16, 5].'),
     );
     changed[7]!.values[1] = Number.NaN;
     assert.throws(
       () => model.setWeights(changed),
       is(
         'nan',
-        'Weight dense/bias has the value NaN at position 1 of 2. A model that has diverged cannot be used: take the ' +
-          'weights from before, or train again with clipped gradients.',
+        'Weight dense/bias has the value NaN at position 1 of 2. A model that has diverged cannot be used. Restore ' +
+          'earlier weights, or train again with gradient clipping.',
       ),
     );
     assert.throws(() => model.setWeights(rest), is('shape', 'Model sequential has 8 weights, got 7.'));
@@ -200,7 +200,7 @@ describe('predict', () => {
 });
 
 test('mistakes in making one', () => {
-  assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer.'));
+  assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer, got none.'));
   assert.throws(
     () => sequential([lstm({ units: 1 }), input({ shape: [3] })]),
     is('value', 'In sequential(), input() can only come first.'),
@@ -217,7 +217,7 @@ test('mistakes in making one', () => {
     () => make().build(),
     is(
       'state',
-      'Model sequential: the shape of its input is not known: call build([[-1, ...]]), or begin with input().',
+      'Model sequential: the shape of its input is unknown: call build([[-1, ...]]), or begin with input().',
     ),
   );
 });

@@ -277,11 +277,11 @@ describe('the state of a stream', () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
-      assert.throws(() => stream.restore(saved), /The saved state is of 3 sequences, this stream runs 2/);
+      assert.throws(() => stream.restore(saved), /The saved state has 3 sequences, but this stream has 2/);
       assert.throws(() => stream.restore({} as never), /not the state of a stream/);
       const empty = await make().stream({ batch: 2 }).save();
       assert.throws(() => stream.restore({ ...empty, memory: null as never }), /not a saved state/);
-      assert.throws(() => stream.push(x), /runs 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
+      assert.throws(() => stream.push(x), /has 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
     });
   });
 
@@ -307,19 +307,19 @@ describe('rejects non-causal layers with their name and the reason', () => {
     [
       'goBackwards',
       [gru({ units, goBackwards: true, name: 'back' })],
-      /Layer back: cannot be streamed: it goes backwards/,
+      /Layer back: cannot be streamed: it runs backwards/,
     ],
-    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*all steps .* side by side/],
+    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*joins all steps .* into one vector/],
     [
       'reshape over time',
       [reshapeLayer({ targetShape: [-1], name: 'shape' })],
       /Layer shape: .*whole sequences/,
     ],
-    ['permute time', [permuteLayer({ dims: [2, 1], name: 'turn' })], /Layer turn: .*axis of time/],
+    ['permute time', [permuteLayer({ dims: [2, 1], name: 'turn' })], /Layer turn: .*time axis/],
     [
       'repeatVector',
       [lstm({ units }), repeatVector({ n: 3, name: 'again' })],
-      /Layer again: .*out of one vector/,
+      /Layer again: .*from one vector/,
     ],
     [
       'normalisation over the time axis',

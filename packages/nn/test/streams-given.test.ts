@@ -178,7 +178,7 @@ describe('a stream with inputs that do not run along time', () => {
     );
     assert.throws(
       () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
-      /Model sequential takes no inputs but those of push\(\)/,
+      /Model sequential has no inputs other than those of push\(\)\. Remove inputs\./,
     );
     // An encoder of what is pushed must see the whole of it.
     const source = input({ shape: [null, I], name: 'source' });

@@ -87,6 +87,6 @@ test('loadWith makes the model of load, and the inference-only kernels run it fu
 test('loadWith names the class that it was not given', async () => {
   await assert.rejects(
     loadWith(await files(), [Dense]),
-    /There is no layer class "LSTM".*Known are Sequential, Dense/,
+    /There is no layer class "LSTM".*Known classes: Sequential, Dense/,
   );
 });

@@ -162,7 +162,7 @@ test('predictOnBatch takes all examples at once; a stateful model says what to d
   await assert.rejects(sequential(layers()).predict(x), {
     code: 'shape',
     message:
-      /carries the states of 256 sequences, got a batch of 44\. .*Keep batchSize, a divisor of the number of examples/,
+      /carries the states of 256 sequences, got a batch of 44\. .*Use a constant batchSize that divides the number of examples/,
   });
 });
 
