@@ -295,7 +295,7 @@ describe('a checkpoint that does not fit', () => {
       'another model',
       {},
       forecaster(),
-      /of another model: lstm\/kernel, of shape \[1, 20\] in this model, has shape \[1, 16\]/,
+      /belongs to another model: lstm\/kernel, of shape \[1, 20\] in this model, has shape \[1, 16\]/,
     ],
   ];
   for (const [name, changes, model, message] of cases) {

@@ -114,7 +114,7 @@ describe('mistakes in data', () => {
     [
       'sample weights of more outputs than there are',
       () => ({ x, y, sampleWeights: [null, null, null] }),
-      ['value', /sampleWeights has 3 entries, and the outputs with a loss are 1\. Give one for each/],
+      ['value', /sampleWeights must have one entry for each of the 1 outputs with a loss .* got 3 entries/],
     ],
     [
       'masks of more inputs than there are',
@@ -135,21 +135,25 @@ describe('mistakes in data', () => {
     [
       'a split of an iterable',
       () => ({ batches: cut(), validationSplit: 0.5 }),
-      ['value', /need validationData/],
+      ['value', /for batches of an iterable use validationData/],
     ],
     [
       'a used generator',
       () => ({ batches: once() }),
-      ['value', /gave no batch in epoch 2.*a function that makes one/s],
+      ['value', /contained no batch in epoch 2.*a function that makes one/s],
     ],
     [
       'too few batches',
       () => ({ batches: cut(), stepsPerEpoch: 4 }),
       ['value', /ended after 3 of 4 batches/],
     ],
-    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /gave no batch in epoch 1/]],
+    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /contained no batch in epoch 1/]],
     ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs must be a positive integer, got 0/]],
-    ['two targets for one output', () => ({ x, y: [y, y] }), ['value', /1 outputs.*y has 2 tensors/s]],
+    [
+      'two targets for one output',
+      () => ({ x, y: [y, y] }),
+      ['value', /y must have one tensor for each of the 1 outputs with a loss .*, got 2/s],
+    ],
   ];
   function* once(): Generator<Examples> {
     yield* cut();

@@ -17,7 +17,7 @@ test('a loss that is not reduced and a class that is not a number are refused', 
   );
   await assert.rejects(
     () => evaluate(forecaster(), { x, y }, { loss: 'mse', classWeights: { 0: 2 } }),
-    fails('value', /classWeights: the target of row 0 must be a class number, got /),
+    fails('value', /classWeights: the target of row 0 must be a class index, got /),
   );
 });
 
@@ -314,8 +314,14 @@ describe('several outputs', () => {
       wrong({ loss: { values: 'mse' } }),
       fails('value', /no output "values".*value, sign/s),
     );
-    await assert.rejects(wrong({ loss: ['mse'] }), fails('value', /loss has 1 entries.*2 outputs/s));
-    await assert.rejects(wrong({ loss: losses, y }), fails('value', /2 of them with a loss, and y has 1/));
+    await assert.rejects(
+      wrong({ loss: ['mse'] }),
+      fails('value', /loss must have 2 entries, one for each output, got 1/s),
+    );
+    await assert.rejects(
+      wrong({ loss: losses, y }),
+      fails('value', /y must have one tensor for each of the 2 outputs with a loss .*, got 1/),
+    );
     await assert.rejects(wrong({ loss: {} }), fails('value', /No output has a loss/));
     await assert.rejects(wrong({ loss: losses, classWeights: { 1: 2 } }), fails('value', /one output/));
   });

@@ -176,7 +176,7 @@ describe('the parameters of a loss', () => {
     );
     await assert.rejects(
       evaluate(model, { x, y }, { loss: bagOfLabels(), classWeights: [1, 2] }),
-      fails('value', /classWeights are for losses of steps, and bagOfLabels is a loss of sequences/),
+      fails('value', /classWeights are for losses of steps, but bagOfLabels is a loss of sequences/),
     );
   });
 });

@@ -197,7 +197,7 @@ describe('shapes of predictions, targets, masks and weights', () => {
     );
     assert.equal(mse.compute(p, y, tensor([1, 0]), null).item(), (1 + 4) / 2);
   });
-  test('class weights, from class numbers and from one-hot targets, times sample weights', () => {
+  test('class weights, from class indices and from one-hot targets, times sample weights', () => {
     const ids = classWeighted(tensor([0, 1, 2]), [3], { 1: 5, 2: 0.5 });
     assert.deepEqual([...ids.dataSync()], [1, 5, 0.5]);
     const oneHot = classWeighted(

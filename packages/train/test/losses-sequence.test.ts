@@ -195,7 +195,7 @@ describe('a loss over sequences', () => {
     const one = losses.sequence({ name: 'one', losses: () => zeros([]) });
     assert.throws(
       () => one.compute(x, tensor(labels), null),
-      fails('shape', /one: losses\(\) must give one number per sequence, \[4\], got \[\]/),
+      fails('shape', /one: losses\(\) must return one number per sequence, \[4\], got \[\]/),
     );
     assert.throws(
       () => bagOfLabels().compute(x, tensor(labels), null),

@@ -248,8 +248,8 @@ describe('names', () => {
   const cases: [string, unknown, RegExp][] = [
     ['of Keras', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
     ['of another case', 'MAE', /Did you mean "mae"\?/],
-    ['that is a function', train.losses.mse, /A loss is given by name, .* got a function/],
-    ['that is missing', undefined, /A loss is given by name, .* got undefined/],
+    ['that is a function', train.losses.mse, /A loss must be a name, .* got a function/],
+    ['that is missing', undefined, /A loss must be a name, .* got undefined/],
     ['that is null', null, /got null/],
     ['that is a number', { name: 3 }, /got \{ name \}/],
   ];
@@ -330,13 +330,13 @@ describe('clipping by the optimizer', () => {
     const cases: [() => unknown, RegExp][] = [
       [
         () => train.adam({ clipNorm: 1, clipValue: 1 }),
-        /adam: give only one of clipNorm, .*, got clipNorm and clipValue/,
+        /adam: set only one of clipNorm, .*, got clipNorm and clipValue/,
       ],
       [() => train.adam({ clipNorm: 0 }), /adam: clipNorm must be a number above 0, got 0/],
       [
         () =>
           train.train(forecaster(), { ...common, optimizer: train.adam({ clipNorm: 1 }), clip: { norm: 1 } }),
-        /give clip, or an option of the optimizer adam, not both/,
+        /Set either clip or the clipping option of the optimizer adam, not both/,
       ],
       [
         () => train.train(forecaster(), { ...common, clip: 1 as unknown as train.Clip }),

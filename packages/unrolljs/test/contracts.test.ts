@@ -208,7 +208,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     const right = one('loss/labels/sharpness', []);
     await refused(
       await toArtifact(network, extras([one('loss/labels/sharpness', [2])])),
-      /loss parameter loss\/labels\/sharpness has shape \[\], got \[2\] in the file/,
+      /loss parameter loss\/labels\/sharpness must have shape \[\], got \[2\] in the file/,
     );
     await refused(
       await toArtifact(network, extras([one('loss/labels/other', [])])),
