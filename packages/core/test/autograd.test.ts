@@ -145,7 +145,7 @@ describe('valueAndGrad', () => {
       () => valueAndGrad(() => square(x), [x]),
       new UnrollError(
         'gradient',
-        'A gradient is taken of one number, but the loss has shape [2]. Take its sum or mean.',
+        'The loss must be a single number to take its gradient, got shape [2]. Take its sum or mean.',
         { shape: [2] },
       ),
     );
@@ -157,8 +157,8 @@ describe('valueAndGrad', () => {
       () => valueAndGrad(() => sum(valueAndGrad(() => sum(square(x)), [x]).grads[0]!), [x]),
       new UnrollError(
         'gradient',
-        'A gradient was asked for inside the function whose gradient is being taken. Gradients are first order: ' +
-          'compute the inner one before, and pass its value in.',
+        'Gradients cannot be nested: the function to differentiate asks for a gradient itself. Only first-order gradients are supported: ' +
+          'compute the inner gradient before, and pass its value in.',
       ),
     );
     assert.deepEqual(
@@ -212,7 +212,7 @@ describe('parameters', () => {
     const w = new Parameter('lstm/kernel', [2, 2], [1, 2, 3, 4]);
     assert.throws(
       () => w.assign([1, 2, 3]),
-      new UnrollError('shape', 'Parameter lstm/kernel of shape [2, 2] takes 4 values, got 3.', {
+      new UnrollError('shape', 'Parameter lstm/kernel of shape [2, 2] needs 4 values, got 3.', {
         name: 'lstm/kernel',
         shape: [2, 2],
         got: 3,

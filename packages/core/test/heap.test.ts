@@ -235,7 +235,7 @@ describe('running out', () => {
         assert.equal(error.code, 'memory');
         assert.equal(
           error.message,
-          'Out of memory: 40 MiB more do not fit (32 MiB in use, the limit is 64 MiB). Use a smaller batch or shorter ' +
+          'Out of memory: another 40 MiB do not fit (32 MiB in use, limit 64 MiB). Use a smaller batch or shorter ' +
             'sequences, or the native backend.',
         );
         assert.deepEqual(error.data, { bytes: 40 * MiB, inUse: 32 * MiB, limit: 64 * MiB });

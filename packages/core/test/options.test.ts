@@ -65,25 +65,25 @@ describe('options', () => {
     refuses({ constructor: 1 }, unknownOption('lstm', 'constructor', Object.keys(known)).message));
 
   const elsewhere = {
-    use_cudnn: 'It is not needed here: the fastest way to compute is always taken.',
+    use_cudnn: 'It is not needed: the fastest implementation is always used.',
     input_shape:
-      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
-    batch_first: 'It is not needed here: tensors are always [batch, time, features].',
-    class_weight: 'Give it to fit().',
+      'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
+    batch_first: 'It is not needed: tensors are always [batch, time, features].',
+    class_weight: 'Pass it to fit().',
     input_dim:
-      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
+      'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
     in_features:
-      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
-    batch_shape: 'Give the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
+      'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
+    batch_shape: 'Pass the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
     initial_state:
-      'Give it where the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
-    num_layers: 'Put several recurrent layers into the model, all but the last with returnSequences: true.',
-    bidirectional: 'Put it around the layer: bidirectional(lstm({ units: 8 })).',
+      'Pass it when the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
+    num_layers: 'Add several recurrent layers to the model, all but the last with returnSequences: true.',
+    bidirectional: 'Wrap the layer: bidirectional(lstm({ units: 8 })).',
     padding_idx: 'With maskZero: true, id 0 is padding.',
-    initial_epoch: 'It is not needed here: fit() continues where the last call ended.',
-    validation_freq: 'It is not needed here: validation runs after every epoch.',
-    validation_batch_size: 'It is not needed here: batchSize is also that of validation.',
-    optimizer: 'Give it to compile().',
+    initial_epoch: 'It is not needed: fit() continues after the last epoch of the previous call.',
+    validation_freq: 'It is not needed: validation runs after every epoch.',
+    validation_batch_size: 'It is not needed: validation uses batchSize, too.',
+    optimizer: 'Pass it to compile().',
   };
   for (const [option, hint] of Object.entries(elsewhere)) {
     test(`${option} is answered with where it belongs`, () =>
@@ -91,7 +91,7 @@ describe('options', () => {
   }
 
   test('where there are none', () =>
-    assert.equal(unknownOption('auc', 'k', []).message, 'auc: there is no option "k". It takes none.'));
+    assert.equal(unknownOption('auc', 'k', []).message, 'auc: there is no option "k". It has no options.'));
 
   test('values of the wrong kind', () => {
     refuses({ units: '32' }, 'lstm: units must be a positive integer, got "32".');

@@ -268,7 +268,7 @@ function scopeTests(): void {
 
     test('closes when a gradient was being taken', () => {
       const x = tensor([1, 2]);
-      assert.throws(() => valueAndGrad(() => sum(matmul(x, x)), [x]), /matmul takes matrices/);
+      assert.throws(() => valueAndGrad(() => sum(matmul(x, x)), [x]), /matmul needs matrices/);
       assert.equal(runtime.scope, null);
       assert.deepEqual(valueAndGrad(() => sum(x), [x]).grads[0]!.toArray(), [1, 1]);
     });
@@ -278,7 +278,7 @@ function scopeTests(): void {
         () => scope(async () => made()),
         new UnrollError(
           'scope',
-          'A scope runs synchronous work, got a promise. Await outside the scope, or keep() what outlives it.',
+          'scope() needs a synchronous function, got a promise. Await outside the scope, or keep() tensors that must outlive it.',
         ),
       );
       assert.equal(runtime.scope, null);

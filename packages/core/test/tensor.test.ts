@@ -75,7 +75,7 @@ describe('tensor()', () => {
     for (const [value, got] of cases) {
       assert.throws(
         () => tensor([value] as unknown as NestedArray),
-        new UnrollError('value', `A tensor is made of numbers or nested arrays of numbers, got ${got}.`),
+        new UnrollError('value', `A tensor must be made of numbers or nested arrays of numbers, got ${got}.`),
       );
     }
   });
@@ -103,7 +103,7 @@ test('item() reads one number', () => {
   assert.equal(tensor([[5]]).item(), 5);
   assert.throws(
     () => tensor([1, 2]).item(),
-    shapeError('item() needs a tensor of one element, this one has shape [2].'),
+    shapeError('item() needs a tensor of one element, got shape [2].'),
   );
 });
 

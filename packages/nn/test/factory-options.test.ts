@@ -224,10 +224,7 @@ test('every factory function with options has its row', () => {
 });
 
 test('what is not needed is answered so, and recurrent() without a cell', () => {
-  assert.throws(
-    () => nn.lstm({ units: 2, unroll: true } as nn.LstmOptions),
-    /"unroll"\. It is not needed here/,
-  );
+  assert.throws(() => nn.lstm({ units: 2, unroll: true } as nn.LstmOptions), /"unroll"\. It is not needed/);
   assert.throws(
     () => nn.recurrent({ units: 8 } as unknown as nn.Cell),
     /recurrent takes a cell, as in recurrent\(lstmCell\(\{ units: 8 \}\)\), got \{ units \}/,

@@ -186,7 +186,7 @@ describe('predict', () => {
     );
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),
-      is('shape', 'The inputs have 7 and 6 examples ([6, 5]). Give each input as many.'),
+      is('shape', 'The inputs must have the same number of examples, got 7 and 6 ([6, 5]).'),
     );
     await assert.rejects(
       () => predict(built(), x, { mask: zeros([7, 9]) }),

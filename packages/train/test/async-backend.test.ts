@@ -285,7 +285,7 @@ describe('synchronous reads of a backend that has none', () => {
     assert.match(error.message, what);
     assert.match(
       error.message,
-      /cannot be read synchronously from the backend "reference-async": await its data\(\)\.$/,
+      /cannot be read synchronously from the backend "reference-async"\. Await its data\(\) instead\.$/,
     );
     return true;
   };

@@ -119,7 +119,7 @@ describe('mistakes in data', () => {
     [
       'masks of more inputs than there are',
       () => ({ x, y, mask: [null, null] }),
-      ['shape', /Give one mask for each input \(1\), got 2\./],
+      ['shape', /mask must have one entry for each of the 1 inputs, got 2\./],
     ],
     [
       'a split that leaves nothing',

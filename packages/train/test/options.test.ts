@@ -34,7 +34,7 @@ const bare = (call: Row[0]): Row => [
   call,
   {},
   ['threshold', ''],
-  [{ k: 2 }, /there is no option "k"\. It takes none/],
+  [{ k: 2 }, /there is no option "k"\. It has no options/],
 ];
 const { metrics } = train;
 const rate = { initialLearningRate: 1 };
@@ -211,7 +211,7 @@ const asynchronous: Record<string, Row> = {
     (options) => train.predict(forecaster(), x, options),
     {},
     ['batch_size', 'batchSize'],
-    [{ verbose: 0 }, /there is no option "verbose"\. It is not needed here: only fit\(\) prints progress/],
+    [{ verbose: 0 }, /there is no option "verbose"\. It is not needed: only fit\(\) prints progress/],
   ],
   findLearningRate: [
     (options) => train.findLearningRate(forecaster(), options),
@@ -233,10 +233,10 @@ for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.e
     test('refuses an unknown option', () =>
       refuses(
         { qqqqqq: 1 },
-        new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It takes none)`),
+        new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It has no options)`),
       ));
     test('refuses another spelling', () => {
-      const help = meant === '' ? 'It takes none' : `Did you mean "${meant}"\\?`;
+      const help = meant === '' ? 'It has no options' : `Did you mean "${meant}"\\?`;
       return refuses({ [spelling]: 1 }, new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`));
     });
     test('refuses a wrong value', () => refuses(wrong, message));

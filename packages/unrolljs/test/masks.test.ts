@@ -191,7 +191,7 @@ test('masks that fit nothing, and too many of them', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: three }),
     'shape',
-    /Give one mask for each input \(2\), got 3\./,
+    /mask must have one entry for each of the 2 inputs, got 3\./,
   );
   await rejects(
     () => network.predict([padded, null]),

@@ -1,7 +1,7 @@
-/** Memory of the compiled kernels: a stretch of linear memory, and whose it is. */
+/** Memory of the compiled kernels: a range of linear memory and its owner. */
 import type { Block } from '../backend.js';
 
-/** A part of an allocation; `root` counts its writes, so that packed weights know when they are stale. */
+/** A part of an allocation. `root` counts its writes, which shows when packed weights are stale. */
 export interface CpuBlock extends Block {
   readonly at: number;
   readonly root: Allocation;
@@ -10,21 +10,21 @@ export interface CpuBlock extends Block {
 export interface Allocation {
   readonly start: number;
   version: number;
-  /** Null for temporary memory. Packed forms of resident weights. */
+  /** Packed forms of resident weights; null for temporary memory. */
   readonly packed: PackedForm[] | null;
-  /** Whether float16 holds all values of the matrix at an address, as of a version. Null for temporary memory. */
+  /** Whether float16 represents all values of the matrix at an address, for a version. Null for temporary memory. */
   readonly halfWeights: Map<number, { version: number; yes: boolean }> | null;
 }
 
 export interface PackedForm {
-  /** Which packing. */
+  /** The kind of packing. */
   readonly form: string;
-  /** What it is made from, with the versions that were packed. */
+  /** The source blocks with the versions that were packed. */
   readonly parts: readonly { readonly at: number; readonly root: Allocation; version: number }[];
   readonly at: number;
 }
 
-/** Address of a block; 0, the kernels' null, for none. */
+/** Address of a block; 0 (the kernels' null) for null. */
 export function address(block: Block | null): number {
   return block === null ? 0 : (block as CpuBlock).at;
 }

@@ -1,10 +1,10 @@
-/** What running a model calls, besides the fused cells, as the backend offers it. */
+/** The kernels for running a model, apart from the fused cells. */
 import { BinaryOp, type KernelModule, ReduceOp, UnaryOp } from '@unroll/kernels';
 import type { Kernels } from '../backend.js';
 import { address, markDirty } from './block.js';
 import { FLOAT, type Shown, spacesAt } from './memory.js';
 
-/** Up to so many numbers a call of a kernel costs more than what JavaScript does in its place. */
+/** For this many numbers or fewer, a kernel call costs more than the same loop in JavaScript. */
 const FEW = 4096;
 
 type InferenceKernels = Pick<
@@ -12,7 +12,7 @@ type InferenceKernels = Pick<
   'fill' | 'copy' | 'unary' | 'binary' | 'reduce' | 'gemm' | 'softmax' | 'gather'
 >;
 
-/** @param dimsAt where index spaces are passed to the kernels */
+/** @param dimsAt address at which index spaces are passed to the kernels */
 export function inferenceKernels(
   { kernels: k, memory }: KernelModule,
   shown: Shown,

@@ -1,7 +1,7 @@
 /**
- * The fused recurrent kernels as the backend offers them. They want their weights packed into panels. Weights that stay
- * in memory (parameters) are packed once per version and the packed form is cached beside them; anything else is packed
- * into the open arena for the one call.
+ * The fused recurrent kernels. They need their weights packed into panels. Resident weights (parameters) are packed
+ * once per version, and the packed form is cached with them; other weights are packed into the open arena for a
+ * single call.
  */
 import { Activation, type KernelExports } from '@unroll/kernels';
 import type { Block, Kernels, SequenceView } from '../backend.js';
@@ -11,7 +11,7 @@ import { FLOAT } from './memory.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
-/** Gives the address of weights in packed form. */
+/** Returns the address of weights in packed form. */
 export type Packer = (
   /** Names the packing. */
   form: string,
@@ -49,7 +49,10 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
     { length: 16 },
     (_, rows) => k.float16_from(rows) || Number.POSITIVE_INFINITY,
   );
-  /** The WeightFormat: 1 (float16) for inference of few rows with large matrices that float16 holds, which halves the bytes to read. */
+  /**
+   * The weight format: 1 (float16) for inference with few rows and large matrices that float16 represents exactly,
+   * which halves the bytes to read.
+   */
   const weightFormat = (rows: number, training: boolean, W: Block, U: Block): number => {
     if (training || rows >= float16From.length || W.length + U.length < float16From[rows]) return 0;
     return fitsFloat16(k, W as CpuBlock) && fitsFloat16(k, U as CpuBlock) ? 1 : 0;
@@ -96,7 +99,7 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
       }
       const weights = packed('gru before', [W, U, b], () => k.gru_before_packed_size(I, H), (to) =>
         k.gru_before_pack(I, H, address(W), address(U), address(b), to));
-      // Without a block to keep r h' of every step in, one step's serves them all.
+      // Without a block for r h' of every step, all steps use the same one.
       const rh = c.rh ? address(c.rh) : heap.temporary(B * H * FLOAT);
       k.gru_before_forward(
         T, B, I, H, act, ract, textbook, weights, address(c.x), c.reverse ? 1 : 0, address(c.xh), address(c.hs),
@@ -107,7 +110,7 @@ export function recurrentKernels(k: KernelExports, heap: Heap, packed: Packer): 
   };
 }
 
-/** Whether float16 holds every value of a resident matrix. Computed once for each of its versions. */
+/** True if float16 represents every value of a resident matrix. Computed once per version. */
 function fitsFloat16(k: KernelExports, { at, length, root }: CpuBlock): boolean {
   if (root.halfWeights === null) return false;
   let known = root.halfWeights.get(at);
@@ -128,7 +131,7 @@ function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]
   return n === parts.length;
 }
 
-/** Address of a sequence; null where there is none. */
+/** Address of a sequence; null if there is none. */
 export function start(view: SequenceView | null): number {
   return view === null ? 0 : address(view.block) + view.offset * FLOAT;
 }
