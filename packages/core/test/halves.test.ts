@@ -89,8 +89,8 @@ function run({ gates, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Ar
 const natives = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));
 for (const { name, backend } of natives) {
   const wide = /avx/.test(name);
-  describe(`weights of 16 bits on ${name}`, () => {
-    test('the same bits where they pay, and only there', () => {
+  describe(`float16 weights on ${name}`, () => {
+    test('are used only where they are faster, with the same results', () => {
       const { backend: own, module, calls } = counting(backend!);
       assert.equal(module.kernels.float16_from(1) > 0, wide);
       assert.equal(module.kernels.float16_from(64), 0);
@@ -110,7 +110,7 @@ for (const { name, backend } of natives) {
       });
     });
 
-    test('one weight that they do not hold is enough', () => {
+    test('are not used if one weight is not exact in float16', () => {
       const { backend: own, calls } = counting(backend!);
       onBackend(own, () => {
         const layer = makeLayer(4, 60, 170);
@@ -123,7 +123,9 @@ for (const { name, backend } of natives) {
       });
     });
 
-    test('what 16 bits hold is told exactly', { skip: !wide && 'the build has none' }, () => {
+    test('detects exactly which values float16 can represent', {
+      skip: !wide && 'the build has none',
+    }, () => {
       const { kernels, memory } = counting(backend!).module;
       const at = memory.heapBase;
       assert.ok(memory.reserve(at + 4096));

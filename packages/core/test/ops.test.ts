@@ -133,7 +133,7 @@ describe('reductions', () => {
     assert.deepEqual(sumSquares(M, []).toArray(), [[1, 4, 9], [16, 25, 36]]); // biome-ignore format: a matrix
   });
 
-  test('refuse an axis that is not there', () => {
+  test('reject an axis that does not exist', () => {
     assert.throws(
       () => sum(M, 2),
       new UnrollError('value', 'sum: axis 2 does not exist in a tensor of rank 2.', {
@@ -148,7 +148,7 @@ describe('reductions', () => {
 });
 
 describe('shapes', () => {
-  test('reshape, with one extent left to be found', () => {
+  test('reshape, with one inferred extent', () => {
     // biome-ignore format: a matrix
     assert.deepEqual(reshape(M, [3, -1]).toArray(), [[1, 2], [3, 4], [5, 6]]);
     assert.deepEqual(reshape(M, [-1]).shape, [6]);
@@ -238,7 +238,7 @@ describe('matmul', () => {
     assert.deepEqual(matmul(zeros([2, 1, 2, 3]), zeros([5, 3, 4])).shape, [2, 5, 2, 4]);
   });
 
-  test('says which sizes differ', () => {
+  test('reports the sizes that differ', () => {
     const data = { a: [2, 3], b: [2, 3] };
     assert.throws(
       () => matmul(M, M),
@@ -294,7 +294,7 @@ describe('rows', () => {
     );
   });
 
-  test('pick and the cross-entropy of classes by number', () => {
+  test('pick and sparse cross-entropy', () => {
     assert.deepEqual(pick(M, [2, 0]).toArray(), [3, 4]);
     close(sparseCrossentropy(tensor([[0, Math.log(3)]]), [1]), [-Math.log(0.75)]);
     assert.throws(
@@ -334,7 +334,7 @@ describe('likelihoods', () => {
   });
 });
 
-describe('a fused recurrence says which operand does not fit', () => {
+describe('a fused recurrent op names the operand that does not fit', () => {
   const attributes: RecurrentAttributes = {
     ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
     ...{ reverse: false, realign: false, zeroOutputForMask: false },
@@ -354,7 +354,7 @@ describe('a fused recurrence says which operand does not fit', () => {
       'lstm: the recurrent dropout mask has shape [5], expected [2, 5] for x [2, 3, 4] and 5 units.',
     ],
   };
-  test('all of them right', () => {
+  test('accepts valid operands', () => {
     assert.deepEqual(lstmSequence(right, attributes).y.shape, [2, 3, 5]);
   });
   for (const [name, [change, message]] of Object.entries(wrong)) {

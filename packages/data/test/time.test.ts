@@ -210,7 +210,7 @@ test('first days of months are months, and not the first days of Januaries', () 
   }
 });
 
-test('days and months that cannot be told apart are not guessed', () => {
+test('rejects dates in which day and month are ambiguous', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:
       'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
@@ -297,7 +297,7 @@ test('frequencies as pandas names them', () => {
   }
 });
 
-test('a frequency is understood as it is described', () => {
+test('parses its own descriptions of frequencies', () => {
   for (const unit of ['second', 'minute', 'hour', 'day', 'week', 'month'] as const) {
     for (const every of [1, 2, 3, 12, 15]) {
       assert.deepEqual(parseFrequency(describeFrequency({ unit, every })), { unit, every });
@@ -353,7 +353,7 @@ test('a zone moves the instant', () => {
   assert.equal(read(['2024-01-01T02:00:30.5Z']).values[0], Date.UTC(2024, 0, 1, 2, 0, 30, 500));
 });
 
-test('times that follow no step are told', () => {
+test('rejects times without a regular step', () => {
   const { values, format } = read(['2024-01-01', '2024-01-02', '2024-01-03', '2024-01-03T12:00'].slice(0, 3));
   assert.throws(() => inferFrequency([...values, values[2]! + 1000], format), /follow no regular step/);
 });
@@ -376,7 +376,7 @@ const wrong: Record<string, [string[], RegExp]> = {
   ],
 };
 for (const [name, [cells, message]] of Object.entries(wrong)) {
-  test(`${name} is told`, () => assert.throws(() => read(cells), { message, code: 'data' }));
+  test(`rejects ${name}`, () => assert.throws(() => read(cells), { message, code: 'data' }));
 }
 
 test('a time column is found in a table read from text', () => {

@@ -50,7 +50,7 @@ function folderFor(t: TestContext): string {
 const weightsOf = (model: Network): [string, readonly number[], number[]][] =>
   model.getWeights().map(({ name, shape, values }) => [name, shape, [...values]]);
 
-describe('a model comes back as it was', () => {
+describe('restores a model unchanged', () => {
   for (const [name, make] of Object.entries(models)) {
     test(name, async (t) => {
       const { model, x } = make();
@@ -78,7 +78,7 @@ describe('a model comes back as it was', () => {
     });
   }
 
-  test('saving again replaces what was there, what is not there any more too', async (t) => {
+  test('saving again replaces existing files and deletes obsolete ones', async (t) => {
     const folder = folderFor(t);
     const { model } = models.forecaster!();
     model.build([[-1, 6, 2]]);
@@ -88,7 +88,7 @@ describe('a model comes back as it was', () => {
     assert.deepEqual([(await loadArtifact(folder)).training], [null]);
   });
 
-  test('the same model makes the same bytes', async () => {
+  test('output is reproducible', async () => {
     const made = [1, 2].map(async () => {
       const { model, x } = models.classifier!();
       outputOf(model, x);
@@ -105,7 +105,7 @@ describe('weights as float16', () => {
     return { dtypes: [...new Set(tensors.map(({ dtype }) => dtype))], bytes };
   };
   for (const [name, make] of Object.entries(models)) {
-    test(`${name}: half the bytes, and what is loaded is the model rounded`, async (t) => {
+    test(`${name}: half the file size, and the loaded model has rounded weights`, async (t) => {
       const { model, x } = make();
       const before = outputOf(model, x);
       const weights = weightsOf(model);
@@ -128,7 +128,7 @@ describe('weights as float16', () => {
     });
   }
 
-  test('a weight that float16 does not reach is named, and nothing is written', async (t) => {
+  test('rejects a weight outside the range of float16 and writes nothing', async (t) => {
     const place = join(folderFor(t), 'model');
     const { model } = models.forecaster!();
     model.build([[-1, 6, 2]]);
@@ -167,7 +167,7 @@ describe('layers of your own', () => {
     model.build([[-1, 2]]);
     return model;
   };
-  test('are refused by name until they are registered', async () => {
+  test('are rejected by name until they are registered', async () => {
     const files = await toArtifact(own());
     assert.throws(
       () => fromArtifact(files),
@@ -180,7 +180,7 @@ describe('layers of your own', () => {
   });
 });
 
-describe('what is no artifact is refused', async () => {
+describe('rejects invalid artifacts', async () => {
   const { model } = models.forecaster!();
   model.build([[-1, 6, 2]]);
   const files = await toArtifact(model);
@@ -292,7 +292,7 @@ describe('what is no artifact is refused', async () => {
     );
   });
 
-  test('a model that is not built has nothing to save', async () => {
+  test('rejects a model that is not built', async () => {
     const bare = sequential([lstm({ units: 2 })]);
     await assert.rejects(toArtifact(bare), fails('state', /no weights to save yet/));
   });
@@ -412,10 +412,10 @@ describe('zip files', () => {
     ],
   ];
   for (const [name, zip, message] of cases) {
-    test(`refused: ${name}`, () => assert.rejects(fromZip(zip, ARTIFACT_FILES), fails('format', message)));
+    test(`rejects ${name}`, () => assert.rejects(fromZip(zip, ARTIFACT_FILES), fails('format', message)));
   }
 
-  test('refused: a file twice', async () => {
+  test('rejects a duplicate file', async () => {
     const zip = packed(new Map([...files, ['training.json', encodeUtf8('{}'.padEnd(3000))]]), '');
     const name = Buffer.from(zip).lastIndexOf('training.json');
     const twice = Buffer.from(zip);
@@ -431,7 +431,7 @@ describe('zip files', () => {
     await assert.rejects(fromZip(forged, ARTIFACT_FILES), fails('format', /contains config\.json twice/));
   });
 
-  test('a file on disk that is no zip', async (t) => {
+  test('rejects a file on disk that is not a zip', async (t) => {
     const file = join(folderFor(t), 'model.zip');
     writeFileSync(file, 'hello');
     await assert.rejects(loadArtifact(file), fails('format', /zip file cannot be read/));

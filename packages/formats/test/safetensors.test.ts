@@ -74,7 +74,7 @@ function fileOf(header: string, length: number, claimed?: bigint): Uint8Array {
 const entry = (shape: unknown, from: unknown, to: unknown, dtype: unknown = 'F32'): string =>
   JSON.stringify({ dtype, shape, data_offsets: [from, to] });
 
-describe('what the specification forbids is refused', () => {
+describe('rejects everything that the specification forbids', () => {
   const a = `"a":${entry([2], 0, 8)}`;
   const cases: [string, Uint8Array, RegExp][] = [
     ['no bytes', new Uint8Array(0), /at least 8 bytes, .* got 0\./],
@@ -159,7 +159,7 @@ describe('what the specification forbids is refused', () => {
   }
 });
 
-test('what the specification allows is read', () => {
+test('reads everything that the specification allows', () => {
   const padded = fileOf(`{"a":${entry([2], 0, 8)}}     `, 8);
   assert.equal(readSafetensors(padded).tensors.size, 1);
   const empty = fileOf(`{"b":${entry([0, 7], 0, 0)},"a":${entry([], 0, 4)},"c":${entry([0], 4, 4)}}`, 4);
@@ -169,7 +169,7 @@ test('what the specification allows is read', () => {
   assert.equal(readSafetensors(four).tensors.get('a')!.bytes.length, 3);
 });
 
-test('the writer aligns its tensors, and refuses what cannot be stored', () => {
+test('the writer aligns tensors and rejects invalid ones', () => {
   const tensors = new Map([
     ['bytes', { dtype: 'U8' as const, shape: [3], bytes: Uint8Array.of(1, 2, 3) }],
     ['floats', storeFloats(Float32Array.of(1, 2), [2])],

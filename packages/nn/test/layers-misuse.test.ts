@@ -1,4 +1,4 @@
-/** Mistakes: each is answered by an error that names the layer, what came, what was expected, and often the remedy. */
+/** Errors of misuse: each names the layer, the expected and the actual value, and often a remedy. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -345,7 +345,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
 };
 
-describe('a mistake is answered by name', () => {
+describe('errors name the layer', () => {
   for (const [name, [work, message]] of Object.entries(mistakes)) {
     test(name, () => {
       assert.throws(work, (error: Error) => {

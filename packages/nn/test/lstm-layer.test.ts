@@ -112,7 +112,7 @@ describe('weights', () => {
 });
 
 describe('outputs', () => {
-  test('have the shapes that were asked for', () => {
+  test('have the requested shapes', () => {
     const shapes = (options: Partial<LstmOptions>): Shape[] =>
       invoke(built(options), [[2, 5, I]]).map(({ value }) => value.shape);
     assert.deepEqual(shapes({}), [[2, H]]);
@@ -124,7 +124,7 @@ describe('outputs', () => {
     assert.deepEqual(layer.outputShapes([[-1, -1, I]]), [[-1, -1, H], [-1, H], [-1, H]]);
   });
 
-  test('carry the mask on only where they are a sequence', () => {
+  test('pass the mask on only if they are a sequence', () => {
     const maskOf = (options: Partial<LstmOptions>) => invoke(built(options), [[2, 5, I]], [2, 5])[0]!.mask;
     assert.equal(maskOf({}), null);
     assert.deepEqual(maskOf({ returnSequences: true })!.shape, [2, 5]);
@@ -183,13 +183,13 @@ describe('mistakes', () => {
     ); // biome-ignore format: one line
   });
 
-  test('units that are none', () => {
+  test('invalid units', () => {
     for (const units of [0, -1, 2.5, Number.NaN]) {
       value(`lstm: units must be a positive integer, got ${units}.`, () => lstm({ units }));
     }
   });
 
-  test('activations that there are not, or that change the width', () => {
+  test('unknown activations, and activations that change the width', () => {
     value(/^LSTMCell: there is no activation "swoosh"\. Choose one of tanh, sigmoid, relu, /, () =>
       lstm({ units: H, activation: 'swoosh' as Activation }),
     );
@@ -201,7 +201,7 @@ describe('mistakes', () => {
     );
   });
 
-  test('shares to drop outside [0, 1)', () => {
+  test('dropout rates outside [0, 1)', () => {
     value('lstm: dropout must be in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
     value('lstm: recurrentDropout must be in [0, 1), got -0.5.', () =>
       lstm({ units: H, recurrentDropout: -0.5 }),
@@ -220,7 +220,7 @@ describe('mistakes', () => {
     invoke(layer, [[3, 5, I]]);
   });
 
-  test('a second layer like one whose cell cannot be cloned', () => {
+  test('bidirectional around a cell that cannot be cloned', () => {
     const cell = new OwnRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
     value(
       'Layer RNN: a second layer like this one is needed, and OwnCell has no clone(). Give the cell one.',

@@ -32,7 +32,7 @@ describe('a model that begins with input()', () => {
   const model = () => sequential([input({ shape: [6, 2] }), lstm({ units: 3 }), dense({ units: 1 })]);
   const message = 'Model sequential: input input expects [-1, 6, 2] (-1: any), got [4, 5, 2].';
 
-  test('takes what input() says, and refuses the rest as model() does', async () => {
+  test('accepts the shape of input(), and rejects others as model() does', async () => {
     const chain = model();
     assert.deepEqual((await predict(chain, zeros([4, 6, 2]))).shape, [4, 1]);
     await assert.rejects(predict(chain, zeros([4, 5, 2])), is('shape', message));
@@ -79,7 +79,7 @@ describe('layers', () => {
 });
 
 describe('weights', () => {
-  test('come out by name in the order of the layers, and go in again', () => {
+  test('are returned by name in layer order, and can be set again', () => {
     const [from, to] = [built(), make(4)];
     assert.deepEqual(
       from.getWeights().map(({ name }) => name),
@@ -179,7 +179,7 @@ describe('predict', () => {
     assert.deepEqual((await predict(model, zeros([2, 4, 2]))).shape, [2, 1]);
   });
 
-  test('says what is wrong', async () => {
+  test('reports invalid arguments', async () => {
     await assert.rejects(
       () => predict(built(), zeros([0, 4, 3])),
       is('value', 'There is nothing to predict: x is empty.'),
@@ -199,7 +199,7 @@ describe('predict', () => {
   });
 });
 
-test('mistakes in making one', () => {
+test('invalid arguments of sequential()', () => {
   assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer, got none.'));
   assert.throws(
     () => sequential([lstm({ units: 1 }), input({ shape: [3] })]),

@@ -1,5 +1,5 @@
 /**
- * Streams. Step by step and chunk by chunk equals the whole run, for every layer that does not look ahead; states can be
+ * Streams. Step by step and chunk by chunk equals the whole run, for every causal layer; states can be
  * saved, restored, forked and picked; what looks ahead is refused by name.
  */
 import assert from 'node:assert/strict';
@@ -220,7 +220,7 @@ describe('the state of a stream', () => {
   };
   const rest = (stream: { push(x: Tensor): Tensor }): Tensor => stream.push(slice(x, 1, 4));
 
-  test('goes on after a trip through JSON, in another model of the same weights', async () => {
+  test('continues after a round trip through JSON, in another model with the same weights', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -232,7 +232,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('is saved at a point, whatever happens after', async () => {
+  test('is not affected by later steps once saved', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -247,7 +247,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('forks: what one does, the other does not see', () => {
+  test('forks are independent', () => {
     onBackend(float64, () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -258,7 +258,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('picks rows, as a search over many continuations needs', () => {
+  test('selects rows, as in beam search', () => {
     onBackend(float64, () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -273,7 +273,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('of another batch or of something else is refused', async () => {
+  test('of another batch size or of another kind is rejected', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
@@ -285,7 +285,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('does not touch the states that stateful layers carry', () => {
+  test('does not change the states of stateful layers', () => {
     onBackend(float64, () => {
       const network = sequential([gru({ units, stateful: true, returnSequences: true })]);
       const [one, two] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
