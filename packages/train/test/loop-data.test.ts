@@ -59,7 +59,7 @@ describe('forms of data', () => {
   }
 });
 
-test('shuffling is the seed and the epoch, and nothing else', async () => {
+test('shuffling depends only on the seed and the epoch', async () => {
   const run = (seed: number) => trained({ x, y, batchSize: 16, shuffle: true, seed });
   const first = await run(1);
   assert.deepEqual(await run(1), first);
@@ -90,7 +90,7 @@ test('validation and evaluate do not depend on the batch size, also under a mask
   }
 });
 
-describe('mistakes in data', () => {
+describe('invalid data', () => {
   const consume = async (data: Partial<TrainOptions>): Promise<void> => {
     for await (const _ of train(forecaster(), { ...common, ...data } as TrainOptions));
   };
@@ -163,7 +163,7 @@ describe('mistakes in data', () => {
   }
 });
 
-test('an iterable is told when training leaves it early', async () => {
+test('closes an iterable when training leaves it early', async () => {
   let closed = 0;
   const batches: Batches = () => ({
     *[Symbol.iterator](): Generator<Examples> {
@@ -178,7 +178,7 @@ test('an iterable is told when training leaves it early', async () => {
   assert.equal(closed, 1);
 });
 
-test('a mask given beside the data is as good as a shorter sequence', async () => {
+test('a given mask is equivalent to a shorter sequence', async () => {
   const valid: number[][] = Array.from({ length: 40 }, () => [1, 1, 1, 1, 0, 0]);
   const short = Float32Array.from(
     { length: 40 * 4 },

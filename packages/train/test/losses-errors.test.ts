@@ -158,7 +158,7 @@ describe('errors of losses', () => {
       assert.throws(run, fails(code, message));
     });
   }
-  test('the position of a wrong class counts masked rows too', () => {
+  test('the position of an invalid class counts masked rows', () => {
     const run = (): Tensor =>
       losses.sparseCategoricalCrossentropy().compute(
         zeros([2, 3, 4]),

@@ -19,7 +19,7 @@ const NAMES: MetricName[] = [
   ...(['precision', 'recall', 'f1', 'auc', 'mae', 'mse', 'rmse', 'r2', 'perplexity'] as const),
 ];
 
-describe('accuracy by the shapes, as Keras chooses', () => {
+describe('accuracy chooses its kind by the shapes, as Keras does', () => {
   const of = (prediction: number[] | number[][] | number[][][], target: typeof prediction): number => {
     const metric = resolveMetric('accuracy');
     metric.update(tensor(prediction), tensor(target));
@@ -38,14 +38,14 @@ describe('accuracy by the shapes, as Keras chooses', () => {
   test('several with as many targets are scores and one-hot classes', () => {
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [[0, 1, 0], [0, 0, 1]]), 0.5); // biome-ignore format: a table
   });
-  test('binaryAccuracy takes each number for itself', () => {
+  test('binaryAccuracy counts each number separately', () => {
     const metric = resolveMetric('binaryAccuracy');
     metric.update(tensor([[0.9, 0.2, 0.7]]), tensor([[1, 0, 0]]));
     assert.equal(metric.result(), 2 / 3);
   });
 });
 
-describe('metrics of nothing', () => {
+describe('metrics without data', () => {
   for (const name of NAMES) {
     test(name, () => {
       const metric = resolveMetric(name);
@@ -68,7 +68,7 @@ describe('metrics of nothing', () => {
 });
 
 describe('metrics by hand', () => {
-  test('top k, with a padded row that is no class', () => {
+  test('top k, with a padded row that has no class', () => {
     const metric = resolveMetric({ name: 'topKAccuracy', k: 2 });
     const scores = tensor([4, 3, 2, 4, 3, 2, 4, 3, 2], [3, 3]);
     metric.update(scores, tensor([1, 2, -1]), tensor([1, 1, 0]));
@@ -120,14 +120,14 @@ describe('errors of metrics', () => {
       fails('shape', /\[1, 2\].*\[1\].*set average to 'macro'/),
     );
   });
-  test('a class that is none', () => {
+  test('an invalid class', () => {
     const run = update('sparseCategoricalAccuracy', [[1, 2], [1, 2]], [0, 5]); // biome-ignore format: a table
     assert.throws(
       run,
       fails('value', /target of row 1 must be one of the 2 classes of the model, 0 to 1, got 5/),
     );
   });
-  test('targets of other rows', () => {
+  test('targets with another number of rows', () => {
     assert.throws(update('perplexity', [[1, 2]], [1, 1]), fails('shape', /class index for each row, \[1\]/));
   });
   test('another number of classes in a later batch', () => {

@@ -229,17 +229,17 @@ for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.e
     const owner = name.replace(' as a metric', '');
     const refuses = async (options: Options, text: RegExp): Promise<void> =>
       assert.rejects(async () => call({ ...good, ...options } as never), fails('value', text));
-    test('takes what it knows', async () => void (await call(good as never)));
-    test('refuses an unknown option', () =>
+    test('accepts known options', async () => void (await call(good as never)));
+    test('rejects an unknown option', () =>
       refuses(
         { qqqqqq: 1 },
         new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It has no options)`),
       ));
-    test('refuses another spelling', () => {
+    test('rejects another spelling', () => {
       const help = meant === '' ? 'It has no options' : `Did you mean "${meant}"\\?`;
       return refuses({ [spelling]: 1 }, new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`));
     });
-    test('refuses a wrong value', () => refuses(wrong, message));
+    test('rejects a wrong value', () => refuses(wrong, message));
   });
 }
 
@@ -294,7 +294,7 @@ describe('monitors are checked before training', () => {
       assert.equal(events, 0);
     });
   }
-  test('metrics that the run has pass, and those that a callback says it adds', async () => {
+  test('accepts metrics of the run and those that a callback adds', async () => {
     const own = { ...none(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
       await run([train.earlyStopping({ monitor })], held);
@@ -326,7 +326,7 @@ describe('clipping by the optimizer', () => {
       assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
     });
   }
-  test('is asked for once, by a number above 0', () => {
+  test('accepts one kind, and a limit above 0', () => {
     const cases: [() => unknown, RegExp][] = [
       [
         () => train.adam({ clipNorm: 1, clipValue: 1 }),
@@ -349,7 +349,7 @@ describe('clipping by the optimizer', () => {
   });
 });
 
-test('data that are no numbers are shown', async () => {
+test('shows data that are not numbers', async () => {
   const given = [{ input: [0], output: [1] }];
   await assert.rejects(
     async () => train.fit(forecaster(), { ...common, x: given as never }),
@@ -358,7 +358,7 @@ test('data that are no numbers are shown', async () => {
 });
 
 describe('undefined and NaN', () => {
-  test('an undefined option is one left out', () => {
+  test('an undefined option counts as omitted', () => {
     assert.equal(new train.Plateau({ better: undefined, factor: undefined }).options.factor, 0.1);
     assert.equal(new train.Plateau({ better: undefined }).options.better, 'lower');
     const rate = { maxLearningRate: 1, totalSteps: 10 };

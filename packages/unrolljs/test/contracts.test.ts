@@ -127,7 +127,7 @@ const failsWith = (code: string, message: RegExp) => (error: unknown) => {
 };
 
 describe('a cell with a memory and a loss with a parameter', () => {
-  test('are saved and loaded: the same predictions and figures, and training goes on', async () => {
+  test('are saved and loaded: same predictions and metrics, and training continues', async () => {
     const network = await trained();
     const figures = await network.evaluate(x, y);
     const files = await filesOf(network);
@@ -153,7 +153,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     return loss;
   }
 
-  test('run where nothing trains, and stream with the memory given once', async () => {
+  test('run in an inference bundle, and stream with the memory given once', async () => {
     const network = await trained();
     const loaded = await loadToRun(await filesOf(network));
     const whole = await network.predict(x);
@@ -168,7 +168,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     }
   });
 
-  test('a model that was never trained has nothing of its loss in the file', async () => {
+  test('the file of an untrained model contains no loss parameters', async () => {
     const network = make().compile({ loss: sharpLoss() });
     network.build();
     const files = await filesOf(network);
@@ -176,7 +176,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     await (await load(files)).evaluate(x, y);
   });
 
-  test('damaged files are refused: a parameter missing, one too many, one of another shape, another loss', async () => {
+  test('rejects damaged files: a missing parameter, an extra one, another shape, another loss', async () => {
     const network = await trained();
     const files = await filesOf(network);
     const refused = async (broken: Files, message: RegExp, code = 'format') => {

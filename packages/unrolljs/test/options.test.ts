@@ -98,7 +98,7 @@ describe('options', () => {
   ];
   for (const [name, work, message] of cases) test(name, () => refuses(work, message));
 
-  test('a monitor that the run will not have', () =>
+  test('a monitored metric that the run will not have', () =>
     refuses(
       fit({ checkpointDir: undefined, callbacks: [{ name: 'own', monitors: 'val_loss', onEvent() {} }] }),
       /val_loss/,
