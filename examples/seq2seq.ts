@@ -76,4 +76,4 @@ const right = validation.filter(({ iso }, i) => iso === translated[i]).length;
 console.log(`${right} of ${validation.length} unseen dates right`);
 for (const [i, { words }] of validation.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
 
-export { validation, translate, translator }; // tools/float16.mjs rounds its weights
+export { translate, translator, validation }; // tools/float16.mjs rounds its weights

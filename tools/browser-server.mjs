@@ -18,7 +18,7 @@ const TYPES = {
 
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
-/** What a browser would take of one entry of a package's exports. */
+/** The condition of a package's `exports` entry that a browser resolves. */
 const browserTarget = (entry) => {
   if (typeof entry === 'string') return entry;
   if (!entry) return undefined;
@@ -29,7 +29,7 @@ const browserTarget = (entry) => {
   return undefined;
 };
 
-/** Names of packages and subpaths to addresses on the server, read from every package.json. */
+/** Maps names of packages and subpaths to URLs on the server, from every package.json. */
 export const importMap = (root) => {
   const imports = {};
   const scopes = {};
@@ -60,7 +60,8 @@ export const importMap = (root) => {
 };
 const hasSubpaths = (exports) => Object.keys(exports).some((key) => key.startsWith('./'));
 
-// Runs in the page. Results go back in order, as JSON lines; a breach of the content security policy is a failure.
+// Runs in the page. Results are posted in order, as JSON lines; a violation of the content security policy is a
+// failure.
 const RUNNER = `
 let lines = [];
 let sending = Promise.resolve();
@@ -87,7 +88,7 @@ clearInterval(timer);
 send();
 `;
 
-/** Starts the server; onLine gets every object that the page reports. Resolves to { url, close }. */
+/** Starts the server; onLine is called with every object that the page reports. Resolves to { url, close }. */
 export const startServer = async (root, { isolated, onLine }) => {
   const map = JSON.stringify(importMap(root));
   const hash = createHash('sha256').update(map).digest('base64');

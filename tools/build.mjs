@@ -1,5 +1,6 @@
-// Builds the repository: `npm install` runs this. One line a stage. Nothing is fetched, and nothing beyond Node and the
-// packages of package.json is needed: without a C++ compiler the native stage says so and Unroll runs on WebAssembly.
+// Builds the repository; `npm install` runs this. Prints one line per stage. Needs no network, and nothing except
+// Node and the packages of package.json: without a C++ compiler, the native stage is skipped and Unroll runs on
+// WebAssembly.
 import { fileURLToPath } from 'node:url';
 import { buildNative } from '../packages/kernels/scripts/build-native.mjs';
 import { buildWasm } from '../packages/kernels/scripts/build-wasm.mjs';
@@ -30,7 +31,7 @@ const native = async () => {
   return line;
 };
 
-/** Brings everything up to date; true if every stage succeeded. */
+/** Builds everything that is out of date; true if every stage succeeded. */
 export const build = async () => {
   const results = [
     await stage('generate', async () => `${generate().kernels.length} kernels`),

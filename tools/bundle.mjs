@@ -1,8 +1,8 @@
-// What Node loads of a package: each entry whose `exports` name a *.bundle.js, with all that it imports from its own
-// package, in one file. Node takes about half a millisecond a file, and a program that only predicts would read 110 of
-// them. Other packages are imported as they are, so that every module still exists once, however a program mixes
-// packages and entries; what entries of one package share lies in a file beside them. Browsers, and who bundles for
-// them, get the files as they were compiled.
+// Bundles the packages for Node: each entry whose `exports` name a *.bundle.js becomes one file with all its imports
+// from its own package. Node needs about half a millisecond per file, and a program that only predicts would read 110
+// of them. Other packages stay separate imports, so that every module exists once in any combination of packages and
+// entries; code shared by entries of one package is in a separate file. Browsers, and bundlers for browsers, use the
+// compiled files.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { build } from 'esbuild';
 const packages = join(dirname(fileURLToPath(import.meta.url)), '../packages');
 const ENDING = '.bundle.js';
 
-/** The paths that a value of `exports` leads to. */
+/** The paths in a value of `exports`. */
 const pathsIn = (value) =>
   typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(pathsIn);
 
@@ -40,7 +40,7 @@ const bundlePackage = async (name) => {
   return bundles.size;
 };
 
-/** Bundles every package; returns a line for people. */
+/** Bundles every package; returns a line of text for the build output. */
 export const bundle = async () => {
   const counts = await Promise.all(readdirSync(packages).map(bundlePackage));
   return `${counts.reduce((sum, count) => sum + count, 0)} entries for Node`;

@@ -1,5 +1,5 @@
-// Counts non-null assertions (`!`) and holds each package to the number below, which only falls: more of them fail, and
-// so do fewer, until the number here is lowered. A type that says what is there needs none; see
+// Counts non-null assertions (`!`) and compares them with the number below for each package. The check fails if there
+// are more, and also if there are fewer, until the number here is lowered. A precise type needs no assertion; see
 // docs/decisions/001-tooling.md.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Assertions in packages/<name>/src, bench/src and examples. What is not listed has none. */
+/** Assertions in packages/<name>/src, bench/src and examples. Unlisted packages must have none. */
 export const BUDGET = {
   bench: 7,
   core: 8,
@@ -21,7 +21,7 @@ export const BUDGET = {
 
 const RULE = 'style/noNonNullAssertion';
 
-/** The folders that are counted: their name in the budget, and where their sources are. */
+/** The checked folders: their name in the budget, and the path of their sources. */
 const foldersOf = (root) => {
   const packages = readdirSync(join(root, 'packages'))
     .sort()
@@ -30,7 +30,7 @@ const foldersOf = (root) => {
   return all.filter(([, folder]) => existsSync(join(root, folder)));
 };
 
-/** Every assertion under root: { name, line }, the line as `file:line`. */
+/** All assertions under root: { name, line }, with `line` as `file:line`. */
 export const findAssertions = (root) => {
   const folders = foldersOf(root);
   const biome = join(
@@ -52,7 +52,7 @@ export const findAssertions = (root) => {
     }));
 };
 
-/** What is wrong with these assertions under this budget, line by line. */
+/** Compares the assertions with the budget. Returns the lines to print; none if they agree. */
 export const judge = (found, budget) => {
   const names = [...new Set([...Object.keys(budget), ...found.map(({ name }) => name)])].sort();
   return names.flatMap((name) => {

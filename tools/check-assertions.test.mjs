@@ -16,7 +16,7 @@ const FILES = {
   'examples/a.ts': 'export const a = (x: number | null) => x! + 1;\n',
 };
 
-test('assertions are found in the sources of packages, of the bench and of examples, and nowhere else', () => {
+test('finds assertions in the sources of packages, the benchmark and examples only', () => {
   const root = mkdtempSync(join(tmpdir(), 'unroll-assertions-'));
   try {
     for (const [file, text] of Object.entries(FILES)) {
@@ -38,7 +38,7 @@ test('assertions are found in the sources of packages, of the bench and of examp
 
 const found = (...names) => names.map((name, i) => ({ name, line: `packages/${name}/src/a.ts:${i}` }));
 
-test('as many as there may be pass; more fail, and are named; fewer fail until the number is lowered', () => {
+test('passes with the allowed number; fails with more and lists them; fails with fewer until the number is lowered', () => {
   assert.deepEqual(judge(found('core', 'core', 'nn'), { core: 2, nn: 1 }), []);
   assert.deepEqual(judge(found('core', 'core'), { core: 1 }), [
     'non-null assertions in core: 2, allowed: 1. Let a type or a check say what is there. They are at',
@@ -50,6 +50,6 @@ test('as many as there may be pass; more fail, and are named; fewer fail until t
   ]);
 });
 
-test('a package that is not listed may have none', () => {
+test('allows no assertions in an unlisted package', () => {
   assert.match(judge(found('data'), {})[0], /^non-null assertions in data: 1, allowed: 0\. /);
 });

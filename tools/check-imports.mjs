@@ -1,4 +1,4 @@
-// Checks the import rules of the architecture over packages/*/src, to keep the structure of the packages:
+// Checks the import rules of the architecture over packages/*/src:
 //   - a package imports only what its row of the table allows, by name, and declares it in its package.json;
 //   - studio has only types of server, and no Node built-ins; elsewhere these are for files named *node*.ts and for the
 //     packages that run in Node alone;
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const LIBRARY = ['kernels', 'core', 'nn', 'train', 'data', 'formats', 'insight'];
 
-/** The table. `types`: packages of which only types may be imported. `anything`: ships to nobody. */
+/** The table. `types`: packages of which only types may be imported. `anything`: not published. */
 export const RULES = {
   kernels: { allow: [] },
   core: { allow: ['kernels'] },
@@ -31,7 +31,7 @@ const FOLDER_OF = (name) => (name === 'unrolljs' ? 'unrolljs' : name.replace(/^@
 const isOurs = (name) => name === 'unrolljs' || name.startsWith('@unroll/');
 const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 
-/** Blanks out comments, keeping strings and line numbers, so that examples in comments are no imports. */
+/** Blanks out comments but keeps strings and line numbers, so that examples in comments do not count as imports. */
 const withoutComments = (text) =>
   text.replace(
     /('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
@@ -50,7 +50,7 @@ export const importsOf = (source) => {
   return FORMS.flatMap((form) =>
     [...text.matchAll(form)].map((match) => ({
       specifier: match[3],
-      // What stands in a type position, as in `let x: import('./a.js').A`, is taken for an import too: that is strict.
+      // Type positions such as `let x: import('./a.js').A` also count as imports, which is stricter than necessary.
       typeOnly: Boolean(match[2]),
       line: text.slice(0, match.index).split('\n').length,
     })),
@@ -70,7 +70,7 @@ const sourceFor = (file) => {
   return [`${base}.ts`, `${base}.tsx`, file].find((candidate) => existsSync(candidate));
 };
 
-/** The first cycle among files, as a list of files that ends where it starts; undefined if there is none. */
+/** The first import cycle among files, as a list of files that ends where it starts; undefined if there is none. */
 const findCycle = (graph) => {
   const done = new Set();
   const visit = (file, path) => {
@@ -90,7 +90,7 @@ const findCycle = (graph) => {
   return undefined;
 };
 
-/** What is wrong with one import, undefined if nothing. */
+/** The violation of one import; undefined if there is none. */
 const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageRoot }) => {
   const bare = specifier.replace(/^node:/, '');
   if (specifier.startsWith('node:') || builtinModules.includes(bare)) {
@@ -121,7 +121,7 @@ const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageR
   return name in declared ? undefined : `${name} is not among the dependencies of its package.json`;
 };
 
-/** Every violation under root, as `file:line: message`. */
+/** All violations under root, as `file:line: message`. */
 export const checkImports = (root) => {
   const found = [];
   const packages = join(root, 'packages');

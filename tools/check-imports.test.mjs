@@ -35,7 +35,7 @@ const rejects = (message, ...house) => {
   assert.match(found[0], message);
 };
 
-test('what the table allows passes', () => {
+test('accepts imports in the table', () => {
   const files = {
     'core/src/index.ts': "import { loadKernels } from '@unroll/kernels';\nexport * from './tensor.js';\n",
     'core/src/tensor.ts': "import type { A } from './index.js';\nexport const a = 1;\n",
@@ -53,7 +53,7 @@ test('what the table allows passes', () => {
   assert.deepEqual(check(files, dependencies), []);
 });
 
-test('a package above is refused', () => {
+test('rejects an import of a higher package', () => {
   rejects(
     /^packages\/core\/src\/a\.ts:2: '@unroll\/nn': core may import kernels, not @unroll\/nn$/,
     { 'core/src/a.ts': "// first\nimport { x } from '@unroll/nn';\n" },
@@ -66,7 +66,7 @@ test('a package above is refused', () => {
   );
 });
 
-test('a subpath, a dynamic import, a bare import and an import of types are imports too', () => {
+test('checks subpaths, dynamic imports, side-effect imports and type imports', () => {
   for (const line of [
     "import { x } from '@unroll/train/internal';",
     "const x = await import('@unroll/train');",
@@ -81,7 +81,7 @@ test('a subpath, a dynamic import, a bare import and an import of types are impo
   }
 });
 
-test('what ships to nobody is imported by nothing that ships', () => {
+test('rejects imports of unpublished packages in published ones', () => {
   rejects(
     /not @unroll\/testkit/,
     { 'tasks/src/a.ts': "import { x } from '@unroll/testkit';" },
@@ -90,7 +90,7 @@ test('what ships to nobody is imported by nothing that ships', () => {
   rejects(/not unrolljs/, { 'cli/src/a.ts': "import { x } from 'unrolljs';" }, { cli: ['unrolljs'] });
 });
 
-test('an import that package.json does not declare is refused', () => {
+test('rejects an import that package.json does not declare', () => {
   rejects(/@unroll\/core is not among the dependencies/, {
     'nn/src/a.ts': "import { x } from '@unroll/core';",
   });
@@ -98,11 +98,11 @@ test('an import that package.json does not declare is refused', () => {
   rejects(/@scope\/lib is not among/, { 'data/src/a.ts': "import { x } from '@scope/lib/deep/file.js';" });
 });
 
-test('a relative path into another package is refused', () => {
+test('rejects a relative path into another package', () => {
   rejects(/it leaves the package/, { 'nn/src/a.ts': "import { x } from '../../core/src/tensor.js';" });
 });
 
-test('a package that imports itself by name is refused', () => {
+test('rejects a package that imports itself by name', () => {
   rejects(
     /does not import itself/,
     { 'core/src/a.ts': "import { x } from '@unroll/core';" },
@@ -110,7 +110,7 @@ test('a package that imports itself by name is refused', () => {
   );
 });
 
-test('Node built-ins are refused outside of the files and packages for them', () => {
+test('rejects Node built-ins outside the files and packages for them', () => {
   rejects(/belong in a file named \*node\*/, { 'train/src/a.ts': "import { readFileSync } from 'node:fs';" });
   rejects(/belong in a file named \*node\*/, {
     'tasks/src/files.ts': "import { readFileSync } from 'node:fs';",
@@ -122,7 +122,7 @@ test('Node built-ins are refused outside of the files and packages for them', ()
   assert.deepEqual(check({ 'train/src/checkpoints-node.ts': "import 'node:fs';" }), []);
 });
 
-test('of server, studio takes types alone', () => {
+test('studio may only import types from server', () => {
   rejects(
     /only types of @unroll\/server/,
     { 'studio/src/a.ts': "import { x } from '@unroll/server';" },
@@ -130,7 +130,7 @@ test('of server, studio takes types alone', () => {
   );
 });
 
-test('a cycle is refused, unless it is one of types', () => {
+test('rejects an import cycle, unless it consists of types', () => {
   rejects(/a cycle of imports: a\.ts -> b\/c\.ts -> a\.ts/, {
     'core/src/a.ts': "import { c } from './b/c.js';\nexport const a = 1;",
     'core/src/b/c.ts': "import { a } from '../a.js';\nexport const c = 1;",
@@ -138,7 +138,7 @@ test('a cycle is refused, unless it is one of types', () => {
   rejects(/cycle of imports: self\.ts -> self\.ts/, { 'core/src/self.ts': "import { x } from './self.js';" });
 });
 
-test('a package without a row is refused', () => {
+test('rejects a package without a row', () => {
   rejects(/packages\/novel: it has no row/, { 'novel/src/a.ts': '' });
 });
 
@@ -148,7 +148,7 @@ test('an import of the package itself (#name) must be declared there', () => {
   assert.deepEqual(check({ 'train/src/a.ts': "import { x } from '#files';" }, {}, declared), []);
 });
 
-test('comments and strings are no imports', () => {
+test('ignores comments and strings', () => {
   const text = `
     // import { a } from '@unroll/a';
     /* import { b } from '@unroll/b';

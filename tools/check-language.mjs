@@ -1,7 +1,7 @@
-// Holds the words of the code and of the documents to the field's terms: prints file:line, what was written and what to
-// write instead. What is left over from before is in language-budget.json, a number for each term that only falls, as
-// in check-assertions.mjs: more fail, and so do fewer until `node tools/check-language.mjs --lower` has lowered the
-// numbers.
+// Checks that code and documents use the field's terms: prints file:line, the term found and the term to write instead.
+// language-budget.json allows the hits left from earlier versions, one number per term. The check fails if a term has
+// more hits than its number, and also if it has fewer, until `node tools/check-language.mjs --lower` has lowered the
+// number (as in check-assertions.mjs).
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,8 @@ const EXACT = { exact: true };
 const CPP = { exact: true, files: /\.(cpp|h)$/ };
 
 /**
- * The term is the name in the budget. Case counts only with EXACT; identifiers count, so `\b` says where a word ends.
+ * The term is its key in the budget. Patterns ignore case unless EXACT is set. They also match identifiers, so `\b` marks
+ * where a word ends.
  */
 export const RULES = [
   rule('rows ahead', String.raw`\brows? ?ahead\b|\browsAhead|[\d}] ahead\b`, 'steps ahead, or "step 3"'),
@@ -74,7 +75,7 @@ export const RULES = [
   rule('whole number', String.raw`\bwhole numbers?\b`, 'integer'),
 ];
 
-/** Files that may write a term, and why. */
+/** Files in which a term is allowed, with the reason. */
 const ALLOWED = [
   { file: 'tools/check-language.mjs', terms: null, why: 'it lists the terms' },
   { file: 'tools/check-language.test.mjs', terms: null, why: 'it tests them' },
@@ -90,6 +91,7 @@ const ALLOWED = [
     why: 'it reads files of earlier versions',
   },
   { file: 'tools/goldens/layers.py', terms: ['flow'], why: 'a variable of the script as it ran' },
+  { file: 'packages/train/src/step.ts', terms: ['touched'], why: 'a key in the state of saved checkpoints' },
 ];
 
 const READ = /\.(ts|mjs|js|cpp|h|py|md|txt)$/;
@@ -112,7 +114,7 @@ const markdownIn = (root, folder) =>
         .map((name) => join(folder, name).replaceAll('\\', '/'))
     : [];
 
-/** Every file that is read, sorted. */
+/** All files that are checked, sorted. */
 const filesOf = (root) => {
   const packages = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : [];
   const parts = packages.flatMap((name) =>
@@ -124,7 +126,7 @@ const filesOf = (root) => {
     .sort();
 };
 
-/** The terms in one file's text: { term, line, written, instead }, the line as `file:line`. */
+/** The hits in the text of one file: { term, line, written, instead }, with `line` as `file:line`. */
 export const findIn = (file, text) =>
   RULES.filter(({ term, files }) => {
     const allowed = ALLOWED.some((one) => one.file === file && (one.terms?.includes(term) ?? true));
@@ -138,17 +140,17 @@ export const findIn = (file, text) =>
     })),
   );
 
-/** Every term under root. */
+/** The hits in all files under root. */
 export const findTerms = (root) =>
   filesOf(root).flatMap((file) => findIn(file, readFileSync(join(root, file), 'utf8')));
 
-/** How often each term is found, without those that are not. */
+/** The number of hits of each term that has any. */
 export const countTerms = (found) => {
   const counts = RULES.map(({ term }) => [term, found.filter((one) => one.term === term).length]);
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 };
 
-/** What is wrong with these terms under this budget, line by line. */
+/** Compares the hits with the budget. Returns the lines to print; none if they agree. */
 export const judge = (found, budget) =>
   RULES.flatMap(({ term }) => {
     const lines = found.filter((one) => one.term === term);
@@ -161,7 +163,7 @@ export const judge = (found, budget) =>
 
 const shown = ({ line, written, instead }) => `  ${line}: "${written}", write ${instead}`;
 
-/** The budget with the numbers that fell; none rises. */
+/** The budget with each number lowered to the count; no number rises. */
 export const lowered = (counts, budget) =>
   Object.fromEntries(
     Object.entries(budget)

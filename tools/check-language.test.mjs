@@ -45,18 +45,18 @@ test('every term has its sample', () => {
 });
 
 for (const [term, [bad, good]] of Object.entries(SAMPLES)) {
-  test(`${term}: found in its sense, and in no other`, () => {
+  test(`${term}: found in the glossary sense only`, () => {
     assert.ok(found(bad).includes(term), bad);
     assert.ok(!found(good).includes(term), good);
   });
 }
 
-test('a line break within a comment is a space', () => {
+test('treats a line break within a comment as a space', () => {
   assert.deepEqual(found('/** What a forecast two rows\n * ahead is. */'), ['rows ahead']);
   assert.deepEqual(found('// two rows\n// ahead'), ['rows ahead']);
 });
 
-test('macros are words of C++ alone, and the check may write the terms', () => {
+test('checks macros in C++ only, and allows the terms in this check', () => {
   assert.deepEqual(found('ALWAYS', 'packages/core/src/a.ts'), []);
   assert.deepEqual(found('mended', 'tools/check-language.mjs'), []);
 });
@@ -77,7 +77,7 @@ const FILES = {
   'README.md': 'mended\n',
 };
 
-test('sources, tools, examples and documents are read, and nothing that is built or generated', () => {
+test('reads sources, tools, examples and documents, but no built or generated files', () => {
   const root = mkdtempSync(join(tmpdir(), 'unroll-language-'));
   try {
     for (const [file, text] of Object.entries(FILES)) {
@@ -103,7 +103,7 @@ test('sources, tools, examples and documents are read, and nothing that is built
   }
 });
 
-test('as many as allowed pass; more are listed with what to write; fewer fail until the number is lowered', () => {
+test('passes with the allowed number; lists more with the replacement; fails with fewer until the number is lowered', () => {
   const two = findIn('README.md', 'mended\nmends');
   assert.deepEqual(judge(two, { mended: 2 }), []);
   assert.deepEqual(judge(two, { mended: 1 }), [

@@ -1,7 +1,7 @@
-// Holds packages/*/src to the synchronous reads listed below: any other use of dataSync, readSync, item, toArray or
-// hostValues fails, and so does an entry that is used no more, so that the list only shrinks. Everything else works on
-// a backend whose memory can only be read asynchronously. Not checked: the CPU backends, and testkit, which ships to
-// nobody.
+// Checks that packages/*/src uses synchronous reads (dataSync, readSync, item, toArray, hostValues) only in the
+// functions listed below. Unused entries also fail, so that the list can only shrink. All other code works on
+// backends whose memory can only be read asynchronously. Not checked: the CPU backends, and testkit, which is not
+// published.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const HOST = 'data that lie on the host';
 const HOST_COPY = 'what onHost has read';
 
-/** By file and function: why it may read synchronously. */
+/** The reason for synchronous reads, by file and function. */
 export const ALLOWED = {
   'core/src/ops/likelihood.ts': {
     forward: 'computes in doubles on the CPU: these losses need a backend with synchronous reads',
@@ -76,20 +76,20 @@ const DECLARATIONS = [
 
 const indentOf = (line) => line.length - line.trimStart().length;
 
-/** The function that line `at` stands in; of a file without one `(top)`. */
+/** The function that contains line `at`; `(top)` outside of functions. */
 const functionAt = (lines, at) => {
   let indent = indentOf(lines[at]);
   for (let i = at - 1; i >= 0 && indent > 0; i--) {
     if (lines[i].trim() === '' || indentOf(lines[i]) >= indent) continue;
     const name = DECLARATIONS.map((form) => form.exec(lines[i].trim())?.[1]).find(Boolean);
     if (name) return name;
-    // The last line of a signature of several: its first line stands no deeper.
+    // The last line of a multi-line signature: its first line has the same or less indentation.
     if (!/^\)/.test(lines[i].trim())) indent = indentOf(lines[i]);
   }
   return '(top)';
 };
 
-/** Every synchronous read in a source: { name, line }. */
+/** All synchronous reads in a source: { name, line }. */
 export const readsOf = (source) => {
   const lines = source.split('\n');
   return lines.flatMap((line, at) =>
@@ -111,7 +111,7 @@ const sourcesOf = (root) => {
     .sort();
 };
 
-/** What is wrong, line by line. */
+/** All violations, one line each. */
 export const checkSyncReads = (root, allowed = ALLOWED) => {
   const unused = new Set(
     Object.entries(allowed).flatMap(([file, names]) => Object.keys(names).map((name) => `${file} ${name}`)),

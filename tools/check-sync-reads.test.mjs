@@ -22,11 +22,11 @@ const check = (files, allowed = {}) => {
   }
 };
 
-test('the repository reads synchronously where the list says, and nowhere else', () => {
+test('the repository reads synchronously only in listed functions', () => {
   assert.deepEqual(checkSyncReads(join(dirname(fileURLToPath(import.meta.url)), '..')), []);
 });
 
-test('every form of a read is found, with the function that it stands in', () => {
+test('finds every form of a read, with the enclosing function', () => {
   const source = `/** hostValues(x) in a comment */
 export function one(x: Tensor): number {
   return x.item();
@@ -66,7 +66,7 @@ const top = tensor.dataSync();
   ]);
 });
 
-test('a read that is not listed is refused, a listed one passes', () => {
+test('rejects an unlisted read and accepts a listed one', () => {
   const files = { 'nn/src/a.ts': 'export function f(x: Tensor) {\n  return x.dataSync();\n}\n' };
   assert.deepEqual(check(files), [
     'packages/nn/src/a.ts:2: f reads a tensor synchronously: await data() or valuesOf()',
@@ -74,7 +74,7 @@ test('a read that is not listed is refused, a listed one passes', () => {
   assert.deepEqual(check(files, { 'nn/src/a.ts': { f: 'why' } }), []);
 });
 
-test('an entry that is used no more is refused', () => {
+test('rejects an unused entry', () => {
   const files = { 'nn/src/a.ts': 'export const f = 1;\n' };
   assert.deepEqual(check(files, { 'nn/src/a.ts': { f: 'why' } }), [
     'nn/src/a.ts f: reads nothing synchronously: take it off the list',

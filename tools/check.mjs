@@ -9,7 +9,7 @@ import { build } from './build.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Runs a script with this Node and shows what it says; true if it succeeded. */
+/** Runs a script with this Node and shows its output; true if it succeeded. */
 const run = (...args) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
 
 const biome = (...args) => {

@@ -1,8 +1,8 @@
-// What rounding weights to float16 changes: node tools/float16.mjs [--seed 0] [--only states,memory,examples]
+// Effects of rounding weights to float16: node tools/float16.mjs [--seed 0] [--only states,memory,examples]
 //
-// Prints the tables of docs/float16.md but those of forecasts, which are `npm run quality -- --weights float16`. First
-// the states of LSTM and GRU layers along a sequence, with initial weights and with trained ones; then an LSTM that
-// holds numbers over 200 steps, and two of the examples, trained as they are and run before and after rounding.
+// Prints the tables of docs/float16.md, except those of forecasts (`npm run quality -- --weights float16`): the
+// states of LSTM and GRU layers over a sequence, with initial and with trained weights; an LSTM that remembers
+// numbers over 200 steps; and two of the examples, evaluated before and after rounding.
 import { parseArgs } from 'node:util';
 import { currentBackend, predict, RandomStream, ready, tensor } from '@unroll/core';
 import { chronoInitializer, dense, gru, lstm, roundWeights, sequential } from '@unroll/nn';
@@ -17,8 +17,8 @@ const UPDATES = 300;
 const FEATURES = 4;
 
 /**
- * Waves with noise, [count, steps + 1, FEATURES]: each feature two sines of a pace of its own, standard deviation about
- * 1.
+ * Waves with noise, [count, steps + 1, FEATURES]: each feature is a sum of two sines of random frequencies, with a
+ * standard deviation of about 1.
  */
 function waves(random, count, steps) {
   const values = new Float32Array(count * (steps + 1) * FEATURES);
@@ -35,7 +35,7 @@ function waves(random, count, steps) {
   return values;
 }
 
-/** x without the last step, and the last step. */
+/** Splits x into all steps but the last, and the last step. */
 function examples(random, count, steps) {
   const values = waves(random, count, steps);
   const width = (steps + 1) * FEATURES;
@@ -50,14 +50,14 @@ function examples(random, count, steps) {
   };
 }
 
-/** Sizes of differences: their mean, and the largest. */
+/** The mean and the largest absolute difference. */
 const differences = (own, other) => {
   const sizes = Array.from(own, (value, i) => Math.abs(value - other[i]));
   return { mean: sizes.reduce((sum, size) => sum + size, 0) / sizes.length, most: Math.max(...sizes) };
 };
 const short = (value) => value.toExponential(1);
 
-/** The last states of a layer over sequences of each length, with its weights as they are and rounded. */
+/** The final states of a layer over sequences of each length, with original and with rounded weights. */
 async function stateRows(name, layer, random) {
   const states = sequential([layer]);
   const inputs = STEPS.map((steps) => examples(random, SEQUENCES, steps).x);
@@ -102,7 +102,10 @@ async function states(seed) {
   }
 }
 
-/** Steps of the adding problem (Hochreiter & Schmidhuber 1997): each half of a sequence has one marked number. */
+/**
+ * Number of steps of the adding problem (Hochreiter & Schmidhuber 1997): each half of a sequence has one marked
+ * number.
+ */
 const ADDING = 200;
 
 /** x [count, ADDING, 2]: numbers in [0, 1) and marks; y [count, 1]: the sum of the two marked numbers. */
@@ -142,7 +145,7 @@ async function memory(seed) {
   console.log(`| adding, RMSE | ${rmse(own)} | ${rmse(rounded)} | ${short(mean)} | ${short(most)} |`);
 }
 
-/** What an example has trained; what it says itself goes beside the tables. */
+/** The trained model of an example; the example's own output is printed before the tables. */
 async function trained(example) {
   const { log } = console;
   console.log = console.error;

@@ -1,5 +1,5 @@
-// The packages as npm users get them: packed, and installed together into a project. Nothing is fetched: the packages
-// of others that ours depend on are packed from where they are installed here.
+// The packages as npm users get them: packed, and installed together into a project. Needs no network: third-party
+// dependencies are packed from the installed copies.
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -23,7 +23,7 @@ export const npm = (cwd, ...args) =>
 /** The package.json of a folder. */
 export const manifestIn = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 
-/** Our packages that are published, as { name: folder }. */
+/** The published packages of this repository, as { name: folder }. */
 export const ownPackages = () => {
   const folders = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name));
   const manifests = folders.map((folder) => [manifestIn(folder), folder]);
@@ -32,7 +32,7 @@ export const ownPackages = () => {
   );
 };
 
-/** The folders of the packages of others that the given packages need, and those that these need. */
+/** The folders of all direct and indirect third-party dependencies of the given packages. */
 const foreignFolders = (folders, found = new Map()) => {
   for (const folder of folders) {
     const resolve = createRequire(join(folder, 'package.json')).resolve;
@@ -66,7 +66,7 @@ const packAll = (destination) => {
   );
 };
 
-/** Makes a project that depends on all that was packed, and installs it with npm. */
+/** Creates a project that depends on all packed packages, and installs it with npm. */
 const installAll = (project, packed) => {
   const isNative = (name) => name.startsWith('@unroll/kernels-');
   const pick = (wanted) =>
@@ -85,8 +85,8 @@ const installAll = (project, packed) => {
 };
 
 /**
- * A project with all packages installed, in a folder of its own. `run` runs one of its files and returns what it
- * prints, `write` writes one.
+ * A project with all packages installed, in a temporary folder. `run` runs one of its files and returns the output,
+ * `write` writes a file.
  */
 export const makeProject = () => {
   const temporary = mkdtempSync(join(tmpdir(), 'unroll-pack-'));
@@ -112,8 +112,8 @@ export const makeProject = () => {
 };
 
 /**
- * The programs that a document shows, [{ name, code, output, error }]. In the document the comments `<!-- name -->`,
- * `<!-- output -->` and `<!-- error -->` stand above the blocks.
+ * The programs in a document, [{ name, code, output, error }]. In the document, the comments `<!-- name -->`,
+ * `<!-- output -->` and `<!-- error -->` precede the code blocks.
  */
 export const programsIn = (file) => {
   const text = readFileSync(join(root, file), 'utf8');

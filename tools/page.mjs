@@ -1,4 +1,4 @@
-// Opens a page of a folder in a Chromium of its own, and waits for what it reports.
+// Opens a page of a folder in a new Chromium process, and waits for its report.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
@@ -10,7 +10,7 @@ const ISOLATED = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-/** A server of the folder: calls report with what a page posts to /report, and keeps the paths it was asked for. */
+/** Serves the folder: calls report with everything that a page posts to /report, and records the requested paths. */
 const serve = async (folder, { isolated, fallback, report }) => {
   const found = [];
   const missing = [];
@@ -40,9 +40,9 @@ const serve = async (folder, { isolated, fallback, report }) => {
 };
 
 /**
- * Resolves to { report, found, missing }: what the page posted to /report first, and the paths that were asked for.
- * With fallback, what is not there is a page, as of servers for single-page applications. Rejects when Chromium ends
- * before, or after the seconds given.
+ * Resolves to { report, found, missing }: the first report that the page posts to /report, and the requested paths. With
+ * fallback, missing files are answered with a page, as by servers of single-page applications. Rejects if Chromium ends
+ * before the report, or after the given number of seconds.
  */
 export const openPage = async (
   chromium,

@@ -1,10 +1,10 @@
-// Measured quality of forecasting: node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2]
+// Forecast accuracy: node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2]
 //   [--weights float16]
 //
-// Runs what `unroll forecast` runs, on real series with fixed splits, and prints the tables of docs/quality.md.
-// Networks see the rows before the test part alone; season, window and number of epochs are found there too. DIR holds
-// a folder for each data set; the airline series is in the repository. With --weights float16 the trained networks
-// forecast a second time with their weights rounded (docs/float16.md).
+// Runs the code of `unroll forecast` on real series with fixed splits, and prints the tables of docs/quality.md.
+// Networks are trained on the rows before the test part; season, window and number of epochs are chosen there too.
+// DIR contains a folder for each data set; the airline series is in the repository. With --weights float16, the
+// trained networks forecast a second time with rounded weights (docs/float16.md).
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,7 @@ const text = (path) => {
 const csv = (path) => parseCsv(text(path), { source: path });
 const cellsOf = (table, name) => table.columns.find((column) => column.name === name).cells;
 
-/** The part of ETTh1 that the literature uses (12, 4 and 4 months of 30 days), one row for each series and hour. */
+/** The part of ETTh1 that is used in the literature (12, 4 and 4 months of 30 days), one row per series and hour. */
 const ETT = { validation: 8640, test: 11_520, end: 14_400, horizon: 24 };
 function etth1(folder) {
   const wide = csv(join(folder, 'ETTh1.csv.gz'));
@@ -42,7 +42,7 @@ function etth1(folder) {
   return makeTable({ source: 'ETTh1', names: ['date', 'series', 'value'], cells });
 }
 
-/** As in the well-known tutorial: the first day dropped, missing values as 0. */
+/** As in the well-known tutorial: without the first day, missing values as 0. */
 function pm25(folder) {
   const all = csv(join(folder, 'pollution.csv.gz'));
   const [years, ...parts] = ['year', 'month', 'day', 'hour'].map((name) => cellsOf(all, name));
@@ -72,7 +72,7 @@ const ofEtth1 = {
   set: 'etth1',
   table: etth1,
   ...{ target: 'value', series: 'series', cells: ['lstm'], horizon: ETT.horizon },
-  // From the end of the training part on; forecasts within validation and test part are told apart when scored.
+  // From the end of the training part; scoring separates forecasts of the validation and the test part.
   ...{ windows: ETT.end - ETT.validation - ETT.horizon + 1, step: 1 },
   scores: standardised,
 };
@@ -88,7 +88,7 @@ const EVALUATIONS = [
   { ...ofPm25, title: '24 hours ahead, 1,460 forecasts', horizon: 24, windows: 1460, step: 24 },
 ];
 
-/** Columns of a table, by model: the scores of the leaderboard. */
+/** The metrics of the leaderboard as table columns, by model. */
 function scores({ leaderboard }) {
   const row = ({ model, rmse, mae, smape, mase, coverage }) => {
     const shares = Object.entries(coverage).map(([level, share]) => [`in ${level}%`, 100 * share]);
@@ -97,7 +97,7 @@ function scores({ leaderboard }) {
   return new Map(leaderboard.map(row));
 }
 
-/** MSE and MAE of values standardised by their training rows, as the literature on ETTh1 has them. */
+/** MSE and MAE of values standardised by their training rows, as in the literature on ETTh1. */
 function standardised({ panel, origins, backtest }) {
   const training = panel.series.map(({ values }) => values.subarray(0, ETT.validation));
   const deviations = training.map((values) => {
@@ -127,7 +127,7 @@ function standardised({ panel, origins, backtest }) {
   );
 }
 
-/** One run up to its leaderboard: the forecast after it is not needed. */
+/** One run up to its leaderboard, without the final forecast. */
 async function run({ set: _, title: __, table, scores: scored, ...options }, folder, seed, store) {
   const began = performance.now();
   const events = backtestEvents(table(folder), { levels: [], ...options, seed, store });
@@ -138,7 +138,7 @@ async function run({ set: _, title: __, table, scores: scored, ...options }, fol
   }
 }
 
-/** A finished training with its weights rounded to float16; the optimizer's memory is not asked for any more. */
+/** A finished training with its weights rounded to float16; the optimizer state is not needed any more. */
 function rounded(name, bytes) {
   const checkpoint = decodeCheckpoint(bytes);
   for (const [tensor, saved] of Object.entries(checkpoint.run.tensors)) {
@@ -148,7 +148,7 @@ function rounded(name, bytes) {
   return encodeCheckpoint(checkpoint);
 }
 
-/** One run, and the same trained networks once more with rounded weights: a run that is resumed reads them back. */
+/** One run, then the same trained networks with rounded weights: the resumed run reads them from the store. */
 async function runBoth(evaluation, folder, seed) {
   const files = new Map();
   const store = {
@@ -162,7 +162,7 @@ async function runBoth(evaluation, folder, seed) {
   return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, again)) };
 }
 
-/** How far a cell's forecasts of two runs lie apart, as a share of the first one's error: root mean squares. */
+/** The difference between a cell's forecasts in two runs relative to the first one's error (root mean squares). */
 function changeOf(cell, { panel, plan, origins, backtest }, again) {
   const [own, other] = [backtest, again.backtest].map(
     (all) => all.find(({ model }) => model === cell).forecasts,
@@ -178,7 +178,7 @@ function changeOf(cell, { panel, plan, origins, backtest }, again) {
   return Math.sqrt(sums.change / sums.error);
 }
 
-/** Progress for people, beside the tables. */
+/** Progress on stderr; the tables go to stdout. */
 function print({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
   const loss = validationLoss == null ? '' : `, validation loss ${validationLoss.toPrecision(4)}`;
   const training = `training ${index}/${trainings} (${model}, ${stage})`;

@@ -1,7 +1,7 @@
-// Keeps what the READMEs show true: the program is examples/quick-start.ts and the outputs are what was printed.
+// Keeps the READMEs correct: the program shown is examples/quick-start.ts, and the outputs shown are the real ones.
 //
 //   node tools/readme.mjs           checks that both READMEs show the program and its output (tools/readme.test.mjs)
-//   node tools/readme.mjs --write   runs the program and `npm start` and writes what they print into both READMEs
+//   node tools/readme.mjs --write   runs the program and `npm start` and writes their outputs into both READMEs
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ export const program = 'examples/quick-start.ts';
 
 export const read = (file) => readFileSync(join(root, file), 'utf8');
 
-/** What a command prints, stdout and stderr in the order of a terminal without colour. */
+/** The output of a command, stdout and stderr in the order of a terminal without colour. */
 export const printed = (args) => {
   const { stdout, status } = spawnSync('sh', ['-c', `node ${args} 2>&1`], {
     cwd: root,

@@ -1,9 +1,9 @@
-// What a page with one LSTM model loads: the bytes of JavaScript and WebAssembly, bundled and minified by esbuild,
-// gzipped. Beside it, where bench/peers has it, the same page on TensorFlow.js with each of its backends.
+// The bundle size of a page with one LSTM model: JavaScript and WebAssembly, bundled and minified by esbuild,
+// gzipped. If bench/peers has TensorFlow.js, also the same page with each of its backends.
 //
 //   node tools/size.mjs           a Markdown table
-//   node tools/size.mjs --check   Unroll's part alone, as `npm run check` wants it; fails beyond the limit
-//   node tools/size.mjs --files   what the JavaScript is made of, file by file
+//   node tools/size.mjs --check   only Unroll, for `npm run check`; fails above the limit
+//   node tools/size.mjs --files   the size of the JavaScript by file
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +15,8 @@ const kernels = join(root, 'packages/kernels/dist');
 const tfjs = join(root, 'bench/peers/node_modules/@tensorflow');
 
 /**
- * Bytes, gzipped, of the page that uses `loadWith`: a third of TensorFlow.js's smallest (50.9 kB), and a little for
- * other zlibs.
+ * Limit of the gzipped bundle size with `loadWith`: a third of TensorFlow.js's smallest page (50.9 kB), plus a margin for
+ * other versions of zlib.
  */
 const LIMIT = 51_000;
 

@@ -46,7 +46,7 @@ const collect = runInNewContext('gc');
 const backend = await setBackend(values.backend);
 
 /**
- * The addresses of the linear memory, which count as memory outside the heap whether they are used or not.
+ * The addresses of the linear memory, which count as memory outside the heap even if unused.
  */
 const linear = () => ('module' in backend ? backend.module.memory.buffer.byteLength : 0);
 
@@ -68,7 +68,7 @@ const show = (row) =>
 const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 /**
- * Walks `work` (one turn per unit), shows what is held at intervals, and tells whether it stays within the
+ * Runs `work` (one iteration per unit), prints the memory in use at intervals, and returns whether it stays within the
  * bounds.
  */
 const watch = async (title, count, work) => {
@@ -106,7 +106,7 @@ const x = tensor(random.normal(EXAMPLES * TIME), [EXAMPLES, TIME, 1]);
 const y = tensor(random.normal(EXAMPLES), [EXAMPLES, 1]);
 const model = sequential([lstm({ units: UNITS, dropout: 0.1 }), dense({ units: 1 })]);
 
-/** The steps of a run, and a prediction after every so many. */
+/** The steps of a run, with a prediction after every so many. */
 const training = async function* () {
   const epochs = Math.ceil((steps * BATCH) / EXAMPLES);
   let step = 0;

@@ -14,7 +14,10 @@ import { writeApp } from './size.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Opens the page in a Chromium of its own and resolves when it is done, dead or late; then ends that Chromium. */
+/**
+ * Opens the page in a new Chromium process, resolves when it is done, has crashed or timed out, then ends the
+ * process.
+ */
 const runPage = async (chromium, isolated, timeoutMs, total) => {
   const title = isolated ? 'cross-origin isolated page' : 'plain page';
   const start = performance.now();
@@ -60,7 +63,7 @@ const runPage = async (chromium, isolated, timeoutMs, total) => {
   console.log(`  ${counted} tests in ${((performance.now() - start) / 1000).toFixed(1)}s`);
 };
 
-/** A row of the benchmark in its own page: bench/test/chromium.mjs. */
+/** Runs a row of the benchmark in its own page: bench/test/chromium.mjs. */
 const runBenchmark = (total) => {
   const { status } = spawnSync(process.execPath, [join(root, 'bench/test/chromium.mjs')], {
     stdio: 'inherit',

@@ -1,5 +1,5 @@
-// Preloaded into every test file by test.mjs: a file that ends before all of its tests have run (process.exit in a
-// test, or in something it imports) would otherwise look like a success of those that did.
+// Preloaded into every test file by test.mjs. Without it, a file that ends before all of its tests have run
+// (process.exit in a test, or in an imported module) would look successful.
 import { after } from 'node:test';
 import { isMainThread } from 'node:worker_threads';
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** `tsc -b`: brings every dist and dist-test up to date. Returns what ran; throws when it fails. */
+/** Runs `tsc -b`, which updates every dist and dist-test. Returns the name and version of the compiler; throws if it fails. */
 export const compileTypeScript = () => {
   const require = createRequire(import.meta.url);
   let manifest;

@@ -18,7 +18,10 @@ import type { Peaks } from './protocol.js';
 import { cellLines, jsonResult, type Machine, nameOf, ofPeak, peakLines, plural, report } from './report.js';
 import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
-/** The peak on so many threads: as many processes at once, added up. Keeps the best seen. */
+/**
+ * Measures the peak on the given number of threads as the sum over that many concurrent processes. Keeps the best
+ * result.
+ */
 async function measurePeak(machine: Machine, threads: number, launch: Launch): Promise<void> {
   const processes = Array.from({ length: threads }, () => new EngineProcess(launch));
   await Promise.all(processes.map((one) => one.ask({ do: 'hello' })));
@@ -32,19 +35,19 @@ async function measurePeak(machine: Machine, threads: number, launch: Launch): P
   if (threads === 1) machine.peakGflops = best;
 }
 
-/** What one run is about, and what it has found. */
+/** The options and the results of one run. */
 interface Run {
   readonly options: Options;
   readonly specs: EngineSpec[];
   readonly machine: Machine;
   readonly versions: Record<string, string>;
-  /** Engines that are not installed or do not run here. */
+  /** Engines that are not installed or do not run on this machine. */
   readonly absent: Set<string>;
-  /** By number of threads. */
+  /** Started engines by number of threads. */
   readonly running: Map<number, Running[]>;
 }
 
-/** Starts an engine; null where it does not run here. */
+/** Starts an engine; null if it does not run on this machine. */
 async function start(spec: EngineSpec, threads: number, run: Run): Promise<Running | null> {
   const process = new EngineProcess(spec.launch(threads));
   try {
@@ -60,7 +63,7 @@ async function start(spec: EngineSpec, threads: number, run: Run): Promise<Runni
   }
 }
 
-/** Starts every engine on each number of threads, and says which there are. */
+/** Starts every engine with each number of threads, and prints the list of available ones. */
 async function startAll(run: Run): Promise<void> {
   for (const threads of run.options.threads) {
     const started: Running[] = [];
@@ -88,8 +91,7 @@ function missingPeers({ engines, python }: Options): EngineSpec[] {
 }
 
 /**
- * The cells that one row gives. A stream has one step whatever the row's T and B: it is run once for each
- * width.
+ * The cells of a row. A stream runs one step for any T and B of the row, so it runs once for each width.
  */
 function cellsOf(options: Options): { row: Row; mode: Mode }[] {
   const seen = new Set<string>();
@@ -145,7 +147,7 @@ async function measurePeaks({ options, specs, machine }: Run): Promise<void> {
   }
 }
 
-/** Measures every cell, and shows its results as they come. */
+/** Measures every cell and prints its results. */
 async function measureCells({ options, specs, machine, running }: Run): Promise<CellResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -181,7 +183,7 @@ async function writeReport(
   if (options.json) writeFileSync(options.json, `${JSON.stringify(jsonResult(result, specs), null, 2)}\n`);
 }
 
-/** JavaScript's share of a training step, of each of Unroll's engines. */
+/** The share of JavaScript in a training step, for each of Unroll's engines. */
 async function shares(engines: readonly Running[]): Promise<Record<string, number>> {
   const found: Record<string, number> = {};
   for (const { spec, process } of engines) {
@@ -190,15 +192,13 @@ async function shares(engines: readonly Running[]): Promise<Record<string, numbe
   return found;
 }
 
-/** Says what a reader must not miss; engines that computed something else make the run fail. */
+/** Prints warnings about the results. The run fails if an engine computed different results. */
 function complain(results: readonly CellResult[], specs: EngineSpec[], machine: Machine): void {
   const above = results
     .flatMap(({ measured }) => measured)
     .filter((one) => (ofPeak(one, specs, machine) ?? 0) > 1);
   for (const one of above) {
-    console.log(
-      `${one.engine} at ${nameOf(one)} came out above the measured peak: the machine was disturbed.`,
-    );
+    console.log(`${one.engine} at ${nameOf(one)} exceeded the measured peak: the machine was disturbed.`);
   }
   for (const one of results.flatMap(({ absent }) => absent).filter(({ wrong }) => wrong)) {
     console.log(`${one.engine} at ${nameOf(one)}, ${one.mode}: ${one.reason}`);

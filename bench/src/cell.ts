@@ -1,7 +1,8 @@
 /**
- * A row of the benchmark in a mode: a cell for each number of threads. All engines load it and are compared, then they
- * warm up, then they take turns: a round of the first, a round of the second, and so on, the same with more threads,
- * and again, so that a machine that grows slower or faster does so for all of them.
+ * Measures a row of the benchmark in a mode; there is one cell for each number of threads. All engines load the row,
+ * their results are compared, and they warm up. Then they alternate: one round of the first engine, one of the
+ * second, and so on, for every number of threads, repeatedly. Changes in the speed of the machine therefore affect
+ * all engines.
  */
 import { Agreement } from './agree.js';
 import { type DataFile, type RowData, stepsOf } from './data.js';
@@ -14,21 +15,21 @@ import { median } from './statistics.js';
 export interface Pace {
   /** Milliseconds of untimed calls. */
   warm: number;
-  /** 0: nothing is timed. */
+  /** Number of timed rounds; 0: only compare results. */
   rounds: number;
-  /** Milliseconds a round should take. */
+  /** Target duration of a round in milliseconds. */
   round: number;
-  /** Seconds that a call may take; an engine known to need more is left out. */
+  /** Limit of the duration of a call in seconds; slower engines are skipped. */
   limit: number;
 }
 
-/** Many short rounds: their median leaves out the 5 to 15 ms in which the machine does something else. */
+/** Many short rounds: their median excludes interruptions of 5 to 15 ms by other processes. */
 export const FULL: Pace = { warm: 1000, rounds: 15, round: 70, limit: 10 };
 export const QUICK: Pace = { warm: 150, rounds: 3, round: 60, limit: 2 };
-/** Compares, and times nothing. */
+/** Compares results without timing. */
 export const CHECK: Pace = { warm: 0, rounds: 0, round: 0, limit: 10 };
 
-/** What is asked for. */
+/** A row in a mode on a number of threads. */
 export interface Cell {
   row: Row;
   mode: Mode;
@@ -41,20 +42,20 @@ export interface Measured extends Cell {
   ms: number;
   msMin: number;
   msMax: number;
-  /** Of each round, in the order of the turns. */
+  /** Milliseconds per call of each round, in order. */
   rounds: readonly number[];
-  /** Credited and executed operations, per nanosecond of the median. */
+  /** Credited and executed operations per nanosecond, from the median. */
   gflops: number;
   executedGflops: number;
   variant: Variant;
-  /** Which of its ways was fastest. */
+  /** The fastest alternative of the engine. */
   note?: string;
 }
 
 export interface Absent extends Cell {
   engine: string;
   reason: string;
-  /** It computed something else: a failure of the benchmark, not a gap. */
+  /** True if its results are wrong: a failure of the benchmark instead of a gap. */
   wrong: boolean;
 }
 
@@ -64,13 +65,13 @@ export interface Running {
 }
 
 export interface CellResult {
-  /** Engines that computed the same. */
+  /** Engines whose results agree. */
   agreed: string[];
   measured: Measured[];
   absent: Absent[];
 }
 
-/** The most that engines reached so far, by engine, mode and threads: how long a further row will take. */
+/** The highest speeds so far by engine, mode and threads, which predict the duration of further rows. */
 export type Speeds = Map<string, { gflops: number; flops: number }>;
 
 interface Racer extends Running {
@@ -82,11 +83,11 @@ interface Racer extends Running {
   note?: string;
 }
 
-const PAUSE = 25; // lets the threads of the engine before stop spinning
+const PAUSE = 25; // until the threads of the previous engine stop spinning
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE));
 
-/** The engines of one number of threads, and what they gave. */
+/** The engines on one number of threads, and their results. */
 interface Field {
   cell: Cell;
   racers: Racer[];
@@ -155,7 +156,7 @@ function leave(
   absent.push({ ...cell, engine: name, reason, wrong });
 }
 
-/** How long a call will take, from rows that are not much smaller; 0 where that is not known. */
+/** The expected duration of a call, from rows that are not much smaller; 0 if unknown. */
 function expectedSeconds({ row, mode, threads }: Cell, { name }: EngineSpec, speeds: Speeds): number {
   const known = speeds.get(`${name} ${mode} ${threads}`);
   const flops = creditedFlops(row, mode);
@@ -172,7 +173,7 @@ async function loadAll(
   result: CellResult,
 ): Promise<Racer[]> {
   const { row, mode } = cell;
-  // The oracle sees the steps that were fed, which for a stream are several calls.
+  // The oracle processes all steps, which for a stream are several calls.
   const seen = mode === 'stream' ? makeRow(row.cell, row.I, row.H, row.B, stepsOf(row, mode)) : row;
   const agreement = new Agreement(seen, data);
   const racers: Racer[] = [];
@@ -180,7 +181,7 @@ async function loadAll(
     const { spec, process } = engine;
     const seconds = expectedSeconds(cell, spec, speeds);
     if (seconds > pace.limit) {
-      leave(result, cell, spec, `too slow: about ${seconds.toFixed(0)} s a call`);
+      leave(result, cell, spec, `too slow: about ${seconds.toFixed(0)} s per call`);
       continue;
     }
     try {
@@ -196,7 +197,7 @@ async function loadAll(
         continue;
       }
       if (mode === 'train' && variant !== 'standard' && !agreement.knows(variant)) {
-        // The first engine (Unroll) computes the same equations once, to be compared with.
+        // The first engine (Unroll) computes the same variant once for comparison.
         const judge = engines[0].process;
         agreement.judge(engines[0].spec.name, await judge.ask({ ...load, variant }));
         await judge.ask(load);
@@ -222,7 +223,7 @@ async function warm(racer: Racer, pace: Pace): Promise<void> {
   const { milliseconds, note } = await racer.process.ask({ do: 'warm', milliseconds: pace.warm });
   racer.milliseconds = milliseconds;
   racer.calls = Math.max(1, Math.round(pace.round / milliseconds));
-  // A long call is its own mean over what disturbs the machine; one of many seconds is made three times, or once.
+  // A long call averages out interruptions; a call of many seconds is repeated three times, or runs once.
   if (milliseconds > 3 * pace.round) racer.rounds = Math.min(7, pace.rounds);
   if (milliseconds > 10 * pace.round) racer.rounds = Math.min(3, pace.rounds);
   if (milliseconds > 5000) racer.rounds = 1;

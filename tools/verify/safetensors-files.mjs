@@ -20,7 +20,7 @@ const tensorsOf = (file) => {
   return { tensors: Object.fromEntries(found), metadata: Object.fromEntries(metadata) };
 };
 
-const [verb, place] = process.argv.slice(2);
+const [verb, path] = process.argv.slice(2);
 if (verb === 'write') {
   const model = sequential([bidirectional(lstm({ units: 3 })), dense({ units: 2 })]);
   const x = tensor(
@@ -31,9 +31,9 @@ if (verb === 'write') {
     Float32Array.from({ length: 16 }, (_, i) => Math.cos(i)),
     [8, 2],
   );
-  await fit(model, { x, y, loss: 'mse', optimizer: 'adam', epochs: 2, checkpointDir: place });
-  await saveArtifact(join(place, 'artifact'), model, { training: { epochs: 2 } });
-  await saveArtifact(join(place, 'float16'), model, { weights: 'float16' });
+  await fit(model, { x, y, loss: 'mse', optimizer: 'adam', epochs: 2, checkpointDir: path });
+  await saveArtifact(join(path, 'artifact'), model, { training: { epochs: 2 } });
+  await saveArtifact(join(path, 'float16'), model, { weights: 'float16' });
   const weights = model.getWeights().map(({ name, shape, values }) => [name, { shape, values: [...values] }]);
   console.log(JSON.stringify({ weights: Object.fromEntries(weights) }));
-} else console.log(JSON.stringify(tensorsOf(place)));
+} else console.log(JSON.stringify(tensorsOf(path)));

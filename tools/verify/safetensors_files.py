@@ -1,4 +1,4 @@
-"""The safetensors library reads what Unroll writes (an artifact, a checkpoint), and Unroll what it writes."""
+"""Checks that the safetensors library reads Unroll's artifacts and checkpoints, and that Unroll reads its files."""
 import json
 import pathlib
 import subprocess
@@ -21,22 +21,22 @@ def check_ours(folder: pathlib.Path) -> int:
     weights = node("write", str(folder))["weights"]
     found = load_file(folder / "artifact" / "model.safetensors")
     assert found.keys() == weights.keys(), (sorted(found), sorted(weights))
-    halves = load_file(folder / "float16" / "model.safetensors")
-    assert halves.keys() == weights.keys(), sorted(halves)
-    kept = load_file(folder / "last.safetensors")
+    float16 = load_file(folder / "float16" / "model.safetensors")
+    assert float16.keys() == weights.keys(), sorted(float16)
+    checkpoint = load_file(folder / "last.safetensors")
     for name, weight in weights.items():
         expected = np.array(weight["values"], dtype=np.float32).reshape(weight["shape"])
-        for own in (found[name], kept[f"weights/{name}"]):
+        for own in (found[name], checkpoint[f"weights/{name}"]):
             assert own.dtype == np.float32 and own.shape == expected.shape, name
             assert np.array_equal(own, expected), name
-        assert halves[name].dtype == np.float16 and np.array_equal(halves[name], expected.astype(np.float16)), name
-        assert not np.array_equal(halves[name].astype(np.float32), expected) or not expected.any(), name
+        assert float16[name].dtype == np.float16 and np.array_equal(float16[name], expected.astype(np.float16)), name
+        assert not np.array_equal(float16[name].astype(np.float32), expected) or not expected.any(), name
     with safe_open(folder / "last.safetensors", framework="np") as file:
         metadata = file.metadata()
     state = json.loads(metadata["state"])
     assert metadata["format"] == "unroll-checkpoint-1"
     assert state["run"]["cursor"]["epoch"] == 3 and state["history"]["epochs"] == 2
-    assert {"optimizer/m", "optimizer/v"} < kept.keys(), sorted(kept)
+    assert {"optimizer/m", "optimizer/v"} < checkpoint.keys(), sorted(checkpoint)
     return len(weights)
 
 

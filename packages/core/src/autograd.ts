@@ -1,6 +1,6 @@
 /**
- * Reverse-mode differentiation. A tape records every op applied to something it tracks; `gradients` walks it backwards
- * and adds up. First order only: the gradient's own computation is not recorded.
+ * Reverse-mode differentiation. A tape records every op on tracked tensors; `gradients` walks it backwards and
+ * accumulates gradients. First order only: the computation of a gradient is not recorded.
  */
 import { formatShape, UnrollError } from './errors.js';
 import {
@@ -36,7 +36,7 @@ export class Tape implements Recorder {
   readonly #nodes: Node[] = [];
   readonly #tracked: Set<Tensor>;
 
-  /** Tracks trainable parameters, the tensors given, and what is made of them. */
+  /** Tracks trainable parameters, the given tensors, and everything computed from them. */
   constructor(watched: Iterable<Tensor> = []) {
     this.#tracked = new Set(watched);
   }
@@ -50,13 +50,13 @@ export class Tape implements Recorder {
     this.#nodes.push({ op, inputs, attrs, outputs, saved });
   }
 
-  /** Runs `work` with this tape recording. */
+  /** Runs `work` while this tape records. */
   recordDuring<T>(work: () => T): T {
     if (recording.current !== null) {
       throw new UnrollError(
         'gradient',
-        'A gradient was asked for inside the function whose gradient is being taken. Gradients are first order: ' +
-          'compute the inner one before, and pass its value in.',
+        'Gradients cannot be nested: the function to differentiate asks for a gradient itself. Only first-order gradients are supported: ' +
+          'compute the inner gradient before, and pass its value in.',
       );
     }
     const open = runtime.scope;
@@ -71,14 +71,14 @@ export class Tape implements Recorder {
   }
 
   /**
-   * Gradients of the scalar `loss` for everything tracked that it depends on. `seed` scales them (a loss weight).
-   * To be called in the scope that recorded.
+   * Gradients of the scalar `loss` for all tracked tensors that it depends on. `seed` scales them (a loss weight).
+   * Must be called in the scope in which the tape recorded.
    */
   gradients(loss: Tensor, seed = 1): Map<Tensor, Tensor> {
     if (loss.size !== 1) {
       throw new UnrollError(
         'gradient',
-        `A gradient is taken of one number, but the loss has shape ${formatShape(loss.shape)}. Take its sum or mean.`,
+        `The loss must be a single number to take its gradient, got shape ${formatShape(loss.shape)}. Take its sum or mean.`,
         { shape: loss.shape },
       );
     }
@@ -102,15 +102,15 @@ export class Tape implements Recorder {
   }
 }
 
-/** The sum of two gradients of one tensor; of rows that were looked up in it, while there is nothing else. */
+/** The sum of two gradients of one tensor. Row gradients of lookups stay sparse as long as both are sparse. */
 function total(before: Tensor, grad: Tensor): Tensor {
   const rows = before instanceof RowGradient && grad instanceof RowGradient;
   return rows ? new RowGradient(grad.shape, [...before.lookups, ...grad.lookups]) : add(before, grad);
 }
 
 /**
- * The gradients of an op's inputs, each in the shape of its input: an op whose inputs are broadcast may give them in the
- * broadcast shape, and they are summed back here.
+ * The gradients of an op's inputs, each in the shape of its input. An op may return the gradient of a broadcast input
+ * in the broadcast shape; this function sums it to the input's shape.
  */
 export function inputGradients(op: AnyOp, call: BackwardCall<unknown, Inputs, Outputs>): Gradients<Inputs> {
   return op.backward(call).map((grad, i) => {
@@ -123,18 +123,18 @@ export function inputGradients(op: AnyOp, call: BackwardCall<unknown, Inputs, Ou
     }
     throw new UnrollError(
       'gradient',
-      `${op.name}: backward gave a gradient of shape ${formatShape(grad.shape)} for input ${i} of shape ` +
-        `${formatShape(shape)}. It must have that shape, or one that the input was broadcast to.`,
+      `${op.name}: the gradient of input ${i} must have its shape ${formatShape(shape)}, or one that it was broadcast to, got ` +
+        `${formatShape(grad.shape)}.`,
       { op: op.name, input: i, got: grad.shape, expected: shape },
     );
   });
 }
 
 /**
- * The value of a function and its gradients.
+ * Computes the value of a function and its gradients.
  * @param work returns a scalar tensor; may be any composition of ops
- * @param of the tensors or parameters to differentiate by
- * @returns the value, and one gradient per entry of `of` with its shape (zeros where the value does not depend on it)
+ * @param of the tensors or parameters to differentiate with respect to
+ * @returns the value, and one gradient for each entry of `of` in its shape (zeros if the value does not depend on it)
  */
 export function valueAndGrad(work: () => Tensor, of: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
   return scope(() => {
@@ -155,7 +155,7 @@ const stopGradientOp: Op<NoAttributes, readonly [Tensor]> = {
   backward: () => [null],
 };
 
-/** Treats `x` as a constant: no gradient flows through it. */
+/** Treats `x` as a constant: no gradient flows through the result. */
 export function stopGradient(x: Tensor): Tensor {
   return apply1(stopGradientOp, [x], NONE);
 }

@@ -1,11 +1,11 @@
 /**
- * The seam between tensors and the code that computes them. A backend owns memory (opaque `Block`s) and offers the
- * kernels below over it. Three implementations stand behind it: `reference` (plain TypeScript, float32 or float64: the
- * specification), and `cpu` over WebAssembly or the native addon. This file imports no implementation; one contract
- * suite (packages/testkit) runs against each of them.
+ * The interface between tensors and the code that computes them. A backend owns memory (opaque `Block`s) and
+ * implements the kernels below. There are three implementations: `reference` (plain TypeScript, float32 or float64:
+ * the specification), and `cpu` over WebAssembly or over the native addon. This file imports none of them; the
+ * contract suite (packages/testkit) runs against each.
  *
  * Kernels compute on row-major blocks; sizes, offsets and strides count elements. They do not allocate results: the
- * caller passes them. Letters: B batch, T time steps, I input features, H hidden units.
+ * caller passes the output blocks. Letters: B batch, T time steps, I input features, H hidden units.
  */
 
 /** How a matrix of weights can be stored without changing a value: `float16` in half the bytes. */
@@ -13,7 +13,7 @@ export type WeightFormatName = 'float32' | 'float16';
 
 export type FloatArray = Float32Array | Float64Array;
 
-/** Memory of one backend: a run of `length` elements. Opaque outside its backend. */
+/** Memory of one backend: `length` consecutive elements. Opaque outside its backend. */
 export interface Block {
   readonly length: number;
 }
@@ -37,7 +37,7 @@ export type BinaryName =
   | 'hardSigmoidGrad'
   | 'reluGrad';
 export type ReduceName = 'sum' | 'max' | 'min' | 'sumSquares';
-/** Activations that the fused cells know. */
+/** Activations that the fused cells support. */
 export type ActivationName = 'tanh' | 'sigmoid' | 'relu' | 'hardSigmoid' | 'linear';
 
 export interface GemmShape {
@@ -48,22 +48,22 @@ export interface GemmShape {
   transA?: boolean;
   /** `b` is stored [n, k] instead of [k, n]. */
   transB?: boolean;
-  /** Elements between stored rows; default: the matrices are dense. */
+  /** Elements between the starts of stored rows. Default: the matrices are dense. */
   lda?: number;
   ldb?: number;
   ldc?: number;
   /** y += product instead of y = product. */
   add?: boolean;
-  /** [n], added to every row of the product. Not together with `add`. */
+  /** [n], added to every row of the product. Cannot be combined with `add`. */
   bias?: Block | null;
-  /** Number of products, with the distances between their matrices (0 shares one). */
+  /** Number of products, with the distances between their matrices (0: the matrix is shared). */
   batch?: number;
   strideA?: number;
   strideB?: number;
   strideC?: number;
 }
 
-/** Where a sequence of [T, B, H] values is read or written in a larger block: element (t, b, u) at offset+t*T+b*B+u. */
+/** The position of a sequence [T, B, H] in a larger block: element (t, b, u) is at offset + t*T + b*B + u. */
 export interface SequenceView {
   block: Block;
   offset: number;
@@ -71,16 +71,16 @@ export interface SequenceView {
   strideB: number;
 }
 
-/** What every fused recurrent kernel reads. */
+/** The arguments that all fused recurrent kernels share. */
 export interface RecurrentCall {
   T: number;
   B: number;
   H: number;
-  /** Of the candidate and the output. */
+  /** Activation of the candidate and the output. */
   activation: ActivationName;
   /** Recurrent dropout mask [B, H], already scaled; applied to h' in the products only. */
   rmask: Block | null;
-  /** [T, B]: 1 valid, 0 the step keeps every state. */
+  /** [T, B]: 1 valid; 0: the step keeps every state. */
   mask: Block | null;
   /** Output mask [T, B]: y = outputMask ? h : 0; null iff `mask` is. */
   outputMask: Block | null;
@@ -92,11 +92,11 @@ export interface ForwardCall extends RecurrentCall {
   U: Block; // [H, G*H]
   b: Block | null;
   /**
-   * [T+1, B, I+H]: x_t then h_{t-1} (times rmask); the caller fills x of rows 0..T-1 and h of row 0. Where `x` is given,
-   * [2, B, I+H]: rows in turn, row t % 2 in the place of row t, and the kernel fills x.
+   * [T+1, B, I+H]: x_t then h_{t-1} (times rmask). The caller fills x in rows 0..T-1 and h in row 0. If `x` is given,
+   * the block is [2, B, I+H]: row t % 2 takes the place of row t, and the kernel fills x.
    */
   xh: Block;
-  /** [B, T, I]: the inputs, for inference of at least the backend's `fewestInTurn` rows. */
+  /** [B, T, I]: the inputs, for inference with at least `fewestInTurn` rows. */
   x: Block | null;
   /** x is read from the last step to the first. */
   reverse: boolean;
@@ -164,9 +164,9 @@ export interface GruBackwardCall extends BackwardCall, GruVariant {
   dG: Block;
 }
 
-/** Optimizers. Below d = g * gScale; w is multiplied by 1 - decay before the change is taken from it. */
+/** Optimizers. Below, d = g * gScale; w is multiplied by 1 - decay before the change is subtracted. */
 export interface OptimizerCall {
-  /** Weights, changed in place. */
+  /** Weights, updated in place. */
   w: Block;
   g: Block;
   decay: number;
@@ -219,7 +219,7 @@ export interface NadamCall extends MomentsCall {
   rateG: number;
 }
 
-/** What every backend computes. The names are the unit of {@link Backend.supports}. */
+/** The kernels of a backend. {@link Backend.supports} refers to them by name. */
 export interface Kernels {
   fill(y: Block, value: number): void;
   /** y[offsetY + i·stridesY] = x[offsetX + i·stridesX] for every index i of `shape`; negative strides reverse. */
@@ -249,7 +249,7 @@ export interface Kernels {
   accumulate(y: Block, x: Block, scale: number): void;
   gemm(a: Block, b: Block, y: Block, shape: GemmShape): void;
   softmax(x: Block, y: Block, rows: number, n: number, log: boolean): void;
-  /** y[i] = table[ids[i]], rows of `width`. */
+  /** y[i] = table[ids[i]], rows of `width` elements. */
   gather(table: Block, ids: Block, y: Block, width: number): void;
   /** table[ids[i]] += g[i] */
   scatterAdd(table: Block, ids: Block, g: Block, width: number): void;
@@ -271,16 +271,16 @@ export interface Kernels {
 export type KernelName = keyof Kernels;
 
 export interface Backend {
-  /** `reference`, `cpu` or another family. */
+  /** `reference`, `cpu` or another family of backends. */
   readonly name: string;
-  /** What runs, for people: "native avx512, 2 threads". */
+  /** The build in words: "native avx512, 2 threads". */
   readonly description: string;
   readonly float: Float32ArrayConstructor | Float64ArrayConstructor;
   readonly kernels: Kernels;
   supports(kernel: KernelName): boolean;
-  /** Rows of a batch from which on the forward kernels of recurrent cells take their inputs in turn. */
+  /** Batch size from which inference kernels of recurrent cells copy their inputs one time step at a time. */
   readonly fewestInTurn: number;
-  /** Memory that lives until `release`; zeroed. */
+  /** Zeroed memory that lives until `release`. */
   allocate(length: number): Block;
   release(block: Block): void;
   /** Memory of the innermost open arena, not zeroed. */
@@ -291,18 +291,18 @@ export interface Backend {
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
   /**
-   * Says that `format` represents every value of the block exactly, which holds until the block's next write: kernels may
-   * then store packed copies of it so. A backend that has no use for it does nothing.
+   * Says that `format` represents every value of the block exactly, until the block's next write: kernels may then store
+   * packed copies of it in that format. Backends that do not use the format do nothing.
    */
   setWeightFormat(block: Block, format: WeightFormatName): void;
   /**
-   * A copy of the values that the block holds at the time of the call, in an array that the garbage collector owns. The
-   * block may be written or given back right after the call.
+   * A copy of the values at the time of the call, in an array owned by the garbage collector. The block may be
+   * written or released immediately after the call.
    */
   read(block: Block): Promise<FloatArray>;
   /**
-   * The same at once, in `to`, which has their number, or a new array. Only backends whose memory the CPU reads have it;
-   * everything but what tools/sync-reads.mjs lists works without.
+   * Like `read`, but synchronous: copies to `to` (of the same length) or to a new array. Only backends whose memory
+   * the CPU can read implement it; everything except the code listed in tools/sync-reads.mjs works without it.
    */
   readSync?(block: Block, to?: FloatArray): FloatArray;
 }

@@ -1,6 +1,6 @@
 /**
- * CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that notices damaged files. It is no protection from
- * intent.
+ * CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that detects damaged files. It does not protect against
+ * tampering.
  */
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;

@@ -1,6 +1,6 @@
 /**
- * Errors that carry data. Every error Unroll throws on purpose is an `UnrollError`: `code` says what kind it is, `data`
- * holds the shapes, names and values that the message was made from, and the message ends with what to do next.
+ * Errors with data. Every intentional error of Unroll is an `UnrollError`: `code` is its kind, `data` contains the
+ * shapes, names and values in the message, and the message ends with what to do next.
  */
 
 /** Machine-readable kinds of {@link UnrollError}. */
@@ -8,12 +8,12 @@ export type ErrorCode =
   | 'shape' // sizes that do not fit each other
   | 'value' // an argument that is not allowed
   | 'scope' // a tensor used after its step has ended
-  | 'gradient' // a gradient that cannot be formed
+  | 'gradient' // a gradient that cannot be computed
   | 'backend' // a backend that is missing or not ready
   | 'memory' // linear memory exhausted
   | 'state' // an object used in the wrong order
   | 'nan' // a number that is not finite
-  | 'data' // the user's data are at fault
+  | 'data' // a problem in the user's data
   | 'format'; // a file that cannot be read
 
 export class UnrollError extends Error {

@@ -1,11 +1,11 @@
-/** Files written whole: checkpoints and artifacts go through here. */
+/** Atomic file writes, used for checkpoints and artifacts. */
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Puts `bytes` in the place of `file` at once: other readers, and a crash at any moment, see the old bytes or
- * the new. They are written under another name in the same folder (made where it is not there), put on disk,
- * and renamed.
+ * Replaces `file` by `bytes` atomically: other readers, and a crash at any moment, see either the old bytes or the
+ * new ones. The bytes are written under another name in the same folder (created if it does not exist), flushed to
+ * disk, and renamed.
  */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
@@ -27,7 +27,7 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
   await syncFolder(folder);
 }
 
-/** Puts the renaming itself on disk. Windows has no such call for folders. */
+/** Flushes the renaming to disk. Windows has no such call for folders. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

@@ -1,15 +1,15 @@
 /**
- * float16 (IEEE 754 half precision): 1 sign, 5 exponent and 10 fraction bits. Numbers from 2^-14 on have 11 binary digits,
- * smaller ones are multiples of 2^-24, and 65504 is the largest.
+ * float16 (IEEE 754 half precision): 1 sign, 5 exponent and 10 fraction bits. Numbers from 2^-14 on have 11
+ * significant bits, smaller ones are multiples of 2^-24, and 65504 is the largest.
  */
 import { valueError } from './errors.js';
 
 const LARGEST = 65504;
 
-/** Doubles from here on are integers: adding and subtracting it rounds to one, ties to even. */
+/** Doubles from here on are integers: adding and subtracting it rounds to an integer, ties to even. */
 const WHOLE = 2 ** 52;
 
-/** The number that these bits stand for. */
+/** Converts float16 bits to a number. */
 export function fromHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
@@ -21,7 +21,7 @@ export function fromHalf(bits: number): number {
 
 /**
  * The bits of the nearest float16 of each value, ties to even.
- * @param name of the weight, for the error
+ * @param name the name of the weight, for the error
  * @throws UnrollError `value` for a number beyond ±65504 and for NaN
  */
 export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
@@ -32,9 +32,9 @@ export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
     if (!(size <= LARGEST)) throw beyond(name, i, values[i]);
     word.setFloat64(0, values[i]);
     const high = word.getUint32(0);
-    // Subnormal numbers have the steps of the smallest normal ones.
+    // Subnormal numbers have the spacing of the smallest normal ones.
     const exponent = Math.max(((high >>> 20) & 0x7ff) - 1023, -14);
-    // In steps of the last digit; that of the leading 1, and a carry out of the fraction, add to the exponent's field.
+    // In units of the last digit. The leading 1, and a carry out of the fraction, add to the exponent field.
     const steps = size * 2 ** (10 - exponent) + WHOLE - WHOLE;
     bits[i] = ((high >>> 16) & 0x8000) | (steps + (exponent + 14) * 1024);
   }
@@ -43,7 +43,7 @@ export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
 
 function beyond(name: string, position: number, value: number): Error {
   return valueError(
-    `Weight ${name} has the value ${value} at position ${position}, and float16 ends at ${LARGEST}. Leave the model in ` +
+    `Weight ${name} must be within ±${LARGEST} for float16, got ${value} at position ${position}. Leave the model in ` +
       'float32.',
     { name, position, value },
   );

@@ -1,6 +1,5 @@
 /**
- * What other packages of Unroll build on and users do not: tapes, flat buffers, ops as values. No promise is made about
- * it between versions.
+ * Internals for other packages of Unroll: tapes, flat buffers, ops as values. They may change in any version.
  */
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';

@@ -1,6 +1,6 @@
 /**
- * The structural type of a model, shared by layers, training and artifacts. Anything with these members can be trained,
- * with or without layers of @unroll/nn.
+ * The structural type of a model, used by layers, training and artifacts. Any object with these members can be
+ * trained, with or without layers of @unroll/nn.
  */
 import type { Parameter } from './parameter.js';
 import type { RandomStream } from './random.js';
@@ -17,13 +17,13 @@ export interface MaskedSequence {
 
 /** The context of a forward pass. */
 export interface ForwardContext {
-  /** True while training: dropout drops, batch statistics are the batch's own. */
+  /** True in training: dropout is active, and batch statistics are those of the batch. */
   training: boolean;
-  /** The stream that dropout masks are drawn from. */
+  /** The random stream for dropout masks. */
   random: RandomStream;
-  /** Work to do once the step's gradient has been taken, such as moving statistics; one after another. */
+  /** Work to do after the gradient of the step, such as updating moving statistics; run in order. */
   afterStep(work: () => void | Promise<void>): void;
-  /** Adds a scalar to the loss of this pass: regularisers of weights and of activities. */
+  /** Adds a scalar to the loss of this pass, such as a penalty of a regulariser. */
   addLoss(term: Tensor): void;
 }
 
@@ -31,13 +31,13 @@ export interface Model {
   readonly name: string;
   /** True once all parameters exist. */
   readonly built: boolean;
-  /** Makes the parameters for inputs of these shapes ([batch, ...]; -1: any extent). Does nothing when built. */
+  /** Creates the parameters for inputs of these shapes ([batch, ...]; -1: any size). Does nothing if they exist. */
   build(inputShapes: readonly Shape[]): void;
-  /** All parameters, in Keras's order of weights. */
+  /** All parameters, in the order of Keras's weights. */
   readonly parameters: readonly Parameter[];
   forward(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
-  /** Shapes of the outputs for inputs of these shapes. Needed where a loss has parameters. */
+  /** Shapes of the outputs for inputs of these shapes. Needed if a loss has parameters. */
   outputShapes?(inputs: readonly Shape[]): readonly Shape[];
-  /** Everything needed to build the model again, as JSON; nothing executable. */
+  /** JSON from which the model can be rebuilt; contains nothing executable. */
   readonly config: Readonly<Record<string, unknown>>;
 }

@@ -1,8 +1,8 @@
-/** The name a person probably meant: for "did you mean" in messages. */
+/** Finds the name that a user probably meant, for "Did you mean" in messages. */
 
 /**
- * The candidate nearest to `name`, if one is near enough: equal but for case and punctuation, beginning with it, or
- * within a third of its letters by edit distance. Undefined when none is.
+ * The candidate nearest to `name`, if it is near enough: equal except for case and punctuation, a prefix, or within
+ * an edit distance of a third of the letters. Undefined if there is none.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const wanted = plain(name);
@@ -21,12 +21,12 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return bestScore <= Math.max(1, Math.floor(wanted.length / 3)) ? best : undefined;
 }
 
-/** Without case, blanks, underscores and hyphens. */
+/** Lower case, without blanks, underscores and hyphens. */
 export function plain(name: string): string {
   return name.toLowerCase().replace(/[\s_-]/g, '');
 }
 
-/** Levenshtein distance with swaps of neighbours counted once (optimal string alignment). */
+/** Levenshtein distance in which swapping neighbours counts once (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, j) => j);

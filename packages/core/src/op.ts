@@ -1,6 +1,6 @@
 /**
- * What an op is, and how one is applied. An op is one value: its name, its shape rule, its forward computation over
- * backend kernels, and the gradient of it, which is itself written in ops. A missing gradient does not compile.
+ * The definition of an op, and its application. An op is one value: its name, its shape rule, its forward computation
+ * with backend kernels, and its gradient, which is written in ops. An op without a gradient does not compile.
  */
 import type { Kernels } from './backend.js';
 import { openScope, runtime } from './runtime.js';
@@ -8,17 +8,17 @@ import { scope } from './scope.js';
 import type { Shape } from './shape.js';
 import { type Tensor, temporaryTensor } from './tensor.js';
 
-/** What an op reads, as a tuple: null where one that may be absent is. */
+/** The inputs of an op, as a tuple; null for an optional input that is absent. */
 export type Inputs = readonly (Tensor | null)[];
 export type Outputs = readonly Tensor[];
 
-/** The shape of each tensor; null only where the tensor may be. */
+/** The shape of each input; null only if the input is optional. */
 export type ShapesOf<T extends Inputs> = {
   readonly [K in keyof T]: null extends T[K] ? Shape | null : Shape;
 };
-/** A gradient for each tensor; null where there is none, or it is zero everywhere. */
+/** A gradient for each input; null if there is none, or if it is zero everywhere. */
 export type Gradients<T extends Inputs> = { readonly [K in keyof T]: Tensor | null };
-/** Gradients that come in: of a single output there always is one, or backward is not called. */
+/** The incoming gradients. An op with one output always gets one, because backward is not called otherwise. */
 export type Incoming<O extends Outputs> = O extends readonly [Tensor] ? O : Gradients<O>;
 
 export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
@@ -26,7 +26,7 @@ export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [
   attrs: A;
   outputs: O;
   kernels: Kernels;
-  /** A gradient will be asked for: save what backward needs. */
+  /** True if a gradient will be requested: forward must save what backward needs. */
   saving: boolean;
 }
 
@@ -34,32 +34,32 @@ export interface BackwardCall<A, I extends Inputs, O extends Outputs = readonly 
   inputs: I;
   attrs: A;
   outputs: O;
-  /** What forward returned. */
+  /** The result of forward. */
   saved: unknown;
-  /** Gradient of each output; null where nothing depends on it. */
+  /** Gradient of each output; null if nothing depends on the output. */
   grads: Incoming<O>;
-  /** Which inputs a gradient is wanted for. */
+  /** For each input: true if its gradient is requested. */
   needs: { readonly [K in keyof I]: boolean };
   kernels: Kernels;
 }
 
-/** An op with attributes A, inputs I and outputs O: by default one. */
+/** An op with attributes A, inputs I and outputs O; one output by default. */
 export interface Op<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
   readonly name: string;
-  /** Output shapes; throws where the inputs do not fit. */
+  /** Output shapes; throws if the inputs do not fit. */
   shapes(inputs: ShapesOf<I>, attrs: A): ShapesOf<O>;
-  /** Fills the outputs. The result is saved for the backward pass. */
+  /** Computes the outputs. The result is saved for the backward pass. */
   forward(call: ForwardCall<A, I, O>): unknown;
   /**
-   * Gradients of the inputs, in order; null where none is needed or it is zero everywhere. Where an input was broadcast,
-   * its gradient may have the broadcast shape: the tape sums it back.
+   * Gradients of the inputs, in order; null if not needed or zero everywhere. The gradient of a broadcast input may
+   * have the broadcast shape: the tape sums it.
    */
   backward(call: BackwardCall<A, I, O>): Gradients<I>;
-  /** The output is the first input under another shape: no memory, no forward. */
+  /** True if the output is the first input in another shape: no memory, no forward computation. */
   readonly view?: true;
 }
 
-/** Any op, where they are mixed: on a tape, in the walk over the table. Which inputs belong to it is forgotten. */
+/** Any op, for code that handles all ops: tapes and loops over the op table. Its input types are erased. */
 export type AnyOp = Op<unknown, Inputs, Outputs>;
 
 /** A recorder of applied ops; autograd.ts implements it. */
@@ -68,7 +68,7 @@ export interface Recorder {
   record(op: AnyOp, inputs: Inputs, attrs: unknown, outputs: Outputs, saved: unknown): void;
 }
 
-/** The recorder of the gradient being taken now, if one is. */
+/** The recorder of the current gradient computation, if there is one. */
 export const recording: { current: Recorder | null } = { current: null };
 
 /** Applies an op in the open scope, or in a new one if none is open. */
@@ -79,7 +79,7 @@ export function apply<A, I extends Inputs, O extends Outputs>(
 ): O {
   const outputs =
     runtime.scope === null ? scope(() => applyHere(op, inputs, attrs)) : applyHere(op, inputs, attrs);
-  // There are as many as the op's shapes, which applyHere does not know.
+  // The number of outputs follows from the op's shapes, which applyHere does not know.
   return outputs as Outputs as O;
 }
 
@@ -104,11 +104,11 @@ function shapeOf(input: Tensor | null): Shape | null {
   return input === null ? null : input.shape;
 }
 
-/** Applies an op of one output. */
+/** Applies an op with one output. */
 export function apply1<A, I extends Inputs>(op: Op<A, I>, inputs: NoInfer<I>, attrs: A): Tensor {
   return apply(op, inputs, attrs)[0];
 }
 
-/** Attributes of an op that has none. */
+/** The attributes of an op without attributes. */
 export type NoAttributes = Record<string, never>;
 export const NONE: NoAttributes = {};

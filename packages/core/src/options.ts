@@ -1,12 +1,12 @@
 /**
- * Options as users write them: a name that does not exist is refused with the nearest one that does, and a value of the
- * wrong kind with what was given. For users of JavaScript and of spread objects: the compiler sees the rest.
+ * Checks options: an unknown name is rejected with the nearest known one, and a value of the wrong type with the
+ * value. This helps users of JavaScript and of object spread; the TypeScript compiler finds other mistakes.
  */
 import { type UnrollError, valueError } from './errors.js';
 import { nearest, plain } from './nearest.js';
 import { shown } from './shown.js';
 
-/** What a value must be, in words, and whether it is. */
+/** The expected type of a value in words, and a check for it. */
 const KINDS = {
   count: ['a positive integer', (value) => Number.isInteger(value) && (value as number) >= 1],
   integer: ['an integer', (value) => Number.isInteger(value)],
@@ -20,13 +20,16 @@ const KINDS = {
   function: ['a function', (value) => typeof value === 'function'],
 } satisfies Record<string, readonly [words: string, holds: (value: unknown) => boolean]>;
 
-/** What an option takes: a kind of value, one of some strings, or (true) what is checked elsewhere. */
+/** The type of an option: a kind of value, one of several strings, or true for options checked elsewhere. */
 type Kind = keyof typeof KINDS | readonly string[] | true;
 
-/** Every option of O. One that is left out does not compile. */
+/** The types of all options of O. Omitting one does not compile. */
 export type Known<O> = Readonly<Record<keyof O, Kind>>;
 
-/** What Keras, PyTorch and others call options that have another name here; all without case and punctuation. */
+/**
+ * Names of options in Keras, PyTorch and other libraries that are called differently here; in lower case, without
+ * punctuation.
+ */
 const RENAMED: Readonly<Record<string, string>> = {
   lr: 'learningRate',
   minlr: 'minLearningRate',
@@ -49,15 +52,15 @@ const RENAMED: Readonly<Record<string, string>> = {
   updatefreq: 'everyUpdates',
 };
 
-const AT_COMPILE = 'Give it to compile().';
-const AT_FIT = 'Give it to fit().';
-const FASTEST = 'It is not needed here: the fastest way to compute is always taken.';
+const AT_COMPILE = 'Pass it to compile().';
+const AT_FIT = 'Pass it to fit().';
+const FASTEST = 'It is not needed: the fastest implementation is always used.';
 const SHAPES =
-  'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.';
-const LAYOUT = 'It is not needed here: tensors are always [batch, time, features].';
-const THREADS = 'It is not needed here: work is spread over all cores. setThreads() limits it.';
+  'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.';
+const LAYOUT = 'It is not needed: tensors are always [batch, time, features].';
+const THREADS = 'It is not needed: work is distributed over all cores. setThreads() limits their number.';
 
-/** What to do about options that belong elsewhere, or that nobody needs here. */
+/** Advice for options that belong elsewhere, or that are not needed here. */
 const HINTS: Readonly<Record<string, string>> = {
   unroll: FASTEST,
   implementation: FASTEST,
@@ -65,28 +68,28 @@ const HINTS: Readonly<Record<string, string>> = {
   jitcompile: FASTEST,
   runeagerly: FASTEST,
   stepsperexecution: FASTEST,
-  dtype: 'It is not needed here: numbers are float32.',
+  dtype: 'It is not needed: numbers are float32.',
   inputshape: SHAPES,
   batchinputshape: SHAPES,
   inputsize: SHAPES,
   inputdim: SHAPES,
   infeatures: SHAPES,
-  batchshape: 'Give the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
+  batchshape: 'Pass the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
   inputlength: SHAPES,
-  initialstate: 'Give it where the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
-  numlayers: 'Put several recurrent layers into the model, all but the last with returnSequences: true.',
-  bidirectional: 'Put it around the layer: bidirectional(lstm({ units: 8 })).',
+  initialstate: 'Pass it when the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
+  numlayers: 'Add several recurrent layers to the model, all but the last with returnSequences: true.',
+  bidirectional: 'Wrap the layer: bidirectional(lstm({ units: 8 })).',
   paddingidx: 'With maskZero: true, id 0 is padding.',
-  initialepoch: 'It is not needed here: fit() continues where the last call ended.',
-  validationfreq: 'It is not needed here: validation runs after every epoch.',
-  validationbatchsize: 'It is not needed here: batchSize is also that of validation.',
+  initialepoch: 'It is not needed: fit() continues after the last epoch of the previous call.',
+  validationfreq: 'It is not needed: validation runs after every epoch.',
+  validationbatchsize: 'It is not needed: validation uses batchSize, too.',
   timemajor: LAYOUT,
   batchfirst: LAYOUT,
   workers: THREADS,
   usemultiprocessing: THREADS,
-  verbose: 'It is not needed here: only fit() prints progress.',
-  useema: 'Give average: { momentum } to compile().',
-  emamomentum: 'Give average: { momentum } to compile().',
+  verbose: 'It is not needed: only fit() prints progress.',
+  useema: 'Pass average: { momentum } to compile().',
+  emamomentum: 'Pass average: { momentum } to compile().',
   optimizer: AT_COMPILE,
   loss: AT_COMPILE,
   lossweights: AT_COMPILE,
@@ -102,14 +105,14 @@ const HINTS: Readonly<Record<string, string>> = {
   validationsplit: AT_FIT,
   classweights: AT_FIT,
   sampleweights: AT_FIT,
-  learningrate: "Give it to the optimizer: { name: 'adam', learningRate: 0.001 }.",
+  learningrate: "Pass it to the optimizer: { name: 'adam', learningRate: 0.001 }.",
 };
 
 /**
- * Checks names and kinds of options. Undefined values are options left out.
- * @param owner what takes them, as users call it: `lstm`, `fit`
- * @param known every option there is, with what it takes
- * @throws UnrollError `value` naming the owner, what is wrong with the option and what to write
+ * Checks names and types of options. Undefined values count as omitted.
+ * @param owner the function that takes the options: `lstm`, `fit`
+ * @param known the types of all its options
+ * @throws UnrollError `value` with the owner, the problem and what to write instead
  */
 export function checkOptions<O extends object>(owner: string, options: O, known: Known<NoInfer<O>>): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -141,19 +144,19 @@ function choiceOf(choices: readonly string[]): readonly [string, (value: unknown
   return [words, (value) => choices.includes(value as string)];
 }
 
-/** The error for an option that does not exist: with the right name, with where it belongs, or with all there are. */
+/** The error for an unknown option, with the right name, the place where it belongs, or the list of options. */
 export function unknownOption(owner: string, option: string, names: readonly string[]): UnrollError {
   const key = plain(option);
   const renamed = Object.hasOwn(RENAMED, key) ? RENAMED[key] : option;
   const right = names.find((name) => plain(name) === plain(renamed));
   const hint = Object.hasOwn(HINTS, plain(renamed)) ? HINTS[plain(renamed)] : undefined;
   const meant = right ?? (hint === undefined ? nearest(option, names) : undefined);
-  const all = names.length === 0 ? 'It takes none.' : `The options are ${names.join(', ')}.`;
+  const all = names.length === 0 ? 'It has no options.' : `The options are ${names.join(', ')}.`;
   const help = meant === undefined ? (hint ?? all) : `Did you mean "${meant}"?`;
   return valueError(`${owner}: there is no option "${option}". ${help}`, { owner, option, meant });
 }
 
-/** What Keras calls losses, optimizers, metrics and initialisers that have another name here. */
+/** Names of losses, optimizers, metrics and initialisers in Keras that are called differently here. */
 const RENAMED_NAMES: Readonly<Record<string, string>> = {
   meansquarederror: 'mse',
   meanabsoluteerror: 'mae',
@@ -164,7 +167,7 @@ const RENAMED_NAMES: Readonly<Record<string, string>> = {
   r2score: 'r2',
 };
 
-/** What to write instead of a name that does not exist: the list of them, and the nearest if one is near. */
+/** A hint for an unknown name: the list of known names, and the nearest one if it is near enough. */
 export function nameHint(name: unknown, names: readonly string[]): string {
   const all = `Choose one of ${names.join(', ')}.`;
   if (typeof name !== 'string') return all;

@@ -1,4 +1,4 @@
-/** Parameters: the tensors of a model that training changes, or that a model carries along (batch statistics). */
+/** Parameters: the tensors of a model that training changes, and those that a model keeps (batch statistics). */
 import type { WeightFormatName } from './backend.js';
 import { formatShape, shapeError } from './errors.js';
 import { FlatBuffer } from './resident.js';
@@ -6,13 +6,13 @@ import { type Shape, sizeOf } from './shape.js';
 import { storage, Tensor } from './tensor.js';
 
 export class Parameter extends Tensor {
-  /** Name within its layer in Keras's words: `kernel`, `recurrent_kernel`, `bias`, ... */
+  /** Name within its layer, as in Keras: `kernel`, `recurrent_kernel`, `bias`, ... */
   name: string;
-  /** False: no gradient is formed and no optimizer touches it. */
+  /** If false, it has no gradient and no optimizer changes it. */
   trainable: boolean;
-  /** A scalar that this parameter adds to the loss while it is trained; null: nothing. */
+  /** A scalar that this parameter adds to the loss in training; null: nothing. */
   regularizer: ((weights: Tensor) => Tensor) | null = null;
-  /** What becomes of the values after each update of an optimizer; null: they stay as they are. */
+  /** Applied to the values after each update of an optimizer; null: nothing. */
   constraint: ((weights: Tensor) => Tensor) | null = null;
   #buffer: FlatBuffer;
   #offset: number;
@@ -27,18 +27,18 @@ export class Parameter extends Tensor {
     this.assign(values);
   }
 
-  /** The buffer that holds this parameter, and where in it. */
+  /** The buffer that contains this parameter, and its offset. */
   get storage(): { buffer: FlatBuffer; offset: number } {
     return { buffer: this.#buffer, offset: this.#offset };
   }
 
-  /** Replaces the values; a tensor or row-major numbers of the same size. */
+  /** Replaces the values by a tensor or by row-major numbers of the same size. */
   assign(values: Tensor | ArrayLike<number>): void {
     const list = values instanceof Tensor ? values.hostArray : values;
     const got = list?.length ?? (values as Tensor).size;
     if (got !== this.size) {
       throw shapeError(
-        `Parameter ${this.name} of shape ${formatShape(this.shape)} takes ${this.size} values, got ${got}.`,
+        `Parameter ${this.name} of shape ${formatShape(this.shape)} needs ${this.size} values, got ${got}.`,
         { name: this.name, shape: this.shape, got },
       );
     }
@@ -64,8 +64,8 @@ export class Parameter extends Tensor {
 }
 
 /**
- * Lays parameters side by side in one buffer, in the given order, and returns it. The order decides nothing about the
- * numbers: each parameter keeps its name, shape and values.
+ * Lays out parameters side by side in one buffer, in the given order, and returns the buffer. The order does not
+ * affect results: each parameter keeps its name, shape and values.
  */
 export function layOut(parameters: readonly Parameter[]): FlatBuffer {
   const first = parameters[0]?.storage.buffer;

@@ -1,4 +1,4 @@
-/** Running a model: `predict` and what training shares with it. Any model of the structural type will do. */
+/** Runs a model: `predict` and the code that it shares with training. Works with any model of the structural type. */
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import type { ForwardContext, Model } from './model.js';
 import { checkOptions } from './options.js';
@@ -11,22 +11,22 @@ import type { Tensor } from './tensor.js';
 import { nextTurnIfDue } from './turn.js';
 
 export interface PredictOptions {
-  /** Examples computed at once. Default 256. */
+  /** Number of examples per batch. Default 256. */
   batchSize?: number;
   /**
-   * Which steps are valid, [N, T] with 1 and 0, for padded sequences; for several inputs also a list in their order,
-   * null for one without. Default: as the model's layers find.
+   * Valid steps as 1 and padding as 0, [N, T], for padded sequences; for several inputs also a list in their order,
+   * null for an input without a mask. Default: the mask that the model's layers compute.
    */
   mask?: Tensor | Masks | null;
 }
 
-/** A mask for each input of a model; null where it has none. */
+/** A mask for each input of a model; null if it has none. */
 export type Masks = readonly (Tensor | null)[];
 
 /** Ignores losses added by layers. Layers compare against this function and skip computing them. */
 export const noLoss = (): void => {};
 
-/** The context of a forward pass that does not train. @param addLoss takes what layers add to the loss */
+/** The context of a forward pass without training. @param addLoss called with the loss terms of layers */
 export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): ForwardContext {
   let stream: RandomStream | null = null;
   return {
@@ -36,7 +36,7 @@ export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): Forw
       if (stream) return stream;
       throw new UnrollError(
         'state',
-        'A layer needs random numbers, and this bundle has none: make new RandomStream(seed).',
+        'A layer needs random numbers, but this bundle has no generator. Create one with new RandomStream(seed).',
       );
     },
     afterStep: () => {},
@@ -45,16 +45,16 @@ export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): Forw
 }
 
 /**
- * The mask beside each input. A single one is for the sequences [N, T, ...] of its length; where there are none, it is
- * for the ids [N, T].
- * @throws UnrollError `shape` where it fits no input or could be meant for several, and where a list has another length
+ * The mask of each input. A single mask applies to the sequences [N, T, ...] of its length; if there are none, to the
+ * ids [N, T].
+ * @throws UnrollError `shape` if it fits no input or several, and if a list has another length
  */
 export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']): Masks {
   const list = [mask ?? null].flat() as Masks;
   const [single] = list;
   if (list.length > 1) {
     if (list.length === inputs.length) return list;
-    throw shapeError(`Give one mask for each input (${inputs.length}), got ${list.length}.`);
+    throw shapeError(`mask must have one entry for each of the ${inputs.length} inputs, got ${list.length}.`);
   }
   if (!single) return inputs.map(() => null);
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);
@@ -68,9 +68,9 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
 }
 
 /**
- * All outputs of the model for x, each [N, ...]. The event loop takes a turn between batches.
+ * All outputs of the model for x, each [N, ...]. Yields to the event loop between batches.
  * @param x one tensor [N, ...], or one for each of the model's inputs
- * @throws UnrollError `shape` where the inputs do not fit each other or the model
+ * @throws UnrollError `shape` if the inputs do not fit each other or the model
  */
 export async function predictAll(
   model: Model,
@@ -82,7 +82,7 @@ export async function predictAll(
   return predictLoaded(model, x, options);
 }
 
-/** {@link predictAll} for who has loaded a backend; it leads to no way of choosing one. */
+/** {@link predictAll} for callers that have loaded a backend; it does not import the selection of backends. */
 export async function predictLoaded(
   model: Model,
   x: Tensor | readonly Tensor[],
@@ -109,7 +109,10 @@ export async function predictLoaded(
   return Promise.all(parts[0].map((_, output) => joinRows(parts.map((part) => part[output]))));
 }
 
-/** The model's output for x: a tensor [N, ...]; of several outputs, the first. See {@link predictAll}. */
+/**
+ * The model's output for x: a tensor [N, ...]; for a model with several outputs, the first one. See {@link
+ * predictAll}.
+ */
 export async function predict(
   model: Model,
   x: Tensor | readonly Tensor[],
@@ -125,7 +128,7 @@ function sameCount(tensors: readonly Tensor[]): number {
   const other = tensors.find((_, i) => counts[i] !== count);
   if (!other) return count;
   throw shapeError(
-    `The inputs have ${count} and ${other.shape[0]} examples (${formatShape(other.shape)}). Give each input as many.`,
+    `The inputs must have the same number of examples, got ${count} and ${other.shape[0]} (${formatShape(other.shape)}).`,
     { counts },
   );
 }

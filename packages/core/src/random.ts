@@ -1,7 +1,7 @@
 /**
- * Random streams. Everything random (initial weights, shuffles, dropout masks) comes from counter-based streams named by
- * a seed and a path, and gives the same integers on every machine: no `Math.exp`, `Math.log` or `Math.cos`, whose last
- * bits differ between engines, lies on the way from the integers to the numbers.
+ * Random streams. All random numbers (initial weights, shuffling, dropout masks) come from counter-based streams
+ * identified by a seed and a path, which give the same integers on every machine. Their conversion to other numbers
+ * does not use `Math.exp`, `Math.log` or `Math.cos`, whose last bits differ between engines.
  */
 import { valueError } from './errors.js';
 import { apply1, type Op } from './op.js';
@@ -11,10 +11,10 @@ import { shown } from './shown.js';
 import type { Tensor } from './tensor.js';
 import { randomWord, threefry2x32 } from './threefry.js';
 
-/** The position of a random stream; enough to resume it in another process. */
+/** The position of a random stream, from which it can be continued in another process. */
 export interface StreamState {
   key: [number, number];
-  /** Blocks of two words used so far. */
+  /** Number of blocks of two words used so far. */
   counter: number;
 }
 
@@ -24,7 +24,7 @@ export class RandomStream {
 
   /**
    * @param seed an integer from 0 to 2^53 - 1
-   * @param path names of what the stream is for: each path gives an independent stream of one seed
+   * @param path names for the purpose of the stream: each path is an independent stream of the seed
    */
   constructor(seed: number, ...path: (string | number)[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
@@ -38,31 +38,31 @@ export class RandomStream {
     return { key: [...this.#key], counter: this.#counter };
   }
 
-  /** Continues at a recorded state. */
+  /** Restores a recorded state. */
   set state({ key, counter }: StreamState) {
     this.#key = [...key];
     this.#counter = counter;
   }
 
-  /** An independent stream below this one; does not change this one. */
+  /** An independent child stream; does not change this one. */
   child(...path: (string | number)[]): RandomStream {
     const stream = new RandomStream(0);
     stream.state = { key: keyBelow(this.#key, path), counter: 0 };
     return stream;
   }
 
-  /** `count` fresh 32-bit words. */
+  /** The next `count` 32-bit words. */
   words(count: number): Uint32Array {
-    const at = this.#advance(count);
+    const at = this.#reserve(count);
     return Uint32Array.from({ length: count }, (_, i) => randomWord(this.#key, at, i));
   }
 
-  /** Numbers uniform in [low, high), of 24 random bits each. */
+  /** Uniform numbers in [low, high), with 24 random bits each. */
   uniform(count: number, low = 0, high = 1): Float64Array {
     return Float64Array.from(this.words(count), (word) => low + (high - low) * ((word >>> 8) * 2 ** -24));
   }
 
-  /** Numbers of a normal distribution (Marsaglia's polar method, with a logarithm of our own). */
+  /** Normally distributed numbers (Marsaglia's polar method, with a custom logarithm). */
   normal(count: number, mean = 0, deviation = 1): Float64Array {
     const out = new Float64Array(count);
     for (let i = 0; i < count; ) {
@@ -81,14 +81,14 @@ export class RandomStream {
     const order = Uint32Array.from({ length: count }, (_, i) => i);
     const words = this.words(Math.max(0, count - 1));
     for (let i = count - 1; i > 0; i--) {
-      // Multiply-shift: unbiased to 2^-32 for any count that fits memory.
+      // Multiply-shift: unbiased up to 2^-32 for any count that fits in memory.
       const j = Math.floor((words[count - 1 - i] * (i + 1)) / 2 ** 32);
       [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
   }
 
-  /** Uniform numbers in [0, 1) made by the backend: the same integers as {@link uniform}. */
+  /** Uniform numbers in [0, 1), computed by the backend from the same integers as {@link uniform}. */
   uniformTensor(shape: Shape): Tensor {
     return apply1(uniformOp, [], { ...this.#take(shape), shape });
   }
@@ -100,10 +100,11 @@ export class RandomStream {
   }
 
   #take(shape: Shape): { key: readonly [number, number]; counter: number } {
-    return { key: this.#key, counter: this.#advance(sizeOf(shape)) };
+    return { key: this.#key, counter: this.#reserve(sizeOf(shape)) };
   }
 
-  #advance(words: number): number {
+  /** Reserves the next `words` words of the stream and returns the counter of the first. */
+  #reserve(words: number): number {
     const at = this.#counter;
     this.#counter += Math.ceil(words / 2);
     return at;
@@ -118,7 +119,7 @@ interface DrawAttributes {
   shape: Shape;
 }
 
-/** The key of the stream at a path below another. */
+/** The key of a child stream at a path. */
 function keyBelow(key: readonly [number, number], path: readonly (string | number)[]): [number, number] {
   let below: [number, number] = [...key];
   for (const part of path) {
@@ -145,7 +146,7 @@ const maskOp: Op<DrawAttributes & { keep: number }, readonly []> = {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-/** ln x for x > 0 by additions, products and one division only: the same bits in every JavaScript engine. */
+/** ln x for x > 0 with additions, products and one division only: the same bits in every JavaScript engine. */
 export function exactLog(x: number): number {
   bits.setFloat64(0, x);
   const high = bits.getUint32(0);

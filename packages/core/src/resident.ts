@@ -1,7 +1,7 @@
 /**
- * Memory that stays in a backend between scopes: parameters, their gradients and optimizer slots. One `FlatBuffer` holds
- * many tensors side by side, so that clipping, an optimizer's update and an all-reduce are one call over the whole. When
- * the program switches backends, a buffer follows at its next use.
+ * Memory that stays in a backend between scopes: parameters, their gradients and optimizer slots. One `FlatBuffer`
+ * contains many tensors side by side, so that clipping, an optimizer's update and an all-reduce are single calls. If
+ * the program switches backends, a buffer is moved at its next use.
  */
 import type { Block, FloatArray, WeightFormatName } from './backend.js';
 import { shapeError, UnrollError } from './errors.js';
@@ -9,25 +9,28 @@ import { currentBackend, runtime } from './runtime.js';
 import type { BlockLocation, ResidentMemory } from './tensor.js';
 
 export interface BufferStorage extends BlockLocation {
-  /** Cached views by offset: every step asks for the same ones. */
+  /** Cached views by offset, because every step requests the same ones. */
   parts: Map<number, Block>;
 }
 
 /** The storage of every live buffer. */
 export const bufferStorages = new Set<BufferStorage>();
 
-/** Gives the memory of collected buffers back. A long synchronous loop that makes models delays this to its end. */
+/**
+ * Releases the memory of garbage-collected buffers. A long synchronous loop that creates models delays this to its
+ * end.
+ */
 const collected = new FinalizationRegistry<BufferStorage>((storage) => {
   bufferStorages.delete(storage);
   storage.backend.release(storage.block);
 });
 
-/** @throws UnrollError `backend`, beginning with `what`, where the memory cannot be read synchronously */
+/** @throws UnrollError `backend`, beginning with `what`, if the memory cannot be read synchronously */
 export function readNow({ backend, block }: BlockLocation, what: string): FloatArray {
   if (backend.readSync) return backend.readSync(block);
   throw new UnrollError(
     'backend',
-    `${what} cannot be read synchronously from the backend "${backend.name}": await its data().`,
+    `${what} cannot be read synchronously from the backend "${backend.name}". Await its data() instead.`,
   );
 }
 
@@ -44,7 +47,7 @@ export class FlatBuffer implements ResidentMemory {
     collected.register(this, this.#storage);
   }
 
-  /** The whole buffer, in the memory of the backend that computes now. */
+  /** The whole buffer, in the memory of the current backend. */
   block(): Block {
     const backend = runtime.scope?.backend ?? currentBackend();
     const storage = this.#storage;
@@ -75,10 +78,10 @@ export class FlatBuffer implements ResidentMemory {
     return backend.read(block);
   }
 
-  /** @throws UnrollError `shape` where the values reach beyond the buffer */
+  /** @throws UnrollError `shape` if the values extend beyond the buffer */
   write(values: ArrayLike<number>, offset = 0): void {
     if (offset + values.length > this.length) {
-      throw shapeError(`${values.length} values do not fit a buffer of ${this.length} from ${offset} on.`);
+      throw shapeError(`${values.length} values do not fit a buffer of ${this.length} at offset ${offset}.`);
     }
     const { backend, block } = this.locationOf(offset, values.length);
     backend.write(block, values);
@@ -90,7 +93,7 @@ export class FlatBuffer implements ResidentMemory {
     backend.setWeightFormat(block, format);
   }
 
-  /** Copies the values of a block of the backend that computes now. */
+  /** Copies the values of a block of the current backend. */
   copyFrom(block: Block, offset = 0): void {
     const to = this.blockFor(offset, block.length);
     this.#storage.backend.kernels.copy(block, 0, [1], to, 0, [1], [block.length]);

@@ -11,12 +11,12 @@ import { type BlockLocation, storage, Tensor, temporaryTensor } from './tensor.j
 export interface Lookup {
   /** Row indices, in any shape. */
   ids: Tensor;
-  /** The gradient of each: [...ids, width]. */
+  /** The gradient of each row: [...ids, width]. */
   grad: Tensor;
 }
 
 export class RowGradient extends Tensor {
-  /** In the order in which they are added up. */
+  /** In the order in which they are added. */
   readonly lookups: readonly Lookup[];
   #cached: Tensor | null = null;
 
@@ -26,7 +26,7 @@ export class RowGradient extends Tensor {
     this.lookups = lookups;
   }
 
-  /** Adds the rows to theirs in `table`. */
+  /** Adds the gradients to their rows of `table`. */
   addTo(table: Block): void {
     const { kernels } = openScope().backend;
     for (const { ids, grad } of this.lookups) {

@@ -34,7 +34,7 @@ export function sliceRows(tensor: Tensor, from: number, to: number): Tensor {
   return hostTensor(hostValues(tensor, DATA).slice(from * width, to * width), [to - from, ...shape]);
 }
 
-/** Tensors of equal rows one after another, along the first axis. */
+/** Concatenates tensors of rows along the first axis. */
 export async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
   if (parts.length === 1) return parts[0];
   const values = (await onHost(parts)).map((part) => hostValues(part, DATA));

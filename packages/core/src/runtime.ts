@@ -1,28 +1,31 @@
 /**
- * The state of the running program: which backend computes, and which scope is open. Kept apart from tensors and
- * backends so that neither imports the other.
+ * The state of the program: the current backend and the open scope. Separate from tensors and backends, so that
+ * neither imports the other.
  */
 import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
 import type { RandomStream } from './random.js';
 import type { BufferStorage } from './resident.js';
 
-/** A stretch of work that owns the temporary memory made in it; see scope.ts. */
+/** A section of work that owns the temporary memory allocated in it; see scope.ts. */
 export interface ScopeState {
   readonly backend: Backend;
   readonly parent: ScopeState | null;
   open: boolean;
-  /** A gradient is being recorded in it. */
+  /** True while a gradient is recorded in it. */
   recording: boolean;
 }
 
 interface Runtime {
   backend: Backend | null;
-  /** Makes the default backend at first use; throws where that needs `await ready()`. */
+  /** Creates the default backend on first use; throws if that needs `await ready()`. */
   makeDefault: (() => Backend) | null;
-  /** Moves a buffer to the memory of another backend. Null where there is only one: select.ts switches. */
+  /** Moves a buffer to the memory of another backend. Null if there is only one; select.ts sets it. */
   moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
-  /** Makes a random stream. Models seldom draw while they only run: a page that does not make streams has none. */
+  /**
+   * Creates a random stream. Models rarely draw random numbers in inference; a page without streams does not load
+   * them.
+   */
   makeStream: ((seed: number) => RandomStream) | null;
   scope: ScopeState | null;
 }
@@ -35,13 +38,13 @@ export const runtime: Runtime = {
   scope: null,
 };
 
-/** The open scope, for what runs inside one. */
+/** The open scope, for code that runs inside one. */
 export function openScope(): ScopeState {
   if (runtime.scope !== null) return runtime.scope;
   throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
 }
 
-/** The backend that computes now. */
+/** The current backend. */
 export function currentBackend(): Backend {
   if (runtime.backend === null) {
     if (runtime.makeDefault === null) {

@@ -1,13 +1,12 @@
 /**
- * The safetensors file (github.com/huggingface/safetensors): tensors by name, read by most tools, holding
- * nothing but numbers and text. Checkpoints and artifacts are such files. The layout, all integers
- * little-endian:
+ * The safetensors format (github.com/huggingface/safetensors): named tensors, read by most tools, without executable
+ * content. Checkpoints and artifacts are such files. The layout, with all integers little-endian:
  *
  *   8 bytes    H, the length of the header
  *   H bytes    JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { k: text } }
- *   the rest   the values; offsets count from here, and tensors fill it without holes or overlap
+ * the rest   the values; offsets count from here, and tensors fill it without gaps or overlap
  *
- * The reader is strict: what the specification forbids is refused before anything is allocated for it.
+ * The reader is strict: it rejects everything that the specification forbids before allocating memory for it.
  */
 import { UnrollError } from './errors.js';
 import type { Shape } from './shape.js';
@@ -24,7 +23,7 @@ export type SafetensorsType = keyof typeof bitsPerElement;
 export interface StoredTensor {
   dtype: SafetensorsType;
   shape: Shape;
-  /** The values, little-endian, row-major. From the reader: a part of the file's bytes, not a copy. */
+  /** The values, little-endian, row-major. From the reader: a view of the file's bytes, not a copy. */
   bytes: Uint8Array;
 }
 
@@ -33,7 +32,7 @@ export interface SafetensorsFile {
   metadata: ReadonlyMap<string, string>;
 }
 
-/** As the reference implementation: no header may be longer. */
+/** The limit of the reference implementation. */
 const MAX_HEADER = 100_000_000;
 const METADATA = '__metadata__';
 
@@ -41,7 +40,7 @@ function bad(message: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('format', `This is not a valid safetensors file: ${message}`, data);
 }
 
-/** The file's tensors and metadata. @throws UnrollError `format` for anything the specification forbids */
+/** Parses a file. @throws UnrollError `format` for anything that the specification forbids */
 export function readSafetensors(file: Uint8Array): SafetensorsFile {
   const { header, start } = readHeader(file);
   const metadata = readMetadata(header[METADATA]);
@@ -52,12 +51,15 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
   let expected = 0;
   for (const { name, begin, end } of entries) {
     if (begin !== expected) {
-      const what = begin > expected ? 'a hole before' : 'an overlap with';
-      throw bad(`there is ${what} tensor "${name}", at byte ${begin} of the values instead of ${expected}.`, {
-        name,
-        begin,
-        expected,
-      });
+      const what = begin > expected ? 'a gap before' : 'an overlap with';
+      throw bad(
+        `there is ${what} tensor "${name}": it begins at byte ${begin} of the values instead of ${expected}.`,
+        {
+          name,
+          begin,
+          expected,
+        },
+      );
     }
     expected = end;
   }
@@ -75,12 +77,13 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
 }
 
 function readHeader(file: Uint8Array): { header: JsonObject; start: number } {
-  if (file.length < 8) throw bad(`it has ${file.length} bytes, and the length of the header takes 8.`);
+  if (file.length < 8)
+    throw bad(`it must have at least 8 bytes, the length of the header, got ${file.length}.`);
   const view = new DataView(file.buffer, file.byteOffset, 8);
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   if (size > MAX_HEADER || size > file.length - 8) {
     throw bad(
-      `it says its header has ${size} bytes, and ${file.length - 8} bytes follow (${MAX_HEADER} at most).`,
+      `the header length is ${size} bytes, but ${file.length - 8} bytes follow (at most ${MAX_HEADER} are allowed).`,
       {
         size,
         length: file.length,
@@ -134,7 +137,7 @@ function readEntry(name: string, entry: Json, available: number): Entry {
   const bits = bitsOf(shape, dtype as SafetensorsType, available);
   if (bits !== (end - begin) * 8) {
     throw bad(
-      `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not take ${end - begin} ` +
+      `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not need ${end - begin} ` +
         'bytes.',
       {
         name,
@@ -147,7 +150,7 @@ function readEntry(name: string, entry: Json, available: number): Entry {
   return { name, dtype: dtype as SafetensorsType, shape, begin, end };
 }
 
-/** Bits that a tensor takes; Infinity where it cannot fit `available` bytes, so that no product overflows. */
+/** Number of bits of a tensor; Infinity if it cannot fit `available` bytes, so that no product overflows. */
 function bitsOf(shape: readonly number[], dtype: SafetensorsType, available: number): number {
   if (shape.includes(0)) return 0;
   let bits: number = bitsPerElement[dtype];
@@ -167,9 +170,9 @@ function isCounts(value: Json | undefined): value is number[] {
 }
 
 /**
- * A safetensors file. Wide dtypes come first, as the reference implementation writes them, so that every
- * tensor is aligned; otherwise the order is kept.
- * @throws UnrollError `value` where bytes do not fill a shape, or a name is `__metadata__`
+ * Encodes a safetensors file. Wide dtypes come first, as in the reference implementation, so that every tensor is
+ * aligned; otherwise the order is preserved.
+ * @throws UnrollError `value` if the bytes do not match a shape, or a name is `__metadata__`
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -213,10 +216,10 @@ export function storeFloats(values: Float32Array | Float64Array, shape: Shape): 
 
 /** The values of an F32 or F64 tensor, copied. @throws UnrollError `format` for other dtypes */
 export function loadFloats({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
-  const own = new Uint8Array(bytes).buffer; // a copy; a Node Buffer's own slice would not be one
+  const own = new Uint8Array(bytes).buffer; // a copy; slice() of a Node Buffer would share the memory
   if (dtype === 'F32') return new Float32Array(own);
   if (dtype === 'F64') return new Float64Array(own);
-  throw new UnrollError('format', `Tensor "${name}" is stored as ${dtype}; F32 or F64 was expected.`, {
+  throw new UnrollError('format', `Tensor "${name}" must be F32 or F64, got ${dtype}.`, {
     name,
     dtype,
   });

@@ -1,20 +1,21 @@
 /**
- * Scopes: why nobody disposes of anything. Every public entry (a training step, `predict`, `valueAndGrad`, a stream's
- * step) runs in a scope that owns an arena of temporary memory. What the scope's function returns is moved out to memory
- * that the garbage collector owns; everything else is given back at once when the scope closes, whether it returns or
- * throws. A tensor that was stashed away inside and not returned throws when it is used later: it never reads rubbish.
+ * Scopes: the reason why no tensor needs to be disposed. Every public entry point (a training step, `predict`,
+ * `valueAndGrad`, a stream's step) runs in a scope that owns an arena of temporary memory. The result of the scope's
+ * function is moved to memory owned by the garbage collector; everything else is released when the scope closes,
+ * whether it returns or throws. A tensor that was stored elsewhere and not returned throws an error on later use; it
+ * never reads invalid memory.
  */
 import { UnrollError } from './errors.js';
 import { currentBackend, runtime, type ScopeState } from './runtime.js';
 import { Tensor } from './tensor.js';
 
 /**
- * Runs `work` in a scope and returns its result, the tensors in it (also inside arrays, plain objects and maps) moved
- * out. `work` must be synchronous: memory is given back when it returns.
+ * Runs `work` in a scope and returns its result. Tensors in the result (also inside arrays, plain objects and maps)
+ * are moved out of the scope. `work` must be synchronous, because memory is released when it returns.
  */
 export function scope<T>(work: () => T): T {
   const parent = runtime.scope;
-  // What a gradient is being taken of must outlive scopes inside it: backward still reads it.
+  // Tensors of a recorded gradient must outlive inner scopes, because backward still reads them.
   if (parent?.recording) return synchronous(work());
   const backend = parent?.backend ?? currentBackend();
   const state: ScopeState = { backend, parent, open: true, recording: false };
@@ -35,13 +36,13 @@ function synchronous<T>(result: T): T {
   if (!(result instanceof Promise)) return result;
   throw new UnrollError(
     'scope',
-    'A scope runs synchronous work, got a promise. Await outside the scope, or keep() what outlives it.',
+    'scope() needs a synchronous function, got a promise. Await outside the scope, or keep() tensors that must outlive it.',
   );
 }
 
 /**
- * Makes tensors outlive the step they were made in: their values move to memory that the garbage collector owns.
- * Returns its argument.
+ * Makes tensors outlive the step in which they were created: moves their values to memory owned by the garbage
+ * collector. Returns its argument.
  */
 export function keep<T>(value: T): T {
   moveOutAll(value, null, 0);

@@ -1,6 +1,6 @@
 /**
- * Which backend computes: the native kernels where they load, else WebAssembly, else (nothing compiled was found) the
- * reference. `UNROLL_BACKEND` and `setBackend` force one, by a name such as `native`, `native:avx2`, `wasm`,
+ * Selects the backend: the native kernels if they load, else WebAssembly, else (without compiled kernels) the
+ * reference. `UNROLL_BACKEND` and `setBackend` select one by name, such as `native`, `native:avx2`, `wasm`,
  * `wasm:relaxed`, `wasm:infer`, `reference` or `reference:float64`.
  */
 import { type KernelChoice, type KernelModule, loadKernels, loadKernelsSync } from '@unroll/kernels';
@@ -21,7 +21,7 @@ export type BackendName =
   | `wasm:${string}`
   | `reference:${string}`;
 
-/** One instance per name and process: memory and threads are shared by all who ask for it. */
+/** One instance per name and process: all users share its memory and threads. */
 const made = new Map<string, Backend>();
 
 function fromEnvironment(): string | undefined {
@@ -29,7 +29,7 @@ function fromEnvironment(): string | undefined {
   return process?.env?.UNROLL_BACKEND || undefined;
 }
 
-/** Variants of WebAssembly kernels, which can be joined by hyphens. */
+/** Variants of WebAssembly kernels, which can be combined with hyphens. */
 const WASM = ['relaxed', 'infer', 'single'];
 
 function kernelChoice(name: string): KernelChoice {
@@ -63,7 +63,7 @@ function remember(name: string, module: KernelModule): Backend {
   return backend;
 }
 
-/** @internal The backend of that name, loaded at once (Node). */
+/** @internal Loads the backend of that name synchronously (Node). */
 export function backendSync(name: string): Backend {
   const known = made.get(name);
   if (known) return known;
@@ -77,7 +77,7 @@ runtime.makeDefault = () => {
   return forced ? backendSync(forced) : (made.get('default') ?? remember('default', loadKernelsSync()));
 };
 
-/** Makes `values` the values of a buffer, in memory of `backend`. */
+/** Stores `values` as the values of a buffer, in memory of `backend`. */
 function moveStorage(storage: BufferStorage, backend: Backend, values: FloatArray): void {
   storage.backend.release(storage.block);
   storage.backend = backend;
@@ -89,8 +89,8 @@ function moveStorage(storage: BufferStorage, backend: Backend, values: FloatArra
 runtime.moveStorage = (storage, backend) => moveStorage(storage, backend, readNow(storage, 'This buffer'));
 
 /**
- * Loads the backend that will compute. In Node this is never needed; in a browser it must have resolved before the
- * first eager op (`fit`, `predict` and loading a model await it themselves).
+ * Loads the backend. Never needed in Node; in a browser it must have resolved before the first eager op (`fit`,
+ * `predict` and loading a model await it themselves).
  */
 export async function ready(): Promise<Backend> {
   if (runtime.backend) return runtime.backend;
@@ -99,8 +99,8 @@ export async function ready(): Promise<Backend> {
 }
 
 /**
- * Makes another backend compute from now on; without an argument, the best that loads. Models and tensors carry over.
- * @throws UnrollError `backend` for an unknown name, KernelLoadError where this machine cannot load it
+ * Switches to another backend; without an argument, to the best that loads. Models and tensors are moved.
+ * @throws UnrollError `backend` for an unknown name, KernelLoadError if this machine cannot load it
  */
 export async function setBackend(name?: BackendName | Backend): Promise<Backend> {
   if (runtime.scope) throw new UnrollError('backend', 'The backend cannot change inside a step.');
@@ -116,8 +116,8 @@ export async function setBackend(name?: BackendName | Backend): Promise<Backend>
 }
 
 /**
- * What lies in memory that can only be read asynchronously is carried over now; buffers of other backends follow at their
- * next use.
+ * Memory that can only be read asynchronously is moved immediately; buffers of other backends are moved at their next
+ * use.
  */
 async function switchTo(backend: Backend): Promise<Backend> {
   const left = () =>
@@ -125,13 +125,13 @@ async function switchTo(backend: Backend): Promise<Backend> {
   for (let batch = left(); batch.length > 0; batch = left()) {
     const values = await Promise.all(batch.map((storage) => storage.backend.read(storage.block)));
     batch.forEach((storage, i) => {
-      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]); // else its buffer was collected meanwhile
+      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]); // skips buffers collected in the meantime
     });
   }
   return (runtime.backend = backend);
 }
 
-/** The number of threads that kernels use; results do not depend on it. */
+/** Sets the number of threads of the kernels; results do not depend on it. */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) {
     throw new UnrollError('value', `The number of threads must be a positive integer, got ${shown(count)}.`, {

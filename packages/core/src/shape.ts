@@ -1,4 +1,4 @@
-/** Arithmetic on shapes: sizes, strides, broadcasting (NumPy's rule), axes. Nothing here touches data. */
+/** Arithmetic on shapes: sizes, strides, broadcasting (NumPy's rules), axes. Independent of data. */
 import { formatShape, shapeError, valueError } from './errors.js';
 
 export type Shape = readonly number[];
@@ -58,7 +58,7 @@ export function broadcastShapes(what: string, a: Shape, b: Shape): number[] {
   return out;
 }
 
-/** Strides that read a tensor of shape `from` as if it had the broadcast shape `to` (0 along repeated axes). */
+/** Strides for reading a tensor of shape `from` as if it had the broadcast shape `to` (0 along broadcast axes). */
 export function broadcastStrides(from: Shape, to: Shape): number[] {
   const own = stridesOf(from);
   const lead = to.length - from.length;
@@ -89,7 +89,10 @@ export function normaliseAxes(
   return [...new Set(list)].sort((a, b) => a - b);
 }
 
-/** A strided index space with neighbouring axes merged where every stride allows it: fewer, longer inner loops. */
+/**
+ * Merges neighbouring axes of a strided index space if every stride allows it, which gives fewer and longer inner
+ * loops.
+ */
 export function collapse(
   shape: Shape,
   ...strides: readonly number[][]

@@ -1,9 +1,9 @@
-/** Values in messages: what was given, in a few characters. */
+/** Formats values for messages, in a few characters. */
 
-/** The longest text that is shown whole. */
+/** The longest string that is shown completely. */
 const LONGEST = 40;
 
-/** `value` as a person wrote it, cut short: `"32"`, `[1, 2, ...]`, `{ input, output }`, `a Date`, `a function`. */
+/** `value` as in source code, abbreviated: `"32"`, `[1, 2, ...]`, `{ input, output }`, `a Date`, `a function`. */
 export function shown(value: unknown, depth = 0): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > LONGEST ? `${value.slice(0, LONGEST)}...` : value);
@@ -21,7 +21,7 @@ export function shown(value: unknown, depth = 0): string {
   return list(keys.slice(0, 3), keys.length, '{}');
 }
 
-/** The first entries between brackets, with dots for what is left out. */
+/** The first entries between brackets, followed by dots if there are more. */
 function list(entries: readonly string[], count: number, brackets: '[]' | '{}'): string {
   if (count === 0) return brackets;
   const text = [...entries, ...(count > entries.length ? ['...'] : [])].join(', ');

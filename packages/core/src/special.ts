@@ -1,9 +1,9 @@
 /**
- * Special functions for x > 0 in double precision: log Γ and its derivative, by Stirling's series after the
- * recurrence Γ(x + 1) = x Γ(x) has made x large; and two functions that cancel when written out.
+ * Special functions for x > 0 in double precision: log Γ and its derivative, with Stirling's series after the
+ * recurrence Γ(x + 1) = x Γ(x) has made x large; and two functions whose direct formulas suffer from cancellation.
  */
 
-/** From here on the series below are exact to the last bits of a double. */
+/** From here on, the series below are accurate to the last bits of a double. */
 const LARGE = 10;
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 

@@ -1,7 +1,6 @@
 /**
- * JSON read strictly (RFC 8259): one value and nothing after it, no key twice in one object, bounded depth.
- * Objects have no prototype, so that a key `__proto__` is a key like any other. For files that somebody else
- * may have written.
+ * Strict JSON parsing (RFC 8259): a single value, no duplicate keys in an object, limited depth. Objects have no
+ * prototype, so `__proto__` is an ordinary key. For files from untrusted sources.
  */
 import { UnrollError } from './errors.js';
 
@@ -14,7 +13,7 @@ const MAX_DEPTH = 64;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const SPACE = /[ \t\n\r]*/y;
 
-/** Browsers and Node have it; this package's types name neither. */
+/** Available in browsers and Node, but in none of this package's type libraries. */
 declare const TextDecoder: new (
   label: string,
   options: { fatal: boolean; ignoreBOM: boolean },
@@ -22,15 +21,15 @@ declare const TextDecoder: new (
 declare const TextEncoder: new () => { encode(text: string): Uint8Array };
 
 /**
- * The value of a JSON text.
- * @param what names the text in errors
- * @throws UnrollError `format` that says what was found and where (a character offset)
+ * Parses a JSON text.
+ * @param what the name of the text in errors
+ * @throws UnrollError `format` with the problem and its position (a character offset)
  */
 export function parseStrictJson(text: string, what: string): Json {
   return new Parser(text, what).whole();
 }
 
-/** UTF-8, strictly. @throws UnrollError `format` for bytes that are not UTF-8 */
+/** Decodes strict UTF-8. @throws UnrollError `format` for bytes that are not UTF-8 */
 export function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -116,7 +115,7 @@ class Parser {
     }
   }
 
-  /** The place after the closing quote: the first quote with an even number of backslashes before it. */
+  /** The position after the closing quote: the first quote with an even number of backslashes before it. */
   #endOfString(): number {
     for (let quote = this.#at; ; ) {
       quote = this.#text.indexOf('"', quote + 1);

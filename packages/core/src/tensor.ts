@@ -1,12 +1,13 @@
 /**
- * Tensors: immutable n-dimensional arrays of real numbers. Nobody disposes of them. A tensor's values lie in one of
- * three places:
+ * Tensors: immutable n-dimensional arrays of real numbers. They need not be disposed. The values of a tensor are in
+ * one of three locations:
  *
- * - host: an array that the garbage collector owns. What `tensor()` makes lies there, and what a scope returns where the
- *   backend's memory can be read synchronously; it may be used for ever and on any backend;
- * - block: temporary memory of the scope it was made in. Once that scope has closed, using the tensor throws;
- * - resident: a part of a buffer that stays in a backend's memory (parameters, optimizer slots, and what a scope returns
- *   where that memory can only be read asynchronously).
+ * - host: an array owned by the garbage collector. Results of `tensor()` are there, and results of scopes if the
+ * backend's memory can be read synchronously; such a tensor never expires and can be used on any backend;
+ * - block: temporary memory of the scope in which it was created. After that scope has closed, using the tensor
+ * throws;
+ * - resident: a part of a buffer that stays in a backend's memory (parameters, optimizer slots, and results of scopes
+ * if that memory can only be read asynchronously).
  */
 import type { Backend, Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
@@ -15,23 +16,23 @@ import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
 import { shown } from './shown.js';
 
-/** A block and the backend whose memory it lies in. */
+/** A block and the backend that owns it. */
 export interface BlockLocation {
   backend: Backend;
   block: Block;
 }
 
-/** Memory that outlives scopes, found anew when the backend changes (see resident.ts). */
+/** Memory that outlives scopes, looked up again when the backend changes (see resident.ts). */
 export interface ResidentMemory {
   blockFor(offset: number, length: number): Block;
-  /** The current location of that part, without moving it to the current backend. */
+  /** The current location, without moving the memory to the current backend. */
   locationOf(offset: number, length: number): BlockLocation;
 }
 
 /**
- * Where values lie; shared by tensors that show the same ones in different shapes, so that they move together. `values`
- * is set where they lie in an array, else `memory` where they are resident, else they are in `block` of `scope`. An
- * array's values may also have been copied to `block`, for as long as `scope` is open.
+ * The location of values, shared by tensors with the same values in different shapes, so that they move together.
+ * `values` is set if they are in an array; else `memory` is set if they are resident; else they are in `block` of
+ * `scope`. The values of an array may also have a copy in `block` while `scope` is open.
  * @internal
  */
 export interface Storage {
@@ -53,9 +54,9 @@ export function storage(
   return { values, block, scope, memory, offset };
 }
 
-/** Nested arrays of numbers, for making tensors and reading them. */
+/** Nested arrays of numbers, for creating tensors and reading them. */
 export type NestedArray = number | NestedArray[];
-/** What ops accept in place of a tensor. */
+/** A tensor, or numbers that ops accept instead of one. */
 export type TensorLike = Tensor | NestedArray | Float32Array | Float64Array;
 
 export class Tensor {
@@ -83,8 +84,8 @@ export class Tensor {
   }
 
   /**
-   * The values at once, for tensors made of numbers and on CPU backends.
-   * @throws UnrollError `backend` where the values lie in memory that can only be read asynchronously: await `data()`
+   * The values, synchronously: for tensors made from numbers and on CPU backends.
+   * @throws UnrollError `backend` if the values are in memory that can only be read asynchronously: await `data()`
    */
   dataSync(): FloatArray {
     return this.hostArray?.slice() ?? hostValues(this, `This tensor of shape ${formatShape(this.shape)}`);
@@ -93,9 +94,7 @@ export class Tensor {
   /** The single value of a tensor of size 1. */
   item(): number {
     if (this.size !== 1) {
-      throw shapeError(
-        `item() needs a tensor of one element, this one has shape ${formatShape(this.shape)}.`,
-      );
+      throw shapeError(`item() needs a tensor of one element, got shape ${formatShape(this.shape)}.`);
     }
     return this.dataSync()[0];
   }
@@ -113,12 +112,12 @@ export class Tensor {
     return `Tensor${formatShape(this.shape)}`;
   }
 
-  /** @internal The values on the host, not to be changed; null: they lie in a backend's memory. */
+  /** @internal The values in host memory, not to be changed; null if they are in a backend's memory. */
   get hostArray(): FloatArray | null {
     return this.#storage.values;
   }
 
-  /** @internal The memory that values which are not `hostArray` lie in. */
+  /** @internal The memory of values that are not in `hostArray`. */
   location(): BlockLocation {
     const { memory, offset, scope } = this.#storage;
     return memory?.locationOf(offset, this.size) ?? { backend: scope!.backend, block: this.#liveBlock() };
@@ -139,7 +138,7 @@ export class Tensor {
     return block;
   }
 
-  /** @internal Another shape over the same memory. */
+  /** @internal A tensor of another shape over the same memory. */
   withShape(shape: Shape): Tensor {
     return new Tensor(shape, this.#storage);
   }
@@ -178,14 +177,14 @@ export class Tensor {
 }
 
 /**
- * The values of a tensor that lies on the host, without a copy: not to be changed. Elsewhere a copy, on CPU backends.
- * @throws UnrollError `backend`, beginning with `what`, on others
+ * The values of a tensor: for host tensors without a copy (not to be changed), on CPU backends a copy.
+ * @throws UnrollError `backend`, beginning with `what`, on other backends
  */
 export function hostValues(tensor: Tensor, what: string): FloatArray {
   return tensor.hostArray ?? readNow(tensor.location(), what);
 }
 
-/** The values of several tensors, without a copy of those that lie on the host: not to be changed. */
+/** The values of several tensors; those of host tensors without a copy (not to be changed). */
 export function valuesOf(tensors: readonly Tensor[]): FloatArray[] | Promise<FloatArray[]> {
   const arrays = tensors.map((tensor) => tensor.hostArray);
   if (!arrays.includes(null)) return arrays as FloatArray[];
@@ -226,7 +225,7 @@ export function temporaryTensor(shape: Shape): Tensor {
   return viewTensor(openScope().backend.temporary(sizeOf(shape)), shape);
 }
 
-/** @internal A tensor over part of another one's temporary memory. */
+/** @internal A tensor over a part of another tensor's temporary memory. */
 export function viewTensor(block: Block, shape: Shape): Tensor {
   return new Tensor(shape, storage(null, block, openScope()));
 }
@@ -234,18 +233,19 @@ export function viewTensor(block: Block, shape: Shape): Tensor {
 const kindOf = (value: unknown): string => typeof value;
 
 /**
- * A tensor of the given values.
+ * Creates a tensor from values.
  * @param values nested arrays of equal lengths, or a typed array together with `shape`
- * @param shape needed for typed arrays; for nested arrays it may reshape them
- * @throws UnrollError `shape` when the values are ragged or do not fill the shape
+ * @param shape required for typed arrays; for nested arrays it may reshape them
+ * @throws UnrollError `shape` if the values are ragged or do not fill the shape
  */
 export function tensor(values: NestedArray | FloatArray | readonly number[], shape?: Shape): Tensor {
   return tensorOf(values, shape, shown);
 }
 
 /**
- * @internal {@link tensor} where values are not a user's: a page that only runs models does without the code that shows them.
- * @param say how the error about something else than a number calls it
+ * @internal {@link tensor} for values that are not from users: without the code that formats them, which a page that
+ * only runs models omits.
+ * @param say formats a value that is not a number, for the error
  */
 export function tensorOf(
   values: NestedArray | FloatArray | readonly number[],
@@ -290,7 +290,7 @@ function flatten(
     return;
   }
   if (!Array.isArray(values)) {
-    throw valueError(`A tensor is made of numbers or nested arrays of numbers, got ${say(values)}.`);
+    throw valueError(`A tensor must be made of numbers or nested arrays of numbers, got ${say(values)}.`);
   }
   if (depth === shape.length) {
     if (out.length > 0) throw shapeError('Ragged nested arrays: got a row, expected a number.');
@@ -303,7 +303,7 @@ function flatten(
   for (const value of values) flatten(value, depth + 1, shape, out, say);
 }
 
-/** A tensor from whatever an op accepts. */
+/** Converts anything that an op accepts to a tensor. */
 export function asTensor(value: TensorLike): Tensor {
   if (value instanceof Tensor) return value;
   return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensorOf(value);

@@ -1,7 +1,7 @@
 /**
  * Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a
- * counter-based generator. Word i of a stream is a pure function of (key, counter, i), so any machine, thread or backend
- * that asks for it gets the same integer. The same function in C++ is in packages/kernels/cpp/random.cpp.
+ * counter-based generator. Word i of a stream is a pure function of (key, counter, i), so every machine, thread and
+ * backend computes the same integer. packages/kernels/cpp/random.cpp implements the same function in C++.
  */
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 const PARITY = 0x1bd11bda;

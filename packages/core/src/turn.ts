@@ -1,4 +1,4 @@
-/** Lets the event loop take a turn (timers, input, messages), so that a page stays alive between batches. */
+/** Yields to the event loop (timers, input, messages), so that a page stays responsive between batches. */
 export function nextTurn(): Promise<void> {
   const host = globalThis as { setImmediate?: (work: () => void) => unknown };
   return new Promise((resolve) => {
@@ -7,13 +7,13 @@ export function nextTurn(): Promise<void> {
   });
 }
 
-/** So long, in milliseconds, work may hold the event loop: a frame of a page at 60 a second. */
+/** Milliseconds for which work may block the event loop: one frame of a page at 60 frames per second. */
 const HOLD = 16;
 let lastTurn = 0;
 
 /**
- * Gives the event loop a turn if it has had none for a while. A turn costs more than a step of a small network, and
- * nobody notices waiting for some milliseconds.
+ * Yields to the event loop if it has been blocked for a while. A yield costs more than a step of a small network, and
+ * users do not notice a delay of a few milliseconds.
  */
 export async function nextTurnIfDue(): Promise<void> {
   if (performance.now() - lastTurn < HOLD) return;
@@ -30,7 +30,7 @@ const waiting: (() => void)[] = [];
 let port: Port | null = null;
 
 /**
- * One message channel for the page's life: a message is a turn without the minimum delay that timers have.
+ * One message channel for the lifetime of the page: unlike timers, messages have no minimum delay.
  */
 function channel(): Port {
   if (port) return port;

@@ -48,7 +48,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('adds up every path to a tensor that is used several times', () => {
+  test('sums the gradients of all paths to a tensor', () => {
     const x = tensor([2, 3]);
     // d/dx (x² + x·x + 5x) = 4x + 5
     assert.deepEqual(
@@ -64,7 +64,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('gives zeros where the value does not depend on a tensor', () => {
+  test('returns zeros if the value does not depend on a tensor', () => {
     const [x, y] = [tensor([1, 2]), tensor([[3], [4]])];
     assert.deepEqual(
       gradOf(() => sum(x), x, y),
@@ -83,7 +83,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('follows what an op made before, but not ops applied before it began', () => {
+  test('tracks ops applied while it records, but not earlier ones', () => {
     const x = tensor([1, 2]);
     const before = square(x);
     assert.deepEqual(
@@ -93,7 +93,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('leaves a branch that nothing uses out', () => {
+  test('skips an unused branch', () => {
     const x = tensor([1, 2]);
     const work = (): Tensor => {
       tanh(square(x));
@@ -112,7 +112,7 @@ describe('valueAndGrad', () => {
     assert.deepEqual(gradOf(work, x), [[[0, 0, 5], [7, 2, 2]]]); // biome-ignore format: a matrix
   });
 
-  test('of looked-up rows is of them alone while nothing else uses the table', () => {
+  test('of a table is sparse if only lookups use the table', () => {
     const table = new Parameter('table', [3, 2], [1, 2, 3, 4, 5, 6]);
     const rows = (): Tensor => sum(add(mul(gather(table, [2, 0]), [[1, 2], [3, 4]]), gather(table, [2, 2]))); // biome-ignore format: a matrix
     const gradient = (work: () => Tensor, read: (of: Tensor) => unknown): unknown =>
@@ -131,7 +131,7 @@ describe('valueAndGrad', () => {
     assert.deepEqual(gradient(both, (of) => of.toArray()), [[13, 14], [10, 10], [13, 14]]); // biome-ignore format: a matrix
   });
 
-  test('stops where it is told to', () => {
+  test('stops at stopGradient', () => {
     const x = tensor([3]);
     assert.deepEqual(
       gradOf(() => sum(mul(x, stopGradient(x))), x),
@@ -139,26 +139,26 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('needs one number', () => {
+  test('rejects a loss that is not a scalar', () => {
     const x = tensor([1, 2]);
     assert.throws(
       () => valueAndGrad(() => square(x), [x]),
       new UnrollError(
         'gradient',
-        'A gradient is taken of one number, but the loss has shape [2]. Take its sum or mean.',
+        'The loss must be a single number to take its gradient, got shape [2]. Take its sum or mean.',
         { shape: [2] },
       ),
     );
   });
 
-  test('is first order only, and says so', () => {
+  test('rejects nested gradients', () => {
     const x = tensor([1, 2]);
     assert.throws(
       () => valueAndGrad(() => sum(valueAndGrad(() => sum(square(x)), [x]).grads[0]!), [x]),
       new UnrollError(
         'gradient',
-        'A gradient was asked for inside the function whose gradient is being taken. Gradients are first order: ' +
-          'compute the inner one before, and pass its value in.',
+        'Gradients cannot be nested: the function to differentiate asks for a gradient itself. Only first-order gradients are supported: ' +
+          'compute the inner gradient before, and pass its value in.',
       ),
     );
     assert.deepEqual(
@@ -179,7 +179,7 @@ describe('valueAndGrad', () => {
 });
 
 describe('parameters', () => {
-  test('are tracked without being asked for, unless they are not trainable', () => {
+  test('are tracked automatically if they are trainable', () => {
     const w = new Parameter('w', [2], [1, 2]);
     const fixed = new Parameter('fixed', [2], [3, 4], false);
     scope(() => {
@@ -196,7 +196,7 @@ describe('parameters', () => {
     );
   });
 
-  test('keep theirs when they are laid out side by side', async () => {
+  test('keep their gradients when they share a buffer', async () => {
     const w = new Parameter('w', [2], [1, 2]);
     const b = new Parameter('b', [1], [5]);
     const before = valueAndGrad(() => sum(add(square(w), b)), [w, b]);
@@ -208,11 +208,11 @@ describe('parameters', () => {
     assert.equal(layOut([w, b]), buffer, 'laid out once, they stay where they are');
   });
 
-  test('take values of their size only', () => {
+  test('reject values of another size', () => {
     const w = new Parameter('lstm/kernel', [2, 2], [1, 2, 3, 4]);
     assert.throws(
       () => w.assign([1, 2, 3]),
-      new UnrollError('shape', 'Parameter lstm/kernel of shape [2, 2] takes 4 values, got 3.', {
+      new UnrollError('shape', 'Parameter lstm/kernel of shape [2, 2] needs 4 values, got 3.', {
         name: 'lstm/kernel',
         shape: [2, 2],
         got: 3,

@@ -107,7 +107,7 @@ const natives = testBackends().filter(({ name, backend }) => backend && /^(nativ
 for (const { name, backend } of natives) {
   const wide = /avx/.test(name);
   describe(`float16 weights on ${name}`, () => {
-    test('the same bits where they pay, and only there', () => {
+    test('are used only where they are faster, with the same results', () => {
       const { backend: own, module, calls } = counting(backend!);
       assert.equal(module.kernels.float16_from(1) > 0, wide);
       assert.equal(module.kernels.float16_from(64), 0);

@@ -19,7 +19,7 @@ const HALVES: readonly number[] = (() => {
 })();
 const bits = (values: ArrayLike<number>): Uint16Array => toHalves(values, 'w');
 
-test('bits are read', () => {
+test('decodes bits', () => {
   assert.equal(HALVES.at(-1), 65504);
   const read = (sign: number): number[] => HALVES.map((_, i) => fromHalf(sign | i));
   assert.deepEqual(read(0), HALVES);
@@ -34,7 +34,7 @@ test('bits are read', () => {
   ]);
 });
 
-test('every float16 stays as it is', () => {
+test('every float16 survives a round trip', () => {
   const own = Uint16Array.from(HALVES, (_, i) => i);
   assert.deepEqual(bits(HALVES), own);
   assert.deepEqual(
@@ -43,7 +43,7 @@ test('every float16 stays as it is', () => {
   );
 });
 
-test('halfway between two, the even one; a little beside it, the nearer one', () => {
+test('rounds ties to even, and other values to the nearest', () => {
   for (const sign of [1, -1]) {
     const middles = HALVES.slice(1).map((above, i) => (sign * (HALVES[i]! + above)) / 2);
     const signBit = sign < 0 ? 0x8000 : 0;
@@ -66,20 +66,23 @@ test('halfway between two, the even one; a little beside it, the nearer one', ()
 });
 
 const { f16round } = Math as { f16round?: (value: number) => number };
-test('as Math.f16round has it', { skip: f16round ? false : 'this Node has no Math.f16round' }, () => {
+test('agrees with Math.f16round', { skip: f16round ? false : 'this Node has no Math.f16round' }, () => {
   const random = new RandomStream(7, 'float16');
   const values = random.uniform(1e5, -1, 1).map((value, i) => value * 2 ** ((i % 42) - 26));
   assert.deepEqual(Array.from(bits(values), fromHalf), Array.from(values, f16round!));
 });
 
-test('what float16 does not reach is named', () => {
+test('rejects values outside the range of float16', () => {
   for (const value of [65504.001, -65505, 1e30, Number.POSITIVE_INFINITY, Number.NaN]) {
     assert.throws(
       () => toHalves([1, 65504, value], 'lstm/kernel'),
       (error: unknown) => {
         assert.ok(error instanceof UnrollError && error.code === 'value');
         assert.deepEqual(error.data, { name: 'lstm/kernel', position: 2, value });
-        assert.match(error.message, /^Weight lstm\/kernel has the value .* at position 2, .* in float32\.$/);
+        assert.match(
+          error.message,
+          /^Weight lstm\/kernel must be within ±65504 for float16, got .* at position 2\. .* in float32\.$/,
+        );
         return true;
       },
     );

@@ -45,7 +45,7 @@ describe('blocks', () => {
     assert.ok(memory.reserved >= 1216 + 64);
   });
 
-  test('freed in any order become one range again', () => {
+  test('freed in any order are merged into one range', () => {
     for (const order of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
       const heap = new Heap(new FakeMemory());
       const at: Record<string, number> = {};
@@ -57,7 +57,7 @@ describe('blocks', () => {
     }
   });
 
-  test('freed at the end give the extent back, with whatever was free before them', () => {
+  test('freed at the end shrink the extent, together with free ranges before them', () => {
     const heap = new Heap(new FakeMemory());
     const [a, b, c] = [heap.allocate(1000), heap.allocate(1000), heap.allocate(1000)];
     heap.free(b);
@@ -79,7 +79,7 @@ describe('blocks', () => {
     assert.notEqual(other, a);
   });
 
-  test('of many random sizes never overlap, and all of it comes back', () => {
+  test('of random sizes never overlap, and all memory is released', () => {
     const random = new RandomStream(11, 'heap');
     const heap = new Heap(new FakeMemory());
     const live = new Map<number, number>();
@@ -107,7 +107,7 @@ describe('blocks', () => {
     assert.equal(heap.extent, 0);
   });
 
-  test('lie above 2 and 4 GiB where the memory does', () => {
+  test('work above 2 and 4 GiB', () => {
     const heap = new Heap(new FakeMemory(16 * GiB));
     const low = heap.allocate(3 * GiB);
     const middle = heap.allocate(2 * GiB);
@@ -165,7 +165,7 @@ describe('arenas', () => {
     });
   }
 
-  test('steps of different kinds in turn do not grow either, nor beside blocks that stay', () => {
+  test('alternating steps do not grow the memory, even with resident blocks', () => {
     const heap = new Heap(new FakeMemory());
     const round = (): void => {
       for (const step of Object.values(STEPS)) {
@@ -210,7 +210,7 @@ describe('arenas', () => {
 describe('running out', () => {
   const isOutOfMemory = (error: unknown): boolean => error instanceof UnrollError && error.code === 'memory';
 
-  test('a block of more numbers than kernels can count is refused, however much room there is', () => {
+  test('rejects a block with more elements than kernels can count', () => {
     const heap = new Heap(new FakeMemory(32 * GiB));
     assert.throws(() => heap.allocate(8 * GiB), isOutOfMemory);
     heap.openArena();
@@ -225,7 +225,7 @@ describe('running out', () => {
     heap.closeArena();
   });
 
-  test('is an error that says how much was asked for, and what to do', () => {
+  test('is an error with the requested size and a remedy', () => {
     const heap = new Heap(new FakeMemory(64 * MiB));
     heap.allocate(32 * MiB);
     assert.throws(
@@ -235,7 +235,7 @@ describe('running out', () => {
         assert.equal(error.code, 'memory');
         assert.equal(
           error.message,
-          'Out of memory: 40 MiB more do not fit (32 MiB in use, the limit is 64 MiB). Use a smaller batch or shorter ' +
+          'Out of memory: another 40 MiB do not fit (32 MiB in use, limit 64 MiB). Use a smaller batch or shorter ' +
             'sequences, or the native backend.',
         );
         assert.deepEqual(error.data, { bytes: 40 * MiB, inUse: 32 * MiB, limit: 64 * MiB });
@@ -250,7 +250,7 @@ describe('running out', () => {
     assert.throws(() => heap.allocate(17 * GiB), /shorter sequences\.$/);
   });
 
-  test('happens below the limit where the system has no more', () => {
+  test('happens below the limit if the system has no more memory', () => {
     const memory = new FakeMemory(GiB);
     memory.available = 10 * MiB;
     const heap = new Heap(memory);

@@ -5,7 +5,7 @@ import { nearest } from '@unroll/core/internal';
 
 const names = ['month', 'passengers', 'price_eur'];
 
-test('case, punctuation, a missing letter, swapped letters and beginnings are near', () => {
+test('accepts differences in case and punctuation, a missing letter, swapped letters and prefixes', () => {
   assert.equal(nearest('Month', names), 'month');
   assert.equal(nearest('price eur', names), 'price_eur');
   assert.equal(nearest('passenger', names), 'passengers');
@@ -13,7 +13,7 @@ test('case, punctuation, a missing letter, swapped letters and beginnings are ne
   assert.equal(nearest('pass', names), 'passengers');
 });
 
-test('other words are not', () => {
+test('rejects other words', () => {
   assert.equal(nearest('temperature', names), undefined);
   assert.equal(nearest('xyz', names), undefined);
 });

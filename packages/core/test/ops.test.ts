@@ -133,7 +133,7 @@ describe('reductions', () => {
     assert.deepEqual(sumSquares(M, []).toArray(), [[1, 4, 9], [16, 25, 36]]); // biome-ignore format: a matrix
   });
 
-  test('refuse an axis that is not there', () => {
+  test('reject an axis that does not exist', () => {
     assert.throws(
       () => sum(M, 2),
       new UnrollError('value', 'sum: axis 2 does not exist in a tensor of rank 2.', {
@@ -148,14 +148,14 @@ describe('reductions', () => {
 });
 
 describe('shapes', () => {
-  test('reshape, with one extent left to be found', () => {
+  test('reshape, with one inferred extent', () => {
     // biome-ignore format: a matrix
     assert.deepEqual(reshape(M, [3, -1]).toArray(), [[1, 2], [3, 4], [5, 6]]);
     assert.deepEqual(reshape(M, [-1]).shape, [6]);
     for (const shape of [[4, -1], [5], [-1, -1]]) {
       assert.throws(
         () => reshape(M, shape),
-        new UnrollError('shape', `reshape: [2, 3] does not fill [${shape.join(', ')}].`, {
+        new UnrollError('shape', `reshape: [2, 3] cannot be reshaped to [${shape.join(', ')}].`, {
           from: [2, 3],
           to: shape,
         }),
@@ -169,7 +169,10 @@ describe('shapes', () => {
     assert.deepEqual(transpose(zeros([5, 2, 3])).shape, [5, 3, 2]);
     assert.throws(
       () => permute(M, [0, 0]),
-      new UnrollError('value', 'permute: [0, 0] is not an order of the 2 axes.', { order: [0, 0], rank: 2 }),
+      new UnrollError('value', 'permute: order must be a permutation of the 2 axes, got [0, 0].', {
+        order: [0, 0],
+        rank: 2,
+      }),
     );
   });
 
@@ -188,7 +191,7 @@ describe('shapes', () => {
     assert.deepEqual(slice(M, 0, 1, 1).shape, [0, 3]);
     assert.throws(
       () => slice(M, 1, 1, 4),
-      new UnrollError('value', 'slice: 1..4 does not lie within axis 1 of size 3.', {
+      new UnrollError('value', 'slice: 1..4 must lie within axis 1 of size 3.', {
         ...{ shape: [2, 3], axis: 1, start: 1, end: 4 },
       }),
     );
@@ -203,7 +206,7 @@ describe('shapes', () => {
     assert.deepEqual(stack([[1, 2], [3, 4]], 1).toArray(), [[1, 3], [2, 4]]); // biome-ignore format: a matrix
     assert.deepEqual(stack([1, 2], -1).toArray(), [1, 2]);
     assert.deepEqual(reverse(M, -1).toArray(), [[3, 2, 1], [6, 5, 4]]); // biome-ignore format: a matrix
-    assert.throws(() => concat([]), new UnrollError('value', 'concat needs at least one tensor.'));
+    assert.throws(() => concat([]), new UnrollError('value', 'concat needs at least one tensor, got none.'));
     assert.throws(
       () => concat([M, zeros([3, 3])], 1),
       new UnrollError('shape', 'concat along axis 1: shapes [2, 3], [3, 3] differ elsewhere.', {
@@ -227,7 +230,7 @@ describe('matmul', () => {
       () => linear(M, zeros([3, 4]), [1, 2]),
       /linear: the bias b has shape \[2\], expected \[4\]\.$/,
     );
-    assert.throws(() => linear([1, 2], M, null), /matmul takes matrices/);
+    assert.throws(() => linear([1, 2], M, null), /matmul needs matrices/);
     assert.deepEqual(linear(M, zeros([2, 3, 1]), [7]).toArray(), [
       [[7], [7]],
       [[7], [7]],
@@ -235,7 +238,7 @@ describe('matmul', () => {
     assert.deepEqual(matmul(zeros([2, 1, 2, 3]), zeros([5, 3, 4])).shape, [2, 5, 2, 4]);
   });
 
-  test('says which sizes differ', () => {
+  test('reports the sizes that differ', () => {
     const data = { a: [2, 3], b: [2, 3] };
     assert.throws(
       () => matmul(M, M),
@@ -247,7 +250,7 @@ describe('matmul', () => {
     );
     assert.throws(
       () => matmul([1, 2], M),
-      new UnrollError('shape', 'matmul takes matrices (rank 2 or more), got [2] and [2, 3].', {
+      new UnrollError('shape', 'matmul needs matrices (rank 2 or more), got [2] and [2, 3].', {
         a: [2],
         b: [2, 3],
       }),
@@ -278,7 +281,7 @@ describe('rows', () => {
         () => gather(M, [0, id]),
         new UnrollError(
           'value',
-          `gather: id ${id} at position 1 is not a row of a table of 2 rows (0 to 1).`,
+          `gather: ids must be row indices of a table of 2 rows (0 to 1), got ${id} at position 1.`,
           {
             ...{ id, position: 1, rows: 2 },
           },
@@ -287,11 +290,11 @@ describe('rows', () => {
     }
     assert.throws(
       () => gather(zeros([3]), [0]),
-      new UnrollError('shape', 'gather takes its rows from a table of rank 2, got [3].'),
+      new UnrollError('shape', 'gather needs a table of rank 2, got [3].'),
     );
   });
 
-  test('pick and the cross-entropy of classes by number', () => {
+  test('pick and sparse cross-entropy', () => {
     assert.deepEqual(pick(M, [2, 0]).toArray(), [3, 4]);
     close(sparseCrossentropy(tensor([[0, Math.log(3)]]), [1]), [-Math.log(0.75)]);
     assert.throws(
@@ -302,9 +305,13 @@ describe('rows', () => {
     );
     assert.throws(
       () => sparseCrossentropy(M, [0, 3]),
-      new UnrollError('value', 'sparseCrossentropy: class 3 of row 1 is not one of 3 (0 to 2).', {
-        ...{ id: 3, row: 1, classes: 3 },
-      }),
+      new UnrollError(
+        'value',
+        'sparseCrossentropy: the class of row 1 must be one of 3 classes (0 to 2), got 3.',
+        {
+          ...{ id: 3, row: 1, classes: 3 },
+        },
+      ),
     );
   });
 });
@@ -319,12 +326,15 @@ describe('likelihoods', () => {
     close(negativeBinomialLogLoss([4], tensor([2.5]), tensor([1])), [-Math.log(p * (1 - p) ** 4)]);
     assert.throws(
       () => studentTLogLoss([1, 2], tensor([1]), tensor([1]), tensor([1])),
-      new UnrollError('shape', 'studentTLogLoss takes tensors of one shape, got [2], [1], [1], [1].'),
+      new UnrollError(
+        'shape',
+        'studentTLogLoss: all inputs must have the same shape, got [2], [1], [1], [1].',
+      ),
     );
   });
 });
 
-describe('a fused recurrence says which operand does not fit', () => {
+describe('a fused recurrent op names the operand that does not fit', () => {
   const attributes: RecurrentAttributes = {
     ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
     ...{ reverse: false, realign: false, zeroOutputForMask: false },
@@ -344,7 +354,7 @@ describe('a fused recurrence says which operand does not fit', () => {
       'lstm: the recurrent dropout mask has shape [5], expected [2, 5] for x [2, 3, 4] and 5 units.',
     ],
   };
-  test('all of them right', () => {
+  test('accepts valid operands', () => {
     assert.deepEqual(lstmSequence(right, attributes).y.shape, [2, 3, 5]);
   });
   for (const [name, [change, message]] of Object.entries(wrong)) {

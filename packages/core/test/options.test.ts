@@ -33,12 +33,12 @@ const refuses = (options: unknown, message: string): void =>
   );
 
 describe('options', () => {
-  test('those there are pass, and so do values left out', () => {
+  test('accepts known options and omitted values', () => {
     checkOptions<Options>('lstm', { units: 1, rate: 0, learningRate: 0.1, mode: 'max' }, known);
     checkOptions('lstm', { units: undefined, returnSequences: undefined } as unknown as Options, known);
   });
 
-  test('NaN is no number', () =>
+  test('rejects NaN as a number', () =>
     refuses({ learningRate: Number.NaN }, 'lstm: learningRate must be a number, got NaN.'));
 
   const near = {
@@ -51,49 +51,49 @@ describe('options', () => {
     p: 'rate',
   };
   for (const [option, meant] of Object.entries(near)) {
-    test(`${option} is answered with ${meant}`, () =>
+    test(`suggests ${meant} for ${option}`, () =>
       refuses({ [option]: 1 }, `lstm: there is no option "${option}". Did you mean "${meant}"?`));
   }
 
-  test('a name far from all is answered with all', () =>
+  test('lists all options for an unrelated name', () =>
     refuses(
       { colour: 1 },
       'lstm: there is no option "colour". The options are units, rate, learningRate, returnSequences, mode, name, trainable.',
     ));
 
-  test('names of objects are options like any other', () =>
+  test('treats names of object members like any other option', () =>
     refuses({ constructor: 1 }, unknownOption('lstm', 'constructor', Object.keys(known)).message));
 
   const elsewhere = {
-    use_cudnn: 'It is not needed here: the fastest way to compute is always taken.',
+    use_cudnn: 'It is not needed: the fastest implementation is always used.',
     input_shape:
-      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
-    batch_first: 'It is not needed here: tensors are always [batch, time, features].',
-    class_weight: 'Give it to fit().',
+      'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
+    batch_first: 'It is not needed: tensors are always [batch, time, features].',
+    class_weight: 'Pass it to fit().',
     input_dim:
-      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
+      'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
     in_features:
-      'It is not needed here: shapes come with the data, or from input({ shape }) as the first layer.',
-    batch_shape: 'Give the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
+      'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
+    batch_shape: 'Pass the shape without the batch: input({ shape: [null, 8], batchSize: 32 }).',
     initial_state:
-      'Give it where the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
-    num_layers: 'Put several recurrent layers into the model, all but the last with returnSequences: true.',
-    bidirectional: 'Put it around the layer: bidirectional(lstm({ units: 8 })).',
+      'Pass it when the layer is applied: lstm({ units: 8 }).apply(x, { initialState: [h, c] }).',
+    num_layers: 'Add several recurrent layers to the model, all but the last with returnSequences: true.',
+    bidirectional: 'Wrap the layer: bidirectional(lstm({ units: 8 })).',
     padding_idx: 'With maskZero: true, id 0 is padding.',
-    initial_epoch: 'It is not needed here: fit() continues where the last call ended.',
-    validation_freq: 'It is not needed here: validation runs after every epoch.',
-    validation_batch_size: 'It is not needed here: batchSize is also that of validation.',
-    optimizer: 'Give it to compile().',
+    initial_epoch: 'It is not needed: fit() continues after the last epoch of the previous call.',
+    validation_freq: 'It is not needed: validation runs after every epoch.',
+    validation_batch_size: 'It is not needed: validation uses batchSize, too.',
+    optimizer: 'Pass it to compile().',
   };
   for (const [option, hint] of Object.entries(elsewhere)) {
-    test(`${option} is answered with where it belongs`, () =>
+    test(`says where ${option} belongs`, () =>
       refuses({ [option]: 1 }, `lstm: there is no option "${option}". ${hint}`));
   }
 
-  test('where there are none', () =>
-    assert.equal(unknownOption('auc', 'k', []).message, 'auc: there is no option "k". It takes none.'));
+  test('reports that there are no options', () =>
+    assert.equal(unknownOption('auc', 'k', []).message, 'auc: there is no option "k". It has no options.'));
 
-  test('values of the wrong kind', () => {
+  test('rejects values of the wrong type', () => {
     refuses({ units: '32' }, 'lstm: units must be a positive integer, got "32".');
     refuses(
       { units: [32], name: 'lstm_1' },
@@ -106,21 +106,21 @@ describe('options', () => {
     refuses({ name: 3 }, 'lstm: name must be a string, got 3.');
   });
 
-  test('what is no object of options', () => {
+  test('rejects anything other than an object of options', () => {
     refuses(32, 'lstm takes an object of options, { units, rate, learningRate, ... }, got 32.');
     refuses(undefined, 'lstm takes an object of options, { units, rate, learningRate, ... }, got undefined.');
     refuses([32], 'lstm takes an object of options, { units, rate, learningRate, ... }, got [32].');
   });
 });
 
-test('names are answered with the list, and with the nearest or the one of another library', () => {
+test('lists the names, and suggests the nearest or the equivalent of another library', () => {
   assert.equal(nameHint('mean', ['mse', 'mae']), 'Choose one of mse, mae.');
   assert.equal(nameHint('mean_squared_error', ['mse', 'mae']), 'Choose one of mse, mae. Did you mean "mse"?');
   assert.equal(nameHint('MAE', ['mse', 'mae']), 'Choose one of mse, mae. Did you mean "mae"?');
   assert.equal(nameHint(3, ['mse', 'mae']), 'Choose one of mse, mae.');
 });
 
-test('values are shown in a few characters', () => {
+test('abbreviates values', () => {
   const cases: [unknown, string][] = [
     ['32', '"32"'],
     ['x'.repeat(50), `"${'x'.repeat(40)}..."`],

@@ -139,7 +139,7 @@ for (const { name, backend } of cpus) {
     };
 
     for (const part of ['W', 'U', 'b'] as const) {
-      test(`assigning ${part} shows at once`, () => {
+      test(`assigning ${part} takes effect immediately`, () => {
         onBackend(backend!, () => {
           const [layer] = laidOut(1).layers as [Layer];
           const before = check(layer, 'before');
@@ -150,7 +150,7 @@ for (const { name, backend } of cpus) {
     }
 
     for (const [kernel, change] of Object.entries(CHANGES)) {
-      test(`${kernel} over the buffer, and over a part of it, shows at once`, () => {
+      test(`${kernel} over the buffer or a part of it takes effect immediately`, () => {
         onBackend(backend!, () => {
           for (const whole of [true, false]) {
             const { layers, buffer } = laidOut(1);
@@ -166,7 +166,7 @@ for (const { name, backend } of cpus) {
       });
     }
 
-    test('two layers in one buffer keep their own, whichever of them changes', () => {
+    test('two layers in one buffer have separate packed weights', () => {
       onBackend(backend!, () => {
         const [first, second] = laidOut(1, 2).layers as [Layer, Layer];
         const [one, two] = [check(first, 'first'), check(second, 'second')];
@@ -179,7 +179,7 @@ for (const { name, backend } of cpus) {
       });
     });
 
-    test('memory that is given back and used again for other weights is packed anew', () => {
+    test('reused memory is packed again', () => {
       onBackend(backend!, () => {
         const { W, U, b } = laidOut(3).layers[0]!;
         const sizes = [W, U, b].map((parameter) => parameter.size);
@@ -240,12 +240,12 @@ for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(eac
     });
   });
 
-  test(`more axes than a kernel walks are refused on ${name}`, () => {
+  test(`rejects more axes than kernels support on ${name}`, () => {
     onBackend(backend!, () => {
       const nine = zeros([2, 2, 2, 2, 2, 2, 2, 2, 2]);
       assert.throws(
         () => permute(nine, [8, 7, 6, 5, 4, 3, 2, 1, 0]),
-        /^UnrollError: At most 8 axes can be walked, got \[2, 2, 2, 2, 2, 2, 2, 2, 2\]\. Reshape to fewer\.$/,
+        /^UnrollError: Strided kernels support at most 8 axes, got \[2, 2, 2, 2, 2, 2, 2, 2, 2\]\. Reshape to fewer axes\.$/,
       );
     });
   });

@@ -33,7 +33,7 @@ describe('the generator', () => {
     });
   }
 
-  test('words of a stream are halves of blocks, and the counter runs past 32 bits', () => {
+  test('a block has two words, and the counter exceeds 32 bits', () => {
     const key = [7, 9] as const;
     assert.deepEqual([randomWord(key, 0, 2), randomWord(key, 0, 3)], threefry2x32(key, [1, 0]));
     assert.equal(randomWord(key, 2 ** 32 - 1, 2), threefry2x32(key, [0, 1])[0]);
@@ -41,14 +41,14 @@ describe('the generator', () => {
 });
 
 describe('streams', () => {
-  test('give these numbers, now and in every later version', () => {
+  test('return fixed numbers in every version', () => {
     assert.deepEqual(Array.from(new RandomStream(0).words(3)), PINNED.words);
     assert.deepEqual(Array.from(new RandomStream(1, 'weights', 'lstm', 0).words(2)), PINNED.path);
     assert.deepEqual(Array.from(new RandomStream(2 ** 53 - 1).permutation(8)), PINNED.permutation);
     assert.deepEqual(Array.from(new RandomStream(3).normal(3)), PINNED.normal);
   });
 
-  test('go on from a recorded state, and from a copy of it', () => {
+  test('continue from a recorded state and from a copy of it', () => {
     const stream = new RandomStream(5, 'a');
     stream.words(3); // a block and a half: the rest of the second block is not used
     const state = structuredClone(stream.state);
@@ -84,7 +84,7 @@ describe('streams', () => {
     assert.deepEqual(first(stream), first(twin));
   });
 
-  test('take whole seeds from 0 to 2^53 - 1', () => {
+  test('accept integer seeds from 0 to 2^53 - 1', () => {
     for (const seed of [-1, 0.5, Number.NaN, 2 ** 53]) {
       assert.throws(
         () => new RandomStream(seed),
@@ -118,7 +118,7 @@ describe('distributions', () => {
     assert.equal(new RandomStream(2).normal(3).length, 3);
   });
 
-  test('permutations are permutations, and every one is as likely', () => {
+  test('permutations are valid and equally likely', () => {
     const counts = new Map<string, number>();
     for (let seed = 0; seed < 6000; seed++) {
       const order = new RandomStream(seed).permutation(3).join('');
@@ -134,7 +134,7 @@ describe('distributions', () => {
     );
   });
 
-  test('the logarithm behind them agrees with the mathematical one', () => {
+  test('the custom logarithm agrees with Math.log', () => {
     for (let x = 1e-15; x < 1e6; x *= 1.37) {
       const right = Math.log(x);
       assert.ok(Math.abs(exactLog(x) - right) <= 4e-16 * Math.max(1, Math.abs(right)), `log ${x}`);
@@ -161,7 +161,7 @@ describe('tensors of random numbers', () => {
     });
   }
 
-  test('a rate of 0 drops nothing; others than [0, 1) are refused', () => {
+  test('a rate of 0 drops nothing; rates outside [0, 1) are rejected', () => {
     const stream = new RandomStream(0);
     assert.deepEqual(stream.dropoutMask([3], 0).toArray(), [1, 1, 1]);
     for (const rate of [1, -0.1, Number.NaN]) {

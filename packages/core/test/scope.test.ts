@@ -44,7 +44,7 @@ function overwrite(): void {
 const made = (): Tensor => add([1, 2], [2, 3]);
 
 function scopeTests(): void {
-  describe('what a scope returns', () => {
+  describe('the result of a scope', () => {
     const containers: Record<string, { wrap: (x: Tensor) => unknown; unwrap: (value: unknown) => Tensor }> = {
       'a tensor': { wrap: (x) => x, unwrap: (value) => value as Tensor },
       'an array': { wrap: (x) => [1, x], unwrap: (value) => (value as Tensor[])[1]! },
@@ -75,7 +75,7 @@ function scopeTests(): void {
       });
     }
 
-    test('the same tensor twice, and beside it a view of its memory', () => {
+    test('the same tensor twice, and a view of its memory', () => {
       const [a, b, flat] = scope(() => {
         const x = made();
         return [x, x, reshape(x, [1, 2])] as const;
@@ -102,8 +102,8 @@ function scopeTests(): void {
     });
   });
 
-  describe('what a scope does not return', () => {
-    test('throws however it is used, also after its memory was used again', async () => {
+  describe('a tensor that a scope does not return', () => {
+    test('throws on every use, also after its memory was reused', async () => {
       let stashed!: Tensor;
       scope(() => {
         stashed = made();
@@ -120,7 +120,7 @@ function scopeTests(): void {
       assert.deepEqual(stashed.shape, [2], 'its shape stays known');
     });
 
-    test('and so does a view of it', () => {
+    test('throws when a view of it is used', () => {
       let view!: Tensor;
       scope(() => {
         view = reshape(made(), [1, 2]);
@@ -189,7 +189,7 @@ function scopeTests(): void {
   });
 
   describe('nested scopes', () => {
-    test('an inner result is usable in the outer scope, and dies with it unless returned', () => {
+    test('an inner result is valid until the outer scope closes, unless returned', () => {
       let inner!: Tensor;
       const outer = scope(() => {
         inner = scope(() => made());
@@ -200,7 +200,7 @@ function scopeTests(): void {
       assert.deepEqual(inner.toArray(), [3, 5], 'what was returned lies with the garbage collector');
     });
 
-    test('what the inner scope keeps to itself is gone in the outer one', () => {
+    test('other tensors of the inner scope are invalid in the outer one', () => {
       scope(() => {
         let stashed!: Tensor;
         scope(() => {
@@ -234,7 +234,7 @@ function scopeTests(): void {
       assert.throws(() => outer.dataSync(), isEnded);
     });
 
-    test('inside a function whose gradient is taken do not end what backward reads', () => {
+    test('keep the tensors that backward reads', () => {
       const x = tensor([0.5, -1]);
       const plain = valueAndGrad(() => sum(mul(tanh(x), tanh(x))), [x]);
       const nested = valueAndGrad(() => {
@@ -248,7 +248,7 @@ function scopeTests(): void {
   });
 
   describe('a scope that fails', () => {
-    test('closes, and passes the error on', () => {
+    test('closes and rethrows the error', () => {
       const fault = new RangeError('mine');
       let stashed!: Tensor;
       assert.throws(
@@ -268,24 +268,24 @@ function scopeTests(): void {
 
     test('closes when a gradient was being taken', () => {
       const x = tensor([1, 2]);
-      assert.throws(() => valueAndGrad(() => sum(matmul(x, x)), [x]), /matmul takes matrices/);
+      assert.throws(() => valueAndGrad(() => sum(matmul(x, x)), [x]), /matmul needs matrices/);
       assert.equal(runtime.scope, null);
       assert.deepEqual(valueAndGrad(() => sum(x), [x]).grads[0]!.toArray(), [1, 1]);
     });
 
-    test('refuses to wait for a promise', () => {
+    test('rejects a promise', () => {
       assert.throws(
         () => scope(async () => made()),
         new UnrollError(
           'scope',
-          'A scope runs synchronous work, got a promise. Await outside the scope, or keep() what outlives it.',
+          'scope() needs a synchronous function, got a promise. Await outside the scope, or keep() tensors that must outlive it.',
         ),
       );
       assert.equal(runtime.scope, null);
     });
   });
 
-  test('without a scope every op makes a tensor that may be kept for ever', () => {
+  test('without a scope, the results of ops never expire', () => {
     const list = Array.from({ length: 20 }, (_, i) => add(i, 0.5));
     overwrite();
     assert.deepEqual(

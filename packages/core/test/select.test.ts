@@ -55,7 +55,7 @@ describe('names', () => {
     );
   });
 
-  test('unknown ones are refused with the list', async () => {
+  test('unknown names are rejected with the list', async () => {
     for (const name of ['gpu', 'reference:float16', 'Native']) {
       await assert.rejects(
         () => setBackend(name as 'wasm'),
@@ -69,7 +69,7 @@ describe('names', () => {
     }
   });
 
-  test('an instruction set that this machine lacks is refused with those it has', async () => {
+  test('rejects an unsupported instruction set and lists the supported ones', async () => {
     await assert.rejects(
       () => setBackend('native:avx1024'),
       (error) =>
@@ -88,7 +88,7 @@ describe('the default', () => {
     assert.ok(out.includes(` ${best},`), `${out} is not ${best}`);
   });
 
-  test('is what UNROLL_BACKEND and UNROLL_THREADS say', () => {
+  test('follows UNROLL_BACKEND and UNROLL_THREADS', () => {
     assert.equal(inProcess({ UNROLL_BACKEND: 'reference' }).out, 'reference, plain TypeScript in float32');
     assert.equal(inProcess({ UNROLL_BACKEND: 'wasm:single' }).out, 'WebAssembly strict, 1 thread');
     assert.match(inProcess({ UNROLL_THREADS: '3' }).out, /, 3 threads$/);

@@ -49,7 +49,7 @@ describe('tensor()', () => {
     assert.deepEqual(made.toArray(), [1, 2]);
   });
 
-  test('refuses ragged arrays', () => {
+  test('rejects ragged arrays', () => {
     const cases: [NestedArray, string][] = [
       [
         [[1, 2], [3]],
@@ -61,7 +61,7 @@ describe('tensor()', () => {
     for (const [values, message] of cases) assert.throws(() => tensor(values), shapeError(message));
   });
 
-  test('refuses what is not a number', () => {
+  test('rejects values that are not numbers', () => {
     const cases = [
       ['1', '"1"'],
       [null, 'null'],
@@ -75,12 +75,12 @@ describe('tensor()', () => {
     for (const [value, got] of cases) {
       assert.throws(
         () => tensor([value] as unknown as NestedArray),
-        new UnrollError('value', `A tensor is made of numbers or nested arrays of numbers, got ${got}.`),
+        new UnrollError('value', `A tensor must be made of numbers or nested arrays of numbers, got ${got}.`),
       );
     }
   });
 
-  test('refuses values that do not fill the shape, and shapes that are none', () => {
+  test('rejects values that do not fill the shape, and invalid shapes', () => {
     assert.throws(
       () => tensor(new Float32Array(5), [2, 3]),
       shapeError('5 values do not fill the shape [2, 3] (6 elements).', { count: 5, shape: [2, 3] }),
@@ -103,7 +103,7 @@ test('item() reads one number', () => {
   assert.equal(tensor([[5]]).item(), 5);
   assert.throws(
     () => tensor([1, 2]).item(),
-    shapeError('item() needs a tensor of one element, this one has shape [2].'),
+    shapeError('item() needs a tensor of one element, got shape [2].'),
   );
 });
 

@@ -1,6 +1,6 @@
 /**
- * Calendar times written as text: the template that all cells of a column fit. Where several do, the rows decide; where
- * they do not, nothing is guessed.
+ * Reads calendar times written as text. All cells of a column must fit one template. If several templates fit, the
+ * rows decide between them; if the rows do not decide, reading fails.
  */
 import type { UnrollError } from '@unroll/core';
 import { exactFrequency, periodsBetween } from './frequency.js';
@@ -31,24 +31,24 @@ export function templatesOf(text: string, language: string): string[] {
 
 const WORDS = /\p{Script=Latin}{3,}|\p{Script=Cyrillic}{3,}/gu;
 
-/** The names of months in some of the texts. */
+/** The month names that occur in the first texts. */
 function wordsIn(written: readonly string[]): Set<string> {
   const words = written.slice(0, 400).flatMap((text) => text.normalize('NFC').match(WORDS) ?? []);
   return new Set(words.filter((word) => !/^(UTC|GMT)$/.test(word)));
 }
 
-/** The language of the months in the texts. */
+/** The language of the month names in the texts. */
 export const languageOf = (written: readonly string[]): string => monthLanguage(wordsIn(written));
 
-/** The texts of a column by one template. */
+/** The texts of a column, read by one template. */
 interface Reading {
   template: string;
   values: Float64Array;
-  /** The zone of each text; null where the template has none. */
+  /** The time zone of each text; null if the template has no zone. */
   zones: string[] | null;
 }
 
-/** All texts by one template, or the first row that does not fit. */
+/** Reads all texts by one template. Returns the index of the first row that does not fit, if there is one. */
 function readAll(template: string, written: readonly string[], language: string): Reading | number {
   const values = new Float64Array(written.length);
   const zones: string[] | null = template.includes('Z') ? [] : null;
@@ -61,10 +61,10 @@ function readAll(template: string, written: readonly string[], language: string)
   return { template, values, zones };
 }
 
-/** Rows that narrow the templates down before whole columns are read by them. */
+/** The number of rows that narrow down the templates before whole columns are read. */
 const NARROWING = 200;
 
-/** A column of texts as calendar times. */
+/** Reads a column of texts as calendar times. */
 export function calendarCells(
   table: Table,
   name: string,
@@ -96,7 +96,7 @@ export function calendarCells(
   const months = earlier !== undefined ? [earlier] : readings.filter((reading) => !mayBeDays(reading));
   if (months.length === 0) throw daysWithoutYear(table, name, written[0], readings[0]);
   const { reading, notes } = chosen(table, name, written, months);
-  const found = onOneClock(name, reading);
+  const found = onOneOffset(name, reading);
   const named =
     language === 'en' || !reading.template.includes('MMM')
       ? {}
@@ -107,16 +107,19 @@ export function calendarCells(
 const sameValues = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => value === b[i]);
 
 /**
- * `Dec-22` as December 2022 is taken only if the months follow a regular step with few gaps, and if the texts would not
- * as well be the days of a daily or weekly series without a year.
+ * `Dec-22` is read as December 2022 only if the months follow a regular step with few gaps, and if the texts do not
+ * fit equally well as days of a daily or weekly series without a year.
  */
 function mayBeDays({ template, values }: Reading): boolean {
   if (!isMonthOfShortYear(template)) return false;
-  const share = shareOfPlaces(values, { template, zone: null });
+  const share = shareOfSteps(values, { template, zone: null });
   return share < 0.5 || Math.max(shareAsDays(values, 1), shareAsDays(values, -1)) >= share;
 }
 
-/** Share of a regular step that is filled if the two digits are days, in rows that run forwards (1) or backwards (-1). */
+/**
+ * Share of the steps of a regular grid that have a row if the two digits are days. The rows run forwards (1) or
+ * backwards (-1).
+ */
 function shareAsDays(values: Float64Array, direction: 1 | -1): number {
   let year = 2000;
   let last = 0;
@@ -124,16 +127,16 @@ function shareAsDays(values: Float64Array, direction: 1 | -1): number {
   for (const [row, value] of values.entries()) {
     const date = new Date(value);
     const [month, day] = [date.getUTCMonth(), date.getUTCFullYear() % 100];
-    const place = month * 100 + day;
-    if (row > 0 && (place - last) * direction < 0) year += direction;
-    last = place;
+    const monthAndDay = month * 100 + day;
+    if (row > 0 && (monthAndDay - last) * direction < 0) year += direction;
+    last = monthAndDay;
     days[row] = Date.UTC(year, month, day);
     if (new Date(days[row]).getUTCDate() !== day) return 0;
   }
   const format = { template: 'YYYY-MM-DD', zone: null };
   try {
     const sorted = Float64Array.from(new Set(days)).sort();
-    return exactFrequency(sorted, format).unit === 'month' ? 0 : shareOfPlaces(days, format);
+    return exactFrequency(sorted, format).unit === 'month' ? 0 : shareOfSteps(days, format);
   } catch {
     return 0; // there is no regular step
   }
@@ -153,10 +156,10 @@ function daysWithoutYear(table: Table, name: string, text: string, { values }: R
   );
 }
 
-/** Of two readings one is taken that fills so many times as many of its places. */
+/** One reading wins if its share of filled steps is at least this many times the share of the next one. */
 const CLEARLY = 5;
 
-/** The reading that the rows speak for: by their regularity, else by their order, else by custom. */
+/** Chooses a reading: by the regularity of its times, else by their order, else by convention. */
 function chosen(
   table: Table,
   name: string,
@@ -167,67 +170,72 @@ function chosen(
   const taken = (reading: Reading, why: string) => {
     const others = readings.filter((other) => other !== reading);
     const orders = others.flatMap(({ template }) => dateOrder(template) ?? []);
-    const otherwise = orders.length === 0 ? '' : ` Set dates (--dates ${orders[0]}) to read them otherwise.`;
+    const otherwise =
+      orders.length === 0 ? '' : ` To read them in another order, set dates (--dates ${orders[0]}).`;
     return {
       reading,
       notes: [`The times of "${name}" are read as ${reading.template}: ${why}.${otherwise}`],
     };
   };
-  const filled = readings.map(({ values, template }) => shareOfPlaces(values, { template, zone: null }));
+  const filled = readings.map(({ values, template }) => shareOfSteps(values, { template, zone: null }));
   const [first, second] = filled.toSorted((a, b) => b - a) as [number, number];
   if (first > 0 && first >= CLEARLY * second)
-    return taken(readings[filled.indexOf(first)], 'so read they follow a regular step');
+    return taken(readings[filled.indexOf(first)], 'only then do they follow a regular step');
   const ordered = readings.filter(({ values }) => isOrdered(values));
-  if (ordered.length === 1) return taken(ordered[0], 'so read the rows are in order');
-  const byCustom = readings.filter(({ template }) => template.startsWith('DD.'));
-  if (byCustom.length === 1) return taken(byCustom[0], 'dates with points begin with the day');
+  if (ordered.length === 1) return taken(ordered[0], 'only then are the rows in order');
+  const byConvention = readings.filter(({ template }) => template.startsWith('DD.'));
+  if (byConvention.length === 1)
+    return taken(byConvention[0], 'dates with periods usually begin with the day');
   const differs = written.findIndex((_, row) =>
     readings.some(({ values }) => values[row] !== readings[0].values[row]),
   );
   const [a, b] = readings.map(({ values }) => writeByTemplate(values[differs], 'DD MMMM YYYY', null));
   const message =
-    `"${written[differs]}" may be ${a} or ${b}, and the other rows do not tell. Write the year first: 1960-12-31, ` +
+    `"${written[differs]}" may be ${a} or ${b}, and the other rows do not decide. Write the year first: 1960-12-31, ` +
     'or set dates (--dates dmy or --dates mdy).';
   throw timeError(table, name, differs, message);
 }
 
-/** True if the times rise from row to row, or fall. */
+/** True if the times increase from row to row, or decrease. */
 function isOrdered(values: Float64Array): boolean {
   const direction = Math.sign(values[1] - values[0]);
   return direction !== 0 && values.every((value, i) => i === 0 || (value - values[i - 1]) * direction > 0);
 }
 
-/** Rows over the places of a regular step from the first time to the last; 0 where the times follow none. */
-function shareOfPlaces(values: Float64Array, format: TimeFormat): number {
+/**
+ * The number of rows divided by the number of regular steps from the first time to the last; 0 if the times follow no
+ * regular step.
+ */
+function shareOfSteps(values: Float64Array, format: TimeFormat): number {
   const sorted = Float64Array.from(new Set(values)).sort();
   try {
-    const places = periodsBetween(sorted[0], sorted[sorted.length - 1], exactFrequency(sorted, format)) + 1;
-    return sorted.length / places;
+    const steps = periodsBetween(sorted[0], sorted[sorted.length - 1], exactFrequency(sorted, format)) + 1;
+    return sorted.length / steps;
   } catch {
-    return 0; // the error says that there is no regular step, which is the answer
+    return 0; // exactFrequency throws if there is no regular step
   }
 }
 
 /**
- * Where offsets differ (daylight saving) and the instants follow no step, but the clocks on the wall do, the latter are
- * taken: as times of the last offset.
+ * If UTC offsets differ (daylight saving) and the instants follow no regular step, but the local clock times do, the
+ * values are the local clock times at the last offset.
  */
-function onOneClock(name: string, { template, values, zones }: Reading): TimeColumn {
+function onOneOffset(name: string, { template, values, zones }: Reading): TimeColumn {
   const zone = zones?.at(-1) ?? null;
   if (zones === null || zones.every((each) => each === zone))
     return { name, values, format: { template, zone }, notes: [] };
-  if (shareOfPlaces(values, { template, zone }) > 0)
+  if (shareOfSteps(values, { template, zone }) > 0)
     return { name, values, format: { template, zone: 'Z' }, notes: [] };
-  const walls = values.map((value, i) => value + (zoneMinutes(zones[i]) - zoneMinutes(zone)) * 60_000);
+  const clockTimes = values.map((value, i) => value + (zoneMinutes(zones[i]) - zoneMinutes(zone)) * 60_000);
   const notes = [`The offsets of "${name}" change; its times are taken as local clock times.`];
-  return { name, values: walls, format: { template, zone }, notes };
+  return { name, values: clockTimes, format: { template, zone }, notes };
 }
 
 interface Misfit {
   table: Table;
   name: string;
   row: number;
-  /** How the first cell is written. */
+  /** The text of the first cell. */
   first: string;
   language: string;
 }
@@ -249,6 +257,6 @@ function misfit({ table, name, row, first, language }: Misfit): UnrollError {
       `${showCell(cell)} is not a time. Write 1960-12, 1960-12-31, 1960-12-31T18:00, 1960-Q4 or a number.`,
     );
   }
-  const message = `${showCell(cell)} is written in another way than "${first}" above. Use one way.`;
+  const message = `${showCell(cell)} is written differently from "${first}" above. Write all times in one format.`;
   return timeError(table, name, row, message);
 }

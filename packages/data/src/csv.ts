@@ -1,6 +1,7 @@
 /**
  * Reads CSV. Papa Parse splits the text into fields (quotes, escapes, delimiter guessing); this file adds what a table
- * needs beyond that: a header, rows of equal length, the line on which each row begins, and messages with file and line.
+ * needs beyond that: a header, rows of equal length, the line on which each row begins, and messages with file and
+ * line.
  */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -11,15 +12,15 @@ import { cleanName, makeTable, type Table } from './table.js';
 export interface CsvOptions extends NumberOptions {
   /** Name for messages; default `table`. */
   source?: string;
-  /** Default: as the first line says (`sep=;`), else found among comma, semicolon, tab and pipe. */
+  /** Default: the one that the first line names (`sep=;`), else the best fit of comma, semicolon, tab and pipe. */
   delimiter?: string;
 }
 
 /**
- * Reads CSV text with a header line. Empty lines are passed over; missing cells stay empty text. Excel's first line
- * `sep=;` names the delimiter.
- * @throws UnrollError `data` for an empty text, a header without names, rows of another length than the header, or a
- *   quote that is never closed; file and line are in the message
+ * Reads CSV text with a header line. Empty lines are skipped; missing cells become empty text. A first line `sep=;`,
+ * as Excel writes it, sets the delimiter.
+ * @throws UnrollError `data` for an empty text, a header without names, a row with more or fewer fields than the
+ * header, or an unclosed quote; the message names the file and line
  */
 export function parseCsv(text: string, options: CsvOptions = {}): Table {
   checkOptions('parseCsv', options, { source: 'text', delimiter: 'text', ...SEPARATOR_OPTIONS });
@@ -50,7 +51,7 @@ export function parseCsv(text: string, options: CsvOptions = {}): Table {
   });
 }
 
-/** Without a byte order mark, and with one kind of line end. */
+/** Removes a byte order mark, and replaces all line ends by \n. */
 function unified(text: string): string {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
   return body.includes('\r') ? body.replace(/\r\n?/g, '\n') : body;
@@ -59,7 +60,7 @@ function unified(text: string): string {
 interface SplitOptions {
   source: string;
   delimiter: string | undefined;
-  /** Line of the source at which the text begins. */
+  /** The line of the source at which the text begins. */
   line: number;
 }
 

@@ -1,4 +1,7 @@
-/** Bytes to text: byte order marks, UTF-16 with or without one, UTF-8, and older encodings by what their text looks like. */
+/**
+ * Decodes bytes to text: byte order marks, UTF-16 with or without one, UTF-8, and older encodings detected from the
+ * text.
+ */
 import { UnrollError, valueError } from '@unroll/core';
 import { decoded, likelyEncoding, sampleOf } from './encodings.js';
 
@@ -9,10 +12,10 @@ export interface DecodedText {
 }
 
 /**
- * The text in a file's bytes.
+ * Decodes the bytes of a text file.
  * @param encoding a label of the Encoding Standard such as `gbk` or `windows-1252`; default: found from the bytes
- * @throws UnrollError `format` when the bytes are not text, are of no encoding that is recognised, or do not fit the given
- *   one; `value` for an encoding that is not known
+ * @throws UnrollError `format` if the bytes are not text, if the encoding is not recognised, or if the bytes do not
+ * fit the given encoding; `value` for an unknown encoding
  */
 export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: string): DecodedText {
   checkContainer(bytes, source);
@@ -37,7 +40,10 @@ export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: st
   }
 }
 
-/** @throws UnrollError `format` where nearly all characters beyond ASCII are UTF-8: what else they seem is an accident */
+/**
+ * @throws UnrollError `format` if nearly all characters beyond ASCII are UTF-8: the file is then damaged UTF-8, not
+ * another encoding
+ */
 function checkDamage(bytes: Uint8Array, source: string): void {
   const sample = new TextDecoder('utf-8').decode(sampleOf(bytes));
   const damaged = sample.match(/\uFFFD/g)?.length ?? 0;
@@ -47,7 +53,7 @@ function checkDamage(bytes: Uint8Array, source: string): void {
   const line = text.slice(0, text.indexOf('\uFFFD')).split('\n').length;
   throw new UnrollError(
     'format',
-    `${source}, line ${line}: the text is UTF-8 but for a few bytes that are damaged. Save it as UTF-8 again.`,
+    `${source}, line ${line}: the text is UTF-8 except for a few damaged bytes. Save it as UTF-8 again.`,
     { source, line },
   );
 }
@@ -67,13 +73,13 @@ function decodeAs(bytes: Uint8Array, source: string, encoding: string): DecodedT
   throw new UnrollError('format', message, { source, encoding });
 }
 
-/** @throws UnrollError `format` for workbooks and archives, whatever their name */
+/** @throws UnrollError `format` for workbooks and archives, whatever the file name */
 function checkContainer(bytes: Uint8Array, source: string): void {
   const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
   const zip = begins(0x50, 0x4b, 0x03, 0x04);
   const old = begins(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1);
   if (!zip && !old) return;
-  // Names of files stand in a zip as plain letters, and its directory at the end holds all of them.
+  // A zip stores file names as plain text, and its directory at the end lists all of them.
   const ends = [bytes.subarray(0, 8192), bytes.subarray(-65_536)];
   const names = ends.map((part) => new TextDecoder('latin1').decode(part)).join('');
   const workbook = old || /xl\/|\[Content_Types\]\.xml|opendocument\.spreadsheet/.test(names);
@@ -83,7 +89,7 @@ function checkContainer(bytes: Uint8Array, source: string): void {
   throw new UnrollError('format', message, { source });
 }
 
-/** The kind of UTF-16, by its mark, or by the zero bytes that plain letters leave in every second place. */
+/** Detects UTF-16 by its byte order mark, or by the zero byte that ASCII letters have in every second position. */
 function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';

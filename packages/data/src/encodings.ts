@@ -1,6 +1,7 @@
 /**
- * Which encoding text is in that is not UTF-8. Each candidate that can decode the bytes is scored by how plausible its
- * characters are: frequent ones of its language count for it, rare ones and odd sequences against it.
+ * Detects the encoding of text that is not UTF-8. Each candidate encoding that can decode the bytes gets a score for
+ * the plausibility of its characters: frequent characters of its language raise it, rare ones and odd sequences lower
+ * it.
  */
 import type { DecodedText } from './decode.js';
 
@@ -11,7 +12,10 @@ interface Candidate {
   score(text: string): number;
 }
 
-/** Frequent characters of headings, places and prose; what is not here may still be of the first level of its set. */
+/**
+ * Frequent characters of headings, place names and prose. Other characters may still be in the first level of the
+ * character set.
+ */
 const SIMPLIFIED =
   '的一是不了人在有我他这中大来上个国到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日' +
   '于起还发成事只作当想看文无开手十用主行方又如前所本见经头面公同三已老从动两长知样现分将外但身些与高意进把法此实回二理美点月明' +
@@ -40,7 +44,7 @@ const KOREAN =
   '부산대구인천광주울강남북충청제주점포매장주간평일기온강수소비사용량석유통건강말순서중반양적류타차체입민권교육노동업무';
 const setOf = (text: string): ReadonlySet<string> => new Set(text);
 
-/** All characters between two codes of two bytes, of those with this first trail byte or a later one. */
+/** The characters of all two-byte codes between `from` and `to` whose trail byte is at least `trail`. */
 function range(label: string, from: number, to: number, trail: number): Set<string> {
   const bytes: number[] = [];
   for (let lead = from >> 8; lead <= to >> 8; lead++) {
@@ -56,12 +60,12 @@ function range(label: string, from: number, to: number, trail: number): Set<stri
 interface Script {
   label: string;
   common: string;
-  /** Codes of the first level of the character set, and the least trail byte. */
+  /** Codes of the first level of the character set, and the smallest trail byte. */
   level: readonly [number, number, number];
   kana: number;
 }
 
-/** Mean plausibility of the characters beyond ASCII in an encoding of two bytes. */
+/** Mean plausibility of the non-ASCII characters in a two-byte encoding. */
 function scoreOfScript({ label, common, level, kana }: Script): (text: string) => number {
   return (text) => {
     const [frequent, first] = [setOf(common), range(label, ...level)];
@@ -73,13 +77,13 @@ function scoreOfScript({ label, common, level, kana }: Script): (text: string) =
       return /[\uFF61-\uFF9F]/.test(char) ? -0.4 : -1;
     };
     return mean(text, (char, before, after) => {
-      // A letter beside it was cut off a word of Latin letters.
+      // A Latin letter next to the character: a wrong decoding has cut a word apart.
       return weight(char) - (/[a-z]/i.test(before) || /[a-z]/i.test(after) ? 0.4 : 0);
     });
   };
 }
 
-/** The mean of weights over the characters beyond ASCII. */
+/** The mean of the weights over the non-ASCII characters. */
 function mean(text: string, weight: (char: string, before: string, after: string) => number): number {
   const chars = [...text];
   let [sum, count] = [0, 0];
@@ -91,7 +95,7 @@ function mean(text: string, weight: (char: string, before: string, after: string
   return count === 0 ? 0 : sum / count;
 }
 
-/** Accented letters stand alone or in twos among plain ones; signs stand where they are used. */
+/** Plausible text has single or paired accented letters among plain ones, and signs in their usual positions. */
 function scoreOfLatin(text: string): number {
   let [sum, count] = [0, 0];
   for (const { 0: run, index } of text.matchAll(/[^\0-\x7F]+/g)) {
@@ -115,7 +119,7 @@ function latinRun(run: string, before: string, after: string): number {
   return run.length === 2 && beside ? 0.5 : -0.8;
 }
 
-/** Cyrillic letters make words of one case, or with a capital first. */
+/** Plausible Cyrillic words have one case, or a capital first letter. */
 function scoreOfCyrillic(text: string): number {
   let [sum, count] = [0, 0];
   for (const [run] of text.matchAll(/[^\0-\x7F]+/g)) {
@@ -132,7 +136,7 @@ const script = (encoding: string, own: Script): Candidate => ({
   score: scoreOfScript(own),
 });
 
-/** Of candidates that are as plausible the first is taken. */
+/** Of equally plausible candidates, the first one wins. */
 const CANDIDATES: readonly Candidate[] = [
   { encoding: 'Windows-1252', label: 'windows-1252', score: scoreOfLatin },
   script('GBK', { label: 'gbk', common: SIMPLIFIED, level: [0xb0a1, 0xd7f9, 0xa1], kana: 0 }),
@@ -145,7 +149,7 @@ const CANDIDATES: readonly Candidate[] = [
 
 const SAMPLE = 65_536;
 
-/** Whole lines from the first one that is not ASCII on. */
+/** Whole lines, from the first non-ASCII one. */
 export function sampleOf(bytes: Uint8Array): Uint8Array {
   const odd = bytes.findIndex((byte) => byte > 0x7f);
   const start = bytes.lastIndexOf(10, odd) + 1;
@@ -160,7 +164,7 @@ const WINDOWS_1252 =
   '\x90\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\x9D\u017E\u0178';
 
 /**
- * The text in bytes of an encoding; undefined where they do not fit it.
+ * Decodes bytes in an encoding; undefined if the bytes do not fit it.
  * @throws RangeError for a label that TextDecoder does not know
  */
 export function decoded(bytes: Uint8Array, label: string): string | undefined {
@@ -174,7 +178,7 @@ export function decoded(bytes: Uint8Array, label: string): string | undefined {
   }
 }
 
-/** The text by the most plausible encoding; undefined where none is plausible. The bytes are not UTF-8. */
+/** Decodes bytes that are not UTF-8 in the most plausible encoding; undefined if none is plausible. */
 export function likelyEncoding(bytes: Uint8Array): DecodedText | undefined {
   const sample = sampleOf(bytes);
   const scored = CANDIDATES.flatMap(({ encoding, label, score }) => {

@@ -1,9 +1,9 @@
-/** How far apart the rows of a series lie: inferring it from the times, walking along it, and finding what is missing. */
+/** The frequency of a series: infers it from the times, adds periods to a time, and finds gaps. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { TimeFormat } from './time-column.js';
 import { zoneMinutes } from './time-template.js';
 
-/** `every` steps of `unit` lie between two rows. `step` is a plain number; `business-day` is Monday to Friday. */
+/** Two rows are `every` units apart. `step` is a plain number; `business-day` is Monday to Friday. */
 export type FrequencyUnit =
   | 'millisecond'
   | 'second'
@@ -17,9 +17,9 @@ export type FrequencyUnit =
 export interface Frequency {
   readonly unit: FrequencyUnit;
   readonly every: number;
-  /** Days of the month that rows stand on: the usual one, or 31 for the last day of each month. Months only. */
+  /** Day of the month of every row, 31 for the last day of the month. Months only. */
   readonly day?: number;
-  /** Milliseconds from UTC to the clock by which the file counts its months and business days; default 0. */
+  /** Milliseconds from UTC to the clock in which the file counts months and business days. Default 0. */
   readonly offset?: number;
 }
 
@@ -34,7 +34,7 @@ const MS: Record<Exclude<FrequencyUnit, 'step' | 'month' | 'business-day'>, numb
   week: 7 * DAY,
 };
 
-/** "monthly", "every 15 minutes". */
+/** The frequency in words: "monthly", "every 15 minutes". */
 export function describeFrequency({ unit, every }: Frequency): string {
   if (unit === 'step') return every === 1 ? 'one step a row' : `steps of ${every}`;
   if (unit === 'month' && every === 3) return 'quarterly';
@@ -52,10 +52,10 @@ export function describeFrequency({ unit, every }: Frequency): string {
   return names[unit] ?? `every ${unit}`;
 }
 
-/** Times of one series, or of several, each sorted. */
+/** The times of one or several series, each sorted. */
 type TimeRuns = ArrayLike<number> | readonly ArrayLike<number>[];
 
-/** The runs whose distance is known. */
+/** The series with at least two times. */
 function runsOf(times: TimeRuns): readonly ArrayLike<number>[] {
   const runs =
     typeof times[0] === 'number' || times.length === 0
@@ -67,11 +67,11 @@ function runsOf(times: TimeRuns): readonly ArrayLike<number>[] {
 type WrittenTimes = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
 
 /**
- * The frequency of the times of one series, or of several together; each must be sorted and without duplicates. Rows may
- * be missing: the frequency is the most frequent step, if all distances are multiples of it; else the largest step of
- * which all are, if not too many rows are missing then. One row a month, within a week of its beginning or its end (the
- * last day of trade), is monthly too.
- * @throws UnrollError `data` for fewer than two rows, or times that follow no step
+ * Infers the frequency of one or several series; each must be sorted and free of duplicates. Rows may be missing: the
+ * frequency is the most frequent distance if all distances are multiples of it; else the largest common divisor of
+ * the distances, if not too many rows are missing then. One row per month within a week of the month's start or end
+ * (such as the last trading day) is monthly, too.
+ * @throws UnrollError `data` for fewer than two rows, or for times that follow no regular step
  */
 export function inferFrequency(times: TimeRuns, format: WrittenTimes): Frequency {
   try {
@@ -84,7 +84,7 @@ export function inferFrequency(times: TimeRuns, format: WrittenTimes): Frequency
   }
 }
 
-/** The same, where rows must stand on the frequency's days to the day. */
+/** Like {@link inferFrequency}, but rows must lie exactly on the days of the frequency. */
 export function exactFrequency(times: TimeRuns, format: WrittenTimes): Frequency {
   const runs = runsOf(times);
   if (runs.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
@@ -94,7 +94,7 @@ export function exactFrequency(times: TimeRuns, format: WrittenTimes): Frequency
   return calendar === null ? msFrequency(commonStep(runs, 'millisecond')) : withOffset(calendar, offset);
 }
 
-/** Months and weekdays are those of the clock that the file is written by. */
+/** Counts months and weekdays in the local time of the file. */
 function onTheClock(
   runs: readonly ArrayLike<number>[],
   { zone = null }: WrittenTimes,
@@ -106,7 +106,7 @@ function onTheClock(
 const withOffset = (frequency: Frequency, offset: number): Frequency =>
   offset === 0 ? frequency : { ...frequency, offset };
 
-/** A frequency that was given, on the days of the month and by the clock of these times. */
+/** A given frequency, with the day of the month and the clock of these times. */
 export function anchored(frequency: Frequency, times: ArrayLike<number>, format: WrittenTimes): Frequency {
   if (frequency.unit !== 'month' && frequency.unit !== 'business-day') return frequency;
   const { local, offset } = onTheClock([times], format);
@@ -125,7 +125,7 @@ function msFrequency(step: number): Frequency {
   return { unit: 'millisecond', every: step };
 }
 
-/** The smallest distance is the step only if rows stand on at least this share of the grid it makes. */
+/** The common divisor of the distances is the step only if at least this share of its grid has a row. */
 const LEAST_FILLED = 0.05;
 
 function commonStep(runs: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
@@ -151,7 +151,7 @@ function commonStep(runs: readonly ArrayLike<number>[], unit: 'step' | 'millisec
   throw new UnrollError(
     'data',
     `The times follow no regular step: most rows lie ${show(usual)} apart, and some ${show(odd)}. ` +
-      'Bring the rows to one frequency first.',
+      'Resample the rows to one frequency first.',
     { step: usual, odd },
   );
 }
@@ -169,14 +169,14 @@ function isMonthEnd(time: number): boolean {
 
 const dayOf = (time: number): number => new Date(time).getUTCDate();
 
-/** The day of the month that all stand on: 31 for the last one; in short months the last one for what they lack. */
+/** The day of the month that all times share, 31 for the last day; a shorter month uses its last day. */
 function anchorDay(all: readonly number[]): number | null {
   if (all.every(isMonthEnd)) return 31;
   const day = all.reduce((most, time) => Math.max(most, dayOf(time)), 0);
   return all.every((time) => dayOf(time) === day || (isMonthEnd(time) && dayOf(time) < day)) ? day : null;
 }
 
-/** The first day or the last (31), where all stand within a week of it. */
+/** 1 or 31 if all times lie within a week of the first or the last day of a month. */
 function nearAnchor(all: readonly number[]): number | null {
   if (all.every((time) => dayOf(time) <= 7)) return 1;
   return all.every((time) => dayOf(time + 7 * DAY) <= 7) ? 31 : null;
@@ -198,7 +198,7 @@ function monthFrequency(
 const weekday = (time: number): number => new Date(time).getUTCDay();
 const isWeekend = (time: number): boolean => weekday(time) % 6 === 0;
 
-/** No row on a weekend, and most rows a day after the one before. */
+/** True if no row lies on a weekend and most rows are one day apart. */
 function onBusinessDays(runs: readonly ArrayLike<number>[]): boolean {
   const all = runs.flatMap((run) => Array.from(run));
   if (all.length < 6 || all.some(isWeekend) || new Set(all.map(weekday)).size !== 5) return false;
@@ -206,7 +206,7 @@ function onBusinessDays(runs: readonly ArrayLike<number>[]): boolean {
   return gaps.every((gap) => gap % DAY === 0) && gaps.filter((gap) => gap === DAY).length > gaps.length / 2;
 }
 
-/** The time `count` rows after `time` (before it where negative). */
+/** The time `count` periods after `time` (before it if negative). */
 export function addPeriods(time: number, count: number, frequency: Frequency): number {
   const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return time + count * every;
@@ -232,7 +232,7 @@ function addBusinessDays(time: number, count: number): number {
   return at;
 }
 
-/** How many rows after `from` the time `to` lies: an integer when both lie on the grid of the frequency. */
+/** The number of periods from `from` to `to`: an integer if both lie on the grid of the frequency. */
 export function periodsBetween(from: number, to: number, frequency: Frequency): number {
   const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return Math.round(((to - from) / every) * 1e6) / 1e6;
@@ -260,7 +260,7 @@ const NAMES: Readonly<Record<string, Frequency>> = {
   'half-hourly': { unit: 'minute', every: 30 },
 };
 
-/** Words and letters that follow a number, pandas's among them: where a month or week begins, the rows tell. */
+/** Unit names that follow a number, including those of pandas. The rows show where a month or week begins. */
 const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
   ['millisecond', 1, ['millisecond', 'ms', 'l']],
   ['second', 1, ['second', 'sec', 's']],
@@ -276,12 +276,13 @@ const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
 const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$/;
 
 /**
- * A frequency by name (`monthly`, `business days`), by number and unit (`15 minutes`, `15min`, `2 weeks`), by letter (`h`,
- * `d`, `b`, `w`, `m`, `q`, `y`), as pandas names it (`MS`, `QE`, `W-SUN`, `15T`), or as it is described.
+ * Parses a frequency: a name (`monthly`, `business days`), a number and a unit (`15 minutes`, `15min`, `2 weeks`), a
+ * letter (`h`, `d`, `b`, `w`, `m`, `q`, `y`), a pandas alias (`MS`, `QE`, `W-SUN`, `15T`), or the text of {@link
+ * describeFrequency}.
  * @throws UnrollError `value` for anything else
  */
 export function parseFrequency(text: string): Frequency {
-  // To pandas MS is the start of a month and ms a millisecond: the one place where capitals count.
+  // In pandas, MS is a month start and ms a millisecond: only here does case matter.
   const plain = text
     .trim()
     .replace(/^(\d*)MS$/, '$1 month')
@@ -296,7 +297,7 @@ export function parseFrequency(text: string): Frequency {
   if (found !== undefined && count > 0 && (found[0] !== 'business-day' || count === 1))
     return { unit: found[0], every: count * found[1] };
   throw valueError(
-    `"${text}" is no frequency. Write monthly, weekly, daily, hourly, 15 minutes, or one of h, d, b, w, m, q, y.`,
+    `"${text}" is not a frequency. Write monthly, weekly, daily, hourly, 15 minutes, or one of h, d, b, w, m, q, y.`,
     { frequency: text },
   );
 }

@@ -1,4 +1,4 @@
-/** Tables from JSON: one object a line, or one array of objects. */
+/** Reads tables from JSON: one object per line, or one array of objects. */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { type NumberOptions, SEPARATOR_OPTIONS } from './number-format.js';
@@ -6,15 +6,17 @@ import { cellOf, makeTable, type Table } from './table.js';
 
 type Row = Record<string, unknown>;
 
-/** True if the text begins like JSON rather than like a line of column names. */
+/** True if the text begins like JSON, not like a header line. */
 export function looksLikeJson(text: string): boolean {
   return /^\uFEFF?\s*(\{\s*"|\[\s*\{)/.test(text);
 }
 
 /**
- * Reads JSON lines, or an array of objects. Columns are the keys in order of appearance; a key that is absent is a missing
- * cell; numbers, texts, booleans and null are cells. A key with arrays or objects becomes a column that cannot be read.
- * @throws UnrollError `data` naming file and line (or record) of anything that is not JSON or not an object
+ * Reads JSON Lines, or an array of objects. The keys are the columns, in order of appearance; an absent key is a
+ * missing cell. Numbers, strings, booleans and null are valid cells. A column that contains arrays or objects cannot
+ * be read.
+ * @throws UnrollError `data` for invalid JSON and for rows that are not objects; the message names the file and line
+ * (or record)
  */
 export function parseJsonLines(text: string, options: NumberOptions & { source?: string } = {}): Table {
   checkOptions('parseJsonLines', options, { source: 'text', ...SEPARATOR_OPTIONS });

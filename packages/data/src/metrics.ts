@@ -1,12 +1,12 @@
 /**
- * Metrics of point forecasts. `actual` and `predicted` are of equal length; pairs whose actual value is missing (NaN) are
- * left out; with no pair left the result is NaN. Percentages are numbers like 12.5, not fractions.
+ * Metrics of point forecasts. `actual` and `predicted` have equal lengths. Pairs with a missing actual value (NaN)
+ * are ignored; if no pair is left, the result is NaN. Percentages are numbers like 12.5, not fractions.
  */
 import { shapeError } from '@unroll/core';
 
 type Values = ArrayLike<number>;
 
-/** Mean of `term` over the pairs whose actual value is known. */
+/** Mean of `term` over the pairs with a known actual value. */
 function meanOver(
   actual: Values,
   predicted: Values,
@@ -14,7 +14,7 @@ function meanOver(
 ): number {
   if (actual.length !== predicted.length) {
     throw shapeError(
-      `${actual.length} actual values cannot be compared with ${predicted.length} predicted ones.`,
+      `actual and predicted must have the same length, got ${actual.length} and ${predicted.length} values.`,
     );
   }
   let sum = 0;
@@ -37,7 +37,7 @@ export function rmse(actual: Values, predicted: Values): number {
   return Math.sqrt(meanOver(actual, predicted, (a, p) => (a - p) ** 2));
 }
 
-/** Mean absolute percentage error. Infinite where an actual value is 0 and not predicted exactly. */
+/** Mean absolute percentage error. Infinite if an actual value is 0 and its forecast is not. */
 export function mape(actual: Values, predicted: Values): number {
   return 100 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs((a - p) / a)));
 }
@@ -62,7 +62,7 @@ export function r2(actual: Values, predicted: Values): number {
   return variance === 0 ? Number.NaN : 1 - meanOver(actual, predicted, (a, p) => (a - p) ** 2) / variance;
 }
 
-/** The error of "same as one season before" inside the training values, which scaled metrics divide by. */
+/** The mean error of the seasonal naive forecast within the training values: the denominator of scaled errors. */
 function seasonalScale(training: Values, season: number, power: 1 | 2): number {
   const earlier = Array.from(training).slice(0, Math.max(0, training.length - season));
   const later = Array.from(training).slice(season);
@@ -73,15 +73,15 @@ function seasonalScale(training: Values, season: number, power: 1 | 2): number {
 }
 
 /**
- * Mean absolute scaled error: the mean absolute error divided by that of "same as `season` rows before" inside the
- * training values. Below 1 is better than that rule was in training. NaN when the training values never change.
+ * Mean absolute scaled error: the mean absolute error divided by the one of the seasonal naive forecast within the
+ * training values. A value below 1 beats that forecast. NaN if the training values are constant.
  */
 export function mase(actual: Values, predicted: Values, training: Values, season = 1): number {
   const scale = seasonalScale(training, season, 1);
   return scale === 0 ? Number.NaN : mae(actual, predicted) / scale;
 }
 
-/** Root mean squared scaled error: like {@link mase} with squared errors under one root. */
+/** Root mean squared scaled error: like {@link mase}, with the root of mean squared errors. */
 export function rmsse(actual: Values, predicted: Values, training: Values, season = 1): number {
   const scale = seasonalScale(training, season, 2);
   return scale === 0 ? Number.NaN : rmse(actual, predicted) / Math.sqrt(scale);

@@ -1,6 +1,6 @@
-/** Names of months in languages beside English, as Intl knows them. */
+/** Month names in English and other languages, from Intl. */
 
-/** English first; of two languages that fit, the earlier one is taken. */
+/** English is first: if several languages fit, the earliest one is used. */
 const LANGUAGES = [
   'en',
   'de',
@@ -21,7 +21,7 @@ const LANGUAGES = [
   'ru',
   'uk',
 ];
-/** Short forms in use that Intl does not give. */
+/** Common abbreviations that Intl does not list. */
 const MORE: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   en: { sept: 9 },
   de: { mrz: 3, m\u00e4r: 3, j\u00e4n: 1, j\u00e4nner: 1, feber: 2, sept: 9 },
@@ -31,7 +31,7 @@ const plain = (word: string): string => word.normalize('NFC').toLowerCase().repl
 
 const known = new Map<string, Map<string, number>>();
 
-/** Months by name: short and long, alone and beside a day. */
+/** The month names of a language: short and long, alone and next to a day. */
 function namesOf(language: string): Map<string, number> {
   let names = known.get(language);
   if (names !== undefined) return names;
@@ -50,7 +50,7 @@ function namesOf(language: string): Map<string, number> {
   return names;
 }
 
-/** The number of a month by its name, or by the beginning of one that is unique; 0 for any other word. */
+/** The number of a month from its name or an unambiguous prefix; 0 for any other word. */
 export function monthNumber(word: string, language: string): number {
   const names = namesOf(language);
   const wanted = plain(word);
@@ -60,13 +60,13 @@ export function monthNumber(word: string, language: string): number {
   return found.size === 1 ? [...found][0] : 0;
 }
 
-/** The language whose months the words are; English where there is none. */
+/** The first language in which all words are months; English if there is none. */
 export function monthLanguage(words: ReadonlySet<string>): string {
   const fits = (language: string) => [...words].every((word) => monthNumber(word, language) > 0);
   return words.size === 0 ? 'en' : (LANGUAGES.find(fits) ?? 'en');
 }
 
-/** Twelve names: those that the words are, and for the others those of the language in the same length. */
+/** Twelve month names: the given words, and for the other months names of the same length from the language. */
 export function monthsAsWritten(words: Iterable<string>, language: string): string[] {
   const own = [...words];
   const month = own.every((word) => word.length <= 4) ? 'short' : 'long';

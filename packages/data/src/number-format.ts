@@ -1,21 +1,21 @@
 /**
- * How the numbers of a column are written. Decimal and thousands separators are decided for a column as a whole, from its
- * cells, the other columns and the delimiter of the file; a decision that rests on convention alone leaves a note.
+ * Detects how the numbers of a column are written. Decimal and thousands separators are detected for a whole column
+ * from its cells, the other columns and the delimiter of the file. A decision by convention alone adds a note.
  */
 import type { Cell } from './table.js';
 
 export type Decimal = '.' | ',';
 export type Thousands = '.' | ',' | ' ' | "'" | 'none';
 
-/** What is known beforehand about the numbers of a table. */
+/** The known separators of the numbers in a table. */
 export interface NumberOptions {
-  /** Decimal separator. Default: found from the numbers. */
+  /** Decimal separator. Default: detected. */
   decimal?: Decimal;
-  /** Thousands separator, `none` for none. Default: found from the numbers. */
+  /** Thousands separator, or `none`. Default: detected. */
   thousands?: Thousands;
 }
 
-/** What `checkOptions` needs to know of them. */
+/** The types of NumberOptions, for `checkOptions`. */
 export const SEPARATOR_OPTIONS = {
   decimal: ['.', ','],
   thousands: ['.', ',', ' ', "'", 'none'],
@@ -24,9 +24,9 @@ export const SEPARATOR_OPTIONS = {
 /** How the numbers of one column are read. */
 export interface NumberFormat {
   readonly decimal: Decimal;
-  /** The only thousands separator that is accepted; undefined accepts each that is not the decimal separator. */
+  /** The only accepted thousands separator. If undefined, any separator other than the decimal one is accepted. */
   readonly thousands?: Thousands;
-  /** What only some of the cells have, so that their numbers cannot be compared. */
+  /** The sign that only some of the cells have, which makes their numbers incomparable. */
   readonly mixed?: 'percent' | 'currency';
 }
 
@@ -44,15 +44,15 @@ const MISSING = new Set([
   '\u2212',
   '?',
 ]);
-/** #DIV/0!, #VALUE!, #NAME?, and #N/A, #N/D, #NV in several languages of Excel. */
+/** #DIV/0!, #VALUE!, #NAME?, and #N/A, #N/D, #NV of Excel in several languages. */
 const ERROR_VALUE = /^#(?:[^\s#]{1,16}[!?]|N\/[ADV]|NV)$/i;
 
 /** True for an error value of a spreadsheet, such as #DIV/0!, #N/A or #VALUE!. */
 export const isErrorValue = (text: string): boolean => text.startsWith('#') && ERROR_VALUE.test(text);
 
 /**
- * True for null and for the usual ways of writing "no value": empty, NA, n/a, NaN, null, none, a dash, ?, and the error
- * values of spreadsheets.
+ * True for null and for the usual notations of a missing value: empty, NA, n/a, NaN, null, none, a dash, ?, and the
+ * error values of spreadsheets.
  */
 export function isMissing(cell: Cell): boolean {
   if (cell === null) return true;
@@ -69,13 +69,13 @@ const COMMA_PLAIN = /^\s*[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?\s*$/;
 const CURRENCY =
   '(?:[A-Z]{0,2}\\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|Fr\\.|kr\\.?|z\u0142|K\u010d)';
 const MINUS = '[-\u2212\u2012\u2013\uFE63]';
-/** Sign, currency and parentheses around digits with separators, and behind them a percent sign or a minus (SAP). */
+/** Sign, currency and parentheses around digits with separators, followed by a percent sign or a minus (SAP). */
 const ORNATE = new RegExp(
   `^([+]|${MINUS})? ?(${CURRENCY})? ?(\\()? ?(${CURRENCY})? ?([+]|${MINUS})? ?` +
     `((?:\\d|[.,]\\d)[\\d.,' ]*?)([eE][+-]?\\d+)? ?(%)? ?(${CURRENCY})? ?(\\))? ?(%)? ?(${CURRENCY})?(${MINUS})?$`,
   'u',
 );
-/** Digits in groups: of three, or as in India of two and then three. */
+/** Digit groups: threes, or the Indian system of twos and a final three. */
 const groups = (mark: string) => `[1-9]\\d{0,2}(?:${mark}\\d{3})+|[1-9]\\d?(?:${mark}\\d\\d)+${mark}\\d{3}`;
 const BODY: Readonly<Record<Decimal, RegExp>> = {
   '.': new RegExp(`^(?:\\d+|${groups(',')}|${groups("'")}|${groups(' ')})?(?:\\.\\d*)?$`),
@@ -83,7 +83,7 @@ const BODY: Readonly<Record<Decimal, RegExp>> = {
 };
 const SEPARATORS: readonly Thousands[] = ['.', ',', ' ', "'"];
 
-/** A number taken apart, before its separators are understood. */
+/** The parts of a number, before its separators are interpreted. */
 interface Parts {
   negative: boolean;
   parentheses: boolean;
@@ -94,7 +94,7 @@ interface Parts {
   exponent: string;
 }
 
-/** The parts of a text that is a number in one way of writing or another. */
+/** Splits a text into the parts of a number; undefined if it is not a number in any notation. */
 function partsOf(cell: string): Parts | undefined {
   let text = cell.trim();
   if (text.length > 40) return undefined;
@@ -133,7 +133,7 @@ function partsOf(cell: string): Parts | undefined {
   };
 }
 
-/** The number of these parts by a format; undefined where the separators do not fit it. */
+/** The number that the parts represent in a format; undefined if the separators do not fit the format. */
 function numberIn(parts: Parts, { decimal, thousands }: NumberFormat): number | undefined {
   const { body, exponent, negative } = parts;
   if (!BODY[decimal].test(body)) return undefined;
@@ -144,7 +144,7 @@ function numberIn(parts: Parts, { decimal, thousands }: NumberFormat): number | 
   return negative ? -value : value;
 }
 
-/** The number in a cell; NaN when the cell is missing, undefined when it holds something else. */
+/** The number in a cell: NaN if the cell is missing, undefined if it is not a number. */
 export function cellNumber(cell: Cell, format: Decimal | NumberFormat = '.'): number | undefined {
   if (typeof cell === 'number') return cell;
   if (typeof cell === 'boolean') return cell ? 1 : 0;
@@ -161,16 +161,19 @@ export function cellNumber(cell: Cell, format: Decimal | NumberFormat = '.'): nu
   return numberIn(parts, known);
 }
 
-/** What the cells of a column show about how its numbers are written. */
+/** Evidence in the cells of a column for the way its numbers are written. */
 interface Evidence {
   /** Cells that are not missing. */
   filled: number;
   dates: number;
-  /** Cells that are numbers only with a decimal point, only with a decimal comma, or with either, as different ones. */
+  /**
+   * The numbers of cells valid only with a decimal point, only with a decimal comma, or with both but with different
+   * values.
+   */
   point: number;
   comma: number;
   either: number;
-  /** Numbers without a separator: of more digits than a group has, and others but for 0. */
+  /** Numbers without a separator: those longer than a digit group, and the others except 0. */
   long: number;
   short: number;
   numeric: number;
@@ -179,17 +182,17 @@ interface Evidence {
   noPercent: number;
   currencies: Set<string>;
   parentheses: string;
-  /** The first cell that can be understood in two ways. */
+  /** The first ambiguous cell. */
   example: string;
 }
 
-/** After so many cells a column that is mostly text is not looked through further. */
+/** After this many cells, a column that is mostly text is not examined further. */
 const ENOUGH = 1000;
 const GROUPED = /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/;
 const GROUPED_BY_COMMA = /^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$/;
 const SHORT = /^\s*[+-]?\d{1,3}\s*$/;
 
-function gather(cells: readonly Cell[]): Evidence {
+function evidenceIn(cells: readonly Cell[]): Evidence {
   const seen: Evidence = {
     ...{
       filled: 0,
@@ -266,7 +269,7 @@ function lookAtOrnate(cell: string, seen: Evidence): void {
   else if (/^\d+$/.test(parts.body)) seen.short++;
 }
 
-/** What a column holds, how its numbers are read, and what to say about that. */
+/** The type of a column, the format of its numbers, and notes about uncertain decisions. */
 export interface ColumnFormat {
   kind: 'number' | 'text' | 'time';
   format: NumberFormat;
@@ -274,8 +277,8 @@ export interface ColumnFormat {
 }
 
 /**
- * How the numbers of each column are written; and the decimal separator of the table.
- * @param delimiter what parts the fields of the file: where it is not a comma, the decimal separator may be one
+ * Detects the number format of each column and the decimal separator of the table.
+ * @param delimiter the field delimiter of the file; if it is not a comma, the decimal separator may be one
  */
 export function numberFormats(
   names: readonly string[],
@@ -284,13 +287,13 @@ export function numberFormats(
 ): { decimal: Decimal; columns: ColumnFormat[] } {
   const { thousands, delimiter = ',' } = options;
   const given = options.decimal ?? (thousands === '.' ? ',' : thousands === ',' ? '.' : undefined);
-  const evidence = columns.map(gather);
-  const witness = given ?? witnessed(evidence);
-  const decimals = evidence.map((seen) => decimalOf(seen, { given, witness, delimiter, thousands }));
+  const evidence = columns.map(evidenceIn);
+  const required = given ?? requiredDecimal(evidence);
+  const decimals = evidence.map((seen) => decimalOf(seen, { given, required, delimiter, thousands }));
   const commas = decimals.some(
     ({ decimal }, i) => decimal === ',' && (evidence[i].comma > 0 || evidence[i].either > 0),
   );
-  const decimal = witness ?? (commas && delimiter !== ',' ? ',' : '.');
+  const decimal = required ?? (commas && delimiter !== ',' ? ',' : '.');
   const formats = evidence.map((seen, i): ColumnFormat => {
     const own = seen.numeric === 0 ? { decimal } : decimals[i];
     const mixed = mixedIn(seen);
@@ -312,8 +315,8 @@ function kindOf({ filled, numeric, dates }: Evidence): ColumnFormat['kind'] {
   return numeric === filled ? 'number' : dates === filled ? 'time' : 'text';
 }
 
-/** The decimal separator that some column needs. */
-function witnessed(evidence: readonly Evidence[]): Decimal | undefined {
+/** The decimal separator that the cells of some column require. */
+function requiredDecimal(evidence: readonly Evidence[]): Decimal | undefined {
   const numeric = evidence.filter(({ numeric, filled }) => numeric > 0 && numeric === filled);
   const commas = numeric.filter(({ comma, point }) => comma > 0 && point === 0).length;
   const points = numeric.filter(({ comma, point }) => point > 0 && comma === 0).length;
@@ -322,7 +325,7 @@ function witnessed(evidence: readonly Evidence[]): Decimal | undefined {
 
 interface Circumstances {
   given: Decimal | undefined;
-  witness: Decimal | undefined;
+  required: Decimal | undefined;
   delimiter: string;
   thousands: Thousands | undefined;
 }
@@ -332,16 +335,16 @@ interface Decided {
   note?: (name: string) => string;
 }
 
-function decimalOf(seen: Evidence, { given, witness, delimiter, thousands }: Circumstances): Decided {
+function decimalOf(seen: Evidence, { given, required, delimiter, thousands }: Circumstances): Decided {
   if (given !== undefined) return { decimal: given };
   if (seen.point > 0 || seen.comma > 0) return { decimal: seen.comma > seen.point ? ',' : '.' };
-  if (seen.either === 0) return { decimal: witness ?? '.' };
+  if (seen.either === 0) return { decimal: required ?? '.' };
   const mark: Decimal = /\.\d{3}/.test(seen.example) ? '.' : ',';
   const other: Decimal = mark === '.' ? ',' : '.';
   // 1435 beside 1.004: thousands are not separated in this column.
   if (seen.long > 0 || thousands !== undefined) return { decimal: mark };
-  if (witness !== undefined) return { decimal: witness };
-  // 987 beside 1.004 and 1.435: decimals of three digits would have them everywhere, or somewhere fewer.
+  if (required !== undefined) return { decimal: required };
+  // 987 beside 1.004 and 1.435: if these were decimals, all numbers or none would have three digits after the mark.
   const grouped = seen.short > 0 || (mark === ',') === (delimiter === ',');
   return {
     decimal: grouped ? other : mark,

@@ -1,36 +1,36 @@
 /**
- * Sequences of different lengths: padded to one tensor with a mask beside it, and put into batches of similar lengths, so
- * that little is padding. Layers compute nothing for the padding that is left (see packages/nn/src/packing.ts).
+ * Sequences of different lengths: pads them to one tensor with a mask, and groups them into batches of similar
+ * lengths to keep padding small. Layers skip the computation for padded steps (see packages/nn/src/packing.ts).
  */
 import { type RandomStream, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 
-/** One sequence: numbers (ids, or one value a step), or a row of I features a step. */
+/** One sequence: numbers (ids, or one value per step), or one row of I features per step. */
 export type Sequence = ArrayLike<number> | readonly (readonly number[])[];
 
 export interface PadOptions {
-  /** Steps of the result. Default: those of the longest sequence. */
+  /** Number of steps of the result. Default: the length of the longest sequence. */
   steps?: number;
-  /** Where the padding goes. Default `right`, which layers make the most of. */
+  /** The side of the padding. Default `right`, which is the fastest for layers. */
   side?: 'right' | 'left';
-  /** What a sequence that is too long loses: its end, or its start (the oldest steps). Default `end`. */
+  /** The part of a too long sequence that is cut off: its end, or its start (the oldest steps). Default `end`. */
   truncate?: 'end' | 'start';
-  /** What the padding holds. Default 0. */
+  /** The value of the padding. Default 0. */
   value?: number;
 }
 
 export interface Padded {
   /** [N, T] for sequences of numbers, [N, T, I] for rows of features. */
   values: Tensor;
-  /** [N, T]: 1 where a step is of the sequence, 0 where it is padding. */
+  /** [N, T]: 1 for steps of the sequence, 0 for padding. */
   mask: Tensor;
-  /** Steps of each sequence, after truncation. */
+  /** Number of steps of each sequence, after truncation. */
   lengths: Uint32Array;
 }
 
 /**
  * Pads sequences to one length.
- * @throws UnrollError `shape` where rows of features differ in width, `value` where there are no sequences
+ * @throws UnrollError `shape` if rows of features differ in width, `value` if there are no sequences
  */
 export function padSequences(sequences: readonly Sequence[], options: PadOptions = {}): Padded {
   checkOptions('padSequences', options, {
@@ -63,15 +63,21 @@ export function padSequences(sequences: readonly Sequence[], options: PadOptions
 export interface BucketOptions {
   /** Sequences in a batch. Default 32. */
   batchSize?: number;
-  /** Where the shuffling comes from: batches in random order, each of random sequences of similar length. Default: none. */
+  /**
+   * Random stream for shuffling: batches in random order, each of random sequences of similar length. Default: no
+   * shuffling.
+   */
   random?: RandomStream | null;
-  /** With `random`: batches whose sequences are sorted together. Fewer mix more, more pad less. Default 50. */
+  /**
+   * With `random`: the number of batches whose sequences are sorted together. A smaller number mixes sequences more,
+   * a larger one pads less. Default 50.
+   */
   pool?: number;
 }
 
 /**
- * Batches of sequences of similar lengths, as row numbers: every row once, the last batch of a pool may be smaller.
- * Without `random` the batches run from short to long.
+ * Groups sequences of similar lengths into batches, given as row numbers. Every row occurs once; the last batch of a
+ * pool may be smaller. Without `random`, batches are ordered from short to long.
  */
 export function bucketByLength(lengths: ArrayLike<number>, options: BucketOptions = {}): Uint32Array[] {
   checkOptions('bucketByLength', options, { batchSize: 'count', random: true, pool: 'count' });
@@ -94,11 +100,11 @@ export interface LengthSummary {
   mean: number;
   /** Lengths that half, 90 %, 95 % and 99 % of the sequences do not exceed. */
   percentiles: Readonly<Record<50 | 90 | 95 | 99, number>>;
-  /** Share of padding where all are padded to the longest. */
+  /** Share of padding if all sequences are padded to the longest one. */
   padding: number;
 }
 
-/** How long sequences are: what to choose `steps` by. @throws UnrollError `value` where there are none */
+/** Statistics of sequence lengths, for the choice of `steps`. @throws UnrollError `value` if there are no sequences */
 export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
   const sorted = Float64Array.from(lengths).sort();
   const count = sorted.length;
@@ -113,7 +119,7 @@ export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
   };
 }
 
-/** Features of a step; null where sequences hold plain numbers. */
+/** Number of features per step; null for sequences of plain numbers. */
 function widthOf(sequences: readonly Sequence[]): number | null {
   const first = sequences.find((sequence) => sequence.length > 0)?.[0];
   return typeof first === 'object' ? first.length : null;
@@ -129,7 +135,7 @@ function stepOf(
   if (typeof step === 'number' ? features === null : row.length === features) return row;
   const wanted = features === null ? 'a number' : `a row of ${features} features`;
   const got = typeof step === 'number' ? 'a number' : `a row of ${row.length}`;
-  throw shapeError(`Step ${at} of sequence ${sequence} is ${got}, and the first step is ${wanted}.`, {
+  throw shapeError(`Step ${at} of sequence ${sequence} must be ${wanted}, like the first step, got ${got}.`, {
     sequence,
     step: at,
   });

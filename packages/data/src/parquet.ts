@@ -1,17 +1,20 @@
-/** Tables from Parquet files, read by hyparquet. An entry of its own, so that nothing else carries a Parquet reader. */
+/**
+ * Reads tables from Parquet files with hyparquet. It has its own entry point, so that other bundles carry no Parquet
+ * reader.
+ */
 import { UnrollError } from '@unroll/core';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { cellOf, makeTable, type Table } from './table.js';
 
-/** True if the bytes begin as a Parquet file does. */
+/** True if the bytes begin like a Parquet file. */
 export function looksLikeParquet(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && String.fromCharCode(...bytes.subarray(0, 4)) === 'PAR1';
 }
 
 /**
  * Reads a whole Parquet file. Rows are numbered from 1 in messages.
- * @throws UnrollError `format` when the file cannot be read, `data` when it has no rows
+ * @throws UnrollError `format` if the file cannot be read, `data` if it has no rows
  */
 export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {
   const source = options.source ?? 'table';

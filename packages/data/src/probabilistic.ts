@@ -1,13 +1,13 @@
 /**
- * Metrics of quantile and interval forecasts. As with point metrics, pairs whose actual value is missing (NaN) are left
- * out, and with no pair left the result is NaN.
+ * Metrics of quantile and interval forecasts. As for point forecasts, pairs with a missing actual value (NaN) are
+ * ignored; if no pair is left, the result is NaN.
  */
 import { shapeError, valueError } from '@unroll/core';
 import { shown } from '@unroll/core/internal';
 
 type Values = ArrayLike<number>;
 
-/** Forecasts of one quantile: `values[i]` is to be exceeded by actual value i with probability 1 - `level`. */
+/** Forecasts of one quantile: actual value i exceeds `values[i]` with probability 1 - `level`. */
 export interface QuantileForecast {
   /** Between 0 and 1. */
   level: number;
@@ -17,7 +17,9 @@ export interface QuantileForecast {
 function meanTerm(actual: Values, others: readonly Values[], term: (i: number) => number): number {
   for (const other of others) {
     if (other.length !== actual.length) {
-      throw shapeError(`${actual.length} actual values cannot be compared with ${other.length} forecasts.`);
+      throw shapeError(
+        `actual and forecast must have the same length, got ${actual.length} and ${other.length} values.`,
+      );
     }
   }
   let sum = 0;
@@ -32,10 +34,13 @@ function meanTerm(actual: Values, others: readonly Values[], term: (i: number) =
 
 function checkLevel(level: number): void {
   if (!(level > 0 && level < 1))
-    throw valueError(`A level lies between 0 and 1, got ${shown(level)}.`, { level });
+    throw valueError(`level must be between 0 and 1, got ${shown(level)}.`, { level });
 }
 
-/** Mean pinball loss: `level` times what was missed above, 1 - `level` times what was missed below. */
+/**
+ * Mean pinball (quantile) loss: `level` times the error if the actual value is above, 1 - `level` times the error if
+ * it is below.
+ */
 export function pinball(actual: Values, { level, values }: QuantileForecast): number {
   checkLevel(level);
   return meanTerm(actual, [values], (i) => {
@@ -51,15 +56,15 @@ export function weightedQuantileLoss(actual: Values, quantiles: readonly Quantil
 }
 
 /**
- * Continuous ranked probability score of forecasts given as quantiles: twice their mean pinball loss, which approaches
- * the score of the whole distribution as evenly spaced levels grow in number. In the unit of the values.
+ * Continuous ranked probability score of forecasts given as quantiles: twice their mean pinball loss. It approaches
+ * the score of the whole distribution as the number of evenly spaced levels grows. In the unit of the values.
  */
 export function crpsOfQuantiles(actual: Values, quantiles: readonly QuantileForecast[]): number {
   if (quantiles.length === 0) throw valueError('At least one quantile is needed.');
   return (2 * quantiles.reduce((sum, quantile) => sum + pinball(actual, quantile), 0)) / quantiles.length;
 }
 
-/** Continuous ranked probability score of normal distributions (Gneiting & Raftery 2007, their equation 21). */
+/** Continuous ranked probability score of normal distributions (Gneiting & Raftery 2007, equation 21). */
 export function crpsOfNormal(actual: Values, means: Values, deviations: Values): number {
   return meanTerm(actual, [means, deviations], (i) => {
     const z = (actual[i] - means[i]) / deviations[i];
@@ -68,19 +73,20 @@ export function crpsOfNormal(actual: Values, means: Values, deviations: Values):
   });
 }
 
-/** Share of actual values inside their intervals, ends included: 0 to 1. */
+/** Share of actual values within their intervals, bounds included: 0 to 1. */
 export function coverage(actual: Values, lower: Values, upper: Values): number {
   return meanTerm(actual, [lower, upper], (i) => Number(actual[i] >= lower[i] && actual[i] <= upper[i]));
 }
 
-/** Mean width of the intervals of known actual values. */
+/** Mean width of the intervals with a known actual value. */
 export function meanWidth(actual: Values, lower: Values, upper: Values): number {
   return meanTerm(actual, [lower, upper], (i) => upper[i] - lower[i]);
 }
 
 /**
- * Winkler score (interval score): the width, and 2/(1 - level) times how far the actual value lies outside.
- * @param level the probability the interval is meant to hold, such as 0.95
+ * Winkler score (interval score): the width, plus 2/(1 - level) times the distance of the actual value from the
+ * interval.
+ * @param level the nominal coverage of the interval, such as 0.95
  */
 export function winkler(actual: Values, lower: Values, upper: Values, level: number): number {
   checkLevel(level);
@@ -90,7 +96,7 @@ export function winkler(actual: Values, lower: Values, upper: Values, level: num
   });
 }
 
-/** Standard normal distribution function, to 1.5e-7 (Abramowitz & Stegun 7.1.26). */
+/** Cumulative distribution function of the standard normal distribution, to 1.5e-7 (Abramowitz & Stegun 7.1.26). */
 export function normalCdf(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);

@@ -1,6 +1,7 @@
 /**
- * Scalers that invert. Fit one on training rows only, transform anything, and bring predictions back. Missing values
- * (NaN) take no part in fitting and stay missing. `config()` is JSON; `scalerFromConfig` makes the same scaler again.
+ * Invertible scalers. Fit a scaler on training rows only, transform any values, and invert predictions. Missing
+ * values (NaN) are ignored in fitting and stay missing. `config()` returns JSON; `scalerFromConfig` restores the
+ * scaler from it.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { nameHint, shown } from '@unroll/core/internal';
@@ -12,17 +13,17 @@ export type ScalerConfig =
   | { kind: 'log'; offset: number };
 
 export interface Scaler {
-  /** Learns from training values; returns the scaler itself. */
+  /** Fits the scaler on training values; returns the scaler itself. */
   fit(values: ArrayLike<number>): this;
   /** Scaled copies of the values. */
   transform(values: ArrayLike<number>): Float64Array;
-  /** The original values of scaled ones. */
+  /** The original values of scaled values. */
   inverse(values: ArrayLike<number>): Float64Array;
-  /** The fitted numbers as JSON. */
+  /** The fitted parameters as JSON. */
   config(): ScalerConfig;
 }
 
-/** The part all scalers share: x -> (x - centre) / scale with what `measure` finds. */
+/** The common part of the scalers: x -> (x - centre) / scale, where `measure` computes centre and scale. */
 abstract class AffineScaler {
   #fitted: { centre: number; scale: number } | null;
 
@@ -35,7 +36,7 @@ abstract class AffineScaler {
 
   fit(values: ArrayLike<number>): this {
     const known = Float64Array.from(values).filter((value) => !Number.isNaN(value));
-    if (known.length === 0) throw valueError('A scaler needs at least one value to be fitted on.');
+    if (known.length === 0) throw valueError('A scaler must be fitted on at least one value, got none.');
     const { centre, scale } = this.measure(known);
     this.#fitted = { centre, scale: scale > 0 ? scale : 1 };
     return this;
@@ -58,7 +59,7 @@ abstract class AffineScaler {
   }
 }
 
-/** To mean 0 and (population) standard deviation 1. A constant series becomes 0. */
+/** Scales to mean 0 and (population) standard deviation 1. A constant series becomes 0. */
 export class StandardScaler extends AffineScaler implements Scaler {
   protected measure(values: Float64Array): { centre: number; scale: number } {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -72,7 +73,7 @@ export class StandardScaler extends AffineScaler implements Scaler {
   }
 }
 
-/** To the range 0..1 of the fitted values. A constant series becomes 0. */
+/** Scales the range of the fitted values to 0..1. A constant series becomes 0. */
 export class MinMaxScaler extends AffineScaler implements Scaler {
   protected measure(values: Float64Array): { centre: number; scale: number } {
     const min = values.reduce((a, b) => Math.min(a, b));
@@ -85,7 +86,7 @@ export class MinMaxScaler extends AffineScaler implements Scaler {
   }
 }
 
-/** To median 0 and interquartile range 1: outliers do not move it. */
+/** Scales to median 0 and interquartile range 1; robust to outliers. */
 export class RobustScaler extends AffineScaler implements Scaler {
   protected measure(values: Float64Array): { centre: number; scale: number } {
     const sorted = values.slice().sort();
@@ -98,7 +99,7 @@ export class RobustScaler extends AffineScaler implements Scaler {
   }
 }
 
-/** Natural logarithm of value + offset; turns growth by factors into growth by sums. */
+/** Natural logarithm of value + offset; turns multiplicative growth into additive growth. */
 export class LogScaler implements Scaler {
   readonly offset: number;
 
@@ -128,7 +129,7 @@ export class LogScaler implements Scaler {
 
   #check(value: number, i: number): void {
     if (!(value + this.offset <= 0)) return;
-    throw valueError(`The logarithm needs values above ${-this.offset}, and value ${i} is ${value}.`, {
+    throw valueError(`The logarithm needs values above ${-this.offset}, got ${value} at index ${i}.`, {
       value,
       index: i,
     });
@@ -137,7 +138,7 @@ export class LogScaler implements Scaler {
 
 const KINDS = ['standard', 'minMax', 'robust', 'log'] satisfies ScalerConfig['kind'][];
 
-/** The scaler that a config describes. */
+/** Restores a scaler from its config. */
 export function scalerFromConfig(config: ScalerConfig): Scaler {
   switch (config.kind) {
     case 'standard':
@@ -155,10 +156,10 @@ export function scalerFromConfig(config: ScalerConfig): Scaler {
   }
 }
 
-/** The quantile `q` in 0..1 of sorted values, interpolated linearly between neighbours. */
+/** The quantile `q` in 0..1 of sorted values, interpolated linearly. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
-  if (sorted.length === 0) throw valueError('A quantile needs at least one value.');
-  if (!(q >= 0 && q <= 1)) throw valueError(`A quantile lies between 0 and 1, got ${shown(q)}.`);
+  if (sorted.length === 0) throw valueError('A quantile needs at least one value, got none.');
+  if (!(q >= 0 && q <= 1)) throw valueError(`q must be between 0 and 1, got ${shown(q)}.`);
   const at = q * (sorted.length - 1);
   const below = Math.floor(at);
   const above = Math.min(below + 1, sorted.length - 1);

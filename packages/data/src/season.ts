@@ -1,19 +1,22 @@
-/** How many rows make a season: what the frequency suggests, checked against the series' own autocorrelation. */
+/**
+ * Infers the season length: candidates come from the frequency and are checked against the autocorrelation of the
+ * series.
+ */
 import type { Frequency } from './frequency.js';
 
-/** A longer season is taken only where it explains this much more than a shorter one. */
+/** A longer season wins only if its correlation is this many times the one of the best shorter season. */
 const CLEARLY = 1.2;
 
 /**
- * The season length in rows, 1 when the series has none. Candidates come from the frequency (months: 12, hours: 24 and
- * 168, ...); without a calendar they are the peaks of the autocorrelation. A candidate counts if the series without its
- * trend is like itself one season earlier (correlation above 0.3, and above what chance gives), and the series covers at
- * least two seasons.
+ * The season length in rows, 1 if the series has none. Candidates come from the frequency (months: 12, hours: 24 and
+ * 168, ...); without a calendar they are the peaks of the autocorrelation. A candidate is accepted if the
+ * autocorrelation of the detrended series at that lag is above 0.3 and above the level of chance, and if the series
+ * covers at least two seasons.
  */
 export function inferSeason(values: ArrayLike<number>, frequency: Frequency): number {
-  const known = carried(values);
+  const known = forwardFilled(values);
   const candidates = seasonCandidates(frequency, known.length).filter((lag) => lag * 2 <= known.length);
-  const scores = new Map(candidates.map((lag) => [lag, autocorrelation(withoutTrend(known, lag), lag)]));
+  const scores = new Map(candidates.map((lag) => [lag, autocorrelation(detrended(known, lag), lag)]));
   let best = 1;
   let least = Math.max(0.3, 2 / Math.sqrt(known.length));
   for (const [lag, score] of scores) {
@@ -25,7 +28,7 @@ export function inferSeason(values: ArrayLike<number>, frequency: Frequency): nu
   return best;
 }
 
-/** Season lengths, in rows, that a calendar suggests; shortest first. */
+/** Season lengths in rows that a calendar suggests, shortest first. */
 export function seasonCandidates(frequency: Frequency, rows: number): number[] {
   const { unit, every } = frequency;
   if (unit === 'step')
@@ -43,15 +46,15 @@ export function seasonCandidates(frequency: Frequency, rows: number): number[] {
   return perUnit[unit].map((length) => Math.round(length / every)).filter((length) => length > 1);
 }
 
-/** The values, missing ones replaced by the last known. */
-function carried(values: ArrayLike<number>): Float64Array {
+/** The values, with missing ones replaced by the last known value. */
+function forwardFilled(values: ArrayLike<number>): Float64Array {
   const out = Float64Array.from(values);
   for (let i = 1; i < out.length; i++) if (Number.isNaN(out[i])) out[i] = out[i - 1];
   return out;
 }
 
-/** The values less their centred moving average over `length` rows (fewer at the ends). */
-function withoutTrend(values: Float64Array, length: number): Float64Array {
+/** The values minus their centred moving average over `length` rows (fewer at the ends). */
+function detrended(values: Float64Array, length: number): Float64Array {
   const sums = new Float64Array(values.length + 1);
   for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
   const half = length / 2;
@@ -62,7 +65,7 @@ function withoutTrend(values: Float64Array, length: number): Float64Array {
   });
 }
 
-/** Correlation of a series with itself `lag` rows earlier, around its mean; 0 for a constant series. */
+/** Autocorrelation of a series at `lag` rows; 0 for a constant series. */
 export function autocorrelation(values: ArrayLike<number>, lag: number): number {
   const n = values.length;
   let mean = 0;

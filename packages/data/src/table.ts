@@ -1,7 +1,6 @@
 /**
- * Tables: named columns of cells, with the line of the source that each row came from, so that an error can say where
- * to look. Cells stay as they were read; `numbers` and `texts` turn a column into values and name the first cell that
- * does not fit.
+ * Tables: named columns of cells, and for each row its line in the source, so that error messages can name it. Cells
+ * stay as they were read; `numbers` and `texts` convert a column and report the first cell that does not fit.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions, nearest } from '@unroll/core/internal';
@@ -26,14 +25,14 @@ export interface Column {
   readonly cells: readonly Cell[];
   /** How its numbers are written. Default: with the decimal separator of the table. */
   readonly format?: NumberFormat;
-  /** How its cells were understood where that is not certain, one sentence each; default none. */
+  /** Notes about uncertain decisions in reading the cells, one sentence each. Default: none. */
   readonly notes?: readonly string[];
-  /** The first row that holds a list or a structure: the column cannot be read then. */
+  /** The first row that contains a list or a structure; such a column cannot be read. */
   readonly nested?: number;
 }
 
 export interface Table {
-  /** Where the table came from, for messages: usually a file name. */
+  /** Name of the source for messages, usually a file name. */
   readonly source: string;
   readonly columns: readonly Column[];
   readonly rowCount: number;
@@ -43,7 +42,7 @@ export interface Table {
   readonly decimal: Decimal;
 }
 
-/** A value of a reader that has types (JSON, Parquet, DuckDB) as a cell; undefined for lists and structures. */
+/** Converts a typed value (of JSON, Parquet, DuckDB) to a cell; undefined for lists and structures. */
 export function cellOf(value: unknown): Cell | undefined {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') return Number(value);
@@ -54,22 +53,22 @@ export function cellOf(value: unknown): Cell | undefined {
 export interface TableParts extends NumberOptions {
   source: string;
   names: readonly string[];
-  /** One array of cells for each name, all of the same length; undefined stands for a list or a structure. */
+  /** One array of cells for each name, all of the same length; undefined for a list or a structure. */
   cells: readonly (readonly (Cell | undefined)[])[];
   lines?: ArrayLike<number>;
-  /** What parted the fields of a text file: a hint at its decimal separator. */
+  /** The field delimiter of a text file: a hint at its decimal separator. */
   delimiter?: string;
 }
 
-/** Zero-width and byte order marks, and soft hyphens: nobody sees or types them. */
+/** Zero-width characters, byte order marks and soft hyphens, which are invisible. */
 const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF\u00AD]/g;
 
-/** A column name as names are compared: composed (NFC), without invisible characters and space at its ends. */
+/** Normalises a column name for comparison: NFC, without invisible characters and surrounding space. */
 export const cleanName = (name: string): string => name.normalize('NFC').replace(INVISIBLE, '').trim();
 
 /**
- * A table from its columns. Columns may share a name or hold lists as long as nobody asks for them.
- * @throws UnrollError `data` when the columns differ in length, `value` for separators that contradict each other
+ * Makes a table from columns. Duplicate names and columns of lists are errors only when such a column is read.
+ * @throws UnrollError `data` if the columns differ in length, `value` if decimal and thousands separators are equal
  */
 export function makeTable(parts: TableParts): Table {
   const { source } = parts;
@@ -104,9 +103,9 @@ function checkSeparators({ decimal, thousands }: NumberOptions): void {
 }
 
 /**
- * The column of that name. Names are compared composed (NFC) and without invisible characters.
- * @throws UnrollError `data` that lists the columns and the nearest name; where columns of that name differ; and for a
- *   column that holds lists
+ * The column of a name. Names are compared after NFC normalisation and without invisible characters.
+ * @throws UnrollError `data` for an unknown name (the message lists the columns and the nearest name), for different
+ * columns of that name, and for a column that contains lists
  */
 export function column(table: Table, name: string): Column {
   const wanted = cleanName(name);
@@ -146,7 +145,7 @@ function unknownColumn(table: Table, name: string): UnrollError {
   );
 }
 
-/** Names for a message, the first twelve of them. */
+/** Joins names for a message, at most twelve. */
 export function listNames(names: readonly string[]): string {
   const shown = names.slice(0, 12).join(', ');
   return names.length > 12 ? `${shown}, and ${names.length - 12} more` : shown;
@@ -154,7 +153,7 @@ export function listNames(names: readonly string[]): string {
 
 /**
  * A column as numbers; missing cells become NaN.
- * @throws UnrollError `data` naming file, line and column of the first cell that is not a number
+ * @throws UnrollError `data` for the first cell that is not a number; the message names file, line and column
  */
 export function numbers(table: Table, name: string): Float64Array {
   const { cells, position, format = { decimal: table.decimal } } = column(table, name);
@@ -188,13 +187,13 @@ function notANumber(table: Table, row: number, { name, position, format }: Where
 }
 
 const MIXED = {
-  percent: 'has a percent sign, and other cells have none. Write all numbers in the same unit.',
-  currency: 'has a currency sign, and other cells have another. Write all numbers in the same unit.',
+  percent: 'has a percent sign, but other cells have none. Write all numbers in the same unit.',
+  currency: 'has a currency sign, but other cells have a different one. Write all numbers in the same unit.',
 };
 
 /**
- * What the number in the cell would look like if its ornaments (thousands marks, units) were taken away. Of points and
- * commas the last kind is the decimal mark, but for three digits behind each of one kind alone.
+ * The number in the cell without thousands separators and units, as an example for messages. The last kind of point
+ * or comma is the decimal separator, unless there is only one kind and three digits follow each.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';
@@ -215,7 +214,7 @@ export function showCell(cell: Cell): string {
   return `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
 }
 
-/** How programs write a missing value in a column of text; NA, none, - and ? may be words there. */
+/** The notations of a missing value in a text column. NA, none, - and ? are not among them, as they may be words. */
 const NO_TEXT = new Set(['', '#n/a', 'nan', 'null']);
 
 /** A column as text; missing cells (empty, NaN, null, error values such as #N/A) become the empty string. */

@@ -1,4 +1,4 @@
-/** Columns of times as values: what they hold, and how times are written like the file's own. */
+/** Time columns: their values and format, and formatting of times in the notation of the file. */
 import { UnrollError } from '@unroll/core';
 import type { Frequency } from './frequency.js';
 import { type Cell, column, type Table } from './table.js';
@@ -9,45 +9,48 @@ import { instantOf } from './time-zone.js';
 export interface TimeFormat {
   /** A template of time-template.ts, or `number`, `epoch seconds`, `epoch milliseconds`, `Excel days`. */
   readonly template: string;
-  /** The zone that is written; null where none is. */
+  /** The written time zone; null if there is none. */
   readonly zone: string | null;
-  /** Zone by whose clocks the values count days, such as `Europe/Berlin`; default: they are instants of UTC. */
+  /**
+   * IANA time zone in which the values are local times, such as `Europe/Berlin`. Default: the values are UTC
+   * instants.
+   */
   readonly timezone?: string;
-  /** Twelve names of months, where they are not English. */
+  /** Twelve month names, if they are not English. */
   readonly months?: readonly string[];
 }
 
-/** Order of day, month and year in dates of digits. */
+/** Order of day, month and year in numeric dates. */
 export type DateOrder = 'dmy' | 'mdy' | 'ymd';
 
 export interface TimeOptions {
-  /** Default: found from the dates. */
+  /** Default: detected. */
   dates?: DateOrder;
-  /** IANA name of the zone whose days the rows are, where times are written in UTC. Default: found from the times. */
+  /** IANA name of the time zone whose days the rows represent, for times written in UTC. Default: detected. */
   timezone?: string;
-  /** How earlier times of the same column are written: taken where the cells fit it. */
+  /** Format of earlier times of the same column: preferred if the cells fit it. */
   format?: TimeFormat;
 }
 
 export interface TimeColumn {
   readonly name: string;
   readonly format: TimeFormat;
-  /** Milliseconds of UTC (with `format.timezone`, of the clocks there), or the numbers themselves. */
+  /** Milliseconds since 1970 in UTC (with `format.timezone`, in local time), or plain numbers. */
   readonly values: Float64Array;
-  /** What was decided about the column beyond what is written in it, for people. */
+  /** Decisions about the column that its cells do not fully determine, as text. */
   readonly notes: readonly string[];
 }
 
 const DAY = 86_400_000;
-/** Ways of writing dates as bare digits, by their number. */
+/** Formats of dates without separators, by number of digits. */
 export const COMPACT: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
-/** Milliseconds of a unit of the numbers since 1970. */
+/** Milliseconds per unit of epoch times. */
 export const EPOCHS: Readonly<Record<string, number>> = { 'epoch seconds': 1000, 'epoch milliseconds': 1 };
 export const EXCEL = 'Excel days';
-/** 1970-01-01 as Excel counts days. */
+/** 1970-01-01 as an Excel serial number. */
 export const EXCEL_1970 = 25_569;
 
-/** A time as a column of this format writes it. */
+/** Formats a time as the column does. */
 export function formatTime(value: number, format: TimeFormat): string {
   const { template, zone, timezone, months } = format;
   if (template === 'number') return String(Number(value.toPrecision(15)));
@@ -57,7 +60,7 @@ export function formatTime(value: number, format: TimeFormat): string {
   return unit === undefined ? writeByTemplate(instant, template, zone, months) : String(instant / unit);
 }
 
-/** The format, or one with days or a clock where it would write times of this frequency alike. */
+/** The format, extended by days or a clock time if it would write different times of this frequency the same way. */
 export function formatFor(format: TimeFormat, frequency: Frequency): TimeFormat {
   const { template } = format;
   const { unit, every } = frequency;
@@ -81,7 +84,7 @@ export function textOf(cell: Cell): string {
 }
 export const textsOf = (cells: readonly Cell[]): string[] => cells.map(textOf);
 
-/** An error that names file, line and column of a time. */
+/** An error with the file, line and column of a time. */
 export function timeError(table: Table, name: string, row: number, message: string): UnrollError {
   const { position, cells } = column(table, name);
   const line = table.lines[row];

@@ -1,13 +1,13 @@
 /**
- * Times in several columns: a year, a month and so on, or a date and a clock. They are put together as ISO texts in a
- * column of their own, named after all of them, which is then read as any other column of times.
+ * Times split over several columns: year, month and so on, or a date and a clock time. They are joined to ISO texts
+ * in an additional column, named after all parts, which is then read like any other time column.
  */
 import { cellNumber, isMissing } from './number-format.js';
 import { type Cell, type Column, column, type Table } from './table.js';
 
 const PARTS = ['year', 'month', 'day', 'hour', 'minute', 'second'];
 
-/** The columns of a table that are named year, month, day, ..., joined by commas; undefined without year and month. */
+/** The names of the columns year, month, day, ..., joined by commas; undefined if there is no year or no month. */
 export function findTimeParts(names: readonly string[]): string | undefined {
   const parts = PARTS.map((part) => names.find((name) => name.trim().toLowerCase() === part));
   const end = parts.indexOf(undefined);
@@ -16,9 +16,10 @@ export function findTimeParts(names: readonly string[]): string | undefined {
 }
 
 /**
- * The table with one column more where `name` lists several that make up the time: `year,month,day,hour`, as far as it
- * goes in this order, `year,quarter`, `year,week`, or a date and a clock or hour, `date,time`. Else the table itself.
- * @throws UnrollError `data` when one of them is not there
+ * If `name` lists several columns that make up the time, adds one column with the joined times: `year,month,day,hour`
+ * (or the first parts of this list), `year,quarter`, `year,week`, or a date and a clock time or hour, `date,time`.
+ * Otherwise returns the table itself.
+ * @throws UnrollError `data` if one of the columns does not exist
  */
 export function withTimeParts(table: Table, name: string): Table {
   if (!name.includes(',') || table.columns.some((each) => each.name === name)) return table;
@@ -28,22 +29,22 @@ export function withTimeParts(table: Table, name: string): Table {
     const own = parts.map((part) => part.cells[row]);
     return own.some(isMissing) ? null : joined(own, parts, table.decimal);
   });
-  // The position is for messages: where in the file to look.
+  // For messages: the column in which to look.
   const added: Column = { name, position: parts[0].position, kind: 'text', cells };
   return { ...table, columns: [...table.columns, added] };
 }
 
-/** Columns of the usual names from the year down, in whatever order they were listed; others as they were listed. */
+/** Sorts columns with the usual names from year to second; other columns keep their order. */
 function inOrder(parts: Column[]): Column[] {
-  const place = (part: Column) => PARTS.indexOf(part.name.trim().toLowerCase());
-  return parts.every((part) => place(part) >= 0) ? parts.sort((a, b) => place(a) - place(b)) : parts;
+  const rank = (part: Column) => PARTS.indexOf(part.name.trim().toLowerCase());
+  return parts.every((part) => rank(part) >= 0) ? parts.sort((a, b) => rank(a) - rank(b)) : parts;
 }
 
 type Join = (cells: readonly Cell[], parts: readonly Column[], decimal: '.' | ',') => string;
 
 const MARKS = ['', '-', '-', 'T', ':', ':'];
 
-/** 2010, 1, 2, 3 as 2010-01-02T03:00; text that is not a number stays as it is, and is reported when the column is read. */
+/** 2010, 1, 2, 3 becomes 2010-01-02T03:00. Text that is not a number is kept; reading the column reports it. */
 const joinNumbers: Join = (cells, parts, decimal) => {
   const digits = cells.map((cell, i) => {
     const value = cellNumber(cell, decimal) ?? String(cell).trim();
@@ -55,7 +56,7 @@ const joinNumbers: Join = (cells, parts, decimal) => {
   return digits.map((part, i) => (MARKS[i] ?? ' ') + part).join('') + (digits.length === 4 ? ':00' : '');
 };
 
-/** A date as it is written, and after it 18:00, or 18 as 18:00. */
+/** Joins a date as written and a clock time; the hour 18 becomes 18:00. */
 const joinDate: Join = ([date, ...clock], _, decimal) => {
   const day = date instanceof Date ? date.toISOString().slice(0, 10) : String(date).trim();
   const rest = clock.map((cell) => {

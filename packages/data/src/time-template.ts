@@ -1,10 +1,10 @@
 /**
- * Ways of writing a time, as templates such as `DD.MM.YYYY HH:mm`. One template both reads and writes, so that forecast
- * times are written like the times of the file. Values are milliseconds of UTC.
+ * Templates for times, such as `DD.MM.YYYY HH:mm`. The same template reads and writes, so that forecast times have
+ * the format of the file. Values are milliseconds since 1970 in UTC.
  *
- * Tokens: YYYY year, YY year of two digits (1969 to 2068), MM month, MMM and MMMM month by name, DD day, Q quarter, WW ISO week, HH hour, hh hour with A (AM/PM),
- * mm minute, ss second (with a fraction, if one is there), Z zone. Text in brackets, and any other character, is
- * literal.
+ * Tokens: YYYY year, YY two-digit year (1969 to 2068), MM month, MMM and MMMM month name, DD day, Q quarter, WW ISO
+ * week, HH hour, hh hour with A (AM/PM), mm minute, ss second (with an optional fraction), Z zone. Text in brackets
+ * and any other character are literal.
  */
 import { monthNumber } from './month-names.js';
 
@@ -42,10 +42,10 @@ const TOKENS: Readonly<Record<string, string>> = {
 };
 const SPLIT = /(\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA(?=Z|\b)|Z)/;
 
-/** What was found in one cell. */
+/** The time in one cell. */
 export interface Moment {
   value: number;
-  /** As written; null where the template has none. */
+  /** The zone as written; null if the template has none. */
   zone: string | null;
 }
 
@@ -65,7 +65,7 @@ const partsOf = (template: string): Part[] =>
 
 interface Compiled {
   pattern: RegExp;
-  /** Groups of the pattern by token. */
+  /** The capture group of each token. */
   groups: Readonly<Record<string, number>>;
 }
 
@@ -88,7 +88,7 @@ function compile(template: string): Compiled {
   return found;
 }
 
-/** Reads a text by a template; undefined when it does not fit or names no real time. */
+/** Reads a text by a template; undefined if it does not fit or is not a valid time. */
 export function readByTemplate(text: string, template: string, language = 'en'): Moment | undefined {
   const { pattern, groups } = compile(template);
   const match = pattern.exec(text);
@@ -112,10 +112,10 @@ export function readByTemplate(text: string, template: string, language = 'en'):
   return { value: date + clock - zoneMinutes(zone) * 60_000, zone };
 }
 
-/** As POSIX reads years of two digits. */
+/** Two-digit years as in POSIX. */
 const century = (year: number): number => (year < 69 ? 2000 : 1900) + year;
 
-/** undefined for days that do not exist, and for years below 100, which Date.UTC takes for those of the 20th century. */
+/** Undefined for days that do not exist, and for years below 100, which Date.UTC would place in the 20th century. */
 function dateValue(year: number, month: number, day: number): number | undefined {
   if (
     year < 100 ||
@@ -141,7 +141,7 @@ function firstMonday(year: number): number {
   return january4 - ((new Date(january4).getUTCDay() + 6) % 7) * DAY;
 }
 
-/** 53 in years that begin or end on a Thursday, else 52. */
+/** 53 for years that begin or end on a Thursday, else 52. */
 export function weeksOf(year: number): number {
   const onThursday = (month: number, day: number) => new Date(Date.UTC(year, month, day)).getUTCDay() === 4;
   return onThursday(0, 1) || onThursday(11, 31) ? 53 : 52;
@@ -168,7 +168,7 @@ export function zoneMinutes(zone: string | null): number {
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
 
-/** Writes a time by a template, in the given zone, with months by these names. */
+/** Writes a time by a template, in the given zone and with the given month names. */
 export function writeByTemplate(
   value: number,
   template: string,
@@ -237,17 +237,20 @@ const DATES = [
 ];
 const CLOCKS = ['HH:mm', 'HH:mm:ss', 'hh:mm A', 'hh:mm:ss A'];
 
-/** Month and year alone, the year in two digits: `Dec-22` may also be the 22nd of December of a year not written. */
+/** True for a month with a two-digit year alone: `Dec-22` may also be December 22nd without a year. */
 export const isMonthOfShortYear = (template: string): boolean =>
   /(^|[^Y])YY([^Y]|$)/.test(template) && !template.includes('DD');
 
-/** The order of year, month and day in dates of digits; undefined where it is clear: months by name, years of four digits first. */
+/**
+ * The order of year, month and day in numeric dates; undefined if it is unambiguous: month names, or a four-digit
+ * year first.
+ */
 export function dateOrder(template: string): 'dmy' | 'mdy' | 'ymd' | undefined {
   if (!/^(?!YYYY)[YMD]+([-/.])[YMD]+\1[YMD]+/.test(template) || template.includes('MMM')) return undefined;
   return template.startsWith('D') ? 'dmy' : template.startsWith('M') ? 'mdy' : 'ymd';
 }
 
-/** The template of the same dates with days, or with a clock: precise enough for steps that `template` cannot show. */
+/** The template extended by days or a clock time, if it cannot represent steps of the wanted precision. */
 export function refined(template: string, wanted: 'month' | 'day' | 'minute' | 'second'): string {
   if (wanted === 'month') return /MM|DD|WW/.test(template) ? template : 'YYYY-MM';
   const days = template.includes('DD') ? template : 'YYYY-MM-DD';
@@ -257,7 +260,7 @@ export function refined(template: string, wanted: 'month' | 'day' | 'minute' | '
   return days.includes('ss') ? days : days.replace('mm', `mm${clock}`);
 }
 
-/** Every way of writing a time that is known, without the bare digits of YYYYMM and YYYYMMDD. */
+/** All known templates, except YYYYMM and YYYYMMDD. */
 export const TEMPLATES: readonly string[] = DATES.flatMap((date) => {
   if (!date.includes('DD')) return [date];
   const clocks = CLOCKS.flatMap((clock) => [' ', 'T', ', '].map((gap) => `${date}${gap}${clock}`));

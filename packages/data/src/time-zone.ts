@@ -1,10 +1,10 @@
-/** Clocks of time zones by IANA name, and the zone of days whose midnights are written in UTC. */
+/** Local times of IANA time zones, and detection of the zone whose midnights are written in UTC. */
 import { valueError } from '@unroll/core';
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
 
-/** Of zones with the same midnights the first is taken. */
+/** Of zones with the same midnights, the first is used. */
 const PREFERRED = [
   ...['Europe/Berlin', 'Europe/London', 'Europe/Athens', 'Europe/Lisbon', 'Europe/Istanbul', 'Europe/Moscow'],
   ...['America/New_York', 'America/Chicago', 'America/Denver', 'America/Los_Angeles', 'America/Anchorage'],
@@ -14,7 +14,7 @@ const PREFERRED = [
 
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
-/** @throws UnrollError `value` for a name that is not a time zone */
+/** @throws UnrollError `value` for an unknown time zone */
 function clockOf(timezone: string): Intl.DateTimeFormat {
   let clock = clocks.get(timezone);
   if (clock !== undefined) return clock;
@@ -38,7 +38,7 @@ function clockOf(timezone: string): Intl.DateTimeFormat {
   return clock;
 }
 
-/** What the clocks of a zone show at an instant, as if it were UTC. */
+/** The local time of a zone at an instant, as milliseconds in UTC. */
 export function wallTime(instant: number, timezone: string): number {
   const clock = clockOf(timezone);
   const parts = clock.format(instant).matchAll(/\d+/g);
@@ -46,20 +46,22 @@ export function wallTime(instant: number, timezone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) + (((instant % 1000) + 1000) % 1000);
 }
 
-/** The instant at which the clocks of a zone show a time; where they leave it out, the first one after the gap. */
+/** The instant of a local time in a zone; for a time skipped by daylight saving, the first instant after the gap. */
 export function instantOf(wall: number, timezone: string): number {
   const offset = (instant: number) => wallTime(instant, timezone) - instant;
   const first = wall - offset(wall);
   const second = wall - offset(first);
-  // In a gap the two differ by its length, and neither shows the time that is wanted.
+  // In a gap, the two instants differ by its length, and neither has the wanted local time.
   return wallTime(second, timezone) === wall ? second : Math.max(first, second);
 }
 
-/** True if a day of the zone begins at the instant: at midnight, or later where the clocks leave midnight out. */
+/** True if a day of the zone begins at the instant: at midnight, or later if daylight saving skips midnight. */
 const beginsDay = (instant: number, timezone: string): boolean =>
   Math.floor(wallTime(instant, timezone) / DAY) > Math.floor(wallTime(instant - 1, timezone) / DAY);
 
-/** The times of day of the instants, if they are two or three within two hours, and the instants lie a day apart. */
+/**
+ * The UTC times of day of the instants, if there are two or three within two hours and the instants are a day apart.
+ */
 function fewClocks(values: Float64Array): Map<number, number> | null {
   const first = new Map<number, number>();
   for (const value of values) {
@@ -74,7 +76,7 @@ function fewClocks(values: Float64Array): Map<number, number> | null {
 
 const distinct = (values: Float64Array): Float64Array => Float64Array.from(new Set(values)).sort();
 
-/** The zone in which all instants begin days, where they follow no regular step in UTC because its clocks change. */
+/** The zone in which all instants begin a day, if daylight saving makes their steps in UTC irregular. */
 export function dayZone(values: Float64Array): string | undefined {
   const samples = fewClocks(values);
   if (samples === null) return undefined;
@@ -89,8 +91,8 @@ export function dayZone(values: Float64Array): string | undefined {
 }
 
 /**
- * The instants as days of a zone (or as its times of day, if all are the same); undefined where they are neither.
- * @throws UnrollError `value` for a name that is not a time zone
+ * Converts instants to days of a zone (or to its times of day, if all are the same); undefined if they are neither.
+ * @throws UnrollError `value` for an unknown time zone
  */
 export function daysIn(values: Float64Array, timezone: string): Float64Array | undefined {
   const instants = distinct(values);

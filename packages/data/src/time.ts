@@ -1,7 +1,7 @@
 /**
- * Time columns. A column is read as a whole: every cell must be written in one way, and that way is kept so that
- * forecast times are written like the file's own. Instants are milliseconds of UTC; a time without a zone is read as
- * UTC; dates, weeks, months and quarters stand for their first instant. Plain numbers (a counter, a year) stay numbers.
+ * Time columns. All cells of a column must have one format, which is kept to write forecast times. Instants are
+ * milliseconds since 1970 in UTC; a time without a zone is read as UTC; a date, week, month or quarter is read as its
+ * first instant. Plain numbers (a counter, a year) stay numbers.
  */
 import { checkOptions } from '@unroll/core/internal';
 import { calendarCells, languageOf, templatesOf } from './calendar-times.js';
@@ -25,7 +25,7 @@ const DAY = 86_400_000;
 
 const knownCells = (cells: readonly Cell[]): Cell[] => cells.filter((cell) => !isMissing(cell)).slice(0, 200);
 
-/** True if most cells that are not missing are calendar times, not bare numbers: a column that was meant to be times. */
+/** True if most known cells are calendar times other than bare numbers. */
 export function holdsTimes(cells: readonly Cell[]): boolean {
   const known = knownCells(cells);
   if (known.length === 0) return false;
@@ -46,8 +46,9 @@ const TIME_LIKE =
   /^(?:\d{1,4} ?[-/.:\u5E74] ?\d{1,2}(?!\d)|\p{L}{3,10}\.?[ ,./'-]{1,2}(?:\d\d|(?:19|20)\d\d)(?!\d)|\d{1,4}[ ./-]{1,2}\p{L}{3,10}|(?:\d{4}.?)?(?:FY|KW|CW|[QWT]) ?\d)/iu;
 
 /**
- * True for a column that seems to be meant as times, whether they can be read or not: most of its texts differ from each
- * other and begin like dates, or hold digits below a name such as "date"; or its numbers may be dates of Excel by its name.
+ * True for a column that is probably meant as times, whether or not they can be read: most of its texts are distinct
+ * and begin like dates, or are digits in a column named like a time, such as "date"; or its numbers may be Excel
+ * dates, judging by its name.
  */
 export function looksLikeTimes({ name, kind, cells }: Column): boolean {
   if (kind === 'number')
@@ -61,7 +62,7 @@ export function looksLikeTimes({ name, kind, cells }: Column): boolean {
   return written.filter((text) => pattern.test(text)).length >= 0.8 * written.length;
 }
 
-/** YYYYMM or YYYYMMDD, if that is what all these digits can be. */
+/** YYYYMM or YYYYMMDD, if all these digits fit it. */
 function compactTemplate(written: readonly string[]): string | undefined {
   const template = /^\d+$/.test(written[0]) ? COMPACT[written[0].length] : undefined;
   if (template === undefined || written.length < 2) return undefined;
@@ -83,24 +84,24 @@ function readCompact(text: string, template: string): Moment | undefined {
 }
 
 /**
- * A column as times.
- * @throws UnrollError `data` naming file, line and column of the first cell that is missing, is not a time, or is
- *   written in another way than the cells before it; or when days and months cannot be told apart; `value` for options
- *   that are not known
+ * Reads a column as times.
+ * @throws UnrollError `data` for the first cell that is missing, is not a time, or has a different format from the
+ * cells before it (the message names file, line and column), or if days and months cannot be told apart; `value` for
+ * unknown options
  */
 export function times(table: Table, name: string, options: TimeOptions = {}): TimeColumn {
   checkOptions('times', options, { dates: ['dmy', 'mdy', 'ymd'], timezone: 'text', format: true });
   const { timezone = options.format?.timezone } = options;
   const { cells } = column(table, name);
   const gap = cells.findIndex(isMissing);
-  if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs one.');
+  if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs a time.');
   const found = cells.every((cell) => cell instanceof Date)
     ? dateCells(name, cells)
     : textCells(table, name, options);
   return inTimezone(found, timezone);
 }
 
-/** 01.2022 and 2022.01: months, though they look like decimal numbers. */
+/** 01.2022 and 2022.01: months that look like decimal numbers. */
 const DOTTED = /^(?:(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$/;
 
 function textCells(table: Table, name: string, options: TimeOptions): TimeColumn {
@@ -125,7 +126,9 @@ function dateCells(name: string, cells: readonly Date[]): TimeColumn {
   return { name, values, format, notes: [] };
 }
 
-/** Times in UTC as days of a zone: of the given one, or of one whose midnights they are where its clocks change. */
+/**
+ * Converts times in UTC to days of a zone: the given one, or the one whose midnights they are, if its clock changes.
+ */
 function inTimezone(found: TimeColumn, wanted: string | undefined): TimeColumn {
   const { name, values, format } = found;
   const isInstant = format.template in EPOCHS || /HH|hh/.test(format.template);
@@ -141,7 +144,7 @@ function inTimezone(found: TimeColumn, wanted: string | undefined): TimeColumn {
   return { name, values: days, format: { ...format, timezone }, notes };
 }
 
-/** The column as numbers, if its first cell is one. */
+/** The column as numbers, if its first cell is a number. */
 function numberCells(table: Table, name: string, earlier?: TimeFormat): TimeColumn | null {
   const { cells, format: numberFormat = table.decimal } = column(table, name);
   if (cellNumber(cells[0], numberFormat) === undefined) return null;
@@ -152,7 +155,7 @@ function numberCells(table: Table, name: string, earlier?: TimeFormat): TimeColu
         table,
         name,
         row,
-        `${showCell(cell)} is not a number, and the times above are. Use one way.`,
+        `${showCell(cell)} is not a number, but the times above are numbers. Write all times in one format.`,
       );
     }
     return value;

@@ -1,13 +1,13 @@
-/** Sliding windows: how a long series becomes many short training pairs. */
+/** Sliding windows: cuts a long series into many short training examples. */
 import { shapeError, type Tensor, tensor, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
 
 export interface WindowOptions {
-  /** Rows the network sees. */
+  /** Number of input rows. */
   window: number;
-  /** Rows it forecasts. */
+  /** Number of rows to forecast. */
   horizon: number;
-  /** Rows between the beginnings of two windows; default 1. */
+  /** Rows between the starts of two windows. Default 1. */
   step?: number;
 }
 
@@ -21,10 +21,11 @@ export interface Windows {
 }
 
 /**
- * Cuts columns into windows: inputs from row i to i + window - 1, targets from the row after to i + window + horizon - 1.
+ * Cuts columns into windows: inputs are the rows i to i + window - 1, targets the rows i + window to i + window +
+ * horizon - 1.
  * @param inputs the I input columns, each of length T
  * @param targets the K target columns, each of length T; default: the inputs
- * @throws UnrollError `data` when there are fewer rows than window + horizon
+ * @throws UnrollError `data` if there are fewer rows than window + horizon
  */
 export function slidingWindows(
   inputs: readonly ArrayLike<number>[],
@@ -39,12 +40,12 @@ export function slidingWindows(
   }
   const rows = inputs[0]?.length ?? 0;
   if ([...inputs, ...targets].some((column) => column.length !== rows)) {
-    throw shapeError('All columns of a series have the same number of rows.');
+    throw shapeError('All columns of a series must have the same number of rows.');
   }
   if (rows < window + horizon) {
     throw new UnrollError(
       'data',
-      `${rows} rows are too few for a window of ${window} and a horizon of ${horizon}: at least ${window + horizon} are needed.`,
+      `A window of ${window} and a horizon of ${horizon} need at least ${window + horizon} rows, got ${rows}.`,
       { rows, window, horizon },
     );
   }
@@ -61,7 +62,7 @@ export function slidingWindows(
   };
 }
 
-/** [N, length, columns] of the rows that follow each start. */
+/** The `length` rows from each start as [N, length, columns]. */
 function gather(columns: readonly ArrayLike<number>[], starts: readonly number[], length: number): Tensor {
   const values = new Float64Array(starts.length * length * columns.length);
   let at = 0;

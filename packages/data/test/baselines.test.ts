@@ -9,13 +9,13 @@ test('seasonal-naive takes the value one season before, and repeats the season b
   assert.deepEqual([...seasonalNaive([9, 1, 2, 3], 7, 3)], [1, 2, 3, 1, 2, 3, 1]);
 });
 
-test('drift goes on with the mean step: (7-1)/3 a row', () =>
+test('drift extends the series by its mean step, (7-1)/3 per row', () =>
   assert.deepEqual([...drift([1, 4, 3, 7], 3)], [9, 11, 13]));
 
-test('too short a history says how much is needed', () => {
-  assert.throws(() => seasonalNaive([1, 2], 1, 3), /needs 3 past values, and there are 2/);
-  assert.throws(() => drift([1], 1), /needs 2 past values/);
-  assert.throws(() => naive([], 1), /needs 1 past values/);
+test('rejects a history that is too short and says how many values are needed', () => {
+  assert.throws(() => seasonalNaive([1, 2], 1, 3), /needs at least 3 past values, got 2/);
+  assert.throws(() => drift([1], 1), /needs at least 2 past values/);
+  assert.throws(() => naive([], 1), /needs at least 1 past value/);
 });
 
 test('a horizon below 1 is an error', () =>

@@ -62,22 +62,22 @@ const wrong: Record<string, [string, RegExp]> = {
   'an open quote': ['a,b\n1,2\n"1,2\n3,4\n', /line 3: a quotation mark is not closed/],
 };
 for (const [name, [text, message]] of Object.entries(wrong)) {
-  test(`${name} is told`, () => assert.throws(() => read(text), { message, code: 'data' }));
+  test(`rejects ${name}`, () => assert.throws(() => read(text), { message, code: 'data' }));
 }
 
 describe('a name twice', () => {
   const table = read('a,b,a\n1,2,3\n');
-  test('does not matter where nobody asks for it', () => assert.deepEqual([...numbers(table, 'b')], [2]));
-  test('is told where somebody does', () =>
+  test('is ignored if it is not read', () => assert.deepEqual([...numbers(table, 'b')], [2]));
+  test('is an error when it is read', () =>
     assert.throws(() => column(table, 'a'), {
       message: /^sales\.csv: columns 1 and 3 are both called "a" and differ\. Rename one of them\./,
       code: 'data',
     }));
-  test('does not matter where both hold the same', () =>
+  test('is accepted if both columns are equal', () =>
     assert.deepEqual([...numbers(read('a,b,a\n1,2,1\n'), 'a')], [1]));
 });
 
-describe('names are compared as they look', () => {
+describe('names are compared after normalisation', () => {
   const composed = 'St\u00FCck';
   const decomposed = composed.normalize('NFD');
   const written: Record<string, string> = {
@@ -105,7 +105,7 @@ test("Excel's first line names the delimiter and keeps the numbers of lines", ()
   assert.throws(() => read('sep=;\na;b\n1;2\n1\n'), /line 4: 1 fields, fewer/);
 });
 
-test('text among numbers is told with file, line, column and what would be right', () => {
+test('reports text in a number column with file, line, column and a valid example', () => {
   const table = read('month,sold\n1,5\n2,"1,200x"\n3,many\n');
   assert.throws(() => numbers(table, 'sold'), {
     message:
@@ -116,7 +116,7 @@ test('text among numbers is told with file, line, column and what would be right
   });
 });
 
-test('a number in other marks is proposed as what it is', () => {
+test('suggests the number without its separators and units', () => {
   const hints: Record<string, string> = {
     '1.698,50': '1698.50',
     '95,65': '95.65',
@@ -134,7 +134,7 @@ test('an infinite number is not a number', () => {
   assert.throws(() => numbers(read('a\n1e999\n'), 'a'), /line 2.*"1e999" is not a number/);
 });
 
-test('an unknown column is told with the nearest name and the names there are', () => {
+test('an unknown column: suggests the nearest name and lists all', () => {
   const table = read('month,passengers\n1,2\n');
   assert.throws(() => column(table, 'Passenger'), {
     message:

@@ -91,7 +91,7 @@ const encodings: Record<string, { label: string; headers: string[] }> = {
   },
 };
 for (const [encoding, { label, headers }] of Object.entries(encodings)) {
-  describe(`${encoding} is found`, () => {
+  describe(`detects ${encoding}`, () => {
     const encode = encoder(label);
     for (const header of headers) {
       test(header, () => {
@@ -102,7 +102,7 @@ for (const [encoding, { label, headers }] of Object.entries(encodings)) {
   });
 }
 
-test('a column of names of places tells too, far behind the first line', () => {
+test('detects the encoding from place names far behind the first line', () => {
   const text = `day,city,y\n${'2019-01-01,x,1\n'.repeat(10_000)}2019-01-01,北京,1\n2019-01-01,哈尔滨,2\n`;
   assert.equal(decodeText(encoder('gbk')(text)).encoding, 'GBK');
 });
@@ -129,17 +129,17 @@ test('an encoding can be forced', () => {
 });
 
 describe('refused', () => {
-  test('an encoding that is not known', () =>
+  test('an unknown encoding', () =>
     assert.throws(() => decodeText(Uint8Array.of(65), 'f.csv', 'klingon'), {
       message: /^encoding must be a name such as utf-8, .*, got "klingon"\.$/,
       code: 'value',
     }));
-  test('bytes that do not fit the given one', () =>
+  test('bytes that do not fit the given encoding', () =>
     assert.throws(() => decodeText(Uint8Array.of(0x81, 0x20), 'f.csv', 'gbk'), {
       message: 'f.csv is not valid gbk. Correct or omit encoding (--encoding).',
       code: 'format',
     }));
-  test('bytes that make sense in none', () =>
+  test('bytes that fit no encoding', () =>
     assert.throws(
       () => decodeText(Uint8Array.from([...Array(40).keys()].map((i) => 0x80 + 3 * i)), 'f.csv'),
       {
@@ -152,8 +152,7 @@ describe('refused', () => {
     const bytes = new TextEncoder().encode('Stück,Größe,Maß\nä,ö,ü\n1,2,3\n');
     bytes[bytes.indexOf(0x31)] = 0xff;
     assert.throws(() => decodeText(bytes, 'f.csv'), {
-      message:
-        'f.csv, line 3: the text is UTF-8 but for a few bytes that are damaged. Save it as UTF-8 again.',
+      message: 'f.csv, line 3: the text is UTF-8 except for a few damaged bytes. Save it as UTF-8 again.',
       code: 'format',
     });
   });

@@ -44,13 +44,13 @@ describe('encodings', () => {
     const decoded = decodeText(Uint8Array.from('place\nK\xf6ln\n', (letter) => letter.charCodeAt(0)));
     assert.deepEqual(decoded, { text: 'place\nKöln\n', encoding: 'Windows-1252' });
   });
-  test('bytes that are no text are refused', () => {
+  test('rejects binary data', () => {
     assert.throws(
       () => decodeText(Uint8Array.of(80, 0, 0, 3, 4, 0, 0, 9, 9), 'a.bin'),
       /^UnrollError: a\.bin is not a text file: it holds zero bytes/,
     );
   });
-  test('workbooks and archives are named, whatever the file is called', () => {
+  test('recognises workbooks and archives under any file name', () => {
     const zip = (name: string) => new TextEncoder().encode(`PK\x03\x04\x14\x00\x00\x00${name}\x00\x00`);
     const old = Uint8Array.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0, 0);
     const workbooks = [zip('[Content_Types].xml'), zip('xl/workbook.xml'), old];
@@ -73,14 +73,14 @@ describe('JSON', () => {
   test('an object a line', () =>
     holdsTheTable(parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\r\n'))));
   test('one array', () => holdsTheTable(parseJsonLines(JSON.stringify(rows, null, 2))));
-  test('is told from CSV', () => {
+  test('is distinguished from CSV', () => {
     assert.ok(looksLikeJson('{"a":1}') && looksLikeJson('\n[ {"a":1}]') && looksLikeJson('\uFEFF{ "a": 1 }'));
     assert.ok(!looksLikeJson(csv) && !looksLikeJson('[a],{b}\n1,2') && !looksLikeJson(''));
   });
   test('lines keep their numbers', () =>
     assert.deepEqual([...parseJsonLines('\n{"a":1}\n\n{"a":2}').lines], [2, 4]));
 
-  test('lists and objects do not matter where nobody asks for them', () => {
+  test('lists and objects are ignored unless they are read', () => {
     const table = parseJsonLines('{"a":1,"b":2}\n{"a":{"c":1},"b":3}\n{"a":[1],"b":4}', {
       source: 'f.jsonl',
     });
@@ -102,7 +102,7 @@ describe('JSON', () => {
     'no rows': ['[]', /f\.jsonl has no rows/],
   };
   for (const [name, [text, message]] of Object.entries(wrong)) {
-    test(`${name} is told`, () =>
+    test(`rejects ${name}`, () =>
       assert.throws(() => parseJsonLines(text, { source: 'f.jsonl' }), { message, code: 'data' }));
   }
 });
@@ -134,7 +134,7 @@ describe('Parquet', () => {
     );
     assert.equal((table.columns[1]!.cells[0] as Date).getTime(), day.getTime());
   });
-  test('a file that is cut off is told', async () => {
+  test('rejects a truncated file', async () => {
     const bytes = write([{ name: 'n', data: [1, 2], type: 'INT32' }]);
     await assert.rejects(parseParquet(bytes.subarray(0, bytes.length - 5), { source: 'f.parquet' }), {
       message: /^f\.parquet cannot be read as Parquet/,

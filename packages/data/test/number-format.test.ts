@@ -160,9 +160,12 @@ describe('errors', () => {
   const cases: Record<string, [string[], RegExp]> = {
     'percent signs on some numbers only': [
       ['0.3', '51.5%'],
-      /line 3, column "y" \(2\): "51\.5%" has a percent sign, and other cells have none\. Write all numbers in the same unit/,
+      /line 3, column "y" \(2\): "51\.5%" has a percent sign, but other cells have none\. Write all numbers in the same unit/,
     ],
-    'two currencies': [['\u20AC 3', '$ 5'], /line 2.*has a currency sign, and other cells have another/],
+    'two currencies': [
+      ['\u20AC 3', '$ 5'],
+      /line 2.*has a currency sign, but other cells have a different one/,
+    ],
     'a unit, with the sign kept': [['1.5', '\u221251.5 kg'], /line 3.*Write a number such as -51\.5,/],
     'parentheses around a unit': [['1.5', '(51.5 kg)'], /line 3.*Write a number such as -51\.5,/],
     'an uneven group': [['1.5', '12,34'], /line 3.*"12,34" is not a number/],

@@ -26,7 +26,7 @@ describe('padSequences', () => {
   });
 
   test('names the step that does not fit', () => {
-    assert.throws(() => padSequences([[[1, 2]], [[3, 4], [5]]]), /Step 1 of sequence 1 is a row of 1, .* a row of 2 features/); // biome-ignore format: one line
+    assert.throws(() => padSequences([[[1, 2]], [[3, 4], [5]]]), /Step 1 of sequence 1 must be a row of 2 features, .* got a row of 1/); // biome-ignore format: one line
     assert.throws(() => padSequences([]), /at least one sequence/);
     assert.throws(() => padSequences([[1]], { steps: 0 }), /steps must be a positive integer, got 0/);
   });

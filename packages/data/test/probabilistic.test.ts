@@ -64,9 +64,9 @@ describe('intervals', () => {
 });
 
 test('levels outside 0..1 and unequal lengths are errors', () => {
-  assert.throws(() => pinball([1], { level: 1, values: [1] }), /level lies between 0 and 1, got 1/);
+  assert.throws(() => pinball([1], { level: 1, values: [1] }), /level must be between 0 and 1, got 1/);
   assert.throws(() => winkler([1], [1], [1], 95), /got 95/);
-  assert.throws(() => coverage([1, 2], [1], [1]), /2 actual values cannot be compared with 1/);
+  assert.throws(() => coverage([1, 2], [1], [1]), /must have the same length, got 2 and 1 values/);
   assert.throws(() => crpsOfQuantiles([1], []), /At least one quantile/);
 });
 

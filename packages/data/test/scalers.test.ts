@@ -52,16 +52,16 @@ test('a constant series becomes 0 and comes back', () => {
   }
 });
 
-test('a scaler that was never fitted says so', () => {
+test('a scaler that was not fitted throws', () => {
   assert.throws(() => new StandardScaler().transform([1]), /has not been fitted: call fit/);
 });
 
-test('the logarithm of what is not positive names the value', () => {
-  assert.throws(() => new LogScaler().transform([1, 0]), /needs values above 0, and value 1 is 0/);
+test('LogScaler rejects values that are not positive', () => {
+  assert.throws(() => new LogScaler().transform([1, 0]), /needs values above 0, got 0 at index 1/);
   close(new LogScaler(1).transform([0]), [0]);
 });
 
-test('a config of an unknown kind is refused', () => {
+test('rejects a config of an unknown kind', () => {
   assert.throws(() => scalerFromConfig({ kind: 'cube' } as never), /no scaler of kind "cube"/);
 });
 

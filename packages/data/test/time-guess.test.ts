@@ -111,7 +111,7 @@ describe("Excel's day numbers", () => {
   test('of months, newest first', () => {
     const column = read(monthly);
     assert.deepEqual(about(column), ['monthly', '2021-05-01', '2022-12-01', '44927']);
-    assert.deepEqual(column.notes, ['The numbers in "t" are read as dates of Excel (44896 is 2022-12-01).']);
+    assert.deepEqual(column.notes, ['The numbers in "t" are read as Excel dates (44896 is 2022-12-01).']);
     assert.ok(holdsTimes(monthly));
   });
   test('of ends of months, of business days, and as numbers', () => {
@@ -251,18 +251,18 @@ describe('the order of day and month', () => {
   test('by regularity, with a note that names the option', () => {
     const column = read(['01/05/2024', '01/06/2024', '01/08/2024', '02/01/2024']);
     assert.deepEqual(column.notes, [
-      'The times of "t" are read as MM/DD/YYYY: so read they follow a regular step. Set dates (--dates dmy) to read them otherwise.',
+      'The times of "t" are read as MM/DD/YYYY: only then do they follow a regular step. To read them in another order, set dates (--dates dmy).',
     ]);
   });
   test('by the order of the rows', () => {
     const column = read(['03/01/2024', '07/02/2024', '02/03/2024', '11/04/2024', '06/05/2024', '12/06/2024']);
     assert.equal(column.format.template, 'DD/MM/YYYY');
-    assert.match(column.notes.join(), /so read the rows are in order\. Set dates \(--dates mdy\)/);
+    assert.match(column.notes.join(), /only then are the rows in order\. .* set dates \(--dates mdy\)/);
   });
   test('by custom, where points separate', () => {
     const column = read(['01.02.2020', '01.03.2020', '01.04.2020']);
     assert.equal(about(column)[0], 'monthly');
-    assert.match(column.notes.join(), /dates with points begin with the day.*--dates mdy/);
+    assert.match(column.notes.join(), /dates with periods usually begin with the day.*--dates mdy/);
   });
   test('without a note where a day beyond 12 decides', () => {
     assert.deepEqual(read(['30/12/2020', '31/12/2020', '01/01/2021']).notes, []);

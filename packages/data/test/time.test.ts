@@ -210,11 +210,11 @@ test('first days of months are months, and not the first days of Januaries', () 
   }
 });
 
-test('days and months that cannot be told apart are not guessed', () => {
+test('rejects dates in which day and month are ambiguous', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:
       'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
-      'not tell. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
+      'not decide. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
   });
 });
 
@@ -260,7 +260,7 @@ test('a frequency may have gaps on most of its grid, but not nearly everywhere',
   );
   assert.throws(() => inferFrequency([0, day, 2 * day + 1000], { template: 'YYYY-MM-DDTHH:mm' }), {
     message:
-      'The times follow no regular step: most rows lie 1 day apart, and some 86401 seconds. Bring the rows to one frequency first.',
+      'The times follow no regular step: most rows lie 1 day apart, and some 86401 seconds. Resample the rows to one frequency first.',
   });
 });
 
@@ -273,7 +273,7 @@ test('frequencies by name', () => {
   assert.deepEqual(parseFrequency('half-hourly'), { unit: 'minute', every: 30 });
   assert.deepEqual(parseFrequency('15-minute'), { unit: 'minute', every: 15 });
   for (const text of ['', 'often', '0 days', '2 business-days', '1.5h']) {
-    assert.throws(() => parseFrequency(text), /is no frequency\. Write monthly/, text);
+    assert.throws(() => parseFrequency(text), /is not a frequency\. Write monthly/, text);
   }
 });
 
@@ -297,7 +297,7 @@ test('frequencies as pandas names them', () => {
   }
 });
 
-test('a frequency is understood as it is described', () => {
+test('parses its own descriptions of frequencies', () => {
   for (const unit of ['second', 'minute', 'hour', 'day', 'week', 'month'] as const) {
     for (const every of [1, 2, 3, 12, 15]) {
       assert.deepEqual(parseFrequency(describeFrequency({ unit, every })), { unit, every });
@@ -353,7 +353,7 @@ test('a zone moves the instant', () => {
   assert.equal(read(['2024-01-01T02:00:30.5Z']).values[0], Date.UTC(2024, 0, 1, 2, 0, 30, 500));
 });
 
-test('times that follow no step are told', () => {
+test('rejects times without a regular step', () => {
   const { values, format } = read(['2024-01-01', '2024-01-02', '2024-01-03', '2024-01-03T12:00'].slice(0, 3));
   assert.throws(() => inferFrequency([...values, values[2]! + 1000], format), /follow no regular step/);
 });
@@ -368,15 +368,15 @@ const wrong: Record<string, [string[], RegExp]> = {
   words: [['yesterday'], /"yesterday" is not a time/],
   'two styles': [
     ['2024-01', '2024-02-01'],
-    /line 3.*"2024-02-01" is written in another way than "2024-01" above/,
+    /line 3.*"2024-02-01" is written differently from "2024-01" above/,
   ],
   'a zone on some': [
     ['2024-01-01T00:00Z', '2024-01-01T01:00'],
-    /line 3.*"2024-01-01T01:00" is written in another way/,
+    /line 3.*"2024-01-01T01:00" is written differently/,
   ],
 };
 for (const [name, [cells, message]] of Object.entries(wrong)) {
-  test(`${name} is told`, () => assert.throws(() => read(cells), { message, code: 'data' }));
+  test(`rejects ${name}`, () => assert.throws(() => read(cells), { message, code: 'data' }));
 }
 
 test('a time column is found in a table read from text', () => {

@@ -1,4 +1,4 @@
-/** Artifacts in files: a folder, or one zip. */
+/** Artifacts on disk: a folder, or one zip file. */
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ready, UnrollError } from '@unroll/core';
@@ -15,10 +15,10 @@ import {
 import { fromZip, toZip } from './zip.js';
 
 /**
- * Saves a model as a folder of files, or as one file if the path ends in `.zip`. Each file is written whole,
- * the config last; what was there is replaced.
- * @throws UnrollError `state` for a model that is not built, `nan` for weights that are not finite, `value` for one
- * beyond float16
+ * Saves a model as a folder, or as one zip file if the path ends in `.zip`. Each file is written atomically, the
+ * config last. Existing files are replaced.
+ * @throws UnrollError `state` for a model that is not built, `nan` for weights that are not finite, `value` for a
+ * weight outside the range of float16
  */
 export async function saveArtifact(path: string, model: Network, extras: ArtifactExtras = {}): Promise<void> {
   const files = await toArtifact(model, extras);
@@ -28,13 +28,13 @@ export async function saveArtifact(path: string, model: Network, extras: Artifac
   for (const [name, bytes] of files) await writeWhole(join(path, name), bytes);
 }
 
-/** The model in a folder or a zip. @throws UnrollError `format` where there is none, or it is damaged */
+/** Loads the model from a folder or a zip. @throws UnrollError `format` if there is none, or if it is damaged */
 export async function loadArtifact(path: string): Promise<Artifact> {
   await ready();
   return fromArtifact(await artifactFiles(path));
 }
 
-/** The files of the artifact in a folder or a zip. @throws UnrollError `format` where there is nothing */
+/** Reads the files of an artifact from a folder or a zip. @throws UnrollError `format` if the path does not exist */
 export async function artifactFiles(path: string): Promise<ArtifactFiles> {
   const found = await stat(path).catch(() => null);
   if (!found) throw new UnrollError('format', `There is no artifact at ${path}.`, { path });

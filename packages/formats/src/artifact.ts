@@ -1,13 +1,14 @@
 /**
- * Unroll's own artifact: a trained model as a few files.
+ * Unroll's artifact format: a trained model in a few files.
  *
  *   config.json        format, layers and their options, and a checksum of the weights
- *   model.safetensors  the weights, by the names of the parameters; those of a loss, if it has any, are named in the config
+ * model.safetensors  the weights, under the names of the parameters; the config names the parameters of a loss, if
+ * any
  *   training.json      how it was trained: seed, metrics, fingerprint of the data (optional)
  *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
  *
- * Nothing in it is ever run. Layers are named, and names that are not known are refused; a reader makes
- * nothing that the files do not hold, so that a forged size costs no memory.
+ * Loading an artifact runs none of its contents. Layer classes are identified by name, and unknown names are
+ * rejected. The reader allocates memory only for data that the files contain, so a forged size has no effect.
  */
 import {
   type FloatArray,
@@ -33,23 +34,26 @@ import {
 import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
 import { floatsOf } from './dtypes.js';
 
-/** Files by their names. */
+/** File contents by file name. */
 export type ArtifactFiles = ReadonlyMap<string, Uint8Array>;
 
 export interface ArtifactExtras {
-  /** For `training.json`: anything that JSON holds. */
+  /** Content of `training.json`: any JSON value. */
   training?: unknown;
-  /** For `pipeline.json`: anything that JSON holds. */
+  /** Content of `pipeline.json`: any JSON value. */
   pipeline?: unknown;
-  /** The parameters of the loss that the model was trained with, to be kept beside its weights. Default: none. */
+  /** The parameters of the loss that the model was trained with, saved with its weights. Default: none. */
   lossParameters?: readonly Parameter[];
-  /** How the file holds the weights; `float16`, rounded to the nearest (ties to even), takes half the bytes. Default `float32`. */
+  /**
+   * Data type of the weights in the file. `float16` rounds to nearest (ties to even) and halves the file size.
+   * Default `float32`.
+   */
   weights?: 'float32' | 'float16';
 }
 
 export interface Artifact {
   model: Network;
-  /** Null where there is no such file. */
+  /** Null if the artifact has no such file. */
   training: Json;
   pipeline: Json;
   /** Parameters of the loss, by name. */
@@ -60,14 +64,14 @@ const FORMAT = 'unroll-artifact-1';
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
 
-/** Every name that an artifact may have. */
+/** All file names that an artifact may have. */
 export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
 
 /**
- * The files of a model. `config.json` comes last: who writes them in this order never leaves a new config
- * beside old weights. The model stays as it is.
- * @throws UnrollError `state` for a model that is not built yet, `value` where two parameters share a name or a
- * weight lies beyond float16, `nan` for weights that are not finite
+ * Serialises a model to files. `config.json` comes last: if the files are written in this order, a new config never
+ * lies next to old weights. The model does not change.
+ * @throws UnrollError `state` for a model that is not built yet, `value` if two parameters have the same name or a
+ * weight is outside the range of float16, `nan` for weights that are not finite
  */
 export async function toArtifact(
   model: Network,
@@ -100,12 +104,12 @@ async function storedWeights(
   if (!model.built) {
     throw new UnrollError(
       'state',
-      `${model.label} has no weights to save yet: train it, or call build([[batch, ...]]) first.`,
+      `${model.label} has no weights to save yet. Train it, or call build([[batch, ...]]) first.`,
     );
   }
   const stored = new Map<string, StoredTensor>();
   const parameters = [...model.parameters, ...others];
-  // All reads begin before the first await: the weights are those of one moment.
+  // All reads begin before the first await, so that the weights are from the same moment.
   const all = await Promise.all(parameters.map((parameter) => parameter.data()));
   for (const [i, parameter] of parameters.entries()) {
     if (stored.has(parameter.name)) {
@@ -133,7 +137,7 @@ function checkedFinite(name: string, values: FloatArray): FloatArray {
   if (at < 0) return values;
   throw new UnrollError(
     'nan',
-    `Weight ${name} has the value ${values[at]} at position ${at}: a model that has diverged is not saved.`,
+    `Weight ${name} has the value ${values[at]} at position ${at}. A model that has diverged cannot be saved.`,
     { name, position: at, value: values[at] },
   );
 }
@@ -143,19 +147,18 @@ const toJson = (value: unknown): Uint8Array => encodeUtf8(`${JSON.stringify(valu
 const hex = (word: number): string => word.toString(16).padStart(8, '0');
 
 /**
- * The model in an artifact's files.
- * @throws UnrollError `format` for files that are missing, damaged or of a class that is not known
- * (registerLayer)
+ * Restores a model from the files of an artifact.
+ * @throws UnrollError `format` for missing or damaged files, or a layer class that is not registered (registerLayer)
  */
 export function fromArtifact(files: ArtifactFiles): Artifact {
   return artifactOf(files, modelFromConfig);
 }
 
-/** {@link fromArtifact}. @param modelOf makes the model of its config, out of the classes that it knows */
+/** {@link fromArtifact} with a function `modelOf` that restores the model from its config. */
 export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => Network): Artifact {
   const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
   if (config.format !== FORMAT) {
-    throw bad(`its format is ${JSON.stringify(config.format)?.slice(0, 80)}, and "${FORMAT}" was expected`, {
+    throw bad(`format must be "${FORMAT}", got ${JSON.stringify(config.format)?.slice(0, 80)}`, {
       format: config.format,
     });
   }
@@ -176,27 +179,24 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   };
 }
 
-/** The bytes of the weights, if they are those that the config speaks of. */
+/** The bytes of the weights file, after comparing name, size and checksum with the config. */
 function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: JsonObject): Uint8Array {
   if (file !== WEIGHTS)
-    throw bad(`its weights are in ${JSON.stringify(file)}, and "${WEIGHTS}" was expected`, { file });
+    throw bad(`the weights file must be "${WEIGHTS}", got ${JSON.stringify(file)}`, { file });
   const found = files.get(WEIGHTS);
-  if (!found) throw bad(`there is no ${WEIGHTS}`);
+  if (!found) throw bad(`${WEIGHTS} is missing`);
   if (found.length !== bytes || hex(crc32c(found)) !== sum) {
-    throw bad(
-      `${WEIGHTS} is not the file that ${CONFIG} was written with: it is damaged, or of another model`,
-      {
-        bytes: found.length,
-        expected: bytes,
-      },
-    );
+    throw bad(`${WEIGHTS} does not match ${CONFIG}: it is damaged, or belongs to another model`, {
+      bytes: found.length,
+      expected: bytes,
+    });
   }
   return found;
 }
 
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** The tensors of a file, handed out: `unused` holds those that nothing has asked for. */
+/** The tensors of a file. `unused` contains the names of those not read so far. */
 interface Weights extends WeightSource {
   values(name: string, shape: Shape): FloatArray;
   unused: Set<string>;
@@ -213,22 +213,25 @@ function weightsOf(tensors: Tensors): Weights {
 }
 
 /**
- * The model of a config with the weights of a file: a parameter that the file does not hold as it should be is never made.
- * What layers say of wrong options becomes a `format` error.
+ * Builds the model of a config with the weights of a file. The shape of each stored tensor is checked before its
+ * parameter is created. Errors of layers about wrong options become `format` errors.
  */
 function build(config: Json | undefined, weights: Weights, modelOf: (config: unknown) => Network): Network {
   try {
     const model = modelOf(config);
     const shapes = model.inputShapes;
-    if (!shapes?.every(isShape)) throw bad('the config does not say what shape the model takes');
+    if (!shapes?.every(isShape)) throw bad('the config has no input shape of the model');
     model.build(shapes, weights);
     for (const name of weights.unused)
-      throw bad(`${WEIGHTS} has a tensor "${name}" that the model has no use for`);
+      throw bad(`${WEIGHTS} has a tensor "${name}" that the model does not use`);
     return model;
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw bad(`its config makes no model: ${why}`, error instanceof UnrollError ? { ...error.data } : {});
+    throw bad(
+      `its config is not a valid model: ${why}`,
+      error instanceof UnrollError ? { ...error.data } : {},
+    );
   }
 }
 
@@ -236,13 +239,13 @@ function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   const stored = tensors.get(name);
   if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
   if (formatShape(stored.shape) !== formatShape(shape)) {
-    throw bad(`"${name}" has shape ${formatShape(stored.shape)}, and the model has ${formatShape(shape)}`, {
+    throw bad(`"${name}" must have shape ${formatShape(shape)}, got ${formatShape(stored.shape)}`, {
       ...{ name, stored: stored.shape, expected: shape },
     });
   }
   const values = floatsOf(stored, name);
   const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) throw bad(`"${name}" holds ${values[at]} at position ${at}`, { name, position: at });
+  if (at >= 0) throw bad(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
   return values;
 }
 
@@ -253,16 +256,16 @@ function isShape(shape: Shape): boolean {
 function jsonOf(files: ArtifactFiles, name: string, needed: boolean): Json {
   const bytes = files.get(name);
   if (bytes) return parseStrictJson(decodeUtf8(bytes, name), name);
-  if (needed) throw bad(`there is no ${name}`);
+  if (needed) throw bad(`${name} is missing`);
   return null;
 }
 
 function objectOf(value: Json | undefined, what: string): JsonObject {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw bad(`${what} does not hold what it should`);
+  throw bad(`${what} must be a JSON object`);
 }
 
-/** @param what a clause without its full stop */
+/** @param what a clause without a full stop */
 function bad(what: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('format', `This artifact cannot be read: ${what.replace(/\.$/, '')}.`, data);
 }

@@ -1,8 +1,8 @@
-/** Numbers of a safetensors file as floats, whatever type they are stored in. */
+/** Converts the tensors of a safetensors file, of any data type, to floats. */
 import { UnrollError } from '@unroll/core';
 import { bitsPerElement, fromHalf, type SafetensorsType, type StoredTensor } from '@unroll/core/internal';
 
-/** How one element is read; the types that are missing are known by name only. */
+/** Readers of one element. Data types without a reader are recognised by name only. */
 const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {
   BOOL: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
   U8: (view, at) => view.getUint8(at),
@@ -20,11 +20,10 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
 };
 
 /**
- * The values of a stored tensor, copied. Whole numbers and doubles keep their value as far as a double can
- * hold it; all else fits float32 exactly.
- * @param name of the tensor, for the error
- * @throws UnrollError `format` for types that hold no plain numbers (8-bit floats and smaller, complex
- * numbers)
+ * Copies the values of a stored tensor. Integers and doubles are returned as doubles (64-bit integers lose
+ * precision beyond 2^53); all other types fit float32 exactly.
+ * @param name the tensor's name, for the error
+ * @throws UnrollError `format` for data types that cannot be converted (8-bit floats and smaller, complex numbers)
  */
 export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
   const read = readers[dtype];
@@ -46,7 +45,7 @@ export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32A
 
 const word = new DataView(new ArrayBuffer(4));
 
-/** bfloat16: the upper half of a float32. */
+/** bfloat16 is the upper half of a float32. */
 function fromBrain(bits: number): number {
   word.setUint32(0, bits << 16);
   return word.getFloat32(0);

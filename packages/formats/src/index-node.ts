@@ -1,2 +1,2 @@
-/** @unroll/formats/node: artifacts in files. */
+/** @unroll/formats/node: artifacts on disk. */
 export { artifactFiles, loadArtifact, saveArtifact } from './artifact-node.js';

@@ -1,4 +1,4 @@
-/** @unroll/formats: model files, read strictly. */
+/** @unroll/formats: model files, with strict parsing. */
 export {
   readSafetensors,
   type SafetensorsFile,

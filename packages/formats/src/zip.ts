@@ -1,15 +1,15 @@
 /**
- * An artifact as one zip file. Written without compression (weights do not get smaller), so that any tool can
- * open it; read also compressed, as tools make them, by the platform's own decompression. The reader is
- * strict: the directory must agree with the file, nothing may overlap, and nothing grows to more than a
- * bound.
+ * An artifact as one zip file. The writer does not compress, because weights are barely compressible; any tool can
+ * open the result. The reader also accepts compressed files, which it decompresses with the platform's
+ * DecompressionStream. The reader is strict: the central directory must match the file, entries must not overlap, and
+ * the decompressed size is limited.
  */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8, encodeUtf8 } from '@unroll/core/internal';
 
-/** What decompressed files may have together: this many times the zip's bytes, and this much besides. */
-const MOST_TIMES = 32;
-const MOST_MORE = 1 << 20;
+/** The limit of the decompressed size: this many times the size of the zip, plus this many bytes. */
+const MAX_RATIO = 32;
+const MAX_EXTRA = 1 << 20;
 
 const LOCAL = 0x04034b50;
 const CENTRAL = 0x02014b50;
@@ -17,14 +17,14 @@ const END = 0x06054b50;
 const [LOCAL_SIZE, CENTRAL_SIZE, END_SIZE] = [30, 46, 22];
 const STORED = 0;
 const DEFLATED = 8;
-/** 1 January 1980, the least date that a zip can have: the same files make the same bytes. */
+/** 1 January 1980, the earliest date of the zip format. A constant date makes the bytes reproducible. */
 const DATE = 0x21;
 
 function bad(what: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('format', `This zip file cannot be read: ${what}.`, data);
 }
 
-/** A zip of the files, stored, in their order. @throws UnrollError `value` beyond 4 GiB: use a folder */
+/** Stores files in a zip, in the given order. @throws UnrollError `value` beyond 4 GiB: use a folder instead */
 export function toZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
@@ -49,7 +49,7 @@ export function toZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
   }
   const size = directory.reduce((total, entry) => total + entry.length, 0);
   if (at + size > 0xffffffff)
-    throw new UnrollError('value', 'A zip holds at most 4 GiB: save the model as a folder.');
+    throw new UnrollError('value', 'A zip can hold at most 4 GiB. Save the model as a folder.');
   const end = new DataView(new ArrayBuffer(END_SIZE));
   end.setUint32(0, END, true);
   end.setUint16(8, directory.length, true);
@@ -59,7 +59,7 @@ export function toZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
   return join([...parts, ...directory, new Uint8Array(end.buffer)]);
 }
 
-/** The 26 bytes that an entry's two headers share, from `version needed` on. */
+/** The 26 bytes that both headers of an entry share, starting with `version needed`. */
 function common(path: Uint8Array, bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(26);
   const view = new DataView(out.buffer);
@@ -88,16 +88,16 @@ interface Entry {
   name: string;
   method: number;
   crc: number;
-  /** Bytes in the zip, and decompressed. */
+  /** Compressed and decompressed size in bytes. */
   packed: number;
   size: number;
-  /** Where its local header is. */
+  /** Offset of its local header. */
   at: number;
 }
 
 /**
- * The files in a zip whose names are among `wanted`, be it in one folder; others are left alone.
- * @throws UnrollError `format` for anything but a plain zip whose checksums hold
+ * The files whose names are in `wanted`, at the top level or in one folder of the zip. Other files are ignored.
+ * @throws UnrollError `format` for anything other than a plain zip with valid checksums
  */
 export async function fromZip(zip: Uint8Array, wanted: readonly string[]): Promise<Map<string, Uint8Array>> {
   const entries = directoryOf(zip).filter(({ name }) => !name.endsWith('/'));
@@ -110,30 +110,33 @@ export async function fromZip(zip: Uint8Array, wanted: readonly string[]): Promi
     ({ name }) => name.startsWith(folder) && wanted.includes(name.slice(folder.length)),
   );
   const total = chosen.reduce((sum, { size }) => sum + size, 0);
-  if (total > MOST_TIMES * zip.length + MOST_MORE) {
-    throw bad(`its files would take ${total} bytes, and it has ${zip.length}`, { total, length: zip.length });
+  if (total > MAX_RATIO * zip.length + MAX_EXTRA) {
+    throw bad(`decompressed, its files would need ${total} bytes, too many for a zip of ${zip.length}`, {
+      total,
+      length: zip.length,
+    });
   }
   const files = new Map<string, Uint8Array>();
   for (const entry of chosen) {
     const name = entry.name.slice(folder.length);
-    if (files.has(name)) throw bad(`it holds ${name} twice`, { name });
+    if (files.has(name)) throw bad(`it contains ${name} twice`, { name });
     files.set(name, await contentOf(zip, entry));
   }
   return files;
 }
 
-/** The entries of the central directory, which must end where the end record begins. */
+/** The entries of the central directory, which must end at the start of the end record. */
 function directoryOf(zip: Uint8Array): Entry[] {
   const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
   const end = zip.length - END_SIZE;
   if (end < 0 || view.getUint32(end, true) !== END || view.getUint16(end + 20, true) !== 0) {
-    throw bad('it does not end as a zip does');
+    throw bad('it has no end record');
   }
   const count = view.getUint16(end + 10, true);
   const size = view.getUint32(end + 12, true);
   let at = view.getUint32(end + 16, true);
   if (view.getUint32(end + 4, true) !== 0 || view.getUint16(end + 8, true) !== count || at + size !== end) {
-    throw bad('its directory is not where it says');
+    throw bad('its directory is not at the recorded position');
   }
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
@@ -154,15 +157,15 @@ function directoryOf(zip: Uint8Array): Entry[] {
     at = next;
   }
   if (at !== end) throw bad('its directory is damaged');
-  return checkApart(entries, end - size);
+  return checkNoOverlap(entries, end - size);
 }
 
-/** Throws where two entries share bytes: a small file could hold the same megabytes many times over. */
-function checkApart(entries: Entry[], end: number): Entry[] {
+/** Throws if two entries overlap: with shared bytes, a small file could decompress to many times its size. */
+function checkNoOverlap(entries: Entry[], end: number): Entry[] {
   const sorted = [...entries].sort((a, b) => a.at - b.at);
   sorted.forEach(({ name, at, packed }, i) => {
     const next = sorted[i + 1]?.at ?? end;
-    if (at + LOCAL_SIZE + packed > next) throw bad(`${name} runs into what follows it`, { name });
+    if (at + LOCAL_SIZE + packed > next) throw bad(`${name} overlaps the next entry`, { name });
   });
   return entries;
 }
@@ -172,15 +175,16 @@ async function contentOf(
   { name, method, crc, packed, size, at }: Entry,
 ): Promise<Uint8Array> {
   const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
-  if (view.getUint32(at, true) !== LOCAL) throw bad(`${name} is not where the directory says`, { name });
+  if (view.getUint32(at, true) !== LOCAL)
+    throw bad(`${name} is not at the position in the directory`, { name });
   const start = at + LOCAL_SIZE + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
-  if (start + packed > zip.length) throw bad(`${name} is cut off`, { name });
+  if (start + packed > zip.length) throw bad(`${name} is truncated`, { name });
   const data = zip.subarray(start, start + packed);
   if (method !== STORED && method !== DEFLATED)
-    throw bad(`${name} is compressed by method ${method}`, { name, method });
+    throw bad(`${name} uses the unsupported compression method ${method}`, { name, method });
   const content = method === STORED ? data : await inflate(data, size, name);
   if (content.length !== size || crc32(content) !== crc)
-    throw bad(`${name} is damaged: its checksum differs`, { name });
+    throw bad(`${name} is damaged: its checksum does not match`, { name });
   return content;
 }
 
@@ -196,14 +200,15 @@ async function inflate(data: Uint8Array, size: number, name: string): Promise<Ui
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return out.subarray(0, at);
-      if (at + value.length > size) throw bad(`${name} is larger than the directory says`, { name, size });
+      if (at + value.length > size)
+        throw bad(`${name} is larger than its size in the directory`, { name, size });
       out.set(value, at);
       at += value.length;
     }
   } catch (error) {
     await reader.cancel().catch(() => {});
     if (error instanceof UnrollError) throw error;
-    throw bad(`${name} is damaged: it does not decompress`, { name });
+    throw bad(`${name} is damaged: it cannot be decompressed`, { name });
   }
 }
 

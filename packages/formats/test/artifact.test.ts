@@ -50,7 +50,7 @@ function folderFor(t: TestContext): string {
 const weightsOf = (model: Network): [string, readonly number[], number[]][] =>
   model.getWeights().map(({ name, shape, values }) => [name, shape, [...values]]);
 
-describe('a model comes back as it was', () => {
+describe('restores a model unchanged', () => {
   for (const [name, make] of Object.entries(models)) {
     test(name, async (t) => {
       const { model, x } = make();
@@ -78,7 +78,7 @@ describe('a model comes back as it was', () => {
     });
   }
 
-  test('saving again replaces what was there, what is not there any more too', async (t) => {
+  test('saving again replaces existing files and deletes obsolete ones', async (t) => {
     const folder = folderFor(t);
     const { model } = models.forecaster!();
     model.build([[-1, 6, 2]]);
@@ -88,7 +88,7 @@ describe('a model comes back as it was', () => {
     assert.deepEqual([(await loadArtifact(folder)).training], [null]);
   });
 
-  test('the same model makes the same bytes', async () => {
+  test('output is reproducible', async () => {
     const made = [1, 2].map(async () => {
       const { model, x } = models.classifier!();
       outputOf(model, x);
@@ -105,7 +105,7 @@ describe('weights as float16', () => {
     return { dtypes: [...new Set(tensors.map(({ dtype }) => dtype))], bytes };
   };
   for (const [name, make] of Object.entries(models)) {
-    test(`${name}: half the bytes, and what is loaded is the model rounded`, async (t) => {
+    test(`${name}: half the file size, and the loaded model has rounded weights`, async (t) => {
       const { model, x } = make();
       const before = outputOf(model, x);
       const weights = weightsOf(model);
@@ -128,20 +128,23 @@ describe('weights as float16', () => {
     });
   }
 
-  test('a weight that float16 does not reach is named, and nothing is written', async (t) => {
+  test('rejects a weight outside the range of float16 and writes nothing', async (t) => {
     const place = join(folderFor(t), 'model');
     const { model } = models.forecaster!();
     model.build([[-1, 6, 2]]);
     const bias = model.parameters.at(-1)!;
     bias.assign([1, -70_000]);
-    const beyond = fails('value', /Weight dense\/bias has the value -70000 at position 1, .* in float32/);
+    const beyond = fails(
+      'value',
+      /Weight dense\/bias must be within ±65504 for float16, got -70000 at position 1\. .* in float32/,
+    );
     await assert.rejects(toArtifact(model, { weights: 'float16' }), beyond);
     await assert.rejects(saveArtifact(place, model, { weights: 'float16' }), beyond);
     assert.equal(existsSync(place), false);
     bias.assign([1, Number.NaN]);
     await assert.rejects(
       toArtifact(model, { weights: 'float16' }),
-      fails('nan', /has diverged is not saved/),
+      fails('nan', /has diverged cannot be saved/),
     );
     const other = 'int8' as 'float16';
     await assert.rejects(toArtifact(model, { weights: other }), fails('value', /"float16", got "int8"/));
@@ -164,7 +167,7 @@ describe('layers of your own', () => {
     model.build([[-1, 2]]);
     return model;
   };
-  test('are refused by name until they are registered', async () => {
+  test('are rejected by name until they are registered', async () => {
     const files = await toArtifact(own());
     assert.throws(
       () => fromArtifact(files),
@@ -177,7 +180,7 @@ describe('layers of your own', () => {
   });
 });
 
-describe('what is no artifact is refused', async () => {
+describe('rejects invalid artifacts', async () => {
   const { model } = models.forecaster!();
   model.build([[-1, 6, 2]]);
   const files = await toArtifact(model);
@@ -199,36 +202,36 @@ describe('what is no artifact is refused', async () => {
     new Map(files).set('model.safetensors', weights);
 
   const cases: [string, () => ReadonlyMap<string, Uint8Array>, RegExp][] = [
-    ['nothing', () => new Map(), /there is no config\.json/],
+    ['nothing', () => new Map(), /config\.json is missing/],
     [
       'no weights',
       () => new Map([['config.json', files.get('config.json')!]]),
-      /there is no model\.safetensors/,
+      /model\.safetensors is missing/,
     ],
     [
       'another format',
       () => withConfig((draft) => void (draft.format = 'keras')),
-      /format is "keras", and "unroll-artifact-1"/,
+      /format must be "unroll-artifact-1", got "keras"/,
     ],
     [
       'other weights',
       () => withWeights(writeSafetensors(new Map())),
-      /not the file that config\.json was written with/,
+      /model\.safetensors does not match config\.json/,
     ],
     [
       'weights elsewhere',
       () => withConfig((draft) => void (draft.weights.file = '../../x')),
-      /weights are in "\.\.\/\.\.\/x"/,
+      /the weights file must be "model\.safetensors", got "\.\.\/\.\.\/x"/,
     ],
     [
       'a layer of a million units',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = 1e6)),
-      /"dense\/kernel" has shape \[5, 2\], and the model has \[5, 1000000\]/,
+      /"dense\/kernel" must have shape \[5, 1000000\], got \[5, 2\]/,
     ],
     [
       'a negative number of units',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = -1)),
-      /makes no model: .*units/,
+      /is not a valid model: .*units/,
     ],
     [
       'a layer of no class',
@@ -243,7 +246,7 @@ describe('what is no artifact is refused', async () => {
     [
       'a layer for a model',
       () => withConfig((draft) => void ((draft as { model: unknown }).model = draft.model.config.layers[0])),
-      /config of a layer/,
+      /Expected the config of a model, got that of a layer/,
     ],
     [
       'an unknown activation',
@@ -253,12 +256,12 @@ describe('what is no artifact is refused', async () => {
     [
       'layers that are no list',
       () => withConfig((draft) => void ((draft.model.config as { layers: unknown }).layers = 7)),
-      /makes no model/,
+      /is not a valid model/,
     ],
     [
       'no shape',
       () => withConfig((draft) => void Reflect.deleteProperty(draft.model.config, 'inputShape')),
-      /does not say what shape/,
+      /has no input shape of the model/,
     ],
     [
       'a layer more',
@@ -272,7 +275,7 @@ describe('what is no artifact is refused', async () => {
     [
       'a layer less',
       () => withConfig((draft) => void draft.model.config.layers.pop()),
-      /a tensor "dense\/kernel" that the model has no use for/,
+      /a tensor "dense\/kernel" that the model does not use/,
     ],
   ];
   for (const [name, make, message] of cases) {
@@ -289,7 +292,7 @@ describe('what is no artifact is refused', async () => {
     );
   });
 
-  test('a model that is not built has nothing to save', async () => {
+  test('rejects a model that is not built', async () => {
     const bare = sequential([lstm({ units: 2 })]);
     await assert.rejects(toArtifact(bare), fails('state', /no weights to save yet/));
   });
@@ -363,13 +366,13 @@ describe('zip files', () => {
   };
   const directoryAt = (view: DataView): number => view.getUint32(view.byteLength - 6, true);
   const cases: [string, Uint8Array, RegExp][] = [
-    ['nothing', new Uint8Array(0), /does not end as a zip does/],
-    ['text', encodeUtf8('x'.repeat(100)), /does not end as a zip does/],
-    ['cut off', toZip(files).subarray(0, 4000), /does not end as a zip does/],
+    ['nothing', new Uint8Array(0), /has no end record/],
+    ['text', encodeUtf8('x'.repeat(100)), /has no end record/],
+    ['cut off', toZip(files).subarray(0, 4000), /has no end record/],
     [
       'a changed byte',
       damage((_, zip) => void (zip[100]! ^= 1)),
-      /config\.json is damaged: its checksum differs/,
+      /config\.json is damaged: its checksum does not match/,
     ],
     [
       'a changed byte, compressed',
@@ -379,40 +382,40 @@ describe('zip files', () => {
     [
       'a directory elsewhere',
       damage((view) => view.setUint32(view.byteLength - 6, 7, true)),
-      /directory is not where it says/,
+      /directory is not at the recorded position/,
     ],
     [
       'an entry that runs on',
       damage((view) => view.setUint32(directoryAt(view) + 20, 1e9, true)),
-      /runs into what follows/,
+      /overlaps the next entry/,
     ],
     [
       'a size of 4 GB',
       damage((view) => view.setUint32(directoryAt(view) + 24, 0xffffffff, true)),
-      /would take 42949\d+ bytes/,
+      /would need 42949\d+ bytes/,
     ],
     [
       'a size that is too small',
       damage((view) => view.setUint32(directoryAt(view) + 24, 10, true), packed(files, '')),
-      /larger than the directory says/,
+      /larger than its size in the directory/,
     ],
     [
       'an unknown method',
       damage((view) => view.setUint16(directoryAt(view) + 10, 99, true)),
-      /compressed by method 99/,
+      /unsupported compression method 99/,
     ],
     ['a password', damage((view) => view.setUint16(directoryAt(view) + 8, 1, true)), /encrypted/],
     [
       'two entries on the same bytes',
       damage((view) => view.setUint32(directoryAt(view) + 46 + 11 + 42, 0, true)),
-      /runs into what follows/,
+      /overlaps the next entry/,
     ],
   ];
   for (const [name, zip, message] of cases) {
-    test(`refused: ${name}`, () => assert.rejects(fromZip(zip, ARTIFACT_FILES), fails('format', message)));
+    test(`rejects ${name}`, () => assert.rejects(fromZip(zip, ARTIFACT_FILES), fails('format', message)));
   }
 
-  test('refused: a file twice', async () => {
+  test('rejects a duplicate file', async () => {
     const zip = packed(new Map([...files, ['training.json', encodeUtf8('{}'.padEnd(3000))]]), '');
     const name = Buffer.from(zip).lastIndexOf('training.json');
     const twice = Buffer.from(zip);
@@ -425,10 +428,10 @@ describe('zip files', () => {
       ]),
     );
     const forged = Buffer.from(Buffer.from(same).toString('latin1').replaceAll('jsoN', 'json'), 'latin1');
-    await assert.rejects(fromZip(forged, ARTIFACT_FILES), fails('format', /holds config\.json twice/));
+    await assert.rejects(fromZip(forged, ARTIFACT_FILES), fails('format', /contains config\.json twice/));
   });
 
-  test('a file on disk that is no zip', async (t) => {
+  test('rejects a file on disk that is not a zip', async (t) => {
     const file = join(folderFor(t), 'model.zip');
     writeFileSync(file, 'hello');
     await assert.rejects(loadArtifact(file), fails('format', /zip file cannot be read/));

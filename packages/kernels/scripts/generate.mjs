@@ -248,7 +248,10 @@ const header = (parsed) => {
   const readers = structs.map(({ name, base, fields }) => {
     const reads = fields.map(({ id }) => `from(to.${id}, "${id}")`);
     if (base) reads.unshift(`read_fields(from, static_cast<${base}&>(to))`);
-    const floats = allFields(structs, name).reduce((bits, { type }, i) => (type === 'float' ? bits | (1 << i) : bits), 0);
+    const floats = allFields(structs, name).reduce(
+      (bits, { type }, i) => (type === 'float' ? bits | (1 << i) : bits),
+      0,
+    );
     return (
       `constexpr uint32_t float_fields_of_${name} = ${floats >>> 0};\n` +
       `template <class Slots>\ninline bool read_fields(Slots& from, ${name}& to) {\n` +

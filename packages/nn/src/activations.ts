@@ -1,6 +1,6 @@
 /**
- * Activations: all that Keras 3 knows by name, in camelCase and with Keras's default slopes and thresholds. Each is
- * composed from ops, so its gradient follows. The first five also run inside the fused cells.
+ * Activations: those that Keras 3 knows by name, in camelCase and with Keras's default slopes and thresholds. Each
+ * one is composed of ops, which provide its gradient. The first five also run inside the fused cells.
  */
 import {
   type ActivationName,
@@ -39,7 +39,7 @@ const SELU_SCALE = 1.0507009873554805;
 const clip = (x: Tensor, low: number, high: number): Tensor => minimum(maximum(x, low), high);
 /** max(x, 0) + alpha (e^min(x, 0) - 1) */
 const eluWith = (x: Tensor, alpha: number): Tensor => add(relu(x), mul(sub(exp(minimum(x, 0)), 1), alpha));
-/** x where |x| > threshold, else 0 */
+/** x if |x| > threshold, else 0 */
 const hardShrinkAt = (x: Tensor, threshold: number): Tensor => mul(x, greater(abs(x), threshold));
 
 const activations = {
@@ -55,7 +55,7 @@ const activations = {
   /** x / (1 + |x|) */
   softsign: (x: Tensor): Tensor => div(x, add(abs(x), 1)),
   elu: (x: Tensor): Tensor => eluWith(x, 1),
-  /** The same as elu where alpha is 1. */
+  /** The same as elu with alpha 1. */
   celu: (x: Tensor): Tensor => eluWith(x, 1),
   selu: (x: Tensor): Tensor => mul(eluWith(x, SELU_ALPHA), SELU_SCALE),
   exponential: (x: Tensor): Tensor => exp(x),
@@ -66,14 +66,14 @@ const activations = {
   swish: (x: Tensor): Tensor => mul(x, sigmoid(x)),
   hardSilu: (x: Tensor): Tensor => mul(x, hardSigmoid(x)),
   hardSwish: (x: Tensor): Tensor => mul(x, hardSigmoid(x)),
-  /** x, and 0.2 x below 0 */
+  /** x if x >= 0, else 0.2 x */
   leakyRelu: (x: Tensor): Tensor => add(mul(relu(x), 0.8), mul(x, 0.2)),
   relu6: (x: Tensor): Tensor => minimum(relu(x), 6),
   mish: (x: Tensor): Tensor => mul(x, tanh(softplus(x))),
   hardTanh: (x: Tensor): Tensor => clip(x, -1, 1),
   tanhShrink: (x: Tensor): Tensor => sub(x, tanh(x)),
   hardShrink: (x: Tensor): Tensor => hardShrinkAt(x, 0.5),
-  /** x moved towards 0 by 0.5, and 0 within 0.5 of it */
+  /** x shrunk towards 0 by 0.5; 0 within 0.5 of it */
   softShrink: (x: Tensor): Tensor => sub(relu(sub(x, 0.5)), relu(sub(neg(x), 0.5))),
   logSigmoid: (x: Tensor): Tensor => neg(softplus(neg(x))),
   /** (x + √(x² + 4)) / 2 */
@@ -91,10 +91,13 @@ export type ActivationFunction = (x: Tensor) => Tensor;
 /** An activation by name, or a custom function that preserves the shape: see `registerActivation`. */
 export type Activation = keyof typeof activations | ActivationFunction;
 
-/** @internal Functions by the names that they are registered under. */
+/** @internal Registered functions by name. */
 export const ownActivations = new Map<string, ActivationFunction>();
 
-/** The function of that name. @throws UnrollError `value` that names the layer and lists the names there are */
+/**
+ * Looks up an activation. @throws UnrollError `value` for an unknown name; the message names the layer and lists the
+ * known names
+ */
 export function activation(name: Activation, owner = ''): ActivationFunction {
   if (typeof name === 'function') return name;
   const found = Object.hasOwn(activations, name) ? activations[name] : ownActivations.get(name);
@@ -109,10 +112,10 @@ export function activation(name: Activation, owner = ''): ActivationFunction {
   );
 }
 
-/** Width of the last axis after an activation: `glu` halves it, every other keeps it. */
+/** Width of the last axis after an activation: `glu` halves it, all others preserve it. */
 export function activatedWidth(name: Activation, width: number): number {
   if (name !== 'glu' || width < 0) return width;
-  if (width % 2 !== 0) throw valueError(`glu halves the last axis, whose size ${width} is odd.`, { width });
+  if (width % 2 !== 0) throw valueError(`glu needs a last axis of even size, got ${width}.`, { width });
   return width / 2;
 }
 
@@ -124,21 +127,22 @@ const FUSED: readonly unknown[] = [
   'linear',
 ] satisfies ActivationName[];
 
-/** Whether the fused kernels know the activation. */
+/** True if the fused kernels implement the activation. */
 export function isFused(name: Activation): name is ActivationName & Activation {
   return FUSED.includes(name);
 }
 
-/** a σ(b) for the halves a and b of the last axis (Dauphin et al. 2017). */
+/** a σ(b), where a and b are the two parts of the last axis (Dauphin et al. 2017). */
 function glu(x: Tensor): Tensor {
   const width = x.shape.at(-1) ?? 0;
-  if (width % 2 !== 0) throw valueError(`glu halves the last axis, whose size ${width} is odd.`, { width });
+  if (width % 2 !== 0) throw valueError(`glu needs a last axis of even size, got ${width}.`, { width });
   return mul(slice(x, -1, 0, width / 2), sigmoid(slice(x, -1, width / 2)));
 }
 
 /**
- * The point of the simplex nearest to x, along the last axis (Martins & Astudillo 2016). An element belongs to the
- * support where 1 > Σ_j max(x_j - x_i, 0), which says the same as the paper's sorted form without a sort.
+ * The Euclidean projection of x onto the probability simplex, along the last axis (Martins & Astudillo 2016). An
+ * element belongs to the support if 1 > Σ_j max(x_j - x_i, 0), which is equivalent to the paper's condition but needs
+ * no sort.
  */
 function sparsemax(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1];

@@ -1,7 +1,7 @@
 /**
- * Making models of configs, out of a given set of classes. Which classes those are is the caller's choice, so that a
- * bundle need not hold any that its model does not use; from-config.ts takes all of them. A name that is not known is
- * refused: nothing in a config is ever run.
+ * Creates models from configs with a given set of classes. The caller chooses the classes, so that a bundle need not
+ * contain classes that its model does not use; from-config.ts uses all of them. Unknown class names are rejected:
+ * nothing in a config is ever executed.
  */
 import { UnrollError } from '@unroll/core';
 import type { Cell, CellClass } from './cells/cell.js';
@@ -15,13 +15,13 @@ export type ModelPart = LayerClass | CellClass;
 
 /** {@link BuildTools} for whole models. */
 export interface Builder extends BuildTools {
-  /** @throws UnrollError `format` naming a class that is not known */
+  /** @throws UnrollError `format` for an unknown class; the message names it */
   model(config: unknown): Network;
 }
 
 /**
- * Makes models of the classes given and of those that the user has registered. A cell also stands for the layer over
- * it: `LSTM` over LSTMCell.
+ * Creates models from the given classes and the registered ones. A cell class also provides the layer over it:
+ * LSTMCell provides `LSTM`.
  */
 export function builder(parts: readonly ModelPart[]): Builder {
   const layers = new Map<string, LayerClass>();
@@ -54,7 +54,10 @@ export function builder(parts: readonly ModelPart[]): Builder {
     model(config): Network {
       const made = tools.layer(config);
       if (made instanceof Network) return made;
-      throw new UnrollError('format', `This is the config of a layer (${made.className}), not of a model.`);
+      throw new UnrollError(
+        'format',
+        `Expected the config of a model, got that of a layer (${made.className}).`,
+      );
     },
   };
   return tools;

@@ -1,7 +1,8 @@
 /**
- * The registry of what only building and training models needs: initialisers, regularisers, constraints, dropout masks
- * of cells, symbolic tensors, setting weights, summaries. Layers look these up here, so that an inference bundle leaves
- * them out. `sequential`, `model` and `modelFromConfig` install them (install-builders.ts); in Node they are always installed.
+ * The registry of everything that only building and training a model needs: initialisers, regularisers, constraints,
+ * dropout masks of cells, symbolic tensors, setting weights, summaries. Layers look these up here, so that an
+ * inference bundle leaves them out. `sequential`, `model` and `modelFromConfig` install them (install-builders.ts);
+ * in Node they are always installed.
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Cell, CellMasks } from './cells/cell.js';
@@ -22,7 +23,9 @@ export interface Builders {
   constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
   /** Applies a layer to symbolic tensors. */
   apply: typeof applySymbolic;
-  /** Dropout masks of a cell for one batch, drawn from `options.seed` or else from the training's random stream. */
+  /**
+   * Dropout masks of a cell for one batch, drawn from `options.seed` or else from the random stream of the training.
+   */
   masks(
     cell: Cell,
     options: { dropout?: number; recurrentDropout?: number; seed?: number },
@@ -57,14 +60,17 @@ export function builders(owner: string): Builders {
   );
 }
 
-/** The penalty that `how` adds to the loss. An unknown name throws at once if the builders are installed. */
+/**
+ * The penalty on the loss from the regulariser `how`. An unknown name throws immediately if the builders are
+ * installed.
+ */
 export function regularizer(how: Regularizer, owner: string): (weights: Tensor) => Tensor {
   return (
     installed?.regularizer(how, owner) ?? ((weights) => builders(owner).regularizer(how, owner)(weights))
   );
 }
 
-/** The constraint applied to weights after an update, looked up in the same way. */
+/** The constraint on weights after an update; unknown names as for {@link regularizer}. */
 export function constraint(how: Constraint, owner: string): (weights: Tensor) => Tensor {
   return installed?.constraint(how, owner) ?? ((weights) => builders(owner).constraint(how, owner)(weights));
 }

@@ -1,4 +1,4 @@
-/** Constraints: what becomes of weights after each update. Plain data, so that a model's config keeps them. */
+/** Constraints on weights, applied after each update. They are plain data, so that a model's config can store them. */
 import { add, div, maximum, minimum, mul, sqrt, square, sum, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { named } from './named.js';
@@ -6,7 +6,7 @@ import { named } from './named.js';
 export interface MaxNormOptions {
   /** Default 2. */
   maxValue?: number;
-  /** Axis along which a norm is taken: 0 for the weights into one unit. Default 0. */
+  /** Axis over which norms are computed: 0 for the weights into one unit. Default 0. */
   axis?: number | readonly number[];
 }
 export interface MinMaxNormOptions {
@@ -14,7 +14,7 @@ export interface MinMaxNormOptions {
   minValue?: number;
   /** Default 1. */
   maxValue?: number;
-  /** How far towards the allowed norm each update goes. Default 1. */
+  /** Fraction of the way to the allowed norm that each update moves. Default 1. */
   rate?: number;
   /** Default 0. */
   axis?: number | readonly number[];
@@ -47,33 +47,33 @@ export interface ConstraintConfig {
   className: ConstraintName;
   config: Readonly<Record<string, unknown>>;
 }
-/** By name with its default options, or made by {@link maxNorm}, {@link unitNorm}, ... */
+/** A name (with default options), or the result of {@link maxNorm}, {@link unitNorm}, ... */
 export type Constraint = ConstraintName | ConstraintConfig;
 
-/** @throws UnrollError `value` for a name there is not */
+/** @throws UnrollError `value` for an unknown name */
 export function constraint(how: Constraint, owner = ''): (weights: Tensor) => Tensor {
   const { className, config } = named('constraint', table, how, owner);
   return (weights) => (table[className] as Projection<unknown>)(weights, config);
 }
 
-/** Norms along `axis` of at most `maxValue`. */
+/** Limits norms over `axis` to `maxValue`. */
 export function maxNorm(options: MaxNormOptions = {}): ConstraintConfig {
   checkOptions('maxNorm', options, { maxValue: 'number', axis: true });
   return { className: 'maxNorm', config: { ...options } };
 }
 
-/** No negative weights. */
+/** Sets negative weights to 0. */
 export function nonNeg(): ConstraintConfig {
   return { className: 'nonNeg', config: {} };
 }
 
-/** Norms along `axis` (default 0) of 1. */
+/** Scales weights to norm 1 over `axis` (default 0). */
 export function unitNorm(options: { axis?: number | readonly number[] } = {}): ConstraintConfig {
   checkOptions('unitNorm', options, { axis: true });
   return { className: 'unitNorm', config: { ...options } };
 }
 
-/** Norms along `axis` between `minValue` and `maxValue`, approached at `rate`. */
+/** Moves norms over `axis` into the range from `minValue` to `maxValue`, at `rate`. */
 export function minMaxNorm(options: MinMaxNormOptions = {}): ConstraintConfig {
   checkOptions('minMaxNorm', options, {
     minValue: 'number',

@@ -1,6 +1,6 @@
 /**
- * Models from their configs. The classes that may be named are those exported by ./cells and ./layers, the models
- * themselves, and what the user has registered.
+ * Restores models from their configs. Configs may name the classes exported by ./cells and ./layers, the model
+ * classes, and registered classes.
  */
 import { builder, type ModelPart } from './builder.js';
 import type { Cell } from './cells/cell.js';
@@ -17,24 +17,24 @@ installBuilders();
 const all = builder([...classesIn(cellExports), ...classesIn(layerExports), Sequential, Functional]);
 
 /**
- * The cell that `{ className, config }` describes, with new weights.
- * @throws UnrollError `format` naming a class that is not known
+ * Creates the cell that `{ className, config }` describes, with new weights.
+ * @throws UnrollError `format` for an unknown class
  */
 export function cellFromConfig(value: unknown): Cell {
   return all.cell(value);
 }
 
 /**
- * The layer (or model) that `{ className, config }` describes, with new weights.
- * @throws UnrollError `format` naming a class that is not known
+ * Creates the layer (or model) that `{ className, config }` describes, with new weights.
+ * @throws UnrollError `format` for an unknown class
  */
 export function layerFromConfig(value: unknown): Layer {
   return all.layer(value);
 }
 
 /**
- * The model that a model's `config` describes, with new weights.
- * @throws UnrollError `format` naming a class that is not known
+ * Creates the model that a model's `config` describes, with new weights.
+ * @throws UnrollError `format` for an unknown class
  */
 export function modelFromConfig(config: unknown): Network {
   return all.model(config);

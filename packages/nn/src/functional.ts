@@ -1,5 +1,5 @@
 /**
- * Functional models: layers joined to a graph, with several inputs and outputs, shared layers, and states handed from one
+ * Functional models: graphs of layers with several inputs and outputs, shared layers, and states passed from one
  * layer to another.
  *
  *     const source = input({ shape: [null, 8] });
@@ -37,23 +37,23 @@ export interface FunctionalOptions extends NetworkOptions {
   outputs: SymbolicTensor | readonly SymbolicTensor[];
 }
 
-/** A tensor of the graph: the number of its node, and which of the node's outputs it is. */
-type Place = readonly [node: number, output: number];
+/** A tensor of the graph: the index of its node, and the index among the node's outputs. */
+type TensorRef = readonly [node: number, output: number];
 
-/** A node in a config: a layer by name, and what it reads: inputs, then initial states, then constants. */
+/** A node in a config: the name of its layer and its sources: inputs, then initial states, then constants. */
 export interface NodeConfig {
   layer: string;
-  inputs: readonly Place[];
-  mask?: Place;
+  inputs: readonly TensorRef[];
+  mask?: TensorRef;
 }
 
-/** A node of the graph with what it reads. */
+/** A node of the graph with its sources. */
 interface Step {
   layer: Layer;
-  /** That of the layer, numbered where the layer stands in several places. */
+  /** The name of the layer, numbered if the layer occurs several times. */
   name: string;
-  inputs: readonly Place[];
-  mask: Place | null;
+  inputs: readonly TensorRef[];
+  mask: TensorRef | null;
   outputs: readonly SymbolicTensor[];
 }
 
@@ -63,10 +63,10 @@ export class Functional extends Network<NetworkOptions> {
   readonly inputs: readonly SymbolicTensor[];
   readonly outputs: readonly SymbolicTensor[];
   readonly #nodes: readonly GraphNode[];
-  /** One for each node: every step after those it reads from. */
+  /** The nodes in topological order. */
   readonly #steps: readonly Step[];
-  readonly #inputPlaces: readonly Place[];
-  readonly #outputPlaces: readonly Place[];
+  readonly #inputPlaces: readonly TensorRef[];
+  readonly #outputPlaces: readonly TensorRef[];
 
   constructor({ inputs, outputs, ...options }: FunctionalOptions) {
     super(options);
@@ -80,7 +80,7 @@ export class Functional extends Network<NetworkOptions> {
     this.layers = layers;
     nameLayers(layers);
     const numbers = new Map(nodes.map((node, n) => [node, n]));
-    const place = ({ node, index }: SymbolicTensor): Place => [numbers.get(node) ?? -1, index];
+    const place = ({ node, index }: SymbolicTensor): TensorRef => [numbers.get(node) ?? -1, index];
     const names = nodeNames(nodes);
     this.#steps = nodes.map(({ layer, inputs: reads, mask, outputs: made }, n) => ({
       ...{ layer, name: names[n], inputs: reads.map(place), mask: mask && place(mask), outputs: made },
@@ -93,16 +93,16 @@ export class Functional extends Network<NetworkOptions> {
     const { layers, nodes, inputs, outputs, ...options } = config as {
       layers: unknown[];
       nodes: NodeConfig[];
-      inputs: Place[];
-      outputs: Place[];
+      inputs: TensorRef[];
+      outputs: TensorRef[];
     };
     const byName = new Map(layers.map(build.layer).map((layer) => [layer.name, layer]));
     const made: SymbolicTensor[][] = [];
-    const at = ([node, output]: Place): SymbolicTensor => made[node][output];
+    const at = ([node, output]: TensorRef): SymbolicTensor => made[node][output];
     for (const { layer: name, inputs: reads, mask } of nodes) {
       const layer = byName.get(name);
       if (!layer)
-        throw new UnrollError('format', `The config has a node of layer "${name}", which it does not list.`);
+        throw new UnrollError('format', `The config has a node of layer "${name}", but no such layer.`);
       if (layer instanceof InputLayer) made.push([symbolicInput(layer)]);
       else made.push([...applySymbolic(layer, reads.map(at), mask ? { mask: at(mask) } : {})]);
     }
@@ -113,12 +113,12 @@ export class Functional extends Network<NetworkOptions> {
     return this.inputs.map((tensor) => tensor.shape);
   }
 
-  /** Names of the inputs: those of their layers. */
+  /** Names of the inputs: the names of their input layers. */
   override get inputNames(): readonly string[] {
     return this.inputs.map((tensor) => tensor.node.layer.name);
   }
 
-  /** Names of the outputs: those of the layers that give them, numbered where one gives several. */
+  /** Names of the outputs: the names of their layers, numbered if a layer has several outputs. */
   get outputNames(): readonly string[] {
     const names = this.outputs.map((tensor) => tensor.node.layer.name);
     return names.map((name, i) => {
@@ -146,7 +146,7 @@ export class Functional extends Network<NetworkOptions> {
     return this.#run(inputs, ({ layer }, sequences) => layer.invoke(sequences, context));
   }
 
-  /** Values that depend only on inputs given beforehand are computed once, also by non-causal layers. */
+  /** Values that depend only on the fixed inputs of a stream are computed once, also by non-causal layers. */
   override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     const along = this.#walk<boolean | null>(inputs, ({ layer, outputs }, reads) =>
       reads.some((one) => one !== null) ? layer.streaming(reads) : outputs.map(() => null),
@@ -169,9 +169,9 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   /**
-   * The model step by step: see {@link Stream}.
-   * @throws UnrollError `state` naming the first layer that must see the whole sequence, `value` or `shape` where given
-   * inputs or states do not fit the model
+   * Creates a stream of the model: see {@link Stream}.
+   * @throws UnrollError `state` for the first layer that needs the whole sequence, `value` or `shape` if given inputs
+   * or states do not fit the model
    */
   override stream({ inputs, ...options }: StreamOptions = {}): Stream {
     const given = inputs ? this.#given(inputs) : options.state ? this.#givenIn(options.state) : {};
@@ -205,14 +205,14 @@ export class Functional extends Network<NetworkOptions> {
     return this.inputNames.map((name) => (name in given ? fixedSequence(given, name) : pushed[at++]));
   }
 
-  /** The inputs that a saved state holds; restoring it compares the rest. */
+  /** The inputs in a saved state; restoring it checks the other parts. */
   #givenIn({ memory }: StreamState): Record<string, Tensor> {
     const { tensors } = memoryFromJson(memory);
     const known = (key: string): boolean => this.inputNames.includes(key.replace(/\/mask$/, ''));
     return Object.fromEntries(Object.entries(tensors).filter(([key]) => known(key)));
   }
 
-  /** The inputs given to a stream beforehand, checked, as its memory holds them. */
+  /** Checks the fixed inputs of a stream and converts them to the form of its memory. */
   #given(inputs: NonNullable<StreamOptions['inputs']>): Record<string, Tensor> {
     const names = this.inputNames;
     const got = Object.keys(inputs);
@@ -278,13 +278,13 @@ export class Functional extends Network<NetworkOptions> {
     });
   }
 
-  /** Works out something for the outputs of the graph, from what is known of the inputs. */
+  /** Propagates a property of the inputs through the graph to the outputs. */
   #walk<T>(
     inputs: readonly T[],
     run: (step: Step, inputs: readonly T[], mask: T | null) => readonly T[],
   ): T[] {
     const results: (readonly T[])[] = [];
-    const at = ([node, output]: Place): T => results[node][output];
+    const at = ([node, output]: TensorRef): T => results[node][output];
     this.#inputPlaces.forEach(([node], i) => {
       results[node] = [inputs[i]];
     });
@@ -311,7 +311,7 @@ export class Functional extends Network<NetworkOptions> {
   }
 }
 
-/** @throws UnrollError `shape` where a value does not fit an input of the model */
+/** @throws UnrollError `shape` if a value does not fit an input of the model */
 export function checkInputShape(model: Network, { shape: want, node }: SymbolicTensor, shape: Shape): void {
   const fits =
     shape.length === want.length &&
@@ -327,7 +327,7 @@ export function checkInputShape(model: Network, { shape: want, node }: SymbolicT
 const isMaskedSequence = (one: TensorLike | MaskedSequence): one is MaskedSequence =>
   typeof one === 'object' && 'value' in one;
 
-/** Values that a stream computes or receives once, as its memory holds them: masks as `name/mask`. */
+/** Flattens values that a stream computes or receives once for its memory: masks are stored as `name/mask`. */
 function fixedTensors(sequences: readonly MaskedSequence[], only?: string): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
   sequences.forEach(({ value, mask }, i) => {
@@ -346,7 +346,7 @@ function listOf(tensors: SymbolicTensor | readonly SymbolicTensor[]): readonly S
   return tensors instanceof SymbolicTensor ? [tensors] : [...tensors];
 }
 
-/** A name for each node: its layer's, numbered where the layer stands in several places. */
+/** A name for each node: the name of its layer, numbered if the layer occurs several times. */
 function nodeNames(nodes: readonly GraphNode[]): string[] {
   const counts = new Map<Layer, number>();
   return nodes.map(({ layer }) => {

@@ -1,12 +1,13 @@
 /**
- * The graph of a functional model. `layer.apply(x)` computes nothing: it notes in a node which layer takes which symbolic
- * tensors, and gives the symbolic tensors that come out, whose shapes are known at once. A model walks the nodes later.
+ * The graph of a functional model. `layer.apply(x)` does not compute anything: it creates a node that records the
+ * layer and its symbolic inputs, and returns the symbolic outputs, whose shapes are known immediately. A model later
+ * runs the nodes.
  */
 import { formatShape, type Shape, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { Layer } from './layer.js';
 
-/** One place where a layer stands in a graph. */
+/** One application of a layer in a graph. */
 export interface GraphNode {
   readonly layer: Layer;
   readonly inputs: readonly SymbolicTensor[];
@@ -16,20 +17,20 @@ export interface GraphNode {
 }
 
 export interface ApplyOptions {
-  /** The initial states of a recurrent layer: h, or h and c, as further inputs. */
+  /** The initial states of a recurrent layer as additional inputs: h, or h and c. */
   initialState?: readonly SymbolicTensor[];
   /** The constants that a recurrent layer's cell declares, in its order, as the last inputs. */
   constants?: readonly SymbolicTensor[];
-  /** A mask [batch, time] for the first input: 1 where a step counts. Default: the one that comes with the input. */
+  /** A mask [batch, time] for the first input, 1 for valid steps. Default: the mask of the input. */
   mask?: SymbolicTensor;
 }
 
-/** A value that does not exist yet: a shape, and where it will come from. */
+/** A placeholder for a value: a shape, and the node that will compute the value. */
 export class SymbolicTensor {
-  /** [batch, ...]; -1: any extent. */
+  /** [batch, ...]; -1: any size. */
   readonly shape: Shape;
   readonly node: GraphNode;
-  /** Which of the node's outputs this is. */
+  /** The index among the node's outputs. */
   readonly index: number;
 
   constructor(shape: Shape, node: GraphNode, index: number) {
@@ -38,7 +39,7 @@ export class SymbolicTensor {
     this.index = index;
   }
 
-  /** All outputs of the layer that gave this one: `const [y, h, c] = lstm({ ..., returnState: true }).apply(x)`. */
+  /** All outputs of the layer that computes this one: `const [y, h, c] = lstm({ ..., returnState: true }).apply(x)`. */
   [Symbol.iterator](): Iterator<SymbolicTensor> {
     return this.node.outputs[Symbol.iterator]();
   }
@@ -48,7 +49,7 @@ export class SymbolicTensor {
   }
 }
 
-/** Notes the application of a layer; returns the first output. */
+/** Records the application of a layer; returns the first output. */
 export function applySymbolic(
   layer: Layer,
   inputs: SymbolicTensor | readonly SymbolicTensor[],
@@ -76,7 +77,7 @@ export function applySymbolic(
   return makeNode(layer, list, mask ?? null, shapes).outputs[0];
 }
 
-/** A node with its outputs. */
+/** Creates a node with its outputs. */
 export function makeNode(
   layer: Layer,
   inputs: readonly SymbolicTensor[],
@@ -92,20 +93,25 @@ export function makeNode(
   return node;
 }
 
-/** The tensors that a node reads: inputs, then the mask. */
+/** The sources of a node: inputs, then the mask. */
 export function sourcesOf(node: GraphNode): readonly SymbolicTensor[] {
   return node.mask ? [...node.inputs, node.mask] : node.inputs;
 }
 
-/** What lies between the inputs and the outputs of a model. */
+/** The part of the graph between the inputs and the outputs of a model. */
 export interface GraphParts {
-  /** Every node after the nodes it reads from. */
+  /** The nodes in topological order. */
   nodes: readonly GraphNode[];
-  /** Every layer once, in Keras's order, which is that of its weights: by distance from the outputs, farthest first. */
+  /**
+   * The distinct layers in Keras's order, which is that of its weights: by distance from the outputs, farthest first.
+   */
   layers: readonly Layer[];
 }
 
-/** @throws UnrollError `value` where an output needs an input that the model does not have, or an input is none */
+/**
+ * @throws UnrollError `value` if an output depends on an input that the model does not have, or an input was not made
+ * by input()
+ */
 export function partsOf(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): GraphParts {
   const nodes: GraphNode[] = [];
   const seen = new Set<GraphNode>();
@@ -142,7 +148,7 @@ export function partsOf(inputs: readonly SymbolicTensor[], outputs: readonly Sym
 
 const numberOf = (numbers: ReadonlyMap<Layer, number>, layer: Layer): number => numbers.get(layer) ?? 0;
 
-/** Steps from each layer to the outputs, by the longest way. */
+/** The longest distance from each layer to the outputs, in steps. */
 function layerDepths(nodes: readonly GraphNode[]): Map<Layer, number> {
   const ofNode = new Map<GraphNode, number>();
   const ofLayer = new Map<Layer, number>();

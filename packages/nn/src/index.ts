@@ -1,4 +1,4 @@
-/** @unroll/nn: cells, layers and models. Forward only; @unroll/train trains them. */
+/** @unroll/nn: cells, layers and models. Forward pass only; @unroll/train trains them. */
 export type { Activation, ActivationFunction } from './activations.js';
 export { type Builder, builder, type ModelPart } from './builder.js';
 export type {

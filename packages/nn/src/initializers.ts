@@ -1,14 +1,15 @@
 /**
- * Initial weights, by Keras 3's names and definitions. All come from counter-based streams and elementary arithmetic, so
- * that one seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`), or, where it takes
- * options, the plain object that a function of this file makes (`constant({ value: 2 })`), which a model's config keeps.
+ * Weight initialisers with the names and definitions of Keras 3. All use counter-based random streams and elementary
+ * arithmetic, so that a seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`) or,
+ * with options, the plain object returned by a function of this file (`constant({ value: 2 })`), which can be stored
+ * in a model's config.
  */
 import { RandomStream, type Shape, valueError } from '@unroll/core';
 import { checkOptions, exactLog, type Known, sizeOf } from '@unroll/core/internal';
 import { named } from './named.js';
 import { orthogonalMatrix } from './orthogonal.js';
 
-/** Makes the initial values of a tensor of `shape`, row-major. */
+/** Returns the initial values of a tensor of `shape`, row-major. */
 export type InitializerFunction = (shape: Shape, random: RandomStream) => ArrayLike<number>;
 
 interface Seeded {
@@ -34,7 +35,7 @@ export interface NormalOptions extends Seeded {
 export interface VarianceScalingOptions extends Seeded {
   /** Default 1. */
   scale?: number;
-  /** What the variance is divided by. Default `fanIn`. */
+  /** The divisor of the variance. Default `fanIn`. */
   mode?: 'fanIn' | 'fanOut' | 'fanAvg';
   /** Default `truncatedNormal`. */
   distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
@@ -44,11 +45,11 @@ export interface GainOptions extends Seeded {
   gain?: number;
 }
 export interface ChronoOptions extends Seeded {
-  /** The longest dependency expected, in steps; above 2. */
+  /** The longest expected dependency, in steps; greater than 2. */
   maxSteps: number;
-  /** The cell whose bias this is. Default `lstm`. */
+  /** The type of cell whose bias is initialised. Default `lstm`. */
   cell?: 'lstm' | 'gru';
-  /** The GRU's reading of its update gate, as in its options. Default `keep`. */
+  /** The GRU's `updateGate` option. Default `keep`. */
   updateGate?: 'keep' | 'candidate';
 }
 
@@ -76,7 +77,7 @@ const table = {
   /** He et al. 2015 */
   heUniform: scaled(2, 'fanIn', 'uniform'),
   heNormal: scaled(2, 'fanIn', 'truncatedNormal'),
-  /** LeCun et al. 1998; what selu wants */
+  /** LeCun et al. 1998; recommended for selu */
   lecunUniform: scaled(1, 'fanIn', 'uniform'),
   lecunNormal: scaled(1, 'fanIn', 'truncatedNormal'),
   orthogonal: ({ gain = 1 }: GainOptions, shape: Shape, random: RandomStream) =>
@@ -93,12 +94,12 @@ export interface InitializerConfig {
 }
 export type InitializerName = keyof typeof table;
 /**
- * An initialiser: by name with its default options, with options, or a custom function (which an artifact does not
- * need: it holds the weights).
+ * An initialiser: a name (with default options), an object with options, or a custom function. Artifacts do not need
+ * the function, because they contain the weights.
  */
 export type Initializer = Exclude<InitializerName, 'chrono'> | InitializerConfig | InitializerFunction;
 
-/** @throws UnrollError `value` that names the owner and lists the initialisers there are */
+/** @throws UnrollError `value` for an unknown name; the message names the owner and lists the initialisers */
 export function initialize(
   how: Initializer,
   shape: Shape,
@@ -115,7 +116,7 @@ export function initialize(
 const NORMAL: Known<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
 const GAIN: Known<GainOptions> = { seed: 'integer', gain: 'number' };
 
-/** A function that makes the plain object. @param owner name of that function, for errors */
+/** Returns a function that makes the plain object. @param owner name of that function, for errors */
 const withOptions =
   <N extends InitializerName>(className: N, known: Known<Options<N>>, owner: string = className) =>
   (config: Options<N>): InitializerConfig => {
@@ -123,7 +124,7 @@ const withOptions =
     return { className, config: { ...config } };
   };
 
-/** Every element `value`. */
+/** Every element is `value`. */
 export const constant = /* @__PURE__ */ withOptions('constant', { seed: 'integer', value: 'number' });
 /** Uniform in [minval, maxval). */
 export const randomUniform = /* @__PURE__ */ withOptions('randomUniform', {
@@ -133,9 +134,9 @@ export const randomUniform = /* @__PURE__ */ withOptions('randomUniform', {
 });
 /** Normal. */
 export const randomNormal = /* @__PURE__ */ withOptions('randomNormal', NORMAL);
-/** Normal, drawn again where it falls more than two standard deviations from the mean. */
+/** Normal, redrawn if more than two standard deviations from the mean. */
 export const truncatedNormal = /* @__PURE__ */ withOptions('truncatedNormal', NORMAL);
-/** Variance `scale` over the fan: the family of Glorot's, He's and LeCun's. */
+/** Variance `scale` divided by the fan: the general form of the Glorot, He and LeCun initialisers. */
 export const varianceScaling = /* @__PURE__ */ withOptions('varianceScaling', {
   seed: 'integer',
   scale: 'number',
@@ -147,9 +148,9 @@ export const orthogonal = /* @__PURE__ */ withOptions('orthogonal', GAIN);
 /** The identity matrix times `gain` (for recurrent kernels of relu cells: Le et al. 2015). */
 export const identityMatrix = /* @__PURE__ */ withOptions('identity', GAIN, 'identityMatrix');
 /**
- * Biases of gates that start out remembering for 1 to `maxSteps` steps, spread over the units (Tallec & Ollivier 2018,
- * "Can recurrent neural networks warp time?"). LSTM: forget gates ln u with u uniform in [1, maxSteps - 1], input gates
- * the negative of it; GRU: update gates ln u. For `biasInitializer`; an LSTM's `unitForgetBias` then has no say.
+ * Biases of gates with initial memories of 1 to `maxSteps` steps, distributed over the units (Tallec & Ollivier 2018,
+ * "Can recurrent neural networks warp time?"). LSTM: forget gates ln u with u uniform in [1, maxSteps - 1], input
+ * gates -ln u; GRU: update gates ln u. For `biasInitializer`; `unitForgetBias` of an LSTM is then ignored.
  */
 export const chronoInitializer = /* @__PURE__ */ withOptions(
   'chrono',
@@ -169,7 +170,7 @@ function varianceScaled(options: VarianceScalingOptions, shape: Shape, random: R
     return random.uniform(count, -limit, limit);
   }
   if (distribution === 'untruncatedNormal') return random.normal(count, 0, Math.sqrt(variance));
-  // Cutting at two deviations leaves 0.8796 of the deviation.
+  // Truncation at two standard deviations leaves a standard deviation of 0.8796.
   return truncated(count, 0, Math.sqrt(variance) / 0.87962566103423978, random);
 }
 
@@ -183,7 +184,7 @@ function truncated(count: number, mean: number, stddev: number, random: RandomSt
   return out;
 }
 
-/** Inputs that meet in an output, and outputs that an input reaches. */
+/** fanIn and fanOut: the number of inputs of one output, and of outputs of one input. */
 function fans(shape: Shape): [number, number] {
   if (shape.length < 2) return [shape[0] ?? 1, shape[0] ?? 1];
   const field = sizeOf(shape.slice(0, -2));
@@ -191,7 +192,7 @@ function fans(shape: Shape): [number, number] {
 }
 
 function identity({ gain = 1 }: GainOptions, shape: Shape): Float64Array {
-  if (shape.length !== 2) throw valueError(`identity makes matrices, not a tensor of rank ${shape.length}.`);
+  if (shape.length !== 2) throw valueError(`identity needs a matrix, got a tensor of rank ${shape.length}.`);
   const [rows, cols] = shape;
   const out = new Float64Array(rows * cols);
   for (let i = 0; i < Math.min(rows, cols); i++) out[i * cols + i] = gain;

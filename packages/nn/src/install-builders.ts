@@ -12,7 +12,7 @@ import { seededStream } from './seeds.js';
 import { rowsInOrder, summaryTable } from './summary.js';
 import { setWeights } from './weights.js';
 
-/** Factories of models call this, so that bundlers keep the builders. */
+/** Called by the factories of models, so that bundlers include the builders. */
 export function installBuilders(): void {
   const stream = (seed: number, path: string): RandomStream => new RandomStream(seed, path);
   const masks: Builders['masks'] = (cell, options, batch, inputSize, random) =>

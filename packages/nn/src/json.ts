@@ -1,9 +1,9 @@
-/** Configs as JSON: options without what JSON cannot hold. */
+/** Configs as JSON: options without values that JSON cannot represent. */
 import { builders } from './builders.js';
 
 /**
- * A copy of `options` without undefined entries and initialisers of the user's own; an activation of the user's own
- * becomes its name. @throws UnrollError `value` for one that has none
+ * A copy of `options` without undefined entries and custom initialiser functions. Custom activation functions are
+ * replaced by their names. @throws UnrollError `value` for an activation function without a name
  */
 export function cleanConfig(options: object): Record<string, unknown> {
   return Object.fromEntries(

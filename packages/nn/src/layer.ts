@@ -1,7 +1,7 @@
 /**
- * The layer: something with parameters that turns values into values. Layers make their parameters when they first learn
- * the shape of their input; the same layer object may stand in several places and then shares its weights. A model is a
- * layer made of layers, so that models nest.
+ * The base class of layers: parameters and a function from values to values. A layer creates its parameters when it
+ * first knows the shape of its input. A layer object that is used several times shares its weights. A model is a
+ * layer made of layers, so models can be nested.
  */
 import {
   div,
@@ -26,17 +26,17 @@ import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
 import type { WeightArray, WeightSource } from './weights.js';
 
-/** Options that every layer takes. */
+/** Options of every layer. */
 export interface LayerOptions {
-  /** Name in summaries, errors and artifacts. Default: the kind of layer, numbered within its model. */
+  /** Name in summaries, errors and artifacts. Default: the class name in lower case, numbered within its model. */
   name?: string;
-  /** False: the layer's weights are not trained. Default true. */
+  /** If false, training does not change the layer's weights. Default true. */
   trainable?: boolean;
   /** Penalty on each output of the layer, divided by the batch size and added to the loss. Default: none. */
   activityRegularizer?: Regularizer | null;
 }
 
-/** JSON that rebuilds a layer. */
+/** JSON from which a layer can be rebuilt. */
 export type LayerConfig = {
   /** Keras's class name: `LSTM`, `Dense`, ... */
   className: string;
@@ -44,16 +44,16 @@ export type LayerConfig = {
 };
 
 export abstract class Layer<O extends LayerOptions = LayerOptions> {
-  /** Keras's class name: `LSTM`, `Dense`, ... Configs name the class by it. */
+  /** Keras's class name: `LSTM`, `Dense`, ... Configs refer to the class by this name. */
   static readonly className: string = 'Layer';
-  /** Empty until the user or a model gives one. */
+  /** Empty until the user or a model sets it. */
   name: string;
-  /** @internal The name is not the user's: a model may number it. */
+  /** @internal True if the name was generated; a model may then number it. */
   autoNamed: boolean;
   built = false;
   /** Names of the constants that the layer takes as its last inputs; see {@link Cell}. Absent: none. */
   declare readonly constants?: readonly string[];
-  /** @internal Where it stands in graphs, and the models that run it one after another with others. */
+  /** @internal Its nodes in functional graphs, and the sequential models that contain it. */
   readonly nodes: GraphNode[] = [];
   readonly chains: Network[] = [];
   protected readonly options: Readonly<O>;
@@ -76,17 +76,17 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return (this.constructor as typeof Layer).className;
   }
 
-  /** How messages call the layer. */
+  /** The layer in messages. */
   get label(): string {
     return `Layer ${this.name || this.className}`;
   }
 
-  /** The layers inside this one. */
+  /** The inner layers. */
   get sublayers(): readonly Layer[] {
     return [];
   }
 
-  /** The parameters in Keras's order of weights; empty until built. */
+  /** The parameters, in the order of Keras's weights; empty until built. */
   get parameters(): readonly Parameter[] {
     if (this.#all) return this.#all;
     const inner = this.sublayers.flatMap((layer) => layer.parameters);
@@ -95,7 +95,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return all;
   }
 
-  /** Whether training changes the layer's weights. Setting it freezes or frees the layers inside too. */
+  /** True if training changes the layer's weights. Setting it also applies to the inner layers. */
   get trainable(): boolean {
     return this.#trainable;
   }
@@ -105,20 +105,23 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     for (const layer of this.sublayers) layer.trainable = value;
   }
 
-  /** Shapes of the outputs for inputs of these shapes ([batch, ...]; -1: any extent). Throws where they do not fit. */
+  /**
+   * Shapes of the outputs for inputs of these shapes ([batch, ...]; -1: any size). Throws if the shapes do not fit
+   * the layer.
+   */
   abstract outputShapes(inputs: readonly Shape[]): Shape[];
 
   /** Computes the outputs with their masks. Models call {@link invoke}, which checks the inputs first. */
   abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
-  /** Makes the parameters, with {@link addParameter}. */
+  /** Creates the parameters with {@link addParameter}. */
   protected makeParameters(_inputs: readonly Shape[]): void {}
 
   /**
    * Builds the layer for inputs of these shapes, once.
-   * @param random where weights come from: initialisers by this stream, or a file; null: zeros, for weights that are
-   * about to be set. Default: initialisers, by a stream of seed 0
-   * @param path name of the layer in its model, which its parameters' names begin with
+   * @param random source of the weights: a random stream for the initialisers, or a file; null: zeros, for weights
+   * that are set afterwards. Default: a random stream with seed 0
+   * @param path name of the layer in its model, a prefix of its parameters' names
    */
   build(
     inputs: readonly Shape[],
@@ -134,7 +137,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     this.built = true;
   }
 
-  /** Inside {@link makeParameters}: a parameter of this layer. */
+  /** Called in {@link makeParameters}: creates a parameter of this layer. */
   protected addParameter(
     name: string,
     shape: Shape,
@@ -158,7 +161,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return parameter;
   }
 
-  /** Inside {@link makeParameters}: builds a layer that is part of this one. */
+  /** Called in {@link makeParameters}: builds an inner layer. */
   protected buildInner(layer: Layer, inputs: readonly Shape[], part: string): void {
     const { random, path } = this.#building!;
     const inner = random && !('values' in random) ? random.child(part) : random;
@@ -166,7 +169,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     if (!this.trainable) layer.trainable = false;
   }
 
-  /** Builds the layer at the first call, checks shapes and masks, runs {@link call} and adds the activity regulariser. */
+  /**
+   * Builds the layer on the first call, checks shapes and masks, runs {@link call} and adds the activity regulariser.
+   */
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     this.#check(inputs);
     const outputs = this.call(inputs, context);
@@ -175,23 +180,27 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return outputs;
   }
 
-  /** The layer in a graph of symbolic tensors. A result of several outputs can be taken apart: `const [y, h] = ...`. */
+  /**
+   * Adds the layer to a graph of symbolic tensors. The result can be destructured if there are several outputs:
+   * `const [y, h] = ...`.
+   */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
     return builders(this.label).apply(this, inputs, options);
   }
 
   /**
-   * What the layer gives in its model, for another model with the same weights:
-   * `model({ inputs: whole.inputs, outputs: whole.getLayer('lstm').output })`. Of several outputs, the first.
-   * @throws UnrollError `state` for a layer in no model or in several places, and where the model's input is not known
+   * The output of the layer in its model, for another model with the same weights:
+   * `model({ inputs: whole.inputs, outputs: whole.getLayer('lstm').output })`. The first one if there are several.
+   * @throws UnrollError `state` for a layer that is in no model or is used several times, or if the shape of the
+   * model's input is unknown
    */
   get output(): SymbolicTensor {
     return builders(this.label).outputOf(this);
   }
 
   /**
-   * For streams: which outputs have a time axis, given which inputs have one (null: constant during the stream). Custom
-   * layers that process each step independently return `inputs`.
+   * For streams: which outputs have a time axis, given which inputs have one (null: constant during the stream).
+   * Custom layers that process each step independently return `inputs`.
    * @throws UnrollError `state` if the layer is non-causal: it needs the whole sequence before its first output
    */
   streaming(_inputs: readonly (boolean | null)[]): boolean[] {
@@ -203,12 +212,12 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return this.invoke(inputs, context);
   }
 
-  /** Forgets the states that stateful layers carry from call to call. */
+  /** Resets the states that stateful layers keep between calls. */
   resetStates(): void {
     for (const layer of this.sublayers) layer.resetStates();
   }
 
-  /** The states that stateful layers carry, for checkpoints; setting them continues there. */
+  /** The states that stateful layers keep between calls, for checkpoints. Setting them restores the states. */
   get carriedStates(): Memory {
     return nextMemory(this.sublayers.map((layer) => [layer.name, layer.carriedStates]));
   }
@@ -226,18 +235,18 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /**
    * Sets the weights from arrays in the order of {@link getWeights}.
-   * @throws UnrollError `shape` where number or shapes differ, `nan` for values that are not finite
+   * @throws UnrollError `shape` if the number of arrays or a shape differs, `nan` for values that are not finite
    */
   setWeights(weights: readonly { shape: Shape; values: ArrayLike<number> }[]): void {
     builders(this.label).setWeights(this, weights);
   }
 
-  /** Number of parameters, trainable or not. */
+  /** Number of parameters, including those that are not trainable. */
   countParams(): number {
     return this.parameters.reduce((total, parameter) => total + parameter.size, 0);
   }
 
-  /** JSON that rebuilds this layer (without its weights). */
+  /** JSON from which this layer can be rebuilt (without its weights). */
   get config(): LayerConfig {
     return {
       className: this.className,
@@ -256,7 +265,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return this.error('shape', message, { got, expected });
   }
 
-  /** The error of a layer that cannot be streamed. */
+  /** The error of a layer that does not support streams. */
   protected nonCausal(why: string): UnrollError {
     return this.error('state', `cannot be streamed: it ${why}. Use predict() on whole sequences.`);
   }
@@ -271,7 +280,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
       throw this.shapeError(
         mask.shape,
         `a mask [batch, time] of shape ${formatShape(value.shape.slice(0, 2))} for a sequence ${formatShape(value.shape)}`,
-        'Give one number per step: 1 where it counts, 0 where it is padding.',
+        'Give one number per step: 1 for valid steps, 0 for padding.',
       );
     }
   }

@@ -1,18 +1,18 @@
 /**
- * Masks [B, T], 1 where a step counts. What is known of a mask is worked out once and kept beside it, since every layer
- * of a model meets the same mask.
+ * Masks [B, T], 1 for valid steps. Facts about a mask are computed once and cached, because all layers of a model use
+ * the same mask.
  */
 import { concat, currentBackend, gather, reshape, type Tensor, valueError, zeros } from '@unroll/core';
 import { hostTensor, hostValues, runtime } from '@unroll/core/internal';
 
 export interface MaskFacts {
-  /** Every step counts. */
+  /** All steps are valid. */
   all: boolean;
-  /** Valid steps come first in every row, then padding. */
+  /** In every row, the valid steps come first, then padding. */
   rightPadded: boolean;
-  /** One more than the last step that counts in any row. */
+  /** The index after the last valid step of any row. */
   longest: number;
-  /** Per row: one more than the last step that counts. */
+  /** For each row: the index after its last valid step. */
   lengths: Uint32Array;
 }
 
@@ -45,14 +45,14 @@ function readMask(mask: Tensor): MaskFacts {
   return { all: rightPadded && lengths.every((length) => length === T), rightPadded, longest, lengths };
 }
 
-/** The mask [B, T] of sequences of these lengths, padded on the right. */
+/** The mask [B, T] of right-padded sequences of these lengths. */
 export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
   const values = new (currentBackend().float)(lengths.length * steps);
   for (let b = 0; b < lengths.length; b++) values.fill(1, b * steps, b * steps + lengths[b]);
   return hostTensor(values, [lengths.length, steps]);
 }
 
-/** 1 where a row has had a valid step by then, [B, T]. */
+/** 1 from the first valid step of each row on, [B, T]. */
 export function startedMask(mask: Tensor): Tensor {
   const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask').slice();
@@ -64,7 +64,7 @@ export function startedMask(mask: Tensor): Tensor {
   return hostTensor(values, [B, T]);
 }
 
-/** x [B, T, ...] with zeros at the steps that do not count, whatever is there: a product with 0 would keep a NaN. */
+/** x [B, T, ...] with zeros at masked steps, even if they contain NaN, which a product with the mask would preserve. */
 export function validSteps(x: Tensor, mask: Tensor): Tensor {
   if (maskFacts(mask).all) return x;
   const [B, T, ...rest] = x.shape;
@@ -77,7 +77,7 @@ export function validSteps(x: Tensor, mask: Tensor): Tensor {
   return reshape(gather(rows, ids), x.shape);
 }
 
-/** 1 where any of several masks has 1, with a mask of one step repeated; null where one of them is null. */
+/** The union of several masks, with a mask of one step broadcast; null if one of them is null. */
 export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   const [first, ...rest] = masks.filter((mask) => mask !== null);
   if (!first || rest.length + 1 < masks.length) return null;
@@ -87,7 +87,7 @@ export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   );
 }
 
-/** A mask [B, T] where a test of row b, step t holds. */
+/** A mask [B, T] that is 1 where `test(b, t)` holds. */
 export function maskWhere(B: number, T: number, test: (row: number, step: number) => boolean): Tensor {
   const float = (runtime.scope?.backend ?? null)?.float ?? Float32Array;
   const values = new float(B * T);

@@ -1,13 +1,13 @@
 /**
- * What layers remember between calls: the states of a stream, and those that stateful layers carry. A tree of tensors
- * that has the shape of the model, and that JSON can hold.
+ * The memory of layers between calls: the states of a stream, and those of stateful layers. It is a tree of tensors
+ * with the structure of the model, and can be converted to JSON.
  */
 import { keep, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import { recording, tensorOf } from '@unroll/core/internal';
 
 export interface Memory {
   tensors: Record<string, Tensor>;
-  /** What the layers inside remember, by name. */
+  /** The memories of the inner layers, by name. */
   parts: Record<string, Memory>;
 }
 
@@ -21,18 +21,18 @@ export function emptyMemory(): Memory {
   return { tensors: {}, parts: {} };
 }
 
-/** A memory of parts, without the empty ones. */
+/** A memory of parts, without empty ones. */
 export function nextMemory(parts: readonly (readonly [string, Memory])[]): Memory {
   const filled = parts.filter(([, part]) => Object.keys({ ...part.tensors, ...part.parts }).length > 0);
   return { tensors: {}, parts: Object.fromEntries(filled) };
 }
 
-/** The tensors so that they outlive the step and carry no gradient. */
+/** Copies of the tensors that outlive the step and carry no gradient. */
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const out: Record<string, Tensor> = {};
   for (const name in tensors) {
     const value = tensors[name];
-    // A tape tracks tensors, not memory: another tensor over the same values carries no gradient.
+    // A tape tracks tensors, not their storage: another tensor over the same values carries no gradient.
     out[name] = keep(recording.current ? value.withShape(value.shape) : value);
   }
   return out;
@@ -59,7 +59,7 @@ export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJs
   return json;
 }
 
-/** @throws UnrollError `format` for what {@link memoryToJson} did not make */
+/** @throws UnrollError `format` for anything other than a result of {@link memoryToJson} */
 export function memoryFromJson(json: MemoryJson): Memory {
   try {
     return {
@@ -72,7 +72,7 @@ export function memoryFromJson(json: MemoryJson): Memory {
   }
 }
 
-/** The record with something done to each value. */
+/** The record with a function applied to each value. */
 export function mapValues<A, B>(
   record: Readonly<Record<string, A>>,
   map: (value: A, name: string) => B,

@@ -1,11 +1,11 @@
-/** What has a name and options as plain data: initialisers, regularisers, constraints. */
+/** Objects given by name and options as plain data: initialisers, regularisers, constraints. */
 import { valueError } from '@unroll/core';
 import { nameHint, shown } from '@unroll/core/internal';
 
 /**
- * The name and options of `how`, which is a name or both.
- * @param kind what it is, for the error
- * @throws UnrollError `value` for what is no name in `table`, with the nearest one or the list
+ * The name and options of `how`, which is a name or an object with both.
+ * @param kind the kind of object, for the error
+ * @throws UnrollError `value` for a name that is not in `table`; the message suggests the nearest one or lists all
  */
 export function named<N extends string>(
   kind: string,

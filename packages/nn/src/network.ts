@@ -1,6 +1,6 @@
 /**
- * What all models of layers share: names, initial weights, weights in and out, losses of regularisers, streams, a summary.
- * `sequential` and functional models say which layers there are and how values go through them.
+ * The base class of models made of layers: names, initial weights, getting and setting weights, regularisation
+ * losses, streams, summaries. Sequential and functional models define the layers and how values flow through them.
  */
 import {
   type ForwardContext,
@@ -25,10 +25,10 @@ export interface NetworkOptions extends LayerOptions {
 
 export abstract class Network<O extends NetworkOptions = NetworkOptions> extends Layer<O> implements Model {
   abstract readonly layers: readonly Layer[];
-  /** Shapes of the inputs, where the model knows them before it is built. */
+  /** Shapes of the inputs, if the model knows them before it is built. */
   abstract readonly inputShapes: readonly Shape[] | null;
 
-  /** Names of the inputs, of a model that has several. */
+  /** Names of the inputs, for a model with several. */
   get inputNames(): readonly string[] | null {
     return null;
   }
@@ -46,13 +46,15 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return this.layers;
   }
 
-  /** The parameters of all layers, in Keras's order of weights; empty until the shape of the inputs is known. */
+  /** The parameters of all layers, in the order of Keras's weights; empty until the shape of the inputs is known. */
   override get parameters() {
     if (!this.built && this.inputShapes) this.build(this.inputShapes);
     return super.parameters;
   }
 
-  /** Makes all parameters for inputs of these shapes, [batch, ...] with -1 for any extent; by default those it knows. */
+  /**
+   * Creates all parameters for inputs of these shapes, [batch, ...] with -1 for any size. Default: the known shapes.
+   */
   override build(
     inputs: readonly Shape[] = this.#knownShapes(),
     random?: RandomStream | WeightSource | null,
@@ -63,7 +65,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     super.build(inputs, random === undefined ? builders(this.label).stream(seed, 'weights') : random, path);
   }
 
-  /** The outputs for a batch; what weights and activities add to the loss goes to the context. */
+  /** The outputs for a batch. Regularisation losses are added to the context. */
   forward(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const outputs = this.invoke(inputs, context);
     if (context.addLoss === noLoss) return outputs;
@@ -73,7 +75,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return outputs;
   }
 
-  /** The layer of that name. @throws UnrollError `value` listing the names there are */
+  /** The layer of that name. @throws UnrollError `value` for an unknown name; the message lists the names */
   getLayer(name: string): Layer {
     const found = this.layers.find((layer) => layer.name === name);
     if (found) return found;
@@ -82,14 +84,14 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   }
 
   /**
-   * The model step by step: see {@link Stream}.
-   * @throws UnrollError `state` naming the first layer that must see the whole sequence
+   * Creates a stream of the model: see {@link Stream}.
+   * @throws UnrollError `state` for the first layer that needs the whole sequence
    */
   stream(options?: StreamOptions): Stream {
     return new Stream(this, options);
   }
 
-  /** All inputs of one run of a stream: those that were pushed, and those that the stream holds by name. */
+  /** All inputs of one run of a stream: the pushed ones, and the fixed ones by name. */
   streamInputs(
     pushed: readonly MaskedSequence[],
     _given: Readonly<Record<string, Tensor>>,
@@ -97,12 +99,12 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return pushed;
   }
 
-  /** Layers, output shapes and numbers of parameters, as a table of 80 columns. */
+  /** A table of layers, output shapes and numbers of parameters, 80 columns wide. */
   summary(): string {
     return builders(this.label).summary(this);
   }
 
-  /** What the summary shows: the layers in order, with the shapes of their outputs. */
+  /** The rows of the summary: the layers in order, with the shapes of their outputs. */
   summaryRows(): SummaryRow[] {
     return builders(this.label).summaryRows(this);
   }
@@ -111,7 +113,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     if (this.inputShapes) return this.inputShapes;
     throw this.error(
       'state',
-      'the shape of its input is not known: call build([[-1, ...]]), or begin with input().',
+      'the shape of its input is unknown: call build([[-1, ...]]), or begin with input().',
     );
   }
 }
@@ -121,7 +123,7 @@ function kindOf(layer: Layer): string {
   return layer.className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
-/** Gives unnamed layers the name of their kind, numbered, and refuses two layers of one name. */
+/** Names unnamed layers after their class, with a number, and rejects duplicate names. */
 export function nameLayers(layers: readonly Layer[]): void {
   const taken = new Set<string>();
   const unnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;

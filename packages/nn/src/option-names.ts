@@ -1,6 +1,6 @@
 /**
- * The options that several layers and cells share, for the checks in their factory functions. The classes do not check:
- * a page that only loads models makes those alone, from configs.
+ * The options shared by several layers and cells, for the checks in their factory functions. The classes do not check
+ * options, because a page that only loads models creates them from configs.
  */
 import type { Known } from '@unroll/core/internal';
 import type { CellOptions, GatedCellOptions } from './cells/matrix-cell.js';

@@ -1,17 +1,17 @@
-/** Orthogonal matrices, as recurrent kernels start: they neither shrink nor stretch a state (Saxe et al. 2014). */
+/** Orthogonal matrices as initial recurrent kernels: they preserve the norm of a state (Saxe et al. 2014). */
 import { type RandomStream, type Shape, valueError } from '@unroll/core';
 import { sizeOf } from '@unroll/core/internal';
 
-/** Columns made at a time: few enough to stay in a cache together with the four they are held against. */
+/** Columns computed per block: few enough to stay in a cache together with the four columns that are subtracted. */
 const BLOCK = 8;
 
 /**
- * A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a normal matrix's QR
- * decomposition with the signs of R's diagonal put right, so that it is uniform over the orthogonal group. Leading axes
- * count as rows.
+ * A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of the QR decomposition
+ * of a normal matrix. The signs are those for which the diagonal of R is positive, so that the matrix is uniformly
+ * distributed over the orthogonal group. Leading axes count as rows.
  */
 export function orthogonalMatrix(shape: Shape, gain: number, random: RandomStream): Float64Array {
-  if (shape.length < 2) throw valueError(`orthogonal makes matrices, not a tensor of rank ${shape.length}.`);
+  if (shape.length < 2) throw valueError(`orthogonal needs a matrix, got a tensor of rank ${shape.length}.`);
   const cols = shape[shape.length - 1];
   const rows = sizeOf(shape.slice(0, -1));
   const q = orthonormal(Math.max(rows, cols), Math.min(rows, cols), random);
@@ -23,9 +23,9 @@ export function orthogonalMatrix(shape: Shape, gain: number, random: RandomStrea
 }
 
 /**
- * `narrow` orthonormal columns of length `tall`, by Gram-Schmidt; its R has a positive diagonal by construction, which is
- * the sign correction. A column that loses most of its length to the others is taken through them once more ("twice is
- * enough", Kahan): as orthogonal as Householder's.
+ * Computes `narrow` orthonormal columns of length `tall` by Gram-Schmidt. The diagonal of R is positive by
+ * construction. A column that loses most of its norm is orthogonalised a second time ("twice is enough", Kahan),
+ * which makes the result as orthogonal as Householder's.
  */
 function orthonormal(tall: number, narrow: number, random: RandomStream): Float64Array[] {
   const q = Array.from({ length: narrow }, () => random.normal(tall));
@@ -46,7 +46,7 @@ function orthonormal(tall: number, narrow: number, random: RandomStream): Float6
   return q;
 }
 
-/** Takes from `columns` their parts along the first `count` of q, four at a time: one walk through memory for four. */
+/** Subtracts from `columns` their projections on the first `count` columns of q, four per pass through memory. */
 function project(q: readonly Float64Array[], count: number, columns: readonly Float64Array[]): void {
   let i = 0;
   for (; i + 4 <= count; i += 4) {

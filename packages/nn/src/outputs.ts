@@ -1,4 +1,4 @@
-/** The symbolic tensors inside models: where another model can take them up, with the same weights. */
+/** The symbolic tensors inside a model, from which another model with the same weights can be made. */
 import { UnrollError } from '@unroll/core';
 import type { SymbolicTensor } from './graph.js';
 import type { Layer } from './layer.js';
@@ -12,7 +12,10 @@ interface Chain {
 
 const chains = new WeakMap<Network, Chain>();
 
-/** The graph of a model of layers one after another, made when first asked for. @throws UnrollError `state` where its input is not known */
+/**
+ * The graph of a sequential model, created on first use. @throws UnrollError `state` if the shape of its input is
+ * unknown
+ */
 export function chainOf(model: Network): Chain {
   const known = chains.get(model);
   if (known) return known;
@@ -35,13 +38,13 @@ export function chainOf(model: Network): Chain {
   return chain;
 }
 
-/** The first output of a layer in the one place where it stands. */
+/** The first output of a layer that is used exactly once. */
 export function outputOf(layer: Layer): SymbolicTensor {
   for (const model of layer.chains) chainOf(model);
   const [node, other] = layer.nodes;
   if (node && !other) return node.outputs[0];
   const why = node
-    ? `stands in ${layer.nodes.length} places, each with an output of its own`
-    : 'is in no model yet, and so has no output';
-  throw new UnrollError('state', `${layer.label} ${why}. Use what apply() returns.`, { layer: layer.name });
+    ? `is used ${layer.nodes.length} times, each time with a different output`
+    : 'is not in a model yet, so it has no output';
+  throw new UnrollError('state', `${layer.label} ${why}. Use the result of apply().`, { layer: layer.name });
 }

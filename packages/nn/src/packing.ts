@@ -1,30 +1,30 @@
 /**
- * Padding that costs nothing, or little. Where a mask is pure right padding, the steps after the longest sequence of the
- * batch are never computed: what they would have given is known without, the last output again or zeros. And where the
- * lengths differ much, the batch shrinks on the way (shrinking.ts).
+ * Skips the computation for padding. If a mask is pure right padding, the steps after the longest sequence of the
+ * batch are not computed: their outputs are known to be zeros or the last output. If lengths differ much, the batch
+ * also shrinks over time (shrinking.ts).
  */
 import { broadcastTo, concat, slice, type Tensor, zeros } from '@unroll/core';
 import type { CellState, SequenceContext, SequenceResult } from './cells/cell.js';
 import { lengthMask, maskFacts } from './masks.js';
 import { runShrinking, worthwhileSegments } from './shrinking.js';
 
-/** A cell over x [B, T, ...]; `state` null: the cell's first. */
+/** Runs a cell over x [B, T, ...]. `state` null: the initial state of the cell. */
 export type Run = (x: Tensor, state: CellState | null, context: SequenceContext) => SequenceResult;
 
 export interface PackedCall {
   x: Tensor;
   state: CellState | null;
   context: SequenceContext;
-  /** That of the context. */
+  /** The mask of the context. */
   mask: Tensor;
   run: Run;
-  /** The state before the first step, written out. */
+  /** The initial state as tensors. */
   firstState: () => CellState;
-  /** Number of the cell's parameters, by which the cost of a step is judged. */
+  /** Number of the cell's parameters, an estimate of the cost of a step. */
   weights: () => number;
 }
 
-/** Runs the cell where there are valid steps, with the same result as everywhere. */
+/** Runs the cell on the valid steps. The result is the same as for all steps. */
 export function runPacked(call: PackedCall): SequenceResult {
   const { x, state, context, mask, run } = call;
   const { all, rightPadded, longest, lengths } = maskFacts(mask);
@@ -45,11 +45,11 @@ function maskUpTo(mask: Tensor, lengths: Uint32Array, steps: number): Tensor | n
   return mask.shape[1] === steps ? mask : lengthMask(lengths, steps);
 }
 
-/** The outputs, with those of `missing` masked steps put back. */
+/** The outputs with those of `missing` masked steps inserted. */
 function restored(y: Tensor, B: number, missing: number, context: SequenceContext): Tensor {
   const { returnSequences, reverse, realign, zeroOutputForMask } = context;
   const units = y.shape[y.rank - 1];
-  // Backwards, the padding came first, before any valid step: zeros, and the last output is not one of them.
+  // Backwards, the padding comes first, before any valid step: its outputs are zeros, and the last output is valid.
   if (!returnSequences) return reverse || !zeroOutputForMask ? y : zeros([B, units]);
   const repeats = !reverse && !zeroOutputForMask;
   const rest = repeats ? broadcastTo(slice(y, 1, -1), [B, missing, units]) : zeros([B, missing, units]);

@@ -1,24 +1,24 @@
 /**
- * How configs become layers and cells again. Configs name classes; the classes of Unroll are known, those of your own are
- * made known by `registerLayer` and `registerCell`. A name that is not known is refused: nothing in a config is ever run.
+ * Maps class names in configs to layers and cells. Unroll's classes are known; `registerLayer` and `registerCell` add
+ * custom classes. Unknown names are rejected: nothing in a config is ever executed.
  */
 import { UnrollError } from '@unroll/core';
 import type { Cell, CellClass } from './cells/cell.js';
 import type { Layer } from './layer.js';
 
-/** What a config's entry holds: a class by name, and its options. */
+/** An entry of a config: a class name and its options. */
 export interface ClassConfig {
   className: string;
   config: Record<string, unknown>;
 }
 
-/** Builds what lies inside another config. */
+/** Builds configs nested in another config. */
 export interface BuildTools {
   layer(config: unknown): Layer;
   cell(config: unknown): Cell;
 }
 
-/** A class of layers that configs can name: created from its options, or by its own `fromConfig`. */
+/** A layer class that configs can name: created by its constructor from the options, or by its static `fromConfig`. */
 export interface LayerClass {
   readonly className: string;
   new (...options: never[]): Layer;
@@ -49,7 +49,7 @@ export function registered(kind: 'layer' | 'cell', className: string): LayerClas
   return (kind === 'layer' ? layers : cells).get(className);
 }
 
-/** A {@link ClassConfig}, checked. @throws UnrollError `format` */
+/** Checks a {@link ClassConfig}. @throws UnrollError `format` */
 export function classConfig(kind: string, value: unknown): ClassConfig {
   const { className, config } = (value ?? {}) as Partial<ClassConfig>;
   if (typeof className === 'string' && typeof config === 'object' && config !== null)
@@ -60,7 +60,7 @@ export function classConfig(kind: string, value: unknown): ClassConfig {
   );
 }
 
-/** The error for a class that is not known. */
+/** The error for an unknown class. */
 export function unknownClass(
   kind: 'layer' | 'cell',
   className: string,
@@ -69,8 +69,8 @@ export function unknownClass(
   const register = kind === 'layer' ? 'registerLayer' : 'registerCell';
   return new UnrollError(
     'format',
-    `There is no ${kind} class "${className}". If it is your own, call ${register}(${className}) before loading. ` +
-      `Known are ${known.join(', ')}.`,
+    `There is no ${kind} class "${className}". If it is a custom class, call ${register}(${className}) before loading. ` +
+      `Known classes: ${known.join(', ')}.`,
     { className, known },
   );
 }

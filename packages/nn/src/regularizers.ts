@@ -1,7 +1,7 @@
 /**
- * Regularisers: what weights or activities add to the loss. Plain data, so that a model's config keeps them. On weights
- * they are added once per step, on activities once per call, over the whole batch (as Keras 3 does; Keras 2 divided by
- * the batch size).
+ * Regularisers: penalties on weights or activities in the loss. They are plain data, so that a model's config can
+ * store them. Penalties on weights are added once per step, those on activities once per call over the whole batch
+ * (as in Keras 3; Keras 2 divided by the batch size).
  */
 import {
   abs,
@@ -39,10 +39,10 @@ export interface RegularizerConfig {
   className: RegularizerName;
   config: Readonly<Record<string, unknown>>;
 }
-/** By name with its default factor (0.01), or made by {@link l1}, {@link l2}, {@link l1l2}, ... */
+/** A name (with the default factor 0.01), or the result of {@link l1}, {@link l2}, {@link l1l2}, ... */
 export type Regularizer = RegularizerName | RegularizerConfig;
 
-/** @throws UnrollError `value` for a name there is not, or a negative factor */
+/** @throws UnrollError `value` for an unknown name or a negative factor */
 export function regularizer(how: Regularizer, owner = ''): (weights: Tensor) => Tensor {
   const { className, config } = named('regularizer', table, how, owner);
   const prefix = owner && `${owner}: `;
@@ -73,7 +73,7 @@ export function l1l2(factors: { l1?: number; l2?: number }): RegularizerConfig {
   return { className: 'l1l2', config: { ...factors } };
 }
 
-/** Drives the rows (or columns) of a matrix to be orthogonal to each other. Defaults: factor 0.01, rows. */
+/** Penalises rows (or columns) of a matrix that are not orthogonal to each other. Defaults: factor 0.01, rows. */
 export function orthogonalPenalty(
   options: { factor?: number; mode?: 'rows' | 'columns' } = {},
 ): RegularizerConfig {
@@ -86,13 +86,12 @@ function orthogonalRegularizer(
   w: Tensor,
   { factor = 0.01, mode = 'rows' }: { factor?: number; mode?: 'rows' | 'columns' },
 ): Tensor {
-  if (w.rank !== 2)
-    throw valueError(`orthogonalPenalty is for matrices, not for a tensor of rank ${w.rank}.`);
+  if (w.rank !== 2) throw valueError(`orthogonalPenalty needs a matrix, got a tensor of rank ${w.rank}.`);
   const axis = mode === 'rows' ? 1 : 0;
   const unit = div(w, maximum(sqrt(sum(square(w), axis, true)), 1e-12));
   const cosines = matmul(unit, unit, { transA: mode === 'columns', transB: mode === 'rows' });
   const size = cosines.shape[0];
-  // |cosine| of every vector with itself is 1: they are taken away from the sum of all.
+  // |cosine| of every vector with itself is 1: these terms are subtracted from the sum.
   const pairs = Math.max(1, (size * (size - 1)) / 2);
   return mul(sub(sum(abs(cosines)), size), (factor * 0.5) / pairs);
 }

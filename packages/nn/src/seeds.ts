@@ -1,11 +1,11 @@
-/** Random streams of layers that have a seed. */
+/** Random streams of layers with a seed. */
 import type { RandomStream } from '@unroll/core';
 
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();
 
 /**
  * The random stream for a layer's dropout masks. Without a seed: the stream of the step. With a seed: a child stream,
- * independent of what other layers draw.
+ * independent of the draws of other layers.
  */
 export function seededStream(random: RandomStream, seed: number | undefined): RandomStream {
   if (seed === undefined) return random;

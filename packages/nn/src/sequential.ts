@@ -1,4 +1,4 @@
-/** `sequential`: layers one after another, each taking what the one before gives. */
+/** `sequential`: a stack of layers; the output of each is the input of the next. */
 import { type ForwardContext, type MaskedSequence, type Shape, valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
 import { builders } from './builders.js';
@@ -18,12 +18,12 @@ export class Sequential extends Network<SequentialOptions> {
   readonly layers: readonly Layer[];
   #inputShapes: readonly Shape[] | null;
 
-  /** @param inputShape [batch, ...], -1: any extent; null: found at the first call */
+  /** @param inputShape [batch, ...], -1: any size; null: inferred at the first call */
   constructor(layers: readonly Layer[], options: SequentialOptions = {}, inputShape: Shape | null = null) {
     super(options);
     this.#inputShapes = inputShape && [inputShape];
     this.layers = [...layers];
-    if (layers.length === 0) throw valueError('sequential() needs at least one layer.');
+    if (layers.length === 0) throw valueError('sequential() needs at least one layer, got none.');
     nameLayers(layers);
     for (const layer of layers) layer.chains.push(this);
   }
@@ -43,7 +43,10 @@ export class Sequential extends Network<SequentialOptions> {
     return this.#inputShapes;
   }
 
-  /** Symbolic input and outputs, for models that share layers. @throws UnrollError `state` where the input is not known */
+  /**
+   * Symbolic input and outputs, for models that share layers. @throws UnrollError `state` if the shape of the input
+   * is unknown
+   */
   get inputs(): readonly SymbolicTensor[] {
     return builders(this.label).chainOf(this).inputs;
   }
@@ -104,7 +107,7 @@ export class Sequential extends Network<SequentialOptions> {
   }
 }
 
-/** One that begins with `input()`: that is what it takes. A class of its own, which pages that only run models leave out. */
+/** A sequential model that begins with `input()`. A separate class, so that pages that only run models leave it out. */
 class DeclaredSequential extends Sequential {
   readonly #input: SymbolicTensor;
 
@@ -121,7 +124,7 @@ class DeclaredSequential extends Sequential {
 }
 
 /**
- * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once where the
+ * A sequential model: a stack of layers. Shapes are inferred at the first call or by `build`, or immediately if the
  * first entry is an `input({ shape })`.
  */
 export function sequential(

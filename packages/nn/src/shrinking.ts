@@ -1,8 +1,9 @@
 /**
- * Batches that shrink. The rows are sorted by length, and time is cut into segments; each segment runs with the rows that
- * still have steps in it, so that a short sequence costs little in a batch with long ones. (The same as PyTorch's packed
- * sequences, in larger pieces: a segment may hold up to 30 % of rows that have ended, which are masked.) Backwards, the
- * batch grows instead: a row joins, with its initial state, in the segment that it ends in.
+ * Batches that shrink over time. The rows are sorted by length, and time is divided into segments; each segment runs
+ * with the rows that still have steps in it, so that short sequences cost little in a batch with long ones. (Like
+ * PyTorch's packed sequences, but with longer segments: in a segment, up to 30 % of the rows may have ended; they are
+ * masked.) In a backward layer the batch grows instead: a row joins, with its initial state, in the segment in which
+ * it ends.
  */
 import { asTensor, broadcastTo, concat, gather, reshape, slice, type Tensor, zeros } from '@unroll/core';
 import type { CellMasks, CellState, SequenceContext, SequenceResult, StepContext } from './cells/cell.js';
@@ -13,23 +14,23 @@ import type { PackedCall } from './packing.js';
 export interface Segment {
   from: number;
   to: number;
-  /** How many of the sorted rows take part. */
+  /** The number of sorted rows in the segment. */
   rows: number;
 }
 
-/** Share of the rows at which a new segment begins. */
+/** A new segment begins when the share of remaining rows falls to this value. */
 const SHRINK = 0.7;
 
-/** What a segment must save to pay for its calls, in floating-point operations of a forward pass: measured. */
+/** The savings that justify an additional segment, in floating-point operations of a forward pass (measured). */
 const WORTH = 1.5e7;
 
-/** Segments for rows of these lengths, or null where one batch is as fast. */
+/** Segments for rows of these lengths, or null if a single batch is as fast. */
 export function worthwhileSegments(lengths: Uint32Array, steps: number, weights: number): Segment[] | null {
   const sorted = lengths.toSorted((a, b) => b - a);
   const segments: Segment[] = [];
   let cost = 0;
   for (let from = 0; from < steps; ) {
-    // The first takes all rows, also those without any step.
+    // The first segment has all rows, including those without any step.
     const rows = from === 0 ? sorted.length : sorted.findLastIndex((length) => length > from) + 1;
     let alive = rows;
     let to = from + 1;
@@ -45,7 +46,7 @@ export function worthwhileSegments(lengths: Uint32Array, steps: number, weights:
   return segments.length > 1 && saved > WORTH * segments.length ? segments : null;
 }
 
-/** Runs the segments, with the result of one masked run over all rows. */
+/** Runs the segments. The result is that of one masked run over all rows. */
 export function runShrinking(
   { x, state, context, run }: PackedCall & { state: CellState },
   lengths: Uint32Array,
@@ -62,12 +63,15 @@ export function runShrinking(
       ...mapContext(inOrder, (part) => head(part, segment.rows)),
       mask: maskOf(sorted, segment),
     });
-  const result = (context.reverse ? growing : dwindling)(first, segments, context, runSegment);
+  const result = (context.reverse ? runBackwards : runForwards)(first, segments, context, runSegment);
   const back = order.map((_, row) => order.indexOf(row));
   return { y: pick(result.y, back), state: mapValues(result.state, (part) => pick(part, back)) };
 }
 
-/** The part of x in each segment, cut from what the segments before have left: a gradient then touches little twice. */
+/**
+ * The part of x in each segment. Each is cut from the remainder of the previous one, so that the gradient visits few
+ * elements twice.
+ */
 function cut(x: Tensor, segments: readonly Segment[]): Tensor[] {
   let rest = x;
   return segments.map((segment) => {
@@ -80,14 +84,14 @@ function cut(x: Tensor, segments: readonly Segment[]): Tensor[] {
 
 type RunSegment = (segment: Segment, before: CellState) => SequenceResult;
 
-/** Forwards: rows leave, and what they ended with is kept. */
-function dwindling(
+/** Forwards: rows leave the batch, and their final states are kept. */
+function runForwards(
   first: CellState,
   segments: readonly Segment[],
   { returnSequences, zeroOutputForMask }: SequenceContext,
   runSegment: RunSegment,
 ): SequenceResult {
-  let state = first; // of all rows: what a row ended with stays
+  let state = first; // of all rows, including the final states of ended ones
   let last: Tensor | null = null; // the last output of all rows
   const outputs: Tensor[] = [];
   for (const segment of segments) {
@@ -113,7 +117,7 @@ function dwindling(
 }
 
 /** Backwards: rows join with their initial state. */
-function growing(
+function runBackwards(
   first: CellState,
   segments: readonly Segment[],
   { returnSequences, realign }: SequenceContext,
@@ -139,13 +143,13 @@ function growing(
   return { y: concat(realign ? outputs.reverse() : outputs, 1), state: result.state };
 }
 
-/** The mask of a segment's rows; null where all of them have a step throughout. */
+/** The mask of a segment's rows; null if all steps of all rows are valid. */
 function maskOf(sorted: readonly number[], { from, to, rows }: Segment): Tensor | null {
   const lengths = sorted.slice(0, rows).map((length) => Math.min(Math.max(length - from, 0), to - from));
   return lengths.every((length) => length === to - from) ? null : lengthMask(lengths, to - from);
 }
 
-/** Everything in a context that has a row for each sequence, with something done to it. */
+/** The context with a function applied to every tensor that has one row per sequence. */
 function mapContext(
   { recurrentMask, inner, constants, prepared }: StepContext,
   map: (part: Tensor) => Tensor,
@@ -167,12 +171,12 @@ function mapContext(
 const head = (x: Tensor, rows: number): Tensor => slice(x, 0, 0, rows);
 const tail = (x: Tensor, rows: number): Tensor | null => (rows === x.shape[0] ? null : slice(x, 0, rows));
 
-/** Rows below each other; nothing where there are none. */
+/** Concatenates rows; null if there are none. */
 function joined(above: Tensor, below: Tensor | null): Tensor {
   return below ? concat([above, below], 0) : above;
 }
 
-/** Rows in another order. */
+/** The rows in another order. */
 function pick(x: Tensor, order: readonly number[]): Tensor {
   if (order.every((row, i) => row === i)) return x;
   const [B, ...rest] = x.shape;

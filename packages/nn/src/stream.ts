@@ -1,11 +1,11 @@
 /**
- * Streams: a model run as its data arrive, one step or a chunk at a time, with the states carried in between. What comes
- * out equals what the whole sequence would have given at that point. The state can be saved, restored and forked.
+ * Streams: run a model as its data arrive, one step or one chunk at a time, carrying the states in between. The
+ * outputs equal those of a run over the whole sequence. The state can be saved, restored and forked.
  *
- * A model with inputs without a time axis (initial states, the memory that a cell with constants reads) gets them
- * by name when the stream is made, `model.stream({ inputs: { memory } })`; what the model computes of them alone is
- * computed once. The other inputs are pushed, in the model's order. `initialState` starts recurrent layers elsewhere.
- * Both belong to the state of the stream: they are saved, restored, forked and selected with it.
+ * Inputs without a time axis (initial states, the memory that a cell with constants reads) are given by name when the
+ * stream is created, `model.stream({ inputs: { memory } })`; values that depend only on them are computed once. The
+ * other inputs are pushed, in the model's order. `initialState` sets the initial states of recurrent layers. Both are
+ * part of the stream's state: they are saved, restored, forked and selected with it.
  */
 import {
   asTensor,
@@ -36,13 +36,13 @@ import {
 import type { Network } from './network.js';
 
 export interface StreamOptions {
-  /** Number of sequences that run side by side. Default 1. */
+  /** Number of sequences processed in parallel. Default 1. */
   batch?: number;
-  /** Restores a saved state, including `inputs` and initial states. */
+  /** A saved state to restore, including `inputs` and initial states. */
   state?: StreamState;
   /**
-   * States that recurrent layers begin with, [batch, size] each, by the layers' names (`decoder/lstm` inside of a model)
-   * and their own: `{ lstm: { h, c } }`. Default: as without a stream.
+   * Initial states of recurrent layers, [batch, size] each, by layer name (`decoder/lstm` for a layer in a nested
+   * model) and state name: `{ lstm: { h, c } }`. Default: the same as without a stream.
    */
   initialState?: Readonly<Record<string, Readonly<Record<string, TensorLike>>>>;
   /** The inputs of the model without a time axis, by name: values [batch, ...], or values with their masks. */
@@ -54,10 +54,12 @@ export interface StreamState {
   format: 'unroll-stream-1';
   model: string;
   batch: number;
-  /** Steps taken so far. */
+  /** Number of steps processed. */
   steps: number;
   memory: MemoryJson;
-  /** The initial states given to the stream, to which reset() returns. Absent in states of earlier versions: none. */
+  /**
+   * The initial states given to the stream, which reset() restores. Absent in states saved by earlier versions: none.
+   */
   initialState?: MemoryJson;
 }
 
@@ -66,22 +68,23 @@ export type StreamInput = TensorLike | readonly Tensor[];
 
 export class Stream {
   readonly batch: number;
-  /** Steps taken so far. */
+  /** Number of steps processed. */
   steps = 0;
-  /** All outputs of the last call, of a model with several. */
+  /** All outputs of the last call, for a model with several. */
   outputs: readonly Tensor[] = [];
   readonly #network: Network;
   readonly #names: readonly string[];
-  /** Which outputs have a time axis. */
+  /** For each output: true if it has a time axis. */
   readonly #along: readonly boolean[];
   readonly #context = inferenceContext();
-  /** What it begins with: given inputs by name, and initial states. */
+  /** The initial memory: given inputs by name, and initial states. */
   #start: Memory;
   #memory = emptyMemory();
 
   /**
-   * @param given inputs without a time axis, as the memory holds them
-   * @throws UnrollError `state` naming the first layer that must see the whole sequence, or what of a state does not fit
+   * @param given inputs without a time axis, in the form of the memory
+   * @throws UnrollError `state` for the first layer that needs the whole sequence, or for a state that does not fit
+   * the model
    */
   constructor(
     network: Network,
@@ -89,7 +92,7 @@ export class Stream {
     given: Record<string, Tensor> = {},
   ) {
     this.#network = network;
-    if (inputs) throw valueError(`${network.label} takes no inputs but those of push().`);
+    if (inputs) throw valueError(`${network.label} has no inputs other than those of push(). Remove inputs.`);
     this.batch = batch ?? state?.batch ?? 1;
     checkCount('batch', this.batch);
     this.#names = network.inputNames ?? [''];
@@ -106,8 +109,8 @@ export class Stream {
   }
 
   /**
-   * One step.
-   * @param x [batch, ...] (an array of them for several inputs): what the model takes, without the time axis
+   * Processes one step.
+   * @param x [batch, ...] (an array of them for several inputs): the model's inputs without the time axis
    * @returns the output of this step, without the time axis
    */
   step(x: StreamInput): Tensor {
@@ -119,17 +122,17 @@ export class Stream {
   }
 
   /**
-   * Several steps at once.
+   * Processes several steps.
    * @param x [batch, time, ...] (an array of them for several inputs)
-   * @param mask [batch, time], 1 where a step counts; a masked step leaves the state as it is. Default: all count
-   * @returns the outputs of these steps, [batch, time, ...]; of a model that gives one output for a sequence, the output
+   * @param mask [batch, time], 1 for valid steps; a masked step does not change the state. Default: all are valid
+   * @returns the outputs of these steps, [batch, time, ...]; for a model with one output per sequence, the output
    * after the last step
    */
   push(x: StreamInput, mask: Tensor | null = null): Tensor {
     return this.#run(tensorsOf(x), mask, false);
   }
 
-  /** @param single the outputs without the time axis, which has one step */
+  /** @param single return the outputs without their time axis of size 1 */
   #run(values: readonly Tensor[], mask: Tensor | null, single: boolean): Tensor {
     const network = this.#network;
     const memory = copyMemory(this.#memory);
@@ -158,7 +161,7 @@ export class Stream {
     return this.#copy(this.batch, (tensor) => tensor);
   }
 
-  /** A stream of the chosen sequences, in that order: rows may be left out and repeated. */
+  /** A stream of the selected sequences, in that order. Rows may be omitted and repeated. */
   select(rows: readonly number[]): Stream {
     return this.#copy(rows.length, (tensor) => pickRows(tensor, rows));
   }
@@ -172,7 +175,7 @@ export class Stream {
     return other;
   }
 
-  /** Back to the start: the inputs and states that the stream was made with. */
+  /** Resets the stream to its initial inputs and states. */
   reset(): void {
     this.#memory = copyMemory(this.#start);
     this.steps = 0;
@@ -186,7 +189,10 @@ export class Stream {
     return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory, initialState };
   }
 
-  /** @throws UnrollError `format` for what `save` did not make, `state` for another batch or another model's state */
+  /**
+   * @throws UnrollError `format` for anything other than a saved state, `state` for a state of another batch size or
+   * another model
+   */
   restore(state: StreamState): void {
     if (state.format !== 'unroll-stream-1') {
       throw new UnrollError('format', `This is not the state of a stream (format ${String(state.format)}).`);
@@ -194,7 +200,7 @@ export class Stream {
     if (state.batch !== this.batch) {
       throw new UnrollError(
         'state',
-        `The saved state is of ${state.batch} sequences, this stream runs ${this.batch}: use stream({ state }).`,
+        `The saved state has ${state.batch} sequences, but this stream has ${this.batch}. Use stream({ state }).`,
         { saved: state.batch, batch: this.batch },
       );
     }
@@ -211,7 +217,7 @@ export class Stream {
     const { shape } = value;
     if (shape.length < 2 || shape[0] !== this.batch || shape[1] === 0) {
       throw shapeError(
-        `The stream of ${label} runs ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +
+        `The stream of ${label} has ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +
           `step() takes [${this.batch}, ...], got ${formatShape(shape)} with a time axis.`,
         { batch: this.batch, got: shape },
       );
@@ -225,8 +231,8 @@ export class Stream {
   }
 
   /**
-   * @param partial layers may be missing: they begin as ever
-   * @throws UnrollError `state` naming the first difference to what the model remembers
+   * @param partial layers may be missing; they start with their default states
+   * @throws UnrollError `state` for the first difference from the memory of the model
    */
   #check(memory: Memory, partial: boolean, what: string): void {
     const empty = Object.keys(memory.parts).length === 0;
@@ -245,7 +251,7 @@ export class Stream {
     );
   }
 
-  /** What the model remembers after a step of zeros. */
+  /** The memory of the model after a step of zeros. */
   #example(given: Record<string, Tensor>): Memory {
     const network = this.#network;
     network.build();
@@ -262,7 +268,7 @@ export class Stream {
   }
 }
 
-/** Names and shapes of all tensors, `lstm/h [2, 4]`; of given inputs the names. */
+/** Names and shapes of all tensors, `lstm/h [2, 4]`; for given inputs only the names. */
 function contents({ tensors, parts }: Memory, path = ''): string[] {
   return [
     ...Object.keys(tensors).map((name) => path + name + (path && ` ${formatShape(tensors[name].shape)}`)),

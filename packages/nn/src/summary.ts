@@ -5,9 +5,9 @@ import type { Network } from './network.js';
 
 export interface SummaryRow {
   layer: Layer;
-  /** Shapes of the outputs; null: not known yet. */
+  /** Shapes of the outputs; null: unknown. */
   shapes: readonly Shape[] | null;
-  /** Names of the layers that this one reads from; empty: the one before. */
+  /** Names of the layers whose outputs this one takes; empty: the previous layer. */
   from: readonly string[];
 }
 
@@ -53,7 +53,7 @@ export function rowsInOrder({ layers, inputShapes }: Network): SummaryRow[] {
 }
 
 function totals(model: Layer): string {
-  if (!model.built) return 'Not built yet: parameters are made when the shape of the input is known.';
+  if (!model.built) return 'Not built yet: parameters are created when the shape of the input is known.';
   const trained = model.parameters.filter((parameter) => parameter.trainable);
   const trainable = trained.reduce((total, parameter) => total + parameter.size, 0);
   const total = model.countParams();
@@ -69,7 +69,7 @@ function shapesText(shapes: readonly Shape[] | null): string {
   return more.length > 0 ? `${text} +${more.length}` : text;
 }
 
-/** Cut or padded to the width, with a space at the end. */
+/** Truncates or pads text to the width, with a space at the end. */
 function fit(text: string, width: number): string {
   return text.length < width ? text.padEnd(width) : `${text.slice(0, width - 2)}… `;
 }

@@ -1,4 +1,4 @@
-/** Weights in and out: one array per parameter, in Keras's order and layout. */
+/** Getting and setting weights: one array per parameter, in Keras's order and layout. */
 import { formatShape, type Parameter, type Shape, shapeError, UnrollError, valueError } from '@unroll/core';
 import { fromHalf, toHalves, type WeightFormatName } from '@unroll/core/internal';
 
@@ -9,9 +9,9 @@ export interface WeightArray {
   values: Float32Array | Float64Array;
 }
 
-/** Where a model that is being loaded gets its weights, instead of from initialisers. */
+/** The source of the weights of a model that is being loaded; it replaces the initialisers. */
 export interface WeightSource {
-  /** The values of the parameter of that name, row-major. Throws where it has none of this shape. */
+  /** The values of the parameter of that name, row-major. Throws if there are none of this shape. */
   values(name: string, shape: Shape): ArrayLike<number>;
   /** The format that represents these values exactly. Left out: float32. */
   formatOf?(name: string): WeightFormatName;
@@ -23,7 +23,7 @@ export interface WeightOwner {
   readonly parameters: readonly Parameter[];
 }
 
-/** Sets all weights, or none where one does not fit. */
+/** Sets all weights; if one does not fit, none are changed. */
 export function setWeights(
   owner: WeightOwner,
   weights: readonly { shape: Shape; values: ArrayLike<number> }[],
@@ -46,9 +46,12 @@ export function setWeights(
 
 function checkWeight({ name, shape }: Parameter, weight: { shape: Shape; values: ArrayLike<number> }): void {
   if (formatShape(weight.shape) !== formatShape(shape)) {
-    throw shapeError(`Weight ${name} has shape ${formatShape(shape)}, got ${formatShape(weight.shape)}.`, {
-      ...{ name, expected: shape, got: weight.shape },
-    });
+    throw shapeError(
+      `Weight ${name} must have shape ${formatShape(shape)}, got ${formatShape(weight.shape)}.`,
+      {
+        ...{ name, expected: shape, got: weight.shape },
+      },
+    );
   }
   checkFinite(name, weight.values);
 }
@@ -59,21 +62,23 @@ function checkFinite(name: string, values: ArrayLike<number>): void {
     throw new UnrollError(
       'nan',
       `Weight ${name} has the value ${values[i]} at position ${i} of ${values.length}. ` +
-        'A model that has diverged cannot be used: take the weights from before, or train again with clipped gradients.',
+        'A model that has diverged cannot be used. Restore earlier weights, or train again with gradient clipping.',
       { name, position: i, value: values[i] },
     );
   }
 }
 
 /**
- * Rounds every weight of a model to the nearest float16 (ties to even), in place, and no weight where one does not fit.
+ * Rounds every weight of a model to the nearest float16 (ties to even), in place. If one weight does not fit float16, all
+ * weights stay as they are.
  *
- * For large models that run one sequence at a time: their speed is bounded by the bytes of the weights, and native kernels
- * then read a packed copy of half the bytes, with the same results. Sums and states stay in float32, and so
- * does what holds the weights. A weight changes by 2^-11 of itself at most, one below 2^-14 by 2^-25 at most. Training may go
- * on, in float32: the next update leaves float16. To store a model in half the bytes, see `weights` of `save` and
- * `toArtifact`.
- * @throws UnrollError `value` for a weight beyond ±65504, `nan` for one that is not finite, `state` where nothing is built
+ * For large models that run one sequence at a time: reading the weights limits their speed, and native kernels read
+ * weights that float16 represents exactly as 2 bytes each, with the same results. Sums, states and the weights in memory
+ * stay float32. Rounding changes a weight by at most 2^-11 of its value (by at most 2^-25 if it is below 2^-14). Training
+ * can continue, in float32; the next update makes the weights float32 values again. To save a model with float16 weights,
+ * see the option `weights` of `save` and `toArtifact`.
+ * @throws UnrollError `value` for a weight beyond ±65504, `nan` for one that is not finite, `state` if the model is
+ * not built
  */
 export function roundWeights(owner: WeightOwner, to: 'float16'): void {
   if (to !== 'float16') throw valueError(`Weights must be rounded to "float16", got "${to}".`, { to });

@@ -198,16 +198,17 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
           return error.code === 'value';
         },
       );
-    test('takes what it knows', () => void call(good));
-    test('refuses an unknown option', () =>
+    test('accepts known options', () => void call(good));
+    test('rejects an unknown option', () =>
       refuses({ ...good, qqqqqq: 1 }, `${owner}: there is no option "qqqqqq". The options are `));
-    test('refuses another spelling', () =>
+    test('rejects another spelling', () =>
       refuses(
         { ...good, [spelling]: 1 },
         `${owner}: there is no option "${spelling}". Did you mean "${meant}"?`,
       ));
-    test('refuses a wrong value', () => refuses({ ...good, ...wrong }, `${owner}: ${message}`));
-    test('refuses what is no object', () => refuses([good], `${owner} takes an object of options, `));
+    test('rejects a wrong value', () => refuses({ ...good, ...wrong }, `${owner}: ${message}`));
+    test('rejects anything other than an object', () =>
+      refuses([good], `${owner} takes an object of options, `));
   });
 }
 
@@ -223,11 +224,8 @@ test('every factory function with options has its row', () => {
   assert.deepEqual(factories.map(([name]) => name).sort(), Object.keys(rows).sort());
 });
 
-test('what is not needed is answered so, and recurrent() without a cell', () => {
-  assert.throws(
-    () => nn.lstm({ units: 2, unroll: true } as nn.LstmOptions),
-    /"unroll"\. It is not needed here/,
-  );
+test('rejects unneeded options, and recurrent() without a cell', () => {
+  assert.throws(() => nn.lstm({ units: 2, unroll: true } as nn.LstmOptions), /"unroll"\. It is not needed/);
   assert.throws(
     () => nn.recurrent({ units: 8 } as unknown as nn.Cell),
     /recurrent takes a cell, as in recurrent\(lstmCell\(\{ units: 8 \}\)\), got \{ units \}/,
@@ -247,7 +245,7 @@ test('classes and configs do not check names: subclasses and files of other vers
   assert.equal(nn.layerFromConfig({ className: 'Dense', config: { units: 1, hint: 2 } }).className, 'Dense');
 });
 
-test('initialisers, regularisers and constraints that are none say what was given', () => {
+test('invalid initialisers, regularisers and constraints are shown in the error', () => {
   const build = (options: object): void => nn.dense({ units: 1, ...options }).build([[-1, 2]]);
   assert.throws(
     () => build({ kernelInitializer: { input: 1 } }),

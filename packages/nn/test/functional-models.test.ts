@@ -59,7 +59,7 @@ function again<M extends Network>(network: M): M {
 }
 
 describe('a functional model', () => {
-  test('hands the states of one layer to another', () => {
+  test('passes the states of one layer to another', () => {
     const network = encoderDecoder();
     const [source, target] = [drawn('source', 2, 6, 4), drawn('target', 2, 5, 2)];
     const y = run(network, [source, target])[0]!.value;
@@ -176,7 +176,7 @@ describe('a functional model', () => {
   });
 });
 
-describe('a config makes the same model again', () => {
+describe('restores a model from its config', () => {
   const x = drawn('x', 2, 5, 4);
   const check = (network: Network, ...inputs: ReturnType<typeof drawn>[]): void => {
     const values = inputs.length > 0 ? inputs : [x];
@@ -211,16 +211,16 @@ describe('a config makes the same model again', () => {
     assert.equal(network.countParams(), 4 * (4 * 3 + 3 * 3 + 3));
   });
 
-  test('unknown classes are refused by name', () => {
+  test('rejects unknown classes by name', () => {
     const config = sequential([dense({ units: 1, name: 'd' })]).config;
     const spoiled = JSON.parse(JSON.stringify(config).replace('"Dense"', '"Densest"'));
     assert.throws(
       () => modelFromConfig(spoiled),
-      /There is no layer class "Densest"\. If it is your own, call registerLayer/,
+      /There is no layer class "Densest"\. If it is a custom class, call registerLayer/,
     );
     assert.throws(
       () => layerFromConfig({ className: 'RNN', config: { cell: { className: 'MyCell', config: {} } } }),
-      /There is no cell class "MyCell"\. If it is your own, call registerCell/,
+      /There is no cell class "MyCell"\. If it is a custom class, call registerCell/,
     );
     assert.throws(
       () => layerFromConfig({ className: 'constructor', config: {} }),
@@ -229,7 +229,7 @@ describe('a config makes the same model again', () => {
     assert.throws(() => layerFromConfig('Dense'), /not the config of a layer: "Dense"/);
     assert.throws(
       () => modelFromConfig(dense({ units: 1 }).config),
-      /config of a layer \(Dense\), not of a model/,
+      /Expected the config of a model, got that of a layer \(Dense\)/,
     );
   });
 
@@ -240,7 +240,7 @@ describe('a config makes the same model again', () => {
   });
 });
 
-describe('mistakes in a graph are answered by name', () => {
+describe('errors in a graph name the layer', () => {
   const x = input({ shape: [null, 2], name: 'x' });
 
   test('an output that needs an input the model does not have', () => {
@@ -252,7 +252,7 @@ describe('mistakes in a graph are answered by name', () => {
     );
   });
 
-  test('an input that is no input', () => {
+  test('an input that was not made by input()', () => {
     const y = lstm({ units }).apply(x);
     assert.throws(
       () => model({ inputs: y, outputs: dense({ units: 1 }).apply(y) }),
@@ -298,14 +298,14 @@ describe('mistakes in a graph are answered by name', () => {
     }
   });
 
-  test('merging what does not fit', () => {
+  test('merging inputs that do not fit', () => {
     const [a, b] = [input({ shape: [3, 4] }), input({ shape: [3, 5] })];
     assert.throws(() => addLayer({ name: 'sum' }).apply([a, b]), /Layer sum: .*broadcast.*\[-1, 3, 5\]/);
     assert.throws(
       () => concatenate({ name: 'join', axis: 1 }).apply([a, b]),
       /Layer join: .*axis 1.*\[-1, 3, 5\]/,
     );
-    assert.throws(() => addLayer({ name: 'sum' }).apply(a), /Layer sum: takes two inputs or more, got 1/);
+    assert.throws(() => addLayer({ name: 'sum' }).apply(a), /Layer sum: needs at least two inputs, got 1/);
   });
 });
 
@@ -331,5 +331,5 @@ test('the summary is a table of 80 columns with shapes and counts', () => {
   const lines = sequential([lstm({ units: 50 }), dense({ units: 1 })])
     .summary()
     .split('\n');
-  assert.equal(lines.at(-1), 'Not built yet: parameters are made when the shape of the input is known.');
+  assert.equal(lines.at(-1), 'Not built yet: parameters are created when the shape of the input is known.');
 });

@@ -314,6 +314,6 @@ test('a model of weights in another order does not take them', () => {
   const [a, b, c, e] = made.getWeights();
   assert.throws(
     () => made.setWeights([c!, b!, a!, e!]),
-    /Weight dense\/kernel has shape \[4, 2\], got \[2, 3\]/,
+    /Weight dense\/kernel must have shape \[4, 2\], got \[2, 3\]/,
   );
 });

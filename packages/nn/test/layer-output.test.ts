@@ -72,7 +72,7 @@ test('there is no output outside a model, before its input is known, and in seve
   const lonely = dense({ units: 1, name: 'lonely' });
   assert.throws(() => lonely.output, {
     code: 'state',
-    message: 'Layer lonely is in no model yet, and so has no output. Use what apply() returns.',
+    message: 'Layer lonely is not in a model yet, so it has no output. Use the result of apply().',
   });
   const whole = sequential(layers());
   const unknown = {
@@ -87,6 +87,6 @@ test('there is no output outside a model, before its input is known, and in seve
   shared.apply(shared.apply(input({ shape: [2] })));
   assert.throws(() => shared.output, {
     code: 'state',
-    message: 'Layer shared stands in 2 places, each with an output of its own. Use what apply() returns.',
+    message: 'Layer shared is used 2 times, each time with a different output. Use the result of apply().',
   });
 });

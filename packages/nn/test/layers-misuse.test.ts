@@ -1,4 +1,4 @@
-/** Mistakes: each is answered by an error that names the layer, what came, what was expected, and often the remedy. */
+/** Errors of misuse: each names the layer, the expected and the actual value, and often a remedy. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -81,11 +81,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(layer, x);
       run(layer, drawn('three', 3, 4, 3));
     },
-    /Layer memory: carries the states of 2 sequences, got a batch of 3\. Keep batchSize, a divisor of the number of examples, or call resetStates/,
+    /Layer memory: carries the states of 2 sequences, got a batch of 3\. Use a constant batchSize that divides the number of examples, or call resetStates/,
   ],
   'no time steps': [
     () => run(reader(), tensor([[], []]).withShape([2, 0, 3])),
-    /Layer reader: expected sequences of one time step or more, got \[2, 0, 3\]/,
+    /Layer reader: expected sequences of at least one time step, got \[2, 0, 3\]/,
   ],
   'an unknown activation': [
     () => dense({ units: 1, activation: 'tahn' as never, name: 'head' }),
@@ -97,7 +97,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'an activation that changes the width': [
     () => lstm({ units: 2, activation: 'glu' }),
-    /LSTMCell: .*"glu" changes the width/,
+    /LSTMCell: .*"glu", because it changes the width/,
   ],
   'an unknown initializer': [
     () => run(dense({ units: 1, kernelInitializer: 'glorot' as never, name: 'head' }), drawn('m', 2, 3)),
@@ -129,7 +129,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'recurrent dropout on a stack': [
     () => recurrent(stackedCells([gruCell({ units: 1 })]), { recurrentDropout: 0.5, name: 'stack' }),
-    /Layer stack: give recurrentDropout to the stacked cells/,
+    /Layer stack: set recurrentDropout on each of the stacked cells/,
   ],
   'a cell in two layers': [
     () => {
@@ -157,18 +157,18 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'bidirectional around a dense layer': [
     () => bidirectional(dense({ units: 1 }) as never),
-    /goes around a recurrent layer/,
+    /it wraps a recurrent layer/,
   ],
   'a backward layer that goes forward': [
     () => bidirectional(gru({ units: 1 }), { backwardLayer: gru({ units: 1 }) }),
-    /the first layer goes forward and backwardLayer has goBackwards: true/,
+    /the forward layer must run forwards, and backwardLayer needs goBackwards: true/,
   ],
   'a backward layer with other options': [
     () =>
       bidirectional(gru({ units: 1 }), {
         backwardLayer: gru({ units: 1, goBackwards: true, returnSequences: true }),
       }),
-    /returnSequences is false forward and true backward\. Make them equal/,
+    /returnSequences must be the same in both directions, got false forward and true backward/,
   ],
   'a token beyond the vocabulary': [
     () =>
@@ -245,7 +245,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'building without a shape': [
     () => sequential([dense({ units: 1 })]).build(),
-    /Model sequential: the shape of its input is not known/,
+    /Model sequential: the shape of its input is unknown/,
   ],
   'flattening an unknown length before a dense layer': [
     () => sequential([flatten(), dense({ units: 1, name: 'head' })]).build([[-1, -1, 3]]),
@@ -253,11 +253,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'reshaping to another size': [
     () => run(reshapeLayer({ targetShape: [5, -1], name: 'shape' }), x),
-    /Layer shape: expected \[batch, \.\.\.\] with elements for \[5, -1\], got \[2, 4, 3\]/,
+    /Layer shape: expected \[batch, \.\.\.\] with as many elements as \[5, -1\], got \[2, 4, 3\]/,
   ],
   'permuting what is no order': [
     () => permuteLayer({ dims: [1, 3], name: 'turn' }),
-    /Layer turn: dims is an order of 1 to 2, got \[1, 3\]/,
+    /Layer turn: dims must be a permutation of 1 to 2, got \[1, 3\]/,
   ],
   'permuting another rank': [
     () => run(permuteLayer({ dims: [2, 1] }), drawn('v', 2, 3)),
@@ -293,11 +293,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'halving an odd width': [
     () => run(activation('glu'), drawn('m', 2, 3)),
-    /glu halves the last axis, whose size 3 is odd/,
+    /glu needs a last axis of even size, got 3/,
   ],
   'an odd width before the input is there': [
     () => dense({ units: 3, activation: 'glu' }).outputShapes([[-1, 4]]),
-    /glu halves the last axis, whose size 3 is odd/,
+    /glu needs a last axis of even size, got 3/,
   ],
   'an input shape with a fraction': [
     () => input({ shape: [null, 2.5] }),
@@ -345,7 +345,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
 };
 
-describe('a mistake is answered by name', () => {
+describe('errors name the layer', () => {
   for (const [name, [work, message]] of Object.entries(mistakes)) {
     test(name, () => {
       assert.throws(work, (error: Error) => {

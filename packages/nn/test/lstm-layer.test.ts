@@ -112,7 +112,7 @@ describe('weights', () => {
 });
 
 describe('outputs', () => {
-  test('have the shapes that were asked for', () => {
+  test('have the requested shapes', () => {
     const shapes = (options: Partial<LstmOptions>): Shape[] =>
       invoke(built(options), [[2, 5, I]]).map(({ value }) => value.shape);
     assert.deepEqual(shapes({}), [[2, H]]);
@@ -124,7 +124,7 @@ describe('outputs', () => {
     assert.deepEqual(layer.outputShapes([[-1, -1, I]]), [[-1, -1, H], [-1, H], [-1, H]]);
   });
 
-  test('carry the mask on only where they are a sequence', () => {
+  test('pass the mask on only if they are a sequence', () => {
     const maskOf = (options: Partial<LstmOptions>) => invoke(built(options), [[2, 5, I]], [2, 5])[0]!.mask;
     assert.equal(maskOf({}), null);
     assert.deepEqual(maskOf({ returnSequences: true })!.shape, [2, 5]);
@@ -159,7 +159,7 @@ describe('mistakes', () => {
   test('another width than the layer was built for', () => {
     shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => invoke(built(), [[2, 5, 4]]));
     shape(
-      'Layer LSTM: expected a sequence [batch, time, features] whose number of features is known, got [-1, -1, -1].',
+      'Layer LSTM: expected a sequence [batch, time, features] with a known number of features, got [-1, -1, -1].',
       () => lstm({ units: H }).build([[-1, -1, -1]]),
     );
   });
@@ -167,7 +167,7 @@ describe('mistakes', () => {
   test('a mask of another length', () => {
     shape(
       'Layer LSTM: expected a mask [batch, time] of shape [2, 5] for a sequence [2, 5, 3], got [2, 4]. Give one number ' +
-        'per step: 1 where it counts, 0 where it is padding.',
+        'per step: 1 for valid steps, 0 for padding.',
       () => invoke(built(), [[2, 5, I]], [2, 4]),
     );
   });
@@ -183,25 +183,25 @@ describe('mistakes', () => {
     ); // biome-ignore format: one line
   });
 
-  test('units that are none', () => {
+  test('invalid units', () => {
     for (const units of [0, -1, 2.5, Number.NaN]) {
       value(`lstm: units must be a positive integer, got ${units}.`, () => lstm({ units }));
     }
   });
 
-  test('activations that there are not, or that change the width', () => {
+  test('unknown activations, and activations that change the width', () => {
     value(/^LSTMCell: there is no activation "swoosh"\. Choose one of tanh, sigmoid, relu, /, () =>
       lstm({ units: H, activation: 'swoosh' as Activation }),
     );
     value(/^LSTMCell: there is no activation "toString"/, () =>
       lstm({ units: H, recurrentActivation: 'toString' as Activation }),
     );
-    value('LSTMCell: the activation "glu" changes the width, which a cell cannot use.', () =>
+    value('LSTMCell: a cell cannot use the activation "glu", because it changes the width.', () =>
       lstm({ units: H, activation: 'glu' }),
     );
   });
 
-  test('shares to drop outside [0, 1)', () => {
+  test('dropout rates outside [0, 1)', () => {
     value('lstm: dropout must be in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
     value('lstm: recurrentDropout must be in [0, 1), got -0.5.', () =>
       lstm({ units: H, recurrentDropout: -0.5 }),
@@ -213,14 +213,14 @@ describe('mistakes', () => {
     invoke(layer, [[2, 5, I]]);
     shape(
       'Layer LSTM: carries the states of 2 sequences, got a batch of 3. ' +
-        'Keep batchSize, a divisor of the number of examples, or call resetStates().',
+        'Use a constant batchSize that divides the number of examples, or call resetStates().',
       () => invoke(layer, [[3, 5, I]]),
     );
     layer.resetStates();
     invoke(layer, [[3, 5, I]]);
   });
 
-  test('a second layer like one whose cell cannot be cloned', () => {
+  test('bidirectional around a cell that cannot be cloned', () => {
     const cell = new OwnRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
     value(
       'Layer RNN: a second layer like this one is needed, and OwnCell has no clone(). Give the cell one.',

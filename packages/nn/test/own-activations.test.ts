@@ -75,10 +75,10 @@ describe('registerActivation', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(made.config)), JSON.parse(text));
   });
 
-  test('a function without a name cannot be in a config; one under its later name can', () => {
+  test('a config cannot store an unregistered function; it can after registration', () => {
     const bare = (a: Tensor): Tensor => a;
     const message =
-      /^The activation is a function without a name, which a config cannot hold\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
+      /^The activation is a function without a name, which a config cannot store\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
     for (const layer of [dense({ units: 1, activation: bare }), lstm({ units: 1, activation: bare })])
       assert.throws(() => layer.config, { code: 'value', message });
     assert.throws(() => recurrent(lstmCell({ units: 1, recurrentActivation: bare })).config, {
@@ -92,7 +92,7 @@ describe('registerActivation', () => {
     assert.throws(() => layer.config, { code: 'value', message });
   });
 
-  test('names of built-in activations are taken, and both arguments are needed', () => {
+  test('rejects names of built-in activations and missing arguments', () => {
     assert.throws(() => registerActivation('relu', steep), {
       code: 'value',
       message: '"relu" is a built-in activation. Register yours under another name.',
@@ -102,7 +102,7 @@ describe('registerActivation', () => {
     assert.throws(() => registerActivation('mine', 'relu' as never), { code: 'value', message });
   });
 
-  test('a config with a name that is not registered says what to do', () => {
+  test('an unregistered name in a config is an error with a remedy', () => {
     const config = { className: 'Dense', config: { units: 1, activation: 'nobody' } };
     assert.throws(() => layerFromConfig(config), {
       code: 'value',

@@ -32,7 +32,7 @@ describe('a model that begins with input()', () => {
   const model = () => sequential([input({ shape: [6, 2] }), lstm({ units: 3 }), dense({ units: 1 })]);
   const message = 'Model sequential: input input expects [-1, 6, 2] (-1: any), got [4, 5, 2].';
 
-  test('takes what input() says, and refuses the rest as model() does', async () => {
+  test('accepts the shape of input(), and rejects others as model() does', async () => {
     const chain = model();
     assert.deepEqual((await predict(chain, zeros([4, 6, 2]))).shape, [4, 1]);
     await assert.rejects(predict(chain, zeros([4, 5, 2])), is('shape', message));
@@ -79,7 +79,7 @@ describe('layers', () => {
 });
 
 describe('weights', () => {
-  test('come out by name in the order of the layers, and go in again', () => {
+  test('are returned by name in layer order, and can be set again', () => {
     const [from, to] = [built(), make(4)];
     assert.deepEqual(
       from.getWeights().map(({ name }) => name),
@@ -108,15 +108,15 @@ describe('weights', () => {
     const wrongShape = [first!, { shape: [16, 5], values: rest[0]!.values }, ...rest.slice(1)];
     assert.throws(
       () => model.setWeights(wrongShape),
-      is('shape', 'Weight lstm/recurrent_kernel has shape [5, 20], got [16, 5].'),
+      is('shape', 'Weight lstm/recurrent_kernel must have shape [5, 20], got [16, 5].'),
     );
     changed[7]!.values[1] = Number.NaN;
     assert.throws(
       () => model.setWeights(changed),
       is(
         'nan',
-        'Weight dense/bias has the value NaN at position 1 of 2. A model that has diverged cannot be used: take the ' +
-          'weights from before, or train again with clipped gradients.',
+        'Weight dense/bias has the value NaN at position 1 of 2. A model that has diverged cannot be used. Restore ' +
+          'earlier weights, or train again with gradient clipping.',
       ),
     );
     assert.throws(() => model.setWeights(rest), is('shape', 'Model sequential has 8 weights, got 7.'));
@@ -179,14 +179,14 @@ describe('predict', () => {
     assert.deepEqual((await predict(model, zeros([2, 4, 2]))).shape, [2, 1]);
   });
 
-  test('says what is wrong', async () => {
+  test('reports invalid arguments', async () => {
     await assert.rejects(
       () => predict(built(), zeros([0, 4, 3])),
       is('value', 'There is nothing to predict: x is empty.'),
     );
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),
-      is('shape', 'The inputs have 7 and 6 examples ([6, 5]). Give each input as many.'),
+      is('shape', 'The inputs must have the same number of examples, got 7 and 6 ([6, 5]).'),
     );
     await assert.rejects(
       () => predict(built(), x, { mask: zeros([7, 9]) }),
@@ -199,8 +199,8 @@ describe('predict', () => {
   });
 });
 
-test('mistakes in making one', () => {
-  assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer.'));
+test('invalid arguments of sequential()', () => {
+  assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer, got none.'));
   assert.throws(
     () => sequential([lstm({ units: 1 }), input({ shape: [3] })]),
     is('value', 'In sequential(), input() can only come first.'),
@@ -217,7 +217,7 @@ test('mistakes in making one', () => {
     () => make().build(),
     is(
       'state',
-      'Model sequential: the shape of its input is not known: call build([[-1, ...]]), or begin with input().',
+      'Model sequential: the shape of its input is unknown: call build([[-1, ...]]), or begin with input().',
     ),
   );
 });

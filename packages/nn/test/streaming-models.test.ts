@@ -1,5 +1,5 @@
 /**
- * Streams. Step by step and chunk by chunk equals the whole run, for every layer that does not look ahead; states can be
+ * Streams. Step by step and chunk by chunk equals the whole run, for every causal layer; states can be
  * saved, restored, forked and picked; what looks ahead is refused by name.
  */
 import assert from 'node:assert/strict';
@@ -220,7 +220,7 @@ describe('the state of a stream', () => {
   };
   const rest = (stream: { push(x: Tensor): Tensor }): Tensor => stream.push(slice(x, 1, 4));
 
-  test('goes on after a trip through JSON, in another model of the same weights', async () => {
+  test('continues after a round trip through JSON, in another model with the same weights', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -232,7 +232,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('is saved at a point, whatever happens after', async () => {
+  test('is not affected by later steps once saved', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -247,7 +247,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('forks: what one does, the other does not see', () => {
+  test('forks are independent', () => {
     onBackend(float64, () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -258,7 +258,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('picks rows, as a search over many continuations needs', () => {
+  test('selects rows, as in beam search', () => {
     onBackend(float64, () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
@@ -273,19 +273,19 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('of another batch or of something else is refused', async () => {
+  test('of another batch size or of another kind is rejected', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
-      assert.throws(() => stream.restore(saved), /The saved state is of 3 sequences, this stream runs 2/);
+      assert.throws(() => stream.restore(saved), /The saved state has 3 sequences, but this stream has 2/);
       assert.throws(() => stream.restore({} as never), /not the state of a stream/);
       const empty = await make().stream({ batch: 2 }).save();
       assert.throws(() => stream.restore({ ...empty, memory: null as never }), /not a saved state/);
-      assert.throws(() => stream.push(x), /runs 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
+      assert.throws(() => stream.push(x), /has 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
     });
   });
 
-  test('does not touch the states that stateful layers carry', () => {
+  test('does not change the states of stateful layers', () => {
     onBackend(float64, () => {
       const network = sequential([gru({ units, stateful: true, returnSequences: true })]);
       const [one, two] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
@@ -297,7 +297,7 @@ describe('the state of a stream', () => {
   });
 });
 
-describe('layers that look ahead are refused, by name and with the reason', () => {
+describe('rejects non-causal layers with their name and the reason', () => {
   const refused: [string, Layer[], RegExp][] = [
     [
       'bidirectional',
@@ -307,24 +307,24 @@ describe('layers that look ahead are refused, by name and with the reason', () =
     [
       'goBackwards',
       [gru({ units, goBackwards: true, name: 'back' })],
-      /Layer back: cannot be streamed: it goes backwards/,
+      /Layer back: cannot be streamed: it runs backwards/,
     ],
-    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*all steps .* side by side/],
+    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*joins all steps .* into one vector/],
     [
       'reshape over time',
       [reshapeLayer({ targetShape: [-1], name: 'shape' })],
       /Layer shape: .*whole sequences/,
     ],
-    ['permute time', [permuteLayer({ dims: [2, 1], name: 'turn' })], /Layer turn: .*axis of time/],
+    ['permute time', [permuteLayer({ dims: [2, 1], name: 'turn' })], /Layer turn: .*time axis/],
     [
       'repeatVector',
       [lstm({ units }), repeatVector({ n: 3, name: 'again' })],
-      /Layer again: .*out of one vector/,
+      /Layer again: .*from one vector/,
     ],
     [
-      'normalising along time',
+      'normalisation over the time axis',
       [layerNormalization({ axis: [1, 2], name: 'norm' })],
-      /Layer norm: .*along time/,
+      /Layer norm: .*over the time axis/,
     ],
   ];
   for (const [name, list, message] of refused) {
@@ -333,7 +333,7 @@ describe('layers that look ahead are refused, by name and with the reason', () =
     });
   }
 
-  test('concatenation along time, and initial states from another layer', () => {
+  test('concatenation over the time axis, and initial states from another layer', () => {
     const x = input({ shape: [null, I] });
     const [y, h, c] = lstm({ units, returnState: true, returnSequences: true }).apply(x);
     const along = concatenate({ axis: 1, name: 'chain' }).apply([y!, y!]);
@@ -345,7 +345,7 @@ describe('layers that look ahead are refused, by name and with the reason', () =
     assert.throws(() => model({ inputs: x, outputs: decoded }).stream(), /Layer decoder: .*initial state/);
   });
 
-  test('flatten after the sequence has ended is no look ahead', () => {
+  test('flatten after the last time-distributed layer is causal', () => {
     const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
     network.build([[-1, -1, I]]);
     assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);

@@ -77,7 +77,7 @@ function follow(stream: Stream, whole: Tensor, from = 0): void {
   }
 }
 
-describe('a stream with inputs that do not run along time', () => {
+describe('a stream with inputs without a time axis', () => {
   test('equals the whole run, and prepares and encodes once', () => {
     onBackend(float64, () => {
       const { network, cell } = attentive();
@@ -121,7 +121,7 @@ describe('a stream with inputs that do not run along time', () => {
     });
   });
 
-  test('is saved, restored, forked, picked and reset with what it was given', async () => {
+  test('is saved, restored, forked, selected and reset with its fixed inputs', async () => {
     await onBackend(float64, async () => {
       const { network } = attentive();
       const whole = run(network, [memory, x, start])[0].value;
@@ -159,7 +159,7 @@ describe('a stream with inputs that do not run along time', () => {
     equal('reset', restored.step(first), wanted);
   });
 
-  test('refuses what does not fit', () => {
+  test('rejects inputs that do not fit', () => {
     const { network } = attentive();
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
       assert.throws(() => network.stream({ inputs }), message);
@@ -178,7 +178,7 @@ describe('a stream with inputs that do not run along time', () => {
     );
     assert.throws(
       () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
-      /Model sequential takes no inputs but those of push\(\)/,
+      /Model sequential has no inputs other than those of push\(\)\. Remove inputs\./,
     );
     // An encoder of what is pushed must see the whole of it.
     const source = input({ shape: [null, I], name: 'source' });
@@ -191,7 +191,7 @@ describe('a stream with inputs that do not run along time', () => {
   });
 });
 
-describe('a stream that begins with states of its own', () => {
+describe('a stream with given initial states', () => {
   const make = (): Sequential => {
     const network = sequential([
       lstm({ units: D, returnSequences: true, name: 'lstm' }),
@@ -217,7 +217,7 @@ describe('a stream that begins with states of its own', () => {
     });
   });
 
-  test('refuses states that do not fit, by layer, name and shape', () => {
+  test('rejects states that do not fit, with layer, name and shape', () => {
     const network = make();
     const begin = (initialState: Record<string, Record<string, Tensor>>) => () =>
       network.stream({ batch: B, initialState });
@@ -245,7 +245,7 @@ describe('a saved state', () => {
     return stream.save();
   };
 
-  test('of another model is refused: other layers, states or shapes', async () => {
+  test('of another model is rejected: other layers, states or shapes', async () => {
     const network = make(D, 'lstm');
     const refused = async (other: Network, message: RegExp): Promise<void> => {
       const state = await savedBy(other);

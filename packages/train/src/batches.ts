@@ -1,6 +1,6 @@
 /**
- * Training data. Arrays and tensors of all examples, or any (async) iterable of batches; either becomes a
- * `BatchSource` that gives prepared batches, epoch by epoch, from any step on: what a resumed run asks for.
+ * Training data: arrays and tensors of all examples, or any (async) iterable of batches. Both become a `BatchSource`,
+ * which returns the prepared batches of an epoch, starting at any step so that a run can resume.
  */
 import {
   formatShape,
@@ -14,61 +14,62 @@ import {
 } from '@unroll/core';
 import { masksFor, nextTurnIfDue, onHost, takeRows } from '@unroll/core/internal';
 
-/** Tensors in the order of a model's inputs or outputs; null where one has none. */
+/** Tensors in the order of a model's inputs or outputs; null for an input or output without one. */
 export type TensorList = readonly (Tensor | null)[];
 
-/** Examples: all of them, or those of one batch. First axes count examples. */
+/** All examples, or those of one batch. The first axes count examples. */
 export interface Examples {
-  /** [N, ...]: one tensor (or nested arrays), or one tensor for each of the model's inputs. */
+  /** [N, ...]: one tensor (or nested arrays), or one for each of the model's inputs. */
   x: TensorLike | readonly Tensor[];
-  /** [N, ...]: likewise, for each output. */
+  /** [N, ...]: likewise for each output. */
   y: TensorLike | readonly Tensor[];
   /**
-   * What each example's loss is multiplied by, [N], or each step's, [N, T]; for several outputs also a list, else it is
-   * for all. Default 1.
+   * Weight of each example in the loss, [N], or of each step, [N, T]. For several outputs also a list; a single
+   * tensor applies to all outputs. Default 1.
    */
   sampleWeights?: TensorLike | TensorList;
   /**
-   * Which steps are valid, [N, T] with 1 and 0; for several inputs also a list. A single one is for the sequences
-   * [N, T, ...] of its length, or else for the one input of ids [N, T]. Default: all.
+   * Valid steps as 1 and padding as 0, [N, T]. For several inputs also a list; a single mask applies to the sequences
+   * [N, T, ...] of its length, or if there are none to the one input of ids [N, T]. Default: all steps are valid.
    */
   mask?: TensorLike | TensorList;
 }
 
-/** Batches one after another. A function is called at the start of each epoch, with its number from 1. */
+/** A sequence of batches. A function is called at the start of each epoch with the epoch number, starting at 1. */
 export type Batches =
   | Iterable<Examples>
   | AsyncIterable<Examples>
   | ((epoch: number) => Iterable<Examples> | AsyncIterable<Examples>);
 
-/** One batch, ready for a step. Its tensors lie on the host. */
+/** One batch, ready for a step. Its tensors are in host memory. */
 export interface PreparedBatch {
   inputs: readonly Tensor[];
-  /** Beside each input. */
+  /** One for each input. */
   masks: TensorList;
   targets: readonly Tensor[];
-  /** Beside each target. */
+  /** One for each target. */
   weights: TensorList;
   /** Number of examples. */
   examples: number;
-  /** Which rows of the data set they are, where that is known. */
+  /** Row numbers in the data set, if known. */
   rows?: Uint32Array;
-  /** Whether the epoch ends with it. */
+  /** True for the last batch of the epoch. */
   last: boolean;
 }
 
-/** Where the loop gets its batches. */
+/** The source of batches for the training loop. */
 export interface BatchSource {
-  /** Batches of an epoch; null where only its end will tell. */
+  /** Batches per epoch; null if unknown before its end. */
   readonly steps: number | null;
-  /** Prepared batches of the epoch, without its first `skip`. */
+  /** The prepared batches of an epoch, without the first `skip`. */
   epoch(epoch: number, skip: number): AsyncIterable<PreparedBatch>;
 }
 
 type Prepared = Omit<PreparedBatch, 'last'>;
 
 /**
- * Examples as tensors, checked. @throws UnrollError `shape` where counts differ, `value` where there are none
+ * Converts examples to tensors and checks them. @throws UnrollError `shape` if counts differ, `value` if there are
+ * none
  */
 export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
   const inputs = listOf(x) as Tensor[];
@@ -108,20 +109,20 @@ function isTensorList(values: TensorLike | TensorList): values is TensorList {
   );
 }
 
-/** The weights beside each target: those of a list, or a single one for all. */
+/** The weights of each target: those of a list, or a single one for all. */
 function weightsFor(targets: TensorList, weights: TensorLike | TensorList | undefined): TensorList {
   if (weights === undefined) return targets.map(() => null);
   const list = listOf(weights);
   if (list.length === targets.length) return list;
   if (list.length === 1) return targets.map(() => list[0]);
   throw valueError(
-    `sampleWeights has ${list.length} entries, and the outputs with a loss are ${targets.length}. Give one for each ` +
-      '(null: none), or a single one for all.',
+    `sampleWeights must have one entry for each of the ${targets.length} outputs with a loss (null: none), or be a ` +
+      `single tensor for all, got ${list.length} entries.`,
     { sampleWeights: list.length, outputs: targets.length },
   );
 }
 
-/** Examples of a data set, as rows `start` to `start + count` of tensors. */
+/** The examples in rows `start` to `start + count` of the tensors. */
 export interface Rows {
   readonly count: number;
   readonly start: number;
@@ -136,7 +137,7 @@ export function toRows(examples: Examples): Rows {
   return { count, start: 0, inputs, masks, targets, weights };
 }
 
-/** Brings the tensors of rows to the host. */
+/** Copies the tensors of rows to host memory. */
 export async function loadRows(rows: Rows): Promise<void> {
   rows.inputs = await onHost(rows.inputs);
   rows.masks = await onHost(rows.masks);
@@ -145,8 +146,7 @@ export async function loadRows(rows: Rows): Promise<void> {
 }
 
 /**
- * The first rows for training and the last share of them for validation, as Keras splits: before any
- * shuffling.
+ * Splits rows into the first ones for training and the last ones for validation, as in Keras: before any shuffling.
  * @param share in (0, 1)
  */
 export function splitRows(rows: Rows, share: number): { training: Rows; validation: Rows } {
@@ -163,7 +163,7 @@ export function splitRows(rows: Rows, share: number): { training: Rows; validati
   return { training: part(0, at), validation: part(at, rows.count) };
 }
 
-/** Batches of rows, in the order that `shuffle` gives for an epoch (null: in their given order). */
+/** Batches of rows in the order that `shuffle` returns for an epoch (null: in the given order). */
 export function rowSource(
   rows: Rows,
   batchSize: number,
@@ -197,9 +197,8 @@ export function rowSource(
 }
 
 /**
- * Batches of an iterable. One that can be walked again (an array, a function) is walked once an epoch; one
- * that cannot (a generator object) continues from epoch to epoch, and then `stepsPerEpoch` must say how many
- * steps an epoch has.
+ * Batches of an iterable. A reusable one (an array, a function) is iterated once per epoch. A one-shot iterator (a
+ * generator object) continues from epoch to epoch; `stepsPerEpoch` must then give the number of steps per epoch.
  */
 export function iterableSource(batches: Batches, stepsPerEpoch: number | null): BatchSource {
   const walk = (epoch: number): AsyncIterator<Examples> | Iterator<Examples> => {
@@ -212,11 +211,11 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
     async *epoch(epoch, skip) {
       const iterator = going ?? walk(epoch);
       const oneShot = (iterator as object) === batches;
-      // What a one-shot iterator has given to earlier epochs of a run that is resumed, it gives again first.
+      // When a run resumes, a one-shot iterator first repeats the batches of earlier epochs.
       const behind = oneShot && going === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
       if (oneShot) going = iterator;
       const take = async (): Promise<Examples | null> => {
-        await nextTurnIfDue(); // one is taken ahead: two in one turn would hold the page for both
+        await nextTurnIfDue(); // one batch is read ahead: two in one turn would block the page twice as long
         const { value, done } = await iterator.next();
         return done ? null : (value as Examples);
       };
@@ -230,7 +229,7 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
   };
 }
 
-/** Batches up to the end, each knowing whether it is the last: without a given count one is taken ahead. */
+/** Batches with a flag for the last one. Without a given count, the next batch is read ahead to detect the end. */
 async function* follow(
   take: () => Promise<Examples | null>,
   skip: number,
@@ -267,7 +266,7 @@ async function prepared(batch: Examples, last: boolean): Promise<PreparedBatch> 
 }
 
 function endedEarly(epoch: number, step: number, steps: number | null): Error {
-  const found = steps === null ? 'gave no batch' : `ended after ${step} of ${steps} batches`;
+  const found = steps === null ? 'contained no batch' : `ended after ${step} of ${steps} batches`;
   return valueError(
     `The batches ${found} in epoch ${epoch}. A generator object can be walked once: give a function that ` +
       'makes one for ' +

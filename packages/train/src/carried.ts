@@ -1,15 +1,15 @@
-/** The states that stateful layers carry from batch to batch, as far as training must know of them. */
+/** The states that stateful layers carry from batch to batch, as seen by training. */
 import { type Model, type Tensor, tensor } from '@unroll/core';
 import type { SavedTensor } from './callbacks/callback.js';
 import type { Reading } from './snapshot.js';
 
-/** A tree of tensors in the shape of the model. Models of @unroll/nn have it. */
+/** A tree of tensors with the structure of the model. Models of @unroll/nn have it. */
 interface Memory {
   tensors: Record<string, Tensor>;
   parts: Record<string, Memory>;
 }
 
-/** A model that carries states. Others simply lack the members. */
+/** A model that carries states. Other models lack these members. */
 interface Carrier {
   carriedStates: Memory;
   resetStates(): void;
@@ -20,7 +20,7 @@ interface LayerLike {
   readonly sublayers?: readonly LayerLike[];
 }
 
-/** Whether some layer of the model carries its state from batch to batch. */
+/** True if any layer of the model carries its state from batch to batch. */
 export function isStateful(model: Model): boolean {
   const walk = (layer: LayerLike): boolean => layer.stateful === true || (layer.sublayers ?? []).some(walk);
   return walk(model as LayerLike);
@@ -37,7 +37,7 @@ export function holdStates(model: Model): () => void {
   };
 }
 
-/** Runs `work` from zero states, and puts the present ones back afterwards. */
+/** Runs `work` with zero states, then restores the current ones. */
 export async function withFreshStates<T>(model: Model, work: () => Promise<T>): Promise<T> {
   if (!isStateful(model)) return work();
   const putBack = holdStates(model);
@@ -51,7 +51,7 @@ export async function withFreshStates<T>(model: Model, work: () => Promise<T>): 
 
 const PREFIX = 'carried/';
 
-/** Begins to read the carried states, by their paths. */
+/** Starts reading the carried states, by path. */
 export function saveStates(model: Model): Reading {
   const reading: Reading[number][] = [];
   const walk = ({ tensors, parts }: Memory, path: string): void => {
@@ -64,7 +64,7 @@ export function saveStates(model: Model): Reading {
   return reading;
 }
 
-/** Sets the carried states from {@link saveStates}. */
+/** Restores the carried states from {@link saveStates}. */
 export function restoreStates(model: Model, saved: Readonly<Record<string, SavedTensor>>): void {
   if (!isStateful(model)) return;
   const memory: Memory = { tensors: {}, parts: {} };

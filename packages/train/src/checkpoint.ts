@@ -1,8 +1,7 @@
 /**
- * Checkpoints: everything a run needs to resume as if it had never stopped. As a file a checkpoint is a
- * safetensors file, so that its weights can be read by other tools: tensors by the names of {@link
- * RunSnapshot}, those of callbacks as `callback/<name>/<tensor>`, and all else as JSON in the metadata, under
- * `state`. See docs/files.md.
+ * Checkpoints: everything needed to resume a run as if it had never stopped. A checkpoint file is a safetensors file,
+ * so that other tools can read its weights: tensors have the names in {@link RunSnapshot}, those of callbacks
+ * `callback/<name>/<tensor>`, and everything else is JSON in the metadata entry `state`. See docs/files.md.
  */
 import { UnrollError } from '@unroll/core';
 import {
@@ -21,12 +20,12 @@ const FORMAT = 'unroll-checkpoint-1';
 /** The complete state of a run. */
 export interface Checkpoint {
   run: RunSnapshot;
-  /** By the callbacks' names. */
+  /** Callback states by callback name. */
   callbacks: Readonly<Record<string, CallbackState>>;
   history: History;
 }
 
-/** The checkpoint as the bytes of a file. */
+/** Encodes a checkpoint as the bytes of a file. */
 export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8Array {
   const { tensors, ...rest } = run;
   const stored = new Map<string, StoredTensor>();
@@ -49,8 +48,8 @@ export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8
 }
 
 /**
- * The checkpoint in a file's bytes. @throws UnrollError `format` for anything {@link encodeCheckpoint} did
- * not write
+ * Decodes a checkpoint file. @throws UnrollError `format` for anything other than a result of {@link
+ * encodeCheckpoint}
  */
 export function decodeCheckpoint(file: Uint8Array): Checkpoint {
   const { tensors, metadata } = readSafetensors(file);
@@ -83,7 +82,7 @@ export function decodeCheckpoint(file: Uint8Array): Checkpoint {
   };
 }
 
-/** JSON has no NaN, infinities and -0; here they are objects of one key. */
+/** JSON has no NaN, infinities and -0; they are stored as objects with one key. */
 const NUMBER = '$number';
 
 function keepNumbers(_key: string, value: unknown): unknown {

@@ -1,10 +1,10 @@
 /**
  * Gradient clipping: keeps exploding gradients of a recurrent network from destroying its weights.
  *
- * Norms that are not finite follow Keras 3, which lets the mistake show instead of hiding it: with `norm`, an
- * infinite entry becomes NaN and the others of its parameter 0; with `globalNorm` an infinite or NaN norm
- * makes every gradient NaN; `value` maps infinities to the limit and leaves NaN. (The training loop stops at
- * such a gradient before.)
+ * Non-finite norms are handled as in Keras 3, which exposes the problem instead of hiding it: with `norm`, an
+ * infinite entry becomes NaN and the other entries of its parameter 0; with `globalNorm`, an infinite or NaN norm
+ * makes every gradient NaN; `value` clips infinities to the limit and preserves NaN. (The training loop stops at such
+ * a gradient before clipping.)
  */
 import { type FloatArray, scope, type Tensor, valueError } from '@unroll/core';
 import {
@@ -19,16 +19,16 @@ import { type Optimizer, type ParameterSlice, scalarBlock, scaleInPlace } from '
 
 /** Exactly one kind of clipping. */
 export type Clip =
-  /** Every entry is brought into [-value, value]. */
+  /** Clips every entry to [-value, value]. */
   | { value: number }
-  /** The gradient of each parameter, by its own norm: g · norm / max(‖g‖, norm). */
+  /** Scales the gradient of each parameter by its own norm: g · norm / max(‖g‖, norm). */
   | { norm: number }
-  /** All gradients together, by their common norm: the direction of the step stays. */
+  /** Scales all gradients by their common norm, which preserves the direction of the step. */
   | { globalNorm: number };
 
 const KINDS = ['value', 'norm', 'globalNorm'] as const;
 
-/** @throws UnrollError `value` unless it names exactly one limit, a number above 0 */
+/** @throws UnrollError `value` unless there is exactly one limit, a number above 0 */
 export function checkClip(clip: Clip | null): Clip | null {
   if (clip === null) return null;
   if (typeof clip !== 'object') {
@@ -50,7 +50,7 @@ export function checkClip(clip: Clip | null): Clip | null {
   }
   if (!(typeof limit === 'number' && limit > 0)) {
     throw valueError(
-      `clip: ${kind} must be a number above 0, got ${shown(limit)}. Leave clip out to clip nothing.`,
+      `clip: ${kind} must be a number above 0, got ${shown(limit)}. Omit clip to disable clipping.`,
       {
         clip,
       },
@@ -59,12 +59,12 @@ export function checkClip(clip: Clip | null): Clip | null {
   return clip;
 }
 
-/** The sum of squares of each block, as one tensor; in an open scope. */
+/** The sum of squares of each block, as one tensor. Requires an open scope. */
 export function squaresOf(blocks: readonly Block[]): Tensor {
   return reduced(['sumSquares'], blocks);
 }
 
-/** For each block each reduction of it, side by side. */
+/** All reductions of each block, side by side. */
 function reduced(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
   const { backend } = openScope();
   const out = temporaryTensor([blocks.length * ops.length]);
@@ -79,23 +79,23 @@ function reduced(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonl
 }
 
 /**
- * The clipping of a run: its own, or its optimizer's.
- * @throws UnrollError `value` where both ask for one, or the run's is not allowed
+ * The clipping of a run: its own option, or that of its optimizer.
+ * @throws UnrollError `value` if both are set, or if the run's option is invalid
  */
 export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Clip | null {
   const clip = checkClip(own ?? null);
   if (clip === null) return optimizer.clip ?? null;
   if (!optimizer.clip) return clip;
-  throw valueError(
-    `Gradients are clipped once: give clip, or an option of the optimizer ${optimizer.name}, not both.`,
-    { clip, optimizer: optimizer.clip },
-  );
+  throw valueError(`Set either clip or the clipping option of the optimizer ${optimizer.name}, not both.`, {
+    clip,
+    optimizer: optimizer.clip,
+  });
 }
 
 /**
- * The norms of blocks from their sums of squares, without overflow: the squares of gradients beyond 1e19 overflow
+ * Computes the norms of blocks from their sums of squares without overflow. Squares of gradients beyond 1e19 overflow
  * float32.
- * @param blocks gives the blocks; called in a scope, and only where squares are infinite
+ * @param blocks returns the blocks; called in a scope, and only if a sum is infinite
  */
 export async function normsFrom(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
   const norms = Array.from(squares, Math.sqrt);
@@ -128,15 +128,15 @@ export interface Gradients {
 }
 
 export interface Clipped {
-  /** Whether anything was above the limit. */
+  /** True if anything exceeded the limit. */
   clipped: boolean;
   /** Factor that the optimizer's kernel applies to the gradients. */
   gScale: number;
 }
 
 /**
- * Clips gradients in place, or gives the factor for it.
- * @param norm the norm of all of them
+ * Clips gradients in place, or returns the factor for the optimizer's kernel.
+ * @param norm the norm of all gradients
  */
 export async function clipGradients(
   clip: Clip | null,

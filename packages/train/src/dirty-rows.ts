@@ -3,7 +3,7 @@ import type { Parameter, Tensor } from '@unroll/core';
 import { type Block, hostValues, openScope, RowGradient } from '@unroll/core/internal';
 import type { ParameterSlice } from './optimizers.js';
 
-/** For each parameter the rows, or null for all. */
+/** The rows of each parameter, or null for all rows. */
 export type DirtyState = readonly (readonly number[] | null)[];
 
 export class DirtyRows {
@@ -15,7 +15,7 @@ export class DirtyRows {
     this.#rows = parameters.map(() => new Set());
   }
 
-  /** Zeroes the dirty rows of `block`, the gradients of parameter i; its other rows are zeros already. */
+  /** Zeroes the dirty rows of `block`, the gradients of parameter i; its other rows are already zero. */
   clear(i: number, block: Block): void {
     const { backend } = openScope();
     const rows = this.#rows[i];
@@ -26,7 +26,10 @@ export class DirtyRows {
     }
   }
 
-  /** Marks the rows of a gradient of parameter i; null: it was not used. @param first since the last update */
+  /**
+   * Marks the rows of a gradient of parameter i; null: the parameter was not used. @param first true for the first
+   * gradient since the last update
+   */
   mark(i: number, grad: Tensor | null, first: boolean): void {
     if (first) this.#rows[i] = new Set();
     if (grad === null) return;

@@ -1,12 +1,12 @@
-/** What computes: recorded in checkpoints, because the last bits of results depend on it. */
+/** The backend of a run, recorded in checkpoints because the last bits of results depend on it. */
 import { type Backend, currentBackend } from '@unroll/core';
 
 export interface Environment {
   /** `cpu`, `reference` or another family of backends. */
   backend: string;
-  /** Which of its builds: `native avx512`, `WebAssembly strict-threads`, `reference float32`. */
+  /** The build: `native avx512`, `WebAssembly strict-threads`, `reference float32`. */
   build: string;
-  /** Results do not depend on it. */
+  /** Does not affect results. */
   threads: number;
 }
 
@@ -19,7 +19,7 @@ export function environmentOf(backend: Backend = currentBackend()): Environment 
   return { backend: backend.name, build: `${backend.name} ${precision}`, threads: 1 };
 }
 
-/** The warning for a run that resumes in another environment; null: none. */
+/** The warning for a run that resumes in another environment; null if there is none. */
 export function environmentWarning(before: Environment, now: Environment): string | null {
   if (before.build !== now.build) {
     return (
@@ -29,7 +29,7 @@ export function environmentWarning(before: Environment, now: Environment): strin
   }
   if (before.threads === now.threads) return null;
   return (
-    `The checkpoint was made with ${count(before.threads)}, and this run has ${count(now.threads)}. ` +
+    `The checkpoint was made with ${count(before.threads)}, but this run has ${count(now.threads)}. ` +
     'Results are the same; only the speed differs.'
   );
 }

@@ -1,4 +1,4 @@
-/** Evaluation: loss and metrics of a model on data that it is not trained on. */
+/** Evaluation: loss and metrics of a model on data, without training. */
 import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, nextTurnIfDue, valuesOf } from '@unroll/core/internal';
 import {
@@ -24,7 +24,7 @@ import {
 import { type MetricOptions, Scores } from './scores.js';
 
 export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
-  /** Examples per batch, for arrays and tensors; iterables have batches of their own. Default 256. */
+  /** Examples per batch, for arrays and tensors; iterables have their own batches. Default 256. */
   batchSize?: number;
 }
 
@@ -38,8 +38,8 @@ export interface Measures {
 }
 
 /**
- * The loss and the metrics of a model on data. The averages are over all rows that are not
- * masked, so they do not depend on the batch size.
+ * The loss and the metrics of a model on data. They are averages over all rows that are not masked, so they do not
+ * depend on the batch size.
  * @param data all examples, or batches of them
  * @throws UnrollError `shape` if the data do not fit the model
  */
@@ -66,7 +66,7 @@ export async function evaluate(
   return { loss, ...metrics };
 }
 
-/** The data in batches, in their order. */
+/** The data as batches, in order. */
 export function sourceOf(data: Examples | Batches, batchSize: number): BatchSource {
   return isExamples(data) ? rowSource(toRows(data), batchSize) : iterableSource(data, null);
 }
@@ -80,7 +80,7 @@ type Check = (batch: PreparedBatch, parts: readonly Part[]) => Promise<void>;
 /**
  * Loss and metrics over a source; null if `stop` returned true before the end. Afterwards the scores and the
  * states that the model carries are restored.
- * @param check sees the losses of each batch, and may throw
+ * @param check called with the losses of each batch; may throw
  */
 export async function measure(
   model: Model,

@@ -1,12 +1,12 @@
 /**
- * The events of `train`. Progress bars, logs, early stopping and checkpoints consume these events and nothing
- * else. Epochs and steps count from 1.
+ * The events of `train`, the only input of progress bars, logs, early stopping and checkpoints. Epochs and steps
+ * count from 1.
  */
 
-/** Metrics by name: the loss, the losses of single outputs, and the metrics asked for. */
+/** Metrics by name: the loss, the losses of single outputs, and the requested metrics. */
 export type MetricValues = Readonly<Record<string, number>>;
 
-/** One batch has been trained on. */
+/** One training step has ended. */
 export interface StepEvent {
   type: 'step';
   epoch: number;
@@ -17,14 +17,14 @@ export interface StepEvent {
   steps: number | null;
   /** Updates of the weights since the run began. */
   updates: number;
-  /** Whether this step changed the weights: with `accumulate`, not every one does. */
+  /** True if this step updated the weights; with `accumulate`, not every step does. */
   updated: boolean;
-  /** Loss of this batch, before its update. */
+  /** Loss of this batch, before the update. */
   loss: number;
-  /** Norm of all gradients together, before clipping; with `accumulate`, of the accumulated gradients. */
+  /** Norm of all gradients before clipping; with `accumulate`, of the accumulated gradients. */
   gradientNorm: number;
   clipped: boolean;
-  /** Of the latest update. */
+  /** Learning rate of the latest update. */
   learningRate: number;
   /** Examples in this batch. */
   examples: number;
@@ -36,20 +36,20 @@ export interface EpochEvent {
   type: 'epoch';
   epoch: number;
   epochs: number;
-  /** Mean over the epoch, while the weights were changing. */
+  /** Mean over the epoch, computed while the weights changed. */
   loss: number;
   /** Training metrics over the epoch; for several outputs also the loss of each. */
   metrics: MetricValues;
   /** Mean loss on the validation data, if there are any. */
   validationLoss?: number;
   validationMetrics?: MetricValues;
-  /** Of the latest update. */
+  /** Learning rate of the latest update. */
   learningRate: number;
-  /** Since the epoch began or was resumed. */
+  /** Seconds since the epoch began or was resumed. */
   seconds: number;
 }
 
-/** Something that is probably a mistake; training continues. Each kind is reported once. */
+/** A probable mistake; training continues. Each kind is reported once. */
 export interface WarningEvent {
   type: 'warning';
   code: WarningCode;
@@ -74,14 +74,14 @@ export type EndReason =
 export interface EndEvent {
   type: 'end';
   reason: EndReason;
-  /** False when the signal ended the run. */
+  /** False if the signal ended the run. */
   completed: boolean;
 }
 
 export type TrainEvent = StepEvent | EpochEvent | WarningEvent | EndEvent;
 
 /**
- * All metrics of an epoch by the names that callbacks monitor: `loss`, each metric, `validationLoss`, and
+ * All metrics of an epoch under the names that callbacks monitor: `loss`, each metric, `validationLoss`, and
  * `validation` + Metric for each metric on the validation data.
  */
 export function metricsOf(

@@ -1,12 +1,12 @@
 /**
- * A fingerprint of data: equal for equal numbers and shapes, on every machine. For noticing change, not for
- * security.
+ * A fingerprint of data: equal for equal numbers and shapes, on every machine. It detects changes; it is not
+ * cryptographic.
  */
 import { formatShape } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
 import { type Examples, loadRows, type Rows, toRows } from './batches.js';
 
-/** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, by different multipliers. */
+/** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, with different multipliers. */
 function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
@@ -29,7 +29,7 @@ function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): s
   return hex(a) + hex(b);
 }
 
-/** The fingerprint of examples, as they are trained on. */
+/** The fingerprint of prepared examples. */
 export async function fingerprintOfRows(rows: Rows): Promise<string> {
   await loadRows(rows);
   return fingerprint(rows);

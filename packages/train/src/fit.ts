@@ -45,7 +45,7 @@ export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
 
 /**
  * Trains `model` to the end and returns the metrics of every epoch, including those of the run it resumed.
- * @throws UnrollError as `train` does; a `nan` error names the last good checkpoint
+ * @throws UnrollError as for `train`; a `nan` error names the last good checkpoint
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
   checkOptions('fit', options, { ...RUN, ...DATA, ...EXTRAS });
@@ -58,7 +58,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
     resume,
     ...rest
   } = options;
-  await ready(); // before the data are read, which may be plain arrays
+  await ready(); // before reading the data, which may be plain arrays
   const callbacks = withNames(given);
   const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
   if (files) callbacks.push(files);
@@ -84,7 +84,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
   return history;
 }
 
-/** The checkpoint to resume from; null: there is none. */
+/** The checkpoint to resume from; null if there is none. */
 async function checkpointFor(
   resume: boolean | Checkpoint,
   callbacks: readonly Callback[],
@@ -96,7 +96,7 @@ async function checkpointFor(
   throw new UnrollError('value', 'resume: true needs checkpointDir, the folder to resume from.');
 }
 
-/** Functions as callbacks. Names must be unique, since a checkpoint stores states by name. */
+/** Wraps functions as callbacks. Names must be unique, because a checkpoint stores states by name. */
 function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback[] {
   const callbacks = given.map((one, i) =>
     typeof one === 'function' ? { name: `function${i}`, onEvent: one } : one,

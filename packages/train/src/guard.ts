@@ -1,7 +1,7 @@
 /**
- * Stops a run with values that are not finite, and finds their cause. When a loss or a gradient is not finite,
- * the batch is run again with a check after every layer. The first output, or in the backward pass the first
- * gradient, that is not finite identifies the layer. A normal step only tests two numbers.
+ * Stops a run at values that are not finite, and finds their cause. If a loss or a gradient is not finite, the batch
+ * is run again with a check after every layer. The first output (in the backward pass: the first gradient) that is
+ * not finite identifies the layer. A normal step only tests two numbers.
  */
 import {
   type ForwardContext,
@@ -30,9 +30,9 @@ export interface Sighting {
 
 /** The first value that is not finite. */
 interface Finding {
-  /** Sentence about it, without epoch and step. */
+  /** A sentence about it, without epoch and step. */
   text: string;
-  /** Layer, parameter or data that it is about. */
+  /** The layer, parameter or data that it concerns. */
   data: Record<string, unknown>;
   remedy: string;
 }
@@ -40,7 +40,7 @@ interface Finding {
 const BLOWN_UP = 'Clip the gradients (clip: { globalNorm: 1 }) or lower the learning rate.';
 const IN_DATA = 'Look for missing values in the data.';
 
-/** The error that names layer, step and batch. @param contextWith makes the context of the step anew */
+/** The error with layer, step and batch. @param contextWith recreates the context of the step */
 export async function explainNonFinite(
   model: Model,
   objective: Objective,
@@ -72,7 +72,7 @@ export async function explainNonFinite(
   );
 }
 
-/** Throws if a parameter is not finite: after the update that did it. */
+/** Throws if a parameter is not finite. Called after the update that caused it. */
 export async function checkWeights(
   parameters: readonly Parameter[],
   { epoch, step }: { epoch: number; step: number },
@@ -87,13 +87,13 @@ export async function checkWeights(
   });
 }
 
-/** Index of the first value that is not finite; -1: none. */
+/** Index of the first value that is not finite; -1 if there is none. */
 function firstBad(values: ArrayLike<number>): number {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
   return -1;
 }
 
-/** Whether a tensor, if there is one, holds such a number. */
+/** True if a tensor exists and contains a value that is not finite. */
 async function isBad(tensor: Tensor | undefined): Promise<boolean> {
   return tensor !== undefined && firstBad(await tensor.data()) >= 0;
 }
@@ -130,14 +130,14 @@ async function badWeights(parameters: readonly Parameter[]): Promise<Finding | n
   return null;
 }
 
-/** The part of a layer that the guard knows; those of @unroll/nn have it. */
+/** The members of a layer that the guard uses; layers of @unroll/nn have them. */
 interface LayerLike {
   readonly name: string;
   readonly sublayers?: readonly LayerLike[];
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 }
 
-/** An identity that reports its gradient. */
+/** An identity op that reports its gradient. */
 function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   const op: Op<null, readonly [Tensor]> = {
     name: 'probe',
@@ -152,7 +152,7 @@ function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   return apply1(op, [x], null);
 }
 
-/** Runs `work` with every layer's outputs passing through `see` first. */
+/** Runs `work` with the outputs of every layer passed through `see`. */
 function watchLayers<T>(
   layers: readonly LayerLike[],
   prefix: string,
@@ -175,20 +175,20 @@ function watchLayers<T>(
   }
 }
 
-/** A tensor at the output of a layer: a value, or a gradient. */
+/** A value or gradient at the output of a layer. */
 interface AtOutput {
   layer: string;
   tensor: Tensor;
 }
 
-/** What running a batch again leaves to look at. */
+/** The results of running a batch again. */
 interface Replay {
   /** In the order of the forward pass. */
   outputs: readonly AtOutput[];
   losses: readonly Tensor[];
   /** Gradients at outputs, in the order of the backward pass. */
   arrived: readonly AtOutput[];
-  /** Of the parameters, where they have one. */
+  /** Gradients of the parameters that have one. */
   gradients: ReadonlyMap<Tensor, Tensor>;
 }
 
@@ -247,7 +247,7 @@ function badLoss({ name, loss }: Objective['outputs'][number], value: number): F
   });
 }
 
-/** The first bad gradient of the backward pass: at a layer's output, or of its weights. */
+/** The first non-finite gradient of the backward pass: at a layer's output, or of its weights. */
 async function badGradient(
   all: readonly Parameter[],
   gradients: Replay['gradients'],

@@ -1,16 +1,16 @@
-/** Loss and metrics of every epoch, as `fit` returns them. */
+/** Loss and metrics of every epoch: the result of `fit`. */
 import { type EndReason, metricsOf, type TrainEvent } from './events.js';
 
 export interface History {
-  /** Epochs that have ended. */
+  /** Number of completed epochs. */
   epochs: number;
-  /** Of each epoch, while the weights were changing. */
+  /** Training loss of each epoch, computed while the weights changed. */
   loss: number[];
-  /** Of each epoch with validation data. */
+  /** Validation loss of each epoch with validation data. */
   validationLoss: number[];
   /** The metrics of each epoch by name, and `validation` + Metric. */
   metrics: Record<string, number[]>;
-  /** False when the signal ended the run. */
+  /** False if the signal ended the run. */
   completed: boolean;
   /** Why the run ended; null before its end. */
   reason: EndReason | null;

@@ -1,4 +1,4 @@
-/** @unroll/train/node: callbacks that write files, and Ctrl-C as a signal. */
+/** @unroll/train/node: callbacks that write files, and Ctrl-C as an abort signal. */
 export {
   type CheckpointFiles,
   type CheckpointFolderOptions,

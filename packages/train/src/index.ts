@@ -1,6 +1,5 @@
 /**
- * @unroll/train: losses, optimizers and the training loop, for any model of the structural type of
- * @unroll/core.
+ * @unroll/train: losses, optimizers and the training loop, for any model of the structural type in @unroll/core.
  */
 
 export { type PredictOptions, predict } from '@unroll/core';

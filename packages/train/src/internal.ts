@@ -1,6 +1,5 @@
 /**
- * What other packages of Unroll and its tests build on and users do not. No promise is made about it between
- * versions.
+ * Internals for other packages of Unroll and for tests. They may change in any version.
  */
 export { maskedCrc } from './callbacks/event-file.js';
 export {

@@ -1,12 +1,15 @@
-/** Ctrl-C as an AbortSignal: a run that it stops writes its checkpoint first. */
+/** Ctrl-C as an AbortSignal: an interrupted run writes its checkpoint first. */
 
-/** A second SIGINT within so many milliseconds is the same key press: npm passes on what the terminal sent already. */
+/**
+ * A second SIGINT within this many milliseconds is the same key press, because npm forwards the signal that the
+ * terminal has already sent.
+ */
 const AGAIN_MS = 500;
 
 /**
- * A signal that the first Ctrl-C (SIGINT) fires: `fit({ signal, checkpointDir })` then ends after the step it is in and
- * writes its checkpoint, and the process is to exit with code 130. A second Ctrl-C, half a second later or more, ends the
- * process at once.
+ * A signal that is aborted by the first Ctrl-C (SIGINT). `fit({ signal, checkpointDir })` then ends after the current
+ * step and writes its checkpoint; the process should exit with code 130. A second Ctrl-C, at least half a second
+ * later, ends the process immediately.
  */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();

@@ -1,7 +1,6 @@
 /**
- * The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks"): train
- * for a few batches while the learning rate grows from tiny to huge, and look where the loss falls and where
- * it explodes.
+ * The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks"): trains for a few
+ * batches while the learning rate grows from tiny to huge, and shows where the loss falls and where it explodes.
  */
 import { type FloatArray, type Model, type Parameter, ready, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, type Known } from '@unroll/core/internal';
@@ -12,13 +11,13 @@ import { DATA, type RunOptions, type TrainingData, train } from './train.js';
 export interface RangeTestOptions {
   /** The first learning rate. Default 1e-6. */
   from?: number;
-  /** The last one. Default 1. */
+  /** The last learning rate. Default 1. */
   to?: number;
-  /** Batches, one per rate. Default 100. */
+  /** Number of batches, one per rate. Default 100. */
   steps?: number;
-  /** Share of the smoothed loss that a step keeps. Default 0.9. */
+  /** Weight of the previous value in the smoothed loss. Default 0.9. */
   smoothing?: number;
-  /** Ends where the smoothed loss is this many times its minimum. Default 4. */
+  /** The test ends when the smoothed loss exceeds this multiple of its minimum. Default 4. */
   stopAt?: number;
 }
 
@@ -60,21 +59,21 @@ const FIND: Known<FindLearningRateOptions> = {
 export interface RatePoint {
   rate: number;
   loss: number;
-  /** A moving mean of the losses, its start corrected. */
+  /** An exponential moving average of the losses, with bias correction. */
   smoothed: number;
 }
 
 export interface LearningRateCurve {
   points: RatePoint[];
-  /** A tenth of the rate at which the smoothed loss was least; null where it never fell. */
+  /** A tenth of the rate with the lowest smoothed loss; null if the loss never fell. */
   suggestion: number | null;
-  /** Whether the loss exploded. If not, the right rate may be larger than `to`. */
+  /** True if the loss exploded. If false, the best rate may be above `to`. */
   diverged: boolean;
 }
 
 /**
- * Tries learning rates on a model and puts its weights back as they were.
- * @throws UnrollError `value` for options that do not fit, and what `train` throws
+ * Tests learning rates on a model, then restores its weights.
+ * @throws UnrollError `value` for invalid options, and the errors of `train`
  */
 export async function findLearningRate(
   model: Model,
@@ -94,7 +93,7 @@ export async function findLearningRate(
   if (!(smoothing >= 0 && smoothing < 1)) {
     throw valueError(`findLearningRate: smoothing must be in [0, 1), got ${smoothing}.`, { smoothing });
   }
-  await ready(); // before the data are read, which may be plain arrays
+  await ready(); // before reading the data, which may be plain arrays
   const rate = (step: number): number => from * (to / from) ** (step / Math.max(steps - 1, 1));
   const optimizer = withRate(resolveOptimizer(options.optimizer), rate);
   const points: RatePoint[] = [];

@@ -1,4 +1,4 @@
-/** The training loop: epochs of batches, each one gradient, and every so many batches one update. */
+/** The training loop: epochs of batches. Every batch computes a gradient; every so many batches make an update. */
 import {
   type ForwardContext,
   type Model,
@@ -38,12 +38,12 @@ import { Warnings } from './warnings.js';
 export interface LoopOptions {
   training: BatchSource;
   validation: BatchSource | null;
-  /** The training examples where they are all at hand. */
+  /** All training examples, unless the data are an iterable. */
   rows: Rows | null;
   objective: ObjectiveOptions & MetricOptions;
   optimizer: Optimizer;
   clip: Clip | null;
-  /** The run's stream; shuffles and dropout have children of it. */
+  /** The random stream of the run; shuffling and dropout use its children. */
   random: RandomStream;
   seed: number;
   epochs: number;
@@ -59,7 +59,7 @@ export interface LoopOptions {
   extra: JsonValue;
 }
 
-/** Speed of the epoch since it began here. */
+/** Speed of the epoch since it began or was resumed. */
 interface Pace {
   began: number;
   examples: number;
@@ -70,14 +70,14 @@ export class Loop implements RunControl {
   learningRateScale = 1;
   readonly #options: LoopOptions;
   readonly #objective: Objective;
-  /** Class weights are for training: they do not weigh what is measured beside it. */
+  /** Class weights apply to training only, not to validation. */
   readonly #validationObjective: Objective;
   readonly #scores: Scores;
   readonly #warnings: Warnings;
   #stepper: Stepper | null = null;
   #inputShapes: readonly Shape[] = [];
   #cursor: Cursor = { epoch: 1, step: 0, finished: false };
-  /** Batches of an epoch, once one has ended. */
+  /** Batches per epoch; known once an epoch has ended. */
   #steps: number | null;
   #stopped = false;
   #fingerprint: string | null = null;
@@ -87,7 +87,7 @@ export class Loop implements RunControl {
     this.#options = options;
     const names = outputNames(model);
     const { classWeights: _, ...unweighted } = options.objective;
-    const loss = resolveLosses(unweighted.loss); // both have the same losses, and so their parameters
+    const loss = resolveLosses(unweighted.loss); // both objectives share the losses and their parameters
     this.#objective = new Objective({ ...options.objective, loss }, names);
     this.#validationObjective = new Objective({ ...unweighted, loss }, names);
     this.#scores = new Scores(this.#objective, options.objective, names);
@@ -95,7 +95,7 @@ export class Loop implements RunControl {
     this.#steps = options.training.steps;
   }
 
-  /** Names of the metrics of each epoch, as callbacks monitor them. */
+  /** Names of the metrics of each epoch, which callbacks can monitor. */
   get metricNames(): string[] {
     const metrics = Object.fromEntries(this.#scores.names.map((name) => [name, 0]));
     const validation = this.#options.validation && { validationLoss: 0, validationMetrics: metrics };
@@ -133,7 +133,7 @@ export class Loop implements RunControl {
     return this.#stopped || this.#options.signal?.aborted === true;
   }
 
-  /** Makes what needs a built model. */
+  /** Creates everything that needs a built model. */
   #start(shapes: readonly Shape[]): Stepper {
     if (this.#stepper) return this.#stepper;
     this.model.build(shapes);
@@ -168,7 +168,7 @@ export class Loop implements RunControl {
     yield event;
   }
 
-  /** One batch: its gradient, and an update once enough batches are accumulated. */
+  /** Processes one batch: its gradient, and an update once enough batches are accumulated. */
   async #step(batch: PreparedBatch, pace: Pace): Promise<StepEvent> {
     const { random, epochs, beforeUpdate } = this.#options;
     const stepper = this.#start(inputShapes(batch.inputs));
@@ -241,7 +241,7 @@ export class Loop implements RunControl {
     return this.#stepper!.rate * this.learningRateScale;
   }
 
-  /** Validation and the epoch's event; null if the run was stopped meanwhile. */
+  /** Runs validation and returns the epoch's event; null if the run was stopped in the meantime. */
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
@@ -291,14 +291,14 @@ export class Loop implements RunControl {
   async snapshot(): Promise<RunSnapshot | null> {
     const stepper = this.#stepper;
     if (!stepper) return null;
-    // Everything is taken, and every read begun, before the first await: the run may continue meanwhile.
+    // All state is copied, and every read started, before the first await, because the run may continue meanwhile.
     const reading = [
       ...saveWeights(this.parameters),
       ...saveBuffers(stepper.buffers),
       ...saveStates(this.model),
     ];
     const state = {
-      // A run that was stopped at this event is finished, even if it is killed before its end event.
+      // A run that was stopped at this event is complete, even if it is killed before its end event.
       cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
       settings: this.#settings,
       inputShapes: this.#inputShapes,

@@ -1,6 +1,6 @@
 /**
- * What training makes small: a loss for each output of the model, weighted and added up, and the terms that
- * layers add (regularisers).
+ * The training objective: a weighted sum of the losses of the model's outputs, plus the terms that layers add
+ * (regularisers).
  */
 import {
   add,
@@ -21,16 +21,19 @@ import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
 import { type ClassWeights, classWeighted } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
 
-/** One for each output, in the order of the model or by name; null or a name left out: the output has none. */
+/**
+ * One for each output: a list in the order of the model, or an object by names; null or a missing name: the output
+ * has none.
+ */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T | null>>;
 
 export interface ObjectiveOptions {
-  /** A loss by name or itself; for several outputs a list or an object by their names. */
+  /** A loss by name or a loss object; for several outputs a list, or an object by their names. */
   loss: LossSpec | PerOutput<LossSpec>;
-  /** What each output's loss is multiplied by. Default 1. */
+  /** Weights of the outputs' losses. Default 1. */
   lossWeights?: PerOutput<number>;
   /**
-   * What the examples of each class count for, by class number; for a model of one output. They weigh no
+   * Weights of the classes in the loss, by class index, for a model with one output. They do not apply to the
    * validation loss. Default 1 each.
    */
   classWeights?: ClassWeights;
@@ -40,35 +43,35 @@ interface Output {
   name: string;
   loss: Loss;
   weight: number;
-  /** Which output of the model. */
+  /** Index of the output of the model. */
   index: number;
 }
 
-/** What a batch counts for. */
+/** The weight of a batch. */
 interface BatchCount {
-  /** Where gradients are gathered over several batches. */
+  /** For gradients that are accumulated over several batches. */
   count: number;
   examples: number;
 }
 
 /** The losses of one batch, as scalars. */
 export interface BatchLoss extends BatchCount {
-  /** What the gradient is taken of. */
+  /** The scalar to differentiate. */
   total: Tensor;
   /** For each output with a loss: the loss before its weight. */
   parts: readonly Tensor[];
-  /** For each of these: what it counts for in an average over batches. */
+  /** For each of these: its weight in an average over batches. */
   counts: readonly number[];
-  /** What layers added; null: nothing. */
+  /** The terms that layers added; null: none. */
   added: Tensor | null;
 }
 
-/** The same, as numbers. */
+/** {@link BatchLoss} as numbers. */
 export interface LossValues extends BatchCount {
-  /** What the gradient is taken of. */
+  /** The scalar that was differentiated. */
   loss: number;
   parts: readonly Part[];
-  /** What layers added; 0 for nothing. */
+  /** The sum of the terms that layers added; 0 if there are none. */
   added: number;
 }
 
@@ -77,7 +80,7 @@ export interface Part {
   count: number;
 }
 
-/** The scalars to read for {@link lossValues}, once each. */
+/** The distinct scalars to read for {@link lossValues}. */
 export function lossScalars({ total, parts, added }: BatchLoss): Tensor[] {
   const rest = added ? [...parts, added] : parts;
   return rest.length === 1 && rest[0] === total ? [total] : [total, ...rest];
@@ -88,7 +91,7 @@ export function lossValues(
   { counts, added, count, examples }: BatchLoss,
   scalars: readonly ArrayLike<number>[],
 ): LossValues {
-  const first = Math.min(1, scalars.length - 1); // the only part may be the total itself
+  const first = Math.min(1, scalars.length - 1); // a single part may be the total itself
   return {
     loss: scalars[0][0],
     parts: counts.map((count, i) => ({ loss: scalars[first + i][0], count })),
@@ -119,34 +122,37 @@ export class Objective {
             },
           ],
     );
-    if (this.outputs.length === 0) throw valueError('No output has a loss: there is nothing to train.');
+    if (this.outputs.length === 0)
+      throw valueError('No output has a loss: there is nothing to train. Set loss.');
     const unreduced = this.outputs.find(({ loss: one }) => one.config.reduction === 'none');
     if (unreduced)
       throw valueError(
         `${unreduced.loss.name}: reduction must be "sum" or a mean to train or evaluate with, got "none".`,
       );
     if (classWeights && this.outputs.length > 1) {
-      throw valueError('classWeights are for a model of one output. Use sampleWeights for each of several.');
+      throw valueError(
+        'classWeights are for a model with one output. For several, use sampleWeights for each.',
+      );
     }
     const whole = this.outputs.find(({ loss: own }) => own.perSequence);
     if (classWeights && whole) {
       throw valueError(
-        `classWeights are for losses of steps, and ${whole.loss.name} is a loss of sequences. Use sampleWeights.`,
+        `classWeights are for losses of steps, but ${whole.loss.name} is a loss of sequences. Use sampleWeights.`,
       );
     }
     this.#classWeights = classWeights ?? null;
   }
 
-  /** What the losses own, each once; nothing before they are built. */
+  /** The distinct parameters of the losses; none before they are built. */
   get parameters(): readonly Parameter[] {
     return [...new Set(this.outputs.flatMap(({ loss }) => loss.parameters ?? []))];
   }
 
   /**
-   * Makes the parameters of the losses, for a model that is built.
-   * @param stored their values in a file, by name; null: initial ones
-   * @throws UnrollError `state` for a model that does not know the shapes of its outputs, `format` where the file has
-   * other parameters
+   * Creates the parameters of the losses, for a built model.
+   * @param stored their values from a file, by name; null: initial ones
+   * @throws UnrollError `state` for a model that does not know the shapes of its outputs, `format` if the file has
+   * different parameters
    */
   build(
     model: Model,
@@ -177,12 +183,12 @@ export class Objective {
     );
   }
 
-  /** Whether the losses of batches add up (reduction `sum`) instead of averaging. */
+  /** True if the losses of batches are added (reduction `sum`) instead of averaged. */
   get sums(): boolean {
     return this.outputs.every(({ loss }) => loss.config.reduction === 'sum');
   }
 
-  /** The losses of the model's outputs for a batch. @param terms what layers added */
+  /** The losses of the model's outputs for a batch. @param terms the terms that layers added */
   compute(
     sequences: readonly MaskedSequence[],
     batch: PreparedBatch,
@@ -212,7 +218,7 @@ export class Objective {
       parts,
       counts,
       added,
-      // Several outputs may count differently: then each batch counts for its examples.
+      // Several outputs may have different weights; each batch is then weighted by its number of examples.
       count: parts.length === 1 ? counts[0] : batch.examples,
       examples: batch.examples,
     };
@@ -227,15 +233,14 @@ export class Objective {
     const last = this.outputs[this.outputs.length - 1].index;
     if (last < outputs && targets === this.outputs.length) return;
     throw valueError(
-      `The model has ${outputs} outputs, ${this.outputs.length} of them with a loss, and y has ${targets} ` +
-        'tensors. ' +
-        'Give one target for each loss: a list of tensors in the order of the outputs.',
+      `y must have one tensor for each of the ${this.outputs.length} outputs with a loss (of ${outputs} outputs), got ` +
+        `${targets}. Pass a list of tensors in the order of the outputs.`,
       { outputs, losses: this.outputs.length, targets },
     );
   }
 }
 
-/** The losses themselves in the place of their names: each keeps its parameters from one use to the next. */
+/** Replaces loss names by loss objects, so that each keeps its parameters between uses. */
 export function resolveLosses(loss: ObjectiveOptions['loss']): ObjectiveOptions['loss'] {
   if (!isPerOutput(loss)) return resolveLoss(loss);
   if (Array.isArray(loss)) return loss.map((one: LossSpec | null) => one && resolveLoss(one));
@@ -243,13 +248,13 @@ export function resolveLosses(loss: ObjectiveOptions['loss']): ObjectiveOptions[
   return Object.fromEntries(Object.entries(named).map(([name, one]) => [name, one && resolveLoss(one)]));
 }
 
-/** Targets [N] beside predictions [N, 1] are meant as a column; so at any depth. */
+/** Targets [N] for predictions [N, 1] are treated as a column; likewise for higher ranks. */
 export function asColumn(target: Tensor, prediction: Shape): Tensor {
   const lacksOne = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
   return lacksOne ? reshape(target, [...target.shape, 1]) : target;
 }
 
-/** The loss of each output, null where it has none; a single one is that of the first. */
+/** The loss of each output, null if it has none; a single loss belongs to the first output. */
 export function lossByOutput(
   loss: ObjectiveOptions['loss'],
   names: readonly string[],
@@ -265,10 +270,13 @@ function isPerOutput(loss: LossSpec | PerOutput<LossSpec>): loss is PerOutput<Lo
 export function byOutput<T>(what: string, values: PerOutput<T>, names: readonly string[]): (T | null)[] {
   if (Array.isArray(values)) {
     if (values.length === names.length) return [...(values as readonly (T | null)[])];
-    throw valueError(`${what} has ${values.length} entries, and the model has ${names.length} outputs.`, {
-      [what]: values.length,
-      outputs: names,
-    });
+    throw valueError(
+      `${what} must have ${names.length} entries, one for each output, got ${values.length}.`,
+      {
+        [what]: values.length,
+        outputs: names,
+      },
+    );
   }
   const unknown = Object.keys(values).find((name) => !names.includes(name));
   if (unknown !== undefined) {

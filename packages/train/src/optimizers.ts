@@ -1,4 +1,4 @@
-/** The optimizers by name: what `compile`, artifacts and the command line choose from. */
+/** The optimizers by name, for `compile`, artifacts and the command line. */
 import { type AdamOptions, adam, adamw, type NadamOptions, nadam } from './optimizers/adam.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import { type AdagradOptions, adagrad, type RmspropOptions, rmsprop } from './optimizers/rmsprop.js';
@@ -29,15 +29,15 @@ export {
 const optimizers = { sgd, rmsprop, adagrad, adam, adamw, nadam };
 
 export type OptimizerName = keyof typeof optimizers;
-/** An optimizer by its name, by its name and options, or itself. */
+/** An optimizer: its name, its name with options, or an optimizer object. */
 export type OptimizerSpec =
   | OptimizerName
   | { name: OptimizerName; readonly [option: string]: unknown }
   | Optimizer;
 
 /**
- * The optimizer that `spec` asks for.
- * @throws UnrollError `value` for an unknown name or option, with those there are
+ * Resolves `spec` to an optimizer.
+ * @throws UnrollError `value` for an unknown name or option; the message lists the known ones
  */
 export function resolveOptimizer(spec: OptimizerSpec): Optimizer {
   return resolve<Optimizer>('optimizer', optimizers, spec);

@@ -1,24 +1,24 @@
 /**
- * The rule of reducing the learning rate when a metric stops improving, as a state machine of plain numbers:
- * one `observe` an epoch. It knows neither model nor loop; the callback of that name applies its result. Rule
- * and defaults are those of Keras's ReduceLROnPlateau.
+ * The rule for reducing the learning rate when a metric stops improving, as a state machine of plain numbers with one
+ * `observe` per epoch. It is independent of model and loop; the callback applies its result. Rule and defaults are
+ * those of Keras's ReduceLROnPlateau.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, type Known, shown } from '@unroll/core/internal';
 import { withDefaults } from './with-defaults.js';
 
 export interface PlateauOptions {
-  /** What the learning rate is multiplied by. Default 0.1. */
+  /** Factor of a reduction. Default 0.1. */
   factor?: number;
   /** Epochs without improvement before the rate is reduced. Default 10. */
   patience?: number;
   /** Smallest change that counts as an improvement. Default 0.0001. */
   minDelta?: number;
-  /** Epochs after a reduction in which nothing is counted. Default 0. */
+  /** Epochs after a reduction during which the rule pauses. Default 0. */
   cooldown?: number;
   /** Lower bound of the learning rate. Default 0. */
   minLearningRate?: number;
-  /** Whether a smaller value is better, or a larger one. Default `lower`. */
+  /** Whether a lower or a higher value is better. Default `lower`. */
   better?: 'lower' | 'higher';
 }
 
@@ -32,11 +32,11 @@ export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
 };
 
 export interface PlateauState {
-  /** The best value so far; null before the first. */
+  /** The best value so far; null before the first one. */
   best: number | null;
-  /** Epochs since the best one, without cooldowns. */
+  /** Epochs since the best one, excluding cooldowns. */
   wait: number;
-  /** Epochs left of the cooldown. */
+  /** Remaining epochs of the cooldown. */
   cooldownLeft: number;
 }
 
@@ -61,7 +61,7 @@ export class Plateau {
   }
 
   /**
-   * Takes the monitored value of one epoch; a NaN counts as no improvement.
+   * Observes the monitored value of one epoch; NaN counts as no improvement.
    * @returns the learning rate to continue with: `rate`, or a smaller one
    */
   observe(value: number, rate: number): number {

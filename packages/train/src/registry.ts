@@ -1,24 +1,24 @@
-/** Choosing by name: losses, metrics, optimizers and schedules from what users and artifacts write down. */
+/** Resolves names of losses, metrics, optimizers and schedules, as written by users and in artifacts. */
 import { valueError } from '@unroll/core';
 import { nameHint, shown } from '@unroll/core/internal';
 
-/** A name with its options beside it, as JSON keeps it. */
+/** A name and its options, as stored in JSON. */
 export interface NamedConfig {
   readonly name: string;
   readonly [option: string]: unknown;
 }
 
-/** Something made from options that knows its name and its options. */
+/** An object that knows its name and its options. */
 export interface Configured {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Makes what `spec` asks for: a name (default options), a name with options, or the thing itself.
- * @param kind what it is, for the error
- * @param hint follows the error of an unknown name
- * @throws UnrollError `value` for an unknown name (with those there are) or an unknown option
+ * Resolves `spec`: a name (default options), a name with options, or the object itself.
+ * @param kind the kind of object, for the error
+ * @param hint appended to the error about an unknown name
+ * @throws UnrollError `value` for an unknown name (the message lists the known ones) or an unknown option
  */
 export function resolve<T extends Configured>(
   kind: string,
@@ -31,7 +31,7 @@ export function resolve<T extends Configured>(
   if (typeof name !== 'string' || typeof spec === 'function') {
     const article = /^[aeiou]/.test(kind) ? 'An' : 'A';
     throw valueError(
-      `${article} ${kind} is given by name, by { name, ...options } or as what its function returns, ` +
+      `${article} ${kind} must be a name, { name, ...options } or the result of its function, ` +
         `got ${shown(spec)}.`,
     );
   }
@@ -43,7 +43,7 @@ export function resolve<T extends Configured>(
   return table[name](options as never);
 }
 
-/** The name and options that make the same thing again, as JSON. */
+/** The name and options from which the object can be made again, as JSON. */
 export function configOf({ name, config }: Configured): NamedConfig {
   return { name, ...config };
 }

@@ -1,7 +1,7 @@
 /**
- * Learning-rate schedules: the rate of each update as a pure function of how many updates came before it.
- * They are plain values, and are kept in artifacts and checkpoints by name and options. Formulas and option
- * names are Keras 3's; the step schedule and the one-cycle policy are PyTorch's.
+ * Learning-rate schedules: the rate of each update as a pure function of the number of earlier updates. They are
+ * plain values, stored in artifacts and checkpoints by name and options. Formulas and option names are those of Keras
+ * 3; the step schedule and the one-cycle policy are PyTorch's.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, type Known, shown } from '@unroll/core/internal';
@@ -9,7 +9,7 @@ import { type Configured, resolve } from './registry.js';
 import { withDefaults } from './with-defaults.js';
 
 export interface Schedule extends Configured {
-  /** The learning rate of the update that follows `step` others: the first has step 0. */
+  /** The learning rate after `step` updates; the first update has step 0. */
   rate(step: number): number;
 }
 
@@ -20,7 +20,7 @@ function make(name: string, config: Record<string, unknown>, rate: (step: number
   return { name, config, rate };
 }
 
-/** Throws unless every one is a finite number above `least` (at least it, with `orEqual`). */
+/** Throws unless every value is a finite number above `least` (or equal to it, with `orEqual`). */
 function check(name: string, values: Record<string, number>, least = 0, orEqual = false): void {
   for (const [option, value] of Object.entries(values)) {
     if (Number.isFinite(value) && (orEqual ? value >= least : value > least)) continue;
@@ -38,9 +38,9 @@ export interface DecayOptions {
   initialLearningRate: number;
   /** Steps of one decay. */
   decaySteps: number;
-  /** What the decay is by. */
+  /** Factor of one decay. */
   decayRate: number;
-  /** Decay in jumps after every `decaySteps` instead of a little at every step. Default false. */
+  /** Decay in jumps after every `decaySteps` steps instead of continuously. Default false. */
   staircase?: boolean;
 }
 
@@ -98,20 +98,20 @@ export function stepDecay(options: StepDecayOptions): Schedule {
 }
 
 export interface PiecewiseOptions {
-  /** Steps, rising; the step of a boundary belongs to the piece before it. */
+  /** Increasing steps; a boundary belongs to the piece before it. */
   boundaries: readonly number[];
-  /** The rate of each piece: one more than boundaries. */
+  /** The rate of each piece: one more than there are boundaries. */
   values: readonly number[];
 }
 
-/** One rate up to each boundary, and a last one after them. */
+/** A constant rate up to each boundary, and after the last one. */
 export function piecewiseConstantDecay(options: PiecewiseOptions): Schedule {
   const name = 'piecewiseConstantDecay';
   checkOptions(name, options, { boundaries: 'list', values: 'list' });
   const { boundaries, values } = options;
   if (values.length !== boundaries.length + 1) {
     throw valueError(
-      `${name}: ${boundaries.length} boundaries cut the steps in ${boundaries.length + 1} pieces, got ` +
+      `${name}: ${boundaries.length} boundaries divide the steps into ${boundaries.length + 1} pieces, got ` +
         `${values.length} values.`,
       { boundaries, values },
     );
@@ -133,7 +133,7 @@ export interface PolynomialOptions {
   endLearningRate?: number;
   /** Default 1: a straight line. */
   power?: number;
-  /** Continue with a decay twice, three times, ... as long instead of staying at the end. Default false. */
+  /** Start again with a decay two, three, ... times as long instead of staying at the end. Default false. */
   cycle?: boolean;
 }
 
@@ -161,13 +161,13 @@ export function polynomialDecay(options: PolynomialOptions): Schedule {
 export interface CosineOptions {
   /** The rate at step 0. */
   initialLearningRate: number;
-  /** Steps from the top to the end; the warm-up's are not among them. */
+  /** Steps from the top to the end, without the warm-up. */
   decaySteps: number;
-  /** The rate at the end, as a share of that at the top. Default 0. */
+  /** The rate at the end, as a fraction of the rate at the top. Default 0. */
   alpha?: number;
-  /** The rate that the warm-up leads to. Default none: the decay begins at once. */
+  /** The rate at the end of the warm-up. Default none: no warm-up. */
   warmupTarget?: number | null;
-  /** Steps of the warm-up, a straight line from initialLearningRate to warmupTarget. Default 0. */
+  /** Steps of the linear warm-up from initialLearningRate to warmupTarget. Default 0. */
   warmupSteps?: number;
 }
 
@@ -175,7 +175,7 @@ export interface CosineOptions {
 const cosine = (p: number, alpha: number): number => ((1 - alpha) * (1 + Math.cos(Math.PI * p))) / 2 + alpha;
 
 /**
- * Half a cosine wave from the top to alpha times it (Loshchilov & Hutter 2017), after a warm-up if asked for.
+ * Half a cosine wave from the top to alpha times the top (Loshchilov & Hutter 2017), after an optional warm-up.
  */
 export function cosineDecay(options: CosineOptions): Schedule {
   const name = 'cosineDecay';
@@ -202,15 +202,15 @@ export interface RestartOptions {
   initialLearningRate: number;
   /** Steps before the first restart. */
   firstDecaySteps: number;
-  /** Each stretch is this many times as long as the one before. Default 2. */
+  /** The length of each period relative to the previous one. Default 2. */
   tMul?: number;
-  /** Each stretch starts at this share of the one before. Default 1. */
+  /** The initial rate of each period relative to the previous one. Default 1. */
   mMul?: number;
-  /** The least rate, as a share of initialLearningRate. Default 0. */
+  /** The minimum rate, as a fraction of initialLearningRate. Default 0. */
   alpha?: number;
 }
 
-/** Cosine decay that starts again and again (SGDR, Loshchilov & Hutter 2017). */
+/** Cosine decay with warm restarts (SGDR, Loshchilov & Hutter 2017). */
 export function cosineDecayRestarts(options: RestartOptions): Schedule {
   const name = 'cosineDecayRestarts';
   checkOptions(name, options, {
@@ -243,9 +243,9 @@ export function cosineDecayRestarts(options: RestartOptions): Schedule {
 export interface OneCycleOptions {
   /** The highest rate. */
   maxLearningRate: number;
-  /** Steps of the whole cycle; afterwards the rate stays where it ended. */
+  /** Steps of the whole cycle; afterwards the rate is constant. */
   totalSteps: number;
-  /** Share of the steps in which the rate rises. Default 0.3. */
+  /** Fraction of the steps in which the rate rises. Default 0.3. */
   pctStart?: number;
   /** The first rate is maxLearningRate / divFactor. Default 25. */
   divFactor?: number;
@@ -254,7 +254,7 @@ export interface OneCycleOptions {
   /** Default `cos`. */
   annealStrategy?: 'cos' | 'linear';
   /**
-   * Fall back to the first rate as fast as it rose, then to the last, instead of in one go. Default false.
+   * Three phases: fall to the first rate as fast as the rate rose, then to the last one. Default false: two phases.
    */
   threePhase?: boolean;
 }
@@ -269,7 +269,7 @@ const ONE_CYCLE: Known<OneCycleOptions> = {
   threePhase: 'flag',
 };
 
-/** Up to the highest rate and down to almost nothing, once (Smith & Topin 2019; PyTorch's OneCycleLR). */
+/** The one-cycle policy: up to the highest rate, then down to almost 0 (Smith & Topin 2019; PyTorch's OneCycleLR). */
 export function oneCycle(options: OneCycleOptions): Schedule {
   const name = 'oneCycle';
   checkOptions(name, options, ONE_CYCLE);
@@ -321,15 +321,15 @@ const schedules = {
 };
 
 export type ScheduleName = keyof typeof schedules;
-/** A schedule by its name and options, as artifacts keep it. */
+/** A schedule by name and options, as stored in artifacts. */
 export type ScheduleConfig = { name: ScheduleName; readonly [option: string]: unknown };
 
-/** The schedule of that name and options. @throws UnrollError `value` for an unknown name or option */
+/** Resolves a schedule by name and options. @throws UnrollError `value` for an unknown name or option */
 export function resolveSchedule(spec: Schedule | ScheduleConfig): Schedule {
   return resolve<Schedule>('schedule', schedules, spec);
 }
 
-/** The learning rate, checked; schedules by name become schedules. */
+/** Checks a learning rate, and resolves schedules by name. */
 export function resolveRate(optimizer: string, learningRate: LearningRate): number | Schedule {
   if (typeof learningRate === 'object' && learningRate !== null) return resolveSchedule(learningRate);
   check(optimizer, { learningRate });

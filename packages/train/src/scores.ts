@@ -16,11 +16,11 @@ import {
 
 export interface MetricOptions {
   /**
-   * Metrics, by name, by name and options, or themselves: a list for every output, or for several outputs one
-   * list each. They respect masks but ignore weights, as in Keras.
+   * Metrics, each a name, a name with options, or a metric object: a list for every output, or for several outputs
+   * one list each. They respect masks but ignore weights, as in Keras.
    */
   metrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
-  /** Metrics that count each example as often as its sample weight says. */
+  /** Like `metrics`, but weighted by the sample weights. */
   weightedMetrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
 }
 
@@ -28,7 +28,7 @@ interface Watched {
   /** Name of the metric in the results. */
   name: string;
   metric: Metric;
-  /** Index of the output among those that have a loss. */
+  /** Index of the output among those with a loss. */
   output: number;
   weighted: boolean;
 }
@@ -41,7 +41,7 @@ export interface ScoresState {
   metrics: readonly MetricState[];
 }
 
-/** What a metric gets of a batch: prediction, target, mask, weights. */
+/** The inputs of a metric for a batch: prediction, target, mask, weights. */
 type Seen = [Tensor, Tensor, Tensor | null, Tensor | null];
 
 export class Scores {

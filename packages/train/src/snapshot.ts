@@ -1,4 +1,4 @@
-/** The state of a run between two batches, as plain data: which `train` resumes from and checkpoints store. */
+/** The state of a run between two batches, as plain data, from which `train` resumes and which checkpoints store. */
 import { type FloatArray, type Parameter, type Shape, UnrollError } from '@unroll/core';
 import type { FlatBuffer } from '@unroll/core/internal';
 import type { JsonValue, SavedTensor } from './callbacks/callback.js';
@@ -10,11 +10,11 @@ import type { StepperState } from './step.js';
 export interface Cursor {
   epoch: number;
   step: number;
-  /** Whether there is nothing more to do. */
+  /** True if the run is complete. */
   finished: boolean;
 }
 
-/** Settings that must be the same to resume a run without a difference. */
+/** Settings that must be equal to resume a run with identical results. */
 export interface RunSettings {
   optimizer: string;
   seed: number;
@@ -28,7 +28,7 @@ export interface RunSettings {
 export interface RunSnapshot {
   cursor: Cursor;
   settings: RunSettings;
-  /** Of the training data; null for an iterable. */
+  /** Fingerprint of the training data; null for an iterable. */
   fingerprint: string | null;
   /** Shapes of the model's inputs, [-1, ...]. */
   inputShapes: readonly (readonly number[])[];
@@ -42,7 +42,7 @@ export interface RunSnapshot {
   tensors: Readonly<Record<string, SavedTensor>>;
 }
 
-/** Throws if a snapshot was made with other settings. */
+/** Throws if a snapshot was made with different settings. */
 export function checkSettings(saved: RunSettings, own: RunSettings): void {
   for (const key of Object.keys(own) as (keyof RunSettings)[]) {
     if (saved[key] === own[key]) continue;
@@ -66,22 +66,22 @@ function named(parameters: readonly Parameter[]): Map<string, Parameter> {
   return found;
 }
 
-/** Tensors to save, being read from the backend's memory. */
+/** Tensors to save that are being read from the backend's memory. */
 export type Reading = readonly (readonly [name: string, shape: Shape, values: Promise<FloatArray>])[];
 
-/** What was read, once it is there. */
+/** The values, once they have been read. */
 export async function savedOf(reading: Reading): Promise<Record<string, SavedTensor>> {
   const values = await Promise.all(reading.map(([, , values]) => values));
   return Object.fromEntries(reading.map(([name, shape], i) => [name, { shape, values: values[i] }]));
 }
 
-/** Begins to read the values of parameters, trained or not. */
+/** Starts reading the values of parameters, including those that are not trainable. */
 export function saveWeights(parameters: readonly Parameter[]): Reading {
   return [...named(parameters)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
 }
 
 /**
- * Sets the parameters from {@link saveWeights}. @throws UnrollError `state` where the model is another one
+ * Restores the parameters from {@link saveWeights}. @throws UnrollError `state` for a different model
  */
 export function restoreWeights(
   parameters: readonly Parameter[],
@@ -96,7 +96,7 @@ export function restoreWeights(
       : 'is missing from the checkpoint';
     throw new UnrollError(
       'state',
-      `The checkpoint is of another model: ${parameter.name}, of shape [${parameter.shape.join(', ')}] in this ` +
+      `The checkpoint belongs to another model: ${parameter.name}, of shape [${parameter.shape.join(', ')}] in this ` +
         `model, ${got}.`,
       { parameter: parameter.name, shape: parameter.shape, saved: saved?.shape ?? null },
     );
@@ -105,14 +105,14 @@ export function restoreWeights(
   if (extra !== undefined) {
     throw new UnrollError(
       'state',
-      `The checkpoint is of another model: this model has no ${extra.slice(8)}.`,
+      `The checkpoint belongs to another model: this model has no ${extra.slice(8)}.`,
       { parameter: extra },
     );
   }
   for (const [name, parameter] of own) parameter.assign(tensors[name].values);
 }
 
-/** Begins to read the buffers. */
+/** Starts reading the buffers. */
 export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): Reading {
   return [...buffers].map(([name, buffer]) => [name, [buffer.length], buffer.read()]);
 }

@@ -1,6 +1,6 @@
 /**
- * One training step: forward, backward, accumulate, clip, update. The trainable weights, their gradients and
- * each of the optimizer's slots are in one flat buffer each.
+ * One training step: forward, backward, accumulate, clip, update. The trainable weights, their gradients and each of
+ * the optimizer's slots are stored in one flat buffer each.
  */
 import {
   type FloatArray,
@@ -30,36 +30,36 @@ import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, ParameterSlice } from './optimizers.js';
 
-/** The losses of a batch and its gradient's norm. */
+/** The losses of a batch and the norm of its gradient. */
 export interface StepResult {
   losses: LossValues;
   /** Norm of all gradients together, before clipping. */
   gradientNorm: number;
 }
 
-/** The gradients between backward and update, for hooks such as an all-reduce or noise. */
+/** The gradients after backward and before the update, for hooks such as an all-reduce or noise. */
 export interface Gradients {
   /** Number of weights. */
   readonly length: number;
-  /** Weight of these gradients in an average with others: the number of rows that their loss is the mean of. */
+  /** Weight of these gradients in an average with others: the number of rows in the mean of their loss. */
   readonly count: number;
   /** A copy. */
   read(): Promise<FloatArray>;
-  /** Replaces them before clipping. @throws UnrollError `shape` for another number of values */
+  /** Replaces the gradients before clipping. @throws UnrollError `shape` for another number of values */
   write(values: ArrayLike<number>): void;
 }
 
-/** Makes the context of a forward pass. */
+/** Creates the context of a forward pass. */
 export type ContextWith = (addLoss: ForwardContext['addLoss']) => ForwardContext;
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
 /**
- * State of an optimizer between updates, independent of a run: pass it from one `train` to the next, and the
+ * State of an optimizer between updates, independent of a run. If it is passed from one `train` to the next, the
  * second continues the first. Initially empty.
  */
 export class OptimizerMemory {
-  /** Updates done. */
+  /** Number of updates. */
   updates = 0;
   #slots: FlatBuffer[] = [];
   #owner = '';
@@ -79,12 +79,12 @@ export class OptimizerMemory {
 /** State of a stepper for a checkpoint, without the buffers. */
 export interface StepperState {
   updates: number;
-  /** Batches accumulated since the last update, and their total count. */
+  /** Number of batches accumulated since the last update, and their total count. */
   gathered: number;
   gatheredCount: number;
-  /** Updates that the weights' average has seen. */
+  /** Number of updates of the moving average of the weights. */
   averaged: number;
-  /** Of a lazy optimizer that accumulates: the rows with gradients since the last update. */
+  /** For a lazy optimizer that accumulates gradients: the rows with gradients since the last update. */
   touched?: DirtyState;
 }
 
@@ -107,7 +107,7 @@ export class Stepper {
   readonly #slices: readonly ParameterSlice[];
   readonly #grads: FlatBuffer;
   readonly #slots: readonly FlatBuffer[];
-  /** Sum of the accumulated gradients, each times its count; null if every batch updates. */
+  /** Sum of the accumulated gradients, each multiplied by its count; null if every batch makes an update. */
   readonly #sum: FlatBuffer | null;
   readonly #average: WeightAverage | null;
   /** Null: the optimizer updates all rows. */
@@ -116,7 +116,7 @@ export class Stepper {
   #accumulatedCount = 0;
   #rate: number;
 
-  /** The model must be built, and so must the objective. */
+  /** The model and the objective must be built. */
   constructor(model: Model, options: StepperOptions) {
     this.#model = model;
     this.#options = options;
@@ -136,7 +136,7 @@ export class Stepper {
     this.#rate = options.optimizer.rate(Math.max(0, options.memory.updates - 1));
   }
 
-  /** Updates done. */
+  /** Number of updates. */
   get updates(): number {
     return this.#options.memory.updates;
   }
@@ -146,15 +146,15 @@ export class Stepper {
     return this.#rate;
   }
 
-  /** Whether enough batches are accumulated for an update. */
+  /** True if enough batches are accumulated for an update. */
   get full(): boolean {
     return this.#accumulated >= this.#options.accumulate;
   }
 
   /**
-   * Forward and backward: leaves the gradients, of all accumulated batches, in their buffer.
-   * @param contextWith the pass's context, given what takes the terms that layers add to the loss
-   * @param watch sees the model's outputs
+   * Runs forward and backward; leaves the gradients of all accumulated batches in their buffer.
+   * @param contextWith creates the context of the pass from a function that takes the loss terms of layers
+   * @param watch called with the model's outputs
    */
   async gradients(
     batch: PreparedBatch,
@@ -165,7 +165,7 @@ export class Stepper {
     let losses!: BatchLoss;
     const toRead = scope(() => {
       const tape = new Tape();
-      const terms: Tensor[] = []; // what layers add to the loss
+      const terms: Tensor[] = []; // the loss terms of layers
       let outputs: readonly MaskedSequence[] = [];
       losses = tape.recordDuring(() => {
         const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
@@ -217,7 +217,7 @@ export class Stepper {
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
   }
 
-  /** The gradients in blocks, without table rows that were not looked up. */
+  /** The gradients in blocks, without the table rows that were not looked up. */
   #normed(): Block[] {
     const grads = this.#grads;
     if (!this.#dirty) return [grads.block()];
@@ -233,7 +233,7 @@ export class Stepper {
     return norms.length === 1 ? norms[0] : Math.hypot(...norms);
   }
 
-  /** Lets `hook` work on the gradients; returns their norm afterwards. */
+  /** Calls `hook` with the gradients; returns their norm afterwards. */
   async offer(hook: GradientHook): Promise<number> {
     const grads = this.#grads;
     await hook({
@@ -256,9 +256,9 @@ export class Stepper {
   }
 
   /**
-   * The optimizer's update from the gradients in the buffer.
+   * Updates the weights from the gradients in the buffer.
    * @param rateScale factor on the learning rate
-   * @returns whether the gradients were clipped
+   * @returns true if the gradients were clipped
    */
   async update(gradientNorm: number, rateScale: number): Promise<boolean> {
     const { optimizer, clip, memory } = this.#options;
@@ -290,7 +290,7 @@ export class Stepper {
     return clipped;
   }
 
-  /** Begins to read the model with the average of the weights in their place, where there is one. */
+  /** Starts reading the model with the average of the weights in their place, if there is one. */
   readAverage<T>(read: () => T): T {
     const average = this.#average;
     if (!average || average.updates === 0) return read();
@@ -302,7 +302,7 @@ export class Stepper {
     }
   }
 
-  /** Runs `work` with the average of the weights in their place, where there is one. */
+  /** Runs `work` with the average of the weights in their place, if there is one. */
   async withAverage<T>(work: () => Promise<T>): Promise<T> {
     return this.#average ? this.#average.during(work) : work();
   }
@@ -332,7 +332,7 @@ export class Stepper {
     this.#rate = this.#options.optimizer.rate(Math.max(0, updates - 1));
   }
 
-  /** The buffers that go into a checkpoint, by name. */
+  /** The buffers in a checkpoint, by name. */
   get buffers(): ReadonlyMap<string, FlatBuffer> {
     const { optimizer } = this.#options;
     const buffers = new Map(this.#slots.map((slot, i) => [`optimizer/${optimizer.slots[i]}`, slot]));

@@ -1,7 +1,6 @@
 /**
- * Training as a stream of events: `train` returns an async generator of events. It yields to the event loop
- * after every batch, so that a page stays responsive and an AbortSignal takes effect. The loop itself is in
- * loop.ts.
+ * Training as a stream of events: `train` returns an async generator. It yields to the event loop after every batch,
+ * so that a page stays responsive and an AbortSignal takes effect. loop.ts contains the loop itself.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
 import { checkOptions, type Known } from '@unroll/core/internal';
@@ -27,13 +26,12 @@ import type { MetricOptions } from './scores.js';
 import type { RunSnapshot } from './snapshot.js';
 import { type GradientHook, OptimizerMemory } from './step.js';
 
-/** What to train on: all examples, or batches of them. */
+/** The training data: all examples, or batches of them. */
 export type TrainingData =
   | (Examples & { batches?: undefined })
   | {
       /**
-       * Batches, each as Examples; a function is called at the start of each epoch. `batchSize` does not
-       * apply.
+       * Batches of Examples; a function is called at the start of each epoch. `batchSize` does not apply.
        */
       batches: Batches;
       x?: undefined;
@@ -43,9 +41,9 @@ export type TrainingData =
     };
 
 export interface RunOptions extends ObjectiveOptions, MetricOptions {
-  /** By name (with default options), by name and options, or itself. */
+  /** A name (with default options), a name with options, or an optimizer. */
   optimizer: OptimizerSpec;
-  /** Epochs: how many times to train on all examples. Default 1. */
+  /** Number of epochs. Default 1. */
   epochs?: number;
   /** Examples per step. Default 32. */
   batchSize?: number;
@@ -53,35 +51,35 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   stepsPerEpoch?: number;
   /** Shuffle the examples in every epoch. Iterables keep their order. Default true. */
   shuffle?: boolean;
-  /** Seed of shuffles and dropout. Default 0. */
+  /** Seed of shuffling and dropout. Default 0. */
   seed?: number;
   /** Default none. */
   clip?: Clip;
   /**
-   * Batches whose gradients are accumulated for one update: n batches change the weights as one batch n times as
-   * large would. Batches left over at the end of an epoch make an update of their own. Default 1.
+   * Number of batches whose gradients are accumulated for one update: n batches have the same effect as one batch n
+   * times as large. The remaining batches at the end of an epoch make an update of their own. Default 1.
    */
   accumulate?: number;
-  /** Data to measure loss and metrics on after every epoch. */
+  /** Data on which loss and metrics are measured after every epoch. */
   validationData?: Examples | Batches;
   /** Share of the examples used for validation: the last ones, before any shuffling. */
   validationSplit?: number;
   /** Ends the run after the current batch; the end event's reason is then `aborted`. */
   signal?: AbortSignal;
-  /** Called with the gradients of each update before they are clipped; may change them. */
+  /** Called with the gradients of each update before clipping; may change them. */
   beforeUpdate?: GradientHook;
   /**
    * Keep a moving average of the weights. Validation uses the average, and it replaces the weights when the run
    * ends (not when it is aborted). Default: none.
    */
   average?: AverageOptions;
-  /** State of the optimizer, kept from earlier runs and for later ones. Default: a new one. */
+  /** State of the optimizer, from earlier runs and for later ones. Default: a new one. */
   memory?: OptimizerMemory;
   /** The state to resume from. See {@link Run.snapshot}. */
   resume?: RunSnapshot;
   /** Expected length of each sequence: a shorter one raises a warning. Default: no check. */
   window?: number;
-  /** Stored in checkpoints unchanged: scalers, vocabularies, whatever belongs to the model. */
+  /** Stored unchanged in checkpoints: scalers, vocabularies and other data that belong to the model. */
   extra?: JsonValue;
 }
 
@@ -121,12 +119,12 @@ export const DATA: Known<TrainingData> = {
 
 export type TrainOptions = RunOptions & TrainingData;
 
-/** A run: its events, and the controls that a consumer may use between two of them. */
+/** A run: its events, and the controls for use between two events. */
 export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> {
   /**
    * The complete state of the run after the last event: weights, optimizer, accumulated gradients, carried states,
-   * cursor. A run that resumes from it gives the same bits as one without an interruption. Null before the model
-   * is built.
+   * position. A run that resumes from it gives bitwise the same results as an uninterrupted run. Null before the
+   * model is built.
    */
   snapshot(): Promise<RunSnapshot | null>;
   /** Names of the metrics of each epoch, which callbacks can monitor. */
@@ -135,8 +133,7 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
 
 /**
  * Trains `model` and yields an event for every step and epoch.
- * @throws UnrollError `value`, `shape` or `data` for wrong options or data; `nan` if values are not
- * finite
+ * @throws UnrollError `value`, `shape` or `data` for invalid options or data; `nan` for values that are not finite
  */
 export function train(model: Model, options: TrainOptions): Run {
   checkOptions('train', options, { ...RUN, ...DATA });
@@ -179,13 +176,13 @@ function sources(
 ): { training: BatchSource; validation: BatchSource | null; rows: Rows | null } {
   const { validationData, validationSplit } = options;
   if (validationData && validationSplit) {
-    throw valueError('Give validationData or validationSplit, not both.');
+    throw valueError('Set either validationData or validationSplit, not both.');
   }
   const given = validationData ? sourceOf(validationData, batchSize) : null;
   if (options.batches) {
     if (validationSplit) {
       throw valueError(
-        'validationSplit is for arrays and tensors; batches of an iterable need validationData.',
+        'validationSplit is for arrays and tensors; for batches of an iterable use validationData.',
       );
     }
     const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);

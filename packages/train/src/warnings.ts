@@ -1,4 +1,4 @@
-/** Warnings about allowed settings that are probably mistakes. Each kind is raised once per run. */
+/** Warnings about valid settings that are probably mistakes. Each kind is raised once per run. */
 import { type FloatArray, keep, type MaskedSequence, type Model, type Tensor } from '@unroll/core';
 import { hostValues, valuesOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
@@ -7,14 +7,14 @@ import type { WarningCode, WarningEvent } from './events.js';
 import type { Loss } from './losses/loss.js';
 import type { Objective } from './objective.js';
 
-/** Losses of targets that are quantities: a fresh network's outputs are of size 1, and so should they be. */
+/** Losses for continuous targets. The outputs of an untrained network are of size 1, and targets should be similar. */
 const QUANTITY_LOSSES = ['mse', 'mae', 'huber', 'logCosh', 'pinball'];
 /** Root mean square of targets above which training is slow. */
 const UNSCALED = 10;
 
 export interface WarningOptions {
   shuffle: boolean;
-  /** Steps that each sequence should have; null: no check. */
+  /** Expected number of steps of each sequence; null: no check. */
   window: number | null;
 }
 
@@ -25,7 +25,7 @@ export class Warnings {
   readonly #given = new Set<WarningCode>();
   #waiting: WarningEvent[] = [];
   #looked = false;
-  /** Outputs that a loss takes for logits, not looked at yet. */
+  /** Outputs that a loss treats as logits, not checked yet. */
   #logits: { loss: Loss; name: string; value: Tensor }[] = [];
 
   constructor(model: Model, { shuffle, window }: WarningOptions, objective: Objective) {
@@ -41,7 +41,7 @@ export class Warnings {
     }
   }
 
-  /** Gives a warning, unless there is nothing to say or one of its kind has been given. */
+  /** Raises a warning, unless there is none or its kind was already raised. */
   add(code: WarningCode, message: string | null): void {
     if (message === null || this.#given.has(code)) return;
     this.#given.add(code);
@@ -56,7 +56,7 @@ export class Warnings {
     return taken;
   }
 
-  /** Looks at a batch, and keeps of the outputs for the first one what is to be looked at once the step is done. */
+  /** Checks a batch, and stores the outputs of the first one, which are checked after the step. */
   look(batch: PreparedBatch, outputs: readonly MaskedSequence[]): void {
     this.#lookAtSequences(batch);
     if (this.#looked) return;
@@ -119,7 +119,7 @@ export class Warnings {
   }
 }
 
-/** Whether some sequence is masked at its first step and valid later. */
+/** True if a sequence is masked at its first step and valid later. */
 function startsMasked(mask: Tensor): boolean {
   const [, T = 0] = mask.shape;
   const values = hostValues(mask, 'mask');
@@ -129,7 +129,7 @@ function startsMasked(mask: Tensor): boolean {
   return false;
 }
 
-/** Steps of the shortest sequence: those that the mask calls valid, or all. */
+/** Steps of the shortest sequence: its valid steps according to the mask, or all. */
 function shortest(input: Tensor, mask: Tensor | null): number {
   const T = input.shape[1];
   if (mask === null) return T;
@@ -143,7 +143,7 @@ function shortest(input: Tensor, mask: Tensor | null): number {
   return least;
 }
 
-/** Whether every row is a distribution: numbers >= 0 whose sum is 1. Chance alone does not give that. */
+/** True if every row is a probability distribution: numbers >= 0 with sum 1. Chance alone does not produce that. */
 function isSoftmax(values: FloatArray, width: number): boolean {
   if (width < 2 || values.length === 0) return false;
   for (let at = 0; at < values.length; at += width) {

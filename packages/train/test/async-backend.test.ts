@@ -162,7 +162,7 @@ describe('a backend that is read asynchronously', () => {
       return [scores, [...(await parts.data())], [...(await whole.data())]];
     }));
 
-  test('saves a run on the way and resumes it', () =>
+  test('checkpoints a run and resumes it', () =>
     sameOn(async () => {
       const own = { ...common, ...sequences(), average: {}, accumulate: 2 } as const;
       const run = train(classifier(), own);
@@ -203,7 +203,7 @@ describe('a backend that is read asynchronously', () => {
       return [...(await weightsOf(model)), curve];
     }));
 
-  test('trains on batches that lie in its memory, and on what a model gave', () =>
+  test('trains on batches in its memory, and on outputs of a model', () =>
     sameOn(async () => {
       const model = sequential([dense({ units: 2 })], { seed: 5 });
       const x = tensor([[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
@@ -217,7 +217,7 @@ describe('a backend that is read asynchronously', () => {
       return [scores, ...(await weightsOf(model))];
     }));
 
-  test('is told where numbers go astray', () =>
+  test('reports where numbers become non-finite', () =>
     sameOn(async () => {
       const own = { ...common, ...sequences(), onWarning: () => {} };
       const model = classifier();
@@ -248,7 +248,7 @@ describe('a backend that is read asynchronously', () => {
 });
 
 describe('leaving a backend that is read asynchronously', () => {
-  test('models, optimizers and tensors carry over', async () => {
+  test('models, optimizers and tensors are moved', async () => {
     const [there, here] = [asyncReference(), referenceBackend()];
     const runs: Numbers[] = [];
     for (const backend of [there, here]) {
@@ -267,7 +267,7 @@ describe('leaving a backend that is read asynchronously', () => {
     assert.deepEqual(runs[0], runs[1]);
   });
 
-  test('what was made while it was left is carried over too', async () => {
+  test('tensors created during the switch are moved, too', async () => {
     const backend = asyncReference();
     await setBackend(backend);
     const first = new Parameter('first', [2], [1, 2]);
@@ -285,12 +285,12 @@ describe('synchronous reads of a backend that has none', () => {
     assert.match(error.message, what);
     assert.match(
       error.message,
-      /cannot be read synchronously from the backend "reference-async": await its data\(\)\.$/,
+      /cannot be read synchronously from the backend "reference-async"\. Await its data\(\) instead\.$/,
     );
     return true;
   };
 
-  test('say to await data(), and host tensors need none', async () => {
+  test('recommend to await data(), except for host tensors', async () => {
     await setBackend(asyncReference());
     const made = tensor([[1, 2], [3, 4]]); // biome-ignore format: a matrix
     assert.deepEqual([...made.dataSync()], [1, 2, 3, 4]);
@@ -306,7 +306,7 @@ describe('synchronous reads of a backend that has none', () => {
     assert.deepEqual([...(await parameter.data())], [2, 3]);
   });
 
-  test('name what must lie on the host', async () => {
+  test('name the tensor that must be in host memory', async () => {
     await setBackend(asyncReference());
     const ids = add(tensor([0, 1]), 0);
     assert.throws(() => gather(tensor([[1], [2]]), ids), refused(/^gather: the ids /));

@@ -77,11 +77,11 @@ describe('earlyStopping', () => {
     test(name, async () => assert.equal(await stoppedAfter(earlyStopping(options), losses), expected));
   }
 
-  test('a NaN is no improvement', async () => {
+  test('NaN is not an improvement', async () => {
     assert.equal(await stoppedAfter(earlyStopping({ patience: 2 }), [3, Number.NaN, Number.NaN]), 3);
   });
 
-  test('takes the best weights back, but not when the run is aborted', async () => {
+  test('restores the weights of the best epoch, unless the run is aborted', async () => {
     const wild = {
       ...common,
       optimizer: { name: 'sgd', learningRate: 2 },
@@ -118,7 +118,7 @@ describe('earlyStopping', () => {
     assert.deepEqual(aborted, abortedSeen.at(-1));
   });
 
-  test('a wrong name is answered with those there are', async () => {
+  test('lists the metrics for an unknown name', async () => {
     const run = fit(forecaster(), { ...common, callbacks: [earlyStopping({ monitor: 'val_loss' })] });
     await assert.rejects(
       run,
@@ -146,7 +146,7 @@ describe('reduceOnPlateau', () => {
       assert.ok(Math.abs(rate / expected[i]! - 1) < 1e-12, `${learningRates}`);
     });
   });
-  test('not below the least rate', async () => {
+  test('does not go below the minimum rate', async () => {
     const learningRates: number[] = [];
     await rates({ patience: 1, factor: 0.1, minLearningRate: 5e-10 }, learningRates);
     assert.ok(learningRates.every((rate) => rate > 4.9999e-10));
@@ -214,7 +214,7 @@ describe('logs', () => {
     assert.equal(lines[2]!.split(',').at(-1), '0.001');
   });
 
-  test('what a log holds beyond the checkpoint is cut off when the run goes on', async (t) => {
+  test('a resumed run truncates the log to its length at the checkpoint', async (t) => {
     const folder = folderFor(t);
     const [file, board] = [join(folder, 'log.csv'), join(folder, 'board')];
     const options = { ...common, checkpointDir: join(folder, 'checkpoints'), validationSplit: 0.25 };
@@ -236,7 +236,7 @@ describe('logs', () => {
     });
   });
 
-  test('a log that has lost its end starts anew, and says so', async (t) => {
+  test('a truncated log starts anew, with a warning', async (t) => {
     const folder = folderFor(t);
     const file = join(folder, 'log.csv');
     const options = { ...common, checkpointDir: join(folder, 'checkpoints') };
@@ -295,7 +295,7 @@ test('checkpoints keeps the last, the best and every n-th', async (t) => {
   assert.equal((await files.load())!.run.cursor.epoch, 6);
 });
 
-test('a run that goes on does not take a worse epoch for its best', async (t) => {
+test('a resumed run keeps its best epoch', async (t) => {
   const directory = folderFor(t);
   const run = async (epochs: number, resume: boolean): Promise<void> => {
     const files = checkpoints({ directory, best: { monitor: 'learningCurve' } });
@@ -316,7 +316,7 @@ test('a run that goes on does not take a worse epoch for its best', async (t) =>
   assert.equal(best!.run.cursor.epoch, 3, 'the end of epoch 2');
 });
 
-test('two callbacks of one name are refused, and resume: true without a folder', async () => {
+test('rejects two callbacks of one name, and resume: true without a folder', async () => {
   const callbacks = [earlyStopping(), earlyStopping()];
   await assert.rejects(
     fit(forecaster(), { ...common, callbacks }),

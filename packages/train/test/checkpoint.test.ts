@@ -1,5 +1,5 @@
 /**
- * Checkpoints: a run that goes on from one must end with the weights, bit for bit, of one that was never
+ * Checkpoints: a run that resumes from one must end with the weights, bit for bit, of one that was never
  * interrupted.
  */
 import assert from 'node:assert/strict';
@@ -90,7 +90,7 @@ describe('a run that resumes', () => {
     }
   });
 
-  test('a checkpoint survives its bytes', async () => {
+  test('encodes and decodes a checkpoint', async () => {
     const run = await snapshotAt(7);
     const callbacks = {
       'a/b c': { json: { best: Number.POSITIVE_INFINITY, odd: [Number.NaN, -0, null] } },
@@ -108,7 +108,7 @@ describe('a run that resumes', () => {
     assert.deepEqual(decodeCheckpoint(encodeCheckpoint(checkpoint)), checkpoint);
   });
 
-  test('holds what the design says it does', async () => {
+  test('contains the documented parts', async () => {
     const run = await snapshotAt(6);
     assert.deepEqual(run.cursor, { epoch: 2, step: 1, finished: false });
     assert.deepEqual(run.stepper, { updates: 2, gathered: 1, gatheredCount: 8, averaged: 2 });
@@ -126,7 +126,7 @@ describe('a run that resumes', () => {
     assert.ok(run.environment.threads >= 1 && run.environment.build !== '');
   });
 
-  test('goes on with carried states', async () => {
+  test('continues with carried states', async () => {
     const data = {
       ...waves(16),
       batchSize: 4,
@@ -153,7 +153,7 @@ describe('a run that resumes', () => {
     assert.deepEqual(weightsOf(again), weightsOf(whole));
   });
 
-  test('goes on in iterables, also in one that can be walked once', async () => {
+  test('continues in iterables, including one-shot iterators', async () => {
     const cut = function* (): Generator<{ x: number[][][]; y: number[][] }> {
       for (let i = 0; ; i++)
         yield {
@@ -189,7 +189,7 @@ describe('a run that resumes', () => {
 });
 
 describe('fit with checkpointDir', () => {
-  test('aborts, resumes, and gives the history of the whole', async (t) => {
+  test('aborts, resumes, and returns the complete history', async (t) => {
     const checkpointDir = join(folderFor(t), 'made/here');
     const callbacks = (): Callback[] => [
       earlyStopping({ patience: 2 }),
@@ -232,7 +232,7 @@ describe('fit with checkpointDir', () => {
     );
   });
 
-  test('a run killed between the event that stops it and its end is not run any further', async () => {
+  test('a run killed between its stopping event and its end is complete', async () => {
     const own = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {
@@ -255,7 +255,7 @@ describe('fit with checkpointDir', () => {
     assert.deepEqual(weightsOf(again), weightsOf(whole));
   });
 
-  test('more epochs than before go on from the end', async (t) => {
+  test('more epochs continue from the end', async (t) => {
     const checkpointDir = folderFor(t);
     const own = { ...options, average: undefined } as unknown as FitOptions;
     const whole = network();
@@ -267,7 +267,7 @@ describe('fit with checkpointDir', () => {
     assert.deepEqual(weightsOf(longer), weightsOf(whole));
   });
 
-  test('without a checkpoint, resume: true starts; nothing half-written is left behind', async (t) => {
+  test('without a checkpoint, resume: true starts a run; no partial files remain', async (t) => {
     const checkpointDir = folderFor(t);
     const started = network();
     await fit(started, { ...options, checkpointDir, checkpointSteps: 1, resume: true });
@@ -277,7 +277,7 @@ describe('fit with checkpointDir', () => {
     assert.deepEqual(readdirSync(checkpointDir), ['last.safetensors']);
   });
 
-  test('what belongs to the model beside its weights is kept as it is', async (t) => {
+  test('stores additional data of the model unchanged', async (t) => {
     const checkpointDir = folderFor(t);
     const extra = { scaler: { kind: 'standard', mean: 280.3, deviation: 119.9 } };
     await fit(network(), { ...options, checkpointDir, extra });
@@ -295,11 +295,11 @@ describe('a checkpoint that does not fit', () => {
       'another model',
       {},
       forecaster(),
-      /of another model: lstm\/kernel, of shape \[1, 20\] in this model, has shape \[1, 16\]/,
+      /belongs to another model: lstm\/kernel, of shape \[1, 20\] in this model, has shape \[1, 16\]/,
     ],
   ];
   for (const [name, changes, model, message] of cases) {
-    test(`${name} is refused`, async () => {
+    test(`rejects ${name}`, async () => {
       const resume = await snapshotAt(3);
       const going = async (): Promise<void> => {
         for await (const _ of train(model, { ...options, ...changes, resume } as Parameters<
@@ -310,7 +310,7 @@ describe('a checkpoint that does not fit', () => {
     });
   }
 
-  test('other data and another number of threads are warned of', async () => {
+  test('warns about other data and another number of threads', async () => {
     const resume = await snapshotAt(3);
     const values = x.dataSync();
     values[0]! += 1;
@@ -330,7 +330,7 @@ describe('a checkpoint that does not fit', () => {
     setThreads(resume.environment.threads);
   });
 
-  test('a damaged file is refused by kind', async (t) => {
+  test('rejects a damaged file with a format error', async (t) => {
     const directory = folderFor(t);
     const file = join(directory, 'last.safetensors');
     const again = (): Promise<History> =>

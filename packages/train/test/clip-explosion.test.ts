@@ -52,12 +52,12 @@ describe('exploding gradients', () => {
     assert.ok(norms[3]! > 1e8, `${norms}`);
   });
 
-  test('without clipping the run ends with an error that names it', async () => {
+  test('without clipping the run ends with an error that recommends it', async () => {
     await assert.rejects(run(200, 3), fails('nan', /epoch 2, step 1/));
   });
 
   for (const clip of [{ value: 0.02 }, { norm: 0.2 }, { globalNorm: 0.2 }]) {
-    test(`clip ${JSON.stringify(clip)} cures it`, async () => {
+    test(`clip ${JSON.stringify(clip)} prevents it`, async () => {
       const events = await run(200, 60, clip);
       const losses = events.map(({ loss }) => loss);
       assert.ok(losses.every(Number.isFinite));

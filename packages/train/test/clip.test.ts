@@ -94,7 +94,7 @@ describe('errors of clip', () => {
     assert.throws(() => checkClip({ clipNorm: 1 } as unknown as Clip), fails('value', /got \{ clipNorm \}/));
     assert.throws(
       () => checkClip({ norm: 0 }),
-      fails('value', /norm must be a number above 0, got 0. Leave clip out/),
+      fails('value', /norm must be a number above 0, got 0. Omit clip/),
     );
     assert.throws(() => checkClip({ globalNorm: Number.NaN }), fails('value', /above 0, got NaN/));
   });

@@ -48,7 +48,7 @@ async function failure(network: Network, options: Partial<FitOptions> = {}): Pro
   return error;
 }
 
-describe('the error of a run that has gone astray', () => {
+describe('the error of a diverged run', () => {
   test('names the layer whose output is not finite, the step and the batch', async () => {
     let calls = 0;
     const network = sequential([
@@ -65,7 +65,7 @@ describe('the error of a run that has gone astray', () => {
     assert.deepEqual([error.data.layer, error.data.epoch, error.data.step], ['breaks', 1, 3]);
   });
 
-  test('names the layer on whose way back the gradient breaks', async () => {
+  test('names the layer in whose backward pass the gradient becomes non-finite', async () => {
     // The root of 0 is 0, and its slope is infinite.
     const network = sequential([
       dense({ units: 2, name: 'first', kernelInitializer: 'zeros' }),
@@ -81,7 +81,7 @@ describe('the error of a run that has gone astray', () => {
     assert.equal(error.data.layer, 'first');
   });
 
-  test('looks again from the states before the batch, not from what it left in them', async () => {
+  test('repeats the batch with the states before it', async () => {
     let calls = 0;
     const network = sequential([
       new Apply('flickers', (value) => (++calls === 2 ? log(sub(mul(value, 0), 1)) : value)),
@@ -92,7 +92,7 @@ describe('the error of a run that has gone astray', () => {
     assert.match(error.message, /Running the batch again gave finite values/);
   });
 
-  test('names the example that holds the bad number', async () => {
+  test('names the example with the invalid number', async () => {
     const values = x.dataSync();
     values[20 * 6 + 2] = Number.NaN;
     const error = await failure(forecaster(), { x: tensor(values, x.shape) });
@@ -106,7 +106,7 @@ describe('the error of a run that has gone astray', () => {
     assert.match(other.message, /y has the value Infinity in example 3\./);
   });
 
-  test('names the weights that an update has thrown away', async () => {
+  test('names the weights that an update made non-finite', async () => {
     const error = await failure(forecaster(), { optimizer: { name: 'adam', learningRate: 1e39 } });
     assert.match(
       error.message,
@@ -115,7 +115,7 @@ describe('the error of a run that has gone astray', () => {
     assert.match(error.message, /Clip the gradients/);
   });
 
-  test('names weights that the last update of all has thrown away', async () => {
+  test('names the weights that the last update made non-finite', async () => {
     const error = await failure(forecaster(), {
       optimizer: { name: 'adam', learningRate: 1e39 },
       batchSize: 40,
@@ -136,7 +136,7 @@ describe('the error of a run that has gone astray', () => {
     );
   });
 
-  test('leaves the last good checkpoint and says where it is', async (t) => {
+  test('keeps the last good checkpoint and names its location', async (t) => {
     const checkpointDir = mkdtempSync(join(tmpdir(), 'unroll-guard-'));
     t.after(() => rmSync(checkpointDir, { recursive: true }));
     let calls = 0;
@@ -186,7 +186,7 @@ describe('warnings', () => {
       dense({ units: 2, activation }),
     ]);
 
-  test('none where all is well', async () => {
+  test('none for a normal run', async () => {
     assert.deepEqual(await codes(forecaster(), {}), []);
     assert.deepEqual(await codes(forecaster({ stateful: true }), { ...waves(32), batchSize: 16 }), []);
     const loss = 'sparseCategoricalCrossentropy';
@@ -235,7 +235,7 @@ describe('warnings', () => {
     assert.deepEqual(await codes(forecaster(), { window: 7 }), ['short-sequence']);
   });
 
-  test('fit hands each text over once', async () => {
+  test('fit reports each warning once', async () => {
     const texts: string[] = [];
     const data = { ...waves(32), shuffle: true, onWarning: (text: string) => void texts.push(text) };
     await fit(forecaster({ stateful: true }), { ...common, ...data, epochs: 3 });

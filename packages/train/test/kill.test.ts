@@ -56,7 +56,7 @@ const files = (folder: string) => ({
   ),
 });
 
-test(`killed ${KILLS} times and resumed, a run ends as the one left alone`, async (t) => {
+test(`killed ${KILLS} times and resumed, a run ends like an uninterrupted one`, async (t) => {
   const folderFor = (name: string): string => {
     const folder = mkdtempSync(join(tmpdir(), `unroll-kill-${name}-`));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -99,7 +99,7 @@ test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed'
   assert.deepEqual(files(broken), files(whole));
 });
 
-test('a second Ctrl-C is taken for the first within half a second, and ends the process after it', async () => {
+test('a second Ctrl-C is ignored within half a second, and ends the process later', async () => {
   const others = process.listenerCount('SIGINT');
   const signal = interruptSignal();
   let fired = 0;

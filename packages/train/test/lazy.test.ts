@@ -116,7 +116,7 @@ const lazyAdam = { ...adam, lazy: true } as const;
 
 for (const { name, backend, reason } of testBackends()) {
   describe(`gradients of looked-up rows on ${name}`, { skip: reason || false }, () => {
-    test('are those of the whole table, to the bit', async () => {
+    test('are bitwise equal to those of the whole table', async () => {
       await setBackend(backend!);
       // Times 1 the table is another tensor, whose gradient is written out.
       const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
@@ -182,7 +182,7 @@ describe('lazy optimizers', () => {
   ]; // biome-ignore format: a list
   for (const options of specs) {
     const spec = { learningRate: 0.05, ...options };
-    test(`change looked-up rows as ever and no others: ${JSON.stringify(options)}`, async () => {
+    test(`update only looked-up rows: ${JSON.stringify(options)}`, async () => {
       await setBackend();
       const { tables } = await run({ ...spec, lazy: true });
       same('lazy', tables, await putBack({ ...spec, excludeFromWeightDecay: [] }));
@@ -191,7 +191,7 @@ describe('lazy optimizers', () => {
     });
   }
 
-  test('move rows that were looked up before, unless they are lazy', async () => {
+  test('update rows from earlier lookups, unless they are lazy', async () => {
     const [dense, lazy] = [await run(adam), await run(lazyAdam)];
     const first = (tables: ArrayLike<number>[], step: number): number => tables[step]![0]!;
     assert.deepEqual(goldens.ids[2]!.includes(0), false);
@@ -207,7 +207,7 @@ describe('lazy optimizers', () => {
     assert.equal(mismatch('table', lazy.tables.at(-1)!, dense.tables.at(-1)!, 1e-6), null);
   });
 
-  test('update the rows of all batches gathered, and resume in between to the bit', async () => {
+  test('update the rows of all accumulated batches, and resume in between with bitwise equal results', async () => {
     const options = { batches, loss, optimizer: lazyAdam, accumulate: 4 };
     const whole = new Lookups();
     for await (const _ of train(whole, options));
@@ -230,7 +230,7 @@ describe('lazy optimizers', () => {
     }
   });
 
-  test('update the whole table where its gradient is not of rows alone', async () => {
+  test('update the whole table if its gradient is dense', async () => {
     const penalised = (): Lookups => Object.assign(new Lookups(), { penalty: 0.01 });
     const regularized = await run(adam, { model: penalised() });
     same('regularizer', (await run(lazyAdam, { model: penalised() })).tables, regularized.tables);
@@ -239,7 +239,7 @@ describe('lazy optimizers', () => {
     same('hook', (await run(lazyAdam, { beforeUpdate })).tables, (await run(adam)).tables);
   });
 
-  test('leave a table alone that a batch does not use', async () => {
+  test('do not change a table that a batch does not use', async () => {
     const model = new Lookups();
     const other = new Parameter('other', [2, 1], [3, 4]);
     model.parameters.push(other);

@@ -59,7 +59,7 @@ describe('forms of data', () => {
   }
 });
 
-test('shuffling is the seed and the epoch, and nothing else', async () => {
+test('shuffling depends only on the seed and the epoch', async () => {
   const run = (seed: number) => trained({ x, y, batchSize: 16, shuffle: true, seed });
   const first = await run(1);
   assert.deepEqual(await run(1), first);
@@ -90,7 +90,7 @@ test('validation and evaluate do not depend on the batch size, also under a mask
   }
 });
 
-describe('mistakes in data', () => {
+describe('invalid data', () => {
   const consume = async (data: Partial<TrainOptions>): Promise<void> => {
     for await (const _ of train(forecaster(), { ...common, ...data } as TrainOptions));
   };
@@ -114,12 +114,12 @@ describe('mistakes in data', () => {
     [
       'sample weights of more outputs than there are',
       () => ({ x, y, sampleWeights: [null, null, null] }),
-      ['value', /sampleWeights has 3 entries, and the outputs with a loss are 1\. Give one for each/],
+      ['value', /sampleWeights must have one entry for each of the 1 outputs with a loss .* got 3 entries/],
     ],
     [
       'masks of more inputs than there are',
       () => ({ x, y, mask: [null, null] }),
-      ['shape', /Give one mask for each input \(1\), got 2\./],
+      ['shape', /mask must have one entry for each of the 1 inputs, got 2\./],
     ],
     [
       'a split that leaves nothing',
@@ -135,21 +135,25 @@ describe('mistakes in data', () => {
     [
       'a split of an iterable',
       () => ({ batches: cut(), validationSplit: 0.5 }),
-      ['value', /need validationData/],
+      ['value', /for batches of an iterable use validationData/],
     ],
     [
       'a used generator',
       () => ({ batches: once() }),
-      ['value', /gave no batch in epoch 2.*a function that makes one/s],
+      ['value', /contained no batch in epoch 2.*a function that makes one/s],
     ],
     [
       'too few batches',
       () => ({ batches: cut(), stepsPerEpoch: 4 }),
       ['value', /ended after 3 of 4 batches/],
     ],
-    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /gave no batch in epoch 1/]],
+    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /contained no batch in epoch 1/]],
     ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs must be a positive integer, got 0/]],
-    ['two targets for one output', () => ({ x, y: [y, y] }), ['value', /1 outputs.*y has 2 tensors/s]],
+    [
+      'two targets for one output',
+      () => ({ x, y: [y, y] }),
+      ['value', /y must have one tensor for each of the 1 outputs with a loss .*, got 2/s],
+    ],
   ];
   function* once(): Generator<Examples> {
     yield* cut();
@@ -159,7 +163,7 @@ describe('mistakes in data', () => {
   }
 });
 
-test('an iterable is told when training leaves it early', async () => {
+test('closes an iterable when training leaves it early', async () => {
   let closed = 0;
   const batches: Batches = () => ({
     *[Symbol.iterator](): Generator<Examples> {
@@ -174,7 +178,7 @@ test('an iterable is told when training leaves it early', async () => {
   assert.equal(closed, 1);
 });
 
-test('a mask given beside the data is as good as a shorter sequence', async () => {
+test('a given mask is equivalent to a shorter sequence', async () => {
   const valid: number[][] = Array.from({ length: 40 }, () => [1, 1, 1, 1, 0, 0]);
   const short = Float32Array.from(
     { length: 40 * 4 },

@@ -10,14 +10,14 @@ import { distance, forecaster, rows, waves, weightsOf } from './small-model.js';
 const { x, y } = waves();
 const common = { loss: 'mse', optimizer: 'sgd', shuffle: false } as const;
 
-test('a loss that is not reduced and a class that is not a number are refused', async () => {
+test('rejects an unreduced loss and an invalid class', async () => {
   await assert.rejects(
     () => evaluate(forecaster(), { x, y }, { loss: { name: 'mse', reduction: 'none' } }),
     fails('value', /reduction must be "sum" or a mean to train or evaluate with, got "none"/),
   );
   await assert.rejects(
     () => evaluate(forecaster(), { x, y }, { loss: 'mse', classWeights: { 0: 2 } }),
-    fails('value', /classWeights: the target of row 0 must be a class number, got /),
+    fails('value', /classWeights: the target of row 0 must be a class index, got /),
   );
 });
 
@@ -38,7 +38,7 @@ describe('accumulation', () => {
     sums: { loss: { name: 'mse', reduction: 'sum' }, optimizer: { name: 'sgd', learningRate: 1e-3 } },
   };
   for (const [name, options] of Object.entries(cases)) {
-    test(`4 batches of 4 are one of 16, the rest of an epoch too: ${name}`, async () => {
+    test(`4 batches of 4 equal one of 16, including the rest of an epoch: ${name}`, async () => {
       const whole = await after(forecaster(), { ...options, batchSize: 16, epochs: 3 });
       const parts = await after(forecaster(), { ...options, batchSize: 4, accumulate: 4, epochs: 3 });
       assert.ok(distance(whole, parts) < 2e-6, `${distance(whole, parts)}`);
@@ -48,7 +48,7 @@ describe('accumulation', () => {
     });
   }
 
-  test('batches of unequal numbers of valid steps weigh by them', async () => {
+  test('batches are weighted by their numbers of valid steps', async () => {
     const words = tensor([
       [1, 2, 3, 0],
       [4, 0, 0, 0],
@@ -76,7 +76,7 @@ describe('accumulation', () => {
     assert.ok(distance(whole, parts) < 1e-6, `${distance(whole, parts)}`);
   });
 
-  test('events tell which steps changed the weights', async () => {
+  test('events report which steps updated the weights', async () => {
     const steps: StepEvent[] = [];
     for await (const event of train(forecaster(), { ...common, x, y, batchSize: 8, accumulate: 2 })) {
       if (event.type === 'step') steps.push(event);
@@ -95,7 +95,7 @@ describe('accumulation', () => {
 });
 
 describe('weights', () => {
-  test('a sample weight of 2 is the example twice', async () => {
+  test('a sample weight of 2 equals a duplicated example', async () => {
     const twice = { x: concat([x, rows(x, 0, 1)], 0), y: concat([y, rows(y, 0, 1)], 0) };
     const weights = Array.from({ length: 40 }, (_, i) => (i === 0 ? 2 : 1));
     const sum = { name: 'mse', reduction: 'sum' } as const;
@@ -132,7 +132,7 @@ describe('weights', () => {
     assert.ok(distance(byClass, await after(classifier(), { x: words, y: labels, loss })) > 1e-4);
   });
 
-  test('class weights do not weigh the validation loss; evaluate() heeds them', async () => {
+  test('class weights do not apply to the validation loss, but to evaluate()', async () => {
     const labels = tensor([0, 1, 1, 0]);
     const data = { x: words, y: labels };
     const network = classifier();
@@ -147,7 +147,7 @@ describe('weights', () => {
     assert.notEqual(weighted, plain);
   });
 
-  test('temporal weights of 0 leave steps out', async () => {
+  test('temporal weights of 0 exclude steps', async () => {
     const tags = tensor([
       [0, 1, 1],
       [1, 0, 0],
@@ -166,7 +166,7 @@ describe('weights', () => {
     assert.deepEqual(a, b);
   });
 
-  test('metrics heed no weights, weighted metrics do', async () => {
+  test('metrics ignore weights, weighted metrics use them', async () => {
     const labels = tensor([0, 1, 1, 0]);
     const network = classifier();
     const figures = await evaluate(
@@ -185,7 +185,7 @@ describe('weights', () => {
   });
 });
 
-test('a weight that a batch does not use has the gradient 0, whatever it had before', async () => {
+test('a parameter that a batch does not use has gradient 0', async () => {
   const [used, sometimes] = ['used', 'sometimes'].map((name) => new Parameter(name, [1, 1], [1]));
   let calls = 0;
   const own: Model = {
@@ -208,7 +208,7 @@ test('a weight that a batch does not use has the gradient 0, whatever it had bef
   );
 });
 
-test('metrics heed the mask of the model', async () => {
+test('metrics respect the mask of the model', async () => {
   const tagger = sequential([
     embedding({ inputDim: 4, outputDim: 2, maskZero: true }),
     gru({ units: 2, returnSequences: true }),
@@ -253,7 +253,7 @@ describe('several outputs', () => {
   );
   const losses = { value: 'mse', sign: 'binaryCrossentropy' } as const;
 
-  test('losses and metrics are found by name, and weighted', async () => {
+  test('losses and metrics are assigned by name, and weighted', async () => {
     const network = twoHeads();
     const history = await fit(network, {
       ...{ x, y: [y, signs], loss: losses, lossWeights: { sign: 0.5 }, optimizer: 'adam', epochs: 2 },
@@ -307,15 +307,21 @@ describe('several outputs', () => {
     assert.notDeepEqual(weightsOf(one), weightsOf(twoHeads()));
   });
 
-  test('mistakes name the outputs', async () => {
+  test('errors name the outputs', async () => {
     const wrong = (options: Partial<FitOptions>): Promise<unknown> =>
       fit(twoHeads(), { ...common, x, y: [y, signs], ...options } as FitOptions);
     await assert.rejects(
       wrong({ loss: { values: 'mse' } }),
       fails('value', /no output "values".*value, sign/s),
     );
-    await assert.rejects(wrong({ loss: ['mse'] }), fails('value', /loss has 1 entries.*2 outputs/s));
-    await assert.rejects(wrong({ loss: losses, y }), fails('value', /2 of them with a loss, and y has 1/));
+    await assert.rejects(
+      wrong({ loss: ['mse'] }),
+      fails('value', /loss must have 2 entries, one for each output, got 1/s),
+    );
+    await assert.rejects(
+      wrong({ loss: losses, y }),
+      fails('value', /y must have one tensor for each of the 2 outputs with a loss .*, got 1/),
+    );
     await assert.rejects(wrong({ loss: {} }), fails('value', /No output has a loss/));
     await assert.rejects(wrong({ loss: losses, classWeights: { 1: 2 } }), fails('value', /one output/));
   });

@@ -47,7 +47,7 @@ test('events come in order: the steps of an epoch, the epoch, the end', async ()
   assert.deepEqual(events.at(-1), { type: 'end', reason: 'done', completed: true });
 });
 
-test('the figures of an epoch are of that epoch alone', async () => {
+test('the metrics of an epoch cover only that epoch', async () => {
   const events = await eventsOf({ epochs: 3, loss: 'mae', metrics: ['mae'] });
   for (const epoch of events.filter((event) => event.type === 'epoch')) {
     const steps = events.filter(
@@ -58,7 +58,7 @@ test('the figures of an epoch are of that epoch alone', async () => {
   }
 });
 
-test('dropout is another one at every step of every epoch, and the same in every run', async () => {
+test('dropout masks differ between steps and epochs, and are reproducible', async () => {
   const run = async (seed: number): Promise<number[]> => {
     const still = { optimizer: { name: 'sgd', learningRate: 1e-30 }, epochs: 2, seed } as const;
     const same = { x: rows(x, 0, 4), y: rows(y, 0, 4) };
@@ -74,7 +74,7 @@ test('dropout is another one at every step of every epoch, and the same in every
   assert.notDeepEqual(await run(2), losses);
 });
 
-test('a signal ends the run after the batch at hand', async () => {
+test('a signal ends the run after the current batch', async () => {
   const controller = new AbortController();
   const seen: string[] = [];
   for await (const event of train(forecaster(), { ...common, epochs: 5, signal: controller.signal })) {
@@ -104,7 +104,7 @@ test('stop() ends the run after the event', async () => {
   assert.deepEqual(seen.at(-1), { type: 'end', reason: 'stopped', completed: true });
 });
 
-test('the event loop turns between any two batches that take their time, also of a validation', async () => {
+test('yields to the event loop between slow batches, also in validation', async () => {
   const turns = [0];
   let batch = 0;
   let going = true;
@@ -129,7 +129,7 @@ test('the event loop turns between any two batches that take their time, also of
 });
 
 describe('the hook before an update', () => {
-  test('sees the gradients, and what it writes is used', async () => {
+  test('reads and replaces the gradients', async () => {
     const plain = forecaster();
     await fit(plain, { ...common, optimizer: { name: 'sgd', learningRate: 0.02 } });
     const doubled = forecaster();
@@ -144,7 +144,7 @@ describe('the hook before an update', () => {
     assert.ok(distance(weightsOf(plain), weightsOf(doubled)) < 1e-7);
   });
 
-  test('cannot write more or fewer numbers than there are', async () => {
+  test('cannot write another number of values', async () => {
     for (const change of [1, -1]) {
       const beforeUpdate: GradientHook = (gradients) =>
         gradients.write(new Float32Array(gradients.length + change));
@@ -152,7 +152,7 @@ describe('the hook before an update', () => {
     }
   });
 
-  test('runs once an update, with the count of what was gathered, before clipping', async () => {
+  test('runs once per update, before clipping, with the accumulated count', async () => {
     const counts: number[] = [];
     const lengths: number[] = [];
     const model = forecaster();
@@ -192,7 +192,7 @@ test('the learning rate follows its schedule by updates, and a factor multiplies
   assert.ok(distance(rates, [0.1, 0.005, 0.0025]) < 1e-12, String(rates));
 });
 
-test('an optimizer that is remembered goes on, one that is not starts anew', async () => {
+test('an optimizer continues with a shared memory and starts anew without one', async () => {
   const whole = forecaster();
   await fit(whole, { ...common, epochs: 4 });
   const memory = new OptimizerMemory();
@@ -206,7 +206,7 @@ test('an optimizer that is remembered goes on, one that is not starts anew', asy
   assert.notDeepEqual(weightsOf(anew), weightsOf(whole));
 });
 
-test('the average of the weights is what validation measures, and what is left at the end', async () => {
+test('validation uses the average of the weights, which replaces them at the end', async () => {
   const network = forecaster();
   const seen: number[][] = [];
   let last = Number.NaN;
@@ -229,7 +229,7 @@ test('the average of the weights is what validation measures, and what is left a
   assert.ok(Math.abs(epoch.validationLoss! - last) < 1e-6);
 });
 
-test('validation leaves the states that a stateful model carries as they were', async () => {
+test('validation preserves the states of a stateful model', async () => {
   const data = waves(8);
   const options = { ...common, ...data, batchSize: 4, epochs: 3 };
   const watched = forecaster({ stateful: true });

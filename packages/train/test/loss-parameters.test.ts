@@ -77,7 +77,7 @@ describe('the parameters of a loss', () => {
     assert.equal(sharpnessOf(frozen), 1);
   });
 
-  test('resume to the bit from any event, also through the bytes of a checkpoint', async () => {
+  test('resume with bitwise equal results from any event, also from an encoded checkpoint', async () => {
     const whole = await trained({});
     for (const stop of [1, 2, 3, 5, 8]) {
       const run = train(network(), optionsFor(bagOfLabels()));
@@ -102,7 +102,7 @@ describe('the parameters of a loss', () => {
     );
   });
 
-  test('count for regularisers and constraints, in training and in evaluate', async () => {
+  test('support regularisers and constraints, in training and in evaluate', async () => {
     const [model, plain] = [network(), bagOfLabels()];
     const heavy = bagOfLabels({ own: { regularizer: (s) => mul(square(s), 10) } });
     const first = await evaluate(model, { x, y }, { loss: plain });
@@ -114,7 +114,7 @@ describe('the parameters of a loss', () => {
     assert.ok(Math.abs(sharpnessOf(held)) < 0.2); // the average of 1 and zeros
   });
 
-  test('are put back by early stopping and by the learning rate finder', async () => {
+  test('are restored by early stopping and by the learning-rate finder', async () => {
     const [model, loss] = [network(), bagOfLabels()];
     await findLearningRate(model, { x, y, loss, optimizer: 'sgd', steps: 5, from: 0.1, to: 1 });
     assert.equal(sharpnessOf(loss), 1);
@@ -130,7 +130,7 @@ describe('the parameters of a loss', () => {
     assert.notEqual(best, 1);
   });
 
-  test('are named where they are not finite', async () => {
+  test('are named if they are not finite', async () => {
     const loss = bagOfLabels({ start: Number.NaN });
     const run = train(network(), optionsFor(loss));
     await assert.rejects(
@@ -139,7 +139,7 @@ describe('the parameters of a loss', () => {
     );
   });
 
-  test('are named where their gradient is not finite', async () => {
+  test('are named if their gradient is not finite', async () => {
     const own = { regularizer: (s: Tensor) => sqrt(mul(s, 0)) }; // 0, with the gradient 0 · ∞
     const run = train(network(), optionsFor(bagOfLabels({ own })));
     await assert.rejects(
@@ -176,7 +176,7 @@ describe('the parameters of a loss', () => {
     );
     await assert.rejects(
       evaluate(model, { x, y }, { loss: bagOfLabels(), classWeights: [1, 2] }),
-      fails('value', /classWeights are for losses of steps, and bagOfLabels is a loss of sequences/),
+      fails('value', /classWeights are for losses of steps, but bagOfLabels is a loss of sequences/),
     );
   });
 });

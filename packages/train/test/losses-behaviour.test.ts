@@ -1,4 +1,4 @@
-/** How losses behave on empty, masked and extreme input, and what shapes they take. */
+/** Losses of empty, masked and extreme input, and the shapes that they accept. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mul, sub, sum, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
@@ -13,9 +13,9 @@ const ALL: LossSpec[] = [...new Set(CHECKED.map((spec) => (spec as { name: strin
   (name) => (name === 'pinball' ? { name: 'pinball', quantiles: [0.1, 0.5, 0.9] } : (name as LossName)),
 );
 
-describe('losses of nothing', () => {
+describe('losses without valid rows', () => {
   for (const spec of ALL) {
-    test(`${title(spec)}: masked everywhere, empty, or weighed by nothing: 0 and no gradient`, () => {
+    test(`${title(spec)}: fully masked, empty, or of weight 0: loss 0 and no gradient`, () => {
       const loss = resolveLoss(spec);
       const { prediction, target } = example(loss.name as LossName, 3);
       const p = tensor(prediction);
@@ -38,7 +38,7 @@ describe('losses of nothing', () => {
       none(() => byWeight.compute(p, y, null, zeros([2])), p);
     });
 
-    test(`${title(spec)}: what the mask hides has no effect, NaN included`, () => {
+    test(`${title(spec)}: masked values have no effect, including NaN`, () => {
       const loss = resolveLoss(spec);
       const { prediction, target } = example(loss.name as LossName, 5);
       const y = tensor(target as number[][]);
@@ -133,7 +133,7 @@ describe('losses of extreme input', () => {
       }
     });
   }
-  test('focal losses with gamma below 1 have a finite gradient where all is right', () => {
+  test('focal losses with gamma below 1 have a finite gradient for perfect predictions', () => {
     const p = tensor([[1], [0]]);
     const loss = resolveLoss({ name: 'binaryFocalCrossentropy', gamma: 0.5 });
     const { grads } = valueAndGrad(() => loss.compute(p, tensor([[1], [0]]), null), [p]);
@@ -148,13 +148,13 @@ describe('losses of single rows', () => {
     [0.25, 0.75],
     [0.5, 0.5],
   ]);
-  test('0 where a row is masked or ignored, whatever its target', () => {
+  test('are 0 for masked and ignored rows with any target', () => {
     const rows = loss.compute(p, tensor([9, 0, -1]), tensor([0, 1, 1]), tensor([1, 2, 3]));
     close(rows.dataSync(), [0, -2 * log(0.25), 0]);
     close(loss.rows(p, tensor([-1, 0, -1])).dataSync(), [0, -log(0.25), 0]);
     close(loss.rows(p, tensor([-1, -1, -1])).dataSync(), [0, 0, 0]);
   });
-  test('a loss of your own has masks and weights like the others', () => {
+  test('a custom loss supports masks and weights', () => {
     const own = losses.custom('cubed', (prediction, target) => {
       const error = sub(prediction, target);
       return sum(mul(error, mul(error, error)), -1);
@@ -168,13 +168,13 @@ describe('losses of single rows', () => {
 
 describe('shapes of predictions, targets, masks and weights', () => {
   const mse = resolveLoss('mse');
-  test('a missing last axis of 1 is put there, and [B] is a row per example', () => {
+  test('adds a missing last axis of 1, and treats [B] as one row per example', () => {
     const p = tensor([[1], [3]]);
     assert.equal(mse.compute(p, tensor([0, 0]), null).item(), 5);
     assert.deepEqual([...mse.rows(tensor([1, 3]), tensor([0, 0])).dataSync()], [1, 9]);
     assert.equal(losses.sparseCategoricalCrossentropy().rows(tensor([[0.5, 0.5]]), tensor([[1]])).size, 1);
   });
-  test('weights [B] are those of whole sequences, [B, T] those of steps', () => {
+  test('weights [B] apply to sequences, [B, T] to steps', () => {
     const p = tensor([
       [[1], [2]],
       [[3], [4]],
@@ -197,7 +197,7 @@ describe('shapes of predictions, targets, masks and weights', () => {
     );
     assert.equal(mse.compute(p, y, tensor([1, 0]), null).item(), (1 + 4) / 2);
   });
-  test('class weights, from class numbers and from one-hot targets, times sample weights', () => {
+  test('class weights, from class indices and from one-hot targets, times sample weights', () => {
     const ids = classWeighted(tensor([0, 1, 2]), [3], { 1: 5, 2: 0.5 });
     assert.deepEqual([...ids.dataSync()], [1, 5, 0.5]);
     const oneHot = classWeighted(

@@ -35,10 +35,10 @@ describe('errors of losses', () => {
       /\[1, 2\].*\[1, 3\].*as many units/,
     ],
     [
-      'one-hot targets for class numbers',
+      'one-hot targets for class indices',
       compute('sparseCategoricalCrossentropy', [[1, 2]], [[0, 1]]),
       'shape',
-      /class number for each row, \[1\], or use categoricalCrossentropy/,
+      /class index for each row, \[1\], or use categoricalCrossentropy/,
     ],
     [
       'a class that is none',
@@ -51,37 +51,37 @@ describe('errors of losses', () => {
         [0, 2],
       ),
       'value',
-      /target at \[1\] is 2.*2 classes, 0 to 1/,
+      /target at \[1\] must be one of the 2 classes of the model, 0 to 1, got 2/,
     ],
     [
       'a class that is not whole',
       compute('sparseCategoricalCrossentropy', [[1, 2]], [0.5]),
       'value',
-      /is 0.5/,
+      /got 0\.5/,
     ],
     [
       'a target below 0',
       compute('binaryCrossentropy', [[0.5, 0.5]], [[0, -1]]),
       'value',
-      /target at \[0, 1\] is -1.*as 0 and 1/,
+      /target at \[0, 1\] must be between 0 and 1, got -1.*as 0 and 1/,
     ],
     [
-      'class numbers for one-hot targets',
+      'class indices for one-hot targets',
       compute('categoricalCrossentropy', [[0.5, 0.5]], [[0, 2]]),
       'value',
-      /is 2.*sparseCategorical/,
+      /got 2.*sparseCategorical/,
     ],
     [
       'a negative count',
       compute('poisson', [[1], [1]], [[0], [-2]]),
       'value',
-      /target at \[1\] is -2.*not differenced/,
+      /target at \[1\] must be .*, got -2.*not differenced/,
     ],
     [
       'a count with a fraction',
       compute('negativeBinomialNll', [[1, 1]], [[0.5]]),
       'value',
-      /is 0.5, not an integer/,
+      /must be an integer >= 0, got 0\.5/,
     ],
     [
       'too few outputs for a distribution',
@@ -93,7 +93,7 @@ describe('errors of losses', () => {
       'quantiles and outputs that differ',
       compute({ name: 'pinball', quantiles: [0.1, 0.9] }, [[1, 2, 3]], [1]),
       'value',
-      /2 quantiles.*3 numbers/,
+      /must predict 2 numbers, one for each quantile, got 3/,
     ],
     ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /between 0 and 1, got 1/],
     [
@@ -114,7 +114,7 @@ describe('errors of losses', () => {
       'alphas for other classes',
       compute({ name: 'categoricalFocalCrossentropy', alpha: [1, 2, 3] }, [[0.5, 0.5]], [[0, 1]]),
       'value',
-      /3 numbers.*2 classes/,
+      /each of the 2 classes, got 3/,
     ],
     [
       'an unknown spread',
@@ -158,7 +158,7 @@ describe('errors of losses', () => {
       assert.throws(run, fails(code, message));
     });
   }
-  test('the position of a wrong class counts masked rows too', () => {
+  test('the position of an invalid class counts masked rows', () => {
     const run = (): Tensor =>
       losses.sparseCategoricalCrossentropy().compute(
         zeros([2, 3, 4]),
@@ -171,6 +171,6 @@ describe('errors of losses', () => {
           [0, 1, 1],
         ]),
       );
-    assert.throws(run, fails('value', /target at \[1, 1\] is 9/));
+    assert.throws(run, fails('value', /target at \[1, 1\] must be .*, got 9/));
   });
 });

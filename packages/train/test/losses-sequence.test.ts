@@ -56,7 +56,7 @@ const close = (got: Tensor, want: readonly number[]): void => {
 };
 
 describe('a loss over sequences', () => {
-  test('gets the lengths of both sides and gives one number per sequence', () => {
+  test('receives both lengths and returns one number per sequence', () => {
     onBackend(float64, () => {
       const loss = built(bagOfLabels({ start: 1.5 }));
       close(loss.rows(tensor(values), tensor(labels)), byHand(null, 1.5));
@@ -74,7 +74,7 @@ describe('a loss over sequences', () => {
     });
   });
 
-  test('reduces as every loss does, with weights per sequence; what is masked throughout has no effect', () => {
+  test('supports reductions and weights per sequence; fully masked sequences have no effect', () => {
     onBackend(float64, () => {
       const rows = byHand(holes, 1).slice(0, 3);
       const weights = [1, 0.5, 3, 100];
@@ -102,7 +102,7 @@ describe('a loss over sequences', () => {
     });
   });
 
-  test('has the gradients that differences give: of the prediction and of its parameter', () => {
+  test('has correct gradients for the prediction and its parameter (central differences)', () => {
     onBackend(float64, () => {
       const loss = built(bagOfLabels({ start: 0.7 }));
       const x = new Parameter('x', [B, T, K], values.flat(2));
@@ -129,7 +129,7 @@ describe('a loss over sequences', () => {
     });
   });
 
-  test('a target mask in place of a padding value, and vectors as target steps', () => {
+  test('a target mask instead of a padding value, and vectors as target steps', () => {
     const lengthsOf = (definition: object, target: Tensor, mask: Tensor | null = null): number[] => {
       let found: number[] = [];
       losses
@@ -157,7 +157,7 @@ describe('a loss over sequences', () => {
     );
   });
 
-  test('says what is wrong, and with which example', () => {
+  test('reports errors with the example', () => {
     const loss = built(bagOfLabels());
     const x = tensor(values);
     const wrong = labels.map((row, b) => (b === 3 ? [2, 7, -1, -1, -1] : row));
@@ -172,7 +172,7 @@ describe('a loss over sequences', () => {
       () => loss.compute(x, tensor(torn), null),
       fails(
         'value',
-        /target of example 1 of the batch has padding at step 1 and goes on at step 3\. Pad at the end/,
+        /target of example 1 of the batch has padding at step 1 but values again at step 3\. Pad at the end/,
       ),
     );
     assert.throws(
@@ -195,7 +195,7 @@ describe('a loss over sequences', () => {
     const one = losses.sequence({ name: 'one', losses: () => zeros([]) });
     assert.throws(
       () => one.compute(x, tensor(labels), null),
-      fails('shape', /one: losses\(\) must give one number per sequence, \[4\], got \[\]/),
+      fails('shape', /one: losses\(\) must return one number per sequence, \[4\], got \[\]/),
     );
     assert.throws(
       () => bagOfLabels().compute(x, tensor(labels), null),
@@ -211,7 +211,7 @@ describe('a loss over sequences', () => {
     );
   });
 
-  test('can be known by name', () => {
+  test('can be registered by name', () => {
     assert.throws(
       () => resolveLoss({ name: 'bagOfLabels' } as never),
       fails('value', /There is no loss "bagOfLabels"/),

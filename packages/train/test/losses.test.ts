@@ -180,7 +180,7 @@ describe('gradients of losses by central differences in float64', () => {
 });
 
 describe('names and options', () => {
-  test('every loss is made again from its name and options', () => {
+  test('every loss can be restored from its name and options', () => {
     for (const spec of CHECKED) {
       const loss = resolveLoss(spec);
       const again = resolveLoss(JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec);

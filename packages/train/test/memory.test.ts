@@ -17,7 +17,7 @@ after(() => setBackend());
 const soak = fileURLToPath(new URL('../../../tools/soak.mjs', import.meta.url));
 for (const name of ['native', 'wasm:single']) {
   const available = testBackends().some((each) => each.backend && each.name.startsWith(name));
-  test(`2,000 steps leave nothing behind on ${name}`, {
+  test(`2,000 steps do not leak memory on ${name}`, {
     skip: available ? false : 'it does not load here',
   }, () => {
     const { status, stdout, stderr } = spawnSync(
@@ -32,7 +32,7 @@ for (const name of ['native', 'wasm:single']) {
   });
 }
 
-describe('linear memory stays as it is after the first runs', () => {
+describe('linear memory does not grow after the first runs', () => {
   const { x, y } = waves();
   const loss = losses.mse();
   const work: Record<string, () => Promise<unknown>> = {

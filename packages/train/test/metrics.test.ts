@@ -19,7 +19,7 @@ const NAMES: MetricName[] = [
   ...(['precision', 'recall', 'f1', 'auc', 'mae', 'mse', 'rmse', 'r2', 'perplexity'] as const),
 ];
 
-describe('accuracy by the shapes, as Keras chooses', () => {
+describe('accuracy chooses its kind by the shapes, as Keras does', () => {
   const of = (prediction: number[] | number[][] | number[][][], target: typeof prediction): number => {
     const metric = resolveMetric('accuracy');
     metric.update(tensor(prediction), tensor(target));
@@ -30,7 +30,7 @@ describe('accuracy by the shapes, as Keras chooses', () => {
     assert.equal(of([0.6, 0.4], [1, 1]), 0.5);
     assert.equal(of([[0.6], [0.4]], [1, 1]), 0.5);
   });
-  test('several with a class number are scores of classes', () => {
+  test('several with a class index are scores of classes', () => {
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [1, 1]), 0.5); // biome-ignore format: a table
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [[1], [0]]), 1); // biome-ignore format: a table
     assert.equal(of([[[1, 3], [3, 1]]], [[1, 1]]), 0.5); // biome-ignore format: a table
@@ -38,14 +38,14 @@ describe('accuracy by the shapes, as Keras chooses', () => {
   test('several with as many targets are scores and one-hot classes', () => {
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [[0, 1, 0], [0, 0, 1]]), 0.5); // biome-ignore format: a table
   });
-  test('binaryAccuracy takes each number for itself', () => {
+  test('binaryAccuracy counts each number separately', () => {
     const metric = resolveMetric('binaryAccuracy');
     metric.update(tensor([[0.9, 0.2, 0.7]]), tensor([[1, 0, 0]]));
     assert.equal(metric.result(), 2 / 3);
   });
 });
 
-describe('metrics of nothing', () => {
+describe('metrics without data', () => {
   for (const name of NAMES) {
     test(name, () => {
       const metric = resolveMetric(name);
@@ -68,13 +68,13 @@ describe('metrics of nothing', () => {
 });
 
 describe('metrics by hand', () => {
-  test('top k, with a padded row that is no class', () => {
+  test('top k, with a padded row that has no class', () => {
     const metric = resolveMetric({ name: 'topKAccuracy', k: 2 });
     const scores = tensor([4, 3, 2, 4, 3, 2, 4, 3, 2], [3, 3]);
     metric.update(scores, tensor([1, 2, -1]), tensor([1, 1, 0]));
     assert.equal(metric.result(), 0.5);
   });
-  test('precision, recall and F1 of yes-or-no questions', () => {
+  test('precision, recall and F1 of binary labels', () => {
     const p = tensor([0.9, 0.8, 0.3, 0.6]);
     const y = tensor([1, 0, 1, 1]);
     const of = (name: MetricName): number => {
@@ -114,29 +114,35 @@ describe('errors of metrics', () => {
       fails('value', /no option "top".* k\./),
     );
   });
-  test('classes where yes or no was expected', () => {
-    assert.throws(update('precision', [[1, 2]], [1]), fails('shape', /\[1, 2\].*\[1\].*average: 'macro'/));
+  test('classes for binary labels', () => {
+    assert.throws(
+      update('precision', [[1, 2]], [1]),
+      fails('shape', /\[1, 2\].*\[1\].*set average to 'macro'/),
+    );
   });
-  test('a class that is none', () => {
+  test('an invalid class', () => {
     const run = update('sparseCategoricalAccuracy', [[1, 2], [1, 2]], [0, 5]); // biome-ignore format: a table
-    assert.throws(run, fails('value', /target of row 1 is 5.*2 classes, 0 to 1/));
+    assert.throws(
+      run,
+      fails('value', /target of row 1 must be one of the 2 classes of the model, 0 to 1, got 5/),
+    );
   });
-  test('targets of other rows', () => {
-    assert.throws(update('perplexity', [[1, 2]], [1, 1]), fails('shape', /class number for each row, \[1\]/));
+  test('targets with another number of rows', () => {
+    assert.throws(update('perplexity', [[1, 2]], [1, 1]), fails('shape', /class index for each row, \[1\]/));
   });
   test('another number of classes in a later batch', () => {
     const metric = resolveMetric('perplexity');
     metric.update(tensor([[1, 2]]), tensor([0]));
     assert.throws(
       () => metric.update(tensor([[1, 2, 3]]), tensor([0])),
-      fails('shape', /rows of 3.*rows of 2/),
+      fails('shape', /rows must have 2 numbers, as before, got 3/),
     );
   });
   test('a state of another metric', () => {
     const metric = resolveMetric('mae');
     assert.throws(
       () => (metric.state = { width: 2, sums: [1] }),
-      fails('value', /state is of another metric/),
+      fails('value', /state belongs to another metric/),
     );
   });
   test('options that contradict each other, and a k of 0', () => {
@@ -150,6 +156,6 @@ describe('errors of metrics', () => {
   });
   test('a score that is not a number', () => {
     const run = (): void => resolveMetric('auc').update(tensor([0.5, Number.NaN]), tensor([0, 1]));
-    assert.throws(run, fails('value', /row 1 is not a number/));
+    assert.throws(run, fails('value', /row 1 must be a number, got NaN/));
   });
 });

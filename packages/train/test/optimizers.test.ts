@@ -23,7 +23,7 @@ const NAMES: OptimizerName[] = ['sgd', 'rmsprop', 'adagrad', 'adam', 'adamw', 'n
 
 describe('optimizers by name', () => {
   for (const name of NAMES) {
-    test(`${name} is made again from its name and options, its schedule too`, () => {
+    test(`${name} can be restored from its name and options, including its schedule`, () => {
       const made = resolveOptimizer({
         name,
         learningRate: cosineDecay({ initialLearningRate: 1, decaySteps: 4 }),
@@ -59,7 +59,7 @@ describe('updates by hand', () => {
     });
     close(after[0]!, [0.5, 1.5, 0.5]);
   });
-  test('weight decay leaves out the parameters that are excluded, and gradients stay apart', async () => {
+  test('weight decay skips excluded parameters, and gradients stay separate', async () => {
     const optimizer = sgd({ learningRate: 0.1, weightDecay: 1, excludeFromWeightDecay: ['p1'] });
     const { after } = await runOptimizer(optimizer, {
       initial: [[10], [20], [30]],
@@ -67,7 +67,7 @@ describe('updates by hand', () => {
     });
     close(after[0]!, [9 - 0.1, 20 - 0.2, 27 - 0.3]);
   });
-  test('one Nadam serves two runs at once: what it remembers lies in the slots', async () => {
+  test('one Nadam can be used in two runs: its state is in the slots', async () => {
     const optimizer = nadam({ learningRate: 0.1 });
     const run = { initial: [[1, 2]], gradients: Array.from({ length: 5 }, (_, n) => [[n - 2, 0.3]]) };
     const first = (await runOptimizer(optimizer, run)).after.at(-1)!;
@@ -91,7 +91,7 @@ describe('the moving average of weights', () => {
     close(await average.buffer.read(), [5]);
     assert.equal(average.updates, 2);
   });
-  test('is exchanged for a while, and put back also after an error', async () => {
+  test('is swapped temporarily, and restored even after an error', async () => {
     const own = weights([4, 5]);
     const average = new WeightAverage(own);
     assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]); // there is none yet
@@ -107,7 +107,7 @@ describe('the moving average of weights', () => {
       [[0, 1], [4, 5], false],
     );
   });
-  test('may take the place of the weights every few updates', async () => {
+  test('can replace the weights every few updates', async () => {
     const own = weights([4]);
     const average = new WeightAverage(own, { momentum: 0.5, overwriteEvery: 2 });
     average.update();

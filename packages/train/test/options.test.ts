@@ -34,7 +34,7 @@ const bare = (call: Row[0]): Row => [
   call,
   {},
   ['threshold', ''],
-  [{ k: 2 }, /there is no option "k"\. It takes none/],
+  [{ k: 2 }, /there is no option "k"\. It has no options/],
 ];
 const { metrics } = train;
 const rate = { initialLearningRate: 1 };
@@ -211,7 +211,7 @@ const asynchronous: Record<string, Row> = {
     (options) => train.predict(forecaster(), x, options),
     {},
     ['batch_size', 'batchSize'],
-    [{ verbose: 0 }, /there is no option "verbose"\. It is not needed here: only fit\(\) prints progress/],
+    [{ verbose: 0 }, /there is no option "verbose"\. It is not needed: only fit\(\) prints progress/],
   ],
   findLearningRate: [
     (options) => train.findLearningRate(forecaster(), options),
@@ -229,17 +229,17 @@ for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.e
     const owner = name.replace(' as a metric', '');
     const refuses = async (options: Options, text: RegExp): Promise<void> =>
       assert.rejects(async () => call({ ...good, ...options } as never), fails('value', text));
-    test('takes what it knows', async () => void (await call(good as never)));
-    test('refuses an unknown option', () =>
+    test('accepts known options', async () => void (await call(good as never)));
+    test('rejects an unknown option', () =>
       refuses(
         { qqqqqq: 1 },
-        new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It takes none)`),
+        new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It has no options)`),
       ));
-    test('refuses another spelling', () => {
-      const help = meant === '' ? 'It takes none' : `Did you mean "${meant}"\\?`;
+    test('rejects another spelling', () => {
+      const help = meant === '' ? 'It has no options' : `Did you mean "${meant}"\\?`;
       return refuses({ [spelling]: 1 }, new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`));
     });
-    test('refuses a wrong value', () => refuses(wrong, message));
+    test('rejects a wrong value', () => refuses(wrong, message));
   });
 }
 
@@ -248,8 +248,8 @@ describe('names', () => {
   const cases: [string, unknown, RegExp][] = [
     ['of Keras', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
     ['of another case', 'MAE', /Did you mean "mae"\?/],
-    ['that is a function', train.losses.mse, /A loss is given by name, .* got a function/],
-    ['that is missing', undefined, /A loss is given by name, .* got undefined/],
+    ['that is a function', train.losses.mse, /A loss must be a name, .* got a function/],
+    ['that is missing', undefined, /A loss must be a name, .* got undefined/],
     ['that is null', null, /got null/],
     ['that is a number', { name: 3 }, /got \{ name \}/],
   ];
@@ -294,7 +294,7 @@ describe('monitors are checked before training', () => {
       assert.equal(events, 0);
     });
   }
-  test('metrics that the run has pass, and those that a callback says it adds', async () => {
+  test('accepts metrics of the run and those that a callback adds', async () => {
     const own = { ...none(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
       await run([train.earlyStopping({ monitor })], held);
@@ -326,17 +326,17 @@ describe('clipping by the optimizer', () => {
       assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
     });
   }
-  test('is asked for once, by a number above 0', () => {
+  test('accepts one kind, and a limit above 0', () => {
     const cases: [() => unknown, RegExp][] = [
       [
         () => train.adam({ clipNorm: 1, clipValue: 1 }),
-        /adam: give only one of clipNorm, .*, got clipNorm and clipValue/,
+        /adam: set only one of clipNorm, .*, got clipNorm and clipValue/,
       ],
       [() => train.adam({ clipNorm: 0 }), /adam: clipNorm must be a number above 0, got 0/],
       [
         () =>
           train.train(forecaster(), { ...common, optimizer: train.adam({ clipNorm: 1 }), clip: { norm: 1 } }),
-        /give clip, or an option of the optimizer adam, not both/,
+        /Set either clip or the clipping option of the optimizer adam, not both/,
       ],
       [
         () => train.train(forecaster(), { ...common, clip: 1 as unknown as train.Clip }),
@@ -349,7 +349,7 @@ describe('clipping by the optimizer', () => {
   });
 });
 
-test('data that are no numbers are shown', async () => {
+test('shows data that are not numbers', async () => {
   const given = [{ input: [0], output: [1] }];
   await assert.rejects(
     async () => train.fit(forecaster(), { ...common, x: given as never }),
@@ -358,7 +358,7 @@ test('data that are no numbers are shown', async () => {
 });
 
 describe('undefined and NaN', () => {
-  test('an undefined option is one left out', () => {
+  test('an undefined option counts as omitted', () => {
     assert.equal(new train.Plateau({ better: undefined, factor: undefined }).options.factor, 0.1);
     assert.equal(new train.Plateau({ better: undefined }).options.better, 'lower');
     const rate = { maxLearningRate: 1, totalSteps: 10 };

@@ -30,7 +30,7 @@ describe('findLearningRate', () => {
     assert.ok(losses.at(-1)! < 0.05 * losses[0]!);
   });
 
-  test('puts the weights back, also of a model that was not built', async () => {
+  test('restores the weights, also of a model that was not built', async () => {
     for (const built of [true, false]) {
       const model = sequential([lstm({ units: 3 }), dense({ units: 1 })]);
       const untouched = sequential([lstm({ units: 3 }), dense({ units: 1 })]);
@@ -45,7 +45,7 @@ describe('findLearningRate', () => {
     }
   });
 
-  test('a loss that is no number ends the test, not the program', async () => {
+  test('a NaN loss ends the test without an error', async () => {
     const options = {
       ...data(),
       loss: 'mse',

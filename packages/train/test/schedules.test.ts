@@ -27,11 +27,11 @@ describe('schedules', () => {
     });
     close([0, 1, 4, 9, 14, 99].map(made.rate), [0, 0.5, 2, 1.1, 0.2, 0.2]);
   });
-  test('restarts of growing length begin exactly where the last stretch ends', () => {
+  test('periods of growing length begin exactly where the previous one ends', () => {
     const made = cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 3, tMul: 2, mMul: 0.5 });
     close([0, 3, 9, 21, 6].map(made.rate), [1, 0.5, 0.25, 0.125, 0.25]);
   });
-  test('after their end schedules stay where they are', () => {
+  test('schedules are constant after their end', () => {
     close(
       [polynomialDecay({ initialLearningRate: 1, decaySteps: 5, endLearningRate: 0.5 }).rate(100)],
       [0.5],
@@ -78,27 +78,27 @@ describe('the plateau rule', () => {
     let rate = start;
     return figures.map((figure) => (rate = plateau.observe(figure, rate)));
   };
-  test('reduces after `patience` epochs without improvement, and starts to count again', () => {
+  test('reduces after `patience` epochs without improvement, then counts again', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 2 });
     assert.deepEqual(rates(plateau, [5, 4, 4, 4, 4, 4, 3, 3]), [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]);
   });
-  test('what is not better by more than minDelta is no improvement', () => {
+  test('a change of at most minDelta is not an improvement', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 1, minDelta: 0.5 });
     assert.deepEqual(rates(plateau, [5, 4.5, 4.4]), [1, 0.5, 0.5]);
   });
-  test('nothing is counted in the cooldown', () => {
+  test('pauses during the cooldown', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 1, cooldown: 2 });
     assert.deepEqual(rates(plateau, [5, 5, 5, 5, 5]), [1, 0.5, 0.5, 0.25, 0.25]);
   });
-  test('the rate does not go below its least', () => {
+  test('does not go below the minimum rate', () => {
     const plateau = new Plateau({ factor: 0.1, patience: 1, minLearningRate: 0.05 });
     assert.deepEqual(rates(plateau, [5, 5, 5, 5]), [1, 0.1, 0.05, 0.05]);
   });
-  test('larger may be better, and NaN never is', () => {
+  test('supports metrics where higher is better; NaN is never better', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 1, better: 'higher' });
     assert.deepEqual(rates(plateau, [1, 2, Number.NaN, 3]), [1, 1, 0.5, 0.5]);
   });
-  test('goes on from its state', () => {
+  test('continues from its state', () => {
     const figures = [5, 5, 5, 4, 4, 4, 4];
     const whole = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), figures);
     const first = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });

@@ -26,7 +26,7 @@ const watched = (look: (prediction: Tensor, error: Tensor) => void): Loss => ({
 
 for (const { name, backend, reason } of testBackends()) {
   describe(`training on ${name}`, { skip: reason || false }, () => {
-    test('what a loss stashes away throws later', async () => {
+    test('a tensor stored by a loss throws later', async () => {
       await setBackend(backend!);
       const stashed: Tensor[] = [];
       await fit(forecaster(), { ...options, loss: watched((prediction) => stashed.push(prediction)) });
@@ -34,7 +34,7 @@ for (const { name, backend, reason } of testBackends()) {
       for (const prediction of stashed) assert.throws(() => prediction.dataSync(), isEnded);
     });
 
-    test('what it stashes away throws in the very next step', async () => {
+    test('a stored tensor throws in the next step', async () => {
       await setBackend(backend!);
       let before: Tensor | null = null;
       const loss = watched((prediction) => {
@@ -44,7 +44,7 @@ for (const { name, backend, reason } of testBackends()) {
       await assert.rejects(() => fit(forecaster(), { ...options, loss }), isEnded);
     });
 
-    test('what it keeps is right for ever, and training is none the wiser', async () => {
+    test('a kept tensor stays valid, and training is not affected', async () => {
       await setBackend(backend!);
       const kept: { prediction: Tensor; error: Tensor; seen: number[] }[] = [];
       const model = forecaster();
@@ -64,7 +64,7 @@ for (const { name, backend, reason } of testBackends()) {
       assert.deepEqual(weightsOf(model), weightsOf(plain));
     });
 
-    test('a consumer of events may compute what it likes between two steps', async () => {
+    test('a consumer of events may compute between two steps', async () => {
       await setBackend(backend!);
       const model = forecaster();
       const made: { tensor: Tensor; loss: number }[] = [];
@@ -79,7 +79,7 @@ for (const { name, backend, reason } of testBackends()) {
       assert.deepEqual(weightsOf(model), weightsOf(plain));
     });
 
-    test('an event consumer that stashes what a loss made throws too', async () => {
+    test('a stored tensor also throws in an event consumer', async () => {
       await setBackend(backend!);
       let prediction: Tensor | null = null;
       const loss = watched((latest) => {

@@ -50,7 +50,7 @@ for (const { name, backend, reason } of testBackends()) {
     before(() => setBackend(backend!));
 
     for (const frozen of [false, true]) {
-      test(`are what they are by hand${frozen ? ', with a frozen layer' : ''}`, async () => {
+      test(`equal the results computed by hand${frozen ? ', with a frozen layer' : ''}`, async () => {
         const model = make();
         model.build([[-1, ...x.shape.slice(1)]]);
         if (frozen) model.layers[1]!.trainable = false;
@@ -84,7 +84,7 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-describe('a model of no layers at all', () => {
+describe('a model without layers', () => {
   /** Anything with these members can be trained: here a constant, beside a weight that has no part in it. */
   function constant(trainable: boolean) {
     const value = new Parameter('value', [1, 1], [5], trainable);
@@ -97,7 +97,7 @@ describe('a model of no layers at all', () => {
   }
   const data = { x: rows(x, 0, 1), y: rows(y, 0, 1), loss: 'mse', epochs: 60 } as const;
 
-  test('learns, and leaves alone what the loss does not depend on', async () => {
+  test('learns, and does not change parameters that the loss does not depend on', async () => {
     await setBackend('reference');
     const model = constant(true);
     for await (const _ of train(model, { ...data, optimizer: { name: 'adam', learningRate: 0.2 } }));
@@ -105,7 +105,7 @@ describe('a model of no layers at all', () => {
     assert.deepEqual(model.idle.toArray(), [1, 2]);
   });
 
-  test('is refused where there is nothing to train', async () => {
+  test('is rejected if there is nothing to train', async () => {
     const events = train(constant(false), { ...data, optimizer: 'adam' });
     await assert.rejects(
       () => events.next(),

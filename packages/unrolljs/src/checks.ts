@@ -1,4 +1,4 @@
-/** What users hand to a model's methods, checked: options by their names, and numbers that are none. */
+/** Checks the arguments of a model's methods: option names, and that values are numbers. */
 import { Tensor, type UnrollError, valueError } from '@unroll/core';
 import { type Known, shown } from '@unroll/core/internal';
 import type { ArtifactExtras } from '@unroll/formats';
@@ -17,7 +17,7 @@ export const COMPILE: Known<CompileOptions> = {
   average: true,
 };
 
-/** Values are checked by the `fit` of @unroll/train. */
+/** The `fit` of @unroll/train checks their values. */
 export const FIT: Known<FitOptions> = {
   epochs: true,
   batchSize: true,
@@ -52,15 +52,15 @@ export const SAVE: Known<Pick<ArtifactExtras, 'pipeline' | 'weights'>> = {
   weights: ['float32', 'float16'],
 };
 
-/** @throws UnrollError `value` unless it is one of those that `fit` knows */
+/** @throws UnrollError `value` for a value that `fit` does not accept */
 export function checkVerbose(verbose: FitOptions['verbose']): void {
   if (verbose === undefined || verbose === 'auto' || verbose === 0 || verbose === 1 || verbose === 2) return;
   throw valueError(`fit: verbose must be 0, 1, 2 or "auto", got ${shown(verbose)}.`, { verbose });
 }
 
 /**
- * What `read` makes of values, or an error that says where something else than a number stands among them.
- * @param what how messages call the values: `x`, `y`
+ * Runs `read` on values. If it fails, throws an error that locates the first value that is not a number.
+ * @param what the name of the values in messages: `x`, `y`
  */
 export function reading<T>(what: string, values: unknown, read: () => T): T {
   const top = Array.isArray(values) ? null : notNumbers(what, values);
@@ -72,10 +72,10 @@ export function reading<T>(what: string, values: unknown, read: () => T): T {
   }
 }
 
-/** The error about the first thing among values that is neither a number nor an array of them; null: there is none. */
+/** An error about the first value that is neither a number nor an array of numbers; null if there is none. */
 export function notNumbers(path: string, value: unknown, top = true): UnrollError | null {
   if (typeof value === 'number' || value instanceof Tensor || isNumberArray(value)) return null;
-  const absent = (entry: unknown) => top && entry === null; // nothing for that input or output
+  const absent = (entry: unknown) => top && entry === null; // no values for that input or output
   if (Array.isArray(value)) {
     return first(
       value.map((entry, i) => () => (absent(entry) ? null : notNumbers(`${path}[${i}]`, entry, false))),
@@ -108,9 +108,11 @@ function isPlain(value: unknown): value is object {
 }
 
 function remedy(value: unknown): string {
-  if (typeof value === 'string') return ' Convert texts to numbers first.';
-  if (value instanceof Date) return ' Convert dates to numbers first, as with getTime().';
+  if (typeof value === 'string') return ' Convert strings to numbers first.';
+  if (value instanceof Date) return ' Convert dates to numbers first, for example with getTime().';
   if (typeof value !== 'object' || value === null) return '';
   if ('then' in value) return ' Await it first.';
-  return 'input' in value && 'output' in value ? ' Give inputs and outputs apart: fit(inputs, outputs).' : '';
+  return 'input' in value && 'output' in value
+    ? ' Pass inputs and outputs separately: fit(inputs, outputs).'
+    : '';
 }

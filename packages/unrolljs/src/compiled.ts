@@ -1,4 +1,4 @@
-/** What a model was compiled with, kept in its artifact so that a loaded model can continue training. */
+/** The compile options, saved in a model's artifact so that a loaded model can continue training. */
 import type { Json } from '@unroll/core/internal';
 import type { CompileOptions } from './trainable.js';
 
@@ -12,7 +12,7 @@ const SAVED_OPTIONS = [
   'average',
 ] as const;
 
-/** The options as JSON: losses, optimizers and metrics by their names and options. */
+/** The options as JSON: losses, optimizers and metrics as their names and options. */
 export function compiledToJson(options: CompileOptions): Record<string, unknown> {
   const entries = SAVED_OPTIONS.filter((key) => options[key] !== undefined).map(
     (key) => [key, plain(options[key])] as const,
@@ -27,7 +27,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
 }
 
-/** The options of {@link compiledToJson}; null where an artifact does not say. */
+/** Restores the options from {@link compiledToJson}; null if the artifact has none. */
 export function compiledFromJson(training: Json): CompileOptions | null {
   if (typeof training !== 'object' || training === null || Array.isArray(training)) return null;
   const { compiled } = training;

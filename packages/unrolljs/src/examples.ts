@@ -1,4 +1,7 @@
-/** Examples as people give them (by the names of inputs and outputs, as arrays), made into those of @unroll/train. */
+/**
+ * Converts examples from the forms that users pass (arrays, objects by input and output names) to those of
+ * @unroll/train.
+ */
 import { type Model as Network, Tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { Batches, Examples, ObjectiveOptions } from '@unroll/train';
@@ -7,43 +10,46 @@ import { reading } from './checks.js';
 import { inputsOf, masksOf } from './runnable.js';
 import { isList, isNamed, type ModelValues, toTensor, type Values } from './values.js';
 
-/** What belongs to examples besides x and y. */
+/** The optional parts of examples besides x and y. */
 export interface ExampleOptions {
   /**
-   * What each example's loss is multiplied by, [N], or each step's, [N, T]. Of several outputs, a single one is for all;
-   * a list in the model's order (null: 1) or an object by names says it for each. Default 1.
+   * Weight of each example in the loss, [N], or of each step, [N, T]. For several outputs: one array applies to all
+   * of them; a list in the model's order (null: 1) or an object by names gives one for each. Default 1.
    */
   sampleWeights?: ModelValues;
   /**
-   * Which steps are valid, [N, T] with 1 and 0. Of several inputs, a single mask is for the sequences [N, T, ...] of its
-   * length, or else for the one input of ids [N, T]; a list in the model's order (null: none) or an object by names says
-   * it for each. Default: as the model's layers find.
+   * Valid steps as 1 and padding as 0, [N, T]. For several inputs: one mask applies to the sequences [N, T, ...] of
+   * its length, or if there are none to the one input of ids [N, T]; a list in the model's order (null: none) or an
+   * object by names gives one for each. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;
 }
 
-/** Inputs and targets with what belongs to them. */
+/** Inputs and targets with their optional sample weights and mask. */
 export interface ExampleSet extends ExampleOptions {
-  /** One example a row, [N, ...]. */
+  /** One example per row, [N, ...]. */
   x: ModelValues;
-  /** [N, ...]; of several outputs, those with a loss: a list in the model's order (null: no loss) or by names. */
+  /**
+   * [N, ...]. For several outputs, the targets of those with a loss: a list in the model's order (null: no loss) or
+   * an object by names.
+   */
   y: ModelValues;
 }
 
-/** Examples as x, y and, if need be, sample weights. */
+/** Examples as a tuple of x, y and optional sample weights. */
 export type ExamplePair = readonly [x: ModelValues, y: ModelValues, sampleWeights?: ModelValues];
 
 type Each<T> = Iterable<T> | AsyncIterable<T>;
 
-/** Batches one after another. A function is called at the start of each epoch, with its number from 1. */
+/** A sequence of batches. A function is called at the start of each epoch with the epoch number, starting at 1. */
 export type ExampleBatches = Each<ExampleSet> | ((epoch: number) => Each<ExampleSet>);
 
-/** Examples, or batches of them, that a model is measured on. */
+/** Examples, or batches of them, for validation. */
 export type ValidationData = ExamplePair | ExampleSet | ExampleBatches;
 
 type Loss = ObjectiveOptions['loss'];
 
-/** @param loss what the network is compiled with: it says which outputs have targets */
+/** @param loss the loss that the network was compiled with; it determines which outputs have targets */
 export function examplesOf(network: Network, loss: Loss, set: ExampleSet): Examples {
   checkOptions('examples', set, { x: true, y: true, sampleWeights: true, mask: true });
   const { x, y, sampleWeights, mask } = set;
@@ -64,7 +70,7 @@ export function validationOf(network: Network, loss: Loss, data: ValidationData)
   return examplesOf(network, loss, { x, y, sampleWeights });
 }
 
-/** The batches, each with its tensors in the model's order. */
+/** Converts batches: each gets its tensors in the model's order. */
 export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches): Batches {
   const converted = (each: Each<ExampleSet>): AsyncIterable<Examples> => {
     const walk = (): AsyncIterator<Examples> => {
@@ -83,14 +89,14 @@ export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches)
       };
     };
     if (!('next' in each)) return { [Symbol.asyncIterator]: walk };
-    // What can be walked once continues from epoch to epoch: @unroll/train knows it by being its own iterator.
+    // A one-shot iterator continues from epoch to epoch. @unroll/train recognises it because it is its own iterator.
     const once = Object.assign(walk(), { [Symbol.asyncIterator]: () => once });
     return once;
   };
   return typeof batches === 'function' ? (epoch) => converted(batches(epoch)) : converted(batches);
 }
 
-/** An iterable of batches, and not numbers. */
+/** True for an iterable of batches, as opposed to numbers. */
 export function isBatches(data: ModelValues | ExampleBatches): data is ExampleBatches {
   if (typeof data === 'function') return true;
   if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
@@ -112,7 +118,7 @@ function targetsOf(network: Network, loss: Loss, y: ModelValues): Tensor[] {
   const list = byLoss('y', y, names, trained) ?? [y as Values];
   const missing = trained.findIndex((_, i) => (list[i] ?? null) === null);
   if (missing < 0) return list.map((value) => toTensor(value as Values));
-  throw valueError(`y has nothing for the output "${names[trained[missing]]}", which has a loss.`, {
+  throw valueError(`y has no values for the output "${names[trained[missing]]}", which has a loss.`, {
     output: names[trained[missing]],
   });
 }
@@ -123,14 +129,16 @@ function weightsOf(network: Network, loss: Loss, weights: ModelValues): Examples
   return list ? list.map((value) => (value === null ? null : toTensor(value))) : toTensor(weights as Values);
 }
 
-/** The names of all outputs, and which of them have a loss. */
+/** The names of all outputs, and the indices of those with a loss. */
 function outputsOf(network: Network, loss: Loss): { names: readonly string[]; trained: number[] } {
   const names = outputNames(network) ?? ['output'];
   const trained = lossByOutput(loss, names).flatMap((spec, i) => (spec === null ? [] : [i]));
   return { names, trained };
 }
 
-/** An entry for each output with a loss, of a list or an object by names; null: the values are of one. */
+/**
+ * One entry for each output with a loss, from a list or an object by names; null if the values belong to one output.
+ */
 function byLoss(
   what: string,
   values: ModelValues,
@@ -141,7 +149,9 @@ function byLoss(
   if (all === null || all.length !== names.length) return all;
   const extra = names.find((_, i) => all[i] !== null && !trained.includes(i));
   if (extra === undefined) return trained.map((i) => all[i]);
-  throw valueError(`${what} has values for the output "${extra}", which has no loss.`, { output: extra });
+  throw valueError(`${what} has values for the output "${extra}", which has no loss. Remove them.`, {
+    output: extra,
+  });
 }
 
 function byName(
@@ -157,7 +167,7 @@ function byName(
   });
 }
 
-/** A list for all outputs or for those with a loss; null where the values are the numbers of one. */
+/** The list for all outputs or for those with a loss; null if the values are the numbers of one output. */
 function listFor(
   what: string,
   values: ModelValues,
@@ -170,8 +180,8 @@ function listFor(
   const list = values as readonly (Values | null)[];
   if (list.length === names.length || list.length === trained.length) return list;
   throw valueError(
-    `${what} has ${list.length} entries, and the model has ${names.length} outputs, ${trained.length} of them with ` +
-      'a loss. Give one for each loss, or for each output with null where it has none.',
+    `${what} must have one entry for each of the ${trained.length} losses, or one for each of the ${names.length} ` +
+      `outputs (null if it has no loss), got ${list.length}.`,
     { [what]: list.length, outputs: names.length, losses: trained.length },
   );
 }

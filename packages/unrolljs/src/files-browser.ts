@@ -1,4 +1,4 @@
-/** Artifacts by address, and what `unrolljs/infer` runs on, in a page. */
+/** In a page: artifacts by URL, and the backend of `unrolljs/infer`. */
 import { UnrollError } from '@unroll/core';
 import { ARTIFACT_FILES, type ArtifactFiles, fromZip } from '@unroll/formats';
 
@@ -7,12 +7,12 @@ export { readyToInfer as readyToRun } from '@unroll/core/internal';
 export function saveTo(_path: string): Promise<void> {
   throw new UnrollError(
     'value',
-    'A page has no folders to save to. Offer toZip(toArtifact(model)) as a download, or keep it in ' +
+    'save(path) needs a file system, which a page does not have. Offer toZip(toArtifact(model)) as a download, or store it in ' +
       'IndexedDB.',
   );
 }
 
-/** The files of the artifact at an address: a zip, or a folder. */
+/** Fetches the files of the artifact at a URL: a zip or a folder. */
 export async function filesAt(address: string): Promise<ArtifactFiles> {
   if (address.endsWith('.zip')) {
     const zip = await bytesAt(address);
@@ -22,7 +22,7 @@ export async function filesAt(address: string): Promise<ArtifactFiles> {
   return filesIn(address);
 }
 
-/** The files of the artifact in the folder at an address. */
+/** Fetches the files of the artifact in the folder at a URL. */
 export async function filesIn(address: string): Promise<ArtifactFiles> {
   const folder = address.endsWith('/') ? address : `${address}/`;
   const files = new Map<string, Uint8Array>();
@@ -33,7 +33,10 @@ export async function filesIn(address: string): Promise<ArtifactFiles> {
   return files;
 }
 
-/** Null where there is nothing, for which servers of single-page applications, as Vite's, send their page. */
+/**
+ * The bytes at a URL; null if there is no file. Servers of single-page applications, such as Vite, answer with an
+ * HTML page in that case.
+ */
 async function bytesAt(address: string): Promise<Uint8Array | null> {
   const response = await fetch(address);
   return response.ok && !response.headers.get('content-type')?.startsWith('text/html')

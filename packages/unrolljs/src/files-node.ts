@@ -1,4 +1,4 @@
-/** Artifacts by path, and what `unrolljs/infer` runs on, in Node. */
+/** In Node: artifacts by path, and the backend of `unrolljs/infer`. */
 import { artifactFiles, saveArtifact } from '@unroll/formats/node';
 
 export { ready as readyToRun } from '@unroll/core';

@@ -1,5 +1,5 @@
 /**
- * unrolljs/forecast: from a table to a tested forecast, as the command `unroll forecast` makes it.
+ * unrolljs/forecast: from a table to a backtested forecast, like the command `unroll forecast`.
  *
  *     import { forecast, parseCsv } from 'unrolljs/forecast';
  *
@@ -66,15 +66,15 @@ export {
 } from '@unroll/data';
 
 /**
- * Reads a whole Parquet file; the reader is loaded at the first call.
- * @throws UnrollError `format` when the file cannot be read, `data` for columns of lists or structures
+ * Reads a whole Parquet file. The reader is loaded on the first call.
+ * @throws UnrollError `format` if the file cannot be read, `data` for columns of lists or structures
  */
 export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {
   const reader = await import('@unroll/data/parquet');
   return reader.parseParquet(bytes, options);
 }
 
-// Baselines, and errors of forecasts from arrays of numbers
+// Baselines, and metrics of forecasts given as arrays of numbers
 export {
   coverage,
   crpsOfNormal,

@@ -1,4 +1,7 @@
-/** unrolljs/node: what writes files, and Ctrl-C as a signal. Models themselves save and load without it. */
+/**
+ * unrolljs/node: callbacks that write files, and Ctrl-C as an abort signal. Saving and loading models does not need
+ * it.
+ */
 export { loadArtifact, saveArtifact } from '@unroll/formats/node';
 export {
   type CheckpointFiles,

@@ -6,11 +6,11 @@
  *     const model = sequential([lstm({ units: 50 }), dense({ units: 1 })]);
  *     await model.compile({ optimizer: 'adam', loss: 'mse' }).fit(x, y, { epochs: 200 });
  *
- * Every public name is listed here, so that none is public by accident (test/names.test.ts). The file is one list and
- * grows with the names: that is why it is long.
+ * All public names are listed here, so that none becomes public by accident (test/names.test.ts). The file is one
+ * long list by design.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
-// Models: made, trained, saved and loaded
+// Models: create, train, save and load
 export type {
   Functional,
   FunctionalOptions,
@@ -44,7 +44,7 @@ export {
 } from './trainable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
-// Saved models as files
+// Artifacts: saved models as files
 export {
   type Artifact,
   type ArtifactExtras,
@@ -132,7 +132,7 @@ export {
   stackedCells,
 } from '@unroll/nn';
 
-// Layers, cells and activations of your own
+// Custom layers, cells and activations
 export { type MaskedSequence, type ForwardContext, type Model, Parameter } from '@unroll/core';
 export {
   type BuildTools,
@@ -152,7 +152,7 @@ export {
   type WeightSource,
 } from '@unroll/nn';
 
-// Weights: how they begin, what they cost and where they are held
+// Weights: initializers, regularizers, constraints and storage
 export {
   type ChronoOptions,
   type Constraint,
@@ -298,7 +298,7 @@ export {
   type WarningEvent,
 } from '@unroll/train';
 
-// Data: sequences of different lengths, windows of a series, scalers
+// Data: sequences of different lengths, sliding windows, scalers
 export {
   type BucketOptions,
   bucketByLength,
@@ -335,7 +335,7 @@ export {
   zeros,
 } from '@unroll/core';
 
-// Operations on tensors, and their gradients
+// Tensor operations and gradients
 export {
   type Axes,
   abs,
@@ -391,7 +391,7 @@ export {
   valueAndGrad,
 } from '@unroll/core';
 
-// What computes, and errors
+// Backends and errors
 export {
   type Backend,
   type BackendName,

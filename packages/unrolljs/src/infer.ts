@@ -1,6 +1,6 @@
 /**
- * unrolljs/infer: load a model and run it. Nothing here or below pulls in a trainer, and in a page the kernels come
- * without those for training. Where every kilobyte counts, `loadWith` takes the place of `load`.
+ * unrolljs/infer: load a model and run it. This entry point imports no training code, and in a page it loads kernels
+ * without those for training. For the smallest bundle, use `loadWith` instead of `load`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import type { Model } from '@unroll/core';
@@ -10,7 +10,7 @@ import { filesIn, readyToRun } from '#files';
 import { type ArtifactSource, filesOf } from './load.js';
 import { type Runnable, runnableOn } from './runnable.js';
 
-// What computes, tensors and errors
+// Backends, tensors and errors
 export {
   type Backend,
   type BackendName,
@@ -45,7 +45,7 @@ export type { ArtifactSource } from './load.js';
 export type { PredictOptions, Runnable } from './runnable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
-// The classes that loadWith can be given
+// The classes that loadWith accepts
 export {
   ActivationLayer,
   Add,
@@ -74,7 +74,7 @@ export {
   TimeDistributed,
 } from '@unroll/nn';
 
-// Layers, cells and activations of your own
+// Custom layers, cells and activations
 export {
   type Cell,
   type CellClass,
@@ -88,10 +88,9 @@ export {
 } from '@unroll/nn';
 
 /**
- * A saved model, ready to predict.
- * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files
- * themselves
- * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
+ * Loads a saved model for prediction.
+ * @param source a path (Node: a folder or a zip), a URL (pages), the bytes of a zip, or the files themselves
+ * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
  * registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Runnable> {
@@ -99,15 +98,14 @@ export async function load(source: ArtifactSource): Promise<Network & Runnable> 
 }
 
 /**
- * The same, made of the classes given and of `Sequential` alone, so that a bundler can leave the others out:
+ * Like {@link load}, but knows only the given classes and `Sequential`, so that a bundler can leave the others out:
  *
  *     const model = await loadWith('/models/demand/', [LstmCell, Dense]);
  *
- * @param source a folder, by its path (Node) or address (pages), or the files themselves: `fromZip` gives those in the
- * bytes of a zip
- * @param parts the classes of the model's layers, and for recurrent layers those of their cells; `Functional` for a
- * graph of layers
- * @throws UnrollError `format` as `load` does, and for a class that is not among the parts
+ * @param source a folder, by its path (Node) or URL (pages), or the files themselves, for example from `fromZip`
+ * @param parts the classes of the model's layers and, for recurrent layers, of their cells; `Functional` for a graph
+ * of layers
+ * @throws UnrollError `format` as for `load`, and for a class that is not in `parts`
  */
 export async function loadWith(
   source: string | ArtifactFiles,
@@ -117,7 +115,7 @@ export async function loadWith(
   return modelOf(files, builder([Sequential, ...parts]).model);
 }
 
-/** The network, with `predict` and `predictAll` as methods. */
+/** The network with `predict` and `predictAll` as methods. */
 export function runnable<N extends Model>(network: N): N & Runnable {
   return runnableOn(network, readyToRun);
 }

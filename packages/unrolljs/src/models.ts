@@ -1,4 +1,4 @@
-/** Making models that train. */
+/** Creates trainable models. */
 import {
   type Functional,
   type FunctionalOptions,
@@ -15,8 +15,8 @@ import { type ArtifactSource, readArtifact } from './load.js';
 import { type Trainable, trainable, trainableFrom } from './trainable.js';
 
 /**
- * A model of layers one after another. Shapes are worked out at the first call, or by `build`, or at once
- * where the first entry is an `input({ shape })`.
+ * A sequential model: a stack of layers. Shapes are inferred at the first call or by `build`, or immediately if the
+ * first entry is an `input({ shape })`.
  */
 export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
@@ -31,11 +31,11 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 }
 
 /**
- * A saved model, ready to predict and, if it was saved compiled, to train on (the optimizer starts anew).
- * @param source a path (Node: a folder or a zip), an address (pages), the bytes of a zip, or the files
- * themselves
- * @throws UnrollError `format` where there is no artifact, or it is damaged or of a class that is not
- * registered; `value` where it holds the parameters of a loss that is not registered
+ * Loads a saved model for prediction and, if it was compiled, for training. The optimizer starts from its initial
+ * state.
+ * @param source a path (Node: a folder or a zip), a URL (pages), the bytes of a zip, or the files themselves
+ * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
+ * registered; `value` if it contains parameters of a loss that is not registered
  */
 export async function load(source: ArtifactSource): Promise<Network & Trainable> {
   const { model: network, training, lossParameters } = await readArtifact(source);

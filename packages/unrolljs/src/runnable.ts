@@ -1,4 +1,4 @@
-/** A network with `predict` as a method: what `unrolljs/infer` loads. `trainable` adds the rest. */
+/** A network with `predict` as a method, as loaded by `unrolljs/infer`. `trainable` adds the other methods. */
 import {
   type PredictOptions as CorePredictOptions,
   type NestedArray,
@@ -12,31 +12,31 @@ import { type ModelValues, toTensors } from './values.js';
 
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
   /**
-   * Which steps are valid, [N, T] with 1 and 0, for padded sequences. Of several inputs a single mask is for the sequences
-   * [N, T, ...] of its length, or else for the one input of ids [N, T]; a list in the model's order (null: none) or an
-   * object by names says it for each. Default: as the model's layers find.
+   * Valid steps as 1 and padding as 0, [N, T], for padded sequences. For several inputs: one mask applies to the
+   * sequences [N, T, ...] of its length, or if there are none to the one input of ids [N, T]; a list in the model's
+   * order (null: none) or an object by names gives one for each. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;
 }
 
 export interface Runnable {
-  /** The output for x, [N, ...]; of a model of several outputs, the first. */
+  /** The output for x, [N, ...]. For a model with several outputs, the first one. */
   predict(x: ModelValues, options?: PredictOptions): Promise<Tensor>;
-  /** Every output for x, [N, ...] each. */
+  /** All outputs for x, [N, ...] each. */
   predictAll(x: ModelValues, options?: PredictOptions): Promise<Tensor[]>;
   /**
-   * The output for x as nested arrays: `number[][]`, unless another depth is named as in
+   * The output for x as nested arrays: `number[][]` unless another depth is given, as in
    * `predictArray<number[][][]>(x)`.
    */
   predictArray<A extends NestedArray = number[][]>(x: ModelValues, options?: PredictOptions): Promise<A>;
 }
 
-/** The network, with the methods of {@link Runnable}. */
+/** The network with the methods of {@link Runnable}. */
 export function runnable<N extends Network>(network: N): N & Runnable {
   return runnableOn(network, ready);
 }
 
-/** The same where `loaded` sees to it that a backend is there. */
+/** Like {@link runnable}, with `loaded` as the function that loads a backend. */
 export function runnableOn<N extends Network>(network: N, loaded: () => Promise<unknown>): N & Runnable {
   const predictAll = async (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
     await loaded();
@@ -51,19 +51,19 @@ export function runnableOn<N extends Network>(network: N, loaded: () => Promise<
   return Object.assign(network, { predict, predictAll, predictArray });
 }
 
-/** What networks of @unroll/nn know of their inputs. */
+/** The input names and shapes of networks of @unroll/nn. */
 export interface Known {
   readonly inputNames?: readonly string[] | null;
   readonly inputShapes?: readonly Shape[] | null;
 }
 
-/** Inputs as tensors, in the order of the network's. */
+/** The inputs as tensors, in the order of the network's inputs. */
 export function inputsOf(network: Network, x: ModelValues): Tensor[] {
   const { inputNames = null, inputShapes = null } = network as Known;
   return toTensors(x, inputNames, inputShapes?.map((shape) => shape.slice(1)) ?? null) as Tensor[];
 }
 
-/** A mask for each input, or one alone. */
+/** A mask for each input, or a single one. */
 export function masksOf(network: Network, mask: ModelValues): (Tensor | null)[] {
   return toTensors(mask, (network as Known).inputNames, null, true);
 }

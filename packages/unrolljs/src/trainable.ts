@@ -1,6 +1,6 @@
 /**
- * A network with training attached, in Keras's words: `compile`, `fit`, `evaluate`, `predict`. Each method is
- * a short call to a function of @unroll/train that may also be used on its own.
+ * A network with training methods named as in Keras: `compile`, `fit`, `evaluate`, `predict`. Each method is a short
+ * call to a function of @unroll/train that can also be used directly.
  */
 import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, type Known as KnownOptions } from '@unroll/core/internal';
@@ -54,7 +54,7 @@ import type { ModelValues } from './values.js';
 type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
 
 export interface CompileOptions extends Pick<RunOptions, Compiled> {
-  /** By name (with default options), by name and options, or itself. Default `adam`. */
+  /** A name (with default options), a name with options, or an optimizer. Default `adam`. */
   optimizer?: OptimizerSpec;
 }
 
@@ -62,16 +62,16 @@ type Passed = Compiled | 'optimizer' | 'memory' | 'validationData' | 'resume';
 
 export interface FitOptions extends Omit<RunOptions, Passed>, FitExtras, ExampleOptions {
   /**
-   * What to measure loss and metrics on after every epoch: `[x, y]`, `[x, y, sampleWeights]`,
-   * `{ x, y, sampleWeights, mask }`, or batches.
+   * Data on which loss and metrics are measured after every epoch: `[x, y]`, `[x, y, sampleWeights]`, `{ x, y,
+   * sampleWeights, mask }`, or batches.
    */
   validationData?: ValidationData;
-  /** 0: silent. 1: progress. 2: a line per epoch. Default `auto`: progress on a terminal, else silent. */
+  /** 0: silent. 1: progress bar. 2: one line per epoch. Default `auto`: progress bar on a terminal, else silent. */
   verbose?: 0 | 1 | 2 | 'auto';
 }
 
 export interface EvaluateOptions extends ExampleOptions {
-  /** Examples computed at once. Default 256. */
+  /** Number of examples per batch. Default 256. */
   batchSize?: number;
 }
 
@@ -79,55 +79,55 @@ type SaveExtras = Pick<ArtifactExtras, 'pipeline' | 'weights'>;
 
 export interface Trainable extends Runnable {
   /**
-   * Sets the optimizer, losses and metrics. May be called again: the weights of the model stay, and the optimizer starts
-   * from its initial state. So do the parameters of a loss, unless the same loss object is given. Returns the model.
+   * Sets the optimizer, losses and metrics. Can be called again: the weights of the model stay, and the optimizer
+   * starts from its initial state. The parameters of a loss also start anew, unless the same loss object is given.
+   * Returns the model.
    */
   compile(options: CompileOptions): this;
   /**
-   * Trains on examples x and targets y, whose first axes count examples. A second call continues where the
-   * first ended.
-   * @throws UnrollError `state` before `compile`, `shape` where x, y and the model do not fit, `nan` if
-   * values are not finite
+   * Trains on examples x and targets y; the first axis of each counts the examples. A second call continues training.
+   * @throws UnrollError `state` before `compile`, `shape` if x, y and the model do not fit together, `nan` for values
+   * that are not finite
    */
   fit(x: ModelValues, y: ModelValues, options?: FitOptions): Promise<History>;
-  /** Trains on batches, `{ x, y, sampleWeights, mask }` each. */
+  /** Trains on batches of the form `{ x, y, sampleWeights, mask }`. */
   fit(batches: ExampleBatches, options?: FitOptions): Promise<History>;
   /** Loss and metrics by name. @throws UnrollError `state` before `compile` */
   evaluate(x: ModelValues, y: ModelValues, options?: EvaluateOptions): Promise<Evaluation>;
   evaluate(batches: ExampleBatches, options?: EvaluateOptions): Promise<Evaluation>;
   /**
-   * One update from one batch, with the optimizer's memory that `fit` has; returns the loss and metrics of the batch
-   * before it. The moving average that `compile` may ask for is `fit`'s alone.
-   * @throws UnrollError as `fit` does
+   * Trains on one batch with one update, using the same optimizer state as `fit`. Returns the loss and metrics of the
+   * batch before the update. Does not update the moving average of the weights (`average` of `compile`).
+   * @throws UnrollError as for `fit`
    */
   trainOnBatch(x: ModelValues, y: ModelValues, options?: ExampleOptions): Promise<Evaluation>;
-  /** The output for x, [N, ...], all examples at once; of a model of several outputs, the first. */
+  /** The output for x, [N, ...], with all examples in one batch. For a model with several outputs, the first one. */
   predictOnBatch(x: ModelValues, options?: Pick<PredictOptions, 'mask'>): Promise<Tensor>;
   /**
-   * Saves the model, and what it was compiled with and trained on, as a folder, or as one file if the path
-   * ends in `.zip`.
-   * @param extras what else to save: `pipeline` for scalers, vocabularies and the like; `weights: 'float16'` for
-   * half the bytes: what is loaded then has the weights rounded, and this model keeps its own
+   * Saves the model, its compile options and a record of its training as a folder, or as one file if the path ends in
+   * `.zip`.
+   * @param extras further parts to save: `pipeline` for scalers, vocabularies and the like; `weights: 'float16'` to
+   * halve the file size. A model loaded from such a file has rounded weights; this model does not change
    * @throws UnrollError `state` for a model that is not built yet, `nan` for weights that are not finite, `value` for
-   * one beyond float16
+   * a weight outside the range of float16
    */
   save(path: string, extras?: SaveExtras): Promise<void>;
 }
 
-/** What a network is compiled with. */
+/** The compile options with the optimizer and its state. */
 type Settings = Pick<RunOptions, Compiled> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
 
-/** What a network was compiled with and trained on, from call to call. */
+/** The compile options and the training record of a network. */
 class Session {
   readonly #network: Network;
   #stored: Artifact['lossParameters'];
   #compiled: Settings | null = null;
-  /** The losses of `#compiled` are no names any more. */
-  #made = false;
-  /** The latest fit, for the artifact. */
+  /** True once the losses of `#compiled` are loss objects instead of names. */
+  #resolved = false;
+  /** A record of the latest fit, for the artifact. */
   #trained: Record<string, unknown> | null = null;
 
-  /** @param stored parameters of the loss, from the file that the network is from: for the first `compile` */
+  /** @param stored the loss parameters from the network's file, used by the first `compile` */
   constructor(network: Network, stored: Artifact['lossParameters']) {
     this.#network = network;
     this.#stored = stored;
@@ -137,18 +137,18 @@ class Session {
     checkOptions('compile', given, COMPILE);
     const { optimizer: spec = 'adam', ...options } = given;
     const optimizer = resolveOptimizer(spec);
-    clipFor(optimizer, options.clip); // what is wrong is reported here, and not by fit()
+    clipFor(optimizer, options.clip); // reports a wrong option here instead of in fit()
     if (options.average) checkAverage(options.average);
     if (typeof options.loss === 'string') resolveLoss(options.loss);
     this.#compiled = { ...options, optimizer, memory: new OptimizerMemory() };
-    this.#made = false;
+    this.#resolved = false;
     if (Object.keys(this.#stored).length === 0) return;
     const { inputShapes } = this.#network as Known;
     this.#objective(this.#compiled).build(this.#network, inputShapes ?? [], this.#stored);
     this.#stored = {};
   }
 
-  /** What the network was compiled with, once a backend is there: before that nothing may touch values. */
+  /** The compile options. Waits for a backend, because creating values needs one. */
   async settings(method: string): Promise<Settings> {
     if (!this.#compiled)
       throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
@@ -191,7 +191,7 @@ class Session {
     if (!(network instanceof Layered)) {
       throw new UnrollError(
         'value',
-        `${network.name} is no model of layers: an artifact cannot describe it.`,
+        `${network.name} cannot be saved: only sequential and functional models can.`,
       );
     }
     const compiled = this.#compiled;
@@ -202,10 +202,10 @@ class Session {
     });
   }
 
-  /** The losses themselves, the same ones in every call, so that their parameters stay. */
+  /** Replaces loss names by loss objects once, so that every call uses the same loss parameters. */
   #withLosses(settings: Settings): Settings {
-    if (!this.#made) settings.loss = resolveLosses(settings.loss);
-    this.#made = true;
+    if (!this.#resolved) settings.loss = resolveLosses(settings.loss);
+    this.#resolved = true;
     return settings;
   }
 
@@ -214,12 +214,12 @@ class Session {
   }
 }
 
-/** The network, with the methods of {@link Trainable}. */
+/** The network with the methods of {@link Trainable}. */
 export function trainable<N extends Network>(network: N): N & Trainable {
   return trainableFrom(network, {});
 }
 
-/** @param stored parameters of the loss, from the file that the network is from: for the first `compile` */
+/** @param stored the loss parameters from the network's file, used by the first `compile` */
 export function trainableFrom<N extends Network>(
   network: N,
   stored: Artifact['lossParameters'],
@@ -250,7 +250,7 @@ export function trainableFrom<N extends Network>(
   return whole;
 }
 
-/** The same methods, which refuse options that do not exist and show what is no number. */
+/** The prediction methods with checks of option names and of values that are not numbers. */
 function checked({ predict, predictAll, predictArray }: Runnable): Runnable {
   const checking =
     <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
@@ -280,7 +280,7 @@ async function trainOnBatch(
     ...data,
     batchSize: countOf(data.x as Tensor[]),
     shuffle: false,
-    seed: settings.memory.updates, // dropout of its own for every batch
+    seed: settings.memory.updates, // a different dropout mask for every batch
     onWarning: () => {},
   });
   const values = Object.entries(metrics).map(([name, [value]]) => [name, value] as const);
@@ -289,7 +289,7 @@ async function trainOnBatch(
 
 type Data = (Examples & { batches?: undefined }) | { batches: Batches };
 
-/** (x, y, options) or (batches, options). @param known the options of the method */
+/** Parses the arguments (x, y, options) or (batches, options). @param known the options of the method */
 function dataOf<O extends ExampleOptions>(
   network: Network,
   loss: CompileOptions['loss'],
@@ -300,7 +300,7 @@ function dataOf<O extends ExampleOptions>(
 ): { data: Data; options: O } {
   const batches = isBatches(first);
   if (!batches && isMissing(rest[0], outputNames(network) ?? [])) {
-    throw valueError(`${method}: y is missing. Give the targets after x, as in ${method}(x, y, options).`);
+    throw valueError(`${method}: y is missing. Pass the targets after x, as in ${method}(x, y, options).`);
   }
   const options = (rest[batches ? 0 : 1] ?? {}) as O;
   checkOptions(method, options, known);
@@ -308,13 +308,15 @@ function dataOf<O extends ExampleOptions>(
   if (batches) {
     if (sampleWeights === undefined && mask === undefined)
       return { data: { batches: batchesOf(network, loss, first) }, options };
-    throw valueError('Batches bring their own sampleWeights and mask: { x, y, sampleWeights, mask } each.');
+    throw valueError(
+      `${method}: with batches, sampleWeights and mask belong in each batch: { x, y, sampleWeights, mask }.`,
+    );
   }
   const y = rest[0] as ModelValues;
   return { data: examplesOf(network, loss, { x: first, y, sampleWeights, mask }), options };
 }
 
-/** Whether no targets stand where they belong: nothing at all, or the options that come after them. */
+/** True if the argument y is missing: undefined, or the options in its place. */
 function isMissing(y: unknown, outputs: readonly string[]): boolean {
   if (y === undefined) return true;
   if (typeof y !== 'object' || y === null || Object.getPrototypeOf(y) !== Object.prototype) return false;

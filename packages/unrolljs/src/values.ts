@@ -1,4 +1,4 @@
-/** What people hold numbers in (nested arrays, typed arrays, tensors), made into tensors. */
+/** Converts the values that users pass (nested arrays, typed arrays, tensors) to tensors. */
 import {
   currentBackend,
   formatShape,
@@ -10,7 +10,7 @@ import {
 } from '@unroll/core';
 import { hostTensor, sizeOf } from '@unroll/core/internal';
 
-/** The typed arrays that hold plain numbers. */
+/** Typed arrays of numbers. */
 export type NumberArray =
   | Float32Array
   | Float64Array
@@ -22,22 +22,23 @@ export type NumberArray =
   | Uint16Array
   | Uint32Array;
 
-/** Numbers nested to any depth, rows of equal length; a row may be a typed array. */
+/** Nested arrays of numbers of any depth with rows of equal length; a row may be a typed array. */
 export type NestedNumbers = number | NumberArray | readonly NestedNumbers[];
 
-/** One tensor's worth of numbers. */
+/** The numbers of one tensor. */
 export type Values = Tensor | NestedNumbers;
 
 /**
- * What goes with the inputs or outputs of a model: numbers for one; for several, a list in the model's order (null:
- * none), or an object by their names.
+ * Values for the inputs or outputs of a model: numbers for a single one; for several, a list in the model's order
+ * (null: none) or an object by names.
  */
 export type ModelValues = Values | readonly (Values | null)[] | Readonly<Record<string, Values | null>>;
 
 /**
- * A tensor of the numbers.
- * @param row shape of one example, where it is known: a flat typed array is then cut into rows of it
- * @throws UnrollError `shape` for rows of unequal lengths, `value` for anything but numbers; both say where
+ * Converts numbers to a tensor.
+ * @param row shape of one example, if known: a flat typed array is then split into rows of this shape
+ * @throws UnrollError `shape` for rows of unequal lengths, `value` for anything other than numbers; the message says
+ * where
  */
 export function toTensor(values: Values, row: Shape | null = null): Tensor {
   if (values instanceof Tensor) return values;
@@ -49,10 +50,10 @@ export function toTensor(values: Values, row: Shape | null = null): Tensor {
 }
 
 /**
- * One tensor for each name, in their order.
- * @param names in the model's order, where it has names
- * @param masks the values are masks [N, T], of which some may be missing
- * @throws UnrollError `value` for other names, and where one is missing
+ * One tensor for each name, in the order of the names.
+ * @param names in the model's order, if it has names
+ * @param masks true if the values are masks [N, T], some of which may be missing
+ * @throws UnrollError `value` for unknown names and for missing values
  */
 export function toTensors(
   values: ModelValues,
@@ -77,7 +78,7 @@ export function toTensors(
   return list.map((value, i) => (value === null ? null : toTensor(value, rows?.[i] ?? null)));
 }
 
-/** Whether values are a list of `count` entries, and not the nested numbers of one. */
+/** True if values are a list of `count` entries rather than the nested numbers of one. */
 export function isList(
   values: ModelValues,
   count: number,
@@ -86,7 +87,7 @@ export function isList(
   if (!Array.isArray(values) || values.length === 0) return false;
   if (values.every((value) => value === null || value instanceof Tensor)) return true;
   if (count < 2 || values.length !== count) return false;
-  const first = values.find((value) => value !== null); // a number: the values of a single list
+  const first = values.find((value) => value !== null); // a number if these are the values of one input
   return typeof first !== 'number' && !(masks && typeof first[0] === 'number');
 }
 
@@ -110,15 +111,14 @@ function fromTyped(values: NumberArray, row: Shape | null): Tensor {
   const width = sizeOf(row);
   if (made.size % width !== 0) {
     throw shapeError(
-      `${made.size} values do not divide evenly into examples of shape ${formatShape(row)} (${width} ` +
-        'values each).',
+      `The number of values must be a multiple of ${width} (examples have shape ${formatShape(row)}), got ${made.size}.`,
       { count: made.size, row },
     );
   }
   return reshape(made, [made.size / width, ...row]);
 }
 
-/** The shape that the first element at every depth suggests; `fill` checks the others. */
+/** The shape according to the first element at every depth; `fill` checks the other elements. */
 function shapeOf(values: NestedNumbers): number[] {
   const shape: number[] = [];
   let at: NestedNumbers | undefined = values;
@@ -132,13 +132,13 @@ function shapeOf(values: NestedNumbers): number[] {
 interface Filling {
   shape: Shape;
   out: Float32Array | Float64Array;
-  /** Where the next number goes. */
+  /** The position of the next number in `out`. */
   next: number;
-  /** The indices on the way to the present row. */
+  /** The indices of the current row. */
   path: number[];
 }
 
-/** Writes the numbers row-major, and checks that they have the shape. */
+/** Writes the numbers in row-major order, and checks that they match the shape. */
 function fill(values: NestedNumbers, state: Filling, depth: number): void {
   const { shape, out, path } = state;
   if (depth === shape.length) {
@@ -165,11 +165,11 @@ function misfit(value: unknown, path: readonly number[], expected: string): Erro
   const where = `values${path.map((i) => `[${i}]`).join('')}`;
   if (typeof value !== 'number' && !Array.isArray(value) && !isNumberArray(value)) {
     const got = value === null ? 'null' : typeof value;
-    return valueError(`${where} is ${got}, expected ${expected}.`, { path: where });
+    return valueError(`${where} must be ${expected}, got ${got}.`, { path: where });
   }
   const got = typeof value === 'number' ? 'a number' : `a row of ${value.length}`;
   return shapeError(
-    `Ragged nested arrays: ${where} is ${got}, expected ${expected}. Pad sequences of ` +
+    `Ragged nested arrays: ${where} must be ${expected}, got ${got}. Pad sequences of ` +
       'different lengths first.',
     { path: where },
   );

@@ -127,7 +127,7 @@ const failsWith = (code: string, message: RegExp) => (error: unknown) => {
 };
 
 describe('a cell with a memory and a loss with a parameter', () => {
-  test('are saved and loaded: the same predictions and figures, and training goes on', async () => {
+  test('are saved and loaded: same predictions and metrics, and training continues', async () => {
     const network = await trained();
     const figures = await network.evaluate(x, y);
     const files = await filesOf(network);
@@ -153,7 +153,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     return loss;
   }
 
-  test('run where nothing trains, and stream with the memory given once', async () => {
+  test('run in an inference bundle, and stream with the memory given once', async () => {
     const network = await trained();
     const loaded = await loadToRun(await filesOf(network));
     const whole = await network.predict(x);
@@ -168,7 +168,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     }
   });
 
-  test('a model that was never trained has nothing of its loss in the file', async () => {
+  test('the file of an untrained model contains no loss parameters', async () => {
     const network = make().compile({ loss: sharpLoss() });
     network.build();
     const files = await filesOf(network);
@@ -176,7 +176,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     await (await load(files)).evaluate(x, y);
   });
 
-  test('damaged files are refused: a parameter missing, one too many, one of another shape, another loss', async () => {
+  test('rejects damaged files: a missing parameter, an extra one, another shape, another loss', async () => {
     const network = await trained();
     const files = await filesOf(network);
     const refused = async (broken: Files, message: RegExp, code = 'format') => {
@@ -186,7 +186,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
       text.replace(/"lossParameters": \{[^}]*\}/, `"lossParameters": ${list}`);
     await refused(
       changed(files, 'config.json', named('{}')),
-      /has a tensor "loss\/labels\/sharpness" that the model has no use for/,
+      /has a tensor "loss\/labels\/sharpness" that the model does not use/,
     );
     await refused(
       changed(files, 'config.json', named('{ "loss/labels/sharpness": [], "loss/labels/more": [] }')),
@@ -196,7 +196,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
       changed(files, 'config.json', named('{ "loss/labels/sharpness": [7, 7] }')),
       /the loss parameter "loss\/labels\/sharpness" must have the shape of its tensor/,
     );
-    await refused(changed(files, 'config.json', named('7')), /config\.json does not hold what it should/);
+    await refused(changed(files, 'config.json', named('7')), /config\.json must be a JSON object/);
     const extras = (lossParameters: readonly Parameter[]) => ({
       training: JSON.parse(textOf(files, 'training.json')) as object,
       lossParameters,
@@ -208,7 +208,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     const right = one('loss/labels/sharpness', []);
     await refused(
       await toArtifact(network, extras([one('loss/labels/sharpness', [2])])),
-      /loss parameter loss\/labels\/sharpness has shape \[\], got \[2\] in the file/,
+      /loss parameter loss\/labels\/sharpness must have shape \[\], got \[2\] in the file/,
     );
     await refused(
       await toArtifact(network, extras([one('loss/labels/other', [])])),

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { forecast, makeTable, mase, naive, parseCsv, parseParquet } from 'unrolljs/forecast';
 
-test('a table of the public readers goes into a forecast, whose model can be saved', async () => {
+test('forecasts a table from the public readers, and saves the model', async () => {
   const rows = Array.from({ length: 60 }, (_, i) => `${2000 + i},${50 + (i % 5)}`);
   const { forecasts, model, leaderboard } = await forecast(parseCsv(['year,units', ...rows].join('\n')), {
     ...{ target: 'units', horizon: 2, window: 4, epochs: 1, units: 2, levels: [] },
@@ -15,7 +15,7 @@ test('a table of the public readers goes into a forecast, whose model can be sav
   assert.ok((await model.toFiles()).has('pipeline.json'));
 });
 
-test('Parquet files are read by a reader that is loaded for them', async () => {
+test('loads the Parquet reader on demand', async () => {
   await assert.rejects(parseParquet(new Uint8Array(3), { source: 'small.parquet' }), {
     code: 'format',
     message: /^small\.parquet cannot be read as Parquet/,

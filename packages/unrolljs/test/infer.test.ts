@@ -27,7 +27,7 @@ function graph(entry: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-test('unrolljs/infer pulls in no trainer', () => {
+test('unrolljs/infer imports no training code', () => {
   const files = [...graph(import.meta.resolve('unrolljs/infer'))];
   assert.ok(
     files.some((file) => file.includes('/core/dist/index.bundle.js')),
@@ -52,7 +52,7 @@ function files(weights: 'float32' | 'float16' = 'float32'): Promise<Map<string, 
   return toArtifact(model, { weights });
 }
 
-test('what only training calls says what to import', async () => {
+test('functions that need training code name the import', async () => {
   const { kernels, supports } = (await setBackend('wasm:infer-single')) as Backend;
   assert.equal(supports('lstmForward'), true);
   assert.equal(supports('adam'), false);
@@ -62,7 +62,7 @@ test('what only training calls says what to import', async () => {
   });
 });
 
-test('loadWith makes the model of load, and the inference-only kernels run it fused', async () => {
+test('loadWith returns the same model as load, and inference-only kernels run it fused', async () => {
   const wanted = (await (await load(await files())).predict(x)).dataSync();
   const rounded = (await (await load(await files('float16'))).predict(x)).dataSync();
   const infer = await setBackend('wasm:infer-single');
@@ -84,9 +84,9 @@ test('loadWith makes the model of load, and the inference-only kernels run it fu
   });
 });
 
-test('loadWith names the class that it was not given', async () => {
+test('loadWith names a missing class', async () => {
   await assert.rejects(
     loadWith(await files(), [Dense]),
-    /There is no layer class "LSTM".*Known are Sequential, Dense/,
+    /There is no layer class "LSTM".*Known classes: Sequential, Dense/,
   );
 });

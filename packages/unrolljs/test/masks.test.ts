@@ -48,7 +48,7 @@ function rejects(work: () => Promise<unknown>, code: string, message: RegExp): P
   });
 }
 
-test('a flat list is one list of weights, also where it is as long as the outputs', async () => {
+test('a flat list is one list of weights, even if it is as long as the outputs', async () => {
   const a = input({ shape: [1], name: 'a' });
   const zero = { units: 1, kernelInitializer: 'zeros' } as const;
   const outputs = [dense(zero).apply(a), dense(zero).apply(a)];
@@ -59,7 +59,7 @@ test('a flat list is one list of weights, also where it is as long as the output
   assert.equal(loss, 1); // (1 * 1 + 0 * 9) / 2 for each
 });
 
-test('a mask of null is none, and misspelt keys of a batch are refused', async () => {
+test('a null mask means none, and misspelt keys of a batch are rejected', async () => {
   const network = single();
   const free = await network.predictArray(trimmed);
   assert.deepEqual(await network.predictArray(trimmed, { mask: null as never }), free);
@@ -99,7 +99,7 @@ function several(loss: 'mse' | Record<string, 'mse'> = { next: 'mse', last: 'mse
 
 const targets = { next: y, last: y.map(([value]) => [-value]) };
 
-test('a masked fit, evaluation and prediction are those of the trimmed sequences', async () => {
+test('masked fit, evaluation and prediction equal those of the trimmed sequences', async () => {
   const [masked, short] = [single(), single()];
   const options = { epochs: 3, batchSize: 5 };
   const { loss } = await masked.fit(padded, y, { ...options, mask });
@@ -112,7 +112,7 @@ test('a masked fit, evaluation and prediction are those of the trimmed sequences
   assert.ok(Math.abs(unmasked.loss - (await short.evaluate(trimmed, y)).loss) > 1e-3, 'the padding matters');
 });
 
-test('what padSequences gives goes straight into fit', async () => {
+test('fit accepts the result of padSequences', async () => {
   const lengths = trimmed.map((rows, i) => rows.slice(0, 1 + (i % VALID)));
   const { values, mask: valid } = padSequences(lengths);
   const whole = single();
@@ -131,7 +131,7 @@ const forms = {
 };
 
 for (const [name, form] of Object.entries(forms)) {
-  test(`${name} is for the sequences, and not for fixed values as wide as they are long`, async () => {
+  test(`${name} applies to the sequences, not to fixed values of the same size`, async () => {
     const [masked, short] = [several(), several()];
     await masked.fit([padded, fixed], targets, { mask: form, epochs: 2, batchSize: 5 });
     await short.fit([trimmed, fixed], targets, { epochs: 2, batchSize: 5 });
@@ -146,7 +146,7 @@ for (const [name, form] of Object.entries(forms)) {
   });
 }
 
-test('a single mask is for ids where there are no sequences, and must fit one input', async () => {
+test('a single mask applies to ids if there are no sequences, and must fit one input', async () => {
   const ids = input({ shape: [STEPS], name: 'ids' });
   const other = input({ shape: [STEPS], name: 'other' });
   const extra = input({ shape: [2], name: 'extra' });
@@ -173,14 +173,14 @@ test('a single mask is for ids where there are no sequences, and must fit one in
   assert.deepEqual(await ambiguous.predictArray([tokens, tokens], { mask: [mask, null] }), named);
 });
 
-test('two examples with one mask are not taken for a mask for each of two inputs', async () => {
+test('two examples with one mask are not mistaken for masks of two inputs', async () => {
   const network = several();
   const pair = [padded.slice(0, 2), fixed.slice(0, 2)];
   const wanted = await network.predictArray(pair, { mask: { source: mask.slice(0, 2) } });
   assert.deepEqual(await network.predictArray(pair, { mask: mask.slice(0, 2) }), wanted);
 });
 
-test('masks that fit nothing, and too many of them', async () => {
+test('rejects masks that fit no input, and too many masks', async () => {
   const network = several();
   await rejects(
     () => network.predict([padded, fixed], { mask: { sauce: mask } }),
@@ -191,7 +191,7 @@ test('masks that fit nothing, and too many of them', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: three }),
     'shape',
-    /Give one mask for each input \(2\), got 3\./,
+    /mask must have one entry for each of the 2 inputs, got 3\./,
   );
   await rejects(
     () => network.predict([padded, null]),
@@ -200,7 +200,7 @@ test('masks that fit nothing, and too many of them', async () => {
   );
 });
 
-test('weights of 2 double the loss, and weights of 0 leave examples out', async () => {
+test('weights of 2 double the loss, and weights of 0 exclude examples', async () => {
   const network = single();
   const { loss } = await network.evaluate(trimmed, y);
   const doubled = await network.evaluate(trimmed, y, { sampleWeights: y.map(() => 2) });
@@ -216,7 +216,7 @@ test('weights of 2 double the loss, and weights of 0 leave examples out', async 
   near(weightsOf(weighted), weightsOf(alone));
 });
 
-test('sample weights go by output: in a list, by name, or one for all', async () => {
+test('sample weights per output: in a list, by name, or one for all', async () => {
   const network = several();
   const x = [trimmed, fixed];
   const plain = await network.evaluate(x, targets);
@@ -263,7 +263,7 @@ test('validation data carry weights and masks', async () => {
   near([await validated({ validationData: [padded, y] })], [(await network.evaluate(padded, y)).loss], 0);
 });
 
-test('targets are for the outputs that have a loss', async () => {
+test('targets belong to the outputs with a loss', async () => {
   const x = [trimmed, fixed];
   const trained: number[][] = [];
   const given: ModelValues[] = [
@@ -281,15 +281,16 @@ test('targets are for the outputs that have a loss', async () => {
   const no = (message: RegExp, work: () => Promise<unknown>) => rejects(work, 'value', message);
   await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, targets));
   await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, [null, y]));
-  await no(/y has nothing for the output "last", which has a loss\./, () => both.fit(x, { next: y }));
-  await no(/y has nothing for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
+  await no(/y has no values for the output "last", which has a loss\./, () => both.fit(x, { next: y }));
+  await no(/y has no values for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
   await no(/y: the model has no output "lost"/, () => both.fit(x, { next: y, lost: y }));
-  await no(/y has 3 entries, and the model has 2 outputs, 2 of them with a loss\./, () =>
-    both.fit(x, [tensor(y), tensor(y), tensor(y)]),
+  await no(
+    /y must have one entry for each of the 2 losses, or one for each of the 2 outputs .*, got 3\./,
+    () => both.fit(x, [tensor(y), tensor(y), tensor(y)]),
   );
 });
 
-test('the numbers of one output are not taken for a list, however few', async () => {
+test('few numbers of one output are not mistaken for a list', async () => {
   const network = several({ next: 'mse' });
   const pair = [trimmed.slice(0, 2), fixed.slice(0, 2)];
   const wanted = await network.evaluate(pair, { next: y.slice(0, 2) });
@@ -339,6 +340,6 @@ test('batches may name inputs and outputs, from an array, a function and a gener
   await rejects(
     () => several().fit(batches, { mask }),
     'value',
-    /Batches bring their own sampleWeights and mask: \{ x, y, sampleWeights, mask \} each\./,
+    /with batches, sampleWeights and mask belong in each batch: \{ x, y, sampleWeights, mask \}\./,
   );
 });

@@ -63,7 +63,7 @@ test('nested arrays, rows of typed arrays, and tensors train the same weights', 
   for (const weights of trained.slice(1)) assert.deepEqual(weights, trained[0]);
 });
 
-test('a flat typed array is cut by the shape of the input', async () => {
+test('splits a flat typed array by the shape of the input', async () => {
   const { x, y } = sine();
   const trained = await Promise.all(
     [x, Float32Array.from(x.flat(2))].map(async (form) => {
@@ -75,7 +75,7 @@ test('a flat typed array is cut by the shape of the input', async () => {
   assert.deepEqual(trained[1], trained[0]);
 });
 
-test('several inputs and outputs by name, batches, and the figures of evaluate', async () => {
+test('several inputs and outputs by name, batches, and the metrics of evaluate', async () => {
   const { x, y } = sine();
   const source = input({ shape: [6, 1], name: 'source' });
   const extra = input({ shape: [1], name: 'extra' });
@@ -108,7 +108,7 @@ test('several inputs and outputs by name, batches, and the figures of evaluate',
   await assert.rejects(network.predict({ source: x }), /each of source, extra; got source/);
 });
 
-test('trainOnBatch makes the steps of fit, with its memory', async () => {
+test('trainOnBatch equals the steps of fit, with the same optimizer state', async () => {
   const { x, y } = sine();
   const compiled = () => network().compile({ optimizer: 'adam', loss: 'mse', metrics: ['mae'] });
   const [whole, steps, resumed] = [compiled(), compiled(), compiled()];
@@ -130,7 +130,7 @@ test('trainOnBatch makes the steps of fit, with its memory', async () => {
   assert.ok(Math.abs(mean - history.loss[0]) < 1e-7);
 });
 
-test('trainOnBatch heeds weights and masks', async () => {
+test('trainOnBatch respects weights and masks', async () => {
   const { x, y } = sine();
   const model = network().compile({ loss: 'mse' });
   const options = { sampleWeights: y.map((_, i) => i / 10), mask: x.map(() => [1, 1, 1, 1, 0, 0]) };
@@ -141,7 +141,7 @@ test('trainOnBatch heeds weights and masks', async () => {
   assert.equal((await model.trainOnBatch(x, y, options)).loss, loss);
 });
 
-test('trainOnBatch drops other units in every batch, and the same in every run', async () => {
+test('trainOnBatch has different dropout masks per batch, reproducibly', async () => {
   const { x, y } = sine();
   const runs = [0, 1].map(async () => {
     const model = sequential([lstm({ units: 8, dropout: 0.5 }), dense({ units: 1 })]);
@@ -153,7 +153,7 @@ test('trainOnBatch drops other units in every batch, and the same in every run',
   assert.notEqual(first[0], first[1]);
 });
 
-test('predictOnBatch takes all examples at once; a stateful model says what to do about a smaller last batch', async () => {
+test('predictOnBatch runs all examples at once; a stateful model explains the error of a smaller last batch', async () => {
   const x = Array.from({ length: 300 }, (_, i) => [[Math.sin(i)], [Math.cos(i)]]);
   const layers = () => [lstm({ units: 3, stateful: true }), dense({ units: 1 })];
   const prediction = await sequential(layers()).predictOnBatch(x);
@@ -162,7 +162,7 @@ test('predictOnBatch takes all examples at once; a stateful model says what to d
   await assert.rejects(sequential(layers()).predict(x), {
     code: 'shape',
     message:
-      /carries the states of 256 sequences, got a batch of 44\. .*Keep batchSize, a divisor of the number of examples/,
+      /carries the states of 256 sequences, got a batch of 44\. .*Use a constant batchSize that divides the number of examples/,
   });
 });
 
@@ -176,7 +176,7 @@ test('predictArray gives nested arrays', async () => {
   assert.equal(value, prediction.dataSync()[0]);
 });
 
-test('an activation of your own is saved by its name', async () => {
+test('a custom activation is saved by its name', async () => {
   const { x, y } = sine();
   const bent = (a: Tensor): Tensor => div(a, add(abs(a), 2));
   const layers = () => [lstm({ units: 4, activation: bent }), dense({ units: 1, activation: bent })];
@@ -218,7 +218,7 @@ test('inner layers are the outputs of another model with the same weights', asyn
   assert.ok(Math.abs(by - (await whole.predictArray(x))[0][0]) < 1e-6, 'trained on, the features follow');
 });
 
-test('mistakes are answered with what would be right', async () => {
+test('errors say what to do', async () => {
   const { x, y } = sine();
   const fails = (work: () => unknown, code: string, message: RegExp): Promise<void> =>
     assert.rejects(
@@ -236,7 +236,7 @@ test('mistakes are answered with what would be right', async () => {
   await fails(
     () => model.fit([[[1], [2]], [[3]]], [[1], [2]]),
     'shape',
-    /Ragged nested arrays: values\[1\] is a row of 1/,
+    /Ragged nested arrays: values\[1\] must be a row of 2, got a row of 1/,
   );
   await fails(
     () => model.fit([[['a']]] as unknown as number[][][], [[1]]),

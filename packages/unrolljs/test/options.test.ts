@@ -45,11 +45,11 @@ describe('options', () => {
     ['compile: optimiser', compile({ optimiser: 'adam' }), /^compile: .* Did you mean "optimizer"\?$/],
     ['compile: metric', compile({ metric: ['mae'] }), /^compile: .* Did you mean "metrics"\?$/],
     ['compile: loss_weights', compile({ loss_weights: [1] }), /Did you mean "lossWeights"\?$/],
-    ['compile: learning_rate', compile({ learning_rate: 1 }), /Give it to the optimizer: \{ name: 'adam', /],
+    ['compile: learning_rate', compile({ learning_rate: 1 }), /Pass it to the optimizer: \{ name: 'adam', /],
     [
       'compile: epochs',
       compile({ epochs: 1 }),
-      /^compile: there is no option "epochs"\. Give it to fit\(\)\.$/,
+      /^compile: there is no option "epochs"\. Pass it to fit\(\)\.$/,
     ],
     ['compile: an unknown one', compile({ qqqqqq: 1 }), /The options are optimizer, loss, lossWeights/],
     ['compile: a wrong clip', compile({ clip: 1 }), /clip must be exactly one of .* got 1/],
@@ -79,16 +79,12 @@ describe('options', () => {
     ['fit: validation_split', fit({ validation_split: 0.1 }), /Did you mean "validationSplit"\?$/],
     ['fit: sample_weight', fit({ sample_weight: [1] }), /Did you mean "sampleWeights"\?$/],
     ['fit: class_weight', fit({ class_weight: {} }), /Did you mean "classWeights"\?$/],
-    ['fit: metrics', fit({ metrics: ['mae'] }), /^fit: .* Give it to compile\(\)\.$/],
+    ['fit: metrics', fit({ metrics: ['mae'] }), /^fit: .* Pass it to compile\(\)\.$/],
     ['fit: an unknown one', fit({ qqqqqq: 1 }), /The options are epochs, batchSize/],
     ['fit: a wrong value', fit({ epochs: '50' }), /^fit: epochs must be a positive integer, got "50"\.$/],
     ['fit: a wrong verbose', fit({ verbose: true }), /^fit: verbose must be 0, 1, 2 or "auto", got true\.$/],
     ['evaluate: batch_size', evaluate({ batch_size: 1 }), /^evaluate: .* Did you mean "batchSize"\?$/],
-    [
-      'evaluate: verbose',
-      evaluate({ verbose: 0 }),
-      /^evaluate: .* It is not needed here: only fit\(\) prints/,
-    ],
+    ['evaluate: verbose', evaluate({ verbose: 0 }), /^evaluate: .* It is not needed: only fit\(\) prints/],
     ['evaluate: a wrong value', evaluate({ batchSize: '1' }), /must be a positive integer, got "1"/],
     ['predict: batch_size', predict({ batch_size: 1 }), /^predict: .* Did you mean "batchSize"\?$/],
     ['predict: an unknown one', predict({ qqqqqq: 1 }), /The options are batchSize, mask\.$/],
@@ -102,7 +98,7 @@ describe('options', () => {
   ];
   for (const [name, work, message] of cases) test(name, () => refuses(work, message));
 
-  test('a monitor that the run will not have', () =>
+  test('a monitored metric that the run will not have', () =>
     refuses(
       fit({ checkpointDir: undefined, callbacks: [{ name: 'own', monitors: 'val_loss', onEvent() {} }] }),
       /val_loss/,
@@ -155,7 +151,7 @@ describe('arguments of Keras', () => {
 
 describe('data', () => {
   test('fit and evaluate without y', async () => {
-    const message = /^fit: y is missing\. Give the targets after x, as in fit\(x, y, options\)\.$/;
+    const message = /^fit: y is missing\. Pass the targets after x, as in fit\(x, y, options\)\.$/;
     await refuses(() => model().fit(x, { epochs: 3 } as never), message);
     await refuses(() => model().fit(x, undefined as never), message);
     await refuses(() => model().evaluate(x, { batchSize: 3 } as never), /^evaluate: y is missing\./);
@@ -171,11 +167,15 @@ describe('data', () => {
     [
       'pairs',
       pairs,
-      /^x\[0\] must be .* got \{ input, output \}\. Give inputs and outputs apart: fit\(inputs, outputs\)\.$/,
+      /^x\[0\] must be .* got \{ input, output \}\. Pass inputs and outputs separately: fit\(inputs, outputs\)\.$/,
     ],
     ['a date', new Date(0), /^x must be .* got a Date\. Convert dates to numbers first/],
     ['dates', [[new Date(0)]], /^x\[0\]\[0\] must be .* got a Date/],
-    ['text', '1', /^x must be a number or an array of numbers, got "1"\. Convert texts to numbers first\.$/],
+    [
+      'text',
+      '1',
+      /^x must be a number or an array of numbers, got "1"\. Convert strings to numbers first\.$/,
+    ],
     ['null', null, /^x must be .* got null\.$/],
     ['undefined', undefined, /^x must be .* got undefined\.$/],
     ['a promise', Promise.resolve(x), /^x must be .* got a Promise\. Await it first\.$/],

@@ -83,7 +83,7 @@ test('weights saved as float16 are loaded rounded, with a trainer and without, a
   assert.notDeepEqual(again.getWeights(), trained, 'training leaves float16');
 });
 
-test('a loaded model goes on as it was compiled', async (t) => {
+test('a loaded model continues with its compile options', async (t) => {
   const folder = folderFor(t);
   const model = compiled();
   await model.fit(x, y);
@@ -97,7 +97,7 @@ test('a loaded model goes on as it was compiled', async (t) => {
   await assert.rejects(bare.fit(x, y), (error: UnrollError) => error.code === 'state');
 });
 
-test('a second fit goes on where the first ended', async () => {
+test('a second fit continues the first', async () => {
   const whole = compiled();
   await whole.fit(x, y, { epochs: 4, shuffle: false });
   const twice = compiled();
@@ -106,7 +106,7 @@ test('a second fit goes on where the first ended', async () => {
   assert.deepEqual(twice.getWeights(), whole.getWeights());
 });
 
-test('what cannot be saved says why', async (t) => {
+test('rejects models that cannot be saved', async (t) => {
   const folder = folderFor(t);
   const rejects = (work: Promise<void>, message: RegExp): Promise<void> =>
     assert.rejects(work, (error: unknown) => error instanceof UnrollError && message.test(error.message));
@@ -116,5 +116,8 @@ test('what cannot be saved says why', async (t) => {
     build: () => {},
     forward: (inputs) => [...inputs],
   };
-  await rejects(trainable(own).save(folder), /mine is no model of layers/);
+  await rejects(
+    trainable(own).save(folder),
+    /mine cannot be saved: only sequential and functional models can\./,
+  );
 });

@@ -50,7 +50,7 @@ test('evaluate: the model and the best baseline on the newer rows', async () => 
   assert.ok(stdout.includes(scores.rows[0][3].toFixed(2)), 'all rows mean the same as the newer ones');
 });
 
-test('evaluate: nothing newer is refused', async () => {
+test('evaluate: rejects data without newer rows', async () => {
   const { code, stdout, stderr } = await unroll(['evaluate', 'old/model', '--data', 'old.csv']);
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(
@@ -98,7 +98,7 @@ describe('inspect', () => {
     assert.deepEqual(network.weights.types, ['F32']);
     assert.deepEqual([training.seed, training.data.rows], [3, 120]);
   });
-  test('a model of no task, in a folder or a zip', async () => {
+  test('a model without a task, in a folder or a zip', async () => {
     const plain = (await unroll(['inspect', 'plain'])).stdout;
     assert.match(plain, /^task +none$/m);
     assert.match(plain, /^memory \(LSTM\) +\[·, 5\] +180/m);
@@ -107,7 +107,7 @@ describe('inspect', () => {
   });
 });
 
-test('predict says what a model of no task is, and what to do with it', async () => {
+test('predict explains how to use a model without a task', async () => {
   const { code, stderr } = await unroll(['predict', 'plain']);
   assert.equal(code, 2);
   assert.match(

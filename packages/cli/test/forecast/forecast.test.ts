@@ -114,7 +114,7 @@ describe('a good run', () => {
     assert.ok(existsSync(join(place.folder, 'quiet/forecast.csv')));
   });
 
-  test('a forecast that is there already is replaced', async () => {
+  test('replaces an existing forecast', async () => {
     mkdirSync(join(place.folder, 'again'));
     writeFileSync(join(place.folder, 'again/forecast.csv'), 'old');
     await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'again']);
@@ -147,7 +147,7 @@ test('counts: the head negbin, its files and its report', async () => {
   assert.match(logs.stderr, /The scaler log needs positive values, got zero or negative values/);
 });
 
-test('a dry run says what it would do, and does nothing', async () => {
+test('a dry run only prints the plan', async () => {
   const { code, stdout } = await unroll(['forecast', ...AIR, '--dry-run', '--out', 'dry']);
   assert.equal(code, 0);
   assert.match(stdout, /monthly, season of 12 rows/);
@@ -155,7 +155,7 @@ test('a dry run says what it would do, and does nothing', async () => {
   assert.ok(!existsSync(join(place.folder, 'dry')));
 });
 
-test('what is seen of the calendar is told, and is part of the run', async () => {
+test('reports the calendar features and uses them', async () => {
   const told = async (calendar: string) =>
     (await unroll(['forecast', ...AIR, '--dry-run', '--calendar', calendar])).stdout;
   assert.match(await told('auto'), /\n +additional inputs: the calendar \(month\)\n/);
@@ -178,7 +178,7 @@ test('what is seen of the calendar is told, and is part of the run', async () =>
   assert.equal((await unroll(['predict', 'cal/model'])).stdout, read('forecast.csv'));
 });
 
-test('the same table through every kind of file gives the same forecast', async () => {
+test('gives the same forecast for every file format', async () => {
   const text = readFileSync(passengers, 'utf8');
   const rows = text.trim().split('\n').slice(1);
   const objects = rows
@@ -247,7 +247,7 @@ describe('several series with covariates', () => {
     ...QUICK,
   ];
 
-  test('give a forecast for each, names quoted where they must be', async () => {
+  test('gives a forecast for each series, with quoted names if needed', async () => {
     writeFileSync(join(place.folder, 'shops.csv'), table('1'));
     const { code, stdout } = await unroll([
       'forecast',
@@ -267,7 +267,7 @@ describe('several series with covariates', () => {
     assert.match(lines[4]!, /^B,2023-04,/);
   });
 
-  test('without the covariates to come: exit 2 and a table to fill in, which is then accepted', async () => {
+  test('without future covariates: exit 2 and a template, which is accepted once completed', async () => {
     writeFileSync(join(place.folder, 'gaps.csv'), table(''));
     const { code, stderr } = await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps']);
     assert.equal(code, 2);
@@ -287,7 +287,7 @@ describe('several series with covariates', () => {
 });
 
 describe('verbs', () => {
-  test('a verb that is not known is told with the nearest', async () => {
+  test('suggests the nearest command for an unknown one', async () => {
     const { code, stderr } = await unroll(['forcast']);
     assert.equal(code, 2);
     assert.equal(stderr, 'unroll: Unknown command "forcast". Did you mean "forecast"?\n');
@@ -313,7 +313,7 @@ test('Ctrl-C stops the run with exit 130 and writes nothing', async () => {
   assert.doesNotMatch(stdout, /"result"/);
 });
 
-test('a reader that goes away is no error', async () => {
+test('a closed pipe is not an error', async () => {
   const { code, stderr } = await unroll(['forecast', ...AIR, '--json'], (child) => {
     child.stdout!.once('data', () => child.stdout!.destroy());
   });

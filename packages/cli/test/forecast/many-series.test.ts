@@ -74,7 +74,7 @@ before(async () => {
   write('sales.csv', ['day', 'shop', 'sold', 'price', 'region'], rows);
 });
 
-test('what is missing is named, and a template of all rows ahead is written', async () => {
+test('reports missing rows and writes a template of all rows to forecast', async () => {
   const { code, stdout, stderr } = await unroll(command());
   const [a, b, c] = missing as [Shop, Shop, Shop];
   assert.equal(
@@ -92,7 +92,7 @@ test('what is missing is named, and a template of all rows ahead is written', as
   );
 });
 
-test('partly filled in, what is still missing is named, and nothing that was written is lost', async () => {
+test('partly filled in: reports the rest and keeps the entered values', async () => {
   const rows = filledIn((row) => row < 298 * HORIZON);
   write(TEMPLATE, HEAD, rows);
   const before = readFileSync(join(place.folder, TEMPLATE), 'utf8');
@@ -108,7 +108,7 @@ test('partly filled in, what is still missing is named, and nothing that was wri
   );
 });
 
-test('filled in, all three hundred are forecast; so are they from the model', async () => {
+test('filled in: forecasts all 300 series, also with the saved model', async () => {
   write(
     TEMPLATE,
     HEAD,

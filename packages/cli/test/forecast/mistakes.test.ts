@@ -115,7 +115,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a frequency that is none': [
       [...good, '--frequency', 'often'],
-      /"often" is no frequency\. Write monthly/,
+      /"often" is not a frequency\. Write monthly/,
     ],
     'a cell that is none': [
       [...good, '--cells', 'lstm,lsmt'],

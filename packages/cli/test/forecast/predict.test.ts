@@ -14,7 +14,7 @@ before(async () => {
   await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'air']);
 });
 
-test('forecasts the same again, without the data and with them', async () => {
+test('repeats the forecast, with and without the data', async () => {
   const stored = await unroll(['predict', MODEL]);
   assert.deepEqual(stored, { code: 0, stdout: file('air/forecast.csv'), stderr: '' });
   const given = await unroll(['predict', MODEL, '--data', passengers, '--out', 'again']);
@@ -22,7 +22,7 @@ test('forecasts the same again, without the data and with them', async () => {
   assert.equal(file('again/forecast.csv'), file('air/forecast.csv'));
 });
 
-test('goes on from newer rows, fewer of them if asked', async () => {
+test('continues from newer rows, also with a shorter horizon', async () => {
   writeFileSync(
     join(place.folder, 'newer.csv'),
     `${readFileSync(passengers, 'utf8')}1961-01,450\n1961-02,\n`,
@@ -48,7 +48,7 @@ test('goes on from newer rows, fewer of them if asked', async () => {
   assert.ok(rows.every((row) => row['lo-95'] <= row.median && row.median <= row['hi-95']));
 });
 
-test('goes on from the newer rows alone, and beyond the rows it was tested for', async () => {
+test('continues from the newer rows alone, and beyond the backtested horizon', async () => {
   writeFileSync(join(place.folder, 'all.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
   writeFileSync(join(place.folder, 'one.csv'), 'month,passengers\n1961-01,450\n');
   const all = await unroll(['predict', MODEL, '--data', 'all.csv']);
@@ -67,7 +67,7 @@ test('goes on from the newer rows alone, and beyond the rows it was tested for',
   assert.match(long.stdout, /\n1963-06,/);
 });
 
-test('a model of many series forecasts one that it has never seen', async () => {
+test('a model of many series forecasts an unseen one', async () => {
   const rows = (shop: string, level: number) =>
     Array.from({ length: 40 }, (_, t) => `${shop},${t},${level + t + 5 * (t % 4)}`);
   const head = 'shop,t,sold';
@@ -106,7 +106,7 @@ test('a model of many series forecasts one that it has never seen', async () => 
     assert.ok(Math.abs(Number(row[3]) - (130 + k + 5 * (k % 4))) < 8, String(row));
 });
 
-test('times in several columns are found, written as one, and understood again', async () => {
+test('detects times in several columns, writes them as one, and reads that again', async () => {
   const hour = (t: number) => new Date(Date.UTC(2024, 1, 27) + t * 3_600_000);
   const rows = Array.from({ length: 60 }, (_, t) => {
     const time = hour(t);
@@ -127,7 +127,7 @@ test('times in several columns are found, written as one, and understood again',
   assert.match(again.stdout, /^time,.*\n2024-02-29T12:00,.*\n$/);
 });
 
-test('where a baseline won, it is what is saved', async () => {
+test('saves the baseline if it won', async () => {
   const season = [10, 20, 15, 40];
   const rows = Array.from({ length: 48 }, (_, t) => `${t},${season[t % 4]}`);
   writeFileSync(join(place.folder, 'wave.csv'), ['t,y', ...rows].join('\n'));

@@ -63,7 +63,7 @@ test(`killed ${KILLS} times at random moments and resumed, it ends with the same
   assert.deepEqual(readdirSync(inPlace('killed')).sort(), readdirSync(inPlace('whole')).sort());
 });
 
-test('what was trained before is not trained again', async () => {
+test('does not repeat completed trainings', async () => {
   const whole = (await unroll([...ARGS, '--out', 'counted'])).stderr;
   assert.doesNotMatch(whole, /restored from checkpoint/);
   await unroll([...ARGS, '--out', 'late'], afterEpochs(100, 'SIGKILL'));
@@ -80,7 +80,7 @@ describe('Ctrl-C', () => {
     assert.deepEqual(readdirSync(inPlace('stopped')), ['.resume']);
   });
 
-  test('other options and other data are refused, each by name', async () => {
+  test('rejects other options and other data by name', async () => {
     const other = [
       ...ARGS,
       '--resume',
@@ -107,7 +107,7 @@ describe('Ctrl-C', () => {
     assert.ok(existsSync(inPlace('stopped/.resume')), 'it can still be resumed');
   });
 
-  test('is gone on from', async () => {
+  test('can be resumed', async () => {
     const { code, stderr } = await unroll([...ARGS, '--resume', '--out', 'stopped']);
     assert.equal(code, 0);
     assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
@@ -115,7 +115,7 @@ describe('Ctrl-C', () => {
   });
 });
 
-test('without --resume the run starts anew, whatever is there', async () => {
+test('without --resume the run starts anew', async () => {
   await unroll([...ARGS, '--out', 'again'], afterEpochs(20, 'SIGKILL'));
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--out', 'again']);
   assert.equal(code, 0);
@@ -123,7 +123,7 @@ test('without --resume the run starts anew, whatever is there', async () => {
   assert.ok(!existsSync(inPlace('again/.resume')));
 });
 
-test('with nothing to go on from, --resume says so and starts anew', async () => {
+test('--resume without an interrupted run says so and starts anew', async () => {
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--resume', '--out', 'fresh']);
   assert.equal(code, 0);
   assert.match(stderr, /^resume {3}no interrupted run found in fresh, starting a new run$/m);

@@ -29,7 +29,7 @@ before(async () => {
 });
 
 describe('predict', () => {
-  test('writes what the model gives as CSV, notes beside it', async () => {
+  test('writes predictions as CSV, and notes', async () => {
     assert.deepEqual(await unroll(['predict', 'echo', '--data', 'said.csv']), {
       code: 0,
       stdout: 'echo,loudness,place\nho,2,a valley\n"a, b",4,a valley\n',
@@ -52,7 +52,7 @@ describe('predict', () => {
       'echo,loudness,place\na,1,a valley\n',
     );
   });
-  test('the model is found behind options that only it knows', async () => {
+  test('finds the model after options that the model declares', async () => {
     for (const args of [
       ['--upper', 'echo'],
       ['--echo-rows', 'more.csv', 'echo'],
@@ -112,7 +112,7 @@ describe('predict', () => {
 });
 
 describe('evaluate', () => {
-  test('shows the scores, each as its column says', async () => {
+  test('shows the scores in the format of their columns', async () => {
     const { code, stdout, stderr } = await unroll(['evaluate', 'echo', '--data', 'said.csv']);
     assert.deepEqual([code, stderr], [0, '']);
     assert.equal(stdout, '2 texts.\n\nmodel   right\necho   50.0 %\n\n');
@@ -142,7 +142,7 @@ describe('evaluate', () => {
   });
 });
 
-test('a model without an evaluation says so', async () => {
+test('rejects a model that does not support evaluation', async () => {
   const { code, stderr } = await unroll(['evaluate', 'desert', '--data', 'said.csv']);
   assert.deepEqual([code, stderr], [2, 'unroll: Models of the task "echo" do not support evaluation.\n']);
 });
@@ -185,7 +185,7 @@ describe('inspect', () => {
       network: null,
     });
   });
-  test('what it cannot read it still names', async () => {
+  test('names parts that it cannot read', async () => {
     const later = (await unroll(['inspect', 'later'])).stdout;
     assert.match(later, /^task {3}echo, format version 3, not supported by this version$/m);
     assert.match(later, /\n\nNo training record\.\n$/);
@@ -222,7 +222,7 @@ describe('the reporter', () => {
     assert.equal(stderr, '');
     assert.deepEqual(stdout.split('\n'), TEXT);
   });
-  test('gives programs all events but steps, people the text beside it', async () => {
+  test('writes all events except steps as JSON, and the text to stderr', async () => {
     const { stdout, stderr } = await unroll(['run', '--json']);
     assert.deepEqual(stderr.split('\n'), TEXT);
     const events = stdout
@@ -238,9 +238,9 @@ describe('the reporter', () => {
       ...{ epoch: 1, epochs: 1, done: 0.5, loss: 0.25 },
     });
   });
-  test('is quiet if asked to be', async () =>
+  test('prints nothing with --quiet', async () =>
     assert.deepEqual(await unroll(['run', '--quiet']), { code: 0, stdout: '', stderr: '' }));
-  test('draws a bar of the share that is done', () => {
+  test('draws a progress bar', () => {
     const progress = new Progress();
     const facts = { stage: 's', title: 't', model: 'm', training: 3, trainings: 9, epoch: 1, epochs: 2 };
     const step = { event: 'step' as const, ...facts, done: 0.25, loss: 0.5, sequencesPerSecond: 99.6 };

@@ -86,7 +86,7 @@ test('encodings: a note that names the option, and the option', async () => {
   );
 });
 
-test('a name with a comma is given in quotes', async () => {
+test('accepts a quoted name with a comma', async () => {
   const { stdout } = await plan('names.csv', 'units', '--past', '"a, b",c');
   assert.match(stdout, /additional inputs: a, b \(past\), c \(past\)/);
   const open = await plan('names.csv', 'units', '--past', '"a, b');
@@ -94,7 +94,7 @@ test('a name with a comma is given in quotes', async () => {
   assert.equal(open.code, 2);
 });
 
-test('a workbook by another name is called one, and nothing else', async () => {
+test('recognises a workbook with another extension', async () => {
   const { code, stderr } = await plan('book.csv', 'units');
   assert.equal(code, 2);
   assert.match(
@@ -125,7 +125,7 @@ test('months by name, newest first: forecast after the newest, also with newer r
   assert.match(next.stderr, /Rows up to Apr-22 were taken from the model/);
 });
 
-describe('options that are wrong: exit 2 and a line', () => {
+describe('invalid options: exit 2 and one line', () => {
   const cases: Record<string, [string[], RegExp]> = {
     decimal: [['--decimal', ';'], /decimal must be "\." or ",", got ";"/],
     thousands: [['--thousands', 'yes'], /thousands must be .*, got "yes"/],

@@ -71,7 +71,7 @@ before(() => {
   for (const [name, content] of Object.entries(files)) writeFileSync(join(place.folder, name), content);
 });
 
-test('without DuckDB, what to install is said', {
+test('without DuckDB, says what to install', {
   skip: isInstalled() && 'DuckDB is installed here',
 }, async () => {
   const { code, stderr } = await unroll(['forecast', 'sales.csv', '--sql', SUM, ...WEEK]);
@@ -94,7 +94,7 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     'german.csv',
   ];
   for (const name of [...sources, 'utf16.csv', "it's.csv"]) {
-    test(`${name} is read`, async () => {
+    test(`reads ${name}`, async () => {
       const [day, units] = await rows(name, SUM);
       assert.deepEqual(
         day!.map((cell) => (cell instanceof Date ? cell.toISOString().slice(0, 10) : cell)),
@@ -107,7 +107,7 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     });
   }
 
-  test('the command forecasts what the query gives; its model asks again, or another query', async () => {
+  test('forecasts the result of the query; the model repeats the query or runs another one', async () => {
     assert.equal((await unroll(['forecast', 'sums.csv', ...WEEK, '--quiet', '--out', 'sums'])).code, 0);
     const run = await unroll(['forecast', 'sales.csv.gz', '--sql', SUM, ...WEEK, '--quiet', '--out', 'sql']);
     assert.deepEqual(run, { code: 0, stdout: '', stderr: '' });
@@ -123,14 +123,14 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
   });
 
-  test('ways of writing "no value" are no value', async () => {
+  test('reads notations of a missing value as missing', async () => {
     assert.deepEqual(
       await rows('gaps.csv', "select sold from data where day <= '2024-01-02' and shop = 'A'"),
       [[0, 2, null, null]],
     );
   });
 
-  test('rows come in one order, however many threads there are, or in the order that is asked for', async () => {
+  test('row order is independent of the number of threads, or follows the query', async () => {
     const sql = 'select sold, shop, day from data';
     const [one, two] = [await rows('sales.csv', sql, 1), await rows('sales.csv', sql, 2)];
     assert.deepEqual(one, two);
@@ -158,7 +158,7 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     'a way out': ['set enable_external_access = true', /^--sql holds one query/],
   };
   for (const [name, [sql, message]] of Object.entries(mistakes)) {
-    test(`${name}: a few lines`, async () => {
+    test(`reports ${name} in a few lines`, async () => {
       await assert.rejects(rows('sales.csv', sql), (error: Error) => {
         assert.match(error.message, message);
         assert.ok(error.message.split('\n').length <= 4, error.message);

@@ -1,6 +1,6 @@
 /**
- * The fast backend: one adapter over the compiled kernels, whether they come as WebAssembly or as the native addon
- * (both present the same functions over one linear memory). Addresses and offsets stay inside this folder.
+ * The fast backend: an adapter for the compiled kernels, as WebAssembly or as the native addon (both have the same
+ * functions over one linear memory). Addresses and offsets are not used outside this folder.
  */
 import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
@@ -21,7 +21,7 @@ export function cpuBackend(module: KernelModule): CpuBackend {
   return backendOver(module, module.inferenceOnly ? null : trainingKernels);
 }
 
-/** The same without what only training calls, so that a page that only runs models does not carry it. */
+/** Without the kernels that only training calls, so that a page that only runs models does not load them. */
 export function inferenceBackend(module: KernelModule): CpuBackend {
   return backendOver(module, null);
 }

@@ -1,8 +1,8 @@
-/** Memory of the compiled kernels: a stretch of linear memory, and whose it is. */
+/** Memory of the compiled kernels: a range of linear memory and its owner. */
 import type { Block, WeightFormatName } from '../backend.js';
 import { FLOAT } from './memory.js';
 
-/** A part of an allocation; `root` counts its writes, so that packed weights know when they are stale. */
+/** A part of an allocation. `root` counts its writes, which shows when packed weights are stale. */
 export interface CpuBlock extends Block {
   readonly at: number;
   readonly root: Allocation;
@@ -11,21 +11,21 @@ export interface CpuBlock extends Block {
 export interface Allocation {
   readonly start: number;
   version: number;
-  /** Null for temporary memory. Packed forms of resident weights. */
+  /** Packed forms of resident weights; null for temporary memory. */
   readonly packed: PackedForm[] | null;
   /** The blocks whose values a narrower format represents exactly, by address. Null for temporary memory. */
   readonly formats: Map<number, { readonly length: number; readonly format: WeightFormatName }> | null;
 }
 
 export interface PackedForm {
-  /** Which packing. */
+  /** The kind of packing. */
   readonly form: string;
-  /** What it is made from, with the versions that were packed. */
+  /** The source blocks with the versions that were packed. */
   readonly parts: readonly { readonly at: number; readonly root: Allocation; version: number }[];
   readonly at: number;
 }
 
-/** Address of a block; 0, the kernels' null, for none. */
+/** Address of a block; 0 (the kernels' null) for null. */
 export function address(block: Block | null): number {
   return block === null ? 0 : (block as CpuBlock).at;
 }

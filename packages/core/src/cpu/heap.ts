@@ -1,7 +1,6 @@
 /**
- * Memory management over one linear memory (WebAssembly's, or the native addon's of the same shape): blocks that live
- * long, and arenas whose memory is given back at once when a scope closes. Addresses are in bytes and may lie above
- * 2 GiB; all blocks are aligned to 64 bytes.
+ * Manages one linear memory (WebAssembly's, or that of the native addon): long-lived blocks, and arenas whose memory
+ * is released when a scope closes. Addresses are in bytes and may exceed 2 GiB; all blocks are aligned to 64 bytes.
  */
 import type { LinearMemory } from '@unroll/kernels';
 import { UnrollError } from '../errors.js';
@@ -14,7 +13,7 @@ interface Range {
   size: number;
 }
 
-/** How far the arenas' memory is used: chunks before `chunk` wholly, and so many bytes of it. */
+/** The used part of the arenas' memory: all chunks before `chunk`, and this many bytes of it. */
 interface Mark {
   chunk: number;
   used: number;
@@ -22,12 +21,12 @@ interface Mark {
 
 export class Heap {
   readonly #memory: LinearMemory;
-  /** Free ranges below `#top`, by address, never adjacent. */
+  /** Free ranges below `#top`, by address; adjacent ranges are merged. */
   readonly #free: Range[] = [];
   readonly #sizes = new Map<number, number>();
-  /** The memory of all arenas. It is kept when they close, so that steady work allocates nothing. */
+  /** The memory of all arenas. It is kept when they close, so that repeated steps allocate nothing. */
   #chunks: Range[] = [];
-  /** Where each open arena began, the innermost last. */
+  /** The start of each open arena, the innermost last. */
   readonly #began: Mark[] = [];
   #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
@@ -42,20 +41,20 @@ export class Heap {
     return this.#top - align(this.#memory.heapBase);
   }
 
-  /** Address of a fresh block. */
+  /** Allocates a block and returns its address. */
   allocate(bytes: number): number {
     const start = this.#place(align(Math.max(bytes, 1)));
     if (start !== null) return start;
     throw new UnrollError(
       'memory',
-      `Out of memory: ${megabytes(bytes)} more do not fit (${megabytes(this.extent)} in use, the limit is ` +
+      `Out of memory: another ${megabytes(bytes)} do not fit (${megabytes(this.extent)} in use, limit ` +
         `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
         (this.#memory.limit < 2 ** 33 ? ', or the native backend.' : '.'),
       { bytes, inUse: this.extent, limit: this.#memory.limit },
     );
   }
 
-  /** Address of `size` bytes, or null where there is no room. */
+  /** Address of `size` bytes, or null if there is not enough memory. */
   #place(size: number): number | null {
     if (size > 8e9) return null; // kernels count the numbers of a block in 31 bits
     const at = this.#free.findIndex((range) => range.size >= size);
@@ -105,12 +104,12 @@ export class Heap {
     }
   }
 
-  /** Arenas are nested: a new one starts at the current end of the enclosing one. */
+  /** Opens an arena. Arenas are nested: a new one starts at the current end of the enclosing one. */
   openArena(): void {
     this.#began.push({ ...this.#mark });
   }
 
-  /** Memory of the innermost arena. */
+  /** Allocates in the innermost arena. */
   temporary(bytes: number): number {
     if (this.#began.length === 0) {
       throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
@@ -128,11 +127,11 @@ export class Heap {
     return start;
   }
 
-  /** Gives the innermost arena's memory back, to whatever is temporary next. */
+  /** Releases the memory of the innermost arena for other temporary blocks. */
   closeArena(): void {
     this.#mark = this.#began.pop()!;
     if (this.#began.length > 0 || this.#chunks.length < 2) return;
-    // Several chunks become one of their total size, so that the next such scope fits one.
+    // Several chunks are merged into one of their total size, so that the next such scope fits one chunk.
     const size = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
     for (const chunk of this.#chunks) this.free(chunk.start);
     const start = this.#place(size);
@@ -144,7 +143,7 @@ export class Heap {
     return chunk !== undefined && this.#mark.used + size <= chunk.size;
   }
 
-  /** Chunks grow with what there already is, so that a large step needs few of them. */
+  /** Chunks grow with the total size so far, so that a large step needs few of them. */
   #addChunk(needed: number): void {
     const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
     const size = align(Math.max(needed, CHUNK, Math.floor(allocated / 2)));

@@ -1,4 +1,4 @@
-/** What running a model calls, besides the fused cells, as the backend offers it. */
+/** The kernels for running a model, apart from the fused cells. */
 import {
   BinaryOp,
   callBinary,
@@ -14,7 +14,7 @@ import type { Kernels } from '../backend.js';
 import { address, markDirty } from './block.js';
 import { FLOAT, type Shown, spacesAt } from './memory.js';
 
-/** Up to so many numbers a call of a kernel costs more than what JavaScript does in its place. */
+/** For this many numbers or fewer, a kernel call costs more than the same loop in JavaScript. */
 const FEW = 4096;
 
 type InferenceKernels = Pick<
@@ -22,7 +22,7 @@ type InferenceKernels = Pick<
   'fill' | 'copy' | 'unary' | 'binary' | 'reduce' | 'gemm' | 'softmax' | 'gather'
 >;
 
-/** @param dimsAt where index spaces are passed to the kernels */
+/** @param dimsAt address at which index spaces are passed to the kernels */
 export function inferenceKernels(module: KernelModule, shown: Shown, dimsAt: number): InferenceKernels {
   return { ...elementwiseKernels(module, shown, dimsAt), ...productKernels(module) };
 }

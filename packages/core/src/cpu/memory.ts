@@ -1,19 +1,19 @@
-/** The kernels' linear memory as JavaScript reads and writes it. */
+/** JavaScript's access to the kernels' linear memory. */
 import type { LinearMemory } from '@unroll/kernels';
 import { formatShape, shapeError } from '../errors.js';
 
 export const FLOAT = 4;
 const MAX_RANK = 8;
-/** Numbers in an index space: its shape, and strides of two operands. */
+/** Numbers in an index space: its shape, and the strides of two operands. */
 export const SPACE = 3 * MAX_RANK;
-/** Numbers in the longest array that every engine makes. */
+/** The length of the longest array that every engine supports. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Gives all of the memory as numbers, where that shows the numbers below the address `end`; else null. */
+/** Returns all of the memory as numbers if that includes the numbers below the address `end`; else null. */
 export type Shown = (end: number) => Float32Array | null;
 
 export function shownBy(memory: LinearMemory): Shown {
-  /** All but what lies beyond the longest array; made anew when the memory has grown. */
+  /** All numbers except those beyond the longest array; recreated when the memory has grown. */
   let all: Float32Array = new Float32Array(0);
   return (end) => {
     const { buffer } = memory;
@@ -23,23 +23,23 @@ export function shownBy(memory: LinearMemory): Shown {
   };
 }
 
-/** Writes an index space (shape, then strides of each operand) where the kernels read it; returns its rank. */
+/** Writes an index space (shape, then the strides of each operand) for the kernels; returns its rank. */
 export type PutSpace = (
   shape: readonly number[],
   first: readonly number[],
   second: readonly number[],
 ) => number;
 
-/** @param at where index spaces are passed to the kernels */
+/** @param at address at which index spaces are passed to the kernels */
 export function spacesAt(memory: LinearMemory, at: number): PutSpace {
-  /** Made anew when the memory has grown. */
+  /** Recreated when the memory has grown. */
   let dims: Int32Array = new Int32Array(0);
   return (shape, first, second) => {
     if (dims.buffer !== memory.buffer) dims = new Int32Array(memory.buffer, at, SPACE);
     const rank = shape.length;
     if (rank > MAX_RANK) {
       throw shapeError(
-        `At most ${MAX_RANK} axes can be walked, got ${formatShape(shape)}. Reshape to fewer.`,
+        `Strided kernels support at most ${MAX_RANK} axes, got ${formatShape(shape)}. Reshape to fewer axes.`,
         { shape },
       );
     }

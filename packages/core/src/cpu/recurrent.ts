@@ -1,7 +1,7 @@
 /**
- * The fused recurrent kernels as the backend offers them. They want their weights packed into panels. Weights that stay
- * in memory (parameters) are packed once per version and the packed form is cached beside them; anything else is packed
- * into the open arena for the one call.
+ * The fused recurrent kernels. They need their weights packed into panels. Resident weights (parameters) are packed
+ * once per version, and the packed form is cached with them; other weights are packed into the open arena for a
+ * single call.
  */
 import {
   Activation,
@@ -35,7 +35,7 @@ import { FLOAT } from './memory.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
-/** Gives the address of weights in packed form. */
+/** Returns the address of weights in packed form. */
 export type Packer = (
   /** Names the packing. */
   form: string,
@@ -92,7 +92,7 @@ export function recurrentKernels(module: KernelModule, heap: Heap, packed: Packe
         callGruForward(module, { ...forward(c, weights.gru(c)), ...variant });
         return;
       }
-      // Without a block to keep r h' of every step in, one step's serves them all.
+      // Without a block for r h' of every step, all steps use the same one.
       const BH = c.B * c.H;
       const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT);
       const all = { ...forward(c, weights.gruBefore(c)), ...variant };
@@ -185,7 +185,7 @@ function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]
   return n === parts.length;
 }
 
-/** Address of a sequence; null where there is none. */
+/** Address of a sequence; null if there is none. */
 export function start(view: SequenceView | null): number {
   return view === null ? 0 : address(view.block) + view.offset * FLOAT;
 }

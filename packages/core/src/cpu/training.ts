@@ -1,4 +1,4 @@
-/** What only training calls, as the backend offers it: a page that only runs models is without. */
+/** The kernels that only training calls. A page that only runs models does not include them. */
 import {
   Activation,
   type Backward,

@@ -1,4 +1,4 @@
-/** Ops on single elements, forward beside backward. Binary ops broadcast as NumPy does. */
+/** Elementwise ops, with forward and backward next to each other. Binary ops broadcast as in NumPy. */
 import type { BinaryName, UnaryName } from '../backend.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { broadcastShapes, broadcastStrides, collapse, sameShape } from '../shape.js';
@@ -20,7 +20,7 @@ function unaryOp(name: UnaryName, gradient: UnaryGradient): UnaryOp {
   };
 }
 
-/** Strides of an operand that is read along with the result, and of one that is a single number. */
+/** Strides of an operand of the same shape as the result, and of a scalar. */
 const EACH = [1];
 const SAME = [0];
 
@@ -31,7 +31,7 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
     name,
     shapes: ([a, b]) => [broadcastShapes(name, a, b)],
     forward({ inputs: [a, b], outputs: [y], kernels }) {
-      // Nearly all calls: both of one shape, or one of them a single number.
+      // The common cases: equal shapes, or one operand is a scalar.
       const whole = { a: sameShape(a.shape, y.shape), b: sameShape(b.shape, y.shape) };
       if ((whole.a || a.size === 1) && (whole.b || b.size === 1)) {
         const [stepA, stepB] = [whole.a ? EACH : SAME, whole.b ? EACH : SAME];
@@ -51,7 +51,7 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
   };
 }
 
-/** Helpers of backward passes: f'(x) * g from the function's output, in one pass. Not differentiable themselves. */
+/** Helpers of backward passes: f'(x) * g from the output of f, in one pass. They have no gradients themselves. */
 const fromOutput = (name: BinaryName): BinaryOp => binaryOp(name, nothing, nothing);
 function nothing(): null {
   return null;
@@ -84,7 +84,7 @@ export const elementwiseOps = {
   sub: binaryOp('sub', (g) => g, (g) => neg(g)), // biome-ignore format: a table
   mul: binaryOp('mul', (g, _a, b) => mul(g, b), (g, a) => mul(g, a)), // biome-ignore format: a table
   div: binaryOp('div', (g, _a, b) => div(g, b), (g, _a, b, y) => neg(div(mul(g, y), b))), // biome-ignore format: a table
-  // Where both are equal the gradient goes to the first, as a comparison that chose it would do.
+  // For equal operands the gradient goes to the first one, as if chosen by a comparison.
   max: binaryOp('max', (g, a, b) => mul(g, greaterEqual(a, b)), (g, a, b) => mul(g, greater(b, a))), // biome-ignore format: a table
   min: binaryOp('min', (g, a, b) => mul(g, greaterEqual(b, a)), (g, a, b) => mul(g, greater(a, b))), // biome-ignore format: a table
   pow: binaryOp('pow', (g, a, b) => mul(g, mul(b, pow(a, sub(b, 1)))), (g, a, _b, y) => mul(g, mul(y, log(a)))), // biome-ignore format: a table
@@ -100,7 +100,7 @@ function binary(op: BinaryOp, a: TensorLike, b: TensorLike): Tensor {
   return apply1(op, [asTensor(a), asTensor(b)], NONE);
 }
 
-// Function declarations, not constants: the gradients above refer to them before their lines run.
+// Function declarations instead of constants: the gradients above refer to them before their definitions run.
 /** −x */
 export function neg(x: TensorLike): Tensor {
   return unary(elementwiseOps.neg, x);
@@ -193,7 +193,7 @@ export function maximum(a: TensorLike, b: TensorLike): Tensor {
 export function minimum(a: TensorLike, b: TensorLike): Tensor {
   return binary(elementwiseOps.min, a, b);
 }
-/** a^b, for a >= 0 where b is not whole */
+/** a^b; requires a >= 0 if b is not an integer */
 export function pow(a: TensorLike, b: TensorLike): Tensor {
   return binary(elementwiseOps.pow, a, b);
 }

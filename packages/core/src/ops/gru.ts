@@ -1,4 +1,4 @@
-/** The GRU over a whole sequence as one op; see lstm.ts for the form, and reference/gru.ts for the equations. */
+/** The GRU over a whole sequence as one op; lstm.ts describes the structure, reference/gru.ts the equations. */
 
 import type { Kernels } from '../backend.js';
 import { apply, type Op } from '../op.js';
@@ -19,7 +19,7 @@ import {
   type SequenceInputs,
 } from './recurrent.js';
 
-/** What {@link gruSequence} reads. Gates are stacked in Keras's order z r n. */
+/** The inputs of {@link gruSequence}. Gates are stacked in Keras's order z r n. */
 export interface GruInputs {
   /** [B, T, I] */
   x: Tensor;
@@ -27,11 +27,11 @@ export interface GruInputs {
   W: Tensor;
   /** Recurrent kernel [H, 3H]. */
   U: Tensor;
-  /** Bias: [2, 3H] (of the inputs, of the state) with `resetAfter`, else [3H]. */
+  /** Bias: [2, 3H] (row 0 for the inputs, row 1 for the state) with `resetAfter`, else [3H]. */
   b?: Tensor | null;
   /** Initial state [B, H], zeros by default. */
   h0?: Tensor | null;
-  /** [B, T], 0 where a step is to be skipped. */
+  /** [B, T], 0 for steps to skip. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled. */
   recurrentMask?: Tensor | null;
@@ -132,7 +132,7 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
   },
 };
 
-/** dW = xᵀ [dz dr dn], read out of the wider rows of xh and dG. */
+/** dW = xᵀ [dz dr dn], from parts of the wider rows of xh and dG. */
 function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: Prepared, dG: Tensor): Tensor {
   const dW = temporaryTensor([I, 3 * H]);
   const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2], transA: true };

@@ -1,7 +1,7 @@
 /**
- * Negative log-likelihoods of distributions whose formulas lose their digits in float32 (differences of log
- * Γ). Each op computes value and derivatives of one element in double precision; one op, one distribution, no
- * intermediate tensors.
+ * Negative log-likelihoods of distributions whose formulas suffer from cancellation in float32 (differences of log
+ * Γ). Each op computes the value and the derivatives of one element in double precision, without intermediate
+ * tensors.
  */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
@@ -11,19 +11,21 @@ import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } f
 import { mul } from './elementwise.js';
 
 /**
- * Fills `out` with the value for a target y and up to three parameters, and behind it the derivative by each
- * of these.
+ * Writes to `out` the value for a target y and up to three parameters, followed by the derivatives with respect to
+ * these.
  */
 type Formula = (y: number, p: number, q: number, r: number, out: Float64Array) => void;
 
-/** An op over the elements of equally shaped inputs, the first of which is the target. */
+/** An op over the elements of inputs of equal shape, the first of which is the target. */
 function elementOp(name: string, formula: Formula): Op<NoAttributes, readonly Tensor[]> {
   return {
     name,
     shapes(inputs) {
       const [first] = inputs;
       if (inputs.some((shape) => formatShape(shape) !== formatShape(first))) {
-        throw shapeError(`${name} takes tensors of one shape, got ${inputs.map(formatShape).join(', ')}.`);
+        throw shapeError(
+          `${name}: all inputs must have the same shape, got ${inputs.map(formatShape).join(', ')}.`,
+        );
       }
       return [first];
     },
@@ -57,7 +59,7 @@ const studentT: Formula = (y, v, m, s, out) => {
   const u = (z * z) / v;
   const grown = Math.log1p(u);
   const half = (v + 1) / 2;
-  const pull = ((v + 1) * z) / (v * (1 + u)); // the derivative by z
+  const pull = ((v + 1) * z) / (v * (1 + u)); // the derivative with respect to z
   out[0] = lgamma(v / 2) - lgamma(half) + 0.5 * Math.log(v * Math.PI) + Math.log(s) + half * grown;
   out[1] = 0.5 * (digamma(v / 2) - digamma(half) + 1 / v + grown) - (half * u) / (v * (1 + u));
   out[2] = -pull / s;
@@ -80,8 +82,8 @@ const negativeBinomial: Formula = (y, mu, a, _, out) => {
 };
 
 /**
- * Into out[0]: D = log Γ(y + 1/a) - log Γ(1/a) + y log a, the sum of log(1 + k a) over whole k < y; into
- * out[2] its derivative by a.
+ * Writes to out[0]: D = log Γ(y + 1/a) - log Γ(1/a) + y log a, the sum of log(1 + k a) over integers k < y; to
+ * out[2]: its derivative with respect to a.
  */
 function risingPower(y: number, a: number, out: Float64Array): void {
   const r = 1 / a;

@@ -1,7 +1,7 @@
 /**
- * The LSTM over a whole sequence as one op: forward and backward are one kernel call each, however many steps there are.
- * The equations, and the same computation composed from small ops, stand in @unroll/nn's lstm cell; a test holds the two
- * equal in outputs and gradients.
+ * The LSTM over a whole sequence as one op: forward and backward are one kernel call each, for any number of steps.
+ * The lstm cell of @unroll/nn has the equations and the same computation composed of small ops; a test checks that
+ * outputs and gradients agree.
  */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
@@ -23,7 +23,7 @@ import {
   weightGradients,
 } from './recurrent.js';
 
-/** What {@link lstmSequence} reads. Gates are stacked in Keras's order i f g o. */
+/** The inputs of {@link lstmSequence}. Gates are stacked in Keras's order i f g o. */
 export interface LstmInputs {
   /** [B, T, I] */
   x: Tensor;
@@ -37,7 +37,7 @@ export interface LstmInputs {
   h0?: Tensor | null;
   /** Initial cell state [B, H], zeros by default. */
   c0?: Tensor | null;
-  /** [B, T], 0 where a step is to be skipped: every state keeps its value. Any pattern. */
+  /** [B, T], 0 for steps to skip: every state keeps its value. Any pattern. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled: applied to h' in the products, the same at every step. */
   recurrentMask?: Tensor | null;

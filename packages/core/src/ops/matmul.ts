@@ -52,7 +52,7 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
   },
   forward({ inputs: [a, b, bias], outputs: [y], attrs, kernels }) {
     const { m, n, k, batch, sharedB } = dimensions(a.shape, b.shape, attrs);
-    // Without a transpose of a, a shared b makes the whole batch one tall matrix.
+    // If a is not transposed, a shared b allows the whole batch to be one tall matrix.
     const tall = sharedB && !attrs.transA;
     kernels.gemm(a.block(), b.block(), y.block(), {
       ...attrs,
@@ -101,7 +101,7 @@ function product(
   let b = asTensor(right);
   if (a.rank < 2 || b.rank < 2) {
     throw shapeError(
-      `matmul takes matrices (rank 2 or more), got ${formatShape(a.shape)} and ${formatShape(b.shape)}.`,
+      `matmul needs matrices (rank 2 or more), got ${formatShape(a.shape)} and ${formatShape(b.shape)}.`,
       { a: a.shape, b: b.shape },
     );
   }
@@ -115,15 +115,15 @@ function product(
 
 /**
  * Matrix product of a [..., m, k] and b [..., k, n]; leading axes broadcast. A b of rank 2 is shared by the batch.
- * @throws UnrollError `shape` when the inner sizes differ or a tensor has fewer than two axes
+ * @throws UnrollError `shape` if the inner sizes differ or a tensor has fewer than two axes
  */
 export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptions = {}): Tensor {
   return product(left, right, null, options);
 }
 
 /**
- * x W + b in one pass: x [..., k], W [k, n], b [n]. Where W has more axes, they broadcast as in {@link matmul}.
- * @throws UnrollError `shape` when the sizes do not fit
+ * x W + b in one pass: x [..., k], W [k, n], b [n]. If W has more axes, they broadcast as in {@link matmul}.
+ * @throws UnrollError `shape` if the sizes do not fit
  */
 export function linear(x: TensorLike, W: TensorLike, b: TensorLike | null): Tensor {
   return product(x, W, b, {});

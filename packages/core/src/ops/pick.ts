@@ -1,6 +1,6 @@
 /**
- * Classes by number: one element picked from each row, and the cross-entropy of logits without one-hot
- * targets, which for a vocabulary of many thousands would be larger than all the rest.
+ * Sparse (integer) class targets: picks one element from each row, and computes the cross-entropy of logits
+ * without one-hot targets, which would need more memory than the model for a large vocabulary.
  */
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
@@ -8,13 +8,12 @@ import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
-/** Whole numbers up to here are exact in float32, in which kernels take their row numbers. */
+/** Integers up to this limit are exact in float32, the type of the row numbers that kernels read. */
 const EXACT = 2 ** 24;
 
 /**
- * Calls `visit` with the elements [r, ids[r]] of x [N, K] as rows of a one-column table, for stretches of
- * rows that are short enough for the kernels: the stretch of x, the positions in it, and the first row and
- * number of rows.
+ * Calls `visit` with the elements [r, ids[r]] of x [N, K] as rows of a one-column table, in chunks of rows that are
+ * small enough for the kernels: the chunk of x, the positions in it, the first row and the number of rows.
  */
 function eachStretch(
   x: Tensor,
@@ -105,7 +104,7 @@ function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor]
   const wrong = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < count));
   if (wrong >= 0) {
     throw valueError(
-      `${name}: class ${values[wrong]} of row ${wrong} is not one of ${count} (0 to ${count - 1}).`,
+      `${name}: the class of row ${wrong} must be one of ${count} classes (0 to ${count - 1}), got ${values[wrong]}.`,
       { id: values[wrong], row: wrong, classes: count },
     );
   }
@@ -114,7 +113,7 @@ function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor]
 
 /**
  * The element x[r, ids[r]] of each row of x [N, K]: [N].
- * @throws UnrollError `value` naming the first class that is none
+ * @throws UnrollError `value` for the first invalid class
  */
 export function pick(x: Tensor, ids: TensorLike): Tensor {
   return apply1(pickOp, checked('pick', x, ids), NONE);
@@ -122,7 +121,7 @@ export function pick(x: Tensor, ids: TensorLike): Tensor {
 
 /**
  * -log softmax(x)[r, ids[r]] of each row of logits x [N, K]: [N], exact for logits of any size.
- * @throws UnrollError `value` naming the first class that is none
+ * @throws UnrollError `value` for the first invalid class
  */
 export function sparseCrossentropy(x: Tensor, ids: TensorLike): Tensor {
   return apply1(sparseCrossentropyOp, checked('sparseCrossentropy', x, ids), NONE);

@@ -1,8 +1,8 @@
 /**
- * What the fused recurrent ops share: shape rules, the time-major buffer of inputs and states, masks, and the gradients
- * that are plain products once the kernel has walked back through time. Each op writes its kernel call out: an object of
- * this size made by spreading a shared part takes 6 µs in V8, more than all else of a stream's step. Letters: B batch, T
- * time steps, I input features, H hidden units, G gates.
+ * The common part of the fused recurrent ops: shape rules, the time-major buffer of inputs and states, masks, and the
+ * gradients that are plain matrix products once the kernel has computed dG. Each op writes out its kernel call,
+ * because creating an object of this size with object spread takes 6 µs in V8, more than the rest of a stream's step.
+ * Letters: B batch, T time steps, I input features, H hidden units, G gates.
  */
 import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
@@ -14,11 +14,11 @@ import { hostValues, type Tensor, temporaryTensor, viewTensor } from '../tensor.
 export interface SequenceAttributes {
   /** Activation of the candidate and the output. */
   activation: ActivationName;
-  /** y holds every step, [B,T,H]; otherwise the last output, [B,H]. */
+  /** Return every step, [B,T,H], instead of the last output, [B,H]. */
   returnSequences: boolean;
-  /** Walk from the last step to the first. */
+  /** Process the sequence from the last step to the first. */
   reverse: boolean;
-  /** With `reverse`: put outputs at the time they belong to, instead of in the order they were made. */
+  /** With `reverse`: put outputs in time order instead of processing order. */
   realign: boolean;
   /** Outputs of masked steps are 0; otherwise they repeat the last valid output (0 before the first). */
   zeroOutputForMask: boolean;
@@ -34,7 +34,7 @@ export interface SequenceShapes {
   x: Shape;
   W: Shape;
   U: Shape;
-  /** Bias and the shape it must have. */
+  /** The bias and its expected shape. */
   b: Shape | null;
   bias: Shape;
   states: Readonly<Record<string, Shape | null>>;
@@ -42,7 +42,7 @@ export interface SequenceShapes {
   rmask: Shape | null;
 }
 
-/** Checks every operand against x [B,T,I] and U [H,G*H], and names the first that does not fit. */
+/** Checks every operand against x [B,T,I] and U [H,G*H]; the error names the first that does not fit. */
 export function checkSequence(
   op: string,
   G: number,
@@ -88,8 +88,8 @@ export interface StepMasks {
 }
 
 /**
- * The masks as the kernels take them. Masked steps before the first valid one give 0 (the rule of Keras's TensorFlow and
- * PyTorch backends); later ones repeat the last output, which equals the carried h.
+ * The masks in the form of the kernels. Masked steps before the first valid one output 0 (as in Keras's TensorFlow
+ * and PyTorch backends); later ones repeat the last output, which equals the carried h.
  */
 function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttributes): StepMasks {
   const [B, T] = mask.shape as [number, number];
@@ -112,7 +112,7 @@ function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttribu
   return out;
 }
 
-/** What a fused op reads: its initial states stand between the bias [G*H] and the masks [B,T] and [B,H]. */
+/** The inputs of a fused op: bias [G*H], initial states, masks [B,T] and [B,H], in this order. */
 export type SequenceInputs<States extends Inputs> = readonly [
   x: Tensor,
   W: Tensor,
@@ -123,17 +123,17 @@ export type SequenceInputs<States extends Inputs> = readonly [
   rmask: Tensor | null,
 ];
 
-/** The memory that every fused forward pass needs, filled up to the first step. */
+/** The memory for a fused forward pass, filled for the first step. */
 export interface Prepared {
   T: number;
   B: number;
   I: number;
   H: number;
-  /** [T+1,B,I+H]: x_t, then h_{t-1} as the products see it; with `input` [2,B,I+H], rows in turn. */
+  /** [T+1,B,I+H]: x_t, then h_{t-1} after recurrent dropout; with `input` [2,B,I+H], alternating rows. */
   xh: Tensor;
-  /** What the kernels copy to xh step by step; null: it is there. */
+  /** The inputs that the kernels copy to xh step by step; null: xh is already filled. */
   input: Block | null;
-  /** [T+1,B,H]: h without dropout, where there is dropout. */
+  /** [T+1,B,H]: h without dropout, if there is dropout. */
   hs: Tensor | null;
   masks: StepMasks | null;
 }
@@ -146,8 +146,8 @@ export interface SequenceOperands {
 }
 
 /**
- * Copies x (turned round where time runs backwards), the initial state and the masks to where the kernels read them. With
- * many rows, and where nothing is saved for backward, x is copied step by step into two rows that stay in the caches.
+ * Copies x (reversed if time runs backwards), the initial state and the masks to the kernels' buffers. With many
+ * rows, and if nothing is saved for backward, x is copied step by step into two rows that stay in the caches.
  */
 export function prepare(
   kernels: Kernels,
@@ -183,12 +183,12 @@ export function prepare(
   };
 }
 
-/** The memory of a tensor that may be missing. */
+/** The memory of an optional tensor. */
 export function blockOf(tensor: Tensor | null | undefined): Block | null {
   return tensor ? tensor.block() : null;
 }
 
-/** Reads the final state h, and the last output where that is all that is returned. */
+/** Copies the final state h, and the last output if only that is returned. */
 export function finish(
   kernels: Kernels,
   { T, B, I, H, xh, hs, masks }: Prepared,
@@ -202,12 +202,12 @@ export function finish(
   if (!attrs.returnSequences) lastOutput(kernels, hLast, masks, y);
 }
 
-/** The output that a sequence gives: where it is the last state, that one itself, so that it is read and moved once. */
+/** The output of a sequence. If it is the last state, the same tensor is returned, so that it is copied only once. */
 export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: SequenceAttributes): Tensor {
   return attrs.returnSequences || mask !== null ? y : h;
 }
 
-/** The gradient of the final state, [B,H], what comes through the last output included: where backward begins. */
+/** The gradient of the final state, [B,H], including that of the last output: the start of backward. */
 export function finalGradient(
   kernels: Kernels,
   { B, H, masks }: Prepared,
@@ -223,7 +223,7 @@ export function finalGradient(
   return dh;
 }
 
-/** Where step t of row b lies in y [B,T,H]; null where only the last output is asked for. */
+/** The position of step t of row b in y [B,T,H]; null if only the last output is requested. */
 export function outputView(
   y: Tensor,
   { returnSequences, reverse, realign }: SequenceAttributes,
@@ -256,7 +256,7 @@ function lastRow(masks: Tensor): Tensor {
   return viewTensor(openScope().backend.view(masks.block(), (T - 1) * B, B), [B]);
 }
 
-/** A fresh tensor with a copy of `from`, or zeros: for kernels that work in place. */
+/** A new tensor with a copy of `from`, or zeros, for kernels that work in place. */
 export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null): Tensor {
   const out = temporaryTensor(shape);
   if (from) kernels.copy(from.block(), 0, [1], out.block(), 0, [1], [out.size]);
@@ -276,7 +276,10 @@ export function weightGradients(
   return [part(both, 0, [I, width]), part(both, I * width, [H, width])];
 }
 
-/** dx [B,T,I] = dG Wᵀ, brought back from time-major (and from reversed time). dG's rows may be wider than W's. */
+/**
+ * dx [B,T,I] = dG Wᵀ, converted back from time-major (and from reversed time). Rows of dG may be wider than those of
+ * W.
+ */
 export function inputGradient(kernels: Kernels, dG: Tensor, W: Tensor, reverse: boolean): Tensor {
   const [T, B, width] = dG.shape as [number, number, number];
   const [I, k] = W.shape as [number, number];

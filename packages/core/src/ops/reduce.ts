@@ -6,7 +6,7 @@ import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { div, equal, mul } from './elementwise.js';
 import { broadcastTo, permute, reshape } from './shape.js';
 
-/** Reduces the middle one of three axes; every other reduction is brought to this form. */
+/** Reduces the middle one of three axes. All other reductions are converted to this form. */
 export interface MiddleAttributes {
   outer: number;
   n: number;
@@ -32,7 +32,7 @@ function middleOp(
 const spread = (g: Tensor, { outer, n, inner }: MiddleAttributes): Tensor =>
   broadcastTo(g, [outer, n, inner]);
 
-/** Equal extremes share the gradient evenly, so that the result does not depend on their order. */
+/** Equal extremes share the gradient evenly, so that it does not depend on their order. */
 function extremeGradient(g: Tensor, x: Tensor, y: Tensor, at: MiddleAttributes): Tensor {
   const hit = equal(reshape(x, [at.outer, at.n, at.inner]), y);
   const count = apply1(reduceOps.sum, [hit], at);
@@ -48,7 +48,7 @@ export const reduceOps = {
   ),
 } satisfies Record<string, MiddleOp>;
 
-/** Axes to reduce over: one, several, or (undefined) all; negative ones count from the end. */
+/** Axes to reduce over: one, several, or all (undefined); negative axes count from the end. */
 export type Axes = number | readonly number[];
 
 function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, keepDims: boolean): Tensor {
@@ -59,7 +59,7 @@ function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, kee
   if (list.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
   const first = list[0];
   const contiguous = list.every((axis, i) => axis === first + i);
-  // Scattered axes are brought together at the end first.
+  // Non-adjacent axes are permuted to the end first.
   const rest = x.shape.map((_, d) => d).filter((d) => !list.includes(d));
   const source = contiguous ? x : permute(x, [...rest, ...list]);
   const at: MiddleAttributes = {

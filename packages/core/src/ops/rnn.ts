@@ -1,4 +1,4 @@
-/** The plain recurrent cell over a whole sequence as one op; see lstm.ts for the form. */
+/** The plain recurrent cell over a whole sequence as one op; lstm.ts describes the structure. */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
@@ -17,7 +17,7 @@ import {
   weightGradients,
 } from './recurrent.js';
 
-/** What {@link rnnSequence} reads. */
+/** The inputs of {@link rnnSequence}. */
 export interface RnnInputs {
   /** [B, T, I] */
   x: Tensor;
@@ -29,7 +29,7 @@ export interface RnnInputs {
   b?: Tensor | null;
   /** Initial state [B, H], zeros by default. */
   h0?: Tensor | null;
-  /** [B, T], 0 where a step is to be skipped. */
+  /** [B, T], 0 for steps to skip. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled. */
   recurrentMask?: Tensor | null;

@@ -1,4 +1,4 @@
-/** Ops on rows: softmax over the last axis, and rows looked up in a table (embeddings). */
+/** Row ops: softmax over the last axis, and lookups of rows in a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { RowGradient } from '../row-gradient.js';
@@ -47,7 +47,7 @@ export function softmax(x: TensorLike): Tensor {
   return apply1(softmaxOp, [checkRows('softmax', asTensor(x))], NONE);
 }
 
-/** log(softmax(x)) over the last axis, without the loss of accuracy of doing one after the other. */
+/** log(softmax(x)) over the last axis, more accurate than applying both functions in turn. */
 export function logSoftmax(x: TensorLike): Tensor {
   return apply1(logSoftmaxOp, [checkRows('logSoftmax', asTensor(x))], NONE);
 }
@@ -60,11 +60,11 @@ function checkRows(name: string, x: Tensor): Tensor {
 
 /**
  * Rows of `table` [n, width] at `ids` (integers 0..n-1, any shape): the result has shape [...ids, width].
- * @throws UnrollError `value` naming the first id outside the table and its position
+ * @throws UnrollError `value` for the first id outside the table, with its position
  */
 export function gather(table: Tensor, ids: TensorLike): Tensor {
   if (table.rank !== 2) {
-    throw shapeError(`gather takes its rows from a table of rank 2, got ${formatShape(table.shape)}.`);
+    throw shapeError(`gather needs a table of rank 2, got ${formatShape(table.shape)}.`);
   }
   const index = asTensor(ids);
   const [count] = table.shape as [number, number];
@@ -73,7 +73,7 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
     const id = values[i];
     if (!(Number.isInteger(id) && id >= 0 && id < count)) {
       throw valueError(
-        `gather: id ${id} at position ${i} is not a row of a table of ${count} rows (0 to ${count - 1}).`,
+        `gather: ids must be row indices of a table of ${count} rows (0 to ${count - 1}), got ${id} at position ${i}.`,
         { id, position: i, rows: count },
       );
     }

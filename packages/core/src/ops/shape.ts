@@ -1,4 +1,4 @@
-/** Ops that move elements and compute nothing: reshape, permute, slice, concatenate, reverse, broadcast. */
+/** Ops that only move elements: reshape, permute, slice, concatenate, reverse, broadcast. */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
 import {
@@ -52,7 +52,7 @@ const broadcastOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   backward: ({ grads }) => grads,
 };
 
-/** The part of x that starts at `starts` and has the shape `sizes`. */
+/** The part of x of shape `sizes` that starts at `starts`. */
 const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, readonly [Tensor]> = {
   name: 'slice',
   shapes: (_inputs, { sizes }) => [sizes],
@@ -64,7 +64,7 @@ const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, reado
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [apply1(padOp, grads, { starts, shape: x.shape })],
 };
 
-/** Zeros of `shape` with x placed at `starts`: the transpose of slice. */
+/** Zeros of `shape` with x inserted at `starts`: the transpose of slice. */
 const padOp: Op<{ starts: readonly number[]; shape: Shape }, readonly [Tensor]> = {
   name: 'pad',
   shapes: (_inputs, { shape }) => [shape],
@@ -139,7 +139,7 @@ function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((total, value, i) => total + value * b[i], 0);
 }
 
-/** The same elements under another shape; one extent may be -1 and is worked out. */
+/** The same elements in another shape; one extent may be -1 and is inferred. */
 export function reshape(value: TensorLike, shape: Shape): Tensor {
   const x = asTensor(value);
   const known = sizeOf(shape.filter((extent) => extent !== -1));
@@ -149,7 +149,7 @@ export function reshape(value: TensorLike, shape: Shape): Tensor {
     !full.every((extent) => Number.isInteger(extent) && extent >= 0) ||
     sizeOf(full) !== x.size
   ) {
-    throw shapeError(`reshape: ${formatShape(x.shape)} does not fill ${formatShape(shape)}.`, {
+    throw shapeError(`reshape: ${formatShape(x.shape)} cannot be reshaped to ${formatShape(shape)}.`, {
       from: x.shape,
       to: shape,
     });
@@ -162,10 +162,13 @@ export function permute(value: TensorLike, order: readonly number[]): Tensor {
   const x = asTensor(value);
   const axes = order.map((axis) => normaliseAxis('permute', axis, x.rank));
   if (new Set(axes).size !== x.rank) {
-    throw valueError(`permute: ${formatShape(order)} is not an order of the ${x.rank} axes.`, {
-      order,
-      rank: x.rank,
-    });
+    throw valueError(
+      `permute: order must be a permutation of the ${x.rank} axes, got ${formatShape(order)}.`,
+      {
+        order,
+        rank: x.rank,
+      },
+    );
   }
   return axes.every((axis, d) => axis === d) ? x : apply1(permuteOp, [x], { order: axes });
 }
@@ -195,7 +198,7 @@ export function slice(value: TensorLike, axis: number, start: number, end?: numb
   const from = start < 0 ? start + extent : start;
   const stop = end === undefined ? extent : end < 0 ? end + extent : end;
   if (!Number.isInteger(from) || !Number.isInteger(stop) || from < 0 || stop > extent || from > stop) {
-    throw valueError(`slice: ${start}..${end ?? ''} does not lie within axis ${axis} of size ${extent}.`, {
+    throw valueError(`slice: ${start}..${end ?? ''} must lie within axis ${axis} of size ${extent}.`, {
       shape: x.shape,
       axis,
       start,
@@ -207,7 +210,7 @@ export function slice(value: TensorLike, axis: number, start: number, end?: numb
   return apply1(sliceOp, [x], { starts, sizes: x.shape.map((size, i) => (i === d ? stop - from : size)) });
 }
 
-/** Zeros added before and after along one axis. */
+/** Pads with zeros before and after along one axis. */
 export function pad(value: TensorLike, axis: number, before: number, after: number): Tensor {
   const x = asTensor(value);
   const d = normaliseAxis('pad', axis, x.rank);
@@ -217,15 +220,15 @@ export function pad(value: TensorLike, axis: number, before: number, after: numb
   });
 }
 
-/** Tensors joined along an existing axis. */
+/** Concatenates tensors along an existing axis. */
 export function concat(values: readonly TensorLike[], axis = -1): Tensor {
-  if (values.length === 0) throw valueError('concat needs at least one tensor.');
+  if (values.length === 0) throw valueError('concat needs at least one tensor, got none.');
   const list = values.map(asTensor);
   const d = normaliseAxis('concat', axis, list[0].rank);
   return list.length === 1 ? list[0] : apply1(concatOp, list, { axis: d });
 }
 
-/** Tensors of one shape joined along a new axis. */
+/** Stacks tensors of equal shape along a new axis. */
 export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   const list = values.map(asTensor);
   const rank = (list[0]?.rank ?? 0) + 1;
@@ -236,7 +239,7 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   );
 }
 
-/** The order along one axis turned round. */
+/** Reverses the order along one axis. */
 export function reverse(value: TensorLike, axis: number): Tensor {
   const x = asTensor(value);
   return apply1(reverseOp, [x], { axis: normaliseAxis('reverse', axis, x.rank) });

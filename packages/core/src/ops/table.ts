@@ -1,6 +1,6 @@
 /**
- * The op table: every op that can stand on a tape. Tests walk it, so an op that is added here is gradient-checked in
- * float64 or the test table does not compile.
+ * The op table: every op that a tape can record. Tests iterate over it: a new op must have samples for its float64
+ * gradient check, or the tests do not compile.
  */
 import type { Op } from '../op.js';
 import { elementwiseOps } from './elementwise.js';
@@ -38,7 +38,7 @@ function prefixed<T extends Record<string, unknown>>(
   return Object.fromEntries(renamed) as { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] };
 }
 
-/** The op that an entry is: what is no whole op, such as one without a gradient, does not compile. */
+/** The type of an entry. An incomplete op, such as one without a gradient, does not compile. */
 type Entry<O> = O extends Op<infer A, infer I, infer R> ? Op<A, I, R> : never;
 export type OpName = keyof typeof table;
 export type OpTable = { readonly [K in OpName]: Entry<(typeof table)[K]> };

@@ -1,6 +1,6 @@
 /**
- * The reference backend: every kernel as the plainest loop that is right, in float32 or float64. It is the
- * specification that fast backends are held against, and what gradient checks run on. Read it first; never tune it.
+ * The reference backend: every kernel as the simplest correct loop, in float32 or float64. It is the specification
+ * for fast backends and runs the gradient checks. Read it first; do not optimise it.
  */
 import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
@@ -11,7 +11,7 @@ import { lstmBackward, lstmForward } from './lstm.js';
 import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
 
-/** Calls `visit` with the positions given by each list of strides, for every index of `shape` in row-major order. */
+/** Calls `visit` with the positions for each list of strides, for every index of `shape` in row-major order. */
 function forEachIndex(
   shape: readonly number[],
   strides: readonly (readonly number[])[],
@@ -38,7 +38,7 @@ function forEachIndex(
 const reducers: Record<ReduceName, { start: number; step: (total: number, x: number) => number }> = {
   sum: { start: 0, step: (total, x) => total + x },
   sumSquares: { start: 0, step: (total, x) => total + x * x },
-  // Written so that a NaN stays.
+  // Written so that a NaN is preserved.
   max: {
     start: Number.NEGATIVE_INFINITY,
     step: (best, x) => (best >= x ? best : Number.isNaN(best) ? best : x),

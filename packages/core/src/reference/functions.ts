@@ -24,7 +24,7 @@ export const unaryFunctions: Record<UnaryName, (x: number) => number> = {
   isFinite: (x) => (Number.isFinite(x) ? 1 : 0),
 };
 
-/** The *Grad forms take (y, g): the function's own output and the incoming gradient. */
+/** The *Grad functions take (y, g): the function's output and the incoming gradient. */
 export const binaryFunctions: Record<BinaryName, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
@@ -32,7 +32,7 @@ export const binaryFunctions: Record<BinaryName, (a: number, b: number) => numbe
   div: (a, b) => a / b,
   max: Math.max,
   min: Math.min,
-  // IEEE 754's pow, which JavaScript departs from where the base is 1 or -1.
+  // IEEE 754's pow, from which JavaScript differs for the bases 1 and -1.
   pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
   eq: (a, b) => (a === b ? 1 : 0),
   gt: (a, b) => (a > b ? 1 : 0),

@@ -1,6 +1,6 @@
 /**
- * The GRU in plain loops (Cho et al. 2014). Letters: x input, h hidden state; W [I,3H], U [H,3H] with gates z r n in this
- * order; ' marks the value of the step before.
+ * The GRU in plain loops (Cho et al. 2014). Letters: x input, h hidden state; W [I,3H], U [H,3H] with gates in the
+ * order z r n; ' marks the value of the previous step.
  *
  *   z = σ(x Wz + h' Uz + bz)    r = σ(x Wr + h' Ur + br)
  *   reset before:  n = φ(x Wn + (r h') Un + bn)                      b [3H]

@@ -1,4 +1,4 @@
-/** Optimizers in plain loops; the formulas are beside their calls in ../backend.ts. */
+/** Optimizers in plain loops; ../backend.ts has the formulas. */
 import type { FloatArray, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
 import { values } from './block.js';
 

@@ -1,23 +1,23 @@
 /**
- * The walk along a sequence that all reference cells share: masks, dropout of the state, and where states and outputs are
- * read and written. What a cell adds is its equations for one row of one step.
+ * The loop over a sequence that all reference cells share: masks, dropout of the state, and the positions of states
+ * and outputs. A cell adds its equations for one row of one step.
  */
 import type { BackwardCall, FloatArray, ForwardCall } from '../backend.js';
 import { values } from './block.js';
 
-/** One row of one step of the forward walk. */
+/** One row of one step of the forward loop. */
 export interface ForwardRow {
   t: number;
   r: number;
   /** t*B + r */
   step: number;
-  /** The step counts; otherwise every state is to keep its value. */
+  /** True if the step is valid; otherwise every state must keep its value. */
   valid: boolean;
-  /** [I+H]: x_t and h' as the products see it. */
+  /** [I+H]: x_t and h' after recurrent dropout. */
   xh: FloatArray;
   /** h', without dropout. */
   before: FloatArray;
-  /** To be filled with h (ignored where not valid). */
+  /** To be filled with h (ignored if not valid). */
   h: Float64Array;
 }
 
@@ -42,7 +42,7 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
         const from = (r * T + (call.reverse ? T - 1 - t : t)) * I;
         row.set(x.subarray(from, from + I));
       } else if (!valid) {
-        // As 0 they add nothing to the gradients of weights, a NaN included.
+        // Zeros add nothing to the gradients of weights, even if the input was NaN.
         row.fill(0, 0, I);
       }
       const before = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
@@ -59,14 +59,14 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
   }
 }
 
-/** One valid row of one step of the walk back. */
+/** One valid row of one step of the backward loop. */
 export interface BackwardRow {
   t: number;
   r: number;
   step: number;
-  /** In: the whole gradient of h. Out: that of h' (without dropout). */
+  /** In: the complete gradient of h. Out: that of h' (without dropout). */
   dh: FloatArray;
-  /** Σ over `width` columns of dG's row from `first`, times U's columns from `column`: the part of dh' that comes through them. */
+  /** Σ over `width` columns of dG's row from `first`, times U's columns from `column`: their contribution to dh'. */
   throughU(first: number, width: number, column: number): Float64Array;
 }
 
@@ -112,7 +112,10 @@ export function walkBackward(
   }
 }
 
-/** a[j] = bias[j] + Σ_k row[k] M[k][column + j], for j < width: one row times a part of a matrix with `stride` columns. */
+/**
+ * a[j] = bias[j] + Σ_k row[k] M[k][column + j], for j < width: one row times a part of a matrix with `stride`
+ * columns.
+ */
 export function product(
   row: FloatArray,
   matrix: FloatArray,

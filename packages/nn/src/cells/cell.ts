@@ -1,6 +1,7 @@
 /**
- * The cell: one time step of a recurrent network, as a pure function of the input, the state and, where it declares some,
- * constants. `recurrent(cell)` turns any cell into a layer over sequences, with masks, dropout, streaming and artifacts.
+ * The cell: one time step of a recurrent network, as a pure function of the input, the state and, if it declares any,
+ * constants. `recurrent(cell)` turns any cell into a layer over sequences, with masks, dropout, streaming and
+ * artifacts.
  *
  *     type DecoderState = { h: Tensor };
  *
@@ -11,20 +12,20 @@
  *       step(x, { h }, { constants, prepared }) { ... }                  once per step
  *     }
  *
- * State. `S` names the tensors that a step takes and gives, [B, size] each, with their sizes in `stateSizes`. The first of
- * them is what recurrent dropout acts on. (Write `S` with `type`: an interface is not a CellState to TypeScript.)
+ * State. `S` names the state tensors, [B, size] each; `stateSizes` gives their sizes. Recurrent dropout applies to
+ * the first one. (Declare `S` with `type`: TypeScript does not accept an interface as a CellState.)
  *
- * Constants. A cell may declare sequences or vectors [B, ...] that it reads at every step, such as the memory [B, S, D] of
- * an encoder. The layer takes them as inputs after the initial states: `layer.apply(x, { constants: [memory] })`. Each
- * comes with its own mask, [B, S] (1: valid) or null. They have the batch of x and nothing to do with its time: neither
- * the mask of x nor input dropout touches them. Gradients flow into them.
+ * Constants. A cell may declare sequences or vectors [B, ...] that it reads at every step, such as the memory [B, S,
+ * D] of an encoder. The layer takes them as inputs after the initial states: `layer.apply(x, { constants: [memory]
+ * })`. Each has its own mask, [B, S] (1: valid) or null. They have the same batch size as x but are independent of
+ * its time axis: neither the mask of x nor input dropout applies to them. Gradients flow into them.
  *
- * Who calls what, when. The layer calls `build` with the width of a step and the shapes of the constants (-1: any extent).
- * For each sequence, it draws the dropout masks, calls `prepare` and `zeroState` (unless initial states are given), and
- * hands everything to `sequence`, or, where that is missing or returns null, to `step` for each t. A batch that is
- * computed in parts, because its sequences differ in length, selects the rows of states, masks, constants and `prepared`
- * alike, so that all of them have the batch of x in every call. In a stream, `prepare` is called once, before the first
- * chunk, and what it returned is saved, restored and forked with the state.
+ * Order of calls. The layer calls `build` with the number of features and the shapes of the constants (-1: any size).
+ * For each sequence, it draws the dropout masks, calls `prepare` and `zeroState` (unless initial states are given),
+ * and passes everything to `sequence`; if that is missing or returns null, it calls `step` for each t. If a batch is
+ * split because its sequences differ in length, the same rows of states, masks, constants and `prepared` are
+ * selected, so that all of them have the batch size of x in every call. In a stream, `prepare` is called once, before
+ * the first chunk; its result is saved, restored and forked with the state.
  */
 import {
   type MaskedSequence,
@@ -41,43 +42,43 @@ import type { Regularizer } from '../regularizers.js';
 /** Named tensors whose first axis is the batch. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
-/** The state of a cell: named tensors [B, size], in the order in which `returnState` gives them (h first). */
+/** The state of a cell: named tensors [B, size], in the order of the outputs of `returnState` (h first). */
 export type CellState = Record<string, Tensor>;
 
 /** The constants of a cell by name, each a value [B, ...] with its mask [B, S] (1: valid) or null. */
 export type CellConstants<C extends string = string> = Readonly<Record<C, MaskedSequence>>;
 
-/** The dropout masks of one cell for one sequence, already scaled, the same for every step; null: none. */
+/** The scaled dropout masks of one cell for one sequence, the same for every step; null: no dropout. */
 export interface CellMasks {
-  /** On the inputs, [B, I]. */
+  /** For the inputs, [B, I]. */
   inputMask: Tensor | null;
-  /** On h, [B, H]. */
+  /** For h, [B, H]. */
   recurrentMask: Tensor | null;
-  /** For a cell made of cells: those of each of them. */
+  /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
 }
 
-/** What a step receives besides its input and state. */
+/** The arguments of a step besides its input and state. */
 export interface StepContext<C extends string = string, P extends NamedTensors = NamedTensors> {
-  /** Recurrent dropout mask [B, H], already scaled, the same for every step of a sequence; null: none. */
+  /** Scaled recurrent dropout mask [B, H], the same for every step of a sequence; null: no dropout. */
   recurrentMask: Tensor | null;
-  /** For a cell made of cells: the masks of each of them. */
+  /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
-  /** Those that the cell declares. */
+  /** The constants that the cell declares. */
   constants: CellConstants<C>;
-  /** What `prepare` returned; without `prepare`, nothing. */
+  /** The result of `prepare`; undefined without `prepare`. */
   prepared: P;
 }
 
-/** What a whole sequence receives. */
+/** The arguments for a whole sequence. */
 export interface SequenceContext<C extends string = string, P extends NamedTensors = NamedTensors>
   extends StepContext<C, P> {
   returnSequences: boolean;
   reverse: boolean;
-  /** With `reverse`: outputs in the order of time instead of the order in which they were made. */
+  /** With `reverse`: puts the outputs in time order instead of processing order. */
   realign: boolean;
   zeroOutputForMask: boolean;
-  /** [B, T], 1: valid; null: every step is. */
+  /** [B, T], 1: valid; null: all steps are valid. */
   mask: Tensor | null;
 }
 
@@ -85,7 +86,7 @@ export interface StepResult<S extends CellState = CellState> {
   /** The output [B, units]. */
   y: Tensor;
   state: S;
-  /** Values worth looking at, [B, H] each, by their textbook letters. */
+  /** Intermediate values for inspection, [B, H] each, by their textbook letters. */
   gates?: NamedTensors;
 }
 
@@ -95,7 +96,7 @@ export interface SequenceResult<S extends CellState = CellState> {
   state: S;
 }
 
-/** What is done to a parameter besides training it. */
+/** Options of a parameter. */
 export interface ParameterOptions {
   regularizer?: Regularizer | null | undefined;
   constraint?: Constraint | null | undefined;
@@ -103,7 +104,7 @@ export interface ParameterOptions {
   trainable?: boolean | undefined;
 }
 
-/** How a cell asks for its parameters. */
+/** Creates a parameter of a cell. */
 export type ParameterMaker = (
   name: string,
   shape: Shape,
@@ -122,7 +123,7 @@ export interface Cell<
   C extends string = string,
   P extends NamedTensors = NamedTensors,
 > {
-  /** Name of the kind of cell in configs: `LSTMCell`, `GRUCell`, ... */
+  /** Class name of the cell in configs: `LSTMCell`, `GRUCell`, ... */
   readonly className: string;
   /** Width of the output y. */
   readonly units: number;
@@ -130,42 +131,45 @@ export interface Cell<
   readonly stateSizes: Readonly<Record<keyof S, number>>;
   /** Names of the constants that every step reads, in the order in which the layer takes them. Default: none. */
   readonly constants?: readonly C[];
-  /** Options that rebuild the cell, as JSON. */
+  /** Options as JSON, from which the cell can be rebuilt. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Shares of the inputs and of h' dropped while training, unless the layer over the cell says otherwise. Default 0. */
+  /** Dropout rates of the inputs and of h', unless the layer over the cell sets its own. Default 0. */
   readonly dropout?: number;
   readonly recurrentDropout?: number;
-  /** The cells inside a cell made of cells. */
+  /** The inner cells of a cell made of cells. */
   readonly cells?: readonly Cell[];
   /**
-   * Makes the parameters for inputs of width I, in Keras's order.
-   * @param constantShapes of the constants, [batch, ...]; -1: any extent
+   * Creates the parameters for inputs with I features, in Keras's order.
+   * @param constantShapes shapes of the constants, [batch, ...]; -1: any size
    */
   build(inputSize: number, make: ParameterMaker, constantShapes: Readonly<Record<C, Shape>>): void;
-  /** What the steps of a sequence share, computed from the constants once: tensors [B, ...]. Default: nothing. */
+  /** Computes values [B, ...] shared by all steps of a sequence from the constants. Default: nothing. */
   prepare?(constants: CellConstants<C>): P;
-  /** The state before the first step. Default: zeros. */
+  /** The initial state. Default: zeros. */
   zeroState?(batch: number, constants: CellConstants<C>): S;
-  /** One step: x [B, I] and the state before it give the output and the state after it. */
+  /** One step: computes the output and the next state from x [B, I] and the current state. */
   step(x: Tensor, state: S, context: StepContext<C, P>): StepResult<S>;
   /**
-   * All steps at once, where a fused kernel can: x [B, T, I]. `state` null: zeros. Returns null where it cannot for these
-   * options; then the cell is stepped.
+   * All steps in one call with a fused kernel: x [B, T, I]. `state` null: zeros. Returns null if the kernel does not
+   * support these options; then `step` is called for each step.
    */
   sequence?(x: Tensor, state: S | null, context: SequenceContext<C, P>): SequenceResult<S> | null;
-  /** A new cell with the same options and separate weights, for `bidirectional`. */
+  /** A cell with the same options and separate weights, for `bidirectional`. */
   clone?(): Cell;
 }
 
-/** A class of cells that configs can name: see registerCell. */
+/** A cell class that configs can name: see registerCell. */
 export interface CellClass {
   readonly className: string;
   new (config: never): Cell;
-  /** For a cell made of cells: `build.cell` makes one of its config. Default: the constructor, given the config. */
+  /**
+   * For a cell made of cells: `build.cell` creates one from its config. Default: the constructor, called with the
+   * config.
+   */
   fromConfig?(config: Record<string, unknown>, build: { cell(config: unknown): Cell }): Cell;
 }
 
-/** The state before the first step. */
+/** The initial state. */
 export function zeroState(cell: Cell, batch: number, constants: CellConstants): CellState {
   if (cell.zeroState) return cell.zeroState(batch, constants);
   const sizes = Object.entries(cell.stateSizes);
@@ -173,8 +177,8 @@ export function zeroState(cell: Cell, batch: number, constants: CellConstants): 
 }
 
 /**
- * Fresh dropout masks for one sequence, one for all its steps and gates (Gal & Ghahramani 2016).
- * @param rates of the layer over the cell; where undefined, the cell's own
+ * Draws dropout masks for one sequence, shared by all steps and gates (Gal & Ghahramani 2016).
+ * @param rates the rates of the layer over the cell; undefined rates are those of the cell
  */
 export function drawMasks(
   cell: Cell,
@@ -197,7 +201,7 @@ export function drawMasks(
   return { inputMask, recurrentMask, inner };
 }
 
-/** Width of the first state, which recurrent dropout acts on. */
+/** Width of the first state, to which recurrent dropout applies. */
 function stateWidth(cell: Cell): number {
   return Object.values(cell.stateSizes)[0] ?? cell.units;
 }

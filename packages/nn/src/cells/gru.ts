@@ -7,9 +7,10 @@
  *   n = φ(x Wn + bn + (r h) Un)        candidate, reset before the product (the paper, most textbooks)
  *   h ← z h + (1 - z) n
  *
- * Many texts print the last line with z and 1 - z exchanged: `updateGate: 'candidate'`. The matrices are stacked in the
- * order z r n, as in Keras: W [I, 3H], U [H, 3H]; the bias is [2, 3H] (of the inputs, of the state) with `resetAfter`,
- * else [3H]. The fast version of the same equations is packages/kernels/cpp/gru.cpp; both are held equal by test.
+ * Many texts exchange z and 1 - z in the last line; `updateGate: 'candidate'` selects that form. The matrices are
+ * stacked in the order z r n, as in Keras: W [I, 3H], U [H, 3H]; the bias is [2, 3H] (row 0 for the inputs, row 1 for
+ * the state) with `resetAfter`, else [3H]. packages/kernels/cpp/gru.cpp is the fast version of these equations; tests
+ * check that both agree.
  */
 import { add, gruSequence, matmul, mul, reshape, slice, sub, type Tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -20,9 +21,9 @@ import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, Step
 import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
 export interface GruCellOptions extends GatedCellOptions {
-  /** The reset gate acts on the product h U instead of on h. Default true. */
+  /** Apply the reset gate to the product h U instead of to h. Default true. */
   resetAfter?: boolean;
-  /** What the update gate weighs: `keep`, h ← z h + (1-z) n; `candidate`, h ← (1-z) h + z n. Default `keep`. */
+  /** The meaning of the update gate: `keep`, h ← z h + (1-z) n; `candidate`, h ← (1-z) h + z n. Default `keep`. */
   updateGate?: 'keep' | 'candidate';
 }
 
@@ -86,7 +87,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
     return { y, state: { h } };
   }
 
-  /** Plus the bias of the inputs (row 0) or of the state (row 1). */
+  /** Adds the bias of the inputs (row 0) or of the state (row 1). */
   #biased(product: Tensor, row: 0 | 1): Tensor {
     if (!this.b) return product;
     if (!this.#resetAfter) return add(product, this.b);
@@ -108,8 +109,8 @@ export type GruOptions = GruCellOptions & RecurrentOptions;
 
 /**
  * A gated recurrent unit layer over sequences x [B, T, I].
- * @returns a layer giving [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. As inputs it
- * takes x, or x and h0.
+ * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. Its
+ * inputs are x, or x and h0.
  */
 export function gru(options: GruOptions): Recurrent {
   checkOptions('gru', options, {

@@ -1,4 +1,4 @@
-/** The cells. A class here with a static `className` is known to configs, and so is the layer over it. */
+/** The cells. Configs can name each class here that has a static `className`, and the layer over it. */
 export { GruCell, type GruCellOptions, type GruOptions, type GruState, gru, gruCell } from './gru.js';
 export { LstmCell, type LstmCellOptions, type LstmOptions, type LstmState, lstm, lstmCell } from './lstm.js';
 export {

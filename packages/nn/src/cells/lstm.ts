@@ -8,8 +8,8 @@
  *   c ← f c + i g
  *   h ← o φ(c)
  *
- * The four matrices are stacked side by side in this order, as in Keras: W [I, 4H], U [H, 4H], b [4H]. The fast version
- * of the same equations is packages/kernels/cpp/lstm.cpp; both are held equal by test.
+ * The four matrices are stacked side by side in this order, as in Keras: W [I, 4H], U [H, 4H], b [4H].
+ * packages/kernels/cpp/lstm.cpp is the fast version of these equations; tests check that both agree.
  */
 import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -22,7 +22,10 @@ import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, Step
 import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 
 export interface LstmCellOptions extends GatedCellOptions {
-  /** Start the forget gate's bias at 1, so that the cell remembers at first (Jozefowicz et al. 2015). Default true. */
+  /**
+   * Initialise the bias of the forget gate to 1, so that the cell initially remembers (Jozefowicz et al. 2015).
+   * Default true.
+   */
   unitForgetBias?: boolean;
 }
 
@@ -66,7 +69,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
   }
 }
 
-/** The bias initialiser, with the forget gate's part at 1 where that is asked for. */
+/** The initial bias: 1 in the part of the forget gate if `unitForgetBias` is set. */
 export function lstmBias(options: LstmCellOptions): Initializer {
   const { biasInitializer = 'zeros', unitForgetBias = true } = options;
   const ownForget = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
@@ -87,8 +90,8 @@ export type LstmOptions = LstmCellOptions & RecurrentOptions;
 
 /**
  * A long short-term memory layer over sequences x [B, T, I].
- * @returns a layer giving [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h and c [B, H]. As inputs
- * it takes x, or x, h0 and c0.
+ * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h and c [B,
+ * H]. Its inputs are x, or x, h0 and c0.
  */
 export function lstm(options: LstmOptions): Recurrent {
   checkOptions('lstm', options, { ...gatedCellOptions(), unitForgetBias: 'flag', ...recurrentOptions() });

@@ -1,6 +1,6 @@
 /**
- * What the classic cells share: their options, and the three parameters W [I, G*H], U [H, G*H] and b, the matrices of all
- * G gates side by side as Keras stacks them. A cell file is then its equations.
+ * The common part of the classic cells: their options, and the three parameters W [I, G*H], U [H, G*H] and b, with
+ * the matrices of all G gates side by side as in Keras. A cell file then contains only its equations.
  */
 import {
   add,
@@ -24,32 +24,32 @@ import type { Cell, CellState, ParameterMaker, StepContext, StepResult } from '.
 export interface CellOptions {
   /** H, the width of the state and of the output. */
   units: number;
-  /** φ, of the candidate and the output. Default `tanh`. */
+  /** φ, the activation of the candidate and the output. Default `tanh`. */
   activation?: Activation;
-  /** Default true. */
+  /** Add a bias. Default true. */
   useBias?: boolean;
-  /** Of W. Default `glorotUniform`. */
+  /** Initialiser of W. Default `glorotUniform`. */
   kernelInitializer?: Initializer;
-  /** Of U. Default `orthogonal`. */
+  /** Initialiser of U. Default `orthogonal`. */
   recurrentInitializer?: Initializer;
-  /** Of b. Default `zeros`. */
+  /** Initialiser of b. Default `zeros`. */
   biasInitializer?: Initializer;
-  /** What W, U and b add to the loss. Default: nothing. */
+  /** Regularisers of W, U and b. Default: none. */
   kernelRegularizer?: Regularizer | null;
   recurrentRegularizer?: Regularizer | null;
   biasRegularizer?: Regularizer | null;
-  /** What becomes of W, U and b after each update. Default: nothing. */
+  /** Constraints on W, U and b after each update. Default: none. */
   kernelConstraint?: Constraint | null;
   recurrentConstraint?: Constraint | null;
   biasConstraint?: Constraint | null;
-  /** Share of the inputs dropped while training, the same ones at every step. Default 0. */
+  /** Dropout rate of the inputs, with the same mask at every step. Default 0. */
   dropout?: number;
-  /** Share of h' dropped inside the products while training, the same ones at every step and gate. Default 0. */
+  /** Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default 0. */
   recurrentDropout?: number;
 }
 
 export interface GatedCellOptions extends CellOptions {
-  /** σ, of the gates. Default `sigmoid`. */
+  /** σ, the activation of the gates. Default `sigmoid`. */
   recurrentActivation?: Activation;
 }
 
@@ -73,7 +73,7 @@ export abstract class MatrixCell<
   protected b: Parameter | null = null;
 
   constructor(options: O) {
-    const { name } = options as { name?: string }; // the layer's, where the options are a layer's
+    const { name } = options as { name?: string }; // set if these are the options of a layer
     const owner = name ? `Layer ${name}` : this.className;
     checkUnits(owner, options.units);
     this.options = options;
@@ -101,7 +101,7 @@ export abstract class MatrixCell<
     return new (this.constructor as new (options: Readonly<O>) => Cell<S>)(this.options);
   }
 
-  /** Makes W, U and b for G gates. */
+  /** Creates W, U and b for G gates. */
   protected makeMatrices(
     inputSize: number,
     gates: number,
@@ -132,13 +132,13 @@ export abstract class MatrixCell<
     return this.b ? add(sum, this.b) : sum;
   }
 
-  /** Columns of one gate out of [..., G*H]. */
+  /** The columns of one gate in [..., G*H]. */
   protected gate(stacked: Tensor, index: number): Tensor {
     return slice(stacked, -1, index * this.units, (index + 1) * this.units);
   }
 }
 
-/** Whether the whole sequence can run as one op: the backend has the kernels, that of the gradient where one is taken. */
+/** True if the whole sequence can run as one op: the backend has the kernel and, in training, its gradient. */
 export function canFuse(kernel: keyof typeof KERNELS): boolean {
   const backend = currentBackend();
   const [forward, backward] = KERNELS[kernel];
@@ -150,7 +150,7 @@ const KERNELS = {
   gru: ['gruForward', 'gruBackward'],
 } as const;
 
-/** h as the products see it: with recurrent dropout. */
+/** h after recurrent dropout. */
 export function dropped(h: Tensor, { recurrentMask }: StepContext): Tensor {
   return recurrentMask ? mul(h, recurrentMask) : h;
 }
@@ -161,7 +161,7 @@ export function checkUnits(owner: string, units: number, name = 'units'): void {
   throw valueError(`${owner}: ${name} must be a positive integer, got ${units}.`, { owner, [name]: units });
 }
 
-/** @throws UnrollError `value` unless `rate` lies in [0, 1) */
+/** @throws UnrollError `value` unless `rate` is in [0, 1) */
 export function checkRate(owner: string, name: string, rate = 0): number {
   if (rate >= 0 && rate < 1) return rate;
   throw valueError(`${owner}: ${name} must be in [0, 1), got ${rate}.`, { owner, [name]: rate });
@@ -170,8 +170,11 @@ export function checkRate(owner: string, name: string, rate = 0): number {
 function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
   const found = activation(name, owner);
   if (activatedWidth(name, 2) === 2) return found;
-  throw valueError(`${owner}: the activation "${String(name)}" changes the width, which a cell cannot use.`, {
-    owner,
-    name,
-  });
+  throw valueError(
+    `${owner}: a cell cannot use the activation "${String(name)}", because it changes the width.`,
+    {
+      owner,
+      name,
+    },
+  );
 }

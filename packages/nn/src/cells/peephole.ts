@@ -1,6 +1,6 @@
 /**
  * The LSTM with peephole connections (Gers, Schraudolph & Schmidhuber 2002): the gates also see the cell state, each
- * unit its own, through the weights p.
+ * unit only its own, through the weights p.
  *
  *   i = σ(x Wi + h Ui + pi c + bi)
  *   f = σ(x Wf + h Uf + pf c + bf)
@@ -9,8 +9,8 @@
  *   o = σ(x Wo + h Uo + po c + bo)       with the new c
  *   h ← o φ(c)
  *
- * W [I, 4H], U [H, 4H] and b [4H] are those of the LSTM; the peephole weights are p [3, H] in the order i f o. It has no
- * fused kernel, and needs none to work everywhere: this file is all there is to it.
+ * W [I, 4H], U [H, 4H] and b [4H] are those of the LSTM; the peephole weights are p [3, H] in the order i f o. There
+ * is no fused kernel: this file is the complete implementation.
  */
 import { add, mul, type Parameter, reshape, slice, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -22,7 +22,7 @@ import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
 import { dropped, MatrixCell } from './matrix-cell.js';
 
 export interface PeepholeLstmCellOptions extends LstmCellOptions {
-  /** Of p. Default `zeros`: at first an LSTM. */
+  /** Initialiser of p. Default `zeros`, which makes the cell initially an LSTM. */
   peepholeInitializer?: Initializer;
 }
 

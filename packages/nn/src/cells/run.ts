@@ -1,12 +1,12 @@
 /**
- * A cell over a whole sequence: as one fused op where the cell offers it, else one step at a time. Unrolled, it is the
- * cell copied once per step with the same weights, the state handed from copy to copy.
+ * Runs a cell over a whole sequence: as one fused op if the cell has one, else one step at a time. Unrolled, the
+ * network has one copy of the cell per step; all copies share the weights, and each passes the state to the next.
  */
 import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
 import { validSteps } from '../masks.js';
 import { type Cell, type CellState, type SequenceContext, type SequenceResult, zeroState } from './cell.js';
 
-/** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
+/** The outputs and final state for x [B, T, I]. `state` null: the initial state of the cell. */
 export function runCell(
   cell: Cell,
   x: Tensor,
@@ -17,7 +17,7 @@ export function runCell(
   return cell.sequence?.(x, first, context) ?? stepThrough(cell, x, first, context);
 }
 
-/** The sequence one step at a time: what a fused kernel must equal. */
+/** Runs the sequence one step at a time; the reference for fused kernels. */
 export function stepThrough(
   cell: Cell,
   x: Tensor,
@@ -51,7 +51,7 @@ export function stepThrough(
   return { y: stack(outputs, 1), state };
 }
 
-/** a where valid is 1, b where it is 0. */
+/** a if valid is 1, b if it is 0. */
 export function choose(valid: Tensor, a: Tensor, b: Tensor): Tensor {
   return add(mul(valid, a), mul(sub(1, valid), b));
 }

@@ -3,8 +3,8 @@
  *
  *   h ← φ(x W + h U + b)
  *
- * W [I, H], U [H, H], b [H]. The fast version of the same equation is packages/kernels/cpp/rnn.cpp; both are held equal
- * by test.
+ * W [I, H], U [H, H], b [H]. packages/kernels/cpp/rnn.cpp is the fast version of this equation; tests check that both
+ * agree.
  */
 import { rnnSequence, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -62,8 +62,8 @@ export type SimpleRnnOptions = SimpleRnnCellOptions & RecurrentOptions;
 
 /**
  * A plain recurrent layer over sequences x [B, T, I].
- * @returns a layer giving [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. As inputs it
- * takes x, or x and h0.
+ * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. Its
+ * inputs are x, or x and h0.
  */
 export function simpleRNN(options: SimpleRnnOptions): Recurrent {
   checkOptions('simpleRNN', options, { ...CELL, ...recurrentOptions() });

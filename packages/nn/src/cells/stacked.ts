@@ -1,7 +1,7 @@
 /**
- * Cells on top of each other as one cell: in every step, each cell's output is the input of the next. Differs from
- * recurrent layers in a row only in where masks and dropout act: a masked step holds the whole stack. Constants go to every
- * cell that declares them.
+ * Stacked cells as one cell: in every step, the output of each cell is the input of the next one. They differ from
+ * consecutive recurrent layers only in masks and dropout: a masked step holds the states of the whole stack.
+ * Constants are passed to every cell that declares them.
  */
 import { mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
 import { shown } from '@unroll/core/internal';
@@ -29,14 +29,14 @@ export class StackedCells implements Cell<StackedState> {
   readonly className = StackedCells.className;
   readonly cells: readonly Cell[];
   readonly units: number;
-  /** Those of the cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
+  /** The states of all cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
   readonly stateSizes: Readonly<Record<string, number>>;
-  /** Those of the cells, each once. */
+  /** The constants of all cells without duplicates. */
   readonly constants: readonly string[];
 
   constructor({ cells }: { cells: readonly Cell[] }) {
     const last = cells.at(-1);
-    if (!last) throw valueError('stackedCells needs at least one cell.');
+    if (!last) throw valueError('stackedCells needs at least one cell, got none.');
     if (new Set(cells).size < cells.length)
       throw valueError('stackedCells: the cells must be distinct objects.');
     this.cells = cells;
@@ -86,7 +86,10 @@ export class StackedCells implements Cell<StackedState> {
     return { y, state: joined(states) };
   }
 
-  /** The cells one after another, each over the whole sequence: the same numbers, and fused where the cells are. */
+  /**
+   * Runs the cells one after another over the whole sequence. The results are the same, and fused kernels can be
+   * used.
+   */
   sequence(
     x: Tensor,
     state: StackedState | null,
@@ -111,13 +114,15 @@ export class StackedCells implements Cell<StackedState> {
     return new StackedCells({
       cells: this.cells.map((cell) => {
         if (cell.clone) return cell.clone();
-        throw valueError(`${cell.className} has no clone(), which a second stack of it needs. Give it one.`);
+        throw valueError(
+          `stackedCells: a second copy of the stack needs ${cell.className}.clone(), which does not exist. Implement it.`,
+        );
       }),
     });
   }
 }
 
-/** What is called `n.name` in the whole, as `name`. */
+/** The entries whose names begin with `n.`, without that prefix. */
 function partOf(whole: NamedTensors, n: number): Record<string, Tensor> {
   const part: Record<string, Tensor> = {};
   for (const name in whole) {
@@ -135,7 +140,7 @@ function joined<T>(parts: readonly Readonly<Record<string, T>>[]): Record<`${num
   return whole;
 }
 
-/** Cells on top of each other as one cell, for `recurrent`. */
+/** Stacks cells into one cell, for `recurrent`. */
 export function stackedCells(cells: readonly Cell[]): StackedCells {
   if (!Array.isArray(cells))
     throw valueError(

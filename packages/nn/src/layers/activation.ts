@@ -35,7 +35,7 @@ export class Activation extends Layer<ActivationOptions> {
   }
 }
 
-/** An activation on x of any shape; `softmax` and the like act on the last axis. */
+/** Applies an activation to x of any shape; `softmax` and similar functions act on the last axis. */
 export function activation(options: ActivationOptions | ActivationName): Activation {
   const own = typeof options === 'object' ? options : { activation: options };
   checkOptions<ActivationOptions>('activation', own, { activation: true, ...LAYER });

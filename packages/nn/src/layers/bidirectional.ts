@@ -1,8 +1,8 @@
 /**
- * `bidirectional`: one layer along the sequence and one against it (Schuster & Paliwal 1997), their outputs merged step
- * by step. Keras's rules: both zero the outputs of masked steps if and only if they return sequences; without sequences,
- * the last output of each direction is merged (forward's at the end, backward's at the start); states come forward's
- * first, and initial states are given in the same order.
+ * `bidirectional`: one layer runs forwards over the sequence, one backwards (Schuster & Paliwal 1997), and their
+ * outputs are merged step by step. As in Keras, both zero the outputs of masked steps if and only if they return
+ * sequences; without sequences, the last output of each direction is merged (at the end for forward, at the start for
+ * backward); the states of forward come first, and initial states are given in the same order.
  */
 import {
   add,
@@ -31,13 +31,13 @@ const merges = {
 export type MergeMode = keyof typeof merges | 'none';
 
 export interface BidirectionalOptions extends LayerOptions {
-  /** How the two outputs become one; `none` gives both, forward's first. Default `concat`. */
+  /** How the two outputs are merged; `none` returns both, forward first. Default `concat`. */
   mergeMode?: MergeMode;
-  /** The layer against the direction of time, with `goBackwards`. Default: one like the first, with its own weights. */
+  /** The backward layer, with `goBackwards: true`. Default: a copy of the forward layer with its own weights. */
   backwardLayer?: Recurrent;
 }
 
-/** A layer of the same kind with some options changed and separate weights. @param cell default: a clone */
+/** A layer of the same class with changed options and separate weights. @param cell default: a clone */
 function variant(
   layer: Recurrent,
   changes: RecurrentOptions,
@@ -55,13 +55,13 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
   readonly forwardLayer: Recurrent;
   readonly backwardLayer: Recurrent;
   readonly mergeMode: MergeMode;
-  /** Those that both cells read. */
+  /** The constants that both cells read. */
   override readonly constants: readonly string[];
 
   constructor(layer: Recurrent, options: BidirectionalOptions = {}) {
     super(options);
     if (!(layer instanceof Recurrent)) {
-      throw this.error('value', 'it goes around a recurrent layer: bidirectional(lstm({ ... })).');
+      throw this.error('value', 'it wraps a recurrent layer: bidirectional(lstm({ ... })).');
     }
     this.mergeMode = options.mergeMode ?? 'concat';
     if (this.mergeMode !== 'none' && !Object.hasOwn(merges, this.mergeMode)) {
@@ -117,7 +117,7 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     return [...this.merge(y, yBack), ...states, ...backStates];
   }
 
-  /** The outputs of both directions, each in the order of time, as one (or as two). */
+  /** Merges the outputs of both directions, which are in time order. */
   merge(forward: MaskedSequence, backward: MaskedSequence): MaskedSequence[] {
     if (this.mergeMode === 'none') return [forward, backward];
     const value = merges[this.mergeMode](forward.value, backward.value);
@@ -144,24 +144,29 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
   #checkPair(): void {
     const { forwardLayer: one, backwardLayer: other } = this;
     if (one.goBackwards || !other.goBackwards) {
-      throw this.error('value', 'the first layer goes forward and backwardLayer has goBackwards: true.');
+      throw this.error(
+        'value',
+        'the forward layer must run forwards, and backwardLayer needs goBackwards: true.',
+      );
     }
     for (const option of ['returnSequences', 'returnState', 'stateful'] as const) {
       if (one[option] === other[option]) continue;
       throw this.error(
         'value',
-        `${option} is ${one[option]} forward and ${other[option]} backward. Make them equal.`,
+        `${option} must be the same in both directions, got ${one[option]} forward and ${other[option]} backward.`,
       );
     }
     if (one.constants.join() !== other.constants.join()) {
       throw this.error('value', 'the cells of both directions must declare the same constants.');
     }
     if (this.mergeMode !== 'none' && this.mergeMode !== 'concat' && one.cell.units !== other.cell.units) {
-      throw valueError(`${this.label}: ${this.mergeMode} needs as many units in both directions.`);
+      throw valueError(
+        `${this.label}: mergeMode ${this.mergeMode} needs the same number of units in both directions.`,
+      );
     }
   }
 
-  /** The inputs of each direction: the sequence, the initial states' first or second half, and the constants. */
+  /** The inputs of each direction: the sequence, its half of the initial states, and the constants. */
   #halves<T>([x, ...others]: readonly T[]): { forward: T[]; backward: T[] } {
     const end = Math.max(0, others.length - this.constants.length);
     const states = others.slice(0, end);
@@ -182,8 +187,8 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
 }
 
 /**
- * A recurrent layer in both directions: x [B, T, I] to [B, 2H] with `concat`, [B, T, 2H] with `returnSequences`.
- * @param layer a layer that goes forward; its name and options are taken over, not its weights
+ * Runs a recurrent layer in both directions: x [B, T, I] to [B, 2H] with `concat`, [B, T, 2H] with `returnSequences`.
+ * @param layer the forward layer; its name and options are copied, but not its weights
  */
 export function bidirectional(layer: Recurrent, options: BidirectionalOptions = {}): Bidirectional {
   checkOptions('bidirectional', options, { mergeMode: true, backwardLayer: true, ...LAYER });

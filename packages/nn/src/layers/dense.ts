@@ -14,16 +14,16 @@ export interface DenseOptions extends LayerOptions {
   units: number;
   /** φ. Default `linear`. */
   activation?: Activation;
-  /** Default true. */
+  /** Add a bias. Default true. */
   useBias?: boolean;
-  /** Of W [I, units]. Default `glorotUniform`. */
+  /** Initialiser of W [I, units]. Default `glorotUniform`. */
   kernelInitializer?: Initializer;
-  /** Of b [units]. Default `zeros`. */
+  /** Initialiser of b [units]. Default `zeros`. */
   biasInitializer?: Initializer;
-  /** What W and b add to the loss. Default: nothing. */
+  /** Regularisers of W and b. Default: none. */
   kernelRegularizer?: Regularizer | null;
   biasRegularizer?: Regularizer | null;
-  /** What becomes of W and b after each update. Default: nothing. */
+  /** Constraints on W and b after each update. Default: none. */
   kernelConstraint?: Constraint | null;
   biasConstraint?: Constraint | null;
 }

@@ -1,4 +1,7 @@
-/** `dropout` (Srivastava et al. 2014): while training, elements become 0 at random and the rest grow to make up for it. */
+/**
+ * `dropout` (Srivastava et al. 2014): in training, sets random elements to 0 and scales up the others to preserve the
+ * sum.
+ */
 import { type ForwardContext, type MaskedSequence, mul, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { checkRate } from '../cells/matrix-cell.js';
@@ -7,11 +10,14 @@ import { LAYER } from '../option-names.js';
 import { seededStream } from '../seeds.js';
 
 export interface DropoutOptions extends LayerOptions {
-  /** Share of the elements dropped, in [0, 1). */
+  /** Fraction of the elements to drop, in [0, 1). */
   rate: number;
-  /** Shape of the random mask, which is then repeated: null as x, 1 shared. `[null, 1, null]` drops whole features. */
+  /**
+   * Shape of the random mask, which is broadcast: null for the size of x, 1 for a shared value. `[null, 1, null]`
+   * drops whole features.
+   */
   noiseShape?: readonly (number | null)[];
-  /** Default: the training's. */
+  /** Seed of the mask. Default: the random stream of the training. */
   seed?: number;
 }
 
@@ -26,7 +32,7 @@ export class Dropout extends Layer<DropoutOptions> {
   outputShapes([x]: readonly Shape[]): Shape[] {
     const { noiseShape } = this.options;
     if (noiseShape && noiseShape.length !== x.length) {
-      throw this.shapeError(x, `rank ${noiseShape.length}, as noiseShape has`);
+      throw this.shapeError(x, `rank ${noiseShape.length}, the rank of noiseShape`);
     }
     return [x];
   }
@@ -44,7 +50,7 @@ export class Dropout extends Layer<DropoutOptions> {
   }
 }
 
-/** Dropout on x of any shape. */
+/** Applies dropout to x of any shape. */
 export function dropout(options: DropoutOptions): Dropout {
   checkOptions('dropout', options, { rate: 'share', noiseShape: 'list', seed: 'integer', ...LAYER });
   return new Dropout(options);

@@ -1,4 +1,4 @@
-/** `embedding`: a vector for each id, as rows of a table; with `maskZero`, id 0 is padding. */
+/** `embedding`: a vector for each id, stored as the rows of a table. With `maskZero`, id 0 is padding. */
 import {
   formatShape,
   gather,
@@ -17,19 +17,22 @@ import { LAYER } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
 
 export interface EmbeddingOptions extends LayerOptions {
-  /** Number of ids, 0 to inputDim - 1: the size of the vocabulary, plus 1 for padding with `maskZero`. */
+  /** Number of ids, from 0 to inputDim - 1: the size of the vocabulary, plus 1 for padding with `maskZero`. */
   inputDim: number;
   /** Width of the vectors. */
   outputDim: number;
-  /** Id 0 is padding: the steps that hold it are masked in what follows. Default false. */
+  /** Treat id 0 as padding: later layers mask its steps. Default false. */
   maskZero?: boolean;
   /** Default `randomUniform`, in ±0.05. */
   embeddingsInitializer?: Initializer;
-  /** What the table adds to the loss. Default: nothing. */
+  /** Regulariser of the table. Default: none. */
   embeddingsRegularizer?: Regularizer | null;
-  /** What becomes of the table after each update. Default: nothing. */
+  /** Constraint on the table after each update. Default: none. */
   embeddingsConstraint?: Constraint | null;
-  /** Pretrained vectors [inputDim][outputDim] to start from. They are not kept in the config: artifacts hold weights. */
+  /**
+   * Pretrained vectors [inputDim][outputDim] as initial values. The config does not store them, because artifacts
+   * contain the weights.
+   */
   weights?: readonly (readonly number[])[] | Tensor;
 }
 
@@ -93,7 +96,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     return this.error(
       'value',
       `the token ${id} at ${position} is not one of its ${inputDim} ids (0 to ${inputDim - 1}). ` +
-        'Make inputDim the size of the vocabulary (plus 1 where 0 is padding), or map unknown words to an id of their own.',
+        'Make inputDim the size of the vocabulary (plus 1 if 0 is padding), or map unknown words to one reserved id.',
       { id, position: at, inputDim },
     );
   }
@@ -106,7 +109,7 @@ function paddingMask(ids: Float32Array | Float64Array, shape: Shape): Tensor {
   );
 }
 
-/** Vectors for ids: [B, T] to [B, T, outputDim]. */
+/** Looks up the vector of each id: [B, T] to [B, T, outputDim]. */
 export function embedding(options: EmbeddingOptions): Embedding {
   checkOptions('embedding', options, {
     inputDim: 'count',

@@ -1,4 +1,7 @@
-/** The layers, besides those over the cells of ../cells. A class here with a static `className` is known to configs. */
+/**
+ * The layers other than those over the cells of ../cells. Configs can name each class here that has a static
+ * `className`.
+ */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
 export { Dense, type DenseOptions, dense } from './dense.js';

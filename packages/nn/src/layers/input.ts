@@ -1,4 +1,4 @@
-/** `input`: where a functional model's values come from. */
+/** `input`: an input of a functional model. */
 import { type MaskedSequence, type Shape, valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
 import { makeNode, type SymbolicTensor } from '../graph.js';
@@ -6,16 +6,16 @@ import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
 
 export interface InputOptions extends LayerOptions {
-  /** Shape of one example, without the batch; null: any extent. `[null, 8]` are sequences of any length. */
+  /** Shape of one example without the batch axis; null: any size. `[null, 8]` is a sequence of any length. */
   shape: readonly (number | null)[];
-  /** The number of examples in every batch, which stateful layers may want. Default: any. */
+  /** A fixed batch size, for stateful layers. Default: any. */
   batchSize?: number;
 }
 
 export class InputLayer extends Layer<InputOptions> {
   static override readonly className = 'InputLayer';
 
-  /** [batch, ...]; -1: any extent. */
+  /** [batch, ...]; -1: any size. */
   get shape(): Shape {
     return [this.options.batchSize ?? -1, ...this.options.shape.map((extent) => extent ?? -1)];
   }
@@ -47,7 +47,7 @@ export function input(options: InputOptions): SymbolicTensor {
   return symbolicInput(new InputLayer(options));
 }
 
-/** What comes out of an input layer. */
+/** The output of an input layer. */
 export function symbolicInput(layer: InputLayer): SymbolicTensor {
   return makeNode(layer, [], null, [layer.shape]).outputs[0];
 }

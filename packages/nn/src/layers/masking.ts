@@ -1,4 +1,4 @@
-/** `masking`: steps whose features all equal one value are padding. */
+/** `masking`: treats steps whose features all equal one value as padding. */
 import type { ForwardContext, MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -21,7 +21,7 @@ export class Masking extends Layer<MaskingOptions> {
   call([x]: readonly MaskedSequence[], _context: ForwardContext): MaskedSequence[] {
     const [B, T, I] = x.value.shape;
     const values = hostValues(x.value, `The input of ${this.label}`);
-    // As float32 where the values are: 0.1 as data is not the 0.1 of an option.
+    // Compare in the precision of the values: 0.1 as float32 differs from the option 0.1.
     const { maskValue = 0 } = this.options;
     const padding = values instanceof Float32Array ? Math.fround(maskValue) : maskValue;
     const isPadding = (at: number): boolean => {

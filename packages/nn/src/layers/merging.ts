@@ -1,6 +1,7 @@
 /**
- * Layers of several inputs: `addLayer`, `multiply`, `concatenate`. Inputs broadcast; those of lower rank first get axes
- * after the batch. As in Keras, a step counts where any of the masks says so, if all inputs have one. (`add` is the op.)
+ * Layers with several inputs: `addLayer`, `multiply`, `concatenate`. Inputs are broadcast; inputs of lower rank first
+ * get axes of size 1 after the batch. As in Keras, a step is valid if any input's mask says so, provided that all
+ * inputs have one. (`add` is the op.)
  */
 import { add, concat, type MaskedSequence, mul, reshape, type Shape, sub, type Tensor } from '@unroll/core';
 import { broadcastShapes, checkOptions } from '@unroll/core/internal';
@@ -12,7 +13,7 @@ abstract class Merge extends Layer {
   protected abstract readonly combine: (a: Tensor, b: Tensor) => Tensor;
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
-    if (inputs.length < 2) throw this.error('shape', `takes two inputs or more, got ${inputs.length}.`);
+    if (inputs.length < 2) throw this.error('shape', `needs at least two inputs, got ${inputs.length}.`);
     const rank = Math.max(...inputs.map((shape) => shape.length));
     const lifted = inputs.map((shape) => lift(shape, rank));
     return [lifted.reduce((a, b) => this.#broadcast(a, b))];
@@ -36,12 +37,12 @@ abstract class Merge extends Layer {
     ];
   }
 
-  /** The input's values to merge, after masking. */
+  /** The value of an input to merge, after masking. */
   protected masked({ value }: MaskedSequence): Tensor {
     return value;
   }
 
-  /** The output, given its mask. */
+  /** The output with its mask applied. */
   protected merged(value: Tensor, _mask: Tensor | null): Tensor {
     return value;
   }
@@ -57,12 +58,12 @@ abstract class Merge extends Layer {
       const shape = broadcastShapes(this.label, known, other);
       return shape.map((extent, d) => (a[d] === -1 || b[d] === -1 ? Math.max(a[d], b[d]) : extent));
     } catch {
-      throw this.shapeError(b, `inputs of shapes that broadcast, such as [${a.join(', ')}] again`);
+      throw this.shapeError(b, `a shape that broadcasts with [${a.join(', ')}]`);
     }
   }
 }
 
-/** [B, ...rest] with ones after the batch up to the rank. */
+/** Inserts axes of size 1 after the batch axis, up to the rank. */
 function lift(shape: Shape, rank: number): Shape {
   return [shape[0], ...new Array<number>(rank - shape.length).fill(1), ...shape.slice(1)];
 }
@@ -72,7 +73,7 @@ export class Add extends Merge {
   protected readonly combine = add;
 }
 
-/** The sum of the inputs, element by element: a residual connection is `addLayer().apply([x, y])`. */
+/** The elementwise sum of the inputs. A residual connection is `addLayer().apply([x, y])`. */
 export function addLayer(options: LayerOptions = {}): Add {
   checkOptions('addLayer', options, LAYER);
   return new Add(options);
@@ -92,14 +93,14 @@ export class Multiply extends Merge {
   }
 }
 
-/** A mask [B, T] with axes of size 1 up to the rank. */
+/** A mask [B, T] with trailing axes of size 1, up to the rank. */
 function besides(mask: Tensor, rank: number): Tensor {
   return reshape(mask, [...mask.shape, ...new Array<number>(rank - mask.rank).fill(1)]);
 }
 
 /**
- * The product of the inputs, element by element. A masked step of an input counts as 1; if all inputs have masks, steps
- * that are masked in every one of them are 0 (as in Keras).
+ * The elementwise product of the inputs. A masked step of an input counts as 1; if all inputs have masks, steps that
+ * are masked in all of them are 0 (as in Keras).
  */
 export function multiply(options: LayerOptions = {}): Multiply {
   checkOptions('multiply', options, LAYER);
@@ -116,13 +117,14 @@ export class Concatenate extends Layer<ConcatenateOptions> {
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     const [first, ...others] = inputs;
-    if (others.length === 0) throw this.error('shape', 'takes two inputs or more, got 1.');
+    if (others.length === 0) throw this.error('shape', 'needs at least two inputs, got 1.');
     const at = this.#axis(first.length);
     for (const shape of others) {
       const fits =
         shape.length === first.length &&
         shape.every((extent, d) => d === at || extent === first[d] || extent === -1 || first[d] === -1);
-      if (!fits) throw this.shapeError(shape, `[${first.join(', ')}] but for axis ${at}, as the first input`);
+      if (!fits)
+        throw this.shapeError(shape, `[${first.join(', ')}] except for axis ${at}, like the first input`);
     }
     const total = inputs.some((shape) => shape[at] === -1)
       ? -1
@@ -142,7 +144,8 @@ export class Concatenate extends Layer<ConcatenateOptions> {
 
   override streaming(inputs: readonly boolean[]): boolean[] {
     if (!inputs.some((along) => along)) return [false];
-    if (inputs.some((along) => !along)) throw this.nonCausal('joins a sequence and something that is none');
+    if (inputs.some((along) => !along))
+      throw this.nonCausal('concatenates a sequence with a value without a time axis');
     if (this.nodes.some(({ inputs: [x] }) => this.#axis(x.shape.length) === 1))
       throw this.nonCausal('concatenates sequences along the time axis');
     return [true];
@@ -151,12 +154,14 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   #axis(rank: number): number {
     const { axis = -1 } = this.options;
     const at = axis < 0 ? axis + rank : axis;
-    if (at < 1 || at >= rank)
-      throw this.error('value', `axis ${axis} is not one of the axes 1 to ${rank - 1}.`);
+    if (at < 1 || at >= rank) throw this.error('value', `axis must be from 1 to ${rank - 1}, got ${axis}.`);
     return at;
   }
 
-  /** On the time axis the masks are concatenated too (a missing mask counts every step); otherwise a step counts if any mask counts it. */
+  /**
+   * On the time axis, the masks are concatenated too (all steps are valid if a mask is missing); otherwise a step is
+   * valid if any mask says so.
+   */
   #mask(inputs: readonly MaskedSequence[]): Tensor | null {
     if (inputs.every(({ mask }) => mask === null)) return null;
     if (this.#axis(inputs[0].value.rank) !== 1) return anyMask(inputs.map(({ mask }) => mask));
@@ -169,7 +174,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   }
 }
 
-/** The inputs side by side along an axis: [B, ..., I] and [B, ..., J] to [B, ..., I+J]. */
+/** Concatenates the inputs over an axis: [B, ..., I] and [B, ..., J] to [B, ..., I+J]. */
 export function concatenate(options: ConcatenateOptions = {}): Concatenate {
   checkOptions('concatenate', options, { axis: 'integer', ...LAYER });
   return new Concatenate(options);

@@ -1,6 +1,6 @@
 /**
- * Normalisation: `batchNormalization` (Ioffe & Szegedy 2015), over the batch and, for sequences, over all steps that
- * count; `layerNormalization` (Ba, Kiros & Hinton 2016), over the features of each step alone.
+ * Normalisation: `batchNormalization` (Ioffe & Szegedy 2015), over the batch and, for sequences, over all valid
+ * steps; `layerNormalization` (Ba, Kiros & Hinton 2016), over the features of each step separately.
  */
 import {
   add,
@@ -40,18 +40,18 @@ interface NormalizationOptions extends LayerOptions {
   betaInitializer?: Initializer;
   /** Default `ones`. */
   gammaInitializer?: Initializer;
-  /** What β and γ add to the loss. Default: nothing. */
+  /** Regularisers of β and γ. Default: none. */
   betaRegularizer?: Regularizer | null;
   gammaRegularizer?: Regularizer | null;
-  /** What becomes of β and γ after each update. Default: nothing. */
+  /** Constraints on β and γ after each update. Default: none. */
   betaConstraint?: Constraint | null;
   gammaConstraint?: Constraint | null;
 }
 
 export interface BatchNormalizationOptions extends NormalizationOptions {
-  /** The axis of features, which keep statistics of their own. Default -1. */
+  /** The feature axis; each feature has its own statistics. Default -1. */
   axis?: number;
-  /** Share of the old moving statistics kept at each update. Default 0.99. */
+  /** Weight of the old moving statistics in each update. Default 0.99. */
   momentum?: number;
   /** Default `zeros`. */
   movingMeanInitializer?: Initializer;
@@ -79,7 +79,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
     return [x];
   }
 
-  /** The axes that have γ and β of their own, ascending. */
+  /** The axes along which γ and β vary, ascending. */
   protected axes(x: Shape): number[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
     const list = [axis].flat().map((one) => (one < 0 ? one + x.length : one));
@@ -114,7 +114,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
 
   override streaming([along]: readonly boolean[]): boolean[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
-    if (along && [axis].flat().includes(1)) throw this.nonCausal('normalises along time');
+    if (along && [axis].flat().includes(1)) throw this.nonCausal('normalises over the time axis');
     return [along];
   }
 }
@@ -155,7 +155,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
       const [mean, variance] = [reshape(this.#mean, spread), reshape(this.#variance, spread)];
       return [{ value: this.normalised(value, mean, variance), mask }];
     }
-    // For the statistics, masked steps are 0 already: a product with the mask would keep a NaN.
+    // Masked steps are 0 already. Multiplying by the mask would not remove a NaN.
     const { mean, variance } = moments(mask ? validSteps(value, mask) : value, mask, axes);
     const seen = keep([stopGradient(mean), stopGradient(variance)]);
     context.afterStep(() => this.#follow(seen));
@@ -173,7 +173,7 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
   }
 }
 
-/** Mean and (biased) variance of each feature over valid steps; x is 0 at the others. Axes are kept with size 1. */
+/** Mean and (biased) variance of each feature over the valid steps; x is 0 at the others. Axes are kept with size 1. */
 function moments(
   x: Tensor,
   mask: Tensor | null,
@@ -186,7 +186,7 @@ function moments(
   }
   const counts = reshape(mask, [...mask.shape, ...new Array<number>(x.rank - 2).fill(1)]);
   const total = sum(broadcastTo(counts, x.shape), axes, true);
-  const divisor = add(total, 1e-7); // as Keras: no division by 0 where nothing counts
+  const divisor = add(total, 1e-7); // as in Keras: avoids a division by 0 if no step is valid
   const mean = div(sum(x, axes, true), divisor);
   const variance = div(sum(mul(square(sub(x, mean)), counts), axes, true), divisor);
   return { mean, variance };
@@ -205,7 +205,7 @@ const normalizationOptions = (): Known<NormalizationOptions> => ({
   ...LAYER,
 });
 
-/** Normalises each feature over the batch (and the steps that count); statistics move along for inference. */
+/** Normalises each feature over the batch (and its valid steps), and updates moving statistics for inference. */
 export function batchNormalization(options: BatchNormalizationOptions = {}): BatchNormalization {
   checkOptions('batchNormalization', options, {
     axis: 'integer',

@@ -1,6 +1,6 @@
 /**
- * `Recurrent`: the layer that runs a cell along a sequence. The cell knows one step; here are sequences: masks, dropout,
- * direction, initial and carried states, streams. `lstm`, `gru`, `simpleRNN` and custom cells use this layer.
+ * `Recurrent`: the layer that runs a cell over a sequence. The cell computes one step; the layer adds masks, dropout,
+ * direction, initial and carried states, and streams. `lstm`, `gru`, `simpleRNN` and custom cells use this layer.
  */
 import {
   add,
@@ -34,30 +34,33 @@ import { recurrentOptions } from '../option-names.js';
 import { runPacked } from '../packing.js';
 import type { BuildTools } from '../registry.js';
 
-/** Options of every recurrent layer, besides those of its cell. Defaults are Keras 3's. */
+/** Options of every recurrent layer, in addition to those of its cell. The defaults are those of Keras 3. */
 export interface RecurrentOptions extends LayerOptions {
   /**
-   * Give the output of every step, [B, T, H], instead of the last one, [B, H]; the mask is then passed to the next layer.
-   * Default false.
+   * Return the output of every step, [B, T, H], instead of the last one, [B, H]; the mask is then passed to the next
+   * layer. Default false.
    */
   returnSequences?: boolean;
-  /** Give the final states as further outputs, [B, H] each: h, then c for an LSTM. Default false. */
+  /** Return the final states as additional outputs, [B, H] each: h, then c for an LSTM. Default false. */
   returnState?: boolean;
-  /** Walk the sequence from its end; outputs, and their mask, come in the order they were made. Default false. */
+  /** Process the sequence from its end; outputs and their mask are in processing order. Default false. */
   goBackwards?: boolean;
-  /** Start each call with the states that the last one ended with, until `resetStates()`. Default false. */
+  /** Start each call with the final states of the previous one, until `resetStates()`. Default false. */
   stateful?: boolean;
   /** Outputs of masked steps are 0 instead of the last valid output. Default false. */
   zeroOutputForMask?: boolean;
-  /** Share of the inputs dropped while training, the same ones at every step. Default: the cell's, or 0. */
+  /** Dropout rate of the inputs, with the same mask at every step. Default: that of the cell, or 0. */
   dropout?: number;
-  /** Share of h' dropped inside the products while training, the same at every step and gate. Default: the cell's, or 0. */
+  /**
+   * Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default: that of the
+   * cell, or 0.
+   */
   recurrentDropout?: number;
-  /** Seed of the dropout masks. Default: the training's. */
+  /** Seed of the dropout masks. Default: the random stream of the training. */
   seed?: number;
 }
 
-/** Which layer has built a cell. */
+/** The layer that has built each cell. */
 const owners = new WeakMap<Cell, Recurrent>();
 
 export class Recurrent extends Layer<RecurrentOptions> {
@@ -66,9 +69,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
   readonly cell: Cell;
   /** Names of the constants that the cell reads, in the order of the inputs after the initial states. */
   override readonly constants: readonly string[];
-  /** @internal Step the cell even where it offers a fused sequence: how tests hold the two equal. */
+  /** @internal Step the cell even if it has a fused sequence; tests use this to compare the two. */
   composed = false;
-  /** Keras's class name, where it is not `RNN`. Undefined while the base is being made. */
+  /** Keras's class name, unless it is `RNN`. Undefined while the base class is constructed. */
   protected readonly kind: string | undefined;
   #inputWidth: number | null = null;
   #constantWidths: readonly number[] = [];
@@ -82,11 +85,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
     checkRate(this.label, 'dropout', options.dropout);
     checkRate(this.label, 'recurrentDropout', options.recurrentDropout);
     if (cell.cells && options.recurrentDropout) {
-      throw valueError(`${this.label}: give recurrentDropout to the stacked cells, each its own.`);
+      throw valueError(
+        `${this.label}: set recurrentDropout on each of the stacked cells instead of on the layer.`,
+      );
     }
   }
 
-  /** The layer over a cell whose options stand among the layer's: `LSTM` over LSTMCell. */
+  /** A layer whose options include those of its cell: `LSTM` over LSTMCell. */
   static over<O extends RecurrentOptions>(
     kind: { readonly className: string; new (options: O): Cell },
     options: O,
@@ -126,7 +131,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
           : '',
       );
     }
-    if (x[1] === 0) throw this.shapeError(x, 'sequences of one time step or more');
+    if (x[1] === 0) throw this.shapeError(x, 'sequences of at least one time step');
     const width = this.#inputWidth;
     if (width !== null && x[2] !== width) throw this.shapeError(x, `[batch, time, ${width}]`);
     if (inputs.length > 1 || this.constants.length > 0) this.#checkOthers(x[0], states, constants);
@@ -139,7 +144,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const { x, constants } = this.#parts(inputs);
     const width = sizeOf(x.slice(2));
     if (width < 1)
-      throw this.shapeError(x, 'a sequence [batch, time, features] whose number of features is known');
+      throw this.shapeError(x, 'a sequence [batch, time, features] with a known number of features');
     this.#inputWidth = x.length === 3 ? x[2] : null;
     this.#claim(this.cell);
     this.#constantWidths = constants.map((shape) => shape[shape.length - 1]);
@@ -151,7 +156,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return this.invokeAligned(inputs, context, false);
   }
 
-  /** As {@link call}; `realign` puts the outputs of a layer that goes backwards in the order of time. */
+  /** Like {@link call}; `realign` puts the outputs of a backward layer in time order. */
   invokeAligned(
     inputs: readonly MaskedSequence[],
     context: ForwardContext,
@@ -177,7 +182,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return this.#outputs(result, outMask);
   }
 
-  /** The outputs and final state for x [B, T, I]; `state` null: the cell's first. */
+  /** The outputs and final state for x [B, T, I]. `state` null: the initial state of the cell. */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
     const run = this.composed ? stepThrough : runCell;
     const { mask } = context;
@@ -190,11 +195,11 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   override streaming([x, ...others]: readonly (boolean | null)[]): boolean[] {
-    if (this.goBackwards) throw this.nonCausal('goes backwards, from the end of a sequence to its start');
+    if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence to its start');
     if (others.some((along) => along !== null)) {
-      throw this.nonCausal('takes its initial state from another layer; stream that part by itself');
+      throw this.nonCausal('takes its initial state from another layer; stream that part separately');
     }
-    if (!x) throw this.nonCausal('repeats a whole sequence made from one vector');
+    if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
       this.returnSequences,
       ...(this.returnState ? Object.keys(this.cell.stateSizes).map(() => false) : []),
@@ -236,7 +241,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return { className, config: { ...config, cell: { className: cell.className, config: cell.config } } };
   }
 
-  /** A cell holds the parameters of one layer: in a second one it would lose them. */
+  /** A cell has the parameters of one layer. A second layer would overwrite them. */
   #claim(cell: Cell): void {
     const owner = owners.get(cell) ?? this;
     if (owner !== this) {
@@ -249,13 +254,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
     for (const inner of cell.cells ?? []) this.#claim(inner);
   }
 
-  /** The inputs: the sequence, initial states, constants. */
+  /** Splits the inputs into the sequence, initial states and constants. */
   #parts<T>(inputs: readonly T[]): { x: T; states: T[]; constants: T[] } {
     const end = Math.max(1, inputs.length - this.constants.length);
     return { x: inputs[0], states: inputs.slice(1, end), constants: inputs.slice(end) };
   }
 
-  /** The context of a sequence without dropout. Written out: objects made by spreading take longer than a small step. */
+  /** The context of a sequence without dropout. Written out, because object spread takes longer than a small step. */
   #context(
     mask: Tensor | null,
     realign: boolean,
@@ -294,7 +299,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     throw this.error(
       'shape',
       `carries the states of ${size} sequences, got a batch of ${batch}. ` +
-        'Keep batchSize, a divisor of the number of examples, or call resetStates().',
+        'Use a constant batchSize that divides the number of examples, or call resetStates().',
       { carried: size, got: batch },
     );
   }
@@ -338,7 +343,7 @@ function lastStep(y: Tensor): Tensor {
   return reshape(T === 1 ? y : slice(y, 1, -1), [B, H]);
 }
 
-/** Outputs of a chunk of a stream, with those before the chunk's first valid step carried over from `before` [B, H]. */
+/** Outputs of a chunk of a stream. Steps before the chunk's first valid step get the last output `before` [B, H]. */
 function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
   const started = startedMask(mask);
   const [B, T] = mask.shape;
@@ -349,8 +354,8 @@ function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
 }
 
 /**
- * A layer over any cell.
- * @param cell one of Unroll's, several in `stackedCells`, or your own: see {@link Cell}
+ * A recurrent layer over any cell.
+ * @param cell a built-in cell, several in `stackedCells`, or a custom one: see {@link Cell}
  */
 export function recurrent(cell: Cell, options: RecurrentOptions = {}): Recurrent {
   if (typeof cell?.step !== 'function') {

@@ -1,6 +1,6 @@
 /**
- * Layers that move elements and compute nothing: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. As in Keras,
- * masks end at them, but for `repeatVector` there is none before. (`reshape` and `permute` are the names of the ops.)
+ * Layers that rearrange elements: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. As in Keras, they do not
+ * pass masks on (the input of `repeatVector` has none). (`reshape` and `permute` are the ops.)
  */
 import { broadcastTo, type MaskedSequence, permute, reshape, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -24,19 +24,19 @@ export class Flatten extends Layer {
   }
 
   override streaming([along]: readonly boolean[]): boolean[] {
-    if (along) throw this.nonCausal('puts all steps of a sequence side by side');
+    if (along) throw this.nonCausal('joins all steps of a sequence into one vector');
     return [false];
   }
 }
 
-/** All elements of an example in one row: [B, ...] to [B, n]. */
+/** Flattens each example: [B, ...] to [B, n]. */
 export function flatten(options: LayerOptions = {}): Flatten {
   checkOptions('flatten', options, LAYER);
   return new Flatten(options);
 }
 
 export interface ReshapeOptions extends LayerOptions {
-  /** Shape of one example, without the batch; one extent may be -1 and is worked out. */
+  /** Shape of one example without the batch axis; one extent may be -1 and is inferred. */
   targetShape: readonly number[];
 }
 
@@ -49,7 +49,7 @@ export class Reshape extends Layer<ReshapeOptions> {
     const known = targetShape.filter((extent) => extent !== -1).reduce((n, extent) => n * extent, 1);
     const free = targetShape.length - targetShape.filter((extent) => extent !== -1).length;
     const fits = size === -1 || (free === 0 ? known === size : free === 1 && size % known === 0);
-    if (!fits) throw this.shapeError(x, `[batch, ...] with elements for [${targetShape.join(', ')}]`);
+    if (!fits) throw this.shapeError(x, `[batch, ...] with as many elements as [${targetShape.join(', ')}]`);
     const worked = size === -1 ? -1 : size / known;
     return [[x[0], ...targetShape.map((extent) => (extent === -1 ? worked : extent))]];
   }
@@ -64,14 +64,14 @@ export class Reshape extends Layer<ReshapeOptions> {
   }
 }
 
-/** The elements of each example under another shape: [B, ...] to [B, ...targetShape]. */
+/** Reshapes each example: [B, ...] to [B, ...targetShape]. */
 export function reshapeLayer(options: ReshapeOptions): Reshape {
   checkOptions('reshapeLayer', options, { targetShape: 'list', ...LAYER });
   return new Reshape(options);
 }
 
 export interface PermuteOptions extends LayerOptions {
-  /** Order of the axes of one example, counted from 1: `[2, 1]` exchanges the first two. */
+  /** Order of the axes of one example, counted from 1: `[2, 1]` swaps the first two. */
   dims: readonly number[];
 }
 
@@ -84,7 +84,7 @@ export class Permute extends Layer<PermuteOptions> {
     if (sorted.some((dim, i) => dim !== i + 1)) {
       throw this.error(
         'value',
-        `dims is an order of 1 to ${sorted.length}, got [${options.dims.join(', ')}].`,
+        `dims must be a permutation of 1 to ${sorted.length}, got [${options.dims.join(', ')}].`,
       );
     }
   }
@@ -100,19 +100,19 @@ export class Permute extends Layer<PermuteOptions> {
   }
 
   override streaming([along]: readonly boolean[]): boolean[] {
-    if (along && this.options.dims[0] !== 1) throw this.nonCausal('exchanges the axis of time with another');
+    if (along && this.options.dims[0] !== 1) throw this.nonCausal('exchanges the time axis with another one');
     return [along];
   }
 }
 
-/** The axes of each example in another order. */
+/** Permutes the axes of each example. */
 export function permuteLayer(options: PermuteOptions): Permute {
   checkOptions('permuteLayer', options, { dims: 'list', ...LAYER });
   return new Permute(options);
 }
 
 export interface RepeatVectorOptions extends LayerOptions {
-  /** How often. */
+  /** Number of repetitions. */
   n: number;
 }
 
@@ -135,11 +135,11 @@ export class RepeatVector extends Layer<RepeatVectorOptions> {
   }
 
   override streaming(): boolean[] {
-    throw this.nonCausal('makes a whole sequence out of one vector');
+    throw this.nonCausal('computes a whole sequence from one vector');
   }
 }
 
-/** A vector as a sequence of equal steps, as decoders take it: [B, I] to [B, n, I]. */
+/** Repeats a vector as a sequence of equal steps, for decoders: [B, I] to [B, n, I]. */
 export function repeatVector(options: RepeatVectorOptions | number): RepeatVector {
   const own = typeof options === 'number' ? { n: options } : options;
   checkOptions<RepeatVectorOptions>('repeatVector', own, { n: 'count', ...LAYER });

@@ -1,4 +1,4 @@
-/** `timeDistributed`: one layer at every step of a sequence, with the same weights. */
+/** `timeDistributed`: applies one layer to every step of a sequence, with the same weights. */
 import { type ForwardContext, type MaskedSequence, reshape, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
@@ -12,7 +12,7 @@ export class TimeDistributed extends Layer {
   constructor(layer: Layer, options: LayerOptions = {}) {
     super(options);
     if (!(layer instanceof Layer)) {
-      throw this.error('value', 'it goes around a layer: timeDistributed(dense({ ... })).');
+      throw this.error('value', 'it wraps a layer: timeDistributed(dense({ ... })).');
     }
     this.layer = layer;
     if (layer.name === '') layer.name = layer.className.toLowerCase();
@@ -35,7 +35,7 @@ export class TimeDistributed extends Layer {
     this.buildInner(this.layer, [this.#step(x)], this.layer.name);
   }
 
-  /** All steps of all examples are one batch of the inner layer. */
+  /** The inner layer sees all steps of all examples as one batch. */
   call([x]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const [B, T, ...rest] = x.value.shape;
     const steps = { value: reshape(x.value, [B * T, ...rest]), mask: null };
@@ -60,8 +60,8 @@ export class TimeDistributed extends Layer {
 }
 
 /**
- * A layer at every step: x [B, T, ...] to [B, T, ...]. (Statistics of a batchNormalization inside are over all steps; in
- * Keras over each step alone.)
+ * Applies a layer to every step: x [B, T, ...] to [B, T, ...]. (A batchNormalization inside computes statistics over
+ * all steps; Keras computes them for each step separately.)
  */
 export function timeDistributed(layer: Layer, options: LayerOptions = {}): TimeDistributed {
   checkOptions('timeDistributed', options, LAYER);

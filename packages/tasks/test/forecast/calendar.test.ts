@@ -51,8 +51,8 @@ function near(got: readonly number[], want: readonly number[]): void {
   }
 }
 
-describe('places worked out by hand', () => {
-  test('days of a leap year, and of one that is none', () => {
+describe('positions computed by hand', () => {
+  test('days of a leap year and of another year', () => {
     // 1 February and 31 days of January before it; 29 February is day 60 of 366.
     near(places(['2024-02-28', '2024-02-29', '2024-03-01'], 'month'), [59 / 366, 60 / 366]);
     near(places(['2023-02-27', '2023-02-28', '2023-03-01'], 'month'), [58 / 365, 59 / 365]);
@@ -88,7 +88,7 @@ describe('places worked out by hand', () => {
   });
 });
 
-test('each series stands at its own times, and every row of the window is told', () => {
+test('each series uses its own times, for every row of the window', () => {
   const rows = [...days(5).map((t) => ['A', t]), ...days(4, '2024-01-03').map((t) => ['B', t])];
   const cells = [rows.map(([s]) => s!), rows.map(([, t]) => t!), rows.map((_, i) => i * i)];
   const table = makeTable({ source: 'made', names: ['s', 't', 'y'], cells });
@@ -108,7 +108,7 @@ test('each series stands at its own times, and every row of the window is told',
   }
 });
 
-test('what comes later changes nothing of what was seen before', () => {
+test('later rows do not change earlier features', () => {
   const times = days(30);
   const names: CalendarName[] = ['weekday', 'month'];
   const origins = Array.from({ length: 17 }, (_, i) => ({ series: 0, origin: i + 3 }));
@@ -121,7 +121,7 @@ test('what comes later changes nothing of what was seen before', () => {
   assert.deepEqual(seen(30, -5), seen(20, 0));
 });
 
-describe('which are taken', () => {
+describe('selection of features', () => {
   const chosen = (table: Table, calendar: CalendarOption | undefined, horizon = 1, windows = 1) =>
     prepareForecast(table, {
       target: 'y',
@@ -137,25 +137,25 @@ describe('which are taken', () => {
     (_, i) => `${2000 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`,
   );
 
-  test('none without being asked', () => {
+  test('none by default', () => {
     assert.deepEqual(chosen(made(days(900)), undefined), []);
     assert.deepEqual(chosen(made(days(900)), 'none'), []);
   });
-  test('those that are asked for, in their own order, once', () => {
+  test('the requested ones, in fixed order, without duplicates', () => {
     assert.deepEqual(chosen(hours(60), ['weekday', 'hour', 'weekday']), ['hour', 'weekday']);
   });
-  test('automatically those longer than a step', () => {
+  test('auto: those longer than a step', () => {
     assert.deepEqual(chosen(made(days(900)), 'auto'), ['weekday', 'month']);
     assert.deepEqual(chosen(made(months), 'auto'), ['month']);
     assert.deepEqual(chosen(made(Array.from({ length: 40 }, (_, i) => `${1960 + i}-01-01`)), 'auto'), []);
   });
-  test('automatically those that the rows before the test hold twice', () => {
+  test('auto: those that the training rows cover twice', () => {
     assert.deepEqual(chosen(hours(24 * 14 + 1), 'auto'), ['hour', 'weekday']);
     assert.deepEqual(chosen(hours(24 * 14), 'auto'), ['hour'], 'one row is left to the test');
     assert.deepEqual(chosen(made(days(733)), 'auto', 3), ['weekday', 'month']);
     assert.deepEqual(chosen(made(days(733)), 'auto', 3, 2), ['weekday']);
   });
-  test('a name that is none, and a place that never changes, are told', () => {
+  test('rejects an unknown name and a constant feature', () => {
     const wrong = ['hour', 'fortnight'] as unknown as CalendarName[];
     assert.throws(
       () => chosen(hours(60), wrong),
@@ -211,7 +211,7 @@ describe('a series that follows the days of the week, seen three days at a time'
     assert.deepEqual(newer.forecasts, whole.forecasts);
   });
 
-  test('keeps its Wednesdays beyond the rows that the network says at once', async () => {
+  test('keeps its weekly pattern beyond the horizon chunk', async () => {
     const { model } = await withDays;
     const { time, median } = (await model.forecast(undefined, 21)).forecasts[0]!;
     const high = time.filter((_, k) => median[k]! > 5);

@@ -25,24 +25,24 @@ describe('by hand', () => {
     return calibration;
   };
 
-  test('of nine errors, the interval of 80 % holds the eighth: rank ceil(10·0.8)', () => {
+  test('of nine errors, the 80 % interval uses the eighth: rank ceil(10·0.8)', () => {
     const { lower, upper } = learned([0.8]).widen({ series: 0, origin: 9 }, point(100, 1));
     assert.deepEqual([lower[0]![0], upper[0]![0]], [92, 108]);
   });
-  test('where the rank is beyond all errors, the largest is stretched as a normal distribution would be', () => {
+  test('extrapolates the largest error with normal quantiles if the rank exceeds their number', () => {
     const { upper } = learned([0.8, 0.99]).widen({ series: 0, origin: 9 }, point(0, 2));
     assert.equal(upper[0]![0], 8);
     // Nine errors hold nine tenths of what comes: 1.6449 deviations, and 99 % are 2.5758.
     assert.ok(Math.abs(upper[1]![0]! - (9 * 2.5758) / 1.6449) < 1e-3, `${upper[1]}`);
   });
-  test('errors that came later than the origin do not count', () => {
+  test('ignores errors after the origin', () => {
     const { upper } = learned([0.8]).widen({ series: 0, origin: 4 }, point(0, 1));
     assert.equal(upper[0]![0], 4);
   });
-  test('without any error there is no interval', () => {
+  test('returns no interval without errors', () => {
     assert.ok(Number.isNaN(learned([0.8]).widen({ series: 0, origin: 0 }, point(0, 1)).upper[0]![0]));
   });
-  test('the interval of a head is widened or narrowed by what it missed, but never past its median', () => {
+  test('widens or narrows the interval of a head by its errors, but never past the median', () => {
     const calibration = new Calibration([0.5], 1, plain);
     const wide = { median: Float64Array.of(0), lower: [Float64Array.of(-10)], upper: [Float64Array.of(10)] };
     for (let origin = 0; origin < 9; origin++)
@@ -54,7 +54,7 @@ describe('by hand', () => {
     const tight = calibration.widen({ series: 0, origin: 9 }, narrow);
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
-  test('with logarithms, errors are factors', () => {
+  test('errors are factors with a log transform', () => {
     const calibration = new Calibration([0.5], 1, { log: true, counts: false, units: [1], floors: [1e-9] });
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(10, 1));
     const { lower, upper } = calibration.widen({ series: 0, origin: 1 }, point(30, 1));
@@ -62,7 +62,7 @@ describe('by hand', () => {
   });
 });
 
-test('beyond the rows that margins are known for, half-widths add up as independent errors do', () => {
+test('beyond the calibrated steps, half-widths add up like independent errors', () => {
   const zeros = new Float64Array(5);
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
   const scale = { log: false, counts: false, unit: 2, floor: 0 };
@@ -78,7 +78,7 @@ test('beyond the rows that margins are known for, half-widths add up as independ
   assert.ok(counted.lower[0]!.every((value) => value === 0));
 });
 
-test('sixty errors of one series suffice for intervals of 90 % that hold 87 to 93 %, at every row ahead', () => {
+test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at every horizon step', () => {
   const [count, horizon] = [2000, 6];
   const held = new Float64Array(horizon);
   for (let s = 0; s < count; s++) {
@@ -108,7 +108,7 @@ test('sixty errors of one series suffice for intervals of 90 % that hold 87 to 9
   );
 });
 
-test('five errors make intervals of 95 % that hold nearly as much', () => {
+test('five errors give 95 % intervals nearly their nominal coverage', () => {
   const count = 4000;
   let held = 0;
   for (let s = 0; s < count; s++) {
@@ -123,7 +123,7 @@ test('five errors make intervals of 95 % that hold nearly as much', () => {
   assert.ok(held > 0.9 && held < 0.96, `${held}`);
 });
 
-test('intervals of 90 % hold 87 to 93 % of what comes, at every row ahead, for every model', async () => {
+test('90 % intervals have a coverage of 87 to 93 % at every horizon step, for every model', async () => {
   const [count, length, horizon] = [800, 48, 4];
   // Autoregressive series around a level; every other one with a season of four rows.
   const all = Array.from({ length: count }, (_, s) => {

@@ -31,7 +31,7 @@ const table = counts();
 const made = forecast(table, { ...options, head: 'negbin' });
 
 describe('head negbin', () => {
-  test("its quantiles are better than the normal distribution's by a tenth", async () => {
+  test('its quantiles have a 10 % lower loss than those of the normal distribution', async () => {
     const wql = (result: Awaited<typeof made>) =>
       result.leaderboard.find(({ model }) => model === 'lstm')!.wql;
     const normal = wql(await forecast(table, { ...options, head: 'gaussian' }));
@@ -39,12 +39,12 @@ describe('head negbin', () => {
     assert.ok(own < 0.9 * normal, `${own}, and ${normal} of the normal distribution`);
   });
 
-  test('its intervals hold what they promise, and since counts are whole a little more', async () => {
+  test('its intervals have at least their nominal coverage, since counts are integers', async () => {
     const { coverage } = (await made).leaderboard.find(({ model }) => model === 'lstm')!;
     assert.ok(coverage['80']! >= 0.77 && coverage['95']! >= 0.93, JSON.stringify(coverage));
   });
 
-  test('nothing is below 0, and the mean tells more than a median of 0', async () => {
+  test('nothing is below 0, and the mean is more informative than a median of 0', async () => {
     const { winner, forecasts, backtest } = await made;
     assert.equal(winner, 'lstm');
     const tested = backtest.find(({ model }) => model === 'lstm')!.forecasts;
@@ -63,7 +63,7 @@ describe('head negbin', () => {
     );
   });
 
-  test('values that are not counts are refused with their location', async () => {
+  test('rejects values that are not counts, with their location', async () => {
     const none = (values: number[]) =>
       makeTable({ source: 'sales.csv', names: ['t', 'y'], cells: [values.map((_, t) => t), values] });
     const values = Array.from({ length: 40 }, (_, t) => t % 5);

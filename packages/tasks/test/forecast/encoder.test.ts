@@ -41,7 +41,7 @@ test('all channels of one pair', () => {
   near(targets, [(6 - 5) / scale, (4 - 5) / scale]);
 });
 
-test('pairs lie where they are asked for, never with a missing target', () => {
+test('pairs are in the requested range and have no missing targets', () => {
   const values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
   const count = (cells: (number | string)[], range: { from: number; to: number }) => {
     const panel = read(`t,y\n${cells.map((value, i) => `${i},${value}`).join('\n')}`, { time: 't' });
@@ -59,7 +59,7 @@ test('pairs lie where they are asked for, never with a missing target', () => {
   );
 });
 
-test('more pairs than wanted are thinned out, in step with no season, each time the same', () => {
+test('subsamples pairs reproducibly and independently of the season', () => {
   const panel = read(`t,y\n${Array.from({ length: 24_003 }, (_, i) => `${i},${i * i}`).join('\n')}`, {
     time: 't',
   });
@@ -79,7 +79,7 @@ test('more pairs than wanted are thinned out, in step with no season, each time 
   );
 });
 
-test('series that are too short in training are not reached, later rows of known ones are', () => {
+test('skips series that were too short in training, but not later rows of known ones', () => {
   const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.ok(encoder.canForecast({ series: 0, origin: 3 }));
@@ -87,7 +87,7 @@ test('series that are too short in training are not reached, later rows of known
   assert.ok(!encoder.canForecast({ series: 1, origin: 5 }), 'too few rows in training');
 });
 
-test('a series that is not reached is not encoded', () => {
+test('rejects encoding a skipped series', () => {
   const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {

@@ -48,7 +48,7 @@ const scoresOf = ({ columns, rows: [row] }: TaskScores) =>
   Object.fromEntries(columns.map(({ name }, c) => [name, row![c]!]));
 
 describe('by hand', () => {
-  test('a rule that is one too low everywhere', async () => {
+  test('a baseline that is 1 too low everywhere', async () => {
     const model = await seasonal();
     const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
     const { model: name, mase, rmse, mae, smape, ...rest } = scoresOf(scores);
@@ -66,7 +66,7 @@ describe('by hand', () => {
     ]);
   });
 
-  test('all rows mean the same as the newer ones; missing values are not scored', async () => {
+  test('gives the same scores for all rows and for the newer ones; ignores missing values', async () => {
     const model = await seasonal();
     const all = await model.evaluate({ rows: tableOf(rows(0, 52)) });
     const newer = await model.evaluate({ rows: tableOf(rows(48, 52)) });
@@ -76,7 +76,7 @@ describe('by hand', () => {
     assert.equal(rmse, 1);
   });
 
-  test('series that training did not know are left out, and that is said', async () => {
+  test('ignores series not seen in training, with a note', async () => {
     const model = await seasonal();
     const more = [...rows(48, 52), ...rows(0, 52, 'B').map((row): typeof row => [row[0], row[1], 99])];
     const scores = await model.evaluate({ rows: tableOf(more) });
@@ -91,7 +91,7 @@ describe('a network', () => {
   const first = (count: number) => parseCsv(lines.slice(0, count + 1).join('\n'));
   const values = lines.slice(1).map((line) => Number(line.split(',')[1]));
 
-  test('forecasts from each new row as if nothing after it were there, beside the best baseline', async () => {
+  test('forecasts from each new row without later rows, like the best baseline', async () => {
     const options = { target: 'passengers', horizon: 3, units: 4, epochs: 4 };
     const { model, winner } = await forecast(first(120), options);
     assert.equal(winner, 'lstm');
@@ -116,7 +116,7 @@ describe('a network', () => {
   });
 });
 
-describe('is refused', () => {
+describe('is rejected', () => {
   const refused = async (model: ForecastModel, table: Table | undefined, message: RegExp, code = 'data') =>
     assert.rejects(model.evaluate({ rows: table }), { code, message });
   test('without rows', async () =>
@@ -158,7 +158,7 @@ describe('is refused', () => {
 });
 
 describe('as a model of a task', () => {
-  test('predicts as it forecasts: numbers, and null where there is none', async () => {
+  test('predicts its forecast, with null for missing numbers', async () => {
     const model = await seasonal({ margins: [], fallbackMargins: [], levels: [] });
     const { columns, rows: predicted, notes } = await model.predict({ options: { horizon: 2 } });
     assert.deepEqual(columns, ['series', 'time', 'mean', 'median']);
@@ -172,11 +172,11 @@ describe('as a model of a task', () => {
     assert.deepEqual((await unknown.predict({ options: { horizon: 1 } })).rows[0]!.slice(-2), [null, null]);
     assert.equal(pipeline.format, model.format);
   });
-  test('rows of the future need rows up to now', async () =>
+  test('future rows need data', async () =>
     assert.rejects((await seasonal()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }), {
       message: 'future-rows needs data with the rows before them.',
     }));
-  test('a baseline that is not known is refused', async () =>
+  test('rejects an unknown baseline', async () =>
     assert.rejects((await seasonal({ fallback: 'guess', model: 'guess' })).forecast(), {
       code: 'format',
       message: 'pipeline.json: unknown baseline "guess".',

@@ -37,7 +37,7 @@ describe('air passengers, trained on the first 96 months, tested on the last 48'
   });
 });
 
-describe('changing what comes after an origin changes nothing that was forecast there', () => {
+describe('rows after an origin do not affect its forecast', () => {
   const values = Float64Array.from(
     new RandomStream(3, 'series').normal(60),
     (noise, t) => 50 + t + 3 * noise,
@@ -91,7 +91,7 @@ test('without levels nothing is trained for intervals, and the medians are the s
   assert.deepEqual(none.medians, usual.medians);
 });
 
-test('levels stand in the order of their size', async () => {
+test('sorts the levels', async () => {
   const { levels } = await forecast(steps(Array.from({ length: 48 }, (_, t) => t % 5)), {
     ...quick,
     levels: [0.8, 1e-7],
@@ -99,19 +99,19 @@ test('levels stand in the order of their size', async () => {
   assert.deepEqual(levels, [1e-7, 0.8]);
 });
 
-test('a baseline that is as good wins, and its forecast is the one that is given', async () => {
+test('a baseline with the same score wins and makes the forecast', async () => {
   const season = [10, 20, 15, 40];
   const result = await forecast(steps(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);
   assert.equal(result.winner, 'seasonal-naive');
   assert.deepEqual([...result.forecasts[0]!.median], season);
 });
 
-test('without a season the leaderboard has no seasonal rule', async () => {
+test('without a season the leaderboard has no seasonal baseline', async () => {
   const result = await forecast(steps(new RandomStream(5, 'series').normal(60)), { ...quick, season: 1 });
   assert.deepEqual(result.leaderboard.map((row) => row.model).sort(), ['drift', 'lstm', 'naive']);
 });
 
-test('values that are missing are not scored', async () => {
+test('missing values are not scored', async () => {
   const values = Array.from({ length: 48 }, (_, t) => (t % 4) * 10 + t);
   const gaps = values.map((value, t) => (t === 46 ? Number.NaN : value));
   const result = await forecast(steps(gaps), { ...quick, windows: 1 });
@@ -119,7 +119,7 @@ test('values that are missing are not scored', async () => {
   assert.ok(result.leaderboard.every((row) => Number.isFinite(row.mae)));
 });
 
-test('events tell of the plan, every pass of every training in order, the leaderboard and the result', async () => {
+test('events report the plan, every epoch of every training in order, the leaderboard and the result', async () => {
   const events: RunEvent[] = [];
   const { leaderboard } = await forecast(passengers, { ...air, onEvent: (event) => events.push(event) });
   assert.deepEqual(
@@ -151,7 +151,7 @@ test('events tell of the plan, every pass of every training in order, the leader
   assert.deepEqual([last.event, last.event === 'result' && last.winner], ['result', leaderboard[0]!.model]);
 });
 
-test('events are JSON that survives a round trip; the share done only grows, up to the whole', async () => {
+test('events survive a JSON round trip; progress increases up to 1', async () => {
   const events: RunEvent[] = [];
   const run = (table: Table, options: ForecastOptions) =>
     forecast(table, { ...options, onEvent: (event) => events.push(event) });
@@ -181,7 +181,7 @@ test('a signal stops the run with its reason', async () => {
   await assert.rejects(run, { name: 'AbortError' });
 });
 
-test('options that are not positive integers are refused', async () => {
+test('rejects options that are not positive integers', async () => {
   await assert.rejects(
     forecast(passengers, { target: 'passengers', horizon: 12, units: 0 }),
     /units must be a positive integer, got 0/,
@@ -210,7 +210,7 @@ describe('heads, cells and layers', () => {
     const models = leaderboard.map(({ model }) => model).sort();
     assert.deepEqual(models, ['drift', 'gru', 'lstm', 'naive', 'rnn', 'seasonal-naive']);
   });
-  test('unknown ones are refused', async () => {
+  test('unknown ones are rejected', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
       /cells must contain only rnn, lstm, gru, got "lsmt"/,
@@ -260,7 +260,7 @@ describe('scalers', () => {
       }
     });
   }
-  test('one that does not fit or is unknown is refused', async () => {
+  test('rejects an unsuitable or unknown one', async () => {
     const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
     await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
       message:
@@ -274,7 +274,7 @@ describe('scalers', () => {
 });
 
 describe('recursive decoding', () => {
-  test('says one row, and takes it for known to say the next', async () => {
+  test('forecasts one step and uses it as input for the next', async () => {
     const { model, plan, networks, backtest } = await forecast(passengers, { ...air, decoding: 'recursive' });
     assert.equal(plan.chunk, 1);
     assert.deepEqual(networks![0]!.model.outputs[0]!.shape, [-1, 1, 1]);
@@ -296,14 +296,14 @@ describe('recursive decoding', () => {
     const { lower, upper } = backtest.find((each) => each.model === 'lstm')!.forecasts.at(-1)!;
     assert.ok(upper[0]![3]! / lower[0]![3]! > upper[0]![0]! / lower[0]![0]!);
   });
-  test('an unknown decoding is refused', async () =>
+  test('rejects an unknown decoding', async () =>
     assert.rejects(
       forecast(passengers, { ...air, decoding: 'greedy' as never }),
       /decoding must be one of direct, recursive, got "greedy"\./,
     ));
 });
 
-test('a series that is too short for the network is forecast by a baseline, and that is said', async () => {
+test('forecasts a series that is too short for the network with a baseline, with a note', async () => {
   const long = Array.from({ length: 6 }, (_, s) =>
     Array.from({ length: 60 }, (__, t) => ({ s: `s${s}`, t, y: (t % 4) * s + t })),
   );

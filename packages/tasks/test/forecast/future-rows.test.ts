@@ -35,7 +35,7 @@ const EXPECTED = [
   ['B', [7, 8], [5, 6], [1.5, 2.5, 7.5, 8.5], ['yes', 'no', 'yes', 'no'], Array(4).fill('south')],
 ];
 
-describe('the same rows, however they are written', () => {
+describe('accepts the same rows in different formats', () => {
   const ways: Record<string, string[]> = {
     'as the template': [
       'shop,day,sold,price,open',
@@ -79,7 +79,7 @@ test('dates of Parquet and times in several columns are joined too', () => {
   }
 });
 
-describe('told, with file and line', () => {
+describe('reports errors with file and line', () => {
   const HEAD = 'shop,day,sold,price,open';
   const cases: Record<string, [string[], RegExp]> = {
     'a series that is not known': [
@@ -112,7 +112,7 @@ describe('told, with file and line', () => {
       }),
     );
   }
-  test('data without a column of times', () => {
+  test('data without a time column', () => {
     const data = makeTable({
       source: 'f',
       names: ['y', 'x'],

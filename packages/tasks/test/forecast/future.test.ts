@@ -5,7 +5,7 @@ import { RandomStream, UnrollError } from '@unroll/core';
 import { makeTable, parseCsv } from '@unroll/data';
 import { forecast, prepareForecast } from '@unroll/tasks';
 
-describe('missing covariates of the future', () => {
+describe('missing future covariates', () => {
   const months = (shop: string, rows: number, from = 0) =>
     Array.from({ length: rows }, (_, i) => {
       const month = `2024-${String(((from + i) % 12) + 1).padStart(2, '0')}`;
@@ -18,7 +18,7 @@ describe('missing covariates of the future', () => {
   const options = { target: 'sold', series: 'shop', horizon: 2, future: ['price', 'open'] };
   const known = (shop: string, month: string, price: string, open = 'yes') => [shop, month, '', price, open];
 
-  test('are named by column, series and time, and what is known stands in the template', () => {
+  test('are reported by column, series and time; the template contains the known values', () => {
     const rows = [
       ...months('A', 30),
       ...months('B', 30),
@@ -47,13 +47,13 @@ describe('missing covariates of the future', () => {
     });
   });
 
-  test('the template filled in is accepted', () => {
+  test('accepts the completed template', () => {
     const ahead = ['A', 'B'].flatMap((shop) => [known(shop, '2026-07', '3'), known(shop, '2026-08', '3')]);
     prepareForecast(read([...months('A', 30), ...months('B', 30), ...ahead]), options);
   });
 });
 
-test('a covariate that is known ahead is made use of', async () => {
+test('uses a future covariate', async () => {
   // Without the covariate, half of the variation cannot be known.
   const rows = 260;
   const [shock, noise] = ['shock', 'noise'].map((name) => new RandomStream(1, name).normal(rows + 3));

@@ -84,7 +84,7 @@ describe('heads', () => {
     near(head.mean!(numbers, 4), 3, 1e-12);
     assert.equal(head.quantile(numbers, 0.9, 4), negativeBinomialQuantile(0.9, 3, 0.5));
   });
-  test('quantiles that cross are put in order', () => {
+  test('sorts crossing quantiles', () => {
     const head = makeHead('quantile', [0.8]);
     assert.equal(head.parts, 3);
     assert.deepEqual(
@@ -100,6 +100,6 @@ describe('heads', () => {
       [1, 2, 3, 4, 5],
     );
   });
-  test('an unknown head is told', () =>
+  test('rejects an unknown head', () =>
     assert.throws(() => makeHead('cauchy' as never, []), /head must be one of point, quantile/));
 });

@@ -41,7 +41,7 @@ const rows = [...rowsOf('A', 'small'), ...rowsOf('B', 'big')];
 const made = forecast(tableOf(rows), options);
 
 describe('saved and loaded', () => {
-  test('forecasts the same from the rows it holds, and from the table', async () => {
+  test('gives the same forecast from the stored rows and from the table', async () => {
     const { winner, model, forecasts } = await made;
     assert.equal(winner, 'lstm');
     const files = await model.toFiles({ seed: 0 });
@@ -68,7 +68,7 @@ describe('saved and loaded', () => {
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
   });
 
-  test('a table with fewer categories than in training means the same by them', async () => {
+  test('a table with fewer categories keeps their encoding', async () => {
     const { model, forecasts } = await made;
     const { forecasts: one } = await model.forecast(tableOf(rowsOf('B', 'big')));
     // Two series went through the network together and one goes alone: across batch sizes numbers agree closely, not to
@@ -91,7 +91,7 @@ describe('newer rows', () => {
   const longer = [...rowsOf('A', 'small', 43), ...rowsOf('B', 'big', 43)];
   const since = (t: number) => tableOf(longer.filter((row) => row.t >= t));
 
-  test('alone mean the same as behind all the others', async () => {
+  test('give the same forecast alone and after the earlier rows', async () => {
     const { model, forecasts: before } = await made;
     const { forecasts } = await model.forecast(tableOf(longer));
     assert.deepEqual(forecasts[0]!.time, ['43', '44', '45']);
@@ -106,12 +106,12 @@ describe('newer rows', () => {
       assert.equal(panel.notes.join(), note);
     }
   });
-  test('only covariates to come: what follows the stored rows, with them', async () => {
+  test('only future covariates: forecasts the rows after the stored ones', async () => {
     const { model, forecasts } = await made;
     const ahead = tableOf(rows.filter(({ t }) => t >= 40));
     assert.deepEqual((await model.forecast(ahead)).forecasts, forecasts);
   });
-  test('after a gap, which is filled from the past and told', async () => {
+  test('after a gap, which is filled from the past and reported', async () => {
     const { model } = await made;
     const { panel, forecasts } = await model.forecast(since(42));
     assert.match(
@@ -121,7 +121,7 @@ describe('newer rows', () => {
     assert.deepEqual(forecasts[1]!.time, ['43', '44', '45']);
     assert.ok(forecasts[1]!.median.every((value) => Number.isFinite(value)));
   });
-  test('of a series that is not known need rows of their own, and are told', async () => {
+  test('of an unknown series need enough rows, and are reported', async () => {
     const { model } = await made;
     const unknown = rowsOf('C', 'huge').map((row) => ({ ...row, y: row.y === null ? null : 3 * row.y }));
     const { panel, forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
@@ -139,14 +139,14 @@ describe('newer rows', () => {
   });
 });
 
-test('covariates to come that are missing are asked for', async () => {
+test('rejects missing future covariates', async () => {
   const { model } = await made;
   await assert.rejects(model.forecast(tableOf(rows.filter(({ y }) => y !== null))), {
     message: /^"day" must be known for the 3 rows to forecast, but is missing for A 40 to 42, B 40 to 42\./,
   });
 });
 
-test('a column of another kind than in training is told', async () => {
+test('rejects a column of another type than in training', async () => {
   const { model } = await made;
   const numbered = rows.map((row) => ({ ...row, day: row.t % 3 }));
   await assert.rejects(model.forecast(tableOf(numbered)), {
@@ -158,7 +158,7 @@ describe('another horizon', () => {
   const upTo = (ahead: number) =>
     [...rowsOf('A', 'small'), ...rowsOf('B', 'big')].filter(({ t }) => t < 40 + ahead);
 
-  test('a shorter one is the beginning of the longer, and needs no covariates beyond it', async () => {
+  test('a shorter one is the beginning of the longer one, and needs no further covariates', async () => {
     const { model, forecasts } = await made;
     const { forecasts: short, notes } = await model.forecast(tableOf(upTo(2)), 2);
     assert.deepEqual(short[1]!.time, ['40', '41']);
@@ -167,7 +167,7 @@ describe('another horizon', () => {
     assert.deepEqual(short[1]!.upper[1], forecasts[1]!.upper[1]!.slice(0, 2));
     assert.deepEqual(notes, []);
   });
-  test('a longer one begins with the shorter, and goes on as if its forecast had come', async () => {
+  test('a longer one begins with the shorter one and continues from its forecast', async () => {
     const { model, forecasts } = await made;
     const long = [...rowsOf('A', 'small', 40), ...rowsOf('B', 'big', 40)];
     const day = (s: string, kind: string, t: number): Row => ({
@@ -201,13 +201,13 @@ describe('another horizon', () => {
     assert.ok(width(3) > width(2) && width(6) > width(5), 'wider after each block');
     await assert.rejects(model.forecast(tableOf(rows), 7), /"day" must be known for the 7 rows to forecast/);
   });
-  test('is a whole number', async () =>
+  test('must be an integer', async () =>
     assert.rejects((await made).model.forecast(undefined, 0), /horizon must be a positive integer, got 0/));
 });
 
-describe('files that are no model', () => {
+describe('invalid model files', () => {
   const encode = (text: string) => new TextEncoder().encode(text);
-  test('are refused with what is missing', async () => {
+  test('are rejected with the missing parts', async () => {
     const { pipeline } = (await made).model;
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],

@@ -11,20 +11,20 @@ const valuesOf = (panel: Panel, series = 0) => [...panel.series[series]!.values]
 const next = (panel: Panel, series = 0) =>
   timeAt(panel, panel.series[series]!.offset + panel.series[series]!.values.length);
 
-test('the first column of times is the time, wherever it stands', () => {
+test('uses the first column of times, at any position', () => {
   const series = read('y,place,when\n1,a,2024-01\n2,b,2024-02\n');
   assert.equal(series.time.name, 'when');
   assert.equal(next(series), '2024-03');
 });
 
-test('without one, a column that rises evenly; without that, the row number', () => {
+test('falls back to a counter column, then to the row number', () => {
   assert.equal(read('y,other,step\n5,3,10\n6,3,20\n4,1,30\n').time.name, 'step');
   const rows = read('y,other\n5,3\n6,3\n4,1\n');
   assert.equal(rows.time.name, 'row');
   assert.equal(next(rows), '4');
 });
 
-test('a column that counts may fall, leave places out, and begin again with every series', () => {
+test('a counter may descend, have gaps, and restart with every series', () => {
   const falling = read('year,y\n2023,3\n2022,2\n2021,1\n');
   assert.equal(falling.time.name, 'year');
   assert.deepEqual([valuesOf(falling), next(falling)], [[1, 2, 3], '2024']);
@@ -39,46 +39,46 @@ test('a column that counts may fall, leave places out, and begin again with ever
   );
 });
 
-test('a total that only grows is no time, and that rows are counted is said', () => {
+test('an increasing total is not a time column; a note reports that rows are numbered', () => {
   const rows = read('total,y\n10,1\n11,2\n15,3\n29,4\n');
   assert.equal(rows.time.name, 'row');
   assert.match(rows.notes.join(), /No time column was found/);
   assert.deepEqual(read('y\n1\n2\n').notes, []);
 });
 
-test('days near the end of a month are that month, and no row is left out', () => {
+test('reads days near the end of a month as that month, without dropping rows', () => {
   const series = read('t,y\n2000-01-30,1\n2000-02-28,2\n2000-03-30,3\n2000-04-28,4\n');
   assert.deepEqual(valuesOf(series), [1, 2, 3, 4]);
   assert.doesNotMatch(series.notes.join(), /left out/);
 });
 
-test('"none" is a word where a column holds words', () => {
+test('"none" is a word in a text column', () => {
   const text = 't,holiday,y\n2024-01,none,1\n2024-02,easter,2\n2024-03,none,3\n2024-04,,4\n';
   const panel = read(text, { past: ['holiday'] });
   assert.deepEqual(panel.covariates[0]!.categories, ['easter', 'none']);
   assert.deepEqual([...panel.series[0]!.covariates[0]!], [1, 0, 1, Number.NaN]);
 });
 
-test('rows out of order are sorted, and that is said', () => {
+test('sorts unordered rows, with a note', () => {
   const series = read('t,y\n2024-03,3\n2024-01,1\n2024-02,2\n');
   assert.deepEqual(valuesOf(series), [1, 2, 3]);
   assert.match(series.notes.join(), /were sorted by "t"/);
 });
 
-test('missing rows and missing values are gaps, and are named', () => {
+test('reports missing rows and values as gaps', () => {
   const series = read('t,y\n2024-01,1\n2024-02,\n2024-05,5\n2024-06,6\n');
   assert.deepEqual(valuesOf(series), [1, Number.NaN, Number.NaN, Number.NaN, 5, 6]);
   assert.match(series.notes.join(), /3 values are missing \(2024-02, 2024-03, 2024-04\)/);
 });
 
-test('rows without a value at either end are left out', () => {
+test('drops leading and trailing rows without a value', () => {
   const series = read('t,y\n2024-01,\n2024-02,2\n2024-03,3\n2024-04,\n');
   assert.deepEqual(valuesOf(series), [2, 3]);
   assert.equal(next(series), '2024-04');
   assert.match(series.notes.join(), /2 leading or trailing rows without values were dropped/);
 });
 
-test('gaps are filled from the past alone: one season before, else the last value', () => {
+test('fills gaps from the past only: one season earlier, else the last value', () => {
   const gaps = Float64Array.of(1, Number.NaN, 3, 4, Number.NaN, Number.NaN);
   assert.deepEqual([...filled(gaps, 3)], [1, 1, 3, 4, 1, 3]);
   assert.deepEqual([...filled(gaps, 1)], [1, 1, 3, 4, 4, 4]);
@@ -95,7 +95,7 @@ const wrong: Record<string, [string, RegExp]> = {
   ],
   'a time between the others': [
     't,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-03T12:00,3\n',
-    /line 5.*written in another way/,
+    /line 5.*written differently/,
   ],
   'no step': [
     't,y\n2024-01-01T00:00,1\n2024-01-01T01:00,2\n2024-01-01T02:00,3\n2024-01-01T02:17,4\n',
@@ -104,7 +104,7 @@ const wrong: Record<string, [string, RegExp]> = {
   'a single value': ['t,y\n2024-01,1\n2024-02,\n', /column "y": a forecast needs at least 2 values, got 1/],
 };
 for (const [name, [text, message]] of Object.entries(wrong)) {
-  test(`${name} is told`, () => assert.throws(() => read(text), { message, code: 'data' }));
+  test(`rejects ${name}`, () => assert.throws(() => read(text), { message, code: 'data' }));
 }
 
 describe('several series in one table', () => {
@@ -112,7 +112,7 @@ describe('several series in one table', () => {
     'shop,month,y,size\nA,2024-01,1,s\nB,2024-02,10,m\nA,2024-02,2,s\nB,2024-03,20,m\nA,2024-03,3,s\nB,2024-04,30,m\n';
   const many = { series: 'shop' };
 
-  test('are parted by their name, each at its place on one grid', () => {
+  test('are separated by name, each at its position on one grid', () => {
     const panel = read(table, many);
     assert.deepEqual(
       panel.series.map(({ id, offset }) => [id, offset]),
@@ -175,7 +175,7 @@ describe('several series in one table', () => {
     ],
   };
   for (const [name, [text, options, message]] of Object.entries(wrong)) {
-    test(`${name} is told`, () => assert.throws(() => read(text, options), { message, code: 'data' }));
+    test(`rejects ${name}`, () => assert.throws(() => read(text, options), { message, code: 'data' }));
   }
 });
 
@@ -183,7 +183,7 @@ describe('covariates', () => {
   const table =
     't,y,price,day\n2024-01-01,1,5,mon\n2024-01-02,2,,tue\n2024-01-03,3,7,mon\n2024-01-04,,8,wed\n';
 
-  test('of the past end with the target, of the future go on', () => {
+  test('past ones end with the target, future ones continue', () => {
     const panel = read(table, { past: ['day'], future: ['price'] });
     assert.deepEqual(
       panel.covariates.map(({ name, role }) => [name, role]),
@@ -197,7 +197,7 @@ describe('covariates', () => {
     assert.deepEqual([...panel.series[0]!.covariates[1]!], [5, Number.NaN, 7, 8]);
   });
 
-  test('too many texts are told', () => {
+  test('rejects too many categories', () => {
     const rows = Array.from({ length: 51 }, (_, i) => `${2000 + i},${i},word${i}`);
     assert.throws(() => read(`t,y,w\n${rows.join('\n')}`, { past: ['w'] }), {
       message: /"w": a text covariate may have at most 50 categories, got 51/,
@@ -205,12 +205,12 @@ describe('covariates', () => {
   });
 });
 
-describe('a frequency that is given', () => {
-  test('is taken', () => {
+describe('a given frequency', () => {
+  test('is used', () => {
     const panel = read('t,y\n2024-01-01,1\n2024-01-03,2\n2024-01-05,3\n', { frequency: 'daily' });
     assert.deepEqual(valuesOf(panel), [1, Number.NaN, 2, Number.NaN, 3]);
   });
-  test('that does not fit is told with the line', () => {
+  test('that does not fit is rejected with the line', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-03,2\n', { frequency: 'weekly' }), {
       message: /line 3, column "t": 2024-01-03 does not match the frequency \(weekly\)/,
     });
@@ -218,13 +218,13 @@ describe('a frequency that is given', () => {
       message: /frequency "weekly" needs calendar times, got plain numbers/,
     });
   });
-  test('a frequency that is given takes its days from the rows', () => {
+  test('a given frequency uses the days of the rows', () => {
     const ends = read('t,y\n2023-11-30,1\n2023-12-31,2\n2024-01-31,3\n', { frequency: 'MS' });
     assert.equal(next(ends), '2024-02-29');
     const single = read('t,y\n2023-11-30,1\n2023-12-29,2\n2024-01-31,3\n', { frequency: 'monthly' });
     assert.equal(next(single), '2024-02-29');
   });
-  test('two rows in one period are told, not dropped', () => {
+  test('rejects two rows in one period', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-02,2\n2024-02-01,3\n', { frequency: 'monthly' }), {
       message:
         'f.csv, lines 2 and 3, column "t": 2024-01-01 and 2024-01-02 lie in the same period of the frequency ' +
@@ -236,23 +236,23 @@ describe('a frequency that is given', () => {
   });
 });
 
-describe('tables as people have them', () => {
+describe('real-world tables', () => {
   const monthly = (write: (month: number, year: number) => string, count = 24): string[] =>
     Array.from({ length: count }, (_, i) => write(i % 12, 2021 + Math.floor(i / 12)));
   const names = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
   const rows = (times: readonly string[], y: (i: number) => string | number = (i) => i) =>
     `when,y\n${times.map((time, i) => `${time},${y(i)}`).join('\n')}\n`;
 
-  test('months newest first, by name and as dates of Excel', () => {
+  test('months newest first, by name and as Excel dates', () => {
     const named = read(rows(monthly((m, y) => `${names[m]}-${y % 100}`).reverse()));
     assert.deepEqual([named.time.name, next(named), valuesOf(named)[0]], ['when', 'Jan-23', 23]);
     const serial = (m: number, y: number) => String(Date.UTC(y, m) / 86_400_000 + 25_569);
     const excel = read(rows(monthly(serial).reverse()));
     assert.deepEqual([excel.time.name, next(excel), valuesOf(excel)[0]], ['when', '44927', 23]);
-    assert.match(excel.notes.join(), /read as dates of Excel \(44896 is 2022-12-01\)/);
+    assert.match(excel.notes.join(), /read as Excel dates \(44896 is 2022-12-01\)/);
   });
 
-  test('a column that looks like times and cannot be read is refused by line, not left aside', () => {
+  test('rejects a column that looks like times but cannot be read, with the line', () => {
     const cases: Record<string, [string[], RegExp]> = {
       'a date in words': [
         ['about 2020-01', 'about 2020-02', 'about 2020-03'],
@@ -273,7 +273,7 @@ describe('tables as people have them', () => {
     );
   });
 
-  test('last days of trade are said to be read as ends of months', () => {
+  test('a note reports that last trading days are read as month ends', () => {
     const days = ['2024-01-31', '2024-02-29', '2024-03-28', '2024-04-30', '2024-05-31', '2024-06-28'];
     const panel = read(rows(days));
     assert.equal(next(panel), '2024-07-31');
@@ -288,12 +288,12 @@ describe('tables as people have them', () => {
     assert.deepEqual(read(rows(['2024-01-31', '2024-02-29', '2024-03-31'])).notes, []);
   });
 
-  test('a frequency that the times cannot show is written more precisely', () => {
+  test('extends the time format if it cannot represent the frequency', () => {
     const panel = read(rows(['2020-01', '2020-02']), { frequency: 'daily' });
     assert.deepEqual([next(panel), timeAt(panel, 0)], ['2020-02-02', '2020-01-01']);
   });
 
-  test('days as local midnights in UTC, and a zone that is named', () => {
+  test('days as local midnights in UTC, and a given time zone', () => {
     const midnights = ['2022-10-28T22:00Z', '2022-10-29T22:00Z', '2022-10-30T23:00Z', '2022-10-31T23:00Z'];
     const panel = read(rows(midnights));
     assert.deepEqual([panel.frequency.unit, next(panel)], ['day', '2022-11-01T23:00Z']);
@@ -302,12 +302,12 @@ describe('tables as people have them', () => {
     assert.deepEqual([named.time.format.timezone, named.notes], ['Europe/Rome', []]);
   });
 
-  test('the order of day and month as an option says', () => {
+  test('the order of day and month from an option', () => {
     const panel = read(rows(['01/02/2020', '01/03/2020', '01/04/2020']), { dates: 'dmy' });
     assert.deepEqual([panel.frequency.unit, next(panel)], ['month', '01/05/2020']);
   });
 
-  test('what was decided about numbers is a note where the column is used', () => {
+  test('notes report number formats of the columns in use', () => {
     const text = 'when;y;z;p\n2020-01;987;1.004;5%\n2020-02;1.004;987;6%\n2020-03;1.435;9;7%\n';
     const panel = read(text, { past: ['p'] });
     assert.deepEqual(valuesOf(panel), [987, 1004, 1435]);
@@ -318,7 +318,7 @@ describe('tables as people have them', () => {
     assert.doesNotMatch(panel.notes.join(), /"z"/);
   });
 
-  test('names are compared as they look', () => {
+  test('names are compared after normalisation', () => {
     const name = 'St\u00FCck';
     const panel = read(`when,${name.normalize('NFD')},\u200Bp\n2020-01,1,2\n2020-02,2,3\n`, {
       target: name,
@@ -327,12 +327,12 @@ describe('tables as people have them', () => {
     assert.deepEqual([panel.target, panel.covariates[0].name, valuesOf(panel)], [name, 'p', [1, 2]]);
   });
 
-  test('columns that nobody asked for may share a name, though they count', () => {
+  test('unused columns may share a name', () => {
     const panel = read('n,y,n,step\n1,5,7,1\n2,6,8,2\n3,7,9,3\n');
     assert.deepEqual([panel.time.name, valuesOf(panel)], ['step', [5, 6, 7]]);
   });
 
-  test('numbers whose squares overflow are refused', () => {
+  test('rejects numbers whose squares overflow', () => {
     const large = rows(['2020-01', '2020-02'], () => 1e302);
     assert.throws(() => read(large), {
       message:

@@ -27,7 +27,7 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
   });
 });
 
-test('windows, step, season and window are what was asked for', () => {
+test('uses the given windows, step, season and window', () => {
   const plan = planForecast(passengers, { horizon: 1, windows: 48, step: 1, season: 6, window: 20 });
   assert.equal(plan.cut, 96);
   assert.equal(plan.origins.length, 48);
@@ -35,14 +35,14 @@ test('windows, step, season and window are what was asked for', () => {
   assert.deepEqual([plan.season, plan.window], [6, 20]);
 });
 
-test('rows after the first origin do not bear on season or logarithm', () => {
+test('rows after the first origin do not affect season or log transform', () => {
   const [series] = passengers.series;
   const values = series!.values.map((value, i) => (i < 96 ? value : (i * 7919) % 100));
   const changed = { ...passengers, series: [{ ...series!, values }] };
   assert.deepEqual(planForecast(changed, { horizon: 12 }), planForecast(passengers, { horizon: 12 }));
 });
 
-test('changes over a season are taken only where they help: the last value says more of a noisy season', () => {
+test('uses seasonal changes only if they help: with a noisy season, the last value is better', () => {
   const random = new RandomStream(1, 'walk').normal(240);
   let level = 50;
   const walk = Array.from(random, (noise, t) => (level += 3 * noise) + 4 * Math.sin((2 * Math.PI * t) / 12));
@@ -55,7 +55,7 @@ test('changes over a season are taken only where they help: the last value says 
   assert.deepEqual([clean.season, clean.lag], [12, 12]);
 });
 
-test('a window of a season that is too long is not as long as the season', () => {
+test('the window is shorter than a very long season', () => {
   const { window } = planForecast(
     steps(Array.from({ length: 1500 }, (_, t) => Math.sin((2 * Math.PI * t) / 365))),
     { horizon: 7, season: 365 },
@@ -63,7 +63,7 @@ test('a window of a season that is too long is not as long as the season', () =>
   assert.equal(window, 48);
 });
 
-test('a window is longer where more is known, by whole seasons, and never very long', () => {
+test('the window grows with the history in whole seasons, up to a limit', () => {
   const windowOf = (rows: number, season: number, horizon: number) =>
     planForecast(steps(Array.from({ length: rows }, (_, t) => Math.sin((2 * Math.PI * t) / 24))), {
       horizon,
@@ -82,7 +82,7 @@ test('a window is longer where more is known, by whole seasons, and never very l
   assert.equal(windowOf(300, 1, 20), 40);
 });
 
-test('a horizon that is too long is told with the longest that would do, and that one does', () => {
+test('rejects a horizon that is too long and names the longest possible one', () => {
   let longest = 0;
   assert.throws(
     () => planForecast(passengers, { horizon: 100 }),
@@ -97,7 +97,7 @@ test('a horizon that is too long is told with the longest that would do, and tha
   assert.throws(() => planForecast(passengers, { horizon: longest + 1 }), /too few/);
 });
 
-test('gaps that leave too few stretches of a horizon are told, with the horizon that they leave', () => {
+test('rejects series whose gaps leave too few runs, and names the possible horizon', () => {
   const weekdays = Array.from({ length: 250 }, (_, t) => (t % 7 < 5 ? t : Number.NaN));
   assert.throws(() => planForecast(steps(weekdays), { horizon: 7 }), {
     message:
@@ -106,21 +106,21 @@ test('gaps that leave too few stretches of a horizon are told, with the horizon 
   planForecast(steps(weekdays), { horizon: 5 });
 });
 
-test('a handful of rows is told', () => {
+test('rejects a handful of rows', () => {
   assert.throws(
     () => planForecast(steps([1, 2, 3, 4, 5]), { horizon: 1 }),
     /5 rows, too few.*Provide more rows/,
   );
 });
 
-test('counts below 1 are told by name', () => {
+test('rejects counts below 1 by name', () => {
   assert.throws(() => planForecast(passengers, { horizon: 0 }), /horizon must be a positive integer, got 0/);
   assert.throws(() => planForecast(passengers, { horizon: 1, windows: 1.5 }), /windows must be .* got 1.5/);
 });
 
 describe('the logarithm', () => {
   const grow = (t: number, size: number) => size * (1 + 0.2 * Math.sin(t));
-  test('is taken where variation grows with the level', () => {
+  test('is used if the variation grows with the level', () => {
     assert.ok(
       growsWithLevel(
         Float64Array.from({ length: 80 }, (_, t) => grow(t, 1.04 ** t)),
@@ -128,7 +128,7 @@ describe('the logarithm', () => {
       ),
     );
   });
-  test('is not taken where it does not', () => {
+  test('is not used otherwise', () => {
     assert.ok(
       !growsWithLevel(
         Float64Array.from({ length: 80 }, (_, t) => 100 + t + 5 * Math.sin(t)),
@@ -136,7 +136,7 @@ describe('the logarithm', () => {
       ),
     );
   });
-  test('is not taken of zeros', () => {
+  test('is not used for zeros', () => {
     assert.ok(
       !growsWithLevel(
         Float64Array.from({ length: 80 }, (_, t) => (t === 40 ? 0 : grow(t, 1.04 ** t))),

@@ -22,7 +22,7 @@ const options: ForecastOptions = {
 };
 const facts = { backend: 'native', seconds: 1, options };
 
-test('is one HTML file without script or anything from elsewhere', async () => {
+test('is one HTML file without scripts or external resources', async () => {
   const html = forecastReport(await forecast(table, options), facts);
   assert.match(html, /^<!doctype html>\n<html lang="en">/);
   assert.doesNotMatch(html, /<script|https?:|url\(|@import|<link|<img/);
@@ -33,13 +33,13 @@ test('is one HTML file without script or anything from elsewhere', async () => {
   assert.equal(open, closed);
 });
 
-test('names of columns and series are text, never markup', async () => {
+test('escapes names of columns and series', async () => {
   const html = forecastReport(await forecast(table, options), facts);
   assert.doesNotMatch(html, /<b>&"one"|y<i>/);
   assert.match(html, /<h3>&lt;b&gt;&amp;&quot;one&quot;<\/h3>/);
 });
 
-test('draws both series, the errors by row ahead and the test, each for wide and for narrow screens', async () => {
+test('draws both series, the errors by horizon step and the backtest, for wide and narrow screens', async () => {
   const html = forecastReport(await forecast(table, options), facts);
   for (const kind of ['wide', 'narrow'])
     assert.equal(html.match(new RegExp(`<svg class="chart ${kind}"`, 'g'))!.length, 4);
@@ -65,7 +65,7 @@ test('ticks are round numbers around the range', () => {
   assert.deepEqual(niceTicks({ low: -0.3, high: 0.4 }, 5), [-0.4, -0.2, 0, 0.2, 0.4]);
 });
 
-test('a constant series of any size has a place in the picture', () => {
+test('draws constant series of any size', () => {
   for (const value of [0, 5, 1e12 + 1, -1e17, 1e302]) {
     const data = { title: 'a', bands: [], label: String, dividers: [] };
     const svg = chart({ ...data, lines: [{ kind: 'actual', from: 0, values: [value, value, value] }] });

@@ -81,7 +81,7 @@ describe('outputs undo targets', () => {
   }
 });
 
-test('a network that answers 0 forecasts last season moved by the latest change', () => {
+test('a network that outputs 0 forecasts last season plus the latest change', () => {
   const transform = new WindowTransform({
     ...plan,
     absolute: false,
@@ -101,7 +101,7 @@ test('a value that falls to zero after training does not break the logarithm', (
   assert.ok(later.every((value) => Number.isFinite(value)));
 });
 
-test('too few rows and logarithms of zero are errors', () => {
+test('rejects too few rows and logarithms of zero', () => {
   assert.throws(
     () => WindowTransform.fit(Float64Array.of(1, 2, 3), plan),
     /A window needs \d+ training rows, got 3/,
@@ -129,7 +129,7 @@ describe('other scalers', () => {
       close(examples(transform, values).targets.slice(-2, -1), Float64Array.of(by(2)));
     });
   }
-  test('instance: each window by itself, moved and stretched windows look alike', () => {
+  test('instance: scales each window separately, invariant to shift and scale', () => {
     const transform = WindowTransform.fit(values, { ...own, scaler: 'instance' });
     const moved = new WindowTransform({ ...transform.config, scale: 3 * transform.config.scale });
     close(

@@ -18,7 +18,7 @@ test('every line fits the width', () => {
   }
 });
 
-test('history stands left of the divider in dots, each forecast row is one heavy point right of it', () => {
+test('draws history as dots left of the divider and each forecast row as a large point right of it', () => {
   const area = picture()
     .slice(0, 14)
     .map((line) => line.slice(line.indexOf('│') + 1).split('┊'));
@@ -53,13 +53,13 @@ test('the greatest value is drawn in the top row and the least in the bottom one
   );
 });
 
-test('history that has no room is left out from its beginning', () => {
+test('omits the beginning of a history that does not fit', () => {
   assert.equal(historyRoom(80, 12), 57);
   const long = Array.from({ length: 1000 }, (_, t) => (t < 900 ? 99 : t % 12));
   assert.match(plot({ history: long, forecast: [5], labels })[0]!, /^ +11 │/);
 });
 
-test('paint wraps points alone', () => {
+test('paint colours only the points', () => {
   const painted = picture({ paint: (text: string) => `<${text}>` }).join('\n');
   assert.equal(painted.match(/<●>/g)!.length, 3);
   assert.equal(painted.match(/</g)!.length, 3);
@@ -87,7 +87,7 @@ test('numbers fit beside the axis', () => {
   ]);
 });
 
-test('a constant series of any size is a line', () => {
+test('draws a constant series as a line', () => {
   for (const value of [0, 1e12 + 1, -1e17]) {
     const lines = plot({ history: Array(30).fill(value), forecast: [value, value], labels });
     assert.doesNotMatch(lines.join(), /NaN/);

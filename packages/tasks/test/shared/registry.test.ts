@@ -24,7 +24,7 @@ test('a task is known by its line in the registry alone', async () => {
   ]);
 });
 
-test('older versions are read, newer ones are refused by version', async () => {
+test('reads older versions and rejects newer ones', async () => {
   const older = files({ 'pipeline.json': '{"format":"unroll-echo-1","place":"a hall"}' });
   assert.deepEqual(taskModelFromFiles(older, withEcho).describe()[0], { name: 'place', value: 'a hall' });
   assert.throws(() => taskModelFromFiles(pipeline('unroll-echo-3'), withEcho), {
@@ -33,7 +33,7 @@ test('older versions are read, newer ones are refused by version', async () => {
   });
 });
 
-describe('what is no model of a task', () => {
+describe('rejects files that are not a model of a task', () => {
   const cases: [Record<string, string>, RegExp][] = [
     [{}, /^pipeline\.json is missing: the files contain no model of a task\.$/],
     [{ 'config.json': '{}' }, /no pipeline\.json, so it belongs to no task\. If model\.save\(\) wrote it/],
@@ -51,7 +51,7 @@ describe('what is no model of a task', () => {
 
 describe('requests', () => {
   const model = new EchoModel('a hall');
-  test('options that are not declared, or of another type, are refused', async () => {
+  test('rejects undeclared options and options of the wrong type', async () => {
     await assert.rejects(model.predict({ options: { time: 2 } }), {
       code: 'value',
       message: 'Unknown option "time". The model has: times, gain, upper, mark, echo-rows.',
@@ -68,7 +68,7 @@ describe('requests', () => {
       });
     }
   });
-  test('texts are taken by models of texts', async () =>
+  test('accepts texts for models of texts', async () =>
     assert.equal((await model.predict({ texts: ['a'] })).rows.length, 1));
 });
 

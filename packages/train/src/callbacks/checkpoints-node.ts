@@ -12,10 +12,10 @@ export interface CheckpointFolderOptions extends CheckpointOptions {
   directory: string;
 }
 
-/** A callback that also reads back what it wrote. */
+/** A callback that can also read the checkpoints it wrote. */
 export interface CheckpointFiles extends Callback {
   /**
-   * The checkpoint `last`; null if there is none. @throws UnrollError `format` for a file that is damaged
+   * Reads the checkpoint `last`; null if there is none. @throws UnrollError `format` for a damaged file
    */
   load(): Promise<Checkpoint | null>;
 }
@@ -36,8 +36,7 @@ export function checkpoints(given: CheckpointFolderOptions): CheckpointFiles {
 }
 
 /**
- * The checkpoint in a file; null if there is no file. @throws UnrollError `format` for a file that is
- * damaged
+ * Reads a checkpoint from a file; null if the file does not exist. @throws UnrollError `format` for a damaged file
  */
 export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
   try {

@@ -1,6 +1,6 @@
 /**
- * Checkpoints as a callback, which decides when to write one. A store decides where: checkpoints-node.ts
- * writes files.
+ * Checkpoints as a callback, which decides when to write. A store decides where to write; checkpoints-node.ts
+ * implements a store of files.
  */
 import { checkOptions, type Known } from '@unroll/core/internal';
 import type { Checkpoint } from '../checkpoint.js';
@@ -31,7 +31,7 @@ export const CHECKPOINTS: Known<CheckpointOptions> = {
 /** Stores bytes by name. Each write is atomic. */
 export interface CheckpointStore {
   write(name: string, bytes: Uint8Array): Promise<void>;
-  /** Where that name is stored, for messages. */
+  /** The location of that name, for messages. */
   location(name: string): string;
 }
 
@@ -44,7 +44,7 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
   let best: number | null = null;
   let saved: string | null = null;
 
-  /** Names to write after an epoch. */
+  /** Names of the checkpoints to write after an epoch. */
   const namesFor = (event: EpochEvent): string[] => {
     const names: string[] = [];
     if (everyEpochs && event.epoch % everyEpochs === 0)

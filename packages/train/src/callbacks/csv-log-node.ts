@@ -1,4 +1,4 @@
-/** Metrics as CSV, one line per epoch. */
+/** Writes metrics as CSV, one line per epoch. */
 import { valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';

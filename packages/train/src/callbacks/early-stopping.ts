@@ -27,7 +27,7 @@ interface State {
   wait: number;
 }
 
-/** @throws UnrollError `value` when the run has no metric of the monitored name */
+/** @throws UnrollError `value` if the run has no metric of the monitored name */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   checkOptions('earlyStopping', options, {
     patience: 'whole',

@@ -1,5 +1,5 @@
 /**
- * TensorBoard's event files: records of TFRecord framing, each a hand-encoded protobuf `Event`.
+ * TensorBoard's event files: TFRecord records, each containing a hand-encoded protobuf `Event`.
  *
  *   record  u64 length, u32 masked CRC-32C of it, the bytes, u32 masked CRC-32C of them; little-endian
  *   Event   1: double wall_time   2: int64 step   3: string file_version   5: Summary
@@ -9,7 +9,7 @@
  */
 import { crc32c, encodeUtf8 } from '@unroll/core/internal';
 
-/** The record that a file begins with. @param wallTime in seconds since 1970 */
+/** The first record of a file. @param wallTime in seconds since 1970 */
 export function fileHeader(wallTime: number): Uint8Array {
   return tfRecord(join([double(1, wallTime), bytes(3, encodeUtf8('brain.Event:2'))]));
 }
@@ -36,7 +36,7 @@ function tfRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-/** A key of protobuf: the field's number and how its value is laid out. */
+/** A protobuf key: the field number and the wire type. */
 const key = (field: number, wire: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wire);
 
 function varint(value: number): Uint8Array {
@@ -76,7 +76,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
-/** TFRecord's mask: so that a CRC over bytes that contain CRCs stays effective. */
+/** TFRecord's mask of a CRC, which keeps the CRC effective for bytes that contain CRCs. */
 export function maskedCrc(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

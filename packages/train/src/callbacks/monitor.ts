@@ -9,14 +9,17 @@ export interface MonitorOptions {
    * validation data.
    */
   monitor?: string;
-  /** Whether the metric is better when lower or higher. Default `auto`: by its name, lower for losses and errors. */
+  /**
+   * Whether a lower (`min`) or higher (`max`) metric is better. Default `auto`: from its name; lower for losses and
+   * errors.
+   */
   mode?: 'min' | 'max' | 'auto';
 }
 
 /** The options of callbacks that monitor a metric. */
 export const MONITOR: Known<MonitorOptions> = { monitor: 'text', mode: ['min', 'max', 'auto'] };
 
-/** MetricValues of which more is better, by the end of their names. */
+/** Suffixes of metrics for which higher is better. */
 const MORE_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
 
 /** The monitored metric of an epoch. @throws UnrollError `value` with the available metrics, if there is none of that name */
@@ -28,14 +31,15 @@ export function monitored(event: EpochEvent, monitor: string | undefined): { nam
 }
 
 /**
- * @throws UnrollError `value` with the nearest name and the available ones, if a run will not have the metric
+ * @throws UnrollError `value` if a run will not have the metric; the message suggests the nearest name and lists the
+ * available ones
  */
 export function checkMonitor(monitor: string | undefined, metrics: readonly string[]): void {
   if (monitor !== undefined && !metrics.includes(monitor)) throw noMetric(monitor, metrics);
 }
 
 function noMetric(name: string, metrics: readonly string[]): Error {
-  // Keras's val_loss is validationLoss here.
+  // Keras's val_loss is called validationLoss here.
   const near = nearest(name.replace(/^val(_|(?=[A-Z]))/, 'validation'), metrics);
   const meant = near === undefined ? '' : `Did you mean "${near}"? `;
   const without = metrics.includes('validationLoss')
@@ -47,13 +51,13 @@ function noMetric(name: string, metrics: readonly string[]): Error {
   );
 }
 
-/** Whether the metric of that name is better when lower or higher. */
+/** Whether a lower or higher value of the metric is better. */
 export function modeOf(name: string, mode: MonitorOptions['mode'] = 'auto'): 'min' | 'max' {
   if (mode !== 'auto') return mode;
   return MORE_IS_BETTER.test(name) ? 'max' : 'min';
 }
 
-/** Whether `value` is better than `best` (null: there is none yet) by more than `minDelta`. NaN never is. */
+/** True if `value` is better than `best` (null: none yet) by more than `minDelta`; false for NaN. */
 export function isBetter(value: number, best: number | null, mode: 'min' | 'max', minDelta = 0): boolean {
   if (Number.isNaN(value)) return false;
   if (best === null) return true;

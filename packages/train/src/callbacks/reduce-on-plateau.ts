@@ -1,4 +1,4 @@
-/** Lowers the learning rate when a metric stops improving; the rule itself is in ../plateau.ts. */
+/** Lowers the learning rate when a metric stops improving; ../plateau.ts implements the rule. */
 import { checkOptions } from '@unroll/core/internal';
 import { PLATEAU, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
 import type { Callback } from './callback.js';
@@ -8,12 +8,12 @@ export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOpti
 
 /**
  * Multiplies the learning rate by `factor` after `patience` epochs without an improvement.
- * @throws UnrollError `value` when the run has no metric of the monitored name
+ * @throws UnrollError `value` if the run has no metric of the monitored name
  */
 export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
   checkOptions('reduceOnPlateau', given, { ...PLATEAU, ...MONITOR });
   const { monitor, mode, ...options } = given;
-  new Plateau(options); // throws for wrong options now and not after an epoch
+  new Plateau(options); // reports wrong options now instead of after an epoch
   let plateau: Plateau | null = null;
   let restored: PlateauState | null = null;
   const ruleFor = (name: string): Plateau => {

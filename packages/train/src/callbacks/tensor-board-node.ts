@@ -10,13 +10,12 @@ import { LogFile } from './log-file-node.js';
 
 export interface TensorBoardOptions {
   /**
-   * Also write loss, gradient norm, learning rate and clipping of every so many updates. Default: epochs
-   * only.
+   * Also write loss, gradient norm, learning rate and clipping after every so many updates. Default: epochs only.
    */
   everyUpdates?: number;
 }
 
-/** Fixed, so that a run replaces the files of the one before, and a resumed run appends to its own. */
+/** A fixed name, so that a run replaces the files of the previous run, and a resumed run appends to its own. */
 const FILE = 'events.out.tfevents.unroll';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Losses of counts: the Poisson distribution, and the negative binomial for counts that vary more than it
- * allows.
+ * Losses for counts: the Poisson distribution, and the negative binomial for overdispersed counts (variance above the
+ * mean).
  */
 import {
   add,
@@ -24,22 +24,22 @@ import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.j
 
 const EPSILON = 1e-7;
 
-/** Throws for a target below 0 (whole: or with a fraction). */
+/** Throws for a negative target (with `whole`, also for a fractional one). */
 function checkCounts(loss: string, target: Tensor, at: (i: number) => string, whole: boolean): void {
   const values = hostValues(target, `${loss}: the target`);
   const wrong = values.findIndex((value) => !(value >= 0 && (!whole || Number.isInteger(value))));
   if (wrong < 0) return;
   const [kind, hint] = whole ? ['an integer >= 0', 'counts as they are'] : ['a number >= 0', 'counts'];
   throw valueError(
-    `${loss}: the target at ${at(wrong)} is ${values[wrong]}, not ${kind}. Give ${hint}: not differenced, ` +
-      'and not scaled by anything that takes a mean away.',
+    `${loss}: the target at ${at(wrong)} must be ${kind}, got ${values[wrong]}. Pass ${hint}: not differenced, ` +
+      'and not scaled by a scaler that subtracts the mean.',
     { target: values[wrong], position: at(wrong) },
   );
 }
 
 /**
- * Poisson loss: the mean over K of p - y log(p + 1e-7), the negative log-likelihood of counts y of rate p
- * without its term of y alone. The last layer must give numbers above 0 (`softplus` or `exp`).
+ * Poisson loss: the mean over K of p - y log(p + 1e-7), the negative log-likelihood of counts y with rate p, without
+ * the term that depends on y alone. The outputs of the last layer must be positive (`softplus` or `exp`).
  * @remarks prediction and target [B, K] or [B, T, K], targets >= 0. As `Poisson` of Keras 3.
  */
 export function poisson(options: LossOptions = {}): Loss {
@@ -57,22 +57,22 @@ export function poisson(options: LossOptions = {}): Loss {
 
 export interface NegativeBinomialOptions extends LossOptions {
   /**
-   * The target is [..., 2 K]: K counts, then K units > 0 that they are measured in, such as the usual size of
-   * their series. Then mu = unit softplus(raw mean) and alpha = softplus(raw alpha) / sqrt(unit), so that one
-   * network learns from series of any size (DeepAR, section 3.3). Default false.
+   * The target is [..., 2 K]: K counts, then K units > 0 in which they are measured, such as the typical size of
+   * their series. Then mu = unit softplus(raw mean) and alpha = softplus(raw alpha) / sqrt(unit), so that one network
+   * can learn from series of any size (DeepAR, section 3.3). Default false.
    */
   units?: boolean;
 }
 
 /**
- * Negative log-likelihood of a negative binomial distribution, the mean over K: counts of mean mu and
- * variance mu + alpha mu² (with r = 1/alpha, the number of failures: p = r / (r + mu)).
+ * Negative log-likelihood of a negative binomial distribution, the mean over K: counts with mean mu and variance mu +
+ * alpha mu² (with r = 1/alpha, the number of failures: p = r / (r + mu)).
  *
  *   -log Γ(y + r) + log Γ(r) + log y! - r log(r / (r + mu)) - y log(mu / (r + mu))
  *
- * @remarks The model's outputs are raw: [..., 2 K], first K of the mean, then K of the dispersion, both any
- * number; mu = softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of integers >= 0. As
- * DeepAR (Salinas et al. 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
+ * @remarks The model's outputs are raw: [..., 2 K], first K means, then K dispersions, both unrestricted; mu =
+ * softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of integers >= 0. As in DeepAR (Salinas et al.
+ * 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
  */
 export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {
   const name = 'negativeBinomialNll';
@@ -97,7 +97,7 @@ export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss
   );
 }
 
-/** The last axis in equal parts. */
+/** Splits the last axis into equal parts. */
 export function splitParts(prediction: Tensor, parts: number): Tensor[] {
   const width = prediction.shape[prediction.rank - 1] / parts;
   return Array.from({ length: parts }, (_, i) =>
@@ -105,7 +105,7 @@ export function splitParts(prediction: Tensor, parts: number): Tensor[] {
   );
 }
 
-/** softplus, kept off 0 by so little that only the logarithm and the quotient of it notice. */
+/** softplus plus a tiny constant, which affects only its logarithm and its quotient near 0. */
 export function positive(raw: Tensor): Tensor {
   return maximum(softplus(raw), 1e-10);
 }

@@ -1,7 +1,7 @@
 /**
- * Cross-entropy: the negative log-likelihood of classes. From logits (the last layer without an activation)
- * it is exact for numbers of any size; from probabilities these are clipped to [1e-7, 1 - 1e-7] as in Keras,
- * and the gradient is 0 beyond: a model that is certain and wrong does not learn. Prefer `fromLogits: true`.
+ * Cross-entropy: the negative log-likelihood of classes. From logits (the last layer has no activation) it is
+ * accurate for numbers of any size. Probabilities are clipped to [1e-7, 1 - 1e-7] as in Keras, and the gradient is 0
+ * outside: a model that is certain and wrong does not learn. Prefer `fromLogits: true`.
  */
 import {
   add,
@@ -32,11 +32,11 @@ export interface CrossentropyOptions extends LossOptions {
 }
 
 export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
-  /** From 0 to 1: how much of the target is spread evenly over the classes. Default 0. */
+  /** Label smoothing, from 0 to 1: the share of the target that is spread evenly over the classes. Default 0. */
   labelSmoothing?: number;
 }
 
-/** What the losses with smoothing take. */
+/** The options of losses with label smoothing. */
 export const SMOOTHED: Known<SmoothedCrossentropyOptions> = {
   fromLogits: 'flag',
   labelSmoothing: 'number',
@@ -45,7 +45,7 @@ export const SMOOTHED: Known<SmoothedCrossentropyOptions> = {
 
 const EPSILON = 1e-7;
 
-/** p within [1e-7, 1 - 1e-7]; no gradient flows where it was outside. */
+/** p clipped to [1e-7, 1 - 1e-7]; the gradient is 0 outside. */
 export function clipProbability(p: Tensor): Tensor {
   return maximum(minimum(p, 1 - EPSILON), EPSILON);
 }
@@ -61,8 +61,7 @@ export function smoothed(target: Tensor, smoothing: number, classes: number): Te
 }
 
 /**
- * y log p + (1 - y) log(1 - p), negative, of each element: from logits log(1 + e^∓x), which no logit
- * overflows.
+ * -(y log p + (1 - y) log(1 - p)) of each element; from logits as log(1 + e^∓x), which does not overflow.
  */
 export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boolean): Tensor {
   if (fromLogits) {
@@ -85,18 +84,21 @@ export function checkShares(loss: string, { target }: Pair, at: (i: number) => s
   const values = hostValues(target, `${loss}: the target`);
   const wrong = values.findIndex((value) => !(value >= 0 && value <= 1));
   if (wrong < 0) return;
-  throw valueError(`${loss}: the target at ${at(wrong)} is ${values[wrong]}, not between 0 and 1. ${hint}`, {
-    target: values[wrong],
-    position: at(wrong),
-  });
+  throw valueError(
+    `${loss}: the target at ${at(wrong)} must be between 0 and 1, got ${values[wrong]}. ${hint}`,
+    {
+      target: values[wrong],
+      position: at(wrong),
+    },
+  );
 }
 
 const BINARY_HINT = 'Write the two classes as 0 and 1.';
-export const ONE_HOT_HINT = 'Targets are one-hot; for class numbers use sparseCategoricalCrossentropy.';
+export const ONE_HOT_HINT = 'Targets are one-hot; for class indices use sparseCategoricalCrossentropy.';
 
 /**
- * Binary cross-entropy: the mean over K of -(y log p + (1 - y) log(1 - p)), for K yes-or-no questions.
- * With smoothing s the target is y (1 - s) + s/2.
+ * Binary cross-entropy: the mean over K of -(y log p + (1 - y) log(1 - p)), for K binary labels. With smoothing s the
+ * target is y (1 - s) + s/2.
  * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryCrossentropy` of Keras 3.
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
@@ -118,8 +120,8 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
 }
 
 /**
- * Categorical cross-entropy: -Σ y log p over the K classes, for one-hot targets (or any shares).
- * With smoothing s the target is y (1 - s) + s/K. Probabilities are divided by their sum first.
+ * Categorical cross-entropy: -Σ y log p over the K classes, for one-hot targets (or any distribution). With smoothing
+ * s the target is y (1 - s) + s/K. Probabilities are normalised first.
  * @remarks prediction and target [B, K] or [B, T, K]. As `CategoricalCrossentropy` of Keras 3.
  */
 export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
@@ -144,15 +146,13 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
 
 export interface SparseCrossentropyOptions extends CrossentropyOptions {
   /**
-   * A class number whose rows do not count, as if they were masked (-1 for unlabelled rows, say). Default
-   * none.
+   * A class index whose rows are ignored, as if they were masked (such as -1 for unlabelled rows). Default: none.
    */
   ignoreClass?: number | null;
 }
 
 /**
- * Categorical cross-entropy for targets that are class numbers: -log p of the class.
- * Probabilities are divided by their sum first.
+ * Categorical cross-entropy for class indices as targets: -log p of the class. Probabilities are normalised first.
  * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of integers from 0 to K - 1. As
  * `SparseCategoricalCrossentropy` of Keras 3.
  */
@@ -169,7 +169,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
           name,
           prediction,
           target,
-          'a class number',
+          'a class index',
           ', or use categoricalCrossentropy for one-hot targets',
         ),
       ...(ignoreClass === null ? {} : { ignores: (target: number) => target === ignoreClass }),
@@ -184,15 +184,15 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
   );
 }
 
-/** Throws for a target that is no class of the prediction [N, K]. */
+/** Throws for a target that is not a class of the prediction [N, K]. */
 export function checkClasses(loss: string, { prediction, target }: Pair, at: (i: number) => string): void {
   const classes = prediction.shape[prediction.rank - 1];
   const ids = hostValues(target, `${loss}: the target`);
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < classes));
   if (wrong < 0) return;
   throw valueError(
-    `${loss}: the target at ${at(wrong)} is ${ids[wrong]}, and the model predicts ${classes} classes, 0 to ` +
-      `${classes - 1}. Give the last layer as many units as there are classes, number these from 0, ` +
+    `${loss}: the target at ${at(wrong)} must be one of the ${classes} classes of the model, 0 to ${classes - 1}, ` +
+      `got ${ids[wrong]}. Give the last layer as many units as there are classes, number the classes from 0, ` +
       'and mask padding.',
     { target: ids[wrong], position: at(wrong), classes },
   );

@@ -5,9 +5,9 @@ import { fitSame } from './fit.js';
 import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
- * A loss from a formula for rows: masks, weights and reductions come with it.
- * @param name for metrics and errors
- * @param rows the loss of each of N rows, [N]; prediction and target are [N, K], whatever axes they had
+ * A loss from a function of rows; masks, weights and reductions are handled for it.
+ * @param name the name in metrics and errors
+ * @param rows returns the loss of each of N rows, [N]; prediction and target are flattened to [N, K]
  */
 export function customLoss(
   name: string,

@@ -1,13 +1,13 @@
-/** How targets are brought to a prediction's shape: the three forms that losses know. */
+/** Matches the shape of targets to that of a prediction, in the three ways that losses use. */
 import { formatShape, reshape, type Shape, shapeError, type Tensor } from '@unroll/core';
 import { sameShape } from '@unroll/core/internal';
 import type { Pair } from './loss.js';
 
-/** [B] counts as [B, 1]: one number per example. */
+/** Treats [B] as [B, 1]: one number per example. */
 function asRows(loss: string, prediction: Tensor): Tensor {
   if (prediction.rank >= 2) return prediction;
   if (prediction.rank === 1) return reshape(prediction, [...prediction.shape, 1]);
-  throw shapeError(`${loss}: a prediction has a batch axis, [B, ...], and this one is a single number.`);
+  throw shapeError(`${loss}: the prediction must have a batch axis, [B, ...], got a single number.`);
 }
 
 /** The target with the same axes as the prediction: [..., K]; a last axis of 1 may be missing. */
@@ -17,12 +17,12 @@ export function fitSame(loss: string, given: Tensor, target: Tensor): Pair {
   if (reshaped) return { prediction, target: reshaped };
   throw shapeError(
     `${mismatch(loss, given, target)} ` +
-      'Give the last layer as many units as the target has columns, and returnSequences where it has steps.',
+      'Give the last layer as many units as the target has columns, and set returnSequences if it has steps.',
     { prediction: given.shape, target: target.shape },
   );
 }
 
-/** One target per row, [...] or [..., 1]; for a prediction [..., K]. `what` says what it is, in the error. */
+/** One target per row, [...] or [..., 1], for a prediction [..., K]. `what` describes it in the error. */
 export function fitOnePerRow(loss: string, given: Tensor, target: Tensor, what: string, hint: string): Pair {
   const prediction = asRows(loss, given);
   const reshaped = reshapedTo([...prediction.shape.slice(0, -1), 1], target);
@@ -57,7 +57,7 @@ function mismatch(loss: string, prediction: Tensor, target: Tensor): string {
   return `${loss}: the model predicts ${predicted} and the target is ${wanted}.`;
 }
 
-/** The target under the shape, if they differ by a last axis of 1 at most. */
+/** Reshapes the target if it differs from the shape only by a last axis of 1. */
 function reshapedTo(shape: Shape, target: Tensor): Tensor | null {
   if (sameShape(shape, target.shape)) return target;
   const short = shape.at(-1) === 1 ? shape.slice(0, -1) : null;

@@ -1,10 +1,10 @@
 /**
- * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that counts less
- * what is already right, by a factor (1 - p of the true class)^gamma.
+ * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that down-weights easy
+ * examples by a factor (1 - p of the true class)^gamma.
  *
- * From probabilities they are Keras's to the last bit of its clipping. From logits they are computed without
- * clipping, where Keras applies the sigmoid or softmax and clips: the same up to logits of about 16, but here
- * a model that is certain and wrong has its full loss and gradient.
+ * From probabilities they equal Keras's, including the clipping. From logits they are computed without clipping,
+ * whereas Keras applies the sigmoid or softmax and clips: the results agree up to logits of about 16; beyond, a model
+ * that is certain and wrong gets its full loss and gradient here.
  */
 import {
   add,
@@ -39,9 +39,9 @@ import { fitSame } from './fit.js';
 import { type Loss, makeLoss } from './loss.js';
 
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
-  /** How much less the easy examples count. Default 2; 0 is plain cross-entropy. */
+  /** The focusing parameter, which down-weights easy examples. Default 2; 0 is plain cross-entropy. */
   gamma?: number;
-  /** With `applyClassBalancing`: the weight of class 1, that of class 0 being 1 - alpha. Default 0.25. */
+  /** With `applyClassBalancing`: the weight of class 1; the weight of class 0 is 1 - alpha. Default 0.25. */
   alpha?: number;
   /** Default false. */
   applyClassBalancing?: boolean;
@@ -59,8 +59,7 @@ function checkGamma(loss: string, gamma: number): void {
 }
 
 /**
- * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p where y = 1 and 1 - p
- * where y = 0.
+ * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p if y = 1 and 1 - p if y = 0.
  * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryFocalCrossentropy` of
  * Keras 3.
  */
@@ -91,7 +90,7 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
 }
 
 export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
-  /** How much less the easy examples count. Default 2. */
+  /** The focusing parameter, which down-weights easy examples. Default 2. */
   gamma?: number;
   /** A factor on the loss, or one per class. Default 0.25. */
   alpha?: number | readonly number[];
@@ -116,10 +115,13 @@ export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = 
       rows(prediction, target) {
         const classes = prediction.shape[1];
         if (typeof alpha !== 'number' && alpha.length !== classes) {
-          throw valueError(`${name}: alpha has ${alpha.length} numbers, and there are ${classes} classes.`, {
-            alpha,
-            classes,
-          });
+          throw valueError(
+            `${name}: alpha must have one number for each of the ${classes} classes, got ${alpha.length}.`,
+            {
+              alpha,
+              classes,
+            },
+          );
         }
         const clipped = fromLogits ? null : normalised(prediction);
         const logP = clipped ? log(clipped) : logSoftmax(prediction);

@@ -1,4 +1,4 @@
-/** The normal distribution as a loss: a model that predicts a mean and how sure it is of it. */
+/** The normal distribution as a loss, for models that predict a mean and its uncertainty. */
 import {
   add,
   div,
@@ -20,19 +20,19 @@ import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 export interface GaussianOptions extends LossOptions {
-  /** What the second half of the outputs is: raw scales, or the variance itself. Default `scale`. */
+  /** The meaning of the second half of the outputs: raw scales, or the variance itself. Default `scale`. */
   spread?: 'scale' | 'variance';
-  /** With the constant log(2π)/2, so that the losses of different distributions compare. Default true. */
+  /** Include the constant log(2π)/2, so that losses of different distributions can be compared. Default true. */
   full?: boolean;
-  /** The least variance where `spread` is `variance`; the gradient passes it. Default 1e-6. */
+  /** The minimum variance with `spread: 'variance'`; the gradient passes through it. Default 1e-6. */
   epsilon?: number;
 }
 
 /**
  * Negative log-likelihood of a normal distribution, the mean over K: log s + ((y - m) / s)² / 2 + log(2π)/2.
- * @remarks The model's outputs are [..., 2 K], first the K means m, then K raw scales (any number): s =
- * softplus(raw). With `spread: 'variance'` the second half is the variance v = s² itself, kept at `epsilon`
- * at least, as PyTorch's `GaussianNLLLoss`; the last layer must then give numbers above 0. Target [..., K].
+ * @remarks The model's outputs are [..., 2 K], first K means m, then K unrestricted raw scales: s = softplus(raw).
+ * With `spread: 'variance'`, the second half is the variance v = s² itself, at least `epsilon`, as in PyTorch's
+ * `GaussianNLLLoss`; these outputs must be positive. Target [..., K].
  */
 export function gaussianNll(options: GaussianOptions = {}): Loss {
   const name = 'gaussianNll';

@@ -1,19 +1,18 @@
 /**
- * What a loss is, and what all losses share.
+ * The definition of a loss, and the common part of all losses.
  *
- * A row is a prediction's last axis: [B, K] has B rows, [B, T, K] has B T. A loss gives one number l per row
- * (`rows`); everything after that is the same for all of them. With m the mask (1: counts) and w the weights,
- * the loss of a batch is
+ * A row is a slice along a prediction's last axis: [B, K] has B rows, [B, T, K] has B T. A loss computes one number l
+ * per row (`rows`); the rest is the same for all losses. With the mask m (1: valid) and the weights w, the loss of a
+ * batch is
  *
  *   Σ l w m / Σ m        sumOverBatchSize, the default (without a mask: divided by the number of rows)
  *   Σ l w m / Σ w m      meanWithSampleWeight
  *   Σ l w m              sum
  *   l w m                none
  *
- * as in Keras 3: weights are no divisor unless asked for, so doubling them doubles the loss; a row of weight
- * 0 still counts, a masked one does not. Where the divisor is 0 the loss is 0 and so is its gradient. Unlike
- * in Keras, masked rows are left out and not multiplied by 0: whatever stands there, NaN included, has no
- * effect.
+ * as in Keras 3: by default weights are not part of the divisor, so doubling them doubles the loss; a row of weight 0
+ * is still counted, a masked row is not. If the divisor is 0, the loss and its gradient are 0. Unlike in Keras,
+ * masked rows are excluded instead of multiplied by 0, so their values, including NaN, have no effect.
  */
 import {
   concat,
@@ -47,42 +46,42 @@ export type Reduction = (typeof REDUCTIONS)[number];
 
 /** Options of every loss. */
 export interface LossOptions {
-  /** How the losses of the rows become one number. Default `sumOverBatchSize`, the mean over what counts. */
+  /** How the losses of the rows are reduced to one number. Default `sumOverBatchSize`, the mean over the valid rows. */
   reduction?: Reduction;
 }
 
-/** What all losses take. */
+/** The options of all losses. */
 export const LOSS: Known<LossOptions> = { reduction: true };
 
 export interface Loss {
   readonly name: string;
-  /** The options with their defaults, as JSON: `{ name, ...config }` makes the same loss again. */
+  /** The options with their defaults, as JSON: `{ name, ...config }` makes an equal loss. */
   readonly config: Readonly<Record<string, unknown>>;
   /**
-   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T,
-   * K]. Rows that the loss itself ignores have 0.
-   * @throws UnrollError `shape` or `value` when the target does not fit the prediction
+   * The loss of each row, before weights, mask and reduction: [B] for predictions [B, K], [B, T] for [B, T, K]. Rows
+   * that the loss itself ignores are 0.
+   * @throws UnrollError `shape` or `value` if the target does not fit the prediction
    */
   rows(prediction: Tensor, target: Tensor): Tensor;
   /**
-   * The loss of a batch: a scalar (with the reduction `none` one number per row).
-   * @param mask [B] or [B, T], 1 where a row counts; null: all do
-   * @param weights [B], one per sequence, or [B, T]: what each row's loss is multiplied by; null: 1
-   * @throws UnrollError `shape` or `value` when target, mask or weights do not fit the prediction
+   * The loss of a batch: a scalar (with the reduction `none`, one number per row).
+   * @param mask [B] or [B, T], 1 for valid rows; null: all are valid
+   * @param weights [B], one per sequence, or [B, T]: factors of the rows' losses; null: 1
+   * @throws UnrollError `shape` or `value` if target, mask or weights do not fit the prediction
    */
   compute(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): Tensor;
   /**
-   * What `compute` divides by (1 for `sum`): the losses of several batches, weighted by it, average to the
-   * loss of all of them as one batch.
+   * The divisor of `compute` (1 for `sum`). The average of the losses of several batches, weighted by it, is the loss
+   * of all of them as one batch.
    */
   divisor(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): number;
-  /** One row is a whole sequence: see sequence.ts. Default: a step. */
+  /** True if one row is a whole sequence: see sequence.ts. Default: a row is a step. */
   readonly perSequence?: boolean;
-  /** What of the loss is trained with the model and saved beside its weights. Default: nothing; none before `build`. */
+  /** Parameters that are trained with the model and saved with its weights. Default: none; none before `build`. */
   readonly parameters?: readonly Parameter[];
   /**
-   * Makes the parameters, for predictions of this shape ([batch, ...]; -1: any extent). Does nothing when built.
-   * @throws UnrollError `shape` where they are built for predictions of another width
+   * Creates the parameters, for predictions of this shape ([batch, ...]; -1: any size). Does nothing if they exist.
+   * @throws UnrollError `shape` if they were built for predictions of another width
    */
   build?(prediction: Shape, make: LossParameterMaker): void;
 }
@@ -93,41 +92,40 @@ export interface Pair {
   target: Tensor;
 }
 
-/** What one loss adds to the common rules. */
+/** The part of a loss that differs between losses. */
 export interface LossDefinition {
   name: string;
   config: Record<string, unknown>;
-  /** Brings the target into a shape with one row per row of the prediction, or throws. */
+  /** Reshapes the target to one row per row of the prediction, or throws. */
   fit(prediction: Tensor, target: Tensor): Pair;
   /**
-   * Throws where a row's target is not allowed. `at` gives the position, for the message, of element i of the
-   * target.
+   * Throws if the target of a row is invalid. `at` gives the position of element i of the target, for the message.
    */
   check?(target: Pair, at: (i: number) => string): void;
-  /** Whether a target means that its row does not count. */
+  /** True if the target marks its row as ignored. */
   ignores?(target: number): boolean;
-  /** The loss of each of N rows, [N]: prediction [N, K], target [N, width]. */
+  /** The loss of each of N rows, [N], for a prediction [N, K] and a target [N, width]. */
   rows(prediction: Tensor, target: Tensor): Tensor;
-  /** `scale` times the sum of the losses of all rows, where that reads the data fewer times than adding up `rows`. */
+  /** `scale` times the sum of the losses of all rows, if that needs fewer reads of the data than adding up `rows`. */
   total?(prediction: Tensor, target: Tensor, scale: number): Tensor;
 }
 
-/** Which rows count, what they are multiplied by, and what their sum is divided by. */
+/** The valid rows, their factors, and the divisor of their sum. */
 interface Weighed {
   /** The shape of the rows. */
   lead: Shape;
   /** One number per row; null: 1. */
   factors: Float64Array | null;
-  /** The numbers of the rows that count; null: all. */
+  /** The indices of the valid rows; null: all. */
   selection: Uint32Array | null;
-  /** The factors of those that count. */
+  /** The factors of the valid rows. */
   w: Float64Array | null;
-  /** How many count. */
+  /** The number of valid rows. */
   number: number;
   divisor: number;
 }
 
-/** @param ignored further rows that do not count */
+/** @param ignored further rows to ignore */
 export function weighed(
   name: string,
   reduction: Reduction,
@@ -144,7 +142,7 @@ export function weighed(
   return { lead, factors, selection, w, number, divisor: reduction === 'sum' ? 1 : mean };
 }
 
-/** The loss of a batch. @param rows gives the losses of the rows that count, one after another */
+/** The loss of a batch. @param rows returns the losses of the valid rows, in order */
 export function reduced(
   reduction: Reduction,
   { lead, factors, selection, w, number, divisor }: Weighed,
@@ -159,7 +157,7 @@ export function reduced(
   return mul(sum(w ? mul(losses, tensor(w)) : losses), 1 / divisor);
 }
 
-/** @throws UnrollError `value` for a reduction that is not known */
+/** @throws UnrollError `value` for an unknown reduction */
 export function checkReduction(name: string, reduction: Reduction): void {
   if (REDUCTIONS.includes(reduction)) return;
   throw valueError(`${name}: there is no reduction ${shown(reduction)}. ${nameHint(reduction, REDUCTIONS)}`, {
@@ -167,13 +165,13 @@ export function checkReduction(name: string, reduction: Reduction): void {
   });
 }
 
-/** The loss of a definition without options of its own. */
+/** A loss without options of its own. */
 export function plainLoss(definition: Omit<LossDefinition, 'config'>, options: LossOptions): Loss {
   checkOptions(definition.name, options, LOSS);
   return makeLoss({ ...definition, config: {} }, options);
 }
 
-/** The loss of a definition. */
+/** A loss from its definition. */
 export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatchSize' }: LossOptions): Loss {
   const { name } = definition;
   checkReduction(name, reduction);
@@ -202,7 +200,7 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
   };
 }
 
-/** The losses [N] of the given rows (null: all), their targets checked. */
+/** The losses [N] of the given rows (null: all), after a check of their targets. */
 function checkedRows(
   definition: LossDefinition,
   { prediction, target }: Pair,
@@ -212,7 +210,7 @@ function checkedRows(
   const flat = (x: Tensor): Tensor => {
     const table = reshape(x, [sizeOf(lead), x.shape[x.rank - 1]]);
     if (selection === null) return table;
-    // Targets that lie on the host stay there: what checks them, and what looks up their classes, reads them.
+    // Targets in host memory stay there, because the checks and the class lookups read them.
     const onHost = table.hostArray && !recording.current?.tracks(table);
     return onHost ? takeRows(table, selection) : gather(table, Float64Array.from(selection));
   };
@@ -228,14 +226,14 @@ function checkedRows(
   return definition.rows(pair.prediction, pair.target);
 }
 
-/** Row numbers whose target tells that they do not count; null where the loss has no such targets. */
+/** Indices of rows whose target marks them as ignored; null if the loss has no such targets. */
 function ignored({ ignores }: LossDefinition, target: Tensor): ((row: number) => boolean) | null {
   if (!ignores) return null;
   const values = hostValues(target, 'The target');
   return (row) => ignores(values[row]);
 }
 
-/** The losses of all rows, [B] or [B, T], 0 where a row does not count. */
+/** The losses of all rows, [B] or [B, T], 0 for rows that are not valid. */
 function everyRow(
   lead: Shape,
   selection: Uint32Array | null,
@@ -244,7 +242,7 @@ function everyRow(
   if (selection === null) return reshape(rows(null), lead);
   if (selection.length === 0) return zeros(lead);
   const losses = reshape(rows(selection), [selection.length, 1]);
-  // The row of zero, but for those that count.
+  // Invalid rows point to the row of zero.
   const places = new Float64Array(sizeOf(lead)).fill(selection.length);
   selection.forEach((row, i) => {
     places[row] = i;
@@ -252,7 +250,7 @@ function everyRow(
   return reshape(gather(concat([losses, zeros([1, 1])], 0), places), lead);
 }
 
-/** The numbers of the rows that count; null when all do. */
+/** The indices of the valid rows; null if all are valid. */
 function selected(counts: Uint8Array): Uint32Array | null {
   const numbers = Uint32Array.from(counts.keys()).filter((row) => counts[row] === 1);
   return numbers.length === counts.length ? null : numbers;

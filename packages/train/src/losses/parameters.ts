@@ -1,4 +1,4 @@
-/** Parameters that a loss owns: a temperature, the transitions of a conditional random field. */
+/** Parameters of a loss, such as a temperature or the transitions of a conditional random field. */
 import {
   formatShape,
   Parameter,
@@ -11,19 +11,19 @@ import {
 import { sizeOf } from '@unroll/core/internal';
 import type { SavedTensor } from '../callbacks/callback.js';
 
-/** First values: a number for all elements, or a function of shape and stream, row-major. */
+/** Initial values: a number for all elements, or a function of shape and random stream, row-major. */
 export type LossInitializer = number | ((shape: Shape, random: RandomStream) => ArrayLike<number>);
 
 export interface LossParameterOptions {
-  /** What the parameter adds to the loss, a scalar. Default: nothing. */
+  /** A scalar that the parameter adds to the loss. Default: nothing. */
   regularizer?: ((weights: Tensor) => Tensor) | null;
-  /** What becomes of the parameter after each update. Default: it stays as it is. */
+  /** Applied to the parameter after each update. Default: nothing. */
   constraint?: ((weights: Tensor) => Tensor) | null;
   /** Default true. */
   trainable?: boolean;
 }
 
-/** How a loss asks for its parameters. */
+/** Creates a parameter of a loss. */
 export type LossParameterMaker = (
   name: string,
   shape: Shape,
@@ -31,14 +31,14 @@ export type LossParameterMaker = (
   options?: LossParameterOptions,
 ) => Parameter;
 
-/** What the names of the parameters of losses begin with, before the name of the output. */
+/** The prefix of the names of loss parameters, before the name of the output. */
 export const LOSS_PREFIX = 'loss/';
 
 /**
- * Makes the parameters of a loss.
- * @param path `loss/<output>`, which their names begin with
- * @param stored values of a file, by the parameters' names; null: their initialisers'
- * @throws UnrollError `format` where the file has none of that name and shape
+ * Creates the parameters of a loss.
+ * @param path `loss/<output>`, the prefix of their names
+ * @param stored values from a file, by parameter name; null: initial values
+ * @throws UnrollError `format` if the file has none of that name and shape
  */
 export function lossParameterMaker(
   path: string,
@@ -69,7 +69,7 @@ function storedValues(
   const found = Object.hasOwn(stored, name) ? stored[name] : null;
   if (found && formatShape(found.shape) === formatShape(shape)) return found.values;
   const what = found
-    ? `has shape ${formatShape(shape)}, got ${formatShape(found.shape)} in the file`
+    ? `must have shape ${formatShape(shape)}, got ${formatShape(found.shape)} in the file`
     : 'is missing from the file';
   throw new UnrollError('format', `The loss parameter ${name} ${what}.`, {
     ...{ name, shape, got: found?.shape ?? null },

@@ -8,15 +8,14 @@ export interface PinballOptions extends LossOptions {
   /** The quantile to predict, between 0 and 1. Default 0.5, the median. */
   quantile?: number;
   /**
-   * Instead of one, several: the last axis of the prediction then holds one number per quantile, in this
-   * order.
+   * Several quantiles instead of one: the last axis of the prediction has one number per quantile, in this order.
    */
   quantiles?: readonly number[];
 }
 
 /**
- * Pinball loss (Koenker & Bassett 1978): max(q (y - p), (q - 1)(y - p)), the mean over K or over the
- * quantiles. Its minimum is where a share q of the targets lies below the prediction.
+ * Pinball (quantile) loss (Koenker & Bassett 1978): max(q (y - p), (q - 1)(y - p)), the mean over K or over the
+ * quantiles. It is minimal if a share q of the targets lies below the prediction.
  * @remarks One quantile: prediction and target [B, K] or [B, T, K]. Several: prediction [B, Q] or [B, T, Q],
  * target [B] or [B, T] (or with a last axis of 1).
  */
@@ -25,7 +24,7 @@ export function pinball(options: PinballOptions = {}): Loss {
   checkOptions(name, options, { quantile: 'number', quantiles: 'list', ...LOSS });
   const { quantile, quantiles } = options;
   if (quantile !== undefined && quantiles !== undefined) {
-    throw valueError('pinball: give either quantile or quantiles, not both.', { quantile, quantiles });
+    throw valueError('pinball: set either quantile or quantiles, not both.', { quantile, quantiles });
   }
   const list = quantiles ?? [quantile ?? 0.5];
   const wrong = list.find((q) => !(q > 0 && q < 1));
@@ -44,7 +43,7 @@ export function pinball(options: PinballOptions = {}): Loss {
         const width = pair.prediction.shape.at(-1);
         if (width !== list.length) {
           throw valueError(
-            `pinball: there are ${list.length} quantiles, and the model predicts ${width} numbers. ` +
+            `pinball: the model must predict ${list.length} numbers, one for each quantile, got ${width}. ` +
               `Give the last layer ${list.length} units.`,
             { quantiles: list, width },
           );

@@ -1,17 +1,16 @@
-/** Errors that are squared near 0 and absolute far from it: outliers pull with a bounded force. */
+/** Errors that are squared near 0 and absolute beyond, which bounds the influence of outliers. */
 import { abs, add, log1p, mean, minimum, mul, square, sub, tanh, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { fitSame } from './fit.js';
 import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
 
 export interface HuberOptions extends LossOptions {
-  /** The error up to which the loss is a square. Default 1. */
+  /** The error up to which the loss is quadratic. Default 1. */
   delta?: number;
 }
 
 /**
- * Huber's loss (Huber 1964), the mean over K of e²/2 where |e| <= delta, else delta |e| - delta²/2, with e =
- * y - p.
+ * Huber's loss (Huber 1964), the mean over K of e²/2 if |e| <= delta, else delta |e| - delta²/2, with e = y - p.
  * @remarks prediction and target [B, K] or [B, T, K]. As `Huber` of Keras 3.
  */
 export function huber(options: HuberOptions = {}): Loss {
@@ -35,7 +34,7 @@ export function huber(options: HuberOptions = {}): Loss {
 }
 
 /**
- * The mean over K of log cosh e, about e²/2 for small errors e = y - p and |e| - log 2 for large ones.
+ * Log-cosh loss: the mean over K of log cosh e, about e²/2 for small errors e = y - p and |e| - log 2 for large ones.
  * @remarks prediction and target [B, K] or [B, T, K]. As `LogCosh` of Keras 3, in the form |e| - log(1 + tanh
  * |e|), which neither overflows nor loses a small error in the rounding of log 2.
  */

@@ -1,22 +1,22 @@
 /**
- * What each row of a prediction counts: masks, sample weights [B], temporal weights [B, T] and class weights,
- * brought to one number per row. Shared by losses and metrics.
+ * The factor of each row of a prediction: masks, sample weights [B], temporal weights [B, T] and class weights,
+ * converted to one number per row. Used by losses and metrics.
  */
 import { formatShape, type Shape, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
 
 export interface RowFactors {
-  /** 1 for each row that counts; null: all do. */
+  /** 1 for each valid row; null: all are valid. */
   counts: Uint8Array | null;
-  /** What each row is multiplied by; null: 1. */
+  /** The weight of each row; null: 1. */
   factors: Float64Array | null;
 }
 
 /**
  * @param lead the shape of the rows: a prediction's shape without its last axis
- * @param mask [B] or [B, T]: not 0 where a row counts
+ * @param mask [B] or [B, T]: nonzero for valid rows
  * @param weights [B] or [B, T]
- * @param ignored further rows that do not count
+ * @param ignored further rows to ignore
  */
 export function rowFactors(
   what: string,
@@ -41,7 +41,7 @@ export function selectRows(values: Float64Array, rows: Uint32Array): Float64Arra
 }
 
 /**
- * One value per row, from values whose axes are the first of the rows' axes (or 1 where they are repeated).
+ * One value per row, from values whose axes are the first axes of the rows (or have size 1 and are broadcast).
  */
 function spread(what: string, kind: string, values: Tensor, lead: Shape): Float64Array {
   const own = [...values.shape];
@@ -77,15 +77,15 @@ function spread(what: string, kind: string, values: Tensor, lead: Shape): Float6
   return out;
 }
 
-/** Weights of classes by their number: an array, or an object that leaves out those of weight 1. */
+/** Class weights by class index: an array, or an object without the classes of weight 1. */
 export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
 
 /**
- * Sample weights and class weights as one tensor of weights, as `Loss.compute` takes them: each row's weight
- * times that of its class. The class is a target's value where targets are class numbers ([B] or [B, T], or
- * with a last axis of 1), and the largest entry where they are one-hot ([B, K] or [B, T, K]).
+ * Combines sample weights and class weights to one tensor of weights for `Loss.compute`: each row's weight times the
+ * weight of its class. The class is the target's value if targets are class indices ([B] or [B, T], or with a last
+ * axis of 1), and the largest entry if they are one-hot ([B, K] or [B, T, K]).
  * @param rows the shape of the rows: the prediction's without its last axis
- * @throws UnrollError `value` for a target that is no class and a weight that is no number >= 0
+ * @throws UnrollError `value` for a target that is not a class, or a weight that is not a number >= 0
  */
 export function classWeighted(
   target: Tensor,
@@ -98,7 +98,7 @@ export function classWeighted(
     if (!Number.isInteger(key) || key < 0 || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
       throw valueError(
         `classWeights: class ${key} has weight ${weight}. ` +
-          'Give numbers >= 0 by class number, such as { 0: 1, 1: 5 }.',
+          'Pass numbers >= 0 by class index, such as { 0: 1, 1: 5 }.',
         { class: key, weight },
       );
     }
@@ -118,7 +118,7 @@ export function classWeighted(
   const out = Float64Array.from({ length: count }, (_, row) => {
     const own = width === 1 ? values[row] : largest(values.subarray(row * width, (row + 1) * width));
     if (!Number.isInteger(own) && !Number.isNaN(own))
-      throw valueError(`classWeights: the target of row ${row} must be a class number, got ${own}.`, {
+      throw valueError(`classWeights: the target of row ${row} must be a class index, got ${own}.`, {
         ...{ target: own, row },
       });
     return (table.get(own) ?? 1) * (given?.[row] ?? 1);
@@ -126,7 +126,7 @@ export function classWeighted(
   return tensor(out, rows);
 }
 
-/** The index of the largest value; of equal ones the first. */
+/** The index of the largest value; the first one if several are equal. */
 export function largest(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;

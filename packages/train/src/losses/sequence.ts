@@ -1,6 +1,6 @@
 /**
- * Losses of whole sequences: connectionist temporal classification, conditional random fields, anything whose loss is one
- * number for a sequence and not one for each of its steps.
+ * Losses of whole sequences: connectionist temporal classification, conditional random fields, and any other loss
+ * that computes one number per sequence instead of one per step.
  *
  *     const ctc = sequenceLoss({
  *       name: 'ctc',
@@ -9,23 +9,23 @@
  *       losses: ({ prediction, target, lengths, targetLengths }) => ...,    [B]
  *     });
  *
- * What a definition receives, for a batch of B sequences. The prediction is [B, T, K], the target [B, L] or [B, L, ...];
- * T and L may differ. `mask` is the prediction's, [B, T] (1: the step counts), or null where all steps do. `lengths` has
- * for each sequence the number of prediction steps that count: the first ones where padding is on the right, and else
- * those that the mask says. `targetLengths` has the number of target steps that count, always the first ones: those before
- * the padding value that the definition names, or those that its `targetMask` marks, or all L. Sequences of which no
- * prediction step counts are left out before the definition is called: whatever stands there, NaN included, has no effect.
- * A target may have the length 0.
+ * Inputs of a definition, for a batch of B sequences. The prediction is [B, T, K], the target [B, L] or [B, L, ...];
+ * T and L may differ. `mask` is the mask of the prediction, [B, T] (1: valid), or null if all steps are valid.
+ * `lengths` is the number of valid prediction steps of each sequence; with right padding these are the first steps,
+ * otherwise the mask marks them. `targetLengths` is the number of valid target steps, which are always the first
+ * ones: those before the padding value of the definition, or those that its `targetMask` marks, or all L. Sequences
+ * without a valid prediction step are removed before the definition is called, so their values, including NaN, have
+ * no effect. A target may have length 0.
  *
- * What it returns: one loss per sequence, [B], of tensors, so that the gradient follows. Everything after that is shared
- * with other losses (see loss.ts): weights, one per sequence, and the four reductions. The divisor counts sequences, not
- * steps: a definition that wants the mean over steps divides by `lengths` itself.
+ * Result: one loss per sequence, [B], computed with tensor ops, which provide the gradient. The rest is shared with
+ * other losses (see loss.ts): weights, one per sequence, and the four reductions. The divisor counts sequences, not
+ * steps: a definition that needs the mean over steps divides by `lengths` itself.
  *
- * Parameters. A definition with `build` owns parameters that are trained with the model's. Training calls `build` once,
- * with the shape [-1, T, K] of the output (-1: any extent), when it builds the model, and `losses` gets what it returned.
- * From then on the parameters are the model's in all but name: gradients, clipping, optimizer, moving averages,
- * regularisers, constraints, checkpoints, the checks for numbers that are not finite, and the saved model, where they lie
- * as `loss/<output>/<name>`. A loss that is used for two outputs shares its parameters.
+ * Parameters. A definition with `build` owns parameters that are trained with those of the model. Training calls
+ * `build` once, with the shape [-1, T, K] of the output (-1: any size), when it builds the model, and `losses`
+ * receives the result. From then on they are treated like the model's parameters: gradients, clipping, optimizer,
+ * moving averages, regularisers, constraints, checkpoints, checks for non-finite values, and the saved model, which
+ * stores them as `loss/<output>/<name>`. A loss that is used for two outputs shares its parameters.
  */
 import {
   formatShape,
@@ -42,41 +42,41 @@ import { checkOptions, hostValues, recording, sizeOf, takeRows } from '@unroll/c
 import { checkReduction, LOSS, type Loss, type LossOptions, reduced, weighed } from './loss.js';
 import type { LossParameterMaker } from './parameters.js';
 
-/** What a definition works on: B sequences, all of them with one prediction step or more that counts. */
+/** The inputs of a definition: B sequences, each with at least one valid prediction step. */
 export interface SequenceBatch {
   /** [B, T, K] */
   prediction: Tensor;
   /** [B, L] or [B, L, ...] */
   target: Tensor;
-  /** [B, T], 1: the step of the prediction counts; null: every step does. */
+  /** [B, T], 1 for valid steps of the prediction; null: all steps are valid. */
   mask: Tensor | null;
-  /** [B]: number of prediction steps that count. */
+  /** [B]: number of valid prediction steps. */
   lengths: Uint32Array;
-  /** [B]: number of target steps that count, which are the first ones. */
+  /** [B]: number of valid target steps, which are the first ones. */
   targetLengths: Uint32Array;
-  /** `example 3 of the batch`, for errors about sequence b. */
+  /** `example 3 of the batch`: describes sequence b in errors. */
   example(b: number): string;
 }
 
 /** The parameters of a definition, by its own names. */
 export type LossParameters = Readonly<Record<string, Parameter>>;
 
-/** What one loss over sequences adds to the common rules; see the top of this file. */
+/** The part of a sequence loss that differs between losses; see the top of this file. */
 export interface SequenceLossDefinition<P extends LossParameters = LossParameters> {
   name: string;
   /** The options, as JSON. */
   config?: Readonly<Record<string, unknown>>;
-  /** The value that fills targets after their last step; a step [...] is padding where all its values are this one. */
+  /** The value of target steps that are padding; a step [...] is padding if all its values equal it. */
   padding?: number;
-  /** In place of `padding`: which target steps count, [B, L] of 1 and 0. @param mask that of the prediction */
+  /** Alternative to `padding`: marks the valid target steps, [B, L] of 1 and 0. @param mask that of the prediction */
   targetMask?(target: Tensor, mask: Tensor | null): Tensor | null;
-  /** Makes the parameters. @param prediction [-1, T, K], -1 where an extent is not known */
+  /** Creates the parameters. @param prediction [-1, T, K], -1 for any size */
   build?(prediction: Shape, make: LossParameterMaker): P;
-  /** The loss of each sequence, [B]. Throws where a target is not allowed, naming the `example`. */
+  /** The loss of each sequence, [B]. Throws for an invalid target; the message names the `example`. */
   losses(batch: SequenceBatch, parameters: P): Tensor;
 }
 
-/** A loss of one number per sequence. @throws UnrollError `value` for a reduction that is not known */
+/** A loss with one number per sequence. @throws UnrollError `value` for an unknown reduction */
 export function sequenceLoss<P extends LossParameters = LossParameters>(
   definition: SequenceLossDefinition<P>,
   options: LossOptions = {},
@@ -92,7 +92,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
     if (!definition.build) return {} as P;
     throw new UnrollError(
       'state',
-      `${name} has parameters that are not built: training builds them, or build().`,
+      `${name} has parameters that are not built. Train the model, or call build() of the loss.`,
     );
   };
   const weigh = (batch: SequenceBatch, weights: Tensor | null) =>
@@ -102,7 +102,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
     const losses = definition.losses(part, parametersOf());
     if (formatShape(losses.shape) === `[${part.lengths.length}]`) return losses;
     throw shapeError(
-      `${name}: losses() must give one number per sequence, [${part.lengths.length}], got ${formatShape(losses.shape)}.`,
+      `${name}: losses() must return one number per sequence, [${part.lengths.length}], got ${formatShape(losses.shape)}.`,
       { name, got: losses.shape },
     );
   };
@@ -144,11 +144,11 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
 const wrongPrediction = (name: string, shape: Shape): UnrollError =>
   shapeError(
     `${name}: predictions must be sequences [batch, time, features], got ${formatShape(shape)}. ` +
-      'The recurrent layer before needs returnSequences: true.',
+      'Set returnSequences: true on the recurrent layer before it.',
     { name, got: shape },
   );
 
-/** The batch, its shapes checked and its lengths worked out. */
+/** Checks the shapes of a batch and computes its lengths. */
 function batchOf<P extends LossParameters>(
   definition: SequenceLossDefinition<P>,
   prediction: Tensor,
@@ -182,7 +182,7 @@ function batchOf<P extends LossParameters>(
 
 const example = (b: number): string => `example ${b} of the batch`;
 
-/** How many steps of each row of a mask [B, T] count. */
+/** The number of valid steps in each row of a mask [B, T]. */
 function counted(mask: Tensor): Uint32Array {
   const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask');
@@ -191,7 +191,7 @@ function counted(mask: Tensor): Uint32Array {
   return counts;
 }
 
-/** How many target steps of each sequence count. @throws UnrollError `value` where they are not the first ones */
+/** The number of valid target steps of each sequence. @throws UnrollError `value` if they are not the first ones */
 function targetLengths<P extends LossParameters>(
   definition: SequenceLossDefinition<P>,
   target: Tensor,
@@ -211,7 +211,7 @@ function targetLengths<P extends LossParameters>(
     for (let step = length; step < L; step++) {
       if (!counts(b * L + step)) continue;
       throw valueError(
-        `${name}: the target of ${example(b)} has padding at step ${length} and goes on at step ${step}. Pad at the end.`,
+        `${name}: the target of ${example(b)} has padding at step ${length} but values again at step ${step}. Pad at the end.`,
         { example: b, padding: length, step },
       );
     }
@@ -240,7 +240,7 @@ function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor
   return (step) => values[step] !== 0;
 }
 
-/** The sequences of these numbers. */
+/** The sequences with these indices. */
 function selected(
   { prediction, target, mask, lengths, targetLengths: targets }: SequenceBatch,
   selection: Uint32Array,
@@ -248,7 +248,7 @@ function selected(
   const pick = (x: Tensor): Tensor => {
     const [B, ...rest] = x.shape;
     const table = reshape(x, [B, sizeOf(rest)]);
-    // Targets and masks that lie on the host stay there, for definitions that read them.
+    // Targets and masks in host memory stay there, for definitions that read them.
     const onHost = table.hostArray && !recording.current?.tracks(table);
     const rows = onHost ? takeRows(table, selection) : gather(table, Float64Array.from(selection));
     return reshape(rows, [selection.length, ...rest]);

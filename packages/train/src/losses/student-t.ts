@@ -1,4 +1,4 @@
-/** Student's t-distribution as a loss: like the normal one, but a few large errors do not spoil it. */
+/** Student's t-distribution as a loss: like the normal distribution, but robust to a few large errors. */
 import { add, mean, softplus, studentTLogLoss, type Tensor } from '@unroll/core';
 import { positive, splitParts } from './counts.js';
 import { fitParts } from './fit.js';
@@ -9,9 +9,9 @@ import { type Loss, type LossOptions, plainLoss } from './loss.js';
  *
  *   -log Γ((df + 1)/2) + log Γ(df/2) + log(df π)/2 + log scale + (df + 1)/2 log(1 + z²/df)
  *
- * @remarks The model's outputs are raw: [..., 3 K], first K locations, then K raw scales, then K raw degrees
- * of freedom, all any number; scale = softplus(raw), df = 2 + softplus(raw), so that the variance is finite.
- * Target [..., K]. As PyTorch's `StudentT(df, loc, scale)`, and GluonTS's output of that name.
+ * @remarks The model's outputs are raw: [..., 3 K], first K locations, then K raw scales, then K raw degrees of
+ * freedom, all unrestricted; scale = softplus(raw), df = 2 + softplus(raw), which keeps the variance finite. Target
+ * [..., K]. As PyTorch's `StudentT(df, loc, scale)`, and GluonTS's output of that name.
  */
 export function studentTNll(options: LossOptions = {}): Loss {
   const name = 'studentTNll';

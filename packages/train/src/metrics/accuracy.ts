@@ -1,4 +1,4 @@
-/** Metrics that count how many are right. */
+/** Accuracy metrics: shares of correct predictions. */
 import { checkOptions } from '@unroll/core/internal';
 import { largest } from '../losses/row-factors.js';
 import {
@@ -14,7 +14,7 @@ import {
 } from './metric.js';
 
 export interface ThresholdOptions {
-  /** A prediction above it means class 1 (strictly above). Default 0.5; 0 for logits. */
+  /** Predictions strictly above it are class 1. Default 0.5; 0 for logits. */
   threshold?: number;
 }
 
@@ -51,7 +51,7 @@ const isSide =
   ({ prediction, target }: MetricBatch, row: number): boolean =>
     (prediction[row] > threshold ? 1 : 0) === target[row];
 
-/** Share of numbers on the right side of the threshold; predictions and targets (0 or 1) of one shape. */
+/** Share of numbers on the correct side of the threshold; predictions and targets (0 or 1) have the same shape. */
 export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
   checkOptions('binaryAccuracy', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
@@ -59,22 +59,22 @@ export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
 }
 
 /**
- * Share of rows whose largest score is that of the target's class; targets one-hot [..., K] or numbers [...].
+ * Share of rows whose largest score is that of the target class; targets are one-hot [..., K] or class indices [...].
  */
 export function categoricalAccuracy(options: NoOptions = {}): Metric {
   checkOptions('categoricalAccuracy', options, {});
   return share('categoricalAccuracy', {}, fitClasses('categoricalAccuracy'), isClass);
 }
 
-/** The same as {@link categoricalAccuracy}, by Keras's name for class numbers. */
+/** Like {@link categoricalAccuracy}; Keras's name for class indices. */
 export function sparseCategoricalAccuracy(options: NoOptions = {}): Metric {
   checkOptions('sparseCategoricalAccuracy', options, {});
   return share('sparseCategoricalAccuracy', {}, fitClasses('sparseCategoricalAccuracy'), isClass);
 }
 
 /**
- * Accuracy of the kind that the shapes ask for, as Keras chooses: one number per row is binary (threshold
- * 0.5), several are classes. For several yes-or-no questions a row use {@link binaryAccuracy}.
+ * Accuracy of the kind that fits the shapes, as in Keras: binary for one number per row (threshold 0.5), else
+ * categorical. For several binary labels per row use {@link binaryAccuracy}.
  */
 export function accuracy(options: NoOptions = {}): Metric {
   checkOptions('accuracy', options, {});
@@ -92,13 +92,13 @@ export function accuracy(options: NoOptions = {}): Metric {
 }
 
 export interface TopKOptions {
-  /** How many guesses. Default 5. */
+  /** Number of top scores. Default 5. */
   k?: number;
 }
 
 /**
- * Share of rows whose class is among the k with the largest scores; a class that ties with the k-th counts.
- * Targets are class numbers [...] or one-hot.
+ * Share of rows whose class is among the k largest scores; a tie with the k-th score counts as correct. Targets are
+ * class indices [...] or one-hot.
  */
 export function topKAccuracy(options: TopKOptions = {}): Metric {
   checkOptions('topKAccuracy', options, { k: 'count' });

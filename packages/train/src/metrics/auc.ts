@@ -4,14 +4,14 @@ import { checkOptions } from '@unroll/core/internal';
 import { eachRow, fitElements, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
 
 /**
- * The chance that a yes scores above a no, ties counting half: the area under the ROC curve, without the
- * thresholds that Keras approximates it by. It keeps every distinct score. 0 while it has seen only one of
- * the two classes.
+ * The probability that a positive scores above a negative, with ties counting half: the exact area under the ROC
+ * curve, without the thresholds of Keras's approximation. It stores every distinct score. 0 until both classes have
+ * occurred.
  */
 export function auc(options: NoOptions = {}): Metric {
   checkOptions('auc', options, {});
   const fit = fitElements('auc');
-  /** Weights of no and yes by score. */
+  /** Weights of negatives and positives by score. */
   let scores = new Map<number, [no: number, yes: number]>();
   const metric: Metric = {
     name: 'auc',
@@ -22,7 +22,7 @@ export function auc(options: NoOptions = {}): Metric {
       eachRow(batch, (row, weight) => {
         const score = batch.prediction[row];
         if (Number.isNaN(score))
-          throw valueError(`auc: the prediction of row ${row} is not a number.`, { row });
+          throw valueError(`auc: the prediction of row ${row} must be a number, got NaN.`, { row });
         const both = scores.get(score) ?? [0, 0];
         both[batch.target[row] === 0 ? 0 : 1] += weight;
         scores.set(score, both);
@@ -40,7 +40,7 @@ export function auc(options: NoOptions = {}): Metric {
     reset() {
       scores = new Map();
     },
-    /** Score, no and yes in turn, by score. */
+    /** Score, negatives and positives, ordered by score. */
     get state(): MetricState {
       return { width: 1, sums: sorted(scores).flatMap(([score, both]) => [score, ...both]) };
     },

@@ -1,4 +1,4 @@
-/** Metrics of what is found and what is missed: the confusion matrix, precision, recall and F1. */
+/** Metrics from counts of hits and misses: the confusion matrix, precision, recall and F1. */
 import { valueError } from '@unroll/core';
 import { checkOptions, shown } from '@unroll/core/internal';
 import { largest } from '../losses/row-factors.js';
@@ -15,20 +15,20 @@ import {
 
 export interface CountsOptions {
   /**
-   * Predictions of K classes, by the largest score: `macro` is the mean over the classes (one that never
-   * occurs counts as 0), `micro` counts all rows together. Default none: each number is a yes-or-no question.
+   * For predictions of K classes, by the largest score: `macro` is the mean over the classes (a class that never
+   * occurs counts as 0), `micro` pools all rows. Default none: each number is a binary label.
    */
   average?: 'macro' | 'micro';
-  /** Without `average`: a prediction above it is a yes (strictly above). Default 0.5; 0 for logits. */
+  /** Without `average`: predictions strictly above it are positive. Default 0.5; 0 for logits. */
   threshold?: number;
 }
 
 /**
- * Of one class, or of yes: rows that are it and were found, rows that were taken for it, rows that are it.
+ * For one class (or the positives): true positives, predicted positives, actual positives.
  */
 type Counts = readonly [found: number, taken: number, actual: number];
 
-/** Three sums per class (one class where each number is a question), and a metric computed from them. */
+/** Three sums per class (a single class for binary labels), and a metric computed from them. */
 function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
   checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
@@ -37,7 +37,7 @@ function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) 
   }
   if (average !== undefined && options.threshold !== undefined) {
     throw valueError(
-      `${name}: a threshold is for yes-or-no questions; with average the largest score decides.`,
+      `${name}: threshold is for binary labels; with average, the largest score decides. Remove one of them.`,
     );
   }
   return makeMetric({
@@ -85,28 +85,28 @@ function addClasses(sums: Float64Array, batch: MetricBatch): void {
   });
 }
 
-/** Share of what was taken for a class that is it; 0 where nothing was. */
+/** Share of the predicted positives that are correct; 0 if there are none. */
 export function precision(options: CountsOptions = {}): Metric {
   return ofCounts('precision', options, ([found, taken]) => ratio(found, taken));
 }
 
-/** Share of what is a class that was found; 0 where nothing is. */
+/** Share of the actual positives that are found; 0 if there are none. */
 export function recall(options: CountsOptions = {}): Metric {
   return ofCounts('recall', options, ([found, , actual]) => ratio(found, actual));
 }
 
-/** The harmonic mean of precision and recall: 2 found / (taken + actual). */
+/** The harmonic mean of precision and recall: 2 TP / (predicted + actual). */
 export function f1(options: CountsOptions = {}): Metric {
   return ofCounts('f1', options, ([found, taken, actual]) => ratio(2 * found, taken + actual));
 }
 
 export interface ConfusionOptions {
-  /** For one number per row: a prediction above it means class 1. Default 0.5. */
+  /** For one number per row: predictions above it are class 1. Default 0.5. */
   threshold?: number;
 }
 
 /**
- * How often each true class (row) was taken for each class (column). One number per row makes two classes.
+ * Number of rows of each true class (row) predicted as each class (column). One number per row means two classes.
  */
 export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[][]> {
   checkOptions('confusionMatrix', options, { threshold: 'number' });

@@ -1,8 +1,8 @@
-/** Metrics of numbers: mean errors and R². */
+/** Regression metrics: mean errors and R². */
 import { checkOptions } from '@unroll/core/internal';
 import { eachRow, fitColumns, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
 
-/** The mean over all entries of `size(error)`, then `finish`. */
+/** `finish` of the mean of `size(error)` over all entries. */
 function meanError(
   name: string,
   size: (error: number) => number,
@@ -46,14 +46,14 @@ export function rmse(options: NoOptions = {}): Metric {
 }
 
 /**
- * Sums per column: the first target, the weights, and of target - first target: the sum and the sum of
- * squares; errors².
+ * Sums per column: the first target, the weights, the sum and the sum of squares of (target - first target), and the
+ * squared errors.
  */
 const R2_SUMS = 5;
 
 /**
- * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² in each column, then the plain mean of
- * the columns. Of a constant target it is 0, or 1 if every prediction is exact (as in scikit-learn).
+ * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² for each column, then the mean over the columns.
+ * For a constant target it is 0, or 1 if every prediction is exact (as in scikit-learn).
  */
 export function r2(options: NoOptions = {}): Metric {
   checkOptions('r2', options, {});
@@ -69,7 +69,7 @@ export function r2(options: NoOptions = {}): Metric {
         for (let k = 0; k < width; k++) {
           const [at, y] = [R2_SUMS * k, target[row * width + k]];
           if (sums[at + 1] === 0) sums[at] = y;
-          const shifted = y - sums[at]; // against cancellation
+          const shifted = y - sums[at]; // reduces cancellation
           sums[at + 1] += weight;
           sums[at + 2] += weight * shifted;
           sums[at + 3] += weight * shifted * shifted;

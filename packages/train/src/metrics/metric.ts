@@ -1,8 +1,8 @@
 /**
- * What a metric is: an accumulator that sees a batch at a time and gives one value over all of them. A row
- * (the last axis of a prediction) counts mask · weight times, and means divide by the sum of that, as in
- * Keras; unlike in Keras every metric heeds the mask, also precision, recall and R². All sums are doubles. Of
- * nothing at all every metric is 0, but perplexity 1.
+ * The definition of a metric: an accumulator over batches with one result. A row (a slice along the last axis of a
+ * prediction) counts mask · weight times, and means are divided by the sum of these, as in Keras; unlike in Keras
+ * every metric respects the mask, including precision, recall and R². All sums are doubles. Without any row, every
+ * metric is 0, except perplexity, which is 1.
  */
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
@@ -10,39 +10,39 @@ import { hostValues, sameShape, sizeOf } from '@unroll/core/internal';
 import { largest, rowFactors } from '../losses/row-factors.js';
 import type { Configured } from '../registry.js';
 
-/** What a metric has gathered, as JSON. */
+/** The accumulated sums of a metric, as JSON. */
 export interface MetricState {
-  /** Classes or columns that the sums are for; 0 before the first batch. */
+  /** Number of classes or columns of the sums; 0 before the first batch. */
   readonly width: number;
   readonly sums: readonly number[];
 }
 
 export interface Metric<R = number> extends Configured {
-  /** Which way it improves. */
+  /** Whether higher or lower is better. */
   readonly better: 'higher' | 'lower';
   /**
-   * Takes a batch into account.
-   * @param mask [B] or [B, T], 1 where a row counts; null: all do
-   * @param weights [B] or [B, T], how many times it counts; null: once
+   * Adds a batch.
+   * @param mask [B] or [B, T], 1 for valid rows; null: all are valid
+   * @param weights [B] or [B, T], sample weights; null: 1
    */
   update(prediction: Tensor, target: Tensor, mask?: Tensor | null, weights?: Tensor | null): void;
-  /** The value over all batches since the beginning or `reset`. */
+  /** The value over all batches since the start or the last `reset`. */
   result(): R;
   reset(): void;
-  /** For checkpoints; setting it resumes from there. */
+  /** The state, for checkpoints. Setting it restores the metric. */
   state: MetricState;
 }
 
-/** Of a metric that takes none. */
+/** The options of a metric without options. */
 export type NoOptions = Readonly<Record<string, never>>;
 
-/** One batch as a metric's sums see it. */
+/** One batch in the form that a metric adds. */
 export interface MetricBatch {
   prediction: FloatArray;
   target: FloatArray;
-  /** Numbers of each row of the prediction: classes or columns. */
+  /** Numbers per row of the prediction: classes or columns. */
   width: number;
-  /** Times that each row counts. */
+  /** The weight of each row. */
   weights: ArrayLike<number>;
 }
 
@@ -50,16 +50,16 @@ export interface MetricDefinition<R> {
   name: string;
   config: Record<string, unknown>;
   better: 'higher' | 'lower';
-  /** Brings a batch into the form that `add` takes; throws where the shapes do not fit. */
+  /** Converts a batch to the form that `add` takes; throws if the shapes do not fit. */
   fit(prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null): MetricBatch;
-  /** How many sums there are for rows of `width` numbers. */
+  /** The number of sums for rows of `width` numbers. */
   size(width: number): number;
   add(sums: Float64Array, batch: MetricBatch): void;
   /** `width` is 0 before the first batch. */
   result(sums: Float64Array, width: number): R;
 }
 
-/** A metric of sums. */
+/** A metric computed from sums. */
 export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<R> {
   const { name, config, better } = definition;
   let width = 0;
@@ -75,7 +75,7 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
         sums = new Float64Array(definition.size(width));
       } else if (width !== batch.width) {
         throw shapeError(
-          `${name}: rows of ${batch.width} numbers after rows of ${width}. Reset the metric between models.`,
+          `${name}: rows must have ${width} numbers, as before, got ${batch.width}. Reset the metric between models.`,
           {
             before: width,
             now: batch.width,
@@ -96,7 +96,7 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
       const size = state.width === 0 ? 0 : definition.size(state.width);
       if (state.sums.length !== size) {
         throw valueError(
-          `${name}: this state is of another metric: ${state.sums.length} sums instead of ${size}.`,
+          `${name}: this state belongs to another metric: it must have ${size} sums, got ${state.sums.length}.`,
         );
       }
       width = state.width;
@@ -105,12 +105,12 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
   };
 }
 
-/** total / count, 0 of nothing. */
+/** total / count, or 0 if count is 0. */
 export function ratio(total: number, count: number): number {
   return count === 0 ? 0 : total / count;
 }
 
-/** Times that each row counts. */
+/** The weight of each row. */
 function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Tensor | null): Float64Array {
   const { counts, factors } = rowFactors(name, lead, mask, weights);
   const each = factors ?? new Float64Array(sizeOf(lead)).fill(1);
@@ -118,7 +118,7 @@ function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Ten
 }
 
 /**
- * Every number is a row of its own: predictions and targets of one shape (a last axis of 1 may be missing).
+ * Treats every number as a row: predictions and targets have the same shape (a last axis of 1 may be missing).
  */
 export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
@@ -126,7 +126,7 @@ export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
       throw shapeError(
         `${name}: the prediction ${formatShape(prediction.shape)} and the target ` +
           `${formatShape(target.shape)} differ. ` +
-          "For predictions of several classes give { average: 'macro' } or 'micro', or use the " +
+          "For predictions of several classes set average to 'macro' or 'micro', or use the " +
           'categorical metrics.',
         { prediction: prediction.shape, target: target.shape },
       );
@@ -140,7 +140,7 @@ export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
   };
 }
 
-/** Rows of columns: predictions and targets of one shape, [..., K]. */
+/** Rows of columns: predictions and targets of the same shape, [..., K]. */
 export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
     const batch = fitElements(name)(prediction, target, null, null);
@@ -154,7 +154,7 @@ export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
 }
 
 /**
- * Rows of class scores [..., K] and a class for each, as a number [...] (or [..., 1]) or one-hot [..., K].
+ * Rows of class scores [..., K] and a class for each, as an index [...] (or [..., 1]) or one-hot [..., K].
  */
 export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
   return (prediction, target, mask, weights) => {
@@ -168,7 +168,7 @@ export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
     ) {
       throw shapeError(
         `${name}: the model predicts ${formatShape(prediction.shape)} and the target is ` +
-          `${formatShape(target.shape)}. Give a class number for each row, ${formatShape(lead)}, ` +
+          `${formatShape(target.shape)}. Pass a class index for each row, ${formatShape(lead)}, ` +
           `or one-hot classes, ${formatShape(prediction.shape)}.`,
         { prediction: prediction.shape, target: target.shape },
       );
@@ -193,13 +193,13 @@ function checkClasses(name: string, classes: FloatArray, weights: Float64Array, 
   );
   if (wrong < 0) return;
   throw valueError(
-    `${name}: the target of row ${wrong} is ${classes[wrong]}, and the model predicts ${width} classes, ` +
-      `0 to ${width - 1}.`,
+    `${name}: the target of row ${wrong} must be one of the ${width} classes of the model, 0 to ${width - 1}, ` +
+      `got ${classes[wrong]}.`,
     { target: classes[wrong], row: wrong, classes: width },
   );
 }
 
-/** Row `row` of rows of `width` numbers, without a copy. */
+/** Row `row` of an array of rows with `width` numbers, without a copy. */
 export function rowOf(values: FloatArray, row: number, width: number): FloatArray {
   return values.subarray(row * width, (row + 1) * width);
 }
@@ -208,7 +208,7 @@ function withoutOne(shape: Shape): Shape {
   return shape.length > 1 && shape.at(-1) === 1 ? shape.slice(0, -1) : shape;
 }
 
-/** Calls `visit` for each row that counts, with the times that it does. */
+/** Calls `visit` for each row of nonzero weight, with the weight. */
 export function eachRow({ weights }: MetricBatch, visit: (row: number, weight: number) => void): void {
   for (let row = 0; row < weights.length; row++) if (weights[row] !== 0) visit(row, weights[row]);
 }

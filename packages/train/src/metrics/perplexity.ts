@@ -1,13 +1,13 @@
-/** Perplexity: how many classes a model is as good as guessing among. */
+/** Perplexity: the number of equally likely classes with the same uncertainty. */
 import { checkOptions } from '@unroll/core/internal';
 import { eachRow, fitClasses, type Metric, makeMetric, ratio, rowOf } from './metric.js';
 
 export interface PerplexityOptions {
-  /** The predictions are logits. Default false: they are probabilities, counted as 1e-7 at least. */
+  /** The predictions are logits. Default false: they are probabilities, clipped from below to 1e-7. */
   fromLogits?: boolean;
 }
 
-/** e to the mean of -log p of the target's class, over all rows of all batches. */
+/** exp of the mean of -log p of the target class, over all rows of all batches. */
 export function perplexity(options: PerplexityOptions = {}): Metric {
   checkOptions('perplexity', options, { fromLogits: 'flag' });
   const { fromLogits = false } = options;

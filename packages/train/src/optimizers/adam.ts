@@ -1,5 +1,5 @@
 /**
- * Adam and its kin: a moving mean of the gradients, divided by the root of a moving mean of their squares.
+ * Adam and its variants: a moving average of the gradients, divided by the root of a moving average of their squares.
  */
 import { checkOptions, type Known } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
@@ -22,8 +22,7 @@ export interface AdamOptions extends OptimizerOptions {
   /** Decay of the second moment. Default 0.999. */
   beta2?: number;
   /**
-   * Default 1e-7. Added to √v before bias correction, as Keras does (the paper's "epsilon hat"), or after
-   * (PyTorch).
+   * Default 1e-7. Added to √v before bias correction, as in Keras (the paper's "epsilon hat"), or after it (PyTorch).
    */
   epsilon?: number;
 }
@@ -79,7 +78,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
 }
 
 /**
- * AdamW (Loshchilov & Hutter 2019): Adam whose weights decay, by default by 0.004 times the learning rate.
+ * AdamW (Loshchilov & Hutter 2019): Adam with decoupled weight decay, by default 0.004 times the learning rate.
  */
 export function adamw(options: AdamOptions = {}): Optimizer {
   return adamNamed('adamw', options, 0.004);
@@ -91,7 +90,7 @@ export interface NadamOptions extends AdamOptions {
 }
 
 /**
- * Nadam (Dozat 2016): Adam with Nesterov's look ahead. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P
+ * Nadam (Dozat 2016): Adam with Nesterov momentum. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P
  * the product of u₁ to uₜ: w -= learningRate (uₜ₊₁ m / (1 - P uₜ₊₁) + (1 - uₜ) g / (1 - P)) / (√(v / (1 -
  * β₂ᵗ)) + epsilon).
  */
@@ -126,8 +125,7 @@ export function nadam(options: NadamOptions = {}): Optimizer {
 }
 
 /**
- * The product of factor(1) to factor(t), the last one remembered: asked for t after t, each is one
- * multiplication.
+ * The product of factor(1) to factor(t). The last one is cached: for consecutive t, each costs one multiplication.
  */
 function runningProduct(factor: (t: number) => number): (t: number) => number {
   let at = 0;

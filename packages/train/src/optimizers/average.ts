@@ -1,18 +1,18 @@
 /**
- * A moving average of the weights: steadier than the weights themselves, and often better to predict with.
+ * A moving average of the weights: less noisy than the weights themselves, and often better for prediction.
  */
 import { scope, valueError } from '@unroll/core';
 import { checkOptions, FlatBuffer, openScope, shown } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
-  /** Share of the old average that an update keeps. Default 0.99. */
+  /** Weight of the old average in each update. Default 0.99. */
   momentum?: number;
   /** Replace the weights by the average after every so many updates. Default null: never. */
   overwriteEvery?: number | null;
 }
 
-/** @throws UnrollError `value` for an option that does not exist or a value that is not allowed */
+/** @throws UnrollError `value` for an unknown option or an invalid value */
 export function checkAverage(options: AverageOptions): void {
   checkOptions('average', options, { momentum: true, overwriteEvery: true });
   const { momentum = 0.99, overwriteEvery = null } = options;
@@ -32,8 +32,8 @@ export function checkAverage(options: AverageOptions): void {
 }
 
 /**
- * Keeps average = momentum · average + (1 - momentum) · weights after each update. As in Keras it starts as
- * the weights after the first update, not as the initial ones.
+ * Updates average = momentum · average + (1 - momentum) · weights after each update. As in Keras, it starts with the
+ * weights after the first update, not with the initial ones.
  */
 export class WeightAverage {
   readonly momentum: number;
@@ -53,7 +53,7 @@ export class WeightAverage {
     this.#weights = weights;
   }
 
-  /** Updates seen. Set it (with the buffer's values) to resume from a checkpoint. */
+  /** Number of updates. Set it (with the buffer's values) to resume from a checkpoint. */
   get updates(): number {
     return this.#updates;
   }
@@ -62,7 +62,7 @@ export class WeightAverage {
     this.#updates = count;
   }
 
-  /** Whether the average and the weights are exchanged. */
+  /** True while the average and the weights are swapped. */
   get swapped(): boolean {
     return this.#swapped;
   }
@@ -84,7 +84,7 @@ export class WeightAverage {
     });
   }
 
-  /** Exchanges weights and average: once to evaluate with the average, and once more to train on. */
+  /** Swaps weights and average: before evaluating with the average, and again to continue training. */
   swap(): void {
     scope(() => {
       const { backend } = openScope();
@@ -99,7 +99,7 @@ export class WeightAverage {
     this.#swapped = !this.#swapped;
   }
 
-  /** Runs `work` with the average in place of the weights, if there is one yet. */
+  /** Runs `work` with the average instead of the weights, if there is one yet. */
   async during<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.#updates === 0 || this.#swapped) return work();
     this.swap();

@@ -1,6 +1,6 @@
 /**
- * What an optimizer is. All weights are in one flat buffer, and so are their gradients and each of the optimizer's
- * slots, so that an update is one kernel call over them.
+ * The definition of an optimizer. All weights are in one flat buffer, and so are their gradients and each of the
+ * optimizer's slots, so that an update is one kernel call.
  */
 import { currentBackend, valueError } from '@unroll/core';
 import { type Block, type Kernels, type Known, shown } from '@unroll/core/internal';
@@ -9,30 +9,30 @@ import { type LearningRate, rateAt, resolveRate } from '../schedules.js';
 
 export interface UpdateCall {
   kernels: Kernels;
-  /** Weights, changed in place. */
+  /** Weights, updated in place. */
   w: Block;
   /** Their gradients; their values afterwards are undefined. */
   g: Block;
   /** The optimizer's slots, in the order of {@link Optimizer.slots}; zeros before the first update. */
   slots: readonly Block[];
-  /** Number of this update, from 1. */
+  /** Number of this update, starting at 1. */
   step: number;
   /** Learning rate of this update. */
   rate: number;
-  /** Factor on the gradients (what clipping by global norm asks for). */
+  /** Factor on the gradients (from clipping by global norm). */
   gScale: number;
-  /** The parameters in the blocks. Needed where some are excluded from weight decay. */
+  /** The parameters in the blocks. Needed if some are excluded from weight decay. */
   slices?: readonly ParameterSlice[];
-  /** A part of a block; with `slices`. */
+  /** A part of a block; present with `slices`. */
   part?: (block: Block, offset: number, length: number) => Block;
 }
 
-/** The slice of the flat buffers that holds a parameter. */
+/** The slice of the flat buffers that contains a parameter. */
 export interface ParameterSlice {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
-  /** For lazy optimizers: the rows that an update is of. Absent: all. */
+  /** For lazy optimizers: the rows to update. Absent: all. */
   readonly rows?: Rows;
 }
 
@@ -44,17 +44,20 @@ export interface Rows {
 
 export interface Optimizer {
   readonly name: string;
-  /** The options with their defaults, as JSON: `{ name, ...config }` makes the same optimizer again. */
+  /** The options with their defaults, as JSON: `{ name, ...config }` makes an equal optimizer. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** How it has gradients clipped before an update. Absent or null: as the run says. */
+  /** Gradient clipping before an update. Absent or null: that of the run. */
   readonly clip?: Clip | null;
   /** Learning rate of the first update. */
   readonly learningRate: number;
-  /** Learning rate after that many updates: what the schedule says, or always the same. */
+  /** Learning rate after that many updates: that of the schedule, or a constant. */
   rate(updates: number): number;
-  /** Names of its state between updates, one value per weight each. */
+  /** Names of its state variables (slots), each with one value per weight. */
   readonly slots: readonly string[];
-  /** It updates only the rows in {@link ParameterSlice.rows}, and writes to no other rows, also of the gradients. */
+  /**
+   * True if it updates only {@link ParameterSlice.rows}, and writes to no other rows, including those of the
+   * gradients.
+   */
   readonly lazy?: boolean;
   update(call: UpdateCall): void;
 }
@@ -64,25 +67,25 @@ export interface OptimizerOptions {
   /** A number, or a schedule. */
   learningRate?: LearningRate;
   /**
-   * Each update first multiplies the weights by 1 - learningRate * weightDecay (Loshchilov & Hutter 2019), in
-   * every optimizer, as in Keras. Default 0; 0.004 for AdamW.
+   * Each update first multiplies the weights by 1 - learningRate * weightDecay (Loshchilov & Hutter 2019), for every
+   * optimizer, as in Keras. Default 0; 0.004 for AdamW.
    */
   weightDecay?: number;
-  /** Parameters that do not decay: those whose name contains one of these, such as `bias`. Default none. */
+  /** Parameters without weight decay: those whose name contains one of these, such as `bias`. Default none. */
   excludeFromWeightDecay?: readonly string[];
   /**
-   * Whose formulas: Keras's and PyTorch's differ in where epsilon stands, in whether momentum holds the
-   * learning rate, and in weight decay, which in PyTorch is added to the gradient except in AdamW. Defaults
-   * of the other options stay Keras's. Default `keras`.
+   * Formulas of Keras or of PyTorch. They differ in the position of epsilon, in whether momentum includes the
+   * learning rate, and in weight decay, which PyTorch adds to the gradient except in AdamW. The defaults of the other
+   * options are always Keras's. Default `keras`.
    */
   convention?: 'keras' | 'pytorch';
   /**
-   * Rows of embedding tables that were not looked up since the last update are left as they are, their moments too,
-   * which makes a large vocabulary cheap. `adam({ lazy: true })` is PyTorch's SparseAdam
-   * (https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html), and it goes likewise for parameters
-   * that were not used at all. Weight decay leaves these rows alone as well. A table whose gradient is not of rows
-   * alone (it has a regularizer, is used in a product too, or `beforeUpdate` wrote the gradients) is updated whole.
-   * Default false: moments decay, and move weights, at every update, as in Keras.
+   * Skips the rows of embedding tables that were not looked up since the last update, including their moments, which
+   * makes large vocabularies cheap. `adam({ lazy: true })` is PyTorch's SparseAdam
+   * (https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html); parameters that were not used at
+   * all are also skipped. Weight decay skips these rows, too. A table with a dense gradient (it has a regularizer, is
+   * also used in a product, or `beforeUpdate` wrote the gradients) is updated as a whole. Default false: moments
+   * decay, and change weights, at every update, as in Keras.
    */
   lazy?: boolean;
   /** Clip the gradient of each parameter by its own norm, as Keras's `clipnorm`: `clip: { norm }` of a run. Default none. */
@@ -93,7 +96,7 @@ export interface OptimizerOptions {
   clipValue?: number;
 }
 
-/** What all optimizers take; ranges are checked where they are made. */
+/** The types of the common options; their ranges are checked when an optimizer is created. */
 export const OPTIMIZER: Known<OptimizerOptions> = {
   learningRate: true,
   weightDecay: true,
@@ -107,15 +110,15 @@ export const OPTIMIZER: Known<OptimizerOptions> = {
 
 const CLIPS = { clipNorm: 'norm', globalClipNorm: 'globalNorm', clipValue: 'value' } as const;
 type ClipOptions = Pick<OptimizerOptions, keyof typeof CLIPS>;
-/** The options that all optimizers share, with their defaults. */
+/** The common options of all optimizers, with their defaults. */
 export type CommonOptions = Required<Omit<OptimizerOptions, keyof typeof CLIPS>> & { clips: ClipOptions };
 
 /**
- * One update of the weights in `call`, all of which decay by the same `decay` (learningRate * weightDecay).
+ * One update of the weights in `call`, all with the same `decay` (learningRate * weightDecay).
  */
 export type Rule = (call: UpdateCall, decay: number) => void;
 
-/** An optimizer from its options (defaults filled in), the names of its slots and its rule. */
+/** An optimizer from its options (including defaults), the names of its slots and its rule. */
 export function makeOptimizer(
   name: string,
   options: CommonOptions,
@@ -149,7 +152,7 @@ export function makeOptimizer(
     slots,
     lazy,
     update(call) {
-      eachPart(call, weightDecay > 0 ? excludeFromWeightDecay : [], (part, decays) => {
+      updateParts(call, weightDecay > 0 ? excludeFromWeightDecay : [], (part, decays) => {
         if (!decays || weightDecay === 0) rule(part, 0);
         else if (coupled) rule(addedDecay(part, weightDecay), 0);
         else rule(part, call.rate * weightDecay);
@@ -161,10 +164,10 @@ export function makeOptimizer(
 type Update = (part: UpdateCall, decays: boolean) => void;
 
 /**
- * Calls `update` for runs of parameters that decay and that do not (one, if all are alike), and for the rows of tables
+ * Calls `update` for runs of parameters with and without decay (one run if all are alike), and for the rows of tables
  * that are updated by rows.
  */
-function eachPart(call: UpdateCall, excluded: readonly string[], update: Update): void {
+function updateParts(call: UpdateCall, excluded: readonly string[], update: Update): void {
   const { slices, part } = call;
   const byRows = slices?.some(({ rows }) => rows) ?? false;
   if (excluded.length === 0 && !byRows) {
@@ -192,7 +195,7 @@ function eachPart(call: UpdateCall, excluded: readonly string[], update: Update)
   }
 }
 
-/** Updates rows of the table in `call`: copies of them, side by side, which are put back. */
+/** Updates rows of the table in `call`: gathers them, updates the copies and scatters them back. */
 function updateRows(call: UpdateCall, rows: Rows, update: (few: UpdateCall) => void): void {
   const { ids, width } = rows;
   if (ids.length === 0) return;
@@ -216,7 +219,7 @@ function updateRows(call: UpdateCall, rows: Rows, update: (few: UpdateCall) => v
   });
 }
 
-/** Rows of a table side by side, in the open scope. */
+/** Gathers rows of a table, in the open scope. */
 export function copyOfRows(table: Block, { ids, width }: Rows): Block {
   const backend = currentBackend();
   const index = backend.temporary(ids.length);
@@ -226,7 +229,7 @@ export function copyOfRows(table: Block, { ids, width }: Rows): Block {
   return rows;
 }
 
-/** g becomes g + weightDecay w, after clipping: PyTorch's decay. */
+/** Adds weightDecay w to the gradient g, after clipping: PyTorch's weight decay. */
 function addedDecay(call: UpdateCall, weightDecay: number): UpdateCall {
   const { kernels, w, g, gScale } = call;
   if (gScale !== 1) scaleInPlace(kernels, g, gScale);
@@ -240,7 +243,7 @@ export function scaleInPlace(kernels: Kernels, x: Block, factor: number): void {
   kernels.binary('mul', x, [1], scalar, [0], x, [x.length]);
 }
 
-/** A block of one number, in the open scope. */
+/** A block with one number, in the open scope. */
 export function scalarBlock(kernels: Kernels, value: number): Block {
   const block = currentBackend().temporary(1);
   kernels.fill(block, value);
@@ -248,8 +251,8 @@ export function scalarBlock(kernels: Kernels, value: number): Block {
 }
 
 /**
- * The number as the backend's kernels see it. A decay rate of 0.999 is 0.99900001 in float32; where a
- * correction divides by 1 - 0.999^t it must come from the same number.
+ * The number in the precision of the backend's kernels. A decay rate of 0.999 is 0.99900001 in float32; the divisor 1
+ * - 0.999^t of a bias correction must use the same number.
  */
 export function asStored(value: number): number {
   return currentBackend().float === Float32Array ? Math.fround(value) : value;
@@ -264,7 +267,7 @@ export function checkAtLeast(name: string, options: Record<string, number>): voi
   }
 }
 
-/** Throws unless every number lies in [0, 1). */
+/** Throws unless every number is in [0, 1). */
 export function checkShare(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < 1)) {
@@ -273,7 +276,7 @@ export function checkShare(name: string, options: Record<string, number>): void 
   }
 }
 
-/** The options that all optimizers share, with Keras's defaults. */
+/** The common options of all optimizers, with Keras's defaults. */
 export function commonOptions(options: OptimizerOptions, learningRate: number): CommonOptions {
   const clips = Object.keys(CLIPS).map((option) => [option, options[option as keyof ClipOptions]] as const);
   return {
@@ -286,13 +289,13 @@ export function commonOptions(options: OptimizerOptions, learningRate: number): 
   };
 }
 
-/** The clipping that an optimizer's options ask for. @throws UnrollError `value` for more than one kind, or a wrong limit */
+/** The clipping from an optimizer's options. @throws UnrollError `value` for more than one kind, or an invalid limit */
 function clipOf(name: string, clips: ClipOptions): Clip | null {
   const given = Object.entries(clips);
   if (given.length === 0) return null;
   if (given.length > 1) {
     const names = given.map(([option]) => option).join(' and ');
-    throw valueError(`${name}: give only one of ${Object.keys(CLIPS).join(', ')}, got ${names}.`, { clips });
+    throw valueError(`${name}: set only one of ${Object.keys(CLIPS).join(', ')}, got ${names}.`, { clips });
   }
   const [option, limit] = given[0];
   if (typeof limit === 'number' && limit > 0) return { [CLIPS[option as keyof ClipOptions]]: limit } as Clip;

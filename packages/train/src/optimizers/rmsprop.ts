@@ -1,4 +1,4 @@
-/** Optimizers that divide each gradient by the root of its mean or total square. */
+/** Optimizers that divide each gradient by the root of its mean or accumulated square. */
 import { checkOptions } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
@@ -14,23 +14,22 @@ import {
 export interface RmspropOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: LearningRate;
-  /** Decay of the mean of squares (PyTorch's alpha). Default 0.9. */
+  /** Decay of the moving average of squares (PyTorch's alpha). Default 0.9. */
   rho?: number;
   /** Default 0. */
   momentum?: number;
   /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
   epsilon?: number;
   /**
-   * Divide by the deviation of the gradients, their mean taken away, instead of their root mean square.
-   * Default false.
+   * Divide by the standard deviation of the gradients instead of their root mean square. Default false.
    */
   centered?: boolean;
 }
 
 /**
  * RMSprop (Tieleman & Hinton 2012; centered and with momentum as in Graves 2013): v = ρ v + (1 - ρ) g², w -=
- * learningRate g / √(v + epsilon). Centered: v - a² in place of v, a the moving mean of g. With momentum μ: m
- * = μ m + learningRate g / √(v + epsilon), w -= m.
+ * learningRate g / √(v + epsilon). Centered: v - a² instead of v, where a is the moving average of g. With momentum
+ * μ: m = μ m + learningRate g / √(v + epsilon), w -= m.
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const name = 'rmsprop';
@@ -68,7 +67,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
 export interface AdagradOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: LearningRate;
-  /** What the sum of squares starts at. Default 0.1 (PyTorch's own: 0). */
+  /** Initial value of the sum of squares. Default 0.1 (in PyTorch: 0). */
   initialAccumulatorValue?: number;
   /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
   epsilon?: number;
@@ -93,7 +92,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   return {
     ...made,
     update(call) {
-      // All of it, also where the rule is for some rows only.
+      // All elements, even if the rule is only applied to some rows.
       if (call.step === 1) call.kernels.fill(call.slots[0], initialAccumulatorValue);
       made.update(call);
     },

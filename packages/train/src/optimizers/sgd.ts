@@ -15,16 +15,16 @@ import {
 export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: LearningRate;
-  /** The share of the last change that is made again. Default 0. */
+  /** The share of the previous change that is repeated. Default 0. */
   momentum?: number;
-  /** Take the gradient as if after the momentum's move (Nesterov 1983). Default false. */
+  /** Use Nesterov momentum (Nesterov 1983). Default false. */
   nesterov?: boolean;
 }
 
 /**
- * Gradient descent: w -= learningRate g; with momentum μ: m = μ m - learningRate g, w += m; Nesterov's: w +=
- * μ m - learningRate g. PyTorch's m = μ m + g (at first g), w -= learningRate m, or learningRate (g + μ m):
- * the same while the learning rate stays the same.
+ * Gradient descent: w -= learningRate g; with momentum μ: m = μ m - learningRate g, w += m; Nesterov: w += μ m -
+ * learningRate g. PyTorch: m = μ m + g (initially g), w -= learningRate m, or learningRate (g + μ m): equivalent
+ * while the learning rate is constant.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';
