@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { type ErrorCode, type MaskedSequence, type Shape, tensor, UnrollError } from '@unroll/core';
+import {
+  type ErrorCode,
+  type MaskedSequence,
+  predict,
+  type Shape,
+  tensor,
+  UnrollError,
+  zeros,
+} from '@unroll/core';
 import { crc32c, encodeUtf8 } from '@unroll/core/internal';
 import {
   ARTIFACT_FILES,
@@ -22,6 +30,7 @@ import {
 import { loadArtifact, saveArtifact } from '@unroll/formats/node';
 import {
   dense,
+  input,
   Layer,
   type LayerOptions,
   lstm,
@@ -77,6 +86,41 @@ describe('a model comes back as it was', () => {
       }
     });
   }
+
+  test('a shape that input() declares is required after loading too', async () => {
+    const message = /^Model sequential: input steps expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
+    const [right, wrong] = [6, 5].map((steps) => zeros([3, steps, 2]));
+    const make = () => sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
+    const declared = make();
+    const observed = sequential([lstm({ units: 2 })]);
+    declared.build();
+    observed.build([right.shape]);
+    for (const model of [declared, fromArtifact(await toArtifact(declared)).model]) {
+      assert.deepEqual((await predict(model, right)).shape, [3, 2]);
+      await assert.rejects(predict(model, wrong), fails('shape', message));
+    }
+    const { model } = fromArtifact(await toArtifact(observed));
+    assert.deepEqual((await predict(model, wrong)).shape, [3, 2]);
+    // Inside another model as well.
+    const outer = sequential([input({ shape: [null, 2] }), dense({ units: 2 }), make()]);
+    outer.build();
+    const found = fromArtifact(await toArtifact(outer)).model;
+    assert.deepEqual((await predict(found, right)).shape, [3, 2]);
+    await assert.rejects(predict(found, wrong), fails('shape', message));
+  });
+
+  test('a file without the name of the input, as earlier versions wrote it, takes other shapes', async () => {
+    const declared = sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
+    declared.build();
+    const files = await toArtifact(declared);
+    const config = JSON.parse(new TextDecoder().decode(files.get('config.json')));
+    assert.equal(config.model.config.inputName, 'steps');
+    config.model.config.inputName = undefined; // JSON leaves it out
+    files.set('config.json', new TextEncoder().encode(JSON.stringify(config)));
+    const { model } = fromArtifact(files);
+    assert.deepEqual((await predict(model, zeros([3, 5, 2]))).shape, [3, 2]);
+    assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
+  });
 
   test('saving again replaces what was there, what is not there any more too', async (t) => {
     const folder = folderFor(t);
