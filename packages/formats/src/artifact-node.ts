@@ -12,6 +12,7 @@ import {
   fromArtifact,
   toArtifact,
 } from './artifact.js';
+import { refuseForeign } from './foreign.js';
 import { fromZip, toZip } from './zip.js';
 
 /**
@@ -34,9 +35,10 @@ export async function loadArtifact(path: string): Promise<Artifact> {
   return fromArtifact(await artifactFiles(path));
 }
 
-/** The files of the artifact in a folder or a zip. @throws UnrollError `format` where there is nothing */
+/** The files of the artifact in a folder or a zip. @throws UnrollError `format` for nothing, and for files of other tools */
 export async function artifactFiles(path: string): Promise<ArtifactFiles> {
   const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) refuseForeign(path);
   if (!found) throw new UnrollError('format', `There is no artifact at ${path}.`, { path });
   if (!found.isDirectory()) return fromZip(await readFile(path), ARTIFACT_FILES);
   const files = new Map<string, Uint8Array>();

@@ -98,6 +98,7 @@ describe('a model comes back as it was', () => {
     for (const model of [declared, fromArtifact(await toArtifact(declared)).model]) {
       assert.deepEqual((await predict(model, right)).shape, [3, 2]);
       await assert.rejects(predict(model, wrong), fails('shape', message));
+      assert.deepEqual(model.stream().step(zeros([1, 2])).shape, [1, 2], 'a stream takes one step at a time');
     }
     const { model } = fromArtifact(await toArtifact(observed));
     assert.deepEqual((await predict(model, wrong)).shape, [3, 2]);
@@ -336,6 +337,31 @@ describe('what is no artifact is refused', async () => {
   test('a model that is not built has nothing to save', async () => {
     const bare = sequential([lstm({ units: 2 })]);
     await assert.rejects(toArtifact(bare), fails('state', /no weights to save yet/));
+  });
+
+  test('files of other tools are named, with what to do', async (t) => {
+    const folder = folderFor(t);
+    const names: Record<string, RegExp> = {
+      'net.keras':
+        /net\.keras is a Keras model, and load\(\) reads only models saved by Unroll\. A model of another tool/,
+      'net.h5': /is a Keras model or weights file \(HDF5\)/,
+      'net.onnx': /is an ONNX model/,
+      'net.pt': /is a PyTorch file/,
+      'net.PTH': /is a PyTorch file/,
+      'model.safetensors':
+        /is a file of weights without layers.* give the folder that also holds config\.json\. A model/,
+    };
+    for (const [name, message] of Object.entries(names)) {
+      await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
+      writeFileSync(join(folder, name), toZip(new Map([['config.json', encodeUtf8('{}')]])));
+      await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
+      await assert.rejects(loadArtifact(join(folder, name)), /must be converted by hand: .* setWeights\(\)/);
+    }
+    // A folder may have any name.
+    const { model, x } = models.forecaster!();
+    outputOf(model, x);
+    await saveArtifact(join(folder, 'saved.pt'), model);
+    assert.deepEqual(weightsOf((await loadArtifact(join(folder, 'saved.pt'))).model), weightsOf(model));
   });
 
   test('a path where there is nothing', async (t) => {
