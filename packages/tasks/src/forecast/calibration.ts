@@ -174,7 +174,7 @@ function margin(list: readonly Score[], origin: number, level: number, step: num
   const rank = Math.ceil(all * level);
   if (rank <= n) return seen[rank - 1];
   const largest = seen[n - 1];
-  // The head's intervals contained every actual value. How much they may be narrowed at this level cannot be told from n scores.
+  // The head's intervals contained every actual value. n scores do not show how much they may be narrowed at this level.
   if (largest <= 0) return 0;
   const share = n / all;
   return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(share));
