@@ -28,6 +28,8 @@ export interface NumberFormat {
   readonly thousands?: Thousands;
   /** The sign that only some of the cells have, which makes their numbers incomparable. */
   readonly mixed?: 'percent' | 'currency';
+  /** True if no number has a separator that shows the decimal separator, which is then a default. */
+  readonly isDefault?: true;
 }
 
 const MISSING = new Set([
@@ -295,15 +297,19 @@ export function numberFormats(
   );
   const decimal = required ?? (commas && delimiter !== ',' ? ',' : '.');
   const formats = evidence.map((seen, i): ColumnFormat => {
-    const own = seen.numeric === 0 ? { decimal } : decimals[i];
+    const own: Decided = seen.numeric === 0 ? { decimal, isDefault: true } : decimals[i];
     const mixed = mixedIn(seen);
+    const { decimal: mark, isDefault } = own;
     const notes = [
       ...(own.note === undefined ? [] : [own.note(names[i])]),
       ...signNotes(names[i], seen, mixed),
     ];
     return {
       kind: kindOf(seen),
-      format: { decimal: own.decimal, ...(thousands && { thousands }), ...(mixed && { mixed }) },
+      format: {
+        ...{ decimal: mark, ...(isDefault && { isDefault }) },
+        ...{ ...(thousands && { thousands }), ...(mixed && { mixed }) },
+      },
       notes: seen.numeric < seen.filled ? [] : notes,
     };
   });
@@ -332,13 +338,15 @@ interface Circumstances {
 
 interface Decided {
   decimal: Decimal;
+  isDefault?: true;
   note?: (name: string) => string;
 }
 
 function decimalOf(seen: Evidence, { given, required, delimiter, thousands }: Circumstances): Decided {
   if (given !== undefined) return { decimal: given };
   if (seen.point > 0 || seen.comma > 0) return { decimal: seen.comma > seen.point ? ',' : '.' };
-  if (seen.either === 0) return { decimal: required ?? '.' };
+  if (seen.either === 0)
+    return required === undefined ? { decimal: '.', isDefault: true } : { decimal: required };
   const mark: Decimal = /\.\d{3}/.test(seen.example) ? '.' : ',';
   const other: Decimal = mark === '.' ? ',' : '.';
   // 1435 beside 1.004: thousands are not separated in this column.

@@ -12,6 +12,7 @@ import {
   fromArtifact,
   toArtifact,
 } from './artifact.js';
+import { refuseForeign } from './foreign.js';
 import { fromZip, toZip } from './zip.js';
 
 /**
@@ -34,9 +35,13 @@ export async function loadArtifact(path: string): Promise<Artifact> {
   return fromArtifact(await artifactFiles(path));
 }
 
-/** Reads the files of an artifact from a folder or a zip. @throws UnrollError `format` if the path does not exist */
+/**
+ * Reads the files of an artifact from a folder or a zip. @throws UnrollError `format` if the path does not exist, or is a
+ * file of another tool
+ */
 export async function artifactFiles(path: string): Promise<ArtifactFiles> {
   const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) refuseForeign(path);
   if (!found) throw new UnrollError('format', `There is no artifact at ${path}.`, { path });
   if (!found.isDirectory()) return fromZip(await readFile(path), ARTIFACT_FILES);
   const files = new Map<string, Uint8Array>();

@@ -17,4 +17,5 @@ export {
   toArtifact,
 } from './artifact.js';
 export { floatsOf } from './dtypes.js';
+export { refuseForeign } from './foreign.js';
 export { fromZip, toZip } from './zip.js';

@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { type ErrorCode, type MaskedSequence, type Shape, tensor, UnrollError } from '@unroll/core';
+import {
+  type ErrorCode,
+  type MaskedSequence,
+  predict,
+  type Shape,
+  tensor,
+  UnrollError,
+  zeros,
+} from '@unroll/core';
 import { crc32c, encodeUtf8 } from '@unroll/core/internal';
 import {
   ARTIFACT_FILES,
@@ -22,6 +30,7 @@ import {
 import { loadArtifact, saveArtifact } from '@unroll/formats/node';
 import {
   dense,
+  input,
   Layer,
   type LayerOptions,
   lstm,
@@ -77,6 +86,42 @@ describe('restores a model unchanged', () => {
       }
     });
   }
+
+  test('a shape that input() declares is required after loading too', async () => {
+    const message = /^Model sequential: input steps expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
+    const [right, wrong] = [6, 5].map((steps) => zeros([3, steps, 2]));
+    const make = () => sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
+    const declared = make();
+    const observed = sequential([lstm({ units: 2 })]);
+    declared.build();
+    observed.build([right.shape]);
+    for (const model of [declared, fromArtifact(await toArtifact(declared)).model]) {
+      assert.deepEqual((await predict(model, right)).shape, [3, 2]);
+      await assert.rejects(predict(model, wrong), fails('shape', message));
+      assert.deepEqual(model.stream().step(zeros([1, 2])).shape, [1, 2], 'a stream takes one step at a time');
+    }
+    const { model } = fromArtifact(await toArtifact(observed));
+    assert.deepEqual((await predict(model, wrong)).shape, [3, 2]);
+    // Inside another model as well.
+    const outer = sequential([input({ shape: [null, 2] }), dense({ units: 2 }), make()]);
+    outer.build();
+    const found = fromArtifact(await toArtifact(outer)).model;
+    assert.deepEqual((await predict(found, right)).shape, [3, 2]);
+    await assert.rejects(predict(found, wrong), fails('shape', message));
+  });
+
+  test('a file without the name of the input, as earlier versions wrote it, takes other shapes', async () => {
+    const declared = sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
+    declared.build();
+    const files = await toArtifact(declared);
+    const config = JSON.parse(new TextDecoder().decode(files.get('config.json')));
+    assert.equal(config.model.config.inputName, 'steps');
+    config.model.config.inputName = undefined; // JSON leaves it out
+    files.set('config.json', new TextEncoder().encode(JSON.stringify(config)));
+    const { model } = fromArtifact(files);
+    assert.deepEqual((await predict(model, zeros([3, 5, 2]))).shape, [3, 2]);
+    assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
+  });
 
   test('saving again replaces existing files and deletes obsolete ones', async (t) => {
     const folder = folderFor(t);
@@ -295,6 +340,31 @@ describe('rejects invalid artifacts', async () => {
   test('rejects a model that is not built', async () => {
     const bare = sequential([lstm({ units: 2 })]);
     await assert.rejects(toArtifact(bare), fails('state', /no weights to save yet/));
+  });
+
+  test('files of other tools are named, with what to do', async (t) => {
+    const folder = folderFor(t);
+    const names: Record<string, RegExp> = {
+      'net.keras':
+        /net\.keras is a Keras model, and load\(\) reads only models saved by Unroll\. A model of another tool/,
+      'net.h5': /is a Keras model or weights file \(HDF5\)/,
+      'net.onnx': /is an ONNX model/,
+      'net.pt': /is a PyTorch file/,
+      'net.PTH': /is a PyTorch file/,
+      'model.safetensors':
+        /is a file of weights without layers.* give the folder that also holds config\.json\. A model/,
+    };
+    for (const [name, message] of Object.entries(names)) {
+      await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
+      writeFileSync(join(folder, name), toZip(new Map([['config.json', encodeUtf8('{}')]])));
+      await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
+      await assert.rejects(loadArtifact(join(folder, name)), /must be converted by hand: .* setWeights\(\)/);
+    }
+    // A folder may have any name.
+    const { model, x } = models.forecaster!();
+    outputOf(model, x);
+    await saveArtifact(join(folder, 'saved.pt'), model);
+    assert.deepEqual(weightsOf((await loadArtifact(join(folder, 'saved.pt'))).model), weightsOf(model));
   });
 
   test('a path where there is nothing', async (t) => {

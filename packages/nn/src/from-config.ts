@@ -10,11 +10,11 @@ import { installBuilders } from './install-builders.js';
 import type { Layer } from './layer.js';
 import * as layerExports from './layers/index.js';
 import type { Network } from './network.js';
-import { Sequential } from './sequential.js';
+import { DeclaredSequential } from './sequential.js';
 
 installBuilders();
 
-const all = builder([...classesIn(cellExports), ...classesIn(layerExports), Sequential, Functional]);
+const all = builder([...classesIn(cellExports), ...classesIn(layerExports), DeclaredSequential, Functional]);
 
 /**
  * Creates the cell that `{ className, config }` describes, with new weights.

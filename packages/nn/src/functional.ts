@@ -307,17 +307,21 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   #checkInput(shape: Shape, i: number): void {
-    checkInputShape(this, this.inputs[i], shape);
+    const { shape: declared, node } = this.inputs[i];
+    checkInputShape(this, { name: node.layer.name || 'input', shape: declared }, shape);
   }
 }
 
 /** @throws UnrollError `shape` if a value does not fit an input of the model */
-export function checkInputShape(model: Network, { shape: want, node }: SymbolicTensor, shape: Shape): void {
+export function checkInputShape(
+  model: Network,
+  { name, shape: want }: { name: string; shape: Shape },
+  shape: Shape,
+): void {
   const fits =
     shape.length === want.length &&
     shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);
   if (fits) return;
-  const name = node.layer.name || 'input';
   throw shapeError(
     `${model.label}: input ${name} expects ${formatShape(want)} (-1: any), got ${formatShape(shape)}.`,
     { model: model.name, input: name, expected: want, got: shape },

@@ -107,19 +107,41 @@ export class Sequential extends Network<SequentialOptions> {
   }
 }
 
-/** A sequential model that begins with `input()`. A separate class, so that pages that only run models leave it out. */
-class DeclaredSequential extends Sequential {
-  readonly #input: SymbolicTensor;
+/**
+ * A sequential model that begins with `input()` and refuses other shapes, also after it is saved and loaded: its config names the input.
+ * A separate class, so that pages that only run models leave it out.
+ */
+export class DeclaredSequential extends Sequential {
+  readonly #inputShape: Shape;
+  readonly #inputName: string;
 
-  constructor(layers: readonly Layer[], options: SequentialOptions, input: SymbolicTensor) {
-    super(layers, options, input.shape);
-    this.#input = input;
+  constructor(layers: readonly Layer[], options: SequentialOptions, inputShape: Shape, inputName: string) {
+    super(layers, options, inputShape);
+    this.#inputShape = inputShape;
+    this.#inputName = inputName;
+  }
+
+  /** Without `inputName` the shape is that of the first call, and other shapes are taken too. */
+  static override fromConfig(
+    { inputName, ...config }: Record<string, unknown>,
+    build: BuildTools,
+  ): Sequential {
+    if (inputName === undefined) return Sequential.fromConfig(config, build);
+    const { layers, inputShape, ...options } = config;
+    if (typeof inputName !== 'string' || !Array.isArray(inputShape))
+      throw valueError(`inputName must be a text beside an inputShape, got ${shown(inputName)}.`);
+    return new DeclaredSequential((layers as unknown[]).map(build.layer), options, inputShape, inputName);
   }
 
   override outputShapes(inputs: readonly Shape[]): Shape[] {
     const outputs = super.outputShapes(inputs);
-    checkInputShape(this, this.#input, inputs[0]);
+    checkInputShape(this, { name: this.#inputName, shape: this.#inputShape }, inputs[0]);
     return outputs;
+  }
+
+  override get config(): LayerConfig {
+    const { className, config } = super.config;
+    return { className, config: { ...config, inputName: this.#inputName } };
   }
 }
 
@@ -145,6 +167,6 @@ export function sequential(
     throw valueError('In sequential(), input() can only come first.');
   }
   return begins
-    ? new DeclaredSequential(list as Layer[], options, first)
+    ? new DeclaredSequential(list as Layer[], options, first.shape, first.node.layer.name || 'input')
     : new Sequential(list as Layer[], options);
 }

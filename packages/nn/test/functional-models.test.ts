@@ -208,6 +208,7 @@ describe('restores a model from its config', () => {
   test('sequential with an input keeps its shape', () => {
     const network = sequential([input({ shape: [5, 4] }), lstm({ units })]);
     assert.deepEqual(again(network).inputShapes, [[-1, 5, 4]]);
+    assert.deepEqual(again(network).config, network.config);
     assert.equal(network.countParams(), 4 * (4 * 3 + 3 * 3 + 3));
   });
 

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concat, mul, pad, slice, type Tensor } from '@unroll/core';
+import { concat, mul, pad, slice, type Tensor, tensor } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
 import {
   bidirectional,
@@ -241,6 +241,12 @@ describe('steps that are pure padding', () => {
       assert.deepEqual(h!.value.dataSync(), states[0]!.dataSync());
       assert.deepEqual(c!.value.dataSync(), states[1]!.dataSync());
     });
+  });
+
+  test('masking takes infinite values for padding and passes none of them on', () => {
+    const layer = masking({ maskValue: Number.POSITIVE_INFINITY });
+    const [{ value, mask }] = run(layer, tensor([[[1], [Number.POSITIVE_INFINITY]]]));
+    assert.deepEqual([value.toArray(), mask?.toArray()], [[[[1], [0]]], [[1, 0]]]);
   });
 
   test('masking finds them from the data', () => {

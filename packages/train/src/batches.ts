@@ -3,6 +3,7 @@
  * which returns the prepared batches of an epoch, starting at any step so that a run can resume.
  */
 import {
+  type FloatArray,
   formatShape,
   type RandomStream,
   type Shape,
@@ -12,7 +13,7 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
-import { masksFor, nextTurnIfDue, onHost, takeRows } from '@unroll/core/internal';
+import { hostTensor, masksFor, nextTurnIfDue, onHost, takeRows, valuesOf } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null for an input or output without one. */
 export type TensorList = readonly (Tensor | null)[];
@@ -182,9 +183,13 @@ export function rowSource(
         const at = rows.start === 0 ? chosen : chosen.map((row) => rows.start + row);
         const optional = (tensors: TensorList): TensorList =>
           tensors.map((tensor) => tensor && takeRows(tensor, at));
+        const masks = optional(rows.masks);
         yield {
-          inputs: rows.inputs.map((tensor) => takeRows(tensor, at)),
-          masks: optional(rows.masks),
+          inputs: await finiteInputs(
+            rows.inputs.map((tensor) => takeRows(tensor, at)),
+            masks,
+          ),
+          masks,
           targets: rows.targets.map((tensor) => takeRows(tensor, at)),
           weights: optional(rows.weights),
           examples: chosen.length,
@@ -254,15 +259,35 @@ async function* follow(
 }
 
 async function prepared(batch: Examples, last: boolean): Promise<PreparedBatch> {
-  const { inputs, masks, targets, weights, examples } = prepare(batch);
+  const { inputs, targets, weights, examples, ...given } = prepare(batch);
+  const masks = await onHost(given.masks);
   return {
-    inputs: await onHost(inputs),
-    masks: await onHost(masks),
+    inputs: await finiteInputs(await onHost(inputs), masks),
+    masks,
     targets: await onHost(targets),
     weights: await onHost(weights),
     examples,
     last,
   };
+}
+
+/** Inputs with 0 where a masked step holds NaN or infinity: its gradient is 0, and a product of 0 and NaN is NaN. */
+function finiteInputs(inputs: readonly Tensor[], masks: TensorList): Promise<Tensor[]> {
+  return Promise.all(inputs.map((input, i) => withFinitePadding(input, masks[i])));
+}
+
+async function withFinitePadding(input: Tensor, mask: Tensor | null): Promise<Tensor> {
+  // A mask of another shape is refused by the model.
+  if (mask === null || mask.size === 0 || input.size % mask.size !== 0) return input;
+  const width = input.size / mask.size;
+  const [values, counts] = await valuesOf([input, mask]);
+  let finite: FloatArray | null = null;
+  for (let at = 0; at < values.length; at++) {
+    if (Number.isFinite(values[at]) || counts[Math.floor(at / width)] !== 0) continue;
+    finite ??= values.slice();
+    finite[at] = 0;
+  }
+  return finite ? hostTensor(finite, input.shape) : input;
 }
 
 function endedEarly(epoch: number, step: number, steps: number | null): Error {

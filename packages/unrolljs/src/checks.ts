@@ -103,7 +103,7 @@ function first(tries: readonly (() => UnrollError | null)[]): UnrollError | null
   return null;
 }
 
-function isPlain(value: unknown): value is object {
+export function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 

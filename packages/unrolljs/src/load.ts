@@ -1,6 +1,13 @@
 /** Reads artifacts from any source. */
 import { ready } from '@unroll/core';
-import { ARTIFACT_FILES, type Artifact, type ArtifactFiles, fromArtifact, fromZip } from '@unroll/formats';
+import {
+  ARTIFACT_FILES,
+  type Artifact,
+  type ArtifactFiles,
+  fromArtifact,
+  fromZip,
+  refuseForeign,
+} from '@unroll/formats';
 import { filesAt } from '#files';
 
 /** A path (Node: a folder or a zip), a URL (pages), the bytes of a zip, or the files themselves. */
@@ -18,5 +25,7 @@ export async function filesOf(source: ArtifactSource): Promise<ArtifactFiles> {
  */
 export async function readArtifact(source: ArtifactSource): Promise<Artifact> {
   await ready();
-  return fromArtifact(await filesOf(source));
+  const files = await filesOf(source);
+  if (typeof source === 'string' && files.size === 0) refuseForeign(source); // in a page; Node does it before reading
+  return fromArtifact(files);
 }

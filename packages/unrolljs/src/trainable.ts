@@ -3,7 +3,7 @@
  * call to a function of @unroll/train that can also be used directly.
  */
 import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
-import { checkOptions, type Known as KnownOptions } from '@unroll/core/internal';
+import { checkOptions, type Known as KnownOptions, shown } from '@unroll/core/internal';
 import type { Artifact, ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
@@ -32,6 +32,7 @@ import {
   checkVerbose,
   EVALUATE,
   FIT,
+  isPlain,
   notNumbers,
   PREDICT,
   PREDICT_BATCH,
@@ -236,6 +237,7 @@ export function trainableFrom<N extends Network>(
       session.evaluate(first, rest),
     async trainOnBatch(x: ModelValues, y: ModelValues, options: ExampleOptions = {}): Promise<Evaluation> {
       checkOptions('trainOnBatch', options, BATCH);
+      if (y === undefined) checkSeparate(network, x, 'trainOnBatch');
       return trainOnBatch(network, await session.settings('trainOnBatch'), { ...options, x, y });
     },
     async predictOnBatch(x: ModelValues, options: Pick<PredictOptions, 'mask'> = {}): Promise<Tensor> {
@@ -300,6 +302,7 @@ function dataOf<O extends ExampleOptions>(
 ): { data: Data; options: O } {
   const batches = isBatches(first);
   if (!batches && isMissing(rest[0], outputNames(network) ?? [])) {
+    checkSeparate(network, first, method);
     throw valueError(`${method}: y is missing. Pass the targets after x, as in ${method}(x, y, options).`);
   }
   const options = (rest[batches ? 0 : 1] ?? {}) as O;
@@ -316,10 +319,21 @@ function dataOf<O extends ExampleOptions>(
   return { data: examplesOf(network, loss, { x: first, y, sampleWeights, mask }), options };
 }
 
+/** @throws UnrollError `value` for `fit({ x, y })`, unless the model has inputs of these names */
+function checkSeparate(network: Network, first: ModelValues | ExampleBatches, method: string): void {
+  if (!isPlain(first) || !('x' in first && 'y' in first)) return;
+  if ((network as Known).inputNames?.includes('x')) return;
+  const others = Object.keys(first).filter((name) => name !== 'x' && name !== 'y');
+  const options = others.length === 0 ? '' : `, { ${others.join(', ')} }`;
+  throw valueError(
+    `${method} takes x and y as separate arguments, got ${shown(first)}. Write ${method}(x, y${options}).`,
+  );
+}
+
 /** True if the argument y is missing: undefined, or the options in its place. */
 function isMissing(y: unknown, outputs: readonly string[]): boolean {
   if (y === undefined) return true;
-  if (typeof y !== 'object' || y === null || Object.getPrototypeOf(y) !== Object.prototype) return false;
+  if (!isPlain(y)) return false;
   return Object.keys(y).every((name) => Object.hasOwn(FIT, name) && !outputs.includes(name));
 }
 

@@ -168,6 +168,19 @@ describe('a cell with a memory and a loss with a parameter', () => {
     }
   });
 
+  test('a second compile() with the same loss saves its trained parameters', async () => {
+    const loss = sharpLoss();
+    const network = make().compile({ optimizer: { name: 'sgd', learningRate: 0.2 }, loss });
+    await network.fit(x, y, fitOptions);
+    const figures = await network.evaluate(x, y);
+    network.compile({ optimizer: 'adam', loss });
+    const files = await filesOf(network); // saved before another call of fit or evaluate
+    const { values } = fromArtifact(files).lossParameters['loss/labels/sharpness'];
+    assert.deepEqual([...values], [...loss.parameters![0].dataSync()]);
+    assert.notEqual(values[0], 1);
+    assert.deepEqual(await (await load(files)).evaluate(x, y), figures);
+  });
+
   test('the file of an untrained model contains no loss parameters', async () => {
     const network = make().compile({ loss: sharpLoss() });
     network.build();

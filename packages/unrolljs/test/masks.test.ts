@@ -5,17 +5,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  batchNormalization,
   concatenate,
   dense,
   embedding,
   type FitOptions,
   input,
+  layerNormalization,
   lstm,
   type ModelValues,
+  masking,
   model,
   padSequences,
   sequential,
   tensor,
+  timeDistributed,
   type UnrollError,
 } from 'unrolljs';
 
@@ -110,6 +114,35 @@ test('masked fit, evaluation and prediction equal those of the trimmed sequences
   near((await masked.predictArray(padded, { mask })).flat(), (await short.predictArray(trimmed)).flat());
   const unmasked = await masked.evaluate(padded, y);
   assert.ok(Math.abs(unmasked.loss - (await short.evaluate(trimmed, y)).loss) > 1e-3, 'the padding matters');
+});
+
+test('NaN and infinite padding has no effect on training, whatever the layers', async () => {
+  const kinds = {
+    dense: () => [dense({ units: 3, activation: 'tanh' })],
+    layerNormalization: () => [layerNormalization()],
+    batchNormalization: () => [batchNormalization()],
+    timeDistributed: () => [timeDistributed(dense({ units: 2 }))],
+    masking: () => [masking()],
+  };
+  for (const [kind, layers] of Object.entries(kinds)) {
+    const trained = async (padding: number, batches: boolean) => {
+      const network = sequential([...layers(), lstm({ units: 3 }), dense({ units: 1 })], { seed: 2 });
+      network.compile({ loss: 'mse', optimizer: 'sgd' });
+      const x = padded.map((rows) => [...rows.slice(0, VALID), [padding], [padding]]);
+      const data = tensor(x);
+      const before = data.dataSync();
+      await (batches
+        ? network.fit([{ x: data, y, mask }], { epochs: 2 })
+        : network.fit(data, y, { mask, epochs: 2, batchSize: 5, shuffle: false }));
+      assert.deepEqual(data.dataSync(), before, 'the data stay as they are');
+      return weightsOf(network);
+    };
+    for (const batches of [false, true]) {
+      const wanted = await trained(0, batches);
+      for (const padding of [Number.NaN, Number.POSITIVE_INFINITY])
+        assert.deepEqual(await trained(padding, batches), wanted, `${kind}, padded with ${padding}`);
+    }
+  }
 });
 
 test('fit accepts the result of padSequences', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   type Cell,
+  concatenate,
   dense,
   type FitOptions,
   model as functional,
@@ -155,6 +156,25 @@ describe('data', () => {
     await refuses(() => model().fit(x, { epochs: 3 } as never), message);
     await refuses(() => model().fit(x, undefined as never), message);
     await refuses(() => model().evaluate(x, { batchSize: 3 } as never), /^evaluate: y is missing\./);
+  });
+  test('x and y in one object', async () => {
+    const both = { x, y } as never;
+    await refuses(
+      () => model().fit(both),
+      /^fit takes x and y as separate arguments, got \{ x, y \}\. Write fit\(x, y\)\.$/,
+    );
+    await refuses(() => model().fit(both, { epochs: 3 } as never), /Write fit\(x, y\)\.$/);
+    const more = { x, y, epochs: 3, batchSize: 2 } as never;
+    await refuses(() => model().fit(more), /Write fit\(x, y, \{ epochs, batchSize \}\)\.$/);
+    await refuses(() => model().evaluate(both), /^evaluate takes .* Write evaluate\(x, y\)\.$/);
+    await refuses(() => model().trainOnBatch(both, undefined as never), /Write trainOnBatch\(x, y\)\.$/);
+  });
+  test('inputs may be named x and y', async () => {
+    const [a, b] = ['x', 'y'].map((name) => input({ shape: [1], name }));
+    const outputs = dense({ units: 1 }).apply(concatenate().apply([a, b]));
+    const network = functional({ inputs: [a, b], outputs }).compile({ loss: 'mse' });
+    assert.equal((await network.fit({ x, y }, y, { verbose: 0 })).epochs, 1);
+    await refuses(() => network.fit({ x, y }, undefined as never), /^fit: y is missing\./);
   });
   test('an output may have the name of an option', async () => {
     const source = input({ shape: [1] });

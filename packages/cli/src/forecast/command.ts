@@ -1,7 +1,7 @@
 /** `unroll forecast`: trains, backtests and forecasts in one command. */
 import { basename, join } from 'node:path';
 import { currentBackend, ready, setThreads } from '@unroll/core';
-import { column } from '@unroll/data';
+import { column, type Table } from '@unroll/data';
 import {
   addFutureRows,
   backtestTable,
@@ -18,6 +18,7 @@ import {
 } from '@unroll/tasks';
 import { UsageError } from '../shared/args.js';
 import { checkWritable, writeAtomically } from '../shared/files.js';
+import type { Reading } from '../shared/reading-options.js';
 import { Reporter } from '../shared/reporter.js';
 import { openCheckpoints, type RunIdentity } from '../shared/resume.js';
 import { type FileTable, readRows } from '../shared/table-file.js';
@@ -116,10 +117,10 @@ async function filesOf(
   { read, seconds }: { read: FileTable; seconds: number },
 ): Promise<Map<string, string | Uint8Array>> {
   const { panel, forecasts, levels, leaderboard, networks } = result;
-  // Newer rows are read as these were, even where a few of them alone would look different (1.600 as 1.6).
-  const decimal = column(read.table, options.target).format?.decimal;
-  const asRead = { ...(decimal && { decimal }), ...reading };
-  const model = new ForecastModel({ ...result.model.pipeline, sql, reading: asRead }, result.model.network);
+  const { pipeline, network } = result.model;
+  const used = [options.target, ...pipeline.covariates.map(({ name }) => name)];
+  const asRead = { ...decimalOf(read.table, used), ...reading };
+  const model = new ForecastModel({ ...pipeline, sql, reading: asRead }, network);
   const backend = currentBackend().description;
   const data = { file: basename(file), rows: read.table.rowCount, sha256: read.fingerprint };
   const epochs = networks?.map((network) => network.epochs) ?? [];
@@ -134,4 +135,17 @@ async function filesOf(
     ['report.html', forecastReport(result, { backend, seconds, options })],
     ...saved.map(([name, bytes]): [string, Uint8Array] => [`model/${name}`, bytes]),
   ]);
+}
+
+/**
+ * The decimal separator that the columns show, if it is the same for all. Newer rows are read with it: a few of them alone
+ * may look different (1.600 as 1600).
+ */
+function decimalOf(table: Table, names: readonly string[]): Pick<Reading, 'decimal'> {
+  const shown = names.flatMap((name) => {
+    const { kind, format } = column(table, name);
+    return kind === 'number' && format && !format.isDefault ? [format.decimal] : [];
+  });
+  const [decimal, ...others] = new Set(shown);
+  return decimal === undefined || others.length > 0 ? {} : { decimal };
 }

@@ -89,7 +89,11 @@ export async function dataRows(
   model: TaskModel,
   reporter: Reporter,
 ): Promise<{ rows: Table | undefined; reading: Reading }> {
-  const reading = { ...model.reading, ...readingOptions(args) };
+  const given = readingOptions(args);
+  const { encoding, ...separators } = { ...model.reading };
+  // Separators are given together: a stored decimal separator may contradict a thousands separator that is given.
+  const isGiven = given.decimal !== undefined || given.thousands !== undefined;
+  const reading = { ...(encoding && { encoding }), ...(isGiven ? {} : separators), ...given };
   const data = text(args, 'data');
   if (data === undefined) return { rows: undefined, reading };
   const sql = text(args, 'sql') ?? model.sql;

@@ -22,7 +22,16 @@ const midnight = (i: number) => {
 };
 const files: Record<string, string | Uint8Array> = {
   'points.csv': rows('month;units', (i) => `${month(i)};${pointed(i)}`),
-  'more-points.csv': 'month;units\n2022-05;1.568\n',
+  'more-points.csv': 'month;units\n2022-05;1.600\n',
+  'more-points-by-comma.csv': 'month,units\n2022-05,1.600\n',
+  'decimals.csv': rows('month;units', (i) => `${month(i)};${(units(i) / 1000).toFixed(3)}`),
+  'integers.csv': rows('month;units', (i) => `${month(i)};${Math.round(units(i) / 2)}`),
+  'more-commas.csv': 'month;units\n2022-05;800,5\n',
+  'mixed.csv': rows(
+    'month;units;price',
+    (i) => `${month(i)};${units(i).toFixed(1).replace('.', ',')};${i % 4}.25`,
+  ),
+  'more-mixed.csv': 'month;units;price\n2022-05;1600,5;1.25\n',
   'names.csv': rows('month,units,"a, b",c', (i) => `${month(i)},${units(i)},${i % 5},${i % 3}`),
   'german.csv': Uint8Array.from(
     rows('Monat;St\xfcck', (i) => `${month(i)};${Math.round(units(i))}`),
@@ -68,6 +77,56 @@ test('separators: a note, the options, and a model that keeps them', async () =>
   assert.equal(next.code, 0);
   assert.ok(Number(next.stdout.split('\n')[1].split(',')[1]) > 1000);
   assert.doesNotMatch(next.stderr, /separators/);
+});
+
+describe('a saved model reads newer rows as those of training, whatever they look like', () => {
+  const made = [
+    ...QUICK,
+    '--quiet',
+    '--season',
+    '1',
+    '--windows',
+    '2',
+    '--horizon',
+    '1',
+    '--target',
+    'units',
+  ];
+  /** The first forecast after newer rows, and what is said about them. */
+  const after = async (model: string, rows: string, ...more: string[]) => {
+    const { code, stdout, stderr } = await unroll(['predict', `${model}/model`, '--data', rows, ...more]);
+    assert.equal(code, 0, stderr);
+    return { value: Number(stdout.split('\n')[1].split(',')[1]), notes: stderr };
+  };
+  const near = (value: number, wanted: number): void =>
+    assert.ok(Math.abs(value - wanted) < wanted / 10, String(value));
+
+  test('1.600 where points separate thousands', async () => {
+    assert.equal((await unroll(['forecast', 'points.csv', ...made, '--out', 'points'])).code, 0);
+    for (const rows of ['more-points.csv', 'more-points-by-comma.csv']) {
+      const { value, notes } = await after('points', rows);
+      near(value, 1600);
+      assert.doesNotMatch(notes, /separators/);
+    }
+    const { value } = await after('points', 'more-points.csv', '--thousands', ',');
+    assert.ok(value < 100, String(value));
+  });
+  test('1.600 where points separate decimals', async () => {
+    assert.equal((await unroll(['forecast', 'decimals.csv', ...made, '--out', 'decimals'])).code, 0);
+    const { value, notes } = await after('decimals', 'more-points.csv');
+    near(value, 1.6);
+    assert.doesNotMatch(notes, /separators/);
+  });
+  test('rows of training without separators decide nothing', async () => {
+    assert.equal((await unroll(['forecast', 'integers.csv', ...made, '--out', 'integers'])).code, 0);
+    near((await after('integers', 'more-commas.csv')).value, 800);
+    assert.match((await after('integers', 'more-points.csv')).notes, /are read as thousands separators/);
+  });
+  test('columns with different separators are read apart', async () => {
+    const both = [...made, '--past', 'price', '--out', 'mixed'];
+    assert.equal((await unroll(['forecast', 'mixed.csv', ...both])).code, 0);
+    near((await after('mixed', 'more-mixed.csv')).value, 1600);
+  });
 });
 
 test('encodings: a note that names the option, and the option', async () => {

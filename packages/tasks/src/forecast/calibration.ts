@@ -109,22 +109,24 @@ const up = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): 
 const down = (value: number, { log, counts }: Pick<SeriesScale, 'log' | 'counts'>): number =>
   log ? Math.exp(value) : counts ? Math.max(0, value) : value;
 
-/** Intervals widened by margins [level][step]. */
+/** Intervals widened by margins [level][step]; levels are in ascending order, and each interval contains the one before. */
 export function widened(
   { lower, upper, ...intervals }: Intervals,
   margins: readonly ArrayLike<number>[],
   scale: SeriesScale,
 ): Intervals {
   const { median } = intervals;
-  const moved = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
-    bounds.map((bound, l) =>
-      bound.map((value, k) => {
-        const far = up(value, scale) + sign * margins[l][k] * scale.unit;
-        const wide = down(far, scale);
-        // Negative margins narrow an interval, but never past the median.
-        return sign * (wide - median[k]) < 0 ? median[k] : wide;
-      }),
-    );
+  const moved = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] => {
+    let inner = median; // Negative margins narrow an interval, but never past the median.
+    return bounds.map((bound, l) => {
+      const outer = bound.map((value, k) => {
+        const wide = down(up(value, scale) + sign * margins[l][k] * scale.unit, scale);
+        return sign * (wide - inner[k]) < 0 ? inner[k] : wide;
+      });
+      inner = outer;
+      return outer;
+    });
+  };
   return { ...intervals, lower: moved(lower, -1), upper: moved(upper, 1) };
 }
 
@@ -158,7 +160,8 @@ export function widenedBeyond(
  * The score that a new one at horizon step `step` exceeds with probability at most 1 - level. For n independent scores, it
  * is the one of rank ceil((n + 1) level). Errors of neighbouring origins overlap in all but one row between origin and
  * target, so n scores are worth about n / sqrt(step) independent ones, which the rank accounts for. If the rank exceeds n,
- * the largest score (which covers a share of n / (n + sqrt(step))) is extrapolated to the level with normal quantiles.
+ * the largest score (which covers a share of n / (n + sqrt(step))) is extrapolated to the level with normal quantiles, or is
+ * taken as 0 if it is negative.
  */
 function margin(list: readonly Score[], origin: number, level: number, step: number): number {
   const seen = Float64Array.from(
@@ -171,6 +174,8 @@ function margin(list: readonly Score[], origin: number, level: number, step: num
   const rank = Math.ceil(all * level);
   if (rank <= n) return seen[rank - 1];
   const largest = seen[n - 1];
+  // The head's intervals contained every actual value. n scores do not show how much they may be narrowed at this level.
+  if (largest <= 0) return 0;
   const share = n / all;
   return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(share));
 }

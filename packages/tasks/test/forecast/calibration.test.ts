@@ -54,6 +54,23 @@ describe('by hand', () => {
     const tight = calibration.widen({ series: 0, origin: 9 }, narrow);
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
+  test('too few errors for a level leave a head interval that held every value as it is, outside the narrower ones', () => {
+    const calibration = new Calibration([0.5, 0.999999], 1, plain);
+    const head = {
+      median: Float64Array.of(0),
+      lower: [Float64Array.of(-8), Float64Array.of(-20)],
+      upper: [Float64Array.of(8), Float64Array.of(20)],
+    };
+    for (let origin = 0; origin < 9; origin++)
+      calibration.learn(panelOf(values), { series: 0, origin }, head);
+    // The largest score at 99.9999 % is 9-20, which would narrow the interval to the median if it were extrapolated.
+    const { lower, upper } = calibration.widen({ series: 0, origin: 9 }, head);
+    assert.deepEqual([lower, upper].map((bounds) => bounds.map(([value]) => value)), [[-5, -20], [5, 20]]); // biome-ignore format: by bound
+    // Bounds that cross after widening.
+    const crossed = { ...head, lower: [...head.lower].reverse(), upper: [...head.upper].reverse() };
+    const nested = calibration.widen({ series: 0, origin: 9 }, crossed);
+    assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
+  });
   test('errors are factors with a log transform', () => {
     const calibration = new Calibration([0.5], 1, { log: true, counts: false, units: [1], floors: [1e-9] });
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(10, 1));
