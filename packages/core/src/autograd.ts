@@ -102,6 +102,8 @@ export class Tape implements Recorder {
   }
 }
 
+runtime.rowGradient = (table, lookup) => new RowGradient(table, [lookup]);
+
 /** The sum of two gradients of one tensor. Row gradients of lookups stay sparse as long as both are sparse. */
 function total(before: Tensor, grad: Tensor): Tensor {
   const rows = before instanceof RowGradient && grad instanceof RowGradient;

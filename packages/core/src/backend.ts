@@ -291,10 +291,10 @@ export interface Backend {
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
   /**
-   * Says that `format` represents every value of the block exactly, until the block's next write: kernels may then store
-   * packed copies of it in that format. Backends that do not use the format do nothing.
+   * Says that `format` represents every value of the block exactly, until the next write to its allocation: kernels may
+   * then store packed copies of it in that format. Missing if no kernel of the backend reads another format than float32.
    */
-  setWeightFormat(block: Block, format: WeightFormatName): void;
+  setWeightFormat?(block: Block, format: WeightFormatName): void;
   /**
    * A copy of the values at the time of the call, in an array owned by the garbage collector. The block may be
    * written or released immediately after the call.

@@ -47,8 +47,8 @@ export class Parameter extends Tensor {
   }
 
   /**
-   * Says that `format` represents every value exactly, until the values change: kernels may then read a packed copy of half
-   * the bytes, with the same results. Another backend, or a move within memory as training begins, ends it too.
+   * Says that `format` represents every value exactly: kernels may then read a packed copy of half the bytes, with the same
+   * results. It holds until this parameter, or one that shares its buffer, is written or moved to another backend.
    */
   setWeightFormat(format: WeightFormatName): void {
     this.#buffer.setWeightFormat(format, this.#offset, this.size);

@@ -90,7 +90,7 @@ export class FlatBuffer implements ResidentMemory {
   /** See {@link Backend.setWeightFormat}. */
   setWeightFormat(format: WeightFormatName, offset: number, length: number): void {
     const { backend, block } = this.locationOf(offset, length);
-    backend.setWeightFormat(block, format);
+    backend.setWeightFormat?.(block, format);
   }
 
   /** Copies the values of a block of the current backend. */

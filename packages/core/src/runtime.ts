@@ -6,6 +6,9 @@ import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
 import type { RandomStream } from './random.js';
 import type { BufferStorage } from './resident.js';
+import type { Lookup } from './row-gradient.js';
+import type { Shape } from './shape.js';
+import type { Tensor } from './tensor.js';
 
 /** A section of work that owns the temporary memory allocated in it; see scope.ts. */
 export interface ScopeState {
@@ -27,6 +30,8 @@ interface Runtime {
    * them.
    */
   makeStream: ((seed: number) => RandomStream) | null;
+  /** Creates the gradient of a lookup; autograd.ts sets it, so that a page that only runs models leaves it out. */
+  rowGradient: ((table: Shape, lookup: Lookup) => Tensor) | null;
   scope: ScopeState | null;
 }
 
@@ -35,6 +40,7 @@ export const runtime: Runtime = {
   makeDefault: null,
   moveStorage: null,
   makeStream: null,
+  rowGradient: null,
   scope: null,
 };
 

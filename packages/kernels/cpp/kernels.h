@@ -4,9 +4,9 @@
 // (src/interface.generated.ts, src/calls.generated.ts) and the lists that the addon and WebAssembly export
 // (cpp/list.generated.h): a name, an argument, a constant or an operation is declared only here.
 //
-// A kernel takes up to four arguments, or one struct. The caller writes a struct as doubles, field after field and those of
-// its base first, into the call area of the linear memory, and passes its address; the addon and WebAssembly make the
-// struct of it. A field that the caller does not give is 0.
+// A kernel takes up to four arguments, or one struct. The caller writes the fields, those of the base first, into the call
+// area of the linear memory and passes its address: as the struct itself for WebAssembly, where every field takes four bytes,
+// and as doubles for the addon, which reads the struct from them. A field that may be null and is not given is 0.
 //
 // Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
 // ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. Inside the kernels sequences are

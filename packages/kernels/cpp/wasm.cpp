@@ -7,22 +7,15 @@
   extern "C" __attribute__((export_name(#name))) result export_##name arguments {   \
     return unroll::UNROLL_ISA::name names;                                          \
   }
-#define EXPORT_CALL(result, name, Struct)                                                     \
-  extern "C" __attribute__((export_name(#name))) result export_##name(const double* slots) {  \
-    unroll::Struct call;                                                                      \
-    read_struct(slots, &call, sizeof call / 4, unroll::float_fields_of_##Struct);             \
-    return unroll::UNROLL_ISA::name(call);                                                    \
+// The call area has the layout of the struct here, as every field takes four bytes. The copy tells the compiler that no
+// kernel writes to it.
+#define EXPORT_CALL(result, name, Struct)                                                          \
+  extern "C" __attribute__((export_name(#name))) result export_##name(const unroll::Struct* at) {  \
+    static_assert(sizeof *at == 4 * unroll::fields_of_##Struct);                                   \
+    const unroll::Struct call = *at;                                                               \
+    return unroll::UNROLL_ISA::name(call);                                                         \
   }
 #ifdef __wasm__
-// Makes a struct of the slots of the call area. Every field takes four bytes here.
-static __attribute__((noinline)) void read_struct(const double* slots, void* to, int fields, uint32_t floats) {
-  for (int i = 0; i < fields; i++, floats >>= 1) {
-    if (floats & 1)
-      static_cast<float*>(to)[i] = (float)slots[i];
-    else
-      static_cast<int32_t*>(to)[i] = (int32_t)(int64_t)slots[i];
-  }
-}
 UNROLL_INFERENCE(EXPORT, EXPORT_CALL)
 #ifndef UNROLL_INFERENCE_ONLY
 UNROLL_TRAINING(EXPORT, EXPORT_CALL)

@@ -26,6 +26,7 @@ const typeOf = (type, where) => {
 };
 
 const camel = (name) => name.replace(/^[a-z]_/, '').replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase());
+const lower = (name) => name[0].toLowerCase() + name.slice(1);
 const capital = (name) => name[0].toUpperCase() + name.slice(1);
 const commentLines = (comment) =>
   comment
@@ -198,27 +199,42 @@ const typescript = (parsed) => {
   return `${out.join('\n')}\n`;
 };
 
+const hasFloats = (structs, name) => allFields(structs, name).some(({ type }) => type === 'float');
 const isOptional = ({ comment }) => comment.some((line) => line.includes('| null'));
 
-/** The structs as interfaces, and a function for each kernel that takes one. */
+/**
+ * The structs as interfaces, and a function for each kernel that takes one. A base is a field: flat objects would have to be
+ * spread together at each call, which takes microseconds.
+ */
 const calls = ({ structs, kernels }) => {
   const out = [
     WRITTEN,
     '',
+    "import type { Slots } from './call-area.js';",
     "import type { Pointer } from './interface.generated.js';",
     "import type { KernelModule } from './types.js';",
   ];
   for (const { name, base, fields, comment } of structs) {
-    out.push('', ...docComment(comment), `export interface ${name}${base ? ` extends ${base}` : ''} {`);
+    out.push('', ...docComment(comment), `export interface ${name} {`);
+    if (base) out.push(`  ${lower(base)}: ${base};`);
     for (const field of fields) {
       out.push(...docComment(field.comment, '  '));
       out.push(`  ${field.id}${isOptional(field) ? '?' : ''}: ${typeOf(field.type, name)};`);
     }
-    out.push('}', '', `const put${name} = (s: Float64Array, c: ${name}): void => {`);
-    const inherited = base ? allFields(structs, base).length : 0;
-    if (base) out.push(`  put${base}(s, c);`);
-    for (const [i, field] of fields.entries())
-      out.push(`  s[${inherited + i}] = c.${field.id}${isOptional(field) ? ' ?? 0' : ''};`);
+    const floats = hasFloats(structs, name);
+    const isBase = structs.some((other) => other.base === name);
+    out.push(
+      '}',
+      '',
+      `const put${name} = (s: Slots, c: ${name}${floats ? ', f: Slots' : ''}): ${isBase ? 'number' : 'void'} => {`,
+    );
+    const inherited = base && `put${base}(s, c.${lower(base)}${hasFloats(structs, base) ? ', f' : ''})`;
+    out.push(`  let i = ${inherited ?? 0};`);
+    for (const field of fields)
+      out.push(
+        `  ${field.type === 'float' ? 'f' : 's'}[i++] = c.${field.id}${isOptional(field) ? ' ?? 0' : ''};`,
+      );
+    if (isBase) out.push('  return i;');
     out.push('};');
   }
   for (const { name, struct } of kernels) {
@@ -226,7 +242,7 @@ const calls = ({ structs, kernels }) => {
     out.push('', `/** Calls \`${name}\` of cpp/kernels.h. */`);
     out.push(
       `export const call${capital(camel(name))} = ({ kernels, calls }: KernelModule, c: ${struct}): void => {`,
-      `  put${struct}(calls.slots, c);`,
+      `  put${struct}(calls.slots, c${hasFloats(structs, struct) ? ', calls.floats' : ''});`,
       `  kernels.${name}(calls.at);`,
       '};',
     );
@@ -248,12 +264,8 @@ const header = (parsed) => {
   const readers = structs.map(({ name, base, fields }) => {
     const reads = fields.map(({ id }) => `from(to.${id}, "${id}")`);
     if (base) reads.unshift(`read_fields(from, static_cast<${base}&>(to))`);
-    const floats = allFields(structs, name).reduce(
-      (bits, { type }, i) => (type === 'float' ? bits | (1 << i) : bits),
-      0,
-    );
     return (
-      `constexpr uint32_t float_fields_of_${name} = ${floats >>> 0};\n` +
+      `constexpr int fields_of_${name} = ${allFields(structs, name).length};\n` +
       `template <class Slots>\ninline bool read_fields(Slots& from, ${name}& to) {\n` +
       `  return ${reads.join(' &&\n         ')};\n}\n`
     );
@@ -262,7 +274,7 @@ const header = (parsed) => {
 // UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K, S), UNROLL_TRAINING(K, S), for those declared with KERNEL
 // and with TRAINING: K(result, name, (arguments), (names of the arguments)), and S(result, name, struct) for those that take a
 // struct. UNROLL_DECLARATIONS(K, S): for all. read_fields makes a struct of the slots of the call area, field by field:
-// from(field, name) reads the next slot and returns whether it fits. float_fields_of_X: a bit for each field that is a float.
+// from(field, name) reads the next slot and returns whether it fits.
 #pragma once
 #include "kernels_impl.h"
 #define UNROLL_INTERFACE_VERSION ${versionOf(parsed)}

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CALL_BYTES, CallArea } from './call-area.js';
+import { CALL_BYTES, type CallArea } from './call-area.js';
 import { checkedThreads } from './choice.js';
-import { interfaceVersion, type KernelExports, mostThreads } from './interface.generated.js';
+import { callSlots, interfaceVersion, type KernelExports, mostThreads } from './interface.generated.js';
 import { KernelLoadError, type KernelModule } from './types.js';
 
 interface Addon {
@@ -79,6 +79,13 @@ export const nativeIsas = (): string[] => {
   }
 };
 
+/** The call area begins after the address 0, which is null. */
+const callAreaOf = (buffer: ArrayBuffer): CallArea => {
+  const at = 64;
+  const slots = new Float64Array(buffer, at, callSlots);
+  return { at, slots, floats: slots };
+};
+
 export const loadNative = (isa?: string): KernelModule => {
   const addon = loadAddon();
   if (isa !== undefined && !addon.cpu.isas.includes(isa)) {
@@ -99,7 +106,7 @@ export const loadNative = (isa?: string): KernelModule => {
     );
   }
   const { buffer } = instance.memory;
-  const calls = new CallArea(instance.memory, 64); // behind the address 0, which is null
+  const calls = callAreaOf(buffer);
   return {
     kind: 'native',
     variant: instance.isa,

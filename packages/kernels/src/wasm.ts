@@ -5,9 +5,15 @@
 //   call area | heap
 //
 // A worker takes part from the moment it has entered the pool; until then kernels run without it.
-import { CALL_BYTES, CallArea } from './call-area.js';
+import { CALL_BYTES, type Slots } from './call-area.js';
 import { checkedThreads } from './choice.js';
-import { initialPages, interfaceVersion, type KernelExports } from './interface.generated.js';
+import {
+  callSlots,
+  initialPages,
+  interfaceVersion,
+  type KernelExports,
+  type Pointer,
+} from './interface.generated.js';
 import { onlyInfers } from './only-infers.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
@@ -53,6 +59,8 @@ const PAGE = 65536;
 const MOST_PAGES = 65536;
 const STACK = 256 * 1024;
 
+const NONE = new Int32Array();
+
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Shared memory has its limit from the start; not every browser gives 4 GiB of addresses. */
@@ -74,6 +82,9 @@ class WasmMemory implements LinearMemory {
   readonly wasm: WebAssembly.Memory;
   readonly limit: number;
   heapBase = 0;
+  /** Its address is set once the layout is known. */
+  readonly calls: { at: Pointer; slots: Slots; floats: Slots } = { at: 0, slots: NONE, floats: NONE };
+
   constructor(wasm: WebAssembly.Memory, pages: number) {
     this.wasm = wasm;
     this.limit = pages * PAGE;
@@ -82,11 +93,18 @@ class WasmMemory implements LinearMemory {
     return this.wasm.buffer;
   }
 
+  showCalls(): void {
+    const { calls, buffer } = this;
+    calls.slots = new Int32Array(buffer, calls.at, callSlots);
+    calls.floats = new Float32Array(buffer, calls.at, callSlots);
+  }
+
   reserve(bytes: number): boolean {
     const missing = Math.ceil((bytes - this.wasm.buffer.byteLength) / PAGE);
     if (missing <= 0) return true;
     try {
       this.wasm.grow(missing);
+      this.showCalls();
       return true;
     } catch {
       return false; // past the limit, or the system has no more: grow tells the two apart no better
@@ -118,11 +136,13 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   const maxThreads = host.threads ? host.maxThreads : 1;
   const firstScratch = align(pool.__heap_base.value);
   const firstWorker = firstScratch + scratchBytes;
-  const calls = new CallArea(memory, firstWorker + (maxThreads - 1) * workerBytes);
-  memory.heapBase = calls.at + align(CALL_BYTES);
+  const { calls } = memory;
+  calls.at = firstWorker + (maxThreads - 1) * workerBytes;
+  memory.heapBase = calls.at + CALL_BYTES;
   if (!memory.reserve(memory.heapBase)) {
     throw new KernelLoadError(`no memory for ${maxThreads} threads of kernels`, 'wasm-failed');
   }
+  memory.showCalls();
   pool.pool_configure(host.cores, host.mayWait ? 1 : 0, firstScratch);
 
   let started = 1;

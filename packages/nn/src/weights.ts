@@ -93,6 +93,6 @@ export function roundWeights(owner: WeightOwner, to: 'float16'): void {
   });
   parameters.forEach((parameter, i) => {
     parameter.assign(Float32Array.from(rounded[i], fromHalf));
-    parameter.setWeightFormat('float16');
   });
+  for (const parameter of parameters) parameter.setWeightFormat('float16');
 }

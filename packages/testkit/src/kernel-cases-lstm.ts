@@ -46,8 +46,8 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const format = WeightFormat.float32;
   const packed = arena.empty(kernels.lstm_packed_size(I, H, format));
   callLstmPack(module, {
-    ...{ I, H, format, packed },
-    ...{ W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
+    pack: { I, H, packed, W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
+    format,
   });
 
   const rows = new Float32Array((T + 1) * B * (I + H));
@@ -61,10 +61,11 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   new Float32Array(module.memory.buffer, c, B * H).set(c0);
   const gates = arena.empty(T * B * 4 * H);
   const y = arena.empty(T * B * H);
-  const layer = { T, B, I, H, act: Activation.tanh, ract: Activation.sigmoid };
+  const steps = { T, B, I, H, act: Activation.tanh, packed };
+  const ract = Activation.sigmoid;
   callLstmForward(module, {
-    ...{ ...layer, packed, xh, back: 0, c, cStep: B * H, gates },
-    ...{ y, yT: B * H, yB: H },
+    forward: { steps, xh, back: 0, y, yT: B * H, yB: H },
+    ...{ ract, c, cStep: B * H, gates },
   });
 
   const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
@@ -72,9 +73,10 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const dh = arena.floats(new Float32Array(B * H));
   const dc = arena.floats(new Float32Array(B * H));
   const dG = arena.empty(T * B * 4 * H);
+  const gradients = { dy: arena.floats(dy), dyT: B * H, dyB: H, dh, dG };
   callLstmBackward(module, {
-    ...{ ...layer, packed: packedBack, gates, c, dh, dc, dG },
-    ...{ dy: arena.floats(dy), dyT: B * H, dyB: H },
+    backward: { steps: { ...steps, packed: packedBack }, ...gradients },
+    ...{ ract, gates, c, dc },
   });
   const states = arena.read(xh, (T + 1) * B * (I + H));
   const h = new Float32Array(T * B * H);

@@ -211,7 +211,7 @@ const otherCases: KernelCase[] = [
         Float32Array.from(stream, (word) => word * 2 ** -24),
         'uniform',
       );
-      callRandomMask(module, { ...call, keep: 0.75, scale: 4 / 3 });
+      callRandomMask(module, { randomUniform: call, keep: 0.75, scale: 4 / 3 });
       const mask = Float32Array.from(stream, (word) => (word < 0.75 * 2 ** 24 ? 4 / 3 : 0));
       expectSame(arena.read(y, n), mask, 'mask');
     },
@@ -313,9 +313,10 @@ const otherCases: KernelCase[] = [
         v[i] = value * value;
       });
       const [pw, pm, pv] = [arena.floats(w), arena.floats(m), arena.floats(v)];
+      const update = { w: pw, g: arena.floats(g), n, decay: 0.001, gScale: 0.5 };
       callAdam(module, {
-        ...{ w: pw, g: arena.floats(g), m: pm, v: pv, n, rate: 0.01, beta1: 0.9, beta2: 0.999 },
-        ...{ epsilon: 1e-7, vScale: 1.5, decay: 0.001, gScale: 0.5 },
+        moments: { update, m: pm, v: pv, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, vScale: 1.5 },
+        rate: 0.01,
       });
       const half = g.map((value) => value * 0.5);
       // The kernel gets the betas, and therefore 1 - beta, in float32. The rounding is visible where v is small.

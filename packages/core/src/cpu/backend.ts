@@ -4,12 +4,13 @@
  */
 import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { address, type CpuBlock, markDirty, setFormat } from './block.js';
+import { address, type CpuBlock, markDirty } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
 import { FLOAT, SPACE, shownBy } from './memory.js';
 import { packer, recurrentKernels } from './recurrent.js';
 import { type TrainingKernels, trainingKernels } from './training.js';
+import { type FormatChoice, formatChoice, setFormat } from './weight-format.js';
 
 export interface CpuBackend extends Backend {
   readonly module: KernelModule;
@@ -18,15 +19,20 @@ export interface CpuBackend extends Backend {
 
 /** The backend over these kernels. */
 export function cpuBackend(module: KernelModule): CpuBackend {
-  return backendOver(module, module.inferenceOnly ? null : trainingKernels);
+  const training = module.inferenceOnly ? null : trainingKernels;
+  return Object.assign(backendOver(module, training, formatChoice(module)), { setWeightFormat: setFormat });
 }
 
 /** Without the kernels that only training calls, so that a page that only runs models does not load them. */
 export function inferenceBackend(module: KernelModule): CpuBackend {
-  return backendOver(module, null);
+  return backendOver(module, null, null);
 }
 
-function backendOver(module: KernelModule, training: typeof trainingKernels | null): CpuBackend {
+function backendOver(
+  module: KernelModule,
+  training: typeof trainingKernels | null,
+  formatFor: FormatChoice | null,
+): CpuBackend {
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(SPACE * FLOAT);
   const packed = packer(heap);
@@ -35,7 +41,7 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
     new Float32Array(module.memory.buffer, at, length);
   const inference: Omit<Kernels, keyof TrainingKernels> = {
     ...inferenceKernels(module, shown, dimsAt),
-    ...recurrentKernels(module, heap, packed),
+    ...recurrentKernels(module, heap, packed, formatFor),
   };
   const kernels: Kernels = training
     ? { ...inference, ...training(module, packed) }
@@ -83,7 +89,6 @@ function backendOver(module: KernelModule, training: typeof trainingKernels | nu
       const { at, root } = block as CpuBlock;
       return { length, at: at + offset * FLOAT, root };
     },
-    setWeightFormat: (block, format) => setFormat(block as CpuBlock, format),
     write(block, data) {
       const at = address(block);
       const { length } = block;

@@ -27,11 +27,11 @@ import type {
   LstmForwardCall,
   RecurrentCall,
   SequenceView,
-  WeightFormatName,
 } from '../backend.js';
-import { address, type CpuBlock, formatOf, type PackedForm } from './block.js';
+import { address, type CpuBlock, type PackedForm } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
+import type { FormatChoice } from './weight-format.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
@@ -68,14 +68,19 @@ export function packer(heap: Heap): Packer {
   };
 }
 
-export function recurrentKernels(module: KernelModule, heap: Heap, packed: Packer): RecurrentKernels {
-  const weights = packedWeights(module, packed);
+export function recurrentKernels(
+  module: KernelModule,
+  heap: Heap,
+  packed: Packer,
+  formatFor: FormatChoice | null,
+): RecurrentKernels {
+  const weights = packedWeights(module, packed, formatFor);
   return {
     rnnForward: (c) => callRnnForward(module, forward(c, weights.rnn(c))),
 
     lstmForward: (c) =>
       callLstmForward(module, {
-        ...forward(c, weights.lstm(c)),
+        forward: forward(c, weights.lstm(c)),
         ract: Activation[c.recurrentActivation],
         c: address(c.c),
         cStep: c.keepCells ? c.B * c.H : 0,
@@ -83,37 +88,27 @@ export function recurrentKernels(module: KernelModule, heap: Heap, packed: Packe
       }),
 
     gruForward(c) {
-      const variant = {
+      const gruForward = {
+        forward: forward(c, c.resetAfter ? weights.gru(c) : weights.gruBefore(c)),
         ract: Activation[c.recurrentActivation],
         textbook: c.textbook ? 1 : 0,
         gates: address(c.gates),
       };
       if (c.resetAfter) {
-        callGruForward(module, { ...forward(c, weights.gru(c)), ...variant });
+        callGruForward(module, gruForward);
         return;
       }
       // Without a block for r h' of every step, all steps use the same one.
       const BH = c.B * c.H;
       const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT);
-      const all = { ...forward(c, weights.gruBefore(c)), ...variant };
-      callGruBeforeForward(module, { ...all, rh, rhStep: c.rh ? BH : 0 });
+      callGruBeforeForward(module, { gruForward, rh, rhStep: c.rh ? BH : 0 });
     },
   };
 }
 
 /** The weights of a call in the form that its kernel reads. */
-function packedWeights(module: KernelModule, packed: Packer) {
+function packedWeights(module: KernelModule, packed: Packer, formatFor: FormatChoice | null) {
   const { kernels: k } = module;
-  const float16From = Array.from(
-    { length: 16 },
-    (_, rows) => k.float16_from(rows) || Number.POSITIVE_INFINITY,
-  );
-  /** float16 for inference of few rows with large matrices whose values it represents exactly: half the bytes to read. */
-  const formatFor = ({ B, W, U, gates }: ForwardCall & { gates: Block | null }): WeightFormatName => {
-    if (gates !== null || W.length + U.length < (float16From[B] ?? Number.POSITIVE_INFINITY))
-      return 'float32';
-    return formatOf(W as CpuBlock) === 'float16' ? formatOf(U as CpuBlock) : 'float32';
-  };
   type Size = (I: number, H: number) => number;
   const plain = (form: string, size: Size, pack: typeof callRnnPack) => (c: ForwardCall) =>
     packed(
@@ -125,13 +120,13 @@ function packedWeights(module: KernelModule, packed: Packer) {
   type SizeIn = (I: number, H: number, format: number) => number;
   const formatted =
     (form: string, size: SizeIn, pack: typeof callLstmPack) => (c: LstmForwardCall | GruForwardCall) => {
-      const name = formatFor(c);
+      const name = formatFor?.(c) ?? 'float32';
       const format = WeightFormat[name];
       return packed(
         `${form} ${name}`,
         [c.W, c.U, c.b],
         () => size(c.I, c.H, format),
-        (to) => pack(module, { ...packing(c, to), format }),
+        (to) => pack(module, { pack: packing(c, to), format }),
       );
     };
   return {
@@ -164,7 +159,7 @@ export function steps(c: RecurrentCall, I: number, weights: number): Steps {
 function forward(c: ForwardCall, weights: number): Forward {
   const { y } = c;
   return {
-    ...steps(c, c.I, weights),
+    steps: steps(c, c.I, weights),
     xh: address(c.xh),
     x: address(c.x),
     back: c.reverse ? 1 : 0,

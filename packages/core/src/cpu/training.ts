@@ -14,10 +14,11 @@ import {
   callScatterAdd,
   callSgd,
   type KernelModule,
+  type Moments,
   type RandomUniform,
   type Update,
 } from '@unroll/kernels';
-import type { BackwardCall, Block, Kernels, OptimizerCall } from '../backend.js';
+import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
 import { address, markDirty } from './block.js';
 import { type Packer, start, steps } from './recurrent.js';
 
@@ -59,7 +60,7 @@ function stepKernels(module: KernelModule): Steps {
       markDirty(y);
     },
     randomMask(key, counter, y, keep, scale) {
-      callRandomMask(module, { ...random(key, counter, y), keep, scale });
+      callRandomMask(module, { randomUniform: random(key, counter, y), keep, scale });
       markDirty(y);
     },
   };
@@ -76,7 +77,7 @@ function cellKernels(module: KernelModule, packed: Packer): Cells {
         () => k.rnn_packed_backward_size(H),
         (to) => k.rnn_pack_backward(H, address(U), to),
       );
-      callRnnBackward(module, { ...backward(c, c.I, weights), xh: address(c.xh), hs: address(c.hs) });
+      callRnnBackward(module, { backward: backward(c, c.I, weights), xh: address(c.xh), hs: address(c.hs) });
     },
     lstmBackward(c) {
       const { H, U } = c;
@@ -87,7 +88,7 @@ function cellKernels(module: KernelModule, packed: Packer): Cells {
         (to) => k.lstm_pack_backward(H, address(U), to),
       );
       callLstmBackward(module, {
-        ...backward(c, 0, weights),
+        backward: backward(c, 0, weights),
         ract: Activation[c.recurrentActivation],
         gates: address(c.gates),
         c: address(c.c),
@@ -106,7 +107,7 @@ function cellKernels(module: KernelModule, packed: Packer): Cells {
       );
       const run = resetAfter ? callGruBackward : callGruBeforeBackward;
       run(module, {
-        ...backward(c, c.I, weights),
+        backward: backward(c, c.I, weights),
         ract: Activation[c.recurrentActivation],
         textbook: c.textbook ? 1 : 0,
         gates: address(c.gates),
@@ -120,7 +121,7 @@ function cellKernels(module: KernelModule, packed: Packer): Cells {
 function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): Backward {
   const { dy } = c;
   return {
-    ...steps(c, I, weights),
+    steps: steps(c, I, weights),
     dy: start(dy),
     dyT: dy?.strideT ?? 0,
     dyB: dy?.strideB ?? 0,
@@ -133,25 +134,33 @@ function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): 
 function optimizerKernels(module: KernelModule): Optimizers {
   return {
     sgd(c) {
-      callSgd(module, { ...c, ...update(c), m: address(c.m) });
+      const { keep, fresh, rateM, rateG } = c;
+      callSgd(module, { update: update(c), m: address(c.m), keep, fresh, rateM, rateG });
       markDirty(c.w);
     },
     rmsprop(c) {
+      const { keep, fresh, inside, outside, momentum, rateQ, rateM } = c;
       callRmsprop(module, {
-        ...c,
-        ...update(c),
+        update: update(c),
         v: address(c.v),
         mean: address(c.mean),
         m: address(c.m),
+        keep,
+        fresh,
+        inside,
+        outside,
+        momentum,
+        rateQ,
+        rateM,
       });
       markDirty(c.w);
     },
     adam(c) {
-      callAdam(module, { ...c, ...update(c), m: address(c.m), v: address(c.v) });
+      callAdam(module, { moments: moments(c), rate: c.rate });
       markDirty(c.w);
     },
     nadam(c) {
-      callNadam(module, { ...c, ...update(c), m: address(c.m), v: address(c.v) });
+      callNadam(module, { moments: moments(c), rateM: c.rateM, rateG: c.rateG });
       markDirty(c.w);
     },
   };
@@ -159,4 +168,9 @@ function optimizerKernels(module: KernelModule): Optimizers {
 
 function update({ w, g, decay, gScale }: OptimizerCall): Update {
   return { w: address(w), g: address(g), n: w.length, decay, gScale };
+}
+
+function moments(c: MomentsCall): Moments {
+  const { beta1, beta2, epsilon, vScale } = c;
+  return { update: update(c), m: address(c.m), v: address(c.v), beta1, beta2, epsilon, vScale };
 }

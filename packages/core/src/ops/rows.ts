@@ -1,7 +1,7 @@
 /** Row ops: softmax over the last axis, and lookups of rows in a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
-import { RowGradient } from '../row-gradient.js';
+import { runtime } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';
@@ -35,7 +35,7 @@ const gatherOp: Op<NoAttributes, readonly [table: Tensor, ids: Tensor]> = {
     kernels.gather(table.block(), ids.block(), y.block(), table.shape[1]);
   },
   backward: ({ inputs: [table, ids], grads: [g], needs }) => [
-    needs[0] ? new RowGradient(table.shape, [{ ids, grad: g }]) : null,
+    needs[0] ? runtime.rowGradient!(table.shape, { ids, grad: g }) : null,
     null,
   ],
 };

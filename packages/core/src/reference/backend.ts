@@ -195,7 +195,6 @@ export function referenceBackend(dtype: 'float32' | 'float64' = 'float32'): Back
       values: values(block).subarray(offset, offset + length),
     }),
     write: (block, data) => values(block).set(data),
-    setWeightFormat: () => {},
     read: async (block) => values(block).slice(),
     readSync(block, to) {
       if (to === undefined) return values(block).slice();
