@@ -101,8 +101,8 @@ function leaderboardTable({ leaderboard }: ForecastResult): string {
     '<p class="quiet">Models are ranked by MASE. MASE (mean absolute scaled error): MAE divided by the MAE of the ' +
     'seasonal naive forecast on the training rows; values below 1 beat that baseline. sMAPE: symmetric mean absolute ' +
     'percentage error. RMSE and MAE are in the unit of the target. WQL: weighted quantile loss of the median and the ' +
-    'interval bounds, relative to the mean absolute actual value. Coverage 80%: the share of actual values inside the 80% interval; if the intervals are well ' +
-    'calibrated, coverage is close to their level. Lower is better for every column except coverage.</p>'
+    'interval bounds, relative to the mean absolute actual value. Coverage 80%: the share of actual values inside the ' +
+    '80% interval; if the intervals are well calibrated, coverage is close to their level. Lower is better for every column except coverage.</p>'
   );
 }
 
