@@ -11,7 +11,7 @@ const { loss } = await model.fit(
   starts.map((t) => [wave(t + 24)]),
   { epochs: 30 },
 );
-console.log(`loss ${loss[0]?.toFixed(3)} at first, ${loss.at(-1)?.toFixed(5)} at last`);
+console.log(`loss ${loss[0]?.toFixed(3)} in epoch 1, ${loss.at(-1)?.toFixed(5)} in epoch 30`);
 
 const forecast = await model.predictArray([window(1000)]);
-console.log(`forecast ${forecast[0]?.[0]?.toFixed(2)}, truth ${wave(1024).toFixed(2)}`);
+console.log(`forecast ${forecast[0]?.[0]?.toFixed(2)}, actual ${wave(1024).toFixed(2)}`);

@@ -1,7 +1,7 @@
 /**
  * Sequence to sequence with the functional API: dates in words become ISO dates. The encoder's final states are the
- * decoder's initial ones; training shows the decoder the right answer one step late (teacher forcing), and afterwards a
- * loop feeds it what it said itself, one character at a time.
+ * decoder's initial states. In training, the decoder reads the correct answer shifted by one step (teacher forcing); in
+ * inference, a loop feeds its own output back, one character at a time.
  */
 import { dense, embedding, input, lstm, model, RandomStream } from 'unrolljs';
 
@@ -49,9 +49,9 @@ const { loss } = await translator.fit(
   answers.slice(0, train),
   { epochs: 14, batchSize: 64 },
 );
-console.log(`loss ${loss[0].toFixed(3)} at first, ${loss[loss.length - 1].toFixed(4)} at last`);
+console.log(`loss ${loss[0].toFixed(3)} in epoch 1, ${loss[loss.length - 1].toFixed(4)} in epoch 14`);
 
-/** The decoding loop: every answer grows by the character that the model finds most likely. */
+/** Greedy decoding: each step appends the most likely character to every answer. */
 async function translate(texts: readonly string[]): Promise<string[]> {
   const encoded = texts.map(encode);
   const said = texts.map(() => [0]);
@@ -73,7 +73,7 @@ async function translate(texts: readonly string[]): Promise<string[]> {
 const validation = data.slice(train);
 const translated = await translate(validation.map(({ words }) => words));
 const right = validation.filter(({ iso }, i) => iso === translated[i]).length;
-console.log(`${right} of ${validation.length} unseen dates right`);
+console.log(`${right} of ${validation.length} unseen dates correct`);
 for (const [i, { words }] of validation.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
 
 export { translate, translator, validation }; // tools/float16.mjs rounds its weights

@@ -1,7 +1,7 @@
 /**
- * Classifying text with an embedding and a GRU. The example writes its own reviews from a small grammar in which "not",
- * "but" and "although" decide what a sentence means, so that counting words is not enough; sentences differ in length and
- * are padded on the right with 0, which the embedding masks.
+ * Text classification with an embedding and a GRU. The reviews are generated from a small grammar in which "not", "but"
+ * and "although" decide the meaning of a sentence, so counting words is not enough. Sentences differ in length and are
+ * padded on the right with 0, which the embedding masks.
  */
 import { dense, embedding, gru, RandomStream, sequential } from 'unrolljs';
 

@@ -1,6 +1,6 @@
 /**
- * Forecasting with an LSTM, as most tutorials write it: windows of a series in, the next value out. The series is a
- * mixture of two sines and noise that the example makes itself; the last fifth of it is never trained on.
+ * Forecasting with an LSTM as in most tutorials: the input is a window of a series, the output its next value. The series
+ * is synthetic: two sines plus noise. The last fifth of it is the test part.
  */
 import { dense, lstm, RandomStream, sequential } from 'unrolljs';
 

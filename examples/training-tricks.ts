@@ -1,6 +1,6 @@
 /**
- * Four ways to train a recurrent network better, each beside the same network without it: gradient clipping, dropout,
- * batch normalisation, and reading in both directions. All data are made here from seeds; nothing tested was trained on.
+ * Four ways to train a recurrent network better, each compared with the same network without it: gradient clipping,
+ * dropout, batch normalisation and bidirectional layers. All data are synthetic; test data are separate from training data.
  */
 import {
   batchNormalization,
@@ -25,7 +25,7 @@ function sequences(seed: string, count: number, steps: number): number[][][] {
 const total = (sequence: number[][]): number => sequence.reduce((sum, [value]) => sum + value, 0);
 const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}`;
 
-// 1. Clipping. A plain network without bounds (relu) learns to add up 60 numbers: over so many steps gradients explode.
+// 1. Clipping. A plain RNN with ReLU, which is unbounded, learns to add 60 numbers. Over so many steps gradients explode.
 {
   const x = sequences('sums', 256, 60);
   const y = x.map((sequence) => [total(sequence) / 8]);
@@ -41,7 +41,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
       return at('loss', loss[loss.length - 1]);
     } catch (error) {
       if (error instanceof UnrollError && error.code === 'nan')
-        return 'stopped, as the loss is not finite any more';
+        return 'stopped: the loss is no longer finite';
       throw error;
     }
   };
@@ -49,7 +49,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
   console.log(`                     with clip: { value: 0.1 }: ${await lossWith({ value: 0.1 })}`);
 }
 
-// 2. Dropout. 48 noisy examples and a large network: it learns the noise by heart unless inputs and states are dropped.
+// 2. Dropout. With only 48 noisy examples, a large network memorises the noise unless inputs and states are dropped.
 {
   const noise = new RandomStream(2, 'noise').normal(48, 0, 1);
   const x = sequences('few', 48, 12);
@@ -67,7 +67,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     const { loss: onUnseen } = await model.evaluate(unseen, truth);
     const name = rate === 0 ? 'dropout              without:' : '                     with 0.3:';
     console.log(
-      `${name} ${at('loss on its 48 examples', loss[loss.length - 1])}, ${at('on unseen', onUnseen)}`,
+      `${name} ${at('loss on the 48 examples', loss[loss.length - 1])}, ${at('on unseen', onUnseen)}`,
     );
   }
 }
@@ -90,7 +90,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
   }
 }
 
-// 4. Both directions. Whether the next number is larger can be said of each step only by who has seen what follows.
+// 4. Bidirectional layers. The task needs the future: is the next number larger? A forward layer has not seen it yet.
 {
   const steps = 12;
   const rises = (sequence: number[][]): number[][] =>
@@ -110,6 +110,6 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     await model.fit(x, x.map(rises), { epochs: 20 });
     const { binaryAccuracy } = await model.evaluate(unseen, unseen.map(rises));
     const name = both ? '                     both:' : 'directions           one:';
-    console.log(`${name} ${(100 * binaryAccuracy).toFixed(1)} % of unseen steps right`);
+    console.log(`${name} ${(100 * binaryAccuracy).toFixed(1)} % of unseen steps correct`);
   }
 }

@@ -26,8 +26,8 @@ const results = (text, pattern) => {
 
 const CHECKS = {
   'quick-start': (text) => {
-    const [forecast, truth] = results(text, /forecast (\S+), truth (\S+)/);
-    assert.ok(Math.abs(forecast - truth) < 0.05, text);
+    const [forecast, actual] = results(text, /forecast (\S+), actual (\S+)/);
+    assert.ok(Math.abs(forecast - actual) < 0.05, text);
   },
   'time-series': (text) => {
     const [learned, naive] = results(text, /RMSE on 234 unseen steps: (\S+) \(last value: ([\d.]+)/);
@@ -38,11 +38,11 @@ const CHECKS = {
     assert.ok(accuracy > 97, text);
   },
   seq2seq: (text) => {
-    const [right, all] = results(text, /(\d+) of (\d+) unseen dates right/);
+    const [right, all] = results(text, /(\d+) of (\d+) unseen dates correct/);
     assert.ok(right > 0.97 * all, text);
   },
   'training-tricks': (text) => {
-    assert.match(text, /without: stopped, as the loss is not finite any more/);
+    assert.match(text, /without: stopped: the loss is no longer finite/);
     const [clipped] = results(text, /with clip: .*: loss (\S+)/);
     assert.ok(clipped < 0.8, text);
     const [plain, dropped] = results(text, /on unseen (\S+)[\s\S]*on unseen (\S+)/);

@@ -15,8 +15,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const chromium = findChromium();
 
 const checkQuickStart = (text) => {
-  const [, forecast, truth] = /forecast (\S+), truth (\S+)/.exec(text) ?? assert.fail(text);
-  assert.ok(Math.abs(forecast - truth) < 0.05, text);
+  const [, forecast, actual] = /forecast (\S+), actual (\S+)/.exec(text) ?? assert.fail(text);
+  assert.ok(Math.abs(forecast - actual) < 0.05, text);
 };
 
 /** Runs a body of a program and sends what it returns, or why it failed, to the test. */

@@ -91,7 +91,7 @@ const EVALUATIONS = [
 /** The metrics of the leaderboard as table columns, by model. */
 function scores({ leaderboard }) {
   const row = ({ model, rmse, mae, smape, mase, coverage }) => {
-    const shares = Object.entries(coverage).map(([level, share]) => [`in ${level}%`, 100 * share]);
+    const shares = Object.entries(coverage).map(([level, share]) => [`coverage ${level}%`, 100 * share]);
     return [model, { RMSE: rmse, MAE: mae, sMAPE: smape, MASE: mase, ...Object.fromEntries(shares) }];
   };
   return new Map(leaderboard.map(row));

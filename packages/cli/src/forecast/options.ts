@@ -57,49 +57,51 @@ const OPTIONS = {
 
 export const FORECAST_HELP = `Usage: unroll forecast <file> --target <column> --horizon <n> [options]
 
-Reads a table (CSV, JSON lines or Parquet), detects its time column, frequency and season, backtests a recurrent network
-and baselines on the last rows, and forecasts the next <n> rows with the best model.
+Reads a table (CSV, JSON lines or Parquet) and detects its time column, frequency and season length. Backtests a
+recurrent network and baselines on the last rows, and forecasts the next <n> rows with the best model.
 
 Data
   --target <column>     column to forecast
-  --horizon <n>         rows to forecast
-  --time <column>       time column, or several joined by commas: year,month,day,hour (default: detected)
-  --series <column>     column with the series of each row (default: the table is one series)
-  --past <a,b>          covariates known up to now; quote a name that contains a comma: '"a, b",c'
-  --future <c,d>        covariates also known for the rows to forecast
-  --future-rows <file>  file with the future covariates of the rows to forecast, if not in the table
-  --static <e>          covariates that are constant within a series
-  --calendar <names>    calendar features: auto, none, or a list of hour,weekday,month (default: none)
-  --sql <query>         query whose result is forecast; the file is the table "data" and may be larger than memory
-                        (needs DuckDB: npm install @duckdb/node-api)
-  --frequency <f>       monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
-  --season <n>          rows in a season, 1 for none (default: detected)
+  --horizon <n>         number of rows to forecast
+  --time <columns>      time column, or several such as year,month,day,hour (default: detected)
+  --series <column>     column that identifies the series of each row (default: the table is one series)
+  --past <columns>      past covariates: known only up to the last row
+  --future <columns>    future covariates: also known for the rows to forecast
+  --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
+  --static <columns>    static covariates: constant within each series
+  --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
+  --sql <query>         forecast the result of this query; it reads the file as the table "data", which may be larger
+                        than memory (needs DuckDB: npm install @duckdb/node-api)
+  --frequency <name>    monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
+  --season <n>          season length in rows; 1 means no season (default: detected)
+
+Separate columns by commas. Quote a name that contains a comma: --past '"a, b",c'
 
 ${READING_HELP}${TIME_HELP}
 Network
-  --cells <rnn,lstm,gru>  recurrent cells to compare (default: lstm)
-  --units <n>           hidden units of each layer (default: 32)
-  --layers <n>          recurrent layers (default: 1)
-  --window <n>          input rows of the network (default: one season or more)
-  --head <name>         point, quantile, gaussian, studentt, or negbin for counts (default: point)
-  --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or
-                        log, depending on the data)
-  --decoding <how>      direct: all horizon steps at once; recursive: step by step (default: direct)
+  --cells <names>       recurrent cells to compare: any of rnn,lstm,gru (default: lstm)
+  --units <n>           hidden units per layer (default: 32)
+  --layers <n>          number of recurrent layers (default: 1)
+  --window <n>          input rows of the network (default: depends on the season and the number of rows)
+  --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts (default: point)
+  --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or log, depending on
+                        the data)
+  --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
   --seed <n>            random seed (default: 0)
 
 Backtest
-  --windows <n>         number of backtest forecasts (default: 4, more for long series)
-  --step <n>            rows between two backtest forecasts (default: the horizon)
+  --windows <n>         number of backtest forecasts (default: up to 4, up to 20 for long series)
+  --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
   --refit               retrain before each backtest forecast
-  --level <80,95>       levels of the prediction intervals, in percent (default: 80,95)
+  --level <percents>    levels of the prediction intervals (default: 80,95)
 
 Run
   --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder
-  --resume              resume the interrupted run in that folder
+  --resume              resume the interrupted run in the --out folder
   --threads <n>         number of threads (default: the number of cores)
   --dry-run             print the plan without training
-  --json                print one JSON event per line to stdout, and text to stderr
+  --json                print events to stdout, one JSON object per line, and text to stderr
   --quiet               print no text
 `;
 

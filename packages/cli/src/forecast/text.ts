@@ -12,7 +12,7 @@ export function showForecast({ panel, plan, winner, forecasts }: ForecastResult,
   const labels = [timeAt(panel, end - shown), timeAt(panel, end - 1), last] as const;
   const name = panel.idColumn === null ? panel.target : `${panel.target} of ${series.id}`;
   const rows = `${shown} row${shown === 1 ? '' : 's'}`;
-  reporter.print(`${name}: last ${rows}, and ● forecast of the next ${plan.horizon} by ${winner}`);
+  reporter.print(`${name}: last ${rows} and ${winner} forecast of the next ${plan.horizon} (●)`);
   const paint = (mark: string) => reporter.accent(mark);
   const data = { history: series.values.slice(-shown), forecast: forecast.median, labels };
   for (const line of plot(data, { width: reporter.width, paint })) reporter.print(line);

@@ -16,12 +16,15 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll evaluate <model> --data <file> [options]
 
-Scores a saved model on rows outside its training data, with the metrics of the training run. A forecasting model is
-scored on the rows after its training data: it forecasts from each of them, using only the rows before.
+Scores a saved model on rows that it was not trained on, with the metrics of the training run. <model> is the model
+folder written by a run (<out>/model) or a zip of it.
+
+A forecasting model is scored on the rows after its training data and compared with the best baseline: both forecast from
+each of these rows, using only the rows before it.
 
   --data <file>         rows with the columns of the training data, including the target
-  --sql <query>         query over this file (default: the query of the training run)
-  --json                JSON events on stdout, text on stderr
+  --sql <query>         query over the --data file (default: the query of the training run)
+  --json                print events to stdout, one JSON object per line, and text to stderr
 
 ${READING_HELP}`;
 

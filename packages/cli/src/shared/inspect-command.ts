@@ -13,10 +13,10 @@ const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'traini
 
 const HELP = `Usage: unroll inspect <model> [--json]
 
-Describes a saved model (a folder or a zip): its task, its layers with output shapes and parameters, its weights, and
-its training. Also describes models that a program saved with model.save().
+Describes a saved model (a folder or a zip): task, layers with output shapes and parameters, weights, and training run.
+Models saved with model.save() work too.
 
-  --json                one JSON object on stdout
+  --json                print one JSON object to stdout
 `;
 
 interface Layers {

@@ -42,13 +42,17 @@ async function optionValue(
 }
 
 const WIDTH = 110;
-const PLACEHOLDERS = { integer: ' <n>', number: ' <x>', text: ' <text>', table: ' <file>', flag: '' };
+const PLACEHOLDERS = { integer: 'n', number: 'x', text: 'text', table: 'file' };
 
 /** The help of each option, wrapped to several lines if it is long. */
 export function optionsHelp(options: readonly TaskOption[]): string {
   return options
-    .map((option) => optionHelp(`--${option.name}${PLACEHOLDERS[option.type]}`, helpText(option)))
+    .map((option) => optionHelp(`--${option.name}${valueText(option)}`, helpText(option)))
     .join('');
+}
+
+function valueText({ type, placeholder }: TaskOption): string {
+  return type === 'flag' ? '' : ` <${placeholder ?? PLACEHOLDERS[type]}>`;
 }
 
 const helpText = ({ help, default: usual }: TaskOption): string =>

@@ -25,14 +25,14 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll predict <model> [options]
 
-Predicts with a saved model of any task: the folder written by a run (<out>/model), or a zip of it. Prints the result to
-stdout as CSV with a header. unroll predict <model> --help also lists the options of the model.
+Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the model
+folder written by a run (<out>/model) or a zip of it. unroll predict <model> --help also lists the options of the model.
 
   --data <file>         rows to predict from, with the columns of the training data
-  --sql <query>         query over this file (default: the query of the training run)
+  --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that take texts
-  --out <folder>        write the result to a file in this folder, named after the task, such as forecast.csv
-  --json                print one JSON object per row to stdout
+  --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
+  --json                print the predictions to stdout, one JSON object per row
 
 ${READING_HELP}`;
 

@@ -42,7 +42,7 @@ test('evaluate: the model and the best baseline on the newer rows', async () => 
   assert.match(stdout, /^24 forecasts of up to 6 rows, from 1959-01 to 1960-12\.$/m);
   assert.match(
     stdout,
-    /^model +MASE +sMAPE +RMSE +MAE +WQL +in 80% +in 95%\nlstm .*\nseasonal-naive .*\n\n$/m,
+    /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\nlstm .*\nseasonal-naive .*\n\n$/m,
   );
   const json = await unroll(['evaluate', 'old/model', '--data', passengers, '--json']);
   const scores = JSON.parse(json.stdout.trimEnd().split('\n').at(-1)!);

@@ -16,12 +16,12 @@ describe('a good run', () => {
     assert.equal(code, 0);
     assert.match(stdout, /^backend {2}\S/);
     assert.match(stdout, /144 rows of "passengers" by "month", 1949-01 to 1960-12/);
-    assert.match(stdout, /monthly, season of 12 rows, log-transformed/);
+    assert.match(stdout, /monthly, season length 12, log-transformed/);
     assert.match(stdout, /4 forecasts of 12 rows from 1957-01 to 1960-12/);
     assert.match(stdout, /^\[12\/12\] .*loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(
       stdout,
-      /^model +MASE +sMAPE +RMSE +MAE +WQL +in 80% +in 95%\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
+      /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
     );
     assert.equal(stdout.match(/●/g)!.length, 13, 'twelve points and the caption');
     assert.ok(!stdout.includes('\x1b'), 'no colour and no bar where nobody watches');
@@ -150,7 +150,7 @@ test('counts: the head negbin, its files and its report', async () => {
 test('a dry run only prints the plan', async () => {
   const { code, stdout } = await unroll(['forecast', ...AIR, '--dry-run', '--out', 'dry']);
   assert.equal(code, 0);
-  assert.match(stdout, /monthly, season of 12 rows/);
+  assert.match(stdout, /monthly, season length 12/);
   assert.doesNotMatch(stdout, /loss|sequences|MASE/);
   assert.ok(!existsSync(join(place.folder, 'dry')));
 });

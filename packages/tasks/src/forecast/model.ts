@@ -40,22 +40,24 @@ const OPTIONS: readonly TaskOption[] = [
     name: 'horizon',
     type: 'integer',
     least: 1,
-    help: 'rows to forecast (default: the horizon of the training run; a longer horizon is forecast recursively)',
+    help: 'number of rows to forecast (default: the horizon of the training run; a longer horizon is forecast recursively)',
   },
   {
     name: 'future-rows',
     type: 'table',
-    help: 'file with the future columns of the rows to forecast, if --data does not contain them',
+    help: 'file with the future covariates of the rows to forecast, if --data does not contain them',
   },
   {
     name: 'dates',
     type: 'text',
-    help: 'dmy, mdy or ymd: order of day, month and year in dates such as 01/02/2024 (default: as in training)',
+    placeholder: 'order',
+    help: 'order of day, month and year in dates such as 01/02/2024: dmy, mdy or ymd (default: as in training)',
   },
   {
     name: 'timezone',
     type: 'text',
-    help: 'time zone of daily rows, such as Europe/Berlin, if times are in UTC (default: as in training)',
+    placeholder: 'name',
+    help: 'local time zone of daily rows whose times are in UTC, such as Europe/Berlin (default: as in training)',
   },
 ];
 
@@ -65,8 +67,8 @@ export class ForecastModel implements TaskModel {
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
-    'Forecasts the rows after those in --data. The file needs the columns of the training data, and may contain all rows ' +
-    'or only the new ones. Without --data, forecasts the rows after the training data.';
+    'Forecasts the rows after those in --data. The file needs the columns of the training data and may contain all rows ' +
+    'or only the new ones. Without --data, the model forecasts the rows after its training data.';
 
   constructor(pipeline: Pipeline, network: Network | null) {
     this.pipeline = pipeline;

@@ -38,7 +38,7 @@ function summary({ panel, frequency, plan }: ForecastResult): string {
   const first = Math.min(...panel.series.map(({ offset }) => offset));
   const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series`;
   const rows = panel.series.reduce((sum, { values }) => sum + values.length, 0);
-  const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
+  const season = plan.season === 1 ? 'no season' : `season length ${plan.season}`;
   const span = `${timeAt(panel, first)} to ${timeAt(panel, panelEnd(panel) - 1)}`;
   return `${rows} rows${many} from ${baseName(panel.source)}, ${span}; ${frequency}, ${season}.`;
 }
@@ -101,8 +101,8 @@ function leaderboardTable({ leaderboard }: ForecastResult): string {
     '<p class="quiet">Models are ranked by MASE. MASE (mean absolute scaled error): MAE divided by the MAE of the ' +
     'seasonal naive forecast on the training rows; values below 1 beat that baseline. sMAPE: symmetric mean absolute ' +
     'percentage error. RMSE and MAE are in the unit of the target. WQL: weighted quantile loss of the median and the ' +
-    'interval bounds. “in 80%”: coverage, the share of actual values inside the 80% interval; well-calibrated intervals ' +
-    'have a coverage close to their level. Lower is better for every column except coverage.</p>'
+    'interval bounds, relative to the mean absolute actual value. Coverage 80%: the share of actual values inside the ' +
+    '80% interval; if the intervals are well calibrated, coverage is close to their level. Lower is better for every column except coverage.</p>'
   );
 }
 
@@ -211,7 +211,7 @@ function factsOf(
         `${networks.map(({ model }) => model.countParams()).join(' and ')} parameters, trained for ` +
         `${networks.map(({ epochs }) => epochs).join(' and ')} epochs`;
   return [
-    ['Season', plan.season === 1 ? 'none found' : `${plan.season} rows`],
+    ['Season length', plan.season === 1 ? 'no season' : `${plan.season} rows`],
     ['Scale', scaleText(plan)],
     ['Window', windowText(plan)],
     ['Network', network],

@@ -64,7 +64,7 @@ function planLines(
   { rows, from, to }: { rows: number; from: string; to: string },
 ): PlanEvent['lines'] {
   const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series ("${panel.idColumn}")`;
-  const season = plan.season === 1 ? 'no season' : `season of ${plan.season} rows`;
+  const season = plan.season === 1 ? 'no season' : `season length ${plan.season}`;
   const last = timeAt(panel, Math.max(...plan.origins) + plan.horizon - 1);
   const beside = otherInputs(panel, plan).join(', ');
   const forecasts = `${count(plan.origins.length, 'forecast')} of ${count(plan.horizon, 'row')}`;
@@ -93,7 +93,7 @@ export function scoreTable(leaderboard: readonly Score[]): ScoreTable {
     { name: 'mae', title: 'MAE', format: 'quantity' },
     { name: 'wql', title: 'WQL', format: 'number', decimals: 4 },
     ...levels.map(
-      (level): ScoreColumn => ({ name: `coverage-${level}`, title: `in ${level}%`, format: 'share' }),
+      (level): ScoreColumn => ({ name: `coverage-${level}`, title: `coverage ${level}%`, format: 'share' }),
     ),
   ];
   const rows = leaderboard.map(({ model, mase, smape, rmse, mae, wql, coverage }) => [

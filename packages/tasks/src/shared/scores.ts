@@ -15,7 +15,7 @@ export type ScoreFormat =
 export interface ScoreColumn {
   /** Identifier: `mase`, `coverage-80`. */
   name: string;
-  /** Column heading: `MASE`, `in 80%`. */
+  /** Column heading: `MASE`, `coverage 80%`. */
   title: string;
   format: ScoreFormat;
   /** Decimals of a number, percentage or share. Default 0. */

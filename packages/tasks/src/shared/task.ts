@@ -61,6 +61,8 @@ export interface TaskOption {
   readonly name: string;
   /** A `table` is a file on the command line, and its rows for the model. */
   readonly type: 'integer' | 'number' | 'text' | 'flag' | 'table';
+  /** What `--help` shows for the value: `name` for `--timezone <name>`. Default: depends on the type. */
+  readonly placeholder?: string;
   /** Help text, with the default. */
   readonly help: string;
   /** Minimum of an integer. Default 0. */
