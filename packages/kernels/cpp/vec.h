@@ -103,7 +103,7 @@ FORCE_INLINE void store(float* p, v x, int n) { n == VL ? store(p, x) : store_so
 typedef uint16_t half;
 #if defined(__AVX512F__)
 #define UNROLL_FLOAT16 1
-// On Zen 4, converting two halves and joining them is faster than converting a whole vector.
+// On Zen 4, two conversions of 8 numbers and a merge are faster than one conversion of 16.
 FORCE_INLINE v load(const half* p) {
   const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
   const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1));
@@ -166,7 +166,7 @@ FORCE_INLINE v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
 FORCE_INLINE v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
 FORCE_INLINE v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
 
-// join(lane, lane) over the lanes, in halves: always the same order.
+// join(lane, lane) over all lanes: the upper part of the vector with the lower one, again and again, so always in the same order.
 template <int... i>
 struct Indices {};
 template <int n, int... i>
