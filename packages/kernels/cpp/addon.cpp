@@ -1,7 +1,7 @@
 // The kernels as a Node-API addon that presents itself as the WebAssembly instance does: one linear memory, and the
 // same exported names taking offsets into it as plain numbers.
 //
-//   instantiate({ isa?, cores?, reserveBytes? }) -> { memory: { buffer }, exports, isa,
+//   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes,
 //     activeThreads(), checkPool(rounds) }
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine has, best first
 //
@@ -33,6 +33,7 @@ namespace baseline { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 namespace neon { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 #endif
 int parallel_threads();
+extern int panel_bytes;
 }  // namespace unroll
 
 namespace {
@@ -285,6 +286,26 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
+// Which part of a weight panel should stay in the L1 cache (see parallel.h). It pays where the core multiplies vectors faster
+// than the L2 cache delivers the weights of a tile: with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512
+// at half rate, so that whole panels are as fast there. Half of the L1 cache is for the panel, half for sums and rows.
+int chosen_panel_bytes([[maybe_unused]] const Isa& isa) {
+#if defined(__x86_64__)
+  unsigned a, b, c, d, size = 0;
+  if (strcmp(isa.name, "avx512") || !__get_cpuid(0, &a, &b, &c, &d)) return 0;
+  const bool amd = b == signature_AMD_ebx;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+  const unsigned family = ((a >> 8) & 15) + ((a >> 20) & 255);
+  if (amd && family <= 0x19) return 0;
+  const unsigned leaf = amd ? 0x8000001d : 4;  // caches; the first is the data cache of level 1
+  if (__get_cpuid_count(leaf, 0, &a, &b, &c, &d) && (a & 31) == 1)
+    size = ((b >> 22) + 1) * (((b >> 12) & 1023) + 1) * ((b & 4095) + 1) * (c + 1);
+  return int(size ? size : 32768) / 2;
+#else
+  return 0;
+#endif
+}
+
 napi_value instantiate(napi_env env, napi_callback_info info) {
   size_t given = 1;
   napi_value options = nullptr, value;
@@ -309,6 +330,10 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     return nullptr;
   }
 
+  double panel = chosen_panel_bytes(*isa);
+  if (read_option(env, options, "panelBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &panel));
+  unroll::panel_bytes = static_cast<int>(panel);
+
   Instance* instance = new Instance;
   instance->pool = unroll::pool_create(static_cast<int>(cores));
   instance->references = 1;  // this function's own, until all others are taken
@@ -327,6 +352,8 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     TRY(napi_set_named_property(env, result, "memory", memory));
     TRY(napi_set_named_property(env, result, "exports", exports));
     TRY(napi_set_named_property(env, result, "isa", string_of(env, isa->name)));
+    TRY(napi_create_double(env, panel, &value));
+    TRY(napi_set_named_property(env, result, "panelBytes", value));
     if (!add_function(env, result, "activeThreads", 0, active_threads, instance)) return nullptr;
     if (!add_function(env, result, "checkPool", 1, check_pool, instance)) return nullptr;
     return result;

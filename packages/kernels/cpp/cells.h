@@ -154,15 +154,15 @@ constexpr int panels_size(int k, int n) {
 // b [n] | null, plus another, as a row of whole vectors.
 void pack_bias(int n, const float* b, const float* plus, float* packed);
 // Panels of n columns and of the rows of several matrices, one below another; ld floats between rows.
-struct Rows {
+struct Matrix {
   const float* at;
   int count;
 };
 template <int N, class Weight>
-void pack_panels(int n, long ld, const Rows (&rows)[N], Weight* packed) {
+void pack_panels(int n, long ld, const Matrix (&rows)[N], Weight* packed) {
   const Panels panels(n);
   for (int p = 0; p < panels.count; p++)
-    for (const Rows& r : rows) {
+    for (const Matrix& r : rows) {
       pack_panel(r.at, ld, r.count, panels.column(p), panels.columns(p), panels.width(p), packed);
       packed += (long)r.count * panels.width(p) * VL;
     }
@@ -194,30 +194,57 @@ struct Sum {
   Factor<Weight> x, y = {};
 };
 
-// A tile of each of several sums: m rows from b on, `some` panels of nv vectors from `column` on. Sum i is at
-// z + i * tile_size, in rows of some * nv vectors.
+// Tiles [first, last) of the rows [from, to) of a part, cut into `count` tiles.
+struct Rows {
+  int from, to, count, first = 0, last = 0;
+  int row(int i) const { return from + split(to - from, count, i); }
+};
+
+// A tile of each of several sums for each tile of rows; `some` panels of nv vectors from `column` on. Sum i of the j-th tile
+// of rows is at z + (j * count + i) * tile_size, in rows of some * nv vectors.
 constexpr int tile_size = accumulators * VL;
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, int m, int nv, int some, long b, int column, float* z) {
-  const int width = nv * VL, row = some * width;
-  for (; count > 0; count--, sums++, z += tile_size) {
-    const auto product = [&](const Factor<Weight>& f, const float* start, long startRow) {
-      const Weight* panel = f.packed + f.panel_size(column) + (long)f.from * width;
-      tile(m, nv, some, TileOf<Weight>{f.k, f.a + b * f.aRow, f.aRow, panel, width, f.panel_size(width), start, startRow,
-                                       z, row});
-    };
-    const Start& start = sums->start;
-    product(sums->x, start.at ? start.at + b * start.row + column : nullptr, start.row);
-    if (sums->y.k) product(sums->y, z, row);
+FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start, int nv, int some, long b, int column,
+                                    float* out) {
+  const int width = nv * VL;
+  const Weight* panel = f.packed + f.panel_size(column) + (long)f.from * width;
+  return {f.k, f.a + b * f.aRow, f.aRow, panel, width, f.panel_size(width),
+          start.at ? start.at + b * start.row + column : nullptr, start.row, out, some * width};
+}
+#if UNROLL_PARTS
+template <class Weight>
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const Rows& rows, int nv, int some, int column, float* z) {
+  const auto product = [&](const Factor<Weight>& f, const Start& start, float* z, bool resume) {
+    const Parts parts(f.k, nv * VL * sizeof(Weight));
+    for (int p = 0; p < parts.count; p++)
+      for (int i = rows.first; i < rows.last; i++) {
+        const long b = rows.row(i), m = rows.row(i + 1) - b;
+        const auto t = tile_of(f, start, nv, some, b, column, z + (i - rows.first) * count * tile_size);
+        tile(m, nv, some, parts.piece(t, m, p, i == rows.first, resume));
+      }
+  };
+  for (int i = 0; i < count; i++, sums++, z += tile_size) {
+    product(sums->x, sums->start, z, false);
+    if (sums->y.k) product(sums->y, {}, z, true);
   }
 }
+#else
+template <class Weight>
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const Rows& rows, int nv, int some, int column, float* z) {
+  const long b = rows.from, m = rows.to - b, row = some * nv * VL;
+  for (; count > 0; count--, sums++, z += tile_size) {
+    tile(m, nv, some, tile_of(sums->x, sums->start, nv, some, b, column, z));
+    if (sums->y.k) tile(m, nv, some, tile_of(sums->y, {z - column - b * row, row}, nv, some, b, column, z));
+  }
+}
+#endif
 
 // The sums for the rows and the panels (of n columns) of a part, tile by tile: finish(z, zRow, b, m, column, columns) gets
 // z as above, zRow floats a row. Every other step runs backwards over the panels, because the weights that the previous
 // step used last are still in the caches.
 template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
-  alignas(64) float z[N * tile_size];
+  alignas(64) float z[most_in_turn * N * tile_size];
   const Panels panels(n);
   const int rows = part.last - part.first;
   if (rows == 0) return;
@@ -227,11 +254,22 @@ FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight>
     const int some = panels.together(first, back ? from - 1 : to, ceil_div(rows, count));
     const int column = panels.column(back ? to -= some : from), width = some * nv * VL;
     if (!back) from += some;
+#if UNROLL_PARTS
+    for (Rows turn = {part.first, part.last, count}; turn.first < count; turn.first = turn.last) {
+      turn.last = end_of_turn(turn.first, count);
+      tiles(N, sums, turn, nv, some, column, z);
+      for (int i = turn.first; i < turn.last; i++) {
+        const int b = turn.row(i);
+        finish(z + (i - turn.first) * N * tile_size, width, b, turn.row(i + 1) - b, column, smaller(n - column, width));
+      }
+    }
+#else
     for (int i = 0; i < count; i++) {
       const int b = part.first + split(rows, count, i), m = part.first + split(rows, count, i + 1) - b;
-      tiles(N, sums, m, nv, some, b, column, z);
+      tiles(N, sums, Rows{b, b + m, 1}, nv, some, column, z);
       finish(z, width, b, m, column, smaller(n - column, width));
     }
+#endif
   }
 }
 

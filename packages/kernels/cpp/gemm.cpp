@@ -44,19 +44,23 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
     }
 }
 
-// One tile (`panels` of nv vectors) into C: directly if its width is whole vectors, else through a buffer.
-void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add) {
+// One tile (`panels` of nv vectors) into C: directly if its width is whole vectors, else through a buffer. Only the direct
+// way has parts of k (see tile.h); their sums wait in C, and begin with C's values if the product is added to them.
+void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add,
+               const Parts& parts, int part, bool fetch) {
   float* C = p.C + row * p.ldc + column;
   const int width = panels * nv * VL;
   const float* bias = add || !p.bias ? nullptr : p.bias + column;
   if (columns == width) {
-    t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
+    const bool resume = add && parts.count > 1;
+    if (!resume) t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
     t.out = C, t.outRow = p.ldc;
     if (!add)  // fetches the cache lines of C while the sums are computed
       for (int r = 0; r < m; r++)
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
-    return tile(m, nv, panels, t);
+    return tile(m, nv, panels, parts.piece(t, m, part, fetch, resume));
   }
+  if (part > 0) return;
   alignas(64) float z[accumulators * VL];
   t.start = nullptr, t.out = z, t.outRow = width;
   tile(m, nv, panels, t);
@@ -84,11 +88,17 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     if (p.transA) pack_tiles(p, row, rows, tiles, from, k, packedA);
     for (int j = 0; j < panels.count; j++) {
       const int nv = panels.width(j), at = panels.column(j);
-      for (int i = 0; i < tiles; i++) {
+      const Parts parts(k, nv * VL * sizeof(float));
+      const auto part = [&](int i, int part, bool fetch) {
         const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
         Tile t = {k, packedA + (long)first * k, 0, packedB + (long)at * k, nv * VL, 0, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add);
+        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, part, fetch);
+      };
+      for (int first = 0, last; first < tiles; first = last) {
+        last = end_of_turn(first, tiles);
+        for (int n = 0; n < parts.count; n++)
+          for (int i = first; i < last; i++) part(i, n, i == first);
       }
     }
   }
@@ -123,7 +133,7 @@ void few_rows(const Product& p) {
         const int row = split(p.m, tiles, i), m = split(p.m, tiles, i + 1) - row;
         Tile t = {k, packedA + row * k, 0, b, bRow, nv * VL, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + row * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0);
+        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0, Parts(k, 0), 0, false);
       }
     };
     const int whole = p.n / VL, rest = p.n - whole * VL;

@@ -64,16 +64,19 @@ struct Tiles {
   }
   // z [m][some][4][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
   // start: one row of biases (startRow 0) or a row each, of all units; z's rows are zRow floats apart.
+  // part: of the sum over k.
   template <class Weight>
   void sums(int m, int some, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
-            long startRow, float* z, long zRow) const {
+            long startRow, float* z, long zRow, const Parts& parts, int part, bool fetch) const {
     const int vector = unit / VL, panels = some * passes, together = smaller(at_once, panels);
     const long size = (long)w.depth * width;
     const Weight* b = w.panels() + vector * passes * size;
     start += vector * 4 * VL;
     for (int p = 0; p < panels; p += together)
       tile(m, group, together,
-           TileOf<Weight>{w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow});
+           parts.piece(TileOf<Weight>{w.k, a, aRow, b + p * size, width, size, start + p * width, startRow,
+                                      z + p * width, zRow},
+                       m, part, fetch));
   }
 };
 
@@ -86,7 +89,7 @@ void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int 
     for (int i = 0; i < tiles.count; i++) {
       const long row = tiles.row(i);
       tiles.sums(tiles.row(i + 1) - tiles.row(i), some, a + row * aRow, aRow, w, unit, w.packed, 0,
-                 out + row * outRow + unit * 4, outRow);
+                 out + row * outRow + unit * 4, outRow, Parts(w.k, 0), 0, false);
     }
   }
 }
@@ -142,10 +145,31 @@ NOINLINE void any_cell(const LstmForward& f, const Step& step, const float* befo
   cell<false>(f, step, before, after, gates, z, b, unit, n);
 }
 
+// The cells of m rows from b on and of `some` vectors of units, from the sums in z.
+FORCE_INLINE void cells(const LstmForward& f, const Step& step, const float* before, float* after, float* gates, float* z,
+                        long zRow, int b, int m, int unit, int some, bool standard) {
+  if (gates_first && standard) {
+    const long size = m * zRow;
+    sigmoids(z, size, 4 * VL, VL);
+    for (float *g = z + 2 * VL, *end = z + size; g < end; g += 4 * VL) {
+      const v candidate = tanh(load(g)), o = sigmoid(load(g + VL));
+      store(g, candidate), store(g + VL, o);
+    }
+  }
+  for (int j = 0; j < some; j++) {
+    const int u = unit + j * VL, n = smaller(f.H - u, VL);
+    const float* sums = z + j * 4 * VL;
+    if (standard && n == VL)
+      for (int r = 0; r < m; r++, sums += zRow) cell<true>(f, step, before, after, gates, sums, b + r, u, VL);
+    else
+      for (int r = 0; r < m; r++, sums += zRow) any_cell(f, step, before, after, gates, sums, b + r, u, n);
+  }
+}
+
 // All steps of a part.
 template <class Weight>
 void forward(const LstmForward& f, const Part& part) {
-  alignas(64) float z[Tiles::buffer];
+  alignas(64) float z[most_in_turn * Tiles::buffer];
   const bool standard = standard_activations(f.act, f.ract);
   const Tiles tiles(part.last - part.first);
   const int I = f.I, H = f.H, K = I + H;
@@ -161,31 +185,23 @@ void forward(const LstmForward& f, const Part& part) {
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
     over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
-      for (int i = 0; i < tiles.count; i++) {
+      const long zRow = some * 4 * VL;
+      const Parts parts(ahead ? H : K, width * sizeof(Weight));
+      const auto sums = [&](int i, float* z, int p, bool fetch) __attribute__((always_inline)) {
         const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
         const float* x = step.x + (long)b * K;
-        const long zRow = some * 4 * VL;
         if (ahead)
-          tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, z, zRow);
+          tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, z, zRow, parts, p, fetch);
         else
-          tiles.sums(m, some, x, K, both, unit, packed, 0, z, zRow);
-        if (gates_first && standard) {
-          const long size = m * zRow;
-          sigmoids(z, size, 4 * VL, VL);
-          for (float *g = z + 2 * VL, *end = z + size; g < end; g += 4 * VL) {
-            const v candidate = tanh(load(g)), o = sigmoid(load(g + VL));
-            store(g, candidate), store(g + VL, o);
-          }
-        }
-        for (int j = 0; j < some; j++) {
-          const int u = unit + j * VL, n = smaller(H - u, VL);
-          const float* sums = z + j * 4 * VL;
-          if (standard && n == VL)
-            for (int r = 0; r < m; r++, sums += zRow)
-              cell<true>(f, step, before, after, gates, sums, b + r, u, VL);
-          else
-            for (int r = 0; r < m; r++, sums += zRow)
-              any_cell(f, step, before, after, gates, sums, b + r, u, n);
+          tiles.sums(m, some, x, K, both, unit, packed, 0, z, zRow, parts, p, fetch);
+      };
+      for (int first = 0, last; first < tiles.count; first = last) {
+        last = end_of_turn(first, tiles.count);
+        for (int p = 0; p < parts.count; p++)
+          for (int i = first; i < last; i++) sums(i, z + (i - first) * Tiles::buffer, p, i == first);
+        for (int i = first; i < last; i++) {
+          const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
+          cells(f, step, before, after, gates, z + (i - first) * Tiles::buffer, zRow, b, m, unit, some, standard);
         }
       }
     });

@@ -17,6 +17,11 @@
 #include "word.h"
 
 namespace unroll {
+
+#ifndef __wasm__
+int panel_bytes = 0;
+#endif
+
 namespace {
 
 #if UNROLL_THREADS

@@ -30,6 +30,12 @@ void team_barrier();
 static constexpr long scratch_floats() { return 1l << 18; }  // 1 MiB
 float* scratch();
 
+// The part of a weight panel, in bytes, that one tile after another takes before any takes the next part, so that it stays
+// in the L1 cache; 0: each tile takes the whole panel. Results are the same bits. See docs/decisions/052-l1-blocks.md.
+#ifndef __wasm__
+extern int panel_bytes;
+#endif
+
 // The same with a lambda: parallel(count, [&](int i) { ... });
 template <class Body>
 inline void parallel(int count, const Body& body) {

@@ -17,7 +17,7 @@ void rnn_pack(const Pack& p) {
 }
 
 void rnn_forward(const Forward& s) {
-  const int I = s.I, H = s.H;
+  const int I = s.I, H = s.H, act = s.act;
   const float* packed = s.packed;
   const int K = I + H;
   const float* panels = packed + whole_vectors(H);
@@ -34,7 +34,7 @@ void rnn_forward(const Forward& s) {
         for (int r = 0; r < m; r++, b++, z += zRow)
           for (int j = 0; j < columns; j += VL) {
             const int n = smaller(columns - j, VL);
-            const v sum = load(z + j), after = s.act == a_tanh ? tanh(sum) : any_activation(s.act, sum);
+            const v sum = load(z + j), after = act == a_tanh ? tanh(sum) : any_activation(act, sum);
             const v h = step.valid(b) ? after : step.h_before(b, column + j, n);
             step.put_h(b, column + j, n, h);
           }

@@ -37,10 +37,16 @@ FORCE_INLINE void row_of_products(const float* const (&a)[M], long k, const Weig
   }
 }
 
-template <int M, int NV, int P, class Weight>
+template <int M, int NV, int P, bool fetch = false, class Weight>
 static void run(const TileOf<Weight>& t) {
   v sum[M][P * NV];
-  UNROLL_LOOP for (int r = 0; r < M; r++) UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
+#if UNROLL_PARTS
+  if (t.resume)
+    UNROLL_LOOP for (int r = 0; r < M; r++)
+      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = load(t.out + r * t.outRow + j * VL);
+  else
+#endif
+    UNROLL_LOOP for (int r = 0; r < M; r++) UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
   const float* a[M];
   const Weight* b[P];
   UNROLL_LOOP for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
@@ -52,6 +58,13 @@ static void run(const TileOf<Weight>& t) {
     UNROLL_LOOP for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
     for (long k = 0; k < K; k++) {
       UNROLL_LOOP for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
+#if UNROLL_PARTS
+      if constexpr (fetch)
+        UNROLL_LOOP for (int j = 0; j < NV * VL; j += 64 / (int)sizeof(Weight)) {
+          __builtin_prefetch(b[0] + 8 * bRow + j);          // this part, into the L1 cache
+          __builtin_prefetch(b[0] + t.fetch + j, 0, 2);  // the next one, into the L2 cache
+        }
+#endif
       row_of_products<M, NV, P>(a, k, b, sum);
       UNROLL_LOOP for (int p = 0; p < P; p++) b[p] += bRow;
     }
@@ -82,6 +95,9 @@ FORCE_INLINE void choose_rows(int m, int panels, const TileOf<Weight>& t) {
       if (panels == 4) return run<M, NV, 4>(t);
     if constexpr (most_panels(M, NV) >= 2)
       if (panels == 2) return run<M, NV, 2>(t);
+#if UNROLL_PARTS
+    if (t.fetch) return run<M, NV, 1, true>(t);
+#endif
     return run<M, NV, 1>(t);
   }
   if constexpr (M > 1) choose_rows<NV, M - 1>(m, panels, t);

@@ -10,10 +10,11 @@ import { KernelLoadError, type KernelModule } from './types.js';
 
 interface Addon {
   cpu: { isas: string[] };
-  instantiate(options: { isa?: string; cores?: number; reserveBytes?: number }): {
+  instantiate(options: { isa?: string; cores?: number; reserveBytes?: number; panelBytes?: number }): {
     memory: { buffer: ArrayBuffer };
     exports: KernelExports;
     isa: string;
+    panelBytes: number;
     activeThreads(): number;
     checkPool(rounds: number): number;
   };
@@ -86,6 +87,18 @@ const callAreaOf = (buffer: ArrayBuffer): CallArea => {
   return { at, slots, floats: slots };
 };
 
+/** UNROLL_PANEL_BYTES, for tests and measurements: the part of a weight panel that stays in the L1 cache; 0: no parts. */
+const panelOption = (): { panelBytes?: number } => {
+  const wanted = process.env.UNROLL_PANEL_BYTES;
+  if (wanted === undefined || wanted === '') return {};
+  const panelBytes = Number(wanted);
+  if (Number.isInteger(panelBytes) && panelBytes >= 0 && panelBytes < 2 ** 30) return { panelBytes };
+  throw new KernelLoadError(
+    `UNROLL_PANEL_BYTES must be an integer from 0 to 2^30, got "${wanted}"`,
+    'bad-choice',
+  );
+};
+
 export const loadNative = (isa?: string): KernelModule => {
   const addon = loadAddon();
   if (isa !== undefined && !addon.cpu.isas.includes(isa)) {
@@ -96,6 +109,7 @@ export const loadNative = (isa?: string): KernelModule => {
   }
   const instance = addon.instantiate({
     ...(isa === undefined ? {} : { isa }),
+    ...panelOption(),
     cores: availableParallelism(),
   });
   const kernels = instance.exports;
@@ -113,6 +127,7 @@ export const loadNative = (isa?: string): KernelModule => {
     inferenceOnly: false,
     kernels,
     calls,
+    panelBytes: instance.panelBytes,
     memory: {
       buffer,
       heapBase: calls.at + CALL_BYTES,

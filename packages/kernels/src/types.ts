@@ -24,6 +24,8 @@ export interface KernelModule {
   readonly memory: LinearMemory;
   /** Where kernels that take a struct read it: see calls.generated.ts. */
   readonly calls: CallArea;
+  /** The part of a weight panel, in bytes, that should stay in the L1 cache; 0: products are not cut into parts. */
+  readonly panelBytes: number;
   /** The most that setThreads gives. */
   readonly maxThreads: number;
   /** Threads that kernels may use, the caller's included. */

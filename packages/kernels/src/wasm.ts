@@ -154,6 +154,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
     kernels,
     memory,
     calls,
+    panelBytes: 0,
     maxThreads,
     get threads() {
       return threads;

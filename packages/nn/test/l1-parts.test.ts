@@ -1,0 +1,96 @@
+/**
+ * Native products in parts of k that stay in the L1 cache (docs/decisions/052-l1-parts.md). Rejects: other bits in outputs or
+ * in gradients of states and inputs than without parts; gradients of weights that differ by more than rounding; other bits
+ * with more threads; and a setting that is not applied.
+ */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { tensor } from '@unroll/core';
+import { cpuBackend } from '@unroll/core/internal';
+import { choiceFor, type KernelModule, loadKernelsSync } from '@unroll/kernels';
+import { gru, type Layer, lstm, simpleRNN } from '@unroll/nn';
+import { bitMismatch, mismatch, onBackend } from '@unroll/testkit';
+import { moduleOf, testBackends } from '@unroll/testkit/node';
+import { drawn, type Measured, measure, run } from './helpers.js';
+
+const VARIABLE = 'UNROLL_PANEL_BYTES';
+const given = process.env[VARIABLE];
+/** None; parts of a few k; the L1 caches of today. */
+const CHOICES = [0, 1000, 4096, 16384, 24576];
+/** 67 rows are two turns of tiles, the second of which is short. */
+const [B, T, I] = [67, 3, 41];
+
+/** The choice holds for the process until the next module is loaded. */
+function load(variant: string, panelBytes: number): KernelModule {
+  process.env[VARIABLE] = String(panelBytes);
+  return loadKernelsSync(choiceFor(variant));
+}
+
+const layers: Record<string, () => Layer> = {
+  lstm: () => lstm({ units: 83, returnSequences: true }),
+  gru: () => gru({ units: 83, returnSequences: true }),
+  'gru, reset before': () => gru({ units: 83, returnSequences: true, resetAfter: false }),
+  simpleRNN: () => simpleRNN({ units: 83, returnSequences: true }),
+};
+
+function measured(make: () => Layer): Measured {
+  const layer = make();
+  layer.build([[B, T, I]]);
+  const x = tensor(drawn('x', B, T, I).dataSync(), [B, T, I]);
+  return measure(() => run(layer, x, { training: true }).map(({ value }) => value), [x, ...layer.parameters]);
+}
+
+const natives = testBackends()
+  .map(({ backend }) => backend && moduleOf(backend))
+  .filter((module) => module?.kind === 'native')
+  .map((module) => module!.variant);
+
+after(() => {
+  if (given === undefined) delete process.env[VARIABLE];
+  else process.env[VARIABLE] = given;
+  if (natives[0] !== undefined) loadKernelsSync(choiceFor(natives[0]));
+});
+
+for (const variant of natives) {
+  describe(`parts of k on ${variant}`, () => {
+    for (const [name, make] of Object.entries(layers)) {
+      test(name, () => {
+        let first: Measured | undefined;
+        for (const panelBytes of CHOICES) {
+          const module = load(variant, panelBytes);
+          assert.equal(module.panelBytes, panelBytes);
+          const results = [1, 2].map((threads) => {
+            module.setThreads(threads);
+            return onBackend(cpuBackend(module), () => measured(make));
+          });
+          const [one, two] = results;
+          first ??= one;
+          const what = `${panelBytes} bytes`;
+          for (const [i, output] of one.outputs.entries()) {
+            assert.equal(bitMismatch(what, output.values, first.outputs[i].values), null);
+            assert.equal(bitMismatch(`${what}, 2 threads`, two.outputs[i].values, output.values), null);
+          }
+          for (const [i, gradient] of one.gradients.entries()) {
+            assert.equal(
+              mismatch(`${what}, gradient ${i}`, gradient.values, first.gradients[i].values, 2e-5),
+              null,
+            );
+            assert.equal(bitMismatch(`${what}, 2 threads`, two.gradients[i].values, gradient.values), null);
+          }
+        }
+      });
+    }
+  });
+}
+
+test('a value that is no number of bytes is refused', {
+  skip: natives.length === 0 && 'no native kernels',
+}, () => {
+  for (const value of ['-1', 'many', '1.5']) {
+    process.env[VARIABLE] = value;
+    assert.throws(
+      () => loadKernelsSync({ kind: 'native' }),
+      /UNROLL_PANEL_BYTES must be an integer from 0 to 2\^30/,
+    );
+  }
+});
