@@ -11,12 +11,14 @@ import {
   Parameter,
   RandomStream,
   type RecurrentAttributes,
+  rnnSequence,
   type Tensor,
   tensor,
 } from '@unroll/core';
 import { cpuBackend, fromHalf, layOut, toHalves } from '@unroll/core/internal';
 import {
-  callLstmPack,
+  Cell,
+  callPack,
   type KernelExports,
   type KernelModule,
   loadKernelsSync,
@@ -42,31 +44,26 @@ const loadModule = (backend: Backend): KernelModule => {
 function counting(backend: Backend): { backend: Backend; module: KernelModule; calls: () => number } {
   const module = loadModule(backend);
   let calls = 0;
-  const { lstm_forward, gru_forward } = module.kernels;
-  /** The packed weights, field 5 of every recurrent call, begin with their format. */
-  const count = (at: number): void => {
-    const packed = new Float64Array(module.memory.buffer, at, 6)[5];
-    calls += new Float32Array(module.memory.buffer, packed, 1)[0];
-  };
-  const watched: Partial<KernelExports> = {
-    lstm_forward: (at) => {
-      count(at);
-      lstm_forward(at);
-    },
-    gru_forward: (at) => {
-      count(at);
-      gru_forward(at);
-    },
-  };
   const kernels = new Proxy(module.kernels, {
-    get: (target, name: keyof KernelExports) => watched[name] ?? target[name],
+    get(target, name: keyof KernelExports) {
+      if (!/_forward$/.test(name)) return target[name];
+      return (at: number) => {
+        // The packed weights, field 5 of every recurrent call, begin with their format.
+        const packed = module.calls.slots[5];
+        calls += new Float32Array(module.memory.buffer, packed, 1)[0];
+        (target[name] as (at: number) => void)(at);
+      };
+    },
   });
   const watching = Object.create(module, { kernels: { value: kernels } }) as KernelModule;
   return { backend: cpuBackend(watching), module, calls: () => calls };
 }
 
+type Kind = 'rnn' | 'lstm' | 'gru' | 'gruBefore';
+const GATES = { rnn: 1, lstm: 4, gru: 3, gruBefore: 3 };
+
 interface Layer {
-  gates: 3 | 4;
+  kind: Kind;
   I: number;
   H: number;
   W: Parameter;
@@ -74,8 +71,8 @@ interface Layer {
   b: Parameter;
 }
 
-/** A layer whose matrices are eighths below 1: float16 holds them. Its bias is anything. */
-function makeLayer(gates: 3 | 4, I: number, H: number): Layer {
+/** A layer whose matrices contain eighths below 1, which float16 represents exactly. Its bias is arbitrary. */
+function makeLayer(kind: Kind, I: number, H: number): Layer {
   const eighths = (name: string, shape: [number, number]): Parameter => {
     const values = new RandomStream(9, name).uniform(shape[0] * shape[1]);
     return new Parameter(
@@ -84,23 +81,23 @@ function makeLayer(gates: 3 | 4, I: number, H: number): Layer {
       values.map((value) => Math.round(value * 16 - 8) / 8),
     );
   };
-  const shape = gates === 4 ? [4 * H] : [2, 3 * H];
-  const b = new Parameter('b', shape, new RandomStream(4).normal(gates === 4 ? 4 * H : 6 * H));
-  const layer = { gates, I, H, W: eighths('W', [I, gates * H]), U: eighths('U', [H, gates * H]), b };
+  const width = GATES[kind] * H;
+  const shape = kind === 'gru' ? [2, width] : [width];
+  const b = new Parameter('b', shape, new RandomStream(4).normal(kind === 'gru' ? 2 * width : width));
+  const layer = { kind, I, H, W: eighths('W', [I, width]), U: eighths('U', [H, width]), b };
   layOut([layer.W, layer.U, layer.b]);
   layer.W.setWeightFormat('float16');
   layer.U.setWeightFormat('float16');
   return layer;
 }
 
-function run({ gates, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Array | Float64Array {
+function run({ kind, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Array | Float64Array {
   const T = 7;
   const x = tensor(new RandomStream(2).normal(B * T * I), [B, T, I]);
-  const result =
-    gates === 4
-      ? lstmSequence({ x, W, U, b }, ATTRIBUTES)
-      : gruSequence({ x, W, U, b }, { ...ATTRIBUTES, resetAfter: true, textbook: false });
-  return result.y.dataSync();
+  const inputs = { x, W, U, b };
+  if (kind === 'lstm') return lstmSequence(inputs, ATTRIBUTES).y.dataSync();
+  if (kind === 'rnn') return rnnSequence(inputs, ATTRIBUTES).y.dataSync();
+  return gruSequence(inputs, { ...ATTRIBUTES, resetAfter: kind === 'gru', textbook: false }).y.dataSync();
 }
 
 const natives = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));
@@ -112,16 +109,22 @@ for (const { name, backend } of natives) {
       assert.equal(module.kernels.float16_from(1) > 0, wide);
       assert.equal(module.kernels.float16_from(64), 0);
       onBackend(own, () => {
-        const layers = [makeLayer(4, 60, 170), makeLayer(3, 70, 190), makeLayer(4, 5, 17)];
+        const layers = [
+          makeLayer('lstm', 60, 170),
+          makeLayer('gru', 70, 190),
+          makeLayer('gruBefore', 70, 190),
+          makeLayer('rnn', 60, 340),
+          makeLayer('lstm', 5, 17),
+        ];
         for (const layer of layers) {
-          const { W, U, gates, H } = layer;
+          const { W, U, kind, H } = layer;
           for (const B of [1, 2, 9]) {
             const before = calls();
             const found = run(layer, W, U, B);
             assert.equal(calls() - before, wide && B === 1 && H > 17 ? 1 : 0, `${B} rows of ${H} units`);
             // Copies do not stay in memory, so that their weights are packed as they are.
             const plain = run(layer, copyOf(W), copyOf(U), B);
-            assert.equal(bitMismatch(`${gates} gates, ${B} rows of ${H} units`, found, plain), null);
+            assert.equal(bitMismatch(`${kind}, ${B} rows of ${H} units`, found, plain), null);
           }
         }
       });
@@ -130,7 +133,7 @@ for (const { name, backend } of natives) {
     test('weights are float32 after a write, and until they are declared float16', () => {
       const { backend: own, calls } = counting(backend!);
       onBackend(own, () => {
-        const layer = makeLayer(4, 60, 170);
+        const layer = makeLayer('lstm', 60, 170);
         const float16Calls = (): number => {
           const before = calls();
           run(layer, layer.W, layer.U, 1);
@@ -161,7 +164,7 @@ for (const { name, backend } of natives) {
       for (const value of [0.1, 65504, 2 ** -24, 1 + 2 ** -11, 1 / 3]) {
         new Float32Array(memory.buffer, W, 16 * 4 * H).fill(value);
         for (const format of [WeightFormat.float32, WeightFormat.float16]) {
-          callLstmPack(module, { pack: { I: 0, H, W, U: W, packed }, format });
+          callPack(module, { cell: Cell.lstm, format, I: 0, H, W, U: W, packed });
           const [stored] = new Float32Array(memory.buffer, packed, 1);
           assert.equal(stored, format);
         }

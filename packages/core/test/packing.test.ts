@@ -71,7 +71,7 @@ function countingBackend(backend: Backend): { backend: Backend; packs: () => num
   let packs = 0;
   const kernels = new Proxy(module.kernels, {
     get(target, name: keyof KernelExports) {
-      if (name === 'lstm_pack') packs++;
+      if (name === 'pack') packs++;
       return target[name];
     },
   });

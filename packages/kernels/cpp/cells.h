@@ -90,6 +90,27 @@ FORCE_INLINE v gradient_of_h(const Backward& s, long t, long b, long unit, int n
   return dh;
 }
 
+// ----------------------------------------------------------------------------------------------------- packed weights
+// Packed weights begin with a header that says their WeightFormat: one number, and padding that keeps the weights aligned.
+constexpr int header = 16;
+FORCE_INLINE int format_of(const float* packed) { return (int)packed[0]; }
+
+// What each cell packs after the header, for forward and for backward: see pack.cpp, which calls them.
+int rnn_size(int I, int H, int format);
+int lstm_size(int I, int H, int format);
+int gru_size(int I, int H, int format);
+int gru_before_size(int I, int H, int format);
+void rnn_pack(const Pack& p, float* packed);
+void lstm_pack(const Pack& p, float* packed);
+void gru_pack(const Pack& p, float* packed);
+void gru_before_pack(const Pack& p, float* packed);
+int rnn_backward_size(int H);
+int lstm_backward_size(int H);
+int gru_backward_size(int H);
+void rnn_pack_backward(int H, const float* U, float* packed);
+void lstm_pack_backward(int H, const float* U, float* packed);
+void gru_pack_backward(int H, const float* U, float* packed);
+
 // ----------------------------------------------------------------------------------------------- inputs of many steps
 // With few rows the time of a step is the time to load its weights from the L2 cache. The products of the inputs are then
 // computed for many steps at once, in scratch memory, so that their weights are loaded once for all of these steps.
@@ -124,11 +145,6 @@ class Ahead {
   }
 };
 
-// Weights that are packed in a WeightFormat begin with a header that says which: one number, and padding that keeps the
-// weights aligned.
-constexpr int header = 16;
-FORCE_INLINE int format_of(const float* packed) { return (int)packed[0]; }
-FORCE_INLINE void put_format(float* packed, int format) { fill(packed, header, (float)format); }
 // call(float()) or call(half()): the one place that knows which type stores which WeightFormat.
 template <class Call>
 FORCE_INLINE auto with_weights(int format, const Call& call) {

@@ -9,16 +9,14 @@
 namespace unroll::UNROLL_ISA {
 
 // Packed: the biases of z and of r, and the two of n; then panels with the rows of W and U for z, for r and for n.
-int gru_packed_size(int I, int H, int format) {
-  const int biases = header + 4 * whole_vectors(H);
+int gru_size(int I, int H, int format) {
+  const int biases = 4 * whole_vectors(H);
   return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
 }
 
-void gru_pack(const PackIn& p) {
+void gru_pack(const Pack& p, float* biases) {
   const int I = p.I, H = p.H, padded = whole_vectors(H);
   const float *W = p.W, *U = p.U, *b = p.b;
-  put_format(p.packed, p.format);
-  float* biases = p.packed + header;
   for (int gate = 0; gate < 2; gate++)
     pack_bias(H, b ? b + gate * H : b, b ? b + (3 + gate) * H : b, biases + gate * padded);
   pack_bias(H, b ? b + 2 * H : b, nullptr, biases + 2 * padded);
@@ -106,7 +104,7 @@ void gru_forward(const GruForward& f) {
 }
 
 // U of z and r transposed, then that of n.
-int gru_packed_backward_size(int H) { return panels_size(2 * H, H) + panels_size(H, H); }
+int gru_backward_size(int H) { return panels_size(2 * H, H) + panels_size(H, H); }
 void gru_pack_backward(int H, const float* U, float* packed) {
   pack_transposed(H, 2 * H, U, 3 * H, packed);
   pack_transposed(H, H, U + 2 * H, 3 * H, packed + panels_size(2 * H, H));

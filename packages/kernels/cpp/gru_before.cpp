@@ -9,31 +9,38 @@
 namespace unroll::UNROLL_ISA {
 
 // Packed: the three biases, then panels with the rows of W and U for z, for r and for n.
-int gru_before_packed_size(int I, int H) { return 3 * whole_vectors(H) + panels_size(3 * (I + H), H); }
+int gru_before_size(int I, int H, int format) {
+  const int biases = 3 * whole_vectors(H);
+  return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
+}
 
-void gru_before_pack(const Pack& p) {
+void gru_before_pack(const Pack& p, float* packed) {
   const int I = p.I, H = p.H;
   const float *W = p.W, *U = p.U;
-  float* packed = p.packed;
   for (int gate = 0; gate < 3; gate++, packed += whole_vectors(H))
     pack_bias(H, p.b ? p.b + gate * H : nullptr, nullptr, packed);
-  pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}}, packed);
+  with_weights(p.format, [&](auto weight) {
+    pack_panels(H, 3 * H, {{W, I}, {U, H}, {W + H, I}, {U + H, H}, {W + 2 * H, I}, {U + 2 * H, H}},
+                (decltype(weight)*)packed);
+  });
 }
 
 namespace {
 
-const float* bias_of(const Forward& f, int gate) { return f.packed + gate * whole_vectors(f.H); }
+const float* bias_of(const Forward& f, int gate) { return f.packed + header + gate * whole_vectors(f.H); }
 // k numbers of each row of a, times the weights from row `from` on.
-Factor<> factor_of(const Forward& f, const float* a, long aRow, int k, int from) {
-  return {a, aRow, k, f.packed + 3 * whole_vectors(f.H), from, 3 * (f.I + f.H)};
+template <class Weight>
+Factor<Weight> factor_of(const Forward& f, const float* a, long aRow, int k, int from) {
+  return {a, aRow, k, (const Weight*)bias_of(f, 3), from, 3 * (f.I + f.H)};
 }
 
 // z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: the initial value of the sums.
+template <class Weight>
 void resets(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
             const Part& part) {
   const int H = f.H, K = f.I + H;
   const auto sum = [&](int gate) {
-    return Sum<>{{start.at + gate * whole_vectors(H), start.row}, factor_of(f, step.x + skip, K, K - skip, gate * K + skip)};
+    return Sum<Weight>{{start.at + gate * whole_vectors(H), start.row}, factor_of<Weight>(f, step.x + skip, K, K - skip, gate * K + skip)};
   };
   over_panels(H, part, t, {sum(0), sum(1)},
               [&](const float* sums, long row, long b, int m, int column, int columns) {
@@ -50,6 +57,7 @@ void resets(const GruBeforeForward& f, const Step& step, long t, const Start& st
 }
 
 // n and h for the same rows and units.
+template <class Weight>
 void candidates(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates,
                 const float* rh, const Part& part) {
   const int I = f.I, H = f.H, K = I + H;
@@ -64,12 +72,13 @@ void candidates(const GruBeforeForward& f, const Step& step, long t, const Start
       }
   };
   over_panels(H, part, t,
-              {Sum<>{{start.at + 2 * whole_vectors(H), start.row},
-                     factor_of(f, step.x, K, I - skip, 2 * K),
-                     factor_of(f, rh, H, H, 2 * K + I)}},
+              {Sum<Weight>{{start.at + 2 * whole_vectors(H), start.row},
+                     factor_of<Weight>(f, step.x, K, I - skip, 2 * K),
+                     factor_of<Weight>(f, rh, H, H, 2 * K + I)}},
               finish);
 }
 
+template <class Weight>
 void forward(const GruBeforeForward& f, const Part& part) {
   const int I = f.I, H = f.H, K = I + H, padded = whole_vectors(H);
   const long BH = (long)f.B * H;
@@ -79,15 +88,15 @@ void forward(const GruBeforeForward& f, const Part& part) {
     const Step step(f, t);
     const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
-        panel_sums(H, n, part, bias_of(f, gate), factor_of(f, x, K, I, gate * K), out + gate * padded, inputs.row);
+        panel_sums(H, n, part, bias_of(f, gate), factor_of<Weight>(f, x, K, I, gate * K), out + gate * padded, inputs.row);
     });
     // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
-    const Start start = ahead ? Start{ahead, inputs.row} : Start{f.packed};
+    const Start start = ahead ? Start{ahead, inputs.row} : Start{bias_of(f, 0)};
     const int skip = ahead ? I : 0;
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
-    resets(f, step, t, start, skip, gates, rh, part);
+    resets<Weight>(f, step, t, start, skip, gates, rh, part);
     team_barrier();
-    candidates(f, step, t, start, skip, gates, rh, part);
+    candidates<Weight>(f, step, t, start, skip, gates, rh, part);
     team_barrier();
   }
 }
@@ -96,12 +105,11 @@ void forward(const GruBeforeForward& f, const Part& part) {
 
 void gru_before_forward(const GruBeforeForward& f) {
   clear_masked(f);
-  over_parts(f, 6.0 * f.T * f.B * f.H * (f.I + f.H), [&](const Part& part) { forward(f, part); });
+  with_weights(format_of(f.packed), [&](auto weight) {
+    over_parts(f, 6.0 * f.T * f.B * f.H * (f.I + f.H),
+               [&](const Part& part) { forward<decltype(weight)>(f, part); });
+  });
 }
-
-// U of z and r transposed, then that of n.
-int gru_before_packed_backward_size(int H) { return gru_packed_backward_size(H); }
-void gru_before_pack_backward(int H, const float* U, float* packed) { gru_pack_backward(H, U, packed); }
 
 namespace {
 

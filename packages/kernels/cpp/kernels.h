@@ -37,6 +37,8 @@ CODES(BinaryOp, b_add, b_sub, b_mul, b_div, b_max, b_min, b_pow, b_eq, b_gt, b_g
 CODES(ReduceOp, r_sum, r_max, r_min, r_sum_squares)
 // Activations of the fused cells.
 CODES(Activation, a_tanh, a_sigmoid, a_relu, a_hard_sigmoid, a_linear)
+// The recurrent cells that have kernels: c_gru with the reset after the product, c_gru_before with the reset before it.
+CODES(Cell, c_rnn, c_lstm, c_gru, c_gru_before)
 // How packed recurrent weights are stored. The packed weights carry their format, so that forward needs none.
 CODES(WeightFormat, w_float32, w_float16)
 
@@ -194,21 +196,18 @@ struct Nadam : Moments {
   float rateG;
 };
 
-// Packs the weights of a recurrent layer for its forward kernel.
+// The weights of a recurrent layer, to be packed for its forward kernel. Gates in the order i f g o (LSTM), z r n (GRU).
+// w_float16 rounds each weight to the nearest (ties to even): with weights that float16 represents exactly, results are the
+// same bit for bit. Inference with few rows spends most of its time loading weights, so float16 is faster there.
 struct Pack {
+  int cell;        // Cell
+  int format;      // WeightFormat
   int I;
   int H;
   const float* W;  // [I][G*H]
   const float* U;  // [H][G*H]
-  const float* b;  // [G*H], for a GRU with the reset after the product [2][3H] | null
-  float* packed;   // out: as many floats as the *_packed_size kernel says
-};
-
-// The same in a WeightFormat. w_float16 rounds each weight to the nearest (ties to even): with weights that float16 holds
-// exactly, results are the same bit for bit. Inference with few rows spends most of its time loading weights, so float16
-// is faster there.
-struct PackIn : Pack {
-  int format;  // WeightFormat
+  const float* b;  // [G*H], for c_gru [2][3H] | null
+  float* packed;   // out: packed_size floats
 };
 
 // What all recurrent kernels take. One call runs all T steps.
@@ -326,42 +325,24 @@ TRAINING(void, adam, (const Adam& call))
 TRAINING(void, nadam, (const Nadam& call))
 
 // ------------------------------------------------------------------------------------------------------ recurrent cells
-// *_packed_size: floats that *_pack writes. *_packed_backward_size, *_pack_backward: the same for U [H][G*H], which backward
-// reads transposed.
-
 // The number of weights from which w_float16 is faster for a batch of `rows` rows; 0: this build has no float16, or it
 // is never faster.
 KERNEL(int, float16_from, (int rows))
+// Floats that pack writes.
+KERNEL(int, packed_size, (int cell, int I, int H, int format))
+KERNEL(void, pack, (const Pack& call))
+// Floats that pack_backward writes.
+TRAINING(int, packed_backward_size, (int cell, int H))
+// Packs U [H][G*H] transposed for the backward kernel of the cell.
+TRAINING(void, pack_backward, (int cell, int H, const float* U, float* packed))
 
-KERNEL(int, lstm_packed_size, (int I, int H, int format))
-// Gates in the order i f g o.
-KERNEL(void, lstm_pack, (const PackIn& call))
-KERNEL(void, lstm_forward, (const LstmForward& call))
-TRAINING(int, lstm_packed_backward_size, (int H))
-TRAINING(void, lstm_pack_backward, (int H, const float* U, float* packed))
-TRAINING(void, lstm_backward, (const LstmBackward& call))
-
-KERNEL(int, rnn_packed_size, (int I, int H))
-KERNEL(void, rnn_pack, (const Pack& call))
 KERNEL(void, rnn_forward, (const Forward& call))
-TRAINING(int, rnn_packed_backward_size, (int H))
-TRAINING(void, rnn_pack_backward, (int H, const float* U, float* packed))
 TRAINING(void, rnn_backward, (const RnnBackward& call))
-
-// GRU with the reset after the product.
-KERNEL(int, gru_packed_size, (int I, int H, int format))
-KERNEL(void, gru_pack, (const PackIn& call))
+KERNEL(void, lstm_forward, (const LstmForward& call))
+TRAINING(void, lstm_backward, (const LstmBackward& call))
 KERNEL(void, gru_forward, (const GruForward& call))
-TRAINING(int, gru_packed_backward_size, (int H))
-TRAINING(void, gru_pack_backward, (int H, const float* U, float* packed))
 TRAINING(void, gru_backward, (const GruBackward& call))
-
-// GRU with the reset before the product.
-KERNEL(int, gru_before_packed_size, (int I, int H))
-KERNEL(void, gru_before_pack, (const Pack& call))
 KERNEL(void, gru_before_forward, (const GruBeforeForward& call))
-TRAINING(int, gru_before_packed_backward_size, (int H))
-TRAINING(void, gru_before_pack_backward, (int H, const float* U, float* packed))
 TRAINING(void, gru_before_backward, (const GruBackward& call))
 
 // ------------------------------------------------------------------------------------------------------------ machine

@@ -106,13 +106,12 @@ FORCE_INLINE void over_units(const Tiles& tiles, const Part& part, long t, const
 
 }  // namespace
 
-int lstm_packed_size(int I, int H, int format) {
-  return header + with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
+int lstm_size(int I, int H, int format) {
+  return with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
 }
 
-void lstm_pack(const PackIn& p) {
-  put_format(p.packed, p.format);
-  with_weights(p.format, [&](auto weight) { pack_gates<decltype(weight)>(p.I, p.H, p.W, p.U, p.b, p.packed + header); });
+void lstm_pack(const Pack& p, float* packed) {
+  with_weights(p.format, [&](auto weight) { pack_gates<decltype(weight)>(p.I, p.H, p.W, p.U, p.b, packed); });
 }
 
 namespace {
@@ -219,7 +218,7 @@ void lstm_forward(const LstmForward& f) {
   });
 }
 
-int lstm_packed_backward_size(int H) { return panels_size(4 * H, H); }
+int lstm_backward_size(int H) { return panels_size(4 * H, H); }
 void lstm_pack_backward(int H, const float* U, float* packed) { pack_transposed(H, 4 * H, U, 4 * H, packed); }
 
 namespace {

@@ -8,46 +8,59 @@
 
 namespace unroll::UNROLL_ISA {
 
-// The bias, then the panels.
-int rnn_packed_size(int I, int H) { return whole_vectors(H) + panels_size(I + H, H); }
-
-void rnn_pack(const Pack& p) {
-  pack_bias(p.H, p.b, nullptr, p.packed);
-  pack_panels(p.H, p.H, {{p.W, p.I}, {p.U, p.H}}, p.packed + whole_vectors(p.H));
+// Packed: the bias, then the panels.
+int rnn_size(int I, int H, int format) {
+  return whole_vectors(H) + with_weights(format, [&](auto weight) { return panels_size<decltype(weight)>(I + H, H); });
 }
 
-void rnn_forward(const Forward& s) {
-  const int I = s.I, H = s.H, act = s.act;
-  const float* packed = s.packed;
-  const int K = I + H;
-  const float* panels = packed + whole_vectors(H);
-  clear_masked(s);
-  over_parts(s, 2.0 * s.T * s.B * H * K, [&](const Part& part) {
-    const Ahead inputs(s, whole_vectors(H));
-    for (long t = 0; t < s.T; t++) {
-      take_inputs(s, t, part);
-      const Step step(s, t);
-      const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
-        panel_sums(H, n, part, packed, Factor<>{x, K, I, panels, 0, K}, out, inputs.row);
-      });
-      const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
-        for (int r = 0; r < m; r++, b++, z += zRow)
-          for (int j = 0; j < columns; j += VL) {
-            const int n = smaller(columns - j, VL);
-            const v sum = load(z + j), after = act == a_tanh ? tanh(sum) : any_activation(act, sum);
-            const v h = step.valid(b) ? after : step.h_before(b, column + j, n);
-            step.put_h(b, column + j, n, h);
-          }
-      };
-      const Start start = ahead ? Start{ahead, inputs.row} : Start{packed};
-      const Factor<> factor = ahead ? Factor<>{step.x + I, K, H, panels, I, K} : Factor<>{step.x, K, K, panels};
-      over_panels(H, part, t, {Sum<>{start, factor}}, finish);
-      team_barrier();
-    }
+void rnn_pack(const Pack& p, float* packed) {
+  pack_bias(p.H, p.b, nullptr, packed);
+  with_weights(p.format, [&](auto weight) {
+    pack_panels(p.H, p.H, {{p.W, p.I}, {p.U, p.H}}, (decltype(weight)*)(packed + whole_vectors(p.H)));
   });
 }
 
-int rnn_packed_backward_size(int H) { return panels_size(H, H); }
+namespace {
+
+// All steps of a part.
+template <class Weight>
+void forward(const Forward& s, const Part& part) {
+  const int I = s.I, H = s.H, K = I + H, act = s.act;
+  const float* bias = s.packed + header;
+  const Weight* panels = (const Weight*)(bias + whole_vectors(H));
+  const Ahead inputs(s, whole_vectors(H));
+  for (long t = 0; t < s.T; t++) {
+    take_inputs(s, t, part);
+    const Step step(s, t);
+    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+      panel_sums(H, n, part, bias, Factor<Weight>{x, K, I, panels, 0, K}, out, inputs.row);
+    });
+    const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
+      for (int r = 0; r < m; r++, b++, z += zRow)
+        for (int j = 0; j < columns; j += VL) {
+          const int n = smaller(columns - j, VL);
+          const v sum = load(z + j), after = act == a_tanh ? tanh(sum) : any_activation(act, sum);
+          const v h = step.valid(b) ? after : step.h_before(b, column + j, n);
+          step.put_h(b, column + j, n, h);
+        }
+    };
+    const Start start = ahead ? Start{ahead, inputs.row} : Start{bias};
+    const int skip = ahead ? I : 0;
+    over_panels(H, part, t, {Sum<Weight>{start, {step.x + skip, K, K - skip, panels, skip, K}}}, finish);
+    team_barrier();
+  }
+}
+
+}  // namespace
+
+void rnn_forward(const Forward& s) {
+  clear_masked(s);
+  with_weights(format_of(s.packed), [&](auto weight) {
+    over_parts(s, 2.0 * s.T * s.B * s.H * (s.I + s.H), [&](const Part& part) { forward<decltype(weight)>(s, part); });
+  });
+}
+
+int rnn_backward_size(int H) { return panels_size(H, H); }
 void rnn_pack_backward(int H, const float* U, float* packed) { pack_transposed(H, H, U, H, packed); }
 
 void rnn_backward(const RnnBackward& s) {

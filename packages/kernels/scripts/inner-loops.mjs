@@ -14,9 +14,25 @@ import { cpp } from './common.mjs';
 
 const MCA = process.env.LLVM_MCA ?? 'llvm-mca-19';
 const COMPILER = process.env.CXX ?? 'c++';
-const FLAGS = ['-std=c++20', '-O3', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-march=x86-64', '-mavx2'];
+const FLAGS = [
+  '-std=c++20',
+  '-O3',
+  '-fPIC',
+  '-ffp-contract=off',
+  '-fno-math-errno',
+  '-march=x86-64',
+  '-mavx2',
+];
 const BUILDS = {
-  avx512: ['-mfma', '-mf16c', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mprefer-vector-width=512'],
+  avx512: [
+    '-mfma',
+    '-mf16c',
+    '-mavx512f',
+    '-mavx512bw',
+    '-mavx512dq',
+    '-mavx512vl',
+    '-mprefer-vector-width=512',
+  ],
   avx2: ['-mfma', '-mf16c'],
 };
 const PROCESSORS = {
@@ -26,7 +42,10 @@ const PROCESSORS = {
 const ITERATIONS = 200;
 
 const run = (command, args) => {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
   if (error) throw new Error(`${command} does not run: ${error.message}`);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${stderr}`);
   return { stdout, stderr };
@@ -60,7 +79,13 @@ const loopsOf = (assembly) => {
 
 const cyclesOf = (processor, body, folder) => {
   const file = join(folder, 'loop.s');
-  writeFileSync(file, `${body.map((line) => line.replace(/(\sj\w+\s+)\.L\w+/, '$1.Lstart')).join('\n')}\n`.replace(/^/, '.Lstart:\n'));
+  writeFileSync(
+    file,
+    `${body.map((line) => line.replace(/(\sj\w+\s+)\.L\w+/, '$1.Lstart')).join('\n')}\n`.replace(
+      /^/,
+      '.Lstart:\n',
+    ),
+  );
   const args = [`-mcpu=${processor}`, '-mtriple=x86_64', `-iterations=${ITERATIONS}`, file];
   const { stdout, stderr } = run(MCA, args);
   if (/warning/i.test(stderr)) throw new Error(`${MCA} warns: ${stderr}`);
@@ -71,7 +96,10 @@ const cyclesOf = (processor, body, folder) => {
 const bareCyclesOf = (processor, build, folder) => {
   const name = build === 'avx512' ? 'zmm' : 'ymm';
   const count = build === 'avx512' ? 24 : 12;
-  const body = Array.from({ length: count }, (_, i) => `\tvfmadd231ps\t%${name}14, %${name}15, %${name}${i < 14 ? i : i + 2}`);
+  const body = Array.from(
+    { length: count },
+    (_, i) => `\tvfmadd231ps\t%${name}14, %${name}15, %${name}${i < 14 ? i : i + 2}`,
+  );
   return cyclesOf(processor, [...body, '\tsubq\t$1, %rax', '\tjne\t.L0'], folder) / count;
 };
 
@@ -83,7 +111,16 @@ try {
   console.log(`llvm-mca ${version}, ${compiler}. 100 %: a loop of bare multiply-adds by the same model.\n`);
   for (const [build, flags] of Object.entries(BUILDS)) {
     const file = join(folder, `${build}.s`);
-    run(COMPILER, [...FLAGS, ...flags, `-DUNROLL_ISA=${build}`, `-I${cpp}`, '-S', '-o', file, join(cpp, 'tile.cpp')]);
+    run(COMPILER, [
+      ...FLAGS,
+      ...flags,
+      `-DUNROLL_ISA=${build}`,
+      `-I${cpp}`,
+      '-S',
+      '-o',
+      file,
+      join(cpp, 'tile.cpp'),
+    ]);
     const processors = PROCESSORS[build];
     const bare = Object.fromEntries(processors.map((one) => [one, bareCyclesOf(one, build, folder)]));
     console.log(`| ${build}: rows x vectors | ${processors.join(' | ')} |`);
@@ -93,7 +130,9 @@ try {
     for (const loop of loopsOf(readFileSync(file, 'utf8'))) {
       const { m, nv, panels, fetch, weight, products, body } = loop;
       if (weight !== 'f' || products < 8 || nv !== widest) continue;
-      const packed = body.some((line) => /vbroadcastss|\{1to/.test(line) && /\(%r\w+,%r\w+/.test(line)) ? 'rows' : 'packed';
+      const packed = body.some((line) => /vbroadcastss|\{1to/.test(line) && /\(%r\w+,%r\w+/.test(line))
+        ? 'rows'
+        : 'packed';
       const name = `${m} x ${nv * panels}${fetch ? ', prefetching' : ''}, a ${packed === 'rows' ? 'in rows' : 'packed'}`;
       if (shown.has(name)) continue;
       shown.add(name);

@@ -1,9 +1,10 @@
 // Compares the fused LSTM with the textbook equations in double precision, forward and backward through time.
 import {
   Activation,
+  Cell,
   callLstmBackward,
   callLstmForward,
-  callLstmPack,
+  callPack,
   type KernelModule,
   WeightFormat,
 } from '@unroll/kernels';
@@ -43,11 +44,11 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
   const { kernels } = module;
   const arena = new Arena(module);
-  const format = WeightFormat.float32;
-  const packed = arena.empty(kernels.lstm_packed_size(I, H, format));
-  callLstmPack(module, {
-    pack: { I, H, packed, W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
-    format,
+  const [cell, format] = [Cell.lstm, WeightFormat.float32];
+  const packed = arena.empty(kernels.packed_size(cell, I, H, format));
+  callPack(module, {
+    ...{ cell, format, I, H, packed },
+    ...{ W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
   });
 
   const rows = new Float32Array((T + 1) * B * (I + H));
@@ -68,8 +69,8 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
     ...{ ract, c, cStep: B * H, gates },
   });
 
-  const packedBack = arena.empty(kernels.lstm_packed_backward_size(H));
-  kernels.lstm_pack_backward(H, arena.floats(U), packedBack);
+  const packedBack = arena.empty(kernels.packed_backward_size(cell, H));
+  kernels.pack_backward(cell, H, arena.floats(U), packedBack);
   const dh = arena.floats(new Float32Array(B * H));
   const dc = arena.floats(new Float32Array(B * H));
   const dG = arena.empty(T * B * 4 * H);

@@ -5,29 +5,19 @@
  */
 import {
   Activation,
+  Cell,
+  type CellName,
   callGruBeforeForward,
-  callGruBeforePack,
   callGruForward,
-  callGruPack,
   callLstmForward,
-  callLstmPack,
+  callPack,
   callRnnForward,
-  callRnnPack,
   type Forward,
   type KernelModule,
-  type Pack,
   type Steps,
   WeightFormat,
 } from '@unroll/kernels';
-import type {
-  Block,
-  ForwardCall,
-  GruForwardCall,
-  Kernels,
-  LstmForwardCall,
-  RecurrentCall,
-  SequenceView,
-} from '../backend.js';
+import type { Block, ForwardCall, Kernels, RecurrentCall, SequenceView } from '../backend.js';
 import { address, type CpuBlock, type PackedForm } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
@@ -76,11 +66,11 @@ export function recurrentKernels(
 ): RecurrentKernels {
   const weights = packedWeights(module, packed, formatFor);
   return {
-    rnnForward: (c) => callRnnForward(module, forward(c, weights.rnn(c))),
+    rnnForward: (c) => callRnnForward(module, forward(c, weights('rnn', c, null))),
 
     lstmForward: (c) =>
       callLstmForward(module, {
-        forward: forward(c, weights.lstm(c)),
+        forward: forward(c, weights('lstm', c, c.gates)),
         ract: Activation[c.recurrentActivation],
         c: address(c.c),
         cStep: c.keepCells ? c.B * c.H : 0,
@@ -89,7 +79,7 @@ export function recurrentKernels(
 
     gruForward(c) {
       const gruForward = {
-        forward: forward(c, c.resetAfter ? weights.gru(c) : weights.gruBefore(c)),
+        forward: forward(c, weights(c.resetAfter ? 'gru' : 'gruBefore', c, c.gates)),
         ract: Activation[c.recurrentActivation],
         textbook: c.textbook ? 1 : 0,
         gates: address(c.gates),
@@ -106,39 +96,29 @@ export function recurrentKernels(
   };
 }
 
-/** The weights of a call in the form that its kernel reads. */
+/** Returns a function that gives the address of a call's weights, packed for the forward kernel of a cell. */
 function packedWeights(module: KernelModule, packed: Packer, formatFor: FormatChoice | null) {
-  const { kernels: k } = module;
-  type Size = (I: number, H: number) => number;
-  const plain = (form: string, size: Size, pack: typeof callRnnPack) => (c: ForwardCall) =>
-    packed(
-      form,
-      [c.W, c.U, c.b],
-      () => size(c.I, c.H),
-      (to) => pack(module, packing(c, to)),
+  return (cell: CellName, call: ForwardCall, gates: Block | null): number => {
+    const { I, H, W, U, b } = call;
+    const name = formatFor?.(call, gates) ?? 'float32';
+    const [code, format] = [Cell[cell], WeightFormat[name]];
+    return packed(
+      `${cell} ${name}`,
+      [W, U, b],
+      () => module.kernels.packed_size(code, I, H, format),
+      (to) =>
+        callPack(module, {
+          cell: code,
+          format,
+          I,
+          H,
+          W: address(W),
+          U: address(U),
+          b: address(b),
+          packed: to,
+        }),
     );
-  type SizeIn = (I: number, H: number, format: number) => number;
-  const formatted =
-    (form: string, size: SizeIn, pack: typeof callLstmPack) => (c: LstmForwardCall | GruForwardCall) => {
-      const name = formatFor?.(c) ?? 'float32';
-      const format = WeightFormat[name];
-      return packed(
-        `${form} ${name}`,
-        [c.W, c.U, c.b],
-        () => size(c.I, c.H, format),
-        (to) => pack(module, { pack: packing(c, to), format }),
-      );
-    };
-  return {
-    rnn: plain('rnn', k.rnn_packed_size, callRnnPack),
-    lstm: formatted('lstm', k.lstm_packed_size, callLstmPack),
-    gru: formatted('gru', k.gru_packed_size, callGruPack),
-    gruBefore: plain('gru before', k.gru_before_packed_size, callGruBeforePack),
   };
-}
-
-function packing({ I, H, W, U, b }: ForwardCall, to: number): Pack {
-  return { I, H, W: address(W), U: address(U), b: address(b), packed: to };
 }
 
 /** What all recurrent kernels take. */

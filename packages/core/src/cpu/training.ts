@@ -2,6 +2,8 @@
 import {
   Activation,
   type Backward,
+  Cell,
+  type CellName,
   callAdam,
   callGruBackward,
   callGruBeforeBackward,
@@ -68,27 +70,24 @@ function stepKernels(module: KernelModule): Steps {
 
 function cellKernels(module: KernelModule, packed: Packer): Cells {
   const { kernels: k } = module;
+  const weights = (cell: CellName, { H, U }: BackwardCall): number =>
+    packed(
+      `${cell} backward`,
+      [U],
+      () => k.packed_backward_size(Cell[cell], H),
+      (to) => k.pack_backward(Cell[cell], H, address(U), to),
+    );
   return {
     rnnBackward(c) {
-      const { H, U } = c;
-      const weights = packed(
-        'rnn backward',
-        [U],
-        () => k.rnn_packed_backward_size(H),
-        (to) => k.rnn_pack_backward(H, address(U), to),
-      );
-      callRnnBackward(module, { backward: backward(c, c.I, weights), xh: address(c.xh), hs: address(c.hs) });
+      callRnnBackward(module, {
+        backward: backward(c, c.I, weights('rnn', c)),
+        xh: address(c.xh),
+        hs: address(c.hs),
+      });
     },
     lstmBackward(c) {
-      const { H, U } = c;
-      const weights = packed(
-        'lstm backward',
-        [U],
-        () => k.lstm_packed_backward_size(H),
-        (to) => k.lstm_pack_backward(H, address(U), to),
-      );
       callLstmBackward(module, {
-        backward: backward(c, 0, weights),
+        backward: backward(c, 0, weights('lstm', c)),
         ract: Activation[c.recurrentActivation],
         gates: address(c.gates),
         c: address(c.c),
@@ -97,17 +96,9 @@ function cellKernels(module: KernelModule, packed: Packer): Cells {
       });
     },
     gruBackward(c) {
-      const { H, U, resetAfter } = c;
-      const weights = packed(
-        resetAfter ? 'gru backward' : 'gru before backward',
-        [U],
-        () => (resetAfter ? k.gru_packed_backward_size(H) : k.gru_before_packed_backward_size(H)),
-        (to) =>
-          resetAfter ? k.gru_pack_backward(H, address(U), to) : k.gru_before_pack_backward(H, address(U), to),
-      );
-      const run = resetAfter ? callGruBackward : callGruBeforeBackward;
+      const run = c.resetAfter ? callGruBackward : callGruBeforeBackward;
       run(module, {
-        backward: backward(c, c.I, weights),
+        backward: backward(c, c.I, weights(c.resetAfter ? 'gru' : 'gruBefore', c)),
         ract: Activation[c.recurrentActivation],
         textbook: c.textbook ? 1 : 0,
         gates: address(c.gates),

@@ -16,12 +16,12 @@ function formatOf(block: Block): WeightFormatName {
 }
 
 /** The format in which a call reads its weights. */
-export type FormatChoice = (call: ForwardCall & { gates: Block | null }) => WeightFormatName;
+export type FormatChoice = (call: ForwardCall, gates: Block | null) => WeightFormatName;
 
 /** float16 for inference of few rows with large matrices whose values it represents exactly: half the bytes to read. */
 export function formatChoice({ kernels }: KernelModule): FormatChoice {
   const float16From = Array.from({ length: 16 }, (_, rows) => kernels.float16_from(rows));
-  return ({ B, W, U, gates }) => {
+  return ({ B, W, U }, gates) => {
     const from = float16From[B];
     if (gates !== null || !from || W.length + U.length < from) return 'float32';
     return formatOf(W) === 'float16' ? formatOf(U) : 'float32';
