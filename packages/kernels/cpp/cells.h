@@ -210,10 +210,21 @@ struct Sum {
   Factor<Weight> x, y = {};
 };
 
-// Tiles [first, last) of the rows [from, to) of a part, cut into `count` tiles.
-struct Rows {
-  int from, to, count, first = 0, last = 0;
-  int row(int i) const { return from + split(to - from, count, i); }
+// The tiles of rows that work in turn: tile i has the rows [at[i], at[i + 1]).
+struct Turn {
+#if UNROLL_PARTS
+  int tiles;
+#else
+  static constexpr int tiles = 1;
+#endif
+  int at[most_in_turn + 1];
+  // The turn that begins at tile `first` of the rows [from, to), which are cut into `count` tiles.
+  Turn(int from, int to, int count, int first) {
+#if UNROLL_PARTS
+    tiles = smaller(count - first, panel_bytes ? most_in_turn : 1);
+#endif
+    for (int i = 0; i <= tiles; i++) at[i] = from + split(to - from, count, first + i);
+  }
 };
 
 // A tile of each of several sums for each tile of rows; `some` panels of nv vectors from `column` on. Sum i of the j-th tile
@@ -229,14 +240,15 @@ FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start,
 }
 #if UNROLL_PARTS
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, const Rows& rows, int nv, int some, int column, float* z) {
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int some, int column, float* z) {
   const auto product = [&](const Factor<Weight>& f, const Start& start, float* z, bool resume) {
     const Parts parts(f.k, nv * VL * sizeof(Weight));
     for (int p = 0; p < parts.count; p++)
-      for (int i = rows.first; i < rows.last; i++) {
-        const long b = rows.row(i), m = rows.row(i + 1) - b;
-        const auto t = tile_of(f, start, nv, some, b, column, z + (i - rows.first) * count * tile_size);
-        tile(m, nv, some, parts.piece(t, m, p, i == rows.first, resume));
+      for (int i = 0; i < rows.tiles; i++) {
+        const int b = rows.at[i], m = rows.at[i + 1] - b;
+        auto t = tile_of(f, start, nv, some, b, column, z + i * count * tile_size);
+        parts.cut(t, m, p, i == 0, resume);
+        tile(m, nv, some, t);
       }
   };
   for (int i = 0; i < count; i++, sums++, z += tile_size) {
@@ -246,8 +258,8 @@ NOINLINE void tiles(int count, const Sum<Weight>* sums, const Rows& rows, int nv
 }
 #else
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, const Rows& rows, int nv, int some, int column, float* z) {
-  const long b = rows.from, m = rows.to - b, row = some * nv * VL;
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int some, int column, float* z) {
+  const long b = rows.at[0], m = rows.at[1] - b, row = some * nv * VL;
   for (; count > 0; count--, sums++, z += tile_size) {
     tile(m, nv, some, tile_of(sums->x, sums->start, nv, some, b, column, z));
     if (sums->y.k) tile(m, nv, some, tile_of(sums->y, {z - column - b * row, row}, nv, some, b, column, z));
@@ -270,22 +282,13 @@ FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight>
     const int some = panels.together(first, back ? from - 1 : to, ceil_div(rows, count));
     const int column = panels.column(back ? to -= some : from), width = some * nv * VL;
     if (!back) from += some;
-#if UNROLL_PARTS
-    for (Rows turn = {part.first, part.last, count}; turn.first < count; turn.first = turn.last) {
-      turn.last = end_of_turn(turn.first, count);
+    for (int i = 0; i < count;) {
+      const Turn turn(part.first, part.last, count, i);
+      i += turn.tiles;
       tiles(N, sums, turn, nv, some, column, z);
-      for (int i = turn.first; i < turn.last; i++) {
-        const int b = turn.row(i);
-        finish(z + (i - turn.first) * N * tile_size, width, b, turn.row(i + 1) - b, column, smaller(n - column, width));
-      }
+      for (int j = 0; j < turn.tiles; j++)
+        finish(z + j * N * tile_size, width, turn.at[j], turn.at[j + 1] - turn.at[j], column, smaller(n - column, width));
     }
-#else
-    for (int i = 0; i < count; i++) {
-      const int b = part.first + split(rows, count, i), m = part.first + split(rows, count, i + 1) - b;
-      tiles(N, sums, Rows{b, b + m, 1}, nv, some, column, z);
-      finish(z, width, b, m, column, smaller(n - column, width));
-    }
-#endif
   }
 }
 

@@ -58,7 +58,8 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
     if (!add)  // fetches the cache lines of C while the sums are computed
       for (int r = 0; r < m; r++)
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
-    return tile(m, nv, panels, parts.piece(t, m, part, fetch, resume));
+    parts.cut(t, m, part, fetch, resume);
+    return tile(m, nv, panels, t);
   }
   if (part > 0) return;
   alignas(64) float z[accumulators * VL];
@@ -96,7 +97,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
         tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, part, fetch);
       };
       for (int first = 0, last; first < tiles; first = last) {
-        last = end_of_turn(first, tiles);
+        last = parts.count > 1 ? smaller(tiles, first + most_in_turn) : first + 1;
         for (int n = 0; n < parts.count; n++)
           for (int i = first; i < last; i++) part(i, n, i == first);
       }

@@ -72,11 +72,11 @@ struct Tiles {
     const long size = (long)w.depth * width;
     const Weight* b = w.panels() + vector * passes * size;
     start += vector * 4 * VL;
-    for (int p = 0; p < panels; p += together)
-      tile(m, group, together,
-           parts.piece(TileOf<Weight>{w.k, a, aRow, b + p * size, width, size, start + p * width, startRow,
-                                      z + p * width, zRow},
-                       m, part, fetch));
+    for (int p = 0; p < panels; p += together) {
+      TileOf<Weight> t = {w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow};
+      parts.cut(t, m, part, fetch);
+      tile(m, group, together, t);
+    }
   }
 };
 
@@ -186,22 +186,22 @@ void forward(const LstmForward& f, const Part& part) {
     over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
       const long zRow = some * 4 * VL;
       const Parts parts(ahead ? H : K, width * sizeof(Weight));
-      const auto sums = [&](int i, float* z, int p, bool fetch) __attribute__((always_inline)) {
-        const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
-        const float* x = step.x + (long)b * K;
-        if (ahead)
-          tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, z, zRow, parts, p, fetch);
-        else
-          tiles.sums(m, some, x, K, both, unit, packed, 0, z, zRow, parts, p, fetch);
-      };
-      for (int first = 0, last; first < tiles.count; first = last) {
-        last = end_of_turn(first, tiles.count);
+      for (int first = 0; first < tiles.count;) {
+        const Turn turn(part.first, part.last, tiles.count, first);
+        first += turn.tiles;
         for (int p = 0; p < parts.count; p++)
-          for (int i = first; i < last; i++) sums(i, z + (i - first) * Tiles::buffer, p, i == first);
-        for (int i = first; i < last; i++) {
-          const int b = part.first + tiles.row(i), m = tiles.row(i + 1) - tiles.row(i);
-          cells(f, step, before, after, gates, z + (i - first) * Tiles::buffer, zRow, b, m, unit, some, standard);
-        }
+          for (int i = 0; i < turn.tiles; i++) {
+            const int b = turn.at[i], m = turn.at[i + 1] - b;
+            const float* x = step.x + (long)b * K;
+            float* sums = z + i * Tiles::buffer;
+            if (ahead)
+              tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, sums, zRow, parts, p, i == 0);
+            else
+              tiles.sums(m, some, x, K, both, unit, packed, 0, sums, zRow, parts, p, i == 0);
+          }
+        for (int i = 0; i < turn.tiles; i++)
+          cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, turn.at[i], turn.at[i + 1] - turn.at[i], unit, some,
+                standard);
       }
     });
     team_barrier();

@@ -42,37 +42,31 @@ typedef TileOf<float> Tile;
 // rows take a part in turn: their sums share the L1 cache with it. WebAssembly, with narrow vectors, has one part.
 #if UNROLL_PARTS
 constexpr int most_in_turn = 10;
-// The end of the turn that begins at tile `first` of `count`.
-inline int end_of_turn(int first, int count) { return smaller(count, first + (panel_bytes ? most_in_turn : 1)); }
 struct Parts {
   int k, count;
   Parts(int k, long row) : k(k), count(panel_bytes ? larger(1, (int)((k * row + panel_bytes - 1) / panel_bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
-  // The piece of a tile of m rows for part i. fetch: it also prefetches the next part, which is the work of the first of the
-  // tiles that take a part in turn. resume: the first part, too, adds to what `out` holds.
+  // Cuts a tile of m rows down to part i. fetch: it also prefetches the next part, which is the work of the first of the tiles
+  // that take a part in turn. resume: the first part, too, adds to what `out` holds.
   template <class Weight>
-  TileOf<Weight> piece(TileOf<Weight> t, int m, int i, bool fetch, bool resume = false) const {
+  void cut(TileOf<Weight>& t, int m, int i, bool fetch, bool resume = false) const {
     t.resume = resume;
-    if (count == 1) return t;
+    if (count == 1) return;
     const int first = from(i);
     t.k = from(i + 1) - first;
     t.a += first * (t.aRow ? 1 : m), t.b += first * t.bRow;
     if (i < count - 1) t.start = nullptr;
     if (fetch && i < count - 1) t.fetch = t.k * t.bRow;
     t.resume = resume || i > 0;
-    return t;
   }
 };
 #else
 constexpr int most_in_turn = 1;
-constexpr int end_of_turn(int first, int) { return first + 1; }
 struct Parts {
   static constexpr int count = 1;
   Parts(int, long) {}
   template <class Weight>
-  __attribute__((always_inline)) const TileOf<Weight>& piece(const TileOf<Weight>& t, int, int, bool, bool = false) const {
-    return t;
-  }
+  void cut(TileOf<Weight>&, int, int, bool, bool = false) const {}
 };
 #endif
 
