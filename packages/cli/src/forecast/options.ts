@@ -70,9 +70,9 @@ Data
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
   --static <columns>    static covariates: constant within each series
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
-  --sql <query>         forecast the result of this query; it reads the file as the table "data", which may be larger
-                        than memory (needs DuckDB: npm install @duckdb/node-api)
-  --frequency <name>    monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
+  --sql <query>         forecast the result of this query; in the query, the table "data" is the file, which may be
+                        larger than memory (needs DuckDB: npm install @duckdb/node-api)
+  --frequency <name>    time between rows: monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
   --season <n>          season length in rows; 1 means no season (default: detected)
 
 Separate columns by commas. Quote a name that contains a comma: --past '"a, b",c'
@@ -82,19 +82,21 @@ Network
   --cells <names>       recurrent cells to compare: any of rnn,lstm,gru (default: lstm)
   --units <n>           hidden units per layer (default: 32)
   --layers <n>          number of recurrent layers (default: 1)
-  --window <n>          input rows of the network (default: depends on the season and the number of rows)
+  --window <n>          number of input rows of the network (default: depends on the season and the number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts (default: point)
-  --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or log, depending on
-                        the data)
+  --scaler <name>       changes (relative to the last row of the window), log (the same for logarithms of positive values),
+                        standard, robust, minmax (statistics of the training rows) or instance (statistics of each
+                        window) (default: changes or log, depending on the data)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
   --seed <n>            random seed (default: 0)
 
 Backtest
-  --windows <n>         number of backtest forecasts (default: up to 4, up to 20 for long series)
+  --windows <n>         number of backtest forecasts, not of input rows, see --window (default: up to 4, up to 20 for
+                        long series)
   --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
-  --refit               retrain before each backtest forecast
-  --level <percents>    levels of the prediction intervals (default: 80,95)
+  --refit               retrain the network before each backtest forecast
+  --level <percents>    levels of the prediction intervals in percent (default: 80,95)
 
 Run
   --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder

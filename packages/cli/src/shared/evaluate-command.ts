@@ -19,8 +19,8 @@ const HELP = `Usage: unroll evaluate <model> --data <file> [options]
 Scores a saved model on rows that it was not trained on, with the metrics of the training run. <model> is the model
 folder written by a run (<out>/model) or a zip of it.
 
-A forecasting model is scored on the rows after its training data and compared with the best baseline: both forecast from
-each of these rows, using only the rows before it.
+A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
+each of these rows and uses only the rows before it.
 
   --data <file>         rows with the columns of the training data, including the target
   --sql <query>         query over the --data file (default: the query of the training run)

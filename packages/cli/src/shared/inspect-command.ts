@@ -13,8 +13,8 @@ const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'traini
 
 const HELP = `Usage: unroll inspect <model> [--json]
 
-Describes a saved model (a folder or a zip): task, layers with output shapes and parameters, weights, and training run.
-Models saved with model.save() work too.
+Describes a saved model (a folder or a zip): task, layers with output shapes and numbers of parameters, weights, and the
+training run. <model> may also be a model saved with model.save().
 
   --json                print one JSON object to stdout
 `;

@@ -30,7 +30,7 @@ folder written by a run (<out>/model) or a zip of it. unroll predict <model> --h
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
-  --text <text>         text to predict from, for models that take texts
+  --text <text>         text to predict from, for models that read text
   --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
   --json                print the predictions to stdout, one JSON object per row
 

@@ -16,7 +16,7 @@ export const TIME_OPTIONS = {
 export const READING_HELP = `File format (default: detected, with a note if ambiguous)
   --decimal <mark>      decimal separator: . or ,
   --thousands <mark>    thousands separator: . or , or ' or space, or none
-  --encoding <name>     utf-8, windows-1252, gbk, big5, shift_jis, euc-kr, ...
+  --encoding <name>     character encoding: utf-8, windows-1252, gbk, big5, shift_jis, euc-kr, ...
 `;
 export const TIME_HELP = `  --dates <order>       order of day, month and year in dates such as 01/02/2024: dmy, mdy or ymd
   --timezone <name>     local time zone of daily rows whose times are in UTC, such as Europe/Berlin
