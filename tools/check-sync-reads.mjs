@@ -6,19 +6,19 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const HOST = 'data that lie on the host';
-const HOST_COPY = 'what onHost has read';
+const HOST = 'values that are in host memory';
+const HOST_COPY = 'values that toHost has read';
 
 /** The reason for synchronous reads, by file and function. */
 export const ALLOWED = {
   'core/src/ops/likelihood.ts': {
     forward: 'computes in doubles on the CPU: these losses need a backend with synchronous reads',
   },
-  'core/src/ops/pick.ts': { eachStretch: `class numbers: ${HOST}`, checked: `class numbers: ${HOST}` },
+  'core/src/ops/pick.ts': { forEachChunk: `class indices: ${HOST}`, checkClasses: `class indices: ${HOST}` },
   'core/src/ops/recurrent.ts': { stepMasks: `masks: ${HOST}` },
   'core/src/ops/rows.ts': { gather: `ids: ${HOST}` },
   'core/src/rows.ts': { takeRows: HOST_COPY, sliceRows: HOST_COPY, joinRows: HOST_COPY },
-  'core/src/resident.ts': { readNow: 'where a read is refused, with what to do' },
+  'core/src/resident.ts': { readSynchronously: 'throws if the backend has no synchronous reads' },
   'core/src/tensor.ts': {
     dataSync: 'the public synchronous read',
     item: 'the public synchronous read',
@@ -40,22 +40,22 @@ export const ALLOWED = {
     roundWeights: 'public and synchronous; made for CPU kernels',
   },
   'train/src/fingerprint.ts': { fingerprint: HOST_COPY },
-  'train/src/guard.ts': { badData: `batches: ${HOST}` },
+  'train/src/guard.ts': { findBadData: `batches: ${HOST}` },
   'train/src/losses/counts.ts': { checkCounts: `targets: ${HOST}` },
-  'train/src/losses/crossentropy.ts': { checkShares: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
-  'train/src/losses/loss.ts': { ignored: `targets: ${HOST}` },
+  'train/src/losses/crossentropy.ts': { checkProbabilities: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
+  'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
-    spread: `masks and weights: ${HOST}`,
+    expandToRows: `masks and weights: ${HOST}`,
     classWeighted: `targets: ${HOST}`,
   },
   'train/src/losses/sequence.ts': {
-    counted: `masks: ${HOST}`,
-    paddingCounts: `targets: ${HOST}`,
-    maskCounts: `masks: ${HOST}`,
+    validSteps: `masks: ${HOST}`,
+    paddingTest: `targets: ${HOST}`,
+    targetMaskTest: `masks: ${HOST}`,
   },
   'train/src/metrics/metric.ts': {
-    fitElements: `what a metric is shown: ${HOST}`,
-    fitClasses: `what a metric is shown: ${HOST}`,
+    alignElements: `metric inputs: ${HOST}`,
+    alignClasses: `metric inputs: ${HOST}`,
   },
   'train/src/dirty-rows.ts': { mark: `ids: ${HOST}` },
   'unrolljs/src/runnable.ts': { runnableOn: 'what data() has read' },

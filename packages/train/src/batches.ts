@@ -13,7 +13,7 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
-import { hostTensor, masksFor, nextTurnIfDue, onHost, takeRows, valuesOf } from '@unroll/core/internal';
+import { hostTensor, masksFor, yieldIfDue, toHost, takeRows, valuesOf } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null for an input or output without one. */
 export type TensorList = readonly (Tensor | null)[];
@@ -124,7 +124,7 @@ function weightsFor(targets: TensorList, weights: TensorLike | TensorList | unde
 }
 
 /** The examples in rows `start` to `start + count` of the tensors. */
-export interface Rows {
+export interface ExampleRange {
   readonly count: number;
   readonly start: number;
   inputs: readonly Tensor[];
@@ -133,24 +133,24 @@ export interface Rows {
   weights: TensorList;
 }
 
-export function toRows(examples: Examples): Rows {
+export function toRange(examples: Examples): ExampleRange {
   const { inputs, masks, targets, weights, examples: count } = prepare(examples);
   return { count, start: 0, inputs, masks, targets, weights };
 }
 
 /** Copies the tensors of rows to host memory. */
-export async function loadRows(rows: Rows): Promise<void> {
-  rows.inputs = await onHost(rows.inputs);
-  rows.masks = await onHost(rows.masks);
-  rows.targets = await onHost(rows.targets);
-  rows.weights = await onHost(rows.weights);
+export async function loadRange(rows: ExampleRange): Promise<void> {
+  rows.inputs = await toHost(rows.inputs);
+  rows.masks = await toHost(rows.masks);
+  rows.targets = await toHost(rows.targets);
+  rows.weights = await toHost(rows.weights);
 }
 
 /**
  * Splits rows into the first ones for training and the last ones for validation, as in Keras: before any shuffling.
  * @param share in (0, 1)
  */
-export function splitRows(rows: Rows, share: number): { training: Rows; validation: Rows } {
+export function splitRange(rows: ExampleRange, share: number): { training: ExampleRange; validation: ExampleRange } {
   const at = Math.floor(rows.count * (1 - share));
   if (!(share > 0 && share < 1) || at === 0 || at === rows.count) {
     throw valueError(
@@ -160,13 +160,13 @@ export function splitRows(rows: Rows, share: number): { training: Rows; validati
       { validationSplit: share, count: rows.count },
     );
   }
-  const part = (from: number, to: number): Rows => ({ ...rows, start: rows.start + from, count: to - from });
+  const part = (from: number, to: number): ExampleRange => ({ ...rows, start: rows.start + from, count: to - from });
   return { training: part(0, at), validation: part(at, rows.count) };
 }
 
 /** Batches of rows in the order that `shuffle` returns for an epoch (null: in the given order). */
-export function rowSource(
-  rows: Rows,
+export function rangeSource(
+  rows: ExampleRange,
   batchSize: number,
   shuffle: ((epoch: number) => RandomStream) | null = null,
 ): BatchSource {
@@ -174,7 +174,7 @@ export function rowSource(
   return {
     steps,
     async *epoch(epoch, skip) {
-      await loadRows(rows);
+      await loadRange(rows);
       const order = shuffle
         ? shuffle(epoch).permutation(rows.count)
         : Uint32Array.from({ length: rows.count }, (_, i) => i);
@@ -220,7 +220,7 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
       const behind = oneShot && going === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
       if (oneShot) going = iterator;
       const take = async (): Promise<Examples | null> => {
-        await nextTurnIfDue(); // one batch is read ahead: two in one turn would block the page twice as long
+        await yieldIfDue(); // one batch is read ahead: two in one turn would block the page twice as long
         const { value, done } = await iterator.next();
         return done ? null : (value as Examples);
       };
@@ -260,12 +260,12 @@ async function* follow(
 
 async function prepared(batch: Examples, last: boolean): Promise<PreparedBatch> {
   const { inputs, targets, weights, examples, ...given } = prepare(batch);
-  const masks = await onHost(given.masks);
+  const masks = await toHost(given.masks);
   return {
-    inputs: await finiteInputs(await onHost(inputs), masks),
+    inputs: await finiteInputs(await toHost(inputs), masks),
     masks,
-    targets: await onHost(targets),
-    weights: await onHost(weights),
+    targets: await toHost(targets),
+    weights: await toHost(weights),
     examples,
     last,
   };

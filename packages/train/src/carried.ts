@@ -27,7 +27,7 @@ export function isStateful(model: Model): boolean {
 }
 
 /** Returns a function that restores the current states. */
-export function holdStates(model: Model): () => void {
+export function captureStates(model: Model): () => void {
   if (!isStateful(model)) return () => {};
   const carrier = model as unknown as Carrier;
   const saved = carrier.carriedStates;
@@ -40,7 +40,7 @@ export function holdStates(model: Model): () => void {
 /** Runs `work` with zero states, then restores the current ones. */
 export async function withFreshStates<T>(model: Model, work: () => Promise<T>): Promise<T> {
   if (!isStateful(model)) return work();
-  const putBack = holdStates(model);
+  const putBack = captureStates(model);
   (model as unknown as Carrier).resetStates();
   try {
     return await work();

@@ -11,7 +11,7 @@ import {
   type Block,
   type FlatBuffer,
   openScope,
-  shown,
+  formatValue,
   temporaryTensor,
   valuesOf,
 } from '@unroll/core/internal';
@@ -33,7 +33,7 @@ export function checkClip(clip: Clip | null): Clip | null {
   if (clip === null) return null;
   if (typeof clip !== 'object') {
     throw valueError(
-      `clip must be exactly one of { value }, { norm } and { globalNorm }, got ${shown(clip)}.`,
+      `clip must be exactly one of { value }, { norm } and { globalNorm }, got ${formatValue(clip)}.`,
       {
         clip,
       },
@@ -50,7 +50,7 @@ export function checkClip(clip: Clip | null): Clip | null {
   }
   if (!(typeof limit === 'number' && limit > 0)) {
     throw valueError(
-      `clip: ${kind} must be a number above 0, got ${shown(limit)}. Omit clip to disable clipping.`,
+      `clip: ${kind} must be a number above 0, got ${formatValue(limit)}. Omit clip to disable clipping.`,
       {
         clip,
       },
@@ -60,12 +60,12 @@ export function checkClip(clip: Clip | null): Clip | null {
 }
 
 /** The sum of squares of each block, as one tensor. Requires an open scope. */
-export function squaresOf(blocks: readonly Block[]): Tensor {
-  return reduced(['sumSquares'], blocks);
+export function sumsOfSquares(blocks: readonly Block[]): Tensor {
+  return reduceBlocks(['sumSquares'], blocks);
 }
 
 /** All reductions of each block, side by side. */
-function reduced(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
+function reduceBlocks(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
   const { backend } = openScope();
   const out = temporaryTensor([blocks.length * ops.length]);
   let at = 0;
@@ -82,7 +82,7 @@ function reduced(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonl
  * The clipping of a run: its own option, or that of its optimizer.
  * @throws UnrollError `value` if both are set, or if the run's option is invalid
  */
-export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Clip | null {
+export function resolveClip(optimizer: Optimizer, own: Clip | null | undefined): Clip | null {
   const clip = checkClip(own ?? null);
   if (clip === null) return optimizer.clip ?? null;
   if (!optimizer.clip) return clip;
@@ -97,12 +97,12 @@ export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Cli
  * float32.
  * @param blocks returns the blocks; called in a scope, and only if a sum is infinite
  */
-export async function normsFrom(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
+export async function normsFromSquares(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
   const norms = Array.from(squares, Math.sqrt);
   if (!norms.includes(Number.POSITIVE_INFINITY)) return norms;
-  const [ends] = await valuesOf([scope(() => reduced(['max', 'min'], blocks()))]);
-  const largest = norms.map((_, i) => largestOf(ends[2 * i], ends[2 * i + 1]));
-  const scaled = scope(() => squaresOf(blocks().map((g, i) => dividedBy(g, largest[i]))));
+  const [ends] = await valuesOf([scope(() => reduceBlocks(['max', 'min'], blocks()))]);
+  const largest = norms.map((_, i) => maxAbs(ends[2 * i], ends[2 * i + 1]));
+  const scaled = scope(() => sumsOfSquares(blocks().map((g, i) => divideBlock(g, largest[i]))));
   const [rest] = await valuesOf([scaled]);
   return norms.map((norm, i) => {
     if (norm !== Number.POSITIVE_INFINITY) return norm;
@@ -110,14 +110,14 @@ export async function normsFrom(squares: FloatArray, blocks: () => readonly Bloc
   });
 }
 
-function dividedBy(g: Block, divisor: number): Block {
+function divideBlock(g: Block, divisor: number): Block {
   const { backend } = openScope();
   const out = backend.temporary(g.length);
   backend.kernels.binary('div', g, [1], scalarBlock(backend.kernels, divisor), [0], out, [g.length]);
   return out;
 }
 
-function largestOf(max: number, min: number): number {
+function maxAbs(max: number, min: number): number {
   return Number.isNaN(max) || Number.isNaN(min) ? Number.NaN : Math.max(Math.abs(max), Math.abs(min));
 }
 
@@ -154,7 +154,7 @@ export async function clipGradients(
 }
 
 async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> {
-  const [[max, min]] = await valuesOf([scope(() => reduced(['max', 'min'], [buffer.block()]))]);
+  const [[max, min]] = await valuesOf([scope(() => reduceBlocks(['max', 'min'], [buffer.block()]))]);
   if (max <= limit && min >= -limit) return false;
   scope(() => {
     const { kernels } = openScope().backend;
@@ -166,8 +166,8 @@ async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> 
 }
 
 async function clipByNorm(blocks: () => readonly Block[], limit: number): Promise<boolean> {
-  const [squares] = await valuesOf([scope(() => squaresOf(blocks()))]);
-  const norms = await normsFrom(squares, blocks);
+  const [squares] = await valuesOf([scope(() => sumsOfSquares(blocks()))]);
+  const norms = await normsFromSquares(squares, blocks);
   if (norms.every((norm) => norm <= limit)) return false;
   scope(() => {
     const { kernels } = openScope().backend;

@@ -1,6 +1,6 @@
 /** Evaluation: loss and metrics of a model on data, without training. */
 import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
-import { checkOptions, inferenceContext, nextTurnIfDue, valuesOf } from '@unroll/core/internal';
+import { checkOptions, inferenceContext, yieldIfDue, valuesOf } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
@@ -8,8 +8,8 @@ import {
   inputShapes,
   iterableSource,
   type PreparedBatch,
-  rowSource,
-  toRows,
+  rangeSource,
+  toRange,
 } from './batches.js';
 import { withFreshStates } from './carried.js';
 import type { MetricValues } from './events.js';
@@ -19,7 +19,7 @@ import {
   lossValues,
   Objective,
   type ObjectiveOptions,
-  type Part,
+  type OutputLoss,
 } from './objective.js';
 import { type MetricOptions, Scores } from './scores.js';
 
@@ -50,10 +50,10 @@ export async function evaluate(
 ): Promise<Evaluation> {
   checkOptions('evaluate', options, {
     loss: true,
-    lossWeights: 'lists',
+    lossWeights: 'arrayOrObject',
     classWeights: true,
-    metrics: 'lists',
-    weightedMetrics: 'lists',
+    metrics: 'arrayOrObject',
+    weightedMetrics: 'arrayOrObject',
     batchSize: 'count',
   });
   await ready();
@@ -68,14 +68,14 @@ export async function evaluate(
 
 /** The data as batches, in order. */
 export function sourceOf(data: Examples | Batches, batchSize: number): BatchSource {
-  return isExamples(data) ? rowSource(toRows(data), batchSize) : iterableSource(data, null);
+  return isExamples(data) ? rangeSource(toRange(data), batchSize) : iterableSource(data, null);
 }
 
 export function isExamples(data: Examples | Batches): data is Examples {
   return typeof data === 'object' && 'x' in data && 'y' in data;
 }
 
-type Check = (batch: PreparedBatch, parts: readonly Part[]) => Promise<void>;
+type Check = (batch: PreparedBatch, parts: readonly OutputLoss[]) => Promise<void>;
 
 /**
  * Loss and metrics over a source; null if `stop` returned true before the end. Afterwards the scores and the
@@ -120,14 +120,14 @@ async function measureAll(
         mask: batch.masks[i] ?? null,
       }));
       const outputs = model.forward(sequences, context);
-      scores.see(outputs, batch);
+      scores.collect(outputs, batch);
       losses = objective.compute(outputs, batch, terms);
       return lossScalars(losses);
     });
     const values = lossValues(losses, await valuesOf(scalars));
     await check(batch, values.parts);
     await scores.add(values);
-    await nextTurnIfDue();
+    await yieldIfDue();
     if (stop()) return null;
   }
   return { loss: scores.loss, metrics: scores.metrics };

@@ -4,10 +4,10 @@
  */
 import { formatShape } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
-import { type Examples, loadRows, type Rows, toRows } from './batches.js';
+import { type Examples, loadRange, type ExampleRange, toRange } from './batches.js';
 
 /** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, with different multipliers. */
-function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): string {
+function fingerprint({ inputs, targets, masks, weights, start, count }: ExampleRange): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
   const mix = (word: number): void => {
@@ -30,12 +30,12 @@ function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): s
 }
 
 /** The fingerprint of prepared examples. */
-export async function fingerprintOfRows(rows: Rows): Promise<string> {
-  await loadRows(rows);
+export async function fingerprintOfRange(rows: ExampleRange): Promise<string> {
+  await loadRange(rows);
   return fingerprint(rows);
 }
 
 /** The fingerprint of examples: 16 hexadecimal digits. */
 export function fingerprintOf(examples: Examples): Promise<string> {
-  return fingerprintOfRows(toRows(examples));
+  return fingerprintOfRange(toRange(examples));
 }

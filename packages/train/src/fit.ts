@@ -1,6 +1,6 @@
 /** `fit`: runs `train` to its end, with callbacks. */
 import { type Model, ready, UnrollError } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import { openCheckpoints } from '#checkpoints';
 import type { Callback, RunControl } from './callbacks/callback.js';
 import type { CheckpointFiles } from './callbacks/checkpoints-node.js';
@@ -32,11 +32,11 @@ export interface FitExtras {
 }
 
 /** The further options of `fit`. */
-export const EXTRAS: Known<FitExtras> = {
-  callbacks: 'list',
+export const FIT_OPTIONS: OptionTypes<FitExtras> = {
+  callbacks: 'array',
   onEvent: 'function',
   onWarning: 'function',
-  checkpointDir: 'text',
+  checkpointDir: 'string',
   checkpointSteps: 'count',
   resume: true,
 };
@@ -48,7 +48,7 @@ export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
  * @throws UnrollError as for `train`; a `nan` error names the last good checkpoint
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
-  checkOptions('fit', options, { ...RUN, ...DATA, ...EXTRAS });
+  checkOptions('fit', options, { ...RUN, ...DATA, ...FIT_OPTIONS });
   const {
     callbacks: given = [],
     onEvent,

@@ -5,16 +5,16 @@ export { maskedCrc } from './callbacks/event-file.js';
 export {
   type Clipped,
   checkClip,
-  clipFor,
+  resolveClip,
   clipGradients,
   type Gradients as GradientBuffer,
-  normsFrom,
-  squaresOf,
+  normsFromSquares,
+  sumsOfSquares,
 } from './clip.js';
 export { outputNames } from './evaluate.js';
-export { EXTRAS } from './fit.js';
+export { FIT_OPTIONS } from './fit.js';
 export { emptyHistory, record } from './history.js';
-export { fitParts } from './losses/fit.js';
+export { alignParts } from './losses/align.js';
 export { makeLoss } from './losses/loss.js';
 export { classWeighted } from './losses/row-factors.js';
 export { lossByOutput, Objective, resolveLosses } from './objective.js';

@@ -3,7 +3,7 @@
  * batches while the learning rate grows from tiny to huge, and shows where the loss falls and where it explodes.
  */
 import { type FloatArray, type Model, type Parameter, ready, UnrollError, valueError } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import { withFreshStates } from './carried.js';
 import { type Optimizer, resolveOptimizer } from './optimizers.js';
 import { DATA, type RunOptions, type TrainingData, train } from './train.js';
@@ -37,13 +37,13 @@ export type FindLearningRateOptions = RangeTestOptions &
     | 'signal'
   >;
 
-const FIND: Known<FindLearningRateOptions> = {
+const FIND: OptionTypes<FindLearningRateOptions> = {
   loss: true,
   lossWeights: true,
   classWeights: true,
   optimizer: true,
   batchSize: 'count',
-  shuffle: 'flag',
+  shuffle: 'boolean',
   seed: 'integer',
   clip: true,
   signal: true,

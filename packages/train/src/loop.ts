@@ -7,17 +7,17 @@ import {
   ready,
   type Shape,
 } from '@unroll/core';
-import { inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
-import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
+import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
+import { type BatchSource, inputShapes, type PreparedBatch, type ExampleRange } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
-import { holdStates, restoreStates, saveStates } from './carried.js';
+import { captureStates, restoreStates, saveStates } from './carried.js';
 import type { Clip } from './clip.js';
 import { environmentOf, environmentWarning } from './environment.js';
 import { measure, outputNames } from './evaluate.js';
 import { type EndReason, type EpochEvent, metricsOf, type StepEvent, type TrainEvent } from './events.js';
-import { fingerprintOfRows } from './fingerprint.js';
+import { fingerprintOfRange } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
-import { type LossValues, Objective, type ObjectiveOptions, type Part, resolveLosses } from './objective.js';
+import { type LossValues, Objective, type ObjectiveOptions, type OutputLoss, resolveLosses } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
 import { type MetricOptions, Scores } from './scores.js';
@@ -39,7 +39,7 @@ export interface LoopOptions {
   training: BatchSource;
   validation: BatchSource | null;
   /** All training examples, unless the data are an iterable. */
-  rows: Rows | null;
+  rows: ExampleRange | null;
   objective: ObjectiveOptions & MetricOptions;
   optimizer: Optimizer;
   clip: Clip | null;
@@ -186,10 +186,10 @@ export class Loop implements RunControl {
         addLoss,
       };
     };
-    const putStatesBack = holdStates(this.model);
+    const putStatesBack = captureStates(this.model);
     const result = await stepper.gradients(batch, context, (outputs) => {
       this.#warnings.look(batch, outputs);
-      this.#scores.see(outputs, batch);
+      this.#scores.collect(outputs, batch);
     });
     const { losses } = result;
     let { gradientNorm } = result;
@@ -205,7 +205,7 @@ export class Loop implements RunControl {
       gradientNorm = await stepper.offer(beforeUpdate);
       if (!Number.isFinite(gradientNorm)) throw await explained();
     }
-    await nextTurnIfDue();
+    await yieldIfDue();
     const clipped = updated && (await stepper.update(gradientNorm, this.learningRateScale));
     for (const work of after) await work();
     this.#cursor.step = step;
@@ -275,7 +275,7 @@ export class Loop implements RunControl {
     return event;
   }
 
-  async #checkValidation(batch: PreparedBatch, parts: readonly Part[]): Promise<void> {
+  async #checkValidation(batch: PreparedBatch, parts: readonly OutputLoss[]): Promise<void> {
     const bad = parts.find(({ loss }) => !Number.isFinite(loss));
     if (!bad) return;
     const { epoch, step } = this.#cursor;
@@ -314,7 +314,7 @@ export class Loop implements RunControl {
   async #dataFingerprint(): Promise<string | null> {
     const { rows } = this.#options;
     if (!rows) return null;
-    return (this.#fingerprint ??= await fingerprintOfRows(rows));
+    return (this.#fingerprint ??= await fingerprintOfRange(rows));
   }
 
   async #restore(saved: RunSnapshot): Promise<void> {

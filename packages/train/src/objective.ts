@@ -70,12 +70,12 @@ export interface BatchLoss extends BatchCount {
 export interface LossValues extends BatchCount {
   /** The scalar that was differentiated. */
   loss: number;
-  parts: readonly Part[];
+  parts: readonly OutputLoss[];
   /** The sum of the terms that layers added; 0 if there are none. */
   added: number;
 }
 
-export interface Part {
+export interface OutputLoss {
   loss: number;
   count: number;
 }
@@ -184,7 +184,7 @@ export class Objective {
   }
 
   /** True if the losses of batches are added (reduction `sum`) instead of averaged. */
-  get sums(): boolean {
+  get addsBatchLosses(): boolean {
     return this.outputs.every(({ loss }) => loss.config.reduction === 'sum');
   }
 

@@ -4,7 +4,7 @@
  * those of Keras's ReduceLROnPlateau.
  */
 import { valueError } from '@unroll/core';
-import { checkOptions, type Known, shown } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes, formatValue } from '@unroll/core/internal';
 import { withDefaults } from './with-defaults.js';
 
 export interface PlateauOptions {
@@ -23,7 +23,7 @@ export interface PlateauOptions {
 }
 
 /** The options of the rule, without `better`. */
-export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
+export const PLATEAU: OptionTypes<Omit<PlateauOptions, 'better'>> = {
   factor: true,
   patience: true,
   minDelta: true,
@@ -50,13 +50,13 @@ export class Plateau {
     this.options = withDefaults({ ...defaults, better: 'lower' as const }, options);
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
     if (!(typeof factor === 'number' && factor > 0 && factor < 1)) {
-      throw valueError(`plateau: factor must be between 0 and 1, got ${shown(factor)}.`, {
+      throw valueError(`plateau: factor must be between 0 and 1, got ${formatValue(factor)}.`, {
         factor,
       });
     }
     for (const [name, value] of Object.entries({ patience, minDelta, cooldown, minLearningRate })) {
       if (!(typeof value === 'number' && value >= 0))
-        throw valueError(`plateau: ${name} must be a number >= 0, got ${shown(value)}.`, { [name]: value });
+        throw valueError(`plateau: ${name} must be a number >= 0, got ${formatValue(value)}.`, { [name]: value });
     }
   }
 

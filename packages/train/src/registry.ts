@@ -1,6 +1,6 @@
 /** Resolves names of losses, metrics, optimizers and schedules, as written by users and in artifacts. */
 import { valueError } from '@unroll/core';
-import { nameHint, shown } from '@unroll/core/internal';
+import { nameHint, formatValue } from '@unroll/core/internal';
 
 /** A name and its options, as stored in JSON. */
 export interface NamedConfig {
@@ -32,11 +32,11 @@ export function resolve<T extends Configured>(
     const article = /^[aeiou]/.test(kind) ? 'An' : 'A';
     throw valueError(
       `${article} ${kind} must be a name, { name, ...options } or the result of its function, ` +
-        `got ${shown(spec)}.`,
+        `got ${formatValue(spec)}.`,
     );
   }
   if (!Object.hasOwn(table, name)) {
-    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}${hint}`, {
+    throw valueError(`There is no ${kind} ${formatValue(name)}. ${nameHint(name, Object.keys(table))}${hint}`, {
       name,
     });
   }

@@ -4,7 +4,7 @@
  * 3; the step schedule and the one-cycle policy are PyTorch's.
  */
 import { valueError } from '@unroll/core';
-import { checkOptions, type Known, shown } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes, formatValue } from '@unroll/core/internal';
 import { type Configured, resolve } from './registry.js';
 import { withDefaults } from './with-defaults.js';
 
@@ -25,7 +25,7 @@ function check(name: string, values: Record<string, number>, least = 0, orEqual 
   for (const [option, value] of Object.entries(values)) {
     if (Number.isFinite(value) && (orEqual ? value >= least : value > least)) continue;
     throw valueError(
-      `${name}: ${option} must be a number ${orEqual ? '>=' : 'above'} ${least}, got ${shown(value)}.`,
+      `${name}: ${option} must be a number ${orEqual ? '>=' : 'above'} ${least}, got ${formatValue(value)}.`,
       {
         [option]: value,
       },
@@ -52,7 +52,7 @@ function decays(
     initialLearningRate: true,
     decaySteps: true,
     decayRate: true,
-    staircase: 'flag',
+    staircase: 'boolean',
   });
   const config = withDefaults({ staircase: false }, options);
   const { initialLearningRate, decaySteps, decayRate, staircase } = config;
@@ -107,7 +107,7 @@ export interface PiecewiseOptions {
 /** A constant rate up to each boundary, and after the last one. */
 export function piecewiseConstantDecay(options: PiecewiseOptions): Schedule {
   const name = 'piecewiseConstantDecay';
-  checkOptions(name, options, { boundaries: 'list', values: 'list' });
+  checkOptions(name, options, { boundaries: 'array', values: 'array' });
   const { boundaries, values } = options;
   if (values.length !== boundaries.length + 1) {
     throw valueError(
@@ -145,7 +145,7 @@ export function polynomialDecay(options: PolynomialOptions): Schedule {
     decaySteps: true,
     endLearningRate: true,
     power: true,
-    cycle: 'flag',
+    cycle: 'boolean',
   });
   const config = withDefaults({ endLearningRate: 0.0001, power: 1, cycle: false }, options);
   const { initialLearningRate, decaySteps, endLearningRate, power, cycle } = config;
@@ -259,14 +259,14 @@ export interface OneCycleOptions {
   threePhase?: boolean;
 }
 
-const ONE_CYCLE: Known<OneCycleOptions> = {
+const ONE_CYCLE: OptionTypes<OneCycleOptions> = {
   maxLearningRate: true,
   totalSteps: true,
   pctStart: true,
   divFactor: true,
   finalDivFactor: true,
   annealStrategy: true,
-  threePhase: 'flag',
+  threePhase: 'boolean',
 };
 
 /** The one-cycle policy: up to the highest rate, then down to almost 0 (Smith & Topin 2019; PyTorch's OneCycleLR). */
@@ -287,7 +287,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   if (pctStart > 1)
     throw valueError(`${name}: pctStart must be between 0 and 1, got ${pctStart}.`, { pctStart });
   if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-    throw valueError(`${name}: annealStrategy must be 'cos' or 'linear', got ${shown(annealStrategy)}.`, {
+    throw valueError(`${name}: annealStrategy must be 'cos' or 'linear', got ${formatValue(annealStrategy)}.`, {
       annealStrategy,
     });
   }

@@ -1,6 +1,6 @@
 /** Results of an epoch or of `evaluate`: running means of the losses, and metrics. */
 import { keep, type MaskedSequence, type Tensor } from '@unroll/core';
-import { onHost } from '@unroll/core/internal';
+import { toHost } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { MetricValues } from './events.js';
 import type { Metric, MetricState } from './metrics/metric.js';
@@ -10,7 +10,7 @@ import {
   byOutput,
   type LossValues,
   type Objective,
-  type Part,
+  type OutputLoss,
   type PerOutput,
 } from './objective.js';
 
@@ -35,7 +35,7 @@ interface Watched {
 
 /** As JSON. */
 export interface ScoresState {
-  losses: readonly Part[];
+  losses: readonly OutputLoss[];
   added: number;
   examples: number;
   metrics: readonly MetricState[];
@@ -49,7 +49,7 @@ export class Scores {
   readonly #watched: readonly Watched[];
   /** For each metric. */
   #seen: Seen[] = [];
-  #losses: Part[];
+  #losses: OutputLoss[];
   #added = 0;
   #examples = 0;
 
@@ -70,7 +70,7 @@ export class Scores {
   }
 
   /** Keeps the outputs and targets of a batch for the metrics. */
-  see(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
+  collect(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
     this.#seen = this.#watched.map(({ output, weighted }) => {
       const { value: prediction, mask } = sequences[this.#objective.outputs[output].index];
       const target = asColumn(batch.targets[output], prediction.shape);
@@ -81,7 +81,7 @@ export class Scores {
   /** Adds the losses of a batch to the means, and updates the metrics with it. */
   async add({ parts, added, examples }: LossValues): Promise<void> {
     if (this.#seen.length > 0) {
-      const tensors = await onHost(this.#seen.flat());
+      const tensors = await toHost(this.#seen.flat());
       this.#watched.forEach(({ metric }, i) => {
         metric.update(...(tensors.slice(4 * i, 4 * i + 4) as Seen));
       });
@@ -149,7 +149,7 @@ export class Scores {
   }
 }
 
-function mean({ loss, count }: Part): number {
+function mean({ loss, count }: OutputLoss): number {
   return count > 0 ? loss / count : 0;
 }
 

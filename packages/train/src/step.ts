@@ -23,7 +23,7 @@ import {
   valuesOf,
 } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
-import { type Clip, clipGradients, normsFrom, squaresOf } from './clip.js';
+import { type Clip, clipGradients, normsFromSquares, sumsOfSquares } from './clip.js';
 import { DirtyRows, type DirtyState } from './dirty-rows.js';
 import { type BatchLoss, type LossValues, lossScalars, lossValues, type Objective } from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
@@ -180,12 +180,12 @@ export class Stepper {
       });
       watch(outputs);
       const { total, count } = losses;
-      const weight = objective.sums ? 1 : count;
+      const weight = objective.addsBatchLosses ? 1 : count;
       this.#collect(tape.gradients(total, this.#sum ? weight : 1));
       this.#accumulated++;
       this.#accumulatedCount += count;
-      if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#accumulatedCount);
-      return [squaresOf(this.#normed()), ...lossScalars(losses)];
+      if (this.#sum) this.#meanOf(this.#sum, objective.addsBatchLosses ? 1 : this.#accumulatedCount);
+      return [sumsOfSquares(this.#normed()), ...lossScalars(losses)];
     });
     const [squares, ...scalars] = await valuesOf(toRead);
     return { losses: lossValues(losses, scalars), gradientNorm: await this.#norm(squares) };
@@ -229,7 +229,7 @@ export class Stepper {
 
   /** The norm of all gradients, from the sums of squares of {@link #normed}. */
   async #norm(squares: FloatArray): Promise<number> {
-    const norms = await normsFrom(squares, () => this.#normed());
+    const norms = await normsFromSquares(squares, () => this.#normed());
     return norms.length === 1 ? norms[0] : Math.hypot(...norms);
   }
 
@@ -251,7 +251,7 @@ export class Stepper {
         this.#dirty?.markAll();
       },
     });
-    const [squares] = await valuesOf([scope(() => squaresOf(this.#normed()))]);
+    const [squares] = await valuesOf([scope(() => sumsOfSquares(this.#normed()))]);
     return this.#norm(squares);
   }
 

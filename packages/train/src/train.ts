@@ -3,19 +3,19 @@
  * so that a page stays responsive and an AbortSignal takes effect. loop.ts contains the loop itself.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
   type Examples,
   iterableSource,
-  type Rows,
-  rowSource,
-  splitRows,
-  toRows,
+  type ExampleRange,
+  rangeSource,
+  splitRange,
+  toRange,
 } from './batches.js';
 import type { JsonValue, RunControl } from './callbacks/callback.js';
-import { type Clip, clipFor } from './clip.js';
+import { type Clip, resolveClip } from './clip.js';
 import { sourceOf } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import { Loop } from './loop.js';
@@ -84,17 +84,17 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
 }
 
 /** The options of a run, for checks. */
-export const RUN: Known<RunOptions> = {
+export const RUN: OptionTypes<RunOptions> = {
   loss: true,
-  lossWeights: 'lists',
+  lossWeights: 'arrayOrObject',
   classWeights: true,
-  metrics: 'lists',
-  weightedMetrics: 'lists',
+  metrics: 'arrayOrObject',
+  weightedMetrics: 'arrayOrObject',
   optimizer: true,
   epochs: 'count',
   batchSize: 'count',
   stepsPerEpoch: 'count',
-  shuffle: 'flag',
+  shuffle: 'boolean',
   seed: 'integer',
   clip: true,
   accumulate: 'count',
@@ -109,7 +109,7 @@ export const RUN: Known<RunOptions> = {
   extra: true,
 };
 /** The options of training data, for checks. */
-export const DATA: Known<TrainingData> = {
+export const DATA: OptionTypes<TrainingData> = {
   batches: true,
   x: true,
   y: true,
@@ -149,7 +149,7 @@ export function train(model: Model, options: TrainOptions): Run {
     rows,
     objective: options,
     optimizer,
-    clip: clipFor(optimizer, options.clip),
+    clip: resolveClip(optimizer, options.clip),
     random,
     epochs,
     seed,
@@ -167,13 +167,13 @@ export function train(model: Model, options: TrainOptions): Run {
   return asRun(loop);
 }
 
-type Shuffling = Parameters<typeof rowSource>[2];
+type Shuffling = Parameters<typeof rangeSource>[2];
 
 function sources(
   options: TrainOptions,
   batchSize: number,
   shuffling: Shuffling,
-): { training: BatchSource; validation: BatchSource | null; rows: Rows | null } {
+): { training: BatchSource; validation: BatchSource | null; rows: ExampleRange | null } {
   const { validationData, validationSplit } = options;
   if (validationData && validationSplit) {
     throw valueError('Set either validationData or validationSplit, not both.');
@@ -188,11 +188,11 @@ function sources(
     const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);
     return { training, validation: given, rows: null };
   }
-  const all = toRows(options);
-  const split = validationSplit ? splitRows(all, validationSplit) : null;
+  const all = toRange(options);
+  const split = validationSplit ? splitRange(all, validationSplit) : null;
   const rows = split?.training ?? all;
-  const training = rowSource(rows, batchSize, shuffling);
-  return { training, validation: split ? rowSource(split.validation, batchSize) : given, rows };
+  const training = rangeSource(rows, batchSize, shuffling);
+  return { training, validation: split ? rangeSource(split.validation, batchSize) : given, rows };
 }
 
 function asRun(loop: Loop): Run {

@@ -3,7 +3,7 @@
  * call to a function of @unroll/train that can also be used directly.
  */
 import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
-import { checkOptions, type Known as KnownOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import type { Artifact, ArtifactExtras } from '@unroll/formats';
 import { Network as Layered } from '@unroll/nn';
 import {
@@ -24,7 +24,7 @@ import {
   resolveLoss,
   resolveOptimizer,
 } from '@unroll/train';
-import { checkAverage, clipFor, Objective, outputNames, resolveLosses } from '@unroll/train/internal';
+import { checkAverage, resolveClip, Objective, outputNames, resolveLosses } from '@unroll/train/internal';
 import { saveTo } from '#files';
 import {
   BATCH,
@@ -49,7 +49,7 @@ import {
   type ValidationData,
   validationOf,
 } from './examples.js';
-import { inputsOf, type Known, type PredictOptions, type Runnable, runnable } from './runnable.js';
+import { type InputSignature, inputsOf, type PredictOptions, type Runnable, runnable } from './runnable.js';
 import type { ModelValues } from './values.js';
 
 type Compiled = 'loss' | 'lossWeights' | 'metrics' | 'weightedMetrics' | 'clip' | 'average';
@@ -138,13 +138,13 @@ class Session {
     checkOptions('compile', given, COMPILE);
     const { optimizer: spec = 'adam', ...options } = given;
     const optimizer = resolveOptimizer(spec);
-    clipFor(optimizer, options.clip); // reports a wrong option here instead of in fit()
+    resolveClip(optimizer, options.clip); // reports a wrong option here instead of in fit()
     if (options.average) checkAverage(options.average);
     if (typeof options.loss === 'string') resolveLoss(options.loss);
     this.#compiled = { ...options, optimizer, memory: new OptimizerMemory() };
     this.#resolved = false;
     if (Object.keys(this.#stored).length === 0) return;
-    const { inputShapes } = this.#network as Known;
+    const { inputShapes } = this.#network as InputSignature;
     this.#objective(this.#compiled).build(this.#network, inputShapes ?? [], this.#stored);
     this.#stored = {};
   }
@@ -298,7 +298,7 @@ function dataOf<O extends ExampleOptions>(
   first: ModelValues | ExampleBatches,
   rest: readonly unknown[],
   method: string,
-  known: KnownOptions<O>,
+  known: OptionTypes<O>,
 ): { data: Data; options: O } {
   const batches = isBatches(first);
   if (!batches && isMissing(rest[0], outputNames(network) ?? [])) {
@@ -322,11 +322,11 @@ function dataOf<O extends ExampleOptions>(
 /** @throws UnrollError `value` for `fit({ x, y })`, unless the model has inputs of these names */
 function checkSeparate(network: Network, first: ModelValues | ExampleBatches, method: string): void {
   if (!isPlain(first) || !('x' in first && 'y' in first)) return;
-  if ((network as Known).inputNames?.includes('x')) return;
+  if ((network as InputSignature).inputNames?.includes('x')) return;
   const others = Object.keys(first).filter((name) => name !== 'x' && name !== 'y');
   const options = others.length === 0 ? '' : `, { ${others.join(', ')} }`;
   throw valueError(
-    `${method} takes x and y as separate arguments, got ${shown(first)}. Write ${method}(x, y${options}).`,
+    `${method} takes x and y as separate arguments, got ${formatValue(first)}. Write ${method}(x, y${options}).`,
   );
 }
 

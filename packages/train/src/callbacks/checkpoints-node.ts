@@ -5,7 +5,7 @@ import { checkOptions } from '@unroll/core/internal';
 import { writeWhole } from '@unroll/core/node';
 import { type Checkpoint, decodeCheckpoint } from '../checkpoint.js';
 import type { Callback } from './callback.js';
-import { CHECKPOINTS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
 
 export interface CheckpointFolderOptions extends CheckpointOptions {
   /** The folder; created if it does not exist. */
@@ -25,7 +25,7 @@ export interface CheckpointFiles extends Callback {
  * others as the options say.
  */
 export function checkpoints(given: CheckpointFolderOptions): CheckpointFiles {
-  checkOptions('checkpoints', given, { directory: 'text', ...CHECKPOINTS });
+  checkOptions('checkpoints', given, { directory: 'string', ...CHECKPOINT_OPTIONS });
   const { directory, ...options } = given;
   const location = (name: string): string => join(directory, `${name}.safetensors`);
   const store = {

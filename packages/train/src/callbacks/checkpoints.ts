@@ -2,12 +2,12 @@
  * Checkpoints as a callback, which decides when to write. A store decides where to write; checkpoints-node.ts
  * implements a store of files.
  */
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { Checkpoint } from '../checkpoint.js';
 import { encodeCheckpoint } from '../checkpoint.js';
 import type { EpochEvent } from '../events.js';
 import type { Callback } from './callback.js';
-import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { isBetter, MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface CheckpointOptions {
   /** Write `last` also after every so many steps. Default: after every epoch and when the run ends. */
@@ -22,7 +22,7 @@ export interface CheckpointOptions {
 }
 
 /** The options of callbacks that write checkpoints. */
-export const CHECKPOINTS: Known<CheckpointOptions> = {
+export const CHECKPOINT_OPTIONS: OptionTypes<CheckpointOptions> = {
   everySteps: 'count',
   everyEpochs: 'count',
   best: true,
@@ -37,9 +37,9 @@ export interface CheckpointStore {
 
 /** A callback that writes checkpoints. */
 export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions): Callback {
-  checkOptions('checkpointsTo', options, CHECKPOINTS);
+  checkOptions('checkpointsTo', options, CHECKPOINT_OPTIONS);
   const { everySteps, everyEpochs, best: keepBest = false } = options;
-  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR);
+  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR_OPTIONS);
   const watch = typeof keepBest === 'object' ? keepBest : {};
   let best: number | null = null;
   let saved: string | null = null;

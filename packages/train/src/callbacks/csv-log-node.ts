@@ -1,6 +1,6 @@
 /** Writes metrics as CSV, one line per epoch. */
 import { valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';
 import type { Callback } from './callback.js';
 import { LogFile } from './log-file-node.js';
@@ -16,8 +16,8 @@ export interface CsvLogOptions {
  */
 export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
   if (typeof path !== 'string')
-    throw valueError(`csvLog takes the path of a file first, got ${shown(path)}.`);
-  checkOptions('csvLog', options, { separator: 'text' });
+    throw valueError(`csvLog takes the path of a file first, got ${formatValue(path)}.`);
+  checkOptions('csvLog', options, { separator: 'string' });
   const { separator = ',' } = options;
   const file = new LogFile(path);
   let columns: readonly string[] | null = null;

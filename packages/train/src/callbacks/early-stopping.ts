@@ -3,7 +3,7 @@ import { checkOptions } from '@unroll/core/internal';
 import type { EpochEvent } from '../events.js';
 import { restoreWeights } from '../snapshot.js';
 import type { Callback, CallbackState, RunControl, SavedTensor } from './callback.js';
-import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { isBetter, MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** Epochs without an improvement to wait for. Default 0: the first such epoch ends the run. */
@@ -30,12 +30,12 @@ interface State {
 /** @throws UnrollError `value` if the run has no metric of the monitored name */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   checkOptions('earlyStopping', options, {
-    patience: 'whole',
+    patience: 'nonNegativeInteger',
     minDelta: 'number',
-    restoreBestWeights: 'flag',
+    restoreBestWeights: 'boolean',
     baseline: 'number',
-    startFromEpoch: 'whole',
-    ...MONITOR,
+    startFromEpoch: 'nonNegativeInteger',
+    ...MONITOR_OPTIONS,
   });
   const {
     monitor,

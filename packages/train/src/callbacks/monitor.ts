@@ -1,6 +1,6 @@
 /** Monitoring one metric of the epochs: whether it has improved. */
 import { valueError } from '@unroll/core';
-import { type Known, nearest, shown } from '@unroll/core/internal';
+import { type OptionTypes, nearest, formatValue } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';
 
 export interface MonitorOptions {
@@ -17,7 +17,7 @@ export interface MonitorOptions {
 }
 
 /** The options of callbacks that monitor a metric. */
-export const MONITOR: Known<MonitorOptions> = { monitor: 'text', mode: ['min', 'max', 'auto'] };
+export const MONITOR_OPTIONS: OptionTypes<MonitorOptions> = { monitor: 'string', mode: ['min', 'max', 'auto'] };
 
 /** Suffixes of metrics for which higher is better. */
 const MORE_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
@@ -46,7 +46,7 @@ function noMetric(name: string, metrics: readonly string[]): Error {
     ? '.'
     : '; validationLoss needs validationData or validationSplit.';
   return valueError(
-    `There is no metric ${shown(name)} to monitor. ${meant}The metrics are ${metrics.join(', ')}${without}`,
+    `There is no metric ${formatValue(name)} to monitor. ${meant}The metrics are ${metrics.join(', ')}${without}`,
     { monitor: name, metrics },
   );
 }

@@ -2,7 +2,7 @@
 import { checkOptions } from '@unroll/core/internal';
 import { PLATEAU, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
 import type { Callback } from './callback.js';
-import { MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOptions, 'better'> {}
 
@@ -11,7 +11,7 @@ export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOpti
  * @throws UnrollError `value` if the run has no metric of the monitored name
  */
 export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
-  checkOptions('reduceOnPlateau', given, { ...PLATEAU, ...MONITOR });
+  checkOptions('reduceOnPlateau', given, { ...PLATEAU, ...MONITOR_OPTIONS });
   const { monitor, mode, ...options } = given;
   new Plateau(options); // reports wrong options now instead of after an epoch
   let plateau: Plateau | null = null;

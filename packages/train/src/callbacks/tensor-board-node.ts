@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { EpochEvent, MetricValues, StepEvent } from '../events.js';
 import type { Callback } from './callback.js';
 import { fileHeader, scalarRecord } from './event-file.js';
@@ -24,7 +24,7 @@ const FILE = 'events.out.tfevents.unroll';
  */
 export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
   if (typeof folder !== 'string')
-    throw valueError(`tensorBoard takes the path of a folder first, got ${shown(folder)}.`);
+    throw valueError(`tensorBoard takes the path of a folder first, got ${formatValue(folder)}.`);
   checkOptions('tensorBoard', options, { everyUpdates: 'count' });
   const { everyUpdates } = options;
   const files = {

@@ -11,7 +11,7 @@ function asRows(loss: string, prediction: Tensor): Tensor {
 }
 
 /** The target with the same axes as the prediction: [..., K]; a last axis of 1 may be missing. */
-export function fitSame(loss: string, given: Tensor, target: Tensor): Pair {
+export function alignSameShape(loss: string, given: Tensor, target: Tensor): Pair {
   const prediction = asRows(loss, given);
   const reshaped = reshapedTo(prediction.shape, target);
   if (reshaped) return { prediction, target: reshaped };
@@ -23,7 +23,13 @@ export function fitSame(loss: string, given: Tensor, target: Tensor): Pair {
 }
 
 /** One target per row, [...] or [..., 1], for a prediction [..., K]. `what` describes it in the error. */
-export function fitOnePerRow(loss: string, given: Tensor, target: Tensor, what: string, hint: string): Pair {
+export function alignOnePerRow(
+  loss: string,
+  given: Tensor,
+  target: Tensor,
+  what: string,
+  hint: string,
+): Pair {
   const prediction = asRows(loss, given);
   const reshaped = reshapedTo([...prediction.shape.slice(0, -1), 1], target);
   if (reshaped) return { prediction, target: reshaped };
@@ -35,7 +41,7 @@ export function fitOnePerRow(loss: string, given: Tensor, target: Tensor, what: 
 }
 
 /** Targets [..., K] for a prediction of `parts` numbers each, [..., parts * K]. */
-export function fitParts(loss: string, given: Tensor, target: Tensor, parts: readonly string[]): Pair {
+export function alignParts(loss: string, given: Tensor, target: Tensor, parts: readonly string[]): Pair {
   const prediction = asRows(loss, given);
   const width = prediction.shape[prediction.rank - 1];
   const reshaped =

@@ -19,8 +19,8 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
-import { fitParts, fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
+import { alignParts, alignSameShape } from './align.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
 
 const EPSILON = 1e-7;
 
@@ -47,7 +47,7 @@ export function poisson(options: LossOptions = {}): Loss {
   return plainLoss(
     {
       name,
-      fit: (prediction, target) => fitSame(name, prediction, target),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
       check: ({ target }, at) => checkCounts(name, target, at, false),
       rows: (prediction, target) => mean(sub(prediction, mul(target, log(add(prediction, EPSILON)))), -1),
     },
@@ -76,18 +76,20 @@ export interface NegativeBinomialOptions extends LossOptions {
  */
 export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {
   const name = 'negativeBinomialNll';
-  checkOptions(name, options, { units: 'flag', ...LOSS });
+  checkOptions(name, options, { units: 'boolean', ...LOSS_OPTIONS });
   const { units = false } = options;
   const counts = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0] : target);
   return makeLoss(
     {
       name,
       config: { units },
-      fit: (prediction, target) =>
-        units ? fitSame(name, prediction, target) : fitParts(name, prediction, target, ['mean', 'alpha']),
+      align: (prediction, target) =>
+        units
+          ? alignSameShape(name, prediction, target)
+          : alignParts(name, prediction, target, ['mean', 'alpha']),
       check: ({ target }, at) => checkCounts(name, counts(target), at, true),
       rows(prediction, target) {
-        const [m, a] = splitParts(prediction, 2).map(positive) as [Tensor, Tensor];
+        const [m, a] = splitParts(prediction, 2).map(toPositive) as [Tensor, Tensor];
         if (!units) return mean(negativeBinomialLogLoss(target, m, a), -1);
         const [y, unit] = splitParts(target, 2) as [Tensor, Tensor];
         return mean(negativeBinomialLogLoss(y, mul(m, unit), div(a, sqrt(unit))), -1);
@@ -106,6 +108,6 @@ export function splitParts(prediction: Tensor, parts: number): Tensor[] {
 }
 
 /** softplus plus a tiny constant, which affects only its logarithm and its quotient near 0. */
-export function positive(raw: Tensor): Tensor {
+export function toPositive(raw: Tensor): Tensor {
   return maximum(softplus(raw), 1e-10);
 }

@@ -22,9 +22,9 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions, hostValues, type Known } from '@unroll/core/internal';
-import { fitOnePerRow, fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
+import { checkOptions, hostValues, type OptionTypes } from '@unroll/core/internal';
+import { alignOnePerRow, alignSameShape } from './align.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
 
 export interface CrossentropyOptions extends LossOptions {
   /** The predictions are logits: the last layer has no activation. Default false: they are probabilities. */
@@ -37,10 +37,10 @@ export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
 }
 
 /** The options of losses with label smoothing. */
-export const SMOOTHED: Known<SmoothedCrossentropyOptions> = {
-  fromLogits: 'flag',
+export const SMOOTHED_OPTIONS: OptionTypes<SmoothedCrossentropyOptions> = {
+  fromLogits: 'boolean',
   labelSmoothing: 'number',
-  ...LOSS,
+  ...LOSS_OPTIONS,
 };
 
 const EPSILON = 1e-7;
@@ -51,12 +51,12 @@ export function clipProbability(p: Tensor): Tensor {
 }
 
 /** Probabilities divided by their sum, then clipped. */
-export function normalised(p: Tensor): Tensor {
+export function normaliseProbabilities(p: Tensor): Tensor {
   return clipProbability(div(p, sum(p, -1, true)));
 }
 
 /** y (1 - s) + s / K. */
-export function smoothed(target: Tensor, smoothing: number, classes: number): Tensor {
+export function smoothLabels(target: Tensor, smoothing: number, classes: number): Tensor {
   return smoothing === 0 ? target : add(mul(target, 1 - smoothing), smoothing / classes);
 }
 
@@ -71,7 +71,7 @@ export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boo
   return neg(add(mul(target, log(p)), mul(sub(1, target), log(sub(1, p)))));
 }
 
-export function checkSmoothing(loss: string, labelSmoothing: number): void {
+export function checkLabelSmoothing(loss: string, labelSmoothing: number): void {
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw valueError(`${loss}: labelSmoothing must be between 0 and 1, got ${labelSmoothing}.`, {
       labelSmoothing,
@@ -80,7 +80,12 @@ export function checkSmoothing(loss: string, labelSmoothing: number): void {
 }
 
 /** Throws for a target outside [0, 1]. */
-export function checkShares(loss: string, { target }: Pair, at: (i: number) => string, hint: string): void {
+export function checkProbabilities(
+  loss: string,
+  { target }: Pair,
+  at: (i: number) => string,
+  hint: string,
+): void {
   const values = hostValues(target, `${loss}: the target`);
   const wrong = values.findIndex((value) => !(value >= 0 && value <= 1));
   if (wrong < 0) return;
@@ -103,17 +108,17 @@ export const ONE_HOT_HINT = 'Targets are one-hot; for class indices use sparseCa
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
   const name = 'binaryCrossentropy';
-  checkOptions(name, options, SMOOTHED);
+  checkOptions(name, options, SMOOTHED_OPTIONS);
   const { fromLogits = false, labelSmoothing = 0 } = options;
-  checkSmoothing(name, labelSmoothing);
+  checkLabelSmoothing(name, labelSmoothing);
   return makeLoss(
     {
       name,
       config: { fromLogits, labelSmoothing },
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkShares(name, pair, at, BINARY_HINT),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: (pair, at) => checkProbabilities(name, pair, at, BINARY_HINT),
       rows: (prediction, target) =>
-        mean(binaryLosses(prediction, smoothed(target, labelSmoothing, 2), fromLogits), -1),
+        mean(binaryLosses(prediction, smoothLabels(target, labelSmoothing, 2), fromLogits), -1),
     },
     options,
   );
@@ -126,18 +131,20 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
  */
 export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
   const name = 'categoricalCrossentropy';
-  checkOptions(name, options, SMOOTHED);
+  checkOptions(name, options, SMOOTHED_OPTIONS);
   const { fromLogits = false, labelSmoothing = 0 } = options;
-  checkSmoothing(name, labelSmoothing);
+  checkLabelSmoothing(name, labelSmoothing);
   return makeLoss(
     {
       name,
       config: { fromLogits, labelSmoothing },
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: (pair, at) => checkProbabilities(name, pair, at, ONE_HOT_HINT),
       rows(prediction, target) {
-        const y = smoothed(target, labelSmoothing, prediction.shape[1]);
-        return neg(sum(mul(y, fromLogits ? logSoftmax(prediction) : log(normalised(prediction))), -1));
+        const y = smoothLabels(target, labelSmoothing, prediction.shape[1]);
+        return neg(
+          sum(mul(y, fromLogits ? logSoftmax(prediction) : log(normaliseProbabilities(prediction))), -1),
+        );
       },
     },
     options,
@@ -158,14 +165,14 @@ export interface SparseCrossentropyOptions extends CrossentropyOptions {
  */
 export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
   const name = 'sparseCategoricalCrossentropy';
-  checkOptions(name, options, { fromLogits: 'flag', ignoreClass: true, ...LOSS });
+  checkOptions(name, options, { fromLogits: 'boolean', ignoreClass: true, ...LOSS_OPTIONS });
   const { fromLogits = false, ignoreClass = null } = options;
   return makeLoss(
     {
       name,
       config: { fromLogits, ignoreClass },
-      fit: (prediction, target) =>
-        fitOnePerRow(
+      align: (prediction, target) =>
+        alignOnePerRow(
           name,
           prediction,
           target,

@@ -25,17 +25,17 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
+import { alignSameShape } from './align.js';
 import {
   binaryLosses,
-  checkShares,
-  checkSmoothing,
-  normalised,
+  checkLabelSmoothing,
+  checkProbabilities,
+  normaliseProbabilities,
   ONE_HOT_HINT,
-  SMOOTHED,
+  SMOOTHED_OPTIONS,
   type SmoothedCrossentropyOptions,
-  smoothed,
+  smoothLabels,
 } from './crossentropy.js';
-import { fitSame } from './fit.js';
 import { type Loss, makeLoss } from './loss.js';
 
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
@@ -65,19 +65,24 @@ function checkGamma(loss: string, gamma: number): void {
  */
 export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss {
   const name = 'binaryFocalCrossentropy';
-  checkOptions(name, options, { gamma: 'number', alpha: 'number', applyClassBalancing: 'flag', ...SMOOTHED });
+  checkOptions(name, options, {
+    gamma: 'number',
+    alpha: 'number',
+    applyClassBalancing: 'boolean',
+    ...SMOOTHED_OPTIONS,
+  });
   const { fromLogits = false, labelSmoothing = 0 } = options;
   const { gamma = 2, alpha = 0.25, applyClassBalancing = false } = options;
-  checkSmoothing(name, labelSmoothing);
+  checkLabelSmoothing(name, labelSmoothing);
   checkGamma(name, gamma);
   return makeLoss(
     {
       name,
       config: { fromLogits, labelSmoothing, gamma, alpha, applyClassBalancing },
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkShares(name, pair, at, 'Write the two classes as 0 and 1.'),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: (pair, at) => checkProbabilities(name, pair, at, 'Write the two classes as 0 and 1.'),
       rows(prediction, target) {
-        const y = smoothed(target, labelSmoothing, 2);
+        const y = smoothLabels(target, labelSmoothing, 2);
         const p = fromLogits ? sigmoid(prediction) : prediction;
         const wrong = add(mul(y, sub(1, p)), mul(sub(1, y), p));
         const losses = mul(focus(wrong, gamma), binaryLosses(prediction, y, fromLogits));
@@ -102,16 +107,16 @@ export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
  */
 export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = {}): Loss {
   const name = 'categoricalFocalCrossentropy';
-  checkOptions(name, options, { gamma: 'number', alpha: true, ...SMOOTHED });
+  checkOptions(name, options, { gamma: 'number', alpha: true, ...SMOOTHED_OPTIONS });
   const { fromLogits = false, labelSmoothing = 0, gamma = 2, alpha = 0.25 } = options;
-  checkSmoothing(name, labelSmoothing);
+  checkLabelSmoothing(name, labelSmoothing);
   checkGamma(name, gamma);
   return makeLoss(
     {
       name,
       config: { fromLogits, labelSmoothing, gamma, alpha },
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: (pair, at) => checkProbabilities(name, pair, at, ONE_HOT_HINT),
       rows(prediction, target) {
         const classes = prediction.shape[1];
         if (typeof alpha !== 'number' && alpha.length !== classes) {
@@ -123,11 +128,11 @@ export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = 
             },
           );
         }
-        const clipped = fromLogits ? null : normalised(prediction);
+        const clipped = fromLogits ? null : normaliseProbabilities(prediction);
         const logP = clipped ? log(clipped) : logSoftmax(prediction);
         const p = clipped ?? exp(logP);
         const factor = mul(focus(sub(1, p), gamma), typeof alpha === 'number' ? alpha : tensor([...alpha]));
-        return neg(sum(mul(factor, mul(smoothed(target, labelSmoothing, classes), logP)), -1));
+        return neg(sum(mul(factor, mul(smoothLabels(target, labelSmoothing, classes), logP)), -1));
       },
     },
     options,

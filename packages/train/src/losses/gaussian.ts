@@ -12,10 +12,10 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
-import { positive, splitParts } from './counts.js';
-import { fitParts } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import { alignParts } from './align.js';
+import { splitParts, toPositive } from './counts.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
@@ -36,22 +36,24 @@ export interface GaussianOptions extends LossOptions {
  */
 export function gaussianNll(options: GaussianOptions = {}): Loss {
   const name = 'gaussianNll';
-  checkOptions(name, options, { spread: true, full: 'flag', epsilon: 'number', ...LOSS });
+  checkOptions(name, options, { spread: true, full: 'boolean', epsilon: 'number', ...LOSS_OPTIONS });
   const { spread = 'scale', full = true, epsilon = 1e-6 } = options;
   if (spread !== 'scale' && spread !== 'variance') {
-    throw valueError(`${name}: spread must be 'scale' or 'variance', got ${shown(spread)}.`, { spread });
+    throw valueError(`${name}: spread must be 'scale' or 'variance', got ${formatValue(spread)}.`, {
+      spread,
+    });
   }
   const constant = full ? HALF_LOG_TWO_PI : 0;
   return makeLoss(
     {
       name,
       config: { spread, full, epsilon },
-      fit: (prediction, target) => fitParts(name, prediction, target, ['mean', spread]),
+      align: (prediction, target) => alignParts(name, prediction, target, ['mean', spread]),
       rows(prediction, target) {
         const [m, second] = splitParts(prediction, 2) as [Tensor, Tensor];
         const error = sub(target, m);
         if (spread === 'scale') {
-          const s = positive(second);
+          const s = toPositive(second);
           return add(mean(add(log(s), mul(square(div(error, s)), 0.5)), -1), constant);
         }
         const v = add(second, stopGradient(sub(maximum(second, epsilon), second)));

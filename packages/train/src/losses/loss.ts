@@ -30,11 +30,11 @@ import {
 } from '@unroll/core';
 import {
   checkOptions,
+  formatValue,
   hostValues,
-  type Known,
   nameHint,
+  type OptionTypes,
   recording,
-  shown,
   sizeOf,
   takeRows,
 } from '@unroll/core/internal';
@@ -51,7 +51,7 @@ export interface LossOptions {
 }
 
 /** The options of all losses. */
-export const LOSS: Known<LossOptions> = { reduction: true };
+export const LOSS_OPTIONS: OptionTypes<LossOptions> = { reduction: true };
 
 export interface Loss {
   readonly name: string;
@@ -97,7 +97,7 @@ export interface LossDefinition {
   name: string;
   config: Record<string, unknown>;
   /** Reshapes the target to one row per row of the prediction, or throws. */
-  fit(prediction: Tensor, target: Tensor): Pair;
+  align(prediction: Tensor, target: Tensor): Pair;
   /**
    * Throws if the target of a row is invalid. `at` gives the position of element i of the target, for the message.
    */
@@ -111,7 +111,7 @@ export interface LossDefinition {
 }
 
 /** The valid rows, their factors, and the divisor of their sum. */
-interface Weighed {
+interface RowWeighting {
   /** The shape of the rows. */
   lead: Shape;
   /** One number per row; null: 1. */
@@ -126,14 +126,14 @@ interface Weighed {
 }
 
 /** @param ignored further rows to ignore */
-export function weighed(
+export function weighRows(
   name: string,
   reduction: Reduction,
   lead: Shape,
   mask: Tensor | null,
   weights: Tensor | null,
   ignored: ((row: number) => boolean) | null,
-): Weighed {
+): RowWeighting {
   const { counts, factors } = rowFactors(name, lead, mask, weights, ignored);
   const selection = counts && selected(counts);
   const number = selection ? selection.length : sizeOf(lead);
@@ -143,9 +143,9 @@ export function weighed(
 }
 
 /** The loss of a batch. @param rows returns the losses of the valid rows, in order */
-export function reduced(
+export function reduceLosses(
   reduction: Reduction,
-  { lead, factors, selection, w, number, divisor }: Weighed,
+  { lead, factors, selection, w, number, divisor }: RowWeighting,
   rows: (selection: Uint32Array | null) => Tensor,
 ): Tensor {
   if (reduction === 'none') {
@@ -160,14 +160,17 @@ export function reduced(
 /** @throws UnrollError `value` for an unknown reduction */
 export function checkReduction(name: string, reduction: Reduction): void {
   if (REDUCTIONS.includes(reduction)) return;
-  throw valueError(`${name}: there is no reduction ${shown(reduction)}. ${nameHint(reduction, REDUCTIONS)}`, {
-    reduction,
-  });
+  throw valueError(
+    `${name}: there is no reduction ${formatValue(reduction)}. ${nameHint(reduction, REDUCTIONS)}`,
+    {
+      reduction,
+    },
+  );
 }
 
 /** A loss without options of its own. */
 export function plainLoss(definition: Omit<LossDefinition, 'config'>, options: LossOptions): Loss {
-  checkOptions(definition.name, options, LOSS);
+  checkOptions(definition.name, options, LOSS_OPTIONS);
   return makeLoss({ ...definition, config: {} }, options);
 }
 
@@ -175,27 +178,27 @@ export function plainLoss(definition: Omit<LossDefinition, 'config'>, options: L
 export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatchSize' }: LossOptions): Loss {
   const { name } = definition;
   checkReduction(name, reduction);
-  const weigh = ({ prediction, target }: Pair, mask: Tensor | null, weights: Tensor | null): Weighed => {
+  const weigh = ({ prediction, target }: Pair, mask: Tensor | null, weights: Tensor | null): RowWeighting => {
     const lead = prediction.shape.slice(0, -1);
-    return weighed(name, reduction, lead, mask, weights, ignored(definition, target));
+    return weighRows(name, reduction, lead, mask, weights, ignored(definition, target));
   };
   return {
     name,
     config: { ...definition.config, reduction },
     rows(prediction, target) {
-      const pair = definition.fit(prediction, target);
+      const pair = definition.align(prediction, target);
       const { lead, selection } = weigh(pair, null, null);
       return everyRow(lead, selection, (rows) => checkedRows(definition, pair, rows));
     },
     divisor: (prediction, target, mask, weights = null) =>
-      weigh(definition.fit(prediction, target), mask, weights).divisor,
+      weigh(definition.align(prediction, target), mask, weights).divisor,
     compute(prediction, target, mask, weights = null) {
-      const pair = definition.fit(prediction, target);
+      const pair = definition.align(prediction, target);
       const rows = weigh(pair, mask, weights);
       const { selection, w, number, divisor } = rows;
       if (definition.total && reduction !== 'none' && !w && !selection && number > 0 && divisor !== 0)
         return definition.total(pair.prediction, pair.target, 1 / divisor);
-      return reduced(reduction, rows, (own) => checkedRows(definition, pair, own));
+      return reduceLosses(reduction, rows, (own) => checkedRows(definition, pair, own));
     },
   };
 }

@@ -1,8 +1,8 @@
 /** The pinball loss: models that predict quantiles. */
 import { maximum, mean, mul, sub, tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { fitOnePerRow, fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { alignOnePerRow, alignSameShape } from './align.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 export interface PinballOptions extends LossOptions {
   /** The quantile to predict, between 0 and 1. Default 0.5, the median. */
@@ -21,7 +21,7 @@ export interface PinballOptions extends LossOptions {
  */
 export function pinball(options: PinballOptions = {}): Loss {
   const name = 'pinball';
-  checkOptions(name, options, { quantile: 'number', quantiles: 'list', ...LOSS });
+  checkOptions(name, options, { quantile: 'number', quantiles: 'array', ...LOSS_OPTIONS });
   const { quantile, quantiles } = options;
   if (quantile !== undefined && quantiles !== undefined) {
     throw valueError('pinball: set either quantile or quantiles, not both.', { quantile, quantiles });
@@ -37,9 +37,9 @@ export function pinball(options: PinballOptions = {}): Loss {
     {
       name,
       config: quantiles ? { quantiles: [...quantiles] } : { quantile: list[0] },
-      fit(prediction, target) {
-        if (!quantiles) return fitSame(name, prediction, target);
-        const pair = fitOnePerRow(name, prediction, target, 'one number', ' (all quantiles share it)');
+      align(prediction, target) {
+        if (!quantiles) return alignSameShape(name, prediction, target);
+        const pair = alignOnePerRow(name, prediction, target, 'one number', ' (all quantiles share it)');
         const width = pair.prediction.shape.at(-1);
         if (width !== list.length) {
           throw valueError(

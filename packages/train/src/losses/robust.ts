@@ -1,8 +1,8 @@
 /** Errors that are squared near 0 and absolute beyond, which bounds the influence of outliers. */
 import { abs, add, log1p, mean, minimum, mul, square, sub, tanh, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
+import { alignSameShape } from './align.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
 
 export interface HuberOptions extends LossOptions {
   /** The error up to which the loss is quadratic. Default 1. */
@@ -14,14 +14,14 @@ export interface HuberOptions extends LossOptions {
  * @remarks prediction and target [B, K] or [B, T, K]. As `Huber` of Keras 3.
  */
 export function huber(options: HuberOptions = {}): Loss {
-  checkOptions('huber', options, { delta: 'number', ...LOSS });
+  checkOptions('huber', options, { delta: 'number', ...LOSS_OPTIONS });
   const { delta = 1 } = options;
   if (!(delta > 0)) throw valueError(`huber: delta must be a number above 0, got ${delta}.`, { delta });
   return makeLoss(
     {
       name: 'huber',
       config: { delta },
-      fit: (prediction, target) => fitSame('huber', prediction, target),
+      align: (prediction, target) => alignSameShape('huber', prediction, target),
       rows(prediction, target) {
         // With q = min(|e|, delta) both branches are q²/2 + delta (|e| - q).
         const size = abs(sub(prediction, target));
@@ -42,7 +42,7 @@ export function logCosh(options: LossOptions = {}): Loss {
   return plainLoss(
     {
       name: 'logCosh',
-      fit: (prediction, target) => fitSame('logCosh', prediction, target),
+      align: (prediction, target) => alignSameShape('logCosh', prediction, target),
       rows(prediction, target) {
         const size = abs(sub(prediction, target));
         return mean(sub(size, log1p(tanh(size))), -1);

@@ -116,7 +116,7 @@ export function classWeighted(
   const values = hostValues(target, 'classWeights: the target');
   const given = weights && spread('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
-    const own = width === 1 ? values[row] : largest(values.subarray(row * width, (row + 1) * width));
+    const own = width === 1 ? values[row] : argmax(values.subarray(row * width, (row + 1) * width));
     if (!Number.isInteger(own) && !Number.isNaN(own))
       throw valueError(`classWeights: the target of row ${row} must be a class index, got ${own}.`, {
         ...{ target: own, row },
@@ -127,7 +127,7 @@ export function classWeighted(
 }
 
 /** The index of the largest value; the first one if several are equal. */
-export function largest(values: ArrayLike<number>): number {
+export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;

@@ -39,7 +39,14 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, hostValues, recording, sizeOf, takeRows } from '@unroll/core/internal';
-import { checkReduction, LOSS, type Loss, type LossOptions, reduced, weighed } from './loss.js';
+import {
+  checkReduction,
+  LOSS_OPTIONS,
+  type Loss,
+  type LossOptions,
+  reduceLosses,
+  weighRows,
+} from './loss.js';
 import type { LossParameterMaker } from './parameters.js';
 
 /** The inputs of a definition: B sequences, each with at least one valid prediction step. */
@@ -82,7 +89,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
   options: LossOptions = {},
 ): Loss {
   const { name } = definition;
-  checkOptions(name, options, LOSS);
+  checkOptions(name, options, LOSS_OPTIONS);
   const { reduction = 'sumOverBatchSize' } = options;
   checkReduction(name, reduction);
   let made: P | null = null;
@@ -96,7 +103,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
     );
   };
   const weigh = (batch: SequenceBatch, weights: Tensor | null) =>
-    weighed(name, reduction, [batch.lengths.length], null, weights, (b) => batch.lengths[b] === 0);
+    weighRows(name, reduction, [batch.lengths.length], null, weights, (b) => batch.lengths[b] === 0);
   const lossesOf = (batch: SequenceBatch, selection: Uint32Array | null): Tensor => {
     const part = selection ? selected(batch, selection) : batch;
     const losses = definition.losses(part, parametersOf());
@@ -136,7 +143,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
       weigh(batchOf(definition, prediction, target, mask), weights).divisor,
     compute(prediction, target, mask, weights = null) {
       const batch = batchOf(definition, prediction, target, mask);
-      return reduced(reduction, weigh(batch, weights), (selection) => lossesOf(batch, selection));
+      return reduceLosses(reduction, weigh(batch, weights), (selection) => lossesOf(batch, selection));
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Student's t-distribution as a loss: like the normal distribution, but robust to a few large errors. */
 import { add, mean, softplus, studentTLogLoss, type Tensor } from '@unroll/core';
-import { positive, splitParts } from './counts.js';
-import { fitParts } from './fit.js';
+import { alignParts } from './align.js';
+import { splitParts, toPositive } from './counts.js';
 import { type Loss, type LossOptions, plainLoss } from './loss.js';
 
 /**
@@ -18,11 +18,11 @@ export function studentTNll(options: LossOptions = {}): Loss {
   return plainLoss(
     {
       name,
-      fit: (prediction, target) =>
-        fitParts(name, prediction, target, ['location', 'scale', 'degrees of freedom']),
+      align: (prediction, target) =>
+        alignParts(name, prediction, target, ['location', 'scale', 'degrees of freedom']),
       rows(prediction, target) {
         const [loc, rawScale, rawDf] = splitParts(prediction, 3) as [Tensor, Tensor, Tensor];
-        return mean(studentTLogLoss(target, add(softplus(rawDf), 2), loc, positive(rawScale)), -1);
+        return mean(studentTLogLoss(target, add(softplus(rawDf), 2), loc, toPositive(rawScale)), -1);
       },
     },
     options,

@@ -1,10 +1,10 @@
 /** Accuracy metrics: shares of correct predictions. */
 import { checkOptions } from '@unroll/core/internal';
-import { largest } from '../losses/row-factors.js';
+import { argmax } from '../losses/row-factors.js';
 import {
+  alignClasses,
+  alignElements,
   eachRow,
-  fitClasses,
-  fitElements,
   type Metric,
   type MetricBatch,
   makeMetric,
@@ -18,20 +18,20 @@ export interface ThresholdOptions {
   threshold?: number;
 }
 
-type Fit = ReturnType<typeof fitClasses>;
+type Align = ReturnType<typeof alignClasses>;
 
 /** The share of rows for which `right` holds. */
 function share(
   name: string,
   config: Record<string, unknown>,
-  fit: Fit,
+  align: Align,
   right: (batch: MetricBatch, row: number) => boolean,
 ): Metric {
   return makeMetric({
     name,
     config,
     better: 'higher',
-    fit,
+    align,
     size: () => 2,
     add(sums, batch) {
       eachRow(batch, (row, weight) => {
@@ -44,7 +44,7 @@ function share(
 }
 
 const isClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
-  largest(rowOf(prediction, row, width)) === target[row];
+  argmax(rowOf(prediction, row, width)) === target[row];
 
 const isSide =
   (threshold: number) =>
@@ -55,7 +55,7 @@ const isSide =
 export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
   checkOptions('binaryAccuracy', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
-  return share('binaryAccuracy', { threshold }, fitElements('binaryAccuracy'), isSide(threshold));
+  return share('binaryAccuracy', { threshold }, alignElements('binaryAccuracy'), isSide(threshold));
 }
 
 /**
@@ -63,13 +63,13 @@ export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
  */
 export function categoricalAccuracy(options: NoOptions = {}): Metric {
   checkOptions('categoricalAccuracy', options, {});
-  return share('categoricalAccuracy', {}, fitClasses('categoricalAccuracy'), isClass);
+  return share('categoricalAccuracy', {}, alignClasses('categoricalAccuracy'), isClass);
 }
 
 /** Like {@link categoricalAccuracy}; Keras's name for class indices. */
 export function sparseCategoricalAccuracy(options: NoOptions = {}): Metric {
   checkOptions('sparseCategoricalAccuracy', options, {});
-  return share('sparseCategoricalAccuracy', {}, fitClasses('sparseCategoricalAccuracy'), isClass);
+  return share('sparseCategoricalAccuracy', {}, alignClasses('sparseCategoricalAccuracy'), isClass);
 }
 
 /**
@@ -78,17 +78,17 @@ export function sparseCategoricalAccuracy(options: NoOptions = {}): Metric {
  */
 export function accuracy(options: NoOptions = {}): Metric {
   checkOptions('accuracy', options, {});
-  const elements = fitElements('accuracy');
-  const classes = fitClasses('accuracy');
+  const elements = alignElements('accuracy');
+  const classes = alignClasses('accuracy');
   const side = isSide(0.5);
-  const fit: Fit = (prediction, target, mask, weights) =>
+  const align: Align = (prediction, target, mask, weights) =>
     (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
       prediction,
       target,
       mask,
       weights,
     );
-  return share('accuracy', {}, fit, (batch, row) => (batch.width === 1 ? side : isClass)(batch, row));
+  return share('accuracy', {}, align, (batch, row) => (batch.width === 1 ? side : isClass)(batch, row));
 }
 
 export interface TopKOptions {
@@ -104,7 +104,7 @@ export function topKAccuracy(options: TopKOptions = {}): Metric {
   checkOptions('topKAccuracy', options, { k: 'count' });
   const { k = 5 } = options;
   const name = 'topKAccuracy';
-  return share(name, { k }, fitClasses(name), ({ prediction, target, width }, row) => {
+  return share(name, { k }, alignClasses(name), ({ prediction, target, width }, row) => {
     const scores = rowOf(prediction, row, width);
     const own = scores[target[row]];
     let better = 0;

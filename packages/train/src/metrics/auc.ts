@@ -1,7 +1,7 @@
 /** The area under the ROC curve, exact. */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { eachRow, fitElements, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
+import { alignElements, eachRow, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
 
 /**
  * The probability that a positive scores above a negative, with ties counting half: the exact area under the ROC
@@ -10,7 +10,7 @@ import { eachRow, fitElements, type Metric, type MetricState, type NoOptions, ra
  */
 export function auc(options: NoOptions = {}): Metric {
   checkOptions('auc', options, {});
-  const fit = fitElements('auc');
+  const align = alignElements('auc');
   /** Weights of negatives and positives by score. */
   let scores = new Map<number, [no: number, yes: number]>();
   const metric: Metric = {
@@ -18,7 +18,7 @@ export function auc(options: NoOptions = {}): Metric {
     config: {},
     better: 'higher',
     update(prediction, target, mask = null, weights = null) {
-      const batch = fit(prediction, target, mask, weights);
+      const batch = align(prediction, target, mask, weights);
       eachRow(batch, (row, weight) => {
         const score = batch.prediction[row];
         if (Number.isNaN(score))

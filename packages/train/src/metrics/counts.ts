@@ -1,11 +1,11 @@
 /** Metrics from counts of hits and misses: the confusion matrix, precision, recall and F1. */
 import { valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
-import { largest } from '../losses/row-factors.js';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import { argmax } from '../losses/row-factors.js';
 import {
+  alignClasses,
+  alignElements,
   eachRow,
-  fitClasses,
-  fitElements,
   type Metric,
   type MetricBatch,
   makeMetric,
@@ -33,7 +33,9 @@ function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) 
   checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
   if (average !== undefined && average !== 'macro' && average !== 'micro') {
-    throw valueError(`${name}: average must be 'macro' or 'micro', got ${shown(average)}.`, { average });
+    throw valueError(`${name}: average must be 'macro' or 'micro', got ${formatValue(average)}.`, {
+      average,
+    });
   }
   if (average !== undefined && options.threshold !== undefined) {
     throw valueError(
@@ -44,7 +46,7 @@ function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) 
     name,
     config: average === undefined ? { threshold } : { average },
     better: 'higher',
-    fit: average === undefined ? fitElements(name) : fitClasses(name),
+    align: average === undefined ? alignElements(name) : alignClasses(name),
     size: (width) => 3 * width,
     add: (sums, batch) =>
       average === undefined ? addAnswers(sums, batch, threshold) : addClasses(sums, batch),
@@ -77,7 +79,7 @@ function addAnswers(sums: Float64Array, batch: MetricBatch, threshold: number): 
 
 function addClasses(sums: Float64Array, batch: MetricBatch): void {
   eachRow(batch, (row, weight) => {
-    const taken = largest(rowOf(batch.prediction, row, batch.width));
+    const taken = argmax(rowOf(batch.prediction, row, batch.width));
     const actual = batch.target[row];
     if (taken === actual) sums[3 * taken] += weight;
     sums[3 * taken + 1] += weight;
@@ -112,13 +114,13 @@ export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[]
   checkOptions('confusionMatrix', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
   const name = 'confusionMatrix';
-  const [elements, classes] = [fitElements(name), fitClasses(name)];
+  const [elements, classes] = [alignElements(name), alignClasses(name)];
   const count = (width: number): number => (width === 1 ? 2 : width);
   return makeMetric<number[][]>({
     name,
     config: { threshold },
     better: 'higher',
-    fit: (prediction, target, mask, weights) =>
+    align: (prediction, target, mask, weights) =>
       (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
         prediction,
         target,
@@ -130,7 +132,7 @@ export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[]
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         const taken =
-          width === 1 ? (prediction[row] > threshold ? 1 : 0) : largest(rowOf(prediction, row, width));
+          width === 1 ? (prediction[row] > threshold ? 1 : 0) : argmax(rowOf(prediction, row, width));
         const actual = width === 1 ? (target[row] === 0 ? 0 : 1) : target[row];
         sums[actual * count(width) + taken] += weight;
       });

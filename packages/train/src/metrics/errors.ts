@@ -1,6 +1,6 @@
 /** Regression metrics: mean errors and R². */
 import { checkOptions } from '@unroll/core/internal';
-import { eachRow, fitColumns, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
+import { alignColumns, eachRow, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
 
 /** `finish` of the mean of `size(error)` over all entries. */
 function meanError(
@@ -12,7 +12,7 @@ function meanError(
     name,
     config: {},
     better: 'lower',
-    fit: fitColumns(name),
+    align: alignColumns(name),
     size: () => 2,
     add(sums, batch) {
       const { prediction, target, width } = batch;
@@ -61,7 +61,7 @@ export function r2(options: NoOptions = {}): Metric {
     name: 'r2',
     config: {},
     better: 'higher',
-    fit: fitColumns('r2'),
+    align: alignColumns('r2'),
     size: (width) => R2_SUMS * width,
     add(sums, batch) {
       const { prediction, target, width } = batch;

@@ -7,7 +7,7 @@
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
 import { hostValues, sameShape, sizeOf } from '@unroll/core/internal';
-import { largest, rowFactors } from '../losses/row-factors.js';
+import { argmax, rowFactors } from '../losses/row-factors.js';
 import type { Configured } from '../registry.js';
 
 /** The accumulated sums of a metric, as JSON. */
@@ -51,7 +51,7 @@ export interface MetricDefinition<R> {
   config: Record<string, unknown>;
   better: 'higher' | 'lower';
   /** Converts a batch to the form that `add` takes; throws if the shapes do not fit. */
-  fit(prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null): MetricBatch;
+  align(prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null): MetricBatch;
   /** The number of sums for rows of `width` numbers. */
   size(width: number): number;
   add(sums: Float64Array, batch: MetricBatch): void;
@@ -69,7 +69,7 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
     config,
     better,
     update(prediction, target, mask = null, weights = null) {
-      const batch = definition.fit(prediction, target, mask, weights);
+      const batch = definition.align(prediction, target, mask, weights);
       if (width === 0) {
         width = batch.width;
         sums = new Float64Array(definition.size(width));
@@ -120,7 +120,7 @@ function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Ten
 /**
  * Treats every number as a row: predictions and targets have the same shape (a last axis of 1 may be missing).
  */
-export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
+export function alignElements(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
     if (!sameShape(withoutOne(prediction.shape), withoutOne(target.shape))) {
       throw shapeError(
@@ -141,9 +141,9 @@ export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
 }
 
 /** Rows of columns: predictions and targets of the same shape, [..., K]. */
-export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
+export function alignColumns(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
-    const batch = fitElements(name)(prediction, target, null, null);
+    const batch = alignElements(name)(prediction, target, null, null);
     const shape = prediction.rank === 1 ? [...prediction.shape, 1] : prediction.shape;
     return {
       ...batch,
@@ -156,7 +156,7 @@ export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
 /**
  * Rows of class scores [..., K] and a class for each, as an index [...] (or [..., 1]) or one-hot [..., K].
  */
-export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
+export function alignClasses(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
     const lead = prediction.shape.slice(0, -1);
     const width = prediction.shape.at(-1) ?? 0;
@@ -175,7 +175,7 @@ export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
     }
     const values = hostValues(target, `${name}: the target`);
     const classes = oneHot ? values.slice(0, values.length / width) : values;
-    if (oneHot) classes.forEach((_, row) => void (classes[row] = largest(rowOf(values, row, width))));
+    if (oneHot) classes.forEach((_, row) => void (classes[row] = argmax(rowOf(values, row, width))));
     const each = rowWeights(name, lead, mask, weights);
     checkClasses(name, classes, each, width);
     return {

@@ -1,6 +1,6 @@
 /** Perplexity: the number of equally likely classes with the same uncertainty. */
 import { checkOptions } from '@unroll/core/internal';
-import { eachRow, fitClasses, type Metric, makeMetric, ratio, rowOf } from './metric.js';
+import { alignClasses, eachRow, type Metric, makeMetric, ratio, rowOf } from './metric.js';
 
 export interface PerplexityOptions {
   /** The predictions are logits. Default false: they are probabilities, clipped from below to 1e-7. */
@@ -9,13 +9,13 @@ export interface PerplexityOptions {
 
 /** exp of the mean of -log p of the target class, over all rows of all batches. */
 export function perplexity(options: PerplexityOptions = {}): Metric {
-  checkOptions('perplexity', options, { fromLogits: 'flag' });
+  checkOptions('perplexity', options, { fromLogits: 'boolean' });
   const { fromLogits = false } = options;
   return makeMetric({
     name: 'perplexity',
     config: { fromLogits },
     better: 'lower',
-    fit: fitClasses('perplexity'),
+    align: alignClasses('perplexity'),
     size: () => 2,
     add(sums, batch) {
       eachRow(batch, (row, weight) => {

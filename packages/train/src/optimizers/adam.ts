@@ -1,12 +1,12 @@
 /**
  * Adam and its variants: a moving average of the gradients, divided by the root of a moving average of their squares.
  */
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  asStored,
-  checkAtLeast,
-  checkShare,
+  toKernelPrecision,
+  checkNonNegative,
+  checkUnitInterval,
   commonOptions,
   makeOptimizer,
   OPTIMIZER,
@@ -29,12 +29,12 @@ export interface AdamOptions extends OptimizerOptions {
 
 function moments(name: string, options: AdamOptions): { beta1: number; beta2: number; epsilon: number } {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
-  checkShare(name, { beta1, beta2 });
-  checkAtLeast(name, { epsilon });
+  checkUnitInterval(name, { beta1, beta2 });
+  checkNonNegative(name, { epsilon });
   return { beta1, beta2, epsilon };
 }
 
-const ADAM: Known<AdamOptions> = { beta1: true, beta2: true, epsilon: true, ...OPTIMIZER };
+const ADAM: OptionTypes<AdamOptions> = { beta1: true, beta2: true, epsilon: true, ...OPTIMIZER };
 
 function adamNamed(name: string, options: AdamOptions, weightDecay: number): Optimizer {
   checkOptions(name, options, ADAM);
@@ -47,8 +47,8 @@ function adamNamed(name: string, options: AdamOptions, weightDecay: number): Opt
     ['m', 'v'],
     ({ kernels, w, g, slots, step, rate, gScale }, decay) => {
       const [m, v] = slots;
-      const beta1 = asStored(own.beta1);
-      const beta2 = asStored(own.beta2);
+      const beta1 = toKernelPrecision(own.beta1);
+      const beta2 = toKernelPrecision(own.beta2);
       const root = Math.sqrt(1 - beta2 ** step);
       const keras = common.convention === 'keras';
       kernels.adam({
@@ -100,7 +100,7 @@ export function nadam(options: NadamOptions = {}): Optimizer {
   const common = commonOptions(options, 0.001);
   const { momentumDecay = 1 } = options;
   const own = { ...moments(name, options), momentumDecay };
-  checkAtLeast(name, { momentumDecay });
+  checkNonNegative(name, { momentumDecay });
   const momentum = (t: number): number => own.beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
   const product = runningProduct(momentum);
   return makeOptimizer(
@@ -110,11 +110,11 @@ export function nadam(options: NadamOptions = {}): Optimizer {
     ['m', 'v'],
     ({ kernels, w, g, slots, step, rate, gScale }, decay) => {
       const [m, v] = slots;
-      const beta2 = asStored(own.beta2);
+      const beta2 = toKernelPrecision(own.beta2);
       const next = momentum(step + 1);
       const P = product(step);
       kernels.nadam({
-        ...{ w, g, m, v, beta1: asStored(own.beta1), beta2, decay, gScale },
+        ...{ w, g, m, v, beta1: toKernelPrecision(own.beta1), beta2, decay, gScale },
         epsilon: own.epsilon,
         rateM: (rate * next) / (1 - P * next),
         rateG: (rate * (1 - momentum(step))) / (1 - P),

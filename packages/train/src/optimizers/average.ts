@@ -2,7 +2,7 @@
  * A moving average of the weights: less noisy than the weights themselves, and often better for prediction.
  */
 import { scope, valueError } from '@unroll/core';
-import { checkOptions, FlatBuffer, openScope, shown } from '@unroll/core/internal';
+import { checkOptions, FlatBuffer, openScope, formatValue } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
@@ -17,13 +17,13 @@ export function checkAverage(options: AverageOptions): void {
   checkOptions('average', options, { momentum: true, overwriteEvery: true });
   const { momentum = 0.99, overwriteEvery = null } = options;
   if (!(typeof momentum === 'number' && momentum >= 0 && momentum < 1)) {
-    throw valueError(`average: momentum must be in [0, 1), got ${shown(momentum)}.`, {
+    throw valueError(`average: momentum must be in [0, 1), got ${formatValue(momentum)}.`, {
       momentum,
     });
   }
   if (overwriteEvery !== null && !(Number.isInteger(overwriteEvery) && overwriteEvery >= 1)) {
     throw valueError(
-      `average: overwriteEvery must be a positive integer or null, got ${shown(overwriteEvery)}.`,
+      `average: overwriteEvery must be a positive integer or null, got ${formatValue(overwriteEvery)}.`,
       {
         overwriteEvery,
       },

@@ -3,7 +3,7 @@
  * optimizer's slots, so that an update is one kernel call.
  */
 import { currentBackend, valueError } from '@unroll/core';
-import { type Block, type Kernels, type Known, shown } from '@unroll/core/internal';
+import { type Block, type Kernels, type OptionTypes, formatValue } from '@unroll/core/internal';
 import type { Clip } from '../clip.js';
 import { type LearningRate, rateAt, resolveRate } from '../schedules.js';
 
@@ -97,12 +97,12 @@ export interface OptimizerOptions {
 }
 
 /** The types of the common options; their ranges are checked when an optimizer is created. */
-export const OPTIMIZER: Known<OptimizerOptions> = {
+export const OPTIMIZER: OptionTypes<OptimizerOptions> = {
   learningRate: true,
   weightDecay: true,
-  excludeFromWeightDecay: 'list',
+  excludeFromWeightDecay: 'array',
   convention: true,
-  lazy: 'flag',
+  lazy: 'boolean',
   clipNorm: true,
   globalClipNorm: true,
   clipValue: true,
@@ -128,9 +128,9 @@ export function makeOptimizer(
 ): Optimizer {
   const { learningRate, weightDecay, excludeFromWeightDecay, convention, lazy, clips } = options;
   const rate = resolveRate(name, learningRate);
-  checkAtLeast(name, { weightDecay });
+  checkNonNegative(name, { weightDecay });
   if (convention !== 'keras' && convention !== 'pytorch') {
-    throw valueError(`${name}: convention must be 'keras' or 'pytorch', got ${shown(convention)}.`, {
+    throw valueError(`${name}: convention must be 'keras' or 'pytorch', got ${formatValue(convention)}.`, {
       convention,
     });
   }
@@ -254,24 +254,24 @@ export function scalarBlock(kernels: Kernels, value: number): Block {
  * The number in the precision of the backend's kernels. A decay rate of 0.999 is 0.99900001 in float32; the divisor 1
  * - 0.999^t of a bias correction must use the same number.
  */
-export function asStored(value: number): number {
+export function toKernelPrecision(value: number): number {
   return currentBackend().float === Float32Array ? Math.fround(value) : value;
 }
 
 /** Throws unless every number is >= 0. */
-export function checkAtLeast(name: string, options: Record<string, number>): void {
+export function checkNonNegative(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${name}: ${option} must be a number >= 0, got ${shown(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be a number >= 0, got ${formatValue(value)}.`, { [option]: value });
     }
   }
 }
 
 /** Throws unless every number is in [0, 1). */
-export function checkShare(name: string, options: Record<string, number>): void {
+export function checkUnitInterval(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < 1)) {
-      throw valueError(`${name}: ${option} must be in [0, 1), got ${shown(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be in [0, 1), got ${formatValue(value)}.`, { [option]: value });
     }
   }
 }
@@ -299,5 +299,5 @@ function clipOf(name: string, clips: ClipOptions): Clip | null {
   }
   const [option, limit] = given[0];
   if (typeof limit === 'number' && limit > 0) return { [CLIPS[option as keyof ClipOptions]]: limit } as Clip;
-  throw valueError(`${name}: ${option} must be a number above 0, got ${shown(limit)}.`, { [option]: limit });
+  throw valueError(`${name}: ${option} must be a number above 0, got ${formatValue(limit)}.`, { [option]: limit });
 }

@@ -2,8 +2,8 @@
 import { checkOptions } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  checkAtLeast,
-  checkShare,
+  checkNonNegative,
+  checkUnitInterval,
   commonOptions,
   makeOptimizer,
   OPTIMIZER,
@@ -37,13 +37,13 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     rho: true,
     momentum: true,
     epsilon: true,
-    centered: 'flag',
+    centered: 'boolean',
     ...OPTIMIZER,
   });
   const { rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options;
   const common = commonOptions(options, 0.001);
-  checkShare(name, { rho, momentum });
-  checkAtLeast(name, { epsilon });
+  checkUnitInterval(name, { rho, momentum });
+  checkNonNegative(name, { epsilon });
   const keras = common.convention === 'keras';
   const slots = ['v', ...(centered ? ['mean'] : []), ...(momentum > 0 ? ['momentum'] : [])];
   const own = { rho, momentum, epsilon, centered };
@@ -79,7 +79,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   checkOptions(name, options, { initialAccumulatorValue: true, epsilon: true, ...OPTIMIZER });
   const { initialAccumulatorValue = 0.1, epsilon = 1e-7 } = options;
   const common = commonOptions(options, 0.001);
-  checkAtLeast(name, { initialAccumulatorValue, epsilon });
+  checkNonNegative(name, { initialAccumulatorValue, epsilon });
   const keras = common.convention === 'keras';
   const own = { initialAccumulatorValue, epsilon };
   const made = makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, rate, gScale }, decay) => {

@@ -4,7 +4,7 @@ import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  checkShare,
+  checkUnitInterval,
   commonOptions,
   makeOptimizer,
   OPTIMIZER,
@@ -28,10 +28,10 @@ export interface SgdOptions extends OptimizerOptions {
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';
-  checkOptions(name, options, { momentum: true, nesterov: 'flag', ...OPTIMIZER });
+  checkOptions(name, options, { momentum: true, nesterov: 'boolean', ...OPTIMIZER });
   const { momentum = 0, nesterov = false } = options;
   const common = commonOptions(options, 0.01);
-  checkShare(name, { momentum });
+  checkUnitInterval(name, { momentum });
   if (nesterov && momentum === 0) {
     throw valueError('sgd: nesterov needs a momentum above 0, such as 0.9.', { nesterov, momentum });
   }
