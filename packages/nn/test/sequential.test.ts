@@ -182,7 +182,7 @@ describe('predict', () => {
   test('reports invalid arguments', async () => {
     await assert.rejects(
       () => predict(built(), zeros([0, 4, 3])),
-      is('value', 'There is nothing to predict: x is empty.'),
+      is('value', 'x must have at least one example, got none.'),
     );
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),

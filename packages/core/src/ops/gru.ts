@@ -7,16 +7,16 @@ import {
   biasGradient,
   blockOf,
   checkSequence,
+  copyFinalState,
   finalGradient,
-  finish,
   inputGradient,
   outputOf,
   outputView,
-  type Prepared,
-  part,
-  prepare,
+  prepareSequence,
   type RecurrentAttributes,
+  type SequenceBuffers,
   type SequenceInputs,
+  viewPart,
 } from './recurrent.js';
 
 /** The inputs of {@link gruSequence}. Gates are stacked in Keras's order z r n. */
@@ -45,7 +45,7 @@ export interface GruAttributes extends RecurrentAttributes {
 }
 
 interface Saved {
-  prepared: Prepared;
+  prepared: SequenceBuffers;
   gates: Tensor;
   rh: Tensor | null;
 }
@@ -65,7 +65,7 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
   forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs;
     const { recurrentActivation, resetAfter, textbook } = attrs;
-    const prepared = prepare(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
+    const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
@@ -92,7 +92,7 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
       gates: blockOf(gates),
       rh: blockOf(rh),
     });
-    finish(kernels, prepared, y, hLast, attrs);
+    copyFinalState(kernels, prepared, y, hLast, attrs);
     return gates && ({ prepared, gates, rh } satisfies Saved);
   },
 
@@ -133,7 +133,7 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
 };
 
 /** dW = xᵀ [dz dr dn], from parts of the wider rows of xh and dG. */
-function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: Prepared, dG: Tensor): Tensor {
+function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: SequenceBuffers, dG: Tensor): Tensor {
   const dW = temporaryTensor([I, 3 * H]);
   const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2], transA: true };
   kernels.gemm(xh.block(), dG.block(), dW.block(), rows);
@@ -143,17 +143,17 @@ function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: Prepared, dG:
 /** dU = h'ᵀ [dz dr] beside h'ᵀ dq (reset after) or (r h')ᵀ dn (reset before). */
 function recurrentKernelGradient(
   kernels: Kernels,
-  { T, B, I, H, xh }: Prepared,
+  { T, B, I, H, xh }: SequenceBuffers,
   dG: Tensor,
   rh: Tensor | null,
 ): Tensor {
   const dU = temporaryTensor([H, 3 * H]);
   const width = dG.shape[2];
-  const states = part(xh, I, [T * B * (I + H) - I]).block();
+  const states = viewPart(xh, I, [T * B * (I + H) - I]).block();
   const rows = { m: H, k: T * B, ldb: width, ldc: 3 * H, transA: true };
   kernels.gemm(states, dG.block(), dU.block(), { ...rows, n: 2 * H, lda: I + H });
-  const candidate = part(dG, width - H, [T * B * width - (width - H)]).block();
-  const target = part(dU, 2 * H, [H * 3 * H - 2 * H]).block();
+  const candidate = viewPart(dG, width - H, [T * B * width - (width - H)]).block();
+  const target = viewPart(dU, 2 * H, [H * 3 * H - 2 * H]).block();
   kernels.gemm(rh ? rh.block() : states, candidate, target, { ...rows, n: H, lda: rh ? H : I + H });
   return dU;
 }

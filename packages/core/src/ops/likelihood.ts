@@ -6,7 +6,7 @@
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
-import { digamma, lgamma, logRest, stirlingRest } from '../special.js';
+import { digamma, lgamma, logRemainder, stirlingRemainder } from '../special.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { mul } from './elementwise.js';
 
@@ -78,7 +78,7 @@ const negativeBinomial: Formula = (y, mu, a, _, out) => {
   risingPower(y, a, out);
   out[0] = lgamma(y + 1) - out[0] + (u === 0 ? mu : grown / a) - ofMean + y * grown;
   out[1] = (mu - y) / (mu * (1 + u));
-  out[2] = (y * mu) / (1 + u) - mu * mu * logRest(u) - out[2];
+  out[2] = (y * mu) / (1 + u) - mu * mu * logRemainder(u) - out[2];
 };
 
 /**
@@ -97,8 +97,8 @@ function risingPower(y: number, a: number, out: Float64Array): void {
   // Slope of the rest, times -x².
   const slope = (x: number): number => 1 / 12 - 1 / (120 * x * x) + 1 / (252 * x ** 4);
   const bySlopes = slope(y + r) / (1 + u) ** 2 - slope(r);
-  out[0] = Math.log1p(u) * (r + y - 0.5) - y + stirlingRest(y + r) - stirlingRest(r);
-  out[2] = ((y - 0.5) * y) / (1 + u) - y * y * logRest(u) + bySlopes;
+  out[0] = Math.log1p(u) * (r + y - 0.5) - y + stirlingRemainder(y + r) - stirlingRemainder(r);
+  out[2] = ((y - 0.5) * y) / (1 + u) - y * y * logRemainder(u) + bySlopes;
 }
 
 export const likelihoodOps = {

@@ -9,16 +9,16 @@ import {
   biasGradient,
   blockOf,
   checkSequence,
+  copyFinalState,
   copyOrZeros,
   finalGradient,
-  finish,
   inputGradient,
-  loadRows,
+  loadInitialState,
   outputOf,
   outputView,
-  type Prepared,
-  prepare,
+  prepareSequence,
   type RecurrentAttributes,
+  type SequenceBuffers,
   type SequenceInputs,
   weightGradients,
 } from './recurrent.js';
@@ -44,7 +44,7 @@ export interface LstmInputs {
 }
 
 interface Saved {
-  prepared: Prepared;
+  prepared: SequenceBuffers;
   c: Tensor;
   gates: Tensor;
 }
@@ -65,10 +65,10 @@ const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: 
   forward({ inputs, attrs, outputs: [y, hLast, cLast], kernels, saving }) {
     const [x, W, U, b, h0, c0, mask, rmask] = inputs;
     const H = U.shape[0];
-    const prepared = prepare(kernels, { x, h0, mask, rmask }, H, attrs, saving);
+    const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, H, attrs, saving);
     const { T, B, I, xh, input, hs, masks } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
-    loadRows(kernels, c0, c, B * H);
+    loadInitialState(kernels, c0, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
     kernels.lstmForward({
       T,
@@ -92,7 +92,7 @@ const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: 
       keepCells: saving,
       gates: blockOf(gates),
     });
-    finish(kernels, prepared, y, hLast, attrs);
+    copyFinalState(kernels, prepared, y, hLast, attrs);
     kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
     return gates && ({ prepared, c, gates } satisfies Saved);
   },
