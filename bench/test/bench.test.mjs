@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fromHalf, toHalves } from '@unroll/core/internal';
+import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { Agreement, relativeDifference } from '../dist/agree.js';
 import { decodeData, makeData, roundToFloat16, toTimeMajor, transpose } from '../dist/data.js';
 import { writeData } from '../dist/data-node.js';
@@ -162,7 +162,7 @@ test('weights rounded to float16: the nearest of its numbers, and nothing else o
   assert.deepEqual([rounded.inputs, rounded.y], [exact.inputs, exact.y]);
   for (const [i, { values }] of rounded.weights.entries()) {
     assert.notDeepEqual(values, exact.weights[i].values);
-    assert.deepEqual(values, Float32Array.from(toHalves(exact.weights[i].values, ''), fromHalf));
+    assert.deepEqual(values, Float32Array.from(toFloat16Bits(exact.weights[i].values, ''), fromFloat16Bits));
   }
 });
 

@@ -96,7 +96,7 @@ export interface ForwardCall extends RecurrentCall {
    * the block is [2, B, I+H]: row t % 2 takes the place of row t, and the kernel fills x.
    */
   xh: Block;
-  /** [B, T, I]: the inputs, for inference with at least `fewestInTurn` rows. */
+  /** [B, T, I]: the inputs, for inference with at least `minBatchForStepCopies` rows. */
   x: Block | null;
   /** x is read from the last step to the first. */
   reverse: boolean;
@@ -279,7 +279,7 @@ export interface Backend {
   readonly kernels: Kernels;
   supports(kernel: KernelName): boolean;
   /** Batch size from which inference kernels of recurrent cells copy their inputs one time step at a time. */
-  readonly fewestInTurn: number;
+  readonly minBatchForStepCopies: number;
   /** Zeroed memory that lives until `release`. */
   allocate(length: number): Block;
   release(block: Block): void;

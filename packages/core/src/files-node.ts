@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
  * new ones. The bytes are written under another name in the same folder (created if it does not exist), flushed to
  * disk, and renamed.
  */
-export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+export async function writeFileAtomically(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   const temporary = `${file}.tmp`;

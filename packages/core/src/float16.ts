@@ -10,7 +10,7 @@ const LARGEST = 65504;
 const WHOLE = 2 ** 52;
 
 /** Converts float16 bits to a number. */
-export function fromHalf(bits: number): number {
+export function fromFloat16Bits(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -24,7 +24,7 @@ export function fromHalf(bits: number): number {
  * @param name the name of the weight, for the error
  * @throws UnrollError `value` for a number beyond ±65504 and for NaN
  */
-export function toHalves(values: ArrayLike<number>, name: string): Uint16Array {
+export function toFloat16Bits(values: ArrayLike<number>, name: string): Uint16Array {
   const word = new DataView(new ArrayBuffer(8));
   const bits = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {

@@ -1,6 +1,6 @@
 /** Getting and setting weights: one array per parameter, in Keras's order and layout. */
 import { formatShape, type Parameter, type Shape, shapeError, UnrollError, valueError } from '@unroll/core';
-import { fromHalf, toHalves, type WeightFormatName } from '@unroll/core/internal';
+import { fromFloat16Bits, toFloat16Bits, type WeightFormatName } from '@unroll/core/internal';
 
 /** Initial or trained weights of one parameter. */
 export interface WeightArray {
@@ -89,10 +89,10 @@ export function roundWeights(owner: WeightOwner, to: 'float16'): void {
   const rounded = parameters.map((parameter) => {
     const values = parameter.dataSync();
     checkFinite(parameter.name, values);
-    return toHalves(values, parameter.name);
+    return toFloat16Bits(values, parameter.name);
   });
   parameters.forEach((parameter, i) => {
-    parameter.assign(Float32Array.from(rounded[i], fromHalf));
+    parameter.assign(Float32Array.from(rounded[i], fromFloat16Bits));
   });
   for (const parameter of parameters) parameter.setWeightFormat('float16');
 }

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '@unroll/core/node';
+import { writeFileAtomically } from '@unroll/core/node';
 import type { RunStore } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
@@ -48,7 +48,7 @@ export function openCheckpoints(out: string, resume: boolean, identity: RunIdent
   let recorded = resumed;
   const write = async (path: string, bytes: Uint8Array) => {
     try {
-      await writeWhole(path, bytes);
+      await writeFileAtomically(path, bytes);
     } catch (error) {
       throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);
     }

@@ -178,7 +178,7 @@ export function prepareSequence(
 ): SequenceBuffers {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const copiesPerStep = !saving && B >= openScope().backend.fewestInTurn;
+  const copiesPerStep = !saving && B >= openScope().backend.minBatchForStepCopies;
   const xh = temporaryTensor([copiesPerStep ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
   if (!copiesPerStep)

@@ -186,7 +186,7 @@ export function referenceBackend(dtype: 'float32' | 'float64' = 'float32'): Back
     float,
     kernels,
     supports: (kernel) => kernel in kernels,
-    fewestInTurn: 1,
+    minBatchForStepCopies: 1,
     allocate,
     release: () => {},
     temporary: allocate,
