@@ -1,6 +1,4 @@
-/**
- * Internals for other packages of Unroll and for tests. They may change in any version.
- */
+/** Exports for other packages of Unroll and for tests. They may change in any version. */
 export { maskedCrc } from './callbacks/event-file.js';
 export {
   type Clipped,

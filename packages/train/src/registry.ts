@@ -8,15 +8,16 @@ export interface NamedConfig {
   readonly [option: string]: unknown;
 }
 
-/** An object that knows its name and its options. */
+/** An object with its name and its options, such as an optimizer. */
 export interface Configured {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Resolves `spec`: a name (default options), a name with options, or the object itself.
- * @param kind the kind of object, for the error
+ * Converts `spec` to an object: a name (with default options), a name with options, or the object itself.
+ * @param kind the kind of object in error messages, for example `loss`
+ * @param table the functions that create the objects, by name
  * @param hint appended to the error about an unknown name
  * @throws UnrollError `value` for an unknown name (the message lists the known ones) or an unknown option
  */
@@ -43,7 +44,7 @@ export function resolve<T extends Configured>(
   return table[name](options as never);
 }
 
-/** The name and options from which the object can be made again, as JSON. */
+/** Returns the name and options of an object as JSON; {@link resolve} creates an equal object from them. */
 export function configOf({ name, config }: Configured): NamedConfig {
   return { name, ...config };
 }

@@ -124,9 +124,9 @@ describe('invalid data', () => {
     [
       'a split that leaves nothing',
       () => ({ x, y, validationSplit: 0.999 }),
-      ['value', /leaves 0 to train on/],
+      ['value', /validationSplit must be above 0.*got/],
     ],
-    ['a split of 1', () => ({ x, y, validationSplit: 1 }), ['value', /Give a share between 0 and 1/]],
+    ['a split of 1', () => ({ x, y, validationSplit: 1 }), ['value', /validationSplit must be above 0, below 1.*got 1\.$/]],
     [
       'a split and data',
       () => ({ x, y, validationSplit: 0.5, validationData: { x, y } }),
@@ -140,14 +140,14 @@ describe('invalid data', () => {
     [
       'a used generator',
       () => ({ batches: once() }),
-      ['value', /contained no batch in epoch 2.*a function that makes one/s],
+      ['value', /are empty in epoch 2.*a function that returns a new one/s],
     ],
     [
       'too few batches',
       () => ({ batches: cut(), stepsPerEpoch: 4 }),
       ['value', /ended after 3 of 4 batches/],
     ],
-    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /contained no batch in epoch 1/]],
+    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /are empty in epoch 1/]],
     ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs must be a positive integer, got 0/]],
     [
       'two targets for one output',
