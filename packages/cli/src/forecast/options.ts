@@ -92,8 +92,8 @@ Network
   --seed <n>            random seed (default: 0)
 
 Backtest
-  --windows <n>         number of backtest forecasts, not of input rows, see --window (default: up to 4, up to 20 for
-                        long series)
+  --windows <n>         number of backtest forecasts; not to be confused with --window, the number of input rows
+                        (default: up to 4, up to 20 for long series)
   --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
   --refit               retrain the network before each backtest forecast
   --level <percents>    levels of the prediction intervals in percent (default: 80,95)
