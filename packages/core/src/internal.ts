@@ -1,5 +1,5 @@
 /**
- * Internals for other packages of Unroll: tapes, flat buffers, ops as values. They may change in any version.
+ * Exports for other packages of Unroll, not for users. They may change in any version.
  */
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';

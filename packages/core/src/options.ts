@@ -4,7 +4,7 @@
  */
 import { type UnrollError, valueError } from './errors.js';
 import { formatValue } from './format-value.js';
-import { nearest, plain } from './nearest.js';
+import { nearest, normalizeName } from './nearest.js';
 
 /** Option types: for each, its description in messages and a check. */
 const TYPES = {
@@ -151,10 +151,10 @@ function choiceOf(choices: readonly string[]): readonly [string, (value: unknown
 
 /** Returns the error for an unknown option: it suggests a name, says where to pass the option, or lists all options. */
 export function unknownOption(owner: string, option: string, names: readonly string[]): UnrollError {
-  const key = plain(option);
+  const key = normalizeName(option);
   const renamed = Object.hasOwn(RENAMED, key) ? RENAMED[key] : option;
-  const sameName = names.find((name) => plain(name) === plain(renamed));
-  const hint = Object.hasOwn(HINTS, plain(renamed)) ? HINTS[plain(renamed)] : undefined;
+  const sameName = names.find((name) => normalizeName(name) === normalizeName(renamed));
+  const hint = Object.hasOwn(HINTS, normalizeName(renamed)) ? HINTS[normalizeName(renamed)] : undefined;
   const suggestion = sameName ?? (hint === undefined ? nearest(option, names) : undefined);
   const all = names.length === 0 ? 'It has no options.' : `The options are ${names.join(', ')}.`;
   const help = suggestion === undefined ? (hint ?? all) : `Did you mean "${suggestion}"?`;
@@ -180,7 +180,9 @@ const RENAMED_NAMES: Readonly<Record<string, string>> = {
 export function nameHint(name: unknown, names: readonly string[]): string {
   const all = `Choose one of ${names.join(', ')}.`;
   if (typeof name !== 'string') return all;
-  const renamed = Object.hasOwn(RENAMED_NAMES, plain(name)) ? RENAMED_NAMES[plain(name)] : name;
+  const renamed = Object.hasOwn(RENAMED_NAMES, normalizeName(name))
+    ? RENAMED_NAMES[normalizeName(name)]
+    : name;
   const near = names.includes(renamed) ? renamed : nearest(name, names);
   return near === undefined ? all : `${all} Did you mean "${near}"?`;
 }

@@ -299,9 +299,13 @@ describe('rows', () => {
     close(sparseCrossentropy(tensor([[0, Math.log(3)]]), [1]), [-Math.log(0.75)]);
     assert.throws(
       () => pick(M, [0]),
-      new UnrollError('shape', 'pick takes rows [N, K] and a class index for each row, [N]; got [2, 3] and [1].', {
-        ...{ x: [2, 3], ids: [1] },
-      }),
+      new UnrollError(
+        'shape',
+        'pick takes rows [N, K] and a class index for each row, [N]; got [2, 3] and [1].',
+        {
+          ...{ x: [2, 3], ids: [1] },
+        },
+      ),
     );
     assert.throws(
       () => sparseCrossentropy(M, [0, 3]),

@@ -5,7 +5,7 @@
  */
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
+import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
@@ -119,7 +119,7 @@ function checkClasses(name: string, x: Tensor, classes: TensorLike): [Tensor, Te
  * @throws UnrollError `value` for the first invalid class
  */
 export function pick(x: Tensor, ids: TensorLike): Tensor {
-  return apply1(pickOp, checkClasses('pick', x, ids), NONE);
+  return apply1(pickOp, checkClasses('pick', x, ids), NO_ATTRIBUTES);
 }
 
 /**
@@ -128,5 +128,5 @@ export function pick(x: Tensor, ids: TensorLike): Tensor {
  * @throws UnrollError `value` for the first invalid class
  */
 export function sparseCrossentropy(x: Tensor, ids: TensorLike): Tensor {
-  return apply1(sparseCrossentropyOp, checkClasses('sparseCrossentropy', x, ids), NONE);
+  return apply1(sparseCrossentropyOp, checkClasses('sparseCrossentropy', x, ids), NO_ATTRIBUTES);
 }

@@ -1,6 +1,6 @@
 /** Row ops: softmax over the last axis, and `gather`, which looks up rows of a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
+import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
 import { runtime } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
@@ -44,12 +44,12 @@ export const rowOps = { softmax: softmaxOp, logSoftmax: logSoftmaxOp, gather: ga
 
 /** Returns e^x / Σ e^x over the last axis, computed without overflow. */
 export function softmax(x: TensorLike): Tensor {
-  return apply1(softmaxOp, [checkNotScalar('softmax', asTensor(x))], NONE);
+  return apply1(softmaxOp, [checkNotScalar('softmax', asTensor(x))], NO_ATTRIBUTES);
 }
 
 /** Returns log(softmax(x)) over the last axis, more accurate than applying both functions one after the other. */
 export function logSoftmax(x: TensorLike): Tensor {
-  return apply1(logSoftmaxOp, [checkNotScalar('logSoftmax', asTensor(x))], NONE);
+  return apply1(logSoftmaxOp, [checkNotScalar('logSoftmax', asTensor(x))], NO_ATTRIBUTES);
 }
 
 function checkNotScalar(name: string, x: Tensor): Tensor {
@@ -77,5 +77,5 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
       );
     }
   }
-  return apply1(gatherOp, [table, indices], NONE);
+  return apply1(gatherOp, [table, indices], NO_ATTRIBUTES);
 }
