@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   addPeriods,
+  containsTimes,
   describeFrequency,
   formatTime,
-  holdsTimes,
   inferFrequency,
   makeTable,
   parseCsv,
@@ -239,14 +239,14 @@ test('dates of other formats than text', () => {
   const cells = [new Date(Date.UTC(2024, 0, 1)), new Date(Date.UTC(2024, 0, 2))];
   const column = times(makeTable({ source: 'f', names: ['t'], cells: [cells] }), 't');
   assert.equal(formatTime(column.values[1]!, column.format), '2024-01-02');
-  assert.ok(holdsTimes(cells));
+  assert.ok(containsTimes(cells));
 });
 
 test('a column of words or plain numbers holds no times', () => {
-  assert.ok(!holdsTimes(['a', 'b']));
-  assert.ok(!holdsTimes(['1', '2']));
-  assert.ok(holdsTimes(['2024-01', '2024-02', '']));
-  assert.ok(!holdsTimes([]));
+  assert.ok(!containsTimes(['a', 'b']));
+  assert.ok(!containsTimes(['1', '2']));
+  assert.ok(containsTimes(['2024-01', '2024-02', '']));
+  assert.ok(!containsTimes([]));
 });
 
 test('a frequency may have gaps on most of its grid, but not nearly everywhere', () => {
