@@ -13,7 +13,7 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
-import { hostTensor, masksFor, yieldIfDue, toHost, takeRows, valuesOf } from '@unroll/core/internal';
+import { hostTensor, masksFor, takeRows, toHost, valuesOf, yieldIfDue } from '@unroll/core/internal';
 
 /** Tensors in the order of a model's inputs or outputs; null where an input or output has none. */
 export type TensorList = readonly (Tensor | null)[];
@@ -153,7 +153,10 @@ export async function loadRange(range: ExampleRange): Promise<void> {
  * Splits a range before any shuffling, as in Keras: the first examples are for training, the last for validation.
  * @param validationShare share of the examples for validation, above 0 and below 1
  */
-export function splitRange(range: ExampleRange, validationShare: number): { training: ExampleRange; validation: ExampleRange } {
+export function splitRange(
+  range: ExampleRange,
+  validationShare: number,
+): { training: ExampleRange; validation: ExampleRange } {
   const trainingCount = Math.floor(range.count * (1 - validationShare));
   if (!(validationShare > 0 && validationShare < 1) || trainingCount === 0 || trainingCount === range.count) {
     throw valueError(

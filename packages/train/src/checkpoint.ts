@@ -55,9 +55,13 @@ export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8
 export function decodeCheckpoint(file: Uint8Array): Checkpoint {
   const { tensors, metadata } = readSafetensors(file);
   if (metadata.get('format') !== FORMAT) {
-    throw new UnrollError('format', `The file is a safetensors file, but not an Unroll checkpoint (${FORMAT}).`, {
-      format: metadata.get('format') ?? null,
-    });
+    throw new UnrollError(
+      'format',
+      `The file is a safetensors file, but not an Unroll checkpoint (${FORMAT}).`,
+      {
+        format: metadata.get('format') ?? null,
+      },
+    );
   }
   const state = JSON.parse(metadata.get('state') ?? 'null', decodeNumbers) as {
     run: Omit<RunSnapshot, 'tensors'>;

@@ -9,8 +9,8 @@ import { type FloatArray, scope, type Tensor, valueError } from '@unroll/core';
 import {
   type Block,
   type FlatBuffer,
-  openScope,
   formatValue,
+  openScope,
   temporaryTensor,
   valuesOf,
 } from '@unroll/core/internal';
@@ -96,7 +96,10 @@ export function resolveClip(optimizer: Optimizer, runClip: Clip | null | undefin
  * infinite; such blocks are divided by their largest absolute value and summed again.
  * @param blocks returns the blocks; called in a scope, and only if a sum is infinite
  */
-export async function normsFromSquares(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
+export async function normsFromSquares(
+  squares: FloatArray,
+  blocks: () => readonly Block[],
+): Promise<number[]> {
   const norms = Array.from(squares, Math.sqrt);
   if (!norms.includes(Number.POSITIVE_INFINITY)) return norms;
   const [extremes] = await valuesOf([scope(() => reduceBlocks(['max', 'min'], blocks()))]);

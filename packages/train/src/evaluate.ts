@@ -1,6 +1,6 @@
 /** Evaluation: computes the loss and metrics of a model on data, without training. */
 import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
-import { checkOptions, inferenceContext, yieldIfDue, valuesOf } from '@unroll/core/internal';
+import { checkOptions, inferenceContext, valuesOf, yieldIfDue } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,

@@ -4,7 +4,7 @@
  */
 import { formatShape } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
-import { type Examples, loadRange, type ExampleRange, toRange } from './batches.js';
+import { type ExampleRange, type Examples, loadRange, toRange } from './batches.js';
 
 /** Returns 64 bits in hexadecimal: two variants of the FNV-1a hash of the shapes and of the values as float32. */
 function fingerprint({ inputs, targets, masks, weights, start, count }: ExampleRange): string {
@@ -17,7 +17,8 @@ function fingerprint({ inputs, targets, masks, weights, start, count }: ExampleR
   };
   for (const tensor of [...inputs, ...targets, ...masks, ...weights]) {
     const exampleShape = tensor?.shape.slice(1) ?? [];
-    for (const character of tensor ? `${count}${formatShape(exampleShape)}` : 'none') mix(character.charCodeAt(0));
+    for (const character of tensor ? `${count}${formatShape(exampleShape)}` : 'none')
+      mix(character.charCodeAt(0));
     if (!tensor) continue;
     const width = sizeOf(exampleShape);
     const values = hostValues(tensor, 'The data').subarray(start * width, (start + count) * width);

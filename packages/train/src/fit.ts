@@ -8,7 +8,7 @@ import { checkMonitor } from './callbacks/monitor.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { TrainEvent } from './events.js';
 import { emptyHistory, type History, record } from './history.js';
-import { DATA, RUN, type Run, type RunOptions, type TrainingData, train } from './train.js';
+import { DATA_OPTIONS, RUN_OPTIONS, type Run, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface FitExtras {
   /** Callbacks, called with every event in this order. A function is used as `onEvent`. */
@@ -48,7 +48,7 @@ export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
  * @throws UnrollError as for `train`; a `nan` error names the last good checkpoint
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
-  checkOptions('fit', options, { ...RUN, ...DATA, ...FIT_OPTIONS });
+  checkOptions('fit', options, { ...RUN_OPTIONS, ...DATA_OPTIONS, ...FIT_OPTIONS });
   const {
     callbacks: given = [],
     onEvent,
@@ -112,7 +112,11 @@ function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback
 }
 
 /** Restores the callbacks from a checkpoint and returns their warnings. */
-function restoreCallbacks(callbacks: readonly Callback[], saved: Checkpoint | null, run: RunControl): string[] {
+function restoreCallbacks(
+  callbacks: readonly Callback[],
+  saved: Checkpoint | null,
+  run: RunControl,
+): string[] {
   return callbacks.flatMap((callback) => {
     const state = saved?.callbacks[callback.name];
     const message = state ? (callback.restore?.(state, run) ?? null) : null;

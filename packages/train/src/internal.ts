@@ -3,10 +3,10 @@ export { maskedCrc } from './callbacks/event-file.js';
 export {
   type Clipped,
   checkClip,
-  resolveClip,
   clipGradients,
   type Gradients as GradientBuffer,
   normsFromSquares,
+  resolveClip,
   sumsOfSquares,
 } from './clip.js';
 export { outputNames } from './evaluate.js';
@@ -18,4 +18,4 @@ export { classWeighted } from './losses/row-factors.js';
 export { lossByOutput, Objective, resolveLosses } from './objective.js';
 export { checkAverage } from './optimizers/average.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';
-export { DATA, RUN } from './train.js';
+export { DATA_OPTIONS, RUN_OPTIONS } from './train.js';

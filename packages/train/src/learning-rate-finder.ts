@@ -6,7 +6,7 @@ import { type FloatArray, type Model, type Parameter, ready, UnrollError, valueE
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import { withFreshStates } from './carried.js';
 import { type Optimizer, resolveOptimizer } from './optimizers.js';
-import { DATA, type RunOptions, type TrainingData, train } from './train.js';
+import { DATA_OPTIONS, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface RangeTestOptions {
   /** The first learning rate. Default 1e-6. */
@@ -53,7 +53,7 @@ const FINDER_OPTIONS: OptionTypes<FindLearningRateOptions> = {
   steps: 'count',
   smoothing: 'number',
   stopAt: 'number',
-  ...DATA,
+  ...DATA_OPTIONS,
 };
 
 /** One batch of the test. */

@@ -8,7 +8,7 @@ import {
   type Shape,
 } from '@unroll/core';
 import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
-import { type BatchSource, inputShapes, type PreparedBatch, type ExampleRange } from './batches.js';
+import { type BatchSource, type ExampleRange, inputShapes, type PreparedBatch } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
 import { captureStates, restoreStates, saveStates } from './carried.js';
 import type { Clip } from './clip.js';
@@ -17,11 +17,18 @@ import { measure, outputNames } from './evaluate.js';
 import { type EndReason, type EpochEvent, metricsOf, type StepEvent, type TrainEvent } from './events.js';
 import { fingerprintOfRange } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
-import { type LossValues, Objective, type ObjectiveOptions, type OutputLoss, resolveLosses } from './objective.js';
+import {
+  type LossValues,
+  Objective,
+  type ObjectiveOptions,
+  type OutputLoss,
+  resolveLosses,
+} from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
 import { type MetricOptions, Scores } from './scores.js';
 import {
+  awaitTensors,
   type Cursor,
   checkSettings,
   type RunSettings,
@@ -29,7 +36,6 @@ import {
   restoreBuffers,
   restoreWeights,
   saveBuffers,
-  awaitTensors,
   saveWeights,
 } from './snapshot.js';
 import { type GradientHook, type OptimizerMemory, Stepper } from './step.js';

@@ -4,7 +4,7 @@
  * the learning rate that it returns.
  */
 import { valueError } from '@unroll/core';
-import { checkOptions, type OptionTypes, formatValue } from '@unroll/core/internal';
+import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import { withDefaults } from './with-defaults.js';
 
 export interface PlateauOptions {
@@ -23,7 +23,7 @@ export interface PlateauOptions {
 }
 
 /** The options of the rule, without `better`. */
-export const PLATEAU: OptionTypes<Omit<PlateauOptions, 'better'>> = {
+export const PLATEAU_OPTIONS: OptionTypes<Omit<PlateauOptions, 'better'>> = {
   factor: true,
   patience: true,
   minDelta: true,
@@ -45,7 +45,7 @@ export class Plateau {
   state: PlateauState = { best: null, wait: 0, cooldownLeft: 0 };
 
   constructor(options: PlateauOptions = {}) {
-    checkOptions('plateau', options, { ...PLATEAU, better: ['lower', 'higher'] });
+    checkOptions('plateau', options, { ...PLATEAU_OPTIONS, better: ['lower', 'higher'] });
     const defaults = { factor: 0.1, patience: 10, minDelta: 1e-4, cooldown: 0, minLearningRate: 0 };
     this.options = withDefaults({ ...defaults, better: 'lower' as const }, options);
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
@@ -56,7 +56,9 @@ export class Plateau {
     }
     for (const [name, value] of Object.entries({ patience, minDelta, cooldown, minLearningRate })) {
       if (!(typeof value === 'number' && value >= 0))
-        throw valueError(`plateau: ${name} must be a number >= 0, got ${formatValue(value)}.`, { [name]: value });
+        throw valueError(`plateau: ${name} must be a number >= 0, got ${formatValue(value)}.`, {
+          [name]: value,
+        });
     }
   }
 

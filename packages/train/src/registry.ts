@@ -1,6 +1,6 @@
 /** Resolves names of losses, metrics, optimizers and schedules, as written by users and in artifacts. */
 import { valueError } from '@unroll/core';
-import { nameHint, formatValue } from '@unroll/core/internal';
+import { formatValue, nameHint } from '@unroll/core/internal';
 
 /** A name and its options, as stored in JSON. */
 export interface NamedConfig {
@@ -37,9 +37,12 @@ export function resolve<T extends Configured>(
     );
   }
   if (!Object.hasOwn(table, name)) {
-    throw valueError(`There is no ${kind} ${formatValue(name)}. ${nameHint(name, Object.keys(table))}${hint}`, {
-      name,
-    });
+    throw valueError(
+      `There is no ${kind} ${formatValue(name)}. ${nameHint(name, Object.keys(table))}${hint}`,
+      {
+        name,
+      },
+    );
   }
   return table[name](options as never);
 }

@@ -4,7 +4,7 @@
  * oneCycle follow PyTorch.
  */
 import { valueError } from '@unroll/core';
-import { checkOptions, type OptionTypes, formatValue } from '@unroll/core/internal';
+import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import { type Configured, resolve } from './registry.js';
 import { withDefaults } from './with-defaults.js';
 
@@ -100,7 +100,11 @@ export function stepDecay(options: StepDecayOptions): Schedule {
   const { initialLearningRate, stepSize, gamma = 0.1 } = options;
   checkAbove('stepDecay', { initialLearningRate, stepSize, gamma });
   const config = { initialLearningRate, stepSize, gamma };
-  return makeSchedule('stepDecay', config, (step) => initialLearningRate * gamma ** Math.floor(step / stepSize));
+  return makeSchedule(
+    'stepDecay',
+    config,
+    (step) => initialLearningRate * gamma ** Math.floor(step / stepSize),
+  );
 }
 
 export interface PiecewiseOptions {
@@ -307,9 +311,12 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   if (pctStart > 1)
     throw valueError(`${name}: pctStart must be between 0 and 1, got ${pctStart}.`, { pctStart });
   if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-    throw valueError(`${name}: annealStrategy must be 'cos' or 'linear', got ${formatValue(annealStrategy)}.`, {
-      annealStrategy,
-    });
+    throw valueError(
+      `${name}: annealStrategy must be 'cos' or 'linear', got ${formatValue(annealStrategy)}.`,
+      {
+        annealStrategy,
+      },
+    );
   }
   const first = maxLearningRate / divFactor;
   const last = first / finalDivFactor;

@@ -69,11 +69,7 @@ function byUniqueName(parameters: readonly Parameter[]): Map<string, Parameter> 
 }
 
 /** Tensors to save, whose values are being read from the backend's memory. */
-export type PendingTensors = readonly (readonly [
-  name: string,
-  shape: Shape,
-  values: Promise<FloatArray>,
-])[];
+export type PendingTensors = readonly (readonly [name: string, shape: Shape, values: Promise<FloatArray>])[];
 
 /** Waits for the values of tensors, and returns the tensors by name. */
 export async function awaitTensors(pending: PendingTensors): Promise<Record<string, SavedTensor>> {
@@ -83,7 +79,7 @@ export async function awaitTensors(pending: PendingTensors): Promise<Record<stri
 
 /** Starts reading the values of all parameters, trainable or not. */
 export function saveWeights(parameters: readonly Parameter[]): PendingTensors {
-  return [...named(parameters)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
+  return [...byUniqueName(parameters)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
 }
 
 /**

@@ -248,10 +248,13 @@ export class Stepper {
       read: () => grads.read(),
       write: (values) => {
         if (values.length !== grads.length) {
-          throw shapeError(`write(): values must have ${grads.length} entries, one per weight, got ${values.length}.`, {
-            expected: grads.length,
-            got: values.length,
-          });
+          throw shapeError(
+            `write(): values must have ${grads.length} entries, one per weight, got ${values.length}.`,
+            {
+              expected: grads.length,
+              got: values.length,
+            },
+          );
         }
         grads.write(values);
         this.#dirty?.markAll();

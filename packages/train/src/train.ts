@@ -7,9 +7,9 @@ import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
+  type ExampleRange,
   type Examples,
   iterableSource,
-  type ExampleRange,
   rangeSource,
   splitRange,
   toRange,
@@ -185,13 +185,17 @@ function sourcesOf(
       );
     }
     const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);
-    return { training, validation: explicitValidation, rows: null };
+    return { training, validation: explicitValidation, range: null };
   }
   const all = toRange(options);
   const split = validationSplit ? splitRange(all, validationSplit) : null;
   const range = split?.training ?? all;
   const training = rangeSource(range, batchSize, shuffling);
-  return { training, validation: split ? rangeSource(split.validation, batchSize) : explicitValidation, rows };
+  return {
+    training,
+    validation: split ? rangeSource(split.validation, batchSize) : explicitValidation,
+    range,
+  };
 }
 
 /** Adds the methods of {@link Run} to the event generator of a loop. */

@@ -1,6 +1,6 @@
 /** For callbacks that monitor a metric: finds its value in an epoch event and decides whether it has improved. */
 import { valueError } from '@unroll/core';
-import { type OptionTypes, nearest, formatValue } from '@unroll/core/internal';
+import { formatValue, nearest, type OptionTypes } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';
 
 export interface MonitorOptions {
@@ -17,7 +17,10 @@ export interface MonitorOptions {
 }
 
 /** Types of the options, for checks. */
-export const MONITOR_OPTIONS: OptionTypes<MonitorOptions> = { monitor: 'string', mode: ['min', 'max', 'auto'] };
+export const MONITOR_OPTIONS: OptionTypes<MonitorOptions> = {
+  monitor: 'string',
+  mode: ['min', 'max', 'auto'],
+};
 
 /** Matches names of metrics for which higher is better. */
 const HIGHER_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;

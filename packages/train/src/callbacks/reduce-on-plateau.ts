@@ -1,6 +1,6 @@
 /** A callback that lowers the learning rate when a metric stops improving. ../plateau.ts implements the rule. */
 import { checkOptions } from '@unroll/core/internal';
-import { PLATEAU, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
+import { PLATEAU_OPTIONS, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
 import type { Callback } from './callback.js';
 import { MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
@@ -11,7 +11,7 @@ export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOpti
  * @throws UnrollError `value` for an unknown or invalid option; during the run, if it has no metric of this name
  */
 export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
-  checkOptions('reduceOnPlateau', given, { ...PLATEAU, ...MONITOR_OPTIONS });
+  checkOptions('reduceOnPlateau', given, { ...PLATEAU_OPTIONS, ...MONITOR_OPTIONS });
   const { monitor, mode, ...options } = given;
   new Plateau(options); // throws for invalid options now, instead of after the first epoch
   let plateau: Plateau | null = null;

@@ -26,7 +26,9 @@ const FILE_NAME = 'events.out.tfevents.unroll';
  */
 export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
   if (typeof folder !== 'string')
-    throw valueError(`tensorBoard: the first argument must be the path of a folder, got ${formatValue(folder)}.`);
+    throw valueError(
+      `tensorBoard: the first argument must be the path of a folder, got ${formatValue(folder)}.`,
+    );
   checkOptions('tensorBoard', options, { everyUpdates: 'count' });
   const { everyUpdates } = options;
   const files = {

@@ -1,7 +1,7 @@
 /**
- * Cross-entropy: the negative log-likelihood of classes. From logits (the last layer has no activation) it is
- * accurate for numbers of any size. Probabilities are clipped to [1e-7, 1 - 1e-7] as in Keras, and the gradient is 0
- * outside: a model that is certain and wrong does not learn. Prefer `fromLogits: true`.
+ * Cross-entropy: the negative log-likelihood of classes. Prefer `fromLogits: true` with a last layer without activation,
+ * which is accurate for logits of any size. Probabilities are clipped to [1e-7, 1 - 1e-7] as in Keras; outside this
+ * interval the gradient is 0, so a model that is certain and wrong does not learn.
  */
 import {
   add,
@@ -27,16 +27,16 @@ import { alignOnePerRow, alignSameShape } from './align.js';
 import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss, type Pair } from './loss.js';
 
 export interface CrossentropyOptions extends LossOptions {
-  /** The predictions are logits: the last layer has no activation. Default false: they are probabilities. */
+  /** True: the predictions are logits (the last layer has no activation). Default false: they are probabilities. */
   fromLogits?: boolean;
 }
 
 export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
-  /** Label smoothing, from 0 to 1: the share of the target that is spread evenly over the classes. Default 0. */
+  /** Label smoothing, from 0 to 1: the share of each target that is distributed evenly over the classes. Default 0. */
   labelSmoothing?: number;
 }
 
-/** The options of losses with label smoothing. */
+/** Types of the options of losses with label smoothing, for checks. */
 export const SMOOTHED_OPTIONS: OptionTypes<SmoothedCrossentropyOptions> = {
   fromLogits: 'boolean',
   labelSmoothing: 'number',
@@ -45,23 +45,24 @@ export const SMOOTHED_OPTIONS: OptionTypes<SmoothedCrossentropyOptions> = {
 
 const EPSILON = 1e-7;
 
-/** p clipped to [1e-7, 1 - 1e-7]; the gradient is 0 outside. */
+/** Clips p to [1e-7, 1 - 1e-7]; the gradient outside is 0. */
 export function clipProbability(p: Tensor): Tensor {
   return maximum(minimum(p, 1 - EPSILON), EPSILON);
 }
 
-/** Probabilities divided by their sum, then clipped. */
+/** Divides probabilities by their sum over the last axis, then clips them. */
 export function normaliseProbabilities(p: Tensor): Tensor {
   return clipProbability(div(p, sum(p, -1, true)));
 }
 
-/** y (1 - s) + s / K. */
+/** Returns the smoothed targets y (1 - s) + s / K, for the smoothing s and K classes. */
 export function smoothLabels(target: Tensor, smoothing: number, classes: number): Tensor {
   return smoothing === 0 ? target : add(mul(target, 1 - smoothing), smoothing / classes);
 }
 
 /**
- * -(y log p + (1 - y) log(1 - p)) of each element; from logits as log(1 + e^∓x), which does not overflow.
+ * Returns -(y log p + (1 - y) log(1 - p)) for each element; from logits x as y softplus(-x) + (1 - y) softplus(x), which
+ * does not overflow.
  */
 export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boolean): Tensor {
   if (fromLogits) {
@@ -71,6 +72,7 @@ export function binaryLosses(prediction: Tensor, target: Tensor, fromLogits: boo
   return neg(add(mul(target, log(p)), mul(sub(1, target), log(sub(1, p)))));
 }
 
+/** Throws if the option is outside [0, 1]. */
 export function checkLabelSmoothing(loss: string, labelSmoothing: number): void {
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw valueError(`${loss}: labelSmoothing must be between 0 and 1, got ${labelSmoothing}.`, {
@@ -79,7 +81,7 @@ export function checkLabelSmoothing(loss: string, labelSmoothing: number): void 
   }
 }
 
-/** Throws for a target outside [0, 1]. */
+/** Throws for a target outside [0, 1]. @param hint a sentence for the message that says what to do */
 export function checkProbabilities(
   loss: string,
   { target }: Pair,
@@ -102,8 +104,8 @@ const BINARY_HINT = 'Write the two classes as 0 and 1.';
 export const ONE_HOT_HINT = 'Targets are one-hot; for class indices use sparseCategoricalCrossentropy.';
 
 /**
- * Binary cross-entropy: the mean over K of -(y log p + (1 - y) log(1 - p)), for K binary labels. With smoothing s the
- * target is y (1 - s) + s/2.
+ * Binary cross-entropy: the mean over K of -(y log p + (1 - y) log(1 - p)), for K binary labels. Label smoothing s changes
+ * the target to y (1 - s) + s/2.
  * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryCrossentropy` of Keras 3.
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
@@ -125,8 +127,8 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
 }
 
 /**
- * Categorical cross-entropy: -Σ y log p over the K classes, for one-hot targets (or any distribution). With smoothing
- * s the target is y (1 - s) + s/K. Probabilities are normalised first.
+ * Categorical cross-entropy: -Σ y log p over the K classes, for one-hot targets (or any distribution). Label smoothing s
+ * changes the target to y (1 - s) + s/K. Predicted probabilities are first divided by their sum.
  * @remarks prediction and target [B, K] or [B, T, K]. As `CategoricalCrossentropy` of Keras 3.
  */
 export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
@@ -152,14 +154,13 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
 }
 
 export interface SparseCrossentropyOptions extends CrossentropyOptions {
-  /**
-   * A class index whose rows are ignored, as if they were masked (such as -1 for unlabelled rows). Default: none.
-   */
+  /** Class index of rows to ignore as if they were masked, such as -1 for unlabelled rows. Default null: none. */
   ignoreClass?: number | null;
 }
 
 /**
- * Categorical cross-entropy for class indices as targets: -log p of the class. Probabilities are normalised first.
+ * Categorical cross-entropy for class indices as targets: -log p of the target class. Predicted probabilities are first
+ * divided by their sum.
  * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of integers from 0 to K - 1. As
  * `SparseCategoricalCrossentropy` of Keras 3.
  */
@@ -191,7 +192,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
   );
 }
 
-/** Throws for a target that is not a class of the prediction [N, K]. */
+/** Throws for a target that is not a class index of the prediction [N, K]. */
 export function checkClasses(loss: string, { prediction, target }: Pair, at: (i: number) => string): void {
   const classes = prediction.shape[prediction.rank - 1];
   const ids = hostValues(target, `${loss}: the target`);
@@ -199,7 +200,7 @@ export function checkClasses(loss: string, { prediction, target }: Pair, at: (i:
   if (wrong < 0) return;
   throw valueError(
     `${loss}: the target at ${at(wrong)} must be one of the ${classes} classes of the model, 0 to ${classes - 1}, ` +
-      `got ${ids[wrong]}. Give the last layer as many units as there are classes, number the classes from 0, ` +
+      `got ${ids[wrong]}. Give the last layer one unit per class, number the classes from 0, ` +
       'and mask padding.',
     { target: ids[wrong], position: at(wrong), classes },
   );

@@ -1,11 +1,11 @@
-/** Custom losses. */
+/** Creates custom losses. */
 import type { Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { alignSameShape } from './align.js';
 import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
- * A loss from a function of rows; masks, weights and reductions are handled for it.
+ * Returns a loss from a function that computes the losses of rows. Masks, weights and reductions are applied to its result.
  * @param name the name in metrics and errors
  * @param rows returns the loss of each of N rows, [N]; prediction and target are flattened to [N, K]
  */

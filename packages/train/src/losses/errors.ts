@@ -1,4 +1,4 @@
-/** Squared and absolute errors. */
+/** Losses for regression: mean squared error and mean absolute error. */
 import { abs, mean, mul, square, sub, sumSquares } from '@unroll/core';
 import { alignSameShape } from './align.js';
 import { type Loss, type LossOptions, plainLoss } from './loss.js';

@@ -1,10 +1,10 @@
 /**
- * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that down-weights easy
- * examples by a factor (1 - p of the true class)^gamma.
+ * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy times (1 - p)^gamma, where p is
+ * the predicted probability of the true class. This factor reduces the weight of easy examples.
  *
- * From probabilities they equal Keras's, including the clipping. From logits they are computed without clipping,
- * whereas Keras applies the sigmoid or softmax and clips: the results agree up to logits of about 16; beyond, a model
- * that is certain and wrong gets its full loss and gradient here.
+ * From probabilities, the results equal those of Keras, including the clipping. From logits, Keras computes probabilities
+ * and clips them, whereas these losses are not clipped. The results agree for logits up to about 16; for larger logits,
+ * a model that is certain and wrong still gets its full loss and gradient here.
  */
 import {
   add,
@@ -39,19 +39,19 @@ import {
 import { type Loss, makeLoss } from './loss.js';
 
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
-  /** The focusing parameter, which down-weights easy examples. Default 2; 0 is plain cross-entropy. */
+  /** Focusing parameter: larger values reduce the weight of easy examples. 0 is plain cross-entropy. Default 2. */
   gamma?: number;
-  /** With `applyClassBalancing`: the weight of class 1; the weight of class 0 is 1 - alpha. Default 0.25. */
+  /** Weight of class 1 if `applyClassBalancing` is true; the weight of class 0 is 1 - alpha. Default 0.25. */
   alpha?: number;
-  /** Default false. */
+  /** Multiply the losses by the class weights `alpha` and 1 - `alpha`. Default false. */
   applyClassBalancing?: boolean;
 }
 
-/** wrong^gamma, with a finite gradient at 0. */
-function focus(wrong: Tensor, gamma: number): Tensor | number {
+/** Returns error^gamma, with a finite gradient at 0. @param error 1 - the probability of the true class */
+function focus(error: Tensor, gamma: number): Tensor | number {
   if (gamma === 0) return 1;
-  if (gamma === 1) return wrong;
-  return gamma === 2 ? square(wrong) : pow(gamma < 1 ? maximum(wrong, 1e-7) : wrong, gamma);
+  if (gamma === 1) return error;
+  return gamma === 2 ? square(error) : pow(gamma < 1 ? maximum(error, 1e-7) : error, gamma);
 }
 
 function checkGamma(loss: string, gamma: number): void {
@@ -59,7 +59,7 @@ function checkGamma(loss: string, gamma: number): void {
 }
 
 /**
- * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p if y = 1 and 1 - p if y = 0.
+ * Binary focal cross-entropy: the mean over K of -(1 - q)^gamma log q, where q = p if y = 1 and q = 1 - p if y = 0.
  * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryFocalCrossentropy` of
  * Keras 3.
  */
@@ -84,10 +84,10 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
       rows(prediction, target) {
         const y = smoothLabels(target, labelSmoothing, 2);
         const p = fromLogits ? sigmoid(prediction) : prediction;
-        const wrong = add(mul(y, sub(1, p)), mul(sub(1, y), p));
-        const losses = mul(focus(wrong, gamma), binaryLosses(prediction, y, fromLogits));
-        const balance = (): Tensor => add(mul(y, alpha), mul(sub(1, y), 1 - alpha));
-        return mean(applyClassBalancing ? mul(balance(), losses) : losses, -1);
+        const error = add(mul(y, sub(1, p)), mul(sub(1, y), p));
+        const losses = mul(focus(error, gamma), binaryLosses(prediction, y, fromLogits));
+        const classWeight = (): Tensor => add(mul(y, alpha), mul(sub(1, y), 1 - alpha));
+        return mean(applyClassBalancing ? mul(classWeight(), losses) : losses, -1);
       },
     },
     options,
@@ -95,9 +95,9 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
 }
 
 export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
-  /** The focusing parameter, which down-weights easy examples. Default 2. */
+  /** Focusing parameter: larger values reduce the weight of easy examples. Default 2. */
   gamma?: number;
-  /** A factor on the loss, or one per class. Default 0.25. */
+  /** Factor on the loss of all classes, or a list with a factor for each class. Default 0.25. */
   alpha?: number | readonly number[];
 }
 

@@ -1,21 +1,19 @@
-/** The pinball loss: models that predict quantiles. */
+/** The pinball loss, for models that predict quantiles. */
 import { maximum, mean, mul, sub, tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { alignOnePerRow, alignSameShape } from './align.js';
 import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 export interface PinballOptions extends LossOptions {
-  /** The quantile to predict, between 0 and 1. Default 0.5, the median. */
+  /** The quantile to predict, above 0 and below 1. Default 0.5, the median. */
   quantile?: number;
-  /**
-   * Several quantiles instead of one: the last axis of the prediction has one number per quantile, in this order.
-   */
+  /** Several quantiles instead of one. The last axis of the prediction has one number per quantile, in this order. */
   quantiles?: readonly number[];
 }
 
 /**
  * Pinball (quantile) loss (Koenker & Bassett 1978): max(q (y - p), (q - 1)(y - p)), the mean over K or over the
- * quantiles. It is minimal if a share q of the targets lies below the prediction.
+ * quantiles. The mean loss is minimal if a share q of the targets is below the prediction.
  * @remarks One quantile: prediction and target [B, K] or [B, T, K]. Several: prediction [B, Q] or [B, T, Q],
  * target [B] or [B, T] (or with a last axis of 1).
  */
@@ -29,7 +27,7 @@ export function pinball(options: PinballOptions = {}): Loss {
   const list = quantiles ?? [quantile ?? 0.5];
   const wrong = list.find((q) => !(q > 0 && q < 1));
   if (list.length === 0 || wrong !== undefined) {
-    throw valueError(`pinball: a quantile must be between 0 and 1, got ${wrong ?? 'none'}.`, {
+    throw valueError(`pinball: each quantile must be above 0 and below 1, got ${wrong ?? 'an empty list'}.`, {
       quantiles: list,
     });
   }
@@ -39,7 +37,7 @@ export function pinball(options: PinballOptions = {}): Loss {
       config: quantiles ? { quantiles: [...quantiles] } : { quantile: list[0] },
       align(prediction, target) {
         if (!quantiles) return alignSameShape(name, prediction, target);
-        const pair = alignOnePerRow(name, prediction, target, 'one number', ' (all quantiles share it)');
+        const pair = alignOnePerRow(name, prediction, target, 'one number', ' (the same for all quantiles)');
         const width = pair.prediction.shape.at(-1);
         if (width !== list.length) {
           throw valueError(

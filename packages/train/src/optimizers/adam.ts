@@ -4,14 +4,14 @@
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  toKernelPrecision,
   checkNonNegative,
   checkUnitInterval,
   commonOptions,
   makeOptimizer,
-  OPTIMIZER,
+  OPTIMIZER_OPTIONS,
   type Optimizer,
   type OptimizerOptions,
+  toKernelPrecision,
 } from './optimizer.js';
 
 export interface AdamOptions extends OptimizerOptions {
@@ -34,7 +34,7 @@ function moments(name: string, options: AdamOptions): { beta1: number; beta2: nu
   return { beta1, beta2, epsilon };
 }
 
-const ADAM: OptionTypes<AdamOptions> = { beta1: true, beta2: true, epsilon: true, ...OPTIMIZER };
+const ADAM: OptionTypes<AdamOptions> = { beta1: true, beta2: true, epsilon: true, ...OPTIMIZER_OPTIONS };
 
 function adamNamed(name: string, options: AdamOptions, weightDecay: number): Optimizer {
   checkOptions(name, options, ADAM);

@@ -2,7 +2,7 @@
  * A moving average of the weights: less noisy than the weights themselves, and often better for prediction.
  */
 import { scope, valueError } from '@unroll/core';
-import { checkOptions, FlatBuffer, openScope, formatValue } from '@unroll/core/internal';
+import { checkOptions, FlatBuffer, formatValue, openScope } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {

@@ -3,7 +3,7 @@
  * slot of the optimizer are in buffers with the same layout. An update is therefore one kernel call.
  */
 import { currentBackend, valueError } from '@unroll/core';
-import { type Block, type Kernels, type OptionTypes, formatValue } from '@unroll/core/internal';
+import { type Block, formatValue, type Kernels, type OptionTypes } from '@unroll/core/internal';
 import type { Clip } from '../clip.js';
 import { type LearningRate, rateAt, resolveRate } from '../schedules.js';
 
@@ -100,7 +100,7 @@ export interface OptimizerOptions {
 }
 
 /** The types of the common options; their ranges are checked when an optimizer is created. */
-export const OPTIMIZER: OptionTypes<OptimizerOptions> = {
+export const OPTIMIZER_OPTIONS: OptionTypes<OptimizerOptions> = {
   learningRate: true,
   weightDecay: true,
   excludeFromWeightDecay: 'array',
@@ -268,7 +268,9 @@ export function toKernelPrecision(value: number): number {
 export function checkNonNegative(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${name}: ${option} must be a number >= 0, got ${formatValue(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be a number >= 0, got ${formatValue(value)}.`, {
+        [option]: value,
+      });
     }
   }
 }
@@ -277,7 +279,9 @@ export function checkNonNegative(name: string, options: Record<string, number>):
 export function checkUnitInterval(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < 1)) {
-      throw valueError(`${name}: ${option} must be in [0, 1), got ${formatValue(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be in [0, 1), got ${formatValue(value)}.`, {
+        [option]: value,
+      });
     }
   }
 }
@@ -308,5 +312,7 @@ function clipOf(name: string, clips: ClipOptions): Clip | null {
   }
   const [option, limit] = given[0];
   if (typeof limit === 'number' && limit > 0) return { [CLIPS[option as keyof ClipOptions]]: limit } as Clip;
-  throw valueError(`${name}: ${option} must be a number above 0, got ${formatValue(limit)}.`, { [option]: limit });
+  throw valueError(`${name}: ${option} must be a number above 0, got ${formatValue(limit)}.`, {
+    [option]: limit,
+  });
 }

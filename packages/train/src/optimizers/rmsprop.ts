@@ -6,7 +6,7 @@ import {
   checkUnitInterval,
   commonOptions,
   makeOptimizer,
-  OPTIMIZER,
+  OPTIMIZER_OPTIONS,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -37,7 +37,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     momentum: true,
     epsilon: true,
     centered: 'boolean',
-    ...OPTIMIZER,
+    ...OPTIMIZER_OPTIONS,
   });
   const { rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options;
   const common = commonOptions(options, 0.001);
@@ -75,19 +75,25 @@ export interface AdagradOptions extends OptimizerOptions {
 /** Adagrad (Duchi, Hazan & Singer 2011): v += g², w -= learningRate g / √(v + epsilon). */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
   const name = 'adagrad';
-  checkOptions(name, options, { initialAccumulatorValue: true, epsilon: true, ...OPTIMIZER });
+  checkOptions(name, options, { initialAccumulatorValue: true, epsilon: true, ...OPTIMIZER_OPTIONS });
   const { initialAccumulatorValue = 0.1, epsilon = 1e-7 } = options;
   const common = commonOptions(options, 0.001);
   checkNonNegative(name, { initialAccumulatorValue, epsilon });
   const keras = common.convention === 'keras';
   const specific = { initialAccumulatorValue, epsilon };
-  const optimizer = makeOptimizer(name, common, specific, ['v'], ({ kernels, w, g, slots, rate, gScale }, decay) => {
-    const [v] = slots;
-    kernels.rmsprop({
-      ...{ w, g, v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
-      ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
-    });
-  });
+  const optimizer = makeOptimizer(
+    name,
+    common,
+    specific,
+    ['v'],
+    ({ kernels, w, g, slots, rate, gScale }, decay) => {
+      const [v] = slots;
+      kernels.rmsprop({
+        ...{ w, g, v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
+        ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
+      });
+    },
+  );
   return {
     ...optimizer,
     update(call) {

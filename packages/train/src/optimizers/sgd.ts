@@ -6,7 +6,7 @@ import {
   checkUnitInterval,
   commonOptions,
   makeOptimizer,
-  OPTIMIZER,
+  OPTIMIZER_OPTIONS,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -30,15 +30,18 @@ export interface SgdOptions extends OptimizerOptions {
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';
-  checkOptions(name, options, { momentum: true, nesterov: 'boolean', ...OPTIMIZER });
+  checkOptions(name, options, { momentum: true, nesterov: 'boolean', ...OPTIMIZER_OPTIONS });
   const { momentum = 0, nesterov = false } = options;
   const common = commonOptions(options, 0.01);
   checkUnitInterval(name, { momentum });
   if (nesterov && momentum === 0) {
-    throw valueError('sgd: nesterov: true requires a momentum above 0, got 0. Set momentum, for example to 0.9.', {
-      nesterov,
-      momentum,
-    });
+    throw valueError(
+      'sgd: nesterov: true requires a momentum above 0, got 0. Set momentum, for example to 0.9.',
+      {
+        nesterov,
+        momentum,
+      },
+    );
   }
   const keras = common.convention === 'keras';
   const slots = momentum > 0 ? ['momentum'] : [];
