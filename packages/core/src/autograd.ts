@@ -170,7 +170,7 @@ const stopGradientOp: Op<NoAttributes, readonly [Tensor]> = {
   backward: () => [null],
 };
 
-/** Returns a copy of `x` through which no gradient flows: gradients treat it as a constant. */
+/** Returns a copy of `x` that gradient computations treat as a constant. */
 export function stopGradient(x: Tensor): Tensor {
   return apply1(stopGradientOp, [x], NO_ATTRIBUTES);
 }

@@ -3,7 +3,7 @@
 /** Longer strings are cut to this length. */
 const MAX_LENGTH = 40;
 
-/** Returns `value` as in source code, abbreviated: `"32"`, `[1, 2, ...]`, `{ input, output }`, `a Date`, `a function`. */
+/** Returns `value` abbreviated, as in source code: `"32"`, `[1, 2, ...]`, `{ input, output }`, `a Date`. */
 export function formatValue(value: unknown, depth = 0): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > MAX_LENGTH ? `${value.slice(0, MAX_LENGTH)}...` : value);

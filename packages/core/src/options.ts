@@ -23,7 +23,7 @@ const TYPES = {
   function: ['a function', (value) => typeof value === 'function'],
 } satisfies Record<string, readonly [description: string, accepts: (value: unknown) => boolean]>;
 
-/** The type of an option: a key of TYPES, a list of allowed strings, or true for an option that is checked elsewhere. */
+/** The type of an option: a key of TYPES, a list of allowed strings, or true (the option is checked elsewhere). */
 type OptionType = keyof typeof TYPES | readonly string[] | true;
 
 /** The type of each option of O. An object that omits an option does not compile. */

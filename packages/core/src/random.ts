@@ -147,7 +147,7 @@ const maskOp: Op<DrawAttributes & { keep: number }, readonly []> = {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-/** Returns ln x for x > 0, with the same bits in every JavaScript engine: uses only additions, products and divisions. */
+/** Returns ln x for x > 0 from additions, products and divisions: the same bits in every JavaScript engine. */
 export function exactLog(x: number): number {
   bits.setFloat64(0, x);
   const high = bits.getUint32(0);

@@ -61,12 +61,12 @@ export class FlatBuffer implements ResidentMemory {
 
   /** Returns a part of the buffer, after moving the buffer to the current backend if necessary. */
   blockFor(offset: number, length: number): Block {
-    const whole = this.block();
-    if (offset === 0 && length === this.length) return whole;
+    const block = this.block();
+    if (offset === 0 && length === this.length) return block;
     const { backend, views } = this.#storage;
     let view = views.get(offset);
     if (view?.length !== length) {
-      view = backend.view(whole, offset, length);
+      view = backend.view(block, offset, length);
       views.set(offset, view);
     }
     return view;

@@ -25,7 +25,7 @@ interface Runtime {
   makeDefault: (() => Backend) | null;
   /** Moves a buffer to another backend. Set by select.ts; null in bundles that contain only one backend. */
   moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
-  /** Creates a random stream. Set by random.ts; null in bundles without it, as inference rarely needs random numbers. */
+  /** Creates a random stream. Set by random.ts; null in bundles without it. */
   makeStream: ((seed: number) => RandomStream) | null;
   /** Creates the gradient of a lookup. Set by autograd.ts; null in bundles that only run models. */
   rowGradient: ((table: Shape, lookup: Lookup) => Tensor) | null;

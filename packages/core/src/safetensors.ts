@@ -153,7 +153,7 @@ function readEntry(name: string, entry: Json, available: number): Entry {
   return { name, dtype: dtype as SafetensorsType, shape, begin, end };
 }
 
-/** Returns the number of bits of a tensor, or Infinity for more than `available` bytes (so that no product overflows). */
+/** Returns the number of bits of a tensor, or Infinity for more than `available` bytes, so that products stay exact. */
 function bitsOf(shape: readonly number[], dtype: SafetensorsType, available: number): number {
   if (shape.includes(0)) return 0;
   let bits: number = bitsPerElement[dtype];

@@ -129,7 +129,8 @@ async function switchTo(backend: Backend): Promise<Backend> {
   for (let batch = asyncBuffers(); batch.length > 0; batch = asyncBuffers()) {
     const values = await Promise.all(batch.map((storage) => storage.backend.read(storage.block)));
     batch.forEach((storage, i) => {
-      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]); // false: the buffer has been garbage-collected
+      // A buffer may have been garbage-collected in the meantime.
+      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]);
     });
   }
   return (runtime.backend = backend);

@@ -13,7 +13,7 @@ const MAX_DEPTH = 64;
 /** Matches a string (group 1) and the colon after it if it is a key (group 2), or a brace or bracket. */
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g;
 
-/** Browsers and Node provide TextDecoder and TextEncoder, but the type libraries of this package do not declare them. */
+/** Provided by browsers and Node, but not declared in the type libraries of this package. */
 declare const TextDecoder: new (
   label: string,
   options: { fatal: boolean; ignoreBOM: boolean },

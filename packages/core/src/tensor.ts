@@ -202,8 +202,8 @@ const pools = new Map<unknown, { array: FloatArray; used: number }>();
 
 /**
  * Returns an array for a small tensor that leaves its scope: a part of a pool array, because allocating an array per
- * tensor would take most of the time of a small step. Returns undefined for larger tensors. Users never get pool arrays,
- * because `data` and `dataSync` copy.
+ * tensor would take most of the time of a small step. Returns undefined for larger tensors. Users never get a pool
+ * array, because `data` and `dataSync` copy.
  */
 function pooledArray(
   size: number,

@@ -1,4 +1,4 @@
-/** Baseline forecasts, which need no training. A useful model has a smaller error than these. */
+/** Baseline forecasts, which need no training. A useful model has a smaller error than a baseline. */
 import { UnrollError, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 

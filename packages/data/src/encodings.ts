@@ -98,7 +98,7 @@ function meanScore(text: string, score: (char: string, before: string, after: st
   return count === 0 ? 0 : sum / count;
 }
 
-/** Scores Windows-1252: plausible text has one or two accented letters next to plain ones, and runs of common symbols. */
+/** Scores Windows-1252: plausible are one or two accented letters next to plain ones, and runs of common symbols. */
 function scoreOfLatin(text: string): number {
   let [sum, count] = [0, 0];
   for (const { 0: run, index } of text.matchAll(/[^\0-\x7F]+/g)) {

@@ -1,4 +1,4 @@
-/** The frequency of a series: infers it from the times, parses and describes it, and counts its periods between times. */
+/** Frequencies of series: infers, parses and describes them, and converts between times and numbers of periods. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { TimeFormat } from './time-column.js';
 import { offsetMinutes } from './time-template.js';
@@ -59,11 +59,11 @@ type SeriesTimes = ArrayLike<number> | readonly ArrayLike<number>[];
 
 /** Returns the series that have at least two times. */
 function seriesOf(times: SeriesTimes): readonly ArrayLike<number>[] {
-  const runs =
+  const series =
     typeof times[0] === 'number' || times.length === 0
       ? [times as ArrayLike<number>]
       : (times as readonly ArrayLike<number>[]);
-  return runs.filter((run) => run.length > 1);
+  return series.filter((times) => times.length > 1);
 }
 
 type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
@@ -88,21 +88,21 @@ export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequ
 
 /** Like {@link inferFrequency}, but rows must lie exactly on the days of the frequency. */
 export function exactFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
-  const runs = seriesOf(times);
-  if (runs.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
-  if (format.template === 'number') return { unit: 'step', every: commonStep(runs, 'step') };
-  const { local, offset } = toLocalTimes(runs, format);
+  const series = seriesOf(times);
+  if (series.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
+  if (format.template === 'number') return { unit: 'step', every: commonStep(series, 'step') };
+  const { local, offset } = toLocalTimes(series, format);
   const calendar = monthFrequency(local, anchorDay) ?? (onBusinessDays(local) ? BUSINESS_DAYS : null);
-  return calendar === null ? msFrequency(commonStep(runs, 'millisecond')) : withOffset(calendar, offset);
+  return calendar === null ? msFrequency(commonStep(series, 'millisecond')) : withOffset(calendar, offset);
 }
 
 /** Converts UTC times to the local time of the file, in which months and weekdays are counted. */
 function toLocalTimes(
-  runs: readonly ArrayLike<number>[],
+  series: readonly ArrayLike<number>[],
   { zone = null }: WrittenFormat,
 ): { local: Float64Array[]; offset: number } {
   const offset = offsetMinutes(zone) * 60_000;
-  return { local: runs.map((run) => Float64Array.from(run, (time) => time + offset)), offset };
+  return { local: series.map((times) => Float64Array.from(times, (time) => time + offset)), offset };
 }
 
 const withOffset = (frequency: Frequency, offset: number): Frequency =>
@@ -137,13 +137,13 @@ function msFrequency(step: number): Frequency {
 /** The smallest distance is accepted as the step only if at least this share of the steps have a row. */
 const MIN_FILLED_SHARE = 0.05;
 
-/** Returns the distance of which all distances between rows are multiples. @throws UnrollError `data` if there is none */
-function commonStep(runs: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
+/** Returns the step of which all distances between rows are multiples. @throws UnrollError `data` if there is none */
+function commonStep(series: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
   const counts = new Map<number, number>();
   let total = 0;
-  for (const run of runs) {
-    for (let i = 1; i < run.length; i++, total++) {
-      const distance = Number((run[i] - run[i - 1]).toPrecision(12));
+  for (const times of series) {
+    for (let i = 1; i < times.length; i++, total++) {
+      const distance = Number((times[i] - times[i - 1]).toPrecision(12));
       counts.set(distance, (counts.get(distance) ?? 0) + 1);
     }
   }
@@ -180,30 +180,30 @@ function isMonthEnd(time: number): boolean {
 
 const dayOf = (time: number): number => new Date(time).getUTCDate();
 
-/** Returns the common day of the month of all times, 31 for the last day, or null. Shorter months use their last day. */
-function anchorDay(all: readonly number[]): number | null {
-  if (all.every(isMonthEnd)) return 31;
-  const day = all.reduce((latest, time) => Math.max(latest, dayOf(time)), 0);
-  return all.every((time) => dayOf(time) === day || (isMonthEnd(time) && dayOf(time) < day)) ? day : null;
+/** Returns the common day of the month of all times (31: the last day), or null. Shorter months use their last day. */
+function anchorDay(times: readonly number[]): number | null {
+  if (times.every(isMonthEnd)) return 31;
+  const day = times.reduce((latest, time) => Math.max(latest, dayOf(time)), 0);
+  return times.every((time) => dayOf(time) === day || (isMonthEnd(time) && dayOf(time) < day)) ? day : null;
 }
 
 /** Returns 1 or 31 if all times are in the first or the last week of their month; otherwise null. */
-function approximateAnchorDay(all: readonly number[]): number | null {
-  if (all.every((time) => dayOf(time) <= 7)) return 1;
-  return all.every((time) => dayOf(time + 7 * DAY) <= 7) ? 31 : null;
+function approximateAnchorDay(times: readonly number[]): number | null {
+  if (times.every((time) => dayOf(time) <= 7)) return 1;
+  return times.every((time) => dayOf(time + 7 * DAY) <= 7) ? 31 : null;
 }
 
 /** Returns a frequency in months if `anchor` finds a common day and no month has two rows; otherwise null. */
 function monthFrequency(
-  runs: readonly ArrayLike<number>[],
+  series: readonly ArrayLike<number>[],
   anchor: (all: readonly number[]) => number | null,
 ): Frequency | null {
-  const all = runs.flatMap((run) => Array.from(run));
+  const all = series.flatMap((times) => Array.from(times));
   const sameClock = all.length > 0 && all.every((time) => (time - all[0]) % DAY === 0);
   const day = sameClock ? anchor(all) : null;
   if (day === null) return null;
-  const months = runs.map((run) => Array.from(run, monthIndex));
-  if (months.some((run) => run.some((month, i) => i > 0 && month === run[i - 1]))) return null;
+  const months = series.map((times) => Array.from(times, monthIndex));
+  if (months.some((list) => list.some((month, i) => i > 0 && month === list[i - 1]))) return null;
   return { unit: 'month', every: commonStep(months, 'month'), day };
 }
 
@@ -211,10 +211,10 @@ const weekday = (time: number): number => new Date(time).getUTCDay();
 const isWeekend = (time: number): boolean => weekday(time) % 6 === 0;
 
 /** True if the rows cover all five weekdays, no weekend, and most rows are one day apart. */
-function onBusinessDays(runs: readonly ArrayLike<number>[]): boolean {
-  const all = runs.flatMap((run) => Array.from(run));
+function onBusinessDays(series: readonly ArrayLike<number>[]): boolean {
+  const all = series.flatMap((times) => Array.from(times));
   if (all.length < 6 || all.some(isWeekend) || new Set(all.map(weekday)).size !== 5) return false;
-  const gaps = runs.flatMap((run) => Array.from(run, (time, i) => time - run[i - 1]).slice(1));
+  const gaps = series.flatMap((times) => Array.from(times, (time, i) => time - times[i - 1]).slice(1));
   return gaps.every((gap) => gap % DAY === 0) && gaps.filter((gap) => gap === DAY).length > gaps.length / 2;
 }
 

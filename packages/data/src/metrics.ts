@@ -42,7 +42,7 @@ export function mape(actual: Values, predicted: Values): number {
   return 100 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs((a - p) / a)));
 }
 
-/** Symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): from 0 to 200. A pair of zeros has the error 0. */
+/** Symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): 0 to 200. The error of a pair of zeros is 0. */
 export function smape(actual: Values, predicted: Values): number {
   return (
     200 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs(a - p) / (Math.abs(a) + Math.abs(p))))

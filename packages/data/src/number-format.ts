@@ -78,8 +78,8 @@ const CURRENCY =
   '(?:[A-Z]{0,2}\\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|Fr\\.|kr\\.?|z\u0142|K\u010d)';
 const MINUS = '[-\u2212\u2012\u2013\uFE63]';
 /**
- * A number with any of: sign, currency, parentheses, thousands separators, exponent, percent sign, or a minus at the end
- * (as SAP writes it).
+ * A number with any of: sign, currency, parentheses, thousands separators, exponent, percent sign, or a minus at the
+ * end (as SAP writes it).
  */
 const FORMATTED = new RegExp(
   `^([+]|${MINUS})? ?(${CURRENCY})? ?(\\()? ?(${CURRENCY})? ?([+]|${MINUS})? ?` +

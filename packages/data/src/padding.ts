@@ -13,7 +13,7 @@ export interface PadOptions {
   steps?: number;
   /** The side that is padded. Default `right`, for which layers are fastest. */
   side?: 'right' | 'left';
-  /** For sequences longer than `steps`: `end` removes the last steps, `start` the first (oldest) ones. Default `end`. */
+  /** For sequences longer than `steps`: `end` removes the last steps, `start` the first ones. Default `end`. */
   truncate?: 'end' | 'start';
   /** The value of the padding. Default 0. */
   value?: number;
@@ -104,7 +104,7 @@ export interface LengthSummary {
   padding: number;
 }
 
-/** Returns statistics of sequence lengths, for choosing `steps`. @throws UnrollError `value` if there are no sequences */
+/** Returns statistics of sequence lengths, for choosing `steps`. @throws UnrollError `value` if there are none */
 export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
   const sorted = Float64Array.from(lengths).sort();
   const count = sorted.length;

@@ -50,7 +50,7 @@ export function pinball(actual: Values, { level, values }: QuantileForecast): nu
   });
 }
 
-/** Weighted quantile loss: the mean over the quantiles of 2·Σ pinball / Σ|actual|. NaN if all actual values are 0. */
+/** Weighted quantile loss: the mean of 2·Σ pinball / Σ|actual| over the quantiles. NaN if Σ|actual| is 0. */
 export function weightedQuantileLoss(actual: Values, quantiles: readonly QuantileForecast[]): number {
   const meanAbsolute = meanTerm(actual, [], (i) => Math.abs(actual[i]));
   return meanAbsolute === 0 ? Number.NaN : crpsOfQuantiles(actual, quantiles) / meanAbsolute;
@@ -97,7 +97,7 @@ export function winkler(actual: Values, lower: Values, upper: Values, level: num
   });
 }
 
-/** Cumulative distribution function of the standard normal distribution. Maximum error 1.5e-7 (Abramowitz & Stegun 7.1.26). */
+/** Standard normal cumulative distribution function. Maximum error 1.5e-7 (Abramowitz & Stegun 7.1.26). */
 export function normalCdf(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);

@@ -201,7 +201,7 @@ const MIXED_UNITS = {
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';
-  if (typeof cell !== 'string' || /\d\p{L}+[+-]?\d/u.test(cell)) return example; // letters between digits: not a number with a unit
+  if (typeof cell !== 'string' || /\d\p{L}+[+-]?\d/u.test(cell)) return example; // not a number with a unit
   const negative = /^\s*\(.*\)\s*$/.test(cell) ? '-' : '';
   const digits = negative + cell.replace(/[\u2212\u2013]/g, '-').replace(/[^\d.,+-]/g, '');
   const last = digits.lastIndexOf('.') > digits.lastIndexOf(',') ? '.' : ',';

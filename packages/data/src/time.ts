@@ -44,7 +44,7 @@ export function containsTimes(cells: readonly Cell[]): boolean {
   return matching.length >= texts.length / 2;
 }
 
-/** A text that begins like a date: two numbers with a date separator, a month name with a number, or a quarter. */
+/** A text that begins like a date: two numbers with a date separator, a month name with a number, or a quarter or week. */
 const TIME_LIKE =
   /^(?:\d{1,4} ?[-/.:\u5E74] ?\d{1,2}(?!\d)|\p{L}{3,10}\.?[ ,./'-]{1,2}(?:\d\d|(?:19|20)\d\d)(?!\d)|\d{1,4}[ ./-]{1,2}\p{L}{3,10}|(?:\d{4}.?)?(?:FY|KW|CW|[QWT]) ?\d)/iu;
 

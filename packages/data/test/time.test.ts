@@ -214,7 +214,7 @@ test('rejects dates in which day and month are ambiguous', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:
       'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
-      'not decide. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
+      'not show which. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
   });
 });
 

@@ -97,7 +97,7 @@ export function loadInitialState(
 export interface StepMasks {
   /** 1 for a valid step, 0 for a masked one. */
   mask: Tensor;
-  /** 1 if the output of the step is h, 0 if it is 0. */
+  /** 1 if the step outputs h, 0 if it outputs 0. */
   outputMask: Tensor;
 }
 
@@ -223,7 +223,7 @@ export function copyFinalState(
   if (!attrs.returnSequences) writeLastOutput(kernels, hLast, masks, y);
 }
 
-/** Returns the output: y, or h if the last output is the final state (so that moving both out of a scope copies once). */
+/** Returns the output: h if it is the final state (so that a scope copies the values only once), else y. */
 export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: SequenceAttributes): Tensor {
   return attrs.returnSequences || mask !== null ? y : h;
 }

@@ -53,19 +53,19 @@ export type Axes = number | readonly number[];
 
 function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, keepDims: boolean): Tensor {
   const x = asTensor(value);
-  const list = normaliseAxes(op.name, axes, x.rank);
-  const keptShape = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));
-  const out = keepDims ? keptShape : x.shape.filter((_, d) => !list.includes(d));
-  if (list.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
-  const first = list[0];
-  const contiguous = list.every((axis, i) => axis === first + i);
+  const axisList = normaliseAxes(op.name, axes, x.rank);
+  const keptShape = x.shape.map((extent, d) => (axisList.includes(d) ? 1 : extent));
+  const out = keepDims ? keptShape : x.shape.filter((_, d) => !axisList.includes(d));
+  if (axisList.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
+  const first = axisList[0];
+  const contiguous = axisList.every((axis, i) => axis === first + i);
   // Non-adjacent axes are permuted to the end first.
-  const rest = x.shape.map((_, d) => d).filter((d) => !list.includes(d));
-  const source = contiguous ? x : permute(x, [...rest, ...list]);
+  const keptAxes = x.shape.map((_, d) => d).filter((d) => !axisList.includes(d));
+  const source = contiguous ? x : permute(x, [...keptAxes, ...axisList]);
   const attrs: MiddleAttributes = {
-    outer: sizeOf(contiguous ? x.shape.slice(0, first) : rest.map((d) => x.shape[d])),
-    n: sizeOf(list.map((d) => x.shape[d])),
-    inner: contiguous ? sizeOf(x.shape.slice(first + list.length)) : 1,
+    outer: sizeOf(contiguous ? x.shape.slice(0, first) : keptAxes.map((d) => x.shape[d])),
+    n: sizeOf(axisList.map((d) => x.shape[d])),
+    inner: contiguous ? sizeOf(x.shape.slice(first + axisList.length)) : 1,
   };
   return reshape(apply1(op, [source], attrs), out);
 }

@@ -32,7 +32,7 @@ export const binaryFunctions: Record<BinaryName, (a: number, b: number) => numbe
   div: (a, b) => a / b,
   max: Math.max,
   min: Math.min,
-  // pow as in IEEE 754: JavaScript returns NaN for base 1 with a NaN or infinite exponent, and for base -1 with an infinite one.
+  // pow as in IEEE 754. JavaScript returns NaN instead of 1 for 1 ** NaN, 1 ** ±Infinity and (-1) ** ±Infinity.
   pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
   eq: (a, b) => (a === b ? 1 : 0),
   gt: (a, b) => (a > b ? 1 : 0),

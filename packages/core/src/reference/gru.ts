@@ -3,8 +3,8 @@
  * kernel, b bias; gates in the order z r n (update, reset, candidate); ' marks the value of the previous step.
  *
  *   z = σ(x Wz + h' Uz + bz)    r = σ(x Wr + h' Ur + br)
- *   reset hBefore the product:  n = φ(x Wn + (r h') Un + bn)     b [3H]
- *   reset after the product:   n = φ(x Wn + b0n + r q)          q = h' Un + b1n, b [2,3H]: b0 input bias, b1 state bias
+ *   reset before the product:  n = φ(x Wn + (r h') Un + bn)     b [3H]
+ *   reset after the product:   n = φ(x Wn + b0n + r q)          q = h' Un + b1n, b [2,3H]: b0 of inputs, b1 of states
  *   h = z h' + (1-z) n,  or with `textbook`:  h = (1-z) h' + z n
  */
 import type { GruBackwardCall, GruForwardCall } from '../backend.js';
@@ -69,7 +69,8 @@ export function gruBackward(call: GruBackwardCall): void {
       }
     }
     if (!resetAfter) {
-      // The candidate multiplies Un by r h', where h' includes recurrent dropout. The gradient of r h' is split between r and h'.
+      // The candidate multiplies Un by r h', where h' includes recurrent dropout. The gradient of r h' is split between r
+      // and h'.
       const dRh = throughU(2 * H, H, 2 * H);
       for (let u = 0; u < H; u++) {
         const at = step * G * H + u;

@@ -79,8 +79,8 @@ export interface BackwardRow {
 }
 
 /**
- * Calls `cell` for every valid row, from the last step to the first. At masked rows, dh stays unchanged, dG is set to 0,
- * and `masked` is called. `columns` are the numbers of columns of dG and U.
+ * Calls `cell` for every valid row, from the last step to the first. For a masked row, dh stays unchanged, dG is set
+ * to 0, and `masked` is called. `columns` are the numbers of columns of dG and U.
  */
 export function walkBackward(
   call: BackwardCall & { dG: BackwardCall['U'] },
