@@ -135,12 +135,12 @@ class ReportTables {
 
   /** Returns `format(measured)` for an engine in a cell, or a footnote with the reason why the engine has no times. */
   text(cell: CellResult, engine: string, format: (measured: Measured) => string): string {
-    const measured = cell.measured.find((one) => one.engine === engine);
+    const measured = cell.measured.find((times) => times.engine === engine);
     if (measured) {
       const variant = VARIANTS[measured.variant];
       return format(measured) + (variant ? ` ${this.footnotes.add(`${engine}: ${variant}`)}` : '');
     }
-    const absent = cell.absent.find((one) => one.engine === engine);
+    const absent = cell.absent.find((entry) => entry.engine === engine);
     return absent ? this.footnotes.add(`${engine}: ${absent.reason}`) : '';
   }
 
@@ -189,9 +189,9 @@ class ReportTables {
   /** Formats the table of the time, spread and share of the peak of every engine. */
   times(): string[] {
     const { cells, machine } = this.result;
-    const format = (one: Measured): string => {
-      const fraction = fractionOfPeak(one, this.engines, machine);
-      return `${formatNumber(one.ms)} ${spread(one)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
+    const format = (times: Measured): string => {
+      const fraction = fractionOfPeak(times, this.engines, machine);
+      return `${formatNumber(times.ms)} ${spread(times)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
     };
     const names = this.engines.map(({ name }) => name);
     const body = cells.map((cell) => [label(cell), ...names.map((name) => this.text(cell, name, format))]);
@@ -284,11 +284,11 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
     missing,
     javascriptShare,
     rows: cells.flatMap(({ measured }) =>
-      measured.map((one) => {
-        const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = one;
-        const share = fractionOfPeak(one, engines, machine);
+      measured.map((times) => {
+        const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = times;
+        const share = fractionOfPeak(times, engines, machine);
         return {
-          ...keyColumns(one),
+          ...keyColumns(times),
           ms,
           msMin,
           msMax,
@@ -302,7 +302,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
       }),
     ),
     absent: cells.flatMap(({ absent }) =>
-      absent.map((one) => ({ ...keyColumns(one), reason: one.reason, wrong: one.wrong })),
+      absent.map((entry) => ({ ...keyColumns(entry), reason: entry.reason, wrong: entry.wrong })),
     ),
   };
 }

@@ -18,9 +18,9 @@ export const GATES: Readonly<Record<CellName, number>> = { rnn: 1, gru: 3, lstm:
 export type Variant = 'standard' | 'reset-before' | 'relu' | 'no-cell';
 
 /**
- * Complete models that take token ids; I is the width of the embeddings. `classifier`: embedding, GRU, a dense layer
- * with ReLU, logits of the classes. `translator`: an LSTM encoder reads the source, an LSTM decoder starts from its states and
- * reads the target, and a dense layer computes the logits of every step.
+ * Complete models that take token ids; I is the width of the embeddings. `classifier`: an embedding, a GRU, a dense layer
+ * with ReLU, and a dense layer for the logits. `translator`: an LSTM encoder of the source, an LSTM decoder of the target
+ * that starts from the states of the encoder, and a dense layer for the logits of every step.
  */
 export type TextModelName = 'classifier' | 'translator';
 

@@ -9,7 +9,7 @@ import type { Peaks } from '../protocol.js';
 import { serve } from './serve.js';
 
 const REPETITIONS = 4;
-// A run takes about a millisecond, which is short enough for some runs to be undisturbed by other processes.
+// A run takes about a millisecond. This is so short that other processes do not interrupt every run.
 const RUNS = 60;
 const ITERATIONS = 2e5;
 

@@ -317,7 +317,7 @@ export interface Backend {
   read(block: Block): Promise<FloatArray>;
   /**
    * Like `read`, but synchronous. Copies to `to` (of the same length) or to a new array. Only backends whose memory the
-   * CPU can read implement this method. Code outside the list in tools/sync-reads.mjs does not need it.
+   * CPU can read implement this method. Only code that tools/check-sync-reads.mjs lists may depend on it.
    */
   readSync?(block: Block, to?: FloatArray): FloatArray;
 }

@@ -18,7 +18,7 @@ export type ShapesOf<T extends Inputs> = {
 };
 /** A gradient for each tensor; null if it is not requested or zero everywhere. */
 export type Gradients<T extends Inputs> = { readonly [K in keyof T]: Tensor | null };
-/** The gradients of the outputs. The only output of an op always has one: otherwise backward is not called. */
+/** The gradients of the outputs. If there is only one output, its gradient is never null. */
 export type OutputGradients<O extends Outputs> = O extends readonly [Tensor] ? O : Gradients<O>;
 
 export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {

@@ -11,12 +11,12 @@ import { reasonOf } from './files.js';
  * and the path exists.
  * @returns undefined if there is no such argument
  */
-export function modelPath(args: readonly string[], known: OptionSpecs): string | undefined {
-  const tokens = tokensOf(args, known);
+export function modelPath(args: readonly string[], commandOptions: OptionSpecs): string | undefined {
+  const tokens = tokensOf(args, commandOptions);
   const positionals = tokens.flatMap((token) => (token.kind === 'positional' ? [token] : []));
   const possibleValues = new Set(
     tokens.flatMap((token) =>
-      token.kind === 'option' && !Object.hasOwn(known, token.name) && token.value === undefined
+      token.kind === 'option' && !Object.hasOwn(commandOptions, token.name) && token.value === undefined
         ? [token.index + 1]
         : [],
     ),

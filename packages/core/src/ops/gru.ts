@@ -1,4 +1,4 @@
-/** The GRU over a sequence as one op. lstm.ts describes the structure of the op, reference/gru.ts the equations. */
+/** The GRU over a sequence as one op. lstm.ts describes the structure of the op; reference/gru.ts has the equations. */
 
 import type { Kernels } from '../backend.js';
 import { apply, type Op } from '../op.js';
