@@ -59,6 +59,7 @@ function parseName(name: string): { reference?: Backend; choice?: KernelChoice }
   );
 }
 
+/** Creates the backend of loaded kernels and stores it under a name. */
 function addBackend(name: string, module: KernelModule): Backend {
   const backend = cpuBackend(module);
   backends.set(name, backend);

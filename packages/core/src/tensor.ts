@@ -239,8 +239,8 @@ const typeName = (value: unknown): string => typeof value;
 
 /**
  * Creates a tensor from values.
- * @param values nested arrays of equal lengths, or a typed array together with `shape`
- * @param shape required for typed arrays; default for nested arrays: their shape
+ * @param values nested arrays of equal lengths, or a typed array
+ * @param shape default: the shape of the nested arrays, or [length] for a typed array
  * @throws UnrollError `shape` if the values are ragged or do not fill the shape
  */
 export function tensor(values: NestedArray | FloatArray | readonly number[], shape?: Shape): Tensor {
@@ -269,6 +269,7 @@ export function tensorOf(
   return hostTensor(Float.from(flat), [...fullShape]);
 }
 
+/** @throws UnrollError `shape` unless `count` values fill `shape` */
 function checkSize(count: number, shape: Shape): void {
   checkShape(shape);
   if (count !== sizeOf(shape)) {

@@ -146,6 +146,7 @@ function filledShareAsDays(values: Float64Array, direction: 1 | -1): number {
   }
 }
 
+/** Returns the error for a column such as `Dec-22`, see {@link mayBeDays}. */
 function daysWithoutYear(table: Table, name: string, text: string, { values }: Reading): UnrollError {
   const month = writeByTemplate(values[0], 'MMMM YYYY', null);
   const [iso, day] = [
@@ -235,7 +236,7 @@ function withOneOffset(name: string, { template, values, zones }: Reading): Time
   const clockTimes = values.map(
     (value, i) => value + (offsetMinutes(zones[i]) - offsetMinutes(zone)) * 60_000,
   );
-  const notes = [`The offsets of "${name}" change; its times are taken as local clock times.`];
+  const notes = [`The UTC offsets of "${name}" change, so its times are read as local clock times.`];
   return { name, values: clockTimes, format: { template, zone }, notes };
 }
 

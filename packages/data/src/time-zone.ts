@@ -86,8 +86,8 @@ export function detectTimezone(values: Float64Array): string | undefined {
   const instants = distinct(values);
   if (instants.some((instant, i) => i > 0 && instant - instants[i - 1] < DAY - 2 * HOUR)) return undefined;
   const others = Intl.supportedValuesOf('timeZone').filter((zone) => !PREFERRED.includes(zone));
-  const beginsAllDays = (zone: string, instants: Iterable<number>) => {
-    for (const instant of instants) if (!beginsDay(instant, zone)) return false;
+  const beginsAllDays = (zone: string, times: Iterable<number>) => {
+    for (const instant of times) if (!beginsDay(instant, zone)) return false;
     return true;
   };
   return [...PREFERRED, ...others].find(

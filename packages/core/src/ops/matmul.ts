@@ -90,8 +90,10 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
   },
 };
 
+/** [..., k] to [rows, k]. */
 const mergeLeadingAxes = (x: Tensor): Tensor =>
   reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]]);
+/** Repeats a shared b for every matrix of g. */
 const broadcastB = (b: Tensor, g: Tensor): Tensor =>
   b.rank === g.rank ? b : broadcastTo(b, [...g.shape.slice(0, -2), ...b.shape]);
 
