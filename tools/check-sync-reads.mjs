@@ -30,7 +30,7 @@ export const ALLOWED = {
   'nn/src/masks.ts': {
     readMask: `masks: ${HOST}`,
     startedMask: `masks: ${HOST}`,
-    validSteps: `masks: ${HOST}`,
+    zeroMaskedSteps: `masks: ${HOST}`,
     anyMask: `masks: ${HOST}`,
   },
   'nn/src/layer.ts': {
@@ -49,7 +49,7 @@ export const ALLOWED = {
     classWeighted: `targets: ${HOST}`,
   },
   'train/src/losses/sequence.ts': {
-    validSteps: `masks: ${HOST}`,
+    zeroMaskedSteps: `masks: ${HOST}`,
     paddingTest: `targets: ${HOST}`,
     targetMaskTest: `masks: ${HOST}`,
   },
@@ -60,9 +60,9 @@ export const ALLOWED = {
   'train/src/dirty-rows.ts': { mark: `ids: ${HOST}` },
   'unrolljs/src/runnable.ts': { runnableOn: 'what data() has read' },
   'train/src/warnings.ts': {
-    lookAtTargets: `targets: ${HOST}`,
+    checkTargets: `targets: ${HOST}`,
     startsMasked: `masks: ${HOST}`,
-    shortest: `masks: ${HOST}`,
+    shortestLength: `masks: ${HOST}`,
   },
 };
 

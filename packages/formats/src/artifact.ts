@@ -124,7 +124,10 @@ async function storedWeights(
     }
     const { name, shape } = parameter;
     checkFinite(name, values[i]);
-    stored.set(name, type === 'float32' ? storeFloats(values[i], shape) : storeHalves(values[i], shape, name));
+    stored.set(
+      name,
+      type === 'float32' ? storeFloats(values[i], shape) : storeHalves(values[i], shape, name),
+    );
   }
   return stored;
 }
@@ -169,7 +172,11 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   for (const [name, declared] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
     const shape = tensors.get(name)?.shape ?? [];
     if (JSON.stringify(declared) !== JSON.stringify(shape))
-      throw artifactError(`the loss parameter "${name}" must have the shape of its tensor`, { name, shape, declared });
+      throw artifactError(`the loss parameter "${name}" must have the shape of its tensor`, {
+        name,
+        shape,
+        declared,
+      });
     lossParameters[name] = { shape, values: weights.values(name, shape) };
   }
   return {
@@ -247,7 +254,8 @@ function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   }
   const values = floatsOf(stored, name);
   const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
+  if (at >= 0)
+    throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
   return values;
 }
 

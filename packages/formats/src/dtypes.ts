@@ -1,6 +1,11 @@
 /** Converts the tensors of a safetensors file to floats. */
 import { UnrollError } from '@unroll/core';
-import { bitsPerElement, fromFloat16Bits, type SafetensorsType, type StoredTensor } from '@unroll/core/internal';
+import {
+  bitsPerElement,
+  fromFloat16Bits,
+  type SafetensorsType,
+  type StoredTensor,
+} from '@unroll/core/internal';
 
 /** Functions that read one element, by data type. Tensors of other types are rejected by `floatsOf`. */
 const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {

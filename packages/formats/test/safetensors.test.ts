@@ -266,6 +266,6 @@ describe('numbers of every type', () => {
   });
   test('8-bit floats are known, but not as numbers', () => {
     const stored: StoredTensor = { dtype: 'F8_E4M3', shape: [1], bytes: Uint8Array.of(1) };
-    assert.throws(() => floatsOf(stored, 'a'), /"a" is stored as F8_E4M3.*Convert it to F32/);
+    assert.throws(() => floatsOf(stored, 'a'), /"a" has the data type F8_E4M3.*Convert it to F32/);
   });
 });

@@ -67,5 +67,8 @@ test('rejects a model that is not built, and another type', () => {
   const bare = sequential([lstm({ units: 2 })]);
   assert.throws(() => roundWeights(bare, 'float16'), fails('state', /no weights yet: call build/));
   const other = 'int8' as 'float16';
-  assert.throws(() => roundWeights(build(), other), fails('value', /rounded to "float16", got "int8"/));
+  assert.throws(
+    () => roundWeights(build(), other),
+    fails('value', /the format must be "float16", got "int8"/),
+  );
 });
