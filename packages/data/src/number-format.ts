@@ -376,7 +376,8 @@ function decimalOf(
   if (evidence.long > 0 || thousands !== undefined) return { decimal: mark };
   if (required !== undefined) return { decimal: required };
   // In a column with 987, 1.004 and 1.435, the points separate thousands: if they were decimal points, 987 would have
-  // decimals too, or the other numbers would not all have three.
+  // decimals too, or the other numbers would not all have three. Without such a number, commas separate thousands in
+  // comma-delimited files, and points in other files.
   const grouped = evidence.short > 0 || (mark === ',') === (delimiter === ',');
   return {
     decimal: grouped ? other : mark,

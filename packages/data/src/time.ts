@@ -44,7 +44,7 @@ export function containsTimes(cells: readonly Cell[]): boolean {
   return matching.length >= texts.length / 2;
 }
 
-/** A text that begins like a date: two numbers with a date separator, a month name with a number, or a quarter or week. */
+/** Matches the beginning of a date: two numbers with a separator, a month name and a number, a quarter or a week. */
 const TIME_LIKE =
   /^(?:\d{1,4} ?[-/.:\u5E74] ?\d{1,2}(?!\d)|\p{L}{3,10}\.?[ ,./'-]{1,2}(?:\d\d|(?:19|20)\d\d)(?!\d)|\d{1,4}[ ./-]{1,2}\p{L}{3,10}|(?:\d{4}.?)?(?:FY|KW|CW|[QWT]) ?\d)/iu;
 
@@ -100,10 +100,10 @@ export function times(table: Table, name: string, options: TimeOptions = {}): Ti
   const { cells } = column(table, name);
   const gap = cells.findIndex(isMissing);
   if (gap >= 0) throw timeError(table, name, gap, 'the time is missing. Every row needs a time.');
-  const read = cells.every((cell) => cell instanceof Date)
+  const timeColumn = cells.every((cell) => cell instanceof Date)
     ? readDates(name, cells)
     : readTexts(table, name, options);
-  return applyTimezone(read, timezone);
+  return applyTimezone(timeColumn, timezone);
 }
 
 /** 01.2022 and 2022.01: months that look like decimal numbers. */

@@ -72,8 +72,8 @@ export interface BackwardRow {
   /** Before the call: the complete gradient of h. The cell replaces it by the gradient of h' (before dropout). */
   dh: FloatArray;
   /**
-   * Returns the gradient of h' through the recurrent products: columns first..first+width-1 of the row of dG times the
-   * transpose of the columns of U from `column` on.
+   * Returns the part of the gradient of h' from a recurrent product: `width` columns of the row of dG, from `first` on,
+   * times the transpose of as many columns of U, from `column` on.
    */
   throughU(first: number, width: number, column: number): Float64Array;
 }
