@@ -231,7 +231,7 @@ describe('daylight saving', () => {
       '2024-04-01T00:00+02:00',
     ];
     assert.deepEqual(next(rows, 1), { name: 'daily', times: ['2024-04-02T00:00+02:00'] });
-    assert.match(read(rows).notes.join(), /offsets of "t" change; its times are taken as local/);
+    assert.match(read(rows).notes.join(), /offsets of "t" change, so its times are read as local/);
   });
 });
 
