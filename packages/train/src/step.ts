@@ -314,7 +314,7 @@ export class Stepper {
 
   /** Like {@link readAverage}, for asynchronous functions. */
   async withAverage<T>(work: () => Promise<T>): Promise<T> {
-    return this.#average ? this.#average.during(work) : work();
+    return this.#average ? this.#average.withAverage(work) : work();
   }
 
   /** Replaces the weights by their moving average, if there is one. Called at the end of a run. */

@@ -126,7 +126,11 @@ describe('invalid data', () => {
       () => ({ x, y, validationSplit: 0.999 }),
       ['value', /validationSplit must be above 0.*got/],
     ],
-    ['a split of 1', () => ({ x, y, validationSplit: 1 }), ['value', /validationSplit must be above 0, below 1.*got 1\.$/]],
+    [
+      'a split of 1',
+      () => ({ x, y, validationSplit: 1 }),
+      ['value', /validationSplit must be above 0, below 1.*got 1\.$/],
+    ],
     [
       'a split and data',
       () => ({ x, y, validationSplit: 0.5, validationData: { x, y } }),

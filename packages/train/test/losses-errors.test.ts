@@ -126,7 +126,7 @@ describe('errors of losses', () => {
       'a mask of steps for a loss of sequences',
       () => resolveLoss('mse').compute(zeros([2, 1]), zeros([2, 1]), zeros([2, 5])),
       'shape',
-      /mask has shape \[2, 5\].*must not pass its mask on/,
+      /mask has shape \[2, 5\].*must not return a mask/,
     ],
     [
       'weights of another batch',
@@ -144,7 +144,7 @@ describe('errors of losses', () => {
       'a class weight below 0',
       () => classWeighted(zeros([2]), [2], { 0: -1 }),
       'value',
-      /class 0 has weight -1/,
+      /got -1 for class 0/,
     ],
     [
       'targets without a class for each row',

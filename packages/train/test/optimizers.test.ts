@@ -94,12 +94,12 @@ describe('the moving average of weights', () => {
   test('is swapped temporarily, and restored even after an error', async () => {
     const own = weights([4, 5]);
     const average = new WeightAverage(own);
-    assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]); // there is none yet
+    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]); // there is none yet
     average.update();
     own.write([0, 1]);
-    assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]);
+    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]);
     await assert.rejects(
-      average.during(() => Promise.reject(new Error('stop'))),
+      average.withAverage(() => Promise.reject(new Error('stop'))),
       /stop/,
     );
     assert.deepEqual(

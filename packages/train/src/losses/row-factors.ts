@@ -53,7 +53,7 @@ function expandToRows(what: string, kind: string, values: Tensor, lead: Shape): 
     const [B = 0, ...T] = lead;
     const steps = T.length > 0 ? ` or one per step, ${formatShape([B, ...T])}` : '';
     throw shapeError(
-      `${what}: the ${kind} has shape ${formatShape(values.shape)}, but the loss is per ` +
+      `${what}: the ${kind} ${kind === 'mask' ? 'has' : 'have'} shape ${formatShape(values.shape)}, but the loss is per ` +
         `${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. ` +
         `Give one number per example, [${B}]${steps}.` +
         (shape.length > lead.length && kind === 'mask'
@@ -109,7 +109,7 @@ export function classWeighted(
   const width = count === 0 ? 1 : target.size / count;
   if (!Number.isInteger(width) || formatShape(target.shape.slice(0, rows.length)) !== formatShape(rows)) {
     throw shapeError(
-      `classWeights: the target ${formatShape(target.shape)} must have one class per row, ` +
+      `classWeights: the target has shape ${formatShape(target.shape)}, but must have one class per row, ` +
         `${formatShape(rows)}.`,
       { target: target.shape, rows },
     );
