@@ -48,30 +48,36 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
   const { file, options, reading, sql, futureRows, out, resume, threads } = args;
   const reporter = new Reporter(args);
   if (out !== undefined) checkWritable(out, OUTPUT_FILES);
-  const read = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
-  const future = futureRows === undefined ? undefined : await readRows(futureRows, reading);
-  if (future !== undefined) read.table = addFutureRows(read.table, future.table, options);
-  for (const text of read.notes) reporter.report({ event: 'note', text });
+  const fileTable = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
+  const futureTable = futureRows === undefined ? undefined : await readRows(futureRows, reading);
+  if (futureTable !== undefined) fileTable.table = addFutureRows(fileTable.table, futureTable.table, options);
+  for (const text of fileTable.notes) reporter.report({ event: 'note', text });
   const writingTemplate = <T>(work: () => T | Promise<T>) =>
     withTemplate(out, { [FUTURE_ROWS]: futureRows }, work);
   if (args.dryRun) {
-    reporter.report(planEvent(await writingTemplate(() => prepareForecast(read.table, options))));
+    reporter.report(planEvent(await writingTemplate(() => prepareForecast(fileTable.table, options))));
     return;
   }
   await ready();
   if (threads !== undefined) setThreads(threads);
-  const fingerprints = [read, ...(future ? [future] : [])].map(({ fingerprint }) => fingerprint).join(' ');
+  const fingerprints = [fileTable, ...(futureTable ? [futureTable] : [])]
+    .map(({ fingerprint }) => fingerprint)
+    .join(' ');
   const store = out === undefined ? undefined : openCheckpoints(out, resume, identityOf(args, fingerprints));
   if (resume) reporter.print(store?.resumed ? RESUMING : `${NOT_FOUND} in ${out}, starting a new run`);
   const startTime = performance.now();
   const { result, event } = await writingTemplate(() =>
-    runForecast(read, { ...options, signal, ...(store && { store }) }, reporter),
+    runForecast(fileTable, { ...options, signal, ...(store && { store }) }, reporter),
   ).catch((error) => {
     throw signal.aborted && out !== undefined ? new UsageError(STOPPED) : error;
   });
   const seconds = (performance.now() - startTime) / 1000;
   if (out !== undefined)
-    writeAtomically(out, await outputFiles(result, args, { read, seconds }), staleFiles(out, futureRows));
+    writeAtomically(
+      out,
+      await outputFiles(result, args, { fileTable, seconds }),
+      staleFiles(out, futureRows),
+    );
   store?.done();
   showForecast(result, reporter);
   if (out !== undefined) reporter.print(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
@@ -116,15 +122,15 @@ async function runForecast(
 async function outputFiles(
   result: ForecastResult,
   { file, options, reading, sql }: ForecastArguments,
-  { read, seconds }: { read: FileTable; seconds: number },
+  { fileTable, seconds }: { fileTable: FileTable; seconds: number },
 ): Promise<Map<string, string | Uint8Array>> {
   const { panel, forecasts, levels, leaderboard, networks } = result;
   const { pipeline, network } = result.model;
   const numericColumns = [options.target, ...pipeline.covariates.map(({ name }) => name)];
-  const storedReading = { ...commonDecimal(read.table, numericColumns), ...reading };
+  const storedReading = { ...commonDecimal(fileTable.table, numericColumns), ...reading };
   const model = new ForecastModel({ ...pipeline, sql, reading: storedReading }, network);
   const backend = currentBackend().description;
-  const data = { file: basename(file), rows: read.table.rowCount, sha256: read.fingerprint };
+  const data = { file: basename(file), rows: fileTable.table.rowCount, sha256: fileTable.fingerprint };
   const epochs = networks?.map((network) => network.epochs) ?? [];
   const training = {
     ...{ command: 'forecast', options, reading, sql, data, seed: options.seed ?? 0, epochs },
