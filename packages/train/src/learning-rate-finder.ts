@@ -87,7 +87,7 @@ export async function findLearningRate(
   const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = given;
   if (!(from > 0 && from < to && to < Number.POSITIVE_INFINITY)) {
     throw valueError(
-      `findLearningRate: from must be above 0 and less than to, got from ${from} and to ${to}.`,
+      `findLearningRate: from and to must be finite, with 0 < from < to, got from = ${from}, to = ${to}.`,
       {
         from,
         to,

@@ -95,7 +95,7 @@ describe('invalid data', () => {
     for await (const _ of train(forecaster(), { ...common, ...data } as TrainOptions));
   };
   const cases: [string, () => Partial<TrainOptions>, Parameters<typeof fails>][] = [
-    ['fewer targets', () => ({ x, y: rows(y, 0, 39) }), ['shape', /x has 40 examples .* and y has 39/]],
+    ['fewer targets', () => ({ x, y: rows(y, 0, 39) }), ['shape', /x has 40 examples .* but y has 39/]],
     [
       'no examples',
       () => ({ x: tensor([], [0, 6, 1]), y: tensor([], [0, 1]) }),

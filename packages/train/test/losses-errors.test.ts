@@ -75,7 +75,7 @@ describe('errors of losses', () => {
       'a negative count',
       compute('poisson', [[1], [1]], [[0], [-2]]),
       'value',
-      /target at \[1\] must be .*, got -2.*not differenced/,
+      /target at \[1\] must be .*, got -2.*without differencing/,
     ],
     [
       'a count with a fraction',
@@ -95,7 +95,7 @@ describe('errors of losses', () => {
       'value',
       /must predict 2 numbers, one for each quantile, got 3/,
     ],
-    ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /between 0 and 1, got 1/],
+    ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /above 0 and below 1, got 1/],
     [
       'quantile and quantiles',
       () => losses.pinball({ quantile: 0.5, quantiles: [0.5] }),
@@ -132,7 +132,7 @@ describe('errors of losses', () => {
       'weights of another batch',
       () => resolveLoss('mse').compute(zeros([2, 3, 1]), zeros([2, 3, 1]), null, zeros([3])),
       'shape',
-      /weights has shape \[3\].*\[2\] or one per step, \[2, 3\]/,
+      /weights have shape \[3\].*\[2\] or one per step, \[2, 3\]/,
     ],
     [
       'a single number',
@@ -150,7 +150,7 @@ describe('errors of losses', () => {
       'targets without a class for each row',
       () => classWeighted(zeros([2]), [2, 3], [1]),
       'shape',
-      /no class for each row/,
+      /must have one class per row/,
     ],
   ];
   for (const [name, run, code, message] of cases) {

@@ -147,7 +147,7 @@ describe('errors of metrics', () => {
   });
   test('options that contradict each other, and a k of 0', () => {
     const both = { name: 'recall', average: 'macro', threshold: 0.3 } as const;
-    assert.throws(() => resolveMetric(both), fails('value', /largest score decides/));
+    assert.throws(() => resolveMetric(both), fails('value', /threshold applies to binary labels/));
     assert.throws(() => resolveMetric({ name: 'f1', average: 'mean' }), fails('value', /'macro' or 'micro'/));
     assert.throws(
       () => resolveMetric({ name: 'topKAccuracy', k: 0 }),
