@@ -228,7 +228,7 @@ function build(config: Json | undefined, weights: Weights, modelOf: (config: unk
   try {
     const model = modelOf(config);
     const shapes = model.inputShapes;
-    if (!shapes?.every(isShape)) throw artifactError('the config has no input shape of the model');
+    if (!shapes?.every(isShape)) throw artifactError('its config has no input shape');
     model.build(shapes, weights);
     for (const name of weights.unused)
       throw artifactError(`${WEIGHTS} has a tensor "${name}" that the model does not use`);
@@ -237,7 +237,7 @@ function build(config: Json | undefined, weights: Weights, modelOf: (config: unk
     if (error instanceof UnrollError && error.code === 'format') throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw artifactError(
-      `its config does not describe a valid model: ${why}`,
+      `its config is not valid: ${why}`,
       error instanceof UnrollError ? { ...error.data } : {},
     );
   }

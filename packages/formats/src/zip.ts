@@ -40,7 +40,7 @@ export function toZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
     const entry = new Uint8Array(CENTRAL_SIZE + path.length);
     const view = new DataView(entry.buffer);
     view.setUint32(0, CENTRAL, true);
-    view.setUint16(4, 20, true); // made by: version 2.0, no attributes
+    view.setUint16(4, 20, true); // version of the writer: 2.0
     entry.set(header, 6);
     view.setUint32(42, at, true);
     entry.set(path, CENTRAL_SIZE);

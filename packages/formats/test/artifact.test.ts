@@ -276,7 +276,7 @@ describe('rejects invalid artifacts', async () => {
     [
       'a negative number of units',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = -1)),
-      /does not describe a valid model: .*units/,
+      /config is not valid: .*units/,
     ],
     [
       'a layer of no class',
@@ -301,12 +301,12 @@ describe('rejects invalid artifacts', async () => {
     [
       'layers that are no list',
       () => withConfig((draft) => void ((draft.model.config as { layers: unknown }).layers = 7)),
-      /does not describe a valid model/,
+      /config is not valid/,
     ],
     [
       'no shape',
       () => withConfig((draft) => void Reflect.deleteProperty(draft.model.config, 'inputShape')),
-      /has no input shape of the model/,
+      /config has no input shape/,
     ],
     [
       'a layer more',

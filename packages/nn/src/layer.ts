@@ -57,7 +57,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** @internal The nodes of this layer in functional graphs. */
   readonly nodes: GraphNode[] = [];
   /** @internal The sequential models that contain this layer. */
-  readonly sequentialModels: Network[] = [];
+  readonly parents: Network[] = [];
   protected readonly options: Readonly<O>;
   readonly #ownParameters: { parameter: Parameter; trainable: boolean }[] = [];
   /** Cached result of `parameters`. */

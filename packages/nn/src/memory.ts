@@ -50,6 +50,7 @@ export function mapMemory({ tensors, parts }: Memory, map: (tensor: Tensor) => T
   return { tensors: mapValues(tensors, map), parts: mapValues(parts, (part) => mapMemory(part, map)) };
 }
 
+/** Converts a memory to JSON. */
 export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJson> {
   const json: MemoryJson = { tensors: {}, parts: {} };
   for (const name in tensors) {
@@ -60,7 +61,7 @@ export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJs
   return json;
 }
 
-/** @throws UnrollError `format` for anything other than a result of {@link memoryToJson} */
+/** Restores a memory from JSON. @throws UnrollError `format` for anything other than a result of {@link memoryToJson} */
 export function memoryFromJson(json: MemoryJson): Memory {
   try {
     return {

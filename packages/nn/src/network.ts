@@ -114,7 +114,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     if (this.inputShapes) return this.inputShapes;
     throw this.error(
       'state',
-      'the shape of its input is unknown. Call build([[-1, ...]]), or make input() the first entry.',
+      'the shape of its input is unknown. Call build([[-1, ...]]), or begin with input().',
     );
   }
 }

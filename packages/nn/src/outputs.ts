@@ -40,7 +40,7 @@ export function sequentialGraph(model: Network): SequentialGraph {
 
 /** Returns the first output of a layer. @throws UnrollError `state` unless the layer is used exactly once */
 export function outputOf(layer: Layer): SymbolicTensor {
-  for (const model of layer.sequentialModels) sequentialGraph(model);
+  for (const model of layer.parents) sequentialGraph(model);
   const [node, secondNode] = layer.nodes;
   if (node && !secondNode) return node.outputs[0];
   const reason = node

@@ -25,7 +25,7 @@ export class Sequential extends Network<SequentialOptions> {
     this.layers = [...layers];
     if (layers.length === 0) throw valueError('sequential() needs at least one layer, got none.');
     nameLayers(layers);
-    for (const layer of layers) layer.sequentialModels.push(this);
+    for (const layer of layers) layer.parents.push(this);
   }
 
   static fromConfig(

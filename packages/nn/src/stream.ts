@@ -58,7 +58,7 @@ export interface StreamState {
   steps: number;
   memory: MemoryJson;
   /**
-   * The initial states given to the stream, which reset() restores. Earlier versions did not save them.
+   * The initial states given to the stream, which reset() restores. Missing in files of earlier versions.
    */
   initialState?: MemoryJson;
 }
@@ -224,7 +224,7 @@ export class Stream {
     if (shape.length < 2 || shape[0] !== this.batch || shape[1] === 0) {
       throw shapeError(
         `The stream of ${label} has ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +
-          `step() takes [${this.batch}, ...], got ${formatShape(shape)} with a time axis.`,
+          `step() takes [${this.batch}, ...], got ${formatShape(shape)} (with time axis).`,
         { batch: this.batch, got: shape },
       );
     }

@@ -81,7 +81,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(layer, x);
       run(layer, drawn('three', 3, 4, 3));
     },
-    /Layer memory: is stateful and has states of 2 sequences, got a batch of 3\. Use a constant batchSize that divides the number of examples, or call resetStates/,
+    /Layer memory: has the states of 2 sequences, got a batch of 3\. Use a constant batchSize that divides the number of examples, or call resetStates/,
   ],
   'no time steps': [
     () => run(reader(), tensor([[], []]).withShape([2, 0, 3])),

@@ -212,7 +212,7 @@ describe('mistakes', () => {
     const layer = built({ stateful: true });
     invoke(layer, [[2, 5, I]]);
     shape(
-      'Layer LSTM: is stateful and has states of 2 sequences, got a batch of 3. ' +
+      'Layer LSTM: has the states of 2 sequences, got a batch of 3. ' +
         'Use a constant batchSize that divides the number of examples, or call resetStates().',
       () => invoke(layer, [[3, 5, I]]),
     );

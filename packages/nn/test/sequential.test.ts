@@ -217,7 +217,7 @@ test('invalid arguments of sequential()', () => {
     () => make().build(),
     is(
       'state',
-      'Model sequential: the shape of its input is unknown. Call build([[-1, ...]]), or make input() the first entry.',
+      'Model sequential: the shape of its input is unknown. Call build([[-1, ...]]), or begin with input().',
     ),
   );
 });

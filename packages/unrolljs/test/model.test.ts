@@ -162,7 +162,7 @@ test('predictOnBatch runs all examples at once; a stateful model explains the er
   await assert.rejects(sequential(layers()).predict(x), {
     code: 'shape',
     message:
-      /is stateful and has states of 256 sequences, got a batch of 44\. .*Use a constant batchSize that divides the number of examples/,
+      /has the states of 256 sequences, got a batch of 44\. .*Use a constant batchSize that divides the number of examples/,
   });
 });
 

@@ -1,4 +1,4 @@
-/** `masking`: treats steps whose features all equal one value as padding. */
+/** `masking`: masks the steps whose features all equal a given value. */
 import type { ForwardContext, MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';

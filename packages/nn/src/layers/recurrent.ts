@@ -196,9 +196,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence to its start');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal(
-        'takes its initial state from another layer; use a separate model and stream for each',
-      );
+      throw this.nonCausal('takes its initial state from another layer; stream each separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
@@ -251,7 +249,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (owner !== this) {
       throw this.error(
         'value',
-        `its ${cell.className} is already used by ${owner.label}. Give each layer its own cell, or apply ${owner.label} twice.`,
+        `its ${cell.className} is already used by ${owner.label}. Give each layer its own cell.`,
       );
     }
     owners.set(cell, this);
@@ -304,7 +302,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (size === batch) return this.#carried;
     throw this.error(
       'shape',
-      `is stateful and has states of ${size} sequences, got a batch of ${batch}. ` +
+      `has the states of ${size} sequences, got a batch of ${batch}. ` +
         'Use a constant batchSize that divides the number of examples, or call resetStates().',
       { carried: size, got: batch },
     );
