@@ -60,9 +60,9 @@ class Check {
   }
 
   run(): GradientReport {
-    const weigh = (shapes: readonly (readonly number[])[]): Drawn[] =>
+    const drawWeights = (shapes: readonly (readonly number[])[]): Drawn[] =>
       shapes.map((shape, i) => (this.#weights[i] = normal(shape)(this.#stream.child('weights', i))));
-    const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, weigh);
+    const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, drawWeights);
     const checked = this.#sample.gradients.flatMap((check, i) => (check === true ? [i] : []));
     const byInput = new Map<number, Values>();
     for (const i of checked) {

@@ -119,15 +119,15 @@ const referenceForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof l
   h.set(h0);
   c.set(c0);
   for (let row = 0; row < T * B; row++) {
-    const at = row * 4 * H;
+    const offset = row * 4 * H;
     for (let q = 0; q < 4 * H; q++) {
       let z = b[q];
       for (let i = 0; i < I; i++) z += x[row * I + i] * W[i * 4 * H + q];
       for (let j = 0; j < H; j++) z += h[row * H + j] * U[j * 4 * H + q];
-      gates[at + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
+      gates[offset + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
     }
     for (let j = 0; j < H; j++) {
-      const [i, f, g, o] = gatesOf(gates, at + j, H);
+      const [i, f, g, o] = gatesOf(gates, offset + j, H);
       const unit = row * H + j;
       c[unit + size] = f * c[unit] + i * g;
       h[unit + size] = o * Math.tanh(c[unit + size]);
@@ -136,12 +136,12 @@ const referenceForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof l
   return { h, c, gates };
 };
 
-/** Returns the gates i, f, g, o of the unit at index `at`. */
-const gatesOf = (gates: Float64Array, at: number, H: number): [number, number, number, number] => [
-  gates[at],
-  gates[at + H],
-  gates[at + 2 * H],
-  gates[at + 3 * H],
+/** Returns the gates i, f, g, o of the unit whose gate i is at index `offset`. */
+const gatesOf = (gates: Float64Array, offset: number, H: number): [number, number, number, number] => [
+  gates[offset],
+  gates[offset + H],
+  gates[offset + 2 * H],
+  gates[offset + 3 * H],
 ];
 
 /** Computes the gradients by backpropagation through time. */
@@ -156,23 +156,23 @@ const referenceBackward = (
   const dc = new Float64Array(size);
   // From the last step to the first. Within a step, the batch rows are independent.
   for (let row = T * B - 1; row >= 0; row--) {
-    const at = row * 4 * H;
+    const offset = row * 4 * H;
     const state = (row % B) * H;
     for (let j = 0; j < H; j++) {
-      const [i, f, g, o] = gatesOf(gates, at + j, H);
+      const [i, f, g, o] = gatesOf(gates, offset + j, H);
       const unit = row * H + j;
       const dht = dh[state + j] + dy[unit];
       const tanhC = Math.tanh(c[unit + size]);
       const dct = dc[state + j] + dht * o * (1 - tanhC * tanhC);
-      dG[at + j] = dct * g * i * (1 - i);
-      dG[at + H + j] = dct * c[unit] * f * (1 - f);
-      dG[at + 2 * H + j] = dct * i * (1 - g * g);
-      dG[at + 3 * H + j] = dht * tanhC * o * (1 - o);
+      dG[offset + j] = dct * g * i * (1 - i);
+      dG[offset + H + j] = dct * c[unit] * f * (1 - f);
+      dG[offset + 2 * H + j] = dct * i * (1 - g * g);
+      dG[offset + 3 * H + j] = dht * tanhC * o * (1 - o);
       dc[state + j] = dct * f;
     }
     for (let j = 0; j < H; j++) {
       let sum = 0;
-      for (let q = 0; q < 4 * H; q++) sum += dG[at + q] * U[j * 4 * H + q];
+      for (let q = 0; q < 4 * H; q++) sum += dG[offset + q] * U[j * 4 * H + q];
       dh[state + j] = sum;
     }
   }

@@ -258,8 +258,8 @@ const otherCases: KernelCase[] = [
         const y = arena.empty(outer * inner);
         const op = ReduceOp[name as keyof typeof ReduceOp];
         callReduce(module, { op, x: arena.floats(x), y, outer, n, inner });
-        const expectedValues = Float32Array.from({ length: outer * inner }, (_, at) => {
-          const start = Math.floor(at / inner) * n * inner + (at % inner);
+        const expectedValues = Float32Array.from({ length: outer * inner }, (_, index) => {
+          const start = Math.floor(index / inner) * n * inner + (index % inner);
           return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]));
         });
         expectClose(arena.read(y, outer * inner), expectedValues, 2e-6, name);

@@ -197,7 +197,7 @@ export function rangeSource(
           tensors.map((tensor) => tensor && takeRows(tensor, rows));
         const masks = optional(range.masks);
         yield {
-          inputs: await withFinitePadding(
+          inputs: await sanitizePadding(
             range.inputs.map((tensor) => takeRows(tensor, rows)),
             masks,
           ),
@@ -276,7 +276,7 @@ async function prepareBatch(batch: Examples, last: boolean): Promise<PreparedBat
   const { inputs, targets, weights, examples, ...rest } = checkExamples(batch);
   const masks = await toHost(rest.masks);
   return {
-    inputs: await withFinitePadding(await toHost(inputs), masks),
+    inputs: await sanitizePadding(await toHost(inputs), masks),
     masks,
     targets: await toHost(targets),
     weights: await toHost(weights),
@@ -286,28 +286,29 @@ async function prepareBatch(batch: Examples, last: boolean): Promise<PreparedBat
 }
 
 /** Replaces non-finite values in masked steps by 0. Their gradient is 0, but 0 times NaN or infinity would be NaN. */
-function withFinitePadding(inputs: readonly Tensor[], masks: TensorList): Promise<Tensor[]> {
-  return Promise.all(inputs.map((input, i) => finitePadding(input, masks[i])));
+function sanitizePadding(inputs: readonly Tensor[], masks: TensorList): Promise<Tensor[]> {
+  return Promise.all(inputs.map((input, i) => sanitizeInput(input, masks[i])));
 }
 
-async function finitePadding(input: Tensor, mask: Tensor | null): Promise<Tensor> {
+async function sanitizeInput(input: Tensor, mask: Tensor | null): Promise<Tensor> {
   // The model reports a mask of a wrong shape.
   if (mask === null || mask.size === 0 || input.size % mask.size !== 0) return input;
   const width = input.size / mask.size;
   const [values, valid] = await valuesOf([input, mask]);
   let finite: FloatArray | null = null;
-  for (let at = 0; at < values.length; at++) {
-    if (Number.isFinite(values[at]) || valid[Math.floor(at / width)] !== 0) continue;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i]) || valid[Math.floor(i / width)] !== 0) continue;
     finite ??= values.slice();
-    finite[at] = 0;
+    finite[i] = 0;
   }
   return finite ? hostTensor(finite, input.shape) : input;
 }
 
+/** Returns the error for an epoch with fewer batches than expected. */
 function endedEarly(epoch: number, step: number, steps: number | null): Error {
-  const found = steps === null ? 'are empty' : `ended after ${step} of ${steps} batches`;
+  const problem = steps === null ? 'are empty' : `ended after ${step} of ${steps} batches`;
   return valueError(
-    `The batches ${found} in epoch ${epoch}. A generator object can be iterated only once: pass a function that ` +
+    `The batches ${problem} in epoch ${epoch}. A generator object can be iterated only once: pass a function that ` +
       'returns a new one for each epoch, or set a stepsPerEpoch that fits.',
     { epoch, step, steps },
   );

@@ -1,8 +1,8 @@
 /**
  * Encodes and decodes checkpoints, which contain everything needed to resume a run as if it had never stopped. A checkpoint
  * file is a safetensors file, so that other tools can read the weights. Tensors of the run have the names in
- * {@link RunSnapshot}, and tensors of callbacks are named `callback/<name>/<tensor>`. The rest is JSON in the metadata entry
- * `state`. See docs/files.md.
+ * {@link RunSnapshot}, and tensors of callbacks are named `callback/<name>/<tensor>`. Everything else is JSON in the metadata
+ * entry `state`. See docs/files.md.
  */
 import { UnrollError } from '@unroll/core';
 import {
@@ -28,7 +28,7 @@ export interface Checkpoint {
 
 /** Returns the bytes of a checkpoint file. */
 export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8Array {
-  const { tensors, ...rest } = run;
+  const { tensors, ...runWithoutTensors } = run;
   const stored = new Map<string, StoredTensor>();
   const put = (name: string, { shape, values }: SavedTensor): void =>
     void stored.set(name, storeFloats(values, shape));
@@ -38,7 +38,7 @@ export function encodeCheckpoint({ run, callbacks, history }: Checkpoint): Uint8
       put(`callback/${encodeURIComponent(callback)}/${name}`, saved);
   }
   const states = Object.fromEntries(Object.entries(callbacks).map(([name, { json }]) => [name, json]));
-  const state = JSON.stringify({ run: rest, callbacks: states, history }, encodeNumbers);
+  const state = JSON.stringify({ run: runWithoutTensors, callbacks: states, history }, encodeNumbers);
   return writeSafetensors(
     stored,
     new Map([

@@ -50,20 +50,20 @@ export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
 export async function fit(model: Model, options: FitOptions): Promise<History> {
   checkOptions('fit', options, { ...RUN_OPTIONS, ...DATA_OPTIONS, ...FIT_OPTIONS });
   const {
-    callbacks: given = [],
+    callbacks: callbackList = [],
     onEvent,
     onWarning,
     checkpointDir,
     checkpointSteps,
     resume,
-    ...rest
+    ...runOptions
   } = options;
   await ready(); // before reading the data, which may be plain arrays
-  const callbacks = withNames(given);
+  const callbacks = withNames(callbackList);
   const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
   if (files) callbacks.push(files);
   const saved = await checkpointFor(resume ?? false, callbacks);
-  const run = train(model, saved ? { ...rest, resume: saved.run } : rest);
+  const run = train(model, saved ? { ...runOptions, resume: saved.run } : runOptions);
   const metrics = [...run.metricNames, ...callbacks.flatMap((callback) => callback.metrics ?? [])];
   for (const { monitors } of callbacks) checkMonitor(monitors, metrics);
   const history = saved ? structuredClone(saved.history) : emptyHistory();
@@ -97,8 +97,8 @@ async function checkpointFor(
 }
 
 /** Wraps functions as callbacks. @throws UnrollError `value` if two callbacks have the same name */
-function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback[] {
-  const callbacks = given.map((callback, i) =>
+function withNames(callbackList: readonly (Callback | Callback['onEvent'])[]): Callback[] {
+  const callbacks = callbackList.map((callback, i) =>
     typeof callback === 'function' ? { name: `function${i}`, onEvent: callback } : callback,
   );
   const names = callbacks.map(({ name }) => name);
@@ -143,7 +143,7 @@ function withLastSaved(error: unknown, callbacks: readonly Callback[]): unknown 
   if (!(error instanceof UnrollError) || error.code !== 'nan') return error;
   const location = callbacks
     .map((callback) => callback.lastSaved?.() ?? null)
-    .find((found) => found !== null);
+    .find((candidate) => candidate !== null);
   if (location === undefined) return error;
   return new UnrollError(error.code, `${error.message} The last good checkpoint is ${location}.`, {
     ...error.data,

@@ -111,14 +111,14 @@ function findBadData(batch: PreparedBatch): Cause | null {
   for (const [name, tensors] of Object.entries(groups)) {
     for (const tensor of tensors) {
       const values = tensor ? hostValues(tensor, name) : [];
-      const at = firstNonFinite(values);
-      if (at < 0) continue;
-      const row = Math.floor(at / (values.length / batch.examples));
+      const index = firstNonFinite(values);
+      if (index < 0) continue;
+      const row = Math.floor(index / (values.length / batch.examples));
       const example = batch.indices?.[row];
       const where = example === undefined ? `example ${row} of the batch` : `example ${example}`;
       return {
-        text: `${name} has the value ${values[at]} in ${where}.`,
-        data: { [name]: values[at], row, ...(example !== undefined && { example }) },
+        text: `${name} has the value ${values[index]} in ${where}.`,
+        data: { [name]: values[index], row, ...(example !== undefined && { example }) },
         remedy: DATA_REMEDY,
       };
     }
@@ -241,8 +241,9 @@ async function findBadLayer(
   const { outputs, losses, outputGradients, gradients } = replay(model, objective, batch, contextWith);
   for (const { layer, tensor } of outputs) {
     const values = await tensor.data();
-    const at = firstNonFinite(values);
-    if (at >= 0) return explosion(`The output of layer ${layer} has the value ${values[at]}.`, { layer });
+    const index = firstNonFinite(values);
+    if (index >= 0)
+      return explosion(`The output of layer ${layer} has the value ${values[index]}.`, { layer });
   }
   for (const [i, output] of objective.outputs.entries()) {
     const [loss] = await losses[i].data();

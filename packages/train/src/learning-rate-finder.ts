@@ -81,10 +81,10 @@ export interface LearningRateCurve {
  */
 export async function findLearningRate(
   model: Model,
-  given: FindLearningRateOptions,
+  allOptions: FindLearningRateOptions,
 ): Promise<LearningRateCurve> {
-  checkOptions('findLearningRate', given, FINDER_OPTIONS);
-  const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = given;
+  checkOptions('findLearningRate', allOptions, FINDER_OPTIONS);
+  const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = allOptions;
   if (!(from > 0 && from < to && to < Number.POSITIVE_INFINITY)) {
     throw valueError(
       `findLearningRate: from and to must be finite, with 0 < from < to, got from = ${from}, to = ${to}.`,

@@ -22,9 +22,9 @@ export interface CheckpointFiles extends Callback {
  * Returns a callback that writes checkpoints into a folder as `<name>.safetensors`: `last` after every epoch and when the
  * run ends, and others according to the options.
  */
-export function checkpoints(given: CheckpointFolderOptions): CheckpointFiles {
-  checkOptions('checkpoints', given, { directory: 'string', ...CHECKPOINT_OPTIONS });
-  const { directory, ...options } = given;
+export function checkpoints(folderOptions: CheckpointFolderOptions): CheckpointFiles {
+  checkOptions('checkpoints', folderOptions, { directory: 'string', ...CHECKPOINT_OPTIONS });
+  const { directory, ...options } = folderOptions;
   const location = (name: string): string => join(directory, `${name}.safetensors`);
   const store = {
     location,

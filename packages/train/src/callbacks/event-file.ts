@@ -45,12 +45,12 @@ const key = (field: number, wire: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8
 
 function varint(value: number): Uint8Array {
   const out: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    out.push((rest % 0x80) + 0x80);
-    rest = Math.floor(rest / 0x80);
+  let remainder = value;
+  while (remainder >= 0x80) {
+    out.push((remainder % 0x80) + 0x80);
+    remainder = Math.floor(remainder / 0x80);
   }
-  return Uint8Array.of(...out, rest);
+  return Uint8Array.of(...out, remainder);
 }
 
 const int = (field: number, value: number): Uint8Array => join([key(field, 0), varint(value)]);
@@ -72,10 +72,10 @@ function float(field: number, value: number): Uint8Array {
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+    out.set(part, offset);
+    offset += part.length;
   }
   return out;
 }

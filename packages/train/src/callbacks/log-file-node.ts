@@ -55,10 +55,10 @@ export class LogFile {
    */
   resume(length: number): string | null {
     if (length === 0) return null;
-    const found = existsSync(this.path) ? statSync(this.path).size : null;
-    if (found === null || found < length) {
-      const what = found === null ? 'no longer exists' : `has ${found} bytes`;
-      return `The log ${this.path} ${what}, but had ${length} bytes at the checkpoint. A new log is started.`;
+    const size = existsSync(this.path) ? statSync(this.path).size : null;
+    if (size === null || size < length) {
+      const problem = size === null ? 'no longer exists' : `has ${size} bytes`;
+      return `The log ${this.path} ${problem}, but had ${length} bytes at the checkpoint. A new log is started.`;
     }
     truncateSync(this.path, length);
     this.#length = length;

@@ -10,9 +10,9 @@ export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOpti
  * Returns a callback that multiplies the learning rate by `factor` after `patience` epochs without an improvement.
  * @throws UnrollError `value` for an unknown or invalid option; during the run, if it has no metric of this name
  */
-export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
-  checkOptions('reduceOnPlateau', given, { ...PLATEAU_OPTIONS, ...MONITOR_OPTIONS });
-  const { monitor, mode, ...options } = given;
+export function reduceOnPlateau(allOptions: ReduceOnPlateauOptions = {}): Callback {
+  checkOptions('reduceOnPlateau', allOptions, { ...PLATEAU_OPTIONS, ...MONITOR_OPTIONS });
+  const { monitor, mode, ...options } = allOptions;
   new Plateau(options); // throws for invalid options now, instead of after the first epoch
   let plateau: Plateau | null = null;
   let restored: PlateauState | null = null;

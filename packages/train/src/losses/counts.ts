@@ -24,15 +24,20 @@ import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss, plainLoss } from '
 const EPSILON = 1e-7;
 
 /** Throws for a target that is negative or NaN, or, if `integers`, not an integer. */
-function checkCounts(loss: string, target: Tensor, at: (i: number) => string, integers: boolean): void {
+function checkCounts(
+  loss: string,
+  target: Tensor,
+  positionOf: (i: number) => string,
+  integers: boolean,
+): void {
   const values = hostValues(target, `${loss}: the target`);
-  const wrong = values.findIndex((value) => !(value >= 0 && (!integers || Number.isInteger(value))));
-  if (wrong < 0) return;
+  const index = values.findIndex((value) => !(value >= 0 && (!integers || Number.isInteger(value))));
+  if (index < 0) return;
   const kind = integers ? 'an integer >= 0' : 'a number >= 0';
   throw valueError(
-    `${loss}: the target at ${at(wrong)} must be ${kind}, got ${values[wrong]}. Pass counts ` +
+    `${loss}: the target at ${positionOf(index)} must be ${kind}, got ${values[index]}. Pass counts ` +
       'without differencing and without a scaler that subtracts the mean.',
-    { target: values[wrong], position: at(wrong) },
+    { target: values[index], position: positionOf(index) },
   );
 }
 
@@ -47,7 +52,7 @@ export function poisson(options: LossOptions = {}): Loss {
     {
       name,
       align: (prediction, target) => alignSameShape(name, prediction, target),
-      check: ({ target }, at) => checkCounts(name, target, at, false),
+      check: ({ target }, positionOf) => checkCounts(name, target, positionOf, false),
       rows: (prediction, target) => mean(sub(prediction, mul(target, log(add(prediction, EPSILON)))), -1),
     },
     options,
@@ -86,7 +91,7 @@ export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss
         units
           ? alignSameShape(name, prediction, target)
           : alignParts(name, prediction, target, ['mean', 'alpha']),
-      check: ({ target }, at) => checkCounts(name, countsOf(target), at, true),
+      check: ({ target }, positionOf) => checkCounts(name, countsOf(target), positionOf, true),
       rows(prediction, target) {
         const [mu, alpha] = splitParts(prediction, 2).map(toPositive) as [Tensor, Tensor];
         if (!units) return mean(negativeBinomialLogLoss(target, mu, alpha), -1);

@@ -85,17 +85,17 @@ export function checkLabelSmoothing(loss: string, labelSmoothing: number): void 
 export function checkProbabilities(
   loss: string,
   { target }: Pair,
-  at: (i: number) => string,
+  positionOf: (i: number) => string,
   hint: string,
 ): void {
   const values = hostValues(target, `${loss}: the target`);
-  const wrong = values.findIndex((value) => !(value >= 0 && value <= 1));
-  if (wrong < 0) return;
+  const index = values.findIndex((value) => !(value >= 0 && value <= 1));
+  if (index < 0) return;
   throw valueError(
-    `${loss}: the target at ${at(wrong)} must be between 0 and 1, got ${values[wrong]}. ${hint}`,
+    `${loss}: the target at ${positionOf(index)} must be between 0 and 1, got ${values[index]}. ${hint}`,
     {
-      target: values[wrong],
-      position: at(wrong),
+      target: values[index],
+      position: positionOf(index),
     },
   );
 }
@@ -118,7 +118,7 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
       name,
       config: { fromLogits, labelSmoothing },
       align: (prediction, target) => alignSameShape(name, prediction, target),
-      check: (pair, at) => checkProbabilities(name, pair, at, BINARY_HINT),
+      check: (pair, positionOf) => checkProbabilities(name, pair, positionOf, BINARY_HINT),
       rows: (prediction, target) =>
         mean(binaryLosses(prediction, smoothLabels(target, labelSmoothing, 2), fromLogits), -1),
     },
@@ -141,7 +141,7 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
       name,
       config: { fromLogits, labelSmoothing },
       align: (prediction, target) => alignSameShape(name, prediction, target),
-      check: (pair, at) => checkProbabilities(name, pair, at, ONE_HOT_HINT),
+      check: (pair, positionOf) => checkProbabilities(name, pair, positionOf, ONE_HOT_HINT),
       rows(prediction, target) {
         const y = smoothLabels(target, labelSmoothing, prediction.shape[1]);
         return neg(
@@ -181,7 +181,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
           ', or use categoricalCrossentropy for one-hot targets',
         ),
       ...(ignoreClass === null ? {} : { ignores: (target: number) => target === ignoreClass }),
-      check: (pair, at) => checkClasses(name, pair, at),
+      check: (pair, positionOf) => checkClasses(name, pair, positionOf),
       rows(prediction, target) {
         const ids = reshape(target, [prediction.shape[0]]);
         if (fromLogits) return sparseCrossentropy(prediction, ids);
@@ -193,15 +193,19 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
 }
 
 /** Throws for a target that is not a class index of the prediction [N, K]. */
-export function checkClasses(loss: string, { prediction, target }: Pair, at: (i: number) => string): void {
+export function checkClasses(
+  loss: string,
+  { prediction, target }: Pair,
+  positionOf: (i: number) => string,
+): void {
   const classes = prediction.shape[prediction.rank - 1];
   const ids = hostValues(target, `${loss}: the target`);
-  const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < classes));
-  if (wrong < 0) return;
+  const index = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < classes));
+  if (index < 0) return;
   throw valueError(
-    `${loss}: the target at ${at(wrong)} must be one of the ${classes} classes of the model, 0 to ${classes - 1}, ` +
-      `got ${ids[wrong]}. Give the last layer one unit per class, number the classes from 0, ` +
+    `${loss}: the target at ${positionOf(index)} must be one of the ${classes} classes of the model, 0 to ${classes - 1}, ` +
+      `got ${ids[index]}. Give the last layer one unit per class, number the classes from 0, ` +
       'and mask padding.',
-    { target: ids[wrong], position: at(wrong), classes },
+    { target: ids[index], position: positionOf(index), classes },
   );
 }

@@ -80,7 +80,8 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
       name,
       config: { fromLogits, labelSmoothing, gamma, alpha, applyClassBalancing },
       align: (prediction, target) => alignSameShape(name, prediction, target),
-      check: (pair, at) => checkProbabilities(name, pair, at, 'Write the two classes as 0 and 1.'),
+      check: (pair, positionOf) =>
+        checkProbabilities(name, pair, positionOf, 'Write the two classes as 0 and 1.'),
       rows(prediction, target) {
         const y = smoothLabels(target, labelSmoothing, 2);
         const p = fromLogits ? sigmoid(prediction) : prediction;
@@ -116,7 +117,7 @@ export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = 
       name,
       config: { fromLogits, labelSmoothing, gamma, alpha },
       align: (prediction, target) => alignSameShape(name, prediction, target),
-      check: (pair, at) => checkProbabilities(name, pair, at, ONE_HOT_HINT),
+      check: (pair, positionOf) => checkProbabilities(name, pair, positionOf, ONE_HOT_HINT),
       rows(prediction, target) {
         const classes = prediction.shape[1];
         if (typeof alpha !== 'number' && alpha.length !== classes) {

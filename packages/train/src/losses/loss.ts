@@ -98,8 +98,8 @@ export interface LossDefinition {
   config: Record<string, unknown>;
   /** Adds missing axes of size 1, so that each row of the prediction has a row of the target. Throws for other shapes. */
   align(prediction: Tensor, target: Tensor): Pair;
-  /** Throws if the target of a row is invalid. `at` returns the indices of element i of the target, for the message. */
-  check?(pair: Pair, at: (i: number) => string): void;
+  /** Throws if the target of a row is invalid. `positionOf` returns the indices of element i, for the message. */
+  check?(pair: Pair, positionOf: (i: number) => string): void;
   /** Returns true if rows with this target are ignored. */
   ignores?(target: number): boolean;
   /** Returns the losses of N rows, [N], for a prediction [N, K] and a target [N, width]. */
@@ -276,10 +276,10 @@ function total(values: Float64Array): number {
 /** Returns the indices of element i of a tensor of this shape as text, such as `[2, 3]`. */
 function position(i: number, shape: Shape): string {
   const indices: number[] = [];
-  let rest = i;
+  let remainder = i;
   for (const extent of shape.toReversed()) {
-    indices.unshift(rest % extent);
-    rest = Math.floor(rest / extent);
+    indices.unshift(remainder % extent);
+    remainder = Math.floor(remainder / extent);
   }
   return formatShape(indices);
 }

@@ -72,10 +72,10 @@ function storedValues(
 ): ArrayLike<number> {
   const found = Object.hasOwn(stored, name) ? stored[name] : null;
   if (found && formatShape(found.shape) === formatShape(shape)) return found.values;
-  const what = found
+  const problem = found
     ? `must have shape ${formatShape(shape)}, got ${formatShape(found.shape)} in the file`
     : 'is missing from the file';
-  throw new UnrollError('format', `The loss parameter ${name} ${what}.`, {
+  throw new UnrollError('format', `The loss parameter ${name} ${problem}.`, {
     ...{ name, shape, got: found?.shape ?? null },
   });
 }

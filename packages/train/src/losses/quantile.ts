@@ -24,32 +24,35 @@ export function pinball(options: PinballOptions = {}): Loss {
   if (quantile !== undefined && quantiles !== undefined) {
     throw valueError('pinball: set either quantile or quantiles, not both.', { quantile, quantiles });
   }
-  const list = quantiles ?? [quantile ?? 0.5];
-  const wrong = list.find((q) => !(q > 0 && q < 1));
-  if (list.length === 0 || wrong !== undefined) {
-    throw valueError(`pinball: each quantile must be above 0 and below 1, got ${wrong ?? 'an empty list'}.`, {
-      quantiles: list,
-    });
+  const levels = quantiles ?? [quantile ?? 0.5];
+  const invalid = levels.find((q) => !(q > 0 && q < 1));
+  if (levels.length === 0 || invalid !== undefined) {
+    throw valueError(
+      `pinball: each quantile must be above 0 and below 1, got ${invalid ?? 'an empty list'}.`,
+      {
+        quantiles: levels,
+      },
+    );
   }
   return makeLoss(
     {
       name,
-      config: quantiles ? { quantiles: [...quantiles] } : { quantile: list[0] },
+      config: quantiles ? { quantiles: [...quantiles] } : { quantile: levels[0] },
       align(prediction, target) {
         if (!quantiles) return alignSameShape(name, prediction, target);
         const pair = alignOnePerRow(name, prediction, target, 'one number', ' (the same for all quantiles)');
         const width = pair.prediction.shape.at(-1);
-        if (width !== list.length) {
+        if (width !== levels.length) {
           throw valueError(
-            `pinball: the model must predict ${list.length} numbers, one for each quantile, got ${width}. ` +
-              `Give the last layer ${list.length} units.`,
-            { quantiles: list, width },
+            `pinball: the model must predict ${levels.length} numbers, one for each quantile, got ${width}. ` +
+              `Give the last layer ${levels.length} units.`,
+            { quantiles: levels, width },
           );
         }
         return pair;
       },
       rows(prediction, target) {
-        const q = tensor([...list]);
+        const q = tensor([...levels]);
         const error = sub(target, prediction);
         return mean(maximum(mul(q, error), mul(sub(q, 1), error)), -1);
       },

@@ -66,12 +66,12 @@ function expandToRows(what: string, kind: string, values: Tensor, lead: Shape): 
   const out = new Float64Array(sizeOf(lead));
   const extents = lead.map((_, d) => shape[d] ?? 1);
   for (let row = 0; row < out.length; row++) {
-    let rest = row;
+    let remainder = row;
     let index = 0;
     let stride = 1;
     for (let d = lead.length - 1; d >= 0; d--) {
-      const position = rest % lead[d];
-      rest = Math.floor(rest / lead[d]);
+      const position = remainder % lead[d];
+      remainder = Math.floor(remainder / lead[d]);
       if (extents[d] !== 1) index += position * stride;
       stride *= extents[d];
     }

@@ -194,14 +194,14 @@ export function alignClasses(name: string): MetricDefinition<unknown>['align'] {
 
 /** Throws for a target that is not a class index; rows of weight 0 are not checked. */
 function checkClasses(name: string, classes: FloatArray, weights: Float64Array, width: number): void {
-  const wrong = classes.findIndex(
+  const index = classes.findIndex(
     (id, i) => weights[i] !== 0 && !(Number.isInteger(id) && id >= 0 && id < width),
   );
-  if (wrong < 0) return;
+  if (index < 0) return;
   throw valueError(
-    `${name}: the target of row ${wrong} must be one of the ${width} classes of the model, 0 to ${width - 1}, ` +
-      `got ${classes[wrong]}.`,
-    { target: classes[wrong], row: wrong, classes: width },
+    `${name}: the target of row ${index} must be one of the ${width} classes of the model, 0 to ${width - 1}, ` +
+      `got ${classes[index]}.`,
+    { target: classes[index], row: index, classes: width },
   );
 }
 
