@@ -41,6 +41,7 @@ import {
 import { type GradientHook, type OptimizerMemory, Stepper } from './step.js';
 import { Warnings } from './warnings.js';
 
+/** The options of `train`, resolved and with their defaults; null: none. */
 export interface LoopOptions {
   training: BatchSource;
   validation: BatchSource | null;

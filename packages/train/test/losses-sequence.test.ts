@@ -203,7 +203,7 @@ describe('a loss over sequences', () => {
     );
     assert.throws(
       () => loss.build!([-1, -1, 5], null as never),
-      fails('shape', /parameters for predictions of width 3, got \[-1, -1, 5\]/),
+      fails('shape', /parameters were built for predictions with a last axis of 3, got \[-1, -1, 5\]/),
     );
     assert.throws(
       () => bagOfLabels().build!([-1, 5], null as never),

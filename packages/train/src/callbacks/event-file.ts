@@ -39,7 +39,7 @@ function tfRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-// Protobuf encodings of a field: its key (field number and wire type), then its value.
+// The following functions encode a protobuf field: its key (field number and wire type), then its value.
 
 const key = (field: number, wire: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wire);
 

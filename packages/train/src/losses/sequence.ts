@@ -127,7 +127,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
       const newWidth = prediction[prediction.length - 1];
       if (built && newWidth !== width) {
         throw shapeError(
-          `${name} has parameters for predictions of width ${width}, got ${formatShape(prediction)}.`,
+          `${name}: the parameters were built for predictions with a last axis of ${width}, got ${formatShape(prediction)}.`,
           {
             ...{ name, width, got: prediction },
           },
