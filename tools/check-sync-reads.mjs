@@ -45,7 +45,7 @@ export const ALLOWED = {
   'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
     expandToRows: `masks and weights: ${HOST}`,
-    classWeighted: `targets: ${HOST}`,
+    combineWeights: `targets: ${HOST}`,
   },
   'train/src/losses/sequence.ts': {
     validSteps: `masks: ${HOST}`,

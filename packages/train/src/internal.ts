@@ -14,7 +14,7 @@ export { FIT_OPTIONS } from './fit.js';
 export { emptyHistory, record } from './history.js';
 export { alignParts } from './losses/align.js';
 export { makeLoss } from './losses/loss.js';
-export { classWeighted } from './losses/row-factors.js';
+export { combineWeights } from './losses/row-factors.js';
 export { lossByOutput, Objective, resolveLosses } from './objective.js';
 export { checkAverage } from './optimizers/average.js';
 export { configOf, type NamedConfig, resolve } from './registry.js';

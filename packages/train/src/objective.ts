@@ -18,7 +18,7 @@ import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
 import type { Loss } from './losses/loss.js';
 import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
-import { type ClassWeights, classWeighted } from './losses/row-factors.js';
+import { type ClassWeights, combineWeights } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
 
 /**
@@ -238,7 +238,7 @@ export class Objective {
   /** Returns the sample weights of an output, multiplied by class weights if there are any. */
   #weights(target: Tensor, prediction: Tensor, weights: Tensor | null): Tensor | null {
     if (!this.#classWeights) return weights;
-    return classWeighted(target, prediction.shape.slice(0, -1), this.#classWeights, weights);
+    return combineWeights(target, prediction.shape.slice(0, -1), this.#classWeights, weights);
   }
 
   /** Throws unless the batch has one target for each output with a loss. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ErrorCode, type Tensor, tensor, zeros } from '@unroll/core';
 import { type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
-import { classWeighted } from '@unroll/train/internal';
+import { combineWeights } from '@unroll/train/internal';
 import { fails } from './fails.js';
 
 describe('errors of losses', () => {
@@ -142,13 +142,13 @@ describe('errors of losses', () => {
     ],
     [
       'a class weight below 0',
-      () => classWeighted(zeros([2]), [2], { 0: -1 }),
+      () => combineWeights(zeros([2]), [2], { 0: -1 }),
       'value',
       /got -1 for class 0/,
     ],
     [
       'targets without a class for each row',
-      () => classWeighted(zeros([2]), [2, 3], [1]),
+      () => combineWeights(zeros([2]), [2, 3], [1]),
       'shape',
       /must have one class per row/,
     ],

@@ -89,7 +89,7 @@ export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
  * @param rows shape of the rows: the shape of the prediction without its last axis
  * @throws UnrollError `value` for a target that is not a class, or a weight that is not a number >= 0
  */
-export function classWeighted(
+export function combineWeights(
   target: Tensor,
   rows: Shape,
   classWeights: ClassWeights,
