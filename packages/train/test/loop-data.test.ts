@@ -139,7 +139,7 @@ describe('invalid data', () => {
     [
       'a split of an iterable',
       () => ({ batches: cut(), validationSplit: 0.5 }),
-      ['value', /for batches of an iterable use validationData/],
+      ['value', /validationSplit requires x and y, but batches were given/],
     ],
     [
       'a used generator',
