@@ -1,68 +1,67 @@
-// Checks that packages/*/src uses synchronous reads (dataSync, readSync, item, toArray, hostValues) only in the
-// functions listed below. Unused entries also fail, so that the list can only shrink. All other code works on
-// backends whose memory can only be read asynchronously. Not checked: the CPU backends, and testkit, which is not
-// published.
+// Checks that only the functions listed below read tensors synchronously (dataSync, readSync, item, toArray,
+// hostValues) in packages/*/src. All other code thus also works on backends without synchronous reads. A list entry whose
+// function has no synchronous read is an error, too. Not checked: the CPU backends, and testkit, which is not published.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const HOST = 'data that lie on the host';
-const HOST_COPY = 'what onHost has read';
+const HOST = 'values already in host memory';
+const HOST_COPY = 'values that toHost has copied to host memory';
 
-/** The reason for synchronous reads, by file and function. */
+/** Why synchronous reads are allowed, by file and function. */
 export const ALLOWED = {
   'core/src/ops/likelihood.ts': {
-    forward: 'computes in doubles on the CPU: these losses need a backend with synchronous reads',
+    forward: 'computes in float64 on the CPU: these losses require a backend with synchronous reads',
   },
-  'core/src/ops/pick.ts': { eachStretch: `class numbers: ${HOST}`, checked: `class numbers: ${HOST}` },
+  'core/src/ops/pick.ts': { forEachChunk: `class indices: ${HOST}`, checkClasses: `class indices: ${HOST}` },
   'core/src/ops/recurrent.ts': { stepMasks: `masks: ${HOST}` },
   'core/src/ops/rows.ts': { gather: `ids: ${HOST}` },
   'core/src/rows.ts': { takeRows: HOST_COPY, sliceRows: HOST_COPY, joinRows: HOST_COPY },
-  'core/src/resident.ts': { readNow: 'where a read is refused, with what to do' },
+  'core/src/resident.ts': { readSynchronously: 'throws if the backend has no synchronous reads' },
   'core/src/tensor.ts': {
     dataSync: 'the public synchronous read',
     item: 'the public synchronous read',
     toArray: 'the public synchronous read',
-    moveOut: 'where the backend has synchronous reads; elsewhere values stay in its memory',
+    moveOut: 'only if the backend has synchronous reads; otherwise, values remain in its memory',
   },
   'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
   'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
   'nn/src/masks.ts': {
     readMask: `masks: ${HOST}`,
     startedMask: `masks: ${HOST}`,
-    validSteps: `masks: ${HOST}`,
+    zeroMaskedSteps: `masks: ${HOST}`,
     anyMask: `masks: ${HOST}`,
   },
   'nn/src/layer.ts': {
-    getWeights: 'public and synchronous, as in Keras; elsewhere await data() of the parameters',
+    getWeights: 'public and synchronous, as in Keras; on other backends, await data() of each parameter',
   },
   'nn/src/weights.ts': {
-    roundWeights: 'public and synchronous; made for CPU kernels',
+    roundWeights: 'public and synchronous; for CPU kernels',
   },
   'train/src/fingerprint.ts': { fingerprint: HOST_COPY },
-  'train/src/guard.ts': { badData: `batches: ${HOST}` },
+  'train/src/guard.ts': { findBadData: `batches: ${HOST}` },
   'train/src/losses/counts.ts': { checkCounts: `targets: ${HOST}` },
-  'train/src/losses/crossentropy.ts': { checkShares: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
-  'train/src/losses/loss.ts': { ignored: `targets: ${HOST}` },
+  'train/src/losses/crossentropy.ts': { checkProbabilities: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
+  'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
-    spread: `masks and weights: ${HOST}`,
-    classWeighted: `targets: ${HOST}`,
+    expandToRows: `masks and weights: ${HOST}`,
+    combineWeights: `targets: ${HOST}`,
   },
   'train/src/losses/sequence.ts': {
-    counted: `masks: ${HOST}`,
-    paddingCounts: `targets: ${HOST}`,
-    maskCounts: `masks: ${HOST}`,
+    validSteps: `masks: ${HOST}`,
+    paddingTest: `targets: ${HOST}`,
+    targetMaskTest: `masks: ${HOST}`,
   },
   'train/src/metrics/metric.ts': {
-    fitElements: `what a metric is shown: ${HOST}`,
-    fitClasses: `what a metric is shown: ${HOST}`,
+    alignElements: `metric inputs: ${HOST}`,
+    alignClasses: `metric inputs: ${HOST}`,
   },
   'train/src/dirty-rows.ts': { mark: `ids: ${HOST}` },
-  'unrolljs/src/runnable.ts': { runnableOn: 'what data() has read' },
+  'unrolljs/src/runnable.ts': { runnableOn: 'values that data() has copied to host memory' },
   'train/src/warnings.ts': {
-    lookAtTargets: `targets: ${HOST}`,
+    checkTargets: `targets: ${HOST}`,
     startsMasked: `masks: ${HOST}`,
-    shortest: `masks: ${HOST}`,
+    shortestLength: `masks: ${HOST}`,
   },
 };
 
@@ -76,24 +75,24 @@ const DECLARATIONS = [
 
 const indentOf = (line) => line.length - line.trimStart().length;
 
-/** The function that contains line `at`; `(top)` outside of functions. */
-const functionAt = (lines, at) => {
-  let indent = indentOf(lines[at]);
-  for (let i = at - 1; i >= 0 && indent > 0; i--) {
+/** Returns the name of the function that contains line `index`; `(top)` outside of functions. */
+const functionAt = (lines, index) => {
+  let indent = indentOf(lines[index]);
+  for (let i = index - 1; i >= 0 && indent > 0; i--) {
     if (lines[i].trim() === '' || indentOf(lines[i]) >= indent) continue;
     const name = DECLARATIONS.map((form) => form.exec(lines[i].trim())?.[1]).find(Boolean);
     if (name) return name;
-    // The last line of a multi-line signature: its first line has the same or less indentation.
+    // A line that starts with `)` ends a multi-line signature, whose first line has the same indentation.
     if (!/^\)/.test(lines[i].trim())) indent = indentOf(lines[i]);
   }
   return '(top)';
 };
 
-/** All synchronous reads in a source: { name, line }. */
+/** Returns all synchronous reads in the text of a file as { name, line }, with the name of the function. */
 export const readsOf = (source) => {
   const lines = source.split('\n');
-  return lines.flatMap((line, at) =>
-    USE.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [{ name: functionAt(lines, at), line: at + 1 }] : [],
+  return lines.flatMap((line, i) =>
+    USE.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [{ name: functionAt(lines, i), line: i + 1 }] : [],
   );
 };
 
@@ -111,25 +110,29 @@ const sourcesOf = (root) => {
     .sort();
 };
 
-/** All violations, one line each. */
+/** Returns all violations, one message each. */
 export const checkSyncReads = (root, allowed = ALLOWED) => {
   const unused = new Set(
     Object.entries(allowed).flatMap(([file, names]) => Object.keys(names).map((name) => `${file} ${name}`)),
   );
-  const wrong = sourcesOf(root).flatMap((file) =>
+  const unlisted = sourcesOf(root).flatMap((file) =>
     readsOf(readFileSync(join(root, 'packages', file), 'utf8')).flatMap(({ name, line }) => {
       unused.delete(`${file} ${name}`);
       if (allowed[file]?.[name]) return [];
-      return [`packages/${file}:${line}: ${name} reads a tensor synchronously: await data() or valuesOf()`];
+      return [
+        `packages/${file}:${line}: ${name} reads a tensor synchronously. Use await data() or await valuesOf() instead.`,
+      ];
     }),
   );
-  const gone = [...unused].map((entry) => `${entry}: reads nothing synchronously: take it off the list`);
-  return [...wrong, ...gone];
+  const superfluous = [...unused].map(
+    (entry) => `${entry}: no synchronous reads. Remove the entry from tools/check-sync-reads.mjs.`,
+  );
+  return [...unlisted, ...superfluous];
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const wrong = checkSyncReads(join(fileURLToPath(import.meta.url), '../..'));
-  for (const line of wrong) console.log(line);
-  if (wrong.length > 0) process.exitCode = 1;
+  const errors = checkSyncReads(join(fileURLToPath(import.meta.url), '../..'));
+  for (const line of errors) console.log(line);
+  if (errors.length > 0) process.exitCode = 1;
   else console.log('all synchronous reads are on the list');
 }

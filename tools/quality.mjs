@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { currentBackend, ready } from '@unroll/core';
-import { fromHalf, toHalves } from '@unroll/core/internal';
+import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { makeTable, parseCsv } from '@unroll/data';
 import { actualAt, backtestEvents } from '@unroll/tasks';
 import { decodeCheckpoint, encodeCheckpoint } from '@unroll/train';
@@ -143,7 +143,7 @@ function rounded(name, bytes) {
   const checkpoint = decodeCheckpoint(bytes);
   for (const [tensor, saved] of Object.entries(checkpoint.run.tensors)) {
     if (!tensor.startsWith('weights/') && tensor !== 'average') continue;
-    saved.values = Float32Array.from(toHalves(saved.values, `${name} ${tensor}`), fromHalf);
+    saved.values = Float32Array.from(toFloat16Bits(saved.values, `${name} ${tensor}`), fromFloat16Bits);
   }
   return encodeCheckpoint(checkpoint);
 }

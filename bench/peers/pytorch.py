@@ -64,11 +64,11 @@ class Classifier(nn.Module):
 
     def __init__(self, row, weights):
         super().__init__()
-        whole = row["whole"]
-        self.embedding = nn.Embedding(whole["vocabulary"], row["I"])
+        text_model = row["textModel"]
+        self.embedding = nn.Embedding(text_model["vocabulary"], row["I"])
         self.cell = MODULES[row["kind"]](row["I"], row["H"])
-        self.hidden = nn.Linear(row["H"], whole["hidden"])
-        self.out = nn.Linear(whole["hidden"], whole["classes"])
+        self.hidden = nn.Linear(row["H"], text_model["hidden"])
+        self.out = nn.Linear(text_model["hidden"], text_model["classes"])
         table, W, U, b, *dense = weights
         dense = [w.t() if w.dim() == 2 else w for w in dense]
         copy_into(self.parameters(), [table, *weights_of(row, W, U, b), *dense])
@@ -88,10 +88,10 @@ class Translator(nn.Module):
 
     def __init__(self, row, weights):
         super().__init__()
-        vocabulary, sizes = row["whole"]["vocabulary"], (row["I"], row["H"])
+        vocabulary, sizes = row["textModel"]["vocabulary"], (row["I"], row["H"])
         self.source, self.encoder = nn.Embedding(vocabulary, row["I"]), MODULES[row["kind"]](*sizes)
         self.target, self.decoder = nn.Embedding(vocabulary, row["I"]), MODULES[row["kind"]](*sizes)
-        self.out = nn.Linear(row["H"], row["whole"]["classes"])
+        self.out = nn.Linear(row["H"], row["textModel"]["classes"])
         halves = [[w[0], *weights_of(row, *w[1:])] for w in (weights[:4], weights[4:8])]
         copy_into(self.parameters(), [*halves[0], *halves[1], weights[8].t(), weights[9]])
 
@@ -126,7 +126,7 @@ class Layers(nn.Module):
         return torch.cat([h[-2], h[-1]], dim=-1) if self.row["layers"][-1]["bidirectional"] else h[-1]
 
 
-WHOLE = {"classifier": Classifier, "translator": Translator}
+TEXT_MODELS = {"classifier": Classifier, "translator": Translator}
 
 
 def build(row, weights):
@@ -144,14 +144,14 @@ class Task:
     def __init__(self, row, mode, data):
         tensors, count = read_tensors(data), data["inputs"]
         weights, self.y = tensors[count + 1 :], tensors[count]
-        # Time-major, as its kernels want it; token numbers are whole.
+        # Time-major, as its kernels want it; token ids are integers.
         inputs = [x.transpose(0, 1).contiguous() for x in tensors[:count]]
-        self.inputs = [x.long() for x in inputs] if row.get("whole") else inputs
+        self.inputs = [x.long() for x in inputs] if row.get("textModel") else inputs
         self.row, self.mode = row, mode
         if mode == "stream":
             self.prepare_stream(weights)
         else:
-            self.module = WHOLE[row["cell"]](row, weights) if row.get("whole") else Layers(row, weights)
+            self.module = TEXT_MODELS[row["cell"]](row, weights) if row.get("textModel") else Layers(row, weights)
             self.module.train(mode == "train")
             if mode == "train":
                 self.prepare_training()
@@ -244,7 +244,7 @@ class Server:
 
     def load(self, request):
         if request.get("variant", "standard") != "standard":
-            return {"unavailable": "has no such cell"}
+            return {"unavailable": "does not support this cell"}
         self.task = Task(request["row"], request["mode"], request["data"])
         return {"variant": "standard", **self.task.results()}
 

@@ -1,18 +1,17 @@
 /**
- * Checks that the engines agree. The first and the last example's outputs are compared with the float64 oracle, and all
- * outputs are compared between engines. The losses of three training steps are compared between engines. An engine that
- * disagrees is not timed.
+ * Checks the results of the engines before timing. Outputs of the first and the last example are compared with the
+ * float64 oracle; all outputs, and the losses of three training steps, are compared between engines.
  */
 import type { RowData } from './data.js';
 import { oracle } from './oracle.js';
 import type { Loaded } from './protocol.js';
 import type { Row, Variant } from './rows.js';
 
-/** The largest allowed relative difference. */
+/** The largest relative difference that counts as agreement. */
 export const TOLERANCE = 1e-4;
 
-/** Largest |a - b| divided by the largest |b|; infinity if there is a NaN. */
-export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+/** Returns the largest |a - b| divided by the largest |b|; infinity if a value is NaN or the lengths differ. */
+export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;
   let scale = 0;
@@ -25,6 +24,7 @@ export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return largest === 0 ? 0 : largest / scale;
 }
 
+/** Decodes base64-encoded float32 values. */
 function decode(text: string): Float32Array {
   const buffer = Buffer.from(text, 'base64');
   const values = new Float32Array(buffer.length / 4);
@@ -32,14 +32,15 @@ function decode(text: string): Float32Array {
   return values;
 }
 
-/** Compares the results of the engines for one row. */
+/** Compares the results of the engines for one row. The first correct results of a variant become its reference. */
 export class Agreement {
   readonly #row: Row;
   readonly #data: RowData;
-  /** Outputs of the oracle. */
-  readonly #expected = new Map<Variant, Float64Array[]>();
-  /** The outputs of the first engine that agreed, and its name. */
+  /** Outputs of the oracle for the compared examples. */
+  readonly #oracleOutputs = new Map<Variant, Float64Array[]>();
+  /** The outputs of the first engine that agreed with the oracle, and its name. */
   readonly #outputs = new Map<Variant, { values: Float32Array; engine: string }>();
+  /** The losses of the first engine, and its name. */
   readonly #losses = new Map<Variant, { values: number[]; engine: string }>();
 
   constructor(row: Row, data: RowData) {
@@ -47,39 +48,42 @@ export class Agreement {
     this.#data = data;
   }
 
-  /** Whether losses of this variant are known, so that others can be compared with them. */
-  knows(variant: Variant): boolean {
+  /** Returns whether there are reference losses for this variant. */
+  hasLosses(variant: Variant): boolean {
     return this.#losses.has(variant);
   }
 
-  /** The reason why an engine's results are wrong; null if they agree or are the first of their variant. */
-  judge(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
-    if (outputs !== undefined) return this.#judgeOutputs(engine, decode(outputs), variant);
+  /**
+   * Compares the results of an engine.
+   * @returns the difference in words; null if the results agree, or if they are losses and the first of their variant
+   */
+  findMismatch(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
+    if (outputs !== undefined) return this.#findOutputMismatch(engine, decode(outputs), variant);
     if (losses === undefined) return null;
-    const known = this.#losses.get(variant);
-    if (known) return disagreement(difference(losses, known.values), known.engine);
+    const reference = this.#losses.get(variant);
+    if (reference) return mismatchText(relativeDifference(losses, reference.values), reference.engine);
     this.#losses.set(variant, { values: losses, engine });
     return null;
   }
 
-  #judgeOutputs(engine: string, outputs: Float32Array, variant: Variant): string | null {
+  #findOutputMismatch(engine: string, outputs: Float32Array, variant: Variant): string | null {
     const examples = this.#row.B === 1 ? [0] : [0, this.#row.B - 1];
-    const expected = this.#expected.get(variant) ?? oracle(this.#row, this.#data, examples, variant);
-    this.#expected.set(variant, expected);
+    const expected = this.#oracleOutputs.get(variant) ?? oracle(this.#row, this.#data, examples, variant);
+    this.#oracleOutputs.set(variant, expected);
     const width = outputs.length / this.#row.B;
     const differences = examples.map((example, i) =>
-      difference(outputs.subarray(example * width, (example + 1) * width), expected[i]),
+      relativeDifference(outputs.subarray(example * width, (example + 1) * width), expected[i]),
     );
-    const wrong = disagreement(Math.max(...differences), 'the float64 oracle');
-    if (wrong) return wrong;
-    const known = this.#outputs.get(variant);
-    if (known) return disagreement(difference(outputs, known.values), known.engine);
+    const mismatch = mismatchText(Math.max(...differences), 'the float64 oracle');
+    if (mismatch) return mismatch;
+    const reference = this.#outputs.get(variant);
+    if (reference) return mismatchText(relativeDifference(outputs, reference.values), reference.engine);
     this.#outputs.set(variant, { values: outputs, engine });
     return null;
   }
 }
 
-/** The message for a relative difference; null if it is within the tolerance. */
-function disagreement(relative: number, reference: string): string | null {
+/** Describes a relative difference from the reference; null if it is within the tolerance. */
+function mismatchText(relative: number, reference: string): string | null {
   return relative <= TOLERANCE ? null : `disagrees with ${reference} by ${relative.toExponential(1)}`;
 }

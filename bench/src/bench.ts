@@ -1,35 +1,44 @@
 /**
- * `npm run bench`: compares Unroll with its peers, in alternating rounds of one run, and with the peak of the
- * machine. Every engine runs in its own process. This process makes the data, compares the results, schedules the
- * rounds and writes the tables. bench/README.md explains how to read them.
+ * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. Each
+ * engine runs in a process of its own. This process generates the data, compares the results, schedules the rounds and
+ * writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
-import { type CellResult, CHECK, FULL, measureRow, QUICK, type Running, type Speeds } from './cell.js';
+import { type CellResult, CHECK, FULL, measureRow, QUICK, type RunningEngine, type Speeds } from './cell.js';
 import { closeChromium } from './chromium.js';
 import { makeData } from './data.js';
 import { writeData } from './data-node.js';
-import { type EngineSpec, inPage, installed, peakLaunches } from './engines.js';
+import { type EngineSpec, isInPage, isInstalled, peakLaunches } from './engines.js';
 import { type Options, readOptions } from './options.js';
 import { EngineProcess, type Launch } from './process.js';
 import type { Peaks } from './protocol.js';
-import { cellLines, jsonResult, type Machine, nameOf, ofPeak, peakLines, plural, report } from './report.js';
+import {
+  cellLines,
+  fractionOfPeak,
+  jsonResult,
+  type Machine,
+  nameOf,
+  peakLines,
+  plural,
+  report,
+} from './report.js';
 import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
 /**
- * Measures the peak on the given number of threads as the sum over that many concurrent processes. Keeps the best
- * result.
+ * Measures the peak of the given number of threads: the sum over that many single-threaded processes, which run at the
+ * same time. Stores the result in `machine` if it is higher than an earlier one.
  */
 async function measurePeak(machine: Machine, threads: number, launch: Launch): Promise<void> {
   const processes = Array.from({ length: threads }, () => new EngineProcess(launch));
-  await Promise.all(processes.map((one) => one.ask({ do: 'hello' })));
-  const all = await Promise.all(processes.map((one) => one.ask({ do: 'peak' })));
-  for (const one of processes) one.stop();
+  await Promise.all(processes.map((process) => process.ask({ do: 'hello' })));
+  const peaksOfProcesses = await Promise.all(processes.map((process) => process.ask({ do: 'peak' })));
+  for (const process of processes) process.stop();
   const best = (machine.peakGflopsOnThreads[threads] ??= {});
-  for (const width of Object.keys(all[0]) as (keyof Peaks)[]) {
-    const sum = all.reduce((total, peaks) => total + (peaks[width] ?? 0), 0);
+  for (const width of Object.keys(peaksOfProcesses[0]) as (keyof Peaks)[]) {
+    const sum = peaksOfProcesses.reduce((total, peaks) => total + (peaks[width] ?? 0), 0);
     best[width] = Math.max(best[width] ?? 0, sum);
   }
   if (threads === 1) machine.peakGflops = best;
@@ -41,14 +50,14 @@ interface Run {
   readonly specs: EngineSpec[];
   readonly machine: Machine;
   readonly versions: Record<string, string>;
-  /** Engines that are not installed or do not run on this machine. */
-  readonly absent: Set<string>;
+  /** Engines that are not installed or do not start on this machine. */
+  readonly unavailable: Set<string>;
   /** Started engines by number of threads. */
-  readonly running: Map<number, Running[]>;
+  readonly running: Map<number, RunningEngine[]>;
 }
 
-/** Starts an engine; null if it does not run on this machine. */
-async function start(spec: EngineSpec, threads: number, run: Run): Promise<Running | null> {
+/** Starts an engine. @returns null if the engine does not start on this machine */
+async function start(spec: EngineSpec, threads: number, run: Run): Promise<RunningEngine | null> {
   const process = new EngineProcess(spec.launch(threads));
   try {
     const { version, description, browser } = await process.ask({ do: 'hello' }, 180);
@@ -56,17 +65,17 @@ async function start(spec: EngineSpec, threads: number, run: Run): Promise<Runni
     run.versions[spec.name] ??= `${version}, ${description}`;
     return { spec, process };
   } catch (error) {
-    const reason = `${spec.name} (does not run here: ${(error as Error).message.trim()})`;
-    if (!run.absent.has(reason)) console.log(reason);
-    run.absent.add(reason);
+    const reason = `${spec.name} (does not start: ${(error as Error).message.trim()})`;
+    if (!run.unavailable.has(reason)) console.log(reason);
+    run.unavailable.add(reason);
     return null;
   }
 }
 
-/** Starts every engine with each number of threads, and prints the list of available ones. */
+/** Starts every engine with each number of threads, and prints the versions of those that started. */
 async function startAll(run: Run): Promise<void> {
   for (const threads of run.options.threads) {
-    const started: Running[] = [];
+    const started: RunningEngine[] = [];
     for (const spec of run.specs) {
       const engine = await start(spec, threads, run);
       if (engine) started.push(engine);
@@ -76,23 +85,20 @@ async function startAll(run: Run): Promise<void> {
   for (const [name, version] of Object.entries(run.versions)) console.log(`${name}: ${version}`);
 }
 
-function missingPeers({ engines, python }: Options): EngineSpec[] {
-  const missing = engines.filter((spec) => !installed(spec, python));
+/** Returns the engines that are not installed, and prints how to install them. */
+function reportMissing({ engines, python }: Options): EngineSpec[] {
+  const missing = engines.filter((spec) => !isInstalled(spec, python));
   if (missing.length > 0) {
     console.log(`Not installed: ${missing.map(({ name }) => name).join(', ')}.`);
-    console.log(
-      '  `npm run bench:peers` installs them under bench/peers, and only there; for a PyTorch that you have,',
-    );
-    console.log('  pass --python PATH.');
-    if (missing.some(inPage) && !findChromium()) console.log(`  For those in a page: ${NO_CHROMIUM}.`);
+    console.log('  To install them under bench/peers, run `npm run bench:peers`.');
+    console.log('  To use a PyTorch that is already installed, pass --python PATH.');
+    if (missing.some(isInPage) && !findChromium()) console.log(`  Engines in Chromium: ${NO_CHROMIUM}.`);
     console.log();
   }
   return missing;
 }
 
-/**
- * The cells of a row. A stream runs one step for any T and B of the row, so it runs once for each width.
- */
+/** Returns the cells to measure. A stream does not depend on T and B: rows that differ only in these share its cell. */
 function cellsOf(options: Options): { row: Row; mode: Mode }[] {
   const seen = new Set<string>();
   return options.rows.flatMap((row) =>
@@ -108,7 +114,7 @@ function cellsOf(options: Options): { row: Row; mode: Mode }[] {
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
-  const missing = missingPeers(options);
+  const missing = reportMissing(options);
   const run: Run = {
     options,
     specs: options.engines.filter((spec) => !missing.includes(spec)),
@@ -121,7 +127,7 @@ async function main(): Promise<void> {
       peakGflopsOnThreads: {},
     },
     versions: {},
-    absent: new Set(missing.map(({ name }) => name)),
+    unavailable: new Set(missing.map(({ name }) => name)),
     running: new Map(),
   };
   try {
@@ -133,7 +139,7 @@ async function main(): Promise<void> {
       await measurePeaks(run);
       await writeReport(run, results);
     }
-    complain(results, run.specs, run.machine);
+    printWarnings(results, run.specs, run.machine);
   } finally {
     for (const engine of [...run.running.values()].flat()) engine.process.stop();
     closeChromium();
@@ -141,9 +147,9 @@ async function main(): Promise<void> {
 }
 
 async function measurePeaks({ options, specs, machine }: Run): Promise<void> {
-  const peaksOf = new Set([1, ...options.threads]);
+  const threadCounts = new Set([1, ...options.threads]);
   for (const launch of peakLaunches(specs)) {
-    for (const threads of peaksOf) await measurePeak(machine, threads, launch);
+    for (const threads of threadCounts) await measurePeak(machine, threads, launch);
   }
 }
 
@@ -153,55 +159,59 @@ async function measureCells({ options, specs, machine, running }: Run): Promise<
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const results: CellResult[] = [];
   const speeds: Speeds = new Map();
-  const standard = options.check ? CHECK : options.quick ? QUICK : FULL;
-  const pace = { ...standard, ...(options.limit && { limit: options.limit }) };
+  const preset = options.check ? CHECK : options.quick ? QUICK : FULL;
+  const pace = { ...preset, ...(options.limit && { limitSeconds: options.limit }) };
   for (const { row, mode } of cellsOf(options)) {
     const data = makeData(row, mode, options.weights);
     const file = writeData(join(folder, 'row.bin'), data);
-    const found = await measureRow({ row, mode }, running, data, file, pace, speeds);
-    results.push(...found);
+    const rowResults = await measureRow({ row, mode }, running, data, file, pace, speeds);
+    results.push(...rowResults);
     for (const [i, threads] of [...running.keys()].entries()) {
       console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
-      for (const line of cellLines(found[i], specs, machine)) console.log(line);
+      for (const line of cellLines(rowResults[i], specs, machine)) console.log(line);
     }
   }
   return results;
 }
 
+/** Prints the report and writes it to the files named by the options. */
 async function writeReport(
-  { options, specs, machine, versions, absent, running }: Run,
+  { options, specs, machine, versions, unavailable, running }: Run,
   cells: CellResult[],
 ): Promise<void> {
   const { quick, weights } = options;
   const javascriptShare = options.modes.includes('train')
-    ? await shares(running.values().next().value ?? [])
+    ? await javascriptShares(running.values().next().value ?? [])
     : {};
-  const result = { machine, quick, weights, versions, missing: [...absent], cells, javascriptShare };
+  const result = { machine, quick, weights, versions, missing: [...unavailable], cells, javascriptShare };
   const text = report(result, specs);
   console.log(`\n${text}`);
   if (options.markdown) writeFileSync(options.markdown, text);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(jsonResult(result, specs), null, 2)}\n`);
 }
 
-/** The share of JavaScript in a training step, for each of Unroll's engines. */
-async function shares(engines: readonly Running[]): Promise<Record<string, number>> {
-  const found: Record<string, number> = {};
+/** Measures JavaScript's share of a training step for each engine of Unroll. */
+async function javascriptShares(engines: readonly RunningEngine[]): Promise<Record<string, number>> {
+  const shares: Record<string, number> = {};
   for (const { spec, process } of engines) {
-    if (spec.peer === null) found[spec.name] = (await process.ask({ do: 'share' })).share;
+    if (spec.peer === null) shares[spec.name] = (await process.ask({ do: 'share' })).share;
   }
-  return found;
+  return shares;
 }
 
-/** Prints warnings about the results. The run fails if an engine computed different results. */
-function complain(results: readonly CellResult[], specs: EngineSpec[], machine: Machine): void {
+/** Prints warnings about the results. Sets exit code 1 if the results of an engine were wrong. */
+function printWarnings(results: readonly CellResult[], specs: EngineSpec[], machine: Machine): void {
   const above = results
     .flatMap(({ measured }) => measured)
-    .filter((one) => (ofPeak(one, specs, machine) ?? 0) > 1);
-  for (const one of above) {
-    console.log(`${one.engine} at ${nameOf(one)} exceeded the measured peak: the machine was disturbed.`);
+    .filter((cell) => (fractionOfPeak(cell, specs, machine) ?? 0) > 1);
+  for (const cell of above) {
+    console.log(
+      `${cell.engine} at ${nameOf(cell)} exceeded the measured peak: other processes probably slowed down the peak ` +
+        'measurement. Repeat the run.',
+    );
   }
-  for (const one of results.flatMap(({ absent }) => absent).filter(({ wrong }) => wrong)) {
-    console.log(`${one.engine} at ${nameOf(one)}, ${one.mode}: ${one.reason}`);
+  for (const cell of results.flatMap(({ absent }) => absent).filter(({ wrong }) => wrong)) {
+    console.log(`${cell.engine} at ${nameOf(cell)}, ${cell.mode}: ${cell.reason}`);
     process.exitCode = 1;
   }
 }

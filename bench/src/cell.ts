@@ -1,8 +1,7 @@
 /**
- * Measures a row of the benchmark in a mode; there is one cell for each number of threads. All engines load the row,
- * their results are compared, and they warm up. Then they alternate: one round of the first engine, one of the
- * second, and so on, for every number of threads, repeatedly. Changes in the speed of the machine therefore affect
- * all engines.
+ * Measures a row of the benchmark in one mode, with every number of threads. All engines load the row, their results
+ * are compared, and they warm up. Then the engines alternate: each runs one short round at a time. Changes in the speed
+ * of the machine therefore affect all engines.
  */
 import { Agreement } from './agree.js';
 import { type DataFile, type RowData, stepsOf } from './data.js';
@@ -12,141 +11,161 @@ import type { Loaded } from './protocol.js';
 import { creditedFlops, executedFlops, type Mode, makeRow, type Row, type Variant } from './rows.js';
 import { median } from './statistics.js';
 
+/** How long a cell is measured. */
 export interface Pace {
-  /** Milliseconds of untimed calls. */
-  warm: number;
+  /** Duration of the untimed calls. */
+  warmUpMs: number;
   /** Number of timed rounds; 0: only compare results. */
   rounds: number;
-  /** Target duration of a round in milliseconds. */
-  round: number;
-  /** Limit of the duration of a call in seconds; slower engines are skipped. */
-  limit: number;
+  /** Target duration of a round. */
+  roundMs: number;
+  /** Engines whose calls are expected to take longer are skipped. */
+  limitSeconds: number;
 }
 
-/** Many short rounds: their median excludes interruptions of 5 to 15 ms by other processes. */
-export const FULL: Pace = { warm: 1000, rounds: 15, round: 70, limit: 10 };
-export const QUICK: Pace = { warm: 150, rounds: 3, round: 60, limit: 2 };
+/** Many short rounds: interruptions of 5 to 15 ms by other processes do not affect their median. */
+export const FULL: Pace = { warmUpMs: 1000, rounds: 15, roundMs: 70, limitSeconds: 10 };
+export const QUICK: Pace = { warmUpMs: 150, rounds: 3, roundMs: 60, limitSeconds: 2 };
 /** Compares results without timing. */
-export const CHECK: Pace = { warm: 0, rounds: 0, round: 0, limit: 10 };
+export const CHECK: Pace = { warmUpMs: 0, rounds: 0, roundMs: 0, limitSeconds: 10 };
 
-/** A row in a mode on a number of threads. */
+/** A row in one mode, with one number of threads. */
 export interface Cell {
   row: Row;
   mode: Mode;
   threads: number;
 }
 
+/** The times of one engine in a cell. */
 export interface Measured extends Cell {
   engine: string;
-  /** Milliseconds per call over the rounds. */
+  /** Milliseconds per call: the median, minimum and maximum over the rounds. */
   ms: number;
   msMin: number;
   msMax: number;
-  /** Milliseconds per call of each round, in order. */
+  /** Milliseconds per call in each round, in order. */
   rounds: readonly number[];
-  /** Credited and executed operations per nanosecond, from the median. */
+  /** Credited (`gflops`) and executed operations per nanosecond, computed from the median. */
   gflops: number;
   executedGflops: number;
   variant: Variant;
-  /** The fastest alternative of the engine. */
+  /** Name of the implementation that was timed: the engine's fastest. Absent if it is the default. */
   note?: string;
 }
 
+/** An engine that has no times in a cell. */
 export interface Absent extends Cell {
   engine: string;
   reason: string;
-  /** True if its results are wrong: a failure of the benchmark instead of a gap. */
+  /** True if the engine's results are wrong, which fails the benchmark; false if it cannot run the cell. */
   wrong: boolean;
 }
 
-export interface Running {
+/** An engine whose process has started. */
+export interface RunningEngine {
   spec: EngineSpec;
   process: EngineProcess;
 }
 
+/** The results of all engines in a cell. */
 export interface CellResult {
-  /** Engines whose results agree. */
+  /** Names of the engines whose results agree. */
   agreed: string[];
   measured: Measured[];
   absent: Absent[];
 }
 
-/** The highest speeds so far by engine, mode and threads, which predict the duration of further rows. */
+/** The highest speed measured so far, by engine, mode and threads; it predicts the duration of later rows. */
 export type Speeds = Map<string, { gflops: number; flops: number }>;
 
-interface Racer extends Running {
+/** An engine that has loaded the row of a cell. */
+interface LoadedEngine extends RunningEngine {
   loaded: Loaded;
-  milliseconds: number;
+  /** Number of calls in a round. */
   calls: number;
+  /** Number of rounds to run. */
   rounds: number;
+  /** Milliseconds per call in each round so far. */
   times: number[];
   note?: string;
 }
 
-const PAUSE = 25; // until the threads of the previous engine stop spinning
+/** After this time, the worker threads of the previous engine no longer spin. */
+const PAUSE_MS = 25;
 
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE));
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
-/** The engines on one number of threads, and their results. */
-interface Field {
+/** A cell, the engines that have loaded its row, and their results. */
+interface CellRun {
   cell: Cell;
-  racers: Racer[];
+  engines: LoadedEngine[];
   result: CellResult;
 }
 
-/** @param running the engines by their number of threads */
+/**
+ * Measures a row in one mode and adds the speeds to `speeds`.
+ * @param running the engines by their number of threads
+ * @returns one result for each entry of `running`, in order
+ */
 export async function measureRow(
   { row, mode }: Omit<Cell, 'threads'>,
-  running: ReadonlyMap<number, readonly Running[]>,
+  running: ReadonlyMap<number, readonly RunningEngine[]>,
   data: RowData,
   file: DataFile,
   pace: Pace,
   speeds: Speeds,
 ): Promise<CellResult[]> {
-  const fields: Field[] = [];
-  for (const [threads, engines] of running) {
+  const cellRuns: CellRun[] = [];
+  for (const [threads, candidates] of running) {
     const cell = { row, mode, threads };
     const result: CellResult = { agreed: [], measured: [], absent: [] };
-    const racers = await loadAll(cell, engines, data, file, pace, speeds, result);
-    result.agreed = racers.map(({ spec }) => spec.name);
-    fields.push({ cell, racers, result });
+    const engines = await loadAll(cell, candidates, data, file, pace, speeds, result);
+    result.agreed = engines.map(({ spec }) => spec.name);
+    cellRuns.push({ cell, engines, result });
   }
-  const racing = new Set(fields.flatMap(({ racers }) => racers));
-  const guarded = async (racer: Racer, { cell, result }: Field, work: () => Promise<void>): Promise<void> => {
+  const active = new Set(cellRuns.flatMap(({ engines }) => engines));
+  /** Runs `work` unless the engine has failed before. An error marks the engine as absent. */
+  const runIfActive = async (
+    engine: LoadedEngine,
+    { cell, result }: CellRun,
+    work: () => Promise<void>,
+  ): Promise<void> => {
     try {
-      if (!racing.has(racer)) return;
+      if (!active.has(engine)) return;
       await work();
       await pause();
     } catch (error) {
-      racing.delete(racer);
-      leave(result, cell, racer.spec, (error as Error).message);
+      active.delete(engine);
+      markAbsent(result, cell, engine.spec, (error as Error).message);
     }
   };
+  // Round -1 is the warm-up.
   for (let round = pace.rounds > 0 ? -1 : 0; round < pace.rounds; round++) {
-    for (const field of fields) {
-      const { racers } = field;
-      const first = Math.max(0, round) % Math.max(1, racers.length);
-      for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
-        if (round >= racer.rounds) continue;
-        await guarded(racer, field, async () => {
-          if (round < 0) return warm(racer, pace);
-          const { milliseconds } = await racer.process.ask({ do: 'round', calls: racer.calls });
-          racer.times.push(milliseconds);
+    for (const cellRun of cellRuns) {
+      const { engines } = cellRun;
+      const first = Math.max(0, round) % Math.max(1, engines.length);
+      for (const engine of [...engines.slice(first), ...engines.slice(0, first)]) {
+        if (round >= engine.rounds) continue;
+        await runIfActive(engine, cellRun, async () => {
+          if (round < 0) return warmUp(engine, pace);
+          const { milliseconds } = await engine.process.ask({ do: 'round', calls: engine.calls });
+          engine.times.push(milliseconds);
         });
       }
     }
   }
-  for (const field of fields) {
-    const { cell, racers, result } = field;
-    for (const racer of racers) {
-      await guarded(racer, field, async () => void (await racer.process.ask({ do: 'drop' })));
-      if (racing.has(racer) && racer.times.length > 0) result.measured.push(summary(cell, racer, speeds));
+  for (const cellRun of cellRuns) {
+    const { cell, engines, result } = cellRun;
+    for (const engine of engines) {
+      await runIfActive(engine, cellRun, async () => void (await engine.process.ask({ do: 'drop' })));
+      if (active.has(engine) && engine.times.length > 0)
+        result.measured.push(summarizeRounds(cell, engine, speeds));
     }
   }
-  return fields.map(({ result }) => result);
+  return cellRuns.map(({ result }) => result);
 }
 
-function leave(
+function markAbsent(
   { absent }: CellResult,
   cell: Cell,
   { name }: EngineSpec,
@@ -156,81 +175,88 @@ function leave(
   absent.push({ ...cell, engine: name, reason, wrong });
 }
 
-/** The expected duration of a call, from rows that are not much smaller; 0 if unknown. */
+/** Predicts the duration of a call from the speed on earlier rows; 0 if there are none, or only far smaller ones. */
 function expectedSeconds({ row, mode, threads }: Cell, { name }: EngineSpec, speeds: Speeds): number {
-  const known = speeds.get(`${name} ${mode} ${threads}`);
+  const fastest = speeds.get(`${name} ${mode} ${threads}`);
   const flops = creditedFlops(row, mode);
-  return known && flops < 100 * known.flops ? flops / known.gflops / 1e9 : 0;
+  return fastest && flops < 100 * fastest.flops ? flops / fastest.gflops / 1e9 : 0;
 }
 
+/** Loads the row in every engine and compares the results. @returns the engines that agree; marks the others as absent */
 async function loadAll(
   cell: Cell,
-  engines: readonly Running[],
+  candidates: readonly RunningEngine[],
   data: RowData,
   file: DataFile,
   pace: Pace,
   speeds: Speeds,
   result: CellResult,
-): Promise<Racer[]> {
+): Promise<LoadedEngine[]> {
   const { row, mode } = cell;
-  // The oracle processes all steps, which for a stream are several calls.
-  const seen = mode === 'stream' ? makeRow(row.cell, row.I, row.H, row.B, stepsOf(row, mode)) : row;
-  const agreement = new Agreement(seen, data);
-  const racers: Racer[] = [];
-  for (const engine of engines) {
+  // A stream processes one step per call; the oracle processes the steps of all calls at once.
+  const oracleRow = mode === 'stream' ? makeRow(row.cell, row.I, row.H, row.B, stepsOf(row, mode)) : row;
+  const agreement = new Agreement(oracleRow, data);
+  const agreeing: LoadedEngine[] = [];
+  for (const engine of candidates) {
     const { spec, process } = engine;
     const seconds = expectedSeconds(cell, spec, speeds);
-    if (seconds > pace.limit) {
-      leave(result, cell, spec, `too slow: about ${seconds.toFixed(0)} s per call`);
+    if (seconds > pace.limitSeconds) {
+      markAbsent(result, cell, spec, `too slow: about ${seconds.toFixed(0)} s per call`);
       continue;
     }
     try {
       const load = { do: 'load', row, mode, data: file } as const;
-      const loaded = await process.ask(load, 60 + 10 * pace.limit);
+      const loaded = await process.ask(load, 60 + 10 * pace.limitSeconds);
       if (loaded.unavailable !== undefined) {
-        leave(result, cell, spec, loaded.unavailable);
+        markAbsent(result, cell, spec, loaded.unavailable);
         continue;
       }
       const { variant = 'standard' } = loaded;
       if (row.cell === 'grubefore' && variant !== 'reset-before') {
-        leave(result, cell, spec, 'has the reset after the product only');
+        markAbsent(result, cell, spec, 'supports only GRUs with the reset gate after the matrix product');
         continue;
       }
-      if (mode === 'train' && variant !== 'standard' && !agreement.knows(variant)) {
-        // The first engine (Unroll) computes the same variant once for comparison.
-        const judge = engines[0].process;
-        agreement.judge(engines[0].spec.name, await judge.ask({ ...load, variant }));
-        await judge.ask(load);
-        if (!agreement.knows(variant)) {
-          leave(result, cell, spec, 'other equations, and nothing to compare them with');
+      if (mode === 'train' && variant !== 'standard' && !agreement.hasLosses(variant)) {
+        // For comparison, the first engine (Unroll) computes the same variant once. Then it reloads the standard one.
+        const { process: reference, spec: referenceSpec } = candidates[0];
+        agreement.findMismatch(referenceSpec.name, await reference.ask({ ...load, variant }));
+        await reference.ask(load);
+        if (!agreement.hasLosses(variant)) {
+          markAbsent(
+            result,
+            cell,
+            spec,
+            'computes another variant of the cell, for which there is no reference',
+          );
           continue;
         }
       }
-      const wrong = agreement.judge(spec.name, loaded);
-      if (wrong !== null) {
-        leave(result, cell, spec, wrong, true);
+      const mismatch = agreement.findMismatch(spec.name, loaded);
+      if (mismatch !== null) {
+        markAbsent(result, cell, spec, mismatch, true);
         continue;
       }
-      racers.push({ ...engine, loaded, milliseconds: 0, calls: 1, rounds: pace.rounds, times: [] });
+      agreeing.push({ ...engine, loaded, calls: 1, rounds: pace.rounds, times: [] });
     } catch (error) {
-      leave(result, cell, spec, (error as Error).message);
+      markAbsent(result, cell, spec, (error as Error).message);
     }
   }
-  return racers;
+  return agreeing;
 }
 
-async function warm(racer: Racer, pace: Pace): Promise<void> {
-  const { milliseconds, note } = await racer.process.ask({ do: 'warm', milliseconds: pace.warm });
-  racer.milliseconds = milliseconds;
-  racer.calls = Math.max(1, Math.round(pace.round / milliseconds));
-  // A long call averages out interruptions; a call of many seconds is repeated three times, or runs once.
-  if (milliseconds > 3 * pace.round) racer.rounds = Math.min(7, pace.rounds);
-  if (milliseconds > 10 * pace.round) racer.rounds = Math.min(3, pace.rounds);
-  if (milliseconds > 5000) racer.rounds = 1;
-  if (note !== undefined) racer.note = note;
+/** Warms up an engine and chooses its number of calls and rounds. */
+async function warmUp(engine: LoadedEngine, pace: Pace): Promise<void> {
+  const { milliseconds, note } = await engine.process.ask({ do: 'warm', milliseconds: pace.warmUpMs });
+  engine.calls = Math.max(1, Math.round(pace.roundMs / milliseconds));
+  // Long calls average out interruptions, so they need fewer rounds.
+  if (milliseconds > 3 * pace.roundMs) engine.rounds = Math.min(7, pace.rounds);
+  if (milliseconds > 10 * pace.roundMs) engine.rounds = Math.min(3, pace.rounds);
+  if (milliseconds > 5000) engine.rounds = 1;
+  if (note !== undefined) engine.note = note;
 }
 
-function summary(cell: Cell, { spec, times, loaded, note }: Racer, speeds: Speeds): Measured {
+/** Computes the result of an engine from its rounds, and records the speed if it is the highest so far. */
+function summarizeRounds(cell: Cell, { spec, times, loaded, note }: LoadedEngine, speeds: Speeds): Measured {
   const { row, mode, threads } = cell;
   const ms = median(times);
   const flops = creditedFlops(row, mode);

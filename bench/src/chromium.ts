@@ -1,6 +1,7 @@
 /**
- * Engines in headless Chromium: one page with a worker for each engine. The page is cross-origin isolated, as threads
- * require. A loopback server serves the scripts and the row's data, sends orders to the page and receives its reports.
+ * Runs engines in headless Chromium: one page with a worker for each engine. The page is cross-origin isolated, which
+ * threads require. A loopback server serves the scripts and the row's data, sends orders to the page and receives
+ * reports from it.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -32,7 +33,7 @@ const HEADERS = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-/** The browser and its server. The constructor starts both; orders may be sent before the page is ready. */
+/** The browser and the server of its page. The constructor starts both. Orders may be sent before the page is ready. */
 class BenchPage {
   readonly #scripts = new Map<string, Uint8Array>();
   readonly #server: Server = createServer((request, response) => this.#serve(request, response));
@@ -43,21 +44,22 @@ class BenchPage {
   #orderStream: ServerResponse | null = null;
   readonly #queue: Order[] = [];
   #engines = 0;
-  /** The data file of the row that was requested last. */
+  /** The data file of the last load request. */
   #dataPath = '';
 
   constructor(chromium: string) {
-    this.#open(chromium).catch((error: Error) => this.#lost(error.message));
+    this.#open(chromium).catch((error: Error) => this.#reportLost(error.message));
   }
 
+  /** Starts an engine: a worker that runs `script`. */
   start(script: string, listener: Listener): Channel {
     const engine = ++this.#engines;
     this.#listeners.set(engine, listener);
-    this.#order({ engine, start: script });
+    this.#sendOrder({ engine, start: script });
     return {
       send: (request) => {
         if (request.do === 'load') this.#dataPath = request.data.path;
-        this.#order({ engine, request });
+        this.#sendOrder({ engine, request });
       },
       stop: () => this.#stop(engine),
     };
@@ -70,6 +72,7 @@ class BenchPage {
     this.#server.close();
   }
 
+  /** Bundles the scripts, starts the server and opens the browser. */
   async #open(chromium: string): Promise<void> {
     const entryPoints = ENTRIES.map((entry) => here(`${entry}.js`));
     const { outputFiles } = await build({
@@ -80,20 +83,21 @@ class BenchPage {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     if (this.#closed) return this.close();
     const { port } = this.#server.address() as AddressInfo;
-    this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (reason) => this.#lost(reason));
+    this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (reason) => this.#reportLost(reason));
   }
 
-  #lost(reason: string): void {
+  /** Tells every engine that the browser has ended. */
+  #reportLost(reason: string): void {
     if (page === this) closeChromium();
     for (const listener of this.#listeners.values()) listener.lost(reason);
   }
 
   #stop(engine: number): void {
     this.#listeners.delete(engine);
-    this.#order({ engine, stop: true });
+    this.#sendOrder({ engine, stop: true });
   }
 
-  #order(order: Order): void {
+  #sendOrder(order: Order): void {
     if (this.#orderStream) this.#orderStream.write(`data: ${JSON.stringify(order)}\n\n`);
     else this.#queue.push(order);
   }
@@ -101,25 +105,26 @@ class BenchPage {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const script = this.#scripts.get(pathname);
-    const begin = (type: string): ServerResponse =>
+    const respond = (type: string): ServerResponse =>
       response.writeHead(200, { ...HEADERS, 'Content-Type': type });
-    if (pathname === '/') begin('text/html').end(PAGE);
-    else if (script) begin(TYPES['.js']).end(script);
-    else if (pathname === '/data') createReadStream(this.#dataPath).pipe(begin(''));
-    else if (pathname.startsWith('/report/')) this.#report(Number(basename(pathname)), request, response);
+    if (pathname === '/') respond('text/html').end(PAGE);
+    else if (script) respond(TYPES['.js']).end(script);
+    else if (pathname === '/data') createReadStream(this.#dataPath).pipe(respond(''));
+    else if (pathname.startsWith('/report/'))
+      this.#receiveReport(Number(basename(pathname)), request, response);
     else if (pathname === '/orders') {
-      this.#orderStream = begin('text/event-stream');
+      this.#orderStream = respond('text/event-stream');
       this.#orderStream.flushHeaders();
-      for (const order of this.#queue.splice(0)) this.#order(order);
+      for (const order of this.#queue.splice(0)) this.#sendOrder(order);
     } else {
       const [root, path] = pathname.startsWith('/peers/') ? [PEERS, pathname.slice(7)] : [KERNELS, pathname];
       const file = join(root, path);
-      if (existsSync(file)) createReadStream(file).pipe(begin(TYPES[extname(file)] ?? ''));
+      if (existsSync(file)) createReadStream(file).pipe(respond(TYPES[extname(file)] ?? ''));
       else response.writeHead(404, HEADERS).end();
     }
   }
 
-  #report(engine: number, request: IncomingMessage, response: ServerResponse): void {
+  #receiveReport(engine: number, request: IncomingMessage, response: ServerResponse): void {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -128,7 +133,7 @@ class BenchPage {
       const listener = this.#listeners.get(engine);
       if ('answer' in report) listener?.answer(report.answer);
       else {
-        this.#stop(engine); // a worker keeps running after an uncaught error
+        this.#stop(engine); // After an uncaught error, a worker would keep running.
         listener?.lost(report.lost);
       }
     });
@@ -137,7 +142,7 @@ class BenchPage {
 
 let page: BenchPage | null = null;
 
-/** Runs a script of src/workers in a worker of the page. The first launch opens the page. */
+/** Returns a launch that runs a script of src/workers in a worker of the page. The first launch opens the page. */
 export function inChromium(script: string, threads: number, argument = ''): Launch {
   return (listener) => {
     const chromium = findChromium();

@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { DataFile, Entry, RowData } from './data.js';
 
+/** Writes the tensors to `path`. @returns their positions in the file */
 export function writeData(path: string, { inputs, y, weights }: RowData): DataFile {
   const entries: Entry[] = [];
   const file = openSync(path, 'w');

@@ -8,12 +8,13 @@ import { type Mode, outputWidth, type Row, weightSpecs } from './rows.js';
 export interface Entry {
   name: string;
   shape: number[];
-  /** In floats, from the start of the file. */
+  /** Number of float32 values before the tensor. */
   offset: number;
+  /** Number of float32 values. */
   size: number;
 }
 
-/** A row's data on disk: the inputs, then the target, then the weights. */
+/** The layout of a row's data file: the inputs, then the targets, then the weights. */
 export interface DataFile {
   path: string;
   /** Number of entries that are inputs. */
@@ -28,9 +29,10 @@ export interface NamedTensor {
 }
 
 /**
- * `inputs`: [B, T, I]. Whole models have token ids [B, T]; a translator has two, source and target.
- * `y`: [B, outputs]. A classifier has class ids [B], a translator [B, T].
- * `weights`: in the order of `weightSpecs`.
+ * The tensors of a row.
+ * `inputs`: one tensor [B, T, I]. Text models take token ids [B, T]; a translator takes two tensors, source and target.
+ * `y`: the targets [B, outputs]. A classifier has class ids [B], a translator [B, T].
+ * `weights`: the initial weights in the order of `weightSpecs`.
  */
 export interface RowData {
   inputs: NamedTensor[];
@@ -38,17 +40,17 @@ export interface RowData {
   weights: NamedTensor[];
 }
 
-/** The type to which the weights of a run are rounded. They are stored as float32, the same for every engine. */
+/** Types to which the weights of a run can be rounded. Rounded weights are still stored as float32. */
 export const WEIGHT_TYPES = ['float32', 'float16'] as const;
 export type WeightType = (typeof WEIGHT_TYPES)[number];
 
-/** Number of steps that the check of a stream runs. */
+/** Number of steps that a stream runs when results are compared. */
 export const STREAM_STEPS = 5;
 
-/** Number of time steps of the inputs in a mode. */
+/** Returns the number of time steps in the inputs. */
 export const stepsOf = (row: Row, mode: Mode): number => (mode === 'stream' ? STREAM_STEPS : row.T);
 
-/** Uniform numbers in [0, 1): a 32-bit counter through the finaliser of murmur3. They are the same on every machine. */
+/** Generates uniform numbers in [0, 1), the same on every machine, by hashing a counter (finaliser of MurmurHash3). */
 function* uniform(seed: number): Generator<number, never> {
   for (let counter = seed; ; counter = (counter + 0x9e3779b9) | 0) {
     let word = counter;
@@ -60,13 +62,16 @@ function* uniform(seed: number): Generator<number, never> {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b);
 
-/** Rounds a number within the range of float16 to the nearest float16, ties to even. */
-export function half(value: number): number {
+/** Rounds to the nearest float16, ties to even. The value must be within the range of float16. */
+export function roundToFloat16(value: number): number {
   const step = 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - 10, -24);
   return (value / step + 1.5 * 2 ** 52 - 1.5 * 2 ** 52) * step;
 }
 
-/** Generates a row's data: x has unit variance, y is in [-1/2, 1/2), weights are in ±1/√H as in PyTorch. */
+/**
+ * Generates the data of a row from uniform numbers: x has unit variance, y is in [-1/2, 1/2), and weights are within
+ * ±1/√H as in PyTorch.
+ */
 export function makeData(row: Row, mode: Mode, type: WeightType = 'float32'): RowData {
   let seed = 0;
   const numbers = (name: string, shape: number[], limit: number): NamedTensor => {
@@ -79,24 +84,24 @@ export function makeData(row: Row, mode: Mode, type: WeightType = 'float32'): Ro
     const { values } = numbers(name, shape, 1);
     return { name, shape, values: values.map((value) => Math.floor(((value + 1) / 2) * below)) };
   };
-  const { B, I, whole } = row;
+  const { B, I, textModel } = row;
   const T = stepsOf(row, mode);
-  const inputs = whole
-    ? (whole.model === 'translator' ? ['source', 'target'] : ['text']).map((name) =>
-        tokens(name, [B, T], whole.vocabulary),
+  const inputs = textModel
+    ? (textModel.model === 'translator' ? ['source', 'target'] : ['text']).map((name) =>
+        tokens(name, [B, T], textModel.vocabulary),
       )
     : [numbers('x', [B, T, I], Math.sqrt(3))];
-  const y = whole
-    ? tokens('y', whole.model === 'translator' ? [B, T] : [B], whole.classes)
+  const y = textModel
+    ? tokens('y', textModel.model === 'translator' ? [B, T] : [B], textModel.classes)
     : numbers('y', [B, outputWidth(row)], 0.5);
   const limit = 1 / Math.sqrt(row.H);
   const weights = weightSpecs(row).map(({ name, shape }) => numbers(name, shape, limit));
-  if (type === 'float16') for (const { values } of weights) values.set(values.map(half));
+  if (type === 'float16') for (const { values } of weights) values.set(values.map(roundToFloat16));
   return { inputs, y, weights };
 }
 
-/** Decodes the tensors of a file. */
-export function dataOf({ inputs, entries }: DataFile, bytes: Uint8Array): RowData {
+/** Decodes the tensors from the bytes of a data file. */
+export function decodeData({ inputs, entries }: DataFile, bytes: Uint8Array): RowData {
   const tensors = entries.map(({ name, shape, offset, size }) => {
     const values = new Float32Array(size);
     new Uint8Array(values.buffer).set(bytes.subarray(offset * 4, (offset + size) * 4));
@@ -106,7 +111,7 @@ export function dataOf({ inputs, entries }: DataFile, bytes: Uint8Array): RowDat
 }
 
 /** Transposes [rows, columns] to [columns, rows]. */
-export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+export function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(values.length);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c];
@@ -115,7 +120,7 @@ export function transposed(values: Float32Array, rows: number, columns: number):
 }
 
 /** Transposes [B, T, I] to [T, B, I]. */
-export function timeMajor({ shape, values }: NamedTensor): Float32Array {
+export function toTimeMajor({ shape, values }: NamedTensor): Float32Array {
   const [B, T, I] = shape as [number, number, number];
   const out = new Float32Array(values.length);
   for (let b = 0; b < B; b++) {

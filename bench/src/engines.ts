@@ -1,6 +1,5 @@
 /**
- * The engines: how each is started with a number of threads, which peak it is compared with, and whether it is
- * installed.
+ * The engines of the benchmark: how to start each of them, which peak it is compared with, and whether it is installed.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,8 +13,9 @@ export interface EngineSpec {
   name: string;
   /** The npm or Python package of the engine; null for Unroll. */
   peer: string | null;
-  /** The widest vectors that the engine can use, which determine its peak. Null: the engine does not use vectors. */
+  /** The widest vectors that the engine can use; its peak depends on them. Null if the engine uses no vectors. */
   vectors: 'native' | 'simd128' | 'simd128Chromium' | null;
+  /** Returns a function that starts the engine with this number of threads. */
   launch(threads: number): Launch;
 }
 
@@ -28,13 +28,16 @@ export const ENGINE_NAMES = [
   'tfjs-wasm',
   'brain',
 ] as const;
-/** The same scripts in a page of headless Chromium. They run only if `--engines` names them. */
+/** Engines in a page of headless Chromium. They run only if `--engines` names them. */
 export const CHROMIUM_NAMES = ['unroll-wasm@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'] as const;
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const peersFolder = '../peers/';
 
-/** A Python that has PyTorch. @param path default: the environment that `npm run bench:peers` creates */
+/**
+ * Returns the path of a Python that has PyTorch.
+ * @param path the value of `--python`; default: the environment that `npm run bench:peers` creates
+ */
 export function pythonPath(path: string | undefined): string {
   if (path !== undefined) return path;
   const windows = here(`${peersFolder}.venv/Scripts/python.exe`);
@@ -45,6 +48,7 @@ function inNode(script: string, threads: number, ...args: string[]): Launch {
   return spawned(process.execPath, [here(`workers/${script}.js`), String(threads), ...args]);
 }
 
+/** Parses the name of one of Unroll's engines. @throws Error if the name is invalid */
 function unroll(name: string): EngineSpec {
   const [, kind, variant, host] = /^unroll-(native|wasm)(?::([^@]+))?(@chromium)?$/.exec(name) ?? [];
   if (kind === undefined || (kind === 'native' && host !== undefined)) {
@@ -69,8 +73,10 @@ function unroll(name: string): EngineSpec {
 }
 
 /**
- * The engine of that name. The names of Unroll's engines may add a colon and an instruction set or a build
- * (`unroll-native:avx2`, `unroll-wasm:relaxed`), and then the host: `unroll-wasm:relaxed@chromium`.
+ * Returns the engine with this name. In the names of Unroll's engines, a colon selects an instruction set or a build
+ * (`unroll-native:avx2`, `unroll-wasm:relaxed`), and `@chromium` selects the browser (`unroll-wasm:relaxed@chromium`).
+ * @param python the Python that runs PyTorch
+ * @throws Error if there is no such engine
  */
 export function engineSpec(name: string, python: string): EngineSpec {
   const node = (
@@ -119,12 +125,13 @@ export function engineSpec(name: string, python: string): EngineSpec {
   }
 }
 
-export const inPage = ({ vectors }: EngineSpec): boolean => vectors === 'simd128Chromium';
+/** Returns whether the engine runs in a page of Chromium. */
+export const isInPage = ({ vectors }: EngineSpec): boolean => vectors === 'simd128Chromium';
 
-/** Whether the engine's package and its browser are installed. Other errors appear when the engine starts. */
-export function installed(spec: EngineSpec, python: string): boolean {
+/** Returns whether the engine's package, and its browser if it needs one, are installed. */
+export function isInstalled(spec: EngineSpec, python: string): boolean {
   const { peer } = spec;
-  if (inPage(spec) && findChromium() === undefined) return false;
+  if (isInPage(spec) && findChromium() === undefined) return false;
   if (peer === null) return true;
   if (peer === 'torch') return existsSync(python) || !python.includes('/');
   try {
@@ -136,14 +143,15 @@ export function installed(spec: EngineSpec, python: string): boolean {
 }
 
 /**
- * Launches that measure the peak: in Node, and in Chromium if an engine runs there. The argument names 128-bit peaks.
+ * Returns the launches that measure the peak: in Node, and in Chromium if an engine runs there. Their argument is the
+ * key of the 128-bit peak.
  */
 export function peakLaunches(engines: readonly EngineSpec[]): Launch[] {
-  const chromium = engines.some(inPage) ? [inChromium('peak', 1, 'simd128Chromium')] : [];
+  const chromium = engines.some(isInPage) ? [inChromium('peak', 1, 'simd128Chromium')] : [];
   return [inNode('peak', 1, 'simd128'), ...chromium];
 }
 
-/** The peak that an engine is compared with, in GFLOP/s. */
+/** Returns the peak of an engine in GFLOP/s; undefined if the engine uses no vectors or the peak was not measured. */
 export function peakFor({ name, vectors }: EngineSpec, peaks: Peaks): number | undefined {
   const width = name.split(':')[1] as keyof Peaks | undefined;
   if (vectors === 'native' && width !== undefined && peaks[width]) return peaks[width];

@@ -1,4 +1,4 @@
-/** The command line of the benchmark. */
+/** Parses the command line of the benchmark. */
 import { parseArgs } from 'node:util';
 import { WEIGHT_TYPES, type WeightType } from './data.js';
 import { CHROMIUM_NAMES, ENGINE_NAMES, type EngineSpec, engineSpec, pythonPath } from './engines.js';
@@ -13,7 +13,7 @@ export interface Options {
   check: boolean;
   weights: WeightType;
   python: string;
-  /** Seconds that a call may take; default: the limit of the pace. */
+  /** Longest expected duration of a call in seconds; default: 10, or 2 with `quick`. */
   limit?: number;
   json?: string;
   markdown?: string;
@@ -24,14 +24,14 @@ const HELP = `npm run bench -- [options]
   --rows LIST      row names such as lstm-128-128-32-100 (cell-I-H-B-T) or prefixes such as lstm, gru-128
   --modes LIST     any of infer, train, stream; default all
   --engines LIST   any of ${ENGINE_NAMES.join(', ')} (default all of these),
-                   with a build: unroll-native:avx2, unroll-wasm:relaxed; in headless Chromium:
-                   ${CHROMIUM_NAMES.join(', ')},
+                   a build of Unroll: unroll-native:avx2, unroll-wasm:relaxed, ...
+                   in headless Chromium: ${CHROMIUM_NAMES.join(', ')},
                    unroll-wasm:relaxed@chromium
-  --threads LIST   default 1,2
+  --threads LIST   numbers of threads, default 1,2
   --quick          few rows, short rounds
   --weights TYPE   float16: rounds all weights to float16; default float32
   --check          compares the results of the engines, without timing
-  --limit SECONDS  skips engines whose calls take longer
+  --limit SECONDS  skips engines whose calls are expected to take longer; default 10, with --quick 2
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
   --json FILE      writes the result as JSON
   --markdown FILE  writes the result as Markdown
@@ -43,7 +43,7 @@ const splitList = (list: string): string[] => list.split(',').map((word) => word
 function chooseModes(list: string): Mode[] {
   return splitList(list).map((word) => {
     if (MODES.includes(word as Mode)) return word as Mode;
-    throw new Error(`--modes must be a list of ${MODES.join(', ')}, got "${word}".`);
+    throw new Error(`--modes must be a list of modes (${MODES.join(', ')}), got "${word}".`);
   });
 }
 
@@ -61,7 +61,8 @@ function positive(name: string, text: string): number {
 function threadCounts(list: string): number[] {
   return splitList(list).map((word) => {
     const count = positive('threads', word);
-    if (!Number.isInteger(count)) throw new Error(`--threads must be a list of integers, got "${word}".`);
+    if (!Number.isInteger(count))
+      throw new Error(`--threads must be a list of positive integers, got "${word}".`);
     return count;
   });
 }

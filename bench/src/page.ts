@@ -13,7 +13,7 @@ function send(engine: number, report: Report): void {
 function start(engine: number, script: string): void {
   const worker = new Worker(script, { type: 'module' });
   worker.onmessage = ({ data }: MessageEvent<Report>) => send(engine, data);
-  worker.onerror = ({ message }) => send(engine, { lost: message ?? `${script} did not load` });
+  worker.onerror = ({ message }) => send(engine, { lost: message ?? `${script} could not be loaded` });
   workers.set(engine, worker);
 }
 
@@ -28,5 +28,5 @@ orders.onmessage = ({ data }: MessageEvent<string>) => {
     workers.delete(order.engine);
   }
 };
-// Without the server nothing else would close this browser.
+// If the connection breaks, the server has ended, and nothing else would close this browser.
 orders.onerror = () => close();

@@ -1,7 +1,8 @@
 /**
- * `npm run bench:peers`: installs the peers of the benchmark, only under bench/peers. npm packages are installed
- * without their install scripts, whose results are not used: ONNX Runtime's downloads GPU files, brain.js's builds a GL
- * binding. PyTorch is installed in a virtual environment.
+ * `npm run bench:peers`: installs the libraries that the benchmark compares with Unroll ("peers"), only under
+ * bench/peers. PyTorch is installed in a virtual environment. The install scripts of npm packages are skipped because
+ * nothing uses their results: the script of ONNX Runtime downloads GPU files, and the script of brain.js builds a
+ * binding to OpenGL.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,8 +14,9 @@ const HELP = `npm run bench:peers -- [options]
 
   --only node|python   installs only the npm packages or only PyTorch
   --python COMMAND     the Python that creates the environment, default python3
-  --torch SPEC         overrides the PyTorch of requirements.txt, for example torch==2.13.0+cpu if your package
-                       index has it: on Linux the default wheel depends on gigabytes of GPU libraries
+  --torch SPEC         the PyTorch to install instead of the one in requirements.txt. On Linux, the default wheel
+                       depends on gigabytes of GPU libraries. If your package index has it, use a CPU build, such as
+                       torch==2.13.0+cpu
 `;
 
 const folder = fileURLToPath(new URL('../peers/', import.meta.url));
@@ -28,7 +30,7 @@ function run(command: string, ...args: string[]): void {
     env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
   });
   if (error) throw error;
-  if (status !== 0) throw new Error(`${command} ended with code ${status}`);
+  if (status !== 0) throw new Error(`${command} exited with code ${status}`);
 }
 
 try {

@@ -1,5 +1,5 @@
 /**
- * Runs an engine in a process or a worker: starts it, sends one request at a time, and restarts it after a crash.
+ * Controls an engine in a process or a worker: starts it, sends one request at a time, and restarts it after a crash.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -17,32 +17,37 @@ export interface Listener {
   lost(reason: string): void;
 }
 
-/** Starts an engine. */
+/** Starts an engine. The listener receives its answers. */
 export type Launch = (listener: Listener) => Channel;
 
-/** The engine ended, or did not answer in time. */
+/** Thrown if the engine has ended or does not answer in time. */
 export class EngineLost extends Error {}
 
+/** The request that waits for an answer. */
 interface Pending {
   id: number;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
+/** An engine that starts on the first request. */
 export class EngineProcess {
   readonly #launch: Launch;
   #channel: Channel | null = null;
   #pending: Pending | null = null;
-  #id = 0;
+  #lastId = 0;
 
   constructor(launch: Launch) {
     this.#launch = launch;
   }
 
-  /** Sends a command and waits for the answer. @throws EngineLost, or Error with the engine's error message */
+  /**
+   * Sends a command and waits for the answer.
+   * @throws EngineLost if the engine ends or does not answer within `seconds`, Error with the message of a failed command
+   */
   async ask<C extends Command>(command: C, seconds = 600): Promise<Replies[C['do']]> {
     const channel = (this.#channel ??= this.#start());
-    const id = ++this.#id;
+    const id = ++this.#lastId;
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise((resolve, reject) => {
@@ -83,7 +88,7 @@ export class EngineProcess {
   }
 }
 
-/** Starts an engine in a separate process, which communicates over stdin and stdout. */
+/** Returns a launch that starts an engine in a separate process, which communicates over stdin and stdout. */
 export function spawned(
   command: string,
   args: readonly string[],
@@ -102,7 +107,7 @@ export function spawned(
     child.stdin.on('error', () => {}); // the close event reports the reason
     child.on('error', (error) => listener.lost(error.message));
     child.on('close', (code, signal) => {
-      listener.lost(`ended with ${signal ?? `code ${code}`}. ${crashReason(errorLines)}`);
+      listener.lost(`exited with ${signal ?? `code ${code}`}. ${crashReason(errorLines)}`);
     });
     return {
       send: (request) => child.stdin.write(`${JSON.stringify(request)}\n`),
@@ -111,6 +116,7 @@ export function spawned(
   };
 }
 
+/** Returns the most informative line of stderr. */
 function crashReason(errorLines: readonly string[]): string {
   const named = errorLines.findLast((line) => /error|abort|killed|module/i.test(line));
   return (named ?? errorLines.at(-1) ?? '').trim();

@@ -1,19 +1,22 @@
 /**
- * The protocol between the coordinator and the engines. A process (Node or Python) exchanges messages over stdin and
- * stdout, one line of JSON each. A worker of a page exchanges them through the page (chromium.ts).
+ * The messages between the benchmark and its engines. An engine in a process (Node or Python) reads and writes one JSON
+ * object per line on stdin and stdout. An engine in a worker of a page sends and receives them through the page
+ * (chromium.ts).
  */
 import type { DataFile } from './data.js';
 import type { Mode, Row, Variant } from './rows.js';
 
+/** A command to an engine. */
 export type Command =
+  /** Answers with version and backend. */
   | { do: 'hello' }
-  /** Builds the row. Answers with its results, or with the reason why the engine cannot run it. */
+  /** Builds the model of the row. Answers with its results, or with the reason why the engine cannot run the row. */
   | { do: 'load'; row: Row; mode: Mode; data: DataFile; variant?: Variant }
   /** Runs untimed calls for the given time. Answers with milliseconds per call. */
   | { do: 'warm'; milliseconds: number }
   /** Times the given number of calls. Answers with milliseconds per call. */
   | { do: 'round'; calls: number }
-  /** Frees the row. */
+  /** Frees the model and its data. */
   | { do: 'drop' }
   /** Unroll only: the share of a training step that is spent outside kernels. */
   | { do: 'share' }
@@ -25,39 +28,43 @@ export interface Hello {
   version: string;
   /** The backend, for the report. */
   description: string;
-  /** The browser of an engine in a page. */
+  /** The browser, if the engine runs in a page. */
   browser?: BrowserHost;
 }
 
 export interface BrowserHost {
   version: string;
-  /** Always true, as an engine does not start otherwise. Recorded in the JSON result. */
+  /** Always true, because engines start only in isolated pages. Recorded in the JSON result. */
   crossOriginIsolated: boolean;
 }
 
+/** The answer to `load`. */
 export interface Loaded {
   /** The reason why the engine cannot run the row. If set, all other fields are absent. */
   unavailable?: string;
+  /** The equations that the engine computes; default standard. */
   variant?: Variant;
-  /** infer, stream: the last outputs [B, outputs], base64-encoded float32. */
+  /** infer, stream: the outputs of the last time step [B, outputs] as base64-encoded float32. */
   outputs?: string;
-  /** train: the loss before the first update, and after one and two. */
+  /** train: the losses before the first update, after the first, and after the second. */
   losses?: number[];
 }
 
 export interface Warmed {
+  /** Per call. */
   milliseconds: number;
-  /** The name of the alternative that was fastest and will be timed. */
+  /** Name of the implementation that was fastest and will be timed; absent if it is the default. */
   note?: string;
 }
 
 export interface Round {
+  /** Per call. */
   milliseconds: number;
 }
 
 /**
- * GFLOP/s by vector width. Widths that the machine lacks are absent. WebAssembly in Chromium also has 128 bits, but is
- * listed separately: it may support fused multiply-add where an older Node does not.
+ * Peak GFLOP/s by vector width. Widths that the machine lacks are absent. Chromium has a key of its own because its
+ * WebAssembly may support fused multiply-add while that of an older Node does not.
  */
 export interface Peaks {
   simd128?: number;
@@ -77,14 +84,14 @@ export interface Replies {
 }
 
 export type Request = Command & { id: number };
-/** An answer. `error` is set if the command failed. */
+/** The answer to the request with the same id: `ok` is the reply, or `error` the message of a failed command. */
 export interface Answer {
   id: number;
   ok?: unknown;
   error?: string;
 }
 
-/** A message from the server to the page: start an engine's worker, forward a request to it, or stop it. */
+/** A message from the server to the page: start the worker of an engine, forward a request to it, or stop it. */
 export type Order = { engine: number } & ({ start: string } | { request: Request } | { stop: true });
-/** A message from a worker to the page, which forwards it to the server with the engine's number. */
+/** A message from a worker, which the page forwards to the server: an answer, or the reason why the worker ended. */
 export type Report = { answer: Answer } | { lost: string };

@@ -1,5 +1,5 @@
 /**
- * The output of the benchmark: progress lines, and the report in Markdown (ratios first, then times) and in JSON.
+ * Formats the results of the benchmark: lines for the terminal, and the report in Markdown and in JSON.
  */
 import type { Absent, CellResult, Measured } from './cell.js';
 import type { WeightType } from './data.js';
@@ -19,7 +19,7 @@ export interface Machine {
   browser?: BrowserHost;
   /** GFLOP/s of multiply-adds on one thread. */
   peakGflops: Peaks;
-  /** The same by number of threads, which run at the same time. */
+  /** GFLOP/s of multiply-adds by number of threads that run at the same time. */
   peakGflopsOnThreads: Record<string, Peaks>;
 }
 
@@ -31,10 +31,11 @@ export interface Result {
   /** Engines that are not installed or do not start. */
   missing: string[];
   cells: CellResult[];
-  /** Share of a training step outside kernels, by engine. */
+  /** JavaScript's share of a training step, by engine. */
   javascriptShare: Record<string, number>;
 }
 
+/** Returns the name of a row in a mode. For streams it contains only the sizes that matter: cell-I-H. */
 export const nameOf = ({ row, mode }: Pick<Measured, 'row' | 'mode'>): string => {
   const { cell, I, H, name } = rowFor(row, mode);
   return mode === 'stream' ? `${cell}-${I}-${H}` : name;
@@ -42,7 +43,7 @@ export const nameOf = ({ row, mode }: Pick<Measured, 'row' | 'mode'>): string =>
 
 export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-const digits = (value: number): string =>
+const formatNumber = (value: number): string =>
   value >= 100
     ? value.toFixed(0)
     : value >= 10
@@ -51,32 +52,38 @@ const digits = (value: number): string =>
         ? value.toFixed(2)
         : value.toFixed(3);
 export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-const factor = (ratio: number): string => (ratio >= 100 ? ratio.toFixed(0) : ratio.toFixed(2));
-/** Half the range of the rounds, relative to the median. */
+const formatRatio = (ratio: number): string => (ratio >= 100 ? ratio.toFixed(0) : ratio.toFixed(2));
+/** Formats half the range of the rounds, relative to the median. */
 const spread = ({ ms, msMin, msMax }: Measured): string => `±${((50 * (msMax - msMin)) / ms).toFixed(0)} %`;
 
-/** Executed operations as a fraction of the measured peak; null for engines without vectors. */
-export function ofPeak(measured: Measured, engines: readonly EngineSpec[], machine: Machine): number | null {
+/** Returns the executed operations as a fraction of the measured peak; null if the engine has no peak. */
+export function fractionOfPeak(
+  measured: Measured,
+  engines: readonly EngineSpec[],
+  machine: Machine,
+): number | null {
   const spec = engines.find(({ name }) => name === measured.engine)!;
   const peaks = machine.peakGflopsOnThreads[measured.threads];
   const peak = peaks && peakFor(spec, peaks);
   return peak ? measured.executedGflops / peak : null;
 }
 
-/** The lines of a finished cell, one for each engine. */
+/** Formats the results of a cell for the terminal, one line for each engine. */
 export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Machine): string[] {
   const { agreed, measured, absent } = cell;
   const base = measured.find(({ engine }) => engine.startsWith('unroll'));
   const width = Math.max(16, ...engines.map(({ name }) => name.length));
-  const lines = measured.map((one) => {
-    const fraction = ofPeak(one, engines, machine);
+  const lines = measured.map((times) => {
+    const fraction = fractionOfPeak(times, engines, machine);
     const share = fraction === null ? '' : `${percent(fraction)} of peak`;
     const ratio =
-      base && one !== base ? `${base.engine} ${factor(pairedRatio(one.rounds, base.rounds))}x as fast` : '';
-    const time = `${digits(one.ms).padStart(7)} ms ${spread(one).padStart(6)}`;
-    const rate = `${digits(one.gflops).padStart(7)} GFLOP/s`;
-    const note = one.note ? ` (${one.note})` : '';
-    return `  ${one.engine.padEnd(width)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
+      base && times !== base
+        ? `${base.engine} ${formatRatio(pairedRatio(times.rounds, base.rounds))}x as fast`
+        : '';
+    const time = `${formatNumber(times.ms).padStart(7)} ms ${spread(times).padStart(6)}`;
+    const rate = `${formatNumber(times.gflops).padStart(7)} GFLOP/s`;
+    const note = times.note ? ` (${times.note})` : '';
+    return `  ${times.engine.padEnd(width)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
   });
   if (measured.length === 0) lines.push(`  engines that agree: ${agreed.join(', ') || 'none'}`);
   return [
@@ -85,9 +92,8 @@ export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Mach
   ];
 }
 
-type Grid = string[][];
-
-export function markdownTable(header: string[], body: Grid): string[] {
+/** Formats a Markdown table: the first column aligned to the left, the others to the right. */
+export function markdownTable(header: string[], body: string[][]): string[] {
   const rows = [header, ...body];
   const widths = header.map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
   const fill = (text: string, i: number): string =>
@@ -97,66 +103,70 @@ export function markdownTable(header: string[], body: Grid): string[] {
   return [line(header), `| ${rule.join(' | ')} |`, ...body.map(line)];
 }
 
-/** Footnotes without duplicates. */
-class Notes {
+/** The footnotes of a report, without duplicates. */
+class Footnotes {
   readonly texts: string[] = [];
-  mark(text: string): string {
+  /** Adds a footnote. @returns its mark, such as `[1]` */
+  add(text: string): string {
     let index = this.texts.indexOf(text);
     if (index < 0) index = this.texts.push(text) - 1;
     return `[${index + 1}]`;
   }
 }
 
+/** Footnotes of engines that compute a variant of the equations. */
 const VARIANTS: Record<string, string> = {
-  'reset-before': 'its GRU applies the reset gate before the product; results agree with that variant',
-  relu: 'its simple RNN uses ReLU instead of tanh; results agree with that variant',
-  'no-cell': 'its LSTM uses h instead of a cell state c; results agree with that variant',
+  'reset-before':
+    'its GRU applies the reset gate before the matrix product; the results agree with the oracle of this variant',
+  relu: 'its simple RNN uses ReLU instead of tanh; the results agree with the oracle of this variant',
+  'no-cell': 'its LSTM uses h instead of a cell state c; the results agree with the oracle of this variant',
 };
 
 /** The tables of the report, which share their footnotes. */
 class ReportTables {
   readonly result: Result;
   readonly engines: EngineSpec[];
-  readonly notes = new Notes();
+  readonly footnotes = new Footnotes();
 
   constructor(result: Result, engines: EngineSpec[]) {
     this.result = result;
     this.engines = engines;
   }
 
-  /** The text of a cell for an engine: `format` of its measurement, or a footnote with the reason for its absence. */
+  /** Returns `format(measured)` for an engine in a cell, or a footnote with the reason why the engine has no times. */
   text(cell: CellResult, engine: string, format: (measured: Measured) => string): string {
-    const measured = cell.measured.find((one) => one.engine === engine);
+    const measured = cell.measured.find((times) => times.engine === engine);
     if (measured) {
       const variant = VARIANTS[measured.variant];
-      return format(measured) + (variant ? ` ${this.notes.mark(`${engine}: ${variant}`)}` : '');
+      return format(measured) + (variant ? ` ${this.footnotes.add(`${engine}: ${variant}`)}` : '');
     }
-    const absent = cell.absent.find((one) => one.engine === engine);
-    return absent ? this.notes.mark(`${engine}: ${absent.reason}`) : '';
+    const absent = cell.absent.find((entry) => entry.engine === engine);
+    return absent ? this.footnotes.add(`${engine}: ${absent.reason}`) : '';
   }
 
-  /** The speed of the engine `unroll` relative to each other engine. */
+  /** Formats the table of the speed of the engine `unroll` relative to the other engines. */
   ratios(unroll: string): string[] {
     const { cells } = this.result;
     const others = this.engines.map(({ name }) => name).filter((name) => name !== unroll);
-    const torch = others.includes('pytorch') && new Set(cells.map((cell) => first(cell).threads)).size > 1;
-    const columns = torch
+    const hasTorchThreads =
+      others.includes('pytorch') && new Set(cells.map((cell) => first(cell).threads)).size > 1;
+    const columns = hasTorchThreads
       ? others.flatMap((name) => (name === 'pytorch' ? [name, 'pytorch, best'] : [name]))
       : others;
     const body = cells.map((cell): string[] => {
       const base = cell.measured.find(({ engine }) => engine === unroll);
-      const fraction = base && ofPeak(base, this.engines, this.result.machine);
-      const own = [
-        this.text(cell, unroll, ({ ms }) => digits(ms)),
+      const fraction = base && fractionOfPeak(base, this.engines, this.result.machine);
+      const unrollColumns = [
+        this.text(cell, unroll, ({ ms }) => formatNumber(ms)),
         fraction === null || fraction === undefined ? '' : percent(fraction),
       ];
       return [
         label(cell),
-        ...own,
+        ...unrollColumns,
         ...columns.map((name) => {
           if (!base) return '';
-          if (name === 'pytorch, best') return this.best(cell, base);
-          return this.text(cell, name, ({ rounds }) => factor(pairedRatio(rounds, base.rounds)));
+          if (name === 'pytorch, best') return this.ratioToBestTorch(cell, base);
+          return this.text(cell, name, ({ rounds }) => formatRatio(pairedRatio(rounds, base.rounds)));
         }),
       ];
     });
@@ -166,22 +176,22 @@ class ReportTables {
     );
   }
 
-  /** The ratio to PyTorch on its fastest number of threads. */
-  best(cell: CellResult, base: Measured): string {
+  /** Formats the ratio to PyTorch with its fastest number of threads. */
+  ratioToBestTorch(cell: CellResult, base: Measured): string {
     const times = this.result.cells
       .filter((other) => nameOf(first(other)) === nameOf(base) && first(other).mode === base.mode)
       .flatMap(({ measured }) => measured.filter(({ engine }) => engine === 'pytorch'));
     if (times.length === 0) return this.text(cell, 'pytorch', () => '');
     const fastest = times.reduce((a, b) => (b.ms < a.ms ? b : a));
-    return `${factor(pairedRatio(fastest.rounds, base.rounds))} (on ${fastest.threads})`;
+    return `${formatRatio(pairedRatio(fastest.rounds, base.rounds))} (on ${fastest.threads})`;
   }
 
-  /** Time, spread and fraction of the peak of every engine. */
+  /** Formats the table of the time, spread and share of the peak of every engine. */
   times(): string[] {
     const { cells, machine } = this.result;
-    const format = (one: Measured): string => {
-      const fraction = ofPeak(one, this.engines, machine);
-      return `${digits(one.ms)} ${spread(one)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
+    const format = (times: Measured): string => {
+      const fraction = fractionOfPeak(times, this.engines, machine);
+      return `${formatNumber(times.ms)} ${spread(times)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
     };
     const names = this.engines.map(({ name }) => name);
     const body = cells.map((cell) => [label(cell), ...names.map((name) => this.text(cell, name, format))]);
@@ -196,7 +206,7 @@ function label(cell: CellResult): string {
   return `${nameOf({ row, mode })} ${mode} ${threads}`;
 }
 
-/** The measured peaks, one line for each number of threads. */
+/** Formats the measured peaks, one line for each number of threads. */
 export function peakLines(machine: Machine): string[] {
   return Object.entries(machine.peakGflopsOnThreads).map(([threads, peaks]) => {
     const widths = Object.entries(peaks as Record<string, number>).map(
@@ -207,12 +217,12 @@ export function peakLines(machine: Machine): string[] {
   });
 }
 
-/** The report in Markdown. */
+/** Formats the report in Markdown. */
 export function report(result: Result, engines: EngineSpec[]): string {
   const { machine, versions, missing, quick, weights } = result;
   const cells = result.cells.filter(({ measured, absent }) => measured.length + absent.length > 0);
   const tables = new ReportTables({ ...result, cells }, engines);
-  const ours = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
+  const unrollNames = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
   const lines = [
     '# Benchmark',
     '',
@@ -227,19 +237,19 @@ export function report(result: Result, engines: EngineSpec[]): string {
     '',
     ...(quick ? ['**A quick run with few, short rounds. Do not cite these numbers.**', ''] : []),
     ...(weights === 'float16'
-      ? ['**All weights are rounded to numbers that float16 holds, the same for every engine.**', '']
+      ? ['**All weights are rounded to float16, identically for every engine.**', '']
       : []),
-    'Rows are cell-I-H-B-T. Milliseconds are medians over rounds in which the engines alternate, on each number of',
-    'threads. Ratios are medians over pairs of adjacent rounds. The share of the peak counts executed matrix products.',
-    'Before timing, results agreed within 1e-4. Numbers in brackets refer to the notes below.',
+    'Rows are named cell-I-H-B-T. Milliseconds are medians over rounds in which the engines alternate, with each number',
+    'of threads. Ratios are medians over pairs of adjacent rounds. The share of the peak counts executed matrix products.',
+    'The results of all engines with times agree within 1e-4. Numbers in brackets refer to the notes below.',
     '',
   ];
   const rows = (jsonResult(result, engines) as { rows: SummaryRow[] }).rows;
-  for (const name of ours) {
+  for (const name of unrollNames) {
     const summary = summaryLines(rows, name, markdownTable);
     if (summary.length > 0) lines.push(`## Summary of ${name}`, '', ...summary);
   }
-  for (const name of ours) {
+  for (const name of unrollNames) {
     lines.push(`## Speed of ${name} relative to the other engines`, '', ...tables.ratios(name), '');
   }
   lines.push(
@@ -248,7 +258,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
     ...tables.times(),
     '',
   );
-  lines.push(...tables.notes.texts.map((text, i) => `[${i + 1}] ${text}  `));
+  lines.push(...tables.footnotes.texts.map((text, i) => `[${i + 1}] ${text}  `));
   const shares = Object.entries(result.javascriptShare).map(([name, share]) => `${name} ${percent(share)}`);
   if (shares.length > 0) {
     lines.push(
@@ -259,7 +269,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The result as written by `--json`. */
+/** Returns the object that `--json` writes. */
 export function jsonResult(result: Result, engines: EngineSpec[]): object {
   const { machine, quick, weights, versions, missing, cells, javascriptShare } = result;
   const keyColumns = ({ row, mode, threads, engine }: Measured | Absent): object => {
@@ -274,11 +284,11 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
     missing,
     javascriptShare,
     rows: cells.flatMap(({ measured }) =>
-      measured.map((one) => {
-        const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = one;
-        const share = ofPeak(one, engines, machine);
+      measured.map((times) => {
+        const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = times;
+        const share = fractionOfPeak(times, engines, machine);
         return {
-          ...keyColumns(one),
+          ...keyColumns(times),
           ms,
           msMin,
           msMax,
@@ -292,7 +302,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
       }),
     ),
     absent: cells.flatMap(({ absent }) =>
-      absent.map((one) => ({ ...keyColumns(one), reason: one.reason, wrong: one.wrong })),
+      absent.map((entry) => ({ ...keyColumns(entry), reason: entry.reason, wrong: entry.wrong })),
     ),
   };
 }

@@ -17,10 +17,11 @@ import { SMALL } from './start/task.js';
 
 const HELP = `npm run bench:start -- [options]
 
-  --rounds N       number of processes per engine and task, default 15 (memory: a fifth of that)
+  --rounds N       number of processes per engine, default 15; a fifth of that for the peak memory
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
 `;
 
+/** An engine and the command that runs a task with it. */
 interface Engine {
   name: string;
   command: string;
@@ -30,7 +31,7 @@ interface Engine {
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Writes the model of the first prediction in the formats of Unroll and ONNX Runtime. */
+/** Writes the model of the prediction task in the formats of Unroll and ONNX. @returns the paths */
 async function writeModels(folder: string): Promise<{ artifact: string; onnx: string }> {
   const { H, I, T } = SMALL;
   const row = parseRow(`lstm-${I}-${H}-1-${T}`);
@@ -59,7 +60,7 @@ function engines(python: string, { artifact, onnx }: { artifact: string; onnx: s
 }
 
 interface Outcome {
-  /** From the start of the process to the end of its task. */
+  /** Milliseconds from the start of the process to the end of its task. */
   ms: number;
   /** Peak memory of the process, in MB. */
   megabytes: number;
@@ -76,7 +77,7 @@ function runTask({ command, args, env }: Engine, task: string): Outcome | string
   if (error) return error.message;
   const line = stdout.trim().split('\n').at(-1) ?? '';
   if (status !== 0 || !line.startsWith('{'))
-    return stderr.trim().split('\n').at(-1) || `ended with code ${status}`;
+    return stderr.trim().split('\n').at(-1) || `exited with code ${status}`;
   const { doneAt, kilobytes } = JSON.parse(line) as { doneAt: number; kilobytes: number };
   return { ms: doneAt - started, megabytes: kilobytes / 1024 };
 }
@@ -84,25 +85,28 @@ function runTask({ command, args, env }: Engine, task: string): Outcome | string
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** Medians over the rounds of alternating engines. Each round starts with a different engine. */
+/**
+ * Runs a task in every engine, once per round; each round starts with another engine.
+ * @returns by engine: the medians, or the reason why the task failed
+ */
 function measure(list: readonly Engine[], task: string, rounds: number): Map<string, Outcome | string> {
-  const all = new Map<string, Outcome[] | string>(list.map(({ name }) => [name, []]));
+  const results = new Map<string, Outcome[] | string>(list.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < list.length; turn++) {
       const engine = list[(turn + round) % list.length];
-      const outcomes = all.get(engine.name)!;
+      const outcomes = results.get(engine.name)!;
       if (typeof outcomes === 'string') continue;
       const outcome = runTask(engine, task);
-      if (typeof outcome === 'string') all.set(engine.name, outcome);
+      if (typeof outcome === 'string') results.set(engine.name, outcome);
       else outcomes.push(outcome);
     }
   }
   const medians = new Map<string, Outcome | string>();
-  for (const [name, found] of all) {
-    if (typeof found === 'string') medians.set(name, found);
+  for (const [name, result] of results) {
+    if (typeof result === 'string') medians.set(name, result);
     else {
       const [ms, megabytes] = (['ms', 'megabytes'] as const).map((key) =>
-        median(found.map((one) => one[key])),
+        median(result.map((outcome) => outcome[key])),
       );
       medians.set(name, { ms, megabytes });
     }
@@ -110,18 +114,19 @@ function measure(list: readonly Engine[], task: string, rounds: number): Map<str
   return medians;
 }
 
-function table(
+/** Prints a Markdown table of one quantity, with the ratio of the first engine to each engine. */
+function printTable(
   title: string,
   unit: string,
-  found: ReadonlyMap<string, Outcome | string>,
-  result: keyof Outcome,
+  outcomes: ReadonlyMap<string, Outcome | string>,
+  key: keyof Outcome,
 ): void {
-  const [first] = found.values();
-  const base = typeof first === 'object' ? first[result] : Number.NaN;
+  const [first] = outcomes.values();
+  const base = typeof first === 'object' ? first[key] : Number.NaN;
   console.log(`\n| ${title} | ${unit} | native Unroll / engine |\n| --- | ---: | ---: |`);
-  for (const [name, one] of found) {
-    if (typeof one === 'string') console.log(`| ${name} | – | ${one} |`);
-    else console.log(`| ${name} | ${one[result].toFixed(0)} | ${(base / one[result]).toFixed(2)} |`);
+  for (const [name, outcome] of outcomes) {
+    if (typeof outcome === 'string') console.log(`| ${name} | – | ${outcome} |`);
+    else console.log(`| ${name} | ${outcome[key].toFixed(0)} | ${(base / outcome[key]).toFixed(2)} |`);
   }
 }
 
@@ -138,12 +143,12 @@ else {
   const list = engines(pythonPath(values.python), await writeModels(folder));
   const rounds = Number(values.rounds);
   console.log(
-    `${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.version}, one thread each`,
+    `${cpus()[0]?.model}, ${availableParallelism()} hardware threads, Node ${process.version}; one thread per engine`,
   );
-  const first = measure(list, 'predict', rounds);
-  table('time from process start to first prediction', 'ms', first, 'ms');
-  const training = list.filter(({ name }) => name !== 'onnxruntime-node');
-  const runs = measure(training, 'train', Math.ceil(rounds / 5));
-  table('peak memory, 50 training steps of LSTM 128-128-32-100', 'MB', runs, 'megabytes');
+  const predictions = measure(list, 'predict', rounds);
+  printTable('time from process start to first prediction', 'ms', predictions, 'ms');
+  const trainers = list.filter(({ name }) => name !== 'onnxruntime-node');
+  const trainings = measure(trainers, 'train', Math.ceil(rounds / 5));
+  printTable('peak memory, 50 training steps of LSTM 128-128-32-100', 'MB', trainings, 'megabytes');
   rmSync(folder, { recursive: true });
 }

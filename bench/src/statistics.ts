@@ -1,4 +1,4 @@
-/** Statistics over rounds and rows. */
+/** Statistics over the rounds of a cell and over rows. */
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -7,13 +7,12 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The ratio of `other` to `time`: the median over pairs of adjacent rounds, so that a slow phase of the machine affects
- * both sides of a pair. If one engine has fewer rounds (because it is slow), they are paired with the first rounds of
- * the other.
+ * Returns the median of `numerators[i] / denominators[i]`. The rounds of a pair are adjacent in time, so a slow phase
+ * of the machine affects both. Extra rounds of one engine are ignored.
  */
-export function pairedRatio(other: readonly number[], time: readonly number[]): number {
-  const pairs = Math.min(other.length, time.length);
-  return median(Array.from({ length: pairs }, (_, i) => other[i] / time[i]));
+export function pairedRatio(numerators: readonly number[], denominators: readonly number[]): number {
+  const pairs = Math.min(numerators.length, denominators.length);
+  return median(Array.from({ length: pairs }, (_, i) => numerators[i] / denominators[i]));
 }
 
 export const mean = (values: readonly number[]): number =>

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fromHalf, toHalves } from '@unroll/core/internal';
-import { Agreement, difference } from '../dist/agree.js';
-import { dataOf, half, makeData, timeMajor, transposed } from '../dist/data.js';
+import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
+import { Agreement, relativeDifference } from '../dist/agree.js';
+import { decodeData, makeData, roundToFloat16, toTimeMajor, transpose } from '../dist/data.js';
 import { writeData } from '../dist/data-node.js';
 import { engineSpec, peakFor } from '../dist/engines.js';
 import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
@@ -39,16 +39,16 @@ test('rows are chosen by full name or by what they begin with', () => {
 });
 
 test('layouts', () => {
-  assert.deepEqual([...transposed(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
+  assert.deepEqual([...transpose(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
   const x = { name: 'x', shape: [2, 2, 1], values: Float32Array.of(1, 2, 3, 4) };
-  assert.deepEqual([...timeMajor(x)], [1, 3, 2, 4]);
+  assert.deepEqual([...toTimeMajor(x)], [1, 3, 2, 4]);
 });
 
 test('a row on disk is what was written', () => {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-test-'));
   const data = makeData(parseRow('gru-2-3-2-4'), 'train');
   const file = writeData(join(folder, 'row.bin'), data);
-  assert.deepEqual(dataOf(file, readFileSync(file.path)), data);
+  assert.deepEqual(decodeData(file, readFileSync(file.path)), data);
   rmSync(folder, { recursive: true });
 });
 
@@ -103,7 +103,7 @@ test('an engine in a process: lines there and back, and why it ended', async () 
     });`;
   const engine = new EngineProcess(spawned(process.execPath, ['-e', script], { UNROLL_TEST: 'told' }));
   assert.equal(await engine.ask({ do: 'hello' }, 20), 'told');
-  await assert.rejects(engine.ask({ do: 'hello' }, 20), /ended with code 3. Error: out of luck/);
+  await assert.rejects(engine.ask({ do: 'hello' }, 20), /exited with code 3. Error: out of luck/);
 });
 
 test('protocol buffers', () => {
@@ -156,30 +156,30 @@ test('weights rounded to float16: the nearest of its numbers, and nothing else o
     [1.25 * 2 ** -20 + 2 ** -26, 1.25 * 2 ** -20],
     [0, 0],
   ];
-  for (const [value, rounded] of cases) assert.equal(half(value), rounded);
+  for (const [value, rounded] of cases) assert.equal(roundToFloat16(value), rounded);
   const row = parseRow('gru-3-16-2-4');
-  const [whole, halves] = ['float32', 'float16'].map((type) => makeData(row, 'infer', type));
-  assert.deepEqual([halves.inputs, halves.y], [whole.inputs, whole.y]);
-  for (const [i, { values }] of halves.weights.entries()) {
-    assert.notDeepEqual(values, whole.weights[i].values);
-    assert.deepEqual(values, Float32Array.from(toHalves(whole.weights[i].values, ''), fromHalf));
+  const [exact, rounded] = ['float32', 'float16'].map((type) => makeData(row, 'infer', type));
+  assert.deepEqual([rounded.inputs, rounded.y], [exact.inputs, exact.y]);
+  for (const [i, { values }] of rounded.weights.entries()) {
+    assert.notDeepEqual(values, exact.weights[i].values);
+    assert.deepEqual(values, Float32Array.from(toFloat16Bits(exact.weights[i].values, ''), fromFloat16Bits));
   }
 });
 
-test('what disagrees is found', () => {
-  assert.equal(difference([1, 2], [1, 2]), 0);
-  assert.equal(difference([1, 2.5], [1, 2]), 0.25);
-  assert.equal(difference([1, Number.NaN], [1, 2]), Number.POSITIVE_INFINITY);
+test('an engine with wrong results is found', () => {
+  assert.equal(relativeDifference([1, 2], [1, 2]), 0);
+  assert.equal(relativeDifference([1, 2.5], [1, 2]), 0.25);
+  assert.equal(relativeDifference([1, Number.NaN], [1, 2]), Number.POSITIVE_INFINITY);
   const row = parseRow('rnn-2-3-2-4');
   const data = makeData(row, 'infer');
   const right = Float32Array.from(oracle(row, data, [0, 1], 'standard').flatMap((h) => [...h]));
   const encoded = (values) => Buffer.from(values.buffer).toString('base64');
-  const judge = new Agreement(row, data);
-  assert.equal(judge.judge('a', { variant: 'standard', outputs: encoded(right) }), null);
+  const agreement = new Agreement(row, data);
+  assert.equal(agreement.findMismatch('a', { variant: 'standard', outputs: encoded(right) }), null);
   const wrong = right.map((value, i) => (i === 1 ? value + 0.01 : value));
-  assert.match(judge.judge('b', { variant: 'standard', outputs: encoded(wrong) }), /disagrees/);
-  assert.equal(judge.judge('a', { losses: [1, 0.5, 0.25] }), null);
-  assert.match(judge.judge('b', { losses: [1, 0.5, 0.26] }), /disagrees with a/);
+  assert.match(agreement.findMismatch('b', { variant: 'standard', outputs: encoded(wrong) }), /disagrees/);
+  assert.equal(agreement.findMismatch('a', { losses: [1, 0.5, 0.25] }), null);
+  assert.match(agreement.findMismatch('b', { losses: [1, 0.5, 0.26] }), /disagrees with a/);
 });
 
 test('the report: ratios, shares of the peak, notes', () => {
@@ -223,7 +223,7 @@ test('the report: ratios, shares of the peak, notes', () => {
   assert.match(text, /unroll-native 13 %/);
   assert.doesNotMatch(text, /float16/);
   const halves = { ...result, weights: 'float16' };
-  assert.match(report(halves, specs), /weights are rounded to numbers that float16 holds/);
+  assert.match(report(halves, specs), /weights are rounded to float16/);
   assert.equal(jsonResult(halves, specs).weights, 'float16');
 });
 

@@ -1,9 +1,8 @@
 /**
- * Writes a row as an ONNX model, without Python. Each layer is one RNN, LSTM or GRU node. Weights are constants, so a
- * runtime can pack them once. GRU uses linear_before_reset, as in Keras and PyTorch. Field numbers are those of
- * onnx.proto3.
+ * Writes a row as an ONNX model. Each layer is one RNN, LSTM or GRU node. Weights are constants, so a runtime can pack
+ * them once. GRU sets linear_before_reset, as Keras and PyTorch do. The field numbers come from onnx.proto3.
  */
-import { type NamedTensor, type RowData, transposed } from '../data.js';
+import { type NamedTensor, type RowData, transpose } from '../data.js';
 import { GATES, type Row } from '../rows.js';
 import { bytes, encode, type Field, integer, message, string } from './protobuf.js';
 
@@ -13,9 +12,10 @@ const INT64 = 7;
 const OPSET = 17;
 
 const OPS = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' } as const;
-/** The index of our gate for each gate in ONNX's order: i o f c for LSTM, z r h for GRU. */
-const ORDER = { rnn: [0], lstm: [0, 3, 1, 2], gru: [0, 1, 2] } as const;
+/** For each gate in ONNX's order (LSTM: i o f c, GRU: z r h): its index in Unroll's order. */
+const GATE_ORDER = { rnn: [0], lstm: [0, 3, 1, 2], gru: [0, 1, 2] } as const;
 
+/** Attributes of a node (field 5). */
 export const attribute = {
   integer: (name: string, value: number): Field =>
     message(5, [string(1, name), integer(3, value), integer(20, 2)]),
@@ -25,11 +25,13 @@ export const attribute = {
     message(5, [string(1, name), ...values.map((value) => integer(8, value)), integer(20, 7)]),
 };
 
+/** Encodes a node (field 1 of a graph). */
 export function node(op: string, inputs: string[], outputs: string[], attributes: Field[] = []): Field {
   const names = [...inputs.map((name) => string(1, name)), ...outputs.map((name) => string(2, name))];
   return message(1, [...names, string(3, outputs.join('_')), string(4, op), ...attributes]);
 }
 
+/** Encodes an initializer (field 5 of a graph): a constant tensor. */
 export function constant(name: string, shape: readonly number[], data: Float32Array | BigInt64Array): Field {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const type = data instanceof Float32Array ? FLOAT : INT64;
@@ -41,7 +43,7 @@ export function constant(name: string, shape: readonly number[], data: Float32Ar
   ]);
 }
 
-/** A graph's input (field 11) or output (field 12). */
+/** Encodes an input (field 11) or output (field 12) of a graph. */
 export function value(field: 11 | 12, name: string, shape: readonly number[], type = FLOAT): Field {
   const dims = shape.map((extent) => message(1, [integer(1, extent)]));
   const tensor = message(1, [integer(1, type), message(2, dims)]);
@@ -55,15 +57,15 @@ export function modelFile(name: string, graph: readonly Field[]): Uint8Array {
   return encode(fields);
 }
 
-/** Transposes [rows, G·H] in our gate order to [G·H, rows] in ONNX's gate order. */
-function gateRows(row: Row, values: Float32Array): Float32Array {
+/** Transposes [rows, G·H] in Unroll's gate order to [G·H, rows] in ONNX's gate order. */
+function toOnnxLayout(row: Row, values: Float32Array): Float32Array {
   const { kind, H } = row;
   const width = GATES[kind] * H;
   const rows = values.length / width;
-  const ours = transposed(values, rows, width);
+  const transposedValues = transpose(values, rows, width);
   const out = new Float32Array(values.length);
-  ORDER[kind].forEach((gate, onnxGate) => {
-    out.set(ours.subarray(gate * H * rows, (gate + 1) * H * rows), onnxGate * H * rows);
+  GATE_ORDER[kind].forEach((gate, onnxGate) => {
+    out.set(transposedValues.subarray(gate * H * rows, (gate + 1) * H * rows), onnxGate * H * rows);
   });
   return out;
 }
@@ -79,28 +81,32 @@ function concatenate(parts: readonly Float32Array[]): Float32Array {
 }
 
 /**
- * The weights W, U and b of all directions of a layer as the constants `W<name>` [D, GH, I], `R<name>` [D, GH, H] and
- * `B<name>` [D, 2GH].
+ * Encodes the weights of a layer as the constants `W<name>` [D, GH, I], `R<name>` [D, GH, H] and `B<name>` [D, 2GH].
+ * @param weights W, U and b of each direction
  */
 export function cellConstants(row: Row, name: string, weights: readonly NamedTensor[]): Field[] {
   const { kind, H } = row;
   const GH = GATES[kind] * H;
   const directions = weights.length / 3;
-  const part = (index: number): NamedTensor[] => weights.filter((_, i) => i % 3 === index);
-  const biases = part(2).flatMap(({ values }) => {
+  const ofAllDirections = (index: number): NamedTensor[] => weights.filter((_, i) => i % 3 === index);
+  const biases = ofAllDirections(2).flatMap(({ values }) => {
     const recurrentBias = kind === 'gru' ? values.subarray(GH) : new Float32Array(GH);
-    return [gateRows(row, values.subarray(0, GH)), gateRows(row, recurrentBias)];
+    return [toOnnxLayout(row, values.subarray(0, GH)), toOnnxLayout(row, recurrentBias)];
   });
-  const rows = (index: number): Float32Array =>
-    concatenate(part(index).map(({ values }) => gateRows(row, values)));
+  const kernels = (index: number): Float32Array =>
+    concatenate(ofAllDirections(index).map(({ values }) => toOnnxLayout(row, values)));
   return [
-    constant(`W${name}`, [directions, GH, weights[0].shape[0]], rows(0)),
-    constant(`R${name}`, [directions, GH, H], rows(1)),
+    constant(`W${name}`, [directions, GH, weights[0].shape[0]], kernels(0)),
+    constant(`R${name}`, [directions, GH, H], kernels(1)),
     constant(`B${name}`, [directions, 2 * GH], concatenate(biases)),
   ];
 }
 
-/** The node of a layer, which uses the constants of `cellConstants`. `initial` names its initial states, if any. */
+/**
+ * Encodes the node of a layer, which uses the constants of `cellConstants`.
+ * @param from the name of its input
+ * @param initial the names of its initial states; default: zeros
+ */
 export function cellNode(
   { kind, H }: Row,
   name: string,
@@ -117,8 +123,8 @@ export function cellNode(
 }
 
 /**
- * The model file. The input is x [T, B, I], the output h [D, B, H] of the last layer's last step. If `states` is set,
- * the model also has inputs h0 (and c0 for LSTM) and an output c, so that a caller can pass states between calls.
+ * Writes the model file of a row. The input is x [T, B, I]; the output is h [D, B, H] of the last step of the last
+ * layer. With `states`, the model also takes the initial state h0 (LSTM: and c0), and an LSTM also returns c.
  */
 export function onnxModel(row: Row, data: RowData, states: boolean): Uint8Array {
   const { kind, H, B, T, I, layers } = row;

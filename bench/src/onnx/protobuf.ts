@@ -1,13 +1,13 @@
 /**
- * The part of the Protocol Buffers wire format that is needed to write an ONNX file. A message is a list of encoded
- * fields.
+ * Encodes messages in the Protocol Buffers wire format, as far as an ONNX file needs it.
  */
 
-/** One encoded field: its number, its wire type and its value. */
+/** An encoded field, in parts: its number and wire type, and its value. */
 export type Field = Uint8Array[];
 
 const text = new TextEncoder();
 
+/** Encodes a non-negative integer in groups of 7 bits, the lowest first. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;
@@ -18,7 +18,7 @@ function varint(value: number): Uint8Array {
   return Uint8Array.of(...bytes, rest);
 }
 
-/** A non-negative integer. */
+/** Encodes a field with a non-negative integer. */
 export const integer = (field: number, value: number): Field => [varint(field * 8), varint(value)];
 
 export const bytes = (field: number, value: Uint8Array): Field => [

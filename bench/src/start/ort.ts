@@ -1,4 +1,4 @@
-/** onnxruntime-node's process of `bench:start`: `ort.js <model file> predict`. */
+/** The process of onnxruntime-node in `npm run bench:start`: `ort.js <model file> predict`. */
 import { importPeer } from '#host';
 import { numbers, report, SMALL } from './task.js';
 

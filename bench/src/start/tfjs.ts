@@ -1,4 +1,4 @@
-/** TensorFlow.js's process of `bench:start`, on its WebAssembly backend. */
+/** The process of TensorFlow.js (WebAssembly backend) in `npm run bench:start`: `tfjs.js <unused> predict|train`. */
 import { importPeer } from '#host';
 import { LARGE, numbers, report, SMALL, task } from './task.js';
 
@@ -20,7 +20,7 @@ interface Tf {
 const tf = await importPeer<Tf>('@tensorflow/tfjs');
 await importPeer('@tensorflow/tfjs-backend-wasm');
 await tf.setBackend('wasm');
-// A program that loads saved weights does not need random initial ones, which are slow to compute.
+// The default recurrent initialiser is slow, and programs that load saved weights do not run it.
 const options = { recurrentActivation: 'sigmoid', recurrentInitializer: 'zeros' };
 
 if (task === 'predict') {

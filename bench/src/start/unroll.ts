@@ -1,6 +1,6 @@
 /**
- * Unroll's process of `bench:start`: `unroll.js <artifact> predict|train`. Each task imports only what a program that
- * does nothing else would import.
+ * The process of Unroll in `npm run bench:start`: `unroll.js <artifact> predict|train`. Each task imports only the entry
+ * point that it needs.
  */
 import { LARGE, numbers, report, SMALL, task } from './task.js';
 

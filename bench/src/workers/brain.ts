@@ -1,8 +1,8 @@
 /**
- * The process of brain.js. Its networks run one sequence at a time and use variants of the equations: the simple RNN
- * has ReLU, the GRU applies the reset gate before the product, and the "LSTM" has no cell state (it multiplies the
- * forget gate with h). Each is compared with the oracle's same variant. It has no training rows: it trains with its own
- * RMSprop after every sequence, without Adam or batches.
+ * The engine brain.js. Its networks run one sequence at a time and compute variants of the equations: the simple RNN
+ * uses ReLU, the GRU applies the reset gate before the matrix product, and the "LSTM" has no cell state (it multiplies
+ * h by the forget gate). The oracle computes the same variants. Training is not compared: brain.js updates the weights
+ * with its own RMSprop after every sequence, and has neither Adam nor batches.
  */
 import { importPeer, peerVersion, threads } from '#host';
 import type { RowData } from '../data.js';
@@ -33,8 +33,8 @@ interface Brain {
 const CLASSES = { rnn: 'RNNTimeStep', lstm: 'LSTMTimeStep', gru: 'GRUTimeStep' } as const;
 const VARIANTS: Record<CellName, Variant> = { rnn: 'relu', lstm: 'no-cell', gru: 'reset-before' };
 
-/** The names of W, U and b of each gate in brain.js, in our gate order. */
-const NAMES: Record<CellName, [W: string, U: string, b: string][]> = {
+/** The names of W, U and b of each gate in brain.js, in Unroll's gate order. */
+const WEIGHT_NAMES: Record<CellName, [W: string, U: string, b: string][]> = {
   rnn: [['weight', 'transition', 'bias']],
   lstm: ['input', 'forget', 'cellActivation', 'output'].map((gate) => [
     `${gate}Matrix`,
@@ -53,11 +53,11 @@ const brain = await importPeer<Brain>('brain.js');
 function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): void {
   const G = GATES[kind];
   const layer = network.model.hiddenLayers[0];
-  NAMES[kind].forEach((names, gate) => {
+  WEIGHT_NAMES[kind].forEach((names, gate) => {
     names.forEach((name, weight) => {
       const source = weights[weight].values;
       const target = layer[name].weights;
-      // brain.js's matrices are [H, rows], ours are [rows, G·H].
+      // A matrix is [H, rows] in brain.js and [rows, G·H] in the data file.
       const rows = target.length / H;
       for (let r = 0; r < rows; r++) {
         for (let u = 0; u < H; u++) target[u * rows + r] = source[r * G * H + gate * H + u];
@@ -67,12 +67,11 @@ function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): v
 }
 
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
-  if (mode === 'train')
-    throw new Unavailable('trains one sequence at a time with its own RMSprop, has no Adam');
-  if (mode === 'stream') throw new Unavailable('keeps no state between calls');
-  if (row.whole) throw new Unavailable('has no such model');
-  if (row.cell === 'bilstm2') throw new Unavailable('has no bidirectional layers');
-  if (threads > 1) throw new Unavailable('has no threads');
+  if (mode === 'train') throw new Unavailable('trains on one sequence at a time and does not support Adam');
+  if (mode === 'stream') throw new Unavailable('does not keep the state between calls');
+  if (row.textModel) throw new Unavailable('does not support text models');
+  if (row.cell === 'bilstm2') throw new Unavailable('does not support bidirectional layers');
+  if (threads > 1) throw new Unavailable('does not support threads');
   const { I, H, B, T } = row;
   const network = new brain.recurrent[CLASSES[row.kind]]({
     inputSize: I,
@@ -80,7 +79,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
     outputSize: 1,
   });
   network.initialize();
-  network.bindEquation(); // run() throws if the network has no equation, because it then counts as untrained
+  network.bindEquation(); // Without it, run() throws: brain.js takes the network for untrained.
   setWeights(network, row, data);
   const step = (b: number, t: number): number | Float32Array => {
     const values = data.inputs[0].values.subarray((b * T + t) * I, (b * T + t + 1) * I);

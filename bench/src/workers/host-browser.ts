@@ -1,22 +1,22 @@
 /**
- * The counterpart of host-node.ts for a dedicated worker of a page. The script's URL is
- * `<script>?threads=..&argument=..`; requests and answers are messages from and to the page (src/page.ts). Unlike the
- * page, a worker may block while it waits for threads.
+ * The protocol of an engine in a worker of a page; it exports the same names as host-node.ts. The URL of the script is
+ * `<script>?threads=..&argument=..`. Requests and answers are messages from and to the page (src/page.ts). The engine
+ * runs in a worker because the page itself must not block while it waits for threads.
  */
-import { type DataFile, dataOf, type RowData } from '../data.js';
+import { type DataFile, decodeData, type RowData } from '../data.js';
 import type { Answer, BrowserHost, Report, Request } from '../protocol.js';
 
-type Answering = (request: Request) => Promise<Answer>;
+type RequestHandler = (request: Request) => Promise<Answer>;
 
 const send = (report: Report): void => postMessage(report);
 
-// Messages arrive as soon as the listener is added, before the engine has loaded its library. They wait for `listen`.
-let listen!: (answer: Answering) => void;
-const answering = new Promise<Answering>((resolve) => {
+// Requests may arrive before the engine has loaded its library. They wait until the engine calls `listen`.
+let listen!: (handler: RequestHandler) => void;
+const handlerReady = new Promise<RequestHandler>((resolve) => {
   listen = resolve;
 });
 addEventListener('message', async ({ data }: MessageEvent<Request>) => {
-  send({ answer: await (await answering)(data) });
+  send({ answer: await (await handlerReady)(data) });
 });
 addEventListener('unhandledrejection', ({ reason }) => send({ lost: String(reason?.message ?? reason) }));
 
@@ -26,18 +26,22 @@ const query = new URL(location.href).searchParams;
 export const threads = Number(query.get('threads') ?? 1);
 export const argument = query.get('argument') ?? undefined;
 
-if (!crossOriginIsolated) throw new Error('the page must be cross-origin isolated to use threads');
+if (!crossOriginIsolated)
+  throw new Error(
+    'The page is not cross-origin isolated, which threads require. Check the headers of the server.',
+  );
 export const browser: BrowserHost | null = {
   version: /Chrome\/\S+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent,
   crossOriginIsolated,
 };
 
-/** The published browser builds of the peers. Those of TensorFlow.js define a global variable. */
+/** The browser builds in the packages of the peers. */
 const FILES: Readonly<Record<string, string>> = {
   'onnxruntime-web': 'dist/ort.wasm.bundle.min.mjs',
   '@tensorflow/tfjs': 'dist/tf.es2017.min.js',
   '@tensorflow/tfjs-backend-wasm': 'dist/tf-backend-wasm.es2017.min.js',
 };
+/** Builds that define a global variable instead of exporting values. */
 const GLOBALS: Readonly<Record<string, string>> = {
   '@tensorflow/tfjs': 'tf',
   '@tensorflow/tfjs-backend-wasm': 'tf.wasm',
@@ -67,5 +71,5 @@ globalThis.Worker = class extends Worker {
 };
 
 export async function readData(file: DataFile): Promise<RowData> {
-  return dataOf(file, new Uint8Array(await (await fetch('/data')).arrayBuffer()));
+  return decodeData(file, new Uint8Array(await (await fetch('/data')).arrayBuffer()));
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { type DataFile, dataOf, type RowData } from '../data.js';
+import { type DataFile, decodeData, type RowData } from '../data.js';
 import type { Answer, BrowserHost, Request } from '../protocol.js';
 
 /** Number of threads that the engine must use. */
@@ -17,7 +17,7 @@ export const browser: BrowserHost | null = null;
 
 const peers = new URL('../../peers/', import.meta.url);
 
-/** Imports a peer from the folder where the peers are installed. */
+/** Imports a peer from bench/peers. */
 export async function importPeer<T>(name: string): Promise<T> {
   const path = createRequire(new URL('package.json', peers)).resolve(name);
   return ((await import(pathToFileURL(path).href)) as { default: T }).default;
@@ -28,14 +28,15 @@ export async function peerVersion(name: string): Promise<string> {
   return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
 }
 
-/** The URL of a peer's files in a page; null in Node, where the peer resolves its own files. */
+/** Returns the URL of a peer's files in a page; null in Node, where the peer finds its own files. */
 export const addressOf = (_name: string): string | null => null;
 
-/** Number of workers started so far; null in Node, where they cannot be counted. */
+/** Returns the number of workers started so far; null in Node, where they cannot be counted. */
 export const workersStarted = (): number | null => null;
 
-export const readData = async (file: DataFile): Promise<RowData> => dataOf(file, readFileSync(file.path));
+export const readData = async (file: DataFile): Promise<RowData> => decodeData(file, readFileSync(file.path));
 
+/** Answers each request on stdin with one line on stdout. Exits when stdin closes. */
 export function listen(answer: (request: Request) => Promise<Answer>): void {
   console.log = console.info = console.error;
   const lines = createInterface({ input: process.stdin });

@@ -1,20 +1,20 @@
 /**
- * ONNX Runtime, native and WebAssembly: `ort.js <threads> node|web`. Each row has one session with all graph
- * optimisations. Inputs and outputs are allocated before timing where the JavaScript API allows it.
+ * The engine ONNX Runtime: `ort.js <threads> node|web` (native or WebAssembly). Each row has one session with all graph
+ * optimisations. Inputs are allocated before timing, and in the native runtime outputs too.
  */
 import { argument, importPeer, peerVersion, threads, workersStarted } from '#host';
-import { makeData, type RowData, timeMajor } from '../data.js';
+import { makeData, type RowData, toTimeMajor } from '../data.js';
 import { onnxModel } from '../onnx/model.js';
-import { wholeModel } from '../onnx/whole.js';
-import { type Mode, parseRow, type Row, type Whole } from '../rows.js';
+import { onnxTextModel } from '../onnx/text-model.js';
+import { type Mode, parseRow, type Row, type TextModel } from '../rows.js';
 import { type Prepared, serve, Unavailable } from './serve.js';
 
 interface OrtTensor {
   readonly data: Float32Array;
 }
-type Named = Record<string, OrtTensor>;
+type TensorMap = Record<string, OrtTensor>;
 interface Session {
-  run(feeds: Named, fetches?: Named): Promise<Named>;
+  run(feeds: TensorMap, fetches?: TensorMap): Promise<TensorMap>;
   release(): Promise<void>;
 }
 interface Ort {
@@ -44,8 +44,8 @@ const createSession = (model: Uint8Array): Promise<Session> =>
     interOpNumThreads: 1,
   });
 
-/** Runs the session. The WebAssembly build always copies outputs from its own memory, so it takes no `fetches`. */
-const run = (session: Session, feeds: Named, fetches: Named): Promise<Named> =>
+/** Runs the session. The WebAssembly build always copies outputs out of its own memory, so `fetches` would not help. */
+const run = (session: Session, feeds: TensorMap, fetches: TensorMap): Promise<TensorMap> =>
   web ? session.run(feeds) : session.run(feeds, fetches);
 
 /** Transposes [D, B, H] to [B, D·H]. */
@@ -65,17 +65,16 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   const steps = Array.from({ length: data.inputs[0].shape[1] }, (_, t) =>
     tensor(data.inputs[0].values.slice(t * I, (t + 1) * I), 1, 1, I),
   );
-  // The native runtime writes into the given tensors. Two sets of states alternate: each call reads what the previous
-  // call wrote.
-  const makeSet = (): Named =>
+  // The native runtime writes its outputs to given tensors. Two sets of states alternate: one is read, the other written.
+  const makeStates = (): TensorMap =>
     Object.fromEntries(names.map((name) => [name, tensor(new Float32Array(H), 1, 1, H)]));
-  const sets = [makeSet(), makeSet()];
+  const outputSets = [makeStates(), makeStates()];
   let step = 0;
-  let states = makeSet();
+  let states = makeStates();
   const work = async (): Promise<void> => {
-    const feeds: Named = { x: steps[step % steps.length], h0: states.h };
+    const feeds: TensorMap = { x: steps[step % steps.length], h0: states.h };
     if (states.c) feeds.c0 = states.c;
-    states = await run(session, feeds, sets[step++ & 1]);
+    states = await run(session, feeds, outputSets[step++ & 1]);
   };
   return {
     work,
@@ -87,22 +86,22 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   };
 }
 
-async function prepareWhole(row: Row, whole: Whole, data: RowData): Promise<Prepared> {
+async function prepareTextModel(row: Row, textModel: TextModel, data: RowData): Promise<Prepared> {
   const { B, T } = row;
-  const session = await createSession(wholeModel(row, whole, data));
+  const session = await createSession(onnxTextModel(row, textModel, data));
   const feeds = Object.fromEntries(
     data.inputs.map((input) => {
-      const tokens = Int32Array.from(timeMajor({ ...input, shape: [B, T, 1] }));
+      const tokens = Int32Array.from(toTimeMajor({ ...input, shape: [B, T, 1] }));
       return [input.name, new ort.Tensor('int32', tokens, [T, B])];
     }),
   );
-  const steps = whole.model === 'translator' ? [T] : [];
-  const logits = new Float32Array((steps[0] ?? 1) * B * whole.classes);
-  const fetches = { logits: tensor(logits, ...steps, B, whole.classes) };
-  const work = (): Promise<Named> => run(session, feeds, fetches);
+  const steps = textModel.model === 'translator' ? [T] : [];
+  const logits = new Float32Array((steps[0] ?? 1) * B * textModel.classes);
+  const fetches = { logits: tensor(logits, ...steps, B, textModel.classes) };
+  const work = (): Promise<TensorMap> => run(session, feeds, fetches);
   return {
     work,
-    outputs: async () => (await work()).logits.data.slice(-B * whole.classes),
+    outputs: async () => (await work()).logits.data.slice(-B * textModel.classes),
     drop: () => session.release(),
   };
 }
@@ -110,13 +109,13 @@ async function prepareWhole(row: Row, whole: Whole, data: RowData): Promise<Prep
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (mode === 'train') throw new Unavailable('does not train');
   if (mode === 'stream') return prepareStream(row, data);
-  if (row.whole) return prepareWhole(row, row.whole, data);
+  if (row.textModel) return prepareTextModel(row, row.textModel, data);
   const { I, H, B, T } = row;
   const session = await createSession(onnxModel(row, data, false));
   const D = row.layers[row.layers.length - 1].bidirectional ? 2 : 1;
-  const feeds = { x: tensor(timeMajor(data.inputs[0]), T, B, I) };
+  const feeds = { x: tensor(toTimeMajor(data.inputs[0]), T, B, I) };
   const fetches = { h: tensor(new Float32Array(D * B * H), D, B, H) };
-  const work = (): Promise<Named> => run(session, feeds, fetches);
+  const work = (): Promise<TensorMap> => run(session, feeds, fetches);
   return {
     work,
     outputs: async () => batchMajor((await work()).h.data, row),
@@ -124,12 +123,12 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   };
 }
 
-/** Starts the threads by creating a session. @throws if workers can be counted and their number is wrong */
+/** Starts the threads by creating a session. @throws Error if the number of threads is wrong, where it can be checked */
 async function startThreads(): Promise<void> {
   const row = parseRow('rnn-1-1-1-1');
   await (await createSession(onnxModel(row, makeData(row, 'infer'), false))).release();
   const workers = workersStarted();
-  // The thread that calls the session is one of its threads.
+  // The session also runs on the thread that calls it.
   if (workers !== null && workers + 1 !== threads)
     throw new Error(`${workers + 1} of ${threads} threads started`);
 }

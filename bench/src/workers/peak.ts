@@ -1,6 +1,6 @@
 /**
- * Measures the peak: independent multiply-adds in full vectors, at every vector width of the machine. They are compiled
- * like the kernels, so no kernel can be faster. The peak is the best of many short runs.
+ * Measures the peak speed of the machine at each vector width, with independent multiply-adds of full vectors. They are
+ * compiled like the kernels, so no kernel can be faster. The peak is the fastest of many short runs.
  */
 
 import { choiceFor, type KernelModule, listVariants, loadKernels } from '@unroll/kernels';
@@ -9,7 +9,7 @@ import type { Peaks } from '../protocol.js';
 import { serve } from './serve.js';
 
 const REPETITIONS = 4;
-// A run takes about a millisecond, which is short enough for some runs to be undisturbed by other processes.
+// A run takes about a millisecond. This is so short that other processes do not interrupt every run.
 const RUNS = 60;
 const ITERATIONS = 2e5;
 
@@ -17,11 +17,12 @@ const modules = await Promise.all(listVariants().map((variant) => loadKernels(ch
 /** The key of 128-bit vectors on this host. */
 const simd128Key = argument as keyof Peaks;
 
-/** The key of a build's vector width. Some 128-bit builds fuse multiply-adds; the fastest of them is the peak. */
+/** Returns the key of a build's vector width. The 128-bit builds share one key: the fastest of them sets the peak. */
 function widthKey({ variant }: KernelModule): keyof Peaks {
   return variant === 'avx512' || variant === 'avx2' ? variant : simd128Key;
 }
 
+/** Measures the peak of one build in GFLOP/s. */
 function peakOf({ kernels, memory }: KernelModule): number {
   const out = memory.heapBase;
   memory.reserve(out + 64);
@@ -36,7 +37,7 @@ function peakOf({ kernels, memory }: KernelModule): number {
 
 serve({
   hello: () => ({ version: '', description: modules.map((module) => module.variant).join(', ') }),
-  prepare: () => Promise.reject(new Error('the peak worker does not run rows')),
+  prepare: () => Promise.reject(new Error('This worker only measures the peak and cannot load rows.')),
   peak: () => {
     const peaks: Peaks = {};
     for (let i = 0; i < REPETITIONS; i++) {

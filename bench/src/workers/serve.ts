@@ -1,6 +1,6 @@
 /**
- * The request loop of a JavaScript engine: executes commands and times calls. The engine runs in a Node process or in a
- * worker of a page (`#host`).
+ * The request loop of a JavaScript engine: executes commands and times calls. `#host` is the protocol of a Node process
+ * or of a worker of a page.
  */
 import { browser, listen, readData } from '#host';
 import type { DataFile, RowData } from '../data.js';
@@ -14,19 +14,21 @@ export type Work = () => unknown;
 export interface Prepared {
   /** The timed call. */
   work: Work;
-  /** Alternatives to `work`, by name. The warm-up selects the fastest. */
-  others?: Record<string, Work>;
+  /** Other implementations of `work`, by name. The warm-up selects the fastest. */
+  alternatives?: Record<string, Work>;
   /** The equations of the model; default standard. */
   variant?: Variant;
   /**
-   * infer: the outputs of the last time step; stream: the outputs after all steps. Called before timing.
+   * Computes the outputs of the last time step. For a stream, runs all steps. Called before timing.
    */
   outputs?: () => Float32Array | Promise<Float32Array>;
   /** train: runs one step and returns the loss before its update. Called three times before timing. */
   step?: () => Promise<number>;
+  /** Frees the memory of the row. */
   drop?: () => unknown;
 }
 
+/** What an engine implements, by command. */
 export interface Engine {
   hello(): Hello | Promise<Hello>;
   /** @throws Unavailable if the engine cannot run the row */
@@ -35,13 +37,13 @@ export interface Engine {
   peak?(): Peaks;
 }
 
-/** An engine cannot run a row. The message is a footnote of the report. */
+/** Thrown if an engine cannot run a row. The message becomes a footnote of the report, after the engine's name. */
 export class Unavailable extends Error {}
 
-/** Takes the last time step [B, classes] of a translator's outputs [B, T, classes]. Other outputs are unchanged. */
-export function lastSteps(values: Float32Array, { B, T, whole }: Row): Float32Array {
-  if (whole?.model !== 'translator') return values;
-  const { classes } = whole;
+/** Returns the last time step [B, classes] of a translator's outputs [B, T, classes]. Returns other outputs unchanged. */
+export function takeLastStep(values: Float32Array, { B, T, textModel }: Row): Float32Array {
+  if (textModel?.model !== 'translator') return values;
+  const { classes } = textModel;
   const out = new Float32Array(B * classes);
   for (let b = 0; b < B; b++) {
     const offset = (b * T + T - 1) * classes;
@@ -50,6 +52,7 @@ export function lastSteps(values: Float32Array, { B, T, whole }: Row): Float32Ar
   return out;
 }
 
+/** Answers requests until the process or worker ends. */
 export function serve(engine: Engine): void {
   let loaded: Prepared | null = null;
   let work: Work = () => {};
@@ -73,14 +76,14 @@ export function serve(engine: Engine): void {
     return answer;
   };
   const warm = async (milliseconds: number): Promise<Warmed> => {
-    const others = Object.entries(loaded?.others ?? {});
-    const share = milliseconds / (1 + others.length);
+    const alternatives = Object.entries(loaded?.alternatives ?? {});
+    const share = milliseconds / (1 + alternatives.length);
     const best: Warmed = { milliseconds: await warmUp(work, share) };
-    for (const [note, other] of others) {
-      const time = await warmUp(other, share);
+    for (const [note, alternative] of alternatives) {
+      const time = await warmUp(alternative, share);
       if (time < best.milliseconds) {
         Object.assign(best, { milliseconds: time, note });
-        work = other;
+        work = alternative;
       }
     }
     return best;
@@ -114,12 +117,13 @@ export function serve(engine: Engine): void {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Encodes float32 values in base64. */
 function encode({ buffer, byteOffset, byteLength }: Float32Array): string {
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** Runs for the given time. @returns milliseconds per call in the second half of it */
+/** Calls `work` for the given time. @returns milliseconds per call in the second half of this time */
 async function warmUp(work: Work, milliseconds: number): Promise<number> {
   const half = async (): Promise<number> => {
     const start = performance.now();
@@ -136,7 +140,8 @@ async function warmUp(work: Work, milliseconds: number): Promise<number> {
 }
 
 /**
- * Times `calls` calls. If there are several, an untimed call first refills the caches that other processes have used.
+ * Times `calls` calls. Before several calls, an untimed one reloads data that other processes have evicted from the
+ * caches.
  */
 async function timeRound(work: Work, calls: number): Promise<Round> {
   const first = calls > 1 ? work() : null;

@@ -1,7 +1,7 @@
 /**
- * Measures JavaScript's share of a training step: the time that is not spent inside kernel calls. Rounds without
- * instrumentation, which measure the time of a step, alternate with rounds that time every kernel call. Reading the
- * clock takes about as long as the JavaScript to be measured; this way only the part between its two readings counts.
+ * Measures JavaScript's share of a training step: the time that is not spent inside kernel calls. Rounds that time only
+ * the steps alternate with rounds that time every kernel call. The rounds are separate because reading the clock takes
+ * about as long as the JavaScript that is measured.
  */
 import { currentBackend, setBackend, setThreads, tensor } from '@unroll/core';
 import { cpuBackend } from '@unroll/core/internal';
@@ -18,7 +18,7 @@ const STEPS = 40;
 
 type Kernel = (...args: number[]) => number;
 
-/** The share on one thread with the given kernels, from medians over the rounds. */
+/** Returns the share on one thread with the given kernels, computed from medians over the rounds. */
 export async function javascriptShare(choice: KernelChoice): Promise<number> {
   const previousBackend = currentBackend();
   const clock = new KernelClock();
@@ -42,14 +42,14 @@ export async function javascriptShare(choice: KernelChoice): Promise<number> {
     return performance.now() - start;
   };
   await time(WARM_UP, true);
-  const [total, kernels]: [number[], number[]] = [[], []];
+  const [stepTimes, kernelTimes]: [number[], number[]] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
-    total.push(await time(STEPS, false));
+    stepTimes.push(await time(STEPS, false));
     await time(STEPS, true);
-    kernels.push(clock.milliseconds);
+    kernelTimes.push(clock.milliseconds);
   }
   await setBackend(previousBackend);
-  return 1 - median(kernels) / median(total);
+  return 1 - median(kernelTimes) / median(stepTimes);
 }
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];

@@ -1,4 +1,4 @@
-/** Types of the part of TensorFlow.js that the benchmark uses, and the library itself with its WebAssembly backend. */
+/** Loads TensorFlow.js with its WebAssembly backend, and declares the types that the benchmark uses. */
 import { addressOf, importPeer, threads } from '#host';
 import type { Row } from '../rows.js';
 
@@ -51,17 +51,18 @@ export const wasm = await importPeer<{
 const address = addressOf(backend);
 if (address !== null) {
   wasm.setWasmPaths(`${address}dist/`);
-  // TensorFlow.js uses at most half of the cores, whatever the setting. With two cores that would be one thread.
+  // TensorFlow.js limits its threads to half of the cores, so a machine with two cores would run only one thread.
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads });
 }
 wasm.setThreadsCount(threads);
-if (!(await tf.setBackend('wasm'))) throw new Error('the WebAssembly backend did not start');
+if (!(await tf.setBackend('wasm')))
+  throw new Error('The WebAssembly backend of TensorFlow.js did not start.');
 
 /** The name of the recurrent layer of each cell. */
 export const LAYERS = { rnn: 'simpleRNN', lstm: 'lstm', gru: 'gru' } as const;
 
 export const recurrentOptions = ({ kind, H }: Row): object => ({
   units: H,
-  recurrentInitializer: 'zeros', // the weights are set afterwards, and the default initialiser is slow
+  recurrentInitializer: 'zeros', // The weights are set afterwards, and the default initialiser is slow.
   ...(kind === 'rnn' ? {} : { recurrentActivation: 'sigmoid' }),
 });

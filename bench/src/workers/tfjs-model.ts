@@ -1,6 +1,6 @@
 /** Builds a row as a TensorFlow.js model. */
 import type { RowData } from '../data.js';
-import type { Row, Whole } from '../rows.js';
+import type { Row, TextModel } from '../rows.js';
 import {
   LAYERS,
   recurrentOptions,
@@ -11,16 +11,16 @@ import {
   tf,
 } from './tf.js';
 
-/** The row's weights. TensorFlow.js's GRU has no recurrent bias, so only the input bias of a GRU is used. */
+/** Returns the weights of the row. A GRU of TensorFlow.js has no recurrent bias, so only the input bias is used. */
 export function weightTensors({ kind }: Row, { weights }: RowData): TfTensor[] {
   return weights.map(({ name, shape, values }) => {
     const width = shape[shape.length - 1];
-    const single = kind === 'gru' && name.endsWith('/b') && shape.length === 2;
-    return single ? tf.tensor(values.slice(0, width), [width]) : tf.tensor(values, shape);
+    const hasTwoBiases = kind === 'gru' && name.endsWith('/b') && shape.length === 2;
+    return hasTwoBiases ? tf.tensor(values.slice(0, width), [width]) : tf.tensor(values, shape);
   });
 }
 
-/** Assigns the row's weights to the layers in order, `count` to each. */
+/** Assigns the weights of the row to the layers in order. Each layer takes the next `count` weights. */
 function setWeights(row: Row, data: RowData, layers: [layer: TfLayer, count: number][]): void {
   const weights = weightTensors(row, data);
   let next = 0;
@@ -31,8 +31,9 @@ function setWeights(row: Row, data: RowData, layers: [layer: TfLayer, count: num
 const recurrent = (row: Row, options: object): TfLayer =>
   tf.layers[LAYERS[row.kind]]({ ...recurrentOptions(row), ...options });
 
+/** Builds the model of the row with its weights. */
 export function buildModel(row: Row, data: RowData): TfModel {
-  if (row.whole) return buildWhole(row, row.whole, data);
+  if (row.textModel) return buildTextModel(row, row.textModel, data);
   const layers = row.layers.map(({ bidirectional, sequences }, i) => {
     const inputShape = i === 0 ? { inputShape: [row.T, row.I] } : {};
     if (!bidirectional) return recurrent(row, { returnSequences: sequences, ...inputShape });
@@ -44,7 +45,7 @@ export function buildModel(row: Row, data: RowData): TfModel {
   return model;
 }
 
-function buildWhole(row: Row, { model, vocabulary, hidden, classes }: Whole, data: RowData): TfModel {
+function buildTextModel(row: Row, { model, vocabulary, hidden, classes }: TextModel, data: RowData): TfModel {
   const table = (): TfLayer => tf.layers.embedding({ inputDim: vocabulary, outputDim: row.I });
   const dense = (units: number, activation = 'linear'): TfLayer => tf.layers.dense({ units, activation });
   const tokens = (): TfSymbol => tf.input({ shape: [row.T] });

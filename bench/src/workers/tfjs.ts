@@ -1,11 +1,11 @@
 /**
- * TensorFlow.js with its WebAssembly backend (SIMD; the library disables threads in Node). Models use its layers, as
- * its users do. Its GRU only supports the reset gate before the product.
+ * The engine TensorFlow.js with its WebAssembly backend, which uses SIMD and, except in Node, threads. Models consist of
+ * its layers. Its GRU supports the reset gate only before the matrix product.
  */
 import { peerVersion, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row } from '../rows.js';
-import { lastSteps, type Prepared, serve, Unavailable } from './serve.js';
+import { type Prepared, serve, takeLastStep, Unavailable } from './serve.js';
 import { LAYERS, recurrentOptions, type TfTensor, tf, wasm } from './tf.js';
 import { buildModel, weightTensors } from './tfjs-model.js';
 
@@ -47,15 +47,15 @@ function prepareStream(row: Row, data: RowData): Prepared {
 
 async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (threads > 1 && !hasThreads) {
-    throw new Unavailable('has no threads in Node');
+    throw new Unavailable('does not support threads in Node');
   }
   const variant = row.kind === 'gru' ? 'reset-before' : 'standard';
   if (mode === 'stream') return { ...prepareStream(row, data), variant };
   const model = buildModel(row, data);
   const toTensor = ({ values, shape }: NamedTensor): TfTensor =>
-    row.whole ? tf.tensor(Int32Array.from(values), shape, 'int32') : tf.tensor(values, shape);
+    row.textModel ? tf.tensor(Int32Array.from(values), shape, 'int32') : tf.tensor(values, shape);
   const inputs = data.inputs.map(toTensor);
-  const classes = row.whole?.classes;
+  const classes = row.textModel?.classes;
   const target = toTensor(data.y);
   const y = classes ? tf.tidy(() => tf.oneHot(target, classes)) : target;
   const drop = (): void => {
@@ -64,7 +64,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   };
   if (mode === 'infer') {
     const work = (): Float32Array => tf.tidy(() => model.apply(inputs).dataSync());
-    return { variant, work, outputs: () => lastSteps(work(), row), drop };
+    return { variant, work, outputs: () => takeLastStep(work(), row), drop };
   }
   const optimizer = tf.train.adam(1e-3, 0.9, 0.999, 1e-12);
   const lossOf = classes ? tf.losses.softmaxCrossEntropy : tf.losses.meanSquaredError;
@@ -75,12 +75,12 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   if (classes) return { variant, work: minimize, step: minimize, drop };
   model.compile({ optimizer, loss: 'meanSquaredError' });
   const step = (): Promise<number> => model.trainOnBatch(inputs, y);
-  return { variant, work: step, others: { 'optimizer.minimize': minimize }, step, drop };
+  return { variant, work: step, alternatives: { 'optimizer.minimize': minimize }, step, drop };
 }
 
 serve({
   hello: async () => {
-    const active = hasThreads ? wasm.getThreadsCount() : threads; // without threads, prepare() throws Unavailable
+    const active = hasThreads ? wasm.getThreadsCount() : threads; // Without threads, prepare() throws Unavailable.
     if (active !== threads) throw new Error(`${active} of ${threads} threads started`);
     return {
       version: await peerVersion('@tensorflow/tfjs'),

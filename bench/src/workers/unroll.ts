@@ -1,7 +1,7 @@
 /**
- * Unroll: `unroll.js <threads> <backend>`. Rows use the same code as the public API: inference calls `forward` in a
- * scope (as `predict` does), and training runs the steps of `train` (as `fit` does), which copy each batch from the
- * data set and yield to the event loop.
+ * The engine Unroll: `unroll.js <threads> <backend>`. Rows run the same code as the public API: inference calls
+ * `forward` in a scope, as `predict` does, and training runs the steps of `train`, as `fit` does. Each training step also
+ * copies its batch and yields to the event loop.
  */
 
 import {
@@ -19,7 +19,7 @@ import type { KernelModule } from '@unroll/kernels';
 import { argument, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
-import { lastSteps, type Prepared, serve, Unavailable } from './serve.js';
+import { type Prepared, serve, takeLastStep, Unavailable } from './serve.js';
 import { javascriptShare } from './share.js';
 import { buildModel, trainingStep } from './unroll-model.js';
 
@@ -45,7 +45,7 @@ function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
 async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant): Promise<Prepared> {
   const variant = row.cell === 'grubefore' ? 'reset-before' : requested;
   if (variant !== 'standard' && variant !== 'reset-before')
-    throw new Unavailable(`has no such ${row.kind} cell`);
+    throw new Unavailable(`does not support the variant "${variant}" of the ${row.kind} cell`);
   if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
   const model = buildModel(row, data, variant);
   const inputs = data.inputs.map(toTensor);
@@ -55,10 +55,10 @@ async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant):
   }
   const sequences = inputs.map(sequence);
   const work = (): Tensor => scope(() => model.forward(sequences, context)[0].value);
-  return { work, outputs: () => lastSteps(work().dataSync() as Float32Array, row), variant };
+  return { work, outputs: () => takeLastStep(work().dataSync() as Float32Array, row), variant };
 }
 
-/** Waits until the worker threads of the kernels, which start asynchronously, are active. @returns their number */
+/** Waits up to two seconds for the kernels' worker threads, which start asynchronously. @returns how many are active */
 async function waitForThreads({ module }: { module: KernelModule }): Promise<number> {
   for (let i = 0; i < 100 && module.activeThreads < threads; i++) {
     await new Promise((resolve) => setTimeout(resolve, 20));

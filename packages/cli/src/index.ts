@@ -1,2 +1,2 @@
-/** @unroll/cli: the command `unroll`. `main` runs it and resolves to the exit code. */
+/** @unroll/cli: the command line `unroll`. `main` runs a command and resolves to the exit code. */
 export { main } from './main.js';

@@ -6,19 +6,19 @@ import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
-import { forecastVerb } from './forecast/command.js';
+import { forecastCommand } from './forecast/command.js';
 import { UsageError } from './shared/args.js';
+import type { Command } from './shared/command.js';
 import { evaluate } from './shared/evaluate-command.js';
 import { inspect } from './shared/inspect-command.js';
 import { predict } from './shared/predict-command.js';
-import type { Verb } from './shared/verb.js';
 import { version } from './version.js';
 
-const VERBS: Readonly<Record<string, Verb>> = { forecast: forecastVerb, predict, evaluate, inspect };
+const COMMANDS: Readonly<Record<string, Command>> = { forecast: forecastCommand, predict, evaluate, inspect };
 
 const HELP = `Usage: unroll <command> [options]
 
-${Object.entries(VERBS)
+${Object.entries(COMMANDS)
   .map(([name, { about }]) => `  ${name.padEnd(11)}${about}\n`)
   .join('')}
 Run unroll <command> --help for the options of a command, or unroll --version for the version.
@@ -26,63 +26,69 @@ Run unroll <command> --help for the options of a command, or unroll --version fo
 
 /**
  * Runs the command line and returns its exit code.
- * @param tasks the supported tasks. Default: all of this version
+ * @param args the arguments after `unroll`
+ * @param tasks the supported tasks; default: all tasks of this version
  */
 export async function main(args: readonly string[], tasks: readonly Task[] = TASKS): Promise<number> {
-  const [verb, ...rest] = args;
+  const [name, ...rest] = args;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of the pipe has closed it (`unroll ... | head`), which is no error.
+    // If the reader closes the pipe (`unroll ... | head`), this is not an error.
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(HELP);
-    return verb === undefined ? 2 : 0;
+    return name === undefined ? 2 : 0;
   }
-  if (verb === '--version' || verb === '-v') {
+  if (name === '--version' || name === '-v') {
     process.stdout.write(`${version()}\n`);
     return 0;
   }
-  const found = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (found === undefined) {
-    const near = nearest(verb, Object.keys(VERBS));
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const near = nearest(name, Object.keys(COMMANDS));
     const hint = near === undefined ? 'Run unroll --help for a list.' : `Did you mean "${near}"?`;
-    return complain(`Unknown command "${verb}". ${hint}`, 2);
+    return printError(`Unknown command "${name}". ${hint}`, 2);
   }
-  return runVerb(found, rest, tasks);
+  return runCommand(command, rest, tasks);
 }
 
 const isHelp = (arg: string): boolean => arg === '--help' || arg === '-h';
 
-async function runVerb(verb: Verb, args: readonly string[], tasks: readonly Task[]): Promise<number> {
+async function runCommand(
+  command: Command,
+  args: readonly string[],
+  tasks: readonly Task[],
+): Promise<number> {
   const signal = interruptSignal();
   const context = { signal, tasks };
   try {
     if (args.some(isHelp)) {
-      const others = args.filter((arg) => !isHelp(arg));
-      process.stdout.write(await verb.help(others, context));
-    } else await verb.run(args, context);
+      const otherArgs = args.filter((arg) => !isHelp(arg));
+      process.stdout.write(await command.help(otherArgs, context));
+    } else await command.run(args, context);
     return 0;
   } catch (error) {
     if (signal.aborted) {
-      return complain(error instanceof UsageError ? error.message : 'Stopped. No files were written.', 130);
+      return printError(error instanceof UsageError ? error.message : 'Stopped. No files were written.', 130);
     }
-    return explain(error);
+    return reportError(error);
   }
 }
 
-/** Prints the error and returns the exit code. */
-function explain(error: unknown): number {
+/** Prints an error of any kind. @returns the exit code */
+function reportError(error: unknown): number {
   if (process.env.UNROLL_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  if (error instanceof UsageError) return complain(error.message, 2);
+  if (error instanceof UsageError) return printError(error.message, 2);
   if (error instanceof UnrollError) {
-    return complain(error.message, ['data', 'value', 'format'].includes(error.code) ? 2 : 1);
+    return printError(error.message, ['data', 'value', 'format'].includes(error.code) ? 2 : 1);
   }
   const message = error instanceof Error ? error.message : String(error);
-  return complain(`The run failed: ${message}\nSet UNROLL_DEBUG=1 for a stack trace.`, 1);
+  return printError(`The run failed: ${message}\nSet UNROLL_DEBUG=1 for a stack trace.`, 1);
 }
 
-function complain(message: string, code: number): number {
+/** Prints a message. @returns `code` */
+function printError(message: string, code: number): number {
   process.stderr.write(`unroll: ${message}\n`);
   return code;
 }

@@ -1,4 +1,4 @@
-/** The package manifest. This file is directly in src, so `../package.json` is also correct in the bundle. */
+/** Reads the manifest of the package. This file is directly in src, so `../package.json` is also correct in the bundle. */
 import { readFileSync } from 'node:fs';
 
 interface Manifest {
@@ -10,5 +10,5 @@ export function manifest(): Manifest {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Manifest;
 }
 
-/** The version of Unroll. */
+/** Returns the version of Unroll. */
 export const version = (): string => manifest().version;

@@ -1,6 +1,6 @@
 /**
- * Reverse-mode differentiation. A tape records every op on tracked tensors; `gradients` walks it backwards and
- * accumulates gradients. First order only: the computation of a gradient is not recorded.
+ * Reverse-mode automatic differentiation. A tape records the ops on tracked tensors; `gradients` goes through them in
+ * reverse order and accumulates gradients. Only first-order gradients: gradient computations are not recorded.
  */
 import { formatShape, UnrollError } from './errors.js';
 import {
@@ -9,7 +9,7 @@ import {
   type BackwardCall,
   type Gradients,
   type Inputs,
-  NONE,
+  NO_ATTRIBUTES,
   type NoAttributes,
   type Op,
   type Outputs,
@@ -24,6 +24,7 @@ import { openScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { full, type Tensor } from './tensor.js';
 
+/** An applied op. */
 interface Node {
   op: AnyOp;
   inputs: Inputs;
@@ -32,6 +33,7 @@ interface Node {
   saved: unknown;
 }
 
+/** Records ops and computes their gradients. */
 export class Tape implements Recorder {
   readonly #nodes: Node[] = [];
   readonly #tracked: Set<Tensor>;
@@ -41,6 +43,7 @@ export class Tape implements Recorder {
     this.#tracked = new Set(watched);
   }
 
+  /** Returns whether the gradient of a tensor can be computed. */
   tracks(tensor: Tensor): boolean {
     return this.#tracked.has(tensor) || (tensor instanceof Parameter && tensor.trainable);
   }
@@ -50,29 +53,30 @@ export class Tape implements Recorder {
     this.#nodes.push({ op, inputs, attrs, outputs, saved });
   }
 
-  /** Runs `work` while this tape records. */
+  /** Runs `work`, recording its ops, and returns its result. */
   recordDuring<T>(work: () => T): T {
     if (recording.current !== null) {
       throw new UnrollError(
         'gradient',
-        'Gradients cannot be nested: the function to differentiate asks for a gradient itself. Only first-order gradients are supported: ' +
-          'compute the inner gradient before, and pass its value in.',
+        'Gradients cannot be nested: the function to differentiate computes a gradient itself. ' +
+          'Compute the inner gradient first and pass its value to the function.',
       );
     }
-    const open = runtime.scope;
+    const openScopeState = runtime.scope;
     recording.current = this;
-    if (open) open.recording = true;
+    if (openScopeState) openScopeState.recording = true;
     try {
       return work();
     } finally {
       recording.current = null;
-      if (open) open.recording = false;
+      if (openScopeState) openScopeState.recording = false;
     }
   }
 
   /**
-   * Gradients of the scalar `loss` for all tracked tensors that it depends on. `seed` scales them (a loss weight).
-   * Must be called in the scope in which the tape recorded.
+   * Computes the gradients of the scalar `loss` with respect to all tracked tensors on which it depends. Must be called
+   * in the scope in which the tape recorded.
+   * @param seed a factor for the gradients, such as a loss weight
    */
   gradients(loss: Tensor, seed = 1): Map<Tensor, Tensor> {
     if (loss.size !== 1) {
@@ -86,16 +90,24 @@ export class Tape implements Recorder {
     const { kernels } = openScope().backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
       const { op, inputs, attrs, outputs, saved } = this.#nodes[n];
-      const incoming = outputs.map((output) => grads.get(output) ?? null);
-      if (incoming.every((grad) => grad === null)) continue;
+      const outputGrads = outputs.map((output) => grads.get(output) ?? null);
+      if (outputGrads.every((grad) => grad === null)) continue;
       const needs = inputs.map((input) => input !== null && this.tracks(input));
-      const found = inputGradients(op, { inputs, attrs, outputs, saved, grads: incoming, needs, kernels });
+      const inputGrads = inputGradients(op, {
+        inputs,
+        attrs,
+        outputs,
+        saved,
+        grads: outputGrads,
+        needs,
+        kernels,
+      });
       for (const output of outputs) grads.delete(output);
       inputs.forEach((input, i) => {
-        const grad = found[i];
+        const grad = inputGrads[i];
         if (!input || !needs[i] || !grad) return;
-        const before = grads.get(input);
-        grads.set(input, before ? total(before, grad) : grad);
+        const sum = grads.get(input);
+        grads.set(input, sum ? addGradients(sum, grad) : grad);
       });
     }
     return grads;
@@ -104,28 +116,28 @@ export class Tape implements Recorder {
 
 runtime.rowGradient = (table, lookup) => new RowGradient(table, [lookup]);
 
-/** The sum of two gradients of one tensor. Row gradients of lookups stay sparse as long as both are sparse. */
-function total(before: Tensor, grad: Tensor): Tensor {
-  const rows = before instanceof RowGradient && grad instanceof RowGradient;
-  return rows ? new RowGradient(grad.shape, [...before.lookups, ...grad.lookups]) : add(before, grad);
+/** Adds two gradients of one tensor. The sum of two sparse row gradients stays sparse. */
+function addGradients(a: Tensor, b: Tensor): Tensor {
+  const isSparse = a instanceof RowGradient && b instanceof RowGradient;
+  return isSparse ? new RowGradient(a.shape, [...a.lookups, ...b.lookups]) : add(a, b);
 }
 
 /**
- * The gradients of an op's inputs, each in the shape of its input. An op may return the gradient of a broadcast input
- * in the broadcast shape; this function sums it to the input's shape.
+ * Computes the gradients of an op's inputs, each in the shape of its input. If the op returns the gradient of a broadcast
+ * input in the broadcast shape, the gradient is summed to the shape of the input.
  */
 export function inputGradients(op: AnyOp, call: BackwardCall<unknown, Inputs, Outputs>): Gradients<Inputs> {
   return op.backward(call).map((grad, i) => {
     const input = call.inputs[i];
     if (grad === null || !input || !call.needs[i]) return null;
     const { shape } = input;
-    const lead = grad.rank - shape.length;
-    if (lead >= 0 && shape.every((extent, d) => extent === 1 || extent === grad.shape[lead + d])) {
+    const extraAxes = grad.rank - shape.length;
+    if (extraAxes >= 0 && shape.every((extent, d) => extent === 1 || extent === grad.shape[extraAxes + d])) {
       return sumTo(grad, shape);
     }
     throw new UnrollError(
       'gradient',
-      `${op.name}: the gradient of input ${i} must have its shape ${formatShape(shape)}, or one that it was broadcast to, got ` +
+      `${op.name}: the gradient of input ${i} must have the input's shape ${formatShape(shape)}, or a shape to which it was broadcast, got ` +
         `${formatShape(grad.shape)}.`,
       { op: op.name, input: i, got: grad.shape, expected: shape },
     );
@@ -134,9 +146,10 @@ export function inputGradients(op: AnyOp, call: BackwardCall<unknown, Inputs, Ou
 
 /**
  * Computes the value of a function and its gradients.
- * @param work returns a scalar tensor; may be any composition of ops
- * @param of the tensors or parameters to differentiate with respect to
- * @returns the value, and one gradient for each entry of `of` in its shape (zeros if the value does not depend on it)
+ * @param work computes a scalar tensor with ops
+ * @param of the tensors or parameters with respect to which the value is differentiated
+ * @returns the value, and a gradient for each entry of `of`, in the shape of the entry (zeros if the value does not
+ *   depend on the entry)
  */
 export function valueAndGrad(work: () => Tensor, of: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
   return scope(() => {
@@ -147,7 +160,7 @@ export function valueAndGrad(work: () => Tensor, of: readonly Tensor[]): { value
   });
 }
 
-/** The identity whose gradient is zero. */
+/** Copies its input; the gradient of the input is zero. */
 const stopGradientOp: Op<NoAttributes, readonly [Tensor]> = {
   name: 'stopGradient',
   shapes: ([x]) => [x],
@@ -157,7 +170,7 @@ const stopGradientOp: Op<NoAttributes, readonly [Tensor]> = {
   backward: () => [null],
 };
 
-/** Treats `x` as a constant: no gradient flows through the result. */
+/** Returns a copy of `x` that gradient computations treat as a constant. */
 export function stopGradient(x: Tensor): Tensor {
-  return apply1(stopGradientOp, [x], NONE);
+  return apply1(stopGradientOp, [x], NO_ATTRIBUTES);
 }

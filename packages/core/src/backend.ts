@@ -1,19 +1,18 @@
 /**
- * The interface between tensors and the code that computes them. A backend owns memory (opaque `Block`s) and
- * implements the kernels below. There are three implementations: `reference` (plain TypeScript, float32 or float64:
- * the specification), and `cpu` over WebAssembly or over the native addon. This file imports none of them; the
- * contract suite (packages/testkit) runs against each.
+ * The interface of backends. A backend owns memory (`Block`) and implements the kernels below. There are two backends:
+ * `reference` (plain TypeScript in float32 or float64, the specification) and `cpu` (WebAssembly or a native addon). The
+ * contract suite in packages/testkit tests both.
  *
- * Kernels compute on row-major blocks; sizes, offsets and strides count elements. They do not allocate results: the
- * caller passes the output blocks. Letters: B batch, T time steps, I input features, H hidden units.
+ * Kernels compute on row-major blocks and write results to blocks of the caller. Sizes, offsets and strides count
+ * elements. Letters: B batch, T time steps, I input features, H hidden units, G gates.
  */
 
-/** How a matrix of weights can be stored without changing a value: `float16` in half the bytes. */
+/** A format in which kernels can store a matrix of weights; `float16` needs half the bytes of `float32`. */
 export type WeightFormatName = 'float32' | 'float16';
 
 export type FloatArray = Float32Array | Float64Array;
 
-/** Memory of one backend: `length` consecutive elements. Opaque outside its backend. */
+/** Memory of one backend: `length` consecutive elements. Only the backend can access the elements. */
 export interface Block {
   readonly length: number;
 }
@@ -40,23 +39,24 @@ export type ReduceName = 'sum' | 'max' | 'min' | 'sumSquares';
 /** Activations that the fused cells support. */
 export type ActivationName = 'tanh' | 'sigmoid' | 'relu' | 'hardSigmoid' | 'linear';
 
+/** The sizes and layout of the product y [m, n] = a [m, k] b [k, n]. */
 export interface GemmShape {
   m: number;
   n: number;
   k: number;
-  /** `a` is stored [k, m] instead of [m, k]. */
+  /** True if `a` is stored as [k, m]. */
   transA?: boolean;
-  /** `b` is stored [n, k] instead of [k, n]. */
+  /** True if `b` is stored as [n, k]. */
   transB?: boolean;
-  /** Elements between the starts of stored rows. Default: the matrices are dense. */
+  /** Distances between the starts of stored rows of a, b and y. Default: the rows are adjacent. */
   lda?: number;
   ldb?: number;
   ldc?: number;
-  /** y += product instead of y = product. */
+  /** True: adds the product to y. Default: overwrites y. */
   add?: boolean;
   /** [n], added to every row of the product. Cannot be combined with `add`. */
   bias?: Block | null;
-  /** Number of products, with the distances between their matrices (0: the matrix is shared). */
+  /** Number of products, and the distances between their matrices (0: all products use the same matrix). */
   batch?: number;
   strideA?: number;
   strideB?: number;
@@ -71,50 +71,56 @@ export interface SequenceView {
   strideB: number;
 }
 
-/** The arguments that all fused recurrent kernels share. */
+/** Arguments of all fused recurrent kernels. h' is the previous state h_{t-1}. */
 export interface RecurrentCall {
   T: number;
   B: number;
   H: number;
   /** Activation of the candidate and the output. */
   activation: ActivationName;
-  /** Recurrent dropout mask [B, H], already scaled; applied to h' in the products only. */
+  /** Recurrent dropout mask [B, H], already scaled. Only the matrix products use h' times this mask. */
   rmask: Block | null;
-  /** [T, B]: 1 valid; 0: the step keeps every state. */
+  /** Mask [T, B]: 1 for a valid step; at a 0, all states stay unchanged. */
   mask: Block | null;
-  /** Output mask [T, B]: y = outputMask ? h : 0; null iff `mask` is. */
+  /** Output mask [T, B]: y is h at a 1 and 0 at a 0. Null if and only if `mask` is null. */
   outputMask: Block | null;
 }
 
+/** Arguments of all forward kernels. */
 export interface ForwardCall extends RecurrentCall {
   I: number;
   W: Block; // [I, G*H]
   U: Block; // [H, G*H]
   b: Block | null;
   /**
-   * [T+1, B, I+H]: x_t then h_{t-1} (times rmask). The caller fills x in rows 0..T-1 and h in row 0. If `x` is given,
-   * the block is [2, B, I+H]: row t % 2 takes the place of row t, and the kernel fills x.
+   * [T+1, B, I+H]: entry t contains x_t, followed by h_{t-1} times rmask. The caller fills x in the entries 0 to T-1,
+   * and h in entry 0. If `x` is given, the block is [2, B, I+H]: step t uses entry t % 2, and the kernel fills x.
    */
   xh: Block;
-  /** [B, T, I]: the inputs, for inference with at least `fewestInTurn` rows. */
+  /** The inputs [B, T, I], for inference with a batch of at least `minBatchForStepCopies`; otherwise null. */
   x: Block | null;
-  /** x is read from the last step to the first. */
+  /** True: the kernel reads `x` from the last step to the first. */
   reverse: boolean;
-  /** [T+1, B, H] h without dropout; present iff `rmask` is. Row 0 is the initial state. */
+  /** [T+1, B, H]: h before recurrent dropout, from the initial state on. Null if and only if `rmask` is null. */
   hs: Block | null;
+  /** The outputs of all steps; null: not requested. */
   y: SequenceView | null;
 }
 
+/** Arguments of all backward kernels. */
 export interface BackwardCall extends RecurrentCall {
   U: Block;
+  /** Gradient of the outputs of all steps; null: zero. */
   dy: SequenceView | null;
-  dh: Block; // [B, H] in: gradient of the last state, out: of the initial one
-  dhAll: Block | null; // [T, B, H] out, on request: the gradient of every h_t
+  /** [B, H]. In: gradient of the final state. Out: gradient of the initial state. */
+  dh: Block;
+  /** Out [T, B, H]: gradient of every h_t; null: not requested. */
+  dhAll: Block | null;
 }
 
 export interface LstmForwardCall extends ForwardCall {
   recurrentActivation: ActivationName;
-  /** [T+1, B, H], or [B, H] updated in place when `keepCells` is false; row 0 holds the initial cell state. */
+  /** [T+1, B, H]: the cell states, from the initial one on. If `keepCells` is false: [B, H], updated in place. */
   c: Block;
   keepCells: boolean;
   /** [T, B, 4H] gates i f g o after activation, needed for backward. */
@@ -125,33 +131,37 @@ export interface LstmBackwardCall extends BackwardCall {
   recurrentActivation: ActivationName;
   gates: Block;
   c: Block; // [T+1, B, H]
-  dc: Block; // [B, H] like dh
-  dG: Block; // [T, B, 4H] out
+  /** [B, H]. In: gradient of the final cell state. Out: gradient of the initial one. */
+  dc: Block;
+  /** Out [T, B, 4H]: gradient of the gates before activation. */
+  dG: Block;
+  /** Out [T, B, H]: gradient of every c_t; null: not requested. */
   dcAll: Block | null;
 }
 
-/** The plain recurrent cell: h = act(x W + h' U + b). */
+/** The simple recurrent cell: h = act(x W + h' U + b). */
 export type RnnForwardCall = ForwardCall;
 
 export interface RnnBackwardCall extends BackwardCall {
   I: number;
   xh: Block;
   hs: Block | null;
-  dG: Block; // [T, B, H] out
+  /** Out [T, B, H]: gradient of h before activation. */
+  dG: Block;
 }
 
 interface GruVariant {
   recurrentActivation: ActivationName;
-  /** The reset gate acts on h' U (bias [2, 3H]) instead of on h' (bias [3H]). */
+  /** True: the reset gate multiplies h' U (bias [2, 3H]). False: it multiplies h' (bias [3H]). */
   resetAfter: boolean;
-  /** h = (1-z) h' + z n instead of h = z h' + (1-z) n. */
+  /** True: h = (1-z) h' + z n. False: h = z h' + (1-z) n. */
   textbook: boolean;
 }
 
 export interface GruForwardCall extends ForwardCall, GruVariant {
-  /** Needed for backward. Reset after: [T, B, 4H] z r n and q = h' Un + b1n. Reset before: [T, B, 3H] z r n. */
+  /** Needed for backward. With `resetAfter`: [T, B, 4H], z r n and q = h' Un + b1n. Otherwise: [T, B, 3H], z r n. */
   gates: Block | null;
-  /** Reset before: [T, B, H] r * h' (times rmask), needed for backward. */
+  /** Needed for backward without `resetAfter`: [T, B, H], r * h' (times rmask). */
   rh: Block | null;
 }
 
@@ -160,20 +170,21 @@ export interface GruBackwardCall extends BackwardCall, GruVariant {
   xh: Block;
   hs: Block | null;
   gates: Block;
-  /** Out. Reset after: [T, B, 4H] dz dr dn dq. Reset before: [T, B, 3H] dz dr dn. */
+  /** Out: gradient of the gates before activation. With `resetAfter`: [T, B, 4H], dz dr dn dq. Otherwise: [T, B, 3H]. */
   dG: Block;
 }
 
-/** Optimizers. Below, d = g * gScale; w is multiplied by 1 - decay before the change is subtracted. */
+/** Arguments of all optimizers. The formulas below use d = g * gScale, and each update first multiplies w by 1 - decay. */
 export interface OptimizerCall {
   /** Weights, updated in place. */
   w: Block;
+  /** Gradients. */
   g: Block;
   decay: number;
   gScale: number;
 }
 
-/** m = keep m + fresh d; w -= rateM m + rateG d. Without m: w -= rateG d. */
+/** m = keep m + fresh d; w -= rateM m + rateG d. If `m` is null: w -= rateG d. */
 export interface SgdCall extends OptimizerCall {
   m: Block | null;
   keep: number;
@@ -183,8 +194,9 @@ export interface SgdCall extends OptimizerCall {
 }
 
 /**
- * v = keep v + fresh d²; with mean: mean = keep mean + fresh d, and v - mean² in place of v below;
- * q = d / (√(v + inside) + outside); m = momentum m + rateQ q (without m: rateQ q); w -= rateM m.
+ * v = keep v + fresh d²; q = d / (√(v + inside) + outside); m = momentum m + rateQ q; w -= rateM m.
+ * If `mean` is given: mean = keep mean + fresh d, and q uses v - mean² instead of v.
+ * If `m` is null: w -= rateM rateQ q.
  */
 export interface RmspropCall extends OptimizerCall {
   v: Block;
@@ -222,7 +234,7 @@ export interface NadamCall extends MomentsCall {
 /** The kernels of a backend. {@link Backend.supports} refers to them by name. */
 export interface Kernels {
   fill(y: Block, value: number): void;
-  /** y[offsetY + i·stridesY] = x[offsetX + i·stridesX] for every index i of `shape`; negative strides reverse. */
+  /** y[offsetY + i·stridesY] = x[offsetX + i·stridesX] for every index i of `shape`. Strides may be negative. */
   copy(
     x: Block,
     offsetX: number,
@@ -233,7 +245,7 @@ export interface Kernels {
     shape: readonly number[],
   ): void;
   unary(op: UnaryName, x: Block, y: Block): void;
-  /** y (dense, `shape`) = op(a, b), a and b read with strides (0: broadcast). */
+  /** y = op(a, b) for every index of `shape`. y is dense; a and b have strides (0: broadcast). */
   binary(
     op: BinaryName,
     a: Block,
@@ -243,19 +255,21 @@ export interface Kernels {
     y: Block,
     shape: readonly number[],
   ): void;
-  /** y[outer, inner] = op over the middle axis of x[outer, n, inner]. */
+  /** y[outer, inner] = the reduction of x[outer, n, inner] over the middle axis. */
   reduce(op: ReduceName, x: Block, y: Block, outer: number, n: number, inner: number): void;
   /** y += scale * x */
   accumulate(y: Block, x: Block, scale: number): void;
+  /** y = a b, with the layout and options of `shape`. */
   gemm(a: Block, b: Block, y: Block, shape: GemmShape): void;
+  /** y = softmax of each row of x [rows, n], or its logarithm. */
   softmax(x: Block, y: Block, rows: number, n: number, log: boolean): void;
-  /** y[i] = table[ids[i]], rows of `width` elements. */
+  /** y[i] = table[ids[i]]; rows have `width` elements. */
   gather(table: Block, ids: Block, y: Block, width: number): void;
-  /** table[ids[i]] += g[i] */
+  /** table[ids[i]] += g[i]; rows have `width` elements. */
   scatterAdd(table: Block, ids: Block, g: Block, width: number): void;
-  /** Uniform numbers in [0, 1) from the counter-based stream (see random.ts). */
+  /** Fills y with uniform numbers in [0, 1) from a counter-based stream (random.ts). */
   randomUniform(key: readonly [number, number], counter: number, y: Block): void;
-  /** Inverted dropout mask: `scale` with probability `keep`, else 0. */
+  /** Fills y with an inverted dropout mask: `scale` with probability `keep`, else 0. */
   randomMask(key: readonly [number, number], counter: number, y: Block, keep: number, scale: number): void;
   sgd(call: SgdCall): void;
   rmsprop(call: RmspropCall): void;
@@ -273,36 +287,37 @@ export type KernelName = keyof Kernels;
 export interface Backend {
   /** `reference`, `cpu` or another family of backends. */
   readonly name: string;
-  /** The build in words: "native avx512, 2 threads". */
+  /** Build and threads for users, such as "native avx512, 2 threads". */
   readonly description: string;
   readonly float: Float32ArrayConstructor | Float64ArrayConstructor;
   readonly kernels: Kernels;
+  /** Returns whether the backend implements a kernel. */
   supports(kernel: KernelName): boolean;
-  /** Batch size from which inference kernels of recurrent cells copy their inputs one time step at a time. */
-  readonly fewestInTurn: number;
-  /** Zeroed memory that lives until `release`. */
+  /** Smallest batch for which inference kernels of recurrent cells copy their inputs one time step at a time. */
+  readonly minBatchForStepCopies: number;
+  /** Allocates zeroed memory, to be freed with `release`. */
   allocate(length: number): Block;
   release(block: Block): void;
-  /** Memory of the innermost open arena, not zeroed. */
+  /** Allocates memory in the innermost open arena, without zeroing it. Closing the arena frees it. */
   temporary(length: number): Block;
   openArena(): void;
   closeArena(): void;
-  /** A part of a block, sharing its memory. */
+  /** Returns a part of a block that shares its memory. */
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
   /**
-   * Says that `format` represents every value of the block exactly, until the next write to its allocation: kernels may
-   * then store packed copies of it in that format. Missing if no kernel of the backend reads another format than float32.
+   * Declares that `format` represents every value of the block exactly, until the next write to its allocation. Kernels
+   * may then store packed copies of the block in this format. Absent if all kernels of the backend read float32 only.
    */
   setWeightFormat?(block: Block, format: WeightFormatName): void;
   /**
-   * A copy of the values at the time of the call, in an array owned by the garbage collector. The block may be
-   * written or released immediately after the call.
+   * Copies the values at the time of the call to a new array. The block may be overwritten or released immediately
+   * after the call.
    */
   read(block: Block): Promise<FloatArray>;
   /**
-   * Like `read`, but synchronous: copies to `to` (of the same length) or to a new array. Only backends whose memory
-   * the CPU can read implement it; everything except the code listed in tools/sync-reads.mjs works without it.
+   * Like `read`, but synchronous. Copies to `to` (of the same length) or to a new array. Only backends whose memory the
+   * CPU can read implement this method. Only code that tools/check-sync-reads.mjs lists may depend on it.
    */
   readSync?(block: Block, to?: FloatArray): FloatArray;
 }

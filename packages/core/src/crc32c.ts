@@ -1,6 +1,5 @@
 /**
- * CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that detects damaged files. It does not protect against
- * tampering.
+ * CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that detects damaged files, but not deliberate changes.
  */
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
@@ -8,6 +7,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return c >>> 0;
 });
 
+/** Returns the checksum of `data`. */
 export function crc32c(data: Uint8Array): number {
   let c = 0xffffffff;
   for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ TABLE[(c ^ data[i]) & 0xff];

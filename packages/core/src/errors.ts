@@ -1,18 +1,18 @@
 /**
- * Errors with data. Every intentional error of Unroll is an `UnrollError`: `code` is its kind, `data` contains the
- * shapes, names and values in the message, and the message ends with what to do next.
+ * The error class of Unroll. Every intentional error is an `UnrollError`: `code` is its kind, and `data` contains the
+ * shapes, names and values that the message mentions.
  */
 
-/** Machine-readable kinds of {@link UnrollError}. */
+/** The kinds of {@link UnrollError}. */
 export type ErrorCode =
-  | 'shape' // sizes that do not fit each other
-  | 'value' // an argument that is not allowed
+  | 'shape' // shapes that do not match
+  | 'value' // an invalid argument
   | 'scope' // a tensor used after its step has ended
   | 'gradient' // a gradient that cannot be computed
   | 'backend' // a backend that is missing or not ready
-  | 'memory' // linear memory exhausted
-  | 'state' // an object used in the wrong order
-  | 'nan' // a number that is not finite
+  | 'memory' // out of memory
+  | 'state' // a method called in the wrong order
+  | 'nan' // NaN or infinity
   | 'data' // a problem in the user's data
   | 'format'; // a file that cannot be read
 
@@ -28,17 +28,17 @@ export class UnrollError extends Error {
   }
 }
 
-/** An error about shapes: `message` gives the expected and the actual shape. */
+/** Creates an error about shapes. `message` contains the expected and the actual shape. */
 export function shapeError(message: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('shape', message, data);
 }
 
-/** An error about a value that is not allowed. */
+/** Creates an error about an invalid value. */
 export function valueError(message: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('value', message, data);
 }
 
-/** `[2, 3]` for messages. */
+/** Formats a shape for messages, such as `[2, 3]`. */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }

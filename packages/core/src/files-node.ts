@@ -3,11 +3,10 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Replaces `file` by `bytes` atomically: other readers, and a crash at any moment, see either the old bytes or the
- * new ones. The bytes are written under another name in the same folder (created if it does not exist), flushed to
- * disk, and renamed.
+ * Replaces the content of `file` atomically: at any time, also after a crash, the file has either the old bytes or the
+ * new ones. Writes a temporary file in the same folder (created if missing), flushes it to disk, and renames it.
  */
-export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+export async function writeFileAtomically(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   const temporary = `${file}.tmp`;
@@ -27,7 +26,7 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
   await syncFolder(folder);
 }
 
-/** Flushes the renaming to disk. Windows has no such call for folders. */
+/** Flushes the renamed directory entry to disk. Windows cannot flush folders. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

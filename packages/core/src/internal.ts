@@ -1,12 +1,13 @@
 /**
- * Internals for other packages of Unroll: tapes, flat buffers, ops as values. They may change in any version.
+ * Exports for other packages of Unroll, not for users. They may change in any version.
  */
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
 export { crc32c } from './crc32c.js';
-export { fromHalf, toHalves } from './float16.js';
+export { fromFloat16Bits, toFloat16Bits } from './float16.js';
+export { formatValue } from './format-value.js';
 export { nearest } from './nearest.js';
 export {
   type AnyOp,
@@ -21,20 +22,19 @@ export {
   recording,
 } from './op.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
-export { checkOptions, type Known, nameHint, unknownOption } from './options.js';
+export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';
-export { checkCount, inferenceContext, masksFor, noLoss, predictLoaded } from './predict.js';
+export { checkPositiveInteger, ignoreLoss, inferenceContext, masksFor, predictLoaded } from './predict.js';
 export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';
 export { RowGradient } from './row-gradient.js';
-export { joinRows, onHost, takeRows } from './rows.js';
+export { joinRows, takeRows, toHost } from './rows.js';
 export { openScope, runtime } from './runtime.js';
 export * from './safetensors.js';
 export { backendSync } from './select.js';
 export * from './shape.js';
-export { shown } from './shown.js';
 export { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';
 export { hostTensor, hostValues, temporaryTensor, tensorOf, valuesOf } from './tensor.js';
 export { randomWord, threefry2x32 } from './threefry.js';
-export { nextTurn, nextTurnIfDue } from './turn.js';
+export { yieldIfDue, yieldToEventLoop } from './turn.js';

@@ -1,45 +1,47 @@
-/** Finds the name that a user probably meant, for "Did you mean" in messages. */
+/** Finds the name that a user probably meant, for "Did you mean ...?" in error messages. */
 
 /**
- * The candidate nearest to `name`, if it is near enough: equal except for case and punctuation, a prefix, or within
- * an edit distance of a third of the letters. Undefined if there is none.
+ * Returns the candidate that is most similar to `name`; undefined if none is similar enough. A candidate is similar if it
+ * differs only in case, blanks, underscores or hyphens, if one name is a prefix of the other, or if the edit distance is
+ * at most a third of the letters (1 for short names).
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const wanted = plain(name);
+  const target = normalizeName(name);
   let best: string | undefined;
   let bestScore = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const other = plain(candidate);
-    const inside =
-      wanted.length > 2 && other.length > 2 && (other.startsWith(wanted) || wanted.startsWith(other));
-    const score = wanted === other ? 0 : inside ? 0.5 : editDistance(wanted, other);
+    const other = normalizeName(candidate);
+    const isPrefix =
+      target.length > 2 && other.length > 2 && (other.startsWith(target) || target.startsWith(other));
+    const score = target === other ? 0 : isPrefix ? 0.5 : editDistance(target, other);
     if (score < bestScore) {
       bestScore = score;
       best = candidate;
     }
   }
-  return bestScore <= Math.max(1, Math.floor(wanted.length / 3)) ? best : undefined;
+  return bestScore <= Math.max(1, Math.floor(target.length / 3)) ? best : undefined;
 }
 
-/** Lower case, without blanks, underscores and hyphens. */
-export function plain(name: string): string {
+/** Returns the name in lower case, without blanks, underscores and hyphens. */
+export function normalizeName(name: string): string {
   return name.toLowerCase().replace(/[\s_-]/g, '');
 }
 
-/** Levenshtein distance in which swapping neighbours counts once (optimal string alignment). */
+/** Returns the Levenshtein distance in which swapping two neighbours counts as one edit (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
-  let before: number[] = [];
+  // Rows i - 2 and i - 1 of the distance table.
+  let twoAbove: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let cost = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + same);
+      const substitution = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + substitution);
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, before[j - 2] + 1);
+        cost = Math.min(cost, twoAbove[j - 2] + 1);
       row.push(cost);
     }
-    before = above;
+    twoAbove = above;
     above = row;
   }
   return above[b.length];

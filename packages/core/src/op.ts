@@ -1,6 +1,6 @@
 /**
- * The definition of an op, and its application. An op is one value: its name, its shape rule, its forward computation
- * with backend kernels, and its gradient, which is written in ops. An op without a gradient does not compile.
+ * The definition and application of ops. An op is an object with a name, a shape rule, a forward computation that calls
+ * backend kernels, and a backward computation. An op without a backward computation does not compile.
  */
 import type { Kernels } from './backend.js';
 import { openScope, runtime } from './runtime.js';
@@ -8,25 +8,25 @@ import { scope } from './scope.js';
 import type { Shape } from './shape.js';
 import { type Tensor, temporaryTensor } from './tensor.js';
 
-/** The inputs of an op, as a tuple; null for an optional input that is absent. */
+/** The inputs of an op. Null: an optional input is absent. */
 export type Inputs = readonly (Tensor | null)[];
 export type Outputs = readonly Tensor[];
 
-/** The shape of each input; null only if the input is optional. */
+/** The shape of each tensor; null only for optional tensors. */
 export type ShapesOf<T extends Inputs> = {
   readonly [K in keyof T]: null extends T[K] ? Shape | null : Shape;
 };
-/** A gradient for each input; null if there is none, or if it is zero everywhere. */
+/** A gradient for each tensor; null if it is not requested or zero everywhere. */
 export type Gradients<T extends Inputs> = { readonly [K in keyof T]: Tensor | null };
-/** The incoming gradients. An op with one output always gets one, because backward is not called otherwise. */
-export type Incoming<O extends Outputs> = O extends readonly [Tensor] ? O : Gradients<O>;
+/** The gradients of the outputs. If there is only one output, its gradient is never null. */
+export type OutputGradients<O extends Outputs> = O extends readonly [Tensor] ? O : Gradients<O>;
 
 export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
   inputs: I;
   attrs: A;
   outputs: O;
   kernels: Kernels;
-  /** True if a gradient will be requested: forward must save what backward needs. */
+  /** True if a gradient may be requested later: forward must return the data that backward needs. */
   saving: boolean;
 }
 
@@ -34,41 +34,42 @@ export interface BackwardCall<A, I extends Inputs, O extends Outputs = readonly 
   inputs: I;
   attrs: A;
   outputs: O;
-  /** The result of forward. */
+  /** The value that forward returned. */
   saved: unknown;
-  /** Gradient of each output; null if nothing depends on the output. */
-  grads: Incoming<O>;
+  /** Gradient of each output; null if the loss does not depend on the output. */
+  grads: OutputGradients<O>;
   /** For each input: true if its gradient is requested. */
   needs: { readonly [K in keyof I]: boolean };
   kernels: Kernels;
 }
 
-/** An op with attributes A, inputs I and outputs O; one output by default. */
+/** An op with attributes A, inputs I and outputs O (default: one output). */
 export interface Op<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
   readonly name: string;
-  /** Output shapes; throws if the inputs do not fit. */
+  /** Returns the output shapes. @throws UnrollError `shape` if the input shapes are invalid */
   shapes(inputs: ShapesOf<I>, attrs: A): ShapesOf<O>;
-  /** Computes the outputs. The result is saved for the backward pass. */
+  /** Computes the outputs. The returned value is saved for the backward pass. */
   forward(call: ForwardCall<A, I, O>): unknown;
   /**
-   * Gradients of the inputs, in order; null if not needed or zero everywhere. The gradient of a broadcast input may
-   * have the broadcast shape: the tape sums it.
+   * Returns the gradients of the inputs, in order; null if not requested or zero everywhere. The gradient of a broadcast
+   * input may have the broadcast shape; the tape sums it.
    */
   backward(call: BackwardCall<A, I, O>): Gradients<I>;
-  /** True if the output is the first input in another shape: no memory, no forward computation. */
+  /** True if the output is the first input in another shape. Such an op shares its memory and has no forward computation. */
   readonly view?: true;
 }
 
-/** Any op, for code that handles all ops: tapes and loops over the op table. Its input types are erased. */
+/** Any op, for code that handles all ops alike. */
 export type AnyOp = Op<unknown, Inputs, Outputs>;
 
 /** A recorder of applied ops; autograd.ts implements it. */
 export interface Recorder {
+  /** Returns whether ops on a tensor must be recorded. */
   tracks(tensor: Tensor): boolean;
   record(op: AnyOp, inputs: Inputs, attrs: unknown, outputs: Outputs, saved: unknown): void;
 }
 
-/** The recorder of the current gradient computation, if there is one. */
+/** The recorder of the current gradient computation; null if there is none. */
 export const recording: { current: Recorder | null } = { current: null };
 
 /** Applies an op in the open scope, or in a new one if none is open. */
@@ -78,12 +79,13 @@ export function apply<A, I extends Inputs, O extends Outputs>(
   attrs: A,
 ): O {
   const outputs =
-    runtime.scope === null ? scope(() => applyHere(op, inputs, attrs)) : applyHere(op, inputs, attrs);
-  // The number of outputs follows from the op's shapes, which applyHere does not know.
+    runtime.scope === null ? scope(() => applyInScope(op, inputs, attrs)) : applyInScope(op, inputs, attrs);
+  // applyInScope does not know the number of outputs at compile time.
   return outputs as Outputs as O;
 }
 
-function applyHere(op: AnyOp, inputs: Inputs, attrs: unknown): Outputs {
+/** Applies an op in the open scope. */
+function applyInScope(op: AnyOp, inputs: Inputs, attrs: unknown): Outputs {
   const shapes = op.shapes(inputs.map(shapeOf), attrs);
   const recorder = recording.current;
   const saving = recorder !== null && inputs.some((input) => input !== null && recorder.tracks(input));
@@ -109,6 +111,6 @@ export function apply1<A, I extends Inputs>(op: Op<A, I>, inputs: NoInfer<I>, at
   return apply(op, inputs, attrs)[0];
 }
 
-/** The attributes of an op without attributes. */
+/** The type of the attributes of an op that has none. */
 export type NoAttributes = Record<string, never>;
-export const NONE: NoAttributes = {};
+export const NO_ATTRIBUTES: NoAttributes = {};

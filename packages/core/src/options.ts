@@ -1,35 +1,35 @@
 /**
- * Checks options: an unknown name is rejected with the nearest known one, and a value of the wrong type with the
- * value. This helps users of JavaScript and of object spread; the TypeScript compiler finds other mistakes.
+ * Checks option objects at run time: the errors suggest the nearest option for an unknown name, and show a value of
+ * the wrong type. The TypeScript compiler does not find such mistakes in JavaScript programs or object spread.
  */
 import { type UnrollError, valueError } from './errors.js';
-import { nearest, plain } from './nearest.js';
-import { shown } from './shown.js';
+import { formatValue } from './format-value.js';
+import { nearest, normalizeName } from './nearest.js';
 
-/** The expected type of a value in words, and a check for it. */
-const KINDS = {
+/** Option types: for each, its description in messages and a check. */
+const TYPES = {
   count: ['a positive integer', (value) => Number.isInteger(value) && (value as number) >= 1],
   integer: ['an integer', (value) => Number.isInteger(value)],
-  whole: ['an integer of 0 or more', (value) => Number.isInteger(value) && (value as number) >= 0],
+  nonNegativeInteger: [
+    'an integer of 0 or more',
+    (value) => Number.isInteger(value) && (value as number) >= 0,
+  ],
   number: ['a number', (value) => typeof value === 'number' && !Number.isNaN(value)],
-  share: ['in [0, 1)', (value) => typeof value === 'number' && value >= 0 && value < 1],
-  flag: ['true or false', (value) => typeof value === 'boolean'],
-  text: ['a string', (value) => typeof value === 'string'],
-  list: ['an array', (value) => Array.isArray(value)],
-  lists: ['an array or an object', (value) => typeof value === 'object' && value !== null],
+  fraction: ['in [0, 1)', (value) => typeof value === 'number' && value >= 0 && value < 1],
+  boolean: ['true or false', (value) => typeof value === 'boolean'],
+  string: ['a string', (value) => typeof value === 'string'],
+  array: ['an array', (value) => Array.isArray(value)],
+  arrayOrObject: ['an array or an object', (value) => typeof value === 'object' && value !== null],
   function: ['a function', (value) => typeof value === 'function'],
-} satisfies Record<string, readonly [words: string, holds: (value: unknown) => boolean]>;
+} satisfies Record<string, readonly [description: string, accepts: (value: unknown) => boolean]>;
 
-/** The type of an option: a kind of value, one of several strings, or true for options checked elsewhere. */
-type Kind = keyof typeof KINDS | readonly string[] | true;
+/** The type of an option: a key of TYPES, a list of allowed strings, or true (the option is checked elsewhere). */
+type OptionType = keyof typeof TYPES | readonly string[] | true;
 
-/** The types of all options of O. Omitting one does not compile. */
-export type Known<O> = Readonly<Record<keyof O, Kind>>;
+/** The type of each option of O. An object that omits an option does not compile. */
+export type OptionTypes<O> = Readonly<Record<keyof O, OptionType>>;
 
-/**
- * Names of options in Keras, PyTorch and other libraries that are called differently here; in lower case, without
- * punctuation.
- */
+/** Option names in Keras, PyTorch and other libraries (lower case, without punctuation), and their names in Unroll. */
 const RENAMED: Readonly<Record<string, string>> = {
   lr: 'learningRate',
   minlr: 'minLearningRate',
@@ -60,7 +60,7 @@ const SHAPES =
 const LAYOUT = 'It is not needed: tensors are always [batch, time, features].';
 const THREADS = 'It is not needed: work is distributed over all cores. setThreads() limits their number.';
 
-/** Advice for options that belong elsewhere, or that are not needed here. */
+/** Hints for options of other libraries that belong elsewhere in Unroll, or are not needed. */
 const HINTS: Readonly<Record<string, string>> = {
   unroll: FASTEST,
   implementation: FASTEST,
@@ -82,7 +82,7 @@ const HINTS: Readonly<Record<string, string>> = {
   paddingidx: 'With maskZero: true, id 0 is padding.',
   initialepoch: 'It is not needed: fit() continues after the last epoch of the previous call.',
   validationfreq: 'It is not needed: validation runs after every epoch.',
-  validationbatchsize: 'It is not needed: validation uses batchSize, too.',
+  validationbatchsize: 'It is not needed: validation also uses batchSize.',
   timemajor: LAYOUT,
   batchfirst: LAYOUT,
   workers: THREADS,
@@ -109,54 +109,63 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks names and types of options. Undefined values count as omitted.
- * @param owner the function that takes the options: `lstm`, `fit`
- * @param known the types of all its options
- * @throws UnrollError `value` with the owner, the problem and what to write instead
+ * Checks the names and types of options. An undefined value counts as omitted.
+ * @param owner the name of the function that takes the options, such as `lstm` or `fit`
+ * @param types the type of each of its options
+ * @throws UnrollError `value` for the first unknown option or wrong value
  */
-export function checkOptions<O extends object>(owner: string, options: O, known: Known<NoInfer<O>>): void {
+export function checkOptions<O extends object>(
+  owner: string,
+  options: O,
+  types: OptionTypes<NoInfer<O>>,
+): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    const names = Object.keys(known);
+    const names = Object.keys(types);
     throw valueError(
       `${owner} takes an object of options, { ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', ...' : ''} }, ` +
-        `got ${shown(options)}.`,
+        `got ${formatValue(options)}.`,
       { owner },
     );
   }
   for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(known, option)) throw unknownOption(owner, option, Object.keys(known));
-    const kind: Kind = known[option as keyof O];
-    if (value === undefined || kind === true) continue;
-    const [words, holds] = typeof kind === 'string' ? KINDS[kind] : choiceOf(kind);
-    if (holds(value)) continue;
+    if (!Object.hasOwn(types, option)) throw unknownOption(owner, option, Object.keys(types));
+    const type: OptionType = types[option as keyof O];
+    if (value === undefined || type === true) continue;
+    const [description, accepts] = typeof type === 'string' ? TYPES[type] : choiceOf(type);
+    if (accepts(value)) continue;
     const { name } = options as { name?: unknown };
-    const where = 'trainable' in known && typeof name === 'string' && name ? ` (layer "${name}")` : '';
-    throw valueError(`${owner}: ${option} must be ${words}, got ${shown(value)}${where}.`, {
+    const where = 'trainable' in types && typeof name === 'string' && name ? ` (layer "${name}")` : '';
+    throw valueError(`${owner}: ${option} must be ${description}, got ${formatValue(value)}${where}.`, {
       owner,
       [option]: value,
     });
   }
 }
 
+/** Returns the description and the check of an option that takes one of several strings. */
 function choiceOf(choices: readonly string[]): readonly [string, (value: unknown) => boolean] {
   const quoted = choices.map((choice) => `"${choice}"`);
-  const words = [quoted.slice(0, -1).join(', '), quoted.at(-1)].filter(Boolean).join(' or ');
-  return [words, (value) => choices.includes(value as string)];
+  const description = [quoted.slice(0, -1).join(', '), quoted.at(-1)].filter(Boolean).join(' or ');
+  return [description, (value) => choices.includes(value as string)];
 }
 
-/** The error for an unknown option, with the right name, the place where it belongs, or the list of options. */
+/** Returns the error for an unknown option: it suggests a name, says where to pass the option, or lists all options. */
 export function unknownOption(owner: string, option: string, names: readonly string[]): UnrollError {
-  const key = plain(option);
+  const key = normalizeName(option);
   const renamed = Object.hasOwn(RENAMED, key) ? RENAMED[key] : option;
-  const right = names.find((name) => plain(name) === plain(renamed));
-  const hint = Object.hasOwn(HINTS, plain(renamed)) ? HINTS[plain(renamed)] : undefined;
-  const meant = right ?? (hint === undefined ? nearest(option, names) : undefined);
+  const sameName = names.find((name) => normalizeName(name) === normalizeName(renamed));
+  const hint = Object.hasOwn(HINTS, normalizeName(renamed)) ? HINTS[normalizeName(renamed)] : undefined;
+  const suggestion = sameName ?? (hint === undefined ? nearest(option, names) : undefined);
   const all = names.length === 0 ? 'It has no options.' : `The options are ${names.join(', ')}.`;
-  const help = meant === undefined ? (hint ?? all) : `Did you mean "${meant}"?`;
-  return valueError(`${owner}: there is no option "${option}". ${help}`, { owner, option, meant });
+  const help = suggestion === undefined ? (hint ?? all) : `Did you mean "${suggestion}"?`;
+  return valueError(`${owner}: there is no option "${option}". ${help}`, {
+    owner,
+    option,
+    meant: suggestion,
+  });
 }
 
-/** Names of losses, optimizers, metrics and initialisers in Keras that are called differently here. */
+/** Keras names of losses, optimizers, metrics and initialisers (see {@link RENAMED}), and their names in Unroll. */
 const RENAMED_NAMES: Readonly<Record<string, string>> = {
   meansquarederror: 'mse',
   meanabsoluteerror: 'mae',
@@ -167,11 +176,13 @@ const RENAMED_NAMES: Readonly<Record<string, string>> = {
   r2score: 'r2',
 };
 
-/** A hint for an unknown name: the list of known names, and the nearest one if it is near enough. */
+/** Returns a hint for an unknown name: the list of valid names, and the most similar one if it is similar enough. */
 export function nameHint(name: unknown, names: readonly string[]): string {
   const all = `Choose one of ${names.join(', ')}.`;
   if (typeof name !== 'string') return all;
-  const renamed = Object.hasOwn(RENAMED_NAMES, plain(name)) ? RENAMED_NAMES[plain(name)] : name;
+  const renamed = Object.hasOwn(RENAMED_NAMES, normalizeName(name))
+    ? RENAMED_NAMES[normalizeName(name)]
+    : name;
   const near = names.includes(renamed) ? renamed : nearest(name, names);
   return near === undefined ? all : `${all} Did you mean "${near}"?`;
 }

@@ -1,4 +1,4 @@
-/** Parameters: the tensors of a model that training changes, and those that a model keeps (batch statistics). */
+/** Parameters: the trainable weights of a model, and its other stored tensors, such as batch statistics. */
 import type { WeightFormatName } from './backend.js';
 import { formatShape, shapeError } from './errors.js';
 import { FlatBuffer } from './resident.js';
@@ -8,11 +8,11 @@ import { storage, Tensor } from './tensor.js';
 export class Parameter extends Tensor {
   /** Name within its layer, as in Keras: `kernel`, `recurrent_kernel`, `bias`, ... */
   name: string;
-  /** If false, it has no gradient and no optimizer changes it. */
+  /** If false, the parameter has no gradient and optimizers do not change it. */
   trainable: boolean;
-  /** A scalar that this parameter adds to the loss in training; null: nothing. */
+  /** Computes a scalar that is added to the loss in training; null: none. */
   regularizer: ((weights: Tensor) => Tensor) | null = null;
-  /** Applied to the values after each update of an optimizer; null: nothing. */
+  /** Applied to the values after each optimizer update; null: none. */
   constraint: ((weights: Tensor) => Tensor) | null = null;
   #buffer: FlatBuffer;
   #offset: number;
@@ -27,34 +27,35 @@ export class Parameter extends Tensor {
     this.assign(values);
   }
 
-  /** The buffer that contains this parameter, and its offset. */
+  /** The buffer that contains this parameter, and the offset of the parameter in it. */
   get storage(): { buffer: FlatBuffer; offset: number } {
     return { buffer: this.#buffer, offset: this.#offset };
   }
 
-  /** Replaces the values by a tensor or by row-major numbers of the same size. */
+  /** Replaces the values by those of a tensor of the same size, or by as many row-major numbers. */
   assign(values: Tensor | ArrayLike<number>): void {
-    const list = values instanceof Tensor ? values.hostArray : values;
-    const got = list?.length ?? (values as Tensor).size;
+    const array = values instanceof Tensor ? values.hostArray : values;
+    const got = array?.length ?? (values as Tensor).size;
     if (got !== this.size) {
       throw shapeError(
         `Parameter ${this.name} of shape ${formatShape(this.shape)} needs ${this.size} values, got ${got}.`,
         { name: this.name, shape: this.shape, got },
       );
     }
-    if (list) this.#buffer.write(list, this.#offset);
+    if (array) this.#buffer.write(array, this.#offset);
     else this.#buffer.copyFrom((values as Tensor).block(), this.#offset);
   }
 
   /**
-   * Says that `format` represents every value exactly: kernels may then read a packed copy of half the bytes, with the same
-   * results. It holds until this parameter, or one that shares its buffer, is written or moved to another backend.
+   * Declares that `format` represents every value exactly, so that kernels may read a packed copy of half the size
+   * with the same results. The declaration is dropped when this parameter, or another one in the same buffer, is
+   * written or moved to another backend.
    */
   setWeightFormat(format: WeightFormatName): void {
     this.#buffer.setWeightFormat(format, this.#offset, this.size);
   }
 
-  /** @internal */
+  /** @internal Copies the values to `buffer` at `offset` and uses that memory from now on. */
   moveTo(buffer: FlatBuffer, offset: number): void {
     buffer.copyFrom(this.block(), offset);
     this.#buffer = buffer;
@@ -64,24 +65,24 @@ export class Parameter extends Tensor {
 }
 
 /**
- * Lays out parameters side by side in one buffer, in the given order, and returns the buffer. The order does not
- * affect results: each parameter keeps its name, shape and values.
+ * Moves parameters to one buffer, contiguous and in the given order, and returns the buffer. The order does not affect
+ * results: each parameter keeps its name, shape and values.
  */
 export function layOut(parameters: readonly Parameter[]): FlatBuffer {
   const first = parameters[0]?.storage.buffer;
   let offset = 0;
-  const dense = parameters.every((parameter) => {
+  const contiguous = parameters.every((parameter) => {
     const fits = parameter.storage.buffer === first && parameter.storage.offset === offset;
     offset += parameter.size;
     return fits;
   });
-  if (first && dense && first.length === offset) return first;
+  if (first && contiguous && first.length === offset) return first;
   const total = parameters.reduce((sum, parameter) => sum + parameter.size, 0);
   const buffer = new FlatBuffer(total);
-  let at = 0;
+  let start = 0;
   for (const parameter of parameters) {
-    parameter.moveTo(buffer, at);
-    at += parameter.size;
+    parameter.moveTo(buffer, start);
+    start += parameter.size;
   }
   return buffer;
 }

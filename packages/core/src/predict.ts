@@ -1,33 +1,33 @@
-/** Runs a model: `predict` and the code that it shares with training. Works with any model of the structural type. */
+/** `predict`, and the checks of inputs and masks that it shares with training. Works with any {@link Model}. */
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
 import type { ForwardContext, Model } from './model.js';
 import { checkOptions } from './options.js';
 import type { RandomStream } from './random.js';
-import { joinRows, onHost, sliceRows } from './rows.js';
+import { joinRows, sliceRows, toHost } from './rows.js';
 import { runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { ready } from './select.js';
 import type { Tensor } from './tensor.js';
-import { nextTurnIfDue } from './turn.js';
+import { yieldIfDue } from './turn.js';
 
 export interface PredictOptions {
   /** Number of examples per batch. Default 256. */
   batchSize?: number;
   /**
-   * Valid steps as 1 and padding as 0, [N, T], for padded sequences; for several inputs also a list in their order,
-   * null for an input without a mask. Default: the mask that the model's layers compute.
+   * Mask of padded sequences [N, T]: 1 for valid steps, 0 for padding. For several inputs, also a list of masks in the
+   * order of the inputs, with null for an input without a mask. Default: the mask that the model's layers compute.
    */
   mask?: Tensor | Masks | null;
 }
 
-/** A mask for each input of a model; null if it has none. */
+/** One mask for each input of a model; null for an input without a mask. */
 export type Masks = readonly (Tensor | null)[];
 
-/** Ignores losses added by layers. Layers compare against this function and skip computing them. */
-export const noLoss = (): void => {};
+/** Ignores the losses that layers add. A layer that is given this function need not compute its losses. */
+export const ignoreLoss = (): void => {};
 
-/** The context of a forward pass without training. @param addLoss called with the loss terms of layers */
-export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): ForwardContext {
+/** Returns the context of a forward pass in inference. @param addLoss called with the loss terms of layers */
+export function inferenceContext(addLoss: (term: Tensor) => void = ignoreLoss): ForwardContext {
   let stream: RandomStream | null = null;
   return {
     training: false,
@@ -45,9 +45,10 @@ export function inferenceContext(addLoss: (term: Tensor) => void = noLoss): Forw
 }
 
 /**
- * The mask of each input. A single mask applies to the sequences [N, T, ...] of its length; if there are none, to the
- * ids [N, T].
- * @throws UnrollError `shape` if it fits no input or several, and if a list has another length
+ * Returns one mask for each input. A single mask [N, T] applies to all sequences [N, T, ...] with the same T; if there
+ * is no such input, to the only input of ids [N, T].
+ * @throws UnrollError `shape` if a single mask fits no input or several inputs of ids, or if a list does not have one
+ * entry per input
  */
 export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']): Masks {
   const list = [mask ?? null].flat() as Masks;
@@ -60,7 +61,7 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);
   const sequences = fits.filter(({ rank }) => rank > 2);
   if (sequences.length === 0 && fits.length !== 1) {
-    const which = fits.length > 0 ? 'several inputs [N, T]: give one by name' : 'no input [N, T, ...]';
+    const which = fits.length > 0 ? 'several inputs [N, T]: pass it by name' : 'no input [N, T, ...]';
     throw shapeError(`mask ${formatShape(single.shape)} fits ${which}.`);
   }
   const masked = sequences.length > 0 ? sequences : fits;
@@ -68,8 +69,8 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
 }
 
 /**
- * All outputs of the model for x, each [N, ...]. Yields to the event loop between batches.
- * @param x one tensor [N, ...], or one for each of the model's inputs
+ * Returns all outputs of the model for x, each [N, ...]. Yields to the event loop between batches.
+ * @param x a tensor [N, ...], or a list with one tensor for each input of the model
  * @throws UnrollError `shape` if the inputs do not fit each other or the model
  */
 export async function predictAll(
@@ -82,37 +83,33 @@ export async function predictAll(
   return predictLoaded(model, x, options);
 }
 
-/** {@link predictAll} for callers that have loaded a backend; it does not import the selection of backends. */
+/** {@link predictAll} for callers that have already loaded a backend. */
 export async function predictLoaded(
   model: Model,
   x: Tensor | readonly Tensor[],
   { batchSize = 256, mask }: PredictOptions = {},
 ): Promise<Tensor[]> {
-  checkCount('batchSize', batchSize);
+  checkPositiveInteger('batchSize', batchSize);
   const inputs = [x].flat() as Tensor[];
   const masks = masksFor(inputs, mask);
-  const count = sameCount([...inputs, ...masks.filter((one) => one !== null)]);
-  const tables = await onHost([...inputs, ...masks]);
+  const count = countExamples([...inputs, ...masks.filter((each) => each !== null)]);
+  const hostTensors = await toHost([...inputs, ...masks]);
   const parts: Tensor[][] = [];
-  for (let at = 0; at < count; at += batchSize) {
-    const to = Math.min(at + batchSize, count);
+  for (let start = 0; start < count; start += batchSize) {
+    const end = Math.min(start + batchSize, count);
     parts.push(
       scope(() => {
-        const [values, own] = [tables.slice(0, inputs.length), tables.slice(inputs.length)];
-        const taken = (table: Tensor | null) => table && sliceRows(table, at, to);
-        const sequences = values.map((table, i) => ({ value: taken(table) as Tensor, mask: taken(own[i]) }));
+        const rows = hostTensors.map((tensor) => tensor && sliceRows(tensor, start, end));
+        const sequences = inputs.map((_, i) => ({ value: rows[i] as Tensor, mask: rows[inputs.length + i] }));
         return model.forward(sequences, inferenceContext()).map((sequence) => sequence.value);
       }),
     );
-    await nextTurnIfDue();
+    await yieldIfDue();
   }
   return Promise.all(parts[0].map((_, output) => joinRows(parts.map((part) => part[output]))));
 }
 
-/**
- * The model's output for x: a tensor [N, ...]; for a model with several outputs, the first one. See {@link
- * predictAll}.
- */
+/** Returns the model's output for x [N, ...], or the first of several outputs. See {@link predictAll}. */
 export async function predict(
   model: Model,
   x: Tensor | readonly Tensor[],
@@ -121,10 +118,11 @@ export async function predict(
   return (await predictAll(model, x, options))[0];
 }
 
-function sameCount(tensors: readonly Tensor[]): number {
+/** Returns the number of examples. @throws UnrollError if it is 0 or differs between tensors */
+function countExamples(tensors: readonly Tensor[]): number {
   const counts = tensors.map(({ shape }) => shape[0]);
   const [count] = counts;
-  if (!count) throw valueError('There is nothing to predict: x is empty.');
+  if (!count) throw valueError('x must have at least one example, got none.');
   const other = tensors.find((_, i) => counts[i] !== count);
   if (!other) return count;
   throw shapeError(
@@ -134,7 +132,7 @@ function sameCount(tensors: readonly Tensor[]): number {
 }
 
 /** Throws unless `value` is a positive integer. */
-export function checkCount(name: string, value: number): void {
+export function checkPositiveInteger(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1)
     throw valueError(`${name} must be a positive integer, got ${value}.`, { name, value });
 }

@@ -1,17 +1,17 @@
 /**
- * Random streams. All random numbers (initial weights, shuffling, dropout masks) come from counter-based streams
- * identified by a seed and a path, which give the same integers on every machine. Their conversion to other numbers
- * does not use `Math.exp`, `Math.log` or `Math.cos`, whose last bits differ between engines.
+ * Random streams. All random numbers (initial weights, shuffling, dropout masks) come from counter-based streams, each
+ * identified by a seed and a path. A stream gives the same numbers on every machine: the code that converts its
+ * integers to other distributions avoids `Math.exp`, `Math.log` and `Math.cos`, whose last bits differ between engines.
  */
 import { valueError } from './errors.js';
+import { formatValue } from './format-value.js';
 import { apply1, type Op } from './op.js';
 import { runtime } from './runtime.js';
 import { type Shape, sizeOf } from './shape.js';
-import { shown } from './shown.js';
 import type { Tensor } from './tensor.js';
 import { randomWord, threefry2x32 } from './threefry.js';
 
-/** The position of a random stream, from which it can be continued in another process. */
+/** The state of a random stream. A stream with the same state continues with the same numbers, in any process. */
 export interface StreamState {
   key: [number, number];
   /** Number of blocks of two words used so far. */
@@ -24,45 +24,44 @@ export class RandomStream {
 
   /**
    * @param seed an integer from 0 to 2^53 - 1
-   * @param path names for the purpose of the stream: each path is an independent stream of the seed
+   * @param path names the purpose of the stream; streams of different paths are independent
    */
   constructor(seed: number, ...path: (string | number)[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw valueError(`seed must be an integer from 0 to 2^53 - 1, got ${shown(seed)}.`, { seed });
+      throw valueError(`seed must be an integer from 0 to 2^53 - 1, got ${formatValue(seed)}.`, { seed });
     }
     const key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
-    this.#key = keyBelow(key, path);
+    this.#key = childKey(key, path);
   }
 
   get state(): StreamState {
     return { key: [...this.#key], counter: this.#counter };
   }
 
-  /** Restores a recorded state. */
   set state({ key, counter }: StreamState) {
     this.#key = [...key];
     this.#counter = counter;
   }
 
-  /** An independent child stream; does not change this one. */
+  /** Returns an independent stream for a path below this one. Does not change this stream. */
   child(...path: (string | number)[]): RandomStream {
     const stream = new RandomStream(0);
-    stream.state = { key: keyBelow(this.#key, path), counter: 0 };
+    stream.state = { key: childKey(this.#key, path), counter: 0 };
     return stream;
   }
 
-  /** The next `count` 32-bit words. */
+  /** Returns the next `count` 32-bit integers. */
   words(count: number): Uint32Array {
-    const at = this.#reserve(count);
-    return Uint32Array.from({ length: count }, (_, i) => randomWord(this.#key, at, i));
+    const counter = this.#reserve(count);
+    return Uint32Array.from({ length: count }, (_, i) => randomWord(this.#key, counter, i));
   }
 
-  /** Uniform numbers in [low, high), with 24 random bits each. */
+  /** Returns `count` uniform numbers in [low, high), with 24 random bits each. */
   uniform(count: number, low = 0, high = 1): Float64Array {
     return Float64Array.from(this.words(count), (word) => low + (high - low) * ((word >>> 8) * 2 ** -24));
   }
 
-  /** Normally distributed numbers (Marsaglia's polar method, with a custom logarithm). */
+  /** Returns `count` normally distributed numbers (Marsaglia's polar method with {@link exactLog}). */
   normal(count: number, mean = 0, deviation = 1): Float64Array {
     const out = new Float64Array(count);
     for (let i = 0; i < count; ) {
@@ -76,38 +75,40 @@ export class RandomStream {
     return out;
   }
 
-  /** The numbers 0..count-1 in random order (Fisher-Yates). */
+  /** Returns the integers 0..count-1 in random order (Fisher-Yates). */
   permutation(count: number): Uint32Array {
     const order = Uint32Array.from({ length: count }, (_, i) => i);
     const words = this.words(Math.max(0, count - 1));
     for (let i = count - 1; i > 0; i--) {
-      // Multiply-shift: unbiased up to 2^-32 for any count that fits in memory.
+      // Multiply-shift: the probability of each j deviates from 1 / (i + 1) by less than 2^-32.
       const j = Math.floor((words[count - 1 - i] * (i + 1)) / 2 ** 32);
       [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
   }
 
-  /** Uniform numbers in [0, 1), computed by the backend from the same integers as {@link uniform}. */
+  /** Returns a tensor of uniform numbers in [0, 1), computed by the backend: the same numbers as {@link uniform}. */
   uniformTensor(shape: Shape): Tensor {
-    return apply1(uniformOp, [], { ...this.#take(shape), shape });
+    return apply1(uniformOp, [], { ...this.#reserveFor(shape), shape });
   }
 
-  /** An inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0. @param rate in [0, 1) */
+  /** Returns an inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0. @param rate in [0, 1) */
   dropoutMask(shape: Shape, rate: number): Tensor {
-    if (!(rate >= 0 && rate < 1)) throw valueError(`rate must be in [0, 1), got ${shown(rate)}.`, { rate });
-    return apply1(maskOp, [], { ...this.#take(shape), shape, keep: 1 - rate });
+    if (!(rate >= 0 && rate < 1))
+      throw valueError(`rate must be in [0, 1), got ${formatValue(rate)}.`, { rate });
+    return apply1(maskOp, [], { ...this.#reserveFor(shape), shape, keep: 1 - rate });
   }
 
-  #take(shape: Shape): { key: readonly [number, number]; counter: number } {
+  /** Reserves one word for each element of `shape` and returns the stream's position before them. */
+  #reserveFor(shape: Shape): { key: readonly [number, number]; counter: number } {
     return { key: this.#key, counter: this.#reserve(sizeOf(shape)) };
   }
 
-  /** Reserves the next `words` words of the stream and returns the counter of the first. */
+  /** Reserves the next `words` words of the stream and returns the counter of their first block. */
   #reserve(words: number): number {
-    const at = this.#counter;
+    const first = this.#counter;
     this.#counter += Math.ceil(words / 2);
-    return at;
+    return first;
   }
 }
 
@@ -119,13 +120,13 @@ interface DrawAttributes {
   shape: Shape;
 }
 
-/** The key of a child stream at a path. */
-function keyBelow(key: readonly [number, number], path: readonly (string | number)[]): [number, number] {
-  let below: [number, number] = [...key];
+/** Returns the key of the child stream at a path. */
+function childKey(key: readonly [number, number], path: readonly (string | number)[]): [number, number] {
+  let child: [number, number] = [...key];
   for (const part of path) {
-    for (const character of `${part}/`) below = threefry2x32(below, [character.codePointAt(0)!, 1]);
+    for (const character of `${part}/`) child = threefry2x32(child, [character.codePointAt(0)!, 1]);
   }
-  return below;
+  return child;
 }
 
 const uniformOp: Op<DrawAttributes, readonly []> = {
@@ -146,7 +147,7 @@ const maskOp: Op<DrawAttributes & { keep: number }, readonly []> = {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-/** ln x for x > 0 with additions, products and one division only: the same bits in every JavaScript engine. */
+/** Returns ln x for x > 0 from additions, products and divisions: the same bits in every JavaScript engine. */
 export function exactLog(x: number): number {
   bits.setFloat64(0, x);
   const high = bits.getUint32(0);

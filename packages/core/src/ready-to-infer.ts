@@ -1,6 +1,6 @@
 /**
- * Loads a backend for a page that only runs models: see `unrolljs/infer`. Separate from select.ts, which imports all
- * backends.
+ * Loads the backend of `unrolljs/infer`, for pages that only run models. A separate file, because select.ts imports
+ * all backends.
  */
 import { loadInferenceKernels } from '@unroll/kernels';
 import { inferenceBackend } from './cpu/backend.js';
@@ -8,7 +8,7 @@ import { runtime } from './runtime.js';
 
 let loading: Promise<void> | null = null;
 
-/** Selects the small WebAssembly build, unless a backend is already loaded. */
+/** Loads the WebAssembly build for inference, unless a backend is already loaded. */
 export async function readyToInfer(): Promise<void> {
   if (runtime.backend !== null) return;
   loading ??= loadInferenceKernels().then((module) => {

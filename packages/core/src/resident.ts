@@ -1,7 +1,7 @@
 /**
- * Memory that stays in a backend between scopes: parameters, their gradients and optimizer slots. One `FlatBuffer`
- * contains many tensors side by side, so that clipping, an optimizer's update and an all-reduce are single calls. If
- * the program switches backends, a buffer is moved at its next use.
+ * Memory that stays in a backend between scopes: parameters, their gradients and optimizer slots. A `FlatBuffer` stores
+ * many tensors contiguously, so that clipping and optimizer updates are single kernel calls. After a switch to another
+ * backend, a buffer is moved at its next use.
  */
 import type { Block, FloatArray, WeightFormatName } from './backend.js';
 import { shapeError, UnrollError } from './errors.js';
@@ -9,24 +9,28 @@ import { currentBackend, runtime } from './runtime.js';
 import type { BlockLocation, ResidentMemory } from './tensor.js';
 
 export interface BufferStorage extends BlockLocation {
-  /** Cached views by offset, because every step requests the same ones. */
-  parts: Map<number, Block>;
+  /** Cached views by offset: every step requests the same ones. */
+  views: Map<number, Block>;
 }
 
 /** The storage of every live buffer. */
 export const bufferStorages = new Set<BufferStorage>();
 
 /**
- * Releases the memory of garbage-collected buffers. A long synchronous loop that creates models delays this to its
- * end.
+ * Releases the memory of garbage-collected buffers. JavaScript calls this only between tasks, so a synchronous loop
+ * that creates models frees their memory only after its end.
  */
-const collected = new FinalizationRegistry<BufferStorage>((storage) => {
+const bufferRegistry = new FinalizationRegistry<BufferStorage>((storage) => {
   bufferStorages.delete(storage);
   storage.backend.release(storage.block);
 });
 
-/** @throws UnrollError `backend`, beginning with `what`, if the memory cannot be read synchronously */
-export function readNow({ backend, block }: BlockLocation, what: string): FloatArray {
+/**
+ * Reads a block synchronously.
+ * @param what the subject of the error message
+ * @throws UnrollError `backend` if the memory can only be read asynchronously
+ */
+export function readSynchronously({ backend, block }: BlockLocation, what: string): FloatArray {
   if (backend.readSync) return backend.readSync(block);
   throw new UnrollError(
     'backend',
@@ -38,16 +42,16 @@ export class FlatBuffer implements ResidentMemory {
   readonly length: number;
   readonly #storage: BufferStorage;
 
-  /** `length` zeros in the current backend's memory. */
+  /** Allocates `length` zeros in the current backend's memory. */
   constructor(length: number) {
     const backend = currentBackend();
     this.length = length;
-    this.#storage = { backend, block: backend.allocate(length), parts: new Map() };
+    this.#storage = { backend, block: backend.allocate(length), views: new Map() };
     bufferStorages.add(this.#storage);
-    collected.register(this, this.#storage);
+    bufferRegistry.register(this, this.#storage);
   }
 
-  /** The whole buffer, in the memory of the current backend. */
+  /** Returns the whole buffer, after moving it to the current backend if necessary. */
   block(): Block {
     const backend = runtime.scope?.backend ?? currentBackend();
     const storage = this.#storage;
@@ -55,30 +59,32 @@ export class FlatBuffer implements ResidentMemory {
     return storage.block;
   }
 
+  /** Returns a part of the buffer, after moving the buffer to the current backend if necessary. */
   blockFor(offset: number, length: number): Block {
-    const whole = this.block();
-    if (offset === 0 && length === this.length) return whole;
-    const { backend, parts } = this.#storage;
-    let part = parts.get(offset);
-    if (part?.length !== length) {
-      part = backend.view(whole, offset, length);
-      parts.set(offset, part);
+    const block = this.block();
+    if (offset === 0 && length === this.length) return block;
+    const { backend, views } = this.#storage;
+    let view = views.get(offset);
+    if (view?.length !== length) {
+      view = backend.view(block, offset, length);
+      views.set(offset, view);
     }
-    return part;
+    return view;
   }
 
+  /** Returns a part of the buffer without moving the buffer. */
   locationOf(offset: number, length: number): BlockLocation {
     const { backend, block } = this.#storage;
     return { backend, block: backend.view(block, offset, length) };
   }
 
-  /** A copy of the values. */
+  /** Returns a copy of all values. */
   read(): Promise<FloatArray> {
     const { backend, block } = this.#storage;
     return backend.read(block);
   }
 
-  /** @throws UnrollError `shape` if the values extend beyond the buffer */
+  /** Writes values from `offset` on. @throws UnrollError `shape` if they extend beyond the buffer */
   write(values: ArrayLike<number>, offset = 0): void {
     if (offset + values.length > this.length) {
       throw shapeError(`${values.length} values do not fit a buffer of ${this.length} at offset ${offset}.`);
@@ -93,7 +99,7 @@ export class FlatBuffer implements ResidentMemory {
     backend.setWeightFormat?.(block, format);
   }
 
-  /** Copies the values of a block of the current backend. */
+  /** Copies a block of the current backend to the buffer, from `offset` on. */
   copyFrom(block: Block, offset = 0): void {
     const to = this.blockFor(offset, block.length);
     this.#storage.backend.kernels.copy(block, 0, [1], to, 0, [1], [block.length]);

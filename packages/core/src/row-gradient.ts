@@ -1,13 +1,14 @@
 /**
- * The sparse gradient of an embedding table: zero except in the rows that were looked up. Reading it as a tensor creates
- * the dense gradient. Training adds the rows to its accumulated gradients instead, without allocating a whole table.
+ * The sparse gradient of an embedding table, which is zero except in the rows that were looked up. Training adds these
+ * rows to its accumulated gradients and never allocates a whole table. Code that reads the gradient as a tensor gets
+ * the dense gradient.
  */
 import type { Block, FloatArray } from './backend.js';
 import { openScope, runtime, type ScopeState } from './runtime.js';
 import type { Shape } from './shape.js';
 import { type BlockLocation, storage, Tensor, temporaryTensor } from './tensor.js';
 
-/** Rows of one lookup. */
+/** The gradient of one lookup. */
 export interface Lookup {
   /** Row indices, in any shape. */
   ids: Tensor;
@@ -16,17 +17,18 @@ export interface Lookup {
 }
 
 export class RowGradient extends Tensor {
-  /** In the order in which they are added. */
+  /** One entry per lookup; the gradients are added in this order. */
   readonly lookups: readonly Lookup[];
-  #cached: Tensor | null = null;
+  /** The dense gradient, after `moveOut`. */
+  #dense: Tensor | null = null;
 
-  /** @param shape of the table: [rows, width] */
+  /** @param shape the shape of the table: [rows, width] */
   constructor(shape: Shape, lookups: readonly Lookup[]) {
     super(shape, storage(null, null, runtime.scope));
     this.lookups = lookups;
   }
 
-  /** Adds the gradients to their rows of `table`. */
+  /** Adds the gradient of each lookup to its rows of `table`. */
   addTo(table: Block): void {
     const { kernels } = openScope().backend;
     for (const { ids, grad } of this.lookups) {
@@ -35,33 +37,33 @@ export class RowGradient extends Tensor {
   }
 
   override get hostArray(): FloatArray | null {
-    return this.#cached?.hostArray ?? null;
+    return this.#dense?.hostArray ?? null;
   }
 
   override location(): BlockLocation {
-    return this.#whole().location();
+    return this.#makeDense().location();
   }
 
   override block(): Block {
-    return this.#whole().block();
+    return this.#makeDense().block();
   }
 
   override withShape(shape: Shape): Tensor {
-    return this.#whole().withShape(shape);
+    return this.#makeDense().withShape(shape);
   }
 
   override moveOut(scope: ScopeState | null): void {
-    const whole = this.#whole();
-    whole.moveOut(scope);
-    this.#cached = whole;
+    const dense = this.#makeDense();
+    dense.moveOut(scope);
+    this.#dense = dense;
   }
 
-  /** Not cached before `moveOut`: an inner scope may close between two reads. */
-  #whole(): Tensor {
-    if (this.#cached) return this.#cached;
-    const whole = temporaryTensor(this.shape);
-    openScope().backend.kernels.fill(whole.block(), 0);
-    this.addTo(whole.block());
-    return whole;
+  /** Returns the dense gradient. Cached only by `moveOut`, because an inner scope may close between two reads. */
+  #makeDense(): Tensor {
+    if (this.#dense) return this.#dense;
+    const dense = temporaryTensor(this.shape);
+    openScope().backend.kernels.fill(dense.block(), 0);
+    this.addTo(dense.block());
+    return dense;
   }
 }

@@ -1,12 +1,13 @@
-/** Rows of data sets: batches copy the rows of their examples into one tensor. */
+/** Selects, slices and joins the rows of data sets, which are tensors [N, ...] in host memory. */
 import type { FloatArray } from './backend.js';
 import { sizeOf } from './shape.js';
 import { hostTensor, hostValues, type Tensor } from './tensor.js';
 
+/** Subject of error messages. */
 const DATA = 'A data set';
 
-/** The same tensors with their values on the host. */
-export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
+/** Returns the tensors with their values in host memory; those that are there already are returned as they are. */
+export function toHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
   return Promise.all(
     tensors.map(async (tensor) =>
       tensor?.hostArray === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
@@ -14,7 +15,7 @@ export function onHost<T extends Tensor | null>(tensors: readonly T[]): Promise<
   );
 }
 
-/** Copies rows of a host tensor [N, ...], in the given order, to a new tensor. */
+/** Returns a new tensor with the given rows of a host tensor [N, ...], in the given order. */
 export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   const values = hostValues(tensor, DATA);
   const shape = tensor.shape.slice(1);
@@ -27,24 +28,24 @@ export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   return hostTensor(out, [rows.length, ...shape]);
 }
 
-/** Copies rows `from` to `to` (exclusive) of a host tensor to a new tensor. */
-export function sliceRows(tensor: Tensor, from: number, to: number): Tensor {
+/** Returns a new tensor with the rows start..end-1 of a host tensor. */
+export function sliceRows(tensor: Tensor, start: number, end: number): Tensor {
   const shape = tensor.shape.slice(1);
   const width = sizeOf(shape);
-  return hostTensor(hostValues(tensor, DATA).slice(from * width, to * width), [to - from, ...shape]);
+  return hostTensor(hostValues(tensor, DATA).slice(start * width, end * width), [end - start, ...shape]);
 }
 
 /** Concatenates tensors of rows along the first axis. */
 export async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
   if (parts.length === 1) return parts[0];
-  const values = (await onHost(parts)).map((part) => hostValues(part, DATA));
+  const values = (await toHost(parts)).map((part) => hostValues(part, DATA));
   const count = parts.reduce((sum, part) => sum + part.shape[0], 0);
   const shape = [count, ...parts[0].shape.slice(1)];
   const out = new (values[0].constructor as new (length: number) => FloatArray)(sizeOf(shape));
-  let at = 0;
+  let offset = 0;
   for (const part of values) {
-    out.set(part, at);
-    at += part.length;
+    out.set(part, offset);
+    offset += part.length;
   }
   return hostTensor(out, shape);
 }

@@ -1,6 +1,6 @@
 /**
- * The state of the program: the current backend and the open scope. Separate from tensors and backends, so that
- * neither imports the other.
+ * The global state of the library: the current backend, the open scope, and hooks that other files set. A separate
+ * file, so that tensors and backends need not import each other.
  */
 import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
@@ -10,28 +10,26 @@ import type { Lookup } from './row-gradient.js';
 import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
-/** A section of work that owns the temporary memory allocated in it; see scope.ts. */
+/** One run of `scope()`: it owns the temporary memory that is allocated during the run. See scope.ts. */
 export interface ScopeState {
   readonly backend: Backend;
   readonly parent: ScopeState | null;
   open: boolean;
-  /** True while a gradient is recorded in it. */
+  /** True while ops in this scope are recorded for a gradient. */
   recording: boolean;
 }
 
 interface Runtime {
   backend: Backend | null;
-  /** Creates the default backend on first use; throws if that needs `await ready()`. */
+  /** Creates the default backend at its first use. Throws if the backend can only be loaded with `await ready()`. */
   makeDefault: (() => Backend) | null;
-  /** Moves a buffer to the memory of another backend. Null if there is only one; select.ts sets it. */
+  /** Moves a buffer to another backend. Set by select.ts; null in bundles that contain only one backend. */
   moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
-  /**
-   * Creates a random stream. Models rarely draw random numbers in inference; a page without streams does not load
-   * them.
-   */
+  /** Creates a random stream. Set by random.ts; null in bundles without it. */
   makeStream: ((seed: number) => RandomStream) | null;
-  /** Creates the gradient of a lookup; autograd.ts sets it, so that a page that only runs models leaves it out. */
+  /** Creates the gradient of a lookup. Set by autograd.ts; null in bundles that only run models. */
   rowGradient: ((table: Shape, lookup: Lookup) => Tensor) | null;
+  /** The open scope; null outside of scopes. */
   scope: ScopeState | null;
 }
 
@@ -44,13 +42,13 @@ export const runtime: Runtime = {
   scope: null,
 };
 
-/** The open scope, for code that runs inside one. */
+/** Returns the open scope. @throws UnrollError `scope` outside of scopes */
 export function openScope(): ScopeState {
   if (runtime.scope !== null) return runtime.scope;
   throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
 }
 
-/** The current backend. */
+/** Returns the current backend, after loading the default one if there is none. */
 export function currentBackend(): Backend {
   if (runtime.backend === null) {
     if (runtime.makeDefault === null) {

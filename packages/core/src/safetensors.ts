@@ -1,12 +1,12 @@
 /**
- * The safetensors format (github.com/huggingface/safetensors): named tensors, read by most tools, without executable
- * content. Checkpoints and artifacts are such files. The layout, with all integers little-endian:
+ * Reads and writes the safetensors format (github.com/huggingface/safetensors): named tensors without executable
+ * content. Checkpoints and artifacts use it. Layout of a file, with all integers little-endian:
  *
  *   8 bytes    H, the length of the header
- *   H bytes    JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { k: text } }
- * the rest   the values; offsets count from here, and tensors fill it without gaps or overlap
+ *   H bytes    JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { key: text } }
+ *   the rest   the values of all tensors, without gaps or overlap; data_offsets count from its first byte
  *
- * The reader is strict: it rejects everything that the specification forbids before allocating memory for it.
+ * The reader is strict: it rejects everything that the specification forbids, before it allocates memory.
  */
 import { UnrollError } from './errors.js';
 import type { Shape } from './shape.js';
@@ -23,7 +23,7 @@ export type SafetensorsType = keyof typeof bitsPerElement;
 export interface StoredTensor {
   dtype: SafetensorsType;
   shape: Shape;
-  /** The values, little-endian, row-major. From the reader: a view of the file's bytes, not a copy. */
+  /** The values, little-endian, row-major. The reader returns views of the file's bytes, not copies. */
   bytes: Uint8Array;
 }
 
@@ -32,15 +32,15 @@ export interface SafetensorsFile {
   metadata: ReadonlyMap<string, string>;
 }
 
-/** The limit of the reference implementation. */
-const MAX_HEADER = 100_000_000;
+/** Longest header in bytes, as in the reference implementation. */
+const MAX_HEADER_LENGTH = 100_000_000;
 const METADATA = '__metadata__';
 
-function bad(message: string, data: Record<string, unknown> = {}): UnrollError {
+function invalidFile(message: string, data: Record<string, unknown> = {}): UnrollError {
   return new UnrollError('format', `This is not a valid safetensors file: ${message}`, data);
 }
 
-/** Parses a file. @throws UnrollError `format` for anything that the specification forbids */
+/** Parses a safetensors file. @throws UnrollError `format` for anything that the specification forbids */
 export function readSafetensors(file: Uint8Array): SafetensorsFile {
   const { header, start } = readHeader(file);
   const metadata = readMetadata(header[METADATA]);
@@ -51,9 +51,9 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
   let expected = 0;
   for (const { name, begin, end } of entries) {
     if (begin !== expected) {
-      const what = begin > expected ? 'a gap before' : 'an overlap with';
-      throw bad(
-        `there is ${what} tensor "${name}": it begins at byte ${begin} of the values instead of ${expected}.`,
+      const fault = begin > expected ? 'a gap before' : 'an overlap with';
+      throw invalidFile(
+        `there is ${fault} tensor "${name}": it begins at byte ${begin} of the values instead of ${expected}.`,
         {
           name,
           begin,
@@ -64,7 +64,7 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
     expected = end;
   }
   if (expected !== file.length - start) {
-    throw bad(`${file.length - start - expected} bytes follow the last tensor.`, {
+    throw invalidFile(`${file.length - start - expected} bytes follow the last tensor.`, {
       length: file.length,
       expected: start + expected,
     });
@@ -77,20 +77,19 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
 }
 
 function readHeader(file: Uint8Array): { header: JsonObject; start: number } {
-  if (file.length < 8)
-    throw bad(`it must have at least 8 bytes, the length of the header, got ${file.length}.`);
+  if (file.length < 8) throw invalidFile(`it must have at least 8 bytes, got ${file.length}.`);
   const view = new DataView(file.buffer, file.byteOffset, 8);
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (size > MAX_HEADER || size > file.length - 8) {
-    throw bad(
-      `the header length is ${size} bytes, but ${file.length - 8} bytes follow (at most ${MAX_HEADER} are allowed).`,
+  if (size > MAX_HEADER_LENGTH || size > file.length - 8) {
+    throw invalidFile(
+      `the header length must be at most ${Math.min(file.length - 8, MAX_HEADER_LENGTH)} bytes, got ${size}.`,
       {
         size,
         length: file.length,
       },
     );
   }
-  if (file[8] !== 0x7b) throw bad('the header does not begin with "{".');
+  if (file[8] !== 0x7b) throw invalidFile('the header does not begin with "{".');
   const what = 'The header of the safetensors file';
   const header = parseStrictJson(decodeUtf8(file.subarray(8, 8 + size), what), what);
   return { header: header as JsonObject, start: 8 + size };
@@ -98,9 +97,9 @@ function readHeader(file: Uint8Array): { header: JsonObject; start: number } {
 
 function readMetadata(value: Json | undefined): Map<string, string> {
   if (value === undefined) return new Map();
-  if (!isObject(value)) throw bad(`${METADATA} is not an object.`);
+  if (!isObject(value)) throw invalidFile(`${METADATA} is not an object.`);
   const wrong = Object.keys(value).find((key) => typeof value[key] !== 'string');
-  if (wrong !== undefined) throw bad(`the metadata "${wrong}" is not text.`, { key: wrong });
+  if (wrong !== undefined) throw invalidFile(`the metadata "${wrong}" is not a string.`, { key: wrong });
   return new Map(Object.entries(value) as [string, string][]);
 }
 
@@ -113,32 +112,36 @@ interface Entry {
 }
 
 function readEntry(name: string, entry: Json, available: number): Entry {
-  if (!isObject(entry)) throw bad(`the entry of tensor "${name}" is not an object.`, { name });
+  if (!isObject(entry)) throw invalidFile(`the entry of tensor "${name}" is not an object.`, { name });
   const extra = Object.keys(entry).find((key) => !['dtype', 'shape', 'data_offsets'].includes(key));
-  if (extra !== undefined) throw bad(`tensor "${name}" has a field "${extra}".`, { name, field: extra });
+  if (extra !== undefined)
+    throw invalidFile(`tensor "${name}" has the unknown field "${extra}".`, { name, field: extra });
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(bitsPerElement, dtype)) {
-    throw bad(`tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}.`, { name, dtype });
+    throw invalidFile(`tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}.`, { name, dtype });
   }
-  if (!isCounts(shape))
-    throw bad(`the shape of tensor "${name}" is not a list of integers.`, { name, shape });
-  if (!isCounts(offsets) || offsets.length !== 2) {
-    throw bad(`data_offsets of tensor "${name}" are not two integers.`, { name, offsets });
+  if (!isCountArray(shape))
+    throw invalidFile(`the shape of tensor "${name}" is not a list of integers.`, { name, shape });
+  if (!isCountArray(offsets) || offsets.length !== 2) {
+    throw invalidFile(`data_offsets of tensor "${name}" are not two integers.`, { name, offsets });
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > available) {
-    throw bad(`tensor "${name}" lies at bytes ${begin} to ${end} of ${available}.`, {
-      name,
-      begin,
-      end,
-      available,
-    });
+    throw invalidFile(
+      `the data_offsets of tensor "${name}" must ascend and be at most ${available}, got ${begin} and ${end}.`,
+      {
+        name,
+        begin,
+        end,
+        available,
+      },
+    );
   }
   const bits = bitsOf(shape, dtype as SafetensorsType, available);
   if (bits !== (end - begin) * 8) {
-    throw bad(
-      `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not need ${end - begin} ` +
-        'bytes.',
+    throw invalidFile(
+      `the size of tensor "${name}", ${end - begin} bytes, does not match its shape [${shape.join(', ')}] and dtype ` +
+        `${dtype}.`,
       {
         name,
         shape,
@@ -150,7 +153,7 @@ function readEntry(name: string, entry: Json, available: number): Entry {
   return { name, dtype: dtype as SafetensorsType, shape, begin, end };
 }
 
-/** Number of bits of a tensor; Infinity if it cannot fit `available` bytes, so that no product overflows. */
+/** Returns the number of bits of a tensor, or Infinity for more than `available` bytes, so that products stay exact. */
 function bitsOf(shape: readonly number[], dtype: SafetensorsType, available: number): number {
   if (shape.includes(0)) return 0;
   let bits: number = bitsPerElement[dtype];
@@ -165,13 +168,14 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isCounts(value: Json | undefined): value is number[] {
+/** True for an array of non-negative integers. */
+function isCountArray(value: Json | undefined): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
 }
 
 /**
- * Encodes a safetensors file. Wide dtypes come first, as in the reference implementation, so that every tensor is
- * aligned; otherwise the order is preserved.
+ * Encodes a safetensors file. Tensors of wide dtypes come first, as in the reference implementation, so that every
+ * tensor is aligned. Tensors of equally wide dtypes keep their order.
  * @throws UnrollError `value` if the bytes do not match a shape, or a name is `__metadata__`
  */
 export function writeSafetensors(
@@ -200,25 +204,25 @@ export function writeSafetensors(
   const file = new Uint8Array(8 + padded + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
   file.fill(0x20, 8, 8 + padded).set(header, 8);
-  let at = 8 + padded;
+  let offset = 8 + padded;
   for (const [, { bytes }] of entries) {
-    file.set(bytes, at);
-    at += bytes.length;
+    file.set(bytes, offset);
+    offset += bytes.length;
   }
   return file;
 }
 
-/** Floats as a stored tensor, sharing their memory. */
+/** Returns a stored tensor over the memory of `values` (no copy). */
 export function storeFloats(values: Float32Array | Float64Array, shape: Shape): StoredTensor {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { dtype: values instanceof Float64Array ? 'F64' : 'F32', shape: [...shape], bytes };
 }
 
-/** The values of an F32 or F64 tensor, copied. @throws UnrollError `format` for other dtypes */
+/** Returns a copy of the values of an F32 or F64 tensor. @throws UnrollError `format` for other dtypes */
 export function loadFloats({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
-  const own = new Uint8Array(bytes).buffer; // a copy; slice() of a Node Buffer would share the memory
-  if (dtype === 'F32') return new Float32Array(own);
-  if (dtype === 'F64') return new Float64Array(own);
+  const copy = new Uint8Array(bytes).buffer; // slice() of a Node Buffer would share the memory
+  if (dtype === 'F32') return new Float32Array(copy);
+  if (dtype === 'F64') return new Float64Array(copy);
   throw new UnrollError('format', `Tensor "${name}" must be F32 or F64, got ${dtype}.`, {
     name,
     dtype,

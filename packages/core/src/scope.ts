@@ -1,9 +1,8 @@
 /**
- * Scopes: the reason why no tensor needs to be disposed. Every public entry point (a training step, `predict`,
- * `valueAndGrad`, a stream's step) runs in a scope that owns an arena of temporary memory. The result of the scope's
- * function is moved to memory owned by the garbage collector; everything else is released when the scope closes,
- * whether it returns or throws. A tensor that was stored elsewhere and not returned throws an error on later use; it
- * never reads invalid memory.
+ * Scopes release temporary memory, so that tensors need not be disposed. Every public entry point (a training step,
+ * `predict`, `valueAndGrad`, a stream's step) runs a function in a scope that owns an arena of temporary memory. The
+ * function's result is moved to memory owned by the garbage collector. All other memory is released when the function
+ * returns or throws. If a tensor of the scope is used later, it throws an error and never reads invalid memory.
  */
 import { UnrollError } from './errors.js';
 import { currentBackend, runtime, type ScopeState } from './runtime.js';
@@ -15,14 +14,14 @@ import { Tensor } from './tensor.js';
  */
 export function scope<T>(work: () => T): T {
   const parent = runtime.scope;
-  // Tensors of a recorded gradient must outlive inner scopes, because backward still reads them.
-  if (parent?.recording) return synchronous(work());
+  // Backward reads the tensors of a recording, so they must outlive inner scopes.
+  if (parent?.recording) return checkSynchronous(work());
   const backend = parent?.backend ?? currentBackend();
   const state: ScopeState = { backend, parent, open: true, recording: false };
   backend.openArena();
   runtime.scope = state;
   try {
-    const result = synchronous(work());
+    const result = checkSynchronous(work());
     moveOutAll(result, state, 0);
     return result;
   } finally {
@@ -32,7 +31,8 @@ export function scope<T>(work: () => T): T {
   }
 }
 
-function synchronous<T>(result: T): T {
+/** Returns its argument. @throws UnrollError `scope` for a promise */
+function checkSynchronous<T>(result: T): T {
   if (!(result instanceof Promise)) return result;
   throw new UnrollError(
     'scope',
@@ -41,16 +41,18 @@ function synchronous<T>(result: T): T {
 }
 
 /**
- * Makes tensors outlive the step in which they were created: moves their values to memory owned by the garbage
- * collector. Returns its argument.
+ * Makes tensors outlive the scope in which they were created: moves their values (also inside arrays, plain objects and
+ * maps) to memory owned by the garbage collector. Returns its argument.
  */
 export function keep<T>(value: T): T {
   moveOutAll(value, null, 0);
   return value;
 }
 
+/** Deeper levels of a result are not searched for tensors. */
 const MAX_DEPTH = 8;
 
+/** Moves all tensors in `value` out of a scope; null: out of the scope of each tensor. */
 function moveOutAll(value: unknown, scopeState: ScopeState | null, depth: number): void {
   if (value === null || typeof value !== 'object' || depth > MAX_DEPTH) return;
   if (value instanceof Tensor) value.moveOut(scopeState);

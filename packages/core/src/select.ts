@@ -1,18 +1,18 @@
 /**
- * Selects the backend: the native kernels if they load, else WebAssembly, else (without compiled kernels) the
- * reference. `UNROLL_BACKEND` and `setBackend` select one by name, such as `native`, `native:avx2`, `wasm`,
- * `wasm:relaxed`, `wasm:infer`, `reference` or `reference:float64`.
+ * Selects the backend. The default is the native kernels or, if they cannot be loaded, the WebAssembly kernels.
+ * `UNROLL_BACKEND` and `setBackend` select a backend by name: `native`, `native:<instruction set>`, `wasm`,
+ * `wasm:<variants>`, `reference` or `reference:float64`.
  */
 import { type KernelChoice, type KernelModule, loadKernels, loadKernelsSync } from '@unroll/kernels';
 import type { Backend, FloatArray } from './backend.js';
 import { cpuBackend } from './cpu/backend.js';
 import { UnrollError } from './errors.js';
+import { formatValue } from './format-value.js';
 import { referenceBackend } from './reference/backend.js';
-import { type BufferStorage, bufferStorages, readNow } from './resident.js';
+import { type BufferStorage, bufferStorages, readSynchronously } from './resident.js';
 import { currentBackend, runtime } from './runtime.js';
-import { shown } from './shown.js';
 
-/** A backend by name: see the top of this file. */
+/** The name of a backend, such as `native:avx2` or `wasm:relaxed`; see the top of this file. */
 export type BackendName =
   | 'native'
   | 'wasm'
@@ -21,16 +21,16 @@ export type BackendName =
   | `wasm:${string}`
   | `reference:${string}`;
 
-/** One instance per name and process: all users share its memory and threads. */
-const made = new Map<string, Backend>();
+/** Loaded backends by name. All users of a backend share its memory and threads. */
+const backends = new Map<string, Backend>();
 
-function fromEnvironment(): string | undefined {
+function environmentName(): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   return process?.env?.UNROLL_BACKEND || undefined;
 }
 
-/** Variants of WebAssembly kernels, which can be combined with hyphens. */
-const WASM = ['relaxed', 'infer', 'single'];
+/** Variants of the WebAssembly kernels; a name can combine them with hyphens, such as `wasm:relaxed-single`. */
+const WASM_VARIANTS = ['relaxed', 'infer', 'single'];
 
 function kernelChoice(name: string): KernelChoice {
   const [kind, variant] = name.split(':') as [string, string?];
@@ -42,13 +42,15 @@ function kernelChoice(name: string): KernelChoice {
   return choice;
 }
 
-function parse(name: string): { reference?: Backend; choice?: KernelChoice } {
+/** Returns a reference backend, or which kernels to load. @throws UnrollError `backend` for an unknown name */
+function parseName(name: string): { reference?: Backend; choice?: KernelChoice } {
   const [kind, variant] = name.split(':') as [string, string?];
   if (kind === 'reference' && (variant === undefined || variant === 'float32' || variant === 'float64')) {
     return { reference: referenceBackend(variant) };
   }
-  const known = variant === undefined || variant.split('-').every((one) => WASM.includes(one));
-  if (kind === 'native' || (kind === 'wasm' && known)) return { choice: kernelChoice(name) };
+  const isWasmVariant =
+    variant === undefined || variant.split('-').every((part) => WASM_VARIANTS.includes(part));
+  if (kind === 'native' || (kind === 'wasm' && isWasmVariant)) return { choice: kernelChoice(name) };
   throw new UnrollError(
     'backend',
     `There is no backend "${name}". Choose native, native:<instruction set>, wasm, wasm:relaxed, wasm:infer, ` +
@@ -57,86 +59,94 @@ function parse(name: string): { reference?: Backend; choice?: KernelChoice } {
   );
 }
 
-function remember(name: string, module: KernelModule): Backend {
+/** Creates the backend of loaded kernels and stores it under a name. */
+function addBackend(name: string, module: KernelModule): Backend {
   const backend = cpuBackend(module);
-  made.set(name, backend);
+  backends.set(name, backend);
   return backend;
 }
 
-/** @internal Loads the backend of that name synchronously (Node). */
+/** @internal Returns the backend of that name; loads it synchronously if necessary (Node only). */
 export function backendSync(name: string): Backend {
-  const known = made.get(name);
-  if (known) return known;
-  const { reference, choice } = parse(name);
-  if (reference) made.set(name, reference);
-  return reference ?? remember(name, loadKernelsSync(choice));
+  const loaded = backends.get(name);
+  if (loaded) return loaded;
+  const { reference, choice } = parseName(name);
+  if (reference) backends.set(name, reference);
+  return reference ?? addBackend(name, loadKernelsSync(choice));
 }
 
 runtime.makeDefault = () => {
-  const forced = fromEnvironment();
-  return forced ? backendSync(forced) : (made.get('default') ?? remember('default', loadKernelsSync()));
+  const name = environmentName();
+  return name ? backendSync(name) : (backends.get('default') ?? addBackend('default', loadKernelsSync()));
 };
 
-/** Stores `values` as the values of a buffer, in memory of `backend`. */
+/** Moves a buffer with the given values to the memory of `backend`. */
 function moveStorage(storage: BufferStorage, backend: Backend, values: FloatArray): void {
   storage.backend.release(storage.block);
   storage.backend = backend;
   storage.block = backend.allocate(values.length);
-  storage.parts.clear();
+  storage.views.clear();
   backend.write(storage.block, values);
 }
 
-runtime.moveStorage = (storage, backend) => moveStorage(storage, backend, readNow(storage, 'This buffer'));
+runtime.moveStorage = (storage, backend) =>
+  moveStorage(storage, backend, readSynchronously(storage, 'This buffer'));
 
 /**
- * Loads the backend. Never needed in Node; in a browser it must have resolved before the first eager op (`fit`,
- * `predict` and loading a model await it themselves).
+ * Loads the default backend, unless one is loaded already, and returns it. In a browser, await it before the first op;
+ * `fit`, `predict` and functions that load a model do so themselves. In Node it is never needed.
  */
 export async function ready(): Promise<Backend> {
   if (runtime.backend) return runtime.backend;
-  const forced = fromEnvironment();
-  return setBackend(forced as BackendName | undefined);
+  const name = environmentName();
+  return setBackend(name as BackendName | undefined);
 }
 
 /**
- * Switches to another backend; without an argument, to the best that loads. Models and tensors are moved.
- * @throws UnrollError `backend` for an unknown name, KernelLoadError if this machine cannot load it
+ * Switches to another backend and returns it. Without an argument, switches to the default one. Existing models and
+ * tensors move to the new backend.
+ * @throws UnrollError `backend` for an unknown name, KernelLoadError if its kernels cannot be loaded
  */
 export async function setBackend(name?: BackendName | Backend): Promise<Backend> {
   if (runtime.scope) throw new UnrollError('backend', 'The backend cannot change inside a step.');
   if (typeof name === 'object') return switchTo(name);
   const key = name ?? 'default';
-  let backend = made.get(key);
+  let backend = backends.get(key);
   if (!backend) {
-    const { reference, choice } = name ? parse(name) : {};
-    if (reference) made.set(key, reference);
-    backend = reference ?? remember(key, await loadKernels(choice));
+    const { reference, choice } = name ? parseName(name) : {};
+    if (reference) backends.set(key, reference);
+    backend = reference ?? addBackend(key, await loadKernels(choice));
   }
   return switchTo(backend);
 }
 
 /**
- * Memory that can only be read asynchronously is moved immediately; buffers of other backends are moved at their next
- * use.
+ * Makes `backend` the current one. Moves buffers that can only be read asynchronously now; other buffers are moved at
+ * their next use.
  */
 async function switchTo(backend: Backend): Promise<Backend> {
-  const left = () =>
+  const asyncBuffers = () =>
     [...bufferStorages].filter((storage) => storage.backend !== backend && !storage.backend.readSync);
-  for (let batch = left(); batch.length > 0; batch = left()) {
+  for (let batch = asyncBuffers(); batch.length > 0; batch = asyncBuffers()) {
     const values = await Promise.all(batch.map((storage) => storage.backend.read(storage.block)));
     batch.forEach((storage, i) => {
-      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]); // skips buffers collected in the meantime
+      // A buffer may have been garbage-collected in the meantime.
+      if (bufferStorages.has(storage)) moveStorage(storage, backend, values[i]);
     });
   }
   return (runtime.backend = backend);
 }
 
-/** Sets the number of threads of the kernels; results do not depend on it. */
+/** Sets the number of threads of the kernels. Results do not depend on it. */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) {
-    throw new UnrollError('value', `The number of threads must be a positive integer, got ${shown(count)}.`, {
-      count,
-    });
+    throw new UnrollError(
+      'value',
+      `setThreads: count must be a positive integer, got ${formatValue(count)}.`,
+      {
+        count,
+      },
+    );
   }
   const backend = currentBackend();
   if ('module' in backend) (backend as { module: KernelModule }).module.setThreads(count);

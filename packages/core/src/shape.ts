@@ -1,16 +1,16 @@
-/** Arithmetic on shapes: sizes, strides, broadcasting (NumPy's rules), axes. Independent of data. */
+/** Functions on shapes: sizes, strides, broadcasting (as in NumPy) and axes. */
 import { formatShape, shapeError, valueError } from './errors.js';
 
 export type Shape = readonly number[];
 
-/** Number of elements. */
+/** Returns the number of elements of a tensor of this shape. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const extent of shape) size *= extent;
   return size;
 }
 
-/** Row-major strides, in elements. */
+/** Returns the row-major strides, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
   let stride = 1;
@@ -38,8 +38,8 @@ export function checkShape(shape: Shape): void {
   }
 }
 
-/** The shape that `a` and `b` broadcast to; `what` names the operation in the error. */
-export function broadcastShapes(what: string, a: Shape, b: Shape): number[] {
+/** Returns the shape that `a` and `b` broadcast to. `op` names the operation in the error. */
+export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
   if (b.length === 0 || sameShape(a, b)) return [...a];
   const rank = Math.max(a.length, b.length);
   const out = new Array<number>(rank);
@@ -48,9 +48,9 @@ export function broadcastShapes(what: string, a: Shape, b: Shape): number[] {
     const y = b[d - rank + b.length] ?? 1;
     if (x !== y && x !== 1 && y !== 1) {
       throw shapeError(
-        `${what}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast (${x} against ${y}). ` +
-          'Make the sizes equal, or one of them 1.',
-        { op: what, a, b },
+        `${op}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast: sizes ${x} and ${y} must be equal, ` +
+          'or one of them 1.',
+        { op, a, b },
       );
     }
     out[d] = x === 1 ? y : x;
@@ -58,19 +58,19 @@ export function broadcastShapes(what: string, a: Shape, b: Shape): number[] {
   return out;
 }
 
-/** Strides for reading a tensor of shape `from` as if it had the broadcast shape `to` (0 along broadcast axes). */
+/** Returns the strides that read a tensor of shape `from` as if it had shape `to`: 0 along broadcast axes. */
 export function broadcastStrides(from: Shape, to: Shape): number[] {
-  const own = stridesOf(from);
+  const strides = stridesOf(from);
   const lead = to.length - from.length;
-  return to.map((extent, d) => (d < lead || (from[d - lead] === 1 && extent !== 1) ? 0 : own[d - lead]));
+  return to.map((extent, d) => (d < lead || (from[d - lead] === 1 && extent !== 1) ? 0 : strides[d - lead]));
 }
 
-/** An axis counted from the front; negative axes count from the end. */
-export function normaliseAxis(what: string, axis: number, rank: number): number {
+/** Returns `axis` as an index from 0 to rank - 1; a negative axis counts from the end. */
+export function normaliseAxis(op: string, axis: number, rank: number): number {
   const d = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || d < 0 || d >= rank) {
-    throw valueError(`${what}: axis ${axis} does not exist in a tensor of rank ${rank}.`, {
-      op: what,
+    throw valueError(`${op}: axis ${axis} does not exist in a tensor of rank ${rank}.`, {
+      op,
       axis,
       rank,
     });
@@ -78,20 +78,20 @@ export function normaliseAxis(what: string, axis: number, rank: number): number 
   return d;
 }
 
-/** Sorted, distinct axes; `undefined` means all. */
+/** Returns sorted, distinct axes from 0 to rank - 1; undefined means all axes. */
 export function normaliseAxes(
-  what: string,
+  op: string,
   axes: number | readonly number[] | undefined,
   rank: number,
 ): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, d) => d);
-  const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normaliseAxis(what, axis, rank));
+  const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normaliseAxis(op, axis, rank));
   return [...new Set(list)].sort((a, b) => a - b);
 }
 
 /**
- * Merges neighbouring axes of a strided index space if every stride allows it, which gives fewer and longer inner
- * loops.
+ * Merges neighbouring axes that are contiguous in every list of strides, and drops axes of size 1. Fewer axes make the
+ * inner loops longer.
  */
 export function collapse(
   shape: Shape,

@@ -1,6 +1,6 @@
 /**
- * Strict JSON parsing (RFC 8259): a single value, no duplicate keys in an object, limited depth. Objects have no
- * prototype, so `__proto__` is an ordinary key. For files from untrusted sources.
+ * Parses JSON (RFC 8259) from untrusted sources: rejects duplicate keys, deep nesting and numbers beyond float64.
+ * Parsed objects have no prototype, so `__proto__` is an ordinary key.
  */
 import { UnrollError } from './errors.js';
 
@@ -10,10 +10,10 @@ export interface JsonObject {
 }
 
 const MAX_DEPTH = 64;
-/** A string, with the colon after it if it is a key; or a bracket. */
+/** Matches a string (group 1) and the colon after it if it is a key (group 2), or a brace or bracket. */
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g;
 
-/** Available in browsers and Node, but in none of this package's type libraries. */
+/** Provided by browsers and Node, but not declared in the type libraries of this package. */
 declare const TextDecoder: new (
   label: string,
   options: { fatal: boolean; ignoreBOM: boolean },
@@ -22,19 +22,19 @@ declare const TextEncoder: new () => { encode(text: string): Uint8Array };
 
 /**
  * Parses a JSON text.
- * @param what the name of the text in errors
+ * @param what the subject of error messages, such as "config.json"
  * @throws UnrollError `format` with the problem
  */
 export function parseStrictJson(text: string, what: string): Json {
   try {
     checkKeys(text);
-    return JSON.parse(text, strictPart);
+    return JSON.parse(text, reviveStrictly);
   } catch (error) {
     throw new UnrollError('format', `${what} is not valid JSON: ${(error as Error).message}.`, { what });
   }
 }
 
-/** @throws Error for a key that occurs twice in one object, and for levels beyond {@link MAX_DEPTH} */
+/** @throws Error if a key occurs twice in an object, or if there are more than {@link MAX_DEPTH} levels */
 function checkKeys(text: string): void {
   const levels: Set<string>[] = [];
   for (const { 0: token, 1: string, 2: colon, index } of text.matchAll(TOKEN)) {
@@ -51,15 +51,15 @@ function checkKeys(text: string): void {
   }
 }
 
-/** A reviver: numbers are finite, objects have no prototype. */
-function strictPart(_key: string, part: Json): Json {
-  if (part === Number.POSITIVE_INFINITY || part === Number.NEGATIVE_INFINITY)
+/** Reviver for JSON.parse: rejects numbers beyond float64, and removes the prototype of objects. */
+function reviveStrictly(_key: string, value: Json): Json {
+  if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
     throw new Error('a number is beyond float64');
-  if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-  return Object.assign(Object.create(null), part);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.assign(Object.create(null), value);
 }
 
-/** Decodes strict UTF-8. @throws UnrollError `format` for bytes that are not UTF-8 */
+/** Decodes UTF-8. @throws UnrollError `format` for bytes that are not UTF-8 */
 export function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -2,19 +2,19 @@
  * Tensors: immutable n-dimensional arrays of real numbers. They need not be disposed. The values of a tensor are in
  * one of three locations:
  *
- * - host: an array owned by the garbage collector. Results of `tensor()` are there, and results of scopes if the
- * backend's memory can be read synchronously; such a tensor never expires and can be used on any backend;
- * - block: temporary memory of the scope in which it was created. After that scope has closed, using the tensor
- * throws;
- * - resident: a part of a buffer that stays in a backend's memory (parameters, optimizer slots, and results of scopes
- * if that memory can only be read asynchronously).
+ * - host: an array owned by the garbage collector, for results of `tensor()`, and for results of scopes if the
+ *   backend's memory can be read synchronously. Such a tensor never expires and can be used on any backend.
+ * - block: temporary memory of the scope in which the tensor was created. After the scope has closed, using the tensor
+ *   throws an error.
+ * - resident: a part of a buffer that stays in a backend's memory, for parameters and optimizer slots, and for results
+ *   of scopes if the backend's memory can only be read asynchronously.
  */
 import type { Backend, Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
-import { FlatBuffer, readNow } from './resident.js';
+import { formatValue } from './format-value.js';
+import { FlatBuffer, readSynchronously } from './resident.js';
 import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
-import { shown } from './shown.js';
 
 /** A block and the backend that owns it. */
 export interface BlockLocation {
@@ -22,17 +22,18 @@ export interface BlockLocation {
   block: Block;
 }
 
-/** Memory that outlives scopes, looked up again when the backend changes (see resident.ts). */
+/** Memory that outlives scopes (see resident.ts). */
 export interface ResidentMemory {
+  /** The part at `offset`, after moving the memory to the current backend if necessary. */
   blockFor(offset: number, length: number): Block;
   /** The current location, without moving the memory to the current backend. */
   locationOf(offset: number, length: number): BlockLocation;
 }
 
 /**
- * The location of values, shared by tensors with the same values in different shapes, so that they move together.
- * `values` is set if they are in an array; else `memory` is set if they are resident; else they are in `block` of
- * `scope`. The values of an array may also have a copy in `block` while `scope` is open.
+ * The location of a tensor's values. Tensors with the same values in different shapes share one Storage, so that they
+ * move together. Host values are in `values`, and may have a copy in `block` while `scope` is open. Resident values
+ * are in `memory` at `offset`. Otherwise, the values are in `block`, which belongs to `scope`.
  * @internal
  */
 export interface Storage {
@@ -54,9 +55,9 @@ export function storage(
   return { values, block, scope, memory, offset };
 }
 
-/** Nested arrays of numbers, for creating tensors and reading them. */
+/** A number, or nested arrays of numbers. */
 export type NestedArray = number | NestedArray[];
-/** A tensor, or numbers that ops accept instead of one. */
+/** A tensor, or numbers that an op converts to a tensor. */
 export type TensorLike = Tensor | NestedArray | Float32Array | Float64Array;
 
 export class Tensor {
@@ -75,7 +76,7 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** A copy of the values, row-major. Works on every backend. */
+  /** Returns a copy of the values, row-major. Works on every backend. */
   async data(): Promise<FloatArray> {
     const { hostArray } = this;
     if (hostArray) return hostArray.slice();
@@ -84,14 +85,14 @@ export class Tensor {
   }
 
   /**
-   * The values, synchronously: for tensors made from numbers and on CPU backends.
-   * @throws UnrollError `backend` if the values are in memory that can only be read asynchronously: await `data()`
+   * Returns a copy of the values, row-major, synchronously. Works on CPU backends, and for tensors made from numbers.
+   * @throws UnrollError `backend` if the values can only be read asynchronously; await `data()` instead
    */
   dataSync(): FloatArray {
     return this.hostArray?.slice() ?? hostValues(this, `This tensor of shape ${formatShape(this.shape)}`);
   }
 
-  /** The single value of a tensor of size 1. */
+  /** Returns the value of a tensor with one element. */
   item(): number {
     if (this.size !== 1) {
       throw shapeError(`item() needs a tensor of one element, got shape ${formatShape(this.shape)}.`);
@@ -99,12 +100,14 @@ export class Tensor {
     return this.dataSync()[0];
   }
 
-  /** The values as nested arrays. */
+  /** Returns the values as nested arrays. */
   toArray(): NestedArray {
     const values = this.dataSync();
-    let at = 0;
+    let index = 0;
     const build = (depth: number): NestedArray =>
-      depth === this.rank ? values[at++] : Array.from({ length: this.shape[depth] }, () => build(depth + 1));
+      depth === this.rank
+        ? values[index++]
+        : Array.from({ length: this.shape[depth] }, () => build(depth + 1));
     return build(0);
   }
 
@@ -112,18 +115,18 @@ export class Tensor {
     return `Tensor${formatShape(this.shape)}`;
   }
 
-  /** @internal The values in host memory, not to be changed; null if they are in a backend's memory. */
+  /** @internal The values in host memory (do not change them), or null if they are in a backend's memory. */
   get hostArray(): FloatArray | null {
     return this.#storage.values;
   }
 
-  /** @internal The memory of values that are not in `hostArray`. */
+  /** @internal Returns the backend memory of the values, for tensors without `hostArray`. */
   location(): BlockLocation {
     const { memory, offset, scope } = this.#storage;
     return memory?.locationOf(offset, this.size) ?? { backend: scope!.backend, block: this.#liveBlock() };
   }
 
-  /** @internal The memory of this tensor for the current backend; uploads host values once per scope. */
+  /** @internal Returns the values in the memory of the current backend; uploads host values once per scope. */
   block(): Block {
     const storage = this.#storage;
     const { values, memory } = storage;
@@ -138,12 +141,12 @@ export class Tensor {
     return block;
   }
 
-  /** @internal A tensor of another shape over the same memory. */
+  /** @internal Returns a tensor of another shape with the same storage. */
   withShape(shape: Shape): Tensor {
     return new Tensor(shape, this.#storage);
   }
 
-  /** @internal Moves the values to memory that outlives scopes, if `scope` is about to close. */
+  /** @internal Moves the values to memory that outlives scopes if they are in `scope` (null: in any scope). */
   moveOut(scope: ScopeState | null): void {
     const storage = this.#storage;
     if (storage.values !== null || storage.memory !== null || (scope !== null && storage.scope !== scope)) {
@@ -159,7 +162,7 @@ export class Tensor {
     }
   }
 
-  /** @internal Makes resident memory the tensor's storage. */
+  /** @internal Makes `memory` at `offset` the storage of this tensor. */
   bindTo(memory: ResidentMemory, offset: number): void {
     this.#storage = storage(null, null, null, memory, offset);
   }
@@ -177,34 +180,36 @@ export class Tensor {
 }
 
 /**
- * The values of a tensor: for host tensors without a copy (not to be changed), on CPU backends a copy.
- * @throws UnrollError `backend`, beginning with `what`, on other backends
+ * Returns the values of a tensor: the array itself for a host tensor (do not change it), or a copy of backend memory.
+ * @param what the subject of the error message
+ * @throws UnrollError `backend` if the values can only be read asynchronously
  */
 export function hostValues(tensor: Tensor, what: string): FloatArray {
-  return tensor.hostArray ?? readNow(tensor.location(), what);
+  return tensor.hostArray ?? readSynchronously(tensor.location(), what);
 }
 
-/** The values of several tensors; those of host tensors without a copy (not to be changed). */
+/** Returns the values of several tensors: a promise unless all of them are host tensors. Do not change the arrays. */
 export function valuesOf(tensors: readonly Tensor[]): FloatArray[] | Promise<FloatArray[]> {
   const arrays = tensors.map((tensor) => tensor.hostArray);
   if (!arrays.includes(null)) return arrays as FloatArray[];
   return Promise.all(arrays.map((values, i) => values ?? tensors[i].data()));
 }
 
-/** Length of a pooled array, and the largest size of a tensor stored in one. */
+/** Length of a pool array, and the size of the largest tensor stored in one. */
 const POOL_LENGTH = 4096;
-const SMALL = 256;
+const MAX_POOLED_SIZE = 256;
 const pools = new Map<unknown, { array: FloatArray; used: number }>();
 
 /**
- * An array for a small tensor that leaves its scope, cut from a pool: allocating one per tensor would dominate a small
- * step. The pool stays private (`data` and `dataSync` copy).
+ * Returns an array for a small tensor that leaves its scope: a part of a pool array, because allocating an array per
+ * tensor would take most of the time of a small step. Returns undefined for larger tensors. Users never get a pool
+ * array, because `data` and `dataSync` copy.
  */
 function pooledArray(
   size: number,
   Float: Float32ArrayConstructor | Float64ArrayConstructor,
 ): FloatArray | undefined {
-  if (size > SMALL) return undefined;
+  if (size > MAX_POOLED_SIZE) return undefined;
   let pool = pools.get(Float);
   if (pool === undefined || pool.used + size > POOL_LENGTH) {
     pool = { array: new Float(POOL_LENGTH), used: 0 };
@@ -215,56 +220,57 @@ function pooledArray(
   return pool.array.subarray(start, pool.used);
 }
 
-/** @internal A host tensor over `values`, which it owns from now on. */
+/** @internal Returns a host tensor that takes ownership of `values` (no copy). */
 export function hostTensor(values: FloatArray, shape: Shape): Tensor {
   return new Tensor(shape, storage(values, null, null));
 }
 
-/** @internal A fresh tensor in the temporary memory of the open scope. */
+/** @internal Allocates a tensor, with undefined values, in the temporary memory of the open scope. */
 export function temporaryTensor(shape: Shape): Tensor {
   return viewTensor(openScope().backend.temporary(sizeOf(shape)), shape);
 }
 
-/** @internal A tensor over a part of another tensor's temporary memory. */
+/** @internal Returns a tensor over a block of temporary memory of the open scope. */
 export function viewTensor(block: Block, shape: Shape): Tensor {
   return new Tensor(shape, storage(null, block, openScope()));
 }
 
-const kindOf = (value: unknown): string => typeof value;
+const typeName = (value: unknown): string => typeof value;
 
 /**
  * Creates a tensor from values.
- * @param values nested arrays of equal lengths, or a typed array together with `shape`
- * @param shape required for typed arrays; for nested arrays it may reshape them
+ * @param values nested arrays of equal lengths, or a typed array
+ * @param shape default: the shape of the nested arrays, or [length] for a typed array
  * @throws UnrollError `shape` if the values are ragged or do not fill the shape
  */
 export function tensor(values: NestedArray | FloatArray | readonly number[], shape?: Shape): Tensor {
-  return tensorOf(values, shape, shown);
+  return tensorOf(values, shape, formatValue);
 }
 
 /**
- * @internal {@link tensor} for values that are not from users: without the code that formats them, which a page that
- * only runs models omits.
- * @param say formats a value that is not a number, for the error
+ * @internal Like {@link tensor}, but without the code that formats values for errors, which bundles that only run
+ * models leave out.
+ * @param format formats a value that is not a number, for the error
  */
 export function tensorOf(
   values: NestedArray | FloatArray | readonly number[],
   shape?: Shape,
-  say: (value: unknown) => string = kindOf,
+  format: (value: unknown) => string = typeName,
 ): Tensor {
   const Float = currentBackend().float;
   let flat: number[] | FloatArray = [];
-  let found: number[] = [];
+  let nestedShape: number[] = [];
   if (values instanceof Float32Array || values instanceof Float64Array) {
     flat = values;
-    found = [values.length];
-  } else flatten(values as NestedArray, 0, found, flat, say);
-  const own = shape ?? found;
-  checkFill(flat.length, own);
-  return hostTensor(Float.from(flat), [...own]);
+    nestedShape = [values.length];
+  } else flatten(values as NestedArray, 0, nestedShape, flat, format);
+  const fullShape = shape ?? nestedShape;
+  checkSize(flat.length, fullShape);
+  return hostTensor(Float.from(flat), [...fullShape]);
 }
 
-function checkFill(count: number, shape: Shape): void {
+/** @throws UnrollError `shape` unless `count` values fill `shape` */
+function checkSize(count: number, shape: Shape): void {
   checkShape(shape);
   if (count !== sizeOf(shape)) {
     throw shapeError(
@@ -277,12 +283,13 @@ function checkFill(count: number, shape: Shape): void {
   }
 }
 
+/** Appends the numbers of nested arrays to `out`, and sets `shape` from the first array of each level. */
 function flatten(
   values: NestedArray,
   depth: number,
   shape: number[],
   out: number[],
-  say: (value: unknown) => string,
+  format: (value: unknown) => string,
 ): void {
   if (typeof values === 'number') {
     if (depth < shape.length) throw shapeError('Ragged nested arrays: got a number, expected a row.');
@@ -290,7 +297,7 @@ function flatten(
     return;
   }
   if (!Array.isArray(values)) {
-    throw valueError(`A tensor must be made of numbers or nested arrays of numbers, got ${say(values)}.`);
+    throw valueError(`A tensor must be made of numbers or nested arrays of numbers, got ${format(values)}.`);
   }
   if (depth === shape.length) {
     if (out.length > 0) throw shapeError('Ragged nested arrays: got a row, expected a number.');
@@ -300,7 +307,7 @@ function flatten(
       `Ragged nested arrays: a row of ${values.length} among rows of ${shape[depth]}. Pad sequences of different lengths first.`,
     );
   }
-  for (const value of values) flatten(value, depth + 1, shape, out, say);
+  for (const value of values) flatten(value, depth + 1, shape, out, format);
 }
 
 /** Converts anything that an op accepts to a tensor. */
@@ -309,7 +316,7 @@ export function asTensor(value: TensorLike): Tensor {
   return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensorOf(value);
 }
 
-/** A tensor filled with one value. */
+/** Creates a tensor filled with one value. */
 export function full(shape: Shape, value: number): Tensor {
   checkShape(shape);
   return hostTensor(new (currentBackend().float)(sizeOf(shape)).fill(value), [...shape]);

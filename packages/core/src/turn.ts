@@ -1,24 +1,24 @@
-/** Yields to the event loop (timers, input, messages), so that a page stays responsive between batches. */
-export function nextTurn(): Promise<void> {
-  const host = globalThis as { setImmediate?: (work: () => void) => unknown };
+/** Yields to the event loop (timers, input, messages), which keeps a page responsive during long work. */
+export function yieldToEventLoop(): Promise<void> {
+  const global = globalThis as { setImmediate?: (work: () => void) => unknown };
   return new Promise((resolve) => {
-    if (host.setImmediate) host.setImmediate(resolve);
-    else if (waiting.push(resolve) === 1) channel().postMessage(null);
+    if (global.setImmediate) global.setImmediate(resolve);
+    else if (resolvers.push(resolve) === 1) sendPort().postMessage(null);
   });
 }
 
-/** Milliseconds for which work may block the event loop: one frame of a page at 60 frames per second. */
-const HOLD = 16;
-let lastTurn = 0;
+/** Milliseconds for which work may block the event loop: one frame at 60 frames per second. */
+const MAX_BLOCKING = 16;
+let lastYield = 0;
 
 /**
- * Yields to the event loop if it has been blocked for a while. A yield costs more than a step of a small network, and
- * users do not notice a delay of a few milliseconds.
+ * Yields to the event loop if the last yield was at least {@link MAX_BLOCKING} ms ago. Not more often, because a yield
+ * takes longer than a step of a small network.
  */
-export async function nextTurnIfDue(): Promise<void> {
-  if (performance.now() - lastTurn < HOLD) return;
-  await nextTurn();
-  lastTurn = performance.now();
+export async function yieldIfDue(): Promise<void> {
+  if (performance.now() - lastYield < MAX_BLOCKING) return;
+  await yieldToEventLoop();
+  lastYield = performance.now();
 }
 
 interface Port {
@@ -26,18 +26,16 @@ interface Port {
   postMessage(message: unknown): void;
 }
 
-const waiting: (() => void)[] = [];
+const resolvers: (() => void)[] = [];
 let port: Port | null = null;
 
-/**
- * One message channel for the lifetime of the page: unlike timers, messages have no minimum delay.
- */
-function channel(): Port {
+/** Returns the sending port of the page's message channel. Unlike timers, messages have no minimum delay. */
+function sendPort(): Port {
   if (port) return port;
-  const host = globalThis as unknown as { MessageChannel: new () => { port1: Port; port2: Port } };
-  const { port1, port2 } = new host.MessageChannel();
+  const global = globalThis as unknown as { MessageChannel: new () => { port1: Port; port2: Port } };
+  const { port1, port2 } = new global.MessageChannel();
   port1.onmessage = () => {
-    for (const resolve of waiting.splice(0)) resolve();
+    for (const resolve of resolvers.splice(0)) resolve();
   };
   return (port = port2);
 }

@@ -157,8 +157,8 @@ describe('valueAndGrad', () => {
       () => valueAndGrad(() => sum(valueAndGrad(() => sum(square(x)), [x]).grads[0]!), [x]),
       new UnrollError(
         'gradient',
-        'Gradients cannot be nested: the function to differentiate asks for a gradient itself. Only first-order gradients are supported: ' +
-          'compute the inner gradient before, and pass its value in.',
+        'Gradients cannot be nested: the function to differentiate computes a gradient itself. ' +
+          'Compute the inner gradient first and pass its value to the function.',
       ),
     );
     assert.deepEqual(

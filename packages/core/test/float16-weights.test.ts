@@ -15,7 +15,7 @@ import {
   type Tensor,
   tensor,
 } from '@unroll/core';
-import { cpuBackend, fromHalf, layOut, toHalves } from '@unroll/core/internal';
+import { cpuBackend, fromFloat16Bits, layOut, toFloat16Bits } from '@unroll/core/internal';
 import {
   Cell,
   callPack,
@@ -169,7 +169,7 @@ for (const { name, backend } of natives) {
           assert.equal(stored, format);
         }
         const [bits] = new Uint16Array(memory.buffer, packed + 4 * (16 + 4 * H), 1);
-        assert.equal(fromHalf(bits), fromHalf(toHalves([value], 'w')[0]), `${value}`);
+        assert.equal(fromFloat16Bits(bits), fromFloat16Bits(toFloat16Bits([value], 'w')[0]), `${value}`);
       }
     });
   });

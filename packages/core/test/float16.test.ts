@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream, UnrollError } from '@unroll/core';
-import { fromHalf, toHalves } from '@unroll/core/internal';
+import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 
 /** All finite float16s from 0 up, in the order of their bits: steps of 2^-24, which double at each power of two from 2^-13 on. */
 const HALVES: readonly number[] = (() => {
@@ -17,17 +17,17 @@ const HALVES: readonly number[] = (() => {
   }
   return found;
 })();
-const bits = (values: ArrayLike<number>): Uint16Array => toHalves(values, 'w');
+const bits = (values: ArrayLike<number>): Uint16Array => toFloat16Bits(values, 'w');
 
 test('decodes bits', () => {
   assert.equal(HALVES.at(-1), 65504);
-  const read = (sign: number): number[] => HALVES.map((_, i) => fromHalf(sign | i));
+  const read = (sign: number): number[] => HALVES.map((_, i) => fromFloat16Bits(sign | i));
   assert.deepEqual(read(0), HALVES);
   assert.deepEqual(
     read(0x8000),
     HALVES.map((value) => -value),
   );
-  assert.deepEqual([0x7c00, 0xfc00, 0x7e00].map(fromHalf), [
+  assert.deepEqual([0x7c00, 0xfc00, 0x7e00].map(fromFloat16Bits), [
     Number.POSITIVE_INFINITY,
     Number.NEGATIVE_INFINITY,
     Number.NaN,
@@ -69,13 +69,13 @@ const { f16round } = Math as { f16round?: (value: number) => number };
 test('agrees with Math.f16round', { skip: f16round ? false : 'this Node has no Math.f16round' }, () => {
   const random = new RandomStream(7, 'float16');
   const values = random.uniform(1e5, -1, 1).map((value, i) => value * 2 ** ((i % 42) - 26));
-  assert.deepEqual(Array.from(bits(values), fromHalf), Array.from(values, f16round!));
+  assert.deepEqual(Array.from(bits(values), fromFloat16Bits), Array.from(values, f16round!));
 });
 
 test('rejects values outside the range of float16', () => {
   for (const value of [65504.001, -65505, 1e30, Number.POSITIVE_INFINITY, Number.NaN]) {
     assert.throws(
-      () => toHalves([1, 65504, value], 'lstm/kernel'),
+      () => toFloat16Bits([1, 65504, value], 'lstm/kernel'),
       (error: unknown) => {
         assert.ok(error instanceof UnrollError && error.code === 'value');
         assert.deepEqual(error.data, { name: 'lstm/kernel', position: 2, value });

@@ -73,7 +73,7 @@ describe('the gradient check finds a wrong gradient', () => {
     const wrong = tanh((call) => [sum(opTable.tanh.backward(call)[0]!, 0, true)]);
     assert.throws(
       () => checkGradients('tanh', wrong, sample),
-      /tanh: the gradient of input 0 must have its shape \[7\], .* got \[1\]/,
+      /tanh: the gradient of input 0 must have the input's shape \[7\], .* got \[1\]/,
     );
   });
 

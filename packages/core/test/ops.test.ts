@@ -107,7 +107,7 @@ describe('elementwise', () => {
       () => add(zeros([2, 3]), zeros([2, 4])),
       new UnrollError(
         'shape',
-        'add: shapes [2, 3] and [2, 4] do not broadcast (3 against 4). Make the sizes equal, or one of them 1.',
+        'add: shapes [2, 3] and [2, 4] do not broadcast: sizes 3 and 4 must be equal, or one of them 1.',
         { op: 'add', a: [2, 3], b: [2, 4] },
       ),
     );
@@ -181,7 +181,7 @@ describe('shapes', () => {
     assert.deepEqual(broadcastTo([1, 2], [2, 2]).toArray(), [[1, 2], [1, 2]]);
     assert.throws(
       () => broadcastTo(M, [3]),
-      new UnrollError('shape', 'broadcastTo: [2, 3] does not broadcast to [3].'),
+      new UnrollError('shape', 'broadcastTo: [2, 3] cannot be broadcast to [3].'),
     );
   });
 
@@ -191,7 +191,7 @@ describe('shapes', () => {
     assert.deepEqual(slice(M, 0, 1, 1).shape, [0, 3]);
     assert.throws(
       () => slice(M, 1, 1, 4),
-      new UnrollError('value', 'slice: 1..4 must lie within axis 1 of size 3.', {
+      new UnrollError('value', 'slice: start and end must lie within axis 1 of size 3, got 1..4.', {
         ...{ shape: [2, 3], axis: 1, start: 1, end: 4 },
       }),
     );
@@ -209,7 +209,7 @@ describe('shapes', () => {
     assert.throws(() => concat([]), new UnrollError('value', 'concat needs at least one tensor, got none.'));
     assert.throws(
       () => concat([M, zeros([3, 3])], 1),
-      new UnrollError('shape', 'concat along axis 1: shapes [2, 3], [3, 3] differ elsewhere.', {
+      new UnrollError('shape', 'concat along axis 1: shapes [2, 3], [3, 3] must be equal on all other axes.', {
         ...{ shapes: [[2, 3], [3, 3]], axis: 1 },
       }), // biome-ignore format: one object
     );
@@ -269,7 +269,7 @@ describe('rows', () => {
     for (const [name, f] of Object.entries({ softmax, logSoftmax })) {
       assert.throws(
         () => f(3),
-        new UnrollError('shape', `${name} works along the last axis, but this tensor is a single number.`),
+        new UnrollError('shape', `${name} needs a tensor of rank 1 or more, got a single number.`),
       );
     }
   });
@@ -299,15 +299,19 @@ describe('rows', () => {
     close(sparseCrossentropy(tensor([[0, Math.log(3)]]), [1]), [-Math.log(0.75)]);
     assert.throws(
       () => pick(M, [0]),
-      new UnrollError('shape', 'pick takes rows [N, K] and a class for each, [N]; got [2, 3] and [1].', {
-        ...{ x: [2, 3], ids: [1] },
-      }),
+      new UnrollError(
+        'shape',
+        'pick takes rows [N, K] and a class index for each row, [N]; got [2, 3] and [1].',
+        {
+          ...{ x: [2, 3], ids: [1] },
+        },
+      ),
     );
     assert.throws(
       () => sparseCrossentropy(M, [0, 3]),
       new UnrollError(
         'value',
-        'sparseCrossentropy: the class of row 1 must be one of 3 classes (0 to 2), got 3.',
+        'sparseCrossentropy: the class of row 1 must be an integer from 0 to 2, got 3.',
         {
           ...{ id: 3, row: 1, classes: 3 },
         },

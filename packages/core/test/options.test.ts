@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Tensor, tensor, type UnrollError } from '@unroll/core';
-import { checkOptions, type Known, nameHint, shown, unknownOption } from '@unroll/core/internal';
+import { checkOptions, formatValue, nameHint, type OptionTypes, unknownOption } from '@unroll/core/internal';
 
 interface Options {
   units?: number;
@@ -13,13 +13,13 @@ interface Options {
   name?: string;
   trainable?: boolean;
 }
-const known: Known<Options> = {
+const known: OptionTypes<Options> = {
   units: 'count',
-  rate: 'share',
+  rate: 'fraction',
   learningRate: 'number',
-  returnSequences: 'flag',
+  returnSequences: 'boolean',
   mode: ['min', 'max'],
-  name: 'text',
+  name: 'string',
   trainable: true,
 };
 
@@ -82,7 +82,7 @@ describe('options', () => {
     padding_idx: 'With maskZero: true, id 0 is padding.',
     initial_epoch: 'It is not needed: fit() continues after the last epoch of the previous call.',
     validation_freq: 'It is not needed: validation runs after every epoch.',
-    validation_batch_size: 'It is not needed: validation uses batchSize, too.',
+    validation_batch_size: 'It is not needed: validation also uses batchSize.',
     optimizer: 'Pass it to compile().',
   };
   for (const [option, hint] of Object.entries(elsewhere)) {
@@ -139,6 +139,6 @@ test('abbreviates values', () => {
     [Promise.resolve(1), 'a Promise'],
     [Object.create(null), '{}'],
   ];
-  for (const [value, text] of cases) assert.equal(shown(value), text);
-  assert.equal(shown(tensor([1])), `a ${Tensor.name}`);
+  for (const [value, text] of cases) assert.equal(formatValue(value), text);
+  assert.equal(formatValue(tensor([1])), `a ${Tensor.name}`);
 });

@@ -105,7 +105,7 @@ test('the number of threads must be a positive integer', async () => {
   for (const count of [0, -1, 1.5, Number.NaN]) {
     assert.throws(
       () => setThreads(count),
-      new UnrollError('value', `The number of threads must be a positive integer, got ${count}.`, { count }),
+      new UnrollError('value', `setThreads: count must be a positive integer, got ${count}.`, { count }),
     );
   }
   await setBackend('reference');

@@ -1,10 +1,11 @@
-/** Baseline forecasts without training. A model that does not beat them has learned nothing useful. */
+/** Baseline forecasts, which need no training. A useful model has a smaller error than a baseline. */
 import { UnrollError, valueError } from '@unroll/core';
-import { shown } from '@unroll/core/internal';
+import { formatValue } from '@unroll/core/internal';
 
-function checked(history: ArrayLike<number>, horizon: number, needed: number): void {
+/** @throws UnrollError `value` for an invalid horizon, `data` if there are fewer than `needed` past values */
+function checkInputs(history: ArrayLike<number>, horizon: number, needed: number): void {
   if (!Number.isInteger(horizon) || horizon < 1)
-    throw valueError(`horizon must be a positive integer, got ${shown(horizon)}.`);
+    throw valueError(`horizon must be a positive integer, got ${formatValue(horizon)}.`);
   if (history.length < needed) {
     throw new UnrollError(
       'data',
@@ -13,24 +14,23 @@ function checked(history: ArrayLike<number>, horizon: number, needed: number): v
   }
 }
 
-/** The last value, repeated (naive forecast). */
+/** Returns the naive forecast: the last value, `horizon` times. */
 export function naive(history: ArrayLike<number>, horizon: number): Float64Array {
-  checked(history, horizon, 1);
+  checkInputs(history, horizon, 1);
   return new Float64Array(horizon).fill(history[history.length - 1]);
 }
 
-/** The value one season earlier. Beyond the first season, the last season repeats. */
+/** Returns the seasonal naive forecast: the last `season` values, repeated up to `horizon` values. */
 export function seasonalNaive(history: ArrayLike<number>, horizon: number, season: number): Float64Array {
-  checked(history, horizon, season);
+  checkInputs(history, horizon, season);
   return Float64Array.from({ length: horizon }, (_, k) => history[history.length - season + (k % season)]);
 }
 
 /**
- * The line through the first and the last value, extended: the last value plus the mean change per step times the
- * number of steps ahead.
+ * Returns the drift forecast: the line through the first and the last value, continued for `horizon` steps.
  */
 export function drift(history: ArrayLike<number>, horizon: number): Float64Array {
-  checked(history, horizon, 2);
+  checkInputs(history, horizon, 2);
   const last = history[history.length - 1];
   const slope = (last - history[0]) / (history.length - 1);
   return Float64Array.from({ length: horizon }, (_, k) => last + slope * (k + 1));

@@ -1,7 +1,6 @@
 /**
- * Reads CSV. Papa Parse splits the text into fields (quotes, escapes, delimiter guessing); this file adds what a table
- * needs beyond that: a header, rows of equal length, the line on which each row begins, and messages with file and
- * line.
+ * Reads CSV text as a table. Papa Parse splits the text into fields and guesses the delimiter. This file reads the
+ * header, checks the number of fields of each row, and records the line on which each row begins, for error messages.
  */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -12,35 +11,34 @@ import { cleanName, makeTable, type Table } from './table.js';
 export interface CsvOptions extends NumberOptions {
   /** Name for messages; default `table`. */
   source?: string;
-  /** Default: the one that the first line names (`sep=;`), else the best fit of comma, semicolon, tab and pipe. */
+  /** Field delimiter. Default: the one in a first line `sep=;`, or else detected (comma, semicolon, tab or pipe). */
   delimiter?: string;
 }
 
 /**
- * Reads CSV text with a header line. Empty lines are skipped; missing cells become empty text. A first line `sep=;`,
- * as Excel writes it, sets the delimiter.
+ * Reads CSV text with a header line. Empty lines are skipped; empty cells become empty strings. A first line `sep=;`,
+ * which Excel understands, sets the delimiter.
  * @throws UnrollError `data` for an empty text, a header without names, a row with more or fewer fields than the
- * header, or an unclosed quote; the message names the file and line
+ * header, or an unclosed quote; the message gives the file and line
  */
 export function parseCsv(text: string, options: CsvOptions = {}): Table {
-  checkOptions('parseCsv', options, { source: 'text', delimiter: 'text', ...SEPARATOR_OPTIONS });
+  checkOptions('parseCsv', options, { source: 'string', delimiter: 'string', ...SEPARATOR_OPTIONS });
   const { source = 'table', decimal, thousands } = options;
-  const body = unified(text);
+  const body = normalizeText(text);
   if (body.trim() === '') {
-    throw new UnrollError(
-      'data',
-      `${source} is empty. It needs a header line and one line for each time step.`,
-      {
-        source,
-      },
-    );
+    throw new UnrollError('data', `${source} is empty. Write a header line and one line per row.`, {
+      source,
+    });
   }
-  const excel = /^"?sep=(.)"?\n/i.exec(body);
-  const { names, cells, lines, delimiter } = splitRows(excel === null ? body : body.slice(excel[0].length), {
-    source,
-    delimiter: options.delimiter ?? excel?.[1],
-    line: excel === null ? 1 : 2,
-  });
+  const separatorLine = /^"?sep=(.)"?\n/i.exec(body);
+  const { names, cells, lines, delimiter } = splitRows(
+    separatorLine === null ? body : body.slice(separatorLine[0].length),
+    {
+      source,
+      delimiter: options.delimiter ?? separatorLine?.[1],
+      line: separatorLine === null ? 1 : 2,
+    },
+  );
   if (lines.length === 0) {
     throw new UnrollError('data', `${source} has a header but no rows.`, { source });
   }
@@ -51,8 +49,8 @@ export function parseCsv(text: string, options: CsvOptions = {}): Table {
   });
 }
 
-/** Removes a byte order mark, and replaces all line ends by \n. */
-function unified(text: string): string {
+/** Removes a byte order mark and converts line ends to \n. */
+function normalizeText(text: string): string {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
   return body.includes('\r') ? body.replace(/\r\n?/g, '\n') : body;
 }
@@ -64,17 +62,17 @@ interface SplitOptions {
   line: number;
 }
 
-interface Split {
+interface SplitTable {
   names: string[];
   cells: string[][];
   lines: number[];
   delimiter: string;
 }
 
-function splitRows(body: string, { source, delimiter: given, line: first }: SplitOptions): Split {
-  const delimiter = given ?? guessDelimiter(body);
-  const split: Split = { names: [], cells: [], lines: [], delimiter };
-  let at = 0;
+function splitRows(body: string, { source, delimiter: requested, line: first }: SplitOptions): SplitTable {
+  const delimiter = requested ?? guessDelimiter(body);
+  const split: SplitTable = { names: [], cells: [], lines: [], delimiter };
+  let offset = 0;
   let line = first;
   Papa.parse<string[]>(body, {
     delimiter,
@@ -84,14 +82,14 @@ function splitRows(body: string, { source, delimiter: given, line: first }: Spli
       const quote = errors.find((error) => error.type === 'Quotes');
       if (quote !== undefined) throw quoteError(source, line, quote.message);
       if (data.some((field) => field.trim() !== '')) addRow(split, { fields: data, line }, source);
-      for (; at < meta.cursor; at++) if (body.charCodeAt(at) === 10) line++;
+      for (; offset < meta.cursor; offset++) if (body.charCodeAt(offset) === 10) line++;
     },
   });
   return split;
 }
 
-/** Adds a row to the columns; the first one gives their names. */
-function addRow({ names, cells, lines, delimiter }: Split, row: RawRow, source: string): void {
+/** Adds a row of fields to the columns. The first row is the header. */
+function addRow({ names, cells, lines, delimiter }: SplitTable, row: RawRow, source: string): void {
   if (names.length === 0) {
     names.push(...headerNames(row, source));
     cells.push(...names.map(() => []));
@@ -126,12 +124,13 @@ function quoteError(source: string, line: number, detail: string): UnrollError {
   );
 }
 
+/** Returns the column names of a header. @throws UnrollError `data` if all fields look like values */
 function headerNames(header: RawRow, source: string): string[] {
   const names = header.fields.map(cleanName);
   if (names.every((name) => name === '' || cellNumber(name) !== undefined || /^\d{4}-\d\d/.test(name))) {
     throw new UnrollError(
       'data',
-      `${source}, line ${header.line}: the first line must name the columns, got values (${names.slice(0, 3).join(', ')}). Add a line of names above.`,
+      `${source}, line ${header.line}: the first line must name the columns, got values (${names.slice(0, 3).join(', ')}). Add a line with column names above it.`,
       { source, line: header.line },
     );
   }
@@ -140,11 +139,11 @@ function headerNames(header: RawRow, source: string): string[] {
 
 function checkWidth(record: RawRow, names: readonly string[], source: string, delimiter: string): void {
   if (record.fields.length === names.length) return;
-  const what = record.fields.length > names.length ? 'more' : 'fewer';
+  const comparison = record.fields.length > names.length ? 'more' : 'fewer';
   const mark = delimiter === '\t' ? 'a tab' : `"${delimiter}"`;
   throw new UnrollError(
     'data',
-    `${source}, line ${record.line}: ${record.fields.length} fields, ${what} than the header's ${names.length} ` +
+    `${source}, line ${record.line}: ${record.fields.length} fields, ${comparison} than the header's ${names.length} ` +
       `(${names.slice(0, 6).join(', ')}; separated by ${mark}). Put text that contains ${mark} in quotes.`,
     { source, line: record.line, fields: record.fields.length, columns: names.length },
   );

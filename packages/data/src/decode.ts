@@ -1,36 +1,33 @@
-/**
- * Decodes bytes to text: byte order marks, UTF-16 with or without one, UTF-8, and older encodings detected from the
- * text.
- */
+/** Decodes the bytes of text files: UTF-8, UTF-16 with or without a byte order mark, and detected older encodings. */
 import { UnrollError, valueError } from '@unroll/core';
-import { decoded, likelyEncoding, sampleOf } from './encodings.js';
+import { decodeAsLikely, sampleOf, tryDecode } from './encodings.js';
 
 export interface DecodedText {
   text: string;
-  /** The usual name: `UTF-8`, `UTF-16`, `Windows-1252`, `GBK`. */
+  /** Name of the encoding, such as `UTF-8`, `UTF-16`, `Windows-1252`, `GBK`. */
   encoding: string;
 }
 
 /**
  * Decodes the bytes of a text file.
- * @param encoding a label of the Encoding Standard such as `gbk` or `windows-1252`; default: found from the bytes
+ * @param encoding a label of the Encoding Standard such as `gbk` or `windows-1252`; default: detected
  * @throws UnrollError `format` if the bytes are not text, if the encoding is not recognised, or if the bytes do not
  * fit the given encoding; `value` for an unknown encoding
  */
 export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: string): DecodedText {
   checkContainer(bytes, source);
   if (encoding !== undefined) return decodeAs(bytes, source, encoding);
-  const utf16 = utf16Of(bytes);
+  const utf16 = detectUtf16(bytes);
   if (utf16 !== null) return { text: new TextDecoder(utf16).decode(bytes), encoding: 'UTF-16' };
   if (bytes.subarray(0, 4096).includes(0)) {
-    throw new UnrollError('format', `${source} is not a text file: it holds zero bytes.`, { source });
+    throw new UnrollError('format', `${source} is not a text file: it contains zero bytes.`, { source });
   }
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), encoding: 'UTF-8' };
   } catch {
     checkDamage(bytes, source);
-    const found = likelyEncoding(bytes);
-    if (found !== undefined) return found;
+    const decodedText = decodeAsLikely(bytes);
+    if (decodedText !== undefined) return decodedText;
     throw new UnrollError(
       'format',
       `${source} is not UTF-8, and its encoding is not recognised. Save it as UTF-8, or set encoding (--encoding), such ` +
@@ -40,15 +37,12 @@ export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: st
   }
 }
 
-/**
- * @throws UnrollError `format` if nearly all characters beyond ASCII are UTF-8: the file is then damaged UTF-8, not
- * another encoding
- */
+/** @throws UnrollError `format` for damaged UTF-8: at least 80 % of the non-ASCII characters are valid UTF-8 */
 function checkDamage(bytes: Uint8Array, source: string): void {
   const sample = new TextDecoder('utf-8').decode(sampleOf(bytes));
   const damaged = sample.match(/\uFFFD/g)?.length ?? 0;
-  const good = (sample.match(/[^\0-\x7F]/g)?.length ?? 0) - damaged;
-  if (good < 4 * damaged) return;
+  const valid = (sample.match(/[^\0-\x7F]/g)?.length ?? 0) - damaged;
+  if (valid < 4 * damaged) return;
   const text = new TextDecoder('utf-8').decode(bytes);
   const line = text.slice(0, text.indexOf('\uFFFD')).split('\n').length;
   throw new UnrollError(
@@ -58,10 +52,11 @@ function checkDamage(bytes: Uint8Array, source: string): void {
   );
 }
 
+/** Decodes bytes in a given encoding. @throws UnrollError as for {@link decodeText} */
 function decodeAs(bytes: Uint8Array, source: string, encoding: string): DecodedText {
   let text: string | undefined;
   try {
-    text = decoded(bytes, encoding.trim());
+    text = tryDecode(bytes, encoding.trim());
   } catch {
     throw valueError(
       `encoding must be a name such as utf-8, windows-1252, gbk, big5, shift_jis or euc-kr, got "${encoding}".`,
@@ -73,24 +68,24 @@ function decodeAs(bytes: Uint8Array, source: string, encoding: string): DecodedT
   throw new UnrollError('format', message, { source, encoding });
 }
 
-/** @throws UnrollError `format` for workbooks and archives, whatever the file name */
+/** @throws UnrollError `format` for workbooks and zip archives, which are recognised by their first bytes */
 function checkContainer(bytes: Uint8Array, source: string): void {
-  const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
-  const zip = begins(0x50, 0x4b, 0x03, 0x04);
-  const old = begins(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1);
-  if (!zip && !old) return;
+  const startsWith = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
+  const zip = startsWith(0x50, 0x4b, 0x03, 0x04);
+  const oldExcel = startsWith(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1);
+  if (!zip && !oldExcel) return;
   // A zip stores file names as plain text, and its directory at the end lists all of them.
-  const ends = [bytes.subarray(0, 8192), bytes.subarray(-65_536)];
-  const names = ends.map((part) => new TextDecoder('latin1').decode(part)).join('');
-  const workbook = old || /xl\/|\[Content_Types\]\.xml|opendocument\.spreadsheet/.test(names);
+  const headAndTail = [bytes.subarray(0, 8192), bytes.subarray(-65_536)];
+  const names = headAndTail.map((part) => new TextDecoder('latin1').decode(part)).join('');
+  const workbook = oldExcel || /xl\/|\[Content_Types\]\.xml|opendocument\.spreadsheet/.test(names);
   const message = workbook
     ? `${source} is a workbook (Excel or LibreOffice), not a text file. Open it there and save the sheet as CSV (UTF-8).`
     : `${source} is a zip archive, not a text file. Unpack it first.`;
   throw new UnrollError('format', message, { source });
 }
 
-/** Detects UTF-16 by its byte order mark, or by the zero byte that ASCII letters have in every second position. */
-function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
+/** Detects UTF-16 by its byte order mark, or by zero bytes in every second position (ASCII characters). */
+function detectUtf16(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
   const head = bytes.subarray(0, 1024);

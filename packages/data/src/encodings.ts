@@ -1,20 +1,21 @@
 /**
- * Detects the encoding of text that is not UTF-8. Each candidate encoding that can decode the bytes gets a score for
- * the plausibility of its characters: frequent characters of its language raise it, rare ones and odd sequences lower
- * it.
+ * Detects the encoding of text that is not UTF-8. The text is decoded with each candidate encoding and scored:
+ * frequent characters of the encoding's language raise the score; rare characters and unusual sequences lower it. The
+ * encoding with the highest score is chosen.
  */
 import type { DecodedText } from './decode.js';
 
 interface Candidate {
   encoding: string;
-  /** The label that TextDecoder knows. */
+  /** Label of the encoding for TextDecoder. */
   label: string;
+  /** Returns the plausibility of a decoded text, from -2 to 1; only positive scores are plausible. */
   score(text: string): number;
 }
 
 /**
- * Frequent characters of headings, place names and prose. Other characters may still be in the first level of the
- * character set.
+ * The most frequent characters of headings, place names and prose: each scores 1. Other characters score 0.5 if they
+ * are in the first level of the character set, which contains its common characters.
  */
 const SIMPLIFIED =
   '的一是不了人在有我他这中大来上个国到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日' +
@@ -42,10 +43,10 @@ const KOREAN =
   '이다는의가에을고하지를한도로은기사자리어나아대인그시해일과라만들정보수있서부전여공동주제성상원장국조구유연경선신치산관비세위안소' +
   '물화방진모무우문생마오영실발행금학간미당회요거내개계월년날짜판매량출액품명점합평균온단값습부하력전력지역고객주문번호가격코드재고서울' +
   '부산대구인천광주울강남북충청제주점포매장주간평일기온강수소비사용량석유통건강말순서중반양적류타차체입민권교육노동업무';
-const setOf = (text: string): ReadonlySet<string> => new Set(text);
+const charactersOf = (text: string): ReadonlySet<string> => new Set(text);
 
-/** The characters of all two-byte codes between `from` and `to` whose trail byte is at least `trail`. */
-function range(label: string, from: number, to: number, trail: number): Set<string> {
+/** Returns the characters of all two-byte codes from `from` to `to` whose second byte is at least `trail`. */
+function charactersBetween(label: string, from: number, to: number, trail: number): Set<string> {
   const bytes: number[] = [];
   for (let lead = from >> 8; lead <= to >> 8; lead++) {
     for (let second = trail; second <= 0xfe; second++) {
@@ -59,48 +60,50 @@ function range(label: string, from: number, to: number, trail: number): Set<stri
 
 interface Script {
   label: string;
+  /** Frequent characters. */
   common: string;
-  /** Codes of the first level of the character set, and the smallest trail byte. */
+  /** First and last code of the first level of the character set, and the smallest second byte of a code. */
   level: readonly [number, number, number];
+  /** Score of a kana character. */
   kana: number;
 }
 
-/** Mean plausibility of the non-ASCII characters in a two-byte encoding. */
+/** Returns the score function of a two-byte encoding: the mean score of the non-ASCII characters. */
 function scoreOfScript({ label, common, level, kana }: Script): (text: string) => number {
   return (text) => {
-    const [frequent, first] = [setOf(common), range(label, ...level)];
-    const weight = (char: string): number => {
+    const [frequent, firstLevel] = [charactersOf(common), charactersBetween(label, ...level)];
+    const scoreOf = (char: string): number => {
       if (frequent.has(char)) return 1;
       if (/[\u3041-\u30FF]/.test(char)) return kana;
-      if (first.has(char)) return 0.5;
+      if (firstLevel.has(char)) return 0.5;
       if (/[\u3000-\u303F\uFF01-\uFF5E\u2000-\u22FF\u00B0\u00B7\u2103]/.test(char)) return 0.3;
       return /[\uFF61-\uFF9F]/.test(char) ? -0.4 : -1;
     };
-    return mean(text, (char, before, after) => {
-      // A Latin letter next to the character: a wrong decoding has cut a word apart.
-      return weight(char) - (/[a-z]/i.test(before) || /[a-z]/i.test(after) ? 0.4 : 0);
+    return meanScore(text, (char, before, after) => {
+      // A Latin letter next to the character suggests a wrong decoding that has split a word.
+      return scoreOf(char) - (/[a-z]/i.test(before) || /[a-z]/i.test(after) ? 0.4 : 0);
     });
   };
 }
 
-/** The mean of the weights over the non-ASCII characters. */
-function mean(text: string, weight: (char: string, before: string, after: string) => number): number {
+/** Returns the mean score of the non-ASCII characters, given their neighbours. */
+function meanScore(text: string, score: (char: string, before: string, after: string) => number): number {
   const chars = [...text];
   let [sum, count] = [0, 0];
   for (const [i, char] of chars.entries()) {
     if (char <= '\x7F') continue;
-    sum += weight(char, chars[i - 1] ?? '', chars[i + 1] ?? '');
+    sum += score(char, chars[i - 1] ?? '', chars[i + 1] ?? '');
     count++;
   }
   return count === 0 ? 0 : sum / count;
 }
 
-/** Plausible text has single or paired accented letters among plain ones, and signs in their usual positions. */
+/** Scores Windows-1252: plausible are one or two accented letters next to plain ones, and runs of common symbols. */
 function scoreOfLatin(text: string): number {
   let [sum, count] = [0, 0];
   for (const { 0: run, index } of text.matchAll(/[^\0-\x7F]+/g)) {
     const [before, after] = [text[index - 1] ?? '', text[index + run.length] ?? ''];
-    sum += run.length * latinRun(run, before, after);
+    sum += run.length * scoreOfLatinRun(run, before, after);
     count += run.length;
   }
   return count === 0 ? 0 : sum / count;
@@ -108,86 +111,93 @@ function scoreOfLatin(text: string): number {
 
 const letter = /[A-Za-z]/;
 
-function latinRun(run: string, before: string, after: string): number {
+/** Scores a run of non-ASCII characters between the characters `before` and `after`. */
+function scoreOfLatinRun(run: string, before: string, after: string): number {
   if (/[\x80-\x9F]/.test(run)) return -2; // undefined in Windows-1252
   if (/^[\xA0\xA3\xA7\xB0\xB1-\xB3\xB5\xBD\u20AC\u2013\u2014\u2018-\u201E\u2026\u2030]+$/.test(run))
     return 0.6;
   if (!/^[\xC0-\xD6\xD8-\xF6\xF8-\xFF\u0152\u0153\u0160\u0161\u017D\u017E\u0178]+$/.test(run)) return -0.6;
   if (/[a-z]/.test(before) && /^[\xC0-\xDE]/.test(run)) return -0.5; // a capital within a word
-  const beside = letter.test(before) || letter.test(after);
-  if (run.length === 1) return beside ? 0.8 : 0.2;
-  return run.length === 2 && beside ? 0.5 : -0.8;
+  const nextToLetter = letter.test(before) || letter.test(after);
+  if (run.length === 1) return nextToLetter ? 0.8 : 0.2;
+  return run.length === 2 && nextToLetter ? 0.5 : -0.8;
 }
 
-/** Plausible Cyrillic words have one case, or a capital first letter. */
+/** Scores Windows-1251: plausible words are in one case, or have a capital first letter. */
 function scoreOfCyrillic(text: string): number {
   let [sum, count] = [0, 0];
   for (const [run] of text.matchAll(/[^\0-\x7F]+/g)) {
-    const word = /^(?:[\u0400-\u042F]?[\u0430-\u045F]+|[\u0400-\u042F]+)$/.test(run);
-    sum += run.length * (word ? (run.length > 2 ? 0.9 : 0.2) : -0.8);
+    const isWord = /^(?:[\u0400-\u042F]?[\u0430-\u045F]+|[\u0400-\u042F]+)$/.test(run);
+    sum += run.length * (isWord ? (run.length > 2 ? 0.9 : 0.2) : -0.8);
     count += run.length;
   }
   return count === 0 ? 0 : sum / count;
 }
 
-const script = (encoding: string, own: Script): Candidate => ({
+const twoByteCandidate = (encoding: string, script: Script): Candidate => ({
   encoding,
-  label: own.label,
-  score: scoreOfScript(own),
+  label: script.label,
+  score: scoreOfScript(script),
 });
 
-/** Of equally plausible candidates, the first one wins. */
+/** If several candidates have the same score, the first one is chosen. */
 const CANDIDATES: readonly Candidate[] = [
   { encoding: 'Windows-1252', label: 'windows-1252', score: scoreOfLatin },
-  script('GBK', { label: 'gbk', common: SIMPLIFIED, level: [0xb0a1, 0xd7f9, 0xa1], kana: 0 }),
-  script('Shift_JIS', { label: 'shift_jis', common: JAPANESE, level: [0x889f, 0x9872, 0x40], kana: 0.9 }),
-  script('Big5', { label: 'big5', common: TRADITIONAL, level: [0xa440, 0xc67e, 0x40], kana: 0 }),
-  script('EUC-KR', { label: 'euc-kr', common: KOREAN, level: [0xb0a1, 0xc8fe, 0xa1], kana: 0 }),
-  script('EUC-JP', { label: 'euc-jp', common: JAPANESE, level: [0xb0a1, 0xcfd3, 0xa1], kana: 0.9 }),
+  twoByteCandidate('GBK', { label: 'gbk', common: SIMPLIFIED, level: [0xb0a1, 0xd7f9, 0xa1], kana: 0 }),
+  twoByteCandidate('Shift_JIS', {
+    label: 'shift_jis',
+    common: JAPANESE,
+    level: [0x889f, 0x9872, 0x40],
+    kana: 0.9,
+  }),
+  twoByteCandidate('Big5', { label: 'big5', common: TRADITIONAL, level: [0xa440, 0xc67e, 0x40], kana: 0 }),
+  twoByteCandidate('EUC-KR', { label: 'euc-kr', common: KOREAN, level: [0xb0a1, 0xc8fe, 0xa1], kana: 0 }),
+  twoByteCandidate('EUC-JP', { label: 'euc-jp', common: JAPANESE, level: [0xb0a1, 0xcfd3, 0xa1], kana: 0.9 }),
   { encoding: 'Windows-1251', label: 'windows-1251', score: scoreOfCyrillic },
 ];
 
-const SAMPLE = 65_536;
+/** Length of a sample in bytes. */
+const SAMPLE_LENGTH = 65_536;
 
-/** Whole lines, from the first non-ASCII one. */
+/** Returns whole lines of the text, beginning with the first line that contains a non-ASCII byte. */
 export function sampleOf(bytes: Uint8Array): Uint8Array {
-  const odd = bytes.findIndex((byte) => byte > 0x7f);
-  const start = bytes.lastIndexOf(10, odd) + 1;
-  const part = bytes.subarray(start, Math.max(start + SAMPLE, odd + 1));
-  const end = start + SAMPLE >= bytes.length ? part.length : part.lastIndexOf(10) + 1;
-  return end > odd - start ? part.subarray(0, end) : part;
+  const firstNonAscii = bytes.findIndex((byte) => byte > 0x7f);
+  const start = bytes.lastIndexOf(10, firstNonAscii) + 1;
+  const part = bytes.subarray(start, Math.max(start + SAMPLE_LENGTH, firstNonAscii + 1));
+  const end = start + SAMPLE_LENGTH >= bytes.length ? part.length : part.lastIndexOf(10) + 1;
+  return end > firstNonAscii - start ? part.subarray(0, end) : part;
 }
 
-/** Windows-1252 from 0x80 to 0x9F: some versions of Node decode these bytes as Latin-1. */
+/** The characters 0x80 to 0x9F of Windows-1252, which some versions of Node decode as Latin-1. */
 const WINDOWS_1252 =
   '\u20AC\x81\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\x8D\u017D\x8F' +
   '\x90\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\x9D\u017E\u0178';
 
 /**
- * Decodes bytes in an encoding; undefined if the bytes do not fit it.
+ * Decodes bytes; returns undefined if they are not valid in the encoding.
  * @throws RangeError for a label that TextDecoder does not know
  */
-export function decoded(bytes: Uint8Array, label: string): string | undefined {
+export function tryDecode(bytes: Uint8Array, label: string): string | undefined {
   const decoder = new TextDecoder(label, { fatal: true });
   try {
     const text = decoder.decode(bytes);
     if (decoder.encoding !== 'windows-1252') return text;
     return text.replace(/[\x80-\x9F]/g, (char) => WINDOWS_1252[char.charCodeAt(0) - 0x80]);
   } catch {
-    return undefined; // these bytes are not of this encoding
+    return undefined; // the bytes are not valid in this encoding
   }
 }
 
-/** Decodes bytes that are not UTF-8 in the most plausible encoding; undefined if none is plausible. */
-export function likelyEncoding(bytes: Uint8Array): DecodedText | undefined {
+/** Decodes bytes that are not UTF-8 with the most plausible encoding; returns undefined if none is plausible. */
+export function decodeAsLikely(bytes: Uint8Array): DecodedText | undefined {
   const sample = sampleOf(bytes);
   const scored = CANDIDATES.flatMap(({ encoding, label, score }) => {
-    const text = decoded(sample, label);
+    const text = tryDecode(sample, label);
     return text === undefined ? [] : [{ encoding, label, score: score(text) }];
   });
   for (const { encoding, label, score } of scored.sort((a, b) => b.score - a.score)) {
     if (score <= 0) return undefined;
-    const text = decoded(bytes, label);
+    const text = tryDecode(bytes, label);
     if (text !== undefined) return { text, encoding };
   }
   return undefined;

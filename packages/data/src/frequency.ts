@@ -1,9 +1,9 @@
-/** The frequency of a series: infers it from the times, adds periods to a time, and finds gaps. */
+/** Frequencies of series: infers, parses and describes them, and converts between times and numbers of periods. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { TimeFormat } from './time-column.js';
-import { zoneMinutes } from './time-template.js';
+import { offsetMinutes } from './time-template.js';
 
-/** Two rows are `every` units apart. `step` is a plain number; `business-day` is Monday to Friday. */
+/** The unit of a frequency. `step`: times are plain numbers. `business-day`: Monday to Friday. */
 export type FrequencyUnit =
   | 'millisecond'
   | 'second'
@@ -14,12 +14,14 @@ export type FrequencyUnit =
   | 'week'
   | 'month'
   | 'step';
+
+/** Consecutive rows are `every` units apart. */
 export interface Frequency {
   readonly unit: FrequencyUnit;
   readonly every: number;
-  /** Day of the month of every row, 31 for the last day of the month. Months only. */
+  /** For the unit `month`: the day of the month of every row; 31 is the last day of the month. */
   readonly day?: number;
-  /** Milliseconds from UTC to the clock in which the file counts months and business days. Default 0. */
+  /** Milliseconds by which the file's time zone is ahead of UTC; months and business days are local. Default 0. */
   readonly offset?: number;
 }
 
@@ -34,7 +36,7 @@ const MS: Record<Exclude<FrequencyUnit, 'step' | 'month' | 'business-day'>, numb
   week: 7 * DAY,
 };
 
-/** The frequency in words: "monthly", "every 15 minutes". */
+/** Returns the frequency in words, such as "monthly" or "every 15 minutes". */
 export function describeFrequency({ unit, every }: Frequency): string {
   if (unit === 'step') return every === 1 ? 'one step a row' : `steps of ${every}`;
   if (unit === 'month' && every === 3) return 'quarterly';
@@ -53,67 +55,74 @@ export function describeFrequency({ unit, every }: Frequency): string {
 }
 
 /** The times of one or several series, each sorted. */
-type TimeRuns = ArrayLike<number> | readonly ArrayLike<number>[];
+type SeriesTimes = ArrayLike<number> | readonly ArrayLike<number>[];
 
-/** The series with at least two times. */
-function runsOf(times: TimeRuns): readonly ArrayLike<number>[] {
-  const runs =
+/** Returns the series that have at least two times. */
+function seriesOf(times: SeriesTimes): readonly ArrayLike<number>[] {
+  const series =
     typeof times[0] === 'number' || times.length === 0
       ? [times as ArrayLike<number>]
       : (times as readonly ArrayLike<number>[]);
-  return runs.filter((run) => run.length > 1);
+  return series.filter((times) => times.length > 1);
 }
 
-type WrittenTimes = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
+type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
 
 /**
- * Infers the frequency of one or several series; each must be sorted and free of duplicates. Rows may be missing: the
- * frequency is the most frequent distance if all distances are multiples of it; else the largest common divisor of
- * the distances, if not too many rows are missing then. One row per month within a week of the month's start or end
- * (such as the last trading day) is monthly, too.
- * @throws UnrollError `data` for fewer than two rows, or for times that follow no regular step
+ * Infers the frequency of one or several series. The times of each must be sorted and distinct; rows may be missing.
+ * The frequency is the most frequent distance between rows if all distances are multiples of it, else the smallest
+ * distance if all are multiples of it and it leaves few rows missing. Rows are also monthly if there is one per month,
+ * within a week of the month's start or end (such as the last trading day).
+ * @throws UnrollError `data` for fewer than two rows, or for times that do not follow a regular step
  */
-export function inferFrequency(times: TimeRuns, format: WrittenTimes): Frequency {
+export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
   try {
     return exactFrequency(times, format);
   } catch (error) {
-    const { local, offset } = onTheClock(runsOf(times), format);
-    const monthly = format.template === 'number' ? null : monthFrequency(local, nearAnchor);
+    const { local, offset } = toLocalTimes(seriesOf(times), format);
+    const monthly = format.template === 'number' ? null : monthFrequency(local, approximateAnchorDay);
     if (monthly === null) throw error;
     return withOffset(monthly, offset);
   }
 }
 
 /** Like {@link inferFrequency}, but rows must lie exactly on the days of the frequency. */
-export function exactFrequency(times: TimeRuns, format: WrittenTimes): Frequency {
-  const runs = runsOf(times);
-  if (runs.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
-  if (format.template === 'number') return { unit: 'step', every: commonStep(runs, 'step') };
-  const { local, offset } = onTheClock(runs, format);
+export function exactFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
+  const series = seriesOf(times);
+  if (series.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');
+  if (format.template === 'number') return { unit: 'step', every: commonStep(series, 'step') };
+  const { local, offset } = toLocalTimes(series, format);
   const calendar = monthFrequency(local, anchorDay) ?? (onBusinessDays(local) ? BUSINESS_DAYS : null);
-  return calendar === null ? msFrequency(commonStep(runs, 'millisecond')) : withOffset(calendar, offset);
+  return calendar === null ? msFrequency(commonStep(series, 'millisecond')) : withOffset(calendar, offset);
 }
 
-/** Counts months and weekdays in the local time of the file. */
-function onTheClock(
-  runs: readonly ArrayLike<number>[],
-  { zone = null }: WrittenTimes,
+/** Converts UTC times to the local time of the file, in which months and weekdays are counted. */
+function toLocalTimes(
+  series: readonly ArrayLike<number>[],
+  { zone = null }: WrittenFormat,
 ): { local: Float64Array[]; offset: number } {
-  const offset = zoneMinutes(zone) * 60_000;
-  return { local: runs.map((run) => Float64Array.from(run, (time) => time + offset)), offset };
+  const offset = offsetMinutes(zone) * 60_000;
+  return { local: series.map((times) => Float64Array.from(times, (time) => time + offset)), offset };
 }
 
 const withOffset = (frequency: Frequency, offset: number): Frequency =>
   offset === 0 ? frequency : { ...frequency, offset };
 
-/** A given frequency, with the day of the month and the clock of these times. */
-export function anchored(frequency: Frequency, times: ArrayLike<number>, format: WrittenTimes): Frequency {
+/** Returns a frequency with the day of the month and the UTC offset of the given times. */
+export function anchorFrequency(
+  frequency: Frequency,
+  times: ArrayLike<number>,
+  format: WrittenFormat,
+): Frequency {
   if (frequency.unit !== 'month' && frequency.unit !== 'business-day') return frequency;
-  const { local, offset } = onTheClock([times], format);
-  const clock = withOffset(frequency, offset);
-  if (frequency.unit !== 'month') return clock;
+  const { local, offset } = toLocalTimes([times], format);
+  const result = withOffset(frequency, offset);
+  if (frequency.unit !== 'month') return result;
   const all = Array.from(local[0]);
-  return { ...clock, day: anchorDay(all) ?? nearAnchor(all) ?? dayOf(all.reduce((a, b) => Math.min(a, b))) };
+  return {
+    ...result,
+    day: anchorDay(all) ?? approximateAnchorDay(all) ?? dayOf(all.reduce((a, b) => Math.min(a, b))),
+  };
 }
 
 const BUSINESS_DAYS: Frequency = { unit: 'business-day', every: 1 };
@@ -125,39 +134,41 @@ function msFrequency(step: number): Frequency {
   return { unit: 'millisecond', every: step };
 }
 
-/** The common divisor of the distances is the step only if at least this share of its grid has a row. */
-const LEAST_FILLED = 0.05;
+/** The smallest distance is accepted as the step only if at least this share of the steps have a row. */
+const MIN_FILLED_SHARE = 0.05;
 
-function commonStep(runs: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
+/** Returns the step of which all distances between rows are multiples. @throws UnrollError `data` if there is none */
+function commonStep(series: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
   const counts = new Map<number, number>();
   let total = 0;
-  for (const run of runs) {
-    for (let i = 1; i < run.length; i++, total++) {
-      const distance = Number((run[i] - run[i - 1]).toPrecision(12));
+  for (const times of series) {
+    for (let i = 1; i < times.length; i++, total++) {
+      const distance = Number((times[i] - times[i - 1]).toPrecision(12));
       counts.set(distance, (counts.get(distance) ?? 0) + 1);
     }
   }
-  const fits = (step: number) =>
+  const dividesAll = (step: number) =>
     [...counts.keys()].find((distance) => Math.abs(distance / step - Math.round(distance / step)) > 1e-6) ===
     undefined;
-  const [usual] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0];
-  if (fits(usual)) return usual;
+  const [mostFrequent] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0];
+  if (dividesAll(mostFrequent)) return mostFrequent;
   const smallest = Math.min(...counts.keys());
   const span = [...counts].reduce((sum, [distance, count]) => sum + distance * count, 0);
-  if (fits(smallest) && total >= (span / smallest) * LEAST_FILLED) return smallest;
-  const odd = [...counts.keys()].find((distance) => distance % usual !== 0)!;
-  const show = (step: number) =>
+  if (dividesAll(smallest) && total >= (span / smallest) * MIN_FILLED_SHARE) return smallest;
+  const other = [...counts.keys()].find((distance) => distance % mostFrequent !== 0)!;
+  const format = (step: number) =>
     unit === 'millisecond' ? describeStep(msFrequency(step)) : `${step} ${unit}s`;
   throw new UnrollError(
     'data',
-    `The times follow no regular step: most rows lie ${show(usual)} apart, and some ${show(odd)}. ` +
+    `The times follow no regular step: most rows lie ${format(mostFrequent)} apart, and some ${format(other)}. ` +
       'Resample the rows to one frequency first.',
-    { step: usual, odd },
+    { step: mostFrequent, odd: other },
   );
 }
 
 const describeStep = ({ unit, every }: Frequency) => `${every} ${unit}${every === 1 ? '' : 's'}`;
 
+/** Returns the number of months since year 0. */
 function monthIndex(time: number): number {
   const date = new Date(time);
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
@@ -169,44 +180,45 @@ function isMonthEnd(time: number): boolean {
 
 const dayOf = (time: number): number => new Date(time).getUTCDate();
 
-/** The day of the month that all times share, 31 for the last day; a shorter month uses its last day. */
-function anchorDay(all: readonly number[]): number | null {
-  if (all.every(isMonthEnd)) return 31;
-  const day = all.reduce((most, time) => Math.max(most, dayOf(time)), 0);
-  return all.every((time) => dayOf(time) === day || (isMonthEnd(time) && dayOf(time) < day)) ? day : null;
+/** Returns the common day of the month of all times (31: the last day), or null. Shorter months use their last day. */
+function anchorDay(times: readonly number[]): number | null {
+  if (times.every(isMonthEnd)) return 31;
+  const day = times.reduce((latest, time) => Math.max(latest, dayOf(time)), 0);
+  return times.every((time) => dayOf(time) === day || (isMonthEnd(time) && dayOf(time) < day)) ? day : null;
 }
 
-/** 1 or 31 if all times lie within a week of the first or the last day of a month. */
-function nearAnchor(all: readonly number[]): number | null {
-  if (all.every((time) => dayOf(time) <= 7)) return 1;
-  return all.every((time) => dayOf(time + 7 * DAY) <= 7) ? 31 : null;
+/** Returns 1 or 31 if all times are in the first or the last week of their month; otherwise null. */
+function approximateAnchorDay(times: readonly number[]): number | null {
+  if (times.every((time) => dayOf(time) <= 7)) return 1;
+  return times.every((time) => dayOf(time + 7 * DAY) <= 7) ? 31 : null;
 }
 
+/** Returns a frequency in months if `anchor` finds a common day and no month has two rows; otherwise null. */
 function monthFrequency(
-  runs: readonly ArrayLike<number>[],
+  series: readonly ArrayLike<number>[],
   anchor: (all: readonly number[]) => number | null,
 ): Frequency | null {
-  const all = runs.flatMap((run) => Array.from(run));
+  const all = series.flatMap((times) => Array.from(times));
   const sameClock = all.length > 0 && all.every((time) => (time - all[0]) % DAY === 0);
   const day = sameClock ? anchor(all) : null;
   if (day === null) return null;
-  const months = runs.map((run) => Array.from(run, monthIndex));
-  if (months.some((run) => run.some((month, i) => i > 0 && month === run[i - 1]))) return null;
+  const months = series.map((times) => Array.from(times, monthIndex));
+  if (months.some((list) => list.some((month, i) => i > 0 && month === list[i - 1]))) return null;
   return { unit: 'month', every: commonStep(months, 'month'), day };
 }
 
 const weekday = (time: number): number => new Date(time).getUTCDay();
 const isWeekend = (time: number): boolean => weekday(time) % 6 === 0;
 
-/** True if no row lies on a weekend and most rows are one day apart. */
-function onBusinessDays(runs: readonly ArrayLike<number>[]): boolean {
-  const all = runs.flatMap((run) => Array.from(run));
+/** True if the rows cover all five weekdays, no weekend, and most rows are one day apart. */
+function onBusinessDays(series: readonly ArrayLike<number>[]): boolean {
+  const all = series.flatMap((times) => Array.from(times));
   if (all.length < 6 || all.some(isWeekend) || new Set(all.map(weekday)).size !== 5) return false;
-  const gaps = runs.flatMap((run) => Array.from(run, (time, i) => time - run[i - 1]).slice(1));
+  const gaps = series.flatMap((times) => Array.from(times, (time, i) => time - times[i - 1]).slice(1));
   return gaps.every((gap) => gap % DAY === 0) && gaps.filter((gap) => gap === DAY).length > gaps.length / 2;
 }
 
-/** The time `count` periods after `time` (before it if negative). */
+/** Returns the time `count` periods after `time`, or before it if `count` is negative. */
 export function addPeriods(time: number, count: number, frequency: Frequency): number {
   const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return time + count * every;
@@ -224,15 +236,15 @@ function addMonths(time: number, months: number, day: number): number {
 
 function addBusinessDays(time: number, count: number): number {
   const direction = Math.sign(count);
-  let at = time;
-  for (let left = Math.abs(count); left > 0; ) {
-    at += direction * DAY;
-    if (!isWeekend(at)) left--;
+  let day = time;
+  for (let remaining = Math.abs(count); remaining > 0; ) {
+    day += direction * DAY;
+    if (!isWeekend(day)) remaining--;
   }
-  return at;
+  return day;
 }
 
-/** The number of periods from `from` to `to`: an integer if both lie on the grid of the frequency. */
+/** Returns the number of periods from `from` to `to`. It is an integer if both are times of the frequency. */
 export function periodsBetween(from: number, to: number, frequency: Frequency): number {
   const { unit, every, offset = 0 } = frequency;
   if (unit === 'step') return Math.round(((to - from) / every) * 1e6) / 1e6;
@@ -244,7 +256,7 @@ export function periodsBetween(from: number, to: number, frequency: Frequency): 
 function businessDaysBetween(from: number, to: number): number {
   const weeks = Math.floor((to - from) / (7 * DAY));
   let count = weeks * 5;
-  for (let at = from + weeks * 7 * DAY; at < to; count++) at = addBusinessDays(at, 1);
+  for (let day = from + weeks * 7 * DAY; day < to; count++) day = addBusinessDays(day, 1);
   return isWeekend(to) ? count - 0.5 : count;
 }
 
@@ -260,7 +272,10 @@ const NAMES: Readonly<Record<string, Frequency>> = {
   'half-hourly': { unit: 'minute', every: 30 },
 };
 
-/** Unit names that follow a number, including those of pandas. The rows show where a month or week begins. */
+/**
+ * Units in the text of a frequency: unit, number of units, and names (including pandas aliases). Aliases for the start
+ * and the end of a month are the same here, because the day of the month is taken from the rows.
+ */
 const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
   ['millisecond', 1, ['millisecond', 'ms', 'l']],
   ['second', 1, ['second', 'sec', 's']],
@@ -273,6 +288,7 @@ const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
   ['month', 3, ['quarter', 'q', 'qs', 'qe', 'bq', 'bqe', 'bqs']],
   ['month', 12, ['year', 'y', 'ys', 'ye', 'a', 'as']],
 ];
+/** The day or month after a pandas alias, which is ignored. */
 const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$/;
 
 /**
@@ -282,7 +298,7 @@ const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|se
  * @throws UnrollError `value` for anything else
  */
 export function parseFrequency(text: string): Frequency {
-  // In pandas, MS is a month start and ms a millisecond: only here does case matter.
+  // The case matters only for the pandas aliases MS (month start) and ms (millisecond).
   const plain = text
     .trim()
     .replace(/^(\d*)MS$/, '$1 month')

@@ -1,10 +1,10 @@
-/** @unroll/data: tables, time, windows, scalers, metrics and baselines. No Node built-ins: it runs in browsers too. */
+/** @unroll/data: tables, times, windows, scalers, metrics and baselines. Runs in browsers: uses no Node modules. */
 export { drift, naive, seasonalNaive } from './baselines.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
 export {
   addPeriods,
-  anchored,
+  anchorFrequency,
   describeFrequency,
   type Frequency,
   inferFrequency,
@@ -64,7 +64,7 @@ export {
   type Table,
   texts,
 } from './table.js';
-export { holdsTimes, looksLikeTimes, times } from './time.js';
+export { containsTimes, looksLikeTimes, times } from './time.js';
 export {
   type DateOrder,
   formatFor,

@@ -1,4 +1,4 @@
-/** Reads tables from JSON: one object per line, or one array of objects. */
+/** Reads tables from JSON Lines (one object per line) and from JSON arrays of objects. */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { type NumberOptions, SEPARATOR_OPTIONS } from './number-format.js';
@@ -6,20 +6,20 @@ import { cellOf, makeTable, type Table } from './table.js';
 
 type Row = Record<string, unknown>;
 
-/** True if the text begins like JSON, not like a header line. */
+/** True if the text begins like JSON rather than like a CSV header. */
 export function looksLikeJson(text: string): boolean {
   return /^\uFEFF?\s*(\{\s*"|\[\s*\{)/.test(text);
 }
 
 /**
- * Reads JSON Lines, or an array of objects. The keys are the columns, in order of appearance; an absent key is a
- * missing cell. Numbers, strings, booleans and null are valid cells. A column that contains arrays or objects cannot
- * be read.
- * @throws UnrollError `data` for invalid JSON and for rows that are not objects; the message names the file and line
+ * Reads JSON Lines, or an array of objects, as a table. The keys become the columns, in order of appearance; a missing
+ * key is a missing cell. Cells are numbers, strings, booleans or null. Reading a column that contains arrays or objects
+ * throws an error.
+ * @throws UnrollError `data` for invalid JSON and for rows that are not objects; the message gives the file and line
  * (or record)
  */
 export function parseJsonLines(text: string, options: NumberOptions & { source?: string } = {}): Table {
-  checkOptions('parseJsonLines', options, { source: 'text', ...SEPARATOR_OPTIONS });
+  checkOptions('parseJsonLines', options, { source: 'string', ...SEPARATOR_OPTIONS });
   const { source = 'table', ...separators } = options;
   const body = text.replace(/^\uFEFF/, '');
   const { rows, lines } = body.trimStart().startsWith('[') ? arrayRows(body, source) : lineRows(body, source);
@@ -29,25 +29,27 @@ export function parseJsonLines(text: string, options: NumberOptions & { source?:
   return makeTable({ source, names, cells, lines, ...separators });
 }
 
+/** Reads JSON Lines. `lines` are the line numbers of the rows. */
 function lineRows(body: string, source: string): { rows: Row[]; lines: number[] } {
   const rows: Row[] = [];
   const lines: number[] = [];
   for (const [i, line] of body.split(/\r\n|\r|\n/).entries()) {
     if (line.trim() === '') continue;
     const where = `${source}, line ${i + 1}`;
-    rows.push(checkedRow(parsed(line, where), where));
+    rows.push(asRow(parseJson(line, where), where));
     lines.push(i + 1);
   }
   return { rows, lines };
 }
 
+/** Reads a JSON array. `lines` are the numbers of the records, from 1. */
 function arrayRows(body: string, source: string): { rows: Row[]; lines: number[] } {
-  const records = parsed(body, source) as unknown[];
-  const rows = records.map((record, i) => checkedRow(record, `${source}, record ${i + 1}`));
+  const records = parseJson(body, source) as unknown[];
+  const rows = records.map((record, i) => asRow(record, `${source}, record ${i + 1}`));
   return { rows, lines: rows.map((_, i) => i + 1) };
 }
 
-function parsed(text: string, where: string): unknown {
+function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -56,15 +58,16 @@ function parsed(text: string, where: string): unknown {
   }
 }
 
-function checkedRow(value: unknown, where: string): Row {
+/** Returns a row. @throws UnrollError `data` if it is not an object */
+function asRow(value: unknown, where: string): Row {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     const hint = 'Write an object such as {"month": "1960-12", "passengers": 432}.';
-    throw new UnrollError('data', `${where}: a row must be an object, got ${kindOf(value)}. ${hint}`);
+    throw new UnrollError('data', `${where}: a row must be an object, got ${typeName(value)}. ${hint}`);
   }
   return value as Row;
 }
 
-function kindOf(value: unknown): string {
+function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;

@@ -1,12 +1,12 @@
 /**
- * Metrics of point forecasts. `actual` and `predicted` have equal lengths. Pairs with a missing actual value (NaN)
- * are ignored; if no pair is left, the result is NaN. Percentages are numbers like 12.5, not fractions.
+ * Metrics of point forecasts. `actual` and `predicted` must have the same length. Pairs whose actual value is missing
+ * (NaN) are ignored; if no pair is left, the result is NaN. 12.5 % is returned as 12.5, not as 0.125.
  */
 import { shapeError } from '@unroll/core';
 
 type Values = ArrayLike<number>;
 
-/** Mean of `term` over the pairs with a known actual value. */
+/** Returns the mean of `term` over the pairs whose actual value is not missing. */
 function meanOver(
   actual: Values,
   predicted: Values,
@@ -42,27 +42,30 @@ export function mape(actual: Values, predicted: Values): number {
   return 100 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs((a - p) / a)));
 }
 
-/** Symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): 0 to 200; a pair of zeros counts 0. */
+/** Symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): 0 to 200. The error of a pair of zeros is 0. */
 export function smape(actual: Values, predicted: Values): number {
   return (
     200 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs(a - p) / (Math.abs(a) + Math.abs(p))))
   );
 }
 
-/** Weighted absolute percentage error, 100·Σ|a - p| / Σ|a|. NaN when all actual values are 0. */
+/** Weighted absolute percentage error, 100·Σ|a - p| / Σ|a|. NaN if all actual values are 0. */
 export function wmape(actual: Values, predicted: Values): number {
-  const size = meanOver(actual, predicted, (a) => Math.abs(a));
-  return size === 0 ? Number.NaN : (100 * mae(actual, predicted)) / size;
+  const meanAbsolute = meanOver(actual, predicted, (a) => Math.abs(a));
+  return meanAbsolute === 0 ? Number.NaN : (100 * mae(actual, predicted)) / meanAbsolute;
 }
 
-/** Coefficient of determination: 1 is perfect, 0 is the mean of the actual values. NaN for constant actual values. */
+/**
+ * Coefficient of determination: 1 for a perfect forecast, 0 for a constant forecast of the mean of the actual values.
+ * NaN for constant actual values.
+ */
 export function r2(actual: Values, predicted: Values): number {
   const mean = meanOver(actual, predicted, (a) => a);
   const variance = meanOver(actual, predicted, (a) => (a - mean) ** 2);
   return variance === 0 ? Number.NaN : 1 - meanOver(actual, predicted, (a, p) => (a - p) ** 2) / variance;
 }
 
-/** The mean error of the seasonal naive forecast within the training values: the denominator of scaled errors. */
+/** Returns the denominator of scaled errors: the mean of |x[t] - x[t - season]| ^ power over the training values. */
 function seasonalScale(training: Values, season: number, power: 1 | 2): number {
   const earlier = Array.from(training).slice(0, Math.max(0, training.length - season));
   const later = Array.from(training).slice(season);
@@ -73,15 +76,16 @@ function seasonalScale(training: Values, season: number, power: 1 | 2): number {
 }
 
 /**
- * Mean absolute scaled error: the mean absolute error divided by the one of the seasonal naive forecast within the
- * training values. A value below 1 beats that forecast. NaN if the training values are constant.
+ * Mean absolute scaled error: the mean absolute error divided by the mean absolute error of the seasonal naive forecast
+ * on the training values. Below 1, the forecast is better than that baseline. NaN if the baseline has no error, such as
+ * for constant training values.
  */
 export function mase(actual: Values, predicted: Values, training: Values, season = 1): number {
   const scale = seasonalScale(training, season, 1);
   return scale === 0 ? Number.NaN : mae(actual, predicted) / scale;
 }
 
-/** Root mean squared scaled error: like {@link mase}, with the root of mean squared errors. */
+/** Root mean squared scaled error: like {@link mase}, with root mean squared errors instead of mean absolute errors. */
 export function rmsse(actual: Values, predicted: Values, training: Values, season = 1): number {
   const scale = seasonalScale(training, season, 2);
   return scale === 0 ? Number.NaN : rmse(actual, predicted) / Math.sqrt(scale);

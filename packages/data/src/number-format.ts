@@ -1,13 +1,14 @@
 /**
- * Detects how the numbers of a column are written. Decimal and thousands separators are detected for a whole column
- * from its cells, the other columns and the delimiter of the file. A decision by convention alone adds a note.
+ * Detects how the numbers of a column are written, and reads them. Decimal and thousands separators are detected for a
+ * whole column from its cells, the other columns and the delimiter of the file. If these do not decide, a convention
+ * does, and a note reports it.
  */
 import type { Cell } from './table.js';
 
 export type Decimal = '.' | ',';
 export type Thousands = '.' | ',' | ' ' | "'" | 'none';
 
-/** The known separators of the numbers in a table. */
+/** The separators of the numbers in a table, as far as they are known. */
 export interface NumberOptions {
   /** Decimal separator. Default: detected. */
   decimal?: Decimal;
@@ -15,7 +16,7 @@ export interface NumberOptions {
   thousands?: Thousands;
 }
 
-/** The types of NumberOptions, for `checkOptions`. */
+/** The types of {@link NumberOptions}, for `checkOptions`. */
 export const SEPARATOR_OPTIONS = {
   decimal: ['.', ','],
   thousands: ['.', ',', ' ', "'", 'none'],
@@ -24,11 +25,14 @@ export const SEPARATOR_OPTIONS = {
 /** How the numbers of one column are read. */
 export interface NumberFormat {
   readonly decimal: Decimal;
-  /** The only accepted thousands separator. If undefined, any separator other than the decimal one is accepted. */
+  /** The accepted thousands separator. Default: any separator other than the decimal separator. */
   readonly thousands?: Thousands;
-  /** The sign that only some of the cells have, which makes their numbers incomparable. */
+  /**
+   * `percent`: only some cells have a percent sign; `currency`: the cells have different currency signs. Numbers with
+   * that sign are not read, because they have another unit than the other numbers.
+   */
   readonly mixed?: 'percent' | 'currency';
-  /** True if no number has a separator that shows the decimal separator, which is then a default. */
+  /** True if no cell shows which decimal separator is used, so that `decimal` is a default. */
   readonly isDefault?: true;
 }
 
@@ -46,7 +50,7 @@ const MISSING = new Set([
   '\u2212',
   '?',
 ]);
-/** #DIV/0!, #VALUE!, #NAME?, and #N/A, #N/D, #NV of Excel in several languages. */
+/** Excel's error values #DIV/0!, #VALUE!, #NAME? and so on, and #N/A in several languages (#N/D, #NV). */
 const ERROR_VALUE = /^#(?:[^\s#]{1,16}[!?]|N\/[ADV]|NV)$/i;
 
 /** True for an error value of a spreadsheet, such as #DIV/0!, #N/A or #VALUE!. */
@@ -66,27 +70,33 @@ export function isMissing(cell: Cell): boolean {
   return text.length < 20 && (MISSING.has(text.toLowerCase()) || isErrorValue(text));
 }
 
+/** A number without thousands separators, with a decimal point. */
 const PLAIN = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
+/** A number without thousands separators, with a decimal comma. */
 const COMMA_PLAIN = /^\s*[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?\s*$/;
 const CURRENCY =
   '(?:[A-Z]{0,2}\\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|Fr\\.|kr\\.?|z\u0142|K\u010d)';
 const MINUS = '[-\u2212\u2012\u2013\uFE63]';
-/** Sign, currency and parentheses around digits with separators, followed by a percent sign or a minus (SAP). */
-const ORNATE = new RegExp(
+/**
+ * A number with any of: sign, currency, parentheses, thousands separators, exponent, percent sign, or a minus at the
+ * end (as SAP writes it).
+ */
+const FORMATTED = new RegExp(
   `^([+]|${MINUS})? ?(${CURRENCY})? ?(\\()? ?(${CURRENCY})? ?([+]|${MINUS})? ?` +
     `((?:\\d|[.,]\\d)[\\d.,' ]*?)([eE][+-]?\\d+)? ?(%)? ?(${CURRENCY})? ?(\\))? ?(%)? ?(${CURRENCY})?(${MINUS})?$`,
   'u',
 );
-/** Digit groups: threes, or the Indian system of twos and a final three. */
+/** Pattern of digit groups: groups of three, or Indian groups of two with a final group of three. */
 const groups = (mark: string) => `[1-9]\\d{0,2}(?:${mark}\\d{3})+|[1-9]\\d?(?:${mark}\\d\\d)+${mark}\\d{3}`;
+/** Digits with valid separators, by decimal separator. */
 const BODY: Readonly<Record<Decimal, RegExp>> = {
   '.': new RegExp(`^(?:\\d+|${groups(',')}|${groups("'")}|${groups(' ')})?(?:\\.\\d*)?$`),
   ',': new RegExp(`^(?:\\d+|${groups('\\.')}|${groups("'")}|${groups(' ')})?(?:,\\d*)?$`),
 };
 const SEPARATORS: readonly Thousands[] = ['.', ',', ' ', "'"];
 
-/** The parts of a number, before its separators are interpreted. */
-interface Parts {
+/** The parts of a number. The meaning of its separators is not decided yet. */
+interface NumberParts {
   negative: boolean;
   parentheses: boolean;
   percent: boolean;
@@ -96,13 +106,13 @@ interface Parts {
   exponent: string;
 }
 
-/** Splits a text into the parts of a number; undefined if it is not a number in any notation. */
-function partsOf(cell: string): Parts | undefined {
+/** Splits a text into the parts of a number; returns undefined if it is not a number in any notation. */
+function partsOf(cell: string): NumberParts | undefined {
   let text = cell.trim();
   if (text.length > 40) return undefined;
   if (/[\uFF01-\uFF5E]/.test(text)) text = text.normalize('NFKC'); // full-width digits and signs
   text = text.replace(/[\s\u00A0\u202F\u2009]+/g, ' ').replace(/[\u2019\u02BC\u00B4`]/g, "'");
-  const match = ORNATE.exec(text);
+  const match = FORMATTED.exec(text);
   if (match === null) return undefined;
   const [
     ,
@@ -135,73 +145,78 @@ function partsOf(cell: string): Parts | undefined {
   };
 }
 
-/** The number that the parts represent in a format; undefined if the separators do not fit the format. */
-function numberIn(parts: Parts, { decimal, thousands }: NumberFormat): number | undefined {
+/** Returns the number that the parts represent in a format, or undefined if their separators do not fit the format. */
+function toNumber(parts: NumberParts, { decimal, thousands }: NumberFormat): number | undefined {
   const { body, exponent, negative } = parts;
   if (!BODY[decimal].test(body)) return undefined;
   const grouping = SEPARATORS.find((mark) => mark !== decimal && body.includes(mark));
   if (grouping !== undefined && thousands !== undefined && thousands !== grouping) return undefined;
-  const bare = grouping === undefined ? body : body.replaceAll(grouping, '');
-  const value = Number(bare.replace(',', '.') + exponent);
+  const digits = grouping === undefined ? body : body.replaceAll(grouping, '');
+  const value = Number(digits.replace(',', '.') + exponent);
   return negative ? -value : value;
 }
 
-/** The number in a cell: NaN if the cell is missing, undefined if it is not a number. */
+/** Returns the number in a cell: NaN if the cell is missing, undefined if it is not a number in the format. */
 export function cellNumber(cell: Cell, format: Decimal | NumberFormat = '.'): number | undefined {
   if (typeof cell === 'number') return cell;
   if (typeof cell === 'boolean') return cell ? 1 : 0;
-  const known = typeof format === 'string' ? { decimal: format } : format;
+  const numberFormat = typeof format === 'string' ? { decimal: format } : format;
   if (typeof cell === 'string') {
-    if (known.decimal === '.' && PLAIN.test(cell)) return Number(cell);
-    if (known.decimal === ',' && COMMA_PLAIN.test(cell)) return Number(cell.replace(',', '.'));
+    if (numberFormat.decimal === '.' && PLAIN.test(cell)) return Number(cell);
+    if (numberFormat.decimal === ',' && COMMA_PLAIN.test(cell)) return Number(cell.replace(',', '.'));
   }
   if (isMissing(cell)) return Number.NaN;
   const parts = typeof cell === 'string' ? partsOf(cell) : undefined;
   if (parts === undefined) return undefined;
-  if (known.mixed === 'percent' && parts.percent) return undefined;
-  if (known.mixed === 'currency' && parts.currency !== '') return undefined;
-  return numberIn(parts, known);
+  if (numberFormat.mixed === 'percent' && parts.percent) return undefined;
+  if (numberFormat.mixed === 'currency' && parts.currency !== '') return undefined;
+  return toNumber(parts, numberFormat);
 }
 
-/** Evidence in the cells of a column for the way its numbers are written. */
+/** Counts of cells that show how the numbers of a column are written. */
 interface Evidence {
   /** Cells that are not missing. */
   filled: number;
   dates: number;
-  /**
-   * The numbers of cells valid only with a decimal point, only with a decimal comma, or with both but with different
-   * values.
-   */
+  /** Cells that are numbers only with a decimal point. */
   point: number;
+  /** Cells that are numbers only with a decimal comma. */
   comma: number;
-  either: number;
-  /** Numbers without a separator: those longer than a digit group, and the others except 0. */
+  /** Cells that are different numbers with a decimal point and with a decimal comma. */
+  ambiguous: number;
+  /** Numbers without separators of more than three digits. */
   long: number;
+  /** Numbers without separators of up to three digits, except 0. */
   short: number;
   numeric: number;
   percent: number;
-  /** Cells with neither a percent sign nor the value 0. */
+  /** More than 0 if there are numbers other than 0 without a percent sign. */
   noPercent: number;
   currencies: Set<string>;
+  /** The first number in parentheses, or an empty string. */
   parentheses: string;
-  /** The first ambiguous cell. */
+  /** The first ambiguous cell, or an empty string. */
   example: string;
 }
 
 /** After this many cells, a column that is mostly text is not examined further. */
-const ENOUGH = 1000;
+const TEXT_LIMIT = 1000;
+/** A number with points as thousands separators. */
 const GROUPED = /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/;
+/** A number with one comma as a thousands separator. */
 const GROUPED_BY_COMMA = /^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$/;
+/** An integer of up to three digits. */
 const SHORT = /^\s*[+-]?\d{1,3}\s*$/;
 
-function evidenceIn(cells: readonly Cell[]): Evidence {
-  const seen: Evidence = {
+/** Counts the notations of the numbers in a column. */
+function collectEvidence(cells: readonly Cell[]): Evidence {
+  const evidence: Evidence = {
     ...{
       filled: 0,
       dates: 0,
       point: 0,
       comma: 0,
-      either: 0,
+      ambiguous: 0,
       long: 0,
       short: 0,
       numeric: 0,
@@ -212,66 +227,66 @@ function evidenceIn(cells: readonly Cell[]): Evidence {
   };
   for (let row = 0; row < cells.length; row++) {
     const cell = cells[row];
-    if (typeof cell === 'string') look(cell, seen);
+    if (typeof cell === 'string') addText(cell, evidence);
     else if (!isMissing(cell)) {
-      seen.filled++;
-      if (cell instanceof Date) seen.dates++;
-      else seen.numeric++;
+      evidence.filled++;
+      if (cell instanceof Date) evidence.dates++;
+      else evidence.numeric++;
     }
-    if (row >= ENOUGH && seen.numeric + seen.dates < seen.filled / 2) break;
+    if (row >= TEXT_LIMIT && evidence.numeric + evidence.dates < evidence.filled / 2) break;
   }
-  return seen;
+  return evidence;
 }
 
-function look(cell: string, seen: Evidence): void {
-  if (PLAIN.test(cell)) lookAtPlain(cell, seen);
-  else if (COMMA_PLAIN.test(cell)) lookAtComma(cell, seen);
+function addText(cell: string, evidence: Evidence): void {
+  if (PLAIN.test(cell)) addPlain(cell, evidence);
+  else if (COMMA_PLAIN.test(cell)) addWithComma(cell, evidence);
   else if (isMissing(cell)) return;
-  else lookAtOrnate(cell, seen);
-  seen.filled++;
+  else addFormatted(cell, evidence);
+  evidence.filled++;
 }
 
-function lookAtPlain(cell: string, seen: Evidence): void {
-  seen.numeric++;
-  if (seen.noPercent === 0 && /[1-9]/.test(cell)) seen.noPercent++;
+function addPlain(cell: string, evidence: Evidence): void {
+  evidence.numeric++;
+  if (evidence.noPercent === 0 && /[1-9]/.test(cell)) evidence.noPercent++;
   if (!cell.includes('.')) {
-    if (cell.length > 3 && !SHORT.test(cell)) seen.long++;
-    else if (cell !== '0') seen.short++;
-  } else if (seen.point === 0 && GROUPED.test(cell)) {
-    seen.either++;
-    seen.example ||= cell.trim();
-  } else seen.point++;
+    if (cell.length > 3 && !SHORT.test(cell)) evidence.long++;
+    else if (cell !== '0') evidence.short++;
+  } else if (evidence.point === 0 && GROUPED.test(cell)) {
+    evidence.ambiguous++;
+    evidence.example ||= cell.trim();
+  } else evidence.point++;
 }
 
-function lookAtComma(cell: string, seen: Evidence): void {
-  seen.numeric++;
-  if (seen.noPercent === 0 && /[1-9]/.test(cell)) seen.noPercent++;
-  if (seen.comma === 0 && GROUPED_BY_COMMA.test(cell)) {
-    seen.either++;
-    seen.example ||= cell.trim();
-  } else seen.comma++;
+function addWithComma(cell: string, evidence: Evidence): void {
+  evidence.numeric++;
+  if (evidence.noPercent === 0 && /[1-9]/.test(cell)) evidence.noPercent++;
+  if (evidence.comma === 0 && GROUPED_BY_COMMA.test(cell)) {
+    evidence.ambiguous++;
+    evidence.example ||= cell.trim();
+  } else evidence.comma++;
 }
 
-function lookAtOrnate(cell: string, seen: Evidence): void {
+function addFormatted(cell: string, evidence: Evidence): void {
   const parts = partsOf(cell);
   if (parts === undefined) return;
-  const [point, comma] = [numberIn(parts, { decimal: '.' }), numberIn(parts, { decimal: ',' })];
+  const [point, comma] = [toNumber(parts, { decimal: '.' }), toNumber(parts, { decimal: ',' })];
   if (point === undefined && comma === undefined) return;
-  seen.numeric++;
-  if (parts.percent) seen.percent++;
-  else if (point !== 0) seen.noPercent++;
-  if (parts.currency !== '') seen.currencies.add(parts.currency);
-  if (parts.parentheses) seen.parentheses ||= cell.trim();
-  if (point === undefined) seen.comma++;
-  else if (comma === undefined) seen.point++;
+  evidence.numeric++;
+  if (parts.percent) evidence.percent++;
+  else if (point !== 0) evidence.noPercent++;
+  if (parts.currency !== '') evidence.currencies.add(parts.currency);
+  if (parts.parentheses) evidence.parentheses ||= cell.trim();
+  if (point === undefined) evidence.comma++;
+  else if (comma === undefined) evidence.point++;
   else if (point !== comma) {
-    seen.either++;
-    seen.example ||= cell.trim();
-  } else if (/^\d{4}/.test(parts.body)) seen.long++;
-  else if (/^\d+$/.test(parts.body)) seen.short++;
+    evidence.ambiguous++;
+    evidence.example ||= cell.trim();
+  } else if (/^\d{4}/.test(parts.body)) evidence.long++;
+  else if (/^\d+$/.test(parts.body)) evidence.short++;
 }
 
-/** The type of a column, the format of its numbers, and notes about uncertain decisions. */
+/** The type of a column, the format of its numbers, and notes about decisions by convention. */
 export interface ColumnFormat {
   kind: 'number' | 'text' | 'time';
   format: NumberFormat;
@@ -280,7 +295,7 @@ export interface ColumnFormat {
 
 /**
  * Detects the number format of each column and the decimal separator of the table.
- * @param delimiter the field delimiter of the file; if it is not a comma, the decimal separator may be one
+ * @param options.delimiter the field delimiter of the file; decimal commas are unlikely in a file with comma delimiters
  */
 export function numberFormats(
   names: readonly string[],
@@ -288,29 +303,29 @@ export function numberFormats(
   options: NumberOptions & { delimiter?: string },
 ): { decimal: Decimal; columns: ColumnFormat[] } {
   const { thousands, delimiter = ',' } = options;
-  const given = options.decimal ?? (thousands === '.' ? ',' : thousands === ',' ? '.' : undefined);
-  const evidence = columns.map(evidenceIn);
-  const required = given ?? requiredDecimal(evidence);
-  const decimals = evidence.map((seen) => decimalOf(seen, { given, required, delimiter, thousands }));
+  const requested = options.decimal ?? (thousands === '.' ? ',' : thousands === ',' ? '.' : undefined);
+  const evidence = columns.map(collectEvidence);
+  const required = requested ?? requiredDecimal(evidence);
+  const decimals = evidence.map((each) => decimalOf(each, { requested, required, delimiter, thousands }));
   const commas = decimals.some(
-    ({ decimal }, i) => decimal === ',' && (evidence[i].comma > 0 || evidence[i].either > 0),
+    ({ decimal }, i) => decimal === ',' && (evidence[i].comma > 0 || evidence[i].ambiguous > 0),
   );
   const decimal = required ?? (commas && delimiter !== ',' ? ',' : '.');
-  const formats = evidence.map((seen, i): ColumnFormat => {
-    const own: Decided = seen.numeric === 0 ? { decimal, isDefault: true } : decimals[i];
-    const mixed = mixedIn(seen);
-    const { decimal: mark, isDefault } = own;
+  const formats = evidence.map((each, i): ColumnFormat => {
+    const decision: Decision = each.numeric === 0 ? { decimal, isDefault: true } : decimals[i];
+    const mixed = mixedUnits(each);
+    const { decimal: mark, isDefault } = decision;
     const notes = [
-      ...(own.note === undefined ? [] : [own.note(names[i])]),
-      ...signNotes(names[i], seen, mixed),
+      ...(decision.note === undefined ? [] : [decision.note(names[i])]),
+      ...signNotes(names[i], each, mixed),
     ];
     return {
-      kind: kindOf(seen),
+      kind: kindOf(each),
       format: {
         ...{ decimal: mark, ...(isDefault && { isDefault }) },
         ...{ ...(thousands && { thousands }), ...(mixed && { mixed }) },
       },
-      notes: seen.numeric < seen.filled ? [] : notes,
+      notes: each.numeric < each.filled ? [] : notes,
     };
   });
   return { decimal, columns: formats };
@@ -321,7 +336,7 @@ function kindOf({ filled, numeric, dates }: Evidence): ColumnFormat['kind'] {
   return numeric === filled ? 'number' : dates === filled ? 'time' : 'text';
 }
 
-/** The decimal separator that the cells of some column require. */
+/** Returns the decimal separator that at least one column requires, or undefined if none does or columns disagree. */
 function requiredDecimal(evidence: readonly Evidence[]): Decimal | undefined {
   const numeric = evidence.filter(({ numeric, filled }) => numeric > 0 && numeric === filled);
   const commas = numeric.filter(({ comma, point }) => comma > 0 && point === 0).length;
@@ -329,57 +344,68 @@ function requiredDecimal(evidence: readonly Evidence[]): Decimal | undefined {
   return commas > 0 && points === 0 ? ',' : points > 0 && commas === 0 ? '.' : undefined;
 }
 
-interface Circumstances {
-  given: Decimal | undefined;
+/** What is known apart from the cells of the column. */
+interface DecimalContext {
+  /** The decimal separator that the options determine. */
+  requested: Decimal | undefined;
+  /** `requested`, or the decimal separator that other columns require. */
   required: Decimal | undefined;
   delimiter: string;
   thousands: Thousands | undefined;
 }
 
-interface Decided {
+interface Decision {
   decimal: Decimal;
   isDefault?: true;
   note?: (name: string) => string;
 }
 
-function decimalOf(seen: Evidence, { given, required, delimiter, thousands }: Circumstances): Decided {
-  if (given !== undefined) return { decimal: given };
-  if (seen.point > 0 || seen.comma > 0) return { decimal: seen.comma > seen.point ? ',' : '.' };
-  if (seen.either === 0)
+/** Decides on the decimal separator of a column. */
+function decimalOf(
+  evidence: Evidence,
+  { requested, required, delimiter, thousands }: DecimalContext,
+): Decision {
+  if (requested !== undefined) return { decimal: requested };
+  if (evidence.point > 0 || evidence.comma > 0)
+    return { decimal: evidence.comma > evidence.point ? ',' : '.' };
+  if (evidence.ambiguous === 0)
     return required === undefined ? { decimal: '.', isDefault: true } : { decimal: required };
-  const mark: Decimal = /\.\d{3}/.test(seen.example) ? '.' : ',';
+  const mark: Decimal = /\.\d{3}/.test(evidence.example) ? '.' : ',';
   const other: Decimal = mark === '.' ? ',' : '.';
-  // 1435 beside 1.004: thousands are not separated in this column.
-  if (seen.long > 0 || thousands !== undefined) return { decimal: mark };
+  // A column with 1435 and 1.004 does not separate thousands.
+  if (evidence.long > 0 || thousands !== undefined) return { decimal: mark };
   if (required !== undefined) return { decimal: required };
-  // 987 beside 1.004 and 1.435: if these were decimals, all numbers or none would have three digits after the mark.
-  const grouped = seen.short > 0 || (mark === ',') === (delimiter === ',');
+  // In a column with 987, 1.004 and 1.435, the points separate thousands: if they were decimal points, 987 would have
+  // decimals too, or the other numbers would not all have three. Without such a number, commas separate thousands in
+  // comma-delimited files, and points in other files.
+  const grouped = evidence.short > 0 || (mark === ',') === (delimiter === ',');
   return {
     decimal: grouped ? other : mark,
-    note: (name) => separatorNote(name, seen.example, mark, grouped),
+    note: (name) => separatorNote(name, evidence.example, mark, grouped),
   };
 }
 
 function separatorNote(name: string, example: string, mark: Decimal, grouped: boolean): string {
-  const what = mark === '.' ? 'Points' : 'Commas';
+  const marks = mark === '.' ? 'Points' : 'Commas';
   const other = mark === '.' ? ',' : '.';
   if (grouped) {
     const read = cellNumber(example, other);
     return (
-      `${what} in "${name}" are read as thousands separators (${example} as ${read}). ` +
+      `${marks} in "${name}" are read as thousands separators (${example} as ${read}). ` +
       `If they are decimal separators, set decimal (--decimal ${mark}).`
     );
   }
   const read = cellNumber(example, mark);
   return (
-    `${what} in "${name}" are read as decimal separators (${example} as ${read}). ` +
+    `${marks} in "${name}" are read as decimal separators (${example} as ${read}). ` +
     `If they separate thousands, set thousands (--thousands ${mark}).`
   );
 }
 
-const mixedIn = ({ percent, noPercent, currencies }: Evidence): NumberFormat['mixed'] =>
+const mixedUnits = ({ percent, noPercent, currencies }: Evidence): NumberFormat['mixed'] =>
   percent > 0 && noPercent > 0 ? 'percent' : currencies.size > 1 ? 'currency' : undefined;
 
+/** Returns notes about percent signs and parentheses. */
 function signNotes(name: string, { percent, parentheses }: Evidence, mixed: NumberFormat['mixed']): string[] {
   const notes: string[] = [];
   if (percent > 0 && mixed === undefined)

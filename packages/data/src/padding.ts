@@ -1,19 +1,19 @@
 /**
- * Sequences of different lengths: pads them to one tensor with a mask, and groups them into batches of similar
- * lengths to keep padding small. Layers skip the computation for padded steps (see packages/nn/src/packing.ts).
+ * Sequences of different lengths: pads them to a tensor with a mask, and groups sequences of similar lengths into
+ * batches to reduce padding. Layers skip padded steps (see packages/nn/src/packing.ts).
  */
 import { type RandomStream, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 
-/** One sequence: numbers (ids, or one value per step), or one row of I features per step. */
+/** A sequence: one number per step (an id or a value), or one row of I features per step. */
 export type Sequence = ArrayLike<number> | readonly (readonly number[])[];
 
 export interface PadOptions {
-  /** Number of steps of the result. Default: the length of the longest sequence. */
+  /** Number of steps to pad or truncate to. Default: the length of the longest sequence. */
   steps?: number;
-  /** The side of the padding. Default `right`, which is the fastest for layers. */
+  /** The side that is padded. Default `right`, for which layers are fastest. */
   side?: 'right' | 'left';
-  /** The part of a too long sequence that is cut off: its end, or its start (the oldest steps). Default `end`. */
+  /** For sequences longer than `steps`: `end` removes the last steps, `start` the first ones. Default `end`. */
   truncate?: 'end' | 'start';
   /** The value of the padding. Default 0. */
   value?: number;
@@ -29,7 +29,7 @@ export interface Padded {
 }
 
 /**
- * Pads sequences to one length.
+ * Pads or truncates sequences to the same length.
  * @throws UnrollError `shape` if rows of features differ in width, `value` if there are no sequences
  */
 export function padSequences(sequences: readonly Sequence[], options: PadOptions = {}): Padded {
@@ -39,56 +39,56 @@ export function padSequences(sequences: readonly Sequence[], options: PadOptions
     truncate: ['end', 'start'],
     value: 'number',
   });
-  if (sequences.length === 0) throw valueError('padSequences needs at least one sequence.');
+  if (sequences.length === 0) throw valueError('padSequences needs at least one sequence, got none.');
   const { side = 'right', truncate = 'end', value = 0 } = options;
-  const longest = sequences.reduce((most, sequence) => Math.max(most, sequence.length), 0);
+  const longest = sequences.reduce((length, sequence) => Math.max(length, sequence.length), 0);
   const steps = options.steps ?? Math.max(longest, 1);
-  const features = widthOf(sequences);
+  const features = featureCount(sequences);
   const width = features ?? 1;
   const values = new Float64Array(sequences.length * steps * width).fill(value);
   const mask = new Float64Array(sequences.length * steps);
   const lengths = Uint32Array.from(sequences, (sequence) => Math.min(sequence.length, steps));
   sequences.forEach((sequence, n) => {
     const length = lengths[n];
-    const from = truncate === 'start' ? sequence.length - length : 0;
-    const at = n * steps + (side === 'left' ? steps - length : 0);
-    mask.fill(1, at, at + length);
+    const start = truncate === 'start' ? sequence.length - length : 0;
+    const offset = n * steps + (side === 'left' ? steps - length : 0);
+    mask.fill(1, offset, offset + length);
     for (let t = 0; t < length; t++)
-      values.set(stepOf(sequence[from + t], features, n, from + t), (at + t) * width);
+      values.set(stepOf(sequence[start + t], features, n, start + t), (offset + t) * width);
   });
   const shape = features === null ? [sequences.length, steps] : [sequences.length, steps, features];
   return { values: tensor(values, shape), mask: tensor(mask, [sequences.length, steps]), lengths };
 }
 
 export interface BucketOptions {
-  /** Sequences in a batch. Default 32. */
+  /** Number of sequences per batch. Default 32. */
   batchSize?: number;
   /**
-   * Random stream for shuffling: batches in random order, each of random sequences of similar length. Default: no
-   * shuffling.
+   * Random stream for shuffling: batches are in random order, and each contains random sequences of similar lengths.
+   * Default (or null): no shuffling.
    */
   random?: RandomStream | null;
   /**
-   * With `random`: the number of batches whose sequences are sorted together. A smaller number mixes sequences more,
-   * a larger one pads less. Default 50.
+   * With `random`: the number of batches whose sequences are sorted by length together. Smaller pools shuffle more,
+   * larger pools pad less. Default 50.
    */
   pool?: number;
 }
 
 /**
- * Groups sequences of similar lengths into batches, given as row numbers. Every row occurs once; the last batch of a
- * pool may be smaller. Without `random`, batches are ordered from short to long.
+ * Groups sequences of similar lengths into batches. Returns the indices of the sequences of each batch: every index
+ * occurs once. The last batch of a pool may be smaller. Without `random`, batches are ordered from short to long.
  */
 export function bucketByLength(lengths: ArrayLike<number>, options: BucketOptions = {}): Uint32Array[] {
   checkOptions('bucketByLength', options, { batchSize: 'count', random: true, pool: 'count' });
   const { batchSize = 32, random = null, pool = 50 } = options;
   const count = lengths.length;
-  const rows = random ? random.permutation(count) : Uint32Array.from({ length: count }, (_, row) => row);
-  const together = random ? batchSize * pool : Math.max(count, 1);
+  const indices = random ? random.permutation(count) : Uint32Array.from({ length: count }, (_, row) => row);
+  const poolSize = random ? batchSize * pool : Math.max(count, 1);
   const batches: Uint32Array[] = [];
-  for (let from = 0; from < count; from += together) {
-    const sorted = rows.slice(from, from + together).sort((a, b) => lengths[a] - lengths[b]);
-    for (let at = 0; at < sorted.length; at += batchSize) batches.push(sorted.slice(at, at + batchSize));
+  for (let start = 0; start < count; start += poolSize) {
+    const sorted = indices.slice(start, start + poolSize).sort((a, b) => lengths[a] - lengths[b]);
+    for (let i = 0; i < sorted.length; i += batchSize) batches.push(sorted.slice(i, i + batchSize));
   }
   return random ? Array.from(random.permutation(batches.length), (n) => batches[n]) : batches;
 }
@@ -98,17 +98,17 @@ export interface LengthSummary {
   shortest: number;
   longest: number;
   mean: number;
-  /** Lengths that half, 90 %, 95 % and 99 % of the sequences do not exceed. */
+  /** Percentiles of the lengths: `percentiles[90]` is the length that 90 % of the sequences do not exceed. */
   percentiles: Readonly<Record<50 | 90 | 95 | 99, number>>;
-  /** Share of padding if all sequences are padded to the longest one. */
+  /** Fraction of padded steps if all sequences are padded to the longest one. */
   padding: number;
 }
 
-/** Statistics of sequence lengths, for the choice of `steps`. @throws UnrollError `value` if there are no sequences */
+/** Returns statistics of sequence lengths, for choosing `steps`. @throws UnrollError `value` if there are none */
 export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
   const sorted = Float64Array.from(lengths).sort();
   const count = sorted.length;
-  if (count === 0) throw valueError('There are no lengths to summarize.');
+  if (count === 0) throw valueError('summarizeLengths needs at least one length, got none.');
   const longest = sorted[count - 1];
   const mean = sorted.reduce((total, length) => total + length, 0) / count;
   const percentile = (p: number): number => sorted[Math.max(0, Math.ceil((p / 100) * count) - 1)];
@@ -119,24 +119,28 @@ export function summarizeLengths(lengths: ArrayLike<number>): LengthSummary {
   };
 }
 
-/** Number of features per step; null for sequences of plain numbers. */
-function widthOf(sequences: readonly Sequence[]): number | null {
+/** Returns the number of features per step, or null for sequences of single numbers. */
+function featureCount(sequences: readonly Sequence[]): number | null {
   const first = sequences.find((sequence) => sequence.length > 0)?.[0];
   return typeof first === 'object' ? first.length : null;
 }
 
+/** Returns the features of one step. @throws UnrollError `shape` if their number differs from the first step */
 function stepOf(
   step: number | readonly number[],
   features: number | null,
   sequence: number,
-  at: number,
+  index: number,
 ): readonly number[] {
   const row = typeof step === 'number' ? [step] : step;
   if (typeof step === 'number' ? features === null : row.length === features) return row;
-  const wanted = features === null ? 'a number' : `a row of ${features} features`;
+  const expected = features === null ? 'a number' : `a row of ${features} features`;
   const got = typeof step === 'number' ? 'a number' : `a row of ${row.length}`;
-  throw shapeError(`Step ${at} of sequence ${sequence} must be ${wanted}, like the first step, got ${got}.`, {
-    sequence,
-    step: at,
-  });
+  throw shapeError(
+    `Step ${index} of sequence ${sequence} must be ${expected}, like the first step, got ${got}.`,
+    {
+      sequence,
+      step: index,
+    },
+  );
 }

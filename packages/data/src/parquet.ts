@@ -1,6 +1,6 @@
 /**
- * Reads tables from Parquet files with hyparquet. It has its own entry point, so that other bundles carry no Parquet
- * reader.
+ * Reads tables from Parquet files with hyparquet. This module has its own entry point, so that other bundles do not
+ * contain the Parquet reader.
  */
 import { UnrollError } from '@unroll/core';
 import { parquetReadObjects } from 'hyparquet';
@@ -13,7 +13,7 @@ export function looksLikeParquet(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a whole Parquet file. Rows are numbered from 1 in messages.
+ * Reads the bytes of a Parquet file as a table. Error messages number its rows from 1 and name `source`.
  * @throws UnrollError `format` if the file cannot be read, `data` if it has no rows
  */
 export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {

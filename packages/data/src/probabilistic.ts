@@ -1,9 +1,9 @@
 /**
- * Metrics of quantile and interval forecasts. As for point forecasts, pairs with a missing actual value (NaN) are
- * ignored; if no pair is left, the result is NaN.
+ * Metrics of quantile and interval forecasts. Forecasts whose actual value is missing (NaN) are ignored; if none is
+ * left, the result is NaN.
  */
 import { shapeError, valueError } from '@unroll/core';
-import { shown } from '@unroll/core/internal';
+import { formatValue } from '@unroll/core/internal';
 
 type Values = ArrayLike<number>;
 
@@ -14,11 +14,12 @@ export interface QuantileForecast {
   values: Values;
 }
 
-function meanTerm(actual: Values, others: readonly Values[], term: (i: number) => number): number {
-  for (const other of others) {
-    if (other.length !== actual.length) {
+/** Returns the mean of `term` over the indices whose actual value is not missing. Checks the lengths of `forecasts`. */
+function meanTerm(actual: Values, forecasts: readonly Values[], term: (i: number) => number): number {
+  for (const forecast of forecasts) {
+    if (forecast.length !== actual.length) {
       throw shapeError(
-        `actual and forecast must have the same length, got ${actual.length} and ${other.length} values.`,
+        `actual and forecast must have the same length, got ${actual.length} and ${forecast.length} values.`,
       );
     }
   }
@@ -34,37 +35,37 @@ function meanTerm(actual: Values, others: readonly Values[], term: (i: number) =
 
 function checkLevel(level: number): void {
   if (!(level > 0 && level < 1))
-    throw valueError(`level must be between 0 and 1, got ${shown(level)}.`, { level });
+    throw valueError(`level must be between 0 and 1, got ${formatValue(level)}.`, { level });
 }
 
 /**
- * Mean pinball (quantile) loss: `level` times the error if the actual value is above, 1 - `level` times the error if
- * it is below.
+ * Mean pinball (quantile) loss: the absolute error times `level` if the actual value is above the forecast, or times
+ * 1 - `level` if it is below.
  */
 export function pinball(actual: Values, { level, values }: QuantileForecast): number {
   checkLevel(level);
   return meanTerm(actual, [values], (i) => {
-    const missed = actual[i] - values[i];
-    return missed >= 0 ? level * missed : (level - 1) * missed;
+    const error = actual[i] - values[i];
+    return error >= 0 ? level * error : (level - 1) * error;
   });
 }
 
-/** Weighted quantile loss: the mean over the quantiles of 2·Σ pinball / Σ|actual|. NaN when all actual values are 0. */
+/** Weighted quantile loss: the mean of 2·Σ pinball / Σ|actual| over the quantiles. NaN if Σ|actual| is 0. */
 export function weightedQuantileLoss(actual: Values, quantiles: readonly QuantileForecast[]): number {
-  const size = meanTerm(actual, [], (i) => Math.abs(actual[i]));
-  return size === 0 ? Number.NaN : crpsOfQuantiles(actual, quantiles) / size;
+  const meanAbsolute = meanTerm(actual, [], (i) => Math.abs(actual[i]));
+  return meanAbsolute === 0 ? Number.NaN : crpsOfQuantiles(actual, quantiles) / meanAbsolute;
 }
 
 /**
- * Continuous ranked probability score of forecasts given as quantiles: twice their mean pinball loss. It approaches
- * the score of the whole distribution as the number of evenly spaced levels grows. In the unit of the values.
+ * Continuous ranked probability score (CRPS) of quantile forecasts: twice their mean pinball loss, in the unit of the
+ * values. With evenly spaced levels, it approaches the CRPS of the whole distribution as their number grows.
  */
 export function crpsOfQuantiles(actual: Values, quantiles: readonly QuantileForecast[]): number {
-  if (quantiles.length === 0) throw valueError('At least one quantile is needed.');
+  if (quantiles.length === 0) throw valueError('quantiles must have at least one entry, got none.');
   return (2 * quantiles.reduce((sum, quantile) => sum + pinball(actual, quantile), 0)) / quantiles.length;
 }
 
-/** Continuous ranked probability score of normal distributions (Gneiting & Raftery 2007, equation 21). */
+/** Continuous ranked probability score (CRPS) of normal distributions (Gneiting & Raftery 2007, equation 21). */
 export function crpsOfNormal(actual: Values, means: Values, deviations: Values): number {
   return meanTerm(actual, [means, deviations], (i) => {
     const z = (actual[i] - means[i]) / deviations[i];
@@ -73,19 +74,19 @@ export function crpsOfNormal(actual: Values, means: Values, deviations: Values):
   });
 }
 
-/** Share of actual values within their intervals, bounds included: 0 to 1. */
+/** Fraction (0 to 1) of the actual values that are within their intervals, bounds included. */
 export function coverage(actual: Values, lower: Values, upper: Values): number {
   return meanTerm(actual, [lower, upper], (i) => Number(actual[i] >= lower[i] && actual[i] <= upper[i]));
 }
 
-/** Mean width of the intervals with a known actual value. */
+/** Mean width of the intervals whose actual value is not missing. */
 export function meanWidth(actual: Values, lower: Values, upper: Values): number {
   return meanTerm(actual, [lower, upper], (i) => upper[i] - lower[i]);
 }
 
 /**
- * Winkler score (interval score): the width, plus 2/(1 - level) times the distance of the actual value from the
- * interval.
+ * Mean Winkler score (interval score): the width of the interval, plus 2/(1 - level) times the distance of the actual
+ * value from the interval if it is outside.
  * @param level the nominal coverage of the interval, such as 0.95
  */
 export function winkler(actual: Values, lower: Values, upper: Values, level: number): number {
@@ -96,7 +97,7 @@ export function winkler(actual: Values, lower: Values, upper: Values, level: num
   });
 }
 
-/** Cumulative distribution function of the standard normal distribution, to 1.5e-7 (Abramowitz & Stegun 7.1.26). */
+/** Standard normal cumulative distribution function. Maximum error 1.5e-7 (Abramowitz & Stegun 7.1.26). */
 export function normalCdf(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);

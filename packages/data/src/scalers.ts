@@ -1,10 +1,10 @@
 /**
- * Invertible scalers. Fit a scaler on training rows only, transform any values, and invert predictions. Missing
- * values (NaN) are ignored in fitting and stay missing. `config()` returns JSON; `scalerFromConfig` restores the
- * scaler from it.
+ * Invertible scalers. `fit` a scaler on training values only, `transform` the inputs, and apply `inverse` to the
+ * predictions. Missing values (NaN) are ignored by `fit` and stay missing. `config()` returns a scaler as JSON, and
+ * `scalerFromConfig` restores it.
  */
 import { UnrollError, valueError } from '@unroll/core';
-import { nameHint, shown } from '@unroll/core/internal';
+import { formatValue, nameHint } from '@unroll/core/internal';
 
 export type ScalerConfig =
   | { kind: 'standard'; mean: number; deviation: number }
@@ -15,15 +15,15 @@ export type ScalerConfig =
 export interface Scaler {
   /** Fits the scaler on training values; returns the scaler itself. */
   fit(values: ArrayLike<number>): this;
-  /** Scaled copies of the values. */
+  /** Returns scaled copies of the values. */
   transform(values: ArrayLike<number>): Float64Array;
-  /** The original values of scaled values. */
+  /** Converts scaled values back to the original scale. */
   inverse(values: ArrayLike<number>): Float64Array;
-  /** The fitted parameters as JSON. */
+  /** Returns the fitted parameters as JSON. */
   config(): ScalerConfig;
 }
 
-/** The common part of the scalers: x -> (x - centre) / scale, where `measure` computes centre and scale. */
+/** Base class of the linear scalers, (x - centre) / scale. A scale of 0 is replaced by 1. */
 abstract class AffineScaler {
   #fitted: { centre: number; scale: number } | null;
 
@@ -31,13 +31,14 @@ abstract class AffineScaler {
     this.#fitted = fitted;
   }
 
-  /** Centre and scale of at least one finite value. */
+  /** Computes centre and scale. `values` is not empty and has no NaN. */
   protected abstract measure(values: Float64Array): { centre: number; scale: number };
 
   fit(values: ArrayLike<number>): this {
-    const known = Float64Array.from(values).filter((value) => !Number.isNaN(value));
-    if (known.length === 0) throw valueError('A scaler must be fitted on at least one value, got none.');
-    const { centre, scale } = this.measure(known);
+    const present = Float64Array.from(values).filter((value) => !Number.isNaN(value));
+    if (present.length === 0)
+      throw valueError('A scaler must be fitted on at least one value that is not NaN, got none.');
+    const { centre, scale } = this.measure(present);
     this.#fitted = { centre, scale: scale > 0 ? scale : 1 };
     return this;
   }
@@ -59,7 +60,7 @@ abstract class AffineScaler {
   }
 }
 
-/** Scales to mean 0 and (population) standard deviation 1. A constant series becomes 0. */
+/** Scales to mean 0 and (population) standard deviation 1. Constant values become 0. */
 export class StandardScaler extends AffineScaler implements Scaler {
   protected measure(values: Float64Array): { centre: number; scale: number } {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -73,7 +74,7 @@ export class StandardScaler extends AffineScaler implements Scaler {
   }
 }
 
-/** Scales the range of the fitted values to 0..1. A constant series becomes 0. */
+/** Scales the range of the fitted values to 0..1. Constant values become 0. */
 export class MinMaxScaler extends AffineScaler implements Scaler {
   protected measure(values: Float64Array): { centre: number; scale: number } {
     const min = values.reduce((a, b) => Math.min(a, b));
@@ -99,7 +100,7 @@ export class RobustScaler extends AffineScaler implements Scaler {
   }
 }
 
-/** Natural logarithm of value + offset; turns multiplicative growth into additive growth. */
+/** Computes log(value + offset), which turns exponential growth into linear growth. `fit` only checks the values. */
 export class LogScaler implements Scaler {
   readonly offset: number;
 
@@ -129,7 +130,7 @@ export class LogScaler implements Scaler {
 
   #check(value: number, i: number): void {
     if (!(value + this.offset <= 0)) return;
-    throw valueError(`The logarithm needs values above ${-this.offset}, got ${value} at index ${i}.`, {
+    throw valueError(`LogScaler needs values above ${-this.offset}, got ${value} at index ${i}.`, {
       value,
       index: i,
     });
@@ -138,7 +139,7 @@ export class LogScaler implements Scaler {
 
 const KINDS = ['standard', 'minMax', 'robust', 'log'] satisfies ScalerConfig['kind'][];
 
-/** Restores a scaler from its config. */
+/** Restores a scaler from its config. @throws UnrollError `value` for an unknown kind */
 export function scalerFromConfig(config: ScalerConfig): Scaler {
   switch (config.kind) {
     case 'standard':
@@ -151,17 +152,17 @@ export function scalerFromConfig(config: ScalerConfig): Scaler {
       return new LogScaler(config.offset);
     default: {
       const { kind } = config as { kind: unknown };
-      throw valueError(`There is no scaler of kind ${shown(kind)}. ${nameHint(kind, KINDS)}`, { kind });
+      throw valueError(`There is no scaler of kind ${formatValue(kind)}. ${nameHint(kind, KINDS)}`, { kind });
     }
   }
 }
 
-/** The quantile `q` in 0..1 of sorted values, interpolated linearly. */
+/** Returns the quantile `q` (0 to 1) of sorted values, with linear interpolation. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   if (sorted.length === 0) throw valueError('A quantile needs at least one value, got none.');
-  if (!(q >= 0 && q <= 1)) throw valueError(`q must be between 0 and 1, got ${shown(q)}.`);
-  const at = q * (sorted.length - 1);
-  const below = Math.floor(at);
+  if (!(q >= 0 && q <= 1)) throw valueError(`q must be between 0 and 1, got ${formatValue(q)}.`);
+  const position = q * (sorted.length - 1);
+  const below = Math.floor(position);
   const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }

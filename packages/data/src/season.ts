@@ -1,34 +1,34 @@
 /**
- * Infers the season length: candidates come from the frequency and are checked against the autocorrelation of the
- * series.
+ * Infers the season length of a series: the frequency gives candidates, and the autocorrelation of the series selects
+ * one.
  */
 import type { Frequency } from './frequency.js';
 
-/** A longer season wins only if its correlation is this many times the one of the best shorter season. */
-const CLEARLY = 1.2;
+/** A longer season is chosen only if its autocorrelation is at least this many times that of the best shorter one. */
+const MIN_RATIO = 1.2;
 
 /**
- * The season length in rows, 1 if the series has none. Candidates come from the frequency (months: 12, hours: 24 and
- * 168, ...); without a calendar they are the peaks of the autocorrelation. A candidate is accepted if the
- * autocorrelation of the detrended series at that lag is above 0.3 and above the level of chance, and if the series
- * covers at least two seasons.
+ * Returns the season length in rows, or 1 if the series has none. Candidates are the usual seasons of the frequency
+ * (months: 12, hours: 24 and 168, ...); if the times are plain numbers, all lengths up to a third of the series, but
+ * at most 370. A candidate must cover at most half of the series, and the autocorrelation of the detrended series at
+ * that lag must be a peak, above 0.3 and above the level of chance (2 / √rows).
  */
 export function inferSeason(values: ArrayLike<number>, frequency: Frequency): number {
-  const known = forwardFilled(values);
-  const candidates = seasonCandidates(frequency, known.length).filter((lag) => lag * 2 <= known.length);
-  const scores = new Map(candidates.map((lag) => [lag, autocorrelation(detrended(known, lag), lag)]));
+  const filled = forwardFill(values);
+  const candidates = seasonCandidates(frequency, filled.length).filter((lag) => lag * 2 <= filled.length);
+  const scores = new Map(candidates.map((lag) => [lag, autocorrelation(detrend(filled, lag), lag)]));
   let best = 1;
-  let least = Math.max(0.3, 2 / Math.sqrt(known.length));
+  let threshold = Math.max(0.3, 2 / Math.sqrt(filled.length));
   for (const [lag, score] of scores) {
-    const peak = score >= (scores.get(lag - 1) ?? -1) && score >= (scores.get(lag + 1) ?? -1);
-    if (!peak || score <= least) continue;
+    const isPeak = score >= (scores.get(lag - 1) ?? -1) && score >= (scores.get(lag + 1) ?? -1);
+    if (!isPeak || score <= threshold) continue;
     best = lag;
-    least = score * CLEARLY;
+    threshold = score * MIN_RATIO;
   }
   return best;
 }
 
-/** Season lengths in rows that a calendar suggests, shortest first. */
+/** Returns the candidate season lengths of a frequency, in rows, shortest first. `rows` is the length of the series. */
 export function seasonCandidates(frequency: Frequency, rows: number): number[] {
   const { unit, every } = frequency;
   if (unit === 'step')
@@ -46,15 +46,15 @@ export function seasonCandidates(frequency: Frequency, rows: number): number[] {
   return perUnit[unit].map((length) => Math.round(length / every)).filter((length) => length > 1);
 }
 
-/** The values, with missing ones replaced by the last known value. */
-function forwardFilled(values: ArrayLike<number>): Float64Array {
+/** Returns the values with each missing one (NaN) replaced by the previous value. */
+function forwardFill(values: ArrayLike<number>): Float64Array {
   const out = Float64Array.from(values);
   for (let i = 1; i < out.length; i++) if (Number.isNaN(out[i])) out[i] = out[i - 1];
   return out;
 }
 
-/** The values minus their centred moving average over `length` rows (fewer at the ends). */
-function detrended(values: Float64Array, length: number): Float64Array {
+/** Returns the values minus their centred moving average over `length` rows (fewer at the ends). */
+function detrend(values: Float64Array, length: number): Float64Array {
   const sums = new Float64Array(values.length + 1);
   for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
   const half = length / 2;
@@ -65,17 +65,17 @@ function detrended(values: Float64Array, length: number): Float64Array {
   });
 }
 
-/** Autocorrelation of a series at `lag` rows; 0 for a constant series. */
+/** Returns the autocorrelation of a series at a lag of `lag` rows; 0 for a constant series. */
 export function autocorrelation(values: ArrayLike<number>, lag: number): number {
   const n = values.length;
   let mean = 0;
   for (let i = 0; i < n; i++) mean += values[i] / n;
-  let all = 0;
-  let shared = 0;
+  let variance = 0;
+  let covariance = 0;
   for (let i = 0; i < n; i++) {
-    const here = values[i] - mean;
-    all += here * here;
-    if (i >= lag) shared += here * (values[i - lag] - mean);
+    const deviation = values[i] - mean;
+    variance += deviation * deviation;
+    if (i >= lag) covariance += deviation * (values[i - lag] - mean);
   }
-  return all === 0 ? 0 : shared / all;
+  return variance === 0 ? 0 : covariance / variance;
 }

@@ -1,6 +1,6 @@
 /**
- * Tables: named columns of cells, and for each row its line in the source, so that error messages can name it. Cells
- * stay as they were read; `numbers` and `texts` convert a column and report the first cell that does not fit.
+ * Tables: named columns of cells, with the line of each row in the source for error messages. Cells are stored as they
+ * were read. `numbers` and `texts` convert a column; `numbers` reports the first cell that is not a number.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions, nearest } from '@unroll/core/internal';
@@ -14,7 +14,7 @@ import {
   SEPARATOR_OPTIONS,
 } from './number-format.js';
 
-/** One cell as read: text files give strings, JSON and Parquet also numbers, booleans and dates. Null is missing. */
+/** A cell as read: strings from text files; from JSON and Parquet also numbers, booleans and dates. Null: missing. */
 export type Cell = string | number | boolean | Date | null;
 
 export interface Column {
@@ -23,11 +23,11 @@ export interface Column {
   readonly position: number;
   readonly kind: 'number' | 'text' | 'time';
   readonly cells: readonly Cell[];
-  /** How its numbers are written. Default: with the decimal separator of the table. */
+  /** How the numbers of the column are written. Default: with the decimal separator of the table. */
   readonly format?: NumberFormat;
   /** Notes about uncertain decisions in reading the cells, one sentence each. Default: none. */
   readonly notes?: readonly string[];
-  /** The first row that contains a list or a structure; such a column cannot be read. */
+  /** Index of the first row whose cell is a list or an object. Such a column cannot be read. */
   readonly nested?: number;
 }
 
@@ -38,11 +38,11 @@ export interface Table {
   readonly rowCount: number;
   /** Line (or record number) of the source, from 1, at which each row begins. */
   readonly lines: Int32Array;
-  /** The character that separates integers from fractions. */
+  /** Decimal separator. */
   readonly decimal: Decimal;
 }
 
-/** Converts a typed value (of JSON, Parquet, DuckDB) to a cell; undefined for lists and structures. */
+/** Converts a typed value (from JSON, Parquet or DuckDB) to a cell; returns undefined for lists and objects. */
 export function cellOf(value: unknown): Cell | undefined {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') return Number(value);
@@ -53,21 +53,23 @@ export function cellOf(value: unknown): Cell | undefined {
 export interface TableParts extends NumberOptions {
   source: string;
   names: readonly string[];
-  /** One array of cells for each name, all of the same length; undefined for a list or a structure. */
+  /** One array of cells for each name, all of the same length; undefined for a list or an object. */
   cells: readonly (readonly (Cell | undefined)[])[];
+  /** Line of the source at which each row begins. Default: 1, 2, 3, ... */
   lines?: ArrayLike<number>;
-  /** The field delimiter of a text file: a hint at its decimal separator. */
+  /** The field delimiter of a text file, which helps to detect its decimal separator. */
   delimiter?: string;
 }
 
-/** Zero-width characters, byte order marks and soft hyphens, which are invisible. */
+/** Zero-width characters, byte order marks and soft hyphens. */
 const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF\u00AD]/g;
 
 /** Normalises a column name for comparison: NFC, without invisible characters and surrounding space. */
 export const cleanName = (name: string): string => name.normalize('NFC').replace(INVISIBLE, '').trim();
 
 /**
- * Makes a table from columns. Duplicate names and columns of lists are errors only when such a column is read.
+ * Makes a table from columns and detects their number formats. Columns of duplicate names or with lists throw an error
+ * only when they are read.
  * @throws UnrollError `data` if the columns differ in length, `value` if decimal and thousands separators are equal
  */
 export function makeTable(parts: TableParts): Table {
@@ -76,7 +78,7 @@ export function makeTable(parts: TableParts): Table {
   const names = parts.names.map(cleanName);
   const rowCount = parts.cells[0]?.length ?? 0;
   const nested = parts.cells.map((cells) => cells.indexOf(undefined));
-  const cells = parts.cells.map((own, i) => (nested[i] < 0 ? (own as Cell[]) : own.map(() => null)));
+  const cells = parts.cells.map((list, i) => (nested[i] < 0 ? (list as Cell[]) : list.map(() => null)));
   for (const [i, name] of names.entries()) {
     if (cells[i].length === rowCount) continue;
     const message = `${source}: column "${name}" must have ${rowCount} cells, got ${cells[i].length}.`;
@@ -103,16 +105,16 @@ function checkSeparators({ decimal, thousands }: NumberOptions): void {
 }
 
 /**
- * The column of a name. Names are compared after NFC normalisation and without invisible characters.
- * @throws UnrollError `data` for an unknown name (the message lists the columns and the nearest name), for different
- * columns of that name, and for a column that contains lists
+ * Returns a column by its name. Names are compared after NFC normalisation and without invisible characters.
+ * @throws UnrollError `data` for an unknown name (the message lists the columns and suggests the nearest name), for
+ * several different columns of that name, and for a column that contains lists or objects
  */
 export function column(table: Table, name: string): Column {
-  const wanted = cleanName(name);
-  const found = table.columns.filter((candidate) => candidate.name === name || candidate.name === wanted);
-  if (found.length === 0) throw unknownColumn(table, name);
-  const [first, ...more] = found;
-  const other = more.find(({ cells }) => cells.some((cell, row) => !sameCell(cell, first.cells[row])));
+  const cleaned = cleanName(name);
+  const matches = table.columns.filter((candidate) => candidate.name === name || candidate.name === cleaned);
+  if (matches.length === 0) throw unknownColumn(table, name);
+  const [first, ...duplicates] = matches;
+  const other = duplicates.find(({ cells }) => cells.some((cell, row) => !sameCell(cell, first.cells[row])));
   if (other !== undefined) {
     throw new UnrollError(
       'data',
@@ -124,7 +126,7 @@ export function column(table: Table, name: string): Column {
     throw new UnrollError(
       'data',
       `${table.source}, line ${table.lines[first.nested]}, column "${name}" (${first.position}): a cell must hold a ` +
-        'number, text or time, got a list or a structure.',
+        'number, text or time, got a list or an object.',
       { source: table.source, line: table.lines[first.nested], column: name },
     );
   }
@@ -145,15 +147,15 @@ function unknownColumn(table: Table, name: string): UnrollError {
   );
 }
 
-/** Joins names for a message, at most twelve. */
+/** Joins the first twelve names for a message, with the number of further names. */
 export function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, 12).join(', ');
-  return names.length > 12 ? `${shown}, and ${names.length - 12} more` : shown;
+  const list = names.slice(0, 12).join(', ');
+  return names.length > 12 ? `${list}, and ${names.length - 12} more` : list;
 }
 
 /**
- * A column as numbers; missing cells become NaN.
- * @throws UnrollError `data` for the first cell that is not a number; the message names file, line and column
+ * Returns a column as numbers; missing cells become NaN.
+ * @throws UnrollError `data` for the first cell that is not a number; the message gives file, line and column
  */
 export function numbers(table: Table, name: string): Float64Array {
   const { cells, position, format = { decimal: table.decimal } } = column(table, name);
@@ -167,61 +169,63 @@ export function numbers(table: Table, name: string): Float64Array {
   return values;
 }
 
-interface Where {
+interface NumberColumn {
   name: string;
   position: number;
   format: NumberFormat;
 }
 
-function notANumber(table: Table, row: number, { name, position, format }: Where): UnrollError {
+function notANumber(table: Table, row: number, { name, position, format }: NumberColumn): UnrollError {
   const line = table.lines[row];
   const cell = column(table, name).cells[row];
-  const found = cellNumber(cell, format.decimal);
-  const what =
-    format.mixed !== undefined && found !== undefined
-      ? `${showCell(cell)} ${MIXED[format.mixed]}`
-      : `${showCell(cell)} is not a number. Write a number such as ${numberHint(cell, format.decimal)}, or leave the cell empty.`;
-  return new UnrollError('data', `${table.source}, line ${line}, column "${name}" (${position}): ${what}`, {
+  const value = cellNumber(cell, format.decimal);
+  const fault =
+    format.mixed !== undefined && value !== undefined
+      ? `${formatCell(cell)} ${MIXED_UNITS[format.mixed]}`
+      : `${formatCell(cell)} is not a number. Write a number such as ${numberHint(cell, format.decimal)}, or leave the cell empty.`;
+  return new UnrollError('data', `${table.source}, line ${line}, column "${name}" (${position}): ${fault}`, {
     ...{ source: table.source, line, column: name, cell },
   });
 }
 
-const MIXED = {
+/** The faults of columns with mixed units, after the cell. */
+const MIXED_UNITS = {
   percent: 'has a percent sign, but other cells have none. Write all numbers in the same unit.',
   currency: 'has a currency sign, but other cells have a different one. Write all numbers in the same unit.',
 };
 
 /**
- * The number in the cell without thousands separators and units, as an example for messages. The last kind of point
- * or comma is the decimal separator, unless there is only one kind and three digits follow each.
+ * Returns an example of a valid number for a message: the number in the cell without thousands separators and units, or
+ * else 12.5. The last point or comma is taken as the decimal separator, unless all are of the same kind and each is
+ * followed by three digits.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';
-  if (typeof cell !== 'string' || /\d\p{L}+[+-]?\d/u.test(cell)) return example; // letters between digits are not a unit
+  if (typeof cell !== 'string' || /\d\p{L}+[+-]?\d/u.test(cell)) return example; // not a number with a unit
   const negative = /^\s*\(.*\)\s*$/.test(cell) ? '-' : '';
-  const marked = negative + cell.replace(/[\u2212\u2013]/g, '-').replace(/[^\d.,+-]/g, '');
-  const last = marked.lastIndexOf('.') > marked.lastIndexOf(',') ? '.' : ',';
+  const digits = negative + cell.replace(/[\u2212\u2013]/g, '-').replace(/[^\d.,+-]/g, '');
+  const last = digits.lastIndexOf('.') > digits.lastIndexOf(',') ? '.' : ',';
   const other = last === '.' ? ',' : '.';
-  const thousands = last !== decimal && !marked.includes(other) && /^[+-]?\d{1,3}([.,]\d{3})+$/.test(marked);
-  const bare = thousands ? marked.replaceAll(last, '') : marked.replaceAll(other, '').replace(last, decimal);
-  return bare !== '' && cellNumber(bare, decimal) !== undefined ? bare : example;
+  const thousands = last !== decimal && !digits.includes(other) && /^[+-]?\d{1,3}([.,]\d{3})+$/.test(digits);
+  const hint = thousands ? digits.replaceAll(last, '') : digits.replaceAll(other, '').replace(last, decimal);
+  return hint !== '' && cellNumber(hint, decimal) !== undefined ? hint : example;
 }
 
-/** A cell for a message: in quotes, cut to 40 characters. */
-export function showCell(cell: Cell): string {
+/** Formats a cell for a message: in quotes, cut to 40 characters. */
+export function formatCell(cell: Cell): string {
   if (cell instanceof Date) return cell.toISOString();
   const text = String(cell).replace(/\s+/g, ' ');
   return `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
 }
 
-/** The notations of a missing value in a text column. NA, none, - and ? are not among them, as they may be words. */
-const NO_TEXT = new Set(['', '#n/a', 'nan', 'null']);
+/** Notations of a missing value in a text column. NA, none, - and ? are not included, because they may be values. */
+const MISSING_TEXT = new Set(['', '#n/a', 'nan', 'null']);
 
-/** A column as text; missing cells (empty, NaN, null, error values such as #N/A) become the empty string. */
+/** Returns a column as text; missing cells (empty, NaN, null, error values such as #N/A) become the empty string. */
 export function texts(table: Table, name: string): string[] {
   return column(table, name).cells.map((cell) => {
     if (cell === null) return '';
     const text = cell instanceof Date ? cell.toISOString() : String(cell).trim();
-    return NO_TEXT.has(text.toLowerCase()) || isErrorValue(text) ? '' : text;
+    return MISSING_TEXT.has(text.toLowerCase()) || isErrorValue(text) ? '' : text;
   });
 }

@@ -1,22 +1,22 @@
-/** Time columns: their values and format, and formatting of times in the notation of the file. */
+/** Types of time columns, and functions that format times as the file does. */
 import { UnrollError } from '@unroll/core';
 import type { Frequency } from './frequency.js';
 import { type Cell, column, type Table } from './table.js';
-import { refined, writeByTemplate } from './time-template.js';
+import { refineTemplate, writeByTemplate } from './time-template.js';
 import { instantOf } from './time-zone.js';
 
-/** How the times of a column are written. JSON. */
+/** How the times of a column are written. Can be stored as JSON. */
 export interface TimeFormat {
   /** A template of time-template.ts, or `number`, `epoch seconds`, `epoch milliseconds`, `Excel days`. */
   readonly template: string;
-  /** The written time zone; null if there is none. */
+  /** The time zone as written with the times, such as `Z` or `+01:00`; null if they have none. */
   readonly zone: string | null;
   /**
-   * IANA time zone in which the values are local times, such as `Europe/Berlin`. Default: the values are UTC
-   * instants.
+   * IANA name of a time zone, such as `Europe/Berlin`: the values are local times of that zone, and times are written
+   * in UTC. Default: the values are UTC.
    */
   readonly timezone?: string;
-  /** Twelve month names, if they are not English. */
+  /** Twelve month names. Default: English. */
   readonly months?: readonly string[];
 }
 
@@ -24,33 +24,34 @@ export interface TimeFormat {
 export type DateOrder = 'dmy' | 'mdy' | 'ymd';
 
 export interface TimeOptions {
-  /** Default: detected. */
+  /** Order of day, month and year in numeric dates. Default: detected. */
   dates?: DateOrder;
-  /** IANA name of the time zone whose days the rows represent, for times written in UTC. Default: detected. */
+  /** For times in UTC whose rows are local days: the IANA name of that time zone. Default: detected. */
   timezone?: string;
-  /** Format of earlier times of the same column: preferred if the cells fit it. */
+  /** The format of this column in an earlier file. It is preferred if it fits the cells. */
   format?: TimeFormat;
 }
 
 export interface TimeColumn {
   readonly name: string;
   readonly format: TimeFormat;
-  /** Milliseconds since 1970 in UTC (with `format.timezone`, in local time), or plain numbers. */
+  /** Milliseconds since 1970 in UTC (with `format.timezone`, in local time of that zone), or plain numbers. */
   readonly values: Float64Array;
-  /** Decisions about the column that its cells do not fully determine, as text. */
+  /** Notes about decisions that the cells do not fully determine, one sentence each. */
   readonly notes: readonly string[];
 }
 
 const DAY = 86_400_000;
-/** Formats of dates without separators, by number of digits. */
+/** Templates of dates without separators, by number of digits. */
 export const COMPACT: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
 /** Milliseconds per unit of epoch times. */
 export const EPOCHS: Readonly<Record<string, number>> = { 'epoch seconds': 1000, 'epoch milliseconds': 1 };
+/** The template of Excel serial numbers. */
 export const EXCEL = 'Excel days';
 /** 1970-01-01 as an Excel serial number. */
 export const EXCEL_1970 = 25_569;
 
-/** Formats a time as the column does. */
+/** Formats a time in the format of a column. */
 export function formatTime(value: number, format: TimeFormat): string {
   const { template, zone, timezone, months } = format;
   if (template === 'number') return String(Number(value.toPrecision(15)));
@@ -60,23 +61,28 @@ export function formatTime(value: number, format: TimeFormat): string {
   return unit === undefined ? writeByTemplate(instant, template, zone, months) : String(instant / unit);
 }
 
-/** The format, extended by days or a clock time if it would write different times of this frequency the same way. */
+/**
+ * Returns a format that can represent all times of a frequency: the given one, with days or a clock time added if
+ * necessary.
+ */
 export function formatFor(format: TimeFormat, frequency: Frequency): TimeFormat {
   const { template } = format;
   const { unit, every } = frequency;
   if (!template.includes('YY') || (unit === 'week' && template.includes('WW'))) return format;
   if (unit === 'month' && every % 3 === 0) return format;
-  const own = template === COMPACT[6] && UNIT_SHOWN[unit] !== 'month' ? COMPACT[8] : template;
-  const wanted = own === COMPACT[8] && UNIT_SHOWN[unit] !== 'day' ? 'YYYY-MM-DD' : own;
-  return { ...format, template: refined(wanted, UNIT_SHOWN[unit]) };
+  const precision = PRECISION[unit];
+  const compact = template === COMPACT[6] && precision !== 'month' ? COMPACT[8] : template;
+  const extensible = compact === COMPACT[8] && precision !== 'day' ? 'YYYY-MM-DD' : compact;
+  return { ...format, template: refineTemplate(extensible, precision) };
 }
 
-const UNIT_SHOWN: Readonly<Record<Frequency['unit'], 'month' | 'day' | 'minute' | 'second'>> = {
+/** The precision that the times of each frequency unit need. */
+const PRECISION: Readonly<Record<Frequency['unit'], 'month' | 'day' | 'minute' | 'second'>> = {
   ...{ millisecond: 'second', second: 'second', minute: 'minute', hour: 'minute' },
   ...{ day: 'day', 'business-day': 'day', week: 'day', month: 'month', step: 'month' },
 };
 
-/** A cell as text with single spaces. */
+/** Returns a cell as trimmed text with single spaces. */
 export function textOf(cell: Cell): string {
   if (typeof cell !== 'string') return String(cell);
   const text = cell.trim();
@@ -84,7 +90,7 @@ export function textOf(cell: Cell): string {
 }
 export const textsOf = (cells: readonly Cell[]): string[] => cells.map(textOf);
 
-/** An error with the file, line and column of a time. */
+/** Returns an error with the file, line and column of a time. */
 export function timeError(table: Table, name: string, row: number, message: string): UnrollError {
   const { position, cells } = column(table, name);
   const line = table.lines[row];

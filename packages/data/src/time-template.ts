@@ -1,6 +1,6 @@
 /**
- * Templates for times, such as `DD.MM.YYYY HH:mm`. The same template reads and writes, so that forecast times have
- * the format of the file. Values are milliseconds since 1970 in UTC.
+ * Templates for times, such as `DD.MM.YYYY HH:mm`. Forecast times are written with the template with which the file was
+ * read. Values are milliseconds since 1970 in UTC.
  *
  * Tokens: YYYY year, YY two-digit year (1969 to 2068), MM month, MMM and MMMM month name, DD day, Q quarter, WW ISO
  * week, HH hour, hh hour with A (AM/PM), mm minute, ss second (with an optional fraction), Z zone. Text in brackets
@@ -24,6 +24,7 @@ const MONTHS = [
 ];
 const DAY = 86_400_000;
 
+/** The pattern of each token. */
 const TOKENS: Readonly<Record<string, string>> = {
   YYYY: '(\\d{4})',
   YY: '(\\d{2})',
@@ -40,6 +41,7 @@ const TOKENS: Readonly<Record<string, string>> = {
   A: '([AaPp]\\.?[Mm]\\.?)',
   Z: '(Z|UTC|GMT|[+-](?:0\\d|1[0-4])(?::?[0-5]\\d)?)',
 };
+/** Splits a template into tokens and literal text. */
 const SPLIT = /(\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|DD|Q|WW|HH|hh|mm|ss|\bA(?=Z|\b)|Z)/;
 
 /** The time in one cell. */
@@ -50,6 +52,7 @@ export interface Moment {
 }
 
 interface Part {
+  /** Null for literal text. */
   token: string | null;
   text: string;
 }
@@ -71,9 +74,10 @@ interface Compiled {
 
 const compiled = new Map<string, Compiled>();
 
+/** Returns the regular expression of a template. */
 function compile(template: string): Compiled {
-  let found = compiled.get(template);
-  if (found === undefined) {
+  let result = compiled.get(template);
+  if (result === undefined) {
     const parts = partsOf(template);
     const source = parts
       .map(({ token, text }) =>
@@ -82,20 +86,20 @@ function compile(template: string): Compiled {
       .join('');
     const tokens = parts.flatMap(({ token }) => (token === null ? [] : [token]));
     const groups = Object.fromEntries(tokens.map((token, i) => [token, i + 1]));
-    found = { pattern: new RegExp(`^${source}$`, 'u'), groups };
-    compiled.set(template, found);
+    result = { pattern: new RegExp(`^${source}$`, 'u'), groups };
+    compiled.set(template, result);
   }
-  return found;
+  return result;
 }
 
-/** Reads a text by a template; undefined if it does not fit or is not a valid time. */
+/** Reads a text with a template; returns undefined if the text does not fit or is not a valid time. */
 export function readByTemplate(text: string, template: string, language = 'en'): Moment | undefined {
   const { pattern, groups } = compile(template);
   const match = pattern.exec(text);
   if (match === null) return undefined;
-  const number = (token: string, otherwise: number): number =>
-    token in groups ? Number(match[groups[token]]) : otherwise;
-  const year = 'YY' in groups ? century(number('YY', 0)) : number('YYYY', 0);
+  const number = (token: string, fallback: number): number =>
+    token in groups ? Number(match[groups[token]]) : fallback;
+  const year = 'YY' in groups ? fullYear(number('YY', 0)) : number('YYYY', 0);
   const name = groups.MMM ?? groups.MMMM;
   const month =
     name === undefined
@@ -104,18 +108,18 @@ export function readByTemplate(text: string, template: string, language = 'en'):
         : number('MM', 1)
       : monthNumber(match[name], language);
   const date = 'WW' in groups ? weekStart(year, number('WW', 1)) : dateValue(year, month, number('DD', 1));
-  const hour = 'hh' in groups ? twelveHours(number('hh', 0), match[groups.A]) : number('HH', 0);
+  const hour = 'hh' in groups ? to24Hours(number('hh', 0), match[groups.A]) : number('HH', 0);
   const second = 'ss' in groups ? Number(match[groups.ss].replace(',', '.')) : 0;
   const clock = clockValue(hour, number('mm', 0), second);
   if (date === undefined || clock === undefined) return undefined;
   const zone = 'Z' in groups ? match[groups.Z] : null;
-  return { value: date + clock - zoneMinutes(zone) * 60_000, zone };
+  return { value: date + clock - offsetMinutes(zone) * 60_000, zone };
 }
 
-/** Two-digit years as in POSIX. */
-const century = (year: number): number => (year < 69 ? 2000 : 1900) + year;
+/** Returns the full year of a two-digit year, as in POSIX. */
+const fullYear = (year: number): number => (year < 69 ? 2000 : 1900) + year;
 
-/** Undefined for days that do not exist, and for years below 100, which Date.UTC would place in the 20th century. */
+/** Returns the start of a day; undefined for an invalid day, and for years below 100, which Date.UTC reads as 19xx. */
 function dateValue(year: number, month: number, day: number): number | undefined {
   if (
     year < 100 ||
@@ -128,39 +132,41 @@ function dateValue(year: number, month: number, day: number): number | undefined
   return Date.UTC(year, month - 1, day);
 }
 
-/** The Monday of an ISO week. */
+/** Returns the Monday of an ISO week; undefined for an invalid week. */
 function weekStart(year: number, week: number): number | undefined {
-  return year >= 100 && week >= 1 && week <= weeksOf(year)
+  return year >= 100 && week >= 1 && week <= weeksInYear(year)
     ? firstMonday(year) + (week - 1) * 7 * DAY
     : undefined;
 }
 
-/** The Monday of the first ISO week. */
+/** Returns the Monday of the first ISO week of a year. */
 function firstMonday(year: number): number {
   const january4 = Date.UTC(year, 0, 4);
   return january4 - ((new Date(january4).getUTCDay() + 6) % 7) * DAY;
 }
 
-/** 53 for years that begin or end on a Thursday, else 52. */
-export function weeksOf(year: number): number {
-  const onThursday = (month: number, day: number) => new Date(Date.UTC(year, month, day)).getUTCDay() === 4;
-  return onThursday(0, 1) || onThursday(11, 31) ? 53 : 52;
+/** Returns the number of ISO weeks: 53 for years that begin or end on a Thursday, else 52. */
+export function weeksInYear(year: number): number {
+  const isThursday = (month: number, day: number) => new Date(Date.UTC(year, month, day)).getUTCDay() === 4;
+  return isThursday(0, 1) || isThursday(11, 31) ? 53 : 52;
 }
 
-function twelveHours(hour: number, half: string): number {
+/** Converts a 12-hour clock to 24 hours; NaN for an invalid hour. */
+function to24Hours(hour: number, period: string): number {
   if (hour < 1 || hour > 12) return Number.NaN;
-  return (hour % 12) + (half.toLowerCase().startsWith('p') ? 12 : 0);
+  return (hour % 12) + (period.toLowerCase().startsWith('p') ? 12 : 0);
 }
 
+/** Returns a clock time in milliseconds; undefined if it is invalid. */
 function clockValue(hour: number, minute: number, second: number): number | undefined {
   // 24:00 is the end of the day.
-  const fits = hour <= 23 || (hour === 24 && minute === 0 && second === 0);
-  if (!(fits && minute <= 59 && second < 60)) return undefined;
+  const isValidHour = hour <= 23 || (hour === 24 && minute === 0 && second === 0);
+  if (!(isValidHour && minute <= 59 && second < 60)) return undefined;
   return Math.round(((hour * 60 + minute) * 60 + second) * 1000);
 }
 
-/** Minutes that a zone is ahead of UTC. */
-export function zoneMinutes(zone: string | null): number {
+/** Returns the UTC offset of a written zone in minutes; positive if the zone is ahead of UTC. */
+export function offsetMinutes(zone: string | null): number {
   if (zone === null || /^[A-Z]/.test(zone)) return 0;
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', ''));
   return zone.startsWith('-') ? -minutes : minutes;
@@ -168,14 +174,14 @@ export function zoneMinutes(zone: string | null): number {
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
 
-/** Writes a time by a template, in the given zone and with the given month names. */
+/** Writes a time with a template, in the given zone and with the given month names. */
 export function writeByTemplate(
   value: number,
   template: string,
   zone: string | null,
   months: readonly string[] = MONTHS,
 ): string {
-  const date = new Date(value + zoneMinutes(zone) * 60_000);
+  const date = new Date(value + offsetMinutes(zone) * 60_000);
   const [hour, month] = [date.getUTCHours(), date.getUTCMonth()];
   const fraction = date.getUTCMilliseconds() === 0 ? '' : `.${pad(date.getUTCMilliseconds(), 3)}`;
   const week = () => weekOf(date.getTime());
@@ -237,25 +243,25 @@ const DATES = [
 ];
 const CLOCKS = ['HH:mm', 'HH:mm:ss', 'hh:mm A', 'hh:mm:ss A'];
 
-/** True for a month with a two-digit year alone: `Dec-22` may also be December 22nd without a year. */
+/** True for templates of a month and a two-digit year, such as `Dec-22`, which may also be a day without a year. */
 export const isMonthOfShortYear = (template: string): boolean =>
   /(^|[^Y])YY([^Y]|$)/.test(template) && !template.includes('DD');
 
 /**
- * The order of year, month and day in numeric dates; undefined if it is unambiguous: month names, or a four-digit
- * year first.
+ * Returns the order of day, month and year in a template of numeric dates; undefined for other templates, and if the
+ * date begins with a four-digit year.
  */
 export function dateOrder(template: string): 'dmy' | 'mdy' | 'ymd' | undefined {
   if (!/^(?!YYYY)[YMD]+([-/.])[YMD]+\1[YMD]+/.test(template) || template.includes('MMM')) return undefined;
   return template.startsWith('D') ? 'dmy' : template.startsWith('M') ? 'mdy' : 'ymd';
 }
 
-/** The template extended by days or a clock time, if it cannot represent steps of the wanted precision. */
-export function refined(template: string, wanted: 'month' | 'day' | 'minute' | 'second'): string {
-  if (wanted === 'month') return /MM|DD|WW/.test(template) ? template : 'YYYY-MM';
+/** Returns a template, with days or a clock time added if it lacks the given precision. */
+export function refineTemplate(template: string, precision: 'month' | 'day' | 'minute' | 'second'): string {
+  if (precision === 'month') return /MM|DD|WW/.test(template) ? template : 'YYYY-MM';
   const days = template.includes('DD') ? template : 'YYYY-MM-DD';
-  if (wanted === 'day') return days;
-  const clock = wanted === 'second' ? ':ss' : '';
+  if (precision === 'day') return days;
+  const clock = precision === 'second' ? ':ss' : '';
   if (!/HH|hh/.test(days)) return `${days} HH:mm${clock}`;
   return days.includes('ss') ? days : days.replace('mm', `mm${clock}`);
 }
@@ -263,6 +269,8 @@ export function refined(template: string, wanted: 'month' | 'day' | 'minute' | '
 /** All known templates, except YYYYMM and YYYYMMDD. */
 export const TEMPLATES: readonly string[] = DATES.flatMap((date) => {
   if (!date.includes('DD')) return [date];
-  const clocks = CLOCKS.flatMap((clock) => [' ', 'T', ', '].map((gap) => `${date}${gap}${clock}`));
+  const clocks = CLOCKS.flatMap((clock) =>
+    [' ', 'T', ', '].map((separator) => `${date}${separator}${clock}`),
+  );
   return [date, ...clocks, ...clocks.flatMap((template) => [`${template}Z`, `${template} Z`])];
 });

@@ -1,6 +1,6 @@
-/** Sliding windows: cuts a long series into many short training examples. */
+/** Sliding windows: cuts a long series into overlapping training examples. */
 import { shapeError, type Tensor, tensor, UnrollError, valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 
 export interface WindowOptions {
   /** Number of input rows. */
@@ -21,11 +21,11 @@ export interface Windows {
 }
 
 /**
- * Cuts columns into windows: inputs are the rows i to i + window - 1, targets the rows i + window to i + window +
- * horizon - 1.
+ * Cuts columns into windows. The inputs of a window that starts at row i are the rows i to i + window - 1; its targets
+ * are the next `horizon` rows.
  * @param inputs the I input columns, each of length T
  * @param targets the K target columns, each of length T; default: the inputs
- * @throws UnrollError `data` if there are fewer rows than window + horizon
+ * @throws UnrollError `data` if there are fewer than window + horizon rows, `shape` if the columns differ in length
  */
 export function slidingWindows(
   inputs: readonly ArrayLike<number>[],
@@ -36,11 +36,12 @@ export function slidingWindows(
   const { window, horizon, step = 1 } = options;
   for (const [name, value] of Object.entries({ window, horizon, step })) {
     if (!Number.isInteger(value) || value < 1)
-      throw valueError(`${name} must be a positive integer, got ${shown(value)}.`);
+      throw valueError(`${name} must be a positive integer, got ${formatValue(value)}.`);
   }
   const rows = inputs[0]?.length ?? 0;
   if ([...inputs, ...targets].some((column) => column.length !== rows)) {
-    throw shapeError('All columns of a series must have the same number of rows.');
+    const lengths = [...inputs, ...targets].map((column) => column.length);
+    throw shapeError(`All columns must have the same number of rows, got ${lengths.join(', ')}.`);
   }
   if (rows < window + horizon) {
     throw new UnrollError(
@@ -52,8 +53,8 @@ export function slidingWindows(
   const count = Math.floor((rows - window - horizon) / step) + 1;
   const starts = Array.from({ length: count }, (_, n) => n * step);
   return {
-    inputs: gather(inputs, starts, window),
-    targets: gather(
+    inputs: gatherRows(inputs, starts, window),
+    targets: gatherRows(
       targets,
       starts.map((start) => start + window),
       horizon,
@@ -62,12 +63,16 @@ export function slidingWindows(
   };
 }
 
-/** The `length` rows from each start as [N, length, columns]. */
-function gather(columns: readonly ArrayLike<number>[], starts: readonly number[], length: number): Tensor {
+/** Returns the `length` rows from each start, as a tensor [N, length, columns]. */
+function gatherRows(
+  columns: readonly ArrayLike<number>[],
+  starts: readonly number[],
+  length: number,
+): Tensor {
   const values = new Float64Array(starts.length * length * columns.length);
-  let at = 0;
+  let index = 0;
   for (const start of starts) {
-    for (let t = 0; t < length; t++) for (const column of columns) values[at++] = column[start + t];
+    for (let t = 0; t < length; t++) for (const column of columns) values[index++] = column[start + t];
   }
   return tensor(values, [starts.length, length, columns.length]);
 }

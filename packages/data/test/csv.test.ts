@@ -50,7 +50,7 @@ test('columns know what they hold', () => {
 });
 
 const wrong: Record<string, [string, RegExp]> = {
-  'an empty file': ['', /^sales\.csv is empty\. It needs a header line/],
+  'an empty file': ['', /^sales\.csv is empty\. Write a header line/],
   'only white space': [' \n\n', /^sales\.csv is empty/],
   'a header alone': ['a,b\n', /^sales\.csv has a header but no rows/],
   'no header': ['1949-01,112\n1949-02,118\n', /line 1: the first line must name the columns.*1949-01, 112/],

@@ -47,7 +47,7 @@ describe('encodings', () => {
   test('rejects binary data', () => {
     assert.throws(
       () => decodeText(Uint8Array.of(80, 0, 0, 3, 4, 0, 0, 9, 9), 'a.bin'),
-      /^UnrollError: a\.bin is not a text file: it holds zero bytes/,
+      /^UnrollError: a\.bin is not a text file: it contains zero bytes/,
     );
   });
   test('recognises workbooks and archives under any file name', () => {
@@ -87,7 +87,7 @@ describe('JSON', () => {
     assert.deepEqual([...numbers(table, 'b')], [2, 3, 4]);
     assert.throws(() => numbers(table, 'a'), {
       message:
-        'f.jsonl, line 2, column "a" (1): a cell must hold a number, text or time, got a list or a structure.',
+        'f.jsonl, line 2, column "a" (1): a cell must hold a number, text or time, got a list or an object.',
       code: 'data',
     });
   });

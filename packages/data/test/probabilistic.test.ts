@@ -67,7 +67,7 @@ test('levels outside 0..1 and unequal lengths are errors', () => {
   assert.throws(() => pinball([1], { level: 1, values: [1] }), /level must be between 0 and 1, got 1/);
   assert.throws(() => winkler([1], [1], [1], 95), /got 95/);
   assert.throws(() => coverage([1, 2], [1], [1]), /must have the same length, got 2 and 1 values/);
-  assert.throws(() => crpsOfQuantiles([1], []), /At least one quantile/);
+  assert.throws(() => crpsOfQuantiles([1], []), /at least one entry, got none/);
 });
 
 /** Bisection on the closed form of the distribution function's integral: slow, and independent of the code under test. */

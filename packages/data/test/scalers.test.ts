@@ -56,6 +56,11 @@ test('a scaler that was not fitted throws', () => {
   assert.throws(() => new StandardScaler().transform([1]), /has not been fitted: call fit/);
 });
 
+test('a scaler needs a value that is not NaN', () => {
+  for (const values of [[], [Number.NaN]])
+    assert.throws(() => new StandardScaler().fit(values), /at least one value that is not NaN, got none\./);
+});
+
 test('LogScaler rejects values that are not positive', () => {
   assert.throws(() => new LogScaler().transform([1, 0]), /needs values above 0, got 0 at index 1/);
   close(new LogScaler(1).transform([0]), [0]);

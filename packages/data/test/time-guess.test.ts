@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   addPeriods,
+  containsTimes,
   describeFrequency,
   formatFor,
   formatTime,
-  holdsTimes,
   inferFrequency,
   looksLikeTimes,
   makeTable,
@@ -63,7 +63,7 @@ describe('months by name, newest first', () => {
     test(name, () => {
       const cells = months(write);
       assert.deepEqual(about(read(cells)), ['monthly', '2021-05-01', '2022-12-01', next]);
-      assert.ok(holdsTimes(cells));
+      assert.ok(containsTimes(cells));
     });
   }
   test('quarters of a year, and days of short years', () => {
@@ -112,7 +112,7 @@ describe("Excel's day numbers", () => {
     const column = read(monthly);
     assert.deepEqual(about(column), ['monthly', '2021-05-01', '2022-12-01', '44927']);
     assert.deepEqual(column.notes, ['The numbers in "t" are read as Excel dates (44896 is 2022-12-01).']);
-    assert.ok(holdsTimes(monthly));
+    assert.ok(containsTimes(monthly));
   });
   test('of ends of months, of business days, and as numbers', () => {
     const ends = Array.from({ length: 12 }, (_, i) => serial(2021, i + 1, 0));
@@ -141,7 +141,7 @@ describe("Excel's day numbers", () => {
       ['50000', '50100', '50200'],
     ]) {
       assert.equal(read(cells).format.template, 'number');
-      assert.ok(!holdsTimes(cells));
+      assert.ok(!containsTimes(cells));
     }
   });
 });
@@ -191,7 +191,7 @@ describe('local midnights in UTC', () => {
         cells,
       );
       assert.deepEqual(column.notes, [
-        `The times of "t" are midnights in ${zone}, written in UTC: rows are days there. If they belong to another time zone, set timezone (--timezone).`,
+        `The times of "t" are midnights in ${zone}, written in UTC, and are read as days. If they belong to another time zone, set timezone (--timezone).`,
       ]);
     });
   }

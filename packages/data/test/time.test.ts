@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   addPeriods,
+  containsTimes,
   describeFrequency,
   formatTime,
-  holdsTimes,
   inferFrequency,
   makeTable,
   parseCsv,
@@ -214,7 +214,7 @@ test('rejects dates in which day and month are ambiguous', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:
       'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
-      'not decide. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
+      'not show which. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
   });
 });
 
@@ -231,7 +231,7 @@ describe('daylight saving', () => {
       '2024-04-01T00:00+02:00',
     ];
     assert.deepEqual(next(rows, 1), { name: 'daily', times: ['2024-04-02T00:00+02:00'] });
-    assert.match(read(rows).notes.join(), /offsets of "t" change; its times are taken as local/);
+    assert.match(read(rows).notes.join(), /offsets of "t" change, so its times are read as local/);
   });
 });
 
@@ -239,14 +239,14 @@ test('dates of other formats than text', () => {
   const cells = [new Date(Date.UTC(2024, 0, 1)), new Date(Date.UTC(2024, 0, 2))];
   const column = times(makeTable({ source: 'f', names: ['t'], cells: [cells] }), 't');
   assert.equal(formatTime(column.values[1]!, column.format), '2024-01-02');
-  assert.ok(holdsTimes(cells));
+  assert.ok(containsTimes(cells));
 });
 
 test('a column of words or plain numbers holds no times', () => {
-  assert.ok(!holdsTimes(['a', 'b']));
-  assert.ok(!holdsTimes(['1', '2']));
-  assert.ok(holdsTimes(['2024-01', '2024-02', '']));
-  assert.ok(!holdsTimes([]));
+  assert.ok(!containsTimes(['a', 'b']));
+  assert.ok(!containsTimes(['1', '2']));
+  assert.ok(containsTimes(['2024-01', '2024-02', '']));
+  assert.ok(!containsTimes([]));
 });
 
 test('a frequency may have gaps on most of its grid, but not nearly everywhere', () => {

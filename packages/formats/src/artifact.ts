@@ -1,13 +1,12 @@
 /**
  * Unroll's artifact format: a trained model in a few files.
  *
- *   config.json        format, layers and their options, and a checksum of the weights
- * model.safetensors  the weights, under the names of the parameters; the config names the parameters of a loss, if
- * any
- *   training.json      how it was trained: seed, metrics, fingerprint of the data (optional)
- *   pipeline.json      what turns a raw row into tensors and back: columns, scalers, vocabularies (optional)
+ *   config.json        format, layers and their options, parameters of the loss, checksum of the weights
+ *   model.safetensors  the weights of the model and of the loss, by parameter name
+ *   training.json      optional: seed, metrics, fingerprint of the training data
+ *   pipeline.json      optional: preprocessing and postprocessing (columns, scalers, vocabularies)
  *
- * Loading an artifact runs none of its contents. Layer classes are identified by name, and unknown names are
+ * Loading never executes anything from an artifact: layer classes are looked up by name, and unknown names are
  * rejected. The reader allocates memory only for data that the files contain, so a forged size has no effect.
  */
 import {
@@ -28,7 +27,7 @@ import {
   readSafetensors,
   type StoredTensor,
   storeFloats,
-  toHalves,
+  toFloat16Bits,
   writeSafetensors,
 } from '@unroll/core/internal';
 import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
@@ -42,7 +41,7 @@ export interface ArtifactExtras {
   training?: unknown;
   /** Content of `pipeline.json`: any JSON value. */
   pipeline?: unknown;
-  /** The parameters of the loss that the model was trained with, saved with its weights. Default: none. */
+  /** Parameters of the training loss, saved with the weights of the model. Default: none. */
   lossParameters?: readonly Parameter[];
   /**
    * Data type of the weights in the file. `float16` rounds to nearest (ties to even) and halves the file size.
@@ -53,8 +52,9 @@ export interface ArtifactExtras {
 
 export interface Artifact {
   model: Network;
-  /** Null if the artifact has no such file. */
+  /** Content of `training.json`; null if the file is missing. */
   training: Json;
+  /** Content of `pipeline.json`; null if the file is missing. */
   pipeline: Json;
   /** Parameters of the loss, by name. */
   lossParameters: Record<string, { shape: Shape; values: FloatArray }>;
@@ -68,8 +68,8 @@ const WEIGHTS = 'model.safetensors';
 export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
 
 /**
- * Serialises a model to files. `config.json` comes last: if the files are written in this order, a new config never
- * lies next to old weights. The model does not change.
+ * Serialises a model to files. `config.json` comes last: if the files are written in this order, a new config is never
+ * combined with old weights.
  * @throws UnrollError `state` for a model that is not built yet, `value` if two parameters have the same name or a
  * weight is outside the range of float16, `nan` for weights that are not finite
  */
@@ -93,9 +93,10 @@ export async function toArtifact(
   return files.set(CONFIG, toJson(config));
 }
 
+/** Returns the tensors of the weights file: the parameters of the model and of the loss. */
 async function storedWeights(
   model: Network,
-  others: readonly Parameter[],
+  lossParameters: readonly Parameter[],
   type: 'float32' | 'float16',
 ): Promise<Map<string, StoredTensor>> {
   if (type !== 'float32' && type !== 'float16') {
@@ -108,9 +109,9 @@ async function storedWeights(
     );
   }
   const stored = new Map<string, StoredTensor>();
-  const parameters = [...model.parameters, ...others];
-  // All reads begin before the first await, so that the weights are from the same moment.
-  const all = await Promise.all(parameters.map((parameter) => parameter.data()));
+  const parameters = [...model.parameters, ...lossParameters];
+  // All reads begin before the first await, so all weights are from the same training step.
+  const values = await Promise.all(parameters.map((parameter) => parameter.data()));
   for (const [i, parameter] of parameters.entries()) {
     if (stored.has(parameter.name)) {
       throw new UnrollError(
@@ -121,20 +122,23 @@ async function storedWeights(
         },
       );
     }
-    const values = checkedFinite(parameter.name, all[i]);
     const { name, shape } = parameter;
-    stored.set(name, type === 'float32' ? storeFloats(values, shape) : storeHalves(values, shape, name));
+    checkFinite(name, values[i]);
+    stored.set(
+      name,
+      type === 'float32' ? storeFloats(values[i], shape) : storeHalves(values[i], shape, name),
+    );
   }
   return stored;
 }
 
 function storeHalves(values: ArrayLike<number>, shape: Shape, name: string): StoredTensor {
-  return { dtype: 'F16', shape: [...shape], bytes: new Uint8Array(toHalves(values, name).buffer) };
+  return { dtype: 'F16', shape: [...shape], bytes: new Uint8Array(toFloat16Bits(values, name).buffer) };
 }
 
-function checkedFinite(name: string, values: FloatArray): FloatArray {
+function checkFinite(name: string, values: FloatArray): void {
   const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at < 0) return values;
+  if (at < 0) return;
   throw new UnrollError(
     'nan',
     `Weight ${name} has the value ${values[at]} at position ${at}. A model that has diverged cannot be saved.`,
@@ -154,21 +158,25 @@ export function fromArtifact(files: ArtifactFiles): Artifact {
   return artifactOf(files, modelFromConfig);
 }
 
-/** {@link fromArtifact} with a function `modelOf` that restores the model from its config. */
+/** Like {@link fromArtifact}. @param modelOf creates the model from its config */
 export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => Network): Artifact {
   const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
   if (config.format !== FORMAT) {
-    throw bad(`format must be "${FORMAT}", got ${JSON.stringify(config.format)?.slice(0, 80)}`, {
+    throw artifactError(`format must be "${FORMAT}", got ${JSON.stringify(config.format)?.slice(0, 80)}`, {
       format: config.format,
     });
   }
   const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
   const weights = weightsOf(tensors);
   const lossParameters: Artifact['lossParameters'] = {};
-  for (const [name, stated] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
+  for (const [name, declared] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
     const shape = tensors.get(name)?.shape ?? [];
-    if (JSON.stringify(stated) !== JSON.stringify(shape))
-      throw bad(`the loss parameter "${name}" must have the shape of its tensor`, { name, shape, stated });
+    if (JSON.stringify(declared) !== JSON.stringify(shape))
+      throw artifactError(`the loss parameter "${name}" must have the shape of its tensor`, {
+        name,
+        shape,
+        declared,
+      });
     lossParameters[name] = { shape, values: weights.values(name, shape) };
   }
   return {
@@ -179,14 +187,14 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   };
 }
 
-/** The bytes of the weights file, after comparing name, size and checksum with the config. */
+/** Returns the bytes of the weights file. Checks its name, size and checksum against the config. */
 function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: JsonObject): Uint8Array {
   if (file !== WEIGHTS)
-    throw bad(`the weights file must be "${WEIGHTS}", got ${JSON.stringify(file)}`, { file });
+    throw artifactError(`the weights file must be "${WEIGHTS}", got ${JSON.stringify(file)}`, { file });
   const found = files.get(WEIGHTS);
-  if (!found) throw bad(`${WEIGHTS} is missing`);
+  if (!found) throw artifactError(`${WEIGHTS} is missing`);
   if (found.length !== bytes || hex(crc32c(found)) !== sum) {
-    throw bad(`${WEIGHTS} does not match ${CONFIG}: it is damaged, or belongs to another model`, {
+    throw artifactError(`${WEIGHTS} does not match ${CONFIG}: it is damaged, or belongs to another model`, {
       bytes: found.length,
       expected: bytes,
     });
@@ -196,7 +204,7 @@ function checkedWeights(files: ArtifactFiles, { file, bytes, crc32c: sum }: Json
 
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** The tensors of a file. `unused` contains the names of those not read so far. */
+/** The tensors of a file. `unused` contains the names of the tensors that have not been read. */
 interface Weights extends WeightSource {
   values(name: string, shape: Shape): FloatArray;
   unused: Set<string>;
@@ -213,59 +221,63 @@ function weightsOf(tensors: Tensors): Weights {
 }
 
 /**
- * Builds the model of a config with the weights of a file. The shape of each stored tensor is checked before its
- * parameter is created. Errors of layers about wrong options become `format` errors.
+ * Creates a model from a config and builds it with the weights of a file. The shape of each stored tensor is checked
+ * before its parameter is created. Errors about wrong layer options become `format` errors.
  */
 function build(config: Json | undefined, weights: Weights, modelOf: (config: unknown) => Network): Network {
   try {
     const model = modelOf(config);
     const shapes = model.inputShapes;
-    if (!shapes?.every(isShape)) throw bad('the config has no input shape of the model');
+    if (!shapes?.every(isShape)) throw artifactError('its config has no input shape');
     model.build(shapes, weights);
     for (const name of weights.unused)
-      throw bad(`${WEIGHTS} has a tensor "${name}" that the model does not use`);
+      throw artifactError(`${WEIGHTS} has a tensor "${name}" that the model does not use`);
     return model;
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw bad(
-      `its config is not a valid model: ${why}`,
+    throw artifactError(
+      `its config is not valid: ${why}`,
       error instanceof UnrollError ? { ...error.data } : {},
     );
   }
 }
 
+/** Returns the values of a stored tensor. @throws UnrollError `format` if it is missing, misshapen or not finite */
 function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   const stored = tensors.get(name);
-  if (!stored) throw bad(`${WEIGHTS} has no tensor "${name}"`, { name });
+  if (!stored) throw artifactError(`${WEIGHTS} has no tensor "${name}"`, { name });
   if (formatShape(stored.shape) !== formatShape(shape)) {
-    throw bad(`"${name}" must have shape ${formatShape(shape)}, got ${formatShape(stored.shape)}`, {
+    throw artifactError(`"${name}" must have shape ${formatShape(shape)}, got ${formatShape(stored.shape)}`, {
       ...{ name, stored: stored.shape, expected: shape },
     });
   }
   const values = floatsOf(stored, name);
   const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) throw bad(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
+  if (at >= 0)
+    throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
   return values;
 }
 
+/** True if all sizes are non-negative integers, or -1 (any size). */
 function isShape(shape: Shape): boolean {
   return shape.every((extent) => Number.isSafeInteger(extent) && extent >= -1);
 }
 
-function jsonOf(files: ArtifactFiles, name: string, needed: boolean): Json {
+/** Parses a JSON file; returns null if the file is missing and not `required`. */
+function jsonOf(files: ArtifactFiles, name: string, required: boolean): Json {
   const bytes = files.get(name);
   if (bytes) return parseStrictJson(decodeUtf8(bytes, name), name);
-  if (needed) throw bad(`${name} is missing`);
+  if (required) throw artifactError(`${name} is missing`);
   return null;
 }
 
-function objectOf(value: Json | undefined, what: string): JsonObject {
+function objectOf(value: Json | undefined, name: string): JsonObject {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw bad(`${what} must be a JSON object`);
+  throw artifactError(`${name} must be a JSON object`);
 }
 
-/** @param what a clause without a full stop */
-function bad(what: string, data: Record<string, unknown> = {}): UnrollError {
-  return new UnrollError('format', `This artifact cannot be read: ${what.replace(/\.$/, '')}.`, data);
+/** Returns a `format` error. @param problem a clause without a full stop */
+function artifactError(problem: string, data: Record<string, unknown> = {}): UnrollError {
+  return new UnrollError('format', `This artifact cannot be read: ${problem.replace(/\.$/, '')}.`, data);
 }

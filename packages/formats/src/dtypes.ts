@@ -1,8 +1,13 @@
-/** Converts the tensors of a safetensors file, of any data type, to floats. */
+/** Converts the tensors of a safetensors file to floats. */
 import { UnrollError } from '@unroll/core';
-import { bitsPerElement, fromHalf, type SafetensorsType, type StoredTensor } from '@unroll/core/internal';
+import {
+  bitsPerElement,
+  fromFloat16Bits,
+  type SafetensorsType,
+  type StoredTensor,
+} from '@unroll/core/internal';
 
-/** Readers of one element. Data types without a reader are recognised by name only. */
+/** Functions that read one element, by data type. Other data types cannot be converted. */
 const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {
   BOOL: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
   U8: (view, at) => view.getUint8(at),
@@ -13,15 +18,15 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
   I32: (view, at) => view.getInt32(at, true),
   U64: (view, at) => Number(view.getBigUint64(at, true)),
   I64: (view, at) => Number(view.getBigInt64(at, true)),
-  F16: (view, at) => fromHalf(view.getUint16(at, true)),
-  BF16: (view, at) => fromBrain(view.getUint16(at, true)),
+  F16: (view, at) => fromFloat16Bits(view.getUint16(at, true)),
+  BF16: (view, at) => fromBfloat16(view.getUint16(at, true)),
   F32: (view, at) => view.getFloat32(at, true),
   F64: (view, at) => view.getFloat64(at, true),
 };
 
 /**
- * Copies the values of a stored tensor. Integers and doubles are returned as doubles (64-bit integers lose
- * precision beyond 2^53); all other types fit float32 exactly.
+ * Converts the values of a stored tensor. Returns a Float64Array for 32-bit and 64-bit integers and for F64 (64-bit
+ * integers lose precision beyond 2^53), and a Float32Array, which is exact, for all other types.
  * @param name the tensor's name, for the error
  * @throws UnrollError `format` for data types that cannot be converted (8-bit floats and smaller, complex numbers)
  */
@@ -30,23 +35,22 @@ export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32A
   if (!read) {
     throw new UnrollError(
       'format',
-      `Tensor "${name}" is stored as ${dtype}, which cannot be read as numbers here. Convert it to F32 ` +
-        'first.',
+      `Tensor "${name}" has the data type ${dtype}, which cannot be loaded. Convert it to F32.`,
       { name, dtype },
     );
   }
   const size = bitsPerElement[dtype] / 8;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wide = ['F64', 'U32', 'I32', 'U64', 'I64'].includes(dtype);
-  const out = wide ? new Float64Array(bytes.length / size) : new Float32Array(bytes.length / size);
+  const isDouble = ['F64', 'U32', 'I32', 'U64', 'I64'].includes(dtype);
+  const out = isDouble ? new Float64Array(bytes.length / size) : new Float32Array(bytes.length / size);
   for (let i = 0; i < out.length; i++) out[i] = read(view, i * size);
   return out;
 }
 
-const word = new DataView(new ArrayBuffer(4));
+const float32View = new DataView(new ArrayBuffer(4));
 
-/** bfloat16 is the upper half of a float32. */
-function fromBrain(bits: number): number {
-  word.setUint32(0, bits << 16);
-  return word.getFloat32(0);
+/** Converts a bfloat16, which is the upper half of a float32. */
+function fromBfloat16(bits: number): number {
+  float32View.setUint32(0, bits << 16);
+  return float32View.getFloat32(0);
 }

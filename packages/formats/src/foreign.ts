@@ -1,7 +1,7 @@
-/** Model files of other tools, by the ends of their names: `load` says what they are and how to convert them. */
+/** Recognises model files of other tools by their extension, for an error that says how to convert them. */
 import { UnrollError } from '@unroll/core';
 
-const FOREIGN: Readonly<Record<string, string>> = {
+const FILE_KINDS: Readonly<Record<string, string>> = {
   keras: 'a Keras model',
   h5: 'a Keras model or weights file (HDF5)',
   hdf5: 'a Keras model or weights file (HDF5)',
@@ -10,21 +10,21 @@ const FOREIGN: Readonly<Record<string, string>> = {
   pth: 'a PyTorch file',
   safetensors: 'a file of weights without layers',
 };
-const ENDING = /\.(keras|h5|hdf5|onnx|pth?|safetensors)(?:[?#].*)?$/i;
+const EXTENSION = /\.(keras|h5|hdf5|onnx|pth?|safetensors)(?:[?#].*)?$/i;
 
-/** @throws UnrollError `format` if the name of the file is that of another format */
-export function refuseForeign(path: string): void {
-  const ending = ENDING.exec(path)?.[1].toLowerCase();
-  if (ending === undefined) return;
-  const folder =
-    ending === 'safetensors'
-      ? ' If it belongs to a saved model, give the folder that also holds config.json.'
+/** @throws UnrollError `format` if the path has the extension of another tool's model files */
+export function rejectForeignFile(path: string): void {
+  const extension = EXTENSION.exec(path)?.[1].toLowerCase();
+  if (extension === undefined) return;
+  const hint =
+    extension === 'safetensors'
+      ? ' If it belongs to a saved model, pass the folder that contains config.json.'
       : '';
   throw new UnrollError(
     'format',
-    `${path} is ${FOREIGN[ending]}, and load() reads only models saved by Unroll.${folder} ` +
-      'A model of another tool must be converted by hand: create the same layers here, set their weights with ' +
-      'setWeights(), in the order and shapes of Keras, and save the model.',
-    { path, format: ending },
+    `${path} is ${FILE_KINDS[extension]}, but load() reads only models saved by Unroll.${hint} ` +
+      'To convert a model of another tool, create the same layers in Unroll, set their weights with setWeights() ' +
+      'in the order and shapes of Keras, and save the model.',
+    { path, format: extension },
   );
 }

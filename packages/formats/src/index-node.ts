@@ -1,2 +1,2 @@
-/** @unroll/formats/node: artifacts on disk. */
+/** @unroll/formats/node: saves and loads artifacts on disk. */
 export { artifactFiles, loadArtifact, saveArtifact } from './artifact-node.js';

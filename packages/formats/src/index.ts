@@ -1,4 +1,4 @@
-/** @unroll/formats: model files, with strict parsing. */
+/** @unroll/formats: reads and writes model files. */
 export {
   readSafetensors,
   type SafetensorsFile,
@@ -17,5 +17,5 @@ export {
   toArtifact,
 } from './artifact.js';
 export { floatsOf } from './dtypes.js';
-export { refuseForeign } from './foreign.js';
+export { rejectForeignFile } from './foreign.js';
 export { fromZip, toZip } from './zip.js';

@@ -276,7 +276,7 @@ describe('rejects invalid artifacts', async () => {
     [
       'a negative number of units',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.config.units = -1)),
-      /is not a valid model: .*units/,
+      /config is not valid: .*units/,
     ],
     [
       'a layer of no class',
@@ -291,7 +291,7 @@ describe('rejects invalid artifacts', async () => {
     [
       'a layer for a model',
       () => withConfig((draft) => void ((draft as { model: unknown }).model = draft.model.config.layers[0])),
-      /Expected the config of a model, got that of a layer/,
+      /Expected the config of a model, got the config of a layer/,
     ],
     [
       'an unknown activation',
@@ -301,12 +301,12 @@ describe('rejects invalid artifacts', async () => {
     [
       'layers that are no list',
       () => withConfig((draft) => void ((draft.model.config as { layers: unknown }).layers = 7)),
-      /is not a valid model/,
+      /config is not valid/,
     ],
     [
       'no shape',
       () => withConfig((draft) => void Reflect.deleteProperty(draft.model.config, 'inputShape')),
-      /has no input shape of the model/,
+      /config has no input shape/,
     ],
     [
       'a layer more',
@@ -346,19 +346,22 @@ describe('rejects invalid artifacts', async () => {
     const folder = folderFor(t);
     const names: Record<string, RegExp> = {
       'net.keras':
-        /net\.keras is a Keras model, and load\(\) reads only models saved by Unroll\. A model of another tool/,
+        /net\.keras is a Keras model, but load\(\) reads only models saved by Unroll\. To convert a model of another tool/,
       'net.h5': /is a Keras model or weights file \(HDF5\)/,
       'net.onnx': /is an ONNX model/,
       'net.pt': /is a PyTorch file/,
       'net.PTH': /is a PyTorch file/,
       'model.safetensors':
-        /is a file of weights without layers.* give the folder that also holds config\.json\. A model/,
+        /is a file of weights without layers.* pass the folder that contains config\.json\. To convert a model/,
     };
     for (const [name, message] of Object.entries(names)) {
       await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
       writeFileSync(join(folder, name), toZip(new Map([['config.json', encodeUtf8('{}')]])));
       await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
-      await assert.rejects(loadArtifact(join(folder, name)), /must be converted by hand: .* setWeights\(\)/);
+      await assert.rejects(
+        loadArtifact(join(folder, name)),
+        /To convert a model of another tool, .* setWeights\(\)/,
+      );
     }
     // A folder may have any name.
     const { model, x } = models.forecaster!();
@@ -452,7 +455,7 @@ describe('zip files', () => {
     [
       'a directory elsewhere',
       damage((view) => view.setUint32(view.byteLength - 6, 7, true)),
-      /directory is not at the recorded position/,
+      /directory is not at the recorded offset/,
     ],
     [
       'an entry that runs on',

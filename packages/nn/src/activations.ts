@@ -1,6 +1,6 @@
 /**
- * Activations: those that Keras 3 knows by name, in camelCase and with Keras's default slopes and thresholds. Each
- * one is composed of ops, which provide its gradient. The first five also run inside the fused cells.
+ * The named activations of Keras 3, in camelCase and with Keras's default slopes and thresholds. Each is composed of
+ * differentiable ops. Fused kernels implement the first five.
  */
 import {
   type ActivationName,
@@ -35,7 +35,7 @@ import {
 const SELU_ALPHA = 1.6732632423543772;
 const SELU_SCALE = 1.0507009873554805;
 
-/** x clipped to [low, high]. */
+/** Clips x to [low, high]. */
 const clip = (x: Tensor, low: number, high: number): Tensor => minimum(maximum(x, low), high);
 /** max(x, 0) + alpha (e^min(x, 0) - 1) */
 const eluWith = (x: Tensor, alpha: number): Tensor => add(relu(x), mul(sub(exp(minimum(x, 0)), 1), alpha));
@@ -46,7 +46,7 @@ const activations = {
   tanh,
   sigmoid,
   relu,
-  /** clip(x/6 + 1/2, 0, 1) (Keras 2 had clip(0.2 x + 1/2, 0, 1)) */
+  /** clip(x/6 + 1/2, 0, 1); Keras 2 used clip(0.2 x + 1/2, 0, 1) */
   hardSigmoid,
   linear: (x: Tensor): Tensor => x,
   softmax,
@@ -55,11 +55,11 @@ const activations = {
   /** x / (1 + |x|) */
   softsign: (x: Tensor): Tensor => div(x, add(abs(x), 1)),
   elu: (x: Tensor): Tensor => eluWith(x, 1),
-  /** The same as elu with alpha 1. */
+  /** Equals elu, because alpha is 1. */
   celu: (x: Tensor): Tensor => eluWith(x, 1),
   selu: (x: Tensor): Tensor => mul(eluWith(x, SELU_ALPHA), SELU_SCALE),
   exponential: (x: Tensor): Tensor => exp(x),
-  /** x Φ(x), exact, with the error function (Keras's default; not the tanh approximation) */
+  /** x Φ(x), computed with the error function (Keras's default), not with the tanh approximation */
   gelu: (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)),
   /** x σ(x), also named swish */
   silu: (x: Tensor): Tensor => mul(x, sigmoid(x)),
@@ -73,7 +73,7 @@ const activations = {
   hardTanh: (x: Tensor): Tensor => clip(x, -1, 1),
   tanhShrink: (x: Tensor): Tensor => sub(x, tanh(x)),
   hardShrink: (x: Tensor): Tensor => hardShrinkAt(x, 0.5),
-  /** x shrunk towards 0 by 0.5; 0 within 0.5 of it */
+  /** x moved towards 0 by 0.5; 0 if |x| <= 0.5 */
   softShrink: (x: Tensor): Tensor => sub(relu(sub(x, 0.5)), relu(sub(neg(x), 0.5))),
   logSigmoid: (x: Tensor): Tensor => neg(softplus(neg(x))),
   /** (x + √(x² + 4)) / 2 */
@@ -88,23 +88,24 @@ const activations = {
 
 export type ActivationFunction = (x: Tensor) => Tensor;
 
-/** An activation by name, or a custom function that preserves the shape: see `registerActivation`. */
+/** The name of an activation, or a custom function that preserves the shape (see `registerActivation`). */
 export type Activation = keyof typeof activations | ActivationFunction;
 
-/** @internal Registered functions by name. */
-export const ownActivations = new Map<string, ActivationFunction>();
+/** @internal Custom activations by name, added by `registerActivation`. */
+export const customActivations = new Map<string, ActivationFunction>();
 
 /**
- * Looks up an activation. @throws UnrollError `value` for an unknown name; the message names the layer and lists the
- * known names
+ * Returns the function of an activation.
+ * @param owner label of the layer, for the error
+ * @throws UnrollError `value` for an unknown name; the message lists the known names
  */
 export function activation(name: Activation, owner = ''): ActivationFunction {
   if (typeof name === 'function') return name;
-  const found = Object.hasOwn(activations, name) ? activations[name] : ownActivations.get(name);
+  const found = Object.hasOwn(activations, name) ? activations[name] : customActivations.get(name);
   if (found) return found;
   const names = Object.keys(activations).join(', ');
   throw valueError(
-    `${owner && `${owner}: `}there is no activation "${name}". Choose one of ${names}, or register yours.`,
+    `${owner && `${owner}: `}there is no activation "${name}". Choose one of ${names}, or register your own.`,
     {
       owner,
       name,
@@ -112,7 +113,7 @@ export function activation(name: Activation, owner = ''): ActivationFunction {
   );
 }
 
-/** Width of the last axis after an activation: `glu` halves it, all others preserve it. */
+/** Returns the size of the last axis after an activation: `glu` halves `width`, all others preserve it. */
 export function activatedWidth(name: Activation, width: number): number {
   if (name !== 'glu' || width < 0) return width;
   if (width % 2 !== 0) throw valueError(`glu needs a last axis of even size, got ${width}.`, { width });
@@ -127,12 +128,12 @@ const FUSED: readonly unknown[] = [
   'linear',
 ] satisfies ActivationName[];
 
-/** True if the fused kernels implement the activation. */
+/** Returns true if the fused kernels implement the activation. */
 export function isFused(name: Activation): name is ActivationName & Activation {
   return FUSED.includes(name);
 }
 
-/** a σ(b), where a and b are the two parts of the last axis (Dauphin et al. 2017). */
+/** Gated linear unit: a σ(b), where a and b are the two halves of the last axis (Dauphin et al. 2017). */
 function glu(x: Tensor): Tensor {
   const width = x.shape.at(-1) ?? 0;
   if (width % 2 !== 0) throw valueError(`glu needs a last axis of even size, got ${width}.`, { width });
@@ -140,15 +141,14 @@ function glu(x: Tensor): Tensor {
 }
 
 /**
- * The Euclidean projection of x onto the probability simplex, along the last axis (Martins & Astudillo 2016). An
- * element belongs to the support if 1 > Σ_j max(x_j - x_i, 0), which is equivalent to the paper's condition but needs
- * no sort.
+ * Projects x onto the probability simplex, along the last axis (Martins & Astudillo 2016). An element x_i belongs to
+ * the support if Σ_j max(x_j - x_i, 0) < 1. This is equivalent to the paper's condition, but needs no sorting.
  */
 function sparsemax(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1];
-  const lead = x.shape.slice(0, -1);
-  const above = relu(sub(reshape(x, [...lead, 1, n]), reshape(x, [...lead, n, 1])));
-  const support = greater(1, sum(above, -1));
+  const leading = x.shape.slice(0, -1);
+  const excess = relu(sub(reshape(x, [...leading, 1, n]), reshape(x, [...leading, n, 1])));
+  const support = greater(1, sum(excess, -1));
   const threshold = div(sub(sum(mul(x, support), -1, true), 1), sum(support, -1, true));
   return relu(sub(x, threshold));
 }

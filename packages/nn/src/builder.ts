@@ -1,7 +1,7 @@
 /**
- * Creates models from configs with a given set of classes. The caller chooses the classes, so that a bundle need not
- * contain classes that its model does not use; from-config.ts uses all of them. Unknown class names are rejected:
- * nothing in a config is ever executed.
+ * Creates models from configs, with a given set of classes. Bundles for inference pass only the classes that their
+ * model uses; from-config.ts passes all of them. Unknown class names are rejected, and nothing in a config is ever
+ * executed.
  */
 import { UnrollError } from '@unroll/core';
 import type { Cell, CellClass } from './cells/cell.js';
@@ -10,18 +10,18 @@ import { Recurrent } from './layers/recurrent.js';
 import { Network } from './network.js';
 import { type BuildTools, classConfig, type LayerClass, registered, unknownClass } from './registry.js';
 
-/** A class that configs can name. */
+/** A layer or cell class that configs can refer to by name. */
 export type ModelPart = LayerClass | CellClass;
 
-/** {@link BuildTools} for whole models. */
+/** Creates layers, cells and models from configs. */
 export interface Builder extends BuildTools {
-  /** @throws UnrollError `format` for an unknown class; the message names it */
+  /** Creates a model. @throws UnrollError `format` for an unknown class */
   model(config: unknown): Network;
 }
 
 /**
- * Creates models from the given classes and the registered ones. A cell class also provides the layer over it:
- * LSTMCell provides `LSTM`.
+ * Returns a builder for the given classes and for registered classes. A cell class also provides its layer: LSTMCell
+ * provides `LSTM`.
  */
 export function builder(parts: readonly ModelPart[]): Builder {
   const layers = new Map<string, LayerClass>();
@@ -30,7 +30,7 @@ export function builder(parts: readonly ModelPart[]): Builder {
     if (part.prototype instanceof Layer) layers.set(part.className, part as LayerClass);
     else cells.set(part.className, part as CellClass);
   }
-  const cellOver = (layer: string): CellClass | undefined => cells.get(`${layer}Cell`) ?? cells.get(layer);
+  const cellOfLayer = (layer: string): CellClass | undefined => cells.get(`${layer}Cell`) ?? cells.get(layer);
 
   const tools: Builder = {
     cell(value): Cell {
@@ -41,22 +41,22 @@ export function builder(parts: readonly ModelPart[]): Builder {
     },
     layer(value): Layer {
       const { className, config } = classConfig('layer', value);
-      const own = registered('layer', className) as LayerClass | undefined;
-      const cell = own ? undefined : cellOver(className);
+      const custom = registered('layer', className) as LayerClass | undefined;
+      const cell = custom ? undefined : cellOfLayer(className);
       if (cell) return Recurrent.over(cell as never, config as never);
-      const found = own ?? layers.get(className);
+      const found = custom ?? layers.get(className);
       if (!found) {
-        const overCells = [...cells.keys()].map((name) => name.replace(/Cell$/, ''));
-        throw unknownClass('layer', className, [...overCells, ...layers.keys()]);
+        const cellLayers = [...cells.keys()].map((name) => name.replace(/Cell$/, ''));
+        throw unknownClass('layer', className, [...cellLayers, ...layers.keys()]);
       }
       return found.fromConfig ? found.fromConfig(config, tools) : new found(config as never);
     },
     model(config): Network {
-      const made = tools.layer(config);
-      if (made instanceof Network) return made;
+      const layer = tools.layer(config);
+      if (layer instanceof Network) return layer;
       throw new UnrollError(
         'format',
-        `Expected the config of a model, got that of a layer (${made.className}).`,
+        `Expected the config of a model, got the config of a layer (${layer.className}).`,
       );
     },
   };

@@ -1,8 +1,8 @@
 /**
- * The registry of everything that only building and training a model needs: initialisers, regularisers, constraints,
- * dropout masks of cells, symbolic tensors, setting weights, summaries. Layers look these up here, so that an
- * inference bundle leaves them out. `sequential`, `model` and `modelFromConfig` install them (install-builders.ts);
- * in Node they are always installed.
+ * Registry of the functions that inference does not need: initialisers, regularisers, constraints, dropout masks of
+ * cells, symbolic tensors, setting weights, summaries. Layers call them through this registry, so a bundle that only
+ * runs models leaves them out. install-builders.ts installs them for `sequential`, `model` and `modelFromConfig`; in
+ * Node they are always installed.
  */
 import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Cell, CellMasks } from './cells/cell.js';
@@ -12,45 +12,46 @@ import type { Initializer } from './initializers.js';
 import type { Layer } from './layer.js';
 import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
-import type { rowsInOrder, summaryTable } from './summary.js';
+import type { sequentialRows, summaryTable } from './summary.js';
 import type { setWeights } from './weights.js';
 
 export interface Builders {
-  /** The default random stream for weights. */
-  stream(seed: number, path: string): RandomStream;
-  initialize(how: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
-  regularizer(how: Regularizer, owner?: string): (weights: Tensor) => Tensor;
-  constraint(how: Constraint, owner?: string): (weights: Tensor) => Tensor;
+  /** Creates the default random stream for initial weights. */
+  randomStream(seed: number, path: string): RandomStream;
+  /** Returns initial values, row-major. */
+  initialize(initializer: Initializer, shape: Shape, random: RandomStream, owner?: string): ArrayLike<number>;
+  regularizer(spec: Regularizer, owner?: string): (weights: Tensor) => Tensor;
+  constraint(spec: Constraint, owner?: string): (weights: Tensor) => Tensor;
   /** Applies a layer to symbolic tensors. */
   apply: typeof applySymbolic;
   /**
-   * Dropout masks of a cell for one batch, drawn from `options.seed` or else from the random stream of the training.
+   * Draws the dropout masks of a cell for one batch: from `options.seed` if it is set, otherwise from `random`.
    */
-  masks(
+  drawMasks(
     cell: Cell,
     options: { dropout?: number; recurrentDropout?: number; seed?: number },
     batch: number,
     inputSize: number,
     random: RandomStream,
   ): CellMasks;
-  /** The name under which a config stores an option that is a function. */
+  /** Returns the name under which a config stores an option that is a function. */
   functionName(option: string, fn: unknown): string | undefined;
-  /** The symbolic output of a layer. */
+  /** Returns the symbolic output of a layer in its model. */
   outputOf(layer: Layer): SymbolicTensor;
-  /** The graph of a sequential model. */
-  chainOf(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
+  /** Returns the symbolic inputs and outputs of a sequential model. */
+  sequentialGraph(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
   setWeights: typeof setWeights;
   summary: typeof summaryTable;
-  summaryRows: typeof rowsInOrder;
+  summaryRows: typeof sequentialRows;
 }
 
 let installed: Builders | null = null;
 
-export function setBuilders(all: Builders): void {
-  installed = all;
+export function setBuilders(builders: Builders): void {
+  installed = builders;
 }
 
-/** @throws UnrollError `state` if no builders are installed */
+/** Returns the installed functions. @throws UnrollError `state` if none are installed */
 export function builders(owner: string): Builders {
   if (installed) return installed;
   throw new UnrollError(
@@ -61,16 +62,18 @@ export function builders(owner: string): Builders {
 }
 
 /**
- * The penalty on the loss from the regulariser `how`. An unknown name throws immediately if the builders are
- * installed.
+ * Returns the function that computes the penalty of a regulariser. If the builders are installed, an unknown name throws
+ * immediately, otherwise on the first use.
  */
-export function regularizer(how: Regularizer, owner: string): (weights: Tensor) => Tensor {
+export function regularizer(spec: Regularizer, owner: string): (weights: Tensor) => Tensor {
   return (
-    installed?.regularizer(how, owner) ?? ((weights) => builders(owner).regularizer(how, owner)(weights))
+    installed?.regularizer(spec, owner) ?? ((weights) => builders(owner).regularizer(spec, owner)(weights))
   );
 }
 
-/** The constraint on weights after an update; unknown names as for {@link regularizer}. */
-export function constraint(how: Constraint, owner: string): (weights: Tensor) => Tensor {
-  return installed?.constraint(how, owner) ?? ((weights) => builders(owner).constraint(how, owner)(weights));
+/** Returns the function that applies a constraint to weights. Unknown names throw as for {@link regularizer}. */
+export function constraint(spec: Constraint, owner: string): (weights: Tensor) => Tensor {
+  return (
+    installed?.constraint(spec, owner) ?? ((weights) => builders(owner).constraint(spec, owner)(weights))
+  );
 }

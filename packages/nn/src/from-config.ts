@@ -1,6 +1,6 @@
 /**
- * Restores models from their configs. Configs may name the classes exported by ./cells and ./layers, the model
- * classes, and registered classes.
+ * Creates models from their configs. Configs may refer to the classes exported by ./cells and ./layers, to the model
+ * classes and to registered classes.
  */
 import { builder, type ModelPart } from './builder.js';
 import type { Cell } from './cells/cell.js';
@@ -14,32 +14,38 @@ import { DeclaredSequential } from './sequential.js';
 
 installBuilders();
 
-const all = builder([...classesIn(cellExports), ...classesIn(layerExports), DeclaredSequential, Functional]);
+const allClasses = builder([
+  ...classesIn(cellExports),
+  ...classesIn(layerExports),
+  DeclaredSequential,
+  Functional,
+]);
 
 /**
- * Creates the cell that `{ className, config }` describes, with new weights.
+ * Creates the cell described by `{ className, config }`, with new weights.
  * @throws UnrollError `format` for an unknown class
  */
 export function cellFromConfig(value: unknown): Cell {
-  return all.cell(value);
+  return allClasses.cell(value);
 }
 
 /**
- * Creates the layer (or model) that `{ className, config }` describes, with new weights.
+ * Creates the layer or model described by `{ className, config }`, with new weights.
  * @throws UnrollError `format` for an unknown class
  */
 export function layerFromConfig(value: unknown): Layer {
-  return all.layer(value);
+  return allClasses.layer(value);
 }
 
 /**
- * Creates the model that a model's `config` describes, with new weights.
+ * Creates the model described by the `config` of a model, with new weights.
  * @throws UnrollError `format` for an unknown class
  */
 export function modelFromConfig(config: unknown): Network {
-  return all.model(config);
+  return allClasses.model(config);
 }
 
+/** Returns the exported classes that have a class name for configs. */
 function classesIn(exports: Record<string, unknown>): ModelPart[] {
   return Object.values(exports).filter(
     (value): value is ModelPart => typeof value === 'function' && Object.hasOwn(value, 'className'),

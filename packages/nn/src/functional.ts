@@ -1,6 +1,6 @@
 /**
- * Functional models: graphs of layers with several inputs and outputs, shared layers, and states passed from one
- * layer to another.
+ * Functional models: graphs of layers, with several inputs and outputs, shared layers, and states passed from one layer
+ * to another.
  *
  *     const source = input({ shape: [null, 8] });
  *     const [, h, c] = lstm({ units: 64, returnState: true }).apply(source);
@@ -20,8 +20,8 @@ import {
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
-import { applySymbolic, type GraphNode, partsOf, SymbolicTensor, sourcesOf } from './graph.js';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import { applySymbolic, type GraphNode, SymbolicTensor, sourcesOf, subgraph } from './graph.js';
 import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
@@ -37,20 +37,20 @@ export interface FunctionalOptions extends NetworkOptions {
   outputs: SymbolicTensor | readonly SymbolicTensor[];
 }
 
-/** A tensor of the graph: the index of its node, and the index among the node's outputs. */
+/** A reference to a tensor of the graph: the index of its node, and its index among the outputs of the node. */
 type TensorRef = readonly [node: number, output: number];
 
-/** A node in a config: the name of its layer and its sources: inputs, then initial states, then constants. */
+/** A node in a config: the name of its layer, and its inputs (then initial states, then constants). */
 export interface NodeConfig {
   layer: string;
   inputs: readonly TensorRef[];
   mask?: TensorRef;
 }
 
-/** A node of the graph with its sources. */
-interface Step {
+/** A node of the graph, with its inputs as indices. */
+interface IndexedNode {
   layer: Layer;
-  /** The name of the layer, numbered if the layer occurs several times. */
+  /** The name of the layer, numbered if the layer is used several times. */
   name: string;
   inputs: readonly TensorRef[];
   mask: TensorRef | null;
@@ -62,11 +62,11 @@ export class Functional extends Network<NetworkOptions> {
   readonly layers: readonly Layer[];
   readonly inputs: readonly SymbolicTensor[];
   readonly outputs: readonly SymbolicTensor[];
-  readonly #nodes: readonly GraphNode[];
   /** The nodes in topological order. */
-  readonly #steps: readonly Step[];
-  readonly #inputPlaces: readonly TensorRef[];
-  readonly #outputPlaces: readonly TensorRef[];
+  readonly #nodes: readonly GraphNode[];
+  readonly #indexedNodes: readonly IndexedNode[];
+  readonly #inputRefs: readonly TensorRef[];
+  readonly #outputRefs: readonly TensorRef[];
 
   constructor({ inputs, outputs, ...options }: FunctionalOptions) {
     super(options);
@@ -75,18 +75,22 @@ export class Functional extends Network<NetworkOptions> {
     if (this.inputs.length === 0 || this.outputs.length === 0) {
       throw valueError('model() needs at least one input and one output.');
     }
-    const { nodes, layers } = partsOf(this.inputs, this.outputs);
+    const { nodes, layers } = subgraph(this.inputs, this.outputs);
     this.#nodes = nodes;
     this.layers = layers;
     nameLayers(layers);
-    const numbers = new Map(nodes.map((node, n) => [node, n]));
-    const place = ({ node, index }: SymbolicTensor): TensorRef => [numbers.get(node) ?? -1, index];
+    const indices = new Map(nodes.map((node, n) => [node, n]));
+    const refOf = ({ node, index }: SymbolicTensor): TensorRef => [indices.get(node) ?? -1, index];
     const names = nodeNames(nodes);
-    this.#steps = nodes.map(({ layer, inputs: reads, mask, outputs: made }, n) => ({
-      ...{ layer, name: names[n], inputs: reads.map(place), mask: mask && place(mask), outputs: made },
+    this.#indexedNodes = nodes.map((node, n) => ({
+      layer: node.layer,
+      name: names[n],
+      inputs: node.inputs.map(refOf),
+      mask: node.mask && refOf(node.mask),
+      outputs: node.outputs,
     }));
-    this.#inputPlaces = this.inputs.map(place);
-    this.#outputPlaces = this.outputs.map(place);
+    this.#inputRefs = this.inputs.map(refOf);
+    this.#outputRefs = this.outputs.map(refOf);
   }
 
   static fromConfig(config: Record<string, unknown>, build: BuildTools): Functional {
@@ -97,16 +101,22 @@ export class Functional extends Network<NetworkOptions> {
       outputs: TensorRef[];
     };
     const byName = new Map(layers.map(build.layer).map((layer) => [layer.name, layer]));
-    const made: SymbolicTensor[][] = [];
-    const at = ([node, output]: TensorRef): SymbolicTensor => made[node][output];
-    for (const { layer: name, inputs: reads, mask } of nodes) {
+    const nodeOutputs: SymbolicTensor[][] = [];
+    const tensorAt = ([node, output]: TensorRef): SymbolicTensor => nodeOutputs[node][output];
+    for (const { layer: name, inputs: nodeInputs, mask } of nodes) {
       const layer = byName.get(name);
       if (!layer)
-        throw new UnrollError('format', `The config has a node of layer "${name}", but no such layer.`);
-      if (layer instanceof InputLayer) made.push([symbolicInput(layer)]);
-      else made.push([...applySymbolic(layer, reads.map(at), mask ? { mask: at(mask) } : {})]);
+        throw new UnrollError(
+          'format',
+          `The config has a node of layer "${name}", but no layer with this name.`,
+        );
+      if (layer instanceof InputLayer) nodeOutputs.push([symbolicInput(layer)]);
+      else
+        nodeOutputs.push([
+          ...applySymbolic(layer, nodeInputs.map(tensorAt), mask ? { mask: tensorAt(mask) } : {}),
+        ]);
     }
-    return new Functional({ ...options, inputs: inputs.map(at), outputs: outputs.map(at) });
+    return new Functional({ ...options, inputs: inputs.map(tensorAt), outputs: outputs.map(tensorAt) });
   }
 
   get inputShapes(): readonly Shape[] {
@@ -118,18 +128,18 @@ export class Functional extends Network<NetworkOptions> {
     return this.inputs.map((tensor) => tensor.node.layer.name);
   }
 
-  /** Names of the outputs: the names of their layers, numbered if a layer has several outputs. */
+  /** Names of the outputs: the names of their layers, numbered if several outputs come from one layer. */
   get outputNames(): readonly string[] {
     const names = this.outputs.map((tensor) => tensor.node.layer.name);
     return names.map((name, i) => {
-      const before = names.slice(0, i).filter((other) => other === name).length;
-      return before === 0 ? name : `${name}_${before}`;
+      const count = names.slice(0, i).filter((other) => other === name).length;
+      return count === 0 ? name : `${name}_${count}`;
     });
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     this.#checkInputs(inputs);
-    return this.#walk(inputs, ({ layer }, shapes) => layer.outputShapes(shapes));
+    return this.#propagate(inputs, ({ layer }, shapes) => layer.outputShapes(shapes));
   }
 
   protected override makeParameters(): void {
@@ -146,12 +156,15 @@ export class Functional extends Network<NetworkOptions> {
     return this.#run(inputs, ({ layer }, sequences) => layer.invoke(sequences, context));
   }
 
-  /** Values that depend only on the fixed inputs of a stream are computed once, also by non-causal layers. */
+  /**
+   * Returns for each output whether it is streamed. In the graph, null marks values that depend only on fixed inputs.
+   * They are computed once, so the layers that compute them may be non-causal.
+   */
   override streaming(inputs: readonly (boolean | null)[]): boolean[] {
-    const along = this.#walk<boolean | null>(inputs, ({ layer, outputs }, reads) =>
-      reads.some((one) => one !== null) ? layer.streaming(reads) : outputs.map(() => null),
+    const isStreamed = this.#propagate<boolean | null>(inputs, ({ layer, outputs }, nodeInputs) =>
+      nodeInputs.some((input) => input !== null) ? layer.streaming(nodeInputs) : outputs.map(() => null),
     );
-    return along.map((one) => one === true);
+    return isStreamed.map((output) => output === true);
   }
 
   override streamStep(
@@ -170,79 +183,84 @@ export class Functional extends Network<NetworkOptions> {
 
   /**
    * Creates a stream of the model: see {@link Stream}.
-   * @throws UnrollError `state` for the first layer that needs the whole sequence, `value` or `shape` if given inputs
-   * or states do not fit the model
+   * @throws UnrollError `state` for the first layer that needs the whole sequence, `value` or `shape` if the fixed
+   * inputs or the initial states do not fit the model
    */
   override stream({ inputs, ...options }: StreamOptions = {}): Stream {
-    const given = inputs ? this.#given(inputs) : options.state ? this.#givenIn(options.state) : {};
-    const rows = [options.batch, ...Object.values(given).map(({ shape }) => shape[0])].filter(
+    const fixed = inputs
+      ? this.#checkFixedInputs(inputs)
+      : options.state
+        ? this.#fixedInputsOf(options.state)
+        : {};
+    const batchSizes = [options.batch, ...Object.values(fixed).map(({ shape }) => shape[0])].filter(
       (n) => n !== undefined,
     );
-    const [batch] = rows;
-    if (rows.some((n) => n !== batch)) {
+    const [batch] = batchSizes;
+    if (batchSizes.some((n) => n !== batch)) {
       throw shapeError(
-        `${this.label}: a stream's inputs must have the same batch size, got ${rows.join(', ')}.`,
-        {
-          rows,
-        },
+        `${this.label}: a stream's inputs must have the same batch size, got ${batchSizes.join(', ')}.`,
+        { batchSizes },
       );
     }
-    return new Stream(this, batch === undefined ? options : { ...options, batch }, given);
+    return new Stream(this, batch === undefined ? options : { ...options, batch }, fixed);
   }
 
   override streamInputs(
     pushed: readonly MaskedSequence[],
-    given: Readonly<Record<string, Tensor>>,
+    fixed: Readonly<Record<string, Tensor>>,
   ): MaskedSequence[] {
-    const names = this.inputNames.filter((name) => !(name in given));
+    const names = this.inputNames.filter((name) => !(name in fixed));
     if (pushed.length !== names.length) {
       throw shapeError(
         `The stream of ${this.label} takes ${names.length} inputs (${names.join(', ')}), got ${pushed.length}.`,
         { model: this.name, inputs: names, got: pushed.length },
       );
     }
-    let at = 0;
-    return this.inputNames.map((name) => (name in given ? fixedSequence(given, name) : pushed[at++]));
+    let next = 0;
+    return this.inputNames.map((name) => (name in fixed ? fixedSequence(fixed, name) : pushed[next++]));
   }
 
-  /** The inputs in a saved state; restoring it checks the other parts. */
-  #givenIn({ memory }: StreamState): Record<string, Tensor> {
+  /** Returns the fixed inputs in a saved stream state. The stream checks the rest of the state when it restores it. */
+  #fixedInputsOf({ memory }: StreamState): Record<string, Tensor> {
     const { tensors } = memoryFromJson(memory);
-    const known = (key: string): boolean => this.inputNames.includes(key.replace(/\/mask$/, ''));
-    return Object.fromEntries(Object.entries(tensors).filter(([key]) => known(key)));
+    const isInput = (key: string): boolean => this.inputNames.includes(key.replace(/\/mask$/, ''));
+    return Object.fromEntries(Object.entries(tensors).filter(([key]) => isInput(key)));
   }
 
-  /** Checks the fixed inputs of a stream and converts them to the form of its memory. */
-  #given(inputs: NonNullable<StreamOptions['inputs']>): Record<string, Tensor> {
+  /** Checks the fixed inputs of a stream and converts them to named tensors of its memory. */
+  #checkFixedInputs(inputs: NonNullable<StreamOptions['inputs']>): Record<string, Tensor> {
     const names = this.inputNames;
     const got = Object.keys(inputs);
-    if (got.some((name) => !names.includes(name)) || got.length === names.length) {
+    const unknown = got.find((name) => !names.includes(name));
+    if (unknown !== undefined || got.length === names.length) {
+      const list = names.join(', ');
       throw valueError(
-        `${this.label}: stream({ inputs }) takes some of the inputs ${names.join(', ')} and leaves one or more for push(); ` +
-          `got ${got.join(', ')}.`,
+        `${this.label}: stream({ inputs }) ${unknown === undefined ? `fixes all inputs (${list}). Leave out at least one, for push().` : `has an unknown input "${unknown}". The inputs are ${list}.`}`,
         { inputs: names, got },
       );
     }
-    const given: Record<string, Tensor> = {};
+    const fixed: Record<string, Tensor> = {};
     names.forEach((name, i) => {
       if (!(name in inputs)) return;
-      const one = inputs[name];
-      const sequence: MaskedSequence = isMaskedSequence(one) ? one : { value: asTensor(one), mask: null };
+      const input = inputs[name];
+      const sequence: MaskedSequence = isMaskedSequence(input)
+        ? input
+        : { value: asTensor(input), mask: null };
       this.#checkInput(sequence.value.shape, i);
-      const want = formatShape(sequence.value.shape.slice(0, 2));
-      if (sequence.mask && formatShape(sequence.mask.shape) !== want) {
+      const expected = formatShape(sequence.value.shape.slice(0, 2));
+      if (sequence.mask && formatShape(sequence.mask.shape) !== expected) {
         throw shapeError(
-          `${this.label}: input ${name} takes a mask ${want}, got ${formatShape(sequence.mask.shape)}.`,
+          `${this.label}: input ${name} takes a mask ${expected}, got ${formatShape(sequence.mask.shape)}.`,
           { model: this.name, input: name, got: sequence.mask.shape },
         );
       }
-      Object.assign(given, fixedTensors([sequence], name));
+      Object.assign(fixed, fixedTensors([sequence], name));
     });
-    return given;
+    return fixed;
   }
 
   override get config(): LayerConfig {
-    const nodes = this.#steps.map(
+    const nodes = this.#indexedNodes.map(
       ({ layer, inputs, mask }): NodeConfig => ({ layer: layer.name, inputs, ...(mask && { mask }) }),
     );
     return {
@@ -252,8 +270,8 @@ export class Functional extends Network<NetworkOptions> {
         seed: this.options.seed ?? 0,
         layers: this.layers.map((layer) => layer.config),
         nodes,
-        inputs: this.#inputPlaces,
-        outputs: this.#outputPlaces,
+        inputs: this.#inputRefs,
+        outputs: this.#outputRefs,
       },
     };
   }
@@ -267,31 +285,36 @@ export class Functional extends Network<NetworkOptions> {
     }));
   }
 
+  /** Runs the nodes on masked sequences. A mask given to `apply` replaces the mask of the node's first input. */
   #run(
     inputs: readonly MaskedSequence[],
-    run: (step: Step, sequences: readonly MaskedSequence[]) => readonly MaskedSequence[],
+    run: (node: IndexedNode, sequences: readonly MaskedSequence[]) => readonly MaskedSequence[],
   ): MaskedSequence[] {
-    return this.#walk(inputs, (step, sequences, mask) => {
-      if (!mask) return run(step, sequences);
+    return this.#propagate(inputs, (node, sequences, mask) => {
+      if (!mask) return run(node, sequences);
       const [first, ...rest] = sequences;
-      return run(step, [{ ...first, mask: mask.value }, ...rest]);
+      return run(node, [{ ...first, mask: mask.value }, ...rest]);
     });
   }
 
-  /** Propagates a property of the inputs through the graph to the outputs. */
-  #walk<T>(
+  /**
+   * Propagates values (tensors, shapes, ...) from the inputs of the graph to its outputs.
+   * @param run returns the values of a node's outputs, from those of its inputs and of its mask
+   */
+  #propagate<T>(
     inputs: readonly T[],
-    run: (step: Step, inputs: readonly T[], mask: T | null) => readonly T[],
+    run: (node: IndexedNode, inputs: readonly T[], mask: T | null) => readonly T[],
   ): T[] {
     const results: (readonly T[])[] = [];
-    const at = ([node, output]: TensorRef): T => results[node][output];
-    this.#inputPlaces.forEach(([node], i) => {
+    const valueAt = ([node, output]: TensorRef): T => results[node][output];
+    this.#inputRefs.forEach(([node], i) => {
       results[node] = [inputs[i]];
     });
-    this.#steps.forEach((step, n) => {
-      if (step.inputs.length > 0) results[n] = run(step, step.inputs.map(at), step.mask && at(step.mask));
+    this.#indexedNodes.forEach((node, n) => {
+      if (node.inputs.length > 0)
+        results[n] = run(node, node.inputs.map(valueAt), node.mask && valueAt(node.mask));
     });
-    return this.#outputPlaces.map(at);
+    return this.#outputRefs.map(valueAt);
   }
 
   #checkInputs(shapes: readonly Shape[]): void {
@@ -312,36 +335,40 @@ export class Functional extends Network<NetworkOptions> {
   }
 }
 
-/** @throws UnrollError `shape` if a value does not fit an input of the model */
+/** @throws UnrollError `shape` if `shape` differs from the shape of the input (-1: any size) */
 export function checkInputShape(
   model: Network,
-  { name, shape: want }: { name: string; shape: Shape },
+  { name, shape: expected }: { name: string; shape: Shape },
   shape: Shape,
 ): void {
   const fits =
-    shape.length === want.length &&
-    shape.every((extent, d) => extent === want[d] || extent === -1 || want[d] === -1);
+    shape.length === expected.length &&
+    shape.every((extent, d) => extent === expected[d] || extent === -1 || expected[d] === -1);
   if (fits) return;
   throw shapeError(
-    `${model.label}: input ${name} expects ${formatShape(want)} (-1: any), got ${formatShape(shape)}.`,
-    { model: model.name, input: name, expected: want, got: shape },
+    `${model.label}: input ${name} expects ${formatShape(expected)} (-1: any), got ${formatShape(shape)}.`,
+    { model: model.name, input: name, expected, got: shape },
   );
 }
 
-const isMaskedSequence = (one: TensorLike | MaskedSequence): one is MaskedSequence =>
-  typeof one === 'object' && 'value' in one;
+const isMaskedSequence = (input: TensorLike | MaskedSequence): input is MaskedSequence =>
+  typeof input === 'object' && 'value' in input;
 
-/** Flattens values that a stream computes or receives once for its memory: masks are stored as `name/mask`. */
-function fixedTensors(sequences: readonly MaskedSequence[], only?: string): Record<string, Tensor> {
+/**
+ * Converts the fixed values of a stream to named tensors of its memory. A mask is stored as `name/mask`.
+ * @param singleName the name of a single value; default: values are named by their indices
+ */
+function fixedTensors(sequences: readonly MaskedSequence[], singleName?: string): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
   sequences.forEach(({ value, mask }, i) => {
-    const name = only ?? `${i}`;
+    const name = singleName ?? `${i}`;
     tensors[name] = value;
     if (mask) tensors[`${name}/mask`] = mask;
   });
   return detach(tensors);
 }
 
+/** Returns the fixed value with this name from the memory of a stream. */
 function fixedSequence(tensors: Readonly<Record<string, Tensor>>, name: string): MaskedSequence {
   return { value: tensors[name], mask: tensors[`${name}/mask`] ?? null, fixed: true };
 }
@@ -350,7 +377,7 @@ function listOf(tensors: SymbolicTensor | readonly SymbolicTensor[]): readonly S
   return tensors instanceof SymbolicTensor ? [tensors] : [...tensors];
 }
 
-/** A name for each node: the name of its layer, numbered if the layer occurs several times. */
+/** Returns a name for each node: the name of its layer, numbered if the layer is used several times. */
 function nodeNames(nodes: readonly GraphNode[]): string[] {
   const counts = new Map<Layer, number>();
   return nodes.map(({ layer }) => {
@@ -360,13 +387,13 @@ function nodeNames(nodes: readonly GraphNode[]): string[] {
   });
 }
 
-/** A model of a graph of layers, from symbolic inputs to symbolic outputs. Models can be applied like layers. */
+/** Creates a model of the layers between symbolic inputs and outputs. Models can be applied like layers. */
 export function model(options: FunctionalOptions): Functional {
   checkOptions('model', options, { inputs: true, outputs: true, ...networkOptions() });
-  for (const what of ['inputs', 'outputs'] as const) {
-    if (options[what] === undefined || options[what] === null)
+  for (const option of ['inputs', 'outputs'] as const) {
+    if (options[option] === undefined || options[option] === null)
       throw valueError(
-        `model: ${what} must be a tensor or an array of tensors, got ${shown(options[what])}.`,
+        `model: ${option} must be a tensor or an array of tensors, got ${formatValue(options[option])}.`,
       );
   }
   installBuilders();

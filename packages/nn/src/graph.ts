@@ -1,7 +1,6 @@
 /**
- * The graph of a functional model. `layer.apply(x)` does not compute anything: it creates a node that records the
- * layer and its symbolic inputs, and returns the symbolic outputs, whose shapes are known immediately. A model later
- * runs the nodes.
+ * The graph of a functional model. `layer.apply(x)` does not compute anything. It creates a node that records the layer
+ * and its symbolic inputs, and returns symbolic outputs, whose shapes are known. The model runs the nodes later.
  */
 import { formatShape, type Shape, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -11,21 +10,21 @@ import type { Layer } from './layer.js';
 export interface GraphNode {
   readonly layer: Layer;
   readonly inputs: readonly SymbolicTensor[];
-  /** A mask [batch, time] for the first input, from another tensor of the graph. */
+  /** A symbolic mask [batch, time] for the first input; null: the input's own mask. */
   readonly mask: SymbolicTensor | null;
   readonly outputs: readonly SymbolicTensor[];
 }
 
 export interface ApplyOptions {
-  /** The initial states of a recurrent layer as additional inputs: h, or h and c. */
+  /** The initial states of a recurrent layer: h, or h and c. */
   initialState?: readonly SymbolicTensor[];
-  /** The constants that a recurrent layer's cell declares, in its order, as the last inputs. */
+  /** The constants that the cell of a recurrent layer declares, in the cell's order. */
   constants?: readonly SymbolicTensor[];
   /** A mask [batch, time] for the first input, 1 for valid steps. Default: the mask of the input. */
   mask?: SymbolicTensor;
 }
 
-/** A placeholder for a value: a shape, and the node that will compute the value. */
+/** A placeholder for a value: its shape, and the node that computes it when the model runs. */
 export class SymbolicTensor {
   /** [batch, ...]; -1: any size. */
   readonly shape: Shape;
@@ -39,7 +38,7 @@ export class SymbolicTensor {
     this.index = index;
   }
 
-  /** All outputs of the layer that computes this one: `const [y, h, c] = lstm({ ..., returnState: true }).apply(x)`. */
+  /** Iterates over all outputs of the node: `const [y, h, c] = lstm({ ..., returnState: true }).apply(x)`. */
   [Symbol.iterator](): Iterator<SymbolicTensor> {
     return this.node.outputs[Symbol.iterator]();
   }
@@ -49,20 +48,20 @@ export class SymbolicTensor {
   }
 }
 
-/** Records the application of a layer; returns the first output. */
+/** Applies a layer to symbolic tensors: creates a node and returns its first output. */
 export function applySymbolic(
   layer: Layer,
   inputs: SymbolicTensor | readonly SymbolicTensor[],
   options: ApplyOptions = {},
 ): SymbolicTensor {
-  checkOptions('apply', options, { initialState: 'list', constants: 'list', mask: true });
+  checkOptions('apply', options, { initialState: 'array', constants: 'array', mask: true });
   const { initialState = [], constants = [], mask } = options;
   const list = [...(inputs instanceof SymbolicTensor ? [inputs] : inputs), ...initialState, ...constants];
   for (const input of mask ? [...list, mask] : list) {
     if (input instanceof SymbolicTensor) continue;
     throw valueError(
-      `${layer.label}: apply() takes symbolic tensors, made by input() and by other layers. ` +
-        'To compute with numbers, make a model of the layers and use predict().',
+      `${layer.label}: apply() takes symbolic tensors, returned by input() and by other layers. ` +
+        'To compute with numbers, create a model of the layers and call predict().',
       { layer: layer.name },
     );
   }
@@ -77,7 +76,7 @@ export function applySymbolic(
   return makeNode(layer, list, mask ?? null, shapes).outputs[0];
 }
 
-/** Creates a node with its outputs. */
+/** Creates a node with its outputs. @param shapes shapes of the outputs */
 export function makeNode(
   layer: Layer,
   inputs: readonly SymbolicTensor[],
@@ -93,35 +92,37 @@ export function makeNode(
   return node;
 }
 
-/** The sources of a node: inputs, then the mask. */
+/** Returns the tensors that a node depends on: its inputs and its mask. */
 export function sourcesOf(node: GraphNode): readonly SymbolicTensor[] {
   return node.mask ? [...node.inputs, node.mask] : node.inputs;
 }
 
 /** The part of the graph between the inputs and the outputs of a model. */
-export interface GraphParts {
+export interface Subgraph {
   /** The nodes in topological order. */
   nodes: readonly GraphNode[];
   /**
-   * The distinct layers in Keras's order, which is that of its weights: by distance from the outputs, farthest first.
+   * The distinct layers in Keras's order, which determines the order of weights: by distance from the outputs, farthest
+   * first.
    */
   layers: readonly Layer[];
 }
 
 /**
- * @throws UnrollError `value` if an output depends on an input that the model does not have, or an input was not made
- * by input()
+ * Returns the part of the graph between inputs and outputs.
+ * @throws UnrollError `value` if an output depends on an input that is not in `inputs`, or if an input was not created by
+ * input()
  */
-export function partsOf(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): GraphParts {
+export function subgraph(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): Subgraph {
   const nodes: GraphNode[] = [];
-  const seen = new Set<GraphNode>();
+  const visited = new Set<GraphNode>();
   const order = new Map<Layer, number>();
   const computed = inputs.find(({ node }) => node.inputs.length > 0);
-  if (computed) throw valueError(`A model's inputs are made by input(), but one of them is a ${computed}.`);
+  if (computed) throw valueError(`The inputs of a model must come from input(), got ${computed}.`);
   const visit = (tensor: SymbolicTensor): void => {
     const { node } = tensor;
-    if (seen.has(node)) return;
-    seen.add(node);
+    if (visited.has(node)) return;
+    visited.add(node);
     if (!order.has(node.layer)) order.set(node.layer, order.size);
     if (node.inputs.length === 0 && !inputs.includes(tensor)) {
       throw valueError(
@@ -134,30 +135,30 @@ export function partsOf(inputs: readonly SymbolicTensor[], outputs: readonly Sym
   };
   for (const tensor of outputs) visit(tensor);
   for (const tensor of inputs) {
-    if (seen.has(tensor.node)) continue;
-    seen.add(tensor.node);
+    if (visited.has(tensor.node)) continue;
+    visited.add(tensor.node);
     nodes.unshift(tensor.node);
     order.set(tensor.node.layer, -1);
   }
   const depths = layerDepths(nodes);
   const layers = [...order.keys()].sort(
-    (a, b) => numberOf(depths, b) - numberOf(depths, a) || numberOf(order, a) - numberOf(order, b),
+    (a, b) => rankIn(depths, b) - rankIn(depths, a) || rankIn(order, a) - rankIn(order, b),
   );
   return { nodes, layers };
 }
 
-const numberOf = (numbers: ReadonlyMap<Layer, number>, layer: Layer): number => numbers.get(layer) ?? 0;
+const rankIn = (ranks: ReadonlyMap<Layer, number>, layer: Layer): number => ranks.get(layer) ?? 0;
 
-/** The longest distance from each layer to the outputs, in steps. */
+/** Returns the longest distance from each layer to the outputs, in nodes. */
 function layerDepths(nodes: readonly GraphNode[]): Map<Layer, number> {
-  const ofNode = new Map<GraphNode, number>();
-  const ofLayer = new Map<Layer, number>();
+  const nodeDepths = new Map<GraphNode, number>();
+  const depths = new Map<Layer, number>();
   for (const node of nodes.toReversed()) {
-    const depth = Math.max(ofNode.get(node) ?? 0, ofLayer.get(node.layer) ?? 0);
-    ofLayer.set(node.layer, depth);
+    const depth = Math.max(nodeDepths.get(node) ?? 0, depths.get(node.layer) ?? 0);
+    depths.set(node.layer, depth);
     for (const source of sourcesOf(node)) {
-      ofNode.set(source.node, Math.max(ofNode.get(source.node) ?? 0, depth + 1));
+      nodeDepths.set(source.node, Math.max(nodeDepths.get(source.node) ?? 0, depth + 1));
     }
   }
-  return ofLayer;
+  return depths;
 }

@@ -1,51 +1,51 @@
 /**
- * Weight initialisers with the names and definitions of Keras 3. All use counter-based random streams and elementary
- * arithmetic, so that a seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`) or,
- * with options, the plain object returned by a function of this file (`constant({ value: 2 })`), which can be stored
- * in a model's config.
+ * Weight initialisers with the names and definitions of Keras 3. They use counter-based random streams and elementary
+ * arithmetic, so a seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`) or, with
+ * options, the plain object returned by a function of this file (`constant({ value: 2 })`). A model's config can store
+ * both.
  */
 import { RandomStream, type Shape, valueError } from '@unroll/core';
-import { checkOptions, exactLog, type Known, sizeOf } from '@unroll/core/internal';
-import { named } from './named.js';
+import { checkOptions, exactLog, type OptionTypes, sizeOf } from '@unroll/core/internal';
+import { nameAndOptions } from './named.js';
 import { orthogonalMatrix } from './orthogonal.js';
 
 /** Returns the initial values of a tensor of `shape`, row-major. */
 export type InitializerFunction = (shape: Shape, random: RandomStream) => ArrayLike<number>;
 
-interface Seeded {
+interface SeedOption {
   /** Seed of this initialiser. Default: derived from the model's seed. */
   seed?: number;
 }
-interface ConstantOptions extends Seeded {
+interface ConstantOptions extends SeedOption {
   /** Default 0. */
   value?: number;
 }
-export interface UniformOptions extends Seeded {
+export interface UniformOptions extends SeedOption {
   /** Default -0.05. */
   minval?: number;
   /** Default 0.05. */
   maxval?: number;
 }
-export interface NormalOptions extends Seeded {
+export interface NormalOptions extends SeedOption {
   /** Default 0. */
   mean?: number;
   /** Default 0.05. */
   stddev?: number;
 }
-export interface VarianceScalingOptions extends Seeded {
-  /** Default 1. */
+export interface VarianceScalingOptions extends SeedOption {
+  /** Numerator of the variance. Default 1. */
   scale?: number;
-  /** The divisor of the variance. Default `fanIn`. */
+  /** What divides the variance: the number of inputs, of outputs, or their mean. Default `fanIn`. */
   mode?: 'fanIn' | 'fanOut' | 'fanAvg';
   /** Default `truncatedNormal`. */
   distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
 }
-export interface GainOptions extends Seeded {
-  /** Factor on the matrix. Default 1. */
+export interface GainOptions extends SeedOption {
+  /** Factor by which the matrix is multiplied. Default 1. */
   gain?: number;
 }
-export interface ChronoOptions extends Seeded {
-  /** The longest expected dependency, in steps; greater than 2. */
+export interface ChronoOptions extends SeedOption {
+  /** Length of the longest expected dependency in steps; greater than 2. */
   maxSteps: number;
   /** The type of cell whose bias is initialised. Default `lstm`. */
   cell?: 'lstm' | 'gru';
@@ -55,12 +55,13 @@ export interface ChronoOptions extends Seeded {
 
 type Draw<O> = (options: O, shape: Shape, random: RandomStream) => ArrayLike<number>;
 
+/** Returns the function of a variance-scaling initialiser with fixed options. */
 const scaled =
-  (scale: number, mode: 'fanIn' | 'fanAvg', distribution: 'truncatedNormal' | 'uniform'): Draw<Seeded> =>
+  (scale: number, mode: 'fanIn' | 'fanAvg', distribution: 'truncatedNormal' | 'uniform'): Draw<SeedOption> =>
   (_options, shape, random) =>
     varianceScaled({ scale, mode, distribution }, shape, random);
 
-const table = {
+const initializers = {
   zeros: (_options: object, shape: Shape) => new Float64Array(sizeOf(shape)),
   ones: (_options: object, shape: Shape) => new Float64Array(sizeOf(shape)).fill(1),
   constant: ({ value = 0 }: ConstantOptions, shape: Shape) => new Float64Array(sizeOf(shape)).fill(value),
@@ -86,71 +87,80 @@ const table = {
   chrono,
 };
 
-type Options<N extends InitializerName> = Parameters<(typeof table)[N]>[0];
+type Options<N extends InitializerName> = Parameters<(typeof initializers)[N]>[0];
 /** An initialiser with options, as plain data. */
 export interface InitializerConfig {
   className: InitializerName;
   config: Readonly<Record<string, unknown>>;
 }
-export type InitializerName = keyof typeof table;
+export type InitializerName = keyof typeof initializers;
 /**
  * An initialiser: a name (with default options), an object with options, or a custom function. Artifacts do not need
  * the function, because they contain the weights.
  */
 export type Initializer = Exclude<InitializerName, 'chrono'> | InitializerConfig | InitializerFunction;
 
-/** @throws UnrollError `value` for an unknown name; the message names the owner and lists the initialisers */
+/**
+ * Returns initial values for a tensor of `shape`, row-major.
+ * @param owner label of the layer, for the error
+ * @throws UnrollError `value` for an unknown name; the message lists the initialisers
+ */
 export function initialize(
-  how: Initializer,
+  initializer: Initializer,
   shape: Shape,
   random: RandomStream,
   owner = '',
 ): ArrayLike<number> {
-  if (typeof how === 'function') return how(shape, random);
-  const { className, config } = named('initializer', table, how, owner);
-  const { seed } = config as Seeded;
+  if (typeof initializer === 'function') return initializer(shape, random);
+  const { className, config } = nameAndOptions('initializer', initializers, initializer, owner);
+  const { seed } = config as SeedOption;
   const stream = seed === undefined ? random : new RandomStream(seed);
-  return (table[className] as Draw<unknown>)(config, shape, stream);
+  return (initializers[className] as Draw<unknown>)(config, shape, stream);
 }
 
-const NORMAL: Known<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
-const GAIN: Known<GainOptions> = { seed: 'integer', gain: 'number' };
+const NORMAL: OptionTypes<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
+const GAIN: OptionTypes<GainOptions> = { seed: 'integer', gain: 'number' };
 
-/** Returns a function that makes the plain object. @param owner name of that function, for errors */
+/** Returns a function that checks options and returns an {@link InitializerConfig}. @param owner its name, for errors */
 const withOptions =
-  <N extends InitializerName>(className: N, known: Known<Options<N>>, owner: string = className) =>
+  <N extends InitializerName>(
+    className: N,
+    optionTypes: OptionTypes<Options<N>>,
+    owner: string = className,
+  ) =>
   (config: Options<N>): InitializerConfig => {
-    checkOptions<Options<N>>(owner, config, known);
+    checkOptions<Options<N>>(owner, config, optionTypes);
     return { className, config: { ...config } };
   };
 
-/** Every element is `value`. */
+/** Creates an initialiser that sets every element to `value`. */
 export const constant = /* @__PURE__ */ withOptions('constant', { seed: 'integer', value: 'number' });
-/** Uniform in [minval, maxval). */
+/** Creates an initialiser that draws uniformly from [minval, maxval). */
 export const randomUniform = /* @__PURE__ */ withOptions('randomUniform', {
   seed: 'integer',
   minval: 'number',
   maxval: 'number',
 });
-/** Normal. */
+/** Creates an initialiser that draws from a normal distribution. */
 export const randomNormal = /* @__PURE__ */ withOptions('randomNormal', NORMAL);
-/** Normal, redrawn if more than two standard deviations from the mean. */
+/** Creates an initialiser that draws from a normal distribution, truncated at two standard deviations. */
 export const truncatedNormal = /* @__PURE__ */ withOptions('truncatedNormal', NORMAL);
-/** Variance `scale` divided by the fan: the general form of the Glorot, He and LeCun initialisers. */
+/** Creates an initialiser with variance `scale` / fan: the general form of the Glorot, He and LeCun initialisers. */
 export const varianceScaling = /* @__PURE__ */ withOptions('varianceScaling', {
   seed: 'integer',
   scale: 'number',
   mode: ['fanIn', 'fanOut', 'fanAvg'],
   distribution: ['truncatedNormal', 'untruncatedNormal', 'uniform'],
 });
-/** A matrix with orthonormal rows or columns, times `gain`. */
+/** Creates an initialiser for matrices with orthonormal rows or columns, multiplied by `gain`. */
 export const orthogonal = /* @__PURE__ */ withOptions('orthogonal', GAIN);
-/** The identity matrix times `gain` (for recurrent kernels of relu cells: Le et al. 2015). */
+/** Creates an initialiser for `gain` times the identity matrix (recurrent kernels of relu cells: Le et al. 2015). */
 export const identityMatrix = /* @__PURE__ */ withOptions('identity', GAIN, 'identityMatrix');
 /**
- * Biases of gates with initial memories of 1 to `maxSteps` steps, distributed over the units (Tallec & Ollivier 2018,
- * "Can recurrent neural networks warp time?"). LSTM: forget gates ln u with u uniform in [1, maxSteps - 1], input
- * gates -ln u; GRU: update gates ln u. For `biasInitializer`; `unitForgetBias` of an LSTM is then ignored.
+ * Creates an initialiser for `biasInitializer` that gives the units memories of 1 to `maxSteps` steps (Tallec & Ollivier
+ * 2018, "Can recurrent neural networks warp time?"). With u uniform in [1, maxSteps - 1], the biases are ln u for the
+ * forget gates and -ln u for the input gates of an LSTM, or ln u for the update gates of a GRU. An LSTM then ignores
+ * `unitForgetBias`.
  */
 export const chronoInitializer = /* @__PURE__ */ withOptions(
   'chrono',
@@ -170,10 +180,11 @@ function varianceScaled(options: VarianceScalingOptions, shape: Shape, random: R
     return random.uniform(count, -limit, limit);
   }
   if (distribution === 'untruncatedNormal') return random.normal(count, 0, Math.sqrt(variance));
-  // Truncation at two standard deviations leaves a standard deviation of 0.8796.
+  // A standard normal distribution truncated at ±2 has a standard deviation of 0.8796.
   return truncated(count, 0, Math.sqrt(variance) / 0.87962566103423978, random);
 }
 
+/** Draws normal values; redraws those more than two standard deviations from the mean. */
 function truncated(count: number, mean: number, stddev: number, random: RandomStream): Float64Array {
   const out = new Float64Array(count);
   for (let i = 0; i < count; ) {
@@ -184,11 +195,11 @@ function truncated(count: number, mean: number, stddev: number, random: RandomSt
   return out;
 }
 
-/** fanIn and fanOut: the number of inputs of one output, and of outputs of one input. */
+/** Returns fanIn and fanOut: the number of inputs of each output, and the number of outputs of each input. */
 function fans(shape: Shape): [number, number] {
   if (shape.length < 2) return [shape[0] ?? 1, shape[0] ?? 1];
-  const field = sizeOf(shape.slice(0, -2));
-  return [shape[shape.length - 2] * field, shape[shape.length - 1] * field];
+  const receptiveField = sizeOf(shape.slice(0, -2));
+  return [shape[shape.length - 2] * receptiveField, shape[shape.length - 1] * receptiveField];
 }
 
 function identity({ gain = 1 }: GainOptions, shape: Shape): Float64Array {

@@ -1,9 +1,10 @@
-/** Configs as JSON: options without values that JSON cannot represent. */
+/** Converts layer options to JSON. */
 import { builders } from './builders.js';
 
 /**
- * A copy of `options` without undefined entries and custom initialiser functions. Custom activation functions are
- * replaced by their names. @throws UnrollError `value` for an activation function without a name
+ * Returns a copy of `options` without undefined entries and without custom initialiser functions. Custom activation
+ * functions are replaced by their registered names.
+ * @throws UnrollError `value` for an activation function that is not registered
  */
 export function cleanConfig(options: object): Record<string, unknown> {
   return Object.fromEntries(

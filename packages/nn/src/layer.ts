@@ -1,7 +1,7 @@
 /**
- * The base class of layers: parameters and a function from values to values. A layer creates its parameters when it
- * first knows the shape of its input. A layer object that is used several times shares its weights. A model is a
- * layer made of layers, so models can be nested.
+ * The base class of layers. A layer has parameters, which it creates once the shape of its input is known, and computes
+ * outputs from inputs. A layer object that is used several times shares its weights. A model is a layer that contains
+ * layers, so models can be nested.
  */
 import {
   div,
@@ -15,13 +15,13 @@ import {
   type Tensor,
   UnrollError,
 } from '@unroll/core';
-import { noLoss, sizeOf } from '@unroll/core/internal';
+import { ignoreLoss, sizeOf } from '@unroll/core/internal';
 import { builders, constraint, regularizer } from './builders.js';
 import type { ParameterOptions } from './cells/cell.js';
 import type { ApplyOptions, GraphNode, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
-import { type Memory, nextMemory } from './memory.js';
+import { type Memory, memoryOfParts } from './memory.js';
 import type { Network } from './network.js';
 import type { Regularizer } from './regularizers.js';
 import type { WeightArray, WeightSource } from './weights.js';
@@ -36,7 +36,7 @@ export interface LayerOptions {
   activityRegularizer?: Regularizer | null;
 }
 
-/** JSON from which a layer can be rebuilt. */
+/** JSON from which a layer can be recreated. */
 export type LayerConfig = {
   /** Keras's class name: `LSTM`, `Dense`, ... */
   className: string;
@@ -46,22 +46,26 @@ export type LayerConfig = {
 export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Keras's class name: `LSTM`, `Dense`, ... Configs refer to the class by this name. */
   static readonly className: string = 'Layer';
-  /** Empty until the user or a model sets it. */
+  /** Name of the layer; empty until the user or a model sets it. */
   name: string;
-  /** @internal True if the name was generated; a model may then number it. */
+  /** @internal True if the user did not set the name: a model may then set and number it. */
   autoNamed: boolean;
+  /** True if the parameters have been created. */
   built = false;
-  /** Names of the constants that the layer takes as its last inputs; see {@link Cell}. Absent: none. */
+  /** Names of the constants that the layer takes as its last inputs (see {@link Cell}). Default: none. */
   declare readonly constants?: readonly string[];
-  /** @internal Its nodes in functional graphs, and the sequential models that contain it. */
+  /** @internal The nodes of this layer in functional graphs. */
   readonly nodes: GraphNode[] = [];
-  readonly chains: Network[] = [];
+  /** @internal The sequential models that contain this layer. */
+  readonly parents: Network[] = [];
   protected readonly options: Readonly<O>;
-  readonly #own: { parameter: Parameter; trainable: boolean }[] = [];
-  #all: readonly Parameter[] | null = null;
-  readonly #activity: ((output: Tensor) => Tensor) | null;
+  readonly #ownParameters: { parameter: Parameter; trainable: boolean }[] = [];
+  /** Cached result of `parameters`. */
+  #allParameters: readonly Parameter[] | null = null;
+  readonly #activityPenalty: ((output: Tensor) => Tensor) | null;
   #trainable: boolean;
-  #building: { random: RandomStream | WeightSource | null; path: string } | null = null;
+  /** Source of the weights and path of the layer; set while the layer is being built. */
+  #building: { source: RandomStream | WeightSource | null; path: string } | null = null;
 
   constructor(options: O) {
     this.options = options;
@@ -69,29 +73,29 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     this.autoNamed = !options.name;
     this.#trainable = options.trainable ?? true;
     const { activityRegularizer } = options;
-    this.#activity = activityRegularizer ? regularizer(activityRegularizer, this.label) : null;
+    this.#activityPenalty = activityRegularizer ? regularizer(activityRegularizer, this.label) : null;
   }
 
   get className(): string {
     return (this.constructor as typeof Layer).className;
   }
 
-  /** The layer in messages. */
+  /** How messages refer to the layer. */
   get label(): string {
     return `Layer ${this.name || this.className}`;
   }
 
-  /** The inner layers. */
+  /** The layers that this layer contains. */
   get sublayers(): readonly Layer[] {
     return [];
   }
 
   /** The parameters, in the order of Keras's weights; empty until built. */
   get parameters(): readonly Parameter[] {
-    if (this.#all) return this.#all;
+    if (this.#allParameters) return this.#allParameters;
     const inner = this.sublayers.flatMap((layer) => layer.parameters);
-    const all = [...new Set([...this.#own.map(({ parameter }) => parameter), ...inner])];
-    if (this.built) this.#all = all;
+    const all = [...new Set([...this.#ownParameters.map(({ parameter }) => parameter), ...inner])];
+    if (this.built) this.#allParameters = all;
     return all;
   }
 
@@ -101,17 +105,17 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   }
   set trainable(value: boolean) {
     this.#trainable = value;
-    for (const { parameter, trainable } of this.#own) parameter.trainable = value && trainable;
+    for (const { parameter, trainable } of this.#ownParameters) parameter.trainable = value && trainable;
     for (const layer of this.sublayers) layer.trainable = value;
   }
 
   /**
-   * Shapes of the outputs for inputs of these shapes ([batch, ...]; -1: any size). Throws if the shapes do not fit
-   * the layer.
+   * Returns the shapes of the outputs for inputs of these shapes ([batch, ...]; -1: any size). Throws if the shapes do
+   * not fit the layer.
    */
   abstract outputShapes(inputs: readonly Shape[]): Shape[];
 
-  /** Computes the outputs with their masks. Models call {@link invoke}, which checks the inputs first. */
+  /** Computes the outputs and their masks. Models call {@link invoke}, which checks the inputs first. */
   abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
   /** Creates the parameters with {@link addParameter}. */
@@ -119,88 +123,89 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /**
    * Builds the layer for inputs of these shapes, once.
-   * @param random source of the weights: a random stream for the initialisers, or a file; null: zeros, for weights
-   * that are set afterwards. Default: a random stream with seed 0
-   * @param path name of the layer in its model, a prefix of its parameters' names
+   * @param source source of the weights: a random stream for the initialisers, or loaded weights; null: zeros, for
+   * weights that are set afterwards. Default: a random stream with seed 0
+   * @param path path of the layer in its model, the prefix of the names of its parameters
    */
   build(
     inputs: readonly Shape[],
-    random?: RandomStream | WeightSource | null,
+    source?: RandomStream | WeightSource | null,
     path: string = this.name || this.className.toLowerCase(),
   ): void {
     if (this.built) return;
     this.outputShapes(inputs);
-    const source = random === undefined ? builders(this.label).stream(0, this.name) : random;
-    this.#building = { random: source, path };
+    const weights = source === undefined ? builders(this.label).randomStream(0, this.name) : source;
+    this.#building = { source: weights, path };
     this.makeParameters(inputs);
     this.#building = null;
     this.built = true;
   }
 
-  /** Called in {@link makeParameters}: creates a parameter of this layer. */
+  /** Creates a parameter of this layer. Called in {@link makeParameters}. */
   protected addParameter(
     name: string,
     shape: Shape,
     initializer: Initializer,
     options: ParameterOptions = {},
   ): Parameter {
-    const { random, path } = this.#building!;
+    const { source, path } = this.#building!;
     const values =
-      random === null
+      source === null
         ? new Float32Array(sizeOf(shape))
-        : 'values' in random
-          ? random.values(`${path}/${name}`, shape)
-          : builders(this.label).initialize(initializer, shape, random.child(name), this.label);
+        : 'values' in source
+          ? source.values(`${path}/${name}`, shape)
+          : builders(this.label).initialize(initializer, shape, source.child(name), this.label);
     const trainable = options.trainable ?? true;
     const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
-    const format = random && 'values' in random && random.formatOf?.(parameter.name);
+    const format = source && 'values' in source && source.formatOf?.(parameter.name);
     if (format) parameter.setWeightFormat(format);
     if (options.regularizer) parameter.regularizer = regularizer(options.regularizer, this.label);
     if (options.constraint) parameter.constraint = constraint(options.constraint, this.label);
-    this.#own.push({ parameter, trainable });
+    this.#ownParameters.push({ parameter, trainable });
     return parameter;
   }
 
-  /** Called in {@link makeParameters}: builds an inner layer. */
-  protected buildInner(layer: Layer, inputs: readonly Shape[], part: string): void {
-    const { random, path } = this.#building!;
-    const inner = random && !('values' in random) ? random.child(part) : random;
-    layer.build(inputs, inner, path ? `${path}/${part}` : part);
+  /** Builds an inner layer. Called in {@link makeParameters}. */
+  protected buildInner(layer: Layer, inputs: readonly Shape[], name: string): void {
+    const { source, path } = this.#building!;
+    const innerSource = source && !('values' in source) ? source.child(name) : source;
+    layer.build(inputs, innerSource, path ? `${path}/${name}` : name);
     if (!this.trainable) layer.trainable = false;
   }
 
   /**
-   * Builds the layer on the first call, checks shapes and masks, runs {@link call} and adds the activity regulariser.
+   * Checks shapes and masks, builds the layer on the first call, runs {@link call} and adds the activity penalty to the
+   * loss.
    */
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     this.#check(inputs);
     const outputs = this.call(inputs, context);
-    if (this.#activity && context.addLoss !== noLoss)
-      for (const { value } of outputs) context.addLoss(div(this.#activity(value), value.shape[0]));
+    if (this.#activityPenalty && context.addLoss !== ignoreLoss)
+      for (const { value } of outputs) context.addLoss(div(this.#activityPenalty(value), value.shape[0]));
     return outputs;
   }
 
   /**
-   * Adds the layer to a graph of symbolic tensors. The result can be destructured if there are several outputs:
-   * `const [y, h] = ...`.
+   * Adds the layer to a graph of symbolic tensors and returns its output. If the layer has several outputs, destructure
+   * the result: `const [y, h] = ...`.
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
     return builders(this.label).apply(this, inputs, options);
   }
 
   /**
-   * The output of the layer in its model, for another model with the same weights:
-   * `model({ inputs: whole.inputs, outputs: whole.getLayer('lstm').output })`. The first one if there are several.
-   * @throws UnrollError `state` for a layer that is in no model or is used several times, or if the shape of the
-   * model's input is unknown
+   * The (first) output of the layer in its model, for another model that shares its weights:
+   * `model({ inputs: classifier.inputs, outputs: classifier.getLayer('lstm').output })`.
+   * @throws UnrollError `state` if the layer is not in a model or is used several times, or if the shape of the model's
+   * input is unknown
    */
   get output(): SymbolicTensor {
     return builders(this.label).outputOf(this);
   }
 
   /**
-   * For streams: which outputs have a time axis, given which inputs have one (null: constant during the stream).
-   * Custom layers that process each step independently return `inputs`.
+   * Returns for each output whether it has a time axis in a stream. `inputs` contains the same for the inputs; null marks
+   * an input that is constant during the stream. Custom layers that process each step independently return `inputs`.
    * @throws UnrollError `state` if the layer is non-causal: it needs the whole sequence before its first output
    */
   streaming(_inputs: readonly (boolean | null)[]): boolean[] {
@@ -217,9 +222,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     for (const layer of this.sublayers) layer.resetStates();
   }
 
-  /** The states that stateful layers keep between calls, for checkpoints. Setting them restores the states. */
+  /** The states that stateful layers keep between calls, for checkpoints. Set this property to restore them. */
   get carriedStates(): Memory {
-    return nextMemory(this.sublayers.map((layer) => [layer.name, layer.carriedStates]));
+    return memoryOfParts(this.sublayers.map((layer) => [layer.name, layer.carriedStates]));
   }
   set carriedStates(memory: Memory) {
     for (const layer of this.sublayers) {
@@ -228,7 +233,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     }
   }
 
-  /** The weights, in Keras's order and layout. */
+  /** Returns the weights, in Keras's order and layout. */
   getWeights(): WeightArray[] {
     return this.parameters.map((p) => ({ name: p.name, shape: p.shape, values: p.dataSync() }));
   }
@@ -241,12 +246,12 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     builders(this.label).setWeights(this, weights);
   }
 
-  /** Number of parameters, including those that are not trainable. */
+  /** Returns the number of weights, including those that are not trainable. */
   countParams(): number {
     return this.parameters.reduce((total, parameter) => total + parameter.size, 0);
   }
 
-  /** JSON from which this layer can be rebuilt (without its weights). */
+  /** JSON from which this layer can be recreated, without its weights. */
   get config(): LayerConfig {
     return {
       className: this.className,
@@ -254,22 +259,23 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     };
   }
 
-  /** An error that names this layer. */
+  /** Creates an error that names this layer. */
   protected error(code: ErrorCode, message: string, data: Record<string, unknown> = {}): UnrollError {
     return new UnrollError(code, `${this.label}: ${message}`, { layer: this.name, ...data });
   }
 
-  /** A shape error that names this layer, the expected shape and the actual one. */
+  /** Creates a shape error that names this layer, the expected shape and the actual one. */
   protected shapeError(got: Shape, expected: string, remedy = ''): UnrollError {
     const message = `expected ${expected}, got ${formatShape(got)}.${remedy && ` ${remedy}`}`;
     return this.error('shape', message, { got, expected });
   }
 
-  /** The error of a layer that does not support streams. */
-  protected nonCausal(why: string): UnrollError {
-    return this.error('state', `cannot be streamed: it ${why}. Use predict() on whole sequences.`);
+  /** Creates the error of a layer that does not support streams. @param reason completes the sentence 'it ...' */
+  protected nonCausal(reason: string): UnrollError {
+    return this.error('state', `cannot be streamed: it ${reason}. Use predict() on whole sequences.`);
   }
 
+  /** Checks the shapes of inputs and masks, and builds the layer if needed. */
   #check(inputs: readonly MaskedSequence[]): void {
     const shapes = inputs.map((input) => input.value.shape);
     this.outputShapes(shapes);

@@ -1,33 +1,33 @@
 /**
- * Masks [B, T], 1 for valid steps. Facts about a mask are computed once and cached, because all layers of a model use
- * the same mask.
+ * Functions on masks [B, T]: 1 for valid steps, 0 for padding. Properties of a mask are cached, because all layers of a
+ * model use the same mask.
  */
 import { concat, currentBackend, gather, reshape, type Tensor, valueError, zeros } from '@unroll/core';
 import { hostTensor, hostValues, runtime } from '@unroll/core/internal';
 
-export interface MaskFacts {
-  /** All steps are valid. */
-  all: boolean;
-  /** In every row, the valid steps come first, then padding. */
+export interface MaskProperties {
+  /** True if all steps are valid. */
+  allValid: boolean;
+  /** True if in every row all valid steps come before the padding. */
   rightPadded: boolean;
-  /** The index after the last valid step of any row. */
+  /** The largest of `lengths`. */
   longest: number;
-  /** For each row: the index after its last valid step. */
+  /** For each row, the index after its last valid step. */
   lengths: Uint32Array;
 }
 
-const known = new WeakMap<Tensor, MaskFacts>();
+const cache = new WeakMap<Tensor, MaskProperties>();
 
-export function maskFacts(mask: Tensor): MaskFacts {
-  let facts = known.get(mask);
-  if (facts === undefined) {
-    facts = readMask(mask);
-    known.set(mask, facts);
+export function maskProperties(mask: Tensor): MaskProperties {
+  let properties = cache.get(mask);
+  if (properties === undefined) {
+    properties = readMask(mask);
+    cache.set(mask, properties);
   }
-  return facts;
+  return properties;
 }
 
-function readMask(mask: Tensor): MaskFacts {
+function readMask(mask: Tensor): MaskProperties {
   const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask');
   const lengths = new Uint32Array(B);
@@ -41,18 +41,18 @@ function readMask(mask: Tensor): MaskFacts {
     }
     rightPadded &&= lengths[b] === valid;
   }
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
-  return { all: rightPadded && lengths.every((length) => length === T), rightPadded, longest, lengths };
+  const longest = lengths.reduce((max, length) => Math.max(max, length), 0);
+  return { allValid: rightPadded && lengths.every((length) => length === T), rightPadded, longest, lengths };
 }
 
-/** The mask [B, T] of right-padded sequences of these lengths. */
+/** Returns the mask [B, steps] of right-padded sequences with these lengths. */
 export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
   const values = new (currentBackend().float)(lengths.length * steps);
   for (let b = 0; b < lengths.length; b++) values.fill(1, b * steps, b * steps + lengths[b]);
   return hostTensor(values, [lengths.length, steps]);
 }
 
-/** 1 from the first valid step of each row on, [B, T]. */
+/** Returns a mask [B, T] that is 1 from the first valid step of each row to its end. */
 export function startedMask(mask: Tensor): Tensor {
   const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask').slice();
@@ -64,20 +64,20 @@ export function startedMask(mask: Tensor): Tensor {
   return hostTensor(values, [B, T]);
 }
 
-/** x [B, T, ...] with zeros at masked steps, even if they contain NaN, which a product with the mask would preserve. */
-export function validSteps(x: Tensor, mask: Tensor): Tensor {
-  if (maskFacts(mask).all) return x;
+/** Sets the masked steps of x [B, T, ...] to 0. (Multiplying by the mask would not remove a NaN.) */
+export function zeroMaskedSteps(x: Tensor, mask: Tensor): Tensor {
+  if (maskProperties(mask).allValid) return x;
   const [B, T, ...rest] = x.shape;
   const width = rest.reduce((size, extent) => size * extent, 1);
-  // gather takes row numbers as float32, which holds every integer up to 2^24.
+  // gather takes row indices as float32, which represents all integers up to 2^24.
   if (B * T > 2 ** 24)
     throw valueError(`A masked batch must have at most 2^24 steps, got ${B * T}. Reduce batchSize.`);
   const rows = concat([reshape(x, [B * T, width]), zeros([1, width])], 0);
-  const ids = hostValues(mask, 'A mask').map((counts, row) => (counts === 0 ? B * T : row));
+  const ids = hostValues(mask, 'A mask').map((valid, row) => (valid === 0 ? B * T : row));
   return reshape(gather(rows, ids), x.shape);
 }
 
-/** The union of several masks, with a mask of one step broadcast; null if one of them is null. */
+/** Returns the union of masks; null if one of them is null. A mask with a single step is broadcast. */
 export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   const [first, ...rest] = masks.filter((mask) => mask !== null);
   if (!first || rest.length + 1 < masks.length) return null;
@@ -87,7 +87,7 @@ export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   );
 }
 
-/** A mask [B, T] that is 1 where `test(b, t)` holds. */
+/** Returns a mask [B, T] that is 1 where `test(row, step)` is true. */
 export function maskWhere(B: number, T: number, test: (row: number, step: number) => boolean): Tensor {
   const float = (runtime.scope?.backend ?? null)?.float ?? Float32Array;
   const values = new float(B * T);

@@ -1,6 +1,6 @@
 /**
- * The memory of layers between calls: the states of a stream, and those of stateful layers. It is a tree of tensors
- * with the structure of the model, and can be converted to JSON.
+ * The memory of layers between calls: the states of a stream or of stateful layers. A memory is a tree of tensors with
+ * the structure of the model. It can be converted to JSON.
  */
 import { keep, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import { recording, tensorOf } from '@unroll/core/internal';
@@ -11,7 +11,7 @@ export interface Memory {
   parts: Record<string, Memory>;
 }
 
-/** A {@link Memory} as JSON. Float32 numbers survive JSON unchanged. */
+/** A {@link Memory} as JSON, which represents float32 numbers exactly. */
 export interface MemoryJson {
   tensors: Record<string, { shape: Shape; values: number[] }>;
   parts: Record<string, MemoryJson>;
@@ -21,34 +21,36 @@ export function emptyMemory(): Memory {
   return { tensors: {}, parts: {} };
 }
 
-/** A memory of parts, without empty ones. */
-export function nextMemory(parts: readonly (readonly [string, Memory])[]): Memory {
+/** Creates a memory of the parts that are not empty. */
+export function memoryOfParts(parts: readonly (readonly [string, Memory])[]): Memory {
   const filled = parts.filter(([, part]) => Object.keys({ ...part.tensors, ...part.parts }).length > 0);
   return { tensors: {}, parts: Object.fromEntries(filled) };
 }
 
-/** Copies of the tensors that outlive the step and carry no gradient. */
+/** Returns the tensors as constants without gradient that outlive the current step. */
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const out: Record<string, Tensor> = {};
   for (const name in tensors) {
     const value = tensors[name];
-    // A tape tracks tensors, not their storage: another tensor over the same values carries no gradient.
+    // A tape tracks tensors, not their storage: a second tensor with the same storage has no gradient.
     out[name] = keep(recording.current ? value.withShape(value.shape) : value);
   }
   return out;
 }
 
-/** A copy of the tree that shares its tensors, which are immutable. */
+/** Copies the tree. The copy shares the tensors, which are immutable. */
 export function copyMemory({ tensors, parts }: Memory): Memory {
   const copy: Memory = { tensors: { ...tensors }, parts: {} };
   for (const name in parts) copy.parts[name] = copyMemory(parts[name]);
   return copy;
 }
 
+/** Returns a memory with `map` applied to every tensor. */
 export function mapMemory({ tensors, parts }: Memory, map: (tensor: Tensor) => Tensor): Memory {
   return { tensors: mapValues(tensors, map), parts: mapValues(parts, (part) => mapMemory(part, map)) };
 }
 
+/** Converts a memory to JSON. */
 export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJson> {
   const json: MemoryJson = { tensors: {}, parts: {} };
   for (const name in tensors) {
@@ -59,7 +61,7 @@ export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJs
   return json;
 }
 
-/** @throws UnrollError `format` for anything other than a result of {@link memoryToJson} */
+/** Restores a memory from JSON. @throws UnrollError `format` for anything other than a result of {@link memoryToJson} */
 export function memoryFromJson(json: MemoryJson): Memory {
   try {
     return {
@@ -68,11 +70,11 @@ export function memoryFromJson(json: MemoryJson): Memory {
     };
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') throw error;
-    throw new UnrollError('format', `This is not a saved state: ${(error as Error).message}`);
+    throw new UnrollError('format', `The saved state is damaged: ${(error as Error).message}`);
   }
 }
 
-/** The record with a function applied to each value. */
+/** Returns a record with `map` applied to each value. */
 export function mapValues<A, B>(
   record: Readonly<Record<string, A>>,
   map: (value: A, name: string) => B,

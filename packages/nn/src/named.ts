@@ -1,23 +1,23 @@
-/** Objects given by name and options as plain data: initialisers, regularisers, constraints. */
+/** Resolves initialisers, regularisers and constraints given as a name, or as a name with options. */
 import { valueError } from '@unroll/core';
-import { nameHint, shown } from '@unroll/core/internal';
+import { formatValue, nameHint } from '@unroll/core/internal';
 
 /**
- * The name and options of `how`, which is a name or an object with both.
- * @param kind the kind of object, for the error
- * @throws UnrollError `value` for a name that is not in `table`; the message suggests the nearest one or lists all
+ * Returns the name and the options of `spec`, which is a name or an object with both.
+ * @param kind `initializer`, `regularizer` or `constraint`, for the error
+ * @throws UnrollError `value` for a name that is not in `table`; the message suggests the nearest name or lists all
  */
-export function named<N extends string>(
+export function nameAndOptions<N extends string>(
   kind: string,
   table: Readonly<Record<N, unknown>>,
-  how: N | { className: N; config: Readonly<Record<string, unknown>> },
+  spec: N | { className: N; config: Readonly<Record<string, unknown>> },
   owner: string,
 ): { className: N; config: Readonly<Record<string, unknown>> } {
-  const known = typeof how === 'object' && how !== null && typeof how.className === 'string';
-  const { className, config = {} } = known ? how : { className: how as N };
+  const hasOptions = typeof spec === 'object' && spec !== null && typeof spec.className === 'string';
+  const { className, config = {} } = hasOptions ? spec : { className: spec as N };
   if (typeof className === 'string' && Object.hasOwn(table, className)) return { className, config };
   throw valueError(
-    `${owner && `${owner}: `}there is no ${kind} ${shown(className)}. ${nameHint(className, Object.keys(table))}`,
+    `${owner && `${owner}: `}there is no ${kind} ${formatValue(className)}. ${nameHint(className, Object.keys(table))}`,
     { owner, className },
   );
 }

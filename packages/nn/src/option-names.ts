@@ -1,21 +1,25 @@
 /**
- * The options shared by several layers and cells, for the checks in their factory functions. The classes do not check
- * options, because a page that only loads models creates them from configs.
+ * Names and types of the options that several layers and cells share. Factory functions use them to check options. The
+ * constructors do not, which keeps the checks out of bundles that only load models.
  */
-import type { Known } from '@unroll/core/internal';
+import type { OptionTypes } from '@unroll/core/internal';
 import type { CellOptions, GatedCellOptions } from './cells/matrix-cell.js';
 import type { LayerOptions } from './layer.js';
 import type { RecurrentOptions } from './layers/recurrent.js';
 import type { NetworkOptions } from './network.js';
 
-export const LAYER: Known<LayerOptions> = { name: 'text', trainable: 'flag', activityRegularizer: true };
+export const LAYER: OptionTypes<LayerOptions> = {
+  name: 'string',
+  trainable: 'boolean',
+  activityRegularizer: true,
+};
 
-export const networkOptions = (): Known<NetworkOptions> => ({ seed: 'integer', ...LAYER });
+export const networkOptions = (): OptionTypes<NetworkOptions> => ({ seed: 'integer', ...LAYER });
 
-export const CELL: Known<CellOptions> = {
+export const CELL: OptionTypes<CellOptions> = {
   units: 'count',
   activation: true,
-  useBias: 'flag',
+  useBias: 'boolean',
   kernelInitializer: true,
   recurrentInitializer: true,
   biasInitializer: true,
@@ -25,20 +29,20 @@ export const CELL: Known<CellOptions> = {
   kernelConstraint: true,
   recurrentConstraint: true,
   biasConstraint: true,
-  dropout: 'share',
-  recurrentDropout: 'share',
+  dropout: 'fraction',
+  recurrentDropout: 'fraction',
 };
 
-export const gatedCellOptions = (): Known<GatedCellOptions> => ({ ...CELL, recurrentActivation: true });
+export const gatedCellOptions = (): OptionTypes<GatedCellOptions> => ({ ...CELL, recurrentActivation: true });
 
-export const recurrentOptions = (): Known<RecurrentOptions> => ({
-  returnSequences: 'flag',
-  returnState: 'flag',
-  goBackwards: 'flag',
-  stateful: 'flag',
-  zeroOutputForMask: 'flag',
-  dropout: 'share',
-  recurrentDropout: 'share',
+export const recurrentOptions = (): OptionTypes<RecurrentOptions> => ({
+  returnSequences: 'boolean',
+  returnState: 'boolean',
+  goBackwards: 'boolean',
+  stateful: 'boolean',
+  zeroOutputForMask: 'boolean',
+  dropout: 'fraction',
+  recurrentDropout: 'fraction',
   seed: 'integer',
   ...LAYER,
 });

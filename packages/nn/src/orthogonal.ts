@@ -1,14 +1,14 @@
-/** Orthogonal matrices as initial recurrent kernels: they preserve the norm of a state (Saxe et al. 2014). */
+/** Random orthogonal matrices, for recurrent kernels: they preserve the norm of a state (Saxe et al. 2014). */
 import { type RandomStream, type Shape, valueError } from '@unroll/core';
 import { sizeOf } from '@unroll/core/internal';
 
-/** Columns computed per block: few enough to stay in a cache together with the four columns that are subtracted. */
+/** Columns per block: few enough to fit in the cache, together with the four columns that are subtracted. */
 const BLOCK = 8;
 
 /**
- * A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of the QR decomposition
- * of a normal matrix. The signs are those for which the diagonal of R is positive, so that the matrix is uniformly
- * distributed over the orthogonal group. Leading axes count as rows.
+ * Returns a random matrix with orthonormal columns (or rows, if there are fewer rows than columns), multiplied by
+ * `gain`. The matrix is the factor Q of a QR decomposition of a matrix of normal random numbers. With a positive diagonal
+ * of R, Q is uniformly distributed. If `shape` has more than two axes, all but the last count as rows.
  */
 export function orthogonalMatrix(shape: Shape, gain: number, random: RandomStream): Float64Array {
   if (shape.length < 2) throw valueError(`orthogonal needs a matrix, got a tensor of rank ${shape.length}.`);
@@ -23,30 +23,30 @@ export function orthogonalMatrix(shape: Shape, gain: number, random: RandomStrea
 }
 
 /**
- * Computes `narrow` orthonormal columns of length `tall` by Gram-Schmidt. The diagonal of R is positive by
+ * Computes `count` orthonormal columns of length `length` by Gram-Schmidt. The diagonal of R is positive by
  * construction. A column that loses most of its norm is orthogonalised a second time ("twice is enough", Kahan),
  * which makes the result as orthogonal as Householder's.
  */
-function orthonormal(tall: number, narrow: number, random: RandomStream): Float64Array[] {
-  const q = Array.from({ length: narrow }, () => random.normal(tall));
-  for (let start = 0; start < narrow; start += BLOCK) {
+function orthonormal(length: number, count: number, random: RandomStream): Float64Array[] {
+  const q = Array.from({ length: count }, () => random.normal(length));
+  for (let start = 0; start < count; start += BLOCK) {
     const block = q.slice(start, start + BLOCK);
-    const before = block.map(length);
+    const norms = block.map(norm);
     project(q, start, block);
     block.forEach((column, n) => {
       for (let i = 0; i < n; i++) subtract(column, block[i]);
-      if (length(column) < before[n] / 2) {
+      if (norm(column) < norms[n] / 2) {
         project(q, start, [column]);
         for (let i = 0; i < n; i++) subtract(column, block[i]);
       }
-      const scale = 1 / length(column);
-      for (let r = 0; r < tall; r++) column[r] *= scale;
+      const scale = 1 / norm(column);
+      for (let r = 0; r < length; r++) column[r] *= scale;
     });
   }
   return q;
 }
 
-/** Subtracts from `columns` their projections on the first `count` columns of q, four per pass through memory. */
+/** Subtracts from `columns` their projections on the first `count` columns of q, four projections at a time. */
 function project(q: readonly Float64Array[], count: number, columns: readonly Float64Array[]): void {
   let i = 0;
   for (; i + 4 <= count; i += 4) {
@@ -55,6 +55,7 @@ function project(q: readonly Float64Array[], count: number, columns: readonly Fl
   for (; i < count; i++) for (const column of columns) subtract(column, q[i]);
 }
 
+/** Subtracts the projections of `column` on four orthonormal vectors. */
 function subtractFour(
   column: Float64Array,
   a: Float64Array,
@@ -75,14 +76,15 @@ function subtractFour(
   }
 }
 
+/** Subtracts the projection of `column` on a unit vector. */
 function subtract(column: Float64Array, unit: Float64Array): void {
   let dot = 0;
   for (let r = 0; r < column.length; r++) dot += unit[r] * column[r];
   for (let r = 0; r < column.length; r++) column[r] -= dot * unit[r];
 }
 
-function length(column: Float64Array): number {
-  let squares = 0;
-  for (const value of column) squares += value * value;
-  return Math.sqrt(squares);
+function norm(column: Float64Array): number {
+  let sum = 0;
+  for (const value of column) sum += value * value;
+  return Math.sqrt(sum);
 }

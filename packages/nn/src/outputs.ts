@@ -1,28 +1,28 @@
-/** The symbolic tensors inside a model, from which another model with the same weights can be made. */
+/** Symbolic tensors of existing models, for new models that share their weights. */
 import { UnrollError } from '@unroll/core';
 import type { SymbolicTensor } from './graph.js';
 import type { Layer } from './layer.js';
 import { input } from './layers/input.js';
 import type { Network } from './network.js';
 
-interface Chain {
+interface SequentialGraph {
   inputs: readonly SymbolicTensor[];
   outputs: readonly SymbolicTensor[];
 }
 
-const chains = new WeakMap<Network, Chain>();
+const graphs = new WeakMap<Network, SequentialGraph>();
 
 /**
- * The graph of a sequential model, created on first use. @throws UnrollError `state` if the shape of its input is
- * unknown
+ * Returns the symbolic inputs and outputs of a sequential model, which are created on first use.
+ * @throws UnrollError `state` if the shape of the model's input is unknown
  */
-export function chainOf(model: Network): Chain {
-  const known = chains.get(model);
-  if (known) return known;
+export function sequentialGraph(model: Network): SequentialGraph {
+  const existing = graphs.get(model);
+  if (existing) return existing;
   if (!model.inputShapes) {
     throw new UnrollError(
       'state',
-      `${model.label}: the shape of its input is not known yet. Begin with input(), or build or train it first.`,
+      `${model.label}: the shape of its input is unknown. Make input() the first entry, or build or train the model first.`,
       { model: model.name },
     );
   }
@@ -33,18 +33,20 @@ export function chainOf(model: Network): Chain {
     (tensors: readonly SymbolicTensor[], layer) => [...layer.apply(tensors)],
     inputs,
   );
-  const chain = { inputs, outputs };
-  chains.set(model, chain);
-  return chain;
+  const graph = { inputs, outputs };
+  graphs.set(model, graph);
+  return graph;
 }
 
-/** The first output of a layer that is used exactly once. */
+/** Returns the first output of a layer. @throws UnrollError `state` unless the layer is used exactly once */
 export function outputOf(layer: Layer): SymbolicTensor {
-  for (const model of layer.chains) chainOf(model);
-  const [node, other] = layer.nodes;
-  if (node && !other) return node.outputs[0];
-  const why = node
-    ? `is used ${layer.nodes.length} times, each time with a different output`
+  for (const model of layer.parents) sequentialGraph(model);
+  const [node, secondNode] = layer.nodes;
+  if (node && !secondNode) return node.outputs[0];
+  const reason = node
+    ? `is used ${layer.nodes.length} times, so it has several outputs`
     : 'is not in a model yet, so it has no output';
-  throw new UnrollError('state', `${layer.label} ${why}. Use the result of apply().`, { layer: layer.name });
+  throw new UnrollError('state', `${layer.label} ${reason}. Use the result of apply().`, {
+    layer: layer.name,
+  });
 }

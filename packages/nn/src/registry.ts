@@ -1,24 +1,24 @@
 /**
- * Maps class names in configs to layers and cells. Unroll's classes are known; `registerLayer` and `registerCell` add
- * custom classes. Unknown names are rejected: nothing in a config is ever executed.
+ * Registry of custom layer and cell classes, which configs refer to by name. Unknown names are rejected, and nothing in
+ * a config is ever executed.
  */
 import { UnrollError } from '@unroll/core';
 import type { Cell, CellClass } from './cells/cell.js';
 import type { Layer } from './layer.js';
 
-/** An entry of a config: a class name and its options. */
+/** The config of a layer or cell: its class name and its options. */
 export interface ClassConfig {
   className: string;
   config: Record<string, unknown>;
 }
 
-/** Builds configs nested in another config. */
+/** Creates the layers and cells of nested configs. */
 export interface BuildTools {
   layer(config: unknown): Layer;
   cell(config: unknown): Cell;
 }
 
-/** A layer class that configs can name: created by its constructor from the options, or by its static `fromConfig`. */
+/** A layer class that configs can refer to. Its constructor takes the options, unless it has a static `fromConfig`. */
 export interface LayerClass {
   readonly className: string;
   new (...options: never[]): Layer;
@@ -44,23 +44,23 @@ export function registerCell(cell: CellClass): void {
   cells.set(checkedName(cell), cell);
 }
 
-/** @internal The registered class of that name. */
+/** @internal Returns the registered class with this name. */
 export function registered(kind: 'layer' | 'cell', className: string): LayerClass | CellClass | undefined {
   return (kind === 'layer' ? layers : cells).get(className);
 }
 
-/** Checks a {@link ClassConfig}. @throws UnrollError `format` */
+/** Returns `value` as a {@link ClassConfig}. @throws UnrollError `format` if it is something else */
 export function classConfig(kind: string, value: unknown): ClassConfig {
   const { className, config } = (value ?? {}) as Partial<ClassConfig>;
   if (typeof className === 'string' && typeof config === 'object' && config !== null)
     return { className, config };
   throw new UnrollError(
     'format',
-    `This is not the config of a ${kind}: ${JSON.stringify(value)?.slice(0, 80)}.`,
+    `A ${kind} config must be an object { className, config }, got ${JSON.stringify(value)?.slice(0, 80)}.`,
   );
 }
 
-/** The error for an unknown class. */
+/** Returns the error for an unknown class. */
 export function unknownClass(
   kind: 'layer' | 'cell',
   className: string,
@@ -75,8 +75,8 @@ export function unknownClass(
   );
 }
 
-function checkedName(made: { readonly className: string }): string {
-  if (typeof made.className === 'string' && made.className !== '' && made.className !== 'Layer')
-    return made.className;
+/** Returns the name of a class. @throws UnrollError `value` if it has none */
+function checkedName({ className }: { readonly className: string }): string {
+  if (typeof className === 'string' && className !== '' && className !== 'Layer') return className;
   throw new UnrollError('value', "A registered class needs a name: static readonly className = '...'.");
 }

@@ -1,7 +1,7 @@
 /**
- * Regularisers: penalties on weights or activities in the loss. They are plain data, so that a model's config can
- * store them. Penalties on weights are added once per step, those on activities once per call over the whole batch
- * (as in Keras 3; Keras 2 divided by the batch size).
+ * Regularisers: penalties on weights or on outputs (activities), added to the loss. They are plain data that a model's
+ * config can store. Penalties on weights are added once per training step, those on activities once per call, divided by
+ * the batch size.
  */
 import {
   abs,
@@ -18,12 +18,12 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
-import { named } from './named.js';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import { nameAndOptions } from './named.js';
 
 type Penalty<O> = (weights: Tensor, options: O) => Tensor;
 
-const table = {
+const regularizers = {
   /** l1 Σ|w| */
   l1: (w: Tensor, { l1 = 0.01 }: { l1?: number }): Tensor => mul(sum(abs(w)), l1),
   /** l2 Σw² */
@@ -33,47 +33,47 @@ const table = {
   orthogonalRegularizer,
 };
 
-export type RegularizerName = keyof typeof table;
+export type RegularizerName = keyof typeof regularizers;
 /** A regulariser with options, as plain data. */
 export interface RegularizerConfig {
   className: RegularizerName;
   config: Readonly<Record<string, unknown>>;
 }
-/** A name (with the default factor 0.01), or the result of {@link l1}, {@link l2}, {@link l1l2}, ... */
+/** A regulariser: a name (with default factors), or the result of {@link l1}, {@link l2}, {@link l1l2}, ... */
 export type Regularizer = RegularizerName | RegularizerConfig;
 
-/** @throws UnrollError `value` for an unknown name or a negative factor */
-export function regularizer(how: Regularizer, owner = ''): (weights: Tensor) => Tensor {
-  const { className, config } = named('regularizer', table, how, owner);
+/** Returns the function that computes the penalty. @throws UnrollError `value` for an unknown name or a negative factor */
+export function regularizer(spec: Regularizer, owner = ''): (weights: Tensor) => Tensor {
+  const { className, config } = nameAndOptions('regularizer', regularizers, spec, owner);
   const prefix = owner && `${owner}: `;
   for (const [name, factor] of Object.entries(config)) {
     if (name === 'mode' || factor === undefined) continue;
     if (!(typeof factor === 'number' && factor >= 0 && factor < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${prefix}${className}: ${name} must be at least 0, got ${shown(factor)}.`, {
+      throw valueError(`${prefix}${className}: ${name} must be at least 0, got ${formatValue(factor)}.`, {
         [name]: factor,
       });
     }
   }
-  return (weights) => (table[className] as Penalty<unknown>)(weights, config);
+  return (weights) => (regularizers[className] as Penalty<unknown>)(weights, config);
 }
 
-/** l1 Σ|w|: drives weights to exactly 0. @param l1 default 0.01 */
+/** Creates the penalty l1 Σ|w|, which drives weights to exactly 0. @param l1 default 0.01 */
 export function l1(l1 = 0.01): RegularizerConfig {
   return { className: 'l1', config: { l1 } };
 }
 
-/** l2 Σw² (weight decay, as a term of the loss). @param l2 default 0.01 */
+/** Creates the penalty l2 Σw² (weight decay as a term of the loss). @param l2 default 0.01 */
 export function l2(l2 = 0.01): RegularizerConfig {
   return { className: 'l2', config: { l2 } };
 }
 
-/** l1 Σ|w| + l2 Σw². Both factors are 0 by default. */
+/** Creates the penalty l1 Σ|w| + l2 Σw². Both factors are 0 by default. */
 export function l1l2(factors: { l1?: number; l2?: number }): RegularizerConfig {
   checkOptions('l1l2', factors, { l1: 'number', l2: 'number' });
   return { className: 'l1l2', config: { ...factors } };
 }
 
-/** Penalises rows (or columns) of a matrix that are not orthogonal to each other. Defaults: factor 0.01, rows. */
+/** Creates a penalty on rows (or columns) of a matrix that are not orthogonal to each other. Defaults: 0.01, rows. */
 export function orthogonalPenalty(
   options: { factor?: number; mode?: 'rows' | 'columns' } = {},
 ): RegularizerConfig {
@@ -81,7 +81,7 @@ export function orthogonalPenalty(
   return { className: 'orthogonalRegularizer', config: { ...options } };
 }
 
-/** factor/2 · mean over pairs of |cosine| */
+/** factor · mean of |cosine| over all pairs of rows (or columns) */
 function orthogonalRegularizer(
   w: Tensor,
   { factor = 0.01, mode = 'rows' }: { factor?: number; mode?: 'rows' | 'columns' },

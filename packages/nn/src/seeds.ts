@@ -1,11 +1,11 @@
-/** Random streams of layers with a seed. */
+/** Random streams for layers with the option `seed`. */
 import type { RandomStream } from '@unroll/core';
 
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();
 
 /**
- * The random stream for a layer's dropout masks. Without a seed: the stream of the step. With a seed: a child stream,
- * independent of the draws of other layers.
+ * Returns the random stream for the dropout masks of a layer: without a seed `random`, the stream of the training step;
+ * with a seed, a child stream that is independent of the draws of other layers.
  */
 export function seededStream(random: RandomStream, seed: number | undefined): RandomStream {
   if (seed === undefined) return random;

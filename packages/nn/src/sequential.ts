@@ -1,6 +1,6 @@
-/** `sequential`: a stack of layers; the output of each is the input of the next. */
+/** `sequential`: a model in which the output of each layer is the input of the next. */
 import { type ForwardContext, type MaskedSequence, type Shape, valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 import { builders } from './builders.js';
 import { checkInputShape } from './functional.js';
 import { SymbolicTensor } from './graph.js';
@@ -25,7 +25,7 @@ export class Sequential extends Network<SequentialOptions> {
     this.layers = [...layers];
     if (layers.length === 0) throw valueError('sequential() needs at least one layer, got none.');
     nameLayers(layers);
-    for (const layer of layers) layer.chains.push(this);
+    for (const layer of layers) layer.parents.push(this);
   }
 
   static fromConfig(
@@ -44,14 +44,15 @@ export class Sequential extends Network<SequentialOptions> {
   }
 
   /**
-   * Symbolic input and outputs, for models that share layers. @throws UnrollError `state` if the shape of the input
-   * is unknown
+   * Symbolic input, for models that share layers with this one.
+   * @throws UnrollError `state` if the shape of the input is unknown
    */
   get inputs(): readonly SymbolicTensor[] {
-    return builders(this.label).chainOf(this).inputs;
+    return builders(this.label).sequentialGraph(this).inputs;
   }
+  /** Symbolic outputs. @throws UnrollError `state` if the shape of the input is unknown */
   get outputs(): readonly SymbolicTensor[] {
-    return builders(this.label).chainOf(this).outputs;
+    return builders(this.label).sequentialGraph(this).outputs;
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
@@ -80,7 +81,7 @@ export class Sequential extends Network<SequentialOptions> {
 
   override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     return this.layers.reduce(
-      (along: readonly (boolean | null)[], layer) => layer.streaming(along),
+      (isStreamed: readonly (boolean | null)[], layer) => layer.streaming(isStreamed),
       inputs,
     ) as boolean[];
   }
@@ -108,8 +109,8 @@ export class Sequential extends Network<SequentialOptions> {
 }
 
 /**
- * A sequential model that begins with `input()` and refuses other shapes, also after it is saved and loaded: its config names the input.
- * A separate class, so that pages that only run models leave it out.
+ * A sequential model that begins with `input()`. It rejects inputs of other shapes, also after it is saved and loaded,
+ * because its config contains the name of the input. A separate class keeps these checks out of inference bundles.
  */
 export class DeclaredSequential extends Sequential {
   readonly #inputShape: Shape;
@@ -121,7 +122,7 @@ export class DeclaredSequential extends Sequential {
     this.#inputName = inputName;
   }
 
-  /** Without `inputName` the shape is that of the first call, and other shapes are taken too. */
+  /** Without `inputName`, creates a `Sequential`: `inputShape` is then the shape of the first call, and is not checked. */
   static override fromConfig(
     { inputName, ...config }: Record<string, unknown>,
     build: BuildTools,
@@ -129,7 +130,7 @@ export class DeclaredSequential extends Sequential {
     if (inputName === undefined) return Sequential.fromConfig(config, build);
     const { layers, inputShape, ...options } = config;
     if (typeof inputName !== 'string' || !Array.isArray(inputShape))
-      throw valueError(`inputName must be a text beside an inputShape, got ${shown(inputName)}.`);
+      throw valueError(`inputName must be a string and requires inputShape, got ${formatValue(inputName)}.`);
     return new DeclaredSequential((layers as unknown[]).map(build.layer), options, inputShape, inputName);
   }
 
@@ -146,8 +147,8 @@ export class DeclaredSequential extends Sequential {
 }
 
 /**
- * A sequential model: a stack of layers. Shapes are inferred at the first call or by `build`, or immediately if the
- * first entry is an `input({ shape })`.
+ * Creates a sequential model. Shapes are inferred at the first call or by `build`, or immediately if the first entry is
+ * an `input({ shape })`.
  */
 export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
@@ -155,18 +156,18 @@ export function sequential(
 ): Sequential {
   if (!Array.isArray(layers)) {
     throw valueError(
-      `sequential takes an array of layers, as in sequential([lstm({ units: 8 }), dense({ units: 1 })]), got ${shown(layers)}.`,
+      `sequential takes an array of layers, as in sequential([lstm({ units: 8 }), dense({ units: 1 })]), got ${formatValue(layers)}.`,
     );
   }
   checkOptions('sequential', options, networkOptions());
   installBuilders();
   const [first, ...rest] = layers;
-  const begins = first instanceof SymbolicTensor;
-  const list = begins ? rest : layers;
-  if (list.some((layer) => layer instanceof SymbolicTensor)) {
-    throw valueError('In sequential(), input() can only come first.');
+  const hasInput = first instanceof SymbolicTensor;
+  const modelLayers = hasInput ? rest : layers;
+  if (modelLayers.some((layer) => layer instanceof SymbolicTensor)) {
+    throw valueError('In sequential(), input() must be the first entry.');
   }
-  return begins
-    ? new DeclaredSequential(list as Layer[], options, first.shape, first.node.layer.name || 'input')
-    : new Sequential(list as Layer[], options);
+  return hasInput
+    ? new DeclaredSequential(modelLayers as Layer[], options, first.shape, first.node.layer.name || 'input')
+    : new Sequential(modelLayers as Layer[], options);
 }

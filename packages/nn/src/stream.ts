@@ -1,11 +1,11 @@
 /**
- * Streams: run a model as its data arrive, one step or one chunk at a time, carrying the states in between. The
+ * Streams run a model while its data arrive, one step or one chunk at a time, and keep the states between calls. The
  * outputs equal those of a run over the whole sequence. The state can be saved, restored and forked.
  *
- * Inputs without a time axis (initial states, the memory that a cell with constants reads) are given by name when the
- * stream is created, `model.stream({ inputs: { memory } })`; values that depend only on them are computed once. The
- * other inputs are pushed, in the model's order. `initialState` sets the initial states of recurrent layers. Both are
- * part of the stream's state: they are saved, restored, forked and selected with it.
+ * Fixed inputs have no time axis (initial states, constants of cells). They are given by name when the stream is created,
+ * `model.stream({ inputs: { memory } })`; values that depend only on them are computed once. All other inputs are passed
+ * to `push` or `step`, in the model's order. `initialState` sets the initial states of recurrent layers. Fixed inputs and
+ * initial states are part of the stream's state: they are saved, restored and forked with it.
  */
 import {
   asTensor,
@@ -22,7 +22,7 @@ import {
   valueError,
   zeros,
 } from '@unroll/core';
-import { checkCount, inferenceContext } from '@unroll/core/internal';
+import { checkPositiveInteger, inferenceContext } from '@unroll/core/internal';
 import {
   copyMemory,
   emptyMemory,
@@ -38,14 +38,14 @@ import type { Network } from './network.js';
 export interface StreamOptions {
   /** Number of sequences processed in parallel. Default 1. */
   batch?: number;
-  /** A saved state to restore, including `inputs` and initial states. */
+  /** A saved state to restore, which includes the fixed inputs and the initial states. */
   state?: StreamState;
   /**
    * Initial states of recurrent layers, [batch, size] each, by layer name (`decoder/lstm` for a layer in a nested
-   * model) and state name: `{ lstm: { h, c } }`. Default: the same as without a stream.
+   * model) and state name: `{ lstm: { h, c } }`. Default: the initial states of the cells, normally zeros.
    */
   initialState?: Readonly<Record<string, Readonly<Record<string, TensorLike>>>>;
-  /** The inputs of the model without a time axis, by name: values [batch, ...], or values with their masks. */
+  /** The fixed inputs by name: values [batch, ...], or values with their masks. Default: none. */
   inputs?: Readonly<Record<string, TensorLike | MaskedSequence>>;
 }
 
@@ -58,73 +58,74 @@ export interface StreamState {
   steps: number;
   memory: MemoryJson;
   /**
-   * The initial states given to the stream, which reset() restores. Absent in states saved by earlier versions: none.
+   * The initial states given to the stream, which reset() restores. Missing in files of earlier versions.
    */
   initialState?: MemoryJson;
 }
 
-/** One tensor, or one for each input of the model. */
+/** A tensor, or an array with a tensor for each input that is not fixed. */
 export type StreamInput = TensorLike | readonly Tensor[];
 
 export class Stream {
   readonly batch: number;
   /** Number of steps processed. */
   steps = 0;
-  /** All outputs of the last call, for a model with several. */
+  /** All outputs of the last call, for models with several outputs. */
   outputs: readonly Tensor[] = [];
   readonly #network: Network;
   readonly #names: readonly string[];
-  /** For each output: true if it has a time axis. */
-  readonly #along: readonly boolean[];
+  /** For each output, whether it has a time axis. */
+  readonly #isStreamed: readonly boolean[];
   readonly #context = inferenceContext();
-  /** The initial memory: given inputs by name, and initial states. */
-  #start: Memory;
+  /** The fixed inputs by name, and the initial states. */
+  #initialMemory: Memory;
   #memory = emptyMemory();
 
   /**
-   * @param given inputs without a time axis, in the form of the memory
+   * @param fixed the fixed inputs, as named tensors of the memory
    * @throws UnrollError `state` for the first layer that needs the whole sequence, or for a state that does not fit
    * the model
    */
   constructor(
     network: Network,
     { batch, state, initialState = {}, inputs }: StreamOptions = {},
-    given: Record<string, Tensor> = {},
+    fixed: Record<string, Tensor> = {},
   ) {
     this.#network = network;
-    if (inputs) throw valueError(`${network.label} has no inputs other than those of push(). Remove inputs.`);
+    if (inputs)
+      throw valueError(`${network.label} has one input, which push() takes. Remove the option inputs.`);
     this.batch = batch ?? state?.batch ?? 1;
-    checkCount('batch', this.batch);
+    checkPositiveInteger('batch', this.batch);
     this.#names = network.inputNames ?? [''];
-    this.#along = network.streaming(this.#names.map((name) => (name in given ? null : true)));
-    this.#start = { tensors: given, parts: {} };
+    this.#isStreamed = network.streaming(this.#names.map((name) => (name in fixed ? null : true)));
+    this.#initialMemory = { tensors: fixed, parts: {} };
     for (const path in initialState) {
-      let memory = this.#start;
+      let memory = this.#initialMemory;
       for (const name of path.split('/')) memory = memory.parts[name] ??= emptyMemory();
       memory.tensors = mapValues(initialState[path], asTensor);
     }
-    this.#check(this.#start, true, 'initialState');
+    this.#checkMemory(this.#initialMemory, true, 'initialState');
     this.reset();
     if (state) this.restore(state);
   }
 
   /**
    * Processes one step.
-   * @param x [batch, ...] (an array of them for several inputs): the model's inputs without the time axis
+   * @param x the input of this step without the time axis, [batch, ...]; an array of tensors for several inputs
    * @returns the output of this step, without the time axis
    */
   step(x: StreamInput): Tensor {
-    const values = tensorsOf(x).map((one) => {
-      const [batch = -1, ...rest] = one.shape;
-      return one.withShape([batch, 1, ...rest]);
+    const values = tensorsOf(x).map((value) => {
+      const [batch = -1, ...rest] = value.shape;
+      return value.withShape([batch, 1, ...rest]);
     });
     return this.#run(values, null, true);
   }
 
   /**
    * Processes several steps.
-   * @param x [batch, time, ...] (an array of them for several inputs)
-   * @param mask [batch, time], 1 for valid steps; a masked step does not change the state. Default: all are valid
+   * @param x the inputs [batch, time, ...]; an array of tensors for several inputs
+   * @param mask [batch, time], 1 for valid steps; a masked step does not change the state. Default: all steps are valid
    * @returns the outputs of these steps, [batch, time, ...]; for a model with one output per sequence, the output
    * after the last step
    */
@@ -132,12 +133,12 @@ export class Stream {
     return this.#run(tensorsOf(x), mask, false);
   }
 
-  /** @param single return the outputs without their time axis of size 1 */
-  #run(values: readonly Tensor[], mask: Tensor | null, single: boolean): Tensor {
+  /** Processes a chunk. @param isStep the chunk is a single step: return the outputs without a time axis */
+  #run(values: readonly Tensor[], mask: Tensor | null, isStep: boolean): Tensor {
     const network = this.#network;
     const memory = copyMemory(this.#memory);
     const sequences = network.streamInputs(
-      values.map((value) => this.#checked(value, mask)),
+      values.map((value) => this.#maskedSequence(value, mask)),
       memory.tensors,
     );
     const shapes = sequences.map(({ value: { shape }, fixed }) =>
@@ -147,7 +148,7 @@ export class Stream {
     network.outputShapes(shapes);
     this.outputs = scope(() => {
       return network.streamStep(sequences, memory, this.#context).map(({ value }, i) => {
-        if (!single || !this.#along[i]) return value;
+        if (!isStep || !this.#isStreamed[i]) return value;
         return reshape(value, [this.batch, ...value.shape.slice(2)]);
       });
     });
@@ -156,46 +157,50 @@ export class Stream {
     return this.outputs[0];
   }
 
-  /** A copy that continues independently from the current state. */
+  /** Returns a copy of the stream that continues independently. */
   fork(): Stream {
     return this.#copy(this.batch, (tensor) => tensor);
   }
 
-  /** A stream of the selected sequences, in that order. Rows may be omitted and repeated. */
+  /** Returns a copy with the sequences of these rows, in this order. Rows may be omitted or repeated (beam search). */
   select(rows: readonly number[]): Stream {
-    return this.#copy(rows.length, (tensor) => pickRows(tensor, rows));
+    return this.#copy(rows.length, (tensor) => selectRows(tensor, rows));
   }
 
   #copy(batch: number, map: (tensor: Tensor) => Tensor): Stream {
-    const start = mapMemory(this.#start, map);
-    const other = new Stream(this.#network, { batch }, start.tensors);
-    other.#start = start;
-    other.#memory = mapMemory(this.#memory, map);
-    other.steps = this.steps;
-    return other;
+    const initialMemory = mapMemory(this.#initialMemory, map);
+    const copy = new Stream(this.#network, { batch }, initialMemory.tensors);
+    copy.#initialMemory = initialMemory;
+    copy.#memory = mapMemory(this.#memory, map);
+    copy.steps = this.steps;
+    return copy;
   }
 
-  /** Resets the stream to its initial inputs and states. */
+  /** Resets the stream to its initial states. The fixed inputs stay the same. */
   reset(): void {
-    this.#memory = copyMemory(this.#start);
+    this.#memory = copyMemory(this.#initialMemory);
     this.steps = 0;
   }
 
-  /** The state as JSON, for {@link restore} or `stream({ state })`, also in another process. */
+  /** Returns the state as JSON, for {@link restore} or `stream({ state })`, also in another process. */
   async save(): Promise<StreamState> {
     const { batch, steps } = this;
     const memory = await memoryToJson(this.#memory);
-    const initialState = await memoryToJson({ ...this.#start, tensors: {} });
+    const initialState = await memoryToJson({ ...this.#initialMemory, tensors: {} });
     return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory, initialState };
   }
 
   /**
-   * @throws UnrollError `format` for anything other than a saved state, `state` for a state of another batch size or
-   * another model
+   * Restores a saved state.
+   * @throws UnrollError `format` for anything other than a saved state, `state` for a state with another batch size or
+   * of another model
    */
   restore(state: StreamState): void {
     if (state.format !== 'unroll-stream-1') {
-      throw new UnrollError('format', `This is not the state of a stream (format ${String(state.format)}).`);
+      throw new UnrollError(
+        'format',
+        `The stream state must have the format "unroll-stream-1", got ${String(state.format)}.`,
+      );
     }
     if (state.batch !== this.batch) {
       throw new UnrollError(
@@ -205,83 +210,88 @@ export class Stream {
       );
     }
     const memory = memoryFromJson(state.memory);
-    this.#check(memory, state.steps === 0, 'The saved state');
-    const { parts } = state.initialState ? memoryFromJson(state.initialState) : this.#start;
-    this.#start = { parts, tensors: memory.tensors };
+    this.#checkMemory(memory, state.steps === 0, 'The saved state');
+    const { parts } = state.initialState ? memoryFromJson(state.initialState) : this.#initialMemory;
+    this.#initialMemory = { parts, tensors: memory.tensors };
     this.#memory = memory;
     this.steps = state.steps;
   }
 
-  #checked(value: Tensor, mask: Tensor | null): MaskedSequence {
+  /** Combines an input and its mask. @throws UnrollError `shape` if they do not fit the stream */
+  #maskedSequence(value: Tensor, mask: Tensor | null): MaskedSequence {
     const { label } = this.#network;
     const { shape } = value;
     if (shape.length < 2 || shape[0] !== this.batch || shape[1] === 0) {
       throw shapeError(
         `The stream of ${label} has ${this.batch} sequences: push() takes [${this.batch}, time, ...] and ` +
-          `step() takes [${this.batch}, ...], got ${formatShape(shape)} with a time axis.`,
+          `step() takes [${this.batch}, ...], got ${formatShape(shape)} (with time axis).`,
         { batch: this.batch, got: shape },
       );
     }
     if (!mask) return { value, mask };
-    const want = formatShape(shape.slice(0, 2));
-    if (formatShape(mask.shape) === want) return { value, mask };
-    throw shapeError(`The stream of ${label}: push() takes a mask ${want}, got ${formatShape(mask.shape)}.`, {
-      ...{ expected: want, got: mask.shape },
-    });
-  }
-
-  /**
-   * @param partial layers may be missing; they start with their default states
-   * @throws UnrollError `state` for the first difference from the memory of the model
-   */
-  #check(memory: Memory, partial: boolean, what: string): void {
-    const empty = Object.keys(memory.parts).length === 0;
-    const parts = empty ? {} : this.#example(memory.tensors).parts;
-    const [mine, other] = [contents({ ...this.#start, parts }), contents(memory)];
-    const owner = (line: string): string => line.slice(0, line.lastIndexOf('/'));
-    const begins = (line: string): boolean =>
-      partial && line.includes('/') && other.every((one) => owner(one) !== owner(line));
-    const want = mine.find((line) => !other.includes(line) && !begins(line));
-    const got = other.find((line) => !mine.includes(line));
-    if (want === got) return;
-    throw new UnrollError(
-      'state',
-      `${what} does not fit ${this.#network.label}: expected ${want ?? 'nothing'}, got ${got ?? 'nothing'}.`,
-      { expected: want, got },
+    const expected = formatShape(shape.slice(0, 2));
+    if (formatShape(mask.shape) === expected) return { value, mask };
+    throw shapeError(
+      `The stream of ${label}: push() takes a mask ${expected}, got ${formatShape(mask.shape)}.`,
+      { expected, got: mask.shape },
     );
   }
 
-  /** The memory of the model after a step of zeros. */
-  #example(given: Record<string, Tensor>): Memory {
+  /**
+   * Compares the names and shapes in a memory with those that the model uses.
+   * @param partial layers may be missing: they start with their default states
+   * @throws UnrollError `state` for the first difference
+   */
+  #checkMemory(memory: Memory, partial: boolean, label: string): void {
+    const isEmpty = Object.keys(memory.parts).length === 0;
+    const parts = isEmpty ? {} : this.#exampleMemory(memory.tensors).parts;
+    const expectedEntries = listTensors({ ...this.#initialMemory, parts });
+    const entries = listTensors(memory);
+    const layerOf = (entry: string): string => entry.slice(0, entry.lastIndexOf('/'));
+    const isOptional = (entry: string): boolean =>
+      partial && entry.includes('/') && entries.every((other) => layerOf(other) !== layerOf(entry));
+    const expected = expectedEntries.find((entry) => !entries.includes(entry) && !isOptional(entry));
+    const got = entries.find((entry) => !expectedEntries.includes(entry));
+    if (expected === got) return;
+    throw new UnrollError(
+      'state',
+      `${label} does not fit ${this.#network.label}: expected ${expected ?? 'nothing'}, got ${got ?? 'nothing'}.`,
+      { expected, got },
+    );
+  }
+
+  /** Returns the memory of the model after one step with zeros as inputs. */
+  #exampleMemory(fixed: Record<string, Tensor>): Memory {
     const network = this.#network;
     network.build();
-    const memory = { tensors: given, parts: {} };
-    const pushed = network.inputShapes?.filter((_, i) => !(this.#names[i] in given)) ?? [];
+    const memory = { tensors: fixed, parts: {} };
+    const pushed = network.inputShapes?.filter((_, i) => !(this.#names[i] in fixed)) ?? [];
     scope(() => {
       const sequences = pushed.map(([, , ...rest]) => ({
         value: zeros([this.batch, 1, ...rest.map((extent) => Math.max(extent, 1))]),
         mask: null,
       }));
-      network.streamStep(network.streamInputs(sequences, given), memory, this.#context);
+      network.streamStep(network.streamInputs(sequences, fixed), memory, this.#context);
     });
     return memory;
   }
 }
 
-/** Names and shapes of all tensors, `lstm/h [2, 4]`; for given inputs only the names. */
-function contents({ tensors, parts }: Memory, path = ''): string[] {
+/** Lists the names and shapes of all tensors (`lstm/h [2, 4]`); for fixed inputs only the names. */
+function listTensors({ tensors, parts }: Memory, path = ''): string[] {
   return [
     ...Object.keys(tensors).map((name) => path + name + (path && ` ${formatShape(tensors[name].shape)}`)),
-    ...Object.keys(parts).flatMap((name) => contents(parts[name], `${path}${name}/`)),
+    ...Object.keys(parts).flatMap((name) => listTensors(parts[name], `${path}${name}/`)),
   ];
 }
 
+/** Converts the input of `push` or `step` to a list of tensors. */
 function tensorsOf(x: StreamInput): readonly Tensor[] {
   const several = Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
   return several ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
 }
 
-function pickRows(tensor: Tensor, rows: readonly number[]): Tensor {
+function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
   return scope(() =>
     concat(
       rows.map((row) => slice(tensor, 0, row, row + 1)),

@@ -1,19 +1,19 @@
-/** Getting and setting weights: one array per parameter, in Keras's order and layout. */
+/** Sets, loads and rounds the weights of a model. There is one array per parameter, in Keras's order and layout. */
 import { formatShape, type Parameter, type Shape, shapeError, UnrollError, valueError } from '@unroll/core';
-import { fromHalf, toHalves, type WeightFormatName } from '@unroll/core/internal';
+import { fromFloat16Bits, toFloat16Bits, type WeightFormatName } from '@unroll/core/internal';
 
-/** Initial or trained weights of one parameter. */
+/** The weights of one parameter. */
 export interface WeightArray {
   name: string;
   shape: Shape;
   values: Float32Array | Float64Array;
 }
 
-/** The source of the weights of a model that is being loaded; it replaces the initialisers. */
+/** Provides the weights of a model that is being loaded, instead of the initialisers. */
 export interface WeightSource {
-  /** The values of the parameter of that name, row-major. Throws if there are none of this shape. */
+  /** Returns the values of a parameter, row-major. Throws if they are missing or have another shape. */
   values(name: string, shape: Shape): ArrayLike<number>;
-  /** The format that represents these values exactly. Left out: float32. */
+  /** Returns the format in which the values of a parameter are stored. Default: float32. */
   formatOf?(name: string): WeightFormatName;
 }
 
@@ -23,24 +23,24 @@ export interface WeightOwner {
   readonly parameters: readonly Parameter[];
 }
 
-/** Sets all weights; if one does not fit, none are changed. */
+/** Sets all weights. If one does not fit, throws without changing any. */
 export function setWeights(
   owner: WeightOwner,
   weights: readonly { shape: Shape; values: ArrayLike<number> }[],
 ): void {
-  const own = owner.parameters;
-  if (weights.length !== own.length) {
+  const { parameters } = owner;
+  if (weights.length !== parameters.length) {
     throw shapeError(
-      `${owner.label} has ${own.length} weights, got ${weights.length}.` +
+      `${owner.label} has ${parameters.length} weight arrays, got ${weights.length}.` +
         (owner.built ? '' : ' It is not built yet: call build([[batch, ...]]) first.'),
-      { expected: own.length, got: weights.length },
+      { expected: parameters.length, got: weights.length },
     );
   }
   weights.forEach((weight, i) => {
-    checkWeight(own[i], weight);
+    checkWeight(parameters[i], weight);
   });
   weights.forEach((weight, i) => {
-    own[i].assign(weight.values);
+    parameters[i].assign(weight.values);
   });
 }
 
@@ -69,19 +69,19 @@ function checkFinite(name: string, values: ArrayLike<number>): void {
 }
 
 /**
- * Rounds every weight of a model to the nearest float16 (ties to even), in place. If one weight does not fit float16, all
- * weights stay as they are.
+ * Rounds every weight of a model to the nearest float16 (ties to even), in place. If one weight is outside the range of
+ * float16, no weight changes.
  *
- * For large models that run one sequence at a time: reading the weights limits their speed, and native kernels read
- * weights that float16 represents exactly as 2 bytes each, with the same results. Sums, states and the weights in memory
- * stay float32. Rounding changes a weight by at most 2^-11 of its value (by at most 2^-25 if it is below 2^-14). Training
- * can continue, in float32; the next update makes the weights float32 values again. To save a model with float16 weights,
- * see the option `weights` of `save` and `toArtifact`.
+ * This speeds up large models that run one sequence at a time: their speed is limited by reading the weights, and native
+ * kernels then read 2 bytes per weight instead of 4. The weights also remain in memory as float32, and all computation is
+ * in float32. Rounding changes a weight by at most 2^-11 of its value (or by at most 2^-25 if it is below 2^-14). Training
+ * can continue; the first update makes the weights float32 again. To save a model with float16 weights, see the option
+ * `weights` of `save` and `toArtifact`.
  * @throws UnrollError `value` for a weight beyond ±65504, `nan` for one that is not finite, `state` if the model is
  * not built
  */
 export function roundWeights(owner: WeightOwner, to: 'float16'): void {
-  if (to !== 'float16') throw valueError(`Weights must be rounded to "float16", got "${to}".`, { to });
+  if (to !== 'float16') throw valueError(`roundWeights: the format must be "float16", got "${to}".`, { to });
   const { parameters } = owner;
   if (!owner.built) {
     throw new UnrollError('state', `${owner.label} has no weights yet: call build([[batch, ...]]) first.`);
@@ -89,10 +89,10 @@ export function roundWeights(owner: WeightOwner, to: 'float16'): void {
   const rounded = parameters.map((parameter) => {
     const values = parameter.dataSync();
     checkFinite(parameter.name, values);
-    return toHalves(values, parameter.name);
+    return toFloat16Bits(values, parameter.name);
   });
   parameters.forEach((parameter, i) => {
-    parameter.assign(Float32Array.from(rounded[i], fromHalf));
+    parameter.assign(Float32Array.from(rounded[i], fromFloat16Bits));
   });
   for (const parameter of parameters) parameter.setWeightFormat('float16');
 }

@@ -227,10 +227,13 @@ describe('restores a model from its config', () => {
       () => layerFromConfig({ className: 'constructor', config: {} }),
       /no layer class "constructor"/,
     );
-    assert.throws(() => layerFromConfig('Dense'), /not the config of a layer: "Dense"/);
+    assert.throws(
+      () => layerFromConfig('Dense'),
+      /A layer config must be an object \{ className, config \}, got "Dense"/,
+    );
     assert.throws(
       () => modelFromConfig(dense({ units: 1 }).config),
-      /Expected the config of a model, got that of a layer \(Dense\)/,
+      /Expected the config of a model, got the config of a layer \(Dense\)/,
     );
   });
 
@@ -257,7 +260,7 @@ describe('errors in a graph name the layer', () => {
     const y = lstm({ units }).apply(x);
     assert.throws(
       () => model({ inputs: y, outputs: dense({ units: 1 }).apply(y) }),
-      /inputs are made by input\(\), but one of them is a SymbolicTensor\[-1, 3\] of Layer LSTM/,
+      /inputs of a model must come from input\(\), got SymbolicTensor\[-1, 3\] of Layer LSTM/,
     );
   });
 
@@ -304,7 +307,11 @@ describe('errors in a graph name the layer', () => {
     assert.throws(() => addLayer({ name: 'sum' }).apply([a, b]), /Layer sum: .*broadcast.*\[-1, 3, 5\]/);
     assert.throws(
       () => concatenate({ name: 'join', axis: 1 }).apply([a, b]),
-      /Layer join: .*axis 1.*\[-1, 3, 5\]/,
+      /Layer join: all inputs must have the shape of the first, \[-1, 3, 4\], except on axis 1; input 1 has \[-1, 3, 5\]\./,
+    );
+    assert.throws(
+      () => concatenate({ name: 'join', axis: 3 }).apply([a, a]),
+      /Layer join: axis 3 is out of range for inputs of rank 3\. Axis 0, the batch, cannot be concatenated\./,
     );
     assert.throws(() => addLayer({ name: 'sum' }).apply(a), /Layer sum: needs at least two inputs, got 1/);
   });

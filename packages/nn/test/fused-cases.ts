@@ -178,9 +178,9 @@ function numbersOf(work: () => readonly Tensor[], of: readonly Tensor[]): Number
 }
 
 /** The layer with weights of its own, run as its owner asks. */
-export function layerNumbers(kind: Kind, o: Options, composed: boolean): Numbers {
+export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers {
   const layer = kind.layer(o);
-  layer.composed = composed;
+  layer.stepwise = stepwise;
   layer.build([[-1, -1, I]]);
   layer.parameters.forEach((parameter, i) => {
     parameter.assign(weight(parameter.shape, i));

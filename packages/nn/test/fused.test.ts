@@ -53,13 +53,13 @@ function truth(name: string, kind: Kind): Numbers[] {
 
 for (const [name, kind] of Object.entries(KINDS)) {
   describe(name, () => {
-    for (const composed of [false, true]) {
-      test(`${composed ? 'stepped' : 'fused'} in float64`, () => {
+    for (const stepwise of [false, true]) {
+      test(`${stepwise ? 'stepped' : 'fused'} in float64`, () => {
         const problems = kind.options.flatMap((options, i) =>
           onBackend(float64, () =>
             compare(
               describeOptions(options),
-              layerNumbers(kind, options, composed),
+              layerNumbers(kind, options, stepwise),
               truth(name, kind)[i]!,
               tight,
               tight,
@@ -89,13 +89,13 @@ for (const [name, kind] of Object.entries(KINDS)) {
 
     test('the fused path is the one that is taken', () => {
       const [options] = kind.options;
-      for (const [composed, expected] of [
+      for (const [stepwise, expected] of [
         [false, 1],
         [true, 0],
       ] as const) {
         // biome-ignore format: pairs
         const { backend, calls } = counting(float64, kind.kernel);
-        onBackend(backend, () => layerNumbers(kind, options!, composed));
+        onBackend(backend, () => layerNumbers(kind, options!, stepwise));
         assert.equal(calls(), expected);
       }
     });

@@ -172,10 +172,10 @@ function checkStacked(golden: Case): void {
     resetAfter: boolean;
     mask: GoldenTensor | null;
   };
-  for (const composed of [false, true]) {
+  for (const stepwise of [false, true]) {
     const cells = stackedCells([lstmCell({ units: 3 }), gruCell({ units: 4, resetAfter })]);
     const layer = recurrent(cells, { returnSequences: true, returnState: true, goBackwards });
-    layer.composed = composed;
+    layer.stepwise = stepwise;
     checkLayer(golden, layer, false, mask && tensorFrom(mask));
   }
 }

@@ -116,7 +116,7 @@ function withDropout(layer: Recurrent | Bidirectional, inputs: Inputs, x: Tensor
   return [...merged.map((sequence) => sequence.value), ...forward, ...backward];
 }
 
-function check(golden: RecurrentCase, composed: boolean): void {
+function check(golden: RecurrentCase, stepwise: boolean): void {
   const { inputs } = golden;
   const x = tensorFrom(inputs.x);
   const states = (inputs.initialState ?? []).map(tensorFrom);
@@ -126,7 +126,7 @@ function check(golden: RecurrentCase, composed: boolean): void {
     golden.weights,
   );
   for (const one of 'forwardLayer' in layer ? [layer.forwardLayer, layer.backwardLayer] : [layer]) {
-    one.composed = composed;
+    one.stepwise = stepwise;
   }
   const work = (): readonly Tensor[] => {
     if (inputs.dropoutMask || inputs.recurrentDropoutMask) return withDropout(layer, inputs, x, states);

@@ -78,7 +78,7 @@ test('there is no output outside a model, before its input is known, and in seve
   const unknown = {
     code: 'state',
     message:
-      'Model sequential: the shape of its input is not known yet. Begin with input(), or build or train it first.',
+      'Model sequential: the shape of its input is unknown. Make input() the first entry, or build or train the model first.',
   };
   assert.throws(() => whole.layers[0].output, unknown);
   assert.throws(() => whole.inputs, unknown);
@@ -87,6 +87,6 @@ test('there is no output outside a model, before its input is known, and in seve
   shared.apply(shared.apply(input({ shape: [2] })));
   assert.throws(() => shared.output, {
     code: 'state',
-    message: 'Layer shared is used 2 times, each time with a different output. Use the result of apply().',
+    message: 'Layer shared is used 2 times, so it has several outputs. Use the result of apply().',
   });
 });

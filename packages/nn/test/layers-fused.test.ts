@@ -99,8 +99,8 @@ function compareForms(make: () => Recurrent, tolerance: number, list = [...situa
       ...{ ...layout, constants: {}, prepared: {} },
       ...(extras ? dropoutMasks(layer) : { recurrentMask: null }),
     };
-    const run = (composed: boolean) => {
-      layer.composed = composed;
+    const run = (stepwise: boolean) => {
+      layer.stepwise = stepwise;
       return measure(() => {
         const { y, state } = layer.run(x, extras ? states : null, context);
         return [y, ...sizes.map(([part]) => state[part]!)];

@@ -61,11 +61,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   'a mask of another batch': [() => run(reader(), x, { mask: maskOf('1111') }), /mask .* got \[1, 4\]/],
   'a state of another width': [
     () => run(reader(), [x, drawn('h', 2, 5), drawn('c', 2, 6)]),
-    /Layer reader: expected an initial state c of shape \[2, 5\], got \[2, 6\]/,
+    /Layer reader: expected the initial state c of shape \[2, 5\], got \[2, 6\]/,
   ],
   'a state of another batch': [
     () => run(reader(), [x, drawn('h', 3, 5), drawn('c', 2, 5)]),
-    /Layer reader: expected an initial state h of shape \[2, 5\], got \[3, 5\]/,
+    /Layer reader: expected the initial state h of shape \[2, 5\], got \[3, 5\]/,
   ],
   'too few states': [
     () => run(reader(), [x, drawn('h', 2, 5)]),
@@ -73,7 +73,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'states of one direction for two': [
     () => run(bidirectional(gru({ units: 2 }), { name: 'both' }), [x, drawn('h', 2, 2)]),
-    /Layer both: takes 2 initial states, forward's then backward's, or none; got 1/,
+    /Layer both: takes 2 initial states \(forward, then backward\) or none, got 1/,
   ],
   'a stateful layer with another batch': [
     () => {
@@ -81,7 +81,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(layer, x);
       run(layer, drawn('three', 3, 4, 3));
     },
-    /Layer memory: carries the states of 2 sequences, got a batch of 3\. Use a constant batchSize that divides the number of examples, or call resetStates/,
+    /Layer memory: has the states of 2 sequences, got a batch of 3\. Use a constant batchSize that divides the number of examples, or call resetStates/,
   ],
   'no time steps': [
     () => run(reader(), tensor([[], []]).withShape([2, 0, 3])),
@@ -137,7 +137,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(recurrent(stackedCells([cell]), { name: 'first' }), x);
       run(recurrent(cell, { name: 'second' }), x);
     },
-    /Layer second: its GRUCell is already in Layer first\. Give each layer its own cell/,
+    /Layer second: its GRUCell is already used by Layer first\. Give each layer its own cell/,
   ],
   'a cell twice in a stack': [
     () => {
@@ -157,11 +157,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'bidirectional around a dense layer': [
     () => bidirectional(dense({ units: 1 }) as never),
-    /it wraps a recurrent layer/,
+    /needs a recurrent layer, as in bidirectional/,
   ],
   'a backward layer that goes forward': [
     () => bidirectional(gru({ units: 1 }), { backwardLayer: gru({ units: 1 }) }),
-    /the forward layer must run forwards, and backwardLayer needs goBackwards: true/,
+    /goBackwards must be false for the forward layer and true for backwardLayer/,
   ],
   'a backward layer with other options': [
     () =>
@@ -179,15 +179,15 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
           [4, 10, 0],
         ]),
       ),
-    /Layer words: the token 10 at row 1, step 1 is not one of its 10 ids \(0 to 9\)\. Make inputDim the size of the vocabulary/,
+    /Layer words: ids must be integers from 0 to 9, got 10 at row 1, step 1\. Set inputDim to the size of the vocabulary/,
   ],
   'a token that is no whole number': [
     () => run(embedding({ inputDim: 10, outputDim: 2, name: 'words' }), tensor([[1, 2.5]])),
-    /Layer words: the token 2\.5 at row 0, step 1/,
+    /Layer words: ids must be integers from 0 to 9, got 2\.5 at row 0, step 1/,
   ],
   'a negative token': [
     () => run(embedding({ inputDim: 10, outputDim: 2, name: 'words' }), tensor([[-1]])),
-    /the token -1 at row 0, step 0/,
+    /ids must be integers from 0 to 9, got -1 at row 0, step 0/,
   ],
   'pretrained vectors of another size': [
     () =>
@@ -200,7 +200,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
         ],
         name: 'words',
       }),
-    /Layer words: weights have shape \[2, 2\], expected \[3, 2\]/,
+    /Layer words: weights must have shape \[3, 2\], got \[2, 2\]/,
   ],
   'pretrained vectors of unequal length': [
     () =>
@@ -213,12 +213,12 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
         ],
         name: 'words',
       }),
-    /Layer words: weights have shape \[2, 2, 4\], expected \[2, 3\]/,
+    /Layer words: weights must have shape \[2, 3\], got \[2, 2, 4\]/,
   ],
   'pretrained vectors that stand on their side': [
     () =>
       embedding({ inputDim: 3, outputDim: 2, weights: tensor([1, 2, 3, 4, 5, 6], [2, 3]), name: 'words' }),
-    /Layer words: weights have shape \[2, 3\], expected \[3, 2\]/,
+    /Layer words: weights must have shape \[3, 2\], got \[2, 3\]/,
   ],
   'weights that are not finite': [
     () => {
@@ -237,11 +237,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       model.build([[-1, 1]]);
       model.setWeights([{ shape: [1, 2], values: [1, 2] }]);
     },
-    /Model small has 2 weights, got 1/,
+    /Model small has 2 weight arrays, got 1/,
   ],
   'weights before the model is built': [
     () => sequential([dense({ units: 2 })]).setWeights([{ shape: [1], values: [1] }]),
-    /Model sequential has 0 weights, got 1\. It is not built yet/,
+    /Model sequential has 0 weight arrays, got 1\. It is not built yet/,
   ],
   'building without a shape': [
     () => sequential([dense({ units: 1 })]).build(),
@@ -336,7 +336,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'a layer that is not there': [
     () => sequential([dense({ units: 1, name: 'head' })]).getLayer('tail'),
-    /Model sequential has no layer "tail"\. It has head/,
+    /Model sequential has no layer "tail"\. Its layers are head/,
   ],
   'no layers': [() => sequential([]), /sequential\(\) needs at least one layer/],
   'simpleRNN of an unknown activation': [

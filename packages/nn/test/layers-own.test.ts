@@ -154,7 +154,7 @@ describe("a user's own layer and cell", () => {
     const mute = (): Cell => Object.assign(leaky(), { clone: undefined });
     assert.throws(
       () => bidirectional(recurrent(mute(), { name: 'reader' })),
-      /Layer reader: .*LeakyCell has no clone\(\)/,
+      /Layer reader: .*LeakyCell has no method clone\(\)/,
     );
     const given = bidirectional(recurrent(mute()), {
       backwardLayer: recurrent(mute(), { goBackwards: true }),

@@ -175,10 +175,10 @@ describe('mistakes', () => {
   test('initial states of another number or size', () => {
     // biome-ignore format: one line
     shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => invoke(built(), [[2, 5, I], [2, H]]));
-    shape('Layer LSTM: expected an initial state c of shape [2, 4], got [2, 5].', () =>
+    shape('Layer LSTM: expected the initial state c of shape [2, 4], got [2, 5].', () =>
       invoke(built(), [[2, 5, I], [2, H], [2, 5]]),
     ); // biome-ignore format: one line
-    shape('Layer LSTM: expected an initial state h of shape [2, 4], got [3, 4].', () =>
+    shape('Layer LSTM: expected the initial state h of shape [2, 4], got [3, 4].', () =>
       invoke(built(), [[2, 5, I], [3, H], [2, H]]),
     ); // biome-ignore format: one line
   });
@@ -212,7 +212,7 @@ describe('mistakes', () => {
     const layer = built({ stateful: true });
     invoke(layer, [[2, 5, I]]);
     shape(
-      'Layer LSTM: carries the states of 2 sequences, got a batch of 3. ' +
+      'Layer LSTM: has the states of 2 sequences, got a batch of 3. ' +
         'Use a constant batchSize that divides the number of examples, or call resetStates().',
       () => invoke(layer, [[3, 5, I]]),
     );
@@ -223,7 +223,7 @@ describe('mistakes', () => {
   test('bidirectional around a cell that cannot be cloned', () => {
     const cell = new OwnRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
     value(
-      'Layer RNN: a second layer like this one is needed, and OwnCell has no clone(). Give the cell one.',
+      'Layer RNN: cannot be copied for the other direction, because OwnCell has no method clone(). Implement it.',
       () => bidirectional(recurrent(cell, { returnSequences: true })),
     );
   });

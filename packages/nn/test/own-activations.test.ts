@@ -97,7 +97,7 @@ describe('registerActivation', () => {
       code: 'value',
       message: '"relu" is a built-in activation. Register yours under another name.',
     });
-    const message = 'registerActivation takes a name and a function from tensor to tensor.';
+    const message = 'registerActivation takes a non-empty name and a function from tensor to tensor.';
     assert.throws(() => registerActivation('', steep), { code: 'value', message });
     assert.throws(() => registerActivation('mine', 'relu' as never), { code: 'value', message });
   });
@@ -106,7 +106,7 @@ describe('registerActivation', () => {
     const config = { className: 'Dense', config: { units: 1, activation: 'nobody' } };
     assert.throws(() => layerFromConfig(config), {
       code: 'value',
-      message: /there is no activation "nobody"\. Choose one of tanh, .*, or register yours\.$/,
+      message: /there is no activation "nobody"\. Choose one of tanh, .*, or register your own\.$/,
     });
   });
 });

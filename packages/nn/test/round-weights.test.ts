@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorCode, predict, RandomStream, tensor, UnrollError } from '@unroll/core';
-import { fromHalf, toHalves } from '@unroll/core/internal';
+import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { batchNormalization, dense, gru, lstm, type Network, roundWeights, sequential } from '@unroll/nn';
 
 const x = tensor(new RandomStream(3, 'x').uniform(2 * 7 * 5, -1, 1), [2, 7, 5]);
@@ -30,7 +30,7 @@ test('every parameter is rounded, and the model computes with the rounded ones',
   const model = build();
   const [before, first] = [valuesOf(model), await outputOf(model)];
   roundWeights(model, 'float16');
-  const rounded = before.map((values) => Array.from(toHalves(values, ''), fromHalf));
+  const rounded = before.map((values) => Array.from(toFloat16Bits(values, ''), fromFloat16Bits));
   assert.deepEqual(valuesOf(model), rounded);
   assert.ok(rounded.every((values, i) => values.some((value, k) => value !== before[i]![k])));
   const second = await outputOf(model);
@@ -67,5 +67,8 @@ test('rejects a model that is not built, and another type', () => {
   const bare = sequential([lstm({ units: 2 })]);
   assert.throws(() => roundWeights(bare, 'float16'), fails('state', /no weights yet: call build/));
   const other = 'int8' as 'float16';
-  assert.throws(() => roundWeights(build(), other), fails('value', /rounded to "float16", got "int8"/));
+  assert.throws(
+    () => roundWeights(build(), other),
+    fails('value', /the format must be "float16", got "int8"/),
+  );
 });

@@ -119,13 +119,13 @@ describe('weights', () => {
           'earlier weights, or train again with gradient clipping.',
       ),
     );
-    assert.throws(() => model.setWeights(rest), is('shape', 'Model sequential has 8 weights, got 7.'));
+    assert.throws(() => model.setWeights(rest), is('shape', 'Model sequential has 8 weight arrays, got 7.'));
     assert.deepEqual(model.getWeights(), before);
     assert.throws(
       () => make().setWeights(before),
       is(
         'shape',
-        'Model sequential has 0 weights, got 8. It is not built yet: call build([[batch, ...]]) first.',
+        'Model sequential has 0 weight arrays, got 8. It is not built yet: call build([[batch, ...]]) first.',
       ),
     );
   });
@@ -182,7 +182,7 @@ describe('predict', () => {
   test('reports invalid arguments', async () => {
     await assert.rejects(
       () => predict(built(), zeros([0, 4, 3])),
-      is('value', 'There is nothing to predict: x is empty.'),
+      is('value', 'x must have at least one example, got none.'),
     );
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),
@@ -203,7 +203,7 @@ test('invalid arguments of sequential()', () => {
   assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer, got none.'));
   assert.throws(
     () => sequential([lstm({ units: 1 }), input({ shape: [3] })]),
-    is('value', 'In sequential(), input() can only come first.'),
+    is('value', 'In sequential(), input() must be the first entry.'),
   );
   assert.throws(
     () => sequential([dense({ units: 1, name: 'a' }), dense({ units: 1, name: 'a' })]),
@@ -211,13 +211,13 @@ test('invalid arguments of sequential()', () => {
   );
   assert.throws(
     () => make().getLayer('gru'),
-    is('value', 'Model sequential has no layer "gru". It has lstm, lstm_1, dense.'),
+    is('value', 'Model sequential has no layer "gru". Its layers are lstm, lstm_1, dense.'),
   );
   assert.throws(
     () => make().build(),
     is(
       'state',
-      'Model sequential: the shape of its input is unknown: call build([[-1, ...]]), or begin with input().',
+      'Model sequential: the shape of its input is unknown. Call build([[-1, ...]]), or begin with input().',
     ),
   );
 });

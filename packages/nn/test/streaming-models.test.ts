@@ -278,9 +278,9 @@ describe('the state of a stream', () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
       assert.throws(() => stream.restore(saved), /The saved state has 3 sequences, but this stream has 2/);
-      assert.throws(() => stream.restore({} as never), /not the state of a stream/);
+      assert.throws(() => stream.restore({} as never), /stream state must have the format/);
       const empty = await make().stream({ batch: 2 }).save();
-      assert.throws(() => stream.restore({ ...empty, memory: null as never }), /not a saved state/);
+      assert.throws(() => stream.restore({ ...empty, memory: null as never }), /saved state is damaged/);
       assert.throws(() => stream.push(x), /has 2 sequences: push\(\) takes \[2, time, \.\.\.\]/);
     });
   });
@@ -309,7 +309,7 @@ describe('rejects non-causal layers with their name and the reason', () => {
       [gru({ units, goBackwards: true, name: 'back' })],
       /Layer back: cannot be streamed: it runs backwards/,
     ],
-    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*joins all steps .* into one vector/],
+    ['flatten over time', [flatten({ name: 'flat' })], /Layer flat: .*flattens all steps .* into one vector/],
     [
       'reshape over time',
       [reshapeLayer({ targetShape: [-1], name: 'shape' })],

@@ -164,8 +164,14 @@ describe('a stream with inputs without a time axis', () => {
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
       assert.throws(() => network.stream({ inputs }), message);
     };
-    wrong({ memry: memory }, /stream\(\{ inputs \}\) takes some of the inputs memory, x, start .* got memry/);
-    wrong({ memory, x, start }, /leaves one or more for push\(\); got memory, x, start/);
+    wrong(
+      { memry: memory },
+      /stream\(\{ inputs \}\) has an unknown input "memry"\. The inputs are memory, x, start\./,
+    );
+    wrong(
+      { memory, x, start },
+      /stream\(\{ inputs \}\) fixes all inputs \(memory, x, start\)\. Leave out at least one/,
+    );
     wrong(
       { memory: drawn('m', B, S, D + 1), start },
       /input memory expects \[-1, -1, 3\] .* got \[3, 4, 4\]/,
@@ -178,7 +184,7 @@ describe('a stream with inputs without a time axis', () => {
     );
     assert.throws(
       () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
-      /Model sequential has no inputs other than those of push\(\)\. Remove inputs\./,
+      /Model sequential has one input, which push\(\) takes\. Remove the option inputs\./,
     );
     // An encoder of what is pushed must see the whole of it.
     const source = input({ shape: [null, I], name: 'source' });

@@ -1,5 +1,5 @@
 /** Internals of @unroll/tasks for its own tests. */
-export { Calibration, widenedBeyond } from './forecast/calibration.js';
+export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
 export { PanelEncoder } from './forecast/encoder.js';
 export { Ensemble, joinNetworks } from './forecast/ensemble.js';

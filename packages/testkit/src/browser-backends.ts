@@ -1,7 +1,7 @@
 // What a page runs in addition to the kernel cases: the backend contract on every WebAssembly build that loads, and a
 // short training run on each, whose loss must fall as far as on the reference.
 import { type Backend, type BackendName, predict, setBackend, tensor } from '@unroll/core';
-import { nextTurn } from '@unroll/core/internal';
+import { yieldToEventLoop } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
 import { dense, lstm, sequential } from '@unroll/nn';
 import { fit } from '@unroll/train';
@@ -64,7 +64,7 @@ export async function runBackends(attempt: Attempt, skip: Skip): Promise<void> {
       const reason = skipReason(each, backend);
       if (reason) skip(`${name}: ${each.name}`, reason);
       else await attempt(`${name}: ${each.name}`, () => each.run(backend));
-      await nextTurn(); // so that the page can send its results
+      await yieldToEventLoop(); // so that the page can send its results
     }
     await attempt(`${name}: training on a sine matches the reference`, async () => {
       const { before, after } = await trainOnSine(backend);

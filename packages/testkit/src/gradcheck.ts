@@ -14,15 +14,16 @@ import { type AnySample, drawInputs, type Sample, streamOf } from './samples.js'
 export interface GradientReport {
   /** Number of derivatives compared. */
   checked: number;
-  /** The largest deviation of backward from the central difference. */
-  worst: { where: string; backward: number; difference: number; ratio: number } | null;
+  /**
+   * The comparison with the largest error, as a multiple (`ratio`) of the allowed error; null before the first
+   * comparison.
+   */
+  worst: { where: string; backward: number; centralDifference: number; ratio: number } | null;
+  /** One message for each failed check; empty if all checks pass. */
   problems: string[];
 }
 
-/**
- * Perturbation of an input: large enough that rounding errors do not matter, small enough that the third derivative
- * does not either.
- */
+/** Step of the central differences: a compromise between rounding errors and the error of order STEP². */
 const STEP = 1e-5;
 /** Allowed error, relative to the largest gradient (at least 1). */
 const TOLERANCE = 1e-7;
@@ -32,7 +33,7 @@ const DEFAULT_ELEMENTS = 40;
 
 const float64 = referenceBackend('float64');
 
-/** Checks all gradients that `sample` declares. */
+/** Checks all gradients that `sample` declares and returns a report. Does not throw if a check fails. */
 export function checkGradients<A, I extends Inputs>(
   name: string,
   op: Op<A, I, Outputs>,
@@ -59,24 +60,24 @@ class Check {
   }
 
   run(): GradientReport {
-    const weigh = (shapes: readonly (readonly number[])[]): Drawn[] =>
+    const drawWeights = (shapes: readonly (readonly number[])[]): Drawn[] =>
       shapes.map((shape, i) => (this.#weights[i] = normal(shape)(this.#stream.child('weights', i))));
-    const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, weigh);
-    const checked = this.#sample.gradients.flatMap((wanted, i) => (wanted === true ? [i] : []));
-    const found = new Map<number, Values>();
+    const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, drawWeights);
+    const checked = this.#sample.gradients.flatMap((check, i) => (check === true ? [i] : []));
+    const byInput = new Map<number, Values>();
     for (const i of checked) {
       const gradient = gradients[i];
-      if (gradient) found.set(i, gradient.values);
-      else this.#problem(`input ${i}: backward returns no gradient`);
+      if (gradient) byInput.set(i, gradient.values);
+      else this.#addProblem(`input ${i}: backward returns no gradient`);
     }
     if (this.#report.problems.length > 0) return this.#report;
-    this.#alongDirection(found);
+    this.#checkDirection(byInput);
     // If the directional check fails, check more single elements to locate the error.
     const elements =
       this.#report.problems.length > 0 ? DEFAULT_ELEMENTS : (this.#sample.elements ?? DEFAULT_ELEMENTS);
-    for (const [i, grad] of found) this.#elements(i, grad, elements);
-    this.#inputSubsets(found);
-    this.#singleOutputs(found);
+    for (const [i, grad] of byInput) this.#checkElements(i, grad, elements);
+    this.#checkInputSubsets(byInput);
+    this.#checkSingleOutputs(byInput);
     return this.#report;
   }
 
@@ -97,43 +98,51 @@ class Check {
     return total;
   }
 
-  #difference(directions: ReadonlyMap<number, Values>): number {
-    const at = (distance: number): number =>
+  /** The central difference of the loss if each input i in `directions` moves along its direction. */
+  #centralDifference(directions: ReadonlyMap<number, Values>): number {
+    const lossAt = (distance: number): number =>
       this.#loss(new Map([...directions].map(([i, direction]) => [i, { direction, distance }])));
-    return (at(STEP) - at(-STEP)) / (2 * STEP);
+    return (lossAt(STEP) - lossAt(-STEP)) / (2 * STEP);
   }
 
-  #alongDirection(found: ReadonlyMap<number, Values>): void {
+  /** Compares the derivative along a random direction of all inputs. */
+  #checkDirection(gradients: ReadonlyMap<number, Values>): void {
     const stream = this.#stream.child('direction');
-    const along = [...found].map(([i, grad]) => ({ i, grad, direction: stream.normal(grad.length) }));
+    const moves = [...gradients].map(([i, grad]) => ({ i, grad, direction: stream.normal(grad.length) }));
     let expected = 0;
     let scale = 1;
-    for (const { grad, direction } of along) {
+    for (const { grad, direction } of moves) {
       for (let j = 0; j < grad.length; j++) {
         expected += grad[j] * direction[j];
         scale = Math.max(scale, Math.abs(grad[j]) * Math.sqrt(grad.length));
       }
     }
-    if ([...found.values()].every((grad) => grad.length === 0)) return;
-    const directions = new Map(along.map(({ i, direction }) => [i, direction]));
-    this.#compare('along a direction of all inputs', expected, this.#difference(directions), scale);
+    if ([...gradients.values()].every((grad) => grad.length === 0)) return;
+    const directions = new Map(moves.map(({ i, direction }) => [i, direction]));
+    this.#compare('along a direction of all inputs', expected, this.#centralDifference(directions), scale);
   }
 
-  #elements(i: number, grad: Values, count: number): void {
+  /** Compares the derivatives with respect to `count` random elements of input i. */
+  #checkElements(i: number, grad: Values, count: number): void {
     const scale = Math.max(1, largest(grad));
     const order = this.#stream.child('elements', i).permutation(grad.length);
     for (const j of order.subarray(0, count)) {
       const direction = new Float64Array(grad.length);
       direction[j] = 1;
-      this.#compare(`input ${i}, element ${j}`, grad[j], this.#difference(new Map([[i, direction]])), scale);
+      this.#compare(
+        `input ${i}, element ${j}`,
+        grad[j],
+        this.#centralDifference(new Map([[i, direction]])),
+        scale,
+      );
     }
   }
 
   /** The gradient of each input must not depend on which other gradients are requested. */
-  #inputSubsets(found: ReadonlyMap<number, Values>): void {
-    if (found.size < 2) return;
-    for (const odd of [0, 1]) {
-      const needs = this.#inputs.map((_, i) => found.has(i) && i % 2 === odd);
+  #checkInputSubsets(expected: ReadonlyMap<number, Values>): void {
+    if (expected.size < 2) return;
+    for (const parity of [0, 1]) {
+      const needs = this.#inputs.map((_, i) => expected.has(i) && i % 2 === parity);
       const { gradients } = gradientsOf(
         this.#op,
         this.#inputs,
@@ -141,18 +150,18 @@ class Check {
         () => this.#weights,
         needs,
       );
-      for (const [i, all] of found) {
-        if (needs[i] && gradients[i]?.values.some((x, j) => !Object.is(x, all[j])) !== false) {
-          this.#problem(`input ${i}: its gradient changes if other gradients are not requested`);
+      for (const [i, values] of expected) {
+        if (needs[i] && gradients[i]?.values.some((x, j) => !Object.is(x, values[j])) !== false) {
+          this.#addProblem(`input ${i}: its gradient changes if other gradients are not requested`);
         }
       }
     }
   }
 
   /** The gradients from single outputs must add up to the gradient from all outputs. */
-  #singleOutputs(found: ReadonlyMap<number, Values>): void {
+  #checkSingleOutputs(expected: ReadonlyMap<number, Values>): void {
     if (this.#weights.length < 2) return;
-    const sums = [...found].map(([i, all]) => ({ i, all, total: new Float64Array(all.length) }));
+    const sums = [...expected].map(([i, values]) => ({ i, values, total: new Float64Array(values.length) }));
     this.#weights.forEach((_, k) => {
       const upstream = this.#weights.map((weights, n) => (n === k ? weights : null));
       const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, () => upstream);
@@ -162,32 +171,33 @@ class Check {
         });
       }
     });
-    for (const { i, all, total } of sums) {
-      const scale = Math.max(1, largest(all));
-      if (total.some((x, j) => !(Math.abs(x - all[j]) <= 1e-12 * scale))) {
-        this.#problem(
+    for (const { i, values, total } of sums) {
+      const scale = Math.max(1, largest(values));
+      if (total.some((x, j) => !(Math.abs(x - values[j]) <= 1e-12 * scale))) {
+        this.#addProblem(
           `input ${i}: the gradients from single outputs do not add up to the gradient from all outputs`,
         );
       }
     }
   }
 
-  #compare(where: string, backward: number, difference: number, scale: number): void {
+  /** Records one comparison. The allowed error is TOLERANCE times `scale`. */
+  #compare(where: string, backward: number, centralDifference: number, scale: number): void {
     this.#report.checked++;
-    const error = Math.abs(backward - difference);
+    const error = Math.abs(backward - centralDifference);
     const ratio = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / (TOLERANCE * scale);
     if (ratio > (this.#report.worst?.ratio ?? -1)) {
-      this.#report.worst = { where: `${this.#title}: ${where}`, backward, difference, ratio };
+      this.#report.worst = { where: `${this.#title}: ${where}`, backward, centralDifference, ratio };
     }
     if (ratio > 1) {
-      this.#problem(
-        `${where}: backward returned ${backward}, the central difference is ${difference} ` +
+      this.#addProblem(
+        `${where}: backward returned ${backward}, the central difference is ${centralDifference} ` +
           `(off by ${error.toExponential(2)}, allowed ${(TOLERANCE * scale).toExponential(2)})`,
       );
     }
   }
 
-  #problem(text: string): void {
+  #addProblem(text: string): void {
     this.#report.problems.push(`${this.#title}: ${text}`);
   }
 }

@@ -1,4 +1,4 @@
-// Compares the fused LSTM with the textbook equations in double precision, forward and backward through time.
+// Compares the fused LSTM kernels, forward and backward, with the LSTM equations in double precision.
 import {
   Activation,
   Cell,
@@ -11,6 +11,7 @@ import {
 import { Arena, expectClose, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 
+/** T steps, B sequences, I inputs, H units. */
 export interface LstmShape {
   T: number;
   B: number;
@@ -18,7 +19,7 @@ export interface LstmShape {
   H: number;
 }
 
-/** Weights, inputs and initial states of one run, and the gradients of its outputs. */
+/** Returns the weights, inputs and initial states of one run, and `dy`, the gradients with respect to its outputs. */
 export const lstmInputs = ({ T, B, I, H }: LstmShape) => ({
   W: someFloats(I * 4 * H, 11).map((v) => v * 0.5),
   U: someFloats(H * 4 * H, 12).map((v) => v * 0.5),
@@ -29,6 +30,10 @@ export const lstmInputs = ({ T, B, I, H }: LstmShape) => ({
   dy: someFloats(T * B * H, 17),
 });
 
+/**
+ * Outputs `y`, states `h` and `c` after every step, and the gradients with respect to the pre-activations of the gates
+ * (`dG`) and the initial states. All but `dh0` and `dc0` start with the axes [T, B].
+ */
 export interface LstmResult {
   y: Float32Array;
   h: Float32Array;
@@ -38,7 +43,7 @@ export interface LstmResult {
   dc0: Float32Array;
 }
 
-/** Runs the kernels forward and backward. */
+/** Runs the LSTM kernels forward and backward. */
 export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const { T, B, I, H } = shape;
   const { W, U, b, x, h0, c0, dy } = lstmInputs(shape);
@@ -51,6 +56,7 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
     ...{ W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
   });
 
+  // Row t of sequence b contains its inputs x and the state h before step t.
   const rows = new Float32Array((T + 1) * B * (I + H));
   for (let t = 0; t < T; t++) {
     for (let r = 0; r < B; r++)
@@ -82,8 +88,8 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const states = arena.read(xh, (T + 1) * B * (I + H));
   const h = new Float32Array(T * B * H);
   for (let r = 0; r < T * B; r++) {
-    const at = (r + B) * (I + H) + I;
-    h.set(states.subarray(at, at + H), r * H);
+    const start = (r + B) * (I + H) + I;
+    h.set(states.subarray(start, start + H), r * H);
   }
   return {
     y: arena.read(y, T * B * H),
@@ -104,7 +110,8 @@ interface Trace {
   gates: Float64Array;
 }
 
-const plainForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof lstmInputs>): Trace => {
+/** Computes all states and gates. */
+const referenceForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof lstmInputs>): Trace => {
   const { W, U, b, x, h0, c0 } = inputs;
   const size = B * H;
   const h = new Float64Array((T + 1) * size);
@@ -113,31 +120,33 @@ const plainForward = ({ T, B, I, H }: LstmShape, inputs: ReturnType<typeof lstmI
   h.set(h0);
   c.set(c0);
   for (let row = 0; row < T * B; row++) {
-    const at = row * 4 * H;
+    const offset = row * 4 * H;
     for (let q = 0; q < 4 * H; q++) {
       let z = b[q];
       for (let i = 0; i < I; i++) z += x[row * I + i] * W[i * 4 * H + q];
       for (let j = 0; j < H; j++) z += h[row * H + j] * U[j * 4 * H + q];
-      gates[at + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
+      gates[offset + q] = q >= 2 * H && q < 3 * H ? Math.tanh(z) : sigmoid(z);
     }
     for (let j = 0; j < H; j++) {
-      const [i, f, g, o] = gatesOf(gates, at + j, H);
-      const here = row * H + j;
-      c[here + size] = f * c[here] + i * g;
-      h[here + size] = o * Math.tanh(c[here + size]);
+      const [i, f, g, o] = gatesOf(gates, offset + j, H);
+      const unit = row * H + j;
+      c[unit + size] = f * c[unit] + i * g;
+      h[unit + size] = o * Math.tanh(c[unit + size]);
     }
   }
   return { h, c, gates };
 };
 
-const gatesOf = (gates: Float64Array, at: number, H: number): [number, number, number, number] => [
-  gates[at],
-  gates[at + H],
-  gates[at + 2 * H],
-  gates[at + 3 * H],
+/** Returns the gates i, f, g, o of the unit whose gate i is at index `offset`. */
+const gatesOf = (gates: Float64Array, offset: number, H: number): [number, number, number, number] => [
+  gates[offset],
+  gates[offset + H],
+  gates[offset + 2 * H],
+  gates[offset + 3 * H],
 ];
 
-const plainBackward = (
+/** Computes the gradients by backpropagation through time. */
+const referenceBackward = (
   { T, B, H }: LstmShape,
   { U, dy }: ReturnType<typeof lstmInputs>,
   { c, gates }: Trace,
@@ -148,35 +157,35 @@ const plainBackward = (
   const dc = new Float64Array(size);
   // From the last step to the first. Within a step, the batch rows are independent.
   for (let row = T * B - 1; row >= 0; row--) {
-    const at = row * 4 * H;
-    const own = (row % B) * H;
+    const offset = row * 4 * H;
+    const state = (row % B) * H;
     for (let j = 0; j < H; j++) {
-      const [i, f, g, o] = gatesOf(gates, at + j, H);
-      const here = row * H + j;
-      const dht = dh[own + j] + dy[here];
-      const tanhC = Math.tanh(c[here + size]);
-      const dct = dc[own + j] + dht * o * (1 - tanhC * tanhC);
-      dG[at + j] = dct * g * i * (1 - i);
-      dG[at + H + j] = dct * c[here] * f * (1 - f);
-      dG[at + 2 * H + j] = dct * i * (1 - g * g);
-      dG[at + 3 * H + j] = dht * tanhC * o * (1 - o);
-      dc[own + j] = dct * f;
+      const [i, f, g, o] = gatesOf(gates, offset + j, H);
+      const unit = row * H + j;
+      const dht = dh[state + j] + dy[unit];
+      const tanhC = Math.tanh(c[unit + size]);
+      const dct = dc[state + j] + dht * o * (1 - tanhC * tanhC);
+      dG[offset + j] = dct * g * i * (1 - i);
+      dG[offset + H + j] = dct * c[unit] * f * (1 - f);
+      dG[offset + 2 * H + j] = dct * i * (1 - g * g);
+      dG[offset + 3 * H + j] = dht * tanhC * o * (1 - o);
+      dc[state + j] = dct * f;
     }
     for (let j = 0; j < H; j++) {
       let sum = 0;
-      for (let q = 0; q < 4 * H; q++) sum += dG[at + q] * U[j * 4 * H + q];
-      dh[own + j] = sum;
+      for (let q = 0; q < 4 * H; q++) sum += dG[offset + q] * U[j * 4 * H + q];
+      dh[state + j] = sum;
     }
   }
   return { dG, dh, dc };
 };
 
-/** The reference result: the LSTM equations computed in double precision. */
-export const plainLstm = (shape: LstmShape): LstmResult => {
+/** Computes the result of {@link runLstm} from the LSTM equations, in double precision. */
+export const referenceLstm = (shape: LstmShape): LstmResult => {
   const size = shape.B * shape.H;
   const inputs = lstmInputs(shape);
-  const trace = plainForward(shape, inputs);
-  const { dG, dh, dc } = plainBackward(shape, inputs, trace);
+  const trace = referenceForward(shape, inputs);
+  const { dG, dh, dc } = referenceBackward(shape, inputs, trace);
   const y = Float32Array.from(trace.h.subarray(size));
   return {
     y,
@@ -198,7 +207,7 @@ export const lstmCases: KernelCase[] = SHAPES.map((shape) => ({
   name: `lstm forward and backward, ${JSON.stringify(shape).replaceAll('"', '')}`,
   run: (module) => {
     const got = runLstm(module, shape);
-    const expected = plainLstm(shape);
+    const expected = referenceLstm(shape);
     for (const key of Object.keys(expected) as (keyof LstmResult)[])
       expectClose(got[key], expected[key], 2e-5, key);
   },

@@ -16,8 +16,11 @@ export const withThreads = async (module: KernelModule, count: number): Promise<
   }
 };
 
-/** Runs `work` on 1, 2 and 3 threads (as far as the build supports them), then restores the number of threads. */
-const onEach = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
+/**
+ * Runs `work` with 1, 2 and 3 threads (fewer if the build supports fewer), then restores the number of threads. Returns
+ * the three results.
+ */
+const runOnThreadCounts = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
   const before = module.threads;
   const results: R[] = [];
   for (const count of [1, 2, 3]) {
@@ -28,6 +31,7 @@ const onEach = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
   return results;
 };
 
+/** Returns the product A·B (Aᵀ·B if `transA`) of m x k and k x n test matrices. */
 const gemm = (module: KernelModule, m: number, n: number, k: number, transA: 0 | 1): Float32Array => {
   const arena = new Arena(module);
   const c = arena.empty(m * n);
@@ -39,22 +43,22 @@ const gemm = (module: KernelModule, m: number, n: number, k: number, transA: 0 |
   return arena.read(c, m * n);
 };
 
-/** Copies, transposes and sums the columns of a matrix that is large enough for three threads. */
-const copiesAndSums = (module: KernelModule): Record<'same' | 'transposed' | 'sums', Float32Array> => {
+/** Copies and transposes a matrix that is large enough for three threads, and sums its columns. */
+const copyTransposeSum = (module: KernelModule): Record<'copied' | 'transposed' | 'sums', Float32Array> => {
   const [rows, columns] = [1003, 1531];
   const arena = new Arena(module);
   const x = arena.floats(someFloats(rows * columns, 7));
-  const [same, transposed] = [arena.empty(rows * columns), arena.empty(rows * columns)];
+  const [copied, transposed] = [arena.empty(rows * columns), arena.empty(rows * columns)];
   const sums = arena.empty(columns);
   const copy = (y: number, strides: readonly number[]): void => {
     const dims = arena.ints([rows, columns, columns, 1, ...strides]);
     module.kernels.copy_strided(x, y, 2, dims);
   };
-  copy(same, [columns, 1]);
+  copy(copied, [columns, 1]);
   copy(transposed, [1, rows]);
   callReduce(module, { op: ReduceOp.sum, x, y: sums, outer: 1, n: rows, inner: columns });
   return {
-    same: arena.read(same, rows * columns),
+    copied: arena.read(copied, rows * columns),
     transposed: arena.read(transposed, rows * columns),
     sums: arena.read(sums, columns),
   };
@@ -62,13 +66,13 @@ const copiesAndSums = (module: KernelModule): Record<'same' | 'transposed' | 'su
 
 export const threadCases: KernelCase[] = [
   {
-    name: 'the pool runs every item once and keeps its barriers, in 10,000 jobs',
+    name: 'the pool runs every item once and respects barriers, in 10,000 jobs',
     run: async (module) => {
       const before = module.threads;
       for (const count of [2, 1, 3, 5, 2]) {
         await withThreads(module, count);
-        const wrong = module.checkPool(2000);
-        if (wrong) throw new Error(`${wrong} jobs failed on ${count} threads`);
+        const failed = module.checkPool(2000);
+        if (failed) throw new Error(`${failed} of 2000 jobs failed with ${count} threads`);
       }
       module.setThreads(before);
     },
@@ -79,9 +83,9 @@ export const threadCases: KernelCase[] = [
       const before = module.threads;
       for (const count of [2, 3, 2]) {
         await withThreads(module, count);
-        await new Promise((resolve) => setTimeout(resolve, 30));
-        const wrong = module.checkPool(1);
-        if (wrong) throw new Error(`${wrong} jobs failed on ${count} threads`);
+        await new Promise((resolve) => setTimeout(resolve, 30)); // the workers fall asleep
+        const failed = module.checkPool(1);
+        if (failed) throw new Error(`the job failed with ${count} threads`);
       }
       module.setThreads(before);
     },
@@ -92,14 +96,14 @@ export const threadCases: KernelCase[] = [
       const before = module.threads;
       for (const count of [6, 2, 8, 1, 7]) {
         module.setThreads(count);
-        const wrong = module.checkPool(200);
-        if (wrong) throw new Error(`${wrong} jobs failed on up to ${count} threads`);
+        const failed = module.checkPool(200);
+        if (failed) throw new Error(`${failed} of 200 jobs failed with up to ${count} threads`);
       }
       module.setThreads(before);
     },
   },
   {
-    name: 'gemm gives the same bits on any number of threads',
+    name: 'gemm returns the same bits for any number of threads',
     run: async (module) => {
       for (const [m, n, k, transA] of [
         [257, 129, 300, 0],
@@ -107,43 +111,45 @@ export const threadCases: KernelCase[] = [
         [1000, 5, 500, 0],
         [60, 100, 1501, 1],
       ] as const) {
-        const [one, ...more] = await onEach(module, () => gemm(module, m, n, k, transA));
-        for (const other of more) expectSame(other, one, `${m} x ${n} x ${k}`);
+        const [expected, ...others] = await runOnThreadCounts(module, () => gemm(module, m, n, k, transA));
+        for (const other of others) expectSame(other, expected, `${m} x ${n} x ${k}`);
       }
     },
   },
   {
-    name: 'copies and sums give the same bits on any number of threads',
+    name: 'copies and sums have the same bits for any number of threads',
     run: async (module) => {
-      const [one, ...more] = await onEach(module, () => copiesAndSums(module));
-      for (const other of more) {
-        for (const key of ['same', 'transposed', 'sums'] as const) expectSame(other[key], one[key], key);
+      const [expected, ...others] = await runOnThreadCounts(module, () => copyTransposeSum(module));
+      for (const other of others) {
+        for (const key of ['copied', 'transposed', 'sums'] as const)
+          expectSame(other[key], expected[key], key);
       }
     },
   },
   {
-    name: 'softmax gives the same bits on any number of threads',
+    name: 'softmax returns the same bits for any number of threads',
     run: async (module) => {
       const [rows, n] = [211, 1003];
-      const [one, ...more] = await onEach(module, () => {
+      const [expected, ...others] = await runOnThreadCounts(module, () => {
         const arena = new Arena(module);
         const y = arena.empty(rows * n);
         callSoftmax(module, { x: arena.floats(someFloats(rows * n, 8)), y, rows, n, log: 0 });
         return arena.read(y, rows * n);
       });
-      for (const other of more) expectSame(other, one, 'softmax');
+      for (const other of others) expectSame(other, expected, 'softmax');
     },
   },
   {
-    name: 'lstm gives the same bits on any number of threads',
+    name: 'lstm returns the same bits for any number of threads',
     run: async (module) => {
       for (const shape of [
         { T: 6, B: 33, I: 20, H: 96 },
         { T: 4, B: 2, I: 64, H: 320 },
       ]) {
-        const [one, ...more] = await onEach(module, () => runLstm(module, shape));
-        for (const other of more) {
-          for (const key of Object.keys(other) as (keyof LstmResult)[]) expectSame(other[key], one[key], key);
+        const [expected, ...others] = await runOnThreadCounts(module, () => runLstm(module, shape));
+        for (const other of others) {
+          for (const key of Object.keys(other) as (keyof LstmResult)[])
+            expectSame(other[key], expected[key], key);
         }
       }
     },

@@ -1,5 +1,5 @@
-// The cases that every build of the kernels must pass, native or WebAssembly, in Node and in the browser. They compare
-// each kernel with plain JavaScript in double precision, and with itself on other numbers of threads.
+// Test cases for every build of the kernels, native or WebAssembly, in Node and in the browser. They compare each kernel
+// with plain JavaScript in double precision, and results of different numbers of threads with each other.
 import {
   BinaryOp,
   callAdam,
@@ -19,11 +19,11 @@ import {
 import { Arena, expectClose, expectSame, someFloats } from './arena.js';
 import { lstmCases } from './kernel-cases-lstm.js';
 import { threadCases } from './kernel-cases-threads.js';
-import { KNOWN_ANSWERS, threefry, words } from './threefry.js';
+import { KNOWN_ANSWERS, randomWords, threefry } from './threefry.js';
 
 export interface KernelCase {
   name: string;
-  /** Throws if the kernels are wrong. */
+  /** Throws if a kernel returns a wrong result. */
   run(module: KernelModule): void | Promise<void>;
 }
 
@@ -97,7 +97,7 @@ const unaryCases: KernelCase[] = Object.entries(UNARY).map(([name, expected]) =>
     module.kernels.unary(UnaryOp[name as keyof typeof UnaryOp], p, y, x.length);
     const got = arena.read(y, x.length + 1);
     expectClose(got.subarray(0, -1), Float32Array.from(x, expected), 2e-6, name);
-    if (got[x.length] !== -12345.5) throw new Error(`${name} wrote past the end of its output`);
+    if (got[x.length] !== -12345.5) throw new Error(`unary ${name} wrote past the end of its output`);
   },
 }));
 
@@ -120,6 +120,7 @@ const binaryCases: KernelCase[] = Object.entries(BINARY).map(([name, expected]) 
   },
 }));
 
+/** Computes A·B in double precision; tA, tB: whether A, B are stored transposed. */
 const gemmReference = (
   m: number,
   n: number,
@@ -149,11 +150,12 @@ const GEMM_SHAPES = [
   [90, 1, 40],
 ] as const;
 
-const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
-  name: `gemm ${form & 1 ? 'transposed ' : ''}A, ${form & 2 ? 'transposed ' : ''}B`,
+const gemmCases: KernelCase[] = [0, 1, 2, 3].map((variant) => ({
+  name: `gemm ${variant & 1 ? 'transposed ' : ''}A, ${variant & 2 ? 'transposed ' : ''}B`,
   run: (module) => {
-    const [tA, tB] = [form & 1, form >> 1];
+    const [tA, tB] = [variant & 1, variant >> 1];
     for (const [m, n, k] of GEMM_SHAPES) {
+      const shape = `m ${m}, n ${n}, k ${k}`;
       const arena = new Arena(module);
       const a = someFloats(m * k, m);
       const b = someFloats(k * n, n);
@@ -170,17 +172,17 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
         arena.read(pointer, m * n),
         product.map((v, i) => v + c[i]),
         1e-5,
-        `C += of ${m} ${n} ${k}`,
+        `C += A·B, ${shape}`,
       );
       callGemm(module, call);
-      expectClose(arena.read(pointer, m * n), product, 1e-5, `C = of ${m} ${n} ${k}`);
+      expectClose(arena.read(pointer, m * n), product, 1e-5, `C = A·B, ${shape}`);
       const bias = someFloats(n, 9);
       callGemm(module, { ...call, bias: arena.floats(bias) });
       expectClose(
         arena.read(pointer, m * n),
         product.map((v, i) => v + bias[i % n]),
         1e-5,
-        `C = bias + of ${m} ${n} ${k}`,
+        `C = A·B + bias, ${shape}`,
       );
     }
   },
@@ -188,21 +190,22 @@ const gemmCases: KernelCase[] = [0, 1, 2, 3].map((form) => ({
 
 const otherCases: KernelCase[] = [
   {
-    name: 'the plain implementation of threefry reproduces the known answers',
+    name: 'threefry in plain JavaScript reproduces the test vectors of Random123',
     run: () => {
       for (const [counter, key, expectedValues] of KNOWN_ANSWERS) {
-        if (threefry(key, counter).join() !== expectedValues.join())
-          throw new Error(`key ${key}, counter ${counter}`);
+        const got = threefry(key, counter);
+        if (got.join() !== expectedValues.join())
+          throw new Error(`threefry(key ${key}, counter ${counter}) must be ${expectedValues}, got ${got}`);
       }
     },
   },
   {
-    name: 'random_uniform and random_mask return the words of threefry',
+    name: 'random_uniform and random_mask use the words of threefry',
     run: (module) => {
       const arena = new Arena(module);
       const n = 1001;
-      // The low word of this counter overflows within the sequence.
-      const stream = words([0x12345678, 0x9abcdef0], [0xfffffff0, 7], n).map((word) => word >>> 8);
+      // The low word of this counter overflows within the first 1001 numbers.
+      const stream = randomWords([0x12345678, 0x9abcdef0], [0xfffffff0, 7], n).map((word) => word >>> 8);
       const y = arena.empty(n);
       const call = { key0: 0x12345678, key1: 0x9abcdef0, counter0: 0xfffffff0, counter1: 7, y, n };
       callRandomUniform(module, call);
@@ -244,19 +247,19 @@ const otherCases: KernelCase[] = [
     run: (module) => {
       const [outer, n, inner] = [3, 37, 5];
       const x = someFloats(outer * n * inner);
-      const forms: Record<keyof typeof ReduceOp, (values: number[]) => number> = {
+      const references: Record<keyof typeof ReduceOp, (values: number[]) => number> = {
         sum: (values) => values.reduce((a, b) => a + b),
         max: (values) => Math.max(...values),
         min: (values) => Math.min(...values),
         sumSquares: (values) => values.reduce((a, b) => a + b * b, 0),
       };
-      for (const [name, expected] of Object.entries(forms)) {
+      for (const [name, expected] of Object.entries(references)) {
         const arena = new Arena(module);
         const y = arena.empty(outer * inner);
         const op = ReduceOp[name as keyof typeof ReduceOp];
         callReduce(module, { op, x: arena.floats(x), y, outer, n, inner });
-        const expectedValues = Float32Array.from({ length: outer * inner }, (_, at) => {
-          const start = Math.floor(at / inner) * n * inner + (at % inner);
+        const expectedValues = Float32Array.from({ length: outer * inner }, (_, index) => {
+          const start = Math.floor(index / inner) * n * inner + (index % inner);
           return expected(Array.from({ length: n }, (_, i) => x[start + i * inner]));
         });
         expectClose(arena.read(y, outer * inner), expectedValues, 2e-6, name);
@@ -319,7 +322,7 @@ const otherCases: KernelCase[] = [
         rate: 0.01,
       });
       const half = g.map((value) => value * 0.5);
-      // The kernel gets the betas, and therefore 1 - beta, in float32. The rounding is visible where v is small.
+      // The kernel receives beta1 and beta2 as float32. Without the same rounding here, small values of v differ visibly.
       const [beta1, beta2] = [Math.fround(0.9), Math.fround(0.999)];
       const newM = m.map((value, i) => beta1 * value + (1 - beta1) * half[i]);
       const newV = v.map((value, i) => beta2 * value + (1 - beta2) * half[i] ** 2);

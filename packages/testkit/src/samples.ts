@@ -1,6 +1,6 @@
 /**
- * Samples of every op in the op table, used by the gradient checks and the backend contract. The type requires samples
- * for each op. Each sample draws its inputs from its own stream, so that a new sample does not change the others.
+ * Samples of every op in the op table, used by the gradient checks and the backend contract. Each sample draws its inputs
+ * from its own random stream, so a new sample does not change the inputs of the others.
  */
 import { RandomStream } from '@unroll/core';
 import { type AnyOp, type OpName, opTable } from '@unroll/core/internal';
@@ -13,6 +13,7 @@ import { shapeSamples } from './samples/shapes.js';
 
 export type { AnySample, Sample, SampleFor } from './samples/sample.js';
 
+/** Samples by op name. The type requires samples for each op. */
 export const samples: Samples = {
   ...elementwiseSamples,
   ...shapeSamples,
@@ -23,18 +24,19 @@ export const samples: Samples = {
 export const opNames = Object.keys(opTable) as OpName[];
 
 /**
- * An op with its samples, without their specific types: the type checker cannot match attributes to an op whose name is
- * known only at run time.
+ * Returns an op and its samples with general types: the type checker cannot match attributes to an op whose name is known
+ * only at run time.
  */
 export function opWithSamples(name: OpName): { op: AnyOp; samples: readonly AnySample[] } {
   return { op: opTable[name], samples: samples[name] };
 }
 
-/** The stream that a sample draws from. */
+/** Returns the random stream from which a sample draws its inputs. */
 export function streamOf(op: string, sample: { readonly name: string }): RandomStream {
   return new RandomStream(20, op, sample.name);
 }
 
+/** Draws the inputs of a sample; null for an input that is not given. */
 export function drawInputs(op: string, sample: AnySample): (Drawn | null)[] {
   const stream = streamOf(op, sample);
   return sample.inputs.map((maker, i) => (maker === null ? null : maker(stream.child('input', i))));

@@ -3,6 +3,7 @@
 
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24];
 
+/** Returns the two output words for a key and a counter. */
 export const threefry = (key: [number, number], counter: [number, number]): [number, number] => {
   const keys = [key[0] >>> 0, key[1] >>> 0, (0x1bd11bda ^ key[0] ^ key[1]) >>> 0];
   let x = (counter[0] + keys[0]) >>> 0;
@@ -20,7 +21,7 @@ export const threefry = (key: [number, number], counter: [number, number]): [num
   return [x, y];
 };
 
-/** From kat_vectors of Random123: counter, key and result of threefry2x32 with 20 rounds. */
+/** Test vectors from the file kat_vectors of Random123: counter, key and result of threefry2x32 with 20 rounds. */
 export const KNOWN_ANSWERS: [[number, number], [number, number], [number, number]][] = [
   [
     [0, 0],
@@ -39,8 +40,8 @@ export const KNOWN_ANSWERS: [[number, number], [number, number], [number, number
   ],
 ];
 
-/** The first words of the stream (key, counter). */
-export const words = (key: [number, number], counter: [number, number], count: number): number[] => {
+/** Returns the first `count` words of the random stream with this key that starts at this counter. */
+export const randomWords = (key: [number, number], counter: [number, number], count: number): number[] => {
   const out: number[] = [];
   let [low, high] = counter;
   while (out.length < count) {

@@ -1,6 +1,6 @@
 /**
- * Training data: arrays and tensors of all examples, or any (async) iterable of batches. Both become a `BatchSource`,
- * which returns the prepared batches of an epoch, starting at any step so that a run can resume.
+ * Training data: arrays or tensors of all examples, or a sync or async iterable of batches. Both are converted to a
+ * `BatchSource`, which returns the prepared batches of an epoch. It can start at any step, so that a run can resume.
  */
 import {
   type FloatArray,
@@ -13,70 +13,71 @@ import {
   tensor,
   valueError,
 } from '@unroll/core';
-import { hostTensor, masksFor, nextTurnIfDue, onHost, takeRows, valuesOf } from '@unroll/core/internal';
+import { hostTensor, masksFor, takeRows, toHost, valuesOf, yieldIfDue } from '@unroll/core/internal';
 
-/** Tensors in the order of a model's inputs or outputs; null for an input or output without one. */
+/** Tensors in the order of a model's inputs or outputs; null where an input or output has none. */
 export type TensorList = readonly (Tensor | null)[];
 
-/** All examples, or those of one batch. The first axes count examples. */
+/** All examples, or the examples of one batch. The first axis of every tensor is the number of examples. */
 export interface Examples {
-  /** [N, ...]: one tensor (or nested arrays), or one for each of the model's inputs. */
+  /** [N, ...]: a tensor or nested arrays, or a list with one tensor for each input of the model. */
   x: TensorLike | readonly Tensor[];
-  /** [N, ...]: likewise for each output. */
+  /** [N, ...]: a tensor or nested arrays, or a list with one tensor for each output that has a loss. */
   y: TensorLike | readonly Tensor[];
   /**
-   * Weight of each example in the loss, [N], or of each step, [N, T]. For several outputs also a list; a single
-   * tensor applies to all outputs. Default 1.
+   * Weight of each example in the loss, [N], or of each step, [N, T]. A single tensor applies to all outputs; a list has
+   * one entry for each output that has a loss (null: 1). Default 1.
    */
   sampleWeights?: TensorLike | TensorList;
   /**
-   * Valid steps as 1 and padding as 0, [N, T]. For several inputs also a list; a single mask applies to the sequences
-   * [N, T, ...] of its length, or if there are none to the one input of ids [N, T]. Default: all steps are valid.
+   * 1 for valid steps and 0 for padding, [N, T]. A list has one entry for each input (null: all steps are valid). A
+   * single mask applies to every input [N, T, ...] with the same T; if there is no such input, to the only input of ids
+   * [N, T]. Default: all steps are valid.
    */
   mask?: TensorLike | TensorList;
 }
 
-/** A sequence of batches. A function is called at the start of each epoch with the epoch number, starting at 1. */
+/** Batches, or a function that returns the batches of an epoch. It gets the number of the epoch, starting at 1. */
 export type Batches =
   | Iterable<Examples>
   | AsyncIterable<Examples>
   | ((epoch: number) => Iterable<Examples> | AsyncIterable<Examples>);
 
-/** One batch, ready for a step. Its tensors are in host memory. */
+/** One batch, ready for a training step. Its tensors are in host memory. */
 export interface PreparedBatch {
   inputs: readonly Tensor[];
-  /** One for each input. */
+  /** One entry for each input; null: all steps are valid. */
   masks: TensorList;
   targets: readonly Tensor[];
-  /** One for each target. */
+  /** One entry for each target; null: all weights are 1. */
   weights: TensorList;
   /** Number of examples. */
   examples: number;
-  /** Row numbers in the data set, if known. */
-  rows?: Uint32Array;
+  /** Index of each example in the data set. Absent for batches of an iterable. */
+  indices?: Uint32Array;
   /** True for the last batch of the epoch. */
   last: boolean;
 }
 
-/** The source of batches for the training loop. */
+/** A source of batches for the training loop. */
 export interface BatchSource {
-  /** Batches per epoch; null if unknown before its end. */
+  /** Batches per epoch; null if this is only known at the end of an epoch. */
   readonly steps: number | null;
-  /** The prepared batches of an epoch, without the first `skip`. */
+  /** Returns the prepared batches of an epoch, without the first `skip` batches. */
   epoch(epoch: number, skip: number): AsyncIterable<PreparedBatch>;
 }
 
-type Prepared = Omit<PreparedBatch, 'last'>;
+type CheckedExamples = Omit<PreparedBatch, 'last'>;
 
 /**
- * Converts examples to tensors and checks them. @throws UnrollError `shape` if counts differ, `value` if there are
- * none
+ * Converts examples to tensors and checks them.
+ * @throws UnrollError `shape` if the numbers of examples differ, `value` if there are no examples
  */
-export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
-  const inputs = listOf(x) as Tensor[];
-  const targets = listOf(y) as Tensor[];
+export function checkExamples({ x, y, sampleWeights, mask }: Examples): CheckedExamples {
+  const inputs = toTensorList(x) as Tensor[];
+  const targets = toTensorList(y) as Tensor[];
   const weights = weightsFor(targets, sampleWeights);
-  const masks = masksFor(inputs, mask === undefined ? null : listOf(mask));
+  const masks = masksFor(inputs, mask === undefined ? null : toTensorList(mask));
   const examples = targets[0]?.shape[0] ?? 0;
   const named = [
     ...inputs.map((tensor) => ['x', tensor] as const),
@@ -87,8 +88,8 @@ export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
   for (const [name, tensor] of named) {
     if (tensor === null || tensor.shape[0] === examples) continue;
     throw shapeError(
-      `${name} has ${tensor.shape[0]} examples (${formatShape(tensor.shape)}) and y has ${examples} ` +
-        `(${formatShape(targets[0].shape)}). Each example needs one of each.`,
+      `${name} has ${tensor.shape[0]} examples (${formatShape(tensor.shape)}), but y has ${examples} ` +
+        `(${formatShape(targets[0].shape)}). Their first axes must be equal.`,
       { [name]: tensor.shape, y: targets[0].shape },
     );
   }
@@ -96,7 +97,8 @@ export function prepare({ x, y, sampleWeights, mask }: Examples): Prepared {
   return { inputs, masks, targets, weights, examples };
 }
 
-function listOf(values: TensorLike | TensorList): TensorList {
+/** Wraps a single tensor or nested arrays as a list; returns a list unchanged. */
+function toTensorList(values: TensorLike | TensorList): TensorList {
   return isTensorList(values)
     ? values
     : [values instanceof Tensor ? values : tensor(values as Exclude<TensorLike, Tensor>)];
@@ -110,10 +112,10 @@ function isTensorList(values: TensorLike | TensorList): values is TensorList {
   );
 }
 
-/** The weights of each target: those of a list, or a single one for all. */
+/** Returns the weights of each target: the entries of a list, or the same single tensor for all targets. */
 function weightsFor(targets: TensorList, weights: TensorLike | TensorList | undefined): TensorList {
   if (weights === undefined) return targets.map(() => null);
-  const list = listOf(weights);
+  const list = toTensorList(weights);
   if (list.length === targets.length) return list;
   if (list.length === 1) return targets.map(() => list[0]);
   throw valueError(
@@ -123,8 +125,8 @@ function weightsFor(targets: TensorList, weights: TensorLike | TensorList | unde
   );
 }
 
-/** The examples in rows `start` to `start + count` of the tensors. */
-export interface Rows {
+/** A range of examples: indices `start` to `start + count - 1` on the first axis of the tensors. */
+export interface ExampleRange {
   readonly count: number;
   readonly start: number;
   inputs: readonly Tensor[];
@@ -133,67 +135,77 @@ export interface Rows {
   weights: TensorList;
 }
 
-export function toRows(examples: Examples): Rows {
-  const { inputs, masks, targets, weights, examples: count } = prepare(examples);
+/** Converts examples to the range of all of them. @throws UnrollError as for {@link checkExamples} */
+export function toRange(examples: Examples): ExampleRange {
+  const { inputs, masks, targets, weights, examples: count } = checkExamples(examples);
   return { count, start: 0, inputs, masks, targets, weights };
 }
 
-/** Copies the tensors of rows to host memory. */
-export async function loadRows(rows: Rows): Promise<void> {
-  rows.inputs = await onHost(rows.inputs);
-  rows.masks = await onHost(rows.masks);
-  rows.targets = await onHost(rows.targets);
-  rows.weights = await onHost(rows.weights);
+/** Copies the tensors of a range to host memory. */
+export async function loadRange(range: ExampleRange): Promise<void> {
+  range.inputs = await toHost(range.inputs);
+  range.masks = await toHost(range.masks);
+  range.targets = await toHost(range.targets);
+  range.weights = await toHost(range.weights);
 }
 
 /**
- * Splits rows into the first ones for training and the last ones for validation, as in Keras: before any shuffling.
- * @param share in (0, 1)
+ * Splits a range before any shuffling, as in Keras: the first examples are for training, the last for validation.
+ * @param validationShare share of the examples for validation, above 0 and below 1
  */
-export function splitRows(rows: Rows, share: number): { training: Rows; validation: Rows } {
-  const at = Math.floor(rows.count * (1 - share));
-  if (!(share > 0 && share < 1) || at === 0 || at === rows.count) {
+export function splitRange(
+  range: ExampleRange,
+  validationShare: number,
+): { training: ExampleRange; validation: ExampleRange } {
+  const trainingCount = Math.floor(range.count * (1 - validationShare));
+  if (!(validationShare > 0 && validationShare < 1) || trainingCount === 0 || trainingCount === range.count) {
     throw valueError(
-      `validationSplit ${share} of ${rows.count} examples leaves ${Math.max(0, at)} to train on. Give a ` +
-        'share between ' +
-        '0 and 1 that leaves at least one on either side.',
-      { validationSplit: share, count: rows.count },
+      `validationSplit must be above 0, below 1, and leave at least one of the ${range.count} examples for training and ` +
+        `one for validation, got ${validationShare}.`,
+      { validationSplit: validationShare, count: range.count },
     );
   }
-  const part = (from: number, to: number): Rows => ({ ...rows, start: rows.start + from, count: to - from });
-  return { training: part(0, at), validation: part(at, rows.count) };
+  const part = (from: number, to: number): ExampleRange => ({
+    ...range,
+    start: range.start + from,
+    count: to - from,
+  });
+  return { training: part(0, trainingCount), validation: part(trainingCount, range.count) };
 }
 
-/** Batches of rows in the order that `shuffle` returns for an epoch (null: in the given order). */
-export function rowSource(
-  rows: Rows,
+/**
+ * Returns a source of batches of a range.
+ * @param shuffle returns the random stream that shuffles an epoch; null: the examples keep their order
+ */
+export function rangeSource(
+  range: ExampleRange,
   batchSize: number,
   shuffle: ((epoch: number) => RandomStream) | null = null,
 ): BatchSource {
-  const steps = Math.ceil(rows.count / batchSize);
+  const steps = Math.ceil(range.count / batchSize);
   return {
     steps,
     async *epoch(epoch, skip) {
-      await loadRows(rows);
+      await loadRange(range);
       const order = shuffle
-        ? shuffle(epoch).permutation(rows.count)
-        : Uint32Array.from({ length: rows.count }, (_, i) => i);
+        ? shuffle(epoch).permutation(range.count)
+        : Uint32Array.from({ length: range.count }, (_, i) => i);
       for (let step = skip; step < steps; step++) {
-        const chosen = order.subarray(step * batchSize, (step + 1) * batchSize);
-        const at = rows.start === 0 ? chosen : chosen.map((row) => rows.start + row);
+        const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
+        const rows = range.start === 0 ? indices : indices.map((index) => range.start + index);
         const optional = (tensors: TensorList): TensorList =>
-          tensors.map((tensor) => tensor && takeRows(tensor, at));
-        const masks = optional(rows.masks);
+          tensors.map((tensor) => tensor && takeRows(tensor, rows));
+        const masks = optional(range.masks);
         yield {
-          inputs: await finiteInputs(
-            rows.inputs.map((tensor) => takeRows(tensor, at)),
+          inputs: await sanitizePadding(
+            range.inputs.map((tensor) => takeRows(tensor, rows)),
             masks,
           ),
           masks,
-          targets: rows.targets.map((tensor) => takeRows(tensor, at)),
-          weights: optional(rows.weights),
-          examples: chosen.length,
-          rows: chosen,
+          targets: range.targets.map((tensor) => takeRows(tensor, rows)),
+          weights: optional(range.weights),
+          examples: indices.length,
+          indices,
           last: step === steps - 1,
         };
       }
@@ -202,105 +214,107 @@ export function rowSource(
 }
 
 /**
- * Batches of an iterable. A reusable one (an array, a function) is iterated once per epoch. A one-shot iterator (a
- * generator object) continues from epoch to epoch; `stepsPerEpoch` must then give the number of steps per epoch.
+ * Returns a source of the batches of an iterable. An array or a function is iterated anew in every epoch. A generator
+ * object can be iterated only once: each epoch takes the next `stepsPerEpoch` batches.
+ * @param stepsPerEpoch number of batches per epoch; null: an epoch ends when the iterable ends
  */
 export function iterableSource(batches: Batches, stepsPerEpoch: number | null): BatchSource {
-  const walk = (epoch: number): AsyncIterator<Examples> | Iterator<Examples> => {
+  const iterate = (epoch: number): AsyncIterator<Examples> | Iterator<Examples> => {
     const iterable = typeof batches === 'function' ? batches(epoch) : batches;
     return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
   };
-  let going: ReturnType<typeof walk> | null = null; // a one-shot iterator in use
+  let generator: ReturnType<typeof iterate> | null = null; // a generator object that earlier epochs have started
   return {
     steps: stepsPerEpoch,
     async *epoch(epoch, skip) {
-      const iterator = going ?? walk(epoch);
-      const oneShot = (iterator as object) === batches;
-      // When a run resumes, a one-shot iterator first repeats the batches of earlier epochs.
-      const behind = oneShot && going === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
-      if (oneShot) going = iterator;
-      const take = async (): Promise<Examples | null> => {
-        await nextTurnIfDue(); // one batch is read ahead: two in one turn would block the page twice as long
+      const iterator = generator ?? iterate(epoch);
+      const isGenerator = (iterator as object) === batches;
+      // If a run resumes, a new generator object first repeats the batches of earlier epochs, which are skipped.
+      const earlier = isGenerator && generator === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
+      if (isGenerator) generator = iterator;
+      const next = async (): Promise<Examples | null> => {
+        await yieldIfDue(); // the first step may read two batches; in one turn, they would block the page twice as long
         const { value, done } = await iterator.next();
         return done ? null : (value as Examples);
       };
       try {
-        for (let i = 0; i < behind + skip; i++) await take();
-        yield* follow(take, skip, stepsPerEpoch, epoch);
+        for (let i = 0; i < earlier + skip; i++) await next();
+        yield* batchesOf(next, skip, stepsPerEpoch, epoch);
       } finally {
-        if (!oneShot) await iterator.return?.();
+        if (!isGenerator) await iterator.return?.();
       }
     },
   };
 }
 
-/** Batches with a flag for the last one. Without a given count, the next batch is read ahead to detect the end. */
-async function* follow(
-  take: () => Promise<Examples | null>,
+/** Yields prepared batches. If `steps` is null, each next batch is read in advance, to detect the last one. */
+async function* batchesOf(
+  next: () => Promise<Examples | null>,
   skip: number,
   steps: number | null,
   epoch: number,
 ): AsyncGenerator<PreparedBatch> {
   if (steps !== null) {
     for (let step = skip; step < steps; step++) {
-      const batch = await take();
+      const batch = await next();
       if (batch === null) throw endedEarly(epoch, step, steps);
-      yield await prepared(batch, step === steps - 1);
+      yield await prepareBatch(batch, step === steps - 1);
     }
     return;
   }
-  let next = await take();
-  if (next === null && skip === 0) throw endedEarly(epoch, 0, null);
-  while (next !== null) {
-    const batch = next;
-    next = await take();
-    yield await prepared(batch, next === null);
+  let following = await next();
+  if (following === null && skip === 0) throw endedEarly(epoch, 0, null);
+  while (following !== null) {
+    const batch = following;
+    following = await next();
+    yield await prepareBatch(batch, following === null);
   }
 }
 
-async function prepared(batch: Examples, last: boolean): Promise<PreparedBatch> {
-  const { inputs, targets, weights, examples, ...given } = prepare(batch);
-  const masks = await onHost(given.masks);
+/** Checks a batch, copies it to host memory and replaces non-finite padding. */
+async function prepareBatch(batch: Examples, last: boolean): Promise<PreparedBatch> {
+  const { inputs, targets, weights, examples, ...rest } = checkExamples(batch);
+  const masks = await toHost(rest.masks);
   return {
-    inputs: await finiteInputs(await onHost(inputs), masks),
+    inputs: await sanitizePadding(await toHost(inputs), masks),
     masks,
-    targets: await onHost(targets),
-    weights: await onHost(weights),
+    targets: await toHost(targets),
+    weights: await toHost(weights),
     examples,
     last,
   };
 }
 
-/** Inputs with 0 where a masked step holds NaN or infinity: its gradient is 0, and a product of 0 and NaN is NaN. */
-function finiteInputs(inputs: readonly Tensor[], masks: TensorList): Promise<Tensor[]> {
-  return Promise.all(inputs.map((input, i) => withFinitePadding(input, masks[i])));
+/** Replaces non-finite values in masked steps by 0. Their gradient is 0, but 0 times NaN or infinity would be NaN. */
+function sanitizePadding(inputs: readonly Tensor[], masks: TensorList): Promise<Tensor[]> {
+  return Promise.all(inputs.map((input, i) => sanitizeInput(input, masks[i])));
 }
 
-async function withFinitePadding(input: Tensor, mask: Tensor | null): Promise<Tensor> {
-  // A mask of another shape is refused by the model.
+async function sanitizeInput(input: Tensor, mask: Tensor | null): Promise<Tensor> {
+  // The model reports a mask of a wrong shape.
   if (mask === null || mask.size === 0 || input.size % mask.size !== 0) return input;
   const width = input.size / mask.size;
-  const [values, counts] = await valuesOf([input, mask]);
+  const [values, valid] = await valuesOf([input, mask]);
   let finite: FloatArray | null = null;
-  for (let at = 0; at < values.length; at++) {
-    if (Number.isFinite(values[at]) || counts[Math.floor(at / width)] !== 0) continue;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i]) || valid[Math.floor(i / width)] !== 0) continue;
     finite ??= values.slice();
-    finite[at] = 0;
+    finite[i] = 0;
   }
   return finite ? hostTensor(finite, input.shape) : input;
 }
 
+/** Returns the error for an epoch with fewer batches than expected. */
 function endedEarly(epoch: number, step: number, steps: number | null): Error {
-  const found = steps === null ? 'contained no batch' : `ended after ${step} of ${steps} batches`;
+  const problem = steps === null ? 'are empty' : `ended after ${step} of ${steps} batches`;
   return valueError(
-    `The batches ${found} in epoch ${epoch}. A generator object can be walked once: give a function that ` +
-      'makes one for ' +
-      'each epoch, or stepsPerEpoch that fits it.',
+    `The batches ${problem} in epoch ${epoch}. A generator object can be iterated only once: pass a function that ` +
+      'returns a new one for each epoch, or set a stepsPerEpoch that fits.',
     { epoch, step, steps },
   );
 }
 
-/** Shapes of the inputs, [-1, ...] for any number of examples. */
+/** Returns the shapes of the inputs, with -1 (any number of examples) as the first axis. */
 export function inputShapes(inputs: readonly Tensor[]): Shape[] {
   return inputs.map((input) => [-1, ...input.shape.slice(1)]);
 }

@@ -1,81 +1,83 @@
-/** The states that stateful layers carry from batch to batch, as seen by training. */
+/** Reads, resets and restores the states that stateful layers carry from batch to batch. */
 import { type Model, type Tensor, tensor } from '@unroll/core';
 import type { SavedTensor } from './callbacks/callback.js';
-import type { Reading } from './snapshot.js';
+import type { PendingTensors } from './snapshot.js';
 
-/** A tree of tensors with the structure of the model. Models of @unroll/nn have it. */
-interface Memory {
+/** Carried states: a tree of tensors with the structure of the model. */
+interface StateTree {
   tensors: Record<string, Tensor>;
-  parts: Record<string, Memory>;
+  parts: Record<string, StateTree>;
 }
 
-/** A model that carries states. Other models lack these members. */
-interface Carrier {
-  carriedStates: Memory;
+/** The members of a stateful model of @unroll/nn. Other models lack them. */
+interface StatefulModel {
+  carriedStates: StateTree;
   resetStates(): void;
 }
 
+/** The members of a layer of @unroll/nn that are used here. */
 interface LayerLike {
   readonly stateful?: boolean;
   readonly sublayers?: readonly LayerLike[];
 }
 
-/** True if any layer of the model carries its state from batch to batch. */
+/** Returns true if any layer of the model carries its state from batch to batch. */
 export function isStateful(model: Model): boolean {
-  const walk = (layer: LayerLike): boolean => layer.stateful === true || (layer.sublayers ?? []).some(walk);
-  return walk(model as LayerLike);
+  const anyStateful = (layer: LayerLike): boolean =>
+    layer.stateful === true || (layer.sublayers ?? []).some(anyStateful);
+  return anyStateful(model as LayerLike);
 }
 
-/** Returns a function that restores the current states. */
-export function holdStates(model: Model): () => void {
+/** Captures the current states and returns a function that restores them. */
+export function captureStates(model: Model): () => void {
   if (!isStateful(model)) return () => {};
-  const carrier = model as unknown as Carrier;
-  const saved = carrier.carriedStates;
+  const stateful = model as unknown as StatefulModel;
+  const saved = stateful.carriedStates;
   return () => {
-    carrier.resetStates();
-    carrier.carriedStates = saved;
+    stateful.resetStates();
+    stateful.carriedStates = saved;
   };
 }
 
-/** Runs `work` with zero states, then restores the current ones. */
+/** Runs `work` with zero states, then restores the current states. */
 export async function withFreshStates<T>(model: Model, work: () => Promise<T>): Promise<T> {
   if (!isStateful(model)) return work();
-  const putBack = holdStates(model);
-  (model as unknown as Carrier).resetStates();
+  const restore = captureStates(model);
+  (model as unknown as StatefulModel).resetStates();
   try {
     return await work();
   } finally {
-    putBack();
+    restore();
   }
 }
 
 const PREFIX = 'carried/';
 
-/** Starts reading the carried states, by path. */
-export function saveStates(model: Model): Reading {
-  const reading: Reading[number][] = [];
-  const walk = ({ tensors, parts }: Memory, path: string): void => {
+/** Starts reading the carried states. Their names are `carried/` and the path in the tree. */
+export function saveStates(model: Model): PendingTensors {
+  const reading: PendingTensors[number][] = [];
+  const walk = ({ tensors, parts }: StateTree, path: string): void => {
     for (const [name, value] of Object.entries(tensors)) {
       reading.push([`${path}${encodeURIComponent(name)}`, value.shape, value.data()]);
     }
     for (const [name, part] of Object.entries(parts)) walk(part, `${path}${encodeURIComponent(name)}/`);
   };
-  if (isStateful(model)) walk((model as unknown as Carrier).carriedStates, PREFIX);
+  if (isStateful(model)) walk((model as unknown as StatefulModel).carriedStates, PREFIX);
   return reading;
 }
 
-/** Restores the carried states from {@link saveStates}. */
+/** Restores the states that {@link saveStates} has read; other tensors in `saved` are ignored. */
 export function restoreStates(model: Model, saved: Readonly<Record<string, SavedTensor>>): void {
   if (!isStateful(model)) return;
-  const memory: Memory = { tensors: {}, parts: {} };
+  const tree: StateTree = { tensors: {}, parts: {} };
   for (const [path, { shape, values }] of Object.entries(saved)) {
     if (!path.startsWith(PREFIX)) continue;
     const names = path.slice(PREFIX.length).split('/').map(decodeURIComponent);
-    let node = memory;
+    let node = tree;
     for (const name of names.slice(0, -1)) node = node.parts[name] ??= { tensors: {}, parts: {} };
     node.tensors[names[names.length - 1]] = tensor(values, shape);
   }
-  const carrier = model as unknown as Carrier;
-  carrier.resetStates();
-  carrier.carriedStates = memory;
+  const stateful = model as unknown as StatefulModel;
+  stateful.resetStates();
+  stateful.carriedStates = tree;
 }

@@ -1,23 +1,22 @@
 /**
- * Gradient clipping: keeps exploding gradients of a recurrent network from destroying its weights.
+ * Gradient clipping, which limits the damage of exploding gradients in recurrent networks.
  *
- * Non-finite norms are handled as in Keras 3, which exposes the problem instead of hiding it: with `norm`, an
- * infinite entry becomes NaN and the other entries of its parameter 0; with `globalNorm`, an infinite or NaN norm
- * makes every gradient NaN; `value` clips infinities to the limit and preserves NaN. (The training loop stops at such
- * a gradient before clipping.)
+ * Non-finite gradients are handled as in Keras 3: with `norm`, an infinite entry becomes NaN and the other entries of its
+ * parameter become 0; with `globalNorm`, an infinite or NaN norm makes every gradient NaN; `value` clips infinities to the
+ * limit and preserves NaN. The training loop stops at non-finite gradients before it clips.
  */
 import { type FloatArray, scope, type Tensor, valueError } from '@unroll/core';
 import {
   type Block,
   type FlatBuffer,
+  formatValue,
   openScope,
-  shown,
   temporaryTensor,
   valuesOf,
 } from '@unroll/core/internal';
 import { type Optimizer, type ParameterSlice, scalarBlock, scaleInPlace } from './optimizers/optimizer.js';
 
-/** Exactly one kind of clipping. */
+/** Exactly one of three kinds of clipping. */
 export type Clip =
   /** Clips every entry to [-value, value]. */
   | { value: number }
@@ -28,29 +27,29 @@ export type Clip =
 
 const KINDS = ['value', 'norm', 'globalNorm'] as const;
 
-/** @throws UnrollError `value` unless there is exactly one limit, a number above 0 */
+/** Checks and returns `clip`. @throws UnrollError `value` unless it has exactly one limit, a number above 0 */
 export function checkClip(clip: Clip | null): Clip | null {
   if (clip === null) return null;
   if (typeof clip !== 'object') {
     throw valueError(
-      `clip must be exactly one of { value }, { norm } and { globalNorm }, got ${shown(clip)}.`,
+      `clip must be exactly one of { value }, { norm } and { globalNorm }, got ${formatValue(clip)}.`,
       {
         clip,
       },
     );
   }
-  const given = Object.entries(clip).filter(([, limit]) => limit !== undefined && limit !== null);
-  const [kind, limit] = given[0] ?? [];
-  if (given.length !== 1 || !KINDS.includes(kind as (typeof KINDS)[number])) {
+  const limits = Object.entries(clip).filter(([, limit]) => limit !== undefined && limit !== null);
+  const [kind, limit] = limits[0] ?? [];
+  if (limits.length !== 1 || !KINDS.includes(kind as (typeof KINDS)[number])) {
     throw valueError(
       `clip must be exactly one of { value }, { norm } and { globalNorm }, ` +
-        `got { ${given.map(([key]) => key).join(', ')} }.`,
+        `got { ${limits.map(([key]) => key).join(', ')} }.`,
       { clip },
     );
   }
   if (!(typeof limit === 'number' && limit > 0)) {
     throw valueError(
-      `clip: ${kind} must be a number above 0, got ${shown(limit)}. Omit clip to disable clipping.`,
+      `clip: ${kind} must be a number above 0, got ${formatValue(limit)}. Omit clip to disable clipping.`,
       {
         clip,
       },
@@ -59,31 +58,31 @@ export function checkClip(clip: Clip | null): Clip | null {
   return clip;
 }
 
-/** The sum of squares of each block, as one tensor. Requires an open scope. */
-export function squaresOf(blocks: readonly Block[]): Tensor {
-  return reduced(['sumSquares'], blocks);
+/** Returns the sum of squares of each block, as one tensor. Requires an open scope. */
+export function sumsOfSquares(blocks: readonly Block[]): Tensor {
+  return reduceBlocks(['sumSquares'], blocks);
 }
 
-/** All reductions of each block, side by side. */
-function reduced(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
+/** Returns one number per block and reduction: all reductions of the first block, then of the second, and so on. */
+function reduceBlocks(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
   const { backend } = openScope();
   const out = temporaryTensor([blocks.length * ops.length]);
-  let at = 0;
+  let index = 0;
   for (const x of blocks) {
     for (const op of ops) {
-      const place = out.size === 1 ? out.block() : backend.view(out.block(), at++, 1);
-      backend.kernels.reduce(op, x, place, 1, x.length, 1);
+      const element = out.size === 1 ? out.block() : backend.view(out.block(), index++, 1);
+      backend.kernels.reduce(op, x, element, 1, x.length, 1);
     }
   }
   return out;
 }
 
 /**
- * The clipping of a run: its own option, or that of its optimizer.
+ * Returns the clipping of a run: the option of the run or of its optimizer; null: none.
  * @throws UnrollError `value` if both are set, or if the run's option is invalid
  */
-export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Clip | null {
-  const clip = checkClip(own ?? null);
+export function resolveClip(optimizer: Optimizer, runClip: Clip | null | undefined): Clip | null {
+  const clip = checkClip(runClip ?? null);
   if (clip === null) return optimizer.clip ?? null;
   if (!optimizer.clip) return clip;
   throw valueError(`Set either clip or the clipping option of the optimizer ${optimizer.name}, not both.`, {
@@ -93,31 +92,35 @@ export function clipFor(optimizer: Optimizer, own: Clip | null | undefined): Cli
 }
 
 /**
- * Computes the norms of blocks from their sums of squares without overflow. Squares of gradients beyond 1e19 overflow
- * float32.
+ * Returns the norms of blocks, computed from their sums of squares. In float32, squares of gradients above about 1e19 are
+ * infinite; such blocks are divided by their largest absolute value and summed again.
  * @param blocks returns the blocks; called in a scope, and only if a sum is infinite
  */
-export async function normsFrom(squares: FloatArray, blocks: () => readonly Block[]): Promise<number[]> {
+export async function normsFromSquares(
+  squares: FloatArray,
+  blocks: () => readonly Block[],
+): Promise<number[]> {
   const norms = Array.from(squares, Math.sqrt);
   if (!norms.includes(Number.POSITIVE_INFINITY)) return norms;
-  const [ends] = await valuesOf([scope(() => reduced(['max', 'min'], blocks()))]);
-  const largest = norms.map((_, i) => largestOf(ends[2 * i], ends[2 * i + 1]));
-  const scaled = scope(() => squaresOf(blocks().map((g, i) => dividedBy(g, largest[i]))));
-  const [rest] = await valuesOf([scaled]);
+  const [extremes] = await valuesOf([scope(() => reduceBlocks(['max', 'min'], blocks()))]);
+  const largest = norms.map((_, i) => maxAbs(extremes[2 * i], extremes[2 * i + 1]));
+  const scaled = scope(() => sumsOfSquares(blocks().map((g, i) => divideBlock(g, largest[i]))));
+  const [scaledSums] = await valuesOf([scaled]);
   return norms.map((norm, i) => {
     if (norm !== Number.POSITIVE_INFINITY) return norm;
-    return Number.isFinite(largest[i]) ? largest[i] * Math.sqrt(rest[i]) : largest[i];
+    return Number.isFinite(largest[i]) ? largest[i] * Math.sqrt(scaledSums[i]) : largest[i];
   });
 }
 
-function dividedBy(g: Block, divisor: number): Block {
+function divideBlock(g: Block, divisor: number): Block {
   const { backend } = openScope();
   const out = backend.temporary(g.length);
   backend.kernels.binary('div', g, [1], scalarBlock(backend.kernels, divisor), [0], out, [g.length]);
   return out;
 }
 
-function largestOf(max: number, min: number): number {
+/** Returns the largest absolute value of numbers with this maximum and minimum; NaN if either is NaN. */
+function maxAbs(max: number, min: number): number {
   return Number.isNaN(max) || Number.isNaN(min) ? Number.NaN : Math.max(Math.abs(max), Math.abs(min));
 }
 
@@ -128,14 +131,14 @@ export interface Gradients {
 }
 
 export interface Clipped {
-  /** True if anything exceeded the limit. */
+  /** True if a gradient or norm exceeded the limit. */
   clipped: boolean;
-  /** Factor that the optimizer's kernel applies to the gradients. */
+  /** Factor by which the optimizer's kernel must multiply the gradients. */
   gScale: number;
 }
 
 /**
- * Clips gradients in place, or returns the factor for the optimizer's kernel.
+ * Clips gradients: in place for `value` and `norm`, by a factor for the optimizer's kernel for `globalNorm`.
  * @param norm the norm of all gradients
  */
 export async function clipGradients(
@@ -154,7 +157,7 @@ export async function clipGradients(
 }
 
 async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> {
-  const [[max, min]] = await valuesOf([scope(() => reduced(['max', 'min'], [buffer.block()]))]);
+  const [[max, min]] = await valuesOf([scope(() => reduceBlocks(['max', 'min'], [buffer.block()]))]);
   if (max <= limit && min >= -limit) return false;
   scope(() => {
     const { kernels } = openScope().backend;
@@ -166,8 +169,8 @@ async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> 
 }
 
 async function clipByNorm(blocks: () => readonly Block[], limit: number): Promise<boolean> {
-  const [squares] = await valuesOf([scope(() => squaresOf(blocks()))]);
-  const norms = await normsFrom(squares, blocks);
+  const [squares] = await valuesOf([scope(() => sumsOfSquares(blocks()))]);
+  const norms = await normsFromSquares(squares, blocks);
   if (norms.every((norm) => norm <= limit)) return false;
   scope(() => {
     const { kernels } = openScope().backend;

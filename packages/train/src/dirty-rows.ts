@@ -1,13 +1,17 @@
-/** The dirty rows of each parameter: those with gradients since the last update, which a lazy optimizer updates. */
+/**
+ * Tracks the dirty rows of each parameter: the rows that have received gradients since the last update. A lazy optimizer
+ * updates only these.
+ */
 import type { Parameter, Tensor } from '@unroll/core';
 import { type Block, hostValues, openScope, RowGradient } from '@unroll/core/internal';
 import type { ParameterSlice } from './optimizers.js';
 
-/** The rows of each parameter, or null for all rows. */
+/** For each parameter: the indices of its dirty rows; null: all rows. */
 export type DirtyState = readonly (readonly number[] | null)[];
 
 export class DirtyRows {
   readonly #parameters: readonly Parameter[];
+  /** Null: all rows. */
   #rows: (Set<number> | null)[];
 
   constructor(parameters: readonly Parameter[]) {
@@ -15,7 +19,7 @@ export class DirtyRows {
     this.#rows = parameters.map(() => new Set());
   }
 
-  /** Zeroes the dirty rows of `block`, the gradients of parameter i; its other rows are already zero. */
+  /** Sets the dirty rows of `block`, the gradients of parameter i, to 0. The other rows are already 0. */
   clear(i: number, block: Block): void {
     const { backend } = openScope();
     const rows = this.#rows[i];
@@ -27,8 +31,9 @@ export class DirtyRows {
   }
 
   /**
-   * Marks the rows of a gradient of parameter i; null: the parameter was not used. @param first true for the first
-   * gradient since the last update
+   * Marks the rows of parameter i that have a gradient.
+   * @param grad null: the parameter was not used
+   * @param first true for the first gradient since the last update, which discards earlier marks
    */
   mark(i: number, grad: Tensor | null, first: boolean): void {
     if (first) this.#rows[i] = new Set();
@@ -41,12 +46,12 @@ export class DirtyRows {
       for (const id of hostValues(ids, 'The ids of a lookup')) this.#rows[i]?.add(id);
   }
 
-  /** Marks all rows. */
+  /** Marks all rows of all parameters. */
   markAll(): void {
     this.#rows = this.#rows.map(() => null);
   }
 
-  /** The slices of the parameters, with their dirty rows. */
+  /** Returns the slices of the parameters with their dirty rows. */
   withRows(slices: readonly ParameterSlice[]): ParameterSlice[] {
     return slices.map((slice, i) => {
       const rows = this.#rows[i];

@@ -1,16 +1,16 @@
-/** The backend of a run, recorded in checkpoints because the last bits of results depend on it. */
+/** Describes the backend of a run. Checkpoints store it, because the last bits of results depend on the backend. */
 import { type Backend, currentBackend } from '@unroll/core';
 
 export interface Environment {
-  /** `cpu`, `reference` or another family of backends. */
+  /** Name of the backend, such as `cpu` or `reference`. */
   backend: string;
-  /** The build: `native avx512`, `WebAssembly strict-threads`, `reference float32`. */
+  /** Build of the backend, such as `native avx512`, `WebAssembly strict-threads` or `reference float32`. */
   build: string;
-  /** Does not affect results. */
+  /** Number of threads, which does not affect results. */
   threads: number;
 }
 
-/** What the backend is. */
+/** Describes a backend. Default: the current backend. */
 export function environmentOf(backend: Backend = currentBackend()): Environment {
   const { module } = backend as { module?: { kind: string; variant: string; threads: number } };
   if (module)
@@ -19,12 +19,12 @@ export function environmentOf(backend: Backend = currentBackend()): Environment 
   return { backend: backend.name, build: `${backend.name} ${precision}`, threads: 1 };
 }
 
-/** The warning for a run that resumes in another environment; null if there is none. */
+/** Returns the warning for a run that resumes in another environment; null if the environments are equal. */
 export function environmentWarning(before: Environment, now: Environment): string | null {
   if (before.build !== now.build) {
     return (
-      `The checkpoint was made on ${before.build}, but this run uses ${now.build}. The run continues, but its ` +
-      'last bits will differ from those of an uninterrupted run.'
+      `The checkpoint was made on ${before.build}, but this run uses ${now.build}. The run continues, but ` +
+      'the last bits of its results will differ from those of an uninterrupted run.'
     );
   }
   if (before.threads === now.threads) return null;

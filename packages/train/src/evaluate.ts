@@ -1,6 +1,6 @@
-/** Evaluation: loss and metrics of a model on data, without training. */
+/** Evaluation: computes the loss and metrics of a model on data, without training. */
 import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
-import { checkOptions, inferenceContext, nextTurnIfDue, valuesOf } from '@unroll/core/internal';
+import { checkOptions, inferenceContext, valuesOf, yieldIfDue } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
@@ -8,8 +8,8 @@ import {
   inputShapes,
   iterableSource,
   type PreparedBatch,
-  rowSource,
-  toRows,
+  rangeSource,
+  toRange,
 } from './batches.js';
 import { withFreshStates } from './carried.js';
 import type { MetricValues } from './events.js';
@@ -19,27 +19,27 @@ import {
   lossValues,
   Objective,
   type ObjectiveOptions,
-  type Part,
+  type OutputLoss,
 } from './objective.js';
 import { type MetricOptions, Scores } from './scores.js';
 
 export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
-  /** Examples per batch, for arrays and tensors; iterables have their own batches. Default 256. */
+  /** Examples per batch; ignored if the data are already batches. Default 256. */
   batchSize?: number;
 }
 
 /** The loss, and every metric by its name. */
 export type Evaluation = { loss: number } & Record<string, number>;
 
-/** Loss and metrics over all rows that are not masked. */
+/** Loss and metrics over all unmasked examples or steps. */
 export interface Measures {
   loss: number;
   metrics: MetricValues;
 }
 
 /**
- * The loss and the metrics of a model on data. They are averages over all rows that are not masked, so they do not
- * depend on the batch size.
+ * Returns the loss and the metrics of a model on data. They are computed over all unmasked examples or steps, so they do
+ * not depend on the batch size.
  * @param data all examples, or batches of them
  * @throws UnrollError `shape` if the data do not fit the model
  */
@@ -50,10 +50,10 @@ export async function evaluate(
 ): Promise<Evaluation> {
   checkOptions('evaluate', options, {
     loss: true,
-    lossWeights: 'lists',
+    lossWeights: 'arrayOrObject',
     classWeights: true,
-    metrics: 'lists',
-    weightedMetrics: 'lists',
+    metrics: 'arrayOrObject',
+    weightedMetrics: 'arrayOrObject',
     batchSize: 'count',
   });
   await ready();
@@ -66,20 +66,23 @@ export async function evaluate(
   return { loss, ...metrics };
 }
 
-/** The data as batches, in order. */
+/** Returns a source of batches of the data, in order. */
 export function sourceOf(data: Examples | Batches, batchSize: number): BatchSource {
-  return isExamples(data) ? rowSource(toRows(data), batchSize) : iterableSource(data, null);
+  return isExamples(data) ? rangeSource(toRange(data), batchSize) : iterableSource(data, null);
 }
 
+/** Returns true if the data are examples instead of batches. */
 export function isExamples(data: Examples | Batches): data is Examples {
   return typeof data === 'object' && 'x' in data && 'y' in data;
 }
 
-type Check = (batch: PreparedBatch, parts: readonly Part[]) => Promise<void>;
+/** Checks the losses of a batch; throws to end the evaluation. */
+type LossCheck = (batch: PreparedBatch, parts: readonly OutputLoss[]) => Promise<void>;
 
 /**
- * Loss and metrics over a source; null if `stop` returned true before the end. Afterwards the scores and the
- * states that the model carries are restored.
+ * Returns the loss and metrics over one epoch of a source. Afterwards it restores the scores and the carried states of the
+ * model.
+ * @param stop called after each batch; if it returns true, the result is null
  * @param check called with the losses of each batch; may throw
  */
 export async function measure(
@@ -88,7 +91,7 @@ export async function measure(
   scores: Scores,
   source: BatchSource,
   stop: () => boolean,
-  check: Check = async () => {},
+  check: LossCheck = async () => {},
 ): Promise<Measures | null> {
   const saved = scores.state;
   scores.reset();
@@ -105,7 +108,7 @@ async function measureAll(
   scores: Scores,
   source: BatchSource,
   stop: () => boolean,
-  check: Check,
+  check: LossCheck,
 ): Promise<Measures | null> {
   for await (const batch of source.epoch(1, 0)) {
     const shapes = inputShapes(batch.inputs);
@@ -120,20 +123,20 @@ async function measureAll(
         mask: batch.masks[i] ?? null,
       }));
       const outputs = model.forward(sequences, context);
-      scores.see(outputs, batch);
+      scores.collect(outputs, batch);
       losses = objective.compute(outputs, batch, terms);
       return lossScalars(losses);
     });
     const values = lossValues(losses, await valuesOf(scalars));
     await check(batch, values.parts);
     await scores.add(values);
-    await nextTurnIfDue();
+    await yieldIfDue();
     if (stop()) return null;
   }
   return { loss: scores.loss, metrics: scores.metrics };
 }
 
-/** Names of the model's outputs; null for a model without names. */
+/** Returns the names of the model's outputs; null if the model does not name them. */
 export function outputNames(model: Model): readonly string[] | null {
   return (model as { outputNames?: readonly string[] }).outputNames ?? null;
 }

@@ -1,21 +1,19 @@
-/**
- * The events of `train`, the only input of progress bars, logs, early stopping and checkpoints. Epochs and steps
- * count from 1.
- */
+/** The events of `train`, from which callbacks such as progress bars and logs work. Epochs and steps count from 1. */
 
 /** Metrics by name: the loss, the losses of single outputs, and the requested metrics. */
 export type MetricValues = Readonly<Record<string, number>>;
 
-/** One training step has ended. */
+/** A training step has ended: one batch, and an update if enough batches are accumulated. */
 export interface StepEvent {
   type: 'step';
   epoch: number;
+  /** Number of epochs of the run. */
   epochs: number;
-  /** Batches of this epoch so far. */
+  /** Number of batches of this epoch so far. */
   step: number;
-  /** Batches per epoch; null until the first epoch of an iterable has ended. */
+  /** Number of batches per epoch; null for an iterable until its first epoch has ended. */
   steps: number | null;
-  /** Updates of the weights since the run began. */
+  /** Number of updates of the weights since the run began. */
   updates: number;
   /** True if this step updated the weights; with `accumulate`, not every step does. */
   updated: boolean;
@@ -23,24 +21,26 @@ export interface StepEvent {
   loss: number;
   /** Norm of all gradients before clipping; with `accumulate`, of the accumulated gradients. */
   gradientNorm: number;
+  /** True if this step's update clipped the gradients. */
   clipped: boolean;
   /** Learning rate of the latest update. */
   learningRate: number;
-  /** Examples in this batch. */
+  /** Number of examples in this batch. */
   examples: number;
   /** Training examples per second, since the epoch began or was resumed. */
   sequencesPerSecond: number;
 }
 
+/** An epoch has ended, including its validation. */
 export interface EpochEvent {
   type: 'epoch';
   epoch: number;
   epochs: number;
-  /** Mean over the epoch, computed while the weights changed. */
+  /** Mean training loss over the epoch, measured while the weights changed. */
   loss: number;
   /** Training metrics over the epoch; for several outputs also the loss of each. */
   metrics: MetricValues;
-  /** Mean loss on the validation data, if there are any. */
+  /** Mean loss on the validation data. Absent without validation data, like `validationMetrics`. */
   validationLoss?: number;
   validationMetrics?: MetricValues;
   /** Learning rate of the latest update. */
@@ -49,7 +49,7 @@ export interface EpochEvent {
   seconds: number;
 }
 
-/** A probable mistake; training continues. Each kind is reported once. */
+/** A probable mistake in the settings or the data. Training continues. Each kind of warning is reported once. */
 export interface WarningEvent {
   type: 'warning';
   code: WarningCode;
@@ -57,32 +57,32 @@ export interface WarningEvent {
 }
 
 export type WarningCode =
-  | 'softmax-as-logits' // the output of a softmax is given to a loss that expects logits
+  | 'softmax-as-logits' // a loss that expects logits receives the output of a softmax
   | 'targets-unscaled' // regression targets far larger than the outputs of an untrained network
-  | 'left-padding-stateful' // padding at the start of sequences of a stateful model
-  | 'shuffle-stateful' // shuffled batches of a stateful model
+  | 'left-padding-stateful' // padding at the start of sequences for a stateful model
+  | 'shuffle-stateful' // shuffled examples for a stateful model
   | 'short-sequence' // a sequence shorter than the window
   | 'environment-changed' // a run resumed on another backend, instruction set or number of threads
-  | 'data-changed'; // a run resumed on other data
+  | 'data-changed'; // a run resumed with other data
 
 /** Why a run ended. */
 export type EndReason =
-  | 'done' // all epochs
+  | 'done' // all epochs are complete
   | 'stopped' // a callback, such as early stopping, ended the run
-  | 'aborted'; // the signal ended the run, which can be resumed
+  | 'aborted'; // the AbortSignal ended the run, which can be resumed
 
 export interface EndEvent {
   type: 'end';
   reason: EndReason;
-  /** False if the signal ended the run. */
+  /** False if the reason is `aborted`. */
   completed: boolean;
 }
 
 export type TrainEvent = StepEvent | EpochEvent | WarningEvent | EndEvent;
 
 /**
- * All metrics of an epoch under the names that callbacks monitor: `loss`, each metric, `validationLoss`, and
- * `validation` + Metric for each metric on the validation data.
+ * Returns all metrics of an epoch under the names that callbacks monitor: `loss`, the training metrics, `validationLoss`,
+ * and the validation metrics with a prefix, such as `validationAccuracy`.
  */
 export function metricsOf(
   event: Pick<EpochEvent, 'loss' | 'metrics' | 'validationLoss' | 'validationMetrics'>,

@@ -1,13 +1,13 @@
 /**
- * A fingerprint of data: equal for equal numbers and shapes, on every machine. It detects changes; it is not
- * cryptographic.
+ * Computes fingerprints of data, to detect changes. Equal numbers and shapes have equal fingerprints on every machine. The
+ * hash is not cryptographic.
  */
 import { formatShape } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
-import { type Examples, loadRows, type Rows, toRows } from './batches.js';
+import { type ExampleRange, type Examples, loadRange, toRange } from './batches.js';
 
-/** 64 bits in hexadecimal: two FNV-1a hashes of the values as float32, with different multipliers. */
-function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): string {
+/** Returns 64 bits in hexadecimal: two variants of the FNV-1a hash of the shapes and of the values as float32. */
+function fingerprint({ inputs, targets, masks, weights, start, count }: ExampleRange): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
   const mix = (word: number): void => {
@@ -16,10 +16,11 @@ function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): s
     b ^= b >>> 15;
   };
   for (const tensor of [...inputs, ...targets, ...masks, ...weights]) {
-    const row = tensor?.shape.slice(1) ?? [];
-    for (const character of tensor ? `${count}${formatShape(row)}` : 'none') mix(character.charCodeAt(0));
+    const exampleShape = tensor?.shape.slice(1) ?? [];
+    for (const character of tensor ? `${count}${formatShape(exampleShape)}` : 'none')
+      mix(character.charCodeAt(0));
     if (!tensor) continue;
-    const width = sizeOf(row);
+    const width = sizeOf(exampleShape);
     const values = hostValues(tensor, 'The data').subarray(start * width, (start + count) * width);
     const floats = values instanceof Float32Array ? values : Float32Array.from(values);
     const words = new Int32Array(floats.buffer, floats.byteOffset, floats.length);
@@ -29,13 +30,13 @@ function fingerprint({ inputs, targets, masks, weights, start, count }: Rows): s
   return hex(a) + hex(b);
 }
 
-/** The fingerprint of prepared examples. */
-export async function fingerprintOfRows(rows: Rows): Promise<string> {
-  await loadRows(rows);
-  return fingerprint(rows);
+/** Returns the fingerprint of a range of examples. */
+export async function fingerprintOfRange(range: ExampleRange): Promise<string> {
+  await loadRange(range);
+  return fingerprint(range);
 }
 
-/** The fingerprint of examples: 16 hexadecimal digits. */
+/** Returns the fingerprint of examples: 16 hexadecimal digits. */
 export function fingerprintOf(examples: Examples): Promise<string> {
-  return fingerprintOfRows(toRows(examples));
+  return fingerprintOfRange(toRange(examples));
 }

@@ -1,6 +1,6 @@
-/** `fit`: runs `train` to its end, with callbacks. */
+/** `fit`: runs `train` to the end and calls the callbacks. */
 import { type Model, ready, UnrollError } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import { openCheckpoints } from '#checkpoints';
 import type { Callback, RunControl } from './callbacks/callback.js';
 import type { CheckpointFiles } from './callbacks/checkpoints-node.js';
@@ -8,35 +8,35 @@ import { checkMonitor } from './callbacks/monitor.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { TrainEvent } from './events.js';
 import { emptyHistory, type History, record } from './history.js';
-import { DATA, RUN, type Run, type RunOptions, type TrainingData, train } from './train.js';
+import { DATA_OPTIONS, RUN_OPTIONS, type Run, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface FitExtras {
-  /** Consumers of the events, called in this order. A function gets every event. */
+  /** Callbacks, called with every event in this order. A function is used as `onEvent`. */
   callbacks?: readonly (Callback | Callback['onEvent'])[];
   /** Called with every event, after the callbacks. */
   onEvent?: (event: TrainEvent) => void;
   /** Called with the text of every warning. Default: `console.warn`. */
   onWarning?: (message: string) => void;
   /**
-   * Folder for checkpoints (Node only): `last.safetensors` after every epoch and when the run ends. Default:
-   * none.
+   * Folder for checkpoints (Node only). `last.safetensors` is written after every epoch and when the run ends. Default:
+   * no checkpoints.
    */
   checkpointDir?: string;
-  /** Write a checkpoint also after every so many steps. Default: after epochs only. */
+  /** Also write a checkpoint each time this many steps of an epoch are done. Default: after epochs only. */
   checkpointSteps?: number;
   /**
-   * True: resume from the checkpoint in `checkpointDir`, or start if there is none. Or a checkpoint to resume
-   * from. Default false.
+   * The checkpoint to resume from. True: the last one in `checkpointDir`, or a new run if there is none. False: a new run.
+   * Default false.
    */
   resume?: boolean | Checkpoint;
 }
 
-/** The further options of `fit`. */
-export const EXTRAS: Known<FitExtras> = {
-  callbacks: 'list',
+/** Types of the options that `fit` has in addition to those of `train`, for checks. */
+export const FIT_OPTIONS: OptionTypes<FitExtras> = {
+  callbacks: 'array',
   onEvent: 'function',
   onWarning: 'function',
-  checkpointDir: 'text',
+  checkpointDir: 'string',
   checkpointSteps: 'count',
   resume: true,
 };
@@ -44,31 +44,31 @@ export const EXTRAS: Known<FitExtras> = {
 export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
 
 /**
- * Trains `model` to the end and returns the metrics of every epoch, including those of the run it resumed.
+ * Trains `model` to the end and returns the metrics of every epoch. A resumed run includes the epochs before the checkpoint.
  * @throws UnrollError as for `train`; a `nan` error names the last good checkpoint
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
-  checkOptions('fit', options, { ...RUN, ...DATA, ...EXTRAS });
+  checkOptions('fit', options, { ...RUN_OPTIONS, ...DATA_OPTIONS, ...FIT_OPTIONS });
   const {
-    callbacks: given = [],
+    callbacks: callbackList = [],
     onEvent,
     onWarning,
     checkpointDir,
     checkpointSteps,
     resume,
-    ...rest
+    ...runOptions
   } = options;
   await ready(); // before reading the data, which may be plain arrays
-  const callbacks = withNames(given);
+  const callbacks = withNames(callbackList);
   const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
   if (files) callbacks.push(files);
   const saved = await checkpointFor(resume ?? false, callbacks);
-  const run = train(model, saved ? { ...rest, resume: saved.run } : rest);
+  const run = train(model, saved ? { ...runOptions, resume: saved.run } : runOptions);
   const metrics = [...run.metricNames, ...callbacks.flatMap((callback) => callback.metrics ?? [])];
   for (const { monitors } of callbacks) checkMonitor(monitors, metrics);
   const history = saved ? structuredClone(saved.history) : emptyHistory();
   const warn = onWarning ?? ((message: string) => console.warn(message));
-  for (const message of restore(callbacks, saved, run)) warn(message);
+  for (const message of restoreCallbacks(callbacks, saved, run)) warn(message);
   const snapshot = (): Promise<Checkpoint | null> => checkpointOf(run, callbacks, history);
   try {
     for await (const event of run) {
@@ -84,7 +84,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
   return history;
 }
 
-/** The checkpoint to resume from; null if there is none. */
+/** Returns the checkpoint to resume from; null for a new run. */
 async function checkpointFor(
   resume: boolean | Checkpoint,
   callbacks: readonly Callback[],
@@ -93,26 +93,30 @@ async function checkpointFor(
   if (!resume) return null;
   const files = callbacks.find((callback): callback is CheckpointFiles => 'load' in callback);
   if (files) return files.load();
-  throw new UnrollError('value', 'resume: true needs checkpointDir, the folder to resume from.');
+  throw new UnrollError('value', 'resume: true needs checkpointDir, the folder with the checkpoint.');
 }
 
-/** Wraps functions as callbacks. Names must be unique, because a checkpoint stores states by name. */
-function withNames(given: readonly (Callback | Callback['onEvent'])[]): Callback[] {
-  const callbacks = given.map((one, i) =>
-    typeof one === 'function' ? { name: `function${i}`, onEvent: one } : one,
+/** Wraps functions as callbacks. @throws UnrollError `value` if two callbacks have the same name */
+function withNames(callbackList: readonly (Callback | Callback['onEvent'])[]): Callback[] {
+  const callbacks = callbackList.map((callback, i) =>
+    typeof callback === 'function' ? { name: `function${i}`, onEvent: callback } : callback,
   );
   const names = callbacks.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice === undefined) return callbacks;
+  const duplicate = names.find((name, i) => names.indexOf(name) !== i);
+  if (duplicate === undefined) return callbacks;
   throw new UnrollError(
     'value',
-    `Two callbacks are named "${twice}", but checkpoints store their states by name. Rename one.`,
-    { name: twice },
+    `Two callbacks are named "${duplicate}", but checkpoints store their states by name. Rename one.`,
+    { name: duplicate },
   );
 }
 
-/** Restores the callbacks from their saved states; returns their warnings. */
-function restore(callbacks: readonly Callback[], saved: Checkpoint | null, run: RunControl): string[] {
+/** Restores the callbacks from a checkpoint and returns their warnings. */
+function restoreCallbacks(
+  callbacks: readonly Callback[],
+  saved: Checkpoint | null,
+  run: RunControl,
+): string[] {
   return callbacks.flatMap((callback) => {
     const state = saved?.callbacks[callback.name];
     const message = state ? (callback.restore?.(state, run) ?? null) : null;
@@ -120,6 +124,7 @@ function restore(callbacks: readonly Callback[], saved: Checkpoint | null, run: 
   });
 }
 
+/** Returns a checkpoint of the run and its callbacks; null before the model is built. */
 async function checkpointOf(
   run: Run,
   callbacks: readonly Callback[],
@@ -133,11 +138,12 @@ async function checkpointOf(
   return { run: snapshot, callbacks: Object.fromEntries(states), history };
 }
 
+/** Adds the location of the last checkpoint to a `nan` error; returns other errors unchanged. */
 function withLastSaved(error: unknown, callbacks: readonly Callback[]): unknown {
   if (!(error instanceof UnrollError) || error.code !== 'nan') return error;
   const location = callbacks
     .map((callback) => callback.lastSaved?.() ?? null)
-    .find((found) => found !== null);
+    .find((candidate) => candidate !== null);
   if (location === undefined) return error;
   return new UnrollError(error.code, `${error.message} The last good checkpoint is ${location}.`, {
     ...error.data,

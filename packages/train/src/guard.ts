@@ -1,7 +1,7 @@
 /**
- * Stops a run at values that are not finite, and finds their cause. If a loss or a gradient is not finite, the batch
- * is run again with a check after every layer. The first output (in the backward pass: the first gradient) that is
- * not finite identifies the layer. A normal step only tests two numbers.
+ * Finds the cause of a loss or gradient that is not finite. It checks the data and the weights, then runs the batch again
+ * and checks the output of every layer and, in the backward pass, its gradient. The first value that is not finite
+ * identifies the layer. A normal step only tests the loss and the norm of the gradients.
  */
 import {
   type ForwardContext,
@@ -19,8 +19,8 @@ import { LOSS_PREFIX } from './losses/parameters.js';
 import type { Objective } from './objective.js';
 import type { ContextWith } from './step.js';
 
-/** Epoch and step of a value that is not finite. */
-export interface Sighting {
+/** The step with a loss or gradient that is not finite. */
+export interface FailedStep {
   epoch: number;
   step: number;
   loss: number;
@@ -28,41 +28,45 @@ export interface Sighting {
   gradientNorm?: number;
 }
 
-/** The first value that is not finite. */
-interface Finding {
-  /** A sentence about it, without epoch and step. */
+/** The cause of a failure: the first value that is not finite. */
+interface Cause {
+  /** A sentence that describes the cause, without epoch and step. */
   text: string;
-  /** The layer, parameter or data that it concerns. */
+  /** The layer, parameter or data with this value, for the data of the error. */
   data: Record<string, unknown>;
+  /** A sentence that says what to do. */
   remedy: string;
 }
 
-const BLOWN_UP = 'Clip the gradients (clip: { globalNorm: 1 }) or lower the learning rate.';
-const IN_DATA = 'Look for missing values in the data.';
+const EXPLOSION_REMEDY = 'Clip the gradients (clip: { globalNorm: 1 }) or lower the learning rate.';
+const DATA_REMEDY = 'Look for missing values in the data.';
 
-/** The error with layer, step and batch. @param contextWith recreates the context of the step */
+/**
+ * Returns the error for a failed step, with its cause.
+ * @param contextWith creates the same context as in the step, so that dropout uses the same masks
+ */
 export async function explainNonFinite(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
   contextWith: ContextWith,
-  seen: Sighting,
+  failed: FailedStep,
 ): Promise<UnrollError> {
-  const { epoch, step, loss, gradientNorm } = seen;
-  const found =
-    badData(batch) ??
-    (await badWeights([...model.parameters, ...objective.parameters])) ??
-    (await badLayer(model, objective, batch, contextWith));
-  const whatLoss = gradientNorm === undefined ? 'The validation loss' : 'The loss';
-  const what = Number.isFinite(loss) ? 'The gradient' : whatLoss;
-  const { text, data, remedy } = found ?? {
-    text: 'Running the batch again gave finite values.',
+  const { epoch, step, loss, gradientNorm } = failed;
+  const cause =
+    findBadData(batch) ??
+    (await findBadWeights([...model.parameters, ...objective.parameters])) ??
+    (await findBadLayer(model, objective, batch, contextWith));
+  const lossName = gradientNorm === undefined ? 'The validation loss' : 'The loss';
+  const what = Number.isFinite(loss) ? 'The gradient' : lossName;
+  const { text, data, remedy } = cause ?? {
+    text: 'Its cause is unknown: running the batch again gave finite values.',
     data: {},
-    remedy: BLOWN_UP,
+    remedy: EXPLOSION_REMEDY,
   };
   return new UnrollError(
     'nan',
-    `${what} is not finite at epoch ${epoch}, step ${step} (a batch of ${batch.examples}). ${text} ${remedy}`,
+    `${what} is not finite at epoch ${epoch}, step ${step} (batch of ${batch.examples} examples). ${text} ${remedy}`,
     {
       ...{ epoch, step, loss },
       ...(gradientNorm !== undefined && { gradientNorm }),
@@ -72,73 +76,78 @@ export async function explainNonFinite(
   );
 }
 
-/** Throws if a parameter is not finite. Called after the update that caused it. */
+/**
+ * Throws if a parameter is not finite. The error names the epoch and its last completed step; with step 0, the end of the
+ * previous epoch.
+ */
 export async function checkWeights(
   parameters: readonly Parameter[],
   { epoch, step }: { epoch: number; step: number },
 ): Promise<void> {
-  const found = await badWeights(parameters);
-  if (!found) return;
+  const cause = await findBadWeights(parameters);
+  if (!cause) return;
   const where = step === 0 ? `at the end of epoch ${epoch - 1}` : `at epoch ${epoch}, step ${step}`;
-  throw new UnrollError('nan', `${found.text} Found ${where}. ${found.remedy}`, {
+  throw new UnrollError('nan', `${cause.text} Found ${where}. ${cause.remedy}`, {
     epoch,
     step,
-    ...found.data,
+    ...cause.data,
   });
 }
 
-/** Index of the first value that is not finite; -1 if there is none. */
-function firstBad(values: ArrayLike<number>): number {
+/** Returns the index of the first value that is not finite; -1 if all are finite. */
+function firstNonFinite(values: ArrayLike<number>): number {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
   return -1;
 }
 
-/** True if a tensor exists and contains a value that is not finite. */
-async function isBad(tensor: Tensor | undefined): Promise<boolean> {
-  return tensor !== undefined && firstBad(await tensor.data()) >= 0;
+/** Returns true if the tensor exists and contains a value that is not finite. */
+async function hasNonFinite(tensor: Tensor | undefined): Promise<boolean> {
+  return tensor !== undefined && firstNonFinite(await tensor.data()) >= 0;
 }
 
-function badData(batch: PreparedBatch): Finding | null {
+/** Returns the first value of the batch that is not finite. */
+function findBadData(batch: PreparedBatch): Cause | null {
   const groups = { x: batch.inputs, y: batch.targets, sampleWeights: batch.weights, mask: batch.masks };
   for (const [name, tensors] of Object.entries(groups)) {
     for (const tensor of tensors) {
       const values = tensor ? hostValues(tensor, name) : [];
-      const at = firstBad(values);
-      if (at < 0) continue;
-      const row = Math.floor(at / (values.length / batch.examples));
-      const example = batch.rows?.[row];
+      const index = firstNonFinite(values);
+      if (index < 0) continue;
+      const row = Math.floor(index / (values.length / batch.examples));
+      const example = batch.indices?.[row];
       const where = example === undefined ? `example ${row} of the batch` : `example ${example}`;
       return {
-        text: `${name} has the value ${values[at]} in ${where}.`,
-        data: { [name]: values[at], row, ...(example !== undefined && { example }) },
-        remedy: IN_DATA,
+        text: `${name} has the value ${values[index]} in ${where}.`,
+        data: { [name]: values[index], row, ...(example !== undefined && { example }) },
+        remedy: DATA_REMEDY,
       };
     }
   }
   return null;
 }
 
-async function badWeights(parameters: readonly Parameter[]): Promise<Finding | null> {
+/** Returns the first parameter that is not finite. */
+async function findBadWeights(parameters: readonly Parameter[]): Promise<Cause | null> {
   for (const parameter of parameters) {
-    if (!(await isBad(parameter))) continue;
+    if (!(await hasNonFinite(parameter))) continue;
     return {
       text: `The weights ${parameter.name} of ${ownerOf(parameter.name)} became non-finite in an earlier update.`,
       data: { layer: layerOf(parameter.name), parameter: parameter.name },
-      remedy: BLOWN_UP,
+      remedy: EXPLOSION_REMEDY,
     };
   }
   return null;
 }
 
-/** The members of a layer that the guard uses; layers of @unroll/nn have them. */
+/** The members of a layer of @unroll/nn that are used here. */
 interface LayerLike {
   readonly name: string;
   readonly sublayers?: readonly LayerLike[];
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 }
 
-/** An identity op that reports its gradient. */
-function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
+/** Returns x, as the output of an identity op that calls `onGradient` in the backward pass. */
+function reportGradient(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   const op: Op<null, readonly [Tensor]> = {
     name: 'probe',
     view: true,
@@ -152,59 +161,63 @@ function probe(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   return apply1(op, [x], null);
 }
 
-/** Runs `work` with the outputs of every layer passed through `see`. */
+/** Runs `work` while `onOutputs` replaces the outputs of every layer by its result. */
 function watchLayers<T>(
   layers: readonly LayerLike[],
   prefix: string,
-  see: (layer: string, outputs: MaskedSequence[]) => MaskedSequence[],
+  onOutputs: (layer: string, outputs: MaskedSequence[]) => MaskedSequence[],
   work: () => T,
 ): T {
-  const undo: (() => void)[] = [];
+  const restoreInvoke: (() => void)[] = [];
   const wrap = (layer: LayerLike, path: string): void => {
-    if (Object.hasOwn(layer, 'invoke')) return; // used several times
-    const own = layer.invoke;
-    layer.invoke = (inputs, context) => see(path, own.call(layer, inputs, context));
-    undo.push(() => void Reflect.deleteProperty(layer, 'invoke'));
+    if (Object.hasOwn(layer, 'invoke')) return; // a shared layer is already wrapped
+    const invoke = layer.invoke;
+    layer.invoke = (inputs, context) => onOutputs(path, invoke.call(layer, inputs, context));
+    restoreInvoke.push(() => void Reflect.deleteProperty(layer, 'invoke'));
     for (const inner of layer.sublayers ?? []) wrap(inner, `${path}/${inner.name}`);
   };
   try {
     for (const layer of layers) wrap(layer, `${prefix}${layer.name}`);
     return work();
   } finally {
-    for (const restore of undo) restore();
+    for (const restore of restoreInvoke) restore();
   }
 }
 
-/** A value or gradient at the output of a layer. */
-interface AtOutput {
+/** An output of a layer, or the gradient of the loss with respect to it. */
+interface LayerTensor {
   layer: string;
   tensor: Tensor;
 }
 
 /** The results of running a batch again. */
 interface Replay {
-  /** In the order of the forward pass. */
-  outputs: readonly AtOutput[];
+  /** Outputs of all layers, in the order of the forward pass. */
+  outputs: readonly LayerTensor[];
+  /** The loss of each output of the model that has a loss. */
   losses: readonly Tensor[];
-  /** Gradients at outputs, in the order of the backward pass. */
-  arrived: readonly AtOutput[];
-  /** Gradients of the parameters that have one. */
+  /** Gradients with respect to the outputs of layers, in the order of the backward pass. */
+  outputGradients: readonly LayerTensor[];
+  /** Gradients with respect to the parameters that have one. */
   gradients: ReadonlyMap<Tensor, Tensor>;
 }
 
+/** Runs forward and backward pass of a batch again. */
 function replay(model: Model, objective: Objective, batch: PreparedBatch, contextWith: ContextWith): Replay {
   const { sublayers = [] } = model as { sublayers?: readonly LayerLike[] };
-  const outputs: AtOutput[] = [];
-  const arrived: AtOutput[] = [];
-  const see = (layer: string, sequences: MaskedSequence[]): MaskedSequence[] =>
+  const outputs: LayerTensor[] = [];
+  const outputGradients: LayerTensor[] = [];
+  const onOutputs = (layer: string, sequences: MaskedSequence[]): MaskedSequence[] =>
     sequences.map(({ value, mask }) => {
       outputs.push({ layer, tensor: keep(value) });
-      return { value: probe(value, (tensor) => void arrived.push({ layer, tensor: keep(tensor) })), mask };
+      const onGradient = (gradient: Tensor): void =>
+        void outputGradients.push({ layer, tensor: keep(gradient) });
+      return { value: reportGradient(value, onGradient), mask };
     });
   return scope(() => {
     const tape = new Tape();
     const terms: Tensor[] = [];
-    const { total, parts } = watchLayers(sublayers, '', see, () =>
+    const { total, parts } = watchLayers(sublayers, '', onOutputs, () =>
       tape.recordDuring(() => {
         const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
           value,
@@ -214,71 +227,77 @@ function replay(model: Model, objective: Objective, batch: PreparedBatch, contex
         return objective.compute(model.forward(sequences, context), batch, terms);
       }),
     );
-    return { outputs, losses: parts, arrived, gradients: tape.gradients(total) };
+    return { outputs, losses: parts, outputGradients, gradients: tape.gradients(total) };
   });
 }
 
-async function badLayer(
+/** Runs the batch again and returns the first output, loss or gradient that is not finite. */
+async function findBadLayer(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
   contextWith: ContextWith,
-): Promise<Finding | null> {
-  const { outputs, losses, arrived, gradients } = replay(model, objective, batch, contextWith);
+): Promise<Cause | null> {
+  const { outputs, losses, outputGradients, gradients } = replay(model, objective, batch, contextWith);
   for (const { layer, tensor } of outputs) {
     const values = await tensor.data();
-    const at = firstBad(values);
-    if (at >= 0) return blame(`The output of layer ${layer} has the value ${values[at]}.`, { layer });
+    const index = firstNonFinite(values);
+    if (index >= 0)
+      return explosion(`The output of layer ${layer} has the value ${values[index]}.`, { layer });
   }
   for (const [i, output] of objective.outputs.entries()) {
     const [loss] = await losses[i].data();
-    if (!Number.isFinite(loss)) return badLoss(output, loss);
+    if (!Number.isFinite(loss)) return badLossCause(output, loss);
   }
-  return badGradient([...model.parameters, ...objective.parameters], gradients, arrived);
+  return findBadGradient([...model.parameters, ...objective.parameters], gradients, outputGradients);
 }
 
-function blame(text: string, data: Record<string, unknown>): Finding {
-  return { text, data, remedy: BLOWN_UP };
+/** Returns a cause whose remedy is to limit the gradients. */
+function explosion(text: string, data: Record<string, unknown>): Cause {
+  return { text, data, remedy: EXPLOSION_REMEDY };
 }
 
-function badLoss({ name, loss }: Objective['outputs'][number], value: number): Finding {
-  return blame(`Every layer's output is finite, but the loss ${loss.name} of ${name} is ${value}.`, {
+function badLossCause({ name, loss }: Objective['outputs'][number], value: number): Cause {
+  return explosion(`Every layer's output is finite, but the loss ${loss.name} of ${name} is ${value}.`, {
     output: name,
   });
 }
 
-/** The first non-finite gradient of the backward pass: at a layer's output, or of its weights. */
-async function badGradient(
+/** Returns the first gradient of the backward pass that is not finite: of the output of a layer, or of its weights. */
+async function findBadGradient(
   all: readonly Parameter[],
   gradients: Replay['gradients'],
-  arrived: Replay['arrived'],
-): Promise<Finding | null> {
-  const parameters: Parameter[] = [];
-  for (const own of all) if (await isBad(gradients.get(own))) parameters.push(own);
-  for (const { layer, tensor } of arrived) {
-    if (await isBad(tensor))
-      return blame(`The gradient at the output of layer ${layer} is not finite.`, { layer });
-    const own = parameters.find((parameter) => parameter.name.startsWith(`${layer}/`));
-    if (own) return badWeightGradient(own.name);
+  outputGradients: Replay['outputGradients'],
+): Promise<Cause | null> {
+  const bad: Parameter[] = [];
+  for (const parameter of all) if (await hasNonFinite(gradients.get(parameter))) bad.push(parameter);
+  for (const { layer, tensor } of outputGradients) {
+    if (await hasNonFinite(tensor))
+      return explosion(`The gradient at the output of layer ${layer} is not finite.`, { layer });
+    const ofLayer = bad.find((parameter) => parameter.name.startsWith(`${layer}/`));
+    if (ofLayer) return weightGradientCause(ofLayer.name);
   }
-  return parameters[0] ? badWeightGradient(parameters[0].name) : null;
+  return bad[0] ? weightGradientCause(bad[0].name) : null;
 }
 
-function badWeightGradient(parameter: string): Finding {
+function weightGradientCause(parameter: string): Cause {
   const layer = layerOf(parameter);
-  return blame(`The gradient of the weights ${parameter} of ${ownerOf(parameter)} is not finite.`, {
+  return explosion(`The gradient of the weights ${parameter} of ${ownerOf(parameter)} is not finite.`, {
     layer,
     parameter,
   });
 }
 
-/** `layer encoder/lstm` of `encoder/lstm/kernel`; `the loss of output` of `loss/output/temperature`. */
+/**
+ * Describes the owner of a parameter: `layer encoder/lstm` for `encoder/lstm/kernel`, `the loss of output` for
+ * `loss/output/temperature`.
+ */
 function ownerOf(parameter: string): string {
   const owner = layerOf(parameter);
   return owner.startsWith(LOSS_PREFIX) ? `the loss of ${owner.slice(LOSS_PREFIX.length)}` : `layer ${owner}`;
 }
 
-/** `encoder/lstm` of `encoder/lstm/kernel`. */
+/** Returns the path of a parameter's layer: `encoder/lstm` for `encoder/lstm/kernel`. */
 function layerOf(parameter: string): string {
   return parameter.split('/').slice(0, -1).join('/') || parameter;
 }

@@ -1,4 +1,4 @@
-/** Loss and metrics of every epoch: the result of `fit`. */
+/** The history of a run, which `fit` returns: loss and metrics of every epoch. */
 import { type EndReason, metricsOf, type TrainEvent } from './events.js';
 
 export interface History {
@@ -6,21 +6,22 @@ export interface History {
   epochs: number;
   /** Training loss of each epoch, computed while the weights changed. */
   loss: number[];
-  /** Validation loss of each epoch with validation data. */
+  /** Validation loss of each epoch; empty without validation data. */
   validationLoss: number[];
-  /** The metrics of each epoch by name, and `validation` + Metric. */
+  /** Values of each metric, one per epoch. Validation metrics have a prefix, such as `validationAccuracy`. */
   metrics: Record<string, number[]>;
-  /** False if the signal ended the run. */
+  /** False before the end of the run, and if its AbortSignal ended it. */
   completed: boolean;
   /** Why the run ended; null before its end. */
   reason: EndReason | null;
 }
 
+/** Returns a history without epochs. */
 export function emptyHistory(): History {
   return { epochs: 0, loss: [], validationLoss: [], metrics: {}, completed: false, reason: null };
 }
 
-/** Adds an event. */
+/** Adds an event to the history. */
 export function record(history: History, event: TrainEvent): void {
   if (event.type === 'epoch') {
     history.epochs++;

@@ -1,13 +1,13 @@
-/** Ctrl-C as an AbortSignal: an interrupted run writes its checkpoint first. */
+/** Converts Ctrl-C to an AbortSignal, so that an interrupted run writes its checkpoint before it ends. */
 
 /**
- * A second SIGINT within this many milliseconds is the same key press, because npm forwards the signal that the
- * terminal has already sent.
+ * A second SIGINT within this time belongs to the same key press: the terminal sends the signal to this process and to npm,
+ * and npm forwards it.
  */
-const AGAIN_MS = 500;
+const SAME_KEYPRESS_MS = 500;
 
 /**
- * A signal that is aborted by the first Ctrl-C (SIGINT). `fit({ signal, checkpointDir })` then ends after the current
+ * Returns a signal that the first Ctrl-C (SIGINT) aborts. `fit({ signal, checkpointDir })` then ends after the current
  * step and writes its checkpoint; the process should exit with code 130. A second Ctrl-C, at least half a second
  * later, ends the process immediately.
  */
@@ -16,7 +16,7 @@ export function interruptSignal(): AbortSignal {
   const stop = () => {
     if (controller.signal.aborted) return;
     process.exitCode = 130;
-    setTimeout(() => process.off('SIGINT', stop), AGAIN_MS).unref();
+    setTimeout(() => process.off('SIGINT', stop), SAME_KEYPRESS_MS).unref();
     controller.abort();
   };
   process.on('SIGINT', stop);

@@ -1,12 +1,12 @@
 /**
  * The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks"): trains for a few
- * batches while the learning rate grows from tiny to huge, and shows where the loss falls and where it explodes.
+ * batches while the learning rate grows exponentially, to find where the loss falls and where it diverges.
  */
 import { type FloatArray, type Model, type Parameter, ready, UnrollError, valueError } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import { withFreshStates } from './carried.js';
 import { type Optimizer, resolveOptimizer } from './optimizers.js';
-import { DATA, type RunOptions, type TrainingData, train } from './train.js';
+import { DATA_OPTIONS, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface RangeTestOptions {
   /** The first learning rate. Default 1e-6. */
@@ -15,13 +15,13 @@ export interface RangeTestOptions {
   to?: number;
   /** Number of batches, one per rate. Default 100. */
   steps?: number;
-  /** Weight of the previous value in the smoothed loss. Default 0.9. */
+  /** Decay of the moving average that smooths the loss: the weight of the previous value. Default 0.9. */
   smoothing?: number;
   /** The test ends when the smoothed loss exceeds this multiple of its minimum. Default 4. */
   stopAt?: number;
 }
 
-/** Options and data as for `train`; the optimizer's learning rate is ignored. */
+/** Options of the test, and options and data as for `train`. The learning rate of the optimizer is ignored. */
 export type FindLearningRateOptions = RangeTestOptions &
   TrainingData &
   Pick<
@@ -37,13 +37,14 @@ export type FindLearningRateOptions = RangeTestOptions &
     | 'signal'
   >;
 
-const FIND: Known<FindLearningRateOptions> = {
+/** Types of the options, for checks. */
+const FINDER_OPTIONS: OptionTypes<FindLearningRateOptions> = {
   loss: true,
   lossWeights: true,
   classWeights: true,
   optimizer: true,
   batchSize: 'count',
-  shuffle: 'flag',
+  shuffle: 'boolean',
   seed: 'integer',
   clip: true,
   signal: true,
@@ -52,38 +53,41 @@ const FIND: Known<FindLearningRateOptions> = {
   steps: 'count',
   smoothing: 'number',
   stopAt: 'number',
-  ...DATA,
+  ...DATA_OPTIONS,
 };
 
 /** One batch of the test. */
 export interface RatePoint {
+  /** Learning rate of the update after this batch. */
   rate: number;
+  /** Loss of the batch, before the update. */
   loss: number;
   /** An exponential moving average of the losses, with bias correction. */
   smoothed: number;
 }
 
 export interface LearningRateCurve {
+  /** One point for each batch, in order. */
   points: RatePoint[];
-  /** A tenth of the rate with the lowest smoothed loss; null if the loss never fell. */
+  /** A tenth of the rate with the lowest smoothed loss; null if this is the first rate. */
   suggestion: number | null;
-  /** True if the loss exploded. If false, the best rate may be above `to`. */
+  /** True if the loss exceeded the limit or was not finite. If false, the best rate may be above `to`. */
   diverged: boolean;
 }
 
 /**
- * Tests learning rates on a model, then restores its weights.
+ * Tests learning rates on a model, then restores its weights and states.
  * @throws UnrollError `value` for invalid options, and the errors of `train`
  */
 export async function findLearningRate(
   model: Model,
-  given: FindLearningRateOptions,
+  allOptions: FindLearningRateOptions,
 ): Promise<LearningRateCurve> {
-  checkOptions('findLearningRate', given, FIND);
-  const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = given;
+  checkOptions('findLearningRate', allOptions, FINDER_OPTIONS);
+  const { from = 1e-6, to = 1, steps = 100, smoothing = 0.9, stopAt = 4, ...options } = allOptions;
   if (!(from > 0 && from < to && to < Number.POSITIVE_INFINITY)) {
     throw valueError(
-      `findLearningRate: from and to must be increasing numbers above 0, got ${from} and ${to}.`,
+      `findLearningRate: from and to must be finite, with 0 < from < to, got from = ${from}, to = ${to}.`,
       {
         from,
         to,
@@ -99,48 +103,54 @@ export async function findLearningRate(
   const points: RatePoint[] = [];
   const saved = new Map<Parameter, FloatArray>();
   const save = async (parameters: readonly Parameter[]): Promise<void> => {
-    for (const one of parameters) if (!saved.has(one)) saved.set(one, await one.data());
+    for (const parameter of parameters) {
+      if (!saved.has(parameter)) saved.set(parameter, await parameter.data());
+    }
   };
   if (model.built) await save(model.parameters);
+  /** Trains with growing rates; returns true if the loss exceeds the limit. */
   const sweep = async (): Promise<boolean> => {
-    let mean = 0;
+    let average = 0;
     const beforeUpdate = (): Promise<void> => save(run.parameters);
     const run = train(model, { ...options, optimizer, epochs: steps, beforeUpdate });
     for await (const event of run) {
       if (event.type !== 'step') continue;
-      mean = smoothing * mean + (1 - smoothing) * event.loss;
-      const smoothed = mean / (1 - smoothing ** (points.length + 1));
+      average = smoothing * average + (1 - smoothing) * event.loss;
+      const smoothed = average / (1 - smoothing ** (points.length + 1));
       points.push({ rate: rate(points.length), loss: event.loss, smoothed });
-      if (smoothed > stopAt * least(points).smoothed) return true;
+      if (smoothed > stopAt * lowestLoss(points).smoothed) return true;
       if (points.length === steps) return false;
     }
     return false;
   };
   try {
-    const diverged = await withFreshStates(model, () => sweep().catch(explosion));
-    return { points, suggestion: suggested(points), diverged };
+    const diverged = await withFreshStates(model, () => sweep().catch(handleNonFinite));
+    return { points, suggestion: suggestedRate(points), diverged };
   } finally {
     for (const [parameter, values] of saved) parameter.assign(values);
   }
 }
 
-/** A loss that is not finite ends the test; other errors are rethrown. */
-function explosion(error: unknown): true {
+/** Returns true for a loss or gradient that is not finite, which ends the test; rethrows other errors. */
+function handleNonFinite(error: unknown): true {
   if (error instanceof UnrollError && error.code === 'nan') return true;
   throw error;
 }
 
+/** Returns a copy of the optimizer with this learning rate. */
 function withRate(optimizer: Optimizer, rate: (updates: number) => number): Optimizer {
   const { name, config, slots, clip = null } = optimizer;
   return { name, config, slots, clip, learningRate: rate(0), rate, update: (call) => optimizer.update(call) };
 }
 
-function least(points: readonly RatePoint[]): RatePoint {
+/** Returns the point with the lowest smoothed loss. */
+function lowestLoss(points: readonly RatePoint[]): RatePoint {
   return points.reduce((best, point) => (point.smoothed < best.smoothed ? point : best));
 }
 
-function suggested(points: readonly RatePoint[]): number | null {
+/** Returns {@link LearningRateCurve.suggestion}. */
+function suggestedRate(points: readonly RatePoint[]): number | null {
   if (points.length === 0) return null;
-  const best = least(points);
+  const best = lowestLoss(points);
   return best === points[0] ? null : best.rate / 10;
 }

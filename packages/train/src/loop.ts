@@ -1,4 +1,4 @@
-/** The training loop: epochs of batches. Every batch computes a gradient; every so many batches make an update. */
+/** The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. */
 import {
   type ForwardContext,
   type Model,
@@ -7,21 +7,28 @@ import {
   ready,
   type Shape,
 } from '@unroll/core';
-import { inferenceContext, nextTurnIfDue } from '@unroll/core/internal';
-import { type BatchSource, inputShapes, type PreparedBatch, type Rows } from './batches.js';
+import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
+import { type BatchSource, type ExampleRange, inputShapes, type PreparedBatch } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
-import { holdStates, restoreStates, saveStates } from './carried.js';
+import { captureStates, restoreStates, saveStates } from './carried.js';
 import type { Clip } from './clip.js';
 import { environmentOf, environmentWarning } from './environment.js';
 import { measure, outputNames } from './evaluate.js';
 import { type EndReason, type EpochEvent, metricsOf, type StepEvent, type TrainEvent } from './events.js';
-import { fingerprintOfRows } from './fingerprint.js';
+import { fingerprintOfRange } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
-import { type LossValues, Objective, type ObjectiveOptions, type Part, resolveLosses } from './objective.js';
+import {
+  type LossValues,
+  Objective,
+  type ObjectiveOptions,
+  type OutputLoss,
+  resolveLosses,
+} from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
 import { type MetricOptions, Scores } from './scores.js';
 import {
+  awaitTensors,
   type Cursor,
   checkSettings,
   type RunSettings,
@@ -29,17 +36,17 @@ import {
   restoreBuffers,
   restoreWeights,
   saveBuffers,
-  savedOf,
   saveWeights,
 } from './snapshot.js';
 import { type GradientHook, type OptimizerMemory, Stepper } from './step.js';
 import { Warnings } from './warnings.js';
 
+/** The options of `train`, resolved and with their defaults; null: none. */
 export interface LoopOptions {
   training: BatchSource;
   validation: BatchSource | null;
-  /** All training examples, unless the data are an iterable. */
-  rows: Rows | null;
+  /** All training examples; null if the data are an iterable. */
+  range: ExampleRange | null;
   objective: ObjectiveOptions & MetricOptions;
   optimizer: Optimizer;
   clip: Clip | null;
@@ -59,12 +66,13 @@ export interface LoopOptions {
   extra: JsonValue;
 }
 
-/** Speed of the epoch since it began or was resumed. */
+/** Start time of the epoch (or of its resumption) and the examples processed since. */
 interface Pace {
-  began: number;
+  startTime: number;
   examples: number;
 }
 
+/** One run: its state, its events and the controls for callbacks. */
 export class Loop implements RunControl {
   readonly model: Model;
   learningRateScale = 1;
@@ -77,7 +85,7 @@ export class Loop implements RunControl {
   #stepper: Stepper | null = null;
   #inputShapes: readonly Shape[] = [];
   #cursor: Cursor = { epoch: 1, step: 0, finished: false };
-  /** Batches per epoch; known once an epoch has ended. */
+  /** Number of batches per epoch; null for an iterable until its first epoch has ended. */
   #steps: number | null;
   #stopped = false;
   #fingerprint: string | null = null;
@@ -95,7 +103,7 @@ export class Loop implements RunControl {
     this.#steps = options.training.steps;
   }
 
-  /** Names of the metrics of each epoch, which callbacks can monitor. */
+  /** Names of the metrics in epoch events, which callbacks can monitor. */
   get metricNames(): string[] {
     const metrics = Object.fromEntries(this.#scores.names.map((name) => [name, 0]));
     const validation = this.#options.validation && { validationLoss: 0, validationMetrics: metrics };
@@ -112,20 +120,21 @@ export class Loop implements RunControl {
 
   async weights(): Promise<Record<string, SavedTensor>> {
     const read = () => saveWeights(this.parameters);
-    return savedOf(this.#stepper ? this.#stepper.readAverage(read) : read());
+    return awaitTensors(this.#stepper ? this.#stepper.readAverage(read) : read());
   }
 
+  /** Runs the training and yields its events. */
   async *events(): AsyncGenerator<TrainEvent, void, void> {
     await ready();
-    const { resume, rows, epochs } = this.#options;
+    const { resume, range, epochs } = this.#options;
     if (resume) await this.#restore(resume);
-    else if (rows) this.#start(inputShapes(rows.inputs));
+    else if (range) this.#start(inputShapes(range.inputs));
     yield* await this.#warnings.take();
     while (!this.#cursor.finished && this.#cursor.epoch <= epochs && !this.#ending) yield* this.#epoch();
     if (this.#stopped) this.#cursor.finished = true;
     if (this.#cursor.finished || this.#cursor.epoch > epochs) this.#stepper?.commitAverage();
-    const done: EndReason = this.#cursor.epoch > epochs ? 'done' : 'aborted';
-    const reason = this.#cursor.finished ? 'stopped' : done;
+    const unstopped: EndReason = this.#cursor.epoch > epochs ? 'done' : 'aborted';
+    const reason = this.#cursor.finished ? 'stopped' : unstopped;
     yield { type: 'end', reason, completed: reason !== 'aborted' };
   }
 
@@ -133,7 +142,7 @@ export class Loop implements RunControl {
     return this.#stopped || this.#options.signal?.aborted === true;
   }
 
-  /** Creates everything that needs a built model. */
+  /** Builds the model and the losses and creates the stepper, unless this is already done. */
   #start(shapes: readonly Shape[]): Stepper {
     if (this.#stepper) return this.#stepper;
     this.model.build(shapes);
@@ -150,10 +159,11 @@ export class Loop implements RunControl {
     }));
   }
 
+  /** Runs the current epoch, or the rest of it. */
   async *#epoch(): AsyncGenerator<TrainEvent, void, void> {
     const { training } = this.#options;
     const { epoch } = this.#cursor;
-    const pace: Pace = { began: performance.now(), examples: 0 };
+    const pace: Pace = { startTime: performance.now(), examples: 0 };
     for await (const batch of training.epoch(epoch, this.#cursor.step)) {
       const event = await this.#step(batch, pace);
       yield* await this.#warnings.take();
@@ -168,13 +178,13 @@ export class Loop implements RunControl {
     yield event;
   }
 
-  /** Processes one batch: its gradient, and an update once enough batches are accumulated. */
+  /** Processes one batch: computes its gradients, and makes an update if enough batches are accumulated. */
   async #step(batch: PreparedBatch, pace: Pace): Promise<StepEvent> {
     const { random, epochs, beforeUpdate } = this.#options;
     const stepper = this.#start(inputShapes(batch.inputs));
     const { epoch } = this.#cursor;
     const step = this.#cursor.step + 1;
-    const after: (() => void | Promise<void>)[] = [];
+    const afterStep: (() => void | Promise<void>)[] = [];
     const context = (addLoss: ForwardContext['addLoss']): ForwardContext => {
       let stream: RandomStream | null = null;
       return {
@@ -182,32 +192,33 @@ export class Loop implements RunControl {
         get random() {
           return (stream ??= random.child('dropout', epoch, step));
         },
-        afterStep: (work) => void after.push(work),
+        afterStep: (work) => void afterStep.push(work),
         addLoss,
       };
     };
-    const putStatesBack = holdStates(this.model);
-    const result = await stepper.gradients(batch, context, (outputs) => {
-      this.#warnings.look(batch, outputs);
-      this.#scores.see(outputs, batch);
+    const restoreCarried = captureStates(this.model);
+    const result = await stepper.computeGradients(batch, context, (outputs) => {
+      this.#warnings.checkBatch(batch, outputs);
+      this.#scores.collect(outputs, batch);
     });
     const { losses } = result;
     let { gradientNorm } = result;
-    const explained = (): Promise<Error> => {
-      putStatesBack();
-      const seen = { epoch, step, loss: losses.loss, gradientNorm: result.gradientNorm };
-      return explainNonFinite(this.model, this.#objective, batch, context, seen);
+    /** Returns the error for a loss or gradient that is not finite. */
+    const explain = (): Promise<Error> => {
+      restoreCarried();
+      const failed = { epoch, step, loss: losses.loss, gradientNorm: result.gradientNorm };
+      return explainNonFinite(this.model, this.#objective, batch, context, failed);
     };
-    if (!(Number.isFinite(losses.loss) && Number.isFinite(gradientNorm))) throw await explained();
+    if (!(Number.isFinite(losses.loss) && Number.isFinite(gradientNorm))) throw await explain();
     await this.#scores.add(losses);
-    const updated = stepper.full || batch.last;
+    const updated = stepper.isUpdateDue || batch.last;
     if (updated && beforeUpdate) {
-      gradientNorm = await stepper.offer(beforeUpdate);
-      if (!Number.isFinite(gradientNorm)) throw await explained();
+      gradientNorm = await stepper.runHook(beforeUpdate);
+      if (!Number.isFinite(gradientNorm)) throw await explain();
     }
-    await nextTurnIfDue();
+    await yieldIfDue();
     const clipped = updated && (await stepper.update(gradientNorm, this.learningRateScale));
-    for (const work of after) await work();
+    for (const work of afterStep) await work();
     this.#cursor.step = step;
     pace.examples += batch.examples;
     return this.#stepEvent(losses, { gradientNorm, epochs, updated, clipped }, pace);
@@ -215,22 +226,22 @@ export class Loop implements RunControl {
 
   #stepEvent(
     { loss, examples }: LossValues,
-    done: { gradientNorm: number; epochs: number; updated: boolean; clipped: boolean },
+    result: { gradientNorm: number; epochs: number; updated: boolean; clipped: boolean },
     pace: Pace,
   ): StepEvent {
     const { epoch, step } = this.#cursor;
-    const seconds = Math.max(performance.now() - pace.began, 1e-3) / 1000;
+    const seconds = Math.max(performance.now() - pace.startTime, 1e-3) / 1000;
     return {
       type: 'step',
       epoch,
-      epochs: done.epochs,
+      epochs: result.epochs,
       step,
       steps: this.#steps,
       updates: this.#stepper!.updates,
-      updated: done.updated,
+      updated: result.updated,
       loss,
-      gradientNorm: done.gradientNorm,
-      clipped: done.clipped,
+      gradientNorm: result.gradientNorm,
+      clipped: result.clipped,
       learningRate: this.#learningRate,
       examples,
       sequencesPerSecond: pace.examples / seconds,
@@ -241,12 +252,12 @@ export class Loop implements RunControl {
     return this.#stepper!.rate * this.learningRateScale;
   }
 
-  /** Runs validation and returns the epoch's event; null if the run was stopped in the meantime. */
+  /** Runs validation and returns the event of the epoch; null if the run was stopped or aborted during validation. */
   async #finishEpoch(pace: Pace): Promise<EpochEvent | null> {
     const { validation, epochs } = this.#options;
     const { epoch } = this.#cursor;
     await checkWeights(this.parameters, this.#cursor);
-    const measuring = (source: BatchSource) =>
+    const validate = (source: BatchSource) =>
       measure(
         this.model,
         this.#validationObjective,
@@ -255,7 +266,7 @@ export class Loop implements RunControl {
         () => this.#ending,
         (batch, parts) => this.#checkValidation(batch, parts),
       );
-    const measured = validation && (await this.#stepper!.withAverage(() => measuring(validation)));
+    const measured = validation && (await this.#stepper!.withAverage(() => validate(validation)));
     if (validation && !measured) return null;
     const event: EpochEvent = {
       type: 'epoch',
@@ -264,7 +275,7 @@ export class Loop implements RunControl {
       loss: this.#scores.loss,
       metrics: this.#scores.metrics,
       learningRate: this.#learningRate,
-      seconds: (performance.now() - pace.began) / 1000,
+      seconds: (performance.now() - pace.startTime) / 1000,
     };
     if (measured) {
       event.validationLoss = measured.loss;
@@ -275,30 +286,32 @@ export class Loop implements RunControl {
     return event;
   }
 
-  async #checkValidation(batch: PreparedBatch, parts: readonly Part[]): Promise<void> {
+  /** Throws if a validation loss is not finite. */
+  async #checkValidation(batch: PreparedBatch, parts: readonly OutputLoss[]): Promise<void> {
     const bad = parts.find(({ loss }) => !Number.isFinite(loss));
     if (!bad) return;
     const { epoch, step } = this.#cursor;
-    const seen = { epoch, step, loss: bad.loss };
-    throw await explainNonFinite(this.model, this.#validationObjective, batch, inferenceContext, seen);
+    const failed = { epoch, step, loss: bad.loss };
+    throw await explainNonFinite(this.model, this.#validationObjective, batch, inferenceContext, failed);
   }
 
   get #settings(): RunSettings {
-    const { optimizer, seed, shuffle, batchSize, accumulate, rows } = this.#options;
-    return { optimizer: optimizer.name, seed, shuffle, batchSize, accumulate, examples: rows?.count ?? null };
+    const { optimizer, seed, shuffle, batchSize, accumulate, range } = this.#options;
+    const examples = range?.count ?? null;
+    return { optimizer: optimizer.name, seed, shuffle, batchSize, accumulate, examples };
   }
 
   async snapshot(): Promise<RunSnapshot | null> {
     const stepper = this.#stepper;
     if (!stepper) return null;
-    // All state is copied, and every read started, before the first await, because the run may continue meanwhile.
-    const reading = [
+    // Copy all state and start all reads before the first await, because the run may continue in the meantime.
+    const reads = [
       ...saveWeights(this.parameters),
       ...saveBuffers(stepper.buffers),
       ...saveStates(this.model),
     ];
     const state = {
-      // A run that was stopped at this event is complete, even if it is killed before its end event.
+      // A callback has stopped the run at this event, so it is complete even if the process ends before the end event.
       cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
       settings: this.#settings,
       inputShapes: this.#inputShapes,
@@ -308,13 +321,13 @@ export class Loop implements RunControl {
       environment: environmentOf(),
       extra: this.#options.extra,
     };
-    return { ...state, fingerprint: await this.#dataFingerprint(), tensors: await savedOf(reading) };
+    return { ...state, fingerprint: await this.#dataFingerprint(), tensors: await awaitTensors(reads) };
   }
 
   async #dataFingerprint(): Promise<string | null> {
-    const { rows } = this.#options;
-    if (!rows) return null;
-    return (this.#fingerprint ??= await fingerprintOfRows(rows));
+    const { range } = this.#options;
+    if (!range) return null;
+    return (this.#fingerprint ??= await fingerprintOfRange(range));
   }
 
   async #restore(saved: RunSnapshot): Promise<void> {

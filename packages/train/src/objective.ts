@@ -1,6 +1,6 @@
 /**
- * The training objective: a weighted sum of the losses of the model's outputs, plus the terms that layers add
- * (regularisers).
+ * The training objective: a weighted sum of the losses of the model's outputs, plus the terms that layers and regularisers
+ * add.
  */
 import {
   add,
@@ -18,80 +18,83 @@ import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
 import type { Loss } from './losses/loss.js';
 import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
-import { type ClassWeights, classWeighted } from './losses/row-factors.js';
+import { type ClassWeights, combineWeights } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
 
 /**
- * One for each output: a list in the order of the model, or an object by names; null or a missing name: the output
- * has none.
+ * A value for each output of the model: a list in the order of the outputs, or an object by their names. null or a missing
+ * name: no value for this output.
  */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T | null>>;
 
 export interface ObjectiveOptions {
-  /** A loss by name or a loss object; for several outputs a list, or an object by their names. */
+  /** The loss of the first output, or the losses of several outputs. An output without a loss is not trained. */
   loss: LossSpec | PerOutput<LossSpec>;
-  /** Weights of the outputs' losses. Default 1. */
+  /** Weight of each output's loss in the total. Default 1. */
   lossWeights?: PerOutput<number>;
   /**
-   * Weights of the classes in the loss, by class index, for a model with one output. They do not apply to the
-   * validation loss. Default 1 each.
+   * Weights of the classes in the loss, by class index, if only one output has a loss. They do not apply to the validation
+   * loss. Default 1.
    */
   classWeights?: ClassWeights;
 }
 
+/** An output that has a loss. */
 interface Output {
   name: string;
   loss: Loss;
   weight: number;
-  /** Index of the output of the model. */
+  /** Index among all outputs of the model. */
   index: number;
 }
 
-/** The weight of a batch. */
 interface BatchCount {
-  /** For gradients that are accumulated over several batches. */
+  /** Weight of the batch if gradients of several batches are accumulated. */
   count: number;
+  /** Number of examples. */
   examples: number;
 }
 
 /** The losses of one batch, as scalars. */
 export interface BatchLoss extends BatchCount {
-  /** The scalar to differentiate. */
+  /** The total loss, from which the gradients are computed. */
   total: Tensor;
-  /** For each output with a loss: the loss before its weight. */
+  /** The loss of each output that has one, not multiplied by its weight. */
   parts: readonly Tensor[];
-  /** For each of these: its weight in an average over batches. */
+  /** For each of `parts`: the weight in an average over batches. */
   counts: readonly number[];
-  /** The terms that layers added; null: none. */
+  /** Sum of the terms that layers and regularisers of loss parameters add; null: none. */
   added: Tensor | null;
 }
 
 /** {@link BatchLoss} as numbers. */
 export interface LossValues extends BatchCount {
-  /** The scalar that was differentiated. */
+  /** The total loss. */
   loss: number;
-  parts: readonly Part[];
-  /** The sum of the terms that layers added; 0 if there are none. */
+  parts: readonly OutputLoss[];
+  /** Sum of the terms that layers and regularisers of loss parameters add; 0 if there are none. */
   added: number;
 }
 
-export interface Part {
+/** The loss of one output for a batch, or a sum over batches. */
+export interface OutputLoss {
   loss: number;
+  /** Weight in an average over batches. */
   count: number;
 }
 
-/** The distinct scalars to read for {@link lossValues}. */
+/** Returns the scalars of a batch, in the order that {@link lossValues} expects, for one read from the backend. */
 export function lossScalars({ total, parts, added }: BatchLoss): Tensor[] {
-  const rest = added ? [...parts, added] : parts;
-  return rest.length === 1 && rest[0] === total ? [total] : [total, ...rest];
+  const terms = added ? [...parts, added] : parts;
+  return terms.length === 1 && terms[0] === total ? [total] : [total, ...terms];
 }
 
-/** The losses of a batch, from the values of its scalars. */
+/** Returns the losses of a batch as numbers, from the values of {@link lossScalars}. */
 export function lossValues(
   { counts, added, count, examples }: BatchLoss,
   scalars: readonly ArrayLike<number>[],
 ): LossValues {
-  const first = Math.min(1, scalars.length - 1); // a single part may be the total itself
+  const first = Math.min(1, scalars.length - 1); // 0 if the total is also the only part
   return {
     loss: scalars[0][0],
     parts: counts.map((count, i) => ({ loss: scalars[first + i][0], count })),
@@ -102,20 +105,24 @@ export function lossValues(
 }
 
 export class Objective {
+  /** The outputs that have a loss. */
   readonly outputs: readonly Output[];
   readonly #classWeights: ClassWeights | null;
 
-  /** @param names of the model's outputs; null: it has one */
+  /**
+   * @param names names of the model's outputs; null: the model has one output without a name
+   * @throws UnrollError `value` for invalid options
+   */
   constructor({ loss, lossWeights, classWeights }: ObjectiveOptions, names: readonly string[] | null) {
-    const own = names ?? ['output'];
-    const losses = lossByOutput(loss, own);
-    const weights = lossWeights ? byOutput('lossWeights', lossWeights, own) : [];
+    const outputNames = names ?? ['output'];
+    const losses = lossByOutput(loss, outputNames);
+    const weights = lossWeights ? byOutput('lossWeights', lossWeights, outputNames) : [];
     this.outputs = losses.flatMap((spec, index) =>
       spec === null
         ? []
         : [
             {
-              name: own[index] ?? `output${index + 1}`,
+              name: outputNames[index] ?? `output${index + 1}`,
               loss: resolveLoss(spec),
               weight: weights[index] ?? 1,
               index,
@@ -123,36 +130,36 @@ export class Objective {
           ],
     );
     if (this.outputs.length === 0)
-      throw valueError('No output has a loss: there is nothing to train. Set loss.');
-    const unreduced = this.outputs.find(({ loss: one }) => one.config.reduction === 'none');
+      throw valueError('No output has a loss, so there is nothing to train. Set the option loss.');
+    const unreduced = this.outputs.find((output) => output.loss.config.reduction === 'none');
     if (unreduced)
       throw valueError(
-        `${unreduced.loss.name}: reduction must be "sum" or a mean to train or evaluate with, got "none".`,
+        `${unreduced.loss.name}: training and evaluation need a reduction to one number, got reduction "none".`,
       );
     if (classWeights && this.outputs.length > 1) {
       throw valueError(
-        'classWeights are for a model with one output. For several, use sampleWeights for each.',
+        'classWeights can only be used with one output that has a loss. For several, use sampleWeights.',
       );
     }
-    const whole = this.outputs.find(({ loss: own }) => own.perSequence);
-    if (classWeights && whole) {
+    const sequenceOutput = this.outputs.find((output) => output.loss.perSequence);
+    if (classWeights && sequenceOutput) {
       throw valueError(
-        `classWeights are for losses of steps, but ${whole.loss.name} is a loss of sequences. Use sampleWeights.`,
+        `classWeights cannot be used with ${sequenceOutput.loss.name}, a loss of whole sequences. Use sampleWeights.`,
       );
     }
     this.#classWeights = classWeights ?? null;
   }
 
-  /** The distinct parameters of the losses; none before they are built. */
+  /** The distinct parameters of the losses; empty before `build`. */
   get parameters(): readonly Parameter[] {
     return [...new Set(this.outputs.flatMap(({ loss }) => loss.parameters ?? []))];
   }
 
   /**
    * Creates the parameters of the losses, for a built model.
-   * @param stored their values from a file, by name; null: initial ones
-   * @throws UnrollError `state` for a model that does not know the shapes of its outputs, `format` if the file has
-   * different parameters
+   * @param stored their values from a file, by name; null: initial values
+   * @throws UnrollError `state` if a loss has parameters and the model cannot report its output shapes, `format` if the
+   * file has other parameters
    */
   build(
     model: Model,
@@ -165,96 +172,102 @@ export class Objective {
       if (!shapes) {
         throw new UnrollError(
           'state',
-          `${model.name} has no outputShapes(), which the parameters of the loss ${owners[0].loss.name} need.`,
+          `${model.name} must have outputShapes() to build the parameters of the loss ${owners[0].loss.name}.`,
         );
       }
       for (const { loss, name, index } of owners)
         loss.build?.(shapes[index], lossParameterMaker(`${LOSS_PREFIX}${name}`, stored));
     }
-    const made = this.parameters.map(({ name }) => name);
-    const extra = Object.keys(stored ?? {}).find((name) => !made.includes(name));
+    const existing = this.parameters.map(({ name }) => name);
+    const extra = Object.keys(stored ?? {}).find((name) => !existing.includes(name));
     if (extra === undefined) return;
     throw new UnrollError(
       'format',
-      `The file has the loss parameter ${extra}, which the loss does not have.`,
+      `The file has the loss parameter ${extra}, but the loss of the model has no such parameter.`,
       {
         name: extra,
       },
     );
   }
 
-  /** True if the losses of batches are added (reduction `sum`) instead of averaged. */
-  get sums(): boolean {
+  /** True if the total over batches is a sum (all losses have the reduction `sum`) instead of an average. */
+  get addsBatchLosses(): boolean {
     return this.outputs.every(({ loss }) => loss.config.reduction === 'sum');
   }
 
-  /** The losses of the model's outputs for a batch. @param terms the terms that layers added */
+  /**
+   * Computes the losses of a batch.
+   * @param outputs the outputs of the model
+   * @param terms the terms that layers added to the loss
+   */
   compute(
-    sequences: readonly MaskedSequence[],
+    outputs: readonly MaskedSequence[],
     batch: PreparedBatch,
     terms: readonly Tensor[] = [],
   ): BatchLoss {
-    this.#checkCount(sequences.length, batch.targets.length);
+    this.#checkCount(outputs.length, batch.targets.length);
     const weighted: Tensor[] = [];
     const counts: number[] = [];
     const parts = this.outputs.map(({ loss, weight, index }, i) => {
-      const { value: prediction, mask } = sequences[index];
-      const given = batch.targets[i];
-      const target = loss.perSequence ? given : asColumn(given, prediction.shape);
+      const { value: prediction, mask } = outputs[index];
+      const batchTarget = batch.targets[i];
+      const target = loss.perSequence ? batchTarget : asColumn(batchTarget, prediction.shape);
       const weights = this.#weights(target, prediction, batch.weights[i] ?? null);
-      const own = loss.compute(prediction, target, mask, weights);
-      weighted.push(weight === 1 ? own : mul(own, weight));
+      const outputLoss = loss.compute(prediction, target, mask, weights);
+      weighted.push(weight === 1 ? outputLoss : mul(outputLoss, weight));
       counts.push(loss.divisor(prediction, target, mask, weights));
-      return own;
+      return outputLoss;
     });
-    const own = weighted.reduce((a, b) => add(a, b));
-    const penalties = this.parameters.flatMap((one) =>
-      one.trainable && one.regularizer ? [one.regularizer(one)] : [],
+    const dataLoss = weighted.reduce((a, b) => add(a, b));
+    const penalties = this.parameters.flatMap((parameter) =>
+      parameter.trainable && parameter.regularizer ? [parameter.regularizer(parameter)] : [],
     );
-    const [first, ...more] = [...terms, ...penalties];
-    const added = first ? more.reduce((a, b) => add(a, b), first) : null;
+    const addedTerms = [...terms, ...penalties];
+    const added = addedTerms.length > 0 ? addedTerms.reduce((a, b) => add(a, b)) : null;
     return {
-      total: added ? add(own, added) : own,
+      total: added ? add(dataLoss, added) : dataLoss,
       parts,
       counts,
       added,
-      // Several outputs may have different weights; each batch is then weighted by its number of examples.
+      // The counts of several outputs may differ, so their batches are weighted by the number of examples.
       count: parts.length === 1 ? counts[0] : batch.examples,
       examples: batch.examples,
     };
   }
 
+  /** Returns the sample weights of an output, multiplied by class weights if there are any. */
   #weights(target: Tensor, prediction: Tensor, weights: Tensor | null): Tensor | null {
     if (!this.#classWeights) return weights;
-    return classWeighted(target, prediction.shape.slice(0, -1), this.#classWeights, weights);
+    return combineWeights(target, prediction.shape.slice(0, -1), this.#classWeights, weights);
   }
 
+  /** Throws unless the batch has one target for each output with a loss. */
   #checkCount(outputs: number, targets: number): void {
     const last = this.outputs[this.outputs.length - 1].index;
     if (last < outputs && targets === this.outputs.length) return;
     throw valueError(
-      `y must have one tensor for each of the ${this.outputs.length} outputs with a loss (of ${outputs} outputs), got ` +
-        `${targets}. Pass a list of tensors in the order of the outputs.`,
+      `y must have one tensor for each of the ${this.outputs.length} outputs with a loss (the model has ${outputs} outputs), ` +
+        `got ${targets}. Pass a list of tensors in the order of the outputs.`,
       { outputs, losses: this.outputs.length, targets },
     );
   }
 }
 
-/** Replaces loss names by loss objects, so that each keeps its parameters between uses. */
+/** Replaces loss names by loss objects, so that several objectives share the losses and their parameters. */
 export function resolveLosses(loss: ObjectiveOptions['loss']): ObjectiveOptions['loss'] {
   if (!isPerOutput(loss)) return resolveLoss(loss);
-  if (Array.isArray(loss)) return loss.map((one: LossSpec | null) => one && resolveLoss(one));
-  const named = loss as Readonly<Record<string, LossSpec | null>>;
-  return Object.fromEntries(Object.entries(named).map(([name, one]) => [name, one && resolveLoss(one)]));
+  if (Array.isArray(loss)) return loss.map((spec: LossSpec | null) => spec && resolveLoss(spec));
+  const byName = loss as Readonly<Record<string, LossSpec | null>>;
+  return Object.fromEntries(Object.entries(byName).map(([name, spec]) => [name, spec && resolveLoss(spec)]));
 }
 
-/** Targets [N] for predictions [N, 1] are treated as a column; likewise for higher ranks. */
+/** Reshapes targets [...] for predictions [..., 1] to [..., 1]; returns other targets unchanged. */
 export function asColumn(target: Tensor, prediction: Shape): Tensor {
-  const lacksOne = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
-  return lacksOne ? reshape(target, [...target.shape, 1]) : target;
+  const lacksLastAxis = target.rank === prediction.length - 1 && prediction.at(-1) === 1;
+  return lacksLastAxis ? reshape(target, [...target.shape, 1]) : target;
 }
 
-/** The loss of each output, null if it has none; a single loss belongs to the first output. */
+/** Returns the loss of each output, null for an output without one. A single loss belongs to the first output. */
 export function lossByOutput(
   loss: ObjectiveOptions['loss'],
   names: readonly string[],
@@ -266,7 +279,11 @@ function isPerOutput(loss: LossSpec | PerOutput<LossSpec>): loss is PerOutput<Lo
   return typeof loss === 'object' && loss !== null && (Array.isArray(loss) || !('name' in loss));
 }
 
-/** One entry per output, in the model's order. */
+/**
+ * Returns one value per output, in the order of the model; null: no value.
+ * @param what name of the option, for messages
+ * @throws UnrollError `value` for a list of the wrong length or an unknown output name
+ */
 export function byOutput<T>(what: string, values: PerOutput<T>, names: readonly string[]): (T | null)[] {
   if (Array.isArray(values)) {
     if (values.length === names.length) return [...(values as readonly (T | null)[])];

@@ -1,4 +1,4 @@
-/** The optimizers by name, for `compile`, artifacts and the command line. */
+/** Resolves optimizers by name, for `compile`, artifacts and the command line. */
 import { type AdamOptions, adam, adamw, type NadamOptions, nadam } from './optimizers/adam.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import { type AdagradOptions, adagrad, type RmspropOptions, rmsprop } from './optimizers/rmsprop.js';
@@ -29,7 +29,7 @@ export {
 const optimizers = { sgd, rmsprop, adagrad, adam, adamw, nadam };
 
 export type OptimizerName = keyof typeof optimizers;
-/** An optimizer: its name, its name with options, or an optimizer object. */
+/** An optimizer: a name, a name with options, or an optimizer object. */
 export type OptimizerSpec =
   | OptimizerName
   | { name: OptimizerName; readonly [option: string]: unknown }
@@ -37,7 +37,7 @@ export type OptimizerSpec =
 
 /**
  * Resolves `spec` to an optimizer.
- * @throws UnrollError `value` for an unknown name or option; the message lists the known ones
+ * @throws UnrollError `value` for an unknown name or option; the message lists the valid ones
  */
 export function resolveOptimizer(spec: OptimizerSpec): Optimizer {
   return resolve<Optimizer>('optimizer', optimizers, spec);

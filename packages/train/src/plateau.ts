@@ -1,20 +1,20 @@
 /**
- * The rule for reducing the learning rate when a metric stops improving, as a state machine of plain numbers with one
- * `observe` per epoch. It is independent of model and loop; the callback applies its result. Rule and defaults are
- * those of Keras's ReduceLROnPlateau.
+ * Reduces the learning rate when a metric stops improving. The rule and its defaults are those of Keras's
+ * ReduceLROnPlateau. The class computes with plain numbers only: the callback calls `observe` once per epoch and sets
+ * the learning rate that it returns.
  */
 import { valueError } from '@unroll/core';
-import { checkOptions, type Known, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import { withDefaults } from './with-defaults.js';
 
 export interface PlateauOptions {
-  /** Factor of a reduction. Default 0.1. */
+  /** Factor by which the learning rate is multiplied. Default 0.1. */
   factor?: number;
   /** Epochs without improvement before the rate is reduced. Default 10. */
   patience?: number;
   /** Smallest change that counts as an improvement. Default 0.0001. */
   minDelta?: number;
-  /** Epochs after a reduction during which the rule pauses. Default 0. */
+  /** Epochs after a reduction in which the rate is not reduced again. Default 0. */
   cooldown?: number;
   /** Lower bound of the learning rate. Default 0. */
   minLearningRate?: number;
@@ -23,7 +23,7 @@ export interface PlateauOptions {
 }
 
 /** The options of the rule, without `better`. */
-export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
+export const PLATEAU_OPTIONS: OptionTypes<Omit<PlateauOptions, 'better'>> = {
   factor: true,
   patience: true,
   minDelta: true,
@@ -34,7 +34,7 @@ export const PLATEAU: Known<Omit<PlateauOptions, 'better'>> = {
 export interface PlateauState {
   /** The best value so far; null before the first one. */
   best: number | null;
-  /** Epochs since the best one, excluding cooldowns. */
+  /** Epochs without improvement since the best value or the last reduction, excluding cooldowns. */
   wait: number;
   /** Remaining epochs of the cooldown. */
   cooldownLeft: number;
@@ -45,18 +45,20 @@ export class Plateau {
   state: PlateauState = { best: null, wait: 0, cooldownLeft: 0 };
 
   constructor(options: PlateauOptions = {}) {
-    checkOptions('plateau', options, { ...PLATEAU, better: ['lower', 'higher'] });
+    checkOptions('plateau', options, { ...PLATEAU_OPTIONS, better: ['lower', 'higher'] });
     const defaults = { factor: 0.1, patience: 10, minDelta: 1e-4, cooldown: 0, minLearningRate: 0 };
     this.options = withDefaults({ ...defaults, better: 'lower' as const }, options);
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
     if (!(typeof factor === 'number' && factor > 0 && factor < 1)) {
-      throw valueError(`plateau: factor must be between 0 and 1, got ${shown(factor)}.`, {
+      throw valueError(`plateau: factor must be between 0 and 1, got ${formatValue(factor)}.`, {
         factor,
       });
     }
     for (const [name, value] of Object.entries({ patience, minDelta, cooldown, minLearningRate })) {
       if (!(typeof value === 'number' && value >= 0))
-        throw valueError(`plateau: ${name} must be a number >= 0, got ${shown(value)}.`, { [name]: value });
+        throw valueError(`plateau: ${name} must be a number >= 0, got ${formatValue(value)}.`, {
+          [name]: value,
+        });
     }
   }
 
@@ -71,20 +73,20 @@ export class Plateau {
       cooldownLeft--;
       wait = 0;
     }
-    let next = rate;
+    let nextRate = rate;
     if (this.#improves(value, best)) {
       best = value;
       wait = 0;
     } else if (cooldownLeft === 0) {
       wait++;
       if (wait >= patience && rate > minLearningRate) {
-        next = Math.max(rate * factor, minLearningRate);
+        nextRate = Math.max(rate * factor, minLearningRate);
         cooldownLeft = cooldown;
         wait = 0;
       }
     }
     this.state = { best, wait, cooldownLeft };
-    return next;
+    return nextRate;
   }
 
   #improves(value: number, best: number | null): boolean {

@@ -1,6 +1,6 @@
 /** Resolves names of losses, metrics, optimizers and schedules, as written by users and in artifacts. */
 import { valueError } from '@unroll/core';
-import { nameHint, shown } from '@unroll/core/internal';
+import { formatValue, nameHint } from '@unroll/core/internal';
 
 /** A name and its options, as stored in JSON. */
 export interface NamedConfig {
@@ -8,15 +8,16 @@ export interface NamedConfig {
   readonly [option: string]: unknown;
 }
 
-/** An object that knows its name and its options. */
+/** An object with its name and its options, such as an optimizer. */
 export interface Configured {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Resolves `spec`: a name (default options), a name with options, or the object itself.
- * @param kind the kind of object, for the error
+ * Converts `spec` to an object: a name (with default options), a name with options, or the object itself.
+ * @param kind the kind of object in error messages, for example `loss`
+ * @param table the functions that create the objects, by name
  * @param hint appended to the error about an unknown name
  * @throws UnrollError `value` for an unknown name (the message lists the known ones) or an unknown option
  */
@@ -32,18 +33,21 @@ export function resolve<T extends Configured>(
     const article = /^[aeiou]/.test(kind) ? 'An' : 'A';
     throw valueError(
       `${article} ${kind} must be a name, { name, ...options } or the result of its function, ` +
-        `got ${shown(spec)}.`,
+        `got ${formatValue(spec)}.`,
     );
   }
   if (!Object.hasOwn(table, name)) {
-    throw valueError(`There is no ${kind} ${shown(name)}. ${nameHint(name, Object.keys(table))}${hint}`, {
-      name,
-    });
+    throw valueError(
+      `There is no ${kind} ${formatValue(name)}. ${nameHint(name, Object.keys(table))}${hint}`,
+      {
+        name,
+      },
+    );
   }
   return table[name](options as never);
 }
 
-/** The name and options from which the object can be made again, as JSON. */
+/** Returns the name and options of an object as JSON; {@link resolve} creates an equal object from them. */
 export function configOf({ name, config }: Configured): NamedConfig {
   return { name, ...config };
 }

@@ -1,31 +1,35 @@
 /**
- * Learning-rate schedules: the rate of each update as a pure function of the number of earlier updates. They are
- * plain values, stored in artifacts and checkpoints by name and options. Formulas and option names are those of Keras
- * 3; the step schedule and the one-cycle policy are PyTorch's.
+ * Learning-rate schedules: the learning rate as a pure function of the number of previous updates. Artifacts and
+ * checkpoints store a schedule by its name and options. Formulas and option names are those of Keras 3; stepDecay and
+ * oneCycle follow PyTorch.
  */
 import { valueError } from '@unroll/core';
-import { checkOptions, type Known, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import { type Configured, resolve } from './registry.js';
 import { withDefaults } from './with-defaults.js';
 
 export interface Schedule extends Configured {
-  /** The learning rate after `step` updates; the first update has step 0. */
+  /** Returns the learning rate after `step` updates. The first update has step 0. */
   rate(step: number): number;
 }
 
 /** A learning rate: a number, a schedule, or a schedule's name and options. */
 export type LearningRate = number | Schedule | ScheduleConfig;
 
-function make(name: string, config: Record<string, unknown>, rate: (step: number) => number): Schedule {
+function makeSchedule(
+  name: string,
+  config: Record<string, unknown>,
+  rate: (step: number) => number,
+): Schedule {
   return { name, config, rate };
 }
 
-/** Throws unless every value is a finite number above `least` (or equal to it, with `orEqual`). */
-function check(name: string, values: Record<string, number>, least = 0, orEqual = false): void {
+/** Throws unless every value is a finite number above `bound` (or, with `orEqual`, equal to it). */
+function checkAbove(name: string, values: Record<string, number>, bound = 0, orEqual = false): void {
   for (const [option, value] of Object.entries(values)) {
-    if (Number.isFinite(value) && (orEqual ? value >= least : value > least)) continue;
+    if (Number.isFinite(value) && (orEqual ? value >= bound : value > bound)) continue;
     throw valueError(
-      `${name}: ${option} must be a number ${orEqual ? '>=' : 'above'} ${least}, got ${shown(value)}.`,
+      `${name}: ${option} must be a number ${orEqual ? '>=' : 'above'} ${bound}, got ${formatValue(value)}.`,
       {
         [option]: value,
       },
@@ -36,108 +40,122 @@ function check(name: string, values: Record<string, number>, least = 0, orEqual 
 export interface DecayOptions {
   /** The rate at step 0. */
   initialLearningRate: number;
-  /** Steps of one decay. */
+  /** Number of steps over which `decayRate` is applied once. */
   decaySteps: number;
-  /** Factor of one decay. */
+  /** The decay per `decaySteps` steps; see the formula of the schedule. */
   decayRate: number;
   /** Decay in jumps after every `decaySteps` steps instead of continuously. Default false. */
   staircase?: boolean;
 }
 
-function decays(
+/** Checks the options. Returns them with defaults, and `decaysAt`: the number of decays after `step` steps. */
+function parseDecay(
   name: string,
   options: DecayOptions,
-): { p: (step: number) => number; config: Required<DecayOptions> } {
+): { decaysAt: (step: number) => number; config: Required<DecayOptions> } {
   checkOptions(name, options, {
     initialLearningRate: true,
     decaySteps: true,
     decayRate: true,
-    staircase: 'flag',
+    staircase: 'boolean',
   });
   const config = withDefaults({ staircase: false }, options);
   const { initialLearningRate, decaySteps, decayRate, staircase } = config;
-  check(name, { initialLearningRate, decaySteps, decayRate });
-  return { config, p: (step) => (staircase ? Math.floor(step / decaySteps) : step / decaySteps) };
+  checkAbove(name, { initialLearningRate, decaySteps, decayRate });
+  return { config, decaysAt: (step) => (staircase ? Math.floor(step / decaySteps) : step / decaySteps) };
 }
 
-/** initialLearningRate · decayRate^(step / decaySteps). */
+/** Returns a schedule with the rate initialLearningRate · decayRate^(step / decaySteps). */
 export function exponentialDecay(options: DecayOptions): Schedule {
-  const { config, p } = decays('exponentialDecay', options);
-  return make(
+  const { config, decaysAt } = parseDecay('exponentialDecay', options);
+  return makeSchedule(
     'exponentialDecay',
     { ...config },
-    (step) => config.initialLearningRate * config.decayRate ** p(step),
+    (step) => config.initialLearningRate * config.decayRate ** decaysAt(step),
   );
 }
 
-/** initialLearningRate / (1 + decayRate · step / decaySteps). */
+/** Returns a schedule with the rate initialLearningRate / (1 + decayRate · step / decaySteps). */
 export function inverseTimeDecay(options: DecayOptions): Schedule {
-  const { config, p } = decays('inverseTimeDecay', options);
-  return make(
+  const { config, decaysAt } = parseDecay('inverseTimeDecay', options);
+  return makeSchedule(
     'inverseTimeDecay',
     { ...config },
-    (step) => config.initialLearningRate / (1 + config.decayRate * p(step)),
+    (step) => config.initialLearningRate / (1 + config.decayRate * decaysAt(step)),
   );
 }
 
 export interface StepDecayOptions {
+  /** The rate at step 0. */
   initialLearningRate: number;
   /** Steps between two decays. */
   stepSize: number;
-  /** Factor of one decay. Default 0.1. */
+  /** Factor by which each decay multiplies the rate. Default 0.1. */
   gamma?: number;
 }
 
-/** initialLearningRate · gamma^⌊step / stepSize⌋ (PyTorch's StepLR). */
+/** Returns a schedule with the rate initialLearningRate · gamma^⌊step / stepSize⌋ (PyTorch's StepLR). */
 export function stepDecay(options: StepDecayOptions): Schedule {
   checkOptions('stepDecay', options, { initialLearningRate: true, stepSize: true, gamma: true });
   const { initialLearningRate, stepSize, gamma = 0.1 } = options;
-  check('stepDecay', { initialLearningRate, stepSize, gamma });
+  checkAbove('stepDecay', { initialLearningRate, stepSize, gamma });
   const config = { initialLearningRate, stepSize, gamma };
-  return make('stepDecay', config, (step) => initialLearningRate * gamma ** Math.floor(step / stepSize));
+  return makeSchedule(
+    'stepDecay',
+    config,
+    (step) => initialLearningRate * gamma ** Math.floor(step / stepSize),
+  );
 }
 
 export interface PiecewiseOptions {
-  /** Increasing steps; a boundary belongs to the piece before it. */
+  /** The last step of each piece except the final one, in increasing order. */
   boundaries: readonly number[];
-  /** The rate of each piece: one more than there are boundaries. */
+  /** The rate of each piece: one more entry than `boundaries`. */
   values: readonly number[];
 }
 
-/** A constant rate up to each boundary, and after the last one. */
+/** Returns a schedule with one constant rate up to each boundary and one after the last boundary. */
 export function piecewiseConstantDecay(options: PiecewiseOptions): Schedule {
   const name = 'piecewiseConstantDecay';
-  checkOptions(name, options, { boundaries: 'list', values: 'list' });
+  checkOptions(name, options, { boundaries: 'array', values: 'array' });
   const { boundaries, values } = options;
   if (values.length !== boundaries.length + 1) {
     throw valueError(
-      `${name}: ${boundaries.length} boundaries divide the steps into ${boundaries.length + 1} pieces, got ` +
-        `${values.length} values.`,
+      `${name}: values must have ${boundaries.length + 1} entries for ${boundaries.length} boundaries, got ` +
+        `${values.length}.`,
       { boundaries, values },
     );
   }
   if (boundaries.some((boundary, i) => i > 0 && !(boundary > boundaries[i - 1]))) {
     throw valueError(`${name}: boundaries must increase, got ${boundaries.join(', ')}.`, { boundaries });
   }
-  check(name, Object.fromEntries(values.map((value, i) => [`values[${i}]`, value])), 0, true);
-  return make(name, { boundaries: [...boundaries], values: [...values] }, (step) => {
+  checkAbove(name, Object.fromEntries(values.map((value, i) => [`values[${i}]`, value])), 0, true);
+  return makeSchedule(name, { boundaries: [...boundaries], values: [...values] }, (step) => {
     const piece = boundaries.findIndex((boundary) => step <= boundary);
     return values[piece < 0 ? boundaries.length : piece];
   });
 }
 
 export interface PolynomialOptions {
+  /** The rate at step 0. */
   initialLearningRate: number;
+  /** Step at which the rate reaches endLearningRate. */
   decaySteps: number;
   /** Default 0.0001. */
   endLearningRate?: number;
-  /** Default 1: a straight line. */
+  /** The exponent. Default 1: linear decay. */
   power?: number;
-  /** Start again with a decay two, three, ... times as long instead of staying at the end. Default false. */
+  /**
+   * After decaySteps, continue with the formula for decaySteps · 2, then for decaySteps · 3, and so on: the rate rises
+   * and decays again. Default false: the rate stays at endLearningRate.
+   */
   cycle?: boolean;
 }
 
-/** (initialLearningRate - endLearningRate) (1 - step / decaySteps)^power + endLearningRate. */
+/**
+ * Returns a schedule with the rate
+ * (initialLearningRate - endLearningRate) · (1 - step / decaySteps)^power + endLearningRate.
+ */
 export function polynomialDecay(options: PolynomialOptions): Schedule {
   const name = 'polynomialDecay';
   checkOptions(name, options, {
@@ -145,37 +163,38 @@ export function polynomialDecay(options: PolynomialOptions): Schedule {
     decaySteps: true,
     endLearningRate: true,
     power: true,
-    cycle: 'flag',
+    cycle: 'boolean',
   });
   const config = withDefaults({ endLearningRate: 0.0001, power: 1, cycle: false }, options);
   const { initialLearningRate, decaySteps, endLearningRate, power, cycle } = config;
-  check(name, { initialLearningRate, decaySteps, power });
-  check(name, { endLearningRate }, 0, true);
-  return make(name, config, (step) => {
+  checkAbove(name, { initialLearningRate, decaySteps, power });
+  checkAbove(name, { endLearningRate }, 0, true);
+  return makeSchedule(name, config, (step) => {
     const length = cycle ? decaySteps * Math.max(1, Math.ceil(step / decaySteps)) : decaySteps;
-    const left = 1 - Math.min(step, length) / length;
-    return (initialLearningRate - endLearningRate) * left ** power + endLearningRate;
+    const remaining = 1 - Math.min(step, length) / length;
+    return (initialLearningRate - endLearningRate) * remaining ** power + endLearningRate;
   });
 }
 
 export interface CosineOptions {
   /** The rate at step 0. */
   initialLearningRate: number;
-  /** Steps from the top to the end, without the warm-up. */
+  /** Steps of the decay, without the warm-up. */
   decaySteps: number;
-  /** The rate at the end, as a fraction of the rate at the top. Default 0. */
+  /** The final rate, as a fraction of the peak rate. Default 0. */
   alpha?: number;
-  /** The rate at the end of the warm-up. Default none: no warm-up. */
+  /** The peak rate, reached at the end of the warm-up. Default: no warm-up; the peak is initialLearningRate. */
   warmupTarget?: number | null;
   /** Steps of the linear warm-up from initialLearningRate to warmupTarget. Default 0. */
   warmupSteps?: number;
 }
 
-/** Half a cosine wave from 1 (at 0) to alpha (at 1). */
+/** Returns the value of half a cosine wave that falls from 1 at p = 0 to alpha at p = 1. */
 const cosine = (p: number, alpha: number): number => ((1 - alpha) * (1 + Math.cos(Math.PI * p))) / 2 + alpha;
 
 /**
- * Half a cosine wave from the top to alpha times the top (Loshchilov & Hutter 2017), after an optional warm-up.
+ * Returns a schedule that falls along half a cosine wave from the peak rate to alpha times the peak rate
+ * (Loshchilov & Hutter 2017), after an optional linear warm-up.
  */
 export function cosineDecay(options: CosineOptions): Schedule {
   const name = 'cosineDecay';
@@ -188,17 +207,18 @@ export function cosineDecay(options: CosineOptions): Schedule {
   });
   const config = withDefaults({ alpha: 0, warmupTarget: null, warmupSteps: 0 }, options);
   const { initialLearningRate, decaySteps, alpha, warmupTarget, warmupSteps } = config;
-  check(name, { decaySteps });
-  check(name, { initialLearningRate, alpha, warmupSteps, warmupTarget: warmupTarget ?? 0 }, 0, true);
-  const top = warmupTarget ?? initialLearningRate;
-  const warm = warmupTarget === null ? 0 : warmupSteps;
-  return make(name, config, (step) => {
-    if (step < warm) return initialLearningRate + ((top - initialLearningRate) * step) / warm;
-    return top * cosine(Math.min(step - warm, decaySteps) / decaySteps, alpha);
+  checkAbove(name, { decaySteps });
+  checkAbove(name, { initialLearningRate, alpha, warmupSteps, warmupTarget: warmupTarget ?? 0 }, 0, true);
+  const peak = warmupTarget ?? initialLearningRate;
+  const warmup = warmupTarget === null ? 0 : warmupSteps;
+  return makeSchedule(name, config, (step) => {
+    if (step < warmup) return initialLearningRate + ((peak - initialLearningRate) * step) / warmup;
+    return peak * cosine(Math.min(step - warmup, decaySteps) / decaySteps, alpha);
   });
 }
 
 export interface RestartOptions {
+  /** The rate at step 0. */
   initialLearningRate: number;
   /** Steps before the first restart. */
   firstDecaySteps: number;
@@ -210,7 +230,7 @@ export interface RestartOptions {
   alpha?: number;
 }
 
-/** Cosine decay with warm restarts (SGDR, Loshchilov & Hutter 2017). */
+/** Returns a schedule of cosine decays with warm restarts (SGDR, Loshchilov & Hutter 2017). */
 export function cosineDecayRestarts(options: RestartOptions): Schedule {
   const name = 'cosineDecayRestarts';
   checkOptions(name, options, {
@@ -222,21 +242,21 @@ export function cosineDecayRestarts(options: RestartOptions): Schedule {
   });
   const config = withDefaults({ tMul: 2, mMul: 1, alpha: 0 }, options);
   const { initialLearningRate, firstDecaySteps, tMul, mMul, alpha } = config;
-  check(name, { initialLearningRate, firstDecaySteps, mMul });
-  check(name, { alpha }, 0, true);
-  check(name, { tMul }, 1, true);
-  return make(name, config, (step) => {
-    let since = step;
+  checkAbove(name, { initialLearningRate, firstDecaySteps, mMul });
+  checkAbove(name, { alpha }, 0, true);
+  checkAbove(name, { tMul }, 1, true);
+  return makeSchedule(name, config, (step) => {
+    let stepInPeriod = step;
     let length = firstDecaySteps;
-    let height = 1;
+    let amplitude = 1;
     if (tMul === 1) {
       const restarts = Math.floor(step / length);
-      since -= restarts * length;
-      height = mMul ** restarts;
+      stepInPeriod -= restarts * length;
+      amplitude = mMul ** restarts;
     } else {
-      for (; since >= length; length *= tMul, height *= mMul) since -= length;
+      for (; stepInPeriod >= length; length *= tMul, amplitude *= mMul) stepInPeriod -= length;
     }
-    return initialLearningRate * ((1 - alpha) * height * cosine(since / length, 0) + alpha);
+    return initialLearningRate * ((1 - alpha) * amplitude * cosine(stepInPeriod / length, 0) + alpha);
   });
 }
 
@@ -251,25 +271,29 @@ export interface OneCycleOptions {
   divFactor?: number;
   /** The last rate is the first one / finalDivFactor. Default 10000. */
   finalDivFactor?: number;
-  /** Default `cos`. */
+  /** The shape of each phase: half a cosine wave or a line. Default `cos`. */
   annealStrategy?: 'cos' | 'linear';
   /**
-   * Three phases: fall to the first rate as fast as the rate rose, then to the last one. Default false: two phases.
+   * Use three phases: after the rise, the rate falls back to the first rate in the same number of steps, and then to
+   * the last rate. Default false: after the rise, the rate falls directly to the last rate.
    */
   threePhase?: boolean;
 }
 
-const ONE_CYCLE: Known<OneCycleOptions> = {
+const ONE_CYCLE: OptionTypes<OneCycleOptions> = {
   maxLearningRate: true,
   totalSteps: true,
   pctStart: true,
   divFactor: true,
   finalDivFactor: true,
   annealStrategy: true,
-  threePhase: 'flag',
+  threePhase: 'boolean',
 };
 
-/** The one-cycle policy: up to the highest rate, then down to almost 0 (Smith & Topin 2019; PyTorch's OneCycleLR). */
+/**
+ * Returns a schedule with the one-cycle policy: the rate rises to the highest rate and then falls to almost 0
+ * (Smith & Topin 2019; PyTorch's OneCycleLR).
+ */
 export function oneCycle(options: OneCycleOptions): Schedule {
   const name = 'oneCycle';
   checkOptions(name, options, ONE_CYCLE);
@@ -283,13 +307,16 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const config = withDefaults({ ...defaults }, options);
   const { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor, annealStrategy, threePhase } =
     config;
-  check(name, { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor });
+  checkAbove(name, { maxLearningRate, totalSteps, pctStart, divFactor, finalDivFactor });
   if (pctStart > 1)
     throw valueError(`${name}: pctStart must be between 0 and 1, got ${pctStart}.`, { pctStart });
   if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-    throw valueError(`${name}: annealStrategy must be 'cos' or 'linear', got ${shown(annealStrategy)}.`, {
-      annealStrategy,
-    });
+    throw valueError(
+      `${name}: annealStrategy must be 'cos' or 'linear', got ${formatValue(annealStrategy)}.`,
+      {
+        annealStrategy,
+      },
+    );
   }
   const first = maxLearningRate / divFactor;
   const last = first / finalDivFactor;
@@ -299,7 +326,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
     ...(threePhase ? [{ end: 2 * rise, from: maxLearningRate, to: first }] : []),
     { end: totalSteps - 1, from: threePhase ? first : maxLearningRate, to: last },
   ];
-  return make(name, config, (step) => {
+  return makeSchedule(name, config, (step) => {
     const n = phases.findIndex(({ end }) => step <= end);
     if (n < 0) return last;
     const { end, from, to } = phases[n];
@@ -324,19 +351,22 @@ export type ScheduleName = keyof typeof schedules;
 /** A schedule by name and options, as stored in artifacts. */
 export type ScheduleConfig = { name: ScheduleName; readonly [option: string]: unknown };
 
-/** Resolves a schedule by name and options. @throws UnrollError `value` for an unknown name or option */
+/** Converts a name with options to a schedule. @throws UnrollError `value` for an unknown name or option */
 export function resolveSchedule(spec: Schedule | ScheduleConfig): Schedule {
   return resolve<Schedule>('schedule', schedules, spec);
 }
 
-/** Checks a learning rate, and resolves schedules by name. */
+/**
+ * Checks a learning rate. Returns the number, or the schedule, created from its name and options if necessary.
+ * @param optimizer the name of the optimizer in error messages
+ */
 export function resolveRate(optimizer: string, learningRate: LearningRate): number | Schedule {
   if (typeof learningRate === 'object' && learningRate !== null) return resolveSchedule(learningRate);
-  check(optimizer, { learningRate });
+  checkAbove(optimizer, { learningRate });
   return learningRate;
 }
 
-/** The rate after that many updates. */
+/** Returns the learning rate after `step` updates. */
 export function rateAt(learningRate: number | Schedule, step: number): number {
   return typeof learningRate === 'number' ? learningRate : learningRate.rate(step);
 }

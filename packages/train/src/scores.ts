@@ -1,6 +1,6 @@
-/** Results of an epoch or of `evaluate`: running means of the losses, and metrics. */
+/** Accumulates the losses and metrics of an epoch or of `evaluate`. */
 import { keep, type MaskedSequence, type Tensor } from '@unroll/core';
-import { onHost } from '@unroll/core/internal';
+import { toHost } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { MetricValues } from './events.js';
 import type { Metric, MetricState } from './metrics/metric.js';
@@ -10,53 +10,55 @@ import {
   byOutput,
   type LossValues,
   type Objective,
-  type Part,
+  type OutputLoss,
   type PerOutput,
 } from './objective.js';
 
 export interface MetricOptions {
   /**
-   * Metrics, each a name, a name with options, or a metric object: a list for every output, or for several outputs
-   * one list each. They respect masks but ignore weights, as in Keras.
+   * A list of metrics for all outputs or, if the model has several outputs, one list for each. A metric is a name, a
+   * name with options, or a metric object. As in Keras, masked steps are excluded and sample weights are ignored.
    */
   metrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
   /** Like `metrics`, but weighted by the sample weights. */
   weightedMetrics?: readonly MetricSpec[] | PerOutput<readonly MetricSpec[]>;
 }
 
-interface Watched {
+interface OutputMetric {
   /** Name of the metric in the results. */
   name: string;
   metric: Metric;
-  /** Index of the output among those with a loss. */
+  /** Index of the output among the outputs with a loss. */
   output: number;
+  /** True if the metric is weighted by the sample weights. */
   weighted: boolean;
 }
 
-/** As JSON. */
+/** The accumulated losses and metrics, as JSON. */
 export interface ScoresState {
-  losses: readonly Part[];
+  losses: readonly OutputLoss[];
+  /** Sum of the loss terms that layers added, each multiplied by the number of examples in the batch. */
   added: number;
   examples: number;
   metrics: readonly MetricState[];
 }
 
-/** The inputs of a metric for a batch: prediction, target, mask, weights. */
-type Seen = [Tensor, Tensor, Tensor | null, Tensor | null];
+/** The inputs of a metric for a batch. */
+type MetricInputs = [prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null];
 
 export class Scores {
   readonly #objective: Objective;
-  readonly #watched: readonly Watched[];
-  /** For each metric. */
-  #seen: Seen[] = [];
-  #losses: Part[];
+  readonly #metrics: readonly OutputMetric[];
+  /** The inputs of each metric for the current batch. */
+  #inputs: MetricInputs[] = [];
+  #losses: OutputLoss[];
   #added = 0;
   #examples = 0;
 
-  /** @param names of the model's outputs; null: it has one */
+  /** @param names the names of the model's outputs; null if the model has a single output */
   constructor(objective: Objective, options: MetricOptions, names: readonly string[] | null) {
     this.#objective = objective;
-    this.#watched = withNames(
+    this.#metrics = withNames(
       [
         ...resolveAll(options.metrics ?? [], objective, names).map((one) => ({ ...one, weighted: false })),
         ...resolveAll(options.weightedMetrics ?? [], objective, names).map((one) => ({
@@ -69,9 +71,9 @@ export class Scores {
     this.#losses = objective.outputs.map(() => ({ loss: 0, count: 0 }));
   }
 
-  /** Keeps the outputs and targets of a batch for the metrics. */
-  see(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
-    this.#seen = this.#watched.map(({ output, weighted }) => {
+  /** Stores the outputs and targets of a batch for the metrics, which {@link add} updates. */
+  collect(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
+    this.#inputs = this.#metrics.map(({ output, weighted }) => {
       const { value: prediction, mask } = sequences[this.#objective.outputs[output].index];
       const target = asColumn(batch.targets[output], prediction.shape);
       return keep([prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null]);
@@ -80,12 +82,12 @@ export class Scores {
 
   /** Adds the losses of a batch to the means, and updates the metrics with it. */
   async add({ parts, added, examples }: LossValues): Promise<void> {
-    if (this.#seen.length > 0) {
-      const tensors = await onHost(this.#seen.flat());
-      this.#watched.forEach(({ metric }, i) => {
-        metric.update(...(tensors.slice(4 * i, 4 * i + 4) as Seen));
+    if (this.#inputs.length > 0) {
+      const tensors = await toHost(this.#inputs.flat());
+      this.#metrics.forEach(({ metric }, i) => {
+        metric.update(...(tensors.slice(4 * i, 4 * i + 4) as MetricInputs));
       });
-      this.#seen = [];
+      this.#inputs = [];
     }
     parts.forEach(({ loss, count }, i) => {
       this.#losses[i].loss += loss * count;
@@ -95,14 +97,15 @@ export class Scores {
     this.#examples += examples;
   }
 
+  /** Resets losses and metrics, for the next epoch. */
   reset(): void {
-    for (const { metric } of this.#watched) metric.reset();
+    for (const { metric } of this.#metrics) metric.reset();
     this.#losses = this.#losses.map(() => ({ loss: 0, count: 0 }));
     this.#added = 0;
     this.#examples = 0;
   }
 
-  /** The weighted sum of the outputs' mean losses, plus the terms that layers added. */
+  /** The weighted sum of the outputs' mean losses, plus the mean of the loss terms that layers added. */
   get loss(): number {
     let total = this.#examples > 0 ? this.#added / this.#examples : 0;
     this.#objective.outputs.forEach(({ weight }, i) => {
@@ -111,22 +114,22 @@ export class Scores {
     return total;
   }
 
-  /** Metrics, and for several outputs the loss of each, `<output>Loss`. */
+  /** The metrics by name and, if there are several outputs, the loss of each output as `<output>Loss`. */
   get metrics(): MetricValues {
     const { outputs } = this.#objective;
     const losses =
       outputs.length > 1 ? outputs.map(({ name }, i) => [`${name}Loss`, mean(this.#losses[i])]) : [];
     return Object.fromEntries([
       ...losses,
-      ...this.#watched.map(({ name, metric }) => [name, metric.result()]),
+      ...this.#metrics.map(({ name, metric }) => [name, metric.result()]),
     ]);
   }
 
-  /** The names of {@link metrics}. */
+  /** The names of the values in {@link metrics}. */
   get names(): string[] {
     const { outputs } = this.#objective;
     const losses = outputs.length > 1 ? outputs.map(({ name }) => `${name}Loss`) : [];
-    return [...losses, ...this.#watched.map(({ name }) => name)];
+    return [...losses, ...this.#metrics.map(({ name }) => name)];
   }
 
   get state(): ScoresState {
@@ -134,7 +137,7 @@ export class Scores {
       losses: this.#losses.map((part) => ({ ...part })),
       added: this.#added,
       examples: this.#examples,
-      metrics: this.#watched.map(({ metric }) => metric.state),
+      metrics: this.#metrics.map(({ metric }) => metric.state),
     };
   }
 
@@ -142,14 +145,14 @@ export class Scores {
     this.#losses = losses.map((part) => ({ ...part }));
     this.#added = added;
     this.#examples = examples;
-    this.#watched.forEach(({ metric }, i) => {
+    this.#metrics.forEach(({ metric }, i) => {
       if (metrics[i]) metric.state = metrics[i];
       else metric.reset();
     });
   }
 }
 
-function mean({ loss, count }: Part): number {
+function mean({ loss, count }: OutputLoss): number {
   return count > 0 ? loss / count : 0;
 }
 
@@ -171,10 +174,10 @@ function isFlat(specs: NonNullable<MetricOptions['metrics']>): specs is readonly
 }
 
 /**
- * Makes the names of metrics unique: prefixed by the output's name if there are several outputs, and numbered if
- * the name is taken.
+ * Gives each metric a unique name: prefixed by the output's name if there are several outputs, and numbered if the
+ * name is taken.
  */
-function withNames(watched: readonly Omit<Watched, 'name'>[], objective: Objective): Watched[] {
+function withNames(watched: readonly Omit<OutputMetric, 'name'>[], objective: Objective): OutputMetric[] {
   const taken = new Set<string>();
   return watched.map((one) => {
     const own = one.metric.name;

@@ -1,4 +1,4 @@
-/** The state of a run between two batches, as plain data, from which `train` resumes and which checkpoints store. */
+/** The state of a run between two batches as plain data. Checkpoints store it, and `train` resumes from it. */
 import { type FloatArray, type Parameter, type Shape, UnrollError } from '@unroll/core';
 import type { FlatBuffer } from '@unroll/core/internal';
 import type { JsonValue, SavedTensor } from './callbacks/callback.js';
@@ -6,15 +6,16 @@ import type { Environment } from './environment.js';
 import type { ScoresState } from './scores.js';
 import type { StepperState } from './step.js';
 
-/** Position of a run: `step` batches of `epoch` are done. */
+/** Position of a run. */
 export interface Cursor {
   epoch: number;
+  /** Number of completed batches in this epoch. */
   step: number;
   /** True if the run is complete. */
   finished: boolean;
 }
 
-/** Settings that must be equal to resume a run with identical results. */
+/** Settings that must not change when a run is resumed, because the results would differ. */
 export interface RunSettings {
   optimizer: string;
   seed: number;
@@ -34,61 +35,63 @@ export interface RunSnapshot {
   inputShapes: readonly (readonly number[])[];
   learningRateScale: number;
   stepper: StepperState;
-  /** Running losses and metrics of the epoch. */
+  /** Accumulated losses and metrics of the epoch. */
   scores: ScoresState;
   environment: Environment;
+  /** The `extra` option of the run. */
   extra: JsonValue;
-  /** Weights, the optimizer's slots, accumulated gradients, carried states. */
+  /** Weights, the optimizer's slots, accumulated gradients, and the carried states of stateful layers. */
   tensors: Readonly<Record<string, SavedTensor>>;
 }
 
-/** Throws if a snapshot was made with different settings. */
-export function checkSettings(saved: RunSettings, own: RunSettings): void {
-  for (const key of Object.keys(own) as (keyof RunSettings)[]) {
-    if (saved[key] === own[key]) continue;
+/** Throws if the settings of the run differ from those of the snapshot. */
+export function checkSettings(saved: RunSettings, current: RunSettings): void {
+  for (const key of Object.keys(current) as (keyof RunSettings)[]) {
+    if (saved[key] === current[key]) continue;
     throw new UnrollError(
       'state',
-      `To resume this checkpoint, ${key} must be ${saved[key]}, got ${own[key]}. Restore the setting, or start a ` +
+      `To resume this checkpoint, ${key} must be ${saved[key]}, got ${current[key]}. Restore the setting, or start a ` +
         'new run.',
-      { setting: key, checkpoint: saved[key], run: own[key] },
+      { setting: key, checkpoint: saved[key], run: current[key] },
     );
   }
 }
 
-/** All parameters by unique names, `weights/lstm/kernel`. */
-function named(parameters: readonly Parameter[]): Map<string, Parameter> {
-  const found = new Map<string, Parameter>();
+/** Returns all parameters by unique names, such as `weights/lstm/kernel`. */
+function byUniqueName(parameters: readonly Parameter[]): Map<string, Parameter> {
+  const byName = new Map<string, Parameter>();
   for (const parameter of parameters) {
     let name = `weights/${parameter.name}`;
-    for (let n = 2; found.has(name); n++) name = `weights/${parameter.name}#${n}`;
-    found.set(name, parameter);
+    for (let n = 2; byName.has(name); n++) name = `weights/${parameter.name}#${n}`;
+    byName.set(name, parameter);
   }
-  return found;
+  return byName;
 }
 
-/** Tensors to save that are being read from the backend's memory. */
-export type Reading = readonly (readonly [name: string, shape: Shape, values: Promise<FloatArray>])[];
+/** Tensors to save, whose values are being read from the backend's memory. */
+export type PendingTensors = readonly (readonly [name: string, shape: Shape, values: Promise<FloatArray>])[];
 
-/** The values, once they have been read. */
-export async function savedOf(reading: Reading): Promise<Record<string, SavedTensor>> {
-  const values = await Promise.all(reading.map(([, , values]) => values));
-  return Object.fromEntries(reading.map(([name, shape], i) => [name, { shape, values: values[i] }]));
+/** Waits for the values of tensors, and returns the tensors by name. */
+export async function awaitTensors(pending: PendingTensors): Promise<Record<string, SavedTensor>> {
+  const values = await Promise.all(pending.map(([, , values]) => values));
+  return Object.fromEntries(pending.map(([name, shape], i) => [name, { shape, values: values[i] }]));
 }
 
-/** Starts reading the values of parameters, including those that are not trainable. */
-export function saveWeights(parameters: readonly Parameter[]): Reading {
-  return [...named(parameters)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
+/** Starts reading the values of all parameters, trainable or not. */
+export function saveWeights(parameters: readonly Parameter[]): PendingTensors {
+  return [...byUniqueName(parameters)].map(([name, parameter]) => [name, parameter.shape, parameter.data()]);
 }
 
 /**
- * Restores the parameters from {@link saveWeights}. @throws UnrollError `state` for a different model
+ * Assigns the values that {@link saveWeights} read to the parameters.
+ * @throws UnrollError `state` if the tensors belong to a different model
  */
 export function restoreWeights(
   parameters: readonly Parameter[],
   tensors: Readonly<Record<string, SavedTensor>>,
 ): void {
-  const own = named(parameters);
-  for (const [name, parameter] of own) {
+  const byName = byUniqueName(parameters);
+  for (const [name, parameter] of byName) {
     const saved = tensors[name];
     if (saved && String(saved.shape) === String(parameter.shape)) continue;
     const got = saved
@@ -101,7 +104,7 @@ export function restoreWeights(
       { parameter: parameter.name, shape: parameter.shape, saved: saved?.shape ?? null },
     );
   }
-  const extra = Object.keys(tensors).find((name) => name.startsWith('weights/') && !own.has(name));
+  const extra = Object.keys(tensors).find((name) => name.startsWith('weights/') && !byName.has(name));
   if (extra !== undefined) {
     throw new UnrollError(
       'state',
@@ -109,14 +112,15 @@ export function restoreWeights(
       { parameter: extra },
     );
   }
-  for (const [name, parameter] of own) parameter.assign(tensors[name].values);
+  for (const [name, parameter] of byName) parameter.assign(tensors[name].values);
 }
 
-/** Starts reading the buffers. */
-export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): Reading {
+/** Starts reading the values of buffers. */
+export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): PendingTensors {
   return [...buffers].map(([name, buffer]) => [name, [buffer.length], buffer.read()]);
 }
 
+/** Writes the values that {@link saveBuffers} read to the buffers. */
 export function restoreBuffers(
   buffers: ReadonlyMap<string, FlatBuffer>,
   tensors: Readonly<Record<string, SavedTensor>>,
@@ -124,7 +128,12 @@ export function restoreBuffers(
   for (const [name, buffer] of buffers) {
     const saved = tensors[name];
     if (saved?.values.length !== buffer.length) {
-      throw new UnrollError('state', `The checkpoint has no ${name} for ${buffer.length} weights.`, { name });
+      const got = saved ? `${saved.values.length} values` : 'none';
+      throw new UnrollError(
+        'state',
+        `The checkpoint belongs to another run: ${name} must have ${buffer.length} values, got ${got}.`,
+        { name },
+      );
     }
     buffer.write(saved.values);
   }

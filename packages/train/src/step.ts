@@ -1,6 +1,6 @@
 /**
- * One training step: forward, backward, accumulate, clip, update. The trainable weights, their gradients and each of
- * the optimizer's slots are stored in one flat buffer each.
+ * One training step: forward pass, backward pass, accumulation, clipping, update. All trainable weights are in one flat
+ * buffer. Their gradients and each slot of the optimizer are in flat buffers with the same layout.
  */
 import {
   type FloatArray,
@@ -23,52 +23,56 @@ import {
   valuesOf,
 } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
-import { type Clip, clipGradients, normsFrom, squaresOf } from './clip.js';
+import { type Clip, clipGradients, normsFromSquares, sumsOfSquares } from './clip.js';
 import { DirtyRows, type DirtyState } from './dirty-rows.js';
 import { type BatchLoss, type LossValues, lossScalars, lossValues, type Objective } from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, ParameterSlice } from './optimizers.js';
 
-/** The losses of a batch and the norm of its gradient. */
+/** The losses of a batch and the norm of the accumulated gradients. */
 export interface StepResult {
   losses: LossValues;
   /** Norm of all gradients together, before clipping. */
   gradientNorm: number;
 }
 
-/** The gradients after backward and before the update, for hooks such as an all-reduce or noise. */
+/** The gradients before clipping and update, for hooks that add noise or average gradients across workers. */
 export interface Gradients {
   /** Number of weights. */
   readonly length: number;
-  /** Weight of these gradients in an average with others: the number of rows in the mean of their loss. */
+  /** The number of examples or steps over which the loss is averaged: the weight in an average across workers. */
   readonly count: number;
-  /** A copy. */
+  /** Returns a copy of the gradients. */
   read(): Promise<FloatArray>;
   /** Replaces the gradients before clipping. @throws UnrollError `shape` for another number of values */
   write(values: ArrayLike<number>): void;
 }
 
-/** Creates the context of a forward pass. */
+/** Creates the context of a forward pass. @param addLoss receives the loss terms of layers */
 export type ContextWith = (addLoss: ForwardContext['addLoss']) => ForwardContext;
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
 /**
- * State of an optimizer between updates, independent of a run. If it is passed from one `train` to the next, the
- * second continues the first. Initially empty.
+ * The state of an optimizer between updates, independent of a run. Pass the same object to several calls of `train` to
+ * continue with the optimizer state of the previous call.
  */
 export class OptimizerMemory {
   /** Number of updates. */
   updates = 0;
   #slots: FlatBuffer[] = [];
-  #owner = '';
+  /** The optimizer and the parameters that the slots belong to. */
+  #key = '';
 
-  /** The slots of `optimizer` over these weights: those of the previous run if they match, else zeros. */
+  /**
+   * Returns the slots of the optimizer. If the optimizer or the parameters differ from those of the previous call,
+   * creates new slots, filled with zeros.
+   */
   slotsFor(optimizer: Optimizer, parameters: readonly Parameter[], length: number): readonly FlatBuffer[] {
-    const owner = JSON.stringify([optimizer.name, optimizer.slots, parameters.map((p) => [p.name, p.shape])]);
-    if (owner !== this.#owner) {
-      this.#owner = owner;
+    const key = JSON.stringify([optimizer.name, optimizer.slots, parameters.map((p) => [p.name, p.shape])]);
+    if (key !== this.#key) {
+      this.#key = key;
       this.#slots = optimizer.slots.map(() => new FlatBuffer(length));
       this.updates = 0;
     }
@@ -76,11 +80,12 @@ export class OptimizerMemory {
   }
 }
 
-/** State of a stepper for a checkpoint, without the buffers. */
+/** State of a stepper in a checkpoint, without the buffers. */
 export interface StepperState {
   updates: number;
-  /** Number of batches accumulated since the last update, and their total count. */
+  /** Number of batches accumulated since the last update. */
   gathered: number;
+  /** Sum of the counts of these batches; see {@link Gradients.count}. */
   gatheredCount: number;
   /** Number of updates of the moving average of the weights. */
   averaged: number;
@@ -95,44 +100,45 @@ export interface StepperOptions {
   /** Batches per update. */
   accumulate: number;
   memory: OptimizerMemory;
-  /** Keep a moving average of the weights; null: none. */
+  /** Options of the moving average of the weights; null: no average. */
   average: AverageOptions | null;
 }
 
+/** Computes gradients and updates the weights. */
 export class Stepper {
   readonly #model: Model;
-  readonly #trained: readonly Parameter[];
+  readonly #trainable: readonly Parameter[];
   readonly #options: StepperOptions;
   readonly #weights: FlatBuffer;
   readonly #slices: readonly ParameterSlice[];
   readonly #grads: FlatBuffer;
   readonly #slots: readonly FlatBuffer[];
-  /** Sum of the accumulated gradients, each multiplied by its count; null if every batch makes an update. */
+  /** Sum of the gradients of the accumulated batches, each multiplied by its count; null without accumulation. */
   readonly #sum: FlatBuffer | null;
   readonly #average: WeightAverage | null;
-  /** Null: the optimizer updates all rows. */
+  /** For lazy optimizers; null if the optimizer updates all rows. */
   readonly #dirty: DirtyRows | null;
   #accumulated = 0;
   #accumulatedCount = 0;
   #rate: number;
 
-  /** The model and the objective must be built. */
+  /** Requires that the model and the objective are built. */
   constructor(model: Model, options: StepperOptions) {
     this.#model = model;
     this.#options = options;
     const all = [...model.parameters, ...options.objective.parameters];
-    this.#trained = all.filter((parameter) => parameter.trainable);
-    if (this.#trained.length === 0) {
+    this.#trainable = all.filter((parameter) => parameter.trainable);
+    if (this.#trainable.length === 0) {
       throw new UnrollError('state', `${model.name} has no trainable weights: there is nothing to train.`);
     }
-    this.#weights = layOut(this.#trained);
-    this.#slices = this.#trained.map(({ name, storage, size }) => ({ name, offset: storage.offset, size }));
+    this.#weights = layOut(this.#trainable);
+    this.#slices = this.#trainable.map(({ name, storage, size }) => ({ name, offset: storage.offset, size }));
     const { length } = this.#weights;
     this.#grads = new FlatBuffer(length);
-    this.#slots = options.memory.slotsFor(options.optimizer, this.#trained, length);
+    this.#slots = options.memory.slotsFor(options.optimizer, this.#trainable, length);
     this.#sum = options.accumulate > 1 ? new FlatBuffer(length) : null;
     this.#average = options.average && new WeightAverage(this.#weights, options.average);
-    this.#dirty = options.optimizer.lazy ? new DirtyRows(this.#trained) : null;
+    this.#dirty = options.optimizer.lazy ? new DirtyRows(this.#trainable) : null;
     this.#rate = options.optimizer.rate(Math.max(0, options.memory.updates - 1));
   }
 
@@ -141,31 +147,31 @@ export class Stepper {
     return this.#options.memory.updates;
   }
 
-  /** Learning rate of the latest update, before any factor. */
+  /** Learning rate of the latest update, without the factor `rateScale`. */
   get rate(): number {
     return this.#rate;
   }
 
   /** True if enough batches are accumulated for an update. */
-  get full(): boolean {
+  get isUpdateDue(): boolean {
     return this.#accumulated >= this.#options.accumulate;
   }
 
   /**
-   * Runs forward and backward; leaves the gradients of all accumulated batches in their buffer.
-   * @param contextWith creates the context of the pass from a function that takes the loss terms of layers
-   * @param watch called with the model's outputs
+   * Runs the forward and the backward pass, and writes the mean gradients of all accumulated batches to the buffer.
+   * @param contextWith creates the context of the forward pass
+   * @param onOutputs called with the model's outputs
    */
-  async gradients(
+  async computeGradients(
     batch: PreparedBatch,
     contextWith: ContextWith,
-    watch: (outputs: readonly MaskedSequence[]) => void,
+    onOutputs: (outputs: readonly MaskedSequence[]) => void,
   ): Promise<StepResult> {
     const { objective } = this.#options;
     let losses!: BatchLoss;
-    const toRead = scope(() => {
+    const scalarTensors = scope(() => {
       const tape = new Tape();
-      const terms: Tensor[] = []; // the loss terms of layers
+      const lossTerms: Tensor[] = []; // of layers, such as regularizers
       let outputs: readonly MaskedSequence[] = [];
       losses = tape.recordDuring(() => {
         const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
@@ -174,29 +180,29 @@ export class Stepper {
         }));
         outputs = this.#model.forward(
           sequences,
-          contextWith((term) => void terms.push(term)),
+          contextWith((term) => void lossTerms.push(term)),
         );
-        return objective.compute(outputs, batch, terms);
+        return objective.compute(outputs, batch, lossTerms);
       });
-      watch(outputs);
+      onOutputs(outputs);
       const { total, count } = losses;
-      const weight = objective.sums ? 1 : count;
+      const weight = objective.addsBatchLosses ? 1 : count;
       this.#collect(tape.gradients(total, this.#sum ? weight : 1));
       this.#accumulated++;
       this.#accumulatedCount += count;
-      if (this.#sum) this.#meanOf(this.#sum, objective.sums ? 1 : this.#accumulatedCount);
-      return [squaresOf(this.#normed()), ...lossScalars(losses)];
+      if (this.#sum) this.#accumulate(this.#sum, objective.addsBatchLosses ? 1 : this.#accumulatedCount);
+      return [sumsOfSquares(this.#gradientBlocks()), ...lossScalars(losses)];
     });
-    const [squares, ...scalars] = await valuesOf(toRead);
+    const [squares, ...scalars] = await valuesOf(scalarTensors);
     return { losses: lossValues(losses, scalars), gradientNorm: await this.#norm(squares) };
   }
 
-  /** Writes the gradients to their slices of the buffer; row gradients are added to their rows. */
-  #collect(found: ReadonlyMap<Tensor, Tensor>): void {
+  /** Writes the gradient of each parameter to its slice of the buffer; zeros if it has none. */
+  #collect(gradients: ReadonlyMap<Tensor, Tensor>): void {
     const { kernels } = openScope().backend;
-    this.#trained.forEach((parameter, i) => {
+    this.#trainable.forEach((parameter, i) => {
       const block = this.#grads.blockFor(parameter.storage.offset, parameter.size);
-      const grad = found.get(parameter) ?? null;
+      const grad = gradients.get(parameter) ?? null;
       if (grad && !(grad instanceof RowGradient)) {
         kernels.copy(grad.block(), 0, [1], block, 0, [1], [parameter.size]);
       } else {
@@ -208,8 +214,8 @@ export class Stepper {
     });
   }
 
-  /** sum += grads; grads = sum / count */
-  #meanOf(sum: FlatBuffer, count: number): void {
+  /** Computes sum += grads, then grads = sum / count. */
+  #accumulate(sum: FlatBuffer, count: number): void {
     const { kernels } = openScope().backend;
     const grads = this.#grads.block();
     kernels.accumulate(sum.block(), grads, 1);
@@ -217,24 +223,24 @@ export class Stepper {
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
   }
 
-  /** The gradients in blocks, without the table rows that were not looked up. */
-  #normed(): Block[] {
+  /** Returns the blocks whose norm is computed: all gradients, without the table rows that were not looked up. */
+  #gradientBlocks(): Block[] {
     const grads = this.#grads;
     if (!this.#dirty) return [grads.block()];
     return this.#dirty.withRows(this.#slices).map(({ offset, size, rows }) => {
-      const own = grads.blockFor(offset, size);
-      return rows ? copyOfRows(own, rows) : own;
+      const block = grads.blockFor(offset, size);
+      return rows ? copyOfRows(block, rows) : block;
     });
   }
 
-  /** The norm of all gradients, from the sums of squares of {@link #normed}. */
+  /** Computes the norm of all gradients. @param squares the sum of squares of each of {@link #gradientBlocks} */
   async #norm(squares: FloatArray): Promise<number> {
-    const norms = await normsFrom(squares, () => this.#normed());
+    const norms = await normsFromSquares(squares, () => this.#gradientBlocks());
     return norms.length === 1 ? norms[0] : Math.hypot(...norms);
   }
 
-  /** Calls `hook` with the gradients; returns their norm afterwards. */
-  async offer(hook: GradientHook): Promise<number> {
+  /** Calls `hook` with the gradients. Returns their norm after the call. */
+  async runHook(hook: GradientHook): Promise<number> {
     const grads = this.#grads;
     await hook({
       length: grads.length,
@@ -242,21 +248,25 @@ export class Stepper {
       read: () => grads.read(),
       write: (values) => {
         if (values.length !== grads.length) {
-          throw shapeError(`write() must get ${grads.length} gradients, got ${values.length}.`, {
-            expected: grads.length,
-            got: values.length,
-          });
+          throw shapeError(
+            `write(): values must have ${grads.length} entries, one per weight, got ${values.length}.`,
+            {
+              expected: grads.length,
+              got: values.length,
+            },
+          );
         }
         grads.write(values);
         this.#dirty?.markAll();
       },
     });
-    const [squares] = await valuesOf([scope(() => squaresOf(this.#normed()))]);
+    const [squares] = await valuesOf([scope(() => sumsOfSquares(this.#gradientBlocks()))]);
     return this.#norm(squares);
   }
 
   /**
-   * Updates the weights from the gradients in the buffer.
+   * Clips the gradients in the buffer and updates the weights.
+   * @param gradientNorm the norm of all gradients, before clipping
    * @param rateScale factor on the learning rate
    * @returns true if the gradients were clipped
    */
@@ -280,7 +290,7 @@ export class Stepper {
         part: (block, offset, length) => backend.view(block, offset, length),
       });
       if (this.#sum) backend.kernels.fill(this.#sum.block(), 0);
-      for (const parameter of this.#trained) {
+      for (const parameter of this.#trainable) {
         if (parameter.constraint) parameter.assign(parameter.constraint(parameter));
       }
     });
@@ -290,7 +300,7 @@ export class Stepper {
     return clipped;
   }
 
-  /** Starts reading the model with the average of the weights in their place, if there is one. */
+  /** Calls `read` while the weights are replaced by their moving average, if there is one. */
   readAverage<T>(read: () => T): T {
     const average = this.#average;
     if (!average || average.updates === 0) return read();
@@ -302,17 +312,18 @@ export class Stepper {
     }
   }
 
-  /** Runs `work` with the average of the weights in their place, if there is one. */
+  /** Like {@link readAverage}, for asynchronous functions. */
   async withAverage<T>(work: () => Promise<T>): Promise<T> {
-    return this.#average ? this.#average.during(work) : work();
+    return this.#average ? this.#average.withAverage(work) : work();
   }
 
-  /** Replaces the weights by their average, if there is one, at the end of a run. */
+  /** Replaces the weights by their moving average, if there is one. Called at the end of a run. */
   commitAverage(): void {
     const average = this.#average;
     if (average && average.updates > 0) this.#weights.copyFrom(average.buffer.block());
   }
 
+  /** The state for a checkpoint. */
   get state(): StepperState {
     return {
       updates: this.updates,
@@ -332,7 +343,7 @@ export class Stepper {
     this.#rate = this.#options.optimizer.rate(Math.max(0, updates - 1));
   }
 
-  /** The buffers in a checkpoint, by name. */
+  /** The buffers that a checkpoint stores, by name. */
   get buffers(): ReadonlyMap<string, FlatBuffer> {
     const { optimizer } = this.#options;
     const buffers = new Map(this.#slots.map((slot, i) => [`optimizer/${optimizer.slots[i]}`, slot]));

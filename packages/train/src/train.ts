@@ -1,21 +1,21 @@
 /**
- * Training as a stream of events: `train` returns an async generator. It yields to the event loop after every batch,
- * so that a page stays responsive and an AbortSignal takes effect. loop.ts contains the loop itself.
+ * `train`: training as an async generator of events. It yields to the event loop after every batch. A page therefore
+ * stays responsive, and an AbortSignal takes effect. The training loop is in loop.ts.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import {
   type Batches,
   type BatchSource,
+  type ExampleRange,
   type Examples,
   iterableSource,
-  type Rows,
-  rowSource,
-  splitRows,
-  toRows,
+  rangeSource,
+  splitRange,
+  toRange,
 } from './batches.js';
 import type { JsonValue, RunControl } from './callbacks/callback.js';
-import { type Clip, clipFor } from './clip.js';
+import { type Clip, resolveClip } from './clip.js';
 import { sourceOf } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import { Loop } from './loop.js';
@@ -26,13 +26,11 @@ import type { MetricOptions } from './scores.js';
 import type { RunSnapshot } from './snapshot.js';
 import { type GradientHook, OptimizerMemory } from './step.js';
 
-/** The training data: all examples, or batches of them. */
+/** The training data: all examples, or batches of examples. */
 export type TrainingData =
   | (Examples & { batches?: undefined })
   | {
-      /**
-       * Batches of Examples; a function is called at the start of each epoch. `batchSize` does not apply.
-       */
+      /** Batches of examples; a function is called at the start of each epoch. `batchSize` does not apply. */
       batches: Batches;
       x?: undefined;
       y?: undefined;
@@ -47,54 +45,54 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   epochs?: number;
   /** Examples per step. Default 32. */
   batchSize?: number;
-  /** Batches per epoch of an iterable. Default: until it ends. */
+  /** Batches per epoch if `batches` is given. Default: an epoch ends with the iterable. */
   stepsPerEpoch?: number;
   /** Shuffle the examples in every epoch. Iterables keep their order. Default true. */
   shuffle?: boolean;
   /** Seed of shuffling and dropout. Default 0. */
   seed?: number;
-  /** Default none. */
+  /** Gradient clipping. Default none. */
   clip?: Clip;
   /**
-   * Number of batches whose gradients are accumulated for one update: n batches have the same effect as one batch n
-   * times as large. The remaining batches at the end of an epoch make an update of their own. Default 1.
+   * Number of batches per update. Their gradients are accumulated; the effect is that of one large batch. At the end of
+   * an epoch, the weights are updated even if fewer batches remain. Default 1.
    */
   accumulate?: number;
   /** Data on which loss and metrics are measured after every epoch. */
   validationData?: Examples | Batches;
-  /** Share of the examples used for validation: the last ones, before any shuffling. */
+  /** Fraction of the examples to use for validation: the last examples, before any shuffling. Default 0. */
   validationSplit?: number;
-  /** Ends the run after the current batch; the end event's reason is then `aborted`. */
+  /** Ends the run after the current batch. The reason in the end event is then `aborted`. */
   signal?: AbortSignal;
-  /** Called with the gradients of each update before clipping; may change them. */
+  /** Called with the gradients before each update and before clipping; may change the gradients. */
   beforeUpdate?: GradientHook;
   /**
    * Keep a moving average of the weights. Validation uses the average, and it replaces the weights when the run
    * ends (not when it is aborted). Default: none.
    */
   average?: AverageOptions;
-  /** State of the optimizer, from earlier runs and for later ones. Default: a new one. */
+  /** Optimizer state to continue from, updated by the run. Default: a new state. */
   memory?: OptimizerMemory;
-  /** The state to resume from. See {@link Run.snapshot}. */
+  /** A snapshot to resume from. See {@link Run.snapshot}. */
   resume?: RunSnapshot;
-  /** Expected length of each sequence: a shorter one raises a warning. Default: no check. */
+  /** Expected length of each sequence; shorter sequences raise a warning. Default: no check. */
   window?: number;
   /** Stored unchanged in checkpoints: scalers, vocabularies and other data that belong to the model. */
   extra?: JsonValue;
 }
 
-/** The options of a run, for checks. */
-export const RUN: Known<RunOptions> = {
+/** The types of the options of a run, which `checkOptions` checks. */
+export const RUN_OPTIONS: OptionTypes<RunOptions> = {
   loss: true,
-  lossWeights: 'lists',
+  lossWeights: 'arrayOrObject',
   classWeights: true,
-  metrics: 'lists',
-  weightedMetrics: 'lists',
+  metrics: 'arrayOrObject',
+  weightedMetrics: 'arrayOrObject',
   optimizer: true,
   epochs: 'count',
   batchSize: 'count',
   stepsPerEpoch: 'count',
-  shuffle: 'flag',
+  shuffle: 'boolean',
   seed: 'integer',
   clip: true,
   accumulate: 'count',
@@ -108,8 +106,8 @@ export const RUN: Known<RunOptions> = {
   window: 'count',
   extra: true,
 };
-/** The options of training data, for checks. */
-export const DATA: Known<TrainingData> = {
+/** The types of the options for training data. */
+export const DATA_OPTIONS: OptionTypes<TrainingData> = {
   batches: true,
   x: true,
   y: true,
@@ -119,15 +117,15 @@ export const DATA: Known<TrainingData> = {
 
 export type TrainOptions = RunOptions & TrainingData;
 
-/** A run: its events, and the controls for use between two events. */
+/** A run: an async generator of events, and methods to call between two events. */
 export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> {
   /**
-   * The complete state of the run after the last event: weights, optimizer, accumulated gradients, carried states,
-   * position. A run that resumes from it gives bitwise the same results as an uninterrupted run. Null before the
-   * model is built.
+   * Returns the complete state of the run after the last event: weights, optimizer state, accumulated gradients, states
+   * of stateful layers, position. A run resumed from a snapshot has bitwise the same results as an uninterrupted run.
+   * Returns null if the model is not built yet.
    */
   snapshot(): Promise<RunSnapshot | null>;
-  /** Names of the metrics of each epoch, which callbacks can monitor. */
+  /** Names of the metrics in each epoch event, which callbacks can monitor. */
   readonly metricNames: readonly string[];
 }
 
@@ -136,24 +134,24 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
  * @throws UnrollError `value`, `shape` or `data` for invalid options or data; `nan` for values that are not finite
  */
 export function train(model: Model, options: TrainOptions): Run {
-  checkOptions('train', options, { ...RUN, ...DATA });
+  checkOptions('train', options, { ...RUN_OPTIONS, ...DATA_OPTIONS });
   const { epochs = 1, batchSize = 32, seed = 0, shuffle = true, accumulate = 1 } = options;
   if (options.average) checkAverage(options.average);
   const random = new RandomStream(seed, 'train');
   const shuffling = shuffle ? (epoch: number) => random.child('shuffle', epoch) : null;
   const optimizer = resolveOptimizer(options.optimizer);
-  const { training, validation, rows } = sources(options, batchSize, shuffling);
+  const { training, validation, range } = sourcesOf(options, batchSize, shuffling);
   const loop = new Loop(model, {
     training,
     validation,
-    rows,
+    range,
     objective: options,
     optimizer,
-    clip: clipFor(optimizer, options.clip),
+    clip: resolveClip(optimizer, options.clip),
     random,
     epochs,
     seed,
-    shuffle: shuffle && rows !== null,
+    shuffle: shuffle && range !== null,
     batchSize,
     accumulate,
     signal: options.signal ?? null,
@@ -167,34 +165,40 @@ export function train(model: Model, options: TrainOptions): Run {
   return asRun(loop);
 }
 
-type Shuffling = Parameters<typeof rowSource>[2];
+type Shuffling = Parameters<typeof rangeSource>[2];
 
-function sources(
+/** Returns the batches for training and validation, and the training examples (null for an iterable). */
+function sourcesOf(
   options: TrainOptions,
   batchSize: number,
   shuffling: Shuffling,
-): { training: BatchSource; validation: BatchSource | null; rows: Rows | null } {
+): { training: BatchSource; validation: BatchSource | null; range: ExampleRange | null } {
   const { validationData, validationSplit } = options;
   if (validationData && validationSplit) {
     throw valueError('Set either validationData or validationSplit, not both.');
   }
-  const given = validationData ? sourceOf(validationData, batchSize) : null;
+  const explicitValidation = validationData ? sourceOf(validationData, batchSize) : null;
   if (options.batches) {
     if (validationSplit) {
       throw valueError(
-        'validationSplit is for arrays and tensors; for batches of an iterable use validationData.',
+        'validationSplit requires x and y, but batches were given. Use validationData instead.',
       );
     }
     const training = iterableSource(options.batches, options.stepsPerEpoch ?? null);
-    return { training, validation: given, rows: null };
+    return { training, validation: explicitValidation, range: null };
   }
-  const all = toRows(options);
-  const split = validationSplit ? splitRows(all, validationSplit) : null;
-  const rows = split?.training ?? all;
-  const training = rowSource(rows, batchSize, shuffling);
-  return { training, validation: split ? rowSource(split.validation, batchSize) : given, rows };
+  const all = toRange(options);
+  const split = validationSplit ? splitRange(all, validationSplit) : null;
+  const range = split?.training ?? all;
+  const training = rangeSource(range, batchSize, shuffling);
+  return {
+    training,
+    validation: split ? rangeSource(split.validation, batchSize) : explicitValidation,
+    range,
+  };
 }
 
+/** Adds the methods of {@link Run} to the event generator of a loop. */
 function asRun(loop: Loop): Run {
   const controls: RunControl & Pick<Run, 'snapshot' | 'metricNames'> = {
     model: loop.model,

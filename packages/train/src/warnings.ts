@@ -1,4 +1,4 @@
-/** Warnings about valid settings that are probably mistakes. Each kind is raised once per run. */
+/** Warns about settings and data that are valid but probably mistakes. Each kind of warning is raised once per run. */
 import { type FloatArray, keep, type MaskedSequence, type Model, type Tensor } from '@unroll/core';
 import { hostValues, valuesOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
@@ -7,10 +7,10 @@ import type { WarningCode, WarningEvent } from './events.js';
 import type { Loss } from './losses/loss.js';
 import type { Objective } from './objective.js';
 
-/** Losses for continuous targets. The outputs of an untrained network are of size 1, and targets should be similar. */
-const QUANTITY_LOSSES = ['mse', 'mae', 'huber', 'logCosh', 'pinball'];
-/** Root mean square of targets above which training is slow. */
-const UNSCALED = 10;
+/** Regression losses. Their targets should be about as large as the outputs of an untrained network, about 1. */
+const REGRESSION_LOSSES = ['mse', 'mae', 'huber', 'logCosh', 'pinball'];
+/** Targets with a root mean square above this raise a warning. */
+const MAX_TARGET_RMS = 10;
 
 export interface WarningOptions {
   shuffle: boolean;
@@ -22,10 +22,10 @@ export class Warnings {
   readonly #objective: Objective;
   readonly #window: number | null;
   readonly #stateful: boolean;
-  readonly #given = new Set<WarningCode>();
-  #waiting: WarningEvent[] = [];
-  #looked = false;
-  /** Outputs that a loss treats as logits, not checked yet. */
+  readonly #raised = new Set<WarningCode>();
+  #pending: WarningEvent[] = [];
+  #hasCheckedFirstBatch = false;
+  /** Outputs of the first batch that a loss treats as logits, until they are checked. */
   #logits: { loss: Loss; name: string; value: Tensor }[] = [];
 
   constructor(model: Model, { shuffle, window }: WarningOptions, objective: Objective) {
@@ -41,70 +41,71 @@ export class Warnings {
     }
   }
 
-  /** Raises a warning, unless there is none or its kind was already raised. */
+  /** Raises a warning. Does nothing if `message` is null or a warning with the same code was already raised. */
   add(code: WarningCode, message: string | null): void {
-    if (message === null || this.#given.has(code)) return;
-    this.#given.add(code);
-    this.#waiting.push({ type: 'warning', code, message });
+    if (message === null || this.#raised.has(code)) return;
+    this.#raised.add(code);
+    this.#pending.push({ type: 'warning', code, message });
   }
 
-  /** The warnings since the last call. */
+  /** Returns the warnings since the last call. */
   async take(): Promise<WarningEvent[]> {
-    if (this.#logits.length > 0) await this.#lookAtLogits();
-    const taken = this.#waiting;
-    this.#waiting = [];
-    return taken;
+    if (this.#logits.length > 0) await this.#checkLogits();
+    const warnings = this.#pending;
+    this.#pending = [];
+    return warnings;
   }
 
-  /** Checks a batch, and stores the outputs of the first one, which are checked after the step. */
-  look(batch: PreparedBatch, outputs: readonly MaskedSequence[]): void {
-    this.#lookAtSequences(batch);
-    if (this.#looked) return;
-    this.#looked = true;
-    this.#lookAtTargets(batch);
+  /** Checks a batch. Outputs are checked for the first batch only, in {@link take}, where reading can wait. */
+  checkBatch(batch: PreparedBatch, outputs: readonly MaskedSequence[]): void {
+    this.#checkSequences(batch);
+    if (this.#hasCheckedFirstBatch) return;
+    this.#hasCheckedFirstBatch = true;
+    this.#checkTargets(batch);
     const logits = this.#objective.outputs.filter(({ loss }) => loss.config.fromLogits === true);
     this.#logits = logits.map(({ loss, name, index }) => ({ loss, name, value: keep(outputs[index].value) }));
   }
 
-  #lookAtSequences({ inputs, masks }: PreparedBatch): void {
+  #checkSequences({ inputs, masks }: PreparedBatch): void {
     const window = this.#window;
     inputs.forEach((input, i) => {
       const mask = masks[i] ?? null;
-      if (this.#stateful && mask && !this.#given.has('left-padding-stateful') && startsMasked(mask)) {
+      if (this.#stateful && mask && !this.#raised.has('left-padding-stateful') && startsMasked(mask)) {
         this.add(
           'left-padding-stateful',
-          'The model is stateful, but sequences are padded at their start, so that carried states pass through the ' +
-            'padding. Pad at the end.',
+          'The model is stateful, but sequences are padded at their start: states carried from the previous batch pass ' +
+            'through the padding. Pad at the end.',
         );
       }
-      if (window === null || input.rank < 2 || this.#given.has('short-sequence')) return;
-      const steps = shortest(input, mask);
+      if (window === null || input.rank < 2 || this.#raised.has('short-sequence')) return;
+      const steps = shortestLength(input, mask);
       if (steps >= window) return;
       this.add(
         'short-sequence',
-        `A sequence has ${steps} steps, but the window is ${window}; the rest is padding. Leave ` +
-          'such sequences out, or use a shorter window.',
+        `A sequence has ${steps} steps, but the window is ${window}; the other steps are padding. Leave out ` +
+          'such sequences, or use a shorter window.',
       );
     });
   }
 
-  #lookAtTargets({ targets }: PreparedBatch): void {
+  #checkTargets({ targets }: PreparedBatch): void {
     this.#objective.outputs.forEach(({ loss, name }, i) => {
-      if (!QUANTITY_LOSSES.includes(loss.name)) return;
+      if (!REGRESSION_LOSSES.includes(loss.name)) return;
       const values = hostValues(targets[i], 'y');
       let squares = 0;
       for (const value of values) squares += value * value;
-      const size = Math.sqrt(squares / values.length);
-      if (!(size > UNSCALED)) return;
+      const rms = Math.sqrt(squares / values.length);
+      if (!(rms > MAX_TARGET_RMS)) return;
       this.add(
         'targets-unscaled',
-        `The targets of ${name} are about ${Number(size.toPrecision(2))} in size, but the outputs of an ` +
-          'untrained network are about 1: training will be slow or diverge. Scale them (StandardScaler), and scale predictions back.',
+        `The targets of ${name} are about ${Number(rms.toPrecision(2))} in size, but the outputs of an ` +
+          'untrained network are about 1: training will be slow or diverge. Scale the targets (StandardScaler), and ' +
+          'scale predictions back.',
       );
     });
   }
 
-  async #lookAtLogits(): Promise<void> {
+  async #checkLogits(): Promise<void> {
     const logits = this.#logits;
     this.#logits = [];
     const values = await valuesOf(logits.map(({ value }) => value));
@@ -119,36 +120,36 @@ export class Warnings {
   }
 }
 
-/** True if a sequence is masked at its first step and valid later. */
+/** Returns true if any sequence is masked at its first step and valid later. */
 function startsMasked(mask: Tensor): boolean {
   const [, T = 0] = mask.shape;
   const values = hostValues(mask, 'mask');
-  for (let at = 0; at < values.length; at += T) {
-    if (values[at] === 0 && values.subarray(at, at + T).some((valid) => valid !== 0)) return true;
+  for (let offset = 0; offset < values.length; offset += T) {
+    if (values[offset] === 0 && values.subarray(offset, offset + T).some((valid) => valid !== 0)) return true;
   }
   return false;
 }
 
-/** Steps of the shortest sequence: its valid steps according to the mask, or all. */
-function shortest(input: Tensor, mask: Tensor | null): number {
+/** Returns the number of valid steps of the shortest sequence; without a mask, all steps are valid. */
+function shortestLength(input: Tensor, mask: Tensor | null): number {
   const T = input.shape[1];
   if (mask === null) return T;
   const values = hostValues(mask, 'mask');
-  let least = T;
-  for (let at = 0; at < values.length; at += T) {
+  let shortest = T;
+  for (let offset = 0; offset < values.length; offset += T) {
     let valid = 0;
-    for (let t = 0; t < T; t++) if (values[at + t] !== 0) valid++;
-    least = Math.min(least, valid);
+    for (let t = 0; t < T; t++) if (values[offset + t] !== 0) valid++;
+    shortest = Math.min(shortest, valid);
   }
-  return least;
+  return shortest;
 }
 
-/** True if every row is a probability distribution: numbers >= 0 with sum 1. Chance alone does not produce that. */
+/** Returns true if every row is a probability distribution, that is, numbers >= 0 with sum 1: the output of a softmax. */
 function isSoftmax(values: FloatArray, width: number): boolean {
   if (width < 2 || values.length === 0) return false;
-  for (let at = 0; at < values.length; at += width) {
+  for (let offset = 0; offset < values.length; offset += width) {
     let sum = 0;
-    for (const value of values.subarray(at, at + width)) {
+    for (const value of values.subarray(offset, offset + width)) {
       if (!(value >= 0)) return false;
       sum += value;
     }

@@ -1,8 +1,11 @@
-/** Options with defaults filled in, which are never undefined. */
-type Filled<D, O> = { [K in keyof O]-?: K extends keyof D ? Exclude<O[K], undefined> : O[K] };
+/** The options, of which those with a default are never undefined. */
+type WithDefaults<D, O> = { [K in keyof O]-?: K extends keyof D ? Exclude<O[K], undefined> : O[K] };
 
 /** Merges options with their defaults. Unlike with object spread, an undefined option gets its default. */
-export function withDefaults<D extends object, O extends object>(defaults: D, options: O): Filled<D, O> {
+export function withDefaults<D extends object, O extends object>(
+  defaults: D,
+  options: O,
+): WithDefaults<D, O> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(given) } as Filled<D, O>;
+  return { ...defaults, ...Object.fromEntries(given) } as WithDefaults<D, O>;
 }

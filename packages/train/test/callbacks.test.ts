@@ -247,7 +247,7 @@ describe('logs', () => {
     await fit(forecaster(), { ...options, epochs: 3, resume: true, callbacks: [csvLog(file)], onWarning });
     assert.match(
       told.join(),
-      /log\.csv has 5 bytes, but had \d+ bytes at the checkpoint: a new log is started/,
+      /log\.csv has 5 bytes, but had \d+ bytes at the checkpoint\. A new log is started/,
     );
     assert.match(readFileSync(file, 'utf8'), /^epoch,loss,learningRate\n3,/);
   });

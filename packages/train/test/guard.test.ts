@@ -60,7 +60,7 @@ describe('the error of a diverged run', () => {
     const error = await failure(network);
     assert.match(
       error.message,
-      /not finite at epoch 1, step 3 \(a batch of 8\)\. The output of layer breaks has the value -Infinity\./,
+      /not finite at epoch 1, step 3 \(batch of 8 examples\)\. The output of layer breaks has the value -Infinity\./,
     );
     assert.deepEqual([error.data.layer, error.data.epoch, error.data.step], ['breaks', 1, 3]);
   });
@@ -89,7 +89,7 @@ describe('the error of a diverged run', () => {
       dense({ units: 1 }),
     ]);
     const error = await failure(network, { ...waves(8), batchSize: 4 });
-    assert.match(error.message, /Running the batch again gave finite values/);
+    assert.match(error.message, /running the batch again gave finite values/);
   });
 
   test('names the example with the invalid number', async () => {

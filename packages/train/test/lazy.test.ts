@@ -78,7 +78,7 @@ const loss = makeLoss(
   {
     name: 'product',
     config: {},
-    fit: (prediction, target) => ({ prediction, target }),
+    align: (prediction, target) => ({ prediction, target }),
     rows: (prediction, target) => sum(mul(prediction, target), -1),
   },
   { reduction: 'sum' },

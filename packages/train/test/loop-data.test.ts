@@ -95,7 +95,7 @@ describe('invalid data', () => {
     for await (const _ of train(forecaster(), { ...common, ...data } as TrainOptions));
   };
   const cases: [string, () => Partial<TrainOptions>, Parameters<typeof fails>][] = [
-    ['fewer targets', () => ({ x, y: rows(y, 0, 39) }), ['shape', /x has 40 examples .* and y has 39/]],
+    ['fewer targets', () => ({ x, y: rows(y, 0, 39) }), ['shape', /x has 40 examples .* but y has 39/]],
     [
       'no examples',
       () => ({ x: tensor([], [0, 6, 1]), y: tensor([], [0, 1]) }),
@@ -124,9 +124,13 @@ describe('invalid data', () => {
     [
       'a split that leaves nothing',
       () => ({ x, y, validationSplit: 0.999 }),
-      ['value', /leaves 0 to train on/],
+      ['value', /validationSplit must be above 0.*got/],
     ],
-    ['a split of 1', () => ({ x, y, validationSplit: 1 }), ['value', /Give a share between 0 and 1/]],
+    [
+      'a split of 1',
+      () => ({ x, y, validationSplit: 1 }),
+      ['value', /validationSplit must be above 0, below 1.*got 1\.$/],
+    ],
     [
       'a split and data',
       () => ({ x, y, validationSplit: 0.5, validationData: { x, y } }),
@@ -135,19 +139,19 @@ describe('invalid data', () => {
     [
       'a split of an iterable',
       () => ({ batches: cut(), validationSplit: 0.5 }),
-      ['value', /for batches of an iterable use validationData/],
+      ['value', /validationSplit requires x and y, but batches were given/],
     ],
     [
       'a used generator',
       () => ({ batches: once() }),
-      ['value', /contained no batch in epoch 2.*a function that makes one/s],
+      ['value', /are empty in epoch 2.*a function that returns a new one/s],
     ],
     [
       'too few batches',
       () => ({ batches: cut(), stepsPerEpoch: 4 }),
       ['value', /ended after 3 of 4 batches/],
     ],
-    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /contained no batch in epoch 1/]],
+    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /are empty in epoch 1/]],
     ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs must be a positive integer, got 0/]],
     [
       'two targets for one output',

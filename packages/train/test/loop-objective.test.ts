@@ -13,7 +13,7 @@ const common = { loss: 'mse', optimizer: 'sgd', shuffle: false } as const;
 test('rejects an unreduced loss and an invalid class', async () => {
   await assert.rejects(
     () => evaluate(forecaster(), { x, y }, { loss: { name: 'mse', reduction: 'none' } }),
-    fails('value', /reduction must be "sum" or a mean to train or evaluate with, got "none"/),
+    fails('value', /training and evaluation need a reduction to one number, got reduction "none"/),
   );
   await assert.rejects(
     () => evaluate(forecaster(), { x, y }, { loss: 'mse', classWeights: { 0: 2 } }),

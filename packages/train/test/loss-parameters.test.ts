@@ -156,7 +156,7 @@ describe('the parameters of a loss', () => {
     });
     await assert.rejects(
       evaluate(network(), { x, y }, { loss }),
-      fails('shape', /The initializer of loss\/output\/w gives 3 values, expected 4 for \[2, 2\]/),
+      fails('shape', /The initializer of loss\/output\/w must return 4 values for \[2, 2\], got 3\./),
     );
   });
 
@@ -172,11 +172,11 @@ describe('the parameters of a loss', () => {
     };
     await assert.rejects(
       evaluate(blind, { x, y }, { loss: bagOfLabels() }),
-      fails('state', /blind has no outputShapes\(\), which the parameters of the loss bagOfLabels need/),
+      fails('state', /blind must have outputShapes\(\) to build the parameters of the loss bagOfLabels/),
     );
     await assert.rejects(
       evaluate(model, { x, y }, { loss: bagOfLabels(), classWeights: [1, 2] }),
-      fails('value', /classWeights are for losses of steps, but bagOfLabels is a loss of sequences/),
+      fails('value', /classWeights cannot be used with bagOfLabels, a loss of whole sequences/),
     );
   });
 });

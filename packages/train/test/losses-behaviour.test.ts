@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mul, sub, sum, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
 import { type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
-import { classWeighted } from '@unroll/train/internal';
+import { combineWeights } from '@unroll/train/internal';
 import { fails } from './fails.js';
 import { CHECKED, close, example, title } from './loss-examples.js';
 
@@ -198,9 +198,9 @@ describe('shapes of predictions, targets, masks and weights', () => {
     assert.equal(mse.compute(p, y, tensor([1, 0]), null).item(), (1 + 4) / 2);
   });
   test('class weights, from class indices and from one-hot targets, times sample weights', () => {
-    const ids = classWeighted(tensor([0, 1, 2]), [3], { 1: 5, 2: 0.5 });
+    const ids = combineWeights(tensor([0, 1, 2]), [3], { 1: 5, 2: 0.5 });
     assert.deepEqual([...ids.dataSync()], [1, 5, 0.5]);
-    const oneHot = classWeighted(
+    const oneHot = combineWeights(
       tensor([
         [0, 1],
         [1, 0],
@@ -210,7 +210,7 @@ describe('shapes of predictions, targets, masks and weights', () => {
       tensor([1, 2]),
     );
     assert.deepEqual([...oneHot.dataSync()], [4, 6]);
-    const steps = classWeighted(
+    const steps = combineWeights(
       tensor([
         [0, 1],
         [1, 1],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ErrorCode, type Tensor, tensor, zeros } from '@unroll/core';
 import { type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
-import { classWeighted } from '@unroll/train/internal';
+import { combineWeights } from '@unroll/train/internal';
 import { fails } from './fails.js';
 
 describe('errors of losses', () => {
@@ -75,7 +75,7 @@ describe('errors of losses', () => {
       'a negative count',
       compute('poisson', [[1], [1]], [[0], [-2]]),
       'value',
-      /target at \[1\] must be .*, got -2.*not differenced/,
+      /target at \[1\] must be .*, got -2.*without differencing/,
     ],
     [
       'a count with a fraction',
@@ -95,7 +95,7 @@ describe('errors of losses', () => {
       'value',
       /must predict 2 numbers, one for each quantile, got 3/,
     ],
-    ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /between 0 and 1, got 1/],
+    ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /above 0 and below 1, got 1/],
     [
       'quantile and quantiles',
       () => losses.pinball({ quantile: 0.5, quantiles: [0.5] }),
@@ -126,13 +126,13 @@ describe('errors of losses', () => {
       'a mask of steps for a loss of sequences',
       () => resolveLoss('mse').compute(zeros([2, 1]), zeros([2, 1]), zeros([2, 5])),
       'shape',
-      /mask has shape \[2, 5\].*must not pass its mask on/,
+      /mask has shape \[2, 5\].*must not return a mask/,
     ],
     [
       'weights of another batch',
       () => resolveLoss('mse').compute(zeros([2, 3, 1]), zeros([2, 3, 1]), null, zeros([3])),
       'shape',
-      /weights has shape \[3\].*\[2\] or one per step, \[2, 3\]/,
+      /weights have shape \[3\].*\[2\] or one per step, \[2, 3\]/,
     ],
     [
       'a single number',
@@ -142,15 +142,15 @@ describe('errors of losses', () => {
     ],
     [
       'a class weight below 0',
-      () => classWeighted(zeros([2]), [2], { 0: -1 }),
+      () => combineWeights(zeros([2]), [2], { 0: -1 }),
       'value',
-      /class 0 has weight -1/,
+      /got -1 for class 0/,
     ],
     [
       'targets without a class for each row',
-      () => classWeighted(zeros([2]), [2, 3], [1]),
+      () => combineWeights(zeros([2]), [2, 3], [1]),
       'shape',
-      /no class for each row/,
+      /must have one class per row/,
     ],
   ];
   for (const [name, run, code, message] of cases) {

@@ -19,7 +19,7 @@ import {
 } from '@unroll/core';
 import { largest, mismatch, report } from '@unroll/testkit';
 import { type Loss, type LossName, type Reduction, resolveLoss } from '@unroll/train';
-import { fitParts, makeLoss } from '@unroll/train/internal';
+import { alignParts, makeLoss } from '@unroll/train/internal';
 import {
   type GoldenNumber,
   numbersOf,
@@ -70,7 +70,7 @@ function lossOf({ loss, options, predictions }: LossCase): Loss {
       {
         name: loss,
         config: {},
-        fit: (prediction, target) => fitParts(loss, prediction, target, parts),
+        align: (prediction, target) => alignParts(loss, prediction, target, parts),
         rows(prediction, target) {
           const width = prediction.shape[1]! / parts.length;
           const each = parts.map((_, i) => slice(prediction, 1, i * width, (i + 1) * width));

@@ -135,19 +135,19 @@ describe('errors of metrics', () => {
     metric.update(tensor([[1, 2]]), tensor([0]));
     assert.throws(
       () => metric.update(tensor([[1, 2, 3]]), tensor([0])),
-      fails('shape', /rows must have 2 numbers, as before, got 3/),
+      fails('shape', /predictions must have 2 numbers per row, as before, got 3/),
     );
   });
   test('a state of another metric', () => {
     const metric = resolveMetric('mae');
     assert.throws(
       () => (metric.state = { width: 2, sums: [1] }),
-      fails('value', /state belongs to another metric/),
+      fails('value', /the state must have \d+ sums, got/),
     );
   });
   test('options that contradict each other, and a k of 0', () => {
     const both = { name: 'recall', average: 'macro', threshold: 0.3 } as const;
-    assert.throws(() => resolveMetric(both), fails('value', /largest score decides/));
+    assert.throws(() => resolveMetric(both), fails('value', /threshold applies to binary labels/));
     assert.throws(() => resolveMetric({ name: 'f1', average: 'mean' }), fails('value', /'macro' or 'micro'/));
     assert.throws(
       () => resolveMetric({ name: 'topKAccuracy', k: 0 }),

@@ -4,7 +4,7 @@
 import { scope } from '@unroll/core';
 import { FlatBuffer, runtime, valuesOf } from '@unroll/core/internal';
 import { type AverageOptions, type Clip, type Optimizer, WeightAverage } from '@unroll/train';
-import { checkClip, clipGradients, normsFrom, squaresOf } from '@unroll/train/internal';
+import { checkClip, clipGradients, normsFromSquares, sumsOfSquares } from '@unroll/train/internal';
 
 export interface OptimizerRun {
   /** Values of each parameter. */
@@ -72,6 +72,6 @@ export async function runOptimizer(
 
 /** The norm of all values of a buffer. */
 export async function normOf(buffer: FlatBuffer): Promise<number> {
-  const [squares] = await valuesOf([scope(() => squaresOf([buffer.block()]))]);
-  return (await normsFrom(squares!, () => [buffer.block()]))[0]!;
+  const [squares] = await valuesOf([scope(() => sumsOfSquares([buffer.block()]))]);
+  return (await normsFromSquares(squares!, () => [buffer.block()]))[0]!;
 }

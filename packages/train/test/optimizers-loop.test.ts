@@ -42,7 +42,7 @@ const output = makeLoss(
   {
     name: 'output',
     config: {},
-    fit: (prediction, target) => ({ prediction, target }),
+    align: (prediction, target) => ({ prediction, target }),
     rows: (prediction) => sum(prediction, -1),
   },
   {},

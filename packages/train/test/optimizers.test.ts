@@ -94,12 +94,12 @@ describe('the moving average of weights', () => {
   test('is swapped temporarily, and restored even after an error', async () => {
     const own = weights([4, 5]);
     const average = new WeightAverage(own);
-    assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]); // there is none yet
+    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]); // there is none yet
     average.update();
     own.write([0, 1]);
-    assert.deepEqual(await average.during(async () => [...(await own.read())]), [4, 5]);
+    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]);
     await assert.rejects(
-      average.during(() => Promise.reject(new Error('stop'))),
+      average.withAverage(() => Promise.reject(new Error('stop'))),
       /stop/,
     );
     assert.deepEqual(
@@ -139,7 +139,7 @@ describe('errors of optimizers', () => {
     ],
     ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate must be a number above 0, got 0/],
     ['a momentum of 1', () => sgd({ momentum: 1 }), /momentum must be in \[0, 1\), got 1/],
-    ['Nesterov without momentum', () => sgd({ nesterov: true }), /needs a momentum/],
+    ['Nesterov without momentum', () => sgd({ nesterov: true }), /requires a momentum above 0, got 0/],
     ['a beta of 1', () => adam({ beta2: 1 }), /beta2 must be in \[0, 1\)/],
     ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon must be a number >= 0, got -1/],
     ['a negative decay', () => adam({ weightDecay: -1 }), /weightDecay must be a number >= 0/],

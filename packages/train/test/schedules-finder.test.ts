@@ -63,7 +63,7 @@ describe('findLearningRate', () => {
     const common = { ...data(), loss: 'mse', optimizer: 'sgd' } as const;
     await assert.rejects(
       findLearningRate(linear(), { ...common, from: 1, to: 0.1 }),
-      fails('value', /increasing.*1 and 0.1/),
+      fails('value', /0 < from < to, got from = 1, to = 0\.1/),
     );
     await assert.rejects(
       findLearningRate(linear(), { ...common, smoothing: 1 }),

@@ -1,24 +1,24 @@
-/** Checks the arguments of a model's methods: option names, and that values are numbers. */
+/** Checks the arguments of a model's methods: names and types of options, and that inputs and targets are numbers. */
 import { Tensor, type UnrollError, valueError } from '@unroll/core';
-import { type Known, shown } from '@unroll/core/internal';
+import { formatValue, type OptionTypes } from '@unroll/core/internal';
 import type { ArtifactExtras } from '@unroll/formats';
 import type { ExampleOptions } from './examples.js';
 import type { PredictOptions } from './runnable.js';
 import type { CompileOptions, EvaluateOptions, FitOptions } from './trainable.js';
 import { isNumberArray } from './values.js';
 
-export const COMPILE: Known<CompileOptions> = {
+export const COMPILE: OptionTypes<CompileOptions> = {
   optimizer: true,
   loss: true,
-  lossWeights: 'lists',
-  metrics: 'lists',
-  weightedMetrics: 'lists',
+  lossWeights: 'arrayOrObject',
+  metrics: 'arrayOrObject',
+  weightedMetrics: 'arrayOrObject',
   clip: true,
   average: true,
 };
 
-/** The `fit` of @unroll/train checks their values. */
-export const FIT: Known<FitOptions> = {
+/** Checks only the names of most options: `fit` of @unroll/train checks their values. */
+export const FIT: OptionTypes<FitOptions> = {
   epochs: true,
   batchSize: true,
   stepsPerEpoch: true,
@@ -30,7 +30,7 @@ export const FIT: Known<FitOptions> = {
   classWeights: true,
   sampleWeights: true,
   mask: true,
-  callbacks: 'list',
+  callbacks: 'array',
   verbose: true,
   onEvent: true,
   onWarning: true,
@@ -43,70 +43,81 @@ export const FIT: Known<FitOptions> = {
   resume: true,
 };
 
-export const EVALUATE: Known<EvaluateOptions> = { batchSize: 'count', sampleWeights: true, mask: true };
-export const PREDICT: Known<PredictOptions> = { batchSize: 'count', mask: true };
-export const BATCH: Known<ExampleOptions> = { sampleWeights: true, mask: true };
-export const PREDICT_BATCH: Known<Pick<PredictOptions, 'mask'>> = { mask: true };
-export const SAVE: Known<Pick<ArtifactExtras, 'pipeline' | 'weights'>> = {
+export const EVALUATE: OptionTypes<EvaluateOptions> = { batchSize: 'count', sampleWeights: true, mask: true };
+export const PREDICT: OptionTypes<PredictOptions> = { batchSize: 'count', mask: true };
+export const BATCH: OptionTypes<ExampleOptions> = { sampleWeights: true, mask: true };
+export const PREDICT_BATCH: OptionTypes<Pick<PredictOptions, 'mask'>> = { mask: true };
+export const SAVE: OptionTypes<Pick<ArtifactExtras, 'pipeline' | 'weights'>> = {
   pipeline: true,
   weights: ['float32', 'float16'],
 };
 
-/** @throws UnrollError `value` for a value that `fit` does not accept */
+/** Checks the option `verbose` of `fit`. @throws UnrollError `value` for an invalid value */
 export function checkVerbose(verbose: FitOptions['verbose']): void {
   if (verbose === undefined || verbose === 'auto' || verbose === 0 || verbose === 1 || verbose === 2) return;
-  throw valueError(`fit: verbose must be 0, 1, 2 or "auto", got ${shown(verbose)}.`, { verbose });
+  throw valueError(`fit: verbose must be 0, 1, 2 or "auto", got ${formatValue(verbose)}.`, { verbose });
 }
 
 /**
- * Runs `read` on values. If it fails, throws an error that locates the first value that is not a number.
- * @param what the name of the values in messages: `x`, `y`
+ * Returns the result of `convert`, a function that converts `values` to tensors. If it fails because an entry is not a
+ * number, throws an error with the index of the entry.
+ * @param name the name of the values in messages: `x`, `y`
  */
-export function reading<T>(what: string, values: unknown, read: () => T): T {
-  const top = Array.isArray(values) ? null : notNumbers(what, values);
-  if (top) throw top;
+export function convertValues<T>(name: string, values: unknown, convert: () => T): T {
+  const error = Array.isArray(values) ? null : notNumbersError(name, values);
+  if (error) throw error;
   try {
-    return read();
+    return convert();
   } catch (error) {
-    throw notNumbers(what, values) ?? error;
+    throw notNumbersError(name, values) ?? error;
   }
 }
 
-/** An error about the first value that is neither a number nor an array of numbers; null if there is none. */
-export function notNumbers(path: string, value: unknown, top = true): UnrollError | null {
+/**
+ * Returns an error about the first value that is neither a number nor an array of numbers; null if there is none.
+ * @param isTopLevel true for the values of all inputs or outputs: a list or an object, with null for missing entries
+ */
+export function notNumbersError(path: string, value: unknown, isTopLevel = true): UnrollError | null {
   if (typeof value === 'number' || value instanceof Tensor || isNumberArray(value)) return null;
-  const absent = (entry: unknown) => top && entry === null; // no values for that input or output
+  const isMissing = (entry: unknown) => isTopLevel && entry === null;
   if (Array.isArray(value)) {
-    return first(
-      value.map((entry, i) => () => (absent(entry) ? null : notNumbers(`${path}[${i}]`, entry, false))),
-    );
-  }
-  if (top && isPlain(value)) {
-    return first(
-      Object.entries(value).map(
-        ([name, entry]) =>
-          () =>
-            absent(entry) ? null : notNumbers(`${path}.${name}`, entry, false),
+    return firstError(
+      value.map(
+        (entry, i) => () => (isMissing(entry) ? null : notNumbersError(`${path}[${i}]`, entry, false)),
       ),
     );
   }
-  return valueError(`${path} must be a number or an array of numbers, got ${shown(value)}.${remedy(value)}`, {
-    path,
-  });
+  if (isTopLevel && isPlainObject(value)) {
+    return firstError(
+      Object.entries(value).map(
+        ([name, entry]) =>
+          () =>
+            isMissing(entry) ? null : notNumbersError(`${path}.${name}`, entry, false),
+      ),
+    );
+  }
+  return valueError(
+    `${path} must be a number or an array of numbers, got ${formatValue(value)}.${remedy(value)}`,
+    {
+      path,
+    },
+  );
 }
 
-function first(tries: readonly (() => UnrollError | null)[]): UnrollError | null {
-  for (const attempt of tries) {
-    const error = attempt();
+function firstError(checks: readonly (() => UnrollError | null)[]): UnrollError | null {
+  for (const check of checks) {
+    const error = check();
     if (error) return error;
   }
   return null;
 }
 
-export function isPlain(value: unknown): value is object {
+/** Returns true for object literals, as opposed to arrays and instances of classes. */
+export function isPlainObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
+/** Returns what to do about a value that is not a number; empty if nothing is known. */
 function remedy(value: unknown): string {
   if (typeof value === 'string') return ' Convert strings to numbers first.';
   if (value instanceof Date) return ' Convert dates to numbers first, for example with getTime().';

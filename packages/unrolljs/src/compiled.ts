@@ -1,4 +1,4 @@
-/** The compile options, saved in a model's artifact so that a loaded model can continue training. */
+/** Converts compile options to and from JSON. Artifacts store them so that a loaded model can continue training. */
 import type { Json } from '@unroll/core/internal';
 import type { CompileOptions } from './trainable.js';
 
@@ -12,22 +12,22 @@ const SAVED_OPTIONS = [
   'average',
 ] as const;
 
-/** The options as JSON: losses, optimizers and metrics as their names and options. */
+/** Converts the options to JSON. Losses, optimizers and metrics become their names and options. */
 export function compiledToJson(options: CompileOptions): Record<string, unknown> {
   const entries = SAVED_OPTIONS.filter((key) => options[key] !== undefined).map(
-    (key) => [key, plain(options[key])] as const,
+    (key) => [key, toJson(options[key])] as const,
   );
   return Object.fromEntries(entries);
 }
 
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
+function toJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toJson);
   if (typeof value !== 'object' || value === null) return value;
   if ('name' in value && 'config' in value) return { name: value.name, ...(value.config as object) };
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, toJson(entry)]));
 }
 
-/** Restores the options from {@link compiledToJson}; null if the artifact has none. */
+/** Returns the options that {@link compiledToJson} converted; null if the artifact has none. */
 export function compiledFromJson(training: Json): CompileOptions | null {
   if (typeof training !== 'object' || training === null || Array.isArray(training)) return null;
   const { compiled } = training;

@@ -1,37 +1,37 @@
 /**
- * Converts examples from the forms that users pass (arrays, objects by input and output names) to those of
- * @unroll/train.
+ * Converts the examples that users pass (arrays, or objects with one entry per input or output name) to the tensors that
+ * @unroll/train takes.
  */
 import { type Model as Network, Tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { Batches, Examples, ObjectiveOptions } from '@unroll/train';
 import { lossByOutput, outputNames } from '@unroll/train/internal';
-import { reading } from './checks.js';
+import { convertValues } from './checks.js';
 import { inputsOf, masksOf } from './runnable.js';
 import { isList, isNamed, type ModelValues, toTensor, type Values } from './values.js';
 
 /** The optional parts of examples besides x and y. */
 export interface ExampleOptions {
   /**
-   * Weight of each example in the loss, [N], or of each step, [N, T]. For several outputs: one array applies to all
-   * of them; a list in the model's order (null: 1) or an object by names gives one for each. Default 1.
+   * Weight of each example in the loss, [N], or of each step, [N, T]. If the model has several outputs, pass one array
+   * for all of them, a list in the model's order (null: weight 1), or an object with output names as keys. Default 1.
    */
   sampleWeights?: ModelValues;
   /**
-   * Valid steps as 1 and padding as 0, [N, T]. For several inputs: one mask applies to the sequences [N, T, ...] of
-   * its length, or if there are none to the one input of ids [N, T]; a list in the model's order (null: none) or an
-   * object by names gives one for each. Default: the mask that the model's layers compute.
+   * 1 for valid steps and 0 for padding, [N, T]. If the model has several inputs, pass a list of masks in the model's
+   * order (null: no mask) or an object with input names as keys. A single mask applies to all sequences [N, T, ...] with
+   * the same T; if there are none, to the only input of ids [N, T]. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;
 }
 
 /** Inputs and targets with their optional sample weights and mask. */
 export interface ExampleSet extends ExampleOptions {
-  /** One example per row, [N, ...]. */
+  /** Inputs of N examples, [N, ...]. For several inputs, a list in the model's order or an object with their names. */
   x: ModelValues;
   /**
-   * [N, ...]. For several outputs, the targets of those with a loss: a list in the model's order (null: no loss) or
-   * an object by names.
+   * Targets of N examples, [N, ...]. For several outputs, a list in the model's order (null: no loss) or an object with
+   * the names of the outputs that have a loss.
    */
   y: ModelValues;
 }
@@ -39,30 +39,36 @@ export interface ExampleSet extends ExampleOptions {
 /** Examples as a tuple of x, y and optional sample weights. */
 export type ExamplePair = readonly [x: ModelValues, y: ModelValues, sampleWeights?: ModelValues];
 
-type Each<T> = Iterable<T> | AsyncIterable<T>;
+type AnyIterable<T> = Iterable<T> | AsyncIterable<T>;
 
 /** A sequence of batches. A function is called at the start of each epoch with the epoch number, starting at 1. */
-export type ExampleBatches = Each<ExampleSet> | ((epoch: number) => Each<ExampleSet>);
+export type ExampleBatches = AnyIterable<ExampleSet> | ((epoch: number) => AnyIterable<ExampleSet>);
 
-/** Examples, or batches of them, for validation. */
+/** Examples or batches for validation. */
 export type ValidationData = ExamplePair | ExampleSet | ExampleBatches;
 
 type Loss = ObjectiveOptions['loss'];
 
-/** @param loss the loss that the network was compiled with; it determines which outputs have targets */
+/**
+ * Converts the values of a set of examples to tensors, in the order of the network's inputs and outputs.
+ * @param loss the loss that the network was compiled with; it determines which outputs have targets
+ */
 export function examplesOf(network: Network, loss: Loss, set: ExampleSet): Examples {
   checkOptions('examples', set, { x: true, y: true, sampleWeights: true, mask: true });
   const { x, y, sampleWeights, mask } = set;
   return {
-    x: reading('x', x, () => inputsOf(network, x)),
-    y: reading('y', y, () => targetsOf(network, loss, y)),
+    x: convertValues('x', x, () => inputsOf(network, x)),
+    y: convertValues('y', y, () => targetsOf(network, loss, y)),
     ...(sampleWeights !== undefined && {
-      sampleWeights: reading('sampleWeights', sampleWeights, () => weightsOf(network, loss, sampleWeights)),
+      sampleWeights: convertValues('sampleWeights', sampleWeights, () =>
+        weightsOf(network, loss, sampleWeights),
+      ),
     }),
-    ...(mask !== undefined && { mask: reading('mask', mask, () => masksOf(network, mask)) }),
+    ...(mask !== undefined && { mask: convertValues('mask', mask, () => masksOf(network, mask)) }),
   };
 }
 
+/** Converts validation data in any form. */
 export function validationOf(network: Network, loss: Loss, data: ValidationData): Examples | Batches {
   if (isExamples(data)) return examplesOf(network, loss, data);
   if (!isPair(data)) return batchesOf(network, loss, data);
@@ -70,11 +76,12 @@ export function validationOf(network: Network, loss: Loss, data: ValidationData)
   return examplesOf(network, loss, { x, y, sampleWeights });
 }
 
-/** Converts batches: each gets its tensors in the model's order. */
+/** Converts each batch, as {@link examplesOf} does, when it is read. */
 export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches): Batches {
-  const converted = (each: Each<ExampleSet>): AsyncIterable<Examples> => {
-    const walk = (): AsyncIterator<Examples> => {
-      const iterator = Symbol.asyncIterator in each ? each[Symbol.asyncIterator]() : each[Symbol.iterator]();
+  const convert = (source: AnyIterable<ExampleSet>): AsyncIterable<Examples> => {
+    const iterate = (): AsyncIterator<Examples> => {
+      const iterator =
+        Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
       return {
         async next() {
           const { value, done } = await iterator.next();
@@ -88,15 +95,16 @@ export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches)
         },
       };
     };
-    if (!('next' in each)) return { [Symbol.asyncIterator]: walk };
-    // A one-shot iterator continues from epoch to epoch. @unroll/train recognises it because it is its own iterator.
-    const once = Object.assign(walk(), { [Symbol.asyncIterator]: () => once });
-    return once;
+    if (!('next' in source)) return { [Symbol.asyncIterator]: iterate };
+    // A generator cannot restart: each epoch continues where the previous one stopped. @unroll/train recognises this
+    // case because the iterable is its own iterator.
+    const oneShot = Object.assign(iterate(), { [Symbol.asyncIterator]: () => oneShot });
+    return oneShot;
   };
-  return typeof batches === 'function' ? (epoch) => converted(batches(epoch)) : converted(batches);
+  return typeof batches === 'function' ? (epoch) => convert(batches(epoch)) : convert(batches);
 }
 
-/** True for an iterable of batches, as opposed to numbers. */
+/** Returns true for an iterable of batches, as opposed to the values of inputs. */
 export function isBatches(data: ModelValues | ExampleBatches): data is ExampleBatches {
   if (typeof data === 'function') return true;
   if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
@@ -113,6 +121,7 @@ function isExamples(value: unknown): value is ExampleSet {
   return typeof value === 'object' && value !== null && 'x' in value && 'y' in value;
 }
 
+/** Returns the targets of each output with a loss. */
 function targetsOf(network: Network, loss: Loss, y: ModelValues): Tensor[] {
   const { names, trained } = outputsOf(network, loss);
   const list = byLoss('y', y, names, trained) ?? [y as Values];
@@ -123,13 +132,14 @@ function targetsOf(network: Network, loss: Loss, y: ModelValues): Tensor[] {
   });
 }
 
+/** Returns the weights for each output with a loss, or one tensor for all outputs. */
 function weightsOf(network: Network, loss: Loss, weights: ModelValues): Examples['sampleWeights'] {
   const { names, trained } = outputsOf(network, loss);
   const list = byLoss('sampleWeights', weights, names, trained);
   return list ? list.map((value) => (value === null ? null : toTensor(value))) : toTensor(weights as Values);
 }
 
-/** The names of all outputs, and the indices of those with a loss. */
+/** Returns the names of all outputs and, as `trained`, the indices of the outputs with a loss. */
 function outputsOf(network: Network, loss: Loss): { names: readonly string[]; trained: number[] } {
   const names = outputNames(network) ?? ['output'];
   const trained = lossByOutput(loss, names).flatMap((spec, i) => (spec === null ? [] : [i]));
@@ -137,7 +147,9 @@ function outputsOf(network: Network, loss: Loss): { names: readonly string[]; tr
 }
 
 /**
- * One entry for each output with a loss, from a list or an object by names; null if the values belong to one output.
+ * Returns one entry for each output with a loss if the values are a list or an object with output names as keys; null if
+ * they are the values of a single output.
+ * @param what the name of the values in messages: `y`
  */
 function byLoss(
   what: string,
@@ -145,15 +157,16 @@ function byLoss(
   names: readonly string[],
   trained: readonly number[],
 ): readonly (Values | null)[] | null {
-  const all = isNamed(values) ? byName(what, values, names) : listFor(what, values, names, trained);
-  if (all === null || all.length !== names.length) return all;
-  const extra = names.find((_, i) => all[i] !== null && !trained.includes(i));
-  if (extra === undefined) return trained.map((i) => all[i]);
+  const entries = isNamed(values) ? byName(what, values, names) : listOf(what, values, names, trained);
+  if (entries === null || entries.length !== names.length) return entries;
+  const extra = names.find((_, i) => entries[i] !== null && !trained.includes(i));
+  if (extra === undefined) return trained.map((i) => entries[i]);
   throw valueError(`${what} has values for the output "${extra}", which has no loss. Remove them.`, {
     output: extra,
   });
 }
 
+/** Returns the entries of all outputs, in the model's order; null for an output without an entry. */
 function byName(
   what: string,
   values: Readonly<Record<string, Values | null>>,
@@ -167,16 +180,16 @@ function byName(
   });
 }
 
-/** The list for all outputs or for those with a loss; null if the values are the numbers of one output. */
-function listFor(
+/** Checks the length of a list with one entry per output or per loss; null if the values are those of one output. */
+function listOf(
   what: string,
   values: ModelValues,
   names: readonly string[],
   trained: readonly number[],
 ): readonly (Values | null)[] | null {
-  const several = trained.length > 1 && isList(values, names.length);
-  const gaps = names.length > 1 && Array.isArray(values) && values.includes(null);
-  if (!several && !gaps && !isList(values, trained.length)) return null;
+  const listsOutputs = trained.length > 1 && isList(values, names.length);
+  const hasNull = names.length > 1 && Array.isArray(values) && values.includes(null);
+  if (!listsOutputs && !hasNull && !isList(values, trained.length)) return null;
   const list = values as readonly (Values | null)[];
   if (list.length === names.length || list.length === trained.length) return list;
   throw valueError(

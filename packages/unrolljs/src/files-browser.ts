@@ -1,14 +1,15 @@
-/** In a page: artifacts by URL, and the backend of `unrolljs/infer`. */
+/** File access in browsers: artifacts by URL. Also selects the function that prepares a backend for `unrolljs/infer`. */
 import { UnrollError } from '@unroll/core';
 import { ARTIFACT_FILES, type ArtifactFiles, fromZip } from '@unroll/formats';
 
 export { readyToInfer as readyToRun } from '@unroll/core/internal';
 
+/** Always throws: a page has no file system. */
 export function saveTo(_path: string): Promise<void> {
   throw new UnrollError(
     'value',
-    'save(path) needs a file system, which a page does not have. Offer toZip(toArtifact(model)) as a download, or store it in ' +
-      'IndexedDB.',
+    'save(path) needs a file system, which a page does not have. Offer the bytes await toZip(await toArtifact(model)) as a ' +
+      'download, or store them in IndexedDB.',
   );
 }
 
@@ -34,8 +35,8 @@ export async function filesIn(address: string): Promise<ArtifactFiles> {
 }
 
 /**
- * The bytes at a URL; null if there is no file. Servers of single-page applications, such as Vite, answer with an
- * HTML page in that case.
+ * Returns the bytes at a URL; null if there is no file. For a missing file, servers of single-page applications, such as
+ * Vite, answer with an HTML page.
  */
 async function bytesAt(address: string): Promise<Uint8Array | null> {
   const response = await fetch(address);

@@ -1,5 +1,5 @@
 /**
- * unrolljs/forecast: from a table to a backtested forecast, like the command `unroll forecast`.
+ * unrolljs/forecast: forecasts the columns of a table and backtests the forecasts, like the command `unroll forecast`.
  *
  *     import { forecast, parseCsv } from 'unrolljs/forecast';
  *
@@ -66,7 +66,7 @@ export {
 } from '@unroll/data';
 
 /**
- * Reads a whole Parquet file. The reader is loaded on the first call.
+ * Parses a Parquet file to a table. The Parquet reader is imported on the first call.
  * @throws UnrollError `format` if the file cannot be read, `data` for columns of lists or structures
  */
 export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {
@@ -74,7 +74,7 @@ export async function parseParquet(bytes: Uint8Array, options: { source?: string
   return reader.parseParquet(bytes, options);
 }
 
-// Baselines, and metrics of forecasts given as arrays of numbers
+// Baselines, and metrics that compare arrays of forecasts and of actuals
 export {
   coverage,
   crpsOfNormal,

@@ -1,6 +1,6 @@
 /**
- * unrolljs/node: callbacks that write files, and Ctrl-C as an abort signal. Saving and loading models does not need
- * it.
+ * unrolljs/node: callbacks that write files, and an abort signal for Ctrl-C. To save and load models, `unrolljs` is
+ * sufficient.
  */
 export { loadArtifact, saveArtifact } from '@unroll/formats/node';
 export {

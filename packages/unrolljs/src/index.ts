@@ -6,8 +6,7 @@
  *     const model = sequential([lstm({ units: 50 }), dense({ units: 1 })]);
  *     await model.compile({ optimizer: 'adam', loss: 'mse' }).fit(x, y, { epochs: 200 });
  *
- * All public names are listed here, so that none becomes public by accident (test/names.test.ts). The file is one
- * long list by design.
+ * This file lists every public name, so that no name becomes public by accident. test/names.test.ts checks the list.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 // Models: create, train, save and load

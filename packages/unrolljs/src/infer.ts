@@ -1,6 +1,6 @@
 /**
- * unrolljs/infer: load a model and run it. This entry point imports no training code, and in a page it loads kernels
- * without those for training. For the smallest bundle, use `loadWith` instead of `load`.
+ * unrolljs/infer: loads a model and runs it. This entry point imports no training code. In a page, it loads a WebAssembly
+ * file without the training kernels. For the smallest bundle, use `loadWith` instead of `load`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import type { Model } from '@unroll/core';
@@ -89,7 +89,7 @@ export {
 
 /**
  * Loads a saved model for prediction.
- * @param source a path (Node: a folder or a zip), a URL (pages), the bytes of a zip, or the files themselves
+ * @param source a path (in Node: a folder or a zip file), a URL (in a page), the bytes of a zip file, or the files
  * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
  * registered
  */
@@ -98,13 +98,13 @@ export async function load(source: ArtifactSource): Promise<Network & Runnable> 
 }
 
 /**
- * Like {@link load}, but knows only the given classes and `Sequential`, so that a bundler can leave the others out:
+ * Like {@link load}, but supports only the given classes and `Sequential`, so that bundlers can remove all others:
  *
  *     const model = await loadWith('/models/demand/', [LstmCell, Dense]);
  *
- * @param source a folder, by its path (Node) or URL (pages), or the files themselves, for example from `fromZip`
- * @param parts the classes of the model's layers and, for recurrent layers, of their cells; `Functional` for a graph
- * of layers
+ * @param source the path (in Node) or URL (in a page) of a folder, or the files, for example from `fromZip`
+ * @param parts the classes of the model's layers (for a recurrent layer, the class of its cell), and `Functional` for a
+ * functional model
  * @throws UnrollError `format` as for `load`, and for a class that is not in `parts`
  */
 export async function loadWith(
@@ -115,7 +115,7 @@ export async function loadWith(
   return modelOf(files, builder([Sequential, ...parts]).model);
 }
 
-/** The network with `predict` and `predictAll` as methods. */
+/** Adds the methods `predict`, `predictAll` and `predictArray` to a network, and returns it. */
 export function runnable<N extends Model>(network: N): N & Runnable {
   return runnableOn(network, readyToRun);
 }

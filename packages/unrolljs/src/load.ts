@@ -6,26 +6,28 @@ import {
   type ArtifactFiles,
   fromArtifact,
   fromZip,
-  refuseForeign,
+  rejectForeignFile,
 } from '@unroll/formats';
 import { filesAt } from '#files';
 
-/** A path (Node: a folder or a zip), a URL (pages), the bytes of a zip, or the files themselves. */
+/** A path (in Node: a folder or a zip file), a URL (in a page), the bytes of a zip file, or the files. */
 export type ArtifactSource = string | Uint8Array | ArtifactFiles;
 
-/** @throws UnrollError `format` if there is no artifact */
+/** Returns the files of an artifact. @throws UnrollError `format` if there is no artifact */
 export async function filesOf(source: ArtifactSource): Promise<ArtifactFiles> {
   if (typeof source === 'string') return filesAt(source);
   return source instanceof Uint8Array ? fromZip(source, ARTIFACT_FILES) : source;
 }
 
 /**
+ * Reads an artifact.
  * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
  * registered
  */
 export async function readArtifact(source: ArtifactSource): Promise<Artifact> {
   await ready();
   const files = await filesOf(source);
-  if (typeof source === 'string' && files.size === 0) refuseForeign(source); // in a page; Node does it before reading
+  // Only for pages: in Node, filesAt has already rejected files of other formats.
+  if (typeof source === 'string' && files.size === 0) rejectForeignFile(source);
   return fromArtifact(files);
 }

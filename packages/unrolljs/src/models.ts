@@ -15,8 +15,8 @@ import { type ArtifactSource, readArtifact } from './load.js';
 import { type Trainable, trainable, trainableFrom } from './trainable.js';
 
 /**
- * A sequential model: a stack of layers. Shapes are inferred at the first call or by `build`, or immediately if the
- * first entry is an `input({ shape })`.
+ * Creates a sequential model: a stack of layers. Shapes are inferred at the first call or by `build`, or immediately if
+ * the first entry is `input({ shape })`.
  */
 export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
@@ -25,7 +25,7 @@ export function sequential(
   return trainable(sequence(layers, options));
 }
 
-/** A model of a graph of layers, from symbolic inputs to symbolic outputs. */
+/** Creates a functional model: a graph of layers from symbolic inputs to symbolic outputs. */
 export function model(options: FunctionalOptions): Functional & Trainable {
   return trainable(functional(options));
 }
@@ -33,7 +33,7 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 /**
  * Loads a saved model for prediction and, if it was compiled, for training. The optimizer starts from its initial
  * state.
- * @param source a path (Node: a folder or a zip), a URL (pages), the bytes of a zip, or the files themselves
+ * @param source a path (in Node: a folder or a zip file), a URL (in a page), the bytes of a zip file, or the files
  * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
  * registered; `value` if it contains parameters of a loss that is not registered
  */

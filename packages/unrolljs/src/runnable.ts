@@ -1,4 +1,7 @@
-/** A network with `predict` as a method, as loaded by `unrolljs/infer`. `trainable` adds the other methods. */
+/**
+ * Adds prediction methods to a network. Networks loaded by `unrolljs/infer` have only these methods; `trainable` adds
+ * the methods for training.
+ */
 import {
   type PredictOptions as CorePredictOptions,
   type NestedArray,
@@ -12,34 +15,35 @@ import { type ModelValues, toTensors } from './values.js';
 
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
   /**
-   * Valid steps as 1 and padding as 0, [N, T], for padded sequences. For several inputs: one mask applies to the
-   * sequences [N, T, ...] of its length, or if there are none to the one input of ids [N, T]; a list in the model's
-   * order (null: none) or an object by names gives one for each. Default: the mask that the model's layers compute.
+   * For padded sequences: 1 for valid steps and 0 for padding, [N, T]. If the model has several inputs, pass a list of
+   * masks in the model's order (null: no mask) or an object with input names as keys. A single mask applies to all
+   * sequences [N, T, ...] with the same T; if there are none, to the only input of ids [N, T]. Default: the mask that
+   * the model's layers compute.
    */
   mask?: ModelValues;
 }
 
 export interface Runnable {
-  /** The output for x, [N, ...]. For a model with several outputs, the first one. */
+  /** Returns the output for x, [N, ...]. If the model has several outputs, returns the first one. */
   predict(x: ModelValues, options?: PredictOptions): Promise<Tensor>;
-  /** All outputs for x, [N, ...] each. */
+  /** Returns all outputs for x, each [N, ...]. */
   predictAll(x: ModelValues, options?: PredictOptions): Promise<Tensor[]>;
   /**
-   * The output for x as nested arrays: `number[][]` unless another depth is given, as in
-   * `predictArray<number[][][]>(x)`.
+   * Returns the output for x as nested arrays. The type parameter declares their depth, for example
+   * `predictArray<number[][][]>(x)` for an output [N, T, F].
    */
   predictArray<A extends NestedArray = number[][]>(x: ModelValues, options?: PredictOptions): Promise<A>;
 }
 
-/** The network with the methods of {@link Runnable}. */
+/** Adds the methods of {@link Runnable} to a network, and returns it. */
 export function runnable<N extends Network>(network: N): N & Runnable {
   return runnableOn(network, ready);
 }
 
-/** Like {@link runnable}, with `loaded` as the function that loads a backend. */
-export function runnableOn<N extends Network>(network: N, loaded: () => Promise<unknown>): N & Runnable {
+/** Like {@link runnable}, but calls `loadBackend` before each prediction. */
+export function runnableOn<N extends Network>(network: N, loadBackend: () => Promise<unknown>): N & Runnable {
   const predictAll = async (x: ModelValues, { mask, ...options }: PredictOptions = {}): Promise<Tensor[]> => {
-    await loaded();
+    await loadBackend();
     const masks = mask === undefined ? null : masksOf(network, mask);
     return predictLoaded(network, inputsOf(network, x), { ...options, mask: masks });
   };
@@ -51,19 +55,19 @@ export function runnableOn<N extends Network>(network: N, loaded: () => Promise<
   return Object.assign(network, { predict, predictAll, predictArray });
 }
 
-/** The input names and shapes of networks of @unroll/nn. */
-export interface Known {
+/** The input names and shapes, which networks of @unroll/nn have. */
+export interface InputSignature {
   readonly inputNames?: readonly string[] | null;
   readonly inputShapes?: readonly Shape[] | null;
 }
 
-/** The inputs as tensors, in the order of the network's inputs. */
+/** Converts inputs to tensors, in the order of the network's inputs. */
 export function inputsOf(network: Network, x: ModelValues): Tensor[] {
-  const { inputNames = null, inputShapes = null } = network as Known;
+  const { inputNames = null, inputShapes = null } = network as InputSignature;
   return toTensors(x, inputNames, inputShapes?.map((shape) => shape.slice(1)) ?? null) as Tensor[];
 }
 
-/** A mask for each input, or a single one. */
+/** Converts masks to tensors: one for each input, or a single one. */
 export function masksOf(network: Network, mask: ModelValues): (Tensor | null)[] {
-  return toTensors(mask, (network as Known).inputNames, null, true);
+  return toTensors(mask, (network as InputSignature).inputNames, null, true);
 }

@@ -229,7 +229,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     );
     await refused(
       await toArtifact(network, extras([right, one('loss/labels/other', [])])),
-      /The file has the loss parameter loss\/labels\/other, which the loss does not have/,
+      /The file has the loss parameter loss\/labels\/other, but the loss of the model has no such parameter/,
     );
     await refused(
       changed(files, 'training.json', (text) => text.replace('"sharpLoss"', '"dullLoss"')),

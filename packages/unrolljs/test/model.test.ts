@@ -162,7 +162,7 @@ test('predictOnBatch runs all examples at once; a stateful model explains the er
   await assert.rejects(sequential(layers()).predict(x), {
     code: 'shape',
     message:
-      /carries the states of 256 sequences, got a batch of 44\. .*Use a constant batchSize that divides the number of examples/,
+      /has the states of 256 sequences, got a batch of 44\. .*Use a constant batchSize that divides the number of examples/,
   });
 });
 
@@ -196,7 +196,7 @@ test('a custom activation is saved by its name', async () => {
   unknown.set('config.json', new TextEncoder().encode(config.replaceAll('"bent"', '"straight"')));
   await assert.rejects(
     load(unknown),
-    /there is no activation "straight"\. Choose one of .*, or register yours/,
+    /there is no activation "straight"\. Choose one of .*, or register your own/,
   );
 });
 

@@ -111,12 +111,12 @@ describe('arguments of Keras', () => {
     [
       'tensorBoard: log_dir',
       () => tensorBoard({ log_dir: 'logs' } as unknown as string),
-      /^tensorBoard takes the path of a folder first, got \{ log_dir \}\.$/,
+      /^tensorBoard: the first argument must be the path of a folder, got \{ log_dir \}\.$/,
     ],
     [
       'csvLog: filename',
       () => csvLog({ filename: 'a.csv' } as unknown as string),
-      /^csvLog takes the path of a file first, got \{ filename \}\.$/,
+      /^csvLog: the first argument must be the path of a file, got \{ filename \}\.$/,
     ],
     [
       'stackedCells: cells',

@@ -17,135 +17,143 @@ import {
   type ResultEvent,
 } from '@unroll/tasks';
 import { UsageError } from '../shared/args.js';
+import type { Command } from '../shared/command.js';
 import { checkWritable, writeAtomically } from '../shared/files.js';
-import type { Reading } from '../shared/reading-options.js';
+import type { ReadOptions } from '../shared/reading-options.js';
 import { Reporter } from '../shared/reporter.js';
 import { openCheckpoints, type RunIdentity } from '../shared/resume.js';
 import { type FileTable, readRows } from '../shared/table-file.js';
 import { csvOf } from '../shared/tables.js';
 import { isSameFile, templateFile, withTemplate } from '../shared/template.js';
-import type { Verb } from '../shared/verb.js';
 import { version } from '../version.js';
 import { FORECAST_HELP, type ForecastArguments, readArguments } from './options.js';
 import { showForecast } from './text.js';
 
-const FUTURE = 'future-rows';
-const MODEL = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(
+const FUTURE_ROWS = 'future-rows';
+const MODEL_FILES = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'].map(
   (name) => `model/${name}`,
 );
-const RESUMED = 'resume   resuming the interrupted run';
-const ANEW = 'resume   no interrupted run found';
+const RESUMING = 'resume   resuming the interrupted run';
+const NOT_FOUND = 'resume   no interrupted run found';
 const STOPPED = 'Stopped. Run the same command with --resume to continue.';
-const FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL];
+const OUTPUT_FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL_FILES];
 
-export const forecastVerb: Verb = {
+export const forecastCommand: Command = {
   about: 'forecast a table and backtest the models',
   help: () => FORECAST_HELP,
   run: (args, { signal }) => run(readArguments(args), signal),
 };
 
-async function run(wanted: ForecastArguments, signal: AbortSignal): Promise<void> {
-  const { file, options, reading, sql, futureRows, out, resume, threads } = wanted;
-  const reporter = new Reporter(wanted);
-  if (out !== undefined) checkWritable(out, FILES);
-  const read = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
-  const future = futureRows === undefined ? undefined : await readRows(futureRows, reading);
-  if (future !== undefined) read.table = addFutureRows(read.table, future.table, options);
-  for (const text of read.notes) reporter.report({ event: 'note', text });
-  const orTemplate = <T>(work: () => T | Promise<T>) => withTemplate(out, { [FUTURE]: futureRows }, work);
-  if (wanted.dryRun) {
-    reporter.report(planEvent(await orTemplate(() => prepareForecast(read.table, options))));
+async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> {
+  const { file, options, reading, sql, futureRows, out, resume, threads } = args;
+  const reporter = new Reporter(args);
+  if (out !== undefined) checkWritable(out, OUTPUT_FILES);
+  const fileTable = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
+  const futureTable = futureRows === undefined ? undefined : await readRows(futureRows, reading);
+  if (futureTable !== undefined) fileTable.table = addFutureRows(fileTable.table, futureTable.table, options);
+  for (const text of fileTable.notes) reporter.report({ event: 'note', text });
+  const writingTemplate = <T>(work: () => T | Promise<T>) =>
+    withTemplate(out, { [FUTURE_ROWS]: futureRows }, work);
+  if (args.dryRun) {
+    reporter.report(planEvent(await writingTemplate(() => prepareForecast(fileTable.table, options))));
     return;
   }
   await ready();
   if (threads !== undefined) setThreads(threads);
-  const data = [read, ...(future ? [future] : [])].map(({ fingerprint }) => fingerprint).join(' ');
-  const store = out === undefined ? undefined : openCheckpoints(out, resume, identityOf(wanted, data));
-  if (resume) reporter.print(store?.resumed ? RESUMED : `${ANEW} in ${out}, starting a new run`);
-  const began = performance.now();
-  const { result, event } = await orTemplate(() =>
-    trained(read, { ...options, signal, ...(store && { store }) }, reporter),
+  const fingerprints = [fileTable, ...(futureTable ? [futureTable] : [])]
+    .map(({ fingerprint }) => fingerprint)
+    .join(' ');
+  const store = out === undefined ? undefined : openCheckpoints(out, resume, identityOf(args, fingerprints));
+  if (resume) reporter.print(store?.resumed ? RESUMING : `${NOT_FOUND} in ${out}, starting a new run`);
+  const startTime = performance.now();
+  const { result, event } = await writingTemplate(() =>
+    runForecast(fileTable, { ...options, signal, ...(store && { store }) }, reporter),
   ).catch((error) => {
     throw signal.aborted && out !== undefined ? new UsageError(STOPPED) : error;
   });
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (performance.now() - startTime) / 1000;
   if (out !== undefined)
-    writeAtomically(out, await filesOf(result, wanted, { read, seconds }), staleFiles(out, futureRows));
+    writeAtomically(
+      out,
+      await outputFiles(result, args, { fileTable, seconds }),
+      staleFiles(out, futureRows),
+    );
   store?.done();
   showForecast(result, reporter);
   if (out !== undefined) reporter.print(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
   reporter.report({ ...event, out: out ?? null });
 }
 
-/** Everything that determines the results of the run. */
+/** Returns everything that determines the results of the run. @param data fingerprints of the files */
 function identityOf({ options, reading, sql }: ForecastArguments, data: string): RunIdentity {
-  const { levels, ...rest } = options;
+  const { levels, ...otherOptions } = options;
   const level = levels?.map(levelName);
-  return { task: 'forecast', options: { ...rest, ...reading, level, sql }, data, version: version() };
+  return { task: 'forecast', options: { ...otherOptions, ...reading, level, sql }, data, version: version() };
 }
 
-/** Files of an earlier run to delete, except a template that this run has read. */
+/** Lists the files of an earlier run to delete. A template that this run has read stays. */
 function staleFiles(out: string, futureRows: string | undefined): string[] {
-  const template = templateFile(FUTURE);
-  return isSameFile(join(out, template), futureRows) ? MODEL : [...MODEL, template];
+  const template = templateFile(FUTURE_ROWS);
+  return isSameFile(join(out, template), futureRows) ? MODEL_FILES : [...MODEL_FILES, template];
 }
 
-/** Runs and reports the forecast, except the last event, which is reported after the files are written. */
-async function trained(
+/** Runs the forecast and reports its events, except the result event, which the caller reports after writing the files. */
+async function runForecast(
   { table }: FileTable,
   options: ForecastOptions,
   reporter: Reporter,
 ): Promise<{ result: ForecastResult; event: ResultEvent }> {
-  let last: ResultEvent = { event: 'result' };
+  let resultEvent: ResultEvent = { event: 'result' };
   try {
     const result = await forecast(table, {
       ...options,
       onEvent(event) {
-        if (event.event === 'result') last = event;
+        if (event.event === 'result') resultEvent = event;
         else reporter.report(event);
       },
     });
-    return { result, event: last };
+    return { result, event: resultEvent };
   } finally {
     reporter.clearBar();
   }
 }
 
-async function filesOf(
+/** Returns the contents of all output files, by name. */
+async function outputFiles(
   result: ForecastResult,
   { file, options, reading, sql }: ForecastArguments,
-  { read, seconds }: { read: FileTable; seconds: number },
+  { fileTable, seconds }: { fileTable: FileTable; seconds: number },
 ): Promise<Map<string, string | Uint8Array>> {
   const { panel, forecasts, levels, leaderboard, networks } = result;
   const { pipeline, network } = result.model;
-  const used = [options.target, ...pipeline.covariates.map(({ name }) => name)];
-  const asRead = { ...decimalOf(read.table, used), ...reading };
-  const model = new ForecastModel({ ...pipeline, sql, reading: asRead }, network);
+  const numericColumns = [options.target, ...pipeline.covariates.map(({ name }) => name)];
+  const storedReading = { ...commonDecimal(fileTable.table, numericColumns), ...reading };
+  const model = new ForecastModel({ ...pipeline, sql, reading: storedReading }, network);
   const backend = currentBackend().description;
-  const data = { file: basename(file), rows: read.table.rowCount, sha256: read.fingerprint };
+  const data = { file: basename(file), rows: fileTable.table.rowCount, sha256: fileTable.fingerprint };
   const epochs = networks?.map((network) => network.epochs) ?? [];
   const training = {
     ...{ command: 'forecast', options, reading, sql, data, seed: options.seed ?? 0, epochs },
     ...{ leaderboard, backend, seconds },
   };
-  const saved = Array.from(await model.toFiles(training));
+  const modelFiles = Array.from(await model.toFiles(training));
   return new Map<string, string | Uint8Array>([
     ['forecast.csv', csvOf(forecastTable(forecasts, panel.idColumn !== null, levels))],
     ['backtest.csv', csvOf(backtestTable(result))],
     ['report.html', forecastReport(result, { backend, seconds, options })],
-    ...saved.map(([name, bytes]): [string, Uint8Array] => [`model/${name}`, bytes]),
+    ...modelFiles.map(([name, bytes]): [string, Uint8Array] => [`model/${name}`, bytes]),
   ]);
 }
 
 /**
- * The decimal separator that the columns show, if it is the same for all. Newer rows are read with it: a few of them alone
- * may look different (1.600 as 1600).
+ * Returns the decimal separator of the columns if they agree on one. The model stores it for reading newer rows: with few
+ * rows, the separator may be ambiguous (1.600 could mean 1600).
  */
-function decimalOf(table: Table, names: readonly string[]): Pick<Reading, 'decimal'> {
-  const shown = names.flatMap((name) => {
+function commonDecimal(table: Table, names: readonly string[]): Pick<ReadOptions, 'decimal'> {
+  const decimals = names.flatMap((name) => {
     const { kind, format } = column(table, name);
     return kind === 'number' && format && !format.isDefault ? [format.decimal] : [];
   });
-  const [decimal, ...others] = new Set(shown);
+  const [decimal, ...others] = new Set(decimals);
   return decimal === undefined || others.length > 0 ? {} : { decimal };
 }

@@ -1,21 +1,21 @@
-/** The options of `unroll forecast`. */
+/** The options of `unroll forecast`, their help, and their conversion to the options of `forecast`. */
 import type { CalendarName, CellName, Decoding, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
 import {
+  integerOption,
   type OptionSpecs,
   type ParsedArgs,
   parseOptions,
-  text,
+  textOption,
   UsageError,
-  wholeNumber,
 } from '../shared/args.js';
 import {
   READING_HELP,
   READING_OPTIONS,
-  type Reading,
+  type ReadOptions,
   readingOptions,
   TIME_HELP,
   TIME_OPTIONS,
-  timeReading,
+  timeOptions,
 } from '../shared/reading-options.js';
 
 const OPTIONS = {
@@ -70,9 +70,9 @@ Data
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
   --static <columns>    static covariates: constant within each series
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
-  --sql <query>         forecast the result of this query; it reads the file as the table "data", which may be larger
-                        than memory (needs DuckDB: npm install @duckdb/node-api)
-  --frequency <name>    monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
+  --sql <query>         forecast the result of this query; in the query, the table "data" is the file, which may be
+                        larger than memory (needs DuckDB: npm install @duckdb/node-api)
+  --frequency <name>    time between rows: monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
   --season <n>          season length in rows; 1 means no season (default: detected)
 
 Separate columns by commas. Quote a name that contains a comma: --past '"a, b",c'
@@ -82,19 +82,21 @@ Network
   --cells <names>       recurrent cells to compare: any of rnn,lstm,gru (default: lstm)
   --units <n>           hidden units per layer (default: 32)
   --layers <n>          number of recurrent layers (default: 1)
-  --window <n>          input rows of the network (default: depends on the season and the number of rows)
+  --window <n>          number of input rows of the network (default: depends on the season and the number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts (default: point)
-  --scaler <name>       changes, log, standard, robust, minmax or instance (default: changes or log, depending on
-                        the data)
+  --scaler <name>       changes (relative to the last row of the window), log (the same for logarithms of positive values),
+                        standard, robust, minmax (statistics of the training rows) or instance (statistics of each
+                        window) (default: changes or log, depending on the data)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
   --seed <n>            random seed (default: 0)
 
 Backtest
-  --windows <n>         number of backtest forecasts (default: up to 4, up to 20 for long series)
+  --windows <n>         number of backtest forecasts; not to be confused with --window, the number of input rows
+                        (default: up to 4, up to 20 for long series)
   --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
-  --refit               retrain before each backtest forecast
-  --level <percents>    levels of the prediction intervals (default: 80,95)
+  --refit               retrain the network before each backtest forecast
+  --level <percents>    levels of the prediction intervals in percent (default: 80,95)
 
 Run
   --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder
@@ -105,10 +107,11 @@ Run
   --quiet               print no text
 `;
 
+/** The parsed command line. Undefined: not given. */
 export interface ForecastArguments {
   file: string;
   options: ForecastOptions;
-  reading: Reading;
+  reading: ReadOptions;
   sql: string | undefined;
   futureRows: string | undefined;
   out: string | undefined;
@@ -119,7 +122,7 @@ export interface ForecastArguments {
   dryRun: boolean;
 }
 
-/** @throws UsageError for invalid arguments */
+/** Parses the arguments. @throws UsageError if they are invalid */
 export function readArguments(args: readonly string[]): ForecastArguments {
   const parsed = parseOptions(args, OPTIONS);
   const [file, ...extra] = parsed.positionals;
@@ -130,7 +133,7 @@ export function readArguments(args: readonly string[]): ForecastArguments {
     const named = parsed.positionals.join(', ');
     throw new UsageError(`Exactly one file is required, got ${parsed.positionals.length}: ${named}.`);
   }
-  const out = text(parsed, 'out');
+  const out = textOption(parsed, 'out');
   const resume = parsed.values.resume === true;
   if (resume && out === undefined) {
     throw new UsageError('--resume needs --out <folder>, the folder of the interrupted run.');
@@ -139,11 +142,11 @@ export function readArguments(args: readonly string[]): ForecastArguments {
     file,
     options: forecastOptions(parsed),
     reading: readingOptions(parsed),
-    sql: text(parsed, 'sql'),
+    sql: textOption(parsed, 'sql'),
     futureRows: futureRowsOf(parsed),
     out,
     resume,
-    threads: wholeNumber(parsed, 'threads'),
+    threads: integerOption(parsed, 'threads'),
     json: parsed.values.json === true,
     quiet: parsed.values.quiet === true,
     dryRun: parsed.values['dry-run'] === true,
@@ -151,14 +154,14 @@ export function readArguments(args: readonly string[]): ForecastArguments {
 }
 
 function futureRowsOf(args: ParsedArgs): string | undefined {
-  const file = text(args, 'future-rows');
-  if (file === undefined || text(args, 'future') !== undefined) return file;
-  throw new UsageError('--future-rows needs --future <columns>, the columns that it contains.');
+  const file = textOption(args, 'future-rows');
+  if (file === undefined || textOption(args, 'future') !== undefined) return file;
+  throw new UsageError('--future-rows needs --future <columns>, the names of its covariates.');
 }
 
 function forecastOptions(args: ParsedArgs): ForecastOptions {
-  const target = text(args, 'target');
-  const horizon = wholeNumber(args, 'horizon');
+  const target = textOption(args, 'target');
+  const horizon = integerOption(args, 'horizon');
   if (target === undefined) throw new UsageError('--target <column> is required: the column to forecast.');
   if (horizon === undefined)
     throw new UsageError('--horizon <n> is required: the number of rows to forecast.');
@@ -166,53 +169,57 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
     target,
     horizon,
     refit: args.values.refit === true,
-    ...timeReading(args),
+    ...timeOptions(args),
   };
   for (const name of ['time', 'series', 'frequency'] as const) {
-    const value = text(args, name);
+    const value = textOption(args, name);
     if (value !== undefined) options[name] = value;
   }
   for (const name of ['past', 'future', 'static'] as const) {
-    const value = list(args, name);
+    const value = listOption(args, name);
     if (value !== undefined) options[name] = value;
   }
   for (const name of ['season', 'window', 'windows', 'step', 'units', 'layers', 'epochs'] as const) {
-    const value = wholeNumber(args, name);
+    const value = integerOption(args, name);
     if (value !== undefined) options[name] = value;
   }
-  const seed = wholeNumber(args, 'seed', 0);
+  const seed = integerOption(args, 'seed', 0);
   if (seed !== undefined) options.seed = seed;
   // These values are validated where they are used.
-  const cells = list(args, 'cells') as CellName[] | undefined;
+  const cells = listOption(args, 'cells') as CellName[] | undefined;
   if (cells !== undefined) options.cells = cells;
-  const head = text(args, 'head') as HeadName | undefined;
+  const head = textOption(args, 'head') as HeadName | undefined;
   if (head !== undefined) options.head = head;
-  const scaler = text(args, 'scaler') as ScalerName | undefined;
+  const scaler = textOption(args, 'scaler') as ScalerName | undefined;
   if (scaler !== undefined) options.scaler = scaler;
-  const decoding = text(args, 'decoding') as Decoding | undefined;
+  const decoding = textOption(args, 'decoding') as Decoding | undefined;
   if (decoding !== undefined) options.decoding = decoding;
-  const word = text(args, 'calendar');
-  const calendar = word === 'auto' || word === 'none' ? word : (list(args, 'calendar') as CalendarName[]);
-  if (word !== undefined) options.calendar = calendar;
-  const levels = list(args, 'level')?.map(percent);
+  const calendarText = textOption(args, 'calendar');
+  const calendar =
+    calendarText === 'auto' || calendarText === 'none'
+      ? calendarText
+      : (listOption(args, 'calendar') as CalendarName[]);
+  if (calendarText !== undefined) options.calendar = calendar;
+  const levels = listOption(args, 'level')?.map(percent);
   if (levels !== undefined) options.levels = levels;
   return options;
 }
 
-/** Names separated by commas; a name that contains a comma is in double quotes, as in CSV. */
-function list(args: ParsedArgs, name: string): string[] | undefined {
-  const given = text(args, name);
-  if (given === undefined) return undefined;
-  const parts = given.match(/(?:"(?:[^"]|"")*"|[^,"])+|(?<=^|,)(?=,|$)/g) ?? [];
-  if (parts.join(',') !== given) throw new UsageError(`--${name} has an unclosed quotation mark: ${given}`);
+/** Parses names separated by commas. A name that contains a comma is in double quotes, as in CSV. */
+function listOption(args: ParsedArgs, name: string): string[] | undefined {
+  const value = textOption(args, name);
+  if (value === undefined) return undefined;
+  const parts = value.match(/(?:"(?:[^"]|"")*"|[^,"])+|(?<=^|,)(?=,|$)/g) ?? [];
+  if (parts.join(',') !== value) throw new UsageError(`--${name} has an unclosed quotation mark: ${value}`);
   const names = parts.map((part) => {
     const quoted = /^"((?:[^"]|"")*)"$/.exec(part.trim());
     return quoted === null ? part.trim() : quoted[1].replaceAll('""', '"');
   });
-  if (names.includes('')) throw new UsageError(`--${name} must not contain empty names, got "${given}".`);
+  if (names.includes('')) throw new UsageError(`--${name} must not contain empty names, got "${value}".`);
   return names;
 }
 
+/** Parses a percentage as a number between 0 and 1. */
 function percent(level: string): number {
   const value = Number(level);
   if (value > 0 && value < 100) return value / 100;

@@ -2,18 +2,19 @@
 import { type ForecastResult, historyRoom, plot, timeAt } from '@unroll/tasks';
 import type { Reporter } from '../shared/reporter.js';
 
+/** Prints a heading and the plot. */
 export function showForecast({ panel, plan, winner, forecasts }: ForecastResult, reporter: Reporter): void {
   const [series] = panel.series;
   const [forecast] = forecasts;
-  const wanted = Math.max(4 * plan.season, 5 * plan.horizon, 24);
-  const shown = Math.min(series.values.length, wanted, historyRoom(reporter.width, plan.horizon));
+  const contextRows = Math.max(4 * plan.season, 5 * plan.horizon, 24);
+  const shownRows = Math.min(series.values.length, contextRows, historyRoom(reporter.width, plan.horizon));
   const end = series.offset + series.values.length;
   const last = forecast.time[forecast.time.length - 1];
-  const labels = [timeAt(panel, end - shown), timeAt(panel, end - 1), last] as const;
+  const labels = [timeAt(panel, end - shownRows), timeAt(panel, end - 1), last] as const;
   const name = panel.idColumn === null ? panel.target : `${panel.target} of ${series.id}`;
-  const rows = `${shown} row${shown === 1 ? '' : 's'}`;
+  const rows = `${shownRows} row${shownRows === 1 ? '' : 's'}`;
   reporter.print(`${name}: last ${rows} and ${winner} forecast of the next ${plan.horizon} (●)`);
   const paint = (mark: string) => reporter.accent(mark);
-  const data = { history: series.values.slice(-shown), forecast: forecast.median, labels };
+  const data = { history: series.values.slice(-shownRows), forecast: forecast.median, labels };
   for (const line of plot(data, { width: reporter.width, paint })) reporter.print(line);
 }

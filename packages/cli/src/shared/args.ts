@@ -1,4 +1,4 @@
-/** Command-line options: parsed by node:util, with helpful error messages. */
+/** Parses command-line options with node:util, and adds error messages that suggest a fix. */
 import { parseArgs } from 'node:util';
 import { nearest } from '@unroll/core/internal';
 
@@ -17,7 +17,7 @@ export interface ParsedArgs {
 
 /**
  * Parses the arguments of one command.
- * @throws UsageError for an unknown option (with the nearest one), a missing value, or an unexpected one
+ * @throws UsageError for an unknown option (suggesting the nearest name), a missing value or an unexpected value
  */
 export function parseOptions(args: readonly string[], specs: OptionSpecs): ParsedArgs {
   checkNames(args, specs);
@@ -35,10 +35,10 @@ export function parseOptions(args: readonly string[], specs: OptionSpecs): Parse
   }
 }
 
-/** The tokens of the command line, in order, including unknown options. */
+/** Returns the tokens of the command line in order, including unknown options. */
 export function tokensOf(args: readonly string[], specs: OptionSpecs) {
-  const loose = { strict: false, allowPositionals: true, tokens: true } as const;
-  return parseArgs({ args: [...args], options: specs, ...loose }).tokens;
+  const lenient = { strict: false, allowPositionals: true, tokens: true } as const;
+  return parseArgs({ args: [...args], options: specs, ...lenient }).tokens;
 }
 
 function checkNames(args: readonly string[], specs: OptionSpecs): void {
@@ -46,7 +46,7 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
     if (token.kind !== 'option') continue;
     const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
     if (spec === undefined) throw unknownOption(token.rawName, token.name, specs);
-    // The next argument is the value only if it does not look like an option.
+    // An argument that looks like an option is not a value.
     const missing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
     if (spec.type === 'string' && missing) throw new UsageError(`${token.rawName} needs a value.`);
     if (spec.type === 'boolean' && token.value !== undefined)
@@ -54,6 +54,7 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
   }
 }
 
+/** @param raw the option as written @param name without dashes */
 function unknownOption(raw: string, name: string, specs: OptionSpecs): UsageError {
   const near = nearest(name, Object.keys(specs));
   const hint = near === undefined ? 'Run the command with --help for a list.' : `Did you mean --${near}?`;
@@ -61,20 +62,21 @@ function unknownOption(raw: string, name: string, specs: OptionSpecs): UsageErro
 }
 
 /**
- * The value of an option that must be an integer of at least `least`.
+ * Parses an option whose value must be an integer of at least `minimum`.
+ * @returns undefined if the option is not given
  * @throws UsageError for any other value
  */
-export function wholeNumber(args: ParsedArgs, name: string, least = 1): number | undefined {
+export function integerOption(args: ParsedArgs, name: string, minimum = 1): number | undefined {
   const text = args.values[name];
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (typeof text === 'string' && /^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least)
+  if (typeof text === 'string' && /^\d+$/.test(text) && Number.isSafeInteger(value) && value >= minimum)
     return value;
-  throw new UsageError(`--${name} must be an integer of at least ${least}, got "${text}".`);
+  throw new UsageError(`--${name} must be an integer of at least ${minimum}, got "${text}".`);
 }
 
-/** The value of a text option. */
-export function text(args: ParsedArgs, name: string): string | undefined {
+/** Returns the value of a text option; undefined if it is not given. @throws UsageError if it is empty */
+export function textOption(args: ParsedArgs, name: string): string | undefined {
   const value = args.values[name];
   if (value === '') throw new UsageError(`--${name} must not be empty.`);
   return typeof value === 'string' ? value : undefined;

@@ -1,10 +1,10 @@
 /** `unroll evaluate`: scores a saved model on rows with known targets. */
 import { taskName } from '@unroll/tasks';
-import { type OptionSpecs, parseOptions, text, UsageError } from './args.js';
-import { dataRows, openModel } from './predict-command.js';
+import { type OptionSpecs, parseOptions, textOption, UsageError } from './args.js';
+import type { Command } from './command.js';
+import { openModel, readDataRows } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS } from './reading-options.js';
 import { Reporter } from './reporter.js';
-import type { Verb } from './verb.js';
 
 const OPTIONS = {
   data: { type: 'string' },
@@ -16,11 +16,11 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll evaluate <model> --data <file> [options]
 
-Scores a saved model on rows that it was not trained on, with the metrics of the training run. <model> is the model
+Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the model
 folder written by a run (<out>/model) or a zip of it.
 
-A forecasting model is scored on the rows after its training data and compared with the best baseline: both forecast from
-each of these rows, using only the rows before it.
+A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
+each of these rows and uses only the rows before it.
 
   --data <file>         rows with the columns of the training data, including the target
   --sql <query>         query over the --data file (default: the query of the training run)
@@ -28,12 +28,12 @@ each of these rows, using only the rows before it.
 
 ${READING_HELP}`;
 
-export const evaluate: Verb = {
+export const evaluate: Command = {
   about: 'score a saved model on newer rows',
   help: () => HELP,
   async run(args, { tasks }) {
     const parsed = parseOptions(args, OPTIONS);
-    const data = text(parsed, 'data');
+    const data = textOption(parsed, 'data');
     if (parsed.positionals.length !== 1 || data === undefined) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
@@ -42,7 +42,7 @@ export const evaluate: Verb = {
       throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
     }
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
-    const { rows } = await dataRows(parsed, model, reporter);
+    const { rows } = await readDataRows(parsed, model, reporter);
     const { notes, ...scores } = await model.evaluate({ rows });
     for (const note of notes) reporter.report({ event: 'note', text: note });
     reporter.report({ event: 'scores', ...scores });

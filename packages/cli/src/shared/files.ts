@@ -1,9 +1,9 @@
-/** Reads and writes files; problems with the user's paths become one-line errors. */
+/** Writes files, and describes failed file operations in one line. */
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from './args.js';
 
-/** Why a file operation failed, in words. */
+/** Describes why a file operation failed. @param otherwise the description for any other error code */
 export function reasonOf(error: unknown, otherwise: string): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'file not found';
@@ -16,13 +16,13 @@ export function reasonOf(error: unknown, otherwise: string): string {
 }
 
 /**
- * Checks, before long work, that files with these names can be written into a folder that may not exist yet. Leaves
- * nothing behind.
- * @throws UsageError if they cannot
+ * Checks that files with these names can be written to a folder, which may not exist yet. Commands call this before a long
+ * run.
+ * @throws UsageError if a file cannot be written
  */
 export function checkWritable(folder: string, names: readonly string[]): void {
-  for (const each of new Set([folder, ...names.map((name) => dirname(join(folder, name)))])) {
-    checkFolder(each);
+  for (const path of new Set([folder, ...names.map((name) => dirname(join(folder, name)))])) {
+    checkFolder(path);
   }
   for (const name of names) {
     const path = join(folder, name);
@@ -32,7 +32,7 @@ export function checkWritable(folder: string, names: readonly string[]): void {
   }
 }
 
-/** Checks by writing a file: pseudo file systems such as /proc grant access, but accept no files. */
+/** Checks a folder by writing a file: pseudo file systems such as /proc grant write access but reject new files. */
 function checkFolder(folder: string): void {
   let nearestFolder = resolve(folder);
   while (!existsSync(nearestFolder)) nearestFolder = dirname(nearestFolder);
@@ -56,8 +56,8 @@ function checkFolder(folder: string): void {
 export type FileContents = ReadonlyMap<string, string | Uint8Array>;
 
 /**
- * Writes files atomically: first under temporary names, then renames them.
- * @param stale names of files of an earlier run to delete, as they do not belong to these
+ * Writes files under temporary names and then renames them, so no file is ever incomplete.
+ * @param stale names of an earlier run's files to delete
  * @throws UsageError if the folder cannot be created or written to
  */
 export function writeAtomically(folder: string, files: FileContents, stale: readonly string[] = []): void {

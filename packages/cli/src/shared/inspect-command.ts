@@ -1,25 +1,25 @@
-/** `unroll inspect`: describes a saved model without running it: task, layers, weights and training record. */
+/** `unroll inspect`: describes a saved model (task, layers, weights, training record) without running it. */
 import { ready } from '@unroll/core';
 import { decodeUtf8, type Json, parseStrictJson } from '@unroll/core/internal';
 import { fromArtifact, readSafetensors } from '@unroll/formats';
 import { type Task, type TaskFact, taskFormat, taskModelFromFiles } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, UsageError } from './args.js';
+import type { Command } from './command.js';
 import { readModelFiles } from './model-files.js';
 import { alignColumns } from './reporter.js';
-import type { Verb } from './verb.js';
 
 const OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const satisfies OptionSpecs;
 const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'training.json'];
 
 const HELP = `Usage: unroll inspect <model> [--json]
 
-Describes a saved model (a folder or a zip): task, layers with output shapes and parameters, weights, and training run.
-Models saved with model.save() work too.
+Describes a saved model (a folder or a zip): task, layers with output shapes and numbers of parameters, weights, and the
+training run. <model> may also be a model saved with model.save().
 
   --json                print one JSON object to stdout
 `;
 
-interface Layers {
+interface NetworkInfo {
   /** The table of model.summary(). */
   summary: string;
   layers: { name: string; type: string; shapes: number[][] | null; parameters: number; from: string[] }[];
@@ -27,17 +27,18 @@ interface Layers {
   weights: { file: string; bytes: number; types: string[] };
 }
 
+/** What `--json` prints, with the path of the model. */
 interface Inspection {
-  /** Null for a model without a task; `known`: whether this version supports it. */
+  /** Null for a model without a task. `known`: whether this version of Unroll supports the task. */
   task: { name: string; version: number; known: boolean } | null;
   facts: TaskFact[];
   /** Null for a model without a network. */
-  network: Layers | null;
+  network: NetworkInfo | null;
   /** The content of training.json; null if there is none. */
   training: Json;
 }
 
-export const inspect: Verb = {
+export const inspect: Command = {
   about: 'describe a saved model',
   help: () => HELP,
   async run(args, { tasks }) {
@@ -47,15 +48,15 @@ export const inspect: Verb = {
       throw new UsageError('Exactly one model is required: unroll inspect <model folder>');
     const files = await readModelFiles(path);
     await ready();
-    const found = inspection(files, tasks);
-    if (parsed.values.json !== true) return void process.stdout.write(asText(path, found));
-    const { network, ...rest } = found;
-    const { summary: _, ...numbers } = network ?? {};
-    process.stdout.write(`${JSON.stringify({ model: path, ...rest, network: network && numbers })}\n`);
+    const inspection = inspectFiles(files, tasks);
+    if (parsed.values.json !== true) return void process.stdout.write(inspectionText(path, inspection));
+    const { network, ...rest } = inspection;
+    const { summary: _, ...networkData } = network ?? {};
+    process.stdout.write(`${JSON.stringify({ model: path, ...rest, network: network && networkData })}\n`);
   },
 };
 
-function inspection(files: ReadonlyMap<string, Uint8Array>, tasks: readonly Task[]): Inspection {
+function inspectFiles(files: ReadonlyMap<string, Uint8Array>, tasks: readonly Task[]): Inspection {
   if (!files.has(CONFIG) && !files.has('pipeline.json')) {
     throw new UsageError('No model found: config.json and pipeline.json are missing.');
   }
@@ -66,12 +67,12 @@ function inspection(files: ReadonlyMap<string, Uint8Array>, tasks: readonly Task
   return {
     task: format && { name: format.task, version: format.version, known },
     facts: known ? taskModelFromFiles(files, tasks).describe() : [],
-    network: files.has(CONFIG) ? layersOf(files) : null,
+    network: files.has(CONFIG) ? networkInfo(files) : null,
     training: bytes === undefined ? null : parseStrictJson(decodeUtf8(bytes, TRAINING), TRAINING),
   };
 }
 
-function layersOf(files: ReadonlyMap<string, Uint8Array>): Layers {
+function networkInfo(files: ReadonlyMap<string, Uint8Array>): NetworkInfo {
   const { model } = fromArtifact(files);
   const bytes = files.get(WEIGHTS) ?? new Uint8Array();
   const types = [...readSafetensors(bytes).tensors.values()].map(({ dtype }) => dtype);
@@ -93,16 +94,20 @@ function layersOf(files: ReadonlyMap<string, Uint8Array>): Layers {
   };
 }
 
-function asText(path: string, { task, facts, network, training }: Inspection): string {
-  const unknown = task?.known === false ? ', not supported by this version' : '';
-  const named = task === null ? 'none' : `${task.name}, format version ${task.version}${unknown}`;
+function inspectionText(path: string, { task, facts, network, training }: Inspection): string {
+  const unsupported = task?.known === false ? ', not supported by this version' : '';
+  const taskText = task === null ? 'none' : `${task.name}, format version ${task.version}${unsupported}`;
   const parts = [
-    lines([['model', path], ['task', named], ...facts.map(({ name, value }): Line => [name, shown(value)])]),
+    alignTexts([
+      ['model', path],
+      ['task', taskText],
+      ...facts.map(({ name, value }): Line => [name, formatValue(value)]),
+    ]),
   ];
   if (network !== null) {
     const { file, bytes, types } = network.weights;
     const weights = `${file}, ${bytes.toLocaleString('en-US')} bytes, ${types.map(typeName).join(', ') || 'empty'}`;
-    parts.push(network.summary, lines([['weights', weights]]));
+    parts.push(network.summary, alignTexts([['weights', weights]]));
   }
   parts.push(training === null ? 'No training record.' : trainingText(training));
   return `${parts.join('\n\n')}\n`;
@@ -110,7 +115,8 @@ function asText(path: string, { task, facts, network, training }: Inspection): s
 
 type Line = [name: string, text: string];
 
-function lines(rows: readonly Line[]): string {
+/** Aligns the texts in a column to the right of the names. */
+function alignTexts(rows: readonly Line[]): string {
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return rows.map(([name, text]) => `${name.padEnd(width)}${text}`).join('\n');
 }
@@ -123,34 +129,34 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 const typeName = (dtype: string): string => TYPES[dtype] ?? dtype;
 
-function shown(value: Json): string {
+function formatValue(value: Json): string {
   if (value === null) return '-';
   if (typeof value === 'number') return String(Number(value.toPrecision(6)));
-  if (Array.isArray(value)) return value.map(shown).join(', ') || 'none';
+  if (Array.isArray(value)) return value.map(formatValue).join(', ') || 'none';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 const isObject = (value: Json): value is { [key: string]: Json } =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** The training record: names and values, and lists of records as tables. */
+/** Formats the training record: one value per line, then each list of objects as a table. */
 function trainingText(training: Json): string {
-  const flat = flattened(training, '');
-  const tables = flat.filter(({ value }) => isTable(value));
-  const rest = flat
+  const fields = flatten(training, '');
+  const tables = fields.filter(({ value }) => isTable(value));
+  const rest = fields
     .filter(({ value }) => !isTable(value))
-    .map(({ name, value }): Line => [name, shown(value)]);
+    .map(({ name, value }): Line => [name, formatValue(value)]);
   return [
-    `Trained:\n${rest.length === 0 ? '' : lines(rest)}`,
+    `Trained:\n${rest.length === 0 ? '' : alignTexts(rest)}`,
     ...tables.map(({ name, value }) => `${name}:\n${tableText(value)}`),
   ].join('\n\n');
 }
 
-/** Members of objects as `data.rows`. */
-function flattened(value: Json, name: string): TaskFact[] {
+/** Lists the values of nested objects under names such as `data.rows`. */
+function flatten(value: Json, name: string): TaskFact[] {
   if (!isObject(value)) return [{ name: name || 'record', value }];
   return Object.entries(value).flatMap(([key, member]) =>
-    flattened(member, name === '' ? key : `${name}.${key}`),
+    flatten(member, name === '' ? key : `${name}.${key}`),
   );
 }
 
@@ -158,10 +164,10 @@ const isTable = (value: Json): value is { [key: string]: Json }[] =>
   Array.isArray(value) && value.length > 0 && value.every(isObject);
 
 function tableText(value: Json): string {
-  const rows = (value as Json[]).map((each) => flattened(each, ''));
+  const rows = (value as Json[]).map((record) => flatten(record, ''));
   const names = [...new Set(rows.flat().map(({ name }) => name))];
   const cells = rows.map((row) =>
-    names.map((name) => shown(row.find((each) => each.name === name)?.value ?? null)),
+    names.map((name) => formatValue(row.find((field) => field.name === name)?.value ?? null)),
   );
   return alignColumns([names, ...cells]).join('\n');
 }

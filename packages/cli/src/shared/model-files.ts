@@ -6,31 +6,33 @@ import { type OptionSpecs, tokensOf, UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
 /**
- * The argument that names the model. Options declared by the model are not known yet, so an argument after one may be its
- * value: it counts as the model only if there is no other candidate and the path exists.
+ * Finds the argument that is the path of the model. The options of the model are unknown until it is loaded, so an argument
+ * after an unknown option may be its value. Such an argument is taken for the path only if there is no other candidate
+ * and the path exists.
+ * @returns undefined if there is no such argument
  */
-export function modelPath(args: readonly string[], known: OptionSpecs): string | undefined {
-  const tokens = tokensOf(args, known);
-  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token] : []));
-  const unsure = new Set(
+export function modelPath(args: readonly string[], commandOptions: OptionSpecs): string | undefined {
+  const tokens = tokensOf(args, commandOptions);
+  const positionals = tokens.flatMap((token) => (token.kind === 'positional' ? [token] : []));
+  const possibleValues = new Set(
     tokens.flatMap((token) =>
-      token.kind === 'option' && !Object.hasOwn(known, token.name) && token.value === undefined
+      token.kind === 'option' && !Object.hasOwn(commandOptions, token.name) && token.value === undefined
         ? [token.index + 1]
         : [],
     ),
   );
-  const sure = words.find(({ index }) => !unsure.has(index));
-  return (sure ?? words.find(({ value }) => existsSync(value)))?.value;
+  const certain = positionals.find(({ index }) => !possibleValues.has(index));
+  return (certain ?? positionals.find(({ value }) => existsSync(value)))?.value;
 }
 
-/** The files of the model at a path. @throws UsageError if there is none, or it cannot be read */
+/** Reads the files of the model at `path`, by name. @throws UsageError if there is no model or it cannot be read */
 export async function readModelFiles(path: string): Promise<ReadonlyMap<string, Uint8Array>> {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isFile() && path.endsWith('.zip')) return await fromZip(read(path), ARTIFACT_FILES);
-  if (!found?.isDirectory()) {
-    const what = found === undefined ? 'folder not found' : 'this is neither a folder nor a .zip';
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() && path.endsWith('.zip')) return await fromZip(read(path), ARTIFACT_FILES);
+  if (!stats?.isDirectory()) {
+    const problem = stats === undefined ? 'folder not found' : 'this is neither a folder nor a .zip';
     throw new UsageError(
-      `${path}: ${what}. A model is the folder "model" written by a run, or a zip of its files.`,
+      `${path}: ${problem}. A model is the folder "model" written by a run, or a zip of its files.`,
     );
   }
   const names = ARTIFACT_FILES.filter((name) => existsSync(join(path, name)));

@@ -1,15 +1,16 @@
-/** Options declared by a model, as command-line options. */
+/** Parses the options that a model declares, and formats their help. */
 import type { Table } from '@unroll/data';
 import type { TaskOption, TaskOptionValue } from '@unroll/tasks';
-import { type OptionSpecs, type ParsedArgs, text, UsageError, wholeNumber } from './args.js';
+import { integerOption, type OptionSpecs, type ParsedArgs, textOption, UsageError } from './args.js';
 
+/** Converts the options of a model to option specifications for the parser. */
 export const specsOf = (options: readonly TaskOption[]): OptionSpecs =>
   Object.fromEntries(
     options.map(({ name, type }) => [name, { type: type === 'flag' ? 'boolean' : 'string' } as const]),
   );
 
 /**
- * The values of these options.
+ * Returns the values of the options that are given, by name.
  * @param readTable reads the file of a table option
  * @throws UsageError for values of the wrong type
  */
@@ -28,23 +29,24 @@ export async function optionValues(
 
 async function optionValue(
   args: ParsedArgs,
-  { name, type, least = 0 }: TaskOption,
+  { name, type, least: minimum = 0 }: TaskOption,
   readTable: (path: string) => Promise<Table>,
 ): Promise<TaskOptionValue | undefined> {
   if (type === 'flag') return args.values[name] === true ? true : undefined;
-  if (type === 'integer') return wholeNumber(args, name, least);
-  const given = text(args, name);
-  if (given === undefined || type === 'text') return given;
-  if (type === 'table') return readTable(given);
-  const value = Number(given);
+  if (type === 'integer') return integerOption(args, name, minimum);
+  const argument = textOption(args, name);
+  if (argument === undefined || type === 'text') return argument;
+  if (type === 'table') return readTable(argument);
+  const value = Number(argument);
   if (Number.isFinite(value)) return value;
-  throw new UsageError(`--${name} must be a number, got "${given}".`);
+  throw new UsageError(`--${name} must be a number, got "${argument}".`);
 }
 
+/** Columns of the help. */
 const WIDTH = 110;
 const PLACEHOLDERS = { integer: 'n', number: 'x', text: 'text', table: 'file' };
 
-/** The help of each option, wrapped to several lines if it is long. */
+/** Formats the help of each option; long texts are wrapped. */
 export function optionsHelp(options: readonly TaskOption[]): string {
   return options
     .map((option) => optionHelp(`--${option.name}${valueText(option)}`, helpText(option)))
@@ -55,18 +57,18 @@ function valueText({ type, placeholder }: TaskOption): string {
   return type === 'flag' ? '' : ` <${placeholder ?? PLACEHOLDERS[type]}>`;
 }
 
-const helpText = ({ help, default: usual }: TaskOption): string =>
-  usual === undefined ? help : `${help} (default: ${usual})`;
+const helpText = ({ help, default: defaultValue }: TaskOption): string =>
+  defaultValue === undefined ? help : `${help} (default: ${defaultValue})`;
 
 function optionHelp(flag: string, help: string): string {
   const indent = 24;
-  const lines = wrapped(help, WIDTH - indent);
+  const lines = wrapLines(help, WIDTH - indent);
   const head = `  ${flag}`.padEnd(indent);
   return lines.map((line, i) => `${i === 0 ? head : ' '.repeat(indent)}${line}\n`).join('');
 }
 
-/** Words in lines of at most `width` columns. */
-export function wrapped(text: string, width: number): string[] {
+/** Breaks a text into lines of at most `width` columns. */
+export function wrapLines(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);

@@ -1,17 +1,17 @@
-/** `unroll predict`: predicts with a saved model of any task from rows or a text. The model declares its options. */
+/** `unroll predict`: predicts from rows or a text with a saved model of any task. Each model declares its own options. */
 import { ready } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { type Task, type TaskModel, taskModelFromFiles, taskName } from '@unroll/tasks';
-import { type OptionSpecs, type ParsedArgs, parseOptions, text, UsageError } from './args.js';
+import { type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
+import type { Command } from './command.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { modelPath, readModelFiles } from './model-files.js';
-import { optionsHelp, optionValues, specsOf, wrapped } from './model-options.js';
-import { READING_HELP, READING_OPTIONS, type Reading, readingOptions } from './reading-options.js';
+import { optionsHelp, optionValues, specsOf, wrapLines } from './model-options.js';
+import { READING_HELP, READING_OPTIONS, type ReadOptions, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
 import { readRows } from './table-file.js';
 import { csvOf, jsonLinesOf } from './tables.js';
 import { withTemplate } from './template.js';
-import type { Verb } from './verb.js';
 
 const OPTIONS = {
   data: { type: 'string' },
@@ -26,43 +26,43 @@ const OPTIONS = {
 const HELP = `Usage: unroll predict <model> [options]
 
 Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the model
-folder written by a run (<out>/model) or a zip of it. unroll predict <model> --help also lists the options of the model.
+folder written by a run (<out>/model) or a zip of it. To list the options of a model, run unroll predict <model> --help.
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
-  --text <text>         text to predict from, for models that take texts
+  --text <text>         text to predict from, for models that read text
   --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
   --json                print the predictions to stdout, one JSON object per row
 
 ${READING_HELP}`;
 
-export const predict: Verb = {
+export const predict: Command = {
   about: 'predict with a saved model',
   async help(args, { tasks }) {
     const path = modelPath(args, OPTIONS);
     if (path === undefined) return HELP;
     const model = await openModel(path, tasks);
-    const about = wrapped(model.about, 110).join('\n');
-    const own = model.options.length === 0 ? 'The model has no options.\n' : optionsHelp(model.options);
-    return `${HELP}\nThe model in ${path} (task ${taskName(model.format)}):\n\n${about}\n\n${own}`;
+    const about = wrapLines(model.about, 110).join('\n');
+    const modelHelp = model.options.length === 0 ? 'The model has no options.\n' : optionsHelp(model.options);
+    return `${HELP}\nThe model in ${path} (task ${taskName(model.format)}):\n\n${about}\n\n${modelHelp}`;
   },
   async run(args, { tasks }) {
     const path = modelPath(args, OPTIONS);
-    if (path === undefined) throw new UsageError(WHICH);
+    if (path === undefined) throw new UsageError(MODEL_REQUIRED);
     const model = await openModel(path, tasks);
     const parsed = parseOptions(args, { ...specsOf(model.options), ...OPTIONS });
-    if (parsed.positionals.length !== 1) throw new UsageError(WHICH);
-    const out = text(parsed, 'out');
+    if (parsed.positionals.length !== 1) throw new UsageError(MODEL_REQUIRED);
+    const out = textOption(parsed, 'out');
     const file = `${taskName(model.format)}.csv`;
     if (out !== undefined) checkWritable(out, [file]);
     const reporter = new Reporter({ json: true, quiet: false });
-    const { rows, reading } = await dataRows(parsed, model, reporter);
-    const texts = text(parsed, 'text');
+    const { rows, reading } = await readDataRows(parsed, model, reporter);
+    const texts = textOption(parsed, 'text');
     const readTable = async (table: string) => (await readRows(table, reading)).table;
     const options = await optionValues(parsed, model.options, readTable);
     const request = { rows, options, texts: texts === undefined ? undefined : [texts] };
-    const given = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
-    const result = await withTemplate(out, given, () => model.predict(request));
+    const files = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
+    const result = await withTemplate(out, files, () => model.predict(request));
     for (const note of result.notes) reporter.print(note);
     if (out !== undefined) {
       writeAtomically(out, new Map([[file, csvOf(result)]]));
@@ -73,30 +73,34 @@ export const predict: Verb = {
   },
 };
 
-const WHICH = 'Exactly one model is required: unroll predict <model folder> [--data <file>]';
+const MODEL_REQUIRED = 'Exactly one model is required: unroll predict <model folder> [--data <file>]';
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
+/** Loads the model in a folder or zip. */
 export async function openModel(path: string, tasks: readonly Task[]): Promise<TaskModel> {
   const files = await readModelFiles(path);
   await ready();
   return taskModelFromFiles(files, tasks);
 }
 
-/** Reads rows for a model like its training rows, unless options override that. Prints notes about the file. */
-export async function dataRows(
+/**
+ * Reads the rows of `--data`, in the file format of the model's training rows unless options override it. Prints notes
+ * about the file.
+ */
+export async function readDataRows(
   args: ParsedArgs,
   model: TaskModel,
   reporter: Reporter,
-): Promise<{ rows: Table | undefined; reading: Reading }> {
-  const given = readingOptions(args);
+): Promise<{ rows: Table | undefined; reading: ReadOptions }> {
+  const options = readingOptions(args);
   const { encoding, ...separators } = { ...model.reading };
-  // Separators are given together: a stored decimal separator may contradict a thousands separator that is given.
-  const isGiven = given.decimal !== undefined || given.thousands !== undefined;
-  const reading = { ...(encoding && { encoding }), ...(isGiven ? {} : separators), ...given };
-  const data = text(args, 'data');
+  // If an option sets one separator, both stored separators are ignored: they may contradict it.
+  const hasSeparator = options.decimal !== undefined || options.thousands !== undefined;
+  const reading = { ...(encoding && { encoding }), ...(hasSeparator ? {} : separators), ...options };
+  const data = textOption(args, 'data');
   if (data === undefined) return { rows: undefined, reading };
-  const sql = text(args, 'sql') ?? model.sql;
+  const sql = textOption(args, 'sql') ?? model.sql;
   const { table, notes } = await readRows(data, reading, sql === undefined ? undefined : { sql });
   for (const note of notes) reporter.print(note);
   return { rows: table, reading };

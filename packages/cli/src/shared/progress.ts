@@ -1,32 +1,33 @@
-/** The progress bar of a run: time left, loss and sequences per second. */
+/** Draws the progress bar of a run, with the remaining time, the loss and the sequences per second. */
 import type { EpochEvent, StepEvent } from '@unroll/tasks';
 
 const REFRESH_MS = 100;
-const CELLS = 20;
+/** Characters of the bar. */
+const BAR_WIDTH = 20;
 
 export class Progress {
-  /** Time of the first step, and the progress before it. */
-  #began: { at: number; done: number } | null = null;
-  #drawn = 0;
+  /** Time and progress at the first step. */
+  #start: { time: number; done: number } | null = null;
+  #lastDrawn = 0;
   #sequencesPerSecond = 0;
 
-  /** The bar after this event; null if the last one was drawn too recently. */
+  /** Returns the bar after this event; null if the previous bar was drawn less than 100 ms ago. */
   update(event: StepEvent | EpochEvent): string | null {
     const now = performance.now();
     const { done } = event;
     if (event.event === 'step') {
       this.#sequencesPerSecond = event.sequencesPerSecond;
-      this.#began ??= { at: now, done };
+      this.#start ??= { time: now, done };
     }
-    if (now - this.#drawn < REFRESH_MS) return null;
-    this.#drawn = now;
-    const began = this.#began ?? { at: now, done };
-    const left =
-      done > began.done ? Math.ceil((((now - began.at) / (done - began.done)) * (1 - done)) / 1000) : 0;
-    const filled = Math.round(done * CELLS);
-    const bar = `${'█'.repeat(filled)}${'░'.repeat(CELLS - filled)}`;
+    if (now - this.#lastDrawn < REFRESH_MS) return null;
+    this.#lastDrawn = now;
+    const start = this.#start ?? { time: now, done };
+    const remaining =
+      done > start.done ? Math.ceil((((now - start.time) / (done - start.done)) * (1 - done)) / 1000) : 0;
+    const filled = Math.round(done * BAR_WIDTH);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
     const loss = event.loss?.toPrecision(3) ?? '-';
     const speed = Math.round(this.#sequencesPerSecond);
-    return `[${event.training}/${event.trainings}] ${event.model} ${bar} ETA ${left} s  loss ${loss}  ${speed} sequences/s`;
+    return `[${event.training}/${event.trainings}] ${event.model} ${bar} ETA ${remaining} s  loss ${loss}  ${speed} sequences/s`;
   }
 }

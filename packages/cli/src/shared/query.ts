@@ -1,9 +1,9 @@
 /**
- * `--sql`: a query over a file, run by DuckDB. DuckDB streams the file, so it may be larger than memory; only the rows of
- * the result are loaded. DuckDB is not installed with Unroll and is imported on demand.
+ * Runs the query of `--sql` over a file with DuckDB. DuckDB streams the file, so the file may be larger than memory; only
+ * the rows of the result are loaded. DuckDB is an optional dependency and is imported on demand.
  *
- * The query can access only the file, as the table `data`. A saved model contains its query, and running a model from
- * someone else must not read or write other files.
+ * The query can access only this file, as the table `data`: saved models contain their query, and a model from someone
+ * else must not read or write other files.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,10 +15,10 @@ import { looksLikeParquet } from '@unroll/data/parquet';
 import { manifest } from '../version.js';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
-import type { Reading } from './reading-options.js';
+import type { ReadOptions } from './reading-options.js';
 import type { Query } from './table-file.js';
 
-/** The used part of @duckdb/node-api, whose own types exist only if it is installed. */
+/** The part of @duckdb/node-api that is used. Its own types exist only if it is installed. */
 interface DuckDB {
   DuckDBInstance: { create(path: string, settings: Record<string, string>): Promise<Instance> };
 }
@@ -34,20 +34,21 @@ interface Connection {
 }
 
 const DUCKDB = '@duckdb/node-api';
+/** DuckDB's statement type of a SELECT. */
 const SELECT = 1;
 
 /**
- * The rows returned by a query.
- * @param query its text, and the number of threads for DuckDB; default: all cores
+ * Runs a query over a file and returns the resulting rows.
+ * @param query the SQL, and the number of DuckDB's threads (default: all cores)
  * @throws UsageError if DuckDB is not installed, the file cannot be read, or the query is invalid
  */
-export async function queryFile(path: string, reading: Reading, query: Query): Promise<Table> {
+export async function queryFile(path: string, reading: ReadOptions, query: Query): Promise<Table> {
   const { sql, threads } = query;
   const reader = readerOf(path, reading);
   const { DuckDBInstance } = await loadDuckDB();
-  const spill = mkdtempSync(join(tmpdir(), 'unroll-sql-'));
+  const spillFolder = mkdtempSync(join(tmpdir(), 'unroll-sql-'));
   const settings = {
-    temp_directory: spill,
+    temp_directory: spillFolder,
     autoinstall_known_extensions: 'false',
     ...(threads === undefined ? {} : { threads: String(threads) }),
   };
@@ -55,7 +56,7 @@ export async function queryFile(path: string, reading: Reading, query: Query): P
     const instance = await DuckDBInstance.create(':memory:', settings);
     const connection = await instance.connect();
     try {
-      await shutIn(connection, path);
+      await restrictAccess(connection, path);
       await connection.run(`create view data as select * from ${reader}`);
       return await resultOf(connection, sql, reading);
     } catch (error) {
@@ -66,7 +67,7 @@ export async function queryFile(path: string, reading: Reading, query: Query): P
       instance.closeSync();
     }
   } finally {
-    rmSync(spill, { recursive: true, force: true });
+    rmSync(spillFolder, { recursive: true, force: true });
   }
 }
 
@@ -74,22 +75,23 @@ async function loadDuckDB(): Promise<DuckDB> {
   try {
     return (await import(DUCKDB)) as DuckDB;
   } catch {
-    const wanted = `${DUCKDB}@${manifest().peerDependencies[DUCKDB]}`;
-    throw new UsageError(`--sql needs DuckDB, which is not installed: npm install ${wanted}`);
+    const version = `${DUCKDB}@${manifest().peerDependencies[DUCKDB]}`;
+    throw new UsageError(`--sql needs DuckDB, which is not installed: npm install ${version}`);
   }
 }
 
-async function shutIn(connection: Connection, path: string): Promise<void> {
+/** Allows the query to read only this file. */
+async function restrictAccess(connection: Connection, path: string): Promise<void> {
   await connection.run(`set allowed_paths = [${quoted(resolve(path))}]`);
   await connection.run('set enable_external_access = false');
   await connection.run('set lock_configuration = true');
 }
 
-async function resultOf(connection: Connection, sql: string, reading: Reading): Promise<Table> {
+async function resultOf(connection: Connection, sql: string, reading: ReadOptions): Promise<Table> {
   const { statementType } = await connection.prepare(sql);
   if (statementType !== SELECT)
     throw new UsageError('--sql must be a single SELECT query, such as "select * from data".');
-  const result = await connection.stream(inFixedOrder(sql));
+  const result = await connection.stream(withOrder(sql));
   const names = result.columnNames();
   const cells = names.map((): (Cell | undefined)[] => []);
   const source = 'the result of --sql';
@@ -103,61 +105,62 @@ async function resultOf(connection: Connection, sql: string, reading: Reading): 
   return makeTable({ source, names, cells, ...separators });
 }
 
-/** Threads return rows in any order. Runs must be reproducible, so a query without an order gets one. */
-function inFixedOrder(sql: string): string {
+/** Orders the rows of a query without ORDER BY, because DuckDB's threads return them in random order. */
+function withOrder(sql: string): string {
   const query = sql.replace(/;\s*$/, '');
   return /\border\s+by\b/i.test(query) ? query : `select * from (${query}\n) order by all`;
 }
 
-/** DuckDB's error message without its advice on settings. */
+/** Returns DuckDB's error message without its advice on settings. */
 function shortMessage(error: unknown): string {
   const lines = String((error as Error).message).split('\n');
   const advice = lines.findIndex((line) => /^(Possible (fixes|solutions)|See also|\s*file ?= ?)/i.test(line));
-  const own = (advice < 0 ? lines : lines.slice(0, advice)).filter((line) => line.trim() !== '');
-  return own.slice(0, 4).join('\n');
+  const messageLines = (advice < 0 ? lines : lines.slice(0, advice)).filter((line) => line.trim() !== '');
+  return messageLines.slice(0, 4).join('\n');
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** The spellings of a missing value, for DuckDB's case-sensitive comparison. */
-const NO_VALUE =
+/** Spellings of a missing value. DuckDB's comparison is case-sensitive. */
+const MISSING_VALUES =
   "['', 'NA', 'N/A', 'n/a', '#N/A', '#DIV/0!', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
+/** Number of bytes from which the file format is detected. */
 const HEAD_BYTES = 65_536;
 
-/** The DuckDB function that reads the file, chosen by its first bytes. */
-function readerOf(path: string, reading: Reading): string {
-  const packed = headOf(path);
-  const zipped = packed[0] === 0x1f && packed[1] === 0x8b;
-  const head = zipped ? unzippedHead(packed, path) : packed;
+/** Returns the call of the DuckDB function that reads the file, chosen by the first bytes of the file. */
+function readerOf(path: string, reading: ReadOptions): string {
+  const firstBytes = readHead(path);
+  const isGzip = firstBytes[0] === 0x1f && firstBytes[1] === 0x8b;
+  const head = isGzip ? unzipHead(firstBytes, path) : firstBytes;
   const file = quoted(resolve(path));
   if (looksLikeParquet(head)) return `read_parquet(${file})`;
-  const compression = zipped ? ", compression = 'gzip'" : '';
-  // A character cut off at the end would be mistaken for another encoding.
-  const lastLine = head.lastIndexOf(10);
+  const compression = isGzip ? ", compression = 'gzip'" : '';
+  // Only complete lines are decoded: a truncated character at the end would look like another encoding.
+  const lastNewline = head.lastIndexOf(10);
   // In UTF-16LE a newline is the bytes 10 and 0. In UTF-16BE it is 0 and 10, and the next character may begin with 0.
-  const isWide = head[lastLine + 1] === 0 && head[lastLine - 1] !== 0;
+  const isUtf16le = head[lastNewline + 1] === 0 && head[lastNewline - 1] !== 0;
   const { text, encoding } = decodeText(
-    lastLine < 0 ? head : head.subarray(0, lastLine + (isWide ? 2 : 1)),
+    lastNewline < 0 ? head : head.subarray(0, lastNewline + (isUtf16le ? 2 : 1)),
     path,
     reading.encoding,
   );
   if (looksLikeJson(text)) return `read_json_auto(${file}${compression})`;
-  const read = READABLE[encoding.toLowerCase()];
-  if (read === undefined)
+  const duckdbEncoding = DUCKDB_ENCODINGS[encoding.toLowerCase()];
+  if (duckdbEncoding === undefined)
     throw new UsageError(
-      `--sql reads UTF-8, UTF-16 and Windows-1252, got ${encoding} in ${path}. Convert the file to UTF-8 first.`,
+      `--sql reads only files in UTF-8, UTF-16 or Windows-1252, got ${encoding} in ${path}. Convert the file to UTF-8 first.`,
     );
-  const { decimal = decimalOf(text, reading) } = reading;
-  return `read_csv(${file}${compression}, nullstr = ${NO_VALUE}, encoding = '${read}', decimal_separator = '${decimal}')`;
+  const { decimal = detectDecimal(text, reading) } = reading;
+  return `read_csv(${file}${compression}, nullstr = ${MISSING_VALUES}, encoding = '${duckdbEncoding}', decimal_separator = '${decimal}')`;
 }
 
-/** Encodings and their DuckDB names. */
-const READABLE: Readonly<Record<string, string>> = {
+/** DuckDB's names of the encodings that it can read. */
+const DUCKDB_ENCODINGS: Readonly<Record<string, string>> = {
   ...{ 'utf-8': 'utf-8', utf8: 'utf-8', 'utf-16': 'utf-16', 'utf-16le': 'utf-16' },
   ...{ 'windows-1252': 'latin-1', latin1: 'latin-1', 'iso-8859-1': 'latin-1' },
 };
 
-function headOf(path: string): Uint8Array {
+function readHead(path: string): Uint8Array {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
@@ -170,7 +173,7 @@ function headOf(path: string): Uint8Array {
   }
 }
 
-function unzippedHead(bytes: Uint8Array, path: string): Uint8Array {
+function unzipHead(bytes: Uint8Array, path: string): Uint8Array {
   try {
     return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch {
@@ -178,8 +181,8 @@ function unzippedHead(bytes: Uint8Array, path: string): Uint8Array {
   }
 }
 
-/** Decimal point or comma, from the first rows. DuckDB reports any other problem. */
-function decimalOf(text: string, { thousands }: Reading): '.' | ',' {
+/** Detects the decimal separator in the first rows. If they cannot be parsed, DuckDB reports the problem. */
+function detectDecimal(text: string, { thousands }: ReadOptions): '.' | ',' {
   try {
     return parseCsv(text, { ...(thousands && { thousands }) }).decimal;
   } catch {

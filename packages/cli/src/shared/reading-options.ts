@@ -1,6 +1,6 @@
-/** Options for reading files whose format is ambiguous. */
+/** Options for files whose format cannot be detected reliably. */
 import type { Decimal, NumberOptions, Thousands, TimeOptions } from '@unroll/data';
-import { type OptionSpecs, type ParsedArgs, text } from './args.js';
+import { type OptionSpecs, type ParsedArgs, textOption } from './args.js';
 
 export const READING_OPTIONS = {
   decimal: { type: 'string' },
@@ -16,29 +16,29 @@ export const TIME_OPTIONS = {
 export const READING_HELP = `File format (default: detected, with a note if ambiguous)
   --decimal <mark>      decimal separator: . or ,
   --thousands <mark>    thousands separator: . or , or ' or space, or none
-  --encoding <name>     utf-8, windows-1252, gbk, big5, shift_jis, euc-kr, ...
+  --encoding <name>     character encoding: utf-8, windows-1252, gbk, big5, shift_jis, euc-kr, ...
 `;
 export const TIME_HELP = `  --dates <order>       order of day, month and year in dates such as 01/02/2024: dmy, mdy or ymd
   --timezone <name>     local time zone of daily rows whose times are in UTC, such as Europe/Berlin
 `;
 
-/** Encoding and number format of a file. */
-export interface Reading extends NumberOptions {
+/** Encoding and number format of a file; omitted values are detected. */
+export interface ReadOptions extends NumberOptions {
   encoding?: string;
 }
 
-/** The values are validated where they are used. */
-export function readingOptions(args: ParsedArgs): Reading {
-  const decimal = text(args, 'decimal') as Decimal | undefined;
-  const mark = text(args, 'thousands');
+/** Returns the encoding and number format that are given. The parsers validate the values. */
+export function readingOptions(args: ParsedArgs): ReadOptions {
+  const decimal = textOption(args, 'decimal') as Decimal | undefined;
+  const mark = textOption(args, 'thousands');
   const thousands = (mark === 'space' ? ' ' : mark) as Thousands | undefined;
-  const encoding = text(args, 'encoding');
+  const encoding = textOption(args, 'encoding');
   return { ...(decimal && { decimal }), ...(thousands && { thousands }), ...(encoding && { encoding }) };
 }
 
-/** Time format of a file. */
-export function timeReading(args: ParsedArgs): Pick<TimeOptions, 'dates' | 'timezone'> {
-  const dates = text(args, 'dates') as TimeOptions['dates'];
-  const timezone = text(args, 'timezone');
+/** Returns the time format that is given. */
+export function timeOptions(args: ParsedArgs): Pick<TimeOptions, 'dates' | 'timezone'> {
+  const dates = textOption(args, 'dates') as TimeOptions['dates'];
+  const timezone = textOption(args, 'timezone');
   return { ...(dates && { dates }), ...(timezone && { timezone }) };
 }

@@ -1,6 +1,6 @@
 /**
- * Renders the events of a run of any task. Text goes to stdout: a progress bar on a terminal, else one line per stage. With
- * `--json`, stdout receives one event per line and the text goes to stderr.
+ * Prints the events of a run of any task. Text goes to stdout, with a progress bar on a terminal and one line per stage
+ * otherwise. With `--json`, stdout receives one event per line and the text goes to stderr.
  */
 import type { WriteStream } from 'node:tty';
 import {
@@ -16,8 +16,8 @@ import {
 } from '@unroll/tasks';
 import { Progress } from './progress.js';
 
-/** Columns of the labels before lines. */
-const LABEL = 9;
+/** Width of the labels. */
+const LABEL_WIDTH = 9;
 
 export class Reporter {
   readonly json: boolean;
@@ -32,35 +32,36 @@ export class Reporter {
     this.#output = json ? process.stderr : process.stdout;
   }
 
-  /** Reports an event as text and, with `--json`, as JSON (except steps). */
+  /** Prints an event as text and, with `--json`, also as JSON. Step events only move the bar. */
   report(event: RunEvent): void {
     if (this.json && event.event !== 'step') process.stdout.write(`${JSON.stringify(event)}\n`);
     if (event.event === 'step' || event.event === 'epoch') {
-      if (this.live) this.#bar(this.#progress.update(event));
+      if (this.hasBar) this.#drawBar(this.#progress.update(event));
     } else if (event.event === 'stage') {
-      if (!this.live) this.print(stageLine(event)); // On a terminal, the bar shows it.
+      if (!this.hasBar) this.print(stageLine(event));
     } else if (event.event === 'scores') {
-      this.#scores(event);
+      this.#printScores(event);
     } else {
       for (const line of linesOf(event)) this.print(line);
     }
   }
 
-  /** True if lines can be overwritten. */
-  get live(): boolean {
+  /** True if there is a progress bar: on a terminal that can overwrite lines, unless the run is quiet. */
+  get hasBar(): boolean {
     return this.#output.isTTY === true && !this.#quiet && process.env.TERM !== 'dumb';
   }
 
-  get colour(): boolean {
+  /** True if the output is coloured. */
+  get hasColour(): boolean {
     return this.#output.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
   }
 
-  /** Columns of the terminal, at most 80. */
+  /** Width of the output: the columns of the terminal, at most 80. */
   get width(): number {
     return Math.min(80, (this.#output as Partial<WriteStream>).columns ?? 80);
   }
 
-  /** Prints a line of text. */
+  /** Prints a line of text, unless the run is quiet. */
   print(line = ''): void {
     if (this.#quiet) return;
     this.clearBar();
@@ -73,15 +74,15 @@ export class Reporter {
   }
 
   strong(text: string): string {
-    return this.colour ? `\x1b[1m${text}\x1b[22m` : text;
+    return this.hasColour ? `\x1b[1m${text}\x1b[22m` : text;
   }
 
   accent(text: string): string {
-    return this.colour ? `\x1b[36m${text}\x1b[39m` : text;
+    return this.hasColour ? `\x1b[36m${text}\x1b[39m` : text;
   }
 
-  /** Prints a table with the best row in bold. */
-  #scores(table: ScoreTable): void {
+  /** Prints a table of scores. Its first row, the best one, is bold. */
+  #printScores(table: ScoreTable): void {
     this.print();
     for (const [i, line] of alignColumns(scoreTexts(table)).entries()) {
       this.print(i === 1 ? this.strong(line) : line);
@@ -90,7 +91,7 @@ export class Reporter {
   }
 
   /** Redraws the bar, unless `line` is null. */
-  #bar(line: string | null): void {
+  #drawBar(line: string | null): void {
     if (line === null) return;
     this.#output.write(`\r\x1b[2K${line.slice(0, this.width - 1)}`);
     this.#barShown = true;
@@ -104,7 +105,7 @@ function linesOf(event: BackendEvent | PlanEvent | NoteEvent | WarningEvent | Re
   return event.event === 'warning' ? [`warning: ${event.message}`] : [];
 }
 
-const labelled = (label: string, text: string): string => `${label.padEnd(LABEL)}${text}`;
+const labelled = (label: string, text: string): string => `${label.padEnd(LABEL_WIDTH)}${text}`;
 
 function stageLine({ training, trainings, model, title, loss, sequencesPerSecond }: StageEvent): string {
   const speed =
@@ -114,7 +115,7 @@ function stageLine({ training, trainings, model, title, loss, sequencesPerSecond
   return `[${training}/${trainings}] ${model}: ${title}, loss ${loss?.toPrecision(3) ?? '-'}, ${speed}`;
 }
 
-/** Aligns columns: the first to the left, the others to the right. */
+/** Formats rows of cells as lines: the first column aligned to the left, the others to the right. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
   return rows.map((row) =>

@@ -1,21 +1,22 @@
 /**
- * State for `--resume`: the folder `.resume` next to the results, with a checkpoint of each training and a record of the
- * options and data of the run. It exists during a run and after an interrupted one.
+ * The state of an interrupted run, for `--resume`: the folder `.resume` in the output folder, with a checkpoint of each
+ * training and a record of the run's options and data. A run that completes deletes the folder.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '@unroll/core/node';
+import { writeFileAtomically } from '@unroll/core/node';
 import type { RunStore } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
+/** The file with the identity of the run. */
 const RECORD = 'run.json';
 
-/** Everything that determines the results of a run: JSON. */
+/** Everything that determines the results of a run, as JSON. */
 export interface RunIdentity {
   task: string;
-  /** Options by flag, in the order in which differences are reported; undefined if not given. */
+  /** Options by name, in the order in which differences are reported; undefined if not given. */
   options: Readonly<Record<string, unknown>>;
   /** Fingerprints of the files. */
   data: string;
@@ -24,15 +25,16 @@ export interface RunIdentity {
 }
 
 export interface RunCheckpoints extends RunStore {
-  /** Whether the run resumes an interrupted one. */
+  /** True if an interrupted run was found and is resumed. */
   readonly resumed: boolean;
-  /** Deletes the checkpoints, once the results are written. */
+  /** Deletes the checkpoints. Called after the results are written. */
   done(): void;
 }
 
 /**
- * The checkpoints of the run in `out`: those of an interrupted run, or none if `resume` is false. Writes nothing before
- * the first checkpoint.
+ * Opens the checkpoints of a run. The first checkpoint creates the folder.
+ * @param out the output folder
+ * @param resume true: continue an interrupted run if there is one; false: delete its checkpoints
  * @throws UsageError if the interrupted run had different options or data
  */
 export function openCheckpoints(out: string, resume: boolean, identity: RunIdentity): RunCheckpoints {
@@ -41,12 +43,12 @@ export function openCheckpoints(out: string, resume: boolean, identity: RunIdent
   const pathOf = (name: string) => join(folder, `${name}.safetensors`);
   const record = `${JSON.stringify(identity, null, 2)}\n`;
   const resumed = resume && existsSync(join(folder, RECORD));
-  if (resumed) checkSame(readFileSync(join(folder, RECORD), 'utf8'), record, out);
+  if (resumed) checkIdentity(readFileSync(join(folder, RECORD), 'utf8'), record, out);
   else remove();
   let recorded = resumed;
   const write = async (path: string, bytes: Uint8Array) => {
     try {
-      await writeWhole(path, bytes);
+      await writeFileAtomically(path, bytes);
     } catch (error) {
       throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);
     }
@@ -70,29 +72,29 @@ export function openCheckpoints(out: string, resume: boolean, identity: RunIdent
   };
 }
 
-function checkSame(before: string, now: string, out: string): void {
-  const [was, is] = [before, now].map((text): RunIdentity => JSON.parse(text));
-  const differences = [...differingOptions(was.options ?? {}, is.options)];
-  if (was.task !== is.task) differences.unshift(`the task was ${was.task} and is now ${is.task}`);
-  if (was.data !== is.data) differences.push('the data have changed');
-  if (was.version !== is.version)
-    differences.push(`the Unroll version was ${was.version} and is now ${is.version}`);
+/** @throws UsageError if the recorded run differs from the current one */
+function checkIdentity(recorded: string, current: string, out: string): void {
+  const [before, now] = [recorded, current].map((text): RunIdentity => JSON.parse(text));
+  const differences = [...differingOptions(before.options ?? {}, now.options)];
+  if (before.task !== now.task) differences.unshift(`the task was ${before.task} and is now ${now.task}`);
+  if (before.data !== now.data) differences.push('the data have changed');
+  if (before.version !== now.version)
+    differences.push(`the Unroll version was ${before.version} and is now ${now.version}`);
   if (differences.length === 0) return;
   throw new UsageError(
-    `The interrupted run in ${out} was different: ${differences.join('; ')}. ` +
-      'Restore these, or start over without --resume.',
+    `The interrupted run in ${out} cannot be resumed: ${differences.join('; ')}. ` +
+      'Restore the previous options and data, or start over without --resume.',
   );
 }
 
-function differingOptions(was: RunIdentity['options'], is: RunIdentity['options']): string[] {
-  const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
+function differingOptions(before: RunIdentity['options'], now: RunIdentity['options']): string[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
   return names
-    .filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]))
-    .map((name) => `${flagOf(name, was[name])} is now ${flagOf(name, is[name])}`);
+    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
+    .map((name) => `--${name} was ${valueText(before[name])} and is now ${valueText(now[name])}`);
 }
 
-/** An option as written on the command line. */
-function flagOf(name: string, value: unknown): string {
-  if (value === undefined || value === false) return `no --${name}`;
-  return value === true ? `--${name}` : `--${name} ${value}`;
+function valueText(value: unknown): string {
+  if (value === undefined || value === false) return 'not set';
+  return value === true ? 'set' : String(value);
 }

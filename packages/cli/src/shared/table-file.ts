@@ -1,4 +1,4 @@
-/** Reads tables from files. The format is detected from the bytes, not from the name. */
+/** Reads tables from files. The format is detected from the content, not from the name of the file. */
 import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
@@ -9,57 +9,59 @@ import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 import { queryFile } from './query.js';
-import type { Reading } from './reading-options.js';
+import type { ReadOptions } from './reading-options.js';
 
-/** A table, and notes about its file. */
+/** A table that was read from a file. */
 export interface FileTable {
   table: Table;
+  /** Sentences for the user, such as the detected encoding. */
   notes: string[];
   /** SHA-256 of the file. */
   fingerprint: string;
 }
 
-/** A query over a file. */
+/** A query over a file, in which the file is the table `data`. */
 export interface Query {
   sql: string;
+  /** Number of threads; default: the number of cores. */
   threads?: number;
 }
 
 /**
- * Reads the rows returned by a query, without loading the whole file; without a query, reads all rows.
+ * Reads the rows that a query returns, without loading the whole file. Without a query, reads all rows.
  * @throws UsageError if the file cannot be read or the query is invalid, UnrollError if the content is not a table
  */
-export async function readRows(path: string, reading: Reading, query?: Query): Promise<FileTable> {
+export async function readRows(path: string, reading: ReadOptions, query?: Query): Promise<FileTable> {
   if (query === undefined) return readTable(path, reading);
   const table = await queryFile(path, reading, query);
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
-  const shown = query.sql.replace(/\s+/g, ' ').trim();
+  const sql = query.sql.replace(/\s+/g, ' ').trim();
   const notes = [
-    `The query "${shown.length > 40 ? `${shown.slice(0, 39)}…` : shown}" returns ${table.rowCount} rows.`,
+    `The query "${sql.length > 40 ? `${sql.slice(0, 39)}…` : sql}" returns ${table.rowCount} rows.`,
   ];
   return { table, notes, fingerprint: hash.digest('hex') };
 }
 
 /**
- * Reads CSV, JSON lines, a JSON array or Parquet, optionally compressed with gzip; text in UTF-8, UTF-16 or an older
+ * Reads CSV, JSON lines, a JSON array or Parquet, optionally compressed with gzip. Text may be in UTF-8, UTF-16 or an older
  * encoding.
  * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
-export async function readTable(path: string, reading: Reading = {}): Promise<FileTable> {
-  const packed = readBytes(path);
-  const fingerprint = createHash('sha256').update(packed).digest('hex');
-  const bytes = unzipped(packed, path);
+export async function readTable(path: string, reading: ReadOptions = {}): Promise<FileTable> {
+  const fileBytes = readBytes(path);
+  const fingerprint = createHash('sha256').update(fileBytes).digest('hex');
+  const bytes = unzip(fileBytes, path);
   if (looksLikeParquet(bytes)) {
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
   if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
-  const { encoding: wanted, ...separators } = reading;
-  const { text, encoding } = decodeText(bytes, path, wanted);
-  const certain = wanted !== undefined || encoding === 'UTF-8' || encoding === 'UTF-16';
-  const how = `The file is read as ${encoding}`;
-  const note = certain ? `${how}.` : `${how}. If that is not its encoding, set --encoding.`;
-  const notes = encoding === 'UTF-8' || wanted !== undefined ? [] : [note];
+  const { encoding: requested, ...separators } = reading;
+  const { text, encoding } = decodeText(bytes, path, requested);
+  const isCertain = requested !== undefined || encoding === 'UTF-8' || encoding === 'UTF-16';
+  const statement = `The file is read as ${encoding}`;
+  const note = isCertain ? `${statement}.` : `${statement}. If that is not its encoding, set --encoding.`;
+  const notes = encoding === 'UTF-8' || requested !== undefined ? [] : [note];
   const options = { source: path, ...separators };
   const table = looksLikeJson(text) ? parseJsonLines(text, options) : parseCsv(text, options);
   return { table, notes, fingerprint };
@@ -74,7 +76,8 @@ function readBytes(path: string): Uint8Array {
   }
 }
 
-function unzipped(bytes: Uint8Array, source: string): Uint8Array {
+/** Decompresses gzip; returns other bytes unchanged. */
+function unzip(bytes: Uint8Array, source: string): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
     return gunzipSync(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH });

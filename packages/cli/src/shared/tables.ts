@@ -6,18 +6,18 @@ export interface CellTable {
   readonly rows: readonly (readonly TaskCell[])[];
 }
 
-/** One line of CSV: fields with separators, quotes or line breaks are quoted. */
+/** Formats one line of CSV. Fields with commas, quotes or line breaks are quoted. */
 function csvLine(fields: readonly string[]): string {
   return `${fields.map((field) => (/[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')}\n`;
 }
 
-/** A header and one line per row; null becomes an empty field. */
+/** Formats a table as CSV with a header. Null becomes an empty field. */
 export const csvOf = ({ columns, rows }: CellTable): string =>
   [columns, ...rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell))))]
     .map(csvLine)
     .join('');
 
-/** The rows as JSON objects, one per line. */
+/** Formats the rows as JSON objects, one per line. */
 export const jsonLinesOf = ({ columns, rows }: CellTable): string =>
   rows
     .map((row) => `${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, row[i]])))}\n`)

@@ -1,4 +1,4 @@
-/** Writes a template file for missing rows. */
+/** Writes a template file if a model needs rows that the user has not provided. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UnrollError } from '@unroll/core';
@@ -7,17 +7,19 @@ import { UsageError } from './args.js';
 import { writeAtomically } from './files.js';
 import { csvOf } from './tables.js';
 
-/** The file for an option that takes rows: `future-template.csv` for `future-rows`. */
+/** Returns the name of the template for an option: `future-template.csv` for `future-rows`. */
 export const templateFile = (option: string): string => `${option.replace(/-rows$/, '')}-template.csv`;
 
 /**
- * If `work` fails because of missing rows, writes a template of these rows. An existing template that was not read may
- * contain the user's values, so it is kept.
- * @param given the file given for each option
+ * Runs `work`. If it fails because rows are missing, writes a template with these rows to fill in. An existing template
+ * is overwritten only if `work` has read it, as it may contain the user's values.
+ * @param out the output folder
+ * @param optionFiles by option: the file that the user has passed
+ * @throws UsageError that says how to provide the rows
  */
 export async function withTemplate<T>(
   out: string | undefined,
-  given: Readonly<Record<string, string | undefined>>,
+  optionFiles: Readonly<Record<string, string | undefined>>,
   work: () => T | Promise<T>,
 ): Promise<T> {
   try {
@@ -29,7 +31,7 @@ export async function withTemplate<T>(
     }
     const option = String(error.data.option);
     const path = join(out, templateFile(option));
-    if (existsSync(path) && !isSameFile(path, given[option])) {
+    if (existsSync(path) && !isSameFile(path, optionFiles[option])) {
       throw new UsageError(
         `${error.message}\n${path} already exists and was not changed. Fill it in and add --${option} ${path}.`,
       );
@@ -41,5 +43,6 @@ export async function withTemplate<T>(
   }
 }
 
+/** Returns whether two paths are the same. */
 export const isSameFile = (path: string, other: string | undefined): boolean =>
   other !== undefined && resolve(path) === resolve(other);

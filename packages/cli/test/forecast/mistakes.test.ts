@@ -51,7 +51,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     'an empty file': [['empty.csv', '--target', 'sold', '--horizon', '2'], /empty\.csv is empty/],
     'a file that is not text': [
       ['zero.csv', '--target', 'sold', '--horizon', '2'],
-      /zero\.csv is not a text file: it holds zero bytes/,
+      /zero\.csv is not a text file: it contains zero bytes/,
     ],
     'a file that is too large': [
       ['huge.csv', '--target', 'sold', '--horizon', '2'],
@@ -131,7 +131,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a place in the calendar that never changes': [
       [...good, '--calendar', 'hour'],
-      /The calendar feature "hour" is of no use for good\.csv: its rows are monthly/,
+      /The calendar feature "hour" cannot be used for good\.csv: its rows are monthly/,
     ],
     'a level that is none': [
       [...good, '--level', '80,950'],

@@ -97,13 +97,13 @@ describe('Ctrl-C', () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /interrupted run in stopped was different: no --units is now --units 8; no --calendar is now --calendar auto; no --level is now --level 90\. Restore these/,
+      /interrupted run in stopped cannot be resumed: --units was not set and is now 8; --calendar was not set and is now auto; --level was not set and is now 90\. Restore the/,
     );
     writeFileSync(inPlace('more.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
     const more = ARGS.map((arg) => (arg === passengers ? 'more.csv' : arg));
     const changed = await unroll([...more, '--resume', '--out', 'stopped']);
     assert.equal(changed.code, 2);
-    assert.match(changed.stderr, /was different: the data have changed\./);
+    assert.match(changed.stderr, /cannot be resumed: the data have changed\./);
     assert.ok(existsSync(inPlace('stopped/.resume')), 'it can still be resumed');
   });
 

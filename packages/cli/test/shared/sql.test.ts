@@ -115,7 +115,7 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     assert.equal(file('sql/forecast.csv'), forecast);
     const same = await unroll(['predict', 'sql/model', '--data', 'sales.parquet']);
     assert.deepEqual([same.code, same.stdout], [0, forecast]);
-    assert.equal(same.stderr, 'The query "select day, sum(sold) as units from dat…" gives 40 rows.\n');
+    assert.equal(same.stderr, 'The query "select day, sum(sold) as units from dat…" returns 40 rows.\n');
     const other = await unroll(['predict', 'sql/model', '--data', 'sums.csv', '--sql', 'from data']);
     assert.deepEqual([other.code, other.stdout], [0, forecast]);
     const wrong = await unroll(['predict', 'sql/model', '--data', 'sums.csv']);
@@ -151,7 +151,7 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     ],
     'two queries': ['select 1; select 2', /Cannot prepare multiple statements at once/],
     'no query': ['create table t as from data', /^--sql holds one query, such as "select \* from data"/],
-    'no rows': ['select * from data where false', /^--sql: the query gives no rows/],
+    'no rows': ['select * from data where false', /^--sql: the query returns no rows/],
     'a list': ['select [sold] as units from data', /row 1, column "units": a number, text or time is needed/],
     'another file': ["select * from 'sums.csv'", /Cannot access file "sums\.csv"/],
     'writing a file': ["copy data to 'out.csv'", /Cannot access file "out\.csv"/],

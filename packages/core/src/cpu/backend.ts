@@ -68,7 +68,7 @@ function backendOver(
     float: Float32Array,
     kernels,
     supports: (kernel) => kernel in kernels,
-    fewestInTurn: rowsToSplit + 1,
+    minBatchForStepCopies: rowsToSplit + 1,
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT);
       floats(start, length).fill(0);

@@ -1,4 +1,4 @@
-/** The GRU over a whole sequence as one op; lstm.ts describes the structure, reference/gru.ts the equations. */
+/** The GRU over a sequence as one op. lstm.ts describes the structure of the op; reference/gru.ts has the equations. */
 
 import type { Kernels } from '../backend.js';
 import { apply, type Op } from '../op.js';
@@ -7,52 +7,52 @@ import {
   biasGradient,
   blockOf,
   checkSequence,
+  copyFinalState,
   finalGradient,
-  finish,
   inputGradient,
   outputOf,
   outputView,
-  type Prepared,
-  part,
-  prepare,
+  prepareSequence,
   type RecurrentAttributes,
+  type SequenceBuffers,
   type SequenceInputs,
+  viewPart,
 } from './recurrent.js';
 
 /** The inputs of {@link gruSequence}. Gates are stacked in Keras's order z r n. */
 export interface GruInputs {
-  /** [B, T, I] */
+  /** Inputs [B, T, I]. */
   x: Tensor;
   /** Input kernel [I, 3H]. */
   W: Tensor;
   /** Recurrent kernel [H, 3H]. */
   U: Tensor;
-  /** Bias: [2, 3H] (row 0 for the inputs, row 1 for the state) with `resetAfter`, else [3H]. */
+  /** Bias. With `resetAfter`: [2, 3H], row 0 for the inputs and row 1 for the state. Otherwise: [3H]. Default: zeros. */
   b?: Tensor | null;
-  /** Initial state [B, H], zeros by default. */
+  /** Initial state [B, H]. Default: zeros. */
   h0?: Tensor | null;
-  /** [B, T], 0 for steps to skip. */
+  /** Mask [B, T]. At a 0, the state keeps its value. Default: all steps are valid. */
   mask?: Tensor | null;
-  /** Recurrent dropout mask [B, H], already scaled. */
+  /** Recurrent dropout mask [B, H], already scaled. Default: no dropout. */
   recurrentMask?: Tensor | null;
 }
 
 export interface GruAttributes extends RecurrentAttributes {
-  /** The reset gate acts on the product h' U instead of on h'. */
+  /** True: the reset gate multiplies h' U. False: it multiplies h'. */
   resetAfter: boolean;
-  /** h = (1-z) h' + z n instead of h = z h' + (1-z) n. */
+  /** True: h = (1-z) h' + z n. False: h = z h' + (1-z) n. */
   textbook: boolean;
 }
 
 interface Saved {
-  prepared: Prepared;
+  prepared: SequenceBuffers;
   gates: Tensor;
   rh: Tensor | null;
 }
 
-type Reads = SequenceInputs<[h0: Tensor | null]>;
+type GruOpInputs = SequenceInputs<[h0: Tensor | null]>;
 
-const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
+const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
   name: 'gru',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences, resetAfter }) {
     const H = U[0];
@@ -65,7 +65,7 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
   forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs;
     const { recurrentActivation, resetAfter, textbook } = attrs;
-    const prepared = prepare(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
+    const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
@@ -92,7 +92,7 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
       gates: blockOf(gates),
       rh: blockOf(rh),
     });
-    finish(kernels, prepared, y, hLast, attrs);
+    copyFinalState(kernels, prepared, y, hLast, attrs);
     return gates && ({ prepared, gates, rh } satisfies Saved);
   },
 
@@ -132,28 +132,31 @@ const gruOp: Op<GruAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
   },
 };
 
-/** dW = xᵀ [dz dr dn], from parts of the wider rows of xh and dG. */
-function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: Prepared, dG: Tensor): Tensor {
+/** Computes dW = xᵀ [dz dr dn]. x and [dz dr dn] are columns of xh and dG. */
+function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: SequenceBuffers, dG: Tensor): Tensor {
   const dW = temporaryTensor([I, 3 * H]);
   const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2], transA: true };
   kernels.gemm(xh.block(), dG.block(), dW.block(), rows);
   return dW;
 }
 
-/** dU = h'ᵀ [dz dr] beside h'ᵀ dq (reset after) or (r h')ᵀ dn (reset before). */
+/**
+ * Computes dU. Its first 2H columns are h'ᵀ [dz dr]. The last H columns are h'ᵀ dq with `resetAfter`, where
+ * q = h' Un + b1n, and (r h')ᵀ dn otherwise.
+ */
 function recurrentKernelGradient(
   kernels: Kernels,
-  { T, B, I, H, xh }: Prepared,
+  { T, B, I, H, xh }: SequenceBuffers,
   dG: Tensor,
   rh: Tensor | null,
 ): Tensor {
   const dU = temporaryTensor([H, 3 * H]);
   const width = dG.shape[2];
-  const states = part(xh, I, [T * B * (I + H) - I]).block();
+  const states = viewPart(xh, I, [T * B * (I + H) - I]).block();
   const rows = { m: H, k: T * B, ldb: width, ldc: 3 * H, transA: true };
   kernels.gemm(states, dG.block(), dU.block(), { ...rows, n: 2 * H, lda: I + H });
-  const candidate = part(dG, width - H, [T * B * width - (width - H)]).block();
-  const target = part(dU, 2 * H, [H * 3 * H - 2 * H]).block();
+  const candidate = viewPart(dG, width - H, [T * B * width - (width - H)]).block();
+  const target = viewPart(dU, 2 * H, [H * 3 * H - 2 * H]).block();
   kernels.gemm(rh ? rh.block() : states, candidate, target, { ...rows, n: H, lda: rh ? H : I + H });
   return dU;
 }
@@ -170,7 +173,7 @@ function gruBiasGradient(kernels: Kernels, dG: Tensor, H: number, resetAfter: bo
 
 export const gruOps = { gru: gruOp };
 
-/** The outputs y ([B,T,H], or the last one [B,H]) and the final state h [B,H]. */
+/** Runs a GRU. Returns the outputs y ([B, T, H], or the last output [B, H]) and the final state h [B, H]. */
 export function gruSequence(inputs: GruInputs, attributes: GruAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentMask], attributes);

@@ -1,7 +1,6 @@
 /**
- * The LSTM over a whole sequence as one op: forward and backward are one kernel call each, for any number of steps.
- * The lstm cell of @unroll/nn has the equations and the same computation composed of small ops; a test checks that
- * outputs and gradients agree.
+ * The LSTM over a sequence as one op: forward and backward call one kernel each, for any number of steps. The LSTM cell
+ * of @unroll/nn documents the equations and computes them with small ops; a test compares outputs and gradients.
  */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
@@ -9,51 +8,52 @@ import {
   biasGradient,
   blockOf,
   checkSequence,
+  copyFinalState,
   copyOrZeros,
   finalGradient,
-  finish,
   inputGradient,
-  loadRows,
+  loadInitialState,
   outputOf,
   outputView,
-  type Prepared,
-  prepare,
+  prepareSequence,
   type RecurrentAttributes,
+  type SequenceBuffers,
   type SequenceInputs,
   weightGradients,
 } from './recurrent.js';
 
 /** The inputs of {@link lstmSequence}. Gates are stacked in Keras's order i f g o. */
 export interface LstmInputs {
-  /** [B, T, I] */
+  /** Inputs [B, T, I]. */
   x: Tensor;
   /** Input kernel [I, 4H]. */
   W: Tensor;
   /** Recurrent kernel [H, 4H]. */
   U: Tensor;
-  /** Bias [4H]. */
+  /** Bias [4H]. Default: zeros. */
   b?: Tensor | null;
-  /** Initial hidden state [B, H], zeros by default. */
+  /** Initial hidden state [B, H]. Default: zeros. */
   h0?: Tensor | null;
-  /** Initial cell state [B, H], zeros by default. */
+  /** Initial cell state [B, H]. Default: zeros. */
   c0?: Tensor | null;
-  /** [B, T], 0 for steps to skip: every state keeps its value. Any pattern. */
+  /** Mask [B, T]. At a 0, both states keep their values. Default: all steps are valid. */
   mask?: Tensor | null;
-  /** Recurrent dropout mask [B, H], already scaled: applied to h' in the products, the same at every step. */
+  /** Recurrent dropout mask [B, H], already scaled, which multiplies h' at every step. Default: no dropout. */
   recurrentMask?: Tensor | null;
 }
 
 interface Saved {
-  prepared: Prepared;
+  prepared: SequenceBuffers;
   c: Tensor;
   gates: Tensor;
 }
 
+/** Number of gates. */
 const G = 4;
 
-type Reads = SequenceInputs<[h0: Tensor | null, c0: Tensor | null]>;
+type LstmOpInputs = SequenceInputs<[h0: Tensor | null, c0: Tensor | null]>;
 
-const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: Tensor]> = {
+const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tensor, c: Tensor]> = {
   name: 'lstm',
   shapes([x, W, U, b, h0, c0, mask, rmask], { returnSequences }) {
     const bias = [G * U[0]];
@@ -65,10 +65,10 @@ const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: 
   forward({ inputs, attrs, outputs: [y, hLast, cLast], kernels, saving }) {
     const [x, W, U, b, h0, c0, mask, rmask] = inputs;
     const H = U.shape[0];
-    const prepared = prepare(kernels, { x, h0, mask, rmask }, H, attrs, saving);
+    const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, H, attrs, saving);
     const { T, B, I, xh, input, hs, masks } = prepared;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
-    loadRows(kernels, c0, c, B * H);
+    loadInitialState(kernels, c0, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
     kernels.lstmForward({
       T,
@@ -92,7 +92,7 @@ const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: 
       keepCells: saving,
       gates: blockOf(gates),
     });
-    finish(kernels, prepared, y, hLast, attrs);
+    copyFinalState(kernels, prepared, y, hLast, attrs);
     kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
     return gates && ({ prepared, c, gates } satisfies Saved);
   },
@@ -131,7 +131,7 @@ const lstmOp: Op<RecurrentAttributes, Reads, readonly [y: Tensor, h: Tensor, c: 
 
 export const lstmOps = { lstm: lstmOp };
 
-/** The outputs y ([B,T,H], or the last one [B,H]) and the final states h and c [B,H]. */
+/** Runs an LSTM. Returns the outputs y ([B, T, H], or the last output [B, H]) and the final states h and c [B, H]. */
 export function lstmSequence(
   inputs: LstmInputs,
   attributes: RecurrentAttributes,

@@ -1,4 +1,4 @@
-/** The matrix product, with transposes, batches and a bias. */
+/** The ops `matmul` and `linear`: matrix products with optional transposes, batch axes and a bias. */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
 import { broadcastShapes, type Shape, sameShape, sizeOf } from '../shape.js';
@@ -16,11 +16,16 @@ interface Dimensions {
   m: number;
   n: number;
   k: number;
+  /** Number of matrices in a: the product of its leading axes. */
   batch: number;
+  /** True if b is one matrix that every matrix of a is multiplied by. */
   sharedB: boolean;
 }
 
-/** a [..., m, k] times b [k, n] (shared by the whole batch) or b [..., k, n] with equal leading axes. */
+/**
+ * Returns the sizes of a product: a [..., m, k] times b [k, n], or times b [..., k, n] with the same leading axes as
+ * a.
+ */
 function dimensions(a: Shape, b: Shape, { transA, transB }: MatmulOptions): Dimensions {
   const [am, ak] = a.slice(-2) as [number, number];
   const [bk, bn] = b.slice(-2) as [number, number];
@@ -52,14 +57,14 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
   },
   forward({ inputs: [a, b, bias], outputs: [y], attrs, kernels }) {
     const { m, n, k, batch, sharedB } = dimensions(a.shape, b.shape, attrs);
-    // If a is not transposed, a shared b allows the whole batch to be one tall matrix.
-    const tall = sharedB && !attrs.transA;
+    // If b is shared and a is not transposed, the matrices of a are stacked: one product of [batch m, k] and b.
+    const stacked = sharedB && !attrs.transA;
     kernels.gemm(a.block(), b.block(), y.block(), {
       ...attrs,
-      m: tall ? m * batch : m,
+      m: stacked ? m * batch : m,
       n,
       k,
-      batch: tall ? 1 : batch,
+      batch: stacked ? 1 : batch,
       strideA: m * k,
       strideB: sharedB ? 0 : k * n,
       strideC: m * n,
@@ -71,23 +76,26 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
     let gradA: Tensor | null = null;
     let gradB: Tensor | null = null;
     if (needs[0]) {
-      // y = a b: da = g bᵀ; y = aᵀ b: da = b gᵀ. A shared b must stand second, so that case transposes g b afterwards.
+      // y = a b: da = g bᵀ. y = aᵀ b: da = b gᵀ, where a shared b is first broadcast to the batch.
       if (!transA) gradA = apply1(matmulOp, [g, b, null], { transB: !transB });
-      else gradA = apply1(matmulOp, [spreadB(b, g), g, null], { transA: transB, transB: true });
+      else gradA = apply1(matmulOp, [broadcastB(b, g), g, null], { transA: transB, transB: true });
     }
     if (needs[1]) {
-      const [x, y] = sharedB && !transA ? [flatRows(a), flatRows(g)] : [a, g];
+      const [x, dy] = sharedB && !transA ? [mergeLeadingAxes(a), mergeLeadingAxes(g)] : [a, g];
       gradB = transB
-        ? apply1(matmulOp, [y, x, null], { transA: true, transB: transA })
-        : apply1(matmulOp, [x, y, null], { transA: !transA });
+        ? apply1(matmulOp, [dy, x, null], { transA: true, transB: transA })
+        : apply1(matmulOp, [x, dy, null], { transA: !transA });
     }
     return [gradA, gradB, needs[2] ? g : null];
   },
 };
 
-const flatRows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]]);
-const spreadB = (b: Tensor, like: Tensor): Tensor =>
-  b.rank === like.rank ? b : broadcastTo(b, [...like.shape.slice(0, -2), ...b.shape]);
+/** [..., k] to [rows, k]. */
+const mergeLeadingAxes = (x: Tensor): Tensor =>
+  reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]]);
+/** Repeats a shared b for every matrix of g. */
+const broadcastB = (b: Tensor, g: Tensor): Tensor =>
+  b.rank === g.rank ? b : broadcastTo(b, [...g.shape.slice(0, -2), ...b.shape]);
 
 export const matmulOps = { matmul: matmulOp };
 
@@ -114,7 +122,8 @@ function product(
 }
 
 /**
- * Matrix product of a [..., m, k] and b [..., k, n]; leading axes broadcast. A b of rank 2 is shared by the batch.
+ * Returns the matrix product [..., m, n] of left [..., m, k] and right [..., k, n]. Leading axes broadcast; a matrix
+ * `right` [k, n] multiplies every matrix of `left`.
  * @throws UnrollError `shape` if the inner sizes differ or a tensor has fewer than two axes
  */
 export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptions = {}): Tensor {
@@ -122,8 +131,9 @@ export function matmul(left: TensorLike, right: TensorLike, options: MatmulOptio
 }
 
 /**
- * x W + b in one pass: x [..., k], W [k, n], b [n]. If W has more axes, they broadcast as in {@link matmul}.
- * @throws UnrollError `shape` if the sizes do not fit
+ * Returns x W + b, computed in one kernel call: x [..., k], W [k, n], b [n] (null: no bias). If W has more axes, they
+ * broadcast as in {@link matmul}.
+ * @throws UnrollError `shape` if the inner sizes of x and W differ, or if b is not of shape [n]
  */
 export function linear(x: TensorLike, W: TensorLike, b: TensorLike | null): Tensor {
   return product(x, W, b, {});

@@ -1,70 +1,72 @@
 /**
- * Sparse (integer) class targets: picks one element from each row, and computes the cross-entropy of logits
- * without one-hot targets, which would need more memory than the model for a large vocabulary.
+ * The ops for integer class targets: `pick` selects one element of each row, and `sparseCrossentropy` computes the
+ * cross-entropy of logits. Neither creates one-hot targets, which for a large vocabulary would need more memory than
+ * the model.
  */
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
+import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
-/** Integers up to this limit are exact in float32, the type of the row numbers that kernels read. */
-const EXACT = 2 ** 24;
+/** Kernels read indices as float32, in which integers up to this limit are exact. */
+const MAX_EXACT_INTEGER = 2 ** 24;
 
 /**
- * Calls `visit` with the elements [r, ids[r]] of x [N, K] as rows of a one-column table, in chunks of rows that are
- * small enough for the kernels: the chunk of x, the positions in it, the first row and the number of rows.
+ * Splits x [N, K] into chunks of rows whose elements the kernels can index, and calls `visit` for each one.
+ * `indices` are the offsets of the elements [r, ids[r]] within the chunk; the chunk begins at row `first` and has
+ * `count` rows.
  */
-function eachStretch(
+function forEachChunk(
   x: Tensor,
   ids: Tensor,
-  visit: (stretch: Block, positions: Block, first: number, count: number) => void,
+  visit: (chunk: Block, indices: Block, first: number, count: number) => void,
 ): void {
   const { backend } = openScope();
   const [N, K] = x.shape as [number, number];
-  const chosen = hostValues(ids, 'The class of each row');
-  const most = Math.max(1, Math.floor(EXACT / Math.max(K, 1)));
-  for (let first = 0; first < N; first += most) {
-    const count = Math.min(most, N - first);
-    const positions = backend.temporary(count);
+  const classes = hostValues(ids, 'The class of each row');
+  const maxRows = Math.max(1, Math.floor(MAX_EXACT_INTEGER / Math.max(K, 1)));
+  for (let first = 0; first < N; first += maxRows) {
+    const count = Math.min(maxRows, N - first);
+    const indices = backend.temporary(count);
     backend.write(
-      positions,
-      chosen.subarray(first, first + count).map((id, r) => r * K + id),
+      indices,
+      classes.subarray(first, first + count).map((id, r) => r * K + id),
     );
-    visit(backend.view(x.block(), first * K, count * K), positions, first, count);
+    visit(backend.view(x.block(), first * K, count * K), indices, first, count);
   }
 }
 
 /** y[r] = x[r, ids[r]] */
 function pickInto(x: Tensor, ids: Tensor, y: Tensor, kernels: Kernels): void {
-  eachStretch(x, ids, (stretch, positions, first, count) => {
-    kernels.gather(stretch, positions, openScope().backend.view(y.block(), first, count), 1);
+  forEachChunk(x, ids, (chunk, indices, first, count) => {
+    kernels.gather(chunk, indices, openScope().backend.view(y.block(), first, count), 1);
   });
 }
 
 /** x[r, ids[r]] += g[r] */
-function addAt(x: Tensor, ids: Tensor, g: Block, kernels: Kernels): void {
-  eachStretch(x, ids, (stretch, positions, first, count) => {
-    kernels.scatterAdd(stretch, positions, openScope().backend.view(g, first, count), 1);
+function scatterInto(x: Tensor, ids: Tensor, g: Block, kernels: Kernels): void {
+  forEachChunk(x, ids, (chunk, indices, first, count) => {
+    kernels.scatterAdd(chunk, indices, openScope().backend.view(g, first, count), 1);
   });
 }
 
-/** x [N, K] and the class of each row [N]. */
-type Reads = readonly [x: Tensor, ids: Tensor];
+/** x [N, K] and the class index of each row, [N]. */
+type ClassInputs = readonly [x: Tensor, ids: Tensor];
 
-const pickOp: Op<NoAttributes, Reads> = {
+const pickOp: Op<NoAttributes, ClassInputs> = {
   name: 'pick',
   shapes: ([x]) => [[x[0]]],
   forward: ({ inputs: [x, ids], outputs: [y], kernels }) => pickInto(x, ids, y, kernels),
   backward({ inputs: [x, ids], grads: [g], kernels }) {
     const dx = temporaryTensor(x.shape);
     kernels.fill(dx.block(), 0);
-    addAt(dx, ids, g.block(), kernels);
+    scatterInto(dx, ids, g.block(), kernels);
     return [dx, null];
   },
 };
 
-const sparseCrossentropyOp: Op<NoAttributes, Reads> = {
+const sparseCrossentropyOp: Op<NoAttributes, ClassInputs> = {
   name: 'sparseCrossentropy',
   shapes: ([x]) => [[x[0]]],
   forward({ inputs: [x, ids], outputs: [y], kernels }) {
@@ -82,7 +84,7 @@ const sparseCrossentropyOp: Op<NoAttributes, Reads> = {
     const minusOne = openScope().backend.temporary(N);
     kernels.unary('exp', (saved as Tensor).block(), dx.block());
     kernels.fill(minusOne, -1);
-    addAt(dx, ids, minusOne, kernels);
+    scatterInto(dx, ids, minusOne, kernels);
     kernels.binary('mul', dx.block(), [K, 1], g.block(), [1, 0], dx.block(), [N, K]);
     return [dx, null];
   },
@@ -90,39 +92,41 @@ const sparseCrossentropyOp: Op<NoAttributes, Reads> = {
 
 export const pickOps = { pick: pickOp, sparseCrossentropy: sparseCrossentropyOp };
 
-function checked(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor] {
+/** Returns x and the classes as a tensor. @throws UnrollError if they do not fit each other */
+function checkClasses(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor] {
   const ids = asTensor(classes);
   if (x.rank !== 2 || ids.rank !== 1 || ids.size !== x.shape[0]) {
     throw shapeError(
-      `${name} takes rows [N, K] and a class for each, [N]; ` +
+      `${name} takes rows [N, K] and a class index for each row, [N]; ` +
         `got ${formatShape(x.shape)} and ${formatShape(ids.shape)}.`,
       { x: x.shape, ids: ids.shape },
     );
   }
   const count = x.shape[1];
   const values = hostValues(ids, `${name}: the class of each row`);
-  const wrong = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < count));
-  if (wrong >= 0) {
+  const invalid = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < count));
+  if (invalid >= 0) {
     throw valueError(
-      `${name}: the class of row ${wrong} must be one of ${count} classes (0 to ${count - 1}), got ${values[wrong]}.`,
-      { id: values[wrong], row: wrong, classes: count },
+      `${name}: the class of row ${invalid} must be an integer from 0 to ${count - 1}, got ${values[invalid]}.`,
+      { id: values[invalid], row: invalid, classes: count },
     );
   }
   return [x, ids];
 }
 
 /**
- * The element x[r, ids[r]] of each row of x [N, K]: [N].
+ * Returns the element x[r, ids[r]] of each row r of x [N, K], as a tensor [N].
  * @throws UnrollError `value` for the first invalid class
  */
 export function pick(x: Tensor, ids: TensorLike): Tensor {
-  return apply1(pickOp, checked('pick', x, ids), NONE);
+  return apply1(pickOp, checkClasses('pick', x, ids), NO_ATTRIBUTES);
 }
 
 /**
- * -log softmax(x)[r, ids[r]] of each row of logits x [N, K]: [N], exact for logits of any size.
+ * Returns the cross-entropy -log softmax(x)[r, ids[r]] of each row r of the logits x [N, K], as a tensor [N]. Large
+ * logits do not overflow.
  * @throws UnrollError `value` for the first invalid class
  */
 export function sparseCrossentropy(x: Tensor, ids: TensorLike): Tensor {
-  return apply1(sparseCrossentropyOp, checked('sparseCrossentropy', x, ids), NONE);
+  return apply1(sparseCrossentropyOp, checkClasses('sparseCrossentropy', x, ids), NO_ATTRIBUTES);
 }

@@ -1,8 +1,10 @@
 /**
- * The common part of the fused recurrent ops: shape rules, the time-major buffer of inputs and states, masks, and the
- * gradients that are plain matrix products once the kernel has computed dG. Each op writes out its kernel call,
- * because creating an object of this size with object spread takes 6 µs in V8, more than the rest of a stream's step.
- * Letters: B batch, T time steps, I input features, H hidden units, G gates.
+ * Code that the fused recurrent ops share: shape checks, the time-major buffer of inputs and states, masks, and the
+ * weight and input gradients, which are matrix products of dG (the gradients of the gate sums, computed by the
+ * kernel). Letters: B batch, T time steps, I input features, H hidden units, G gates.
+ *
+ * Each op lists all fields of its kernel call: object spread would take 6 µs in V8 for an object of this size, more
+ * than the rest of a stream's step.
  */
 import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
@@ -14,13 +16,13 @@ import { hostValues, type Tensor, temporaryTensor, viewTensor } from '../tensor.
 export interface SequenceAttributes {
   /** Activation of the candidate and the output. */
   activation: ActivationName;
-  /** Return every step, [B,T,H], instead of the last output, [B,H]. */
+  /** True: y is the output of every step, [B,T,H]. False: the last output, [B,H]. */
   returnSequences: boolean;
   /** Process the sequence from the last step to the first. */
   reverse: boolean;
-  /** With `reverse`: put outputs in time order instead of processing order. */
+  /** With `reverse`: return the outputs in time order. False: in processing order. */
   realign: boolean;
-  /** Outputs of masked steps are 0; otherwise they repeat the last valid output (0 before the first). */
+  /** True: outputs of masked steps are 0. False: they repeat the last valid output (0 if there is none yet). */
   zeroOutputForMask: boolean;
 }
 
@@ -30,19 +32,25 @@ export interface RecurrentAttributes extends SequenceAttributes {
   recurrentActivation: ActivationName;
 }
 
+/** The shapes of an op's inputs; null for an omitted one. */
 export interface SequenceShapes {
   x: Shape;
   W: Shape;
   U: Shape;
-  /** The bias and its expected shape. */
   b: Shape | null;
+  /** The expected shape of b. */
   bias: Shape;
+  /** The initial states by name. */
   states: Readonly<Record<string, Shape | null>>;
   mask: Shape | null;
+  /** The recurrent dropout mask. */
   rmask: Shape | null;
 }
 
-/** Checks every operand against x [B,T,I] and U [H,G*H]; the error names the first that does not fit. */
+/**
+ * Checks the shape of every input against x [B,T,I] and U [H,G*H], and returns the sizes.
+ * @throws UnrollError `shape` for the first input that does not fit
+ */
 export function checkSequence(
   op: string,
   G: number,
@@ -56,12 +64,12 @@ export function checkSequence(
   }
   const [B, T, I] = s.x as [number, number, number];
   const H = s.U[0] ?? 0;
-  const expect = (name: string, got: Shape | null, want: Shape, of = ''): void => {
+  const expect = (label: string, got: Shape | null, want: Shape, state = ''): void => {
     if (got === null || sameShape(got, want)) return;
-    const what = `${name}${of && ` ${of}`}`;
+    const name = `${label}${state && ` ${state}`}`;
     throw shapeError(
-      `${op}: ${what} has shape ${formatShape(got)}, expected ${formatShape(want)} for x ${formatShape(s.x)} and ${H} units.`,
-      { op, name: what, got, want },
+      `${op}: ${name} has shape ${formatShape(got)}, expected ${formatShape(want)} for x ${formatShape(s.x)} and ${H} units.`,
+      { op, name, got, want },
     );
   };
   if (T === 0) throw shapeError(`${op}: x ${formatShape(s.x)} has no time steps.`, { op, x: s.x });
@@ -74,36 +82,43 @@ export function checkSequence(
   return { B, T, I, H };
 }
 
-/** Row 0 of a [T+1,B,H] (or [B,H]) buffer of states: the initial state, zeros if null. */
-export function loadRows(kernels: Kernels, state: Tensor | null, rows: Tensor, count: number): void {
-  if (state) kernels.copy(state.block(), 0, [1], rows.block(), 0, [1], [count]);
-  else kernels.fill(openScope().backend.view(rows.block(), 0, count), 0);
+/** Writes the initial state (null: zeros) to the first `count` = B*H elements of a buffer [T+1,B,H] or [B,H]. */
+export function loadInitialState(
+  kernels: Kernels,
+  state: Tensor | null,
+  buffer: Tensor,
+  count: number,
+): void {
+  if (state) kernels.copy(state.block(), 0, [1], buffer.block(), 0, [1], [count]);
+  else kernels.fill(openScope().backend.view(buffer.block(), 0, count), 0);
 }
 
+/** The masks that the kernels read, [T,B] in processing order. */
 export interface StepMasks {
-  /** [T,B] in processing order: 1 valid. */
+  /** 1 for a valid step, 0 for a masked one. */
   mask: Tensor;
-  /** [T,B]: 1 where the output of the step is h. */
+  /** 1 if the step outputs h, 0 if it outputs 0. */
   outputMask: Tensor;
 }
 
 /**
- * The masks in the form of the kernels. Masked steps before the first valid one output 0 (as in Keras's TensorFlow
- * and PyTorch backends); later ones repeat the last output, which equals the carried h.
+ * Converts a mask [B,T] to the masks of the kernels. Without zeroOutputForMask, masked steps before the first valid
+ * step output 0 (as in Keras's TensorFlow and PyTorch backends), and later ones repeat the last output, which is the
+ * current h.
  */
 function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttributes): StepMasks {
   const [B, T] = mask.shape as [number, number];
   const { backend } = openScope();
-  const given = hostValues(mask, 'The mask of a recurrent layer');
+  const maskValues = hostValues(mask, 'The mask of a recurrent layer');
   const valid = new backend.float(T * B);
   const outputs = new backend.float(T * B);
   for (let b = 0; b < B; b++) {
-    let seen = 0;
+    let hasOutput = 0;
     for (let t = 0; t < T; t++) {
-      const use = given[b * T + (reverse ? T - 1 - t : t)] !== 0 ? 1 : 0;
-      seen = zeroOutputForMask ? use : seen | use;
-      valid[t * B + b] = use;
-      outputs[t * B + b] = seen;
+      const isValid = maskValues[b * T + (reverse ? T - 1 - t : t)] !== 0 ? 1 : 0;
+      hasOutput = zeroOutputForMask ? isValid : hasOutput | isValid;
+      valid[t * B + b] = isValid;
+      outputs[t * B + b] = hasOutput;
     }
   }
   const out = { mask: temporaryTensor([T, B]), outputMask: temporaryTensor([T, B]) };
@@ -112,7 +127,7 @@ function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttribu
   return out;
 }
 
-/** The inputs of a fused op: bias [G*H], initial states, masks [B,T] and [B,H], in this order. */
+/** The inputs of a fused op, in order: sequence, kernels, bias, initial states, step mask, recurrent dropout mask. */
 export type SequenceInputs<States extends Inputs> = readonly [
   x: Tensor,
   W: Tensor,
@@ -123,18 +138,22 @@ export type SequenceInputs<States extends Inputs> = readonly [
   rmask: Tensor | null,
 ];
 
-/** The memory for a fused forward pass, filled for the first step. */
-export interface Prepared {
+/** The buffers of a fused forward pass, filled for the first step. */
+export interface SequenceBuffers {
   T: number;
   B: number;
   I: number;
   H: number;
-  /** [T+1,B,I+H]: x_t, then h_{t-1} after recurrent dropout; with `input` [2,B,I+H], alternating rows. */
+  /**
+   * [T+1,B,I+H]: x_t, followed by h_{t-1} after recurrent dropout. If `input` is set, [2,B,I+H]: even steps use entry
+   * 0 and odd steps entry 1.
+   */
   xh: Tensor;
-  /** The inputs that the kernels copy to xh step by step; null: xh is already filled. */
+  /** The inputs, which the kernels copy to xh one step at a time; null: xh already contains them. */
   input: Block | null;
-  /** [T+1,B,H]: h without dropout, if there is dropout. */
+  /** [T+1,B,H]: h before recurrent dropout; null: there is no recurrent dropout. */
   hs: Tensor | null;
+  /** Null: every step is valid. */
   masks: StepMasks | null;
 }
 
@@ -146,30 +165,32 @@ export interface SequenceOperands {
 }
 
 /**
- * Copies x (reversed if time runs backwards), the initial state and the masks to the kernels' buffers. With many
- * rows, and if nothing is saved for backward, x is copied step by step into two rows that stay in the caches.
+ * Copies x, the initial state and the masks to the buffers of the kernels; with `reverse`, x from its last step to
+ * its first. For large batches, if backward does not need xh (`saving` is false), the kernels copy x one step at a
+ * time, because a buffer of two steps stays in the caches.
  */
-export function prepare(
+export function prepareSequence(
   kernels: Kernels,
   { x, h0, mask, rmask }: SequenceOperands,
   H: number,
   attrs: SequenceAttributes,
   saving: boolean,
-): Prepared {
+): SequenceBuffers {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const inTurn = !saving && B >= openScope().backend.fewestInTurn;
-  const xh = temporaryTensor([inTurn ? 2 : T + 1, B, K]);
+  const copiesPerStep = !saving && B >= openScope().backend.minBatchForStepCopies;
+  const xh = temporaryTensor([copiesPerStep ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
-  if (!inTurn) kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
+  if (!copiesPerStep)
+    kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
   const hs = rmask ? temporaryTensor([T + 1, B, H]) : null;
-  if (hs) loadRows(kernels, h0, hs, B * H);
-  let seen = h0;
+  if (hs) loadInitialState(kernels, h0, hs, B * H);
+  let dropped = h0;
   if (h0 && rmask) {
-    seen = temporaryTensor([B, H]);
-    kernels.binary('mul', h0.block(), [1], rmask.block(), [1], seen.block(), [B * H]);
+    dropped = temporaryTensor([B, H]);
+    kernels.binary('mul', h0.block(), [1], rmask.block(), [1], dropped.block(), [B * H]);
   }
-  const initial = seen ?? copyOrZeros(kernels, [B, H], null);
+  const initial = dropped ?? copyOrZeros(kernels, [B, H], null);
   kernels.copy(initial.block(), 0, [H, 1], xh.block(), I, [K, 1], [B, H]);
   return {
     T,
@@ -177,21 +198,21 @@ export function prepare(
     I,
     H,
     xh,
-    input: inTurn ? x.block() : null,
+    input: copiesPerStep ? x.block() : null,
     hs,
     masks: mask ? stepMasks(mask, attrs) : null,
   };
 }
 
-/** The memory of an optional tensor. */
+/** Returns the memory of a tensor, or null without a tensor. */
 export function blockOf(tensor: Tensor | null | undefined): Block | null {
   return tensor ? tensor.block() : null;
 }
 
-/** Copies the final state h, and the last output if only that is returned. */
-export function finish(
+/** Copies the final state to hLast and, unless every step is returned, the last output to y. */
+export function copyFinalState(
   kernels: Kernels,
-  { T, B, I, H, xh, hs, masks }: Prepared,
+  { T, B, I, H, xh, hs, masks }: SequenceBuffers,
   y: Tensor,
   hLast: Tensor,
   attrs: SequenceAttributes,
@@ -199,64 +220,73 @@ export function finish(
   const K = I + H;
   if (hs) kernels.copy(hs.block(), T * B * H, [1], hLast.block(), 0, [1], [B * H]);
   else kernels.copy(xh.block(), (T % xh.shape[0]) * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
-  if (!attrs.returnSequences) lastOutput(kernels, hLast, masks, y);
+  if (!attrs.returnSequences) writeLastOutput(kernels, hLast, masks, y);
 }
 
-/** The output of a sequence. If it is the last state, the same tensor is returned, so that it is copied only once. */
+/** Returns the output: h if it is the final state (so that a scope copies the values only once), else y. */
 export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: SequenceAttributes): Tensor {
   return attrs.returnSequences || mask !== null ? y : h;
 }
 
-/** The gradient of the final state, [B,H], including that of the last output: the start of backward. */
+/**
+ * Returns the gradient of the final state [B,H], from which backward starts: `dhLast` plus, unless every step is
+ * returned, the gradient of the last output.
+ */
 export function finalGradient(
   kernels: Kernels,
-  { B, H, masks }: Prepared,
+  { B, H, masks }: SequenceBuffers,
   dy: Tensor | null,
   dhLast: Tensor | null,
   attrs: SequenceAttributes,
 ): Tensor {
   const last = attrs.returnSequences ? null : dy;
-  // With no other gradient and no mask, that of the last output is that of the last state.
-  const alone = last !== null && dhLast === null && masks === null;
-  const dh = copyOrZeros(kernels, [B, H], alone ? last : dhLast);
-  if (last && !alone) addLastOutput(kernels, last, masks, dh);
+  // The only gradient is that of the last output, and the last output is the final state.
+  const onlyLast = last !== null && dhLast === null && masks === null;
+  const dh = copyOrZeros(kernels, [B, H], onlyLast ? last : dhLast);
+  if (last && !onlyLast) addLastOutput(kernels, last, masks, dh);
   return dh;
 }
 
-/** The position of step t of row b in y [B,T,H]; null if only the last output is requested. */
+/** Returns the position of the step outputs in y [B,T,H] for the kernels; null if only the last output is returned. */
 export function outputView(
   y: Tensor,
   { returnSequences, reverse, realign }: SequenceAttributes,
 ): SequenceView | null {
   if (!returnSequences) return null;
   const [, T, H] = y.shape as [number, number, number];
-  const turned = reverse && realign;
-  return { block: y.block(), offset: turned ? (T - 1) * H : 0, strideT: turned ? -H : H, strideB: T * H };
+  const backwards = reverse && realign;
+  return {
+    block: y.block(),
+    offset: backwards ? (T - 1) * H : 0,
+    strideT: backwards ? -H : H,
+    strideB: T * H,
+  };
 }
 
-/** y [B,H] = the output of the last step: h, or 0 where the output mask of the last step is 0. */
-function lastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
+/** Writes the output of the last step to y [B,H]: h, or 0 for rows whose output mask is 0 there. */
+function writeLastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
   const [B, H] = h.shape as [number, number];
   if (masks === null) kernels.copy(h.block(), 0, [1], y.block(), 0, [1], [B * H]);
-  else kernels.binary('mul', h.block(), [H, 1], lastRow(masks.outputMask).block(), [1, 0], y.block(), [B, H]);
+  else
+    kernels.binary('mul', h.block(), [H, 1], lastStep(masks.outputMask).block(), [1, 0], y.block(), [B, H]);
 }
 
-/** dh += the gradient that reaches h_T through the last output. */
+/** Adds the gradient of the last output, `dy`, to the gradient of the final state, `dh`. */
 function addLastOutput(kernels: Kernels, dy: Tensor, masks: StepMasks | null, dh: Tensor): void {
-  let part = dy;
+  let masked = dy;
   if (masks !== null) {
-    part = temporaryTensor(dy.shape);
-    lastOutput(kernels, dy, masks, part);
+    masked = temporaryTensor(dy.shape);
+    writeLastOutput(kernels, dy, masks, masked);
   }
-  kernels.accumulate(dh.block(), part.block(), 1);
+  kernels.accumulate(dh.block(), masked.block(), 1);
 }
 
-function lastRow(masks: Tensor): Tensor {
+function lastStep(masks: Tensor): Tensor {
   const [T, B] = masks.shape as [number, number];
   return viewTensor(openScope().backend.view(masks.block(), (T - 1) * B, B), [B]);
 }
 
-/** A new tensor with a copy of `from`, or zeros, for kernels that work in place. */
+/** Returns a new tensor for kernels that work in place: a copy of `from`, or zeros if it is null. */
 export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null): Tensor {
   const out = temporaryTensor(shape);
   if (from) kernels.copy(from.block(), 0, [1], out.block(), 0, [1], [out.size]);
@@ -264,34 +294,31 @@ export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null)
   return out;
 }
 
-/** [dW; dU] = xhᵀ dG as one product over all T*B rows; dW [I,width] and dU [H,width] are views of it. */
+/** Returns dW [I,width] and dU [H,width], views of the single product xhᵀ dG over all T*B rows. */
 export function weightGradients(
   kernels: Kernels,
-  { T, B, I, H, xh }: Prepared,
+  { T, B, I, H, xh }: SequenceBuffers,
   dG: Tensor,
 ): [Tensor, Tensor] {
   const width = dG.shape[2];
   const both = temporaryTensor([I + H, width]);
   kernels.gemm(xh.block(), dG.block(), both.block(), { m: I + H, n: width, k: T * B, transA: true });
-  return [part(both, 0, [I, width]), part(both, I * width, [H, width])];
+  return [viewPart(both, 0, [I, width]), viewPart(both, I * width, [H, width])];
 }
 
-/**
- * dx [B,T,I] = dG Wᵀ, converted back from time-major (and from reversed time). Rows of dG may be wider than those of
- * W.
- */
+/** Returns dx = dG Wᵀ, in the order of x [B,T,I]. If dG has more columns than W, only its first ones are used. */
 export function inputGradient(kernels: Kernels, dG: Tensor, W: Tensor, reverse: boolean): Tensor {
   const [T, B, width] = dG.shape as [number, number, number];
   const [I, k] = W.shape as [number, number];
-  const turned = temporaryTensor([T, B, I]);
-  kernels.gemm(dG.block(), W.block(), turned.block(), { m: T * B, n: I, k, lda: width, transB: true });
+  const timeMajor = temporaryTensor([T, B, I]);
+  kernels.gemm(dG.block(), W.block(), timeMajor.block(), { m: T * B, n: I, k, lda: width, transB: true });
   const dx = temporaryTensor([B, T, I]);
   const [start, step] = reverse ? [(T - 1) * I, -I] : [0, I];
-  kernels.copy(turned.block(), 0, [B * I, I, 1], dx.block(), start, [step, T * I, 1], [T, B, I]);
+  kernels.copy(timeMajor.block(), 0, [B * I, I, 1], dx.block(), start, [step, T * I, 1], [T, B, I]);
   return dx;
 }
 
-/** The column sums of dG [T,B,width]: the gradient of a bias. */
+/** Returns the gradient of a bias: the column sums of dG [T,B,width]. */
 export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
   const [T, B, width] = dG.shape as [number, number, number];
   const db = temporaryTensor([width]);
@@ -299,7 +326,7 @@ export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
   return db;
 }
 
-/** The part of a tensor's memory that starts at `offset`, as a tensor. */
-export function part(tensor: Tensor, offset: number, shape: Shape): Tensor {
+/** Returns a tensor of `shape` over the memory of `tensor` from `offset` on. */
+export function viewPart(tensor: Tensor, offset: number, shape: Shape): Tensor {
   return viewTensor(openScope().backend.view(tensor.block(), offset, sizeOf(shape)), shape);
 }

@@ -1,4 +1,4 @@
-/** Reductions over axes: sum, mean, max, min, and `sumTo`, the transpose of broadcasting. */
+/** Reductions over axes (sum, mean, max, min, sumSquares), and `sumTo`, the gradient of broadcasting. */
 import type { ReduceName } from '../backend.js';
 import { apply1, type Op } from '../op.js';
 import { normaliseAxes, type Shape, sameShape, sizeOf } from '../shape.js';
@@ -6,7 +6,7 @@ import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { div, equal, mul } from './elementwise.js';
 import { broadcastTo, permute, reshape } from './shape.js';
 
-/** Reduces the middle one of three axes. All other reductions are converted to this form. */
+/** Sizes of a reduction over the middle of three axes [outer, n, inner]. All reductions are converted to this form. */
 export interface MiddleAttributes {
   outer: number;
   n: number;
@@ -17,7 +17,7 @@ type MiddleOp = Op<MiddleAttributes, readonly [Tensor]>;
 
 function middleOp(
   name: ReduceName,
-  gradient: (g: Tensor, x: Tensor, y: Tensor, at: MiddleAttributes) => Tensor,
+  gradient: (g: Tensor, x: Tensor, y: Tensor, attrs: MiddleAttributes) => Tensor,
 ): MiddleOp {
   return {
     name,
@@ -29,75 +29,75 @@ function middleOp(
   };
 }
 
-const spread = (g: Tensor, { outer, n, inner }: MiddleAttributes): Tensor =>
+const broadcastMiddle = (g: Tensor, { outer, n, inner }: MiddleAttributes): Tensor =>
   broadcastTo(g, [outer, n, inner]);
 
-/** Equal extremes share the gradient evenly, so that it does not depend on their order. */
-function extremeGradient(g: Tensor, x: Tensor, y: Tensor, at: MiddleAttributes): Tensor {
-  const hit = equal(reshape(x, [at.outer, at.n, at.inner]), y);
-  const count = apply1(reduceOps.sum, [hit], at);
-  return reshape(mul(hit, div(g, count)), x.shape);
+/** The gradient of max and min. Equal extremes share it evenly, so it does not depend on their order. */
+function extremeGradient(g: Tensor, x: Tensor, y: Tensor, attrs: MiddleAttributes): Tensor {
+  const isExtreme = equal(reshape(x, [attrs.outer, attrs.n, attrs.inner]), y);
+  const count = apply1(reduceOps.sum, [isExtreme], attrs);
+  return reshape(mul(isExtreme, div(g, count)), x.shape);
 }
 
 export const reduceOps = {
-  sum: middleOp('sum', (g, x, _y, at) => reshape(spread(g, at), x.shape)),
+  sum: middleOp('sum', (g, x, _y, attrs) => reshape(broadcastMiddle(g, attrs), x.shape)),
   max: middleOp('max', extremeGradient),
   min: middleOp('min', extremeGradient),
-  sumSquares: middleOp('sumSquares', (g, x, _y, at) =>
-    reshape(mul(reshape(x, [at.outer, at.n, at.inner]), mul(g, 2)), x.shape),
+  sumSquares: middleOp('sumSquares', (g, x, _y, attrs) =>
+    reshape(mul(reshape(x, [attrs.outer, attrs.n, attrs.inner]), mul(g, 2)), x.shape),
   ),
 } satisfies Record<string, MiddleOp>;
 
-/** Axes to reduce over: one, several, or all (undefined); negative axes count from the end. */
+/** Axes to reduce over: one, several, or all if undefined. Negative axes count from the end. */
 export type Axes = number | readonly number[];
 
 function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, keepDims: boolean): Tensor {
   const x = asTensor(value);
-  const list = normaliseAxes(op.name, axes, x.rank);
-  const keptShape = x.shape.map((extent, d) => (list.includes(d) ? 1 : extent));
-  const out = keepDims ? keptShape : x.shape.filter((_, d) => !list.includes(d));
-  if (list.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
-  const first = list[0];
-  const contiguous = list.every((axis, i) => axis === first + i);
+  const axisList = normaliseAxes(op.name, axes, x.rank);
+  const keptShape = x.shape.map((extent, d) => (axisList.includes(d) ? 1 : extent));
+  const out = keepDims ? keptShape : x.shape.filter((_, d) => !axisList.includes(d));
+  if (axisList.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
+  const first = axisList[0];
+  const contiguous = axisList.every((axis, i) => axis === first + i);
   // Non-adjacent axes are permuted to the end first.
-  const rest = x.shape.map((_, d) => d).filter((d) => !list.includes(d));
-  const source = contiguous ? x : permute(x, [...rest, ...list]);
-  const at: MiddleAttributes = {
-    outer: sizeOf(contiguous ? x.shape.slice(0, first) : rest.map((d) => x.shape[d])),
-    n: sizeOf(list.map((d) => x.shape[d])),
-    inner: contiguous ? sizeOf(x.shape.slice(first + list.length)) : 1,
+  const keptAxes = x.shape.map((_, d) => d).filter((d) => !axisList.includes(d));
+  const source = contiguous ? x : permute(x, [...keptAxes, ...axisList]);
+  const attrs: MiddleAttributes = {
+    outer: sizeOf(contiguous ? x.shape.slice(0, first) : keptAxes.map((d) => x.shape[d])),
+    n: sizeOf(axisList.map((d) => x.shape[d])),
+    inner: contiguous ? sizeOf(x.shape.slice(first + axisList.length)) : 1,
   };
-  return reshape(apply1(op, [source], at), out);
+  return reshape(apply1(op, [source], attrs), out);
 }
 
-/** Sum over axes (all by default). @param keepDims keep reduced axes with size 1 */
+/** Returns the sum over axes (all by default). @param keepDims true: reduced axes stay, with size 1 */
 export function sum(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
   return reduceWith(reduceOps.sum, x, axes, keepDims);
 }
 
-/** Arithmetic mean over axes (all by default). */
+/** Returns the arithmetic mean over axes (all by default). */
 export function mean(value: TensorLike, axes?: Axes, keepDims = false): Tensor {
   const x = asTensor(value);
   const count = sizeOf(normaliseAxes('mean', axes, x.rank).map((d) => x.shape[d]));
   return mul(sum(x, axes, keepDims), 1 / count);
 }
 
-/** Largest value over axes (all by default). */
+/** Returns the largest value over axes (all by default). */
 export function max(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
   return reduceWith(reduceOps.max, x, axes, keepDims);
 }
 
-/** Smallest value over axes (all by default). */
+/** Returns the smallest value over axes (all by default). */
 export function min(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
   return reduceWith(reduceOps.min, x, axes, keepDims);
 }
 
-/** Sum of squares over axes (all by default). */
+/** Returns the sum of squares over axes (all by default). */
 export function sumSquares(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
   return reduceWith(reduceOps.sumSquares, x, axes, keepDims);
 }
 
-/** Sums a gradient back to the shape of an input that was broadcast. */
+/** Sums a gradient over the broadcast axes, and returns it in the input's shape before broadcasting. */
 export function sumTo(g: Tensor, shape: Shape): Tensor {
   if (sameShape(g.shape, shape)) return g;
   const lead = g.rank - shape.length;

@@ -1,25 +1,25 @@
-/** The plain recurrent cell over a whole sequence as one op; lstm.ts describes the structure. */
+/** The simple RNN over a whole sequence as one op; lstm.ts explains the structure. */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
   blockOf,
   checkSequence,
+  copyFinalState,
   finalGradient,
-  finish,
   inputGradient,
   outputOf,
   outputView,
-  type Prepared,
-  prepare,
+  prepareSequence,
   type SequenceAttributes,
+  type SequenceBuffers,
   type SequenceInputs,
   weightGradients,
 } from './recurrent.js';
 
 /** The inputs of {@link rnnSequence}. */
 export interface RnnInputs {
-  /** [B, T, I] */
+  /** Sequences [B, T, I]. */
   x: Tensor;
   /** Input kernel [I, H]. */
   W: Tensor;
@@ -29,15 +29,15 @@ export interface RnnInputs {
   b?: Tensor | null;
   /** Initial state [B, H], zeros by default. */
   h0?: Tensor | null;
-  /** [B, T], 0 for steps to skip. */
+  /** Step mask [B, T]: 1 for valid steps, 0 for steps to skip. Default: all valid. */
   mask?: Tensor | null;
-  /** Recurrent dropout mask [B, H], already scaled. */
+  /** Recurrent dropout mask [B, H]: 0, or 1 / (1 - rate). */
   recurrentMask?: Tensor | null;
 }
 
-type Reads = SequenceInputs<[h0: Tensor | null]>;
+type RnnOpInputs = SequenceInputs<[h0: Tensor | null]>;
 
-const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
+const rnnOp: Op<SequenceAttributes, RnnOpInputs, readonly [y: Tensor, h: Tensor]> = {
   name: 'rnn',
   shapes([x, W, U, b, h0, mask, rmask], { returnSequences }) {
     const operands = { x, W, U, b, bias: [U[0]], states: { h0 }, mask, rmask };
@@ -47,8 +47,8 @@ const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
 
   forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs;
-    const prepared = prepare(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
-    const { T, B, I, H, xh, input, hs, masks } = prepared;
+    const buffers = prepareSequence(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
+    const { T, B, I, H, xh, input, hs, masks } = buffers;
     kernels.rnnForward({
       T,
       B,
@@ -67,15 +67,15 @@ const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
       outputMask: blockOf(masks?.outputMask),
       y: outputView(y, attrs),
     });
-    finish(kernels, prepared, y, hLast, attrs);
-    return saving ? prepared : null;
+    copyFinalState(kernels, buffers, y, hLast, attrs);
+    return saving ? buffers : null;
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
     const [, W, U, b, , , rmask] = inputs;
-    const prepared = saved as Prepared;
-    const { T, B, I, H, xh, hs, masks } = prepared;
-    const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
+    const buffers = saved as SequenceBuffers;
+    const { T, B, I, H, xh, hs, masks } = buffers;
+    const dh = finalGradient(kernels, buffers, dy, dhLast, attrs);
     const dG = temporaryTensor([T, B, H]);
     kernels.rnnBackward({
       T,
@@ -94,7 +94,7 @@ const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
       xh: xh.block(),
       hs: blockOf(hs),
     });
-    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, buffers, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, null, null];
   },
@@ -102,7 +102,7 @@ const rnnOp: Op<SequenceAttributes, Reads, readonly [y: Tensor, h: Tensor]> = {
 
 export const rnnOps = { rnn: rnnOp };
 
-/** The outputs y ([B,T,H], or the last one [B,H]) and the final state h [B,H]. */
+/** Returns the outputs y ([B,T,H], or the last one [B,H]) and the final state h [B,H]. */
 export function rnnSequence(inputs: RnnInputs, attributes: SequenceAttributes): { y: Tensor; h: Tensor } {
   const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
   const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentMask], attributes);

@@ -1,6 +1,6 @@
-/** Row ops: softmax over the last axis, and lookups of rows in a table (embeddings). */
+/** Row ops: softmax over the last axis, and `gather`, which looks up rows of a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, NONE, type NoAttributes, type Op } from '../op.js';
+import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
 import { runtime } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
@@ -42,33 +42,32 @@ const gatherOp: Op<NoAttributes, readonly [table: Tensor, ids: Tensor]> = {
 
 export const rowOps = { softmax: softmaxOp, logSoftmax: logSoftmaxOp, gather: gatherOp };
 
-/** e^x / Σ e^x over the last axis, computed without overflow. */
+/** Returns e^x / Σ e^x over the last axis, computed without overflow. */
 export function softmax(x: TensorLike): Tensor {
-  return apply1(softmaxOp, [checkRows('softmax', asTensor(x))], NONE);
+  return apply1(softmaxOp, [checkNotScalar('softmax', asTensor(x))], NO_ATTRIBUTES);
 }
 
-/** log(softmax(x)) over the last axis, more accurate than applying both functions in turn. */
+/** Returns log(softmax(x)) over the last axis, more accurate than applying both functions one after the other. */
 export function logSoftmax(x: TensorLike): Tensor {
-  return apply1(logSoftmaxOp, [checkRows('logSoftmax', asTensor(x))], NONE);
+  return apply1(logSoftmaxOp, [checkNotScalar('logSoftmax', asTensor(x))], NO_ATTRIBUTES);
 }
 
-function checkRows(name: string, x: Tensor): Tensor {
-  if (x.rank === 0)
-    throw shapeError(`${name} works along the last axis, but this tensor is a single number.`);
+function checkNotScalar(name: string, x: Tensor): Tensor {
+  if (x.rank === 0) throw shapeError(`${name} needs a tensor of rank 1 or more, got a single number.`);
   return x;
 }
 
 /**
- * Rows of `table` [n, width] at `ids` (integers 0..n-1, any shape): the result has shape [...ids, width].
- * @throws UnrollError `value` for the first id outside the table, with its position
+ * Returns the rows of `table` [n, width] at `ids` (integers 0..n-1, in any shape), as a tensor [...ids, width].
+ * @throws UnrollError `value` for the first id outside the table; the message gives its position
  */
 export function gather(table: Tensor, ids: TensorLike): Tensor {
   if (table.rank !== 2) {
     throw shapeError(`gather needs a table of rank 2, got ${formatShape(table.shape)}.`);
   }
-  const index = asTensor(ids);
+  const indices = asTensor(ids);
   const [count] = table.shape as [number, number];
-  const values = hostValues(index, 'gather: the ids');
+  const values = hostValues(indices, 'gather: the ids');
   for (let i = 0; i < values.length; i++) {
     const id = values[i];
     if (!(Number.isInteger(id) && id >= 0 && id < count)) {
@@ -78,5 +77,5 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
       );
     }
   }
-  return apply1(gatherOp, [table, index], NONE);
+  return apply1(gatherOp, [table, indices], NO_ATTRIBUTES);
 }

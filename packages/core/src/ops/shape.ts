@@ -1,4 +1,4 @@
-/** Ops that only move elements: reshape, permute, slice, concatenate, reverse, broadcast. */
+/** Ops that only move or copy elements: reshape, permute, broadcast, slice, pad, concatenate, reverse. */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
 import {
@@ -25,10 +25,10 @@ const permuteOp: Op<{ order: readonly number[] }, readonly [Tensor]> = {
   name: 'permute',
   shapes: ([x], { order }) => [order.map((d) => x[d])],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const own = stridesOf(x.shape);
+    const xStrides = stridesOf(x.shape);
     const { shape, strides } = collapse(
       y.shape,
-      attrs.order.map((d) => own[d]),
+      attrs.order.map((d) => xStrides[d]),
       stridesOf(y.shape),
     );
     kernels.copy(x.block(), 0, strides[0], y.block(), 0, strides[1], shape);
@@ -52,27 +52,27 @@ const broadcastOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   backward: ({ grads }) => grads,
 };
 
-/** The part of x of shape `sizes` that starts at `starts`. */
+/** The block of x with shape `sizes` that begins at index `starts`. */
 const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, readonly [Tensor]> = {
   name: 'slice',
   shapes: (_inputs, { sizes }) => [sizes],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const own = stridesOf(x.shape);
-    const { shape, strides } = collapse(y.shape, own, stridesOf(y.shape));
-    kernels.copy(x.block(), dot(attrs.starts, own), strides[0], y.block(), 0, strides[1], shape);
+    const xStrides = stridesOf(x.shape);
+    const { shape, strides } = collapse(y.shape, xStrides, stridesOf(y.shape));
+    kernels.copy(x.block(), dot(attrs.starts, xStrides), strides[0], y.block(), 0, strides[1], shape);
   },
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [apply1(padOp, grads, { starts, shape: x.shape })],
 };
 
-/** Zeros of `shape` with x inserted at `starts`: the transpose of slice. */
+/** A tensor of zeros of `shape` with x inserted at index `starts`: the gradient of slice. */
 const padOp: Op<{ starts: readonly number[]; shape: Shape }, readonly [Tensor]> = {
   name: 'pad',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const own = stridesOf(y.shape);
-    const { shape, strides } = collapse(x.shape, stridesOf(x.shape), own);
+    const yStrides = stridesOf(y.shape);
+    const { shape, strides } = collapse(x.shape, stridesOf(x.shape), yStrides);
     kernels.fill(y.block(), 0);
-    kernels.copy(x.block(), 0, strides[0], y.block(), dot(attrs.starts, own), strides[1], shape);
+    kernels.copy(x.block(), 0, strides[0], y.block(), dot(attrs.starts, yStrides), strides[1], shape);
   },
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [
     apply1(sliceOp, grads, { starts, sizes: x.shape }),
@@ -86,7 +86,7 @@ const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
     for (const shape of inputs) {
       if (shape.length !== first.length || shape.some((extent, d) => d !== axis && extent !== first[d])) {
         throw shapeError(
-          `concat along axis ${axis}: shapes ${inputs.map(formatShape).join(', ')} differ elsewhere.`,
+          `concat along axis ${axis}: shapes ${inputs.map(formatShape).join(', ')} must be equal on all other axes.`,
           { shapes: inputs, axis },
         );
       }
@@ -95,19 +95,27 @@ const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
   },
   forward({ inputs, outputs: [y], attrs: { axis }, kernels }) {
     const strides = stridesOf(y.shape);
-    let at = 0;
+    let start = 0;
     for (const x of inputs) {
       const part = collapse(x.shape, stridesOf(x.shape), strides);
-      kernels.copy(x.block(), 0, part.strides[0], y.block(), at * strides[axis], part.strides[1], part.shape);
-      at += x.shape[axis];
+      kernels.copy(
+        x.block(),
+        0,
+        part.strides[0],
+        y.block(),
+        start * strides[axis],
+        part.strides[1],
+        part.shape,
+      );
+      start += x.shape[axis];
     }
   },
   backward({ inputs, grads: [g], attrs: { axis }, needs }) {
-    let at = 0;
+    let end = 0;
     return inputs.map((x, i) => {
-      const start = at;
-      at += x.shape[axis];
-      return needs[i] ? slice(g, axis, start, at) : null;
+      const start = end;
+      end += x.shape[axis];
+      return needs[i] ? slice(g, axis, start, end) : null;
     });
   },
 };
@@ -116,10 +124,10 @@ const reverseOp: Op<{ axis: number }, readonly [Tensor]> = {
   name: 'reverse',
   shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], attrs: { axis }, kernels }) {
-    const own = stridesOf(x.shape);
-    const back = own.map((stride, d) => (d === axis ? -stride : stride));
-    const start = own[axis] * Math.max(0, x.shape[axis] - 1);
-    const { shape, strides } = collapse(x.shape, back, own);
+    const xStrides = stridesOf(x.shape);
+    const reversed = xStrides.map((stride, d) => (d === axis ? -stride : stride));
+    const start = xStrides[axis] * Math.max(0, x.shape[axis] - 1);
+    const { shape, strides } = collapse(x.shape, reversed, xStrides);
     kernels.copy(x.block(), start, strides[0], y.block(), 0, strides[1], shape);
   },
   backward: ({ grads: [g], attrs }) => [reverse(g, attrs.axis)],
@@ -139,25 +147,25 @@ function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((total, value, i) => total + value * b[i], 0);
 }
 
-/** The same elements in another shape; one extent may be -1 and is inferred. */
+/** Returns x with another shape and the same elements in row-major order. One extent may be -1: it is inferred. */
 export function reshape(value: TensorLike, shape: Shape): Tensor {
   const x = asTensor(value);
-  const known = sizeOf(shape.filter((extent) => extent !== -1));
-  const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
+  const knownSize = sizeOf(shape.filter((extent) => extent !== -1));
+  const fullShape = shape.map((extent) => (extent === -1 ? x.size / knownSize : extent));
   if (
     shape.filter((extent) => extent === -1).length > 1 ||
-    !full.every((extent) => Number.isInteger(extent) && extent >= 0) ||
-    sizeOf(full) !== x.size
+    !fullShape.every((extent) => Number.isInteger(extent) && extent >= 0) ||
+    sizeOf(fullShape) !== x.size
   ) {
     throw shapeError(`reshape: ${formatShape(x.shape)} cannot be reshaped to ${formatShape(shape)}.`, {
       from: x.shape,
       to: shape,
     });
   }
-  return sameShape(x.shape, full) ? x : apply1(reshapeOp, [x], { shape: full });
+  return sameShape(x.shape, fullShape) ? x : apply1(reshapeOp, [x], { shape: fullShape });
 }
 
-/** Axes in another order: axis i of the result is axis order[i] of x. */
+/** Returns x with its axes in another order: axis i of the result is axis order[i] of x. */
 export function permute(value: TensorLike, order: readonly number[]): Tensor {
   const x = asTensor(value);
   const axes = order.map((axis) => normaliseAxis('permute', axis, x.rank));
@@ -173,24 +181,26 @@ export function permute(value: TensorLike, order: readonly number[]): Tensor {
   return axes.every((axis, d) => axis === d) ? x : apply1(permuteOp, [x], { order: axes });
 }
 
-/** The last two axes exchanged. */
+/** Returns x with its last two axes exchanged. */
 export function transpose(value: TensorLike): Tensor {
   const x = asTensor(value);
   const order = x.shape.map((_, d) => d);
   return permute(x, [...order.slice(0, -2), x.rank - 1, x.rank - 2]);
 }
 
-/** x repeated to `shape` along axes of size 1 and new leading axes. */
+/** Returns x repeated to `shape` along axes of size 1 and new leading axes, as in NumPy. */
 export function broadcastTo(value: TensorLike, shape: Shape): Tensor {
   const x = asTensor(value);
   if (sameShape(x.shape, shape)) return x;
   if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
-    throw shapeError(`broadcastTo: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}.`);
+    throw shapeError(`broadcastTo: ${formatShape(x.shape)} cannot be broadcast to ${formatShape(shape)}.`);
   }
   return apply1(broadcastOp, [x], { shape: [...shape] });
 }
 
-/** Elements start..end-1 along one axis; negative positions count from the end. */
+/**
+ * Returns the elements start..end-1 along one axis, by default up to its end. Negative indices count from the end.
+ */
 export function slice(value: TensorLike, axis: number, start: number, end?: number): Tensor {
   const x = asTensor(value);
   const d = normaliseAxis('slice', axis, x.rank);
@@ -198,19 +208,22 @@ export function slice(value: TensorLike, axis: number, start: number, end?: numb
   const from = start < 0 ? start + extent : start;
   const stop = end === undefined ? extent : end < 0 ? end + extent : end;
   if (!Number.isInteger(from) || !Number.isInteger(stop) || from < 0 || stop > extent || from > stop) {
-    throw valueError(`slice: ${start}..${end ?? ''} must lie within axis ${axis} of size ${extent}.`, {
-      shape: x.shape,
-      axis,
-      start,
-      end,
-    });
+    throw valueError(
+      `slice: start and end must lie within axis ${axis} of size ${extent}, got ${start}..${end ?? ''}.`,
+      {
+        shape: x.shape,
+        axis,
+        start,
+        end,
+      },
+    );
   }
   if (from === 0 && stop === extent) return x;
   const starts = x.shape.map((_, i) => (i === d ? from : 0));
   return apply1(sliceOp, [x], { starts, sizes: x.shape.map((size, i) => (i === d ? stop - from : size)) });
 }
 
-/** Pads with zeros before and after along one axis. */
+/** Returns x with `before` zeros before and `after` zeros after it along one axis. */
 export function pad(value: TensorLike, axis: number, before: number, after: number): Tensor {
   const x = asTensor(value);
   const d = normaliseAxis('pad', axis, x.rank);
@@ -220,7 +233,7 @@ export function pad(value: TensorLike, axis: number, before: number, after: numb
   });
 }
 
-/** Concatenates tensors along an existing axis. */
+/** Concatenates tensors along an existing axis (the last by default). */
 export function concat(values: readonly TensorLike[], axis = -1): Tensor {
   if (values.length === 0) throw valueError('concat needs at least one tensor, got none.');
   const list = values.map(asTensor);
@@ -228,7 +241,7 @@ export function concat(values: readonly TensorLike[], axis = -1): Tensor {
   return list.length === 1 ? list[0] : apply1(concatOp, list, { axis: d });
 }
 
-/** Stacks tensors of equal shape along a new axis. */
+/** Stacks tensors of equal shape along a new axis (the first by default). */
 export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   const list = values.map(asTensor);
   const rank = (list[0]?.rank ?? 0) + 1;
@@ -239,7 +252,7 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   );
 }
 
-/** Reverses the order along one axis. */
+/** Reverses the order of the elements along one axis. */
 export function reverse(value: TensorLike, axis: number): Tensor {
   const x = asTensor(value);
   return apply1(reverseOp, [x], { axis: normaliseAxis('reverse', axis, x.rank) });

@@ -1,6 +1,6 @@
 /**
- * The op table: every op that a tape can record. Tests iterate over it: a new op must have samples for its float64
- * gradient check, or the tests do not compile.
+ * The op table: every op that can be recorded for gradients. The gradient tests (float64) iterate over it and do not
+ * compile if an op has no sample inputs.
  */
 import type { Op } from '../op.js';
 import { elementwiseOps } from './elementwise.js';
@@ -16,7 +16,7 @@ import { shapeOps } from './shape.js';
 
 const table = {
   ...elementwiseOps,
-  ...prefixed(reduceOps),
+  ...withPrefix(reduceOps),
   ...shapeOps,
   ...matmulOps,
   ...rowOps,
@@ -27,8 +27,8 @@ const table = {
   ...gruOps,
 };
 
-/** Reductions share names with element-wise ops (max), so they are listed as `reduceMax` and so on. */
-function prefixed<T extends Record<string, unknown>>(
+/** Renames the reductions to `reduceMax` and so on, because element-wise ops have the same names (max). */
+function withPrefix<T extends Record<string, unknown>>(
   ops: T,
 ): { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] } {
   const renamed = Object.entries(ops).map(([name, op]) => [
@@ -38,7 +38,7 @@ function prefixed<T extends Record<string, unknown>>(
   return Object.fromEntries(renamed) as { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] };
 }
 
-/** The type of an entry. An incomplete op, such as one without a gradient, does not compile. */
+/** The type of a table entry. An op that lacks a member, such as `backward`, does not compile. */
 type Entry<O> = O extends Op<infer A, infer I, infer R> ? Op<A, I, R> : never;
 export type OpName = keyof typeof table;
 export type OpTable = { readonly [K in OpName]: Entry<(typeof table)[K]> };

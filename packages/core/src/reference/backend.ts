@@ -1,6 +1,6 @@
 /**
- * The reference backend: every kernel as the simplest correct loop, in float32 or float64. It is the specification
- * for fast backends and runs the gradient checks. Read it first; do not optimise it.
+ * The reference backend: every kernel as the simplest correct loop, in float32 or float64. It specifies the results of
+ * the fast backends and runs the gradient checks. Keep it simple rather than fast.
  */
 import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
@@ -11,21 +11,21 @@ import { lstmBackward, lstmForward } from './lstm.js';
 import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
 
-/** Calls `visit` with the positions for each list of strides, for every index of `shape` in row-major order. */
+/** For every index of `shape` in row-major order, calls `visit` with its offset by each list of strides. */
 function forEachIndex(
   shape: readonly number[],
   strides: readonly (readonly number[])[],
-  visit: (at: number[]) => void,
+  visit: (offsets: number[]) => void,
 ): void {
-  const walk = (depth: number, at: number[]): void => {
+  const walk = (depth: number, offsets: number[]): void => {
     if (depth === shape.length) {
-      visit(at);
+      visit(offsets);
       return;
     }
     for (let i = 0; i < shape[depth]; i++) {
       walk(
         depth + 1,
-        at.map((position, s) => position + i * strides[s][depth]),
+        offsets.map((offset, s) => offset + i * strides[s][depth]),
       );
     }
   };
@@ -38,7 +38,7 @@ function forEachIndex(
 const reducers: Record<ReduceName, { start: number; step: (total: number, x: number) => number }> = {
   sum: { start: 0, step: (total, x) => total + x },
   sumSquares: { start: 0, step: (total, x) => total + x * x },
-  // Written so that a NaN is preserved.
+  // A NaN is preserved: comparisons with it are false.
   max: {
     start: Number.NEGATIVE_INFINITY,
     step: (best, x) => (best >= x ? best : Number.isNaN(best) ? best : x),
@@ -73,9 +73,9 @@ const kernels: Kernels = {
     const left = values(a);
     const right = values(b);
     const out = values(y);
-    let at = 0;
+    let index = 0;
     forEachIndex(shape, [stridesA, stridesB], ([i, j]) => {
-      out[at++] = f(left[i], right[j]);
+      out[index++] = f(left[i], right[j]);
     });
   },
 
@@ -106,16 +106,18 @@ const kernels: Kernels = {
     const [left, right, out] = [values(a), values(b), values(y)];
     const bias = s.bias && !s.add ? values(s.bias) : null;
     for (let batch = 0; batch < (s.batch ?? 1); batch++) {
-      const [A, B, C] = [batch * (s.strideA ?? 0), batch * (s.strideB ?? 0), batch * (s.strideC ?? 0)];
+      const offsetA = batch * (s.strideA ?? 0);
+      const offsetB = batch * (s.strideB ?? 0);
+      const offsetC = batch * (s.strideC ?? 0);
       for (let i = 0; i < s.m; i++) {
         for (let j = 0; j < s.n; j++) {
-          let total = s.add ? out[C + i * ldc + j] : (bias?.[j] ?? 0);
+          let total = s.add ? out[offsetC + i * ldc + j] : (bias?.[j] ?? 0);
           for (let k = 0; k < s.k; k++) {
             total +=
-              left[A + (s.transA ? k * lda + i : i * lda + k)] *
-              right[B + (s.transB ? j * ldb + k : k * ldb + j)];
+              left[offsetA + (s.transA ? k * lda + i : i * lda + k)] *
+              right[offsetB + (s.transB ? j * ldb + k : k * ldb + j)];
           }
-          out[C + i * ldc + j] = total;
+          out[offsetC + i * ldc + j] = total;
         }
       }
     }
@@ -139,15 +141,15 @@ const kernels: Kernels = {
   },
 
   gather(table, ids, y, width) {
-    const [rows, index, out] = [values(table), values(ids), values(y)];
-    index.forEach((id, i) => {
+    const [rows, indices, out] = [values(table), values(ids), values(y)];
+    indices.forEach((id, i) => {
       out.set(rows.subarray(id * width, (id + 1) * width), i * width);
     });
   },
 
   scatterAdd(table, ids, g, width) {
-    const [rows, index, grad] = [values(table), values(ids), values(g)];
-    index.forEach((id, i) => {
+    const [rows, indices, grad] = [values(table), values(ids), values(g)];
+    indices.forEach((id, i) => {
       for (let j = 0; j < width; j++) rows[id * width + j] += grad[i * width + j];
     });
   },
@@ -159,7 +161,7 @@ const kernels: Kernels = {
   },
 
   randomMask(key, counter, y, keep, scale) {
-    const limit = Math.fround(keep) * 2 ** 24; // as the kernels compare, in float32
+    const limit = Math.fround(keep) * 2 ** 24; // in float32, like the comparison in the kernels
     values(y).forEach((_, i, out) => {
       out[i] = randomWord(key, counter, i) >>> 8 < limit ? Math.fround(scale) : 0;
     });
@@ -174,7 +176,7 @@ const kernels: Kernels = {
   gruBackward,
 };
 
-/** The reference backend in the given precision. */
+/** Returns a reference backend of the given precision. */
 export function referenceBackend(dtype: 'float32' | 'float64' = 'float32'): Backend {
   const float = dtype === 'float64' ? Float64Array : Float32Array;
   const allocate = (length: number): ArrayBlock => ({ length, values: new float(length) });
@@ -184,7 +186,7 @@ export function referenceBackend(dtype: 'float32' | 'float64' = 'float32'): Back
     float,
     kernels,
     supports: (kernel) => kernel in kernels,
-    fewestInTurn: 1,
+    minBatchForStepCopies: 1,
     allocate,
     release: () => {},
     temporary: allocate,

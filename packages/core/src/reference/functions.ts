@@ -1,4 +1,4 @@
-/** Scalar functions behind the reference backend's element-wise kernels, and the activations of cells. */
+/** The scalar functions of the reference backend: element-wise kernels, and activations of recurrent cells. */
 import type { ActivationName, BinaryName, UnaryName } from '../backend.js';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -24,7 +24,7 @@ export const unaryFunctions: Record<UnaryName, (x: number) => number> = {
   isFinite: (x) => (Number.isFinite(x) ? 1 : 0),
 };
 
-/** The *Grad functions take (y, g): the function's output and the incoming gradient. */
+/** Each *Grad function takes the output y of its function and the gradient g of y. */
 export const binaryFunctions: Record<BinaryName, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
@@ -32,7 +32,7 @@ export const binaryFunctions: Record<BinaryName, (a: number, b: number) => numbe
   div: (a, b) => a / b,
   max: Math.max,
   min: Math.min,
-  // IEEE 754's pow, from which JavaScript differs for the bases 1 and -1.
+  // pow as in IEEE 754. JavaScript returns NaN instead of 1 for 1 ** NaN, 1 ** ±Infinity and (-1) ** ±Infinity.
   pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
   eq: (a, b) => (a === b ? 1 : 0),
   gt: (a, b) => (a > b ? 1 : 0),
@@ -51,7 +51,7 @@ export const activations: Record<ActivationName, (x: number) => number> = {
   linear: (x) => x,
 };
 
-/** The derivative of each activation, from its output. */
+/** The derivative of each activation as a function of its output y. */
 export const derivatives: Record<ActivationName, (y: number) => number> = {
   tanh: (y) => 1 - y * y,
   sigmoid: (y) => y * (1 - y),
@@ -60,7 +60,7 @@ export const derivatives: Record<ActivationName, (y: number) => number> = {
   linear: () => 1,
 };
 
-/** erf by its Maclaurin series for small |x| and by the continued fraction of erfc (Lentz) beyond. */
+/** The error function: the Maclaurin series for |x| < 2, the continued fraction of erfc for larger |x|. */
 function erf(x: number): number {
   const a = Math.abs(x);
   if (Number.isNaN(x)) return x;

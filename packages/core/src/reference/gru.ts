@@ -1,11 +1,11 @@
 /**
- * The GRU in plain loops (Cho et al. 2014). Letters: x input, h hidden state; W [I,3H], U [H,3H] with gates in the
- * order z r n; ' marks the value of the previous step.
+ * The GRU in plain loops (Cho et al. 2014). Letters: x input, h hidden state; W [I,3H] input kernel, U [H,3H] recurrent
+ * kernel, b bias; gates in the order z r n (update, reset, candidate); ' marks the value of the previous step.
  *
  *   z = σ(x Wz + h' Uz + bz)    r = σ(x Wr + h' Ur + br)
- *   reset before:  n = φ(x Wn + (r h') Un + bn)                      b [3H]
- *   reset after:   n = φ(x Wn + b0n + r (h' Un + b1n))               b [2, 3H]: of the inputs, of the state
- *   h = z h' + (1-z) n,  or in the form most textbooks print  h = (1-z) h' + z n
+ *   reset before the product:  n = φ(x Wn + (r h') Un + bn)     b [3H]
+ *   reset after the product:   n = φ(x Wn + b0n + r q)          q = h' Un + b1n, b [2,3H]: b0 of inputs, b1 of states
+ *   h = z h' + (1-z) n,  or with `textbook`:  h = (1-z) h' + z n
  */
 import type { GruBackwardCall, GruForwardCall } from '../backend.js';
 import { values } from './block.js';
@@ -22,19 +22,19 @@ export function gruForward(call: GruForwardCall): void {
   const G = resetAfter ? 4 : 3;
   const inputBias = (j: number): number => (bias ? bias[j] : 0);
   const stateBias = (j: number): number => (bias && resetAfter ? bias[3 * H + j] : 0);
-  walkForward(call, ({ step, xh, before, h }) => {
-    const seen = xh.subarray(I);
+  walkForward(call, ({ step, xh, hBefore, h }) => {
+    const hDropped = xh.subarray(I);
     const ax = product(xh.subarray(0, I), W, 3 * H, 0, 3 * H);
-    const ah = product(seen, U, 3 * H, 0, 2 * H);
+    const ah = product(hDropped, U, 3 * H, 0, 2 * H);
     const gate = (j: number): number => sigma(ax[j] + ah[j] + inputBias(j) + stateBias(j));
-    const rh = seen.map((value, u) => value * gate(H + u));
-    const q = product(resetAfter ? seen : rh, U, 3 * H, 2 * H, H).map(
+    const rh = hDropped.map((value, u) => value * gate(H + u));
+    const q = product(resetAfter ? hDropped : rh, U, 3 * H, 2 * H, H).map(
       (value, u) => value + stateBias(2 * H + u),
     );
     for (let u = 0; u < H; u++) {
       const [z, r] = [gate(u), gate(H + u)];
       const n = phi(ax[2 * H + u] + inputBias(2 * H + u) + (resetAfter ? r * q[u] : q[u]));
-      h[u] = textbook ? (1 - z) * before[u] + z * n : z * before[u] + (1 - z) * n;
+      h[u] = textbook ? (1 - z) * hBefore[u] + z * n : z * hBefore[u] + (1 - z) * n;
       if (gates) {
         const at = step * G * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H]] = [z, r, n];
@@ -53,14 +53,14 @@ export function gruBackward(call: GruBackwardCall): void {
   const dSigma = derivatives[call.recurrentActivation];
   const G = resetAfter ? 4 : 3;
   walkBackward(call, { dG: G * H, U: 3 * H }, ({ step, dh, throughU }) => {
-    const before = (u: number): number => (hs ? hs[step * H + u] : xh[step * (I + H) + I + u]);
+    const hBefore = (u: number): number => (hs ? hs[step * H + u] : xh[step * (I + H) + I + u]);
     const direct = new Float64Array(H);
     for (let u = 0; u < H; u++) {
       const at = step * G * H + u;
       const [z, r, n] = [gates[at], gates[at + H], gates[at + 2 * H]];
       const keep = textbook ? 1 - z : z;
       direct[u] = dh[u] * keep;
-      dG[at] = dh[u] * (textbook ? n - before(u) : before(u) - n) * dSigma(z);
+      dG[at] = dh[u] * (textbook ? n - hBefore(u) : hBefore(u) - n) * dSigma(z);
       const dn = dh[u] * (1 - keep) * dPhi(n);
       dG[at + 2 * H] = dn;
       if (resetAfter) {
@@ -69,13 +69,14 @@ export function gruBackward(call: GruBackwardCall): void {
       }
     }
     if (!resetAfter) {
-      // The candidate's product sees r h' (h' as the products see it): its gradient splits between r and h'.
-      const dReset = throughU(2 * H, H, 2 * H);
+      // The candidate multiplies Un by r h', where h' includes recurrent dropout. The gradient of r h' is split between r
+      // and h'.
+      const dRh = throughU(2 * H, H, 2 * H);
       for (let u = 0; u < H; u++) {
         const at = step * G * H + u;
         const r = gates[at + H];
-        dG[at + H] = dReset[u] * before(u) * dSigma(r);
-        direct[u] += dReset[u] * r;
+        dG[at + H] = dRh[u] * hBefore(u) * dSigma(r);
+        direct[u] += dRh[u] * r;
       }
     }
     const through = throughU(0, 2 * H, 0);

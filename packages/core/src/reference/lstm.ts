@@ -1,7 +1,7 @@
 /**
- * The LSTM in plain loops, the specification of the fused kernels. Letters: x input, h hidden state, c cell state; W
- * [I,4H] input kernel, U [H,4H] recurrent kernel, b bias; gates in the order i f g o; ' marks the value of the
- * previous step.
+ * The LSTM in plain loops: the specification of the fused kernels. Letters: x input, h hidden state, c cell state; W
+ * [I,4H] input kernel, U [H,4H] recurrent kernel, b bias; gates in the order i f g o (input, forget, candidate,
+ * output); ' marks the value of the previous step.
  *
  *   i = σ(x Wi + h' Ui + bi)    f = σ(x Wf + h' Uf + bf)    g = φ(x Wg + h' Ug + bg)    o = σ(x Wo + h' Uo + bo)
  *   c = f c' + i g              h = o φ(c)
@@ -24,10 +24,10 @@ export function lstmForward(call: LstmForwardCall): void {
     const a = ax.map((value, j) => value + ah[j] + (bias ? bias[j] : 0));
     for (let u = 0; u < H; u++) {
       const [i, f, g, o] = [sigma(a[u]), sigma(a[H + u]), phi(a[2 * H + u]), sigma(a[3 * H + u])];
-      const before = (call.keepCells ? step : r) * H + u;
-      const after = (call.keepCells ? step + B : r) * H + u;
-      c[after] = valid ? f * c[before] + i * g : c[before];
-      h[u] = o * phi(c[after]);
+      const previous = (call.keepCells ? step : r) * H + u;
+      const current = (call.keepCells ? step + B : r) * H + u;
+      c[current] = valid ? f * c[previous] + i * g : c[previous];
+      h[u] = o * phi(c[current]);
       if (gates) {
         const at = step * 4 * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H], gates[at + 3 * H]] = [i, f, g, o];
@@ -43,7 +43,7 @@ export function lstmBackward(call: LstmBackwardCall): void {
   const phi = activations[call.activation];
   const dPhi = derivatives[call.activation];
   const dSigma = derivatives[call.recurrentActivation];
-  const keepCell = (t: number, r: number): void => {
+  const copyCellGradient = (t: number, r: number): void => {
     dcAll?.set(dc.subarray(r * H, (r + 1) * H), (t * B + r) * H);
   };
   walkBackward(
@@ -64,6 +64,6 @@ export function lstmBackward(call: LstmBackwardCall): void {
       }
       dh.set(throughU(0, 4 * H, 0));
     },
-    keepCell,
+    copyCellGradient,
   );
 }

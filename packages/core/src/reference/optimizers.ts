@@ -1,8 +1,8 @@
-/** Optimizers in plain loops; ../backend.ts has the formulas. */
+/** Optimizers in plain loops. ../backend.ts documents the formulas. */
 import type { FloatArray, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
 import { values } from './block.js';
 
-/** w *= 1 - decay, then w -= change(d, i) for each weight and its gradient d. */
+/** For each weight w with gradient d: w = w (1 - decay) - change(d, i). */
 function descend(call: OptimizerCall, change: (d: number, i: number) => number): void {
   const [w, g] = [values(call.w), values(call.g)];
   for (let i = 0; i < w.length; i++) {
@@ -11,18 +11,18 @@ function descend(call: OptimizerCall, change: (d: number, i: number) => number):
   }
 }
 
-/** x[i] = keep x[i] + fresh value; returns it. */
-function moving(x: FloatArray, i: number, keep: number, fresh: number, value: number): number {
+/** Updates a moving average and returns it: x[i] = keep x[i] + fresh value. */
+function updateAverage(x: FloatArray, i: number, keep: number, fresh: number, value: number): number {
   return (x[i] = keep * x[i] + fresh * value);
 }
 
-/** Updates both moments and returns m and the divisor. */
-function moments(call: MomentsCall): (d: number, i: number) => { m: number; divisor: number } {
+/** Returns a function that updates both moments with a gradient d, and returns m and the divisor of the step. */
+function momentUpdater(call: MomentsCall): (d: number, i: number) => { m: number; divisor: number } {
   const [m, v] = [values(call.m), values(call.v)];
   const { beta1, beta2, epsilon, vScale } = call;
   return (d, i) => ({
-    m: moving(m, i, beta1, 1 - beta1, d),
-    divisor: Math.sqrt(moving(v, i, beta2, 1 - beta2, d * d)) * vScale + epsilon,
+    m: updateAverage(m, i, beta1, 1 - beta1, d),
+    divisor: Math.sqrt(updateAverage(v, i, beta2, 1 - beta2, d * d)) * vScale + epsilon,
   });
 }
 
@@ -30,7 +30,7 @@ export const optimizerKernels: Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam
   sgd(call) {
     const m = call.m && values(call.m);
     const { keep, fresh, rateM, rateG } = call;
-    descend(call, (d, i) => (m ? rateM * moving(m, i, keep, fresh, d) : 0) + rateG * d);
+    descend(call, (d, i) => (m ? rateM * updateAverage(m, i, keep, fresh, d) : 0) + rateG * d);
   },
 
   rmsprop(call) {
@@ -38,25 +38,25 @@ export const optimizerKernels: Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam
     const [mean, m] = [call.mean, call.m].map((block) => block && values(block));
     const { keep, fresh, inside, outside, momentum, rateQ, rateM } = call;
     descend(call, (d, i) => {
-      let spread = moving(v, i, keep, fresh, d * d);
-      if (mean) spread = Math.max(0, spread - moving(mean, i, keep, fresh, d) ** 2);
-      const step = (rateQ * d) / (Math.sqrt(spread + inside) + outside);
-      return rateM * (m ? moving(m, i, momentum, 1, step) : step);
+      let variance = updateAverage(v, i, keep, fresh, d * d);
+      if (mean) variance = Math.max(0, variance - updateAverage(mean, i, keep, fresh, d) ** 2);
+      const step = (rateQ * d) / (Math.sqrt(variance + inside) + outside);
+      return rateM * (m ? updateAverage(m, i, momentum, 1, step) : step);
     });
   },
 
   adam(call) {
-    const next = moments(call);
+    const updateMoments = momentUpdater(call);
     descend(call, (d, i) => {
-      const { m, divisor } = next(d, i);
+      const { m, divisor } = updateMoments(d, i);
       return (call.rate * m) / divisor;
     });
   },
 
   nadam(call) {
-    const next = moments(call);
+    const updateMoments = momentUpdater(call);
     descend(call, (d, i) => {
-      const { m, divisor } = next(d, i);
+      const { m, divisor } = updateMoments(d, i);
       return (call.rateM * m + call.rateG * d) / divisor;
     });
   },

@@ -1,4 +1,4 @@
-/** The plain recurrent cell in plain loops: h = φ(x W + h' U + b), with W [I,H], U [H,H], b [H]. */
+/** The simple RNN in plain loops: h = φ(x W + h' U + b), where W [I,H], U [H,H], b [H] and h' is the previous h. */
 import type { RnnBackwardCall, RnnForwardCall } from '../backend.js';
 import { values } from './block.js';
 import { activations, derivatives } from './functions.js';

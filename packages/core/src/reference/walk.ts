@@ -1,26 +1,29 @@
 /**
- * The loop over a sequence that all reference cells share: masks, dropout of the state, and the positions of states
- * and outputs. A cell adds its equations for one row of one step.
+ * The loops over a sequence that all reference cells share. They handle masks, recurrent dropout, and the positions of
+ * states and outputs; each cell adds its equations for one row of one step. ' marks the value of the previous step.
  */
 import type { BackwardCall, FloatArray, ForwardCall } from '../backend.js';
 import { values } from './block.js';
 
 /** One row of one step of the forward loop. */
 export interface ForwardRow {
+  /** Step, in processing order. */
   t: number;
+  /** Row of the batch. */
   r: number;
   /** t*B + r */
   step: number;
-  /** True if the step is valid; otherwise every state must keep its value. */
+  /** False: the step is masked, and the cell must leave its states unchanged. */
   valid: boolean;
   /** [I+H]: x_t and h' after recurrent dropout. */
   xh: FloatArray;
-  /** h', without dropout. */
-  before: FloatArray;
-  /** To be filled with h (ignored if not valid). */
+  /** h' before recurrent dropout. */
+  hBefore: FloatArray;
+  /** The cell writes the new h here. Ignored if the step is masked. */
   h: Float64Array;
 }
 
+/** Calls `cell` for every row of every step, first step first, and stores the states and outputs. */
 export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void): void {
   const { T, B, I, H, y } = call;
   const K = I + H;
@@ -30,25 +33,26 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
   const mask = call.mask && values(call.mask);
   const outputMask = call.outputMask && values(call.outputMask);
   const out = y && values(y.block);
-  const [x, rows] = [call.x && values(call.x), call.x ? 2 : T + 1];
+  const [x, bufferSteps] = [call.x && values(call.x), call.x ? 2 : T + 1];
   const h = new Float64Array(H);
   for (let t = 0; t < T; t++) {
     for (let r = 0; r < B; r++) {
       const step = t * B + r;
       const valid = mask === null || mask[step] !== 0;
-      const [at, next] = [((t % rows) * B + r) * K, (((t + 1) % rows) * B + r) * K];
-      const row = xh.subarray(at, at + K);
+      const start = ((t % bufferSteps) * B + r) * K;
+      const next = (((t + 1) % bufferSteps) * B + r) * K;
+      const row = xh.subarray(start, start + K);
       if (x) {
         const from = (r * T + (call.reverse ? T - 1 - t : t)) * I;
         row.set(x.subarray(from, from + I));
       } else if (!valid) {
-        // Zeros add nothing to the gradients of weights, even if the input was NaN.
+        // Zeros keep a NaN in a masked input out of the weight gradients.
         row.fill(0, 0, I);
       }
-      const before = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
-      cell({ t, r, step, valid, xh: row, before, h });
+      const hBefore = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
+      cell({ t, r, step, valid, xh: row, hBefore, h });
       for (let u = 0; u < H; u++) {
-        const value = valid ? h[u] : before[u];
+        const value = valid ? h[u] : hBefore[u];
         xh[next + I + u] = rmask ? value * rmask[r * H + u] : value;
         if (hs) hs[(step + B) * H + u] = value;
         if (out)
@@ -63,16 +67,20 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
 export interface BackwardRow {
   t: number;
   r: number;
+  /** t*B + r */
   step: number;
-  /** In: the complete gradient of h. Out: that of h' (without dropout). */
+  /** Before the call: the complete gradient of h. The cell replaces it by the gradient of h' (before dropout). */
   dh: FloatArray;
-  /** Σ over `width` columns of dG's row from `first`, times U's columns from `column`: their contribution to dh'. */
+  /**
+   * Returns the part of the gradient of h' from a recurrent product: `width` columns of the row of dG, from `first` on,
+   * times the transpose of as many columns of U, from `column` on.
+   */
   throughU(first: number, width: number, column: number): Float64Array;
 }
 
 /**
- * Calls `cell` for every valid row from the last step to the first; at masked rows dh passes unchanged and dG is 0.
- * `units` is the width of dG's and U's rows.
+ * Calls `cell` for every valid row, from the last step to the first. For a masked row, dh stays unchanged, dG is set
+ * to 0, and `masked` is called. `columns` are the numbers of columns of dG and U.
  */
 export function walkBackward(
   call: BackwardCall & { dG: BackwardCall['U'] },
@@ -112,10 +120,7 @@ export function walkBackward(
   }
 }
 
-/**
- * a[j] = bias[j] + Σ_k row[k] M[k][column + j], for j < width: one row times a part of a matrix with `stride`
- * columns.
- */
+/** Returns a row times `width` columns of a matrix, from `column` on. The matrix has `stride` columns. */
 export function product(
   row: FloatArray,
   matrix: FloatArray,

@@ -1,31 +1,31 @@
 /**
- * The cell: one time step of a recurrent network, as a pure function of the input, the state and, if it declares any,
- * constants. `recurrent(cell)` turns any cell into a layer over sequences, with masks, dropout, streaming and
- * artifacts.
+ * The interface of cells. A cell computes one time step of a recurrent network: a pure function of the input, the
+ * state and, optionally, constants. `recurrent(cell)` turns any cell into a layer over sequences, with masks, dropout,
+ * streaming and artifacts.
  *
  *     type DecoderState = { h: Tensor };
  *
  *     class Decoder implements Cell<DecoderState, 'memory', { keys: Tensor }> {
  *       readonly constants = ['memory'] as const;
  *       build(inputSize, make, { memory }) { ... }                       once, when the layer is built
- *       prepare({ memory }) { return { keys: matmul(memory.value, this.W) }; }    once per sequence
+ *       prepare({ memory }) { return { keys: matmul(memory.value, this.W) }; }    once per batch
  *       step(x, { h }, { constants, prepared }) { ... }                  once per step
  *     }
  *
- * State. `S` names the state tensors, [B, size] each; `stateSizes` gives their sizes. Recurrent dropout applies to
+ * State. `S` names the state tensors, [B, size] each; `stateSizes` contains their sizes. Recurrent dropout applies to
  * the first one. (Declare `S` with `type`: TypeScript does not accept an interface as a CellState.)
  *
  * Constants. A cell may declare sequences or vectors [B, ...] that it reads at every step, such as the memory [B, S,
  * D] of an encoder. The layer takes them as inputs after the initial states: `layer.apply(x, { constants: [memory]
- * })`. Each has its own mask, [B, S] (1: valid) or null. They have the same batch size as x but are independent of
- * its time axis: neither the mask of x nor input dropout applies to them. Gradients flow into them.
+ * })`. Each has its own mask, [B, S] (1: valid) or null. Constants have the batch size of x but not its time axis:
+ * neither the mask of x nor input dropout applies to them. Gradients flow into them.
  *
  * Order of calls. The layer calls `build` with the number of features and the shapes of the constants (-1: any size).
- * For each sequence, it draws the dropout masks, calls `prepare` and `zeroState` (unless initial states are given),
- * and passes everything to `sequence`; if that is missing or returns null, it calls `step` for each t. If a batch is
- * split because its sequences differ in length, the same rows of states, masks, constants and `prepared` are
- * selected, so that all of them have the batch size of x in every call. In a stream, `prepare` is called once, before
- * the first chunk; its result is saved, restored and forked with the state.
+ * For each batch of sequences, it draws the dropout masks, calls `prepare` and `zeroState` (unless initial states are
+ * given), and calls `sequence`. If `sequence` is missing or returns null, it calls `step` for each time step. If the
+ * layer splits a batch because its sequences differ in length, it also splits states, masks, constants and `prepared`:
+ * in every call, they have the batch size of x. In a stream, `prepare` is called once, before the first chunk; its
+ * result is saved, restored and forked with the state.
  */
 import {
   type MaskedSequence,
@@ -48,7 +48,7 @@ export type CellState = Record<string, Tensor>;
 /** The constants of a cell by name, each a value [B, ...] with its mask [B, S] (1: valid) or null. */
 export type CellConstants<C extends string = string> = Readonly<Record<C, MaskedSequence>>;
 
-/** The scaled dropout masks of one cell for one sequence, the same for every step; null: no dropout. */
+/** Scaled dropout masks of one cell, the same for every step of a sequence; null: no dropout. */
 export interface CellMasks {
   /** For the inputs, [B, I]. */
   inputMask: Tensor | null;
@@ -58,7 +58,7 @@ export interface CellMasks {
   inner?: readonly CellMasks[];
 }
 
-/** The arguments of a step besides its input and state. */
+/** The arguments of a step, apart from its input and state. */
 export interface StepContext<C extends string = string, P extends NamedTensors = NamedTensors> {
   /** Scaled recurrent dropout mask [B, H], the same for every step of a sequence; null: no dropout. */
   recurrentMask: Tensor | null;
@@ -70,13 +70,16 @@ export interface StepContext<C extends string = string, P extends NamedTensors =
   prepared: P;
 }
 
-/** The arguments for a whole sequence. */
+/** The arguments of `sequence`, apart from its input and state. */
 export interface SequenceContext<C extends string = string, P extends NamedTensors = NamedTensors>
   extends StepContext<C, P> {
+  /** Return the outputs of all steps instead of the last one. */
   returnSequences: boolean;
+  /** Process the sequence from its end. */
   reverse: boolean;
-  /** With `reverse`: puts the outputs in time order instead of processing order. */
+  /** With `reverse`: return the outputs in time order instead of processing order. */
   realign: boolean;
+  /** Outputs of masked steps are 0 instead of the last valid output. */
   zeroOutputForMask: boolean;
   /** [B, T], 1: valid; null: all steps are valid. */
   mask: Tensor | null;
@@ -86,12 +89,12 @@ export interface StepResult<S extends CellState = CellState> {
   /** The output [B, units]. */
   y: Tensor;
   state: S;
-  /** Intermediate values for inspection, [B, H] each, by their textbook letters. */
+  /** Intermediate values [B, H] for inspection, named as in the equations of the cell. */
   gates?: NamedTensors;
 }
 
 export interface SequenceResult<S extends CellState = CellState> {
-  /** [B, T, units], or the last output [B, units]. */
+  /** The outputs [B, T, units], or only the last one [B, units]. */
   y: Tensor;
   state: S;
 }
@@ -113,10 +116,10 @@ export type ParameterMaker = (
 ) => Parameter;
 
 /**
- * One time step of a recurrent network; see the top of this file.
+ * Computes one time step of a recurrent network; see the top of this file.
  * @typeParam S the state, such as `{ h: Tensor; c: Tensor }`
  * @typeParam C the names of the constants, such as `'memory'`
- * @typeParam P what `prepare` computes from the constants
+ * @typeParam P the result of `prepare`
  */
 export interface Cell<
   S extends CellState = CellState,
@@ -131,9 +134,9 @@ export interface Cell<
   readonly stateSizes: Readonly<Record<keyof S, number>>;
   /** Names of the constants that every step reads, in the order in which the layer takes them. Default: none. */
   readonly constants?: readonly C[];
-  /** Options as JSON, from which the cell can be rebuilt. */
+  /** Options as JSON, from which the cell can be recreated. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Dropout rates of the inputs and of h', unless the layer over the cell sets its own. Default 0. */
+  /** Dropout rates of the inputs and of h'. The options of the layer take precedence. Default 0. */
   readonly dropout?: number;
   readonly recurrentDropout?: number;
   /** The inner cells of a cell made of cells. */
@@ -143,18 +146,18 @@ export interface Cell<
    * @param constantShapes shapes of the constants, [batch, ...]; -1: any size
    */
   build(inputSize: number, make: ParameterMaker, constantShapes: Readonly<Record<C, Shape>>): void;
-  /** Computes values [B, ...] shared by all steps of a sequence from the constants. Default: nothing. */
+  /** Computes from the constants the values [B, ...] that all steps share. Default: none. */
   prepare?(constants: CellConstants<C>): P;
-  /** The initial state. Default: zeros. */
+  /** Returns the initial state. Default: zeros. */
   zeroState?(batch: number, constants: CellConstants<C>): S;
   /** One step: computes the output and the next state from x [B, I] and the current state. */
   step(x: Tensor, state: S, context: StepContext<C, P>): StepResult<S>;
   /**
-   * All steps in one call with a fused kernel: x [B, T, I]. `state` null: zeros. Returns null if the kernel does not
-   * support these options; then `step` is called for each step.
+   * Runs all steps of x [B, T, I] in one call, with a fused kernel. `state` null: zeros. Returns null if the kernel does
+   * not support these options; the layer then calls `step` for each step.
    */
   sequence?(x: Tensor, state: S | null, context: SequenceContext<C, P>): SequenceResult<S> | null;
-  /** A cell with the same options and separate weights, for `bidirectional`. */
+  /** Creates a cell with the same options and separate weights, for `bidirectional`. */
   clone?(): Cell;
 }
 
@@ -163,13 +166,13 @@ export interface CellClass {
   readonly className: string;
   new (config: never): Cell;
   /**
-   * For a cell made of cells: `build.cell` creates one from its config. Default: the constructor, called with the
+   * Creates the cell from its config; `build.cell` creates inner cells. Default: the constructor is called with the
    * config.
    */
   fromConfig?(config: Record<string, unknown>, build: { cell(config: unknown): Cell }): Cell;
 }
 
-/** The initial state. */
+/** Returns the initial state of a cell. */
 export function zeroState(cell: Cell, batch: number, constants: CellConstants): CellState {
   if (cell.zeroState) return cell.zeroState(batch, constants);
   const sizes = Object.entries(cell.stateSizes);
@@ -177,8 +180,8 @@ export function zeroState(cell: Cell, batch: number, constants: CellConstants): 
 }
 
 /**
- * Draws dropout masks for one sequence, shared by all steps and gates (Gal & Ghahramani 2016).
- * @param rates the rates of the layer over the cell; undefined rates are those of the cell
+ * Draws dropout masks for one batch, shared by all steps and gates (Gal & Ghahramani 2016).
+ * @param rates the rates of the layer; if undefined, those of the cell
  */
 export function drawMasks(
   cell: Cell,
@@ -193,15 +196,15 @@ export function drawMasks(
   const recurrentMask = draw(rates.recurrentDropout ?? cell.recurrentDropout, stateWidth(cell));
   if (!cell.cells) return { inputMask, recurrentMask };
   let width = inputSize;
-  const inner = cell.cells.map((one) => {
-    const masks = drawMasks(one, {}, batch, width, random);
-    width = one.units;
+  const inner = cell.cells.map((innerCell) => {
+    const masks = drawMasks(innerCell, {}, batch, width, random);
+    width = innerCell.units;
     return masks;
   });
   return { inputMask, recurrentMask, inner };
 }
 
-/** Width of the first state, to which recurrent dropout applies. */
+/** Returns the width of the first state, to which recurrent dropout applies. */
 function stateWidth(cell: Cell): number {
   return Object.values(cell.stateSizes)[0] ?? cell.units;
 }

@@ -2,15 +2,15 @@
  * The GRU cell (Cho et al. 2014).
  *
  *   z = σ(x Wz + h Uz + bz)            update gate: how much of the old state to keep
- *   r = σ(x Wr + h Ur + br)            reset gate: how much of the old state the candidate sees
- *   n = φ(x Wn + bn + r (h Un + bu))   candidate, reset after the product (Keras's default, cuDNN, PyTorch)
+ *   r = σ(x Wr + h Ur + br)            reset gate: how much of the old state the candidate uses
  *   n = φ(x Wn + bn + (r h) Un)        candidate, reset before the product (the paper, most textbooks)
+ *   n = φ(x Wn + b0n + r (h Un + b1n)) candidate, reset after the product (Keras's default, cuDNN, PyTorch)
  *   h ← z h + (1 - z) n
  *
- * Many texts exchange z and 1 - z in the last line; `updateGate: 'candidate'` selects that form. The matrices are
- * stacked in the order z r n, as in Keras: W [I, 3H], U [H, 3H]; the bias is [2, 3H] (row 0 for the inputs, row 1 for
- * the state) with `resetAfter`, else [3H]. packages/kernels/cpp/gru.cpp is the fast version of these equations; tests
- * check that both agree.
+ * Many texts swap z and 1 - z in the last line; `updateGate: 'candidate'` selects that form. The matrices are
+ * concatenated in the order z r n, as in Keras: W [I, 3H], U [H, 3H]. The bias is [3H]; with `resetAfter` it is [2, 3H],
+ * with one row for the inputs (b0) and one for the state (b1), and bz and br are the sums of both rows.
+ * packages/kernels/cpp/gru.cpp is the fast version of these equations; tests check that both agree.
  */
 import { add, gruSequence, matmul, mul, reshape, slice, sub, type Tensor, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -18,7 +18,7 @@ import { isFused } from '../activations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
-import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
+import { canFuse, type GatedCellOptions, MatrixCell, recurrentDropout } from './matrix-cell.js';
 
 export interface GruCellOptions extends GatedCellOptions {
   /** Apply the reset gate to the product h U instead of to h. Default true. */
@@ -27,7 +27,7 @@ export interface GruCellOptions extends GatedCellOptions {
   updateGate?: 'keep' | 'candidate';
 }
 
-/** h [B, H]. */
+/** The state h [B, H]. */
 export type GruState = { h: Tensor };
 
 export class GruCell extends MatrixCell<GruCellOptions, GruState> {
@@ -53,17 +53,20 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
     this.makeMatrices(inputSize, 3, make, { shape: this.#resetAfter ? [2, width] : [width] });
   }
 
+  /** ax and ah are the sums over x and over h of all gates; an is the recurrent part of the candidate's sum. */
   step(x: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
     const { U, phi, sigma } = this;
     const H = this.units;
     const h = state.h;
-    const seen = dropped(h, context);
-    const ax = this.#biased(matmul(x, this.W), 0);
-    const ah = this.#resetAfter ? this.#biased(matmul(seen, U), 1) : matmul(seen, slice(U, 1, 0, 2 * H));
+    const droppedH = recurrentDropout(h, context);
+    const ax = this.#addBias(matmul(x, this.W), 0);
+    const ah = this.#resetAfter
+      ? this.#addBias(matmul(droppedH, U), 1)
+      : matmul(droppedH, slice(U, 1, 0, 2 * H));
     const z = sigma(add(this.gate(ax, 0), this.gate(ah, 0)));
     const r = sigma(add(this.gate(ax, 1), this.gate(ah, 1)));
-    const q = this.#resetAfter ? mul(r, this.gate(ah, 2)) : matmul(mul(r, seen), this.gate(U, 2));
-    const n = phi(add(this.gate(ax, 2), q));
+    const an = this.#resetAfter ? mul(r, this.gate(ah, 2)) : matmul(mul(r, droppedH), this.gate(U, 2));
+    const n = phi(add(this.gate(ax, 2), an));
     const [keep, write] = this.#textbook ? [sub(1, z), z] : [z, sub(1, z)];
     const next = add(mul(keep, h), mul(write, n));
     return { y: next, state: { h: next }, gates: { z, r, n } };
@@ -88,18 +91,18 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   }
 
   /** Adds the bias of the inputs (row 0) or of the state (row 1). */
-  #biased(product: Tensor, row: 0 | 1): Tensor {
+  #addBias(product: Tensor, row: 0 | 1): Tensor {
     if (!this.b) return product;
     if (!this.#resetAfter) return add(product, this.b);
     return add(product, reshape(slice(this.b, 0, row, row + 1), [3 * this.units]));
   }
 }
 
-/** A GRU cell, for `recurrent` and `stackedCells`. */
+/** Creates a GRU cell, for `recurrent` and `stackedCells`. */
 export function gruCell(options: GruCellOptions): GruCell {
   checkOptions('gruCell', options, {
     ...gatedCellOptions(),
-    resetAfter: 'flag',
+    resetAfter: 'boolean',
     updateGate: ['keep', 'candidate'],
   });
   return new GruCell(options);
@@ -108,14 +111,14 @@ export function gruCell(options: GruCellOptions): GruCell {
 export type GruOptions = GruCellOptions & RecurrentOptions;
 
 /**
- * A gated recurrent unit layer over sequences x [B, T, I].
+ * Creates a gated recurrent unit (GRU) layer over sequences x [B, T, I].
  * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. Its
  * inputs are x, or x and h0.
  */
 export function gru(options: GruOptions): Recurrent {
   checkOptions('gru', options, {
     ...gatedCellOptions(),
-    resetAfter: 'flag',
+    resetAfter: 'boolean',
     updateGate: ['keep', 'candidate'],
     ...recurrentOptions(),
   });

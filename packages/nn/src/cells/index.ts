@@ -1,4 +1,4 @@
-/** The cells. Configs can name each class here that has a static `className`, and the layer over it. */
+/** Exports the cells. Configs can refer to each cell class by its `className`, and to its layer (LSTMCell: `LSTM`). */
 export { GruCell, type GruCellOptions, type GruOptions, type GruState, gru, gruCell } from './gru.js';
 export { LstmCell, type LstmCellOptions, type LstmOptions, type LstmState, lstm, lstmCell } from './lstm.js';
 export {

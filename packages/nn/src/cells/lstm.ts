@@ -4,11 +4,11 @@
  *   i = σ(x Wi + h Ui + bi)      input gate: how much of the candidate to write
  *   f = σ(x Wf + h Uf + bf)      forget gate: how much of the old cell state to keep
  *   g = φ(x Wg + h Ug + bg)      candidate
- *   o = σ(x Wo + h Uo + bo)      output gate: how much of the cell state to show
+ *   o = σ(x Wo + h Uo + bo)      output gate: how much of the cell state to output
  *   c ← f c + i g
  *   h ← o φ(c)
  *
- * The four matrices are stacked side by side in this order, as in Keras: W [I, 4H], U [H, 4H], b [4H].
+ * The matrices of the four gates are concatenated in this order, as in Keras: W [I, 4H], U [H, 4H], b [4H].
  * packages/kernels/cpp/lstm.cpp is the fast version of these equations; tests check that both agree.
  */
 import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
@@ -19,17 +19,17 @@ import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
-import { canFuse, dropped, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
+import { canFuse, type GatedCellOptions, MatrixCell, recurrentDropout } from './matrix-cell.js';
 
 export interface LstmCellOptions extends GatedCellOptions {
   /**
-   * Initialise the bias of the forget gate to 1, so that the cell initially remembers (Jozefowicz et al. 2015).
+   * Initialise the bias of the forget gate to 1, so that an untrained cell keeps its state (Jozefowicz et al. 2015).
    * Default true.
    */
   unitForgetBias?: boolean;
 }
 
-/** h and c, [B, H] each. */
+/** The states h and c, [B, H] each. */
 export type LstmState = { h: Tensor; c: Tensor };
 
 export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
@@ -42,7 +42,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
 
   step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.products(x, dropped(state.h, context));
+    const a = this.gateSums(x, recurrentDropout(state.h, context));
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));
@@ -69,31 +69,34 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
   }
 }
 
-/** The initial bias: 1 in the part of the forget gate if `unitForgetBias` is set. */
+/**
+ * Returns the initialiser of the bias: with `unitForgetBias`, 1 for the forget gate. The initialiser `chrono` computes its
+ * own values for the forget gate.
+ */
 export function lstmBias(options: LstmCellOptions): Initializer {
   const { biasInitializer = 'zeros', unitForgetBias = true } = options;
-  const ownForget = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
-  if (!unitForgetBias || ownForget) return biasInitializer;
+  const isChrono = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
+  if (!unitForgetBias || isChrono) return biasInitializer;
   return (shape, random) => {
     const bias = Float64Array.from(builders('The bias').initialize(biasInitializer, shape, random));
     return bias.fill(1, options.units, 2 * options.units);
   };
 }
 
-/** An LSTM cell, for `recurrent` and `stackedCells`. */
+/** Creates an LSTM cell, for `recurrent` and `stackedCells`. */
 export function lstmCell(options: LstmCellOptions): LstmCell {
-  checkOptions('lstmCell', options, { ...gatedCellOptions(), unitForgetBias: 'flag' });
+  checkOptions('lstmCell', options, { ...gatedCellOptions(), unitForgetBias: 'boolean' });
   return new LstmCell(options);
 }
 
 export type LstmOptions = LstmCellOptions & RecurrentOptions;
 
 /**
- * A long short-term memory layer over sequences x [B, T, I].
- * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h and c [B,
- * H]. Its inputs are x, or x, h0 and c0.
+ * Creates a long short-term memory (LSTM) layer over sequences x [B, T, I].
+ * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h and c,
+ * [B, H] each. Its inputs are x, or x, h0 and c0.
  */
 export function lstm(options: LstmOptions): Recurrent {
-  checkOptions('lstm', options, { ...gatedCellOptions(), unitForgetBias: 'flag', ...recurrentOptions() });
+  checkOptions('lstm', options, { ...gatedCellOptions(), unitForgetBias: 'boolean', ...recurrentOptions() });
   return Recurrent.over(LstmCell, options);
 }

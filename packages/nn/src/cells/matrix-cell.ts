@@ -1,6 +1,6 @@
 /**
- * The common part of the classic cells: their options, and the three parameters W [I, G*H], U [H, G*H] and b, with
- * the matrices of all G gates side by side as in Keras. A cell file then contains only its equations.
+ * The base class of the built-in cells: their options, and the parameters W [I, G*H], U [H, G*H] and b, in which the
+ * matrices of all G gates are concatenated as in Keras. The file of each cell contains only its equations.
  */
 import {
   add,
@@ -65,15 +65,16 @@ export abstract class MatrixCell<
   protected readonly options: Readonly<O>;
   protected readonly phiName: Activation;
   protected readonly sigmaName: Activation;
-  /** φ and σ */
+  /** φ */
   protected readonly phi: (x: Tensor) => Tensor;
+  /** σ */
   protected readonly sigma: (x: Tensor) => Tensor;
   protected W!: Parameter;
   protected U!: Parameter;
   protected b: Parameter | null = null;
 
   constructor(options: O) {
-    const { name } = options as { name?: string }; // set if these are the options of a layer
+    const { name } = options as { name?: string }; // present if these are the options of a layer
     const owner = name ? `Layer ${name}` : this.className;
     checkUnits(owner, options.units);
     this.options = options;
@@ -101,7 +102,7 @@ export abstract class MatrixCell<
     return new (this.constructor as new (options: Readonly<O>) => Cell<S>)(this.options);
   }
 
-  /** Creates W, U and b for G gates. */
+  /** Creates W, U and, unless `useBias` is false, b. `bias`: its shape and initialiser, if not the default. */
   protected makeMatrices(
     inputSize: number,
     gates: number,
@@ -110,35 +111,40 @@ export abstract class MatrixCell<
   ): void {
     const H = this.units;
     const o = this.options;
-    const hooks = (part: 'kernel' | 'recurrent' | 'bias') => ({
+    const parameterOptions = (part: 'kernel' | 'recurrent' | 'bias') => ({
       regularizer: o[`${part}Regularizer`],
       constraint: o[`${part}Constraint`],
     });
-    this.W = make('kernel', [inputSize, gates * H], o.kernelInitializer ?? 'glorotUniform', hooks('kernel'));
+    this.W = make(
+      'kernel',
+      [inputSize, gates * H],
+      o.kernelInitializer ?? 'glorotUniform',
+      parameterOptions('kernel'),
+    );
     this.U = make(
       'recurrent_kernel',
       [H, gates * H],
       o.recurrentInitializer ?? 'orthogonal',
-      hooks('recurrent'),
+      parameterOptions('recurrent'),
     );
     if (o.useBias === false) return;
     const initializer = bias.initializer ?? o.biasInitializer ?? 'zeros';
-    this.b = make('bias', bias.shape ?? [gates * H], initializer, hooks('bias'));
+    this.b = make('bias', bias.shape ?? [gates * H], initializer, parameterOptions('bias'));
   }
 
-  /** x W + h U + b for all gates side by side, [B, G*H]. */
-  protected products(x: Tensor, h: Tensor): Tensor {
-    const sum = add(matmul(x, this.W), matmul(h, this.U));
-    return this.b ? add(sum, this.b) : sum;
+  /** Computes x W + h U + b for all gates, [B, G*H]. */
+  protected gateSums(x: Tensor, h: Tensor): Tensor {
+    const products = add(matmul(x, this.W), matmul(h, this.U));
+    return this.b ? add(products, this.b) : products;
   }
 
-  /** The columns of one gate in [..., G*H]. */
-  protected gate(stacked: Tensor, index: number): Tensor {
-    return slice(stacked, -1, index * this.units, (index + 1) * this.units);
+  /** Returns the columns of one gate of a tensor [..., G*H]. */
+  protected gate(allGates: Tensor, index: number): Tensor {
+    return slice(allGates, -1, index * this.units, (index + 1) * this.units);
   }
 }
 
-/** True if the whole sequence can run as one op: the backend has the kernel and, in training, its gradient. */
+/** Returns true if the backend has the fused kernel and, in training, the kernel of its gradient. */
 export function canFuse(kernel: keyof typeof KERNELS): boolean {
   const backend = currentBackend();
   const [forward, backward] = KERNELS[kernel];
@@ -150,8 +156,8 @@ const KERNELS = {
   gru: ['gruForward', 'gruBackward'],
 } as const;
 
-/** h after recurrent dropout. */
-export function dropped(h: Tensor, { recurrentMask }: StepContext): Tensor {
+/** Applies recurrent dropout to h. */
+export function recurrentDropout(h: Tensor, { recurrentMask }: StepContext): Tensor {
   return recurrentMask ? mul(h, recurrentMask) : h;
 }
 
@@ -161,12 +167,13 @@ export function checkUnits(owner: string, units: number, name = 'units'): void {
   throw valueError(`${owner}: ${name} must be a positive integer, got ${units}.`, { owner, [name]: units });
 }
 
-/** @throws UnrollError `value` unless `rate` is in [0, 1) */
+/** Returns the rate (default 0). @throws UnrollError `value` unless it is in [0, 1) */
 export function checkRate(owner: string, name: string, rate = 0): number {
   if (rate >= 0 && rate < 1) return rate;
   throw valueError(`${owner}: ${name} must be in [0, 1), got ${rate}.`, { owner, [name]: rate });
 }
 
+/** Returns the function of an activation. @throws UnrollError `value` if it is unknown or changes the width */
 function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
   const found = activation(name, owner);
   if (activatedWidth(name, 2) === 2) return found;

@@ -1,6 +1,6 @@
 /**
- * The LSTM with peephole connections (Gers, Schraudolph & Schmidhuber 2002): the gates also see the cell state, each
- * unit only its own, through the weights p.
+ * The LSTM cell with peephole connections (Gers, Schraudolph & Schmidhuber 2002): the gates of each unit also depend on
+ * the unit's own cell state, through the weights p.
  *
  *   i = σ(x Wi + h Ui + pi c + bi)
  *   f = σ(x Wf + h Uf + pf c + bf)
@@ -9,8 +9,8 @@
  *   o = σ(x Wo + h Uo + po c + bo)       with the new c
  *   h ← o φ(c)
  *
- * W [I, 4H], U [H, 4H] and b [4H] are those of the LSTM; the peephole weights are p [3, H] in the order i f o. There
- * is no fused kernel: this file is the complete implementation.
+ * W [I, 4H], U [H, 4H] and b [4H] have the layout of the LSTM; the peephole weights are p [3, H] in the order i f o.
+ * This cell has no fused kernel.
  */
 import { add, mul, type Parameter, reshape, slice, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -19,10 +19,10 @@ import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, StepContext, StepResult } from './cell.js';
 import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
-import { dropped, MatrixCell } from './matrix-cell.js';
+import { MatrixCell, recurrentDropout } from './matrix-cell.js';
 
 export interface PeepholeLstmCellOptions extends LstmCellOptions {
-  /** Initialiser of p. Default `zeros`, which makes the cell initially an LSTM. */
+  /** Initialiser of p. Default `zeros`: an untrained cell then equals an LSTM. */
   peepholeInitializer?: Initializer;
 }
 
@@ -38,7 +38,7 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions, LstmSt
 
   step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.products(x, dropped(state.h, context));
+    const a = this.gateSums(x, recurrentDropout(state.h, context));
     const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));
     const i = sigma(add(this.gate(a, 0), mul(p[0], state.c)));
     const f = sigma(add(this.gate(a, 1), mul(p[1], state.c)));
@@ -50,21 +50,21 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions, LstmSt
   }
 }
 
-/** A peephole LSTM cell, for `recurrent` and `stackedCells`. */
+/** Creates a peephole LSTM cell, for `recurrent` and `stackedCells`. */
 export function peepholeLstmCell(options: PeepholeLstmCellOptions): PeepholeLstmCell {
   checkOptions('peepholeLstmCell', options, {
     ...gatedCellOptions(),
-    unitForgetBias: 'flag',
+    unitForgetBias: 'boolean',
     peepholeInitializer: true,
   });
   return new PeepholeLstmCell(options);
 }
 
-/** A peephole LSTM layer over sequences x [B, T, I]; options, inputs and outputs are those of `lstm`. */
+/** Creates a peephole LSTM layer over sequences x [B, T, I], with the inputs and outputs of `lstm`. */
 export function peepholeLstm(options: PeepholeLstmCellOptions & RecurrentOptions): Recurrent {
   checkOptions('peepholeLstm', options, {
     ...gatedCellOptions(),
-    unitForgetBias: 'flag',
+    unitForgetBias: 'boolean',
     peepholeInitializer: true,
     ...recurrentOptions(),
   });

@@ -1,24 +1,23 @@
 /**
- * Runs a cell over a whole sequence: as one fused op if the cell has one, else one step at a time. Unrolled, the
- * network has one copy of the cell per step; all copies share the weights, and each passes the state to the next.
+ * Runs a cell over a whole sequence: as one fused op if the cell has one, otherwise step by step.
  */
 import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
-import { validSteps } from '../masks.js';
+import { zeroMaskedSteps } from '../masks.js';
 import { type Cell, type CellState, type SequenceContext, type SequenceResult, zeroState } from './cell.js';
 
-/** The outputs and final state for x [B, T, I]. `state` null: the initial state of the cell. */
+/** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
 export function runCell(
   cell: Cell,
   x: Tensor,
   state: CellState | null,
   context: SequenceContext,
 ): SequenceResult {
-  const first = state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
-  return cell.sequence?.(x, first, context) ?? stepThrough(cell, x, first, context);
+  const initial = state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
+  return cell.sequence?.(x, initial, context) ?? runSteps(cell, x, initial, context);
 }
 
-/** Runs the sequence one step at a time; the reference for fused kernels. */
-export function stepThrough(
+/** Runs the sequence step by step. Tests compare fused kernels with this function. */
+export function runSteps(
   cell: Cell,
   x: Tensor,
   initial: CellState | null,
@@ -26,23 +25,23 @@ export function stepThrough(
 ): SequenceResult {
   const { returnSequences, reverse, realign, zeroOutputForMask, mask, constants } = context;
   const [B, T, ...rest] = x.shape;
-  const seen = mask === null ? x : validSteps(x, mask);
+  const maskedX = mask === null ? x : zeroMaskedSteps(x, mask);
   let state = initial ?? zeroState(cell, B, constants);
   let y: Tensor = zeros([B, cell.units]);
   const outputs: Tensor[] = [];
   for (let n = 0; n < T; n++) {
     const t = reverse ? T - 1 - n : n;
-    const step = cell.step(reshape(slice(seen, 1, t, t + 1), [B, ...rest]), state, context);
+    const step = cell.step(reshape(slice(maskedX, 1, t, t + 1), [B, ...rest]), state, context);
     if (mask === null) {
       state = step.state;
       y = step.y;
     } else {
       const valid = slice(mask, 1, t, t + 1); // [B, 1]
-      const before = state;
+      const previous = state;
       state = Object.fromEntries(
-        Object.keys(state).map((name) => [name, choose(valid, step.state[name], before[name])]),
+        Object.keys(state).map((name) => [name, select(valid, step.state[name], previous[name])]),
       );
-      y = zeroOutputForMask ? mul(step.y, valid) : choose(valid, step.y, y);
+      y = zeroOutputForMask ? mul(step.y, valid) : select(valid, step.y, y);
     }
     if (returnSequences) outputs.push(y);
   }
@@ -51,7 +50,7 @@ export function stepThrough(
   return { y: stack(outputs, 1), state };
 }
 
-/** a if valid is 1, b if it is 0. */
-export function choose(valid: Tensor, a: Tensor, b: Tensor): Tensor {
+/** Returns a where `valid` is 1 and b where it is 0. */
+export function select(valid: Tensor, a: Tensor, b: Tensor): Tensor {
   return add(mul(valid, a), mul(sub(1, valid), b));
 }

@@ -1,5 +1,5 @@
 /**
- * The plain recurrent cell (Elman 1990).
+ * The simple recurrent cell (Elman 1990).
  *
  *   h ← φ(x W + h U + b)
  *
@@ -12,11 +12,11 @@ import { isFused } from '../activations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { CELL, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
-import { type CellOptions, canFuse, dropped, MatrixCell } from './matrix-cell.js';
+import { type CellOptions, canFuse, MatrixCell, recurrentDropout } from './matrix-cell.js';
 
 export type SimpleRnnCellOptions = CellOptions;
 
-/** h [B, H]. */
+/** The state h [B, H]. */
 export type SimpleRnnState = { h: Tensor };
 
 export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnState> {
@@ -28,7 +28,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnSta
   }
 
   step(x: Tensor, state: SimpleRnnState, context: StepContext): StepResult<SimpleRnnState> {
-    const h = this.phi(this.products(x, dropped(state.h, context)));
+    const h = this.phi(this.gateSums(x, recurrentDropout(state.h, context)));
     return { y: h, state: { h } };
   }
 
@@ -52,7 +52,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnSta
   }
 }
 
-/** A plain recurrent cell, for `recurrent` and `stackedCells`. */
+/** Creates a simple recurrent cell, for `recurrent` and `stackedCells`. */
 export function simpleRNNCell(options: SimpleRnnCellOptions): SimpleRnnCell {
   checkOptions('simpleRNNCell', options, CELL);
   return new SimpleRnnCell(options);
@@ -61,7 +61,7 @@ export function simpleRNNCell(options: SimpleRnnCellOptions): SimpleRnnCell {
 export type SimpleRnnOptions = SimpleRnnCellOptions & RecurrentOptions;
 
 /**
- * A plain recurrent layer over sequences x [B, T, I].
+ * Creates a simple recurrent layer over sequences x [B, T, I].
  * @returns a layer with the output [B, H], or [B, T, H] with `returnSequences`; with `returnState` also h [B, H]. Its
  * inputs are x, or x and h0.
  */

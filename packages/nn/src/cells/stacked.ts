@@ -1,10 +1,10 @@
 /**
- * Stacked cells as one cell: in every step, the output of each cell is the input of the next one. They differ from
- * consecutive recurrent layers only in masks and dropout: a masked step holds the states of the whole stack.
- * Constants are passed to every cell that declares them.
+ * Stacks cells into one cell: in every step, the output of each cell is the input of the next. The results equal those
+ * of consecutive recurrent layers, except that a masked step leaves the states of all cells unchanged and that each
+ * cell has its own dropout. Constants are passed to every cell that declares them.
  */
 import { mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
-import { shown } from '@unroll/core/internal';
+import { formatValue } from '@unroll/core/internal';
 import {
   type Cell,
   type CellConstants,
@@ -21,7 +21,7 @@ import { runCell } from './run.js';
 
 const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
 
-/** The tensors of all cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
+/** The states of all cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
 export type StackedState = Record<`${number}.${string}`, Tensor>;
 
 export class StackedCells implements Cell<StackedState> {
@@ -29,9 +29,8 @@ export class StackedCells implements Cell<StackedState> {
   readonly className = StackedCells.className;
   readonly cells: readonly Cell[];
   readonly units: number;
-  /** The states of all cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
   readonly stateSizes: Readonly<Record<string, number>>;
-  /** The constants of all cells without duplicates. */
+  /** Names of the constants of all cells, without duplicates. */
   readonly constants: readonly string[];
 
   constructor({ cells }: { cells: readonly Cell[] }) {
@@ -41,7 +40,7 @@ export class StackedCells implements Cell<StackedState> {
       throw valueError('stackedCells: the cells must be distinct objects.');
     this.cells = cells;
     this.units = last.units;
-    this.stateSizes = joined(cells.map((cell) => cell.stateSizes));
+    this.stateSizes = withPrefixes(cells.map((cell) => cell.stateSizes));
     this.constants = [...new Set(cells.flatMap((cell) => cell.constants ?? []))];
   }
 
@@ -65,11 +64,11 @@ export class StackedCells implements Cell<StackedState> {
   }
 
   prepare(constants: CellConstants): NamedTensors {
-    return joined(this.cells.map((cell) => cell.prepare?.(constants) ?? {}));
+    return withPrefixes(this.cells.map((cell) => cell.prepare?.(constants) ?? {}));
   }
 
   zeroState(batch: number, constants: CellConstants): StackedState {
-    return joined(this.cells.map((cell) => zeroState(cell, batch, constants)));
+    return withPrefixes(this.cells.map((cell) => zeroState(cell, batch, constants)));
   }
 
   step(x: Tensor, state: StackedState, context: StepContext): StepResult<StackedState> {
@@ -77,18 +76,18 @@ export class StackedCells implements Cell<StackedState> {
     let y = x;
     const states = this.cells.map((cell, n) => {
       const { inputMask, ...masks } = inner?.[n] ?? NO_MASKS;
-      const seen = inputMask ? mul(y, inputMask) : y;
+      const input = inputMask ? mul(y, inputMask) : y;
       const prepared = partOf(context.prepared, n);
-      const result = cell.step(seen, partOf(state, n), { ...masks, constants, prepared });
+      const result = cell.step(input, partOf(state, n), { ...masks, constants, prepared });
       y = result.y;
       return result.state;
     });
-    return { y, state: joined(states) };
+    return { y, state: withPrefixes(states) };
   }
 
   /**
-   * Runs the cells one after another over the whole sequence. The results are the same, and fused kernels can be
-   * used.
+   * Runs each cell over the whole sequence before the next one. The results equal those of `step`, and the cells can
+   * use fused kernels.
    */
   sequence(
     x: Tensor,
@@ -97,17 +96,17 @@ export class StackedCells implements Cell<StackedState> {
   ): SequenceResult<StackedState> {
     let y = x;
     const states = this.cells.map((cell, n) => {
-      const last = n === this.cells.length - 1;
+      const isLast = n === this.cells.length - 1;
       const { inputMask, ...masks } = inner?.[n] ?? NO_MASKS;
-      const seen = inputMask ? mul(y, reshape(inputMask, [inputMask.shape[0], 1, inputMask.shape[1]])) : y;
-      const between = last ? {} : { returnSequences: true, realign: true };
-      const own = state && partOf(state, n);
+      const input = inputMask ? mul(y, reshape(inputMask, [inputMask.shape[0], 1, inputMask.shape[1]])) : y;
+      const overrides = isLast ? {} : { returnSequences: true, realign: true };
+      const cellState = state && partOf(state, n);
       const prepared = partOf(context.prepared, n);
-      const result = runCell(cell, seen, own, { ...context, ...masks, ...between, prepared });
+      const result = runCell(cell, input, cellState, { ...context, ...masks, ...overrides, prepared });
       y = result.y;
       return result.state;
     });
-    return { y, state: joined(states) };
+    return { y, state: withPrefixes(states) };
   }
 
   clone(): StackedCells {
@@ -115,36 +114,37 @@ export class StackedCells implements Cell<StackedState> {
       cells: this.cells.map((cell) => {
         if (cell.clone) return cell.clone();
         throw valueError(
-          `stackedCells: a second copy of the stack needs ${cell.className}.clone(), which does not exist. Implement it.`,
+          `stackedCells: cannot be cloned, because ${cell.className} has no method clone(). Implement it.`,
         );
       }),
     });
   }
 }
 
-/** The entries whose names begin with `n.`, without that prefix. */
-function partOf(whole: NamedTensors, n: number): Record<string, Tensor> {
+/** Returns the tensors of cell n: those whose names begin with `n.`, without that prefix. */
+function partOf(tensors: NamedTensors, n: number): Record<string, Tensor> {
   const part: Record<string, Tensor> = {};
-  for (const name in whole) {
+  for (const name in tensors) {
     const dot = name.indexOf('.');
-    if (Number(name.slice(0, dot)) === n) part[name.slice(dot + 1)] = whole[name];
+    if (Number(name.slice(0, dot)) === n) part[name.slice(dot + 1)] = tensors[name];
   }
   return part;
 }
 
-function joined<T>(parts: readonly Readonly<Record<string, T>>[]): Record<`${number}.${string}`, T> {
-  const whole: Record<`${number}.${string}`, T> = {};
+/** Merges records, one per cell; the names in record n get the prefix `n.`. */
+function withPrefixes<T>(parts: readonly Readonly<Record<string, T>>[]): Record<`${number}.${string}`, T> {
+  const merged: Record<`${number}.${string}`, T> = {};
   parts.forEach((part, n) => {
-    for (const name in part) whole[`${n}.${name}`] = part[name];
+    for (const name in part) merged[`${n}.${name}`] = part[name];
   });
-  return whole;
+  return merged;
 }
 
 /** Stacks cells into one cell, for `recurrent`. */
 export function stackedCells(cells: readonly Cell[]): StackedCells {
   if (!Array.isArray(cells))
     throw valueError(
-      `stackedCells takes an array of cells, as in stackedCells([lstmCell({ units: 8 })]), got ${shown(cells)}.`,
+      `stackedCells takes an array of cells, as in stackedCells([lstmCell({ units: 8 })]), got ${formatValue(cells)}.`,
     );
   return new StackedCells({ cells });
 }

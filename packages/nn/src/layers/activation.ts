@@ -1,4 +1,4 @@
-/** `activation`: an activation as a separate layer. */
+/** `activation`: a layer that applies an activation. */
 import type { MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import {
@@ -15,11 +15,11 @@ export interface ActivationOptions extends LayerOptions {
 
 export class Activation extends Layer<ActivationOptions> {
   static override readonly className = 'Activation';
-  readonly #function: ReturnType<typeof activationFunction>;
+  readonly #activation: ReturnType<typeof activationFunction>;
 
   constructor(options: ActivationOptions) {
     super(options);
-    this.#function = activationFunction(options.activation, this.label);
+    this.#activation = activationFunction(options.activation, this.label);
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
@@ -27,7 +27,7 @@ export class Activation extends Layer<ActivationOptions> {
   }
 
   call([x]: readonly MaskedSequence[]): MaskedSequence[] {
-    return [{ value: this.#function(x.value), mask: x.mask }];
+    return [{ value: this.#activation(x.value), mask: x.mask }];
   }
 
   override streaming(inputs: readonly boolean[]): boolean[] {
@@ -35,9 +35,9 @@ export class Activation extends Layer<ActivationOptions> {
   }
 }
 
-/** Applies an activation to x of any shape; `softmax` and similar functions act on the last axis. */
+/** Creates a layer that applies an activation to x of any shape. `softmax` and similar functions act on the last axis. */
 export function activation(options: ActivationOptions | ActivationName): Activation {
-  const own = typeof options === 'object' ? options : { activation: options };
-  checkOptions<ActivationOptions>('activation', own, { activation: true, ...LAYER });
-  return new Activation(own);
+  const layerOptions = typeof options === 'object' ? options : { activation: options };
+  checkOptions<ActivationOptions>('activation', layerOptions, { activation: true, ...LAYER });
+  return new Activation(layerOptions);
 }

@@ -1,8 +1,8 @@
 /**
- * `bidirectional`: one layer runs forwards over the sequence, one backwards (Schuster & Paliwal 1997), and their
- * outputs are merged step by step. As in Keras, both zero the outputs of masked steps if and only if they return
- * sequences; without sequences, the last output of each direction is merged (at the end for forward, at the start for
- * backward); the states of forward come first, and initial states are given in the same order.
+ * `bidirectional`: one layer runs forwards over the sequence, another one backwards (Schuster & Paliwal 1997), and their
+ * outputs are merged. As in Keras, sequences are merged step by step, with zeros as outputs of masked steps; without
+ * sequences, the last outputs of both directions are merged (at the end of the sequence for forward, at its start for
+ * backward). Initial states and returned states of the forward layer come before those of the backward layer.
  */
 import {
   add,
@@ -21,14 +21,14 @@ import { LAYER } from '../option-names.js';
 import type { BuildTools } from '../registry.js';
 import { Recurrent, type RecurrentOptions } from './recurrent.js';
 
-const merges = {
+const mergeFunctions = {
   concat: (forward: Tensor, backward: Tensor): Tensor => concat([forward, backward], -1),
   sum: add,
   ave: (forward: Tensor, backward: Tensor): Tensor => mul(add(forward, backward), 0.5),
   mul,
 } satisfies Record<string, (forward: Tensor, backward: Tensor) => Tensor>;
 
-export type MergeMode = keyof typeof merges | 'none';
+export type MergeMode = keyof typeof mergeFunctions | 'none';
 
 export interface BidirectionalOptions extends LayerOptions {
   /** How the two outputs are merged; `none` returns both, forward first. Default `concat`. */
@@ -37,15 +37,15 @@ export interface BidirectionalOptions extends LayerOptions {
   backwardLayer?: Recurrent;
 }
 
-/** A layer of the same class with changed options and separate weights. @param cell default: a clone */
-function variant(
+/** Creates a layer of the same class with changed options. @param cell its cell; default: a clone with separate weights */
+function withOptions(
   layer: Recurrent,
   changes: RecurrentOptions,
   cell: Cell | undefined = layer.cell.clone?.(),
 ): Recurrent {
   if (cell) return new Recurrent(cell, { ...layer.options, ...changes }, layer.className);
   throw valueError(
-    `${layer.label}: a second layer like this one is needed, and ${layer.cell.className} has no clone(). Give the cell one.`,
+    `${layer.label}: cannot be copied for the other direction, because ${layer.cell.className} has no method clone(). Implement it.`,
     { layer: layer.name },
   );
 }
@@ -55,27 +55,27 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
   readonly forwardLayer: Recurrent;
   readonly backwardLayer: Recurrent;
   readonly mergeMode: MergeMode;
-  /** The constants that both cells read. */
+  /** Names of the constants that both cells read. */
   override readonly constants: readonly string[];
 
   constructor(layer: Recurrent, options: BidirectionalOptions = {}) {
     super(options);
     if (!(layer instanceof Recurrent)) {
-      throw this.error('value', 'it wraps a recurrent layer: bidirectional(lstm({ ... })).');
+      throw this.error('value', 'needs a recurrent layer, as in bidirectional(lstm({ ... })).');
     }
     this.mergeMode = options.mergeMode ?? 'concat';
-    if (this.mergeMode !== 'none' && !Object.hasOwn(merges, this.mergeMode)) {
-      const names = [...Object.keys(merges), 'none'].join(', ');
+    if (this.mergeMode !== 'none' && !Object.hasOwn(mergeFunctions, this.mergeMode)) {
+      const names = [...Object.keys(mergeFunctions), 'none'].join(', ');
       throw this.error('value', `there is no mergeMode "${String(this.mergeMode)}". Choose one of ${names}.`);
     }
     const zeroOutputForMask = layer.returnSequences;
     const kind = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
-    const own = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
-    this.forwardLayer = variant(layer, { name: `forward_${kind}`, zeroOutputForMask }, own(layer));
+    const cloned = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
+    this.forwardLayer = withOptions(layer, { name: `forward_${kind}`, zeroOutputForMask }, cloned(layer));
     const { backwardLayer } = options;
     this.backwardLayer = backwardLayer
-      ? variant(backwardLayer, { name: `backward_${kind}`, zeroOutputForMask }, own(backwardLayer))
-      : variant(layer, { name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
+      ? withOptions(backwardLayer, { name: `backward_${kind}`, zeroOutputForMask }, cloned(backwardLayer))
+      : withOptions(layer, { name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
     this.constants = this.forwardLayer.constants;
     this.#checkPair();
   }
@@ -95,37 +95,37 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
-    const { forward, backward } = this.#halves(inputs);
+    const { forward, backward } = this.#splitInputs(inputs);
     const [y, ...states] = this.forwardLayer.outputShapes(forward);
-    const [yBack, ...backStates] = this.backwardLayer.outputShapes(backward);
-    if (this.mergeMode === 'none') return [y, yBack, ...states, ...backStates];
+    const [backwardY, ...backwardStates] = this.backwardLayer.outputShapes(backward);
+    if (this.mergeMode === 'none') return [y, backwardY, ...states, ...backwardStates];
     const last = y.length - 1;
-    const width = y[last] + (this.mergeMode === 'concat' ? yBack[last] : 0);
-    return [[...y.slice(0, last), width], ...states, ...backStates];
+    const width = y[last] + (this.mergeMode === 'concat' ? backwardY[last] : 0);
+    return [[...y.slice(0, last), width], ...states, ...backwardStates];
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
-    const { forward, backward } = this.#halves(inputs);
+    const { forward, backward } = this.#splitInputs(inputs);
     this.buildInner(this.forwardLayer, forward, this.forwardLayer.name);
     this.buildInner(this.backwardLayer, backward, this.backwardLayer.name);
   }
 
   call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
-    const { forward, backward } = this.#halves(inputs);
+    const { forward, backward } = this.#splitInputs(inputs);
     const [y, ...states] = this.forwardLayer.invokeAligned(forward, context, true);
-    const [yBack, ...backStates] = this.backwardLayer.invokeAligned(backward, context, true);
-    return [...this.merge(y, yBack), ...states, ...backStates];
+    const [backwardY, ...backwardStates] = this.backwardLayer.invokeAligned(backward, context, true);
+    return [...this.merge(y, backwardY), ...states, ...backwardStates];
   }
 
   /** Merges the outputs of both directions, which are in time order. */
   merge(forward: MaskedSequence, backward: MaskedSequence): MaskedSequence[] {
     if (this.mergeMode === 'none') return [forward, backward];
-    const value = merges[this.mergeMode](forward.value, backward.value);
+    const value = mergeFunctions[this.mergeMode](forward.value, backward.value);
     return [{ value, mask: forward.mask }];
   }
 
   override streaming(): boolean[] {
-    throw this.nonCausal('is bidirectional and reads the sequence from its end as well');
+    throw this.nonCausal('is bidirectional, so it also reads the sequence from its end');
   }
 
   override get config(): LayerConfig {
@@ -141,53 +141,56 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     };
   }
 
+  /** @throws UnrollError `value` if the layers of both directions do not match */
   #checkPair(): void {
-    const { forwardLayer: one, backwardLayer: other } = this;
-    if (one.goBackwards || !other.goBackwards) {
+    const { forwardLayer: forward, backwardLayer: backward } = this;
+    if (forward.goBackwards || !backward.goBackwards) {
       throw this.error(
         'value',
-        'the forward layer must run forwards, and backwardLayer needs goBackwards: true.',
+        'goBackwards must be false for the forward layer and true for backwardLayer.',
       );
     }
     for (const option of ['returnSequences', 'returnState', 'stateful'] as const) {
-      if (one[option] === other[option]) continue;
+      if (forward[option] === backward[option]) continue;
       throw this.error(
         'value',
-        `${option} must be the same in both directions, got ${one[option]} forward and ${other[option]} backward.`,
+        `${option} must be the same in both directions, got ${forward[option]} forward and ${backward[option]} backward.`,
       );
     }
-    if (one.constants.join() !== other.constants.join()) {
+    if (forward.constants.join() !== backward.constants.join()) {
       throw this.error('value', 'the cells of both directions must declare the same constants.');
     }
-    if (this.mergeMode !== 'none' && this.mergeMode !== 'concat' && one.cell.units !== other.cell.units) {
+    const [units, backwardUnits] = [forward.cell.units, backward.cell.units];
+    if (this.mergeMode !== 'none' && this.mergeMode !== 'concat' && units !== backwardUnits) {
       throw valueError(
-        `${this.label}: mergeMode ${this.mergeMode} needs the same number of units in both directions.`,
+        `${this.label}: mergeMode ${this.mergeMode} needs the same units in both directions, got ${units} and ${backwardUnits}.`,
       );
     }
   }
 
-  /** The inputs of each direction: the sequence, its half of the initial states, and the constants. */
-  #halves<T>([x, ...others]: readonly T[]): { forward: T[]; backward: T[] } {
-    const end = Math.max(0, others.length - this.constants.length);
-    const states = others.slice(0, end);
-    const constants = others.slice(end);
-    const half = Object.keys(this.forwardLayer.cell.stateSizes).length;
-    const rest = Object.keys(this.backwardLayer.cell.stateSizes).length;
-    if (states.length !== 0 && states.length !== half + rest) {
+  /** Splits the inputs by direction: each gets the sequence, its initial states and the constants. */
+  #splitInputs<T>([x, ...rest]: readonly T[]): { forward: T[]; backward: T[] } {
+    const end = Math.max(0, rest.length - this.constants.length);
+    const states = rest.slice(0, end);
+    const constants = rest.slice(end);
+    const forwardCount = Object.keys(this.forwardLayer.cell.stateSizes).length;
+    const count = forwardCount + Object.keys(this.backwardLayer.cell.stateSizes).length;
+    if (states.length !== 0 && states.length !== count) {
       throw this.error(
         'shape',
-        `takes ${half + rest} initial states, forward's then backward's, or none; got ${states.length}.`,
+        `takes ${count} initial states (forward, then backward) or none, got ${states.length}.`,
       );
     }
     return {
-      forward: [x, ...states.slice(0, half), ...constants],
-      backward: [x, ...states.slice(half), ...constants],
+      forward: [x, ...states.slice(0, forwardCount), ...constants],
+      backward: [x, ...states.slice(forwardCount), ...constants],
     };
   }
 }
 
 /**
- * Runs a recurrent layer in both directions: x [B, T, I] to [B, 2H] with `concat`, [B, T, 2H] with `returnSequences`.
+ * Creates a layer that runs a recurrent layer in both directions. With mergeMode `concat`, it converts x [B, T, I] to
+ * [B, 2H], or to [B, T, 2H] with `returnSequences`.
  * @param layer the forward layer; its name and options are copied, but not its weights
  */
 export function bidirectional(layer: Recurrent, options: BidirectionalOptions = {}): Bidirectional {

@@ -1,4 +1,4 @@
-/** `dense`: y = φ(x W + b) on the last axis. */
+/** `dense`: a fully connected layer, y = φ(x W + b) on the last axis. */
 import { linear, type MaskedSequence, type Parameter, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';
@@ -81,12 +81,12 @@ export class Dense extends Layer<DenseOptions> {
   }
 }
 
-/** A fully connected layer on the last axis: [B, ..., I] to [B, ..., units]. */
+/** Creates a fully connected layer on the last axis: [B, ..., I] to [B, ..., units]. */
 export function dense(options: DenseOptions): Dense {
   checkOptions('dense', options, {
     units: 'count',
     activation: true,
-    useBias: 'flag',
+    useBias: 'boolean',
     kernelInitializer: true,
     biasInitializer: true,
     kernelRegularizer: true,

@@ -1,6 +1,6 @@
 /**
  * `dropout` (Srivastava et al. 2014): in training, sets random elements to 0 and scales up the others to preserve the
- * sum.
+ * expected sum.
  */
 import { type ForwardContext, type MaskedSequence, mul, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -13,11 +13,11 @@ export interface DropoutOptions extends LayerOptions {
   /** Fraction of the elements to drop, in [0, 1). */
   rate: number;
   /**
-   * Shape of the random mask, which is broadcast: null for the size of x, 1 for a shared value. `[null, 1, null]`
-   * drops whole features.
+   * Shape of the random mask, which is broadcast to x; null: the size of x on this axis. `[null, 1, null]` drops whole
+   * features of a sequence. Default: the shape of x.
    */
   noiseShape?: readonly (number | null)[];
-  /** Seed of the mask. Default: the random stream of the training. */
+  /** Seed of the mask. Default: the random stream of the training run. */
   seed?: number;
 }
 
@@ -50,8 +50,8 @@ export class Dropout extends Layer<DropoutOptions> {
   }
 }
 
-/** Applies dropout to x of any shape. */
+/** Creates a layer that applies dropout to x of any shape. */
 export function dropout(options: DropoutOptions): Dropout {
-  checkOptions('dropout', options, { rate: 'share', noiseShape: 'list', seed: 'integer', ...LAYER });
+  checkOptions('dropout', options, { rate: 'fraction', noiseShape: 'array', seed: 'integer', ...LAYER });
   return new Dropout(options);
 }

@@ -1,4 +1,4 @@
-/** `embedding`: a vector for each id, stored as the rows of a table. With `maskZero`, id 0 is padding. */
+/** `embedding`: looks up a vector for each id, in the rows of a table. With `maskZero`, id 0 is padding. */
 import {
   formatShape,
   gather,
@@ -17,13 +17,13 @@ import { LAYER } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
 
 export interface EmbeddingOptions extends LayerOptions {
-  /** Number of ids, from 0 to inputDim - 1: the size of the vocabulary, plus 1 for padding with `maskZero`. */
+  /** Number of ids (0 to inputDim - 1): the size of the vocabulary, plus 1 if id 0 is padding. */
   inputDim: number;
   /** Width of the vectors. */
   outputDim: number;
   /** Treat id 0 as padding: later layers mask its steps. Default false. */
   maskZero?: boolean;
-  /** Default `randomUniform`, in ±0.05. */
+  /** Initialiser of the table. Default `randomUniform`, in ±0.05. */
   embeddingsInitializer?: Initializer;
   /** Regulariser of the table. Default: none. */
   embeddingsRegularizer?: Regularizer | null;
@@ -51,13 +51,16 @@ export class Embedding extends Layer<EmbeddingOptions> {
         : Float64Array.from(weights.flatMap((row) => [...row]))
       : null;
     if (!weights) return;
-    const wanted = [options.inputDim, options.outputDim];
-    const given =
+    const expected = [options.inputDim, options.outputDim];
+    const shape =
       'shape' in weights ? weights.shape : [weights.length, ...new Set(weights.map((row) => row.length))];
-    if (given.length !== 2 || given.some((extent, axis) => extent !== wanted[axis]))
-      throw this.error('shape', `weights have shape ${formatShape(given)}, expected ${formatShape(wanted)}.`);
-    const wrong = Array.from(this.#pretrained ?? []).find((value) => !Number.isFinite(value));
-    if (wrong !== undefined) throw this.error('nan', `weights must be finite numbers, got ${wrong}.`);
+    if (shape.length !== 2 || shape.some((extent, axis) => extent !== expected[axis]))
+      throw this.error(
+        'shape',
+        `weights must have shape ${formatShape(expected)}, got ${formatShape(shape)}.`,
+      );
+    const notFinite = Array.from(this.#pretrained ?? []).find((value) => !Number.isFinite(value));
+    if (notFinite !== undefined) throw this.error('nan', `weights must be finite numbers, got ${notFinite}.`);
   }
 
   outputShapes([ids]: readonly Shape[]): Shape[] {
@@ -77,10 +80,10 @@ export class Embedding extends Layer<EmbeddingOptions> {
   call([ids]: readonly MaskedSequence[]): MaskedSequence[] {
     const values = hostValues(ids.value, `The input of ${this.label}`);
     const { inputDim, maskZero } = this.options;
-    const bad = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
-    if (bad >= 0) throw this.#unknown(values[bad], bad, ids.value.shape);
-    const own = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
-    const mask = own && ids.mask ? mul(own, ids.mask) : (own ?? ids.mask);
+    const unknown = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
+    if (unknown >= 0) throw this.#unknownId(values[unknown], unknown, ids.value.shape);
+    const padding = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
+    const mask = padding && ids.mask ? mul(padding, ids.mask) : (padding ?? ids.mask);
     return [{ value: gather(this.#table, ids.value), mask }];
   }
 
@@ -88,20 +91,22 @@ export class Embedding extends Layer<EmbeddingOptions> {
     return [...inputs];
   }
 
-  #unknown(id: number, at: number, shape: Shape): Error {
+  /** @param index offset of the id in the input of this shape */
+  #unknownId(id: number, index: number, shape: Shape): Error {
     const { inputDim } = this.options;
     const length = shape.length > 1 ? shape[shape.length - 1] : 1;
     const position =
-      shape.length > 1 ? `row ${Math.floor(at / length)}, step ${at % length}` : `position ${at}`;
+      shape.length > 1 ? `row ${Math.floor(index / length)}, step ${index % length}` : `position ${index}`;
     return this.error(
       'value',
-      `the token ${id} at ${position} is not one of its ${inputDim} ids (0 to ${inputDim - 1}). ` +
-        'Make inputDim the size of the vocabulary (plus 1 if 0 is padding), or map unknown words to one reserved id.',
-      { id, position: at, inputDim },
+      `ids must be integers from 0 to ${inputDim - 1}, got ${id} at ${position}. ` +
+        'Set inputDim to the size of the vocabulary (plus 1 if 0 is padding), or map unknown words to one reserved id.',
+      { id, position: index, inputDim },
     );
   }
 }
 
+/** Returns the mask of ids: 0 where the id is 0. */
 function paddingMask(ids: Float32Array | Float64Array, shape: Shape): Tensor {
   return hostTensor(
     ids.map((id) => (id === 0 ? 0 : 1)),
@@ -109,12 +114,12 @@ function paddingMask(ids: Float32Array | Float64Array, shape: Shape): Tensor {
   );
 }
 
-/** Looks up the vector of each id: [B, T] to [B, T, outputDim]. */
+/** Creates a layer that looks up the vector of each id: [B, T] to [B, T, outputDim]. */
 export function embedding(options: EmbeddingOptions): Embedding {
   checkOptions('embedding', options, {
     inputDim: 'count',
     outputDim: 'count',
-    maskZero: 'flag',
+    maskZero: 'boolean',
     embeddingsInitializer: true,
     embeddingsRegularizer: true,
     embeddingsConstraint: true,

@@ -1,5 +1,5 @@
 /**
- * The layers other than those over the cells of ../cells. Configs can name each class here that has a static
+ * Exports the layers, except those in ../cells (`lstm`, `gru`, ...). Configs can refer to each layer class by its
  * `className`.
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';

@@ -1,6 +1,6 @@
-/** `input`: an input of a functional model. */
+/** `input`: declares an input of a model. */
 import { type MaskedSequence, type Shape, valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 import { makeNode, type SymbolicTensor } from '../graph.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
@@ -8,7 +8,7 @@ import { LAYER } from '../option-names.js';
 export interface InputOptions extends LayerOptions {
   /** Shape of one example without the batch axis; null: any size. `[null, 8]` is a sequence of any length. */
   shape: readonly (number | null)[];
-  /** A fixed batch size, for stateful layers. Default: any. */
+  /** Fixed batch size, for stateful layers. Default: any. */
   batchSize?: number;
 }
 
@@ -33,21 +33,21 @@ export class InputLayer extends Layer<InputOptions> {
   }
 }
 
-/** A symbolic tensor for a functional model, or the first entry of `sequential`. */
+/** Creates a symbolic tensor: an input of a functional model, or the first entry of `sequential`. */
 export function input(options: InputOptions): SymbolicTensor {
-  checkOptions('input', options, { shape: 'list', batchSize: 'count', ...LAYER });
+  checkOptions('input', options, { shape: 'array', batchSize: 'count', ...LAYER });
   if (
     options.shape.some(
       (extent) => extent !== null && extent !== -1 && !(Number.isInteger(extent) && extent > 0),
     )
   )
     throw valueError(
-      `input: shape must contain only positive integers and null, got ${shown(options.shape)}.`,
+      `input: shape must contain only positive integers and null, got ${formatValue(options.shape)}.`,
     );
   return symbolicInput(new InputLayer(options));
 }
 
-/** The output of an input layer. */
+/** Returns the output of an input layer. */
 export function symbolicInput(layer: InputLayer): SymbolicTensor {
   return makeNode(layer, [], null, [layer.shape]).outputs[0];
 }

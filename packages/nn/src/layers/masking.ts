@@ -1,12 +1,12 @@
-/** `masking`: treats steps whose features all equal one value as padding. */
+/** `masking`: masks the steps whose features all equal a given value. */
 import type { ForwardContext, MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
-import { maskWhere, validSteps } from '../masks.js';
+import { maskWhere, zeroMaskedSteps } from '../masks.js';
 import { LAYER } from '../option-names.js';
 
 export interface MaskingOptions extends LayerOptions {
-  /** Default 0. */
+  /** The value that marks padding. Default 0. */
   maskValue?: number;
 }
 
@@ -24,12 +24,12 @@ export class Masking extends Layer<MaskingOptions> {
     // Compare in the precision of the values: 0.1 as float32 differs from the option 0.1.
     const { maskValue = 0 } = this.options;
     const padding = values instanceof Float32Array ? Math.fround(maskValue) : maskValue;
-    const isPadding = (at: number): boolean => {
-      for (let i = at; i < at + I; i++) if (values[i] !== padding) return false;
+    const isPadding = (start: number): boolean => {
+      for (let i = start; i < start + I; i++) if (values[i] !== padding) return false;
       return true;
     };
     const mask = maskWhere(B, T, (row, step) => !isPadding((row * T + step) * I));
-    return [{ value: validSteps(x.value, mask), mask }];
+    return [{ value: zeroMaskedSteps(x.value, mask), mask }];
   }
 
   override streaming(inputs: readonly boolean[]): boolean[] {
@@ -37,7 +37,7 @@ export class Masking extends Layer<MaskingOptions> {
   }
 }
 
-/** Marks steps of x [B, T, I] whose features all equal `maskValue` as padding, and zeroes them. */
+/** Creates a layer that masks the steps of x [B, T, I] whose features all equal `maskValue`, and sets them to 0. */
 export function masking(options: MaskingOptions = {}): Masking {
   checkOptions('masking', options, { maskValue: 'number', ...LAYER });
   return new Masking(options);

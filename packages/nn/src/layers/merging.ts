@@ -1,12 +1,23 @@
 /**
- * Layers with several inputs: `addLayer`, `multiply`, `concatenate`. Inputs are broadcast; inputs of lower rank first
- * get axes of size 1 after the batch. As in Keras, a step is valid if any input's mask says so, provided that all
- * inputs have one. (`add` is the op.)
+ * Layers with several inputs: `addLayer`, `multiply`, `concatenate`. (`addLayer` is not named `add` because `add` is the
+ * tensor op.) `addLayer` and `multiply` broadcast their inputs; those of lower rank get axes of size 1 after the batch
+ * axis. As in Keras, if all inputs have masks, a step of the output is valid if it is valid in any of them; if one has
+ * no mask, the output has none.
  */
-import { add, concat, type MaskedSequence, mul, reshape, type Shape, sub, type Tensor } from '@unroll/core';
+import {
+  add,
+  concat,
+  formatShape,
+  type MaskedSequence,
+  mul,
+  reshape,
+  type Shape,
+  sub,
+  type Tensor,
+} from '@unroll/core';
 import { broadcastShapes, checkOptions } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
-import { anyMask, validSteps } from '../masks.js';
+import { anyMask, zeroMaskedSteps } from '../masks.js';
 import { LAYER } from '../option-names.js';
 
 abstract class Merge extends Layer {
@@ -15,20 +26,20 @@ abstract class Merge extends Layer {
   outputShapes(inputs: readonly Shape[]): Shape[] {
     if (inputs.length < 2) throw this.error('shape', `needs at least two inputs, got ${inputs.length}.`);
     const rank = Math.max(...inputs.map((shape) => shape.length));
-    const lifted = inputs.map((shape) => lift(shape, rank));
-    return [lifted.reduce((a, b) => this.#broadcast(a, b))];
+    const shapes = inputs.map((shape) => expandToRank(shape, rank));
+    return [shapes.reduce((a, b) => this.#broadcast(a, b))];
   }
 
   call(inputs: readonly MaskedSequence[]): MaskedSequence[] {
     const rank = Math.max(...inputs.map(({ value }) => value.rank));
     const mask = anyMask(inputs.map((input) => input.mask));
     const values = inputs.map((input) => {
-      const value = this.masked(input);
-      return reshape(value, lift(value.shape, rank));
+      const value = this.maskInput(input);
+      return reshape(value, expandToRank(value.shape, rank));
     });
     return [
       {
-        value: this.merged(
+        value: this.maskOutput(
           values.reduce((a, b) => this.combine(a, b)),
           mask,
         ),
@@ -37,25 +48,26 @@ abstract class Merge extends Layer {
     ];
   }
 
-  /** The value of an input to merge, after masking. */
-  protected masked({ value }: MaskedSequence): Tensor {
+  /** Applies the mask of an input to its value. */
+  protected maskInput({ value }: MaskedSequence): Tensor {
     return value;
   }
 
-  /** The output with its mask applied. */
-  protected merged(value: Tensor, _mask: Tensor | null): Tensor {
+  /** Applies the mask of the output to its value. */
+  protected maskOutput(value: Tensor, _mask: Tensor | null): Tensor {
     return value;
   }
 
   override streaming(inputs: readonly boolean[]): boolean[] {
-    return [inputs.some((along) => along)];
+    return [inputs.some((isStreamed) => isStreamed)];
   }
 
+  /** Returns the broadcast shape. Unknown sizes (-1) fit any size. */
   #broadcast(a: Shape, b: Shape): Shape {
-    const known = a.map((extent, d) => (extent === -1 || b[d] === -1 ? 1 : extent));
-    const other = b.map((extent, d) => (extent === -1 || a[d] === -1 ? 1 : extent));
+    const knownA = a.map((extent, d) => (extent === -1 || b[d] === -1 ? 1 : extent));
+    const knownB = b.map((extent, d) => (extent === -1 || a[d] === -1 ? 1 : extent));
     try {
-      const shape = broadcastShapes(this.label, known, other);
+      const shape = broadcastShapes(this.label, knownA, knownB);
       return shape.map((extent, d) => (a[d] === -1 || b[d] === -1 ? Math.max(a[d], b[d]) : extent));
     } catch {
       throw this.shapeError(b, `a shape that broadcasts with [${a.join(', ')}]`);
@@ -64,7 +76,7 @@ abstract class Merge extends Layer {
 }
 
 /** Inserts axes of size 1 after the batch axis, up to the rank. */
-function lift(shape: Shape, rank: number): Shape {
+function expandToRank(shape: Shape, rank: number): Shape {
   return [shape[0], ...new Array<number>(rank - shape.length).fill(1), ...shape.slice(1)];
 }
 
@@ -73,7 +85,7 @@ export class Add extends Merge {
   protected readonly combine = add;
 }
 
-/** The elementwise sum of the inputs. A residual connection is `addLayer().apply([x, y])`. */
+/** Creates a layer that adds its inputs elementwise. A residual connection is `addLayer().apply([x, y])`. */
 export function addLayer(options: LayerOptions = {}): Add {
   checkOptions('addLayer', options, LAYER);
   return new Add(options);
@@ -83,24 +95,26 @@ export class Multiply extends Merge {
   static override readonly className = 'Multiply';
   protected readonly combine = mul;
 
-  protected override masked({ value, mask }: MaskedSequence): Tensor {
+  /** Sets masked steps to 1. */
+  protected override maskInput({ value, mask }: MaskedSequence): Tensor {
     if (mask === null) return value;
-    return add(validSteps(value, mask), sub(1, besides(mask, value.rank)));
+    return add(zeroMaskedSteps(value, mask), sub(1, withTrailingAxes(mask, value.rank)));
   }
 
-  protected override merged(value: Tensor, mask: Tensor | null): Tensor {
-    return mask === null ? value : mul(value, besides(mask, value.rank));
+  /** Sets masked steps to 0. */
+  protected override maskOutput(value: Tensor, mask: Tensor | null): Tensor {
+    return mask === null ? value : mul(value, withTrailingAxes(mask, value.rank));
   }
 }
 
-/** A mask [B, T] with trailing axes of size 1, up to the rank. */
-function besides(mask: Tensor, rank: number): Tensor {
+/** Appends axes of size 1 to a mask [B, T], up to the rank. */
+function withTrailingAxes(mask: Tensor, rank: number): Tensor {
   return reshape(mask, [...mask.shape, ...new Array<number>(rank - mask.rank).fill(1)]);
 }
 
 /**
- * The elementwise product of the inputs. A masked step of an input counts as 1; if all inputs have masks, steps that
- * are masked in all of them are 0 (as in Keras).
+ * Creates a layer that multiplies its inputs elementwise. As in Keras, a masked step of an input counts as 1, and a step
+ * that is masked in all inputs is 0.
  */
 export function multiply(options: LayerOptions = {}): Multiply {
   checkOptions('multiply', options, LAYER);
@@ -108,7 +122,7 @@ export function multiply(options: LayerOptions = {}): Multiply {
 }
 
 export interface ConcatenateOptions extends LayerOptions {
-  /** Default -1, the features. */
+  /** The axis to concatenate along. Default -1, the features. */
   axis?: number;
 }
 
@@ -118,19 +132,22 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   outputShapes(inputs: readonly Shape[]): Shape[] {
     const [first, ...others] = inputs;
     if (others.length === 0) throw this.error('shape', 'needs at least two inputs, got 1.');
-    const at = this.#axis(first.length);
-    for (const shape of others) {
+    const axis = this.#axis(first.length);
+    for (const [i, shape] of others.entries()) {
       const fits =
         shape.length === first.length &&
-        shape.every((extent, d) => d === at || extent === first[d] || extent === -1 || first[d] === -1);
+        shape.every((extent, d) => d === axis || extent === first[d] || extent === -1 || first[d] === -1);
       if (!fits)
-        throw this.shapeError(shape, `[${first.join(', ')}] except for axis ${at}, like the first input`);
+        throw this.error(
+          'shape',
+          `all inputs must have the shape of the first, ${formatShape(first)}, except on axis ${axis}; input ${i + 1} has ${formatShape(shape)}.`,
+        );
     }
-    const total = inputs.some((shape) => shape[at] === -1)
+    const total = inputs.some((shape) => shape[axis] === -1)
       ? -1
-      : inputs.reduce((sum, shape) => sum + shape[at], 0);
+      : inputs.reduce((sum, shape) => sum + shape[axis], 0);
     return [
-      first.map((extent, d) => (d === at ? total : Math.max(...inputs.map((shape) => shape[d]), extent))),
+      first.map((extent, d) => (d === axis ? total : Math.max(...inputs.map((shape) => shape[d]), extent))),
     ];
   }
 
@@ -143,24 +160,29 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   }
 
   override streaming(inputs: readonly boolean[]): boolean[] {
-    if (!inputs.some((along) => along)) return [false];
-    if (inputs.some((along) => !along))
+    if (!inputs.some((isStreamed) => isStreamed)) return [false];
+    if (inputs.some((isStreamed) => !isStreamed))
       throw this.nonCausal('concatenates a sequence with a value without a time axis');
     if (this.nodes.some(({ inputs: [x] }) => this.#axis(x.shape.length) === 1))
       throw this.nonCausal('concatenates sequences along the time axis');
     return [true];
   }
 
+  /** Returns the axis for inputs of this rank, as a non-negative number. */
   #axis(rank: number): number {
     const { axis = -1 } = this.options;
-    const at = axis < 0 ? axis + rank : axis;
-    if (at < 1 || at >= rank) throw this.error('value', `axis must be from 1 to ${rank - 1}, got ${axis}.`);
-    return at;
+    const positive = axis < 0 ? axis + rank : axis;
+    if (positive < 1 || positive >= rank)
+      throw this.error(
+        'value',
+        `axis ${axis} is out of range for inputs of rank ${rank}. Axis 0, the batch, cannot be concatenated.`,
+      );
+    return positive;
   }
 
   /**
-   * On the time axis, the masks are concatenated too (all steps are valid if a mask is missing); otherwise a step is
-   * valid if any mask says so.
+   * Returns the mask of the output. On the time axis, the masks are concatenated (without a mask, all steps are valid);
+   * on other axes, a step is valid if it is valid in any mask.
    */
   #mask(inputs: readonly MaskedSequence[]): Tensor | null {
     if (inputs.every(({ mask }) => mask === null)) return null;
@@ -174,7 +196,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
   }
 }
 
-/** Concatenates the inputs over an axis: [B, ..., I] and [B, ..., J] to [B, ..., I+J]. */
+/** Creates a layer that concatenates its inputs along an axis: [B, ..., I] and [B, ..., J] to [B, ..., I+J]. */
 export function concatenate(options: ConcatenateOptions = {}): Concatenate {
   checkOptions('concatenate', options, { axis: 'integer', ...LAYER });
   return new Concatenate(options);

@@ -1,6 +1,6 @@
 /**
- * `Recurrent`: the layer that runs a cell over a sequence. The cell computes one step; the layer adds masks, dropout,
- * direction, initial and carried states, and streams. `lstm`, `gru`, `simpleRNN` and custom cells use this layer.
+ * `Recurrent`: the layer that runs a cell over a sequence. The cell computes one step; the layer implements masks,
+ * dropout, direction, initial and carried states, and streams. `lstm`, `gru`, `simpleRNN` and custom cells use it.
  */
 import {
   add,
@@ -15,7 +15,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions, shown, sizeOf } from '@unroll/core/internal';
+import { checkOptions, formatValue, sizeOf } from '@unroll/core/internal';
 import { builders } from '../builders.js';
 import {
   type Cell,
@@ -26,7 +26,7 @@ import {
   zeroState,
 } from '../cells/cell.js';
 import { checkRate } from '../cells/matrix-cell.js';
-import { runCell, stepThrough } from '../cells/run.js';
+import { runCell, runSteps } from '../cells/run.js';
 import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
@@ -34,7 +34,7 @@ import { recurrentOptions } from '../option-names.js';
 import { runPacked } from '../packing.js';
 import type { BuildTools } from '../registry.js';
 
-/** Options of every recurrent layer, in addition to those of its cell. The defaults are those of Keras 3. */
+/** Options of every recurrent layer, in addition to those of its cell. Defaults as in Keras 3. */
 export interface RecurrentOptions extends LayerOptions {
   /**
    * Return the output of every step, [B, T, H], instead of the last one, [B, H]; the mask is then passed to the next
@@ -47,32 +47,32 @@ export interface RecurrentOptions extends LayerOptions {
   goBackwards?: boolean;
   /** Start each call with the final states of the previous one, until `resetStates()`. Default false. */
   stateful?: boolean;
-  /** Outputs of masked steps are 0 instead of the last valid output. Default false. */
+  /** Output 0 at masked steps instead of the last valid output. Default false. */
   zeroOutputForMask?: boolean;
-  /** Dropout rate of the inputs, with the same mask at every step. Default: that of the cell, or 0. */
+  /** Dropout rate of the inputs, with the same mask at every step. Default: the rate of the cell, or 0. */
   dropout?: number;
   /**
-   * Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default: that of the
+   * Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default: the rate of the
    * cell, or 0.
    */
   recurrentDropout?: number;
-  /** Seed of the dropout masks. Default: the random stream of the training. */
+  /** Seed of the dropout masks. Default: the random stream of the training run. */
   seed?: number;
 }
 
-/** The layer that has built each cell. */
+/** The layer that uses each cell. */
 const owners = new WeakMap<Cell, Recurrent>();
 
 export class Recurrent extends Layer<RecurrentOptions> {
   static override readonly className: string = 'RNN';
   declare readonly options: Readonly<RecurrentOptions>;
   readonly cell: Cell;
-  /** Names of the constants that the cell reads, in the order of the inputs after the initial states. */
+  /** Names of the constants that the cell reads. They are the last inputs, in this order. */
   override readonly constants: readonly string[];
-  /** @internal Step the cell even if it has a fused sequence; tests use this to compare the two. */
-  composed = false;
-  /** Keras's class name, unless it is `RNN`. Undefined while the base class is constructed. */
-  protected readonly kind: string | undefined;
+  /** @internal Run step by step, even if the cell has a fused kernel. Tests compare the results. */
+  stepwise = false;
+  /** The class name (`LSTM`, `RNN`, ...); undefined while the base class is being constructed. */
+  protected readonly ownClassName: string | undefined;
   #inputWidth: number | null = null;
   #constantWidths: readonly number[] = [];
   #carried: CellState | null = null;
@@ -81,22 +81,20 @@ export class Recurrent extends Layer<RecurrentOptions> {
     super(options);
     this.cell = cell;
     this.constants = cell.constants ?? [];
-    this.kind = className;
+    this.ownClassName = className;
     checkRate(this.label, 'dropout', options.dropout);
     checkRate(this.label, 'recurrentDropout', options.recurrentDropout);
     if (cell.cells && options.recurrentDropout) {
-      throw valueError(
-        `${this.label}: set recurrentDropout on each of the stacked cells instead of on the layer.`,
-      );
+      throw valueError(`${this.label}: set recurrentDropout on each of the stacked cells, not on the layer.`);
     }
   }
 
-  /** A layer whose options include those of its cell: `LSTM` over LSTMCell. */
+  /** Creates a layer and its cell from the options of both: `LSTM` with an LSTMCell. */
   static over<O extends RecurrentOptions>(
-    kind: { readonly className: string; new (options: O): Cell },
+    cellClass: { readonly className: string; new (options: O): Cell },
     options: O,
   ): Recurrent {
-    return new Recurrent(new kind(options), options, kind.className.replace(/Cell$/, ''));
+    return new Recurrent(new cellClass(options), options, cellClass.className.replace(/Cell$/, ''));
   }
 
   static fromConfig({ cell, ...options }: Record<string, unknown>, build: BuildTools): Recurrent {
@@ -104,7 +102,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   override get className(): string {
-    return this.kind ?? Recurrent.className;
+    return this.ownClassName ?? Recurrent.className;
   }
 
   get returnSequences(): boolean {
@@ -121,7 +119,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
-    const { x, states, constants } = this.#parts(inputs);
+    const { x, states, constants } = this.#splitInputs(inputs);
     if (x.length < 3) {
       throw this.shapeError(
         x,
@@ -134,21 +132,22 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (x[1] === 0) throw this.shapeError(x, 'sequences of at least one time step');
     const width = this.#inputWidth;
     if (width !== null && x[2] !== width) throw this.shapeError(x, `[batch, time, ${width}]`);
-    if (inputs.length > 1 || this.constants.length > 0) this.#checkOthers(x[0], states, constants);
+    if (inputs.length > 1 || this.constants.length > 0)
+      this.#checkStatesAndConstants(x[0], states, constants);
     const y = this.returnSequences ? [x[0], x[1], this.cell.units] : [x[0], this.cell.units];
     if (!this.returnState) return [y];
     return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0], size])];
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
-    const { x, constants } = this.#parts(inputs);
+    const { x, constants } = this.#splitInputs(inputs);
     const width = sizeOf(x.slice(2));
     if (width < 1)
       throw this.shapeError(x, 'a sequence [batch, time, features] with a known number of features');
     this.#inputWidth = x.length === 3 ? x[2] : null;
     this.#claim(this.cell);
     this.#constantWidths = constants.map((shape) => shape[shape.length - 1]);
-    const shapes = named(this.constants, constants);
+    const shapes = byName(this.constants, constants);
     this.cell.build(width, (...parameter) => this.addParameter(...parameter), shapes);
   }
 
@@ -156,48 +155,48 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return this.invokeAligned(inputs, context, false);
   }
 
-  /** Like {@link call}; `realign` puts the outputs of a backward layer in time order. */
+  /** Like {@link call}. With `realign`, the outputs of a backward layer are in time order. */
   invokeAligned(
     inputs: readonly MaskedSequence[],
     context: ForwardContext,
     realign: boolean,
   ): MaskedSequence[] {
-    const { x: input, states, constants } = this.#parts(inputs);
+    const { x: input, states, constants } = this.#splitInputs(inputs);
     const { value: x, mask } = input;
     const [B, , ...step] = x.shape;
-    const state = this.#given(states) ?? this.#carriedFor(B);
+    const state = this.#initialState(states) ?? this.#carriedFor(B);
     const masks = context.training
-      ? builders(this.label).masks(this.cell, this.options, B, sizeOf(step), context.random)
+      ? builders(this.label).drawMasks(this.cell, this.options, B, sizeOf(step), context.random)
       : null;
     const sequence = this.#context(mask, realign, constants);
     if (masks) {
       sequence.recurrentMask = masks.recurrentMask;
       if (masks.inner) sequence.inner = masks.inner;
     }
-    const seen = masks?.inputMask ? mul(x, reshape(masks.inputMask, [B, 1, ...step])) : x;
-    const result = this.run(seen, state, sequence);
+    const droppedX = masks?.inputMask ? mul(x, reshape(masks.inputMask, [B, 1, ...step])) : x;
+    const result = this.run(droppedX, state, sequence);
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
       this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
     return this.#outputs(result, outMask);
   }
 
-  /** The outputs and final state for x [B, T, I]. `state` null: the initial state of the cell. */
+  /** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
-    const run = this.composed ? stepThrough : runCell;
+    const run = this.stepwise ? runSteps : runCell;
     const { mask } = context;
     if (mask === null) return run(this.cell, x, state, context);
     return runPacked({
-      ...{ x, state, context, mask, weights: () => this.countParams() },
-      run: (part, before, own) => run(this.cell, part, before, own),
-      firstState: () => zeroState(this.cell, x.shape[0], context.constants),
+      ...{ x, state, context, mask, parameterCount: () => this.countParams() },
+      run: (...call) => run(this.cell, ...call),
+      initialState: () => zeroState(this.cell, x.shape[0], context.constants),
     });
   }
 
-  override streaming([x, ...others]: readonly (boolean | null)[]): boolean[] {
+  override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence to its start');
-    if (others.some((along) => along !== null)) {
-      throw this.nonCausal('takes its initial state from another layer; stream that part separately');
+    if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
+      throw this.nonCausal('takes its initial state from another layer; stream each separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
@@ -208,14 +207,17 @@ export class Recurrent extends Layer<RecurrentOptions> {
 
   override streamStep(inputs: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
     this.outputShapes(inputs.map(({ value }) => value.shape));
-    const { x, states, constants } = this.#parts(inputs);
+    const { x, states, constants } = this.#splitInputs(inputs);
     const { value, mask } = x;
     const { tensors, parts } = memory;
-    const before = parts.output?.tensors.y ?? null;
-    const state = Object.keys(tensors).length > 0 ? tensors : this.#given(states);
+    const previousY = parts.output?.tensors.y ?? null;
+    const state = Object.keys(tensors).length > 0 ? tensors : this.#initialState(states);
     const sequence = this.#context(mask, false, constants, parts.prepared?.tensors);
     const result = this.run(value, state, sequence);
-    const y = mask && before && !sequence.zeroOutputForMask ? continued(result.y, mask, before) : result.y;
+    const y =
+      mask && previousY && !sequence.zeroOutputForMask
+        ? continueOutputs(result.y, mask, previousY)
+        : result.y;
     const last = this.returnSequences ? lastStep(y) : y;
     memory.tensors = detach(result.state);
     parts.output = { tensors: detach({ y: last }), parts: {} };
@@ -241,13 +243,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return { className, config: { ...config, cell: { className: cell.className, config: cell.config } } };
   }
 
-  /** A cell has the parameters of one layer. A second layer would overwrite them. */
+  /** @throws UnrollError `value` if another layer uses the cell: it would overwrite the parameters */
   #claim(cell: Cell): void {
     const owner = owners.get(cell) ?? this;
     if (owner !== this) {
       throw this.error(
         'value',
-        `its ${cell.className} is already in ${owner.label}. Give each layer its own cell, or use that layer twice.`,
+        `its ${cell.className} is already used by ${owner.label}. Give each layer its own cell.`,
       );
     }
     owners.set(cell, this);
@@ -255,19 +257,19 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   /** Splits the inputs into the sequence, initial states and constants. */
-  #parts<T>(inputs: readonly T[]): { x: T; states: T[]; constants: T[] } {
+  #splitInputs<T>(inputs: readonly T[]): { x: T; states: T[]; constants: T[] } {
     const end = Math.max(1, inputs.length - this.constants.length);
     return { x: inputs[0], states: inputs.slice(1, end), constants: inputs.slice(end) };
   }
 
-  /** The context of a sequence without dropout. Written out, because object spread takes longer than a small step. */
+  /** Creates the context of a sequence without dropout. All fields are written out, because object spread is slow. */
   #context(
     mask: Tensor | null,
     realign: boolean,
-    sequences: readonly MaskedSequence[],
+    constantInputs: readonly MaskedSequence[],
     prepared?: NamedTensors,
   ): SequenceContext {
-    const constants = named(this.constants, sequences);
+    const constants = byName(this.constants, constantInputs);
     return {
       returnSequences: this.returnSequences,
       reverse: this.goBackwards,
@@ -286,41 +288,43 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return [{ value: y, mask }, ...states];
   }
 
-  #given(states: readonly MaskedSequence[]): CellState | null {
+  /** Returns the initial states given as inputs, by name; null if there are none. */
+  #initialState(states: readonly MaskedSequence[]): CellState | null {
     if (states.length === 0) return null;
     const values = states.map(({ value }) => value);
-    return named(Object.keys(this.cell.stateSizes), values);
+    return byName(Object.keys(this.cell.stateSizes), values);
   }
 
+  /** Returns the states of the previous call of a stateful layer; null if there are none. */
   #carriedFor(batch: number): CellState | null {
     if (!this.stateful || this.#carried === null) return null;
     const size = Object.values(this.#carried)[0].shape[0];
     if (size === batch) return this.#carried;
     throw this.error(
       'shape',
-      `carries the states of ${size} sequences, got a batch of ${batch}. ` +
+      `has the states of ${size} sequences, got a batch of ${batch}. ` +
         'Use a constant batchSize that divides the number of examples, or call resetStates().',
       { carried: size, got: batch },
     );
   }
 
-  #checkOthers(batch: number, states: readonly Shape[], constants: readonly Shape[]): void {
+  #checkStatesAndConstants(batch: number, states: readonly Shape[], constants: readonly Shape[]): void {
     const sizes = Object.entries(this.cell.stateSizes);
     const names = this.constants;
     if ((states.length > 0 && states.length !== sizes.length) || constants.length !== names.length) {
-      const all = sizes.map(([name]) => name).join(', ');
-      const also = names.length > 0 ? `, then the constants ${names.join(', ')}` : '';
+      const stateNames = sizes.map(([name]) => name).join(', ');
+      const suffix = names.length > 0 ? `, then the constants ${names.join(', ')}` : '';
       const got = states.length + constants.length;
-      throw this.error('shape', `takes the initial states ${all}, or none${also}; got ${got}.`);
+      throw this.error('shape', `takes the initial states ${stateNames}, or none${suffix}; got ${got}.`);
     }
-    const check = (shape: Shape, what: string, rank: number, width: number): void => {
+    const check = (shape: Shape, label: string, rank: number, width: number): void => {
       const fits = shape.length === rank && (width === -1 || shape[rank - 1] === width);
       if (fits && (shape[0] === batch || shape[0] === -1 || batch === -1)) return;
       const rows = batch === -1 ? 'batch' : batch;
-      throw this.shapeError(shape, `${what} of shape [${rows}, ${rank > 2 ? '..., ' : ''}${width}]`);
+      throw this.shapeError(shape, `${label} of shape [${rows}, ${rank > 2 ? '..., ' : ''}${width}]`);
     };
     states.forEach((shape, i) => {
-      check(shape, `an initial state ${sizes[i][0]}`, 2, sizes[i][1]);
+      check(shape, `the initial state ${sizes[i][0]}`, 2, sizes[i][1]);
     });
     constants.forEach((shape, i) => {
       check(shape, `the constant ${names[i]}`, Math.max(2, shape.length), this.#constantWidths[i] ?? -1);
@@ -328,8 +332,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 }
 
-/** Values under their names. */
-function named<T>(names: readonly string[], values: readonly T[]): Record<string, T> {
+/** Returns a record of values by name. */
+function byName<T>(names: readonly string[], values: readonly T[]): Record<string, T> {
   const record: Record<string, T> = {};
   names.forEach((name, i) => {
     record[name] = values[i];
@@ -337,29 +341,31 @@ function named<T>(names: readonly string[], values: readonly T[]): Record<string
   return record;
 }
 
-/** The last of the outputs y [B, T, H], as [B, H]. */
+/** Returns the last step of y [B, T, H], as [B, H]. */
 function lastStep(y: Tensor): Tensor {
   const [B, T, H] = y.shape;
   return reshape(T === 1 ? y : slice(y, 1, -1), [B, H]);
 }
 
-/** Outputs of a chunk of a stream. Steps before the chunk's first valid step get the last output `before` [B, H]. */
-function continued(y: Tensor, mask: Tensor, before: Tensor): Tensor {
+/** Sets the outputs before the first valid step of a chunk to the last output of the previous chunk, [B, H]. */
+function continueOutputs(y: Tensor, mask: Tensor, previousY: Tensor): Tensor {
   const started = startedMask(mask);
   const [B, T] = mask.shape;
   const sequences = y.rank === 3;
-  const here = sequences ? reshape(started, [B, T, 1]) : slice(started, 1, T - 1, T);
-  const carried = sequences ? reshape(before, [B, 1, before.shape[1]]) : before;
-  return add(y, mul(sub(1, here), carried));
+  const isStarted = sequences ? reshape(started, [B, T, 1]) : slice(started, 1, T - 1, T);
+  const carried = sequences ? reshape(previousY, [B, 1, previousY.shape[1]]) : previousY;
+  return add(y, mul(sub(1, isStarted), carried));
 }
 
 /**
- * A recurrent layer over any cell.
- * @param cell a built-in cell, several in `stackedCells`, or a custom one: see {@link Cell}
+ * Creates a recurrent layer that runs any cell.
+ * @param cell a built-in cell, several cells in `stackedCells`, or a custom cell (see {@link Cell})
  */
 export function recurrent(cell: Cell, options: RecurrentOptions = {}): Recurrent {
   if (typeof cell?.step !== 'function') {
-    throw valueError(`recurrent takes a cell, as in recurrent(lstmCell({ units: 8 })), got ${shown(cell)}.`);
+    throw valueError(
+      `recurrent takes a cell, as in recurrent(lstmCell({ units: 8 })), got ${formatValue(cell)}.`,
+    );
   }
   checkOptions('recurrent', options, recurrentOptions());
   return new Recurrent(cell, options);

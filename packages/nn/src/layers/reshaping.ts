@@ -1,6 +1,7 @@
 /**
- * Layers that rearrange elements: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. As in Keras, they do not
- * pass masks on (the input of `repeatVector` has none). (`reshape` and `permute` are the ops.)
+ * Layers that rearrange elements: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. (`reshapeLayer` and
+ * `permuteLayer` have this suffix because `reshape` and `permute` are tensor ops.) As in Keras, their outputs have no
+ * masks.
  */
 import { broadcastTo, type MaskedSequence, permute, reshape, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -8,6 +9,7 @@ import { checkUnits } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
 
+/** Returns the number of elements; -1 if it is unknown. */
 const sizeOf = (shape: Shape): number =>
   shape.includes(-1) ? -1 : shape.reduce((size, extent) => size * extent, 1);
 
@@ -23,20 +25,20 @@ export class Flatten extends Layer {
     return [{ value: reshape(x.value, [shape[0], sizeOf(shape.slice(1))]), mask: null }];
   }
 
-  override streaming([along]: readonly boolean[]): boolean[] {
-    if (along) throw this.nonCausal('joins all steps of a sequence into one vector');
+  override streaming([isStreamed]: readonly boolean[]): boolean[] {
+    if (isStreamed) throw this.nonCausal('flattens all steps of a sequence into one vector');
     return [false];
   }
 }
 
-/** Flattens each example: [B, ...] to [B, n]. */
+/** Creates a layer that flattens each example: [B, ...] to [B, n]. */
 export function flatten(options: LayerOptions = {}): Flatten {
   checkOptions('flatten', options, LAYER);
   return new Flatten(options);
 }
 
 export interface ReshapeOptions extends LayerOptions {
-  /** Shape of one example without the batch axis; one extent may be -1 and is inferred. */
+  /** Shape of one example without the batch axis; one extent may be -1, and is then inferred. */
   targetShape: readonly number[];
 }
 
@@ -46,27 +48,29 @@ export class Reshape extends Layer<ReshapeOptions> {
   outputShapes([x]: readonly Shape[]): Shape[] {
     const { targetShape } = this.options;
     const size = sizeOf(x.slice(1));
-    const known = targetShape.filter((extent) => extent !== -1).reduce((n, extent) => n * extent, 1);
-    const free = targetShape.length - targetShape.filter((extent) => extent !== -1).length;
-    const fits = size === -1 || (free === 0 ? known === size : free === 1 && size % known === 0);
+    const known = targetShape.filter((extent) => extent !== -1);
+    const knownSize = known.reduce((product, extent) => product * extent, 1);
+    const unknownCount = targetShape.length - known.length;
+    const fits =
+      size === -1 || (unknownCount === 0 ? knownSize === size : unknownCount === 1 && size % knownSize === 0);
     if (!fits) throw this.shapeError(x, `[batch, ...] with as many elements as [${targetShape.join(', ')}]`);
-    const worked = size === -1 ? -1 : size / known;
-    return [[x[0], ...targetShape.map((extent) => (extent === -1 ? worked : extent))]];
+    const inferred = size === -1 ? -1 : size / knownSize;
+    return [[x[0], ...targetShape.map((extent) => (extent === -1 ? inferred : extent))]];
   }
 
   call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     return [{ value: reshape(x.value, this.outputShapes([x.value.shape])[0]), mask: null }];
   }
 
-  override streaming([along]: readonly boolean[]): boolean[] {
-    if (along) throw this.nonCausal('changes the shape of whole sequences');
+  override streaming([isStreamed]: readonly boolean[]): boolean[] {
+    if (isStreamed) throw this.nonCausal('changes the shape of whole sequences');
     return [false];
   }
 }
 
-/** Reshapes each example: [B, ...] to [B, ...targetShape]. */
+/** Creates a layer that reshapes each example: [B, ...] to [B, ...targetShape]. */
 export function reshapeLayer(options: ReshapeOptions): Reshape {
-  checkOptions('reshapeLayer', options, { targetShape: 'list', ...LAYER });
+  checkOptions('reshapeLayer', options, { targetShape: 'array', ...LAYER });
   return new Reshape(options);
 }
 
@@ -99,20 +103,20 @@ export class Permute extends Layer<PermuteOptions> {
     return [{ value: permute(x.value, [0, ...this.options.dims]), mask: null }];
   }
 
-  override streaming([along]: readonly boolean[]): boolean[] {
-    if (along && this.options.dims[0] !== 1) throw this.nonCausal('exchanges the time axis with another one');
-    return [along];
+  override streaming([isStreamed]: readonly boolean[]): boolean[] {
+    if (isStreamed && this.options.dims[0] !== 1) throw this.nonCausal('moves the time axis');
+    return [isStreamed];
   }
 }
 
-/** Permutes the axes of each example. */
+/** Creates a layer that permutes the axes of each example. */
 export function permuteLayer(options: PermuteOptions): Permute {
-  checkOptions('permuteLayer', options, { dims: 'list', ...LAYER });
+  checkOptions('permuteLayer', options, { dims: 'array', ...LAYER });
   return new Permute(options);
 }
 
 export interface RepeatVectorOptions extends LayerOptions {
-  /** Number of repetitions. */
+  /** Number of steps of the output. */
   n: number;
 }
 
@@ -139,9 +143,9 @@ export class RepeatVector extends Layer<RepeatVectorOptions> {
   }
 }
 
-/** Repeats a vector as a sequence of equal steps, for decoders: [B, I] to [B, n, I]. */
+/** Creates a layer that repeats a vector as a sequence of n equal steps, for decoders: [B, I] to [B, n, I]. */
 export function repeatVector(options: RepeatVectorOptions | number): RepeatVector {
-  const own = typeof options === 'number' ? { n: options } : options;
-  checkOptions<RepeatVectorOptions>('repeatVector', own, { n: 'count', ...LAYER });
-  return new RepeatVector(own);
+  const layerOptions = typeof options === 'number' ? { n: options } : options;
+  checkOptions<RepeatVectorOptions>('repeatVector', layerOptions, { n: 'count', ...LAYER });
+  return new RepeatVector(layerOptions);
 }

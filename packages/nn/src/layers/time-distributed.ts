@@ -12,7 +12,7 @@ export class TimeDistributed extends Layer {
   constructor(layer: Layer, options: LayerOptions = {}) {
     super(options);
     if (!(layer instanceof Layer)) {
-      throw this.error('value', 'it wraps a layer: timeDistributed(dense({ ... })).');
+      throw this.error('value', 'needs a layer, as in timeDistributed(dense({ ... })).');
     }
     this.layer = layer;
     if (layer.name === '') layer.name = layer.className.toLowerCase();
@@ -28,14 +28,14 @@ export class TimeDistributed extends Layer {
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     if (x.length < 3) throw this.shapeError(x, 'a sequence [batch, time, ...]');
-    return this.layer.outputShapes([this.#step(x)]).map((y) => [x[0], x[1], ...y.slice(1)]);
+    return this.layer.outputShapes([this.#stepShape(x)]).map((y) => [x[0], x[1], ...y.slice(1)]);
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
-    this.buildInner(this.layer, [this.#step(x)], this.layer.name);
+    this.buildInner(this.layer, [this.#stepShape(x)], this.layer.name);
   }
 
-  /** The inner layer sees all steps of all examples as one batch. */
+  /** Runs the inner layer on all steps of all examples as one batch. */
   call([x]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const [B, T, ...rest] = x.value.shape;
     const steps = { value: reshape(x.value, [B * T, ...rest]), mask: null };
@@ -45,8 +45,8 @@ export class TimeDistributed extends Layer {
     }));
   }
 
-  override streaming([along]: readonly boolean[]): boolean[] {
-    return [along];
+  override streaming([isStreamed]: readonly boolean[]): boolean[] {
+    return [isStreamed];
   }
 
   override get config(): LayerConfig {
@@ -54,14 +54,15 @@ export class TimeDistributed extends Layer {
     return { className, config: { ...config, layer: this.layer.config } };
   }
 
-  #step(x: Shape): Shape {
+  /** Returns the shape of the inner layer's input for x [B, T, ...]: [B * T, ...]. */
+  #stepShape(x: Shape): Shape {
     return [x[0] === -1 || x[1] === -1 ? -1 : x[0] * x[1], ...x.slice(2)];
   }
 }
 
 /**
- * Applies a layer to every step: x [B, T, ...] to [B, T, ...]. (A batchNormalization inside computes statistics over
- * all steps; Keras computes them for each step separately.)
+ * Creates a layer that applies another layer to every step: x [B, T, ...] to [B, T, ...]. An inner batchNormalization
+ * computes its statistics over all steps; Keras computes them for each step separately.
  */
 export function timeDistributed(layer: Layer, options: LayerOptions = {}): TimeDistributed {
   checkOptions('timeDistributed', options, LAYER);

@@ -5,7 +5,7 @@
  * MASE makes the forecast; a network is retrained on all rows first.
  */
 import { currentBackend, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type Known } from '@unroll/core/internal';
+import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainings, type RunStore } from '../shared/resume.js';
@@ -153,7 +153,7 @@ export async function forecast(
   }
 }
 
-const OPTIONS: Known<ForecastOptions & { onEvent?: unknown }> = {
+const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   target: true,
   time: true,
   series: true,
@@ -172,14 +172,14 @@ const OPTIONS: Known<ForecastOptions & { onEvent?: unknown }> = {
   calendar: true,
   windows: true,
   step: true,
-  cells: 'list',
+  cells: 'array',
   units: true,
   layers: true,
   head: true,
-  levels: 'list',
+  levels: 'array',
   epochs: true,
   seed: 'integer',
-  refit: 'flag',
+  refit: 'boolean',
   store: true,
   signal: true,
   onEvent: true,

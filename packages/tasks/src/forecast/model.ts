@@ -9,7 +9,7 @@ import { checkRequest } from '../shared/request.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './backtest.js';
-import { type Intervals, type SeriesScale, widenedBeyond } from './calibration.js';
+import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
@@ -162,7 +162,7 @@ export class ForecastModel implements TaskModel {
     const scales = this.#scales(panel);
     const widths = margins.map(fromJsonNumbers);
     const plain = await ensemble.forecast(extended, byNetwork, horizon);
-    const wide = plain.map((each, n) => widenedBeyond(each, widths, scales[byNetwork[n].series]));
+    const wide = plain.map((each, n) => widenLongHorizon(each, widths, scales[byNetwork[n].series]));
     const other = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
     let [n, m] = [0, 0];
@@ -180,7 +180,7 @@ export class ForecastModel implements TaskModel {
     const scales = this.#scales(panel);
     const widths = fallbackMargins.map(fromJsonNumbers);
     const plain = baselineForecasts(panel, rule, origins, { season: plan.season, levels });
-    return plain.map((each, n) => widenedBeyond(each, widths, scales[origins[n].series]));
+    return plain.map((each, n) => widenLongHorizon(each, widths, scales[origins[n].series]));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {

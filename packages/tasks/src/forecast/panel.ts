@@ -5,16 +5,16 @@
 import { UnrollError, valueError } from '@unroll/core';
 import {
   addPeriods,
-  anchored,
+  anchorFrequency,
   type Column,
   cellNumber,
   cleanName,
   column,
+  containsTimes,
   type Frequency,
   findTimeParts,
   formatFor,
   formatTime,
-  holdsTimes,
   inferFrequency,
   looksLikeTimes,
   numbers,
@@ -219,7 +219,7 @@ function readIds(table: Table, name: string): string[] {
  */
 function findTimeColumn(table: Table, taken: readonly string[], series: string | undefined): string | null {
   const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
-  const calendar = others.find((candidate) => holdsTimes(candidate.cells));
+  const calendar = others.find((candidate) => containsTimes(candidate.cells));
   if (calendar !== undefined) return calendar.name;
   const parts = findTimeParts(others.map((candidate) => candidate.name));
   if (parts !== undefined) return parts;
@@ -277,7 +277,7 @@ function gridOf(
         `frequency "${wanted}" needs calendar times, got plain numbers in column "${time.name}".`,
       );
     }
-    return { frequency: anchored(parseFrequency(wanted), time.values, time.format), start };
+    return { frequency: anchorFrequency(parseFrequency(wanted), time.values, time.format), start };
   }
   try {
     const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]));

@@ -163,13 +163,13 @@ describe('selection of features', () => {
     );
     assert.throws(
       () => chosen(made(days(60)), ['hour', 'weekday']),
-      /"hour" is of no use for made: its rows are daily, so their position in the day never changes\. Remove it from calendar\./,
+      /"hour" cannot be used for made: its rows are daily, so their position in the day never changes\. Remove it from calendar\./,
     );
     const numbered = makeTable({ source: 'made', names: ['y'], cells: [days(60).map((_, i) => i * i)] });
     assert.deepEqual(chosen(numbered, 'auto'), []);
     assert.throws(
       () => chosen(numbered, ['month']),
-      /"month" is of no use for made: its times are plain numbers\./,
+      /"month" cannot be used for made: its times are numbers, not dates\./,
     );
   });
 });

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
 import { actualAt, forecast, type Intervals, panelFromTable } from '@unroll/tasks';
-import { Calibration, widenedBeyond } from '@unroll/tasks/internal';
+import { Calibration, widenLongHorizon } from '@unroll/tasks/internal';
 
 const panelOf = (values: ArrayLike<number>) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
@@ -83,7 +83,7 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
   const zeros = new Float64Array(5);
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
   const scale = { log: false, counts: false, unit: 2, floor: 0 };
-  const { lower, upper } = widenedBeyond(flat, [[1, 2]], scale);
+  const { lower, upper } = widenLongHorizon(flat, [[1, 2]], scale);
   const want = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
   for (const [k, half] of want.entries()) {
     assert.ok(
@@ -91,7 +91,7 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
       `${upper[0]}`,
     );
   }
-  const counted = widenedBeyond(flat, [[1, 2]], { ...scale, counts: true });
+  const counted = widenLongHorizon(flat, [[1, 2]], { ...scale, counts: true });
   assert.ok(counted.lower[0]!.every((value) => value === 0));
 });
 

@@ -2,15 +2,16 @@
 import type { Shape } from '@unroll/core';
 import { formatShape } from '@unroll/core';
 import { awayFrom, between, eitherSign, grid, type Maker, normal, whole } from '../draw.js';
-import { type SampleFor, type Samples, STEP } from './sample.js';
+import { PIECEWISE_CONSTANT, type SampleFor, type Samples } from './sample.js';
 
 type Unary = SampleFor<'neg'>;
 type Binary = SampleFor<'add'>;
-type Sized = (shape: Shape) => Maker;
+type MakerOf = (shape: Shape) => Maker;
 
 const SHAPES: readonly Shape[] = [[], [0], [1], [3], [17], [33], [2, 3, 5], [3, 0, 2], [1, 257]];
 
-function unary(domain: Sized, gradient: true | string = true): Unary[] {
+/** Samples of a unary op for every shape. `domain` draws inputs where the op is defined and smooth. */
+function unary(domain: MakerOf, gradient: true | string = true): Unary[] {
   return SHAPES.map((shape) => ({
     name: formatShape(shape),
     inputs: [domain(shape)],
@@ -19,7 +20,8 @@ function unary(domain: Sized, gradient: true | string = true): Unary[] {
   }));
 }
 
-const PAIRS: readonly (readonly [Shape, Shape])[] = [
+/** Shapes of two inputs that broadcast to one shape. */
+const SHAPE_PAIRS: readonly (readonly [Shape, Shape])[] = [
   [[], []],
   [[1], [1]],
   [[3], [3]],
@@ -63,12 +65,13 @@ const PAIRS: readonly (readonly [Shape, Shape])[] = [
   ],
 ];
 
+/** Samples of a binary op for every pair of shapes. */
 function binary(
-  left: Sized,
-  right: Sized,
+  left: MakerOf,
+  right: MakerOf,
   gradients: readonly [true | string, true | string] = [true, true],
 ): Binary[] {
-  return PAIRS.map(([a, b]) => ({
+  return SHAPE_PAIRS.map(([a, b]) => ({
     name: `${formatShape(a)} with ${formatShape(b)}`,
     inputs: [left(a), right(b)],
     attrs: {},
@@ -76,42 +79,42 @@ function binary(
   }));
 }
 
-const any: Sized = (shape) => normal(shape);
-const wide: Sized = (shape) => normal(shape, 3);
-const positive: Sized = (shape) => between(0.25, 3, shape);
-const nonzero: Sized = (shape) => eitherSign(0.4, 2, shape);
+const standardNormal: MakerOf = (shape) => normal(shape);
+const wideNormal: MakerOf = (shape) => normal(shape, 3);
+const positive: MakerOf = (shape) => between(0.25, 3, shape);
+const nonzero: MakerOf = (shape) => eitherSign(0.4, 2, shape);
 // biome-ignore format: one line
-const smooth = (...kinks: number[]): Sized => (shape) => awayFrom(kinks, shape);
-const onGrid: Sized = (shape) => grid(shape);
-const offGrid: Sized = (shape) => grid(shape, 0.1);
-const small: Sized = (shape) => whole(3, shape);
+const avoiding = (...kinks: number[]): MakerOf => (shape) => awayFrom(kinks, shape);
+const onGrid: MakerOf = (shape) => grid(shape);
+const offGrid: MakerOf = (shape) => grid(shape, 0.1);
+const smallIntegers: MakerOf = (shape) => whole(3, shape);
 
 export const elementwiseSamples = {
-  neg: unary(any),
-  abs: unary(smooth(0)),
-  sign: unary(smooth(0), STEP),
-  square: unary(any),
+  neg: unary(standardNormal),
+  abs: unary(avoiding(0)),
+  sign: unary(avoiding(0), PIECEWISE_CONSTANT),
+  square: unary(standardNormal),
   sqrt: unary(positive),
   reciprocal: unary(nonzero),
-  exp: unary(any),
+  exp: unary(standardNormal),
   log: unary(positive),
-  tanh: unary(wide),
-  sigmoid: unary(wide),
-  hardSigmoid: unary(smooth(-3, 3)),
-  relu: unary(smooth(0)),
-  softplus: unary(wide),
-  floor: unary(smooth(-4, -3, -2, -1, 0, 1, 2, 3, 4), STEP),
+  tanh: unary(wideNormal),
+  sigmoid: unary(wideNormal),
+  hardSigmoid: unary(avoiding(-3, 3)),
+  relu: unary(avoiding(0)),
+  softplus: unary(wideNormal),
+  floor: unary(avoiding(-4, -3, -2, -1, 0, 1, 2, 3, 4), PIECEWISE_CONSTANT),
   log1p: unary((shape) => between(-0.7, 3, shape)),
-  erf: unary(any),
-  isFinite: unary(any, STEP),
-  add: binary(any, any),
-  sub: binary(any, any),
-  mul: binary(any, any),
-  div: binary(any, nonzero),
+  erf: unary(standardNormal),
+  isFinite: unary(standardNormal, PIECEWISE_CONSTANT),
+  add: binary(standardNormal, standardNormal),
+  sub: binary(standardNormal, standardNormal),
+  mul: binary(standardNormal, standardNormal),
+  div: binary(standardNormal, nonzero),
   max: binary(onGrid, offGrid),
   min: binary(onGrid, offGrid),
-  pow: binary(positive, any),
-  eq: binary(small, small, [STEP, STEP]),
-  gt: binary(small, small, [STEP, STEP]),
-  ge: binary(small, small, [STEP, STEP]),
+  pow: binary(positive, standardNormal),
+  eq: binary(smallIntegers, smallIntegers, [PIECEWISE_CONSTANT, PIECEWISE_CONSTANT]),
+  gt: binary(smallIntegers, smallIntegers, [PIECEWISE_CONSTANT, PIECEWISE_CONSTANT]),
+  ge: binary(smallIntegers, smallIntegers, [PIECEWISE_CONSTANT, PIECEWISE_CONSTANT]),
 } satisfies Partial<Samples>;

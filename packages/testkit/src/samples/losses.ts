@@ -1,23 +1,32 @@
-/** Samples of the ops that implement losses: class indices and likelihoods. */
+/** Samples of the ops that implement losses: cross-entropy of class indices, and likelihoods. */
 import { formatShape, type Shape } from '@unroll/core';
 import { between, type Maker, normal, whole } from '../draw.js';
 import type { SampleFor, Samples } from './sample.js';
 
-const CLASSES = 'classes are integers';
-const TARGET = 'targets are data';
+/** Reasons for inputs without a gradient. */
+const CLASS_INDICES = 'class indices are integers';
+const TARGETS = 'targets are data';
 
-function classes(rows: number, count: number, deviation = 1): SampleFor<'pick'> {
+/** A sample of scores [rows, classes] with this standard deviation, and a class index for each row. */
+function classScores(rows: number, classes: number, deviation = 1): SampleFor<'pick'> {
   return {
-    name: `${formatShape([rows, count])}${deviation === 1 ? '' : ` of deviation ${deviation}`}`,
-    inputs: [normal([rows, count], deviation), whole(count, [rows])],
+    name: `${formatShape([rows, classes])}${deviation === 1 ? '' : ` of deviation ${deviation}`}`,
+    inputs: [normal([rows, classes], deviation), whole(classes, [rows])],
     attrs: {},
-    gradients: [true, CLASSES],
+    gradients: [true, CLASS_INDICES],
   };
 }
 
-const CLASS_SIZES = [classes(1, 1), classes(5, 3), classes(17, 33), classes(3, 130), classes(0, 3)];
+const CLASS_SAMPLES = [
+  classScores(1, 1),
+  classScores(5, 3),
+  classScores(17, 33),
+  classScores(3, 130),
+  classScores(0, 3),
+];
 const SHAPES: readonly Shape[] = [[], [0], [1], [17], [3, 5], [2, 3, 33]];
 
+/** Samples of a likelihood for every shape. Its inputs are the target and the parameters of the distribution. */
 function likelihood(
   target: (shape: Shape) => Maker,
   ...parameters: ((shape: Shape) => Maker)[]
@@ -26,7 +35,7 @@ function likelihood(
     name: formatShape(shape),
     inputs: [target(shape), ...parameters.map((parameter) => parameter(shape))],
     attrs: {},
-    gradients: [TARGET, ...parameters.map((): true => true)],
+    gradients: [TARGETS, ...parameters.map((): true => true)],
   }));
 }
 
@@ -34,8 +43,8 @@ function likelihood(
 const uniform = (low: number, high: number) => (shape: Shape): Maker => between(low, high, shape);
 
 export const lossSamples = {
-  pick: CLASS_SIZES,
-  sparseCrossentropy: [...CLASS_SIZES, classes(7, 11, 20)],
+  pick: CLASS_SAMPLES,
+  sparseCrossentropy: [...CLASS_SAMPLES, classScores(7, 11, 20)],
   studentTLogLoss: likelihood(normal, uniform(1.5, 8), normal, uniform(0.3, 2)),
   negativeBinomialLogLoss: [
     ...likelihood((shape) => whole(12, shape), uniform(0.3, 6), uniform(0.05, 2)),
@@ -44,7 +53,7 @@ export const lossSamples = {
       name: 'nearly Poisson',
       inputs: [whole(12, [33]), between(0.3, 6, [33]), between(0.0005, 0.02, [33])],
       attrs: {},
-      gradients: [TARGET, true, true],
+      gradients: [TARGETS, true, true],
     },
   ],
 } satisfies Partial<Samples>;

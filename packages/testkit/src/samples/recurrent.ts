@@ -1,6 +1,6 @@
 /**
- * Samples of the fused recurrent ops: every combination of options at one size that fills a vector and leaves a
- * remainder, every pair of activations, and all options together at sizes that are difficult for tiles and threads.
+ * Samples of the fused recurrent ops: combinations of options at 17 units (one vector of units and a remainder), pairs of
+ * activations, and most options together at sizes that are difficult for tiles and threads.
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
 import type { ActivationName, Inputs } from '@unroll/core/internal';
@@ -10,9 +10,11 @@ import { ABSENT, type AttributesOf, type InputsOf, type Sample, type Samples } f
 interface CellKind {
   /** Number of gates. */
   G: number;
-  bias(H: number): Shape;
+  /** Shape of the bias for H units. */
+  biasShape(H: number): Shape;
 }
 
+/** Sequences, steps, inputs, units. */
 type Size = readonly [B: number, T: number, I: number, H: number];
 type MaskKind = 'holes' | 'leading' | 'trailing' | 'wholeRow';
 
@@ -21,14 +23,17 @@ interface Options {
   returnSequences: boolean;
   reverse: boolean;
   realign: boolean;
+  /** Whether initial states are given. */
   states: boolean;
   mask: MaskKind | null;
   zeroOutputForMask: boolean;
+  /** Whether a mask of recurrent dropout is given. */
   recurrentMask: boolean;
   bias: boolean;
   activation: ActivationName;
 }
 
+/** Most options together; the other samples change some of them. */
 const FULL: Options = {
   size: [2, 3, 2, 17],
   ...{ returnSequences: true, reverse: false, realign: false, states: true, mask: 'holes' },
@@ -37,87 +42,94 @@ const FULL: Options = {
 
 const ACTIVATIONS: readonly ActivationName[] = ['tanh', 'relu', 'sigmoid', 'hardSigmoid', 'linear'];
 
-/** A mask [B, T] whose pattern shifts from row to row, so that the rows of a batch differ. */
-function mask(kind: MaskKind, B: number, T: number): Maker {
+/** Returns a maker of a mask [B, T] whose pattern differs from sequence to sequence. */
+function maskOf(kind: MaskKind, B: number, T: number): Maker {
   const valid: Record<MaskKind, (b: number, t: number) => boolean> = {
     holes: (b, t) => (b + t) % 3 !== 1,
     leading: (b, t) => t >= Math.min(b, T - 1),
     trailing: (b, t) => t < Math.max(1, T - b),
     wholeRow: (b, t) => b % 2 === 1 && t !== 1,
   };
-  const at = (i: number): number => (valid[kind](Math.floor(i / T), i % T) ? 1 : 0);
-  return (): Drawn => ({ shape: [B, T], values: Float64Array.from({ length: B * T }, (_, i) => at(i)) });
+  const value = (i: number): number => (valid[kind](Math.floor(i / T), i % T) ? 1 : 0);
+  return (): Drawn => ({ shape: [B, T], values: Float64Array.from({ length: B * T }, (_, i) => value(i)) });
 }
 
-/** An inverted dropout mask with a rate of 1/4: 0 or 4/3. */
-function dropped(shape: Shape): Maker {
+/** Returns a maker of an inverted dropout mask with a rate of 1/4: 0 or 4/3. */
+function dropoutMask(shape: Shape): Maker {
   return (stream: RandomStream): Drawn => {
     const { values } = normal(shape)(stream);
     return { shape, values: values.map((x) => (x < -0.67 ? 0 : Math.fround(4 / 3))) };
   };
 }
 
-/** The inputs of a cell before and after its initial states, and a maker for each initial state. */
-function operands({ G, bias }: CellKind, options: Options) {
+/**
+ * Makers of the inputs of a cell: those before its initial states, one initial state (null if not given), and those after.
+ */
+function inputMakers({ G, biasShape }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
   const before: [Maker, Maker, Maker, Maker | null] = [
     normal([B, T, I]),
     normal([I, G * H], 0.7 / Math.sqrt(I)),
     normal([H, G * H], 0.7 / Math.sqrt(H)),
-    options.bias ? normal(bias(H), 0.3) : null,
+    options.bias ? normal(biasShape(H), 0.3) : null,
   ];
   const after: [Maker | null, Maker | null] = [
-    options.mask && mask(options.mask, B, T),
-    options.recurrentMask ? dropped([B, H]) : null,
+    options.mask && maskOf(options.mask, B, T),
+    options.recurrentMask ? dropoutMask([B, H]) : null,
   ];
   return { before, state: options.states ? normal([B, H]) : null, after };
 }
 
-function gradients({ bias, states }: Options) {
+/** For each input of {@link inputMakers}: true if its gradient is checked, otherwise the reason why it has none. */
+function gradientChecks({ bias, states }: Options) {
   const before: [true, true, true, true | string] = [true, true, true, bias || ABSENT];
   const after: [string, string] = ['masks are constants', 'dropout masks are constants'];
   return { before, state: states || ABSENT, after };
 }
 
-/** Builds a sample of a cell. */
+/**
+ * Builds a sample of a cell.
+ * @param elements number of elements of each input whose gradients are checked one at a time
+ */
 type Build<I extends Inputs> = <A extends object>(
   options: Options,
   attrs: A,
   elements: number,
 ) => Sample<A, I>;
 
-/** Builds samples of a cell with one state. */
-const single =
+/** Returns the builder for a cell with one state. */
+const oneState =
   (kind: CellKind): Build<InputsOf<'rnn'>> =>
   (options, attrs, elements) => {
-    const read = operands(kind, options);
-    const checked = gradients(options);
+    const makers = inputMakers(kind, options);
+    const checks = gradientChecks(options);
     return {
-      name: describe(options, attrs),
-      inputs: [...read.before, read.state, ...read.after],
+      name: nameOf(options, attrs),
+      inputs: [...makers.before, makers.state, ...makers.after],
       attrs,
-      gradients: [...checked.before, checked.state, ...checked.after],
+      gradients: [...checks.before, checks.state, ...checks.after],
       elements,
     };
   };
 
-/** Builds samples of a cell with two states. */
-const double =
+/** Returns the builder for a cell with two states. */
+const twoStates =
   (kind: CellKind): Build<InputsOf<'lstm'>> =>
   (options, attrs, elements) => {
-    const read = operands(kind, options);
-    const checked = gradients(options);
+    const makers = inputMakers(kind, options);
+    const checks = gradientChecks(options);
     return {
-      name: describe(options, attrs),
-      inputs: [...read.before, read.state, read.state, ...read.after],
+      name: nameOf(options, attrs),
+      inputs: [...makers.before, makers.state, makers.state, ...makers.after],
       attrs,
-      gradients: [...checked.before, checked.state, checked.state, ...checked.after],
+      gradients: [...checks.before, checks.state, checks.state, ...checks.after],
       elements,
     };
   };
 
-function describe(o: Options, attrs: object): string {
-  const own = attrs as { recurrentActivation?: string; resetAfter?: boolean; textbook?: boolean };
+/** Returns the name of a sample: its size, its options and its activations. */
+function nameOf(o: Options, attrs: object): string {
+  const cell = attrs as { recurrentActivation?: string; resetAfter?: boolean; textbook?: boolean };
   const words = [
     formatShape(o.size),
     o.returnSequences ? 'sequences' : 'last',
@@ -128,9 +140,9 @@ function describe(o: Options, attrs: object): string {
     o.zeroOutputForMask && 'zeroOutput',
     o.recurrentMask && 'recurrentMask',
     !o.bias && 'noBias',
-    own.resetAfter === false && 'resetBefore',
-    own.textbook && 'textbook',
-    `${o.activation}${own.recurrentActivation ? `/${own.recurrentActivation}` : ''}`,
+    cell.resetAfter === false && 'resetBefore',
+    cell.textbook && 'textbook',
+    `${o.activation}${cell.recurrentActivation ? `/${cell.recurrentActivation}` : ''}`,
   ];
   return words.filter(Boolean).join(' ');
 }
@@ -172,14 +184,15 @@ const SIZES: readonly Size[] = [
   [7, 2, 3, 130],
   [0, 3, 2, 4],
 ];
-const MANY_ROWS: Size = [64, 4, 3, 48];
+const MANY_SEQUENCES: Size = [64, 4, 3, 48];
 
-const sized = (): Options[] => [
+/** Options for sizes that leave remainders, and for many sequences. */
+const sizeOptions = (): Options[] => [
   ...SIZES.flatMap((size): Options[] => [
     { ...FULL, size },
     { ...FULL, size, mask: null, recurrentMask: false, states: false, returnSequences: false },
   ]),
-  { ...FULL, size: MANY_ROWS, mask: 'trailing' },
+  { ...FULL, size: MANY_SEQUENCES, mask: 'trailing' },
 ];
 
 /** The attributes that all cells have. */
@@ -187,23 +200,27 @@ const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask
   ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
 });
 
+/** Returns one sample for each set of options. `attributes` converts options to the attributes of the op. */
 function cellSamples<A extends object, I extends Inputs>(
   build: Build<I>,
   attributes: (options: Options) => A,
-  only = combinations(),
+  optionSets = combinations(),
 ): Sample<A, I>[] {
-  return only.map((options) => build(options, attributes(options), 0));
+  return optionSets.map((options) => build(options, attributes(options), 0));
 }
 
-const RNN = single({ G: 1, bias: (H) => [H] });
-const LSTM = double({ G: 4, bias: (H) => [4 * H] });
-const GRU_AFTER = single({ G: 3, bias: (H) => [2, 3 * H] });
-const GRU_BEFORE = single({ G: 3, bias: (H) => [3 * H] });
+const RNN = oneState({ G: 1, biasShape: (H) => [H] });
+const LSTM = twoStates({ G: 4, biasShape: (H) => [4 * H] });
+const GRU_AFTER = oneState({ G: 3, biasShape: (H) => [2, 3 * H] });
+const GRU_BEFORE = oneState({ G: 3, biasShape: (H) => [3 * H] });
 
 const sigmoidGates = { recurrentActivation: 'sigmoid' } as const;
-const plain = (options: Options): AttributesOf<'rnn'> => sharedAttributes(options);
-const gated = (options: Options): AttributesOf<'lstm'> => ({ ...sharedAttributes(options), ...sigmoidGates });
-const gruOf =
+const rnnAttributes = (options: Options): AttributesOf<'rnn'> => sharedAttributes(options);
+const lstmAttributes = (options: Options): AttributesOf<'lstm'> => ({
+  ...sharedAttributes(options),
+  ...sigmoidGates,
+});
+const gruAttributes =
   (resetAfter: boolean, textbook: boolean) =>
   (options: Options): AttributesOf<'gru'> => ({
     ...sharedAttributes(options),
@@ -212,44 +229,48 @@ const gruOf =
     textbook,
   });
 
-const activated = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
+const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
 
-/** Every pair of an activation and a gate activation. */
-function pairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
+/** Samples of every pair of an activation and a gate activation, except the default pair. */
+function activationPairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
   build: Build<I>,
   attributes: (options: Options) => A,
 ): Sample<A, I>[] {
-  return activated.flatMap((options) =>
+  return activationOptions.flatMap((options) =>
     ACTIVATIONS.filter((name) => !(options.activation === 'tanh' && name === 'sigmoid')).map(
       (recurrentActivation) => build(options, { ...attributes(options), recurrentActivation }, 2),
     ),
   );
 }
 
-/** Combinations of the options that affect the cell itself. The code for the others does not depend on the cell. */
-const core = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
+/** Combinations of the options whose code differs between cells. */
+const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**
- * A third of all combinations, which still contains every pair of values of two options. It is enough for cells that
- * share everything but their equations with the LSTM.
+ * A third of all combinations. They contain every pair of values of two options, which is enough for cells that differ
+ * from the LSTM only in their equations.
  */
-const third = combinations().filter((_, i) => i % 3 === 0);
+const everyThird = combinations().filter((_, i) => i % 3 === 0);
 
 export const recurrentSamples = {
   rnn: [
-    ...cellSamples(RNN, plain, third),
-    ...cellSamples(RNN, plain, activated.slice(1)),
-    ...cellSamples(RNN, plain, sized()),
+    ...cellSamples(RNN, rnnAttributes, everyThird),
+    ...cellSamples(RNN, rnnAttributes, activationOptions.slice(1)),
+    ...cellSamples(RNN, rnnAttributes, sizeOptions()),
   ],
-  lstm: [...cellSamples(LSTM, gated), ...pairs(LSTM, gated), ...cellSamples(LSTM, gated, sized())],
+  lstm: [
+    ...cellSamples(LSTM, lstmAttributes),
+    ...activationPairs(LSTM, lstmAttributes),
+    ...cellSamples(LSTM, lstmAttributes, sizeOptions()),
+  ],
   gru: [
-    ...cellSamples(GRU_AFTER, gruOf(true, false), third),
-    ...pairs(GRU_AFTER, gruOf(true, false)),
-    ...cellSamples(GRU_AFTER, gruOf(true, false), sized()),
-    ...cellSamples(GRU_AFTER, gruOf(true, true), core),
-    ...cellSamples(GRU_BEFORE, gruOf(false, true), core),
-    ...cellSamples(GRU_BEFORE, gruOf(false, false), core),
-    ...pairs(GRU_BEFORE, gruOf(false, false)),
-    ...cellSamples(GRU_BEFORE, gruOf(false, false), sized()),
+    ...cellSamples(GRU_AFTER, gruAttributes(true, false), everyThird),
+    ...activationPairs(GRU_AFTER, gruAttributes(true, false)),
+    ...cellSamples(GRU_AFTER, gruAttributes(true, false), sizeOptions()),
+    ...cellSamples(GRU_AFTER, gruAttributes(true, true), cellOptions),
+    ...cellSamples(GRU_BEFORE, gruAttributes(false, true), cellOptions),
+    ...cellSamples(GRU_BEFORE, gruAttributes(false, false), cellOptions),
+    ...activationPairs(GRU_BEFORE, gruAttributes(false, false)),
+    ...cellSamples(GRU_BEFORE, gruAttributes(false, false), sizeOptions()),
   ],
 } satisfies Partial<Samples>;

@@ -1,12 +1,12 @@
 /**
- * Callbacks: consumers of the events of `train` that `fit` runs beside it. Training waits while a
- * callback runs, so the callback sees the model as it is right after the event.
+ * Callbacks: `fit` calls them with every event of `train`. Training waits while a callback runs, so the callback sees the
+ * model in its state right after the event.
  */
 import type { Model, Parameter, Shape } from '@unroll/core';
 import type { Checkpoint } from '../checkpoint.js';
 import type { TrainEvent } from '../events.js';
 
-/** JSON values. Numbers may also be NaN or infinite: checkpoints store them. */
+/** A JSON value whose numbers may also be NaN or infinite; checkpoints can store these. */
 export type JsonValue =
   | null
   | boolean
@@ -15,54 +15,53 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** Values stored in a checkpoint. */
+/** A tensor stored in a checkpoint. */
 export interface SavedTensor {
   shape: Shape;
   values: Float32Array | Float64Array;
 }
 
-/** What a callback needs to resume in another process. */
+/** The state of a callback in a checkpoint. */
 export interface CallbackState {
   json: JsonValue;
   tensors?: Readonly<Record<string, SavedTensor>>;
 }
 
-/** How a callback may control a run. */
+/** The run as seen by callbacks. */
 export interface RunControl {
   readonly model: Model;
-  /** Those of the model, trained or not, and those of its losses. */
+  /** All parameters of the model and of its losses, including those that are not trainable. */
   readonly parameters: readonly Parameter[];
   /** Ends the run after this event; the end event's reason is then `stopped`. */
   stop(): void;
-  /** A copy of the weights that validation uses: with `average`, the average. */
+  /** Returns a copy of the weights that validation uses: the moving average if the run has the option `average`. */
   weights(): Promise<Record<string, SavedTensor>>;
-  /** Factor on the learning rate that the optimizer's schedule gives. Initially 1; stored in checkpoints. */
+  /** Factor on the learning rate of the optimizer's schedule. Initially 1; stored in checkpoints. */
   learningRateScale: number;
 }
 
 export interface Callback {
-  /** Key of its state in a checkpoint: constant, and unique within a run. */
+  /** Key of the callback's state in a checkpoint: constant, and unique within a run. */
   readonly name: string;
-  /** Name of the metric that it monitors. Before training, `fit` throws if the run will not have it. */
+  /** Name of the monitored metric. `fit` throws before training if the run will not have this metric. */
   readonly monitors?: string | undefined;
-  /** Names of metrics that it adds to epoch events, for later callbacks. Absent: none. */
+  /** Names of metrics that this callback adds to epoch events, for later callbacks. Absent: none. */
   readonly metrics?: readonly string[];
+  /** Called for each event. */
   onEvent(event: TrainEvent, run: RunControl): void | Promise<void>;
-  /** Its state, for a checkpoint. Absent: it has none. */
+  /** Returns the state to store in a checkpoint. Absent: the callback has no state. */
   state?(): CallbackState;
-  /**
-   * Restores a state of {@link Callback.state}, before the first event. Returns a warning, or null.
-   */
+  /** Restores a state from a checkpoint, before the first event. Returns a warning, or null. */
   restore?(state: CallbackState, run: RunControl): string | null;
   /**
-   * Called for each event after `onEvent` of every callback, so that `snapshot` is complete. For callbacks that
-   * write checkpoints.
+   * Called for each event after all callbacks have handled it in `onEvent`, so that `snapshot` includes their new states.
+   * For callbacks that write checkpoints. `snapshot` returns null before the model is built.
    */
   afterEvent?(
     event: TrainEvent,
     run: RunControl,
     snapshot: () => Promise<Checkpoint | null>,
   ): void | Promise<void>;
-  /** For an error that ends the run: the location of the last checkpoint that the callback wrote; null: none. */
+  /** Returns the location of the last checkpoint that this callback wrote, for error messages; null: none. */
   lastSaved?(): string | null;
 }

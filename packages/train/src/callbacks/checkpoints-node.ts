@@ -1,43 +1,39 @@
-/** Checkpoints in a folder, each file written atomically: a crash never leaves a partial one. */
+/** Checkpoints as files in a folder. Each file is written atomically, so that a crash never leaves a partial file. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkOptions } from '@unroll/core/internal';
-import { writeWhole } from '@unroll/core/node';
+import { writeFileAtomically } from '@unroll/core/node';
 import { type Checkpoint, decodeCheckpoint } from '../checkpoint.js';
 import type { Callback } from './callback.js';
-import { CHECKPOINTS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
 
 export interface CheckpointFolderOptions extends CheckpointOptions {
   /** The folder; created if it does not exist. */
   directory: string;
 }
 
-/** A callback that can also read the checkpoints it wrote. */
+/** A callback that writes checkpoints and can read the last one. */
 export interface CheckpointFiles extends Callback {
-  /**
-   * Reads the checkpoint `last`; null if there is none. @throws UnrollError `format` for a damaged file
-   */
+  /** Returns the checkpoint `last`; null if there is none. @throws UnrollError `format` if the file is damaged */
   load(): Promise<Checkpoint | null>;
 }
 
 /**
- * Writes checkpoints as `<name>.safetensors` into a folder: `last` after every epoch and when the run ends,
- * others as the options say.
+ * Returns a callback that writes checkpoints into a folder as `<name>.safetensors`: `last` after every epoch and when the
+ * run ends, and others according to the options.
  */
-export function checkpoints(given: CheckpointFolderOptions): CheckpointFiles {
-  checkOptions('checkpoints', given, { directory: 'text', ...CHECKPOINTS });
-  const { directory, ...options } = given;
+export function checkpoints(folderOptions: CheckpointFolderOptions): CheckpointFiles {
+  checkOptions('checkpoints', folderOptions, { directory: 'string', ...CHECKPOINT_OPTIONS });
+  const { directory, ...options } = folderOptions;
   const location = (name: string): string => join(directory, `${name}.safetensors`);
   const store = {
     location,
-    write: (name: string, bytes: Uint8Array) => writeWhole(location(name), bytes),
+    write: (name: string, bytes: Uint8Array) => writeFileAtomically(location(name), bytes),
   };
   return { ...checkpointsTo(store, options), load: () => readCheckpoint(location('last')) };
 }
 
-/**
- * Reads a checkpoint from a file; null if the file does not exist. @throws UnrollError `format` for a damaged file
- */
+/** Reads a checkpoint from a file; null if the file does not exist. @throws UnrollError `format` if it is damaged */
 export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
   try {
     return decodeCheckpoint(await readFile(file));
@@ -47,7 +43,7 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
   }
 }
 
-/** For `fit({ checkpointDir })`. */
+/** Returns the callback for `fit({ checkpointDir })`. @param everySteps null: writes after epochs only */
 export function openCheckpoints(directory: string, everySteps: number | null): CheckpointFiles {
   return checkpoints(everySteps === null ? { directory } : { directory, everySteps });
 }

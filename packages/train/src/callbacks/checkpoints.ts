@@ -1,74 +1,74 @@
 /**
- * Checkpoints as a callback, which decides when to write. A store decides where to write; checkpoints-node.ts
- * implements a store of files.
+ * A callback that writes checkpoints. It decides when to write, and a store decides where. checkpoints-node.ts implements
+ * a store of files.
  */
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { Checkpoint } from '../checkpoint.js';
 import { encodeCheckpoint } from '../checkpoint.js';
 import type { EpochEvent } from '../events.js';
 import type { Callback } from './callback.js';
-import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { isBetter, MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface CheckpointOptions {
-  /** Write `last` also after every so many steps. Default: after every epoch and when the run ends. */
+  /** Also write `last` each time this many steps of an epoch are done. Default: after epochs and when the run ends. */
   everySteps?: number;
-  /** Also write a separate checkpoint, `epoch-0010`, after every so many epochs. Default: none. */
+  /** Also write a separate checkpoint, such as `epoch-0010`, each time this many epochs are done. Default: none. */
   everyEpochs?: number;
   /**
-   * Also write `best`, the checkpoint of the best epoch by this metric. True: by `validationLoss`, or `loss`.
-   * Default false.
+   * Also write `best`, the checkpoint of the epoch with the best value of a metric. True: `validationLoss`, or `loss`
+   * without validation data. Default false.
    */
   best?: boolean | MonitorOptions;
 }
 
-/** The options of callbacks that write checkpoints. */
-export const CHECKPOINTS: Known<CheckpointOptions> = {
+/** Types of the options, for checks. */
+export const CHECKPOINT_OPTIONS: OptionTypes<CheckpointOptions> = {
   everySteps: 'count',
   everyEpochs: 'count',
   best: true,
 };
 
-/** Stores bytes by name. Each write is atomic. */
+/** Stores checkpoints by name. Each write must be atomic. */
 export interface CheckpointStore {
   write(name: string, bytes: Uint8Array): Promise<void>;
-  /** The location of that name, for messages. */
+  /** Returns where the checkpoint of this name is stored, for messages. */
   location(name: string): string;
 }
 
-/** A callback that writes checkpoints. */
+/** Returns a callback that writes checkpoints to a store. */
 export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions): Callback {
-  checkOptions('checkpointsTo', options, CHECKPOINTS);
+  checkOptions('checkpointsTo', options, CHECKPOINT_OPTIONS);
   const { everySteps, everyEpochs, best: keepBest = false } = options;
-  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR);
-  const watch = typeof keepBest === 'object' ? keepBest : {};
+  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR_OPTIONS);
+  const monitoring = typeof keepBest === 'object' ? keepBest : {};
   let best: number | null = null;
-  let saved: string | null = null;
+  let lastSaved: string | null = null;
 
-  /** Names of the checkpoints to write after an epoch. */
+  /** Returns the names of the checkpoints to write after an epoch. */
   const namesFor = (event: EpochEvent): string[] => {
     const names: string[] = [];
     if (everyEpochs && event.epoch % everyEpochs === 0)
       names.push(`epoch-${String(event.epoch).padStart(4, '0')}`);
     if (keepBest) {
-      const { name, value } = monitored(event, watch.monitor);
-      if (isBetter(value, best, modeOf(name, watch.mode))) {
+      const { name, value } = monitored(event, monitoring.monitor);
+      if (isBetter(value, best, modeOf(name, monitoring.mode))) {
         best = value;
         names.push('best');
       }
     }
-    return [...names, 'last']; // last comes after best, which it refers to
+    return [...names, 'last']; // the state in `last` contains the metric of `best`, which must exist by then
   };
   const write = async (names: readonly string[], checkpoint: Checkpoint | null): Promise<void> => {
     if (checkpoint === null || names.length === 0) return;
     const bytes = encodeCheckpoint(checkpoint);
     for (const name of names) await store.write(name, bytes);
-    saved = store.location('last');
+    lastSaved = store.location('last');
   };
 
   let names: string[] = [];
   return {
     name: 'checkpoints',
-    monitors: watch.monitor,
+    monitors: monitoring.monitor,
     onEvent(event) {
       if (event.type === 'epoch') names = namesFor(event);
       else if (event.type === 'end') names = ['last'];
@@ -82,6 +82,6 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
       ({ best } = json as { best: number | null });
       return null;
     },
-    lastSaved: () => saved,
+    lastSaved: () => lastSaved,
   };
 }

@@ -1,23 +1,23 @@
-/** Writes metrics as CSV, one line per epoch. */
+/** A callback that writes metrics as CSV, one line per epoch. */
 import { valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';
 import type { Callback } from './callback.js';
 import { LogFile } from './log-file-node.js';
 
 export interface CsvLogOptions {
-  /** Default `,`. */
+  /** Text between two columns. Default `,`. */
   separator?: string;
 }
 
 /**
- * Writes `epoch`, the metrics and the learning rate of every epoch to a file. The columns are those of the
- * first epoch. A new run replaces the file; a resumed one appends to it.
+ * Returns a callback that writes `epoch`, the metrics and the learning rate of every epoch to a CSV file. The first epoch
+ * determines the columns. A new run replaces the file; a resumed run appends to it.
  */
 export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
   if (typeof path !== 'string')
-    throw valueError(`csvLog takes the path of a file first, got ${shown(path)}.`);
-  checkOptions('csvLog', options, { separator: 'text' });
+    throw valueError(`csvLog: the first argument must be the path of a file, got ${formatValue(path)}.`);
+  checkOptions('csvLog', options, { separator: 'string' });
   const { separator = ',' } = options;
   const file = new LogFile(path);
   let columns: readonly string[] | null = null;
@@ -30,7 +30,7 @@ export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
     };
     if (columns === null) {
       columns = Object.keys(metrics);
-      file.append(`${columns.map((name) => quoted(name, separator)).join(separator)}\n`);
+      file.append(`${columns.map((name) => quoteCsv(name, separator)).join(separator)}\n`);
     }
     file.append(`${columns.map((name) => metrics[name] ?? '').join(separator)}\n`);
   };
@@ -53,6 +53,7 @@ export function csvLog(path: string, options: CsvLogOptions = {}): Callback {
   };
 }
 
-function quoted(text: string, separator: string): string {
+/** Quotes a text if CSV requires it. */
+function quoteCsv(text: string, separator: string): string {
   return text.includes(separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

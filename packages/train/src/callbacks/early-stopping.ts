@@ -1,41 +1,47 @@
-/** Early stopping: ends a run that no longer improves, and restores the best weights. */
+/** Early stopping: ends a run when a metric stops improving, and restores the weights of the best epoch. */
 import { checkOptions } from '@unroll/core/internal';
 import type { EpochEvent } from '../events.js';
 import { restoreWeights } from '../snapshot.js';
 import type { Callback, CallbackState, RunControl, SavedTensor } from './callback.js';
-import { isBetter, MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { isBetter, MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface EarlyStoppingOptions extends MonitorOptions {
-  /** Epochs without an improvement to wait for. Default 0: the first such epoch ends the run. */
-  patience?: number;
-  /** Smallest change that counts as an improvement. Default 0. */
-  minDelta?: number;
   /**
-   * Restore the weights of the best epoch when the run ends (not when it is aborted). Default true.
+   * Number of epochs without an improvement after which the run ends. Default 0, which, like 1, ends the run at the first
+   * epoch without an improvement.
    */
+  patience?: number;
+  /** An improvement must exceed this difference. Default 0. */
+  minDelta?: number;
+  /** Restore the weights of the best epoch when the run ends (not when it is aborted). Default true. */
   restoreBestWeights?: boolean;
-  /** Value that the metric must improve on. Default none. */
+  /** Only values better than this count as an improvement. Default: any value. */
   baseline?: number;
-  /** Epochs at the start that are not monitored. Default 0. */
+  /** Number of epochs at the start of the run that are ignored. Default 0. */
   startFromEpoch?: number;
 }
 
 interface State {
+  /** The best value so far, or the baseline; null: none yet. */
   best: number | null;
+  /** 0: none yet. */
   bestEpoch: number;
-  /** Epochs since the best one. */
+  /** Number of epochs since the best epoch. */
   wait: number;
 }
 
-/** @throws UnrollError `value` if the run has no metric of the monitored name */
+/**
+ * Returns a callback that ends the run when a metric stops improving.
+ * @throws UnrollError `value` for an unknown or invalid option; during the run, if it has no metric of this name
+ */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   checkOptions('earlyStopping', options, {
-    patience: 'whole',
+    patience: 'nonNegativeInteger',
     minDelta: 'number',
-    restoreBestWeights: 'flag',
+    restoreBestWeights: 'boolean',
     baseline: 'number',
-    startFromEpoch: 'whole',
-    ...MONITOR,
+    startFromEpoch: 'nonNegativeInteger',
+    ...MONITOR_OPTIONS,
   });
   const {
     monitor,

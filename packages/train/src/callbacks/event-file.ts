@@ -1,7 +1,9 @@
 /**
- * TensorBoard's event files: TFRecord records, each containing a hand-encoded protobuf `Event`.
+ * Encodes TensorBoard event files: a sequence of TFRecord records, each containing a protobuf message `Event`. The numbers
+ * below are the protobuf field numbers.
  *
- *   record  u64 length, u32 masked CRC-32C of it, the bytes, u32 masked CRC-32C of them; little-endian
+ *   record  u64 length of the data, u32 masked CRC-32C of the length, the data, u32 masked CRC-32C of the data
+ *           (little-endian)
  *   Event   1: double wall_time   2: int64 step   3: string file_version   5: Summary
  *   Summary 1: Value, repeated;  Value  1: string tag   2: float simple_value
  *
@@ -9,12 +11,12 @@
  */
 import { crc32c, encodeUtf8 } from '@unroll/core/internal';
 
-/** The first record of a file. @param wallTime in seconds since 1970 */
+/** Returns the first record of a file. @param wallTime in seconds since 1970 */
 export function fileHeader(wallTime: number): Uint8Array {
   return tfRecord(join([double(1, wallTime), bytes(3, encodeUtf8('brain.Event:2'))]));
 }
 
-/** A record of scalars at one step. */
+/** Returns a record of scalars at one step. @param wallTime in seconds since 1970 */
 export function scalarRecord(
   wallTime: number,
   step: number,
@@ -26,6 +28,7 @@ export function scalarRecord(
   return tfRecord(join([double(1, wallTime), int(2, step), bytes(5, join(values))]));
 }
 
+/** Wraps data as a TFRecord record. */
 function tfRecord(data: Uint8Array): Uint8Array {
   const record = new Uint8Array(16 + data.length);
   const view = new DataView(record.buffer);
@@ -36,17 +39,18 @@ function tfRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-/** A protobuf key: the field number and the wire type. */
+// The following functions encode a protobuf field: its key (field number and wire type), then its value.
+
 const key = (field: number, wire: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wire);
 
 function varint(value: number): Uint8Array {
   const out: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    out.push((rest % 0x80) + 0x80);
-    rest = Math.floor(rest / 0x80);
+  let remainder = value;
+  while (remainder >= 0x80) {
+    out.push((remainder % 0x80) + 0x80);
+    remainder = Math.floor(remainder / 0x80);
   }
-  return Uint8Array.of(...out, rest);
+  return Uint8Array.of(...out, remainder);
 }
 
 const int = (field: number, value: number): Uint8Array => join([key(field, 0), varint(value)]);
@@ -68,15 +72,15 @@ function float(field: number, value: number): Uint8Array {
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+    out.set(part, offset);
+    offset += part.length;
   }
   return out;
 }
 
-/** TFRecord's mask of a CRC, which keeps the CRC effective for bytes that contain CRCs. */
+/** Returns the CRC-32C of the data, masked as TFRecord requires, because the CRC of data that contain CRCs is weak. */
 export function maskedCrc(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

@@ -1,4 +1,4 @@
-/** A log that a run appends to. A resumed run truncates it to its length at the checkpoint. */
+/** A log file that a run appends to. A resumed run first truncates the log to its length at the checkpoint. */
 import {
   appendFileSync,
   closeSync,
@@ -17,16 +17,17 @@ export class LogFile {
   #length = 0;
   #opened = false;
 
-  /** The first append replaces an older file, unless the log was resumed. */
+  /** The first append replaces an existing file, unless `resume` was called before. */
   constructor(path: string) {
     this.path = path;
   }
 
-  /** Bytes written. */
+  /** Length in bytes. */
   get length(): number {
     return this.#length;
   }
 
+  /** Appends to the file; creates the file and its folder first if necessary. */
   append(bytes: Uint8Array | string): void {
     if (!this.#opened) {
       mkdirSync(dirname(this.path), { recursive: true });
@@ -37,7 +38,7 @@ export class LogFile {
     this.#length += Buffer.byteLength(bytes);
   }
 
-  /** Flushes the file to disk, so that a power failure cannot lose lines that a checkpoint counts. */
+  /** Flushes the file to disk, so that a power failure cannot lose bytes that the next checkpoint counts as written. */
   sync(): void {
     if (!this.#opened) return;
     const file = openSync(this.path, 'r+');
@@ -48,13 +49,16 @@ export class LogFile {
     }
   }
 
-  /** Truncates the log to `length` bytes and appends from there. Returns a warning, or null. */
+  /**
+   * Truncates the log to `length` bytes, so that the next append continues there. Returns a warning if the file is shorter
+   * or missing, otherwise null.
+   */
   resume(length: number): string | null {
     if (length === 0) return null;
-    const found = existsSync(this.path) ? statSync(this.path).size : null;
-    if (found === null || found < length) {
-      const what = found === null ? 'no longer exists' : `has ${found} bytes`;
-      return `The log ${this.path} ${what}, but had ${length} bytes at the checkpoint: a new log is started.`;
+    const size = existsSync(this.path) ? statSync(this.path).size : null;
+    if (size === null || size < length) {
+      const problem = size === null ? 'no longer exists' : `has ${size} bytes`;
+      return `The log ${this.path} ${problem}, but had ${length} bytes at the checkpoint. A new log is started.`;
     }
     truncateSync(this.path, length);
     this.#length = length;

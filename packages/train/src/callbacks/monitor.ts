@@ -1,28 +1,35 @@
-/** Monitoring one metric of the epochs: whether it has improved. */
+/** For callbacks that monitor a metric: finds its value in an epoch event and decides whether it has improved. */
 import { valueError } from '@unroll/core';
-import { type Known, nearest, shown } from '@unroll/core/internal';
+import { formatValue, nearest, type OptionTypes } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';
 
 export interface MonitorOptions {
   /**
-   * Name of the metric: `validationLoss`, `loss`, a metric, ... Default `validationLoss`, or `loss` without
-   * validation data.
+   * Name of the metric, such as `loss`, `validationLoss` or `validationAccuracy`. Default `validationLoss`, or `loss`
+   * without validation data.
    */
   monitor?: string;
   /**
-   * Whether a lower (`min`) or higher (`max`) metric is better. Default `auto`: from its name; lower for losses and
-   * errors.
+   * Whether a lower (`min`) or higher (`max`) value is better. Default `auto`: `max` if the name ends with accuracy, auc,
+   * precision, recall, f1 or r2, otherwise `min`.
    */
   mode?: 'min' | 'max' | 'auto';
 }
 
-/** The options of callbacks that monitor a metric. */
-export const MONITOR: Known<MonitorOptions> = { monitor: 'text', mode: ['min', 'max', 'auto'] };
+/** Types of the options, for checks. */
+export const MONITOR_OPTIONS: OptionTypes<MonitorOptions> = {
+  monitor: 'string',
+  mode: ['min', 'max', 'auto'],
+};
 
-/** Suffixes of metrics for which higher is better. */
-const MORE_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
+/** Matches names of metrics for which higher is better. */
+const HIGHER_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
 
-/** The monitored metric of an epoch. @throws UnrollError `value` with the available metrics, if there is none of that name */
+/**
+ * Returns name and value of the monitored metric in an epoch.
+ * @param monitor name of the metric; undefined: the default
+ * @throws UnrollError `value` if there is no such metric
+ */
 export function monitored(event: EpochEvent, monitor: string | undefined): { name: string; value: number } {
   const metrics = metricsOf(event);
   const name = monitor ?? ('validationLoss' in metrics ? 'validationLoss' : 'loss');
@@ -30,34 +37,32 @@ export function monitored(event: EpochEvent, monitor: string | undefined): { nam
   throw noMetric(name, Object.keys(metrics));
 }
 
-/**
- * @throws UnrollError `value` if a run will not have the metric; the message suggests the nearest name and lists the
- * available ones
- */
+/** @throws UnrollError `value` if `monitor` is not in `metrics`, the names of a run's metrics */
 export function checkMonitor(monitor: string | undefined, metrics: readonly string[]): void {
   if (monitor !== undefined && !metrics.includes(monitor)) throw noMetric(monitor, metrics);
 }
 
+/** Returns the error, which suggests the most similar name and lists all metrics. */
 function noMetric(name: string, metrics: readonly string[]): Error {
   // Keras's val_loss is called validationLoss here.
-  const near = nearest(name.replace(/^val(_|(?=[A-Z]))/, 'validation'), metrics);
-  const meant = near === undefined ? '' : `Did you mean "${near}"? `;
-  const without = metrics.includes('validationLoss')
+  const similar = nearest(name.replace(/^val(_|(?=[A-Z]))/, 'validation'), metrics);
+  const suggestion = similar === undefined ? '' : `Did you mean "${similar}"? `;
+  const end = metrics.includes('validationLoss')
     ? '.'
     : '; validationLoss needs validationData or validationSplit.';
   return valueError(
-    `There is no metric ${shown(name)} to monitor. ${meant}The metrics are ${metrics.join(', ')}${without}`,
+    `There is no metric ${formatValue(name)} to monitor. ${suggestion}The metrics are ${metrics.join(', ')}${end}`,
     { monitor: name, metrics },
   );
 }
 
-/** Whether a lower or higher value of the metric is better. */
+/** Returns whether a lower (`min`) or higher (`max`) value of the metric `name` is better. */
 export function modeOf(name: string, mode: MonitorOptions['mode'] = 'auto'): 'min' | 'max' {
   if (mode !== 'auto') return mode;
-  return MORE_IS_BETTER.test(name) ? 'max' : 'min';
+  return HIGHER_IS_BETTER.test(name) ? 'max' : 'min';
 }
 
-/** True if `value` is better than `best` (null: none yet) by more than `minDelta`; false for NaN. */
+/** Returns true if `value` is better than `best` (null: none yet) by more than `minDelta`; false for NaN. */
 export function isBetter(value: number, best: number | null, mode: 'min' | 'max', minDelta = 0): boolean {
   if (Number.isNaN(value)) return false;
   if (best === null) return true;

@@ -1,12 +1,12 @@
 /**
- * Progress for people and programs: on a terminal a progress bar and a line per epoch, elsewhere plain
- * lines, and on request each event as a line of JSON.
+ * A callback that shows progress: a progress bar and a line per epoch on a terminal, plain lines elsewhere, or each event
+ * as a line of JSON.
  */
 import { checkOptions } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf, type StepEvent, type TrainEvent } from '../events.js';
 import type { Callback } from './callback.js';
 
-/** The part of a writable stream of Node that is needed. */
+/** A writable stream; Node's streams, such as `process.stderr`, have these members. */
 export interface ProgressStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -16,15 +16,17 @@ export interface ProgressStream {
 export interface ProgressOptions {
   /** `auto`: a bar on a terminal, plain lines elsewhere. `ndjson`: events as JSON lines. Default `auto`. */
   format?: 'auto' | 'bar' | 'lines' | 'ndjson';
-  /** Default: standard output; in a page the console. */
+  /** Default: standard output; in a browser, the console. */
   stream?: ProgressStream;
 }
 
 const BAR_WIDTH = 20;
+/** Time between two updates of the bar. */
 const REDRAW_MS = 100;
-/** Time between plain lines within a long epoch. */
+/** Time between two plain lines within a long epoch. */
 const LINE_MS = 30_000;
 
+/** Returns a callback that shows progress. */
 export function progress(options: ProgressOptions = {}): Callback {
   checkOptions('progress', options, { format: ['auto', 'bar', 'lines', 'ndjson'], stream: true });
   const { format = 'auto', stream = defaultStream() } = options;
@@ -33,37 +35,37 @@ export function progress(options: ProgressOptions = {}): Callback {
     return { name: 'progress', onEvent: (event) => void stream.write(`${JSON.stringify(event)}\n`) };
   }
   const meter = new Meter();
-  const pause = style === 'bar' ? REDRAW_MS : LINE_MS;
-  let shown = style === 'bar' ? Number.NEGATIVE_INFINITY : performance.now();
-  let bar = false; // the current line is a bar
-  const line = (text: string): void => {
-    stream.write(bar ? `\r\x1b[K${text}\n` : `${text}\n`);
-    bar = false;
+  const interval = style === 'bar' ? REDRAW_MS : LINE_MS;
+  let lastShown = style === 'bar' ? Number.NEGATIVE_INFINITY : performance.now();
+  let barShown = false; // true if the cursor is at the end of a bar
+  const writeLine = (text: string): void => {
+    stream.write(barShown ? `\r\x1b[K${text}\n` : `${text}\n`);
+    barShown = false;
   };
   const onStep = (event: StepEvent): void => {
     meter.step(event);
     const now = performance.now();
-    if (now - shown < pause) return;
-    shown = now;
+    if (now - lastShown < interval) return;
+    lastShown = now;
     const text = meter.line(event, style === 'bar');
-    if (style === 'lines') line(text);
+    if (style === 'lines') writeLine(text);
     else {
       stream.write(`\r\x1b[K${text.slice(0, (stream.columns ?? 80) - 1)}`);
-      bar = true;
+      barShown = true;
     }
   };
   return {
     name: 'progress',
     onEvent(event: TrainEvent) {
       if (event.type === 'step') onStep(event);
-      else if (event.type === 'epoch') line(meter.epochLine(event));
-      else if (event.type === 'end' && event.reason === 'aborted') line('stopped before the end');
-      else if (event.type === 'end' && bar) line('');
+      else if (event.type === 'epoch') writeLine(meter.epochLine(event));
+      else if (event.type === 'end' && event.reason === 'aborted') writeLine('stopped before the end');
+      else if (event.type === 'end' && barShown) writeLine('');
     },
   };
 }
 
-/** Running totals of an epoch. */
+/** Running totals of an epoch, and the texts made from them. */
 class Meter {
   #epoch = 0;
   #loss = 0;
@@ -71,8 +73,10 @@ class Meter {
   #updates = 0;
   #clipped = 0;
   readonly #began = performance.now();
+  /** Number of steps since the run began or was resumed. */
   #steps = 0;
 
+  /** Adds a step to the totals; the first step of an epoch resets them. */
   step(event: StepEvent): void {
     if (event.epoch !== this.#epoch) {
       this.#epoch = event.epoch;
@@ -93,23 +97,26 @@ class Meter {
     return `${Math.round((100 * this.#clipped) / Math.max(1, this.#updates))}%`;
   }
 
-  line(event: StepEvent, bar: boolean): string {
+  /** Returns the text for a step. @param withBar draw a bar if the number of steps is known */
+  line(event: StepEvent, withBar: boolean): string {
     const { epoch, epochs, step, steps, gradientNorm, sequencesPerSecond } = event;
     const filled = steps ? Math.round((BAR_WIDTH * step) / steps) : 0;
-    const drawn = `[${'='.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] `;
+    const bar = `[${'='.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] `;
     return (
-      `epoch ${epoch}/${epochs} ${bar && steps ? drawn : ''}${step}${steps ? `/${steps}` : ''}` +
+      `epoch ${epoch}/${epochs} ${withBar && steps ? bar : ''}${step}${steps ? `/${steps}` : ''}` +
       `${steps ? `  eta ${clock(this.#secondsLeft(event, steps))}` : ''}  ${rate(sequencesPerSecond)}` +
       `  loss ${short(this.#loss / this.#examples)}  grad ${short(gradientNorm)}` +
       `  clipped ${this.#clippedShare}`
     );
   }
 
+  /** Estimates the remaining time of the run. */
   #secondsLeft({ epoch, epochs, step }: StepEvent, steps: number): number {
-    const left = (epochs - epoch) * steps + steps - step;
-    return (left * (performance.now() - this.#began)) / this.#steps / 1000;
+    const remainingSteps = (epochs - epoch) * steps + steps - step;
+    return (remainingSteps * (performance.now() - this.#began)) / this.#steps / 1000;
   }
 
+  /** Returns the text for an epoch. */
   epochLine(event: EpochEvent): string {
     const metrics = Object.entries(metricsOf(event)).map(([name, value]) => `${name} ${short(value)}`);
     const speed = this.#examples > 0 ? `  ${rate(this.#examples / Math.max(event.seconds, 1e-6))}` : '';
@@ -121,7 +128,7 @@ class Meter {
   }
 }
 
-/** Four significant digits, without an exponent where that is short. */
+/** Formats a number with four significant digits, with an exponent only if it is very small or large. */
 function short(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
@@ -133,12 +140,12 @@ function rate(perSecond: number): string {
   return `${perSecond >= 100 ? Math.round(perSecond) : short(perSecond)} seq/s`;
 }
 
-/** `0:07`, `1:02:03`. */
+/** Formats a duration: `0:07`, `1:02:03`. */
 function clock(seconds: number): string {
   const total = Math.round(seconds);
-  const [hours, minutes, rest] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
-  const two = (n: number): string => String(n).padStart(2, '0');
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+  const [hours, minutes, secs] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const twoDigits = (n: number): string => String(n).padStart(2, '0');
+  return hours > 0 ? `${hours}:${twoDigits(minutes)}:${twoDigits(secs)}` : `${minutes}:${twoDigits(secs)}`;
 }
 
 function defaultStream(): ProgressStream {

@@ -1,25 +1,25 @@
-/** Lowers the learning rate when a metric stops improving; ../plateau.ts implements the rule. */
+/** A callback that lowers the learning rate when a metric stops improving. ../plateau.ts implements the rule. */
 import { checkOptions } from '@unroll/core/internal';
-import { PLATEAU, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
+import { PLATEAU_OPTIONS, Plateau, type PlateauOptions, type PlateauState } from '../plateau.js';
 import type { Callback } from './callback.js';
-import { MONITOR, type MonitorOptions, modeOf, monitored } from './monitor.js';
+import { MONITOR_OPTIONS, type MonitorOptions, modeOf, monitored } from './monitor.js';
 
 export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOptions, 'better'> {}
 
 /**
- * Multiplies the learning rate by `factor` after `patience` epochs without an improvement.
- * @throws UnrollError `value` if the run has no metric of the monitored name
+ * Returns a callback that multiplies the learning rate by `factor` after `patience` epochs without an improvement.
+ * @throws UnrollError `value` for an unknown or invalid option; during the run, if it has no metric of this name
  */
-export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
-  checkOptions('reduceOnPlateau', given, { ...PLATEAU, ...MONITOR });
-  const { monitor, mode, ...options } = given;
-  new Plateau(options); // reports wrong options now instead of after an epoch
+export function reduceOnPlateau(allOptions: ReduceOnPlateauOptions = {}): Callback {
+  checkOptions('reduceOnPlateau', allOptions, { ...PLATEAU_OPTIONS, ...MONITOR_OPTIONS });
+  const { monitor, mode, ...options } = allOptions;
+  new Plateau(options); // throws for invalid options now, instead of after the first epoch
   let plateau: Plateau | null = null;
   let restored: PlateauState | null = null;
-  const ruleFor = (name: string): Plateau => {
-    const rule = new Plateau({ ...options, better: modeOf(name, mode) === 'max' ? 'higher' : 'lower' });
-    if (restored) rule.state = restored;
-    return rule;
+  const plateauFor = (metric: string): Plateau => {
+    const created = new Plateau({ ...options, better: modeOf(metric, mode) === 'max' ? 'higher' : 'lower' });
+    if (restored) created.state = restored;
+    return created;
   };
   return {
     name: 'reduceOnPlateau',
@@ -27,9 +27,9 @@ export function reduceOnPlateau(given: ReduceOnPlateauOptions = {}): Callback {
     onEvent(event, run) {
       if (event.type !== 'epoch') return;
       const { name, value } = monitored(event, monitor);
-      plateau ??= ruleFor(name);
-      const next = plateau.observe(value, event.learningRate);
-      if (next !== event.learningRate) run.learningRateScale *= next / event.learningRate;
+      plateau ??= plateauFor(name);
+      const lowered = plateau.observe(value, event.learningRate);
+      if (lowered !== event.learningRate) run.learningRateScale *= lowered / event.learningRate;
     },
     state: () => ({ json: { ...(plateau?.state ?? restored) } }),
     restore({ json }) {

@@ -1,8 +1,8 @@
-/** Metrics as TensorBoard event files: `train/` and `validation/` below a folder, with Keras's tags. */
+/** A callback that writes metrics as TensorBoard event files, with the tags of Keras. */
 
 import { join } from 'node:path';
 import { valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
+import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { EpochEvent, MetricValues, StepEvent } from '../events.js';
 import type { Callback } from './callback.js';
 import { fileHeader, scalarRecord } from './event-file.js';
@@ -10,26 +10,30 @@ import { LogFile } from './log-file-node.js';
 
 export interface TensorBoardOptions {
   /**
-   * Also write loss, gradient norm, learning rate and clipping after every so many updates. Default: epochs only.
+   * Also write loss, gradient norm, learning rate and clipping of the batch each time this many updates are done. Default:
+   * after epochs only.
    */
   everyUpdates?: number;
 }
 
-/** A fixed name, so that a run replaces the files of the previous run, and a resumed run appends to its own. */
-const FILE = 'events.out.tfevents.unroll';
+/** The name is constant, so that a new run replaces the files of the previous run, and a resumed run finds its files. */
+const FILE_NAME = 'events.out.tfevents.unroll';
 
 /**
- * Writes `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of every epoch for `tensorboard --logdir
- * <folder>`. A new run replaces the files; a resumed one appends to them.
+ * Returns a callback that writes `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of every epoch to
+ * `<folder>/train` and `<folder>/validation`. To view them, run `tensorboard --logdir <folder>`. A new run replaces the
+ * files; a resumed run appends to them.
  */
 export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
   if (typeof folder !== 'string')
-    throw valueError(`tensorBoard takes the path of a folder first, got ${shown(folder)}.`);
+    throw valueError(
+      `tensorBoard: the first argument must be the path of a folder, got ${formatValue(folder)}.`,
+    );
   checkOptions('tensorBoard', options, { everyUpdates: 'count' });
   const { everyUpdates } = options;
   const files = {
-    train: new LogFile(join(folder, 'train', FILE)),
-    validation: new LogFile(join(folder, 'validation', FILE)),
+    train: new LogFile(join(folder, 'train', FILE_NAME)),
+    validation: new LogFile(join(folder, 'validation', FILE_NAME)),
   };
   const write = (file: LogFile, step: number, scalars: MetricValues): void => {
     const now = Date.now() / 1000;
@@ -44,9 +48,9 @@ export function tensorBoard(folder: string, options: TensorBoardOptions = {}): C
     validationLoss,
     validationMetrics,
   }: EpochEvent): void => {
-    write(files.train, epoch, tagged({ loss, ...metrics, learning_rate: learningRate }));
+    write(files.train, epoch, withEpochPrefix({ loss, ...metrics, learning_rate: learningRate }));
     if (validationLoss === undefined) return;
-    write(files.validation, epoch, tagged({ loss: validationLoss, ...validationMetrics }));
+    write(files.validation, epoch, withEpochPrefix({ loss: validationLoss, ...validationMetrics }));
   };
   const onUpdate = ({ updates, loss, gradientNorm, learningRate, clipped }: StepEvent): void =>
     write(files.train, updates, {
@@ -76,6 +80,7 @@ export function tensorBoard(folder: string, options: TensorBoardOptions = {}): C
   };
 }
 
-function tagged(metrics: MetricValues): MetricValues {
+/** Adds the prefix `epoch_` to the names of metrics. */
+function withEpochPrefix(metrics: MetricValues): MetricValues {
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`epoch_${name}`, value]));
 }

@@ -1,6 +1,5 @@
 /**
- * Losses for counts: the Poisson distribution, and the negative binomial for overdispersed counts (variance above the
- * mean).
+ * Losses for counts: Poisson, and negative binomial for overdispersed counts (variance greater than the mean).
  */
 import {
   add,
@@ -19,27 +18,32 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
-import { fitParts, fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
+import { alignParts, alignSameShape } from './align.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss, plainLoss } from './loss.js';
 
 const EPSILON = 1e-7;
 
-/** Throws for a negative target (with `whole`, also for a fractional one). */
-function checkCounts(loss: string, target: Tensor, at: (i: number) => string, whole: boolean): void {
+/** Throws for a target that is negative or NaN, or, if `integers`, not an integer. */
+function checkCounts(
+  loss: string,
+  target: Tensor,
+  positionOf: (i: number) => string,
+  integers: boolean,
+): void {
   const values = hostValues(target, `${loss}: the target`);
-  const wrong = values.findIndex((value) => !(value >= 0 && (!whole || Number.isInteger(value))));
-  if (wrong < 0) return;
-  const [kind, hint] = whole ? ['an integer >= 0', 'counts as they are'] : ['a number >= 0', 'counts'];
+  const index = values.findIndex((value) => !(value >= 0 && (!integers || Number.isInteger(value))));
+  if (index < 0) return;
+  const kind = integers ? 'an integer >= 0' : 'a number >= 0';
   throw valueError(
-    `${loss}: the target at ${at(wrong)} must be ${kind}, got ${values[wrong]}. Pass ${hint}: not differenced, ` +
-      'and not scaled by a scaler that subtracts the mean.',
-    { target: values[wrong], position: at(wrong) },
+    `${loss}: the target at ${positionOf(index)} must be ${kind}, got ${values[index]}. Pass counts ` +
+      'without differencing and without a scaler that subtracts the mean.',
+    { target: values[index], position: positionOf(index) },
   );
 }
 
 /**
- * Poisson loss: the mean over K of p - y log(p + 1e-7), the negative log-likelihood of counts y with rate p, without
- * the term that depends on y alone. The outputs of the last layer must be positive (`softplus` or `exp`).
+ * Poisson loss: the mean over K of p - y log(p + 1e-7), the negative log-likelihood of counts y for the rate p, without
+ * the term that depends only on y. The last layer must have positive outputs (activation `softplus` or `exp`).
  * @remarks prediction and target [B, K] or [B, T, K], targets >= 0. As `Poisson` of Keras 3.
  */
 export function poisson(options: LossOptions = {}): Loss {
@@ -47,8 +51,8 @@ export function poisson(options: LossOptions = {}): Loss {
   return plainLoss(
     {
       name,
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: ({ target }, at) => checkCounts(name, target, at, false),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: ({ target }, positionOf) => checkCounts(name, target, positionOf, false),
       rows: (prediction, target) => mean(sub(prediction, mul(target, log(add(prediction, EPSILON)))), -1),
     },
     options,
@@ -57,40 +61,42 @@ export function poisson(options: LossOptions = {}): Loss {
 
 export interface NegativeBinomialOptions extends LossOptions {
   /**
-   * The target is [..., 2 K]: K counts, then K units > 0 in which they are measured, such as the typical size of
-   * their series. Then mu = unit softplus(raw mean) and alpha = softplus(raw alpha) / sqrt(unit), so that one network
-   * can learn from series of any size (DeepAR, section 3.3). Default false.
+   * Scale the distribution of each count, so that one network can learn from series of different sizes (DeepAR, section
+   * 3.3). The target is then [..., 2 K]: first K counts, then K scales > 0, such as the mean of the series of each count;
+   * mu = scale softplus(raw mean), alpha = softplus(raw alpha) / sqrt(scale). Default false.
    */
   units?: boolean;
 }
 
 /**
- * Negative log-likelihood of a negative binomial distribution, the mean over K: counts with mean mu and variance mu +
- * alpha mu² (with r = 1/alpha, the number of failures: p = r / (r + mu)).
+ * Negative log-likelihood of counts y with a negative binomial distribution of mean mu and variance mu + alpha mu²; the
+ * mean over K. With r = 1/alpha:
  *
  *   -log Γ(y + r) + log Γ(r) + log y! - r log(r / (r + mu)) - y log(mu / (r + mu))
  *
- * @remarks The model's outputs are raw: [..., 2 K], first K means, then K dispersions, both unrestricted; mu =
- * softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of integers >= 0. As in DeepAR (Salinas et al.
- * 2020), and PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
+ * @remarks The outputs of the model are [..., 2 K], first K raw means, then K raw dispersions, all unrestricted; mu =
+ * softplus(raw mean), alpha = softplus(raw alpha). Target [..., K] of integers >= 0. Equals the loss of DeepAR (Salinas et
+ * al. 2020) and of PyTorch's `NegativeBinomial(1 / alpha, logits=log(mu alpha))`.
  */
 export function negativeBinomialNll(options: NegativeBinomialOptions = {}): Loss {
   const name = 'negativeBinomialNll';
-  checkOptions(name, options, { units: 'flag', ...LOSS });
+  checkOptions(name, options, { units: 'boolean', ...LOSS_OPTIONS });
   const { units = false } = options;
-  const counts = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0] : target);
+  const countsOf = (target: Tensor): Tensor => (units ? splitParts(target, 2)[0] : target);
   return makeLoss(
     {
       name,
       config: { units },
-      fit: (prediction, target) =>
-        units ? fitSame(name, prediction, target) : fitParts(name, prediction, target, ['mean', 'alpha']),
-      check: ({ target }, at) => checkCounts(name, counts(target), at, true),
+      align: (prediction, target) =>
+        units
+          ? alignSameShape(name, prediction, target)
+          : alignParts(name, prediction, target, ['mean', 'alpha']),
+      check: ({ target }, positionOf) => checkCounts(name, countsOf(target), positionOf, true),
       rows(prediction, target) {
-        const [m, a] = splitParts(prediction, 2).map(positive) as [Tensor, Tensor];
-        if (!units) return mean(negativeBinomialLogLoss(target, m, a), -1);
-        const [y, unit] = splitParts(target, 2) as [Tensor, Tensor];
-        return mean(negativeBinomialLogLoss(y, mul(m, unit), div(a, sqrt(unit))), -1);
+        const [mu, alpha] = splitParts(prediction, 2).map(toPositive) as [Tensor, Tensor];
+        if (!units) return mean(negativeBinomialLogLoss(target, mu, alpha), -1);
+        const [y, scale] = splitParts(target, 2) as [Tensor, Tensor];
+        return mean(negativeBinomialLogLoss(y, mul(mu, scale), div(alpha, sqrt(scale))), -1);
       },
     },
     options,
@@ -105,7 +111,7 @@ export function splitParts(prediction: Tensor, parts: number): Tensor[] {
   );
 }
 
-/** softplus plus a tiny constant, which affects only its logarithm and its quotient near 0. */
-export function positive(raw: Tensor): Tensor {
+/** Returns softplus(raw), but at least 1e-10, so that its logarithm and its reciprocal are finite. */
+export function toPositive(raw: Tensor): Tensor {
   return maximum(softplus(raw), 1e-10);
 }

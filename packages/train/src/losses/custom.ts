@@ -1,11 +1,11 @@
-/** Custom losses. */
+/** Creates custom losses. */
 import type { Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { fitSame } from './fit.js';
-import { LOSS, type Loss, type LossOptions, makeLoss } from './loss.js';
+import { alignSameShape } from './align.js';
+import { LOSS_OPTIONS, type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
- * A loss from a function of rows; masks, weights and reductions are handled for it.
+ * Returns a loss from a function that computes the losses of rows. Masks, weights and reductions are applied to its result.
  * @param name the name in metrics and errors
  * @param rows returns the loss of each of N rows, [N]; prediction and target are flattened to [N, K]
  */
@@ -14,9 +14,9 @@ export function customLoss(
   rows: (prediction: Tensor, target: Tensor) => Tensor,
   options: LossOptions = {},
 ): Loss {
-  checkOptions('customLoss', options, LOSS);
+  checkOptions('customLoss', options, LOSS_OPTIONS);
   return makeLoss(
-    { name, config: {}, fit: (prediction, target) => fitSame(name, prediction, target), rows },
+    { name, config: {}, align: (prediction, target) => alignSameShape(name, prediction, target), rows },
     options,
   );
 }

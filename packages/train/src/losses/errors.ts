@@ -1,6 +1,6 @@
-/** Squared and absolute errors. */
+/** Losses for regression: mean squared error and mean absolute error. */
 import { abs, mean, mul, square, sub, sumSquares } from '@unroll/core';
-import { fitSame } from './fit.js';
+import { alignSameShape } from './align.js';
 import { type Loss, type LossOptions, plainLoss } from './loss.js';
 
 /**
@@ -11,7 +11,7 @@ export function mse(options: LossOptions = {}): Loss {
   return plainLoss(
     {
       name: 'mse',
-      fit: (prediction, target) => fitSame('mse', prediction, target),
+      align: (prediction, target) => alignSameShape('mse', prediction, target),
       rows: (prediction, target) => mean(square(sub(prediction, target)), -1),
       total: (prediction, target, scale) =>
         mul(sumSquares(sub(prediction, target)), scale / prediction.shape[prediction.rank - 1]),
@@ -28,7 +28,7 @@ export function mae(options: LossOptions = {}): Loss {
   return plainLoss(
     {
       name: 'mae',
-      fit: (prediction, target) => fitSame('mae', prediction, target),
+      align: (prediction, target) => alignSameShape('mae', prediction, target),
       rows: (prediction, target) => mean(abs(sub(prediction, target)), -1),
     },
     options,

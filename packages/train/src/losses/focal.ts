@@ -1,10 +1,10 @@
 /**
- * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy that down-weights easy
- * examples by a factor (1 - p of the true class)^gamma.
+ * Focal losses (Lin et al. 2017, "Focal loss for dense object detection"): cross-entropy times (1 - p)^gamma, where p is
+ * the predicted probability of the true class. This factor reduces the weight of easy examples.
  *
- * From probabilities they equal Keras's, including the clipping. From logits they are computed without clipping,
- * whereas Keras applies the sigmoid or softmax and clips: the results agree up to logits of about 16; beyond, a model
- * that is certain and wrong gets its full loss and gradient here.
+ * From probabilities, the results equal those of Keras, including the clipping. From logits, Keras computes probabilities
+ * and clips them, whereas these losses are not clipped. The results agree for logits up to about 16; for larger logits,
+ * a model that is certain and wrong still gets its full loss and gradient here.
  */
 import {
   add,
@@ -25,33 +25,33 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
+import { alignSameShape } from './align.js';
 import {
   binaryLosses,
-  checkShares,
-  checkSmoothing,
-  normalised,
+  checkLabelSmoothing,
+  checkProbabilities,
+  normaliseProbabilities,
   ONE_HOT_HINT,
-  SMOOTHED,
+  SMOOTHED_OPTIONS,
   type SmoothedCrossentropyOptions,
-  smoothed,
+  smoothLabels,
 } from './crossentropy.js';
-import { fitSame } from './fit.js';
 import { type Loss, makeLoss } from './loss.js';
 
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
-  /** The focusing parameter, which down-weights easy examples. Default 2; 0 is plain cross-entropy. */
+  /** Focusing parameter: larger values reduce the weight of easy examples. 0 is plain cross-entropy. Default 2. */
   gamma?: number;
-  /** With `applyClassBalancing`: the weight of class 1; the weight of class 0 is 1 - alpha. Default 0.25. */
+  /** Weight of class 1 if `applyClassBalancing` is true; the weight of class 0 is 1 - alpha. Default 0.25. */
   alpha?: number;
-  /** Default false. */
+  /** Multiply the losses by the class weights `alpha` and 1 - `alpha`. Default false. */
   applyClassBalancing?: boolean;
 }
 
-/** wrong^gamma, with a finite gradient at 0. */
-function focus(wrong: Tensor, gamma: number): Tensor | number {
+/** Returns error^gamma, with a finite gradient at 0. @param error 1 - the probability of the true class */
+function focus(error: Tensor, gamma: number): Tensor | number {
   if (gamma === 0) return 1;
-  if (gamma === 1) return wrong;
-  return gamma === 2 ? square(wrong) : pow(gamma < 1 ? maximum(wrong, 1e-7) : wrong, gamma);
+  if (gamma === 1) return error;
+  return gamma === 2 ? square(error) : pow(gamma < 1 ? maximum(error, 1e-7) : error, gamma);
 }
 
 function checkGamma(loss: string, gamma: number): void {
@@ -59,30 +59,36 @@ function checkGamma(loss: string, gamma: number): void {
 }
 
 /**
- * Binary focal cross-entropy: the mean over K of (1 - q)^gamma · -log q, with q = p if y = 1 and 1 - p if y = 0.
+ * Binary focal cross-entropy: the mean over K of -(1 - q)^gamma log q, where q = p if y = 1 and q = 1 - p if y = 0.
  * @remarks prediction and target [B, K] or [B, T, K], targets in [0, 1]. As `BinaryFocalCrossentropy` of
  * Keras 3.
  */
 export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss {
   const name = 'binaryFocalCrossentropy';
-  checkOptions(name, options, { gamma: 'number', alpha: 'number', applyClassBalancing: 'flag', ...SMOOTHED });
+  checkOptions(name, options, {
+    gamma: 'number',
+    alpha: 'number',
+    applyClassBalancing: 'boolean',
+    ...SMOOTHED_OPTIONS,
+  });
   const { fromLogits = false, labelSmoothing = 0 } = options;
   const { gamma = 2, alpha = 0.25, applyClassBalancing = false } = options;
-  checkSmoothing(name, labelSmoothing);
+  checkLabelSmoothing(name, labelSmoothing);
   checkGamma(name, gamma);
   return makeLoss(
     {
       name,
       config: { fromLogits, labelSmoothing, gamma, alpha, applyClassBalancing },
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkShares(name, pair, at, 'Write the two classes as 0 and 1.'),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: (pair, positionOf) =>
+        checkProbabilities(name, pair, positionOf, 'Write the two classes as 0 and 1.'),
       rows(prediction, target) {
-        const y = smoothed(target, labelSmoothing, 2);
+        const y = smoothLabels(target, labelSmoothing, 2);
         const p = fromLogits ? sigmoid(prediction) : prediction;
-        const wrong = add(mul(y, sub(1, p)), mul(sub(1, y), p));
-        const losses = mul(focus(wrong, gamma), binaryLosses(prediction, y, fromLogits));
-        const balance = (): Tensor => add(mul(y, alpha), mul(sub(1, y), 1 - alpha));
-        return mean(applyClassBalancing ? mul(balance(), losses) : losses, -1);
+        const error = add(mul(y, sub(1, p)), mul(sub(1, y), p));
+        const losses = mul(focus(error, gamma), binaryLosses(prediction, y, fromLogits));
+        const classWeight = (): Tensor => add(mul(y, alpha), mul(sub(1, y), 1 - alpha));
+        return mean(applyClassBalancing ? mul(classWeight(), losses) : losses, -1);
       },
     },
     options,
@@ -90,9 +96,9 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
 }
 
 export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
-  /** The focusing parameter, which down-weights easy examples. Default 2. */
+  /** Focusing parameter: larger values reduce the weight of easy examples. Default 2. */
   gamma?: number;
-  /** A factor on the loss, or one per class. Default 0.25. */
+  /** Factor on the loss of all classes, or a list with a factor for each class. Default 0.25. */
   alpha?: number | readonly number[];
 }
 
@@ -102,16 +108,16 @@ export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
  */
 export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = {}): Loss {
   const name = 'categoricalFocalCrossentropy';
-  checkOptions(name, options, { gamma: 'number', alpha: true, ...SMOOTHED });
+  checkOptions(name, options, { gamma: 'number', alpha: true, ...SMOOTHED_OPTIONS });
   const { fromLogits = false, labelSmoothing = 0, gamma = 2, alpha = 0.25 } = options;
-  checkSmoothing(name, labelSmoothing);
+  checkLabelSmoothing(name, labelSmoothing);
   checkGamma(name, gamma);
   return makeLoss(
     {
       name,
       config: { fromLogits, labelSmoothing, gamma, alpha },
-      fit: (prediction, target) => fitSame(name, prediction, target),
-      check: (pair, at) => checkShares(name, pair, at, ONE_HOT_HINT),
+      align: (prediction, target) => alignSameShape(name, prediction, target),
+      check: (pair, positionOf) => checkProbabilities(name, pair, positionOf, ONE_HOT_HINT),
       rows(prediction, target) {
         const classes = prediction.shape[1];
         if (typeof alpha !== 'number' && alpha.length !== classes) {
@@ -123,11 +129,11 @@ export function categoricalFocalCrossentropy(options: CategoricalFocalOptions = 
             },
           );
         }
-        const clipped = fromLogits ? null : normalised(prediction);
+        const clipped = fromLogits ? null : normaliseProbabilities(prediction);
         const logP = clipped ? log(clipped) : logSoftmax(prediction);
         const p = clipped ?? exp(logP);
         const factor = mul(focus(sub(1, p), gamma), typeof alpha === 'number' ? alpha : tensor([...alpha]));
-        return neg(sum(mul(factor, mul(smoothed(target, labelSmoothing, classes), logP)), -1));
+        return neg(sum(mul(factor, mul(smoothLabels(target, labelSmoothing, classes), logP)), -1));
       },
     },
     options,

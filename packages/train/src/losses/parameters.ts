@@ -1,4 +1,4 @@
-/** Parameters of a loss, such as a temperature or the transitions of a conditional random field. */
+/** Creates the parameters of losses, such as a temperature or the transitions of a conditional random field. */
 import {
   formatShape,
   Parameter,
@@ -11,15 +11,15 @@ import {
 import { sizeOf } from '@unroll/core/internal';
 import type { SavedTensor } from '../callbacks/callback.js';
 
-/** Initial values: a number for all elements, or a function of shape and random stream, row-major. */
+/** Initial values: a number for all elements, or a function that returns the values in row-major order. */
 export type LossInitializer = number | ((shape: Shape, random: RandomStream) => ArrayLike<number>);
 
 export interface LossParameterOptions {
-  /** A scalar that the parameter adds to the loss. Default: nothing. */
+  /** Returns a scalar that is added to the loss. Default null: none. */
   regularizer?: ((weights: Tensor) => Tensor) | null;
-  /** Applied to the parameter after each update. Default: nothing. */
+  /** Returns the new values of the parameter; called after each update. Default null: none. */
   constraint?: ((weights: Tensor) => Tensor) | null;
-  /** Default true. */
+  /** False: training does not change the parameter. Default true. */
   trainable?: boolean;
 }
 
@@ -31,36 +31,40 @@ export type LossParameterMaker = (
   options?: LossParameterOptions,
 ) => Parameter;
 
-/** The prefix of the names of loss parameters, before the name of the output. */
+/** Prefix of the names of loss parameters: `loss/<output>/<name>`. */
 export const LOSS_PREFIX = 'loss/';
 
 /**
- * Creates the parameters of a loss.
+ * Returns the function that creates the parameters of a loss.
  * @param path `loss/<output>`, the prefix of their names
  * @param stored values from a file, by parameter name; null: initial values
- * @throws UnrollError `format` if the file has none of that name and shape
+ * @throws UnrollError (by the returned function) `format` if the file has no parameter of this name and shape
  */
 export function lossParameterMaker(
   path: string,
   stored: Readonly<Record<string, SavedTensor>> | null,
 ): LossParameterMaker {
   return (name, shape, initializer, { regularizer = null, constraint = null, trainable = true } = {}) => {
-    const full = `${path}/${name}`;
-    const values = stored ? storedValues(stored, full, shape) : firstValues(initializer, shape, full);
-    return Object.assign(new Parameter(full, shape, values, trainable), { regularizer, constraint });
+    const fullName = `${path}/${name}`;
+    const values = stored
+      ? storedValues(stored, fullName, shape)
+      : initialValues(initializer, shape, fullName);
+    return Object.assign(new Parameter(fullName, shape, values, trainable), { regularizer, constraint });
   };
 }
 
-function firstValues(initializer: LossInitializer, shape: Shape, name: string): ArrayLike<number> {
+/** Returns the values of an initializer. @throws UnrollError `shape` if their number is wrong */
+function initialValues(initializer: LossInitializer, shape: Shape, name: string): ArrayLike<number> {
   if (typeof initializer === 'number') return new Float64Array(sizeOf(shape)).fill(initializer);
   const values = initializer(shape, new RandomStream(0, name));
   if (values.length === sizeOf(shape)) return values;
   throw shapeError(
-    `The initializer of ${name} gives ${values.length} values, expected ${sizeOf(shape)} for ${formatShape(shape)}.`,
+    `The initializer of ${name} must return ${sizeOf(shape)} values for ${formatShape(shape)}, got ${values.length}.`,
     { name, shape, got: values.length },
   );
 }
 
+/** Returns the values of a parameter in a file. */
 function storedValues(
   stored: Readonly<Record<string, SavedTensor>>,
   name: string,
@@ -68,10 +72,10 @@ function storedValues(
 ): ArrayLike<number> {
   const found = Object.hasOwn(stored, name) ? stored[name] : null;
   if (found && formatShape(found.shape) === formatShape(shape)) return found.values;
-  const what = found
+  const problem = found
     ? `must have shape ${formatShape(shape)}, got ${formatShape(found.shape)} in the file`
     : 'is missing from the file';
-  throw new UnrollError('format', `The loss parameter ${name} ${what}.`, {
+  throw new UnrollError('format', `The loss parameter ${name} ${problem}.`, {
     ...{ name, shape, got: found?.shape ?? null },
   });
 }

@@ -1,22 +1,24 @@
 /**
- * The factor of each row of a prediction: masks, sample weights [B], temporal weights [B, T] and class weights,
- * converted to one number per row. Used by losses and metrics.
+ * Converts masks, sample weights, [B] or per step [B, T], and class weights to one number per row of a prediction. Used by
+ * losses and metrics.
  */
 import { formatShape, type Shape, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
 
 export interface RowFactors {
-  /** 1 for each valid row; null: all are valid. */
-  counts: Uint8Array | null;
+  /** 1 for each valid row and 0 for others; null: all are valid. */
+  valid: Uint8Array | null;
   /** The weight of each row; null: 1. */
   factors: Float64Array | null;
 }
 
 /**
- * @param lead the shape of the rows: a prediction's shape without its last axis
+ * Returns the validity and the weight of each row.
+ * @param what name of the loss or metric, for messages
+ * @param lead shape of the rows: the shape of the prediction without its last axis
  * @param mask [B] or [B, T]: nonzero for valid rows
  * @param weights [B] or [B, T]
- * @param ignored further rows to ignore
+ * @param ignored returns true for rows to ignore in addition to masked ones; null: none
  */
 export function rowFactors(
   what: string,
@@ -25,69 +27,69 @@ export function rowFactors(
   weights: Tensor | null,
   ignored: ((row: number) => boolean) | null = null,
 ): RowFactors {
-  const valid = mask && spread(what, 'mask', mask, lead);
-  const counts =
-    valid || ignored
+  const maskValues = mask && expandToRows(what, 'mask', mask, lead);
+  const valid =
+    maskValues || ignored
       ? Uint8Array.from({ length: sizeOf(lead) }, (_, row) =>
-          (valid && valid[row] === 0) || ignored?.(row) ? 0 : 1,
+          (maskValues && maskValues[row] === 0) || ignored?.(row) ? 0 : 1,
         )
       : null;
-  return { counts, factors: weights && spread(what, 'weights', weights, lead) };
+  return { valid, factors: weights && expandToRows(what, 'weights', weights, lead) };
 }
 
-/** The values at the given rows. */
+/** Returns the values of the given rows. */
 export function selectRows(values: Float64Array, rows: Uint32Array): Float64Array {
   return Float64Array.from(rows, (row) => values[row]);
 }
 
 /**
- * One value per row, from values whose axes are the first axes of the rows (or have size 1 and are broadcast).
+ * Returns one value per row. The axes of `values` must be the first axes of `lead`; axes of size 1 are broadcast.
+ * @param what name of the loss or metric, and `kind` of values, for messages
  */
-function spread(what: string, kind: string, values: Tensor, lead: Shape): Float64Array {
-  const own = [...values.shape];
-  while (own.length > lead.length && own.at(-1) === 1) own.pop();
-  if (own.length > lead.length || own.some((extent, d) => extent !== lead[d] && extent !== 1)) {
+function expandToRows(what: string, kind: string, values: Tensor, lead: Shape): Float64Array {
+  const shape = [...values.shape];
+  while (shape.length > lead.length && shape.at(-1) === 1) shape.pop();
+  if (shape.length > lead.length || shape.some((extent, d) => extent !== lead[d] && extent !== 1)) {
     const [B = 0, ...T] = lead;
     const steps = T.length > 0 ? ` or one per step, ${formatShape([B, ...T])}` : '';
     throw shapeError(
-      `${what}: the ${kind} has shape ${formatShape(values.shape)}, and the loss is per ` +
+      `${what}: the ${kind} ${kind === 'mask' ? 'has' : 'have'} shape ${formatShape(values.shape)}, but the loss is per ` +
         `${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. ` +
         `Give one number per example, [${B}]${steps}.` +
-        (own.length > lead.length && kind === 'mask'
-          ? ' A layer that gives one output for a whole sequence must not pass its mask on.'
+        (shape.length > lead.length && kind === 'mask'
+          ? ' A layer with one output per sequence must not return a mask.'
           : ''),
       { [kind]: values.shape, rows: lead },
     );
   }
-  const from = hostValues(values, `${what}: the ${kind}`);
+  const source = hostValues(values, `${what}: the ${kind}`);
   const out = new Float64Array(sizeOf(lead));
-  const extents = lead.map((_, d) => own[d] ?? 1);
+  const extents = lead.map((_, d) => shape[d] ?? 1);
   for (let row = 0; row < out.length; row++) {
-    let rest = row;
-    let at = 0;
+    let remainder = row;
+    let index = 0;
     let stride = 1;
     for (let d = lead.length - 1; d >= 0; d--) {
-      const index = rest % lead[d];
-      rest = Math.floor(rest / lead[d]);
-      if (extents[d] !== 1) at += index * stride;
+      const position = remainder % lead[d];
+      remainder = Math.floor(remainder / lead[d]);
+      if (extents[d] !== 1) index += position * stride;
       stride *= extents[d];
     }
-    out[row] = from[at];
+    out[row] = source[index];
   }
   return out;
 }
 
-/** Class weights by class index: an array, or an object without the classes of weight 1. */
+/** Class weights by class index: an array or an object. Missing classes have weight 1. */
 export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
 
 /**
- * Combines sample weights and class weights to one tensor of weights for `Loss.compute`: each row's weight times the
- * weight of its class. The class is the target's value if targets are class indices ([B] or [B, T], or with a last
- * axis of 1), and the largest entry if they are one-hot ([B, K] or [B, T, K]).
- * @param rows the shape of the rows: the prediction's without its last axis
+ * Combines sample weights and class weights: returns, for each row, its sample weight times the weight of its class. Targets
+ * are class indices, [B] or [B, T] (or with a last axis of 1), or one-hot, [B, K] or [B, T, K].
+ * @param rows shape of the rows: the shape of the prediction without its last axis
  * @throws UnrollError `value` for a target that is not a class, or a weight that is not a number >= 0
  */
-export function classWeighted(
+export function combineWeights(
   target: Tensor,
   rows: Shape,
   classWeights: ClassWeights,
@@ -97,8 +99,7 @@ export function classWeighted(
   for (const [key, weight] of entries) {
     if (!Number.isInteger(key) || key < 0 || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
       throw valueError(
-        `classWeights: class ${key} has weight ${weight}. ` +
-          'Pass numbers >= 0 by class index, such as { 0: 1, 1: 5 }.',
+        `classWeights must be numbers >= 0 by class index, such as { 0: 1, 1: 5 }, got ${weight} for class ${key}.`,
         { class: key, weight },
       );
     }
@@ -108,26 +109,26 @@ export function classWeighted(
   const width = count === 0 ? 1 : target.size / count;
   if (!Number.isInteger(width) || formatShape(target.shape.slice(0, rows.length)) !== formatShape(rows)) {
     throw shapeError(
-      `classWeights: the target ${formatShape(target.shape)} has no class for each row ` +
-        `of ${formatShape(rows)}.`,
+      `classWeights: the target has shape ${formatShape(target.shape)}, but must have one class per row, ` +
+        `${formatShape(rows)}.`,
       { target: target.shape, rows },
     );
   }
   const values = hostValues(target, 'classWeights: the target');
-  const given = weights && spread('classWeights', 'weights', weights, rows);
+  const sampleWeights = weights && expandToRows('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
-    const own = width === 1 ? values[row] : largest(values.subarray(row * width, (row + 1) * width));
-    if (!Number.isInteger(own) && !Number.isNaN(own))
-      throw valueError(`classWeights: the target of row ${row} must be a class index, got ${own}.`, {
-        ...{ target: own, row },
+    const id = width === 1 ? values[row] : argmax(values.subarray(row * width, (row + 1) * width));
+    if (!Number.isInteger(id) && !Number.isNaN(id))
+      throw valueError(`classWeights: the target of row ${row} must be a class index, got ${id}.`, {
+        ...{ target: id, row },
       });
-    return (table.get(own) ?? 1) * (given?.[row] ?? 1);
+    return (table.get(id) ?? 1) * (sampleWeights?.[row] ?? 1);
   });
   return tensor(out, rows);
 }
 
-/** The index of the largest value; the first one if several are equal. */
-export function largest(values: ArrayLike<number>): number {
+/** Returns the index of the largest value; the first of several equal ones. */
+export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;

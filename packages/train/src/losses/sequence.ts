@@ -1,31 +1,30 @@
 /**
- * Losses of whole sequences: connectionist temporal classification, conditional random fields, and any other loss
- * that computes one number per sequence instead of one per step.
+ * Losses of whole sequences, such as connectionist temporal classification and conditional random fields: they compute one
+ * number per sequence instead of one per step.
  *
  *     const ctc = sequenceLoss({
  *       name: 'ctc',
  *       config: {},
  *       padding: -1,
- *       losses: ({ prediction, target, lengths, targetLengths }) => ...,    [B]
+ *       losses: ({ prediction, target, lengths, targetLengths }) => ...,    // [B]
  *     });
  *
- * Inputs of a definition, for a batch of B sequences. The prediction is [B, T, K], the target [B, L] or [B, L, ...];
- * T and L may differ. `mask` is the mask of the prediction, [B, T] (1: valid), or null if all steps are valid.
- * `lengths` is the number of valid prediction steps of each sequence; with right padding these are the first steps,
- * otherwise the mask marks them. `targetLengths` is the number of valid target steps, which are always the first
- * ones: those before the padding value of the definition, or those that its `targetMask` marks, or all L. Sequences
- * without a valid prediction step are removed before the definition is called, so their values, including NaN, have
- * no effect. A target may have length 0.
+ * `losses` receives a batch of B sequences. The prediction is [B, T, K], the target [B, L] or [B, L, ...]; T and L may
+ * differ. `mask` is the mask of the prediction, [B, T] (1: valid), or null if all steps are valid. `lengths` contains the
+ * number of valid prediction steps of each sequence. `targetLengths` contains the number of valid target steps, which are
+ * always the first steps: the steps before the first padding value, the steps marked by `targetMask`, or all L steps.
+ * Sequences without a valid prediction step are removed before the call, so their values, including NaN, have no effect. A
+ * target may have length 0.
  *
- * Result: one loss per sequence, [B], computed with tensor ops, which provide the gradient. The rest is shared with
- * other losses (see loss.ts): weights, one per sequence, and the four reductions. The divisor counts sequences, not
- * steps: a definition that needs the mean over steps divides by `lengths` itself.
+ * `losses` returns one loss per sequence, [B], computed with tensor ops, which provide the gradient. Weights (one per
+ * sequence) and reductions are then applied as for other losses (see loss.ts). The divisor is the number of sequences; for
+ * a mean over steps, divide by `lengths` in `losses`.
  *
- * Parameters. A definition with `build` owns parameters that are trained with those of the model. Training calls
- * `build` once, with the shape [-1, T, K] of the output (-1: any size), when it builds the model, and `losses`
- * receives the result. From then on they are treated like the model's parameters: gradients, clipping, optimizer,
- * moving averages, regularisers, constraints, checkpoints, checks for non-finite values, and the saved model, which
- * stores them as `loss/<output>/<name>`. A loss that is used for two outputs shares its parameters.
+ * A definition with `build` has parameters that are trained with those of the model. Training calls `build` once, when it
+ * builds the model, with the shape [-1, T, K] of the output (-1: any size), and passes the result to `losses`. The
+ * parameters are treated like those of the model: gradients, clipping, optimizer, moving averages, regularisers,
+ * constraints, checkpoints, and checks for non-finite values. A saved model stores them as `loss/<output>/<name>`. A loss
+ * that is used for two outputs shares its parameters.
  */
 import {
   formatShape,
@@ -39,10 +38,17 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, hostValues, recording, sizeOf, takeRows } from '@unroll/core/internal';
-import { checkReduction, LOSS, type Loss, type LossOptions, reduced, weighed } from './loss.js';
+import {
+  checkReduction,
+  LOSS_OPTIONS,
+  type Loss,
+  type LossOptions,
+  reduceLosses,
+  weighRows,
+} from './loss.js';
 import type { LossParameterMaker } from './parameters.js';
 
-/** The inputs of a definition: B sequences, each with at least one valid prediction step. */
+/** The batch that `losses` receives: B sequences, each with at least one valid prediction step. */
 export interface SequenceBatch {
   /** [B, T, K] */
   prediction: Tensor;
@@ -54,55 +60,59 @@ export interface SequenceBatch {
   lengths: Uint32Array;
   /** [B]: number of valid target steps, which are the first ones. */
   targetLengths: Uint32Array;
-  /** `example 3 of the batch`: describes sequence b in errors. */
+  /** Describes sequence b for error messages: `example 3 of the batch`. */
   example(b: number): string;
 }
 
-/** The parameters of a definition, by its own names. */
+/** The parameters of a definition, by name. */
 export type LossParameters = Readonly<Record<string, Parameter>>;
 
-/** The part of a sequence loss that differs between losses; see the top of this file. */
+/** The code and options that differ between sequence losses; see the top of this file. */
 export interface SequenceLossDefinition<P extends LossParameters = LossParameters> {
   name: string;
-  /** The options, as JSON. */
+  /** The options of the loss, as JSON. Default: none. */
   config?: Readonly<Record<string, unknown>>;
-  /** The value of target steps that are padding; a step [...] is padding if all its values equal it. */
+  /** The padding value: a target step is padding if all its values are equal to it. Default: no padding. */
   padding?: number;
-  /** Alternative to `padding`: marks the valid target steps, [B, L] of 1 and 0. @param mask that of the prediction */
+  /**
+   * Alternative to `padding`: returns 1 for valid target steps and 0 for padding, [B, L]; null: all are valid.
+   * @param mask the mask of the prediction
+   */
   targetMask?(target: Tensor, mask: Tensor | null): Tensor | null;
   /** Creates the parameters. @param prediction [-1, T, K], -1 for any size */
   build?(prediction: Shape, make: LossParameterMaker): P;
-  /** The loss of each sequence, [B]. Throws for an invalid target; the message names the `example`. */
+  /** Returns the loss of each sequence, [B]. For an invalid target, throws an error that names the `example`. */
   losses(batch: SequenceBatch, parameters: P): Tensor;
 }
 
-/** A loss with one number per sequence. @throws UnrollError `value` for an unknown reduction */
+/** Creates a loss with one number per sequence. @throws UnrollError `value` for an unknown option or reduction */
 export function sequenceLoss<P extends LossParameters = LossParameters>(
   definition: SequenceLossDefinition<P>,
   options: LossOptions = {},
 ): Loss {
   const { name } = definition;
-  checkOptions(name, options, LOSS);
+  checkOptions(name, options, LOSS_OPTIONS);
   const { reduction = 'sumOverBatchSize' } = options;
   checkReduction(name, reduction);
-  let made: P | null = null;
+  let built: P | null = null;
+  /** Last axis of the predictions for which the parameters were built. */
   let width = -1;
   const parametersOf = (): P => {
-    if (made) return made;
+    if (built) return built;
     if (!definition.build) return {} as P;
     throw new UnrollError(
       'state',
-      `${name} has parameters that are not built. Train the model, or call build() of the loss.`,
+      `The parameters of ${name} are not built. Train the model, or call build() of the loss.`,
     );
   };
   const weigh = (batch: SequenceBatch, weights: Tensor | null) =>
-    weighed(name, reduction, [batch.lengths.length], null, weights, (b) => batch.lengths[b] === 0);
+    weighRows(name, reduction, [batch.lengths.length], null, weights, (b) => batch.lengths[b] === 0);
   const lossesOf = (batch: SequenceBatch, selection: Uint32Array | null): Tensor => {
-    const part = selection ? selected(batch, selection) : batch;
-    const losses = definition.losses(part, parametersOf());
-    if (formatShape(losses.shape) === `[${part.lengths.length}]`) return losses;
+    const sequences = selection ? selectSequences(batch, selection) : batch;
+    const losses = definition.losses(sequences, parametersOf());
+    if (formatShape(losses.shape) === `[${sequences.lengths.length}]`) return losses;
     throw shapeError(
-      `${name}: losses() must return one number per sequence, [${part.lengths.length}], got ${formatShape(losses.shape)}.`,
+      `${name}: losses() must return one number per sequence, [${sequences.lengths.length}], got ${formatShape(losses.shape)}.`,
       { name, got: losses.shape },
     );
   };
@@ -111,22 +121,22 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
     config: { ...definition.config, reduction },
     perSequence: true,
     get parameters() {
-      return Object.values(made ?? {});
+      return Object.values(built ?? {});
     },
     build(prediction, make) {
-      const last = prediction[prediction.length - 1];
-      if (made && last !== width) {
+      const newWidth = prediction[prediction.length - 1];
+      if (built && newWidth !== width) {
         throw shapeError(
-          `${name} has parameters for predictions of width ${width}, got ${formatShape(prediction)}.`,
+          `${name}: the parameters were built for predictions with a last axis of ${width}, got ${formatShape(prediction)}.`,
           {
             ...{ name, width, got: prediction },
           },
         );
       }
-      if (made || !definition.build) return;
+      if (built || !definition.build) return;
       if (prediction.length !== 3) throw wrongPrediction(name, prediction);
-      made = definition.build(prediction, make);
-      width = last;
+      built = definition.build(prediction, make);
+      width = newWidth;
     },
     rows: (prediction, target) => {
       const batch = batchOf(definition, prediction, target, null);
@@ -136,19 +146,20 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
       weigh(batchOf(definition, prediction, target, mask), weights).divisor,
     compute(prediction, target, mask, weights = null) {
       const batch = batchOf(definition, prediction, target, mask);
-      return reduced(reduction, weigh(batch, weights), (selection) => lossesOf(batch, selection));
+      return reduceLosses(reduction, weigh(batch, weights), (selection) => lossesOf(batch, selection));
     },
   };
 }
 
+/** Returns the error for predictions that are not sequences. */
 const wrongPrediction = (name: string, shape: Shape): UnrollError =>
   shapeError(
     `${name}: predictions must be sequences [batch, time, features], got ${formatShape(shape)}. ` +
-      'Set returnSequences: true on the recurrent layer before it.',
+      'Set returnSequences: true in the last recurrent layer.',
     { name, got: shape },
   );
 
-/** Checks the shapes of a batch and computes its lengths. */
+/** Checks the shapes of a batch and computes the lengths of its sequences. */
 function batchOf<P extends LossParameters>(
   definition: SequenceLossDefinition<P>,
   prediction: Tensor,
@@ -174,7 +185,7 @@ function batchOf<P extends LossParameters>(
     prediction,
     target,
     mask,
-    lengths: mask ? counted(mask) : new Uint32Array(B).fill(T),
+    lengths: mask ? validSteps(mask) : new Uint32Array(B).fill(T),
     targetLengths: targetLengths(definition, target, mask),
     example,
   };
@@ -182,8 +193,8 @@ function batchOf<P extends LossParameters>(
 
 const example = (b: number): string => `example ${b} of the batch`;
 
-/** The number of valid steps in each row of a mask [B, T]. */
-function counted(mask: Tensor): Uint32Array {
+/** Returns the number of valid steps of each sequence, for a mask [B, T]. */
+function validSteps(mask: Tensor): Uint32Array {
   const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask');
   const counts = new Uint32Array(B);
@@ -191,7 +202,10 @@ function counted(mask: Tensor): Uint32Array {
   return counts;
 }
 
-/** The number of valid target steps of each sequence. @throws UnrollError `value` if they are not the first ones */
+/**
+ * Returns the number of valid target steps of each sequence.
+ * @throws UnrollError `value` if a valid step follows padding
+ */
 function targetLengths<P extends LossParameters>(
   definition: SequenceLossDefinition<P>,
   target: Tensor,
@@ -199,19 +213,19 @@ function targetLengths<P extends LossParameters>(
 ): Uint32Array {
   const { name, padding } = definition;
   const [B, L] = target.shape;
-  const counts = definition.targetMask
-    ? maskCounts(name, definition.targetMask(target, mask), target)
+  const isValid = definition.targetMask
+    ? targetMaskTest(name, definition.targetMask(target, mask), target)
     : padding === undefined
       ? null
-      : paddingCounts(target, padding);
+      : paddingTest(target, padding);
   return Uint32Array.from({ length: B }, (_, b) => {
-    if (!counts) return L;
+    if (!isValid) return L;
     let length = 0;
-    while (length < L && counts(b * L + length)) length++;
+    while (length < L && isValid(b * L + length)) length++;
     for (let step = length; step < L; step++) {
-      if (!counts(b * L + step)) continue;
+      if (!isValid(b * L + step)) continue;
       throw valueError(
-        `${name}: the target of ${example(b)} has padding at step ${length} but values again at step ${step}. Pad at the end.`,
+        `${name}: the target of ${example(b)} has padding at step ${length}, before the value at step ${step}. Padding must be at the end.`,
         { example: b, padding: length, step },
       );
     }
@@ -219,17 +233,20 @@ function targetLengths<P extends LossParameters>(
   });
 }
 
-type Counts = (step: number) => boolean;
+/** Returns true if a target step is valid. The argument is its index in all steps of the batch, b L + l. */
+type StepTest = (step: number) => boolean;
 
-function paddingCounts(target: Tensor, padding: number): Counts {
+/** Returns the test for targets with a padding value. */
+function paddingTest(target: Tensor, padding: number): StepTest {
   const values = hostValues(target, 'The target');
   const [B, L] = target.shape;
   const size = values.length / (B * L);
-  const filler = values instanceof Float32Array ? Math.fround(padding) : padding;
-  return (step) => values.subarray(step * size, (step + 1) * size).some((value) => value !== filler);
+  const padValue = values instanceof Float32Array ? Math.fround(padding) : padding;
+  return (step) => values.subarray(step * size, (step + 1) * size).some((value) => value !== padValue);
 }
 
-function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor): Counts | null {
+/** Returns the test for targets with a mask; null if there is no mask. */
+function targetMaskTest(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor): StepTest | null {
   if (!mask) return null;
   if (formatShape(mask.shape) !== `[${B}, ${L}]`) {
     throw shapeError(`${name}: the target mask must be [${B}, ${L}], got ${formatShape(mask.shape)}.`, {
@@ -240,23 +257,23 @@ function maskCounts(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor
   return (step) => values[step] !== 0;
 }
 
-/** The sequences with these indices. */
-function selected(
+/** Returns the batch of the sequences with these indices. */
+function selectSequences(
   { prediction, target, mask, lengths, targetLengths: targets }: SequenceBatch,
   selection: Uint32Array,
 ): SequenceBatch {
-  const pick = (x: Tensor): Tensor => {
+  const selectFrom = (x: Tensor): Tensor => {
     const [B, ...rest] = x.shape;
     const table = reshape(x, [B, sizeOf(rest)]);
-    // Targets and masks in host memory stay there, for definitions that read them.
+    // Keep targets and masks in host memory if they are there, because definitions may read them.
     const onHost = table.hostArray && !recording.current?.tracks(table);
     const rows = onHost ? takeRows(table, selection) : gather(table, Float64Array.from(selection));
     return reshape(rows, [selection.length, ...rest]);
   };
   return {
-    prediction: pick(prediction),
-    target: pick(target),
-    mask: mask && pick(mask),
+    prediction: selectFrom(prediction),
+    target: selectFrom(target),
+    mask: mask && selectFrom(mask),
     lengths: Uint32Array.from(selection, (b) => lengths[b]),
     targetLengths: Uint32Array.from(selection, (b) => targets[b]),
     example: (b) => example(selection[b]),

@@ -1,28 +1,29 @@
-/** Student's t-distribution as a loss: like the normal distribution, but robust to a few large errors. */
+/** The loss for models that predict a Student's t-distribution, which is less sensitive to outliers than the normal. */
 import { add, mean, softplus, studentTLogLoss, type Tensor } from '@unroll/core';
-import { positive, splitParts } from './counts.js';
-import { fitParts } from './fit.js';
+import { alignParts } from './align.js';
+import { splitParts, toPositive } from './counts.js';
 import { type Loss, type LossOptions, plainLoss } from './loss.js';
 
 /**
- * Negative log-likelihood of Student's t-distribution, the mean over K, with z = (y - loc) / scale:
+ * Negative log-likelihood of Student's t-distribution with df degrees of freedom; the mean over K. With z = (y - loc) /
+ * scale:
  *
  *   -log Γ((df + 1)/2) + log Γ(df/2) + log(df π)/2 + log scale + (df + 1)/2 log(1 + z²/df)
  *
- * @remarks The model's outputs are raw: [..., 3 K], first K locations, then K raw scales, then K raw degrees of
- * freedom, all unrestricted; scale = softplus(raw), df = 2 + softplus(raw), which keeps the variance finite. Target
- * [..., K]. As PyTorch's `StudentT(df, loc, scale)`, and GluonTS's output of that name.
+ * @remarks The outputs of the model are [..., 3 K], first K locations, then K raw scales, then K raw degrees of freedom, all
+ * unrestricted; scale = softplus(raw scale), df = 2 + softplus(raw df), which keeps the variance finite. Target [..., K].
+ * As `StudentT(df, loc, scale)` of PyTorch and `StudentTOutput` of GluonTS.
  */
 export function studentTNll(options: LossOptions = {}): Loss {
   const name = 'studentTNll';
   return plainLoss(
     {
       name,
-      fit: (prediction, target) =>
-        fitParts(name, prediction, target, ['location', 'scale', 'degrees of freedom']),
+      align: (prediction, target) =>
+        alignParts(name, prediction, target, ['location', 'scale', 'degrees of freedom']),
       rows(prediction, target) {
         const [loc, rawScale, rawDf] = splitParts(prediction, 3) as [Tensor, Tensor, Tensor];
-        return mean(studentTLogLoss(target, add(softplus(rawDf), 2), loc, positive(rawScale)), -1);
+        return mean(studentTLogLoss(target, add(softplus(rawDf), 2), loc, toPositive(rawScale)), -1);
       },
     },
     options,

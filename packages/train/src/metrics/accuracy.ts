@@ -1,10 +1,10 @@
-/** Accuracy metrics: shares of correct predictions. */
+/** Accuracy metrics: the share of correct predictions. */
 import { checkOptions } from '@unroll/core/internal';
-import { largest } from '../losses/row-factors.js';
+import { argmax } from '../losses/row-factors.js';
 import {
+  alignClasses,
+  alignElements,
   eachRow,
-  fitClasses,
-  fitElements,
   type Metric,
   type MetricBatch,
   makeMetric,
@@ -14,28 +14,28 @@ import {
 } from './metric.js';
 
 export interface ThresholdOptions {
-  /** Predictions strictly above it are class 1. Default 0.5; 0 for logits. */
+  /** Predictions above the threshold are class 1. Default 0.5; set 0 for logits. */
   threshold?: number;
 }
 
-type Fit = ReturnType<typeof fitClasses>;
+type AlignBatch = ReturnType<typeof alignClasses>;
 
-/** The share of rows for which `right` holds. */
-function share(
+/** Creates the metric "share of rows for which `isCorrect` returns true". */
+function correctShare(
   name: string,
   config: Record<string, unknown>,
-  fit: Fit,
-  right: (batch: MetricBatch, row: number) => boolean,
+  align: AlignBatch,
+  isCorrect: (batch: MetricBatch, row: number) => boolean,
 ): Metric {
   return makeMetric({
     name,
     config,
     better: 'higher',
-    fit,
+    align,
     size: () => 2,
     add(sums, batch) {
       eachRow(batch, (row, weight) => {
-        if (right(batch, row)) sums[0] += weight;
+        if (isCorrect(batch, row)) sums[0] += weight;
         sums[1] += weight;
       });
     },
@@ -43,19 +43,26 @@ function share(
   });
 }
 
-const isClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
-  largest(rowOf(prediction, row, width)) === target[row];
+/** True if the largest score is that of the target class. */
+const isTargetClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
+  argmax(rowOf(prediction, row, width)) === target[row];
 
-const isSide =
+/** Returns a function that is true if the prediction is on the side of the threshold given by the target, 0 or 1. */
+const isCorrectSide =
   (threshold: number) =>
   ({ prediction, target }: MetricBatch, row: number): boolean =>
     (prediction[row] > threshold ? 1 : 0) === target[row];
 
-/** Share of numbers on the correct side of the threshold; predictions and targets (0 or 1) have the same shape. */
+/** Share of predictions on the correct side of the threshold. Predictions and targets (0 or 1) have the same shape. */
 export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
   checkOptions('binaryAccuracy', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
-  return share('binaryAccuracy', { threshold }, fitElements('binaryAccuracy'), isSide(threshold));
+  return correctShare(
+    'binaryAccuracy',
+    { threshold },
+    alignElements('binaryAccuracy'),
+    isCorrectSide(threshold),
+  );
 }
 
 /**
@@ -63,32 +70,39 @@ export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
  */
 export function categoricalAccuracy(options: NoOptions = {}): Metric {
   checkOptions('categoricalAccuracy', options, {});
-  return share('categoricalAccuracy', {}, fitClasses('categoricalAccuracy'), isClass);
+  return correctShare('categoricalAccuracy', {}, alignClasses('categoricalAccuracy'), isTargetClass);
 }
 
-/** Like {@link categoricalAccuracy}; Keras's name for class indices. */
+/** The same as {@link categoricalAccuracy}, under Keras's name for class indices. */
 export function sparseCategoricalAccuracy(options: NoOptions = {}): Metric {
   checkOptions('sparseCategoricalAccuracy', options, {});
-  return share('sparseCategoricalAccuracy', {}, fitClasses('sparseCategoricalAccuracy'), isClass);
+  return correctShare(
+    'sparseCategoricalAccuracy',
+    {},
+    alignClasses('sparseCategoricalAccuracy'),
+    isTargetClass,
+  );
 }
 
 /**
- * Accuracy of the kind that fits the shapes, as in Keras: binary for one number per row (threshold 0.5), else
- * categorical. For several binary labels per row use {@link binaryAccuracy}.
+ * Binary accuracy (threshold 0.5) if the prediction has one number per row, otherwise categorical accuracy, as in Keras. For
+ * several binary labels per row, use {@link binaryAccuracy}.
  */
 export function accuracy(options: NoOptions = {}): Metric {
   checkOptions('accuracy', options, {});
-  const elements = fitElements('accuracy');
-  const classes = fitClasses('accuracy');
-  const side = isSide(0.5);
-  const fit: Fit = (prediction, target, mask, weights) =>
+  const elements = alignElements('accuracy');
+  const classes = alignClasses('accuracy');
+  const isCorrectLabel = isCorrectSide(0.5);
+  const align: AlignBatch = (prediction, target, mask, weights) =>
     (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
       prediction,
       target,
       mask,
       weights,
     );
-  return share('accuracy', {}, fit, (batch, row) => (batch.width === 1 ? side : isClass)(batch, row));
+  return correctShare('accuracy', {}, align, (batch, row) =>
+    (batch.width === 1 ? isCorrectLabel : isTargetClass)(batch, row),
+  );
 }
 
 export interface TopKOptions {
@@ -97,18 +111,18 @@ export interface TopKOptions {
 }
 
 /**
- * Share of rows whose class is among the k largest scores; a tie with the k-th score counts as correct. Targets are
- * class indices [...] or one-hot.
+ * Share of rows whose target class is among the k largest scores; a tie with the k-th score counts as correct. Targets are
+ * class indices [...] or one-hot [..., K].
  */
 export function topKAccuracy(options: TopKOptions = {}): Metric {
   checkOptions('topKAccuracy', options, { k: 'count' });
   const { k = 5 } = options;
   const name = 'topKAccuracy';
-  return share(name, { k }, fitClasses(name), ({ prediction, target, width }, row) => {
+  return correctShare(name, { k }, alignClasses(name), ({ prediction, target, width }, row) => {
     const scores = rowOf(prediction, row, width);
-    const own = scores[target[row]];
-    let better = 0;
-    for (const score of scores) if (score > own) better++;
-    return better < k;
+    const targetScore = scores[target[row]];
+    let higher = 0;
+    for (const score of scores) if (score > targetScore) higher++;
+    return higher < k;
   });
 }

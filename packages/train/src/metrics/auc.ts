@@ -1,48 +1,48 @@
-/** The area under the ROC curve, exact. */
+/** The exact area under the ROC curve. */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { eachRow, fitElements, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
+import { alignElements, eachRow, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
 
 /**
- * The probability that a positive scores above a negative, with ties counting half: the exact area under the ROC
- * curve, without the thresholds of Keras's approximation. It stores every distinct score. 0 until both classes have
+ * Area under the ROC curve: the probability that a positive has a higher score than a negative, where ties count half. It is
+ * exact, unlike Keras's approximation by thresholds, and therefore stores every distinct score. 0 until both classes have
  * occurred.
  */
 export function auc(options: NoOptions = {}): Metric {
   checkOptions('auc', options, {});
-  const fit = fitElements('auc');
-  /** Weights of negatives and positives by score. */
-  let scores = new Map<number, [no: number, yes: number]>();
+  const align = alignElements('auc');
+  /** By score: total weight of the negatives and of the positives. */
+  let scores = new Map<number, [negative: number, positive: number]>();
   const metric: Metric = {
     name: 'auc',
     config: {},
     better: 'higher',
-    update(prediction, target, mask = null, weights = null) {
-      const batch = fit(prediction, target, mask, weights);
+    update(prediction, target, mask = null, sampleWeights = null) {
+      const batch = align(prediction, target, mask, sampleWeights);
       eachRow(batch, (row, weight) => {
         const score = batch.prediction[row];
         if (Number.isNaN(score))
           throw valueError(`auc: the prediction of row ${row} must be a number, got NaN.`, { row });
-        const both = scores.get(score) ?? [0, 0];
-        both[batch.target[row] === 0 ? 0 : 1] += weight;
-        scores.set(score, both);
+        const weights = scores.get(score) ?? [0, 0];
+        weights[batch.target[row] === 0 ? 0 : 1] += weight;
+        scores.set(score, weights);
       });
     },
     result() {
-      let [below, total, pairs] = [0, 0, 0];
-      for (const [, [no, yes]] of sorted(scores)) {
-        pairs += yes * (below + no / 2);
-        below += no;
-        total += yes;
+      let [negatives, positives, correctPairs] = [0, 0, 0];
+      for (const [, [negative, positive]] of sortByScore(scores)) {
+        correctPairs += positive * (negatives + negative / 2);
+        negatives += negative;
+        positives += positive;
       }
-      return ratio(pairs, below * total);
+      return ratio(correctPairs, negatives * positives);
     },
     reset() {
       scores = new Map();
     },
-    /** Score, negatives and positives, ordered by score. */
+    /** `sums` contains score, weight of the negatives and weight of the positives, ordered by score. */
     get state(): MetricState {
-      return { width: 1, sums: sorted(scores).flatMap(([score, both]) => [score, ...both]) };
+      return { width: 1, sums: sortByScore(scores).flatMap(([score, weights]) => [score, ...weights]) };
     },
     set state({ sums }) {
       scores = new Map();
@@ -52,6 +52,6 @@ export function auc(options: NoOptions = {}): Metric {
   return metric;
 }
 
-function sorted<T>(scores: ReadonlyMap<number, T>): [number, T][] {
+function sortByScore<T>(scores: ReadonlyMap<number, T>): [number, T][] {
   return [...scores].sort(([a], [b]) => a - b);
 }

@@ -1,11 +1,11 @@
-/** Metrics from counts of hits and misses: the confusion matrix, precision, recall and F1. */
+/** Metrics from counts of correct and wrong predictions: the confusion matrix, precision, recall and F1. */
 import { valueError } from '@unroll/core';
-import { checkOptions, shown } from '@unroll/core/internal';
-import { largest } from '../losses/row-factors.js';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import { argmax } from '../losses/row-factors.js';
 import {
+  alignClasses,
+  alignElements,
   eachRow,
-  fitClasses,
-  fitElements,
   type Metric,
   type MetricBatch,
   makeMetric,
@@ -15,39 +15,40 @@ import {
 
 export interface CountsOptions {
   /**
-   * For predictions of K classes, by the largest score: `macro` is the mean over the classes (a class that never
-   * occurs counts as 0), `micro` pools all rows. Default none: each number is a binary label.
+   * For predictions of K classes, of which the largest score decides: `macro` is the mean of the metric over the classes (0
+   * for a class without targets and predictions), `micro` counts the rows of all classes together. Default: none; each
+   * number is the prediction of a binary label.
    */
   average?: 'macro' | 'micro';
-  /** Without `average`: predictions strictly above it are positive. Default 0.5; 0 for logits. */
+  /** Without `average`: predictions above the threshold are positive. Default 0.5; set 0 for logits. */
   threshold?: number;
 }
 
-/**
- * For one class (or the positives): true positives, predicted positives, actual positives.
- */
-type Counts = readonly [found: number, taken: number, actual: number];
+/** Numbers of rows for one class (or for positive binary labels). */
+type Counts = readonly [truePositives: number, predicted: number, actual: number];
 
-/** Three sums per class (a single class for binary labels), and a metric computed from them. */
-function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
+/** Creates a metric from the counts of each class (a single class for binary labels). `score` computes it for one class. */
+function countsMetric(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
   checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
   if (average !== undefined && average !== 'macro' && average !== 'micro') {
-    throw valueError(`${name}: average must be 'macro' or 'micro', got ${shown(average)}.`, { average });
+    throw valueError(`${name}: average must be 'macro' or 'micro', got ${formatValue(average)}.`, {
+      average,
+    });
   }
   if (average !== undefined && options.threshold !== undefined) {
     throw valueError(
-      `${name}: threshold is for binary labels; with average, the largest score decides. Remove one of them.`,
+      `${name}: threshold applies to binary labels, but average to classes. Remove one of them.`,
     );
   }
   return makeMetric({
     name,
     config: average === undefined ? { threshold } : { average },
     better: 'higher',
-    fit: average === undefined ? fitElements(name) : fitClasses(name),
+    align: average === undefined ? alignElements(name) : alignClasses(name),
     size: (width) => 3 * width,
     add: (sums, batch) =>
-      average === undefined ? addAnswers(sums, batch, threshold) : addClasses(sums, batch),
+      average === undefined ? addBinaryLabels(sums, batch, threshold) : addClasses(sums, batch),
     result(sums, width) {
       const perClass = Array.from(
         { length: width },
@@ -58,86 +59,89 @@ function ofCounts(name: string, options: CountsOptions, score: (counts: Counts) 
           perClass.reduce((total, counts) => total + score(counts), 0),
           width,
         );
-      return score(
-        perClass.reduce<Counts>((all, c) => [all[0] + c[0], all[1] + c[1], all[2] + c[2]], [0, 0, 0]),
-      );
+      return score(perClass.reduce<Counts>((a, b) => [a[0] + b[0], a[1] + b[1], a[2] + b[2]], [0, 0, 0]));
     },
   });
 }
 
-function addAnswers(sums: Float64Array, batch: MetricBatch, threshold: number): void {
+/** Adds the counts of a batch of binary labels to `sums`. */
+function addBinaryLabels(sums: Float64Array, batch: MetricBatch, threshold: number): void {
   eachRow(batch, (row, weight) => {
-    const taken = batch.prediction[row] > threshold;
+    const predicted = batch.prediction[row] > threshold;
     const actual = batch.target[row] !== 0;
-    if (taken && actual) sums[0] += weight;
-    if (taken) sums[1] += weight;
+    if (predicted && actual) sums[0] += weight;
+    if (predicted) sums[1] += weight;
     if (actual) sums[2] += weight;
   });
 }
 
+/** Adds the counts of a batch of classes to `sums`. */
 function addClasses(sums: Float64Array, batch: MetricBatch): void {
   eachRow(batch, (row, weight) => {
-    const taken = largest(rowOf(batch.prediction, row, batch.width));
+    const predicted = argmax(rowOf(batch.prediction, row, batch.width));
     const actual = batch.target[row];
-    if (taken === actual) sums[3 * taken] += weight;
-    sums[3 * taken + 1] += weight;
+    if (predicted === actual) sums[3 * predicted] += weight;
+    sums[3 * predicted + 1] += weight;
     sums[3 * actual + 2] += weight;
   });
 }
 
-/** Share of the predicted positives that are correct; 0 if there are none. */
+/** Precision: the share of the predicted positives that are correct; 0 if there are no predicted positives. */
 export function precision(options: CountsOptions = {}): Metric {
-  return ofCounts('precision', options, ([found, taken]) => ratio(found, taken));
+  return countsMetric('precision', options, ([truePositives, predicted]) => ratio(truePositives, predicted));
 }
 
-/** Share of the actual positives that are found; 0 if there are none. */
+/** Recall: the share of the actual positives that are predicted; 0 if there are no actual positives. */
 export function recall(options: CountsOptions = {}): Metric {
-  return ofCounts('recall', options, ([found, , actual]) => ratio(found, actual));
+  return countsMetric('recall', options, ([truePositives, , actual]) => ratio(truePositives, actual));
 }
 
-/** The harmonic mean of precision and recall: 2 TP / (predicted + actual). */
+/** F1 score, the harmonic mean of precision and recall: 2 true positives / (predicted + actual positives). */
 export function f1(options: CountsOptions = {}): Metric {
-  return ofCounts('f1', options, ([found, taken, actual]) => ratio(2 * found, taken + actual));
+  return countsMetric('f1', options, ([truePositives, predicted, actual]) =>
+    ratio(2 * truePositives, predicted + actual),
+  );
 }
 
 export interface ConfusionOptions {
-  /** For one number per row: predictions above it are class 1. Default 0.5. */
+  /** For predictions of one number per row: those above the threshold are class 1. Default 0.5; set 0 for logits. */
   threshold?: number;
 }
 
 /**
- * Number of rows of each true class (row) predicted as each class (column). One number per row means two classes.
+ * Confusion matrix: element [i][j] is the number of examples or steps of true class i that are predicted as class j.
+ * Predictions of one number each have two classes.
  */
 export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[][]> {
   checkOptions('confusionMatrix', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
   const name = 'confusionMatrix';
-  const [elements, classes] = [fitElements(name), fitClasses(name)];
-  const count = (width: number): number => (width === 1 ? 2 : width);
+  const [elements, classes] = [alignElements(name), alignClasses(name)];
+  const classesFor = (width: number): number => (width === 1 ? 2 : width);
   return makeMetric<number[][]>({
     name,
     config: { threshold },
     better: 'higher',
-    fit: (prediction, target, mask, weights) =>
+    align: (prediction, target, mask, weights) =>
       (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
         prediction,
         target,
         mask,
         weights,
       ),
-    size: (width) => count(width) ** 2,
+    size: (width) => classesFor(width) ** 2,
     add(sums, batch) {
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
-        const taken =
-          width === 1 ? (prediction[row] > threshold ? 1 : 0) : largest(rowOf(prediction, row, width));
+        const predicted =
+          width === 1 ? (prediction[row] > threshold ? 1 : 0) : argmax(rowOf(prediction, row, width));
         const actual = width === 1 ? (target[row] === 0 ? 0 : 1) : target[row];
-        sums[actual * count(width) + taken] += weight;
+        sums[actual * classesFor(width) + predicted] += weight;
       });
     },
     result: (sums, width) =>
-      Array.from({ length: width === 0 ? 0 : count(width) }, (_, actual) => [
-        ...sums.subarray(actual * count(width), (actual + 1) * count(width)),
+      Array.from({ length: width === 0 ? 0 : classesFor(width) }, (_, actual) => [
+        ...sums.subarray(actual * classesFor(width), (actual + 1) * classesFor(width)),
       ]),
   });
 }

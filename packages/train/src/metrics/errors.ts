@@ -1,8 +1,8 @@
 /** Regression metrics: mean errors and R². */
 import { checkOptions } from '@unroll/core/internal';
-import { eachRow, fitColumns, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
+import { alignColumns, eachRow, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
 
-/** `finish` of the mean of `size(error)` over all entries. */
+/** Creates the metric finish(mean of size(error)) over all entries; error = target - prediction. */
 function meanError(
   name: string,
   size: (error: number) => number,
@@ -12,7 +12,7 @@ function meanError(
     name,
     config: {},
     better: 'lower',
-    fit: fitColumns(name),
+    align: alignColumns(name),
     size: () => 2,
     add(sums, batch) {
       const { prediction, target, width } = batch;
@@ -39,21 +39,21 @@ export function mse(options: NoOptions = {}): Metric {
   return meanError('mse', (error) => error * error);
 }
 
-/** The root of the mean squared error over all entries. */
+/** Root mean squared error over all entries. */
 export function rmse(options: NoOptions = {}): Metric {
   checkOptions('rmse', options, {});
   return meanError('rmse', (error) => error * error, Math.sqrt);
 }
 
 /**
- * Sums per column: the first target, the weights, the sum and the sum of squares of (target - first target), and the
- * squared errors.
+ * Number of sums per column: the first target, the sum of weights, the weighted sums of d and d² with d = target - first
+ * target, and the weighted sum of squared errors.
  */
 const R2_SUMS = 5;
 
 /**
- * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² for each column, then the mean over the columns.
- * For a constant target it is 0, or 1 if every prediction is exact (as in scikit-learn).
+ * R², the coefficient of determination: 1 - Σ (y - p)² / Σ (y - ȳ)² for each column, then the mean over the columns. A
+ * column of constant targets counts as 1 if every prediction is exact, otherwise as 0 (as in scikit-learn).
  */
 export function r2(options: NoOptions = {}): Metric {
   checkOptions('r2', options, {});
@@ -61,28 +61,28 @@ export function r2(options: NoOptions = {}): Metric {
     name: 'r2',
     config: {},
     better: 'higher',
-    fit: fitColumns('r2'),
+    align: alignColumns('r2'),
     size: (width) => R2_SUMS * width,
     add(sums, batch) {
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         for (let k = 0; k < width; k++) {
-          const [at, y] = [R2_SUMS * k, target[row * width + k]];
-          if (sums[at + 1] === 0) sums[at] = y;
-          const shifted = y - sums[at]; // reduces cancellation
-          sums[at + 1] += weight;
-          sums[at + 2] += weight * shifted;
-          sums[at + 3] += weight * shifted * shifted;
-          sums[at + 4] += weight * (y - prediction[row * width + k]) ** 2;
+          const [first, y] = [R2_SUMS * k, target[row * width + k]];
+          if (sums[first + 1] === 0) sums[first] = y;
+          const shifted = y - sums[first]; // reduces cancellation
+          sums[first + 1] += weight;
+          sums[first + 2] += weight * shifted;
+          sums[first + 3] += weight * shifted * shifted;
+          sums[first + 4] += weight * (y - prediction[row * width + k]) ** 2;
         }
       });
     },
     result(sums, width) {
       let total = 0;
       for (let k = 0; k < width; k++) {
-        const [, count, sum, squares, errors] = sums.subarray(R2_SUMS * k) as unknown as number[];
-        if (count === 0) continue;
-        const variation = squares - (sum * sum) / count;
+        const [, weight, sum, squares, errors] = sums.subarray(R2_SUMS * k) as unknown as number[];
+        if (weight === 0) continue;
+        const variation = squares - (sum * sum) / weight;
         if (variation > 0) total += 1 - errors / variation;
         else if (errors === 0) total += 1;
       }

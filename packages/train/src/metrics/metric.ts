@@ -1,65 +1,68 @@
 /**
- * The definition of a metric: an accumulator over batches with one result. A row (a slice along the last axis of a
- * prediction) counts mask · weight times, and means are divided by the sum of these, as in Keras; unlike in Keras
- * every metric respects the mask, including precision, recall and R². All sums are doubles. Without any row, every
- * metric is 0, except perplexity, which is 1.
+ * The definition of a metric, which accumulates sums over batches and computes one result. A row is a slice along the last
+ * axis of a prediction. Its weight is mask · sample weight, and means are divided by the sum of the weights, as in Keras.
+ * Unlike in Keras, every metric respects the mask, including precision, recall and R². All sums are in double precision.
+ * Before the first row, every metric is 0, except perplexity, which is 1.
  */
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
 import { hostValues, sameShape, sizeOf } from '@unroll/core/internal';
-import { largest, rowFactors } from '../losses/row-factors.js';
+import { argmax, rowFactors } from '../losses/row-factors.js';
 import type { Configured } from '../registry.js';
 
 /** The accumulated sums of a metric, as JSON. */
 export interface MetricState {
-  /** Number of classes or columns of the sums; 0 before the first batch. */
+  /** Numbers per row of the predictions: classes or columns; 0 before the first batch. */
   readonly width: number;
   readonly sums: readonly number[];
 }
 
 export interface Metric<R = number> extends Configured {
-  /** Whether higher or lower is better. */
+  /** Whether a higher or lower value is better. */
   readonly better: 'higher' | 'lower';
   /**
    * Adds a batch.
    * @param mask [B] or [B, T], 1 for valid rows; null: all are valid
-   * @param weights [B] or [B, T], sample weights; null: 1
+   * @param weights sample weights, [B] or [B, T]; null: 1
    */
   update(prediction: Tensor, target: Tensor, mask?: Tensor | null, weights?: Tensor | null): void;
-  /** The value over all batches since the start or the last `reset`. */
+  /** Returns the value over all batches since the start or the last `reset`. */
   result(): R;
+  /** Discards all batches. */
   reset(): void;
-  /** The state, for checkpoints. Setting it restores the metric. */
+  /** The accumulated state, for checkpoints; it can be set to restore the metric. */
   state: MetricState;
 }
 
-/** The options of a metric without options. */
+/** The options type of metrics that have no options. */
 export type NoOptions = Readonly<Record<string, never>>;
 
-/** One batch in the form that a metric adds. */
+/** One batch as rows. */
 export interface MetricBatch {
   prediction: FloatArray;
   target: FloatArray;
   /** Numbers per row of the prediction: classes or columns. */
   width: number;
-  /** The weight of each row. */
+  /** The weight of each row; 0 for masked rows. */
   weights: ArrayLike<number>;
 }
 
+/** The code and options that differ between metrics. */
 export interface MetricDefinition<R> {
   name: string;
   config: Record<string, unknown>;
   better: 'higher' | 'lower';
-  /** Converts a batch to the form that `add` takes; throws if the shapes do not fit. */
-  fit(prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null): MetricBatch;
-  /** The number of sums for rows of `width` numbers. */
+  /** Converts the tensors of a batch to rows; throws if the shapes do not match. */
+  align(prediction: Tensor, target: Tensor, mask: Tensor | null, weights: Tensor | null): MetricBatch;
+  /** Returns the number of sums for rows of `width` numbers. */
   size(width: number): number;
+  /** Adds a batch to the sums. */
   add(sums: Float64Array, batch: MetricBatch): void;
-  /** `width` is 0 before the first batch. */
+  /** Returns the result for the sums; before the first batch, `sums` is empty and `width` is 0. */
   result(sums: Float64Array, width: number): R;
 }
 
-/** A metric computed from sums. */
+/** Creates a metric from its definition. */
 export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<R> {
   const { name, config, better } = definition;
   let width = 0;
@@ -69,13 +72,13 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
     config,
     better,
     update(prediction, target, mask = null, weights = null) {
-      const batch = definition.fit(prediction, target, mask, weights);
+      const batch = definition.align(prediction, target, mask, weights);
       if (width === 0) {
         width = batch.width;
         sums = new Float64Array(definition.size(width));
       } else if (width !== batch.width) {
         throw shapeError(
-          `${name}: rows must have ${width} numbers, as before, got ${batch.width}. Reset the metric between models.`,
+          `${name}: predictions must have ${width} numbers per row, as before, got ${batch.width}. Call reset() before another model.`,
           {
             before: width,
             now: batch.width,
@@ -96,7 +99,7 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
       const size = state.width === 0 ? 0 : definition.size(state.width);
       if (state.sums.length !== size) {
         throw valueError(
-          `${name}: this state belongs to another metric: it must have ${size} sums, got ${state.sums.length}.`,
+          `${name}: the state must have ${size} sums, got ${state.sums.length}. Pass the state of a ${name} metric.`,
         );
       }
       width = state.width;
@@ -105,28 +108,29 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
   };
 }
 
-/** total / count, or 0 if count is 0. */
+/** Returns total / count, or 0 if count is 0. */
 export function ratio(total: number, count: number): number {
   return count === 0 ? 0 : total / count;
 }
 
-/** The weight of each row. */
+/** Returns the weight of each row: 0 for masked rows, otherwise the sample weight. */
 function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Tensor | null): Float64Array {
-  const { counts, factors } = rowFactors(name, lead, mask, weights);
-  const each = factors ?? new Float64Array(sizeOf(lead)).fill(1);
-  return counts ? each.map((weight, row) => (counts[row] === 1 ? weight : 0)) : each;
+  const { valid, factors } = rowFactors(name, lead, mask, weights);
+  const sampleWeights = factors ?? new Float64Array(sizeOf(lead)).fill(1);
+  return valid ? sampleWeights.map((weight, row) => (valid[row] === 1 ? weight : 0)) : sampleWeights;
 }
 
 /**
- * Treats every number as a row: predictions and targets have the same shape (a last axis of 1 may be missing).
+ * Returns an `align` function that makes every number a row. Predictions and targets must have the same shape; a last axis of
+ * size 1 may be missing.
  */
-export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
+export function alignElements(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
-    if (!sameShape(withoutOne(prediction.shape), withoutOne(target.shape))) {
+    if (!sameShape(withoutLastOne(prediction.shape), withoutLastOne(target.shape))) {
       throw shapeError(
-        `${name}: the prediction ${formatShape(prediction.shape)} and the target ` +
-          `${formatShape(target.shape)} differ. ` +
-          "For predictions of several classes set average to 'macro' or 'micro', or use the " +
+        `${name}: the model predicts ${formatShape(prediction.shape)}, but the target is ` +
+          `${formatShape(target.shape)}. ` +
+          "For predictions of several classes, set average to 'macro' or 'micro', or use the " +
           'categorical metrics.',
         { prediction: prediction.shape, target: target.shape },
       );
@@ -140,10 +144,10 @@ export function fitElements(name: string): MetricDefinition<unknown>['fit'] {
   };
 }
 
-/** Rows of columns: predictions and targets of the same shape, [..., K]. */
-export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
+/** Returns an `align` function for predictions and targets of the same shape [..., K], with rows of K columns. */
+export function alignColumns(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
-    const batch = fitElements(name)(prediction, target, null, null);
+    const batch = alignElements(name)(prediction, target, null, null);
     const shape = prediction.rank === 1 ? [...prediction.shape, 1] : prediction.shape;
     return {
       ...batch,
@@ -154,20 +158,21 @@ export function fitColumns(name: string): MetricDefinition<unknown>['fit'] {
 }
 
 /**
- * Rows of class scores [..., K] and a class for each, as an index [...] (or [..., 1]) or one-hot [..., K].
+ * Returns an `align` function for rows of class scores, [..., K], and targets that are class indices, [...] or [..., 1], or
+ * one-hot, [..., K]. The resulting target contains class indices.
  */
-export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
+export function alignClasses(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
     const lead = prediction.shape.slice(0, -1);
     const width = prediction.shape.at(-1) ?? 0;
     const oneHot = width > 1 && sameShape(prediction.shape, target.shape);
     if (
       !oneHot &&
-      !sameShape(withoutOne(target.shape), withoutOne(lead)) &&
+      !sameShape(withoutLastOne(target.shape), withoutLastOne(lead)) &&
       !sameShape(target.shape, [...lead, 1])
     ) {
       throw shapeError(
-        `${name}: the model predicts ${formatShape(prediction.shape)} and the target is ` +
+        `${name}: the model predicts ${formatShape(prediction.shape)}, but the target is ` +
           `${formatShape(target.shape)}. Pass a class index for each row, ${formatShape(lead)}, ` +
           `or one-hot classes, ${formatShape(prediction.shape)}.`,
         { prediction: prediction.shape, target: target.shape },
@@ -175,40 +180,42 @@ export function fitClasses(name: string): MetricDefinition<unknown>['fit'] {
     }
     const values = hostValues(target, `${name}: the target`);
     const classes = oneHot ? values.slice(0, values.length / width) : values;
-    if (oneHot) classes.forEach((_, row) => void (classes[row] = largest(rowOf(values, row, width))));
-    const each = rowWeights(name, lead, mask, weights);
-    checkClasses(name, classes, each, width);
+    if (oneHot) classes.forEach((_, row) => void (classes[row] = argmax(rowOf(values, row, width))));
+    const allWeights = rowWeights(name, lead, mask, weights);
+    checkClasses(name, classes, allWeights, width);
     return {
       prediction: hostValues(prediction, `${name}: the prediction`),
       target: classes,
       width,
-      weights: each,
+      weights: allWeights,
     };
   };
 }
 
+/** Throws for a target that is not a class index; rows of weight 0 are not checked. */
 function checkClasses(name: string, classes: FloatArray, weights: Float64Array, width: number): void {
-  const wrong = classes.findIndex(
+  const index = classes.findIndex(
     (id, i) => weights[i] !== 0 && !(Number.isInteger(id) && id >= 0 && id < width),
   );
-  if (wrong < 0) return;
+  if (index < 0) return;
   throw valueError(
-    `${name}: the target of row ${wrong} must be one of the ${width} classes of the model, 0 to ${width - 1}, ` +
-      `got ${classes[wrong]}.`,
-    { target: classes[wrong], row: wrong, classes: width },
+    `${name}: the target of row ${index} must be one of the ${width} classes of the model, 0 to ${width - 1}, ` +
+      `got ${classes[index]}.`,
+    { target: classes[index], row: index, classes: width },
   );
 }
 
-/** Row `row` of an array of rows with `width` numbers, without a copy. */
+/** Returns one row of an array of rows with `width` numbers, without a copy. */
 export function rowOf(values: FloatArray, row: number, width: number): FloatArray {
   return values.subarray(row * width, (row + 1) * width);
 }
 
-function withoutOne(shape: Shape): Shape {
+/** Removes a last axis of size 1, unless it is the only axis. */
+function withoutLastOne(shape: Shape): Shape {
   return shape.length > 1 && shape.at(-1) === 1 ? shape.slice(0, -1) : shape;
 }
 
-/** Calls `visit` for each row of nonzero weight, with the weight. */
+/** Calls `visit` with the index and the weight of each row whose weight is not 0. */
 export function eachRow({ weights }: MetricBatch, visit: (row: number, weight: number) => void): void {
   for (let row = 0; row < weights.length; row++) if (weights[row] !== 0) visit(row, weights[row]);
 }

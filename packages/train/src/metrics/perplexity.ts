@@ -1,27 +1,30 @@
-/** Perplexity: the number of equally likely classes with the same uncertainty. */
+/** Perplexity, a metric for predicted classes. */
 import { checkOptions } from '@unroll/core/internal';
-import { eachRow, fitClasses, type Metric, makeMetric, ratio, rowOf } from './metric.js';
+import { alignClasses, eachRow, type Metric, makeMetric, ratio, rowOf } from './metric.js';
 
 export interface PerplexityOptions {
-  /** The predictions are logits. Default false: they are probabilities, clipped from below to 1e-7. */
+  /** True: the predictions are logits. Default false: they are probabilities, of which at least 1e-7 is used. */
   fromLogits?: boolean;
 }
 
-/** exp of the mean of -log p of the target class, over all rows of all batches. */
+/**
+ * Perplexity: exp of the mean of -log p, where p is the predicted probability of the target class; the mean is over all rows
+ * of all batches. A perplexity of n is the uncertainty of a choice among n equally likely classes.
+ */
 export function perplexity(options: PerplexityOptions = {}): Metric {
-  checkOptions('perplexity', options, { fromLogits: 'flag' });
+  checkOptions('perplexity', options, { fromLogits: 'boolean' });
   const { fromLogits = false } = options;
   return makeMetric({
     name: 'perplexity',
     config: { fromLogits },
     better: 'lower',
-    fit: fitClasses('perplexity'),
+    align: alignClasses('perplexity'),
     size: () => 2,
     add(sums, batch) {
       eachRow(batch, (row, weight) => {
         const scores = rowOf(batch.prediction, row, batch.width);
-        const own = scores[batch.target[row]];
-        sums[0] += weight * (fromLogits ? logSumExp(scores) - own : -Math.log(Math.max(own, 1e-7)));
+        const score = scores[batch.target[row]];
+        sums[0] += weight * (fromLogits ? logSumExp(scores) - score : -Math.log(Math.max(score, 1e-7)));
         sums[1] += weight;
       });
     },
@@ -29,6 +32,7 @@ export function perplexity(options: PerplexityOptions = {}): Metric {
   });
 }
 
+/** Returns log Σ exp(value), without overflow. */
 function logSumExp(values: ArrayLike<number> & Iterable<number>): number {
   let largest = Number.NEGATIVE_INFINITY;
   for (const value of values) largest = Math.max(largest, value);

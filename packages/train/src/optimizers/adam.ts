@@ -1,54 +1,67 @@
 /**
- * Adam and its variants: a moving average of the gradients, divided by the root of a moving average of their squares.
+ * Adam and its variants. An update is a moving average of the gradients (the first moment m), divided by the square root of a
+ * moving average of their squares (the second moment v).
  */
-import { checkOptions, type Known } from '@unroll/core/internal';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  asStored,
-  checkAtLeast,
-  checkShare,
+  checkNonNegative,
+  checkUnitInterval,
   commonOptions,
   makeOptimizer,
-  OPTIMIZER,
+  OPTIMIZER_OPTIONS,
   type Optimizer,
   type OptimizerOptions,
+  toKernelPrecision,
 } from './optimizer.js';
 
 export interface AdamOptions extends OptimizerOptions {
-  /** Default 0.001. */
+  /** Learning rate. Default 0.001. */
   learningRate?: LearningRate;
-  /** Decay of the first moment. Default 0.9. */
+  /** Decay rate of the first moment. Default 0.9. */
   beta1?: number;
-  /** Decay of the second moment. Default 0.999. */
+  /** Decay rate of the second moment. Default 0.999. */
   beta2?: number;
   /**
-   * Default 1e-7. Added to √v before bias correction, as in Keras (the paper's "epsilon hat"), or after it (PyTorch).
+   * Added to √v: before bias correction with `convention: 'keras'` (the paper's "epsilon hat"), after bias correction with
+   * `convention: 'pytorch'`. Default 1e-7.
    */
   epsilon?: number;
 }
 
-function moments(name: string, options: AdamOptions): { beta1: number; beta2: number; epsilon: number } {
+/** Checks the options of the moments and returns them with their defaults. */
+function momentOptions(
+  name: string,
+  options: AdamOptions,
+): { beta1: number; beta2: number; epsilon: number } {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
-  checkShare(name, { beta1, beta2 });
-  checkAtLeast(name, { epsilon });
+  checkUnitInterval(name, { beta1, beta2 });
+  checkNonNegative(name, { epsilon });
   return { beta1, beta2, epsilon };
 }
 
-const ADAM: Known<AdamOptions> = { beta1: true, beta2: true, epsilon: true, ...OPTIMIZER };
+/** Types of the options, for checks. */
+const ADAM_OPTIONS: OptionTypes<AdamOptions> = {
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  ...OPTIMIZER_OPTIONS,
+};
 
-function adamNamed(name: string, options: AdamOptions, weightDecay: number): Optimizer {
-  checkOptions(name, options, ADAM);
-  const common = commonOptions({ ...options, weightDecay: options.weightDecay ?? weightDecay }, 0.001);
-  const own = moments(name, options);
+/** Creates Adam or AdamW. @param defaultWeightDecay used if the options do not set it */
+function createAdam(name: string, options: AdamOptions, defaultWeightDecay: number): Optimizer {
+  checkOptions(name, options, ADAM_OPTIONS);
+  const common = commonOptions({ ...options, weightDecay: options.weightDecay ?? defaultWeightDecay }, 0.001);
+  const adamOptions = momentOptions(name, options);
   return makeOptimizer(
     name,
     common,
-    own,
+    adamOptions,
     ['m', 'v'],
     ({ kernels, w, g, slots, step, rate, gScale }, decay) => {
       const [m, v] = slots;
-      const beta1 = asStored(own.beta1);
-      const beta2 = asStored(own.beta2);
+      const beta1 = toKernelPrecision(adamOptions.beta1);
+      const beta2 = toKernelPrecision(adamOptions.beta2);
       const root = Math.sqrt(1 - beta2 ** step);
       const keras = common.convention === 'keras';
       kernels.adam({
@@ -60,7 +73,7 @@ function adamNamed(name: string, options: AdamOptions, weightDecay: number): Opt
         beta2,
         decay,
         gScale,
-        epsilon: own.epsilon,
+        epsilon: adamOptions.epsilon,
         rate: (rate * (keras ? root : 1)) / (1 - beta1 ** step),
         vScale: keras ? 1 : 1 / root,
       });
@@ -69,53 +82,50 @@ function adamNamed(name: string, options: AdamOptions, weightDecay: number): Opt
 }
 
 /**
- * Adam (Kingma & Ba 2015): m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g²,
- * w -= learningRate √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + epsilon).
- * PyTorch's: w -= learningRate / (1 - β₁ᵗ) · m / (√(v / (1 - β₂ᵗ)) + epsilon).
+ * Adam (Kingma & Ba 2015). For the gradient g and update number t: m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², and
+ * w -= learningRate √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + epsilon) with `convention: 'keras'`, or
+ * w -= learningRate / (1 - β₁ᵗ) · m / (√(v / (1 - β₂ᵗ)) + epsilon) with `convention: 'pytorch'`.
  */
 export function adam(options: AdamOptions = {}): Optimizer {
-  return adamNamed('adam', options, 0);
+  return createAdam('adam', options, 0);
 }
 
-/**
- * AdamW (Loshchilov & Hutter 2019): Adam with decoupled weight decay, by default 0.004 times the learning rate.
- */
+/** AdamW (Loshchilov & Hutter 2019): Adam with decoupled weight decay. The default of `weightDecay` is 0.004. */
 export function adamw(options: AdamOptions = {}): Optimizer {
-  return adamNamed('adamw', options, 0.004);
+  return createAdam('adamw', options, 0.004);
 }
 
 export interface NadamOptions extends AdamOptions {
-  /** How fast the momentum rises to beta1: PyTorch's default is 0.004. Default 1, as in Keras. */
+  /** How fast the momentum uₜ rises from beta1 / 2 to beta1. Default 1, as in Keras; PyTorch's default is 0.004. */
   momentumDecay?: number;
 }
 
 /**
- * Nadam (Dozat 2016): Adam with Nesterov momentum. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P
- * the product of u₁ to uₜ: w -= learningRate (uₜ₊₁ m / (1 - P uₜ₊₁) + (1 - uₜ) g / (1 - P)) / (√(v / (1 -
- * β₂ᵗ)) + epsilon).
+ * Nadam (Dozat 2016): Adam with Nesterov momentum. With uₜ = β₁ (1 - 0.96^(t momentumDecay) / 2) and P = u₁ · … · uₜ:
+ * w -= learningRate (uₜ₊₁ m / (1 - P uₜ₊₁) + (1 - uₜ) g / (1 - P)) / (√(v / (1 - β₂ᵗ)) + epsilon).
  */
 export function nadam(options: NadamOptions = {}): Optimizer {
   const name = 'nadam';
-  checkOptions(name, options, { momentumDecay: true, ...ADAM });
+  checkOptions(name, options, { momentumDecay: true, ...ADAM_OPTIONS });
   const common = commonOptions(options, 0.001);
   const { momentumDecay = 1 } = options;
-  const own = { ...moments(name, options), momentumDecay };
-  checkAtLeast(name, { momentumDecay });
-  const momentum = (t: number): number => own.beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
+  const nadamOptions = { ...momentOptions(name, options), momentumDecay };
+  checkNonNegative(name, { momentumDecay });
+  const momentum = (t: number): number => nadamOptions.beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
   const product = runningProduct(momentum);
   return makeOptimizer(
     name,
     common,
-    own,
+    nadamOptions,
     ['m', 'v'],
     ({ kernels, w, g, slots, step, rate, gScale }, decay) => {
       const [m, v] = slots;
-      const beta2 = asStored(own.beta2);
+      const beta2 = toKernelPrecision(nadamOptions.beta2);
       const next = momentum(step + 1);
       const P = product(step);
       kernels.nadam({
-        ...{ w, g, m, v, beta1: asStored(own.beta1), beta2, decay, gScale },
-        epsilon: own.epsilon,
+        ...{ w, g, m, v, beta1: toKernelPrecision(nadamOptions.beta1), beta2, decay, gScale },
+        epsilon: nadamOptions.epsilon,
         rateM: (rate * next) / (1 - P * next),
         rateG: (rate * (1 - momentum(step))) / (1 - P),
         vScale: 1 / Math.sqrt(1 - beta2 ** step),
@@ -125,14 +135,15 @@ export function nadam(options: NadamOptions = {}): Optimizer {
 }
 
 /**
- * The product of factor(1) to factor(t). The last one is cached: for consecutive t, each costs one multiplication.
+ * Returns a function of t for the product factor(1) · … · factor(t). It caches the last product, so that the next t needs
+ * one multiplication.
  */
 function runningProduct(factor: (t: number) => number): (t: number) => number {
-  let at = 0;
+  let cachedT = 0;
   let product = 1;
   return (t) => {
-    if (t < at) [at, product] = [0, 1];
-    while (at < t) product *= factor(++at);
+    if (t < cachedT) [cachedT, product] = [0, 1];
+    while (cachedT < t) product *= factor(++cachedT);
     return product;
   };
 }

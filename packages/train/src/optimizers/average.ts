@@ -1,14 +1,12 @@
-/**
- * A moving average of the weights: less noisy than the weights themselves, and often better for prediction.
- */
+/** A moving average of the weights, which is less noisy than the weights and often better for prediction. */
 import { scope, valueError } from '@unroll/core';
-import { checkOptions, FlatBuffer, openScope, shown } from '@unroll/core/internal';
+import { checkOptions, FlatBuffer, formatValue, openScope } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
-  /** Weight of the old average in each update. Default 0.99. */
+  /** Weight of the previous average in each update, from 0 to below 1. Default 0.99. */
   momentum?: number;
-  /** Replace the weights by the average after every so many updates. Default null: never. */
+  /** Replace the weights by the average each time this many updates are done. Default null: never. */
   overwriteEvery?: number | null;
 }
 
@@ -17,13 +15,13 @@ export function checkAverage(options: AverageOptions): void {
   checkOptions('average', options, { momentum: true, overwriteEvery: true });
   const { momentum = 0.99, overwriteEvery = null } = options;
   if (!(typeof momentum === 'number' && momentum >= 0 && momentum < 1)) {
-    throw valueError(`average: momentum must be in [0, 1), got ${shown(momentum)}.`, {
+    throw valueError(`average: momentum must be in [0, 1), got ${formatValue(momentum)}.`, {
       momentum,
     });
   }
   if (overwriteEvery !== null && !(Number.isInteger(overwriteEvery) && overwriteEvery >= 1)) {
     throw valueError(
-      `average: overwriteEvery must be a positive integer or null, got ${shown(overwriteEvery)}.`,
+      `average: overwriteEvery must be a positive integer or null, got ${formatValue(overwriteEvery)}.`,
       {
         overwriteEvery,
       },
@@ -32,13 +30,13 @@ export function checkAverage(options: AverageOptions): void {
 }
 
 /**
- * Updates average = momentum · average + (1 - momentum) · weights after each update. As in Keras, it starts with the
- * weights after the first update, not with the initial ones.
+ * Computes average = momentum · average + (1 - momentum) · weights after each update of the optimizer. As in Keras, the first
+ * average is the weights after the first update, not the initial weights.
  */
 export class WeightAverage {
   readonly momentum: number;
   readonly overwriteEvery: number | null;
-  /** The average; while `swapped`, the weights. For checkpoints. */
+  /** Contains the average; while `swapped`, the weights. */
   readonly buffer: FlatBuffer;
   readonly #weights: FlatBuffer;
   #updates = 0;
@@ -53,7 +51,7 @@ export class WeightAverage {
     this.#weights = weights;
   }
 
-  /** Number of updates. Set it (with the buffer's values) to resume from a checkpoint. */
+  /** Number of updates. To resume from a checkpoint, set it and the values of `buffer`. */
   get updates(): number {
     return this.#updates;
   }
@@ -67,24 +65,24 @@ export class WeightAverage {
     return this.#swapped;
   }
 
-  /** Adds the weights to the average; call it after each update. */
+  /** Adds the weights to the average. Must be called after each update of the optimizer. */
   update(): void {
-    const keep = this.#updates === 0 ? 0 : this.momentum;
+    const momentum = this.#updates === 0 ? 0 : this.momentum;
     this.#updates++;
     scope(() => {
       const { kernels } = openScope().backend;
       const average = this.buffer.block();
       const weights = this.#weights.block();
-      if (keep === 0) kernels.fill(average, 0);
-      else scaleInPlace(kernels, average, keep);
-      kernels.accumulate(average, weights, 1 - keep);
+      if (momentum === 0) kernels.fill(average, 0);
+      else scaleInPlace(kernels, average, momentum);
+      kernels.accumulate(average, weights, 1 - momentum);
       if (this.overwriteEvery !== null && this.#updates % this.overwriteEvery === 0) {
         kernels.copy(average, 0, [1], weights, 0, [1], [weights.length]);
       }
     });
   }
 
-  /** Swaps weights and average: before evaluating with the average, and again to continue training. */
+  /** Swaps weights and average. Call it before evaluating with the average, and again before training continues. */
   swap(): void {
     scope(() => {
       const { backend } = openScope();
@@ -99,8 +97,8 @@ export class WeightAverage {
     this.#swapped = !this.#swapped;
   }
 
-  /** Runs `work` with the average instead of the weights, if there is one yet. */
-  async during<T>(work: () => T | Promise<T>): Promise<T> {
+  /** Runs `work` with the average in place of the weights; before the first update, with the weights. */
+  async withAverage<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.#updates === 0 || this.#swapped) return work();
     this.swap();
     try {

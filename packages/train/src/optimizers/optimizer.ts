@@ -1,9 +1,9 @@
 /**
- * The definition of an optimizer. All weights are in one flat buffer, and so are their gradients and each of the
- * optimizer's slots, so that an update is one kernel call.
+ * The interface of optimizers, and the code they share. All weights are in one flat buffer. The gradients and each
+ * slot of the optimizer are in buffers with the same layout. An update is therefore one kernel call.
  */
 import { currentBackend, valueError } from '@unroll/core';
-import { type Block, type Kernels, type Known, shown } from '@unroll/core/internal';
+import { type Block, formatValue, type Kernels, type OptionTypes } from '@unroll/core/internal';
 import type { Clip } from '../clip.js';
 import { type LearningRate, rateAt, resolveRate } from '../schedules.js';
 
@@ -11,7 +11,7 @@ export interface UpdateCall {
   kernels: Kernels;
   /** Weights, updated in place. */
   w: Block;
-  /** Their gradients; their values afterwards are undefined. */
+  /** Gradients of the weights. The update may overwrite them. */
   g: Block;
   /** The optimizer's slots, in the order of {@link Optimizer.slots}; zeros before the first update. */
   slots: readonly Block[];
@@ -21,9 +21,9 @@ export interface UpdateCall {
   rate: number;
   /** Factor on the gradients (from clipping by global norm). */
   gScale: number;
-  /** The parameters in the blocks. Needed if some are excluded from weight decay. */
+  /** The parameters in the blocks. Required by `excludeFromWeightDecay` and `lazy`. */
   slices?: readonly ParameterSlice[];
-  /** A part of a block; present with `slices`. */
+  /** Returns a part of a block as a view. Required if `slices` is given. */
   part?: (block: Block, offset: number, length: number) => Block;
 }
 
@@ -32,33 +32,36 @@ export interface ParameterSlice {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
-  /** For lazy optimizers: the rows to update. Absent: all. */
+  /** For lazy optimizers: the rows to update. Default: all rows. */
   readonly rows?: Rows;
 }
 
-/** Some rows of a table. */
+/** Some rows of an embedding table. */
 export interface Rows {
+  /** The indices of the rows. */
   readonly ids: readonly number[];
+  /** The length of a row. */
   readonly width: number;
 }
 
 export interface Optimizer {
   readonly name: string;
-  /** The options with their defaults, as JSON: `{ name, ...config }` makes an equal optimizer. */
+  /** All options, including defaults, as JSON. `{ name, ...config }` creates an equal optimizer. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Gradient clipping before an update. Absent or null: that of the run. */
+  /** Gradient clipping before an update. Null or undefined: the `clip` option of the run applies. */
   readonly clip?: Clip | null;
   /** Learning rate of the first update. */
   readonly learningRate: number;
-  /** Learning rate after that many updates: that of the schedule, or a constant. */
+  /** Returns the learning rate after the given number of updates. */
   rate(updates: number): number;
-  /** Names of its state variables (slots), each with one value per weight. */
+  /** Names of the optimizer's state variables (slots), each with one value per weight. */
   readonly slots: readonly string[];
   /**
-   * True if it updates only {@link ParameterSlice.rows}, and writes to no other rows, including those of the
-   * gradients.
+   * True if the optimizer updates only {@link ParameterSlice.rows}. It then writes to no other rows of the weights,
+   * gradients or slots.
    */
   readonly lazy?: boolean;
+  /** Updates the weights and the slots. */
   update(call: UpdateCall): void;
 }
 
@@ -67,42 +70,42 @@ export interface OptimizerOptions {
   /** A number, or a schedule. */
   learningRate?: LearningRate;
   /**
-   * Each update first multiplies the weights by 1 - learningRate * weightDecay (Loshchilov & Hutter 2019), for every
-   * optimizer, as in Keras. Default 0; 0.004 for AdamW.
+   * Each update first multiplies the weights by 1 - learningRate * weightDecay (Loshchilov & Hutter 2019). As in
+   * Keras, this applies to every optimizer. Default 0; 0.004 for AdamW.
    */
   weightDecay?: number;
-  /** Parameters without weight decay: those whose name contains one of these, such as `bias`. Default none. */
+  /** Parts of names, such as `bias`: parameters whose name contains one have no weight decay. Default none. */
   excludeFromWeightDecay?: readonly string[];
   /**
-   * Formulas of Keras or of PyTorch. They differ in the position of epsilon, in whether momentum includes the
-   * learning rate, and in weight decay, which PyTorch adds to the gradient except in AdamW. The defaults of the other
-   * options are always Keras's. Default `keras`.
+   * Whether to use the formulas of Keras or of PyTorch. They differ in three points: the position of epsilon, whether
+   * momentum includes the learning rate, and weight decay, which PyTorch adds to the gradient except in AdamW. The
+   * defaults of all other options are those of Keras. Default `keras`.
    */
   convention?: 'keras' | 'pytorch';
   /**
-   * Skips the rows of embedding tables that were not looked up since the last update, including their moments, which
-   * makes large vocabularies cheap. `adam({ lazy: true })` is PyTorch's SparseAdam
-   * (https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html); parameters that were not used at
-   * all are also skipped. Weight decay skips these rows, too. A table with a dense gradient (it has a regularizer, is
-   * also used in a product, or `beforeUpdate` wrote the gradients) is updated as a whole. Default false: moments
-   * decay, and change weights, at every update, as in Keras.
+   * Skip the rows of embedding tables that were not looked up since the last update. Their weights and moments do not
+   * change, which makes large vocabularies cheap; weight decay also skips them. Parameters that were not used at all
+   * are skipped, too. A table with a dense gradient is updated completely: a table that has a regularizer or is also
+   * used in a matrix product, or any table if `beforeUpdate` wrote the gradients. `adam({ lazy: true })` is PyTorch's
+   * SparseAdam (https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html). Default false: as in
+   * Keras, every update decays all moments and changes the weights accordingly.
    */
   lazy?: boolean;
-  /** Clip the gradient of each parameter by its own norm, as Keras's `clipnorm`: `clip: { norm }` of a run. Default none. */
+  /** Clip the gradient of each parameter by its own norm (Keras: `clipnorm`). Same as `clip: { norm }`. Default none. */
   clipNorm?: number;
-  /** Clip all gradients by their common norm: `clip: { globalNorm }` of a run. Default none. */
+  /** Clip all gradients by their common norm. Same as `clip: { globalNorm }`. Default none. */
   globalClipNorm?: number;
-  /** Clip every entry of the gradients to [-clipValue, clipValue]: `clip: { value }` of a run. Default none. */
+  /** Clip every entry of the gradients to [-clipValue, clipValue]. Same as `clip: { value }`. Default none. */
   clipValue?: number;
 }
 
 /** The types of the common options; their ranges are checked when an optimizer is created. */
-export const OPTIMIZER: Known<OptimizerOptions> = {
+export const OPTIMIZER_OPTIONS: OptionTypes<OptimizerOptions> = {
   learningRate: true,
   weightDecay: true,
-  excludeFromWeightDecay: 'list',
+  excludeFromWeightDecay: 'array',
   convention: true,
-  lazy: 'flag',
+  lazy: 'boolean',
   clipNorm: true,
   globalClipNorm: true,
   clipValue: true,
@@ -110,36 +113,39 @@ export const OPTIMIZER: Known<OptimizerOptions> = {
 
 const CLIPS = { clipNorm: 'norm', globalClipNorm: 'globalNorm', clipValue: 'value' } as const;
 type ClipOptions = Pick<OptimizerOptions, keyof typeof CLIPS>;
-/** The common options of all optimizers, with their defaults. */
+/** The common options of all optimizers, including defaults. `clips` contains the clipping options that are set. */
 export type CommonOptions = Required<Omit<OptimizerOptions, keyof typeof CLIPS>> & { clips: ClipOptions };
 
-/**
- * One update of the weights in `call`, all with the same `decay` (learningRate * weightDecay).
- */
-export type Rule = (call: UpdateCall, decay: number) => void;
+/** Updates all weights in `call` with the same `decay`, which is learningRate * weightDecay. */
+export type UpdateRule = (call: UpdateCall, decay: number) => void;
 
-/** An optimizer from its options (including defaults), the names of its slots and its rule. */
+/**
+ * Creates an optimizer.
+ * @param options the common options
+ * @param specificOptions the other options of this optimizer, including defaults
+ * @param slots the names of its slots
+ */
 export function makeOptimizer(
   name: string,
   options: CommonOptions,
-  own: Record<string, unknown>,
+  specificOptions: Record<string, unknown>,
   slots: readonly string[],
-  rule: Rule,
+  rule: UpdateRule,
 ): Optimizer {
   const { learningRate, weightDecay, excludeFromWeightDecay, convention, lazy, clips } = options;
   const rate = resolveRate(name, learningRate);
-  checkAtLeast(name, { weightDecay });
+  checkNonNegative(name, { weightDecay });
   if (convention !== 'keras' && convention !== 'pytorch') {
-    throw valueError(`${name}: convention must be 'keras' or 'pytorch', got ${shown(convention)}.`, {
+    throw valueError(`${name}: convention must be 'keras' or 'pytorch', got ${formatValue(convention)}.`, {
       convention,
     });
   }
-  const coupled = convention === 'pytorch' && name !== 'adamw' && weightDecay > 0;
+  const addsDecayToGradient = convention === 'pytorch' && name !== 'adamw' && weightDecay > 0;
   return {
     name,
     config: {
       learningRate: typeof rate === 'number' ? rate : { name: rate.name, ...rate.config },
-      ...own,
+      ...specificOptions,
       weightDecay,
       excludeFromWeightDecay: [...excludeFromWeightDecay],
       convention,
@@ -152,74 +158,74 @@ export function makeOptimizer(
     slots,
     lazy,
     update(call) {
-      updateParts(call, weightDecay > 0 ? excludeFromWeightDecay : [], (part, decays) => {
-        if (!decays || weightDecay === 0) rule(part, 0);
-        else if (coupled) rule(addedDecay(part, weightDecay), 0);
-        else rule(part, call.rate * weightDecay);
+      updateParts(call, weightDecay > 0 ? excludeFromWeightDecay : [], (partCall, hasDecay) => {
+        if (!hasDecay || weightDecay === 0) rule(partCall, 0);
+        else if (addsDecayToGradient) rule(withDecayInGradient(partCall, weightDecay), 0);
+        else rule(partCall, call.rate * weightDecay);
       });
     },
   };
 }
 
-type Update = (part: UpdateCall, decays: boolean) => void;
+type PartUpdate = (partCall: UpdateCall, hasDecay: boolean) => void;
 
 /**
- * Calls `update` for runs of parameters with and without decay (one run if all are alike), and for the rows of tables
- * that are updated by rows.
+ * Splits `call` into parts and calls `update` for each: for adjacent parameters that all have weight decay or all have
+ * none, and for the rows of each table that is not updated completely.
  */
-function updateParts(call: UpdateCall, excluded: readonly string[], update: Update): void {
+function updateParts(call: UpdateCall, excluded: readonly string[], update: PartUpdate): void {
   const { slices, part } = call;
-  const byRows = slices?.some(({ rows }) => rows) ?? false;
-  if (excluded.length === 0 && !byRows) {
+  const hasRows = slices?.some(({ rows }) => rows) ?? false;
+  if (excluded.length === 0 && !hasRows) {
     update(call, true);
     return;
   }
   if (!slices || !part) {
     throw valueError(
-      'excludeFromWeightDecay and lazy need the parameters of the weights (UpdateCall.slices and part).',
+      'excludeFromWeightDecay and lazy require slices and part in the call of update(). Pass both.',
     );
   }
-  const runs: { offset: number; length: number; decays: boolean; rows: Rows | undefined }[] = [];
+  const ranges: { offset: number; length: number; hasDecay: boolean; rows: Rows | undefined }[] = [];
   for (const { name, offset, size, rows } of slices) {
-    const decays = !excluded.some((word) => name.includes(word));
-    const last = runs.at(-1);
-    const alike = last && last.decays === decays && !last.rows && !rows;
-    if (alike && last.offset + last.length === offset) last.length += size;
-    else runs.push({ offset, length: size, decays, rows });
+    const hasDecay = !excluded.some((word) => name.includes(word));
+    const last = ranges.at(-1);
+    const sameKind = last && last.hasDecay === hasDecay && !last.rows && !rows;
+    if (sameKind && last.offset + last.length === offset) last.length += size;
+    else ranges.push({ offset, length: size, hasDecay, rows });
   }
-  for (const { offset, length, decays, rows } of runs) {
-    const cut = (block: Block): Block => part(block, offset, length);
-    const run = { ...call, w: cut(call.w), g: cut(call.g), slots: call.slots.map(cut) };
-    if (rows) updateRows(run, rows, (few) => update(few, decays));
-    else update(run, decays);
+  for (const { offset, length, hasDecay, rows } of ranges) {
+    const viewOf = (block: Block): Block => part(block, offset, length);
+    const rangeCall = { ...call, w: viewOf(call.w), g: viewOf(call.g), slots: call.slots.map(viewOf) };
+    if (rows) updateRows(rangeCall, rows, (rowsCall) => update(rowsCall, hasDecay));
+    else update(rangeCall, hasDecay);
   }
 }
 
 /** Updates rows of the table in `call`: gathers them, updates the copies and scatters them back. */
-function updateRows(call: UpdateCall, rows: Rows, update: (few: UpdateCall) => void): void {
+function updateRows(call: UpdateCall, rows: Rows, update: (rowsCall: UpdateCall) => void): void {
   const { ids, width } = rows;
   if (ids.length === 0) return;
   const { kernels, w, g, slots } = call;
-  const few = {
+  const rowsCall = {
     ...call,
     w: copyOfRows(w, rows),
     g: copyOfRows(g, rows),
     slots: slots.map((slot) => copyOfRows(slot, rows)),
   };
-  update(few);
-  const [one, size] = [[1], [width]];
-  const putBack = (changed: Block, table: Block): void => {
+  update(rowsCall);
+  const [strides, shape] = [[1], [width]];
+  const scatter = (updated: Block, table: Block): void => {
     for (let i = 0; i < ids.length; i++) {
-      kernels.copy(changed, i * width, one, table, ids[i] * width, one, size);
+      kernels.copy(updated, i * width, strides, table, ids[i] * width, strides, shape);
     }
   };
-  putBack(few.w, w);
-  few.slots.forEach((changed, i) => {
-    putBack(changed, slots[i]);
+  scatter(rowsCall.w, w);
+  rowsCall.slots.forEach((updated, i) => {
+    scatter(updated, slots[i]);
   });
 }
 
-/** Gathers rows of a table, in the open scope. */
+/** Returns a copy of some rows of a table, in a temporary block of the open scope. */
 export function copyOfRows(table: Block, { ids, width }: Rows): Block {
   const backend = currentBackend();
   const index = backend.temporary(ids.length);
@@ -229,8 +235,8 @@ export function copyOfRows(table: Block, { ids, width }: Rows): Block {
   return rows;
 }
 
-/** Adds weightDecay w to the gradient g, after clipping: PyTorch's weight decay. */
-function addedDecay(call: UpdateCall, weightDecay: number): UpdateCall {
+/** Scales the gradients by gScale (clipping), then adds weightDecay * w: weight decay as in PyTorch. */
+function withDecayInGradient(call: UpdateCall, weightDecay: number): UpdateCall {
   const { kernels, w, g, gScale } = call;
   if (gScale !== 1) scaleInPlace(kernels, g, gScale);
   kernels.accumulate(g, w, weightDecay);
@@ -243,7 +249,7 @@ export function scaleInPlace(kernels: Kernels, x: Block, factor: number): void {
   kernels.binary('mul', x, [1], scalar, [0], x, [x.length]);
 }
 
-/** A block with one number, in the open scope. */
+/** Returns a block with one number, in the open scope. */
 export function scalarBlock(kernels: Kernels, value: number): Block {
   const block = currentBackend().temporary(1);
   kernels.fill(block, value);
@@ -251,32 +257,36 @@ export function scalarBlock(kernels: Kernels, value: number): Block {
 }
 
 /**
- * The number in the precision of the backend's kernels. A decay rate of 0.999 is 0.99900001 in float32; the divisor 1
- * - 0.999^t of a bias correction must use the same number.
+ * Rounds a number to the precision of the backend's kernels. A decay rate of 0.999 is 0.99900001 in float32, and the
+ * bias correction must compute its divisor, 1 - 0.999^t, from the same number.
  */
-export function asStored(value: number): number {
+export function toKernelPrecision(value: number): number {
   return currentBackend().float === Float32Array ? Math.fround(value) : value;
 }
 
-/** Throws unless every number is >= 0. */
-export function checkAtLeast(name: string, options: Record<string, number>): void {
+/** Throws unless every option is a finite number >= 0. */
+export function checkNonNegative(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${name}: ${option} must be a number >= 0, got ${shown(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be a number >= 0, got ${formatValue(value)}.`, {
+        [option]: value,
+      });
     }
   }
 }
 
-/** Throws unless every number is in [0, 1). */
-export function checkShare(name: string, options: Record<string, number>): void {
+/** Throws unless every option is a number in [0, 1). */
+export function checkUnitInterval(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < 1)) {
-      throw valueError(`${name}: ${option} must be in [0, 1), got ${shown(value)}.`, { [option]: value });
+      throw valueError(`${name}: ${option} must be in [0, 1), got ${formatValue(value)}.`, {
+        [option]: value,
+      });
     }
   }
 }
 
-/** The common options of all optimizers, with Keras's defaults. */
+/** Returns the common options with Keras's defaults. @param learningRate the default learning rate */
 export function commonOptions(options: OptimizerOptions, learningRate: number): CommonOptions {
   const clips = Object.keys(CLIPS).map((option) => [option, options[option as keyof ClipOptions]] as const);
   return {
@@ -289,7 +299,10 @@ export function commonOptions(options: OptimizerOptions, learningRate: number): 
   };
 }
 
-/** The clipping from an optimizer's options. @throws UnrollError `value` for more than one kind, or an invalid limit */
+/**
+ * Converts the clipping options of an optimizer to a `Clip`; null if none is set.
+ * @throws UnrollError `value` for more than one kind, or an invalid limit
+ */
 function clipOf(name: string, clips: ClipOptions): Clip | null {
   const given = Object.entries(clips);
   if (given.length === 0) return null;
@@ -299,5 +312,7 @@ function clipOf(name: string, clips: ClipOptions): Clip | null {
   }
   const [option, limit] = given[0];
   if (typeof limit === 'number' && limit > 0) return { [CLIPS[option as keyof ClipOptions]]: limit } as Clip;
-  throw valueError(`${name}: ${option} must be a number above 0, got ${shown(limit)}.`, { [option]: limit });
+  throw valueError(`${name}: ${option} must be a number above 0, got ${formatValue(limit)}.`, {
+    [option]: limit,
+  });
 }

@@ -1,12 +1,12 @@
-/** Optimizers that divide each gradient by the root of its mean or accumulated square. */
+/** RMSprop and Adagrad. */
 import { checkOptions } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  checkAtLeast,
-  checkShare,
+  checkNonNegative,
+  checkUnitInterval,
   commonOptions,
   makeOptimizer,
-  OPTIMIZER,
+  OPTIMIZER_OPTIONS,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -14,22 +14,21 @@ import {
 export interface RmspropOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: LearningRate;
-  /** Decay of the moving average of squares (PyTorch's alpha). Default 0.9. */
+  /** Decay rate of the moving average of the squared gradients (PyTorch: alpha). Default 0.9. */
   rho?: number;
-  /** Default 0. */
+  /** Momentum, in [0, 1). Default 0. */
   momentum?: number;
-  /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
+  /** Added to v inside the root (convention: 'keras') or to the root √v (convention: 'pytorch'). Default 1e-7. */
   epsilon?: number;
-  /**
-   * Divide by the standard deviation of the gradients instead of their root mean square. Default false.
-   */
+  /** Divide by the standard deviation of the gradients instead of their root mean square. Default false. */
   centered?: boolean;
 }
 
 /**
- * RMSprop (Tieleman & Hinton 2012; centered and with momentum as in Graves 2013): v = ρ v + (1 - ρ) g², w -=
- * learningRate g / √(v + epsilon). Centered: v - a² instead of v, where a is the moving average of g. With momentum
- * μ: m = μ m + learningRate g / √(v + epsilon), w -= m.
+ * RMSprop (Tieleman & Hinton 2012; `centered` and momentum as in Graves 2013):
+ * - v = ρ v + (1 - ρ) g², w -= learningRate g / √(v + epsilon)
+ * - with momentum μ: m = μ m + learningRate g / √(v + epsilon), w -= m
+ * - centered: v - a² replaces v under the root, where a is the moving average of g
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const name = 'rmsprop';
@@ -37,17 +36,17 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     rho: true,
     momentum: true,
     epsilon: true,
-    centered: 'flag',
-    ...OPTIMIZER,
+    centered: 'boolean',
+    ...OPTIMIZER_OPTIONS,
   });
   const { rho = 0.9, momentum = 0, epsilon = 1e-7, centered = false } = options;
   const common = commonOptions(options, 0.001);
-  checkShare(name, { rho, momentum });
-  checkAtLeast(name, { epsilon });
+  checkUnitInterval(name, { rho, momentum });
+  checkNonNegative(name, { epsilon });
   const keras = common.convention === 'keras';
   const slots = ['v', ...(centered ? ['mean'] : []), ...(momentum > 0 ? ['momentum'] : [])];
-  const own = { rho, momentum, epsilon, centered };
-  return makeOptimizer(name, common, own, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
+  const specific = { rho, momentum, epsilon, centered };
+  return makeOptimizer(name, common, specific, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v, ...others] = slots;
     kernels.rmsprop({
       ...{
@@ -67,34 +66,40 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
 export interface AdagradOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: LearningRate;
-  /** Initial value of the sum of squares. Default 0.1 (in PyTorch: 0). */
+  /** Initial value of the sum of squared gradients. Default 0.1 (PyTorch: 0). */
   initialAccumulatorValue?: number;
-  /** Default 1e-7. Inside the root as in Keras, or added to it (PyTorch). */
+  /** Added to v inside the root (convention: 'keras') or to the root √v (convention: 'pytorch'). Default 1e-7. */
   epsilon?: number;
 }
 
 /** Adagrad (Duchi, Hazan & Singer 2011): v += g², w -= learningRate g / √(v + epsilon). */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
   const name = 'adagrad';
-  checkOptions(name, options, { initialAccumulatorValue: true, epsilon: true, ...OPTIMIZER });
+  checkOptions(name, options, { initialAccumulatorValue: true, epsilon: true, ...OPTIMIZER_OPTIONS });
   const { initialAccumulatorValue = 0.1, epsilon = 1e-7 } = options;
   const common = commonOptions(options, 0.001);
-  checkAtLeast(name, { initialAccumulatorValue, epsilon });
+  checkNonNegative(name, { initialAccumulatorValue, epsilon });
   const keras = common.convention === 'keras';
-  const own = { initialAccumulatorValue, epsilon };
-  const made = makeOptimizer(name, common, own, ['v'], ({ kernels, w, g, slots, rate, gScale }, decay) => {
-    const [v] = slots;
-    kernels.rmsprop({
-      ...{ w, g, v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
-      ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
-    });
-  });
+  const specific = { initialAccumulatorValue, epsilon };
+  const optimizer = makeOptimizer(
+    name,
+    common,
+    specific,
+    ['v'],
+    ({ kernels, w, g, slots, rate, gScale }, decay) => {
+      const [v] = slots;
+      kernels.rmsprop({
+        ...{ w, g, v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
+        ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
+      });
+    },
+  );
   return {
-    ...made,
+    ...optimizer,
     update(call) {
-      // All elements, even if the rule is only applied to some rows.
+      // Initializes all elements, even if this update applies only to some rows.
       if (call.step === 1) call.kernels.fill(call.slots[0], initialAccumulatorValue);
-      made.update(call);
+      optimizer.update(call);
     },
   };
 }

@@ -1,13 +1,12 @@
-/** Stochastic gradient descent, with momentum. */
-
+/** Stochastic gradient descent with optional momentum. */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { LearningRate } from '../schedules.js';
 import {
-  checkShare,
+  checkUnitInterval,
   commonOptions,
   makeOptimizer,
-  OPTIMIZER,
+  OPTIMIZER_OPTIONS,
   type Optimizer,
   type OptimizerOptions,
 } from './optimizer.js';
@@ -15,34 +14,43 @@ import {
 export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: LearningRate;
-  /** The share of the previous change that is repeated. Default 0. */
+  /** Momentum, in [0, 1). Default 0. */
   momentum?: number;
   /** Use Nesterov momentum (Nesterov 1983). Default false. */
   nesterov?: boolean;
 }
 
 /**
- * Gradient descent: w -= learningRate g; with momentum μ: m = μ m - learningRate g, w += m; Nesterov: w += μ m -
- * learningRate g. PyTorch: m = μ m + g (initially g), w -= learningRate m, or learningRate (g + μ m): equivalent
- * while the learning rate is constant.
+ * Stochastic gradient descent:
+ * - without momentum: w -= learningRate g
+ * - with momentum μ: m = μ m - learningRate g, w += m
+ * - with Nesterov momentum: w += μ m - learningRate g
+ * - convention 'pytorch': m = μ m + g (first step: m = g), w -= learningRate m, with Nesterov momentum
+ *   w -= learningRate (g + μ m). This is equivalent while the learning rate is constant.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';
-  checkOptions(name, options, { momentum: true, nesterov: 'flag', ...OPTIMIZER });
+  checkOptions(name, options, { momentum: true, nesterov: 'boolean', ...OPTIMIZER_OPTIONS });
   const { momentum = 0, nesterov = false } = options;
   const common = commonOptions(options, 0.01);
-  checkShare(name, { momentum });
+  checkUnitInterval(name, { momentum });
   if (nesterov && momentum === 0) {
-    throw valueError('sgd: nesterov needs a momentum above 0, such as 0.9.', { nesterov, momentum });
+    throw valueError(
+      'sgd: nesterov: true requires a momentum above 0, got 0. Set momentum, for example to 0.9.',
+      {
+        nesterov,
+        momentum,
+      },
+    );
   }
   const keras = common.convention === 'keras';
   const slots = momentum > 0 ? ['momentum'] : [];
   return makeOptimizer(name, common, { momentum, nesterov }, slots, (call, decay) => {
     const { kernels, w, g, slots, rate, gScale } = call;
-    const share = nesterov ? momentum : 1;
+    const factor = nesterov ? momentum : 1;
     kernels.sgd({
       ...{ w, g, m: slots[0] ?? null, keep: momentum, fresh: keras ? rate : 1, decay, gScale },
-      rateM: keras ? share : rate * share,
+      rateM: keras ? factor : rate * factor,
       rateG: momentum === 0 || nesterov ? rate : 0,
     });
   });
