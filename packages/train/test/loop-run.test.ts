@@ -148,7 +148,10 @@ describe('the hook before an update', () => {
     for (const change of [1, -1]) {
       const beforeUpdate: GradientHook = (gradients) =>
         gradients.write(new Float32Array(gradients.length + change));
-      await assert.rejects(eventsOf({ beforeUpdate }), /write\(\): values must have \d+ entries, one per weight, got \d+/);
+      await assert.rejects(
+        eventsOf({ beforeUpdate }),
+        /write\(\): values must have \d+ entries, one per weight, got \d+/,
+      );
     }
   });
 

@@ -54,7 +54,10 @@ describe('schedules', () => {
         () => exponentialDecay({ initialLearningRate: -1, decaySteps: 1, decayRate: 1 }),
         /initialLearningRate/,
       ],
-      [() => piecewiseConstantDecay({ boundaries: [1, 2], values: [1, 2] }), /values must have 3 entries for 2 boundaries, got 2/],
+      [
+        () => piecewiseConstantDecay({ boundaries: [1, 2], values: [1, 2] }),
+        /values must have 3 entries for 2 boundaries, got 2/,
+      ],
       [
         () => piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 2, 3] }),
         /boundaries must increase, got 2, 1/,
