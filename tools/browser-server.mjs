@@ -46,7 +46,8 @@ export const importMap = (root) => {
     }
     for (const dependency of Object.keys(dependencies)) {
       const dependencyManifest = join(root, 'node_modules', dependency, 'package.json');
-      if (dependency in imports || dependency.startsWith('@unroll/') || !existsSync(dependencyManifest)) continue;
+      if (dependency in imports || dependency.startsWith('@unroll/') || !existsSync(dependencyManifest))
+        continue;
       const { exports: dependencyExports, module, main } = readJson(dependencyManifest);
       const target = browserTarget(dependencyExports?.['.'] ?? dependencyExports) ?? module ?? main;
       if (target) imports[dependency] = `/node_modules/${dependency}/${target.replace(/^\.\//, '')}`;

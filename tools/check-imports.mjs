@@ -114,7 +114,8 @@ const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageR
   if (name === manifest.name) return 'a package must not import itself by name: use a relative path';
   if (isWorkspacePackage(name) && !rule.anything && !rule.allow.includes(folderOf(name))) {
     const allowsTypes = rule.types?.includes(folderOf(name));
-    if (!allowsTypes) return `${folder} may import ${rule.allow.join(', ') || 'no other package'}, not ${name}`;
+    if (!allowsTypes)
+      return `${folder} may import ${rule.allow.join(', ') || 'no other package'}, not ${name}`;
     if (!typeOnly) return `${folder} may import only types from ${name}`;
   }
   const declared = {
@@ -164,6 +165,8 @@ export const checkImports = (root) => {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = checkImports(join(dirname(fileURLToPath(import.meta.url)), '..'));
   for (const line of found) console.log(line);
-  console.log(found.length ? `violations of the import rules: ${found.length}` : 'all imports follow the rules');
+  console.log(
+    found.length ? `violations of the import rules: ${found.length}` : 'all imports follow the rules',
+  );
   if (found.length) process.exitCode = 1;
 }

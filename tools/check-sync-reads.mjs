@@ -41,7 +41,10 @@ export const ALLOWED = {
   'train/src/fingerprint.ts': { fingerprint: HOST_COPY },
   'train/src/guard.ts': { findBadData: `batches: ${HOST}` },
   'train/src/losses/counts.ts': { checkCounts: `targets: ${HOST}` },
-  'train/src/losses/crossentropy.ts': { checkProbabilities: `targets: ${HOST}`, checkClasses: `targets: ${HOST}` },
+  'train/src/losses/crossentropy.ts': {
+    checkProbabilities: `targets: ${HOST}`,
+    checkClasses: `targets: ${HOST}`,
+  },
   'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
     expandToRows: `masks and weights: ${HOST}`,

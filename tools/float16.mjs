@@ -140,7 +140,9 @@ async function measureMemory(seed) {
   const validation = addingExamples(random, 1000);
   const targets = validation.y.dataSync();
   const rmse = (outputs) =>
-    Math.sqrt(outputs.reduce((sum, value, i) => sum + (value - targets[i]) ** 2, 0) / targets.length).toFixed(5);
+    Math.sqrt(outputs.reduce((sum, value, i) => sum + (value - targets[i]) ** 2, 0) / targets.length).toFixed(
+      5,
+    );
   const original = (await predict(model, validation.x)).dataSync();
   roundWeights(model, 'float16');
   const rounded = (await predict(model, validation.x)).dataSync();
@@ -200,7 +202,9 @@ console.log(`${currentBackend().description}, Node ${process.version}\n`);
 const parts = values.only.split(',');
 if (parts.includes('states')) await measureStates(Number(values.seed));
 if (parts.includes('memory') || parts.includes('examples')) {
-  console.log('\n| model | float32 | float16 | mean difference | largest difference |\n|---|---:|---:|---:|---:|');
+  console.log(
+    '\n| model | float32 | float16 | mean difference | largest difference |\n|---|---:|---:|---:|---:|',
+  );
 }
 if (parts.includes('memory')) await measureMemory(Number(values.seed));
 if (parts.includes('examples')) {
