@@ -1,5 +1,5 @@
-// The loopback server of test-browser.mjs: serves the repository with the headers of a strict page, an import map that
-// finds the workspace's packages, and a page that runs the tests and posts their results.
+// The local server of test-browser.mjs. Serves the repository with a strict content security policy, and a page that
+// runs the tests and posts their results. The page has an import map with the workspace's packages.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -18,7 +18,7 @@ const TYPES = {
 
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
-/** The condition of a package's `exports` entry that a browser resolves. */
+/** Returns the path to which a browser resolves an entry of a package's `exports`; undefined if there is none. */
 const browserTarget = (entry) => {
   if (typeof entry === 'string') return entry;
   if (!entry) return undefined;
@@ -29,39 +29,40 @@ const browserTarget = (entry) => {
   return undefined;
 };
 
-/** Maps names of packages and subpaths to URLs on the server, from every package.json. */
+/** Creates an import map from the package.json files: the names of packages and their subpaths, with URLs on the server. */
 export const importMap = (root) => {
   const imports = {};
   const scopes = {};
   for (const folder of readdirSync(join(root, 'packages')).sort()) {
     const manifest = join(root, 'packages', folder, 'package.json');
     if (!existsSync(manifest)) continue;
-    const { name, exports = {}, imports: own = {}, dependencies = {} } = readJson(manifest);
+    const { name, exports = {}, imports: packageImports = {}, dependencies = {} } = readJson(manifest);
     const entries =
       typeof exports === 'string' || !('.' in exports || hasSubpaths(exports)) ? { '.': exports } : exports;
-    const address = (target) => `/packages/${folder}/${target.replace(/^\.\//, '')}`;
+    const urlOf = (target) => `/packages/${folder}/${target.replace(/^\.\//, '')}`;
     for (const [subpath, entry] of Object.entries(entries)) {
       const target = browserTarget(entry);
-      if (target) imports[join(name, subpath)] = address(target);
+      if (target) imports[join(name, subpath)] = urlOf(target);
     }
     for (const dependency of Object.keys(dependencies)) {
-      const theirs = join(root, 'node_modules', dependency, 'package.json');
-      if (dependency in imports || dependency.startsWith('@unroll/') || !existsSync(theirs)) continue;
-      const { exports: offered, module, main } = readJson(theirs);
-      const target = browserTarget(offered?.['.'] ?? offered) ?? module ?? main;
+      const dependencyManifest = join(root, 'node_modules', dependency, 'package.json');
+      if (dependency in imports || dependency.startsWith('@unroll/') || !existsSync(dependencyManifest))
+        continue;
+      const { exports: dependencyExports, module, main } = readJson(dependencyManifest);
+      const target = browserTarget(dependencyExports?.['.'] ?? dependencyExports) ?? module ?? main;
       if (target) imports[dependency] = `/node_modules/${dependency}/${target.replace(/^\.\//, '')}`;
     }
-    for (const [key, entry] of Object.entries(own)) {
+    for (const [key, entry] of Object.entries(packageImports)) {
       const target = browserTarget(entry);
-      if (target) (scopes[`/packages/${folder}/`] ??= {})[key] = address(target);
+      if (target) (scopes[`/packages/${folder}/`] ??= {})[key] = urlOf(target);
     }
   }
   return { imports, scopes };
 };
 const hasSubpaths = (exports) => Object.keys(exports).some((key) => key.startsWith('./'));
 
-// Runs in the page. Results are posted in order, as JSON lines; a violation of the content security policy is a
-// failure.
+// The script of the page. Posts results in order, as JSON lines. A violation of the content security policy is reported
+// as a failure.
 const RUNNER = `
 let lines = [];
 let sending = Promise.resolve();
@@ -88,7 +89,11 @@ clearInterval(timer);
 send();
 `;
 
-/** Starts the server; onLine is called with every object that the page reports. Resolves to { url, close }. */
+/**
+ * Starts the server. Resolves to { url, close }.
+ * @param isolated whether the page is cross-origin isolated
+ * @param onLine called with every object that the page reports, and with { missing: path } for a missing file
+ */
 export const startServer = async (root, { isolated, onLine }) => {
   const map = JSON.stringify(importMap(root));
   const hash = createHash('sha256').update(map).digest('base64');

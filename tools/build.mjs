@@ -1,6 +1,5 @@
-// Builds the repository; `npm install` runs this. Prints one line per stage. Needs no network, and nothing except
-// Node and the packages of package.json: without a C++ compiler, the native stage is skipped and Unroll runs on
-// WebAssembly.
+// Builds the repository; `npm install` runs this script. Prints one line per stage. Requires only Node and the packages
+// in package.json, and no network. Without a C++ compiler, the native stage is skipped and Unroll runs on WebAssembly.
 import { fileURLToPath } from 'node:url';
 import { buildNative } from '../packages/kernels/scripts/build-native.mjs';
 import { buildWasm } from '../packages/kernels/scripts/build-wasm.mjs';
@@ -26,12 +25,12 @@ const stage = async (name, work) => {
 const native = async () => {
   const { line, failed } = await buildNative();
   if (failed && process.env.UNROLL_REQUIRE_NATIVE === '1') {
-    throw new Error(`${line}\nUNROLL_REQUIRE_NATIVE=1 asks for native kernels`);
+    throw new Error(`${line}\nUNROLL_REQUIRE_NATIVE=1 makes a failed native build an error.`);
   }
   return line;
 };
 
-/** Builds everything that is out of date; true if every stage succeeded. */
+/** Builds everything that is out of date. Resolves to true if every stage succeeded. */
 export const build = async () => {
   const results = [
     await stage('generate', async () => `${generate().kernels.length} kernels`),

@@ -1,13 +1,13 @@
-// Counts non-null assertions (`!`) and compares them with the number below for each package. The check fails if there
-// are more, and also if there are fewer, until the number here is lowered. A precise type needs no assertion; see
-// docs/decisions/001-tooling.md.
+// Counts the non-null assertions (`!`) of each package, and compares the counts with the numbers below. The check fails
+// if a package has more assertions. It also fails if a package has fewer, so that the numbers are lowered and never rise
+// again. The rule is explained in docs/decisions/001-tooling.md: precise types need no assertions.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Assertions in packages/<name>/src, bench/src and examples. Unlisted packages must have none. */
+/** Allowed number of assertions in packages/<name>/src, bench/src and examples. Default 0. */
 export const BUDGET = {
   bench: 7,
   core: 8,
@@ -21,7 +21,7 @@ export const BUDGET = {
 
 const RULE = 'style/noNonNullAssertion';
 
-/** The checked folders: their name in the budget, and the path of their sources. */
+/** Returns the checked folders as [name in the budget, path of the sources]. */
 const foldersOf = (root) => {
   const packages = readdirSync(join(root, 'packages'))
     .sort()
@@ -30,7 +30,7 @@ const foldersOf = (root) => {
   return all.filter(([, folder]) => existsSync(join(root, folder)));
 };
 
-/** All assertions under root: { name, line }, with `line` as `file:line`. */
+/** Returns all assertions under root as { name, line }, with `line` as `file:line`. */
 export const findAssertions = (root) => {
   const folders = foldersOf(root);
   const biome = join(
@@ -43,7 +43,7 @@ export const findAssertions = (root) => {
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
   });
-  if (!run.stdout) throw new Error(`biome did not run: ${run.stderr || run.error}`);
+  if (!run.stdout) throw new Error(`biome did not start: ${run.stderr || run.error}`);
   return JSON.parse(run.stdout)
     .diagnostics.filter(({ category }) => category === `lint/${RULE}`)
     .map(({ location: { path, start } }) => ({
@@ -52,17 +52,17 @@ export const findAssertions = (root) => {
     }));
 };
 
-/** Compares the assertions with the budget. Returns the lines to print; none if they agree. */
+/** Compares the assertions with the budget. Returns error messages; none if all counts are as allowed. */
 export const judge = (found, budget) => {
   const names = [...new Set([...Object.keys(budget), ...found.map(({ name }) => name)])].sort();
   return names.flatMap((name) => {
-    const lines = found.filter((one) => one.name === name).map(({ line }) => line);
+    const lines = found.filter((assertion) => assertion.name === name).map(({ line }) => line);
     const allowed = budget[name] ?? 0;
     if (lines.length === allowed) return [];
     const counts = `non-null assertions in ${name}: ${lines.length}, allowed: ${allowed}.`;
     if (lines.length < allowed) return [`${counts} Lower its number in tools/check-assertions.mjs.`];
     return [
-      `${counts} Let a type or a check say what is there. They are at`,
+      `${counts} Replace assertions by a more precise type or a check. Locations:`,
       ...lines.map((line) => `  ${line}`),
     ];
   });
@@ -70,8 +70,8 @@ export const judge = (found, budget) => {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = findAssertions(join(dirname(fileURLToPath(import.meta.url)), '..'));
-  const wrong = judge(found, BUDGET);
-  for (const line of wrong) console.log(line);
-  if (wrong.length) process.exitCode = 1;
+  const errors = judge(found, BUDGET);
+  for (const line of errors) console.log(line);
+  if (errors.length) process.exitCode = 1;
   else console.log(`non-null assertions: ${found.length}, within the budget`);
 }

@@ -1,8 +1,8 @@
-// Checks the import rules of the architecture over packages/*/src:
-//   - a package imports only what its row of the table allows, by name, and declares it in its package.json;
-//   - studio has only types of server, and no Node built-ins; elsewhere these are for files named *node*.ts and for the
-//     packages that run in Node alone;
-//   - the files of a package import one another without cycles (imports of types alone are erased and do not count).
+// Checks the import rules of ARCHITECTURE.md in packages/*/src:
+//   - A package imports only the packages that its row of the table allows, by name, and declares them in package.json.
+//   - studio imports only types from server.
+//   - Node built-ins are imported only in files named *node*.ts and in packages that run only in Node, never in studio.
+//   - The imports between the files of a package have no cycles. Type-only imports do not count.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
@@ -10,7 +10,11 @@ import { fileURLToPath } from 'node:url';
 
 const LIBRARY = ['kernels', 'core', 'nn', 'train', 'data', 'formats', 'insight'];
 
-/** The table. `types`: packages of which only types may be imported. `anything`: not published. */
+/**
+ * The table, with one row per package. `allow`: packages that may be imported. `types`: packages from which only types
+ * may be imported. `node`: runs only in Node. `noNode`: may not import Node built-ins. `anything`: may import everything,
+ * because the package is not published.
+ */
 export const RULES = {
   kernels: { allow: [] },
   core: { allow: ['kernels'] },
@@ -27,11 +31,11 @@ export const RULES = {
   testkit: { anything: true },
 };
 
-const FOLDER_OF = (name) => (name === 'unrolljs' ? 'unrolljs' : name.replace(/^@unroll\//, ''));
-const isOurs = (name) => name === 'unrolljs' || name.startsWith('@unroll/');
+const folderOf = (name) => (name === 'unrolljs' ? 'unrolljs' : name.replace(/^@unroll\//, ''));
+const isWorkspacePackage = (name) => name === 'unrolljs' || name.startsWith('@unroll/');
 const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 
-/** Blanks out comments but keeps strings and line numbers, so that examples in comments do not count as imports. */
+/** Replaces comments by spaces, so that examples in comments do not count as imports. Keeps strings and line numbers. */
 const withoutComments = (text) =>
   text.replace(
     /('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
@@ -44,13 +48,13 @@ const FORMS = [
   /\b(import)\s*\(()\s*['"]([^'"]+)['"]/g,
 ];
 
-/** The imports of a file: { specifier, typeOnly, line }. */
+/** Returns the imports in the text of a file as { specifier, typeOnly, line }. */
 export const importsOf = (source) => {
   const text = withoutComments(source);
   return FORMS.flatMap((form) =>
     [...text.matchAll(form)].map((match) => ({
       specifier: match[3],
-      // Type positions such as `let x: import('./a.js').A` also count as imports, which is stricter than necessary.
+      // Types such as `let x: import('./a.js').A` count as imports of values, which is stricter than necessary.
       typeOnly: Boolean(match[2]),
       line: text.slice(0, match.index).split('\n').length,
     })),
@@ -70,7 +74,7 @@ const sourceFor = (file) => {
   return [`${base}.ts`, `${base}.tsx`, file].find((candidate) => existsSync(candidate));
 };
 
-/** The first import cycle among files, as a list of files that ends where it starts; undefined if there is none. */
+/** Returns the first import cycle, as a list of files whose first and last entry are the same; undefined if none. */
 const findCycle = (graph) => {
   const done = new Set();
   const visit = (file, path) => {
@@ -90,7 +94,7 @@ const findCycle = (graph) => {
   return undefined;
 };
 
-/** The violation of one import; undefined if there is none. */
+/** Returns which rule an import violates; undefined if none. */
 const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageRoot }) => {
   const bare = specifier.replace(/^node:/, '');
   if (specifier.startsWith('node:') || builtinModules.includes(bare)) {
@@ -101,27 +105,28 @@ const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageR
   }
   if (specifier.startsWith('.')) {
     const inside = !relative(packageRoot, resolve(dirname(file), specifier)).startsWith('..');
-    return inside ? undefined : 'it leaves the package: import the other one by its name';
+    return inside ? undefined : 'the path leaves the package: import the other package by its name';
   }
   if (specifier.startsWith('#')) {
-    return specifier in (manifest.imports ?? {}) ? undefined : 'it is not among the imports of package.json';
+    return specifier in (manifest.imports ?? {}) ? undefined : 'not declared in "imports" of package.json';
   }
   const name = packageOf(specifier);
-  if (name === manifest.name) return 'a package does not import itself by name: use a relative path';
-  if (isOurs(name) && !rule.anything && !rule.allow.includes(FOLDER_OF(name))) {
-    const types = rule.types?.includes(FOLDER_OF(name));
-    if (!types) return `${folder} may import ${rule.allow.join(', ') || 'no package of ours'}, not ${name}`;
-    if (!typeOnly) return `${folder} may import only types of ${name}`;
+  if (name === manifest.name) return 'a package must not import itself by name: use a relative path';
+  if (isWorkspacePackage(name) && !rule.anything && !rule.allow.includes(folderOf(name))) {
+    const allowsTypes = rule.types?.includes(folderOf(name));
+    if (!allowsTypes)
+      return `${folder} may import ${rule.allow.join(', ') || 'no other package'}, not ${name}`;
+    if (!typeOnly) return `${folder} may import only types from ${name}`;
   }
   const declared = {
     ...manifest.dependencies,
     ...manifest.peerDependencies,
     ...manifest.optionalDependencies,
   };
-  return name in declared ? undefined : `${name} is not among the dependencies of its package.json`;
+  return name in declared ? undefined : `${name} is not in the dependencies of package.json`;
 };
 
-/** All violations under root, as `file:line: message`. */
+/** Returns all violations under root, as `file:line: 'specifier': message`. */
 export const checkImports = (root) => {
   const found = [];
   const packages = join(root, 'packages');
@@ -131,7 +136,7 @@ export const checkImports = (root) => {
     if (!files.length) continue;
     const rule = RULES[folder];
     if (!rule) {
-      found.push(`packages/${folder}: it has no row in the table of tools/check-imports.mjs`);
+      found.push(`packages/${folder}: add a row to the table of tools/check-imports.mjs`);
       continue;
     }
     const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
@@ -151,7 +156,7 @@ export const checkImports = (root) => {
     const cycle = findCycle(graph);
     if (cycle) {
       const names = cycle.map((file) => relative(join(packageRoot, 'src'), file).split(sep).join('/'));
-      found.push(`packages/${folder}: a cycle of imports: ${names.join(' -> ')}`);
+      found.push(`packages/${folder}: import cycle: ${names.join(' -> ')}`);
     }
   }
   return found;
@@ -160,6 +165,8 @@ export const checkImports = (root) => {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = checkImports(join(dirname(fileURLToPath(import.meta.url)), '..'));
   for (const line of found) console.log(line);
-  console.log(found.length ? `${found.length} imports break the rules` : 'all imports follow the rules');
+  console.log(
+    found.length ? `violations of the import rules: ${found.length}` : 'all imports follow the rules',
+  );
   if (found.length) process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// Shows that check-imports.mjs rejects each kind of violation, and lets pass what is right.
+// Tests check-imports.mjs: it rejects each kind of violation, and accepts valid imports.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,12 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { checkImports, importsOf } from './check-imports.mjs';
 
-/** Checks a house made of the given files; packages get a package.json with the given dependencies. */
+/**
+ * Checks a temporary repository.
+ * @param files the text of the files, by path below packages
+ * @param dependencies the dependencies in package.json, by package
+ * @param extra other fields of package.json, by package
+ */
 const check = (files, dependencies = {}, extra = {}) => {
   const root = mkdtempSync(join(tmpdir(), 'unroll-imports-'));
   try {
@@ -29,8 +34,8 @@ const check = (files, dependencies = {}, extra = {}) => {
   }
 };
 
-const rejects = (message, ...house) => {
-  const found = check(...house);
+const rejects = (message, ...repository) => {
+  const found = check(...repository);
   assert.equal(found.length, 1, found.join('\n'));
   assert.match(found[0], message);
 };
@@ -60,7 +65,7 @@ test('rejects an import of a higher package', () => {
     { core: ['@unroll/nn'] },
   );
   rejects(
-    /kernels may import no package of ours/,
+    /kernels may import no other package/,
     { 'kernels/src/a.ts': "export * from '@unroll/core';" },
     { kernels: ['@unroll/core'] },
   );
@@ -91,26 +96,26 @@ test('rejects imports of unpublished packages in published ones', () => {
 });
 
 test('rejects an import that package.json does not declare', () => {
-  rejects(/@unroll\/core is not among the dependencies/, {
+  rejects(/@unroll\/core is not in the dependencies/, {
     'nn/src/a.ts': "import { x } from '@unroll/core';",
   });
-  rejects(/papaparse is not among the dependencies/, { 'data/src/a.ts': "import Papa from 'papaparse';" });
-  rejects(/@scope\/lib is not among/, { 'data/src/a.ts': "import { x } from '@scope/lib/deep/file.js';" });
+  rejects(/papaparse is not in the dependencies/, { 'data/src/a.ts': "import Papa from 'papaparse';" });
+  rejects(/@scope\/lib is not in/, { 'data/src/a.ts': "import { x } from '@scope/lib/deep/file.js';" });
 });
 
 test('rejects a relative path into another package', () => {
-  rejects(/it leaves the package/, { 'nn/src/a.ts': "import { x } from '../../core/src/tensor.js';" });
+  rejects(/the path leaves the package/, { 'nn/src/a.ts': "import { x } from '../../core/src/tensor.js';" });
 });
 
 test('rejects a package that imports itself by name', () => {
   rejects(
-    /does not import itself/,
+    /must not import itself/,
     { 'core/src/a.ts': "import { x } from '@unroll/core';" },
     { core: ['@unroll/core'] },
   );
 });
 
-test('rejects Node built-ins outside the files and packages for them', () => {
+test('rejects Node built-ins outside *node*.ts files and Node packages', () => {
   rejects(/belong in a file named \*node\*/, { 'train/src/a.ts': "import { readFileSync } from 'node:fs';" });
   rejects(/belong in a file named \*node\*/, {
     'tasks/src/files.ts': "import { readFileSync } from 'node:fs';",
@@ -124,26 +129,26 @@ test('rejects Node built-ins outside the files and packages for them', () => {
 
 test('studio may only import types from server', () => {
   rejects(
-    /only types of @unroll\/server/,
+    /only types from @unroll\/server/,
     { 'studio/src/a.ts': "import { x } from '@unroll/server';" },
     { studio: ['@unroll/server'] },
   );
 });
 
-test('rejects an import cycle, unless it consists of types', () => {
-  rejects(/a cycle of imports: a\.ts -> b\/c\.ts -> a\.ts/, {
+test('rejects an import cycle, unless it contains a type-only import', () => {
+  rejects(/import cycle: a\.ts -> b\/c\.ts -> a\.ts/, {
     'core/src/a.ts': "import { c } from './b/c.js';\nexport const a = 1;",
     'core/src/b/c.ts': "import { a } from '../a.js';\nexport const c = 1;",
   });
-  rejects(/cycle of imports: self\.ts -> self\.ts/, { 'core/src/self.ts': "import { x } from './self.js';" });
+  rejects(/import cycle: self\.ts -> self\.ts/, { 'core/src/self.ts': "import { x } from './self.js';" });
 });
 
-test('rejects a package without a row', () => {
-  rejects(/packages\/novel: it has no row/, { 'novel/src/a.ts': '' });
+test('rejects a package without a row in the table', () => {
+  rejects(/packages\/novel: add a row/, { 'novel/src/a.ts': '' });
 });
 
-test('an import of the package itself (#name) must be declared there', () => {
-  rejects(/not among the imports of package\.json/, { 'train/src/a.ts': "import { x } from '#files';" });
+test('a subpath import (#name) must be declared in package.json', () => {
+  rejects(/not declared in "imports" of package\.json/, { 'train/src/a.ts': "import { x } from '#files';" });
   const declared = { train: { imports: { '#files': './dist/files.js' } } };
   assert.deepEqual(check({ 'train/src/a.ts': "import { x } from '#files';" }, {}, declared), []);
 });

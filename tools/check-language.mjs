@@ -1,12 +1,12 @@
-// Checks that code and documents use the field's terms: prints file:line, the term found and the term to write instead.
-// language-budget.json allows the hits left from earlier versions, one number per term. The check fails if a term has
-// more hits than its number, and also if it has fewer, until `node tools/check-language.mjs --lower` has lowered the
-// number (as in check-assertions.mjs).
+// Checks that code and documents do not use unusual terms where the field has an established one. Prints each hit with
+// its file:line and the term to write instead. language-budget.json contains the number of hits that is allowed for each
+// term. The check fails if a term has more hits. It also fails if a term has fewer; run `node tools/check-language.mjs
+// --lower` to lower the numbers. Options: --lower, --all (prints all hits).
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** In patterns a space also matches a line break within a comment or a paragraph. */
+/** Replaces each space in a pattern, so that it also matches a line break within a comment or a paragraph. */
 const GAP = String.raw`(?:[ \t]+|[ \t]*\r?\n[ \t]*(?:\*|//|#|>)?[ \t]*)`;
 
 const rule = (term, pattern, instead, options = {}) => ({
@@ -20,8 +20,8 @@ const EXACT = { exact: true };
 const CPP = { exact: true, files: /\.(cpp|h)$/ };
 
 /**
- * The term is its key in the budget. Patterns ignore case unless EXACT is set. They also match identifiers, so `\b` marks
- * where a word ends.
+ * The rules: a term (the key in the budget), the pattern that finds it, and the term to write instead. Patterns ignore
+ * case unless EXACT is set, and match identifiers as well as text.
  */
 export const RULES = [
   rule('rows ahead', String.raw`\brows? ?ahead\b|\browsAhead|[\d}] ahead\b`, 'steps ahead, or "step 3"'),
@@ -78,12 +78,11 @@ export const RULES = [
 /** Files in which a term is allowed, with the reason. */
 const ALLOWED = [
   { file: 'tools/check-language.mjs', terms: null, why: 'it lists the terms' },
-  { file: 'tools/check-language.test.mjs', terms: null, why: 'it tests them' },
-  { file: 'tools/check.mjs', terms: ['bytes of a page'], why: 'the name of a check' },
+  { file: 'tools/check-language.test.mjs', terms: null, why: 'it tests the rules' },
   {
     file: 'CHANGELOG.md',
     terms: ['flow', 'advance', 'along time', 'figures', 'reach'],
-    why: 'it names what was renamed',
+    why: 'it lists the old names of renamed things',
   },
   {
     file: 'packages/tasks/src/forecast/artifact.ts',
@@ -114,7 +113,7 @@ const markdownIn = (root, folder) =>
         .map((name) => join(folder, name).replaceAll('\\', '/'))
     : [];
 
-/** All files that are checked, sorted. */
+/** Returns all files to check, sorted. */
 const filesOf = (root) => {
   const packages = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : [];
   const parts = packages.flatMap((name) =>
@@ -126,44 +125,44 @@ const filesOf = (root) => {
     .sort();
 };
 
-/** The hits in the text of one file: { term, line, written, instead }, with `line` as `file:line`. */
+/** Returns the hits in the text of one file as { term, line, match, instead }, with `line` as `file:line`. */
 export const findIn = (file, text) =>
   RULES.filter(({ term, files }) => {
-    const allowed = ALLOWED.some((one) => one.file === file && (one.terms?.includes(term) ?? true));
+    const allowed = ALLOWED.some((entry) => entry.file === file && (entry.terms?.includes(term) ?? true));
     return !allowed && files.test(file);
   }).flatMap(({ term, pattern, instead }) =>
-    [...text.matchAll(pattern)].map(({ 0: written, index }) => ({
+    [...text.matchAll(pattern)].map(({ 0: match, index }) => ({
       term,
       line: `${file}:${text.slice(0, index).split('\n').length}`,
-      written: written.replace(/\s+/g, ' ').trim(),
+      match: match.replace(/\s+/g, ' ').trim(),
       instead,
     })),
   );
 
-/** The hits in all files under root. */
+/** Returns the hits in all files under root. */
 export const findTerms = (root) =>
   filesOf(root).flatMap((file) => findIn(file, readFileSync(join(root, file), 'utf8')));
 
-/** The number of hits of each term that has any. */
-export const countTerms = (found) => {
-  const counts = RULES.map(({ term }) => [term, found.filter((one) => one.term === term).length]);
+/** Returns the number of hits of each term, without terms that have none. */
+export const countTerms = (hits) => {
+  const counts = RULES.map(({ term }) => [term, hits.filter((hit) => hit.term === term).length]);
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 };
 
-/** Compares the hits with the budget. Returns the lines to print; none if they agree. */
-export const judge = (found, budget) =>
+/** Compares the hits with the budget. Returns error messages; none if all counts are as allowed. */
+export const judge = (hits, budget) =>
   RULES.flatMap(({ term }) => {
-    const lines = found.filter((one) => one.term === term);
+    const ofTerm = hits.filter((hit) => hit.term === term);
     const allowed = budget[term] ?? 0;
-    if (lines.length === allowed) return [];
-    const counts = `"${term}": ${lines.length}, allowed: ${allowed}.`;
-    if (lines.length < allowed) return [`${counts} Run \`node tools/check-language.mjs --lower\`.`];
-    return [counts, ...lines.map(shown)];
+    if (ofTerm.length === allowed) return [];
+    const counts = `"${term}": ${ofTerm.length}, allowed: ${allowed}.`;
+    if (ofTerm.length < allowed) return [`${counts} Run \`node tools/check-language.mjs --lower\`.`];
+    return [counts, ...ofTerm.map(formatHit)];
   });
 
-const shown = ({ line, written, instead }) => `  ${line}: "${written}", write ${instead}`;
+const formatHit = ({ line, match, instead }) => `  ${line}: "${match}", write ${instead}`;
 
-/** The budget with each number lowered to the count; no number rises. */
+/** Returns the budget with each number lowered to the number of hits. No number rises. */
 export const lowered = (counts, budget) =>
   Object.fromEntries(
     Object.entries(budget)
@@ -175,14 +174,14 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const tools = dirname(fileURLToPath(import.meta.url));
   const file = join(tools, 'language-budget.json');
   const budget = JSON.parse(readFileSync(file, 'utf8'));
-  const found = findTerms(join(tools, '..'));
-  if (process.argv.includes('--all')) for (const one of found) console.log(shown(one));
+  const hits = findTerms(join(tools, '..'));
+  if (process.argv.includes('--all')) for (const hit of hits) console.log(formatHit(hit));
   if (process.argv.includes('--lower')) {
-    writeFileSync(file, `${JSON.stringify(lowered(countTerms(found), budget), null, 2)}\n`);
+    writeFileSync(file, `${JSON.stringify(lowered(countTerms(hits), budget), null, 2)}\n`);
   } else {
-    const wrong = judge(found, budget);
-    for (const line of wrong) console.log(line);
-    if (wrong.length) process.exitCode = 1;
-    else console.log(`terms to replace: ${found.length}, as many as allowed (--all lists them)`);
+    const errors = judge(hits, budget);
+    for (const line of errors) console.log(line);
+    if (errors.length) process.exitCode = 1;
+    else console.log(`terms to replace: ${hits.length}, within the budget (--all lists them)`);
   }
 }

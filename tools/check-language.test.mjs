@@ -1,4 +1,4 @@
-// Shows that check-language.mjs finds each term of the glossary in its senses alone, and that its numbers only fall.
+// Tests check-language.mjs: it finds each term, accepts similar text, and rejects counts above and below the allowed number.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { countTerms, findIn, findTerms, judge, lowered, RULES } from './check-language.mjs';
 
-/** One text a term, and one that looks like it and passes. */
+/** For each term, a text with the term and a similar text that is allowed. */
 const SAMPLES = {
   'rows ahead': ['errors of rowsAhead', 'the rows above; go ahead'],
   passes: ['Passes over the data.', 'Backward passes; the test passes'],
@@ -40,12 +40,12 @@ const SAMPLES = {
 const CPP = 'packages/kernels/cpp/a.h';
 const found = (text, file = CPP) => findIn(file, text).map(({ term }) => term);
 
-test('every term has its sample', () => {
+test('every term has a sample', () => {
   assert.deepEqual(Object.keys(SAMPLES).sort(), RULES.map(({ term }) => term).sort());
 });
 
 for (const [term, [bad, good]] of Object.entries(SAMPLES)) {
-  test(`${term}: found in the glossary sense only`, () => {
+  test(`${term}: found, but not in similar text`, () => {
     assert.ok(found(bad).includes(term), bad);
     assert.ok(!found(good).includes(term), good);
   });

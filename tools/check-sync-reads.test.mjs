@@ -1,5 +1,5 @@
-// Shows that check-sync-reads.mjs finds every form of a synchronous read and names its function, and that the list only
-// shrinks.
+// Tests check-sync-reads.mjs: it finds every form of a synchronous read and the enclosing function, and rejects list
+// entries that are not needed.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -69,7 +69,7 @@ const top = tensor.dataSync();
 test('rejects an unlisted read and accepts a listed one', () => {
   const files = { 'nn/src/a.ts': 'export function f(x: Tensor) {\n  return x.dataSync();\n}\n' };
   assert.deepEqual(check(files), [
-    'packages/nn/src/a.ts:2: f reads a tensor synchronously: await data() or valuesOf()',
+    'packages/nn/src/a.ts:2: f reads a tensor synchronously. Use await data() or await valuesOf() instead.',
   ]);
   assert.deepEqual(check(files, { 'nn/src/a.ts': { f: 'why' } }), []);
 });
@@ -77,7 +77,7 @@ test('rejects an unlisted read and accepts a listed one', () => {
 test('rejects an unused entry', () => {
   const files = { 'nn/src/a.ts': 'export const f = 1;\n' };
   assert.deepEqual(check(files, { 'nn/src/a.ts': { f: 'why' } }), [
-    'nn/src/a.ts f: reads nothing synchronously: take it off the list',
+    'nn/src/a.ts f: no synchronous reads. Remove the entry from tools/check-sync-reads.mjs.',
   ]);
 });
 

@@ -1,6 +1,6 @@
-// `npm run check`, the one command that is CI: types, lint, format, import rules, assertions, language, synchronous
-// reads, bytes, tests. Runs them all whatever fails, then says in one table which did; the exit code is 1 if any
-// failed. --no-tests leaves the tests to `npm test`.
+// `npm run check`: runs all checks of the repository (types, lint, format, import rules, assertions, language,
+// synchronous reads, bundle size, tests). A failure does not stop the later checks. Prints a table of the results at the
+// end; the exit code is 1 if any check failed. With --no-tests, the tests are skipped.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { build } from './build.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Runs a script with this Node and shows its output; true if it succeeded. */
+/** Runs a script with the same version of Node and shows its output. Returns true if it succeeded. */
 const run = (...args) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
 
 const biome = (...args) => {
@@ -17,7 +17,7 @@ const biome = (...args) => {
     const manifest = createRequire(import.meta.url).resolve('@biomejs/biome/package.json');
     return run(join(dirname(manifest), 'bin/biome'), ...args, '.');
   } catch {
-    console.log('@biomejs/biome is missing: run `npm install` with its dev dependencies');
+    console.log('@biomejs/biome is missing: run `npm install --include=dev`');
     return false;
   }
 };
@@ -30,7 +30,7 @@ const CHECKS = [
   ['assertions', () => run('tools/check-assertions.mjs')],
   ['language', () => run('tools/check-language.mjs')],
   ['synchronous reads', () => run('tools/check-sync-reads.mjs')],
-  ['bytes', () => run('tools/size.mjs', '--check')],
+  ['bundle size', () => run('tools/size.mjs', '--check')],
   ['tests', () => run('tools/test.mjs', '--no-build')],
 ].filter(([name]) => name !== 'tests' || !process.argv.includes('--no-tests'));
 

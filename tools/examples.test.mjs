@@ -1,5 +1,5 @@
-// The examples run, in a process of their own as people run them, and have learned what they say. Rejects: an example
-// that no longer runs, one that learns nothing, and one whose trick makes no difference.
+// Runs each example in a separate process and checks its output: the model has learned the task, and the techniques in
+// training-tricks improve the result.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../examples');
 
-const printed = (name) => {
+/** Runs an example and returns its output. */
+const outputOf = (name) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'dist', `${name}.js`)], {
     encoding: 'utf8',
   });
@@ -17,11 +18,11 @@ const printed = (name) => {
   return stdout;
 };
 
-/** The numbers that the groups of a pattern find. */
+/** Returns the groups of a pattern as numbers. */
 const results = (text, pattern) => {
-  const found = pattern.exec(text);
-  assert.ok(found, `${pattern} is not in:\n${text}`);
-  return found.slice(1).map(Number);
+  const match = pattern.exec(text);
+  assert.ok(match, `${pattern} does not match:\n${text}`);
+  return match.slice(1).map(Number);
 };
 
 const CHECKS = {
@@ -38,15 +39,15 @@ const CHECKS = {
     assert.ok(accuracy > 97, text);
   },
   seq2seq: (text) => {
-    const [right, all] = results(text, /(\d+) of (\d+) unseen dates correct/);
-    assert.ok(right > 0.97 * all, text);
+    const [correct, total] = results(text, /(\d+) of (\d+) unseen dates correct/);
+    assert.ok(correct > 0.97 * total, text);
   },
   'training-tricks': (text) => {
     assert.match(text, /without: stopped: the loss is no longer finite/);
     const [clipped] = results(text, /with clip: .*: loss (\S+)/);
     assert.ok(clipped < 0.8, text);
-    const [plain, dropped] = results(text, /on unseen (\S+)[\s\S]*on unseen (\S+)/);
-    assert.ok(dropped < 0.6 * plain, text);
+    const [withoutDropout, withDropout] = results(text, /on unseen (\S+)[\s\S]*on unseen (\S+)/);
+    assert.ok(withDropout < 0.6 * withoutDropout, text);
     const [slow, fast] = results(text, /after 5 epochs (\S+)[\s\S]*after 5 epochs (\S+)/);
     assert.ok(fast < 0.8 * slow, text);
     const [one, both] = results(text, /one: (\S+) %[\s\S]*both: (\S+) %/);
@@ -58,4 +59,4 @@ const files = readdirSync(folder).filter((file) => file.endsWith('.ts'));
 test('every example has a check', () => {
   assert.deepEqual(files.map((file) => file.slice(0, -3)).sort(), Object.keys(CHECKS).sort());
 });
-for (const [name, check] of Object.entries(CHECKS)) test(name, () => check(printed(name)));
+for (const [name, check] of Object.entries(CHECKS)) test(name, () => check(outputOf(name)));

@@ -1,8 +1,11 @@
-// Effects of rounding weights to float16: node tools/float16.mjs [--seed 0] [--only states,memory,examples]
+// Measures the effects of rounding weights to float16. Prints the tables of docs/float16.md, except the forecasts
+// (for these, run `npm run quality -- --weights float16`).
 //
-// Prints the tables of docs/float16.md, except those of forecasts (`npm run quality -- --weights float16`): the
-// states of LSTM and GRU layers over a sequence, with initial and with trained weights; an LSTM that remembers
-// numbers over 200 steps; and two of the examples, evaluated before and after rounding.
+//   node tools/float16.mjs [--seed 0] [--only states,memory,examples]
+//
+//   states    the final states of LSTM and GRU layers with initial and with trained weights
+//   memory    an LSTM that must remember numbers for 200 steps
+//   examples  two of the examples, evaluated before and after rounding
 import { parseArgs } from 'node:util';
 import { currentBackend, predict, RandomStream, ready, tensor } from '@unroll/core';
 import { chronoInitializer, dense, gru, lstm, roundWeights, sequential } from '@unroll/nn';
@@ -12,77 +15,77 @@ const CELLS = { lstm, gru };
 const UNITS = [128, 512];
 const STEPS = [50, 200, 1000];
 const SEQUENCES = 16;
-/** Updates of the trained layers, on sequences of 50 steps. */
+/** Number of updates in the training of a layer, on sequences of 50 steps. */
 const UPDATES = 300;
 const FEATURES = 4;
 
 /**
- * Waves with noise, [count, steps + 1, FEATURES]: each feature is a sum of two sines of random frequencies, with a
- * standard deviation of about 1.
+ * Returns noisy waves [count, steps + 1, FEATURES]. Each feature is the sum of two sines with random frequencies and has
+ * a standard deviation of about 1.
  */
-function waves(random, count, steps) {
+function noisyWaves(random, count, steps) {
   const values = new Float32Array(count * (steps + 1) * FEATURES);
   const noise = random.normal(values.length, 0, 0.1);
   for (let n = 0; n < count; n++) {
     for (let f = 0; f < FEATURES; f++) {
       const [fast, slow, phase] = random.uniform(3);
       for (let t = 0; t <= steps; t++) {
-        const at = (n * (steps + 1) + t) * FEATURES + f;
-        values[at] = Math.sin((0.2 + fast) * t) + Math.sin((0.01 + 0.1 * slow) * t + 6 * phase) + noise[at];
+        const i = (n * (steps + 1) + t) * FEATURES + f;
+        values[i] = Math.sin((0.2 + fast) * t) + Math.sin((0.01 + 0.1 * slow) * t + 6 * phase) + noise[i];
       }
     }
   }
   return values;
 }
 
-/** Splits x into all steps but the last, and the last step. */
+/** Returns noisy waves as inputs x, the first `steps` steps, and targets y, the next step. */
 function examples(random, count, steps) {
-  const values = waves(random, count, steps);
+  const values = noisyWaves(random, count, steps);
   const width = (steps + 1) * FEATURES;
   const part = (from, to) => {
     const rows = Array.from({ length: count }, (_, n) => values.subarray(n * width + from, n * width + to));
     return Float32Array.from(rows.flatMap((row) => [...row]));
   };
-  const cut = steps * FEATURES;
+  const split = steps * FEATURES;
   return {
-    x: tensor(part(0, cut), [count, steps, FEATURES]),
-    y: tensor(part(cut, width), [count, FEATURES]),
+    x: tensor(part(0, split), [count, steps, FEATURES]),
+    y: tensor(part(split, width), [count, FEATURES]),
   };
 }
 
-/** The mean and the largest absolute difference. */
-const differences = (own, other) => {
-  const sizes = Array.from(own, (value, i) => Math.abs(value - other[i]));
-  return { mean: sizes.reduce((sum, size) => sum + size, 0) / sizes.length, most: Math.max(...sizes) };
+/** Returns the mean and the largest absolute difference. */
+const differences = (original, rounded) => {
+  const sizes = Array.from(original, (value, i) => Math.abs(value - rounded[i]));
+  return { mean: sizes.reduce((sum, size) => sum + size, 0) / sizes.length, largest: Math.max(...sizes) };
 };
-const short = (value) => value.toExponential(1);
+const format = (value) => value.toExponential(1);
 
-/** The final states of a layer over sequences of each length, with original and with rounded weights. */
-async function stateRows(name, layer, random) {
-  const states = sequential([layer]);
+/** Prints a table row: the differences between final states with original and with rounded weights, for each length. */
+async function printStates(name, layer, random) {
+  const model = sequential([layer]);
   const inputs = STEPS.map((steps) => examples(random, SEQUENCES, steps).x);
   const run = async () => {
     const outputs = [];
-    for (const x of inputs) outputs.push((await predict(states, x)).dataSync());
+    for (const x of inputs) outputs.push((await predict(model, x)).dataSync());
     return outputs;
   };
-  const own = await run();
-  const weights = states.getWeights();
-  roundWeights(states, 'float16');
+  const original = await run();
+  const weights = model.getWeights();
+  roundWeights(model, 'float16');
   const rounded = await run();
-  states.setWeights(weights);
-  const size = own[0].reduce((sum, value) => sum + Math.abs(value), 0) / own[0].length;
-  const cells = own.map((each, i) => {
-    const { mean, most } = differences(each, rounded[i]);
-    return `${short(mean)}, ${short(most)}`;
+  model.setWeights(weights);
+  const size = original[0].reduce((sum, value) => sum + Math.abs(value), 0) / original[0].length;
+  const cells = original.map((states, i) => {
+    const { mean, largest } = differences(states, rounded[i]);
+    return `${format(mean)}, ${format(largest)}`;
   });
   console.log(`| ${[name, size.toFixed(2), ...cells].join(' | ')} |`);
 }
 
-async function states(seed) {
-  const lengths = STEPS.map((steps) => `T ${steps}: mean difference, largest`);
+async function measureStates(seed) {
+  const lengths = STEPS.map((steps) => `T = ${steps}: mean, largest`);
   console.log(
-    `| layer | mean size of h | ${lengths.join(' | ')} |\n|---|---:|${'---:|'.repeat(STEPS.length)}`,
+    `| layer | mean of \\|h\\| | ${lengths.join(' | ')} |\n|---|---:|${'---:|'.repeat(STEPS.length)}`,
   );
   for (const [cell, make] of Object.entries(CELLS)) {
     for (const units of UNITS) {
@@ -90,43 +93,43 @@ async function states(seed) {
       const layer = make({ units });
       const model = sequential([layer, dense({ units: FEATURES })], { seed });
       model.build([[-1, -1, FEATURES]]);
-      await stateRows(`${cell} ${units}, initial`, layer, random);
+      await printStates(`${cell} ${units}, initial`, layer, random);
       const { x, y } = examples(random, 32 * UPDATES, 50);
       const history = await fit(model, {
         ...{ x, y, loss: 'mse', seed, epochs: 1, batchSize: 32, clip: { globalNorm: 1 } },
         optimizer: { name: 'adam', learningRate: 1e-3 },
       });
-      console.error(`${cell} ${units}: mean squared error in training ${history.loss[0].toFixed(3)}`);
-      await stateRows(`${cell} ${units}, trained`, layer, random);
+      console.error(`${cell} ${units}: training loss ${history.loss[0].toFixed(3)}`);
+      await printStates(`${cell} ${units}, trained`, layer, random);
     }
   }
 }
 
-/**
- * Number of steps of the adding problem (Hochreiter & Schmidhuber 1997): each half of a sequence has one marked
- * number.
- */
-const ADDING = 200;
+/** Number of steps in the adding problem. */
+const ADDING_STEPS = 200;
 
-/** x [count, ADDING, 2]: numbers in [0, 1) and marks; y [count, 1]: the sum of the two marked numbers. */
-function adding(random, count) {
-  const numbers = random.uniform(count * ADDING);
-  const places = random.uniform(2 * count).map((u, i) => Math.floor(((u + (i % 2)) * ADDING) / 2));
+/**
+ * Returns examples of the adding problem (Hochreiter & Schmidhuber 1997). x [count, ADDING_STEPS, 2] has random numbers in
+ * [0, 1) and marks: one number in each half of a sequence is marked. y [count, 1] is the sum of the two marked numbers.
+ */
+function addingExamples(random, count) {
+  const numbers = random.uniform(count * ADDING_STEPS);
+  const steps = random.uniform(2 * count).map((u, i) => Math.floor(((u + (i % 2)) * ADDING_STEPS) / 2));
   const x = Float32Array.from({ length: 2 * numbers.length }, (_, i) => (i % 2 ? 0 : numbers[i / 2]));
   const y = Float32Array.from({ length: count }, (_, n) => {
-    const marked = [places[2 * n], places[2 * n + 1]].map((place) => n * ADDING + place);
-    for (const at of marked) x[2 * at + 1] = 1;
+    const marked = [steps[2 * n], steps[2 * n + 1]].map((step) => n * ADDING_STEPS + step);
+    for (const index of marked) x[2 * index + 1] = 1;
     return numbers[marked[0]] + numbers[marked[1]];
   });
-  return { x: tensor(x, [count, ADDING, 2]), y: tensor(y, [count, 1]) };
+  return { x: tensor(x, [count, ADDING_STEPS, 2]), y: tensor(y, [count, 1]) };
 }
 
-async function memory(seed) {
+async function measureMemory(seed) {
   const random = new RandomStream(seed, 'adding');
-  const biasInitializer = chronoInitializer({ maxSteps: ADDING });
+  const biasInitializer = chronoInitializer({ maxSteps: ADDING_STEPS });
   const model = sequential([lstm({ units: 128, biasInitializer }), dense({ units: 1 })], { seed });
   const batches = function* () {
-    for (let step = 0; step < 1000; step++) yield adding(random, 50);
+    for (let step = 0; step < 1000; step++) yield addingExamples(random, 50);
   };
   const optimizer = { name: 'adam', learningRate: 2e-3 };
   const options = { loss: 'mse', optimizer, clip: { globalNorm: 1 }, epochs: 3, seed };
@@ -134,50 +137,58 @@ async function memory(seed) {
     if (event.type === 'epoch')
       console.error(`adding: loss ${event.loss.toFixed(4)}, epoch ${event.epoch} of 3`);
   }
-  const validation = adding(random, 1000);
-  const sums = validation.y.dataSync();
-  const rmse = (found) =>
-    Math.sqrt(found.reduce((sum, value, i) => sum + (value - sums[i]) ** 2, 0) / sums.length).toFixed(5);
-  const own = (await predict(model, validation.x)).dataSync();
+  const validation = addingExamples(random, 1000);
+  const targets = validation.y.dataSync();
+  const rmse = (outputs) =>
+    Math.sqrt(outputs.reduce((sum, value, i) => sum + (value - targets[i]) ** 2, 0) / targets.length).toFixed(
+      5,
+    );
+  const original = (await predict(model, validation.x)).dataSync();
   roundWeights(model, 'float16');
   const rounded = (await predict(model, validation.x)).dataSync();
-  const { mean, most } = differences(own, rounded);
-  console.log(`| adding, RMSE | ${rmse(own)} | ${rmse(rounded)} | ${short(mean)} | ${short(most)} |`);
+  const { mean, largest } = differences(original, rounded);
+  console.log(
+    `| adding, RMSE of sums from 0 to 2 | ${rmse(original)} | ${rmse(rounded)} | ${format(mean)} | ${format(largest)} |`,
+  );
 }
 
-/** The trained model of an example; the example's own output is printed before the tables. */
-async function trained(example) {
+/** Runs an example, with its output on stderr, and returns its exports, such as the trained model. */
+async function runExample(example) {
   const { log } = console;
   console.log = console.error;
-  const made = await import(`../examples/dist/${example}.js`);
+  const exports = await import(`../examples/dist/${example}.js`);
   console.log = log;
-  return made;
+  return exports;
 }
 
-async function classifier() {
-  const { model, x, y } = await trained('text-classification');
+async function measureClassification() {
+  const { model, x, y } = await runExample('text-classification');
   const [unseen, classes] = [x.slice(2400), y.slice(2400)];
   const run = async () => ({
     accuracy: (await model.evaluate(unseen, classes)).accuracy,
     probabilities: (await model.predict(unseen)).dataSync(),
   });
-  const own = await run();
+  const original = await run();
   roundWeights(model, 'float16');
   const rounded = await run();
-  const { mean, most } = differences(own.probabilities, rounded.probabilities);
-  const shares = [own, rounded].map(({ accuracy }) => `${(100 * accuracy).toFixed(2)} %`);
-  console.log(`| text-classification, accuracy | ${shares.join(' | ')} | ${short(mean)} | ${short(most)} |`);
+  const { mean, largest } = differences(original.probabilities, rounded.probabilities);
+  const accuracies = [original, rounded].map(({ accuracy }) => `${(100 * accuracy).toFixed(2)} %`);
+  console.log(
+    `| text-classification, accuracy on ${unseen.length} reviews | ${accuracies.join(' | ')} | ${format(mean)} | ` +
+      `${format(largest)} |`,
+  );
 }
 
-async function translations() {
-  const { validation, translate, translator } = await trained('seq2seq');
-  const right = async () => {
-    const said = await translate(validation.map(({ words }) => words));
-    return validation.filter(({ iso }, i) => iso === said[i]).length;
+async function measureTranslation() {
+  const { validation, translate, translator } = await runExample('seq2seq');
+  const countCorrect = async () => {
+    const outputs = await translate(validation.map(({ words }) => words));
+    return validation.filter(({ iso }, i) => iso === outputs[i]).length;
   };
-  const own = await right();
+  const original = await countCorrect();
   roundWeights(translator, 'float16');
-  console.log(`| seq2seq, right of ${validation.length} | ${own} | ${await right()} | | |`);
+  const rounded = await countCorrect();
+  console.log(`| seq2seq, correct out of ${validation.length} dates | ${original} | ${rounded} | | |`);
 }
 
 const { values } = parseArgs({
@@ -189,12 +200,14 @@ const { values } = parseArgs({
 await ready();
 console.log(`${currentBackend().description}, Node ${process.version}\n`);
 const parts = values.only.split(',');
-if (parts.includes('states')) await states(Number(values.seed));
+if (parts.includes('states')) await measureStates(Number(values.seed));
 if (parts.includes('memory') || parts.includes('examples')) {
-  console.log('\n| model | float32 | float16 | mean difference | largest |\n|---|---:|---:|---:|---:|');
+  console.log(
+    '\n| model | float32 | float16 | mean difference | largest difference |\n|---|---:|---:|---:|---:|',
+  );
 }
-if (parts.includes('memory')) await memory(Number(values.seed));
+if (parts.includes('memory')) await measureMemory(Number(values.seed));
 if (parts.includes('examples')) {
-  await classifier();
-  await translations();
+  await measureClassification();
+  await measureTranslation();
 }

@@ -1,5 +1,5 @@
-// Pages made of the packages as npm packs them: bundled by Vite and by esbuild, as modules and as classic scripts, and
-// run in Chromium. Nothing of this repository but the tarballs is in them.
+// Tests the packed packages in pages: installs the tarballs of npm pack in a project, bundles pages with Vite and with
+// esbuild, as modules and as classic scripts, and runs the pages in Chromium.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,13 +19,13 @@ const checkQuickStart = (text) => {
   assert.ok(Math.abs(forecast - actual) < 0.05, text);
 };
 
-/** Runs a body of a program and sends what it returns, or why it failed, to the test. */
+/** Returns a program that runs `body` and sends its return value, or its error, to the test. */
 const reporting = (body) => `
   const send = (text: unknown) => fetch(location.origin + '/report', { method: 'POST', body: String(text) });
   const main = async () => { ${body} };
   main().then(send, (error) => send(error?.stack ?? error));`;
 
-/** The quick start as it is, in a page; its console is what the page reports. */
+/** A program that runs the quick start in a page and reports its console output. */
 const TRAINING = reporting(`
   const lines: unknown[] = [];
   console.log = (line: unknown) => lines.push(line);
@@ -33,9 +33,10 @@ const TRAINING = reporting(`
   return lines.join('\\n');`);
 
 const INPUT = '[[[1], [0.5], [-1]]]';
-const inferring = (before = '') => `
+/** Returns a program that loads the saved model and reports its prediction. @param setup code to run first */
+const inferring = (setup = '') => `
   import { Dense, kernelsAt, loadWith, LstmCell } from 'unrolljs/infer';
-  ${reporting(`${before}
+  ${reporting(`${setup}
   const model = await loadWith(location.origin + '/model', [LstmCell, Dense]);
   return Array.from(await (await model.predict(${INPUT})).data()).join();`)}`;
 
@@ -47,7 +48,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
   const project = makeProject();
   const { folder, modules, write, run } = project;
   after(project.remove);
-  let wanted; // what the saved model predicts in Node
+  let expected; // the prediction of the saved model in Node
 
   before(() => {
     cpSync(join(root, 'examples/quick-start.ts'), join(folder, 'quick-start.ts'));
@@ -59,7 +60,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
       await model.save('public/model');
       console.log(Array.from(y).join());`,
     );
-    wanted = run('save.js').split(',').map(Number);
+    expected = run('save.js').split(',').map(Number);
   });
 
   const bundle = (contents, options) =>
@@ -69,21 +70,22 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     });
 
   const checkPrediction = ({ report }) => {
-    const found = report.split(',').map(Number);
-    assert.equal(found.length, wanted.length, report);
-    for (const [i, value] of found.entries()) assert.ok(Math.abs(value - wanted[i]) < 1e-5, report);
+    const prediction = report.split(',').map(Number);
+    assert.equal(prediction.length, expected.length, report);
+    for (const [i, value] of prediction.entries()) assert.ok(Math.abs(value - expected[i]) < 1e-5, report);
   };
-  const fetched = ({ found }) =>
+  /** Returns the names of the .wasm files that a page loaded. */
+  const wasmFilesOf = ({ found }) =>
     found.filter((path) => path.endsWith('.wasm')).map((path) => path.split('/').at(-1));
   const open = (site, path, options) => openPage(chromium, { folder: join(folder, site), path, ...options });
-  /** A folder with the model, and a copy of the kernels at `kernels` where one is named. */
+  /** Creates a folder with the model and, if `kernels` is given, a copy of the kernels in that subfolder. */
   const makeSite = (site, kernels) => {
     cpSync(join(folder, 'public'), join(folder, site), { recursive: true });
     if (kernels)
       cpSync(join(modules, '@unroll/kernels/dist'), join(folder, site, kernels), { recursive: true });
   };
 
-  test('Vite: a page that trains and one that infers, with nothing to configure', async () => {
+  test('Vite: a page that trains and one that infers, without configuration', async () => {
     write('train.ts', TRAINING);
     write('infer.ts', inferring());
     write('train.html', moduleScript('/train.ts'));
@@ -93,26 +95,26 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     await vite({ root: folder, configFile: false, logLevel: 'error', build });
     const trained = await open('vite', '/train.html');
     checkQuickStart(trained.report);
-    assert.match(fetched(trained).join(), /^kernels-[\w-]+\.wasm$/);
+    assert.match(wasmFilesOf(trained).join(), /^kernels-[\w-]+\.wasm$/);
     const inferred = await open('vite', '/infer.html', { isolated: true, fallback: true });
     checkPrediction(inferred);
-    assert.match(fetched(inferred).join(), /^kernels-infer-threads-[\w-]+\.wasm$/);
+    assert.match(wasmFilesOf(inferred).join(), /^kernels-infer-threads-[\w-]+\.wasm$/);
     assert.ok(
       inferred.found.some((path) => /worker-browser/.test(path)),
       inferred.found.join(),
     );
   });
 
-  test('esbuild: a page that trains, the .wasm files beside its script', async () => {
+  test('esbuild: a page that trains, with the .wasm files in the folder of its script', async () => {
     makeSite('esbuild-train', 'scripts');
     write('esbuild-train/index.html', moduleScript('/scripts/app.js'));
     await bundle(TRAINING, { format: 'esm', outfile: join(folder, 'esbuild-train/scripts/app.js') });
     const page = await open('esbuild-train', '/index.html');
     checkQuickStart(page.report);
-    assert.deepEqual(fetched(page), ['kernels.wasm']);
+    assert.deepEqual(wasmFilesOf(page), ['kernels.wasm']);
   });
 
-  test('esbuild: a page that infers, on threads, told where the kernels are', async () => {
+  test('esbuild: a page that infers with threads, with the kernels in the folder passed to kernelsAt', async () => {
     makeSite('esbuild-infer', 'kernels');
     write('esbuild-infer/index.html', moduleScript('/app.js'));
     await bundle(inferring("kernelsAt('/kernels/');"), {
@@ -128,7 +130,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     assert.ok(page.found.includes('/kernels/worker-browser.js'), page.found.join());
   });
 
-  test('a classic script and a classic worker find the kernels beside themselves', async () => {
+  test('a classic script and a classic worker find the kernels in their own folder', async () => {
     makeSite('classic', 'scripts');
     write('classic/page.html', html('<script src="/scripts/app.js"></script>'));
     write('classic/worker.html', html("<script>new Worker('/scripts/app.js')</script>"));
@@ -140,15 +142,15 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     }
   });
 
-  test('a worker made of a blob: the error says what to do, and kernelsAt helps', async () => {
+  test('a worker created from a blob needs kernelsAt, as its error message says', async () => {
     makeSite('blob', 'kernels');
-    for (const [name, before] of [
+    for (const [name, setup] of [
       ['lost', ''],
       ['found', "kernelsAt('/kernels/');"],
     ]) {
-      const make = `fetch('/${name}.js').then((r) => r.blob()).then((blob) => new Worker(URL.createObjectURL(blob)))`;
-      write(`blob/${name}.html`, html(`<script>${make}</script>`));
-      await bundle(inferring(before), { format: 'iife', outfile: join(folder, `blob/${name}.js`) });
+      const script = `fetch('/${name}.js').then((r) => r.blob()).then((blob) => new Worker(URL.createObjectURL(blob)))`;
+      write(`blob/${name}.html`, html(`<script>${script}</script>`));
+      await bundle(inferring(setup), { format: 'iife', outfile: join(folder, `blob/${name}.js`) });
     }
     assert.match(
       (await open('blob', '/lost.html')).report,
@@ -157,7 +159,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     checkPrediction(await open('blob', '/found.html'));
   });
 
-  test('the page of docs/getting-started.md shows what it says', async () => {
+  test('the page of docs/getting-started.md shows the documented text', async () => {
     const programs = Object.fromEntries(
       programsIn('docs/getting-started.md').map(({ name, code }) => [name, code]),
     );

@@ -1,14 +1,13 @@
-// What `npm install unrolljs` brings: every package as npm packs it, installed together into an empty project, gives
-// the types, the library and the command, and the programs in the packages' READMEs and in docs/getting-started.md
-// print what is written there. What a package forgets to list among its files or dependencies is missing here. Pages
-// are tested in pack-pages.test.mjs.
+// Tests the packed packages in Node: installs the tarballs of npm pack in an empty project, and checks the types, the
+// library, the command, and the output of the programs in the packages' READMEs and in docs/getting-started.md. The tests
+// fail if package.json of a package lacks a file or a dependency. pack-pages.test.mjs tests pages.
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
-import { makeProject, manifestIn, npm, ownPackages, programsIn } from './packed.mjs';
+import { makeProject, manifestIn, npm, publishedPackages, programsIn } from './packed.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const project = makeProject();
@@ -19,14 +18,14 @@ after(project.remove);
 before(() => cpSync(join(root, 'examples/quick-start.ts'), join(folder, 'quick-start.ts')));
 
 describe('the packages', () => {
-  test('each brings a README and the license', () => {
+  test('each contains a README and the license', () => {
     const license = readFileSync(join(root, 'LICENSE'), 'utf8');
-    for (const [name, home] of Object.entries(ownPackages())) {
+    for (const [name, home] of Object.entries(publishedPackages())) {
       for (const file of ['README.md', 'LICENSE']) assert.ok(packed[name].paths.includes(file), name);
       assert.equal(readFileSync(join(home, 'LICENSE'), 'utf8'), license, name);
     }
   });
-  test('native kernels travel in the packages of platforms alone, and nothing of the build travels', () => {
+  test('only the platform packages contain native kernels, and none contains build state', () => {
     for (const [name, { paths }] of Object.entries(packed)) {
       const native = paths.filter((path) => path.endsWith('.node'));
       assert.deepEqual(
@@ -37,20 +36,20 @@ describe('the packages', () => {
     }
   });
   test('they depend on one another by the exact version', () => {
-    for (const [name, home] of Object.entries(ownPackages())) {
+    for (const [name, home] of Object.entries(publishedPackages())) {
       const { version, dependencies, optionalDependencies } = manifestIn(home);
-      const own = Object.entries({ ...dependencies, ...optionalDependencies }).filter(
+      const workspace = Object.entries({ ...dependencies, ...optionalDependencies }).filter(
         ([other]) => other === 'unrolljs' || other.startsWith('@unroll/'),
       );
-      for (const [other, wanted] of own) assert.equal(wanted, version, `${name} wants ${other}`);
+      for (const [other, range] of workspace) assert.equal(range, version, `${name} depends on ${other}`);
     }
   });
 });
 
 describe('types', () => {
   const strict = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true };
-  /** Every entry that is not internal. */
-  const everything = Object.entries(ownPackages()).flatMap(([name, home]) =>
+  /** All entry points that are not internal. */
+  const entryPoints = Object.entries(publishedPackages()).flatMap(([name, home]) =>
     Object.keys(manifestIn(home).exports)
       .filter((entry) => entry !== './internal' && !entry.endsWith('.node'))
       .map((entry) => join(name, entry)),
@@ -62,8 +61,8 @@ describe('types', () => {
     ['esnext', 'bundler', 'dom'],
     ['nodenext', 'nodenext', 'node'],
   ]) {
-    test(`the strictest project compiles the quick start: ${moduleResolution}, types of ${host}`, () => {
-      write('every-entry.ts', everything.map((entry, i) => `export * as a${i} from '${entry}';`).join('\n'));
+    test(`the quick start compiles with the strictest options: ${moduleResolution}, types of ${host}`, () => {
+      write('every-entry.ts', entryPoints.map((entry, i) => `export * as a${i} from '${entry}';`).join('\n'));
       const options = { ...strict, skipLibCheck: false, noEmit: true, target: 'es2022', ...types[host] };
       const config = { compilerOptions: { ...options, module, moduleResolution } };
       write('tsconfig.json', JSON.stringify({ ...config, files: ['quick-start.ts', 'every-entry.ts'] }));
@@ -84,7 +83,7 @@ describe('in Node', () => {
     assert.ok(Math.abs(forecast - actual) < 0.05, text);
   });
 
-  test('Node reads few files, and every class is there once', () => {
+  test('Node reads few files, and loads every class only once', () => {
     write(
       'b.js',
       `import * as all from 'unrolljs';
@@ -110,7 +109,7 @@ describe('in Node', () => {
     assert.ok(files.length < 20, files.join('\n'));
   });
 
-  test('the command is there, and forecasts', () => {
+  test('the command unroll is installed and forecasts', () => {
     const unroll = (...args) =>
       npm(folder, 'exec', '--offline', '--package=unrolljs', '--', 'unroll', ...args);
     assert.match(unroll('--help'), /^Usage: unroll <command>/);
@@ -120,7 +119,7 @@ describe('in Node', () => {
     assert.match(readFileSync(join(folder, 'out/forecast.csv'), 'utf8'), /\n1961-12,/);
   });
 
-  test('native kernels come from the package of the platform; without it WebAssembly computes', (t) => {
+  test('native kernels are loaded from the platform package; without it, WebAssembly is used', (t) => {
     write(
       'kernels.js',
       `import { loadKernelsSync } from '@unroll/kernels';
@@ -142,7 +141,7 @@ describe('in Node', () => {
   });
 
   for (const format of ['esm', 'cjs']) {
-    test(`a program bundled into one file (${format}) learns where the kernels are`, async () => {
+    test(`a program bundled into one file (${format}) finds the kernels with kernelsAt`, async () => {
       const outfile = `bundled/${format}.${format === 'cjs' ? 'cjs' : 'mjs'}`;
       const source = `import { kernelsAt, loadKernelsSync } from '@unroll/kernels';
         let refused;
@@ -162,12 +161,12 @@ describe('in Node', () => {
   }
 });
 
-describe('what is written', () => {
-  const readmes = Object.values(ownPackages()).map((home) => join(relative(root, home), 'README.md'));
+describe('documentation', () => {
+  const readmes = Object.values(publishedPackages()).map((home) => join(relative(root, home), 'README.md'));
   const inNode = ({ name }) => !name || name.endsWith('.mjs');
   for (const file of [...readmes, 'docs/getting-started.md']) {
     const programs = programsIn(file).filter(inNode);
-    test(`${file}: ${programs.length} programs print what it says`, () => {
+    test(`${file}: ${programs.length} programs have the documented output`, () => {
       for (const [i, { name = `program-${i}.mjs`, code, output, error }] of programs.entries()) {
         write(name, code);
         const { stdout, stderr, status } = outcome(name);

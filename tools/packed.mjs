@@ -1,4 +1,4 @@
-// The packages as npm users get them: packed, and installed together into a project. Needs no network: third-party
+// Packs all packages and installs them in a temporary project, as for a user of npm. Needs no network: third-party
 // dependencies are packed from the installed copies.
 import { execFileSync } from 'node:child_process';
 import {
@@ -17,46 +17,47 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
+/** Runs npm in a folder and returns its output. */
 export const npm = (cwd, ...args) =>
   execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: 'pipe', shell: process.platform === 'win32' });
 
-/** The package.json of a folder. */
+/** Returns the package.json of a folder as an object. */
 export const manifestIn = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 
-/** The published packages of this repository, as { name: folder }. */
-export const ownPackages = () => {
+/** Returns the published packages of this repository as { name: folder }. */
+export const publishedPackages = () => {
   const folders = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name));
   const manifests = folders.map((folder) => [manifestIn(folder), folder]);
   return Object.fromEntries(
-    manifests.filter(([own]) => !own.private).map(([own, folder]) => [own.name, folder]),
+    manifests.filter(([manifest]) => !manifest.private).map(([manifest, folder]) => [manifest.name, folder]),
   );
 };
 
-/** The folders of all direct and indirect third-party dependencies of the given packages. */
-const foreignFolders = (folders, found = new Map()) => {
+/** Returns the folders of all direct and indirect third-party dependencies of the packages in `folders`. */
+const thirdPartyFolders = (folders, found = new Map()) => {
   for (const folder of folders) {
     const resolve = createRequire(join(folder, 'package.json')).resolve;
     for (const name of Object.keys(manifestIn(folder).dependencies ?? {})) {
       if (name === 'unrolljs' || name.startsWith('@unroll/') || found.has(name)) continue;
-      const home = resolve.paths(name).map((path) => join(path, name));
+      const candidates = resolve.paths(name).map((path) => join(path, name));
       found.set(
         name,
-        home.find((path) => existsSync(join(path, 'package.json'))),
+        candidates.find((path) => existsSync(join(path, 'package.json'))),
       );
-      foreignFolders([found.get(name)], found);
+      thirdPartyFolders([found.get(name)], found);
     }
   }
   return [...found.values()];
 };
 
 /**
- * Packs everything into a folder, which must exist; returns { name: { file, paths } }, the tarball and the paths of the
- * files in it.
+ * Packs all packages and their third-party dependencies into an existing folder. Returns { name: { file, paths } }: for
+ * each package, the path of the tarball and the paths of the files in it.
  */
 const packAll = (destination) => {
-  const own = Object.values(ownPackages());
+  const folders = Object.values(publishedPackages());
   const options = ['--ignore-scripts', '--json', '--pack-destination', destination];
-  const packed = JSON.parse(npm(root, 'pack', ...options, ...own, ...foreignFolders(own)));
+  const packed = JSON.parse(npm(root, 'pack', ...options, ...folders, ...thirdPartyFolders(folders)));
   const results = Array.isArray(packed) ? packed : Object.values(packed);
   return Object.fromEntries(
     results.map(({ name, filename, files }) => {
@@ -66,27 +67,29 @@ const packAll = (destination) => {
   );
 };
 
-/** Creates a project that depends on all packed packages, and installs it with npm. */
+/** Writes a package.json with all packed packages as dependencies to the folder `project`, and runs npm install there. */
 const installAll = (project, packed) => {
   const isNative = (name) => name.startsWith('@unroll/kernels-');
-  const pick = (wanted) =>
+  const select = (predicate) =>
     Object.fromEntries(
       Object.entries(packed)
-        .filter(([name]) => wanted(name))
+        .filter(([name]) => predicate(name))
         .map(([name, { file }]) => [name, `file:${file}`]),
     );
   const manifest = {
     ...{ name: 'project', private: true, type: 'module' },
-    dependencies: pick((name) => !isNative(name)),
-    optionalDependencies: pick(isNative),
+    dependencies: select((name) => !isNative(name)),
+    optionalDependencies: select(isNative),
   };
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, null, 2));
   npm(project, 'install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts');
 };
 
 /**
- * A project with all packages installed, in a temporary folder. `run` runs one of its files and returns the output,
- * `write` writes a file.
+ * Creates a project with all packages installed, in a temporary folder. Returns:
+ * - `packed`: the tarballs; `folder`: the project; `modules`: its node_modules
+ * - `aside`: a path to which a test may move a package
+ * - `write(name, text)` writes a file; `run(...args)` runs node and returns its output; `remove()` deletes everything
  */
 export const makeProject = () => {
   const temporary = mkdtempSync(join(tmpdir(), 'unroll-pack-'));
@@ -112,8 +115,9 @@ export const makeProject = () => {
 };
 
 /**
- * The programs in a document, [{ name, code, output, error }]. In the document, the comments `<!-- name -->`,
- * `<!-- output -->` and `<!-- error -->` precede the code blocks.
+ * Returns the programs in a document as [{ name, code, output, error }]. A comment before a code block gives the file
+ * name of a program, as in `<!-- train.mjs -->`, or marks the expected `<!-- output -->` or `<!-- error -->` of the
+ * previous program.
  */
 export const programsIn = (file) => {
   const text = readFileSync(join(root, file), 'utf8');

@@ -1,4 +1,4 @@
-// Opens a page of a folder in a new Chromium process, and waits for its report.
+// Opens a page in a new Chromium process, and waits for the report that the page sends.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
@@ -10,7 +10,7 @@ const ISOLATED = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-/** Serves the folder: calls report with everything that a page posts to /report, and records the requested paths. */
+/** Serves a folder. Calls `report` with everything that a page posts to /report, and records the requested paths. */
 const serve = async (folder, { isolated, fallback, report }) => {
   const found = [];
   const missing = [];
@@ -40,9 +40,10 @@ const serve = async (folder, { isolated, fallback, report }) => {
 };
 
 /**
- * Resolves to { report, found, missing }: the first report that the page posts to /report, and the requested paths. With
- * fallback, missing files are answered with a page, as by servers of single-page applications. Rejects if Chromium ends
- * before the report, or after the given number of seconds.
+ * Opens the page at `path` of a folder. Resolves to { report, found, missing }: the text that the page posts to /report,
+ * and the paths that it requested. Rejects if Chromium exits before the report, or after `seconds`.
+ * @param isolated serves a cross-origin isolated page
+ * @param fallback answers requests for missing files with an HTML page, like servers of single-page applications
  */
 export const openPage = async (
   chromium,
@@ -50,14 +51,14 @@ export const openPage = async (
 ) => {
   let finish;
   const reported = new Promise((resolve, reject) => {
-    finish = { report: resolve, fail: (why) => reject(new Error(`${path}: ${why}`)) };
+    finish = { report: resolve, fail: (reason) => reject(new Error(`${path}: ${reason}`)) };
   });
   const { server, found, missing, origin } = await serve(folder, {
     ...{ isolated, fallback, report: finish.report },
   });
   const browser = openChromium(chromium, `${origin}${path}`, finish.fail);
   const timer = setTimeout(
-    () => finish.fail(`it reported nothing in ${seconds} s; not found: ${missing}`),
+    () => finish.fail(`no report after ${seconds} s; files not found: ${missing.join(', ') || 'none'}`),
     seconds * 1000,
   );
   try {

@@ -1,10 +1,11 @@
-// Forecast accuracy: node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2]
-//   [--weights float16]
+// Measures forecast accuracy: runs the code of `unroll forecast` on real series with fixed splits, and prints the tables
+// of docs/quality.md. Training and the choice of season, window and number of epochs use only the rows before the test
+// part.
 //
-// Runs the code of `unroll forecast` on real series with fixed splits, and prints the tables of docs/quality.md.
-// Networks are trained on the rows before the test part; season, window and number of epochs are chosen there too.
-// DIR contains a folder for each data set; the airline series is in the repository. With --weights float16, the
-// trained networks forecast a second time with rounded weights (docs/float16.md).
+//   node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2] [--weights float16]
+//
+//   --data DIR         folder with one subfolder per data set; the airline series is in the repository
+//   --weights float16  repeats each forecast with weights rounded to float16 (docs/float16.md)
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,8 +27,12 @@ const text = (path) => {
 const csv = (path) => parseCsv(text(path), { source: path });
 const cellsOf = (table, name) => table.columns.find((column) => column.name === name).cells;
 
-/** The part of ETTh1 that is used in the literature (12, 4 and 4 months of 30 days), one row per series and hour. */
+/**
+ * The usual split of ETTh1 in the literature: 12, 4 and 4 months of 30 days. `validation` and `test` are the first rows
+ * of these parts.
+ */
 const ETT = { validation: 8640, test: 11_520, end: 14_400, horizon: 24 };
+/** Returns ETTh1 with one row per series and hour. */
 function etth1(folder) {
   const wide = csv(join(folder, 'ETTh1.csv.gz'));
   const [time, ...series] = wide.columns;
@@ -42,13 +47,13 @@ function etth1(folder) {
   return makeTable({ source: 'ETTh1', names: ['date', 'series', 'value'], cells });
 }
 
-/** As in the well-known tutorial: without the first day, missing values as 0. */
+/** Returns the Beijing data as a widely used tutorial prepares them: without the first day, with 0 for missing values. */
 function pm25(folder) {
   const all = csv(join(folder, 'pollution.csv.gz'));
   const [years, ...parts] = ['year', 'month', 'day', 'hour'].map((name) => cellsOf(all, name));
-  const two = (cell) => String(cell).padStart(2, '0');
+  const twoDigits = (cell) => String(cell).padStart(2, '0');
   const times = years.map((year, row) => {
-    const [month, day, hour] = parts.map((cells) => two(cells[row]));
+    const [month, day, hour] = parts.map((cells) => twoDigits(cells[row]));
     return `${year}-${month}-${day} ${hour}:00`;
   });
   const values = cellsOf(all, 'pm2.5').map((cell) => (cell === 'NA' || cell === '' ? '0' : cell));
@@ -61,10 +66,8 @@ const PAST = ['DEWP', 'TEMP', 'PRES', 'cbwd', 'Iws', 'Is', 'Ir'];
 const airline = () => csv(join(root, 'packages/cli/data/air-passengers.csv'));
 const temperatures = (folder) => csv(join(folder, 'daily-min-temperatures.csv'));
 
-/**
- * Backtests laid out so that networks are trained on the rows before the test part: windows = (rows - horizon) / step +
- * 1.
- */
+// The number of backtest forecasts is chosen so that the first one starts at the first row of the test part:
+// windows = (test rows - horizon) / step + 1.
 const ofAirline = { set: 'airline', table: airline, target: 'passengers', cells: ['lstm'], scores };
 const ofTemperatures = { set: 'min-temperatures', table: temperatures, target: 'Temp', cells: CELLS, scores };
 const ofPm25 = { set: 'beijing-pm25', table: pm25, target: 'pm2.5', past: PAST, cells: CELLS, scores };
@@ -72,7 +75,7 @@ const ofEtth1 = {
   set: 'etth1',
   table: etth1,
   ...{ target: 'value', series: 'series', cells: ['lstm'], horizon: ETT.horizon },
-  // From the end of the training part; scoring separates forecasts of the validation and the test part.
+  // The first forecast starts after the training part; `standardised` separates the validation from the test part.
   ...{ windows: ETT.end - ETT.validation - ETT.horizon + 1, step: 1 },
   scores: standardised,
 };
@@ -80,7 +83,7 @@ const EVALUATIONS = [
   { ...ofAirline, title: '12 months ahead, 4 forecasts', horizon: 12, levels: [0.8, 0.95] },
   { ...ofAirline, title: '1 month ahead, 48 forecasts', horizon: 1, windows: 48, step: 1 },
   { ...ofEtth1, title: '24 hours ahead, 7 series, from every hour of the test part (19,999 forecasts)' },
-  { ...ofEtth1, title: 'the same with --head quantile, whose median is made for the MAE', head: 'quantile' },
+  { ...ofEtth1, title: 'the same with --head quantile, whose median minimizes the MAE', head: 'quantile' },
   { ...ofTemperatures, title: '1 day ahead, 365 forecasts', horizon: 1, windows: 365, step: 1 },
   { ...ofTemperatures, title: '7 days ahead, 359 forecasts', horizon: 7, windows: 359, step: 1 },
   { ...ofTemperatures, title: '30 days ahead, 336 forecasts', horizon: 30, windows: 336, step: 1 },
@@ -88,16 +91,16 @@ const EVALUATIONS = [
   { ...ofPm25, title: '24 hours ahead, 1,460 forecasts', horizon: 24, windows: 1460, step: 24 },
 ];
 
-/** The metrics of the leaderboard as table columns, by model. */
+/** Returns the metrics of the leaderboard, by model and table column. */
 function scores({ leaderboard }) {
   const row = ({ model, rmse, mae, smape, mase, coverage }) => {
-    const shares = Object.entries(coverage).map(([level, share]) => [`coverage ${level}%`, 100 * share]);
-    return [model, { RMSE: rmse, MAE: mae, sMAPE: smape, MASE: mase, ...Object.fromEntries(shares) }];
+    const coverages = Object.entries(coverage).map(([level, share]) => [`coverage ${level}%`, 100 * share]);
+    return [model, { RMSE: rmse, MAE: mae, sMAPE: smape, MASE: mase, ...Object.fromEntries(coverages) }];
   };
   return new Map(leaderboard.map(row));
 }
 
-/** MSE and MAE of values standardised by their training rows, as in the literature on ETTh1. */
+/** Returns MSE and MAE, by model, of values standardised with the training rows, as in the literature on ETTh1. */
 function standardised({ panel, origins, backtest }) {
   const training = panel.series.map(({ values }) => values.subarray(0, ETT.validation));
   const deviations = training.map((values) => {
@@ -105,7 +108,8 @@ function standardised({ panel, origins, backtest }) {
     return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
   });
   const actuals = origins.map((origin) => actualAt(panel, origin, ETT.horizon));
-  const within = (forecasts, from, to) => {
+  /** Returns MSE and MAE of the forecasts whose steps are all in the rows [from, to). */
+  const errorsIn = (forecasts, from, to) => {
     const sums = { squared: 0, absolute: 0, count: 0 };
     for (const [n, { series, origin }] of origins.entries()) {
       if (origin < from || origin + ETT.horizon > to) continue;
@@ -120,25 +124,25 @@ function standardised({ panel, origins, backtest }) {
   };
   return new Map(
     backtest.map(({ model, forecasts }) => {
-      const [MSE, MAE] = within(forecasts, ETT.test, ETT.end);
-      const [validationMse, validationMae] = within(forecasts, ETT.validation, ETT.test);
+      const [MSE, MAE] = errorsIn(forecasts, ETT.test, ETT.end);
+      const [validationMse, validationMae] = errorsIn(forecasts, ETT.validation, ETT.test);
       return [model, { MSE, MAE, 'validation MSE': validationMse, 'validation MAE': validationMae }];
     }),
   );
 }
 
-/** One run up to its leaderboard, without the final forecast. */
-async function run({ set: _, title: __, table, scores: scored, ...options }, folder, seed, store) {
-  const began = performance.now();
+/** Trains and backtests, without the final forecast. Returns the result with the scores and the duration. */
+async function run({ set: _, title: __, table, scores: scoresOf, ...options }, folder, seed, store) {
+  const start = performance.now();
   const events = backtestEvents(table(folder), { levels: [], ...options, seed, store });
   for (;;) {
     const { done, value } = await events.next();
-    if (done) return { ...value, scores: scored(value), seconds: (performance.now() - began) / 1000 };
+    if (done) return { ...value, scores: scoresOf(value), seconds: (performance.now() - start) / 1000 };
     if (value.event === 'epoch') print(value, seed);
   }
 }
 
-/** A finished training with its weights rounded to float16; the optimizer state is not needed any more. */
+/** Rounds the weights in the checkpoint of a finished training to float16. The optimizer state does not change. */
 function rounded(name, bytes) {
   const checkpoint = decodeCheckpoint(bytes);
   for (const [tensor, saved] of Object.entries(checkpoint.run.tensors)) {
@@ -148,7 +152,7 @@ function rounded(name, bytes) {
   return encodeCheckpoint(checkpoint);
 }
 
-/** One run, then the same trained networks with rounded weights: the resumed run reads them from the store. */
+/** Runs twice, the second time with rounded weights: the second run resumes from the checkpoints in the store. */
 async function runBoth(evaluation, folder, seed) {
   const files = new Map();
   const store = {
@@ -157,50 +161,53 @@ async function runBoth(evaluation, folder, seed) {
   };
   const result = await run(evaluation, folder, seed, store);
   for (const [name, bytes] of files) files.set(name, rounded(name, bytes));
-  const again = await run(evaluation, folder, seed, store);
-  for (const cell of evaluation.cells) result.scores.set(`${cell}, float16`, again.scores.get(cell));
-  return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, again)) };
+  const roundedResult = await run(evaluation, folder, seed, store);
+  for (const cell of evaluation.cells) result.scores.set(`${cell}, float16`, roundedResult.scores.get(cell));
+  return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, roundedResult)) };
 }
 
-/** The difference between a cell's forecasts in two runs relative to the first one's error (root mean squares). */
-function changeOf(cell, { panel, plan, origins, backtest }, again) {
-  const [own, other] = [backtest, again.backtest].map(
-    (all) => all.find(({ model }) => model === cell).forecasts,
+/** Returns the RMS difference between the forecasts of a cell in two runs, divided by the RMSE of the first run. */
+function changeOf(cell, { panel, plan, origins, backtest }, roundedResult) {
+  const [original, rounded] = [backtest, roundedResult.backtest].map(
+    (models) => models.find(({ model }) => model === cell).forecasts,
   );
   const sums = { change: 0, error: 0 };
   for (const [n, origin] of origins.entries()) {
     for (const [k, actual] of actualAt(panel, origin, plan.horizon).entries()) {
       if (!Number.isFinite(actual)) continue;
-      sums.change += (other[n].median[k] - own[n].median[k]) ** 2;
-      sums.error += (own[n].median[k] - actual) ** 2;
+      sums.change += (rounded[n].median[k] - original[n].median[k]) ** 2;
+      sums.error += (original[n].median[k] - actual) ** 2;
     }
   }
   return Math.sqrt(sums.change / sums.error);
 }
 
-/** Progress on stderr; the tables go to stdout. */
+/** Prints progress to stderr. */
 function print({ training: index, trainings, model, stage, epoch, validationLoss }, seed) {
   const loss = validationLoss == null ? '' : `, validation loss ${validationLoss.toPrecision(4)}`;
   const training = `training ${index}/${trainings} (${model}, ${stage})`;
   console.error(`seed ${seed}, ${training}, epoch ${epoch}${loss}`);
 }
 
-const cell = (value) => value.toFixed(value >= 10 ? 2 : value >= 1 ? 3 : 4);
+const format = (value) => value.toFixed(value >= 10 ? 2 : value >= 1 ? 3 : 4);
 
-/** A table as docs/quality.md has it: networks by seed and their mean, baselines once; the least first column first. */
-function show(runs, seeds, cells) {
+/**
+ * Prints a table like those of docs/quality.md: networks by seed and their mean, and baselines, sorted by the first
+ * column.
+ */
+function printTable(runs, seeds, cells) {
   const columns = Object.keys(runs[0].scores.values().next().value);
   const line = (name, seed, row) =>
-    `| ${[name, seed, ...columns.map((column) => cell(row[column]))].join(' | ')} |`;
+    `| ${[name, seed, ...columns.map((column) => format(row[column]))].join(' | ')} |`;
   console.log(`| model | seed | ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length + 2)}`);
   const groups = [...runs[0].scores.keys()].map((model) => {
-    const rows = runs.map((each) => each.scores.get(model));
+    const rows = runs.map(({ scores }) => scores.get(model));
     const mean = Object.fromEntries(
       columns.map((column) => [column, rows.reduce((sum, row) => sum + row[column], 0) / rows.length]),
     );
     if (!cells.includes(model)) return { mean, lines: [line(model, '–', mean)] };
-    const each = rows.map((row, i) => line(model, seeds[i], row));
-    return { mean, lines: rows.length === 1 ? each : [...each, line(`${model}, mean`, '', mean)] };
+    const lines = rows.map((row, i) => line(model, seeds[i], row));
+    return { mean, lines: rows.length === 1 ? lines : [...lines, line(`${model}, mean`, '', mean)] };
   });
   groups.sort((a, b) => a.mean[columns[0]] - b.mean[columns[0]]);
   for (const { lines } of groups) console.log(lines.join('\n'));
@@ -215,8 +222,8 @@ const { values } = parseArgs({
   },
 });
 const sets = [...new Set(EVALUATIONS.map(({ set }) => set))];
-const wanted = values.only?.split(',') ?? sets;
-const unknown = wanted.find((set) => !sets.includes(set));
+const selected = values.only?.split(',') ?? sets;
+const unknown = selected.find((set) => !sets.includes(set));
 if (unknown !== undefined) {
   console.error(`There is no evaluation "${unknown}". Choose among ${sets.join(', ')}.`);
   process.exit(2);
@@ -228,24 +235,24 @@ if (!['float32', 'float16'].includes(values.weights)) {
 const seeds = values.seeds.split(',').map(Number);
 await ready();
 console.log(`${currentBackend().description}, Node ${process.version}`);
-for (const evaluation of EVALUATIONS.filter(({ set }) => wanted.includes(set))) {
+for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))) {
   const { set, title, cells } = evaluation;
   console.log(`\n## ${set}: ${title}\n`);
   const folder = set === 'airline' ? root : join(values.data ?? '', set);
   if (set !== 'airline' && (values.data === undefined || !existsSync(folder))) {
-    console.log(`Not run: it needs --data DIR with a folder ${set} (see docs/quality.md).`);
+    console.log(`Skipped: pass --data DIR with a subfolder ${set} (see docs/quality.md).`);
     continue;
   }
   const both = values.weights === 'float16';
   const runs = [];
   for (const seed of seeds) runs.push(await (both ? runBoth : run)(evaluation, folder, seed));
-  show(runs, seeds, both ? cells.flatMap((each) => [each, `${each}, float16`]) : cells);
+  printTable(runs, seeds, both ? cells.flatMap((each) => [each, `${each}, float16`]) : cells);
   const { window, lag, season, log } = runs[0].plan;
   const seconds = Math.round(runs.reduce((sum, each) => sum + each.seconds, 0) / runs.length);
   const plan = `season ${season}, window ${window}${lag > 1 ? `, changes over ${lag} rows` : ''}${log ? ', logarithms' : ''}`;
   if (both) {
     const changes = runs.flatMap((each) => each.changes).map((share) => `${(100 * share).toPrecision(2)} %`);
-    console.log(`\nFloat16 changes the forecasts by so much of their error: ${changes.join(', ')}.`);
+    console.log(`\nChange of the forecasts by float16, relative to their RMSE: ${changes.join(', ')}.`);
   }
-  console.log(`\nChosen: ${plan}. ${seconds} s a seed.`);
+  console.log(`\nChosen: ${plan}. ${seconds} s per seed.`);
 }

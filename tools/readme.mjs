@@ -1,7 +1,5 @@
-// Keeps the READMEs correct: the program shown is examples/quick-start.ts, and the outputs shown are the real ones.
-//
-//   node tools/readme.mjs           checks that both READMEs show the program and its output (tools/readme.test.mjs)
-//   node tools/readme.mjs --write   runs the program and `npm start` and writes their outputs into both READMEs
+// Updates the READMEs: `node tools/readme.mjs --write` writes examples/quick-start.ts, its output and the output of
+// `npm start` to both READMEs. readme.test.mjs checks that the READMEs are up to date, with the functions of this file.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,24 +11,25 @@ export const program = 'examples/quick-start.ts';
 
 export const read = (file) => readFileSync(join(root, file), 'utf8');
 
-/** The output of a command, stdout and stderr in the order of a terminal without colour. */
+/** Runs node with `args` and returns stdout and stderr, as in a terminal without colours. */
 export const printed = (args) => {
   const { stdout, status } = spawnSync('sh', ['-c', `node ${args} 2>&1`], {
     cwd: root,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1', COLUMNS: '80' },
   });
-  if (status !== 0) throw new Error(`node ${args} ended with ${status}:\n${stdout}`);
+  if (status !== 0) throw new Error(`node ${args} exited with status ${status}:\n${stdout}`);
   return stdout.trimEnd().replace(/[ \t]+$/gm, '');
 };
 
 const pattern = (marker) =>
   new RegExp(`(<!-- ${marker.replaceAll('.', '\\.')} -->\n\`\`\`\\w*\n)([\\s\\S]*?)(\`\`\`)`);
 
-/** The block that follows a marker comment. */
+/** Returns the content of the code block that follows a marker comment, such as `<!-- examples/quick-start.ts -->`. */
 export const block = (readme, marker) => pattern(marker).exec(read(readme))?.[2].trimEnd();
 
-const put = (text, marker, content) =>
+/** Replaces the content of the code block that follows a marker comment. */
+const replaceBlock = (text, marker, content) =>
   text.replace(pattern(marker), (_, open, __, close) => `${open}${content}\n${close}`);
 
 if (process.argv.includes('--write')) {
@@ -42,7 +41,7 @@ if (process.argv.includes('--write')) {
   };
   for (const readme of readmes) {
     let text = read(readme);
-    for (const [marker, content] of Object.entries(outputs)) text = put(text, marker, content);
+    for (const [marker, content] of Object.entries(outputs)) text = replaceBlock(text, marker, content);
     writeFileSync(join(root, readme), text);
   }
 }

@@ -1,4 +1,4 @@
-// The READMEs show the program that is in examples/ and what it prints, and name what exists, in both languages.
+// Checks both READMEs: the program and its output are up to date, and the names, commands and links exist.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,12 +9,12 @@ import { block, printed, program, read, readmes } from './readme.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 for (const readme of readmes) {
-  test(`${readme} shows ${program} as it is`, () => {
+  test(`${readme} shows ${program}`, () => {
     assert.equal(block(readme, program), read(program).trimEnd());
   });
 }
 
-test('the program prints what the READMEs say', () => {
+test('the program has the output that the READMEs show', () => {
   const output = printed('examples/dist/quick-start.js');
   for (const readme of readmes) assert.equal(block(readme, `output of ${program}`), output);
 });
@@ -24,11 +24,11 @@ test('both READMEs show the same output of npm start', () => {
   assert.equal(block(readmes[1], 'output of npm start'), block(readmes[0], 'output of npm start'));
 });
 
-test('both READMEs have a row for each of the 23 things articles describe', () => {
+test('both READMEs have the 23 rows of the feature table', () => {
   for (const readme of readmes) assert.equal(read(readme).match(/^\| \d+ \|/gm)?.length, 23);
 });
 
-/** The rows of the table of what there is: { number, available }. */
+/** Returns the rows of the feature table as { number, available }, with the text of the third column. */
 const rows = (readme) =>
   [...read(readme).matchAll(/^\| (\d+) \|[^|]*\|([^|]*)\|/gm)].map(([, number, available]) => ({
     number,
@@ -36,7 +36,7 @@ const rows = (readme) =>
   }));
 const spans = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, span]) => span);
 
-/** Public values, members of `losses`, and options in the declarations of the packages. */
+/** Returns the public values, the members of `losses`, and the names of all properties in the type declarations. */
 const publicNames = async () => {
   const entries = await Promise.all(
     ['unrolljs', 'unrolljs/node', 'unrolljs/forecast'].map((entry) => import(entry)),
@@ -54,19 +54,19 @@ const publicNames = async () => {
   return new Set([...entries.flatMap(Object.keys), ...losses, ...options]);
 };
 
-test('names in the tables are public, and verbs and their options are those of the command line', async () => {
+test('names in the feature tables are public, and the commands and their options exist', async () => {
   const names = await publicNames();
   const help = (...args) => printed(['packages/cli/bin/unroll.js', ...args, '--help'].join(' '));
-  const verbs = help();
+  const commands = help();
   for (const readme of readmes) {
     for (const span of rows(readme).flatMap(({ available }) => spans(available))) {
-      const [, verb, rest] = /^unroll (\w+)(.*)/.exec(span) ?? [];
-      if (verb) {
-        assert.match(verbs, new RegExp(`^ +${verb} `, 'm'), `${readme}: \`${span}\``);
+      const [, command, rest] = /^unroll (\w+)(.*)/.exec(span) ?? [];
+      if (command) {
+        assert.match(commands, new RegExp(`^ +${command} `, 'm'), `${readme}: \`${span}\``);
         for (const [flag] of rest.matchAll(/--[\w-]+/g))
-          assert.ok(help(verb).includes(flag), `${readme}: \`${span}\``);
+          assert.ok(help(command).includes(flag), `${readme}: \`${span}\``);
       } else {
-        // A call such as `model({ inputs, outputs })` is the names in it.
+        // Checks each name in a call such as `model({ inputs, outputs })`.
         for (const [name] of span.matchAll(/[A-Za-z_][\w.]*/g))
           assert.ok(names.has(name), `${readme}: \`${name}\` is not public`);
       }
@@ -74,7 +74,7 @@ test('names in the tables are public, and verbs and their options are those of t
   }
 });
 
-test('the tables of both READMEs have the same code in every row', () => {
+test('the feature tables of both READMEs have the same code in every row', () => {
   const [first, second] = readmes.map((readme) =>
     rows(readme).map(({ number, available }) => ({ number, code: spans(available) })),
   );
@@ -85,7 +85,7 @@ test('every file that the READMEs link to exists', () => {
   for (const readme of readmes) {
     const links = [...read(readme).matchAll(/\]\(([^)#\s]+)/g)].map(([, link]) => link);
     assert.ok(links.length > 5);
-    for (const link of links.filter((one) => !/^https?:/.test(one)))
+    for (const link of links.filter((target) => !/^https?:/.test(target)))
       assert.ok(existsSync(join(root, link)), `${readme}: ${link}`);
   }
 });

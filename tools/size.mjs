@@ -1,9 +1,9 @@
-// The bundle size of a page with one LSTM model: JavaScript and WebAssembly, bundled and minified by esbuild,
-// gzipped. If bench/peers has TensorFlow.js, also the same page with each of its backends.
+// Measures the bundle size of a page with one LSTM model: JavaScript, bundled and minified by esbuild, and WebAssembly,
+// both gzipped. If TensorFlow.js is installed in bench/peers, also measures the same page with each of its backends.
 //
-//   node tools/size.mjs           a Markdown table
-//   node tools/size.mjs --check   only Unroll, for `npm run check`; fails above the limit
-//   node tools/size.mjs --files   the size of the JavaScript by file
+//   node tools/size.mjs           prints a Markdown table
+//   node tools/size.mjs --check   measures only Unroll with `loadWith`; fails above the limit (for `npm run check`)
+//   node tools/size.mjs --files   also prints the size of the JavaScript by file
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +15,8 @@ const kernels = join(root, 'packages/kernels/dist');
 const tfjs = join(root, 'bench/peers/node_modules/@tensorflow');
 
 /**
- * Limit of the gzipped bundle size with `loadWith`: a third of TensorFlow.js's smallest page (50.9 kB), plus a margin for
- * other versions of zlib.
+ * Maximum gzipped bundle size with `loadWith`, in bytes: 50.9 kB, a third of the smallest page with TensorFlow.js, plus a
+ * margin for other versions of zlib.
  */
 const LIMIT = 51_000;
 
@@ -69,7 +69,7 @@ const measure = async ({ name, source, wasm }, resolveDir) => {
   };
 };
 
-/** Writes the page's script, its worker and the kernels to a folder, for tools/test-browser.mjs; returns the script. */
+/** Writes the script of the page, its worker and the kernels to build/size-app. Returns the script's relative path. */
 export const writeApp = async () => {
   const folder = join(root, 'build/size-app');
   mkdirSync(folder, { recursive: true });
@@ -93,25 +93,27 @@ const kB = (bytes) => (bytes / 1000).toFixed(1);
 
 const main = async () => {
   const check = process.argv.includes('--check');
-  const own = [];
+  const unroll = [];
   for (const page of check ? PAGES.slice(0, 1) : PAGES)
-    own.push(await measure(page, join(root, 'packages/unrolljs')));
+    unroll.push(await measure(page, join(root, 'packages/unrolljs')));
   const peers = [];
   if (!check && existsSync(tfjs)) for (const page of PEERS) peers.push(await measure(page, join(tfjs, '..')));
-  const [{ total, parts }] = own;
+  const [{ total, parts }] = unroll;
   if (process.argv.includes('--files')) for (const [bytes, file] of parts) console.log(`${bytes} ${file}`);
   console.log(
-    '| page with one LSTM model | JavaScript, kB | gzipped | WebAssembly, kB | gzipped | together | Unroll is |',
+    '| page with one LSTM model | JavaScript, kB | gzipped | WebAssembly, kB | gzipped | total gzipped | relative size of Unroll |',
   );
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
-  for (const page of [...own, ...peers]) {
+  for (const page of [...unroll, ...peers]) {
     const cells = [page.js, page.jsGzipped, page.wasm, page.wasmGzipped, page.total].map(kB);
-    const share = page === own[0] ? '' : (total / page.total).toFixed(2);
-    console.log(`| ${page.name} | ${cells.join(' | ')} | ${share} |`);
+    const ratio = page === unroll[0] ? '' : (total / page.total).toFixed(2);
+    console.log(`| ${page.name} | ${cells.join(' | ')} | ${ratio} |`);
   }
   const trainers = parts.filter(([bytes, file]) => bytes > 0 && /packages\/(train|data|tasks)\//.test(file));
-  for (const [, file] of trainers) console.log(`${file} must not be in the page, which only runs inference`);
-  if (total > LIMIT) console.log(`${total} bytes exceed the limit of ${LIMIT} (tools/size.mjs)`);
+  for (const [, file] of trainers)
+    console.log(`${file} must not be in the bundle of a page that only runs inference`);
+  if (total > LIMIT)
+    console.log(`the bundle has ${total} bytes, above the limit of ${LIMIT} (tools/size.mjs)`);
   if (total > LIMIT || trainers.length > 0) process.exitCode = 1;
 };
 

@@ -1,5 +1,5 @@
-// What a bundler leaves out of a page that only runs models, and what happens to who needs it after all: each program
-// is bundled as an application's is, and run here, on the reference backend.
+// Tests bundles that only run models: code for creating weights and for random numbers is not in them, and using it
+// throws an error that says what to do. Each program is bundled with esbuild and runs on the reference backend.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** The exports of a program, bundled for browsers. */
+/** Bundles a program for browsers, runs it, and returns its exports. */
 const bundled = async (source) => {
   const { outputFiles } = await build({
     ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', write: false },
@@ -17,19 +17,19 @@ const bundled = async (source) => {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 };
 
-test('a page without what makes weights runs models, and says how to make one', async () => {
+test('a bundle without weight initializers runs models; building one throws an error that says what to do', async () => {
   const { model } = await bundled(`import { Dense, runnable, Sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
     export const model = runnable(new Sequential([new Dense({ units: 1, kernelRegularizer: 'l2' })]));`);
-  const refused = { code: 'state', message: /Use sequential\(\), model\(\) or load\(\)\./ };
-  assert.throws(() => model.build([[-1, 2]]), refused);
+  const expected = { code: 'state', message: /Use sequential\(\), model\(\) or load\(\)\./ };
+  assert.throws(() => model.build([[-1, 2]]), expected);
   model.build([[-1, 2]], { values: (_name, [rows]) => [3, 4].slice(0, rows) });
   assert.deepEqual((await model.predict([[1, 2]])).toArray(), [[14]]);
   const [kernel] = model.parameters;
-  assert.throws(() => kernel.regularizer(kernel), refused);
+  assert.throws(() => kernel.regularizer(kernel), expected);
 });
 
-test('a layer that draws while it runs says how to, where the page has no random streams', async () => {
+test('a layer that needs random numbers in a bundle without a generator throws an error that says what to do', async () => {
   const { model } = await bundled(`import { Layer, runnable, Sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
     class Noise extends Layer {
@@ -41,7 +41,7 @@ test('a layer that draws while it runs says how to, where the page has no random
   await assert.rejects(model.predict([[1, 2]]), { code: 'state', message: /new RandomStream\(seed\)/ });
 });
 
-test('sequential brings what makes weights', async () => {
+test('a bundle with sequential() contains the weight initializers', async () => {
   const { model } = await bundled(`import { Dense, sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
     export const model = sequential([new Dense({ units: 2 })]);`);

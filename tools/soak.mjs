@@ -1,16 +1,16 @@
-// Trains a small model for many steps, predicts with it many times, and watches the memory: `node
-// tools/soak.mjs --steps 100000 --predictions 10000`. Prints tables of what the process holds at intervals
-// and ends with 1 if any of it grows beyond its bound, so that a leak of a few bytes a step is found before a
-// long run is.
+// Looks for memory leaks: trains a small model for many steps and predicts with it many times. Prints the memory use at
+// intervals and exits with status 1 if it grows beyond a bound, which reveals leaks of a few bytes per step.
+//
+//   node tools/soak.mjs --steps 100000 --predictions 10000
 //
 //   --steps <n>        training steps, with a prediction after every 50 (default 100000; 0: none)
 //   --predictions <n>  calls of predict() afterwards (default 0)
-//   --backend <name>   as UNROLL_BACKEND takes it (default: the best that loads)
+//   --backend <name>   native, wasm, ... as in UNROLL_BACKEND (default: the fastest that loads)
 //
-// The bounds are on the growth from the second quarter of the run to the last, each measured as the median of
-// its rows after a full garbage collection: the linear memory must not grow at all, JavaScript's heap and the
-// memory outside it by no more than what compiled code and counters come to. The first quarter is warming up.
-
+// Memory use is measured after a full garbage collection. The growth is the median of the last quarter of the
+// measurements minus the median of the second quarter; the first quarter is the warm-up. The used part of the kernels'
+// memory must not grow at all. The JavaScript heap, the external memory and the resident set may grow by no more than the
+// size of compiled code and counters.
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -19,8 +19,10 @@ import { dense, lstm, sequential } from '@unroll/nn';
 import { train } from '@unroll/train';
 
 const MiB = 2 ** 20;
+/** Largest allowed growth in bytes. */
 const BOUNDS = { rss: 24 * MiB, heapUsed: 2 * MiB, external: MiB, extent: 0 };
-const ROWS = 24;
+/** Number of measurements. */
+const SAMPLES = 24;
 const [BATCH, TIME, UNITS] = [4, 5, 4];
 const EXAMPLES = 400;
 const PREDICT_EVERY = 50;
@@ -42,63 +44,64 @@ const steps = countOf('steps');
 const predictions = countOf('predictions');
 
 setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc');
+const collectGarbage = runInNewContext('gc');
 const backend = await setBackend(values.backend);
 
-/**
- * The addresses of the linear memory, which count as memory outside the heap even if unused.
- */
-const linear = () => ('module' in backend ? backend.module.memory.buffer.byteLength : 0);
+/** Returns the size of the WebAssembly memory in bytes. Node counts all of it as external memory, even unused parts. */
+const wasmMemorySize = () => ('module' in backend ? backend.module.memory.buffer.byteLength : 0);
 
-const sample = (at) => {
-  collect();
+/** Measures the memory use. @param iteration the number of iterations so far */
+const sample = (iteration) => {
+  collectGarbage();
   const { rss, heapUsed, external } = process.memoryUsage();
   const extent = 'heap' in backend ? backend.heap.extent : 0;
-  return { at, rss, heapUsed, external: external - linear(), extent };
+  return { iteration, rss, heapUsed, external: external - wasmMemorySize(), extent };
 };
 
-const columns = ['at', 'rss', 'heapUsed', 'external', 'extent'];
-const show = (row) =>
+const columns = ['iteration', 'rss', 'heapUsed', 'external', 'extent'];
+const print = (row) =>
   console.log(
     columns
-      .map((name) => (name === 'at' ? String(row.at) : `${(row[name] / MiB).toFixed(3)}`).padStart(12))
+      .map((name) =>
+        (name === 'iteration' ? String(row.iteration) : `${(row[name] / MiB).toFixed(3)}`).padStart(12),
+      )
       .join(''),
   );
 
 const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 /**
- * Runs `work` (one iteration per unit), prints the memory in use at intervals, and returns whether it stays within the
- * bounds.
+ * Runs `count` iterations of the async generator `work` and prints the memory use at intervals. Resolves to true if the
+ * growth is within the bounds.
  */
-const watch = async (title, count, work) => {
-  console.log(`${count} ${title} on ${backend.description}; MiB`);
+const measureGrowth = async (title, count, work) => {
+  console.log(`${count} ${title} on ${backend.description}; memory in MiB`);
   console.log(columns.map((name) => name.padStart(12)).join(''));
   const rows = [];
-  const began = performance.now();
+  const start = performance.now();
   let done = 0;
   for await (const _ of work) {
     done++;
-    if (done % Math.floor(count / ROWS) === 0) {
+    if (done % Math.floor(count / SAMPLES) === 0) {
       rows.push(sample(done));
-      show(rows.at(-1));
+      print(rows.at(-1));
     }
     if (done === count) break;
   }
-  const quarter = (from, name) =>
+  const quarterMedian = (from, name) =>
     median(rows.slice(rows.length * from, rows.length * (from + 0.25)).map((row) => row[name]));
-  let flat = true;
+  let passed = true;
   for (const [name, bound] of Object.entries(BOUNDS)) {
-    const growth = quarter(0.75, name) - quarter(0.25, name);
-    const wrong = growth > bound;
-    flat &&= !wrong;
+    const growth = quarterMedian(0.75, name) - quarterMedian(0.25, name);
+    const exceeded = growth > bound;
+    passed &&= !exceeded;
     console.log(
-      `${name} grew by ${(growth / MiB).toFixed(3)} MiB, the bound is ${(bound / MiB).toFixed(3)} ` +
-        `MiB${wrong ? ': TOO MUCH' : ''}`,
+      `${name} grew by ${(growth / MiB).toFixed(3)} MiB, allowed: ${(bound / MiB).toFixed(3)} ` +
+        `MiB${exceeded ? ': EXCEEDED' : ''}`,
     );
   }
-  console.log(`${((performance.now() - began) / 1000).toFixed(1)} s, ${flat ? 'flat' : 'failed'}`);
-  return flat;
+  console.log(`${((performance.now() - start) / 1000).toFixed(1)} s, ${passed ? 'passed' : 'failed'}`);
+  return passed;
 };
 
 const random = new RandomStream(1, 'soak');
@@ -106,7 +109,7 @@ const x = tensor(random.normal(EXAMPLES * TIME), [EXAMPLES, TIME, 1]);
 const y = tensor(random.normal(EXAMPLES), [EXAMPLES, 1]);
 const model = sequential([lstm({ units: UNITS, dropout: 0.1 }), dense({ units: 1 })]);
 
-/** The steps of a run, with a prediction after every so many. */
+/** Yields after every training step; predicts after every PREDICT_EVERY steps. */
 const training = async function* () {
   const epochs = Math.ceil((steps * BATCH) / EXAMPLES);
   let step = 0;
@@ -129,9 +132,11 @@ const predicting = async function* () {
 };
 
 const shape = `LSTM(${UNITS}), T=${TIME}`;
-const flat = [];
-if (steps > 0) flat.push(await watch(`steps of ${shape}, B=${BATCH}`, steps, training()));
+const results = [];
+if (steps > 0) results.push(await measureGrowth(`steps of ${shape}, B=${BATCH}`, steps, training()));
 if (predictions > 0) {
-  flat.push(await watch(`predictions of ${EXAMPLES} examples by ${shape}`, predictions, predicting()));
+  results.push(
+    await measureGrowth(`predictions of ${EXAMPLES} examples by ${shape}`, predictions, predicting()),
+  );
 }
-process.exit(flat.includes(false) ? 1 : 0);
+process.exit(results.includes(false) ? 1 : 0);

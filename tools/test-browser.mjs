@@ -1,9 +1,9 @@
-// Runs packages/testkit/dist/browser-main.js in headless Chromium, on a cross-origin isolated page (threads) and on a
-// plain one, both under a strict content security policy. The page posts its results; no browser driver is needed. Then
-// a row of the benchmark on its own page (bench/test/chromium.mjs). Chromium is taken from CHROME_PATH or the PATH. The
-// very last line is `N passed, N failed`.
+// Runs packages/testkit/dist/browser-main.js in headless Chromium: on a cross-origin isolated page, which has threads,
+// and on a page without isolation, both with a strict content security policy. The pages post their results, so no
+// browser driver is needed. Then runs a row of the benchmark on a page of its own (bench/test/chromium.mjs). Looks for
+// Chromium in CHROME_PATH and PATH. The last line of the output is `N passed, N failed`.
 //
-//   node tools/test-browser.mjs [--timeout <seconds a page>] [--no-build] [--verbose]
+//   node tools/test-browser.mjs [--timeout <seconds per page>] [--no-build] [--verbose]
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +15,8 @@ import { writeApp } from './size.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /**
- * Opens the page in a new Chromium process, resolves when it is done, has crashed or timed out, then ends the
- * process.
+ * Opens the page in a new Chromium process, and waits until it is done, crashes or times out. Adds the results to
+ * `total`.
  */
 const runPage = async (chromium, isolated, timeoutMs, total) => {
   const title = isolated ? 'cross-origin isolated page' : 'plain page';
@@ -57,13 +57,13 @@ const runPage = async (chromium, isolated, timeoutMs, total) => {
   const problem = await finished;
   clearTimeout(timer);
   if (problem) fail(title, problem);
-  if (!counted) fail(title, 'it reported no tests');
+  if (!counted) fail(title, 'the page reported no tests');
   browser.close();
   server.close();
   console.log(`  ${counted} tests in ${((performance.now() - start) / 1000).toFixed(1)}s`);
 };
 
-/** Runs a row of the benchmark in its own page: bench/test/chromium.mjs. */
+/** Runs a row of the benchmark on a page of its own (bench/test/chromium.mjs). */
 const runBenchmark = (total) => {
   const { status } = spawnSync(process.execPath, [join(root, 'bench/test/chromium.mjs')], {
     stdio: 'inherit',
@@ -81,7 +81,7 @@ const { values } = parseArgs({
 });
 const total = { passed: 0, failed: 0, skipped: 0 };
 const ready = values['no-build'] || (await build());
-if (!ready) console.log('the build failed (see above): tests run on what was built before');
+if (!ready) console.log('the build failed (see above): the tests use the previous build');
 const { findChromium, NO_CHROMIUM, openChromium } = await import('@unroll/testkit/chromium');
 const chromium = findChromium();
 if (!chromium) console.log(NO_CHROMIUM);

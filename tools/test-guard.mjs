@@ -1,17 +1,17 @@
-// Preloaded into every test file by test.mjs. Without it, a file that ends before all of its tests have run
-// (process.exit in a test, or in an imported module) would look successful.
+// test.mjs preloads this file into the process of every test file. Makes a process fail that exits before all of its
+// tests have run, for example by process.exit in a test; Node would report success.
 import { after } from 'node:test';
 import { isMainThread } from 'node:worker_threads';
 
 if (isMainThread) {
-  process.env.NODE_OPTIONS = process.env.UNROLL_OUTER_NODE_OPTIONS ?? ''; // for the processes that tests start
+  process.env.NODE_OPTIONS = process.env.UNROLL_OUTER_NODE_OPTIONS ?? ''; // no preload in processes that tests start
   let finished = false;
   after(() => {
     finished = true;
   });
   process.on('exit', (code) => {
     if (finished) return;
-    process.stderr.write('the process ended before all tests of this file had run\n');
+    process.stderr.write('the process exited before all tests of this file had run\n');
     if (code === 0) process.exitCode = 97;
   });
 }

@@ -1,9 +1,11 @@
-// The test runner of the repository: node tools/test.mjs [--filter <regex of test names>] [--no-build] [path parts...]
+// The test runner of the repository. Runs packages/*/dist-test/**/*.test.js, tools/**/*.test.mjs and
+// bench/test/*.test.mjs, each file in a separate process, in parallel.
 //
-// Runs packages/*/dist-test/**/*.test.js, tools/**/*.test.mjs and bench/test/*.test.mjs, every file in a process of its
-// own, as many at a time as there are cores. Prints a line a file and failures in full; the very last line is `N
-// passed, N failed`, counting tests without subtests. A file that crashes, ends early or holds no test is a failure,
-// and so is a run of nothing.
+//   node tools/test.mjs [--filter <regex of test names>] [--no-build] [--concurrency <n>] [path parts...]
+//
+// Prints one line per file, and failures in full. The last line of the output is `N passed, N failed`; a test with
+// subtests does not count, only its subtests. A file that crashes, exits early or contains no tests is a failure. The run
+// also fails if no test is found.
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
@@ -15,10 +17,10 @@ import { bundle } from './bundle.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TIMEOUT_MS = 10 * 60_000;
-// The runner's own totals, which come as diagnostics too.
+/** Diagnostics that only contain the totals of node:test. */
 const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
-/** Files below `folder` whose names end in `ending`, in order. */
+/** Returns the files below `folder` whose names end in `ending`, sorted. */
 const filesIn = (folder, ending) =>
   existsSync(folder)
     ? readdirSync(folder, { recursive: true })
@@ -31,7 +33,7 @@ const findTests = () => {
   const compiled = readdirSync(join(root, 'packages')).flatMap((name) =>
     filesIn(join(root, 'packages', name, 'dist-test'), '.test.js'),
   );
-  // What was compiled from a file that is gone is not a test any more.
+  // Ignores compiled tests whose source file has been deleted.
   const source = (file) => file.replace(`${sep}dist-test${sep}`, `${sep}test${sep}`).replace(/\.js$/, '.ts');
   return [
     ...compiled.filter((file) => existsSync(source(file))),
@@ -44,25 +46,25 @@ const causeOf = (error) =>
   error?.cause instanceof Error || typeof error?.cause === 'string' ? error.cause : error;
 
 /**
- * Runs one file and returns { passed, failed, skipped: [[name, reason]], failures: [[name, error]], output, ms }.
- * Events come in order, those of subtests before their parent's, so a parent is a test that follows deeper ones.
+ * Runs one file. Returns { passed, failed, skipped: [[name, reason]], failures: [[name, error]], output, ms }. The events
+ * of subtests precede the event of their parent, so a test that follows more deeply nested ones is a parent.
  */
 const runFile = async (file, filter) => {
   const result = { passed: 0, failed: 0, skipped: [], failures: [], output: '' };
   const start = performance.now();
   const names = [];
-  let deepest = -1; // nesting of the last event: a shallower one is its parent
+  let previousNesting = -1;
   const record = (failed, data) => {
     const { name, nesting, details, skip, todo } = data;
-    const isParent = details?.type === 'suite' || nesting < deepest;
-    deepest = nesting;
+    const isParent = details?.type === 'suite' || nesting < previousNesting;
+    previousNesting = nesting;
     if (name === file && nesting === 0) {
-      // The file itself, reported when it holds no test or its process failed.
-      const late = performance.now() - start >= TIMEOUT_MS;
-      const why = late
-        ? `it was ended after ${TIMEOUT_MS / 1000} s`
-        : 'its process failed; its output is above';
-      if (failed) result.failures.push(['(the file)', why]);
+      // node:test reports the file itself if it contains no tests or its process failed.
+      const timedOut = performance.now() - start >= TIMEOUT_MS;
+      const reason = timedOut
+        ? `timed out after ${TIMEOUT_MS / 1000} s`
+        : 'the process failed; see its output above';
+      if (failed) result.failures.push(['(the file)', reason]);
       if (failed) result.failed++;
       return;
     }
@@ -96,7 +98,7 @@ const runFile = async (file, filter) => {
   await new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject).resume());
   if (!filter && !result.passed && !result.failed && !result.skipped.length) {
     result.failed = 1;
-    result.failures.push(['(the file)', 'it holds no tests']);
+    result.failures.push(['(the file)', 'contains no tests']);
   }
   result.ms = performance.now() - start;
   return result;
@@ -130,22 +132,21 @@ const main = async () => {
     },
     allowPositionals: true,
   });
-  // Tests run what was compiled: it is brought up to date first.
-  // Bundles are made in any case: tests of stale ones would say nothing, and they take half a second.
+  // With --no-build, still updates the bundles, which takes half a second: some tests run the bundles.
   const built = values['no-build'] ? await bundle() : await build();
-  if (!built) console.log('the build failed (see above): tests run on what was built before');
+  if (!built) console.log('the build failed (see above): the tests use the previous build');
 
   const queue = findTests().filter(
     (file) => !positionals.length || positionals.some((part) => relative(root, file).includes(part)),
   );
   const total = { passed: 0, failed: 0, skipped: 0 };
-  // Children read this; it is passed on through the environment since `run` of Node 20 takes no arguments for them.
+  // The preload is passed in NODE_OPTIONS because `run` of Node 20 has no option for the arguments of its processes.
   process.env.UNROLL_OUTER_NODE_OPTIONS = process.env.NODE_OPTIONS ?? '';
   const guard = pathToFileURL(join(root, 'tools/test-guard.mjs')).href;
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${guard}`.trim();
   process.setMaxListeners(0);
 
-  const lane = async () => {
+  const worker = async () => {
     for (let file; (file = queue.shift()) !== undefined; ) {
       const result = await runFile(file, values.filter);
       report(relative(root, file), result);
@@ -154,8 +155,8 @@ const main = async () => {
       total.skipped += result.skipped.length;
     }
   };
-  const width = Number(values.concurrency ?? availableParallelism());
-  await Promise.all(Array.from({ length: Math.max(1, width) }, lane));
+  const concurrency = Number(values.concurrency ?? availableParallelism());
+  await Promise.all(Array.from({ length: Math.max(1, concurrency) }, worker));
 
   if (total.passed + total.failed === 0)
     console.log('no test was found: run `npm run build`, or check the filter');

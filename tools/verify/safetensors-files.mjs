@@ -1,5 +1,8 @@
-// write FOLDER: an artifact and a checkpoint in FOLDER, and on standard output their tensors as JSON.
-// read FILE: the tensors and metadata of a safetensors file as JSON.
+// Writes and reads safetensors files, for comparison with the Python library.
+//
+//   node tools/verify/safetensors-files.mjs write FOLDER   trains a model, saves artifacts and a checkpoint in FOLDER, and
+//                                                          prints the weights as JSON
+//   node tools/verify/safetensors-files.mjs read FILE      prints the tensors and metadata of a file as JSON
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tensor } from '@unroll/core';
@@ -8,20 +11,20 @@ import { saveArtifact } from '@unroll/formats/node';
 import { bidirectional, dense, lstm, sequential } from '@unroll/nn';
 import { fit } from '@unroll/train';
 
-/** JSON has no NaN and no infinities: text. */
-const number = (value) => (Number.isFinite(value) ? value : String(value));
+/** Returns a number as a JSON value: NaN and infinities, which JSON does not have, become strings. */
+const jsonNumber = (value) => (Number.isFinite(value) ? value : String(value));
 
 const tensorsOf = (file) => {
   const { tensors, metadata } = readSafetensors(readFileSync(file));
   const found = [...tensors].map(([name, stored]) => [
     name,
-    { dtype: stored.dtype, shape: stored.shape, values: Array.from(floatsOf(stored, name), number) },
+    { dtype: stored.dtype, shape: stored.shape, values: Array.from(floatsOf(stored, name), jsonNumber) },
   ]);
   return { tensors: Object.fromEntries(found), metadata: Object.fromEntries(metadata) };
 };
 
-const [verb, path] = process.argv.slice(2);
-if (verb === 'write') {
+const [command, path] = process.argv.slice(2);
+if (command === 'write') {
   const model = sequential([bidirectional(lstm({ units: 3 })), dense({ units: 2 })]);
   const x = tensor(
     Float32Array.from({ length: 96 }, (_, i) => Math.sin(i)),

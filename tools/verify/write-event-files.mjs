@@ -1,5 +1,7 @@
-// Trains a small model with TensorBoard and CSV logs below the folder given, in two runs: one that is
-// aborted, and one that resumes it. Prints the events as JSON lines.
+// Trains a small model and writes TensorBoard and CSV logs, for comparison with TensorBoard's reader. The first run is
+// aborted, and a second run resumes it. Prints the events of both runs as JSON lines.
+//
+//   node tools/verify/write-event-files.mjs FOLDER
 import { join } from 'node:path';
 import { tensor } from '@unroll/core';
 import { dense, lstm, sequential } from '@unroll/nn';

@@ -232,7 +232,7 @@ test('errors say what to do', async () => {
     /There is no loss "mean"\. Choose one of .*mse/,
   );
   const model = network().compile({ loss: 'mse' });
-  await fails(() => model.fit(x, y.slice(1)), 'shape', /x has 48 examples .* and y has 47/);
+  await fails(() => model.fit(x, y.slice(1)), 'shape', /x has 48 examples .* but y has 47/);
   await fails(
     () => model.fit([[[1], [2]], [[3]]], [[1], [2]]),
     'shape',
