@@ -212,7 +212,7 @@ describe('invalid model files', () => {
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],
       [{ 'pipeline.json': '{' }, /pipeline\.json is damaged: it is not JSON/],
-      [{ 'pipeline.json': '{"format":"other"}' }, /not of a forecasting model/],
+      [{ 'pipeline.json': '{"format":"other"}' }, /does not belong to a forecasting model/],
       [
         { 'pipeline.json': '{"format":"unroll-forecast-1","model":"naive"}' },
         /damaged: fallback, target, .* missing/,
