@@ -7,7 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
-import { makeProject, manifestIn, npm, publishedPackages, programsIn } from './packed.mjs';
+import { makeProject, manifestIn, npm, programsIn, publishedPackages } from './packed.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const project = makeProject();
