@@ -56,7 +56,10 @@ export class Warnings {
     return warnings;
   }
 
-  /** Checks a batch. Outputs are checked for the first batch only, in {@link take}, where reading can wait. */
+  /**
+   * Checks the inputs of a batch; for the first batch, also the targets. Stores the first batch's outputs, which
+   * {@link take} checks, because reading them is asynchronous.
+   */
   checkBatch(batch: PreparedBatch, outputs: readonly MaskedSequence[]): void {
     this.#checkSequences(batch);
     if (this.#hasCheckedFirstBatch) return;

@@ -123,27 +123,27 @@ function isExamples(value: unknown): value is ExampleSet {
 
 /** Returns the targets of each output with a loss. */
 function targetsOf(network: Network, loss: Loss, y: ModelValues): Tensor[] {
-  const { names, trained } = outputsOf(network, loss);
-  const list = byLoss('y', y, names, trained) ?? [y as Values];
-  const missing = trained.findIndex((_, i) => (list[i] ?? null) === null);
+  const { names, lossIndices } = outputsOf(network, loss);
+  const list = byLoss('y', y, names, lossIndices) ?? [y as Values];
+  const missing = lossIndices.findIndex((_, i) => (list[i] ?? null) === null);
   if (missing < 0) return list.map((value) => toTensor(value as Values));
-  throw valueError(`y has no values for the output "${names[trained[missing]]}", which has a loss.`, {
-    output: names[trained[missing]],
+  throw valueError(`y has no values for the output "${names[lossIndices[missing]]}", which has a loss.`, {
+    output: names[lossIndices[missing]],
   });
 }
 
 /** Returns the weights for each output with a loss, or one tensor for all outputs. */
 function weightsOf(network: Network, loss: Loss, weights: ModelValues): Examples['sampleWeights'] {
-  const { names, trained } = outputsOf(network, loss);
-  const list = byLoss('sampleWeights', weights, names, trained);
+  const { names, lossIndices } = outputsOf(network, loss);
+  const list = byLoss('sampleWeights', weights, names, lossIndices);
   return list ? list.map((value) => (value === null ? null : toTensor(value))) : toTensor(weights as Values);
 }
 
-/** Returns the names of all outputs and, as `trained`, the indices of the outputs with a loss. */
-function outputsOf(network: Network, loss: Loss): { names: readonly string[]; trained: number[] } {
+/** Returns the names of all outputs, and the indices of the outputs with a loss. */
+function outputsOf(network: Network, loss: Loss): { names: readonly string[]; lossIndices: number[] } {
   const names = outputNames(network) ?? ['output'];
-  const trained = lossByOutput(loss, names).flatMap((spec, i) => (spec === null ? [] : [i]));
-  return { names, trained };
+  const lossIndices = lossByOutput(loss, names).flatMap((spec, i) => (spec === null ? [] : [i]));
+  return { names, lossIndices };
 }
 
 /**
@@ -155,12 +155,12 @@ function byLoss(
   what: string,
   values: ModelValues,
   names: readonly string[],
-  trained: readonly number[],
+  lossIndices: readonly number[],
 ): readonly (Values | null)[] | null {
-  const entries = isNamed(values) ? byName(what, values, names) : listOf(what, values, names, trained);
+  const entries = isNamed(values) ? byName(what, values, names) : listOf(what, values, names, lossIndices);
   if (entries === null || entries.length !== names.length) return entries;
-  const extra = names.find((_, i) => entries[i] !== null && !trained.includes(i));
-  if (extra === undefined) return trained.map((i) => entries[i]);
+  const extra = names.find((_, i) => entries[i] !== null && !lossIndices.includes(i));
+  if (extra === undefined) return lossIndices.map((i) => entries[i]);
   throw valueError(`${what} has values for the output "${extra}", which has no loss. Remove them.`, {
     output: extra,
   });
@@ -180,21 +180,24 @@ function byName(
   });
 }
 
-/** Checks the length of a list with one entry per output or per loss; null if the values are those of one output. */
+/**
+ * Returns the values as a list with one entry per output or per loss; null if they are the values of a single output.
+ * @throws UnrollError `value` for a list of another length
+ */
 function listOf(
   what: string,
   values: ModelValues,
   names: readonly string[],
-  trained: readonly number[],
+  lossIndices: readonly number[],
 ): readonly (Values | null)[] | null {
-  const listsOutputs = trained.length > 1 && isList(values, names.length);
+  const listsOutputs = lossIndices.length > 1 && isList(values, names.length);
   const hasNull = names.length > 1 && Array.isArray(values) && values.includes(null);
-  if (!listsOutputs && !hasNull && !isList(values, trained.length)) return null;
+  if (!listsOutputs && !hasNull && !isList(values, lossIndices.length)) return null;
   const list = values as readonly (Values | null)[];
-  if (list.length === names.length || list.length === trained.length) return list;
+  if (list.length === names.length || list.length === lossIndices.length) return list;
   throw valueError(
-    `${what} must have one entry for each of the ${trained.length} losses, or one for each of the ${names.length} ` +
+    `${what} must have one entry for each of the ${lossIndices.length} losses, or one for each of the ${names.length} ` +
       `outputs (null if it has no loss), got ${list.length}.`,
-    { [what]: list.length, outputs: names.length, losses: trained.length },
+    { [what]: list.length, outputs: names.length, losses: lossIndices.length },
   );
 }
