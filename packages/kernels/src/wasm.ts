@@ -93,7 +93,7 @@ class WasmMemory implements LinearMemory {
     return this.wasm.buffer;
   }
 
-  showCalls(): void {
+  updateCallViews(): void {
     const { calls, buffer } = this;
     calls.slots = new Int32Array(buffer, calls.at, callSlots);
     calls.floats = new Float32Array(buffer, calls.at, callSlots);
@@ -104,7 +104,7 @@ class WasmMemory implements LinearMemory {
     if (missing <= 0) return true;
     try {
       this.wasm.grow(missing);
-      this.showCalls();
+      this.updateCallViews();
       return true;
     } catch {
       return false; // over the limit, or out of memory
@@ -142,7 +142,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   if (!memory.reserve(memory.heapBase)) {
     throw new KernelLoadError(`no memory for ${maxThreads} threads of kernels`, 'wasm-failed');
   }
-  memory.showCalls();
+  memory.updateCallViews();
   pool.pool_configure(host.cores, host.mayWait ? 1 : 0, firstScratch);
 
   let started = 1;
