@@ -114,7 +114,7 @@ export class Heap {
   /** Allocates in the innermost arena and returns the address. */
   temporary(bytes: number): number {
     if (this.#began.length === 0) {
-      throw new UnrollError('scope', 'Temporary memory needs an open scope.');
+      throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
     }
     const size = align(Math.max(bytes, 1));
     const mark = this.#mark;
