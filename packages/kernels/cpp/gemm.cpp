@@ -271,9 +271,9 @@ Product part(Product p, int parts, int i) {
 }
 
 #ifndef UNROLL_INFERENCE_ONLY
-// Weight gradients sum many products into a small C. They are split into two halves of k, whose sums are added. Each of two
+// Weight gradients sum many products into a small C. k is split in two, and the two sums are added. Each of two
 // threads then reads and packs half of A and half of B; if C were split, both would need all of A or all of B. One thread
-// computes the same two halves, because results must not depend on the number of threads.
+// computes the same two sums, because results must not depend on the number of threads.
 bool wants_split_k(Way way, const Product& p) {
   return p.transA && (way == way_blocked || way == way_few_rows) && p.k >= 4 * KC &&
          (long)p.m * p.n <= scratch_floats() - products_scratch;

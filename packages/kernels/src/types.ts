@@ -34,7 +34,7 @@ export interface KernelModule {
   readonly activeThreads: number;
   /** Sets `threads` to count, at most maxThreads. */
   setThreads(count: number): void;
-  /** For tests: runs small jobs that check the thread pool, and returns the number of errors. Always 0 in inference-only builds. */
+  /** For tests: runs small jobs that check the thread pool; returns the number of errors (0 in inference-only builds). */
   checkPool(rounds: number): number;
   /** Why the native kernels did not load, if WebAssembly was loaded in their place. */
   readonly fallback?: KernelLoadError;

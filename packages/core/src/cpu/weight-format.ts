@@ -18,7 +18,7 @@ function formatOf(block: Block): WeightFormatName {
 /** Returns the format of the packed weights of a call. */
 export type FormatChoice = (call: ForwardCall, gates: Block | null) => WeightFormatName;
 
-/** Chooses float16 for inference with few rows and large matrices if it represents all weights exactly: half the bytes to read. */
+/** Chooses float16, half the bytes to read, for inference with few rows and large matrices that it represents exactly. */
 export function formatChoice({ kernels }: KernelModule): FormatChoice {
   const float16From = Array.from({ length: 16 }, (_, rows) => kernels.float16_from(rows));
   return ({ B, W, U }, gates) => {
