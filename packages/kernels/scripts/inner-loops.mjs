@@ -107,9 +107,12 @@ const bareCyclesOf = (processor, build, folder) => {
 const folder = mkdtempSync(join(tmpdir(), 'unroll-loops-'));
 try {
   const version = Number(/version (\d+)/.exec(run(MCA, ['--version']).stdout)?.[1]);
-  if (!(version >= 19)) throw new Error(`${MCA} must be version 19 or newer, got ${version}; install llvm-19 or set LLVM_MCA`);
+  if (!(version >= 19))
+    throw new Error(`${MCA} must be version 19 or newer, got ${version}; install llvm-19 or set LLVM_MCA`);
   const compiler = run(COMPILER, ['--version']).stdout.split('\n')[0];
-  console.log(`llvm-mca ${version}, ${compiler}. 100 %: the speed of multiply-adds without loads in the same model.\n`);
+  console.log(
+    `llvm-mca ${version}, ${compiler}. 100 %: the speed of multiply-adds without loads in the same model.\n`,
+  );
   for (const [build, flags] of Object.entries(BUILDS)) {
     const file = join(folder, `${build}.s`);
     run(COMPILER, [
