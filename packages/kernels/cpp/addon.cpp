@@ -1,13 +1,13 @@
-// The kernels as a Node-API addon that presents itself as the WebAssembly instance does: one linear memory, and the
-// same exported names taking offsets into it as plain numbers.
+// The kernels as a Node-API addon with the same interface as the WebAssembly instance: one linear memory, and exported
+// functions of the same names, which take offsets into that memory as numbers.
 //
 //   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes,
 //     activeThreads(), checkPool(rounds) }
-//   cpu: { isas: [...] }        the instruction sets of this build that this machine has, best first
+//   cpu: { isas: [...] }        the instruction sets of this build that this machine supports, best first
 //
-// The memory is reserved address space (16 GiB if the system allows it) and costs nothing until it is used. Offset 0 is
-// null. Every instance has its own memory and its own thread pool, so the addon can be loaded in several worker threads
-// at once; one instance must be used by the thread that made it, which JavaScript ensures.
+// The memory is reserved address space (16 GiB if the system allows it); unused parts cost nothing. Offset 0 is null. Every
+// instance has its own memory and thread pool, so several worker threads can load the addon. Only the thread that created an
+// instance can use it, because JavaScript does not share functions between threads.
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -40,7 +40,8 @@ namespace {
 
 // ---------------------------------------------------------------------------------------------------------- arguments
 
-// Each reads one JavaScript number as the kernel's own type; false if it is none (or an address outside of the memory).
+// Converts a JavaScript number to the type of a kernel's argument. Returns false if the value is not a number, or not an
+// address inside the memory.
 template <class T>
 bool read(napi_env env, napi_value value, const Instance& instance, T& out) {
   if constexpr (std::is_pointer_v<T>) {
@@ -72,7 +73,7 @@ napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t a
   return nullptr;
 }
 
-// Reads the slots of the call area as the fields of a struct, and remembers the one that does not fit.
+// Reads the slots of the call area one by one as the fields of a struct. Records the name of a field whose value is invalid.
 struct Slots {
   const Instance& instance;
   const double* at;
@@ -113,7 +114,7 @@ struct Kernel {
   napi_callback call;
 };
 
-// Kernels that take a struct.
+// Calls a kernel that takes a struct.
 template <auto function, const char* const* name, class Struct, size_t... index>
 napi_value call_with(void (*)(const Struct&), std::index_sequence<index...>, napi_env env, napi_callback_info info) {
   napi_value value;
@@ -134,6 +135,7 @@ napi_value call_with(void (*)(const Struct&), std::index_sequence<index...>, nap
   return nullptr;
 }
 
+// Calls a kernel that takes up to four arguments.
 template <auto function, const char* const* name, class Result, class... Args, size_t... index>
 napi_value call_with(Result (*)(Args...), std::index_sequence<index...>, napi_env env, napi_callback_info info) {
   constexpr size_t arity = sizeof...(Args);
@@ -196,8 +198,8 @@ constexpr size_t kernel_count = 0 UNROLL_KERNELS(COUNT);
 TABLE(avx512)
 TABLE(avx2)
 TABLE(baseline)
-// __builtin_cpu_supports also asks the operating system whether it saves the wide registers. Not every compiler
-// supports asking it for F16C, the conversion of float16.
+// __builtin_cpu_supports also checks that the operating system saves the wide registers. Some compilers do not support it for
+// F16C (the conversion of float16), so F16C is checked with cpuid.
 bool has_avx2() {
   unsigned a, b, c, d;
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
@@ -236,7 +238,7 @@ napi_value available_isas(napi_env env) {
   return list;
 }
 
-// Adds a function that keeps the instance alive.
+// Adds a function to an object. The function keeps the instance alive.
 napi_value add_function(napi_env env, napi_value object, const char* name, size_t arity, napi_callback callback,
                         Instance* instance) {
   napi_value function, length;
@@ -286,10 +288,10 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
-// Which part of a weight panel should stay in the L1 cache (see parallel.h). It pays where the core multiplies vectors faster
-// than the L2 cache delivers the weights of a tile: with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512
-// at half rate, so that whole panels are as fast there. Half of the L1 cache is for the panel, half for sums and rows.
-int chosen_panel_bytes([[maybe_unused]] const Isa& isa) {
+// Returns the default of panel_bytes (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
+// cache delivers the weights of a tile, that is, with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at
+// half rate, so whole panels are as fast there. Half of the L1 cache is for the panel, half for the sums and the rows.
+int default_panel_bytes([[maybe_unused]] const Isa& isa) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, size = 0;
   if (strcmp(isa.name, "avx512") || !__get_cpuid(0, &a, &b, &c, &d)) return 0;
@@ -297,7 +299,7 @@ int chosen_panel_bytes([[maybe_unused]] const Isa& isa) {
   if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
   const unsigned family = ((a >> 8) & 15) + ((a >> 20) & 255);
   if (amd && family <= 0x19) return 0;
-  const unsigned leaf = amd ? 0x8000001d : 4;  // caches; the first is the data cache of level 1
+  const unsigned leaf = amd ? 0x8000001d : 4;  // the leaf that describes the caches; subleaf 0 is the L1 data cache
   if (__get_cpuid_count(leaf, 0, &a, &b, &c, &d) && (a & 31) == 1)
     size = ((b >> 22) + 1) * (((b >> 12) & 1023) + 1) * ((b & 4095) + 1) * (c + 1);
   return int(size ? size : 32768) / 2;
@@ -322,7 +324,7 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
 
   const Isa* isa = choose_isa(wanted);
   if (!isa) {
-    std::string text = std::string("the instruction set \"") + wanted + "\" is not available on this machine; it has";
+    std::string text = std::string("the instruction set \"") + wanted + "\" is not available on this machine; available are:";
     for (const Isa& other : isas) {
       if (other.available()) text += std::string(" ") + other.name;
     }
@@ -330,13 +332,13 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     return nullptr;
   }
 
-  double panel = chosen_panel_bytes(*isa);
+  double panel = default_panel_bytes(*isa);
   if (read_option(env, options, "panelBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &panel));
   unroll::panel_bytes = static_cast<int>(panel);
 
   Instance* instance = new Instance;
   instance->pool = unroll::pool_create(static_cast<int>(cores));
-  instance->references = 1;  // this function's own, until all others are taken
+  instance->references = 1;  // held by this function until it returns
   napi_value buffer = make_memory(env, instance, static_cast<uint64_t>(reserve) & ~uint64_t(65535));
   napi_value result = nullptr, memory, exports;
   auto fill = [&]() -> napi_value {

@@ -1,4 +1,4 @@
-// An instance of the kernels in Node: its linear memory, its thread pool, and how long both live. For addon.cpp alone.
+// An instance of the kernels in Node: its linear memory, its thread pool, and their lifetime. Only addon.cpp includes this.
 #pragma once
 #define NAPI_VERSION 8
 #include <node_api.h>
@@ -11,7 +11,7 @@
 
 namespace {
 
-// Leaves the calling function with a JavaScript exception pending if a Node-API call fails.
+// Makes a Node-API call. If it fails, throws a JavaScript exception and returns from the calling function.
 #define TRY(call)                                                                              \
   do {                                                                                         \
     if ((call) != napi_ok) return failed(env, #call);                                          \
@@ -29,11 +29,11 @@ napi_value failed(napi_env env, const char* what) {
 struct Instance {
   char* base = nullptr;
   uint64_t size = 0;
-  bool mapped = false;      // mapped here: must be unmapped
-  napi_env env = nullptr;   // otherwise the environment that owns the buffer,
-  napi_ref held = nullptr;  // and the reference that keeps it
+  bool mapped = false;      // true: the memory was mapped by map_buffer and must be unmapped
+  napi_env env = nullptr;   // if not mapped: the environment of the buffer
+  napi_ref held = nullptr;  // if not mapped: the reference that keeps the buffer alive
   unroll::Pool* pool = nullptr;
-  int references = 0;  // functions and buffers that JavaScript still holds
+  int references = 0;  // the number of functions and buffers in JavaScript that use the instance
 
   ~Instance() {
     unroll::pool_destroy(pool);
@@ -46,7 +46,7 @@ void release(Instance* instance) {
   if (--instance->references == 0) delete instance;
 }
 
-// While a kernel runs, its instance's pool is the current one and denormal numbers count as zero.
+// While it exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
 struct Entered {
   unroll::Pool* outer;
 #if defined(__x86_64__)
@@ -73,13 +73,13 @@ struct Entered {
 
 // ------------------------------------------------------------------------------------------------------------- memory
 
-// What an external buffer's finalizer needs. Node may call the finalizer of a buffer whose creation failed, and late: a
-// Lease that was never taken is then left as it is.
+// The data of the finalizer of an external buffer. Node may call the finalizer even if the buffer could not be created, and
+// may do so later; it then does nothing, because the Lease was not taken.
 struct Lease {
   Instance* instance;
   bool taken = false;
 };
-void end_lease(napi_env, void*, void* hint) {
+void finalize_buffer(napi_env, void*, void* hint) {
   Lease* lease = static_cast<Lease*>(hint);
   if (!lease->taken) return;
   release(lease->instance);
@@ -92,8 +92,8 @@ void clear_exception(napi_env env) {
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
 }
 
-// Excludes the memory from child processes: otherwise starting one can fail because the system counts memory that is never
-// used. Asks for huge pages: with small ones a large model's weights need more pages than the TLB holds.
+// Excludes the memory from child processes; otherwise starting one can fail, because the system also counts unused memory.
+// Requests huge pages; the weights of a large model need more small pages than the TLB has entries.
 void advise(char* base, uint64_t size) {
 #ifdef MADV_DONTFORK
   const uintptr_t page = 65536;  // a multiple of every page size
@@ -107,13 +107,14 @@ void advise(char* base, uint64_t size) {
 #endif
 }
 
-// Reserves address space as an external buffer. No memory is committed, whatever the overcommit policy of the system.
+// Reserves address space and returns it as an external buffer, or null if that fails. No memory is committed, whatever the
+// overcommit policy of the system.
 napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
   void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return nullptr;
   Lease* lease = new Lease{instance};
   napi_value buffer = nullptr;
-  if (napi_create_external_arraybuffer(env, base, size, end_lease, lease, &buffer) != napi_ok) {
+  if (napi_create_external_arraybuffer(env, base, size, finalize_buffer, lease, &buffer) != napi_ok) {
     clear_exception(env);
     munmap(base, size);
     return nullptr;
@@ -127,9 +128,9 @@ napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
   return buffer;
 }
 
-// A buffer of V8's own, for hosts that allow no external ones, or none so long (Node 20: 4 GiB). Zeroed memory of this
-// size comes untouched from the system, so it costs nothing either.
-napi_value own_buffer(napi_env env, Instance* instance, uint64_t size) {
+// Returns a buffer that V8 allocates, or null if that fails. Used if the host does not allow external buffers, or none of this
+// size (Node 20: 4 GiB). The system provides such large zeroed memory without writing to it, so unused parts cost nothing.
+napi_value allocate_buffer(napi_env env, Instance* instance, uint64_t size) {
   napi_value buffer = nullptr;
   void* base;
   if (napi_create_arraybuffer(env, size, &base, &buffer) != napi_ok || !base ||
@@ -144,12 +145,13 @@ napi_value own_buffer(napi_env env, Instance* instance, uint64_t size) {
   return buffer;
 }
 
+// Creates the linear memory of an instance, smaller than `bytes` if necessary, and returns its buffer.
 napi_value make_memory(napi_env env, Instance* instance, uint64_t bytes) {
   for (uint64_t size = bytes; size >= 1 << 20; size /= 4) {
     if (napi_value buffer = map_buffer(env, instance, size)) return buffer;
-    if (napi_value buffer = own_buffer(env, instance, size)) return buffer;
+    if (napi_value buffer = allocate_buffer(env, instance, size)) return buffer;
   }
-  napi_throw_error(env, "ERR_UNROLL_MEMORY", "the system refused address space for the kernels' memory; raise the limit on virtual memory (ulimit -v)");
+  napi_throw_error(env, "ERR_UNROLL_MEMORY", "the system refused to reserve address space for the memory of the kernels; raise the limit on virtual memory (ulimit -v)");
   return nullptr;
 }
 

@@ -1,4 +1,4 @@
-// What the recurrent cells share: see cells.h.
+// The functions that all recurrent cells use; cells.h describes them.
 #include "cells.h"
 
 namespace unroll::UNROLL_ISA {
@@ -20,8 +20,8 @@ void take_inputs(const Forward& s, long t, const Part& part) {
 }
 
 #if UNROLL_FLOAT16
-// float16 gains nothing if the weights fit the inner caches, or if the arithmetic of many rows takes longer than loading
-// them.
+// float16 is not faster if the weights fit in the inner caches, or if there are so many rows that the arithmetic takes
+// longer than loading the weights.
 int float16_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split ? uncached : 0; }
 #else
 int float16_from(int) { return 0; }
@@ -29,9 +29,9 @@ int float16_from(int) { return 0; }
 
 void pack_bias(int n, const float* b, const float* plus, float* packed) {
   for (int i = 0; i < n; i += VL) {
-    const int some = smaller(n - i, VL);
-    const v first = b ? load(b + i, some) : splat(0);
-    store(packed + i, plus ? first + load(plus + i, some) : first);
+    const int count = smaller(n - i, VL);
+    const v first = b ? load(b + i, count) : splat(0);
+    store(packed + i, plus ? first + load(plus + i, count) : first);
   }
 }
 

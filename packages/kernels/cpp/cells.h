@@ -1,7 +1,7 @@
-// What the recurrent cells share: the arrays of a sequence, packed weights, and the products over them.
+// Code that all recurrent cells use: the arrays of a sequence, the packed weights, and the matrix products with them.
 //
-// Weights are packed by PANELS (tile.h): each gate has its own, several vectors of units wide. The sums of all gates of the
-// same units are computed one after another, and the cell uses them while they are in the L1 cache. (The LSTM uses
+// Weights are packed in PANELS (tile.h), several vectors of units wide. Each gate has its own panels. The sums of all gates
+// are computed one after another for the same units, and the cell uses them while they are in the L1 cache. (The LSTM uses
 // another layout, see lstm.cpp.)
 #pragma once
 #include "kernels_impl.h"
@@ -10,14 +10,14 @@
 namespace unroll::UNROLL_ISA {
 
 // ------------------------------------------------------------------------------------------------- sequences and steps
-// Row t of xh.
+// Returns row t of xh.
 FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.x ? t & 1 : t) * s.B * (s.I + s.H); }
 FORCE_INLINE float* row_of(const GruBackward& s, long t) { return (float*)s.xh + t * s.B * (s.I + s.H); }
 
-// Step t of a sequence: where its arrays begin, and how h is read and written. Null where there is none.
+// Step t of a sequence: the addresses of its arrays, and functions that read and write h. A missing array is null.
 struct Step {
   const float *x, *before, *mask, *output_mask, *rmask;  // x: row t of xh; before: h_{t-1} without dropout
-  float *hs, *xh, *y;                             // where h_t goes
+  float *hs, *xh, *y;                             // where h_t is written
   long row, beforeRow, hsRow, yRow;
 
   template <class Call>
@@ -33,9 +33,9 @@ struct Step {
     else
       y = nullptr, yRow = 0;
   }
-  // n lanes of row b from `unit` on.
+  // Returns h_{t-1} of n units of row b, from `unit` on, without dropout.
   v h_before(long b, long unit, int n) const { return load(before + b * beforeRow + unit, n); }
-  // As the products see it.
+  // Like h_before, but with recurrent dropout, as in the products.
   v h_dropped(long b, long unit, int n) const { return load(x + b * row + row - hsRow + unit, n); }
   bool valid(long b) const { return !mask || mask[b] != 0; }
   void put_h(long b, long unit, int n, v h) const {
@@ -46,34 +46,34 @@ struct Step {
   }
 };
 
-// Before the first step: inputs of masked steps become 0, so that a NaN there does not reach the gradients of weights as
-// 0 * NaN.
+// Sets the inputs of masked steps to 0 before the first step. Otherwise a NaN there would reach the gradients of the weights
+// as 0 * NaN.
 void clear_masked(const Forward& s);
 
-// With up to rows_to_split rows, threads split the units. A thread more costs a barrier in each step, which pays from
-// enough_for_a_barrier operations on.
+// With up to rows_to_split rows, threads split the units and meet at a barrier in each step. One more thread pays off for
+// every enough_for_a_barrier floating-point operations of a step.
 constexpr double enough_for_a_barrier = 8e4;
 
-// What one thread works on: some rows of the batch and some panels of units.
+// The work of one thread: a range of rows of the batch and a range of panels of units.
 struct Part {
-  int first, last;  // rows
-  int from, to;     // panels, and their units:
-  int unit, end;
+  int first, last;  // the rows [first, last)
+  int from, to;     // the panels [from, to)
+  int unit, end;    // the units [unit, end) of these panels
 };
 
-// Copies the inputs of step t, for the rows of a part, if s.x is given.
+// Copies the inputs of step t to xh for the rows of a part. Does nothing if s.x is null.
 void take_inputs(const Forward& s, long t, const Part& part);
 
-// body(part) for the whole of [0, B) x [0, H), one part a thread. Rows are split where there are enough: those run all
-// steps without synchronising. With few rows each thread would read all weights, so the units are split instead. Then
-// every thread waits for the others (team_barrier) before it reads the results of other units.
+// Splits [0, B) x [0, H) into one part per thread and calls body(part) for each. With more than rows_to_split rows, threads
+// split the rows and run all steps without synchronising. With fewer rows each thread would still read all weights, so
+// threads split the units instead; then every thread waits for the others (team_barrier) before it reads their results.
 template <class Body>
 void over_parts(const Steps& s, double operations, const Body& body) {
   const Panels panels(s.H);
   if (s.B > rows_to_split)
     return over_ranges(s.B, operations, [&](int first, int last) { body(Part{first, last, 0, panels.count, 0, s.H}); });
   const int enough = larger(1, (int)(operations / larger(1, s.T) / enough_for_a_barrier));
-  // An operation takes longer where each weight serves a few rows only.
+  // An operation takes longer if each weight is used for only a few rows.
   const int threads = smaller(smaller(worthwhile_threads(1.5 * operations), enough), panels.count);
   team(threads, [&](int i) {
     const int from = split(panels.count, threads, i), to = split(panels.count, threads, i + 1);
@@ -81,7 +81,7 @@ void over_parts(const Steps& s, double operations, const Body& body) {
   });
 }
 
-// The full gradient of h_t for n units of row b.
+// Returns the full gradient of h_t (dh plus dy) for n units of row b, and stores it in dhAll if that is not null.
 FORCE_INLINE v gradient_of_h(const Backward& s, long t, long b, long unit, int n) {
   const long at = t * s.B + b;
   v dh = load(s.dh + b * s.H + unit, n);
@@ -91,11 +91,12 @@ FORCE_INLINE v gradient_of_h(const Backward& s, long t, long b, long unit, int n
 }
 
 // ----------------------------------------------------------------------------------------------------- packed weights
-// Packed weights begin with a header that says their WeightFormat: one number, and padding that keeps the weights aligned.
+// Packed weights begin with a header: their WeightFormat as one number, then padding that keeps the weights aligned.
 constexpr int header = 16;
 FORCE_INLINE int format_of(const float* packed) { return (int)packed[0]; }
 
-// What each cell packs after the header, for forward and for backward: see pack.cpp, which calls them.
+// The size and the packing of the weights of each cell, for forward (without the header) and for backward. pack.cpp calls
+// these functions.
 int rnn_size(int I, int H, int format);
 int lstm_size(int I, int H, int format);
 int gru_size(int I, int H, int format);
@@ -112,17 +113,18 @@ void lstm_pack_backward(int H, const float* U, float* packed);
 void gru_pack_backward(int H, const float* U, float* packed);
 
 // ----------------------------------------------------------------------------------------------- inputs of many steps
-// With few rows the time of a step is the time to load its weights from the L2 cache. The products of the inputs are then
-// computed for many steps at once, in scratch memory, so that their weights are loaded once for all of these steps.
-// few_rows is the largest batch that gains: with more rows, or narrow vectors, the arithmetic takes longer than loading.
+// With few rows, a step takes as long as loading its weights from the L2 cache. The products x W are therefore computed for
+// many steps at once, in scratch memory, which loads W only once for all of these steps. few_rows is the largest batch for
+// which this is faster: with more rows, or narrow vectors, the arithmetic takes longer than loading.
 constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
-// With more weights than this (in floats) the last-level cache does not hold them, and up to rows_to_split rows gain.
+// More weights than this (in floats) do not fit in the last-level cache. Then it is faster for up to rows_to_split rows.
 constexpr long uncached = 4l << 20;
 
-class Ahead {
+// The products of the inputs, computed for many steps before the steps run.
+class PrecomputedInputs {
   const Forward& s;
-  const int steps;  // computed at once
+  const int steps;  // how many are computed at once; 0: none, the products are not precomputed
 
   static bool wanted(const Forward& s, long row) {
     if (s.B == 0 || row == 0) return false;
@@ -132,10 +134,10 @@ class Ahead {
  public:
   const long row;  // floats of one row of sums
 
-  Ahead(const Forward& s, int row)
+  PrecomputedInputs(const Forward& s, int row)
       : s(s), steps(wanted(s, row) ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
-  // The sums of step t; null if each step multiplies its inputs together with h. Call it for every step in order.
-  // make(n, x, out) computes the sums of n rows of inputs.
+  // Returns the sums of step t, or null if each step multiplies its inputs together with h. Call it for every step in
+  // order. make(n, x, out) must compute the sums of n rows of inputs.
   template <class Make>
   const float* at(long t, const Make& make) const {
     if (steps == 0) return nullptr;
@@ -145,7 +147,7 @@ class Ahead {
   }
 };
 
-// call(float()) or call(half()): the one place that knows which type stores which WeightFormat.
+// Returns call(float()) or call(half()), whichever type stores the WeightFormat.
 template <class Call>
 FORCE_INLINE auto with_weights(int format, const Call& call) {
 #if UNROLL_FLOAT16
@@ -153,23 +155,24 @@ FORCE_INLINE auto with_weights(int format, const Call& call) {
 #endif
   return call(float());
 }
-// Whether the activations are those that most models have, and that the cells have code of their own for.
+// Returns whether the activations are the usual tanh and sigmoid, for which the cells have specialised code.
 FORCE_INLINE bool standard_activations(int act, int ract) { return act == a_tanh && ract == a_sigmoid; }
 
-// An activation is a long chain of dependent operations. With narrow vectors it is faster to compute the standard gates of
-// a whole tile before its cells, because more chains overlap. With wide vectors the extra stores cancel the gain.
+// Whether the gates of a whole tile are computed before its cells, if the activations are standard. An activation is a long
+// chain of dependent operations, and this way more chains overlap. With wide vectors the extra stores cancel the gain.
 constexpr bool gates_first = VL == 4;
 
 // ------------------------------------------------------------------------------------------------- products by panels
-// In floats.
+// Returns the size in floats of n columns and k rows packed in panels.
 template <class Weight = float>
 constexpr int panels_size(int k, int n) {
   return (int)(whole_vectors(n) * (long)k * sizeof(Weight) / sizeof(float));
 }
 
-// b [n] | null, plus another, as a row of whole vectors.
+// Packs the sum of two biases b and plus [n], each of which may be null (0), as whole vectors.
 void pack_bias(int n, const float* b, const float* plus, float* packed);
-// Panels of n columns and of the rows of several matrices, one below another; ld floats between rows.
+// Packs n columns of several matrices in panels, with the rows of the matrices one below another. The rows of each matrix
+// are ld floats apart.
 struct Matrix {
   const float* at;
   int count;
@@ -183,10 +186,11 @@ void pack_panels(int n, long ld, const Matrix (&rows)[N], Weight* packed) {
       packed += (long)r.count * panels.width(p) * VL;
     }
 }
-// Panels of the transpose of U [n][k], ld floats between its rows.
+// Packs the transpose of U [n][k], whose rows are ld floats apart, in panels.
 void pack_transposed(int n, int k, const float* U, long ld, float* packed);
 
-// k numbers of each row of a, times rows [from, from + k) of panels that hold `depth` rows (0: just those k).
+// A product: k numbers of each row of a, times the rows [from, from + k) of panels of `depth` rows (0: the panels have k
+// rows).
 template <class Weight = float>
 struct Factor {
   const float* a;
@@ -197,20 +201,21 @@ struct Factor {
   long panel_size(int columns) const { return (long)(depth ? depth : k) * columns; }
 };
 
-// Rows of whole vectors that sums are added to: none, one for all (row 0) or one each.
+// What sums are added to, in whole vectors: nothing (at is null), one row for all (row 0), or one row for each, `row` floats
+// apart.
 struct Start {
   const float* at = nullptr;
   long row = 0;
 };
 
-// start + x + y. y.k may be 0.
+// The sum start + x + y. There is no y if y.k is 0.
 template <class Weight = float>
 struct Sum {
   Start start;
   Factor<Weight> x, y = {};
 };
 
-// The tiles of rows that work in turn: tile i has the rows [at[i], at[i + 1]).
+// Tiles of rows that take a part of k in turn (see Parts in tile.h). Tile i has the rows [at[i], at[i + 1]).
 struct Turn {
 #if UNROLL_PARTS
   int tiles;
@@ -218,7 +223,7 @@ struct Turn {
   static constexpr int tiles = 1;
 #endif
   int at[most_in_turn + 1];
-  // The turn that begins at tile `first` of the rows [from, to), which are cut into `count` tiles.
+  // The rows [from, to) are cut into `count` tiles; this turn begins with tile `first`.
   Turn(int from, int to, int count, int first) {
 #if UNROLL_PARTS
     tiles = smaller(count - first, panel_bytes ? most_in_turn : 1);
@@ -227,28 +232,28 @@ struct Turn {
   }
 };
 
-// A tile of each of several sums for each tile of rows; `some` panels of nv vectors from `column` on. Sum i of the j-th tile
-// of rows is at z + (j * count + i) * tile_size, in rows of some * nv vectors.
+// tiles computes `count` sums for each tile of rows of a turn, over panel_count panels of nv vectors from `column` on. Sum i
+// of the j-th tile of rows is stored at z + (j * count + i) * tile_size, in rows of panel_count * nv vectors.
 constexpr int tile_size = accumulators * VL;
 template <class Weight>
-FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start, int nv, int some, long b, int column,
+FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start, int nv, int panel_count, long b, int column,
                                     float* out) {
   const int width = nv * VL;
   const Weight* panel = f.packed + f.panel_size(column) + (long)f.from * width;
   return {f.k, f.a + b * f.aRow, f.aRow, panel, width, f.panel_size(width),
-          start.at ? start.at + b * start.row + column : nullptr, start.row, out, some * width};
+          start.at ? start.at + b * start.row + column : nullptr, start.row, out, panel_count * width};
 }
 #if UNROLL_PARTS
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int some, int column, float* z) {
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int panel_count, int column, float* z) {
   const auto product = [&](const Factor<Weight>& f, const Start& start, float* z, bool resume) {
     const Parts parts(f.k, nv * VL * sizeof(Weight));
     for (int p = 0; p < parts.count; p++)
       for (int i = 0; i < rows.tiles; i++) {
         const int b = rows.at[i], m = rows.at[i + 1] - b;
-        auto t = tile_of(f, start, nv, some, b, column, z + i * count * tile_size);
+        auto t = tile_of(f, start, nv, panel_count, b, column, z + i * count * tile_size);
         parts.cut(t, m, p, i == 0, resume);
-        tile(m, nv, some, t);
+        tile(m, nv, panel_count, t);
       }
   };
   for (int i = 0; i < count; i++, sums++, z += tile_size) {
@@ -258,18 +263,19 @@ NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv
 }
 #else
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int some, int column, float* z) {
-  const long b = rows.at[0], m = rows.at[1] - b, row = some * nv * VL;
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int panel_count, int column, float* z) {
+  const long b = rows.at[0], m = rows.at[1] - b, row = panel_count * nv * VL;
   for (; count > 0; count--, sums++, z += tile_size) {
-    tile(m, nv, some, tile_of(sums->x, sums->start, nv, some, b, column, z));
-    if (sums->y.k) tile(m, nv, some, tile_of(sums->y, {z - column - b * row, row}, nv, some, b, column, z));
+    tile(m, nv, panel_count, tile_of(sums->x, sums->start, nv, panel_count, b, column, z));
+    if (sums->y.k) tile(m, nv, panel_count, tile_of(sums->y, {z - column - b * row, row}, nv, panel_count, b, column, z));
   }
 }
 #endif
 
-// The sums for the rows and the panels (of n columns) of a part, tile by tile: finish(z, zRow, b, m, column, columns) gets
-// z as above, zRow floats a row. Every other step runs backwards over the panels, because the weights that the previous
-// step used last are still in the caches.
+// Computes the sums for the rows and panels of a part (the panels of all parts have n columns), tile by tile, and passes
+// each tile to finish(z, zRow, b, m, column, columns): m rows from b on, with the sums in z as above, zRow floats per row.
+// Every other step goes through the panels in reverse order, because the weights that the previous step used last are still
+// in the caches.
 template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
   alignas(64) float z[most_in_turn * N * tile_size];
@@ -279,26 +285,26 @@ FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight>
   const bool back = t % 2;
   for (int from = part.from, to = part.to; from < to;) {
     const int first = back ? to - 1 : from, nv = panels.width(first), count = ceil_div(rows, most_rows(nv));
-    const int some = panels.together(first, back ? from - 1 : to, ceil_div(rows, count));
-    const int column = panels.column(back ? to -= some : from), width = some * nv * VL;
-    if (!back) from += some;
+    const int panel_count = panels.together(first, back ? from - 1 : to, ceil_div(rows, count));
+    const int column = panels.column(back ? to -= panel_count : from), width = panel_count * nv * VL;
+    if (!back) from += panel_count;
     for (int i = 0; i < count;) {
       const Turn turn(part.first, part.last, count, i);
       i += turn.tiles;
-      tiles(N, sums, turn, nv, some, column, z);
+      tiles(N, sums, turn, nv, panel_count, column, z);
       for (int j = 0; j < turn.tiles; j++)
         finish(z + j * N * tile_size, width, turn.at[j], turn.at[j + 1] - turn.at[j], column, smaller(n - column, width));
     }
   }
 }
 
-// out [n][..] = start + x for the panels of a part, in whole vectors.
+// Computes out = start + x for n rows and the panels of a part, in whole vectors. Rows of out are outRow floats apart.
 template <class Weight>
 void panel_sums(int columns, int n, const Part& part, const float* start, const Factor<Weight>& x, float* out,
                 long outRow);
 
-// dh = (x + y) * rmask (+ dh if `add`) for the rows of a part that are valid at step t: the gradient of h_{t-1} from
-// that of the gates.
+// Computes the gradient of h_{t-1} from the gradients of the gates, for the rows of a part that are valid at step t:
+// dh = (x + y) * rmask, plus dh if `add`.
 void back_through(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
                   const Part& part);
 

@@ -45,7 +45,7 @@ FORCE_INLINE v apply(v x) {
   }
 }
 
-// n is a number of whole vectors.
+// n must be a multiple of VL.
 template <int op>
 void unary_loop(const float* x, float* y, int n) {
   for (int i = 0; i < n; i += VL) store(y + i, apply<op>(load(x + i)));
@@ -69,16 +69,17 @@ void unary(int op, const float* x, float* y, int n) {
     const int rest = (last - first) % VL, end = last - rest;
     loop(x + first, y + first, end - first);
     if (!rest) return;
-    v some = load(x + end, rest);
-    loop((float*)&some, (float*)&some, VL);
-    store(y + end, some, rest);
+    v padded = load(x + end, rest);
+    loop((float*)&padded, (float*)&padded, VL);
+    store(y + end, padded, rest);
   });
 }
 
 // ------------------------------------------------------------------------------------------------------------- binary
 namespace {
 
-// Special cases as in IEEE 754; within 1 ULP, in double precision: 2^(b * log2 a).
+// Returns a^b with an error of at most 1 ULP, and the special cases of IEEE 754. Computed as 2^(b * log2 a) in double
+// precision.
 __attribute__((noinline)) float power(float a, float b) {
   const float infinity = __builtin_inff();
   if (b == 0 || a == 1) return 1;
@@ -122,7 +123,7 @@ FORCE_INLINE v apply(v a, v b) {
     case b_sub: return a - b;
     case b_mul: return a * b;
     case b_div: return a / b;
-    case b_max: return select((a > b) | (a != a), a, b);  // a NaN on either side comes out
+    case b_max: return select((a > b) | (a != a), a, b);  // NaN if either is NaN
     case b_min: return select((a < b) | (a != a), a, b);
     case b_pow: return power(a, b);
     case b_eq: return flag(a == b);
@@ -135,7 +136,7 @@ FORCE_INLINE v apply(v a, v b) {
   }
 }
 
-// n is a number of whole vectors; a and b move by this many floats per vector: VL or 0.
+// n must be a multiple of VL. aStep and bStep (VL or 0): how many floats a and b advance per vector.
 template <int op>
 void binary_loop(const float* a, int aStep, const float* b, int bStep, float* y, int n) {
   for (; n > 0; n -= VL, a += aStep, b += bStep, y += VL) store(y, apply<op>(load(a), load(b)));
@@ -151,14 +152,15 @@ BinaryLoop binary_loop_of(int wanted) {
     return binary_loop<op>;
 }
 
-// n elements that lie `stride` apart.
+// Returns n elements that are `stride` apart.
 NOINLINE v read(const float* p, long stride, int n) {
   v r = {};
   for (int j = 0; j < n; j++) r[j] = p[j * stride];
   return r;
 }
 
-// y[i] = op(a[i*aStride], b[i*bStride]). The end of a row, and a row with gaps, are read a vector at a time.
+// y[i] = op(a[i*aStride], b[i*bStride]). The last elements of a row, and all elements of a row that is not contiguous, are
+// first gathered into vectors.
 void binary_row(BinaryLoop loop, const float* a, long aStride, const float* b, long bStride, float* y, int n) {
   v p = splat(*a), q = splat(*b);
   int i = 0;
@@ -167,10 +169,10 @@ void binary_row(BinaryLoop loop, const float* a, long aStride, const float* b, l
     loop(aStride ? a : (float*)&p, aStride * VL, bStride ? b : (float*)&q, bStride * VL, y, i);
   }
   for (; i < n; i += VL) {
-    const int few = smaller(n - i, VL);
-    p = read(a + i * aStride, aStride, few), q = read(b + i * bStride, bStride, few);
+    const int count = smaller(n - i, VL);
+    p = read(a + i * aStride, aStride, count), q = read(b + i * bStride, bStride, count);
     loop((float*)&p, VL, (float*)&q, VL, (float*)&p, VL);
-    store(y + i, p, few);
+    store(y + i, p, count);
   }
 }
 
@@ -198,9 +200,9 @@ void softmax(const Softmax& c) {
     const float* x = c.x + (long)first * n;
     float* y = c.y + (long)first * n;
     for (int r = first; r < last; r++, x += n, y += n) {
-      v most = select(valid, load_few(x + end, rest), low);
-      for (int i = 0; i < end; i += VL) most = apply<b_max>(most, load(x + i));
-      const float top = over_lanes(most, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
+      v largest = select(valid, load_few(x + end, rest), low);
+      for (int i = 0; i < end; i += VL) largest = apply<b_max>(largest, load(x + i));
+      const float top = over_lanes(largest, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
       const v t = load_few(x + end, rest) - top, e = exp(t);
       v sum = select(valid, e, splat(0));
       store_few(y + end, log ? t : e, rest);

@@ -1,7 +1,8 @@
-// Matrix products. Large ones are cut into blocks that fit the caches (KC deep, NC wide, MC high). B's block is packed into
-// panels, A's too if it is stored transposed, and the tile of tile.h runs over them. Three shapes are special: a few rows
-// use B unpacked; a few columns are computed as the transposed product; and if both operands are contiguous along k, the
-// product is a set of dot products. The choice depends on the shape alone, never on the number of threads.
+// Matrix products. Large ones are cut into blocks that fit in the caches (KC deep, NC wide, MC high). Each block of B is
+// packed into panels, and a block of A into tiles if A is stored transposed; the tile of tile.h computes their product. There
+// are three special cases: with few rows, B is not packed; with few columns, the transposed product is computed; and with few
+// rows and both operands contiguous along k, the product is computed as dot products. The choice depends only on the shapes,
+// not on the number of threads.
 #include "kernels_impl.h"
 #include "tile.h"
 
@@ -18,34 +19,37 @@ struct Product {
   float* C;
   long ldc;
   bool add;
-  const float* bias;  // without `add`
+  const float* bias;  // only if not `add`
 };
 
-// A's block and B's panels stay in the L2 cache (608 KiB of scratch); one panel of B at a time is in the L1 cache.
+// The block of A and the panels of B stay in the L2 cache (608 KiB of scratch memory); one panel of B at a time is in the L1
+// cache.
 constexpr int KC = 256, MC = 96, NC = 512;
 constexpr long products_scratch = KC * (MC + NC) + VL;
 static_assert(products_scratch <= scratch_floats());
 
-// Packs op(A)[first row.., first k..] as tiles [k][rows], the rows split evenly.
-// All tiles take some k before the next: tiles share the cache lines of A's stored rows, which are then read once.
+// Packs `rows` rows of op(A) from `row` on, and k columns from `from` on, as tiles [k][rows of the tile]. The rows are split
+// evenly. The loop packs 16 values of k of all tiles before the next 16, because the tiles share the cache lines of the
+// stored rows of A, which are then read only once.
 void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k, float* packed) {
-  constexpr int some = 16;
-  for (int j = 0; j < k; j += some)
+  constexpr int step = 16;
+  for (int j = 0; j < k; j += step)
     for (int i = 0; i < tiles; i++) {
-      const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first, end = smaller(k, j + some);
+      const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first, end = smaller(k, j + step);
       const float* a = p.A + (long)(from + j) * p.lda + row + first;
       float *to = packed + (long)first * k + j * m, *last = packed + (long)(first + m) * k - VL;
       for (int n = j; n < end; n++, a += p.lda, to += m)
         for (int r = 0; r < m; r += VL) {
           const int left = smaller(m - r, VL);
-          // Whole vectors are faster, and right where the next rows of this tile follow.
+          // Storing whole vectors is faster. The extra lanes are overwritten by the following rows of this tile.
           store(to + r, load(a + r, left), to + r <= last ? VL : left);
         }
     }
 }
 
-// One tile (`panels` of nv vectors) into C: directly if its width is whole vectors, else through a buffer. Only the direct
-// way has parts of k (see tile.h); their sums wait in C, and begin with C's values if the product is added to them.
+// Computes one tile (`panels` panels of nv vectors) and writes it to C: directly if all its vectors are full, otherwise
+// through a buffer. Only the direct case computes the parts of k (see tile.h) one by one: their sums are kept in C, and
+// begin with the values in C if `add`.
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add,
                const Parts& parts, int part, bool fetch) {
   float* C = p.C + row * p.ldc + column;
@@ -75,7 +79,7 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
     }
 }
 
-// One block of C: columns [column, column + the panels' n), a depth of k from `from` on, all rows.
+// Computes all rows of the columns [column, column + panels.n) of C, summed over [from, from + k).
 void block(const Product& p, int column, const Panels& panels, int from, int k, bool add) {
   float *packedA = scratch(), *packedB = packedA + KC * MC + VL;
   for (int j = 0; j < panels.count; j++)
@@ -105,7 +109,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
   }
 }
 
-// The general case.
+// Computes large products, block by block.
 void blocked(const Product& p) {
   const int vectors = ceil_div(p.n, VL), widths = ceil_div(p.n, NC), depths = ceil_div(p.k, KC);
   for (int w = 0; w < widths; w++) {
@@ -118,7 +122,7 @@ void blocked(const Product& p) {
   }
 }
 
-// A few rows and B not transposed: packing B would cost too much of what the product does.
+// Computes products with few rows and B not transposed. Packing B would take too long compared with the product.
 constexpr int few = 6 * most_rows(panel_vectors);
 constexpr int few_scratch = KC * (few + VL) + VL;
 void few_rows(const Product& p) {
@@ -140,17 +144,18 @@ void few_rows(const Product& p) {
     const int whole = p.n / VL, rest = p.n - whole * VL;
     for (int vector = 0; vector < whole;) {
       const int left = whole - vector, nv = smaller(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
-      const int some = most * nv <= left ? most : 1;
-      columns(vector * VL, some * nv * VL, nv, some, B + vector * VL, p.ldb);
-      vector += some * nv;
+      const int panels = most * nv <= left ? most : 1;
+      columns(vector * VL, panels * nv * VL, nv, panels, B + vector * VL, p.ldb);
+      vector += panels * nv;
     }
     if (!rest) continue;
-    pack_panel(B, p.ldb, k, p.n - rest, rest, 1, edge);  // B must not be read behind the ends of its rows
+    pack_panel(B, p.ldb, k, p.n - rest, rest, 1, edge);  // B must not be read beyond the ends of its rows
     columns(p.n - rest, rest, 1, 1, edge, VL);
   }
 }
 
-// M rows of A by N columns of B, both contiguous along k; C[i][j] is at C[i*rowStep + j*columnStep].
+// Computes the dot products of M rows of A and N columns of B, both contiguous along k. C[i][j] is at
+// C[i*rowStep + j*columnStep].
 template <int M, int N>
 void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, long rowStep, long columnStep, bool add) {
   v sum[M][N];
@@ -170,14 +175,15 @@ void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, l
   }
 }
 
-// Columns of a square of dot products. Wide squares serve few shapes, so the inference-only build has none.
+// The most columns of a block of dot products. Few shapes use wide blocks, so the inference-only build omits them.
 #ifdef UNROLL_INFERENCE_ONLY
 constexpr int wide_dots = 1;
 #else
 constexpr int wide_dots = 4;
 #endif
 
-// A [m][k] by B [n][k]: in squares of two by four, so that each load serves several sums.
+// Computes A [m][k] times the transpose of B [n][k], in blocks of 2 by 4 or 4 by 1 dot products, in which each load is used
+// for several sums.
 void all_dots(int m, int n, int k, const float* A, long lda, const float* B, long ldb, float* C, long rowStep,
               long columnStep, bool add) {
   for (int j = 0; j < n;) {
@@ -186,17 +192,17 @@ void all_dots(int m, int n, int k, const float* A, long lda, const float* B, lon
       const float *a = A + i * lda, *b = B + j * ldb;
       float* c = C + i * rowStep + j * columnStep;
       const int height = width == 4 ? (m - i >= 2 ? 2 : 1) : m - i >= 4 ? 4 : 1;
-      const auto squares = width == 4 ? (height == 2 ? dots<2, 4> : dots<1, 4>) : height == 4 ? dots<4, 1> : dots<1, 1>;
-      squares(k, a, lda, b, ldb, c, rowStep, columnStep, add);
+      const auto block_of_dots = width == 4 ? (height == 2 ? dots<2, 4> : dots<1, 4>) : height == 4 ? dots<4, 1> : dots<1, 1>;
+      block_of_dots(k, a, lda, b, ldb, c, rowStep, columnStep, add);
       i += height;
     }
     j += width;
   }
 }
 
-// A few columns: C^T = op(B)^T op(A)^T has a few rows.
+// Computes products with few columns: the transposed product C^T = op(B)^T op(A)^T has few rows.
 void few_columns(const Product& p) {
-  if (p.transA) {  // op(A)^T lies as it is stored; the rows of C^T go through a buffer
+  if (p.transA) {  // op(A)^T is A as stored; the rows of C^T are copied from a buffer
     constexpr int width = 4096;
     static_assert(few_scratch + width * VL <= scratch_floats());
     float* rows = scratch() + few_scratch;
@@ -247,7 +253,7 @@ void run(Way way, const Product& p) {
   }
 }
 
-// Part i of `parts` of C, cut along its longer side.
+// Returns part i of `parts` of the product, cut along the longer side of C.
 Product part(Product p, int parts, int i) {
   if (p.n >= p.m) {
     const int from = split(p.n, parts, i);
@@ -265,15 +271,15 @@ Product part(Product p, int parts, int i) {
 }
 
 #ifndef UNROLL_INFERENCE_ONLY
-// Weight gradients sum many products into a small C, so k is split in two and the two sums are added, also on one thread
-// (results must not depend on the threads). Each of two threads then reads and packs half of A and half of B; if C were
-// split, both would need all of A or all of B.
+// Weight gradients sum many products into a small C. k is split in two, and the two sums are added. Each of two
+// threads then reads and packs half of A and half of B; if C were split, both would need all of A or all of B. One thread
+// computes the same two sums, because results must not depend on the number of threads.
 bool wants_split_k(Way way, const Product& p) {
   return p.transA && (way == way_blocked || way == way_few_rows) && p.k >= 4 * KC &&
          (long)p.m * p.n <= scratch_floats() - products_scratch;
 }
 void split_k(Way way, const Product& p, int threads) {
-  float* second = scratch() + products_scratch;  // [m][n], the sum of the second half
+  float* second = scratch() + products_scratch;  // [m][n]: the sum of the second half
   const int parts = smaller(threads % 2 ? threads : threads / 2, larger(p.m, p.n));
   const auto job = [&](int i) {
     Product part_of_k = p;
@@ -311,9 +317,9 @@ void gemm(const Gemm& c) {
   Product whole = {c.transA != 0, c.transB != 0, m,   n,     k,          c.A, c.lda,
                    c.B,           c.ldb,         c.C, c.ldc, c.add != 0, c.add ? nullptr : c.bias};
   const Way way = choose(whole);
-  // Only the methods for large products add the bias themselves. In the others C is small.
-  const bool begin = k <= 0 ? !c.add : whole.bias && way != way_blocked && way != way_few_rows;
-  if (begin)
+  // Only blocked and few_rows add the bias themselves. For the others, C is small and is first set to the bias.
+  const bool initialise = k <= 0 ? !c.add : whole.bias && way != way_blocked && way != way_few_rows;
+  if (initialise)
     for (long i = 0; i < batch; i++)
       for (long r = 0; r < m; r++) {
         float* row = c.C + (long)i * c.strideC + r * c.ldc;
@@ -322,7 +328,7 @@ void gemm(const Gemm& c) {
           for (int j = 0; j < n; j += VL) store(row + j, load(c.bias + j, smaller(n - j, VL)), smaller(n - j, VL));
       }
   if (k <= 0) return;
-  if (begin) whole.add = true, whole.bias = nullptr;
+  if (initialise) whole.add = true, whole.bias = nullptr;
   const double operations = 2.0 * m * n * k;
   const int threads = worthwhile_threads(operations * batch);
 #ifndef UNROLL_INFERENCE_ONLY

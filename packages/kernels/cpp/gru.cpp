@@ -1,14 +1,16 @@
-// GRU with the reset after the product, over a whole sequence in one call, forward and backward.
+// GRU with the reset gate after the product (Keras: reset_after=True): one call runs a whole sequence, forward or backward.
 //
-//   z, r = ract(x W + h' U + b)    n = act(x Wh + b0h + r*q)    q = h' Uh + b1h    h = z*h' + (1-z)*n
+//   z, r = ract(x W + h' U + b)    n = act(x Wn + b0n + r*q)    q = h' Un + b1n    h = z*h' + (1-z)*n
+//   textbook: h = (1-z)*h' + z*n
 //
-// z and r sum over x and h' at once. n needs separate sums over x and h', because the reset gate multiplies only the second.
+// For z and r, one sum runs over x and h'. n needs separate sums over x and over h', because the reset gate multiplies only
+// the second one.
 #include "cells.h"
 #include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 
-// Packed: the biases of z and of r, and the two of n; then panels with the rows of W and U for z, for r and for n.
+// The packed weights are the biases of z, r, n (b0n) and q (b1n), then panels with the rows of W and U for z, r and n.
 int gru_size(int I, int H, int format) {
   const int biases = 4 * whole_vectors(H);
   return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
@@ -29,8 +31,9 @@ void gru_pack(const Pack& p, float* biases) {
 
 namespace {
 
-// The cell of row b and one vector of units (n of them real) from its four sums: z, r (or those gates, where gates_first),
-// n of x, n of h', tile_size apart. standard: the activations are tanh and the logistic function.
+// Computes the GRU cell for row b and one vector of units, of which the first n are valid. `sums` holds four vectors,
+// tile_size floats apart: the pre-activations of z and r (already activated if gates_first and the activations are
+// standard), then the sums over x and over h' of the candidate. standard: the activations are tanh and sigmoid.
 template <bool standard>
 FORCE_INLINE void cell(const GruForward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   const auto act = [&](v sum) { return standard ? tanh(sum) : any_activation(f.act, sum); };
@@ -47,23 +50,23 @@ FORCE_INLINE void cell(const GruForward& f, const Step& step, float* gates, cons
   step.put_h(b, unit, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
 }
 
-// The same for any activations and the last units.
+// Like cell, but for arbitrary activations, and for the last vector of units if it is not full.
 NOINLINE void any_cell(const GruForward& f, const Step& step, float* gates, const float* sums, long b, long unit, int n) {
   cell<false>(f, step, gates, sums, b, unit, n);
 }
 
-// All steps of a part.
+// Runs all steps for one part (the rows and units of one thread).
 template <class Weight>
 void forward(const GruForward& f, const Part& part) {
   const bool standard = standard_activations(f.act, f.ract);
   const int I = f.I, H = f.H, K = I + H, padded = whole_vectors(H);
   const float* biases = f.packed + header;
   const Weight* weights = (const Weight*)(biases + 4 * padded);
-  const Ahead inputs(f, 3 * padded);
+  const PrecomputedInputs inputs(f, 3 * padded);
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
-    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
         panel_sums(H, n, part, biases + gate * padded, Factor<Weight>{x, K, I, weights, gate * K, 3 * K},
                    out + gate * padded, inputs.row);
@@ -78,10 +81,10 @@ void forward(const GruForward& f, const Part& part) {
                               : any_cell(f, step, gates, sums + j, b, column + j, n);
         }
     };
-    // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
-    const float* start = ahead ? ahead : biases;
-    const long row = ahead ? inputs.row : 0;
-    const int skip = ahead ? I : 0;
+    // input_sums, if not null, holds the precomputed products of the inputs. If null, x and h' are summed together.
+    const float* start = input_sums ? input_sums : biases;
+    const long row = input_sums ? inputs.row : 0;
+    const int skip = input_sums ? I : 0;
     const auto sum = [&](const float* start, long row, int from, int k) {
       return Sum<Weight>{{start, row}, {step.x + from % K, K, k, weights, from, 3 * K}};
     };
@@ -103,7 +106,7 @@ void gru_forward(const GruForward& f) {
   });
 }
 
-// U of z and r transposed, then that of n.
+// Packed for backward: the transpose of the columns of U for z and r, then the transpose of those for n.
 int gru_backward_size(int H) { return panels_size(2 * H, H) + panels_size(H, H); }
 void gru_pack_backward(int H, const float* U, float* packed) {
   pack_transposed(H, 2 * H, U, 3 * H, packed);
@@ -112,7 +115,7 @@ void gru_pack_backward(int H, const float* U, float* packed) {
 
 namespace {
 
-// The gradient of the gates of row b at step t. dh keeps the part of the gradient that bypasses the gates.
+// Computes the gradients of the gates of row b at step t. Leaves in dh the part of the gradient that bypasses the gates.
 template <bool standard>
 FORCE_INLINE void cell_gradient(const GruBackward& f, const Step& step, long t, long b, int unit, int end) {
   const long H = f.H, at = t * f.B + b;

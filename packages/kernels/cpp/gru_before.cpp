@@ -1,14 +1,17 @@
-// GRU with the reset before the product, over a whole sequence in one call, forward and backward.
+// GRU with the reset gate before the product (Keras: reset_after=False): one call runs a whole sequence, forward or
+// backward.
 //
-//   z, r = ract(x W + h' U + b)    n = act(x Wh + bh + (r*h') Uh)    h = z*h' + (1-z)*n
+//   z, r = ract(x W + h' U + b)    n = act(x Wn + bn + (r*h') Un)    h = z*h' + (1-z)*n
+//   textbook: h = (1-z)*h' + z*n
 //
-// n needs r of all units. A step therefore has two phases: z and r, then n. The backward pass runs them in reverse order.
+// n depends on r of all units, so a step has two phases: first z and r, then n. The backward pass runs them in reverse
+// order.
 #include "cells.h"
 #include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 
-// Packed: the three biases, then panels with the rows of W and U for z, for r and for n.
+// The packed weights are the biases of z, r and n, then panels with the rows of W and U for z, r and n.
 int gru_before_size(int I, int H, int format) {
   const int biases = 3 * whole_vectors(H);
   return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
@@ -28,15 +31,16 @@ void gru_before_pack(const Pack& p, float* packed) {
 namespace {
 
 const float* bias_of(const Forward& f, int gate) { return f.packed + header + gate * whole_vectors(f.H); }
-// k numbers of each row of a, times the weights from row `from` on.
+// Returns the product of k columns of a and the packed rows [from, from + k).
 template <class Weight>
 Factor<Weight> factor_of(const Forward& f, const float* a, long aRow, int k, int from) {
   return {a, aRow, k, (const Weight*)bias_of(f, 3), from, 3 * (f.I + f.H)};
 }
 
-// z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: the initial value of the sums.
+// Computes z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: what the sums are
+// added to, the biases or the precomputed sums of the inputs; skip: how many leading columns of x those already include.
 template <class Weight>
-void resets(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
+void compute_gates(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
             const Part& part) {
   const int H = f.H, K = f.I + H;
   const auto sum = [&](int gate) {
@@ -56,9 +60,9 @@ void resets(const GruBeforeForward& f, const Step& step, long t, const Start& st
               });
 }
 
-// n and h for the same rows and units.
+// Computes n and h for the same rows and units.
 template <class Weight>
-void candidates(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates,
+void compute_states(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates,
                 const float* rh, const Part& part) {
   const int I = f.I, H = f.H, K = I + H;
   const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
@@ -78,25 +82,26 @@ void candidates(const GruBeforeForward& f, const Step& step, long t, const Start
               finish);
 }
 
+// Runs all steps for one part (the rows and units of one thread).
 template <class Weight>
 void forward(const GruBeforeForward& f, const Part& part) {
   const int I = f.I, H = f.H, K = I + H, padded = whole_vectors(H);
   const long BH = (long)f.B * H;
-  const Ahead inputs(f, 3 * padded);
+  const PrecomputedInputs inputs(f, 3 * padded);
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
-    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
         panel_sums(H, n, part, bias_of(f, gate), factor_of<Weight>(f, x, K, I, gate * K), out + gate * padded, inputs.row);
     });
-    // `ahead`, if not null, holds the products of the inputs. Otherwise the inputs are summed together with h.
-    const Start start = ahead ? Start{ahead, inputs.row} : Start{bias_of(f, 0)};
-    const int skip = ahead ? I : 0;
+    // input_sums, if not null, holds the precomputed products of the inputs. If null, x and h' are summed together.
+    const Start start = input_sums ? Start{input_sums, inputs.row} : Start{bias_of(f, 0)};
+    const int skip = input_sums ? I : 0;
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
-    resets<Weight>(f, step, t, start, skip, gates, rh, part);
+    compute_gates<Weight>(f, step, t, start, skip, gates, rh, part);
     team_barrier();
-    candidates<Weight>(f, step, t, start, skip, gates, rh, part);
+    compute_states<Weight>(f, step, t, start, skip, gates, rh, part);
     team_barrier();
   }
 }
@@ -113,7 +118,8 @@ void gru_before_forward(const GruBeforeForward& f) {
 
 namespace {
 
-// dz and dn of row b at step t; dr follows. dh keeps the part of the gradient that bypasses the gates.
+// Computes dz and dn of row b at step t, and sets dr to 0 (backward computes it later). Leaves in dh the part of the
+// gradient that bypasses the gates.
 FORCE_INLINE void cell_gradient(const GruBackward& f, const Step& step, long t, long b, int unit, int end) {
   const long H = f.H, at = t * f.B + b;
   const float* gates = f.gates + at * 3 * H;
@@ -141,7 +147,7 @@ void backward(const GruBackward& f, const Part& part) {
     team_barrier();
     const long at = t * f.B * 3 * H;
     float* dG = f.dG + at;
-    // d(r*h') = dn Uh^T gives dr and a part of dh'.
+    // Computes dr and a part of the gradient of h' from the gradient of r*h', which is dn Un^T.
     const auto finish = [&](const float* sums, long row, long b, int m, int column, int columns) {
       for (int i = 0; i < m; i++, b++, sums += row) {
         if (!step.valid(b)) continue;
@@ -150,9 +156,9 @@ void backward(const GruBackward& f, const Part& part) {
           float* dh = f.dh + b * H + u;
           const v product = load(sums + j), r = load(f.gates + at + b * 3 * H + H + u, n);
           store(dG + b * 3 * H + H + u, product * step.h_dropped(b, u, n) * slope(f.ract, r), n);
-          v through = product * r;
-          if (f.rmask) through *= load(f.rmask + b * H + u, n);
-          store(dh, load(dh, n) + through, n);
+          v dh_part = product * r;
+          if (f.rmask) dh_part *= load(f.rmask + b * H + u, n);
+          store(dh, load(dh, n) + dh_part, n);
         }
       }
     };

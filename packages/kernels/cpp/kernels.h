@@ -1,29 +1,31 @@
-// The kernels of Unroll: plain functions over memory. They know arrays, not tensors.
+// The kernels of Unroll: plain functions that work on arrays in memory, not on tensors.
 //
-// This header is the single source of the interface. The build reads it and writes from it the TypeScript types and calls
-// (src/interface.generated.ts, src/calls.generated.ts) and the lists that the addon and WebAssembly export
-// (cpp/list.generated.h): a name, an argument, a constant or an operation is declared only here.
+// This header is the only place where names, arguments, constants and operations are declared. The build generates from it
+// the TypeScript types and calls (src/interface.generated.ts, src/calls.generated.ts) and the lists of kernels that the
+// addon and WebAssembly export (cpp/list.generated.h).
 //
-// A kernel takes up to four arguments, or one struct. The caller writes the fields, those of the base first, into the call
-// area of the linear memory and passes its address: as the struct itself for WebAssembly, where every field takes four bytes,
-// and as doubles for the addon, which reads the struct from them. A field that may be null and is not given is 0.
+// A kernel takes up to four arguments, or one struct. The caller writes the fields of the struct, those of the base first,
+// into the call area of the linear memory and passes the address of that area. For WebAssembly the area has the layout of
+// the struct, where every field takes four bytes; for the addon it has one double per field. An omitted optional field
+// ("| null") is 0.
 //
 // Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
 // ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. Inside the kernels sequences are
-// TIME-MAJOR [T][B][...]. "null" means address 0: where a pointer may be null its comment says so. Nothing may alias
-// unless its comment says so. Results do not depend on the number of threads: an element's sum is formed in an order
-// fixed by the shapes alone.
+// TIME-MAJOR [T][B][...]. "null" means address 0. A pointer may be null, or overlap another array, only if its comment says
+// so. Results do not depend on the number of threads: the order in which the terms of a sum are added depends only on the
+// shapes.
 //
-// No libc, no STL and no exceptions behind this header: the same files are compiled for WebAssembly.
+// The files that implement this header use no libc, no STL and no exceptions, because they are also compiled for
+// WebAssembly.
 #pragma once
 #include <stdint.h>
 
 #ifndef KERNEL
-#error "include kernels_impl.h, which says where kernels are declared"
+#error "include kernels_impl.h instead: it defines KERNEL"
 #endif
 // Declares a kernel that only training and the benchmark call. The inference-only WebAssembly builds leave it out.
 #define TRAINING(result, name, arguments) KERNEL(result, name, arguments)
-// CODES(Group, names...) numbers names from 0; TypeScript sees the same lists. CONSTANT: a number for both languages.
+// CODES(Group, names...) numbers the names from 0. CONSTANT(name, value) defines an integer. TypeScript gets both too.
 #define CODES(group, ...) enum group : int32_t { __VA_ARGS__ };
 #define CONSTANT(name, value) constexpr int name = value;
 
@@ -31,35 +33,35 @@
 namespace unroll {
 CODES(UnaryOp, u_neg, u_abs, u_sign, u_square, u_sqrt, u_reciprocal, u_exp, u_log, u_tanh, u_sigmoid, u_hard_sigmoid,
       u_relu, u_softplus, u_floor, u_log1p, u_erf, u_is_finite)
-// The *_grad forms take (y, g): the function's own output and the incoming gradient.
+// The *_grad operations take (y, g): the output of the function and the incoming gradient.
 CODES(BinaryOp, b_add, b_sub, b_mul, b_div, b_max, b_min, b_pow, b_eq, b_gt, b_ge, b_tanh_grad, b_sigmoid_grad,
       b_hard_sigmoid_grad, b_relu_grad)
 CODES(ReduceOp, r_sum, r_max, r_min, r_sum_squares)
 // Activations of the fused cells.
 CODES(Activation, a_tanh, a_sigmoid, a_relu, a_hard_sigmoid, a_linear)
-// The recurrent cells that have kernels: c_gru with the reset after the product, c_gru_before with the reset before it.
+// The recurrent cells that have kernels. The reset gate is applied after the product in c_gru, and before it in c_gru_before.
 CODES(Cell, c_rnn, c_lstm, c_gru, c_gru_before)
-// How packed recurrent weights are stored. The packed weights carry their format, so that forward needs none.
+// How packed recurrent weights are stored. The packed weights contain their format, so the forward kernels do not take it.
 CODES(WeightFormat, w_float32, w_float16)
 
-// Up to this many rows of a batch, threads split the hidden units, and forward takes no inputs in turn (see Forward::x).
+// If a batch has at most this many rows, threads split the hidden units, and Forward::x must be null.
 CONSTANT(rows_to_split, 8)
-// The most threads of a native pool, the caller's included.
+// The most threads of a thread pool, including the caller.
 CONSTANT(most_threads, 128)
-// Doubles in the call area: the fields of the largest struct fit.
+// The number of doubles in the call area, enough for the fields of the largest struct.
 CONSTANT(call_slots, 32)
-// Pages of memory that a WebAssembly module starts with.
+// The number of memory pages that a WebAssembly module starts with.
 CONSTANT(initial_pages, 16)
 }  // namespace unroll
 
 // ----------------------------------------------------------------------------------------------------------- structs
 namespace unroll {
-// y (contiguous, shape[0..rank)) = op(a, b), a and b read with strides, 0 where they are broadcast.
+// y = op(a, b). y is contiguous and has shape[0..rank). a and b are read with strides, which are 0 on broadcast axes.
 struct Binary {
   int op;              // BinaryOp
   const float* a;
   const float* b;
-  float* y;            // may be a or b where that one is not broadcast
+  float* y;            // may be a or b if that one is not broadcast
   int rank;            // at most 8
   const int32_t* dims; // rank shapes, rank strides of a, rank strides of b
 };
@@ -74,7 +76,7 @@ struct Reduce {
   int inner;
 };
 
-// C[m][n] (+)= op(A)[m][k] * op(B)[k][n], `batch` times.
+// C[m][n] = op(A)[m][k] * op(B)[k][n], or += if `add`, for each of `batch` matrices. op transposes if transA or transB.
 struct Gemm {
   int transA;         // 1: A is stored [k][m]
   int transB;         // 1: B is stored [n][k]
@@ -90,7 +92,7 @@ struct Gemm {
   int add;            // 1: C += product, 0: C = product + bias
   const float* bias;  // [n], added to every row | null
   int batch;
-  int strideA;        // floats between the matrices of a batch; 0 shares one
+  int strideA;        // floats between the matrices of a batch; 0: all use the same matrix
   int strideB;
   int strideC;
 };
@@ -101,13 +103,13 @@ struct Softmax {
   float* y;  // may be x
   int rows;
   int n;
-  int log;   // 1: the logarithm of it
+  int log;   // 1: log softmax
 };
 
 // y[i][:] = table[ids[i]][:]
 struct Gather {
   const float* table;
-  const float* ids;  // [count] integers held as floats, already checked
+  const float* ids;  // [count] integers stored as floats, already checked
   float* y;          // [count][width]
   int count;
   int width;
@@ -116,14 +118,14 @@ struct Gather {
 // table[ids[i]][:] += g[i][:], in order of i.
 struct ScatterAdd {
   float* table;
-  const float* ids;  // [count] integers held as floats, already checked
+  const float* ids;  // [count] integers stored as floats, already checked
   const float* g;    // [count][width]
   int count;
   int width;
 };
 
-// Threefry-2x32, 20 rounds (Salmon et al. 2011): block i of the stream (key0, key1) is threefry(key, counter + i), two
-// words; word w of the stream is half of block w/2. y[i] = (word[i] >> 8) * 2^-24, uniform in [0, 1).
+// Threefry-2x32 with 20 rounds (Salmon et al. 2011). Block i of the stream (key0, key1) is threefry(key, counter + i) and
+// has two words: words 2i and 2i+1 of the stream. y[i] = (word[i] >> 8) * 2^-24, uniform in [0, 1).
 struct RandomUniform {
   uint32_t key0;
   uint32_t key1;
@@ -139,18 +141,18 @@ struct RandomMask : RandomUniform {
   float scale;
 };
 
-// What all optimizers take. The state (m, v, mean) is updated in place like the weights.
+// Arguments of all optimizers. The state (m, v, mean) and the weights are updated in place.
 struct Update {
   float* w;        // [n] the weights
-  const float* g;  // [n] their gradients; below d = g * gScale
+  const float* g;  // [n] their gradients. The formulas below use d = g * gScale
   int n;
   float decay;     // decoupled weight decay: w is multiplied by (1 - decay) before the change (pass lr * weightDecay)
   float gScale;
 };
 
 // Gradient descent: m = keep*m + fresh*d, then w -= rateM*m + rateG*d.
-// Keras's momentum: fresh = lr, rateM = 1, rateG = 0; with Nesterov rateM = keep, rateG = lr. PyTorch's: fresh = 1,
-// rateM = lr, rateG = 0; with Nesterov rateM = lr*keep, rateG = lr.
+// Momentum as in Keras: fresh = lr, rateM = 1, rateG = 0; with Nesterov rateM = keep, rateG = lr.
+// As in PyTorch: fresh = 1, rateM = lr, rateG = 0; with Nesterov rateM = lr*keep, rateG = lr.
 struct Sgd : Update {
   float* m;  // [n] | null: w -= rateG*d
   float keep;
@@ -163,8 +165,8 @@ struct Sgd : Update {
 // m = momentum*m + rateQ*q, w -= rateM*m. Keras: rateQ = lr, rateM = 1; PyTorch: rateQ = 1, rateM = lr.
 struct Rmsprop : Update {
   float* v;        // [n]
-  float* mean;     // [n] | null. mean = keep*mean + fresh*d, and v - mean^2 replaces v in q
-  float* m;        // [n] | null: m = rateQ*q, not stored
+  float* mean;     // [n] | null: not centered. mean = keep*mean + fresh*d, and v - mean^2 replaces v in q
+  float* m;        // [n] | null: no momentum, m = rateQ*q
   float keep;
   float fresh;
   float inside;    // Keras's epsilon
@@ -174,7 +176,7 @@ struct Rmsprop : Update {
   float rateM;
 };
 
-// What Adam and Nadam take: m = beta1*m + (1 - beta1)*d, v = beta2*v + (1 - beta2)*d^2.
+// Arguments of Adam and Nadam: m = beta1*m + (1 - beta1)*d, v = beta2*v + (1 - beta2)*d^2.
 struct Moments : Update {
   float* m;  // [n]
   float* v;  // [n]
@@ -196,9 +198,9 @@ struct Nadam : Moments {
   float rateG;
 };
 
-// The weights of a recurrent layer, to be packed for its forward kernel. Gates in the order i f g o (LSTM), z r n (GRU).
-// w_float16 rounds each weight to the nearest (ties to even): with weights that float16 represents exactly, results are the
-// same bit for bit. Inference with few rows spends most of its time loading weights, so float16 is faster there.
+// Packs the weights of a recurrent layer for its forward kernel. The gates are in the order i f g o (LSTM) or z r n (GRU).
+// w_float16 rounds each weight to nearest, ties to even. If float16 represents all weights exactly, the results are
+// bit-identical to those of w_float32. float16 is faster for inference with few rows, which mostly loads weights.
 struct Pack {
   int cell;        // Cell
   int format;      // WeightFormat
@@ -207,101 +209,104 @@ struct Pack {
   const float* W;  // [I][G*H]
   const float* U;  // [H][G*H]
   const float* b;  // [G*H], for c_gru [2][3H] | null
-  float* packed;   // out: packed_size floats
+  float* packed;   // output: packed_size floats
 };
 
-// What all recurrent kernels take. One call runs all T steps.
+// Arguments of all recurrent kernels. One call runs all T steps.
 struct Steps {
   int T;
   int B;
   int I;
   int H;
-  int act;                   // Activation of candidate and output
+  int act;                   // Activation of the candidate and of the output
   const float* packed;       // the weights, packed for this kernel
-  const float* rmask;        // [B][H] recurrent dropout mask, scaled already, for all steps and all gates | null
+  const float* rmask;        // [B][H] recurrent dropout mask, already scaled; the same for all steps and gates | null
   const float* mask;         // [T][B] 1: the step is valid; 0: every state keeps its previous value | null
-  const float* output_mask;  // [T][B] y_t = output_mask ? h_t : 0 | null, iff mask is
+  const float* output_mask;  // [T][B] y_t = output_mask ? h_t : 0 | null, if and only if mask is null
 };
 
-// What all forward kernels take; all that a plain RNN takes: h = act(x W + h' U + b).
+// Arguments of all forward kernels. The plain RNN takes no others: h = act(x W + h' U + b).
 struct Forward : Steps {
-  // [T+1][B][I+H]: row t holds x_t and, after it, h_{t-1} as the products see it (multiplied by rmask if there is one).
+  // [T+1][B][I+H]: row t holds x_t, then h_{t-1} multiplied by rmask (if not null), as the products use it.
   // The caller fills the x parts of rows 0..T-1 and the h part of row 0 (the initial state, zeros if none); forward fills
   // the h parts of rows 1..T, and sets the x parts of masked steps to 0.
   float* xh;
-  // [B][T][I] the inputs, for inference of more than rows_to_split rows | null. xh is then [2][B][I+H] (row t % 2 replaces
-  // row t) and forward fills its x parts.
+  // [B][T][I] the inputs, only for inference of more than rows_to_split rows | null. If given, xh is [2][B][I+H] with row
+  // t % 2 in place of row t, and forward fills its x parts from here.
   const float* x;
-  int back;   // 1: x is read from the last step to the first
-  float* hs;  // [T+1][B][H] h without dropout, row 0 the initial state; present iff rmask is | null
+  int back;   // 1: x is read from the last step to the first (a reversed layer)
+  float* hs;  // [T+1][B][H] h without dropout, row 0: the initial state | null, if and only if rmask is null
   float* y;   // outputs, written at y[t*yT + b*yB + unit] | null. Strides may be negative (reversed time)
   int yT;
   int yB;
 };
 
-// i, f, o = ract(x W + h' U + b), g = act(..), c = f*c' + i*g, h = o*act(c).
+// LSTM: i, f, o = ract(x W + h' U + b), g = act(x W + h' U + b), c = f*c' + i*g, h = o*act(c).
 struct LstmForward : Forward {
   int ract;      // Activation of the gates
   float* c;      // [T+1][B][H] with cStep = B*H; or one [B][H] updated in place with cStep = 0. Row 0: the initial state
   int cStep;
-  float* gates;  // [T][B][4H] out: i f g o after activation, needed for backward | null
+  float* gates;  // [T][B][4H] output: i f g o after activation, needed for backward | null
 };
 
-// GRU. Gates in the order z r n, n being the candidate: z, r = ract(..), n = act(..), then h = z*h' + (1-z)*n as in Keras,
-// PyTorch and ONNX. h' is without dropout there.
-// With the reset after the product: n = act(x Wh + b0h + r*(h' Uh + b1h)); z and r take both biases.
+// GRU. The gates are in the order z r n, where n is the candidate: z, r = ract(x W + h' U + b), and
+// h = z*h' + (1-z)*n as in Keras, PyTorch and ONNX, with h' without dropout.
+// Reset gate after the product: n = act(x Wn + b0n + r*(h' Un + b1n)); z and r add both of their biases.
 struct GruForward : Forward {
   int ract;      // Activation of the gates
   int textbook;  // 1: h = (1-z)*h' + z*n
-  float* gates;  // out, needed for backward | null. [T][B][4H]: z r n q with q = h' Uh + b1h. Reset before: [T][B][3H] z r n
+  // Output, needed for backward | null. [T][B][4H]: z r n q with q = h' Un + b1n. Reset before the product: [T][B][3H] z r n
+  float* gates;
 };
 
-// With the reset before the product: n = act(x Wh + bh + (r*h') Uh).
+// GRU with the reset gate before the product: n = act(x Wn + bn + (r*h') Un).
 struct GruBeforeForward : GruForward {
-  float* rh;  // [T][B][H] with rhStep = B*H; or one [B][H] with rhStep = 0. Out: r*h', h' as the products see it
+  float* rh;  // [T][B][H] with rhStep = B*H; or one [B][H] with rhStep = 0. Output: r*h', with recurrent dropout
   int rhStep;
 };
 
-// What all backward kernels take. From xh and dG the caller makes dW and dU with one gemm: [dW; dU] = xh^T dG over T*B rows.
+// Arguments of all backward kernels. The caller then computes dW and dU with one gemm: [dW; dU] = xh^T dG over T*B rows.
 struct Backward : Steps {
   const float* dy;  // the gradients of the outputs, read at dy[t*dyT + b*dyB + unit] | null
   int dyT;
   int dyB;
-  float* dh;        // [B][H] in: the gradient of the last state, out: that of the initial state, without dropout
-  float* dhAll;     // [T][B][H] out: the full gradient of h_t | null
-  float* dG;        // [T][B][G*H] out: the gradient of the gates before activation, 0 at masked steps
+  float* dh;        // [B][H] input: the gradient of the last state; output: the gradient of the initial state, without dropout
+  float* dhAll;     // [T][B][H] output: the full gradient of h_t | null
+  float* dG;        // [T][B][G*H] output: the gradient of the gates before activation, 0 at masked steps
 };
 
 struct RnnBackward : Backward {
-  const float* xh;  // as forward left it
-  const float* hs;  // the same | null
+  const float* xh;  // as written by forward
+  const float* hs;  // as written by forward | null
 };
 
 struct LstmBackward : Backward {
   int ract;
-  const float* gates;  // as forward left them
-  const float* c;
-  float* dc;           // [B][H] like dh
-  float* dcAll;        // [T][B][H] out: the full gradient of c_t | null
+  const float* gates;  // as written by forward
+  const float* c;      // as written by forward, for all steps
+  float* dc;           // [B][H] input: the gradient of the last c; output: the gradient of the initial c
+  float* dcAll;        // [T][B][H] output: the full gradient of c_t | null
 };
 
-// dG: dz dr dn dq [T][B][4H], dq that of q. The caller makes dW = x^T [dz dr dn] and dU = h^T [dz dr | dq]; the biases'
-// gradients are the sums of the same columns. Reset before: dz dr dn [T][B][3H], dW = x^T dG, dU = [h^T [dz dr] | rh^T dn].
+// Reset gate after the product: dG holds dz dr dn dq [T][B][4H] (q as in GruForward::gates). The caller computes
+// dW = x^T [dz dr dn] and dU = h'^T [dz dr dq]; the gradients of the biases are the sums of the same columns of dG.
+// Reset gate before the product: dG holds dz dr dn [T][B][3H]; dW = x^T dG, and dU is h'^T [dz dr] next to (r*h')^T dn.
 struct GruBackward : Backward {
   int ract;
   int textbook;
-  const float* gates;  // as forward left them
-  const float* xh;
-  const float* hs;     // the same | null
+  const float* gates;  // as written by forward
+  const float* xh;     // as written by forward
+  const float* hs;     // as written by forward | null
 };
 }  // namespace unroll
 
 // -------------------------------------------------------------------------------------------------------- elementwise
 // y[0..n) = value
 KERNEL(void, fill, (float* y, int n, float value))
-// Copy with strides: y[sum i_d*sy_d] = x[sum i_d*sx_d] over the index space shape[0..rank). Strides may be negative or 0
-// (x only); dims holds rank shapes, then rank strides of x, then rank strides of y. rank <= 8. Serves permute, slice,
-// concatenate, broadcast, pad and the change between batch-major and (possibly reversed) time-major.
+// Copies with strides: y[sum i_d*sy_d] = x[sum i_d*sx_d] for all indices i of shape[0..rank). Strides may be negative;
+// strides of x may be 0. dims holds the rank sizes of the shape, then rank strides of x, then rank strides of y. rank <= 8.
+// Used for permute, slice, concatenate, broadcast, pad, and to convert between batch-major and (possibly reversed)
+// time-major sequences.
 KERNEL(void, copy_strided, (const float* x, float* y, int rank, const int32_t* dims))
 // y[i] = op(x[i]). y may be x.
 KERNEL(void, unary, (int op, const float* x, float* y, int n))
@@ -325,15 +330,15 @@ TRAINING(void, adam, (const Adam& call))
 TRAINING(void, nadam, (const Nadam& call))
 
 // ------------------------------------------------------------------------------------------------------ recurrent cells
-// The number of weights from which w_float16 is faster for a batch of `rows` rows; 0: this build has no float16, or it
-// is never faster.
+// Returns the smallest number of weights for which w_float16 is faster with a batch of `rows` rows; 0: it never is, or this
+// build does not support it.
 KERNEL(int, float16_from, (int rows))
-// Floats that pack writes.
+// Returns the number of floats that pack writes.
 KERNEL(int, packed_size, (int cell, int I, int H, int format))
 KERNEL(void, pack, (const Pack& call))
-// Floats that pack_backward writes.
+// Returns the number of floats that pack_backward writes.
 TRAINING(int, packed_backward_size, (int cell, int H))
-// Packs U [H][G*H] transposed for the backward kernel of the cell.
+// Packs the transpose of U [H][G*H] for the backward kernel of the cell.
 TRAINING(void, pack_backward, (int cell, int H, const float* U, float* packed))
 
 KERNEL(void, rnn_forward, (const Forward& call))
@@ -346,16 +351,16 @@ KERNEL(void, gru_before_forward, (const GruBeforeForward& call))
 TRAINING(void, gru_before_backward, (const GruBackward& call))
 
 // ------------------------------------------------------------------------------------------------------------ machine
-// Runs `iterations` rounds of independent multiply-adds (as many chains of full vectors as the registers hold) on this
-// thread and returns the number of floating-point operations: the benchmark measures the peak with it. Reading and
-// writing *out keeps the compiler from removing the loop.
+// Runs `iterations` rounds of independent multiply-adds (about as many chains of full vectors as there are registers) on
+// this thread and returns the number of floating-point operations. The benchmark measures peak performance with it.
+// Reading and writing *out keeps the compiler from removing the loop.
 TRAINING(double, multiply_add_peak, (int iterations, float* out))
-// A number that changes with this interface: the loaders refuse kernels of another version.
+// Returns a number that changes with this interface. The loaders reject kernels of another version.
 KERNEL(int, interface_version, ())
-// Floats in one vector of this build.
+// Returns the number of floats in a vector of this build.
 KERNEL(int, vector_width, ())
-// 1 if the build fuses multiply and add (one rounding).
+// Returns 1 if this build fuses multiply and add (one rounding), else 0.
 KERNEL(int, fuses_multiply_add, ())
-// The number of threads that kernels may use, including the caller (>= 1). Small work runs on one thread.
+// Sets the number of threads that kernels may use, including the caller (>= 1). Small jobs run on one thread.
 KERNEL(void, set_threads, (int count))
 KERNEL(int, get_threads, ())

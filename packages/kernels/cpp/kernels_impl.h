@@ -1,4 +1,4 @@
-// kernels.h for the files that implement it: every kernel is a plain function of namespace unroll::UNROLL_ISA, so that
+// Includes kernels.h in the files that implement it. It declares every kernel in the namespace unroll::UNROLL_ISA, so that
 // the same files can be compiled once per instruction set and linked together.
 #pragma once
 #ifndef UNROLL_ISA

@@ -1,11 +1,12 @@
-// LSTM over a whole sequence in one call, forward and backward.
+// LSTM: one call runs a whole sequence, forward or backward.
 //
-//   i, f, o = ract(x W + h' U + b)    g = act(..)    c = f*c' + i*g    h = o*act(c)
+//   i, f, o = ract(x W + h' U + b)    g = act(x W + h' U + b)    c = f*c' + i*g    h = o*act(c)
 //
-// Forward: for a few rows of the batch and one vector of units, tiles hold the sums of i, f, g and o side by side (the
-// weights are packed for that), and the activations are applied while the sums are in the L1 cache. Backward: per step the
-// gradient of the gates, elementwise, then dh = dG U^T by the same tile. Threads take groups of rows and run all T steps
-// without synchronising; few rows are split by units instead (over_parts).
+// Forward: a tile computes the sums of i, f, g and o for a few rows of the batch and one vector of units. The weights are
+// packed so that the four sums lie side by side, and the activations are applied while the sums are in the L1 cache.
+// Backward: each step first computes the gradients of the gates elementwise, then dh = dG U^T with the same tile.
+// Each thread takes a group of rows and runs all T steps without synchronising. If there are few rows, threads split the
+// units instead (see over_parts).
 #include "cells.h"
 #include "functions.h"
 
@@ -13,11 +14,11 @@ namespace unroll::UNROLL_ISA {
 
 namespace {
 
-// The four gates of a vector of units are summed in `passes` products, each of `group` gates side by side.
+// The four gates of a vector of units are computed in `passes` products, each for `group` gates side by side.
 constexpr int group = panel_vectors, passes = 4 / group, width = group * VL;
 
-// Weights packed by gates: [ceil(H/VL)][4][VL] biases, then per vector of units its gates in groups, [k][group][VL] each,
-// in either weight format. Size in floats:
+// Returns the size in floats of the packed weights: [ceil(H/VL)][4][VL] biases, then for each vector of units its gates in
+// groups, each [k][group][VL] in the weight format.
 template <class Weight>
 constexpr int gates_size(int k, int H) {
   return whole_vectors(H) * 4 + (int)(whole_vectors(H) * (long)k * 4 * sizeof(Weight) / sizeof(float));
@@ -39,7 +40,7 @@ void pack_gates(int I, int H, const float* W, const float* U, const float* b, fl
       }
 }
 
-// Rows [from, from + k) of packed weights of `depth` rows.
+// The rows [from, from + k) of packed weights that have `depth` rows.
 template <class Weight>
 struct GateRows {
   const float* packed;
@@ -47,28 +48,28 @@ struct GateRows {
   const Weight* panels() const { return (const Weight*)(packed + 4 * whole_vectors(H)) + (long)from * width; }
 };
 
-// The split of some rows of the batch into tiles.
+// Splits `rows` rows of the batch into `count` tiles. A tile takes at most at_once panels at once.
 struct Tiles {
   static constexpr int buffer = larger(most_rows(group) * 4, accumulators) * VL;  // floats of z
-  int rows, count, at_once;                                                       // panels
+  int rows, count, at_once;
   explicit Tiles(int rows)
       : rows(rows),
         count(ceil_div(rows, most_rows(group))),
         at_once(rows ? most_panels(ceil_div(rows, count), group) : 1) {}
   int row(int i) const { return split(rows, count, i); }
-  // How many vectors of units are worked on at once, where so many are left.
+  // Returns how many vectors of units to compute at once if `left` vectors remain.
   int vectors(int left) const {
-    int some = larger(1, at_once / passes);
-    while (some > left) some /= 2;
-    return some;
+    int count = larger(1, at_once / passes);
+    while (count > left) count /= 2;
+    return count;
   }
-  // z [m][some][4][VL] = start + products of m rows of a with the weights of `some` vectors of units from `unit` on.
-  // start: one row of biases (startRow 0) or a row each, of all units; z's rows are zRow floats apart.
-  // part: of the sum over k.
+  // z [m][count][4][VL] = start + the products of m rows of a and the weights of `count` vectors of units from `unit` on.
+  // start: one row for all rows of a (startRow 0), or one row for each; it covers all units. Rows of z are zRow floats apart.
+  // part: which part of the sum over k to compute (see Parts in tile.h).
   template <class Weight>
-  void sums(int m, int some, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
+  void sums(int m, int vectors, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
             long startRow, float* z, long zRow, const Parts& parts, int part, bool fetch) const {
-    const int vector = unit / VL, panels = some * passes, together = smaller(at_once, panels);
+    const int vector = unit / VL, panels = vectors * passes, together = smaller(at_once, panels);
     const long size = (long)w.depth * width;
     const Weight* b = w.panels() + vector * passes * size;
     start += vector * 4 * VL;
@@ -80,27 +81,28 @@ struct Tiles {
   }
 };
 
-// The sums of n rows of a for units [unit, end): out [n][ceil(H/VL)][4][VL] = biases + products.
+// Computes out [n][ceil(H/VL)][4][VL] = biases + products for n rows of a and the units [unit, end).
 template <class Weight>
 void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int unit, int end, float* out, long outRow) {
   const Tiles tiles(n);
-  for (int some; unit < end; unit += some * VL) {
-    some = tiles.vectors(ceil_div(end - unit, VL));
+  for (int vectors; unit < end; unit += vectors * VL) {
+    vectors = tiles.vectors(ceil_div(end - unit, VL));
     for (int i = 0; i < tiles.count; i++) {
       const long row = tiles.row(i);
-      tiles.sums(tiles.row(i + 1) - tiles.row(i), some, a + row * aRow, aRow, w, unit, w.packed, 0,
+      tiles.sums(tiles.row(i + 1) - tiles.row(i), vectors, a + row * aRow, aRow, w, unit, w.packed, 0,
                  out + row * outRow + unit * 4, outRow, Parts(w.k, 0), 0, false);
     }
   }
 }
 
-// body(unit, some) for the units of a part, `some` vectors at once; every other step runs backwards, as in over_panels.
+// Calls body(unit, vectors) for the units of a part, a few vectors of units at a time. Every other step runs in reverse
+// order, as in over_panels.
 template <class Body>
 FORCE_INLINE void over_units(const Tiles& tiles, const Part& part, long t, const Body& body) {
-  for (int done = 0, left = ceil_div(part.end - part.unit, VL), some; left > 0; done += some) {
-    some = tiles.vectors(left);
-    left -= some;
-    body(part.unit + (t % 2 ? left : done) * VL, some);
+  for (int done = 0, left = ceil_div(part.end - part.unit, VL), vectors; left > 0; done += vectors) {
+    vectors = tiles.vectors(left);
+    left -= vectors;
+    body(part.unit + (t % 2 ? left : done) * VL, vectors);
   }
 }
 
@@ -116,8 +118,9 @@ void lstm_pack(const Pack& p, float* packed) {
 
 namespace {
 
-// The cell of row b and one vector of units (n of them real) from z = the four sums, or gates where gates_first.
-// before, after, gates: the arrays of this step. standard: the activations are tanh and the logistic function.
+// Computes the LSTM cell for row b and one vector of units, of which the first n are valid. z holds the pre-activations of
+// i, f, g and o (already activated if gates_first and the activations are standard). before, after: c of the previous and
+// of this step; gates: where the gates of this step are stored | null. standard: the activations are tanh and sigmoid.
 template <bool standard>
 FORCE_INLINE void cell(const LstmForward& f, const Step& step, const float* before, float* after, float* gates,
                        const float* z, long b, long unit, int n) {
@@ -138,15 +141,15 @@ FORCE_INLINE void cell(const LstmForward& f, const Step& step, const float* befo
   step.put_h(b, unit, n, h);
 }
 
-// The same for any activations and the last units.
+// Like cell, but for arbitrary activations, and for the last vector of units if it is not full.
 NOINLINE void any_cell(const LstmForward& f, const Step& step, const float* before, float* after, float* gates,
                        const float* z, long b, long unit, int n) {
   cell<false>(f, step, before, after, gates, z, b, unit, n);
 }
 
-// The cells of m rows from b on and of `some` vectors of units, from the sums in z.
+// Computes the cells of m rows from b on and of `vectors` vectors of units from the sums in z.
 FORCE_INLINE void cells(const LstmForward& f, const Step& step, const float* before, float* after, float* gates, float* z,
-                        long zRow, int b, int m, int unit, int some, bool standard) {
+                        long zRow, int b, int m, int unit, int vectors, bool standard) {
   if (gates_first && standard) {
     const long size = m * zRow;
     sigmoids(z, size, 4 * VL, VL);
@@ -155,7 +158,7 @@ FORCE_INLINE void cells(const LstmForward& f, const Step& step, const float* bef
       store(g, candidate), store(g + VL, o);
     }
   }
-  for (int j = 0; j < some; j++) {
+  for (int j = 0; j < vectors; j++) {
     const int u = unit + j * VL, n = smaller(f.H - u, VL);
     const float* sums = z + j * 4 * VL;
     if (standard && n == VL)
@@ -165,7 +168,7 @@ FORCE_INLINE void cells(const LstmForward& f, const Step& step, const float* bef
   }
 }
 
-// All steps of a part.
+// Runs all steps for one part (the rows and units of one thread).
 template <class Weight>
 void forward(const LstmForward& f, const Part& part) {
   alignas(64) float z[most_in_turn * Tiles::buffer];
@@ -174,18 +177,18 @@ void forward(const LstmForward& f, const Part& part) {
   const int I = f.I, H = f.H, K = I + H;
   const float* packed = f.packed + header;
   const GateRows<Weight> both = {packed, H, K, 0, K}, ofX = {packed, H, K, 0, I}, ofH = {packed, H, K, I, H};
-  const Ahead inputs(f, 4 * whole_vectors(H));
+  const PrecomputedInputs inputs(f, 4 * whole_vectors(H));
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
-    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
       gate_sums(n, x, K, ofX, part.unit, part.end, out, inputs.row);
     });
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
-    over_units(tiles, part, t, [&](int unit, int some) __attribute__((always_inline)) {
-      const long zRow = some * 4 * VL;
-      const Parts parts(ahead ? H : K, width * sizeof(Weight));
+    over_units(tiles, part, t, [&](int unit, int vectors) __attribute__((always_inline)) {
+      const long zRow = vectors * 4 * VL;
+      const Parts parts(input_sums ? H : K, width * sizeof(Weight));
       for (int first = 0; first < tiles.count;) {
         const Turn turn(part.first, part.last, tiles.count, first);
         first += turn.tiles;
@@ -194,13 +197,13 @@ void forward(const LstmForward& f, const Part& part) {
             const int b = turn.at[i], m = turn.at[i + 1] - b;
             const float* x = step.x + (long)b * K;
             float* sums = z + i * Tiles::buffer;
-            if (ahead)
-              tiles.sums(m, some, x + I, K, ofH, unit, ahead + b * inputs.row, inputs.row, sums, zRow, parts, p, i == 0);
+            if (input_sums)
+              tiles.sums(m, vectors, x + I, K, ofH, unit, input_sums + b * inputs.row, inputs.row, sums, zRow, parts, p, i == 0);
             else
-              tiles.sums(m, some, x, K, both, unit, packed, 0, sums, zRow, parts, p, i == 0);
+              tiles.sums(m, vectors, x, K, both, unit, packed, 0, sums, zRow, parts, p, i == 0);
           }
         for (int i = 0; i < turn.tiles; i++)
-          cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, turn.at[i], turn.at[i + 1] - turn.at[i], unit, some,
+          cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, turn.at[i], turn.at[i + 1] - turn.at[i], unit, vectors,
                 standard);
       }
     });
@@ -223,7 +226,7 @@ void lstm_pack_backward(int H, const float* U, float* packed) { pack_transposed(
 
 namespace {
 
-// The gradient of the gates of row b at step t, and dc for the step before.
+// Computes the gradients of the gates of row b at step t, and replaces dc by the gradient of c of the previous step.
 template <bool standard>
 FORCE_INLINE void cell_gradient(const LstmBackward& s, long t, long b, int unit, int end) {
   const long H = s.H, at = t * s.B + b;

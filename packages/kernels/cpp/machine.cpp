@@ -10,7 +10,7 @@ int vector_width() { return VL; }
 int fuses_multiply_add() { return UNROLL_FUSED; }
 
 double multiply_add_peak(int iterations, float* out) {
-  // 12 chains where there are 16 registers: more would be spilled, and 12 already cover the latency.
+  // With 16 registers, 12 chains cover the latency, and more would be spilled.
   constexpr int chains = UNROLL_REGISTERS == 32 ? 24 : 12;
   v x[chains];
   const v a = splat(0.999f + *out * 0.f), b = splat(0.001f + *out * 0.f);

@@ -1,4 +1,4 @@
-// Kernels that move or add up memory: strided copies, reductions, gather and scatter.
+// Strided copies, reductions, gather and scatter.
 #include "kernels_impl.h"
 #include "shape.h"
 #include "vec.h"
@@ -15,12 +15,13 @@ FORCE_INLINE void copy_row(const float* x, float* y, int n) {
   if (i < n) store_few(y + i, load_few(x + i, n - i), n - i);
 }
 
-// y[i*yRow + j] = x[i + j*xRow]: squares of 32, so that both sides stay in the first cache, of 4 by 4 in registers.
+// y[i*yRow + j] = x[i + j*xRow], in blocks of 32 by 32, for which x and y stay in the L1 cache. The inner blocks of 4 by 4 are
+// transposed in registers.
 void transpose(const float* x, long xRow, float* y, long yRow, int rows, int columns) {
-  constexpr int side = 32;
-  for (int i0 = 0; i0 < rows; i0 += side)
-    for (int j0 = 0; j0 < columns; j0 += side) {
-      const int i1 = smaller(i0 + side, rows), j1 = smaller(j0 + side, columns);
+  constexpr int block = 32;
+  for (int i0 = 0; i0 < rows; i0 += block)
+    for (int j0 = 0; j0 < columns; j0 += block) {
+      const int i1 = smaller(i0 + block, rows), j1 = smaller(j0 + block, columns);
       for (long i = i0; i < i1; i += 4)
         for (long j = j0; j < j1; j += 4) {
           if (i + 4 <= i1 && j + 4 <= j1) {
@@ -53,7 +54,7 @@ void copy(const float* x, float* y, Shape s) {
   });
 }
 
-// Moving one float takes as long as so many operations.
+// Copying one float takes about as long as this many floating-point operations.
 constexpr double per_float = 4;
 
 }  // namespace
@@ -86,14 +87,14 @@ FORCE_INLINE v fold(v a, v x) {
 }
 template <int op>
 constexpr float neutral = op == r_max ? -__builtin_inff() : op == r_min ? __builtin_inff() : 0;
-// Joins two results; sums of squares are joined by addition.
+// Combines two partial results; sums of squares are added.
 template <int op>
 FORCE_INLINE v join(v a, v b) {
   return op == r_sum_squares ? a + b : fold<op>(a, b);
 }
 
-// Long sums are added up in stretches of this many vectors, which keeps the rounding of millions of terms small.
-constexpr int stretch = 64;
+// Long sums are computed as a sum of sums of this many vectors, which keeps the rounding error of millions of terms small.
+constexpr int terms_per_sum = 64;
 
 template <int op>
 float reduce_row(const float* x, int n) {
@@ -101,7 +102,7 @@ float reduce_row(const float* x, int n) {
   int i = 0;
   while (i < n) {
     v a[4] = {splat(neutral<op>), splat(neutral<op>), splat(neutral<op>), splat(neutral<op>)};
-    const int end = smaller(n - n % VL, i + 4 * VL * stretch);
+    const int end = smaller(n - n % VL, i + 4 * VL * terms_per_sum);
     for (; i + 4 * VL <= end; i += 4 * VL)
       UNROLL_LOOP for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
     for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
@@ -115,7 +116,7 @@ float reduce_row(const float* x, int n) {
   return over_lanes(total, [](v a, v b) __attribute__((always_inline)) { return join<op>(a, b); });
 }
 
-// `width` vectors of columns (the last `edge` lanes wide) down n rows.
+// Reduces n rows of `width` vectors of columns, of which the last vector has `edge` columns.
 template <int op, int width>
 FORCE_INLINE void reduce_columns(const float* x, float* y, int n, long row, int edge) {
   v total[width];
@@ -123,7 +124,7 @@ FORCE_INLINE void reduce_columns(const float* x, float* y, int n, long row, int 
   for (int i = 0; i < n;) {
     v a[width];
     UNROLL_LOOP for (int j = 0; j < width; j++) a[j] = splat(neutral<op>);
-    for (const int end = smaller(n, i + stretch); i < end; i++, x += row)
+    for (const int end = smaller(n, i + terms_per_sum); i < end; i++, x += row)
       UNROLL_LOOP for (int j = 0; j < width; j++)
         a[j] = fold<op>(a[j], j < width - 1 || edge == VL ? load(x + j * VL) : load_few(x + j * VL, edge));
     UNROLL_LOOP for (int j = 0; j < width; j++) total[j] = join<op>(total[j], a[j]);

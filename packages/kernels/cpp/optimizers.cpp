@@ -1,4 +1,4 @@
-// Optimizers: one pass over the weights, their gradients and the optimizer's state.
+// The optimizers. Each makes one pass over the weights, the gradients and the state.
 #include "kernels_impl.h"
 #include "vec.h"
 #include "work.h"
@@ -7,7 +7,7 @@ namespace unroll::UNROLL_ISA {
 
 namespace {
 
-// body(i, few) for the vectors of [0, n): few lanes at i. `cost`: floating-point operations an element.
+// Calls body(i, count) for the vectors of [0, n): `count` elements from i on. `cost`: floating-point operations per element.
 template <class Body>
 void over_vectors(int n, double cost, const Body& body) {
   over_ranges(n, cost * n, [&](int first, int last) {
@@ -15,57 +15,57 @@ void over_vectors(int n, double cost, const Body& body) {
   });
 }
 
-// x = keep*x + fresh*d at p; returns the new x.
-FORCE_INLINE v moving(float* p, float keep, float fresh, v d, int few) {
-  const v x = madd(splat(fresh), d, load(p, few) * keep);
-  store(p, x, few);
+// Updates the moving average at p: x = keep*x + fresh*d. Returns the new x.
+FORCE_INLINE v moving(float* p, float keep, float fresh, v d, int count) {
+  const v x = madd(splat(fresh), d, load(p, count) * keep);
+  store(p, x, count);
   return x;
 }
 
 // w = w*(1 - decay) - change
-FORCE_INLINE void descend(float* w, float decay, v change, int few) {
-  store(w, load(w, few) * (1 - decay) - change, few);
+FORCE_INLINE void descend(float* w, float decay, v change, int count) {
+  store(w, load(w, count) * (1 - decay) - change, count);
 }
 
 }  // namespace
 
 void sgd(const Sgd& c) {
-  over_vectors(c.n, 8, [&](int i, int few) {
-    const v d = load(c.g + i, few) * c.gScale;
+  over_vectors(c.n, 8, [&](int i, int count) {
+    const v d = load(c.g + i, count) * c.gScale;
     v change = d * c.rateG;
-    if (c.m) change = madd(moving(c.m + i, c.keep, c.fresh, d, few), splat(c.rateM), change);
-    descend(c.w + i, c.decay, change, few);
+    if (c.m) change = madd(moving(c.m + i, c.keep, c.fresh, d, count), splat(c.rateM), change);
+    descend(c.w + i, c.decay, change, count);
   });
 }
 
 void rmsprop(const Rmsprop& c) {
-  over_vectors(c.n, 25, [&](int i, int few) {
-    const v d = load(c.g + i, few) * c.gScale;
-    v spread = madd(d * c.fresh, d, load(c.v + i, few) * c.keep);
-    store(c.v + i, spread, few);
+  over_vectors(c.n, 25, [&](int i, int count) {
+    const v d = load(c.g + i, count) * c.gScale;
+    v variance = madd(d * c.fresh, d, load(c.v + i, count) * c.keep);
+    store(c.v + i, variance, count);
     if (c.mean) {
-      const v a = moving(c.mean + i, c.keep, c.fresh, d, few);
-      spread = above(splat(0), spread - a * a);  // rounding must not make it negative; a NaN stays
+      const v a = moving(c.mean + i, c.keep, c.fresh, d, count);
+      variance = above(splat(0), variance - a * a);  // rounding must not make it negative; NaN stays NaN
     }
-    v step = d * c.rateQ / (root(spread + c.inside) + c.outside);
-    if (c.m) step = moving(c.m + i, c.momentum, 1, step, few);
-    descend(c.w + i, c.decay, step * c.rateM, few);
+    v step = d * c.rateQ / (root(variance + c.inside) + c.outside);
+    if (c.m) step = moving(c.m + i, c.momentum, 1, step, count);
+    descend(c.w + i, c.decay, step * c.rateM, count);
   });
 }
 
 namespace {
 
-// Adam's rule, and Nadam's with rateG, which looks one step ahead.
+// Adam (rateG is unused) or, with Nesterov momentum, Nadam.
 template <bool nesterov>
 void adaptive(const Moments& c, float rateM, float rateG) {
   const float fresh1 = 1 - c.beta1, fresh2 = 1 - c.beta2;
-  over_vectors(c.n, 20, [&](int i, int few) {
-    const v d = load(c.g + i, few) * c.gScale;
-    const v square = madd(d * fresh2, d, load(c.v + i, few) * c.beta2);
-    store(c.v + i, square, few);
-    v change = moving(c.m + i, c.beta1, fresh1, d, few) * rateM;
+  over_vectors(c.n, 20, [&](int i, int count) {
+    const v d = load(c.g + i, count) * c.gScale;
+    const v square = madd(d * fresh2, d, load(c.v + i, count) * c.beta2);
+    store(c.v + i, square, count);
+    v change = moving(c.m + i, c.beta1, fresh1, d, count) * rateM;
     if (nesterov) change = madd(d, splat(rateG), change);
-    descend(c.w + i, c.decay, change / madd(root(square), splat(c.vScale), splat(c.epsilon)), few);
+    descend(c.w + i, c.decay, change / madd(root(square), splat(c.vScale), splat(c.epsilon)), count);
   });
 }
 

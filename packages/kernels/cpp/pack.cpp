@@ -1,4 +1,4 @@
-// Packs the weights of any recurrent cell: the header, then what the cell needs.
+// Packs the weights of recurrent cells: a header (see cells.h), then the data of the cell.
 #include "cells.h"
 
 namespace unroll::UNROLL_ISA {

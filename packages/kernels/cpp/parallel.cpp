@@ -1,16 +1,16 @@
-// The thread pool behind parallel.h: one algorithm for native threads, WebAssembly threads and no threads at all.
+// Implements the thread pool of parallel.h, for native threads, WebAssembly threads, and builds without threads.
 //
-// Every worker owns a slot, one word on a cache line of its own, and all that happens between the caller and a worker
-// happens on that word:
+// Every worker has a slot: a word on a separate cache line, with the state of the worker. The caller and the worker
+// communicate only by changing this state:
 //
 //   absent -> idle <-> asleep            the worker arrives, spins for a while, goes to sleep
-//   idle | asleep -> assigned            the caller offers the job (and wakes a sleeper)
+//   idle | asleep -> assigned            the caller offers the job (and wakes the worker if it is asleep)
 //   assigned -> running -> idle          the worker accepts it and finishes it
-//   assigned -> idle                     the caller takes the offer back: all items were done before the worker came
-//   running -> watched -> idle           the caller has no work left and sleeps until the worker is done
+//   assigned -> idle                     the caller withdraws the job: all items were done before the worker accepted it
+//   running -> watched -> idle           the caller has no more work and sleeps until the worker has finished
 //
-// So a job never waits for a worker that is slow to wake, and a worker never reads a job that is over: it reads the job
-// only while its slot says running, and the caller leaves the job alone until no slot says so.
+// A job therefore never waits for a worker that is slow to wake. A worker reads the job only in the states running and
+// watched, and the caller does not change the job until no worker is in these states.
 #include "parallel.h"
 
 #include "pool.h"
@@ -41,31 +41,31 @@ struct alignas(128) Slot {
 #if UNROLL_THREADS
 
 struct Pool {
-  // The job. Written by the caller while no slot says assigned or running.
+  // The job. The caller changes it only while no worker is in the state assigned, running or watched.
   void (*body)(void*, int) = nullptr;
   void* context = nullptr;
   int count = 0;
   bool is_team = false;
-  alignas(128) Word next;  // the next item to be taken
+  alignas(128) Word next;  // the index of the next item
 
-  // The barrier of a team: how many have come, and how often all have.
+  // The barrier of a team: how many members have reached it, and how often all have passed it.
   alignas(128) Word barrier_count;
   alignas(128) Word barrier_phase;
 
-  Word wanted;                 // threads to use, the caller's included
-  alignas(128) Word arrivals;  // tickets for slots
-  int present = 0;             // leading slots whose workers the caller has seen
+  Word wanted;                 // the number of threads to use, including the caller
+  alignas(128) Word arrivals;  // how many workers have taken a slot
+  int present = 0;             // the workers of the first `present` slots have arrived
   int cores = 0;
   bool may_wait = false;
   Slot slots[most_threads - 1];
 #if !defined(__wasm__)
   Cores machine;
-  int callers_core = unset;  // the core that workers keep off; -1: none
+  int callers_core = unset;  // the core that workers do not run on; -1: none
   unsigned jobs = 0;
   static constexpr int unset = -2;
 #endif
 
-  // With more threads than cores nobody spins, because the thread that is waited for may need this core.
+  // Returns 0 if there are more threads than cores: the thread that is waited for may need this core.
   int spins(int threads) const { return threads <= cores ? spin_limit : 0; }
 };
 
@@ -80,10 +80,10 @@ inline Pool* entered() { return the_pool; }
 #endif
 
 // 0: not in a body; 1: in a body without a team; n: the caller in a team of n; -n: a worker in a team of n. Workers may
-// always wait, the caller where pool.may_wait says so.
+// always sleep; the caller may sleep if pool.may_wait.
 thread_local int team_size = 0;
 
-// Returns when word is no longer `value`: spins first, then sleeps where the thread may.
+// Waits while word is `value`: spins first, then sleeps if the thread may.
 inline void wait_while(Word& word, int32_t value, int spins, bool may_wait) {
   for (int turn = 0; word.load() == value; turn++) {
     if (turn < spins || !may_wait) {
@@ -98,7 +98,7 @@ void take_items(Pool& pool) {
   for (int i; (i = pool.next.add(1)) < pool.count;) pool.body(pool.context, i);
 }
 
-// What a worker does from its arrival to the end of its pool.
+// Runs a worker from its arrival until its pool is destroyed.
 void work(Pool& pool, int index) {
   Slot& slot = pool.slots[index];
   slot.state.store(idle);
@@ -127,7 +127,7 @@ void work(Pool& pool, int index) {
   }
 }
 
-// Waits for the helpers. Withdraws the job from those that have not accepted it, except in a team.
+// Waits until all workers have finished. Withdraws the job from those that have not accepted it, except in a team.
 void finish(Pool& pool, int helpers) {
   int spins = pool.spins(helpers + 1);
   for (int w = 0; w < helpers; w++) {
@@ -155,18 +155,18 @@ void finish(Pool& pool, int helpers) {
 #if defined(__wasm__)
 inline void keep_apart(Pool&) {}
 #else
-// Keeps the workers off the caller's core. Linux tends to wake a thread on the core of its waker, and both then share that
-// core until the load balancer runs, 4 to 15 ms later. The caller's affinity can change at any time (taskset). Reading it
-// takes as long as a small job, so it is read once every 64 jobs.
-constexpr unsigned jobs_between_looks = 64;
+// Sets the affinity of the workers so that they do not run on the caller's core. Otherwise Linux tends to wake a thread on
+// the core of its waker, and both share that core until the load balancer runs, 4 to 15 ms later. The affinity of the caller
+// can change at any time (taskset). Reading it takes as long as a small job, so it is read once every 64 jobs.
+constexpr unsigned jobs_per_affinity_check = 64;
 inline void keep_apart(Pool& pool) {
-  const bool changed = pool.jobs++ % jobs_between_looks == 0 && pool.machine.look();
+  const bool changed = pool.jobs++ % jobs_per_affinity_check == 0 && pool.machine.read_affinity();
   const bool enough = pool.wanted.load() <= pool.machine.count(pool.cores);
   const int core = enough ? pool.machine.current() : -1;
   if (core == pool.callers_core && !changed) return;
   pool.callers_core = core;
   for (Slot& slot : pool.slots) {
-    if (slot.thread.joinable()) pool.machine.keep_off(slot.thread, core);
+    if (slot.thread.joinable()) pool.machine.exclude_core(slot.thread, core);
   }
 }
 #endif
@@ -220,7 +220,7 @@ void parallel_for(int count, void (*body)(void*, int), void* context) {
 
 void parallel_team(int count, void (*body)(void*, int), void* context) {
   if (count < 2) return serial(count, body, context);
-  if (count > parallel_threads()) __builtin_trap();  // bodies that wait for one another cannot share a thread
+  if (count > parallel_threads()) __builtin_trap();  // one thread cannot run several bodies that wait for each other
   run(*entered(), count - 1, count, body, context, true);
 }
 
@@ -234,7 +234,7 @@ void team_barrier() {
     pool.barrier_phase.store(phase + 1);
     pool.barrier_phase.wake();
   } else {
-    // Members arrive within a microsecond or two, unless one of them has no core and needs this one.
+    // Members arrive within a microsecond or two, unless one of them needs this core to run.
     const bool may_wait = team_size < 0 || pool.may_wait;
     for (int turn = 0; turn < pool.spins(members) && pool.barrier_phase.load() == phase; turn++) {
       if (turn < barrier_spins || !may_wait) {
@@ -272,13 +272,13 @@ void pool_set_threads(int) {}
 
 #if defined(__wasm__)
 
-// The loader chooses the address of the scratch memory.
+// The address of the scratch memory of this thread, set by the loader.
 #if UNROLL_THREADS
-static thread_local float* own_scratch = nullptr;
+static thread_local float* thread_scratch = nullptr;
 #else
-static float* own_scratch = nullptr;
+static float* thread_scratch = nullptr;
 #endif
-float* scratch() { return own_scratch; }
+float* scratch() { return thread_scratch; }
 
 #if UNROLL_THREADS
 void pool_set_threads(int count) { store_wanted(the_pool, count); }
@@ -286,16 +286,16 @@ extern "C" {
 void pool_configure(int cores, int may_wait, float* scratch_memory) {
   the_pool.cores = cores;
   the_pool.may_wait = may_wait != 0;
-  own_scratch = scratch_memory;
+  thread_scratch = scratch_memory;
 }
 void pool_worker(float* scratch_memory) {
-  own_scratch = scratch_memory;
+  thread_scratch = scratch_memory;
   int index = the_pool.arrivals.add(1);
   if (index < most_threads - 1) work(the_pool, index);
 }
 }
 #else
-extern "C" void pool_configure(int, int, float* scratch_memory) { own_scratch = scratch_memory; }
+extern "C" void pool_configure(int, int, float* scratch_memory) { thread_scratch = scratch_memory; }
 #endif
 extern "C" int pool_active() { return parallel_threads(); }
 extern "C" int pool_scratch_bytes() { return scratch_floats() * sizeof(float); }
@@ -307,14 +307,14 @@ struct Scratch {
   float* memory = nullptr;
   ~Scratch() { ::operator delete[](memory, std::align_val_t(64)); }
 };
-thread_local Scratch own_scratch;
+thread_local Scratch thread_scratch;
 }  // namespace
 
 float* scratch() {
-  if (!own_scratch.memory) {
-    own_scratch.memory = static_cast<float*>(::operator new[](scratch_floats() * sizeof(float), std::align_val_t(64)));
+  if (!thread_scratch.memory) {
+    thread_scratch.memory = static_cast<float*>(::operator new[](scratch_floats() * sizeof(float), std::align_val_t(64)));
   }
-  return own_scratch.memory;
+  return thread_scratch.memory;
 }
 
 Pool* pool_create(int cores) {
@@ -327,7 +327,7 @@ Pool* pool_create(int cores) {
 void pool_destroy(Pool* pool) {
   for (Slot& slot : pool->slots) {
     if (!slot.thread.joinable()) continue;
-    // A thread that is only now arriving must not overwrite the end with idle.
+    // A thread that is still arriving would overwrite the state ended with idle.
     while (slot.state.load() == absent) std::this_thread::yield();
     slot.state.exchange(ended);
     slot.state.wake();
@@ -357,7 +357,7 @@ void pool_set_threads(int count) {
         work(*pool, index);
       });
     } catch (const std::system_error&) {
-      return;  // the system gives no more threads: those that run are used
+      return;  // the system allows no more threads; the pool uses those that have started
     }
   }
 }

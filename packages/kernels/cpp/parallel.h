@@ -1,42 +1,43 @@
-// Threads for the kernels: fork and join over a small pool, the same interface on every machine. The implementation
-// is parallel.cpp; kernels need to know only this header.
+// Threads for the kernels: fork and join on a small thread pool, with the same interface on every platform. Kernels include
+// only this header; the implementation is in parallel.cpp.
 //
 // The kernels of one instance are called from one JavaScript thread. That thread takes part in the work; workers help
-// if they are awake or wake up in time. The caller does not wait for a worker that has not started. Inside a body
-// everything is serial: there parallel_threads() is 1 and parallel_for is a plain loop.
+// if they are awake or wake up in time. The caller does not wait for a worker that has not started. Code inside a body
+// runs serially: parallel_threads() returns 1, and parallel_for is a plain loop.
 #pragma once
 #include <stdint.h>
 
 namespace unroll {
 
-// Threads that parallel_for would use now, the caller's included (>= 1).
+// Returns the number of threads that parallel_for would use now, including the caller (>= 1).
 int parallel_threads();
 
-// Runs body(context, i) for every i in [0, count) and returns when all are done. Which thread runs which i is not
-// fixed, so body must write only what belongs to i. Costs about a microsecond when the workers are awake.
+// Runs body(context, i) for every i in [0, count) and returns when all have finished. Any thread may run any i, so the calls
+// must not write to the same memory. Takes about a microsecond if the workers are awake.
 void parallel_for(int count, void (*body)(void* context, int i), void* context);
 
-// Runs body(context, i) for every i in [0, count) AT THE SAME TIME, each on its own thread, so that bodies may wait for
-// one another with team_barrier(). count must be <= parallel_threads(). (For work split by hidden units: one fork for
-// all T steps, one barrier a step.)
+// Runs body(context, i) for every i in [0, count) AT THE SAME TIME, each on a separate thread, so that bodies can wait for
+// each other with team_barrier(). count must be <= parallel_threads(). (The recurrent cells use it when threads split the
+// hidden units: one fork for all T steps, and a barrier in each step.)
 void parallel_team(int count, void (*body)(void* context, int i), void* context);
 
-// Inside parallel_team: returns when every body of the team has called it. What was written before it by any of them
-// is then visible to all. Outside of a team, and in a team of one, it returns at once.
+// Inside parallel_team: returns when every body of the team has called it. All bodies then see what the others wrote before
+// their call. Outside of a team, and in a team of one, it returns at once.
 void team_barrier();
 
-// Scratch memory of the calling thread, 64-byte aligned, not cleared, valid until the kernel returns (or, in a body,
-// until the body returns). Every call on one thread gives the same memory.
+// Returns the scratch memory of the calling thread, always the same for one thread: scratch_floats() floats, 64-byte aligned,
+// not cleared, valid until the kernel (or, in a body, the body) returns.
 static constexpr long scratch_floats() { return 1l << 18; }  // 1 MiB
 float* scratch();
 
-// The part of a weight panel, in bytes, that one tile after another takes before any takes the next part, so that it stays
-// in the L1 cache; 0: each tile takes the whole panel. Results are the same bits. See docs/decisions/052-l1-blocks.md.
+// The size in bytes of the parts of a weight panel: several tiles use one part before the next part begins, so that it stays
+// in the L1 cache. 0: each tile uses the whole panel at once. Results are bit-identical. See
+// docs/decisions/052-l1-parts.md.
 #ifndef __wasm__
 extern int panel_bytes;
 #endif
 
-// The same with a lambda: parallel(count, [&](int i) { ... });
+// parallel_for and parallel_team with a lambda: parallel(count, [&](int i) { ... });
 template <class Body>
 inline void parallel(int count, const Body& body) {
   parallel_for(

@@ -1,6 +1,6 @@
-// The host's side of the thread pool (parallel.h is the kernels' side): who makes pools, enters them and ends them.
-// In WebAssembly there is one pool per instance and its workers arrive from JavaScript through pool_worker; natively
-// every JavaScript environment has a pool of its own and the pool starts its threads itself, when they are asked for.
+// The interface of the thread pool for the host (parallel.h is the interface for kernels): creates, enters and destroys
+// pools. In WebAssembly there is one pool per instance, and JavaScript starts its workers, which call pool_worker. Natively
+// there is one pool per addon instance, and pool_set_threads starts its threads.
 #pragma once
 #include "kernels_impl.h"
 
@@ -9,15 +9,18 @@ namespace unroll {
 #ifdef __wasm__
 
 extern "C" {
-// Called once by the main instance before any kernel. cores: threads that may spin at once; may_wait: whether the
-// calling thread may block (the main thread of a page may not). scratch: scratch_floats() floats, 64-byte aligned.
+// Configures the pool. The main instance calls it once, before any kernel. cores: the number of threads that can run at the
+// same time; may_wait: whether the calling thread may block (the main thread of a page may not). scratch: scratch_floats()
+// floats, 64-byte aligned.
 void pool_configure(int cores, int may_wait, float* scratch);
-// The life of a worker, called once on each: joins the pool and never returns. scratch is this worker's own.
+// Runs a worker: joins the pool and does not return. Each worker calls it once, with a separate scratch memory.
 void pool_worker(float* scratch);
-// Threads that kernels would use now, the caller's included: at most get_threads(), less while workers start.
+// Returns the number of threads that kernels would use now, including the caller: at most get_threads(), fewer while workers
+// start.
 int pool_active();
+// Returns the size of the scratch memory of a thread.
 int pool_scratch_bytes();
-// Runs small jobs that check the pool and returns how many went wrong (pool_check.cpp).
+// Runs small jobs that check the pool and returns the number of errors (pool_check.cpp).
 int pool_check(int rounds);
 }
 
@@ -25,16 +28,16 @@ int pool_check(int rounds);
 
 struct Pool;
 Pool* pool_create(int cores);
-// Ends and joins the threads.
+// Stops and joins the threads and frees the pool.
 void pool_destroy(Pool* pool);
-// Makes `pool` the one that parallel_for uses on the calling thread; returns the one before it (null if none).
+// Sets the pool that parallel_for uses on the calling thread; returns the previous one (null if none).
 Pool* pool_enter(Pool* pool);
-// Runs small jobs that check the entered pool and returns how many went wrong (pool_check.cpp).
+// Runs small jobs that check the entered pool and returns the number of errors (pool_check.cpp).
 int pool_check(int rounds);
 
 #endif
 
-// Threads that kernels of the entered pool may use. Natively the threads start here.
+// Sets the number of threads that kernels of the entered pool may use. Native threads start here.
 void pool_set_threads(int count);
 int pool_get_threads();
 

@@ -1,5 +1,6 @@
-// A check of the pool by itself, for the tests of every build: each item of a job runs exactly once, bodies see what
-// was written before, scratch memory is not shared, and no member of a team passes a barrier before all have reached it.
+// A self-check of the thread pool, used by the tests of every build: each item of a job runs exactly once, bodies see what
+// was written before the job, threads do not share scratch memory, and no member of a team passes a barrier before all
+// members have reached it.
 #include "parallel.h"
 #include "pool.h"
 
@@ -10,7 +11,7 @@ namespace {
 constexpr int most_items = 64;
 
 // Waits for about `turns` loads, so that the items of a job differ in duration.
-void dawdle(int turns) {
+void spin(int turns) {
   volatile int sink = 0;
   for (int i = 0; i < turns; i++) sink = i;
   (void)sink;
@@ -19,12 +20,12 @@ void dawdle(int turns) {
 int check_items(int count, int round) {
   int ran[most_items] = {}, nested[most_items] = {}, wrong[most_items] = {};
   parallel(count, [&](int i) {
-    float* mine = scratch();
-    mine[0] = mine[scratch_floats() - 1] = static_cast<float>(i);
+    float* memory = scratch();
+    memory[0] = memory[scratch_floats() - 1] = static_cast<float>(i);
     ran[i] += 1 + round;
-    dawdle(i * 7 % 50);
+    spin(i * 7 % 50);
     parallel(3, [&](int j) { nested[i] += j + parallel_threads(); });
-    if (mine[0] != static_cast<float>(i) || mine[scratch_floats() - 1] != mine[0]) wrong[i] = 1;
+    if (memory[0] != static_cast<float>(i) || memory[scratch_floats() - 1] != memory[0]) wrong[i] = 1;
   });
   int errors = 0;
   for (int i = 0; i < most_items; i++) {
@@ -38,7 +39,7 @@ int check_team(int members) {
   int reached[most_items] = {}, wrong[most_items] = {};
   team(members, [&](int i) {
     for (int step = 1; step <= steps; step++) {
-      dawdle((i * 31 + step * 17) % 60);
+      spin((i * 31 + step * 17) % 60);
       reached[i] = step;
       team_barrier();
       for (int j = 0; j < members; j++) wrong[i] += reached[j] != step;

@@ -1,5 +1,5 @@
-// Random numbers: Threefry-2x32 with 20 rounds, a vector of blocks at a time. Any word of a stream can be had without
-// those before it, so the numbers do not depend on vector width or threads.
+// Random numbers: Threefry-2x32 with 20 rounds, one vector of blocks at a time. Each word of a stream is computed
+// independently of the others, so the numbers do not depend on the vector width.
 #include "kernels_impl.h"
 #include "vec.h"
 #include "work.h"
@@ -17,7 +17,7 @@ FORCE_INLINE void four_rounds(vu& x0, vu& x1, int a, int b, int c, int d) {
   x0 += x1, x1 = rotate(x1, d) ^ x0;
 }
 
-// x0, x1: the counter, then the block's two words.
+// Replaces the counter in x0 and x1 by the two words of the block.
 FORCE_INLINE void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
   const uint32_t key2 = key0 ^ key1 ^ 0x1BD11BDA;
   x0 += key0, x1 += key1;
@@ -28,23 +28,23 @@ FORCE_INLINE void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
   four_rounds(x0, x1, 13, 15, 26, 6), x0 += key2, x1 += key0 + 5;
 }
 
-// y[0..n) = value(the upper 24 bits of each word, as a float).
+// Sets each element of y to value(w), where w is a float with the upper 24 bits of the next word of the stream.
 template <class Value>
 FORCE_INLINE void each_word(const RandomUniform& c, const Value& value) {
   const int n = c.n;
   float* y = c.y;
   for (int at = 0; at < n; at += 2 * VL) {
     vu x0 = (vu)lanes() + (c.counter0 + (uint32_t)at / 2);
-    vu x1 = vu{} + c.counter1 - (vu)(x0 < c.counter0);  // a lane that passed 2^32 carries
+    vu x1 = vu{} + c.counter1 - (vu)(x0 < c.counter0);  // carries into the high word where the low word overflowed
     threefry(c.key0, c.key1, x0, x1);
     const v a = value(__builtin_convertvector((vi)(x0 >> 8), v)), b = value(__builtin_convertvector((vi)(x1 >> 8), v));
     float pairs[2 * VL];
     UNROLL_LOOP for (int i = 0; i < VL; i++) pairs[2 * i] = a[i], pairs[2 * i + 1] = b[i];
-    const int few = smaller(n - at, 2 * VL);
-    if (few == 2 * VL)
+    const int count = smaller(n - at, 2 * VL);
+    if (count == 2 * VL)
       UNROLL_LOOP for (int i = 0; i < 2; i++) store(y + at + i * VL, load(pairs + i * VL));
     else
-      for (int i = 0; i < few; i++) y[at + i] = pairs[i];
+      for (int i = 0; i < count; i++) y[at + i] = pairs[i];
   }
 }
 

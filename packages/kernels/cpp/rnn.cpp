@@ -1,14 +1,14 @@
-// The simple recurrent cell over a whole sequence in one call, forward and backward.
+// The simple recurrent cell: one call runs a whole sequence, forward or backward.
 //
 //   h = act(x W + h' U + b)
 //
-// The weights are packed in panels of units; x and h' lie behind one another, so that one product gives the sum.
+// The weights are packed in panels of units. x and h' are adjacent in memory, so one product computes the whole sum.
 #include "cells.h"
 #include "functions.h"
 
 namespace unroll::UNROLL_ISA {
 
-// Packed: the bias, then the panels.
+// The packed weights are the bias, then panels with the rows of W and U.
 int rnn_size(int I, int H, int format) {
   return whole_vectors(H) + with_weights(format, [&](auto weight) { return panels_size<decltype(weight)>(I + H, H); });
 }
@@ -22,17 +22,17 @@ void rnn_pack(const Pack& p, float* packed) {
 
 namespace {
 
-// All steps of a part.
+// Runs all steps for one part (the rows and units of one thread).
 template <class Weight>
 void forward(const Forward& s, const Part& part) {
   const int I = s.I, H = s.H, K = I + H, act = s.act;
   const float* bias = s.packed + header;
   const Weight* panels = (const Weight*)(bias + whole_vectors(H));
-  const Ahead inputs(s, whole_vectors(H));
+  const PrecomputedInputs inputs(s, whole_vectors(H));
   for (long t = 0; t < s.T; t++) {
     take_inputs(s, t, part);
     const Step step(s, t);
-    const float* ahead = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
       panel_sums(H, n, part, bias, Factor<Weight>{x, K, I, panels, 0, K}, out, inputs.row);
     });
     const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
@@ -44,8 +44,8 @@ void forward(const Forward& s, const Part& part) {
           step.put_h(b, column + j, n, h);
         }
     };
-    const Start start = ahead ? Start{ahead, inputs.row} : Start{bias};
-    const int skip = ahead ? I : 0;
+    const Start start = input_sums ? Start{input_sums, inputs.row} : Start{bias};
+    const int skip = input_sums ? I : 0;
     over_panels(H, part, t, {Sum<Weight>{start, {step.x + skip, K, K - skip, panels, skip, K}}}, finish);
     team_barrier();
   }

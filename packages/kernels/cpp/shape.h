@@ -1,4 +1,4 @@
-// An index space with strides for two operands, brought into its simplest form.
+// A shape with the strides of two operands, and functions that reorder, merge and iterate over its dimensions.
 #pragma once
 #include <stdint.h>
 
@@ -26,7 +26,7 @@ struct Shape {
     return false;
   }
 
-  // Drops dimensions of size 1 and joins neighbours that one stride can walk. Leaves at least one dimension.
+  // Drops dimensions of size 1 and merges adjacent dimensions if one stride covers both. Leaves at least one dimension.
   void merge() {
     int kept = 0;
     for (int d = 0; d < rank; d++) {
@@ -41,11 +41,11 @@ struct Shape {
     rank = kept;
   }
 
-  // Largest stride of y outermost, so that y is written in the order of memory.
+  // Sorts the dimensions by the stride of y, largest first, so that y is written in memory order.
   void sort() {
-    const auto far = [&](int d) { return y[d] < 0 ? -y[d] : y[d]; };
+    const auto distance = [&](int d) { return y[d] < 0 ? -y[d] : y[d]; };
     for (int d = 1; d < rank; d++)
-      for (int e = d; e > 0 && far(e - 1) < far(e); e--) exchange(e, e - 1);
+      for (int e = d; e > 0 && distance(e - 1) < distance(e); e--) exchange(e, e - 1);
   }
   void exchange(int d, int e) {
     const int s = size[d];
@@ -54,7 +54,7 @@ struct Shape {
     size[e] = s, x[e] = p, y[e] = q;
   }
 
-  // body(offset in x, offset in y) for every index, the last dimension fastest.
+  // Calls body(offset in x, offset in y) for every index; the last dimension changes fastest.
   template <class Body>
   void each(const Body& body) const {
     int index[most_dims] = {};

@@ -1,4 +1,4 @@
-// The kernels that concern the pool itself, one set per instruction set like all others.
+// The kernels that set and return the number of threads. Like all kernels, they are compiled once per instruction set.
 #include "kernels_impl.h"
 #include "pool.h"
 

@@ -1,12 +1,12 @@
-// The tile of tile.h, one instance for every shape, and the packing of its panels.
+// Implements tile.h: one instance of the tile for every shape, and the packing of panels.
 #include "tile.h"
 
 namespace unroll::UNROLL_ISA {
 
 #if defined(__wasm__)
-// V8 compiles a loop much as LLVM wrote it. KEEP_OFFSETS hides the origin of a pointer from LLVM, which would otherwise
-// rewrite the addresses so that each offset is a separate instruction instead of part of the load. IN_ORDER keeps LLVM
-// from loading everything first, for which there are too few registers.
+// V8 hardly optimises the loops that LLVM writes. KEEP_OFFSETS hides the origin of a pointer from LLVM, which would otherwise
+// compute each address in a separate instruction instead of using the offset of the load. IN_ORDER keeps LLVM from moving
+// all loads to the front, for which there are too few registers.
 #define KEEP_OFFSETS(pointer) asm("" : "+r"(pointer))
 #define IN_ORDER asm volatile("" ::: "memory")
 #else
@@ -14,8 +14,8 @@ namespace unroll::UNROLL_ISA {
 #define IN_ORDER
 #endif
 
-// Holds the rows or the vectors of b in registers, whichever are fewer, and loads the others one at a time. (Offsets are
-// unsigned, as in WebAssembly.)
+// Adds a[r][k] * b[j] to sum[r][j] for all rows r and vectors j. Keeps the values of a or the vectors of b in registers,
+// whichever are fewer, and loads the others one at a time. (Offsets are unsigned, as in WebAssembly.)
 template <int M, int NV, int P, class Weight>
 FORCE_INLINE void row_of_products(const float* const (&a)[M], long k, const Weight* const (&b)[P],
                                   v (&sum)[M][P * NV]) {
@@ -51,7 +51,7 @@ static void run(const TileOf<Weight>& t) {
   const Weight* b[P];
   UNROLL_LOOP for (int p = 0; p < P; p++) b[p] = t.b + p * t.bPanel;
   const long bRow = t.bRow, K = t.k;
-  if (t.start && t.startRow)  // a tile of C, which is rarely in the L1 cache
+  if (t.start && t.startRow)  // start is then a tile of C, which is rarely in the L1 cache
     UNROLL_LOOP for (int r = 0; r < M; r++)
       UNROLL_LOOP for (int j = 0; j < P * NV; j++) __builtin_prefetch(t.start + r * t.startRow + j * VL);
   if (t.aRow) {
@@ -61,8 +61,8 @@ static void run(const TileOf<Weight>& t) {
 #if UNROLL_PARTS
       if constexpr (fetch)
         UNROLL_LOOP for (int j = 0; j < NV * VL; j += 64 / (int)sizeof(Weight)) {
-          __builtin_prefetch(b[0] + 8 * bRow + j);          // this part, into the L1 cache
-          __builtin_prefetch(b[0] + t.fetch + j, 0, 2);  // the next one, into the L2 cache
+          __builtin_prefetch(b[0] + 8 * bRow + j);          // this part of the panel, into the L1 cache
+          __builtin_prefetch(b[0] + t.fetch + j, 0, 2);  // the next part, into the L2 cache
         }
 #endif
       row_of_products<M, NV, P>(a, k, b, sum);

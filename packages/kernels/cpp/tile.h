@@ -1,16 +1,16 @@
-// The tile that every matrix product here is made of: a few rows times a few vectors of columns, summed over k in
-// registers. gemm, the recurrent cells and their backward passes differ only in what they do with its result.
+// The tile: the product of a few rows and a few vectors of columns, summed over k in registers. All matrix products are
+// made of tiles. gemm, the recurrent cells and their backward passes differ only in what they do with the sums.
 //
 //   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m
 //
-// b is `panels` panels, each nv vectors wide; usually one. It is float32 or float16; the sums are float32. Every
-// element is summed in the order of k and start is added last, whatever the shape of the tile, so results do not depend
-// on how the rows are split.
+// b has `panels` panels (usually one), each nv vectors wide, in float32 or float16; the sums are float32. For every shape of
+// the tile, each element is summed in the order of k, and start is added last. Results therefore do not depend on how the
+// rows are split.
 #pragma once
 #include "vec.h"
 #include "work.h"
 
-// Whether products may run in parts of k (see Parts).
+// Whether products can be divided into parts of k (see Parts).
 #ifdef __wasm__
 #define UNROLL_PARTS 0
 #else
@@ -23,31 +23,32 @@ template <class Weight>
 struct TileOf {
   int k;
   const float* a;
-  long aRow;  // floats between rows of a, whose k are contiguous; or 0: a is packed [k][m]
+  long aRow;  // floats between rows of a, which are contiguous along k; 0: a is packed as [k][m]
   const Weight* b;
-  long bRow, bPanel;   // numbers between rows of b, and between panels
-  const float* start;  // or null; in start and out the panels' columns lie side by side
-  long startRow;       // 0: one row for all
+  long bRow, bPanel;   // elements between rows of b, and between panels
+  const float* start;  // or null; in start and out, the columns of all panels are adjacent
+  long startRow;       // floats between rows of start; 0: one row for all rows of a
   float* out;
   long outRow;
 #if UNROLL_PARTS
-  long fetch = 0;       // prefetches what lies so many numbers behind each row of b; 0: nothing
-  bool resume = false;  // the sums begin with the values in out: an earlier part of k
+  long fetch = 0;       // prefetches the elements this far beyond each row of b; 0: no prefetching
+  bool resume = false;  // true: the sums begin with the values in out (those of the previous parts of k)
 #endif
 };
 typedef TileOf<float> Tile;
 
-// A product over k in parts whose piece of the panel, `row` bytes for each k, stays in the L1 cache. The sums wait in `out`
-// between the parts; they are added in the order of k as in one part, so the bits are the same. Up to most_in_turn tiles of
-// rows take a part in turn: their sums share the L1 cache with it. WebAssembly, with narrow vectors, has one part.
+// Divides a product over k into parts, so that the part of the panel that is in use (`row` bytes for each k) stays in the L1
+// cache. Between the parts, the sums are kept in `out`; they are still added in the order of k, so results are bit-identical.
+// Up to most_in_turn tiles of rows use a part, one after another, before the next part begins; their sums are in the L1 cache
+// too. WebAssembly has narrow vectors and uses a single part.
 #if UNROLL_PARTS
 constexpr int most_in_turn = 10;
 struct Parts {
   int k, count;
   Parts(int k, long row) : k(k), count(panel_bytes ? larger(1, (int)((k * row + panel_bytes - 1) / panel_bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
-  // Cuts a tile of m rows down to part i. fetch: it also prefetches the next part, which is the work of the first of the tiles
-  // that take a part in turn. resume: the first part, too, adds to what `out` holds.
+  // Restricts a tile of m rows to part i. fetch: the tile also prefetches the next part; set it for the first of the tiles
+  // that use a part in turn. resume: the first part also adds to the values in `out`.
   template <class Weight>
   void cut(TileOf<Weight>& t, int m, int i, bool fetch, bool resume = false) const {
     t.resume = resume;
@@ -70,50 +71,52 @@ struct Parts {
 };
 #endif
 
-// The number of sums that fit the registers beside the operands. Without fused multiply-add a product needs one register
-// more.
+// The number of vectors of sums for which there are registers, in addition to the operands. Without fused multiply-add, a
+// product needs one more register.
 constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : 8;
-// The widest tile is 4 vectors. Where registers are few a panel of 2 is best: more rows share each load of b, and the
-// panel is narrow enough to stay in the first cache.
+// The most vectors of a panel. With few registers, 2 is best: more rows use each load of b, and the panel is narrow enough
+// to stay in the L1 cache.
 constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
-// The most rows of a tile nv vectors wide.
+// Returns the most rows of a tile that is nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
-// A tile of few rows takes several panels at once (1, 2 or 4). With one panel it would wait for its own sums, because an
-// addition takes several cycles and two can start in each cycle. (A single row uses each weight once, and the time is
-// that of loading it: one panel is best then, because more of it is still in the L1 cache from the previous step.)
+// Returns how many panels (1, 2 or 4) a tile of m rows computes at once. With one panel, a tile of few rows would wait for
+// its own sums, because an addition takes several cycles and two can start in each cycle. (A single row uses each weight
+// once and takes as long as loading it. One panel is then best, because more of it is still in the L1 cache from the
+// previous step.)
 constexpr int most_panels(int m, int nv) {
-  if (2 * nv <= panel_vectors) return 1;  // panels are nearly equal in width: no second one is so narrow
+  if (2 * nv <= panel_vectors) return 1;  // panels have nearly equal widths, so a panel this narrow is the only one
   if (m == 1 && nv == 4 && VL == 16) return 1;
   const int together = (UNROLL_REGISTERS == 32 ? 8 : accumulators) / (m * nv);
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;
 }
 
-// 1 <= nv <= panel_vectors, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). out has at most `accumulators` vectors.
+// Computes a tile. 1 <= nv <= panel_vectors, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). The tile has at most
+// `accumulators` vectors of sums.
 void tile(int m, int nv, int panels, const Tile& t);
 #if UNROLL_FLOAT16
 void tile(int m, int nv, int panels, const TileOf<half>& t);
 #endif
 
 constexpr int whole_vectors(int n) { return ceil_div(n, VL) * VL; }
-// n columns as panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.
+// Divides n columns into panels of at most panel_vectors vectors, nearly equal in width; the last is padded to whole vectors.
 struct Panels {
   int n, vectors, count;
   constexpr explicit Panels(int n) : n(n), vectors(ceil_div(n, VL)), count(ceil_div(vectors, panel_vectors)) {}
   constexpr int first_vector(int p) const { return split(vectors, count, p); }
   constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
-  constexpr int column(int p) const { return first_vector(p) * VL; }                        // where it starts
+  constexpr int column(int p) const { return first_vector(p) * VL; }                        // the first column
   constexpr int columns(int p) const { return smaller(n - column(p), width(p) * VL); }      // without the padding
-  // How many from p on, towards end (which may lie before p; without it), a tile of m rows takes at once.
+  // Returns how many panels a tile of m rows computes at once, from p on towards `end` (exclusive; may be less than p).
   constexpr int together(int p, int end, int m) const {
     const int step = p < end ? 1 : -1;
-    int some = most_panels(m, width(p));
-    while (some > (end - p) * step || width(p + (some - 1) * step) != width(p)) some /= 2;
-    return some;
+    int panels = most_panels(m, width(p));
+    while (panels > (end - p) * step || width(p + (panels - 1) * step) != width(p)) panels /= 2;
+    return panels;
   }
 };
 
-// Packs columns [column, column + columns) of a matrix [k][n], ldb floats between its rows, into [k][width*VL], zeros
-// behind; of a matrix stored [n][k] if transposed.
+// Packs the columns [column, column + columns) of a matrix B [k][n], whose rows are ldb floats apart, as [k][width*VL], padded
+// with zeros. pack_panel_transposed expects B stored as [n][k].
 template <class Weight>
 void pack_panel(const float* B, long ldb, int k, int column, int columns, int width, Weight* packed);
 void pack_panel_transposed(const float* B, long ldb, int k, int column, int columns, int width, float* packed);

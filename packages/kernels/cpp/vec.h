@@ -1,10 +1,10 @@
-// The vector of this build: VL floats in one register, and the few operations that need the machine's own names. This
-// is the only header with intrinsics; everything else is arithmetic on `v` (floats) and `vi` (32-bit integers, also
-// the lane masks that comparisons give: all ones or 0).
+// The vector type of this build (VL floats in one register) and the few operations that need intrinsics. No other file uses
+// intrinsics for arithmetic: the rest computes with `v` (floats) and `vi` (32-bit integers, and the lane masks that
+// comparisons return: all ones or 0).
 //
-// Every file is compiled once per instruction set with -DUNROLL_ISA=<name>, and every symbol, inline ones included,
-// lives in namespace unroll::UNROLL_ISA: the linker must never take a function of one instruction set for another's.
-// Sums are fused only by madd(), as everything is compiled with -ffp-contract=off.
+// Every file is compiled once per instruction set with -DUNROLL_ISA=<name>. All symbols, even inline ones, are in the
+// namespace unroll::UNROLL_ISA, so that the linker never mixes functions of different instruction sets. Only madd() fuses a
+// product and a sum, because everything is compiled with -ffp-contract=off.
 #pragma once
 #include <stdint.h>
 #if defined(__x86_64__)
@@ -27,7 +27,7 @@
 #define VL 4
 #endif
 
-// Vector registers of the machine (what WebAssembly runs on has 16).
+// The number of vector registers (16 for WebAssembly, like the machines that it usually runs on).
 #if defined(__AVX512F__) || defined(__ARM_NEON)
 #define UNROLL_REGISTERS 32
 #else
@@ -66,14 +66,15 @@ FORCE_INLINE v splat(float x) { return v{x, x, x, x}; }
 FORCE_INLINE v load(const float* p) { return *(const v_anywhere*)p; }
 FORCE_INLINE void store(float* p, v x) { *(v_anywhere*)p = x; }
 FORCE_INLINE v select(vi mask, v a, v b) { return mask ? a : b; }
-// 0, 1, 2, ...
+// Returns 0, 1, 2, ...
 FORCE_INLINE vi lanes() {
   vi r = {};
   UNROLL_LOOP for (int i = 0; i < VL; i++) r[i] = i;
   return r;
 }
 
-// The first n lanes; the others read 0 and are not written. Nothing behind p[n) is read or written. load_few and store_few: n < VL.
+// Load or store the first n lanes at p. The other lanes are 0 after a load, and memory from p + n on is neither read nor
+// written. load_few and store_few require n < VL.
 #if defined(__AVX512F__)
 FORCE_INLINE v load_few(const float* p, int n) { return (v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 FORCE_INLINE void store_few(float* p, v x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x); }
@@ -91,15 +92,15 @@ FORCE_INLINE void store_few(float* p, v x, int n) {
   if (n > 2) p[2] = x[2];
 }
 #endif
-// Whole vectors go the plain way: a masked store takes some machines dozens of cycles.
-NOINLINE v load_some(const float* p, int n) { return load_few(p, n); }
-NOINLINE void store_some(float* p, v x, int n) { store_few(p, x, n); }
-FORCE_INLINE v load(const float* p, int n) { return n == VL ? load(p) : load_some(p, n); }
-FORCE_INLINE void store(float* p, v x, int n) { n == VL ? store(p, x) : store_some(p, x, n); }
+// Full vectors are loaded and stored without a mask, because a masked store takes dozens of cycles on some machines.
+NOINLINE v load_partial(const float* p, int n) { return load_few(p, n); }
+NOINLINE void store_partial(float* p, v x, int n) { store_few(p, x, n); }
+FORCE_INLINE v load(const float* p, int n) { return n == VL ? load(p) : load_partial(p, n); }
+FORCE_INLINE void store(float* p, v x, int n) { n == VL ? store(p, x) : store_partial(p, x, n); }
 #endif
 
-// float16 (IEEE half precision) in memory, if the machine has conversions. Loads are exact; stores round to nearest,
-// ties to even.
+// float16 (IEEE half precision) in memory, if the machine can convert it. Loads are exact; stores round to nearest, ties to
+// even.
 typedef uint16_t half;
 #if defined(__AVX512F__)
 #define UNROLL_FLOAT16 1
@@ -122,8 +123,8 @@ FORCE_INLINE void store(half* p, v x) {
 #define UNROLL_FLOAT16 0
 #endif
 
-// a*b + c, in one rounding where the machine has it; above(a, b) = a > b ? a : b and below(a, b) = a < b ? a : b, so a
-// NaN in b passes through them; root = square root.
+// madd(a, b, c) = a*b + c, with one rounding if the machine supports it. above(a, b) = a > b ? a : b and
+// below(a, b) = a < b ? a : b, so both return NaN if b is NaN. root(x) is the square root.
 #if defined(__AVX512F__)
 #define UNROLL_FUSED 1
 FORCE_INLINE v madd(v a, v b, v c) { return (v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
@@ -160,13 +161,14 @@ FORCE_INLINE v above(v a, v b) { return select(a > b, a, b); }
 FORCE_INLINE v below(v a, v b) { return select(a < b, a, b); }
 FORCE_INLINE v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
 #else
-#error "no vectors are known for this machine: compile with SIMD, or add it here"
+#error "no vector type for this machine: compile with SIMD enabled, or add the machine here"
 #endif
 
 FORCE_INLINE v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
 FORCE_INLINE v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
 
-// join(lane, lane) over all lanes: the upper part of the vector with the lower one, again and again, so always in the same order.
+// Combines all lanes to one number with join(a, b), always in the same order: it repeatedly joins the upper half of the
+// vector with the lower half.
 template <int... i>
 struct Indices {};
 template <int n, int... i>
@@ -191,7 +193,7 @@ FORCE_INLINE float sum_lanes(v x) {
   return over_lanes(x, [](v a, v b) __attribute__((always_inline)) { return a + b; });
 }
 
-// Four rows of four floats and back again, for transposes.
+// Transposes 4 by 4 floats.
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
 FORCE_INLINE void transpose_4x4(const float* x, long xRow, float* y, long yRow) {

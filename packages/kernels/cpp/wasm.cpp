@@ -1,5 +1,5 @@
-// The exports of the WebAssembly modules: every kernel under its plain name, in the inference-only builds those that
-// such a program calls. The linker leaves out what no export leads to. Empty in native builds.
+// The exports of the WebAssembly modules: every kernel under its own name, or only the kernels for inference in the
+// inference-only builds. The linker removes code that no export uses. This file is empty in native builds.
 #include "kernels_impl.h"
 #include "list.generated.h"
 
@@ -7,8 +7,8 @@
   extern "C" __attribute__((export_name(#name))) result export_##name arguments {   \
     return unroll::UNROLL_ISA::name names;                                          \
   }
-// The call area has the layout of the struct here, as every field takes four bytes. The copy tells the compiler that no
-// kernel writes to it.
+// In WebAssembly the call area has the layout of the struct, because every field takes four bytes. The struct is copied so
+// that the compiler knows that kernels do not change it.
 #define EXPORT_CALL(result, name, Struct)                                                          \
   extern "C" __attribute__((export_name(#name))) result export_##name(const unroll::Struct* at) {  \
     static_assert(sizeof *at == 4 * unroll::fields_of_##Struct);                                   \

@@ -1,9 +1,11 @@
-// What the thread pool needs from the platform: a word to wait on, a pause, and whether there are threads
-// (UNROLL_THREADS).
+// The parts of the thread pool that depend on the platform. UNROLL_THREADS: whether the build has threads.
 //
-// Word: an atomic int with wait and wake; wait_briefly returns after a moment in any case. pause(): one
-// iteration of a spin loop. spin_limit: iterations before sleeping, 150 to 300 microseconds, because JavaScript takes that
-// long between two kernels of a step, and waking a sleeper takes half as long as a small kernel. Cores: where native threads run.
+// Word: an atomic int with wait and wake; wait_briefly also returns after a moment without a wake.
+// pause(): one iteration of a spin loop.
+// spin_limit: iterations before a thread sleeps. They take 150 to 300 microseconds, because JavaScript takes that long between
+// two kernels of a step, and waking a thread takes half as long as a small kernel.
+// barrier_spins: iterations at a barrier before wait_briefly is used.
+// Cores: the cores that native threads may run on.
 #pragma once
 #include <stdint.h>
 
@@ -27,7 +29,7 @@
 
 #if defined(__wasm__) && UNROLL_THREADS
 // Separate functions with an unused last argument, to avoid a bug of V8 11 (Node 20): its baseline compiler saves the
-// 64-bit address of memory.atomic.wait32 in a 32-bit slot and overwrites the local beside it.
+// 64-bit address of memory.atomic.wait32 in a 32-bit slot and overwrites the adjacent local.
 __attribute__((noinline)) void atomic_wait(int32_t* word, int32_t expected, int64_t nanoseconds, int) {
   __builtin_wasm_memory_atomic_wait32(word, expected, nanoseconds);
 }
@@ -55,38 +57,38 @@ struct Word {
 #if defined(__linux__)
 class Cores {
  public:
-  // Reads the affinity of the calling thread; true: it differs from what was read before.
-  bool look() {
+  // Reads the affinity of the calling thread. Returns whether it has changed since the previous call.
+  bool read_affinity() {
     cpu_set_t before = all;
-    known = sched_getaffinity(0, sizeof(all), &all) == 0;
-    if (!known || CPU_EQUAL(&before, &all)) return false;
+    is_known = sched_getaffinity(0, sizeof(all), &all) == 0;
+    if (!is_known || CPU_EQUAL(&before, &all)) return false;
     allowed = CPU_COUNT(&all);
     return true;
   }
-  // The number of cores that the calling thread may run on, as last read, of at most `cores`.
-  int count(int cores) const { return known && allowed < cores ? allowed : cores; }
-  // The core that the calling thread is on; -1 where that is not known.
-  int current() const { return known ? sched_getcpu() : -1; }
-  // Lets a thread run on every core last read except `core`; -1: on all of them.
-  void keep_off(std::thread& thread, int core) const {
+  // Returns the number of cores that the calling thread may run on, as last read, but at most `cores`.
+  int count(int cores) const { return is_known && allowed < cores ? allowed : cores; }
+  // Returns the core that the calling thread runs on; -1: unknown.
+  int current() const { return is_known ? sched_getcpu() : -1; }
+  // Lets a thread run on all cores that read_affinity() found, except `core` (-1: on all of them).
+  void exclude_core(std::thread& thread, int core) const {
     cpu_set_t others = all;
     if (core >= 0) CPU_CLR(core, &others);
-    // Where this fails (no other core is left), the thread stays where it may run now.
-    if (known) pthread_setaffinity_np(thread.native_handle(), sizeof(others), &others);
+    // If this fails (there is no other core), the affinity of the thread does not change.
+    if (is_known) pthread_setaffinity_np(thread.native_handle(), sizeof(others), &others);
   }
 
  private:
   cpu_set_t all{};
   int allowed = 0;
-  bool known = false;
+  bool is_known = false;
 };
 #else
 class Cores {
  public:
-  bool look() { return false; }
+  bool read_affinity() { return false; }
   int count(int cores) const { return cores; }
   int current() const { return -1; }
-  void keep_off(std::thread&, int) const {}
+  void exclude_core(std::thread&, int) const {}
 };
 #endif
 
@@ -101,7 +103,8 @@ inline void pause() {}
 constexpr int spin_limit = 120000, barrier_spins = 1000;
 #endif
 
-// Denormal numbers count as zero in kernels: they slow backpropagation through time down and carry no information.
+// Makes the calling thread treat denormal numbers as zero. They slow down backpropagation through time and are too small to
+// affect results.
 inline void flush_denormals() {
 #if defined(__x86_64__)
   __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
@@ -128,7 +131,7 @@ struct Word {
   void wait_briefly(int32_t while_equal) { atomic_wait(&value, while_equal, 50000, 0); }
 };
 inline void pause() {}
-constexpr int spin_limit = 120000, barrier_spins = 16000;  // 1.5 nanoseconds a turn
+constexpr int spin_limit = 120000, barrier_spins = 16000;  // 1.5 nanoseconds per iteration
 
 #endif
 

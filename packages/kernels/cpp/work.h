@@ -1,4 +1,4 @@
-// Arithmetic on sizes, and how much work is worth a thread.
+// Arithmetic on sizes, and the number of threads to use for a given amount of work.
 #pragma once
 #include "parallel.h"
 
@@ -7,18 +7,18 @@ namespace unroll::UNROLL_ISA {
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 constexpr int smaller(int a, int b) { return a < b ? a : b; }
 constexpr int larger(int a, int b) { return a > b ? a : b; }
-// Where range i of `parts` nearly equal ranges of [0, n) starts.
+// Returns the start of range i if [0, n) is split into `parts` nearly equal ranges.
 constexpr int split(int n, int parts, int i) { return (int)((int64_t)n * i / parts); }
 
-// Threads worth using for so many floating-point operations: 2 million each, some 10 to 20 microseconds, ten times
-// what a fork costs.
+// Returns the number of threads worth using for `operations` floating-point operations: one for every 2 million, which take
+// 10 to 20 microseconds, ten times as long as a fork.
 inline int worthwhile_threads(double operations) {
   const double enough = 2e6;
   const int most = parallel_threads();
   return operations >= enough * most ? most : larger(1, (int)(operations / enough));
 }
 
-// body(first, last) over ranges of [0, n), one range a thread.
+// Splits [0, n) into one range per thread and calls body(first, last) for each.
 template <class Body>
 inline void over_ranges(int n, double operations, const Body& body) {
   const int parts = smaller(n, worthwhile_threads(operations));

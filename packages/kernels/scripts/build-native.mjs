@@ -1,7 +1,7 @@
-// Builds the kernels as a Node-API addon, unroll.node, with the machine's own C++ compiler: the math once per instruction
-// set, chosen at load. A platform that has a package of its own (packages/kernels-linux-x64) gets the file there, as npm
-// users do; any other gets it in dist. Without a compiler, or when it fails, Unroll runs on WebAssembly; this script reports
-// this in one line and exits with 0, unless UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
+// Builds the kernels as a Node-API addon, unroll.node, with the C++ compiler of this machine. The math is compiled once per
+// instruction set, which is chosen at load time. The addon is written to the package of this platform if there is one
+// (packages/kernels-linux-x64), otherwise to dist. If there is no compiler or it fails, Unroll runs on WebAssembly; the script
+// then prints why and exits with 0, or with 1 if UNROLL_REQUIRE_NATIVE=1. CXX and CXXFLAGS are respected.
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -23,7 +23,7 @@ import {
   setCurrent,
 } from './common.mjs';
 
-/** The package of this platform; it is for glibc, which musl's systems do not have. */
+/** The package of this platform. It needs glibc, so systems with musl do not use it. */
 const platformPackage = join(root, `../kernels-${process.platform}-${process.arch}`);
 const hasPackage = () =>
   existsSync(platformPackage) && Boolean(process.report.getReport().header.glibcVersionRuntime);
@@ -54,7 +54,7 @@ const ISAS = {
   },
   arm64: { neon: [] },
 };
-// Files that are not math: compiled once, for every machine.
+// Files without math: compiled once, for all instruction sets.
 const SHARED = ['parallel.cpp', 'pool_check.cpp', 'addon.cpp'];
 const ONLY_WASM = ['wasm.cpp'];
 
@@ -83,7 +83,7 @@ const compile = async (compiler, args) => {
   throw new Error(`${[compiler.command, ...args].join(' ')}\n${shown.join('\n')}`);
 };
 
-/** Builds what is out of date; returns { line, failed }. Never throws for want of a compiler. */
+/** Builds what is out of date. Returns { line, failed }, where line is a message; does not throw if there is no compiler. */
 export const buildNative = async () => {
   const isas = process.platform === 'win32' ? undefined : ISAS[process.arch];
   if (!isas) {
@@ -92,7 +92,7 @@ export const buildNative = async () => {
       failed: true,
     };
   }
-  if (output !== local) forget(local); // an older build: it would be loaded where the package's file is missing
+  if (output !== local) forget(local); // an older build would be loaded if the file in the package is missing
   const compiler = await findCompiler();
   if (!compiler) {
     forget(output);
@@ -145,7 +145,7 @@ export const buildNative = async () => {
       await compile(compiler, ['-bundle', '-undefined', 'dynamic_lookup', '-o', draft, ...parts]);
     } else {
       const link = ['-shared', '-pthread', '-Wl,-s', '-Wl,--exclude-libs,ALL', '-o', draft, ...parts];
-      // With its C++ runtime inside, the file runs on systems with an older one; not every system has the static one.
+      // With a static C++ runtime, the addon also runs on systems with an older runtime. Not every system has the static one.
       await compile(compiler, ['-static-libstdc++', '-static-libgcc', ...link]).catch(() =>
         compile(compiler, link),
       );

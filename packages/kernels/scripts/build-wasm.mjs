@@ -1,13 +1,13 @@
 // Builds the WebAssembly modules of the kernels with @yowasp/clang, so that no system toolchain is needed:
-//   dist/kernels.wasm                  strict SIMD: the same bits on every machine
-//   dist/kernels-threads.wasm          the same on shared memory
-//   dist/kernels-relaxed.wasm          relaxed SIMD: fused multiply-add where the host has it
-//   dist/kernels-relaxed-threads.wasm
-//   dist/kernels-infer.wasm            only the kernels that inference calls, in as few bytes as cost it no time (strict)
-//   dist/kernels-infer-threads.wasm
-// The math is compiled once for strict and once for relaxed (with atomics, which a program without threads may contain);
-// only the pool differs between builds with and without threads. The inference-only builds are compiled for themselves, and
-// Binaryen shrinks them by a twelfth at no cost of time.
+//   dist/kernels.wasm                  strict SIMD: bit-identical results on every machine
+//   dist/kernels-threads.wasm          strict SIMD, with threads
+//   dist/kernels-relaxed.wasm          relaxed SIMD: fused multiply-add if the host supports it
+//   dist/kernels-relaxed-threads.wasm  relaxed SIMD, with threads
+//   dist/kernels-infer.wasm            strict SIMD, only the kernels for inference, as small as possible at the same speed
+//   dist/kernels-infer-threads.wasm    the same, with threads
+// The math is compiled once for strict and once for relaxed (with atomics, which builds without threads may contain). Only the
+// thread pool differs between builds with and without threads. The inference-only builds are compiled separately, and
+// Binaryen makes them a twelfth smaller without making them slower.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -33,7 +33,7 @@ const COMPILE = [
   ...['-nostdlib', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fno-math-errno'],
   ...['-fvisibility=hidden', '-Wall', '-DUNROLL_ISA=wasm'],
 ];
-// The loader makes shared memory of this many pages, see src/wasm.ts.
+// The loader (src/wasm.ts) creates the shared memory with this number of pages.
 const { value: initialPages } = generate().constants.find(({ name }) => name === 'initial_pages');
 const LINK = [
   `--initial-memory=${65536 * initialPages}`,
@@ -51,9 +51,9 @@ const VARIANTS = [
   { file: 'kernels-infer.wasm', relaxed: false, threads: false, infer: true },
   { file: 'kernels-infer-threads.wasm', relaxed: false, threads: true, infer: true },
 ];
-// In an inference-only build these are optimised for speed, the others for size.
+// Inference-only builds optimise these files for speed and the others for size.
 const FAST = ['tile.cpp', 'lstm.cpp', 'gru.cpp', 'rnn.cpp'];
-// Similar code is adjacent, because gzip looks back only 32 kB.
+// These files are linked first, in this order: gzip looks back only 32 kB, so similar code should be adjacent.
 const FIRST = [
   'tile.cpp',
   'lstm.cpp',
@@ -64,10 +64,10 @@ const FIRST = [
   'gemm.cpp',
   'memory.cpp',
 ];
-// Not used by any kernel of an inference-only build.
+// Inference-only builds do not need these files.
 const ONLY_FULL = ['optimizers.cpp', 'random.cpp', 'pool_check.cpp'];
 
-/** Compilers in worker threads, each started when first needed: a hundred megabytes of WebAssembly apiece. */
+/** Runs up to `count` compilers in worker threads. Each starts when first needed, because it takes a hundred megabytes. */
 const startCompilers = (count) => {
   const free = [];
   const workers = [];
@@ -104,12 +104,12 @@ const versionOf = (name, folder) => {
   return JSON.parse(readFileSync(join(entry, folder, 'package.json'), 'utf8')).version;
 };
 
-/** The same module in fewer bytes. */
+/** Returns the module, made smaller by Binaryen. */
 const shrunk = async (bytes) => {
   const { default: binaryen } = await import('binaryen');
   const { Features } = binaryen;
   const module = binaryen.readBinary(bytes);
-  // What the compiler uses: Binaryen must know, and may use no more.
+  // The WebAssembly features that the compiler uses. Binaryen may not use others.
   const used = [
     'Atomics',
     'BulkMemory',
@@ -122,14 +122,14 @@ const shrunk = async (bytes) => {
   module.setFeatures(used.reduce((all, name) => all | Features[name], 0));
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
-  for (let round = 0; round < 3; round++) module.optimize(); // the third finds nothing more
+  for (let round = 0; round < 3; round++) module.optimize(); // more rounds change nothing
   module.runPasses(['reorder-locals']);
   const smaller = module.emitBinary();
   module.dispose();
   return smaller;
 };
 
-/** Builds what is out of date; returns a line for people. Throws with the compiler's words if that fails. */
+/** Builds what is out of date and returns a message. Throws an error with the output of the compiler if it fails. */
 export const buildWasm = async () => {
   let version;
   let shrinker;
@@ -139,7 +139,7 @@ export const buildWasm = async () => {
   } catch {
     if (VARIANTS.every(({ file }) => existsSync(join(dist, file))))
       return 'not rebuilt (@yowasp/clang or binaryen is not installed)';
-    throw new Error('@yowasp/clang or binaryen is missing: run `npm install` with its dev dependencies');
+    throw new Error('@yowasp/clang or binaryen is missing: run `npm install --include=dev`');
   }
   const { headers, units } = readSources();
 

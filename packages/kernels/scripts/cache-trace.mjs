@@ -1,7 +1,8 @@
-// Cache misses of an LSTM's forward pass with and without parts of k (docs/decisions/052-l1-parts.md), counted by cachegrind on
-// the AVX2 build, as valgrind has no AVX-512. The caches are those of an Intel server: 48 kB L1, 2 MB L2.
+// Counts the cache misses of the forward pass of an LSTM with and without parts of k (docs/decisions/052-l1-parts.md), with
+// cachegrind on the AVX2 build, because valgrind does not support AVX-512. It simulates the caches of an Intel server: 48 kB
+// L1, 2 MB L2.
 //
-//   node packages/kernels/scripts/cache-trace.mjs          needs valgrind and a C++ compiler; a minute
+//   node packages/kernels/scripts/cache-trace.mjs          needs valgrind and a C++ compiler; takes a minute
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,24 +75,24 @@ try {
     main,
     ...SOURCES.map((name) => join(cpp, `${name}.cpp`)),
   ]);
-  /** Lines that were read and not in L1, of one forward pass: two runs less one. */
+  /** Returns the L1 read misses of one forward pass: the misses of two passes minus those of one. */
   const misses = (panelBytes) => {
-    const of = (runs) => {
+    const missesOf = (runs) => {
       const caches = ['--I1=32768,8,64', '--D1=49152,12,64', '--LL=2097152,16,64'];
       const args = ['--tool=cachegrind', '--cache-sim=yes', ...caches, '--cachegrind-out-file=/dev/null'];
       const { stderr } = run('valgrind', [...args, program, String(panelBytes), String(runs)]);
       return Number(/D1\s+misses:\s+[\d,]+\s+\(\s*([\d,]+) rd/.exec(stderr)[1].replaceAll(',', ''));
     };
-    return of(2) - of(1);
+    return missesOf(2) - missesOf(1);
   };
   const lines = (2 * H * 4 * H * 4) / 64;
   console.log(
     `One step of an LSTM, ${H} inputs and units, ${B} rows, AVX2: the weights are ${lines} cache lines.`,
   );
   for (const panelBytes of [0, 24576]) {
-    const read = misses(panelBytes);
+    const missCount = misses(panelBytes);
     console.log(
-      `panel_bytes ${panelBytes}: ${read} lines read from L2 or beyond, ${(read / lines).toFixed(2)} times the weights`,
+      `panel_bytes ${panelBytes}: ${missCount} lines read from L2 or beyond, ${(missCount / lines).toFixed(2)} times the weights`,
     );
   }
 } catch (error) {

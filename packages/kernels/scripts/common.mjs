@@ -1,4 +1,4 @@
-// What the build scripts share: paths, hashes, cached outputs and child processes.
+// Functions that the build scripts share: paths, hashes, cached outputs and child processes.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -19,7 +19,7 @@ export const cpp = join(root, 'cpp');
 export const dist = join(root, 'dist');
 export const cache = join(root, 'build');
 
-/** The C++ sources as { name: text }: headers, and the files that are compiled (all but the addon). */
+/** Reads the C++ sources as { name: text }: the headers, and the files to compile (all except addon.cpp). */
 export const readSources = () => {
   const read = (names) => Object.fromEntries(names.map((n) => [n, readFileSync(join(cpp, n), 'utf8')]));
   const names = readdirSync(cpp).sort();
@@ -29,7 +29,7 @@ export const readSources = () => {
   };
 };
 
-/** The headers that a source includes, directly or through others, as { name: text }: what its object depends on. */
+/** Returns the headers that a source includes, directly or indirectly, as { name: text }. */
 export const headersOf = (text, headers, found = {}) => {
   for (const [, name] of text.matchAll(/^\s*#include "([^"]+)"/gm)) {
     if (name in headers && !(name in found)) {
@@ -46,7 +46,7 @@ export const hash = (...parts) => {
   return h.digest('hex').slice(0, 24);
 };
 
-/** Writes so that no reader ever sees half a file, and a process that has the old one mapped keeps it. */
+/** Writes a file atomically: readers see the old or the new file, and processes that have mapped the old one keep it. */
 export const writeWhole = (file, data) => {
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}.draft`;
@@ -56,7 +56,7 @@ export const writeWhole = (file, data) => {
 
 const stamp = (file) => join(cache, `${hash(file)}.stamp`);
 
-/** Whether `file` is there and was made from what `key` describes. */
+/** Returns whether `file` exists and was built from the inputs with the hash `key`. */
 export const isCurrent = (file, key) =>
   existsSync(file) && existsSync(stamp(file)) && readFileSync(stamp(file), 'utf8') === key;
 export const setCurrent = (file, key) => writeWhole(stamp(file), key);
@@ -65,7 +65,7 @@ export const forget = (file) => {
   rmSync(stamp(file), { force: true });
 };
 
-/** Runs a program to its end: { code, output }; code is null when it could not be started. */
+/** Runs a program and returns { code, output }, where output includes stderr; code is null if it could not be started. */
 export const run = (command, args, options = {}) =>
   new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -76,7 +76,7 @@ export const run = (command, args, options = {}) =>
     child.on('close', (code) => resolve({ code, output }));
   });
 
-/** Calls work(item) for every item, at most `width` at a time; stops starting new ones after a failure. */
+/** Calls work(item) for every item, at most `width` at a time. After a failure it starts no more, and throws the error. */
 export const eachParallel = async (items, width, work) => {
   const queue = [...items];
   let failure;
@@ -93,7 +93,7 @@ export const eachParallel = async (items, width, work) => {
   if (failure) throw failure;
 };
 
-/** Removes the files of a cache folder that are not among `names`, but none that another build may be using. */
+/** Removes the files of a cache folder that are not in `names`, except recent ones, which another build may be using. */
 export const prune = (folder, names) => {
   const anHourAgo = Date.now() - 3_600_000;
   for (const name of readdirSync(folder)) {

@@ -1,5 +1,5 @@
-// Reads cpp/kernels.h, the one place where kernels are declared, and writes what others need of it:
-//   src/interface.generated.ts  the exports as a TypeScript interface, its version, arities, which only train, codes, constants
+// Reads cpp/kernels.h, the only place where kernels are declared, and generates:
+//   src/interface.generated.ts  the kernels as a TypeScript interface, its version, arities, the training kernels, codes, constants
 //   src/calls.generated.ts      the structs as interfaces, and a function for each kernel that takes one
 //   cpp/list.generated.h        macros that list the kernels, and functions that read the structs
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** A kernel with more takes a struct. */
+/** Kernels with more arguments must take a struct. */
 const MOST_ARGUMENTS = 4;
 
 const NUMBERS = new Set(['int', 'int32_t', 'uint32_t', 'float', 'double', 'long']);
@@ -34,7 +34,7 @@ const commentLines = (comment) =>
     .filter((line) => line.trim() && !/^\/\/ -{20}/.test(line))
     .map((line) => line.trim().replace(/^\/\/ ?/, ''));
 
-/** The declaration of an argument or field: { type, id }. */
+/** Parses the declaration of an argument or field: { type, id }. */
 const readDeclaration = (text, where) => {
   const plain = text.replace(/\s+/g, ' ').trim();
   const [, type, id] = /^(.+[\s*&])(\w+)$/.exec(plain) ?? [];
@@ -42,7 +42,7 @@ const readDeclaration = (text, where) => {
   return { type: type.trim(), id };
 };
 
-/** The fields of a struct. A comment above a field or after it is the field's; lines that follow continue it. */
+/** Parses the fields of a struct. The comment of a field is above it, or after it on the same line. */
 const readFields = (body, name) => {
   const fields = [];
   let above = [];
@@ -60,7 +60,7 @@ const readFields = (body, name) => {
   return fields;
 };
 
-/** Parses kernels.h: its kernels in order, each with its comment; the structs they take; codes and constants. */
+/** Parses kernels.h: the kernels in order, with their comments; their structs; the codes and constants. */
 export const parseKernels = (text) => {
   const body = text.slice(text.indexOf('#endif'));
   const codes = [...body.matchAll(/^CODES\((\w+),([^)]*)\)/gm)].map(([, group, names]) => ({
@@ -111,7 +111,7 @@ export const parseKernels = (text) => {
   return { codes, constants, structs, kernels };
 };
 
-/** The fields of a struct and of its bases, in the order of the slots. */
+/** Returns the fields of a struct and its bases, in the order of the slots of the call area. */
 const allFields = (structs, name) => {
   const { base, fields } = structs.find((one) => one.name === name);
   return base ? [...allFields(structs, base), ...fields] : fields;
@@ -126,7 +126,7 @@ const checkSlots = (structs, constants) => {
   }
 };
 
-/** A number that changes with every name, argument, field, constant and operation: loaders refuse another version. */
+/** Returns a number that changes if any name, argument, field, constant or operation does. Loaders reject other versions. */
 export const versionOf = ({ codes, constants, structs, kernels }) => {
   const declared = kernels.map(({ name, training, result, args }) => ({ name, training, result, args }));
   const laidOut = structs.map(({ name, base, fields }) => [
@@ -163,8 +163,8 @@ const typescript = (parsed) => {
     'export type Pointer = number;',
     '',
     '/**',
-    ' * The kernels, with the same names and arguments in every build. See cpp/kernels.h for the conventions. Those that take a',
-    ' * struct get its address: call them through calls.generated.ts.',
+    ' * The kernels, with the same names and arguments in every build. See cpp/kernels.h for the conventions. Kernels that take a',
+    ' * struct take its address: call them with the functions of calls.generated.ts.',
     ' */',
     'export interface KernelExports {',
   ];
@@ -181,11 +181,11 @@ const typescript = (parsed) => {
     '/** The version of this interface, which `interface_version` of matching kernels returns. */',
   );
   out.push(`export const interfaceVersion = ${versionOf(parsed)};`);
-  out.push('', '/** How many arguments each kernel takes. */');
+  out.push('', '/** The number of arguments of each kernel. */');
   out.push('export const kernelArity: { readonly [K in keyof KernelExports]: number } = {');
   for (const { name, args } of kernels) out.push(`  ${name}: ${args.length},`);
   out.push('};');
-  out.push('', '/** What the inference-only builds leave out. */');
+  out.push('', '/** The kernels that inference-only builds do not have. */');
   out.push('export const trainingKernels: readonly (keyof KernelExports)[] = [');
   for (const { name, training } of kernels) if (training) out.push(`  '${name}',`);
   out.push('];', '');
@@ -203,8 +203,8 @@ const hasFloats = (structs, name) => allFields(structs, name).some(({ type }) =>
 const isOptional = ({ comment }) => comment.some((line) => line.includes('| null'));
 
 /**
- * The structs as interfaces, and a function for each kernel that takes one. A base is a field: flat objects would have to be
- * spread together at each call, which takes microseconds.
+ * Generates an interface for each struct, and a function for each kernel that takes one. The fields of a base are in a nested
+ * object: merging objects at each call would take microseconds.
  */
 const calls = ({ structs, kernels }) => {
   const out = [
@@ -271,10 +271,10 @@ const header = (parsed) => {
     );
   });
   return `// Written by scripts/generate.mjs from kernels.h: edit that file instead.
-// UNROLL_KERNELS(X): X(name) for every kernel. UNROLL_INFERENCE(K, S), UNROLL_TRAINING(K, S), for those declared with KERNEL
-// and with TRAINING: K(result, name, (arguments), (names of the arguments)), and S(result, name, struct) for those that take a
-// struct. UNROLL_DECLARATIONS(K, S): for all. read_fields makes a struct of the slots of the call area, field by field:
-// from(field, name) reads the next slot and returns whether it fits.
+// UNROLL_KERNELS(X) expands to X(name) for every kernel. UNROLL_INFERENCE(K, S) and UNROLL_TRAINING(K, S) expand, for kernels
+// declared with KERNEL or TRAINING, to K(result, name, (arguments), (names of the arguments)) or, if the kernel takes a struct,
+// to S(result, name, struct). UNROLL_DECLARATIONS(K, S) does so for all kernels. read_fields fills a struct from the slots of
+// the call area: from(field, name) reads the next slot and returns whether its value is valid.
 #pragma once
 #include "kernels_impl.h"
 #define UNROLL_INTERFACE_VERSION ${versionOf(parsed)}
@@ -288,7 +288,7 @@ ${readers.join('')}}  // namespace unroll
 `;
 };
 
-/** Writes the generated files where they changed and returns what was parsed. */
+/** Writes the generated files that have changed, and returns the result of parseKernels. */
 export const generate = () => {
   const parsed = parseKernels(readFileSync(join(root, 'cpp/kernels.h'), 'utf8'));
   for (const [path, text] of [

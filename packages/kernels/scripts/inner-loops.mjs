@@ -1,11 +1,12 @@
-// The inner loops of the tiles (cpp/tile.cpp) on processors that need not be there: compiles them with this machine's C++
-// compiler, and asks llvm-mca for the cycles of each. llvm-mca knows no caches: a loop at 100 % runs at the full rate only
-// while its operands come from the L1 cache in time (docs/decisions/052-l1-parts.md).
+// Estimates the speed of the inner loops of the tiles (cpp/tile.cpp) on several processors, whatever this machine has:
+// compiles them with the local C++ compiler, and computes the cycles of each loop with llvm-mca. llvm-mca does not model
+// caches, so a loop at 100 % runs at that speed only while its operands are in the L1 cache
+// (docs/decisions/052-l1-parts.md).
 //
-//   node packages/kernels/scripts/inner-loops.mjs          a Markdown table (bench/INNER-LOOPS.md)
+//   node packages/kernels/scripts/inner-loops.mjs          prints Markdown tables (bench/INNER-LOOPS.md)
 //
-// Needs llvm-mca 19 or newer (Debian: llvm-19); LLVM_MCA names another. Older ones do not know znver4 and fall back to a
-// model of another processor with a warning, so that any warning ends this script.
+// Needs llvm-mca 19 or newer (Debian: llvm-19). The default command is llvm-mca-19; LLVM_MCA sets another. Older versions do
+// not know znver4 and use the model of another processor with a warning, so the script fails on any warning.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,12 +47,12 @@ const run = (command, args) => {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });
-  if (error) throw new Error(`${command} does not run: ${error.message}`);
+  if (error) throw new Error(`${command} could not be started: ${error.message}`);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${stderr}`);
   return { stdout, stderr };
 };
 
-/** The loops of a tile: [M, NV, panels, whether it prefetches, numbers of a weight, the instructions]. */
+/** Finds the inner loops of all tiles in the assembly. weight: f (float32) or t (float16); body: the instructions. */
 const loopsOf = (assembly) => {
   const loops = [];
   const functions = assembly.split(/^(?=_ZN\w+:)/m);
@@ -92,7 +93,7 @@ const cyclesOf = (processor, body, folder) => {
   return Number(/Total Cycles:\s+(\d+)/.exec(stdout)[1]) / ITERATIONS;
 };
 
-/** Cycles that a bare multiply-add takes: a loop of 24 independent ones in registers, with the numbers of the model. */
+/** Returns the cycles of one multiply-add without loads: a loop of 24 (AVX2: 12) independent ones in registers. */
 const bareCyclesOf = (processor, build, folder) => {
   const name = build === 'avx512' ? 'zmm' : 'ymm';
   const count = build === 'avx512' ? 24 : 12;
@@ -106,9 +107,12 @@ const bareCyclesOf = (processor, build, folder) => {
 const folder = mkdtempSync(join(tmpdir(), 'unroll-loops-'));
 try {
   const version = Number(/version (\d+)/.exec(run(MCA, ['--version']).stdout)?.[1]);
-  if (!(version >= 19)) throw new Error(`${MCA} is version ${version}; 19 or newer knows these processors`);
+  if (!(version >= 19))
+    throw new Error(`${MCA} must be version 19 or newer, got ${version}; install llvm-19 or set LLVM_MCA`);
   const compiler = run(COMPILER, ['--version']).stdout.split('\n')[0];
-  console.log(`llvm-mca ${version}, ${compiler}. 100 %: a loop of bare multiply-adds by the same model.\n`);
+  console.log(
+    `llvm-mca ${version}, ${compiler}. 100 %: the speed of multiply-adds without loads in the same model.\n`,
+  );
   for (const [build, flags] of Object.entries(BUILDS)) {
     const file = join(folder, `${build}.s`);
     run(COMPILER, [

@@ -1,8 +1,8 @@
-// A worker of build-wasm.mjs: runs the LLVM that npm distributes as WebAssembly, one command a message.
+// A worker of build-wasm.mjs: runs one LLVM command per message, with the WebAssembly build of LLVM in @yowasp/clang.
 import { parentPort } from 'node:worker_threads';
 import { commands, runLLVM } from '@yowasp/clang';
 
-// Reads the compiler itself; without a function here it reports its progress on stdout.
+// Loads the compiler. Without fetchProgress it would print its progress.
 const ready = runLLVM(undefined, {}, { fetchProgress: () => {} });
 
 parentPort.on('message', async ({ id, command, args, files, output }) => {
@@ -10,8 +10,8 @@ parentPort.on('message', async ({ id, command, args, files, output }) => {
   const sink = (bytes) => bytes && text.push(Buffer.from(bytes).toString('utf8'));
   try {
     await ready;
-    const made = await commands[command](args, files, { stdout: sink, stderr: sink, decodeASCII: false });
-    parentPort.postMessage({ id, bytes: made[output], log: text.join('') });
+    const outputs = await commands[command](args, files, { stdout: sink, stderr: sink, decodeASCII: false });
+    parentPort.postMessage({ id, bytes: outputs[output], log: text.join('') });
   } catch (error) {
     parentPort.postMessage({ id, error: text.join('') || String(error) });
   }

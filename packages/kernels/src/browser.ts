@@ -1,4 +1,4 @@
-// The entry for browsers (and for workers in them): WebAssembly, on threads where the page is cross-origin isolated.
+// The entry point for browsers and their workers: WebAssembly, with threads if the page is cross-origin isolated.
 import { wantedKind } from './choice.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
 import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
@@ -13,8 +13,8 @@ const MOST_THREADS = 16;
 const DEFAULT_MOST_THREADS = 8;
 
 /**
- * Where the files are. Undefined: beside this script, by `import.meta.url`. A classic script has none, but an address; that of
- * a worker made of a blob is no base for others, so its site's is taken.
+ * The URL of the folder of the .wasm files. Undefined: next to this module (`import.meta.url`). A classic script has no
+ * `import.meta.url`; it uses its own URL, or in a worker that of the worker. A blob URL is replaced by its origin.
  */
 let folder: string | undefined = import.meta.url
   ? undefined
@@ -22,7 +22,7 @@ let folder: string | undefined = import.meta.url
     globalThis.location?.href.replace('blob:', '');
 
 /**
- * Says where the kernels' files are, for bundlers that do not carry them along. Call it before anything else.
+ * Sets the folder of the kernel files, for bundlers that do not copy them. Call it before any other function.
  * @param address of a served copy of the folder `node_modules/@unroll/kernels/dist`, absolute or relative to the page (in
  * a worker, to its script); in Node, a path or file URL
  */
@@ -33,7 +33,7 @@ export const kernelsAt = (address: string | URL): void => {
   ).href;
 };
 
-// Literal URLs, so that bundlers find the files and carry them along.
+// Literal URLs, so that bundlers find and copy the files.
 const fullUrl = (relaxed: boolean, threads: boolean): URL => {
   if (folder) return new URL(`kernels${relaxed ? '-relaxed' : ''}${threads ? '-threads' : ''}.wasm`, folder);
   if (relaxed) {
@@ -46,7 +46,7 @@ const fullUrl = (relaxed: boolean, threads: boolean): URL => {
     : new URL('./kernels.wasm', import.meta.url);
 };
 
-/** Separate from fullUrl, so that the bundle of an inference-only page has no other build. */
+/** Separate from fullUrl, so that bundles for inference contain no other build. */
 const inferenceUrl = (threads: boolean): URL => {
   if (folder) return new URL(threads ? './kernels-infer-threads.wasm' : './kernels-infer.wasm', folder);
   return threads
@@ -57,22 +57,22 @@ const inferenceUrl = (threads: boolean): URL => {
 const canShare = (): boolean => globalThis.crossOriginIsolated === true && typeof Worker !== 'undefined';
 
 const spawn = (start: WorkerStart): void => {
-  const late = ({ message = 'its script did not load' }: { message?: string }): void =>
+  const warn = ({ message = 'its script did not load' }: { message?: string }): void =>
     console.warn(`Unroll runs on fewer threads: ${message}`);
   try {
     const worker = folder
       ? new Worker(new URL('./worker-browser.js', folder), { type: 'module' })
       : new Worker(new URL('./worker-browser.js', import.meta.url), { type: 'module' });
-    worker.onerror = late;
+    worker.onerror = warn;
     worker.postMessage(start);
   } catch (error) {
-    late(error as Error);
+    warn(error as Error);
   }
 };
 
 const cores = (): number => navigator.hardwareConcurrency || 1;
 
-/** Compiles while downloading, or after it if the server sends the wrong content type. */
+/** Compiles while downloading, or afterwards if the server sends the wrong content type. */
 const compile = async (url: URL): Promise<WebAssembly.Module> => {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`status ${response.status}`);
@@ -107,19 +107,19 @@ const loadBuild = async (
   }
 };
 
-/** Loads the build with threads if the page can have them. Otherwise, or if that fails, loads the one without. */
+/** Loads the build with threads if the page can use them. Otherwise, or if that fails, loads the build without threads. */
 const preferThreads = async (load: (threads: boolean) => Promise<KernelModule>): Promise<KernelModule> => {
   if (canShare() && cores() > 1) {
     try {
       return await load(true);
     } catch {
-      // Some browsers give a page no shared memory of this size.
+      // Some browsers do not allow shared memory of this size.
     }
   }
   return load(false);
 };
 
-/** Loads the kernels without those for training. Rejects with KernelLoadError. */
+/** Loads the inference-only kernels. Rejects with KernelLoadError. */
 export const loadInferenceKernels = (): Promise<KernelModule> =>
   preferThreads((threads) => loadBuild(inferenceUrl(threads), { relaxed: false, infer: true, threads }));
 
@@ -160,6 +160,6 @@ export const loadKernelsSync = (_choice: KernelChoice = {}): KernelModule => {
   throw new KernelLoadError('in a browser kernels load asynchronously: await ready() first', 'not-ready');
 };
 
-/** Every full build that this page could load, the default first. */
+/** Returns the full builds that this page can load, the default first. */
 export const listVariants = (): string[] =>
   canShare() ? ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'] : ['strict', 'relaxed'];

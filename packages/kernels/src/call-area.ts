@@ -1,19 +1,19 @@
-// Where kernels that take a struct read it: see calls.generated.ts.
+// The call area: the memory from which kernels read a struct (see calls.generated.ts).
 import { callSlots, type Pointer } from './interface.generated.js';
 
 export type Slots = Float64Array | Int32Array | Float32Array;
 
-/** Bytes of the call area. */
+/** Size of the call area in bytes. */
 export const CALL_BYTES = 8 * callSlots;
 
 /**
- * The call area of a linear memory. In WebAssembly it is the struct itself, whose fields take four bytes each; the addon,
- * whose addresses are longer, reads the struct from doubles.
+ * The call area of a linear memory. In WebAssembly it has the layout of the struct, with four bytes per field. For the addon,
+ * whose addresses are longer, it has one double per field.
  */
 export interface CallArea {
   readonly at: Pointer;
-  /** Where the integers and the addresses of a struct are written. Replaced when the memory grows, as `floats` is. */
+  /** For the integers and addresses of a struct. Like `floats`, it is replaced when the memory grows. */
   readonly slots: Slots;
-  /** Where its floats are written. */
+  /** For the floats of a struct. */
   readonly floats: Slots;
 }

@@ -1,4 +1,4 @@
-// What both loaders share: reading a choice and a number of threads.
+// Code that both loaders share: checks a KernelChoice and a number of threads.
 import { type KernelChoice, KernelLoadError } from './types.js';
 
 const WASM_VARIANTS: Record<string, KernelChoice> = {
@@ -10,17 +10,17 @@ const WASM_VARIANTS: Record<string, KernelChoice> = {
   'infer-threads': { kind: 'wasm', infer: true, threads: true },
 };
 
-/** The choice that loads exactly the given variant. */
+/** Returns the choice that loads the given variant. */
 export const choiceFor = (variant: string): KernelChoice =>
   WASM_VARIANTS[variant] ?? { kind: 'native', isa: variant };
 
-/** The kind that a choice asks for, undefined if any will do. */
+/** Returns the kind that a choice requires; undefined: any. */
 export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined => {
   const { kind, isa, relaxed, infer, threads } = choice;
   const wasm = relaxed || infer || threads;
   if (isa !== undefined && (kind === 'wasm' || wasm)) {
     throw new KernelLoadError(
-      `isa "${isa}" belongs to native kernels, relaxed, infer and threads to WebAssembly: choose one side`,
+      `isa "${isa}" belongs to native kernels, relaxed, infer and threads to WebAssembly: set only one of them`,
       'bad-choice',
     );
   }
@@ -38,7 +38,7 @@ export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined 
   return kind ?? (isa !== undefined ? 'native' : wasm ? 'wasm' : undefined);
 };
 
-/** Checks a number of threads and limits it to `most`. */
+/** Checks a number of threads and returns it, at most `most`. */
 export const checkedThreads = (count: number, most: number, source = 'setThreads'): number => {
   if (!Number.isInteger(count) || count < 1) {
     throw new KernelLoadError(`${source}: threads must be a positive integer, got ${count}`, 'bad-threads');

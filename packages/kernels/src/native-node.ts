@@ -1,4 +1,4 @@
-// Loads the Node-API addon: from the package of this platform, which npm installs beside this one, or as built here.
+// Loads the Node-API addon from the package of this platform (an optional dependency), or from dist if it was built there.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -27,7 +27,7 @@ const require = createRequire(here);
 let folder = here;
 
 /**
- * Says where the kernels' files are, for bundles, which do not carry them along. Call it before anything else.
+ * Sets the folder of the kernel files, for bundles, which do not contain them. Call it before any other function.
  * @param address of a copy of the folder `node_modules/@unroll/kernels/dist`: a path or file URL; in pages, an address,
  * absolute or relative to the page
  */
@@ -36,7 +36,7 @@ export const kernelsAt = (address: string | URL): void => {
   folder = path.startsWith('file:') ? path : pathToFileURL(path).href;
 };
 
-/** A file of this package. */
+/** Returns the URL of a file in the folder of the kernel files. */
 export const beside = (file: string): URL => new URL(file, folder);
 
 const HOW_TO =
@@ -47,7 +47,7 @@ const findAddon = (): string => {
   try {
     return require.resolve(`@unroll/kernels-${process.platform}-${process.arch}/unroll.node`);
   } catch {
-    // npm has no package for this platform, or was asked to leave optional packages out.
+    // There is no package for this platform, or npm did not install optional dependencies.
   }
   const built = fileURLToPath(beside('unroll.node'));
   if (existsSync(built)) return built;
@@ -70,7 +70,7 @@ const loadAddon = (): Addon => {
   }
 };
 
-/** The instruction sets of the addon that this machine has, best first; none if there is no addon. */
+/** Returns the instruction sets of the addon that this machine supports, best first; [] if there is no addon. */
 export const nativeIsas = (): string[] => {
   try {
     return loadAddon().cpu.isas;
@@ -80,14 +80,14 @@ export const nativeIsas = (): string[] => {
   }
 };
 
-/** The call area begins after the address 0, which is null. */
+/** Returns the call area. It does not begin at address 0, which is null. */
 const callAreaOf = (buffer: ArrayBuffer): CallArea => {
   const at = 64;
   const slots = new Float64Array(buffer, at, callSlots);
   return { at, slots, floats: slots };
 };
 
-/** UNROLL_PANEL_BYTES, for tests and measurements: the part of a weight panel that stays in the L1 cache; 0: no parts. */
+/** Reads UNROLL_PANEL_BYTES, for tests and measurements: replaces the default of KernelModule.panelBytes. */
 const panelOption = (): { panelBytes?: number } => {
   const wanted = process.env.UNROLL_PANEL_BYTES;
   if (wanted === undefined || wanted === '') return {};

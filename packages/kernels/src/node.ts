@@ -1,4 +1,4 @@
-// The entry for Node: native kernels where they load, WebAssembly everywhere else, both at once without waiting.
+// The entry point for Node: native kernels if they load, otherwise WebAssembly. Both load synchronously.
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
@@ -14,7 +14,7 @@ export { kernelsAt } from './native-node.js';
 export { onlyInfers } from './only-infers.js';
 export * from './types.js';
 
-/** UNROLL_THREADS, or as many as can run at once. */
+/** Returns UNROLL_THREADS, or by default the number of available cores; at most `most`. */
 const defaultThreads = (most: number): number => {
   const wanted = process.env.UNROLL_THREADS;
   return checkedThreads(wanted ? Number(wanted) : availableParallelism(), most, 'UNROLL_THREADS');
@@ -35,14 +35,14 @@ const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
   }
 };
 
-/** Which WebAssembly build. */
+/** The properties that identify a WebAssembly build. */
 type Build = Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>;
 
 const wasmFile = ({ relaxed, infer, threads }: Build): string =>
   `kernels${relaxed ? '-relaxed' : ''}${infer ? '-infer' : ''}${threads ? '-threads' : ''}.wasm`;
 
 const spawn = (start: WorkerStart): void => {
-  const late = (error: unknown): void =>
+  const warn = (error: unknown): void =>
     process.emitWarning(
       `a kernel thread could not start, the others do its work: ${(error as Error).message}`,
     );
@@ -52,10 +52,10 @@ const spawn = (start: WorkerStart): void => {
       execArgv: [],
       env: SHARE_ENV,
     });
-    worker.on('error', late);
-    worker.unref(); // a process ends although its kernel threads sleep
+    worker.on('error', warn);
+    worker.unref(); // sleeping kernel threads do not keep the process alive
   } catch (error) {
-    late(error);
+    warn(error);
   }
 };
 
@@ -106,21 +106,21 @@ const load = (choice: KernelChoice): KernelModule => {
 const withFallback = (module: KernelModule, fallback: KernelLoadError): KernelModule =>
   Object.defineProperty(module, 'fallback', { value: fallback, enumerable: true });
 
-/** Loads kernels at once. Throws KernelLoadError. */
+/** Loads kernels synchronously. Throws KernelLoadError. */
 export const loadKernelsSync = (choice: KernelChoice = {}): KernelModule => {
   const module = load(choice);
   module.setThreads(defaultThreads(module.maxThreads));
   return module;
 };
 
-/** The same, in the form that works in every environment. */
+/** Loads kernels. Unlike loadKernelsSync, it also works in browsers. Rejects with KernelLoadError. */
 export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModule> =>
   loadKernelsSync(choice);
 
-/** Loads the kernels without those for training, as pages that only infer do. Throws KernelLoadError. */
+/** Loads the inference-only WebAssembly kernels. Rejects with KernelLoadError. */
 export const loadInferenceKernels = async (): Promise<KernelModule> => loadKernelsSync({ infer: true });
 
-/** Every full build that this machine can load, the default first. */
+/** Returns the full builds that this machine can load, the default first. */
 export const listVariants = (): string[] => {
   const wasm = ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'].filter((variant) => {
     const [relaxed, threads] = [variant.startsWith('relaxed'), variant.endsWith('threads')];

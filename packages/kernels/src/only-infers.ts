@@ -1,7 +1,7 @@
-// Apart from wasm.ts, so that the types of this package need no names of browsers, such as WebAssembly.
+// Separate from wasm.ts, so that the types of this package do not need browser types such as WebAssembly.
 import { KernelLoadError } from './types.js';
 
-/** The prototype of an inference-only build's exports: calling any kernel that the build lacks throws. */
+/** The prototype of the exports of an inference-only build: calling a kernel that the build does not have throws. */
 export const onlyInfers: object = /* @__PURE__ */ new Proxy(
   {},
   {

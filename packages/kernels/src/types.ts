@@ -1,55 +1,55 @@
-// What a set of loaded kernels looks like to the rest of Unroll, the same for the Node addon and for WebAssembly.
+// The interface of loaded kernels, the same for the Node addon and for WebAssembly.
 import type { CallArea } from './call-area.js';
 import type { KernelExports } from './interface.generated.js';
 
-/** The one memory that all pointers of a kernel module are offsets into. Offset 0 is null. */
+/** The memory of a kernel module. All its pointers are offsets into this memory. Offset 0 is null. */
 export interface LinearMemory {
   /** Replaced whenever the memory grows: read it again after any call that may grow the memory. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
-  /** The first byte that is free for use; a multiple of 64. What lies below belongs to the kernels. */
+  /** The first byte that callers may use; a multiple of 64. The kernels use the memory below it. */
   readonly heapBase: number;
-  /** The most bytes the memory can have. */
+  /** The largest size of the memory in bytes. */
   readonly limit: number;
-  /** Makes [0, bytes) usable; false if that much cannot be had. */
+  /** Makes [0, bytes) usable. Returns false if there is not that much memory. */
   reserve(bytes: number): boolean;
 }
 
 export interface KernelModule {
   readonly kind: 'native' | 'wasm';
-  /** avx512, avx2, baseline or neon; strict, relaxed or infer, alone or with -threads behind. */
+  /** avx512, avx2, baseline or neon; strict, relaxed or infer, each also with the suffix -threads. */
   readonly variant: string;
   /** True if the build has no training kernels; calling one throws. */
   readonly inferenceOnly: boolean;
   readonly kernels: KernelExports;
   readonly memory: LinearMemory;
-  /** Where kernels that take a struct read it: see calls.generated.ts. */
+  /** The memory from which kernels read a struct (see calls.generated.ts). */
   readonly calls: CallArea;
-  /** The part of a weight panel, in bytes, that should stay in the L1 cache; 0: products are not cut into parts. */
+  /** The size in bytes of the parts of a weight panel that stay in the L1 cache; 0: panels are not divided. */
   readonly panelBytes: number;
-  /** The most that setThreads gives. */
+  /** The most threads that setThreads sets. */
   readonly maxThreads: number;
-  /** Threads that kernels may use, the caller's included. */
+  /** The number of threads that kernels may use, including the caller. */
   readonly threads: number;
-  /** Threads that are there now. Fewer than `threads` while workers start: kernels do not wait for them. */
+  /** The number of running threads. Fewer than `threads` while workers start; kernels do not wait for them. */
   readonly activeThreads: number;
-  /** Sets `threads`; more than maxThreads count as maxThreads. */
+  /** Sets `threads` to count, at most maxThreads. */
   setThreads(count: number): void;
-  /** Runs small jobs that check the thread pool and returns how many went wrong: for tests, and only in full builds. */
+  /** For tests: runs small jobs that check the thread pool; returns the number of errors (0 in inference-only builds). */
   checkPool(rounds: number): number;
-  /** Why these are not the native kernels, where they were wanted first. */
+  /** Why the native kernels did not load, if WebAssembly was loaded in their place. */
   readonly fallback?: KernelLoadError;
 }
 
 /** Which kernels to load. Unset: native if they load, else WebAssembly. */
 export interface KernelChoice {
   kind?: 'native' | 'wasm';
-  /** Native: an instruction set by name instead of the best this machine has. */
+  /** Native: the instruction set. Default: the best that this machine supports. */
   isa?: string;
-  /** WebAssembly: relaxed SIMD, faster where the host fuses multiply and add; results then depend on the host. */
+  /** WebAssembly: relaxed SIMD. Faster if the host fuses multiply and add, but results depend on the host. */
   relaxed?: boolean;
-  /** WebAssembly: the small build without the kernels that only training calls; those throw. */
+  /** WebAssembly: the small inference-only build. Its training kernels throw. */
   infer?: boolean;
-  /** WebAssembly: the build on shared memory. Unset: where it can run and more than one thread is wanted. */
+  /** WebAssembly: the build with threads. Default: true if it can run and more than one thread is to be used. */
   threads?: boolean;
 }
 
@@ -66,7 +66,7 @@ export type KernelLoadErrorCode =
   | 'bad-threads'
   | 'not-ready';
 
-/** Kernels could not be loaded; the message says why and what to do. */
+/** Thrown if kernels cannot be loaded or used; the message says why and what to do. */
 export class KernelLoadError extends Error {
   override readonly name = 'KernelLoadError';
   readonly code: KernelLoadErrorCode;

@@ -1,10 +1,10 @@
-// Makes a KernelModule of a compiled WebAssembly module, in Node and in the browser. The platform gives the module and
-// a way to start a worker; everything else, also the layout of the memory, is decided here:
+// Creates a KernelModule from a compiled WebAssembly module, in Node and in browsers. The caller provides the module and a
+// function that starts a worker. The layout of the memory is:
 //
 //   [stack, data] | __heap_base: scratch of the first thread | per worker: thread-local storage, stack, scratch |
 //   call area | heap
 //
-// A worker takes part from the moment it has entered the pool; until then kernels run without it.
+// Kernels use a worker as soon as it has entered the pool.
 import { CALL_BYTES, type Slots } from './call-area.js';
 import { checkedThreads } from './choice.js';
 import {
@@ -17,7 +17,7 @@ import {
 import { onlyInfers } from './only-infers.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
-/** What a worker needs to enter the pool. */
+/** The data that a worker needs to enter the pool. */
 export interface WorkerStart {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
@@ -31,7 +31,7 @@ export interface WasmHost {
   relaxed: boolean;
   infer: boolean;
   threads: boolean;
-  /** Threads that can run at the same time: more of them do not spin. */
+  /** The number of threads that can run at the same time. If there are more threads, they do not spin. */
   cores: number;
   maxThreads: number;
   /** Whether this thread may block. The main thread of a page may not. */
@@ -63,7 +63,7 @@ const NONE = new Int32Array();
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
-/** Shared memory has its limit from the start; not every browser gives 4 GiB of addresses. */
+/** Creates shared memory, whose limit is fixed from the start. Some browsers do not allow 4 GiB, so it tries less. */
 const sharedMemory = (): WasmMemory => {
   for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
     try {
@@ -72,7 +72,7 @@ const sharedMemory = (): WasmMemory => {
         pages,
       );
     } catch {
-      // There may be half of it.
+      // Try half of it.
     }
   }
   throw new KernelLoadError('no address space for shared WebAssembly memory', 'threads-unavailable');
@@ -82,7 +82,7 @@ class WasmMemory implements LinearMemory {
   readonly wasm: WebAssembly.Memory;
   readonly limit: number;
   heapBase = 0;
-  /** Its address is set once the layout is known. */
+  /** The call area. Its address is set once the layout is known. */
   readonly calls: { at: Pointer; slots: Slots; floats: Slots } = { at: 0, slots: NONE, floats: NONE };
 
   constructor(wasm: WebAssembly.Memory, pages: number) {
@@ -93,7 +93,7 @@ class WasmMemory implements LinearMemory {
     return this.wasm.buffer;
   }
 
-  showCalls(): void {
+  updateCallViews(): void {
     const { calls, buffer } = this;
     calls.slots = new Int32Array(buffer, calls.at, callSlots);
     calls.floats = new Float32Array(buffer, calls.at, callSlots);
@@ -104,15 +104,15 @@ class WasmMemory implements LinearMemory {
     if (missing <= 0) return true;
     try {
       this.wasm.grow(missing);
-      this.showCalls();
+      this.updateCallViews();
       return true;
     } catch {
-      return false; // past the limit, or the system has no more: grow tells the two apart no better
+      return false; // over the limit, or out of memory
     }
   }
 }
 
-/** @throws KernelLoadError for kernels that were built, or cached by a browser, for another version of these scripts */
+/** Returns the kernels of a module. @throws KernelLoadError if the .wasm file is of another version (for example, cached) */
 const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {
   if ((exports as Partial<KernelExports>).interface_version?.() === interfaceVersion)
     return Object.assign(infer ? Object.create(onlyInfers) : {}, exports);
@@ -122,7 +122,7 @@ const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports 
   );
 };
 
-/** Instantiates the module and lays out its memory. Errors of WebAssembly go through to the loader, which names the file. */
+/** Instantiates the module and lays out its memory. May throw WebAssembly errors; the loader adds the name of the file. */
 export const instantiateWasm = (host: WasmHost): KernelModule => {
   const shared = host.threads ? sharedMemory() : undefined;
   const instance = new WebAssembly.Instance(host.module, shared ? { env: { memory: shared.wasm } } : {});
@@ -142,7 +142,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   if (!memory.reserve(memory.heapBase)) {
     throw new KernelLoadError(`no memory for ${maxThreads} threads of kernels`, 'wasm-failed');
   }
-  memory.showCalls();
+  memory.updateCallViews();
   pool.pool_configure(host.cores, host.mayWait ? 1 : 0, firstScratch);
 
   let started = 1;
@@ -180,7 +180,7 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
   };
 };
 
-/** The life of a worker: enters the pool on the given memory and stays. */
+/** Runs a worker: enters the pool with the given memory and does not return. */
 export const enterPool = ({ module, memory, storage, stackTop, scratch }: WorkerStart): void => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const own = exports as unknown as WorkerExports;

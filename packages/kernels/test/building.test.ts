@@ -1,4 +1,4 @@
-// Without a C++ compiler, or with one that fails, the build says so, ends well, and Unroll runs on WebAssembly.
+// If there is no C++ compiler or it fails, the build reports this and exits with 0, and Unroll runs on WebAssembly.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -22,7 +22,7 @@ const node = (args: string[], env: Record<string, string>) =>
   });
 
 describe('no native kernels', {
-  skip: process.platform === 'win32' ? 'nothing native is built there' : false,
+  skip: process.platform === 'win32' ? 'there is no native build on Windows' : false,
 }, () => {
   before(async () => {
     // A copy of the package, so that the real build stays as it is.
@@ -31,7 +31,7 @@ describe('no native kernels', {
     for (const part of ['cpp', 'scripts', 'dist', 'package.json']) {
       await cp(join(kernels, part), join(copy, part), { recursive: true });
     }
-    // The platform's package lies beside it, and npm has linked it.
+    // Copy the package of this platform too, and link it as npm does.
     const platform = `kernels-${process.platform}-${process.arch}`;
     if (existsSync(join(kernels, '..', platform))) {
       await cp(join(kernels, '..', platform), join(copy, '..', platform), { recursive: true });
@@ -56,7 +56,7 @@ describe('no native kernels', {
     return node(['--input-type=module', '-e', script], {});
   };
 
-  test('no compiler: one line, a good end, and WebAssembly', async () => {
+  test('no compiler: one line, exit status 0, and WebAssembly', async () => {
     const { code, stdout } = await build({ PATH: '/nonexistent', CXX: '' });
     assert.equal(code, 0);
     assert.match(
@@ -66,8 +66,8 @@ describe('no native kernels', {
     const { stdout: loaded } = await load();
     assert.match(loaded, /^wasm native-missing\nthere are no native kernels .*install g\+\+ or clang\+\+/);
   });
-  test('a compiler that fails: its error, one line, a good end', async () => {
-    // A compiler that knows its version and nothing else, so that the test needs no real one.
+  test('a compiler that fails: its error, one line, exit status 0', async () => {
+    // A fake compiler that can only print its version, so that the test needs no real one.
     const fake = join(copy, 'fake-compiler.mjs');
     await writeFile(
       fake,
@@ -80,7 +80,7 @@ describe('no native kernels', {
     assert.match(stdout, /the C\+\+ compiler failed: Unroll will run on WebAssembly/);
     assert.ok(stdout.split('\n').length < 20, stdout);
   });
-  test('a bad end where native kernels are required', async () => {
+  test('exit status 1 if native kernels are required', async () => {
     assert.equal((await build({ PATH: '/nonexistent', CXX: '', UNROLL_REQUIRE_NATIVE: '1' })).code, 1);
     assert.match(
       (await build({ CXX: '/nonexistent/c++' })).stdout,

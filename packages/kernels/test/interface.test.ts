@@ -1,4 +1,4 @@
-// Both builds offer the same names with the same numbers of arguments; what is read from kernels.h is read whole.
+// All builds export the same names with the same numbers of arguments, and the parser of kernels.h rejects what it cannot read.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -29,12 +29,12 @@ describe('names and arity', () => {
       assert.deepEqual(found, kernelArity);
     });
   }
-  test('the list is not empty and has the cells', () => {
+  test('the list includes the recurrent cells', () => {
     assert.equal(kernelArity.lstm_backward, 1);
     assert.ok(Object.values(kernelArity).every((count) => count <= 4));
     assert.ok(Object.keys(kernelArity).length >= 24);
   });
-  test('op codes number from 0 in the order of kernels.h', () => {
+  test('op codes are numbered from 0 in the order of kernels.h', () => {
     assert.deepEqual(Object.values(UnaryOp), [...Object.keys(UnaryOp).keys()]);
     assert.equal(UnaryOp.hardSigmoid, 10);
     assert.equal(BinaryOp.tanhGrad, 10);
@@ -56,10 +56,10 @@ describe('reading kernels.h', () => {
       assert.notEqual(version(`CODES(Op, o_a)\nKERNEL${other}`), one, other);
     assert.notEqual(version('CODES(Op, o_b)\nKERNEL(void, f, (int n))'), one);
   });
-  test('an argument without a name is refused', () => {
+  test('an argument without a name is rejected', () => {
     assert.throws(() => parseKernels(`${head}KERNEL(void, f, (int))`), /f: cannot read the argument "int"/);
   });
-  test('a kernel that cannot be read is not dropped', () => {
+  test('a kernel that cannot be parsed is an error', () => {
     assert.throws(
       () => parseKernels(`${head}KERNEL(void, f, (int n))\nKERNEL(void, g, (int (*n)(int)))`),
       /declares 2 kernels but only 1/,
@@ -80,7 +80,7 @@ describe('structs', () => {
     assert.notEqual(version(head + layout.replace('3', '4').replace(' : Base', '')), one);
     assert.notEqual(version(head.replace('3', '4') + layout), one);
   });
-  test('a kernel of more arguments than four, a struct that is not there or too large, and a bad field are refused', () => {
+  test('more than four arguments, a missing struct, a struct that is too large, and an invalid field are rejected', () => {
     assert.throws(
       () => parseKernels(`${head}KERNEL(void, f, (int a, int b, int c, int d, int e))`),
       /f takes 5 arguments: more than 4 belong in a struct/,
@@ -103,7 +103,7 @@ describe('structs', () => {
 for (const isa of listVariants()
   .filter((variant) => !/strict|relaxed/.test(variant))
   .slice(0, 1)) {
-  test(`${isa}: a field that does not fit is named`, () => {
+  test(`${isa}: the error names an invalid field`, () => {
     const module = loadKernelsSync(choiceFor(isa));
     const call = { x: module.memory.heapBase, y: module.memory.heapBase, rows: 1, n: 1, log: 0 };
     assert.throws(

@@ -1,4 +1,4 @@
-// Choosing and loading: what is chosen when nothing is asked for, what is refused and how, and memory.
+// Loading kernels: the default choice, rejected choices and their errors, and memory.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
@@ -38,7 +38,7 @@ describe('choice', () => {
     assert.equal(loadKernelsSync().variant, variants[0]);
     assert.equal((await loadKernels()).variant, variants[0]);
   });
-  test('each variant can be asked for by name', () => {
+  test('each variant can be loaded by name', () => {
     for (const variant of variants) assert.equal(loadKernelsSync(choiceFor(variant)).variant, variant);
   });
   test('UNROLL_THREADS sets the threads, and one thread needs no shared memory', async () => {
@@ -49,32 +49,32 @@ describe('choice', () => {
     assert.equal((await runScript(script, { UNROLL_THREADS: '1' })).stdout, '1,1 strict');
   });
 
-  const refused = (choice: object, code: string, message: RegExp) =>
+  const assertRejected = (choice: object, code: string, message: RegExp) =>
     assert.throws(
       () => loadKernelsSync(choice),
       (error) => error instanceof KernelLoadError && error.code === code && message.test(error.message),
     );
-  test('what belongs to the other kind is refused', () => {
-    refused({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" belongs to native/);
-    refused({ kind: 'native', relaxed: true }, 'bad-choice', /belong to WebAssembly/);
-    refused({ relaxed: true, infer: true }, 'bad-choice', /no build with both relaxed and infer/);
-    refused({ kind: 'gpu' }, 'bad-choice', /'native' or 'wasm', got "gpu"/);
+  test('options of the other kind are rejected', () => {
+    assertRejected({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" belongs to native/);
+    assertRejected({ kind: 'native', relaxed: true }, 'bad-choice', /belong to WebAssembly/);
+    assertRejected({ relaxed: true, infer: true }, 'bad-choice', /no build with both relaxed and infer/);
+    assertRejected({ kind: 'gpu' }, 'bad-choice', /'native' or 'wasm', got "gpu"/);
   });
-  test('an instruction set that is not here is refused with those that are', {
+  test('an unavailable instruction set is rejected, and the error lists the available ones', {
     skip: variants.some(isNative) ? false : 'no native kernels were built',
   }, () => {
-    refused(
+    assertRejected(
       { isa: 'sse9' },
       'isa-unavailable',
       new RegExp(`"sse9" is not available here; these are: ${variants[0]}`),
     );
   });
-  test('relaxed SIMD is refused where the host has none', {
+  test('relaxed SIMD is rejected if the host does not support it', {
     skip: variants.includes('relaxed') ? 'this Node has relaxed SIMD' : false,
   }, () => {
-    refused({ relaxed: true }, 'relaxed-unavailable', /use Node 21 or later/);
+    assertRejected({ relaxed: true }, 'relaxed-unavailable', /use Node 21 or later/);
   });
-  test('a bad number of threads is refused', async () => {
+  test('an invalid number of threads is rejected', async () => {
     const module = loadKernelsSync();
     for (const count of [0, -1, 1.5, Number.NaN]) {
       assert.throws(() => module.setThreads(count), /threads must be a positive integer, got/);
@@ -84,7 +84,7 @@ describe('choice', () => {
     const { stdout } = await runScript(script, { UNROLL_THREADS: 'many' });
     assert.match(stdout, /^bad-threads UNROLL_THREADS: threads must be a positive integer, got/);
   });
-  test('more threads than there can be are as many as there can be', () => {
+  test('the number of threads is limited to maxThreads', () => {
     for (const variant of variants) {
       const module = loadKernelsSync(choiceFor(variant));
       const count = Math.min(module.maxThreads, 3);
@@ -99,7 +99,7 @@ describe('choice', () => {
 
 describe('the inference-only builds', () => {
   for (const variant of ['infer', 'infer-threads']) {
-    test(`${variant}: have every kernel but those for training, which say what to import`, () => {
+    test(`${variant}: has all inference kernels; training kernels throw an error that says what to import`, () => {
       const { variant: loaded, inferenceOnly, kernels } = loadKernelsSync(choiceFor(variant));
       assert.equal(loaded, variant);
       assert.equal(inferenceOnly, true);
@@ -114,11 +114,11 @@ describe('the inference-only builds', () => {
 });
 
 describe('kernels of another version', () => {
-  test('are refused', async () => {
+  test('are rejected', async () => {
     const { instantiateWasm } = await import(
       new URL('./wasm.js', import.meta.resolve('@unroll/kernels')).href
     );
-    const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)); // the smallest there is
+    const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)); // the smallest module
     for (const infer of [false, true]) {
       assert.throws(() => instantiateWasm({ module, infer, threads: false }), {
         code: 'wasm-failed',
@@ -129,7 +129,7 @@ describe('kernels of another version', () => {
 });
 
 describe('arguments', () => {
-  test('native kernels refuse what is no number, no address, or too little', {
+  test('native kernels reject invalid numbers, invalid addresses and missing arguments', {
     skip: variants.some(isNative) ? false : 'no native kernels were built',
   }, () => {
     const { kernels, memory } = loadKernelsSync({ kind: 'native' });
@@ -142,7 +142,7 @@ describe('arguments', () => {
 });
 
 describe('denormal numbers', () => {
-  test('count as zero inside native kernels, on every thread, and nowhere else', {
+  test('are zero inside native kernels on every thread, but not in JavaScript', {
     skip: variants.some(isNative) ? false : 'no native kernels were built',
   }, async () => {
     for (const variant of variants.filter(isNative)) {
@@ -166,7 +166,7 @@ describe('denormal numbers', () => {
 
 describe('memory', () => {
   for (const variant of variants) {
-    test(`${variant}: grows when asked, keeps what it holds, and says when there is no more`, () => {
+    test(`${variant}: memory grows on request, keeps its contents, and reserve returns false at the limit`, () => {
       const { memory, kernels } = loadKernelsSync(choiceFor(variant));
       assert.equal(memory.heapBase % 64, 0);
       assert.ok(memory.heapBase > 0);
@@ -209,7 +209,7 @@ describe('memory', () => {
 
 describe('processes', () => {
   for (const variant of variants) {
-    test(`${variant}: a process with sleeping threads ends by itself, and soon`, async () => {
+    test(`${variant}: a process with sleeping threads exits soon and by itself`, async () => {
       const script = `import { choiceFor, loadKernelsSync } from ${JSON.stringify(entry)};
         const module = loadKernelsSync(choiceFor(${JSON.stringify(variant)}));
         module.setThreads(4);

@@ -1,4 +1,4 @@
-// The kernels in several worker threads of one process at once: each has its own memory and its own pool.
+// The kernels in several worker threads of one process. Each instance has a separate memory and thread pool.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { callGemm, choiceFor, listVariants, loadKernelsSync } from '@unroll/kern
 
 const entry = fileURLToPath(import.meta.resolve('@unroll/kernels'));
 
-// A hundred products of changing sizes; the sum of every result goes back.
+// Computes a hundred products of different sizes and posts the sum of their results.
 const script = `
   const { parentPort, workerData } = require('node:worker_threads');
   import(workerData.entry).then(({ callGemm, choiceFor, loadKernelsSync }) => {
@@ -52,7 +52,7 @@ for (const variant of listVariants()) {
   });
 }
 
-test('a worker that is terminated in the middle of its kernels takes nobody along', async () => {
+test('terminating a worker while its kernels run does not affect the process', async () => {
   for (const variant of listVariants()) {
     const worker = new Worker(
       `import(${JSON.stringify(entry)}).then(({ choiceFor, loadKernelsSync }) => {
@@ -70,7 +70,7 @@ test('a worker that is terminated in the middle of its kernels takes nobody alon
   assert.ok(true);
 });
 
-/** How many processors each thread of this process may run on, by thread. */
+/** Returns the number of processors that each thread of this process may run on, by thread. */
 function processors(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const id of readdirSync('/proc/self/task')) {
@@ -90,27 +90,27 @@ const skip =
   native === undefined || process.platform !== 'linux' || availableParallelism() < 2
     ? 'needs Linux, the native kernels and two processors'
     : false;
-test('native threads keep off the core of their caller while there are enough cores', { skip }, () => {
+test('native threads do not run on the core of their caller if there are enough cores', { skip }, () => {
   const before = processors();
   const module = loadKernelsSync(choiceFor(native!));
-  /** The helpers' numbers of processors, once all of them have taken part. */
+  /** Waits until all workers have taken part, and returns the number of processors that each may run on. */
   const helpers = (threads: number): number[] => {
     module.setThreads(threads);
     while (module.activeThreads < threads) module.checkPool(1);
     assert.equal(module.checkPool(20), 0);
     return [...processors()].filter(([id]) => !before.has(id)).map(([, count]) => count);
   };
-  // A quota can leave fewer threads than processors that they may run on.
+  // The process may run on more processors than availableParallelism() returns (CPU quota).
   const all = before.get(String(process.pid))!;
   assert.deepEqual(helpers(2), [all - 1]);
-  // Where threads must share cores, the system places them.
+  // If threads must share cores, the system chooses their cores.
   assert.deepEqual(new Set(helpers(availableParallelism() + 1)), new Set([all]));
 });
 
 const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
 const cannotMove = skip || (hasTaskset ? false : 'needs taskset');
-test('native threads stay where the process may run now', { skip: cannotMove }, () => {
-  // In a process of its own, whose main thread alone is moved: the helpers are to follow it.
+test('native threads follow changes of the affinity of the process', { skip: cannotMove }, () => {
+  // Runs in a separate process and moves only its main thread; the workers must follow it.
   const moved = `
     import(${JSON.stringify(entry)}).then(({ choiceFor, loadKernelsSync }) => {
       const { readdirSync, readFileSync } = require('node:fs');
@@ -133,19 +133,19 @@ test('native threads stay where the process may run now', { skip: cannotMove }, 
   assert.deepEqual(helpers, [core]);
 });
 
-// Few rows and so many threads that each of them has half of k and less than a row.
+// Shapes with few rows, for which each of 64 threads gets half of k and less than one row.
 const narrow: Readonly<Record<string, readonly [m: number, n: number]>> = {
   avx2: [20, 16],
   baseline: [9, 8],
 };
 for (const variant of listVariants().filter((name) => name in narrow)) {
-  test(`${variant}: more threads than a gradient of weights has rows`, () => {
+  test(`${variant}: more threads than the weight gradient has rows`, () => {
     const [m, n] = narrow[variant]!;
     const k = 200_000;
     const module = loadKernelsSync(choiceFor(variant));
     const { kernels, memory } = module;
     module.setThreads(64);
-    // The system may give fewer.
+    // The system may allow fewer threads.
     for (let turn = 0; turn < 1000 && module.activeThreads < 64; turn++) module.checkPool(1);
     const a = memory.heapBase;
     const b = a + 4 * m * k;

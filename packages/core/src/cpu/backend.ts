@@ -1,6 +1,6 @@
 /**
- * The fast backend: an adapter for the compiled kernels, as WebAssembly or as the native addon (both have the same
- * functions over one linear memory). Addresses and offsets are not used outside this folder.
+ * The CPU backend: an adapter for the compiled kernels (WebAssembly or the native addon, which have the same functions and
+ * one linear memory). Addresses are used only in this folder.
  */
 import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
@@ -17,13 +17,13 @@ export interface CpuBackend extends Backend {
   readonly heap: Heap;
 }
 
-/** The backend over these kernels. */
+/** Creates a backend that uses the given kernels. */
 export function cpuBackend(module: KernelModule): CpuBackend {
   const training = module.inferenceOnly ? null : trainingKernels;
   return Object.assign(backendOver(module, training, formatChoice(module)), { setWeightFormat: setFormat });
 }
 
-/** Without the kernels that only training calls, so that a page that only runs models does not load them. */
+/** Creates a backend without training kernels, so that pages that only run models do not load them. */
 export function inferenceBackend(module: KernelModule): CpuBackend {
   return backendOver(module, null, null);
 }

@@ -1,7 +1,7 @@
-/** Memory of the compiled kernels: a range of linear memory and its owner. */
+/** Blocks of the linear memory of the compiled kernels. */
 import type { Block, WeightFormatName } from '../backend.js';
 
-/** A part of an allocation. `root` counts its writes, which shows when packed weights are stale. */
+/** A range of an allocation. `root` counts the writes to the allocation, to detect stale packed weights. */
 export interface CpuBlock extends Block {
   readonly at: number;
   readonly root: Allocation;
@@ -12,7 +12,7 @@ export interface Allocation {
   version: number;
   /** Packed forms of resident weights; null for temporary memory. */
   readonly packed: PackedForm[] | null;
-  /** The format that represents the values of the block at an address exactly, for a version. Null for temporary memory. */
+  /** By address of a block: the format that represents its values exactly, and for which version. Null for temporary memory. */
   readonly formats: Map<number, { format: WeightFormatName; version: number }> | null;
 }
 
@@ -24,12 +24,12 @@ export interface PackedForm {
   readonly at: number;
 }
 
-/** Address of a block; 0 (the kernels' null) for null. */
+/** Returns the address of a block; for null, 0 (null in the kernels). */
 export function address(block: Block | null): number {
   return block === null ? 0 : (block as CpuBlock).at;
 }
 
-/** Records a write to the block: weights packed from it become stale. */
+/** Records a write to the block, which makes weights packed from it stale. */
 export function markDirty(block: Block): void {
   (block as CpuBlock).root.version++;
 }

@@ -1,6 +1,6 @@
 /**
- * Manages one linear memory (WebAssembly's, or that of the native addon): long-lived blocks, and arenas whose memory
- * is released when a scope closes. Addresses are in bytes and may exceed 2 GiB; all blocks are aligned to 64 bytes.
+ * Allocates in the linear memory of the kernels: long-lived blocks, and arenas whose memory is released when a scope
+ * closes. Addresses are in bytes and may exceed 2 GiB; all blocks are aligned to 64 bytes.
  */
 import type { LinearMemory } from '@unroll/kernels';
 import { UnrollError } from '../errors.js';
@@ -13,7 +13,7 @@ interface Range {
   size: number;
 }
 
-/** The used part of the arenas' memory: all chunks before `chunk`, and this many bytes of it. */
+/** The used part of the memory of the arenas: all chunks before index `chunk`, and `used` bytes of that chunk. */
 interface Mark {
   chunk: number;
   used: number;
@@ -23,10 +23,11 @@ export class Heap {
   readonly #memory: LinearMemory;
   /** Free ranges below `#top`, by address; adjacent ranges are merged. */
   readonly #free: Range[] = [];
+  /** The size of each allocated block, by address. */
   readonly #sizes = new Map<number, number>();
   /** The memory of all arenas. It is kept when they close, so that repeated steps allocate nothing. */
   #chunks: Range[] = [];
-  /** The start of each open arena, the innermost last. */
+  /** Where each open arena starts, the innermost last. */
   readonly #began: Mark[] = [];
   #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
@@ -36,7 +37,7 @@ export class Heap {
     this.#top = align(memory.heapBase);
   }
 
-  /** Bytes between the start of the heap and its highest used address. */
+  /** The number of bytes from the start of the heap to its highest used address. */
   get extent(): number {
     return this.#top - align(this.#memory.heapBase);
   }
@@ -54,7 +55,7 @@ export class Heap {
     );
   }
 
-  /** Address of `size` bytes, or null if there is not enough memory. */
+  /** Allocates `size` bytes and returns their address, or null if there is not enough memory. */
   #place(size: number): number | null {
     if (size > 8e9) return null; // kernels count the numbers of a block in 31 bits
     const at = this.#free.findIndex((range) => range.size >= size);
@@ -75,6 +76,7 @@ export class Heap {
     return start;
   }
 
+  /** Frees the block at an address. */
   free(start: number): void {
     const size = this.#sizes.get(start);
     if (size === undefined) return;
@@ -104,12 +106,12 @@ export class Heap {
     }
   }
 
-  /** Opens an arena. Arenas are nested: a new one starts at the current end of the enclosing one. */
+  /** Opens an arena inside the current one. */
   openArena(): void {
     this.#began.push({ ...this.#mark });
   }
 
-  /** Allocates in the innermost arena. */
+  /** Allocates in the innermost arena and returns the address. */
   temporary(bytes: number): number {
     if (this.#began.length === 0) {
       throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
@@ -127,11 +129,11 @@ export class Heap {
     return start;
   }
 
-  /** Releases the memory of the innermost arena for other temporary blocks. */
+  /** Closes the innermost arena; other arenas can reuse its memory. */
   closeArena(): void {
     this.#mark = this.#began.pop()!;
     if (this.#began.length > 0 || this.#chunks.length < 2) return;
-    // Several chunks are merged into one of their total size, so that the next such scope fits one chunk.
+    // Several chunks are merged into one of the same total size, so that the next scope of this size needs only one.
     const size = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
     for (const chunk of this.#chunks) this.free(chunk.start);
     const start = this.#place(size);
@@ -143,7 +145,7 @@ export class Heap {
     return chunk !== undefined && this.#mark.used + size <= chunk.size;
   }
 
-  /** Chunks grow with the total size so far, so that a large step needs few of them. */
+  /** Adds a chunk for `needed` bytes. Chunks grow with the total size, so that large steps need few of them. */
   #addChunk(needed: number): void {
     const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
     const size = align(Math.max(needed, CHUNK, Math.floor(allocated / 2)));

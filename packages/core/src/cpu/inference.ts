@@ -1,4 +1,4 @@
-/** The kernels for running a model, apart from the fused cells. */
+/** The kernels for inference, except the recurrent cells. */
 import {
   BinaryOp,
   callBinary,
@@ -14,7 +14,7 @@ import type { Kernels } from '../backend.js';
 import { address, markDirty } from './block.js';
 import { FLOAT, type Shown, spacesAt } from './memory.js';
 
-/** For this many numbers or fewer, a kernel call costs more than the same loop in JavaScript. */
+/** For at most this many numbers, a kernel call takes longer than the same operation in JavaScript. */
 const FEW = 4096;
 
 type InferenceKernels = Pick<
@@ -22,7 +22,7 @@ type InferenceKernels = Pick<
   'fill' | 'copy' | 'unary' | 'binary' | 'reduce' | 'gemm' | 'softmax' | 'gather'
 >;
 
-/** @param dimsAt address at which index spaces are passed to the kernels */
+/** @param dimsAt the address at which the kernels read shapes and strides */
 export function inferenceKernels(module: KernelModule, shown: Shown, dimsAt: number): InferenceKernels {
   return { ...elementwiseKernels(module, shown, dimsAt), ...productKernels(module) };
 }
@@ -47,9 +47,9 @@ function elementwiseKernels(
     copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
       const last = shape.length - 1;
       const length = shape[last] ?? 1;
-      let lead = 0;
-      while (lead < last && shape[lead] === 1) lead++;
-      if (lead === last && length <= FEW && stridesX[last] === 1 && stridesY[last] === 1) {
+      let leadingOnes = 0;
+      while (leadingOnes < last && shape[leadingOnes] === 1) leadingOnes++;
+      if (leadingOnes === last && length <= FEW && stridesX[last] === 1 && stridesY[last] === 1) {
         const from = address(x) / FLOAT + offsetX;
         const to = address(y) / FLOAT + offsetY;
         const all = shown((Math.max(from, to) + length) * FLOAT);

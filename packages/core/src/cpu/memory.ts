@@ -1,19 +1,19 @@
-/** JavaScript's access to the kernels' linear memory. */
+/** Access to the linear memory of the kernels from JavaScript. */
 import type { LinearMemory } from '@unroll/kernels';
 import { formatShape, shapeError } from '../errors.js';
 
 export const FLOAT = 4;
 const MAX_RANK = 8;
-/** Numbers in an index space: its shape, and the strides of two operands. */
+/** The length of an index space: a shape and the strides of two operands. */
 export const SPACE = 3 * MAX_RANK;
-/** The length of the longest array that every engine supports. */
+/** The longest array that all JavaScript engines support. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Returns all of the memory as numbers if that includes the numbers below the address `end`; else null. */
+/** Returns the whole memory as one array, or null if that array ends before the address `end`. */
 export type Shown = (end: number) => Float32Array | null;
 
 export function shownBy(memory: LinearMemory): Shown {
-  /** All numbers except those beyond the longest array; recreated when the memory has grown. */
+  /** The memory up to the longest array; recreated when the memory has grown. */
   let all: Float32Array = new Float32Array(0);
   return (end) => {
     const { buffer } = memory;
@@ -23,14 +23,14 @@ export function shownBy(memory: LinearMemory): Shown {
   };
 }
 
-/** Writes an index space (shape, then the strides of each operand) for the kernels; returns its rank. */
+/** Writes a shape and the strides of two operands for the kernels; returns the rank. */
 export type PutSpace = (
   shape: readonly number[],
   first: readonly number[],
   second: readonly number[],
 ) => number;
 
-/** @param at address at which index spaces are passed to the kernels */
+/** @param at the address at which the kernels read shapes and strides */
 export function spacesAt(memory: LinearMemory, at: number): PutSpace {
   /** Recreated when the memory has grown. */
   let dims: Int32Array = new Int32Array(0);

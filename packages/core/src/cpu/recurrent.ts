@@ -1,7 +1,6 @@
 /**
- * The fused recurrent kernels. They need their weights packed into panels. Resident weights (parameters) are packed
- * once per version, and the packed form is cached with them; other weights are packed into the open arena for a
- * single call.
+ * The fused recurrent kernels. They need packed weights. Resident weights (parameters) are packed once per version, and
+ * the packed form is cached with them. Other weights are packed for a single call, in the open arena.
  */
 import {
   Activation,
@@ -25,9 +24,9 @@ import type { FormatChoice } from './weight-format.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
-/** Returns the address of weights in packed form. */
+/** Packs weights unless they are cached, and returns the address of the packed form. */
 export type Packer = (
-  /** Names the packing. */
+  /** Identifies the packed form in the cache. */
   form: string,
   weights: readonly [Block, ...(Block | null)[]],
   floats: () => number,
@@ -45,9 +44,9 @@ export function packer(heap: Heap): Packer {
     }
     let cached = forms.find((one) => one.form === form && isMadeFrom(one, parts));
     if (cached === undefined) {
-      const own = parts.filter((part) => part !== null);
+      const sources = parts.filter((part) => part !== null);
       const at = heap.allocate(floats() * FLOAT);
-      cached = { form, at, parts: own.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
+      cached = { form, at, parts: sources.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
       forms.push(cached);
     }
     if (cached.parts.some((part) => part.version !== part.root.version)) {
@@ -88,7 +87,7 @@ export function recurrentKernels(
         callGruForward(module, gruForward);
         return;
       }
-      // Without a block for r h' of every step, all steps use the same one.
+      // If the call has no block for r h' of every step, all steps use the same temporary block.
       const BH = c.B * c.H;
       const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT);
       callGruBeforeForward(module, { gruForward, rh, rhStep: c.rh ? BH : 0 });
@@ -96,7 +95,7 @@ export function recurrentKernels(
   };
 }
 
-/** Returns a function that gives the address of a call's weights, packed for the forward kernel of a cell. */
+/** Returns a function that packs the weights of a call for a forward kernel and returns their address. */
 function packedWeights(module: KernelModule, packed: Packer, formatFor: FormatChoice | null) {
   return (cell: CellName, call: ForwardCall, gates: Block | null): number => {
     const { I, H, W, U, b } = call;
@@ -121,7 +120,7 @@ function packedWeights(module: KernelModule, packed: Packer, formatFor: FormatCh
   };
 }
 
-/** What all recurrent kernels take. */
+/** Returns the arguments of all recurrent kernels. */
 export function steps(c: RecurrentCall, I: number, weights: number): Steps {
   return {
     T: c.T,
@@ -160,7 +159,7 @@ function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]
   return n === parts.length;
 }
 
-/** Address of a sequence; null if there is none. */
+/** Returns the address of a sequence; 0 (null) if there is none. */
 export function start(view: SequenceView | null): number {
   return view === null ? 0 : address(view.block) + view.offset * FLOAT;
 }

@@ -1,4 +1,4 @@
-/** The kernels that only training calls. A page that only runs models does not include them. */
+/** The kernels for training. Pages that only run models do not include them. */
 import {
   Activation,
   type Backward,
@@ -24,16 +24,16 @@ import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall } from '.
 import { address, markDirty } from './block.js';
 import { type Packer, start, steps } from './recurrent.js';
 
-type Steps = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
+type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-export type TrainingKernels = Steps & Cells & Optimizers;
+export type TrainingKernels = GradientAndRandom & Cells & Optimizers;
 
 export function trainingKernels(module: KernelModule, packed: Packer): TrainingKernels {
-  return { ...stepKernels(module), ...cellKernels(module, packed), ...optimizerKernels(module) };
+  return { ...gradientAndRandomKernels(module), ...cellKernels(module, packed), ...optimizerKernels(module) };
 }
 
-function stepKernels(module: KernelModule): Steps {
+function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
   const random = (key: readonly [number, number], counter: number, y: Block): RandomUniform => ({
     key0: key[0],
     key1: key[1],

@@ -1,4 +1,4 @@
-/** In which format the fused kernels read their weights. Pages that only run models have float32 alone. */
+/** The format of the packed weights of the recurrent kernels. Pages that only run models use only float32. */
 import type { KernelModule } from '@unroll/kernels';
 import type { Block, ForwardCall, WeightFormatName } from '../backend.js';
 import type { CpuBlock } from './block.js';
@@ -11,14 +11,14 @@ export function setFormat(block: Block, format: WeightFormatName): void {
 
 function formatOf(block: Block): WeightFormatName {
   const { at, root } = block as CpuBlock;
-  const known = root.formats?.get(at);
-  return known?.version === root.version ? known.format : 'float32';
+  const entry = root.formats?.get(at);
+  return entry?.version === root.version ? entry.format : 'float32';
 }
 
-/** The format in which a call reads its weights. */
+/** Returns the format of the packed weights of a call. */
 export type FormatChoice = (call: ForwardCall, gates: Block | null) => WeightFormatName;
 
-/** float16 for inference of few rows with large matrices whose values it represents exactly: half the bytes to read. */
+/** Chooses float16, half the bytes to read, for inference with few rows and large matrices that it represents exactly. */
 export function formatChoice({ kernels }: KernelModule): FormatChoice {
   const float16From = Array.from({ length: 16 }, (_, rows) => kernels.float16_from(rows));
   return ({ B, W, U }, gates) => {
