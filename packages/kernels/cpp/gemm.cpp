@@ -48,21 +48,26 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
 }
 
 // Computes one tile (`panels` panels of nv vectors) and writes it to C: directly if all its vectors are full, otherwise
-// through a buffer. Only the direct case computes the parts of k (see tile.h) one by one: their sums are kept in C, and
-// begin with the values in C if `add`.
+// through a buffer. Only the direct case computes the parts of k (see tile.h) one by one; `sums` holds the sums between them.
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add,
-               const Parts& parts, int part, bool fetch) {
+               [[maybe_unused]] const Parts& parts, int part, [[maybe_unused]] bool fetch,
+               [[maybe_unused]] float* sums) {
   float* C = p.C + row * p.ldc + column;
   const int width = panels * nv * VL;
   const float* bias = add || !p.bias ? nullptr : p.bias + column;
   if (columns == width) {
-    const bool resume = add && parts.count > 1;
-    if (!resume) t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
+    t.start = add ? C : bias, t.startRow = add ? p.ldc : 0;
     t.out = C, t.outRow = p.ldc;
     if (!add)  // fetches the cache lines of C while the sums are computed
       for (int r = 0; r < m; r++)
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
-    parts.cut(t, m, part, fetch, resume);
+#if UNROLL_PARTS
+    if (parts.count > 1) {
+      parts.cut(t, m, part, fetch);
+      if (part > 0) t.sums = sums, t.sumsRow = width;
+      if (part < parts.count - 1) t.out = sums, t.outRow = width;
+    }
+#endif
     return tile(m, nv, panels, t);
   }
   if (part > 0) return;
@@ -86,6 +91,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
                                                            column + panels.column(j), panels.columns(j),
                                                            panels.width(j), packedB + (long)panels.column(j) * k);
+  alignas(64) float waiting[most_in_turn * accumulators * VL];  // sums, between parts of k
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
     const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
@@ -98,7 +104,8 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
         const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
         Tile t = {k, packedA + (long)first * k, 0, packedB + (long)at * k, nv * VL, 0, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, part, fetch);
+        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, part, fetch,
+                  waiting + (most_in_turn > 1 ? i % most_in_turn : 0) * accumulators * VL);
       };
       for (int first = 0, last; first < tiles; first = last) {
         last = parts.count > 1 ? smaller(tiles, first + most_in_turn) : first + 1;
@@ -138,7 +145,7 @@ void few_rows(const Product& p) {
         const int row = split(p.m, tiles, i), m = split(p.m, tiles, i + 1) - row;
         Tile t = {k, packedA + row * k, 0, b, bRow, nv * VL, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + row * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0, Parts(k, 0), 0, false);
+        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0, Parts(k, 0), 0, false, nullptr);
       }
     };
     const int whole = p.n / VL, rest = p.n - whole * VL;

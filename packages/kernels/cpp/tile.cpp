@@ -41,9 +41,9 @@ template <int M, int NV, int P, bool fetch = false, class Weight>
 static void run(const TileOf<Weight>& t) {
   v sum[M][P * NV];
 #if UNROLL_PARTS
-  if (t.resume)
+  if (t.sums)
     UNROLL_LOOP for (int r = 0; r < M; r++)
-      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = load(t.out + r * t.outRow + j * VL);
+      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = load(t.sums + r * t.sumsRow + j * VL);
   else
 #endif
     UNROLL_LOOP for (int r = 0; r < M; r++) UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);

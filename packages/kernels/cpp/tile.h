@@ -32,7 +32,8 @@ struct TileOf {
   long outRow;
 #if UNROLL_PARTS
   long fetch = 0;       // prefetches the elements this far beyond each row of b; 0: no prefetching
-  bool resume = false;  // true: the sums begin with the values in out (those of the previous parts of k)
+  const float* sums = nullptr;  // sums of an earlier part of k to begin with, or null
+  long sumsRow = 0;
 #endif
 };
 typedef TileOf<float> Tile;
@@ -51,14 +52,13 @@ struct Parts {
   // that use a part in turn. resume: the first part also adds to the values in `out`.
   template <class Weight>
   void cut(TileOf<Weight>& t, int m, int i, bool fetch, bool resume = false) const {
-    t.resume = resume;
+    if (resume || i > 0) t.sums = t.out, t.sumsRow = t.outRow;
     if (count == 1) return;
     const int first = from(i);
     t.k = from(i + 1) - first;
     t.a += first * (t.aRow ? 1 : m), t.b += first * t.bRow;
     if (i < count - 1) t.start = nullptr;
     if (fetch && i < count - 1) t.fetch = t.k * t.bRow;
-    t.resume = resume || i > 0;
   }
 };
 #else
