@@ -107,12 +107,12 @@ test('passes with the allowed number; lists more with the replacement; fails wit
   const two = findIn('README.md', 'mended\nmends');
   assert.deepEqual(judge(two, { mended: 2 }), []);
   assert.deepEqual(judge(two, { mended: 1 }), [
-    '"mended": 2, allowed: 1.',
+    'The term "mended" occurs 2 times; language-budget.json allows 1. Replace it:',
     '  README.md:1: "mended", write fixed',
     '  README.md:2: "mends", write fixed',
   ]);
   assert.deepEqual(judge(two, { mended: 3 }), [
-    '"mended": 2, allowed: 3. Run `node tools/check-language.mjs --lower`.',
+    'The term "mended" occurs 2 times; language-budget.json allows 3. Run `node tools/check-language.mjs --lower`.',
   ]);
   assert.deepEqual(countTerms(two), { mended: 2 });
 });

@@ -7,7 +7,7 @@
 export type ErrorCode =
   | 'shape' // shapes that do not match
   | 'value' // an invalid argument
-  | 'scope' // a tensor used after its step has ended
+  | 'scope' // a tensor used after its scope has ended, or an asynchronous function in a scope
   | 'gradient' // a gradient that cannot be computed
   | 'backend' // a backend that is missing or not ready
   | 'memory' // out of memory

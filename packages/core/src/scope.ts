@@ -52,7 +52,7 @@ export function keep<T>(value: T): T {
 /** Deeper levels of a result are not searched for tensors. */
 const MAX_DEPTH = 8;
 
-/** Moves all tensors in `value` out of a scope; null: out of the scope of each tensor. */
+/** Moves all tensors in `value` out of the scope `scopeState` or, if that is null, each out of its own scope. */
 function moveOutAll(value: unknown, scopeState: ScopeState | null, depth: number): void {
   if (value === null || typeof value !== 'object' || depth > MAX_DEPTH) return;
   if (value instanceof Tensor) value.moveOut(scopeState);

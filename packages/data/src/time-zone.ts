@@ -45,7 +45,10 @@ export function wallTime(instant: number, timezone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) + (((instant % 1000) + 1000) % 1000);
 }
 
-/** Returns the instant of a local time. For a local time that daylight saving skips, the first one after the gap. */
+/**
+ * Returns the instant of a local time. A local time that daylight saving skips is read with the offset before the gap: 02:30
+ * becomes 03:30.
+ */
 export function instantOf(wall: number, timezone: string): number {
   const offset = (instant: number) => wallTime(instant, timezone) - instant;
   const first = wall - offset(wall);

@@ -27,7 +27,9 @@ async function runApp(): Promise<void> {
     .getEntriesByType('resource')
     .filter(({ name }) => name.includes('/size-app/') && name.endsWith('.wasm'));
   if (kernels.length !== 1 || !kernels[0].name.includes('kernels-infer'))
-    throw new Error(`fetched ${kernels.map(({ name }) => name).join(', ') || 'no kernels'}`);
+    throw new Error(
+      `expected one .wasm file, kernels-infer, got ${kernels.map(({ name }) => name).join(', ') || 'none'}`,
+    );
 }
 
 export interface BrowserResult {

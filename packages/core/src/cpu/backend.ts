@@ -36,6 +36,7 @@ function backendOver(
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(SPACE * FLOAT);
   const packed = packer(heap);
+  /** The whole memory as one array, or null if it is too long for that. */
   const shown = shownBy(module.memory);
   const floats = (at: number, length: number): Float32Array =>
     new Float32Array(module.memory.buffer, at, length);
@@ -45,7 +46,7 @@ function backendOver(
   };
   const kernels: Kernels = training
     ? { ...inference, ...training(module, packed) }
-    : Object.assign(Object.create(onlyInfers), inference);
+    : Object.assign(Object.create(onlyInfers), inference); // calling any other kernel throws
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
     const at = address(block);
@@ -93,7 +94,7 @@ function backendOver(
       const at = address(block);
       const { length } = block;
       if (data.length > length)
-        throw new RangeError(`${data.length} values do not fit a block of ${length}.`);
+        throw new RangeError(`write: got ${data.length} values for a block of ${length}.`);
       const all = shown(at + length * FLOAT);
       if (all) all.set(data, at / FLOAT);
       else floats(at, length).set(data);

@@ -11,7 +11,7 @@ function descend(call: OptimizerCall, change: (d: number, i: number) => number):
   }
 }
 
-/** Updates a moving average and returns it: x[i] = keep x[i] + fresh value. */
+/** Updates a moving average and returns it: x[i] = keep * x[i] + fresh * value. */
 function updateAverage(x: FloatArray, i: number, keep: number, fresh: number, value: number): number {
   return (x[i] = keep * x[i] + fresh * value);
 }
