@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { makeTable } from '@unroll/data';
 import { chart, type ForecastOptions, forecast, forecastReport } from '@unroll/tasks';
-import { niceTicks, widened } from '@unroll/tasks/internal';
+import { niceTicks, widenRange } from '@unroll/tasks/internal';
 
 const rows = ['<b>&"one"', 'two'].flatMap((id, s) =>
   Array.from({ length: 60 }, (_, t) => [id, t, 10 * s + t + 5 * (t % 4)] as const),
@@ -71,7 +71,7 @@ test('draws constant series of any size', () => {
     const svg = chart({ ...data, lines: [{ kind: 'actual', from: 0, values: [value, value, value] }] });
     assert.doesNotMatch(svg, /NaN|Infinity/);
     assert.match(svg, /d="M52\.0 \d+\.\dL/);
-    const ticks = niceTicks(widened({ low: value, high: value }), 6);
+    const ticks = niceTicks(widenRange({ low: value, high: value }), 6);
     assert.equal(new Set(ticks).size, ticks.length);
     assert.ok(ticks.length > 2);
   }
