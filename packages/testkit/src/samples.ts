@@ -39,5 +39,7 @@ export function streamOf(op: string, sample: { readonly name: string }): RandomS
 /** Draws the inputs of a sample; null for an input that is not given. */
 export function drawInputs(op: string, sample: AnySample): (DrawnTensor | null)[] {
   const stream = streamOf(op, sample);
-  return sample.inputs.map((maker, i) => (maker === null ? null : maker(stream.child('input', i))));
+  return sample.inputs.map((generator, i) =>
+    generator === null ? null : generator(stream.child('input', i)),
+  );
 }

@@ -204,7 +204,7 @@ export class ForecastModel implements TaskModel {
     const { horizon, 'future-rows': futureRows, dates, timezone } = request.options ?? {};
     const { rows } = request;
     if (typeof futureRows === 'object' && rows === undefined) {
-      throw valueError('future-rows requires data with the rows before the future rows.');
+      throw valueError('The option future-rows requires data with the preceding rows.');
     }
     const reading = {
       ...(dates !== undefined && { dates: dates as DateOrder }),

@@ -62,8 +62,8 @@ export interface PanelOptions extends CovariateNames {
   /** Column to forecast. */
   target: string;
   /**
-   * Time column, or several columns joined by commas, such as `year,month,day,hour`. Default: the first column that holds
-   * times; else columns with these names; else rows are numbered from 1.
+   * Time column, or several columns joined by commas, such as `year,month,day,hour`. Default: detected. If
+   * there is no time column, rows are numbered from 1.
    */
   time?: string;
   /** Column with the series of each row. Default: the table is one series. */

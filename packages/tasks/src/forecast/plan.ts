@@ -1,6 +1,6 @@
 /**
- * Plans a run: chooses the season, scaling, window and backtest origins. Only the number of the rows after the first backtest
- * origin is used, not their values, so the plan leaks nothing from the backtest.
+ * Plans a run: chooses the season, scaling, window and backtest origins. The values of the rows after the first backtest
+ * origin do not influence these choices, so nothing leaks from the backtest.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
@@ -268,8 +268,8 @@ const TRAINING_ROWS_PER_WINDOW_ROW = 20;
 
 /**
  * Returns the default window: at least 8 rows, and more if there are many training rows. With a season, the window covers
- * whole seasons and at most MAX_WINDOW rows. Without a season, or if the season is longer than MAX_WINDOW, it covers at least
- * two horizons and at most MAX_WINDOW / 2 rows.
+ * whole seasons and at most MAX_WINDOW rows. Without a season, or if the season is longer than MAX_WINDOW, it covers two
+ * horizons or more, but at most MAX_WINDOW / 2 rows.
  */
 function defaultWindow(season: number, trainingRows: number, horizon: number): number {
   const rows = Math.floor(trainingRows / TRAINING_ROWS_PER_WINDOW_ROW);

@@ -1,6 +1,6 @@
 /** Reads pipeline.json of a saved model, and the task that its `format` names. */
 import { UnrollError } from '@unroll/core';
-import { decodeUtf8, type Json, type JsonObject, parseStrictJson } from '@unroll/core/internal';
+import { decodeUtf8, type JsonObject, parseStrictJson } from '@unroll/core/internal';
 
 export const PIPELINE_FILE = 'pipeline.json';
 
@@ -16,13 +16,7 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
       'pipeline.json is missing, so the files do not belong to a model of a task.',
     );
   }
-  let json: Json;
-  try {
-    json = parseStrictJson(decodeUtf8(bytes, PIPELINE_FILE), PIPELINE_FILE);
-  } catch (error) {
-    const reason = error instanceof Error ? ` ${error.message}` : '';
-    throw new UnrollError('format', `pipeline.json is damaged: it must contain valid JSON.${reason}`);
-  }
+  const json = parseStrictJson(decodeUtf8(bytes, PIPELINE_FILE), PIPELINE_FILE);
   if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json;
   throw new UnrollError('format', 'pipeline.json is damaged: it must contain a JSON object.');
 }

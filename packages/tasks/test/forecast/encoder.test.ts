@@ -92,6 +92,6 @@ test('rejects encoding a skipped series', () => {
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {
     code: 'state',
-    message: 'Series 1 has too few rows to be forecast by a network.',
+    message: 'Series 1 has too few rows for a network forecast.',
   });
 });

@@ -145,7 +145,7 @@ describe('several series in one table', () => {
     'a row without a name': [
       `${table},2024-05,1,s\n`,
       many,
-      /line 8, column "shop": the name of the series is missing/,
+      /line 8, column "shop": the series name is missing/,
     ],
     'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no time column, which is needed for several series/],
     'a series of one value': [

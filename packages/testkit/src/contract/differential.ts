@@ -50,7 +50,7 @@ function runTrial(backend: Backend, { name, arrays, call }: Trial): Arrays {
           const outside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
           if (outside >= 0)
             throw new Error(
-              `${name}: the kernel wrote to index ${outside - BEFORE} of ${key}, which has ${length} elements`,
+              `${name}: the kernel wrote outside of ${key}, to index ${outside - BEFORE} (length ${length})`,
             );
           return [key, values.slice(BEFORE, BEFORE + length)];
         }),

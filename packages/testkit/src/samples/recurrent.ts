@@ -42,7 +42,7 @@ const FULL: Options = {
 
 const ACTIVATIONS: readonly ActivationName[] = ['tanh', 'relu', 'sigmoid', 'hardSigmoid', 'linear'];
 
-/** Returns a maker of a mask [B, T] whose pattern differs from sequence to sequence. */
+/** Returns a generator of a mask [B, T] whose pattern differs from sequence to sequence. */
 function maskOf(kind: MaskKind, B: number, T: number): TensorGenerator {
   const valid: Record<MaskKind, (b: number, t: number) => boolean> = {
     holes: (b, t) => (b + t) % 3 !== 1,
@@ -57,7 +57,7 @@ function maskOf(kind: MaskKind, B: number, T: number): TensorGenerator {
   });
 }
 
-/** Returns a maker of an inverted dropout mask with a rate of 1/4: 0 or 4/3. */
+/** Returns a generator of an inverted dropout mask with a rate of 1/4: 0 or 4/3. */
 function dropoutMask(shape: Shape): TensorGenerator {
   return (stream: RandomStream): DrawnTensor => {
     const { values } = normal(shape)(stream);
