@@ -270,8 +270,8 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns the transform of each series for one of the networks. A series that was not seen in training gets a transform
-   * that is fitted on its rows, or null if it has too few.
+   * Returns the transform of each series for one of the networks. A series without a stored transform gets one that is
+   * fitted on its rows, or null if it has too few.
    */
   #transforms(panel: Panel, network: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;

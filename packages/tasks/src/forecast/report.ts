@@ -27,7 +27,7 @@ export function forecastReport(result: ForecastResult, facts: ReportFacts): stri
   const sections = [
     section('Forecast', forecastCharts(result)),
     section('Leaderboard', leaderboardTable(result) + stepChart(result)),
-    section('Backtest', backtestChart(result)),
+    section('Backtest', backtestChart(result, facts.options)),
     section('Forecast values', forecastTable(result)),
     section('Settings', factList(settingsOf(result, facts))),
   ];
@@ -135,7 +135,10 @@ function stepChart(result: ForecastResult): string {
 }
 
 /** Draws the actual values and the winner's backtest forecasts of the first series. Overlapping forecasts are left out. */
-function backtestChart({ panel, plan, origins, backtest, winner, levels }: ForecastResult): string {
+function backtestChart(
+  { panel, plan, origins, backtest, winner, levels }: ForecastResult,
+  { refit }: ForecastOptions,
+): string {
   const { forecasts } = backtest.find(({ model }) => model === winner)!;
   const firstSeries = origins.flatMap(({ series, origin }, n) =>
     series === origins[0].series ? [{ n, origin }] : [],
@@ -150,10 +153,13 @@ function backtestChart({ panel, plan, origins, backtest, winner, levels }: Forec
   const rowsBefore = Math.min(shown[0].origin - series.offset, Math.max(2 * plan.season, 2 * plan.horizon));
   const start = shown[0].origin - rowsBefore;
   const name = series.id === '' ? panel.target : `${panel.target} of ${series.id}`;
+  const training = refit
+    ? 'Models were retrained before every origin.'
+    : `Models were trained on the rows before ${escapeHtml(timeAt(panel, plan.cut))}.`;
   const note =
     `<p>The backtest made ${origins.length === 1 ? '1 forecast' : `${origins.length} forecasts`} of ${plan.horizon} ` +
-    `${plan.horizon === 1 ? 'row' : 'rows'}, each using only the rows before its origin. Models were trained on the rows ` +
-    `before ${escapeHtml(timeAt(panel, plan.cut))}. The chart shows ${escapeHtml(name)}; backtest.csv contains all ` +
+    `${plan.horizon === 1 ? 'row' : 'rows'}, each using only the rows before its origin. ${training} ` +
+    `The chart shows ${escapeHtml(name)}; backtest.csv contains all ` +
     'forecasts.</p>';
   const key = legend([
     ['actual', 'actual'],
@@ -217,7 +223,7 @@ function settingsOf(
         `${networks.map(({ epochs }) => epochs).join(' and ')} epochs`;
   return [
     ['Season length', plan.season === 1 ? 'no season' : `${plan.season} rows`],
-    ['Scale', scaleText(plan)],
+    ['Scale', scaleText(plan, options)],
     ['Window', windowText(plan)],
     ['Network', network],
     ['Seed', String(options.seed ?? 0)],
@@ -229,12 +235,13 @@ function settingsOf(
   ];
 }
 
-function scaleText({ log, scaler }: ForecastResult['plan']): string {
+function scaleText({ log, scaler }: ForecastResult['plan'], options: ForecastOptions): string {
+  if (log && options.scaler === 'log') return 'log-transformed';
   if (log) return 'log-transformed, because the variation grows with the level';
   return scaler === 'changes' ? 'unchanged' : `scaler ${scaler}`;
 }
 
 function windowText({ window, lag, scaler }: ForecastResult['plan']): string {
   if (scaler !== 'changes') return `${window} rows`;
-  return `${window} rows, ${lag === 1 ? 'relative to the last one' : 'as differences over one season'}`;
+  return `${window} rows, ${lag === 1 ? 'relative to the last value' : 'as differences over one season'}`;
 }

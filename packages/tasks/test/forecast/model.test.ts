@@ -219,7 +219,7 @@ describe('invalid model files', () => {
       ],
       [
         { 'pipeline.json': JSON.stringify(pipeline) },
-        /config\.json is missing: the files contain no network/,
+        /config\.json is missing, so the network cannot be restored/,
       ],
     ];
     for (const [files, message] of cases) {

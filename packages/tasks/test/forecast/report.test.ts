@@ -46,6 +46,21 @@ test('draws both series, the errors by horizon step and the backtest, for wide a
   assert.doesNotMatch(html, /NaN|Infinity|undefined/);
 });
 
+test('describes the training of the backtest and the scaling as chosen', async () => {
+  const chosen = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
+  const positive = makeTable({
+    ...{ source: 'shops.csv', names: ['shop', 't', 'y<i>'] },
+    cells: [...cells.slice(0, 2), rows.map(([, , y]) => y + 1)],
+  });
+  const result = await forecast(positive, chosen);
+  const html = forecastReport(result, { ...facts, options: chosen });
+  assert.match(html, /Models were retrained before every origin\./);
+  assert.match(html, /<dd>log-transformed<\/dd>/);
+  const inferred = forecastReport(result, facts);
+  assert.match(inferred, /Models were trained on the rows before \d+\./);
+  assert.match(inferred, /log-transformed, because the variation grows with the level/);
+});
+
 test('a chart places its values', () => {
   const svg = chart({
     title: 'a',

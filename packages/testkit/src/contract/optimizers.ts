@@ -71,7 +71,7 @@ const OTHER_VALUES = { beta1: 0.5, beta2: 0.99, epsilon: 1e-3, vScale: 3 };
 
 const adam = (): Trial[] =>
   forSizes((size) => [
-    trial('plain', size, MOMENTS, (kernels, blocks) =>
+    trial('Keras defaults', size, MOMENTS, (kernels, blocks) =>
       kernels.adam({ ...shared(blocks, false), ...KERAS_DEFAULTS, m: blocks.m, v: blocks.v, rate: 0.01 }),
     ),
     trial('other values', size, MOMENTS, (kernels, blocks) =>
@@ -81,7 +81,7 @@ const adam = (): Trial[] =>
 
 const nadam = (): Trial[] =>
   forSizes((size) => [
-    trial('plain', size, MOMENTS, (kernels, blocks) =>
+    trial('Keras defaults', size, MOMENTS, (kernels, blocks) =>
       kernels.nadam({
         ...shared(blocks, false),
         ...KERAS_DEFAULTS,
