@@ -51,7 +51,7 @@ const runPage = async (chromium, isolated, timeoutMs, total) => {
   });
   const browser = openChromium(chromium, server.url, finish);
   const timer = setTimeout(
-    () => finish(`not done after ${timeoutMs / 1000} s\n${browser.complaints()}`),
+    () => finish(`not done after ${timeoutMs / 1000} s\n${browser.errorOutput()}`),
     timeoutMs,
   );
   const problem = await finished;

@@ -1,4 +1,4 @@
-/** @unroll/tasks: trains and backtests a model on a table. Has no Node built-ins, so it also runs in browsers. */
+/** @unroll/tasks: trains and backtests models on tables. It uses no Node built-ins, so it also runs in browsers. */
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
 export type { Intervals } from './forecast/calibration.js';
@@ -35,7 +35,7 @@ export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
 export { type ChartBand, type ChartData, type ChartLine, chart } from './shared/report/chart.js';
-export { historyRoom, type PlotData, type PlotOptions, plot } from './shared/report/plot.js';
+export { historyCapacity, type PlotData, type PlotOptions, plot } from './shared/report/plot.js';
 export { checkRequest } from './shared/request.js';
 export type { RunStore } from './shared/resume.js';
 export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from './shared/scores.js';

@@ -4,10 +4,10 @@ export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './fo
 export { PanelEncoder } from './forecast/encoder.js';
 export { Ensemble, joinNetworks } from './forecast/ensemble.js';
 export { makeHead } from './forecast/heads.js';
-export { fitNetwork, VIEWS, viewOf } from './forecast/network.js';
+export { ABSOLUTE_INPUTS, fitNetwork, networkPlanOf } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
-export { filled, thinned } from './forecast/rows.js';
+export { fillGaps, subsample } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
-export { niceTicks, widened } from './shared/report/chart.js';
+export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainings } from './shared/resume.js';

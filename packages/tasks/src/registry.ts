@@ -1,4 +1,4 @@
-/** The registered tasks. */
+/** Lists the supported tasks and loads their models. */
 import { UnrollError } from '@unroll/core';
 import { ForecastModel } from './forecast/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
@@ -10,16 +10,19 @@ export const TASKS: readonly Task[] = [
 
 /**
  * Loads a model of any task from its files.
- * @param tasks the supported tasks. Default: all of this version
- * @throws UnrollError `format` for a model without a task, an unknown task, a newer version, and files that are missing or
- *   damaged
+ * @param tasks the supported tasks. Default: all
+ * @throws UnrollError `format` for a model without a task, an unknown task, a newer format version, and files that are
+ *   missing or damaged
  */
 export function taskModelFromFiles(
   files: ReadonlyMap<string, Uint8Array>,
   tasks: readonly Task[] = TASKS,
 ): TaskModel {
   if (!files.has(PIPELINE_FILE) && files.has('config.json')) {
-    throw new UnrollError('format', `This model has no pipeline.json, so it belongs to no task. ${ANYWAY}`);
+    throw new UnrollError(
+      'format',
+      `This model has no pipeline.json, so it belongs to no task. ${MODEL_HINT}`,
+    );
   }
   const pipeline = readPipeline(files);
   const format = formatOf(pipeline);
@@ -27,7 +30,7 @@ export function taskModelFromFiles(
     const found = JSON.stringify(pipeline.format ?? null).slice(0, 80);
     throw new UnrollError(
       'format',
-      `pipeline.json: format must name a task, such as "unroll-forecast-1", got ${found}. ${ANYWAY}`,
+      `pipeline.json: format must name a task, such as "unroll-forecast-1", got ${found}. ${MODEL_HINT}`,
       {
         format: pipeline.format,
       },
@@ -52,5 +55,5 @@ export function taskModelFromFiles(
   return known.fromFiles(files);
 }
 
-const ANYWAY =
+const MODEL_HINT =
   'If model.save() wrote it, load it in a program with loadModel(). unroll inspect describes it.';

@@ -1,13 +1,13 @@
-/** The reference as a backend whose memory can only be read asynchronously, like that of a GPU. */
+/** A variant of the reference backend whose memory can be read only asynchronously, like the memory of a GPU. */
 import { type Backend, referenceBackend } from '@unroll/core';
 import type { Block } from '@unroll/core/internal';
 
 export interface AsyncReference extends Backend {
-  /** Number of reads so far. */
+  /** Number of calls of `read` so far. */
   reads: number;
 }
 
-/** Released memory is filled with NaN, which exposes reads after the release. */
+/** Returns the backend. It fills released memory with NaN, which exposes reads after the release. */
 export function asyncReference(): AsyncReference {
   const { readSync: _, ...reference } = referenceBackend();
   const fillWithNaN = (block: Block): void => reference.kernels.fill(block, Number.NaN);

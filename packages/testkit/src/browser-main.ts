@@ -1,5 +1,5 @@
-// The tests that tools/test-browser.mjs runs in a page: the kernel cases, the backend contract and a short training run
-// on every variant that the page can load.
+// The tests that tools/test-browser.mjs runs in a page: loading of kernels, the kernel cases on every variant, a bundled app,
+// the backend contract and short training runs.
 import { predict, setBackend, tensor } from '@unroll/core';
 import { toArtifact } from '@unroll/formats';
 import { choiceFor, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
@@ -10,37 +10,40 @@ import { kernelCases } from './kernel-cases.js';
 /** The app that tools/size.mjs bundles and measures, served by tools/test-browser.mjs. */
 const APP = '/build/size-app/app.js';
 
-/** The app must predict the same as the reference and must fetch only the kernels for inference. */
-async function runApp(): Promise<void> {
+/** Checks that the app predicts the same values as the reference and fetches only the kernels for inference. */
+async function testApp(): Promise<void> {
   const x = [[[1], [0.5], [-1]]];
   const model = sequential([lstm({ units: 8 }), dense({ units: 2 })], { seed: 1 });
   await setBackend('reference');
-  const wanted = (await predict(model, tensor(x))).dataSync();
-  performance.clearResourceTimings(); // earlier requests fill the buffer
+  const expected = (await predict(model, tensor(x))).dataSync();
+  performance.clearResourceTimings(); // earlier requests may have filled the buffer
   const app = (await import(APP)) as {
     predict(files: Map<string, Uint8Array>, x: number[][][]): Promise<Float32Array>;
   };
-  const found = await app.predict(await toArtifact(model), x);
-  if (found.length !== wanted.length || found.some((value, i) => !(Math.abs(value - wanted[i]) < 1e-5)))
-    throw new Error(`got ${found}, expected ${wanted}`);
+  const predicted = await app.predict(await toArtifact(model), x);
+  if (
+    predicted.length !== expected.length ||
+    predicted.some((value, i) => !(Math.abs(value - expected[i]) < 1e-5))
+  )
+    throw new Error(`expected ${expected}, got ${predicted}`);
   const kernels = performance
     .getEntriesByType('resource')
     .filter(({ name }) => name.includes('/size-app/') && name.endsWith('.wasm'));
   if (kernels.length !== 1 || !kernels[0].name.includes('kernels-infer'))
     throw new Error(
-      `expected one .wasm file, kernels-infer, got ${kernels.map(({ name }) => name).join(', ') || 'none'}`,
+      `expected one request for kernels-infer, got ${kernels.map(({ name }) => name).join(', ') || 'none'}`,
     );
 }
 
 export interface BrowserResult {
   name: string;
-  /** Why the test failed; absent if it passed. */
+  /** Why the test failed. Absent if it passed or was skipped. */
   error?: string;
-  /** Why the test was skipped. */
+  /** Why the test was skipped. Absent if it ran. */
   skipped?: string;
 }
 
-/** Runs all tests and reports each result as soon as it is available. */
+/** Runs all tests and reports each result immediately. */
 export const run = async (report: (result: BrowserResult) => void): Promise<void> => {
   const attempt = async (name: string, work: () => void | Promise<void>): Promise<void> => {
     try {
@@ -64,8 +67,8 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     'the default build has threads if and only if the page is cross-origin isolated',
     async () => {
       const { variant } = await loadKernels();
-      const wanted = crossOriginIsolated && navigator.hardwareConcurrency > 1 ? 'strict-threads' : 'strict';
-      if (variant !== wanted) throw new Error(`expected ${wanted}, got ${variant}`);
+      const expected = crossOriginIsolated && navigator.hardwareConcurrency > 1 ? 'strict-threads' : 'strict';
+      if (variant !== expected) throw new Error(`expected ${expected}, got ${variant}`);
     },
   );
   if (!crossOriginIsolated) {
@@ -87,11 +90,12 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
       report({ name: `${variant}: loads`, error: module.message });
       continue;
     }
-    for (const { name, run: work } of kernelCases) await attempt(`${variant}: ${name}`, () => work(module));
+    for (const { name, run: runCase } of kernelCases)
+      await attempt(`${variant}: ${name}`, () => runCase(module));
   }
   await attempt(
     'a bundled app with unrolljs/infer predicts and loads only the kernels for inference',
-    runApp,
+    testApp,
   );
   await runBackends(attempt, (name, skipped) => report({ name, skipped }));
 };

@@ -1,4 +1,4 @@
-/** Calls the forward and backward pass of a single op without a tape, so that a test covers that op alone. */
+/** Runs the forward and backward pass of a single op without a tape, so that a test covers only this op. */
 import type { Backend, Tensor } from '@unroll/core';
 import { currentBackend, scope } from '@unroll/core';
 import {
@@ -12,12 +12,15 @@ import {
   recording,
   runtime,
 } from '@unroll/core/internal';
-import type { Drawn } from './draw.js';
+import type { DrawnTensor } from './draw.js';
 
-/** Runs `work` with `backend` as the current backend, then restores the previous one. Also awaits a promise. */
+/**
+ * Runs `work` with `backend` as the current backend, then restores the previous backend. If `work` returns a promise, this
+ * happens when the promise resolves or rejects.
+ */
 export function onBackend<T>(backend: Backend, work: () => T): T {
-  const before = runtime.backend;
-  const restore = (): void => void (runtime.backend = before);
+  const previous = runtime.backend;
+  const restore = (): void => void (runtime.backend = previous);
   runtime.backend = backend;
   let result: T;
   try {
@@ -33,28 +36,29 @@ export function onBackend<T>(backend: Backend, work: () => T): T {
 
 export type Values = Float32Array | Float64Array;
 
-/** A tensor of the drawn values, in the precision of the current backend. */
-export function tensorOf({ shape, values }: Drawn): Tensor {
+/** Returns a tensor with the drawn values, in the precision of the current backend. */
+export function tensorOf({ shape, values }: DrawnTensor): Tensor {
   return hostTensor(currentBackend().float.from(values), shape);
 }
 
-/** The output values of an op, computed without saving anything for backward. */
-export function outputsOf(op: AnyOp, inputs: readonly (Drawn | null)[], attrs: unknown): Values[] {
+/** Returns the output values of an op, computed without saving anything for the backward pass. */
+export function outputsOf(op: AnyOp, inputs: readonly (DrawnTensor | null)[], attrs: unknown): Values[] {
   return scope(() => {
     const tensors = inputs.map((input) => input && tensorOf(input));
     return apply(op, tensors, attrs).map((output) => output.dataSync());
   });
 }
 
-interface Recorded {
+interface ForwardResult {
   outputs: Outputs;
+  /** The values that forward saves for backward. */
   saved: unknown;
 }
 
-/** Applies an op as if every input required a gradient. Returns what backward needs. Requires an open scope. */
-function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): Recorded {
-  let recorded: Recorded | null = null;
-  const before = recording.current;
+/** Applies an op as if every input required a gradient. An open scope is required. */
+function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): ForwardResult {
+  let recorded: ForwardResult | null = null;
+  const previous = recording.current;
   recording.current = {
     tracks: () => true,
     record: (_op, _inputs, _attrs, outputs, saved) => {
@@ -65,27 +69,28 @@ function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): Recorded {
     const outputs = apply(op, inputs, attrs);
     return recorded ?? { outputs, saved: null };
   } finally {
-    recording.current = before;
+    recording.current = previous;
   }
 }
 
 export interface Gradients {
   outputs: Values[];
+  /** Shapes of the outputs. */
   shapes: (readonly number[])[];
-  /** The gradient of each input, or null if backward returns none. */
+  /** The gradient of each input. Null if it was not requested, or backward returns none. */
   gradients: ({ shape: readonly number[]; values: Values } | null)[];
 }
 
 /**
- * Runs forward and backward of one op.
- * @param upstream returns the upstream gradient of each output, null if nothing depends on that output
- * @param needs which gradients to request; default: those of all inputs that are not null
+ * Runs the forward and backward pass of one op.
+ * @param upstream returns the upstream gradient of each output, given their shapes. Null: nothing depends on that output
+ * @param needs for each input, whether to request its gradient. Default: for all inputs that are not null
  */
 export function gradientsOf(
   op: AnyOp,
-  inputs: readonly (Drawn | null)[],
+  inputs: readonly (DrawnTensor | null)[],
   attrs: unknown,
-  upstream: (shapes: readonly (readonly number[])[]) => (Drawn | null)[],
+  upstream: (shapes: readonly (readonly number[])[]) => (DrawnTensor | null)[],
   needs: readonly boolean[] = inputs.map((input) => input !== null),
 ): Gradients {
   return scope(() => {
@@ -94,12 +99,12 @@ export function gradientsOf(
     const { kernels } = openScope().backend;
     const shapes = outputs.map((output) => output.shape);
     const grads = upstream(shapes).map((grad) => grad && tensorOf(grad));
-    const found = inputGradients(op, { inputs: tensors, attrs, outputs, saved, grads, needs, kernels });
+    const inputGrads = inputGradients(op, { inputs: tensors, attrs, outputs, saved, grads, needs, kernels });
     return {
       outputs: outputs.map((output) => output.dataSync()),
       shapes,
       gradients: inputs.map((_, i) => {
-        const grad = found[i];
+        const grad = inputGrads[i];
         return needs[i] && grad ? { shape: grad.shape, values: grad.dataSync() } : null;
       }),
     };

@@ -1,6 +1,6 @@
 /**
- * Headless Chromium for the browser tests and the benchmark: finds it, opens a page with a temporary profile, and ends
- * it with all its child processes when this process ends.
+ * Runs headless Chromium for the browser tests and the benchmark: finds the executable, opens a page with a temporary
+ * profile, and ends Chromium with all its child processes when this process ends.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { delimiter, join } from 'node:path';
 export const NO_CHROMIUM =
   'Chromium was not found: install chromium or google-chrome, or set CHROME_PATH to its executable';
 
-/** The path of Chromium, from CHROME_PATH or the PATH. */
+/** Returns the path of the Chromium executable: CHROME_PATH or, if it is not set, the first one on the PATH. */
 export function findChromium(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const folders = (process.env.PATH ?? '').split(delimiter);
@@ -36,19 +36,20 @@ const ARGS = [
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Chromium {
-  /** The last output of Chromium on stderr. */
-  complaints(): string;
+  /** Returns the last output of Chromium on stderr. */
+  errorOutput(): string;
   /** Ends Chromium and removes its profile. */
   close(): void;
 }
 
 /**
  * Opens a page in a new Chromium process.
- * @param ended called with the reason if Chromium exits by itself
+ * @param chromium path of the executable
+ * @param onExit called with the reason if Chromium does not start, or exits before `close`
  */
-export function openChromium(chromium: string, url: string, ended: (why: string) => void): Chromium {
+export function openChromium(chromium: string, url: string, onExit: (reason: string) => void): Chromium {
   const profile = mkdtempSync(join(tmpdir(), 'unroll-chromium-'));
-  // A separate process group, so that close() ends the child processes of Chromium and nothing else.
+  // A separate process group lets close() end the child processes of Chromium, and only those.
   const browser = spawn(chromium, [...ARGS, `--user-data-dir=${profile}`, url], {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
@@ -74,11 +75,11 @@ export function openChromium(chromium: string, url: string, ended: (why: string)
     }
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
-  // Ctrl-C does not reach a separate process group.
+  // Ctrl-C does not reach Chromium, because it is in another process group.
   const interrupted = (): void => process.exit(130);
   process.on('exit', close);
   for (const signal of SIGNALS) process.on(signal, interrupted);
-  browser.on('error', (error) => ended(`Chromium did not start: ${error.message}`));
-  browser.on('exit', (code, signal) => ended(`Chromium exited (${signal ?? code})\n${errors}`));
-  return { complaints: () => errors, close };
+  browser.on('error', (error) => onExit(`Chromium did not start: ${error.message}`));
+  browser.on('exit', (code, signal) => onExit(`Chromium exited (${signal ?? code})\n${errors}`));
+  return { errorOutput: () => errors, close };
 }

@@ -1,86 +1,90 @@
-/** Compares arrays of numbers with given tolerances and reports where they differ most. */
+/** Compares arrays of numbers with given tolerances and describes their largest difference. */
 
+/** The difference of two arrays at one index. */
 export interface Difference {
   index: number;
   actual: number;
   expected: number;
+  /** The absolute difference; Infinity if only one of the values is NaN or infinite. */
   size: number;
 }
 
 /**
- * The element with the largest difference. NaN equals NaN and an infinity equals itself; compared with any other
- * value, their difference is infinite.
+ * Returns the element with the largest difference. NaN equals NaN, and an infinity equals itself. Their difference from any
+ * other value is infinite.
  */
 export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): Difference {
   let worst: Difference = { index: -1, actual: 0, expected: 0, size: 0 };
   for (let i = 0; i < expected.length; i++) {
     const [a, b] = [actual[i], expected[i]];
     const size = Object.is(a, b) || a === b ? 0 : Math.abs(a - b);
-    const bounded = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
-    if (bounded > worst.size || worst.index < 0) worst = { index: i, actual: a, expected: b, size: bounded };
+    const difference = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
+    if (difference > worst.size || worst.index < 0)
+      worst = { index: i, actual: a, expected: b, size: difference };
   }
   return worst;
 }
 
-/** The largest finite absolute value; 0 if there is none. */
+/** Returns the largest finite absolute value; 0 if there is none. */
 export function largest(values: ArrayLike<number>): number {
-  let most = 0;
+  let max = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);
-    if (size > most && size < Number.POSITIVE_INFINITY) most = size;
+    if (size > max && size < Number.POSITIVE_INFINITY) max = size;
   }
-  return most;
+  return max;
 }
 
-/** |a - b| <= 1e-5 max(1, max|b|) */
+/** Returns the largest allowed error of outputs: 1e-5 times the largest expected value, and at least 1e-5. */
 export function outputTolerance(expected: ArrayLike<number>): number {
   return 1e-5 * Math.max(1, largest(expected));
 }
 
-/** |a - b| <= 1e-4 max|b| */
+/** Returns the largest allowed error of gradients: 1e-4 times the largest expected value. */
 export function gradientTolerance(expected: ArrayLike<number>): number {
   return 1e-4 * largest(expected);
 }
 
-/** Null if all elements agree within `allowed`, otherwise a description of the largest difference. */
+/** Returns a description of the largest difference, or null if no difference is larger than `allowed`. */
 export function mismatch(
-  what: string,
+  label: string,
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   allowed: number,
 ): string | null {
   if (actual.length !== expected.length) {
-    return `${what}: ${actual.length} elements instead of ${expected.length}`;
+    return `${label}: expected ${expected.length} elements, got ${actual.length}`;
   }
   const worst = worstDifference(actual, expected);
   if (worst.size <= allowed) return null;
   return (
-    `${what}: element ${worst.index} of ${expected.length} is ${worst.actual} instead of ${worst.expected} ` +
-    `(off by ${worst.size.toExponential(2)}, allowed ${allowed.toExponential(2)})`
+    `${label}: expected ${worst.expected} at index ${worst.index} of ${expected.length}, got ${worst.actual} ` +
+    `(difference ${worst.size.toExponential(2)}, allowed ${allowed.toExponential(2)})`
   );
 }
 
-/** Null if the arrays are identical bit for bit (all NaNs are equal), otherwise a description of the difference. */
+/** Returns a description of the first difference in bits, or null if there is none. All NaNs are equal. */
 export function bitMismatch(
-  what: string,
+  label: string,
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
 ): string | null {
   if (actual.length !== expected.length)
-    return `${what}: ${actual.length} elements instead of ${expected.length}`;
+    return `${label}: expected ${expected.length} elements, got ${actual.length}`;
   for (let i = 0; i < expected.length; i++) {
     if (!Object.is(actual[i], expected[i])) {
-      return `${what}: element ${i} of ${expected.length} is ${actual[i]} instead of ${expected[i]}`;
+      return `${label}: expected ${expected[i]} at index ${i} of ${expected.length}, got ${actual[i]}`;
     }
   }
   return null;
 }
 
-/** Throws one error that lists all problems; does nothing if there are none. */
+/** Throws one error that lists the problems; null entries are ignored. Does nothing if there are no problems. */
 export function report(problems: readonly (string | null)[], title = ''): void {
-  const wrong = problems.filter((problem) => problem !== null);
-  if (wrong.length === 0) return;
-  const shown = wrong.slice(0, 8).join('\n  ');
-  const more = wrong.length > 8 ? `\n  and ${wrong.length - 8} more` : '';
-  throw new Error(`${title}${title ? ': ' : ''}${wrong.length} wrong:\n  ${shown}${more}`);
+  const found = problems.filter((problem) => problem !== null);
+  if (found.length === 0) return;
+  const shown = found.slice(0, 8).join('\n  ');
+  const more = found.length > 8 ? `\n  and ${found.length - 8} more` : '';
+  const count = found.length === 1 ? '1 problem' : `${found.length} problems`;
+  throw new Error(`${title}${title ? ': ' : ''}${count}:\n  ${shown}${more}`);
 }

@@ -1,6 +1,6 @@
 /**
- * The backend contract: the requirements on every backend, as a list of named cases for any test runner, in Node and in
- * the browser. The expected results are those of the reference backend in float64.
+ * The backend contract: the requirements on every backend, as named cases that any test runner can run, in Node and in
+ * browsers. The expected results are computed by the float64 reference backend.
  */
 import { type ContractCase, skipReason } from './contract/case.js';
 import { kernelCases } from './contract/kernels.js';
@@ -11,7 +11,7 @@ export { type ContractCase, skipReason };
 
 let cases: readonly ContractCase[] | null = null;
 
-/** All cases. Every call returns the same objects, so that the reference results are computed only once. */
+/** Returns all cases. Every call returns the same objects, because they cache the reference results. */
 export function contractCases(): readonly ContractCase[] {
   cases ??= [...storageCases(), ...kernelCases(), ...opCases()];
   return cases;

@@ -8,7 +8,7 @@ import { type RandomStream, referenceBackend } from '@unroll/core';
 import type { AnyOp, Inputs, Op, Outputs } from '@unroll/core/internal';
 import { gradientsOf, onBackend, outputsOf, type Values } from './calls.js';
 import { largest } from './compare.js';
-import { type Drawn, normal } from './draw.js';
+import { type DrawnTensor, normal } from './draw.js';
 import { type AnySample, drawInputs, type Sample, streamOf } from './samples.js';
 
 export interface GradientReport {
@@ -47,8 +47,8 @@ class Check {
   readonly #sample: AnySample;
   readonly #title: string;
   readonly #stream: RandomStream;
-  readonly #inputs: (Drawn | null)[];
-  readonly #weights: Drawn[] = [];
+  readonly #inputs: (DrawnTensor | null)[];
+  readonly #weights: DrawnTensor[] = [];
   readonly #report: GradientReport = { checked: 0, worst: null, problems: [] };
 
   constructor(name: string, op: AnyOp, sample: AnySample) {
@@ -60,7 +60,7 @@ class Check {
   }
 
   run(): GradientReport {
-    const drawWeights = (shapes: readonly (readonly number[])[]): Drawn[] =>
+    const drawWeights = (shapes: readonly (readonly number[])[]): DrawnTensor[] =>
       shapes.map((shape, i) => (this.#weights[i] = normal(shape)(this.#stream.child('weights', i))));
     const { gradients } = gradientsOf(this.#op, this.#inputs, this.#sample.attrs, drawWeights);
     const checked = this.#sample.gradients.flatMap((check, i) => (check === true ? [i] : []));

@@ -4,7 +4,7 @@
  */
 import { RandomStream } from '@unroll/core';
 import { type AnyOp, type OpName, opTable } from '@unroll/core/internal';
-import type { Drawn } from './draw.js';
+import type { DrawnTensor } from './draw.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { lossSamples } from './samples/losses.js';
 import { recurrentSamples } from './samples/recurrent.js';
@@ -37,7 +37,9 @@ export function streamOf(op: string, sample: { readonly name: string }): RandomS
 }
 
 /** Draws the inputs of a sample; null for an input that is not given. */
-export function drawInputs(op: string, sample: AnySample): (Drawn | null)[] {
+export function drawInputs(op: string, sample: AnySample): (DrawnTensor | null)[] {
   const stream = streamOf(op, sample);
-  return sample.inputs.map((maker, i) => (maker === null ? null : maker(stream.child('input', i))));
+  return sample.inputs.map((generator, i) =>
+    generator === null ? null : generator(stream.child('input', i)),
+  );
 }

@@ -1,5 +1,5 @@
 /** Plots the forecast of the first series in the terminal. */
-import { type ForecastResult, historyRoom, plot, timeAt } from '@unroll/tasks';
+import { type ForecastResult, historyCapacity, plot, timeAt } from '@unroll/tasks';
 import type { Reporter } from '../shared/reporter.js';
 
 /** Prints a heading and the plot. */
@@ -7,7 +7,11 @@ export function showForecast({ panel, plan, winner, forecasts }: ForecastResult,
   const [series] = panel.series;
   const [forecast] = forecasts;
   const contextRows = Math.max(4 * plan.season, 5 * plan.horizon, 24);
-  const shownRows = Math.min(series.values.length, contextRows, historyRoom(reporter.width, plan.horizon));
+  const shownRows = Math.min(
+    series.values.length,
+    contextRows,
+    historyCapacity(reporter.width, plan.horizon),
+  );
   const end = series.offset + series.values.length;
   const last = forecast.time[forecast.time.length - 1];
   const labels = [timeAt(panel, end - shownRows), timeAt(panel, end - 1), last] as const;

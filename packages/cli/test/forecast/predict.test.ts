@@ -155,7 +155,10 @@ describe('mistakes: exit 2', () => {
   const cases: Record<string, [string[], RegExp]> = {
     'no folder': [[], /Exactly one model is required: unroll predict <model folder>/],
     'a folder that is not there': [['gone'], /gone: folder not found/],
-    'a folder without a model': [['empty'], /pipeline\.json is missing: the files contain no model/],
+    'a folder without a model': [
+      ['empty'],
+      /pipeline\.json is missing, so the files do not belong to a model of a task/,
+    ],
     'a model of another kind': [
       ['foreign'],
       /pipeline\.json: format must name a task, such as "unroll-forecast-1", got "something else"/,

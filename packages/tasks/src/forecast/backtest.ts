@@ -16,7 +16,7 @@ import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { filled } from './rows.js';
+import { fillGaps } from './rows.js';
 
 /** A model's forecasts, one for each origin of the backtest. */
 export interface ModelForecasts {
@@ -46,7 +46,7 @@ export interface Score {
 /** Returns the values before an origin. Gaps are filled from earlier values. */
 function historyAt(panel: Panel, { series, origin }: Origin, season: number): Float64Array {
   const { offset, values } = panel.series[series];
-  return filled(values.slice(0, Math.max(0, origin - offset)), season);
+  return fillGaps(values.slice(0, Math.max(0, origin - offset)), season);
 }
 
 /** Returns the actual values from an origin on, [horizon]; NaN where they are missing or not yet known. */

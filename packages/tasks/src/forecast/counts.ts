@@ -1,9 +1,12 @@
-/** Checks the counts that the head `negbin` forecasts. */
+/** Checks that the target of the head `negbin` consists of counts. */
 import { UnrollError } from '@unroll/core';
 import { type Panel, timeAt } from './panel.js';
 import { ofSeries } from './rows.js';
 
-/** @throws UnrollError `data` for the first value that is not a non-negative integer */
+/**
+ * Checks that all target values are counts; missing values are allowed.
+ * @throws UnrollError `data` for the first value that is negative or not an integer
+ */
 export function checkCounts(panel: Panel): void {
   for (const { id, offset, values } of panel.series) {
     const row = values.findIndex((value) => value < 0 || (!Number.isInteger(value) && !Number.isNaN(value)));

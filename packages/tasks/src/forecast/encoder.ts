@@ -1,18 +1,19 @@
 /**
- * Encodes a panel as tensors: the transformed target of each series (transform.ts), and the channels of its covariates.
- * The inputs of a training pair are the window [L, I] and, with future covariates, their values over the horizon [h, F]:
+ * Encodes a panel as network inputs: the transformed target of each series (transform.ts) and the channels of its
+ * covariates (covariates.ts). A training pair has one input for the window, [L, I]. If there are future covariates, it also
+ * has one for the horizon, [h, F]:
  *
  *   I: the channels of the target, past covariates, calendar, future covariates (two channels each: the value, and the
- *      change relative to the latest change, as for the target) and static covariates
- *   F: two channels of each future covariate, and the horizon step scaled to 0..1
+ *      change minus the latest change, as for the target) and static covariates
+ *   F: the two channels of each future covariate, and the horizon step divided by h
  */
 import { type FloatArray, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
-import { filled, knownAhead, thinned } from './rows.js';
+import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
 import {
-  changeAhead,
+  changePerSeason,
   changesOf,
   type PreparedSeries,
   type TransformConfig,
@@ -21,22 +22,23 @@ import {
   warmUp,
 } from './transform.js';
 
-/** The transform, and how gaps and the calendar are encoded. */
+/** How a network's inputs and targets are computed. */
 export type NetworkPlan = TransformPlan & {
-  /** Rows in a season, 1 for none; gaps are filled with the value one season earlier. */
+  /** Rows in a season, 1 for none. Gaps are filled with the value one season earlier. */
   season: number;
   /** Calendar features; default none. */
   calendar?: readonly CalendarName[];
 };
 
-/** Pairs for training, or inputs for forecasting (then without targets). */
+/** Training pairs, or the inputs of forecasts (without targets). All arrays are flat. */
 export interface EncodedRows {
+  /** Number of pairs or forecasts. */
   count: number;
-  /** [count, window, inputWidth] */
+  /** Shape [count, window, inputWidth]. */
   inputs: FloatArray;
-  /** [count, horizon, futureWidth] */
+  /** Shape [count, horizon, futureWidth]. */
   future: FloatArray;
-  /** [count, horizon, targetWidth]: each target, and for counts also their unit. */
+  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which they are divided. */
   targets: FloatArray;
 }
 
@@ -45,32 +47,35 @@ export interface EncodeOptions {
   floats?: new (
     length: number,
   ) => FloatArray;
-  /** Default false. */
+  /** Whether to encode the targets as well. Default false. */
   targets?: boolean;
 }
 
+/** The fitted state of an encoder. Stored in pipeline.json. */
 export interface EncoderConfig {
-  /** One for each series; null if it has too few training rows for a window. */
+  /** The transform of each series; null if the series has too few training rows for a window. */
   transforms: (TransformConfig | null)[];
+  /** The encoding of each covariate. */
   channels: ChannelConfig[];
 }
 
-/** A forecast origin: the rows of the series before grid index `origin` are known. */
+/** A forecast origin: a series, and the grid index of the first row to forecast. Only the rows before it are used. */
 export interface Origin {
   series: number;
   origin: number;
 }
 
-/** Channels of one series. */
+/** The channels of one series, with one value per row. */
 interface SeriesChannels {
-  /** Of past covariates and the calendar. */
+  /** Past covariates and calendar features. */
   past: Float64Array[];
-  /** Value and change of each future covariate. */
+  /** Values of the future covariates, and their changes over `lag` rows. */
   future: { values: Float64Array; changes: Float64Array }[];
+  /** Static covariates. */
   static: number[];
 }
 
-/** A row at which a series is encoded: the rows before `row` are known. */
+/** A forecast origin with the data of its series. `row` is the row of the series at the origin. */
 interface EncodingPoint {
   transform: WindowTransform;
   prepared: PreparedSeries;
@@ -80,14 +85,15 @@ interface EncodingPoint {
 
 export class PanelEncoder {
   readonly config: EncoderConfig;
-  /** Input features of a row of the window, and of a horizon step (0 without future covariates). */
+  /** Number of input features of each row of the window. */
   readonly inputWidth: number;
+  /** Number of input features of each horizon step; 0 if there are no future covariates. */
   readonly futureWidth: number;
-  /** Numbers per target. */
+  /** Numbers per target: 1, or 2 for counts. */
   readonly targetWidth: number;
   readonly #panel: Panel;
   readonly #plan: NetworkPlan;
-  /** Null for a series that was too short in training. */
+  /** The target of each series; null if the series has no fitted transform. */
   readonly #targets: ({ transform: WindowTransform; prepared: PreparedSeries } | null)[];
   readonly #channels: SeriesChannels[];
 
@@ -95,10 +101,10 @@ export class PanelEncoder {
     this.#panel = panel;
     this.#plan = plan;
     this.config = config;
-    this.#targets = config.transforms.map((each, s) => {
-      if (each === null) return null;
-      const transform = new WindowTransform(each);
-      return { transform, prepared: transform.prepare(filled(panel.series[s].values, plan.season)) };
+    this.#targets = config.transforms.map((transformConfig, s) => {
+      if (transformConfig === null) return null;
+      const transform = new WindowTransform(transformConfig);
+      return { transform, prepared: transform.prepare(fillGaps(panel.series[s].values, plan.season)) };
     });
     this.#channels = panel.series.map((_, i) => this.#seriesChannels(i));
     const { past, future, static: fixed } = this.#channels[0];
@@ -107,10 +113,10 @@ export class PanelEncoder {
     this.targetWidth = plan.scaler === 'counts' ? 2 : 1;
   }
 
-  /** Fits on the rows before grid index `cut`. */
+  /** Returns an encoder that is fitted on the rows before grid index `cut`. */
   static fit(panel: Panel, plan: NetworkPlan, cut: number): PanelEncoder {
     const transforms = panel.series.map(({ offset, values }) => {
-      const known = filled(values.slice(0, Math.max(0, cut - offset)), plan.season);
+      const known = fillGaps(values.slice(0, Math.max(0, cut - offset)), plan.season);
       return known.length < warmUp(plan) ? null : WindowTransform.fit(known, plan).config;
     });
     const channels = panel.covariates.map((covariate, c) => {
@@ -122,46 +128,50 @@ export class PanelEncoder {
     return new PanelEncoder(panel, plan, { transforms, channels });
   }
 
-  /** The same encoder for another panel, whose series `n` extends series `sources[n]` of this one. */
+  /** Returns an encoder with the same fit for another panel. Its series `n` extends series `sources[n]` of this panel. */
   for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
-    const own = sources.map((series) => transforms[series]);
-    return new PanelEncoder(panel, this.#plan, { channels, transforms: own });
+    const config = { channels, transforms: sources.map((series) => transforms[series]) };
+    return new PanelEncoder(panel, this.#plan, config);
   }
 
-  /** True if the series has a fitted transform and enough rows before the origin for a window. */
+  /** Returns whether the series has a fitted transform, and enough rows before the origin for a window. */
   canForecast({ series, origin }: Origin): boolean {
     return this.#targets[series] !== null && origin - this.#panel.series[series].offset >= warmUp(this.#plan);
   }
 
   /**
-   * About `most` training pairs whose targets lie between grid indices `from` and `to` (exclusive). Pairs with a missing
-   * target are excluded.
+   * Returns the training pairs whose targets lie between grid indices `from` and `to` (exclusive), or a random sample of
+   * about `maxPairs` of them. Pairs with a missing target are excluded.
    */
   pairs(
-    { from, to, most }: { from: number; to: number; most: number },
+    { from, to, maxPairs }: { from: number; to: number; maxPairs: number },
     floats?: EncodeOptions['floats'],
   ): EncodedRows {
-    return this.encode(thinned(this.#origins(from, to), most), { targets: true, ...(floats && { floats }) });
+    return this.encode(subsample(this.#origins(from, to), maxPairs), {
+      targets: true,
+      ...(floats && { floats }),
+    });
   }
 
-  /** Number of pairs before grid index `to`. */
+  /** Returns the number of training pairs whose targets lie before grid index `to`. */
   countPairs(to: number): number {
     return this.#origins(Number.NEGATIVE_INFINITY, to).length;
   }
 
+  /** Returns the origins of all training pairs whose targets lie between grid indices `from` and `to` (exclusive). */
   #origins(from: number, to: number): Origin[] {
     const { horizon } = this.#plan;
     return this.#panel.series.flatMap(({ offset, values }, series) => {
       if (this.#targets[series] === null) return [];
       const first = Math.max(warmUp(this.#plan), from - offset);
-      const rows = knownAhead(values.subarray(0, Math.max(0, to - offset)), first, horizon);
+      const rows = rowsWithKnownHorizon(values.subarray(0, Math.max(0, to - offset)), first, horizon);
       return rows.map((row) => ({ series, origin: offset + row }));
     });
   }
 
-  /** The network's inputs at each origin, and the targets if requested. */
+  /** Returns the network's inputs at each origin and, with `targets`, the targets. */
   encode(
     origins: readonly Origin[],
     { floats: Floats = Float64Array, targets = false }: EncodeOptions = {},
@@ -188,23 +198,23 @@ export class PanelEncoder {
     return rows;
   }
 
-  /** Scaled outputs converted back to values [horizon]. */
-  output(origin: Origin, scaled: ArrayLike<number>): Float64Array {
+  /** Converts the network's scaled outputs [horizon] back to values. */
+  output(origin: Origin, scaledOutputs: ArrayLike<number>): Float64Array {
     const { transform, prepared, row } = this.#pointOf(origin);
-    return transform.output(prepared, row, scaled);
+    return transform.output(prepared, row, scaledOutputs);
   }
 
-  /** The unit by which counts are divided; 1 for other scalers. */
+  /** Returns the unit by which counts are divided at the origin; 1 for other scalers. */
   unit(origin: Origin): number {
     const { transform, prepared, row } = this.#pointOf(origin);
     return transform.unit(prepared, row);
   }
 
-  /** @throws UnrollError `state` for a series without a fitted transform: see `canForecast` */
+  /** @throws UnrollError `state` if the series has no fitted transform (see `canForecast`) */
   #pointOf({ series, origin }: Origin): EncodingPoint {
     const target = this.#targets[series];
     if (target === null) {
-      throw new UnrollError('state', `Series ${series} has too few rows to be forecast by a network.`, {
+      throw new UnrollError('state', `Series ${series} has too few rows for a network forecast.`, {
         series,
       });
     }
@@ -214,18 +224,18 @@ export class PanelEncoder {
 
   #encodeWindow({ transform, prepared, channels, row }: EncodingPoint, out: FloatArray): void {
     const { window } = this.#plan;
-    const own = transform.input(prepared, row);
+    const targetChannels = transform.input(prepared, row);
     const { past, future, static: fixed } = channels;
-    let at = 0;
+    let index = 0;
     for (let i = 0; i < window; i++) {
       const r = row - window + i;
-      for (let c = 0; c < transform.channels; c++) out[at++] = own[i * transform.channels + c];
-      for (const channel of past) out[at++] = channel[r];
+      for (let c = 0; c < transform.channels; c++) out[index++] = targetChannels[i * transform.channels + c];
+      for (const channel of past) out[index++] = channel[r];
       for (const { values, changes } of future) {
-        out[at++] = values[r];
-        out[at++] = changes[r] - changes[row - 1];
+        out[index++] = values[r];
+        out[index++] = changes[r] - changes[row - 1];
       }
-      for (const value of fixed) out[at++] = value;
+      for (const value of fixed) out[index++] = value;
     }
   }
 
@@ -239,13 +249,13 @@ export class PanelEncoder {
 
   #encodeFuture({ channels, row }: EncodingPoint, out: FloatArray): void {
     const { horizon, lag } = this.#plan;
-    let at = 0;
+    let index = 0;
     for (let k = 1; k <= horizon; k++) {
       for (const { values, changes } of channels.future) {
-        out[at++] = values[row - 1 + k];
-        out[at++] = changeAhead({ z: values, lag }, row - 1, k) - changes[row - 1];
+        out[index++] = values[row - 1 + k];
+        out[index++] = changePerSeason({ z: values, lag }, row - 1, k) - changes[row - 1];
       }
-      out[at++] = k / horizon;
+      out[index++] = k / horizon;
     }
   }
 

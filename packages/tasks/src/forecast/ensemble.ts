@@ -1,35 +1,39 @@
 /**
- * Network forecasts at any origins, for the backtest, calibration and saved models. The networks are joined into one model,
- * each with its own view of the series; the forecast is the mean of their outputs. Horizons longer than one chunk are
- * forecast recursively (rollout.ts).
+ * Forecasts from any origin with an ensemble of networks, for the backtest, calibration and saved models. The networks have
+ * different inputs and are joined into one model; the forecast is the mean of their forecasts. Horizons longer than one
+ * chunk are forecast recursively (rollout.ts).
  */
 import { currentBackend, predictAll } from '@unroll/core';
 import { model as joined, type Network } from '@unroll/nn';
 import type { Intervals } from './calibration.js';
 import type { Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
-import { type FittedNetwork, inputTensors, viewOf } from './network.js';
+import { type FittedNetwork, inputTensors, networkPlanOf } from './network.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { type ForecastOrigins, rollOut } from './rollout.js';
 import { warmUp } from './transform.js';
 
-/** A quantile level, or the mean. */
+/** A statistic of the forecast distribution: a quantile (its level, 0 to 1) or the mean. */
 type Statistic = number | 'mean';
 
 export interface EnsembleParts {
-  /** Takes the inputs of each view in turn, and outputs [N, chunk, parts] for each. */
+  /**
+   * The joined networks. The inputs are those of the first network, then those of the second, and so on. There is one output
+   * [N, chunk, head.outputs] for each network.
+   */
   model: Network;
   head: Head;
-  /** One for each view, all for the panel to forecast. */
+  /** The encoder of each network, for the panel to forecast. */
   encoders: readonly PanelEncoder[];
-  /** For each view: whether it includes the absolute size of changes. */
-  views: readonly boolean[];
+  /** For each network: whether it has the second input channel, standardised by training statistics (transform.ts). */
+  absoluteInputs: readonly boolean[];
   plan: Omit<ForecastPlan, 'cut' | 'origins'>;
+  /** Probabilities of the intervals. */
   levels: readonly number[];
 }
 
-/** Joins the networks into one model. */
+/** Joins the networks into one model with the inputs and outputs of all. */
 export function joinNetworks(networks: readonly FittedNetwork[]): Network {
   return joined({
     inputs: networks.flatMap(({ model }) => model.inputs),
@@ -39,7 +43,7 @@ export function joinNetworks(networks: readonly FittedNetwork[]): Network {
 
 export class Ensemble {
   readonly #parts: EnsembleParts;
-  /** The median, both bounds of each interval, and the mean if the head has one. */
+  /** The median, the lower and upper bound of each interval, and the mean if the head has one. */
   readonly #statistics: readonly Statistic[];
 
   constructor(parts: EnsembleParts) {
@@ -51,13 +55,13 @@ export class Ensemble {
     ];
   }
 
-  /** True if all networks can forecast from the origin. */
+  /** Returns whether all networks can forecast from the origin. */
   canForecast(origin: Origin): boolean {
     return this.#parts.encoders.every((encoder) => encoder.canForecast(origin));
   }
 
   /**
-   * Uncalibrated forecasts at origins that satisfy `canForecast`.
+   * Returns uncalibrated forecasts from origins that satisfy `canForecast`.
    * @param horizon rows to forecast. Default: the horizon of the plan
    */
   async forecast(
@@ -71,51 +75,61 @@ export class Ensemble {
     return rollOut(panel, origins, options, (from) => this.#forecastChunk(from));
   }
 
-  /** The first horizon chunk. */
+  /** Forecasts one horizon chunk (`plan.chunk` steps) from each origin. */
   async #forecastChunk(from: ForecastOrigins): Promise<Intervals[]> {
-    const { model, plan, views } = this.#parts;
+    const { model, plan, absoluteInputs } = this.#parts;
     const { float } = currentBackend();
     const encoders = this.#parts.encoders.map((encoder) => encoder.for(from));
-    const inputs = encoders.flatMap((encoder, v) =>
-      inputTensors(encoder.encode(from.origins, { floats: float }), encoder, viewOf(plan, views[v])),
-    );
+    const inputs = encoders.flatMap((encoder, i) => {
+      const rows = encoder.encode(from.origins, { floats: float });
+      return inputTensors(rows, encoder, networkPlanOf(plan, absoluteInputs[i]));
+    });
     const outputs = await predictAll(model, inputs);
-    const each: Float64Array[][][] = [];
-    for (const [v, encoder] of encoders.entries()) {
-      each.push(this.#read(await outputs[v].data(), encoder, from.origins));
+    const statistics: Float64Array[][][] = [];
+    for (const [i, encoder] of encoders.entries()) {
+      statistics.push(this.#toStatistics(await outputs[i].data(), encoder, from.origins));
     }
-    return this.#mean(each, from.origins.length);
+    return this.#average(statistics, from.origins.length);
   }
 
-  /** The statistics of outputs [N, chunk, parts] of one network: [origin][statistic] of [chunk]. */
-  #read(outputs: ArrayLike<number>, encoder: PanelEncoder, origins: readonly Origin[]): Float64Array[][] {
+  /**
+   * Converts the outputs [N, chunk, head.outputs] of one network to statistics. `result[origin][statistic]` is an array of
+   * `chunk` values.
+   */
+  #toStatistics(
+    outputs: ArrayLike<number>,
+    encoder: PanelEncoder,
+    origins: readonly Origin[],
+  ): Float64Array[][] {
     const { head, plan } = this.#parts;
-    const numbers = new Float64Array(head.parts);
+    const stepOutputs = new Float64Array(head.outputs);
     return origins.map((origin, n) => {
       const unit = encoder.unit(origin);
-      return this.#statistics.map((what) => {
+      return this.#statistics.map((statistic) => {
         const scaled = Float64Array.from({ length: plan.chunk }, (_, k) => {
-          const offset = (n * plan.chunk + k) * head.parts;
-          for (let part = 0; part < head.parts; part++) numbers[part] = outputs[offset + part];
-          if (what !== 'mean') return head.quantile(numbers, what, unit);
-          return head.mean?.(numbers, unit) ?? Number.NaN;
+          const offset = (n * plan.chunk + k) * head.outputs;
+          for (let i = 0; i < head.outputs; i++) stepOutputs[i] = outputs[offset + i];
+          if (statistic !== 'mean') return head.quantile(stepOutputs, statistic, unit);
+          return head.mean?.(stepOutputs, unit) ?? Number.NaN;
         });
         return encoder.output(origin, scaled);
       });
     });
   }
 
-  /** The mean over the networks of [network][origin][statistic], for each of `count` origins. */
-  #mean(each: readonly Float64Array[][][], count: number): Intervals[] {
+  /** Averages `statistics[network][origin][statistic]` over the networks. Returns the forecast from each origin. */
+  #average(statistics: readonly Float64Array[][][], originCount: number): Intervals[] {
     const { levels } = this.#parts;
-    return Array.from({ length: count }, (_, n) => {
-      const [median, ...rest] = each[0][n].map((__, q) => meanOf(each.map((statistics) => statistics[n][q])));
-      const ends = rest.slice(0, 2 * levels.length);
+    return Array.from({ length: originCount }, (_, n) => {
+      const [median, ...rest] = statistics[0][n].map((__, s) =>
+        meanOf(statistics.map((ofNetwork) => ofNetwork[n][s])),
+      );
+      const bounds = rest.slice(0, 2 * levels.length);
       const mean = rest.at(2 * levels.length);
       return {
         median,
-        lower: ends.filter((__, i) => i % 2 === 0),
-        upper: ends.filter((__, i) => i % 2 === 1),
+        lower: bounds.filter((__, i) => i % 2 === 0),
+        upper: bounds.filter((__, i) => i % 2 === 1),
         ...(mean && { mean }),
       };
     });

@@ -7,22 +7,22 @@ import type { Origin } from './encoder.js';
 import type { ForecastModel } from './model.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 import { type Pipeline, storedPanel } from './pipeline.js';
-import { isCounted, readPanel } from './reader.js';
-import { listed, thinned } from './rows.js';
+import { hasRowNumbers, readPanel } from './reader.js';
+import { listSeries, subsample } from './rows.js';
 import { scoreTable } from './run-events.js';
 
-/** Most forecasts to score, over all series. */
-const MOST_FORECASTS = 10_000;
+/** Maximum number of forecasts to score, over all series. */
+const MAX_FORECASTS = 10_000;
 
 /**
- * Forecasts from every row after the stored ones and scores the forecasts like a backtest, for the model and the best
- * baseline. MASE is scaled by the seasonal naive error on the rows before the first of these forecasts.
- * @throws UnrollError `data` if no row of a known series is newer than the stored ones
+ * Scores the model and the best baseline like a backtest. The forecast origins are all rows of the table that are newer than
+ * the stored rows, or a sample of them. MASE is scaled by the seasonal naive error on the rows before the first origin.
+ * @throws UnrollError `data` if the table has no newer rows of a series that was trained on
  */
 export async function evaluateForecast(model: ForecastModel, table: Table): Promise<TaskScores> {
   const { pipeline } = model;
   const { plan, levels } = pipeline;
-  if (isCounted(pipeline.time)) {
+  if (hasRowNumbers(pipeline.time)) {
     throw new UnrollError(
       'data',
       'The model was trained on rows without times, so newer rows cannot be identified. Train it on a table with a ' +
@@ -30,8 +30,8 @@ export async function evaluateForecast(model: ForecastModel, table: Table): Prom
     );
   }
   const panel = readPanel(pipeline, table);
-  const all = newerOrigins(panel, pipeline);
-  const origins = thinned(all, MOST_FORECASTS);
+  const allOrigins = newerOrigins(panel, pipeline);
+  const origins = subsample(allOrigins, MAX_FORECASTS);
   const { intervals, short } = await model.forecastAt(panel, origins, plan.horizon);
   const entries = [{ model: pipeline.model, forecasts: intervals }];
   if (pipeline.model !== pipeline.fallback) {
@@ -41,28 +41,28 @@ export async function evaluateForecast(model: ForecastModel, table: Table): Prom
   const indices = origins.map(({ origin }) => origin);
   const [first, last] = [Math.min(...indices), Math.max(...indices)];
   const scores = leaderboard(panel, { ...plan, cut: first }, origins, entries, levels);
-  const drawn = origins.length < all.length ? `, sampled from ${all.length}` : '';
+  const sampling = origins.length < allOrigins.length ? `, sampled from ${allOrigins.length}` : '';
   const notes = [
     ...panel.notes,
     ...unknownNotes(panel, pipeline),
-    `${origins.length} forecasts of up to ${plan.horizon} rows, from ${timeAt(panel, first)} to ${timeAt(panel, last)}${drawn}.`,
+    `${origins.length} forecasts of up to ${plan.horizon} rows, from ${timeAt(panel, first)} to ${timeAt(panel, last)}${sampling}.`,
   ];
   if (short.length > 0) {
     notes.push(
-      `${short.length} of them use ${pipeline.fallback}: the network needs more rows before the origin.`,
+      `${short.length} of the forecasts are by ${pipeline.fallback}, because the network needs more rows before the origin.`,
     );
   }
   return { ...scoreTable(scores), notes };
 }
 
-/** Every origin after the stored rows that has at least one actual value, for the stored series. */
+/** Returns the origins after the stored rows of each stored series, if the horizon has at least one actual value. */
 function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   const stored = storedPanel(pipeline);
   if (panel.start !== stored.start) {
     throw new UnrollError(
       'data',
-      `${panel.source}: the times do not continue those of the model (${describeFrequency(panel.frequency)}, up to ` +
-        `${lastOf(stored)}).`,
+      `${panel.source}: the times do not continue the training rows of the model ` +
+        `(${describeFrequency(panel.frequency)}, up to ${lastTimeOf(stored)}).`,
     );
   }
   const ends = new Map(stored.series.map((series) => [series.id, endOf(series)]));
@@ -78,16 +78,19 @@ function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   if (origins.length > 0) return origins;
   throw new UnrollError(
     'data',
-    `${panel.source} has no values of "${panel.target}" after ${lastOf(stored)}, the last training row of the model. ` +
+    `${panel.source} has no values of "${panel.target}" after ${lastTimeOf(stored)}, the last training row of the model. ` +
       'Provide newer rows.',
     { column: panel.target },
   );
 }
 
-const lastOf = (stored: Panel): string => timeAt(stored, Math.max(...stored.series.map(endOf)) - 1);
+/** Returns the time of the last row of a panel. */
+const lastTimeOf = (stored: Panel): string => timeAt(stored, Math.max(...stored.series.map(endOf)) - 1);
 
 function unknownNotes(panel: Panel, { series }: Pipeline): string[] {
   const known = new Set(series.map(({ id }) => id));
   const unknown = panel.series.filter(({ id }) => !known.has(id));
-  return unknown.length === 0 ? [] : [`Ignored, not in the training data: ${listed(unknown)}.`];
+  return unknown.length === 0
+    ? []
+    : [`Ignored series that are not in the training data: ${listSeries(unknown)}.`];
 }

@@ -1,8 +1,8 @@
 /**
- * `forecast`: from a table to a forecast with a backtest. Reads the panel (panel.ts) and plans the run (plan.ts), trains
- * networks on the rows before the first backtest origin, and compares them with the baselines at every origin
- * (backtest.ts). Intervals are calibrated with the errors known at each origin (calibration.ts). The model with the lowest
- * MASE makes the forecast; a network is retrained on all rows first.
+ * `forecast`: reads a table, backtests models, and forecasts with the best of them. Reads the panel (panel.ts), plans the run
+ * (plan.ts), trains networks on the rows before the first backtest origin, and compares them with the baselines at every
+ * origin (backtest.ts). Intervals are calibrated with the errors known at each origin (calibration.ts). The model with the
+ * lowest MASE makes the forecast; if it is a network, it is first retrained on all rows.
  */
 import { currentBackend, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
@@ -13,11 +13,11 @@ import { baselineForecasts, baselines, leaderboard, type ModelForecasts, type Sc
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
-import { NetworkForecaster, type RunContext, Schedule, trainingsOf } from './forecaster.js';
-import { checkFuture } from './future.js';
+import { NetworkForecaster, type RunContext, Schedule, stagesOf } from './forecaster.js';
+import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
-import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
+import { ABSOLUTE_INPUTS, CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
@@ -31,9 +31,9 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   units?: number;
   /** Recurrent layers. Default 1. */
   layers?: number;
-  /** Output of the network for a row: a number, quantiles or a distribution; `negbin` for counts. Default `point`. */
+  /** What the network outputs for each step: a number, quantiles or the parameters of a distribution. Default `point`. */
   head?: HeadName;
-  /** Probabilities of the prediction intervals. An empty list skips calibration. Default `[0.8, 0.95]`. */
+  /** Probabilities of the prediction intervals. With an empty list, there are no intervals. Default `[0.8, 0.95]`. */
   levels?: readonly number[];
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
@@ -43,7 +43,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   refit?: boolean;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
-  /** Stops the run: the promise or generator then throws the signal's reason. */
+  /** Stops the run: the promise or generator throws the reason of the signal. */
   signal?: AbortSignal;
 }
 
@@ -53,26 +53,27 @@ export interface ForecastBacktest extends PreparedForecast {
   leaderboard: Score[];
   /** The first model of the leaderboard. */
   winner: string;
-  /** The origins of the backtest, and the forecasts of every model there. */
+  /** The origins of the backtest. */
   origins: Origin[];
+  /** The forecasts of every model, in the order of `origins`. */
   backtest: ModelForecasts[];
 }
 
 export interface ForecastResult extends ForecastBacktest {
-  /** Forecasts of the winner. */
+  /** The winner's forecast of each series. */
   forecasts: SeriesForecast[];
-  /** The networks trained on all rows, whose mean is the forecast; null if a baseline won. */
+  /** The networks that were trained on all rows; their mean is the forecast. Null if a baseline won. */
   networks: FittedNetwork[] | null;
-  /** Makes this forecast again, or one from newer rows; can be saved. */
+  /** The model that made the forecast. It can be saved, and can forecast from newer rows. */
   model: ForecastModel;
-  /** Changes to the rows, and series too short for the network; one sentence each. */
+  /** Notes on changes to the rows and on series that are too short for the network, one sentence each. */
   notes: string[];
 }
 
 const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3, levels: [0.8, 0.95] };
 
 /**
- * Reads the table and plans the run without training, as in a dry run.
+ * Reads the table and plans the run, without training.
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
@@ -80,19 +81,24 @@ export function prepareForecast(table: Table, options: ForecastOptions): Prepare
   const panel = panelFromTable(table, options);
   if (options.head === 'negbin') checkCounts(panel);
   const plan = planForecast(panel, { ...options, counts: options.head === 'negbin' });
-  checkFuture(panel, plan.horizon);
+  checkFutureCovariates(panel, plan.horizon);
   return { panel, plan, frequency: describeFrequency(panel.frequency) };
 }
 
-/** A backtest, and the parts of the final model. */
-interface Tested {
-  found: ForecastBacktest;
+/** A finished backtest, and what the final model needs. */
+interface BacktestRun {
+  result: ForecastBacktest;
   networks: NetworkForecaster[];
+  /** By model. */
   calibrations: Map<string, Calibration>;
   scale: ScoreScale;
 }
 
-async function* testModels(table: Table, options: ForecastOptions): AsyncGenerator<RunEvent, Tested, void> {
+/** Runs the backtest of all models. */
+async function* backtestModels(
+  table: Table,
+  options: ForecastOptions,
+): AsyncGenerator<RunEvent, BacktestRun, void> {
   const prepared = prepareForecast(table, options);
   const { panel, plan } = prepared;
   await ready();
@@ -102,13 +108,13 @@ async function* testModels(table: Table, options: ForecastOptions): AsyncGenerat
   const { levels } = context;
   for (const network of networks) yield* network.prepare();
   const origins = backtestOrigins(panel, plan, context.refit);
-  const earlier = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
-  const { backtest, ...learned } = await calibrated(context, networks, origins, earlier);
+  const earlierOrigins = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
+  const { backtest, ...calibration } = await calibratedForecasts(context, networks, origins, earlierOrigins);
   const scores = leaderboard(panel, plan, origins, backtest, levels);
   yield scoresEvent(scores);
   const winner = scores[0].model;
-  const found = { ...prepared, levels, leaderboard: scores, winner, origins, backtest };
-  return { found, networks, ...learned };
+  const result = { ...prepared, levels, leaderboard: scores, winner, origins, backtest };
+  return { result, networks, ...calibration };
 }
 
 /** Runs only the backtest, without the final forecast, and yields its events. */
@@ -116,7 +122,7 @@ export async function* backtestEvents(
   table: Table,
   options: ForecastOptions,
 ): AsyncGenerator<RunEvent, ForecastBacktest, void> {
-  return (yield* testModels(table, options)).found;
+  return (yield* backtestModels(table, options)).result;
 }
 
 /** Runs a forecast and yields its events; the return value is the result. */
@@ -124,19 +130,22 @@ export async function* forecastEvents(
   table: Table,
   options: ForecastOptions,
 ): AsyncGenerator<RunEvent, ForecastResult, void> {
-  const { found, networks, calibrations, scale } = yield* testModels(table, options);
-  const { panel, plan, levels, leaderboard: scores, winner } = found;
+  const { result, networks, calibrations, scale } = yield* backtestModels(table, options);
+  const { panel, plan, levels, leaderboard: scores, winner } = result;
   const network = networks.find(({ name }) => name === winner);
   const fitted = network === undefined ? null : yield* network.refit();
-  const learned = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
-  const model = ForecastModel.assemble({ panel, plan, levels, scores, ...learned });
+  const fit = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
+  const model = ForecastModel.assemble({ panel, plan, levels, scores, ...fit });
   const { forecasts, notes } = await model.forecastPanel(panel);
   for (const text of notes) yield { event: 'note', text };
-  yield resultEvent(found, winner, scores);
-  return { ...found, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
+  yield resultEvent(result, winner, scores);
+  return { ...result, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
 }
 
-/** Runs a forecast to completion. @param options `onEvent` is called for every event of the run */
+/**
+ * Runs a forecast to completion.
+ * @param options those of the forecast; `onEvent` is called for every event of the run
+ */
 export async function forecast(
   table: Table,
   { onEvent, ...options }: ForecastOptions & { onEvent?: (event: RunEvent) => void },
@@ -206,6 +215,7 @@ function checkOptions(options: ForecastOptions): void {
   makeHead(options.head ?? 'point', options.levels ?? DEFAULTS.levels);
 }
 
+/** Creates the context of the run and a forecaster for each cell. */
 function setUp(
   panel: Panel,
   plan: ForecastPlan,
@@ -214,17 +224,17 @@ function setUp(
   const { signal, refit = false, epochs = DEFAULTS.epochs, head = 'point' } = options;
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
-  // Calibration networks use the validation splits of the search, so the rows they are scored on are unseen.
+  // Calibration uses the validation folds of the epoch search, so its networks are scored on rows that they did not train on.
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
-  const each = trainingsOf(calibrationCuts.length, refit ? plan.origins.length : 1);
-  const last = trainingsOf(0, 0).map(() => 'refit' as const);
-  const schedule = new Schedule([...cells.flatMap(() => each), ...last]);
+  const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1);
+  const finalStages = ABSOLUTE_INPUTS.map(() => 'refit' as const);
+  const schedule = new Schedule([...cells.flatMap(() => stages), ...finalStages]);
   const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
   const trainings = new CheckpointedTrainings(options.store ?? null);
   const networks = cells.map((cell) => {
-    const own = {
+    const networkOptions = {
       cell,
       units,
       layers,
@@ -233,13 +243,17 @@ function setUp(
       head: makeHead(head, levels),
       trainings,
     };
-    return new NetworkForecaster(cell, context, signal === undefined ? own : { ...own, signal });
+    return new NetworkForecaster(
+      cell,
+      context,
+      signal === undefined ? networkOptions : { ...networkOptions, signal },
+    );
   });
   return { context, networks };
 }
 
 /** The backtest forecasts of all models, and the calibration of their intervals. */
-interface Calibrated {
+interface CalibratedForecasts {
   backtest: ModelForecasts[];
   /** By model. */
   calibrations: Map<string, Calibration>;
@@ -247,38 +261,42 @@ interface Calibrated {
 }
 
 /**
- * The backtest of all models: each forecasts at the backtest origins and, for calibration, at earlier ones. Baselines come
- * first: if two models have the same score, the simpler one wins.
+ * Makes the backtest forecasts of all models. Each model forecasts from the earlier origins, which calibrates its intervals,
+ * and then from the backtest origins. Baselines come first: if two models have the same score, the simpler one wins.
  */
-async function calibrated(
+async function calibratedForecasts(
   context: RunContext,
   networks: readonly NetworkForecaster[],
   origins: readonly Origin[],
-  earlier: readonly Origin[],
-): Promise<Calibrated> {
+  earlierOrigins: readonly Origin[],
+): Promise<CalibratedForecasts> {
   const { panel, plan, levels } = context;
   const scale = scoreScale(panel, plan);
   const backtest: ModelForecasts[] = [];
   const calibrations = new Map<string, Calibration>();
   const add = async (
     model: string,
-    at: (origins: readonly Origin[]) => Promise<Intervals[]> | Intervals[],
-    known: readonly Origin[],
+    forecastFrom: (origins: readonly Origin[]) => Promise<Intervals[]> | Intervals[],
+    calibrationOrigins: readonly Origin[],
   ) => {
     const calibration = new Calibration(levels, plan.horizon, scale);
-    for (const [n, forecast] of (await at(known)).entries()) calibration.learn(panel, known[n], forecast);
-    const forecasts = (await at(origins)).map((forecast, n) => calibration.widen(origins[n], forecast));
+    for (const [n, forecast] of (await forecastFrom(calibrationOrigins)).entries())
+      calibration.learn(panel, calibrationOrigins[n], forecast);
+    const forecasts = (await forecastFrom(origins)).map((forecast, n) =>
+      calibration.widen(origins[n], forecast),
+    );
     backtest.push({ model, forecasts });
     calibrations.set(model, calibration);
   };
-  for (const [model, rule] of baselines(plan)) {
-    await add(model, (at) => baselineForecasts(panel, rule, at, { season: plan.season, levels }), earlier);
+  for (const [model, baseline] of baselines(plan)) {
+    const options = { season: plan.season, levels };
+    await add(model, (from) => baselineForecasts(panel, baseline, from, options), earlierOrigins);
   }
   for (const network of networks) {
     await add(
       network.name,
-      (at) => network.forecasts(at),
-      earlier.filter((origin) => network.canForecast(origin)),
+      (from) => network.forecasts(from),
+      earlierOrigins.filter((origin) => network.canForecast(origin)),
     );
   }
   return { backtest, calibrations, scale };

@@ -1,6 +1,6 @@
 /**
- * The networks of a run as forecasters: each makes uncalibrated forecasts at any origin, for calibration, the backtest and
- * the final forecast, and is trained separately for each of the three.
+ * Trains the networks of a run and forecasts with them. They are trained separately for calibration, for the backtest and
+ * for the final forecast.
  */
 import type { EpochEvent as TrainEpoch, TrainEvent, StepEvent as TrainStep } from '@unroll/train';
 import {
@@ -14,12 +14,18 @@ import {
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
-import { type FittedNetwork, fitNetwork, type NetworkOptions, VIEWS, viewOf } from './network.js';
+import {
+  ABSOLUTE_INPUTS,
+  type FittedNetwork,
+  fitNetwork,
+  type NetworkOptions,
+  networkPlanOf,
+} from './network.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { searchEpochs } from './search.js';
 
-/** The stages of a run, and their names in progress output. */
+/** The stages of a run, and their titles in progress output. */
 const STAGES = {
   search: 'choosing epochs',
   calibrate: 'calibrating intervals',
@@ -28,64 +34,80 @@ const STAGES = {
 } as const;
 export type StageName = keyof typeof STAGES;
 
-/** One training of the run; `doneAt` maps its own progress (0 to 1) to the progress of the run. */
+/** One training of the run. */
 interface Stage {
   facts: StageFacts;
-  doneAt(share: number): number;
+  /** Converts the progress of the training (0 to 1) to the progress of the run. */
+  runProgress(trainingProgress: number): number;
 }
 
-/** What all networks of a run share. */
+/** The data and options that all networks of a run share. */
 export interface RunContext {
   panel: Panel;
   plan: ForecastPlan;
   levels: readonly number[];
-  /** Ascending grid indices before which the calibration networks are trained; none if there are too few rows. */
+  /**
+   * Grid indices, ascending. For each, calibration networks are trained on the rows before it. Empty if there are too few
+   * rows.
+   */
   calibrationCuts: readonly number[];
+  /** Maximum number of epochs. */
   epochs: number;
+  /** Whether to retrain before every backtest origin. */
   refit: boolean;
   signal: AbortSignal | undefined;
-  /** Numbers the trainings of the run. */
+  /** Numbers the trainings of the run, and computes its progress. */
   schedule: Schedule;
 }
 
-/** The trainings of a run, each with its expected share of the work. */
+/** The trainings of a run in order, weighted by their expected duration. */
 export class Schedule {
   readonly #weights: Record<StageName, number> = { search: 6, calibrate: 1, backtest: 1, refit: 1 };
   readonly #total: number;
   readonly #count: number;
   #done = 0;
-  #index = 0;
+  #started = 0;
 
   constructor(trainings: readonly StageName[]) {
     this.#count = trainings.length;
     this.#total = trainings.reduce((sum, name) => sum + this.#weights[name], 0);
   }
 
+  /** Starts the next training. */
   next(stage: StageName, model: string): Stage {
-    const [before, weight] = [this.#done, this.#weights[stage]];
+    const [doneBefore, weight] = [this.#done, this.#weights[stage]];
     this.#done += weight;
-    const number = { training: ++this.#index, trainings: this.#count };
+    const number = { training: ++this.#started, trainings: this.#count };
     return {
       facts: { stage, title: STAGES[stage], model, ...number },
-      doneAt: (share) => (before + weight * share) / this.#total,
+      runProgress: (trainingProgress) => (doneBefore + weight * trainingProgress) / this.#total,
     };
   }
 }
 
-/** The trainings of one network of a run, in order. */
-export function trainingsOf(calibrations: number, backtests: number): StageName[] {
-  const each = (name: StageName, times: number) => Array<StageName>(times * VIEWS.length).fill(name);
-  return [...each('search', 1), ...each('calibrate', calibrations), ...each('backtest', backtests)];
+/**
+ * Returns the stages of all trainings of one forecaster before its final training, in order.
+ * @param calibrations number of calibration networks
+ * @param backtests number of networks for the backtest
+ */
+export function stagesOf(calibrations: number, backtests: number): StageName[] {
+  const repeated = (name: StageName, times: number) =>
+    Array<StageName>(times * ABSOLUTE_INPUTS.length).fill(name);
+  return [
+    ...repeated('search', 1),
+    ...repeated('calibrate', calibrations),
+    ...repeated('backtest', backtests),
+  ];
 }
 
-/** A network with one type of cell, through all stages of a run. */
+/** The networks with one type of cell (see `ABSOLUTE_INPUTS`), through all stages of a run. */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;
   readonly #options: NetworkOptions;
-  /** Epochs for each view, set by the search. */
+  /** Number of epochs of each network, chosen by the search. */
   readonly #epochs: number[] = [];
-  /** Trained networks, by the grid index of their first valid origin. */
+  /** Trained networks in ascending order of `from`, the first origin from which they may forecast. */
   readonly #fitted: { from: number; ensemble: Ensemble }[] = [];
 
   constructor(name: string, context: RunContext, options: NetworkOptions) {
@@ -97,9 +119,9 @@ export class NetworkForecaster {
   /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
-    for (const absolute of VIEWS) {
-      const search = searchEpochs(panel, viewOf(plan, absolute), plan.cut, this.#options, epochs);
-      this.#epochs.push(yield* this.#staged('search', search));
+    for (const absolute of ABSOLUTE_INPUTS) {
+      const search = searchEpochs(panel, networkPlanOf(plan, absolute), plan.cut, this.#options, epochs);
+      this.#epochs.push(yield* this.#runStage('search', search));
     }
     for (const cut of calibrationCuts) yield* this.#fit('calibrate', cut);
     for (const cut of refit ? plan.origins : [plan.cut]) yield* this.#fit('backtest', cut);
@@ -110,7 +132,10 @@ export class NetworkForecaster {
     return this.#train('refit', panelEnd(this.#context.panel));
   }
 
-  /** Forecasts at origins that satisfy `canForecast`, by the latest networks that have not seen the rows after them. */
+  /**
+   * Returns forecasts from origins that satisfy `canForecast`. For each origin, the latest networks that were trained only on
+   * rows before it make the forecast.
+   */
   async forecasts(origins: readonly Origin[]): Promise<Intervals[]> {
     const result: Intervals[] = [];
     const groups = new Map<Ensemble, number[]>();
@@ -121,14 +146,14 @@ export class NetworkForecaster {
       else indices.push(n);
     }
     for (const [ensemble, indices] of groups) {
-      const own = indices.map((n) => origins[n]);
-      const intervals = await ensemble.forecast(this.#context.panel, own);
+      const group = indices.map((n) => origins[n]);
+      const intervals = await ensemble.forecast(this.#context.panel, group);
       for (const [i, n] of indices.entries()) result[n] = intervals[i];
     }
     return result;
   }
 
-  /** True if all networks can forecast from the origin. */
+  /** Returns whether there are networks that can forecast from the origin. */
   canForecast(origin: Origin): boolean {
     return this.#ensembleAt(origin)?.canForecast(origin) ?? false;
   }
@@ -137,33 +162,39 @@ export class NetworkForecaster {
     return this.#fitted.findLast(({ from }) => from <= origin)?.ensemble;
   }
 
-  /** Trains networks for forecasts from grid index `cut`. */
+  /** Trains networks on the rows before grid index `cut`, for forecasts from that index on. */
   async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;
     const encoders = networks.map(({ encoder }) => encoder);
-    const parts = { model: joinNetworks(networks), encoders, views: VIEWS, plan, levels };
+    const parts = { model: joinNetworks(networks), encoders, absoluteInputs: ABSOLUTE_INPUTS, plan, levels };
     this.#fitted.push({ from: cut, ensemble: new Ensemble({ ...parts, head: this.#options.head }) });
   }
 
-  /** A network for each view, trained on the rows before grid index `cut`. */
+  /** Trains the networks on the rows before grid index `cut`. */
   async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
-    for (const [i, absolute] of VIEWS.entries()) {
-      const events = fitNetwork(panel, viewOf(plan, absolute), { cut }, this.#options, this.#epochs[i]);
-      networks.push(yield* this.#staged(stage, events));
+    for (const [i, absolute] of ABSOLUTE_INPUTS.entries()) {
+      const events = fitNetwork(
+        panel,
+        networkPlanOf(plan, absolute),
+        { cut },
+        this.#options,
+        this.#epochs[i],
+      );
+      networks.push(yield* this.#runStage(stage, events));
     }
     return networks;
   }
 
-  /** Reports a training as a stage of the run, and stops when the signal is aborted. */
-  async *#staged<T>(
+  /** Runs a training and converts its events to events of the run. Throws if the signal is aborted. */
+  async *#runStage<T>(
     name: StageName,
     events: AsyncGenerator<TrainEvent, T, void>,
   ): AsyncGenerator<RunEvent, T, void> {
     const { signal, schedule } = this.#context;
-    const { facts, doneAt } = schedule.next(name, this.name);
+    const { facts, runProgress } = schedule.next(name, this.name);
     const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
     try {
       for (;;) {
@@ -180,15 +211,22 @@ export class NetworkForecaster {
         const { epoch, epochs } = value;
         last.loss = finiteOrNull(value.loss);
         if (value.type === 'step') last.sequencesPerSecond = value.sequencesPerSecond;
-        yield progressOf(value, { ...facts, epoch, epochs, done: doneAt(epoch / epochs), loss: last.loss });
+        yield progressEvent(value, {
+          ...facts,
+          epoch,
+          epochs,
+          done: runProgress(epoch / epochs),
+          loss: last.loss,
+        });
       }
     } finally {
-      await events.return(undefined as T); // A stopped training saves its checkpoint.
+      await events.return(undefined as T); // If the training was stopped, it saves its checkpoint.
     }
   }
 }
 
-function progressOf(
+/** Converts a step or epoch event of `train` to an event of the run. */
+function progressEvent(
   event: TrainStep | TrainEpoch,
   facts: Omit<EpochEvent, 'event' | 'validationLoss'>,
 ): StepEvent | EpochEvent {

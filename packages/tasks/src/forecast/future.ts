@@ -4,58 +4,70 @@ import type { Template } from '../shared/task.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 
 /**
- * @throws UnrollError `data` with the missing series, times and columns; `data.template` holds the rows to fill in, and
- *   `data.option` the option for them
+ * Checks that all future covariates are known for the `horizon` rows after each series.
+ * @throws UnrollError `data` that names the missing series, times and columns. `data.template` holds the rows to fill in,
+ *   and `data.option` the name of the option that takes them
  */
-export function checkFuture(panel: Panel, horizon: number): void {
-  const needed = panel.covariates.flatMap(({ name, role }, c) => (role === 'future' ? [{ name, c }] : []));
-  if (needed.length === 0) return;
+export function checkFutureCovariates(panel: Panel, horizon: number): void {
+  const futureCovariates = panel.covariates.flatMap(({ name, role }, c) =>
+    role === 'future' ? [{ name, c }] : [],
+  );
+  if (futureCovariates.length === 0) return;
   const gaps = panel.series.flatMap((series, s) => {
     const rows = Array.from({ length: horizon }, (_, k) => series.values.length + k);
-    const missing = (row: number, c: number) => Number.isNaN(series.covariates[c][row] ?? Number.NaN);
-    return rows
-      .filter((row) => needed.some(({ c }) => missing(row, c)))
-      .map((row) => ({ s, row, columns: needed.filter(({ c }) => missing(row, c)).map(({ name }) => name) }));
+    return rows.flatMap((row) => {
+      const missing = futureCovariates.filter(({ c }) =>
+        Number.isNaN(series.covariates[c][row] ?? Number.NaN),
+      );
+      return missing.length === 0 ? [] : [{ s, row, columns: missing.map(({ name }) => name) }];
+    });
   });
   if (gaps.length === 0) return;
   const columns = [...new Set(gaps.flatMap((gap) => gap.columns))];
-  const ids = [...new Set(gaps.map(({ s }) => s))];
-  const named = ids.slice(0, 3).map((s) => {
+  const incomplete = [...new Set(gaps.map(({ s }) => s))];
+  const spans = incomplete.slice(0, 3).map((s) => {
     const rows = gaps.filter((gap) => gap.s === s).map(({ row }) => row);
     const time = (row: number) => timeAt(panel, panel.series[s].offset + row);
     const span = rows.length === 1 ? time(rows[0]) : `${time(rows[0])} to ${time(rows[rows.length - 1])}`;
     return panel.idColumn === null ? span : `${panel.series[s].id} ${span}`;
   });
-  const more = ids.length > 3 ? `, and ${ids.length - 3} more series` : '';
+  const more = incomplete.length > 3 ? `, and ${incomplete.length - 3} more series` : '';
   throw new UnrollError(
     'data',
     `${columns.map((name) => `"${name}"`).join(' and ')} must be known for the ${horizon} rows to forecast, but ` +
-      `${columns.length === 1 ? 'is' : 'are'} missing for ${named.join(', ')}${more}. Add these rows to ${panel.source} ` +
+      `${columns.length === 1 ? 'is' : 'are'} missing for ${spans.join(', ')}${more}. Add these rows to ${panel.source} ` +
       `and leave "${panel.target}" empty.`,
     {
       columns,
-      series: ids.map((s) => panel.series[s].id),
-      template: templateOf(panel, needed, horizon),
+      series: incomplete.map((s) => panel.series[s].id),
+      template: templateOf(panel, futureCovariates, horizon),
       option: 'future-rows',
     },
   );
 }
 
-/** The rows to forecast, with known values filled in. */
-function templateOf(panel: Panel, needed: readonly { name: string; c: number }[], horizon: number): Template {
-  const ids = panel.idColumn === null ? [] : [panel.idColumn];
+/** Returns the rows to forecast as a table, with the known covariates filled in. */
+function templateOf(
+  panel: Panel,
+  futureCovariates: readonly { name: string; c: number }[],
+  horizon: number,
+): Template {
+  const idColumns = panel.idColumn === null ? [] : [panel.idColumn];
   const rows = panel.series.flatMap((series) =>
     Array.from({ length: horizon }, (_, k) => {
       const row = series.values.length + k;
-      const known = needed.map(({ c }) => shown(panel, c, series.covariates[c][row] ?? Number.NaN));
+      const cells = futureCovariates.map(({ c }) =>
+        cellText(panel, c, series.covariates[c][row] ?? Number.NaN),
+      );
       const id = panel.idColumn === null ? [] : [series.id];
-      return [...id, timeAt(panel, endOf(series) + k), '', ...known];
+      return [...id, timeAt(panel, endOf(series) + k), '', ...cells];
     }),
   );
-  return { columns: [...ids, panel.time.name, panel.target, ...needed.map(({ name }) => name)], rows };
+  const covariateNames = futureCovariates.map(({ name }) => name);
+  return { columns: [...idColumns, panel.time.name, panel.target, ...covariateNames], rows };
 }
 
-function shown(panel: Panel, covariate: number, value: number): string {
+function cellText(panel: Panel, covariate: number, value: number): string {
   if (Number.isNaN(value)) return '';
   const { categories } = panel.covariates[covariate];
   return categories === null ? String(value) : (categories[value] ?? '');

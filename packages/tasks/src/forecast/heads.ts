@@ -1,7 +1,8 @@
 /**
- * Output heads: what a network outputs for a horizon step. One number (`point`), quantiles, or the parameters of a
- * distribution. A head defines its loss, its number of outputs, and how to compute quantiles from them, on the scale of the
- * network's targets. Counts are not scaled; the head multiplies its mean by the unit of the network's inputs instead.
+ * Output heads define what a network outputs for each horizon step: one number (`point`), quantiles, or the parameters of a
+ * distribution. A head defines the loss, the number of outputs, and how quantiles are computed from the outputs, on the scale
+ * of the network's targets. Count targets are not scaled; instead, the head multiplies its mean by the unit by which the
+ * inputs are divided (transform.ts).
  */
 import { valueError } from '@unroll/core';
 import { type Loss, losses } from '@unroll/train';
@@ -12,53 +13,61 @@ export const HEADS: readonly HeadName[] = ['point', 'quantile', 'gaussian', 'stu
 
 export interface Head {
   readonly name: HeadName;
-  /** Numbers for each horizon step. */
-  readonly parts: number;
+  /** Number of network outputs for each horizon step. */
+  readonly outputs: number;
   loss(): Loss;
-  /** The quantile `level` (0 to 1) of one horizon step, computed from its numbers. */
-  quantile(numbers: ArrayLike<number>, level: number, unit?: number): number;
-  /** The mean of counts: more informative than the median if most counts are 0. Other heads use the median as the mean. */
-  mean?(numbers: ArrayLike<number>, unit?: number): number;
+  /**
+   * Computes a quantile of one horizon step from its outputs.
+   * @param level 0 to 1
+   * @param unit the unit of counts; ignored by other heads. Default 1
+   */
+  quantile(outputs: ArrayLike<number>, level: number, unit?: number): number;
+  /**
+   * Computes the mean of counts, which says more than the median if most counts are 0. Other heads do not have it: they use
+   * the median as the mean.
+   */
+  mean?(outputs: ArrayLike<number>, unit?: number): number;
 }
 
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 /**
- * The head of that name.
- * @param levels probabilities of the intervals, such as 0.8 and 0.95; their bounds are the quantiles that `quantile` learns
+ * Returns the head with the given name.
+ * @param levels probabilities of the intervals, such as 0.8 and 0.95. The head `quantile` outputs the median and the bounds of
+ *   these intervals
  */
 export function makeHead(name: HeadName, levels: readonly number[]): Head {
   switch (name) {
     case 'point':
-      return { name, parts: 1, loss: () => losses.mse(), quantile: (numbers) => numbers[0] };
+      return { name, outputs: 1, loss: () => losses.mse(), quantile: (outputs) => outputs[0] };
     case 'quantile':
       return quantileHead(levels);
     case 'gaussian':
       return {
         name,
-        parts: 2,
+        outputs: 2,
         loss: () => losses.gaussianNll(),
-        quantile: (numbers, level) => numbers[0] + softplus(numbers[1]) * normalQuantile(level),
+        quantile: (outputs, level) => outputs[0] + softplus(outputs[1]) * normalQuantile(level),
       };
     case 'studentt':
       return {
         name,
-        parts: 3,
+        outputs: 3,
         loss: () => losses.studentTNll(),
-        quantile: (numbers, level) =>
-          numbers[0] + softplus(numbers[1]) * studentTQuantile(level, 2 + softplus(numbers[2])),
+        quantile: (outputs, level) =>
+          outputs[0] + softplus(outputs[1]) * studentTQuantile(level, 2 + softplus(outputs[2])),
       };
     case 'negbin':
       return {
         name,
-        parts: 2,
+        outputs: 2,
         loss: () => losses.negativeBinomialNll({ units: true }),
-        mean: (numbers, unit = 1) => unit * softplus(numbers[0]),
-        quantile: (numbers, level, unit = 1) =>
+        mean: (outputs, unit = 1) => unit * softplus(outputs[0]),
+        quantile: (outputs, level, unit = 1) =>
           negativeBinomialQuantile(
             level,
-            unit * softplus(numbers[0]),
-            softplus(numbers[1]) / Math.sqrt(unit),
+            unit * softplus(outputs[0]),
+            softplus(outputs[1]) / Math.sqrt(unit),
           ),
       };
     default:
@@ -72,18 +81,18 @@ function quantileHead(levels: readonly number[]): Head {
   ].sort((a, b) => a - b);
   return {
     name: 'quantile',
-    parts: quantiles.length,
+    outputs: quantiles.length,
     loss: () => losses.pinball({ quantiles }),
-    quantile(numbers, level) {
-      // Quantiles are learned independently and may cross. Sorting them never makes the forecast less accurate.
-      const sorted = Float64Array.from({ length: quantiles.length }, (_, i) => numbers[i]).sort();
-      const at = quantiles.findIndex((quantile) => Math.abs(quantile - level) < 1e-9);
-      if (at < 0)
+    quantile(outputs, level) {
+      // Quantiles are learned independently and may cross. Sorting never makes the forecast less accurate.
+      const sorted = Float64Array.from({ length: quantiles.length }, (_, i) => outputs[i]).sort();
+      const index = quantiles.findIndex((quantile) => Math.abs(quantile - level) < 1e-9);
+      if (index < 0)
         throw valueError(
           `level must be one of the head's quantiles (${quantiles.join(', ')}), got ${level}.`,
           { level, quantiles },
         );
-      return sorted[at];
+      return sorted[index];
     },
   };
 }

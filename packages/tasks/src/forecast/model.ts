@@ -1,6 +1,6 @@
 /**
- * The trained forecasting model that `forecast` returns and that the commands save, load and run. artifact.ts reads and
- * writes its files, reader.ts reads tables for it, ensemble.ts runs its networks.
+ * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and
+ * written by artifact.ts, its tables are read by reader.ts, and its networks are run by ensemble.ts.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
@@ -14,24 +14,29 @@ import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
 import { evaluateForecast } from './evaluate.js';
-import { checkFuture } from './future.js';
+import { checkFutureCovariates } from './future.js';
 import { addFutureRows } from './future-rows.js';
 import { makeHead } from './heads.js';
-import { viewOf } from './network.js';
+import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
 import { withFutureCells } from './rollout.js';
-import { filled, listed } from './rows.js';
+import { fillGaps, listSeries } from './rows.js';
 import { forecastTable } from './tables.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 
-/** The forecast of one series, in the unit of the target: arrays of [horizon]. */
+/** The forecast of one series, in the unit of the target. All arrays have the length of the horizon. */
 export interface SeriesForecast extends Intervals {
+  /** Value of the series column; empty if the table is one series. */
   id: string;
+  /** Times of the forecast rows. */
   time: string[];
-  /** For counts, the mean of their distribution. With a log transform, that of a lognormal distribution; else the median. */
+  /**
+   * With the head `negbin`, the mean of the negative binomial distribution. With a log transform, the mean of the lognormal
+   * distribution that has these intervals. Otherwise equal to the median.
+   */
   mean: Float64Array;
 }
 
@@ -63,7 +68,7 @@ const OPTIONS: readonly TaskOption[] = [
 
 export class ForecastModel implements TaskModel {
   readonly pipeline: Pipeline;
-  /** The joined networks, with one output [N, chunk, parts] each. Null for a baseline. */
+  /** The joined networks, with one output [N, chunk, head.outputs] each. Null if the model is a baseline. */
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
@@ -75,19 +80,23 @@ export class ForecastModel implements TaskModel {
     this.network = network;
   }
 
+  /** Creates the model from the results of a run. */
   static assemble(parts: ModelParts): ForecastModel {
     const { networks } = parts;
     return new ForecastModel(pipelineOf(parts), networks === null ? null : joinNetworks(networks));
   }
 
-  /** @throws UnrollError `format` for files that are missing, damaged, or not a forecasting model's */
+  /**
+   * Loads a model from its files.
+   * @throws UnrollError `format` if files are missing or damaged, or do not belong to a forecasting model
+   */
   static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
     const { pipeline, network } = readForecast(files);
     return new ForecastModel(pipeline, network);
   }
 
   /**
-   * The model in files: `pipeline.json`, and for a network also `config.json` and `model.safetensors`.
+   * Returns the model as files by name: `pipeline.json` and, if it is a network, `config.json` and `model.safetensors`.
    * @param training JSON about the training run, for `training.json`
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
@@ -107,10 +116,12 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Forecasts the rows after those of a table, or after the training data. A table may hold only the newer rows: they are
-   * appended to the stored rows of the same series.
-   * @param horizon rows to forecast; default: the horizon of the training run. A longer horizon is forecast recursively
-   * @param reading how to read the times of the table; default: as in training
+   * Forecasts the rows after the last row of each series.
+   * @param table rows to forecast from. It may hold only the rows after the training data: they are appended to the stored
+   *   rows of the same series. Default: the stored rows
+   * @param horizon number of rows to forecast. A longer horizon than in training is forecast recursively. Default: the
+   *   horizon of the training run
+   * @param reading how to read the times of the table. Default: as in training
    * @throws UnrollError `data` if the table lacks columns or covariates that the model needs
    */
   async forecast(
@@ -125,13 +136,13 @@ export class ForecastModel implements TaskModel {
     return { panel, ...(await this.forecastPanel(panel, horizon)) };
   }
 
-  /** Forecasts every series from its last row; with the best baseline if it is too short for the network. */
+  /** Forecasts every series from its last row. Series that are too short for the network are forecast by the best baseline. */
   async forecastPanel(
     panel: Panel,
     horizon = this.pipeline.plan.horizon,
   ): Promise<{ forecasts: SeriesForecast[]; notes: string[] }> {
     const { fallback, plan, levels } = this.pipeline;
-    checkFuture(panel, horizon);
+    checkFutureCovariates(panel, horizon);
     const ends = panel.series.map((series, i): Origin => ({ series: i, origin: endOf(series) }));
     const { intervals, short } = await this.forecastAt(panel, ends, horizon);
     const forecasts = ends.map(({ origin }, n): SeriesForecast => {
@@ -140,14 +151,17 @@ export class ForecastModel implements TaskModel {
       return { id: panel.series[n].id, time, ...intervals[n], mean };
     });
     const notes = [
-      ...this.#newNotes(panel),
-      ...shortNotes(panel, short, fallback),
-      ...beyondNotes(plan, horizon),
+      ...this.#newSeriesNotes(panel),
+      ...shortSeriesNotes(panel, short, fallback),
+      ...longHorizonNotes(plan, horizon),
     ];
     return { forecasts, notes };
   }
 
-  /** Forecasts from each origin, using the rows before it; at the origins in `short`, the best baseline replaces the network. */
+  /**
+   * Forecasts from each origin, using only the rows before it.
+   * @returns the forecasts, and the origins with too few rows for the network, which the best baseline forecasts
+   */
   async forecastAt(
     panel: Panel,
     origins: readonly Origin[],
@@ -157,58 +171,61 @@ export class ForecastModel implements TaskModel {
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
     const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
     const ensemble = this.#ensemble(extended, this.network);
-    const byNetwork = origins.filter((origin) => ensemble.canForecast(origin));
+    const long = origins.filter((origin) => ensemble.canForecast(origin));
     const short = origins.filter((origin) => !ensemble.canForecast(origin));
     const scales = this.#scales(panel);
-    const widths = margins.map(fromJsonNumbers);
-    const plain = await ensemble.forecast(extended, byNetwork, horizon);
-    const wide = plain.map((each, n) => widenLongHorizon(each, widths, scales[byNetwork[n].series]));
-    const other = this.baselineAt(panel, short, horizon);
+    const marginsByLevel = margins.map(fromJsonNumbers);
+    const uncalibrated = await ensemble.forecast(extended, long, horizon);
+    const byNetwork = uncalibrated.map((each, n) =>
+      widenLongHorizon(each, marginsByLevel, scales[long[n].series]),
+    );
+    const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
     let [n, m] = [0, 0];
-    const intervals = origins.map((origin) => (origin === short[m] ? other[m++] : wide[n++]));
+    const intervals = origins.map((origin) => (origin === short[m] ? byBaseline[m++] : byNetwork[n++]));
     return { intervals, short };
   }
 
-  /** Forecasts of the best baseline from each origin. */
+  /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
     const { fallback, plan, fallbackMargins, levels } = this.pipeline;
-    const rule = baselines({ ...plan, horizon }).get(fallback);
-    if (rule === undefined) {
+    const baseline = baselines({ ...plan, horizon }).get(fallback);
+    if (baseline === undefined) {
       throw new UnrollError('format', `pipeline.json: unknown baseline "${fallback}".`, { fallback });
     }
     const scales = this.#scales(panel);
-    const widths = fallbackMargins.map(fromJsonNumbers);
-    const plain = baselineForecasts(panel, rule, origins, { season: plan.season, levels });
-    return plain.map((each, n) => widenLongHorizon(each, widths, scales[origins[n].series]));
+    const margins = fallbackMargins.map(fromJsonNumbers);
+    const uncalibrated = baselineForecasts(panel, baseline, origins, { season: plan.season, levels });
+    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales[origins[n].series]));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this);
-    const { horizon, 'future-rows': future, dates, timezone } = request.options ?? {};
+    const { horizon, 'future-rows': futureRows, dates, timezone } = request.options ?? {};
     const { rows } = request;
-    if (typeof future === 'object' && rows === undefined) {
-      throw valueError('future-rows needs data with the rows before them.');
+    if (typeof futureRows === 'object' && rows === undefined) {
+      throw valueError('The option future-rows requires data with the preceding rows.');
     }
     const reading = {
       ...(dates !== undefined && { dates: dates as DateOrder }),
       ...(typeof timezone === 'string' && { timezone }),
     };
-    const asTrained = { ...panelOptionsOf(this.pipeline), ...reading };
-    const table = typeof future === 'object' && rows ? addFutureRows(rows, future, asTrained) : rows;
+    const panelOptions = { ...panelOptionsOf(this.pipeline), ...reading };
+    const table =
+      typeof futureRows === 'object' && rows ? addFutureRows(rows, futureRows, panelOptions) : rows;
     const { panel, forecasts, notes } = await this.forecast(
       table,
       typeof horizon === 'number' ? horizon : undefined,
       reading,
     );
-    const many = panel.idColumn !== null;
+    const hasIds = panel.idColumn !== null;
     return {
-      ...forecastTable(forecasts, many, this.pipeline.levels),
+      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
       notes: [...panel.notes, ...notes],
     };
   }
 
-  /** Scores rolling-origin forecasts over the rows after the stored ones. */
+  /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     if (request.rows === undefined) {
@@ -244,63 +261,74 @@ export class ForecastModel implements TaskModel {
 
   #ensemble(panel: Panel, model: Network): Ensemble {
     const { plan, levels, head, views } = this.pipeline;
-    const encoders = views.map(({ absolute, channels }, v) => {
-      const transforms = this.#transforms(panel, v);
-      return new PanelEncoder(panel, viewOf(plan, absolute), { channels, transforms });
+    const encoders = views.map(({ absolute, channels }, network) => {
+      const transforms = this.#transforms(panel, network);
+      return new PanelEncoder(panel, networkPlanOf(plan, absolute), { channels, transforms });
     });
-    const seen = views.map(({ absolute }) => absolute);
-    return new Ensemble({ model, head: makeHead(head, levels), encoders, views: seen, plan, levels });
+    const absoluteInputs = views.map(({ absolute }) => absolute);
+    return new Ensemble({ model, head: makeHead(head, levels), encoders, absoluteInputs, plan, levels });
   }
 
-  /** The fitted transform of each series; for a series not seen in training, one fitted on its rows. */
-  #transforms(panel: Panel, view: number): (TransformConfig | null)[] {
+  /**
+   * Returns the transform of each series for one of the networks. A series without a stored transform gets one that is
+   * fitted on its rows, or null if it has too few.
+   */
+  #transforms(panel: Panel, network: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
-    const known = new Map(series.map(({ id, transforms }) => [id, transforms[view]]));
-    const own = viewOf(plan, views[view].absolute);
+    const storedTransforms = new Map(series.map(({ id, transforms }) => [id, transforms[network]]));
+    const networkPlan = networkPlanOf(plan, views[network].absolute);
     return panel.series.map(({ id, values }) => {
-      const stored = known.get(id);
+      const stored = storedTransforms.get(id);
       if (stored !== undefined && stored !== null) return stored;
-      const rows = filled(values, plan.season);
-      const usable = rows.length >= warmUp(own) && (!plan.log || rows.some((value) => value > 0));
-      return usable ? WindowTransform.fit(rows, own).config : null;
+      const rows = fillGaps(values, plan.season);
+      const usable = rows.length >= warmUp(networkPlan) && (!plan.log || rows.some((value) => value > 0));
+      return usable ? WindowTransform.fit(rows, networkPlan).config : null;
     });
   }
 
+  /**
+   * Returns the scale of the interval margins of each series. A series that was not seen in training gets the median unit
+   * and the lowest floor of the others.
+   */
   #scales(panel: Panel): SeriesScale[] {
     const { plan, series } = this.pipeline;
-    const known = new Map(series.map(({ id, unit, floor }) => [id, { unit, floor }]));
-    const usual = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
-    const least = Math.min(...series.map(({ floor }) => floor));
+    const stored = new Map(series.map(({ id, unit, floor }) => [id, { unit, floor }]));
+    const medianUnit = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
+    const lowestFloor = Math.min(...series.map(({ floor }) => floor));
     return panel.series.map(({ id }) => ({
       log: plan.log,
       counts: plan.scaler === 'counts',
-      ...(known.get(id) ?? { unit: usual, floor: least }),
+      ...(stored.get(id) ?? { unit: medianUnit, floor: lowestFloor }),
     }));
   }
 
-  /** Notes about series not seen in training. */
-  #newNotes(panel: Panel): string[] {
+  /** Returns a note on series that were not seen in training. */
+  #newSeriesNotes(panel: Panel): string[] {
     const known = new Set(this.pipeline.series.map(({ id }) => id));
     const unknown = panel.series.filter(({ id }) => !known.has(id));
     if (unknown.length === 0) return [];
-    return [`Not in the training data, scaled by the rows given here: ${listed(unknown)}.`];
+    return [`Series that are not in the training data, scaled by their own rows: ${listSeries(unknown)}.`];
   }
 }
 
-function shortNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
+function shortSeriesNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
   if (short.length === 0) return [];
   const series = short.map((origin) => panel.series[origin.series]);
-  return [`Too short for the network, forecast by ${fallback}: ${listed(series)}.`];
+  return [`Series that are too short for the network, forecast by ${fallback}: ${listSeries(series)}.`];
 }
 
-function beyondNotes({ horizon: most }: Pick<ForecastPlan, 'horizon'>, horizon: number): string[] {
-  if (horizon <= most) return [];
+function longHorizonNotes({ horizon: tested }: Pick<ForecastPlan, 'horizon'>, horizon: number): string[] {
+  if (horizon <= tested) return [];
   return [
-    `The model was backtested up to step ${most}. Steps ${most + 1} to ${horizon} are forecast recursively, with wider ` +
+    `The model was backtested up to step ${tested}. Steps ${tested + 1} to ${horizon} are forecast recursively, with wider ` +
       'intervals for the accumulated error.',
   ];
 }
 
+/**
+ * Returns the mean of a forecast whose head does not compute one: with a log transform, the mean of the lognormal
+ * distribution that has the first interval; otherwise the median.
+ */
 function meanOf(
   { median, lower, upper }: Intervals,
   { log }: Pick<ForecastPlan, 'log'>,

@@ -1,9 +1,10 @@
 /**
- * The recurrent forecaster: the mean of two networks with different views. Both see the changes of the window relative to
- * the last one; the second also sees their absolute size. Their errors differ, so the mean is more accurate.
+ * Builds and trains the networks of a recurrent forecaster. A forecast is the mean of two networks with different inputs.
+ * Both receive the changes of the window minus the last change. The second also receives the changes standardised by
+ * training statistics (transform.ts). Their errors differ, so the mean is more accurate.
  *
- * Without future covariates, a network has recurrent layers and one dense layer for all horizon steps. With them, an encoder
- * reads the window, and a decoder that starts from the encoder's states reads the covariates of the horizon.
+ * Without future covariates, a network has recurrent layers and one dense layer for all horizon steps. With them, it has an
+ * encoder that reads the window, and a decoder that starts from the encoder's states and reads the future covariates.
  */
 import { currentBackend, type Tensor, valueError } from '@unroll/core';
 import { hostTensor } from '@unroll/core/internal';
@@ -39,7 +40,7 @@ export interface NetworkOptions {
   cell: CellName;
   /** Hidden units of each recurrent layer. */
   units: number;
-  /** Recurrent layers. */
+  /** Number of recurrent layers. */
   layers: number;
   head: Head;
   learningRate: number;
@@ -55,81 +56,84 @@ export interface FittedNetwork {
   encoder: PanelEncoder;
   plan: NetworkPlan;
   head: Head;
-  /** Epochs of the training. */
+  /** Number of epochs it was trained for. */
   epochs: number;
 }
 
-/** For each network of the forecaster: whether it sees the absolute size of changes. */
-export const VIEWS: readonly boolean[] = [false, true];
-/** The plan of one of these networks. */
-export const viewOf = (plan: Omit<ForecastPlan, 'cut' | 'origins'>, absolute: boolean): NetworkPlan => ({
-  ...plan,
-  horizon: plan.chunk,
-  absolute,
-});
+/** For each network of a forecaster: whether it has the second input channel, standardised by training statistics. */
+export const ABSOLUTE_INPUTS: readonly boolean[] = [false, true];
+/**
+ * Returns the plan of one network. Its horizon is one chunk.
+ * @param absolute whether it has the second input channel
+ */
+export const networkPlanOf = (
+  plan: Omit<ForecastPlan, 'cut' | 'origins'>,
+  absolute: boolean,
+): NetworkPlan => ({ ...plan, horizon: plan.chunk, absolute });
 
-/** More training pairs than this are subsampled, since they overlap almost completely. */
-const MOST_PAIRS = 40_000;
+/** Maximum number of training pairs. More are subsampled, because they overlap almost completely. */
+const MAX_PAIRS = 40_000;
 
-/** Batch size: small for few pairs, so that an epoch has several steps. */
-export function batchSizeFor(pairs: number): number {
+/** Returns the batch size: smaller for few pairs, which gives every epoch several steps. */
+function batchSizeFor(pairs: number): number {
   if (pairs > 8000) return 128;
   return pairs > 1500 ? 64 : 16;
 }
 
 /**
- * Forecasts and validation use a moving average of the weights over about one epoch (Polyak & Juditsky 1992). It is more
- * accurate than the weights of a single step, and its validation loss is smooth enough to choose the number of epochs.
- * @returns the momentum of the moving average
+ * Returns the momentum of a moving average of the weights over about one epoch, but at least two steps. Forecasts and
+ * validation use these averaged weights (Polyak & Juditsky 1992). They are more accurate than the weights of a single step,
+ * and their validation loss is smooth enough to choose the number of epochs.
  */
-const averageOver = (stepsPerEpoch: number): number => 1 - 1 / Math.max(2, stepsPerEpoch);
+const averageMomentum = (stepsPerEpoch: number): number => 1 - 1 / Math.max(2, stepsPerEpoch);
 
-export function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOptions): Functional {
+/** Builds an untrained network. */
+function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOptions): Functional {
   const { cell, units, layers, head, seed } = options;
   if (!Object.hasOwn(CELLS, cell)) {
     throw valueError(`cell must be one of ${CELL_NAMES.join(', ')}, got "${cell}".`, { cell });
   }
-  // Layer names start with the view, so both networks fit into one artifact.
+  // Layer names differ between the two networks, because both are stored in one artifact.
   const named = (name: string) => ({ name: `${plan.absolute ? 'absolute' : 'relative'}_${name}` });
-  const rows = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
-  const layersBelow = stack(rows, options, encoder.futureWidth > 0, named);
+  const window = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
+  const layerOutputs = stackLayers(window, options, encoder.futureWidth > 0, named);
   if (encoder.futureWidth === 0) {
-    const [last] = layersBelow[layersBelow.length - 1];
-    const flat = dense({ units: plan.horizon * head.parts, ...named('head') }).apply(last);
-    const shape = reshapeLayer({ targetShape: [plan.horizon, head.parts], ...named('rows') });
-    return model({ inputs: rows, outputs: shape.apply(flat), seed });
+    const [lastOutput] = layerOutputs[layerOutputs.length - 1];
+    const flat = dense({ units: plan.horizon * head.outputs, ...named('head') }).apply(lastOutput);
+    const reshape = reshapeLayer({ targetShape: [plan.horizon, head.outputs], ...named('rows') });
+    return model({ inputs: window, outputs: reshape.apply(flat), seed });
   }
-  const ahead = input({ shape: [plan.horizon, encoder.futureWidth], ...named('ahead') });
-  const states = layersBelow.map((outputs) => outputs.slice(1));
-  let decoded = ahead;
+  const future = input({ shape: [plan.horizon, encoder.futureWidth], ...named('ahead') });
+  const states = layerOutputs.map((outputs) => outputs.slice(1));
+  let decoded = future;
   for (let layer = 0; layer < layers; layer++) {
     const decoder = CELLS[cell]({ units, returnSequences: true, ...named(`decoder${layer + 1}`) });
     decoded = decoder.apply(decoded, { initialState: states[layer] });
   }
-  const outputs = dense({ units: head.parts, ...named('head') }).apply(decoded);
-  return model({ inputs: [rows, ahead], outputs, seed });
+  const outputs = dense({ units: head.outputs, ...named('head') }).apply(decoded);
+  return model({ inputs: [window, future], outputs, seed });
 }
 
-/** Stacked recurrent layers; all but the last return sequences. Returns [output, ...states] of each. */
-function stack(
-  rows: SymbolicTensor,
+/** Applies stacked recurrent layers, all but the last with `returnSequences`. Returns [output, ...states] of each layer. */
+function stackLayers(
+  window: SymbolicTensor,
   { cell, units, layers }: NetworkOptions,
   returnState: boolean,
   named: (name: string) => { name: string },
 ): SymbolicTensor[][] {
   const outputs: SymbolicTensor[][] = [];
-  let below = rows;
+  let layerInput = window;
   for (let layer = 0; layer < layers; layer++) {
     const returnSequences = layer < layers - 1;
-    const own = { units, returnSequences, returnState, ...named(`${cell}${layer + 1}`) };
-    const made = CELLS[cell](own).apply(below);
-    outputs.push([...made]);
-    below = made;
+    const layerOptions = { units, returnSequences, returnState, ...named(`${cell}${layer + 1}`) };
+    const layerOutput = CELLS[cell](layerOptions).apply(layerInput);
+    outputs.push([...layerOutput]);
+    layerInput = layerOutput;
   }
   return outputs;
 }
 
-/** Encoded rows as the model's inputs: x [N, window, I], and [N, horizon, F] with future covariates. */
+/** Converts encoded rows to the inputs of a network: [N, window, I] and, with future covariates, [N, horizon, F]. */
 export function inputTensors(
   rows: EncodedRows,
   encoder: PanelEncoder,
@@ -140,20 +144,20 @@ export function inputTensors(
   return [x, hostTensor(rows.future, [rows.count, horizon, encoder.futureWidth])];
 }
 
-/** Training pairs for `train`; targets [N, horizon, 1], for counts [N, horizon, 2]. */
+/** Converts training pairs to data for `train`. The targets are [N, horizon, 1], or [N, horizon, 2] for counts. */
 const examples = (rows: EncodedRows, encoder: PanelEncoder, plan: NetworkPlan) => ({
   x: inputTensors(rows, encoder, plan),
   y: hostTensor(rows.targets, [rows.count, plan.horizon, encoder.targetWidth]),
 });
 
-/** Training rows before grid index `cut`, and validation rows from there to `validationEnd` (exclusive). */
+/** A split into training rows before grid index `cut` and validation rows from `cut` to `validationEnd` (exclusive). */
 export interface Split {
   cut: number;
   validationEnd?: number;
 }
 
 /**
- * Trains a network on all pairs before `cut` for a fixed number of epochs. With `validationEnd`, epoch events report the
+ * Trains a network on the pairs before `cut` for a fixed number of epochs. With `validationEnd`, epoch events report the
  * validation loss.
  */
 export async function* fitNetwork(
@@ -166,11 +170,11 @@ export async function* fitNetwork(
   const encoder = PanelEncoder.fit(panel, plan, cut);
   const network = makeModel(encoder, plan, options);
   const { float } = currentBackend();
-  const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, most: MOST_PAIRS }, float);
+  const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, maxPairs: MAX_PAIRS }, float);
   const validation =
     validationEnd === undefined
       ? null
-      : encoder.pairs({ from: cut, to: validationEnd, most: MOST_PAIRS / 4 }, float);
+      : encoder.pairs({ from: cut, to: validationEnd, maxPairs: MAX_PAIRS / 4 }, float);
   const { learningRate, head, seed, signal, trainings } = options;
   const batchSize = batchSizeFor(pairs.count);
   yield* trainings.train(network, {
@@ -180,7 +184,7 @@ export async function* fitNetwork(
     loss: head.loss(),
     optimizer: adam({ learningRate }),
     batchSize,
-    average: { momentum: averageOver(Math.ceil(pairs.count / batchSize)) },
+    average: { momentum: averageMomentum(Math.ceil(pairs.count / batchSize)) },
     shuffle: true,
     seed,
     clip: { globalNorm: 1 },

@@ -1,64 +1,67 @@
-/** Forecast origins of the backtest and of calibration. */
+/** Chooses the forecast origins of the backtest and of calibration, and the scale of the calibration scores. */
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { filled, thinned } from './rows.js';
+import { fillGaps, subsample } from './rows.js';
 import { warmUp } from './transform.js';
 
-/** Most calibration forecasts, over all series. */
-const MOST_CALIBRATION = 10_000;
+/** Maximum number of calibration forecasts, over all series. */
+const MAX_CALIBRATION = 10_000;
 
 /**
- * The origins of the backtest: every series at every planned index, if it was long enough for a network in training and has
- * at least one actual value.
+ * Returns the origins of the backtest: every planned grid index of every series, if the series has enough training rows for
+ * a network, and at least one actual value within the horizon.
  */
 export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean): Origin[] {
   return plan.origins.flatMap((origin) =>
     panel.series.flatMap(({ offset, values }, series) => {
-      const trained = (refit ? origin : plan.cut) - offset >= warmUp(plan);
+      const isTrained = (refit ? origin : plan.cut) - offset >= warmUp(plan);
       const actuals = values.subarray(
         Math.max(0, origin - offset),
         Math.max(0, origin - offset + plan.horizon),
       );
-      return trained && actuals.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
+      return isTrained && actuals.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
     }),
   );
 }
 
-/** Every row of every series from `from`, subsampled if there are too many. */
+/** Returns the calibration origins: all rows from grid index `from` on with enough rows before them, or a sample of these. */
 export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): readonly Origin[] {
   const end = panelEnd(panel);
-  const all = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>
+  const origins = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>
     panel.series.flatMap(({ offset, values }, series) => {
-      const known = origin - offset;
-      return known >= warmUp(plan) && known < values.length ? [{ series, origin }] : [];
+      const row = origin - offset;
+      return row >= warmUp(plan) && row < values.length ? [{ series, origin }] : [];
     }),
   );
-  return thinned(all, MOST_CALIBRATION);
+  return subsample(origins, MAX_CALIBRATION);
 }
 
-/** The typical change of each series over one season before the backtest; the median over the series if it has none. */
+/**
+ * Returns the scale of the calibration scores. The unit of each series is its mean absolute change over one season, on the
+ * rows before the backtest; if it is 0 or undefined, the median of the other units.
+ */
 export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
   const training = panel.series.map(({ offset, values }) =>
-    filled(values.slice(0, Math.max(0, plan.cut - offset)), plan.season),
+    fillGaps(values.slice(0, Math.max(0, plan.cut - offset)), plan.season),
   );
   const floors = training.map((values) => {
     const positive = values.filter((value) => value > 0);
     return positive.length === 0 ? Number.MIN_VALUE : positive.reduce((a, b) => Math.min(a, b)) / 100;
   });
-  const own = training.map((values, s) => {
+  const meanChanges = training.map((values, s) => {
     const z = plan.log ? values.map((value) => Math.log(Math.max(value, floors[s]))) : values;
     const changes = Array.from(z.slice(plan.season), (value, i) => Math.abs(value - z[i]));
     return changes.reduce((sum, change) => sum + change, 0) / changes.length;
   });
-  const known = Float64Array.from(own.filter((unit) => unit > 0)).sort();
-  const usual = known.length === 0 ? 1 : quantile(known, 0.5);
+  const positiveUnits = Float64Array.from(meanChanges.filter((unit) => unit > 0)).sort();
+  const medianUnit = positiveUnits.length === 0 ? 1 : quantile(positiveUnits, 0.5);
   return {
     log: plan.log,
     counts: plan.scaler === 'counts',
     floors,
-    units: own.map((unit) => (unit > 0 ? unit : usual)),
+    units: meanChanges.map((unit) => (unit > 0 ? unit : medianUnit)),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Converts a table to a panel: one or many series on one regular time grid, with their covariates. Detects the time column
- * and the frequency, and records every decision about the rows as a note.
+ * Converts a table to a panel: one or more series on a common regular time grid, with their covariates. Detects the time
+ * column and the frequency, and describes each decision about the rows in a note.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import {
@@ -33,16 +33,17 @@ import { checkDuplicates, gridIndices, groupRows, ofSeries, type SeriesRows } fr
 
 /** One series. Row i has grid index `offset` + i. */
 export interface PanelSeries {
-  /** Value of the series column; empty if the table has none. */
+  /** Value of the series column; empty if the table is one series. */
   readonly id: string;
   readonly offset: number;
-  /** NaN where the row or its value is missing. The first and the last value are present. */
+  /** Target values; NaN where the row or its value is missing. The first and the last value are not missing. */
   readonly values: Float64Array;
-  /** Values of each covariate, in the order of the panel; they may extend beyond the last target value. */
+  /** Values of each covariate, in the order of `Panel.covariates`. Future covariates may continue after the last target value. */
   readonly covariates: readonly Float64Array[];
 }
 
 export interface Panel {
+  /** Name of the table, for messages. */
   readonly source: string;
   readonly target: string;
   readonly time: { readonly name: string; readonly format: TimeFormat };
@@ -61,33 +62,33 @@ export interface PanelOptions extends CovariateNames {
   /** Column to forecast. */
   target: string;
   /**
-   * Time column, or several columns joined by commas, such as `year,month,day,hour`. Default: the first column that holds
-   * times; else columns with these names; else rows are numbered from 1.
+   * Time column, or several columns joined by commas, such as `year,month,day,hour`. Default: detected. If
+   * there is no time column, rows are numbered from 1.
    */
   time?: string;
   /** Column with the series of each row. Default: the table is one series. */
   series?: string;
   /** Such as `monthly` or `15 minutes`, or the frequency of another panel. Default: inferred from the times. */
   frequency?: string | Frequency;
-  /** Order of day, month and year in numeric dates: `dmy`, `mdy` or `ymd`. Default: inferred from the dates. */
+  /** Order of day, month and year in dates such as 01/02/2024: `dmy`, `mdy` or `ymd`. Default: inferred from the dates. */
   dates?: TimeOptions['dates'];
   /**
-   * Time zone of daily rows, such as `Europe/Berlin`, if times are written in UTC. Default: inferred from clock changes in
+   * Local time zone of daily rows whose times are in UTC, such as `Europe/Berlin`. Default: inferred from clock changes in
    * the times.
    */
   timezone?: string;
-  /** Time format of earlier rows of the same series; used if the rows match it. */
+  /** Time format of the training rows; used if the times match it. Default: detected. */
   timeFormat?: TimeFormat;
 }
 
-/** The options of `times`. */
+/** Returns the options for `times`. */
 export const timeOptions = ({ dates, timezone, timeFormat }: PanelOptions): TimeOptions => ({
   ...(dates && { dates }),
   ...(timezone && { timezone }),
   ...(timeFormat && { format: timeFormat }),
 });
 
-/** The options with column names normalised like those of tables. */
+/** Normalises the column names in the options like the column names of tables. */
 export function withCleanNames<T extends PanelOptions>(options: T): T {
   const { target, time, series, past, future, static: fixed } = options;
   return {
@@ -101,35 +102,35 @@ export function withCleanNames<T extends PanelOptions>(options: T): T {
   };
 }
 
-/** The grid index after the last known target value of any series. */
+/** Returns the grid index after the last known target value of any series. */
 export const panelEnd = (panel: Panel): number => Math.max(...panel.series.map(endOf));
-/** The grid index after the last known target value of a series. */
+/** Returns the grid index after the last known target value of a series. */
 export const endOf = ({ offset, values }: PanelSeries): number => offset + values.length;
 
-/** The time at a grid index, in the format of the table. */
+/** Returns the time at a grid index, in the format of the table. */
 export function timeAt(panel: Panel, index: number): string {
   return formatTime(addPeriods(panel.start, index, panel.frequency), panel.time.format);
 }
 
 /**
  * Reads a panel from a table.
- * @param least minimum number of values of a series, by its id; default 2
+ * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for all
  * @throws UnrollError `data` if a column is missing or has the wrong type, a time is duplicated, or the times have no
  *   regular frequency
  */
 export function panelFromTable(
-  given: Table,
-  asked: PanelOptions,
-  least: (id: string) => number = () => 2,
+  rawTable: Table,
+  rawOptions: PanelOptions,
+  minValues: (id: string) => number = () => 2,
 ): Panel {
-  const options = withCleanNames(asked);
+  const options = withCleanNames(rawOptions);
   const { target, series: idColumn = null } = options;
-  const name = timeColumnOf(given, options);
-  const table = name === null ? given : withTimeParts(given, name);
-  const all = numbers(table, target);
-  checkSize(table, target, all);
+  const timeName = timeColumnOf(rawTable, options);
+  const table = timeName === null ? rawTable : withTimeParts(rawTable, timeName);
+  const targets = numbers(table, target);
+  checkSize(table, target, targets);
   const ids = idColumn === null ? null : readIds(table, idColumn);
-  if (name === null && ids !== null) {
+  if (timeName === null && ids !== null) {
     throw new UnrollError(
       'data',
       `${table.source} has no time column, which is needed for several series. Name it with the option time.`,
@@ -139,9 +140,11 @@ export function panelFromTable(
     );
   }
   const time =
-    name === null ? rowNumbers(table, given.columns.length > 1) : times(table, name, timeOptions(options));
-  const taken = [target, ...(name === null ? [] : [name]), ...(idColumn === null ? [] : [idColumn])];
-  const covariates = readCovariates(table, options, taken);
+    timeName === null
+      ? rowNumbers(table, rawTable.columns.length > 1)
+      : times(table, timeName, timeOptions(options));
+  const usedColumns = [target, timeName, idColumn].filter((name) => name !== null);
+  const covariates = readCovariates(table, options, usedColumns);
   for (const { name, categories, cells } of covariates)
     if (categories === null) checkSize(table, name, cells);
   const groups = groupRows(time, ids, table.rowCount);
@@ -150,12 +153,15 @@ export function panelFromTable(
   const notes = [
     ...numberNotes(table, [target, ...covariateNames(options)]),
     ...time.notes,
-    ...partNotes(given, time),
-    ...orderNotes(time, groups),
+    ...timePartNotes(rawTable, time),
+    ...sortNotes(time, groups),
     ...monthNotes(time, frequency, start),
   ];
   const series = groups.map((group) =>
-    placed(table, time, group, { target, all, covariates, frequency, start, least: least(group.id) }),
+    toPanelSeries(table, time, group, {
+      ...{ target, targets, covariates, frequency, start },
+      minValues: minValues(group.id),
+    }),
   );
   checkStatics(table, covariates, groups);
   const panel: Panel = {
@@ -169,14 +175,14 @@ export function panelFromTable(
     series,
     notes,
   };
-  return { ...panel, notes: [...notes, ...outsideNotes(table, panel, time, groups), ...gapNotes(panel)] };
+  return { ...panel, notes: [...notes, ...droppedRowNotes(table, panel, time, groups), ...gapNotes(panel)] };
 }
 
-/** The time column: named by the options, or detected. */
+/** Returns the name of the time column: the one in the options, or else the one that was detected. Null if there is none. */
 export function timeColumnOf(table: Table, options: PanelOptions): string | null {
   const { target, series, time } = options;
-  const taken = [target, ...covariateNames(options), ...(series ? [series] : [])];
-  return time ?? findTimeColumn(table, taken, series);
+  const usedColumns = [target, ...covariateNames(options), ...(series ? [series] : [])];
+  return time ?? findTimeColumn(table, usedColumns, series);
 }
 
 const covariateNames = ({ past = [], future = [], static: fixed = [] }: CovariateNames): string[] => [
@@ -185,11 +191,11 @@ const covariateNames = ({ past = [], future = [], static: fixed = [] }: Covariat
   ...fixed,
 ];
 
-/** Sums of squares of larger numbers overflow. */
-const LARGEST = 1e140;
+/** The largest allowed number. Sums of squares of larger numbers overflow. */
+const MAX_NUMBER = 1e140;
 
 function checkSize(table: Table, name: string, values: Float64Array): void {
-  const row = values.findIndex((value) => Math.abs(value) > LARGEST);
+  const row = values.findIndex((value) => Math.abs(value) > MAX_NUMBER);
   if (row < 0) return;
   const message =
     `${table.source}, line ${table.lines[row]}, column "${name}": numbers must be between -1e140 and 1e140, got ` +
@@ -197,7 +203,7 @@ function checkSize(table: Table, name: string, values: Float64Array): void {
   throw new UnrollError('data', message, { source: table.source, line: table.lines[row], column: name });
 }
 
-/** Notes on the number format of these columns. */
+/** Returns the notes on the number format of the given columns. */
 const numberNotes = (table: Table, names: readonly string[]): string[] =>
   names.flatMap((name) => column(table, name).notes ?? []);
 
@@ -207,62 +213,76 @@ function readIds(table: Table, name: string): string[] {
   if (gap < 0) return ids;
   throw new UnrollError(
     'data',
-    `${table.source}, line ${table.lines[gap]}, column "${name}": the name of the series is missing.`,
+    `${table.source}, line ${table.lines[gap]}, column "${name}": the series name is missing.`,
     { source: table.source, line: table.lines[gap], column: name },
   );
 }
 
 /**
- * Detects the time column, in this order: the first column that holds times; columns named year, month and so on; a column
- * that numbers the rows of each series, ascending or descending; a column that looks like times but cannot be read, so that
- * reading it reports the problem.
+ * Detects the time column. Candidates in this order: the first column that holds times; columns named year, month and so on;
+ * a column that numbers the rows of each series, ascending or descending; a column that looks like times but cannot be
+ * parsed (reading it then reports the problem).
  */
-function findTimeColumn(table: Table, taken: readonly string[], series: string | undefined): string | null {
-  const others = table.columns.filter((candidate) => !taken.includes(candidate.name));
-  const calendar = others.find((candidate) => containsTimes(candidate.cells));
-  if (calendar !== undefined) return calendar.name;
-  const parts = findTimeParts(others.map((candidate) => candidate.name));
+function findTimeColumn(
+  table: Table,
+  usedColumns: readonly string[],
+  series: string | undefined,
+): string | null {
+  const candidates = table.columns.filter((candidate) => !usedColumns.includes(candidate.name));
+  const timeColumn = candidates.find((candidate) => containsTimes(candidate.cells));
+  if (timeColumn !== undefined) return timeColumn.name;
+  const parts = findTimeParts(candidates.map((candidate) => candidate.name));
   if (parts !== undefined) return parts;
-  const single = others.filter(({ name }) => table.columns.filter((each) => each.name === name).length === 1);
-  const counter = single.find((candidate) => candidate.kind === 'number' && counts(table, candidate, series));
-  return (counter ?? others.find(looksLikeTimes))?.name ?? null;
+  const isUnique = ({ name }: Column) => table.columns.filter((each) => each.name === name).length === 1;
+  const counter = candidates.find(
+    (candidate) => isUnique(candidate) && candidate.kind === 'number' && isCounter(table, candidate, series),
+  );
+  return (counter ?? candidates.find(looksLikeTimes))?.name ?? null;
 }
 
-/** Least share of the steps of a counter that have a row. */
-const LEAST_COUNTED = 0.8;
+/** A counter column may skip at most 20 % of its numbers. */
+const MIN_COUNTED_SHARE = 0.8;
 
-/** True if the numbers of each series ascend (or descend) by one common step, with few gaps. */
-function counts(
+/** Returns whether the numbers of each series ascend (or descend) by one common step, with few gaps. */
+function isCounter(
   table: Table,
   { cells, format = { decimal: table.decimal } }: Column,
   series: string | undefined,
 ): boolean {
   const values = Float64Array.from(cells, (cell) => cellNumber(cell, format) ?? Number.NaN);
   const ids = series === undefined ? null : texts(table, series);
-  const before = new Map<string, number>();
+  const previous = new Map<string, number>();
   const steps: number[] = [];
   for (const [row, value] of values.entries()) {
     const id = ids === null ? '' : ids[row];
-    const last = before.get(id);
+    const last = previous.get(id);
     if (last !== undefined) steps.push(value - last);
-    before.set(id, value);
+    previous.set(id, value);
   }
-  const upwards = steps[0] > 0;
-  const step = steps.reduce((least, each) => Math.min(least, Math.abs(each)), Number.POSITIVE_INFINITY);
-  const multiples = steps.map((each) => (upwards ? each : -each) / step);
+  const isAscending = steps[0] > 0;
+  const step = steps.reduce((smallest, each) => Math.min(smallest, Math.abs(each)), Number.POSITIVE_INFINITY);
+  const multiples = steps.map((each) => (isAscending ? each : -each) / step);
   if (!multiples.every((each) => each > 0 && Math.abs(each - Math.round(each)) < 1e-9 * each)) return false;
-  const all = multiples.reduce((sum, place) => sum + place, before.size);
-  return steps.length > 0 && values.length >= LEAST_COUNTED * all;
+  const countedNumbers = multiples.reduce((sum, multiple) => sum + multiple, previous.size);
+  return steps.length > 0 && values.length >= MIN_COUNTED_SHARE * countedNumbers;
 }
 
-function rowNumbers(table: Table, report: boolean): TimeColumn {
+/**
+ * Returns the row numbers, from 1, in place of times.
+ * @param withNote whether to add a note that no time column was found
+ */
+function rowNumbers(table: Table, withNote: boolean): TimeColumn {
   const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
   const note =
     'No time column was found: rows are numbered in file order. Name the time column with the option time, or write ' +
     'times such as 1960-12-31.';
-  return { name: 'row', format: { template: 'number', zone: null }, values, notes: report ? [note] : [] };
+  return { name: 'row', format: { template: 'number', zone: null }, values, notes: withNote ? [note] : [] };
 }
 
+/**
+ * Returns the frequency and the first time of the grid.
+ * @param wanted the frequency in the options; undefined infers it from the times
+ */
 function gridOf(
   table: Table,
   time: TimeColumn,
@@ -289,22 +309,32 @@ function gridOf(
   }
 }
 
-interface Grid {
+interface SeriesOptions {
   target: string;
-  all: Float64Array;
+  /** Target values of all rows of the table. */
+  targets: Float64Array;
   covariates: readonly Covariate[];
   frequency: Frequency;
   start: number;
-  least: number;
+  minValues: number;
 }
 
-/** One value for each period from the first known value to the last; covariates continue to the last row. */
-function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: Grid): PanelSeries {
-  const indices = gridIndices(table, time, rows, grid);
-  const known = indices.filter((_, i) => !Number.isNaN(grid.all[rows[i]]));
-  if (known.length < grid.least) {
-    const message = `${table.source}, column "${grid.target}"${ofSeries(id)}: a forecast needs at least ${grid.least} values, got ${known.length}.`;
-    throw new UnrollError('data', message, { source: table.source, column: grid.target, series: id });
+/**
+ * Converts the rows of one series to one value for each period, from the first known target to the last. Future and static
+ * covariates continue to the last row.
+ */
+function toPanelSeries(
+  table: Table,
+  time: TimeColumn,
+  { id, rows }: SeriesRows,
+  options: SeriesOptions,
+): PanelSeries {
+  const { target, targets, covariates, minValues } = options;
+  const indices = gridIndices(table, time, rows, options);
+  const known = indices.filter((_, i) => !Number.isNaN(targets[rows[i]]));
+  if (known.length < minValues) {
+    const message = `${table.source}, column "${target}"${ofSeries(id)}: a forecast needs at least ${minValues} values, got ${known.length}.`;
+    throw new UnrollError('data', message, { source: table.source, column: target, series: id });
   }
   const offset = known[0] ?? indices[0];
   const last = known.at(-1) ?? offset - 1;
@@ -317,8 +347,8 @@ function placed(table: Table, time: TimeColumn, { id, rows }: SeriesRows, grid: 
   return {
     id,
     offset,
-    values: onGrid(grid.all, last),
-    covariates: grid.covariates.map(({ cells, role }) =>
+    values: onGrid(targets, last),
+    covariates: covariates.map(({ cells, role }) =>
       onGrid(cells, role === 'past' ? last : indices[indices.length - 1]),
     ),
   };
@@ -339,8 +369,9 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
   }
 }
 
-function partNotes(given: Table, { name, values, format }: TimeColumn): string[] {
-  if (name === 'row' || given.columns.some((each) => each.name === name)) return [];
+/** Returns a note if the times were combined from several columns. */
+function timePartNotes(rawTable: Table, { name, values, format }: TimeColumn): string[] {
+  if (name === 'row' || rawTable.columns.some((each) => each.name === name)) return [];
   const columns = name
     .split(',')
     .map((part) => part.trim())
@@ -350,12 +381,13 @@ function partNotes(given: Table, { name, values, format }: TimeColumn): string[]
   ];
 }
 
-function orderNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
-  const sorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]));
-  return sorted ? [] : [`The rows were sorted by "${time.name}".`];
+/** Returns a note if the rows were not sorted by time. */
+function sortNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
+  const isSorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]));
+  return isSorted ? [] : [`The rows were sorted by "${time.name}".`];
 }
 
-/** A note if the times of monthly rows fall on different days, such as the last trading day of each month. */
+/** Returns a note if the times of monthly rows fall on different days, such as the last trading day of each month. */
 function monthNotes({ name, values, format }: TimeColumn, frequency: Frequency, start: number): string[] {
   if (frequency.unit !== 'month') return [];
   const asMonth = (value: number) =>
@@ -363,26 +395,35 @@ function monthNotes({ name, values, format }: TimeColumn, frequency: Frequency, 
   const moved = values.find((value) => asMonth(value) !== value);
   if (moved === undefined) return [];
   const { day = 1 } = frequency;
-  const what = day === 31 ? 'the last days' : day === 1 ? 'the first days' : `day ${day}`;
+  const dayText = day === 31 ? 'the last days' : day === 1 ? 'the first days' : `day ${day}`;
   return [
-    `The times of "${name}" fall on different days of the month and are read as ${what} of their months, for example ` +
+    `The times of "${name}" fall on different days of the month and are read as ${dayText} of their months, for example ` +
       `${formatTime(moved, format)} as ${formatTime(asMonth(moved), format)}.`,
   ];
 }
 
-/** A note on dropped rows without a target at either end; later ones are kept if there are future covariates. */
-function outsideNotes(table: Table, panel: Panel, time: TimeColumn, groups: readonly SeriesRows[]): string[] {
-  const future = panel.covariates.some(({ role }) => role === 'future');
-  const outside = groups.flatMap(({ rows }, g) => {
+/**
+ * Returns a note on the leading and trailing rows without a target, which were dropped. If there are future covariates,
+ * trailing rows are kept.
+ */
+function droppedRowNotes(
+  table: Table,
+  panel: Panel,
+  time: TimeColumn,
+  groups: readonly SeriesRows[],
+): string[] {
+  const hasFuture = panel.covariates.some(({ role }) => role === 'future');
+  const dropped = groups.flatMap(({ rows }, g) => {
     const series = panel.series[g];
     const indices = gridIndices(table, time, rows, panel);
-    return indices.filter((index) => index < series.offset || (!future && index >= endOf(series)));
+    return indices.filter((index) => index < series.offset || (!hasFuture && index >= endOf(series)));
   }).length;
-  if (outside === 0) return [];
-  const are = outside === 1 ? 'row without a value was' : 'rows without values were';
-  return [`${outside} leading or trailing ${are} dropped.`];
+  if (dropped === 0) return [];
+  const rows = dropped === 1 ? 'row without a value was' : 'rows without values were';
+  return [`${dropped} leading or trailing ${rows} dropped.`];
 }
 
+/** Returns a note on missing target values within the series. */
 function gapNotes(panel: Panel): string[] {
   const gaps = panel.series.flatMap(({ id, offset, values }) =>
     Array.from(values.keys())
@@ -391,7 +432,7 @@ function gapNotes(panel: Panel): string[] {
   );
   if (gaps.length === 0) return [];
   const rest = gaps.length > 3 ? `, and ${gaps.length - 3} more` : '';
-  const are = gaps.length === 1 ? 'value is' : 'values are';
-  const what = 'the network uses past values instead, and metrics ignore them';
-  return [`${gaps.length} ${are} missing (${gaps.slice(0, 3).join(', ')}${rest}): ${what}.`];
+  const values = gaps.length === 1 ? 'value is' : 'values are';
+  const effect = 'the network uses past values instead, and metrics ignore them';
+  return [`${gaps.length} ${values} missing (${gaps.slice(0, 3).join(', ')}${rest}): ${effect}.`];
 }

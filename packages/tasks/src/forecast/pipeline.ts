@@ -1,6 +1,6 @@
 /**
- * The content of `pipeline.json`: everything that a saved model needs to forecast, except the weights. Missing numbers are
- * null.
+ * The content of `pipeline.json`: everything that a saved model needs to forecast, except the weights. NaN and infinities are
+ * stored as null.
  */
 import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
 import { baselines, type Score } from './backtest.js';
@@ -18,32 +18,38 @@ export interface Pipeline {
   format: typeof PIPELINE_FORMAT;
   /** The query that produced the training rows; it also runs on the files to predict from. */
   sql?: string | undefined;
-  /** How to read the file, if set by the user. */
+  /** How the training file was read, if set by the user; other files are read the same way. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
-  /** A baseline's name, or the network's cell. */
+  /** The name of a baseline, or the cell of the networks. */
   model: string;
-  /** The best baseline, for series that are too short for a network. */
+  /** The best baseline, which forecasts series that are too short for a network. */
   fallback: string;
   target: string;
   time: { name: string; format: TimeFormat };
+  /** The series column; null if the table is one series. */
   idColumn: string | null;
   frequency: Frequency;
+  /** Time of grid index 0. */
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
   plan: Pick<ForecastPlan, 'horizon' | 'chunk' | 'season' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'>;
   head: HeadName;
+  /** Probabilities of the intervals. */
   levels: number[];
-  /** For each network: whether it sees the absolute size of changes, and the channels of its covariates. */
+  /** For each network: whether it has the second input channel (transform.ts), and the channels of its covariates. */
   views: { absolute: boolean; channels: ChannelConfig[] }[];
   series: {
     id: string;
-    /** One for each view; null if the series was too short. */
+    /** The transform for each network; null if the series was too short. */
     transforms: (TransformConfig | null)[];
+    /** Scale of the interval margins (calibration.ts). */
     unit: number;
+    /** Values below this are raised to it before the logarithm. */
     floor: number;
   }[];
-  /** [level][step], of the model and of the fallback. */
+  /** Interval margins of the model, by [level][step]. */
   margins: (number | null)[][];
+  /** Interval margins of the fallback, by [level][step]. */
   fallbackMargins: (number | null)[][];
   /** The last rows of the training data. */
   history: { id: string; offset: number; values: (number | null)[]; covariates: (number | null)[][] }[];
@@ -55,7 +61,7 @@ const toJsonNumbers = (values: Iterable<number>): (number | null)[] =>
 export const fromJsonNumbers = (values: readonly (number | null)[]): Float64Array =>
   Float64Array.from(values, (value) => value ?? Number.NaN);
 
-/** The last `rows` rows of each series. */
+/** Returns the last `rows` rows of each series. */
 function historyOf(panel: Panel, rows: number): Pipeline['history'] {
   return panel.series.map(({ id, offset, values, covariates }) => {
     const skipped = Math.max(0, values.length - rows);
@@ -68,7 +74,7 @@ function historyOf(panel: Panel, rows: number): Pipeline['history'] {
   });
 }
 
-/** The panel of the stored rows. */
+/** Returns the stored rows as a panel. */
 export function storedPanel(pipeline: Pipeline): Panel {
   const { target, time, idColumn, frequency, start, covariates, history } = pipeline;
   return {
@@ -91,12 +97,13 @@ export function storedPanel(pipeline: Pipeline): Panel {
   };
 }
 
-/** The results of a run that make up a model. */
+/** The results of a run from which a model is made. */
 export interface ModelParts {
   panel: Panel;
   plan: ForecastPlan;
   levels: readonly number[];
   head: HeadName;
+  /** The leaderboard, best first. */
   scores: readonly Score[];
   /** Null if a baseline won. */
   networks: readonly FittedNetwork[] | null;
@@ -105,14 +112,15 @@ export interface ModelParts {
   scale: ScoreScale;
 }
 
+/** Returns the content of pipeline.json for a new model. */
 export function pipelineOf(parts: ModelParts): Pipeline {
   const { panel, plan, levels, head, scores, calibrations } = parts;
-  const rules = baselines(plan);
+  const baselineNames = baselines(plan);
   const [{ model }] = scores;
-  const fallback = scores.find((score) => rules.has(score.model))!.model; // every leaderboard has baselines
+  const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  // Drift also needs the first row.
+  // The baseline drift also needs the first row.
   const rows = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
   const { target, time, idColumn, frequency, start } = panel;
   const { horizon, chunk, season, lag, window, log, scaler, calendar = [] } = plan;
@@ -126,24 +134,24 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     plan: { horizon, chunk, season, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
-    ...trainedParts(parts),
+    ...fittedParts(parts),
     margins: marginsOf(model),
     fallbackMargins: marginsOf(fallback),
     history: historyOf(panel, rows),
   };
 }
 
-/** The fitted parts of each network and series. */
-function trainedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
-  const trained = networks ?? [];
+/** Returns the fitted parameters of each network and series. */
+function fittedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
+  const trainedNetworks = networks ?? [];
   return {
-    views: trained.map(({ plan, encoder }) => ({
+    views: trainedNetworks.map(({ plan, encoder }) => ({
       absolute: plan.absolute,
       channels: encoder.config.channels,
     })),
     series: panel.series.map(({ id }, s) => ({
       id,
-      transforms: trained.map(({ encoder }) => encoder.config.transforms[s]),
+      transforms: trainedNetworks.map(({ encoder }) => encoder.config.transforms[s]),
       unit: scale.units[s],
       floor: scale.floors[s],
     })),

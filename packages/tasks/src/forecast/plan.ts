@@ -1,26 +1,26 @@
 /**
- * Plans a run: chooses season, log transform, window and backtest origins from the training rows. Rows after the first
- * backtest origin are only counted, so the plan leaks nothing from the backtest.
+ * Plans a run: chooses the season, scaling, window and backtest origins. The values of the rows after the first backtest
+ * origin do not influence these choices, so nothing leaks from the backtest.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { inferSeason } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
 import type { NetworkPlan } from './encoder.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
-import { filled, knownAhead, ofSeries } from './rows.js';
-import { changeAhead, warmUp } from './transform.js';
+import { fillGaps, ofSeries, rowsWithKnownHorizon } from './rows.js';
+import { changePerSeason, warmUp } from './transform.js';
 
 export interface PlanOptions {
-  /** Rows to forecast. */
+  /** Number of rows to forecast. */
   horizon: number;
-  /** Rows in a season; 1 for none. Default: inferred. */
+  /** Rows in a season, such as 12 for monthly rows; 1 for none. Default: inferred. */
   season?: number;
-  /** Input rows of the network. Default: one season, or more if the history is long. */
+  /** Input rows of the network. Default: one season, or more if there are many rows. */
   window?: number;
   /**
-   * How values are scaled: differences (`changes`), differences of logarithms (`log`), statistics of the series' training
-   * rows (`standard`, `robust`, `minmax`), or statistics of each window (`instance`). Default: `changes`, or `log` if the
-   * variation grows with the level.
+   * How values are scaled: by differences (`changes`), differences of logarithms (`log`), statistics of the training rows of
+   * each series (`standard`, `robust`, `minmax`), or statistics of each window (`instance`). Default: `changes`, or `log` if
+   * the variation grows with the level.
    */
   scaler?: ScalerName;
   /** `direct` forecasts all horizon steps at once; `recursive` feeds each step back as input to the next. Default `direct`. */
@@ -30,7 +30,7 @@ export interface PlanOptions {
    * vary between rows and are covered twice by the training rows. Default `none`.
    */
   calendar?: CalendarOption;
-  /** Backtest forecasts. Default: up to four within the last third of the rows, more for long series. */
+  /** Number of backtest origins. Default: up to four within the last third of the rows, more for long series. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
   step?: number;
@@ -43,23 +43,24 @@ export const SCALERS = ['changes', 'log', 'standard', 'robust', 'minmax', 'insta
 export type ScalerName = (typeof SCALERS)[number];
 
 export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
-  /** Horizon steps of one network output (horizon chunk); longer horizons feed forecasts back as input. */
+  /** Horizon chunk: the steps of one network output. Longer horizons are forecast recursively. */
   chunk: number;
   /** Grid index of the first row after the training rows of the backtest. */
   cut: number;
-  /** Grid indices of the backtest origins: the rows before each are known. */
+  /** Grid indices of the backtest origins. Only the rows before an origin are used to forecast from it. */
   origins: number[];
 }
 
-/** A network needs at least this many training pairs. */
+/** Minimum number of training pairs of a network. */
 const MIN_PAIRS = 8;
-/** Share of the series that must be long enough for the window. */
-const MOST_SERIES = 0.8;
+/** Minimum share of the series that are long enough for the window. */
+const MIN_SERIES_SHARE = 0.8;
 
 /**
- * Plans the whole run.
+ * Plans a run.
+ * @param options `counts`: whether the head is `negbin`
  * @throws UnrollError `value` for options that are not positive integers, `data` if the series are too short for the
- *   horizon; `data.longest` is then the longest possible horizon
+ *   horizon; `data.longest` is the longest possible horizon
  */
 export function planForecast(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan {
   checkScaler(options);
@@ -68,31 +69,37 @@ export function planForecast(panel: Panel, options: PlanOptions & { counts?: boo
     throw valueError(`decoding must be one of ${DECODINGS.join(', ')}, got "${decoding}".`, { decoding });
   }
   for (const name of ['horizon', 'season', 'window', 'windows', 'step'] as const)
-    checkCount(name, options[name]);
+    checkPositiveInteger(name, options[name]);
   const plan = tryPlan(panel, options);
   if (plan !== null)
     return { ...plan, calendar: chooseCalendar(panel, options.calendar ?? 'none', plan.cut) };
   const rows = Math.max(...panel.series.map(({ values }) => values.length));
   let longest = Math.min(options.horizon - 1, rows);
   while (longest > 0 && tryPlan(panel, { ...options, horizon: longest }) === null) longest--;
-  const also = Object.entries({ window: options.window, windows: options.windows, season: options.season })
+  const settings = Object.entries({
+    window: options.window,
+    windows: options.windows,
+    season: options.season,
+  })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`);
-  const have =
+  const length =
     panel.series.length === 1 ? `The series has ${rows} rows` : `The series have at most ${rows} rows`;
-  const gaps = panel.series.some(({ values }) => values.some(Number.isNaN));
-  const few = gaps ? `and too few consecutive values of "${panel.target}"` : 'too few';
-  const allowed = longest > 0 ? `The longest possible horizon is ${longest}.` : 'Provide more rows.';
-  const fill = gaps ? ' Fill the gaps, or remove rows that never have a value, such as weekends.' : '';
+  const hasGaps = panel.series.some(({ values }) => values.some(Number.isNaN));
+  const problem = hasGaps ? `and too few consecutive values of "${panel.target}"` : 'too few';
+  const advice = longest > 0 ? `The longest possible horizon is ${longest}.` : 'Provide more rows.';
+  const gapAdvice = hasGaps
+    ? ' Fill the gaps, or remove rows that never have a value, such as weekends.'
+    : '';
   throw new UnrollError(
     'data',
-    `${have}, ${few} to train and backtest a forecast of horizon ${options.horizon}` +
-      `${also.length > 0 ? ` with ${also.join(' and ')}` : ''}. ${allowed}${fill}`,
+    `${length}, ${problem} to train and backtest a forecast of horizon ${options.horizon}` +
+      `${settings.length > 0 ? ` with ${settings.join(' and ')}` : ''}. ${advice}${gapAdvice}`,
     { rows, horizon: options.horizon, longest },
   );
 }
 
-function checkCount(name: string, value: number | undefined): void {
+function checkPositiveInteger(name: string, value: number | undefined): void {
   if (value === undefined || (Number.isInteger(value) && value >= 1)) return;
   throw valueError(`${name} must be a positive integer, got ${value}.`, { option: name, value });
 }
@@ -102,16 +109,20 @@ function checkScaler({ scaler, counts }: PlanOptions & { counts?: boolean }): vo
   if (!SCALERS.includes(scaler)) {
     throw valueError(`scaler must be one of ${SCALERS.join(', ')}, got "${scaler}".`, { scaler });
   }
-  if (counts) throw valueError('The head negbin uses its own scaling: remove the scaler option.', { scaler });
+  if (counts)
+    throw valueError('The option scaler cannot be used with the head negbin, which has its own scaling.', {
+      scaler,
+    });
 }
 
+/** Returns the plan with the most backtest origins that the data allows; null if it allows none. */
 function tryPlan(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan | null {
   const { horizon, step = horizon } = options;
   const end = panelEnd(panel);
   const span = end - Math.min(...panel.series.map(({ offset }) => offset));
-  const third = Math.floor((span / 3 - horizon) / step) + 1;
-  const most = options.windows ?? Math.max(1, Math.min(usualWindows(span), third));
-  for (let windows = most; windows >= (options.windows ?? 1); windows--) {
+  const windowsInLastThird = Math.floor((span / 3 - horizon) / step) + 1;
+  const maxWindows = options.windows ?? Math.max(1, Math.min(defaultWindows(span), windowsInLastThird));
+  for (let windows = maxWindows; windows >= (options.windows ?? 1); windows--) {
     const cut = end - horizon - (windows - 1) * step;
     const training = panel.series
       .map((series) => knownBefore(series, cut))
@@ -124,146 +135,162 @@ function tryPlan(panel: Panel, options: PlanOptions & { counts?: boolean }): For
   return null;
 }
 
-/** Four, or one for every 200 rows of a long series, at most 20: more forecasts make the scores of a long series reliable. */
-const usualWindows = (rows: number): number => Math.max(4, Math.min(20, Math.floor(rows / 200)));
+/** Returns the default number of backtest origins: one for every 200 rows, between 4 and 20. */
+const defaultWindows = (rows: number): number => Math.max(4, Math.min(20, Math.floor(rows / 200)));
 
-/** The values of a series before a grid index, without trailing gaps. */
+/** Returns the values of a series before grid index `cut`, without trailing gaps. */
 function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array {
   let length = Math.min(values.length, Math.max(0, cut - offset));
   while (length > 0 && Number.isNaN(values[length - 1])) length--;
   return values.slice(0, length);
 }
 
-type Choice = Omit<ForecastPlan, 'cut' | 'origins'>;
+/** A plan without the backtest. */
+type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins'>;
 
+/** Chooses season, scaler, lag and window from the training rows. Returns null if there are too few rows. */
 function chooseTransform(
   panel: Panel,
   training: readonly Float64Array[],
   options: PlanOptions & { counts?: boolean },
-): Choice | null {
+): TransformChoice | null {
   const { horizon, decoding } = options;
   const chunk = decoding === 'recursive' ? 1 : horizon;
   const season = options.season ?? commonSeason(panel, training);
   const { scaler, log } = chooseScaler(panel, training, season, options);
-  const whole = training.map((values) => filled(values, season));
-  const scaled = log ? whole.map((values) => values.map(Math.log)) : whole;
-  for (const lag of scaler === 'changes' ? lagsByMerit(scaled, season, horizon) : [1]) {
+  const withoutGaps = training.map((values) => fillGaps(values, season));
+  const z = log ? withoutGaps.map((values) => values.map(Math.log)) : withoutGaps;
+  for (const lag of scaler === 'changes' ? rankLags(z, season, horizon) : [1]) {
     const choice = withWindow(training, { scaler, horizon, chunk, season, lag, log }, options.window);
     if (choice !== null) return choice;
   }
   return null;
 }
 
+/** Returns the scaler of the options or else the default one, and whether to take logarithms. */
 function chooseScaler(
   panel: Panel,
   training: readonly Float64Array[],
   season: number,
   { scaler, counts }: PlanOptions & { counts?: boolean },
-): Pick<Choice, 'scaler' | 'log'> {
+): Pick<TransformChoice, 'scaler' | 'log'> {
   if (counts) return { scaler: 'counts', log: false };
   if (scaler === undefined) return { scaler: 'changes', log: needsLog(training, season) };
   if (scaler !== 'log') return { scaler, log: false };
-  const low = panel.series.find(({ values }) => values.some((value) => value <= 0));
-  if (low === undefined) return { scaler: 'changes', log: true };
+  const nonPositive = panel.series.find(({ values }) => values.some((value) => value <= 0));
+  if (nonPositive === undefined) return { scaler: 'changes', log: true };
   throw valueError(
-    `The scaler log needs positive values, got zero or negative values in "${panel.target}"${ofSeries(low.id)}. Choose ` +
+    `The scaler log needs positive values, got zero or negative values in "${panel.target}"${ofSeries(nonPositive.id)}. Choose ` +
       'another scaler.',
-    { scaler, series: low.id },
+    { scaler, series: nonPositive.id },
   );
 }
 
-/** The longest window, up to the default, that leaves enough training pairs; null if there is none. */
+/**
+ * Returns the choice with the longest window that leaves enough training pairs, at most the default length. Null if no
+ * window does.
+ * @param wanted the window of the options, which is then the only one tried
+ */
 function withWindow(
   training: readonly Float64Array[],
-  choice: Omit<Choice, 'window'>,
+  choice: Omit<TransformChoice, 'window'>,
   wanted: number | undefined,
-): Choice | null {
-  const longest = Math.max(...training.map((values) => values.length));
-  const usual = wanted ?? defaultWindow(choice.season, longest, choice.horizon);
-  const least = wanted ?? (choice.lag > 1 ? Math.min(choice.lag, 4) : 1);
-  for (let window = usual; window >= least; window--) {
-    if (fits(training, { ...choice, window })) return { ...choice, window };
+): TransformChoice | null {
+  const trainingRows = Math.max(...training.map((values) => values.length));
+  const longest = wanted ?? defaultWindow(choice.season, trainingRows, choice.horizon);
+  const shortest = wanted ?? (choice.lag > 1 ? Math.min(choice.lag, 4) : 1);
+  for (let window = longest; window >= shortest; window--) {
+    if (hasEnoughPairs(training, { ...choice, window })) return { ...choice, window };
   }
   return null;
 }
 
-/** Origins per series on which the lags are compared. */
-const MOST_COMPARED = 200;
+/** Maximum number of origins per series at which the lags are compared. */
+const MAX_COMPARED_ORIGINS = 200;
 
 /**
- * The candidate lags (the season, and 1), best first: the better one has the lower error in most series for a network that
- * outputs 0. With the season as lag, this is the seasonal naive forecast shifted by the latest change; with lag 1, the
- * naive forecast.
+ * Returns the candidate lags, the season and 1, best first. The better lag is the one with the lower error in most series for a
+ * network that outputs 0. With the season as lag, such a network forecasts the value one season earlier plus the latest
+ * change; with lag 1, it forecasts the last value.
+ * @param training the training values of each series, or their logarithms
  */
-function lagsByMerit(training: readonly Float64Array[], season: number, horizon: number): number[] {
+function rankLags(training: readonly Float64Array[], season: number, horizon: number): number[] {
   if (season === 1) return [1];
-  const every = Math.ceil(training.length / 50);
-  const compared = training.filter((values, i) => i % every === 0 && values.length > 2 * season + horizon);
-  const better = compared.filter(
-    (values) => restingError(values, season, season, horizon) <= restingError(values, 1, season, horizon),
+  const stride = Math.ceil(training.length / 50);
+  const compared = training.filter((values, i) => i % stride === 0 && values.length > 2 * season + horizon);
+  const seasonalBetter = compared.filter(
+    (values) =>
+      zeroOutputError(values, season, season, horizon) <= zeroOutputError(values, 1, season, horizon),
   );
-  return better.length * 2 >= compared.length ? [season, 1] : [1, season];
+  return seasonalBetter.length * 2 >= compared.length ? [season, 1] : [1, season];
 }
 
-function restingError(z: Float64Array, lag: number, season: number, horizon: number): number {
+/** Returns the sum of squared errors of a network that outputs 0. */
+function zeroOutputError(z: Float64Array, lag: number, season: number, horizon: number): number {
   const origins = z.length - horizon - season;
-  const every = Math.ceil(origins / MOST_COMPARED);
+  const stride = Math.ceil(origins / MAX_COMPARED_ORIGINS);
   let total = 0;
-  for (let t = season; t + horizon < z.length; t += every) {
+  for (let t = season; t + horizon < z.length; t += stride) {
     for (let k = 1; k <= horizon; k++) {
       const latest = lag === 1 ? z[t] : z[t] - z[t - lag];
       const seasons = lag === 1 ? 1 : Math.ceil(k / lag);
-      total += (seasons * (changeAhead({ z, lag }, t, k) - latest)) ** 2;
+      total += (seasons * (changePerSeason({ z, lag }, t, k) - latest)) ** 2;
     }
   }
   return total;
 }
 
-/** True if there are enough training pairs, and nearly all series have some. */
-function fits(training: readonly Float64Array[], choice: Choice): boolean {
-  const pairs = training.map((values) => knownAhead(values, warmUp(choice), choice.horizon).length);
+/** Returns whether there are enough training pairs, and most series have at least one. */
+function hasEnoughPairs(training: readonly Float64Array[], choice: TransformChoice): boolean {
+  const pairs = training.map((values) => rowsWithKnownHorizon(values, warmUp(choice), choice.horizon).length);
   const used = pairs.filter((count) => count > 0).length;
-  return pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MOST_SERIES;
+  return (
+    pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MIN_SERIES_SHARE
+  );
 }
 
-/** The most frequent season of at most 50 series. */
+/** Infers the season of up to 50 series and returns the most frequent one. */
 function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
-  const every = Math.ceil(training.length / 50);
+  const stride = Math.ceil(training.length / 50);
   const votes = new Map<number, number>();
-  for (const values of training.filter((_, i) => i % every === 0)) {
-    const season = inferSeason(filled(values, 1), panel.frequency);
+  for (const values of training.filter((_, i) => i % stride === 0)) {
+    const season = inferSeason(fillGaps(values, 1), panel.frequency);
     votes.set(season, (votes.get(season) ?? 0) + 1);
   }
   return [...votes].sort((a, b) => b[1] - a[1])[0][0];
 }
 
-/** Longest default window, in rows: longer windows train slowly. */
-const LONG = 96;
+/** Maximum default window, in rows. Longer windows train slowly. */
+const MAX_WINDOW = 96;
 
-/** The training rows must be this many times as long as the default window. */
-const TIMES_KNOWN = 20;
+/** The default window grows with the number of training rows: one row for every 20. */
+const TRAINING_ROWS_PER_WINDOW_ROW = 20;
 
 /**
- * At least 8 rows, and more if more rows are known. With a season: whole seasons, up to LONG rows. Without one, or if it is
- * longer than LONG: at least two horizons, at most LONG / 2 rows.
+ * Returns the default window: at least 8 rows, and more if there are many training rows. With a season, the window covers
+ * whole seasons and at most MAX_WINDOW rows. Without a season, or if the season is longer than MAX_WINDOW, it covers two
+ * horizons or more, but at most MAX_WINDOW / 2 rows.
  */
 function defaultWindow(season: number, trainingRows: number, horizon: number): number {
-  const known = Math.floor(trainingRows / TIMES_KNOWN);
-  if (season === 1 || season > LONG) return Math.max(8, Math.min(LONG / 2, Math.max(2 * horizon, known)));
-  const whole = season * Math.ceil(8 / season);
-  return whole * Math.max(1, Math.floor(Math.min(LONG, known) / whole));
+  const rows = Math.floor(trainingRows / TRAINING_ROWS_PER_WINDOW_ROW);
+  if (season === 1 || season > MAX_WINDOW)
+    return Math.max(8, Math.min(MAX_WINDOW / 2, Math.max(2 * horizon, rows)));
+  const shortest = season * Math.ceil(8 / season);
+  return shortest * Math.max(1, Math.floor(Math.min(MAX_WINDOW, rows) / shortest));
 }
 
-/** True if all training values are positive and the variation of most series grows with their level. */
+/** Returns whether all training values are positive and the variation of most series grows with their level. */
 function needsLog(training: readonly Float64Array[], season: number): boolean {
-  const whole = training.map((values) => filled(values, season));
-  if (!whole.every((values) => values.every((value) => value > 0))) return false;
-  return whole.filter((values) => growsWithLevel(values, season)).length > whole.length / 2;
+  const withoutGaps = training.map((values) => fillGaps(values, season));
+  if (!withoutGaps.every((values) => values.every((value) => value > 0))) return false;
+  const growing = withoutGaps.filter((values) => growsWithLevel(values, season));
+  return growing.length > withoutGaps.length / 2;
 }
 
 /**
- * True if the series is positive and its variation grows with its level, so a log transform stabilises the variance: the
- * slope of log(deviation) on log(mean) over blocks of one season (Guerrero 1993) is closer to 1 than to 0.
+ * Returns whether the series is positive and its variation grows with its level, so that a log transform stabilises the
+ * variance. The criterion is the slope of log(deviation) on log(mean) over blocks of one season (Guerrero 1993): it must be
+ * closer to 1 than to 0, with a correlation above 0.6.
  */
 export function growsWithLevel(values: Float64Array, season: number): boolean {
   if (!values.every((value) => value > 0)) return false;
@@ -279,9 +306,10 @@ export function growsWithLevel(values: Float64Array, season: number): boolean {
     variations.push(Math.log(deviation));
   }
   if (levels.length < 4) return false;
-  const shared = covariance(levels, variations);
-  const slope = shared / covariance(levels, levels);
-  const correlation = shared / Math.sqrt(covariance(levels, levels) * covariance(variations, variations));
+  const jointCovariance = covariance(levels, variations);
+  const slope = jointCovariance / covariance(levels, levels);
+  const correlation =
+    jointCovariance / Math.sqrt(covariance(levels, levels) * covariance(variations, variations));
   return slope > 0.5 && correlation > 0.6;
 }
 

@@ -1,79 +1,82 @@
-/** Reads a table for a saved model: like the training rows, and appended to the rows stored with the model. */
+/** Reads a table for a saved model in the same way as the training rows, and appends it to the stored rows. */
 import { UnrollError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { checkCounts } from './counts.js';
-import { afterStored } from './history.js';
+import { prependStoredRows } from './history.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type Pipeline, storedPanel } from './pipeline.js';
 
-/** How to read the times of a table, if not like the training rows. */
+/** How to read the times of a table. Default: as in training. */
 export type TimeReading = Pick<PanelOptions, 'dates' | 'timezone'>;
 
-/** Options that read a table like the training rows. */
+/** Returns the options that read a table in the same way as the training rows. */
 export function panelOptionsOf({ target, time, idColumn, frequency, covariates }: Pipeline): PanelOptions {
-  const named = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
+  const namesOf = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
   return {
     target,
     frequency,
-    ...(isCounted(time) ? {} : { time: time.name, timeFormat: time.format }),
+    ...(hasRowNumbers(time) ? {} : { time: time.name, timeFormat: time.format }),
     ...(idColumn === null ? {} : { series: idColumn }),
-    past: named('past'),
-    future: named('future'),
-    static: named('static'),
+    past: namesOf('past'),
+    future: namesOf('future'),
+    static: namesOf('static'),
   };
 }
 
-/** True if the training table had no times: its rows are numbered from 1, so other rows cannot be appended. */
-export const isCounted = (time: Pipeline['time']): boolean =>
+/**
+ * Returns whether the training table had no times. Its rows are numbered from 1, so it is unknown whether other rows are
+ * newer, and they are not appended.
+ */
+export const hasRowNumbers = (time: Pipeline['time']): boolean =>
   time.name === 'row' && time.format.template === 'number';
 
-/** The table as a panel, appended to the stored rows. */
+/** Reads a table as a panel and appends it to the stored rows. */
 export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading = {}): Panel {
   const stored = storedPanel(pipeline);
-  const known = new Set(stored.series.map(({ id }) => id));
-  const counted = isCounted(pipeline.time);
-  const least = (id: string) => (known.has(id) && !counted ? 0 : 2);
-  const given = panelFromTable(table, { ...panelOptionsOf(pipeline), ...reading }, least);
-  if (pipeline.plan.scaler === 'counts') checkCounts(given);
-  const renumbered = withKnownCategories(pipeline, given);
-  if (counted) return renumbered;
-  const { panel, notes } = afterStored(renumbered, stored);
+  const storedIds = new Set(stored.series.map(({ id }) => id));
+  const hasTimes = !hasRowNumbers(pipeline.time);
+  const minValues = (id: string) => (storedIds.has(id) && hasTimes ? 0 : 2);
+  const newPanel = panelFromTable(table, { ...panelOptionsOf(pipeline), ...reading }, minValues);
+  if (pipeline.plan.scaler === 'counts') checkCounts(newPanel);
+  const encoded = withTrainingCategories(pipeline, newPanel);
+  if (!hasTimes) return encoded;
+  const { panel, notes } = prependStoredRows(encoded, stored);
   return { ...panel, notes: [...panel.notes, ...notes] };
 }
 
-/** Numbers the categories as in training; one not seen in training becomes -1, which differs from missing. */
-function withKnownCategories({ covariates }: Pipeline, panel: Panel): Panel {
+/** Replaces category indices by those of training. A category that was not seen in training gets -1; missing stays NaN. */
+function withTrainingCategories({ covariates }: Pipeline, panel: Panel): Panel {
   const notes: string[] = [];
-  const numbers = covariates.map(({ name, categories: known }, c) => {
+  const newIndices = covariates.map(({ name, categories: known }, c) => {
     const found = panel.covariates[c].categories;
     if (known === null && found === null) return null;
     if (known === null || found === null) {
-      const [was, is] = known === null ? ['numbers', 'text'] : ['text', 'numbers'];
+      const [expected, got] = known === null ? ['numbers', 'text'] : ['text', 'numbers'];
       throw new UnrollError(
         'data',
-        `${panel.source}, column "${name}" must hold ${was} as in training, got ${is}.`,
+        `${panel.source}, column "${name}" must hold ${expected} as in training, got ${got}.`,
         { column: name },
       );
     }
-    const unknown = found.filter((word) => !known.includes(word));
+    const unknown = found.filter((category) => !known.includes(category));
     if (unknown.length > 0) notes.push(unknownNote(name, unknown, known));
-    return found.map((word) => known.indexOf(word));
+    return found.map((category) => known.indexOf(category));
   });
-  const renumbered = (cells: Float64Array, own: readonly number[] | null) =>
-    own === null ? cells : cells.map((value) => own[value] ?? Number.NaN);
+  const renumber = (cells: Float64Array, indices: readonly number[] | null) =>
+    indices === null ? cells : cells.map((value) => indices[value] ?? Number.NaN);
   return {
     ...panel,
     notes: [...panel.notes, ...notes],
     covariates: panel.covariates.map((each, c) => ({ ...each, categories: covariates[c].categories })),
     series: panel.series.map((series) => ({
       ...series,
-      covariates: series.covariates.map((cells, c) => renumbered(cells, numbers[c])),
+      covariates: series.covariates.map((cells, c) => renumber(cells, newIndices[c])),
     })),
   };
 }
 
 function unknownNote(name: string, unknown: readonly string[], known: readonly string[]): string {
-  const words = unknown.slice(0, 3).map((word) => `"${word}"`);
+  const examples = unknown.slice(0, 3).map((category) => `"${category}"`);
   const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
-  return `Column "${name}": ${words.join(', ')}${more} not seen in training (known: ${known.join(', ')}); encoded as "unknown".`;
+  return `Column "${name}": ${examples.join(', ')}${more} not seen in training (known: ${known.join(', ')}); encoded as "unknown".`;
 }

@@ -1,61 +1,64 @@
 /**
- * Forecasts beyond the horizon chunk of a network: each chunk is appended to the series as if it were observed, and the
- * network forecasts the next one from there.
+ * Recursive forecasts beyond the horizon chunk of a network. Each forecast chunk is appended to the series as if it were
+ * observed, and the network forecasts the next chunk.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import type { Panel, PanelSeries } from './panel.js';
-import { filled } from './rows.js';
+import { fillGaps } from './rows.js';
 
 /** Forecast origins, and the panel that they refer to. */
 export interface ForecastOrigins {
   panel: Panel;
   origins: readonly Origin[];
-  /** For each series of this panel, the index of the series in the original panel that it extends. */
+  /** For each series of `panel`, the index of the series in the original panel that it extends. */
   sources: readonly number[];
 }
 
-export interface RollOptions {
-  /** Rows to forecast. */
+export interface RollOutOptions {
+  /** Number of rows to forecast. */
   horizon: number;
-  /** Horizon steps of one network output. */
+  /** Number of horizon steps of one network output. */
   chunk: number;
-  /** Rows that a network needs before an origin. */
+  /** Number of rows that a network needs before an origin. */
   rows: number;
   season: number;
 }
 
-/** Forecasts [horizon] at each origin; `forecastChunk` forecasts the first `chunk` steps. */
+/**
+ * Forecasts `horizon` steps from each origin, one chunk at a time.
+ * @param forecastChunk forecasts `chunk` steps from each of the given origins
+ */
 export async function rollOut(
   panel: Panel,
   origins: readonly Origin[],
-  options: RollOptions,
+  options: RollOutOptions,
   forecastChunk: (from: ForecastOrigins) => Promise<Intervals[]>,
 ): Promise<Intervals[]> {
   const { horizon, chunk } = options;
-  let from: ForecastOrigins = { panel, origins, sources: panel.series.map((_, series) => series) };
-  const chunks = [await forecastChunk(from)];
+  let current: ForecastOrigins = { panel, origins, sources: panel.series.map((_, series) => series) };
+  const chunks = [await forecastChunk(current)];
   while (chunks.length * chunk < horizon) {
-    from = withNextRows(from, chunks[chunks.length - 1], options);
-    chunks.push(await forecastChunk(from));
+    current = advanceOrigins(current, chunks[chunks.length - 1], options);
+    chunks.push(await forecastChunk(current));
   }
   return origins.map((_, n) =>
-    joined(
+    joinChunks(
       chunks.map((each) => each[n]),
       horizon,
     ),
   );
 }
 
-/** The origins one chunk later: the means (or medians) of the forecast serve as observed values. */
-function withNextRows(
+/** Moves the origins to the end of the last chunk. The forecast means (or medians) serve as observed values. */
+function advanceOrigins(
   { panel, origins, sources }: ForecastOrigins,
   forecasts: readonly Intervals[],
-  options: RollOptions,
+  options: RollOutOptions,
 ): ForecastOrigins {
   const series = origins.map(({ series, origin }, n) => {
     const { mean, median } = forecasts[n];
-    return extended(panel, panel.series[series], origin, mean ?? median, options);
+    return extendSeries(panel, panel.series[series], origin, mean ?? median, options);
   });
   return {
     panel: { ...panel, series },
@@ -64,31 +67,34 @@ function withNextRows(
   };
 }
 
-/** The last rows of a series before an origin, followed by the forecast. */
-function extended(
+/** Returns the last rows of a series before an origin, followed by the forecast. */
+function extendSeries(
   panel: Panel,
   { id, offset, values, covariates }: PanelSeries,
   origin: number,
   forecast: Float64Array,
-  { rows, season, chunk }: RollOptions,
+  { rows, season, chunk }: RollOutOptions,
 ): PanelSeries {
-  const known = origin - offset;
-  const first = Math.max(0, known - rows - season);
-  const history = filled(values.slice(0, known), season).subarray(first);
+  const rowsBefore = origin - offset;
+  const first = Math.max(0, rowsBefore - rows - season);
+  const history = fillGaps(values.slice(0, rowsBefore), season).subarray(first);
   const length = history.length + forecast.length;
   return {
     id,
     offset: offset + first,
     values: Float64Array.of(...history, ...forecast),
     covariates: covariates.map((cells, c) => {
-      const future = panel.covariates[c].role === 'future';
-      return section(cells.subarray(0, future ? cells.length : known), first, length + (future ? chunk : 0));
+      if (panel.covariates[c].role === 'future') return sliceCells(cells, first, length + chunk);
+      return sliceCells(cells.subarray(0, rowsBefore), first, length);
     }),
   };
 }
 
-/** `length` cells from `first`, NaN beyond the last. If the first is missing, the last known earlier value replaces it. */
-function section(cells: Float64Array, first: number, length: number): Float64Array {
+/**
+ * Returns `length` cells from index `first`, with NaN after the last cell. If the first cell is missing, it is replaced by the
+ * last known value before it.
+ */
+function sliceCells(cells: Float64Array, first: number, length: number): Float64Array {
   const out = new Float64Array(length).fill(Number.NaN);
   out.set(cells.subarray(first, first + length));
   if (Number.isNaN(out[0]))
@@ -96,25 +102,26 @@ function section(cells: Float64Array, first: number, length: number): Float64Arr
   return out;
 }
 
-function joined(chunks: readonly Intervals[], horizon: number): Intervals {
-  const whole = (part: (chunk: Intervals) => Float64Array) =>
+/** Concatenates the chunks of one forecast and keeps the first `horizon` steps. */
+function joinChunks(chunks: readonly Intervals[], horizon: number): Intervals {
+  const concat = (part: (chunk: Intervals) => Float64Array) =>
     Float64Array.from(chunks.flatMap((chunk) => [...part(chunk)])).slice(0, horizon);
   const [{ lower, mean }] = chunks as [Intervals];
   return {
-    median: whole((chunk) => chunk.median),
-    lower: lower.map((_, l) => whole((chunk) => chunk.lower[l])),
-    upper: lower.map((_, l) => whole((chunk) => chunk.upper[l])),
-    ...(mean && { mean: whole((chunk) => chunk.mean ?? chunk.median) }),
+    median: concat((chunk) => chunk.median),
+    lower: lower.map((_, l) => concat((chunk) => chunk.lower[l])),
+    upper: lower.map((_, l) => concat((chunk) => chunk.upper[l])),
+    ...(mean && { mean: concat((chunk) => chunk.mean ?? chunk.median) }),
   };
 }
 
-/** The panel with future covariates extended to `rows` rows after the target; unknown ones are NaN. */
+/** Extends the future covariates to `rows` rows after the last target value. Missing values are NaN. */
 export function withFutureCells(panel: Panel, rows: number): Panel {
   const series = panel.series.map((each) => ({
     ...each,
     covariates: each.covariates.map((cells, c) =>
       panel.covariates[c].role === 'future'
-        ? section(cells, 0, Math.max(cells.length, each.values.length + rows))
+        ? sliceCells(cells, 0, Math.max(cells.length, each.values.length + rows))
         : cells,
     ),
   }));

@@ -1,4 +1,4 @@
-/** Rows of one series: grouping, sorting, checks, placement on a regular time grid, and gaps. */
+/** Groups the rows of a table by series, checks their times, converts them to grid indices, and fills gaps. */
 import { RandomStream, UnrollError } from '@unroll/core';
 import {
   describeFrequency,
@@ -16,11 +16,11 @@ export interface SeriesRows {
   rows: number[];
 }
 
-/** ` of series "A"` for messages; empty if the table is one series. */
+/** Returns ` of series "A"` for messages; empty if the table is one series. */
 export const ofSeries = (id: string): string => (id === '' ? '' : ` of series "${id}"`);
 
-/** The names of the first three series, and the number of the others. */
-export const listed = (series: readonly { id: string }[]): string =>
+/** Returns the names of the first three series and the number of the others, as text. */
+export const listSeries = (series: readonly { id: string }[]): string =>
   series
     .slice(0, 3)
     .map(({ id }) => id || 'the series')
@@ -41,7 +41,11 @@ export function groupRows(time: TimeColumn, ids: readonly string[] | null, rowCo
   }));
 }
 
-/** @throws UnrollError `data` for a duplicate time within a series, with both lines */
+/**
+ * Checks that no time occurs twice in a series.
+ * @param hasIds whether the table has a series column
+ * @throws UnrollError `data` with both lines
+ */
 export function checkDuplicates(
   table: Table,
   time: TimeColumn,
@@ -51,10 +55,10 @@ export function checkDuplicates(
   for (let i = 1; i < rows.length; i++) {
     const [a, b] = [rows[i - 1], rows[i]];
     if (time.values[a] !== time.values[b]) continue;
-    const shown = formatTime(time.values[a], time.format);
+    const timeText = formatTime(time.values[a], time.format);
     throw new UnrollError(
       'data',
-      `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: duplicate time ${shown}${ofSeries(id)} in column ` +
+      `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: duplicate time ${timeText}${ofSeries(id)} in column ` +
         `"${time.name}". ${duplicateHint(time, time.values[a], hasIds)}`,
       { source: table.source, lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
     );
@@ -62,7 +66,7 @@ export function checkDuplicates(
 }
 
 function duplicateHint(time: TimeColumn, value: number, hasIds: boolean): string {
-  if (clocksGoBack(time, value))
+  if (mayBeClockChange(time, value))
     return 'When clocks go back, one hour occurs twice: write times with their offset, as in 2024-10-27T02:00+01:00.';
   const rule = 'Each time may occur once per series';
   return hasIds
@@ -70,16 +74,16 @@ function duplicateHint(time: TimeColumn, value: number, hasIds: boolean): string
     : `${rule}. If the table holds several series, name their column with the option series.`;
 }
 
-/** True for the early hours of a Sunday in spring or autumn, written without an offset. */
-function clocksGoBack({ format }: TimeColumn, time: number): boolean {
+/** Returns whether clocks may go back at this time: the early hours of a Sunday in spring or autumn, without an offset. */
+function mayBeClockChange({ format }: TimeColumn, time: number): boolean {
   const date = new Date(time);
-  const sunday = date.getUTCDay() === 0 && [3, 9, 10].includes(date.getUTCMonth());
-  return format.zone === null && /HH|hh/.test(format.template) && sunday && date.getUTCHours() < 4;
+  const isClockChangeDay = date.getUTCDay() === 0 && [3, 9, 10].includes(date.getUTCMonth());
+  return format.zone === null && /HH|hh/.test(format.template) && isClockChangeDay && date.getUTCHours() < 4;
 }
 
 /**
- * Grid indices of the sorted rows, on the grid that begins at `start`.
- * @throws UnrollError `data` for a time between two periods, or two times in one
+ * Returns the grid indices of the rows, which must be sorted by time. Index 0 is the time `start`.
+ * @throws UnrollError `data` if a time does not match the frequency, or two times lie in the same period
  */
 export function gridIndices(
   table: Table,
@@ -87,41 +91,41 @@ export function gridIndices(
   rows: readonly number[],
   { start, frequency }: { start: number; frequency: Frequency },
 ): number[] {
-  const shown = (row: number) => formatTime(time.values[row], time.format);
+  const timeText = (row: number) => formatTime(time.values[row], time.format);
   const fail = (message: string, ...lines: number[]) => {
     const where = `${table.source}, line${lines.length > 1 ? 's' : ''} ${lines.join(' and ')}, column "${time.name}"`;
     const data = { source: table.source, line: lines[0], column: time.name };
     return new UnrollError('data', `${where}: ${message}. Resample the rows to one frequency first.`, data);
   };
-  const wanted = describeFrequency(frequency);
+  const frequencyName = describeFrequency(frequency);
   const indices: number[] = [];
   for (const row of rows) {
     const index = periodsBetween(start, time.values[row], frequency);
     if (Math.abs(index - Math.round(index)) >= 1e-6)
-      throw fail(`${shown(row)} does not match the frequency (${wanted})`, table.lines[row]);
+      throw fail(`${timeText(row)} does not match the frequency (${frequencyName})`, table.lines[row]);
     const last = rows[indices.length - 1];
     if (indices.at(-1) === Math.round(index)) {
-      const both = `${shown(last)} and ${shown(row)} lie in the same period of the frequency (${wanted})`;
-      throw fail(both, table.lines[last], table.lines[row]);
+      const problem = `${timeText(last)} and ${timeText(row)} lie in the same period of the frequency (${frequencyName})`;
+      throw fail(problem, table.lines[last], table.lines[row]);
     }
     indices.push(Math.round(index));
   }
   return indices;
 }
 
-/** The rows from `first` that begin a run of `horizon` known values. */
-export function knownAhead(values: Float64Array, first: number, horizon: number): number[] {
+/** Returns the rows from `first` on at which `horizon` consecutive known values begin. */
+export function rowsWithKnownHorizon(values: Float64Array, first: number, horizon: number): number[] {
   const rows: number[] = [];
-  let known = 0;
+  let runLength = 0;
   for (let row = first; row < values.length; row++) {
-    known = Number.isNaN(values[row]) ? 0 : known + 1;
-    if (known >= horizon) rows.push(row - horizon + 1);
+    runLength = Number.isNaN(values[row]) ? 0 : runLength + 1;
+    if (runLength >= horizon) rows.push(row - horizon + 1);
   }
   return rows;
 }
 
-/** Fills gaps from the past only: with the value one season earlier, else with the last one. */
-export function filled(values: Float64Array, season: number): Float64Array {
+/** Fills gaps with the value one season earlier or, if there is none, the last value. Later values are never used. */
+export function fillGaps(values: Float64Array, season: number): Float64Array {
   const out = values.slice();
   for (let i = 0; i < out.length; i++) {
     if (Number.isNaN(out[i])) out[i] = out[i - season] ?? out[i - 1];
@@ -130,11 +134,11 @@ export function filled(values: Float64Array, season: number): Float64Array {
 }
 
 /**
- * A reproducible random sample of about `most` items; all if there are no more. A regular stride could align with the
- * season or the number of series.
+ * Returns all items, or a reproducible random sample of about `sampleSize` of them if there are more. A regular stride could
+ * align with the season or with the number of series.
  */
-export function thinned<T>(items: readonly T[], most: number): readonly T[] {
-  if (items.length <= most) return items;
-  const chance = new RandomStream(0, 'thinned').uniform(items.length);
-  return items.filter((_, n) => chance[n] < most / items.length);
+export function subsample<T>(items: readonly T[], sampleSize: number): readonly T[] {
+  if (items.length <= sampleSize) return items;
+  const random = new RandomStream(0, 'thinned').uniform(items.length);
+  return items.filter((_, n) => random[n] < sampleSize / items.length);
 }

@@ -1,4 +1,4 @@
-/** The plan, leaderboard and result events of a forecast: JSON for programs, text for people. */
+/** Creates the plan, scores and result events of a forecast, and the leaderboard table. */
 import type { Json } from '@unroll/core/internal';
 import { finiteOrNull, type PlanEvent, type ResultEvent, type ScoresEvent } from '../shared/events.js';
 import type { ScoreColumn, ScoreTable } from '../shared/scores.js';
@@ -10,14 +10,14 @@ import type { ForecastPlan } from './plan.js';
 export interface PreparedForecast {
   panel: Panel;
   plan: ForecastPlan;
-  /** "monthly" */
+  /** The frequency as text, such as `monthly`. */
   frequency: string;
 }
 
-/** How the values are scaled, unless they are used unchanged. */
-const scaling = ({ log, scaler }: ForecastPlan): string =>
-  log ? ', log-transformed' : scaler === 'changes' ? '' : `, ${SCALED[scaler]}`;
-const SCALED = {
+/** Returns the scaling as text for the plan; empty for the default scaling. */
+const scalingText = ({ log, scaler }: ForecastPlan): string =>
+  log ? ', log-transformed' : scaler === 'changes' ? '' : `, ${SCALER_TEXTS[scaler]}`;
+const SCALER_TEXTS = {
   counts: 'modelled as counts',
   standard: 'standardised by mean and deviation',
   robust: 'scaled by median and interquartile range',
@@ -25,14 +25,15 @@ const SCALED = {
   instance: 'standardised within each window',
 };
 
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+const withCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** Inputs of the network in addition to the target. */
-export function otherInputs({ covariates }: Panel, { calendar = [] }: ForecastPlan): string[] {
+/** Returns the inputs of the network other than the target, as text. */
+export function additionalInputs({ covariates }: Panel, { calendar = [] }: ForecastPlan): string[] {
   const columns = covariates.map(({ name, role }) => `${name} (${role})`);
   return calendar.length === 0 ? columns : [...columns, `the calendar (${calendar.join(', ')})`];
 }
 
+/** Returns the event that describes the data and the plan. */
 export function planEvent({ panel, plan, frequency }: PreparedForecast): PlanEvent {
   const first = Math.min(...panel.series.map(({ offset }) => offset));
   const rows = panel.series.reduce((sum, { values }) => sum + values.length, 0);
@@ -63,26 +64,26 @@ function planLines(
   { panel, plan, frequency }: PreparedForecast,
   { rows, from, to }: { rows: number; from: string; to: string },
 ): PlanEvent['lines'] {
-  const many = panel.idColumn === null ? '' : ` of ${panel.series.length} series ("${panel.idColumn}")`;
+  const seriesText = panel.idColumn === null ? '' : ` of ${panel.series.length} series ("${panel.idColumn}")`;
   const season = plan.season === 1 ? 'no season' : `season length ${plan.season}`;
-  const last = timeAt(panel, Math.max(...plan.origins) + plan.horizon - 1);
-  const beside = otherInputs(panel, plan).join(', ');
-  const forecasts = `${count(plan.origins.length, 'forecast')} of ${count(plan.horizon, 'row')}`;
-  const under = (text: string) => ({ label: '', text });
+  const backtestEnd = timeAt(panel, Math.max(...plan.origins) + plan.horizon - 1);
+  const inputs = additionalInputs(panel, plan).join(', ');
+  const forecasts = `${withCount(plan.origins.length, 'forecast')} of ${withCount(plan.horizon, 'row')}`;
+  const unlabelled = (text: string) => ({ label: '', text });
   return [
     {
       label: 'data',
-      text: `${rows} rows${many} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`,
+      text: `${rows} rows${seriesText} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`,
     },
-    under(`${frequency}, ${season}${scaling(plan)}`),
-    ...(beside === '' ? [] : [under(`additional inputs: ${beside}`)]),
-    ...panel.notes.map(under),
-    { label: 'backtest', text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${last}` },
-    under(`training rows: ${from} to ${timeAt(panel, plan.cut - 1)}`),
+    unlabelled(`${frequency}, ${season}${scalingText(plan)}`),
+    ...(inputs === '' ? [] : [unlabelled(`additional inputs: ${inputs}`)]),
+    ...panel.notes.map(unlabelled),
+    { label: 'backtest', text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${backtestEnd}` },
+    unlabelled(`training rows: ${from} to ${timeAt(panel, plan.cut - 1)}`),
   ];
 }
 
-/** The leaderboard as a table. */
+/** Converts a leaderboard to a table. */
 export function scoreTable(leaderboard: readonly Score[]): ScoreTable {
   const levels = Object.keys(leaderboard[0]?.coverage ?? {});
   const columns: ScoreColumn[] = [
@@ -109,6 +110,7 @@ export const scoresEvent = (leaderboard: readonly Score[]): ScoresEvent => ({
   ...scoreTable(leaderboard),
 });
 
+/** Returns the last event of a run. */
 export function resultEvent(
   { plan, frequency }: PreparedForecast,
   winner: string,

@@ -1,4 +1,4 @@
-/** Forecasts and backtests as columns and rows. */
+/** Converts forecasts and backtests to tables. */
 import type { TaskCell } from '../shared/task.js';
 import { actualAt, levelName, type ModelForecasts } from './backtest.js';
 import type { Intervals } from './calibration.js';
@@ -6,34 +6,38 @@ import type { Origin } from './encoder.js';
 import type { SeriesForecast } from './model.js';
 import { type Panel, timeAt } from './panel.js';
 
-export interface Columns {
+export interface TableData {
   columns: string[];
-  /** A cell for each column; null where there is no number. */
+  /** One cell for each column; null if there is no number. */
   rows: TaskCell[][];
 }
 
-/** Ten significant digits: more precise than any forecast, and coarse enough to hide rounding errors. */
-const digits = (value: number): number | null => (Number.isNaN(value) ? null : Number(value.toPrecision(10)));
+/** Rounds to ten significant digits: more precise than any forecast, and coarse enough to hide rounding errors. */
+const rounded = (value: number): number | null =>
+  Number.isNaN(value) ? null : Number(value.toPrecision(10));
 
 const boundNames = (levels: readonly number[]): string[] =>
   levels.flatMap((level) => [`lo-${levelName(level)}`, `hi-${levelName(level)}`]);
 
 const bounds = ({ lower, upper }: Intervals, k: number): (number | null)[] =>
-  lower.flatMap((low, l) => [digits(low[k]), digits(upper[l][k])]);
+  lower.flatMap((low, l) => [rounded(low[k]), rounded(upper[l][k])]);
 
-/** series?, time, mean, median, lo-80, hi-80, ... @param many whether the table has a series column */
+/**
+ * Converts forecasts to a table with the columns series (optional), time, mean, median, lo-80, hi-80, ...
+ * @param hasIds whether the table has a series column
+ */
 export function forecastTable(
   forecasts: readonly SeriesForecast[],
-  many: boolean,
+  hasIds: boolean,
   levels: readonly number[],
-): Columns {
-  const columns = [...(many ? ['series'] : []), 'time', 'mean', 'median', ...boundNames(levels)];
+): TableData {
+  const columns = [...(hasIds ? ['series'] : []), 'time', 'mean', 'median', ...boundNames(levels)];
   const rows = forecasts.flatMap((forecast) =>
     forecast.time.map((time, k) => [
-      ...(many ? [forecast.id] : []),
+      ...(hasIds ? [forecast.id] : []),
       time,
-      digits(forecast.mean[k]),
-      digits(forecast.median[k]),
+      rounded(forecast.mean[k]),
+      rounded(forecast.median[k]),
       ...bounds(forecast, k),
     ]),
   );
@@ -49,24 +53,27 @@ export interface BacktestParts {
   backtest: readonly ModelForecasts[];
 }
 
-/** series?, origin (the last known time), time, model, actual, median, lo-80, hi-80, ...; intervals may be missing. */
-export function backtestTable({ panel, plan, origins, backtest, levels }: BacktestParts): Columns {
-  const many = panel.idColumn !== null;
+/**
+ * Converts the forecasts of a backtest to a table with the columns series (optional), origin (the last known time), time,
+ * model, actual, median, lo-80, hi-80, ...
+ */
+export function backtestTable({ panel, plan, origins, backtest, levels }: BacktestParts): TableData {
+  const hasIds = panel.idColumn !== null;
   const names = ['origin', 'time', 'model', 'actual', 'median', ...boundNames(levels)];
   const rows = origins.flatMap((origin, n) => {
     const actual = actualAt(panel, origin, plan.horizon);
-    const id = many ? [panel.series[origin.series].id] : [];
+    const id = hasIds ? [panel.series[origin.series].id] : [];
     return backtest.flatMap(({ model, forecasts }) =>
       Array.from(forecasts[n].median, (median, k) => [
         ...id,
         timeAt(panel, origin.origin - 1),
         timeAt(panel, origin.origin + k),
         model,
-        digits(actual[k]),
-        digits(median),
+        rounded(actual[k]),
+        rounded(median),
         ...bounds(forecasts[n], k),
       ]),
     );
   });
-  return { columns: [...(many ? ['series'] : []), ...names], rows };
+  return { columns: [...(hasIds ? ['series'] : []), ...names], rows };
 }

@@ -1,7 +1,7 @@
 /**
- * The events of a run: plain JSON, the same for every task. They survive `JSON.stringify` and `JSON.parse`; unknown and
- * non-finite numbers are null. The command line renders them as text, or with `--json` writes all except step events as
- * JSON lines. The results of a run are its return value, not an event.
+ * The events of a run. All tasks share these types. Events are plain JSON: unknown and non-finite numbers are null. The
+ * command line renders them as text or, with `--json`, writes all except step events as JSON lines. The result of a run is
+ * its return value; the last event only summarises it.
  */
 import type { Json } from '@unroll/core/internal';
 import type { ScoreTable } from './scores.js';
@@ -23,18 +23,18 @@ export interface BackendEvent {
   backend: string;
 }
 
-/** What was detected in the data, and what the run will do. Precedes the first training. */
+/** Describes the data and the plan of the run. Precedes the first training. */
 export interface PlanEvent {
   event: 'plan';
-  /** The plan as text: a label (empty: continues the line before), and a sentence or a list. */
+  /** The plan as text. A line with an empty label belongs to the label above it. */
   lines: { label: string; text: string }[];
-  /** Decisions about the data, one sentence each; also part of `lines`. */
+  /** Notes on decisions about the data, one sentence each. `lines` contains them as well. */
   notes: string[];
-  /** Fields of the task: columns, rows, sizes. */
+  /** Further fields that depend on the task, such as columns and numbers of rows. */
   [fact: string]: Json;
 }
 
-/** A note, such as a series that a baseline forecasts. */
+/** A note on the results, such as a series that is forecast by a baseline. */
 export interface NoteEvent {
   event: 'note';
   text: string;
@@ -46,15 +46,16 @@ export interface WarningEvent {
   message: string;
 }
 
-/** The current training of a run. */
+/** Identifies the current training of a run. */
 export interface StageFacts {
-  /** For programs: `search`, `calibrate`, ... */
+  /** Identifier of the stage, such as `search`. */
   stage: string;
   /** The stage as text, such as `choosing epochs`. */
   title: string;
   model: string;
-  /** Number of the training, from 1, and the number of trainings in the run. */
+  /** Number of this training, from 1. */
   training: number;
+  /** Number of trainings in the run. */
   trainings: number;
 }
 
@@ -69,7 +70,7 @@ export interface StepEvent extends StageFacts {
   sequencesPerSecond: number;
 }
 
-/** One epoch has ended; also reported for epochs that a resumed run trained earlier. */
+/** One epoch has ended. A resumed run reports the epochs before the interruption again. */
 export interface EpochEvent extends StageFacts {
   event: 'epoch';
   epoch: number;
@@ -86,7 +87,7 @@ export interface StageEvent extends StageFacts {
   event: 'stage';
   /** Loss of the last epoch. */
   loss: number | null;
-  /** Null if the training was completed before the run was resumed. */
+  /** Null if the training was already complete when the run was resumed. */
   sequencesPerSecond: number | null;
 }
 
@@ -95,12 +96,12 @@ export interface ScoresEvent extends ScoreTable {
   event: 'scores';
 }
 
-/** The last event: the outcome of the run. */
+/** The last event: a summary of the result. */
 export interface ResultEvent {
   event: 'result';
-  /** Fields of the task. */
+  /** Further fields that depend on the task. */
   [fact: string]: Json;
 }
 
-/** A number for an event: null unless finite. */
+/** Returns the number, or null if it is not finite. */
 export const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);

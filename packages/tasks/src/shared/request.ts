@@ -2,7 +2,8 @@
 import { valueError } from '@unroll/core';
 import type { TaskModel, TaskOption, TaskOptionValue, TaskRequest } from './task.js';
 
-const IS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
+/** Checks the type of an option's value. */
+const CHECKS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
   integer: Number.isInteger,
   number: Number.isFinite,
   text: (value) => typeof value === 'string',
@@ -10,13 +11,22 @@ const IS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
   table: (value) => typeof value === 'object',
 };
 
-const shown = (value: TaskOptionValue): string =>
+/** What an option must be, for error messages. */
+const EXPECTED: Record<TaskOption['type'], string> = {
+  integer: 'an integer',
+  number: 'a finite number',
+  text: 'a string',
+  flag: 'true or false',
+  table: 'a table',
+};
+
+const valueText = (value: TaskOptionValue): string =>
   typeof value === 'object' ? 'a table' : typeof value === 'string' ? `"${value}"` : String(value);
 
 /**
  * Checks the options of a request against those that the model declares.
- * @param takesTexts whether the model takes texts. Default false
- * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and texts for a model of rows
+ * @param takesTexts whether the model predicts from texts. Default false: it predicts from rows
+ * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and texts that the model does not take
  */
 export function checkRequest(
   { options = {}, texts }: TaskRequest,
@@ -27,13 +37,17 @@ export function checkRequest(
     const option = model.options.find((each) => each.name === name);
     if (option === undefined) {
       const known = model.options.map((each) => each.name).join(', ') || 'none';
-      throw valueError(`Unknown option "${name}". The model has: ${known}.`, { name });
+      throw valueError(`Unknown option "${name}". Options of the model: ${known}.`, { name });
     }
-    if (!IS[option.type](value)) {
-      throw valueError(`Option ${name} must be of type ${option.type}, got ${shown(value)}.`, { name });
+    if (!CHECKS[option.type](value)) {
+      const message = `Option ${name} must be ${EXPECTED[option.type]}, got ${valueText(value)}.`;
+      throw valueError(message, { name });
     }
   }
   if (texts !== undefined && !takesTexts) {
-    throw valueError(`A model of format ${model.format} takes rows, got texts.`, { format: model.format });
+    throw valueError(
+      `This model (${model.format}) predicts from rows, got texts. Pass rows instead (command line: --data).`,
+      { format: model.format },
+    );
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Resumes an interrupted run. Every training of a run stores a checkpoint under its number. Called again with the same data
- * and options, the run repeats the same trainings in the same order: completed ones are restored, the interrupted one
- * resumes. Everything between trainings is recomputed and gives the same numbers.
+ * Resumes an interrupted run. Every training of a run stores its checkpoint under its number. If the run is started again
+ * with the same data and options, it repeats the same trainings in the same order: completed trainings are restored, and the
+ * interrupted one resumes. Everything between trainings is recomputed, with the same results.
  */
 import type { Model } from '@unroll/core';
 import {
@@ -18,27 +18,28 @@ import { emptyHistory, record } from '@unroll/train/internal';
 
 /** Storage for the checkpoints of one run. */
 export interface RunStore {
-  /** The bytes stored under the name; null if there are none. */
+  /** Returns the bytes that are stored under a name; null if there are none. */
   read(name: string): Promise<Uint8Array | null>;
-  /** Writes atomically. */
+  /** Stores bytes under a name, atomically. */
   write(name: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Checkpoints take at most this share of the time. */
-const SHARE = 0.05;
-/** During epochs longer than this, checkpoints are also written before the end of the epoch. */
-const LONG_MS = 10_000;
+/** Writing checkpoints takes at most this share of the training time. */
+const MAX_TIME_SHARE = 0.05;
+/** Within an epoch, a checkpoint is written if it is due for longer than this. */
+const EPOCH_PATIENCE_MS = 10_000;
 
-/** The trainings of one run, with checkpoints in its store. */
+/** Runs the trainings of one run and stores their checkpoints. */
 export class CheckpointedTrainings {
   readonly #store: RunStore | null;
   #count = 0;
 
+  /** @param store null: no checkpoints */
   constructor(store: RunStore | null) {
     this.#store = store;
   }
 
-  /** Like `train`. Epochs that were trained before the run was resumed are reported again. */
+  /** Like `train`, but resumes from a stored checkpoint. Epochs before the interruption are reported again. */
   async *train(model: Model, options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
     const store = this.#store;
     if (store === null) return yield* train(model, options);
@@ -48,27 +49,28 @@ export class CheckpointedTrainings {
     const epochs = (saved?.callbacks.epochs?.json ?? []) as unknown as EpochEvent[];
     yield* epochs.slice();
     const run = train(model, saved === null ? options : { ...options, resume: saved.run });
-    let due = performance.now();
+    let nextSave = performance.now();
     const save = async (): Promise<void> => {
-      const began = performance.now();
+      const start = performance.now();
       const checkpoint = await checkpointOf(run, epochs);
       if (checkpoint !== null) await store.write(name, checkpoint);
-      const now = performance.now();
-      due = now + (now - began) / SHARE;
+      const end = performance.now();
+      nextSave = end + (end - start) / MAX_TIME_SHARE;
     };
     try {
       for await (const event of run) {
         if (event.type === 'epoch') epochs.push(event);
-        const patience = event.type === 'epoch' ? 0 : LONG_MS;
-        if (event.type !== 'end' && performance.now() > due + patience) await save();
+        const patience = event.type === 'epoch' ? 0 : EPOCH_PATIENCE_MS;
+        if (event.type !== 'end' && performance.now() > nextSave + patience) await save();
         yield event;
       }
     } finally {
-      await save(); // At the end of the training, or when the search or Ctrl-C ends it early.
+      await save(); // The training has ended, or the epoch search or Ctrl-C has stopped it.
     }
   }
 }
 
+/** Returns a checkpoint of the training; null if there is no snapshot yet. */
 async function checkpointOf(run: Run, epochs: readonly EpochEvent[]): Promise<Uint8Array | null> {
   const snapshot = await run.snapshot();
   if (snapshot === null) return null;

@@ -1,4 +1,4 @@
-/** Score tables: numbers with their display format. Plain JSON. */
+/** Score tables: metrics with their display formats, as plain JSON. */
 
 /** Display format of a column. */
 export type ScoreFormat =
@@ -9,7 +9,7 @@ export type ScoreFormat =
   | 'percent'
   /** A fraction, 0 to 1: 0.79 is shown as `79 %`. */
   | 'share'
-  /** In the unit of the data: two decimals, or four significant digits if it is large or small. */
+  /** A number in the unit of the data: two decimals, or four significant digits if it is below 0.1 or at least 1e5. */
   | 'quantity';
 
 export interface ScoreColumn {
@@ -24,11 +24,11 @@ export interface ScoreColumn {
 
 export interface ScoreTable {
   columns: ScoreColumn[];
-  /** A cell for each column; null if there is no score. Best first. */
+  /** One cell for each column; null if there is no score. The best row is first. */
   rows: (string | number | null)[][];
 }
 
-/** The table as text: the headings, then the rows. */
+/** Formats a table as text: the headings, then the rows. */
 export function scoreTexts({ columns, rows }: ScoreTable): string[][] {
   return [
     columns.map(({ title }) => title),

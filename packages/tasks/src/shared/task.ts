@@ -1,18 +1,22 @@
 /**
- * The interface between tasks and commands: a task loads a model from files; a model predicts, evaluates, describes and
- * saves itself, so commands work with any task. A new task is a folder with such a model and a line in registry.ts.
+ * The interface between tasks and commands. A task loads its models from files. A model predicts, evaluates, describes and
+ * saves itself, so commands work with models of any task. To add a task, implement its model in a new folder and add the
+ * task to registry.ts.
  */
 import type { Json } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { ScoreTable } from './scores.js';
 
-/** One type of model that is saved with a `pipeline.json`. */
+/** A type of model that is saved with a `pipeline.json`. */
 export interface Task {
-  /** Name in the `format` of pipeline.json: `forecast` for `unroll-forecast-1`. Lower-case letters. */
+  /** The name in the `format` of pipeline.json: `forecast` for `unroll-forecast-1`. Lower-case letters only. */
   readonly name: string;
   /** Latest supported version of the format. */
   readonly version: number;
-  /** @throws UnrollError `format` for files that are missing, damaged, or of another task */
+  /**
+   * Loads a model from its files, by name.
+   * @throws UnrollError `format` if files are missing or damaged, or belong to another task
+   */
   fromFiles(files: ReadonlyMap<string, Uint8Array>): TaskModel;
 }
 
@@ -20,7 +24,7 @@ export interface Task {
 export interface TaskModel {
   /** Task and version of the files, such as `unroll-forecast-1`. */
   readonly format: string;
-  /** What `predict` does: a sentence or two for `unroll predict <model> --help`. */
+  /** Describes what `predict` does, in a few sentences for `unroll predict <model> --help`. */
   readonly about: string;
   /** Options of `predict`. */
   readonly options: readonly TaskOption[];
@@ -28,17 +32,20 @@ export interface TaskModel {
   readonly sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
   readonly reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
-  /** @throws UnrollError `data` or `value` for rows and options that do not match the model */
+  /**
+   * Predicts from rows or texts.
+   * @throws UnrollError `data` or `value` for rows and options that do not match the model
+   */
   predict(request: TaskRequest): Promise<TaskResult>;
   /**
-   * Scores of the model on rows or texts with known targets.
+   * Scores the model on rows or texts with known targets.
    * @throws UnrollError `data` if there are no targets to compare with
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
-  /** Facts about the model for `unroll inspect`, in display order. */
+  /** Returns facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
-   * The model in files, by name.
+   * Returns the model as files, by name.
    * @param training JSON about the training run, for `training.json`. Default: no such file
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>>;
@@ -59,11 +66,11 @@ export type TaskOptionValue = number | string | boolean | Table;
 export interface TaskOption {
   /** Lower case with dashes: `future-rows`. */
   readonly name: string;
-  /** A `table` is a file on the command line, and its rows for the model. */
+  /** A `flag` is a boolean. For a `table`, the command line takes the name of a file and passes its rows to the model. */
   readonly type: 'integer' | 'number' | 'text' | 'flag' | 'table';
   /** What `--help` shows for the value: `name` for `--timezone <name>`. Default: depends on the type. */
   readonly placeholder?: string;
-  /** Help text, with the default. */
+  /** Help text, including the default. */
   readonly help: string;
   /** Minimum of an integer. Default 0. */
   readonly least?: number;
@@ -72,26 +79,27 @@ export interface TaskOption {
 
 export type TaskCell = string | number | null;
 
-/** Predictions: columns, rows and notes. */
+/** Predictions as a table, with notes. */
 export interface TaskResult {
   readonly columns: readonly string[];
-  /** A cell for each column; null if there is no value. */
+  /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
-  /** One sentence each. */
+  /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
 }
 
 export interface TaskScores extends ScoreTable {
-  /** One sentence each. */
+  /** Notes for the user, one sentence each. */
   notes: string[];
 }
 
+/** A property of a model, such as its horizon. */
 export interface TaskFact {
   name: string;
   value: Json;
 }
 
-/** Rows that a user must fill in: the `template` in the data of an error. */
+/** A table that the user must complete: the `template` in the data of an error. */
 export interface Template {
   columns: string[];
   rows: string[][];

@@ -75,7 +75,7 @@ describe('head negbin', () => {
       });
     }
     await assert.rejects(forecast(none(values), { ...own, scaler: 'standard' }), {
-      message: 'The head negbin uses its own scaling: remove the scaler option.',
+      message: 'The option scaler cannot be used with the head negbin, which has its own scaling.',
     });
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCsv } from '@unroll/data';
 import { type PanelOptions, panelFromTable } from '@unroll/tasks';
-import { PanelEncoder, thinned } from '@unroll/tasks/internal';
+import { PanelEncoder, subsample } from '@unroll/tasks/internal';
 
 const read = (text: string, options: Partial<PanelOptions> = {}) =>
   panelFromTable(parseCsv(text), { target: 'y', ...options });
@@ -16,7 +16,7 @@ const plan = {
   horizon: 2,
   absolute: false,
 };
-const everything = { from: Number.NEGATIVE_INFINITY, to: 99, most: 99 };
+const everything = { from: Number.NEGATIVE_INFINITY, to: 99, maxPairs: 99 };
 
 test('all channels of one pair', () => {
   const text = 't,y,sun,price,kind\n1,3,0,10,b\n2,5,2,20,b\n3,6,4,10,b\n4,4,9,40,b\n5,,9,30,b\n';
@@ -45,7 +45,7 @@ test('pairs are in the requested range and have no missing targets', () => {
   const values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
   const count = (cells: (number | string)[], range: { from: number; to: number }) => {
     const panel = read(`t,y\n${cells.map((value, i) => `${i},${value}`).join('\n')}`, { time: 't' });
-    return PanelEncoder.fit(panel, plan, 10).pairs({ ...range, most: 99 }).count;
+    return PanelEncoder.fit(panel, plan, 10).pairs({ ...range, maxPairs: 99 }).count;
   };
   assert.equal(count(values, { from: Number.NEGATIVE_INFINITY, to: 10 }), 7); // targets from rows 2-3 to rows 8-9
   assert.equal(count(values, { from: Number.NEGATIVE_INFINITY, to: 7 }), 4);
@@ -64,11 +64,11 @@ test('subsamples pairs reproducibly and independently of the season', () => {
     time: 't',
   });
   const encoder = PanelEncoder.fit(panel, plan, 24_003);
-  const some = encoder.pairs({ ...everything, to: 24_003, most: 2000 });
+  const some = encoder.pairs({ ...everything, to: 24_003, maxPairs: 2000 });
   assert.ok(Math.abs(some.count - 2000) < 150, `${some.count}`);
-  assert.deepEqual(encoder.pairs({ ...everything, to: 24_003, most: 2000 }), some);
-  assert.equal(encoder.pairs({ ...everything, most: 97 }).count, 96, 'all there are');
-  const kept = thinned(
+  assert.deepEqual(encoder.pairs({ ...everything, to: 24_003, maxPairs: 2000 }), some);
+  assert.equal(encoder.pairs({ ...everything, maxPairs: 97 }).count, 96, 'all there are');
+  const kept = subsample(
     Array.from({ length: 24_000 }, (_, n) => n),
     2400,
   );
@@ -92,6 +92,6 @@ test('rejects encoding a skipped series', () => {
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {
     code: 'state',
-    message: 'Series 1 has too few rows to be forecast by a network.',
+    message: 'Series 1 has too few rows for a network forecast.',
   });
 });

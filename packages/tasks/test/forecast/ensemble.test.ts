@@ -6,16 +6,16 @@ import { predict, tensor } from '@unroll/core';
 import { parseCsv } from '@unroll/data';
 import { type FittedNetwork, type HeadName, panelFromTable } from '@unroll/tasks';
 import {
+  ABSOLUTE_INPUTS,
   CheckpointedTrainings,
   Ensemble,
   fitNetwork,
   joinNetworks,
   makeHead,
   negativeBinomialQuantile,
+  networkPlanOf,
   planForecast,
   studentTQuantile,
-  VIEWS,
-  viewOf,
 } from '@unroll/tasks/internal';
 
 const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
@@ -56,14 +56,21 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       trainings,
     };
     const networks: FittedNetwork[] = [];
-    for (const absolute of VIEWS) {
-      const run = fitNetwork(panel, viewOf(plan, absolute), { cut: plan.cut }, options, 2);
+    for (const absolute of ABSOLUTE_INPUTS) {
+      const run = fitNetwork(panel, networkPlanOf(plan, absolute), { cut: plan.cut }, options, 2);
       let next = await run.next();
       while (!next.done) next = await run.next();
       networks.push(next.value);
     }
     const encoders = networks.map(({ encoder }) => encoder);
-    const parts = { model: joinNetworks(networks), head, encoders, views: VIEWS, plan, levels: [0.8, 0.95] };
+    const parts = {
+      model: joinNetworks(networks),
+      head,
+      encoders,
+      absoluteInputs: ABSOLUTE_INPUTS,
+      plan,
+      levels: [0.8, 0.95],
+    };
     const origins = [100, 131].map((origin) => ({ series: 0, origin }));
     const forecasts = await new Ensemble(parts).forecast(panel, origins);
     for (const [i, origin] of origins.entries()) {
@@ -75,7 +82,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
         const { inputs } = encoder.encode([origin]);
         const out = await (await predict(model, tensor(inputs, [1, plan.window, encoder.inputWidth]))).data();
         for (const [q, level] of LEVELS.entries()) {
-          const numbers = (k: number) => [...out.slice(k * head.parts, (k + 1) * head.parts)];
+          const numbers = (k: number) => [...out.slice(k * head.outputs, (k + 1) * head.outputs)];
           const scaled = Float64Array.from({ length: 4 }, (_, k) => quantile(numbers(k), level, unit));
           for (const [k, value] of encoder.output(origin, scaled).entries())
             expected[q]![k] = expected[q]![k]! + value / 2;

@@ -81,7 +81,7 @@ describe('by hand', () => {
     const more = [...rows(48, 52), ...rows(0, 52, 'B').map((row): typeof row => [row[0], row[1], 99])];
     const scores = await model.evaluate({ rows: tableOf(more) });
     assert.equal(scoresOf(scores).rmse, 1);
-    assert.match(scores.notes.join('\n'), /^Ignored, not in the training data: B\.$/m);
+    assert.match(scores.notes.join('\n'), /^Ignored series that are not in the training data: B\.$/m);
   });
 });
 
@@ -137,22 +137,23 @@ describe('is rejected', () => {
     const model = await seasonal({ time: { ...pipeline.time, name: 'row' } });
     await refused(model, tableOf(rows(0, 52)), /trained on rows without times/);
   });
-  test('where times do not continue those of the model', async () => {
+  test('where times do not continue the training rows', async () => {
     const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
     await refused(
       await seasonal(),
       tableOf(between),
-      /^new\.csv: the times do not continue those of the model \(/,
+      /^new\.csv: the times do not continue the training rows of the model \(/,
     );
   });
   test('with texts or options', async () => {
     const model = await seasonal();
     await assert.rejects(model.evaluate({ texts: ['a'] }), {
-      message: 'A model of format unroll-forecast-1 takes rows, got texts.',
+      message:
+        'This model (unroll-forecast-1) predicts from rows, got texts. Pass rows instead (command line: --data).',
     });
     await assert.rejects(
       model.evaluate({ options: { horizon: 3 } }),
-      /Unknown option "horizon"\. The model has: none\./,
+      /Unknown option "horizon"\. Options of the model: none\./,
     );
   });
 });
@@ -174,7 +175,7 @@ describe('as a model of a task', () => {
   });
   test('future rows need data', async () =>
     assert.rejects((await seasonal()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }), {
-      message: 'future-rows needs data with the rows before them.',
+      message: 'The option future-rows requires data with the preceding rows.',
     }));
   test('rejects an unknown baseline', async () =>
     assert.rejects((await seasonal({ fallback: 'guess', model: 'guess' })).forecast(), {

@@ -320,5 +320,5 @@ test('forecasts a series that is too short for the network with a baseline, with
   assert.equal(winner, 'lstm');
   assert.equal(forecasts.at(-1)!.id, 'new');
   assert.ok(forecasts.at(-1)!.median.every((value) => Number.isFinite(value)));
-  assert.match(notes.join(), /Too short for the network, forecast by [a-z-]+: new\./);
+  assert.match(notes.join(), /too short for the network, forecast by [a-z-]+: new\./);
 });

@@ -66,7 +66,7 @@ test('quantiles of the negative binomial distribution, from rare to many', () =>
 describe('heads', () => {
   test('a point is every quantile', () => {
     const head = makeHead('point', [0.8]);
-    assert.deepEqual([head.parts, head.quantile([7], 0.1), head.quantile([7], 0.9)], [1, 7, 7]);
+    assert.deepEqual([head.outputs, head.quantile([7], 0.1), head.quantile([7], 0.9)], [1, 7, 7]);
   });
   test('a normal distribution: mean 3, deviation 2', () => {
     const head = makeHead('gaussian', [0.8]);
@@ -86,7 +86,7 @@ describe('heads', () => {
   });
   test('sorts crossing quantiles', () => {
     const head = makeHead('quantile', [0.8]);
-    assert.equal(head.parts, 3);
+    assert.equal(head.outputs, 3);
     assert.deepEqual(
       [0.1, 0.5, 0.9].map((level) => head.quantile([5, 4, 6], level)),
       [4, 5, 6],

@@ -126,13 +126,13 @@ describe('newer rows', () => {
     const unknown = rowsOf('C', 'huge').map((row) => ({ ...row, y: row.y === null ? null : 3 * row.y }));
     const { panel, forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
     assert.match(panel.notes.join(), /"huge" not seen in training \(known: /);
-    assert.match(notes.join(), /^Not in the training data, scaled by the rows given here: C\.$/);
+    assert.match(notes.join(), /^Series that are not in the training data, scaled by their own rows: C\.$/);
     assert.ok(
       forecasts[2]!.median.every((value) => value > 100 && value < 300),
       `${forecasts[2]!.median}`,
     );
     const { notes: two } = await model.forecast(tableOf(unknown.filter(({ t }) => t >= 37)));
-    assert.match(two.join('\n'), /Too short for the network, forecast by [a-z-]+: C\./);
+    assert.match(two.join('\n'), /too short for the network, forecast by [a-z-]+: C\./);
     await assert.rejects(model.forecast(tableOf(unknown.filter(({ t }) => t >= 39))), {
       message: /column "y" of series "C": a forecast needs at least 2 values, got 1/,
     });
@@ -211,7 +211,7 @@ describe('invalid model files', () => {
     const { pipeline } = (await made).model;
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],
-      [{ 'pipeline.json': '{' }, /pipeline\.json is damaged: it is not JSON/],
+      [{ 'pipeline.json': '{' }, /pipeline\.json is not valid JSON: /],
       [{ 'pipeline.json': '{"format":"other"}' }, /does not belong to a forecasting model/],
       [
         { 'pipeline.json': '{"format":"unroll-forecast-1","model":"naive"}' },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseCsv } from '@unroll/data';
 import { type Panel, type PanelOptions, panelFromTable, timeAt } from '@unroll/tasks';
-import { filled } from '@unroll/tasks/internal';
+import { fillGaps } from '@unroll/tasks/internal';
 
 const read = (text: string, options: Partial<PanelOptions> = {}): Panel =>
   panelFromTable(parseCsv(text, { source: 'f.csv' }), { target: 'y', ...options });
@@ -80,8 +80,8 @@ test('drops leading and trailing rows without a value', () => {
 
 test('fills gaps from the past only: one season earlier, else the last value', () => {
   const gaps = Float64Array.of(1, Number.NaN, 3, 4, Number.NaN, Number.NaN);
-  assert.deepEqual([...filled(gaps, 3)], [1, 1, 3, 4, 1, 3]);
-  assert.deepEqual([...filled(gaps, 1)], [1, 1, 3, 4, 4, 4]);
+  assert.deepEqual([...fillGaps(gaps, 3)], [1, 1, 3, 4, 1, 3]);
+  assert.deepEqual([...fillGaps(gaps, 1)], [1, 1, 3, 4, 4, 4]);
 });
 
 const wrong: Record<string, [string, RegExp]> = {
@@ -145,7 +145,7 @@ describe('several series in one table', () => {
     'a row without a name': [
       `${table},2024-05,1,s\n`,
       many,
-      /line 8, column "shop": the name of the series is missing/,
+      /line 8, column "shop": the series name is missing/,
     ],
     'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no time column, which is needed for several series/],
     'a series of one value': [

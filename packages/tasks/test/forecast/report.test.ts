@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { makeTable } from '@unroll/data';
 import { chart, type ForecastOptions, forecast, forecastReport } from '@unroll/tasks';
-import { niceTicks, widened } from '@unroll/tasks/internal';
+import { niceTicks, widenRange } from '@unroll/tasks/internal';
 
 const rows = ['<b>&"one"', 'two'].flatMap((id, s) =>
   Array.from({ length: 60 }, (_, t) => [id, t, 10 * s + t + 5 * (t % 4)] as const),
@@ -46,6 +46,21 @@ test('draws both series, the errors by horizon step and the backtest, for wide a
   assert.doesNotMatch(html, /NaN|Infinity|undefined/);
 });
 
+test('describes the training of the backtest and the scaling as chosen', async () => {
+  const chosen = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
+  const positive = makeTable({
+    ...{ source: 'shops.csv', names: ['shop', 't', 'y<i>'] },
+    cells: [...cells.slice(0, 2), rows.map(([, , y]) => y + 1)],
+  });
+  const result = await forecast(positive, chosen);
+  const html = forecastReport(result, { ...facts, options: chosen });
+  assert.match(html, /Models were retrained before every origin\./);
+  assert.match(html, /<dd>log-transformed<\/dd>/);
+  const inferred = forecastReport(result, facts);
+  assert.match(inferred, /Models were trained on the rows before \d+\./);
+  assert.match(inferred, /log-transformed, because the variation grows with the level/);
+});
+
 test('a chart places its values', () => {
   const svg = chart({
     title: 'a',
@@ -71,7 +86,7 @@ test('draws constant series of any size', () => {
     const svg = chart({ ...data, lines: [{ kind: 'actual', from: 0, values: [value, value, value] }] });
     assert.doesNotMatch(svg, /NaN|Infinity/);
     assert.match(svg, /d="M52\.0 \d+\.\dL/);
-    const ticks = niceTicks(widened({ low: value, high: value }), 6);
+    const ticks = niceTicks(widenRange({ low: value, high: value }), 6);
     assert.equal(new Set(ticks).size, ticks.length);
     assert.ok(ticks.length > 2);
   }

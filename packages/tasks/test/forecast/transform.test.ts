@@ -104,7 +104,7 @@ test('a value that falls to zero after training does not break the logarithm', (
 test('rejects too few rows and logarithms of zero', () => {
   assert.throws(
     () => WindowTransform.fit(Float64Array.of(1, 2, 3), plan),
-    /A window needs \d+ training rows, got 3/,
+    /The window needs \d+ training rows, got 3/,
   );
   assert.throws(
     () => WindowTransform.fit(new Float64Array(9), { ...plan, log: true }),

@@ -1,7 +1,7 @@
 // The plot: as wide as asked for, history and forecast told apart without colour, values in their places.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { historyRoom, plot } from '@unroll/tasks';
+import { historyCapacity, plot } from '@unroll/tasks';
 import { shortNumber } from '@unroll/tasks/internal';
 
 const history = Array.from({ length: 60 }, (_, t) => t % 12);
@@ -54,7 +54,7 @@ test('the greatest value is drawn in the top row and the least in the bottom one
 });
 
 test('omits the beginning of a history that does not fit', () => {
-  assert.equal(historyRoom(80, 12), 57);
+  assert.equal(historyCapacity(80, 12), 57);
   const long = Array.from({ length: 1000 }, (_, t) => (t < 900 ? 99 : t % 12));
   assert.match(plot({ history: long, forecast: [5], labels })[0]!, /^ +11 │/);
 });

@@ -35,12 +35,12 @@ test('reads older versions and rejects newer ones', async () => {
 
 describe('rejects files that are not a model of a task', () => {
   const cases: [Record<string, string>, RegExp][] = [
-    [{}, /^pipeline\.json is missing: the files contain no model of a task\.$/],
+    [{}, /^pipeline\.json is missing, so the files do not belong to a model of a task\.$/],
     [{ 'config.json': '{}' }, /no pipeline\.json, so it belongs to no task\. If model\.save\(\) wrote it/],
     [{ 'pipeline.json': '{"format":7}' }, /format must name a task, .*got 7\. .*unroll inspect/],
     [{ 'pipeline.json': '{"columns":[]}' }, /format must name a task, .*got null\./],
-    [{ 'pipeline.json': '{' }, /^pipeline\.json is damaged: it is not JSON\./],
-    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: it must contain an object\.$/],
+    [{ 'pipeline.json': '{' }, /^pipeline\.json is not valid JSON: /],
+    [{ 'pipeline.json': '[1]' }, /^pipeline\.json is damaged: it must contain a JSON object\.$/],
   ];
   for (const [texts, message] of cases) {
     test(JSON.stringify(texts), () =>
@@ -54,17 +54,17 @@ describe('requests', () => {
   test('rejects undeclared options and options of the wrong type', async () => {
     await assert.rejects(model.predict({ options: { time: 2 } }), {
       code: 'value',
-      message: 'Unknown option "time". The model has: times, gain, upper, mark, echo-rows.',
+      message: 'Unknown option "time". Options of the model: times, gain, upper, mark, echo-rows.',
     });
-    for (const [name, value, type, got] of [
-      ['times', 1.5, 'integer', '1.5'],
-      ['gain', Number.NaN, 'number', 'NaN'],
-      ['upper', 'yes', 'flag', '"yes"'],
-      ['mark', tableOf([]), 'text', 'a table'],
-      ['echo-rows', 'rows.csv', 'table', '"rows.csv"'],
+    for (const [name, value, expected, got] of [
+      ['times', 1.5, 'an integer', '1.5'],
+      ['gain', Number.NaN, 'a finite number', 'NaN'],
+      ['upper', 'yes', 'true or false', '"yes"'],
+      ['mark', tableOf([]), 'a string', 'a table'],
+      ['echo-rows', 'rows.csv', 'a table', '"rows.csv"'],
     ] as const) {
       await assert.rejects(model.predict({ options: { [name]: value } }), {
-        message: `Option ${name} must be of type ${type}, got ${got}.`,
+        message: `Option ${name} must be ${expected}, got ${got}.`,
       });
     }
   });

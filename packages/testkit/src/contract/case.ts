@@ -1,16 +1,16 @@
-/** Defines the cases of the backend contract. */
+/** The type of the cases of the backend contract. */
 import type { Backend, FloatArray } from '@unroll/core';
 import type { Block, KernelName } from '@unroll/core/internal';
 
 export interface ContractCase {
   readonly name: string;
-  /** The kernels that the case needs. Backends that lack one of them (see `supports`) skip the case. */
+  /** The kernels that the case needs. It is skipped for backends that do not support all of them. */
   readonly kernels: readonly KernelName[];
-  /** Throws an error that describes the failure. Does not change the current backend. */
+  /** Runs the case. Throws an error if it fails. Leaves the current backend unchanged. */
   run(backend: Backend): void;
 }
 
-/** The values of a block, read synchronously. */
+/** Reads the values of a block synchronously. */
 export function readNow(backend: Backend, block: Block): FloatArray {
   if (backend.readSync) return backend.readSync(block);
   throw new Error(
@@ -18,7 +18,7 @@ export function readNow(backend: Backend, block: Block): FloatArray {
   );
 }
 
-/** Why the case cannot run on the backend, or null. */
+/** Returns why the case cannot run on the backend, or null if it can. */
 export function skipReason({ kernels }: ContractCase, backend: Backend): string | null {
   const missing = kernels.filter((kernel) => !backend.supports(kernel));
   return missing.length === 0 ? null : `${backend.description} has no kernel ${missing.join(', ')}`;

@@ -1,6 +1,6 @@
 /**
- * Compares one kernel on a backend with the float64 reference, on the same arrays. Each array is an unaligned part of a
- * larger block, and the elements around it must not change.
+ * Compares a kernel of a backend with the kernel of the float64 reference, on the same arrays. Each array is an unaligned
+ * part of a larger block, and the elements around it must not change.
  */
 import { type Backend, RandomStream, referenceBackend, scope } from '@unroll/core';
 import type { Block, KernelName, Kernels } from '@unroll/core/internal';
@@ -8,42 +8,50 @@ import { onBackend } from '../calls.js';
 import { bitMismatch, mismatch, outputTolerance, report } from '../compare.js';
 import { type ContractCase, readNow } from './case.js';
 
+/** The arrays of a kernel call, by name. */
 export type Arrays = Record<string, Float64Array>;
+/** The same arrays in the memory of a backend. */
 export type Blocks = Record<string, Block>;
-/** The largest allowed error of an array's elements, given the expected values; 'bits': the bits must be equal. */
+/** Returns the largest allowed error of an array, given its expected values. `'bits'`: no difference is allowed. */
 export type Allowed = 'bits' | ((expected: Float64Array, name: string) => number);
 
+/** One call of a kernel. */
 export interface Trial {
   name: string;
+  /** The arrays before the call. */
   arrays: Arrays;
   call(kernels: Kernels, blocks: Blocks): void;
+  /** Default: that of the case. */
   allowed?: Allowed;
 }
 
 const float64 = referenceBackend('float64');
+/** Number of guard elements before and after each array, and their value. */
 const BEFORE = 37;
 const AFTER = 41;
 const GUARD = -12345.5;
 
-/** Runs the trial and returns the resulting arrays. Throws if the trial wrote outside of them. */
-function perform(backend: Backend, { name, arrays, call }: Trial): Arrays {
+/** Runs a trial and returns the arrays after the call. Throws if the kernel wrote outside of them. */
+function runTrial(backend: Backend, { name, arrays, call }: Trial): Arrays {
   return onBackend(backend, () =>
     scope(() => {
       const enclosing = Object.entries(arrays).map(([key, values]) => {
-        const whole = backend.temporary(BEFORE + values.length + AFTER);
-        const data = new Float64Array(whole.length).fill(GUARD);
+        const block = backend.temporary(BEFORE + values.length + AFTER);
+        const data = new Float64Array(block.length).fill(GUARD);
         data.set(values, BEFORE);
-        backend.write(whole, data);
-        return { key, whole, length: values.length };
+        backend.write(block, data);
+        return { key, block, length: values.length };
       });
-      const blocks = enclosing.map(({ key, whole, length }) => [key, backend.view(whole, BEFORE, length)]);
+      const blocks = enclosing.map(({ key, block, length }) => [key, backend.view(block, BEFORE, length)]);
       call(backend.kernels, Object.fromEntries(blocks) as Blocks);
       return Object.fromEntries(
-        enclosing.map(({ key, whole, length }) => {
-          const values = Float64Array.from(readNow(backend, whole));
+        enclosing.map(({ key, block, length }) => {
+          const values = Float64Array.from(readNow(backend, block));
           const outside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
           if (outside >= 0)
-            throw new Error(`${name}: wrote ${key}[${outside - BEFORE}], outside its ${length} elements`);
+            throw new Error(
+              `${name}: the kernel wrote outside of ${key}, to index ${outside - BEFORE} (length ${length})`,
+            );
           return [key, values.slice(BEFORE, BEFORE + length)];
         }),
       );
@@ -51,7 +59,7 @@ function perform(backend: Backend, { name, arrays, call }: Trial): Arrays {
   );
 }
 
-/** A case of several trials of one kernel; `trials` is called once. */
+/** Returns a case that runs trials of one kernel. `trials` is called once, when the case first runs. */
 export function differentialCase(
   kernel: KernelName,
   name: string,
@@ -63,17 +71,17 @@ export function differentialCase(
     name: `kernel ${kernel}: ${name}`,
     kernels: [kernel],
     run(backend) {
-      prepared ??= trials().map((trial) => ({ trial, expected: perform(float64, trial) }));
+      prepared ??= trials().map((trial) => ({ trial, expected: runTrial(float64, trial) }));
       const problems = prepared.flatMap(({ trial, expected }) => {
-        const found = perform(backend, trial);
+        const actual = runTrial(backend, trial);
         const limit = trial.allowed ?? allowed;
         return Object.entries(expected).map(([key, exact]) => {
           // If a value exceeds the range of float32, the correct result of a float32 backend is an infinity.
           const values = backend.float === Float32Array ? exact.map(Math.fround) : exact;
-          const what = `${trial.name}: ${key}`;
+          const label = `${trial.name}: ${key}`;
           return limit === 'bits'
-            ? bitMismatch(what, found[key], values)
-            : mismatch(what, found[key], values, limit(values, key));
+            ? bitMismatch(label, actual[key], values)
+            : mismatch(label, actual[key], values, limit(values, key));
         });
       });
       report(problems);
@@ -81,29 +89,31 @@ export function differentialCase(
   };
 }
 
-const drawn = new Map<string, Float64Array>();
-/** The first `count` numbers of a cached sequence, which is extended when needed. */
-function first(count: number, name: string, make: (count: number) => Float64Array): Float64Array {
-  let known = drawn.get(name);
-  if (!known || known.length < count) {
-    known = make(2 ** Math.ceil(Math.log2(Math.max(count, 64))));
-    drawn.set(name, known);
+const sequences = new Map<string, Float64Array>();
+/** Returns the first `count` numbers of a cached sequence. If the cached sequence is too short, it is generated again. */
+function prefixOf(name: string, count: number, generate: (count: number) => Float64Array): Float64Array {
+  let sequence = sequences.get(name);
+  if (!sequence || sequence.length < count) {
+    sequence = generate(2 ** Math.ceil(Math.log2(Math.max(count, 64))));
+    sequences.set(name, sequence);
   }
-  return known.slice(0, count);
+  return sequence.slice(0, count);
 }
 
-/** Arrays drawn by name, the same on every run. All values are exact in float32. */
+/** Draws reproducible random arrays: the same name gives the same numbers. All values are exact in float32. */
 export const draw = {
   normal: (count: number, name: string): Float64Array =>
-    first(count, `normal ${name}`, (n) => new RandomStream(3, 'normal', name).normal(n).map(Math.fround)),
-  /** Integers from -4 to 4: sums of their products are exact in any order. */
-  whole: (count: number, name: string): Float64Array =>
-    first(count, `whole ${name}`, (n) =>
+    prefixOf(`normal ${name}`, count, (n) => new RandomStream(3, 'normal', name).normal(n).map(Math.fround)),
+  /** Integers from -4 to 4. Sums of their products are exact in any order. */
+  integers: (count: number, name: string): Float64Array =>
+    prefixOf(`whole ${name}`, count, (n) =>
       new RandomStream(3, 'whole', name).uniform(n, -4, 5).map(Math.floor),
     ),
-  blank: (count: number): Float64Array => new Float64Array(count).fill(Number.NaN),
+  /** NaN, for result arrays: exposes elements that the kernel does not write, or reads before writing. */
+  nan: (count: number): Float64Array => new Float64Array(count).fill(Number.NaN),
 };
 
+/** Array sizes: empty, and around multiples of the vector length. */
 export const SIZES = [0, 1, 3, 15, 16, 17, 33, 100] as const;
-/** Enough elements to split elementwise work among three threads. */
+/** An array size for which elementwise kernels use three threads. */
 export const MANY = 310_000;

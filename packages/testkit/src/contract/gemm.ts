@@ -1,17 +1,27 @@
-/** Cases for the matrix product. With small integers every sum is exact, so the results must be equal. */
+/** Cases for the matrix product. Products of small integers are exact in any order, so the bits of the results must be equal. */
 import type { GemmShape } from '@unroll/core/internal';
 import type { ContractCase } from './case.js';
 import { differentialCase, draw, type Trial } from './differential.js';
 
-/** `count` matrices, `distance` elements apart, whose rows are `stride` elements apart. The gaps contain NaN. */
-function spaced(
+interface MatrixLayout {
+  rows: number;
+  columns: number;
+  /** Distance between two rows, in elements. */
+  stride: number;
+  /** Number of matrices. */
+  count: number;
+  /** Distance between two matrices, in elements. */
+  distance: number;
+}
+
+/** Returns an array of matrices in the given layout. The gaps between rows and matrices contain NaN. */
+function matrices(
   fill: (count: number, name: string) => Float64Array,
   name: string,
-  at: { rows: number; columns: number; stride: number; count: number; distance: number },
+  { rows, columns, stride, count, distance }: MatrixLayout,
 ): Float64Array {
-  const { rows, columns, stride, count, distance } = at;
-  const last = rows === 0 || columns === 0 ? 0 : (rows - 1) * stride + columns;
-  const out = draw.blank((count - 1) * distance + last);
+  const matrixLength = rows === 0 || columns === 0 ? 0 : (rows - 1) * stride + columns;
+  const out = draw.nan((count - 1) * distance + matrixLength);
   const source = fill(rows * columns * count, name);
   for (let n = 0; n < count; n++) {
     for (let r = 0; r < rows; r++) {
@@ -22,17 +32,20 @@ function spaced(
   return out;
 }
 
-interface Form extends GemmShape {
-  /** Number of unused elements after each row, and after each matrix of a batch. */
+/** A matrix product to test. */
+interface Product extends GemmShape {
+  /** Number of unused elements after each row, and after each matrix of a batch. Default 0. */
   gap?: number;
-  /** A bias is added to every row. */
+  /** Whether a bias is added to every row. */
   biased?: boolean;
-  /** The whole batch shares one matrix. */
+  /** Whether all products of the batch have the same matrix A. */
   shareA?: boolean;
+  /** Whether all products of the batch have the same matrix B. */
   shareB?: boolean;
 }
 
-function trial(form: Form, fill = draw.whole): Trial {
+/** Returns the trial of a product. @param fill draws the elements */
+function trial(product: Product, fill = draw.integers): Trial {
   const {
     m,
     n,
@@ -45,14 +58,14 @@ function trial(form: Form, fill = draw.whole): Trial {
     shareA,
     shareB,
     biased,
-  } = form;
+  } = product;
   const [aRows, aColumns] = transA ? [k, m] : [m, k];
   const [bRows, bColumns] = transB ? [n, k] : [k, n];
   const [lda, ldb, ldc] = [aColumns + gap, bColumns + gap, n + gap];
   const count = batch ?? 1;
-  const layout = (rows: number, columns: number, stride: number, shared = false) => ({
-    ...{ rows, columns, stride, count: shared ? 1 : count, distance: rows * stride + gap },
-  });
+  const layout = (rows: number, columns: number, stride: number, shared = false): MatrixLayout => {
+    return { rows, columns, stride, count: shared ? 1 : count, distance: rows * stride + gap };
+  };
   const [a, b, c] = [
     layout(aRows, aColumns, lda, shareA),
     layout(bRows, bColumns, ldb, shareB),
@@ -65,10 +78,10 @@ function trial(form: Form, fill = draw.whole): Trial {
       ? {}
       : { batch, strideA: shareA ? 0 : a.distance, strideB: shareB ? 0 : b.distance, strideC: c.distance }),
   };
-  const letters = `${transA ? 'ᵀ' : ''}${transB ? 'ᵗ' : ''}`;
+  const transposes = `${transA ? 'ᵀ' : ''}${transB ? 'ᵗ' : ''}`;
   return {
     name: [
-      `${m}x${k}x${n}${letters}`,
+      `${m}x${k}x${n}${transposes}`,
       add && 'accumulated',
       biased && 'with a bias',
       gap && 'with gaps',
@@ -77,9 +90,9 @@ function trial(form: Form, fill = draw.whole): Trial {
       .filter(Boolean)
       .join(' '),
     arrays: {
-      a: spaced(fill, 'a', a),
-      b: spaced(fill, 'b', b),
-      y: add ? spaced(fill, 'c', c) : draw.blank((count - 1) * c.distance + (m && n ? (m - 1) * ldc + n : 0)),
+      a: matrices(fill, 'a', a),
+      b: matrices(fill, 'b', b),
+      y: add ? matrices(fill, 'c', c) : draw.nan((count - 1) * c.distance + (m && n ? (m - 1) * ldc + n : 0)),
       ...(biased ? { bias: fill(n, 'bias') } : {}),
     },
     call: (kernels, blocks) =>
@@ -95,7 +108,7 @@ const TRANSPOSES = [
 ];
 const EXTENTS = [1, 3, 6, 17, 33];
 
-/** Sizes near the edges of tiles, panels and blocks. */
+/** Sizes [m, n, k] near the edges of tiles, panels and blocks. */
 const EDGES = [
   [12, 16, 256], [13, 48, 257], [7, 64, 31], [97, 33, 5], [96, 513, 3], [100, 8, 300], [30, 7, 515], [2, 130, 600],
   [1, 1000, 3], [1000, 1, 3], [1, 1, 1000], [4, 100, 1],
@@ -133,7 +146,7 @@ function batchTrials(): Trial[] {
   );
 }
 
-/** Sizes of 0: an empty sum is 0, or adds 0. */
+/** Products with a size of 0. If k is 0, the product is 0. */
 function emptyTrials(): Trial[] {
   return TRANSPOSES.flatMap((transposes) => [
     trial({ m: 3, n: 5, k: 0, ...transposes }),

@@ -1,6 +1,6 @@
 /**
- * Cases for the kernels that copy, map and reduce. The cases call the kernels directly, with sizes and values that are
- * rare in ops.
+ * Cases of all kernels. This file defines those of the kernels that copy, map, reduce, look up rows and draw random numbers.
+ * The kernels are called directly, with sizes and values that rarely occur in ops.
  */
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
@@ -28,7 +28,7 @@ const SPECIAL = [
   20, -20, 80, -80, 88, -87, 1000, -1000, 8388608, -8388609, 1e30, -1e30,
 ].map(Math.fround); // biome-ignore format: a list
 
-/** A tolerance relative to the largest element, and at least the smallest normal number of float32. */
+/** Allows errors of `factor` times the largest element, and at least the smallest normal number of float32. */
 function relative(factor: number): Allowed {
   return (expected) => Math.max(factor * largest(expected), 2 ** -126);
 }
@@ -43,14 +43,15 @@ function fillTrials(): Trial[] {
   );
 }
 
-interface CopyForm {
+interface CopyLayout {
   shape: readonly number[];
-  /** Strides of x and y. The offsets follow from them: the lowest index read or written is 0. */
+  /** Strides of the source. Its offset is chosen so that the lowest index read is 0. */
   x: readonly number[];
+  /** Strides of the destination. Its offset is chosen so that the lowest index written is 0. */
   y: readonly number[];
 }
 
-const COPIES: Record<string, CopyForm> = {
+const COPIES: Record<string, CopyLayout> = {
   'a row': { shape: [33], x: [1], y: [1] },
   'a scalar': { shape: [], x: [], y: [] },
   'no elements': { shape: [3, 0, 2], x: [1, 1, 1], y: [2, 2, 1] },
@@ -78,26 +79,26 @@ const COPIES: Record<string, CopyForm> = {
   },
 };
 
-/** The offset at which the lowest index is 0, and the number of elements spanned. */
+/** Returns the offset that makes the lowest index 0, and the number of elements from the lowest to the highest index. */
 function span(shape: readonly number[], strides: readonly number[]): { offset: number; length: number } {
   const lastOffsets = strides.map((stride, d) => stride * Math.max(0, shape[d] - 1));
-  const low = lastOffsets.reduce((total, r) => total + Math.min(0, r), 0);
-  const high = lastOffsets.reduce((total, r) => total + Math.max(0, r), 0);
+  const low = lastOffsets.reduce((total, offset) => total + Math.min(0, offset), 0);
+  const high = lastOffsets.reduce((total, offset) => total + Math.max(0, offset), 0);
   return { offset: -low, length: high - low + 1 };
 }
 
 function copyTrials(): Trial[] {
   return Object.entries(COPIES).flatMap(([name, { shape, x, y }]) =>
     [0, 5].map((extra) => {
-      const [from, to] = [span(shape, x), span(shape, y)];
+      const [source, destination] = [span(shape, x), span(shape, y)];
       return {
         name: `${name}${extra ? ', at an offset' : ''}`,
         arrays: {
-          x: draw.normal(from.length + extra, 'copy'),
-          y: draw.blank(to.length + extra),
+          x: draw.normal(source.length + extra, 'copy'),
+          y: draw.nan(destination.length + extra),
         },
         call: (kernels, blocks) =>
-          kernels.copy(blocks.x, from.offset + extra, x, blocks.y, to.offset + extra, y, shape),
+          kernels.copy(blocks.x, source.offset + extra, x, blocks.y, destination.offset + extra, y, shape),
       };
     }),
   );
@@ -106,15 +107,15 @@ function copyTrials(): Trial[] {
 function unaryTrials(op: UnaryName): Trial[] {
   const ordinary = SIZES.map((size) => ({
     name: `${op} of ${size} numbers`,
-    arrays: { x: draw.normal(size, 'unary'), y: draw.blank(size) },
+    arrays: { x: draw.normal(size, 'unary'), y: draw.nan(size) },
   }));
-  // One trial per number, so that the tolerance is relative to that number.
+  // One trial per number, because the tolerance is relative to the largest number of a trial.
   const special = SPECIAL.map((x) => ({
     name: `${op} of ${x}`,
-    arrays: { x: new Float64Array(3).fill(x), y: draw.blank(3) },
+    arrays: { x: new Float64Array(3).fill(x), y: draw.nan(3) },
     allowed: relative(op === 'hardSigmoid' ? 1e-5 : 1e-6),
   }));
-  const many = { name: `${op} of many`, arrays: { x: draw.normal(MANY, 'many'), y: draw.blank(MANY) } };
+  const many = { name: `${op} of many`, arrays: { x: draw.normal(MANY, 'many'), y: draw.nan(MANY) } };
   const outOfPlace = [...ordinary, ...special, ...(op === 'tanh' ? [many] : [])].map(
     (trial): Trial => ({ ...trial, call: (kernels, { x, y }) => kernels.unary(op, x, y) }),
   );
@@ -140,31 +141,31 @@ const BROADCASTS: Record<string, { shape: number[]; a: number[]; b: number[] }> 
   'no elements': { shape: [0, 5], a: [5, 1], b: [0, 1] },
 };
 
-/** Operands in the domain of the function: positive for pow, and away from 0 for div. */
+/** Draws operands in the domain of the function: at least 0.25 for pow and div. */
 const operand = (op: BinaryName, count: number, name: string): Float64Array =>
   draw.normal(count, name).map((x) => (op === 'pow' || op === 'div' ? Math.fround(Math.abs(x) + 0.25) : x));
 
 function binaryTrials(op: BinaryName): Trial[] {
   const ordinary = Object.entries(BROADCASTS).map(([name, { shape, a, b }]): Trial => {
-    const [from, other] = [span(shape, a), span(shape, b)];
+    const [spanA, spanB] = [span(shape, a), span(shape, b)];
     const size = shape.reduce((total, extent) => total * extent, 1);
     return {
       name: `${op} of ${name}`,
       arrays: {
-        a: operand(op, from.length, 'a'),
-        b: operand(op, other.length, 'b'),
-        y: draw.blank(size),
+        a: operand(op, spanA.length, 'a'),
+        b: operand(op, spanB.length, 'b'),
+        y: draw.nan(size),
       },
       call: (kernels, blocks) => kernels.binary(op, blocks.a, a, blocks.b, b, blocks.y, shape),
     };
   });
   // The *Grad functions take the output of an activation, which is at most 1 except for relu.
-  const left = SPECIAL.filter((x) => !op.endsWith('Grad') || op === 'reluGrad' || !(Math.abs(x) > 1));
-  const pairs = left.flatMap((a) => [0, nan, inf, -inf, 1, -2, 2.5].map((b) => [a, b] as const));
+  const specialA = SPECIAL.filter((x) => !op.endsWith('Grad') || op === 'reluGrad' || !(Math.abs(x) > 1));
+  const pairs = specialA.flatMap((a) => [0, nan, inf, -inf, 1, -2, 2.5].map((b) => [a, b] as const));
   const special = pairs.map(
     ([a, b]): Trial => ({
       name: `${op} of ${a} and ${b}`,
-      arrays: { a: new Float64Array(2).fill(a), b: new Float64Array(2).fill(b), y: draw.blank(2) },
+      arrays: { a: new Float64Array(2).fill(a), b: new Float64Array(2).fill(b), y: draw.nan(2) },
       call: (kernels, blocks) => kernels.binary(op, blocks.a, [1], blocks.b, [1], blocks.y, [2]),
       allowed: relative(1e-6),
     }),
@@ -177,42 +178,43 @@ function binaryTrials(op: BinaryName): Trial[] {
   return [...ordinary, ...special, inPlace];
 }
 
-const MIDDLES = [
+/** Shapes [outer, n, inner] of reductions over the middle axis. */
+const REDUCE_SHAPES = [
   [1, 1, 1], [1, 17, 1], [3, 33, 1], [1, 3, 17], [3, 5, 33], [2, 67, 130], [5, 1, 3], [0, 3, 5], [3, 0, 5],
   [3, 5, 0], [1, 0, 1], [1, 5000, 1], [1, 300, 9],
 ] as const; // biome-ignore format: a list
 
 function reduceTrials(op: ReduceName): Trial[] {
-  const of = (
+  const reduceTrial = (
     name: string,
     x: Float64Array,
     [outer, n, inner]: readonly [number, number, number],
   ): Trial => ({
     name: `${op} of ${name}[${outer}, (${n}), ${inner}]`,
-    arrays: { x, y: draw.blank(outer * inner) },
+    arrays: { x, y: draw.nan(outer * inner) },
     call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, outer, n, inner),
   });
-  const ordinary = MIDDLES.map((middle) =>
-    of('', draw.normal(middle[0] * middle[1] * middle[2], 'reduce'), middle),
+  const ordinary = REDUCE_SHAPES.map((shape) =>
+    reduceTrial('', draw.normal(shape[0] * shape[1] * shape[2], 'reduce'), shape),
   );
-  const positions = [0, 5, 16, 36].flatMap((at) =>
+  const special = [0, 5, 16, 36].flatMap((index) =>
     [nan, inf, -inf].map((value) => {
       const x = draw.normal(37, 'reduce');
-      x[at] = value;
-      return of(`${value} at ${at} in `, x, [1, 37, 1]);
+      x[index] = value;
+      return reduceTrial(`${value} at index ${index} in `, x, [1, 37, 1]);
     }),
   );
   const column = draw.normal(5 * 19, 'reduce');
   column[2 * 19 + 18] = nan;
-  return [...ordinary, ...positions, of('a NaN in ', column, [1, 5, 19])];
+  return [...ordinary, ...special, reduceTrial('a NaN in ', column, [1, 5, 19])];
 }
 
-/** A million nearly equal numbers: a single running float32 sum would have an error of 1 %. */
+/** Sums of a million nearly equal numbers. A single running float32 sum would have an error of 1 %. */
 function longSums(): Trial[] {
   const x = Float64Array.from({ length: 1 << 20 }, (_, i) => Math.fround(0.1 + (i % 7) / 1000));
   return (['sum', 'sumSquares'] as const).map((op) => ({
     name: op,
-    arrays: { x, y: draw.blank(1) },
+    arrays: { x, y: draw.nan(1) },
     call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, 1, x.length, 1),
     allowed: relative(1e-5),
   }));
@@ -245,7 +247,7 @@ function softmaxTrials(): Trial[] {
       name: `${log ? 'log ' : ''}[${count}, ${n}]`,
       arrays: {
         x: draw.normal(count * n, 'softmax').map((x) => Math.fround(3 * x)),
-        y: draw.blank(count * n),
+        y: draw.nan(count * n),
       },
       call: (kernels, { x, y }) => kernels.softmax(x, y, count, n, log),
     })),
@@ -253,7 +255,7 @@ function softmaxTrials(): Trial[] {
       name: `${log ? 'log of ' : ''}${name}, next to an ordinary row`,
       arrays: {
         x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround),
-        y: draw.blank(2 * row.length),
+        y: draw.nan(2 * row.length),
       },
       call: (kernels, { x, y }) => kernels.softmax(x, y, 2, row.length, log),
     })),
@@ -265,6 +267,7 @@ function softmaxTrials(): Trial[] {
   ]); // biome-ignore format: a list
 }
 
+/** Row width and row indices of table lookups; the table has five rows. */
 // biome-ignore format: a list
 const LOOKUPS = [[1, [0]], [17, [3, 0, 3, 3, 4]], [33, [4, 4, 4, 1]], [3, []], [16, [2, 1, 0]]] as const;
 
@@ -274,9 +277,9 @@ function gatherTrials(): Trial[] {
     arrays: {
       table: draw.normal(5 * width, 'table'),
       ids: Float64Array.from(ids),
-      y: draw.blank(ids.length * width),
+      y: draw.nan(ids.length * width),
     },
-    call: (kernels, { table, ids: at, y }) => kernels.gather(table, at, y, width),
+    call: (kernels, blocks) => kernels.gather(blocks.table, blocks.ids, blocks.y, width),
     allowed: 'bits',
   }));
 }
@@ -285,28 +288,28 @@ function scatterTrials(): Trial[] {
   return LOOKUPS.map(([width, ids]) => ({
     name: `${ids.length} rows of ${width}`,
     arrays: {
-      table: draw.whole(5 * width, 'table'),
+      table: draw.integers(5 * width, 'table'),
       ids: Float64Array.from(ids),
-      g: draw.whole(ids.length * width, 'rows'),
+      g: draw.integers(ids.length * width, 'rows'),
     },
-    call: (kernels, { table, ids: at, g }) => kernels.scatterAdd(table, at, g, width),
+    call: (kernels, blocks) => kernels.scatterAdd(blocks.table, blocks.ids, blocks.g, width),
     allowed: 'bits',
   }));
 }
 
 const KEYS = [[0, 0], [0x12345678, 0x9abcdef0], [0xffffffff, 1]] as const; // biome-ignore format: a list
-/** Counters: the start, values whose low word overflows within a call, and one above 32 bits. */
+/** Counters: the first ones, two whose low 32 bits overflow within a call, and one above 32 bits. */
 const COUNTERS = [0, 1, 2 ** 32 - 3, 2 ** 32 - 40, 2 ** 40 + 7] as const;
 
 function randomTrials(
-  call: (draw: { key: readonly [number, number]; counter: number }) => Trial['call'],
+  callFor: (state: { key: readonly [number, number]; counter: number }) => Trial['call'],
 ): Trial[] {
   return KEYS.flatMap((key) =>
     COUNTERS.flatMap((counter) =>
       [0, 1, 2, 17, 64, 131].map((size) => ({
-        name: `${size} of key ${key[0]},${key[1]} from ${counter}`,
-        arrays: { y: draw.blank(size) },
-        call: call({ key, counter }),
+        name: `${size} numbers, key ${key[0]},${key[1]}, counter ${counter}`,
+        arrays: { y: draw.nan(size) },
+        call: callFor({ key, counter }),
       })),
     ),
   );
@@ -322,7 +325,7 @@ function maskTrials(): Trial[] {
   );
 }
 
-/** Cases of every kernel. The type requires cases for each kernel of the interface. */
+/** The cases of each kernel. The type requires cases for every kernel of the interface. */
 const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   fill: [differentialCase('fill', 'sizes', fillTrials, 'bits')],
   copy: [differentialCase('copy', 'strides', copyTrials, 'bits')],
@@ -343,9 +346,9 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
       'the same integers everywhere',
       () =>
         randomTrials(
-          (at) =>
+          ({ key, counter }) =>
             (kernels, { y }) =>
-              kernels.randomUniform(at.key, at.counter, y),
+              kernels.randomUniform(key, counter, y),
         ),
       'bits',
     ),

@@ -1,13 +1,13 @@
-/** Compares the outputs and gradients of every op on a backend with the float64 reference, sample by sample. */
+/** Cases for the ops: compare the outputs and gradients on a backend with the float64 reference, for all samples of an op. */
 import { type Backend, formatShape, referenceBackend, scope } from '@unroll/core';
 import type { AnyOp, KernelName, OpName } from '@unroll/core/internal';
 import { type Gradients, gradientsOf, onBackend, outputsOf } from '../calls.js';
 import { bitMismatch, gradientTolerance, mismatch, outputTolerance, report } from '../compare.js';
-import { type Drawn, normal } from '../draw.js';
+import { type DrawnTensor, normal } from '../draw.js';
 import { type AnySample, drawInputs, opNames, opWithSamples, streamOf } from '../samples.js';
 import type { ContractCase } from './case.js';
 
-/** The float64 reference, which records the kernels that are used. */
+/** Returns a float64 reference that adds the names of the kernels it runs to `used`. */
 function recordingReference(used: Set<KernelName>): Backend {
   const backend = referenceBackend('float64');
   const kernels = new Proxy(backend.kernels, {
@@ -19,19 +19,22 @@ function recordingReference(used: Set<KernelName>): Backend {
   return { ...backend, kernels };
 }
 
+/** A sample, and its results on the reference. */
 interface Expected {
   title: string;
   sample: AnySample;
-  inputs: (Drawn | null)[];
-  upstream: Drawn[];
-  wanted: Gradients;
+  inputs: (DrawnTensor | null)[];
+  /** The upstream gradient of each output. */
+  upstream: DrawnTensor[];
+  results: Gradients;
 }
 
-/** Leaves NaN in the memory that the next scope reuses, which exposes kernels that read before they write. */
+/** Fills the memory that the next scope will use with NaN, which exposes kernels that read before they write. */
 function leaveNaN(backend: Backend): void {
   scope(() => backend.kernels.fill(backend.temporary(1 << 18), Number.NaN));
 }
 
+/** Compares an op on some of its samples. */
 class OpCase implements ContractCase {
   readonly name: string;
   readonly #opName: OpName;
@@ -63,51 +66,55 @@ class OpCase implements ContractCase {
     this.#expected ??= onBackend(recordingReference(this.#used), () =>
       this.#samples.map((sample) => {
         const inputs = drawInputs(this.#opName, sample);
-        let upstream: Drawn[] = [];
-        const draw = (shapes: readonly (readonly number[])[]): Drawn[] =>
+        let upstream: DrawnTensor[] = [];
+        const draw = (shapes: readonly (readonly number[])[]): DrawnTensor[] =>
           (upstream = shapes.map((shape, i) =>
             normal(shape)(streamOf(this.#opName, sample).child('upstream', i)),
           ));
-        const wanted = gradientsOf(this.#op, inputs, sample.attrs, draw);
-        return { title: sample.name, sample, inputs, upstream, wanted };
+        const results = gradientsOf(this.#op, inputs, sample.attrs, draw);
+        return { title: sample.name, sample, inputs, upstream, results };
       }),
     );
     return this.#expected;
   }
 
-  #compare(backend: Backend, { title, sample, inputs, upstream, wanted }: Expected): (string | null)[] {
+  #compare(backend: Backend, { title, sample, inputs, upstream, results }: Expected): (string | null)[] {
     leaveNaN(backend);
-    const found = gradientsOf(this.#op, inputs, sample.attrs, () => upstream);
+    const actual = gradientsOf(this.#op, inputs, sample.attrs, () => upstream);
     leaveNaN(backend);
-    const plain = outputsOf(this.#op, inputs, sample.attrs);
-    const outputs = wanted.outputs.flatMap((expected, k) => [
-      formatShape(found.shapes[k]) === formatShape(wanted.shapes[k])
-        ? null
-        : `${title}: output ${k} has shape ${formatShape(found.shapes[k])}`,
-      mismatch(`${title}: output ${k}`, found.outputs[k], expected, outputTolerance(expected)),
-      bitMismatch(`${title}: output ${k} without a gradient`, plain[k], found.outputs[k]),
+    const outputsOnly = outputsOf(this.#op, inputs, sample.attrs);
+    const outputs = results.outputs.flatMap((expected, k) => [
+      shapeMismatch(`${title}: output ${k}`, actual.shapes[k], results.shapes[k]),
+      mismatch(`${title}: output ${k}`, actual.outputs[k], expected, outputTolerance(expected)),
+      bitMismatch(`${title}: output ${k} without gradients`, outputsOnly[k], actual.outputs[k]),
     ]);
-    const gradients = wanted.gradients.map((expected, i) => {
+    const gradients = results.gradients.map((expected, i) => {
       if (sample.gradients[i] !== true || expected === null) return null;
-      const what = `${title}: gradient of input ${i}`;
-      const actual = found.gradients[i]?.values;
-      return actual
-        ? mismatch(what, actual, expected.values, gradientTolerance(expected.values))
-        : `${what} is missing`;
+      const label = `${title}: gradient of input ${i}`;
+      const gradient = actual.gradients[i]?.values;
+      return gradient
+        ? mismatch(label, gradient, expected.values, gradientTolerance(expected.values))
+        : `${label} is missing`;
     });
     return [...outputs, ...gradients];
   }
 }
 
+function shapeMismatch(label: string, actual: readonly number[], expected: readonly number[]): string | null {
+  const [actualText, expectedText] = [formatShape(actual), formatShape(expected)];
+  return actualText === expectedText ? null : `${label}: expected shape ${expectedText}, got ${actualText}`;
+}
+
+/** Ops with more samples are split into several cases. */
 const SAMPLES_PER_CASE = 100;
 
 export function opCases(): ContractCase[] {
   return opNames.flatMap((name) => {
-    const { op, samples: all } = opWithSamples(name);
-    const parts = Math.ceil(all.length / SAMPLES_PER_CASE);
+    const { op, samples } = opWithSamples(name);
+    const parts = Math.ceil(samples.length / SAMPLES_PER_CASE);
     return Array.from({ length: parts }, (_, part) => {
-      const own = all.slice(part * SAMPLES_PER_CASE, (part + 1) * SAMPLES_PER_CASE);
-      return new OpCase(name, op, own, parts === 1 ? '' : `, part ${part + 1} of ${parts}`);
+      const chunk = samples.slice(part * SAMPLES_PER_CASE, (part + 1) * SAMPLES_PER_CASE);
+      return new OpCase(name, op, chunk, parts === 1 ? '' : `, part ${part + 1} of ${parts}`);
     });
   });
 }

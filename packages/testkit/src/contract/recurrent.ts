@@ -1,7 +1,7 @@
 /**
- * Cases for the fused recurrent kernels, called directly, for uses that the ops do not cover: gradients of every h_t
- * and c_t, outputs written into a wider block or in reverse time order, no outputs and no gates, large batches and
- * large states.
+ * Cases for the fused recurrent kernels. The kernels are called directly, to cover uses that do not occur in ops: gradients
+ * of every h_t and c_t, outputs written into a wider block or in reverse time order, calls without outputs or saved gates,
+ * large batches and large states.
  */
 import type { ActivationName, Block, KernelName, SequenceView } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';
@@ -10,30 +10,37 @@ import { type Arrays, type Blocks, differentialCase, draw, type Trial } from './
 
 type RecurrentKernel = Extract<KernelName, `${'rnn' | 'lstm' | 'gru'}${'Forward' | 'Backward'}`>;
 
-interface Form {
+/** The sizes and options of a kernel call. */
+interface Settings {
   name: string;
+  /** Time steps. */
   T: number;
+  /** Batch rows. */
   B: number;
+  /** Input features. */
   I: number;
+  /** Hidden units. */
   H: number;
   masked: boolean;
+  /** Whether there is recurrent dropout. */
   dropped: boolean;
   bias: boolean;
-  /** Save the values that backward needs. */
+  /** Whether to save the values that backward needs. */
   saving: boolean;
-  /** The kernel copies its inputs from `x` one time step at a time. */
+  /** Whether the kernel copies its inputs from `x` one time step at a time. */
   copiesInputsByStep: boolean;
   /**
-   * The width of the block that contains the outputs, their offset in it, and whether they are in reverse time order.
-   * Null: no outputs.
+   * The row width of the block that contains the outputs, the offset of the outputs in a row, and whether the time steps are
+   * in reverse order. Null: no outputs.
    */
-  output: { width: number; at: number; reversed: boolean } | null;
+  output: { width: number; offset: number; reversed: boolean } | null;
   activation: ActivationName;
-  /** The step t and batch row b whose inputs (backward: gates) are NaN. */
+  /** The step t and batch row b whose inputs (in backward, gates) are NaN. */
   nanAt?: readonly [t: number, b: number];
 }
 
-const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
+/** Returns the default settings with the given changes. */
+const withDefaults = (changes: Partial<Settings> & Pick<Settings, 'name'>): Settings => ({
   ...{
     T: 4,
     B: 5,
@@ -46,29 +53,46 @@ const form = (changes: Partial<Form> & Pick<Form, 'name'>): Form => ({
     copiesInputsByStep: false,
     activation: 'tanh',
   },
-  output: { width: 19, at: 0, reversed: false },
+  output: { width: 19, offset: 0, reversed: false },
   ...changes,
 });
 
-const FORMS: readonly Form[] = [
-  form({ name: 'everything' }),
-  form({ name: 'no outputs, nothing saved', output: null, saving: false }),
-  form({ name: 'nothing saved', saving: false, masked: false }),
-  form({ name: 'no mask, no dropout, no bias', masked: false, dropped: false, bias: false }),
-  form({ name: 'into the second half of a wider block', output: { width: 45, at: 22, reversed: false } }),
-  form({ name: 'outputs in reverse time order', output: { width: 19, at: 0, reversed: true } }),
-  form({ name: 'relu', activation: 'relu', dropped: false }),
-  form({ name: 'one of each', T: 1, B: 1, I: 1, H: 1, output: { width: 1, at: 0, reversed: false } }),
-  form({
-    name: 'many rows',
+const SETTINGS: readonly Settings[] = [
+  withDefaults({ name: 'mask, dropout, bias, outputs and saved values' }),
+  withDefaults({ name: 'no outputs, nothing saved', output: null, saving: false }),
+  withDefaults({ name: 'nothing saved', saving: false, masked: false }),
+  withDefaults({ name: 'no mask, no dropout, no bias', masked: false, dropped: false, bias: false }),
+  withDefaults({
+    name: 'into the second half of a wider block',
+    output: { width: 45, offset: 22, reversed: false },
+  }),
+  withDefaults({ name: 'outputs in reverse time order', output: { width: 19, offset: 0, reversed: true } }),
+  withDefaults({ name: 'relu', activation: 'relu', dropped: false }),
+  withDefaults({
+    name: 'all sizes are 1',
+    T: 1,
+    B: 1,
+    I: 1,
+    H: 1,
+    output: { width: 1, offset: 0, reversed: false },
+  }),
+  withDefaults({
+    name: 'many batch rows',
     T: 7,
     B: 67,
     H: 64,
     dropped: false,
-    output: { width: 64, at: 0, reversed: false },
+    output: { width: 64, offset: 0, reversed: false },
   }),
-  form({ name: 'a large state', T: 2, B: 9, H: 257, I: 5, output: { width: 257, at: 0, reversed: false } }),
-  form({ name: 'no rows', B: 0 }),
+  withDefaults({
+    name: 'a large state',
+    T: 2,
+    B: 9,
+    H: 257,
+    I: 5,
+    output: { width: 257, offset: 0, reversed: false },
+  }),
+  withDefaults({ name: 'no batch rows', B: 0 }),
   ...[
     {
       name: 'inputs copied by step',
@@ -76,7 +100,7 @@ const FORMS: readonly Form[] = [
       B: 67,
       I: 21,
       H: 64,
-      output: { width: 64, at: 0, reversed: false },
+      output: { width: 64, offset: 0, reversed: false },
     },
     { name: 'inputs copied by step, an even number of steps', B: 13, bias: false },
     { name: 'inputs copied by step, one step', T: 1, B: 9, I: 1, masked: false },
@@ -86,13 +110,13 @@ const FORMS: readonly Form[] = [
       dropped: false,
       nanAt: [0, 0] as const,
     },
-  ].map((changes) => form({ saving: false, copiesInputsByStep: true, ...changes })),
+  ].map((changes) => withDefaults({ saving: false, copiesInputsByStep: true, ...changes })),
   // A NaN affects only its own batch row, and nothing if its step is masked.
-  form({ name: 'NaN at a valid step', nanAt: [1, 1] }),
-  form({ name: 'NaN at a masked step', nanAt: [0, 0] }),
+  withDefaults({ name: 'NaN at a valid step', nanAt: [1, 1] }),
+  withDefaults({ name: 'NaN at a masked step', nanAt: [0, 0] }),
 ];
 
-/** Masks [T, B] in processing order. They differ between batch rows; the last row is masked at every step. */
+/** Returns a mask [T, B] and its output mask. Batch rows differ. If there are several, the last one is masked at every step. */
 function masks(T: number, B: number): Arrays {
   const mask = Float64Array.from({ length: T * B }, (_, i) => {
     const [t, b] = [Math.floor(i / B), i % B];
@@ -103,51 +127,62 @@ function masks(T: number, B: number): Arrays {
   return { mask, outputMask };
 }
 
-/** An inverted dropout mask with values 0 (about 30 %) and 1.25. */
+/** Returns a dropout mask with the values 0 (about 30 %) and 1.25. */
 const dropoutMask = (count: number): Float64Array =>
   draw.normal(count, 'rmask').map((value) => (value < -0.5 ? 0 : 1.25));
 
-/** The row of [T, B] for a step and a batch row. */
+/** Returns the row of an array [T * B, ...] for a step and a batch row. */
 const rowOf = (B: number, [t, b]: readonly [number, number]): number => t * B + b;
 
-/** The arrays that every forward kernel reads and writes. */
-function common(f: Form, G: number, biasSize: number): Arrays {
-  const { T, B, I, H, output } = f;
+/**
+ * Returns the arrays that every forward kernel reads and writes.
+ * @param G number of gates
+ */
+function forwardArrays(settings: Settings, G: number, biasSize: number): Arrays {
+  const { T, B, I, H, output } = settings;
   const K = I + H;
-  const xh = draw.blank((f.copiesInputsByStep ? 2 : T + 1) * B * K);
+  const xh = draw.nan((settings.copiesInputsByStep ? 2 : T + 1) * B * K);
   const x = draw.normal(T * B * I, 'x');
-  const nanRow = f.nanAt && rowOf(B, f.nanAt);
+  const nanRow = settings.nanAt && rowOf(B, settings.nanAt);
   if (nanRow !== undefined) x.fill(Number.NaN, nanRow * I, (nanRow + 1) * I);
   const h = draw.normal(B * H, 'h');
   const rmask = dropoutMask(B * H);
-  for (let i = 0; i < T * B && !f.copiesInputsByStep; i++) xh.set(x.subarray(i * I, (i + 1) * I), i * K);
+  for (let i = 0; i < T * B && !settings.copiesInputsByStep; i++)
+    xh.set(x.subarray(i * I, (i + 1) * I), i * K);
   for (let b = 0; b < B; b++) {
     for (let u = 0; u < H; u++)
-      xh[b * K + I + u] = Math.fround(h[b * H + u] * (f.dropped ? rmask[b * H + u] : 1));
+      xh[b * K + I + u] = Math.fround(h[b * H + u] * (settings.dropped ? rmask[b * H + u] : 1));
   }
-  const hs = draw.blank((T + 1) * B * H);
+  const hs = draw.nan((T + 1) * B * H);
   hs.set(h);
   return {
     W: draw.normal(I * G * H, 'W').map((value) => Math.fround(value / Math.sqrt(I))),
     U: draw.normal(H * G * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
     xh,
-    ...(f.copiesInputsByStep ? { x } : {}),
-    ...(f.bias ? { b: draw.normal(biasSize, 'b') } : {}),
-    ...(f.masked ? masks(T, B) : {}),
-    ...(f.dropped ? { hs, rmask } : {}),
-    ...(output ? { y: draw.blank(B * T * output.width) } : {}),
+    ...(settings.copiesInputsByStep ? { x } : {}),
+    ...(settings.bias ? { b: draw.normal(biasSize, 'b') } : {}),
+    ...(settings.masked ? masks(T, B) : {}),
+    ...(settings.dropped ? { hs, rmask } : {}),
+    ...(output ? { y: draw.nan(B * T * output.width) } : {}),
   };
 }
 
-function view(f: Form, block: Block | undefined): SequenceView | null {
-  if (!f.output || !block) return null;
-  const { width, at, reversed } = f.output;
+/** Returns the position of the outputs in their block; null if there are none. */
+function outputView(settings: Settings, block: Block | undefined): SequenceView | null {
+  if (!settings.output || !block) return null;
+  const { width, offset, reversed } = settings.output;
   const step = reversed ? -width : width;
-  return { block, offset: at + (reversed ? (f.T - 1) * width : 0), strideT: step, strideB: f.T * width };
+  return {
+    block,
+    offset: offset + (reversed ? (settings.T - 1) * width : 0),
+    strideT: step,
+    strideB: settings.T * width,
+  };
 }
 
-const shared = (f: Form, blocks: Blocks) => ({
-  ...{ T: f.T, B: f.B, H: f.H, activation: f.activation },
+/** Returns the arguments that all kernels have. */
+const sharedArguments = (settings: Settings, blocks: Blocks) => ({
+  ...{ T: settings.T, B: settings.B, H: settings.H, activation: settings.activation },
   ...{
     rmask: blocks.rmask ?? null,
     mask: blocks.mask ?? null,
@@ -155,94 +190,104 @@ const shared = (f: Form, blocks: Blocks) => ({
     U: blocks.U,
   },
 });
-const forward = (f: Form, blocks: Blocks) => ({
-  ...shared(f, blocks),
+/** Returns the arguments that all forward kernels have. */
+const forwardArguments = (settings: Settings, blocks: Blocks) => ({
+  ...sharedArguments(settings, blocks),
   ...{
-    I: f.I,
+    I: settings.I,
     W: blocks.W,
     b: blocks.b ?? null,
     xh: blocks.xh,
-    x: f.copiesInputsByStep ? blocks.x : null,
-    reverse: f.B === 67,
+    x: settings.copiesInputsByStep ? blocks.x : null,
+    reverse: settings.B === 67,
     hs: blocks.hs ?? null,
-    y: view(f, blocks.y),
+    y: outputView(settings, blocks.y),
   },
 });
 
-/** The arrays of a backward kernel, apart from the values saved by forward: upstream gradients and result blocks. */
-function incoming(f: Form, dGWidth: number): Arrays {
-  const { T, B, H, output } = f;
+/**
+ * Returns the arrays of every backward kernel, without the values that forward saves.
+ * @param dGWidth row width of the gate gradients
+ */
+function backwardArrays(settings: Settings, dGWidth: number): Arrays {
+  const { T, B, H, output } = settings;
   return {
     U: draw.normal(H * dGWidth, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
-    ...(f.masked ? masks(T, B) : {}),
-    ...(f.dropped ? { rmask: dropoutMask(B * H) } : {}),
+    ...(settings.masked ? masks(T, B) : {}),
+    ...(settings.dropped ? { rmask: dropoutMask(B * H) } : {}),
     ...(output ? { dy: draw.normal(B * T * output.width, 'dy') } : {}),
     dh: draw.normal(B * H, 'dh'),
-    dG: draw.blank(T * B * dGWidth),
-    ...(f.saving ? { dhAll: draw.blank(T * B * H) } : {}),
+    dG: draw.nan(T * B * dGWidth),
+    ...(settings.saving ? { dhAll: draw.nan(T * B * H) } : {}),
   };
 }
 
-const backward = (f: Form, blocks: Blocks) => ({
-  ...shared(f, blocks),
-  ...{ dy: view(f, blocks.dy), dh: blocks.dh, dhAll: blocks.dhAll ?? null, dG: blocks.dG },
+/** Returns the arguments that all backward kernels have. */
+const backwardArguments = (settings: Settings, blocks: Blocks) => ({
+  ...sharedArguments(settings, blocks),
+  ...{ dy: outputView(settings, blocks.dy), dh: blocks.dh, dhAll: blocks.dhAll ?? null, dG: blocks.dG },
 });
 
-/** Saved gates [T, B, width]: numbers in (0, 1). */
-function gateValues(f: Form, width: number): Float64Array {
-  const gates = draw.normal(f.T * f.B * width, 'gates').map((x) => Math.fround(1 / (1 + Math.exp(-x))));
-  const nanRow = f.nanAt && rowOf(f.B, f.nanAt);
+/**
+ * Returns saved gates [T, B, width] in (0, 1). Backward computes the derivatives of the activations from the saved gates, so
+ * any such numbers are valid.
+ */
+function gateValues(settings: Settings, width: number): Float64Array {
+  const gates = draw
+    .normal(settings.T * settings.B * width, 'gates')
+    .map((x) => Math.fround(1 / (1 + Math.exp(-x))));
+  const nanRow = settings.nanAt && rowOf(settings.B, settings.nanAt);
   if (nanRow !== undefined) gates.fill(Number.NaN, nanRow * width, (nanRow + 1) * width);
   return gates;
 }
 
 const SIGMOID = { recurrentActivation: 'sigmoid' } as const;
 
-function lstmForwardTrial(f: Form): Trial {
-  const { T, B, H } = f;
-  const c = draw.blank((f.saving ? T + 1 : 1) * B * H);
+function lstmForwardTrial(settings: Settings): Trial {
+  const { T, B, H } = settings;
+  const c = draw.nan((settings.saving ? T + 1 : 1) * B * H);
   c.set(draw.normal(B * H, 'c'));
-  const saved: Arrays = f.saving ? { gates: draw.blank(T * B * 4 * H) } : {};
+  const saved: Arrays = settings.saving ? { gates: draw.nan(T * B * 4 * H) } : {};
   return {
-    name: f.name,
-    arrays: { ...common(f, 4, 4 * H), c, ...saved },
+    name: settings.name,
+    arrays: { ...forwardArrays(settings, 4, 4 * H), c, ...saved },
     call: (kernels, blocks) =>
       kernels.lstmForward({
-        ...forward(f, blocks),
-        ...{ ...SIGMOID, c: blocks.c, keepCells: f.saving, gates: blocks.gates ?? null },
+        ...forwardArguments(settings, blocks),
+        ...{ ...SIGMOID, c: blocks.c, keepCells: settings.saving, gates: blocks.gates ?? null },
       }),
   };
 }
 
-function lstmBackwardTrial(f: Form): Trial {
-  const { T, B, H } = f;
+function lstmBackwardTrial(settings: Settings): Trial {
+  const { T, B, H } = settings;
   return {
-    name: f.name,
+    name: settings.name,
     arrays: {
-      ...incoming(f, 4 * H),
-      gates: gateValues(f, 4 * H),
+      ...backwardArrays(settings, 4 * H),
+      gates: gateValues(settings, 4 * H),
       c: draw.normal((T + 1) * B * H, 'c'),
       dc: draw.normal(B * H, 'dc'),
-      ...(f.saving ? { dcAll: draw.blank(T * B * H) } : {}),
+      ...(settings.saving ? { dcAll: draw.nan(T * B * H) } : {}),
     },
     call: (kernels, blocks) =>
       kernels.lstmBackward({
-        ...backward(f, blocks),
+        ...backwardArguments(settings, blocks),
         ...{ ...SIGMOID, gates: blocks.gates, c: blocks.c, dc: blocks.dc, dcAll: blocks.dcAll ?? null },
       }),
   };
 }
 
-function rnnForwardTrial(f: Form): Trial {
+function rnnForwardTrial(settings: Settings): Trial {
   return {
-    name: f.name,
-    arrays: common(f, 1, f.H),
-    call: (kernels, blocks) => kernels.rnnForward(forward(f, blocks)),
+    name: settings.name,
+    arrays: forwardArrays(settings, 1, settings.H),
+    call: (kernels, blocks) => kernels.rnnForward(forwardArguments(settings, blocks)),
   };
 }
 
-/** xh and hs as forward saves them: the state in xh is the state in hs times the dropout mask. */
-function savedStates({ T, B, I, H, dropped }: Form): Arrays {
+/** Returns xh and, with dropout, hs as forward saves them. The state in xh is the state in hs times the dropout mask. */
+function savedStates({ T, B, I, H, dropped }: Settings): Arrays {
   const xh = draw.normal((T + 1) * B * (I + H), 'xh');
   if (!dropped) return { xh };
   const hs = draw.normal((T + 1) * B * H, 'hs');
@@ -254,92 +299,106 @@ function savedStates({ T, B, I, H, dropped }: Form): Arrays {
   return { xh, hs };
 }
 
-function rnnBackwardTrial(f: Form): Trial {
+function rnnBackwardTrial(settings: Settings): Trial {
   return {
-    name: f.name,
-    arrays: { ...incoming(f, f.H), ...savedStates(f) },
+    name: settings.name,
+    arrays: { ...backwardArrays(settings, settings.H), ...savedStates(settings) },
     call: (kernels, blocks) =>
-      kernels.rnnBackward({ ...backward(f, blocks), I: f.I, xh: blocks.xh, hs: blocks.hs ?? null }),
+      kernels.rnnBackward({
+        ...backwardArguments(settings, blocks),
+        I: settings.I,
+        xh: blocks.xh,
+        hs: blocks.hs ?? null,
+      }),
   };
 }
 
-interface GruForm {
+interface GruVariant {
   resetAfter: boolean;
   textbook: boolean;
 }
-const GRU_FORMS: readonly GruForm[] = [
+const GRU_VARIANTS: readonly GruVariant[] = [
   { resetAfter: true, textbook: false },
   { resetAfter: false, textbook: false },
   { resetAfter: true, textbook: true },
   { resetAfter: false, textbook: true },
 ];
-/** Every form with every variant, except that large forms skip the textbook variants. */
-const gruForms = (): [Form, GruForm][] =>
-  FORMS.flatMap((f) =>
-    GRU_FORMS.filter((v) => !v.textbook || f.B * f.H < 1000).map((v): [Form, GruForm] => [f, v]),
+/** Returns all settings with all variants, except that large sizes skip the textbook variants. */
+const gruSettings = (): [Settings, GruVariant][] =>
+  SETTINGS.flatMap((settings) =>
+    GRU_VARIANTS.filter((v) => !v.textbook || settings.B * settings.H < 1000).map(
+      (v): [Settings, GruVariant] => [settings, v],
+    ),
   );
-const gruName = ({ resetAfter, textbook }: GruForm): string =>
+
+const variantName = ({ resetAfter, textbook }: GruVariant): string =>
   `, reset ${resetAfter ? 'after' : 'before'}${textbook ? ', textbook' : ''}`;
 
-function gruForwardTrial(f: Form, variant: GruForm): Trial {
-  const { T, B, H } = f;
+function gruForwardTrial(settings: Settings, variant: GruVariant): Trial {
+  const { T, B, H } = settings;
   const { resetAfter } = variant;
-  const saved: Arrays = f.saving
+  const saved: Arrays = settings.saving
     ? {
-        gates: draw.blank(T * B * (resetAfter ? 4 : 3) * H),
-        ...(resetAfter ? {} : { rh: draw.blank(T * B * H) }),
+        gates: draw.nan(T * B * (resetAfter ? 4 : 3) * H),
+        ...(resetAfter ? {} : { rh: draw.nan(T * B * H) }),
       }
     : {};
   return {
-    name: f.name + gruName(variant),
-    arrays: { ...common(f, 3, (resetAfter ? 6 : 3) * H), ...saved },
+    name: settings.name + variantName(variant),
+    arrays: { ...forwardArrays(settings, 3, (resetAfter ? 6 : 3) * H), ...saved },
     call: (kernels, blocks) =>
       kernels.gruForward({
-        ...forward(f, blocks),
+        ...forwardArguments(settings, blocks),
         ...{ ...SIGMOID, ...variant, gates: blocks.gates ?? null, rh: blocks.rh ?? null },
       }),
   };
 }
 
-function gruBackwardTrial(f: Form, variant: GruForm): Trial {
-  const { H } = f;
+function gruBackwardTrial(settings: Settings, variant: GruVariant): Trial {
+  const { H } = settings;
   const width = (variant.resetAfter ? 4 : 3) * H;
   return {
-    name: f.name + gruName(variant),
+    name: settings.name + variantName(variant),
     arrays: {
-      ...incoming(f, width),
-      ...savedStates(f),
+      ...backwardArrays(settings, width),
+      ...savedStates(settings),
       U: draw.normal(H * 3 * H, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
-      gates: gateValues(f, width),
+      gates: gateValues(settings, width),
     },
     call: (kernels, blocks) =>
       kernels.gruBackward({
-        ...backward(f, blocks),
-        ...{ ...SIGMOID, ...variant, I: f.I, xh: blocks.xh, hs: blocks.hs ?? null, gates: blocks.gates },
+        ...backwardArguments(settings, blocks),
+        ...{
+          ...SIGMOID,
+          ...variant,
+          I: settings.I,
+          xh: blocks.xh,
+          hs: blocks.hs ?? null,
+          gates: blocks.gates,
+        },
       }),
   };
 }
 
-const direct = (
+const kernelCase = (
   kernel: RecurrentKernel,
   trials: () => Trial[],
   allowed: (expected: Float64Array) => number,
 ): ContractCase[] => [differentialCase(kernel, 'called directly', trials, allowed)];
 
-/** Backward computes the derivatives of the activations from the saved gates, so any numbers in (0, 1) are valid. */
 export const recurrentKernelCases: { readonly [K in RecurrentKernel]: readonly ContractCase[] } = {
-  rnnForward: direct('rnnForward', () => FORMS.map(rnnForwardTrial), outputTolerance),
-  rnnBackward: direct('rnnBackward', () => FORMS.map(rnnBackwardTrial), gradientTolerance),
-  lstmForward: direct('lstmForward', () => FORMS.map(lstmForwardTrial), outputTolerance),
-  lstmBackward: direct('lstmBackward', () => FORMS.map(lstmBackwardTrial), gradientTolerance),
-  gruForward: direct(
+  rnnForward: kernelCase('rnnForward', () => SETTINGS.map(rnnForwardTrial), outputTolerance),
+  rnnBackward: kernelCase('rnnBackward', () => SETTINGS.map(rnnBackwardTrial), gradientTolerance),
+  lstmForward: kernelCase('lstmForward', () => SETTINGS.map(lstmForwardTrial), outputTolerance),
+  lstmBackward: kernelCase('lstmBackward', () => SETTINGS.map(lstmBackwardTrial), gradientTolerance),
+  gruForward: kernelCase(
     'gruForward',
-    () => gruForms().map(([f, variant]) => gruForwardTrial(f, variant)),
+    () => gruSettings().map(([settings, variant]) => gruForwardTrial(settings, variant)),
     outputTolerance,
   ),
-  gruBackward: direct(
+  gruBackward: kernelCase(
     'gruBackward',
-    () => gruForms().map(([f, variant]) => gruBackwardTrial(f, variant)),
+    () => gruSettings().map(([settings, variant]) => gruBackwardTrial(settings, variant)),
     gradientTolerance,
   ),
 };

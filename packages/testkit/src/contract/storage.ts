@@ -9,10 +9,12 @@ const storageCase = (name: string, run: (backend: Backend) => (string | null)[])
   run: (backend) => report(run(backend)),
 });
 
+/** Returns the numbers from, from + 1, ... */
 const counting = (length: number, from = 0): Float64Array =>
   Float64Array.from({ length }, (_, i) => from + i);
 
-function doNotOverlap(backend: Backend): (string | null)[] {
+/** Fills blocks of two nested arenas and a resident block with different numbers, and checks that all keep their values. */
+function checkOverlap(backend: Backend): (string | null)[] {
   backend.openArena();
   const outer = [1, 17, 300_000, 5].map((length, i) => {
     const block = backend.temporary(length);
@@ -38,14 +40,14 @@ function doNotOverlap(backend: Backend): (string | null)[] {
 }
 
 export const storageCases = (): ContractCase[] => [
-  storageCase('a block holds what was written', (backend) => {
+  storageCase('read returns the values that were written', (backend) => {
     const block = backend.allocate(33);
     backend.write(block, counting(33));
     const problems = [bitMismatch('read', readNow(backend, block), counting(33))];
     backend.release(block);
     return problems;
   }),
-  storageCase('a new block is zero, also in reused memory', (backend) => {
+  storageCase('a new block contains zeros, also in reused memory', (backend) => {
     const first = backend.allocate(1000);
     backend.write(first, counting(1000, 1));
     backend.release(first);
@@ -78,12 +80,12 @@ export const storageCases = (): ContractCase[] => [
     backend.release(block);
     return problems;
   }),
-  storageCase('blocks of no elements', (backend) => {
+  storageCase('a block may have no elements', (backend) => {
     const block = backend.allocate(0);
     backend.write(block, []);
     const problems = [bitMismatch('read', readNow(backend, block), [])];
     backend.release(block);
     return problems;
   }),
-  storageCase('blocks do not overlap, neither within an arena nor across arenas', doNotOverlap),
+  storageCase('blocks do not overlap, neither within an arena nor across arenas', checkOverlap),
 ];

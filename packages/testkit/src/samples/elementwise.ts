@@ -1,17 +1,17 @@
 /** Samples of the elementwise ops. */
 import type { Shape } from '@unroll/core';
 import { formatShape } from '@unroll/core';
-import { awayFrom, between, eitherSign, grid, type Maker, normal, whole } from '../draw.js';
+import { awayFrom, eitherSign, grid, integers, normal, type TensorGenerator, uniform } from '../draw.js';
 import { PIECEWISE_CONSTANT, type SampleFor, type Samples } from './sample.js';
 
 type Unary = SampleFor<'neg'>;
 type Binary = SampleFor<'add'>;
-type MakerOf = (shape: Shape) => Maker;
+type GeneratorOf = (shape: Shape) => TensorGenerator;
 
 const SHAPES: readonly Shape[] = [[], [0], [1], [3], [17], [33], [2, 3, 5], [3, 0, 2], [1, 257]];
 
 /** Samples of a unary op for every shape. `domain` draws inputs where the op is defined and smooth. */
-function unary(domain: MakerOf, gradient: true | string = true): Unary[] {
+function unary(domain: GeneratorOf, gradient: true | string = true): Unary[] {
   return SHAPES.map((shape) => ({
     name: formatShape(shape),
     inputs: [domain(shape)],
@@ -67,8 +67,8 @@ const SHAPE_PAIRS: readonly (readonly [Shape, Shape])[] = [
 
 /** Samples of a binary op for every pair of shapes. */
 function binary(
-  left: MakerOf,
-  right: MakerOf,
+  left: GeneratorOf,
+  right: GeneratorOf,
   gradients: readonly [true | string, true | string] = [true, true],
 ): Binary[] {
   return SHAPE_PAIRS.map(([a, b]) => ({
@@ -79,15 +79,15 @@ function binary(
   }));
 }
 
-const standardNormal: MakerOf = (shape) => normal(shape);
-const wideNormal: MakerOf = (shape) => normal(shape, 3);
-const positive: MakerOf = (shape) => between(0.25, 3, shape);
-const nonzero: MakerOf = (shape) => eitherSign(0.4, 2, shape);
+const standardNormal: GeneratorOf = (shape) => normal(shape);
+const wideNormal: GeneratorOf = (shape) => normal(shape, 3);
+const positive: GeneratorOf = (shape) => uniform(0.25, 3, shape);
+const nonzero: GeneratorOf = (shape) => eitherSign(0.4, 2, shape);
 // biome-ignore format: one line
-const avoiding = (...kinks: number[]): MakerOf => (shape) => awayFrom(kinks, shape);
-const onGrid: MakerOf = (shape) => grid(shape);
-const offGrid: MakerOf = (shape) => grid(shape, 0.1);
-const smallIntegers: MakerOf = (shape) => whole(3, shape);
+const avoiding = (...kinks: number[]): GeneratorOf => (shape) => awayFrom(kinks, shape);
+const onGrid: GeneratorOf = (shape) => grid(shape);
+const offGrid: GeneratorOf = (shape) => grid(shape, 0.1);
+const smallIntegers: GeneratorOf = (shape) => integers(3, shape);
 
 export const elementwiseSamples = {
   neg: unary(standardNormal),
@@ -104,7 +104,7 @@ export const elementwiseSamples = {
   relu: unary(avoiding(0)),
   softplus: unary(wideNormal),
   floor: unary(avoiding(-4, -3, -2, -1, 0, 1, 2, 3, 4), PIECEWISE_CONSTANT),
-  log1p: unary((shape) => between(-0.7, 3, shape)),
+  log1p: unary((shape) => uniform(-0.7, 3, shape)),
   erf: unary(standardNormal),
   isFinite: unary(standardNormal, PIECEWISE_CONSTANT),
   add: binary(standardNormal, standardNormal),

@@ -1,6 +1,6 @@
 /** Samples of the ops that implement losses: cross-entropy of class indices, and likelihoods. */
 import { formatShape, type Shape } from '@unroll/core';
-import { between, type Maker, normal, whole } from '../draw.js';
+import { integers, normal, type TensorGenerator, uniform } from '../draw.js';
 import type { SampleFor, Samples } from './sample.js';
 
 /** Reasons for inputs without a gradient. */
@@ -11,7 +11,7 @@ const TARGETS = 'targets are data';
 function classScores(rows: number, classes: number, deviation = 1): SampleFor<'pick'> {
   return {
     name: `${formatShape([rows, classes])}${deviation === 1 ? '' : ` of deviation ${deviation}`}`,
-    inputs: [normal([rows, classes], deviation), whole(classes, [rows])],
+    inputs: [normal([rows, classes], deviation), integers(classes, [rows])],
     attrs: {},
     gradients: [true, CLASS_INDICES],
   };
@@ -28,8 +28,8 @@ const SHAPES: readonly Shape[] = [[], [0], [1], [17], [3, 5], [2, 3, 33]];
 
 /** Samples of a likelihood for every shape. Its inputs are the target and the parameters of the distribution. */
 function likelihood(
-  target: (shape: Shape) => Maker,
-  ...parameters: ((shape: Shape) => Maker)[]
+  target: (shape: Shape) => TensorGenerator,
+  ...parameters: ((shape: Shape) => TensorGenerator)[]
 ): SampleFor<'studentTLogLoss'>[] {
   return SHAPES.map((shape) => ({
     name: formatShape(shape),
@@ -40,18 +40,18 @@ function likelihood(
 }
 
 // biome-ignore format: one line
-const uniform = (low: number, high: number) => (shape: Shape): Maker => between(low, high, shape);
+const uniformOf = (low: number, high: number) => (shape: Shape): TensorGenerator => uniform(low, high, shape);
 
 export const lossSamples = {
   pick: CLASS_SAMPLES,
   sparseCrossentropy: [...CLASS_SAMPLES, classScores(7, 11, 20)],
-  studentTLogLoss: likelihood(normal, uniform(1.5, 8), normal, uniform(0.3, 2)),
+  studentTLogLoss: likelihood(normal, uniformOf(1.5, 8), normal, uniformOf(0.3, 2)),
   negativeBinomialLogLoss: [
-    ...likelihood((shape) => whole(12, shape), uniform(0.3, 6), uniform(0.05, 2)),
+    ...likelihood((shape) => integers(12, shape), uniformOf(0.3, 6), uniformOf(0.05, 2)),
     {
       // For a dispersion below 1/100 the op uses another series.
       name: 'nearly Poisson',
-      inputs: [whole(12, [33]), between(0.3, 6, [33]), between(0.0005, 0.02, [33])],
+      inputs: [integers(12, [33]), uniform(0.3, 6, [33]), uniform(0.0005, 0.02, [33])],
       attrs: {},
       gradients: [TARGETS, true, true],
     },

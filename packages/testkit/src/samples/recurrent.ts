@@ -4,7 +4,7 @@
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
 import type { ActivationName, Inputs } from '@unroll/core/internal';
-import { type Drawn, type Maker, normal } from '../draw.js';
+import { type DrawnTensor, normal, type TensorGenerator } from '../draw.js';
 import { ABSENT, type AttributesOf, type InputsOf, type Sample, type Samples } from './sample.js';
 
 interface CellKind {
@@ -42,8 +42,8 @@ const FULL: Options = {
 
 const ACTIVATIONS: readonly ActivationName[] = ['tanh', 'relu', 'sigmoid', 'hardSigmoid', 'linear'];
 
-/** Returns a maker of a mask [B, T] whose pattern differs from sequence to sequence. */
-function maskOf(kind: MaskKind, B: number, T: number): Maker {
+/** Returns a generator of a mask [B, T] whose pattern differs from sequence to sequence. */
+function maskOf(kind: MaskKind, B: number, T: number): TensorGenerator {
   const valid: Record<MaskKind, (b: number, t: number) => boolean> = {
     holes: (b, t) => (b + t) % 3 !== 1,
     leading: (b, t) => t >= Math.min(b, T - 1),
@@ -51,12 +51,15 @@ function maskOf(kind: MaskKind, B: number, T: number): Maker {
     wholeRow: (b, t) => b % 2 === 1 && t !== 1,
   };
   const value = (i: number): number => (valid[kind](Math.floor(i / T), i % T) ? 1 : 0);
-  return (): Drawn => ({ shape: [B, T], values: Float64Array.from({ length: B * T }, (_, i) => value(i)) });
+  return (): DrawnTensor => ({
+    shape: [B, T],
+    values: Float64Array.from({ length: B * T }, (_, i) => value(i)),
+  });
 }
 
-/** Returns a maker of an inverted dropout mask with a rate of 1/4: 0 or 4/3. */
-function dropoutMask(shape: Shape): Maker {
-  return (stream: RandomStream): Drawn => {
+/** Returns a generator of an inverted dropout mask with a rate of 1/4: 0 or 4/3. */
+function dropoutMask(shape: Shape): TensorGenerator {
+  return (stream: RandomStream): DrawnTensor => {
     const { values } = normal(shape)(stream);
     return { shape, values: values.map((x) => (x < -0.67 ? 0 : Math.fround(4 / 3))) };
   };
@@ -67,13 +70,13 @@ function dropoutMask(shape: Shape): Maker {
  */
 function inputMakers({ G, biasShape }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
-  const before: [Maker, Maker, Maker, Maker | null] = [
+  const before: [TensorGenerator, TensorGenerator, TensorGenerator, TensorGenerator | null] = [
     normal([B, T, I]),
     normal([I, G * H], 0.7 / Math.sqrt(I)),
     normal([H, G * H], 0.7 / Math.sqrt(H)),
     options.bias ? normal(biasShape(H), 0.3) : null,
   ];
-  const after: [Maker | null, Maker | null] = [
+  const after: [TensorGenerator | null, TensorGenerator | null] = [
     options.mask && maskOf(options.mask, B, T),
     options.recurrentMask ? dropoutMask([B, H]) : null,
   ];

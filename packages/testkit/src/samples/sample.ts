@@ -1,11 +1,11 @@
 /** Defines the type of a sample: one call of an op, which runs on every backend and in the gradient checks. */
 import type { Inputs, Op, OpName, OpTable, Outputs } from '@unroll/core/internal';
-import type { Maker } from '../draw.js';
+import type { TensorGenerator } from '../draw.js';
 
 export interface Sample<A, I extends Inputs> {
   /** Unique among the samples of the op. */
   readonly name: string;
-  readonly inputs: { readonly [K in keyof I]: null extends I[K] ? Maker | null : Maker };
+  readonly inputs: { readonly [K in keyof I]: null extends I[K] ? TensorGenerator | null : TensorGenerator };
   readonly attrs: A;
   /** For each input: true if its gradient is checked, otherwise the reason why it has none. */
   readonly gradients: { readonly [K in keyof I]: true | string };

@@ -1,10 +1,10 @@
 /** Samples of the ops that reduce, rearrange or multiply whole tensors. */
 import { formatShape, type MatmulOptions, type Shape } from '@unroll/core';
-import { between, distinct, type Maker, normal, whole } from '../draw.js';
+import { distinct, integers, normal, type TensorGenerator, uniform } from '../draw.js';
 import { ABSENT, type InputsOf, type Sample, type SampleFor, type Samples } from './sample.js';
 
 /** Returns a sample of an op with one input. */
-const oneInput = <A>(name: string, input: Maker, attrs: A): Sample<A, InputsOf<'reshape'>> => ({
+const oneInput = <A>(name: string, input: TensorGenerator, attrs: A): Sample<A, InputsOf<'reshape'>> => ({
   name,
   inputs: [input],
   attrs,
@@ -27,9 +27,9 @@ const REDUCTIONS: readonly (readonly [outer: number, n: number, inner: number])[
 ];
 
 /** Samples that reduce the middle axis. */
-function reductions(makerOf: (shape: Shape) => Maker): SampleFor<'reduceSum'>[] {
+function reductions(generatorOf: (shape: Shape) => TensorGenerator): SampleFor<'reduceSum'>[] {
   return REDUCTIONS.map(([outer, n, inner]) =>
-    oneInput(`[${outer}, (${n}), ${inner}]`, makerOf([outer, n, inner]), { outer, n, inner }),
+    oneInput(`[${outer}, (${n}), ${inner}]`, generatorOf([outer, n, inner]), { outer, n, inner }),
   );
 }
 
@@ -98,15 +98,15 @@ function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
 }
 
 /** Samples of ops that work on the rows (the last axis) of tensors. */
-function rowSamples(makerOf: (shape: Shape) => Maker): SampleFor<'softmax'>[] {
+function rowSamples(generatorOf: (shape: Shape) => TensorGenerator): SampleFor<'softmax'>[] {
   const shapes: Shape[] = [[1], [3], [17], [4, 33], [2, 3, 5], [3, 1], [0, 3], [3, 0], [5, 130]];
-  return shapes.map((shape) => oneInput(formatShape(shape), makerOf(shape), {}));
+  return shapes.map((shape) => oneInput(formatShape(shape), generatorOf(shape), {}));
 }
 
 function lookup(table: readonly [number, number], ids: Shape): SampleFor<'gather'> {
   return {
     name: `${formatShape(ids)} of ${formatShape(table)}`,
-    inputs: [normal(table), whole(table[0], ids)],
+    inputs: [normal(table), integers(table[0], ids)],
     attrs: {},
     gradients: [true, 'row indices are integers'],
   };
@@ -194,7 +194,7 @@ export const shapeSamples: Pick<Samples, Name> = {
     productWithBias([5, 3], [4, 5], { transA: true, transB: true }),
   ],
   softmax: rowSamples((shape) => normal(shape, 2)),
-  logSoftmax: rowSamples((shape) => between(-4, 4, shape)),
+  logSoftmax: rowSamples((shape) => uniform(-4, 4, shape)),
   gather: [
     lookup([5, 3], [4]),
     lookup([3, 17], [2, 5]),

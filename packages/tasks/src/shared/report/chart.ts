@@ -1,18 +1,22 @@
-/** Line charts as SVG for reports: no scripts, colours from CSS variables, lines distinguishable without colour. */
+/** Draws line charts as SVG for reports, without scripts. Colours come from CSS; lines also differ in their dash pattern. */
 
-/** One line of a chart; NaN leaves a gap. x counts rows from 0 at the left end of the chart. */
+/** One line of a chart. */
 export interface ChartLine {
   /** CSS class: `actual`, `forecast`, `other`. */
   kind: string;
+  /** Row of the first value. Row 0 is the left edge of the chart. */
   from: number;
+  /** One value per row; NaN leaves a gap. */
   values: ArrayLike<number>;
-  /** Draw a dot at every value. */
+  /** Whether to draw a dot at every value. */
   dots?: boolean;
 }
 
-/** The area between two lines. */
+/** A filled area between two lines. */
 export interface ChartBand {
+  /** CSS class: `band1`, `band2`, ... */
   kind: string;
+  /** Row of the first values. */
   from: number;
   lower: ArrayLike<number>;
   upper: ArrayLike<number>;
@@ -23,20 +27,21 @@ export interface ChartData {
   title: string;
   lines: ChartLine[];
   bands: ChartBand[];
-  /** The time at a row. */
+  /** Returns the time at a row, for the axis. */
   label: (row: number) => string;
-  /** Rows before which a dividing line is drawn. */
+  /** Positions of vertical dividing lines, in rows. */
   dividers: number[];
-  /** Start the vertical axis at 0. */
+  /** Whether the vertical axis starts at 0. */
   fromZero?: boolean;
 }
 
+/** Margins in pixels. */
 const LEFT = 52;
 const RIGHT = 12;
 const TOP = 10;
 const BOTTOM = 24;
 
-/** Text for HTML and SVG. */
+/** Escapes text for HTML and SVG. */
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = {
     '&': '&amp;',
@@ -45,22 +50,23 @@ export function escapeHtml(text: string): string {
     '"': '&quot;',
     "'": '&#39;',
   };
-  return text.replace(/[&<>"']/g, (mark) => entities[mark]);
+  return text.replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** A sample of a line or band for a legend. */
-export function sample(kind: string): string {
-  const mark = kind.startsWith('band')
+/** Draws a short piece of a line or band, for a legend. */
+export function legendSample(kind: string): string {
+  const shape = kind.startsWith('band')
     ? `<rect class="band ${kind}" width="24" height="12"/>`
     : `<path class="line ${kind}" d="M0 6H24"/>`;
-  return `<svg class="key" width="24" height="12" aria-hidden="true">${mark}</svg>`;
+  return `<svg class="key" width="24" height="12" aria-hidden="true">${shape}</svg>`;
 }
 
-/** The chart in two widths; CSS shows the one that fits, so text stays readable on a phone. */
+/** Draws the chart in two widths. CSS shows the one that fits, so text stays readable on a phone. */
 export function chart(data: ChartData): string {
-  return drawn(data, 760, 300, 'wide') + drawn(data, 360, 260, 'narrow');
+  return chartSvg(data, 760, 300, 'wide') + chartSvg(data, 360, 260, 'narrow');
 }
 
+/** The size of the SVG in pixels, and the conversion of rows and values to pixels. */
 interface Frame {
   width: number;
   height: number;
@@ -68,9 +74,9 @@ interface Frame {
   y: (value: number) => number;
 }
 
-function drawn(data: ChartData, width: number, height: number, kind: string): string {
+function chartSvg(data: ChartData, width: number, height: number, kind: string): string {
   const rows = Math.max(2, ...data.lines.map(({ from, values }) => from + values.length));
-  const ticks = niceTicks(extent(data), height > 280 ? 6 : 5);
+  const ticks = niceTicks(valueRange(data), height > 280 ? 6 : 5);
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const frame: Frame = {
     width,
@@ -80,7 +86,7 @@ function drawn(data: ChartData, width: number, height: number, kind: string): st
   };
   const parts = [
     ...ticks.map((tick) => tickLine(tick, frame)),
-    ...timeTicks(rows, roomForLabels(data, rows, width)).map((row, i, all) =>
+    ...timeTicks(rows, timeLabelCount(data, rows, width)).map((row, i, all) =>
       timeLabel(data.label(row), row, i, all.length, frame),
     ),
     ...data.dividers.map((row) => divider(row, frame)),
@@ -94,7 +100,8 @@ function drawn(data: ChartData, width: number, height: number, kind: string): st
   );
 }
 
-function extent({ lines, bands, fromZero }: ChartData): { low: number; high: number } {
+/** Returns the range of all values of a chart. */
+function valueRange({ lines, bands, fromZero }: ChartData): { low: number; high: number } {
   let low = fromZero ? 0 : Number.POSITIVE_INFINITY;
   let high = fromZero ? 0 : Number.NEGATIVE_INFINITY;
   for (const values of [
@@ -108,45 +115,47 @@ function extent({ lines, bands, fromZero }: ChartData): { low: number; high: num
     }
   }
   if (!(high >= low)) return { low: 0, high: 1 };
-  return widened({ low, high });
+  return widenRange({ low, high });
 }
 
-/** Widens a range so that ticks differ: at least 1 (or a billionth of the value) around a single value. */
-export function widened({ low, high }: { low: number; high: number }): { low: number; high: number } {
-  const least = Math.max(Math.abs(low), Math.abs(high)) * 1e-9;
-  if (high - low > least) return { low, high };
-  const room = Math.max(1, least);
-  return { low: low - room, high: high + room };
+/** Widens a range of a single value by 1 or a billionth of the value on both sides, so that axis ticks differ. */
+export function widenRange({ low, high }: { low: number; high: number }): { low: number; high: number } {
+  const minWidth = Math.max(Math.abs(low), Math.abs(high)) * 1e-9;
+  if (high - low > minWidth) return { low, high };
+  const margin = Math.max(1, minWidth);
+  return { low: low - margin, high: high + margin };
 }
 
-/** Round numbers that enclose the range: steps of 1, 2 or 5 times a power of ten, about `count` of them. */
+/** Returns about `count` axis ticks that enclose the range. Their step is 1, 2 or 5 times a power of ten. */
 export function niceTicks({ low, high }: { low: number; high: number }, count: number): number[] {
-  const rough = (high - low) / Math.max(1, count - 1);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  const roughStep = (high - low) / Math.max(1, count - 1);
+  const power = 10 ** Math.floor(Math.log10(roughStep));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= roughStep) ?? 10);
   const first = Math.floor(low / step);
   const last = Math.ceil(high / step);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-const at = (value: number): string => value.toFixed(1);
+/** Formats a coordinate in pixels. */
+const pixels = (value: number): string => value.toFixed(1);
 
 function tickLine(tick: number, { width, y }: Frame): string {
-  const height = at(y(tick));
-  const shown =
+  const height = pixels(y(tick));
+  const label =
     Math.abs(tick) >= 1e6 || (tick !== 0 && Math.abs(tick) < 1e-3) ? tick.toExponential(1) : String(tick);
   return (
     `<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${height}" y2="${height}"/>` +
-    `<text x="${LEFT - 6}" y="${height}" dy="0.35em" text-anchor="end">${shown}</text>`
+    `<text x="${LEFT - 6}" y="${height}" dy="0.35em" text-anchor="end">${label}</text>`
   );
 }
 
-/** Number of time labels that fit: seven pixels a character, at most six labels, at least both ends. */
-function roomForLabels({ label }: ChartData, rows: number, width: number): number {
+/** Returns the number of time labels that fit, 2 to 6, at seven pixels a character. */
+function timeLabelCount({ label }: ChartData, rows: number, width: number): number {
   const longest = Math.max(label(0).length, label(rows - 1).length) * 7 + 14;
   return Math.max(2, Math.min(6, Math.floor((width - LEFT - RIGHT) / longest)));
 }
 
+/** Returns about `count` evenly spaced rows, including the first and the last. */
 function timeTicks(rows: number, count: number): number[] {
   const ticks = Math.min(count, rows);
   return [...new Set(Array.from({ length: ticks }, (_, i) => Math.round((i * (rows - 1)) / (ticks - 1))))];
@@ -154,34 +163,34 @@ function timeTicks(rows: number, count: number): number[] {
 
 function timeLabel(label: string, row: number, i: number, count: number, { x, height }: Frame): string {
   const anchor = i === 0 ? 'start' : i === count - 1 ? 'end' : 'middle';
-  return `<text x="${at(x(row))}" y="${height - 6}" text-anchor="${anchor}">${escapeHtml(label)}</text>`;
+  return `<text x="${pixels(x(row))}" y="${height - 6}" text-anchor="${anchor}">${escapeHtml(label)}</text>`;
 }
 
 function divider(row: number, { x, height }: Frame): string {
-  const left = at(x(row));
+  const left = pixels(x(row));
   return `<line class="divider" x1="${left}" x2="${left}" y1="${TOP}" y2="${height - BOTTOM}"/>`;
 }
 
 function bandPath({ kind, from, lower, upper }: ChartBand, { x, y }: Frame): string {
   const known = Array.from({ length: lower.length }, (_, i) => i).filter((i) => Number.isFinite(lower[i]));
   if (known.length === 0) return '';
-  const above = known.map((i) => `${at(x(from + i))},${at(y(upper[i]))}`);
-  const below = known.toReversed().map((i) => `${at(x(from + i))},${at(y(lower[i]))}`);
+  const above = known.map((i) => `${pixels(x(from + i))},${pixels(y(upper[i]))}`);
+  const below = known.toReversed().map((i) => `${pixels(x(from + i))},${pixels(y(lower[i]))}`);
   return `<polygon class="band ${kind}" points="${[...above, ...below].join(' ')}"/>`;
 }
 
 function linePath({ kind, from, values, dots }: ChartLine, { x, y }: Frame): string {
   let path = '';
-  let pen = 'M';
+  let command = 'M'; // M starts a new line, L continues it
   const points: string[] = [];
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) {
-      pen = 'M';
+      command = 'M';
       continue;
     }
-    const [px, py] = [at(x(from + i)), at(y(values[i]))];
-    path += `${pen}${px} ${py}`;
-    pen = 'L';
+    const [px, py] = [pixels(x(from + i)), pixels(y(values[i]))];
+    path += `${command}${px} ${py}`;
+    command = 'L';
     if (dots) points.push(`<circle class="dot ${kind}" cx="${px}" cy="${py}" r="2.5"/>`);
   }
   return `<path class="line ${kind}" d="${path}"/>${points.join('')}`;

@@ -1,16 +1,16 @@
-/** The frame of a report: one HTML file that needs nothing else, for light and dark screens, wide and narrow ones. */
+/** Builds a report: a self-contained HTML page for light and dark mode, and for wide and narrow screens. */
 import { escapeHtml } from './chart.js';
 import { STYLE } from './style.js';
 
 export interface PageParts {
   title: string;
-  /** Below the title: HTML. */
+  /** Introduction below the title, as HTML. */
   lead: string;
   /** HTML of the sections. */
   sections: readonly string[];
 }
 
-/** The whole document. */
+/** Returns the HTML document. */
 export function page({ title, lead, sections }: PageParts): string {
   return `<!doctype html>
 <html lang="en">
@@ -34,11 +34,11 @@ ${sections.join('\n')}
 `;
 }
 
-/** @param body HTML */
+/** Returns a section with a heading. @param body HTML */
 export const section = (title: string, body: string): string =>
   `<section>\n<h2>${escapeHtml(title)}</h2>\n${body}\n</section>`;
 
-/** A table of text. @param best marks the first row */
+/** Returns a table of text as HTML. @param best whether to highlight the first row. Default false */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
@@ -52,10 +52,10 @@ export function table(
   return `<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
-/** A list of names and their values. */
-export function facts(rows: readonly (readonly [name: string, text: string])[]): string {
+/** Returns a list of names and values as HTML. */
+export function factList(rows: readonly (readonly [name: string, text: string])[]): string {
   return `<dl>${rows.map(([name, text]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(text)}</dd>`).join('')}</dl>`;
 }
 
-/** The last part of a path. */
+/** Returns the last part of a path. */
 export const baseName = (path: string): string => path.split(/[\\/]/).at(-1) ?? path;

@@ -1,13 +1,13 @@
 /**
- * A line plot for terminals: the history as a line of braille dots, the forecast as large dots to the right of a divider, so
- * that they differ without colour.
+ * Draws a line plot for terminals. The history is a line of braille dots. The forecast consists of large dots to the right
+ * of a divider, so the two can be told apart without colour.
  */
-import { widened } from './chart.js';
+import { widenRange } from './chart.js';
 
 export interface PlotOptions {
   /** Total width in columns. Default 80. */
   width?: number;
-  /** Rows of the plotting area. Default 14. */
+  /** Text lines of the plotting area. Default 14. */
   height?: number;
   /** Colours a forecast point. Default: no colour. */
   paint?: (text: string) => string;
@@ -16,43 +16,43 @@ export interface PlotOptions {
 export interface PlotData {
   history: ArrayLike<number>;
   forecast: ArrayLike<number>;
-  /** Labels below the first row, the last known row and the last forecast row. */
+  /** Labels below the first history value, the last history value and the last forecast value. */
   labels: readonly [string, string, string];
 }
 
 const LABEL_WIDTH = 8;
 const POINT = '●';
 const DIVIDER = '┊';
-/** Bits of the dots of a braille cell, by column and row. */
+/** The bit of each dot of a braille character, by column and row. */
 const DOTS = [
   [0x01, 0x02, 0x04, 0x40],
   [0x08, 0x10, 0x20, 0x80],
 ] as const;
 
-/** The plot as lines of equal width. */
+/** Returns the plot as lines of text. */
 export function plot(data: PlotData, options: PlotOptions = {}): string[] {
   const { width = 80, height = 14, paint = (text: string) => text } = options;
   const columns = width - LABEL_WIDTH - 2;
-  const history = Array.from(data.history).slice(-historyRoom(width, data.forecast.length));
+  const history = Array.from(data.history).slice(-historyCapacity(width, data.forecast.length));
   const forecast = thin(Array.from(data.forecast), columns - 2 - Math.min(history.length, columns >> 1));
   const range = rangeOf([...history, ...forecast]);
-  const ahead = forecast.length;
-  const past = columns - ahead - 1;
-  const cells = brailleLine(history, past, height, range);
-  const points = forecast.map((value) => rowOf(value, height, range));
-  const lines = cells.map((row, r) => {
-    const marks = points.map((at) => (at === r ? paint(POINT) : ' ')).join('');
+  const forecastColumns = forecast.length;
+  const historyColumns = columns - forecastColumns - 1;
+  const braille = brailleLine(history, historyColumns, height, range);
+  const pointRows = forecast.map((value) => rowOf(value, height, range));
+  const lines = braille.map((row, r) => {
+    const marks = pointRows.map((pointRow) => (pointRow === r ? paint(POINT) : ' ')).join('');
     return `${axisLabel(r, height, range)} │${row}${DIVIDER}${marks}`;
   });
   return [
     ...lines,
-    `${' '.repeat(LABEL_WIDTH)} └${'─'.repeat(past)}┴${'─'.repeat(ahead)}`,
-    timeLabels(data.labels, width, past),
+    `${' '.repeat(LABEL_WIDTH)} └${'─'.repeat(historyColumns)}┴${'─'.repeat(forecastColumns)}`,
+    timeLabels(data.labels, width, historyColumns),
   ];
 }
 
-/** Rows of history that fit into a plot of this width next to the forecast, at one column per row. */
-export function historyRoom(width: number, horizon: number): number {
+/** Returns the number of history values that fit next to the forecast in a plot of this width, one value per column. */
+export function historyCapacity(width: number, horizon: number): number {
   const columns = width - LABEL_WIDTH - 3;
   return Math.max(columns >> 1, columns - horizon);
 }
@@ -66,23 +66,24 @@ function rangeOf(values: readonly number[]): Range {
   const known = values.filter((value) => Number.isFinite(value));
   const low = Math.min(...known);
   const high = Math.max(...known);
-  return widened({ low, high });
+  return widenRange({ low, high });
 }
 
-/** Every k-th value from the end, at most `most` of them. */
-function thin(values: readonly number[], most: number): number[] {
-  const every = Math.ceil(values.length / Math.max(1, most));
-  return values.filter((_, i) => (values.length - 1 - i) % every === 0);
+/** Returns every k-th value, counted from the end, and at most `maxCount` values. */
+function thin(values: readonly number[], maxCount: number): number[] {
+  const stride = Math.ceil(values.length / Math.max(1, maxCount));
+  return values.filter((_, i) => (values.length - 1 - i) % stride === 0);
 }
 
+/** Returns the row of a value; row 0 is at the top. */
 function rowOf(value: number, rows: number, { low, high }: Range): number {
   return Math.round((1 - (value - low) / (high - low)) * (rows - 1));
 }
 
-/** The values as a connected line over `columns` x `rows` braille cells; gaps (NaN) stay open. */
+/** Draws the values as a connected line in `rows` lines of `columns` braille characters. NaN leaves a gap. */
 function brailleLine(values: readonly number[], columns: number, rows: number, range: Range): string[] {
   const bits = Array.from({ length: rows }, () => new Uint8Array(columns));
-  const dot = (x: number, y: number) => {
+  const setDot = (x: number, y: number) => {
     bits[y >> 2][x >> 1] |= DOTS[x & 1][y & 3];
   };
   const last = columns * 2 - 1;
@@ -90,17 +91,30 @@ function brailleLine(values: readonly number[], columns: number, rows: number, r
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) continue;
     const from = Number.isFinite(values[i - 1] ?? Number.NaN) ? i - 1 : i;
-    segment(xOf(from), rowOf(values[from], rows * 4, range), xOf(i), rowOf(values[i], rows * 4, range), dot);
+    drawSegment(
+      xOf(from),
+      rowOf(values[from], rows * 4, range),
+      xOf(i),
+      rowOf(values[i], rows * 4, range),
+      setDot,
+    );
   }
   return bits.map((row) =>
     Array.from(row, (cell) => (cell === 0 ? ' ' : String.fromCodePoint(0x2800 + cell))).join(''),
   );
 }
 
-function segment(x0: number, y0: number, x1: number, y1: number, dot: (x: number, y: number) => void): void {
+/** Draws a straight line from (x0, y0) to (x1, y1). */
+function drawSegment(
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  setDot: (x: number, y: number) => void,
+): void {
   const steps = Math.max(Math.abs(x1 - x0), Math.abs(y1 - y0), 1);
   for (let i = 0; i <= steps; i++) {
-    dot(Math.round(x0 + ((x1 - x0) * i) / steps), Math.round(y0 + ((y1 - y0) * i) / steps));
+    setDot(Math.round(x0 + ((x1 - x0) * i) / steps), Math.round(y0 + ((y1 - y0) * i) / steps));
   }
 }
 
@@ -110,7 +124,7 @@ function axisLabel(row: number, height: number, { low, high }: Range): string {
   return shortNumber(value).padStart(LABEL_WIDTH);
 }
 
-/** At most seven characters: 432, 43.2, 1.2e+9. */
+/** Formats a number for the axis in at most eight characters: 432, 43.2, 1.2e+9. */
 export function shortNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
   const size = Math.abs(value);
@@ -121,15 +135,21 @@ export function shortNumber(value: number): string {
     .replace(/\.$/, '');
 }
 
-function timeLabels(labels: readonly [string, string, string], width: number, past: number): string {
+/** Returns the line of labels below the axis. A label that would overlap another is left out. */
+function timeLabels(
+  labels: readonly [string, string, string],
+  width: number,
+  historyColumns: number,
+): string {
   const line = Array.from({ length: width }, () => ' ');
   const put = (text: string, start: number) => {
-    const at = Math.max(0, Math.min(start, width - text.length));
-    if (line.slice(Math.max(0, at - 1), at + text.length + 1).some((mark) => mark !== ' ')) return;
-    for (const [i, mark] of Array.from(text).entries()) line[at + i] = mark;
+    const column = Math.max(0, Math.min(start, width - text.length));
+    const area = line.slice(Math.max(0, column - 1), column + text.length + 1);
+    if (area.some((character) => character !== ' ')) return;
+    for (const [i, character] of Array.from(text).entries()) line[column + i] = character;
   };
   put(labels[2], width - labels[2].length);
   put(labels[0], LABEL_WIDTH + 2);
-  put(labels[1], LABEL_WIDTH + 2 + past - labels[1].length);
+  put(labels[1], LABEL_WIDTH + 2 + historyColumns - labels[1].length);
   return line.join('').trimEnd();
 }

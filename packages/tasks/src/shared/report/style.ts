@@ -1,4 +1,4 @@
-/** The style of reports: system fonts, colours that hold on light and dark grounds, text that keeps its size on phones. */
+/** The CSS of reports: system fonts, light and dark colours, and a layout for narrow screens. */
 export const STYLE = `
 :root{--ground:#fff;--ink:#1b1f24;--quiet:#5b6570;--rule:#dfe3e8;--soft:#f4f6f8;--actual:#1b1f24;--forecast:#0969b8;--other:#8a94a0}
 @media(prefers-color-scheme:dark){:root{--ground:#14171b;--ink:#e4e8ec;--quiet:#9aa5b1;--rule:#30363d;--soft:#1c2127;--actual:#e4e8ec;--forecast:#58b0f5;--other:#75808c}}
