@@ -28,8 +28,8 @@ let folder = here;
 
 /**
  * Sets the folder of the kernel files, for bundles, which do not contain them. Call it before any other function.
- * @param address of a copy of the folder `node_modules/@unroll/kernels/dist`: a path or file URL; in pages, an address,
- * absolute or relative to the page
+ * @param address the location of a copy of the folder `node_modules/@unroll/kernels/dist`: in Node a path or file URL, in
+ * pages a URL, absolute or relative to the page
  */
 export const kernelsAt = (address: string | URL): void => {
   const path = String(address).replace(/\/?$/, '/');
@@ -80,7 +80,7 @@ export const nativeIsas = (): string[] => {
   }
 };
 
-/** Returns the call area. It does not begin at address 0, which is null. */
+/** Returns the call area. It begins at address 64, because kernels read address 0 as a null pointer. */
 const callAreaOf = (buffer: ArrayBuffer): CallArea => {
   const at = 64;
   const slots = new Float64Array(buffer, at, callSlots);
@@ -115,7 +115,7 @@ export const loadNative = (isa?: string): KernelModule => {
   const kernels = instance.exports;
   if (kernels.interface_version?.() !== interfaceVersion) {
     throw new KernelLoadError(
-      'the native kernels do not match this version: run `npm run build`',
+      'the native kernels are of another version than @unroll/kernels: reinstall both or, in a clone, run `npm run build`',
       'native-failed',
     );
   }

@@ -109,8 +109,8 @@ export class Sequential extends Network<SequentialOptions> {
 }
 
 /**
- * A sequential model that begins with `input()`. It rejects inputs of other shapes, also after it is saved and loaded,
- * because its config contains the name of the input. A separate class keeps these checks out of inference bundles.
+ * A sequential model that begins with `input()` and rejects inputs of other shapes. In its config, `inputName` marks that the
+ * shape was declared, so that a loaded model rejects them too. A separate class keeps these checks out of inference bundles.
  */
 export class DeclaredSequential extends Sequential {
   readonly #inputShape: Shape;
@@ -129,8 +129,10 @@ export class DeclaredSequential extends Sequential {
   ): Sequential {
     if (inputName === undefined) return Sequential.fromConfig(config, build);
     const { layers, inputShape, ...options } = config;
-    if (typeof inputName !== 'string' || !Array.isArray(inputShape))
-      throw valueError(`inputName must be a string and requires inputShape, got ${formatValue(inputName)}.`);
+    if (typeof inputName !== 'string')
+      throw valueError(`inputName in the config must be a string, got ${formatValue(inputName)}.`);
+    if (!Array.isArray(inputShape))
+      throw valueError(`inputShape in the config must be a list, got ${formatValue(inputShape)}.`);
     return new DeclaredSequential((layers as unknown[]).map(build.layer), options, inputShape, inputName);
   }
 

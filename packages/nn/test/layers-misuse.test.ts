@@ -18,6 +18,7 @@ import {
   layerNormalization,
   lstm,
   masking,
+  modelFromConfig,
   permuteLayer,
   recurrent,
   registerLayer,
@@ -313,7 +314,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'pretrained vectors that are not numbers': [
     () => embedding({ inputDim: 2, outputDim: 1, weights: [[1], [Number.NaN]], name: 'words' }),
-    /Layer words: weights must be finite numbers, got NaN/,
+    /Layer words: weights must be finite numbers, got NaN in row 1, column 0\./,
   ],
   'a stream of a fraction of a sequence': [
     () => {
@@ -329,6 +330,15 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       functional({ inputs: [a, b], outputs: concatenate({ axis: -2, name: 'join' }).apply([a, b]) }).stream();
     },
     /join.*concatenates sequences along the time axis/,
+  ],
+  'a config that names its input and has no shape of it': [
+    () => modelFromConfig({ className: 'Sequential', config: { layers: [], inputName: 'steps' } }),
+    /inputShape in the config must be a list, got undefined/,
+  ],
+  'a config with a number for the name of its input': [
+    () =>
+      modelFromConfig({ className: 'Sequential', config: { layers: [], inputName: 3, inputShape: [-1, 2] } }),
+    /inputName in the config must be a string, got 3/,
   ],
   'a class without a name': [
     () => registerLayer(class {} as never),

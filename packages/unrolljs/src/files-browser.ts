@@ -8,8 +8,8 @@ export { readyToInfer as readyToRun } from '@unroll/core/internal';
 export function saveTo(_path: string): Promise<void> {
   throw new UnrollError(
     'value',
-    'save(path) needs a file system, which a page does not have. Offer the bytes await toZip(await toArtifact(model)) as a ' +
-      'download, or store them in IndexedDB.',
+    'save(path) needs a file system, which a page does not have. Offer the result of `await toZip(await toArtifact(model))` ' +
+      'as a download, or store them in IndexedDB.',
   );
 }
 

@@ -59,8 +59,11 @@ export class Embedding extends Layer<EmbeddingOptions> {
         'shape',
         `weights must have shape ${formatShape(expected)}, got ${formatShape(shape)}.`,
       );
-    const notFinite = Array.from(this.#pretrained ?? []).find((value) => !Number.isFinite(value));
-    if (notFinite !== undefined) throw this.error('nan', `weights must be finite numbers, got ${notFinite}.`);
+    const values = Array.from(this.#pretrained ?? []);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at < 0) return;
+    const position = `row ${Math.floor(at / options.outputDim)}, column ${at % options.outputDim}`;
+    throw this.error('nan', `weights must be finite numbers, got ${values[at]} in ${position}.`);
   }
 
   outputShapes([ids]: readonly Shape[]): Shape[] {

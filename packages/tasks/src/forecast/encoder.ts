@@ -3,8 +3,8 @@
  * covariates (covariates.ts). A training pair has one input for the window, [L, I]. If there are future covariates, it also
  * has one for the horizon, [h, F]:
  *
- *   I: the channels of the target, past covariates, calendar, future covariates (two channels each: the value, and the
- *      change minus the latest change, as for the target) and static covariates
+ *   I: the channels of the target, past covariates, calendar, future covariates (two channels each: the value, and
+ *      its seasonal difference minus that of the last row of the window, as for the target) and static covariates
  *   F: the two channels of each future covariate, and the horizon step divided by h
  */
 import { type FloatArray, UnrollError } from '@unroll/core';
@@ -38,7 +38,7 @@ export interface EncodedRows {
   inputs: FloatArray;
   /** Shape [count, horizon, futureWidth]. */
   future: FloatArray;
-  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which they are divided. */
+  /** Shape [count, horizon, targetWidth]: the target and, for counts, the scale by which they are divided. */
   targets: FloatArray;
 }
 
@@ -204,7 +204,7 @@ export class PanelEncoder {
     return transform.output(prepared, row, scaledOutputs);
   }
 
-  /** Returns the unit by which counts are divided at the origin; 1 for other scalers. */
+  /** Returns the scale by which counts are divided at the origin; 1 for other scalers. */
   unit(origin: Origin): number {
     const { transform, prepared, row } = this.#pointOf(origin);
     return transform.unit(prepared, row);

@@ -59,7 +59,7 @@ export function alignParts(loss: string, output: Tensor, target: Tensor, parts: 
   const columns = target.rank === output.rank ? target.shape[target.rank - 1] : 1;
   throw shapeError(
     `${mismatch(loss, output, target)} ` +
-      `Each target takes ${parts.length} outputs (first all of ${parts.join(', then all of ')}): ` +
+      `Each target takes ${parts.length} outputs (first the values of ${parts.join(', then those of ')}): ` +
       `give the last layer ${parts.length} x ${columns} = ${parts.length * columns} units.`,
     { prediction: output.shape, target: target.shape, parts },
   );
