@@ -4,13 +4,13 @@
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions, nearest } from '@unroll/core/internal';
+import { numberFormats } from './number-detection.js';
 import {
   cellNumber,
   type Decimal,
   isErrorValue,
   type NumberFormat,
   type NumberOptions,
-  numberFormats,
   SEPARATOR_OPTIONS,
 } from './number-format.js';
 

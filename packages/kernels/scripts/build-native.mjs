@@ -30,11 +30,11 @@ const hasPackage = () =>
 const local = join(dist, 'unroll.node');
 const output = hasPackage() ? join(platformPackage, 'unroll.node') : local;
 
-const COMMON = [
+export const COMMON = [
   ...['-std=c++20', '-O3', '-fPIC', '-pthread', '-ffp-contract=off', '-fno-math-errno'],
   ...['-fvisibility=hidden', '-fvisibility-inlines-hidden', '-Wall', '-c'],
 ];
-const ISAS = {
+export const ISAS = {
   x64: {
     baseline: ['-march=x86-64'],
     avx2: ['-march=x86-64', '-mavx2', '-mfma', '-mf16c'],

@@ -11,31 +11,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { COMMON, ISAS } from './build-native.mjs';
 import { cpp } from './common.mjs';
 
 const MCA = process.env.LLVM_MCA ?? 'llvm-mca-19';
 const COMPILER = process.env.CXX ?? 'c++';
-const FLAGS = [
-  '-std=c++20',
-  '-O3',
-  '-fPIC',
-  '-ffp-contract=off',
-  '-fno-math-errno',
-  '-march=x86-64',
-  '-mavx2',
-];
-const BUILDS = {
-  avx512: [
-    '-mfma',
-    '-mf16c',
-    '-mavx512f',
-    '-mavx512bw',
-    '-mavx512dq',
-    '-mavx512vl',
-    '-mprefer-vector-width=512',
-  ],
-  avx2: ['-mfma', '-mf16c'],
-};
 const PROCESSORS = {
   avx512: ['sapphirerapids', 'icelake-server', 'znver4'],
   avx2: ['sapphirerapids', 'icelake-server', 'znver4', 'haswell'],
@@ -113,11 +93,11 @@ try {
   console.log(
     `llvm-mca ${version}, ${compiler}. 100 %: the speed of multiply-adds without loads in the same model.\n`,
   );
-  for (const [build, flags] of Object.entries(BUILDS)) {
+  for (const build of Object.keys(PROCESSORS)) {
     const file = join(folder, `${build}.s`);
     run(COMPILER, [
-      ...FLAGS,
-      ...flags,
+      ...COMMON.filter((flag) => flag !== '-c'),
+      ...ISAS.x64[build],
       `-DUNROLL_ISA=${build}`,
       `-I${cpp}`,
       '-S',

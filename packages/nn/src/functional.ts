@@ -26,7 +26,7 @@ import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
 import { detach, emptyMemory, type Memory, memoryFromJson } from './memory.js';
-import { Network, type NetworkOptions, nameLayers } from './network.js';
+import { checkInputShape, Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
 import type { BuildTools } from './registry.js';
 import { Stream, type StreamOptions, type StreamState } from './stream.js';
@@ -333,22 +333,6 @@ export class Functional extends Network<NetworkOptions> {
     const { shape: declared, node } = this.inputs[i];
     checkInputShape(this, { name: node.layer.name || 'input', shape: declared }, shape);
   }
-}
-
-/** @throws UnrollError `shape` if `shape` differs from the shape of the input (-1: any size) */
-export function checkInputShape(
-  model: Network,
-  { name, shape: expected }: { name: string; shape: Shape },
-  shape: Shape,
-): void {
-  const fits =
-    shape.length === expected.length &&
-    shape.every((extent, d) => extent === expected[d] || extent === -1 || expected[d] === -1);
-  if (fits) return;
-  throw shapeError(
-    `${model.label}: input ${name} expects ${formatShape(expected)} (-1: any), got ${formatShape(shape)}.`,
-    { model: model.name, input: name, expected, got: shape },
-  );
 }
 
 const isMaskedSequence = (input: TensorLike | MaskedSequence): input is MaskedSequence =>

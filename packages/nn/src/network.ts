@@ -4,10 +4,12 @@
  */
 import {
   type ForwardContext,
+  formatShape,
   type MaskedSequence,
   type Model,
   type RandomStream,
   type Shape,
+  shapeError,
   type Tensor,
   valueError,
 } from '@unroll/core';
@@ -148,4 +150,20 @@ export function nameLayers(layers: readonly Layer[]): void {
     taken.add(layer.name);
     counts.set(base, count + 1);
   }
+}
+
+/** @throws UnrollError `shape` if `shape` differs from the shape of the input (-1: any size) */
+export function checkInputShape(
+  model: Network,
+  { name, shape: expected }: { name: string; shape: Shape },
+  shape: Shape,
+): void {
+  const fits =
+    shape.length === expected.length &&
+    shape.every((extent, d) => extent === expected[d] || extent === -1 || expected[d] === -1);
+  if (fits) return;
+  throw shapeError(
+    `${model.label}: input ${name} expects ${formatShape(expected)} (-1: any), got ${formatShape(shape)}.`,
+    { model: model.name, input: name, expected, got: shape },
+  );
 }

@@ -2,12 +2,11 @@
 import { type ForwardContext, type MaskedSequence, type Shape, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import { builders } from './builders.js';
-import { checkInputShape } from './functional.js';
 import { SymbolicTensor } from './graph.js';
 import { installBuilders } from './install-builders.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { emptyMemory, type Memory } from './memory.js';
-import { Network, type NetworkOptions, nameLayers } from './network.js';
+import { checkInputShape, Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
 import type { BuildTools } from './registry.js';
 
