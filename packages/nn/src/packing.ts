@@ -2,9 +2,10 @@
  * Skips padding. If all padding is on the right, the steps after the end of the longest sequence are not computed: their
  * outputs are zeros or the last output. If the lengths differ a lot, the batch also shrinks over time (shrinking.ts).
  */
-import { broadcastTo, concat, slice, type Tensor, zeros } from '@unroll/core';
+import { broadcastTo, concat, pad, slice, type Tensor, zeros } from '@unroll/core';
 import type { CellState, SequenceContext, SequenceResult } from './cells/cell.js';
 import { lengthMask, maskProperties } from './masks.js';
+import { mapValues } from './memory.js';
 import { runShrinking, worthwhileSegments } from './shrinking.js';
 
 /** Runs a cell over x [B, T, ...]. `state` null: the initial state of the cell. */
@@ -17,6 +18,8 @@ export interface PackedCall {
   /** The mask of the context. */
   mask: Tensor;
   run: RunCell;
+  /** True if the batch may be split: the cell has no extra outputs. */
+  splits: boolean;
   /** Creates the initial state of the cell. */
   initialState: () => CellState;
   /** Returns the number of weights of the cell, from which the cost of a step is estimated. */
@@ -32,11 +35,16 @@ export function runPacked(call: PackedCall): SequenceResult {
   const [B, T] = x.shape;
   const steps = Math.max(longest, 1);
   const trimmed = steps === T ? x : slice(x, 1, 0, steps);
-  const segments = worthwhileSegments(lengths, steps, call.parameterCount());
+  const segments = call.splits ? worthwhileSegments(lengths, steps, call.parameterCount()) : null;
   const result = segments
     ? runShrinking({ ...call, x: trimmed, state: state ?? call.initialState() }, lengths, segments)
     : run(trimmed, state, { ...context, mask: trimMask(mask, lengths, steps) });
-  return steps === T ? result : { ...result, y: appendMaskedOutputs(result.y, B, T - steps, context) };
+  if (steps === T) return result;
+  return {
+    ...result,
+    y: appendMaskedOutputs(result.y, B, T - steps, context),
+    ...(result.extra && { extra: mapValues(result.extra, (extra) => pad(extra, 1, 0, T - steps)) }),
+  };
 }
 
 /** Returns the first `steps` steps of a right-padded mask; null if all of them are valid. */

@@ -49,6 +49,9 @@ export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.j
 export {
   ActivationLayer,
   Add,
+  AdditiveAttention,
+  Attention,
+  AttentionDecoderCell,
   BatchNormalization,
   Bidirectional,
   Concatenate,

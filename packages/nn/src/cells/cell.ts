@@ -37,6 +37,7 @@ import {
 } from '@unroll/core';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
+import type { BuildTools } from '../registry.js';
 import type { Regularizer } from '../regularizers.js';
 
 /** Named tensors whose first axis is the batch. */
@@ -91,12 +92,16 @@ export interface StepResult<S extends CellState = CellState> {
   state: S;
   /** Intermediate values [B, H] for inspection, named as in the equations of the cell. */
   gates?: NamedTensors;
+  /** The values [B, size] that the cell declares in `extraOutputs`. */
+  extra?: NamedTensors;
 }
 
 export interface SequenceResult<S extends CellState = CellState> {
   /** The outputs [B, T, units], or only the last one [B, units]. */
   y: Tensor;
   state: S;
+  /** The values [B, T, size] that the cell declares in `extraOutputs`. */
+  extra?: NamedTensors;
 }
 
 /** Options of a parameter. */
@@ -141,6 +146,17 @@ export interface Cell<
   readonly recurrentDropout?: number;
   /** The inner cells of a cell made of cells. */
   readonly cells?: readonly Cell[];
+  /** Width of the input of the first inner cell. Default: I. */
+  innerInputSize?(inputSize: number): number;
+  /** Names of the states that can be given to the layer as initial states; they come first. Default: all. */
+  readonly initialStates?: readonly (keyof S & string)[];
+  /**
+   * Further values of every step, which the layer returns after the states as sequences [B, T, size], such as the
+   * alignments of a decoder. `extraShapes` returns their shapes. Default: none.
+   */
+  readonly extraOutputs?: readonly string[];
+  /** Returns the shapes of the extra outputs for x [B, T, I] and constants of these shapes (-1: any size). */
+  extraShapes?(x: Shape, constants: Readonly<Record<C, Shape>>): Shape[];
   /**
    * Creates the parameters for inputs with I features, in Keras's order.
    * @param constantShapes shapes of the constants, [batch, ...]; -1: any size
@@ -166,10 +182,10 @@ export interface CellClass {
   readonly className: string;
   new (config: never): Cell;
   /**
-   * Creates the cell from its config; `build.cell` creates inner cells. Default: the constructor is called with the
+   * Creates the cell from its config; `build` creates inner cells and layers. Default: the constructor is called with the
    * config.
    */
-  fromConfig?(config: Record<string, unknown>, build: { cell(config: unknown): Cell }): Cell;
+  fromConfig?(config: Record<string, unknown>, build: BuildTools): Cell;
 }
 
 /** Returns the initial state of a cell. */
@@ -195,7 +211,7 @@ export function drawMasks(
   const inputMask = draw(rates.dropout ?? cell.dropout, inputSize);
   const recurrentMask = draw(rates.recurrentDropout ?? cell.recurrentDropout, stateWidth(cell));
   if (!cell.cells) return { inputMask, recurrentMask };
-  let width = inputSize;
+  let width = cell.innerInputSize?.(inputSize) ?? inputSize;
   const inner = cell.cells.map((innerCell) => {
     const masks = drawMasks(innerCell, {}, batch, width, random);
     width = innerCell.units;

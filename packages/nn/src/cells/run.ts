@@ -3,7 +3,15 @@
  */
 import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
 import { zeroMaskedSteps } from '../masks.js';
-import { type Cell, type CellState, type SequenceContext, type SequenceResult, zeroState } from './cell.js';
+import {
+  type Cell,
+  type CellState,
+  type SequenceContext,
+  type SequenceResult,
+  type StepContext,
+  type StepResult,
+  zeroState,
+} from './cell.js';
 
 /** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
 export function runCell(
@@ -14,6 +22,15 @@ export function runCell(
 ): SequenceResult {
   const initial = state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
   return cell.sequence?.(x, initial, context) ?? runSteps(cell, x, initial, context);
+}
+
+/** Computes one step, x [B, I], with the fused kernel of the cell if it has one. */
+export function stepCell(cell: Cell, x: Tensor, state: CellState, context: StepContext): StepResult {
+  const single = { returnSequences: false, reverse: false, realign: false, zeroOutputForMask: false, mask: null };
+  const [B, I] = x.shape;
+  return (
+    cell.sequence?.(reshape(x, [B, 1, I]), state, { ...context, ...single }) ?? cell.step(x, state, context)
+  );
 }
 
 /** Runs the sequence step by step. Tests compare fused kernels with this function. */
@@ -29,6 +46,7 @@ export function runSteps(
   let state = initial ?? zeroState(cell, B, constants);
   let y: Tensor = zeros([B, cell.units]);
   const outputs: Tensor[] = [];
+  const extras = (cell.extraOutputs ?? []).map((name) => ({ name, steps: [] as Tensor[] }));
   for (let n = 0; n < T; n++) {
     const t = reverse ? T - 1 - n : n;
     const step = cell.step(reshape(slice(maskedX, 1, t, t + 1), [B, ...rest]), state, context);
@@ -44,10 +62,13 @@ export function runSteps(
       y = zeroOutputForMask ? mul(step.y, valid) : select(valid, step.y, y);
     }
     if (returnSequences) outputs.push(y);
+    for (const { name, steps } of extras) steps.push(step.extra![name]);
   }
-  if (!returnSequences) return { y, state };
-  if (reverse && realign) outputs.reverse();
-  return { y: stack(outputs, 1), state };
+  const inOrder = (steps: Tensor[]): Tensor => stack(reverse && realign ? steps.toReversed() : steps, 1);
+  const result: SequenceResult = { y: returnSequences ? inOrder(outputs) : y, state };
+  if (extras.length > 0)
+    result.extra = Object.fromEntries(extras.map(({ name, steps }) => [name, inOrder(steps)]));
+  return result;
 }
 
 /** Returns a where `valid` is 1 and b where it is 0. */

@@ -5,6 +5,7 @@
  */
 import { mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
+import type { BuildTools } from '../registry.js';
 import {
   type Cell,
   type CellConstants,
@@ -44,10 +45,7 @@ export class StackedCells implements Cell<StackedState> {
     this.constants = [...new Set(cells.flatMap((cell) => cell.constants ?? []))];
   }
 
-  static fromConfig(
-    { cells }: Record<string, unknown>,
-    build: { cell(config: unknown): Cell },
-  ): StackedCells {
+  static fromConfig({ cells }: Record<string, unknown>, build: BuildTools): StackedCells {
     return new StackedCells({ cells: (cells as unknown[]).map(build.cell) });
   }
 

@@ -3,6 +3,16 @@
  * `className`.
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
+export {
+  AdditiveAttention,
+  type AdditiveAttentionOptions,
+  Attention,
+  AttentionLayer,
+  type AttentionOptions,
+  additiveAttention,
+  attention,
+  type ScoreMode,
+} from './attention.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';

@@ -135,8 +135,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (inputs.length > 1 || this.constants.length > 0)
       this.#checkStatesAndConstants(x[0], states, constants);
     const y = this.returnSequences ? [x[0], x[1], this.cell.units] : [x[0], this.cell.units];
-    if (!this.returnState) return [y];
-    return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0], size])];
+    const extra = this.cell.extraShapes?.(x, byName(this.constants, constants)) ?? [];
+    if (!this.returnState) return [y, ...extra];
+    return [y, ...Object.values(this.cell.stateSizes).map((size) => [x[0], size]), ...extra];
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
@@ -188,6 +189,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (mask === null) return run(this.cell, x, state, context);
     return runPacked({
       ...{ x, state, context, mask, parameterCount: () => this.countParams() },
+      splits: !this.cell.extraOutputs?.length,
       run: (...call) => run(this.cell, ...call),
       initialState: () => zeroState(this.cell, x.shape[0], context.constants),
     });
@@ -202,6 +204,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return [
       this.returnSequences,
       ...(this.returnState ? Object.keys(this.cell.stateSizes).map(() => false) : []),
+      ...(this.cell.extraOutputs ?? []).map(() => true),
     ];
   }
 
@@ -282,17 +285,22 @@ export class Recurrent extends Layer<RecurrentOptions> {
     };
   }
 
-  #outputs({ y, state }: SequenceResult, mask: Tensor | null): MaskedSequence[] {
-    if (!this.returnState) return [{ value: y, mask }];
-    const states = Object.keys(this.cell.stateSizes).map((name) => ({ value: state[name], mask: null }));
-    return [{ value: y, mask }, ...states];
+  #outputs({ y, state, extra }: SequenceResult, mask: Tensor | null): MaskedSequence[] {
+    const outputs: MaskedSequence[] = [{ value: y, mask }];
+    if (this.returnState)
+      for (const name in this.cell.stateSizes) outputs.push({ value: state[name], mask: null });
+    for (const name of this.cell.extraOutputs ?? []) outputs.push({ value: extra![name], mask: null });
+    return outputs;
   }
 
-  /** Returns the initial states given as inputs, by name; null if there are none. */
+  /** Returns the initial states given as inputs, by name, and the cell's own for the others; null if none are given. */
   #initialState(states: readonly MaskedSequence[]): CellState | null {
     if (states.length === 0) return null;
+    const { cell } = this;
     const values = states.map(({ value }) => value);
-    return byName(Object.keys(this.cell.stateSizes), values);
+    const names = cell.initialStates ?? Object.keys(cell.stateSizes);
+    const given = byName(names, values);
+    return cell.initialStates ? { ...zeroState(cell, values[0].shape[0], {}), ...given } : given;
   }
 
   /** Returns the states of the previous call of a stateful layer; null if there are none. */
@@ -309,7 +317,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   #checkStatesAndConstants(batch: number, states: readonly Shape[], constants: readonly Shape[]): void {
-    const sizes = Object.entries(this.cell.stateSizes);
+    const { stateSizes, initialStates = Object.keys(stateSizes) } = this.cell;
+    const sizes = initialStates.map((name) => [name, stateSizes[name]] as const);
     const names = this.constants;
     if ((states.length > 0 && states.length !== sizes.length) || constants.length !== names.length) {
       const stateNames = sizes.map(([name]) => name).join(', ');
