@@ -72,7 +72,8 @@ export class Stream {
   steps = 0;
   /** All outputs of the last call, for models with several outputs. */
   outputs: readonly Tensor[] = [];
-  readonly #network: Network;
+  /** The model. */
+  readonly network: Network;
   readonly #names: readonly string[];
   /** For each output, whether it has a time axis. */
   readonly #isStreamed: readonly boolean[];
@@ -91,7 +92,7 @@ export class Stream {
     { batch, state, initialState = {}, inputs }: StreamOptions = {},
     fixed: Record<string, Tensor> = {},
   ) {
-    this.#network = network;
+    this.network = network;
     if (inputs)
       throw valueError(`${network.label} has one input, which push() takes. Remove the option inputs.`);
     this.batch = batch ?? state?.batch ?? 1;
@@ -135,7 +136,7 @@ export class Stream {
 
   /** Processes a chunk. @param isStep the chunk is a single step: return the outputs without a time axis */
   #run(values: readonly Tensor[], mask: Tensor | null, isStep: boolean): Tensor {
-    const network = this.#network;
+    const network = this.network;
     const memory = copyMemory(this.#memory);
     const sequences = network.streamInputs(
       values.map((value) => this.#maskedSequence(value, mask)),
@@ -169,7 +170,7 @@ export class Stream {
 
   #copy(batch: number, map: (tensor: Tensor) => Tensor): Stream {
     const initialMemory = mapMemory(this.#initialMemory, map);
-    const copy = new Stream(this.#network, { batch }, initialMemory.tensors);
+    const copy = new Stream(this.network, { batch }, initialMemory.tensors);
     copy.#initialMemory = initialMemory;
     copy.#memory = mapMemory(this.#memory, map);
     copy.steps = this.steps;
@@ -187,7 +188,7 @@ export class Stream {
     const { batch, steps } = this;
     const memory = await memoryToJson(this.#memory);
     const initialState = await memoryToJson({ ...this.#initialMemory, tensors: {} });
-    return { format: 'unroll-stream-1', model: this.#network.name, batch, steps, memory, initialState };
+    return { format: 'unroll-stream-1', model: this.network.name, batch, steps, memory, initialState };
   }
 
   /**
@@ -219,7 +220,7 @@ export class Stream {
 
   /** Combines an input and its mask. @throws UnrollError `shape` if they do not fit the stream */
   #maskedSequence(value: Tensor, mask: Tensor | null): MaskedSequence {
-    const { label } = this.#network;
+    const { label } = this.network;
     const { shape } = value;
     if (shape.length < 2 || shape[0] !== this.batch || shape[1] === 0) {
       throw shapeError(
@@ -255,14 +256,14 @@ export class Stream {
     if (expected === got) return;
     throw new UnrollError(
       'state',
-      `${label} does not fit ${this.#network.label}: expected ${expected ?? 'nothing'}, got ${got ?? 'nothing'}.`,
+      `${label} does not fit ${this.network.label}: expected ${expected ?? 'nothing'}, got ${got ?? 'nothing'}.`,
       { expected, got },
     );
   }
 
   /** Returns the memory of the model after one step with zeros as inputs. */
   #exampleMemory(fixed: Record<string, Tensor>): Memory {
-    const network = this.#network;
+    const network = this.network;
     network.build();
     const memory = { tensors: fixed, parts: {} };
     const pushed = network.inputShapes?.filter((_, i) => !(this.#names[i] in fixed)) ?? [];

@@ -112,6 +112,22 @@ export {
   timeDistributed,
 } from '@unroll/nn';
 
+// Decoding: greedy, sampling, beam search
+export {
+  type BeamResult,
+  type BeamSearchOptions,
+  beamSearch,
+  type Decoded,
+  type DecodingOptions,
+  type GeneratedStep,
+  type GenerateOptions,
+  generate,
+  generateTokens,
+  type OutputKind,
+  type RestrictCall,
+  type TokenStream,
+} from '@unroll/nn';
+
 // Cells
 export {
   type Cell,

@@ -155,7 +155,12 @@ export interface AttentionMemory {
 }
 
 /** Prepares keys and values. @param mask [B, S], 1 for valid steps; null: all are valid */
-export function prepareMemory(score: Score, keys: Tensor, values: Tensor, mask: Tensor | null): AttentionMemory {
+export function prepareMemory(
+  score: Score,
+  keys: Tensor,
+  values: Tensor,
+  mask: Tensor | null,
+): AttentionMemory {
   // Masked steps are set to 0, because a weight of 0 would not remove a NaN.
   const clean = (x: Tensor): Tensor => (mask ? zeroMaskedSteps(x, mask) : x);
   const cleanValues = clean(values);
@@ -175,7 +180,12 @@ export function prepareMemory(score: Score, keys: Tensor, values: Tensor, mask: 
 }
 
 /** Returns the alignment [B, Q, S] of queries [B, Q, D]. @param bias [Q, S] or [B, Q, S], added to the scores; null: none */
-export function align(score: Score, queries: Tensor, memory: AttentionMemory, bias: Tensor | null = null): Tensor {
+export function align(
+  score: Score,
+  queries: Tensor,
+  memory: AttentionMemory,
+  bias: Tensor | null = null,
+): Tensor {
   let scores = score.scores(queries, memory.keys);
   if (memory.bias) scores = add(scores, memory.bias);
   if (bias) scores = add(scores, bias);

@@ -9,10 +9,20 @@
  *
  * The states are those of the cell and, with inputFeeding, a. Initial states given to the layer are those of the cell.
  */
-import { concat, matmul, mul, type Parameter, reshape, type Shape, type Tensor, valueError, zeros } from '@unroll/core';
+import {
+  concat,
+  matmul,
+  mul,
+  type Parameter,
+  reshape,
+  type Shape,
+  type Tensor,
+  valueError,
+  zeros,
+} from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import { type Activation, activation } from '../activations.js';
-import { align, type AttentionMemory, contextOf, prepareMemory } from '../attention/score.js';
+import { type AttentionMemory, align, contextOf, prepareMemory } from '../attention/score.js';
 import { cleanConfig } from '../json.js';
 import { AttentionLayer } from '../layers/attention.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';

@@ -26,7 +26,13 @@ export function runCell(
 
 /** Computes one step, x [B, I], with the fused kernel of the cell if it has one. */
 export function stepCell(cell: Cell, x: Tensor, state: CellState, context: StepContext): StepResult {
-  const single = { returnSequences: false, reverse: false, realign: false, zeroOutputForMask: false, mask: null };
+  const single = {
+    returnSequences: false,
+    reverse: false,
+    realign: false,
+    zeroOutputForMask: false,
+    mask: null,
+  };
   const [B, I] = x.shape;
   return (
     cell.sequence?.(reshape(x, [B, 1, I]), state, { ...context, ...single }) ?? cell.step(x, state, context)

@@ -55,16 +55,17 @@ export interface AdditiveAttentionOptions extends AttentionBaseOptions {
   useScale?: boolean;
 }
 
-export abstract class AttentionLayer<
-  O extends AttentionBaseOptions = AttentionBaseOptions,
-> extends Layer<O> {
+export abstract class AttentionLayer<O extends AttentionBaseOptions = AttentionBaseOptions> extends Layer<O> {
   /** Compares queries with keys. */
   abstract readonly score: Score;
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     const [query, value, key = value] = inputs;
     if (inputs.length < 2 || inputs.length > 3) {
-      throw this.error('shape', `takes the inputs [query, value] or [query, value, key], got ${inputs.length}.`);
+      throw this.error(
+        'shape',
+        `takes the inputs [query, value] or [query, value, key], got ${inputs.length}.`,
+      );
     }
     for (const shape of inputs)
       if (shape.length !== 3) throw this.shapeError(shape, 'a sequence [batch, time, features]');
@@ -96,7 +97,9 @@ export abstract class AttentionLayer<
   /** Queries can be streamed if the values are fixed. */
   override streaming([query, ...others]: readonly (boolean | null)[]): boolean[] {
     if (others.some((input) => input !== null))
-      throw this.nonCausal('attends to a whole sequence, which must be an input given when the stream is created');
+      throw this.nonCausal(
+        'attends to a whole sequence, which must be an input given when the stream is created',
+      );
     if (this.options.useCausalMask) throw this.nonCausal('has a causal mask, which depends on the step');
     return this.options.returnAttentionScores ? [query === true, query === true] : [query === true];
   }
@@ -111,7 +114,10 @@ export class Attention extends AttentionLayer<AttentionOptions> {
     const { scoreMode = 'dot', useScale = false } = options;
     checkRate(this.label, 'dropout', options.dropout);
     if (!SCORE_MODES.includes(scoreMode)) {
-      throw this.error('value', `there is no scoreMode "${String(scoreMode)}". ${nameHint(scoreMode, SCORE_MODES)}`);
+      throw this.error(
+        'value',
+        `there is no scoreMode "${String(scoreMode)}". ${nameHint(scoreMode, SCORE_MODES)}`,
+      );
     }
     this.score =
       scoreMode === 'concat'

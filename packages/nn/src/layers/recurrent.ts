@@ -225,7 +225,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
     memory.tensors = detach(result.state);
     parts.output = { tensors: detach({ y: last }), parts: {} };
     if (constants.length > 0) parts.prepared ??= { tensors: detach(sequence.prepared), parts: {} };
-    return this.#outputs({ y, state: result.state }, this.returnSequences ? mask : null);
+    result.y = y;
+    return this.#outputs(result, this.returnSequences ? mask : null);
   }
 
   override resetStates(): void {

@@ -1,0 +1,5 @@
+/** Exports decoding: greedy, sampling and beam search. */
+export { type BeamResult, type BeamSearchOptions, beamSearch } from './beam-search.js';
+export { type GeneratedStep, type GenerateOptions, generate, generateTokens } from './generate.js';
+export type { Decoded, DecodingOptions, OutputKind, RestrictCall } from './options.js';
+export type { TokenStream } from './scorer.js';

@@ -1,0 +1,39 @@
+/** Which tokens may follow: stop tokens, banned tokens, forced prefixes, n-grams that must not repeat, user restrictions. */
+import type { Plan } from './options.js';
+
+/** Sets the log-probabilities of forbidden tokens to -Infinity. @param tokens the output so far */
+export function restrictTokens(
+  logProbabilities: Float64Array,
+  plan: Plan,
+  sequence: number,
+  tokens: readonly number[],
+): void {
+  const { banned, stop, minLength, noRepeatNgram, restrict } = plan;
+  const prefix = plan.prefixes[sequence];
+  if (tokens.length < prefix.length) {
+    const forced = prefix[tokens.length];
+    const value = logProbabilities[forced];
+    logProbabilities.fill(-Infinity);
+    logProbabilities[forced] = value;
+    return;
+  }
+  for (const token of banned) logProbabilities[token] = -Infinity;
+  if (tokens.length < minLength) for (const token of stop) logProbabilities[token] = -Infinity;
+  if (noRepeatNgram > 0)
+    for (const token of repeating([...plan.prompts[sequence], ...tokens], noRepeatNgram))
+      logProbabilities[token] = -Infinity;
+  restrict?.({ logProbabilities, tokens, sequence });
+}
+
+/** Returns the tokens that would complete an n-gram that already occurs in the history. */
+function repeating(history: readonly number[], n: number): number[] {
+  const start = history.length - n + 1; // of the n-gram that the next token completes
+  if (start < 0) return [];
+  const found: number[] = [];
+  for (let i = 0; i + n <= history.length; i++) {
+    let same = true;
+    for (let k = 0; k < n - 1 && same; k++) same = history[i + k] === history[start + k];
+    if (same) found.push(history[i + n - 1]);
+  }
+  return found;
+}
