@@ -42,6 +42,12 @@ const CHECKS = {
     const [correct, total] = results(text, /(\d+) of (\d+) unseen dates correct/);
     assert.ok(correct > 0.97 * total, text);
   },
+  translator: (text) => {
+    const [correct, total] = results(text, /(\d+) of (\d+) unseen strings reversed/);
+    assert.ok(correct >= 0.99 * total, text);
+    const [onDiagonal] = results(text, /(\S+) % of the alignments on the anti-diagonal/);
+    assert.ok(onDiagonal > 99, text);
+  },
   'training-tricks': (text) => {
     assert.match(text, /without: stopped: the loss is no longer finite/);
     const [clipped] = results(text, /with clip: .*: loss (\S+)/);
