@@ -37,6 +37,19 @@ const rows: Record<string, Row> = {
   simpleRNNCell: units(nn.simpleRNNCell, ['recurrent_dropout', 'recurrentDropout']),
   peepholeLstm: units(nn.peepholeLstm, ['return_state', 'returnState']),
   peepholeLstmCell: units(nn.peepholeLstmCell, ['kernel_initializer', 'kernelInitializer']),
+  attention: [
+    nn.attention,
+    { scoreMode: 'dot' },
+    ['use_scale', 'useScale'],
+    [{ useScale: 1 }, 'useScale must be true or false, got 1'],
+  ],
+  additiveAttention: units(nn.additiveAttention, ['use_causal_mask', 'useCausalMask']),
+  attentionDecoder: [
+    (options) => nn.attentionDecoder(cell(), nn.attention(), options),
+    {},
+    ['input_feeding', 'inputFeeding'],
+    [{ units: 0 }, 'units must be a positive integer, got 0'],
+  ],
   dense: units(nn.dense, ['unit', 'units']),
   recurrent: [
     (options) => nn.recurrent(cell(), options),
@@ -215,7 +228,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
 test('every factory function with options has its row', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
-    ...['registerActivation'],
+    ...['registerActivation', 'generate', 'generateTokens', 'beamSearch'], // decoding.test.ts checks their options
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
   ]);
   const factories = Object.entries(nn).filter(

@@ -68,7 +68,8 @@ export function runSteps(
       y = zeroOutputForMask ? mul(step.y, valid) : select(valid, step.y, y);
     }
     if (returnSequences) outputs.push(y);
-    for (const { name, steps } of extras) steps.push(step.extra![name]);
+    const { extra } = step;
+    if (extra) for (const { name, steps } of extras) steps.push(extra[name]);
   }
   const inOrder = (steps: Tensor[]): Tensor => stack(reverse && realign ? steps.toReversed() : steps, 1);
   const result: SequenceResult = { y: returnSequences ? inOrder(outputs) : y, state };

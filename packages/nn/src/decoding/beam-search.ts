@@ -96,25 +96,25 @@ class Beam {
   extend(next: NextTokens, rows: number): void {
     const width = this.#width;
     const candidates = this.#candidates(next, 2 * width);
-    const kept: Hypothesis[] = [];
+    const extended: Hypothesis[] = [];
     for (const [rank, { parent, token, logProbability }] of candidates.entries()) {
       if (this.#plan.stop.has(token)) {
         // A stop token counts only among the best `width` candidates, so that unlikely ends do not win by their length.
         if (rank < width) this.#finish(parent.tokens, logProbability, 'stop', parent.alignment);
         continue;
       }
-      if (kept.length === width) continue;
+      if (extended.length === width) continue;
       const { alignments } = next;
       const alignment = alignments
         ? [...parent.alignment, rowOf(alignments, parent.row, rows)]
         : parent.alignment;
-      kept.push({ tokens: [...parent.tokens, token], logProbability, alignment, row: parent.row });
+      extended.push({ tokens: [...parent.tokens, token], logProbability, alignment, row: parent.row });
     }
-    this.hypotheses = kept;
-    if (kept.length === 0) return;
-    const length = kept[0].tokens.length;
+    this.hypotheses = extended;
+    if (extended.length === 0) return;
+    const length = extended[0].tokens.length;
     if (length === this.#plan.maxLength) {
-      for (const { tokens, logProbability, alignment } of kept)
+      for (const { tokens, logProbability, alignment } of extended)
         this.#finish(tokens, logProbability, 'length', alignment);
       this.hypotheses = [];
     } else if (this.#isDone(length)) this.hypotheses = [];

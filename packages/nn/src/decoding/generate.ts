@@ -97,7 +97,7 @@ export async function* generateTokens(
       tokens: results.map(() => null),
       logProbabilities: results.map(() => 0),
     };
-    const continuing: number[] = [];
+    const continuing: { row: number; sequence: number; token: number }[] = [];
     active.forEach((sequence, row) => {
       const result = results[sequence];
       const scores = Float64Array.from(values.subarray(row * V, (row + 1) * V));
@@ -115,16 +115,15 @@ export async function* generateTokens(
       event.tokens[sequence] = chosen;
       result.tokens.push(chosen);
       if (alignments) result.alignment?.push(rowOf(alignments, row, active.length));
-      continuing.push(row);
+      continuing.push({ row, sequence, token: chosen });
     });
-    const nextActive = continuing.map((row) => active[row]);
     yield event;
     if (step + 1 < plan.maxLength && continuing.length > 0)
       next = await scorer.next(
-        continuing,
-        nextActive.map((sequence) => results[sequence].tokens.at(-1)!),
+        continuing.map(({ row }) => row),
+        continuing.map(({ token }) => token),
       );
-    active = nextActive;
+    active = continuing.map(({ sequence }) => sequence);
   }
   return results;
 }

@@ -290,7 +290,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const outputs: MaskedSequence[] = [{ value: y, mask }];
     if (this.returnState)
       for (const name in this.cell.stateSizes) outputs.push({ value: state[name], mask: null });
-    for (const name of this.cell.extraOutputs ?? []) outputs.push({ value: extra![name], mask: null });
+    for (const name in extra) outputs.push({ value: extra[name], mask: null });
     return outputs;
   }
 
