@@ -118,6 +118,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Computes the outputs and their masks. Models call {@link invoke}, which checks the inputs first. */
   abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
+  /** Finds the layers that this layer refers to. A model calls it when its layers have names. @param layers its layers */
+  connect?(layers: readonly Layer[]): void;
+
   /** Creates the parameters with {@link addParameter}. */
   protected makeParameters(_inputs: readonly Shape[]): void {}
 

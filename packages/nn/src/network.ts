@@ -150,6 +150,7 @@ export function nameLayers(layers: readonly Layer[]): void {
     taken.add(layer.name);
     counts.set(base, count + 1);
   }
+  for (const layer of layers) layer.connect?.(layers);
 }
 
 /** @throws UnrollError `shape` if `shape` differs from the shape of the input (-1: any size) */

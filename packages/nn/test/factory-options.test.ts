@@ -50,6 +50,7 @@ const rows: Record<string, Row> = {
     ['input_feeding', 'inputFeeding'],
     [{ units: 0 }, 'units must be a positive integer, got 0'],
   ],
+  outputEmbedding: units(nn.outputEmbedding, ['tied_to', 'tiedTo']),
   dense: units(nn.dense, ['unit', 'units']),
   recurrent: [
     (options) => nn.recurrent(cell(), options),

@@ -124,7 +124,7 @@ async function measureAll(
       }));
       const outputs = model.forward(sequences, context);
       scores.collect(outputs, batch);
-      losses = objective.compute(outputs, batch, terms);
+      losses = objective.compute(outputs, batch, terms, context);
       return lossScalars(losses);
     });
     const values = lossValues(losses, await valuesOf(scalars));

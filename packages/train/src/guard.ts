@@ -224,7 +224,7 @@ function replay(model: Model, objective: Objective, batch: PreparedBatch, contex
           mask: batch.masks[i] ?? null,
         }));
         const context = contextWith((term) => void terms.push(term));
-        return objective.compute(model.forward(sequences, context), batch, terms);
+        return objective.compute(model.forward(sequences, context), batch, terms, context);
       }),
     );
     return { outputs, losses: parts, outputGradients, gradients: tape.gradients(total) };

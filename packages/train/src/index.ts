@@ -35,6 +35,7 @@ export * as losses from './losses/index.js';
 export type { Loss, LossOptions, Reduction } from './losses/loss.js';
 export type { LossInitializer, LossParameterMaker, LossParameterOptions } from './losses/parameters.js';
 export type { ClassWeights } from './losses/row-factors.js';
+export type { SampledSoftmaxOptions, VocabularyLayer } from './losses/sampled-softmax.js';
 export type { LossParameters, SequenceBatch, SequenceLossDefinition } from './losses/sequence.js';
 export { type LossName, type LossSpec, registerLoss, resolveLoss } from './losses.js';
 export * as metrics from './metrics/index.js';

@@ -18,6 +18,7 @@ import { type EndReason, type EpochEvent, metricsOf, type StepEvent, type TrainE
 import { fingerprintOfRange } from './fingerprint.js';
 import { checkWeights, explainNonFinite } from './guard.js';
 import {
+  allParameters,
   type LossValues,
   Objective,
   type ObjectiveOptions,
@@ -111,7 +112,7 @@ export class Loop implements RunControl {
   }
 
   get parameters(): readonly Parameter[] {
-    return [...this.model.parameters, ...this.#objective.parameters];
+    return allParameters(this.model, this.#objective);
   }
 
   stop(): void {

@@ -4,8 +4,8 @@ import * as losses from './losses/index.js';
 import type { Loss } from './losses/loss.js';
 import { resolve } from './registry.js';
 
-/** The built-in losses, without the functions that create custom losses. */
-const { custom: _custom, sequence: _sequence, ...builtIn } = losses;
+/** The built-in losses that a name and JSON options describe. */
+const { custom: _custom, sequence: _sequence, sampledSoftmax: _sampledSoftmax, ...builtIn } = losses;
 
 export type LossName = keyof typeof builtIn;
 /** A loss: a name, a name with options, or a loss object. */

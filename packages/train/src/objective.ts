@@ -16,7 +16,7 @@ import {
 } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
-import type { Loss } from './losses/loss.js';
+import type { Loss, LossContext } from './losses/loss.js';
 import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
 import { type ClassWeights, combineWeights } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
@@ -199,11 +199,13 @@ export class Objective {
    * Computes the losses of a batch.
    * @param outputs the outputs of the model
    * @param terms the terms that layers added to the loss
+   * @param context the context of the forward pass
    */
   compute(
     outputs: readonly MaskedSequence[],
     batch: PreparedBatch,
-    terms: readonly Tensor[] = [],
+    terms: readonly Tensor[],
+    context: LossContext,
   ): BatchLoss {
     this.#checkCount(outputs.length, batch.targets.length);
     const weighted: Tensor[] = [];
@@ -213,7 +215,7 @@ export class Objective {
       const batchTarget = batch.targets[i];
       const target = loss.perSequence ? batchTarget : asColumn(batchTarget, prediction.shape);
       const weights = this.#weights(target, prediction, batch.weights[i] ?? null);
-      const outputLoss = loss.compute(prediction, target, mask, weights);
+      const outputLoss = loss.compute(prediction, target, mask, weights, context);
       weighted.push(weight === 1 ? outputLoss : mul(outputLoss, weight));
       counts.push(loss.divisor(prediction, target, mask, weights));
       return outputLoss;
@@ -251,6 +253,11 @@ export class Objective {
       { outputs, losses: this.outputs.length, targets },
     );
   }
+}
+
+/** Returns the distinct parameters of a model and of the losses of its outputs. */
+export function allParameters(model: Model, objective: Objective): readonly Parameter[] {
+  return [...new Set([...model.parameters, ...objective.parameters])];
 }
 
 /** Replaces loss names by loss objects, so that several objectives share the losses and their parameters. */

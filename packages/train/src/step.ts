@@ -25,7 +25,14 @@ import {
 import type { PreparedBatch } from './batches.js';
 import { type Clip, clipGradients, normsFromSquares, sumsOfSquares } from './clip.js';
 import { DirtyRows, type DirtyState } from './dirty-rows.js';
-import { type BatchLoss, type LossValues, lossScalars, lossValues, type Objective } from './objective.js';
+import {
+  allParameters,
+  type BatchLoss,
+  type LossValues,
+  lossScalars,
+  lossValues,
+  type Objective,
+} from './objective.js';
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, ParameterSlice } from './optimizers.js';
@@ -126,7 +133,7 @@ export class Stepper {
   constructor(model: Model, options: StepperOptions) {
     this.#model = model;
     this.#options = options;
-    const all = [...model.parameters, ...options.objective.parameters];
+    const all = allParameters(model, options.objective);
     this.#trainable = all.filter((parameter) => parameter.trainable);
     if (this.#trainable.length === 0) {
       throw new UnrollError('state', `${model.name} has no trainable weights: there is nothing to train.`);
@@ -178,11 +185,9 @@ export class Stepper {
           value,
           mask: batch.masks[i] ?? null,
         }));
-        outputs = this.#model.forward(
-          sequences,
-          contextWith((term) => void lossTerms.push(term)),
-        );
-        return objective.compute(outputs, batch, lossTerms);
+        const context = contextWith((term) => void lossTerms.push(term));
+        outputs = this.#model.forward(sequences, context);
+        return objective.compute(outputs, batch, lossTerms, context);
       });
       onOutputs(outputs);
       const { total, count } = losses;

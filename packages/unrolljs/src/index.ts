@@ -95,6 +95,9 @@ export {
   type MergeMode,
   masking,
   multiply,
+  type OutputEmbedding,
+  type OutputEmbeddingOptions,
+  outputEmbedding,
   type PermuteOptions,
   peepholeLstm,
   permuteLayer,
@@ -232,8 +235,10 @@ export {
   type PerOutput,
   type Reduction,
   registerLoss,
+  type SampledSoftmaxOptions,
   type SequenceBatch,
   type SequenceLossDefinition,
+  type VocabularyLayer,
 } from '@unroll/train';
 
 // Optimizers and learning-rate schedules

@@ -66,6 +66,7 @@ export {
   LstmCell,
   Masking,
   Multiply,
+  OutputEmbedding,
   PeepholeLstmCell,
   Permute,
   Recurrent,

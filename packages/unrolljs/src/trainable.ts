@@ -196,9 +196,11 @@ class Session {
       );
     }
     const settings = this.#settings;
+    const own = new Set(network.parameters); // losses can use parameters of the model
+    const lossParameters = settings ? this.#objective(settings).parameters : [];
     await saveTo(path, network, {
       ...extras,
-      lossParameters: settings ? this.#objective(settings).parameters : [],
+      lossParameters: lossParameters.filter((parameter) => !own.has(parameter)),
       training: { compiled: settings && compiledToJson(settings), trained: this.#trainingRecord },
     });
   }

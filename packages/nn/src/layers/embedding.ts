@@ -66,6 +66,21 @@ export class Embedding extends Layer<EmbeddingOptions> {
     throw this.error('nan', `weights must be finite numbers, got ${values[at]} in ${position}.`);
   }
 
+  /** Number of ids. */
+  get inputDim(): number {
+    return this.options.inputDim;
+  }
+
+  /** Width of the vectors. */
+  get outputDim(): number {
+    return this.options.outputDim;
+  }
+
+  /** The table [inputDim, outputDim]; undefined until the layer is built. */
+  get table(): Parameter | undefined {
+    return this.#table;
+  }
+
   outputShapes([ids]: readonly Shape[]): Shape[] {
     return [[...ids, this.options.outputDim]];
   }

@@ -36,6 +36,7 @@ export {
   type LayerNormalizationOptions,
   layerNormalization,
 } from './normalization.js';
+export { OutputEmbedding, type OutputEmbeddingOptions, outputEmbedding } from './output-embedding.js';
 export { Recurrent, type RecurrentOptions, recurrent } from './recurrent.js';
 export {
   Flatten,

@@ -19,6 +19,7 @@ export {
 export { type GaussianOptions, gaussianNll } from './gaussian.js';
 export { type PinballOptions, pinball } from './quantile.js';
 export { type HuberOptions, huber, logCosh } from './robust.js';
+export { type SampledSoftmaxOptions, sampledSoftmax, type VocabularyLayer } from './sampled-softmax.js';
 export {
   type LossParameters,
   type SequenceBatch,

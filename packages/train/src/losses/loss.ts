@@ -19,6 +19,7 @@ import {
   gather,
   mul,
   type Parameter,
+  type RandomStream,
   reshape,
   type Shape,
   sum,
@@ -52,6 +53,14 @@ export interface LossOptions {
 /** Types of these options, for checks. */
 export const LOSS_OPTIONS: OptionTypes<LossOptions> = { reduction: true };
 
+/** What a loss knows about the pass in which it is computed. */
+export interface LossContext {
+  /** True in training steps, false in evaluation. */
+  readonly training: boolean;
+  /** The random stream of the step. Use children of it. */
+  readonly random: RandomStream;
+}
+
 export interface Loss {
   readonly name: string;
   /** All options, including defaults, as JSON: `{ name, ...config }` resolves to an equal loss. */
@@ -66,9 +75,16 @@ export interface Loss {
    * Returns the loss of a batch: a scalar, or with the reduction `none` one number per row.
    * @param mask [B] or [B, T], 1 for valid rows; null: all are valid
    * @param weights factors on the losses, [B] (one per sequence) or [B, T]; null: 1
+   * @param context the pass; default: evaluation
    * @throws UnrollError `shape` or `value` if target, mask or weights do not fit the prediction
    */
-  compute(prediction: Tensor, target: Tensor, mask: Tensor | null, weights?: Tensor | null): Tensor;
+  compute(
+    prediction: Tensor,
+    target: Tensor,
+    mask: Tensor | null,
+    weights?: Tensor | null,
+    context?: LossContext,
+  ): Tensor;
   /**
    * Returns the divisor in `compute` (1 for `sum`). The average of the losses of several batches, weighted by their
    * divisors, is the loss of one batch with all their examples.
@@ -102,8 +118,8 @@ export interface LossDefinition {
   check?(pair: Pair, positionOf: (i: number) => string): void;
   /** Returns true if rows with this target are ignored. */
   ignores?(target: number): boolean;
-  /** Returns the losses of N rows, [N], for a prediction [N, K] and a target [N, width]. */
-  rows(prediction: Tensor, target: Tensor): Tensor;
+  /** Returns the losses of N rows, [N], for a prediction [N, K] and a target [N, width]. @param context null: evaluation */
+  rows(prediction: Tensor, target: Tensor, context: LossContext | null): Tensor;
   /** Returns `scale` times the sum of the losses of all rows. Present if this is faster than adding up `rows`. */
   total?(prediction: Tensor, target: Tensor, scale: number): Tensor;
 }
@@ -191,11 +207,11 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
     rows(prediction, target) {
       const pair = definition.align(prediction, target);
       const { lead, selection } = weigh(pair, null, null);
-      return allRows(lead, selection, (rows) => lossesOfRows(definition, pair, rows));
+      return allRows(lead, selection, (rows) => lossesOfRows(definition, pair, rows, null));
     },
     divisor: (prediction, target, mask, weights = null) =>
       weigh(definition.align(prediction, target), mask, weights).divisor,
-    compute(prediction, target, mask, weights = null) {
+    compute(prediction, target, mask, weights = null, context) {
       const pair = definition.align(prediction, target);
       const weighting = weigh(pair, mask, weights);
       const { selection, validWeights, count, divisor } = weighting;
@@ -208,7 +224,9 @@ export function makeLoss(definition: LossDefinition, { reduction = 'sumOverBatch
         divisor !== 0
       )
         return definition.total(pair.prediction, pair.target, 1 / divisor);
-      return reduceLosses(reduction, weighting, (rows) => lossesOfRows(definition, pair, rows));
+      return reduceLosses(reduction, weighting, (rows) =>
+        lossesOfRows(definition, pair, rows, context ?? null),
+      );
     },
   };
 }
@@ -218,6 +236,7 @@ function lossesOfRows(
   definition: LossDefinition,
   { prediction, target }: Pair,
   selection: Uint32Array | null,
+  context: LossContext | null,
 ): Tensor {
   const lead = prediction.shape.slice(0, -1);
   const selectFrom = (x: Tensor): Tensor => {
@@ -236,7 +255,7 @@ function lossesOfRows(
       width === 1 ? lead : target.shape,
     );
   });
-  return definition.rows(pair.prediction, pair.target);
+  return definition.rows(pair.prediction, pair.target, context);
 }
 
 /** Returns a function that is true for rows ignored because of their target; null if the loss ignores no targets. */
