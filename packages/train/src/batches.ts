@@ -43,6 +43,23 @@ export type Batches =
   | AsyncIterable<Examples>
   | ((epoch: number) => Iterable<Examples> | AsyncIterable<Examples>);
 
+/** The training step for which inputs are prepared. */
+export interface InputStep {
+  /** Number of the epoch and of the step in it, from 1. */
+  epoch: number;
+  step: number;
+  /** Number of updates before this step. */
+  updates: number;
+  /** A random stream for this step. */
+  random: RandomStream;
+}
+
+/** Returns the inputs of a batch in changed form; their number and shapes stay the same. */
+export type PrepareInputs = (
+  inputs: readonly Tensor[],
+  step: InputStep,
+) => readonly Tensor[] | Promise<readonly Tensor[]>;
+
 /** One batch, ready for a training step. Its tensors are in host memory. */
 export interface PreparedBatch {
   inputs: readonly Tensor[];

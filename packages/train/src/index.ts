@@ -3,7 +3,7 @@
  */
 
 export { type PredictOptions, predict } from '@unroll/core';
-export type { Batches, Examples, TensorList } from './batches.js';
+export type { Batches, Examples, InputStep, PrepareInputs, TensorList } from './batches.js';
 export type {
   Callback,
   CallbackState,

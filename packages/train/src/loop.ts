@@ -1,14 +1,23 @@
 /** The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. */
 import {
   type ForwardContext,
+  formatShape,
   type Model,
   type Parameter,
   type RandomStream,
   ready,
   type Shape,
+  shapeError,
+  type Tensor,
 } from '@unroll/core';
 import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
-import { type BatchSource, type ExampleRange, inputShapes, type PreparedBatch } from './batches.js';
+import {
+  type BatchSource,
+  type ExampleRange,
+  inputShapes,
+  type PreparedBatch,
+  type PrepareInputs,
+} from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
 import { captureStates, restoreStates, saveStates } from './carried.js';
 import type { Clip } from './clip.js';
@@ -59,6 +68,7 @@ export interface LoopOptions {
   batchSize: number;
   accumulate: number;
   signal: AbortSignal | null;
+  prepareInputs: PrepareInputs | null;
   beforeUpdate: GradientHook | null;
   memory: OptimizerMemory;
   average: AverageOptions | null;
@@ -166,7 +176,7 @@ export class Loop implements RunControl {
     const { epoch } = this.#cursor;
     const pace: Pace = { startTime: performance.now(), examples: 0 };
     for await (const batch of training.epoch(epoch, this.#cursor.step)) {
-      const event = await this.#step(batch, pace);
+      const event = await this.#step(await this.#prepare(batch), pace);
       yield* await this.#warnings.take();
       yield event;
       if (this.#ending && !batch.last) return;
@@ -177,6 +187,25 @@ export class Loop implements RunControl {
     if (event === null) return;
     yield* await this.#warnings.take();
     yield event;
+  }
+
+  /** Applies the option `prepareInputs` to a batch. */
+  async #prepare(batch: PreparedBatch): Promise<PreparedBatch> {
+    const { prepareInputs, random } = this.#options;
+    if (!prepareInputs) return batch;
+    const { epoch } = this.#cursor;
+    const step = this.#cursor.step + 1;
+    const { updates } = this.#start(inputShapes(batch.inputs));
+    const inputs = await prepareInputs(batch.inputs, {
+      ...{ epoch, step, updates, random: random.child('inputs', epoch, step) },
+    });
+    const shapes = (tensors: readonly Tensor[]): string =>
+      tensors.map(({ shape }) => formatShape(shape)).join(', ');
+    if (shapes(inputs) === shapes(batch.inputs)) return { ...batch, inputs };
+    throw shapeError(
+      `prepareInputs must return inputs of the same shapes, ${shapes(batch.inputs)}, got ${shapes(inputs)}.`,
+      { epoch, step },
+    );
   }
 
   /** Processes one batch: computes its gradients, and makes an update if enough batches are accumulated. */

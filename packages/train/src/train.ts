@@ -10,6 +10,7 @@ import {
   type ExampleRange,
   type Examples,
   iterableSource,
+  type PrepareInputs,
   rangeSource,
   splitRange,
   toRange,
@@ -64,6 +65,11 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   validationSplit?: number;
   /** Ends the run after the current batch. The reason in the end event is then `aborted`. */
   signal?: AbortSignal;
+  /**
+   * Changes the inputs of each training batch before the forward pass, for example to add noise or for
+   * `scheduledSampling`. Default: none.
+   */
+  prepareInputs?: PrepareInputs;
   /** Called with the gradients before each update and before clipping; may change the gradients. */
   beforeUpdate?: GradientHook;
   /**
@@ -99,6 +105,7 @@ export const RUN_OPTIONS: OptionTypes<RunOptions> = {
   validationData: true,
   validationSplit: 'number',
   signal: true,
+  prepareInputs: 'function',
   beforeUpdate: 'function',
   average: true,
   memory: true,
@@ -155,6 +162,7 @@ export function train(model: Model, options: TrainOptions): Run {
     batchSize,
     accumulate,
     signal: options.signal ?? null,
+    prepareInputs: options.prepareInputs ?? null,
     beforeUpdate: options.beforeUpdate ?? null,
     memory: options.memory ?? new OptimizerMemory(),
     average: options.average ?? null,

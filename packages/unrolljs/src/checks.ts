@@ -35,6 +35,7 @@ export const FIT: OptionTypes<FitOptions> = {
   onEvent: true,
   onWarning: true,
   signal: true,
+  prepareInputs: true,
   beforeUpdate: true,
   window: true,
   extra: true,

@@ -128,6 +128,8 @@ export {
   generateTokens,
   type OutputKind,
   type RestrictCall,
+  type ScheduledSamplingOptions,
+  scheduledSampling,
   type TokenStream,
 } from '@unroll/nn';
 
@@ -312,6 +314,8 @@ export {
   type Examples,
   type GradientHook,
   type Gradients,
+  type InputStep,
+  type PrepareInputs,
   type History,
   OptimizerMemory,
   type Run,

@@ -15,10 +15,10 @@ export const names = [
     orthogonalPenalty outputEmbedding pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer pick
     piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready reciprocal recurrent
     reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer
-    reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid sign simpleRNN
-    simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay stopGradient sub sum
-    sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable transpose truncatedNormal
-    unitNorm valueAndGrad varianceScaling zeros
+    reverse rmsprop roundWeights scalerFromConfig scheduledSampling scope sequential setBackend setThreads sgd sigmoid
+    sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
+    stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable
+    transpose truncatedNormal unitNorm valueAndGrad varianceScaling zeros
     `,
     types: `
     Activation ActivationFunction ActivationOptions AdditiveAttention AdditiveAttentionOptions ApplyOptions Artifact
@@ -31,19 +31,19 @@ export const names = [
     ExampleBatches ExampleOptions ExamplePair ExampleSet Examples FindLearningRateOptions FitOptions FloatArray
     ForwardContext Functional FunctionalOptions GainOptions GatedCellOptions GenerateOptions GeneratedStep
     GradientHook Gradients GruCellOptions GruOptions GruState History Initializer InitializerConfig
-    InitializerFunction InputOptions JsonValue LayerClass LayerConfig LayerNormalizationOptions LayerOptions
+    InitializerFunction InputOptions InputStep JsonValue LayerClass LayerConfig LayerNormalizationOptions LayerOptions
     LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions LossParameterMaker
     LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions
     MatmulOptions MaxNormOptions Memory MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues
     MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions
     NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec OutputEmbedding
     OutputEmbeddingOptions OutputKind PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
-    PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
-    RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
+    PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions PrepareInputs ProgressOptions
+    ProgressStream RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
     RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions RestrictCall Run RunControl RunOptions
     RunSnapshot Runnable SampledSoftmaxOptions SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName
-    ScoreMode Sequence SequenceBatch SequenceContext SequenceLossDefinition SequenceResult Sequential
-    SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
+    ScheduledSamplingOptions ScoreMode Sequence SequenceBatch SequenceContext SequenceLossDefinition SequenceResult
+    Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
     StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
     TensorList TokenStream TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
     VarianceScalingOptions VocabularyLayer WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows

@@ -8,14 +8,7 @@
  */
 import { RandomStream, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
-import {
-  checkVocabulary,
-  DECODING,
-  type Decoded,
-  type DecodingOptions,
-  type Plan,
-  planOf,
-} from './options.js';
+import { checkVocabulary, DECODING, type Decoded, type DecodingOptions, planOf } from './options.js';
 import { restrictTokens } from './restrict.js';
 import { TokenScorer, type TokenStream } from './scorer.js';
 
@@ -52,7 +45,7 @@ const GENERATE: OptionTypes<GenerateOptions> = {
 };
 
 /** How the next token is chosen. */
-interface Sampling {
+export interface Sampling {
   temperature: number;
   topK: number;
   topP: number;
@@ -101,7 +94,8 @@ export async function* generateTokens(
     active.forEach((sequence, row) => {
       const result = results[sequence];
       const scores = Float64Array.from(values.subarray(row * V, (row + 1) * V));
-      const chosen = chooseToken(scores, plan, sampling, sequence, result.tokens, streams[sequence]);
+      restrictTokens(scores, plan, sequence, result.tokens);
+      const chosen = sampleToken(scores, sampling, streams[sequence]);
       if (chosen === null) {
         result.reason = 'blocked';
         return;
@@ -147,16 +141,12 @@ function samplingOf({ temperature = 0, topK = Infinity, topP = 1 }: GenerateOpti
   return { temperature, topK, topP };
 }
 
-/** Returns the next token; null if none is allowed. `scores` is overwritten. */
-function chooseToken(
+/** Returns the next token for these log-probabilities; null if none is allowed (all are -Infinity). */
+export function sampleToken(
   scores: Float64Array,
-  plan: Plan,
   { temperature, topK, topP }: Sampling,
-  sequence: number,
-  tokens: readonly number[],
   random: RandomStream,
 ): number | null {
-  restrictTokens(scores, plan, sequence, tokens);
   let best = 0;
   for (let i = 1; i < scores.length; i++) if (scores[i] > scores[best]) best = i;
   if (scores[best] === -Infinity) return null;
