@@ -9,13 +9,12 @@
  */
 import {
   asTensor,
-  concat,
   formatShape,
+  gather,
   type MaskedSequence,
   reshape,
   scope,
   shapeError,
-  slice,
   type Tensor,
   type TensorLike,
   UnrollError,
@@ -293,10 +292,9 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
 }
 
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
-  return scope(() =>
-    concat(
-      rows.map((row) => slice(tensor, 0, row, row + 1)),
-      0,
-    ),
-  );
+  const [batch, ...rest] = tensor.shape;
+  return scope(() => {
+    const table = reshape(tensor, [batch, rest.reduce((size, extent) => size * extent, 1)]);
+    return reshape(gather(table, [...rows]), [rows.length, ...rest]);
+  });
 }
