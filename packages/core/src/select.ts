@@ -121,7 +121,7 @@ export async function setBackend(name?: BackendName | Backend): Promise<Backend>
 }
 
 /**
- * Makes `backend` the current one. Moves buffers that can only be read asynchronously now; other buffers are moved at
+ * Makes `backend` the current one. Buffers that can only be read asynchronously move immediately; all others move at
  * their next use.
  */
 async function switchTo(backend: Backend): Promise<Backend> {

@@ -9,7 +9,7 @@ export function saveTo(_path: string): Promise<void> {
   throw new UnrollError(
     'value',
     'save(path) needs a file system, which a page does not have. Offer the result of `await toZip(await toArtifact(model))` ' +
-      'as a download, or store them in IndexedDB.',
+      'as a download, or store it in IndexedDB.',
   );
 }
 
