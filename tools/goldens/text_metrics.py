@@ -31,6 +31,7 @@ import numpy as np
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
+from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support as lenient
 from seqeval.metrics.v1 import precision_recall_fscore_support as strict
 from seqeval.scheme import IOB2, IOBES, Entities
@@ -297,8 +298,6 @@ def span_case(name, scheme, actual, predicted):
         if is_strict:
             names = sorted(Entities(a, kind).unique_tags | Entities(p, kind).unique_tags)
         else:
-            from seqeval.metrics.sequence_labeling import get_entities
-
             names = sorted({label for label, _, _ in get_entities(a) + get_entities(p)})
         # Of no label at all seqeval's macro mean is NaN; the other means are 0.
         macro = scores("macro") if names else [0, 0, 0, 0]

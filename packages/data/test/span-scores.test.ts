@@ -33,10 +33,11 @@ interface Goldens {
 const goldens = readGoldens('text-metrics/spans.json') as Goldens;
 const split = (lines: string[]) => lines.map((line) => line.split(' '));
 
-function near(score: SpanScore, [precision, recall, f1, support]: number[], place: string): void {
-  for (const [got, want] of [[score.precision, precision], [score.recall, recall], [score.f1, f1]]) // biome-ignore format: one row each
-    assert.ok(Math.abs(got - want) <= 1e-9, `${place}: ${got} is not ${want}`);
-  assert.equal(score.support, support, `${place}: support`);
+function near(score: SpanScore, expected: number[], place: string): void {
+  [score.precision, score.recall, score.f1].forEach((value, i) => {
+    assert.ok(Math.abs(value - expected[i]) <= 1e-9, `${place}[${i}]: ${value} is not ${expected[i]}`);
+  });
+  assert.equal(score.support, expected[3], `${place}: support`);
 }
 
 describe('span scores equal seqeval', () => {
@@ -79,9 +80,13 @@ describe('tags and spans', () => {
         assert.deepEqual(spansOf(tags[scheme].split(' '), scheme, { strict }), spans);
     });
     test(`${scheme}: prefixes alone`, () => {
-      const bare = tagsOf([{ label: '_', start: 0, end: 3 }, { label: '_', start: 3, end: 4 }], 4, scheme); // biome-ignore format: short
-      assert.deepEqual(bare, { BIO: ['B', 'I', 'I', 'B'], BIOES: ['B', 'I', 'E', 'S'], BMES: ['B', 'M', 'E', 'S'] }[scheme]); // biome-ignore format: short
-      assert.deepEqual(spansOf(bare, scheme).map(({ end }) => end), [3, 4]); // biome-ignore format: short
+      const bare = { BIO: 'B I I B', BIOES: 'B I E S', BMES: 'B M E S' }[scheme].split(' ');
+      const words: Span[] = [
+        { label: '_', start: 0, end: 3 },
+        { label: '_', start: 3, end: 4 },
+      ];
+      assert.deepEqual(tagsOf(words, 4, scheme), bare);
+      assert.deepEqual(spansOf(bare, scheme), words);
     });
     // A sequence is allowed exactly if it is what tagsOf writes for its spans: checks all sequences of up to 4 tags.
     test(`${scheme}: the allowed transitions are those of complete spans`, () => {
@@ -182,6 +187,7 @@ describe('wrong tags and spans are errors that name the place', () => {
       () => tagsOf([at(0, 1, '')], 3, 'BIO'),
       /spans\[0\].label must be a string of at least one character/,
     );
+    assert.throws(() => tagsOf(anything('B'), 1, 'BIO'), /tagsOf: spans must be an array, got "B"/);
     assert.throws(() => tagsOf([], -1, 'BIO'), /length must be an integer of 0 or more, got -1/);
   });
 });

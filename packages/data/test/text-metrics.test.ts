@@ -222,6 +222,14 @@ describe('wrong inputs of text metrics are errors that name the place', () => {
       /references\[0\] must be a string or an array of at least one string, got \[\]/,
     );
   });
+  test('a pair that is too long to align', () => {
+    const long = (token: string) => new Array<string>(50_000).fill(token);
+    assert.throws(
+      () => wordErrorRate(['a', long('b')], ['a', long('c')]),
+      /wordErrorRate: pair 1 must have fewer tokens, got 50000 in the reference and 50000 in the hypothesis/,
+    );
+    assert.equal(wordErrorRate([long('b')], [long('b')]).hits, 50_000);
+  });
   test('options', () => {
     assert.throws(
       () => bleu(['a'], ['a'], { tokenizer: anything('spm') }),
@@ -231,7 +239,14 @@ describe('wrong inputs of text metrics are errors that name the place', () => {
       () => bleu(['a'], ['a'], { smoothing: anything('add') }),
       /smoothing must be "exp", .* got "add"/,
     );
-    assert.throws(() => bleu(['a'], ['a'], { smoothValue: -1 }), /smoothValue must be 0 or more, got -1/);
+    assert.throws(
+      () => bleu(['a'], ['a'], { smoothing: 'floor', smoothValue: -1 }),
+      /smoothValue must be 0 or more, got -1/,
+    );
+    assert.throws(
+      () => bleu(['a'], ['a'], { smoothValue: 0.1 }),
+      /smoothValue needs smoothing "floor" or "add-k", got "exp"/,
+    );
     assert.throws(() => chrf(['a'], ['a'], { beta: 0 }), /chrf: beta must be above 0, got 0/);
     assert.throws(
       () => rouge(['a'], ['a'], { tokenizer: anything('13a') }),

@@ -134,6 +134,8 @@ function settingsOf(owner: string, options: BleuOptions, effectiveOrderDefault: 
     effectiveOrder = effectiveOrderDefault,
   } = options;
   const { smoothValue = smoothing === 'floor' ? 0.1 : 1 } = options;
+  if (options.smoothValue !== undefined && smoothing !== 'floor' && smoothing !== 'add-k')
+    throw valueError(`${owner}: smoothValue needs smoothing "floor" or "add-k", got "${smoothing}".`);
   if (smoothValue < 0) throw valueError(`${owner}: smoothValue must be 0 or more, got ${smoothValue}.`);
   return { tokenizer, smoothing, smoothValue, lowercase, maxOrder, effectiveOrder };
 }

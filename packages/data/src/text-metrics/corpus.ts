@@ -1,5 +1,5 @@
 /** The inputs of text metrics: their checks, and whitespace as the reference libraries of the metrics define it. */
-import { type ErrorCode, shapeError, UnrollError, valueError } from '@unroll/core';
+import { shapeError, type UnrollError, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 
 /** One reference, or several references of the same hypothesis. */
@@ -36,17 +36,9 @@ export function checkText(owner: string, place: string, value: unknown): string 
   throw textError(owner, place, 'a string (it may be empty)', value);
 }
 
-export function textError(
-  owner: string,
-  place: string,
-  expected: string,
-  value: unknown,
-  code: ErrorCode = 'value',
-): UnrollError {
-  return new UnrollError(code, `${owner}: ${place} must be ${expected}, got ${formatValue(value)}.`, {
-    place,
-    value,
-  });
+/** Returns the error for a value that is not `expected`. */
+export function textError(owner: string, place: string, expected: string, value: unknown): UnrollError {
+  return valueError(`${owner}: ${place} must be ${expected}, got ${formatValue(value)}.`, { place, value });
 }
 
 /** Returns the hypotheses, each with its list of references. @throws UnrollError for wrong inputs, naming the index */

@@ -1,4 +1,5 @@
 /** Alignment of two sequences with the fewest edits (Levenshtein distance). */
+import { valueError } from '@unroll/core';
 
 /** Consecutive tokens of the same kind. Positions are token indices; `End` is exclusive. */
 export interface AlignmentChunk {
@@ -17,21 +18,34 @@ const DIAGONAL = 0;
 const DELETE = 1;
 const INSERT = 2;
 
+/** Size limit of the table of edits, in bytes. */
+const MAX_CELLS = 2 ** 31;
+
 /**
  * Aligns two sequences. Of several alignments with the fewest edits it returns that of rapidfuzz 3.14 (which jiwer uses),
- * because their numbers of hits, substitutions, deletions and insertions can differ. (For pairs of thousands of tokens
+ * because the numbers of hits, substitutions, deletions and insertions can differ. (For pairs of thousands of tokens
  * each, rapidfuzz divides the problem and may return another one; the sum of edits is the same.)
+ * @param place names the pair in messages
+ * @throws UnrollError `value` if the table of edits would be too large
  */
-export function align(reference: readonly string[], hypothesis: readonly string[]): AlignmentChunk[] {
+export function align(
+  reference: readonly string[],
+  hypothesis: readonly string[],
+  place: string,
+): AlignmentChunk[] {
   const shorter = Math.min(reference.length, hypothesis.length);
   let start = 0;
   while (start < shorter && reference[start] === hypothesis[start]) start++;
   let end = 0;
   while (end < shorter - start && reference.at(-1 - end) === hypothesis.at(-1 - end)) end++;
-  const middle = editsOf(
-    reference.slice(start, reference.length - end),
-    hypothesis.slice(start, hypothesis.length - end),
-  );
+  const differing = [reference, hypothesis].map((tokens) => tokens.slice(start, tokens.length - end));
+  if ((differing[0].length + 1) * (differing[1].length + 1) > MAX_CELLS) {
+    throw valueError(
+      `${place} must have fewer tokens, got ${reference.length} in the reference and ${hypothesis.length} in the ` +
+        'hypothesis. Split the texts into sentences.',
+    );
+  }
+  const middle = editsOf(differing[0], differing[1]);
   const equal = (length: number) => new Array<Type>(length).fill('equal');
   return chunksOf([...equal(start), ...middle, ...equal(end)]);
 }

@@ -77,7 +77,11 @@ function compute(
     return value.map((token: unknown, k) => checkText(owner, `${place}[${k}]`, token));
   };
   const alignments = hypotheses.map((hypothesis, i) =>
-    align(tokensOf(`references[${i}]`, references[i]), tokensOf(`hypotheses[${i}]`, hypothesis)),
+    align(
+      tokensOf(`references[${i}]`, references[i]),
+      tokensOf(`hypotheses[${i}]`, hypothesis),
+      `${owner}: pair ${i}`,
+    ),
   );
   const rates = ratesOf(alignments.flat());
   return options.alignments ? { ...rates, alignments } : rates;

@@ -10,7 +10,7 @@
  *
  * A prefix alone (`B`, `M`), as in word segmentation, has the label `_`.
  */
-import { shapeError, valueError } from '@unroll/core';
+import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 
 export type LabelScheme = 'BIO' | 'BIOES' | 'BMES';
@@ -112,46 +112,41 @@ export function parseSpans(
   return options.strict ? strictSpans(parsed, SCHEMES[scheme]) : lenientSpans(parsed);
 }
 
-/** A span begins wherever a tag does not continue the previous one, and ends where the next one begins or at an `O`. */
+/** Whether the tag marks the inside or the end of a span. */
+const isInside = (tag: NonNullable<Tag>): boolean => tag.role === 'inner' || tag.role === 'last';
+
+/** Whether more tokens of the span may follow the tag. */
+const isOpen = (tag: NonNullable<Tag>): boolean => tag.role === 'first' || tag.role === 'inner';
+
+/** Whether `tag` continues the span of the previous tag. */
+function continues(previous: Tag, tag: Tag): boolean {
+  return (
+    previous !== null && tag !== null && isOpen(previous) && isInside(tag) && previous.label === tag.label
+  );
+}
+
+/** A span begins at every tag that does not continue the previous one. */
 function lenientSpans(tags: readonly Tag[]): Span[] {
   const spans: Span[] = [];
-  let previous: Tag = null;
   tags.forEach((tag, i) => {
-    if (tag) {
-      if (previous && endsNowhere(previous) && continues(tag) && previous.label === tag.label)
-        spans[spans.length - 1].end = i + 1;
-      else spans.push({ label: tag.label, start: i, end: i + 1 });
-    }
-    previous = tag;
+    if (!tag) return;
+    if (i > 0 && continues(tags[i - 1], tag)) spans[spans.length - 1].end = i + 1;
+    else spans.push({ label: tag.label, start: i, end: i + 1 });
   });
   return spans;
 }
 
-const continues = (tag: NonNullable<Tag>): boolean => tag.role === 'inner' || tag.role === 'last';
-/** Whether a tag may be followed by another one of its span. */
-const endsNowhere = (tag: NonNullable<Tag>): boolean => tag.role === 'first' || tag.role === 'inner';
-
-/** Only spans from a first to a last token (or, in schemes that mark no end, to the last inner one). */
+/** A span begins at a first or single token, and is left out if the scheme marks ends and its end is missing. */
 function strictSpans(tags: readonly Tag[], { marksEnd }: Scheme): Span[] {
   const spans: Span[] = [];
-  let open: Span | null = null;
-  const close = (complete: boolean) => {
-    if (open && complete) spans.push(open);
-    open = null;
-  };
-  tags.forEach((tag, i) => {
-    if (open && tag && continues(tag) && tag.label === open.label) {
-      open = { ...open, end: i + 1 };
-      if (tag.role === 'last') close(true);
-      return;
-    }
-    close(!marksEnd);
-    if (tag && !continues(tag)) {
-      open = { label: tag.label, start: i, end: i + 1 };
-      if (tag.role === 'single') close(true);
-    }
+  tags.forEach((first, start) => {
+    if (!first || isInside(first)) return;
+    let last = start;
+    while (last + 1 < tags.length && continues(tags[last], tags[last + 1])) last++;
+    const end = tags[last];
+    if (end && marksEnd && isOpen(end)) return;
+    spans.push({ label: first.label, start, end: last + 1 });
   });
-  close(!marksEnd);
   return spans;
 }
 
@@ -162,6 +157,7 @@ function strictSpans(tags: readonly Tag[], { marksEnd }: Scheme): Span[] {
  */
 export function tagsOf(spans: readonly Span[], length: number, scheme: LabelScheme): string[] {
   const { roles, marksEnd } = schemeOf('tagsOf', scheme);
+  if (!Array.isArray(spans)) throw valueError(`tagsOf: spans must be an array, got ${formatValue(spans)}.`);
   if (!Number.isInteger(length) || length < 0)
     throw valueError(`tagsOf: length must be an integer of 0 or more, got ${formatValue(length)}.`, {
       length,
@@ -175,18 +171,18 @@ export function tagsOf(spans: readonly Span[], length: number, scheme: LabelSche
         throw valueError(`tagsOf: spans[${n}] overlaps another span at token ${i}. A token has one tag.`, {
           index: n,
         });
-      const role =
-        i === start
-          ? marksEnd && end === start + 1
-            ? 'single'
-            : 'first'
-          : marksEnd && i === end - 1
-            ? 'last'
-            : 'inner';
-      tags[i] = label === NO_LABEL ? `${prefixOf(role)}` : `${prefixOf(role)}-${label}`;
+      const prefix = prefixOf(roleAt(i, start, end, marksEnd));
+      tags[i] = label === NO_LABEL ? `${prefix}` : `${prefix}-${label}`;
     }
   });
   return tags;
+}
+
+/** Returns the role of token i of a span. */
+function roleAt(i: number, start: number, end: number, marksEnd: boolean): Role {
+  const isLast = marksEnd && i === end - 1;
+  if (i === start) return isLast ? 'single' : 'first';
+  return isLast ? 'last' : 'inner';
 }
 
 function checkSpan({ label, start, end }: Span, n: number, length: number): void {
@@ -215,26 +211,26 @@ export interface AllowedTransitions {
 /**
  * Returns which tag may follow which, so that all spans are complete. For a CRF that must not predict malformed sequences.
  * @param tags all tags in the order of their ids, such as `['O', 'B-PER', 'I-PER']`
- * @throws UnrollError `value` for an unknown scheme or a tag that is not of the scheme, `shape` for a repeated tag
+ * @throws UnrollError `value` for an unknown scheme or a tag that is repeated or not of the scheme
  */
 export function allowedTransitions(tags: readonly string[], scheme: LabelScheme): AllowedTransitions {
   const parsed = parseTags('allowedTransitions', 'tags', tags, scheme);
   const repeated = tags.findIndex((tag, i) => tags.indexOf(tag) < i);
   if (repeated >= 0) {
-    throw shapeError(
+    throw valueError(
       `allowedTransitions: tags must be distinct, got ${formatValue(tags[repeated])} at indices ` +
         `${tags.indexOf(tags[repeated])} and ${repeated}.`,
     );
   }
   const { marksEnd } = SCHEMES[scheme];
-  const mayFollow = (previous: Tag, next: Tag): boolean => {
-    if (next && continues(next))
-      return previous !== null && endsNowhere(previous) && previous.label === next.label;
-    return !(marksEnd && previous && endsNowhere(previous));
+  /** `null` also stands for the start and the end of the sequence. */
+  const allowed = (previous: Tag, next: Tag): boolean => {
+    if (next && isInside(next)) return continues(previous, next);
+    return !(marksEnd && previous && isOpen(previous));
   };
   return {
-    start: parsed.map((tag) => mayFollow(null, tag)),
-    end: parsed.map((tag) => mayFollow(tag, null)),
-    transitions: parsed.map((previous) => parsed.map((next) => mayFollow(previous, next))),
+    start: parsed.map((tag) => allowed(null, tag)),
+    end: parsed.map((tag) => allowed(tag, null)),
+    transitions: parsed.map((previous) => parsed.map((next) => allowed(previous, next))),
   };
 }
