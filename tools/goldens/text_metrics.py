@@ -80,6 +80,11 @@ PAIRS = [
      "A short first sentence.\n\nThe second one is about barking dogs."),
     ("temperature −5 °C → 23 °F, ½ cup × 2 = 1 cup, № 7, Ⅷ, 5² m", "temperature -5 °C → 23 °F; 1/2 cup × 2 = 1 cup", None),
     ("No.5 at 5. p.m. on 3.4.2021. Total: 1.", "No. 5 at 5 p.m. on 3.4.2021. Total: 1", None),
+    ("a line break inside a trans-\nlation and\na break between words", "a line break inside a translation and a break between words", None),
+    ("It ended in 1999. \n", "It ended in 1999.", None),
+    ("much longer than its reference", "much", None),
+    ("xyz", "aaaa", "bbbbbbbbb"),
+    ("the cat", "the cat\nthe cat", None),
     ("she sells sea shells by the sea shore she sells", "sea shells she sells by the sea shore", None),
 ]  # fmt: skip
 
@@ -212,6 +217,7 @@ beautiful usefully useful use used using uses eye eyes ably able possibly possib
 national nationally nationality nation generously generous generosity optimised optimize optimizer optimization run running ran
 runner runs yes year years yearly yyyy toy toys syzygy oats trees tree trouble private ivy orrery oaten skiing skis abilities
 ability stability stable organization organize organ arguing argue argued argument arguments as is was gas bus buses
+traditionally traditional tradition traditions rebellion rebel rebels dyed dy dyes companion companions company
 """.split()
 
 # ---- error rates --------------------------------------------------------------------------------

@@ -143,6 +143,11 @@ describe('rouge equals rouge-score', () => {
     const tokenizer = (text: string) => text.split('/');
     assert.equal(sentenceRouge('a b/c', 'c/a b', { tokenizer }).rouge1.f1, 1);
     assert.equal(sentenceRouge('a b/c', 'c/a b', { tokenizer }).rougeL.f1, 0.5);
+    assert.equal(
+      sentenceRouge('a\n\nb', 'a\nb', { tokenizer }).rougeLsum.f1,
+      1,
+      'empty lines are no sentences',
+    );
   });
 });
 
