@@ -1,4 +1,4 @@
-/** @unroll/data: tables, times, windows, scalers, metrics and baselines. Runs in browsers: uses no Node modules. */
+/** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
 export { drift, naive, seasonalNaive } from './baselines.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
@@ -64,6 +64,49 @@ export {
   type Table,
   texts,
 } from './table.js';
+export {
+  type BleuOptions,
+  type BleuScore,
+  type BleuSmoothing,
+  bleu,
+  sentenceBleu,
+} from './text-metrics/bleu.js';
+export type { BleuTokenizer } from './text-metrics/bleu-tokenizers.js';
+export { type ChrfOptions, type ChrfScore, chrf, sentenceChrf } from './text-metrics/chrf.js';
+export type { References } from './text-metrics/corpus.js';
+export type { AlignmentChunk } from './text-metrics/edit-distance.js';
+export {
+  characterErrorRate,
+  type ErrorRateOptions,
+  type ErrorRates,
+  type TextOrTokens,
+  wordErrorRate,
+} from './text-metrics/error-rates.js';
+export {
+  type AllowedTransitions,
+  allowedTransitions,
+  type LabelScheme,
+  type Span,
+  type SpanOptions,
+  spansOf,
+  tagsOf,
+} from './text-metrics/label-schemes.js';
+export { bitsPerCharacter, perplexityFromTotals } from './text-metrics/likelihood-metrics.js';
+export {
+  type PrecisionRecall,
+  type RougeOptions,
+  type RougeScores,
+  type RougeTokenizer,
+  rouge,
+  sentenceRouge,
+} from './text-metrics/rouge.js';
+export {
+  type LabelScore,
+  type SpanScore,
+  type SpanScoreOptions,
+  type SpanScores,
+  spanScores,
+} from './text-metrics/span-scores.js';
 export { containsTimes, looksLikeTimes, times } from './time.js';
 export {
   type DateOrder,

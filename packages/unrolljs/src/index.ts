@@ -352,6 +352,47 @@ export {
   type WindowOptions,
   type Windows,
 } from '@unroll/data';
+
+// Metrics of texts and labels
+export {
+  type AlignmentChunk,
+  type AllowedTransitions,
+  allowedTransitions,
+  type BleuOptions,
+  type BleuScore,
+  type BleuSmoothing,
+  type BleuTokenizer,
+  bitsPerCharacter,
+  bleu,
+  type ChrfOptions,
+  type ChrfScore,
+  characterErrorRate,
+  chrf,
+  type ErrorRateOptions,
+  type ErrorRates,
+  type LabelScheme,
+  type LabelScore,
+  type PrecisionRecall,
+  perplexityFromTotals,
+  type References,
+  type RougeOptions,
+  type RougeScores,
+  type RougeTokenizer,
+  rouge,
+  type Span,
+  type SpanOptions,
+  type SpanScore,
+  type SpanScoreOptions,
+  type SpanScores,
+  sentenceBleu,
+  sentenceChrf,
+  sentenceRouge,
+  spanScores,
+  spansOf,
+  type TextOrTokens,
+  tagsOf,
+  wordErrorRate,
+} from '@unroll/data';
 export { lengthMask } from '@unroll/nn';
 
 // Tensors and random numbers

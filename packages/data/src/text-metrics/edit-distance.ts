@@ -1,0 +1,110 @@
+/** Alignment of two sequences with the fewest edits (Levenshtein distance). */
+import { valueError } from '@unroll/core';
+
+/** Consecutive tokens of the same kind. Positions are token indices; `End` is exclusive. */
+export interface AlignmentChunk {
+  /** `equal` and `substitute` cover as many tokens of each side; `delete` only the reference, `insert` only the hypothesis. */
+  type: 'equal' | 'substitute' | 'delete' | 'insert';
+  referenceStart: number;
+  referenceEnd: number;
+  hypothesisStart: number;
+  hypothesisEnd: number;
+}
+
+type Type = AlignmentChunk['type'];
+
+/** Directions of the table of edits. */
+const DIAGONAL = 0;
+const DELETE = 1;
+const INSERT = 2;
+
+/** Size limit of the table of edits, in bytes. */
+const MAX_CELLS = 2 ** 31;
+
+/**
+ * Aligns two sequences. Of several alignments with the fewest edits it returns that of rapidfuzz 3.14 (which jiwer uses),
+ * because the numbers of hits, substitutions, deletions and insertions can differ. (For pairs of thousands of tokens
+ * each, rapidfuzz divides the problem and may return another one; the sum of edits is the same.)
+ * @param place names the pair in messages
+ * @throws UnrollError `value` if the table of edits would be too large
+ */
+export function align(
+  reference: readonly string[],
+  hypothesis: readonly string[],
+  place: string,
+): AlignmentChunk[] {
+  const shorter = Math.min(reference.length, hypothesis.length);
+  let start = 0;
+  while (start < shorter && reference[start] === hypothesis[start]) start++;
+  let end = 0;
+  while (end < shorter - start && reference.at(-1 - end) === hypothesis.at(-1 - end)) end++;
+  const differing = [reference, hypothesis].map((tokens) => tokens.slice(start, tokens.length - end));
+  if ((differing[0].length + 1) * (differing[1].length + 1) > MAX_CELLS) {
+    throw valueError(
+      `${place} must have fewer tokens, got ${reference.length} in the reference and ${hypothesis.length} in the ` +
+        'hypothesis. Split the texts into sentences.',
+    );
+  }
+  const middle = editsOf(differing[0], differing[1]);
+  const equal = (length: number) => new Array<Type>(length).fill('equal');
+  return chunksOf([...equal(start), ...middle, ...equal(end)]);
+}
+
+/** Returns the edit of each step of the alignment. Time and memory are proportional to the product of the lengths. */
+function editsOf(reference: readonly string[], hypothesis: readonly string[]): Type[] {
+  const directions = directionsOf(reference, hypothesis);
+  const edits: Type[] = [];
+  let i = reference.length;
+  let j = hypothesis.length;
+  while (i > 0 || j > 0) {
+    const direction = i === 0 ? INSERT : j === 0 ? DELETE : directions[i * (hypothesis.length + 1) + j];
+    if (direction === DELETE) {
+      edits.push('delete');
+      i--;
+    } else if (direction === INSERT) {
+      edits.push('insert');
+      j--;
+    } else edits.push(reference[--i] === hypothesis[--j] ? 'equal' : 'substitute');
+  }
+  return edits.reverse();
+}
+
+/**
+ * Returns the last edit of each pair of prefixes, [reference + 1, hypothesis + 1]: a deletion if that is optimal; else an
+ * insertion if it saves an edit compared with a step along the diagonal; else such a step.
+ */
+function directionsOf(reference: readonly string[], hypothesis: readonly string[]): Uint8Array {
+  const width = hypothesis.length + 1;
+  const directions = new Uint8Array((reference.length + 1) * width);
+  let above = Uint32Array.from({ length: width }, (_, j) => j);
+  let row = new Uint32Array(width);
+  for (let i = 1; i <= reference.length; i++) {
+    row[0] = i;
+    for (let j = 1; j < width; j++) {
+      const cost = reference[i - 1] === hypothesis[j - 1] ? 0 : 1;
+      row[j] = Math.min(above[j - 1] + cost, above[j] + 1, row[j - 1] + 1);
+      directions[i * width + j] =
+        row[j] === above[j] + 1 ? DELETE : row[j - 1] < above[j - 1] ? INSERT : DIAGONAL;
+    }
+    [above, row] = [row, above];
+  }
+  return directions;
+}
+
+function chunksOf(edits: readonly Type[]): AlignmentChunk[] {
+  const chunks: AlignmentChunk[] = [];
+  let i = 0;
+  let j = 0;
+  for (const type of edits) {
+    let chunk = chunks.at(-1);
+    if (chunk?.type !== type) {
+      chunk = { type, referenceStart: i, referenceEnd: i, hypothesisStart: j, hypothesisEnd: j };
+      chunks.push(chunk);
+    }
+    if (type !== 'insert') i++;
+    if (type !== 'delete') j++;
+    chunk.referenceEnd = i;
+    chunk.hypothesisEnd = j;
+  }
+  return chunks;
+}

@@ -1,0 +1,40 @@
+/**
+ * Metrics of language models, from the negative log-likelihood summed over a corpus (natural logarithm, as cross-entropy
+ * losses return it). Sum over all tokens before dividing: a mean of batch means differs if batches differ in size.
+ */
+import { valueError } from '@unroll/core';
+import { formatValue } from '@unroll/core/internal';
+
+/**
+ * Perplexity: exp(negativeLogLikelihood / tokens). A perplexity of n is the uncertainty of a choice among n equally likely
+ * tokens. Only comparable between models with the same tokens.
+ * @throws UnrollError `value` if `tokens` is not a positive integer, or the likelihood not a number of 0 or more
+ */
+export function perplexityFromTotals(negativeLogLikelihood: number, tokens: number): number {
+  return Math.exp(perUnit('perplexityFromTotals', negativeLogLikelihood, 'tokens', tokens));
+}
+
+/**
+ * Bits per character: negativeLogLikelihood / (characters · ln 2). Comparable between models with different tokens if
+ * `characters` is the number of characters of the text.
+ * @throws UnrollError `value` if `characters` is not a positive integer, or the likelihood not a number of 0 or more
+ */
+export function bitsPerCharacter(negativeLogLikelihood: number, characters: number): number {
+  return perUnit('bitsPerCharacter', negativeLogLikelihood, 'characters', characters) / Math.LN2;
+}
+
+function perUnit(owner: string, negativeLogLikelihood: number, unit: string, count: number): number {
+  if (!(negativeLogLikelihood >= 0)) {
+    throw valueError(
+      `${owner}: negativeLogLikelihood must be a number of 0 or more, got ${formatValue(negativeLogLikelihood)}. ` +
+        'It is the sum of -log p, not of log p.',
+      { negativeLogLikelihood },
+    );
+  }
+  if (!Number.isInteger(count) || count < 1) {
+    throw valueError(`${owner}: ${unit} must be a positive integer, got ${formatValue(count)}.`, {
+      [unit]: count,
+    });
+  }
+  return negativeLogLikelihood / count;
+}
