@@ -97,7 +97,7 @@ struct Sequence {
 
   // Computes the emissions of all steps and, if requested, stores their probabilities in dx.
   template <class Numbers>
-  void emit() {
+  void compute_emissions() {
     for (int t = 0; t < T; t++) {
       const long end = round_up(C);
       const float* from = x + (long)t * C;
@@ -161,7 +161,7 @@ struct Sequence {
         shift += exponent_of(scale);
         error = errors[t] = error * successors[t] * scale + (2 * n + 1) * tiny;
       }
-      largest = advance<Numbers>(t, all(scale));
+      largest = step_forward<Numbers>(t, all(scale));
     }
     const double* last = alpha + (T - 1) * R;
     const double p = Numbers::plus(all(last[N + n]), all(n > 0 ? last[n - 1] : Numbers::zero))[0];
@@ -171,7 +171,7 @@ struct Sequence {
 
   // Computes alpha of step t, and returns its largest value.
   template <class Numbers>
-  double advance(int t, d scale) {
+  double step_forward(int t, d scale) {
     const double* from = alpha + (t - 1) * R;
     double* to = alpha + t * R;
     store(to - DL, all(Numbers::zero));
@@ -211,7 +211,7 @@ struct Sequence {
         if ((scale = scale_for(largest_state())) == 0) return false;
         error = (error * successors[t] + tiny) * scale;
       }
-      retreat<Numbers>(t, all(scale));
+      step_back<Numbers>(t, all(scale));
     }
     return true;
   }
@@ -250,7 +250,7 @@ struct Sequence {
 
   // Replaces beta of step t by that of step t-1.
   template <class Numbers>
-  void retreat(int t, d scale) {
+  void step_back(int t, d scale) {
     const d blanks = Numbers::times(all(blankY[t]), scale);
     for (long i = 0; i < N; i += DL) {
       store(emitted + i, Numbers::times(Numbers::times(load(labelY + t * N + i), scale), load(beta + i)));
@@ -267,12 +267,12 @@ struct Sequence {
 
 void run(const Ctc& c, int b, double* memory) {
   Sequence s(c, b, memory);
-  s.emit<Probability>();
+  s.compute_emissions<Probability>();
   double loss = s.forward<Probability>();
   bool accepted = loss == loss && (!s.dx || loss == infinity || s.backward<Probability>(0));
   if (!accepted) {
-    if (s.dx) s.emit<Probability>();  // backward has subtracted the posteriors of some steps
-    s.emit<Logarithm>();
+    if (s.dx) s.compute_emissions<Probability>();  // backward has subtracted the posteriors of some steps
+    s.compute_emissions<Logarithm>();
     const double logLoss = s.forward<Logarithm>();
     if (loss != loss) loss = logLoss;
     if (s.dx && loss < infinity) s.backward<Logarithm>(logLoss);
