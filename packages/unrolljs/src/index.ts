@@ -215,6 +215,20 @@ export {
   varianceScaling,
 } from '@unroll/nn';
 
+// Decoding of connectionist temporal classification
+export {
+  type CtcBeamOptions,
+  type CtcDecoder,
+  type CtcDecoderOptions,
+  type CtcGreedyOptions,
+  type CtcHypothesis,
+  type CtcPath,
+  ctcBeamSearch,
+  ctcDecoder,
+  ctcGreedy,
+  type CtcPrefixScore,
+} from '@unroll/nn';
+
 // Losses and metrics: losses.mse(), metrics.accuracy()
 export {
   type ClassWeights,

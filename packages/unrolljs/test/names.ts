@@ -8,19 +8,19 @@ export const names = [
     UnrollError abs activation adagrad adam adamw add addLayer additiveAttention allowedTransitions attention
     attentionDecoder batchNormalization beamSearch bidirectional bitsPerCharacter bleu broadcastTo bucketByLength
     characterErrorRate checkpointsTo chrf chronoInitializer concat concatenate constant cosineDecay
-    cosineDecayRestarts decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp exponentialDecay
-    findLearningRate flatten floor fromArtifact fromZip full gather generate generateTokens greater greaterEqual gru
-    gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask
-    linear load log log1p logSoftmax losses lstm lstmCell masking matmul max maxNorm maximum mean metrics min
-    minMaxNorm minimum model mul multiply nadam neg nonNeg oneCycle ones orthogonal orthogonalPenalty outputEmbedding
-    pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer perplexityFromTotals pick
-    piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready reciprocal recurrent
-    reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer
-    reverse rmsprop rouge roundWeights scalerFromConfig scheduledSampling scope sentenceBleu sentenceChrf
-    sentenceRouge sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows
-    softmax softplus spanScores spansOf sqrt square stack stackedCells stepDecay stopGradient sub sum sumSquares
-    summarizeLengths tagsOf tanh tensor timeDistributed toArtifact toZip train trainable transpose truncatedNormal
-    unitNorm valueAndGrad varianceScaling wordErrorRate zeros
+    cosineDecayRestarts ctcBeamSearch ctcDecoder ctcGreedy decodeCheckpoint dense div dropout earlyStopping embedding
+    equal erf exp exponentialDecay findLearningRate flatten floor fromArtifact fromZip full gather generate
+    generateTokens greater greaterEqual gru gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt
+    l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses lstm lstmCell masking matmul max
+    maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam neg nonNeg oneCycle ones orthogonal
+    orthogonalPenalty outputEmbedding pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer
+    perplexityFromTotals pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
+    reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector
+    reshape reshapeLayer reverse rmsprop rouge roundWeights scalerFromConfig scheduledSampling scope sentenceBleu
+    sentenceChrf sentenceRouge sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice
+    slidingWindows softmax softplus spanScores spansOf sqrt square stack stackedCells stepDecay stopGradient sub sum
+    sumSquares summarizeLengths tagsOf tanh tensor timeDistributed toArtifact toZip train trainable transpose
+    truncatedNormal unitNorm valueAndGrad varianceScaling wordErrorRate zeros
     `,
     types: `
     Activation ActivationFunction ActivationOptions AdditiveAttention AdditiveAttentionOptions AlignmentChunk
@@ -29,7 +29,8 @@ export const names = [
     BeamResult BeamSearchOptions BidirectionalOptions BleuOptions BleuScore BleuSmoothing BleuTokenizer BucketOptions
     BuildTools Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState Checkpoint
     CheckpointOptions CheckpointStore ChrfOptions ChrfScore ChronoOptions ClassWeights Clip CompileOptions
-    ConcatenateOptions Constraint ConstraintConfig CosineOptions DecayOptions Decoded DecodingOptions DenseOptions
+    ConcatenateOptions Constraint ConstraintConfig CosineOptions CtcBeamOptions CtcDecoder CtcDecoderOptions
+    CtcGreedyOptions CtcHypothesis CtcPath CtcPrefixScore DecayOptions Decoded DecodingOptions DenseOptions
     DropoutOptions EarlyStoppingOptions EmbeddingOptions EndEvent EndReason EpochEvent ErrorCode ErrorRateOptions
     ErrorRates EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair ExampleSet Examples
     FindLearningRateOptions FitOptions FloatArray ForwardContext Functional FunctionalOptions GainOptions
