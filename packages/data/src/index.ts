@@ -64,6 +64,26 @@ export {
   type Table,
   texts,
 } from './table.js';
+export type { BytePairTokenizer } from './text/byte-pairs.js';
+export { type BytePairOptions, learnBytePairs } from './text/learn-byte-pairs.js';
+export { defaultTokenizer, tokenizer } from './text/tokenizer.js';
+export type {
+  BytePairsConfig,
+  CharactersConfig,
+  NormalizeOptions,
+  Tokenizer,
+  TokenizerConfig,
+  TokenizerKind,
+  WhitespaceConfig,
+  WordsConfig,
+} from './text/types.js';
+export {
+  buildVocabulary,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyCoverage,
+  type VocabularyOptions,
+} from './text/vocabulary.js';
 export { containsTimes, looksLikeTimes, times } from './time.js';
 export {
   type DateOrder,

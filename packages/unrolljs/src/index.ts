@@ -320,6 +320,28 @@ export {
 } from '@unroll/data';
 export { lengthMask } from '@unroll/nn';
 
+// Text: tokenizers and vocabularies
+export {
+  type BytePairOptions,
+  type BytePairsConfig,
+  type BytePairTokenizer,
+  buildVocabulary,
+  type CharactersConfig,
+  defaultTokenizer,
+  learnBytePairs,
+  type NormalizeOptions,
+  type Tokenizer,
+  type TokenizerConfig,
+  type TokenizerKind,
+  tokenizer,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyCoverage,
+  type VocabularyOptions,
+  type WhitespaceConfig,
+  type WordsConfig,
+} from '@unroll/data';
+
 // Tensors and random numbers
 export {
   type FloatArray,

@@ -5,24 +5,24 @@ export const names = [
     file: 'index',
     values: `
     Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler
-    Tensor UnrollError abs activation adagrad adam adamw add addLayer batchNormalization bidirectional broadcastTo
-    bucketByLength checkpointsTo chronoInitializer concat concatenate constant cosineDecay cosineDecayRestarts
-    decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
+    Tensor UnrollError Vocabulary abs activation adagrad adam adamw add addLayer batchNormalization bidirectional broadcastTo
+    bucketByLength buildVocabulary checkpointsTo chronoInitializer concat concatenate constant cosineDecay cosineDecayRestarts
+    decodeCheckpoint defaultTokenizer dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
     flatten floor fromArtifact fromZip full gather greater greaterEqual gru gruCell hardSigmoid identityMatrix
-    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses
+    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization learnBytePairs lengthMask linear load log log1p logSoftmax losses
     lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
     neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
     permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
     reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape
     reshapeLayer reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid
     sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
-    stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable
+    stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip tokenizer train trainable
     transpose truncatedNormal unitNorm valueAndGrad varianceScaling zeros
     `,
     types: `
     Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
     ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches BidirectionalOptions
-    BucketOptions BuildTools Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState Checkpoint
+    BucketOptions BuildTools BytePairOptions BytePairTokenizer BytePairsConfig Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState CharactersConfig Checkpoint
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
     ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
     EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
@@ -32,7 +32,7 @@ export const names = [
     LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions
     LossParameterMaker LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
     Metric MetricName MetricSpec MetricState MetricValues MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray
-    NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
+    NestedNumbers Network NetworkOptions NormalOptions NormalizeOptions NumberArray OneCycleOptions Optimizer OptimizerName
     OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
     PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
     RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
@@ -40,8 +40,8 @@ export const names = [
     Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceBatch SequenceContext
     SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
     StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
-    TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
-    VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows
+    TensorList Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
+    VarianceScalingOptions VocabularyConfig VocabularyCoverage VocabularyOptions WarningCode WarningEvent WeightArray WeightSource WhitespaceConfig WindowOptions Windows WordsConfig
     `,
   },
   {
